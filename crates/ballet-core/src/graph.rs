@@ -1,0 +1,256 @@
+//! The choreography graph: who triggers whom, read from the declarations of all parts, and the
+//! rules that keep a saga from ending half done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::{EventType, Part, Role, SagaPart, StepKind, StepPart, System};
+
+/// Who triggers whom in a system.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    system: System,
+}
+
+/// A rule that the declarations break, in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// Who breaks it and how.
+    pub detail: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.detail)
+    }
+}
+
+/// A step and the service that it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct Node<'a> {
+    /// The service.
+    pub service: &'static str,
+    /// The service's part in the saga.
+    pub saga: &'a SagaPart,
+    /// The step.
+    pub step: &'a StepPart,
+}
+
+impl Graph {
+    /// The graph of a system.
+    #[must_use]
+    pub fn new(system: System) -> Self {
+        Self { system }
+    }
+
+    /// The system that the graph was read from.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// The names of all sagas.
+    #[must_use]
+    pub fn sagas(&self) -> BTreeSet<&'static str> {
+        self.system.parts.iter().flat_map(|part| part.sagas.iter().map(|saga| saga.saga)).collect()
+    }
+
+    /// The steps of one saga, over all services.
+    #[must_use]
+    pub fn nodes(&self, saga: &str) -> Vec<Node<'_>> {
+        let of_part = |part: &'_ Part| part.service;
+        self.system
+            .parts
+            .iter()
+            .flat_map(|part| part.sagas.iter().map(move |saga| (of_part(part), saga)))
+            .filter(|(_, part)| part.saga == saga)
+            .flat_map(|(service, saga)| {
+                saga.steps.iter().map(move |step| Node { service, saga, step })
+            })
+            .collect()
+    }
+
+    /// The services that take in an event.
+    #[must_use]
+    pub fn consumers(&self, event: EventType) -> Vec<&'static str> {
+        self.system
+            .parts
+            .iter()
+            .filter(|part| part.consumes().contains(&event))
+            .map(|part| part.service)
+            .collect()
+    }
+
+    /// Every rule that is broken; empty for a sound choreography.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.check_events(&mut problems);
+        for saga in self.sagas() {
+            self.check_owner(saga, &mut problems);
+            self.check_path(saga, &mut problems);
+        }
+        problems
+    }
+
+    fn check_events(&self, problems: &mut Vec<Problem>) {
+        let mut emitters: BTreeMap<EventType, BTreeSet<&str>> = BTreeMap::new();
+        for part in &self.system.parts {
+            for event in part.emits() {
+                emitters.entry(event).or_default().insert(part.service);
+                if event.service() != part.service {
+                    problems.push(Problem {
+                        rule: "an event belongs to the service that it is named after",
+                        detail: format!("{} emits {event}", part.service),
+                    });
+                }
+            }
+        }
+        for part in &self.system.parts {
+            for event in part.consumes() {
+                if !emitters.contains_key(&event) && event.foreign_producers().is_empty() {
+                    problems.push(Problem {
+                        rule: "every trigger has an emitter",
+                        detail: format!("{} waits for {event}, which nobody emits", part.service),
+                    });
+                }
+            }
+            for saga in &part.sagas {
+                let mut names = BTreeSet::new();
+                for step in &saga.steps {
+                    if !names.insert(step.name) {
+                        problems.push(Problem {
+                            rule: "a step's name is unique in its service",
+                            detail: format!("{} has two steps {:?}", part.service, step.name),
+                        });
+                    }
+                    let events = step.on.iter().copied().chain([step.done]);
+                    for event in events.chain(step.refused).chain(step.undone) {
+                        if event.role() == Role::Plain {
+                            problems.push(Problem {
+                                rule: "the events of a saga carry its id",
+                                detail: format!(
+                                    "{event} is declared as plain, yet {} uses it in step {:?} of \
+                                     {}: declare it with EventType::in_saga",
+                                    part.service, step.name, saga.saga
+                                ),
+                            });
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_owner(&self, saga: &str, problems: &mut Vec<Problem>) {
+        let parts: Vec<(&str, &SagaPart)> = self
+            .system
+            .parts
+            .iter()
+            .flat_map(|part| part.sagas.iter().map(move |saga| (part.service, saga)))
+            .filter(|(_, part)| part.saga == saga)
+            .collect();
+        let Some((owner, owned)) = parts.iter().find(|(service, part)| part.owner == *service)
+        else {
+            problems.push(Problem {
+                rule: "a saga has an owner",
+                detail: format!("no service of the system owns {saga}"),
+            });
+            return;
+        };
+        for node in self.nodes(saga) {
+            let refused = node.step.refused.filter(|event| Some(*event) != owned.abort);
+            if let Some(refused) = refused
+                && !owned.aborts_on.contains(&refused)
+                && !self.nodes(saga).iter().any(|next| next.step.on.contains(&refused))
+            {
+                problems.push(Problem {
+                    rule: "every refusal has somebody who acts on it",
+                    detail: format!(
+                        "{}.{} may refuse with {refused}, and {owner} does not abort on it",
+                        node.service, node.step.name
+                    ),
+                });
+            }
+            if node.step.kind == StepKind::Pivot
+                && !self.nodes(saga).iter().any(|next| {
+                    next.step.kind == StepKind::Decision && next.step.on.contains(&node.step.done)
+                })
+            {
+                problems.push(Problem {
+                    rule: "the owner records the pivot's outcome",
+                    detail: format!("{owner} has no decision on {}", node.step.done),
+                });
+            }
+        }
+    }
+
+    fn check_path(&self, saga: &str, problems: &mut Vec<Problem>) {
+        let nodes = self.nodes(saga);
+        let pivots: Vec<usize> =
+            (0..nodes.len()).filter(|at| nodes[*at].step.kind == StepKind::Pivot).collect();
+        if pivots.len() > 1 {
+            let names: Vec<&str> = pivots.iter().map(|at| nodes[*at].step.name).collect();
+            problems.push(Problem {
+                rule: "a saga has at most one pivot",
+                detail: format!("{saga} has {}", names.join(", ")),
+            });
+        }
+        let before: Vec<BTreeSet<usize>> =
+            (0..nodes.len()).map(|at| upstream(&nodes, at)).collect();
+        for (at, node) in nodes.iter().enumerate() {
+            if before[at].contains(&at) {
+                problems.push(Problem {
+                    rule: "no step waits for itself",
+                    detail: format!("{}.{} is its own cause", node.service, node.step.name),
+                });
+            }
+            if node.step.refused.is_none() || node.step.kind == StepKind::Origin {
+                continue;
+            }
+            if let [pivot] = pivots[..]
+                && at != pivot
+                && !before[pivot].contains(&at)
+            {
+                problems.push(Problem {
+                    rule: "nothing refusable beside or after the pivot",
+                    detail: format!(
+                        "{}.{} may refuse, but does not come before {}",
+                        node.service, node.step.name, nodes[pivot].step.name
+                    ),
+                });
+            }
+            for earlier in before[at].iter().map(|earlier| &nodes[*earlier]) {
+                if earlier.step.kind == StepKind::Retriable {
+                    problems.push(Problem {
+                        rule: "what comes before a refusal can be undone",
+                        detail: format!(
+                            "{}.{} may refuse after {}.{}, which has no compensation",
+                            node.service, node.step.name, earlier.service, earlier.step.name
+                        ),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// The steps that must have happened before `at`, over any number of edges.
+fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![at];
+    while let Some(next) = open.pop() {
+        for (cause, node) in nodes.iter().enumerate() {
+            if nodes[next].step.on.contains(&node.step.done) && found.insert(cause) {
+                open.push(cause);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+#[path = "graph_tests.rs"]
+mod tests;

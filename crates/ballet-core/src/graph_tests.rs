@@ -1,0 +1,147 @@
+use super::*;
+
+const PLACED: EventType = EventType::in_saga("orders.order_placed.v1");
+const CANCELLED: EventType = EventType::in_saga("orders.order_cancelled.v1");
+const CONFIRMED: EventType = EventType::in_saga("orders.order_confirmed.v1");
+const RESERVED: EventType = EventType::in_saga("inventory.stock_reserved.v1");
+const SHORT: EventType = EventType::in_saga("inventory.stock_short.v1");
+const RELEASED: EventType = EventType::in_saga("inventory.stock_released.v1");
+const PAID: EventType = EventType::in_saga("payments.payment_captured.v1");
+const UNPAID: EventType = EventType::in_saga("payments.capture_failed.v1");
+const REFUNDED: EventType = EventType::in_saga("payments.payment_refunded.v1");
+
+fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -> StepPart {
+    StepPart {
+        name,
+        kind,
+        on: on.to_vec(),
+        done,
+        refused: None,
+        undone: None,
+        calls_outside: false,
+    }
+}
+
+fn part(service: &'static str, aborts_on: &[EventType], steps: Vec<StepPart>) -> Part {
+    let saga = SagaPart {
+        saga: "fulfillment",
+        owner: "orders",
+        abort: Some(CANCELLED),
+        aborts_on: aborts_on.to_vec(),
+        steps,
+    };
+    Part { service, sagas: vec![saga], ..Part::default() }
+}
+
+/// orders -> inventory -> payments (pivot) -> orders.
+fn sound() -> Vec<Part> {
+    let reserve = StepPart {
+        refused: Some(SHORT),
+        undone: Some(RELEASED),
+        ..step("reserve", StepKind::Compensatable, &[PLACED], RESERVED)
+    };
+    let capture = StepPart {
+        refused: Some(UNPAID),
+        undone: Some(REFUNDED),
+        ..step("capture", StepKind::Pivot, &[RESERVED], PAID)
+    };
+    vec![
+        part(
+            "orders",
+            &[SHORT, UNPAID],
+            vec![
+                step("place", StepKind::Origin, &[], PLACED),
+                step("confirm", StepKind::Decision, &[PAID], CONFIRMED),
+            ],
+        ),
+        part("inventory", &[], vec![reserve]),
+        part("payments", &[], vec![capture]),
+    ]
+}
+
+fn broken(parts: Vec<Part>) -> Vec<&'static str> {
+    let graph = Graph::new(System { name: "shop", parts });
+    graph.problems().into_iter().map(|problem| problem.rule).collect()
+}
+
+#[test]
+fn a_sound_choreography_has_no_problems() {
+    assert_eq!(broken(sound()), Vec::<&str>::new());
+}
+
+#[test]
+fn a_trigger_without_an_emitter_is_found() {
+    let mut parts = sound();
+    parts[0].sagas[0].steps.remove(0);
+    assert_eq!(broken(parts), ["every trigger has an emitter"]);
+}
+
+#[test]
+fn a_refusal_that_nobody_acts_on_is_found() {
+    let mut parts = sound();
+    parts[0].sagas[0].aborts_on = vec![UNPAID];
+    assert_eq!(broken(parts), ["every refusal has somebody who acts on it"]);
+}
+
+#[test]
+fn a_second_pivot_is_found() {
+    let mut parts = sound();
+    parts[1].sagas[0].steps[0].kind = StepKind::Pivot;
+    assert!(broken(parts).contains(&"a saga has at most one pivot"));
+}
+
+#[test]
+fn a_refusal_beside_or_after_the_pivot_is_found() {
+    let beside = |on| {
+        let mut parts = sound();
+        let refusing = StepPart {
+            refused: Some(SHORT),
+            ..step("commit", StepKind::Compensatable, &[on], RELEASED)
+        };
+        parts[1].sagas[0].steps.push(refusing);
+        broken(parts)
+    };
+    assert_eq!(beside(PLACED), ["nothing refusable beside or after the pivot"]);
+    assert!(beside(CONFIRMED).contains(&"nothing refusable beside or after the pivot"));
+}
+
+#[test]
+fn a_refusal_after_what_cannot_be_undone_is_found() {
+    let mut parts = sound();
+    parts[1].sagas[0].steps[0] = step("reserve", StepKind::Retriable, &[PLACED], RESERVED);
+    parts[0].sagas[0].aborts_on = vec![UNPAID];
+    assert_eq!(broken(parts), ["what comes before a refusal can be undone"]);
+}
+
+#[test]
+fn a_saga_without_an_owner_is_found() {
+    let mut parts = sound();
+    for part in &mut parts {
+        part.sagas[0].owner = "nobody";
+    }
+    assert!(broken(parts).contains(&"a saga has an owner"));
+}
+
+#[test]
+fn an_unrecorded_pivot_is_found() {
+    let mut parts = sound();
+    parts[0].sagas[0].steps[1].kind = StepKind::Retriable;
+    assert!(broken(parts).contains(&"the owner records the pivot's outcome"));
+}
+
+#[test]
+fn a_circle_is_found() {
+    let mut parts = sound();
+    parts[1].sagas[0].steps[0].on = vec![PAID];
+    assert!(broken(parts).contains(&"no step waits for itself"));
+}
+
+#[test]
+fn foreign_and_plain_events_are_found() {
+    let mut parts = sound();
+    parts[2].publishes.push(EventType::plain("orders.extra.v1"));
+    assert_eq!(broken(parts), ["an event belongs to the service that it is named after"]);
+    let mut parts = sound();
+    parts[1].sagas[0].steps[0].undone = Some(EventType::plain("inventory.stock_released.v1"));
+    assert_eq!(broken(parts), ["the events of a saga carry its id"]);
+}

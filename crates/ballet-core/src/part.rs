@@ -1,0 +1,167 @@
+//! What one service declares about its part in a system, as data that can be read without
+//! running anything.
+
+use serde::Serialize;
+
+use crate::EventType;
+
+/// All that one service does: the source of the graph, the broker's bindings and the documents.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// The service's name; its events begin with it and its queue bears it.
+    pub service: &'static str,
+    /// Its part in each saga.
+    pub sagas: Vec<SagaPart>,
+    /// Events that it follows outside of sagas.
+    pub subscriptions: Vec<SubscriptionPart>,
+    /// Events that it publishes outside of sagas.
+    pub publishes: Vec<EventType>,
+}
+
+/// A service's part in one saga.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SagaPart {
+    /// The saga's name.
+    pub saga: &'static str,
+    /// The service that decides how the saga ends.
+    pub owner: &'static str,
+    /// The event on which all steps of this service are undone.
+    pub abort: Option<EventType>,
+    /// The owner's: the refusals that it turns into the abort.
+    pub aborts_on: Vec<EventType>,
+    /// The steps of this service.
+    pub steps: Vec<StepPart>,
+}
+
+/// One step, or the origin of a saga.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepPart {
+    /// The step's name: verb and noun, `reserve_stock`.
+    pub name: &'static str,
+    /// What may happen to it.
+    pub kind: StepKind,
+    /// The events that trigger it; several make a join. Empty for what a request from outside
+    /// originates.
+    pub on: Vec<EventType>,
+    /// The event that it emits when done.
+    pub done: EventType,
+    /// The event that it emits when refused.
+    pub refused: Option<EventType>,
+    /// The event that its compensation emits.
+    pub undone: Option<EventType>,
+    /// Whether it calls something outside.
+    pub calls_outside: bool,
+}
+
+/// What may happen to a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// Where a saga begins, inside of the owner.
+    Origin,
+    /// May refuse, can be undone.
+    Compensatable,
+    /// May refuse; once its owner has recorded its outcome the saga is never aborted.
+    Pivot,
+    /// The owner's record of the pivot's outcome: what it commits first wins.
+    Decision,
+    /// Cannot refuse; is tried again until it is done.
+    Retriable,
+}
+
+impl StepKind {
+    /// The word for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::Compensatable => "compensatable",
+            Self::Pivot => "pivot",
+            Self::Decision => "decision",
+            Self::Retriable => "retriable",
+        }
+    }
+}
+
+/// An event that a service follows outside of sagas.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SubscriptionPart {
+    /// The name of the projection.
+    pub name: &'static str,
+    /// The event.
+    pub on: EventType,
+}
+
+impl Part {
+    /// The types that the service's queue is bound to.
+    #[must_use]
+    pub fn consumes(&self) -> Vec<EventType> {
+        let mut types: Vec<EventType> = self.subscriptions.iter().map(|s| s.on).collect();
+        for saga in &self.sagas {
+            types.extend(saga.steps.iter().flat_map(|step| step.on.iter().copied()));
+            types.extend(saga.aborts_on.iter().copied());
+            // An owner aborts in its own transaction, and does not hear itself.
+            if saga.owner != self.service {
+                types.extend(saga.abort);
+            }
+        }
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+
+    /// The types that the service publishes.
+    #[must_use]
+    pub fn emits(&self) -> Vec<EventType> {
+        let mut types = self.publishes.clone();
+        for saga in &self.sagas {
+            for step in &saga.steps {
+                types.push(step.done);
+                types.extend(step.refused);
+                types.extend(step.undone);
+            }
+            if saga.owner == self.service {
+                types.extend(saga.abort);
+            }
+        }
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+}
+
+/// A system: services that share one virtual host.
+#[derive(Debug, Clone, Serialize)]
+pub struct System {
+    /// The system's name, which is also the virtual host's.
+    pub name: &'static str,
+    /// The parts of its services.
+    pub parts: Vec<Part>,
+}
+
+impl System {
+    /// The producers that are no service of this system, with the types that each may write.
+    #[must_use]
+    pub fn foreign_producers(&self) -> Vec<(&'static str, Vec<EventType>)> {
+        let mut producers: Vec<(&'static str, Vec<EventType>)> = Vec::new();
+        for event in self.known_types() {
+            for producer in event.foreign_producers() {
+                match producers.iter_mut().find(|(name, _)| name == producer) {
+                    Some((_, types)) => types.push(event),
+                    None => producers.push((producer, vec![event])),
+                }
+            }
+        }
+        producers
+    }
+
+    /// Every type that is published or consumed in the system.
+    #[must_use]
+    pub fn known_types(&self) -> Vec<EventType> {
+        let mut types: Vec<EventType> =
+            self.parts.iter().flat_map(|part| [part.emits(), part.consumes()].concat()).collect();
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+}
