@@ -9,6 +9,7 @@
 //! | [`saga`] | [`Saga`]: the name, the owner and the abort of a distributed transaction |
 //! | [`part`] | [`Part`]: what one service declares, as data |
 //! | [`graph`] | [`Graph`]: who triggers whom, and the rules that a choreography keeps |
+//! | [`trigger`] | [`Trigger`]: one event, or a join of several |
 //! | [`topology`] | the broker's definitions that follow from the declarations |
 
 #![warn(missing_docs)]
@@ -20,6 +21,7 @@ pub mod id;
 pub mod part;
 pub mod saga;
 pub mod topology;
+pub mod trigger;
 
 pub use envelope::{Envelope, Incoming, Reason, Unacceptable};
 pub use event::{Event, EventType, Never, Role};
@@ -27,6 +29,7 @@ pub use graph::{Graph, Problem};
 pub use id::{MessageId, SagaId};
 pub use part::{Part, SagaPart, StepKind, StepPart, SubscriptionPart, System};
 pub use saga::Saga;
+pub use trigger::{AnyEvent, Trigger};
 
 #[doc(hidden)]
 pub mod private {

@@ -1,1 +1,44 @@
-//! ballet
+//! ballet: services that keep their data consistent without a conductor.
+//!
+//! A service declares its part in a saga ([`Participant`]): steps, each with the event that
+//! triggers it, the event that it emits, and how it is undone. The framework sees to it that each
+//! step takes effect exactly once, whatever dies, comes twice, late, or in another order.
+//!
+//! | to write | read |
+//! |---|---|
+//! | a step and its compensation | [`Step`], [`Compensate`] |
+//! | a step that asks somebody outside | [`CallStep`], [`CallCompensate`] |
+//! | the service that decides a saga's end | [`Owner`] |
+//! | a copy of what others tell | [`Projection`] |
+//! | the whole contract of a service | [`Participant`] |
+
+#![warn(missing_docs)]
+
+mod call_step;
+mod context;
+mod erased;
+mod failure;
+pub mod kinds;
+mod owner;
+mod participant;
+mod projection;
+mod step;
+mod tx;
+
+pub use ballet_core as core;
+pub use ballet_core::{Event, EventType, MessageId, Never, Part, Saga, SagaId, Trigger};
+
+pub use call_step::{
+    Ask, CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, RequestResult,
+    UndoRequestResult, call, known,
+};
+pub use context::Context;
+pub use failure::{Failure, FailureKind, broken_constraint};
+pub use owner::{Abort, Owner};
+pub use participant::{OwnerSteps, Participant, SagaSteps};
+pub use projection::Projection;
+pub use step::{
+    Compensate, Outcome, Step, StepResult, UndoResult, Undone, done, refused, undone,
+    undone_silently,
+};
+pub use tx::Tx;

@@ -1,0 +1,90 @@
+//! What sets off a step: one event, or several of which the last sets it off (a join).
+
+use std::any::Any;
+
+use crate::{Event, EventType};
+
+/// A decoded event, on its way to the step that it triggers.
+pub type AnyEvent = Box<dyn Any + Send>;
+
+/// An event, or a tuple of two to four events: a join, run once, after the last of them.
+///
+/// ```
+/// # use ballet_core::{Event, EventType, Trigger};
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct StockCommitted {}
+/// # impl Event for StockCommitted {
+/// #     const TYPE: EventType = EventType::in_saga("inventory.stock_committed.v1");
+/// # }
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct ShipmentDelivered {}
+/// # impl Event for ShipmentDelivered {
+/// #     const TYPE: EventType = EventType::in_saga("shipping.shipment_delivered.v1");
+/// # }
+/// type Both = (StockCommitted, ShipmentDelivered);
+/// assert_eq!(Both::types().len(), 2);
+/// ```
+pub trait Trigger: Sized + Send + 'static {
+    /// The events, in the order of the tuple.
+    fn types() -> Vec<EventType>;
+
+    /// Decodes the event at a place in [`types`](Self::types).
+    ///
+    /// # Errors
+    ///
+    /// What serde says of a body that is not of the event's shape.
+    fn decode(place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
+
+    /// Puts the decoded events together, in the order of [`types`](Self::types); `None` if they
+    /// are others.
+    fn assemble(events: Vec<AnyEvent>) -> Option<Self>;
+}
+
+fn decode_one<E: Event>(body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+    serde_json::from_slice::<E>(body).map(|event| Box::new(event) as AnyEvent)
+}
+
+fn take<E: Event>(event: Option<AnyEvent>) -> Option<E> {
+    event?.downcast::<E>().ok().map(|event| *event)
+}
+
+impl<E: Event> Trigger for E {
+    fn types() -> Vec<EventType> {
+        vec![E::TYPE]
+    }
+
+    fn decode(_: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        decode_one::<E>(body)
+    }
+
+    fn assemble(events: Vec<AnyEvent>) -> Option<Self> {
+        take(events.into_iter().next())
+    }
+}
+
+macro_rules! join {
+    ($($event:ident),+) => {
+        impl<$($event: Event),+> Trigger for ($($event,)+) {
+            fn types() -> Vec<EventType> {
+                vec![$($event::TYPE),+]
+            }
+
+            fn decode(place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+                let decoders = [$(decode_one::<$event>),+];
+                match decoders.get(place) {
+                    Some(decode) => decode(body),
+                    None => Err(serde::de::Error::custom("the join has fewer events")),
+                }
+            }
+
+            fn assemble(events: Vec<AnyEvent>) -> Option<Self> {
+                let mut events = events.into_iter();
+                Some(($(take::<$event>(events.next())?,)+))
+            }
+        }
+    };
+}
+
+join!(A, B);
+join!(A, B, C);
+join!(A, B, C, D);

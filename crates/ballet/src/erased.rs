@@ -1,0 +1,347 @@
+//! Steps, owners and projections without their types, as the machine handles them: events and
+//! requests go in and out as JSON.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use ballet_core::{AnyEvent, Event, EventType, Saga, StepPart, Trigger};
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::tx::Encoded;
+use crate::{
+    Ask, CallCompensate, CallKey, CallStep, Compensate, Failure, Outcome, Owner, Projection, Step,
+    Tx, Undone,
+};
+
+/// How a step ended, or that it waits for an answer from outside.
+#[derive(Debug)]
+pub(crate) enum AnyOutcome {
+    Done(Encoded),
+    Refused(Encoded),
+    Call(String),
+}
+
+/// How a compensation ended, or that it waits for an answer from outside.
+#[derive(Debug)]
+pub(crate) enum AnyUndone {
+    With(Encoded),
+    Silently,
+    Call(String),
+}
+
+type Future<'a, T> = BoxFuture<'a, Result<T, Failure>>;
+
+pub(crate) trait AnyStep: Send + Sync {
+    fn part(&self) -> &StepPart;
+    fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
+    fn run<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
+    fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone>;
+    /// Asks outside, for the step or for its undo.
+    fn call<'a>(&'a self, undo: bool, key: CallKey, request: &'a str) -> Future<'a, String>;
+    fn answered<'a>(
+        &'a self,
+        tx: Tx<'a>,
+        request: &'a str,
+        answer: &'a str,
+    ) -> Future<'a, AnyOutcome>;
+    fn undo_answered<'a>(
+        &'a self,
+        tx: Tx<'a>,
+        request: &'a str,
+        answer: &'a str,
+    ) -> Future<'a, AnyUndone>;
+}
+
+/// A step in the builder's hands.
+pub struct ErasedStep(pub(crate) Arc<dyn AnyStep>);
+
+impl std::fmt::Debug for ErasedStep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ErasedStep").field(self.0.part()).finish()
+    }
+}
+
+type Undo<S> = for<'a> fn(&'a S, Tx<'a>, &'a str) -> Future<'a, AnyUndone>;
+
+/// A [`Step`], with its compensation if it has one.
+pub(crate) struct LocalStep<S> {
+    pub(crate) step: S,
+    pub(crate) part: StepPart,
+    pub(crate) undo: Option<Undo<S>>,
+}
+
+impl<S: Step> AnyStep for LocalStep<S> {
+    fn part(&self) -> &StepPart {
+        &self.part
+    }
+
+    fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        S::On::decode(place, body)
+    }
+
+    fn run<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
+        Box::pin(async move {
+            let on = assemble::<S::On>(S::NAME, events)?;
+            encode_outcome(self.step.run(&mut tx, on).await?)
+        })
+    }
+
+    fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone> {
+        match self.undo {
+            Some(undo) => undo(&self.step, tx, done),
+            None => no_compensation(S::NAME),
+        }
+    }
+
+    fn call<'a>(&'a self, _: bool, _: CallKey, _: &'a str) -> Future<'a, String> {
+        Box::pin(async { Err(calls_nobody(S::NAME)) })
+    }
+
+    fn answered<'a>(&'a self, _: Tx<'a>, _: &'a str, _: &'a str) -> Future<'a, AnyOutcome> {
+        Box::pin(async { Err(calls_nobody(S::NAME)) })
+    }
+
+    fn undo_answered<'a>(&'a self, _: Tx<'a>, _: &'a str, _: &'a str) -> Future<'a, AnyUndone> {
+        Box::pin(async { Err(calls_nobody(S::NAME)) })
+    }
+}
+
+pub(crate) fn undo_local<'a, S: Compensate>(
+    step: &'a S,
+    mut tx: Tx<'a>,
+    done: &'a str,
+) -> Future<'a, AnyUndone> {
+    Box::pin(async move {
+        let done = decode_stored::<S::Done>(S::NAME, "outcome", done)?;
+        encode_undone(step.compensate(&mut tx, done).await?)
+    })
+}
+
+/// How a [`CallStep`] is undone.
+pub(crate) struct CallUndo<S> {
+    request: Undo<S>,
+    call: for<'a> fn(&'a S, CallKey, &'a str) -> Future<'a, String>,
+    answered: for<'a> fn(&'a S, Tx<'a>, &'a str, &'a str) -> Future<'a, AnyUndone>,
+}
+
+impl<S: CallCompensate> CallUndo<S> {
+    pub(crate) fn of() -> Self {
+        Self {
+            request: |step, mut tx, done| {
+                Box::pin(async move {
+                    let done = decode_stored::<S::Done>(S::NAME, "outcome", done)?;
+                    match step.undo_request(&mut tx, done).await? {
+                        Ask::Call(request) => Ok(AnyUndone::Call(encode_json(S::NAME, &request)?)),
+                        Ask::Known(undone) => encode_undone(undone),
+                    }
+                })
+            },
+            call: |step, key, request| {
+                Box::pin(async move {
+                    let request = decode_stored(S::NAME, "request", request)?;
+                    encode_json(S::NAME, &step.undo_call(key, &request).await?)
+                })
+            },
+            answered: |step, mut tx, request, answer| {
+                Box::pin(async move {
+                    let request = decode_stored(S::NAME, "request", request)?;
+                    let answer = decode_stored(S::NAME, "answer", answer)?;
+                    encode_undone(step.undo_answered(&mut tx, request, answer).await?)
+                })
+            },
+        }
+    }
+}
+
+/// A [`CallStep`], with its compensation if it has one.
+pub(crate) struct OutsideStep<S> {
+    pub(crate) step: S,
+    pub(crate) part: StepPart,
+    pub(crate) undo: Option<CallUndo<S>>,
+}
+
+impl<S: CallStep> AnyStep for OutsideStep<S> {
+    fn part(&self) -> &StepPart {
+        &self.part
+    }
+
+    fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        S::On::decode(place, body)
+    }
+
+    fn run<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
+        Box::pin(async move {
+            let on = assemble::<S::On>(S::NAME, events)?;
+            match self.step.request(&mut tx, on).await? {
+                Ask::Call(request) => Ok(AnyOutcome::Call(encode_json(S::NAME, &request)?)),
+                Ask::Known(outcome) => encode_outcome(outcome),
+            }
+        })
+    }
+
+    fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone> {
+        match &self.undo {
+            Some(undo) => (undo.request)(&self.step, tx, done),
+            None => no_compensation(S::NAME),
+        }
+    }
+
+    fn call<'a>(&'a self, undo: bool, key: CallKey, request: &'a str) -> Future<'a, String> {
+        match (&self.undo, undo) {
+            (Some(compensation), true) => (compensation.call)(&self.step, key, request),
+            (None, true) => no_compensation(S::NAME),
+            (_, false) => Box::pin(async move {
+                let request = decode_stored(S::NAME, "request", request)?;
+                encode_json(S::NAME, &self.step.call(key, &request).await?)
+            }),
+        }
+    }
+
+    fn answered<'a>(
+        &'a self,
+        mut tx: Tx<'a>,
+        request: &'a str,
+        answer: &'a str,
+    ) -> Future<'a, AnyOutcome> {
+        Box::pin(async move {
+            let request = decode_stored(S::NAME, "request", request)?;
+            let answer = decode_stored(S::NAME, "answer", answer)?;
+            encode_outcome(self.step.answered(&mut tx, request, answer).await?)
+        })
+    }
+
+    fn undo_answered<'a>(
+        &'a self,
+        tx: Tx<'a>,
+        request: &'a str,
+        answer: &'a str,
+    ) -> Future<'a, AnyUndone> {
+        match &self.undo {
+            Some(undo) => (undo.answered)(&self.step, tx, request, answer),
+            None => no_compensation(S::NAME),
+        }
+    }
+}
+
+/// An owner without its type.
+pub(crate) trait AnyOwner: Send + Sync {
+    fn abort<'a>(&'a self, tx: Tx<'a>, fact: &'a [u8]) -> Future<'a, ()>;
+}
+
+pub(crate) struct TypedOwner<O>(pub(crate) O);
+
+impl<O: Owner> AnyOwner for TypedOwner<O> {
+    fn abort<'a>(&'a self, mut tx: Tx<'a>, fact: &'a [u8]) -> Future<'a, ()> {
+        Box::pin(async move {
+            let fact: <O::Saga as Saga>::Abort = serde_json::from_slice(fact).map_err(|error| {
+                Failure::permanent(format!("the abort cannot be read back: {error}"))
+            })?;
+            self.0.abort(&mut tx, &fact).await
+        })
+    }
+}
+
+/// A refusal that the owner turns into the abort.
+pub(crate) trait AnyRefusal: Send + Sync {
+    fn event_type(&self) -> EventType;
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
+    fn fact(&self, refusal: AnyEvent) -> Result<Encoded, Failure>;
+}
+
+pub(crate) struct TypedRefusal<E, F> {
+    pub(crate) fact: F,
+    pub(crate) event: PhantomData<fn(E)>,
+}
+
+impl<E, A, F> AnyRefusal for TypedRefusal<E, F>
+where
+    E: Event,
+    A: Event,
+    F: Fn(E) -> A + Send + Sync,
+{
+    fn event_type(&self) -> EventType {
+        E::TYPE
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        E::decode(0, body)
+    }
+
+    fn fact(&self, refusal: AnyEvent) -> Result<Encoded, Failure> {
+        Encoded::of(&(self.fact)(assemble::<E>(E::TYPE.name(), vec![refusal])?))
+    }
+}
+
+/// A projection without its type.
+pub(crate) trait AnyProjection: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn event_type(&self) -> EventType;
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
+    fn apply<'a>(&'a self, tx: Tx<'a>, event: AnyEvent) -> Future<'a, ()>;
+}
+
+pub(crate) struct TypedProjection<P>(pub(crate) P);
+
+impl<P: Projection> AnyProjection for TypedProjection<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn event_type(&self) -> EventType {
+        P::On::TYPE
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        P::On::decode(0, body)
+    }
+
+    fn apply<'a>(&'a self, mut tx: Tx<'a>, event: AnyEvent) -> Future<'a, ()> {
+        Box::pin(
+            async move { self.0.apply(&mut tx, assemble::<P::On>(P::NAME, vec![event])?).await },
+        )
+    }
+}
+
+fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<T, Failure> {
+    T::assemble(events).ok_or_else(|| {
+        Failure::permanent(format!("{name} was given other events than it declares"))
+    })
+}
+
+fn encode_json<T: Serialize>(name: &str, value: &T) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| {
+        Failure::permanent(format!("a request or answer of {name} cannot be stored: {error}"))
+    })
+}
+
+fn decode_stored<T: DeserializeOwned>(name: &str, what: &str, text: &str) -> Result<T, Failure> {
+    serde_json::from_str(text).map_err(|error| {
+        Failure::permanent(format!("the stored {what} of {name} cannot be read: {error}"))
+    })
+}
+
+fn encode_outcome<D: Event, R: Event>(outcome: Outcome<D, R>) -> Result<AnyOutcome, Failure> {
+    Ok(match outcome {
+        Outcome::Done(event) => AnyOutcome::Done(Encoded::of(&event)?),
+        Outcome::Refused(event) => AnyOutcome::Refused(Encoded::of(&event)?),
+    })
+}
+
+fn encode_undone<U: Event>(undone: Undone<U>) -> Result<AnyUndone, Failure> {
+    Ok(match undone {
+        Undone::With(event) => AnyUndone::With(Encoded::of(&event)?),
+        Undone::Silently => AnyUndone::Silently,
+    })
+}
+
+fn calls_nobody(name: &str) -> Failure {
+    Failure::permanent(format!("{name} is declared without a call to the outside"))
+}
+
+fn no_compensation<'a, T: Send + 'a>(name: &'static str) -> Future<'a, T> {
+    Box::pin(async move {
+        Err(Failure::permanent(format!("{name} is declared without a compensation")))
+    })
+}

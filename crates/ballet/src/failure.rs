@@ -1,0 +1,122 @@
+//! Failures: technical troubles. A business "no" is not one of them, it is an event.
+
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+
+/// What a handler answers when it cannot do its work for a technical reason.
+///
+/// Any error becomes one by `?`, and is tried again a few times; stopping at once needs the
+/// explicit word [`Failure::permanent`].
+pub struct Failure {
+    kind: FailureKind,
+    error: Box<dyn Error + Send + Sync>,
+}
+
+/// What is to be done about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// Try again; after a few times it becomes a dead letter.
+    Transient,
+    /// Trying again is of no use.
+    Permanent,
+    /// Two transactions were in each other's way: nobody's failure, the batch runs again.
+    Conflict,
+    /// The database or its answer is gone: nobody's failure either.
+    ConnectionLost,
+}
+
+impl Failure {
+    /// A failure that no further attempt can cure.
+    #[must_use]
+    pub fn permanent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: FailureKind::Permanent, error: error.into() }
+    }
+
+    /// A failure that another attempt may cure.
+    #[must_use]
+    pub fn transient(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: FailureKind::Transient, error: error.into() }
+    }
+
+    /// What is to be done about it.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        self.kind
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let kind = (&error as &dyn Any)
+            .downcast_ref::<sqlx::Error>()
+            .map_or(FailureKind::Transient, kind_of_database_error);
+        Self { kind, error: Box::new(error) }
+    }
+}
+
+fn kind_of_database_error(error: &sqlx::Error) -> FailureKind {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => FailureKind::ConnectionLost,
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            // serialization_failure, deadlock_detected, lock_not_available
+            Some("40001" | "40P01" | "55P03") => FailureKind::Conflict,
+            // Class 57P: shut down by an operator, crashed, starting; 08: connection exceptions.
+            Some(code) if code.starts_with("57P") || code.starts_with("08") => {
+                FailureKind::ConnectionLost
+            }
+            // too_many_connections
+            Some("53300") => FailureKind::ConnectionLost,
+            Some(_) | None => FailureKind::Transient,
+        },
+        _ => FailureKind::Transient,
+    }
+}
+
+/// The name of the constraint that a statement broke, if it broke one. Named constraints are how a
+/// service turns what its tables forbid into a refusal.
+#[must_use]
+pub fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
+    error.as_database_error()?.constraint()
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.error)?;
+        let mut cause = self.error.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} failure: {self}", self.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_error_is_tried_again_and_stopping_needs_a_word() {
+        let fails = || -> Result<(), Failure> { Ok("x".parse::<u8>().map(|_| ())?) };
+        assert_eq!(fails().expect_err("no number").kind(), FailureKind::Transient);
+        assert_eq!(Failure::permanent("a bug").kind(), FailureKind::Permanent);
+    }
+
+    #[test]
+    fn a_lost_connection_is_nobodys_failure() {
+        let lost = sqlx::Error::Io(std::io::Error::other("gone"));
+        assert_eq!(Failure::from(lost).kind(), FailureKind::ConnectionLost);
+    }
+}

@@ -1,0 +1,82 @@
+//! Which steps may be declared as what. A wrong declaration does not compile, in words of ours.
+
+use std::sync::Arc;
+
+use ballet_core::{Event, Never, StepKind};
+
+use crate::erased::{CallUndo, ErasedStep, LocalStep, OutsideStep, undo_local};
+use crate::participant::step_part;
+use crate::{CallCompensate, CallStep, Compensate, Step};
+
+/// Marks a [`Step`].
+#[derive(Debug)]
+pub enum Local {}
+
+/// Marks a [`CallStep`].
+#[derive(Debug)]
+pub enum Outside {}
+
+/// A step that can be undone: what [`compensatable`](crate::SagaSteps::compensatable) and
+/// [`pivot`](crate::SagaSteps::pivot) take.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be undone: the compensation is missing",
+    label = "a compensatable step, and a pivot, says how it is undone",
+    note = "write `impl Compensate for {Self}` beside `impl Step for {Self}`; for a `CallStep`, write `impl CallCompensate for {Self}`",
+    note = "a step that never has to be undone, because nothing can be refused after it, is declared with `.retriable(..)`"
+)]
+pub trait Compensatable<Via> {
+    #[doc(hidden)]
+    fn erase(self, kind: StepKind) -> ErasedStep;
+}
+
+/// A step that cannot refuse: what [`retriable`](crate::SagaSteps::retriable) takes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` may refuse, so it cannot be a retriable step",
+    label = "a retriable step goes on until it is done",
+    note = "after the pivot nothing can be undone: set `type Refused = Never`, or move the step before the pivot and declare it with `.compensatable(..)`"
+)]
+pub trait Retriable<Via> {
+    #[doc(hidden)]
+    fn erase(self, kind: StepKind) -> ErasedStep;
+}
+
+impl<S: Compensate> Compensatable<Local> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        let mut step = without_compensation(self, kind);
+        step.part.undone = S::Undone::TYPE.if_any();
+        step.undo = Some(undo_local::<S>);
+        ErasedStep(Arc::new(step))
+    }
+}
+
+impl<S: CallCompensate> Compensatable<Outside> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        let mut step = outside(self, kind);
+        step.part.undone = S::Undone::TYPE.if_any();
+        step.undo = Some(CallUndo::of());
+        ErasedStep(Arc::new(step))
+    }
+}
+
+impl<S: Step<Refused = Never>> Retriable<Local> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        ErasedStep(Arc::new(without_compensation(self, kind)))
+    }
+}
+
+impl<S: CallStep<Refused = Never>> Retriable<Outside> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        ErasedStep(Arc::new(outside(self, kind)))
+    }
+}
+
+pub(crate) fn without_compensation<S: Step>(step: S, kind: StepKind) -> LocalStep<S> {
+    let part = step_part::<S::On, S::Done, S::Refused>(S::NAME, kind);
+    LocalStep { step, part, undo: None }
+}
+
+fn outside<S: CallStep>(step: S, kind: StepKind) -> OutsideStep<S> {
+    let mut part = step_part::<S::On, S::Done, S::Refused>(S::NAME, kind);
+    part.calls_outside = true;
+    OutsideStep { step, part, undo: None }
+}

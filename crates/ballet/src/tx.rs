@@ -1,0 +1,134 @@
+//! What a handler sees of the world: its transaction, the time, new ids, its saga.
+
+use ballet_core::{Event, EventType, MessageId, SagaId};
+use bytes::Bytes;
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{Context, Failure};
+
+/// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and
+/// the outbox commit together. There is no other clock, no other chance and no network in it.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    db: &'a mut PgConnection,
+    scope: &'a mut Scope,
+}
+
+/// What a transaction knows and collects besides its rows.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) context: Context,
+    pub(crate) now: Timestamp,
+    pub(crate) saga_id: Option<SagaId>,
+    pub(crate) cause: Option<MessageId>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) emitted: Vec<Emitted>,
+}
+
+/// An event as JSON, with its type.
+#[derive(Debug, Clone)]
+pub(crate) struct Encoded {
+    pub(crate) event_type: EventType,
+    pub(crate) body: Bytes,
+}
+
+/// An event that waits for the transaction's end.
+#[derive(Debug, Clone)]
+pub(crate) struct Emitted {
+    pub(crate) message_id: MessageId,
+    pub(crate) event: Encoded,
+    pub(crate) saga_id: Option<SagaId>,
+    pub(crate) causation_id: Option<MessageId>,
+    pub(crate) traceparent: Option<String>,
+}
+
+impl Encoded {
+    pub(crate) fn of<E: Event>(event: &E) -> Result<Self, Failure> {
+        let body = serde_json::to_vec(event).map_err(|error| {
+            Failure::permanent(format!("{} cannot be written as JSON: {error}", E::TYPE))
+        })?;
+        Ok(Self { event_type: E::TYPE, body: body.into() })
+    }
+}
+
+impl Scope {
+    pub(crate) fn new(context: Context) -> Self {
+        let now = context.now();
+        let emitted = Vec::new();
+        Self { context, now, saga_id: None, cause: None, traceparent: None, emitted }
+    }
+
+    /// Sets what follows in relation to a message.
+    pub(crate) fn enter(
+        &mut self,
+        saga_id: Option<SagaId>,
+        cause: Option<MessageId>,
+        traceparent: Option<String>,
+    ) {
+        self.saga_id = saga_id;
+        self.cause = cause;
+        self.traceparent = traceparent;
+    }
+
+    pub(crate) fn emit(&mut self, event: Encoded) {
+        let message_id = MessageId(self.context.new_id(self.now));
+        self.emitted.push(Emitted {
+            message_id,
+            event,
+            saga_id: self.saga_id,
+            causation_id: self.cause,
+            traceparent: self.traceparent.clone(),
+        });
+    }
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(db: &'a mut PgConnection, scope: &'a mut Scope) -> Self {
+        Self { db, scope }
+    }
+
+    /// The connection inside of the transaction. The framework commits or rolls back.
+    pub fn db(&mut self) -> &mut PgConnection {
+        self.db
+    }
+
+    /// The time: the same for all that this transaction does.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.scope.now
+    }
+
+    /// A new id (UUIDv7), for instance `tx.new_id::<ShipmentId>()`.
+    #[must_use]
+    pub fn new_id<Id: From<Uuid>>(&self) -> Id {
+        self.scope.context.new_id(self.scope.now).into()
+    }
+
+    /// The saga that is being worked on; `None` for an event outside of sagas.
+    #[must_use]
+    pub fn saga_id(&self) -> Option<SagaId> {
+        self.scope.saga_id
+    }
+
+    /// Publishes an event beside a step's outcome, when the transaction has committed. The
+    /// participant declares it with [`Participant::publishes`](crate::Participant::publishes).
+    ///
+    /// # Errors
+    ///
+    /// A permanent failure if the event cannot be written as JSON.
+    pub fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
+        let event = Encoded::of(event)?;
+        self.scope.emit(event);
+        Ok(())
+    }
+
+    pub(crate) fn scope(&mut self) -> &mut Scope {
+        self.scope
+    }
+
+    pub(crate) fn reborrow(&mut self) -> Tx<'_> {
+        Tx { db: self.db, scope: self.scope }
+    }
+}
