@@ -1,1 +1,19 @@
-//! ballet-testkit
+//! Servers and worlds of their own for tests, the demo and measurements.
+//!
+//! [`Servers`] finds or brings up RabbitMQ and Postgres; a [`Bed`] is one test's world in them:
+//! a vhost with its topology, users, and a database per service. [`wait_until`] is the way to
+//! wait for something.
+
+mod bed;
+mod error;
+mod management;
+mod random;
+mod servers;
+mod url;
+mod wait;
+
+pub use bed::Bed;
+pub use error::{Error, Result};
+pub use management::{Depth, Management};
+pub use servers::{Options, Postgres, RabbitMq, Servers, Version};
+pub use wait::wait_until;

@@ -1,0 +1,70 @@
+use std::collections::BTreeMap;
+
+use reqwest::Url;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::error::Result;
+use crate::servers::postgres::{connect, sql};
+use crate::{random, url};
+
+/// A service's database; the role that owns it has the same name.
+#[derive(Debug, Clone)]
+pub(super) struct Database {
+    pub(super) url: Url,
+    pub(super) admin_url: Url,
+}
+
+/// Makes a database and a role for each service. Names are identifiers already, and passwords
+/// hexadecimal: that is what makes it safe to write them into statements.
+pub(super) async fn create(
+    admin: &Url,
+    wanted: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Database>> {
+    let mut session = connect(admin).await?;
+    let mut databases = BTreeMap::new();
+    for (service, name) in wanted {
+        let password = random::hex::<12>()?;
+        let statements = [
+            format!("create role {name} login password '{password}'"),
+            // An administrator who is no superuser must be a member to hand the database over.
+            format!("grant {name} to current_user"),
+            format!("create database {name} owner {name} template template0"),
+            format!("revoke all on database {name} from public"),
+            format!("alter database {name} set jit = off"),
+        ];
+        for statement in statements {
+            run(&mut session, admin, &format!("creating database {name}"), statement).await?;
+        }
+        let database = Database {
+            url: url::for_user(admin, name, &password, name),
+            admin_url: url::with_path(admin, name),
+        };
+        databases.insert(service.clone(), database);
+    }
+    close(session, admin).await?;
+    Ok(databases)
+}
+
+/// Drops what [`create`] made, whoever is still connected; what is not there is no error.
+pub(super) async fn drop_all(admin: &Url, names: &[String]) -> Result<()> {
+    let mut session = connect(admin).await?;
+    for name in names {
+        let statements = [
+            format!("drop database if exists {name} with (force)"),
+            format!("drop role if exists {name}"),
+        ];
+        for statement in statements {
+            run(&mut session, admin, &format!("dropping database {name}"), statement).await?;
+        }
+    }
+    close(session, admin).await
+}
+
+async fn run(session: &mut PgConnection, url: &Url, what: &str, statement: String) -> Result<()> {
+    let done = sqlx::query(AssertSqlSafe(statement)).execute(session).await;
+    done.map(drop).map_err(|error| sql(what, url, &error))
+}
+
+async fn close(session: PgConnection, url: &Url) -> Result<()> {
+    session.close().await.map_err(|error| sql("closing a session", url, &error))
+}

@@ -1,0 +1,188 @@
+use reqwest::{Method, StatusCode, Url};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::wait_until;
+
+/// RabbitMQ's management API, as an administrator, with one vhost in view.
+#[derive(Debug, Clone)]
+pub struct Management {
+    http: reqwest::Client,
+    base: Url,
+    user: String,
+    password: String,
+    vhost: String,
+}
+
+/// What a queue holds. Servers of ours count anew twice a second, others every five seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+pub struct Depth {
+    /// Waiting for a consumer.
+    #[serde(default, rename = "messages_ready")]
+    pub ready: u64,
+    /// Delivered and neither acknowledged nor given back.
+    #[serde(default, rename = "messages_unacknowledged")]
+    pub unacked: u64,
+    /// How many consumers the queue has.
+    #[serde(default)]
+    pub consumers: u64,
+}
+
+impl Management {
+    pub(crate) fn new(base: Url, (user, password): (String, String)) -> Result<Self> {
+        // A kept connection would belong to the runtime of the test that opened it.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .timeout(Duration::from_secs(30))
+            .build()
+            .map_err(|error| failed("set up HTTP", &base, &error))?;
+        Ok(Self { http, base, user, password, vhost: "/".to_owned() })
+    }
+
+    pub(crate) fn in_vhost(&self, vhost: &str) -> Self {
+        Self { vhost: vhost.to_owned(), ..self.clone() }
+    }
+
+    /// Where the API is, without credentials.
+    pub fn url(&self) -> &str {
+        self.base.as_str()
+    }
+
+    /// What waits in a queue of the vhost.
+    pub async fn depth(&self, queue: &str) -> Result<Depth> {
+        let found = self.call(Method::GET, &["queues", &self.vhost, queue], None).await?;
+        serde_json::from_value(found).map_err(|error| failed("read a queue", &self.base, &error))
+    }
+
+    /// The names of the vhost's queues.
+    pub async fn queues(&self) -> Result<Vec<String>> {
+        let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;
+        let names = found.as_array().into_iter().flatten();
+        Ok(names.filter_map(|queue| Some(queue["name"].as_str()?.to_owned())).collect())
+    }
+
+    /// Deletes a queue with all that is in it.
+    pub async fn delete_queue(&self, queue: &str) -> Result<()> {
+        self.call(Method::DELETE, &["queues", &self.vhost, queue], None).await.map(drop)
+    }
+
+    /// Looks at up to `count` messages and leaves them (a quorum queue counts it as a delivery,
+    /// a stream cannot be read this way). Properties, `payload`, `routing_key` and so on as in
+    /// the management API.
+    pub async fn peek(&self, queue: &str, count: u32) -> Result<Vec<Value>> {
+        self.messages(queue, count, "ack_requeue_true").await
+    }
+
+    /// Takes up to `count` messages out of a queue.
+    pub async fn take(&self, queue: &str, count: u32) -> Result<Vec<Value>> {
+        self.messages(queue, count, "ack_requeue_false").await
+    }
+
+    async fn messages(&self, queue: &str, count: u32, mode: &str) -> Result<Vec<Value>> {
+        let wanted = json!({ "count": count, "ackmode": mode, "encoding": "auto" });
+        let path = ["queues", &self.vhost, queue, "get"];
+        let found = self.call(Method::POST, &path, Some(&wanted)).await?;
+        Ok(serde_json::from_value(found).unwrap_or_default())
+    }
+
+    /// Publishes as the console's form does; says whether the message reached any queue.
+    pub async fn publish(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        properties: &Value,
+        payload: &str,
+    ) -> Result<bool> {
+        let message = json!({
+            "properties": properties, "routing_key": routing_key,
+            "payload": payload, "payload_encoding": "string",
+        });
+        let path = ["exchanges", &self.vhost, exchange, "publish"];
+        let answer = self.call(Method::POST, &path, Some(&message)).await?;
+        Ok(answer["routed"].as_bool().unwrap_or(false))
+    }
+
+    /// The connections to the vhost, as in the management API.
+    pub async fn connections(&self) -> Result<Vec<Value>> {
+        let found = self.call(Method::GET, &["vhosts", &self.vhost, "connections"], None).await?;
+        Ok(serde_json::from_value(found).unwrap_or_default())
+    }
+
+    /// Closes the connections whose client calls itself so, from the broker's side; waits for
+    /// the first one to appear, and says how many there were.
+    pub async fn close_connections(&self, client_name: &str) -> Result<usize> {
+        let what = format!("a connection named {client_name} to close");
+        wait_until(&what, Duration::from_secs(15), || self.close_present(client_name)).await
+    }
+
+    async fn close_present(&self, client_name: &str) -> Result<Option<usize>> {
+        let mut closed = 0;
+        for connection in self.connections().await? {
+            let name = &connection["client_properties"]["connection_name"];
+            let Some(id) = connection["name"].as_str().filter(|_| name == client_name) else {
+                continue;
+            };
+            match self.call(Method::DELETE, &["connections", id], None).await {
+                Ok(_) => closed += 1,
+                // The list lags: it has gone by itself.
+                Err(Error::Server { cause, .. }) if cause.starts_with("404") => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((closed > 0).then_some(closed))
+    }
+
+    /// Any other call: the path's parts are encoded here, so that a vhost may be named `/`.
+    pub async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value> {
+        let mut url = self.base.clone();
+        let what = format!("{method} /api/{}", path.join("/"));
+        if let Ok(mut parts) = url.path_segments_mut() {
+            parts.pop_if_empty().push("api").extend(path);
+        }
+        let mut request = self.http.request(method, url);
+        request = request.basic_auth(&self.user, Some(&self.password));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.map_err(|error| failed(&what, &self.base, &error))?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| failed(&what, &self.base, &error))?;
+        if !status.is_success() {
+            return Err(refused(what, &self.base, status, &text));
+        }
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&text).map_err(|error| failed(&what, &self.base, &error))
+    }
+}
+
+fn refused(what: String, base: &Url, status: StatusCode, text: &str) -> Error {
+    let advice = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            "the user in AMQP_URL should be an administrator who may use the management API"
+        }
+        StatusCode::NOT_FOUND => "the thing named there does not exist",
+        _ => "the broker's log says more",
+    };
+    let cause = format!("{} {}", status.as_u16(), text.trim());
+    Error::Server { what, place: base.to_string(), cause, advice }
+}
+
+fn failed(what: &str, base: &Url, error: &dyn std::error::Error) -> Error {
+    // The cause of an HTTP error ("connection refused") hides in its sources.
+    let mut cause = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        cause = format!("{cause}: {inner}");
+        source = inner.source();
+    }
+    Error::Server {
+        what: what.to_owned(),
+        place: base.to_string(),
+        cause,
+        advice: "is the management plugin on there? RABBITMQ_MANAGEMENT_URL names another place",
+    }
+}

@@ -1,0 +1,18 @@
+use std::fs::File;
+use std::io::Read;
+
+use crate::error::{Result, machine};
+
+/// Random bytes from the system: passwords and names must not be guessable or collide.
+pub(crate) fn bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .map_err(machine("read random bytes from /dev/urandom"))?;
+    Ok(bytes)
+}
+
+/// `2 * N` hexadecimal digits: fits into URLs, names and SQL without quoting.
+pub(crate) fn hex<const N: usize>() -> Result<String> {
+    Ok(bytes::<N>()?.iter().map(|byte| format!("{byte:02x}")).collect())
+}

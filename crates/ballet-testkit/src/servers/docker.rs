@@ -1,0 +1,102 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::error::{Error, Result, machine};
+use crate::servers::Progress;
+use crate::servers::run::Run;
+
+/// A dead daemon behind a remote address may not answer at all.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The first start downloads the images.
+const DOWNLOAD: Duration = Duration::from_secs(600);
+
+/// One set of containers from `compose.yaml`, under a project name of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Containers {
+    project: String,
+    env: Vec<(&'static str, String)>,
+}
+
+/// Why Docker cannot be used, if so; quick also where there is a client but no daemon.
+pub(crate) async fn missing() -> Option<&'static str> {
+    if !answers(&["version", "--format", "{{.Server.Version}}"]).await {
+        return Some("no Docker daemon answers");
+    }
+    let compose = answers(&["compose", "version"]).await;
+    (!compose).then_some("Docker has no `compose` command")
+}
+
+async fn answers(args: &[&str]) -> bool {
+    let mut command = Command::new("docker");
+    command.args(args).stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(PATIENCE, command.output()).await;
+    output.is_ok_and(|output| output.is_ok_and(|output| output.status.success()))
+}
+
+impl Containers {
+    /// Nothing runs yet.
+    pub(crate) fn new(run: &Run) -> Result<Self> {
+        let name = run.dir().file_name().unwrap_or_default().to_string_lossy();
+        let project = format!("ballet-{}", name.trim_start_matches("ballet-"));
+        let ports = run.ports();
+        let env = vec![
+            ("BALLET_AMQP_PORT", ports.amqp().to_string()),
+            ("BALLET_MANAGEMENT_PORT", ports.management().to_string()),
+            ("BALLET_PROMETHEUS_PORT", ports.prometheus().to_string()),
+            ("BALLET_POSTGRES_PORT", ports.postgres().to_string()),
+            ("BALLET_OPS_PASSWORD", run.password().to_owned()),
+        ];
+        // Written first: the watchdog takes down also what was only half up.
+        let down = format!(
+            "docker compose -p '{project}' -f '{}' down --volumes --timeout 5 >/dev/null 2>&1\n",
+            compose_file().display()
+        );
+        fs::write(run.compose_file(), down).map_err(machine("note the containers to stop"))?;
+        Ok(Self { project, env })
+    }
+
+    pub(crate) async fn up(&self, service: &str, progress: &Progress) -> Result<()> {
+        progress(&format!("{service}: starting a container (the first time downloads its image)"));
+        self.compose(&["up", "--detach", "--wait", service], DOWNLOAD).await
+    }
+
+    pub(crate) async fn kill(&self, service: &str) -> Result<()> {
+        self.compose(&["kill", "--signal", "SIGKILL", service], Duration::from_secs(30)).await
+    }
+
+    pub(crate) async fn start(&self, service: &str) -> Result<()> {
+        self.compose(&["start", service], Duration::from_secs(60)).await
+    }
+
+    async fn compose(&self, args: &[&str], limit: Duration) -> Result<()> {
+        let mut command = Command::new("docker");
+        command
+            .args(["compose", "--project-name", &self.project, "--file"])
+            .arg(compose_file())
+            .args(args)
+            .envs(self.env.iter().map(|(key, value)| (*key, value.as_str())))
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let cause = match tokio::time::timeout(limit, command.output()).await {
+            Ok(Ok(output)) if output.status.success() => return Ok(()),
+            Ok(Ok(output)) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no end after {limit:?}"),
+        };
+        Err(Error::Server {
+            what: format!("`docker compose {}`", args.join(" ")),
+            place: compose_file().display().to_string(),
+            cause,
+            advice: "try it by hand, or name servers in AMQP_URL and DATABASE_URL",
+        })
+    }
+}
+
+fn compose_file() -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose.yaml");
+    fs::canonicalize(&path).unwrap_or(path)
+}

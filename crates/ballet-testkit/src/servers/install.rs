@@ -1,0 +1,118 @@
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::error::{Result, machine};
+use crate::servers::Progress;
+use crate::servers::find::{self, Absent};
+use crate::servers::run::base_dir;
+
+/// A server as software: how it is found, and what package managers call it.
+pub(crate) struct Package {
+    pub(crate) server: &'static str,
+    pub(crate) advice: &'static str,
+    apt: &'static str,
+    dnf: &'static str,
+    pacman: &'static str,
+    brew: &'static str,
+    /// Services that a package may start.
+    units: &'static str,
+}
+
+pub(crate) const RABBITMQ: Package = Package {
+    server: "RabbitMQ",
+    advice: "Install rabbitmq-server 3.10 or newer, start Docker, or set AMQP_URL.",
+    apt: "rabbitmq-server",
+    dnf: "rabbitmq-server",
+    pacman: "rabbitmq",
+    brew: "rabbitmq",
+    units: "rabbitmq-server.service epmd.socket epmd.service",
+};
+
+pub(crate) const POSTGRES: Package = Package {
+    server: "Postgres",
+    advice: "Install PostgreSQL 14 or newer, start Docker, or set DATABASE_URL.",
+    apt: "postgresql",
+    dnf: "postgresql-server",
+    pacman: "postgresql",
+    brew: "postgresql@17",
+    units: "postgresql.service",
+};
+
+impl Package {
+    /// The server's programs on this machine; the inner error says what is wrong with them.
+    pub(crate) async fn find(&self) -> Result<Result<PathBuf, Absent>> {
+        if self.server == RABBITMQ.server { find::rabbitmq() } else { find::postgres().await }
+    }
+}
+
+/// One installation at a time, whoever asks: held until it is dropped.
+pub(crate) async fn lock() -> Result<File> {
+    let path = base_dir().join("install.lock");
+    let locked = tokio::task::spawn_blocking(move || {
+        let file = File::create(&path)?;
+        file.lock().map(|()| file)
+    });
+    let locked = locked.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    locked.map_err(machine("lock target/servers/install.lock"))
+}
+
+/// Installs a server, or says why that is not possible here.
+pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Result<(), String>> {
+    let Some((name, mut command)) = plan(package).await else {
+        return Ok(Err(
+            "no package manager that may be used (apt-get, dnf or pacman as root or with \
+             passwordless sudo, or brew)"
+                .to_owned(),
+        ));
+    };
+    progress(&format!(
+        "{}: installing the package {name} (no service of it is left running)",
+        package.server
+    ));
+    let log = base_dir().join(format!("install-{name}.log"));
+    let output = File::create(&log).map_err(machine(format!("write {}", log.display())))?;
+    let errors = output.try_clone().map_err(machine("share a log file"))?;
+    command.stdin(Stdio::null()).stdout(output).stderr(errors);
+    let status = command.status().await.map_err(machine(format!("install {name}")))?;
+    if status.success() {
+        fs::remove_file(&log).ok();
+        return Ok(Ok(()));
+    }
+    let text = fs::read_to_string(&log).unwrap_or_default();
+    let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output");
+    Ok(Err(format!("installing {name} failed ({last}; all of it in {})", log.display())))
+}
+
+/// The command that installs, if there is one that we may run.
+async fn plan(package: &Package) -> Option<(&'static str, Command)> {
+    let system = [("apt-get", package.apt), ("dnf", package.dnf), ("pacman", package.pacman)];
+    if let Some((_, name)) = system.into_iter().find(|(manager, _)| find::on_path(manager)) {
+        let mut command = as_root().await?;
+        command.args(["sh", "-c", include_str!("install.sh"), "install", name, package.units]);
+        return Some((name, command));
+    }
+    if !find::on_path("brew") {
+        return None;
+    }
+    let mut command = Command::new("brew");
+    command.args(["install", package.brew]);
+    Some((package.brew, command))
+}
+
+/// Begins a command that runs as root without asking anybody for a password.
+async fn as_root() -> Option<Command> {
+    if rustix::process::geteuid().is_root() {
+        return Some(Command::new("env"));
+    }
+    let mut probe = Command::new("sudo");
+    probe.args(["-n", "true"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if !probe.status().await.is_ok_and(|status| status.success()) {
+        return None;
+    }
+    let mut command = Command::new("sudo");
+    command.arg("-n");
+    Some(command)
+}

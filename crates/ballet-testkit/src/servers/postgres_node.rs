@@ -1,0 +1,174 @@
+use std::fs;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+use rustix::process::Signal;
+use tokio::process::Command;
+use tokio::sync::Mutex;
+
+use crate::error::{Error, Result, machine};
+use crate::servers::postgres::check;
+use crate::servers::process::{Launch, Process, User, forget_env, start_failed};
+use crate::servers::run::{Run, write_secret};
+use crate::servers::user;
+use crate::servers::version::Version;
+use crate::wait_until;
+
+const NAME: &str = "Postgres";
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The user's own server and tools are set by these.
+const FORGET: &str = "PG POSTGRES";
+
+/// Ours whatever the machine's default is. JIT costs far more than it gives on short statements.
+const SETTINGS: &[&str] = &[
+    "listen_addresses=127.0.0.1",
+    // Their paths are too long for sockets.
+    "unix_socket_directories=",
+    "max_connections=400",
+    "jit=off",
+    "max_wal_size=2GB",
+    "log_line_prefix=%m [%p] %q%u@%d ",
+    // Goes with the data directory, also after kill -9.
+    "dynamic_shared_memory_type=mmap",
+];
+/// A killed process loses nothing by this, only a killed machine does.
+const FAST: &[&str] = &["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+
+/// A private server.
+#[derive(Debug)]
+pub(crate) struct Node {
+    run: Arc<Run>,
+    programs: PathBuf,
+    fast: bool,
+    log: PathBuf,
+    user: Option<User>,
+    server: Mutex<Process>,
+}
+
+impl Node {
+    pub(crate) async fn start(
+        run: &Arc<Run>,
+        programs: PathBuf,
+        fast: bool,
+        url: &Url,
+    ) -> Result<(Self, Version)> {
+        let log = run.dir().join("postgres.log");
+        let user = user::for_postgres()?;
+        init(run, &programs, user, &log).await?;
+        let server = Mutex::new(launch(run, &programs, fast, &log, user)?);
+        let node = Self { run: Arc::clone(run), programs, fast, log, user, server };
+        let version = node.wait(&*node.server.lock().await, url).await;
+        let version = version.map_err(|cause| node.failed(cause))?;
+        Ok((node, version))
+    }
+
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    pub(crate) async fn pids(&self) -> Vec<i32> {
+        vec![self.server.lock().await.id()]
+    }
+
+    pub(crate) async fn kill(&self) -> Result<()> {
+        self.server.lock().await.kill().await
+    }
+
+    pub(crate) async fn signal(&self, signal: Signal) {
+        self.server.lock().await.signal(signal);
+    }
+
+    pub(crate) async fn start_again(&self, url: &Url) -> Result<()> {
+        let mut server = self.server.lock().await;
+        if server.exited().is_none() {
+            let why = "it is running";
+            return Err(Error::WrongState { server: NAME, action: "start", why });
+        }
+        *server = launch(&self.run, &self.programs, self.fast, &self.log, self.user)?;
+        self.wait(&server, url).await.map(drop).map_err(|cause| self.failed(cause))
+    }
+
+    /// Waits until the administrator gets in, or the process ends.
+    async fn wait(&self, server: &Process, url: &Url) -> Result<Version, String> {
+        let outcome = wait_until("Postgres to be ready", PATIENCE, || async {
+            if let Some(status) = server.exited() {
+                return Ok(Some(Err(format!("it ended with {status}"))));
+            }
+            check(url).await.map(|version| Some(Ok(version)))
+        });
+        outcome.await.unwrap_or_else(|expired| Err(expired.to_string()))
+    }
+
+    fn failed(&self, cause: String) -> Error {
+        self.run.keep();
+        start_failed(NAME, cause, &self.log)
+    }
+}
+
+fn dir(run: &Run) -> PathBuf {
+    run.dir().join("postgres")
+}
+
+/// Makes the data directory, owned by whom the server runs as.
+async fn init(run: &Run, programs: &Path, user: Option<User>, log: &Path) -> Result<()> {
+    let dir = dir(run);
+    fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
+    let password_file = dir.join("password");
+    write_secret(&password_file, run.password())?;
+    if let Some(User { uid, gid }) = user {
+        for path in [&dir, &password_file] {
+            chown(path, Some(uid), Some(gid))
+                .map_err(machine(format!("give {} to Postgres' user", path.display())))?;
+        }
+    }
+    let mut command = std::process::Command::new(programs.join("initdb"));
+    forget_env(&mut command, FORGET);
+    let mut command = Command::from(command);
+    command
+        .args(["--no-sync", "--auth=scram-sha-256", "--username=ops", "--encoding=UTF8"])
+        .args(["--locale=C", "--pgdata=data", "--pwfile=password"])
+        .current_dir(&dir)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    if let Some(User { uid, gid }) = user {
+        command.uid(uid).gid(gid);
+    }
+    let output = command.output().await.map_err(machine("run Postgres' initdb"))?;
+    fs::remove_file(&password_file).ok();
+    if output.status.success() {
+        return Ok(());
+    }
+    fs::write(log, [output.stdout, output.stderr].concat()).ok();
+    run.keep();
+    Err(start_failed(NAME, format!("initdb ended with {}", output.status), log))
+}
+
+fn launch(
+    run: &Run,
+    programs: &Path,
+    fast: bool,
+    log: &Path,
+    user: Option<User>,
+) -> Result<Process> {
+    let port = format!("port={}", run.ports().postgres());
+    let fast: &[&str] = if fast { FAST } else { &[] };
+    let settings = SETTINGS.iter().chain(fast).copied().chain([port.as_str()]);
+    let mut args = vec!["-D".to_owned(), "data".to_owned()];
+    args.extend(settings.flat_map(|setting| ["-c".to_owned(), setting.to_owned()]));
+    Process::start(&Launch {
+        program: &programs.join("postgres"),
+        args,
+        env: Vec::new(),
+        forget_env: FORGET,
+        dir: &dir(run),
+        log,
+        user,
+        group_file: run.group_file("postgres"),
+        // "Immediate shutdown": as final as KILL, but it takes its shared memory along.
+        stop_signal: "QUIT",
+    })
+}

@@ -1,0 +1,188 @@
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
+
+use crate::error::{Error, Result, machine};
+use crate::wait_until;
+
+/// Waits for a word from the owner before it becomes the server: the owner writes down the
+/// process group first, so that not even a kill in between leaves a server behind.
+const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
+
+/// A server's process, the leader of its own process group (Ctrl-C on the terminal is the
+/// owner's business). Not killed on drop: that is the watchdog's part.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: Pid,
+    exit: Arc<OnceLock<String>>,
+}
+
+/// How to start a server's process.
+pub(crate) struct Launch<'a> {
+    pub(crate) program: &'a Path,
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<(&'static str, String)>,
+    /// Inherited variables that begin so would change the server.
+    pub(crate) forget_env: &'static str,
+    pub(crate) dir: &'a Path,
+    pub(crate) log: &'a Path,
+    pub(crate) user: Option<User>,
+    /// Where the watchdog looks for the process group.
+    pub(crate) group_file: PathBuf,
+    pub(crate) stop_signal: &'static str,
+}
+
+/// The ordinary user that a server runs as when we are root.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+impl Process {
+    pub(crate) fn start(launch: &Launch<'_>) -> Result<Self> {
+        let name = launch.program.display();
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(launch.log)
+            .map_err(machine(format!("write {}", launch.log.display())))?;
+        let errors = log.try_clone().map_err(machine("share a log file"))?;
+        let mut command = Command::new("sh");
+        command.args(["-c", GATE, "sh"]).arg(launch.program).args(&launch.args);
+        forget_env(&mut command, launch.forget_env);
+        command
+            .envs(launch.env.iter().map(|(key, value)| (*key, value.as_str())))
+            .current_dir(launch.dir)
+            .stdin(Stdio::piped())
+            .stdout(log)
+            .stderr(errors)
+            .process_group(0);
+        if let Some(user) = launch.user {
+            command.uid(user.uid).gid(user.gid);
+        }
+        let mut child = command.spawn().map_err(machine(format!("start {name}")))?;
+        let pid = Pid::from_child(&child);
+        let record = format!("{} {}\n", launch.stop_signal, pid.as_raw_nonzero());
+        let opened = fs::write(&launch.group_file, record)
+            .and_then(|()| child.stdin.take().map_or(Ok(()), |mut gate| gate.write_all(b"go\n")));
+        let process = Self::watch(child);
+        opened.map_err(machine(format!("start {name}")))?;
+        Ok(process)
+    }
+
+    /// A thread per process reaps it: tests have a runtime each, so no runtime's task can.
+    pub(crate) fn watch(mut child: Child) -> Self {
+        let pid = Pid::from_child(&child);
+        let exit = Arc::new(OnceLock::new());
+        let report = Arc::clone(&exit);
+        std::thread::spawn(move || {
+            let text = child.wait().map_or_else(|error| error.to_string(), |end| end.to_string());
+            report.get_or_init(|| text);
+        });
+        Self { pid, exit }
+    }
+
+    pub(crate) fn id(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    /// How the process ended, if it has.
+    pub(crate) fn exited(&self) -> Option<&str> {
+        self.exit.get().map(String::as_str)
+    }
+
+    /// Signals the process, its group, and its descendants in groups of their own.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let family = descendants(self.id());
+        // Errors only say that somebody is gone already, which is no news.
+        kill_process_group(self.pid, signal).ok();
+        for pid in family {
+            kill_process(pid, signal).ok();
+        }
+    }
+
+    /// `kill -9` for the whole family; returns when nobody of it is left.
+    pub(crate) async fn kill(&self) -> Result<()> {
+        let family = descendants(self.id());
+        self.signal(Signal::KILL);
+        wait_until("killed processes to be gone", Duration::from_secs(10), || async {
+            if self.exited().is_none() {
+                return Err(format!("process {} is still there", self.id()));
+            }
+            // A process of another user answers with "not permitted", and is alive, too.
+            let left = family.iter().find(|pid| is_running(**pid));
+            left.map_or(Ok(Some(())), |pid| Err(format!("child {pid} is still there")))
+        })
+        .await
+    }
+}
+
+/// Whether a process exists and is not merely waiting to be reaped.
+fn is_running(pid: Pid) -> bool {
+    if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
+        return false;
+    }
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    !stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
+}
+
+/// Postgres' backends and Erlang's helpers leave the group of their parent.
+fn descendants(root: i32) -> Vec<Pid> {
+    let table = parents();
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(table.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    found.into_iter().skip(1).filter_map(Pid::from_raw).collect()
+}
+
+/// Every process with its parent: from `/proc`, or from `ps` where there is none.
+fn parents() -> Vec<(i32, i32)> {
+    if let Ok(entries) = fs::read_dir("/proc") {
+        let of = |pid: i32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?;
+            Some((pid, parent))
+        };
+        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        return pids.filter_map(of).collect();
+    }
+    let Ok(listing) = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output() else {
+        return Vec::new();
+    };
+    let pair = |line: &str| {
+        let mut numbers = line.split_whitespace().map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    };
+    String::from_utf8_lossy(&listing.stdout).lines().filter_map(pair).collect()
+}
+
+/// Removes the variables that begin with one of the words in `prefixes`.
+pub(crate) fn forget_env(command: &mut Command, prefixes: &str) {
+    let unwanted = |name: &OsStr| {
+        let name = name.to_string_lossy();
+        prefixes.split(' ').any(|prefix| !prefix.is_empty() && name.starts_with(prefix))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| unwanted(name)) {
+        command.env_remove(name);
+    }
+}
+
+/// Says why a node did not come up, with the end of its log.
+pub(crate) fn start_failed(server: &'static str, cause: String, log: &Path) -> Error {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let tail = lines[lines.len().saturating_sub(15)..].join("\n");
+    Error::StartFailed { server, cause, log: log.to_owned(), tail }
+}

@@ -1,0 +1,208 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::{Connection, ConnectionProperties};
+use reqwest::{Method, Url};
+use rustix::process::Signal;
+
+use crate::error::{Error, Result};
+use crate::management::Management;
+use crate::servers::rabbitmq_node::Node;
+use crate::servers::run::Run;
+use crate::servers::version::{self, Version};
+use crate::servers::way::{self, Way};
+use crate::servers::{Backend, Options, install};
+use crate::{url, wait_until};
+
+const NAME: &str = "RabbitMQ";
+/// In `compose.yaml`.
+const SERVICE: &str = "rabbitmq";
+/// The administrator of servers that we bring up.
+pub(crate) const OPS: &str = "ops";
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A RabbitMQ, with an administrator's access.
+#[derive(Debug)]
+pub struct RabbitMq {
+    access: Access,
+    version: Version,
+    backend: Backend<Node>,
+}
+
+/// The administrator's ways in.
+#[derive(Debug, Clone)]
+pub(crate) struct Access {
+    pub(crate) amqp: Url,
+    pub(crate) management: Management,
+}
+
+impl Access {
+    fn ours(run: &Run) -> Result<Self> {
+        let amqp = url::local("amqp", OPS, run.password(), run.ports().amqp(), "%2f")?;
+        let base = url::local("http", "", "", run.ports().management(), "")?;
+        let management = Management::new(base, (OPS.to_owned(), run.password().to_owned()))?;
+        Ok(Self { amqp, management })
+    }
+
+    /// Says the version once both protocols let the administrator in.
+    pub(crate) async fn check(&self) -> Result<Version> {
+        let overview = self.management.call(Method::GET, &["overview"], None).await?;
+        log_in(&self.amqp)
+            .await?
+            .close(200, "seen".into())
+            .await
+            .map_err(|e| amqp(&self.amqp, &e))?;
+        let text = overview["rabbitmq_version"].as_str().unwrap_or_default();
+        version::parse(text).ok_or_else(|| Error::Server {
+            what: "reading the version".to_owned(),
+            place: self.management.url().to_owned(),
+            cause: format!("it says {text:?}"),
+            advice: "is that RabbitMQ's management API?",
+        })
+    }
+}
+
+impl RabbitMq {
+    /// The administrator's URL.
+    pub fn amqp_url(&self) -> &str {
+        self.access.amqp.as_str()
+    }
+
+    /// Where the console and the management API are, without credentials.
+    pub fn management_url(&self) -> &str {
+        self.access.management.url()
+    }
+
+    /// The administrator's management API, with the vhost `/` in view.
+    pub fn management(&self) -> &Management {
+        &self.access.management
+    }
+
+    /// The version that runs.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether it is ours alone and ends with us.
+    pub fn is_private(&self) -> bool {
+        !matches!(self.backend, Backend::External)
+    }
+
+    /// Its log, where it is a file on this machine.
+    pub fn log(&self) -> Option<&Path> {
+        self.backend.local().map(Node::log)
+    }
+
+    /// Its processes, the server first; none where they are not ours or in a container.
+    pub async fn pids(&self) -> Vec<i32> {
+        match self.backend.local() {
+            Some(node) => node.pids().await,
+            None => Vec::new(),
+        }
+    }
+
+    /// `kill -9`: returns when the process is gone.
+    pub async fn kill(&self) -> Result<()> {
+        match &self.backend {
+            Backend::External => Err(Error::NotPrivate { server: NAME, action: "kill" }),
+            Backend::Containers(containers) => containers.kill(SERVICE).await,
+            Backend::Local(node) => node.kill().await,
+        }
+    }
+
+    /// Starts a killed server again, on the same ports and data; returns when it is ready.
+    pub async fn start(&self) -> Result<()> {
+        match &self.backend {
+            Backend::External => Err(Error::NotPrivate { server: NAME, action: "start" }),
+            Backend::Containers(containers) => {
+                containers.start(SERVICE).await?;
+                wait_until("RabbitMQ to be ready", PATIENCE, || ready(&self.access)).await.map(drop)
+            }
+            Backend::Local(node) => node.start_again(&self.access).await,
+        }
+    }
+
+    /// Stops the process in its tracks: connections stay open and nothing answers.
+    pub async fn freeze(&self) -> Result<()> {
+        self.signal("freeze", Signal::STOP).await
+    }
+
+    /// Ends [`RabbitMq::freeze`].
+    pub async fn thaw(&self) -> Result<()> {
+        self.signal("thaw", Signal::CONT).await
+    }
+
+    async fn signal(&self, action: &'static str, signal: Signal) -> Result<()> {
+        let node = self.backend.local().ok_or(Error::NotPrivate { server: NAME, action })?;
+        node.signal(signal).await;
+        Ok(())
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        &self.access.amqp
+    }
+
+    /// Uses the server that the environment names.
+    pub(crate) async fn external(amqp: &str, management: Option<&str>) -> Result<Self> {
+        let amqp = url::parse("AMQP_URL", amqp, &["amqp"])?;
+        let base = match management {
+            Some(named) => url::parse("RABBITMQ_MANAGEMENT_URL", named, &["http"])?,
+            None => {
+                let host = amqp.host_str().unwrap_or("127.0.0.1");
+                url::parse("AMQP_URL", &format!("http://{host}:15672"), &["http"])?
+            }
+        };
+        let guest = || ("guest".to_owned(), "guest".to_owned());
+        let login = url::credentials(&base).or_else(|| url::credentials(&amqp));
+        let management =
+            Management::new(url::without_credentials(base), login.unwrap_or_else(guest))?;
+        let access = Access { amqp, management };
+        let version = access.check().await?;
+        version::check_rabbitmq(version, &url::masked(&access.amqp))?;
+        Ok(Self { access, version, backend: Backend::External })
+    }
+
+    /// Brings one up that is ours alone.
+    pub(crate) async fn bring_up(run: &Arc<Run>, options: &Options) -> Result<Self> {
+        let access = Access::ours(run)?;
+        let (version, backend) = match way::find(run, &install::RABBITMQ, &options.progress).await?
+        {
+            Way::Local(script) => {
+                let place = script.display().to_string();
+                (options.progress)(&format!("RabbitMQ: starting a private node from {place}"));
+                let (node, version) = Node::start(run, script, options.fast, &access).await?;
+                version::check_rabbitmq(version, &place)?;
+                (version, Backend::Local(node))
+            }
+            Way::Containers(containers) => {
+                containers.up(SERVICE, &options.progress).await?;
+                let limit = PATIENCE;
+                let version = wait_until("RabbitMQ to be ready", limit, || ready(&access)).await?;
+                (version, Backend::Containers(containers))
+            }
+        };
+        let console = access.management.url();
+        (options.progress)(&format!("RabbitMQ: {version} is ready, its console is {console}"));
+        Ok(Self { access, version, backend })
+    }
+}
+
+async fn ready(access: &Access) -> Result<Option<Version>> {
+    access.check().await.map(Some)
+}
+
+/// Opens a connection under a name that says who it is.
+pub(crate) async fn log_in(url: &Url) -> Result<Connection> {
+    let properties = ConnectionProperties::default().with_connection_name("ballet-testkit".into());
+    Connection::connect(url.as_str(), properties).await.map_err(|error| amqp(url, &error))
+}
+
+pub(crate) fn amqp(url: &Url, error: &lapin::Error) -> Error {
+    Error::Server {
+        what: "AMQP".to_owned(),
+        place: url::masked(url),
+        cause: error.to_string(),
+        advice: "is the broker up, and may that user log in there?",
+    }
+}

@@ -1,0 +1,178 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::sync::Mutex;
+
+use crate::error::{Error, Result, machine};
+use crate::servers::find;
+use crate::servers::process::{Launch, Process, start_failed};
+use crate::servers::rabbitmq::{Access, OPS};
+use crate::servers::run::{Run, write_secret};
+use crate::servers::version::Version;
+use crate::wait_until;
+
+const NAME: &str = "RabbitMQ";
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Settings of the user's own broker, and of Erlang, that must not reach ours.
+const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";
+
+/// A private node and its name server.
+#[derive(Debug)]
+pub(crate) struct Node {
+    run: Arc<Run>,
+    script: PathBuf,
+    log: PathBuf,
+    epmd: Process,
+    server: Mutex<Process>,
+}
+
+impl Node {
+    pub(crate) async fn start(
+        run: &Arc<Run>,
+        script: PathBuf,
+        fast: bool,
+        access: &Access,
+    ) -> Result<(Self, Version)> {
+        prepare(run, fast)?;
+        let log = run.dir().join("rabbitmq.log");
+        let epmd = start_epmd(run, &log)?;
+        let server = Mutex::new(launch(run, &script, &log)?);
+        let node = Self { run: Arc::clone(run), script, log, epmd, server };
+        let version = node.wait(&*node.server.lock().await, access).await?;
+        Ok((node, version))
+    }
+
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    pub(crate) async fn pids(&self) -> Vec<i32> {
+        vec![self.server.lock().await.id(), self.epmd.id()]
+    }
+
+    pub(crate) async fn kill(&self) -> Result<()> {
+        self.server.lock().await.kill().await
+    }
+
+    pub(crate) async fn signal(&self, signal: Signal) {
+        self.server.lock().await.signal(signal);
+    }
+
+    pub(crate) async fn start_again(&self, access: &Access) -> Result<()> {
+        let mut server = self.server.lock().await;
+        if server.exited().is_none() {
+            let why = "it is running";
+            return Err(Error::WrongState { server: NAME, action: "start", why });
+        }
+        *server = launch(&self.run, &self.script, &self.log)?;
+        self.wait(&server, access).await.map(drop)
+    }
+
+    /// Waits until the administrator gets in, or the process ends.
+    async fn wait(&self, server: &Process, access: &Access) -> Result<Version> {
+        let outcome = wait_until("RabbitMQ to be ready", PATIENCE, || async {
+            if let Some(status) = server.exited() {
+                return Ok(Some(Err(format!("it ended with {status}"))));
+            }
+            access.check().await.map(|version| Some(Ok(version)))
+        });
+        let outcome = outcome.await.unwrap_or_else(|expired| Err(expired.to_string()));
+        outcome.map_err(|cause| {
+            self.run.keep();
+            start_failed(NAME, cause, &self.log)
+        })
+    }
+}
+
+fn dir(run: &Run) -> PathBuf {
+    run.dir().join("rabbitmq")
+}
+
+/// Writes what the node reads: the settings that all our brokers share, and its own.
+fn prepare(run: &Run, fast: bool) -> Result<()> {
+    let dir = dir(run);
+    let home = dir.join("home");
+    fs::create_dir_all(&home).map_err(machine(format!("create {}", home.display())))?;
+    let ports = run.ports();
+    let settings = format!(
+        "{}\n# Of this private node.\n\
+         listeners.tcp.1 = 127.0.0.1:{}\n\
+         management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
+         prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {}\n\
+         default_user = {OPS}\ndefault_pass = {}\n",
+        include_str!("../../../../broker/rabbitmq.conf"),
+        ports.amqp(),
+        ports.management(),
+        ports.prometheus(),
+        run.password(),
+    );
+    write_secret(&dir.join("rabbitmq.conf"), &settings)?;
+    let plugins = include_str!("../../../../broker/enabled_plugins");
+    write_secret(&dir.join("enabled_plugins"), plugins)?;
+    // Tests ask for depths: count more often than every five seconds.
+    let often = "[{rabbit, [{quorum_tick_interval, 500}, {collect_statistics_interval, 500}]}].\n";
+    write_secret(&dir.join("advanced.config"), if fast { often } else { "[].\n" })
+}
+
+/// The node finds nothing but what is in its own directory.
+fn environment(run: &Run) -> Vec<(&'static str, String)> {
+    let dir = dir(run);
+    let path = |name: &str| dir.join(name).display().to_string();
+    let loopback = "-kernel inet_dist_use_interface {127,0,0,1}";
+    vec![
+        ("HOME", path("home")),
+        ("HOSTNAME", "localhost".to_owned()),
+        ("RABBITMQ_NODENAME", "ballet@localhost".to_owned()),
+        ("RABBITMQ_DIST_PORT", run.ports().distribution().to_string()),
+        ("ERL_EPMD_PORT", run.ports().epmd().to_string()),
+        ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
+        ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", loopback.to_owned()),
+        ("RABBITMQ_MNESIA_BASE", path("data")),
+        ("RABBITMQ_LOG_BASE", path("log")),
+        ("RABBITMQ_LOGS", "-".to_owned()),
+        ("RABBITMQ_PID_FILE", path("node.pid")),
+        ("RABBITMQ_CONFIG_FILE", path("rabbitmq")),
+        ("RABBITMQ_ADVANCED_CONFIG_FILE", path("advanced.config")),
+        ("RABBITMQ_ENABLED_PLUGINS_FILE", path("enabled_plugins")),
+        ("RABBITMQ_GENERATED_CONFIG_DIR", path("generated")),
+        ("RABBITMQ_CONF_ENV_FILE", "/dev/null".to_owned()),
+    ]
+}
+
+fn launch(run: &Run, script: &Path, log: &Path) -> Result<Process> {
+    Process::start(&Launch {
+        program: script,
+        args: Vec::new(),
+        env: environment(run),
+        forget_env: FORGET,
+        dir: &dir(run),
+        log,
+        user: None,
+        group_file: run.group_file("rabbitmq"),
+        stop_signal: "KILL",
+    })
+}
+
+/// A name server of our own, in front: one that Erlang starts by itself outlives the node.
+fn start_epmd(run: &Run, log: &Path) -> Result<Process> {
+    let program = find::epmd().ok_or_else(|| Error::NoServer {
+        server: NAME,
+        tried: vec!["Erlang's epmd is neither on the PATH nor beside erl".to_owned()],
+        advice: "Put the directory with Erlang's programs on the PATH.",
+    })?;
+    let port = run.ports().epmd().to_string();
+    Process::start(&Launch {
+        program: &program,
+        args: ["-port", &port, "-address", "127.0.0.1"].map(str::to_owned).to_vec(),
+        env: Vec::new(),
+        forget_env: FORGET,
+        dir: &dir(run),
+        log,
+        user: None,
+        group_file: run.group_file("epmd"),
+        stop_signal: "KILL",
+    })
+}

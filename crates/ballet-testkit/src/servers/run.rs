@@ -1,0 +1,121 @@
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::error::{Result, machine};
+use crate::random;
+use crate::servers::ports::Ports;
+use crate::servers::process::Process;
+use crate::servers::user;
+use crate::wait_until;
+
+/// One set of servers: its directory, its ports, and the watchdog that ends both.
+#[derive(Debug)]
+pub(crate) struct Run {
+    dir: PathBuf,
+    ports: Ports,
+    password: String,
+    watchdog: Process,
+    /// Closing it, also by dying, tells the watchdog to clean up.
+    lifeline: Mutex<Option<ChildStdin>>,
+}
+
+impl Run {
+    pub(crate) fn start() -> Result<Self> {
+        let dir = make_dir()?;
+        let mut child = Command::new("sh")
+            .args(["-c", include_str!("watchdog.sh"), "ballet-watchdog"])
+            .arg(&dir)
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(machine("start sh, which watches over the servers"))?;
+        let lifeline = Mutex::new(child.stdin.take());
+        let watchdog = Process::watch(child);
+        let (ports, password) = (Ports::reserve()?, random::hex::<12>()?);
+        Ok(Self { dir, ports, password, watchdog, lifeline })
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The administrator's, on both servers.
+    pub(crate) fn password(&self) -> &str {
+        &self.password
+    }
+
+    pub(crate) fn group_file(&self, name: &str) -> PathBuf {
+        self.dir.join(format!("{name}.group"))
+    }
+
+    /// A file that says how to take containers down; the watchdog runs it.
+    pub(crate) fn compose_file(&self) -> PathBuf {
+        self.dir.join("containers.compose")
+    }
+
+    /// Leaves the directory where it is when the servers are stopped.
+    pub(crate) fn keep(&self) {
+        fs::write(self.dir.join("keep"), "").ok();
+    }
+
+    /// Ends all servers; returns when they are gone.
+    pub(crate) async fn stop(&self) -> Result<()> {
+        if let Ok(mut lifeline) = self.lifeline.lock() {
+            drop(lifeline.take());
+        }
+        wait_until("the servers to stop", Duration::from_secs(30), || async {
+            self.watchdog.exited().map_or_else(
+                || Err(format!("the watchdog of {} works", self.dir.display())),
+                |_| Ok(Some(())),
+            )
+        })
+        .await
+    }
+}
+
+/// Where the runs of this workspace live.
+pub(crate) fn base_dir() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
+    std::path::absolute(&target).unwrap_or(target).join("servers")
+}
+
+/// Nearly always `target/servers/<run>`; a directory of its own among the temporary ones when
+/// root works in a place that the user whom Postgres then runs as may not enter.
+fn make_dir() -> Result<PathBuf> {
+    let name = format!("{}-{}", std::process::id(), random::hex::<3>()?);
+    let base = base_dir();
+    let made = fs::create_dir_all(&base).and_then(|()| fs::canonicalize(&base));
+    let base = made.map_err(machine(format!("create {}", base.display())))?;
+    let dir = match user::for_postgres()? {
+        Some(user) if !user::may_enter(user, &base) => {
+            std::env::temp_dir().join(format!("ballet-{name}"))
+        }
+        _ => base.join(name),
+    };
+    DirBuilder::new()
+        .mode(0o711)
+        .create(&dir)
+        .map_err(machine(format!("create {}", dir.display())))?;
+    Ok(dir)
+}
+
+/// Writes a file that may hold a password.
+pub(crate) fn write_secret(path: &Path, text: &str) -> Result<()> {
+    let written = fs::write(path, "")
+        .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o600)))
+        .and_then(|()| fs::write(path, text));
+    written.map_err(machine(format!("write {}", path.display())))
+}

@@ -1,0 +1,49 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::servers::Progress;
+use crate::servers::docker::{self, Containers};
+use crate::servers::find::Absent;
+use crate::servers::install::{self, Package};
+use crate::servers::run::Run;
+
+/// How we come to a server of our own.
+pub(crate) enum Way {
+    /// Programs on this machine.
+    Local(PathBuf),
+    /// `compose.yaml`.
+    Containers(Containers),
+}
+
+/// Looks for local programs, then Docker, then for something to install.
+pub(crate) async fn find(run: &Arc<Run>, package: &Package, progress: &Progress) -> Result<Way> {
+    let absent = match package.find().await? {
+        Ok(programs) => return Ok(Way::Local(programs)),
+        Err(absent) => absent,
+    };
+    let Some(why) = docker::missing().await else {
+        return Ok(Way::Containers(Containers::new(run)?));
+    };
+    let mut tried = vec![absent.to_string(), why.to_owned()];
+    if matches!(absent, Absent::TooOld(_)) {
+        return Err(nothing_worked(package, tried));
+    }
+    let _lock = install::lock().await?;
+    // Another process may have installed it while we waited for the lock.
+    if let Ok(programs) = package.find().await? {
+        return Ok(Way::Local(programs));
+    }
+    match install::install(package, progress).await? {
+        Ok(()) => match package.find().await? {
+            Ok(programs) => return Ok(Way::Local(programs)),
+            Err(why) => tried.push(format!("after the installation, {why}")),
+        },
+        Err(why) => tried.push(why),
+    }
+    Err(nothing_worked(package, tried))
+}
+
+fn nothing_worked(package: &Package, tried: Vec<String>) -> Error {
+    Error::NoServer { server: package.server, tried, advice: package.advice }
+}

@@ -1,0 +1,106 @@
+use reqwest::Url;
+
+use crate::error::{Error, Result};
+
+/// A server's URL from the environment.
+pub(crate) fn parse(name: &'static str, text: &str, schemes: &[&str]) -> Result<Url> {
+    let wrong = |value: &str| Error::Setting {
+        name,
+        value: value.to_owned(),
+        expected: format!("it should look like {}://user:password@host:port", schemes[0]),
+    };
+    let url = Url::parse(text).map_err(|_| wrong("not a URL"))?;
+    if schemes.contains(&url.scheme()) && url.has_host() {
+        return Ok(url);
+    }
+    Err(wrong(&masked(&url)))
+}
+
+/// A URL for a loopback port. The parts must not need encoding.
+pub(crate) fn local(
+    scheme: &str,
+    user: &str,
+    password: &str,
+    port: u16,
+    path: &str,
+) -> Result<Url> {
+    let login = if user.is_empty() { String::new() } else { format!("{user}:{password}@") };
+    let text = format!("{scheme}://{login}127.0.0.1:{port}/{path}");
+    Url::parse(&text).map_err(|_| Error::Setting {
+        name: "a URL of our own",
+        value: format!("{scheme}://127.0.0.1:{port}/{path}"),
+        expected: "it should be one; please report this".to_owned(),
+    })
+}
+
+/// The same server for somebody else. User and password must not need encoding.
+pub(crate) fn for_user(server: &Url, user: &str, password: &str, path: &str) -> Url {
+    let mut url = server.clone();
+    // These fail only for URLs without a host, and `parse` lets none of those through.
+    url.set_username(user).ok();
+    url.set_password(Some(password)).ok();
+    url.set_path(path);
+    url
+}
+
+/// The same server and user, with another vhost or database.
+pub(crate) fn with_path(server: &Url, path: &str) -> Url {
+    let mut url = server.clone();
+    url.set_path(path);
+    url
+}
+
+/// User and password, decoded, where the URL names a user.
+pub(crate) fn credentials(url: &Url) -> Option<(String, String)> {
+    let password = decode(url.password().unwrap_or_default());
+    (!url.username().is_empty()).then(|| (decode(url.username()), password))
+}
+
+pub(crate) fn without_credentials(mut url: Url) -> Url {
+    url.set_username("").ok();
+    url.set_password(None).ok();
+    url
+}
+
+/// For messages: never with the password.
+pub(crate) fn masked(url: &Url) -> String {
+    let mut url = url.clone();
+    if url.password().is_some() {
+        url.set_password(Some("***")).ok();
+    }
+    url.into()
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        let code = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(code.unwrap_or(b'%'));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_credentials_apart_and_hides_them() {
+        let url = parse("AMQP_URL", "amqp://a%40b:p%2Fw@host/shop", &["amqp"]).unwrap();
+        assert_eq!(credentials(&url), Some(("a@b".to_owned(), "p/w".to_owned())));
+        assert_eq!(masked(&url), "amqp://a%40b:***@host/shop");
+        assert_eq!(without_credentials(url.clone()).as_str(), "amqp://host/shop");
+        let other = for_user(&url, "orders", "secret", "shop_1");
+        assert_eq!(other.as_str(), "amqp://orders:secret@host/shop_1");
+    }
+
+    #[test]
+    fn says_what_a_url_should_look_like_without_showing_a_password() {
+        let error = parse("AMQP_URL", "http://me:secret@host", &["amqp"]).unwrap_err().to_string();
+        assert!(error.starts_with("AMQP_URL is http://me:***@host/: it should look like amqp://"));
+    }
+}

@@ -1,0 +1,82 @@
+use std::fmt::Display;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+
+/// Polls `probe` until it yields a value, at most for `limit`: the one way to wait in tests.
+///
+/// `Ok(None)` means "not yet". An `Err` is a state too, not an end: servers come and go under
+/// test; what it says is part of the message when the time is up.
+///
+/// ```
+/// # async fn example() -> Result<(), ballet_testkit::Error> {
+/// use std::time::Duration;
+/// let five = ballet_testkit::wait_until("five", Duration::from_secs(1), || async {
+///     Ok::<_, String>(Some(5))
+/// })
+/// .await?;
+/// # assert_eq!(five, 5); Ok(()) }
+/// ```
+pub async fn wait_until<T, E, Probe>(
+    what: &str,
+    limit: Duration,
+    mut probe: impl FnMut() -> Probe,
+) -> Result<T>
+where
+    E: Display,
+    Probe: Future<Output = std::result::Result<Option<T>, E>>,
+{
+    let deadline = Instant::now() + limit;
+    let mut pause = Duration::from_millis(5);
+    let mut last = "nothing yet".to_owned();
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // A probe that hangs must not outlive the limit, but a first look is always allowed.
+        match tokio::time::timeout(left.max(Duration::from_millis(50)), probe()).await {
+            Ok(Ok(Some(value))) => return Ok(value),
+            Ok(Ok(None)) => {}
+            Ok(Err(state)) => last = state.to_string(),
+            Err(_) => last = format!("a probe without an answer (before that: {last})"),
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Error::Expired { what: what.to_owned(), limit, last });
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 3 / 2).min(Duration::from_millis(200));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn gives_the_value_as_soon_as_there_is_one() {
+        let mut calls = 0;
+        let value = wait_until("the third call", Duration::from_secs(5), || {
+            calls += 1;
+            let seen = calls;
+            async move { Ok::<_, String>((seen == 3).then_some(seen)) }
+        });
+        assert_eq!(value.await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn says_what_it_waited_for_and_what_it_saw_last() {
+        let error = wait_until("an empty queue", Duration::from_millis(20), || async {
+            Err::<Option<()>, _>("depth is 7")
+        });
+        let text = error.await.unwrap_err().to_string();
+        assert_eq!(text, "waited 20ms for an empty queue; last seen: depth is 7");
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_hangs_is_cut_off() {
+        let forever = wait_until("an answer", Duration::from_millis(20), || {
+            std::future::pending::<std::result::Result<Option<()>, String>>()
+        });
+        assert!(forever.await.unwrap_err().to_string().contains("without an answer"));
+    }
+}
