@@ -25,7 +25,7 @@ impl fmt::Display for Version {
 
 /// Reads `3.10.8`, `4.2.0-rc.1`, `17devel`: the leading numbers count.
 pub(crate) fn parse(text: &str) -> Option<Version> {
-    let mut numbers = text.trim().split('.').map_while(|part| {
+    let mut numbers = text.split_whitespace().next()?.split('.').map_while(|part| {
         let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().ok()
     });

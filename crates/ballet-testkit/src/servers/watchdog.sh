@@ -12,7 +12,13 @@ each_group() {
 }
 stop() { kill -s "$signal" -- "-$group" 2>/dev/null; }
 kill_now() { kill -s KILL -- "-$group" 2>/dev/null; }
-alive() { kill -s 0 -- "-$group" 2>/dev/null && living=yes; }
+# What nobody reaps is dead all the same; only Linux tells.
+alive() {
+    kill -s 0 -- "-$group" 2>/dev/null || return
+    state=
+    [ -r "/proc/$group/stat" ] && read -r _ _ state _ <"/proc/$group/stat"
+    [ "$state" = Z ] || living=yes
+}
 gone_within() {
     tries=$1
     while [ "$tries" -gt 0 ]; do

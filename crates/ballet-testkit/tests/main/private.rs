@@ -1,0 +1,134 @@
+use std::path::Path;
+use std::time::Duration;
+
+use ballet_testkit::{Bed, Options, Servers, wait_until};
+use serde_json::json;
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::bed::wait_for_ready;
+use crate::topology::{SERVICES, shop};
+
+#[tokio::test]
+async fn private_servers_can_be_frozen_and_killed_and_come_back_with_what_they_had() {
+    let servers = Servers::private(Options::fast()).await.unwrap();
+    freeze_and_thaw(&servers).await;
+    let bed = Bed::new(&servers, "survives", &shop(), SERVICES).await.unwrap();
+    let key = "orders.order_placed.v1";
+    let persistent = json!({"delivery_mode": 2});
+    bed.management().publish("events", key, &persistent, "{}").await.unwrap();
+    wait_for_ready(bed.management(), "inventory", 1).await;
+    let mut session = PgConnection::connect(bed.database_url("orders")).await.unwrap();
+    session.execute("create table kept as select 7 as value").await.unwrap();
+
+    let (rabbitmq, postgres) = (servers.rabbitmq(), servers.postgres());
+    let running = rabbitmq.start().await.unwrap_err().to_string();
+    assert_eq!(running, "cannot start RabbitMQ: it is running");
+    rabbitmq.kill().await.unwrap();
+    postgres.kill().await.unwrap();
+    assert!(session.ping().await.is_err());
+    assert!(bed.management().queues().await.is_err());
+    let (broker, database) = tokio::join!(rabbitmq.start(), postgres.start());
+    broker.unwrap();
+    database.unwrap();
+
+    wait_for_ready(bed.management(), "inventory", 1).await;
+    let mut session = PgConnection::connect(bed.database_url("orders")).await.unwrap();
+    let value: i32 =
+        sqlx::query_scalar("select value from kept").fetch_one(&mut session).await.unwrap();
+    assert_eq!(value, 7);
+    bed.close().await.unwrap();
+    let dir = servers.dir().unwrap().to_owned();
+    servers.stop().await.unwrap();
+    assert!(!dir.exists());
+}
+
+async fn freeze_and_thaw(servers: &Servers) {
+    let moment = Duration::from_millis(300);
+    let (rabbitmq, postgres) = (servers.rabbitmq(), servers.postgres());
+    let mut session = PgConnection::connect(postgres.url()).await.unwrap();
+    rabbitmq.freeze().await.unwrap();
+    postgres.freeze().await.unwrap();
+    assert!(tokio::time::timeout(moment, session.ping()).await.is_err());
+    assert!(tokio::time::timeout(moment, rabbitmq.management().queues()).await.is_err());
+    rabbitmq.thaw().await.unwrap();
+    postgres.thaw().await.unwrap();
+    PgConnection::connect(postgres.url()).await.unwrap().ping().await.unwrap();
+    rabbitmq.management().queues().await.unwrap();
+}
+
+/// A program that has servers of its own, and what it said about them.
+struct Owner {
+    process: Child,
+    pids: Vec<i32>,
+    dir: String,
+    database_url: String,
+}
+
+async fn owner() -> Owner {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_ballet-servers"))
+        .env_remove("AMQP_URL")
+        .env_remove("DATABASE_URL")
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut owner =
+        Owner { process, pids: Vec::new(), dir: String::new(), database_url: String::new() };
+    while let Some(line) = lines.next_line().await.unwrap() {
+        match line.split_once('=').unwrap() {
+            ("PIDS", pids) => {
+                owner.pids = pids.split(',').map(|pid| pid.parse().unwrap()).collect();
+            }
+            ("DATABASE_URL", url) => url.clone_into(&mut owner.database_url),
+            ("DIR", dir) => {
+                dir.clone_into(&mut owner.dir);
+                return owner;
+            }
+            _ => {}
+        }
+    }
+    panic!("the owner ended without saying what it has");
+}
+
+/// Whether it lives: a container's first process may never reap what has died.
+fn is_there(pid: i32) -> bool {
+    let known = rustix::process::Pid::from_raw(pid).unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    rustix::process::test_kill_process(known).is_ok() && !stat.contains(") Z ")
+}
+
+async fn wait_until_gone(owner: &Owner) {
+    wait_until("everything of the owner to be gone", Duration::from_secs(20), || async {
+        let left: Vec<_> = owner.pids.iter().filter(|pid| is_there(**pid)).collect();
+        if left.is_empty() && !Path::new(&owner.dir).exists() {
+            return Ok(Some(()));
+        }
+        Err(format!("processes {left:?}, directory {}", owner.dir))
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn owners_side_by_side_do_not_disturb_each_other_and_leave_nothing_when_killed() {
+    let (mut one, mut two) = tokio::join!(owner(), owner());
+    assert_ne!(one.database_url, two.database_url);
+    assert_eq!(one.pids.len(), 3);
+    assert!(one.pids.iter().all(|pid| is_there(*pid)));
+
+    one.process.kill().await.unwrap();
+    wait_until_gone(&one).await;
+
+    let mut session = PgConnection::connect(&two.database_url).await.unwrap();
+    session.ping().await.unwrap();
+    assert!(two.pids.iter().all(|pid| is_there(*pid)));
+    let pid = rustix::process::Pid::from_raw(two.process.id().unwrap().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert!(two.process.wait().await.unwrap().success());
+    // On Ctrl-C the owner itself waits for the end.
+    assert!(!Path::new(&two.dir).exists());
+    assert!(!two.pids.iter().any(|pid| is_there(*pid)));
+}
