@@ -14,7 +14,10 @@
 
 #![warn(missing_docs)]
 
+pub mod batch_id;
+pub mod broker;
 mod call_step;
+pub mod consumer;
 mod context;
 mod erased;
 mod failure;
@@ -22,8 +25,10 @@ pub mod kinds;
 mod owner;
 mod participant;
 mod projection;
+pub mod publisher;
 mod step;
 mod tx;
+pub mod watermark;
 
 pub use ballet_core as core;
 pub use ballet_core::{Event, EventType, MessageId, Never, Part, Saga, SagaId, Trigger};

@@ -1,0 +1,49 @@
+//! When to stop, and when to give up waiting.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// For outstanding confirms when every handle is dropped without a stop.
+const DRAIN_WITHOUT_STOP: Duration = Duration::from_secs(5);
+
+/// The owner's wish to stop.
+#[derive(Debug)]
+pub(super) struct Stop {
+    asked: watch::Receiver<Option<Duration>>,
+    deadline: Option<Instant>,
+}
+
+/// What became of the wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopping {
+    /// It was just made: drain.
+    Asked,
+    /// The time for it is over.
+    Over,
+}
+
+impl Stop {
+    pub(super) fn new(asked: watch::Receiver<Option<Duration>>) -> Self {
+        Self { asked, deadline: None }
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    /// The next change of the wish; pends while there is none.
+    pub(super) async fn next(&mut self) -> Stopping {
+        if let Some(deadline) = self.deadline {
+            sleep_until(deadline).await;
+            return Stopping::Over;
+        }
+        let drain = match self.asked.wait_for(Option::is_some).await {
+            Ok(drain) => drain.unwrap_or_default(),
+            Err(_) => DRAIN_WITHOUT_STOP,
+        };
+        self.deadline = Some(Instant::now() + drain);
+        Stopping::Asked
+    }
+}
