@@ -1,4 +1,4 @@
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -19,6 +19,8 @@ pub(crate) struct Package {
     brew: &'static str,
     /// Services that a package may start.
     units: &'static str,
+    /// Whom they run as, if the services do not end all that they started.
+    user: &'static str,
 }
 
 pub(crate) const RABBITMQ: Package = Package {
@@ -29,6 +31,7 @@ pub(crate) const RABBITMQ: Package = Package {
     pacman: "rabbitmq",
     brew: "rabbitmq",
     units: "rabbitmq-server.service epmd.socket epmd.service",
+    user: "rabbitmq",
 };
 
 pub(crate) const POSTGRES: Package = Package {
@@ -39,6 +42,8 @@ pub(crate) const POSTGRES: Package = Package {
     pacman: "postgresql",
     brew: "postgresql@17",
     units: "postgresql.service",
+    // Also private servers run as that user.
+    user: "",
 };
 
 impl Package {
@@ -48,12 +53,13 @@ impl Package {
     }
 }
 
-/// One installation at a time, whoever asks: held until it is dropped.
-pub(crate) async fn lock() -> Result<File> {
+/// One installation at a time, whoever asks, and no search in the middle of one: held until it
+/// is dropped.
+pub(crate) async fn lock(exclusive: bool) -> Result<File> {
     let path = base_dir().join("install.lock");
     let locked = tokio::task::spawn_blocking(move || {
-        let file = File::create(&path)?;
-        file.lock().map(|()| file)
+        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        if exclusive { file.lock() } else { file.lock_shared() }.map(|()| file)
     });
     let locked = locked.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
     locked.map_err(machine("lock target/servers/install.lock"))
@@ -91,7 +97,8 @@ async fn plan(package: &Package) -> Option<(&'static str, Command)> {
     let system = [("apt-get", package.apt), ("dnf", package.dnf), ("pacman", package.pacman)];
     if let Some((_, name)) = system.into_iter().find(|(manager, _)| find::on_path(manager)) {
         let mut command = as_root().await?;
-        command.args(["sh", "-c", include_str!("install.sh"), "install", name, package.units]);
+        let script = include_str!("install.sh");
+        command.args(["sh", "-c", script, "install", name, package.units, package.user]);
         return Some((name, command));
     }
     if !find::on_path("brew") {

@@ -1,9 +1,14 @@
 # Installs the package $1 and leaves no service of it behind, neither running now nor started at
-# the next boot: we start private nodes ourselves. $2 lists the units that the package brings.
+# the next boot: we start private nodes ourselves. $2 lists the units that the package brings,
+# $3 is the user that they run as, if what runs as that user has to end.
 set -e
 package=$1
 units=$2
+user=$3
 has() { command -v "$1" >/dev/null 2>&1; }
+
+# Processes of a user whom only the package makes are the package's.
+[ -n "$user" ] && id -u "$user" >/dev/null 2>&1 && user=
 
 booted_with_systemd() { [ -d /run/systemd/system ] && has systemctl; }
 # A mask below /run keeps the package's scripts from starting the unit; it ends with this script.
@@ -19,7 +24,7 @@ if booted_with_systemd; then
 fi
 
 if has apt-get; then
-    # Their scripts look at the runlevel where there is no systemd; 1 starts nothing.
+    # Where there is no systemd but a `runlevel`, packages look at it; 1 starts nothing.
     export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
     apt-get -o DPkg::Lock::Timeout=300 update || :
     apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends "$package"
@@ -32,8 +37,13 @@ fi
 if booted_with_systemd; then
     systemctl unmask --runtime --quiet $units || :
     systemctl disable --now --quiet $units || :
-elif has service; then
+else
     for unit in $units; do
-        service "${unit%.*}" stop >/dev/null 2>&1 || :
+        has service && service "${unit%.*}" stop >/dev/null 2>&1 || :
+    done
+    # The name server of Erlang goes on alone.
+    for process in /proc/[0-9]*; do
+        [ -n "$user" ] && [ "$(stat -c %U "$process" 2>/dev/null)" = "$user" ] &&
+            kill "${process#/proc/}" || :
     done
 fi

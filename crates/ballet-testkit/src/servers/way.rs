@@ -18,7 +18,10 @@ pub(crate) enum Way {
 
 /// Looks for local programs, then Docker, then for something to install.
 pub(crate) async fn find(run: &Arc<Run>, package: &Package, progress: &Progress) -> Result<Way> {
-    let absent = match package.find().await? {
+    let search = install::lock(false).await?;
+    let found = package.find().await?;
+    drop(search);
+    let absent = match found {
         Ok(programs) => return Ok(Way::Local(programs)),
         Err(absent) => absent,
     };
@@ -29,7 +32,7 @@ pub(crate) async fn find(run: &Arc<Run>, package: &Package, progress: &Progress)
     if matches!(absent, Absent::TooOld(_)) {
         return Err(nothing_worked(package, tried));
     }
-    let _lock = install::lock().await?;
+    let _lock = install::lock(true).await?;
     // Another process may have installed it while we waited for the lock.
     if let Ok(programs) = package.find().await? {
         return Ok(Way::Local(programs));

@@ -1,5 +1,9 @@
 //! Servers and beds as tests use them.
 
+// `cfg(test)` holds here anyway; written out, it tells clippy that the helpers are tests, too.
+#[cfg(test)]
 mod bed;
+#[cfg(test)]
 mod private;
+#[cfg(test)]
 mod topology;
