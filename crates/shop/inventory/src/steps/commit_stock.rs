@@ -1,0 +1,25 @@
+use ballet::{Failure, Never, Step, StepResult, Tx, done};
+use shop_events::inventory::StockCommitted;
+use shop_events::orders::OrderConfirmed;
+
+use crate::store::reservation::{self, End};
+
+/// Sells what is held for the order.
+#[derive(Debug)]
+pub struct CommitStock;
+
+impl Step for CommitStock {
+    const NAME: &'static str = "commit_stock";
+    type On = OrderConfirmed;
+    type Done = StockCommitted;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> StepResult<Self> {
+        let order_id = order.order_id;
+        let lines = reservation::end(tx.db(), order_id, End::Committed).await?;
+        if lines.is_empty() {
+            return Err(Failure::permanent(format!("nothing is held for order {order_id}")));
+        }
+        done(StockCommitted { order_id, lines })
+    }
+}

@@ -1,0 +1,36 @@
+use ballet::{Compensate, Step, StepResult, Tx, UndoResult, done, refused, undone};
+use shop_events::inventory::{StockReleased, StockReservationFailed, StockReserved};
+use shop_events::orders::OrderPlaced;
+
+use crate::store::reservation::{self, End, Held};
+
+/// Holds all that the order needs, or refuses when a shelf is short.
+#[derive(Debug)]
+pub struct ReserveStock;
+
+impl Step for ReserveStock {
+    const NAME: &'static str = "reserve_stock";
+    type On = OrderPlaced;
+    type Done = StockReserved;
+    type Refused = StockReservationFailed;
+
+    async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
+        let (order_id, now) = (order.order_id, tx.now());
+        match reservation::hold(tx.db(), order_id, &order.lines, now).await? {
+            Held::All(lines) => done(StockReserved { order_id, lines }),
+            Held::Short { reason, sku, wanted, on_hand } => {
+                refused(StockReservationFailed { order_id, reason, sku, wanted, on_hand })
+            }
+        }
+    }
+}
+
+impl Compensate for ReserveStock {
+    type Undone = StockReleased;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, held: StockReserved) -> UndoResult<Self> {
+        let order_id = held.order_id;
+        let lines = reservation::end(tx.db(), order_id, End::Released).await?;
+        undone(StockReleased { order_id, lines })
+    }
+}

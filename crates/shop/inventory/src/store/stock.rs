@@ -1,0 +1,113 @@
+//! What is there of each SKU.
+
+use ballet::Failure;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use serde::Serialize;
+use shop_events::Sku;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+
+/// What is there of one SKU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Stock {
+    sku: String,
+    on_hand: i64,
+    held: i64,
+    committed: i64,
+    received: i64,
+}
+
+/// Goods that came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Receipt<'a> {
+    pub(crate) receipt: &'a str,
+    pub(crate) sku: &'a Sku,
+    pub(crate) quantity: i64,
+}
+
+/// What came of a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// It is on the shelf now.
+    Now,
+    /// It was counted before.
+    Before,
+    /// Another quantity was counted before, under the same number.
+    Differently,
+}
+
+/// Counts goods in, once per receipt and SKU.
+pub(crate) async fn receive(
+    db: &mut PgConnection,
+    receipt: &Receipt<'_>,
+    now: Timestamp,
+) -> Result<Received, Failure> {
+    let inserted = sqlx::query(
+        "with counted as (
+             insert into receipt (receipt, sku, quantity, created_at) values ($1, $2, $3, $4)
+             on conflict (receipt, sku) do nothing
+             returning sku, quantity, created_at
+         )
+         insert into stock (sku, on_hand, received, created_at)
+         select sku, quantity, quantity, created_at from counted
+         on conflict (sku) do update set
+             on_hand = stock.on_hand + excluded.on_hand,
+             received = stock.received + excluded.received",
+    )
+    .bind(receipt.receipt)
+    .bind(receipt.sku.as_str())
+    .bind(receipt.quantity)
+    .bind(now.to_sqlx())
+    .execute(&mut *db)
+    .await?;
+    if inserted.rows_affected() == 1 {
+        return Ok(Received::Now);
+    }
+    let (quantity,): (i64,) =
+        sqlx::query_as("select quantity from receipt where receipt = $1 and sku = $2")
+            .bind(receipt.receipt)
+            .bind(receipt.sku.as_str())
+            .fetch_one(db)
+            .await?;
+    Ok(if quantity == receipt.quantity { Received::Before } else { Received::Differently })
+}
+
+/// What is there of a SKU, if it was ever received.
+pub(crate) async fn one(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Stock>, Failure> {
+    let stock =
+        sqlx::query_as("select sku, on_hand, held, committed, received from stock where sku = $1")
+            .bind(sku.as_str())
+            .fetch_optional(db)
+            .await?;
+    Ok(stock)
+}
+
+/// A page of all stock, in SKU order.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<&Sku>,
+    limit: i64,
+) -> Result<Vec<Stock>, Failure> {
+    let stock = sqlx::query_as(
+        "select sku, on_hand, held, committed, received from stock
+         where sku > $1 order by sku limit $2",
+    )
+    .bind(after.map_or("", Sku::as_str))
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    Ok(stock)
+}
+
+impl FromRow<'_, PgRow> for Stock {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            sku: row.try_get("sku")?,
+            on_hand: row.try_get("on_hand")?,
+            held: row.try_get("held")?,
+            committed: row.try_get("committed")?,
+            received: row.try_get("received")?,
+        })
+    }
+}

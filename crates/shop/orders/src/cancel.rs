@@ -1,0 +1,54 @@
+//! The facts by which an order is cancelled, one per way to get there.
+
+use shop_events::OrderId;
+use shop_events::inventory::{ReservationFailure, StockReservationFailed};
+use shop_events::orders::{CancelReason, OrderCancelled};
+use shop_events::payments::{PaymentCaptureFailed, PaymentDeclined};
+use shop_events::shipping::ShipmentRejected;
+
+use crate::checkout::Impossible;
+
+/// The checkout was impossible from the start.
+pub(crate) fn impossible(order_id: OrderId, why: &Impossible) -> OrderCancelled {
+    by_step(order_id, CancelReason::Invalid, "accept_checkout", why.to_string())
+}
+
+/// The customer changed their mind.
+pub(crate) fn by_customer(order_id: OrderId) -> OrderCancelled {
+    let reason = CancelReason::CustomerCancelled;
+    OrderCancelled { order_id, reason, failed_step: None, detail: None }
+}
+
+/// Inventory has too little, or has never heard of what is wanted.
+pub(crate) fn stock_reservation_failed(event: StockReservationFailed) -> OrderCancelled {
+    let StockReservationFailed { order_id, reason, sku, wanted, on_hand } = event;
+    let (reason, detail) = match reason {
+        ReservationFailure::UnknownSku => (CancelReason::Invalid, format!("unknown SKU {sku}")),
+        ReservationFailure::OutOfStock => {
+            (CancelReason::OutOfStock, format!("{wanted} of {sku} wanted, {on_hand} there"))
+        }
+    };
+    by_step(order_id, reason, "reserve_stock", detail)
+}
+
+/// The card was declined.
+pub(crate) fn payment_declined(event: PaymentDeclined) -> OrderCancelled {
+    let reason = CancelReason::PaymentDeclined;
+    by_step(event.order_id, reason, "authorize_payment", event.reason)
+}
+
+/// The carrier does not go there.
+pub(crate) fn shipment_rejected(event: ShipmentRejected) -> OrderCancelled {
+    let reason = CancelReason::ShipmentRejected;
+    by_step(event.order_id, reason, "schedule_shipment", event.reason)
+}
+
+/// The money could not be captured.
+pub(crate) fn capture_failed(event: PaymentCaptureFailed) -> OrderCancelled {
+    let reason = CancelReason::CaptureFailed;
+    by_step(event.order_id, reason, "capture_payment", event.reason)
+}
+
+fn by_step(order_id: OrderId, reason: CancelReason, step: &str, detail: String) -> OrderCancelled {
+    OrderCancelled { order_id, reason, failed_step: Some(step.to_owned()), detail: Some(detail) }
+}

@@ -1,0 +1,103 @@
+//! The orders' rows.
+
+use ballet::Failure;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use shop_events::OrderId;
+use shop_events::orders::{OrderCancelled, OrderPlaced};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+/// Stores a new order.
+pub(crate) async fn place(db: &mut PgConnection, order: &OrderPlaced) -> Result<(), Failure> {
+    sqlx::query(
+        "insert into customer_order
+             (order_id, status, customer_id, lines, ship_to, total_minor, currency,
+              created_at, changed_at)
+         values ($1, 'placed', $2, $3, $4, $5, $6, $7, $7)",
+    )
+    .bind(order.order_id.0)
+    .bind(order.customer_id.0)
+    .bind(Json(&order.lines))
+    .bind(Json(&order.ship_to))
+    .bind(order.total.amount_minor)
+    .bind(order.total.currency.as_str())
+    .bind(order.placed_at.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A placed order becomes a confirmed one; a permanent failure if it is not placed.
+pub(crate) async fn confirm(
+    db: &mut PgConnection,
+    order_id: OrderId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    advance(db, order_id, "placed", "confirmed", now).await
+}
+
+/// A confirmed order becomes a completed one; a permanent failure if it is not confirmed.
+pub(crate) async fn complete(
+    db: &mut PgConnection,
+    order_id: OrderId,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    advance(db, order_id, "confirmed", "completed", now).await
+}
+
+async fn advance(
+    db: &mut PgConnection,
+    order_id: OrderId,
+    from: &str,
+    to: &str,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let advanced = sqlx::query(
+        "update customer_order set status = $3, changed_at = $4
+         where order_id = $1 and status = $2",
+    )
+    .bind(order_id.0)
+    .bind(from)
+    .bind(to)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    if advanced.rows_affected() == 1 {
+        Ok(())
+    } else {
+        Err(Failure::permanent(format!("order {order_id} is not {from}, so it is not {to} either")))
+    }
+}
+
+/// Cancels a placed order, or writes down as cancelled one that never came to be; a permanent
+/// failure if the order is confirmed already.
+pub(crate) async fn cancel(
+    db: &mut PgConnection,
+    fact: &OrderCancelled,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let cancelled = sqlx::query(
+        "insert into customer_order
+             (order_id, status, reason, failed_step, detail, created_at, changed_at)
+         values ($1, 'cancelled', $2, $3, $4, $5, $5)
+         on conflict (order_id) do update set
+             status = excluded.status, reason = excluded.reason,
+             failed_step = excluded.failed_step, detail = excluded.detail,
+             changed_at = excluded.changed_at
+         where customer_order.status = 'placed'",
+    )
+    .bind(fact.order_id.0)
+    .bind(fact.reason.as_str())
+    .bind(&fact.failed_step)
+    .bind(&fact.detail)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    if cancelled.rows_affected() == 1 {
+        Ok(())
+    } else {
+        let order_id = fact.order_id;
+        Err(Failure::permanent(format!("order {order_id} is not placed, so it is not cancelled")))
+    }
+}
