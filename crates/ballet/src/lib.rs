@@ -14,21 +14,45 @@
 
 #![warn(missing_docs)]
 
+mod batch;
 pub mod batch_id;
 pub mod broker;
 mod call_step;
+mod calls;
 pub mod consumer;
 mod context;
+mod dead_letter;
+mod engine;
 mod erased;
 mod failure;
+pub mod http;
+mod inbox;
 pub mod kinds;
+mod lane;
+mod ledger;
+mod logging;
+mod message;
+mod migrate;
+mod outbox;
 mod owner;
 mod participant;
+mod partitions;
+mod process;
 mod projection;
 pub mod publisher;
+mod registry;
+mod relay;
+mod saga;
+mod saga_lock;
+mod service;
+pub mod settings;
 mod step;
+mod sweeper;
 mod tx;
+mod unit;
+mod unit_of_work;
 pub mod watermark;
+mod wire;
 
 pub use ballet_core as core;
 pub use ballet_core::{Event, EventType, MessageId, Never, Part, Saga, SagaId, Trigger};
@@ -39,11 +63,15 @@ pub use call_step::{
 };
 pub use context::Context;
 pub use failure::{Failure, FailureKind, broken_constraint};
+pub use migrate::Migration;
 pub use owner::{Abort, Owner};
 pub use participant::{OwnerSteps, Participant, SagaSteps};
 pub use projection::Projection;
+pub use service::{Running, Service, StartError, main};
+pub use settings::Settings;
 pub use step::{
     Compensate, Outcome, Step, StepResult, UndoResult, Undone, done, refused, undone,
     undone_silently,
 };
 pub use tx::Tx;
+pub use unit::{Handle, Unit};

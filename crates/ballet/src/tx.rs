@@ -123,12 +123,4 @@ impl<'a> Tx<'a> {
         self.scope.emit(event);
         Ok(())
     }
-
-    pub(crate) fn scope(&mut self) -> &mut Scope {
-        self.scope
-    }
-
-    pub(crate) fn reborrow(&mut self) -> Tx<'_> {
-        Tx { db: self.db, scope: self.scope }
-    }
 }

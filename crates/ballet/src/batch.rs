@@ -1,0 +1,198 @@
+//! A batch: what a lane does in one transaction.
+//!
+//! Lock the sagas; insert into the inbox with de-duplication; read the ledger; run the handlers in
+//! the order of delivery; write ledger, calls and outbox; commit. Only then is anything published
+//! or acknowledged.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use ballet_core::{MessageId, SagaId};
+use bytes::Bytes;
+use futures_util::FutureExt;
+
+use crate::calls;
+use crate::engine::Engine;
+use crate::inbox;
+use crate::message::{Message, Work};
+use crate::registry::Handler;
+use crate::saga::Effect;
+use crate::tx::Encoded;
+use crate::unit_of_work::UnitOfWork;
+use crate::{CallKey, Failure};
+
+/// Why a batch rolled back.
+#[derive(Debug)]
+pub(crate) struct BatchFailure {
+    /// Whose handler failed; `None` if it was nobody's in particular.
+    pub(crate) culprit: Option<usize>,
+    /// The handler that failed.
+    pub(crate) handler: Option<&'static str>,
+    pub(crate) failure: Failure,
+}
+
+impl From<Failure> for BatchFailure {
+    fn from(failure: Failure) -> Self {
+        Self { culprit: None, handler: None, failure }
+    }
+}
+
+/// Runs a batch, with the marks that wait. On an error nothing of it has happened, unless the
+/// connection was lost during the commit: then the inbox knows.
+pub(crate) async fn run(engine: &Arc<Engine>, works: &mut [Work]) -> Result<(), BatchFailure> {
+    let marks = engine.relay.take_marks();
+    match in_one_transaction(engine, works, &marks).await {
+        Ok(()) => {
+            engine.relay.marks_committed(&marks);
+            Ok(())
+        }
+        Err(failure) => {
+            engine.relay.give_back(marks);
+            Err(failure)
+        }
+    }
+}
+
+async fn in_one_transaction(
+    engine: &Arc<Engine>,
+    works: &mut [Work],
+    marks: &[crate::outbox::Mark],
+) -> Result<(), BatchFailure> {
+    let mut unit = UnitOfWork::begin(Arc::clone(engine)).await?;
+    let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
+    unit.lock(&sagas).await?;
+
+    let ids: Vec<MessageId> = works.iter().filter_map(message_id).collect();
+    let mut fresh = inbox::receive(unit.db(), &ids).await.map_err(Failure::from)?;
+    let answers: Vec<(CallKey, &str)> = works.iter().filter_map(answer).collect();
+    let now = unit.scope.now;
+    let mut open = calls::close(unit.db(), &answers, now).await.map_err(Failure::from)?;
+
+    let mut live_sagas: Vec<SagaId> = works
+        .iter()
+        .filter(|work| match work {
+            Work::Message(message) => fresh.contains(&message.envelope.message_id),
+            Work::Answer(answer) => open.contains(&answer.call.key),
+        })
+        .filter_map(Work::saga)
+        .collect();
+    live_sagas.sort_unstable();
+    live_sagas.dedup();
+    if !live_sagas.is_empty() {
+        unit.load(&live_sagas).await?;
+    }
+
+    for (at, work) in works.iter_mut().enumerate() {
+        let fail = |handler| move |failure| BatchFailure { culprit: Some(at), handler, failure };
+        match work {
+            Work::Message(message) => {
+                if fresh.remove(&message.envelope.message_id) {
+                    handle_message(&mut unit, message)
+                        .await
+                        .map_err(|(handler, failure)| fail(Some(handler))(failure))?;
+                } else {
+                    count(message.envelope.event_type.name(), "duplicate");
+                }
+            }
+            Work::Answer(answer) => {
+                if open.remove(&answer.call.key) {
+                    let call = &answer.call;
+                    unit.enter(Some(call.saga_id), call.cause, call.traceparent.clone());
+                    guarded(unit.answer(answer)).await.map_err(fail(None))?;
+                }
+            }
+        }
+    }
+    unit.commit(marks).await?;
+    Ok(())
+}
+
+fn message_id(work: &Work) -> Option<MessageId> {
+    match work {
+        Work::Message(message) => Some(message.envelope.message_id),
+        Work::Answer(_) => None,
+    }
+}
+
+fn answer(work: &Work) -> Option<(CallKey, &str)> {
+    match work {
+        Work::Message(_) => None,
+        Work::Answer(answer) => Some((answer.call.key, &answer.answer)),
+    }
+}
+
+async fn handle_message(
+    unit: &mut UnitOfWork,
+    message: &mut Message,
+) -> Result<(), (&'static str, Failure)> {
+    let name = message.envelope.event_type.name();
+    let known = Arc::clone(&message.known);
+    for (at, handler) in known.handlers.iter().enumerate() {
+        let envelope = &message.envelope;
+        unit.enter(envelope.saga_id, Some(envelope.message_id), envelope.traceparent.clone());
+        let effect = guarded(handle(unit, handler, at, message))
+            .await
+            .map_err(|failure| (handler.name(), failure))?;
+        count(
+            name,
+            match effect {
+                Effect::Handled => "handled",
+                Effect::Refused => "refused",
+                Effect::Nothing => "nothing",
+            },
+        );
+    }
+    Ok(())
+}
+
+async fn handle(
+    unit: &mut UnitOfWork,
+    handler: &Handler,
+    at: usize,
+    message: &mut Message,
+) -> Result<Effect, Failure> {
+    let event = message.event(at)?;
+    if let Handler::Projection(projection) = handler {
+        projection.apply(unit.tx(), event).await?;
+        return Ok(Effect::Handled);
+    }
+    let saga_id = message.envelope.saga_id.ok_or_else(|| {
+        Failure::permanent(format!("{} came without a saga", message.envelope.event_type))
+    })?;
+    match handler {
+        Handler::Step { saga, step, place } => {
+            unit.trigger(saga, step, *place, saga_id, event, &message.delivery.body).await
+        }
+        Handler::Abort { saga } => {
+            let body = Bytes::copy_from_slice(&message.delivery.body);
+            let fact = Encoded { event_type: message.envelope.event_type, body };
+            unit.abort_here(saga, saga_id, fact).await
+        }
+        Handler::Refusal { saga, refusal } => {
+            let fact = refusal.fact(event)?;
+            let abort = unit.abort_as_owner(saga, saga_id, fact).await?;
+            if abort == crate::Abort::TooLate {
+                tracing::error!(saga = %saga_id, "{} came after the pivot: check the graph's rules", message.envelope.event_type);
+            }
+            Ok(if abort == crate::Abort::Aborted { Effect::Handled } else { Effect::Nothing })
+        }
+        Handler::Projection(_) => Ok(Effect::Nothing),
+    }
+}
+
+/// A handler that panics fails; the lane lives on.
+async fn guarded<T>(handler: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|panic| {
+        let words = panic
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        Err(Failure::transient(format!("the handler panicked: {words}")))
+    })
+}
+
+fn count(event_type: &'static str, outcome: &'static str) {
+    metrics::counter!("ballet_messages_total", "type" => event_type, "outcome" => outcome)
+        .increment(1);
+}

@@ -1,0 +1,96 @@
+//! What all parts of a running service share.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_core::envelope::Limits;
+use sqlx::PgPool;
+use tokio::sync::{mpsc, watch};
+
+use crate::Context;
+use crate::calls::{Answer, Calls};
+use crate::consumer::Arrival;
+use crate::message::{Message, Work};
+use crate::registry::Registry;
+use crate::relay::Relay;
+
+pub(crate) struct Engine {
+    pub(crate) registry: Registry,
+    pub(crate) pool: PgPool,
+    pub(crate) context: Context,
+    pub(crate) limits: Limits,
+    pub(crate) relay: Relay,
+    pub(crate) calls: Calls,
+    /// The most that a lane does in one transaction.
+    pub(crate) batch: usize,
+    pub(crate) lanes: Vec<mpsc::UnboundedSender<Work>>,
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// Whether the database answered when it was last asked.
+    pub(crate) database: watch::Sender<bool>,
+}
+
+impl Engine {
+    /// Takes a delivery to its lane, or sets it aside if it cannot be read.
+    pub(crate) fn dispatch(self: &Arc<Self>, arrival: Arrival) {
+        let Arrival { delivery, receipt } = arrival;
+        match Message::read(self, delivery, receipt) {
+            Ok(message) => {
+                let envelope = &message.envelope;
+                let serial = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);
+                self.to_lane(serial.as_u128(), Work::Message(Box::new(message)));
+            }
+            Err(refused) => {
+                let (unacceptable, delivery, receipt) = *refused;
+                self.set_aside(delivery, receipt, unacceptable, None, 0);
+            }
+        }
+    }
+
+    pub(crate) fn dispatch_answer(&self, answer: Answer) {
+        self.to_lane(answer.call.saga_id.0.as_u128(), Work::Answer(answer));
+    }
+
+    fn to_lane(&self, serial: u128, work: Work) {
+        let lanes = self.lanes.len().max(1) as u128;
+        let lane = usize::try_from(serial % lanes).unwrap_or_default();
+        if let Some(lane) = self.lanes.get(lane)
+            && lane.send(work).is_err()
+        {
+            tracing::debug!("a lane has stopped; the broker delivers its messages again");
+        }
+    }
+
+    /// Notes whether the database answers, for readiness.
+    pub(crate) fn database_answers(&self, answers: bool) {
+        self.database.send_if_modified(|before| std::mem::replace(before, answers) != answers);
+    }
+
+    /// Returns when the database answers again, or the service stops.
+    pub(crate) async fn wait_for_database(&self) {
+        let mut pause = Duration::from_millis(100);
+        let mut stopping = self.stopping.clone();
+        while !*stopping.borrow() {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stopped(&mut stopping) => return,
+            }
+            if sqlx::query("select 1").execute(&self.pool).await.is_ok() {
+                self.database_answers(true);
+                return;
+            }
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+}
+
+/// Returns when the service stops, or is gone.
+pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _stopped_or_gone = stopping.wait_for(|stopping| *stopping).await;
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,304 @@
+//! The step ledger: what this service did for each saga.
+//!
+//! Rows are only added. A step's state is its furthest entry; the tombstone, which covers every
+//! step and key of a saga, is a row without a step.
+
+use std::collections::HashMap;
+
+use ballet_core::{MessageId, SagaId};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::tx::Encoded;
+
+/// What a ledger row says of its step, in the order in which a step goes through them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Entry {
+    /// One of a join's events came.
+    Arrived,
+    /// Its call is out.
+    Calling,
+    /// It took effect.
+    Done,
+    /// It said no.
+    Refused,
+    /// Its undo's call is out.
+    Undoing,
+    /// It is undone.
+    Undone,
+    /// The tombstone: the saga is aborted.
+    Aborted,
+}
+
+impl Entry {
+    const ALL: [Self; 7] = [
+        Self::Arrived,
+        Self::Calling,
+        Self::Done,
+        Self::Refused,
+        Self::Undoing,
+        Self::Undone,
+        Self::Aborted,
+    ];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Arrived => "arrived",
+            Self::Calling => "calling",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+            Self::Aborted => "aborted",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|entry| entry.as_str() == text)
+    }
+}
+
+/// One row, without its body if it was read from the table.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) step: String,
+    pub(crate) key: String,
+    pub(crate) entry: Entry,
+    pub(crate) arrived: String,
+    pub(crate) ordinal: i32,
+    pub(crate) event: Option<Encoded>,
+    pub(crate) cause: Option<MessageId>,
+}
+
+/// The ledger of the sagas that a transaction works on: what was there, and what it adds.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    rows: HashMap<SagaId, Vec<Row>>,
+    added: Vec<(SagaId, usize)>,
+}
+
+impl Ledger {
+    /// Reads the rows of the given sagas, whose locks the transaction holds.
+    pub(crate) async fn load(
+        &mut self,
+        db: &mut PgConnection,
+        sagas: &[SagaId],
+    ) -> Result<(), sqlx::Error> {
+        for (table, ids) in by_table(sagas.iter().map(|saga| (*saga, saga.0))) {
+            let statement = match table {
+                Table::Timed => {
+                    "select saga_id, step, key, entry, arrived, ordinal from ballet.ledger \
+                     where saga_id = any($1) order by saga_id, ordinal"
+                }
+                Table::Other => {
+                    "select saga_id, step, key, entry, arrived, ordinal from ballet.ledger_other \
+                     where saga_id = any($1) order by saga_id, ordinal"
+                }
+            };
+            let rows: Vec<(Uuid, String, String, String, String, i32)> =
+                sqlx::query_as(statement).bind(&ids).fetch_all(&mut *db).await?;
+            for (saga, step, key, entry, arrived, ordinal) in rows {
+                let entry = Entry::parse(&entry).ok_or_else(|| {
+                    sqlx::Error::Decode(format!("the ledger has an unknown entry {entry:?}").into())
+                })?;
+                let row = Row { step, key, entry, arrived, ordinal, event: None, cause: None };
+                self.rows.entry(SagaId(saga)).or_default().push(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of one saga, in the order in which they were added.
+    pub(crate) fn rows(&self, saga: SagaId) -> &[Row] {
+        self.rows.get(&saga).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the saga is aborted.
+    pub(crate) fn is_aborted(&self, saga: SagaId) -> bool {
+        self.rows(saga).iter().any(|row| row.entry == Entry::Aborted)
+    }
+
+    /// How far a step is; `None` if nothing happened but arrivals.
+    pub(crate) fn state(&self, saga: SagaId, step: &str, key: &str) -> Option<Entry> {
+        self.rows(saga)
+            .iter()
+            .filter(|row| row.step == step && row.key == key && row.entry != Entry::Arrived)
+            .map(|row| row.entry)
+            .max()
+    }
+
+    /// Adds a row; it is written by [`flush`](Self::flush).
+    pub(crate) fn add(&mut self, saga: SagaId, row: NewRow<'_>) {
+        let rows = self.rows.entry(saga).or_default();
+        let ordinal = rows.last().map_or(0, |last| last.ordinal + 1);
+        rows.push(Row {
+            step: row.step.to_owned(),
+            key: row.key.to_owned(),
+            entry: row.entry,
+            arrived: row.arrived.to_owned(),
+            ordinal,
+            event: row.event,
+            cause: row.cause,
+        });
+        self.added.push((saga, rows.len() - 1));
+    }
+
+    /// The event of a row: from memory if this transaction added it, else from the table.
+    pub(crate) async fn body(
+        &self,
+        db: &mut PgConnection,
+        saga: SagaId,
+        row: &Row,
+    ) -> Result<Option<String>, sqlx::Error> {
+        if let Some(event) = &row.event {
+            return Ok(Some(String::from_utf8_lossy(&event.body).into_owned()));
+        }
+        let statement = match Table::of(saga.0) {
+            Table::Timed => {
+                "select body from ballet.ledger where saga_id = $1 and step = $2 and key = $3 \
+                 and entry = $4 and arrived = $5"
+            }
+            Table::Other => {
+                "select body from ballet.ledger_other where saga_id = $1 and step = $2 \
+                 and key = $3 and entry = $4 and arrived = $5"
+            }
+        };
+        let found: Option<(Option<String>,)> = sqlx::query_as(statement)
+            .bind(saga.0)
+            .bind(&row.step)
+            .bind(&row.key)
+            .bind(row.entry.as_str())
+            .bind(&row.arrived)
+            .fetch_optional(db)
+            .await?;
+        Ok(found.and_then(|(body,)| body))
+    }
+
+    /// Writes what was added.
+    pub(crate) async fn flush(
+        &mut self,
+        db: &mut PgConnection,
+        now: Timestamp,
+    ) -> Result<(), sqlx::Error> {
+        let added = std::mem::take(&mut self.added);
+        let rows = added.iter().map(|(saga, at)| ((*saga, &self.rows[saga][*at]), saga.0));
+        for (table, rows) in split(rows) {
+            let mut columns = Columns::default();
+            for (saga, row) in rows {
+                columns.push(saga, row);
+            }
+            columns.insert(db, table, now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A row to be added.
+#[derive(Debug)]
+pub(crate) struct NewRow<'a> {
+    pub(crate) step: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) entry: Entry,
+    pub(crate) arrived: &'a str,
+    pub(crate) event: Option<Encoded>,
+    pub(crate) cause: Option<MessageId>,
+}
+
+/// Sagas with a time in their id are partitioned by it; the others have a plain table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Table {
+    Timed,
+    Other,
+}
+
+impl Table {
+    fn of(saga: Uuid) -> Self {
+        if saga.get_version_num() == 7 { Self::Timed } else { Self::Other }
+    }
+}
+
+/// Splits items by the table of their saga, leaving out a table that gets none.
+fn split<T>(items: impl Iterator<Item = (T, Uuid)>) -> Vec<(Table, Vec<T>)> {
+    let (mut timed, mut other) = (Vec::new(), Vec::new());
+    for (item, saga) in items {
+        match Table::of(saga) {
+            Table::Timed => timed.push(item),
+            Table::Other => other.push(item),
+        }
+    }
+    [(Table::Timed, timed), (Table::Other, other)]
+        .into_iter()
+        .filter(|(_, items)| !items.is_empty())
+        .collect()
+}
+
+fn by_table(sagas: impl Iterator<Item = (SagaId, Uuid)>) -> Vec<(Table, Vec<Uuid>)> {
+    split(sagas.map(|(saga, id)| (saga.0, id)))
+}
+
+#[derive(Default)]
+struct Columns {
+    sagas: Vec<Uuid>,
+    steps: Vec<String>,
+    keys: Vec<String>,
+    entries: Vec<&'static str>,
+    arrived: Vec<String>,
+    ordinals: Vec<i32>,
+    types: Vec<Option<&'static str>>,
+    bodies: Vec<Option<String>>,
+    causes: Vec<Option<Uuid>>,
+}
+
+impl Columns {
+    fn push(&mut self, saga: SagaId, row: &Row) {
+        self.sagas.push(saga.0);
+        self.steps.push(row.step.clone());
+        self.keys.push(row.key.clone());
+        self.entries.push(row.entry.as_str());
+        self.arrived.push(row.arrived.clone());
+        self.ordinals.push(row.ordinal);
+        self.types.push(row.event.as_ref().map(|event| event.event_type.name()));
+        self.bodies.push(
+            row.event.as_ref().map(|event| String::from_utf8_lossy(&event.body).into_owned()),
+        );
+        self.causes.push(row.cause.map(|id| id.0));
+    }
+
+    async fn insert(
+        &self,
+        db: &mut PgConnection,
+        table: Table,
+        now: Timestamp,
+    ) -> Result<(), sqlx::Error> {
+        let statement = match table {
+            Table::Timed => {
+                "insert into ballet.ledger (saga_id, step, key, entry, arrived, ordinal, \
+                 event_type, body, message_id, recorded_at) select *, $10 from unnest($1::uuid[], \
+                 $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], \
+                 $8::text[], $9::uuid[])"
+            }
+            Table::Other => {
+                "insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, \
+                 event_type, body, message_id, recorded_at) select *, $10 from unnest($1::uuid[], \
+                 $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], \
+                 $8::text[], $9::uuid[])"
+            }
+        };
+        sqlx::query(statement)
+            .bind(&self.sagas)
+            .bind(&self.steps)
+            .bind(&self.keys)
+            .bind(&self.entries)
+            .bind(&self.arrived)
+            .bind(&self.ordinals)
+            .bind(&self.types)
+            .bind(&self.bodies)
+            .bind(&self.causes)
+            .bind(now.to_sqlx())
+            .execute(db)
+            .await?;
+        Ok(())
+    }
+}

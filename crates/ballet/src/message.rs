@@ -1,0 +1,82 @@
+//! A message on its way through the service.
+
+use std::sync::Arc;
+
+use ballet_core::{AnyEvent, Envelope, SagaId, Unacceptable};
+
+use crate::Failure;
+use crate::broker::Delivery;
+use crate::calls::Answer;
+use crate::consumer::Receipt;
+use crate::engine::Engine;
+use crate::registry::Known;
+use crate::wire;
+
+/// What a lane works on.
+pub(crate) enum Work {
+    Message(Box<Message>),
+    Answer(Answer),
+}
+
+/// A message that could be read.
+pub(crate) struct Message {
+    pub(crate) envelope: Envelope,
+    pub(crate) known: Arc<Known>,
+    pub(crate) delivery: Delivery,
+    pub(crate) receipt: Receipt,
+    /// One for each handler; taken when it runs, and decoded again if it has to run again.
+    events: Vec<Option<AnyEvent>>,
+}
+
+impl Message {
+    /// Reads a delivery. What cannot be read leaves before any transaction.
+    pub(crate) fn read(
+        engine: &Engine,
+        delivery: Delivery,
+        receipt: Receipt,
+    ) -> Result<Self, Box<(Unacceptable, Delivery, Receipt)>> {
+        let registry = &engine.registry;
+        let find = |name: &str| registry.known(name).map(|known| known.event_type);
+        let incoming = wire::incoming(&delivery);
+        let read = Envelope::read(&incoming, find, &engine.limits, engine.context.now());
+        let read = read.and_then(|envelope| {
+            let name = envelope.event_type.name();
+            let known = registry.known(name).map(Arc::clone).ok_or_else(|| {
+                Unacceptable::new(ballet_core::Reason::UnknownType, name.to_owned())
+            })?;
+            let events = known.decode(&delivery.body)?;
+            Ok((envelope, known, events))
+        });
+        match read {
+            Ok((envelope, known, events)) => {
+                Ok(Self { envelope, known, delivery, receipt, events })
+            }
+            Err(unacceptable) => Err(Box::new((unacceptable, delivery, receipt))),
+        }
+    }
+
+    /// The event for the handler at this place.
+    pub(crate) fn event(&mut self, at: usize) -> Result<AnyEvent, Failure> {
+        if let Some(event) = self.events.get_mut(at).and_then(Option::take) {
+            return Ok(event);
+        }
+        match self.known.handlers.get(at) {
+            Some(handler) => Ok(handler.decode(&self.delivery.body)?),
+            None => Err(Failure::permanent("a handler is gone")),
+        }
+    }
+
+    /// The saga whose lock and ledger the message needs.
+    pub(crate) fn saga(&self) -> Option<SagaId> {
+        if self.known.works_on_saga() { self.envelope.saga_id } else { None }
+    }
+}
+
+impl Work {
+    pub(crate) fn saga(&self) -> Option<SagaId> {
+        match self {
+            Self::Message(message) => message.saga(),
+            Self::Answer(answer) => Some(answer.call.saga_id),
+        }
+    }
+}

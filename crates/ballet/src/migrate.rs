@@ -1,0 +1,46 @@
+//! Migrations: the framework's tables, then the service's own. Several replicas that start at once
+//! wait for each other.
+
+use sqlx::PgPool;
+use sqlx::migrate::{MigrateError, Migration as Step, MigrationType, Migrator};
+
+/// One migration of a service: the file's name without its ending, and its text.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// `NNNN_what_it_does`; they are applied in the order of the numbers.
+    pub name: &'static str,
+    /// The SQL.
+    pub sql: &'static str,
+}
+
+const FRAMEWORK: &[Migration] = &[Migration {
+    name: "0001_ballet",
+    sql: include_str!("../../../migrations/ballet/0001_ballet.sql"),
+}];
+
+/// Applies what is missing.
+pub(crate) async fn migrate(pool: &PgPool, service: &[Migration]) -> Result<(), MigrateError> {
+    run(pool, FRAMEWORK, "ballet._framework_migrations").await?;
+    run(pool, service, "ballet._service_migrations").await
+}
+
+async fn run(pool: &PgPool, migrations: &[Migration], table: &str) -> Result<(), MigrateError> {
+    let steps = migrations.iter().map(step).collect::<Result<Vec<_>, _>>()?;
+    let mut migrator = Migrator::with_migrations(steps);
+    migrator.dangerous_set_table_name(table.to_owned());
+    migrator.create_schema("ballet");
+    // A replica of the version before may start beside one of the next.
+    migrator.set_ignore_missing(true);
+    migrator.run(pool).await
+}
+
+fn step(migration: &Migration) -> Result<Step, MigrateError> {
+    let (number, what) = migration.name.split_once('_').unwrap_or((migration.name, ""));
+    let version = number.parse().map_err(|_| {
+        MigrateError::Source(
+            format!("migration {:?}: its name begins with a number", migration.name).into(),
+        )
+    })?;
+    let sql = sqlx::SqlStr::from_static(migration.sql);
+    Ok(Step::new(version, what.to_owned().into(), MigrationType::Simple, sql, false))
+}

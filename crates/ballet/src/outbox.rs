@@ -1,0 +1,227 @@
+//! The outbox tables: a few short ones used in turn, to which rows are only added.
+//!
+//! A batch's rows carry its id; one further row, the mark, says that all of it is published. A
+//! table whose batches are all marked is truncated, so nothing waits for vacuum and a long
+//! transaction elsewhere does not slow anything.
+
+use ballet_core::{MessageId, SagaId};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
+
+use crate::batch_id::BatchId;
+use crate::tx::Emitted;
+
+/// How many outbox tables there are.
+pub(crate) const TABLES: i16 = 4;
+/// How long a table is written to before the next one's turn.
+const TURN_SECONDS: i64 = 10;
+/// The position of a mark among a batch's rows.
+const MARK: i32 = -1;
+
+/// The table whose turn it is. All processes of a service go by the time, so that they use the
+/// same table and leave the others to be emptied.
+pub(crate) fn table_at(now: Timestamp) -> i16 {
+    let turn = now.as_second().div_euclid(TURN_SECONDS).rem_euclid(i64::from(TABLES));
+    i16::try_from(turn).unwrap_or_default()
+}
+
+/// "This batch is published", but for messages that can never be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) batch: BatchId,
+    /// Position and reason of what can never be published; it is copied to `outbox_dead`.
+    pub(crate) dead: Vec<(i32, String)>,
+}
+
+/// An outbox row as it is read back.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredEvent {
+    pub(crate) message_id: MessageId,
+    pub(crate) event_type: String,
+    pub(crate) saga_id: Option<SagaId>,
+    pub(crate) causation_id: Option<MessageId>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) body: String,
+    pub(crate) created_at: Timestamp,
+}
+
+fn position(at: usize) -> i32 {
+    i32::try_from(at).unwrap_or(i32::MAX)
+}
+
+/// Writes a batch's events.
+pub(crate) async fn insert(
+    db: &mut PgConnection,
+    batch: BatchId,
+    events: &[Emitted],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let table = batch.table;
+    let statement = format!(
+        "insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
+         saga_id, causation_id, traceparent, body, created_at) \
+         select $1, $2, row.position, row.message_id, row.event_type, row.saga_id, \
+         row.causation_id, row.traceparent, row.body, $3 \
+         from unnest($4::int[], $5::uuid[], $6::text[], $7::uuid[], $8::uuid[], $9::text[], \
+         $10::text[]) as row (position, message_id, event_type, saga_id, causation_id, \
+         traceparent, body)"
+    );
+    let bodies: Vec<String> =
+        events.iter().map(|e| String::from_utf8_lossy(&e.event.body).into_owned()).collect();
+    sqlx::query(AssertSqlSafe(statement))
+        .bind(batch.owner)
+        .bind(batch.number)
+        .bind(now.to_sqlx())
+        .bind((0..events.len()).map(position).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| e.message_id.0).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| e.event.event_type.name()).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| e.saga_id.map(|id| id.0)).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| e.causation_id.map(|id| id.0)).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| e.traceparent.clone()).collect::<Vec<_>>())
+        .bind(bodies)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Marks batches as published. A mark is a row of the table that holds its batch, so that both go
+/// with the same truncation.
+pub(crate) async fn mark(
+    db: &mut PgConnection,
+    marks: &[Mark],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    for table in 0..TABLES {
+        let of_table: Vec<&Mark> = marks.iter().filter(|mark| mark.batch.table == table).collect();
+        if of_table.is_empty() {
+            continue;
+        }
+        for mark in of_table.iter().filter(|mark| !mark.dead.is_empty()) {
+            bury(db, mark).await?;
+        }
+        let statement = format!(
+            "insert into ballet.outbox_{table} (owner, batch, position, created_at) \
+             select row.owner, row.batch, $1, $2 \
+             from unnest($3::bigint[], $4::bigint[]) as row (owner, batch)"
+        );
+        sqlx::query(AssertSqlSafe(statement))
+            .bind(MARK)
+            .bind(now.to_sqlx())
+            .bind(of_table.iter().map(|mark| mark.batch.owner).collect::<Vec<_>>())
+            .bind(of_table.iter().map(|mark| mark.batch.number).collect::<Vec<_>>())
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Copies what can never be published to where it is kept.
+async fn bury(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error> {
+    let table = mark.batch.table;
+    let statement = format!(
+        "insert into ballet.outbox_dead select o.*, dead.reason from ballet.outbox_{table} o \
+         join unnest($3::int[], $4::text[]) as dead (position, reason) \
+         on dead.position = o.position where o.owner = $1 and o.batch = $2 on conflict do nothing"
+    );
+    sqlx::query(AssertSqlSafe(statement))
+        .bind(mark.batch.owner)
+        .bind(mark.batch.number)
+        .bind(mark.dead.iter().map(|(position, _)| *position).collect::<Vec<_>>())
+        .bind(mark.dead.iter().map(|(_, reason)| reason.as_str()).collect::<Vec<_>>())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The batches of a table that bear no mark, oldest first.
+pub(crate) async fn unmarked(
+    db: &mut PgConnection,
+    table: i16,
+    limit: i64,
+) -> Result<Vec<BatchId>, sqlx::Error> {
+    let statement = format!(
+        "select owner, batch from ballet.outbox_{table} group by owner, batch \
+         having min(position) > {MARK} order by min(created_at), owner, batch limit $1"
+    );
+    let rows: Vec<(i64, i64)> =
+        sqlx::query_as(AssertSqlSafe(statement)).bind(limit).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(owner, number)| BatchId { owner, number, table }).collect())
+}
+
+/// Reads a batch back.
+pub(crate) async fn load(
+    db: &mut PgConnection,
+    batch: BatchId,
+) -> Result<Vec<StoredEvent>, sqlx::Error> {
+    type Columns =
+        (Uuid, String, Option<Uuid>, Option<Uuid>, Option<String>, String, jiff_sqlx::Timestamp);
+    let table = batch.table;
+    let statement = format!(
+        "select message_id, event_type, saga_id, causation_id, traceparent, body, \
+         created_at from ballet.outbox_{table} \
+         where owner = $1 and batch = $2 and position > {MARK} order by position"
+    );
+    let rows: Vec<Columns> = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(batch.owner)
+        .bind(batch.number)
+        .fetch_all(db)
+        .await?;
+    let event = |(message_id, event_type, saga, cause, traceparent, body, created_at): Columns| {
+        StoredEvent {
+            message_id: MessageId(message_id),
+            event_type,
+            saga_id: saga.map(SagaId),
+            causation_id: cause.map(MessageId),
+            traceparent,
+            body,
+            created_at: created_at.to_jiff(),
+        }
+    };
+    Ok(rows.into_iter().map(event).collect())
+}
+
+/// How many events wait in the outbox, and since when the oldest does.
+pub(crate) async fn unpublished(
+    db: &mut PgConnection,
+) -> Result<(i64, Option<Timestamp>), sqlx::Error> {
+    let (mut count, mut oldest) = (0, None);
+    for table in 0..TABLES {
+        let statement = format!(
+            "select coalesce(sum(events), 0)::bigint, min(since) from (\
+             select count(*) as events, min(created_at) as since from ballet.outbox_{table} \
+             group by owner, batch having min(position) > {MARK}) as batches"
+        );
+        let (events, since): (i64, Option<jiff_sqlx::Timestamp>) =
+            sqlx::query_as(AssertSqlSafe(statement)).fetch_one(&mut *db).await?;
+        count += events;
+        oldest = [oldest, since.map(jiff_sqlx::Timestamp::to_jiff)].into_iter().flatten().min();
+    }
+    Ok((count, oldest))
+}
+
+/// Empties a table if all its batches are marked, and says whether it did.
+///
+/// First the lock, then the look: a look before the lock would miss what is just being committed,
+/// and the truncation would lose it.
+pub(crate) async fn truncate(
+    transaction: &mut PgConnection,
+    table: i16,
+) -> Result<bool, sqlx::Error> {
+    let size = format!("select pg_relation_size('ballet.outbox_{table}')");
+    let (size,): (i64,) = sqlx::query_as(AssertSqlSafe(size)).fetch_one(&mut *transaction).await?;
+    if size == 0 {
+        return Ok(false);
+    }
+    // A writer that holds the table up must not be waited for: writers would queue up behind us.
+    sqlx::query("set local lock_timeout = '50ms'").execute(&mut *transaction).await?;
+    let lock = format!("lock table ballet.outbox_{table} in access exclusive mode");
+    sqlx::query(AssertSqlSafe(lock)).execute(&mut *transaction).await?;
+    if !unmarked(transaction, table, 1).await?.is_empty() {
+        return Ok(false);
+    }
+    let truncate = format!("truncate ballet.outbox_{table}");
+    sqlx::query(AssertSqlSafe(truncate)).execute(transaction).await?;
+    Ok(true)
+}

@@ -1,0 +1,147 @@
+//! What a service does with each event, looked up by the event's name.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use ballet_core::{AnyEvent, EventType, StepKind, StepPart, Unacceptable};
+
+use crate::Participant;
+use crate::erased::{AnyProjection, AnyRefusal, AnyStep};
+use crate::participant::SagaEntry;
+
+/// What is done with an event.
+#[derive(Clone)]
+pub(crate) enum Handler {
+    /// It triggers a step; `place` is its place among the step's triggers.
+    Step { saga: Arc<SagaEntry>, step: Arc<dyn AnyStep>, place: usize },
+    /// It aborts the saga.
+    Abort { saga: Arc<SagaEntry> },
+    /// It is a refusal on which this service, the owner, aborts the saga.
+    Refusal { saga: Arc<SagaEntry>, refusal: Arc<dyn AnyRefusal> },
+    /// A projection follows it.
+    Projection(Arc<dyn AnyProjection>),
+}
+
+impl Handler {
+    /// The name in spans and dead letters.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Step { step, .. } => step.part().name,
+            Self::Abort { .. } => "abort",
+            Self::Refusal { .. } => "abort_on_refusal",
+            Self::Projection(projection) => projection.name(),
+        }
+    }
+
+    pub(crate) fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        match self {
+            Self::Step { step, place, .. } => step.decode(*place, body),
+            // The fact is kept as it is; it only has to be JSON.
+            Self::Abort { .. } => serde_json::from_slice::<serde::de::IgnoredAny>(body)
+                .map(|_| Box::new(()) as AnyEvent),
+            Self::Refusal { refusal, .. } => refusal.decode(body),
+            Self::Projection(projection) => projection.decode(body),
+        }
+    }
+
+    fn works_on_saga(&self) -> bool {
+        !matches!(self, Self::Projection(_))
+    }
+}
+
+/// An event that this service takes in.
+pub(crate) struct Known {
+    pub(crate) event_type: EventType,
+    pub(crate) handlers: Vec<Handler>,
+}
+
+impl Known {
+    /// Whether a message of this type needs its saga's lock and ledger.
+    pub(crate) fn works_on_saga(&self) -> bool {
+        self.handlers.iter().any(Handler::works_on_saga)
+    }
+
+    /// Decodes a body for each handler.
+    pub(crate) fn decode(&self, body: &[u8]) -> Result<Vec<Option<AnyEvent>>, Unacceptable> {
+        self.handlers
+            .iter()
+            .map(|handler| handler.decode(body).map(Some))
+            .collect::<Result<_, _>>()
+            .map_err(|error| Unacceptable::from_json(self.event_type, &error))
+    }
+}
+
+/// All that a service does, by event and by step.
+pub(crate) struct Registry {
+    pub(crate) service: &'static str,
+    pub(crate) sagas: Vec<Arc<SagaEntry>>,
+    known: HashMap<&'static str, Arc<Known>>,
+    emits: HashSet<EventType>,
+}
+
+impl Registry {
+    pub(crate) fn new(participant: &Participant) -> Self {
+        let sagas: Vec<Arc<SagaEntry>> = participant.sagas.iter().cloned().map(Arc::new).collect();
+        let mut handlers: HashMap<&'static str, (EventType, Vec<Handler>)> = HashMap::new();
+        let mut add = |event: EventType, handler: Handler| {
+            handlers.entry(event.name()).or_insert_with(|| (event, Vec::new())).1.push(handler);
+        };
+        for saga in &sagas {
+            for step in &saga.steps {
+                for (place, event) in step.part().on.iter().enumerate() {
+                    let (saga, step) = (Arc::clone(saga), Arc::clone(step));
+                    add(*event, Handler::Step { saga, step, place });
+                }
+            }
+            for refusal in &saga.refusals {
+                let (saga, refusal) = (Arc::clone(saga), Arc::clone(refusal));
+                add(refusal.event_type(), Handler::Refusal { saga, refusal });
+            }
+            if saga.owner.is_none()
+                && let Some(abort) = saga.abort
+            {
+                add(abort, Handler::Abort { saga: Arc::clone(saga) });
+            }
+        }
+        for projection in &participant.projections {
+            add(projection.event_type(), Handler::Projection(Arc::clone(projection)));
+        }
+        let known = handlers
+            .into_iter()
+            .map(|(name, (event_type, handlers))| (name, Arc::new(Known { event_type, handlers })))
+            .collect();
+        let emits = participant.part().emits().into_iter().collect();
+        Self { service: participant.service(), sagas, known, emits }
+    }
+
+    pub(crate) fn known(&self, name: &str) -> Option<&Arc<Known>> {
+        self.known.get(name)
+    }
+
+    /// Whether the service declares that it publishes this.
+    pub(crate) fn emits(&self, event: EventType) -> bool {
+        self.emits.contains(&event)
+    }
+
+    /// The step of that name, with its saga.
+    pub(crate) fn step(&self, name: &str) -> Option<(&Arc<SagaEntry>, &Arc<dyn AnyStep>)> {
+        self.sagas.iter().find_map(|saga| {
+            saga.steps.iter().find(|step| step.part().name == name).map(|step| (saga, step))
+        })
+    }
+
+    /// The declared origin that emits this event.
+    pub(crate) fn origin(&self, event: EventType) -> Option<&StepPart> {
+        self.sagas
+            .iter()
+            .flat_map(|saga| &saga.origins)
+            .find(|part| part.kind == StepKind::Origin && part.done == event)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("service", &self.service).finish_non_exhaustive()
+    }
+}

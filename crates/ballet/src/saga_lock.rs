@@ -1,0 +1,32 @@
+//! The saga lock: what one service does for one saga is serial.
+//!
+//! Taken before anything else by every transaction that works on sagas, in sorted order, so that
+//! transactions with several sagas cannot wait for each other in a circle. Without it an abort and
+//! a step on another lane or replica could both commit.
+
+use ballet_core::SagaId;
+use sqlx::PgConnection;
+
+/// Takes the locks of all given sagas; they are released with the transaction.
+pub(crate) async fn lock(
+    db: &mut PgConnection,
+    sagas: impl IntoIterator<Item = SagaId>,
+) -> Result<(), sqlx::Error> {
+    let mut keys: Vec<i64> = sagas.into_iter().map(lock_key).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    sqlx::query("select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key")
+        .bind(&keys)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The random half of the id. Two sagas with the same key only wait for each other.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+fn lock_key(saga: SagaId) -> i64 {
+    saga.0.as_u128() as i64
+}

@@ -1,0 +1,235 @@
+//! Settings: the same for every service, from flags or the environment.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// What every service is told. Put it into the service's own arguments with
+/// `#[command(flatten)]`.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// The broker, with user and virtual host; several hosts separated by commas.
+    #[arg(long, env = "AMQP_URL", hide_env_values = true, value_name = "URL")]
+    pub amqp_url: Option<String>,
+
+    /// A file that holds the broker's URL, instead of the URL itself.
+    #[arg(long, env = "AMQP_URL_FILE", value_name = "FILE", conflicts_with = "amqp_url")]
+    pub amqp_url_file: Option<PathBuf>,
+
+    /// The service's own database, with user.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<String>,
+
+    /// A file that holds the database's URL, instead of the URL itself.
+    #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE", conflicts_with = "database_url")]
+    pub database_url_file: Option<PathBuf>,
+
+    /// Where HTTP is served; port 0 takes a free one.
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+
+    /// How many lanes work side by side, each on its own sagas.
+    #[arg(long, env = "LANES", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub lanes: u16,
+
+    /// The most messages that one transaction takes in.
+    #[arg(long, env = "BATCH", default_value_t = 250, value_parser = clap::value_parser!(u16).range(1..=5000))]
+    pub batch: u16,
+
+    /// The most messages that the broker hands over unacknowledged; by default two batches a lane.
+    #[arg(long, env = "PREFETCH", value_parser = clap::value_parser!(u16).range(1..))]
+    pub prefetch: Option<u16>,
+
+    /// The biggest message body, in bytes.
+    #[arg(long, env = "MAX_BODY", default_value_t = 1024 * 1024, value_name = "BYTES")]
+    pub max_body: usize,
+
+    /// The most database connections.
+    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=500))]
+    pub database_connections: u32,
+
+    /// How long a stop waits for what is in hand, in seconds.
+    #[arg(long, env = "DRAIN_SECONDS", default_value_t = 20, value_name = "SECONDS")]
+    pub drain_seconds: u64,
+
+    /// What is logged: a level, or `target=level` separated by commas.
+    #[arg(long, env = "LOG", default_value = "info")]
+    pub log: String,
+
+    /// How logs look; `auto` is text on a terminal, JSON lines otherwise.
+    #[arg(long, env = "LOG_FORMAT", default_value = "auto", value_enum)]
+    pub log_format: LogFormat,
+
+    /// Print the settings in force, without secrets, and end.
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON lines otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// A setting that is missing or wrong, in words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SettingsError(String);
+
+impl Settings {
+    /// The usual settings, for the given broker and database; for tests and tools.
+    #[must_use]
+    pub fn new(amqp_url: impl Into<String>, database_url: impl Into<String>) -> Self {
+        Self {
+            amqp_url: Some(amqp_url.into()),
+            amqp_url_file: None,
+            database_url: Some(database_url.into()),
+            database_url_file: None,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            lanes: 1,
+            batch: 250,
+            prefetch: None,
+            max_body: 1024 * 1024,
+            database_connections: 10,
+            drain_seconds: 20,
+            log: "info".to_owned(),
+            log_format: LogFormat::Auto,
+            print_config: false,
+        }
+    }
+
+    pub(crate) fn prefetch(&self) -> u16 {
+        self.prefetch.unwrap_or_else(|| self.batch.saturating_mul(2).saturating_mul(self.lanes))
+    }
+
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+
+    /// The broker's URL.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or if its file cannot be read.
+    pub fn amqp_url(&self) -> Result<String, SettingsError> {
+        given(
+            "the broker's URL",
+            "AMQP_URL",
+            self.amqp_url.as_ref(),
+            self.amqp_url_file.as_deref(),
+            "amqp://user:password@host:5672/vhost",
+        )
+    }
+
+    /// The database's URL.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or if its file cannot be read.
+    pub fn database_url(&self) -> Result<String, SettingsError> {
+        given(
+            "the database's URL",
+            "DATABASE_URL",
+            self.database_url.as_ref(),
+            self.database_url_file.as_deref(),
+            "postgres://user:password@host:5432/database",
+        )
+    }
+
+    /// The settings in force, one a line, as environment variables. Secrets are masked.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        let file = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let lines = [
+            ("AMQP_URL", self.amqp_url.as_deref().map(masked)),
+            ("AMQP_URL_FILE", file(&self.amqp_url_file)),
+            ("DATABASE_URL", self.database_url.as_deref().map(masked)),
+            ("DATABASE_URL_FILE", file(&self.database_url_file)),
+            ("LISTEN", Some(self.listen.to_string())),
+            ("LANES", Some(self.lanes.to_string())),
+            ("BATCH", Some(self.batch.to_string())),
+            ("PREFETCH", Some(self.prefetch().to_string())),
+            ("MAX_BODY", Some(self.max_body.to_string())),
+            ("DATABASE_CONNECTIONS", Some(self.database_connections.to_string())),
+            ("DRAIN_SECONDS", Some(self.drain_seconds.to_string())),
+            ("LOG", Some(self.log.clone())),
+            ("LOG_FORMAT", Some(format!("{:?}", self.log_format).to_lowercase())),
+        ];
+        lines
+            .into_iter()
+            .filter_map(|(name, value)| value.map(|value| format!("{name}={value}\n")))
+            .collect()
+    }
+}
+
+fn given(
+    what: &str,
+    name: &str,
+    value: Option<&String>,
+    file: Option<&Path>,
+    example: &str,
+) -> Result<String, SettingsError> {
+    if let Some(value) = value {
+        return Ok(value.clone());
+    }
+    let Some(file) = file else {
+        let flag = name.to_lowercase().replace('_', "-");
+        return Err(SettingsError(format!(
+            "{what} is missing: set {name} or {name}_FILE, or give --{flag}; expected something \
+             like {example}"
+        )));
+    };
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) => Err(SettingsError(format!(
+            "{name}_FILE names {}, which cannot be read: {error}",
+            file.display()
+        ))),
+    }
+}
+
+/// A URL without its password.
+#[must_use]
+pub fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "***".to_owned() };
+    // A password may hold an `@`: the last one before the path ends the user's part.
+    let authority_end = rest.find('/').unwrap_or(rest.len());
+    match rest[..authority_end].rfind('@') {
+        Some(at) => {
+            let user = rest[..at].split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:***{}", &rest[at..])
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_url_has_no_password() {
+        assert_eq!(
+            masked("amqp://orders:se@cret@host:5672/shop"),
+            "amqp://orders:***@host:5672/shop"
+        );
+        assert_eq!(masked("postgres://host/db"), "postgres://host/db");
+        let printed = Settings::new("amqp://u:geheim@h/v", "postgres://u:geheim@h/d").printed();
+        assert!(!printed.contains("geheim"), "{printed}");
+    }
+
+    #[test]
+    fn a_missing_url_is_named_with_what_was_expected() {
+        let mut settings = Settings::new("", "");
+        settings.amqp_url = None;
+        let error = settings.amqp_url().expect_err("missing").to_string();
+        assert!(error.contains("AMQP_URL") && error.contains("amqp://user"), "{error}");
+    }
+}

@@ -1,0 +1,192 @@
+//! The sweeper: publishes and calls what was left behind, and empties outbox tables.
+//!
+//! Left behind are batches and calls of this process that are not in its memory (a commit may have
+//! come through after the session was lost, or memory was full), and those of processes that are
+//! gone. Looking once, at the start, would not be enough.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use crate::batch_id::BatchId;
+use crate::engine::Engine;
+use crate::outbox::{self, TABLES};
+use crate::publisher::{Handed, OutBatch};
+use crate::{Failure, calls, process, wire};
+
+const EVERY: Duration = Duration::from_secs(2);
+/// A mark that no batch takes along is written after this long.
+const IDLE: Duration = Duration::from_millis(20);
+/// How many batches and calls one sweep takes up.
+const PORTION: i64 = 500;
+
+/// Sweeps every few seconds until the service stops.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
+    loop {
+        match sweep(&engine).await {
+            Ok(()) => engine.database_answers(true),
+            Err(failure) => {
+                tracing::warn!("a sweep failed, the next one comes in {EVERY:?}: {failure}");
+                engine.database_answers(false);
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = crate::engine::stopped(&mut stopping) => return,
+        }
+    }
+}
+
+async fn sweep(engine: &Arc<Engine>) -> Result<(), Failure> {
+    let mut db = engine.pool.acquire().await?;
+    let mut gone = Gone::default();
+    for table in 0..TABLES {
+        sweep_table(engine, &mut db, table, &mut gone).await?;
+    }
+    sweep_calls(engine, &mut db, &mut gone).await?;
+    let now = engine.context.now();
+    for table in (0..TABLES).filter(|table| *table != outbox::table_at(now)) {
+        truncate(engine, table).await?;
+    }
+    let (waiting, since) = outbox::unpublished(&mut db).await?;
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    metrics::gauge!("ballet_outbox_unpublished").set(waiting as f64);
+    let age = since.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
+    metrics::gauge!("ballet_outbox_oldest_seconds").set(age);
+    Ok(())
+}
+
+/// What is known of other processes during one sweep.
+#[derive(Default)]
+struct Gone(HashMap<i64, bool>);
+
+impl Gone {
+    async fn is(&mut self, db: &mut PgConnection, owner: i64) -> Result<bool, sqlx::Error> {
+        if let Some(gone) = self.0.get(&owner) {
+            return Ok(*gone);
+        }
+        let gone = process::is_gone(db, owner).await?;
+        self.0.insert(owner, gone);
+        Ok(gone)
+    }
+}
+
+async fn sweep_table(
+    engine: &Arc<Engine>,
+    db: &mut PgConnection,
+    table: i16,
+    gone: &mut Gone,
+) -> Result<(), Failure> {
+    let relay = &engine.relay;
+    if !relay.publisher().is_some_and(crate::publisher::PublisherHandle::has_room) {
+        return Ok(());
+    }
+    // Batches that begin after this look are in memory, and none of this sweep's business.
+    let next = relay.next_number();
+    let live_before: Vec<BatchId> = relay.live_of_table(table);
+    for batch in outbox::unmarked(db, table, PORTION).await? {
+        let left_behind = if batch.owner == relay.owner {
+            batch.number < next && !live_before.contains(&batch)
+        } else {
+            gone.is(db, batch.owner).await?
+        };
+        if !left_behind || !relay.adopt(batch) {
+            continue;
+        }
+        let messages: Vec<_> = outbox::load(db, batch)
+            .await
+            .inspect_err(|_| relay.forget(batch))?
+            .into_iter()
+            .map(|event| wire::publish_stored(engine.registry.service, event))
+            .collect();
+        tracing::info!(%batch, events = messages.len(), "publishing a batch that was left behind");
+        let handed = relay.publisher().map(|to| to.send(OutBatch { batch, messages }));
+        if handed != Some(Handed::Queued) {
+            relay.forget(batch);
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn sweep_calls(
+    engine: &Arc<Engine>,
+    db: &mut PgConnection,
+    gone: &mut Gone,
+) -> Result<(), Failure> {
+    let in_memory = engine.calls.keys();
+    for (owner, call) in calls::open(db, &in_memory, engine.context.now()).await? {
+        let ours = owner == engine.relay.owner;
+        if !ours && !gone.is(db, owner).await? {
+            continue;
+        }
+        if engine.calls.adopt(call.key) {
+            calls::take_over(db, call.key, engine.relay.owner)
+                .await
+                .inspect_err(|_| engine.calls.forget([&call]))?;
+            tracing::info!(step = call.step, key = %call.key, "making a call that was left behind");
+            engine.make(call);
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "a transaction of the framework's own")]
+async fn truncate(engine: &Engine, table: i16) -> Result<(), Failure> {
+    let mut transaction = engine.pool.begin().await?;
+    match outbox::truncate(&mut transaction, table).await {
+        Ok(truncated) => {
+            if truncated {
+                transaction.commit().await?;
+                metrics::counter!("ballet_outbox_truncations_total").increment(1);
+            }
+            Ok(())
+        }
+        // Somebody is writing to it: at the next sweep.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03") => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes the marks that no batch takes along.
+pub(crate) async fn flush_marks(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
+    loop {
+        tokio::select! {
+            () = engine.relay.marked.notified() => {}
+            () = crate::engine::stopped(&mut stopping) => return,
+        }
+        tokio::time::sleep(IDLE).await;
+        if let Err(failure) = flush_now(&engine).await {
+            tracing::debug!("marks wait: {failure}");
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+}
+
+/// Writes all marks that wait.
+#[expect(clippy::disallowed_methods, reason = "a transaction of the framework's own")]
+pub(crate) async fn flush_now(engine: &Engine) -> Result<(), Failure> {
+    if !engine.relay.has_marks() {
+        return Ok(());
+    }
+    let marks = engine.relay.take_marks();
+    let written = async {
+        let mut transaction = engine.pool.begin().await?;
+        outbox::mark(&mut transaction, &marks, engine.context.now()).await?;
+        transaction.commit().await
+    };
+    match written.await {
+        Ok(()) => {
+            engine.relay.marks_committed(&marks);
+            Ok(())
+        }
+        Err(error) => {
+            engine.relay.give_back(marks);
+            Err(error.into())
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What an HTTP handler does in a transaction of its own, and reads without one.
+
+use std::sync::Arc;
+
+use ballet_core::{Event, Saga, SagaId};
+use jiff::Timestamp;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::engine::Engine;
+use crate::ledger::Entry;
+use crate::tx::{Encoded, Tx};
+use crate::unit_of_work::UnitOfWork;
+use crate::{Abort, Failure};
+
+/// A running service, as its HTTP handlers see it.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(crate) engine: Arc<Engine>,
+}
+
+impl Handle {
+    /// The service's database, for reads.
+    #[must_use]
+    pub fn db(&self) -> &PgPool {
+        &self.engine.pool
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.engine.context.now()
+    }
+
+    /// A new id (UUIDv7).
+    #[must_use]
+    pub fn new_id<Id: From<Uuid>>(&self) -> Id {
+        self.engine.context.new_id(self.now()).into()
+    }
+
+    /// Opens a transaction for events outside of sagas.
+    ///
+    /// # Errors
+    ///
+    /// A failure if the database does not answer.
+    pub async fn unit(&self) -> Result<Unit, Failure> {
+        let work = UnitOfWork::begin(Arc::clone(&self.engine)).await?;
+        Ok(Unit { work, saga_id: None })
+    }
+
+    /// Opens a transaction for one saga and takes its lock, so that nothing else in this service
+    /// works on the saga until it ends.
+    ///
+    /// # Errors
+    ///
+    /// A failure if the database does not answer, or if the lock is not to be had in time.
+    pub async fn saga_unit(&self, saga_id: SagaId) -> Result<Unit, Failure> {
+        let mut work = UnitOfWork::begin(Arc::clone(&self.engine)).await?;
+        work.lock(&[saga_id]).await?;
+        work.load(&[saga_id]).await?;
+        work.enter(Some(saga_id), None, None);
+        Ok(Unit { work, saga_id: Some(saga_id) })
+    }
+}
+
+/// A transaction of an HTTP handler: its rows and its events commit together, or not at all.
+/// Dropping it rolls back.
+#[derive(Debug)]
+pub struct Unit {
+    work: UnitOfWork,
+    saga_id: Option<SagaId>,
+}
+
+impl Unit {
+    /// The transaction.
+    pub fn tx(&mut self) -> Tx<'_> {
+        self.work.tx()
+    }
+
+    /// Begins the saga with this event, which the owner declares with
+    /// [`originates`](crate::OwnerSteps::originates).
+    ///
+    /// # Errors
+    ///
+    /// A permanent failure if the event is not declared, or if the saga has begun before.
+    pub async fn originate<E: Event>(&mut self, event: E) -> Result<(), Failure> {
+        let saga_id = self.saga_id.ok_or_else(no_saga)?;
+        let engine = Arc::clone(&self.work.engine);
+        let Some(origin) = engine.registry.origin(E::TYPE) else {
+            return Err(Failure::permanent(format!(
+                "{} does not originate {}: add `.originates::<..>(..)` to its participant",
+                engine.registry.service,
+                E::TYPE
+            )));
+        };
+        if !self.work.ledger.rows(saga_id).is_empty() {
+            return Err(Failure::permanent(format!("saga {saga_id} has begun before")));
+        }
+        let event = Encoded::of(&event)?;
+        self.work.add(saga_id, origin.name, Entry::Done, "", Some(event.clone()));
+        self.work.scope.emit(event);
+        Ok(())
+    }
+
+    /// Aborts the saga, unless the pivot's outcome was recorded first. The owner's hook
+    /// ([`Owner::abort`](crate::Owner::abort)) runs in this transaction.
+    ///
+    /// # Errors
+    ///
+    /// A permanent failure if this service does not own the saga; what the hook fails with.
+    pub async fn abort<Sg: Saga>(&mut self, fact: Sg::Abort) -> Result<Abort, Failure> {
+        let saga_id = self.saga_id.ok_or_else(no_saga)?;
+        let engine = Arc::clone(&self.work.engine);
+        let Some(saga) = engine.registry.sagas.iter().find(|saga| saga.saga == Sg::NAME) else {
+            return Err(Failure::permanent(format!(
+                "{} takes no part in {}",
+                engine.registry.service,
+                Sg::NAME
+            )));
+        };
+        let fact = Encoded::of(&fact)?;
+        self.work.abort_as_owner(saga, saga_id, fact).await
+    }
+
+    /// Commits. When it returns, the events are on their way to the broker; if the process dies
+    /// now, they are published all the same.
+    ///
+    /// # Errors
+    ///
+    /// A failure if nothing was committed, or if the database's answer was lost: then it is not
+    /// known whether it was.
+    pub async fn commit(self) -> Result<(), Failure> {
+        self.work.commit(&[]).await
+    }
+}
+
+fn no_saga() -> Failure {
+    Failure::permanent("this transaction has no saga: open it with `saga_unit`")
+}

@@ -1,0 +1,124 @@
+//! One local transaction: business rows, ledger, calls and outbox commit together or not at all.
+//!
+//! A batch of messages is one, and so is what an HTTP handler originates.
+
+use std::sync::Arc;
+
+use ballet_core::SagaId;
+use sqlx::{PgConnection, Postgres};
+
+use crate::calls::NewCall;
+use crate::engine::Engine;
+use crate::ledger::Ledger;
+use crate::outbox::{self, Mark};
+use crate::tx::{Scope, Tx};
+use crate::{Failure, FailureKind, calls, saga_lock, wire};
+
+pub(crate) struct UnitOfWork {
+    pub(crate) engine: Arc<Engine>,
+    db: sqlx::Transaction<'static, Postgres>,
+    pub(crate) scope: Scope,
+    pub(crate) ledger: Ledger,
+    pub(crate) calls: Vec<NewCall>,
+}
+
+impl UnitOfWork {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that opens them")]
+    pub(crate) async fn begin(engine: Arc<Engine>) -> Result<Self, Failure> {
+        let db = engine.pool.begin().await?;
+        let scope = Scope::new(engine.context.clone());
+        Ok(Self { engine, db, scope, ledger: Ledger::default(), calls: Vec::new() })
+    }
+
+    pub(crate) fn db(&mut self) -> &mut PgConnection {
+        &mut self.db
+    }
+
+    pub(crate) fn tx(&mut self) -> Tx<'_> {
+        Tx::new(&mut self.db, &mut self.scope)
+    }
+
+    /// The connection and the ledger side by side.
+    pub(crate) fn db_and_ledger(&mut self) -> (&mut PgConnection, &mut Ledger) {
+        (&mut self.db, &mut self.ledger)
+    }
+
+    /// Takes the locks of all sagas that this transaction works on. Before anything else.
+    pub(crate) async fn lock(&mut self, sagas: &[SagaId]) -> Result<(), Failure> {
+        Ok(saga_lock::lock(&mut self.db, sagas.iter().copied()).await?)
+    }
+
+    /// Reads what the ledger has of the sagas, after their locks are held.
+    pub(crate) async fn load(&mut self, sagas: &[SagaId]) -> Result<(), Failure> {
+        Ok(self.ledger.load(&mut self.db, sagas).await?)
+    }
+
+    /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
+    /// broker, and the calls are being made, when this returns.
+    pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<(), Failure> {
+        let Self { engine, db, scope, ledger, calls } = &mut self;
+        let engine = Arc::clone(engine);
+        let now = scope.now;
+        for emitted in &scope.emitted {
+            let event = emitted.event.event_type;
+            if !engine.registry.emits(event) {
+                // Checked here, because a refusal by the broker would cost the whole channel.
+                return Err(Failure::permanent(format!(
+                    "{} does not declare that it publishes {event}: add `.publishes` to its \
+                     participant",
+                    engine.registry.service
+                )));
+            }
+        }
+        ledger.flush(db, now).await?;
+        if !calls.is_empty() {
+            calls::insert(db, engine.relay.owner, calls, now).await?;
+        }
+        outbox::mark(db, marks, now).await?;
+        let emitted = std::mem::take(&mut scope.emitted);
+        // In memory before the commit is sent: what the sweeper finds and does not see there it
+        // takes for left behind.
+        let batch = (!emitted.is_empty()).then(|| engine.relay.begin(now));
+        if let Some(batch) = batch
+            && let Err(error) = outbox::insert(db, batch, &emitted, now).await
+        {
+            engine.relay.forget(batch);
+            return Err(error.into());
+        }
+        engine.calls.remember(calls);
+        let calls = std::mem::take(calls);
+        let committed = self.db.commit().await.map_err(Failure::from);
+        if let Err(failure) = committed {
+            if let Some(batch) = batch {
+                // Perhaps it is committed all the same: then the sweeper finds it.
+                engine.relay.forget(batch);
+            }
+            engine.calls.forget(&calls);
+            return Err(commit_in_doubt(failure));
+        }
+        if let Some(batch) = batch {
+            let service = engine.registry.service;
+            let messages = emitted.iter().map(|e| wire::publish(service, e, now)).collect();
+            engine.relay.committed(batch, messages);
+        }
+        for call in calls {
+            engine.make(call);
+        }
+        Ok(())
+    }
+}
+
+/// A commit that fails in an unclear way is nobody's failure: the work comes again, and the inbox
+/// knows whether it was done.
+fn commit_in_doubt(failure: Failure) -> Failure {
+    match failure.kind() {
+        FailureKind::Conflict | FailureKind::Permanent | FailureKind::ConnectionLost => failure,
+        FailureKind::Transient => Failure::transient(format!("the commit failed: {failure}")),
+    }
+}
+
+impl std::fmt::Debug for UnitOfWork {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UnitOfWork").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}
