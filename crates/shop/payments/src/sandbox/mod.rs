@@ -1,0 +1,151 @@
+//! A card processor inside of this process, for the demo and for tests.
+//!
+//! | card token | what happens |
+//! |---|---|
+//! | `card_approved` | all goes well |
+//! | `card_declined`, `card_insufficient_funds` | not authorised, with that reason |
+//! | `card_capture_fails` | authorised, but the money cannot be had |
+//! | `card_expires` | authorised, but the authorisation ends by itself before anything else |
+//! | `card_slow` | all goes well, each answer takes a while |
+//! | `card_flaky` | of each operation the first request is lost, then the first answer |
+//! | any other | not authorised: `unknown_card` |
+//!
+//! What it did is in its own table, written outside of the service's transactions, as if it were
+//! somebody else's database. It does what it is told and does not forbid what the service must not
+//! do, such as to capture twice under two keys: then the table shows it.
+
+mod card;
+pub(crate) mod memory;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use ballet::CallKey;
+use shop_events::Money;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use self::card::Card;
+use self::memory::{Kind, Operation};
+use crate::provider::{
+    Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
+};
+
+/// A card processor inside of this process.
+#[derive(Debug)]
+pub struct Sandbox {
+    database: PgConnectOptions,
+    slow: Duration,
+    pool: OnceLock<PgPool>,
+}
+
+impl Sandbox {
+    /// A sandbox with its memory in payments' database. It connects when it is asked first.
+    #[must_use]
+    pub fn new(database: PgConnectOptions) -> Self {
+        Self { database, slow: Duration::from_millis(1_500), pool: OnceLock::new() }
+    }
+
+    /// How long an answer about `card_slow` takes.
+    #[must_use]
+    pub fn slow(self, slow: Duration) -> Self {
+        Self { slow, ..self }
+    }
+
+    /// Connections of its own: the service's transactions must not reach what it remembers.
+    fn memory(&self) -> &PgPool {
+        self.pool.get_or_init(|| {
+            PgPoolOptions::new().max_connections(4).connect_lazy_with(self.database.clone())
+        })
+    }
+
+    async fn authorized(
+        &self,
+        key: CallKey,
+        request: &Authorize,
+    ) -> Result<Authorization, NoAnswer> {
+        let reference = format!("auth_{key}");
+        let operation = Operation {
+            kind: Kind::Authorize,
+            reference: &reference,
+            card_token: &request.card_token,
+            amount: request.amount,
+        };
+        let result = self.operate(key, &operation).await?;
+        Ok(match result.as_str() {
+            card::APPROVED => Authorization::Approved { reference },
+            _ => Authorization::Declined { reason: result },
+        })
+    }
+
+    async fn settled(
+        &self,
+        key: CallKey,
+        kind: Kind,
+        reference: &str,
+        amount: Money,
+    ) -> Result<String, NoAnswer> {
+        let card_token = memory::card_of(self.memory(), reference).await?.ok_or_else(|| {
+            NoAnswer::Unavailable(format!("{reference} is no authorisation of ours"))
+        })?;
+        let operation = Operation { kind, reference, card_token: &card_token, amount };
+        self.operate(key, &operation).await
+    }
+
+    async fn operate(&self, key: CallKey, operation: &Operation<'_>) -> Result<String, NoAnswer> {
+        let card = Card::of(operation.card_token);
+        if card == Card::Slow {
+            tokio::time::sleep(self.slow).await;
+        }
+        let attempt = memory::begin(self.memory(), key, operation).await?;
+        if card == Card::Flaky && attempt.number == 1 {
+            return Err(NoAnswer::Unavailable("the request was lost".to_owned()));
+        }
+        let result = match attempt.result {
+            Some(result) => result,
+            None => {
+                let past = memory::results(self.memory(), operation.reference).await?;
+                let result = card.decide(operation.kind, &past)?;
+                memory::finish(self.memory(), key, result).await?
+            }
+        };
+        if card == Card::Flaky && attempt.number == 2 {
+            return Err(NoAnswer::Unavailable("the answer was lost".to_owned()));
+        }
+        Ok(result)
+    }
+}
+
+impl Provider for Sandbox {
+    fn authorize<'a>(&'a self, key: CallKey, request: &'a Authorize) -> Reply<'a, Authorization> {
+        Box::pin(self.authorized(key, request))
+    }
+
+    fn capture<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Capture> {
+        Box::pin(async move {
+            let result =
+                self.settled(key, Kind::Capture, &request.reference, request.amount).await?;
+            Ok(match result.as_str() {
+                card::CAPTURED => Capture::Captured,
+                _ => Capture::Failed { reason: result },
+            })
+        })
+    }
+
+    fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void> {
+        Box::pin(async move {
+            let result = self.settled(key, Kind::Void, &request.reference, request.amount).await?;
+            Ok(match result.as_str() {
+                card::EXPIRED => Void::EndedBefore,
+                _ => Void::Voided,
+            })
+        })
+    }
+
+    fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund> {
+        Box::pin(async move {
+            self.settled(key, Kind::Refund, &request.reference, request.amount).await?;
+            Ok(Refund::Refunded)
+        })
+    }
+}

@@ -1,0 +1,93 @@
+use std::sync::Arc;
+
+use ballet::{
+    CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Failure, RequestResult, Tx,
+    UndoRequestResult, call, done, known, refused, undone, undone_silently,
+};
+use shop_events::inventory::StockReserved;
+use shop_events::orders::OrderPlaced;
+use shop_events::payments::{PaymentAuthorized, PaymentDeclined, PaymentVoided};
+
+use crate::provider::{Authorization, Authorize, Provider, Settle, Void};
+use crate::state::State;
+use crate::store;
+
+/// Has the provider hold the order's total, once the goods are held.
+#[derive(Debug, Clone)]
+pub struct AuthorizePayment(pub Arc<dyn Provider>);
+
+impl CallStep for AuthorizePayment {
+    const NAME: &'static str = "authorize_payment";
+    type On = (OrderPlaced, StockReserved);
+    type Done = PaymentAuthorized;
+    type Refused = PaymentDeclined;
+    type Request = Authorize;
+    type Answer = Authorization;
+
+    async fn request(
+        &self,
+        _: &mut Tx<'_>,
+        (order, _): (OrderPlaced, StockReserved),
+    ) -> RequestResult<Self> {
+        let OrderPlaced { order_id, total: amount, card_token, .. } = order;
+        call(Authorize { order_id, amount, card_token })
+    }
+
+    async fn call(&self, key: CallKey, request: &Authorize) -> Result<Authorization, Failure> {
+        Ok(self.0.authorize(key, request).await?)
+    }
+
+    async fn answered(
+        &self,
+        tx: &mut Tx<'_>,
+        request: Authorize,
+        answer: Authorization,
+    ) -> CallStepResult<Self> {
+        let now = tx.now();
+        store::insert(tx.db(), &request, &answer, now).await?;
+        let Authorize { order_id, amount, card_token: _ } = request;
+        match answer {
+            Authorization::Approved { .. } => done(PaymentAuthorized { order_id, amount }),
+            Authorization::Declined { reason } => refused(PaymentDeclined { order_id, reason }),
+        }
+    }
+}
+
+impl CallCompensate for AuthorizePayment {
+    type Undone = PaymentVoided;
+    type UndoRequest = Settle;
+    type UndoAnswer = Void;
+
+    /// A capture of the same saga is undone before this. What it gave back needs no void.
+    async fn undo_request(
+        &self,
+        tx: &mut Tx<'_>,
+        authorized: PaymentAuthorized,
+    ) -> UndoRequestResult<Self> {
+        let payment = store::of_order(tx.db(), authorized.order_id).await?;
+        match payment.state {
+            State::Refunded => known(undone_silently()),
+            State::Authorized
+            | State::CaptureFailed
+            | State::Captured
+            | State::Declined
+            | State::Voided => call(payment.settle()?),
+        }
+    }
+
+    async fn undo_call(&self, key: CallKey, request: &Settle) -> Result<Void, Failure> {
+        Ok(self.0.void(key, request).await?)
+    }
+
+    /// An authorisation that had ended by itself holds nothing either.
+    async fn undo_answered(
+        &self,
+        tx: &mut Tx<'_>,
+        request: Settle,
+        _: Void,
+    ) -> CallUndoResult<Self> {
+        let (order_id, now) = (request.order_id, tx.now());
+        store::advance(tx.db(), order_id, State::Voided, None, now).await?;
+        undone(PaymentVoided { order_id })
+    }
+}

@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use ballet::{
+    CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Failure, RequestResult, Tx,
+    UndoRequestResult, call, done, refused, undone,
+};
+use shop_events::payments::{PaymentCaptureFailed, PaymentCaptured, PaymentRefunded};
+use shop_events::shipping::ShipmentScheduled;
+
+use crate::provider::{Capture, Provider, Refund, Settle};
+use crate::state::State;
+use crate::store;
+
+/// Has the provider take the money that it holds, once the carrier is booked.
+#[derive(Debug, Clone)]
+pub struct CapturePayment(pub Arc<dyn Provider>);
+
+impl CallStep for CapturePayment {
+    const NAME: &'static str = "capture_payment";
+    type On = ShipmentScheduled;
+    type Done = PaymentCaptured;
+    type Refused = PaymentCaptureFailed;
+    type Request = Settle;
+    type Answer = Capture;
+
+    async fn request(&self, tx: &mut Tx<'_>, shipment: ShipmentScheduled) -> RequestResult<Self> {
+        call(store::of_order(tx.db(), shipment.order_id).await?.settle()?)
+    }
+
+    async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {
+        Ok(self.0.capture(key, request).await?)
+    }
+
+    async fn answered(
+        &self,
+        tx: &mut Tx<'_>,
+        request: Settle,
+        answer: Capture,
+    ) -> CallStepResult<Self> {
+        let Settle { order_id, amount, reference: _ } = request;
+        let now = tx.now();
+        match answer {
+            Capture::Captured => {
+                store::advance(tx.db(), order_id, State::Captured, None, now).await?;
+                done(PaymentCaptured { order_id, amount })
+            }
+            Capture::Failed { reason } => {
+                store::advance(tx.db(), order_id, State::CaptureFailed, Some(&reason), now).await?;
+                refused(PaymentCaptureFailed { order_id, reason })
+            }
+        }
+    }
+}
+
+impl CallCompensate for CapturePayment {
+    type Undone = PaymentRefunded;
+    type UndoRequest = Settle;
+    type UndoAnswer = Refund;
+
+    async fn undo_request(
+        &self,
+        tx: &mut Tx<'_>,
+        captured: PaymentCaptured,
+    ) -> UndoRequestResult<Self> {
+        call(store::of_order(tx.db(), captured.order_id).await?.settle()?)
+    }
+
+    async fn undo_call(&self, key: CallKey, request: &Settle) -> Result<Refund, Failure> {
+        Ok(self.0.refund(key, request).await?)
+    }
+
+    async fn undo_answered(
+        &self,
+        tx: &mut Tx<'_>,
+        request: Settle,
+        _: Refund,
+    ) -> CallUndoResult<Self> {
+        let Settle { order_id, amount, reference: _ } = request;
+        let now = tx.now();
+        store::advance(tx.db(), order_id, State::Refunded, None, now).await?;
+        undone(PaymentRefunded { order_id, amount })
+    }
+}

@@ -1,0 +1,158 @@
+//! The payments' rows.
+
+use ballet::Failure;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use serde::Serialize;
+use shop_events::{Money, OrderId};
+use sqlx::postgres::PgRow;
+use sqlx::types::{Text, Uuid};
+use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+
+use crate::provider::{Authorization, Authorize, Settle};
+use crate::state::State;
+
+/// An order's payment.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Payment {
+    pub(crate) order_id: OrderId,
+    pub(crate) state: State,
+    pub(crate) amount: Money,
+    pub(crate) captured_minor: i64,
+    pub(crate) refunded_minor: i64,
+    /// The provider's name for the authorisation: nobody else's business.
+    #[serde(skip)]
+    pub(crate) reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) changed_at: Timestamp,
+}
+
+impl Payment {
+    /// What is said to the provider about the authorisation.
+    pub(crate) fn settle(self) -> Result<Settle, Failure> {
+        let Self { order_id, amount, reference, .. } = self;
+        let reference = reference.ok_or_else(|| {
+            Failure::permanent(format!("the payment of order {order_id} was declined"))
+        })?;
+        Ok(Settle { order_id, reference, amount })
+    }
+}
+
+/// Stores what the provider said when it was asked for an authorisation.
+pub(crate) async fn insert(
+    db: &mut PgConnection,
+    asked: &Authorize,
+    answer: &Authorization,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let (state, reference, reason) = match answer {
+        Authorization::Approved { reference } => (State::Authorized, Some(reference), None),
+        Authorization::Declined { reason } => (State::Declined, None, Some(reason)),
+    };
+    sqlx::query(
+        "insert into payment
+             (order_id, state, amount_minor, currency, reference, reason, created_at, changed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $7)",
+    )
+    .bind(asked.order_id.0)
+    .bind(state.as_str())
+    .bind(asked.amount.amount_minor)
+    .bind(asked.amount.currency.as_str())
+    .bind(reference)
+    .bind(reason)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Moves a payment on; a permanent failure if it is not where the new state may follow.
+pub(crate) async fn advance(
+    db: &mut PgConnection,
+    order_id: OrderId,
+    to: State,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let from: Vec<&str> = to.follows().iter().map(|state| state.as_str()).collect();
+    let advanced = sqlx::query(
+        "update payment set
+             state = $3,
+             captured_minor = case $3 when 'captured' then amount_minor else captured_minor end,
+             refunded_minor = case $3 when 'refunded' then captured_minor else 0 end,
+             reason = coalesce($4, reason),
+             changed_at = $5
+         where order_id = $1 and state = any($2)",
+    )
+    .bind(order_id.0)
+    .bind(&from)
+    .bind(to.as_str())
+    .bind(reason)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    if advanced.rows_affected() == 1 {
+        Ok(())
+    } else {
+        let from = from.join(" or ");
+        Err(Failure::permanent(format!(
+            "the payment of order {order_id} cannot become {to}: it is not {from}"
+        )))
+    }
+}
+
+/// The payment of an order that has one, or is about to.
+pub(crate) async fn of_order(
+    db: impl PgExecutor<'_>,
+    order_id: OrderId,
+) -> Result<Payment, Failure> {
+    let payment = find(db, order_id).await?;
+    payment.ok_or_else(|| Failure::transient(format!("order {order_id} has no payment yet")))
+}
+
+/// The payment of an order, if it has one.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    order_id: OrderId,
+) -> Result<Option<Payment>, Failure> {
+    let payment = sqlx::query_as("select * from payment where order_id = $1")
+        .bind(order_id.0)
+        .fetch_optional(db)
+        .await?;
+    Ok(payment)
+}
+
+/// A page of payments, those of the newest orders first.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<OrderId>,
+    limit: i64,
+) -> Result<Vec<Payment>, Failure> {
+    let payments =
+        sqlx::query_as("select * from payment where order_id < $1 order by order_id desc limit $2")
+            .bind(after.map_or(Uuid::max(), |order_id| order_id.0))
+            .bind(limit)
+            .fetch_all(db)
+            .await?;
+    Ok(payments)
+}
+
+impl FromRow<'_, PgRow> for Payment {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let Text(state) = row.try_get("state")?;
+        let Text(currency) = row.try_get("currency")?;
+        Ok(Self {
+            order_id: OrderId(row.try_get("order_id")?),
+            state,
+            amount: Money { amount_minor: row.try_get("amount_minor")?, currency },
+            captured_minor: row.try_get("captured_minor")?,
+            refunded_minor: row.try_get("refunded_minor")?,
+            reference: row.try_get("reference")?,
+            reason: row.try_get("reason")?,
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
+            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! A carrier inside of this process, for the demo and for tests. It goes everywhere but to
+//! Antarctica (`AQ`), and is quick.
+//!
+//! It needs no memory: all that it says follows from what it is asked and from the key.
+
+use std::time::Duration;
+
+use ballet::CallKey;
+
+use crate::carrier::{Book, Booking, Cancelled, Carrier, Delivered, Parcel, Reply};
+
+/// A carrier inside of this process.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    transit: Duration,
+}
+
+impl Sandbox {
+    /// A carrier whose parcels are on their way for so long.
+    #[must_use]
+    pub const fn new(transit: Duration) -> Self {
+        Self { transit }
+    }
+}
+
+impl Carrier for Sandbox {
+    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
+        Box::pin(async move {
+            Ok(match request.ship_to.country.as_str() {
+                "AQ" => Booking::Refused { reason: "no_service_to_country".to_owned() },
+                _ => Booking::Booked { tracking: format!("parcel_{key}") },
+            })
+        })
+    }
+
+    fn cancel<'a>(&'a self, _: CallKey, _: &'a Parcel) -> Reply<'a, Cancelled> {
+        Box::pin(async { Ok(Cancelled) })
+    }
+
+    fn delivered<'a>(&'a self, _: CallKey, _: &'a Parcel) -> Reply<'a, Delivered> {
+        Box::pin(async move {
+            tokio::time::sleep(self.transit).await;
+            Ok(Delivered)
+        })
+    }
+}

@@ -1,0 +1,41 @@
+use std::sync::Arc;
+
+use ballet::{CallKey, CallStep, CallStepResult, Failure, Never, RequestResult, Tx, call, done};
+use shop_events::shipping::{ShipmentDelivered, ShipmentDispatched};
+
+use crate::carrier::{Carrier, Delivered, Parcel};
+use crate::state::State;
+use crate::store;
+
+/// Follows the parcel to the door.
+#[derive(Debug, Clone)]
+pub struct DeliverShipment(pub Arc<dyn Carrier>);
+
+impl CallStep for DeliverShipment {
+    const NAME: &'static str = "deliver_shipment";
+    type On = ShipmentDispatched;
+    type Done = ShipmentDelivered;
+    type Refused = Never;
+    type Request = Parcel;
+    type Answer = Delivered;
+
+    async fn request(&self, _: &mut Tx<'_>, shipment: ShipmentDispatched) -> RequestResult<Self> {
+        let ShipmentDispatched { order_id, tracking, shipment_id: _ } = shipment;
+        call(Parcel { order_id, tracking })
+    }
+
+    async fn call(&self, key: CallKey, parcel: &Parcel) -> Result<Delivered, Failure> {
+        Ok(self.0.delivered(key, parcel).await?)
+    }
+
+    async fn answered(
+        &self,
+        tx: &mut Tx<'_>,
+        parcel: Parcel,
+        Delivered: Delivered,
+    ) -> CallStepResult<Self> {
+        let (order_id, delivered_at) = (parcel.order_id, tx.now());
+        let shipment_id = store::advance(tx.db(), order_id, State::Delivered, delivered_at).await?;
+        done(ShipmentDelivered { order_id, shipment_id, delivered_at })
+    }
+}

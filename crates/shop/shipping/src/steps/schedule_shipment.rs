@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use ballet::{
+    CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Failure, RequestResult, Tx,
+    UndoRequestResult, call, done, refused, undone,
+};
+use shop_events::orders::OrderPlaced;
+use shop_events::payments::PaymentAuthorized;
+use shop_events::shipping::{ShipmentCancelled, ShipmentRejected, ShipmentScheduled};
+
+use crate::carrier::{Book, Booking, Cancelled, Carrier, Parcel};
+use crate::state::State;
+use crate::store;
+
+/// Books a carrier for the parcel, once the money is held.
+#[derive(Debug, Clone)]
+pub struct ScheduleShipment(pub Arc<dyn Carrier>);
+
+impl CallStep for ScheduleShipment {
+    const NAME: &'static str = "schedule_shipment";
+    type On = (OrderPlaced, PaymentAuthorized);
+    type Done = ShipmentScheduled;
+    type Refused = ShipmentRejected;
+    type Request = Book;
+    type Answer = Booking;
+
+    async fn request(
+        &self,
+        tx: &mut Tx<'_>,
+        (order, _): (OrderPlaced, PaymentAuthorized),
+    ) -> RequestResult<Self> {
+        let OrderPlaced { order_id, ship_to, .. } = order;
+        call(Book { order_id, shipment_id: tx.new_id(), ship_to })
+    }
+
+    async fn call(&self, key: CallKey, asked: &Book) -> Result<Booking, Failure> {
+        Ok(self.0.book(key, asked).await?)
+    }
+
+    async fn answered(
+        &self,
+        tx: &mut Tx<'_>,
+        asked: Book,
+        answer: Booking,
+    ) -> CallStepResult<Self> {
+        let now = tx.now();
+        store::insert(tx.db(), &asked, &answer, now).await?;
+        let Book { order_id, shipment_id, ship_to: _ } = asked;
+        match answer {
+            Booking::Booked { .. } => done(ShipmentScheduled { order_id, shipment_id }),
+            Booking::Refused { reason } => refused(ShipmentRejected { order_id, reason }),
+        }
+    }
+}
+
+impl CallCompensate for ScheduleShipment {
+    type Undone = ShipmentCancelled;
+    type UndoRequest = Parcel;
+    type UndoAnswer = Cancelled;
+
+    async fn undo_request(
+        &self,
+        tx: &mut Tx<'_>,
+        scheduled: ShipmentScheduled,
+    ) -> UndoRequestResult<Self> {
+        call(store::of_order(tx.db(), scheduled.order_id).await?.parcel()?)
+    }
+
+    async fn undo_call(&self, key: CallKey, asked: &Parcel) -> Result<Cancelled, Failure> {
+        Ok(self.0.cancel(key, asked).await?)
+    }
+
+    async fn undo_answered(
+        &self,
+        tx: &mut Tx<'_>,
+        asked: Parcel,
+        Cancelled: Cancelled,
+    ) -> CallUndoResult<Self> {
+        let (order_id, now) = (asked.order_id, tx.now());
+        let shipment_id = store::advance(tx.db(), order_id, State::Cancelled, now).await?;
+        undone(ShipmentCancelled { order_id, shipment_id })
+    }
+}

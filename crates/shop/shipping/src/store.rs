@@ -1,0 +1,147 @@
+//! The shipments' rows.
+
+use ballet::Failure;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use serde::Serialize;
+use shop_events::{Address, OrderId, ShipmentId};
+use sqlx::postgres::PgRow;
+use sqlx::types::{Json, Text, Uuid};
+use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+
+use crate::carrier::{Book, Booking, Parcel};
+use crate::state::State;
+
+/// An order's shipment.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Shipment {
+    pub(crate) order_id: OrderId,
+    pub(crate) shipment_id: ShipmentId,
+    pub(crate) state: State,
+    pub(crate) ship_to: Address,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tracking: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) changed_at: Timestamp,
+}
+
+impl Shipment {
+    /// The parcel, as the carrier knows it.
+    pub(crate) fn parcel(self) -> Result<Parcel, Failure> {
+        let order_id = self.order_id;
+        let tracking = self.tracking.ok_or_else(|| {
+            Failure::permanent(format!("no carrier took the parcel of order {order_id}"))
+        })?;
+        Ok(Parcel { order_id, tracking })
+    }
+}
+
+/// Stores what the carrier said when it was asked to fetch a parcel.
+pub(crate) async fn insert(
+    db: &mut PgConnection,
+    asked: &Book,
+    answer: &Booking,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let (state, tracking, reason) = match answer {
+        Booking::Booked { tracking } => (State::Scheduled, Some(tracking), None),
+        Booking::Refused { reason } => (State::Rejected, None, Some(reason)),
+    };
+    sqlx::query(
+        "insert into shipment
+             (order_id, shipment_id, state, ship_to, tracking, reason, created_at, changed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $7)",
+    )
+    .bind(asked.order_id.0)
+    .bind(asked.shipment_id.0)
+    .bind(state.as_str())
+    .bind(Json(&asked.ship_to))
+    .bind(tracking)
+    .bind(reason)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Moves a shipment on; a permanent failure if it is not where the new state may follow.
+pub(crate) async fn advance(
+    db: &mut PgConnection,
+    order_id: OrderId,
+    to: State,
+    now: Timestamp,
+) -> Result<ShipmentId, Failure> {
+    let shipment_id: Option<Uuid> = sqlx::query_scalar(
+        "update shipment set state = $3, changed_at = $4
+         where order_id = $1 and state = $2
+         returning shipment_id",
+    )
+    .bind(order_id.0)
+    .bind(to.follows().map(State::as_str))
+    .bind(to.as_str())
+    .bind(now.to_sqlx())
+    .fetch_optional(db)
+    .await?;
+    shipment_id.map(ShipmentId).ok_or_else(|| {
+        let from = to.follows().map_or("new", State::as_str);
+        Failure::permanent(format!(
+            "the shipment of order {order_id} cannot become {to}: it is not {from}"
+        ))
+    })
+}
+
+/// The shipment of an order that has one, or is about to.
+pub(crate) async fn of_order(
+    db: impl PgExecutor<'_>,
+    order_id: OrderId,
+) -> Result<Shipment, Failure> {
+    let shipment = find(db, order_id).await?;
+    shipment.ok_or_else(|| Failure::transient(format!("order {order_id} has no shipment yet")))
+}
+
+/// The shipment of an order, if it has one.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    order_id: OrderId,
+) -> Result<Option<Shipment>, Failure> {
+    let shipment = sqlx::query_as("select * from shipment where order_id = $1")
+        .bind(order_id.0)
+        .fetch_optional(db)
+        .await?;
+    Ok(shipment)
+}
+
+/// A page of shipments, those of the newest orders first.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<OrderId>,
+    limit: i64,
+) -> Result<Vec<Shipment>, Failure> {
+    let shipments = sqlx::query_as(
+        "select * from shipment where order_id < $1 order by order_id desc limit $2",
+    )
+    .bind(after.map_or(Uuid::max(), |order_id| order_id.0))
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    Ok(shipments)
+}
+
+impl FromRow<'_, PgRow> for Shipment {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let Text(state) = row.try_get("state")?;
+        let Json(ship_to) = row.try_get("ship_to")?;
+        Ok(Self {
+            order_id: OrderId(row.try_get("order_id")?),
+            shipment_id: ShipmentId(row.try_get("shipment_id")?),
+            state,
+            ship_to,
+            tracking: row.try_get("tracking")?,
+            reason: row.try_get("reason")?,
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
+            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+        })
+    }
+}
