@@ -21,6 +21,7 @@
 #![warn(missing_docs)]
 
 pub mod cart;
+mod catalog;
 mod code;
 pub mod inventory;
 mod line;
@@ -32,6 +33,7 @@ mod sku;
 
 use ballet_core::{Saga, ids};
 
+pub use catalog::catalog;
 pub use code::{Code, Country, Currency, NotACode};
 pub use line::{OrderLine, StockLine};
 pub use money::Money;

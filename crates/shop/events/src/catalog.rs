@@ -1,0 +1,38 @@
+//! All events of the shop with their JSON shapes: what the generated documents are made from.
+
+use ballet_core::{Event, EventType};
+use schemars::{Schema, schema_for};
+
+use crate::{cart, inventory, orders, payments, shipping};
+
+/// Every event of the shop and its JSON schema, by the name of the service and then in the order
+/// of the saga.
+#[must_use]
+pub fn catalog() -> Vec<(EventType, Schema)> {
+    macro_rules! of {
+        ($($event:ty),+ $(,)?) => { vec![$((<$event as Event>::TYPE, schema_for!($event))),+] };
+    }
+    of![
+        cart::CartCheckedOut,
+        inventory::StockReceived,
+        inventory::StockReserved,
+        inventory::StockReservationFailed,
+        inventory::StockReleased,
+        inventory::StockCommitted,
+        orders::OrderPlaced,
+        orders::OrderConfirmed,
+        orders::OrderCompleted,
+        orders::OrderCancelled,
+        payments::PaymentAuthorized,
+        payments::PaymentDeclined,
+        payments::PaymentCaptured,
+        payments::PaymentCaptureFailed,
+        payments::PaymentVoided,
+        payments::PaymentRefunded,
+        shipping::ShipmentScheduled,
+        shipping::ShipmentRejected,
+        shipping::ShipmentCancelled,
+        shipping::ShipmentDispatched,
+        shipping::ShipmentDelivered,
+    ]
+}
