@@ -15,6 +15,8 @@ use tokio::sync::watch;
 use crate::broker::ConnectionState;
 use crate::{Failure, FailureKind};
 
+pub use crate::page::{Limit, Page};
+
 /// An error of an HTTP handler, answered as `application/problem+json`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {

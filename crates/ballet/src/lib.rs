@@ -35,6 +35,7 @@ mod message;
 mod migrate;
 mod outbox;
 mod owner;
+mod page;
 mod participant;
 mod partitions;
 mod process;
