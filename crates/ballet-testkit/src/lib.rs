@@ -7,6 +7,7 @@
 mod bed;
 mod error;
 mod management;
+pub mod memory;
 mod random;
 mod servers;
 mod url;
@@ -15,5 +16,6 @@ mod wait;
 pub use bed::Bed;
 pub use error::{Error, Result};
 pub use management::{Depth, Management};
+pub use reqwest::Method;
 pub use servers::{Options, Postgres, RabbitMq, Servers, Version};
 pub use wait::wait_until;

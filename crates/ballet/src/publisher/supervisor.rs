@@ -82,6 +82,10 @@ impl Supervisor {
             }
         }
         self.state.send_replace(ConnectionState::Stopped);
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            self.queue.take_in(command);
+        }
         self.queue.len()
     }
 

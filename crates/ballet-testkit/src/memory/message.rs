@@ -1,0 +1,34 @@
+//! A message in a queue.
+
+use ballet::broker::{AMQPValue, Delivery, FieldTable, Publish};
+
+/// Header that counts earlier deliveries; absent on the first.
+const DELIVERY_COUNT: &str = "x-delivery-count";
+
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    pub(super) publish: Publish,
+    pub(super) earlier_deliveries: i64,
+}
+
+impl Message {
+    pub(super) fn deliver(&self, tag: u64) -> Delivery {
+        let publish = &self.publish;
+        let mut properties = publish.properties.clone();
+        if self.earlier_deliveries > 0 {
+            let mut headers =
+                properties.headers().as_ref().map_or_else(FieldTable::default, Clone::clone);
+            let count = AMQPValue::LongLongInt(self.earlier_deliveries);
+            headers.insert(DELIVERY_COUNT.into(), count);
+            properties = properties.with_headers(headers);
+        }
+        Delivery {
+            tag,
+            redelivered: self.earlier_deliveries > 0,
+            exchange: publish.exchange.clone(),
+            routing_key: publish.routing_key.clone(),
+            properties,
+            body: publish.body.to_vec(),
+        }
+    }
+}

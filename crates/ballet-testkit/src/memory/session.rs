@@ -1,0 +1,135 @@
+//! A connection to the in-memory broker.
+
+use std::sync::{Arc, Mutex};
+
+use ballet::broker::{BrokerError, Confirms, Deliveries, Found, Object, Peer, Publish, Session};
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use futures_util::stream::{self, StreamExt};
+use tokio::sync::{mpsc, watch};
+
+use super::lock;
+use super::state::State;
+
+#[derive(Debug)]
+pub(super) struct MemorySession {
+    pub(super) state: Arc<Mutex<State>>,
+    pub(super) id: u64,
+    pub(super) peer: Peer,
+    pub(super) blocked: watch::Receiver<bool>,
+    pub(super) closed: watch::Receiver<Option<BrokerError>>,
+}
+
+impl MemorySession {
+    fn gone(&self) -> BrokerError {
+        let cause = self.closed.borrow().clone();
+        cause.unwrap_or_else(|| BrokerError::Lost("the session is closed".to_owned()))
+    }
+
+    fn done(&self, done: bool) -> BoxFuture<'_, Result<(), BrokerError>> {
+        ready(if done { Ok(()) } else { Err(self.gone()) }).boxed()
+    }
+}
+
+impl Session for MemorySession {
+    fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Found>, BrokerError>> {
+        let state = lock(&self.state);
+        let messages = match object {
+            Object::Exchange(name) => state.exchanges.get(name).map(|_| 0),
+            Object::Queue(name) => state.queues.get(name).map(|queue| queue.ready.len()),
+        };
+        let found = messages
+            .map(|messages| Found { messages: u32::try_from(messages).unwrap_or(u32::MAX) });
+        ready(Ok(found)).boxed()
+    }
+
+    fn consume<'a>(
+        &'a self,
+        queue: &'a str,
+        consumer_tag: &'a str,
+        prefetch: u16,
+    ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
+        let receiver = lock(&self.state).consume(self.id, queue, consumer_tag, prefetch);
+        ready(receiver.map(|receiver| received(receiver).boxed()).ok_or_else(|| self.gone()))
+            .boxed()
+    }
+
+    fn cancel<'a>(&'a self, consumer_tag: &'a str) -> BoxFuture<'a, Result<(), BrokerError>> {
+        lock(&self.state).cancel(self.id, consumer_tag);
+        self.done(self.closed.borrow().is_none())
+    }
+
+    fn ack(&self, tag: u64, multiple: bool) -> BoxFuture<'_, Result<(), BrokerError>> {
+        let mut state = lock(&self.state);
+        let done = state.ack(self.id, tag, multiple);
+        if !done {
+            let text = format!("PRECONDITION_FAILED - unknown delivery tag {tag}");
+            state.disconnect(self.id, &BrokerError::ChannelClosed { code: 406, text });
+        }
+        drop(state);
+        self.done(done)
+    }
+
+    fn give_back(&self, tag: u64) -> BoxFuture<'_, Result<(), BrokerError>> {
+        let done = lock(&self.state).give_back(self.id, tag);
+        self.done(done)
+    }
+
+    fn confirms(&self) -> BoxFuture<'_, Result<Confirms, BrokerError>> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut state = lock(&self.state);
+        let Some(connection) = state.connections.get_mut(&self.id) else {
+            return ready(Err(self.gone())).boxed();
+        };
+        connection.confirms = Some(sender);
+        let confirms = received(receiver).map(|confirmed| confirmed.map(|one| vec![one]));
+        ready(Ok(confirms.boxed())).boxed()
+    }
+
+    fn publish(&self, message: &Publish) -> Result<u64, BrokerError> {
+        if message.routing_key.len() > 255 || message.exchange.len() > 255 {
+            return Err(BrokerError::Unrepresentable("a name is too long".to_owned()));
+        }
+        let mut state = lock(&self.state);
+        let blocked = state.faults.blocked;
+        let connection = state.connections.get_mut(&self.id).ok_or_else(|| self.gone())?;
+        connection.published += 1;
+        let number = connection.published;
+        if blocked {
+            connection.pending.push((number, message.clone()));
+        } else {
+            state.publish(self.id, number, message);
+        }
+        Ok(number)
+    }
+
+    fn blocked(&self) -> watch::Receiver<bool> {
+        self.blocked.clone()
+    }
+
+    fn closed(&self) -> watch::Receiver<Option<BrokerError>> {
+        self.closed.clone()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        let cause = BrokerError::Lost("closed by us".to_owned());
+        lock(&self.state).disconnect(self.id, &cause);
+        ready(()).boxed()
+    }
+}
+
+impl Drop for MemorySession {
+    fn drop(&mut self) {
+        let cause = BrokerError::Lost("dropped by us".to_owned());
+        lock(&self.state).disconnect(self.id, &cause);
+    }
+}
+
+fn received<T: Send + 'static>(
+    mut receiver: mpsc::UnboundedReceiver<T>,
+) -> impl stream::Stream<Item = T> + Send {
+    stream::poll_fn(move |cx| receiver.poll_recv(cx))
+}

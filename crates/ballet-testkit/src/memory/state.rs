@@ -1,0 +1,293 @@
+//! Exchanges, queues and connections of the in-memory broker; all under one lock.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ballet::broker::{BrokerError, Confirmed, Delivery, Outcome, Publish};
+use tokio::sync::{mpsc, watch};
+
+use super::message::Message;
+use super::topic;
+use super::{Kind, QueueOptions};
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) exchanges: BTreeMap<String, Exchange>,
+    pub(super) queues: BTreeMap<String, Queue>,
+    pub(super) connections: BTreeMap<u64, Connection>,
+    pub(super) next_connection: u64,
+    /// Every message that was taken, in order.
+    pub(super) taken: Vec<Publish>,
+    pub(super) faults: Faults,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub(super) unreachable: bool,
+    pub(super) blocked: bool,
+    pub(super) hold_confirms: bool,
+    pub(super) nack: usize,
+    pub(super) refused_keys: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) kind: Kind,
+    pub(super) alternate: Option<String>,
+    pub(super) bindings: Vec<(String, Target)>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    Queue(String),
+    Exchange(String),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub(super) options: QueueOptions,
+    pub(super) ready: VecDeque<Message>,
+    /// Connection and consumer tag, in turn.
+    pub(super) consumers: VecDeque<(u64, String)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) name: String,
+    pub(super) blocked: watch::Sender<bool>,
+    pub(super) closed: watch::Sender<Option<BrokerError>>,
+    pub(super) confirms: Option<mpsc::UnboundedSender<Result<Confirmed, BrokerError>>>,
+    pub(super) published: u64,
+    /// Published while the broker blocked.
+    pub(super) pending: Vec<(u64, Publish)>,
+    pub(super) held_confirms: VecDeque<Confirmed>,
+    pub(super) consumers: BTreeMap<String, Consumer>,
+    last_tag: u64,
+    pub(super) unacked: BTreeMap<u64, Unacked>,
+}
+
+#[derive(Debug)]
+pub(super) struct Consumer {
+    pub(super) queue: String,
+    prefetch: usize,
+    unacked: usize,
+    sender: mpsc::UnboundedSender<Result<Delivery, BrokerError>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Unacked {
+    pub(super) queue: String,
+    consumer: String,
+    message: Message,
+}
+
+impl Connection {
+    pub(super) fn new(name: &str, blocked: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            blocked: watch::Sender::new(blocked),
+            closed: watch::Sender::new(None),
+            confirms: None,
+            published: 0,
+            pending: Vec::new(),
+            held_confirms: VecDeque::new(),
+            consumers: BTreeMap::new(),
+            last_tag: 0,
+            unacked: BTreeMap::new(),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn publish(&mut self, connection: u64, number: u64, message: &Publish) {
+        let refused = self.faults.refused_keys.contains(&message.routing_key);
+        let unknown =
+            !message.exchange.is_empty() && !self.exchanges.contains_key(&message.exchange);
+        if refused || unknown {
+            let Publish { exchange, routing_key, .. } = message;
+            let (code, text) = if refused {
+                let what = format!("topic '{routing_key}' in exchange '{exchange}'");
+                (403, format!("ACCESS_REFUSED - access to {what} in vhost 'memory' refused"))
+            } else {
+                (404, format!("NOT_FOUND - no exchange '{exchange}' in vhost 'memory'"))
+            };
+            self.disconnect(connection, &BrokerError::ChannelClosed { code, text });
+            return;
+        }
+        let outcome = self.accept(message);
+        let Some(connection) = self.connections.get_mut(&connection) else { return };
+        let confirmed = Confirmed { number, outcome };
+        if self.faults.hold_confirms {
+            connection.held_confirms.push_back(confirmed);
+        } else if let Some(confirms) = &connection.confirms {
+            confirms.send(Ok(confirmed)).ok();
+        }
+    }
+
+    /// Routes a message.
+    pub(super) fn accept(&mut self, message: &Publish) -> Outcome {
+        if self.faults.nack > 0 {
+            self.faults.nack -= 1;
+            return Outcome::Nack;
+        }
+        let mut queues = Vec::new();
+        if message.exchange.is_empty() {
+            queues.extend(self.queues.get_key_value(&message.routing_key).map(|(q, _)| q.clone()));
+        } else {
+            self.route(&message.exchange, &message.routing_key, &mut queues);
+        }
+        if queues.is_empty() && message.mandatory {
+            return Outcome::Returned { code: 312, text: "NO_ROUTE".to_owned() };
+        }
+        self.taken.push(message.clone());
+        for queue in queues {
+            if let Some(queue) = self.queues.get_mut(&queue) {
+                let message = Message { publish: message.clone(), earlier_deliveries: 0 };
+                queue.ready.push_back(message);
+            }
+            self.dispatch(&queue);
+        }
+        Outcome::Ack
+    }
+
+    fn route(&self, exchange: &str, key: &str, queues: &mut Vec<String>) {
+        let Some(exchange) = self.exchanges.get(exchange) else { return };
+        let mut routed = false;
+        for (pattern, target) in &exchange.bindings {
+            let takes = match exchange.kind {
+                Kind::Fanout => true,
+                Kind::Direct => pattern == key,
+                Kind::Topic => topic::matches(pattern, key),
+            };
+            if !takes {
+                continue;
+            }
+            routed = true;
+            match target {
+                Target::Queue(queue) if queues.contains(queue) => {}
+                Target::Queue(queue) => queues.push(queue.clone()),
+                Target::Exchange(exchange) => self.route(exchange, key, queues),
+            }
+        }
+        if let (false, Some(alternate)) = (routed, &exchange.alternate) {
+            self.route(alternate, key, queues);
+        }
+    }
+
+    pub(super) fn consume(
+        &mut self,
+        connection: u64,
+        queue: &str,
+        tag: &str,
+        prefetch: u16,
+    ) -> Option<mpsc::UnboundedReceiver<Result<Delivery, BrokerError>>> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let prefetch = if prefetch == 0 { usize::MAX } else { usize::from(prefetch) };
+        let consumer = Consumer { queue: queue.to_owned(), prefetch, unacked: 0, sender };
+        self.connections.get_mut(&connection)?.consumers.insert(tag.to_owned(), consumer);
+        self.queues.get_mut(queue)?.consumers.push_back((connection, tag.to_owned()));
+        self.dispatch(queue);
+        Some(receiver)
+    }
+
+    /// Ends a consumer; what it has stays with its connection.
+    pub(super) fn cancel(&mut self, connection: u64, tag: &str) {
+        let Some(at) = self.connections.get_mut(&connection) else { return };
+        let Some(consumer) = at.consumers.remove(tag) else { return };
+        if let Some(queue) = self.queues.get_mut(&consumer.queue) {
+            queue.consumers.retain(|(of, named)| *of != connection || named != tag);
+        }
+    }
+
+    /// Delivers what consumers have room for, one each in turn.
+    fn dispatch(&mut self, name: &str) {
+        let Some(queue) = self.queues.get_mut(name) else { return };
+        let mut full = 0;
+        while full < queue.consumers.len() && !queue.ready.is_empty() {
+            let Some((id, tag)) = queue.consumers.pop_front() else { return };
+            queue.consumers.push_back((id, tag.clone()));
+            let Some(connection) = self.connections.get_mut(&id) else { return };
+            let Some(consumer) = connection.consumers.get_mut(&tag) else { return };
+            if consumer.unacked >= consumer.prefetch {
+                full += 1;
+                continue;
+            }
+            full = 0;
+            let Some(message) = queue.ready.pop_front() else { return };
+            consumer.unacked += 1;
+            connection.last_tag += 1;
+            consumer.sender.send(Ok(message.deliver(connection.last_tag))).ok();
+            let unacked = Unacked { queue: name.to_owned(), consumer: tag, message };
+            connection.unacked.insert(connection.last_tag, unacked);
+        }
+    }
+
+    /// Takes deliveries from a connection; `None` when it is gone, or does not have the tag.
+    fn take(&mut self, connection: u64, tags: &[u64]) -> Option<Vec<Unacked>> {
+        let connection = self.connections.get_mut(&connection)?;
+        tags.iter()
+            .map(|tag| {
+                let unacked = connection.unacked.remove(tag)?;
+                if let Some(consumer) = connection.consumers.get_mut(&unacked.consumer) {
+                    consumer.unacked -= 1;
+                }
+                Some(unacked)
+            })
+            .collect()
+    }
+
+    pub(super) fn ack(&mut self, connection: u64, tag: u64, multiple: bool) -> bool {
+        let mut tags = vec![tag];
+        if let (true, Some(at)) = (multiple, self.connections.get(&connection)) {
+            if !at.unacked.contains_key(&tag) {
+                return false;
+            }
+            tags = at.unacked.range(..=tag).map(|(tag, _)| *tag).collect();
+        }
+        let Some(done) = self.take(connection, &tags) else { return false };
+        for unacked in done {
+            self.dispatch(&unacked.queue);
+        }
+        true
+    }
+
+    pub(super) fn give_back(&mut self, connection: u64, tag: u64) -> bool {
+        let Some(done) = self.take(connection, &[tag]) else { return false };
+        self.requeue(done);
+        true
+    }
+
+    /// Back to the head of their queues, in order; beyond the delivery limit to the dead letters.
+    fn requeue(&mut self, back: Vec<Unacked>) {
+        let mut touched = Vec::new();
+        for Unacked { queue: name, mut message, .. } in back.into_iter().rev() {
+            message.earlier_deliveries += 1;
+            let Some(queue) = self.queues.get_mut(&name) else { continue };
+            let limit = queue.options.delivery_limit.unwrap_or(i64::MAX);
+            if message.earlier_deliveries <= limit {
+                queue.ready.push_front(message);
+                touched.push(name);
+            } else if let Some((exchange, routing_key)) = queue.options.dead_letter.clone() {
+                self.accept(&Publish { exchange, routing_key, ..message.publish });
+            }
+        }
+        for queue in touched {
+            self.dispatch(&queue);
+        }
+    }
+
+    /// Ends a connection as a fault does.
+    pub(super) fn disconnect(&mut self, id: u64, cause: &BrokerError) {
+        let Some(connection) = self.connections.remove(&id) else { return };
+        for queue in self.queues.values_mut() {
+            queue.consumers.retain(|(of, _)| *of != id);
+        }
+        for consumer in connection.consumers.into_values() {
+            consumer.sender.send(Err(cause.clone())).ok();
+        }
+        if let Some(confirms) = connection.confirms {
+            confirms.send(Err(cause.clone())).ok();
+        }
+        connection.closed.send_replace(Some(cause.clone()));
+        self.requeue(connection.unacked.into_values().collect());
+    }
+}
