@@ -15,7 +15,7 @@ pub struct Management {
     vhost: String,
 }
 
-/// What a queue holds. Servers of ours count anew twice a second, others every five seconds.
+/// What a queue holds, at most a second ago on test servers of ours; five seconds elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 pub struct Depth {
     /// Waiting for a consumer.

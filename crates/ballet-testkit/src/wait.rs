@@ -4,10 +4,14 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
+/// How long one look may take.
+const PROBE: Duration = Duration::from_secs(10);
+
 /// Polls `probe` until it yields a value, at most for `limit`: the one way to wait in tests.
 ///
 /// `Ok(None)` means "not yet". An `Err` is a state too, not an end: servers come and go under
-/// test; what it says is part of the message when the time is up.
+/// test; what it says is part of the message when the time is up. A look that takes more than
+/// ten seconds is dropped and tried again.
 ///
 /// ```
 /// # async fn example() -> Result<(), ballet_testkit::Error> {
@@ -32,8 +36,9 @@ where
     let mut last = "nothing yet".to_owned();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        // A probe that hangs must not outlive the limit, but a first look is always allowed.
-        match tokio::time::timeout(left.max(Duration::from_millis(50)), probe()).await {
+        // A probe that hangs is asked again, and a first look is always allowed.
+        let patience = left.clamp(Duration::from_millis(50), PROBE);
+        match tokio::time::timeout(patience, probe()).await {
             Ok(Ok(Some(value))) => return Ok(value),
             Ok(Ok(None)) => {}
             Ok(Err(state)) => last = state.to_string(),

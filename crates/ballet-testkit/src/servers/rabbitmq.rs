@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,12 +48,9 @@ impl Access {
 
     /// Says the version once both protocols let the administrator in.
     pub(crate) async fn check(&self) -> Result<Version> {
+        let connection = log_in(&self.amqp).await?;
+        connection.close(200, "seen".into()).await.map_err(|error| amqp(&self.amqp, &error))?;
         let overview = self.management.call(Method::GET, &["overview"], None).await?;
-        log_in(&self.amqp)
-            .await?
-            .close(200, "seen".into())
-            .await
-            .map_err(|e| amqp(&self.amqp, &e))?;
         let text = overview["rabbitmq_version"].as_str().unwrap_or_default();
         version::parse(text).ok_or_else(|| Error::Server {
             what: "reading the version".to_owned(),
@@ -195,14 +193,20 @@ async fn ready(access: &Access) -> Result<Option<Version>> {
 /// Opens a connection under a name that says who it is.
 pub(crate) async fn log_in(url: &Url) -> Result<Connection> {
     let properties = ConnectionProperties::default().with_connection_name("ballet-testkit".into());
-    Connection::connect(url.as_str(), properties).await.map_err(|error| amqp(url, &error))
+    // Under load lapin 4.12 now and then waits for ever on a port that nobody listens on.
+    let limit = Duration::from_secs(5);
+    let opening = Connection::connect(url.as_str(), properties);
+    match tokio::time::timeout(limit, opening).await {
+        Ok(connection) => connection.map_err(|error| amqp(url, &error)),
+        Err(_) => Err(amqp(url, &format!("no answer within {limit:?}"))),
+    }
 }
 
-pub(crate) fn amqp(url: &Url, error: &lapin::Error) -> Error {
+pub(crate) fn amqp(url: &Url, cause: &dyn fmt::Display) -> Error {
     Error::Server {
         what: "AMQP".to_owned(),
         place: url::masked(url),
-        cause: error.to_string(),
+        cause: cause.to_string(),
         advice: "is the broker up, and may that user log in there?",
     }
 }

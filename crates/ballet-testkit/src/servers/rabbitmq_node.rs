@@ -19,6 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Settings of the user's own broker, and of Erlang, that must not reach ours.
 const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";
 
+/// The management API's numbers and lists are five seconds old otherwise, and tests wait for them.
+const COUNT_OFTEN: &str = "[
+  {rabbit, [{quorum_tick_interval, 500}, {collect_statistics_interval, 500}]},
+  {rabbitmq_management, [{sample_retention_policies,
+    [{global, [{605, 1}]}, {basic, [{605, 1}]}, {detailed, [{605, 1}]}]}]}
+].
+";
+
 /// A private node and its name server.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -112,9 +120,7 @@ fn prepare(run: &Run, fast: bool) -> Result<()> {
     write_secret(&dir.join("rabbitmq.conf"), &settings)?;
     let plugins = include_str!("../../../../broker/enabled_plugins");
     write_secret(&dir.join("enabled_plugins"), plugins)?;
-    // Tests ask for depths: count more often than every five seconds.
-    let often = "[{rabbit, [{quorum_tick_interval, 500}, {collect_statistics_interval, 500}]}].\n";
-    write_secret(&dir.join("advanced.config"), if fast { often } else { "[].\n" })
+    write_secret(&dir.join("advanced.config"), if fast { COUNT_OFTEN } else { "[].\n" })
 }
 
 /// The node finds nothing but what is in its own directory.

@@ -15,9 +15,13 @@ kill_now() { kill -s KILL -- "-$group" 2>/dev/null; }
 # What nobody reaps is dead all the same; only Linux tells.
 alive() {
     kill -s 0 -- "-$group" 2>/dev/null || return
-    state=
-    [ -r "/proc/$group/stat" ] && read -r _ _ state _ <"/proc/$group/stat"
-    [ "$state" = Z ] || living=yes
+    [ -r /proc/self/stat ] || living=yes
+    for stat in /proc/[0-9]*/stat; do
+        read -r line <"$stat" || continue
+        # After the name, which may hold anything: state, parent, group.
+        set -- ${line##*) }
+        [ "$3" = "$group" ] && [ "$1" != Z ] && living=yes
+    done
 }
 gone_within() {
     tries=$1
