@@ -3,6 +3,8 @@
 create table sandbox_operation (
     idempotency_key uuid,
     kind text not null,
+    -- The order, which the shop gives along as its own name for the payment.
+    order_id uuid not null,
     -- The authorisation that it is about.
     reference text not null,
     -- What was authorised; the card decides how the sandbox behaves.

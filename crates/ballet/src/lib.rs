@@ -54,6 +54,7 @@ mod unit;
 mod unit_of_work;
 pub mod watermark;
 mod wire;
+mod word;
 
 pub use ballet_core as core;
 pub use ballet_core::{Event, EventType, MessageId, Never, Part, Saga, SagaId, Trigger};
@@ -76,3 +77,4 @@ pub use step::{
 };
 pub use tx::Tx;
 pub use unit::{Handle, Unit};
+pub use word::Word;

@@ -92,19 +92,3 @@ pub enum CancelReason {
     /// A participant was silent for too long.
     DeadlinePassed,
 }
-
-impl CancelReason {
-    /// The word on the wire and in tables.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Invalid => "invalid",
-            Self::OutOfStock => "out_of_stock",
-            Self::PaymentDeclined => "payment_declined",
-            Self::ShipmentRejected => "shipment_rejected",
-            Self::CaptureFailed => "capture_failed",
-            Self::CustomerCancelled => "customer_cancelled",
-            Self::DeadlinePassed => "deadline_passed",
-        }
-    }
-}

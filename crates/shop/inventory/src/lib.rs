@@ -3,10 +3,11 @@
 
 #![warn(missing_docs)]
 
+mod http;
 pub mod steps;
 mod store;
 
-use ballet::Participant;
+use ballet::{Migration, Participant, Service};
 use shop_events::OrderFulfillment;
 use shop_events::inventory::StockReceived;
 
@@ -18,4 +19,16 @@ pub fn participant() -> Participant {
     Participant::new("inventory")
         .saga::<OrderFulfillment>(|saga| saga.compensatable(ReserveStock).retriable(CommitStock))
         .publishes::<StockReceived>()
+}
+
+/// Its tables.
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001_stock",
+    sql: include_str!("../../../../migrations/inventory/0001_stock.sql"),
+}];
+
+/// The service: its part, its tables, its HTTP.
+#[must_use]
+pub fn service() -> Service {
+    Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
 }

@@ -6,10 +6,12 @@
 
 mod cancel;
 mod checkout;
+mod http;
+mod order;
 pub mod steps;
 mod store;
 
-use ballet::Participant;
+use ballet::{Migration, Participant, Service};
 use shop_events::orders::OrderPlaced;
 
 use crate::steps::{AcceptCheckout, CompleteOrder, ConfirmOrder, OrderRow};
@@ -27,4 +29,16 @@ pub fn participant() -> Participant {
             .decides(ConfirmOrder)
             .retriable(CompleteOrder)
     })
+}
+
+/// Its tables.
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001_order",
+    sql: include_str!("../../../../migrations/orders/0001_order.sql"),
+}];
+
+/// The service: its part, its tables, its HTTP.
+#[must_use]
+pub fn service() -> Service {
+    Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
 }

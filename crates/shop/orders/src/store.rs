@@ -1,12 +1,15 @@
 //! The orders' rows.
 
-use ballet::Failure;
+use ballet::http::Limit;
+use ballet::{Failure, Word};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use shop_events::OrderId;
 use shop_events::orders::{OrderCancelled, OrderPlaced};
-use sqlx::PgConnection;
-use sqlx::types::Json;
+use sqlx::types::{Json, Uuid};
+use sqlx::{PgConnection, PgExecutor};
+
+use crate::order::{Order, Status};
 
 /// Stores a new order.
 pub(crate) async fn place(db: &mut PgConnection, order: &OrderPlaced) -> Result<(), Failure> {
@@ -34,7 +37,7 @@ pub(crate) async fn confirm(
     order_id: OrderId,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    advance(db, order_id, "placed", "confirmed", now).await
+    advance(db, order_id, Status::Placed, Status::Confirmed, now).await
 }
 
 /// A confirmed order becomes a completed one; a permanent failure if it is not confirmed.
@@ -43,14 +46,14 @@ pub(crate) async fn complete(
     order_id: OrderId,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    advance(db, order_id, "confirmed", "completed", now).await
+    advance(db, order_id, Status::Confirmed, Status::Completed, now).await
 }
 
 async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
-    from: &str,
-    to: &str,
+    from: Status,
+    to: Status,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let advanced = sqlx::query(
@@ -58,15 +61,17 @@ async fn advance(
          where order_id = $1 and status = $2",
     )
     .bind(order_id.0)
-    .bind(from)
-    .bind(to)
+    .bind(Word(from))
+    .bind(Word(to))
     .bind(now.to_sqlx())
     .execute(db)
     .await?;
     if advanced.rows_affected() == 1 {
         Ok(())
     } else {
-        Err(Failure::permanent(format!("order {order_id} is not {from}, so it is not {to} either")))
+        Err(Failure::permanent(format!(
+            "order {order_id} cannot become {to:?}: it is not {from:?}"
+        )))
     }
 }
 
@@ -88,7 +93,7 @@ pub(crate) async fn cancel(
          where customer_order.status = 'placed'",
     )
     .bind(fact.order_id.0)
-    .bind(fact.reason.as_str())
+    .bind(Word(fact.reason))
     .bind(&fact.failed_step)
     .bind(&fact.detail)
     .bind(now.to_sqlx())
@@ -98,6 +103,45 @@ pub(crate) async fn cancel(
         Ok(())
     } else {
         let order_id = fact.order_id;
-        Err(Failure::permanent(format!("order {order_id} is not placed, so it is not cancelled")))
+        Err(Failure::permanent(format!(
+            "order {order_id} cannot become Cancelled: it is not Placed"
+        )))
     }
+}
+
+/// An order, if there is such an order.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    order_id: OrderId,
+) -> Result<Option<Order>, Failure> {
+    let order = sqlx::query_as("select * from customer_order where order_id = $1")
+        .bind(order_id.0)
+        .fetch_optional(db)
+        .await?;
+    Ok(order)
+}
+
+/// A page of orders, the newest first.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    status: Option<Status>,
+    after: Option<OrderId>,
+    limit: Limit,
+) -> Result<Vec<Order>, Failure> {
+    let after = after.map_or(Uuid::max(), |order_id| order_id.0);
+    let query = match status {
+        Some(status) => sqlx::query_as(
+            "select * from customer_order where status = $3 and order_id < $1
+             order by order_id desc limit $2",
+        )
+        .bind(after)
+        .bind(limit.rows())
+        .bind(Word(status)),
+        None => sqlx::query_as(
+            "select * from customer_order where order_id < $1 order by order_id desc limit $2",
+        )
+        .bind(after)
+        .bind(limit.rows()),
+    };
+    Ok(query.fetch_all(db).await?)
 }

@@ -3,6 +3,8 @@
 
 #![warn(missing_docs)]
 
+pub mod config;
+mod http;
 pub mod provider;
 pub mod sandbox;
 mod state;
@@ -11,7 +13,7 @@ mod store;
 
 use std::sync::Arc;
 
-use ballet::Participant;
+use ballet::{Migration, Participant, Service};
 use shop_events::OrderFulfillment;
 
 use crate::provider::Provider;
@@ -19,8 +21,27 @@ use crate::steps::{AuthorizePayment, CapturePayment};
 
 /// Everything that payments does in a saga, with the provider that it asks.
 #[must_use]
-pub fn participant(provider: Arc<dyn Provider>) -> Participant {
+pub fn participant(provider: impl Provider) -> Participant {
+    let provider: Arc<dyn Provider> = Arc::new(provider);
     Participant::new("payments").saga::<OrderFulfillment>(|saga| {
         saga.compensatable(AuthorizePayment(Arc::clone(&provider))).pivot(CapturePayment(provider))
     })
+}
+
+/// Its tables.
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_payment",
+        sql: include_str!("../../../../migrations/payments/0001_payment.sql"),
+    },
+    Migration {
+        name: "0002_sandbox",
+        sql: include_str!("../../../../migrations/payments/0002_sandbox.sql"),
+    },
+];
+
+/// The service: its part, its tables, its HTTP.
+#[must_use]
+pub fn service(provider: impl Provider) -> Service {
+    Service::new(participant(provider)).migrations(MIGRATIONS).routes(http::routes)
 }

@@ -1,6 +1,7 @@
 //! The payments' rows.
 
-use ballet::Failure;
+use ballet::http::Limit;
+use ballet::{Failure, Word};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use serde::Serialize;
@@ -57,7 +58,7 @@ pub(crate) async fn insert(
          values ($1, $2, $3, $4, $5, $6, $7, $7)",
     )
     .bind(asked.order_id.0)
-    .bind(state.as_str())
+    .bind(Word(state))
     .bind(asked.amount.amount_minor)
     .bind(asked.amount.currency.as_str())
     .bind(reference)
@@ -76,7 +77,7 @@ pub(crate) async fn advance(
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let from: Vec<&str> = to.follows().iter().map(|state| state.as_str()).collect();
+    let from: Vec<Word<State>> = to.follows().iter().copied().map(Word).collect();
     let advanced = sqlx::query(
         "update payment set
              state = $3,
@@ -88,7 +89,7 @@ pub(crate) async fn advance(
     )
     .bind(order_id.0)
     .bind(&from)
-    .bind(to.as_str())
+    .bind(Word(to))
     .bind(reason)
     .bind(now.to_sqlx())
     .execute(db)
@@ -96,9 +97,9 @@ pub(crate) async fn advance(
     if advanced.rows_affected() == 1 {
         Ok(())
     } else {
-        let from = from.join(" or ");
+        let from = to.follows();
         Err(Failure::permanent(format!(
-            "the payment of order {order_id} cannot become {to}: it is not {from}"
+            "the payment of order {order_id} cannot become {to:?}: it is none of {from:?}"
         )))
     }
 }
@@ -128,12 +129,12 @@ pub(crate) async fn find(
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,
-    limit: i64,
+    limit: Limit,
 ) -> Result<Vec<Payment>, Failure> {
     let payments =
         sqlx::query_as("select * from payment where order_id < $1 order by order_id desc limit $2")
             .bind(after.map_or(Uuid::max(), |order_id| order_id.0))
-            .bind(limit)
+            .bind(limit.rows())
             .fetch_all(db)
             .await?;
     Ok(payments)
@@ -141,7 +142,7 @@ pub(crate) async fn page(
 
 impl FromRow<'_, PgRow> for Payment {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let Text(state) = row.try_get("state")?;
+        let Word(state) = row.try_get("state")?;
         let Text(currency) = row.try_get("currency")?;
         Ok(Self {
             order_id: OrderId(row.try_get("order_id")?),

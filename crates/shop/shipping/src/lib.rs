@@ -4,6 +4,8 @@
 #![warn(missing_docs)]
 
 pub mod carrier;
+pub mod config;
+mod http;
 pub mod sandbox;
 mod state;
 pub mod steps;
@@ -11,7 +13,7 @@ mod store;
 
 use std::sync::Arc;
 
-use ballet::Participant;
+use ballet::{Migration, Participant, Service};
 use shop_events::OrderFulfillment;
 
 use crate::carrier::Carrier;
@@ -19,10 +21,23 @@ use crate::steps::{DeliverShipment, DispatchShipment, ScheduleShipment};
 
 /// Everything that shipping does in a saga, with the carrier that it asks.
 #[must_use]
-pub fn participant(carrier: Arc<dyn Carrier>) -> Participant {
+pub fn participant(carrier: impl Carrier) -> Participant {
+    let carrier: Arc<dyn Carrier> = Arc::new(carrier);
     Participant::new("shipping").saga::<OrderFulfillment>(|saga| {
         saga.compensatable(ScheduleShipment(Arc::clone(&carrier)))
             .retriable(DispatchShipment)
             .retriable(DeliverShipment(carrier))
     })
+}
+
+/// Its tables.
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001_shipment",
+    sql: include_str!("../../../../migrations/shipping/0001_shipment.sql"),
+}];
+
+/// The service: its part, its tables, its HTTP.
+#[must_use]
+pub fn service(carrier: impl Carrier) -> Service {
+    Service::new(participant(carrier)).migrations(MIGRATIONS).routes(http::routes)
 }

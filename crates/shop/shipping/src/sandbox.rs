@@ -10,7 +10,7 @@ use ballet::CallKey;
 use crate::carrier::{Book, Booking, Cancelled, Carrier, Delivered, Parcel, Reply};
 
 /// A carrier inside of this process.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Sandbox {
     transit: Duration,
 }

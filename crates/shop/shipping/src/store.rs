@@ -1,12 +1,13 @@
 //! The shipments' rows.
 
-use ballet::Failure;
+use ballet::http::Limit;
+use ballet::{Failure, Word};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use serde::Serialize;
 use shop_events::{Address, OrderId, ShipmentId};
 use sqlx::postgres::PgRow;
-use sqlx::types::{Json, Text, Uuid};
+use sqlx::types::{Json, Uuid};
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 use crate::carrier::{Book, Booking, Parcel};
@@ -56,7 +57,7 @@ pub(crate) async fn insert(
     )
     .bind(asked.order_id.0)
     .bind(asked.shipment_id.0)
-    .bind(state.as_str())
+    .bind(Word(state))
     .bind(Json(&asked.ship_to))
     .bind(tracking)
     .bind(reason)
@@ -79,15 +80,15 @@ pub(crate) async fn advance(
          returning shipment_id",
     )
     .bind(order_id.0)
-    .bind(to.follows().map(State::as_str))
-    .bind(to.as_str())
+    .bind(to.follows().map(Word))
+    .bind(Word(to))
     .bind(now.to_sqlx())
     .fetch_optional(db)
     .await?;
     shipment_id.map(ShipmentId).ok_or_else(|| {
-        let from = to.follows().map_or("new", State::as_str);
         Failure::permanent(format!(
-            "the shipment of order {order_id} cannot become {to}: it is not {from}"
+            "the shipment of order {order_id} cannot become {to:?}: it is not {:?}",
+            to.follows()
         ))
     })
 }
@@ -117,13 +118,13 @@ pub(crate) async fn find(
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,
-    limit: i64,
+    limit: Limit,
 ) -> Result<Vec<Shipment>, Failure> {
     let shipments = sqlx::query_as(
         "select * from shipment where order_id < $1 order by order_id desc limit $2",
     )
     .bind(after.map_or(Uuid::max(), |order_id| order_id.0))
-    .bind(limit)
+    .bind(limit.rows())
     .fetch_all(db)
     .await?;
     Ok(shipments)
@@ -131,7 +132,7 @@ pub(crate) async fn page(
 
 impl FromRow<'_, PgRow> for Shipment {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let Text(state) = row.try_get("state")?;
+        let Word(state) = row.try_get("state")?;
         let Json(ship_to) = row.try_get("ship_to")?;
         Ok(Self {
             order_id: OrderId(row.try_get("order_id")?),

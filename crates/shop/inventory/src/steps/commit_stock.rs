@@ -2,7 +2,7 @@ use ballet::{Failure, Never, Step, StepResult, Tx, done};
 use shop_events::inventory::StockCommitted;
 use shop_events::orders::OrderConfirmed;
 
-use crate::store::reservation::{self, End};
+use crate::store::reservation::{self, State};
 
 /// Sells what is held for the order.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ impl Step for CommitStock {
 
     async fn run(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> StepResult<Self> {
         let order_id = order.order_id;
-        let lines = reservation::end(tx.db(), order_id, End::Committed).await?;
+        let lines = reservation::end(tx.db(), order_id, State::Committed).await?;
         if lines.is_empty() {
             return Err(Failure::permanent(format!("nothing is held for order {order_id}")));
         }

@@ -2,7 +2,7 @@ use ballet::{Compensate, Step, StepResult, Tx, UndoResult, done, refused, undone
 use shop_events::inventory::{StockReleased, StockReservationFailed, StockReserved};
 use shop_events::orders::OrderPlaced;
 
-use crate::store::reservation::{self, End, Held};
+use crate::store::reservation::{self, Held, State};
 
 /// Holds all that the order needs, or refuses when a shelf is short.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Compensate for ReserveStock {
 
     async fn compensate(&self, tx: &mut Tx<'_>, held: StockReserved) -> UndoResult<Self> {
         let order_id = held.order_id;
-        let lines = reservation::end(tx.db(), order_id, End::Released).await?;
+        let lines = reservation::end(tx.db(), order_id, State::Released).await?;
         undone(StockReleased { order_id, lines })
     }
 }

@@ -2,12 +2,37 @@
 
 use std::collections::BTreeMap;
 
-use ballet::Failure;
+use ballet::http::Limit;
+use ballet::{Failure, Word};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use serde::{Deserialize, Serialize};
 use shop_events::inventory::ReservationFailure;
 use shop_events::{OrderId, OrderLine, Sku, StockLine};
-use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+
+/// What is held for an order, or was.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Reservation {
+    pub(crate) order_id: OrderId,
+    pub(crate) state: State,
+    pub(crate) lines: Vec<StockLine>,
+    pub(crate) created_at: Timestamp,
+}
+
+/// How far a reservation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// Its things are kept for the order.
+    Held,
+    /// Its things are back on the shelf.
+    Released,
+    /// Its things are sold.
+    Committed,
+}
 
 /// What came of the wish to hold things.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,25 +99,12 @@ pub(crate) async fn hold(
     })
 }
 
-/// How a reservation ends.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum End {
-    /// Its things are back on the shelf.
-    Released,
-    /// Its things are sold.
-    Committed,
-}
-
 /// Ends what is held for the order, and tells what it was.
 pub(crate) async fn end(
     db: &mut PgConnection,
     order_id: OrderId,
-    end: End,
+    state: State,
 ) -> Result<Vec<StockLine>, Failure> {
-    let state = match end {
-        End::Released => "released",
-        End::Committed => "committed",
-    };
     let lines: Vec<(String, i64)> = sqlx::query_as(
         "with ended as (
              update reservation set state = $2
@@ -115,10 +127,61 @@ pub(crate) async fn end(
          returning stock.sku, shelf.quantity",
     )
     .bind(order_id.0)
-    .bind(state)
+    .bind(Word(state))
     .fetch_all(db)
     .await?;
     stock_lines(lines)
+}
+
+/// What is held for an order, or was.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    order_id: OrderId,
+) -> Result<Option<Reservation>, Failure> {
+    let reservation = sqlx::query_as(
+        "select order_id, state, created_at, array_agg(sku) as skus,
+             array_agg(quantity) as quantities
+         from reservation where order_id = $1
+         group by order_id, state, created_at",
+    )
+    .bind(order_id.0)
+    .fetch_optional(db)
+    .await?;
+    Ok(reservation)
+}
+
+/// A page of reservations, those of the newest orders first.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<OrderId>,
+    limit: Limit,
+) -> Result<Vec<Reservation>, Failure> {
+    let reservations = sqlx::query_as(
+        "select order_id, state, created_at, array_agg(sku) as skus,
+             array_agg(quantity) as quantities
+         from reservation where order_id < $1
+         group by order_id, state, created_at order by order_id desc limit $2",
+    )
+    .bind(after.map_or(Uuid::max(), |order_id| order_id.0))
+    .bind(limit.rows())
+    .fetch_all(db)
+    .await?;
+    Ok(reservations)
+}
+
+impl FromRow<'_, PgRow> for Reservation {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let Word(state) = row.try_get("state")?;
+        let skus: Vec<String> = row.try_get("skus")?;
+        let quantities: Vec<i64> = row.try_get("quantities")?;
+        let lines = stock_lines(skus.into_iter().zip(quantities));
+        Ok(Self {
+            order_id: OrderId(row.try_get("order_id")?),
+            state,
+            lines: lines.map_err(|error| sqlx::Error::Decode(error.to_string().into()))?,
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
+        })
+    }
 }
 
 /// One line per SKU, in SKU order.
@@ -130,7 +193,8 @@ fn merge(lines: &[OrderLine]) -> Vec<StockLine> {
     merged.into_iter().map(|(sku, quantity)| StockLine { sku: sku.clone(), quantity }).collect()
 }
 
-fn stock_lines(rows: Vec<(String, i64)>) -> Result<Vec<StockLine>, Failure> {
+/// In SKU order too.
+fn stock_lines(rows: impl IntoIterator<Item = (String, i64)>) -> Result<Vec<StockLine>, Failure> {
     let mut lines = rows
         .into_iter()
         .map(|(sku, quantity)| Ok(StockLine { sku: sku.parse()?, quantity: quantity.try_into()? }))

@@ -1,29 +1,23 @@
 //! What is there of each SKU.
 
 use ballet::Failure;
+use ballet::http::Limit;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use serde::Serialize;
 use shop_events::Sku;
+use shop_events::inventory::StockReceived;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 /// What is there of one SKU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Stock {
-    sku: String,
+    pub(crate) sku: String,
     on_hand: i64,
     held: i64,
     committed: i64,
     received: i64,
-}
-
-/// Goods that came in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Receipt<'a> {
-    pub(crate) receipt: &'a str,
-    pub(crate) sku: &'a Sku,
-    pub(crate) quantity: i64,
 }
 
 /// What came of a receipt.
@@ -34,16 +28,17 @@ pub(crate) enum Received {
     /// It was counted before.
     Before,
     /// Another quantity was counted before, under the same number.
-    Differently,
+    Differently { quantity: i64 },
 }
 
 /// Counts goods in, once per receipt and SKU.
 pub(crate) async fn receive(
     db: &mut PgConnection,
-    receipt: &Receipt<'_>,
+    goods: &StockReceived,
     now: Timestamp,
 ) -> Result<Received, Failure> {
-    let inserted = sqlx::query(
+    let quantity = i64::try_from(goods.quantity)?;
+    let counted = sqlx::query(
         "with counted as (
              insert into receipt (receipt, sku, quantity, created_at) values ($1, $2, $3, $4)
              on conflict (receipt, sku) do nothing
@@ -55,26 +50,30 @@ pub(crate) async fn receive(
              on_hand = stock.on_hand + excluded.on_hand,
              received = stock.received + excluded.received",
     )
-    .bind(receipt.receipt)
-    .bind(receipt.sku.as_str())
-    .bind(receipt.quantity)
+    .bind(&goods.receipt)
+    .bind(goods.sku.as_str())
+    .bind(quantity)
     .bind(now.to_sqlx())
     .execute(&mut *db)
     .await?;
-    if inserted.rows_affected() == 1 {
+    if counted.rows_affected() == 1 {
         return Ok(Received::Now);
     }
-    let (quantity,): (i64,) =
-        sqlx::query_as("select quantity from receipt where receipt = $1 and sku = $2")
-            .bind(receipt.receipt)
-            .bind(receipt.sku.as_str())
+    let before: i64 =
+        sqlx::query_scalar("select quantity from receipt where receipt = $1 and sku = $2")
+            .bind(&goods.receipt)
+            .bind(goods.sku.as_str())
             .fetch_one(db)
             .await?;
-    Ok(if quantity == receipt.quantity { Received::Before } else { Received::Differently })
+    Ok(if before == quantity {
+        Received::Before
+    } else {
+        Received::Differently { quantity: before }
+    })
 }
 
 /// What is there of a SKU, if it was ever received.
-pub(crate) async fn one(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Stock>, Failure> {
+pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Stock>, Failure> {
     let stock =
         sqlx::query_as("select sku, on_hand, held, committed, received from stock where sku = $1")
             .bind(sku.as_str())
@@ -87,14 +86,14 @@ pub(crate) async fn one(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Sto
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<&Sku>,
-    limit: i64,
+    limit: Limit,
 ) -> Result<Vec<Stock>, Failure> {
     let stock = sqlx::query_as(
         "select sku, on_hand, held, committed, received from stock
          where sku > $1 order by sku limit $2",
     )
     .bind(after.map_or("", Sku::as_str))
-    .bind(limit)
+    .bind(limit.rows())
     .fetch_all(db)
     .await?;
     Ok(stock)

@@ -1,11 +1,17 @@
 //! What the sandbox did. Each statement commits by itself.
 
-use ballet::CallKey;
-use shop_events::Money;
-use sqlx::PgPool;
+use ballet::http::Limit;
+use ballet::{CallKey, Failure, Word};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shop_events::{Money, OrderId};
+use sqlx::postgres::PgRow;
+use sqlx::types::{Text, Uuid};
+use sqlx::{FromRow, PgExecutor, PgPool, Row};
 
 /// What may be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     Authorize,
     Capture,
@@ -17,6 +23,7 @@ pub(crate) enum Kind {
 #[derive(Debug)]
 pub(super) struct Operation<'a> {
     pub(super) kind: Kind,
+    pub(super) order_id: OrderId,
     pub(super) reference: &'a str,
     pub(super) card_token: &'a str,
     pub(super) amount: Money,
@@ -37,13 +44,14 @@ pub(super) async fn begin(
 ) -> sqlx::Result<Attempt> {
     let (number, result) = sqlx::query_as(
         "insert into sandbox_operation
-             (idempotency_key, kind, reference, card_token, amount_minor, currency)
-         values ($1, $2, $3, $4, $5, $6)
+             (idempotency_key, kind, order_id, reference, card_token, amount_minor, currency)
+         values ($1, $2, $3, $4, $5, $6, $7)
          on conflict (idempotency_key) do update set attempts = sandbox_operation.attempts + 1
          returning attempts, result",
     )
     .bind(key.0)
-    .bind(operation.kind.as_str())
+    .bind(Word(operation.kind))
+    .bind(operation.order_id.0)
     .bind(operation.reference)
     .bind(operation.card_token)
     .bind(operation.amount.amount_minor)
@@ -87,13 +95,51 @@ pub(super) async fn card_of(memory: &PgPool, reference: &str) -> sqlx::Result<Op
     .await
 }
 
-impl Kind {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Authorize => "authorize",
-            Self::Capture => "capture",
-            Self::Void => "void",
-            Self::Refund => "refund",
-        }
+/// An operation, as an auditor sees it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Remembered {
+    pub(crate) idempotency_key: Uuid,
+    kind: Kind,
+    order_id: OrderId,
+    reference: String,
+    amount: Money,
+    attempts: i32,
+    /// Absent until it has taken effect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+    created_at: Timestamp,
+}
+
+/// A page of operations, those with the newest keys first.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<Uuid>,
+    limit: Limit,
+) -> Result<Vec<Remembered>, Failure> {
+    let operations = sqlx::query_as(
+        "select * from sandbox_operation where idempotency_key < $1
+         order by idempotency_key desc limit $2",
+    )
+    .bind(after.unwrap_or(Uuid::max()))
+    .bind(limit.rows())
+    .fetch_all(db)
+    .await?;
+    Ok(operations)
+}
+
+impl FromRow<'_, PgRow> for Remembered {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let Word(kind) = row.try_get("kind")?;
+        let Text(currency) = row.try_get("currency")?;
+        Ok(Self {
+            idempotency_key: row.try_get("idempotency_key")?,
+            kind,
+            order_id: OrderId(row.try_get("order_id")?),
+            reference: row.try_get("reference")?,
+            amount: Money { amount_minor: row.try_get("amount_minor")?, currency },
+            attempts: row.try_get("attempts")?,
+            result: row.try_get("result")?,
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
+        })
     }
 }

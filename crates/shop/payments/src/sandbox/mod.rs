@@ -21,9 +21,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use ballet::CallKey;
-use shop_events::Money;
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 
 use self::card::Card;
 use self::memory::{Kind, Operation};
@@ -31,10 +30,11 @@ use crate::provider::{
     Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
 };
 
-/// A card processor inside of this process.
-#[derive(Debug)]
+/// A card processor inside of this process. The default one has no memory: it can be declared, and
+/// not be asked.
+#[derive(Debug, Default)]
 pub struct Sandbox {
-    database: PgConnectOptions,
+    database_url: String,
     slow: Duration,
     pool: OnceLock<PgPool>,
 }
@@ -42,8 +42,9 @@ pub struct Sandbox {
 impl Sandbox {
     /// A sandbox with its memory in payments' database. It connects when it is asked first.
     #[must_use]
-    pub fn new(database: PgConnectOptions) -> Self {
-        Self { database, slow: Duration::from_millis(1_500), pool: OnceLock::new() }
+    pub fn new(database_url: impl Into<String>) -> Self {
+        let slow = Duration::from_millis(1_500);
+        Self { database_url: database_url.into(), slow, pool: OnceLock::new() }
     }
 
     /// How long an answer about `card_slow` takes.
@@ -53,10 +54,12 @@ impl Sandbox {
     }
 
     /// Connections of its own: the service's transactions must not reach what it remembers.
-    fn memory(&self) -> &PgPool {
-        self.pool.get_or_init(|| {
-            PgPoolOptions::new().max_connections(4).connect_lazy_with(self.database.clone())
-        })
+    fn memory(&self) -> sqlx::Result<&PgPool> {
+        if let Some(pool) = self.pool.get() {
+            return Ok(pool);
+        }
+        let pool = PgPoolOptions::new().max_connections(4).connect_lazy(&self.database_url)?;
+        Ok(self.pool.get_or_init(|| pool))
     }
 
     async fn authorized(
@@ -67,6 +70,7 @@ impl Sandbox {
         let reference = format!("auth_{key}");
         let operation = Operation {
             kind: Kind::Authorize,
+            order_id: request.order_id,
             reference: &reference,
             card_token: &request.card_token,
             amount: request.amount,
@@ -82,13 +86,19 @@ impl Sandbox {
         &self,
         key: CallKey,
         kind: Kind,
-        reference: &str,
-        amount: Money,
+        request: &Settle,
     ) -> Result<String, NoAnswer> {
-        let card_token = memory::card_of(self.memory(), reference).await?.ok_or_else(|| {
+        let Settle { order_id, reference, amount } = request;
+        let card_token = memory::card_of(self.memory()?, reference).await?.ok_or_else(|| {
             NoAnswer::Unavailable(format!("{reference} is no authorisation of ours"))
         })?;
-        let operation = Operation { kind, reference, card_token: &card_token, amount };
+        let operation = Operation {
+            kind,
+            order_id: *order_id,
+            reference,
+            card_token: &card_token,
+            amount: *amount,
+        };
         self.operate(key, &operation).await
     }
 
@@ -97,16 +107,16 @@ impl Sandbox {
         if card == Card::Slow {
             tokio::time::sleep(self.slow).await;
         }
-        let attempt = memory::begin(self.memory(), key, operation).await?;
+        let attempt = memory::begin(self.memory()?, key, operation).await?;
         if card == Card::Flaky && attempt.number == 1 {
             return Err(NoAnswer::Unavailable("the request was lost".to_owned()));
         }
         let result = match attempt.result {
             Some(result) => result,
             None => {
-                let past = memory::results(self.memory(), operation.reference).await?;
+                let past = memory::results(self.memory()?, operation.reference).await?;
                 let result = card.decide(operation.kind, &past)?;
-                memory::finish(self.memory(), key, result).await?
+                memory::finish(self.memory()?, key, result).await?
             }
         };
         if card == Card::Flaky && attempt.number == 2 {
@@ -123,8 +133,7 @@ impl Provider for Sandbox {
 
     fn capture<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Capture> {
         Box::pin(async move {
-            let result =
-                self.settled(key, Kind::Capture, &request.reference, request.amount).await?;
+            let result = self.settled(key, Kind::Capture, request).await?;
             Ok(match result.as_str() {
                 card::CAPTURED => Capture::Captured,
                 _ => Capture::Failed { reason: result },
@@ -134,7 +143,7 @@ impl Provider for Sandbox {
 
     fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void> {
         Box::pin(async move {
-            let result = self.settled(key, Kind::Void, &request.reference, request.amount).await?;
+            let result = self.settled(key, Kind::Void, request).await?;
             Ok(match result.as_str() {
                 card::EXPIRED => Void::EndedBefore,
                 _ => Void::Voided,
@@ -144,7 +153,7 @@ impl Provider for Sandbox {
 
     fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund> {
         Box::pin(async move {
-            self.settled(key, Kind::Refund, &request.reference, request.amount).await?;
+            self.settled(key, Kind::Refund, request).await?;
             Ok(Refund::Refunded)
         })
     }

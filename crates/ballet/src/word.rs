@@ -1,0 +1,62 @@
+//! Words: enums without contents, as tables hold them.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::de::value::{Error as NotAWord, StrDeserializer};
+use serde_json::Value;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
+use sqlx::{Decode, Encode, Postgres, Type};
+
+/// A value that serde writes as a single word, in a column of type `text`: an enum spells its
+/// words once, for JSON and for tables.
+///
+/// ```
+/// use ballet::Word;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// #[serde(rename_all = "snake_case")]
+/// enum Status {
+///     Placed,
+///     Cancelled,
+/// }
+///
+/// let query = sqlx::query("update seat set status = $1").bind(Word(Status::Cancelled));
+/// # drop(query);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word<T>(pub T);
+
+impl<T> Type<Postgres> for Word<T> {
+    fn type_info() -> PgTypeInfo {
+        <str as Type<Postgres>>::type_info()
+    }
+
+    fn compatible(ty: &PgTypeInfo) -> bool {
+        <str as Type<Postgres>>::compatible(ty)
+    }
+}
+
+impl<T> PgHasArrayType for Word<T> {
+    fn array_type_info() -> PgTypeInfo {
+        <&str as PgHasArrayType>::array_type_info()
+    }
+}
+
+impl<T: Serialize> Encode<'_, Postgres> for Word<T> {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        match serde_json::to_value(&self.0)? {
+            Value::String(word) => <String as Encode<'_, Postgres>>::encode(word, buffer),
+            other => Err(format!("{other} is no word: only enums without contents are").into()),
+        }
+    }
+}
+
+impl<'r, T: DeserializeOwned> Decode<'r, Postgres> for Word<T> {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        let word = <&str as Decode<'r, Postgres>>::decode(value)?;
+        Ok(Self(T::deserialize(StrDeserializer::<NotAWord>::new(word))?))
+    }
+}

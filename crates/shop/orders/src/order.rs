@@ -1,0 +1,87 @@
+//! An order, as it is stored and shown.
+
+use ballet::Word;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shop_events::{Address, CustomerId, Money, OrderId, OrderLine};
+use sqlx::postgres::PgRow;
+use sqlx::types::{Json, Text};
+use sqlx::{FromRow, Row};
+
+/// How far an order is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// It can still be cancelled.
+    Placed,
+    /// It is paid.
+    Confirmed,
+    /// It is delivered.
+    Completed,
+    /// It will not be fulfilled.
+    Cancelled,
+}
+
+/// An order. What is absent is unknown: the checkout was impossible, or never came.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Order {
+    pub(crate) order_id: OrderId,
+    pub(crate) status: Status,
+    #[serde(flatten)]
+    pub(crate) contents: Option<Contents>,
+    #[serde(flatten)]
+    pub(crate) cancelled: Option<Cancelled>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) changed_at: Timestamp,
+}
+
+/// Who bought what, and where it goes.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Contents {
+    customer_id: CustomerId,
+    lines: Vec<OrderLine>,
+    total: Money,
+    ship_to: Address,
+}
+
+/// Why an order is cancelled.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Cancelled {
+    reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_step: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl FromRow<'_, PgRow> for Order {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let Word(status) = row.try_get("status")?;
+        Ok(Self {
+            order_id: OrderId(row.try_get("order_id")?),
+            status,
+            contents: Contents::from_row(row)?,
+            cancelled: Cancelled::from_row(row)?,
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
+            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+        })
+    }
+}
+
+impl Contents {
+    fn from_row(row: &PgRow) -> sqlx::Result<Option<Self>> {
+        let Some(customer_id) = row.try_get("customer_id")? else { return Ok(None) };
+        let (Json(lines), Json(ship_to)) = (row.try_get("lines")?, row.try_get("ship_to")?);
+        let Text(currency) = row.try_get("currency")?;
+        let total = Money { amount_minor: row.try_get("total_minor")?, currency };
+        Ok(Some(Self { customer_id: CustomerId(customer_id), lines, total, ship_to }))
+    }
+}
+
+impl Cancelled {
+    fn from_row(row: &PgRow) -> sqlx::Result<Option<Self>> {
+        let Some(reason) = row.try_get("reason")? else { return Ok(None) };
+        let (failed_step, detail) = (row.try_get("failed_step")?, row.try_get("detail")?);
+        Ok(Some(Self { reason, failed_step, detail }))
+    }
+}
