@@ -1,0 +1,108 @@
+//! What cannot be taken is kept whole, with the reason.
+
+use serde_json::{Value, json};
+
+use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
+use crate::world::{World, part};
+
+fn without(properties: &Value, name: &str) -> Value {
+    let mut properties = properties.clone();
+    properties.as_object_mut().expect("an object").remove(name);
+    properties
+}
+
+fn with(properties: &Value, name: &str, value: &str) -> Value {
+    let mut properties = properties.clone();
+    properties[name] = json!(value);
+    properties
+}
+
+#[tokio::test]
+async fn t23_t24_what_cannot_be_taken_is_a_dead_letter_with_its_reason() {
+    let world = World::new("bad", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let key = "desk.trip_booked.v1";
+    let good = json!({
+        "message_id": world.new_id(), "type": key, "correlation_id": world.new_id(),
+        "app_id": "desk", "content_type": "application/json",
+    });
+    let body = r#"{"city":"Rome"}"#;
+    let cases = [
+        ("not_json", good.clone(), "{"),
+        ("not_json", good.clone(), ""),
+        ("wrong_shape", good.clone(), r#"{"town":"Rome"}"#),
+        ("unknown_type", with(&good, "type", "desk.trip_booked.v9"), body),
+        ("wrong_content_type", with(&good, "content_type", "text/xml"), body),
+        ("wrong_content_encoding", with(&good, "content_encoding", "br"), body),
+        ("forged_app_id", with(&good, "app_id", "hotel"), body),
+        ("no_correlation_id", without(&good, "correlation_id"), body),
+        ("wrong_correlation_id", with(&good, "correlation_id", "seventeen"), body),
+        ("clock_ahead", with(&good, "message_id", "0fffffff-ffff-7fff-8fff-ffffffffffff"), body),
+        (
+            "too_old_to_deduplicate",
+            with(&good, "message_id", "01000000-0000-7000-8000-000000000000"),
+            body,
+        ),
+        (
+            "saga_too_old",
+            with(&good, "correlation_id", "01000000-0000-7000-8000-000000000000"),
+            body,
+        ),
+    ];
+    for (_, properties, body) in &cases {
+        world.publish_raw(key, properties, body).await;
+    }
+    let dead = world.dead_letters(cases.len()).await;
+    for (reason, properties, body) in &cases {
+        let letter = dead
+            .iter()
+            .find(|m| {
+                m["properties"]["headers"]["x-dead-reason"] == *reason && m["payload"] == *body
+            })
+            .unwrap_or_else(|| panic!("no dead letter {reason} with body {body:?}: {dead:#?}"));
+        let kept = &letter["properties"];
+        for (name, value) in properties.as_object().expect("an object") {
+            assert_eq!(&kept[name], value, "{name} of {reason}");
+        }
+        assert_eq!(kept["headers"]["x-dead-service"], "hotel");
+        assert_eq!(kept["headers"]["x-dead-exchange"], "events");
+        assert_eq!(kept["headers"]["x-dead-routing-key"], key);
+        assert!(kept["headers"]["x-dead-detail"].as_str().is_some_and(|text| text.len() > 10));
+    }
+    assert_eq!(world.count("hotel", "room").await, 0);
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_loses_what_would_act_on_the_copy_but_keeps_the_words() {
+    let world = World::new("expires", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let properties = json!({
+        "type": "desk.trip_booked.v1", "expiration": "60000",
+        "headers": {"CC": ["somewhere.else"], "mine": "kept"},
+    });
+    world.publish_raw("desk.trip_booked.v1", &properties, "?").await;
+    let dead = world.dead_letters(1).await;
+    let kept = &dead[0]["properties"];
+    assert_eq!(kept["expiration"], Value::Null);
+    assert_eq!(kept["headers"]["x-original-expiration"], "60000");
+    assert_eq!(kept["headers"]["CC"], Value::Null);
+    assert_eq!(kept["headers"]["x-original-cc"], json!(["somewhere.else"]));
+    assert_eq!(kept["headers"]["mine"], "kept");
+}
+
+#[tokio::test]
+async fn t27_identical_bodies_without_an_id_count_as_one_message() {
+    let world = World::new("no_id", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let saga = world.new_saga();
+    let properties = json!({"correlation_id": saga.to_string()});
+    for _ in 0..3 {
+        world.publish_raw("desk.trip_booked.v1", &properties, r#"{"city":"Rome"}"#).await;
+    }
+    world.event::<RoomBooked>(saga).await;
+    let other = world.new_saga();
+    world.publish(other, &TripBooked { city: "Oslo".into() }).await;
+    world.event::<RoomBooked>(other).await;
+    assert_eq!(world.count("hotel", "ballet.inbox_other").await, 1);
+    assert_eq!(world.events::<RoomBooked>(saga).await.len(), 1);
+}

@@ -1,0 +1,77 @@
+//! Calls to the outside, and joins.
+
+use ballet_testkit::wait_until;
+
+use crate::trip::{CarRented, Rental, RoomBooked, TripBooked, Trouble, cars};
+use crate::world::{SOON, World, part};
+
+async fn cars_world(name: &str, rental: Rental) -> World {
+    World::new(name, vec![part(cars(rental), &[])]).await
+}
+
+fn booked() -> (TripBooked, RoomBooked) {
+    (TripBooked { city: "Rome".into() }, RoomBooked { room: 7 })
+}
+
+#[tokio::test]
+async fn t120_a_join_runs_once_after_the_last_in_any_order_with_duplicates() {
+    let rental = Rental::default();
+    let world = cars_world("join", rental.clone()).await;
+    let (trip, room) = booked();
+    let (first, second) = (world.new_saga(), world.new_saga());
+    world.publish(first, &trip).await;
+    world.publish(first, &trip).await;
+    world.publish(second, &room).await;
+    world.publish(second, &room).await;
+    wait_until("both arrivals", SOON, || async {
+        let arrived = world.count("cars", "ballet.ledger where entry = 'arrived'").await;
+        Ok::<_, String>((arrived == 2).then_some(()))
+    })
+    .await
+    .expect("both arrivals");
+    assert!(rental.asked().is_empty());
+    world.publish(first, &room).await;
+    world.publish(second, &trip).await;
+    world.publish(second, &trip).await;
+    for saga in [first, second] {
+        let rented: CarRented = world.event(saga).await;
+        assert_eq!(rented.car, "a car in Rome");
+    }
+    assert_eq!(rental.asked(), ["rent in Rome", "rent in Rome"]);
+}
+
+#[tokio::test]
+async fn a_call_that_fails_is_made_again_under_the_same_key() {
+    let rental = Rental { trouble: Trouble::default().times(3), ..Rental::default() };
+    let world = cars_world("again", rental.clone()).await;
+    let saga = world.new_saga();
+    let (trip, room) = booked();
+    world.publish(saga, &trip).await;
+    world.publish(saga, &room).await;
+    world.event::<CarRented>(saga).await;
+    assert_eq!(rental.asked().len(), 1);
+    assert_eq!(
+        world.count("cars", "ballet.call where closed_at is not null and attempts = 3").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_a_dead_process_left_is_made_by_the_next() {
+    let never = Rental::held();
+    let mut world = cars_world("left", never).await;
+    let saga = world.new_saga();
+    let (trip, room) = booked();
+    world.publish(saga, &trip).await;
+    world.publish(saga, &room).await;
+    wait_until("the call", SOON, || async {
+        Ok::<_, String>((world.count("cars", "ballet.call").await == 1).then_some(()))
+    })
+    .await
+    .expect("the call");
+    drop(world.services.pop());
+    let rental = Rental::default();
+    world.start(part(cars(rental.clone()), &[])).await;
+    world.event::<CarRented>(saga).await;
+    assert_eq!(rental.asked(), ["rent in Rome"]);
+}

@@ -1,0 +1,9 @@
+//! The framework on a real broker and real databases: publish a message, see the events and rows.
+
+mod bad_input;
+mod calls;
+mod restarts;
+mod sagas;
+mod steps;
+mod trip;
+mod world;

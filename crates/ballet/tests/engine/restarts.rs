@@ -1,0 +1,163 @@
+//! Servers that go away and come back, and connections that are closed: services go on by
+//! themselves, and nothing is lost or doubled.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ballet::{Failure, Handle, SagaId};
+use ballet_testkit::{Options, Servers, wait_until};
+use tokio::task::JoinSet;
+
+use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, TripBooked, Trouble, cars, desk, hotel};
+use crate::world::{World, part};
+
+const LONG: Duration = Duration::from_secs(90);
+/// How many sagas are begun before something is killed, and after.
+const SAGAS: usize = 150;
+
+async fn everybody(servers: &Servers, name: &str) -> World {
+    World::on(
+        servers,
+        name,
+        vec![
+            part(desk(), DESK_TABLES),
+            part(hotel(Trouble::default()), HOTEL_TABLES),
+            part(cars(Rental::default()), &[]),
+        ],
+    )
+    .await
+}
+
+/// Customers who book without a pause at the desk, each their own trip.
+struct Customers {
+    booked: Arc<AtomicUsize>,
+    enough: Arc<AtomicUsize>,
+    tasks: JoinSet<()>,
+}
+
+impl Customers {
+    fn come(desk: &Handle) -> Self {
+        let mut customers = Self {
+            booked: Arc::default(),
+            enough: Arc::new(AtomicUsize::new(usize::MAX)),
+            tasks: JoinSet::new(),
+        };
+        for _ in 0..4 {
+            let (desk, booked) = (desk.clone(), Arc::clone(&customers.booked));
+            let enough = Arc::clone(&customers.enough);
+            customers.tasks.spawn(async move {
+                while booked.load(Ordering::SeqCst) < enough.load(Ordering::SeqCst) {
+                    if book(&desk).await.is_ok() {
+                        booked.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+        customers
+    }
+
+    async fn booked(&self, least: usize) {
+        wait_until("bookings", LONG, || async {
+            let booked = self.booked.load(Ordering::SeqCst);
+            if booked >= least { Ok(Some(())) } else { Err(format!("{booked} of {least}")) }
+        })
+        .await
+        .expect("bookings");
+    }
+
+    /// Lets some more come, and waits until the last has left; how many were told "booked".
+    async fn leave(mut self) -> i64 {
+        let booked = self.booked.load(Ordering::SeqCst);
+        self.enough.store(booked + SAGAS, Ordering::SeqCst);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.expect("no panic");
+        }
+        i64::try_from(self.booked.load(Ordering::SeqCst)).expect("few")
+    }
+}
+
+async fn book(desk: &Handle) -> Result<(), Failure> {
+    let saga: SagaId = desk.new_id();
+    let mut unit = desk.saga_unit(saga).await?;
+    sqlx::query("insert into trip values ($1, 'booked')")
+        .bind(saga.0)
+        .execute(unit.tx().db())
+        .await?;
+    unit.originate(TripBooked { city: "Rome".into() }).await?;
+    unit.commit().await
+}
+
+/// Every trip in the desk's books ended once, with every effect once. More may be in the books
+/// than customers were told, since an answer may have been lost; never fewer.
+async fn all_ended_once(world: &World, told: i64) {
+    let trips = world.count("desk", "trip").await;
+    assert!(trips >= told, "{told} customers were told of a booking, {trips} are in the books");
+    wait_until("confirmed trips", LONG, || async {
+        let confirmed = world.count("desk", "trip where state = 'confirmed'").await;
+        if confirmed == trips { Ok(Some(())) } else { Err(format!("{confirmed} of {trips}")) }
+    })
+    .await
+    .expect("confirmed trips");
+    assert_eq!(world.count("hotel", "room").await, trips);
+    assert_eq!(world.count("desk", "ballet.ledger where entry = 'done'").await, 2 * trips);
+    assert_eq!(world.count("cars", "ballet.call where closed_at is not null").await, trips);
+    assert_eq!(world.count("cars", "ballet.call").await, trips);
+    let dead = world.seen().await.into_iter().filter(|m| m["exchange"] == "dead").count();
+    assert_eq!(dead, 0, "a server that is away is nobody's failure");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t135_services_survive_a_broker_that_is_killed_and_restarted() {
+    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let world = everybody(&servers, "broker").await;
+    let customers = Customers::come(world.handle(0));
+    customers.booked(SAGAS).await;
+    servers.rabbitmq().kill().await.expect("killed");
+    servers.rabbitmq().start().await.expect("started");
+    all_ended_once(&world, customers.leave().await).await;
+    drop(world);
+    servers.stop().await.expect("stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t50_services_survive_a_database_that_is_killed_and_restarted() {
+    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let world = everybody(&servers, "database").await;
+    let customers = Customers::come(world.handle(0));
+    customers.booked(SAGAS).await;
+    servers.postgres().kill().await.expect("killed");
+    servers.postgres().start().await.expect("started");
+    all_ended_once(&world, customers.leave().await).await;
+    drop(world);
+    servers.stop().await.expect("stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t136_connections_that_the_broker_closes_come_back() {
+    let servers = Servers::shared().await.expect("servers");
+    let world = everybody(servers, "closed").await;
+    let customers = Customers::come(world.handle(0));
+    customers.booked(SAGAS).await;
+    let connections = world.bed.management().connections().await.expect("connections");
+    let names: Vec<&str> = connections
+        .iter()
+        .filter_map(|connection| connection["client_properties"]["connection_name"].as_str())
+        .collect();
+    for name in names {
+        world.bed.management().close_connections(name).await.expect("closed");
+    }
+    all_ended_once(&world, customers.leave().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_dropped_in_mid_flow_is_carried_on_by_the_next() {
+    let servers = Servers::shared().await.expect("servers");
+    let mut world = everybody(servers, "dropped").await;
+    let customers = Customers::come(world.handle(0));
+    customers.booked(SAGAS).await;
+    world.services.truncate(1);
+    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    world.start(part(cars(Rental::default()), &[])).await;
+    all_ended_once(&world, customers.leave().await).await;
+}

@@ -1,0 +1,116 @@
+//! Whole sagas: the owner decides.
+
+use ballet::Abort;
+use ballet_testkit::wait_until;
+
+use crate::trip::{
+    CarRented, CarReturned, DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, RoomFreed, TripBooked,
+    TripCancelled, TripConfirmed, TripWanted, Trouble, cancel, cars, desk, hotel,
+};
+use crate::world::{SOON, World, part};
+
+async fn everybody(name: &str, rental: Rental) -> World {
+    World::new(
+        name,
+        vec![
+            part(desk(), DESK_TABLES),
+            part(hotel(Trouble::default()), HOTEL_TABLES),
+            part(cars(rental), &[]),
+        ],
+    )
+    .await
+}
+
+fn trip_to(city: &str) -> TripWanted {
+    TripWanted { city: city.to_owned() }
+}
+
+#[tokio::test]
+async fn t88_a_saga_goes_to_its_end() {
+    let world = everybody("end", Rental::default()).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("Rome")).await;
+    world.event::<TripConfirmed>(saga).await;
+    assert_eq!(world.count("desk", "trip where state = 'confirmed'").await, 1);
+    assert_eq!(cancel(world.handle(0), saga).await, Abort::TooLate);
+    assert_eq!(world.count("desk", "trip where state = 'confirmed'").await, 1);
+    assert!(world.events::<TripCancelled>(saga).await.is_empty());
+}
+
+#[tokio::test]
+async fn t89_a_refusal_rolls_back_what_was_done_before() {
+    let world = everybody("refused", Rental::default()).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("Carless")).await;
+    let cancelled: TripCancelled = world.event(saga).await;
+    assert_eq!(cancelled.reason, "no car");
+    world.event::<RoomFreed>(saga).await;
+    assert_eq!(world.count("hotel", "room where not freed").await, 0);
+    assert_eq!(world.count("desk", "trip where state = 'cancelled'").await, 1);
+    assert!(world.events::<CarReturned>(saga).await.is_empty(), "nothing was rented");
+}
+
+#[tokio::test]
+async fn the_owners_own_refusal_is_the_abort() {
+    let world = everybody("own", Rental::default()).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("")).await;
+    let cancelled: TripCancelled = world.event(saga).await;
+    assert_eq!(cancelled.reason, "no city");
+    assert!(world.events::<TripBooked>(saga).await.is_empty());
+    assert_eq!(world.count("desk", "trip where state = 'cancelled'").await, 1);
+}
+
+#[tokio::test]
+async fn a_cancel_while_a_call_is_out_is_carried_out_when_its_answer_comes() {
+    let rental = Rental::held();
+    let world = everybody("cancel", rental.clone()).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("Rome")).await;
+    world.event::<RoomBooked>(saga).await;
+    wait_until("the call", SOON, || async {
+        let calling = world.count("cars", "ballet.ledger where entry = 'calling'").await;
+        Ok::<_, String>((calling == 1).then_some(()))
+    })
+    .await
+    .expect("the call");
+    assert_eq!(cancel(world.handle(0), saga).await, Abort::Aborted);
+    assert_eq!(cancel(world.handle(0), saga).await, Abort::AlreadyAborted);
+    wait_until("the tombstone", SOON, || async {
+        let aborted = world.count("cars", "ballet.ledger where entry = 'aborted'").await;
+        Ok::<_, String>((aborted == 1).then_some(()))
+    })
+    .await
+    .expect("the tombstone");
+    rental.let_go();
+    world.event::<CarReturned>(saga).await;
+    world.event::<RoomFreed>(saga).await;
+    assert_eq!(rental.asked(), ["rent in Rome", "return a car in Rome"]);
+    assert!(world.events::<CarRented>(saga).await.is_empty(), "nobody was told of the car");
+    assert_eq!(world.events::<TripCancelled>(saga).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_request_originates_commits_with_its_own_rows() {
+    let world = everybody("origin", Rental::default()).await;
+    let (saga, dropped) = (world.new_saga(), world.new_saga());
+    for (saga, commits) in [(dropped, false), (saga, true)] {
+        let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
+        sqlx::query("insert into trip values ($1, 'booked')")
+            .bind(saga.0)
+            .execute(unit.tx().db())
+            .await
+            .expect("a row");
+        unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+        if commits {
+            unit.commit().await.expect("committed");
+        }
+    }
+    world.event::<TripConfirmed>(saga).await;
+    assert!(world.events::<TripBooked>(dropped).await.is_empty());
+    assert_eq!(world.count("desk", "trip").await, 1);
+
+    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
+    let again = unit.originate(TripBooked { city: "Rome".into() }).await;
+    assert!(again.expect_err("begun before").to_string().contains("has begun before"));
+}

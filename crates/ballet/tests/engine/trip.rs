@@ -1,0 +1,298 @@
+//! A small system under test: a trip is booked at the desk, the hotel holds a room, the car rental
+//! is asked outside, and the desk decides.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use ballet::{
+    Abort, CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Compensate, Event,
+    EventType, Failure, Migration, Never, Outcome, Owner, Participant, Projection, RequestResult,
+    Saga, Step, StepResult, Tx, UndoRequestResult, UndoResult, Undone, call, done, refused, undone,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! events {
+    ($($name:ident = $kind:ident $text:literal { $($field:ident: $type:ty),* })+) => {$(
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        pub(crate) struct $name { $(pub $field: $type),* }
+        impl Event for $name { const TYPE: EventType = EventType::$kind($text); }
+    )+};
+}
+
+events! {
+    TripWanted = starts_saga "agency.trip_wanted.v1" { city: String }
+    TripBooked = in_saga "desk.trip_booked.v1" { city: String }
+    TripCancelled = in_saga "desk.trip_cancelled.v1" { reason: String }
+    TripConfirmed = in_saga "desk.trip_confirmed.v1" {}
+    RoomBooked = in_saga "hotel.room_booked.v1" { room: i64 }
+    RoomRefused = in_saga "hotel.room_refused.v1" {}
+    RoomFreed = in_saga "hotel.room_freed.v1" { room: i64 }
+    CarRented = in_saga "cars.car_rented.v1" { car: String }
+    CarRefused = in_saga "cars.car_refused.v1" {}
+    CarReturned = in_saga "cars.car_returned.v1" { car: String }
+    HotelRenamed = plain "hotel.hotel_renamed.v1" { name: String }
+}
+
+/// The trip as a saga.
+pub(crate) struct Trip;
+
+impl Saga for Trip {
+    const NAME: &'static str = "trip";
+    const OWNER: &'static str = "desk";
+    type Abort = TripCancelled;
+}
+
+pub(crate) const DESK_TABLES: &[Migration] = &[Migration {
+    name: "0001_trip",
+    sql: "create table trip (saga_id uuid primary key, state text not null)",
+}];
+pub(crate) const HOTEL_TABLES: &[Migration] = &[Migration {
+    name: "0001_room",
+    sql: "create table room (room bigserial primary key, saga_id uuid not null, freed boolean not null default false)",
+}];
+
+pub(crate) fn desk() -> Participant {
+    Participant::new("desk").owns(Desk, |saga| {
+        saga.originates::<TripBooked>("book_trip")
+            .starts(AcceptTrip)
+            .aborts_on(|_: RoomRefused| TripCancelled { reason: "no room".into() })
+            .aborts_on(|_: CarRefused| TripCancelled { reason: "no car".into() })
+            .decides(ConfirmTrip)
+    })
+}
+
+pub(crate) struct Desk;
+
+impl Owner for Desk {
+    type Saga = Trip;
+
+    async fn abort(&self, tx: &mut Tx<'_>, _: &TripCancelled) -> Result<(), Failure> {
+        set_trip(tx, "cancelled").await
+    }
+}
+
+async fn set_trip(tx: &mut Tx<'_>, state: &str) -> Result<(), Failure> {
+    let saga = tx.saga_id().map(|saga| saga.0);
+    sqlx::query("insert into trip values ($1, $2) on conflict (saga_id) do update set state = $2")
+        .bind(saga)
+        .bind(state)
+        .execute(tx.db())
+        .await?;
+    Ok(())
+}
+
+struct AcceptTrip;
+
+impl Step for AcceptTrip {
+    const NAME: &'static str = "accept_trip";
+    type On = TripWanted;
+    type Done = TripBooked;
+    type Refused = TripCancelled;
+
+    async fn run(&self, tx: &mut Tx<'_>, wanted: TripWanted) -> StepResult<Self> {
+        if wanted.city.is_empty() {
+            return refused(TripCancelled { reason: "no city".into() });
+        }
+        set_trip(tx, "booked").await?;
+        done(TripBooked { city: wanted.city })
+    }
+}
+
+struct ConfirmTrip;
+
+impl Step for ConfirmTrip {
+    const NAME: &'static str = "confirm_trip";
+    type On = CarRented;
+    type Done = TripConfirmed;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: CarRented) -> StepResult<Self> {
+        set_trip(tx, "confirmed").await?;
+        done(TripConfirmed {})
+    }
+}
+
+/// How often to fail before it works, by city.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Trouble(Arc<AtomicU32>);
+
+impl Trouble {
+    pub(crate) fn times(self, times: u32) -> Self {
+        self.0.store(times, Ordering::SeqCst);
+        self
+    }
+
+    fn strikes(&self) -> bool {
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
+pub(crate) fn hotel(trouble: Trouble) -> Participant {
+    Participant::new("hotel")
+        .saga::<Trip>(|saga| saga.compensatable(BookRoom { trouble }))
+        .publishes::<HotelRenamed>()
+}
+
+struct BookRoom {
+    trouble: Trouble,
+}
+
+impl Step for BookRoom {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = RoomRefused;
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.0);
+        let (room,): (i64,) =
+            sqlx::query_as("insert into room (saga_id) values ($1) returning room")
+                .bind(saga)
+                .fetch_one(tx.db())
+                .await?;
+        match trip.city.as_str() {
+            "Full" => {
+                sqlx::query("delete from room where room = $1").bind(room).execute(tx.db()).await?;
+                refused(RoomRefused {})
+            }
+            "Broken" => Err(Failure::permanent("no such hotel system")),
+            "Panic" => panic!("the hotel burns"),
+            "Shaky" if self.trouble.strikes() => Err(Failure::transient("the line was cut")),
+            _ => done(RoomBooked { room }),
+        }
+    }
+}
+
+impl Compensate for BookRoom {
+    type Undone = RoomFreed;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, booked: RoomBooked) -> UndoResult<Self> {
+        sqlx::query("update room set freed = true where room = $1")
+            .bind(booked.room)
+            .execute(tx.db())
+            .await?;
+        undone(RoomFreed { room: booked.room })
+    }
+}
+
+/// The car rental outside: what it was asked, and how it answers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rental {
+    pub(crate) asked: Arc<Mutex<Vec<(CallKey, String)>>>,
+    pub(crate) trouble: Trouble,
+    /// Where calls wait; `None` if they do not.
+    pub(crate) hold: Option<Arc<tokio::sync::Semaphore>>,
+}
+
+impl Rental {
+    /// A rental that does not answer until it is let go.
+    pub(crate) fn held() -> Self {
+        Self { hold: Some(Arc::new(tokio::sync::Semaphore::new(0))), ..Self::default() }
+    }
+
+    pub(crate) fn let_go(&self) {
+        if let Some(hold) = &self.hold {
+            hold.add_permits(1000);
+        }
+    }
+
+    async fn ask(&self, key: CallKey, what: &str) -> Result<(), Failure> {
+        if let Some(hold) = &self.hold {
+            hold.acquire().await?.forget();
+        }
+        if self.trouble.strikes() {
+            return Err(Failure::transient("the rental does not answer"));
+        }
+        self.asked.lock().expect("not poisoned").push((key, what.to_owned()));
+        Ok(())
+    }
+
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("not poisoned").iter().map(|(_, what)| what.clone()).collect()
+    }
+}
+
+pub(crate) fn cars(rental: Rental) -> Participant {
+    Participant::new("cars").saga::<Trip>(|saga| saga.pivot(RentCar { rental }))
+}
+
+struct RentCar {
+    rental: Rental,
+}
+
+impl CallStep for RentCar {
+    const NAME: &'static str = "rent_car";
+    type On = (TripBooked, RoomBooked);
+    type Done = CarRented;
+    type Refused = CarRefused;
+    type Request = String;
+    type Answer = bool;
+
+    async fn request(&self, _: &mut Tx<'_>, on: Self::On) -> RequestResult<Self> {
+        call(on.0.city)
+    }
+
+    async fn call(&self, key: CallKey, city: &String) -> Result<bool, Failure> {
+        self.rental.ask(key, &format!("rent in {city}")).await?;
+        Ok(city != "Carless")
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, city: String, granted: bool) -> CallStepResult<Self> {
+        Ok(if granted {
+            Outcome::Done(CarRented { car: format!("a car in {city}") })
+        } else {
+            Outcome::Refused(CarRefused {})
+        })
+    }
+}
+
+impl CallCompensate for RentCar {
+    type Undone = CarReturned;
+    type UndoRequest = String;
+    type UndoAnswer = ();
+
+    async fn undo_request(&self, _: &mut Tx<'_>, rented: CarRented) -> UndoRequestResult<Self> {
+        call(rented.car)
+    }
+
+    async fn undo_call(&self, key: CallKey, car: &String) -> Result<(), Failure> {
+        self.rental.ask(key, &format!("return {car}")).await
+    }
+
+    async fn undo_answered(&self, _: &mut Tx<'_>, car: String, (): ()) -> CallUndoResult<Self> {
+        Ok(Undone::With(CarReturned { car }))
+    }
+}
+
+/// Follows the plain event of the hotel.
+pub(crate) fn guide() -> Participant {
+    Participant::new("guide").projects(Names)
+}
+
+pub(crate) const GUIDE_TABLES: &[Migration] =
+    &[Migration { name: "0001_name", sql: "create table hotel_name (name text not null)" }];
+
+struct Names;
+
+impl Projection for Names {
+    const NAME: &'static str = "names";
+    type On = HotelRenamed;
+
+    async fn apply(&self, tx: &mut Tx<'_>, renamed: HotelRenamed) -> Result<(), Failure> {
+        sqlx::query("insert into hotel_name values ($1)")
+            .bind(renamed.name)
+            .execute(tx.db())
+            .await?;
+        Ok(())
+    }
+}
+
+/// What an HTTP handler of the desk does on a cancel.
+pub(crate) async fn cancel(desk: &ballet::Handle, saga: ballet::SagaId) -> Abort {
+    let mut unit = desk.saga_unit(saga).await.expect("a transaction");
+    let fact = TripCancelled { reason: "the customer".into() };
+    let abort = unit.abort::<Trip>(fact).await.expect("an answer");
+    unit.commit().await.expect("committed");
+    abort
+}

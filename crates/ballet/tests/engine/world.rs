@@ -1,0 +1,159 @@
+//! One test's world: a bed, services in this process, and a queue that sees every event.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ballet::core::{System, topology};
+use ballet::{Context, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
+use ballet_testkit::{Bed, Servers, wait_until};
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+pub(crate) struct World {
+    pub(crate) bed: Bed,
+    pub(crate) services: Vec<Running>,
+    context: Context,
+    seen: Mutex<Vec<Value>>,
+}
+
+pub(crate) struct Part {
+    pub(crate) participant: Participant,
+    pub(crate) tables: &'static [Migration],
+}
+
+pub(crate) fn part(participant: Participant, tables: &'static [Migration]) -> Part {
+    Part { participant, tables }
+}
+
+impl World {
+    pub(crate) async fn new(name: &str, parts: Vec<Part>) -> Self {
+        let servers = Servers::shared().await.expect("servers");
+        Self::on(servers, name, parts).await
+    }
+
+    pub(crate) async fn on(servers: &Servers, name: &str, parts: Vec<Part>) -> Self {
+        let system = System {
+            name: "trips",
+            parts: parts.iter().map(|part| part.participant.part()).collect(),
+        };
+        let names: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
+        let definitions = topology::definitions(&system, |_| String::new());
+        let bed = Bed::new(servers, name, &definitions, &names).await.expect("a bed");
+        let management = bed.management();
+        let vhost = bed.vhost().to_owned();
+        let probe = json!({"durable": true, "arguments": {"x-queue-type": "classic"}});
+        management
+            .call(reqwest::Method::PUT, &["queues", &vhost, "probe"], Some(&probe))
+            .await
+            .expect("a probe");
+        for exchange in ["events", "dead"] {
+            let binding = json!({"routing_key": "#"});
+            management
+                .call(
+                    reqwest::Method::POST,
+                    &["bindings", &vhost, "e", exchange, "q", "probe"],
+                    Some(&binding),
+                )
+                .await
+                .expect("a binding");
+        }
+        let context = Context::system();
+        let mut world = Self { bed, services: Vec::new(), context, seen: Mutex::default() };
+        for part in parts {
+            world.start(part).await;
+        }
+        world
+    }
+
+    pub(crate) async fn start(&mut self, part: Part) {
+        let service = part.participant.service();
+        let settings = Settings::new(self.bed.amqp_url(service), self.bed.database_url(service));
+        let service = Service::new(part.participant).migrations(part.tables);
+        self.services.push(service.start(settings).await.expect("started"));
+    }
+
+    pub(crate) fn handle(&self, at: usize) -> &Handle {
+        self.services[at].handle()
+    }
+
+    pub(crate) fn new_saga(&self) -> SagaId {
+        SagaId(self.context.new_id(self.context.now()))
+    }
+
+    pub(crate) fn new_id(&self) -> String {
+        self.context.new_id(self.context.now()).to_string()
+    }
+
+    /// Publishes an event of a saga as the service that owns it would.
+    pub(crate) async fn publish<E: Event>(&self, saga: SagaId, event: &E) -> String {
+        let id = self.new_id();
+        self.publish_as(&id, saga, event).await;
+        id
+    }
+
+    pub(crate) async fn publish_as<E: Event>(&self, id: &str, saga: SagaId, event: &E) {
+        let properties = json!({
+            "message_id": id, "type": E::TYPE.name(), "correlation_id": saga.to_string(),
+            "app_id": E::TYPE.service(), "content_type": "application/json", "delivery_mode": 2,
+        });
+        let body = serde_json::to_string(event).expect("JSON");
+        self.publish_raw(E::TYPE.name(), &properties, &body).await;
+    }
+
+    pub(crate) async fn publish_raw(&self, key: &str, properties: &Value, body: &str) {
+        self.bed.management().publish("events", key, properties, body).await.expect("published");
+    }
+
+    /// Everything that went through the broker so far, in order.
+    pub(crate) async fn seen(&self) -> Vec<Value> {
+        let new = self.bed.management().take("probe", 1000).await.expect("the probe's messages");
+        let mut seen = self.seen.lock().expect("not poisoned");
+        seen.extend(new);
+        seen.clone()
+    }
+
+    /// The events of one saga and type.
+    pub(crate) async fn events<E: Event>(&self, saga: SagaId) -> Vec<E> {
+        let saga = saga.to_string();
+        self.seen()
+            .await
+            .iter()
+            .filter(|m| m["exchange"] == "events" && m["routing_key"] == E::TYPE.name())
+            .filter(|m| m["properties"]["correlation_id"] == saga.as_str())
+            .map(|m| serde_json::from_str(m["payload"].as_str().expect("text")).expect("an event"))
+            .collect()
+    }
+
+    /// Waits for an event of a saga.
+    pub(crate) async fn event<E: Event>(&self, saga: SagaId) -> E {
+        wait_until(E::TYPE.name(), SOON, || async {
+            Ok::<_, String>(self.events::<E>(saga).await.pop())
+        })
+        .await
+        .expect("the event")
+    }
+
+    /// Waits for a number of dead letters.
+    pub(crate) async fn dead_letters(&self, count: usize) -> Vec<Value> {
+        wait_until("dead letters", SOON, || async {
+            let seen = self.seen().await;
+            let dead: Vec<Value> = seen.into_iter().filter(|m| m["exchange"] == "dead").collect();
+            if dead.len() < count { Err(format!("{} so far", dead.len())) } else { Ok(Some(dead)) }
+        })
+        .await
+        .expect("dead letters")
+    }
+
+    pub(crate) async fn count(&self, service: &str, what: &str) -> i64 {
+        self.try_count(service, what).await.expect("a count")
+    }
+
+    pub(crate) async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
+        let mut db = PgConnection::connect(self.bed.database_url(service)).await?;
+        let sql = sqlx::AssertSqlSafe(format!("select count(*) from {what}"));
+        let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await?;
+        Ok(count)
+    }
+}
