@@ -1,0 +1,84 @@
+use ballet_core::{EventType, Part, SagaPart, StepPart, SubscriptionPart, System};
+
+use super::*;
+
+const WANTED: EventType = EventType::starts_saga("cart.checked_out.v1").also_from(&["shopfront"]);
+const PLACED: EventType = EventType::in_saga("orders.order_placed.v1");
+const CANCELLED: EventType = EventType::in_saga("orders.order_cancelled.v1");
+const RESERVED: EventType = EventType::in_saga("inventory.stock_reserved.v1");
+const PICKED: EventType = EventType::in_saga("inventory.stock_picked.v1");
+const SHORT: EventType = EventType::in_saga("inventory.stock_short.v1");
+const RELEASED: EventType = EventType::in_saga("inventory.stock_released.v1");
+
+fn step(name: &'static str, kind: StepKind, on: EventType, done: EventType) -> StepPart {
+    StepPart { name, kind, on: vec![on], done, refused: None, undone: None, calls_outside: false }
+}
+
+fn part(service: &'static str, steps: Vec<StepPart>) -> Part {
+    let saga = SagaPart {
+        saga: "fulfillment",
+        owner: "orders",
+        abort: Some(CANCELLED),
+        aborts_on: Vec::new(),
+        steps,
+    };
+    Part { service, sagas: vec![saga], ..Part::default() }
+}
+
+fn graph() -> Graph {
+    let accept =
+        StepPart { refused: Some(CANCELLED), ..step("accept", StepKind::Origin, WANTED, PLACED) };
+    let reserve = StepPart {
+        refused: Some(SHORT),
+        undone: Some(RELEASED),
+        ..step("reserve", StepKind::Compensatable, PLACED, RESERVED)
+    };
+    let pick = StepPart {
+        undone: Some(RELEASED),
+        calls_outside: true,
+        ..step("pick", StepKind::Pivot, RESERVED, PICKED)
+    };
+    let mut inventory = part("inventory", vec![reserve, pick]);
+    inventory.subscriptions = vec![SubscriptionPart { name: "carts", on: WANTED }];
+    Graph::new(System { name: "shop", parts: vec![part("orders", vec![accept]), inventory] })
+}
+
+#[test]
+fn a_flowchart_shows_steps_refusals_and_the_way_back() {
+    let expected = "\
+flowchart TD
+    event_cart_checked_out([\"cart.checked_out.v1\"])
+    event_cart_checked_out --> orders_accept
+    orders_accept([\"<b>orders</b><br/>accept<br/><i>origin</i>\"])
+    inventory_reserve[\"<b>inventory</b><br/>reserve<br/><i>compensatable</i>\"]
+    inventory_pick[[\"<b>inventory</b><br/>pick<br/><i>pivot, calls outside</i>\"]]
+    orders_accept -->|order_placed| inventory_reserve
+    inventory_reserve -->|stock_reserved| inventory_pick
+    inventory_pick --> end_stock_picked([\"inventory.stock_picked.v1\"])
+    abort{{\"<b>orders</b><br/>orders.order_cancelled.v1\"}}
+    orders_accept -.->|refused| abort
+    inventory_reserve -.->|stock_short| abort
+    abort -.-> undo_inventory_pick[\"<b>inventory</b><br/>undo pick<br/>stock_released\"]
+    undo_inventory_pick -.-> undo_inventory_reserve[\"<b>inventory</b><br/>undo reserve<br/>stock_released\"]
+    classDef inventory stroke:#3b82f6,stroke-width:2px
+    class inventory_reserve,undo_inventory_reserve,inventory_pick,undo_inventory_pick inventory
+    classDef orders stroke:#10b981,stroke-width:2px
+    class orders_accept orders
+";
+    assert_eq!(mermaid::flowchart(&graph(), "fulfillment"), expected);
+}
+
+#[test]
+fn the_page_lists_every_step_and_every_copy() {
+    let page = page(&graph(), "make pages");
+    for part in [
+        "`orders` owns it",
+        "`pick` is the pivot: once the owner has recorded `inventory.stock_picked.v1`",
+        "| `inventory` | `reserve` | compensatable | `orders.order_placed.v1` \
+         | `inventory.stock_reserved.v1` | `inventory.stock_short.v1` \
+         | `inventory.stock_released.v1` |\n",
+        "| `inventory` | `carts` | `cart.checked_out.v1` |\n",
+    ] {
+        assert!(page.contains(part), "{part:?} is missing in:\n{page}");
+    }
+}

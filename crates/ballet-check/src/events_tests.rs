@@ -1,0 +1,58 @@
+use ballet_core::{Part, SubscriptionPart, System};
+use schemars::{Schema, json_schema};
+
+use super::*;
+
+const CHECKOUT: EventType = EventType::starts_saga("cart.checked_out.v1").also_from(&["shopfront"]);
+const EXTRA: EventType = EventType::plain("orders.extra.v1");
+
+fn graph() -> Graph {
+    let follows = SubscriptionPart { name: "carts", on: CHECKOUT };
+    let part = Part {
+        service: "orders",
+        subscriptions: vec![follows],
+        publishes: vec![EXTRA],
+        ..Part::default()
+    };
+    Graph::new(System { name: "shop", parts: vec![part] })
+}
+
+fn catalog(graph: &Graph) -> Catalog {
+    let schema = |meaning: &str| -> Schema {
+        json_schema!({
+            "type": "object", "description": meaning, "required": ["why"],
+            "properties": {"why": {"type": "string", "description": "Why | not."}},
+        })
+    };
+    let entries = [(CHECKOUT, schema("To buy.\nMore.")), (EXTRA, schema("Something"))];
+    Catalog::new(graph.system(), entries).expect("a catalog")
+}
+
+#[test]
+fn the_table_has_one_row_for_each_event() {
+    let graph = graph();
+    assert_eq!(
+        table(&graph, &catalog(&graph)),
+        "| event | published by | consumed by | meaning |\n\
+         |---|---|---|---|\n\
+         | `cart.checked_out.v1` | `shopfront` | `orders` | To buy. |\n\
+         | `orders.extra.v1` | `orders` | – | Something |\n"
+    );
+}
+
+#[test]
+fn the_page_says_who_does_what_with_an_event() {
+    let graph = graph();
+    let page = page(&graph, &catalog(&graph), "make pages");
+    for part in [
+        "| [`cart.checked_out.v1`](#cartchecked_outv1) |",
+        "## cart.checked_out.v1\n\nTo buy. More.\n",
+        "- Published by `shopfront` (no service of this system).\n",
+        "- Consumed by `orders`, for `carts`.\n",
+        "- No service waits for it; the journal keeps it.\n",
+        "| `why` | text | yes | Why \\| not. |\n",
+        "`make pages`",
+    ] {
+        assert!(page.contains(part), "{part:?} is missing in:\n{page}");
+    }
+}

@@ -1,0 +1,51 @@
+//! Small parts of Markdown.
+
+/// Text for a table's cell, which ends at a bar or a line break.
+pub(crate) fn cell(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+/// A table; cells are escaped here.
+pub(crate) fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
+    let line =
+        |cells: &[String; N]| format!("| {} |\n", cells.each_ref().map(|c| cell(c)).join(" | "));
+    let mut text = line(&heads.map(str::to_owned));
+    text += &format!("|{}\n", "---|".repeat(N));
+    text.extend(rows.iter().map(line));
+    text
+}
+
+/// As code.
+pub(crate) fn code(text: impl std::fmt::Display) -> String {
+    format!("`{text}`")
+}
+
+/// Several things as code, or a dash.
+pub(crate) fn codes<T: std::fmt::Display>(things: impl IntoIterator<Item = T>) -> String {
+    let all: Vec<String> = things.into_iter().map(code).collect();
+    if all.is_empty() { "–".to_owned() } else { all.join(", ") }
+}
+
+/// The anchor that renderers give to a heading that holds nothing but this name.
+pub(crate) fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_stays_in_its_table() {
+        assert_eq!(cell("a | b\nc"), "a \\| b c");
+        let text = table(["x", "y"], &[["1".to_owned(), "a|b".to_owned()]]);
+        assert_eq!(text, "| x | y |\n|---|---|\n| 1 | a\\|b |\n");
+    }
+
+    #[test]
+    fn anchors_are_those_of_renderers() {
+        assert_eq!(anchor("orders.order_placed.v1"), "ordersorder_placedv1");
+        assert_eq!(anchor("OrderLine"), "orderline");
+    }
+}

@@ -1,0 +1,140 @@
+//! A saga as a Mermaid flowchart, which code hosts and editors draw.
+
+use std::fmt::Write;
+
+use ballet_core::graph::Node;
+use ballet_core::{EventType, Graph, StepKind};
+
+/// Border colours, one per service; they can be told apart on light and dark pages.
+const COLOURS: [&str; 8] =
+    ["#3b82f6", "#10b981", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16", "#f97316"];
+
+/// One saga. Steps are joined by the events that trigger them; a dotted line is a refusal, or the
+/// way back that it leads to.
+#[must_use]
+pub fn flowchart(graph: &Graph, saga: &str) -> String {
+    let nodes = graph.nodes(saga);
+    let mut chart = Chart { text: "flowchart TD\n".to_owned(), nodes: &nodes };
+    chart.outside_triggers();
+    chart.steps();
+    chart.way_back();
+    chart.colours();
+    chart.text
+}
+
+struct Chart<'a> {
+    text: String,
+    nodes: &'a [Node<'a>],
+}
+
+impl Chart<'_> {
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        writeln!(self.text, "    {line}").ok();
+    }
+
+    /// Events that come from outside of the saga.
+    fn outside_triggers(&mut self) {
+        let mut drawn: Vec<EventType> = Vec::new();
+        let nodes = self.nodes;
+        let is_emitted = |event| nodes.iter().any(|node| node.step.done == event);
+        for node in nodes {
+            for event in node.step.on.iter().filter(|event| !is_emitted(**event)) {
+                if !drawn.contains(event) {
+                    let label = event.name();
+                    self.line(format_args!("{}([\"{label}\"])", outside(*event)));
+                    drawn.push(*event);
+                }
+                self.line(format_args!("{} --> {}", outside(*event), id(node)));
+            }
+        }
+    }
+
+    fn steps(&mut self) {
+        for node in self.nodes {
+            let (open, close) = shape(node.step.kind);
+            let kind = node.step.kind.as_str();
+            let (service, step) = (node.service, node.step.name);
+            let outside = if node.step.calls_outside { ", calls outside" } else { "" };
+            self.line(format_args!(
+                "{}{open}\"<b>{service}</b><br/>{step}<br/><i>{kind}{outside}</i>\"{close}",
+                id(node)
+            ));
+        }
+        for node in self.nodes {
+            let done = node.step.done;
+            let waiting = || self.nodes.iter().filter(|next| next.step.on.contains(&done));
+            let targets: Vec<String> = waiting().map(id).collect();
+            for target in &targets {
+                self.line(format_args!("{} -->|{}| {target}", id(node), done.event()));
+            }
+            if targets.is_empty() {
+                let end = format!("end_{}", done.event());
+                self.line(format_args!("{} --> {end}([\"{}\"])", id(node), done.name()));
+            }
+        }
+    }
+
+    /// Refusals, the abort, and the compensations, the later steps of a service first.
+    fn way_back(&mut self) {
+        let aborts = self.nodes.iter().find_map(|node| Some((node.saga.owner, node.saga.abort?)));
+        let Some((owner, abort)) = aborts else { return };
+        self.line(format_args!("abort{{{{\"<b>{owner}</b><br/>{}\"}}}}", abort.name()));
+        for node in self.nodes {
+            let Some(refused) = node.step.refused else { continue };
+            let label = if refused == abort { "refused" } else { refused.event() };
+            self.line(format_args!("{} -.->|{label}| abort", id(node)));
+        }
+        let mut services: Vec<&str> = self.nodes.iter().map(|node| node.service).collect();
+        services.dedup();
+        for service in services {
+            let mut before = "abort".to_owned();
+            let of_service = |node: &&Node<'_>| node.service == service;
+            for node in self.nodes.iter().filter(of_service).rev() {
+                let Some(undone) = node.step.undone else { continue };
+                let undo = format!("undo_{}", id(node));
+                self.line(format_args!(
+                    "{before} -.-> {undo}[\"<b>{service}</b><br/>undo {}<br/>{}\"]",
+                    node.step.name,
+                    undone.event()
+                ));
+                before = undo;
+            }
+        }
+    }
+
+    fn colours(&mut self) {
+        let mut services: Vec<&str> = self.nodes.iter().map(|node| node.service).collect();
+        services.sort_unstable();
+        services.dedup();
+        for (service, colour) in services.iter().zip(COLOURS.iter().cycle()) {
+            let of_service = self.nodes.iter().filter(|node| node.service == *service);
+            let mut ids: Vec<String> = Vec::new();
+            for node in of_service {
+                ids.push(id(node));
+                ids.extend(node.step.undone.map(|_| format!("undo_{}", id(node))));
+            }
+            self.line(format_args!("classDef {service} stroke:{colour},stroke-width:2px"));
+            self.line(format_args!("class {} {service}", ids.join(",")));
+        }
+    }
+}
+
+fn id(node: &Node<'_>) -> String {
+    format!("{}_{}", node.service, node.step.name)
+}
+
+fn outside(event: EventType) -> String {
+    format!("event_{}_{}", event.service(), event.event())
+}
+
+/// What cannot be taken back looks different from what can.
+const fn shape(kind: StepKind) -> (&'static str, &'static str) {
+    match kind {
+        StepKind::Origin => ("([", "])"),
+        StepKind::Compensatable => ("[", "]"),
+        StepKind::Pivot => ("[[", "]]"),
+        StepKind::Decision => ("{{", "}}"),
+        StepKind::Retriable => ("(", ")"),
+    }
+}

@@ -1,0 +1,51 @@
+//! What each service has to do with an event.
+
+use ballet_core::{EventType, Graph, Part, System};
+
+/// A service that takes an event in, and what for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Consumer {
+    pub(crate) service: &'static str,
+    pub(crate) purpose: Purpose,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A step that it triggers.
+    Step(&'static str),
+    /// The owner aborts the saga.
+    Aborts(&'static str),
+    /// A participant undoes its part of the saga.
+    Undoes(&'static str),
+    /// A projection outside of sagas.
+    Projection(&'static str),
+}
+
+/// The services that publish an event.
+pub(crate) fn publishers(system: &System, event: EventType) -> Vec<&'static str> {
+    let emits = |part: &&Part| part.emits().contains(&event);
+    let services = system.parts.iter().filter(emits).map(|part| part.service);
+    services.chain(event.foreign_producers().iter().copied()).collect()
+}
+
+/// The services that take an event in.
+pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<Consumer> {
+    let mut found = Vec::new();
+    for part in &graph.system().parts {
+        let service = part.service;
+        let mut add = |purpose| found.push(Consumer { service, purpose });
+        for saga in &part.sagas {
+            let triggered = saga.steps.iter().filter(|step| step.on.contains(&event));
+            triggered.for_each(|step| add(Purpose::Step(step.name)));
+            if saga.aborts_on.contains(&event) {
+                add(Purpose::Aborts(saga.saga));
+            }
+            if saga.abort == Some(event) && saga.owner != service {
+                add(Purpose::Undoes(saga.saga));
+            }
+        }
+        let followed = part.subscriptions.iter().filter(|followed| followed.on == event);
+        followed.for_each(|followed| add(Purpose::Projection(followed.name)));
+    }
+    found
+}

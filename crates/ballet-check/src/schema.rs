@@ -1,0 +1,170 @@
+//! JSON schemas as people read them: fields with a type, and lists of words.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::markdown::{anchor, code};
+
+/// What one schema says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) meaning: String,
+    /// The fields of an object: those that must be there first, in the order of their declaration.
+    pub(crate) fields: Vec<Field>,
+    /// The words of an enumeration, with their meanings.
+    pub(crate) words: Vec<(String, String)>,
+}
+
+/// A field of an object.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    /// In Markdown.
+    pub(crate) kind: String,
+    pub(crate) required: bool,
+    pub(crate) meaning: String,
+}
+
+impl Shape {
+    pub(crate) fn read(schema: &Value, definitions: &BTreeMap<String, Value>) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let word =
+            |one: &Value| Some((one["const"].as_str()?.to_owned(), text(&one["description"])));
+        let mut words: Vec<_> =
+            schema["oneOf"].as_array().into_iter().flatten().filter_map(word).collect();
+        // Words without a meaning of their own.
+        let plain = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        words.extend(plain.map(|word| (word.to_owned(), String::new())));
+        Self { meaning: text(&schema["description"]), fields: fields(schema, definitions), words }
+    }
+
+    /// Whether it is plain text, a number and the like, which needs no section of its own.
+    pub(crate) fn is_scalar(&self) -> bool {
+        self.fields.is_empty() && self.words.is_empty()
+    }
+}
+
+fn fields(schema: &Value, definitions: &BTreeMap<String, Value>) -> Vec<Field> {
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut fields: Vec<Field> = schema["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, field)| Field {
+            name: name.clone(),
+            kind: kind(field, definitions),
+            required: required.contains(&name.as_str()),
+            meaning: field["description"].as_str().unwrap_or_default().to_owned(),
+        })
+        .collect();
+    // The map's own order depends on how serde_json was built.
+    let place = |field: &Field| required.iter().position(|name| *name == field.name);
+    fields.sort_by(|a, b| {
+        let key = |f: &Field| (place(f).unwrap_or(usize::MAX), f.name.clone());
+        key(a).cmp(&key(b))
+    });
+    fields
+}
+
+/// A schema's type in words.
+fn kind(schema: &Value, definitions: &BTreeMap<String, Value>) -> String {
+    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
+        return referred(name, definitions);
+    }
+    // "This, or null": what an optional field looks like.
+    if let Some(one) = schema["anyOf"].as_array().and_then(|any| {
+        let mut real = any.iter().filter(|one| one["type"] != "null");
+        real.next().filter(|_| real.next().is_none())
+    }) {
+        return kind(one, definitions);
+    }
+    let named = match &schema["type"] {
+        Value::Array(types) => types.iter().find_map(|t| t.as_str().filter(|t| *t != "null")),
+        one => one.as_str(),
+    };
+    match (named.unwrap_or_default(), schema["format"].as_str()) {
+        ("string", Some("uuid")) => "UUID".to_owned(),
+        ("string", Some("date-time")) => "time, RFC 3339".to_owned(),
+        ("string", _) => match schema["pattern"].as_str() {
+            Some(pattern) => format!("text like {}", code(pattern)),
+            None => "text".to_owned(),
+        },
+        ("integer", _) if schema["minimum"].as_i64() == Some(0) => {
+            "whole number, not below 0".to_owned()
+        }
+        ("integer", _) => "whole number".to_owned(),
+        ("number", _) => "number".to_owned(),
+        ("boolean", _) => "true or false".to_owned(),
+        ("array", _) => format!("list of {}", kind(&schema["items"], definitions)),
+        ("object", _) => "object".to_owned(),
+        _ => "any JSON".to_owned(),
+    }
+}
+
+fn referred(name: &str, definitions: &BTreeMap<String, Value>) -> String {
+    let Some(schema) = definitions.get(name) else { return code(name) };
+    if Shape::read(schema, &BTreeMap::new()).is_scalar() {
+        return kind(schema, definitions);
+    }
+    format!("[{name}](#{})", anchor(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::{JsonSchema, schema_for};
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    /// Why.
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "snake_case")]
+    enum Why {
+        /// All gone.
+        SoldOut,
+    }
+
+    /// A line
+    /// of an order.
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Line {
+        /// How many.
+        quantity: u32,
+        /// What for.
+        #[serde(default)]
+        note: Option<String>,
+        /// Earlier ones.
+        before: Vec<Why>,
+        /// The reason.
+        #[serde(default)]
+        why: Option<Why>,
+    }
+
+    #[test]
+    fn fields_have_words_for_their_types() {
+        let schema = schema_for!(Line).to_value();
+        let definitions: BTreeMap<String, Value> = schema["$defs"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, schema)| (name.clone(), schema.clone()))
+            .collect();
+        let shape = Shape::read(&schema, &definitions);
+        assert_eq!(shape.meaning, "A line\nof an order.");
+        let fields: Vec<_> =
+            shape.fields.iter().map(|f| (f.name.as_str(), f.kind.as_str(), f.required)).collect();
+        assert_eq!(
+            fields,
+            [
+                ("quantity", "whole number, not below 0", true),
+                ("before", "list of [Why](#why)", true),
+                ("note", "text", false),
+                ("why", "[Why](#why)", false),
+            ]
+        );
+        let why = Shape::read(&definitions["Why"], &definitions);
+        assert_eq!(why.words, [("sold_out".to_owned(), "All gone.".to_owned())]);
+    }
+}
