@@ -6,4 +6,6 @@ mod bed;
 #[cfg(test)]
 mod private;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod topology;
