@@ -1,0 +1,195 @@
+//! The judgement itself: no I/O, so that it can be tried on made-up rows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use jiff::Timestamp;
+use shop_events::OrderId;
+
+use super::report::Report;
+use super::rows::{Operation, Order, Payment, Snapshot, Stock};
+
+/// Judges; orders that changed after `at_rest` are not at rest.
+pub(super) fn judge(snapshot: &Snapshot, at_rest: Timestamp) -> Report {
+    let Snapshot { read_at: _, orders, stock, reservations, payments, operations, shipments } =
+        snapshot;
+    let rows = orders.len()
+        + stock.len()
+        + reservations.len()
+        + payments.len()
+        + operations.len()
+        + shipments.len();
+    let mut report = Report { rows, ..Report::default() };
+    for stock in stock {
+        check_stock(stock, &mut report);
+    }
+    let at_provider = check_provider(operations, &mut report);
+
+    let reservations: HashMap<_, _> =
+        reservations.iter().map(|row| (row.order_id, row.state.as_str())).collect();
+    let payments: HashMap<_, _> = payments.iter().map(|row| (row.order_id, row)).collect();
+    let shipments: HashMap<_, _> =
+        shipments.iter().map(|row| (row.order_id, row.state.as_str())).collect();
+    for order in orders {
+        let Order { order_id, status, total: _, changed_at } = order;
+        if !matches!(status.as_str(), "completed" | "cancelled") || *changed_at > at_rest {
+            report.open.push(format!("order {order_id} is {status} since {changed_at}"));
+            continue;
+        }
+        let payment = payments.get(order_id).copied();
+        check_money(order, payment, at_provider.get(order_id).copied(), &mut report);
+        let found = [
+            ("stock", reservations.get(order_id).copied()),
+            ("payment", payment.map(|payment| payment.state.as_str())),
+            ("shipment", shipments.get(order_id).copied()),
+        ];
+        for (what, state) in found {
+            if !at_rest_in(what, state.unwrap_or("none"), status) {
+                let state = state.unwrap_or("missing");
+                report
+                    .violations
+                    .push(format!("order {order_id} is {status}, but its {what} is {state}"));
+            }
+        }
+    }
+    let known: HashSet<OrderId> = orders.iter().map(|order| order.order_id).collect();
+    let named = reservations.keys().chain(payments.keys()).chain(shipments.keys());
+    for order_id in named.copied().collect::<BTreeSet<_>>() {
+        if !known.contains(&order_id) {
+            // It came while we read; if it stays open, the others know of an order that is not.
+            report.open.push(format!("order {order_id} was unknown when the orders were read"));
+        }
+    }
+    if report.open.is_empty() {
+        check_sums(snapshot, &mut report);
+    }
+    report
+}
+
+/// Whether what a participant says fits an order at rest.
+fn at_rest_in(what: &str, state: &str, status: &str) -> bool {
+    let fitting: &[&str] = match (what, status) {
+        ("stock", "completed") => &["committed"],
+        ("stock", _) => &["none", "released"],
+        ("payment", "completed") => &["captured"],
+        ("payment", _) => &["none", "declined", "voided", "refunded"],
+        (_, "completed") => &["delivered"],
+        (_, _) => &["none", "rejected", "cancelled"],
+    };
+    fitting.contains(&state)
+}
+
+/// Per SKU: on hand + held + committed = received, and nothing is negative.
+fn check_stock(stock: &Stock, report: &mut Report) {
+    let Stock { sku, on_hand, held, committed, received } = stock;
+    if [on_hand, held, committed].iter().any(|count| **count < 0) {
+        report.violations.push(format!(
+            "stock {sku} is negative: {on_hand} on hand, {held} held, {committed} committed"
+        ));
+    }
+    if on_hand + held + committed != *received {
+        report.violations.push(format!(
+            "stock {sku} does not add up: {on_hand} on hand + {held} held + {committed} committed \
+             is not {received} received"
+        ));
+    }
+}
+
+/// Nothing is done twice at the provider, under whatever keys. Gives what it has of each order's
+/// money, captured less refunded.
+fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<OrderId, i64> {
+    let mut money = HashMap::new();
+    let mut effects: BTreeMap<(OrderId, &str), Vec<&Operation>> = BTreeMap::new();
+    for operation in operations {
+        let Some(result @ ("approved" | "captured" | "voided" | "refunded")) =
+            operation.result.as_deref()
+        else {
+            continue;
+        };
+        effects.entry((operation.order_id, result)).or_default().push(operation);
+        let amount = operation.amount.amount_minor;
+        let kept: &mut i64 = money.entry(operation.order_id).or_default();
+        match result {
+            "captured" => *kept += amount,
+            "refunded" => *kept -= amount,
+            _ => {}
+        }
+    }
+    for ((order_id, result), operations) in &effects {
+        if operations.len() > 1 {
+            let keys: Vec<String> =
+                operations.iter().map(|operation| operation.idempotency_key.to_string()).collect();
+            let (times, keys) = (operations.len(), keys.join(", "));
+            report
+                .violations
+                .push(format!("order {order_id} was {result} {times} times, under keys {keys}"));
+        }
+        if *result == "captured" && effects.contains_key(&(*order_id, "voided")) {
+            report.violations.push(format!("order {order_id} was both captured and voided"));
+        }
+    }
+    money
+}
+
+/// Captured less refunded is the total of a completed order and nothing of a cancelled one, in our
+/// rows and in the provider's.
+fn check_money(
+    order: &Order,
+    payment: Option<&Payment>,
+    at_provider: Option<i64>,
+    report: &mut Report,
+) {
+    let Order { order_id, status, total, changed_at: _ } = order;
+    let due = match (status.as_str(), total) {
+        ("completed", Some(total)) => total.amount_minor,
+        _ => 0,
+    };
+    let ours = payment.map_or(0, |payment| payment.captured_minor - payment.refunded_minor);
+    let views = [("payments has", ours), ("the provider has", at_provider.unwrap_or(0))];
+    for (who, kept) in views {
+        if kept != due {
+            report.violations.push(format!(
+                "order {order_id} is {status}: {who} {kept} of its money instead of {due}"
+            ));
+        }
+    }
+    if let (Some(payment), Some(total)) = (payment, total)
+        && payment.amount != *total
+    {
+        report.violations.push(format!(
+            "order {order_id} costs {} {}, but {} {} were authorised",
+            total.amount_minor,
+            total.currency,
+            payment.amount.amount_minor,
+            payment.amount.currency
+        ));
+    }
+}
+
+/// With nothing open, the stock that is held or sold is what the orders hold or bought.
+fn check_sums(snapshot: &Snapshot, report: &mut Report) {
+    let mut reserved: HashMap<_, (i64, i64)> = HashMap::new();
+    for reservation in &snapshot.reservations {
+        for line in &reservation.lines {
+            let (held, committed) = reserved.entry(&line.sku).or_default();
+            let quantity = i64::try_from(line.quantity).unwrap_or(i64::MAX);
+            match reservation.state.as_str() {
+                "held" => *held += quantity,
+                "committed" => *committed += quantity,
+                _ => {}
+            }
+        }
+    }
+    for stock in &snapshot.stock {
+        let (held, committed) = reserved.get(&stock.sku).copied().unwrap_or_default();
+        if (held, committed) != (stock.held, stock.committed) {
+            report.violations.push(format!(
+                "stock {}: {} held and {} committed, but orders hold {held} and bought {committed}",
+                stock.sku, stock.held, stock.committed
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -1,0 +1,117 @@
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::audit::rows::{Reservation, Shipment};
+
+const ORDER: &str = "0193f7a0-0000-7000-8000-000000000001";
+
+fn row<Row: DeserializeOwned>(value: Value) -> Row {
+    serde_json::from_value(value).expect("a row")
+}
+
+fn euros(amount_minor: i64) -> Value {
+    json!({ "amount_minor": amount_minor, "currency": "EUR" })
+}
+
+fn operation(key: u8, result: &str) -> Operation {
+    row(json!({
+        "idempotency_key": format!("0193f7a0-0000-7000-8000-0000000001{key:02}"),
+        "order_id": ORDER, "amount": euros(500), "result": result,
+    }))
+}
+
+/// A shop with one order at rest.
+fn shop(status: &str) -> Snapshot {
+    let completed = status == "completed";
+    let state = |yes: &str, no: &str| if completed { yes.to_owned() } else { no.to_owned() };
+    let (committed, on_hand) = if completed { (2, 8) } else { (0, 10) };
+    let order = json!({ "order_id": ORDER, "status": status, "total": euros(500),
+        "changed_at": "2026-01-01T00:00:00Z" });
+    let stock = json!({ "sku": "mug", "on_hand": on_hand, "held": 0, "committed": committed,
+        "received": 10 });
+    let reservation: Reservation = row(json!({ "order_id": ORDER,
+        "state": state("committed", "released"), "lines": [{ "sku": "mug", "quantity": 2 }] }));
+    let payment = json!({ "order_id": ORDER, "state": state("captured", "refunded"),
+        "amount": euros(500), "captured_minor": 500,
+        "refunded_minor": if completed { 0 } else { 500 } });
+    let shipment: Shipment =
+        row(json!({ "order_id": ORDER, "state": state("delivered", "cancelled") }));
+    let mut operations = vec![operation(1, "approved"), operation(2, "captured")];
+    if !completed {
+        operations.push(operation(3, "refunded"));
+    }
+    Snapshot {
+        read_at: Timestamp::UNIX_EPOCH,
+        orders: vec![row(order)],
+        stock: vec![row(stock)],
+        reservations: vec![reservation],
+        payments: vec![row(payment)],
+        operations,
+        shipments: vec![shipment],
+    }
+}
+
+fn violations(snapshot: &Snapshot) -> Vec<String> {
+    let report = judge(snapshot, Timestamp::MAX);
+    assert_eq!(report.open, [""; 0], "all is at rest");
+    report.violations
+}
+
+#[test]
+fn a_sound_shop_has_no_violations() {
+    for status in ["completed", "cancelled"] {
+        assert_eq!(violations(&shop(status)), [""; 0], "{status}");
+    }
+}
+
+#[test]
+fn an_order_that_moved_lately_is_open() {
+    let report = judge(&shop("cancelled"), Timestamp::UNIX_EPOCH);
+    assert_eq!(report.open.len(), 1);
+    assert!(report.is_clean());
+    assert_eq!(judge(&shop("confirmed"), Timestamp::MAX).open.len(), 1);
+}
+
+#[test]
+fn an_order_that_orders_does_not_know_is_open() {
+    let mut shop = shop("completed");
+    shop.orders.clear();
+    let report = judge(&shop, Timestamp::MAX);
+    assert_eq!(report.open, [format!("order {ORDER} was unknown when the orders were read")]);
+}
+
+#[test]
+fn stock_that_does_not_add_up_is_named() {
+    let mut shop = shop("completed");
+    shop.stock[0].on_hand = -1;
+    let found = violations(&shop);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|violation| violation.contains("stock mug")), "{found:?}");
+}
+
+#[test]
+fn a_cancelled_order_holds_nothing() {
+    let mut shop = shop("cancelled");
+    "held".clone_into(&mut shop.reservations[0].state);
+    "scheduled".clone_into(&mut shop.shipments[0].state);
+    let found = violations(&shop).join("\n");
+    assert!(found.contains("its stock is held"), "{found}");
+    assert!(found.contains("its shipment is scheduled"), "{found}");
+    assert!(found.contains("orders hold 2"), "{found}");
+}
+
+#[test]
+fn money_is_captured_once_and_only_for_orders_that_are_fulfilled() {
+    let mut twice = shop("completed");
+    twice.operations.push(operation(4, "captured"));
+    let found = violations(&twice).join("\n");
+    assert!(found.contains("was captured 2 times"), "{found}");
+    assert!(found.contains("the provider has 1000 of its money instead of 500"), "{found}");
+
+    let mut kept = shop("cancelled");
+    kept.payments[0].refunded_minor = 0;
+    kept.operations.pop();
+    let found = violations(&kept).join("\n");
+    assert!(found.contains("payments has 500 of its money instead of 0"), "{found}");
+}

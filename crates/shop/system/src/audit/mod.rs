@@ -1,0 +1,27 @@
+//! The auditor: what must always hold between the services of the shop, checked through their
+//! public doors.
+//!
+//! What holds at any moment (stock adds up, nothing is captured twice) is checked as it is. What
+//! holds for an order at rest is checked for orders that have not moved for a while; the others
+//! are listed as open.
+
+mod judge;
+mod read;
+mod report;
+mod rows;
+
+use jiff::SignedDuration;
+
+pub use read::{Doors, Unreadable};
+pub use report::Report;
+
+/// Reads everything and judges it. An order is at rest when it is completed or cancelled and has
+/// not changed for `rest`.
+///
+/// # Errors
+///
+/// If a service does not answer, or not in the form that is expected.
+pub async fn audit(doors: &Doors, rest: SignedDuration) -> Result<Report, Unreadable> {
+    let snapshot = read::read(doors).await?;
+    Ok(judge::judge(&snapshot, snapshot.read_at - rest))
+}

@@ -1,0 +1,87 @@
+//! Reads the services' lists to their ends.
+
+use std::fmt::Display;
+
+use reqwest::Client;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::rows::Snapshot;
+
+/// Where the services answer, for instance `http://127.0.0.1:8080`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doors {
+    /// Orders.
+    pub orders: String,
+    /// Inventory.
+    pub inventory: String,
+    /// Payments.
+    pub payments: String,
+    /// Shipping.
+    pub shipping: String,
+}
+
+/// A service that could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {url}: {error}")]
+pub struct Unreadable {
+    url: String,
+    #[source]
+    error: reqwest::Error,
+}
+
+#[derive(Debug, Deserialize)]
+struct Page<Row> {
+    items: Vec<Row>,
+    next: Option<String>,
+}
+
+pub(super) async fn read(doors: &Doors) -> Result<Snapshot, Unreadable> {
+    let client = Client::new();
+    let read_at = now();
+    let orders = all(&client, &doors.orders, "orders").await?;
+    let (stock, reservations, payments, operations, shipments) = tokio::try_join!(
+        all(&client, &doors.inventory, "stock"),
+        all(&client, &doors.inventory, "reservations"),
+        all(&client, &doors.payments, "payments"),
+        all(&client, &doors.payments, "sandbox/operations"),
+        all(&client, &doors.shipping, "shipments"),
+    )?;
+    Ok(Snapshot { read_at, orders, stock, reservations, payments, operations, shipments })
+}
+
+#[expect(clippy::disallowed_methods, reason = "an auditor is no handler: nobody replays it")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+async fn all<Row: DeserializeOwned>(
+    client: &Client,
+    door: &str,
+    list: &str,
+) -> Result<Vec<Row>, Unreadable> {
+    let url = format!("{}/{list}", door.trim_end_matches('/'));
+    let (mut rows, mut after) = (Vec::new(), None);
+    loop {
+        let page: Page<Row> = page(client, &url, after.as_ref())
+            .await
+            .map_err(|error| Unreadable { url: url.clone(), error })?;
+        rows.extend(page.items);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(rows),
+        }
+    }
+}
+
+async fn page<Row: DeserializeOwned>(
+    client: &Client,
+    url: &str,
+    after: Option<&impl Display>,
+) -> Result<Page<Row>, reqwest::Error> {
+    let mut request = client.get(url).query(&[("limit", "1000")]);
+    if let Some(after) = after {
+        request = request.query(&[("after", after.to_string())]);
+    }
+    request.send().await?.error_for_status()?.json().await
+}

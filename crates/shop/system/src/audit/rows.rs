@@ -1,0 +1,66 @@
+//! The services' rows, as far as the auditor reads them.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use shop_events::{Money, OrderId, Sku, StockLine};
+use uuid::Uuid;
+
+/// All that was read, the orders first: what the others say of them is not older.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Snapshot {
+    pub(super) read_at: Timestamp,
+    pub(super) orders: Vec<Order>,
+    pub(super) stock: Vec<Stock>,
+    pub(super) reservations: Vec<Reservation>,
+    pub(super) payments: Vec<Payment>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) shipments: Vec<Shipment>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Order {
+    pub(super) order_id: OrderId,
+    pub(super) status: String,
+    pub(super) total: Option<Money>,
+    pub(super) changed_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Stock {
+    pub(super) sku: Sku,
+    pub(super) on_hand: i64,
+    pub(super) held: i64,
+    pub(super) committed: i64,
+    pub(super) received: i64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Reservation {
+    pub(super) order_id: OrderId,
+    pub(super) state: String,
+    pub(super) lines: Vec<StockLine>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Payment {
+    pub(super) order_id: OrderId,
+    pub(super) state: String,
+    pub(super) amount: Money,
+    pub(super) captured_minor: i64,
+    pub(super) refunded_minor: i64,
+}
+
+/// What the provider did.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Operation {
+    pub(super) idempotency_key: Uuid,
+    pub(super) order_id: OrderId,
+    pub(super) amount: Money,
+    pub(super) result: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Shipment {
+    pub(super) order_id: OrderId,
+    pub(super) state: String,
+}

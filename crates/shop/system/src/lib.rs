@@ -1,0 +1,36 @@
+//! The shop as a whole: its choreography, read from what its services declare, and the [`audit`]
+//! of what must always hold between them.
+
+#![warn(missing_docs)]
+
+pub mod audit;
+
+use ballet_core::{Graph, System};
+
+/// The shop: every service with what it declares. Nothing runs.
+#[must_use]
+pub fn system() -> System {
+    let services = [
+        inventory::participant(),
+        orders::participant(),
+        payments::participant(payments::sandbox::Sandbox::default()),
+        shipping::participant(shipping::sandbox::Sandbox::default()),
+    ];
+    System { name: "shop", parts: services.iter().map(|service| service.part()).collect() }
+}
+
+/// Who triggers whom in the shop.
+#[must_use]
+pub fn graph() -> Graph {
+    Graph::new(system())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shop_is_a_sound_choreography() {
+        assert_eq!(graph().problems(), []);
+    }
+}
