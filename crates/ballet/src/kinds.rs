@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ballet_core::{Event, Never, StepKind};
+use ballet_core::{Event, Never, Saga, StepKind};
 
 use crate::erased::{CallUndo, ErasedStep, LocalStep, OutsideStep, undo_local};
 use crate::participant::step_part;
@@ -39,6 +39,28 @@ pub trait Retriable<Via> {
     #[doc(hidden)]
     fn erase(self, kind: StepKind) -> ErasedStep;
 }
+
+/// A step that begins a saga of its owner: what [`starts`](crate::OwnerSteps::starts) takes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot begin the saga `{Sg}`: its refusal is not the saga's abort",
+    label = "what an owner refuses at the start, it aborts",
+    note = "set `type Refused` to the `type Abort` of `impl Saga for {Sg}`"
+)]
+pub trait Starts<Sg>: Step {}
+
+/// The owner's record of the pivot's outcome: what [`decides`](crate::OwnerSteps::decides) takes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` may refuse, so it cannot record the pivot's outcome",
+    label = "a record states what has happened",
+    note = "set `type Refused = Never`: what can still be refused comes before the pivot"
+)]
+pub trait Decides: Step {}
+
+#[diagnostic::do_not_recommend]
+impl<Sg: Saga, S: Step<Refused = Sg::Abort>> Starts<Sg> for S {}
+
+#[diagnostic::do_not_recommend]
+impl<S: Step<Refused = Never>> Decides for S {}
 
 impl<S: Compensate> Compensatable<Local> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {

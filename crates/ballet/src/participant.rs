@@ -11,8 +11,8 @@ use ballet_core::{
 use crate::erased::{
     AnyOwner, AnyProjection, AnyRefusal, AnyStep, TypedOwner, TypedProjection, TypedRefusal,
 };
-use crate::kinds::{self, Compensatable, Retriable};
-use crate::{Owner, Projection, Step};
+use crate::kinds::{self, Compensatable, Decides, Retriable, Starts};
+use crate::{Owner, Projection};
 
 /// All that one service does. It can be read without running anything: [`Participant::part`].
 ///
@@ -223,7 +223,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
 
     /// The saga begins with this step when an event asks for it. Its refusal is the abort itself.
     #[must_use]
-    pub fn starts<S: Step<Refused = Sg::Abort>>(self, step: S) -> Self {
+    pub fn starts<S: Starts<Sg>>(self, step: S) -> Self {
         let kind = StepKind::Origin;
         Self(self.0.push(Arc::new(kinds::without_compensation(step, kind))))
     }
@@ -240,7 +240,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
 
     /// Records the pivot's outcome. If an abort was committed first, it does not run.
     #[must_use]
-    pub fn decides<S: Step<Refused = ballet_core::Never>>(self, step: S) -> Self {
+    pub fn decides<S: Decides>(self, step: S) -> Self {
         let kind = StepKind::Decision;
         Self(self.0.push(Arc::new(kinds::without_compensation(step, kind))))
     }

@@ -1,0 +1,14 @@
+//! An owner's first step whose refusal is not the abort.
+include!("prelude.inc");
+
+struct Orders;
+impl Owner for Orders {
+    type Saga = Fulfillment;
+    async fn abort(&self, _: &mut Tx<'_>, _: &Cancelled) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn main() {
+    Participant::new("orders").owns(Orders, |saga| saga.starts(Reserve));
+}
