@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures_util::future::ready;
 use futures_util::{FutureExt, Stream, StreamExt};
 use lapin::message::BasicReturnMessage;
 use lapin::options::BasicPublishOptions;
@@ -79,11 +80,10 @@ impl Pending {
         let mut inner = self.lock();
         // The first poll queues the frames, so the messages leave in the order of the calls.
         match answer.poll_unpin(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Err(cause)) => return Err(error(&cause)),
-            Poll::Ready(Ok(_)) => {
-                return Err(BrokerError::Lost("the channel does not confirm".to_owned()));
-            }
             Poll::Pending => {}
+            // The broker was faster than we came back from lapin.
+            Poll::Ready(Ok(already)) => answer = Box::pin(ready(Ok(already))),
+            Poll::Ready(Err(cause)) => return Err(error(&cause)),
         }
         inner.published += 1;
         let number = inner.published;

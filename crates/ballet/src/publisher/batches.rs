@@ -38,6 +38,11 @@ impl Batches {
         Self { memory, on_published, next: 0, open: HashMap::new() }
     }
 
+    /// How many messages of batches are in memory, also those not taken in yet.
+    pub(super) fn in_memory(&self) -> usize {
+        self.memory.messages()
+    }
+
     /// Takes in a batch; yields its messages in order.
     pub(super) fn open(&mut self, out: OutBatch) -> impl Iterator<Item = Entry> {
         self.next += 1;

@@ -72,7 +72,7 @@ impl Supervisor {
             tracing::warn!(
                 connection = name,
                 cause = %lost,
-                unpublished = self.queue.len(),
+                unpublished = self.queue.batches.in_memory(),
                 "publisher has no connection; trying again"
             );
             reconnects.increment(1);

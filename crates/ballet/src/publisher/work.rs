@@ -72,7 +72,7 @@ impl<'a> Work<'a> {
             Ok(confirms) => confirms,
             Err(cause) => return End::Lost { cause, at_once: false },
         };
-        tracing::info!(peer = %session.peer(), unpublished = self.queue.len(), "publisher is connected");
+        tracing::info!(peer = %session.peer(), unpublished = self.queue.batches.in_memory(), "publisher is connected");
         let cause = self.until_lost(session, &mut confirms, commands, stop).await;
         self.in_flight.set(0.0);
         let Some(cause) = cause else { return End::Stopped };
