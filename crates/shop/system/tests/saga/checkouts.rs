@@ -1,0 +1,68 @@
+//! Orders that begin with a message, dropped by a program that knows nothing of us.
+
+use std::time::Duration;
+
+use ballet_testkit::wait_until;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::shop::{Shop, line, mugs};
+
+fn properties(order_id: &str) -> Value {
+    json!({ "type": "cart.checked_out.v1", "message_id": order_id, "correlation_id": order_id,
+        "content_type": "application/json" })
+}
+
+#[tokio::test]
+async fn a_checkout_on_the_exchange_is_an_order() {
+    let shop = Shop::open("checkout").await;
+    // Without any property but the routing key: the order's id follows from the body.
+    shop.drop_checkout(&json!({}), &mugs(1, "card_approved")).await;
+    shop.drop_checkout(&json!({}), &mugs(1, "card_approved")).await;
+    let orders = wait_until("the order", Duration::from_secs(30), || async {
+        let orders = shop.orders("?status=completed").await;
+        Ok::<_, String>((orders["items"].as_array().map(Vec::len) == Some(1)).then_some(orders))
+    });
+    orders.await.expect("the order");
+    shop.is_sound().await;
+    assert_eq!(shop.stock("mug").await["committed"], 1, "identical bodies are one message");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn an_impossible_checkout_is_cancelled_at_once() {
+    let shop = Shop::open("impossible").await;
+    let cases = [
+        (json!([]), "there are no lines: an order has 1 to 100"),
+        (json!([line("mug", 0, 1)]), "line 1 has quantity 0: it is 1 to 10000"),
+        (json!([line("nothing", 1, 1)]), "unknown SKU nothing"),
+    ];
+    for ((lines, detail), number) in cases.into_iter().zip(1..) {
+        let mut checkout = mugs(1, "card_approved");
+        checkout["lines"] = lines;
+        let order_id = format!("0193f7a0-0000-4000-8000-0000000000{number:02}");
+        shop.drop_checkout(&properties(&order_id), &checkout).await;
+        let order = shop.order_is(&order_id, "cancelled").await;
+        assert_eq!((&order["reason"], &order["detail"]), (&json!("invalid"), &json!(detail)));
+    }
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn over_http_an_impossible_order_is_refused_with_the_reason() {
+    let shop = Shop::open("refused").await;
+    let mut checkout = mugs(1, "card_approved");
+    checkout["lines"] = json!([line("mug", 10_001, 1)]);
+    let response = shop.place(&checkout).await;
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let problem: Value = response.json().await.expect("JSON");
+    assert_eq!(problem["detail"], "line 1 has quantity 10001: it is 1 to 10000");
+    checkout["lines"] = json!([line("no sku", 1, 1)]);
+    let response = shop.place(&checkout).await;
+    let problem: Value = response.json().await.expect("JSON");
+    let detail = problem["detail"].as_str().expect("text");
+    assert!(detail.contains("lines[0].sku") && detail.contains("is no SKU"), "{detail}");
+    assert_eq!(shop.orders("").await["items"], json!([]));
+    shop.close().await;
+}

@@ -1,0 +1,6 @@
+//! Whole orders on a real broker and real databases, through the doors that customers use.
+
+mod checkouts;
+mod doors;
+mod paths;
+mod shop;

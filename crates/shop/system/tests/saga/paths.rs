@@ -1,0 +1,140 @@
+//! The paths of `order_fulfillment`: the good one, and the ways in which it fails.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::shop::{Shop, line, mugs};
+
+#[tokio::test]
+async fn an_order_goes_to_the_door() {
+    let shop = Shop::open("door").await;
+    let mut checkout = mugs(2, "card_approved");
+    checkout["lines"] = json!([line("mug", 2, 1250), line("pen", 1, 199), line("mug", 1, 1250)]);
+    let order_id = shop.placed(&checkout).await;
+    let order = shop.order_is(&order_id, "completed").await;
+    assert_eq!(order["total"]["amount_minor"], 3 * 1250 + 199);
+    shop.is_sound().await;
+    let mugs = shop.stock("mug").await;
+    assert_eq!((&mugs["on_hand"], &mugs["committed"]), (&json!(7), &json!(3)));
+    let cancelled = shop.cancel(&order_id).await;
+    assert_eq!(cancelled.status(), StatusCode::CONFLICT);
+    shop.close().await;
+}
+
+/// An order that fails ends as cancelled with this reason, and nothing stays held.
+async fn fails(name: &str, checkout: &Value, reason: &str, failed_step: &str, payment: &str) {
+    let shop = Shop::open(name).await;
+    let order_id = shop.placed(checkout).await;
+    let order = shop.order_is(&order_id, "cancelled").await;
+    assert_eq!(order["reason"], reason, "{order}");
+    assert_eq!(order["failed_step"], failed_step, "{order}");
+    shop.is_sound().await;
+    let state = &shop.payment(&order_id).await["state"];
+    assert_eq!(state.as_str().unwrap_or("none"), payment);
+    assert_eq!(shop.stock("mug").await["on_hand"], 10);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f1_out_of_stock() {
+    fails("f1", &mugs(11, "card_approved"), "out_of_stock", "reserve_stock", "none").await;
+}
+
+#[tokio::test]
+async fn f2_card_declined() {
+    let checkout = mugs(1, "card_insufficient_funds");
+    fails("f2", &checkout, "payment_declined", "authorize_payment", "declined").await;
+}
+
+#[tokio::test]
+async fn f3_address_refused() {
+    let mut checkout = mugs(1, "card_approved");
+    checkout["ship_to"]["country"] = json!("AQ");
+    fails("f3", &checkout, "shipment_rejected", "schedule_shipment", "voided").await;
+}
+
+#[tokio::test]
+async fn f4_capture_fails() {
+    let checkout = mugs(1, "card_capture_fails");
+    fails("f4", &checkout, "capture_failed", "capture_payment", "voided").await;
+}
+
+#[tokio::test]
+async fn f5_the_customer_cancels_in_time() {
+    let shop = Shop::open("f5").await;
+    let order_id = shop.placed(&mugs(3, "card_slow")).await;
+    let cancelled = shop.cancel(&order_id).await;
+    assert_eq!(cancelled.status(), StatusCode::ACCEPTED);
+    let order: Value = cancelled.json().await.expect("JSON");
+    assert_eq!(
+        (&order["status"], &order["reason"]),
+        (&json!("cancelled"), &json!("customer_cancelled"))
+    );
+    assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::OK, "cancelled before");
+    shop.is_sound().await;
+    assert_eq!(shop.stock("mug").await["on_hand"], 10);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
+    let shop = Shop::open("f7").await;
+    let mut outcomes = Vec::new();
+    for _ in 0..10 {
+        outcomes.push((shop.placed(&mugs(1, "card_slow")).await, "unknown"));
+    }
+    for (order_id, outcome) in &mut outcomes {
+        // Spreads the cancels over the time in which the slow card is authorised and captured.
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        let status = shop.cancel(order_id).await.status();
+        *outcome = if status == StatusCode::CONFLICT { "completed" } else { "cancelled" };
+    }
+    for (order_id, outcome) in &outcomes {
+        shop.order_is(order_id, outcome).await;
+    }
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f9_the_authorisation_expires() {
+    let checkout = mugs(1, "card_expires");
+    fails("f9", &checkout, "capture_failed", "capture_payment", "voided").await;
+}
+
+#[tokio::test]
+async fn f10_transient_errors_have_no_effect() {
+    let shop = Shop::open("f10").await;
+    let order_id = shop.placed(&mugs(1, "card_flaky")).await;
+    shop.order_is(&order_id, "completed").await;
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn orders_for_the_same_things_wait_for_each_other_and_get_no_more_than_there_is() {
+    let shop = Shop::with_lanes("oversold", 4).await;
+    let mut order_ids = Vec::new();
+    for number in 0..24 {
+        let mut checkout = mugs(1, "card_approved");
+        let (mug, pen) = (line("mug", 1, 1250), line("pen", 1, 199));
+        checkout["lines"] = if number % 2 == 0 { json!([mug, pen]) } else { json!([pen, mug]) };
+        order_ids.push(shop.placed(&checkout).await);
+    }
+    shop.is_sound().await;
+    let mut completed = 0;
+    for order_id in &order_ids {
+        let order = shop.order(order_id).await;
+        if order["status"] == "completed" {
+            completed += 1;
+        } else {
+            assert_eq!(order["reason"], "out_of_stock", "{order}");
+        }
+    }
+    assert_eq!(completed, 5, "there were five pens");
+    let mugs = shop.stock("mug").await;
+    assert_eq!((&mugs["on_hand"], &mugs["committed"]), (&json!(5), &json!(5)));
+    shop.close().await;
+}
