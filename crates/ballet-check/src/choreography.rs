@@ -7,6 +7,7 @@ use ballet_core::{Graph, StepKind};
 
 use crate::markdown::{code, codes, table};
 use crate::mermaid;
+use crate::roles::in_order;
 
 /// The page of all sagas of a system. `made_by` is the command that makes it.
 #[must_use]
@@ -35,7 +36,7 @@ pub fn page(graph: &Graph, made_by: &str) -> String {
 }
 
 fn section(page: &mut String, graph: &Graph, saga: &str) {
-    let nodes = graph.nodes(saga);
+    let nodes = in_order(graph, saga);
     let Some(any) = nodes.first() else { return };
     // Writing to a string cannot fail.
     write!(

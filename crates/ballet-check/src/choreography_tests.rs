@@ -28,6 +28,7 @@ fn part(service: &'static str, steps: Vec<StepPart>) -> Part {
 fn graph() -> Graph {
     let accept =
         StepPart { refused: Some(CANCELLED), ..step("accept", StepKind::Origin, WANTED, PLACED) };
+    let place = StepPart { on: Vec::new(), ..step("place", StepKind::Origin, WANTED, PLACED) };
     let reserve = StepPart {
         refused: Some(SHORT),
         undone: Some(RELEASED),
@@ -40,7 +41,7 @@ fn graph() -> Graph {
     };
     let mut inventory = part("inventory", vec![reserve, pick]);
     inventory.subscriptions = vec![SubscriptionPart { name: "carts", on: WANTED }];
-    Graph::new(System { name: "shop", parts: vec![part("orders", vec![accept]), inventory] })
+    Graph::new(System { name: "shop", parts: vec![part("orders", vec![accept, place]), inventory] })
 }
 
 #[test]
@@ -50,11 +51,16 @@ flowchart TD
     event_cart_checked_out([\"cart.checked_out.v1\"])
     event_cart_checked_out --> orders_accept
     orders_accept([\"<b>orders</b><br/>accept<br/><i>origin</i>\"])
+    orders_place([\"<b>orders</b><br/>place<br/><i>origin</i>\"])
     inventory_reserve[\"<b>inventory</b><br/>reserve<br/><i>compensatable</i>\"]
     inventory_pick[[\"<b>inventory</b><br/>pick<br/><i>pivot, calls outside</i>\"]]
-    orders_accept -->|order_placed| inventory_reserve
+    orders_accept --> event_orders_order_placed
+    event_orders_order_placed([\"orders.order_placed.v1\"])
+    event_orders_order_placed --> inventory_reserve
+    orders_place --> event_orders_order_placed
     inventory_reserve -->|stock_reserved| inventory_pick
-    inventory_pick --> end_stock_picked([\"inventory.stock_picked.v1\"])
+    inventory_pick --> event_inventory_stock_picked
+    event_inventory_stock_picked([\"inventory.stock_picked.v1\"])
     abort{{\"<b>orders</b><br/>orders.order_cancelled.v1\"}}
     orders_accept -.->|refused| abort
     inventory_reserve -.->|stock_short| abort
@@ -63,7 +69,7 @@ flowchart TD
     classDef inventory stroke:#3b82f6,stroke-width:2px
     class inventory_reserve,undo_inventory_reserve,inventory_pick,undo_inventory_pick inventory
     classDef orders stroke:#10b981,stroke-width:2px
-    class orders_accept orders
+    class orders_accept,orders_place orders
 ";
     assert_eq!(mermaid::flowchart(&graph(), "fulfillment"), expected);
 }

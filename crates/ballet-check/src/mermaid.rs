@@ -5,6 +5,8 @@ use std::fmt::Write;
 use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, StepKind};
 
+use crate::roles::in_order;
+
 /// Border colours, one per service; they can be told apart on light and dark pages.
 const COLOURS: [&str; 8] =
     ["#3b82f6", "#10b981", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16", "#f97316"];
@@ -13,7 +15,7 @@ const COLOURS: [&str; 8] =
 /// way back that it leads to.
 #[must_use]
 pub fn flowchart(graph: &Graph, saga: &str) -> String {
-    let nodes = graph.nodes(saga);
+    let nodes = in_order(graph, saga);
     let mut chart = Chart { text: "flowchart TD\n".to_owned(), nodes: &nodes };
     chart.outside_triggers();
     chart.steps();
@@ -35,23 +37,28 @@ impl Chart<'_> {
 
     /// Events that come from outside of the saga.
     fn outside_triggers(&mut self) {
-        let mut drawn: Vec<EventType> = Vec::new();
         let nodes = self.nodes;
         let is_emitted = |event| nodes.iter().any(|node| node.step.done == event);
-        for node in nodes {
-            for event in node.step.on.iter().filter(|event| !is_emitted(**event)) {
-                if !drawn.contains(event) {
-                    let label = event.name();
-                    self.line(format_args!("{}([\"{label}\"])", outside(*event)));
-                    drawn.push(*event);
-                }
-                self.line(format_args!("{} --> {}", outside(*event), id(node)));
-            }
+        let triggers = nodes.iter().flat_map(|node| node.step.on.iter().copied());
+        let mut outside: Vec<EventType> = triggers.filter(|event| !is_emitted(*event)).collect();
+        outside.sort_unstable();
+        outside.dedup();
+        for event in outside {
+            self.event_node(event);
+        }
+    }
+
+    /// An event with a place of its own, and the steps that it triggers.
+    fn event_node(&mut self, event: EventType) {
+        self.line(format_args!("{}([\"{event}\"])", event_id(event)));
+        for node in self.nodes.iter().filter(|node| node.step.on.contains(&event)) {
+            self.line(format_args!("{} --> {}", event_id(event), id(node)));
         }
     }
 
     fn steps(&mut self) {
-        for node in self.nodes {
+        let nodes = self.nodes;
+        for node in nodes {
             let (open, close) = shape(node.step.kind);
             let kind = node.step.kind.as_str();
             let (service, step) = (node.service, node.step.name);
@@ -61,16 +68,22 @@ impl Chart<'_> {
                 id(node)
             ));
         }
-        for node in self.nodes {
+        let mut drawn: Vec<EventType> = Vec::new();
+        for node in nodes {
             let done = node.step.done;
-            let waiting = || self.nodes.iter().filter(|next| next.step.on.contains(&done));
-            let targets: Vec<String> = waiting().map(id).collect();
-            for target in &targets {
-                self.line(format_args!("{} -->|{}| {target}", id(node), done.event()));
+            let triggered = || nodes.iter().filter(move |next| next.step.on.contains(&done));
+            let emitters = nodes.iter().filter(|other| other.step.done == done).count();
+            // Lines from several steps to several others would cross each other.
+            if emitters == 1 && triggered().count() > 0 {
+                for next in triggered() {
+                    self.line(format_args!("{} -->|{}| {}", id(node), done.event(), id(next)));
+                }
+                continue;
             }
-            if targets.is_empty() {
-                let end = format!("end_{}", done.event());
-                self.line(format_args!("{} --> {end}([\"{}\"])", id(node), done.name()));
+            self.line(format_args!("{} --> {}", id(node), event_id(done)));
+            if !drawn.contains(&done) {
+                self.event_node(done);
+                drawn.push(done);
             }
         }
     }
@@ -124,7 +137,7 @@ fn id(node: &Node<'_>) -> String {
     format!("{}_{}", node.service, node.step.name)
 }
 
-fn outside(event: EventType) -> String {
+fn event_id(event: EventType) -> String {
     format!("event_{}_{}", event.service(), event.event())
 }
 

@@ -1,5 +1,6 @@
 //! What each service has to do with an event.
 
+use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, Part, System};
 
 /// A service that takes an event in, and what for.
@@ -48,4 +49,21 @@ pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<Consumer> {
         followed.for_each(|followed| add(Purpose::Projection(followed.name)));
     }
     found
+}
+
+/// The steps of a saga in the order in which they can happen.
+pub(crate) fn in_order<'a>(graph: &'a Graph, saga: &str) -> Vec<Node<'a>> {
+    let nodes = graph.nodes(saga);
+    let mut depths = vec![0_usize; nodes.len()];
+    // As often as the longest path has steps; a circle stops there, too.
+    for _ in 0..nodes.len() {
+        for at in 0..nodes.len() {
+            let causes =
+                (0..nodes.len()).filter(|c| nodes[at].step.on.contains(&nodes[*c].step.done));
+            depths[at] = causes.map(|cause| depths[cause] + 1).max().unwrap_or(0);
+        }
+    }
+    let mut order: Vec<usize> = (0..nodes.len()).collect();
+    order.sort_by_key(|at| depths[*at]);
+    order.into_iter().map(|at| nodes[at]).collect()
 }

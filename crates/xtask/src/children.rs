@@ -1,0 +1,129 @@
+//! Processes that end with this one, however it ends.
+
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::io::Write;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child as Process, Command};
+
+/// Waits for a word before it becomes the program: the watchdog is told of the process group
+/// first, so that not even a kill in between leaves a process behind.
+const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
+
+/// Starts processes, each the leader of its own group: Ctrl-C on the terminal is our business.
+#[derive(Debug, Clone)]
+pub(crate) struct Children {
+    /// Closing it, also by dying, tells the watchdog to end what is left.
+    lifeline: Arc<Mutex<std::process::ChildStdin>>,
+}
+
+/// A process that we started, and whatever it starts.
+#[derive(Debug)]
+pub(crate) struct Child {
+    process: Process,
+    group: Option<Pid>,
+    children: Children,
+}
+
+impl Children {
+    pub(crate) fn new() -> Result<Self> {
+        use std::os::unix::process::CommandExt;
+        let mut watchdog = std::process::Command::new("sh")
+            .args(["-c", include_str!("watchdog.sh"), "ballet-watchdog"])
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .context("cannot start sh, which ends what we start if we are killed")?;
+        let lifeline = watchdog.stdin.take().context("the watchdog has no standard input")?;
+        // It outlives us by design; nobody waits for it.
+        Ok(Self { lifeline: Arc::new(Mutex::new(lifeline)) })
+    }
+
+    /// Starts a program; `adjust` gives it its environment, directory and outputs.
+    pub(crate) async fn start(
+        &self,
+        program: impl AsRef<std::ffi::OsStr>,
+        args: &[String],
+        adjust: impl FnOnce(&mut Command),
+    ) -> Result<Child> {
+        let name = program.as_ref().to_string_lossy().into_owned();
+        let mut command = Command::new("sh");
+        command.args(["-c", GATE, "sh"]).arg(program).args(args);
+        adjust(&mut command);
+        command.stdin(Stdio::piped()).process_group(0);
+        let mut process = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let group = process.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let gate = process.stdin.take();
+        let child = Child { process, group, children: self.clone() };
+        let announced = group.map_or(Ok(()), |group| self.tell('+', group));
+        announced.with_context(|| format!("cannot start {name}: its watchdog is gone"))?;
+        if let Some(mut gate) = gate {
+            gate.write_all(b"go\n").await.with_context(|| format!("cannot start {name}"))?;
+        }
+        Ok(child)
+    }
+
+    fn tell(&self, sign: char, group: Pid) -> std::io::Result<()> {
+        let mut lifeline = self.lifeline.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        writeln!(lifeline, "{sign}{}", group.as_raw_nonzero())
+    }
+}
+
+impl Child {
+    /// Waits for the end of the process.
+    pub(crate) async fn wait(&mut self) -> Result<ExitStatus> {
+        let status = self.process.wait().await.context("cannot wait for a process")?;
+        self.forget();
+        Ok(status)
+    }
+
+    /// How the process ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.process.try_wait().ok().flatten();
+        if status.is_some() {
+            self.forget();
+        }
+        status
+    }
+
+    /// Asks the process and what it started to end; what has not ended within `patience` is
+    /// killed.
+    pub(crate) async fn stop(mut self, patience: Duration) {
+        self.signal(Signal::TERM);
+        if tokio::time::timeout(patience, self.process.wait()).await.is_err() {
+            self.signal(Signal::KILL);
+            // What is killed ends; an error means that it has.
+            self.process.wait().await.ok();
+        }
+        // What it started itself and left behind.
+        self.signal(Signal::KILL);
+        self.forget();
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            // An error says that nobody is left.
+            kill_process_group(group, signal).ok();
+        }
+    }
+
+    /// The number of a group that has ended may soon be somebody else's.
+    fn forget(&mut self) {
+        if let Some(group) = self.group.take() {
+            self.children.tell('-', group).ok();
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
