@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ballet_core::{MessageId, SagaId};
 use bytes::Bytes;
 use futures_util::FutureExt;
+use tracing::Instrument;
 
 use crate::calls;
 use crate::engine::Engine;
@@ -41,7 +42,8 @@ impl From<Failure> for BatchFailure {
 /// connection was lost during the commit: then the inbox knows.
 pub(crate) async fn run(engine: &Arc<Engine>, works: &mut [Work]) -> Result<(), BatchFailure> {
     let marks = engine.relay.take_marks();
-    match in_one_transaction(engine, works, &marks).await {
+    let span = tracing::info_span!("batch", service = engine.registry.service, size = works.len());
+    match in_one_transaction(engine, works, &marks).instrument(span).await {
         Ok(()) => {
             engine.relay.marks_committed(&marks);
             Ok(())
@@ -87,7 +89,9 @@ async fn in_one_transaction(
         match work {
             Work::Message(message) => {
                 if fresh.remove(&message.envelope.message_id) {
+                    let span = message.span();
                     handle_message(&mut unit, message)
+                        .instrument(span)
                         .await
                         .map_err(|(handler, failure)| fail(Some(handler))(failure))?;
                 } else {

@@ -253,6 +253,13 @@ pub(crate) async fn open(
     Ok(rows.into_iter().map(call).collect())
 }
 
+/// How many calls have no answer yet.
+pub(crate) async fn count_open(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    let statement = "select count(*) from ballet.call where closed_at is null";
+    let (open,): (i64,) = sqlx::query_as(statement).fetch_one(db).await?;
+    Ok(open)
+}
+
 /// Takes over a call whose process is gone.
 pub(crate) async fn take_over(
     db: &mut PgConnection,

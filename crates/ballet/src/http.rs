@@ -206,7 +206,9 @@ pub(crate) fn router(
         let own = Arc::clone(&own);
         async move {
             match own.get() {
-                Some(own) => call(own.clone(), request).await,
+                Some(own) => {
+                    TRACEPARENT.scope(trace_of(&request), call(own.clone(), request)).await
+                }
                 None => Problem::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "the service is starting: /readyz says what it waits for",
@@ -220,6 +222,24 @@ pub(crate) fn router(
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .fallback(service)
+}
+
+tokio::task_local! {
+    /// The trace context of the request that this task serves.
+    static TRACEPARENT: Option<String>;
+}
+
+/// The trace context of the request that is being served, for the events that it causes.
+pub(crate) fn traceparent() -> Option<String> {
+    TRACEPARENT.try_with(Clone::clone).ok().flatten()
+}
+
+/// A well-formed `traceparent` (W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`), else none.
+fn trace_of(request: &Request) -> Option<String> {
+    let text = request.headers().get("traceparent")?.to_str().ok()?;
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    let hex = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
+    (hex && lengths == [2, 32, 16, 2]).then(|| text.to_owned())
 }
 
 async fn call(mut router: Router, request: Request) -> Response {

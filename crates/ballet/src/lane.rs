@@ -138,9 +138,15 @@ fn split(mut works: Vec<Work>, culprit: Option<usize>) -> Vec<Part> {
 }
 
 fn settle(engine: &Engine, works: Vec<Work>) {
+    let now = engine.context.now();
     for work in works {
         match work {
-            Work::Message(message) => message.receipt.settle(),
+            Work::Message(message) => {
+                if let Some(age) = message.age(now) {
+                    metrics::histogram!("ballet_publish_to_commit_seconds").record(age);
+                }
+                message.receipt.settle();
+            }
             Work::Answer(answer) => engine.calls.forget([&answer.call]),
         }
     }

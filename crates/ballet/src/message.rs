@@ -66,6 +66,19 @@ impl Message {
         }
     }
 
+    /// What the message's log lines have in common.
+    pub(crate) fn span(&self) -> tracing::Span {
+        let Envelope { event_type, message_id, saga_id, .. } = &self.envelope;
+        let saga = saga_id.map(|saga| saga.0);
+        tracing::info_span!("message", r#type = event_type.name(), id = %message_id, saga = ?saga)
+    }
+
+    /// How long ago the message was made, if its id tells.
+    pub(crate) fn age(&self, now: jiff::Timestamp) -> Option<f64> {
+        let made = ballet_core::id::time_of(self.envelope.message_id.0)?;
+        Some(now.duration_since(made).as_secs_f64().max(0.0))
+    }
+
     /// The saga whose lock and ledger the message needs.
     pub(crate) fn saga(&self) -> Option<SagaId> {
         if self.known.works_on_saga() { self.envelope.saga_id } else { None }

@@ -9,9 +9,9 @@ use axum::Router;
 use ballet_core::envelope::Limits;
 use ballet_core::topology::{DEAD, EVENTS, dead_queue};
 use clap::Parser;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use sqlx::PgPool;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -156,6 +156,7 @@ impl Service {
             database,
         });
         let publisher = publish(&engine, Arc::clone(&broker));
+        tasks.spawn(keep_metrics(engine.stopping.clone()));
         tasks.spawn(sweeper::run(Arc::clone(&engine)));
         tasks.spawn(sweeper::flush_marks(Arc::clone(&engine)));
         tasks.spawn(keep_partitions(Arc::clone(&engine)));
@@ -254,8 +255,14 @@ fn pool(settings: &Settings, service: &str) -> Result<(PgPool, PgConnectOptions)
     ]);
     let pool = PgPoolOptions::new()
         .max_connections(settings.database_connections)
-        // A dead connection shows at its first statement, and the work runs again.
+        // A connection in constant use needs no test; one that has been idle may have died with
+        // the server.
         .test_before_acquire(false)
+        .before_acquire(|db, meta| {
+            Box::pin(async move {
+                Ok(meta.idle_for < Duration::from_secs(1) || db.ping().await.is_ok())
+            })
+        })
         .acquire_timeout(Duration::from_secs(10))
         .connect_lazy_with(bounded);
     Ok((pool, options))
@@ -340,11 +347,37 @@ async fn keep_partitions(engine: Arc<Engine>) {
     }
 }
 
+const SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+const SIZES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1000.0];
+
 static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// The process's metrics; `None` if another recorder was installed.
 fn metrics_handle() -> Option<PrometheusHandle> {
-    METRICS.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).clone()
+    let install = || {
+        let (seconds, sizes) =
+            (Matcher::Suffix("_seconds".into()), Matcher::Suffix("_size".into()));
+        PrometheusBuilder::new()
+            .set_buckets_for_metric(seconds, &SECONDS)
+            .and_then(|builder| builder.set_buckets_for_metric(sizes, &SIZES))
+            .and_then(PrometheusBuilder::install_recorder)
+            .inspect_err(|error| tracing::warn!("no metrics: {error}"))
+            .ok()
+    };
+    METRICS.get_or_init(install).clone()
+}
+
+/// Folds what was recorded into the buckets: unread samples would fill the memory.
+async fn keep_metrics(mut stopping: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            () = engine::stopped(&mut stopping) => return,
+        }
+        if let Some(metrics) = metrics_handle() {
+            metrics.run_upkeep();
+        }
+    }
 }
 
 /// A service's `main`: reads the arguments, starts, and stops on SIGTERM and Ctrl-C.

@@ -52,11 +52,16 @@ async fn sweep(engine: &Arc<Engine>) -> Result<(), Failure> {
         truncate(engine, table).await?;
     }
     let (waiting, since) = outbox::unpublished(&mut db).await?;
-    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-    metrics::gauge!("ballet_outbox_unpublished").set(waiting as f64);
+    gauge("ballet_outbox_unpublished", waiting);
+    gauge("ballet_calls_open", calls::count_open(&mut db).await?);
     let age = since.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
     metrics::gauge!("ballet_outbox_oldest_seconds").set(age);
     Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+fn gauge(name: &'static str, value: i64) {
+    metrics::gauge!(name).set(value as f64);
 }
 
 /// What is known of other processes during one sweep.

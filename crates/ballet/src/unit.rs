@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::ledger::Entry;
 use crate::tx::{Encoded, Tx};
 use crate::unit_of_work::UnitOfWork;
-use crate::{Abort, Failure};
+use crate::{Abort, Failure, http};
 
 /// A running service, as its HTTP handlers see it.
 #[derive(Debug, Clone)]
@@ -44,7 +44,8 @@ impl Handle {
     ///
     /// A failure if the database does not answer.
     pub async fn unit(&self) -> Result<Unit, Failure> {
-        let work = UnitOfWork::begin(Arc::clone(&self.engine)).await?;
+        let mut work = UnitOfWork::begin(Arc::clone(&self.engine)).await?;
+        work.enter(None, None, http::traceparent());
         Ok(Unit { work, saga_id: None })
     }
 
@@ -58,7 +59,7 @@ impl Handle {
         let mut work = UnitOfWork::begin(Arc::clone(&self.engine)).await?;
         work.lock(&[saga_id]).await?;
         work.load(&[saga_id]).await?;
-        work.enter(Some(saga_id), None, None);
+        work.enter(Some(saga_id), None, http::traceparent());
         Ok(Unit { work, saga_id: Some(saga_id) })
     }
 }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod calls;
+mod observing;
 mod restarts;
 mod sagas;
 mod steps;
