@@ -50,6 +50,31 @@ async fn an_impossible_checkout_is_cancelled_at_once() {
 }
 
 #[tokio::test]
+async fn a_checkout_neither_takes_nor_cancels_the_order_of_another() {
+    let shop = Shop::open("taken").await;
+    let order_id = shop.placed(&mugs(1, "card_slow")).await;
+    let mut impossible = mugs(1, "card_approved");
+    impossible["lines"] = json!([]);
+    for (checkout, message_id) in [(mugs(2, "card_approved"), "another"), (impossible, "wrong")] {
+        let mut properties = properties(&order_id);
+        properties["message_id"] = json!(message_id);
+        shop.drop_checkout(&properties, &checkout).await;
+        let management = shop.bed.management();
+        let dead = wait_until("the dead letter", Duration::from_secs(30), || async {
+            let dead =
+                management.take("orders.dead", 1).await.map_err(|error| error.to_string())?;
+            Ok::<_, String>(dead.into_iter().next())
+        });
+        let dead = dead.await.expect("a dead letter").to_string();
+        assert!(dead.contains("was placed before: use another id"), "{dead}");
+    }
+    let order = shop.order_is(&order_id, "completed").await;
+    assert_eq!(order["total"]["amount_minor"], 1250);
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
 async fn over_http_an_impossible_order_is_refused_with_the_reason() {
     let shop = Shop::open("refused").await;
     let mut checkout = mugs(1, "card_approved");
