@@ -52,6 +52,9 @@ impl UnitOfWork {
         if self.ledger.is_aborted(saga_id) || self.ledger.state(saga_id, name, NO_KEY).is_some() {
             return Ok(Effect::Nothing);
         }
+        if step.part().kind == StepKind::Origin && !self.ledger.rows(saga_id).is_empty() {
+            return Err(begun_before(saga_id));
+        }
         let events = match &step.part().on[..] {
             [_] => vec![event],
             _ => match self.join(step, place, saga_id, event, body).await? {
@@ -337,6 +340,11 @@ impl UnitOfWork {
     ) {
         self.scope.enter(saga_id, cause, traceparent);
     }
+}
+
+/// A saga begins once: a second beginning under its id could end, or change, another's saga.
+pub(crate) fn begun_before(saga_id: SagaId) -> Failure {
+    Failure::permanent(format!("saga {saga_id} has begun before: begin another under another id"))
 }
 
 fn unknown_step(step: &str) -> Failure {

@@ -27,7 +27,7 @@ use crate::relay::Relay;
 use crate::settings::SettingsError;
 use crate::{
     Context, Handle, Migration, Participant, Settings, http, lane, logging, migrate, partitions,
-    process, sweeper,
+    process, settings, sweeper,
 };
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -382,10 +382,16 @@ async fn keep_metrics(mut stopping: watch::Receiver<bool>) {
 
 /// A service's `main`: reads the arguments, starts, and stops on SIGTERM and Ctrl-C.
 pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode {
-    let (settings, service) = build(A::parse());
+    let program = A::command();
+    let given = program.clone().get_matches();
+    let (settings, service) = match A::from_arg_matches(&given) {
+        Ok(arguments) => build(arguments),
+        Err(error) => error.exit(),
+    };
     if settings.print_config {
         use std::io::Write;
-        return match std::io::stdout().write_all(settings.printed().as_bytes()) {
+        let printed = settings::printed(&program, &given);
+        return match std::io::stdout().write_all(printed.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         };

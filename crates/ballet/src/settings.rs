@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgMatches, Args, Command, ValueEnum};
 
 /// What every service is told. Put it into the service's own arguments with
 /// `#[command(flatten)]`.
@@ -142,31 +142,28 @@ impl Settings {
             "postgres://user:password@host:5432/database",
         )
     }
+}
 
-    /// The settings in force, one a line, as environment variables. Secrets are masked.
-    #[must_use]
-    pub fn printed(&self) -> String {
-        let file = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-        let lines = [
-            ("AMQP_URL", self.amqp_url.as_deref().map(masked)),
-            ("AMQP_URL_FILE", file(&self.amqp_url_file)),
-            ("DATABASE_URL", self.database_url.as_deref().map(masked)),
-            ("DATABASE_URL_FILE", file(&self.database_url_file)),
-            ("LISTEN", Some(self.listen.to_string())),
-            ("LANES", Some(self.lanes.to_string())),
-            ("BATCH", Some(self.batch.to_string())),
-            ("PREFETCH", Some(self.prefetch().to_string())),
-            ("MAX_BODY", Some(self.max_body.to_string())),
-            ("DATABASE_CONNECTIONS", Some(self.database_connections.to_string())),
-            ("DRAIN_SECONDS", Some(self.drain_seconds.to_string())),
-            ("LOG", Some(self.log.clone())),
-            ("LOG_FORMAT", Some(format!("{:?}", self.log_format).to_lowercase())),
-        ];
-        lines
+/// The settings in force of a whole program, one a line, as environment variables; secrets are
+/// masked.
+pub(crate) fn printed(program: &Command, given: &ArgMatches) -> String {
+    let mut lines = String::new();
+    for argument in program.get_arguments() {
+        let Some(name) = argument.get_env().and_then(|name| name.to_str()) else { continue };
+        let values: Vec<String> = given
+            .get_raw(argument.get_id().as_str())
             .into_iter()
-            .filter_map(|(name, value)| value.map(|value| format!("{name}={value}\n")))
-            .collect()
+            .flatten()
+            .map(|value| value.to_string_lossy().into_owned())
+            .map(|value| if argument.is_hide_env_values_set() { masked(&value) } else { value })
+            .collect();
+        let line = match &values[..] {
+            [] => format!("# {name} is not set\n"),
+            values => format!("{name}={}\n", values.join(",")),
+        };
+        lines.push_str(&line);
     }
+    lines
 }
 
 fn given(
@@ -221,7 +218,17 @@ mod tests {
             "amqp://orders:***@host:5672/shop"
         );
         assert_eq!(masked("postgres://host/db"), "postgres://host/db");
-        let printed = Settings::new("amqp://u:geheim@h/v", "postgres://u:geheim@h/d").printed();
+    }
+
+    #[test]
+    fn the_printed_settings_are_whole_and_without_secrets() {
+        let program = Settings::augment_args(Command::new("service"));
+        let arguments = ["service", "--amqp-url", "amqp://u:geheim@h/v", "--lanes", "3"];
+        let given = program.clone().try_get_matches_from(arguments).expect("good arguments");
+        let printed = printed(&program, &given);
+        for line in ["AMQP_URL=amqp://u:***@h/v", "LANES=3", "BATCH=250", "# PREFETCH is not set"] {
+            assert!(printed.lines().any(|printed| printed == line), "{line} is not in:\n{printed}");
+        }
         assert!(!printed.contains("geheim"), "{printed}");
     }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::engine::Engine;
 use crate::ledger::Entry;
+use crate::saga::begun_before;
 use crate::tx::{Encoded, Tx};
 use crate::unit_of_work::UnitOfWork;
 use crate::{Abort, Failure, http};
@@ -95,7 +96,7 @@ impl Unit {
             )));
         };
         if !self.work.ledger.rows(saga_id).is_empty() {
-            return Err(Failure::permanent(format!("saga {saga_id} has begun before")));
+            return Err(begun_before(saga_id));
         }
         let event = Encoded::of(&event)?;
         self.work.add(saga_id, origin.name, Entry::Done, "", Some(event.clone()));

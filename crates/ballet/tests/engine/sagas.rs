@@ -114,3 +114,29 @@ async fn what_a_request_originates_commits_with_its_own_rows() {
     let again = unit.originate(TripBooked { city: "Rome".into() }).await;
     assert!(again.expect_err("begun before").to_string().contains("has begun before"));
 }
+
+#[tokio::test]
+async fn t114_a_saga_begins_once() {
+    let world = everybody("once", Rental::default()).await;
+    let saga = world.new_saga();
+    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
+    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+    unit.commit().await.expect("committed");
+    world.event::<TripConfirmed>(saga).await;
+    // A beginning that would be refused must not abort a saga that others began.
+    world.publish(saga, &trip_to("")).await;
+    let dead = world.dead_letters(1).await;
+    let detail = dead[0]["properties"]["headers"]["x-dead-detail"].as_str().expect("text");
+    assert!(detail.contains("has begun before"), "{detail}");
+    assert!(world.events::<TripCancelled>(saga).await.is_empty());
+
+    let started = world.new_saga();
+    let id = world.publish(started, &trip_to("Oslo")).await;
+    world.event::<TripConfirmed>(started).await;
+    world.publish_as(&id, started, &trip_to("Oslo")).await;
+    world.publish(started, &trip_to("Oslo")).await;
+    let last = world.new_saga();
+    world.publish(last, &trip_to("Bonn")).await;
+    world.event::<TripConfirmed>(last).await;
+    assert_eq!(world.events::<TripBooked>(started).await.len(), 1);
+}

@@ -41,12 +41,8 @@ impl Step for AcceptCheckout {
                 store::place(tx.db(), &order).await?;
                 done(order)
             }
-            // The abort that follows from the refusal writes the row. It must not be the row of an
-            // order that was placed by another door.
-            Err(impossible) => {
-                store::expect_new(tx.db(), order_id).await?;
-                refused(cancel::impossible(order_id, &impossible))
-            }
+            // There is no row yet: the abort that follows from the refusal writes it.
+            Err(impossible) => refused(cancel::impossible(order_id, &impossible)),
         }
     }
 }

@@ -11,14 +11,13 @@ use sqlx::{PgConnection, PgExecutor};
 
 use crate::order::{Order, Status};
 
-/// Stores a new order; a permanent failure if its id was used before, by another door.
-pub(crate) async fn place(db: &mut PgConnection, order: &OrderPlaced) -> Result<(), Failure> {
-    let placed = sqlx::query(
+/// Stores a new order.
+pub(crate) async fn place(db: &mut PgConnection, order: &OrderPlaced) -> sqlx::Result<()> {
+    sqlx::query(
         "insert into customer_order
              (order_id, status, customer_id, lines, ship_to, total_minor, currency,
               created_at, changed_at)
-         values ($1, 'placed', $2, $3, $4, $5, $6, $7, $7)
-         on conflict (order_id) do nothing",
+         values ($1, 'placed', $2, $3, $4, $5, $6, $7, $7)",
     )
     .bind(order.order_id.0)
     .bind(order.customer_id.0)
@@ -29,19 +28,7 @@ pub(crate) async fn place(db: &mut PgConnection, order: &OrderPlaced) -> Result<
     .bind(order.placed_at.to_sqlx())
     .execute(db)
     .await?;
-    if placed.rows_affected() == 1 { Ok(()) } else { Err(placed_before(order.order_id)) }
-}
-
-/// A permanent failure if there is such an order.
-pub(crate) async fn expect_new(db: &mut PgConnection, order_id: OrderId) -> Result<(), Failure> {
-    match find(db, order_id).await? {
-        Some(_) => Err(placed_before(order_id)),
-        None => Ok(()),
-    }
-}
-
-fn placed_before(order_id: OrderId) -> Failure {
-    Failure::permanent(format!("order {order_id} was placed before: use another id"))
+    Ok(())
 }
 
 /// A placed order becomes a confirmed one; a permanent failure if it is not placed.
