@@ -1,11 +1,15 @@
 //! Cargo, as we call it.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::children::Children;
 
 /// Where the workspace lies.
 pub(crate) fn root() -> PathBuf {
@@ -39,6 +43,39 @@ pub(crate) fn metadata() -> Result<Value> {
         bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     serde_json::from_slice(&output.stdout).context("cannot read what cargo metadata says")
+}
+
+/// Builds programs, under cargo's own progress, and says where they are.
+pub(crate) async fn build(
+    children: &Children,
+    packages: &[&str],
+) -> Result<HashMap<String, PathBuf>> {
+    // With ourselves among them, dependencies have the features that they are built with already.
+    let chosen = packages.iter().chain(&["xtask"]).flat_map(|package| ["-p", package]);
+    let args = ["build", "--message-format=json-render-diagnostics"].into_iter().chain(chosen);
+    let args: Vec<String> = args.map(str::to_owned).collect();
+    let mut cargo = children
+        .start(program(), &args, |command| {
+            command.current_dir(root()).stdout(Stdio::piped());
+            for name in inherited() {
+                command.env_remove(name);
+            }
+        })
+        .await?;
+    let mut built = HashMap::new();
+    let output = cargo.stdout().context("cargo has no output")?;
+    let mut lines = BufReader::new(output).lines();
+    while let Some(line) = lines.next_line().await.context("cannot read what cargo says")? {
+        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        let name = message["target"]["name"].as_str();
+        if let Some((name, file)) = name.zip(message["executable"].as_str()) {
+            built.insert(name.to_owned(), PathBuf::from(file));
+        }
+    }
+    if !cargo.wait().await?.success() {
+        bail!("the services do not compile; cargo said why");
+    }
+    Ok(built)
 }
 
 fn host() -> Result<String> {

@@ -1,14 +1,14 @@
 //! Processes that end with this one, however it ends.
 
+use std::io::Write;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::io::Write;
 use tokio::io::AsyncWriteExt;
-use tokio::process::{Child as Process, Command};
+use tokio::process::{Child as Process, ChildStdout, Command};
 
 /// Waits for a word before it becomes the program: the watchdog is told of the process group
 /// first, so that not even a kill in between leaves a process behind.
@@ -77,6 +77,11 @@ impl Children {
 }
 
 impl Child {
+    /// What it writes, if that was asked for; once.
+    pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
+        self.process.stdout.take()
+    }
+
     /// Waits for the end of the process.
     pub(crate) async fn wait(&mut self) -> Result<ExitStatus> {
         let status = self.process.wait().await.context("cannot wait for a process")?;

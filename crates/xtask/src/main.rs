@@ -2,6 +2,7 @@
 
 mod cargo;
 mod children;
+mod demo;
 mod generate;
 mod licences;
 mod spdx;
@@ -22,6 +23,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the shop at work: orders of all kinds, and what became of them.
+    Demo(demo::Args),
     /// Write the broker's definitions and the generated pages.
     Generate {
         /// Write nothing; fail if a file differs from what would be written.
@@ -41,6 +44,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Args::parse().command {
+        Command::Demo(args) => demo::run(&args).await,
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
         Command::Licences => licences::run(),

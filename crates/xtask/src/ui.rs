@@ -1,9 +1,15 @@
 //! What people see: results on standard output, everything else on standard error. Colours only
 //! where a person reads.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use console::Style;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Between two lines of progress, where there is no bar.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// A line of progress, or a complaint. Whoever reads it may be gone.
 pub(crate) fn say(line: &str) {
@@ -17,4 +23,65 @@ pub(crate) fn print(line: &str) {
 
 pub(crate) fn bad(text: &str) -> String {
     Style::new().for_stderr().red().bold().apply_to(text).to_string()
+}
+
+pub(crate) fn green(text: &str) -> String {
+    Style::new().green().apply_to(text).to_string()
+}
+
+pub(crate) fn red(text: &str) -> String {
+    Style::new().red().bold().apply_to(text).to_string()
+}
+
+pub(crate) fn yellow(text: &str) -> String {
+    Style::new().yellow().apply_to(text).to_string()
+}
+
+pub(crate) fn bold(text: &str) -> String {
+    Style::new().bold().apply_to(text).to_string()
+}
+
+pub(crate) fn dim(text: &str) -> String {
+    Style::new().dim().apply_to(text).to_string()
+}
+
+/// How far something is: a bar on a terminal, a line now and then otherwise.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    said: Mutex<Option<(Instant, String)>>,
+}
+
+impl Progress {
+    pub(crate) fn new(whole: usize) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:30.green} {pos}/{len}  {msg}");
+            let bar = ProgressBar::new(whole as u64);
+            // A wrong template is a mistake of ours that costs looks only.
+            style.into_iter().for_each(|style| bar.set_style(style));
+            bar
+        });
+        Self { bar, said: Mutex::new(None) }
+    }
+
+    pub(crate) fn show(&self, done: usize, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done as u64);
+            bar.set_message(text.to_owned());
+            return;
+        }
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = said.as_ref().is_none_or(|(at, last)| at.elapsed() > EVERY && last != text);
+        if due {
+            say(text);
+            *said = Some((Instant::now(), text.to_owned()));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish();
+        }
+    }
 }

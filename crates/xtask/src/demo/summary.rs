@@ -1,0 +1,205 @@
+//! What the demo tells in the end.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
+use reqwest::StatusCode;
+use shop_events::orders::CancelReason;
+use uuid::Uuid;
+
+use super::cases::End;
+use super::journal::{Ended, Journal, Tap};
+use super::place::{Order, Placed};
+use super::rest::Rest;
+use super::stage::Stage;
+use super::timeline;
+use crate::ui;
+
+/// What became of the orders of one kind.
+#[derive(Debug, Default)]
+struct Line {
+    placed: usize,
+    completed: usize,
+    compensated: usize,
+    reasons: BTreeMap<String, usize>,
+    /// Orders that ended otherwise than they had to.
+    wrong: Vec<Uuid>,
+}
+
+/// Prints everything; says whether all held.
+pub(crate) fn show(tap: &Tap, placed: &Placed, rest: &Rest) -> Result<bool> {
+    let journal = tap.journal()?;
+    let orders = placed.all();
+    let lines = lines(&journal, &orders);
+    ui::print("");
+    ui::print(&table(&lines));
+    ui::print(&speed(&journal, orders.len(), rest));
+    sagas(&journal, placed);
+    let held = invariants(&journal, &lines, rest);
+    Ok(held)
+}
+
+fn lines(journal: &Journal, orders: &HashMap<Uuid, Order>) -> BTreeMap<&'static str, Line> {
+    let mut lines: BTreeMap<&'static str, Line> = BTreeMap::new();
+    for (id, order) in orders {
+        let line = lines.entry(order.case.name).or_default();
+        line.placed += 1;
+        let ended = journal.ended(*id);
+        match ended {
+            Some(Ended::Completed) => line.completed += 1,
+            Some(Ended::Cancelled { reason }) => {
+                line.compensated += 1;
+                *line.reasons.entry(reason.clone()).or_default() += 1;
+            }
+            None => {}
+        }
+        if !fits(order, ended) {
+            line.wrong.push(*id);
+        }
+    }
+    lines
+}
+
+/// Whether an order ended as it had to; who was told that it is cancelled may rely on it.
+fn fits(order: &Order, ended: Option<&Ended>) -> bool {
+    let reason = match (order.case.end, order.cancel) {
+        (End::Completed, _) | (End::AsTold(_), Some(StatusCode::CONFLICT)) => None,
+        (End::Cancelled(reason), _) => Some(reason),
+        (End::AsTold(_), _) => Some(CancelReason::CustomerCancelled),
+    };
+    match ended {
+        Some(Ended::Completed) => reason.is_none(),
+        Some(Ended::Cancelled { reason: found }) => {
+            reason.is_some_and(|reason| word(reason) == *found)
+        }
+        None => false,
+    }
+}
+
+/// The reason as it stands in the event.
+fn word(reason: CancelReason) -> serde_json::Value {
+    serde_json::to_value(reason).unwrap_or_default()
+}
+
+fn table(lines: &BTreeMap<&'static str, Line>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["what was ordered", "orders", "completed", "compensated", "for the reason"]);
+    let count = |count: usize| if count == 0 { "·".to_owned() } else { count.to_string() };
+    let mut sum = Line::default();
+    let mut rows: Vec<_> = lines.iter().collect();
+    // The usual case first, then what ends in the same way.
+    rows.sort_by_key(|(name, line)| (line.compensated > 0, std::cmp::Reverse(line.placed), **name));
+    for (name, line) in rows {
+        let reasons: Vec<_> = line.reasons.keys().map(String::as_str).collect();
+        let [placed, completed, compensated] =
+            [line.placed, line.completed, line.compensated].map(count);
+        table.add_row([(*name).to_owned(), placed, completed, compensated, reasons.join(", ")]);
+        sum.placed += line.placed;
+        sum.completed += line.completed;
+        sum.compensated += line.compensated;
+    }
+    let [placed, completed, compensated] = [sum.placed, sum.completed, sum.compensated].map(count);
+    table.add_row(["together".to_owned(), placed, completed, compensated, String::new()]);
+    for column in 1..=3 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt()
+}
+
+fn speed(journal: &Journal, orders: usize, rest: &Rest) -> String {
+    let mut seconds: HashMap<i64, usize> = HashMap::new();
+    for millis in journal.ends() {
+        *seconds.entry(millis / 1000).or_default() += 1;
+    }
+    let busiest = seconds.values().max().copied().unwrap_or_default();
+    format!(
+        "{orders} orders and {} events in {:.1} s; in the busiest second {busiest} orders ended",
+        journal.events,
+        rest.took.as_secs_f64()
+    )
+}
+
+/// The orders that had the shop to themselves: one that was completed, one that was taken back.
+fn sagas(journal: &Journal, placed: &Placed) {
+    let graph = shop::graph();
+    for id in placed.alone() {
+        let title = match journal.ended(id) {
+            Some(Ended::Completed) => "A completed order",
+            Some(Ended::Cancelled { .. }) => "A compensated order",
+            None => "An open order",
+        };
+        ui::print(&format!("\n{} {}", ui::bold(title), ui::dim(&id.to_string())));
+        ui::print(timeline::draw(&graph, &journal.saga(id)).trim_end());
+    }
+}
+
+/// A line for each thing that has to hold; says whether all do.
+fn invariants(journal: &Journal, lines: &BTreeMap<&'static str, Line>, rest: &Rest) -> bool {
+    let wrong: Vec<Uuid> = lines.values().flat_map(|line| line.wrong.iter().copied()).collect();
+    let open = &rest.report.open;
+    let audited = rest.report.violations.clone();
+    let wrong: Vec<String> = wrong.iter().map(|id| format!("order {id} did not")).collect();
+    ui::print(&format!("\n{}", ui::bold("What has to hold")));
+    let mut held = line("every order ended as it had to, completed or compensated", &wrong);
+    held &= line("no order is open in any service", open);
+    held &= line("nothing waits: no message, no dead letter, no unknown event", &rest.waiting);
+    held &= line("no event was set aside on the way", &journal.dead_letters);
+    if audited.is_empty() {
+        for rule in [
+            "stock: on hand + held + committed = received, and nothing is negative",
+            "money: captured - refunded = the total of what was completed, here and at the provider",
+            "a cancelled order holds no stock, no authorisation, no shipment",
+            "nothing was done twice, though some events were sent twice",
+        ] {
+            line(rule, &[]);
+        }
+    }
+    held & line(&format!("the audit of {} rows in four services", rest.report.rows), &audited)
+}
+
+fn line(rule: &str, broken: &[String]) -> bool {
+    const SHOWN: usize = 10;
+    let mark = if broken.is_empty() { ui::green("✓") } else { ui::red("✗") };
+    ui::print(&format!("  {mark} {rule}"));
+    for one in broken.iter().take(SHOWN) {
+        ui::print(&format!("      {}", ui::red(one)));
+    }
+    if broken.len() > SHOWN {
+        ui::print(&format!("      and {} more", broken.len() - SHOWN));
+    }
+    broken.is_empty()
+}
+
+/// Where to look around.
+pub(crate) fn addresses(stage: &Stage) -> Result<()> {
+    let (servers, bed) = (stage.servers()?, stage.bed()?);
+    let ops = reqwest::Url::parse(bed.ops_amqp_url())?;
+    let (user, password) = (ops.username(), ops.password().unwrap_or_default());
+    ui::print(&format!("\n{}", ui::bold("Where to look around")));
+    let mut rows = vec![
+        ("RabbitMQ console".to_owned(), servers.rabbitmq().management_url().to_owned()),
+        (String::new(), format!("user {user}, password {password}, virtual host {}", bed.vhost())),
+    ];
+    let doors = [
+        ("orders", "orders"),
+        ("inventory", "stock"),
+        ("payments", "payments"),
+        ("shipping", "shipments"),
+    ];
+    for (service, list) in doors {
+        rows.push((service.to_owned(), format!("{}/{list}", stage.url(service))));
+    }
+    for (service, _) in doors {
+        let name = if service == "orders" { "databases" } else { "" };
+        rows.push((name.to_owned(), format!("psql {}", bed.database_url(service))));
+    }
+    rows.push(("logs".to_owned(), stage.logs().display().to_string()));
+    for (name, place) in rows {
+        ui::print(&format!("  {name:<17} {place}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Drops checkouts into the shop, as a shop front in any language can: `pip install pika`, then
+    AMQP_URL=amqp://storefront:<password>@127.0.0.1:5672/shop examples/producer.py --count 10
+"""
+import argparse, json, os, secrets, sys, time, uuid
+import pika
+from pika import exceptions
+
+CARDS = ["card_approved", "card_approved", "card_approved", "card_declined"]
+
+def uuid7():
+    """An id that grows with time (RFC 9562): the broker's clients drop what comes twice by it."""
+    value = time.time_ns() // 1_000_000 << 80 | 0x7 << 76 | secrets.randbits(12) << 64
+    return str(uuid.UUID(int=value | 0x2 << 62 | secrets.randbits(62)))
+
+def checkout(card):
+    price = {"amount_minor": 1250, "currency": "EUR"}
+    home = {"name": "Pia Kamp", "street": "Am Hafen 3", "postal_code": "20457", "city": "Hamburg", "country": "DE"}
+    lines = [{"sku": "mug", "quantity": 1, "unit_price": price}]
+    return {"customer_id": uuid7(), "lines": lines, "card_token": card, "ship_to": home}
+
+def main():
+    options = argparse.ArgumentParser(description="Drops checkouts into the shop.")
+    options.add_argument("--count", type=int, default=1, help="how many (1)")
+    development = "amqp://storefront:storefront-development@127.0.0.1:5672/shop"
+    options.add_argument("--url", default=os.environ.get("AMQP_URL", development), help="the broker (AMQP_URL)")
+    options = options.parse_args()
+    with pika.BlockingConnection(pika.URLParameters(options.url)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()  # From here on basic_publish waits for the broker's word.
+        for number in range(options.count):
+            card, order = CARDS[number % len(CARDS)], uuid7()
+            properties = pika.BasicProperties(content_type="application/json", type="cart.checked_out.v1",
+                                              message_id=order, app_id="storefront", delivery_mode=2)
+            body = json.dumps(checkout(card))
+            channel.basic_publish("events", "cart.checked_out.v1", body, properties, mandatory=True)
+            print(f"{order} {card} is with the broker", flush=True)
+
+if __name__ == "__main__":
+    try:
+        main()
+    except exceptions.UnroutableError:
+        sys.exit("error: no queue takes this event: has the broker loaded broker/definitions.json?")
+    except exceptions.NackError:
+        sys.exit("error: the broker could not store the event; send it again with the same message_id")
+    except exceptions.ChannelClosedByBroker as error:
+        sys.exit(f"error: the broker refused the event: {error.reply_text}")
+    except (exceptions.AMQPConnectionError, OSError) as error:
+        sys.exit(f"error: the broker cannot be reached, or the connection is lost: {error!r}")
