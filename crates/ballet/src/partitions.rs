@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, PgPool, Row};
 use uuid::Uuid;
 
 /// How far ahead partitions are made.
-const AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
+const AHEAD: SignedDuration = SignedDuration::from_hours(3 * 24);
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 /// Serialises replicas that make partitions at the same time ("ballet" as a number).
 const LOCK: i64 = 0x6261_6c6c_6574;
