@@ -82,15 +82,26 @@ impl MessageId {
     }
 }
 
+/// Whether an id has a time in it, which is what version 7 says. Inbox and ledger partition such
+/// ids by it; all others have a plain table. [`time_of`] answers for exactly these.
+#[must_use]
+pub fn is_timed(id: Uuid) -> bool {
+    id.get_version_num() == 7
+}
+
 /// The time in a version 7 UUID, to the millisecond; `None` for all other versions, whose bits
 /// are no time.
+///
+/// A time beyond what [`Timestamp`] can hold is [`Timestamp::MAX`]: far in the future either way,
+/// so that such an id is refused for its time, and not taken for one without.
 #[must_use]
 pub fn time_of(id: Uuid) -> Option<Timestamp> {
-    if id.get_version_num() != 7 {
+    if !is_timed(id) {
         return None;
     }
-    let (seconds, nanos) = id.get_timestamp()?.to_unix();
-    Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
+    // The first 48 bits are milliseconds since 1970 (RFC 9562).
+    let millis = i64::try_from(id.as_u128() >> 80).unwrap_or(i64::MAX);
+    Some(Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX))
 }
 
 /// A shortened id for people: the last eight digits, which differ even between neighbours in time.
@@ -118,5 +129,20 @@ mod tests {
     fn the_time_of_a_version_7_id_is_read() {
         let id: Uuid = "0193f7a0-0000-7000-8000-000000000001".parse().expect("a UUID");
         assert_eq!(time_of(id).map(Timestamp::as_millisecond), Some(0x0193_f7a0_0000));
+    }
+
+    #[test]
+    fn a_version_7_id_beyond_all_times_is_in_the_far_future() {
+        for id in [
+            "ffffffff-ffff-7fff-bfff-ffffffffffff",
+            // The first millisecond of the year 10000, and an id that also has a foreign variant.
+            "e677d21f-dc00-7000-8000-000000000000",
+            "ffffffff-ffff-7000-0000-000000000000",
+        ] {
+            let id: Uuid = id.parse().expect("a UUID");
+            assert!(is_timed(id));
+            assert_eq!(time_of(id), Some(Timestamp::MAX), "{id}");
+        }
+        assert!(!is_timed(Uuid::nil()) && !is_timed(Uuid::max()));
     }
 }
