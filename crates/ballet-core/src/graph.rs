@@ -117,8 +117,9 @@ impl Graph {
                     });
                 }
             }
+            // Over all its sagas: calls and logs name a step by its service and name alone.
+            let mut names = BTreeSet::new();
             for saga in &part.sagas {
-                let mut names = BTreeSet::new();
                 for step in &saga.steps {
                     if !names.insert(step.name) {
                         problems.push(Problem {

@@ -145,3 +145,15 @@ fn foreign_and_plain_events_are_found() {
     parts[1].sagas[0].steps[0].undone = Some(EventType::plain("inventory.stock_released.v1"));
     assert_eq!(broken(parts), ["the events of a saga carry its id"]);
 }
+
+#[test]
+fn two_steps_of_one_name_are_found_also_in_two_sagas() {
+    let mut parts = sound();
+    let twice = parts[1].sagas[0].steps[0].clone();
+    parts[1].sagas[0].steps.push(twice);
+    assert_eq!(broken(parts), ["a step's name is unique in its service"]);
+    let mut parts = sound();
+    let another = SagaPart { saga: "returns", ..parts[1].sagas[0].clone() };
+    parts[1].sagas.push(another);
+    assert!(broken(parts).contains(&"a step's name is unique in its service"));
+}
