@@ -1,14 +1,19 @@
 //! Settings: the same for every service, from flags or the environment.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgMatches, Args, Command, ValueEnum};
 
+mod mask;
+
+pub use mask::masked;
+
 /// What every service is told. Put it into the service's own arguments with
 /// `#[command(flatten)]`.
-#[derive(Debug, Clone, Args)]
+#[derive(Clone, Args)]
 pub struct Settings {
     /// The broker, with user and virtual host; several hosts separated by commas.
     #[arg(long, env = "AMQP_URL", hide_env_values = true, value_name = "URL")]
@@ -192,18 +197,41 @@ fn given(
     }
 }
 
-/// A URL without its password.
-#[must_use]
-pub fn masked(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return "***".to_owned() };
-    // A password may hold an `@`: the last one before the path ends the user's part.
-    let authority_end = rest.find('/').unwrap_or(rest.len());
-    match rest[..authority_end].rfind('@') {
-        Some(at) => {
-            let user = rest[..at].split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***{}", &rest[at..])
-        }
-        None => url.to_owned(),
+/// Shows no password.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            amqp_url,
+            amqp_url_file,
+            database_url,
+            database_url_file,
+            listen,
+            lanes,
+            batch,
+            prefetch,
+            max_body,
+            database_connections,
+            drain_seconds,
+            log,
+            log_format,
+            print_config,
+        } = self;
+        f.debug_struct("Settings")
+            .field("amqp_url", &amqp_url.as_deref().map(masked))
+            .field("amqp_url_file", amqp_url_file)
+            .field("database_url", &database_url.as_deref().map(masked))
+            .field("database_url_file", database_url_file)
+            .field("listen", listen)
+            .field("lanes", lanes)
+            .field("batch", batch)
+            .field("prefetch", prefetch)
+            .field("max_body", max_body)
+            .field("database_connections", database_connections)
+            .field("drain_seconds", drain_seconds)
+            .field("log", log)
+            .field("log_format", log_format)
+            .field("print_config", print_config)
+            .finish()
     }
 }
 
@@ -212,12 +240,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_masked_url_has_no_password() {
-        assert_eq!(
-            masked("amqp://orders:se@cret@host:5672/shop"),
-            "amqp://orders:***@host:5672/shop"
-        );
-        assert_eq!(masked("postgres://host/db"), "postgres://host/db");
+    fn the_settings_show_no_password() {
+        let settings = Settings::new("amqp://u:secret@a/s", "postgres://h/d?password=secret");
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("amqp://u:***@a/s") && !shown.contains("secret"), "{shown}");
     }
 
     #[test]
