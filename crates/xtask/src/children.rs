@@ -132,3 +132,37 @@ impl Drop for Child {
         self.signal(Signal::KILL);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_started_ends_when_its_owner_is_gone() {
+        let children = Children::new().expect("a watchdog");
+        let sleep = |seconds: &str| [seconds.to_owned()];
+        let mut left = children.start("sleep", &sleep("600"), |_| ()).await.expect("a process");
+        let mut ended = children.start("sleep", &sleep("0"), |_| ()).await.expect("a process");
+        assert!(ended.wait().await.expect("an end").success());
+        assert_eq!(left.ended(), None);
+        // What the end of this process would do: nobody holds the watchdog's pipe any more.
+        left.children = Children::new().expect("another watchdog");
+        drop((children, ended));
+        let status = tokio::time::timeout(Duration::from_secs(10), left.process.wait()).await;
+        let status = status.expect("it ends in time").expect("an end");
+        assert_eq!(status.signal(), Some(Signal::TERM.as_raw()));
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_what_does_not_listen() {
+        let children = Children::new().expect("a watchdog");
+        let deaf = ["-c".to_owned(), "trap '' TERM; exec sleep 600".to_owned()];
+        let child = children.start("sh", &deaf, |_| ()).await.expect("a process");
+        let group = child.group.expect("a group");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        child.stop(Duration::from_millis(200)).await;
+        assert!(kill_process_group(group, Signal::TERM).is_err(), "somebody is left");
+    }
+}

@@ -101,11 +101,11 @@ impl Placer {
     pub(crate) async fn place(mut self, cases: &[Case], with_python: bool) -> Result<()> {
         let mut rest = cases.to_vec();
         self.alone(&mut rest).await?;
-        let from_python = if with_python { take_for_python(&mut rest) } else { 0 };
+        let in_python = if with_python { take_for_python(&mut rest) } else { 0 };
         let numbered: Vec<(usize, Case)> = rest.into_iter().enumerate().collect();
         let (http, amqp): (Vec<_>, Vec<_>) = numbered.into_iter().partition(goes_over_http);
         self.over_amqp(&amqp).await?;
-        tokio::try_join!(self.over_http(&http), self.from_python(from_python))?;
+        tokio::try_join!(self.over_http(&http), self.in_python(in_python))?;
         self.storefront.close().await;
         Ok(())
     }
@@ -181,7 +181,7 @@ impl Placer {
     }
 
     /// Has the example in Python place orders, as anybody's shop front would.
-    async fn from_python(&self, count: usize) -> Result<()> {
+    async fn in_python(&self, count: usize) -> Result<()> {
         if count == 0 {
             return Ok(());
         }

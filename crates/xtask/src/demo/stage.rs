@@ -116,16 +116,17 @@ impl Stage {
     /// Ends everything, also what is only half there.
     pub(crate) async fn tear_down(self, forget_logs: bool) -> Result<()> {
         let Self { children, http: _, servers, bed, services, logs } = self;
-        if !services.is_empty() {
+        let played = !services.is_empty();
+        if played {
             ui::say("stopping the services");
         }
         join_all(services.into_iter().map(Service::stop)).await;
         drop(children);
-        if forget_logs {
-            // Only tidiness: the directory is below `target`.
+        if forget_logs || !played {
+            // Only tidiness: the directory is below `target`, or there is none.
             fs::remove_dir_all(&logs).ok();
-        } else if !logs.as_os_str().is_empty() {
-            ui::say(&format!("logs: {}", logs.display()));
+        } else {
+            ui::say(&format!("the services' logs are in {}", logs.display()));
         }
         // Servers of our own take everything with them; on those of somebody else we clean up.
         let ours =

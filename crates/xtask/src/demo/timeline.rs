@@ -130,8 +130,7 @@ mod tests {
             seen(1_044, "inventory", "inventory.stock_released.v1"),
         ];
         // Tests have no terminal, so there are no colours.
-        let expected = "\
-     ms  orders  inventory  payments
+        let expected = "     ms  orders  inventory  payments
       0  ●       ·          ·         orders.order_placed
       7  ·       ●          ·         inventory.stock_reserved
      20  ·       ·          ✗         payments.payment_declined  refused: no
