@@ -15,7 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::topology::EVENTS;
 use crate::{EventType, MessageId, Role, SagaId, id};
+
+/// The longest sentence about a message, in characters.
+const LONGEST_DETAIL: usize = 500;
 
 /// The content type of every event.
 pub const CONTENT_TYPE: &str = "application/json";
@@ -40,6 +44,8 @@ pub struct Envelope {
 /// A message as it came from the broker, not yet believed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Incoming<'a> {
+    /// The exchange that the message was published to.
+    pub exchange: &'a str,
     /// The routing key.
     pub routing_key: &'a str,
     /// AMQP `type`.
@@ -104,6 +110,8 @@ pub enum Reason {
     WrongShape,
     /// `app_id` may not publish this type.
     ForgedAppId,
+    /// `type` names another event than the routing key, which is what the broker's rights guard.
+    ForgedType,
     /// An event of a running saga carries no saga id.
     NoCorrelationId,
     /// The correlation id is no UUID.
@@ -132,6 +140,7 @@ impl Reason {
             Self::NotJson => "not_json",
             Self::WrongShape => "wrong_shape",
             Self::ForgedAppId => "forged_app_id",
+            Self::ForgedType => "forged_type",
             Self::NoCorrelationId => "no_correlation_id",
             Self::WrongCorrelationId => "wrong_correlation_id",
             Self::ClockAhead => "clock_ahead",
@@ -160,10 +169,16 @@ pub struct Unacceptable {
 }
 
 impl Unacceptable {
-    /// A refusal with its sentence.
+    /// A refusal with its sentence, which is cut if it is long: it goes into a header, and may
+    /// quote what came from outside.
     #[must_use]
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        let mut detail = detail.into();
+        if let Some((end, _)) = detail.char_indices().nth(LONGEST_DETAIL) {
+            detail.truncate(end);
+            detail.push_str(" ...");
+        }
+        Self { reason, detail }
     }
 
     /// The refusal that a body's JSON error stands for.
@@ -208,9 +223,17 @@ impl Envelope {
             saga_id,
             causation_id: message.causation_id.map(str::to_owned),
             app_id: message.app_id.map(str::to_owned),
-            traceparent: message.traceparent.map(str::to_owned),
+            traceparent: message.traceparent.filter(|text| is_traceparent(text)).map(str::to_owned),
         })
     }
+}
+
+/// Whether a text is a `traceparent` (W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`). What is
+/// none is dropped: it is copied into every event that follows.
+#[must_use]
+pub fn is_traceparent(text: &str) -> bool {
+    text.split('-').map(str::len).eq([2, 32, 16, 2])
+        && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 fn event_type(
@@ -219,6 +242,16 @@ fn event_type(
 ) -> Result<EventType, Unacceptable> {
     // An empty `type` is what some consoles send for "none".
     let (named, by) = match message.event_type.filter(|name| !name.is_empty()) {
+        // On this exchange the broker guards the routing key, so it is what may be believed.
+        Some(name) if message.exchange == EVENTS && name != message.routing_key => {
+            return Err(Unacceptable::new(
+                Reason::ForgedType,
+                format!(
+                    "`type` is {name:?}, but the routing key is {:?}: give both the event's name",
+                    message.routing_key
+                ),
+            ));
+        }
         Some(name) => (name, "`type`"),
         None => (message.routing_key, "the routing key, as the message has no `type`,"),
     };

@@ -25,6 +25,7 @@ fn read(message: &Incoming<'_>) -> Result<Envelope, Unacceptable> {
 
 fn placed() -> Incoming<'static> {
     Incoming {
+        exchange: "events",
         routing_key: "orders.order_placed.v1",
         event_type: Some("orders.order_placed.v1"),
         message_id: Some(SOME_ID),
@@ -73,7 +74,11 @@ fn a_message_id_that_is_no_uuid_is_the_same_id_every_time() {
 #[test]
 fn each_fault_has_its_reason() {
     for (message, expected) in [
-        (Incoming { event_type: Some("orders.unheard_of.v1"), ..placed() }, Reason::UnknownType),
+        (Incoming { event_type: Some("cart.checked_out.v1"), ..placed() }, Reason::ForgedType),
+        (
+            Incoming { exchange: "", event_type: Some("orders.unheard_of.v1"), ..placed() },
+            Reason::UnknownType,
+        ),
         (Incoming { event_type: None, routing_key: "nowhere", ..placed() }, Reason::UnknownType),
         (Incoming { content_type: Some("text/xml"), ..placed() }, Reason::WrongContentType),
         (Incoming { content_encoding: Some("br"), ..placed() }, Reason::WrongContentEncoding),
@@ -86,6 +91,29 @@ fn each_fault_has_its_reason() {
     }
     let big = vec![b' '; Limits::default().max_body + 1];
     assert_eq!(reason(&Incoming { body: &big, ..placed() }), Reason::BodyTooBig);
+}
+
+#[test]
+fn a_copy_that_comes_by_another_way_is_known_by_its_type() {
+    let copy = Incoming { exchange: "", routing_key: "inventory", ..placed() };
+    assert_eq!(read(&copy).expect("taken").event_type, PLACED);
+}
+
+#[test]
+fn a_trace_that_is_none_is_dropped() {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for (given, kept) in
+        [(trace, Some(trace)), ("a\0b", None), ("00--", None), (&"0".repeat(55), None)]
+    {
+        let message = Incoming { traceparent: Some(given), ..placed() };
+        assert_eq!(read(&message).expect("taken").traceparent.as_deref(), kept);
+    }
+}
+
+#[test]
+fn a_sentence_that_quotes_a_long_body_is_cut() {
+    let error = Unacceptable::new(Reason::WrongShape, "\u{e4}".repeat(100_000));
+    assert_eq!(error.detail.chars().count(), LONGEST_DETAIL + 4);
 }
 
 #[test]

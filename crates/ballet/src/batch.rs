@@ -7,7 +7,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use ballet_core::{MessageId, SagaId};
+use ballet_core::{Envelope, MessageId, SagaId};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tracing::Instrument;
@@ -20,7 +20,7 @@ use crate::registry::Handler;
 use crate::saga::Effect;
 use crate::tx::Encoded;
 use crate::unit_of_work::UnitOfWork;
-use crate::{CallKey, Failure};
+use crate::{Abort, CallKey, Failure};
 
 /// Why a batch rolled back.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ async fn in_one_transaction(
     works: &mut [Work],
     marks: &[crate::outbox::Mark],
 ) -> Result<(), BatchFailure> {
+    let mut counted = Counted::default();
     let mut unit = UnitOfWork::begin(Arc::clone(engine)).await?;
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
     unit.lock(&sagas).await?;
@@ -90,12 +91,12 @@ async fn in_one_transaction(
             Work::Message(message) => {
                 if fresh.remove(&message.envelope.message_id) {
                     let span = message.span();
-                    handle_message(&mut unit, message)
+                    handle_message(&mut unit, message, &mut counted)
                         .instrument(span)
                         .await
                         .map_err(|(handler, failure)| fail(Some(handler))(failure))?;
                 } else {
-                    count(message.envelope.event_type.name(), "duplicate");
+                    counted.add(message.envelope.event_type.name(), "duplicate");
                 }
             }
             Work::Answer(answer) => {
@@ -108,7 +109,41 @@ async fn in_one_transaction(
         }
     }
     unit.commit(marks).await?;
+    counted.publish();
     Ok(())
+}
+
+/// What became of messages; it counts once the transaction has committed.
+#[derive(Default)]
+struct Counted(Vec<(&'static str, &'static str)>);
+
+impl Counted {
+    fn add(&mut self, event_type: &'static str, outcome: &'static str) {
+        self.0.push((event_type, outcome));
+    }
+
+    fn publish(self) {
+        for (event_type, outcome) in self.0 {
+            metrics::counter!("ballet_messages_total", "type" => event_type, "outcome" => outcome)
+                .increment(1);
+        }
+    }
+}
+
+/// Commits the tombstones that an abort leaves, and nothing else of it.
+pub(crate) async fn entomb(
+    engine: &Arc<Engine>,
+    envelope: &Envelope,
+    body: &[u8],
+) -> Result<(), Failure> {
+    let Some(saga_id) = envelope.saga_id else { return Ok(()) };
+    let mut unit = UnitOfWork::begin(Arc::clone(engine)).await?;
+    unit.lock(&[saga_id]).await?;
+    unit.load(&[saga_id]).await?;
+    unit.enter(Some(saga_id), Some(envelope.message_id), envelope.traceparent.clone());
+    let body = Bytes::copy_from_slice(body);
+    unit.entomb(saga_id, Encoded { event_type: envelope.event_type, body });
+    unit.commit(&[]).await
 }
 
 fn message_id(work: &Work) -> Option<MessageId> {
@@ -128,6 +163,7 @@ fn answer(work: &Work) -> Option<(CallKey, &str)> {
 async fn handle_message(
     unit: &mut UnitOfWork,
     message: &mut Message,
+    counted: &mut Counted,
 ) -> Result<(), (&'static str, Failure)> {
     let name = message.envelope.event_type.name();
     let known = Arc::clone(&message.known);
@@ -137,14 +173,12 @@ async fn handle_message(
         let effect = guarded(handle(unit, handler, at, message))
             .await
             .map_err(|failure| (handler.name(), failure))?;
-        count(
-            name,
-            match effect {
-                Effect::Handled => "handled",
-                Effect::Refused => "refused",
-                Effect::Nothing => "nothing",
-            },
-        );
+        let outcome = match effect {
+            Effect::Handled => "handled",
+            Effect::Refused => "refused",
+            Effect::Nothing => "nothing",
+        };
+        counted.add(name, outcome);
     }
     Ok(())
 }
@@ -175,17 +209,19 @@ async fn handle(
         Handler::Refusal { saga, refusal } => {
             let fact = refusal.fact(event)?;
             let abort = unit.abort_as_owner(saga, saga_id, fact).await?;
-            if abort == crate::Abort::TooLate {
+            if abort == Abort::TooLate {
                 tracing::error!(saga = %saga_id, "{} came after the pivot: check the graph's rules", message.envelope.event_type);
             }
-            Ok(if abort == crate::Abort::Aborted { Effect::Handled } else { Effect::Nothing })
+            Ok(if abort == Abort::Aborted { Effect::Handled } else { Effect::Nothing })
         }
         Handler::Projection(_) => Ok(Effect::Nothing),
     }
 }
 
 /// A handler that panics fails; the lane lives on.
-async fn guarded<T>(handler: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(crate) async fn guarded<T>(
+    handler: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|panic| {
         let words = panic
             .downcast_ref::<&str>()
@@ -194,9 +230,4 @@ async fn guarded<T>(handler: impl Future<Output = Result<T, Failure>>) -> Result
             .unwrap_or_default();
         Err(Failure::transient(format!("the handler panicked: {words}")))
     })
-}
-
-fn count(event_type: &'static str, outcome: &'static str) {
-    metrics::counter!("ballet_messages_total", "type" => event_type, "outcome" => outcome)
-        .increment(1);
 }

@@ -12,6 +12,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::batch::guarded;
 use crate::engine::Engine;
 use crate::{CallKey, Failure};
 
@@ -100,12 +101,23 @@ impl Engine {
     pub(crate) fn ask_again(self: &Arc<Self>, mut call: NewCall, failure: &Failure) {
         call.attempts += 1;
         tracing::warn!(step = call.step, saga = %call.saga_id, "an answer could not be taken in: {failure}");
+        let failure = failure.to_string();
         let engine = Arc::clone(self);
         tokio::spawn(async move {
-            tokio::time::sleep(pause(call.attempts)).await;
+            wait_after(&engine, &call, &failure).await;
             engine.make(call);
         });
     }
+}
+
+/// Notes a failed attempt down and waits until it is time for the next.
+async fn wait_after(engine: &Engine, call: &NewCall, failure: &str) {
+    let pause = pause(call.attempts);
+    let next_at = engine.context.now() + pause;
+    if let Err(error) = note_failure(&engine.pool, call, failure, next_at).await {
+        tracing::warn!(key = %call.key, "a failed call could not be noted down: {error}");
+    }
+    tokio::time::sleep(pause).await;
 }
 
 async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
@@ -116,7 +128,7 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
     loop {
         let answer = match engine.calls.permits.acquire().await {
             Ok(_permit) => {
-                let asked = step.call(call.undo, call.key, &call.request);
+                let asked = guarded(step.call(call.undo, call.key, &call.request));
                 tokio::time::timeout(TIMEOUT, asked).await
             }
             Err(_closed) => return,
@@ -132,17 +144,11 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
         };
         metrics::counter!("ballet_calls_total", "outcome" => "failed").increment(1);
         call.attempts += 1;
-        let pause = pause(call.attempts);
         tracing::warn!(
             step = call.step, undo = call.undo, key = %call.key, saga = %call.saga_id,
-            attempts = call.attempts, "a call failed, and is made again in {pause:?}: {failure}"
+            attempts = call.attempts, "a call failed, and is made again: {failure}"
         );
-        if let Err(error) =
-            note_failure(&engine.pool, &call, &failure, engine.context.now() + pause).await
-        {
-            tracing::warn!(key = %call.key, "a failed call could not be noted down: {error}");
-        }
-        tokio::time::sleep(pause).await;
+        wait_after(engine, &call, &failure.to_string()).await;
     }
 }
 
@@ -203,7 +209,7 @@ pub(crate) async fn close(
 async fn note_failure(
     pool: &PgPool,
     call: &NewCall,
-    failure: &Failure,
+    failure: &str,
     next_at: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
@@ -212,7 +218,7 @@ async fn note_failure(
     )
     .bind(call.key.0)
     .bind(i32::try_from(call.attempts).unwrap_or(i32::MAX))
-    .bind(failure.to_string())
+    .bind(failure)
     .bind(next_at.to_sqlx())
     .execute(pool)
     .await?;

@@ -75,7 +75,9 @@ impl Engine {
                 () = tokio::time::sleep(pause) => {}
                 () = stopped(&mut stopping) => return,
             }
-            if sqlx::query("select 1").execute(&self.pool).await.is_ok() {
+            // After a fail-over a server may answer that takes no writes.
+            let asked = sqlx::query_as("select current_setting('transaction_read_only') = 'off'");
+            if let Ok((true,)) = asked.fetch_one(&self.pool).await {
                 self.database_answers(true);
                 return;
             }

@@ -1,6 +1,5 @@
 //! Failures: technical troubles. A business "no" is not one of them, it is an event.
 
-use std::any::Any;
 use std::error::Error;
 use std::fmt;
 
@@ -22,7 +21,7 @@ pub enum FailureKind {
     Permanent,
     /// Two transactions were in each other's way: nobody's failure, the batch runs again.
     Conflict,
-    /// The database or its answer is gone: nobody's failure either.
+    /// The database is away, or in no state to work: nobody's failure either.
     ConnectionLost,
 }
 
@@ -48,12 +47,26 @@ impl Failure {
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let kind = (&error as &dyn Any)
-            .downcast_ref::<sqlx::Error>()
-            .map_or(FailureKind::Transient, kind_of_database_error);
+        let kind = database_error(&error).map_or(FailureKind::Transient, kind_of_database_error);
         Self { kind, error: Box::new(error) }
     }
 }
+
+/// The database's error that this one is, or is caused by.
+fn database_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a sqlx::Error> {
+    let mut error = Some(error);
+    while let Some(this) = error {
+        if let Some(found) = this.downcast_ref::<sqlx::Error>() {
+            return Some(found);
+        }
+        error = this.source();
+    }
+    None
+}
+
+/// Classes of errors that say that the server, not the statement, is in trouble: connections,
+/// authorisation (a rotated password), resources, shutdown and crash, its system, its innards.
+const SERVER_TROUBLE: [&str; 6] = ["08", "28", "53", "57P", "58", "XX"];
 
 fn kind_of_database_error(error: &sqlx::Error) -> FailureKind {
     match error {
@@ -66,12 +79,11 @@ fn kind_of_database_error(error: &sqlx::Error) -> FailureKind {
         sqlx::Error::Database(error) => match error.code().as_deref() {
             // serialization_failure, deadlock_detected, lock_not_available
             Some("40001" | "40P01" | "55P03") => FailureKind::Conflict,
-            // Class 57P: shut down by an operator, crashed, starting; 08: connection exceptions.
-            Some(code) if code.starts_with("57P") || code.starts_with("08") => {
+            // read_only_sql_transaction (a server after a fail-over), idle_in_transaction_timeout
+            Some("25006" | "25P03") => FailureKind::ConnectionLost,
+            Some(code) if SERVER_TROUBLE.iter().any(|class| code.starts_with(class)) => {
                 FailureKind::ConnectionLost
             }
-            // too_many_connections
-            Some("53300") => FailureKind::ConnectionLost,
             Some(_) | None => FailureKind::Transient,
         },
         _ => FailureKind::Transient,
@@ -87,13 +99,17 @@ pub fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.error)?;
+        let mut said = self.error.to_string();
         let mut cause = self.error.source();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let words = error.to_string();
+            // Some errors repeat what caused them.
+            if !said.contains(&words) {
+                said = format!("{said}: {words}");
+            }
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&said)
     }
 }
 
@@ -112,6 +128,13 @@ mod tests {
         let fails = || -> Result<(), Failure> { Ok("x".parse::<u8>().map(|_| ())?) };
         assert_eq!(fails().expect_err("no number").kind(), FailureKind::Transient);
         assert_eq!(Failure::permanent("a bug").kind(), FailureKind::Permanent);
+    }
+
+    #[test]
+    fn a_database_error_is_found_behind_the_errors_of_others() {
+        let lost = sqlx::Error::Io(std::io::Error::other("gone"));
+        let wrapped = std::io::Error::other(lost);
+        assert_eq!(Failure::from(wrapped).kind(), FailureKind::ConnectionLost);
     }
 
     #[test]

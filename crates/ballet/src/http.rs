@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use ballet_core::envelope::is_traceparent;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -234,12 +235,9 @@ pub(crate) fn traceparent() -> Option<String> {
     TRACEPARENT.try_with(Clone::clone).ok().flatten()
 }
 
-/// A well-formed `traceparent` (W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`), else none.
 fn trace_of(request: &Request) -> Option<String> {
     let text = request.headers().get("traceparent")?.to_str().ok()?;
-    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-    let hex = text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-    (hex && lengths == [2, 32, 16, 2]).then(|| text.to_owned())
+    is_traceparent(text).then(|| text.to_owned())
 }
 
 async fn call(mut router: Router, request: Request) -> Response {

@@ -6,21 +6,28 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ballet_core::{Reason, Unacceptable};
+use ballet_core::{Envelope, Reason, Unacceptable};
 use tokio::sync::{mpsc, watch};
 
+use crate::FailureKind;
 use crate::batch::{self, BatchFailure};
 use crate::engine::Engine;
 use crate::message::Work;
-use crate::{Failure, FailureKind};
+use crate::registry::{ABORT, ABORT_ON_REFUSAL};
 
 /// How often a message is tried at once before it becomes a dead letter.
 const ATTEMPTS: u32 = 3;
-/// How often a batch that met another transaction is tried as a whole before it is split.
+/// How often a batch that met another transaction is tried as a whole before it is split, and a
+/// single message before it gives way to others for a while.
 const CONFLICTS: u32 = 3;
+/// A wait for a lock that was longer splits the batch at once: its neighbours need not wait too.
+const LONG_WAIT: Duration = Duration::from_secs(1);
+/// How often a batch may lose its connection, with a database that answers, before it is split.
+const LOSSES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Works until the channel closes.
 pub(crate) async fn run(
@@ -57,66 +64,111 @@ fn count(items: usize) -> f64 {
 struct Part {
     works: Vec<Work>,
     attempts: u32,
+    conflicts: u32,
+    losses: u32,
+}
+
+impl Part {
+    fn new(works: Vec<Work>) -> Self {
+        Self { works, attempts: 0, conflicts: 0, losses: 0 }
+    }
+
+    fn is_single(&self) -> bool {
+        self.works.len() == 1
+    }
 }
 
 async fn process(engine: &Arc<Engine>, batch: Vec<Work>) {
-    let mut parts = VecDeque::from([Part { works: batch, attempts: 0 }]);
+    let mut parts = VecDeque::from([Part::new(batch)]);
     while let Some(mut part) = parts.pop_front() {
         if *engine.stopping.borrow() {
             // The broker delivers again, and open calls are found in their table.
             return;
         }
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let ran = batch::run(engine, &mut part.works).await;
-        metrics::histogram!("ballet_transaction_seconds").record(begun.elapsed().as_secs_f64());
-        let failed = match ran {
+        let took = begun.elapsed();
+        metrics::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
+        match ran {
             Ok(()) => {
                 engine.database_answers(true);
                 settle(engine, part.works);
-                continue;
             }
-            Err(failed) => failed,
-        };
-        part.attempts += 1;
-        match failed.failure.kind() {
-            FailureKind::ConnectionLost => {
-                // Nobody's failure. Perhaps it is committed: then the inbox drops the rerun.
-                tracing::warn!("the database is away, the batch waits: {}", failed.failure);
-                engine.database_answers(false);
-                engine.wait_for_database().await;
-                part.attempts = 0;
-                parts.push_front(part);
-            }
-            FailureKind::Conflict if part.attempts <= CONFLICTS || part.works.len() == 1 => {
-                metrics::counter!("ballet_conflicts_total").increment(1);
-                tokio::time::sleep(PAUSE * part.attempts.min(20)).await;
-                parts.push_front(part);
-            }
-            FailureKind::Conflict | FailureKind::Transient | FailureKind::Permanent
-                if part.works.len() > 1 =>
-            {
-                tracing::debug!(
-                    "a batch of {} runs again in parts: {}",
-                    part.works.len(),
-                    failed.failure
-                );
-                for part in split(part.works, failed.culprit).into_iter().rev() {
-                    parts.push_front(part);
-                }
-            }
-            FailureKind::Transient if part.attempts < ATTEMPTS => {
-                metrics::counter!("ballet_failures_total", "then" => "again").increment(1);
-                tracing::warn!("a handler failed, and is tried again: {}", failed.failure);
-                tokio::time::sleep(PAUSE * 2_u32.pow(part.attempts)).await;
-                parts.push_front(part);
-            }
-            FailureKind::Conflict | FailureKind::Transient | FailureKind::Permanent => {
-                for work in part.works {
-                    give_up(engine, work, &failed, part.attempts);
-                }
-            }
+            Err(failed) => go_on(engine, part, failed, took, &mut parts).await,
         }
     }
+}
+
+/// Decides what becomes of a part that rolled back.
+async fn go_on(
+    engine: &Arc<Engine>,
+    mut part: Part,
+    failed: BatchFailure,
+    took: Duration,
+    parts: &mut VecDeque<Part>,
+) {
+    let split_up = |part: Part, parts: &mut VecDeque<Part>| {
+        metrics::counter!("ballet_splits_total").increment(1);
+        for part in split(part.works, failed.culprit).into_iter().rev() {
+            parts.push_front(part);
+        }
+    };
+    match failed.failure.kind() {
+        FailureKind::ConnectionLost => {
+            // Nobody's failure. Perhaps it is committed: then the inbox drops the rerun.
+            part.losses += 1;
+            tracing::warn!(
+                losses = part.losses,
+                "the database is away, the batch waits: {}",
+                failed.failure
+            );
+            engine.database_answers(false);
+            pause(PAUSE, part.losses).await;
+            engine.wait_for_database().await;
+            if part.losses >= LOSSES && !part.is_single() {
+                split_up(part, parts);
+            } else {
+                parts.push_front(part);
+            }
+        }
+        FailureKind::Conflict => {
+            metrics::counter!("ballet_conflicts_total").increment(1);
+            part.conflicts += 1;
+            if part.is_single() && part.conflicts > CONFLICTS {
+                later(engine, part.works, &failed).await;
+            } else if part.is_single() {
+                pause(PAUSE, part.conflicts).await;
+                parts.push_back(part);
+            } else if part.conflicts > CONFLICTS || took > LONG_WAIT {
+                split_up(part, parts);
+            } else {
+                pause(PAUSE, part.conflicts).await;
+                parts.push_front(part);
+            }
+        }
+        FailureKind::Transient | FailureKind::Permanent if !part.is_single() => {
+            tracing::debug!(
+                "a batch of {} runs again in parts: {}",
+                part.works.len(),
+                failed.failure
+            );
+            split_up(part, parts);
+        }
+        FailureKind::Transient if part.attempts + 1 < ATTEMPTS => {
+            part.attempts += 1;
+            metrics::counter!("ballet_failures_total", "then" => "again").increment(1);
+            tracing::warn!("a handler failed, and is tried again: {}", failed.failure);
+            pause(PAUSE, part.attempts).await;
+            parts.push_front(part);
+        }
+        FailureKind::Transient | FailureKind::Permanent => {
+            give_up(engine, part.works, &failed, part.attempts + 1).await;
+        }
+    }
+}
+
+async fn pause(first: Duration, times: u32) {
+    tokio::time::sleep((first * 2_u32.saturating_pow(times.min(10))).min(LONGEST_PAUSE)).await;
 }
 
 /// Before the culprit, the culprit alone, and after it; in halves where there is no culprit.
@@ -134,7 +186,7 @@ fn split(mut works: Vec<Work>, culprit: Option<usize>) -> Vec<Part> {
         }
     }
     parts.retain(|works| !works.is_empty());
-    parts.into_iter().map(|works| Part { works, attempts: 0 }).collect()
+    parts.into_iter().map(Part::new).collect()
 }
 
 fn settle(engine: &Engine, works: Vec<Work>) {
@@ -152,20 +204,58 @@ fn settle(engine: &Engine, works: Vec<Work>) {
     }
 }
 
-fn give_up(engine: &Arc<Engine>, work: Work, failed: &BatchFailure, attempts: u32) {
-    let failure: &Failure = &failed.failure;
-    match work {
-        Work::Message(message) => {
-            let reason = match failure.kind() {
-                FailureKind::Permanent => Reason::Permanent,
-                FailureKind::Transient | FailureKind::Conflict | FailureKind::ConnectionLost => {
-                    Reason::Failed
-                }
-            };
-            let why = Unacceptable::new(reason, failure.to_string());
-            engine.set_aside(message.delivery, message.receipt, why, failed.handler, attempts);
+/// The attempts are used up.
+async fn give_up(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, attempts: u32) {
+    let undoes = matches!(failed.handler, Some(ABORT | ABORT_ON_REFUSAL));
+    let permanent = failed.failure.kind() == FailureKind::Permanent;
+    if undoes && !permanent {
+        // A compensation is never given up silently.
+        return later(engine, works, failed).await;
+    }
+    let reason = if permanent { Reason::Permanent } else { Reason::Failed };
+    for work in works {
+        match work {
+            Work::Message(message) => {
+                leave_tombstone(engine, &message.envelope, &message.delivery.body, failed).await;
+                let why = Unacceptable::new(reason, failed.failure.to_string());
+                engine.set_aside(message.delivery, message.receipt, why, failed.handler, attempts);
+            }
+            // A call is never given up: its answer is asked for again under the same key.
+            Work::Answer(answer) => engine.ask_again(answer.call, &failed.failure),
         }
-        // A call is never given up: its answer is asked for again under the same key.
-        Work::Answer(answer) => engine.ask_again(answer.call, failure),
+    }
+}
+
+/// Tries again after a while, by way of a retry queue.
+async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure) {
+    for work in works {
+        match work {
+            Work::Message(message) => {
+                leave_tombstone(engine, &message.envelope, &message.delivery.body, failed).await;
+                let why = failed.failure.to_string();
+                engine.retry_later(message.delivery, message.receipt, &why, failed.handler);
+            }
+            Work::Answer(answer) => engine.ask_again(answer.call, &failed.failure),
+        }
+    }
+}
+
+/// While an undo is not done, its tombstone must keep later steps from taking effect.
+async fn leave_tombstone(
+    engine: &Arc<Engine>,
+    envelope: &Envelope,
+    body: &[u8],
+    failed: &BatchFailure,
+) {
+    if failed.handler != Some(ABORT) {
+        return;
+    }
+    while let Err(failure) = batch::entomb(engine, envelope, body).await {
+        tracing::warn!("a tombstone could not be left yet: {failure}");
+        if *engine.stopping.borrow() {
+            return;
+        }
+        pause(PAUSE, 4).await;
+        engine.wait_for_database().await;
     }
 }

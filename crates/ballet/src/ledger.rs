@@ -176,12 +176,12 @@ impl Ledger {
         Ok(found.and_then(|(body,)| body))
     }
 
-    /// Writes what was added.
+    /// Writes what was added; whether there was anything.
     pub(crate) async fn flush(
         &mut self,
         db: &mut PgConnection,
         now: Timestamp,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<bool, sqlx::Error> {
         let added = std::mem::take(&mut self.added);
         let rows = added.iter().map(|(saga, at)| ((*saga, &self.rows[saga][*at]), saga.0));
         for (table, rows) in split(rows) {
@@ -191,7 +191,7 @@ impl Ledger {
             }
             columns.insert(db, table, now).await?;
         }
-        Ok(())
+        Ok(!added.is_empty())
     }
 }
 

@@ -7,8 +7,7 @@
 use ballet_core::{MessageId, SagaId};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::{AssertSqlSafe, PgConnection};
-use uuid::Uuid;
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::batch_id::BatchId;
 use crate::tx::Emitted;
@@ -135,51 +134,83 @@ async fn bury(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// The batches of a table that bear no mark, oldest first.
+/// The processes that have written batches to a table.
+pub(crate) async fn owners(db: &mut PgConnection, table: i16) -> Result<Vec<i64>, sqlx::Error> {
+    let statement = format!("select distinct owner from ballet.outbox_{table}");
+    let rows: Vec<(i64,)> = sqlx::query_as(AssertSqlSafe(statement)).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(owner,)| owner).collect())
+}
+
+/// The batches of some processes in a table that bear no mark, oldest first, but for those given.
 pub(crate) async fn unmarked(
     db: &mut PgConnection,
     table: i16,
+    owners: &[i64],
+    except: &[BatchId],
     limit: i64,
 ) -> Result<Vec<BatchId>, sqlx::Error> {
     let statement = format!(
-        "select owner, batch from ballet.outbox_{table} group by owner, batch \
-         having min(position) > {MARK} order by min(created_at), owner, batch limit $1"
+        "select o.owner, o.batch from ballet.outbox_{table} o \
+         left join unnest($2::bigint[], $3::bigint[]) as known (owner, batch) \
+         on known.owner = o.owner and known.batch = o.batch \
+         where o.owner = any($1) and known.owner is null group by o.owner, o.batch \
+         having min(o.position) > {MARK} order by min(o.created_at), o.owner, o.batch limit $4"
     );
-    let rows: Vec<(i64, i64)> =
-        sqlx::query_as(AssertSqlSafe(statement)).bind(limit).fetch_all(db).await?;
+    let rows: Vec<(i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(owners)
+        .bind(except.iter().map(|batch| batch.owner).collect::<Vec<_>>())
+        .bind(except.iter().map(|batch| batch.number).collect::<Vec<_>>())
+        .bind(limit)
+        .fetch_all(db)
+        .await?;
     Ok(rows.into_iter().map(|(owner, number)| BatchId { owner, number, table }).collect())
 }
 
-/// Reads a batch back.
+/// Whether any batch of a table bears no mark.
+async fn has_unmarked(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::Error> {
+    let statement = format!(
+        "select exists (select from ballet.outbox_{table} group by owner, batch \
+         having min(position) > {MARK})"
+    );
+    let (any,): (bool,) = sqlx::query_as(AssertSqlSafe(statement)).fetch_one(db).await?;
+    Ok(any)
+}
+
+/// Reads batches of one table back, in the given order.
 pub(crate) async fn load(
     db: &mut PgConnection,
-    batch: BatchId,
-) -> Result<Vec<StoredEvent>, sqlx::Error> {
-    type Columns =
-        (Uuid, String, Option<Uuid>, Option<Uuid>, Option<String>, String, jiff_sqlx::Timestamp);
-    let table = batch.table;
+    table: i16,
+    batches: &[BatchId],
+) -> Result<Vec<(BatchId, Vec<StoredEvent>)>, sqlx::Error> {
     let statement = format!(
-        "select message_id, event_type, saga_id, causation_id, traceparent, body, \
-         created_at from ballet.outbox_{table} \
-         where owner = $1 and batch = $2 and position > {MARK} order by position"
+        "select (wanted.at - 1)::int, message_id, event_type, saga_id, causation_id, traceparent, \
+         body, created_at from ballet.outbox_{table} o \
+         join unnest($1::bigint[], $2::bigint[]) with ordinality as wanted (owner, batch, at) \
+         on wanted.owner = o.owner and wanted.batch = o.batch \
+         where o.position > {MARK} order by wanted.at, o.position"
     );
-    let rows: Vec<Columns> = sqlx::query_as(AssertSqlSafe(statement))
-        .bind(batch.owner)
-        .bind(batch.number)
+    let rows = sqlx::query(AssertSqlSafe(statement))
+        .bind(batches.iter().map(|batch| batch.owner).collect::<Vec<_>>())
+        .bind(batches.iter().map(|batch| batch.number).collect::<Vec<_>>())
         .fetch_all(db)
         .await?;
-    let event = |(message_id, event_type, saga, cause, traceparent, body, created_at): Columns| {
-        StoredEvent {
-            message_id: MessageId(message_id),
-            event_type,
-            saga_id: saga.map(SagaId),
-            causation_id: cause.map(MessageId),
-            traceparent,
-            body,
-            created_at: created_at.to_jiff(),
+    let mut loaded: Vec<_> = batches.iter().map(|batch| (*batch, Vec::new())).collect();
+    for row in rows {
+        let at = usize::try_from(row.try_get::<i32, _>(0)?).unwrap_or(usize::MAX);
+        let event = StoredEvent {
+            message_id: MessageId(row.try_get(1)?),
+            event_type: row.try_get(2)?,
+            saga_id: row.try_get::<Option<_>, _>(3)?.map(SagaId),
+            causation_id: row.try_get::<Option<_>, _>(4)?.map(MessageId),
+            traceparent: row.try_get(5)?,
+            body: row.try_get(6)?,
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>(7)?.to_jiff(),
+        };
+        if let Some((_, events)) = loaded.get_mut(at) {
+            events.push(event);
         }
-    };
-    Ok(rows.into_iter().map(event).collect())
+    }
+    Ok(loaded)
 }
 
 /// How many events wait in the outbox, and since when the oldest does.
@@ -211,14 +242,15 @@ pub(crate) async fn truncate(
 ) -> Result<bool, sqlx::Error> {
     let size = format!("select pg_relation_size('ballet.outbox_{table}')");
     let (size,): (i64,) = sqlx::query_as(AssertSqlSafe(size)).fetch_one(&mut *transaction).await?;
-    if size == 0 {
+    // A first look without the lock: it is taken only if it is likely to be of use.
+    if size == 0 || has_unmarked(transaction, table).await? {
         return Ok(false);
     }
     // A writer that holds the table up must not be waited for: writers would queue up behind us.
     sqlx::query("set local lock_timeout = '50ms'").execute(&mut *transaction).await?;
     let lock = format!("lock table ballet.outbox_{table} in access exclusive mode");
     sqlx::query(AssertSqlSafe(lock)).execute(&mut *transaction).await?;
-    if !unmarked(transaction, table, 1).await?.is_empty() {
+    if has_unmarked(transaction, table).await? {
         return Ok(false);
     }
     let truncate = format!("truncate ballet.outbox_{table}");

@@ -10,6 +10,11 @@ use crate::Participant;
 use crate::erased::{AnyProjection, AnyRefusal, AnyStep};
 use crate::participant::SagaEntry;
 
+/// The name of the handler that undoes this service's part.
+pub(crate) const ABORT: &str = "abort";
+/// The name of the handler by which the owner aborts.
+pub(crate) const ABORT_ON_REFUSAL: &str = "abort_on_refusal";
+
 /// What is done with an event.
 #[derive(Clone)]
 pub(crate) enum Handler {
@@ -28,8 +33,8 @@ impl Handler {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Step { step, .. } => step.part().name,
-            Self::Abort { .. } => "abort",
-            Self::Refusal { .. } => "abort_on_refusal",
+            Self::Abort { .. } => ABORT,
+            Self::Refusal { .. } => ABORT_ON_REFUSAL,
             Self::Projection(projection) => projection.name(),
         }
     }
@@ -129,6 +134,12 @@ impl Registry {
         self.sagas.iter().find_map(|saga| {
             saga.steps.iter().find(|step| step.part().name == name).map(|step| (saga, step))
         })
+    }
+
+    /// Whether any saga of this service has a step, or an origin, of that name.
+    pub(crate) fn has_step(&self, name: &str) -> bool {
+        self.step(name).is_some()
+            || self.sagas.iter().any(|saga| saga.origins.iter().any(|part| part.name == name))
     }
 
     /// The declared origin that emits this event.

@@ -150,12 +150,21 @@ impl UnitOfWork {
         saga_id: SagaId,
         fact: Encoded,
     ) -> Result<Effect, Failure> {
-        if self.ledger.is_aborted(saga_id) {
-            return Ok(Effect::Nothing);
+        let known = self.ledger.is_aborted(saga_id);
+        if !known {
+            self.add(saga_id, "", Entry::Aborted, "", Some(fact));
         }
-        self.add(saga_id, "", Entry::Aborted, "", Some(fact));
+        // Also when the tombstone is there: an undo may have failed the last time.
         self.undo_next(saga, saga_id).await?;
-        Ok(Effect::Handled)
+        Ok(if known { Effect::Nothing } else { Effect::Handled })
+    }
+
+    /// Leaves the tombstone alone, for an abort whose undo fails: until it is done, later steps
+    /// must not take effect.
+    pub(crate) fn entomb(&mut self, saga_id: SagaId, fact: Encoded) {
+        if !self.ledger.is_aborted(saga_id) {
+            self.add(saga_id, "", Entry::Aborted, "", Some(fact));
+        }
     }
 
     /// The owner aborts, unless something else was committed first.
@@ -236,7 +245,7 @@ impl UnitOfWork {
     /// Undoes this service's steps of an aborted saga, the latest first, one after the other, until
     /// none is left or a call is out. While one is out, its outcome takes the rest up.
     async fn undo_next(&mut self, saga: &SagaEntry, saga_id: SagaId) -> Result<(), Failure> {
-        while let Some(row) = self.next_to_undo(saga_id) {
+        while let Some(row) = self.next_to_undo(saga, saga_id) {
             let Some(step) = saga.steps.iter().find(|step| step.part().name == row.step) else {
                 return Err(unknown_step(&row.step));
             };
@@ -256,7 +265,7 @@ impl UnitOfWork {
     }
 
     /// The latest step that took effect and is not undone; `None` while a call is out.
-    fn next_to_undo(&self, saga_id: SagaId) -> Option<Row> {
+    fn next_to_undo(&self, saga: &SagaEntry, saga_id: SagaId) -> Option<Row> {
         let rows = self.ledger.rows(saga_id);
         let state = |row: &Row| self.ledger.state(saga_id, &row.step, &row.key);
         if rows.iter().any(|row| matches!(state(row), Some(Entry::Calling | Entry::Undoing))) {
@@ -264,23 +273,19 @@ impl UnitOfWork {
         }
         rows.iter()
             .filter(|row| row.entry == Entry::Done && state(row) == Some(Entry::Done))
-            .filter(|row| self.can_be_undone(&row.step))
+            .filter(|row| self.can_be_undone(saga, &row.step))
             .max_by_key(|row| row.ordinal)
             .cloned()
     }
 
     /// Origins, decisions and retriable steps have no compensation. A step that the code does not
     /// know any more is reported when it is to be undone.
-    fn can_be_undone(&self, step: &str) -> bool {
-        let registry = &self.engine.registry;
-        let is_origin =
-            registry.sagas.iter().any(|saga| saga.origins.iter().any(|o| o.name == step));
-        match registry.step(step) {
-            Some((_, step)) => {
-                matches!(step.part().kind, StepKind::Compensatable | StepKind::Pivot)
-            }
-            None => !is_origin,
+    fn can_be_undone(&self, saga: &SagaEntry, name: &str) -> bool {
+        if let Some(step) = saga.steps.iter().map(|step| step.part()).find(|part| part.name == name)
+        {
+            return matches!(step.kind, StepKind::Compensatable | StepKind::Pivot);
         }
+        !self.engine.registry.has_step(name)
     }
 
     fn undone(&mut self, saga_id: SagaId, step: &Arc<dyn AnyStep>, undone: AnyUndone) {

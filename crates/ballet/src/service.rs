@@ -250,7 +250,7 @@ fn pool(settings: &Settings, service: &str) -> Result<(PgPool, PgConnectOptions)
     ]);
     let bounded = options.clone().options([
         ("statement_timeout", "30s"),
-        ("lock_timeout", "10s"),
+        ("lock_timeout", "3s"),
         ("idle_in_transaction_session_timeout", "60s"),
     ]);
     let pool = PgPoolOptions::new()

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use crate::batch_id::BatchId;
 use crate::engine::Engine;
 use crate::outbox::{self, TABLES};
 use crate::publisher::{Handed, OutBatch};
@@ -86,35 +85,44 @@ async fn sweep_table(
     gone: &mut Gone,
 ) -> Result<(), Failure> {
     let relay = &engine.relay;
-    if !relay.publisher().is_some_and(crate::publisher::PublisherHandle::has_room) {
-        return Ok(());
-    }
-    // Batches that begin after this look are in memory, and none of this sweep's business.
-    let next = relay.next_number();
-    let live_before: Vec<BatchId> = relay.live_of_table(table);
-    for batch in outbox::unmarked(db, table, PORTION).await? {
-        let left_behind = if batch.owner == relay.owner {
-            batch.number < next && !live_before.contains(&batch)
-        } else {
-            gone.is(db, batch.owner).await?
-        };
-        if !left_behind || !relay.adopt(batch) {
-            continue;
+    let Some(publisher) = relay.publisher() else { return Ok(()) };
+    loop {
+        if !publisher.has_room() {
+            return Ok(());
         }
-        let messages: Vec<_> = outbox::load(db, batch)
-            .await
-            .inspect_err(|_| relay.forget(batch))?
-            .into_iter()
-            .map(|event| wire::publish_stored(engine.registry.service, event))
-            .collect();
-        tracing::info!(%batch, events = messages.len(), "publishing a batch that was left behind");
-        let handed = relay.publisher().map(|to| to.send(OutBatch { batch, messages }));
-        if handed != Some(Handed::Queued) {
-            relay.forget(batch);
+        let mut owners = Vec::new();
+        for owner in outbox::owners(db, table).await? {
+            if owner == relay.owner || gone.is(db, owner).await? {
+                owners.push(owner);
+            }
+        }
+        // Batches that begin after this look are in memory, and none of this sweep's business.
+        let next = relay.next_number();
+        let live_before = relay.live_of_table(table);
+        let mut left = outbox::unmarked(db, table, &owners, &live_before, PORTION).await?;
+        let whole_portion = left.len() == usize::try_from(PORTION).unwrap_or_default();
+        left.retain(|batch| {
+            (batch.owner != relay.owner || batch.number < next) && relay.adopt(*batch)
+        });
+        if left.is_empty() {
+            return Ok(());
+        }
+        let loaded = outbox::load(db, table, &left).await;
+        let loaded = loaded.inspect_err(|_| left.iter().for_each(|batch| relay.forget(*batch)))?;
+        let events: usize = loaded.iter().map(|(_, events)| events.len()).sum();
+        tracing::info!(batches = left.len(), events, "publishing what was left behind");
+        for (batch, events) in loaded {
+            let service = engine.registry.service;
+            let messages =
+                events.into_iter().map(|event| wire::publish_stored(service, event)).collect();
+            if publisher.send(OutBatch { batch, messages }) != Handed::Queued {
+                relay.forget(batch);
+            }
+        }
+        if !whole_portion {
             return Ok(());
         }
     }
-    Ok(())
 }
 
 async fn sweep_calls(
@@ -125,7 +133,8 @@ async fn sweep_calls(
     let in_memory = engine.calls.keys();
     for (owner, call) in calls::open(db, &in_memory, engine.context.now()).await? {
         let ours = owner == engine.relay.owner;
-        if !ours && !gone.is(db, owner).await? {
+        // A call of a step that this version does not know is for the replica that knows it.
+        if (!ours && !gone.is(db, owner).await?) || engine.registry.step(&call.step).is_none() {
             continue;
         }
         if engine.calls.adopt(call.key) {

@@ -94,6 +94,42 @@ impl<'a> Tx<'a> {
         self.db
     }
 
+    /// Runs statements that may fail, for instance on a named constraint: if they do, they are
+    /// taken back alone, and the transaction goes on. Without it an error that is swallowed breaks
+    /// the whole transaction.
+    ///
+    /// ```
+    /// # use ballet::{Tx, broken_constraint};
+    /// # async fn example(tx: &mut Tx<'_>) -> Result<bool, ballet::Failure> {
+    /// let added = tx
+    ///     .attempt(async |db| sqlx::query("insert into seat values (7)").execute(db).await)
+    ///     .await;
+    /// match added {
+    ///     Ok(_) => Ok(true),
+    ///     Err(error) if broken_constraint(&error) == Some("seat_taken_once") => Ok(false),
+    ///     Err(error) => Err(error.into()),
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the statements fail with.
+    pub async fn attempt<T>(
+        &mut self,
+        statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        sqlx::query("savepoint attempt").execute(&mut *self.db).await?;
+        let result = statements(self.db).await;
+        let end = if result.is_ok() {
+            "release savepoint attempt"
+        } else {
+            "rollback to savepoint attempt"
+        };
+        sqlx::query(end).execute(&mut *self.db).await?;
+        result
+    }
+
     /// The time: the same for all that this transaction does.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -132,7 +132,10 @@ impl Unit {
     /// A failure if nothing was committed, or if the database's answer was lost: then it is not
     /// known whether it was.
     pub async fn commit(self) -> Result<(), Failure> {
-        self.work.commit(&[]).await
+        // On a task of its own: a caller that goes away in the middle of a commit must not take
+        // along what becomes of it.
+        let committed = tokio::spawn(async move { self.work.commit(&[]).await });
+        committed.await.unwrap_or_else(|error| Err(Failure::transient(error)))
     }
 }
 

@@ -15,6 +15,7 @@ const PERSISTENT: u8 = 2;
 pub(crate) fn incoming(delivery: &Delivery) -> Incoming<'_> {
     let properties = &delivery.properties;
     Incoming {
+        exchange: &delivery.exchange,
         routing_key: &delivery.routing_key,
         event_type: properties.kind().as_ref().map(|text| text.as_str()),
         message_id: properties.message_id().as_ref().map(|text| text.as_str()),

@@ -287,6 +287,10 @@ impl<'a> Channel<'a> {
 }
 
 fn is_suspect(delivery: &Delivery) -> bool {
+    // The header alone could come from a producer.
+    if !delivery.redelivered {
+        return false;
+    }
     let headers = delivery.properties.headers().as_ref();
     let count = headers.and_then(|headers| headers.inner().get(DELIVERY_COUNT));
     let count = match count {

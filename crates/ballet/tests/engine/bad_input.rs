@@ -30,7 +30,7 @@ async fn t23_t24_what_cannot_be_taken_is_a_dead_letter_with_its_reason() {
         ("not_json", good.clone(), "{"),
         ("not_json", good.clone(), ""),
         ("wrong_shape", good.clone(), r#"{"town":"Rome"}"#),
-        ("unknown_type", with(&good, "type", "desk.trip_booked.v9"), body),
+        ("forged_type", with(&good, "type", "desk.trip_booked.v9"), body),
         ("wrong_content_type", with(&good, "content_type", "text/xml"), body),
         ("wrong_content_encoding", with(&good, "content_encoding", "br"), body),
         ("forged_app_id", with(&good, "app_id", "hotel"), body),
@@ -89,6 +89,19 @@ async fn a_dead_letter_loses_what_would_act_on_the_copy_but_keeps_the_words() {
     assert_eq!(kept["headers"]["CC"], Value::Null);
     assert_eq!(kept["headers"]["x-original-cc"], json!(["somewhere.else"]));
     assert_eq!(kept["headers"]["mine"], "kept");
+}
+
+#[tokio::test]
+async fn t23_a_type_that_no_handler_knows_is_a_dead_letter() {
+    let world = World::new("unknown", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    // Straight to the service's queue, as an operator may do.
+    let properties = json!({"type": "desk.trip_booked.v9"});
+    let published = world.bed.management().publish("amq.default", "hotel", &properties, "{}").await;
+    assert!(published.expect("published"));
+    let dead = world.dead_letters(1).await;
+    let headers = &dead[0]["properties"]["headers"];
+    assert_eq!(headers["x-dead-reason"], "unknown_type");
+    assert!(headers["x-dead-detail"].as_str().is_some_and(|text| text.contains("trip_booked.v9")));
 }
 
 #[tokio::test]

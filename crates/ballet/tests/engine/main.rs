@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod calls;
+mod hostile;
+mod lifecycle;
 mod observing;
 mod restarts;
 mod sagas;

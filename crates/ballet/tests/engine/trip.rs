@@ -123,7 +123,7 @@ impl Trouble {
         self
     }
 
-    fn strikes(&self) -> bool {
+    pub(crate) fn strikes(&self) -> bool {
         self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
     }
 }

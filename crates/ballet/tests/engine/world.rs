@@ -108,7 +108,7 @@ impl World {
 
     /// Everything that went through the broker so far, in order.
     pub(crate) async fn seen(&self) -> Vec<Value> {
-        let new = self.bed.management().take("probe", 1000).await.expect("the probe's messages");
+        let new = self.bed.management().take("probe", 20_000).await.expect("the probe's messages");
         let mut seen = self.seen.lock().expect("not poisoned");
         seen.extend(new);
         seen.clone()

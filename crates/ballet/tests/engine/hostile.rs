@@ -1,0 +1,360 @@
+//! What has been tried against the engine once, and must not work again.
+
+use std::time::Duration;
+
+use ballet::{
+    Compensate, EventType, Failure, Migration, Never, Participant, Projection, Saga, Step,
+    StepResult, Tx, UndoResult, broken_constraint, done, undone_silently,
+};
+use ballet_testkit::wait_until;
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::trip::{
+    CarRented, HOTEL_TABLES, HotelRenamed, RoomBooked, RoomFreed, RoomRefused, Trip, TripBooked,
+    TripCancelled, TripConfirmed, Trouble, desk, hotel,
+};
+use crate::world::{SOON, World, part};
+
+async fn until_count(world: &World, service: &str, what: &str, expected: i64) {
+    wait_until(what, SOON, || async {
+        let count = world.count(service, what).await;
+        if count == expected { Ok(Some(())) } else { Err(format!("{count} of {expected}")) }
+    })
+    .await
+    .expect("the rows");
+}
+
+async fn connect(world: &World, service: &str) -> PgConnection {
+    PgConnection::connect(world.bed.database_url(service)).await.expect("a database")
+}
+
+async fn hotel_world(name: &str) -> World {
+    World::new(name, vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await
+}
+
+fn rome() -> TripBooked {
+    TripBooked { city: "Rome".into() }
+}
+
+#[tokio::test]
+async fn a_commit_whose_caller_goes_away_still_publishes() {
+    const SLOW: &[Migration] = &[Migration {
+        name: "0001_trip",
+        sql: "create table trip (saga_id uuid primary key, state text not null);
+              create function slow() returns trigger language plpgsql as
+                  $$ begin perform pg_sleep(1); return null; end $$;
+              create constraint trigger slow after insert on trip deferrable initially deferred
+                  for each row execute function slow()",
+    }];
+    let world = World::new("gone", vec![part(desk(), SLOW)]).await;
+    let saga = world.new_saga();
+    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
+    sqlx::query("insert into trip values ($1, 'booked')")
+        .bind(saga.0)
+        .execute(unit.tx().db())
+        .await
+        .expect("a row");
+    unit.originate(rome()).await.expect("originated");
+    let gone = tokio::time::timeout(Duration::from_millis(200), unit.commit()).await;
+    assert!(gone.is_err(), "the commit takes a second");
+    world.event::<TripBooked>(saga).await;
+}
+
+#[tokio::test]
+async fn a_long_value_of_the_wrong_shape_does_not_stop_the_service() {
+    let world = hotel_world("long").await;
+    let body = format!("\"{}\"", "A".repeat(140_000));
+    let properties = json!({"correlation_id": world.new_id()});
+    world.publish_raw("desk.trip_booked.v1", &properties, &body).await;
+    let dead = world.dead_letters(1).await;
+    assert_eq!(dead[0]["payload"], body.as_str());
+    assert_eq!(dead[0]["properties"]["headers"]["x-dead-reason"], "wrong_shape");
+}
+
+#[tokio::test]
+async fn headers_that_leave_no_room_for_the_reason_are_dropped_with_a_word() {
+    let world = hotel_world("headers").await;
+    let properties = json!({"headers": {"bomb": "x".repeat(127_000)}});
+    world.publish_raw("desk.trip_booked.v1", &properties, "?").await;
+    let dead = world.dead_letters(1).await;
+    let headers = &dead[0]["properties"]["headers"];
+    assert_eq!(headers["x-dead-headers"], "the original headers were too big to be kept");
+    assert_eq!(dead[0]["payload"], "?");
+}
+
+#[tokio::test]
+async fn t162_a_type_other_than_the_guarded_routing_key_is_refused() {
+    let world = World::new("forged", vec![part(desk(), crate::trip::DESK_TABLES)]).await;
+    let saga = world.new_saga();
+    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
+    unit.originate(rome()).await.expect("originated");
+    unit.commit().await.expect("committed");
+    let forged = json!({"type": "cars.car_rented.v1", "correlation_id": saga.to_string()});
+    world.publish_raw("agency.trip_wanted.v1", &forged, r#"{"car":"forged"}"#).await;
+    let dead = world.dead_letters(1).await;
+    assert_eq!(dead[0]["properties"]["headers"]["x-dead-reason"], "forged_type");
+    assert!(world.events::<TripConfirmed>(saga).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_trace_that_is_none_does_not_travel_on() {
+    let world = hotel_world("trace_bomb").await;
+    for trace in ["x".repeat(127_000), "a\u{0}b".to_owned()] {
+        let saga = world.new_saga();
+        let properties = json!({"correlation_id": saga.to_string(), "message_id": world.new_id(),
+                "headers": {"traceparent": trace}});
+        world.publish_raw("desk.trip_booked.v1", &properties, r#"{"city":"Rome"}"#).await;
+        world.event::<RoomBooked>(saga).await;
+    }
+    assert_eq!(world.count("hotel", "ballet.outbox_dead").await, 0);
+}
+
+/// Knows each name once; how it finds out is the difference.
+struct Known {
+    attempts: bool,
+}
+
+impl Projection for Known {
+    const NAME: &'static str = "known";
+    type On = HotelRenamed;
+
+    async fn apply(&self, tx: &mut Tx<'_>, renamed: HotelRenamed) -> Result<(), Failure> {
+        let insert = sqlx::query("insert into hotel_name values ($1)").bind(renamed.name);
+        let added = if self.attempts {
+            tx.attempt(async |db| insert.execute(db).await).await
+        } else {
+            insert.execute(tx.db()).await
+        };
+        match added {
+            Err(error) if broken_constraint(&error) == Some("unique_name") => Ok(()),
+            other => Ok(other.map(|_| ())?),
+        }
+    }
+}
+
+/// Sends names of which one is known, all in one batch.
+async fn names(name: &str, attempts: bool) -> World {
+    const UNIQUE: &[Migration] = &[Migration {
+        name: "0001_name",
+        sql: "create table hotel_name (name text not null constraint unique_name unique)",
+    }];
+    let guide = Participant::new("guide").projects(Known { attempts });
+    let world =
+        World::new(name, vec![part(guide, UNIQUE), part(hotel(Trouble::default()), HOTEL_TABLES)])
+            .await;
+    let mut db = connect(&world, "guide").await;
+    db.execute(
+        "insert into hotel_name values ('known'); begin; lock table hotel_name in exclusive mode",
+    )
+    .await
+    .expect("a lock");
+    for name in ["first", "a", "b", "c", "known"] {
+        let properties = json!({"message_id": world.new_id()});
+        let body = json!({"name": name}).to_string();
+        world.publish_raw("hotel.hotel_renamed.v1", &properties, &body).await;
+    }
+    db.execute("commit").await.expect("released");
+    world
+}
+
+#[tokio::test]
+async fn a_handler_that_swallows_a_broken_statement_loses_nobodys_message() {
+    let world = names("swallow", false).await;
+    let dead = world.dead_letters(1).await;
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0]["payload"], r#"{"name":"known"}"#);
+    until_count(&world, "guide", "hotel_name", 5).await;
+}
+
+#[tokio::test]
+async fn a_broken_constraint_can_be_an_answer() {
+    let world = names("attempt", true).await;
+    until_count(&world, "guide", "ballet.inbox", 5).await;
+    assert_eq!(world.count("guide", "hotel_name").await, 5);
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}
+
+/// A room whose undo fails for a while.
+struct Stubborn(Trouble);
+
+impl Step for Stubborn {
+    const NAME: &'static str = "stubborn";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = RoomRefused;
+
+    async fn run(&self, _: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
+        done(RoomBooked { room: 1 })
+    }
+}
+
+impl Compensate for Stubborn {
+    type Undone = RoomFreed;
+
+    async fn compensate(&self, _: &mut Tx<'_>, booked: RoomBooked) -> UndoResult<Self> {
+        if self.0.strikes() {
+            return Err(Failure::transient("away for a while"));
+        }
+        ballet::undone(RoomFreed { room: booked.room })
+    }
+}
+
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+struct RoomCleaned {}
+
+impl ballet::Event for RoomCleaned {
+    const TYPE: EventType = EventType::in_saga("hotel.room_cleaned.v1");
+}
+
+/// A step that comes later in the same service.
+struct Late;
+
+impl Step for Late {
+    const NAME: &'static str = "late";
+    type On = CarRented;
+    type Done = RoomCleaned;
+    type Refused = Never;
+
+    async fn run(&self, _: &mut Tx<'_>, _: CarRented) -> StepResult<Self> {
+        done(RoomCleaned {})
+    }
+}
+
+impl Compensate for Late {
+    type Undone = Never;
+
+    async fn compensate(&self, _: &mut Tx<'_>, _: RoomCleaned) -> UndoResult<Self> {
+        undone_silently()
+    }
+}
+
+#[tokio::test]
+async fn t98_an_undo_that_fails_leaves_the_tombstone_and_goes_on_until_it_works() {
+    let trouble = Trouble::default().times(3);
+    let hotel = Participant::new("hotel")
+        .saga::<Trip>(|saga| saga.compensatable(Stubborn(trouble)).compensatable(Late));
+    let world = World::new("stubborn", vec![part(hotel, &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &rome()).await;
+    world.event::<RoomBooked>(saga).await;
+    world.publish(saga, &TripCancelled { reason: "test".into() }).await;
+    until_count(&world, "hotel", "ballet.ledger where entry = 'aborted'", 1).await;
+    world.publish(saga, &CarRented { car: "late".into() }).await;
+    // By way of the retry queue.
+    world.event::<RoomFreed>(saga).await;
+    assert_eq!(world.count("hotel", "ballet.ledger where step = 'late'").await, 0);
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_writes_is_waited_for() {
+    let world = hotel_world("read_only").await;
+    let mut db = connect(&world, "hotel").await;
+    db.execute("alter role current_user set default_transaction_read_only = on")
+        .await
+        .expect("set");
+    let others = "select pg_terminate_backend(pid) from pg_stat_activity \
+                  where usename = current_user and pid <> pg_backend_pid()";
+    db.execute(others).await.expect("terminated");
+    let sagas: Vec<_> = (0..20).map(|_| world.new_saga()).collect();
+    for saga in &sagas {
+        world.publish(*saga, &rome()).await;
+    }
+    let ready = format!("http://{}/readyz", world.services[0].address());
+    wait_until("readiness to say so", SOON, || async {
+        let text = reqwest::get(&ready).await.map_err(|error| error.to_string())?.text().await;
+        let text = text.map_err(|error| error.to_string())?;
+        if text.contains(r#""database":"away""#) { Ok(Some(())) } else { Err(text) }
+    })
+    .await
+    .expect("not ready");
+    db.execute("alter role current_user reset default_transaction_read_only").await.expect("reset");
+    db.execute(others).await.expect("terminated");
+    until_count(&world, "hotel", "room", 20).await;
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}
+
+#[tokio::test]
+async fn one_locked_row_does_not_stop_the_lane_for_good() {
+    const ROWS: &[Migration] =
+        &[Migration { name: "0001_name", sql: "create table hotel_name (name text primary key)" }];
+    struct Touch;
+    impl Projection for Touch {
+        const NAME: &'static str = "touch";
+        type On = HotelRenamed;
+        async fn apply(&self, tx: &mut Tx<'_>, renamed: HotelRenamed) -> Result<(), Failure> {
+            sqlx::query(
+                "insert into hotel_name values ($1) on conflict (name) do update set name = $1",
+            )
+            .bind(renamed.name)
+            .execute(tx.db())
+            .await?;
+            Ok(())
+        }
+    }
+    let guide = Participant::new("guide").projects(Touch);
+    let parts = vec![part(guide, ROWS), part(hotel(Trouble::default()), HOTEL_TABLES)];
+    let world = World::new("locked", parts).await;
+    let mut db = connect(&world, "guide").await;
+    db.execute("insert into hotel_name values ('locked')").await.expect("a row");
+    db.execute("begin; update hotel_name set name = 'locked'").await.expect("a lock");
+    for name in ["locked", "a", "b", "c"] {
+        let properties = json!({"message_id": world.new_id()});
+        let body = json!({"name": name}).to_string();
+        world.publish_raw("hotel.hotel_renamed.v1", &properties, &body).await;
+    }
+    until_count(&world, "guide", "hotel_name where name <> 'locked'", 3).await;
+    db.execute("commit").await.expect("released");
+    until_count(&world, "guide", "ballet.inbox", 4).await;
+}
+
+#[tokio::test]
+async fn a_long_backlog_in_the_outbox_is_published_in_portions() {
+    let world = hotel_world("backlog").await;
+    let mut db = connect(&world, "hotel").await;
+    for table in 0..4 {
+        let fill = format!(
+            "insert into ballet.outbox_{table} select 99999, g, 0, gen_random_uuid(), \
+             'hotel.room_freed.v1', gen_random_uuid(), null, null, '{{\"room\":1}}', now() \
+             from generate_series(1, 3000) g"
+        );
+        db.execute(AssertSqlSafe(fill)).await.expect("filled");
+    }
+    wait_until("all of it in the journal's place", SOON, || async {
+        let seen = world.seen().await.len();
+        if seen >= 12_000 { Ok(Some(())) } else { Err(format!("{seen} of 12000")) }
+    })
+    .await
+    .expect("published");
+}
+
+/// Another saga, in which the same service takes part.
+struct Loyalty;
+
+impl Saga for Loyalty {
+    const NAME: &'static str = "loyalty";
+    const OWNER: &'static str = "points";
+    type Abort = PointsGone;
+}
+
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+struct PointsGone {}
+
+impl ballet::Event for PointsGone {
+    const TYPE: EventType = EventType::in_saga("points.points_gone.v1");
+}
+
+#[tokio::test]
+async fn an_abort_undoes_the_steps_of_its_own_saga_only() {
+    let both = hotel(Trouble::default()).saga::<Loyalty>(|saga| saga.compensatable(Late));
+    let world = World::new("two_sagas", vec![part(both, HOTEL_TABLES)]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &rome()).await;
+    world.event::<RoomBooked>(saga).await;
+    world.publish(saga, &CarRented { car: "x".into() }).await;
+    world.event::<RoomCleaned>(saga).await;
+    world.publish(saga, &TripCancelled { reason: "test".into() }).await;
+    world.event::<RoomFreed>(saga).await;
+    assert_eq!(world.count("hotel", "ballet.ledger where entry = 'undone'").await, 1);
+}

@@ -1,0 +1,270 @@
+//! A service's start, what it keeps in order while it runs, and its stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use ballet::core::{System, topology};
+use ballet::http::Problem;
+use ballet::{Handle, Migration, SagaId, Service, Settings};
+use ballet_testkit::{Bed, Options, Servers, wait_until};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
+use crate::world::{SOON, World, part};
+
+const LONG: Duration = Duration::from_secs(90);
+
+fn settings(world: &World, service: &str) -> Settings {
+    let mut settings = Settings::new(world.bed.amqp_url(service), world.bed.database_url(service));
+    settings.drain_seconds = 2;
+    settings
+}
+
+async fn hotel_alone(name: &str) -> World {
+    World::new(name, vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await
+}
+
+async fn admin(world: &World, service: &str) -> PgConnection {
+    PgConnection::connect(world.bed.admin_database_url(service)).await.expect("the database")
+}
+
+async fn execute(db: &mut PgConnection, sql: String) {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(db).await.expect("executed");
+}
+
+async fn names(db: &mut PgConnection, sql: &'static str) -> Vec<String> {
+    let rows: Vec<(String,)> = sqlx::query_as(sql).fetch_all(db).await.expect("names");
+    rows.into_iter().map(|(name,)| name).collect()
+}
+
+async fn books_a_room(world: &World) {
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_while_somebody_holds_a_transaction() {
+    let mut world = hotel_alone("held").await;
+    world.services.remove(0).stop().await;
+    let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
+    let running = service.start(settings(&world, "hotel")).await.expect("started");
+    let held = running.handle().saga_unit(world.new_saga()).await.expect("a transaction");
+    timeout(SOON, running.stop()).await.expect("stopped in time");
+    drop(held);
+}
+
+#[derive(Clone)]
+struct SlowDesk {
+    desk: Handle,
+    entered: Arc<Semaphore>,
+    let_go: Arc<Semaphore>,
+}
+
+async fn book_slowly(State(slow): State<SlowDesk>) -> Result<String, Problem> {
+    slow.entered.add_permits(1);
+    slow.let_go.acquire().await.expect("open").forget();
+    let saga: SagaId = slow.desk.new_id();
+    let mut unit = slow.desk.saga_unit(saga).await?;
+    unit.originate(TripBooked { city: "Rome".into() }).await?;
+    unit.commit().await?;
+    Ok(saga.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_answers_the_requests_in_hand_and_publishes_their_events() {
+    let mut world = World::new("in_hand", vec![part(desk(), DESK_TABLES)]).await;
+    world.services.remove(0).stop().await;
+    let (entered, let_go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (entering, waiting) = (Arc::clone(&entered), Arc::clone(&let_go));
+    let service = Service::new(desk()).migrations(DESK_TABLES).routes(|desk| {
+        let slow = SlowDesk { desk, entered: entering, let_go: waiting };
+        Router::new().route("/trips", post(book_slowly)).with_state(slow)
+    });
+    let settings = Settings { drain_seconds: 20, ..settings(&world, "desk") };
+    let running = service.start(settings).await.expect("started");
+    let address = running.address();
+    let request =
+        tokio::spawn(reqwest::Client::new().post(format!("http://{address}/trips")).send());
+    entered.acquire().await.expect("open").forget();
+    let stop = tokio::spawn(running.stop());
+    wait_until("no new connections", SOON, || async {
+        let connected = tokio::net::TcpStream::connect(address).await;
+        Ok::<_, String>(connected.is_err().then_some(()))
+    })
+    .await
+    .expect("no new connections");
+    let_go.add_permits(1);
+    let answer = request.await.expect("no panic").expect("an answer");
+    let saga = answer.text().await.expect("text").parse().expect("a saga's id");
+    timeout(SOON, stop).await.expect("stopped in time").expect("no panic");
+    assert_eq!(world.count("desk", "ballet.outbox_dead").await, 0);
+    let published = world.events::<TripBooked>(saga).await;
+    assert_eq!(published.len(), 1, "published before the service was gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_without_its_database_pauses_and_comes_back_and_stops() {
+    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let parts = vec![part(hotel(Trouble::default()), HOTEL_TABLES)];
+    let mut world = World::on(&servers, "away", parts).await;
+    world.services.remove(0).stop().await;
+    let service = Service::new(hotel(Trouble::default())).migrations(HOTEL_TABLES);
+    let running = service.start(settings(&world, "hotel")).await.expect("started");
+    let consumes = |what: &'static str| {
+        let url = format!("http://{}/readyz", running.address());
+        wait_until(what, LONG, move || {
+            let url = url.clone();
+            async move {
+                let answer = reqwest::get(url).await.map_err(|error| error.to_string())?;
+                let ready: Value = answer.json().await.map_err(|error| error.to_string())?;
+                if ready["consume"] == what { Ok(Some(())) } else { Err(ready.to_string()) }
+            }
+        })
+    };
+    servers.postgres().kill().await.expect("killed");
+    consumes("paused").await.expect("paused");
+    servers.postgres().start().await.expect("started");
+    consumes("ok").await.expect("consuming again");
+    books_a_room(&world).await;
+
+    servers.postgres().freeze().await.expect("frozen");
+    let stopped = timeout(SOON, running.stop()).await;
+    servers.postgres().thaw().await.expect("thawed");
+    stopped.expect("stopped in time");
+    drop(world);
+    servers.stop().await.expect("stopped");
+}
+
+/// Sees the limits under which it runs, and takes its time.
+const CURIOUS_TABLES: &[Migration] = &[Migration {
+    name: "0001_limits",
+    sql: "create table seen as select current_setting('statement_timeout') as statement, \
+          current_setting('lock_timeout') as lock; select pg_sleep(1)",
+}];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t123_replicas_that_start_at_once_on_an_empty_database_wait_for_each_other() {
+    let servers = Servers::shared().await.expect("servers");
+    let system = System { name: "trips", parts: vec![hotel(Trouble::default()).part()] };
+    let definitions = topology::definitions(&system, |_| String::new());
+    let bed = Bed::new(servers, "replicas", &definitions, &["hotel"]).await.expect("a bed");
+    let replicas = (0..4).map(|_| {
+        let settings = Settings::new(bed.amqp_url("hotel"), bed.database_url("hotel"));
+        Service::new(hotel(Trouble::default())).migrations(CURIOUS_TABLES).start(settings)
+    });
+    for replica in futures_util::future::join_all(replicas).await {
+        replica.expect("started");
+    }
+    let mut db = PgConnection::connect(bed.admin_database_url("hotel")).await.expect("connected");
+    let limits = names(&mut db, "select statement || ' ' || lock from seen").await;
+    assert_eq!(limits, ["0 0"], "a long index build has no limit");
+}
+
+#[tokio::test]
+async fn the_isolation_level_does_not_depend_on_the_database() {
+    let mut world = hotel_alone("isolation").await;
+    world.services.remove(0).stop().await;
+    let mut db = admin(&world, "hotel").await;
+    let database = names(&mut db, "select current_database()::text").await.remove(0);
+    let sql = format!(
+        "alter database \"{database}\" set default_transaction_isolation to 'repeatable read'"
+    );
+    execute(&mut db, sql).await;
+    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    let handle = world.handle(0).clone();
+    let (level,): (String,) = sqlx::query_as("select current_setting('transaction_isolation')")
+        .fetch_one(handle.db())
+        .await
+        .expect("a level");
+    assert_eq!(level, "read committed");
+    books_a_room(&world).await;
+}
+
+const PARTITIONS: &str = "select c.relname::text from pg_inherits i join pg_class c \
+    on c.oid = i.inhrelid where i.inhparent = 'ballet.inbox'::regclass order by 1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_come_and_go_while_somebody_reads_all_of_them() {
+    let mut world = hotel_alone("partitions").await;
+    let mut db = admin(&world, "hotel").await;
+    let all = names(&mut db, PARTITIONS).await;
+    let last = all.last().expect("a partition").clone();
+    execute(&mut db, format!("drop table ballet.{last}")).await;
+    let old = "00dc6acf-ac00-0000-0000-000000000000', '00dc6acf-ac01-0000-0000-000000000000";
+    let bounds = old.split("', '").collect::<Vec<_>>();
+    let owner = names(
+        &mut db,
+        "select tableowner::text from pg_tables where schemaname = 'ballet' limit 1",
+    )
+    .await
+    .remove(0);
+    execute(
+        &mut db,
+        format!(
+            "set role \"{owner}\"; create table ballet.inbox_20000101 partition of ballet.inbox \
+             for values from ('{}') to ('{}'); reset role",
+            bounds[0], bounds[1]
+        ),
+    )
+    .await;
+
+    let mut reader = admin(&world, "hotel").await;
+    execute(&mut reader, "begin; select count(*) from ballet.inbox".to_owned()).await;
+    let next = part(hotel(Trouble::default()), HOTEL_TABLES);
+    timeout(Duration::from_secs(8), world.start(next)).await.expect("started in time");
+    let made = names(&mut db, PARTITIONS).await;
+    assert_eq!(made.last(), Some(&last), "made again, in spite of the reader");
+    books_a_room(&world).await;
+
+    execute(&mut reader, "commit".to_owned()).await;
+    wait_until("the old partition to go", SOON, || async {
+        let mut db = admin(&world, "hotel").await;
+        let sql = "select relname::text from pg_class where relname = 'inbox_20000101'";
+        Ok::<_, String>(names(&mut db, sql).await.is_empty().then_some(()))
+    })
+    .await
+    .expect("gone");
+    assert_eq!(names(&mut db, PARTITIONS).await, all);
+}
+
+#[tokio::test]
+async fn what_has_no_time_in_its_id_is_cleaned_by_its_age() {
+    let mut world = hotel_alone("cleaned").await;
+    let mut db = admin(&world, "hotel").await;
+    execute(
+        &mut db,
+        "insert into ballet.inbox_other select gen_random_uuid(), now() - make_interval(days => 8) \
+             from generate_series(1, 2500);
+         insert into ballet.inbox_other select gen_random_uuid(), now() - make_interval(days => 6);
+         insert into ballet.ledger_other select gen_random_uuid(), 'book_room', '', 'done', '', 0, \
+             null, null, null, now() - make_interval(days => days) from unnest(array[89, 91]) days;
+         insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
+             next_at, closed_at) select gen_random_uuid(), gen_random_uuid(), 'rent_car', '', \
+             false, '', 0, now(), now() + make_interval(days => 1), \
+             now() - make_interval(days => days) from unnest(array[89, 91, null]) days;
+         insert into ballet.ledger_other select saga_id, 'rent_car', '', 'calling', '', 0, null, \
+             null, null, now() - make_interval(days => 100) from ballet.call \
+             where closed_at is null"
+            .to_owned(),
+    )
+    .await;
+    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    let expected = [("inbox_other", 1), ("ledger_other", 2), ("call", 2)];
+    wait_until("old rows to go", SOON, || async {
+        let mut left = Vec::new();
+        for (table, _) in expected {
+            let count = world.try_count("hotel", &format!("ballet.{table}")).await;
+            left.push((table, count.map_err(|error| error.to_string())?));
+        }
+        if left == expected { Ok(Some(())) } else { Err(format!("{left:?}")) }
+    })
+    .await
+    .expect("only what is young, or open");
+}
