@@ -1,0 +1,42 @@
+//! The process's metrics.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::sync::watch;
+
+use crate::engine;
+
+const SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+const SIZES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1000.0];
+
+static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// The process's metrics; `None` if another recorder was installed.
+pub(super) fn handle() -> Option<PrometheusHandle> {
+    let install = || {
+        let (seconds, sizes) =
+            (Matcher::Suffix("_seconds".into()), Matcher::Suffix("_size".into()));
+        PrometheusBuilder::new()
+            .set_buckets_for_metric(seconds, &SECONDS)
+            .and_then(|builder| builder.set_buckets_for_metric(sizes, &SIZES))
+            .and_then(PrometheusBuilder::install_recorder)
+            .inspect_err(|error| tracing::warn!("no metrics: {error}"))
+            .ok()
+    };
+    METRICS.get_or_init(install).clone()
+}
+
+/// Folds what was recorded into the buckets: unread samples would fill the memory.
+pub(super) async fn keep(mut stopping: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            () = engine::stopped(&mut stopping) => return,
+        }
+        if let Some(metrics) = handle() {
+            metrics.run_upkeep();
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A service as a whole: started, running, stopped.
+
+mod metrics;
+mod pool;
+mod program;
+mod roles;
+mod running;
+mod serve;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::Router;
+use ballet_core::envelope::Limits;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::broker::{Broker, BrokerError, RabbitMq};
+use crate::calls::Calls;
+use crate::engine::{self, Engine};
+use crate::http::{Health, Parts};
+use crate::registry::Registry;
+use crate::relay::Relay;
+use crate::settings::SettingsError;
+use crate::{
+    Context, Handle, Migration, Participant, Settings, http, lane, migrate, partitions, process,
+    sweeper,
+};
+
+pub use self::program::main;
+pub use self::running::Running;
+
+type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
+
+/// A service that can be started.
+pub struct Service {
+    participant: Participant,
+    migrations: &'static [Migration],
+    routes: Option<Routes>,
+    context: Context,
+    broker: Option<Arc<dyn Broker>>,
+}
+
+/// Why a service did not start. What may pass by itself (a database or broker that is not up yet)
+/// is waited for instead.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is missing or wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The broker's URL is wrong.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The database's URL is wrong.
+    #[error("the database's URL: {0}")]
+    DatabaseUrl(sqlx::Error),
+    /// The database refuses us: the wrong user, or a right that is missing.
+    #[error("the database: {0}")]
+    Database(sqlx::Error),
+    /// Somebody else listens there, or we may not.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The tables cannot be made.
+    #[error("the database's tables: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+impl Service {
+    /// A service that takes this part.
+    #[must_use]
+    pub fn new(participant: Participant) -> Self {
+        let context = Context::system();
+        Self { participant, migrations: &[], routes: None, context, broker: None }
+    }
+
+    /// The service's own tables.
+    #[must_use]
+    pub const fn migrations(mut self, migrations: &'static [Migration]) -> Self {
+        self.migrations = migrations;
+        self
+    }
+
+    /// The service's own HTTP routes.
+    #[must_use]
+    pub fn routes(mut self, routes: impl FnOnce(Handle) -> Router + Send + 'static) -> Self {
+        self.routes = Some(Box::new(routes));
+        self
+    }
+
+    /// Another clock and source of ids than the machine's.
+    #[must_use]
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// Another broker than the one that the settings name.
+    #[must_use]
+    pub fn broker(mut self, broker: Arc<dyn Broker>) -> Self {
+        self.broker = Some(broker);
+        self
+    }
+
+    /// Starts. HTTP answers at once; this returns when the database is there and its tables are
+    /// made. The broker is connected to in the background, see `/readyz`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] for what does not pass by itself.
+    pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
+        let broker = match self.broker {
+            Some(broker) => broker,
+            None => Arc::new(RabbitMq::new(&settings.amqp_url()?)?) as Arc<dyn Broker>,
+        };
+        let (pool, options) = pool::pool(&settings, self.participant.service())?;
+        let (stop, stopping) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+
+        let health = Health { parts: Arc::new(OnceLock::new()) };
+        let own = Arc::new(OnceLock::new());
+        let routes = http::router(health.clone(), metrics::handle(), Arc::clone(&own));
+        let address = serve::serve(&mut tasks, settings.listen, routes, stopping.clone()).await?;
+        tracing::info!(service = self.participant.service(), %address, "serving HTTP");
+
+        pool::wait_until_reachable(&pool).await?;
+        migrate::migrate(&pool, self.migrations).await?;
+        let limits = Limits { max_body: settings.max_body, ..Limits::default() };
+        partitions::maintain(&pool, &limits, self.context.now())
+            .await
+            .map_err(StartError::Database)?;
+        let owner = {
+            let mut db = pool.acquire().await.map_err(StartError::Database)?;
+            process::draw(&mut db).await.map_err(StartError::Database)?
+        };
+        let session = process::hold(&options, owner).await.map_err(StartError::Database)?;
+        tasks.spawn(process::keep(session, options, owner, stopping.clone()));
+
+        let (lanes, queues): (Vec<_>, Vec<_>) =
+            (0..settings.lanes).map(|_| mpsc::unbounded_channel()).unzip();
+        let (database, database_state) = watch::channel(true);
+        let engine = Arc::new(Engine {
+            registry: Registry::new(&self.participant),
+            pool,
+            context: self.context,
+            limits,
+            relay: Relay::new(owner),
+            calls: Calls::new(),
+            batch: usize::from(settings.batch),
+            lanes,
+            stopping,
+            database,
+        });
+        let publisher = roles::publish(&engine, Arc::clone(&broker));
+        tasks.spawn(metrics::keep(engine.stopping.clone()));
+        tasks.spawn(sweeper::run(Arc::clone(&engine)));
+        tasks.spawn(sweeper::flush_marks(Arc::clone(&engine)));
+        tasks.spawn(keep_partitions(Arc::clone(&engine)));
+        let consumer = roles::consume(&engine, broker, settings.prefetch());
+        for works in queues {
+            tasks.spawn(lane::run(Arc::clone(&engine), works, consumer.cautious()));
+        }
+
+        let handle = Handle { engine: Arc::clone(&engine) };
+        let parts = Parts {
+            database: database_state,
+            consume: consumer.state(),
+            publish: publisher.state(),
+        };
+        let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
+        let not_found = || async { http::Problem::not_found("there is no such address here") };
+        if own.set(routes.fallback(not_found)).is_err() || health.parts.set(parts).is_err() {
+            tracing::error!("the service was started twice");
+        }
+        Ok(Running { address, handle, consumer, publisher, stop, tasks, drain: settings.drain() })
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("participant", &self.participant).finish_non_exhaustive()
+    }
+}
+
+async fn keep_partitions(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(3600)) => {}
+            () = engine::stopped(&mut stopping) => return,
+        }
+        let now = engine.context.now();
+        if let Err(error) = partitions::maintain(&engine.pool, &engine.limits, now).await {
+            tracing::error!("partitions could not be maintained, trying again in an hour: {error}");
+        }
+    }
+}

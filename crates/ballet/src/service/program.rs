@@ -1,0 +1,69 @@
+//! A service as a program: arguments, signals, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::{Service, StartError};
+use crate::{Settings, logging, settings};
+
+/// A service's `main`: reads the arguments, starts, and stops on SIGTERM and Ctrl-C.
+pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode {
+    let program = A::command();
+    let given = program.clone().get_matches();
+    let (settings, service) = match A::from_arg_matches(&given) {
+        Ok(arguments) => build(arguments),
+        Err(error) => error.exit(),
+    };
+    if settings.print_config {
+        use std::io::Write;
+        let printed = settings::printed(&program, &given);
+        return match std::io::stdout().write_all(printed.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    if let Err(error) = logging::init(&settings.log, settings.log_format) {
+        return complain(&error);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("the runtime does not start: {error}")),
+    };
+    match runtime.block_on(run(service, settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error.to_string()),
+    }
+}
+
+fn complain(error: &str) -> ExitCode {
+    use std::io::Write;
+    let _nobody_to_tell = writeln!(std::io::stderr(), "error: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run(service: Service, settings: Settings) -> Result<(), StartError> {
+    let asked_to_stop = asked_to_stop();
+    tokio::pin!(asked_to_stop);
+    let running = tokio::select! {
+        running = service.start(settings) => running?,
+        () = &mut asked_to_stop => return Ok(()),
+    };
+    asked_to_stop.await;
+    tracing::info!("stopping");
+    running.stop().await;
+    Ok(())
+}
+
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => tokio::select! {
+            _ = terminated.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        },
+        Err(_) => {
+            let _interrupted = tokio::signal::ctrl_c().await;
+        }
+    }
+}

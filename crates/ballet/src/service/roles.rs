@@ -1,0 +1,45 @@
+//! The two connections to the broker.
+
+use std::sync::Arc;
+
+use ballet_core::topology::{DEAD, EVENTS, dead_queue};
+
+use crate::broker::{Broker, Expected};
+use crate::consumer::{Consumer, ConsumerHandle, ConsumerSettings};
+use crate::engine::Engine;
+use crate::publisher::{Publisher, PublisherHandle, PublisherSettings};
+
+fn expected(service: &str) -> Expected {
+    Expected::new().exchange(EVENTS).exchange(DEAD).queue(service).queue(dead_queue(service))
+}
+
+pub(super) fn publish(engine: &Arc<Engine>, broker: Arc<dyn Broker>) -> PublisherHandle {
+    let service = engine.registry.service;
+    let mut settings = PublisherSettings::new(service, engine.relay.owner.to_string());
+    settings.expected = expected(service);
+    let relay = Arc::downgrade(engine);
+    let publisher = Publisher::start(
+        broker,
+        settings,
+        Arc::new(move |published| {
+            if let Some(engine) = relay.upgrade() {
+                engine.relay.published(published);
+            }
+        }),
+    );
+    engine.relay.connect(publisher.clone());
+    publisher
+}
+
+pub(super) fn consume(
+    engine: &Arc<Engine>,
+    broker: Arc<dyn Broker>,
+    prefetch: u16,
+) -> ConsumerHandle {
+    let service = engine.registry.service;
+    let mut settings = ConsumerSettings::new(service, engine.relay.owner.to_string());
+    settings.expected = expected(service);
+    settings.prefetch = prefetch;
+    let engine = Arc::clone(engine);
+    Consumer::start(broker, settings, Arc::new(move |arrival| engine.dispatch(arrival)))
+}
