@@ -40,20 +40,14 @@ pub(crate) async fn hold(
     Ok(session)
 }
 
-/// Whether the process with this number is gone.
+/// Whether the process with this number is gone. To be asked outside of a transaction: the lock
+/// that tells goes with the statement, so that none is left behind on a pooled connection.
 pub(crate) async fn is_gone(db: &mut PgConnection, owner: i64) -> Result<bool, sqlx::Error> {
-    let (gone,): (bool,) = sqlx::query_as("select pg_try_advisory_lock($1, $2)")
+    let (gone,): (bool,) = sqlx::query_as("select pg_try_advisory_xact_lock($1, $2)")
         .bind(CLASS)
         .bind(lock_key(owner))
-        .fetch_one(&mut *db)
+        .fetch_one(db)
         .await?;
-    if gone {
-        sqlx::query("select pg_advisory_unlock($1, $2)")
-            .bind(CLASS)
-            .bind(lock_key(owner))
-            .execute(db)
-            .await?;
-    }
     Ok(gone)
 }
 
