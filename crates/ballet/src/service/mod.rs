@@ -118,7 +118,8 @@ impl Service {
             Some(broker) => broker,
             None => Arc::new(RabbitMq::new(&settings.amqp_url()?)?) as Arc<dyn Broker>,
         };
-        let (pool, options) = pool::pool(&settings, self.participant.service())?;
+        let options = pool::options(&settings, self.participant.service())?;
+        let pool = pool::pool(&settings, &options);
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
 

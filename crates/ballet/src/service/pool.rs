@@ -8,22 +8,26 @@ use sqlx::{Connection, PgPool};
 use super::StartError;
 use crate::Settings;
 
-pub(super) fn pool(
-    settings: &Settings,
-    service: &str,
-) -> Result<(PgPool, PgConnectOptions), StartError> {
+/// How to reach the database, without limits of time.
+pub(super) fn options(settings: &Settings, service: &str) -> Result<PgConnectOptions, StartError> {
     let options: PgConnectOptions =
         settings.database_url()?.parse().map_err(StartError::DatabaseUrl)?;
-    let options = options.application_name(service).options([
+    Ok(options.application_name(service).options([
         // Planning and compiling cost more than our short statements.
         ("jit", "off"),
-    ]);
+        // Who waits for a saga's lock has to see what its holder committed.
+        ("default_transaction_isolation", "read committed"),
+    ]))
+}
+
+/// The connections for everything but migrations, with limits of time.
+pub(super) fn pool(settings: &Settings, options: &PgConnectOptions) -> PgPool {
     let bounded = options.clone().options([
         ("statement_timeout", "30s"),
-        ("lock_timeout", "3s"),
+        ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "60s"),
     ]);
-    let pool = PgPoolOptions::new()
+    PgPoolOptions::new()
         .max_connections(settings.database_connections)
         // A connection in constant use needs no test; one that has been idle may have died with
         // the server.
@@ -34,8 +38,7 @@ pub(super) fn pool(
             })
         })
         .acquire_timeout(Duration::from_secs(10))
-        .connect_lazy_with(bounded);
-    Ok((pool, options))
+        .connect_lazy_with(bounded)
 }
 
 /// Waits for a database that is not up yet; a refusal does not pass by itself.
