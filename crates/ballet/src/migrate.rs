@@ -1,8 +1,9 @@
 //! Migrations: the framework's tables, then the service's own. Several replicas that start at once
 //! wait for each other.
 
-use sqlx::PgPool;
 use sqlx::migrate::{MigrateError, Migration as Step, MigrationType, Migrator};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection};
 
 /// One migration of a service: the file's name without its ending, and its text.
 #[derive(Debug, Clone, Copy)]
@@ -18,20 +19,37 @@ const FRAMEWORK: &[Migration] = &[Migration {
     sql: include_str!("../../../migrations/ballet/0001_ballet.sql"),
 }];
 
-/// Applies what is missing.
-pub(crate) async fn migrate(pool: &PgPool, service: &[Migration]) -> Result<(), MigrateError> {
-    run(pool, FRAMEWORK, "ballet._framework_migrations").await?;
-    run(pool, service, "ballet._service_migrations").await
+/// Applies what is missing, on a connection of its own: building an index takes the time that it
+/// takes, and so does waiting for the replica that builds it. When the connection ends, whatever
+/// happened, so does the lock that keeps other replicas waiting.
+pub(crate) async fn migrate(
+    options: &PgConnectOptions,
+    service: &[Migration],
+) -> Result<(), MigrateError> {
+    // A database's or role's own defaults do not count either.
+    let unlimited = options.clone().options([
+        ("statement_timeout", "0"),
+        ("lock_timeout", "0"),
+        ("idle_in_transaction_session_timeout", "0"),
+    ]);
+    let mut db = unlimited.connect().await?;
+    run(&mut db, FRAMEWORK, "ballet._framework_migrations").await?;
+    run(&mut db, service, "ballet._service_migrations").await?;
+    Ok(db.close().await?)
 }
 
-async fn run(pool: &PgPool, migrations: &[Migration], table: &str) -> Result<(), MigrateError> {
+async fn run(
+    db: &mut PgConnection,
+    migrations: &[Migration],
+    table: &str,
+) -> Result<(), MigrateError> {
     let steps = migrations.iter().map(step).collect::<Result<Vec<_>, _>>()?;
     let mut migrator = Migrator::with_migrations(steps);
     migrator.dangerous_set_table_name(table.to_owned());
     migrator.create_schema("ballet");
     // A replica of the version before may start beside one of the next.
     migrator.set_ignore_missing(true);
-    migrator.run(pool).await
+    migrator.run(db).await
 }
 
 fn step(migration: &Migration) -> Result<Step, MigrateError> {

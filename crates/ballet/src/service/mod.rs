@@ -130,7 +130,7 @@ impl Service {
         tracing::info!(service = self.participant.service(), %address, "serving HTTP");
 
         pool::wait_until_reachable(&pool).await?;
-        migrate::migrate(&pool, self.migrations).await?;
+        migrate::migrate(&options, self.migrations).await?;
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
         partitions::maintain(&pool, &limits, self.context.now())
             .await
