@@ -95,3 +95,5 @@ create table ballet.call (
     constraint call_pkey primary key (call_key)
 );
 create index call_open on ballet.call (next_at) where closed_at is null;
+-- For cleaning by age.
+create index call_closed on ballet.call (closed_at) where closed_at is not null;

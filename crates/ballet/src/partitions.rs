@@ -1,24 +1,81 @@
-//! The partitions of inbox and ledger, by the time in the UUIDv7 ids.
+//! The partitions of inbox and ledger, by the time in the UUIDv7 ids, and the cleaning of what has
+//! no partitions.
 //!
-//! Made ahead by the service itself. Those of the inbox are dropped when their ids are older than
-//! the window: messages that old are refused, not handled again.
+//! Partitions are made ahead by the service itself. Those of the inbox are dropped when their ids
+//! are older than the window: messages that old are refused, not handled again. Neither makes the
+//! service wait, or wait for it: a table is made on its own and then attached, and detached before
+//! it is dropped, both with locks that go together with reading and writing.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use ballet_core::envelope::Limits;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{AssertSqlSafe, PgPool, Row};
+use jiff_sqlx::ToSqlx;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
+
+use crate::Context;
+use crate::engine::{self, Engine};
 
 /// How far ahead partitions are made.
 const AHEAD: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// When less is ahead, it is time to worry.
+const URGENT: SignedDuration = SignedDuration::from_hours(24);
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 /// Serialises replicas that make partitions at the same time ("ballet" as a number).
-const LOCK: i64 = 0x6261_6c6c_6574;
+const MAKING: i64 = 0x6261_6c6c_6574;
+/// Held by the replica that tidies up.
+const TIDYING: i64 = MAKING + 1;
+const EVERY: Duration = Duration::from_secs(60 * 60);
+const AGAIN: Duration = Duration::from_secs(60);
+/// How many rows one statement cleans away.
+const PORTION: u64 = 1000;
 
 struct Partitioned {
     table: &'static str,
     days: i64,
     kept: SignedDuration,
-    dropped: bool,
+}
+
+impl Partitioned {
+    const fn inbox(limits: &Limits) -> Self {
+        Self { table: "inbox", days: 1, kept: limits.inbox_window }
+    }
+
+    /// What is open keeps a partition, so none is dropped without a look at it.
+    const fn ledger(limits: &Limits) -> Self {
+        Self { table: "ledger", days: 7, kept: limits.saga_window }
+    }
+
+    fn at(&self, time: Timestamp) -> Wanted {
+        let step = self.days * DAY_SECONDS;
+        self.number(time.as_second().div_euclid(step))
+    }
+
+    fn number(&self, number: i64) -> Wanted {
+        let step = self.days * DAY_SECONDS;
+        let begins = Timestamp::from_second(number * step).unwrap_or(Timestamp::UNIX_EPOCH);
+        let name = format!("{}_{}", self.table, begins.strftime("%Y%m%d"));
+        Wanted { table: self.table, name, from: number * step, to: (number + 1) * step }
+    }
+
+    /// The oldest first.
+    fn wanted(&self, now: Timestamp) -> Vec<Wanted> {
+        let step = self.days * DAY_SECONDS;
+        // One more than is kept, for clocks that differ.
+        let first = (now - self.kept).as_second().div_euclid(step) - 1;
+        let last = (now + AHEAD).as_second().div_euclid(step);
+        (first..=last).map(|number| self.number(number)).collect()
+    }
+}
+
+/// A partition that should be there, with its bounds in seconds.
+struct Wanted {
+    table: &'static str,
+    name: String,
+    from: i64,
+    to: i64,
 }
 
 /// The least UUIDv7 of a time.
@@ -27,68 +84,213 @@ fn bound(seconds: i64) -> Uuid {
     Uuid::from_u128(millis << 80)
 }
 
-/// Makes what is missing and drops what is no longer needed.
-///
-/// # Errors
-///
-/// Those of the database.
-#[expect(clippy::disallowed_methods, reason = "a transaction of the framework's own")]
-pub(crate) async fn maintain(
-    pool: &PgPool,
+/// A table that is a partition, or was one or is to become one.
+struct Present {
+    name: String,
+    attached: bool,
+    /// Its detaching was interrupted.
+    half_detached: bool,
+}
+
+/// Looks into the catalog only, and so waits for nobody. What is half detached comes first: no
+/// other can be detached before.
+async fn present(db: &mut PgConnection, table: &str) -> Result<Vec<Present>, sqlx::Error> {
+    let statement = "select c.relname::text as name, i.inhparent is not null as attached, \
+             coalesce(i.inhdetachpending, false) as half_detached \
+         from pg_class c left join pg_inherits i on i.inhrelid = c.oid \
+         where c.relnamespace = 'ballet'::regnamespace and c.relkind = 'r' \
+             and c.relname ~ ('^' || $1 || '_[0-9]{8}$') \
+         order by half_detached desc, c.relname";
+    let rows: Vec<(String, bool, bool)> =
+        sqlx::query_as(statement).bind(table).fetch_all(db).await?;
+    let present = |(name, attached, half_detached)| Present { name, attached, half_detached };
+    Ok(rows.into_iter().map(present).collect())
+}
+
+async fn missing(
+    db: &mut PgConnection,
     limits: &Limits,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<Vec<Wanted>, sqlx::Error> {
+    let mut missing = Vec::new();
+    for partitioned in [Partitioned::inbox(limits), Partitioned::ledger(limits)] {
+        let present = present(db, partitioned.table).await?;
+        let is_there = |name| present.iter().any(|found| found.attached && found.name == name);
+        let wanted = partitioned.wanted(now).into_iter();
+        missing.extend(wanted.filter(|wanted| !is_there(wanted.name.clone())));
+    }
+    Ok(missing)
+}
+
+/// Makes what is missing.
+#[expect(clippy::disallowed_methods, reason = "a transaction of the framework's own")]
+async fn make(pool: &PgPool, limits: &Limits, now: Timestamp) -> Result<(), sqlx::Error> {
+    if missing(&mut *pool.acquire().await?, limits, now).await?.is_empty() {
+        return Ok(());
+    }
     let mut db = pool.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *db).await?;
-    for partitioned in [
-        Partitioned { table: "inbox", days: 1, kept: limits.inbox_window, dropped: true },
-        // What is open keeps a ledger partition, so none is dropped without a look at it.
-        Partitioned { table: "ledger", days: 7, kept: limits.saga_window, dropped: false },
-    ] {
-        let statement = "select c.relname from pg_inherits i \
-             join pg_class c on c.oid = i.inhrelid \
-             where i.inhparent = ('ballet.' || $1)::regclass";
-        let present: Vec<String> = sqlx::query(statement)
-            .bind(partitioned.table)
-            .fetch_all(&mut *db)
-            .await?
-            .iter()
-            .map(|row| row.try_get(0))
-            .collect::<Result<_, _>>()?;
-        let wanted = wanted(&partitioned, now);
-        for (name, from, to) in &wanted {
-            if !present.contains(name) {
-                let table = partitioned.table;
-                let (from, to) = (bound(*from), bound(*to));
-                let statement = format!(
-                    "create table ballet.{name} partition of ballet.{table} \
-                     for values from ('{from}') to ('{to}')"
-                );
-                sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
-            }
-        }
-        let oldest = wanted.first().map(|(name, ..)| name.as_str()).unwrap_or_default();
-        for name in present.iter().filter(|name| partitioned.dropped && name.as_str() < oldest) {
-            let statement = format!("drop table ballet.{name}");
-            sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
-        }
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(MAKING).execute(&mut *db).await?;
+    // Whoever stands in the way for longer is asked again later.
+    sqlx::query("set local lock_timeout = '1s'").execute(&mut *db).await?;
+    for Wanted { table, name, from, to } in missing(&mut db, limits, now).await? {
+        let (from, to) = (bound(from), bound(to));
+        let statement =
+            format!("create table if not exists ballet.{name} (like ballet.{table} including all)");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
+        let statement = format!(
+            "alter table ballet.{table} attach partition ballet.{name} \
+             for values from ('{from}') to ('{to}')"
+        );
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
     }
     db.commit().await
 }
 
-/// Name and bounds in seconds of each partition, the oldest first.
-fn wanted(partitioned: &Partitioned, now: Timestamp) -> Vec<(String, i64, i64)> {
-    let step = partitioned.days * DAY_SECONDS;
-    // One more than is kept, for clocks that differ.
-    let first = (now - partitioned.kept).as_second().div_euclid(step) - 1;
-    let last = (now + AHEAD).as_second().div_euclid(step);
-    (first..=last)
-        .map(|at| {
-            let begins = Timestamp::from_second(at * step).unwrap_or(Timestamp::UNIX_EPOCH);
-            let day = begins.strftime("%Y%m%d");
-            (format!("{}_{day}", partitioned.table), at * step, (at + 1) * step)
-        })
-        .collect()
+/// Whether there are partitions for ids of a time.
+async fn cover(pool: &PgPool, limits: &Limits, time: Timestamp) -> Result<bool, sqlx::Error> {
+    let mut db = pool.acquire().await?;
+    for partitioned in [Partitioned::inbox(limits), Partitioned::ledger(limits)] {
+        let name = partitioned.at(time).name;
+        let present = present(&mut db, partitioned.table).await?;
+        if !present.iter().any(|found| found.attached && found.name == name) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Sees to it that a service can start: makes what is missing, and does without what can still be
+/// made later.
+///
+/// # Errors
+///
+/// Those of the database, but for locks that somebody holds: they are waited for.
+pub(crate) async fn prepare(
+    pool: &PgPool,
+    limits: &Limits,
+    context: &Context,
+) -> Result<(), sqlx::Error> {
+    loop {
+        let now = context.now();
+        let Err(error) = make(pool, limits, now).await else { return Ok(()) };
+        if cover(pool, limits, now).await? {
+            tracing::warn!("partitions could not be made ahead, which is tried again: {error}");
+            return Ok(());
+        }
+        let code = error.as_database_error().and_then(|error| error.code());
+        // lock_not_available
+        if code.as_deref() != Some("55P03") {
+            return Err(error);
+        }
+        tracing::warn!(
+            "the partitions for today cannot be made, because somebody has locked \
+             ballet.inbox or ballet.ledger; trying again: {error}"
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Makes partitions ahead and tidies up, until the service stops.
+pub(crate) async fn keep(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
+    loop {
+        let (made, tidied) = tokio::select! {
+            done = async { (make_ahead(&engine).await, tidy(&engine).await) } => done,
+            () = engine::stopped(&mut stopping) => return,
+        };
+        if let Err(error) = &tidied {
+            tracing::warn!("old rows and partitions stay for now, trying again: {error}");
+        }
+        let pause = if made.and(tidied).is_ok() { EVERY } else { AGAIN };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = engine::stopped(&mut stopping) => return,
+        }
+    }
+}
+
+async fn make_ahead(engine: &Engine) -> Result<(), sqlx::Error> {
+    let (pool, limits, now) = (&engine.pool, &engine.limits, engine.context.now());
+    let made = make(pool, limits, now).await;
+    if let Err(error) = &made {
+        if cover(pool, limits, now + URGENT).await.unwrap_or(false) {
+            tracing::warn!("partitions could not be made ahead, trying again: {error}");
+        } else {
+            tracing::error!(
+                "partitions for tomorrow are missing in ballet.inbox or ballet.ledger, and \
+                 without them no message is taken; trying again every {AGAIN:?}: {error}"
+            );
+        }
+    }
+    made
+}
+
+#[expect(clippy::disallowed_methods, reason = "a transaction of the framework's own")]
+async fn tidy(engine: &Engine) -> Result<(), sqlx::Error> {
+    let (limits, now) = (&engine.limits, engine.context.now());
+    let mut turn = engine.pool.begin().await?;
+    let (ours,): (bool,) = sqlx::query_as("select pg_try_advisory_xact_lock($1)")
+        .bind(TIDYING)
+        .fetch_one(&mut *turn)
+        .await?;
+    if ours {
+        let mut db = engine.pool.acquire().await?;
+        clean(&mut db, limits, now).await?;
+        drop_old(&mut db, &Partitioned::inbox(limits), now).await?;
+    }
+    turn.rollback().await
+}
+
+async fn drop_old(
+    db: &mut PgConnection,
+    partitioned: &Partitioned,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let table = partitioned.table;
+    let oldest = partitioned.wanted(now).into_iter().next().map(|wanted| wanted.name);
+    let mut old = present(db, table).await?;
+    old.retain(|found| oldest.as_ref().is_some_and(|oldest| found.name < *oldest));
+    for Present { name, attached, half_detached } in old {
+        if attached {
+            // Waits for who reads the table without making others wait; not in a transaction.
+            let how = if half_detached { "finalize" } else { "concurrently" };
+            let statement =
+                format!("alter table ballet.{table} detach partition ballet.{name} {how}");
+            sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
+        }
+        let statement = format!("drop table ballet.{name}");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Cleans what is kept by the age of its rows, in portions, so that nobody waits long for a row.
+async fn clean(db: &mut PgConnection, limits: &Limits, now: Timestamp) -> Result<(), sqlx::Error> {
+    for (statement, kept) in [
+        (
+            "delete from ballet.inbox_other where ctid = any(array(select ctid \
+                 from ballet.inbox_other where received_at < $1 limit $2 for update skip locked))",
+            limits.inbox_window,
+        ),
+        (
+            "delete from ballet.ledger_other where ctid = any(array(select ctid \
+                 from ballet.ledger_other where recorded_at < $1 and saga_id not in \
+                 (select saga_id from ballet.call where closed_at is null) \
+                 limit $2 for update skip locked))",
+            limits.saga_window,
+        ),
+        (
+            "delete from ballet.call where ctid = any(array(select ctid \
+                 from ballet.call where closed_at < $1 limit $2 for update skip locked))",
+            limits.saga_window,
+        ),
+    ] {
+        let before = (now - kept).to_sqlx();
+        let portion = i64::try_from(PORTION).unwrap_or(i64::MAX);
+        let query = || sqlx::query(statement).bind(before).bind(portion);
+        while query().execute(&mut *db).await?.rows_affected() == PORTION {}
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -98,12 +300,12 @@ mod tests {
     #[test]
     fn partitions_cover_the_window_and_the_days_ahead_without_a_gap() {
         let now = Timestamp::from_second(1_763_625_600).expect("in range");
-        let kept = SignedDuration::from_hours(7 * 24);
-        let wanted = wanted(&Partitioned { table: "inbox", days: 1, kept, dropped: true }, now);
-        assert!(wanted.windows(2).all(|pair| pair[0].2 == pair[1].1 && pair[0].0 < pair[1].0));
-        let covers = |time: Timestamp| {
-            wanted.iter().any(|(_, from, to)| (*from..*to).contains(&time.as_second()))
-        };
-        assert!(covers(now - kept) && covers(now) && covers(now + AHEAD));
+        let inbox = Partitioned::inbox(&Limits::default());
+        let wanted = inbox.wanted(now);
+        assert!(wanted.windows(2).all(|pair| pair[0].to == pair[1].from));
+        assert!(wanted.windows(2).all(|pair| pair[0].name < pair[1].name));
+        for time in [now - inbox.kept, now, now + AHEAD] {
+            assert!(wanted.iter().any(|wanted| wanted.name == inbox.at(time).name));
+        }
     }
 }

@@ -9,7 +9,6 @@ mod serve;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use axum::Router;
 use ballet_core::envelope::Limits;
@@ -18,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::broker::{Broker, BrokerError, RabbitMq};
 use crate::calls::Calls;
-use crate::engine::{self, Engine};
+use crate::engine::Engine;
 use crate::http::{Health, Parts};
 use crate::registry::Registry;
 use crate::relay::Relay;
@@ -132,9 +131,7 @@ impl Service {
         pool::wait_until_reachable(&pool).await?;
         migrate::migrate(&options, self.migrations).await?;
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
-        partitions::maintain(&pool, &limits, self.context.now())
-            .await
-            .map_err(StartError::Database)?;
+        partitions::prepare(&pool, &limits, &self.context).await.map_err(StartError::Database)?;
         let owner = {
             let mut db = pool.acquire().await.map_err(StartError::Database)?;
             process::draw(&mut db).await.map_err(StartError::Database)?
@@ -161,7 +158,7 @@ impl Service {
         tasks.spawn(metrics::keep(engine.stopping.clone()));
         tasks.spawn(sweeper::run(Arc::clone(&engine)));
         tasks.spawn(sweeper::flush_marks(Arc::clone(&engine)));
-        tasks.spawn(keep_partitions(Arc::clone(&engine)));
+        tasks.spawn(partitions::keep(Arc::clone(&engine)));
         let consumer = roles::consume(&engine, broker, settings.prefetch());
         for works in queues {
             tasks.spawn(lane::run(Arc::clone(&engine), works, consumer.cautious()));
@@ -185,19 +182,5 @@ impl Service {
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Service").field("participant", &self.participant).finish_non_exhaustive()
-    }
-}
-
-async fn keep_partitions(engine: Arc<Engine>) {
-    let mut stopping = engine.stopping.clone();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(3600)) => {}
-            () = engine::stopped(&mut stopping) => return,
-        }
-        let now = engine.context.now();
-        if let Err(error) = partitions::maintain(&engine.pool, &engine.limits, now).await {
-            tracing::error!("partitions could not be maintained, trying again in an hour: {error}");
-        }
     }
 }
