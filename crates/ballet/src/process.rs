@@ -9,10 +9,13 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// The class of these locks among advisory locks with two keys ("blt" in ASCII).
 const CLASS: i32 = 0x62_6c_74;
 const BEAT: Duration = Duration::from_secs(2);
+/// Without an answer for so long, the connection counts as lost.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn lock_key(owner: i64) -> i32 {
     // Numbers come from a sequence; two that differ by 2^32 do not live at the same time.
@@ -68,7 +71,12 @@ pub(crate) async fn keep(
                 return;
             }
         }
-        if let Err(error) = session.ping().await {
+        let lost = match timeout(PATIENCE, session.ping()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!("no answer within {PATIENCE:?}")),
+        };
+        if let Some(error) = lost {
             tracing::warn!("the process's session is lost, and is opened again: {error}");
             tokio::select! {
                 again = hold_again(&options, owner) => session = again,
