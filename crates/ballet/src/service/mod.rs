@@ -6,6 +6,7 @@ mod program;
 mod roles;
 mod running;
 mod serve;
+mod tasks;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -13,7 +14,6 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use ballet_core::envelope::Limits;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 
 use crate::broker::{Broker, BrokerError, RabbitMq};
 use crate::calls::Calls;
@@ -29,6 +29,8 @@ use crate::{
 
 pub use self::program::main;
 pub use self::running::Running;
+use self::running::Signals;
+use self::tasks::Tasks;
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
 
@@ -119,13 +121,21 @@ impl Service {
         };
         let options = pool::options(&settings, self.participant.service())?;
         let pool = pool::pool(&settings, &options);
-        let (stop, stopping) = watch::channel(false);
-        let mut tasks = JoinSet::new();
+        let (stop, asked_to_stop) = watch::channel(false);
+        let (end, stopping) = watch::channel(false);
+        let (leave, leaving) = watch::channel(false);
+        let signals = Signals { stop, end, leave };
+        let (fail, failed) = watch::channel(None);
+        let tasks = || Tasks::new(asked_to_stop.clone(), fail.clone());
+        let (mut http, mut work, mut base) = (tasks(), tasks(), tasks());
 
         let health = Health { parts: Arc::new(OnceLock::new()) };
         let own = Arc::new(OnceLock::new());
         let routes = http::router(health.clone(), metrics::handle(), Arc::clone(&own));
-        let address = serve::serve(&mut tasks, settings.listen, routes, stopping.clone()).await?;
+        let failing = failed.clone();
+        let address =
+            serve::serve(&mut http, settings.listen, routes, failing, asked_to_stop.clone())
+                .await?;
         tracing::info!(service = self.participant.service(), %address, "serving HTTP");
 
         pool::wait_until_reachable(&pool).await?;
@@ -137,7 +147,7 @@ impl Service {
             process::draw(&mut db).await.map_err(StartError::Database)?
         };
         let session = process::hold(&options, owner).await.map_err(StartError::Database)?;
-        tasks.spawn(process::keep(session, options, owner, stopping.clone()));
+        base.spawn("the process's session", process::keep(session, options, owner, leaving));
 
         let (lanes, queues): (Vec<_>, Vec<_>) =
             (0..settings.lanes).map(|_| mpsc::unbounded_channel()).unzip();
@@ -155,13 +165,15 @@ impl Service {
             database,
         });
         let publisher = roles::publish(&engine, Arc::clone(&broker));
-        tasks.spawn(metrics::keep(engine.stopping.clone()));
-        tasks.spawn(sweeper::run(Arc::clone(&engine)));
-        tasks.spawn(sweeper::flush_marks(Arc::clone(&engine)));
-        tasks.spawn(partitions::keep(Arc::clone(&engine)));
-        let consumer = roles::consume(&engine, broker, settings.prefetch());
+        let consumer = Arc::new(roles::consume(&engine, broker, settings.prefetch()));
+        base.watch("the consumer", consumer.state());
+        base.watch("the publisher", publisher.state());
+        base.spawn("the upkeep of metrics", metrics::keep(engine.stopping.clone()));
+        work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
+        work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
+        work.spawn("the keeper of partitions", partitions::keep(Arc::clone(&engine)));
         for works in queues {
-            tasks.spawn(lane::run(Arc::clone(&engine), works, consumer.cautious()));
+            work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));
         }
 
         let handle = Handle { engine: Arc::clone(&engine) };
@@ -175,7 +187,19 @@ impl Service {
         if own.set(routes.fallback(not_found)).is_err() || health.parts.set(parts).is_err() {
             tracing::error!("the service was started twice");
         }
-        Ok(Running { address, handle, consumer, publisher, stop, tasks, drain: settings.drain() })
+        let drain = settings.drain();
+        Ok(Running {
+            address,
+            handle,
+            consumer,
+            publisher,
+            signals,
+            failed,
+            http,
+            work,
+            base,
+            drain,
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use super::{Service, StartError};
+use super::Service;
 use crate::{Settings, logging, settings};
 
 /// A service's `main`: reads the arguments, starts, and stops on SIGTERM and Ctrl-C.
@@ -32,7 +32,7 @@ pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode
     };
     match runtime.block_on(run(service, settings)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error.to_string()),
+        Err(error) => complain(&error),
     }
 }
 
@@ -42,17 +42,22 @@ fn complain(error: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run(service: Service, settings: Settings) -> Result<(), StartError> {
+/// Runs until asked to stop, or until a part of the service has failed: then whoever watches over
+/// the process starts it again.
+async fn run(service: Service, settings: Settings) -> Result<(), String> {
     let asked_to_stop = asked_to_stop();
     tokio::pin!(asked_to_stop);
     let running = tokio::select! {
-        running = service.start(settings) => running?,
+        running = service.start(settings) => running.map_err(|error| error.to_string())?,
         () = &mut asked_to_stop => return Ok(()),
     };
-    asked_to_stop.await;
+    let failed = tokio::select! {
+        why = running.failed() => Err(why),
+        () = asked_to_stop => Ok(()),
+    };
     tracing::info!("stopping");
     running.stop().await;
-    Ok(())
+    failed
 }
 
 async fn asked_to_stop() {

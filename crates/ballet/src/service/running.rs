@@ -1,25 +1,47 @@
 //! A service that runs, and its stop.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
+use super::tasks::Tasks;
 use crate::consumer::ConsumerHandle;
 use crate::publisher::PublisherHandle;
 use crate::{Handle, sweeper};
+
+/// For the last steps of a stop, when the time for it is over.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// A service that runs. Dropping it ends it at once, as a crash would.
 #[derive(Debug)]
 pub struct Running {
     pub(super) address: SocketAddr,
     pub(super) handle: Handle,
-    pub(super) consumer: ConsumerHandle,
+    pub(super) consumer: Arc<ConsumerHandle>,
     pub(super) publisher: PublisherHandle,
-    pub(super) stop: watch::Sender<bool>,
-    pub(super) tasks: JoinSet<()>,
+    pub(super) signals: Signals,
+    pub(super) failed: watch::Receiver<Option<String>>,
+    /// Ends when asked to stop.
+    pub(super) http: Tasks,
+    /// Lanes, sweeper and the like: they end when nothing more is to be committed.
+    pub(super) work: Tasks,
+    /// What has to be there as long as anything else is.
+    pub(super) base: Tasks,
     pub(super) drain: Duration,
+}
+
+/// What the tasks are told, in this order.
+#[derive(Debug)]
+pub(super) struct Signals {
+    /// Take nothing new.
+    pub(super) stop: watch::Sender<bool>,
+    /// Commit nothing more.
+    pub(super) end: watch::Sender<bool>,
+    /// Go.
+    pub(super) leave: watch::Sender<bool>,
 }
 
 impl Running {
@@ -35,32 +57,79 @@ impl Running {
         &self.handle
     }
 
-    /// Stops: takes nothing new, ends what is in hand within the time that the settings give, and
-    /// publishes what is committed. What is not done by then is done after the next start.
+    /// Returns when a part of the service has ended that should run until the stop, and says
+    /// which. The service is not whole any more, and has to be started again.
+    pub async fn failed(&self) -> String {
+        let mut failed = self.failed.clone();
+        let why = failed.wait_for(Option::is_some).await.map(|why| why.clone());
+        match why {
+            Ok(why) => why.unwrap_or_default(),
+            // Nobody is left who could fail.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Stops: takes nothing new, ends what is in hand, and publishes what is committed, all
+    /// within the time that the settings give. What is not done by then is done after the next
+    /// start, or by another replica.
     pub async fn stop(mut self) {
-        let drained = self.consumer.stop(self.drain).await;
-        if drained.unsettled > 0 {
-            tracing::warn!(
+        let deadline = Instant::now() + self.drain;
+        self.signals.stop.send_replace(true);
+        // Publishing needs a part of the time, or requests that hang would take it all.
+        self.take_in_hand(deadline - self.drain / 4).await;
+
+        // From here on nothing is committed, by answers of calls neither.
+        self.signals.end.send_replace(true);
+        let now = Instant::now();
+        let half = now + deadline.saturating_duration_since(now) / 2;
+        if !self.work.end_by(half).await {
+            tracing::warn!("not all lanes came to an end in time; what they had is done again");
+        }
+
+        self.publish(deadline).await;
+        let last = deadline.max(Instant::now() + LEAVE);
+        if timeout_at(last, self.handle.engine.pool.close()).await.is_err() {
+            tracing::warn!("a connection to the database is still in use, or does not answer");
+        }
+        self.signals.leave.send_replace(true);
+        self.base.end_by(Instant::now() + LEAVE).await;
+    }
+
+    async fn take_in_hand(&mut self, deadline: Instant) {
+        let time = deadline.saturating_duration_since(Instant::now());
+        let drained = timeout_at(deadline + LEAVE, self.consumer.stop(time));
+        let (answered, drained) = tokio::join!(self.http.end_by(deadline), drained);
+        if !answered {
+            tracing::warn!("not all HTTP requests were answered in time");
+        }
+        match drained {
+            Ok(drained) if drained.unsettled == 0 => {}
+            Ok(drained) => tracing::warn!(
                 unsettled = drained.unsettled,
                 "not all messages were handled in time; the broker delivers them again"
-            );
+            ),
+            Err(_) => tracing::warn!("the consumer's connection did not close in time"),
         }
-        self.publisher.stop(self.drain).await;
-        let engine = &self.handle.engine;
-        if let Err(failure) = sweeper::flush_now(engine).await {
-            tracing::warn!(
-                "the last marks could not be written, their events are published once more: {failure}"
-            );
+    }
+
+    async fn publish(&self, deadline: Instant) {
+        let time = deadline.saturating_duration_since(Instant::now());
+        match timeout_at(deadline + LEAVE, self.publisher.stop(time)).await {
+            Ok(0) => {}
+            Ok(unconfirmed) => tracing::warn!(
+                unconfirmed,
+                "not all events were published in time; the outbox has them"
+            ),
+            Err(_) => tracing::warn!("the publisher's connection did not close in time"),
         }
-        self.stop.send_replace(true);
-        if tokio::time::timeout(self.drain, async {
-            while self.tasks.join_next().await.is_some() {}
-        })
-        .await
-        .is_err()
-        {
-            tracing::warn!("some tasks did not end in time");
-        }
-        engine.pool.close().await;
+        let last = deadline.max(Instant::now() + LEAVE);
+        let why = match timeout_at(last, sweeper::flush_now(&self.handle.engine)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(failure)) => failure.to_string(),
+            Err(_) => "the database does not answer".to_owned(),
+        };
+        tracing::warn!(
+            "the last marks could not be written, their events are published once more: {why}"
+        );
     }
 }

@@ -1,29 +1,65 @@
-//! HTTP: the listener.
+//! HTTP: the listener, and what holds for every request.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::StartError;
+use super::tasks::Tasks;
 use crate::engine;
+use crate::http::Problem;
 
+/// How long a request may take, with the reading of its body.
+const REQUEST: Duration = Duration::from_secs(30);
+
+/// Serves until asked to stop: then nothing new is taken, and what is in hand is answered.
 pub(super) async fn serve(
-    tasks: &mut JoinSet<()>,
+    tasks: &mut Tasks,
     listen: SocketAddr,
     routes: Router,
-    mut stopping: watch::Receiver<bool>,
+    failed: watch::Receiver<Option<String>>,
+    mut asked_to_stop: watch::Receiver<bool>,
 ) -> Result<SocketAddr, StartError> {
     let fail = |error| StartError::Listen { address: listen, error };
     let listener = TcpListener::bind(listen).await.map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
-    tasks.spawn(async move {
-        let stopped = async move { engine::stopped(&mut stopping).await };
+    let routes = routes.layer(from_fn_with_state(failed, answer));
+    tasks.spawn("HTTP", async move {
+        let stopped = async move { engine::stopped(&mut asked_to_stop).await };
         if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
             tracing::error!("HTTP ended: {error}");
         }
     });
     Ok(address)
+}
+
+async fn answer(
+    State(failed): State<watch::Receiver<Option<String>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let failed = failed.borrow().clone();
+    match (request.uri().path(), failed) {
+        ("/healthz", Some(why)) => {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
+        }
+        ("/readyz", Some(why)) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+        }
+        // A commit that is under way is not ended with its request.
+        _ => timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
+            let late = format!(
+                "there is no answer within {REQUEST:?}: read the thing back before you try again"
+            );
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).into_response()
+        }),
+    }
 }

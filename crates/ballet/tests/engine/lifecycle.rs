@@ -1,6 +1,7 @@
 //! A service's start, what it keeps in order while it runs, and its stop.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -8,7 +9,7 @@ use axum::extract::State;
 use axum::routing::post;
 use ballet::core::{System, topology};
 use ballet::http::Problem;
-use ballet::{Handle, Migration, SagaId, Service, Settings};
+use ballet::{Context, Handle, Migration, SagaId, Service, Settings};
 use ballet_testkit::{Bed, Options, Servers, wait_until};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -135,6 +136,7 @@ async fn a_service_without_its_database_pauses_and_comes_back_and_stops() {
     books_a_room(&world).await;
 
     servers.postgres().freeze().await.expect("frozen");
+    consumes("paused").await.expect("paused");
     let stopped = timeout(SOON, running.stop()).await;
     servers.postgres().thaw().await.expect("thawed");
     stopped.expect("stopped in time");
@@ -266,4 +268,32 @@ async fn what_has_no_time_in_its_id_is_cleaned_by_its_age() {
     })
     .await
     .expect("only what is young, or open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_of_which_a_part_has_died_says_so() {
+    let mut world = hotel_alone("died").await;
+    world.services.remove(0).stop().await;
+    let broken = Arc::new(AtomicBool::new(false));
+    let breaks = Arc::clone(&broken);
+    let system = Context::system();
+    let clock = move || {
+        assert!(!breaks.load(Ordering::SeqCst), "the clock is broken");
+        system.now()
+    };
+    let service = Service::new(hotel(Trouble::default()))
+        .migrations(HOTEL_TABLES)
+        .context(Context::new(clock, 1));
+    let running = service.start(settings(&world, "hotel")).await.expect("started");
+    let base = format!("http://{}", running.address());
+    let get = async |path: &str| reqwest::get(format!("{base}{path}")).await.expect("an answer");
+    assert_eq!(get("/healthz").await.status(), 200);
+    broken.store(true, Ordering::SeqCst);
+    let why = timeout(SOON, running.failed()).await.expect("noticed");
+    assert!(why.contains("the clock is broken"), "{why}");
+    let answer = get("/healthz").await;
+    assert_eq!(answer.status(), 500);
+    assert!(answer.text().await.expect("text").contains("the clock is broken"));
+    assert_eq!(get("/readyz").await.status(), 503);
+    timeout(SOON, running.stop()).await.expect("stopped in time");
 }

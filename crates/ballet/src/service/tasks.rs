@@ -1,0 +1,75 @@
+//! The tasks of a service, and who notices when one ends that should not.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::broker::ConnectionState;
+
+/// Tasks, each of which runs until the service is asked to stop. If one ends before, the service
+/// has failed: it looks alive, and does a part of its work no more.
+#[derive(Debug)]
+pub(super) struct Tasks {
+    running: JoinSet<()>,
+    asked_to_stop: watch::Receiver<bool>,
+    failed: watch::Sender<Option<String>>,
+}
+
+impl Tasks {
+    pub(super) fn new(
+        asked_to_stop: watch::Receiver<bool>,
+        failed: watch::Sender<Option<String>>,
+    ) -> Self {
+        Self { running: JoinSet::new(), asked_to_stop, failed }
+    }
+
+    pub(super) fn spawn(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let (asked, failed) = (self.asked_to_stop.clone(), self.failed.clone());
+        self.running.spawn(async move {
+            let ended = AssertUnwindSafe(task).catch_unwind().await;
+            let why = match ended {
+                Err(panic) => format!("{name} panicked: {}", words(&*panic)),
+                Ok(()) => format!("{name} ended, and nobody had asked for it"),
+            };
+            // Without a sender, nobody runs the service any more.
+            let asked = *asked.borrow() || asked.has_changed().is_err();
+            if !asked {
+                tracing::error!("the service has failed, and has to be started again: {why}");
+                failed.send_if_modified(|first| first.is_none() && first.replace(why).is_none());
+            }
+        });
+    }
+
+    /// Watches over one of the connections to the broker, which has a task of its own.
+    pub(super) fn watch(
+        &mut self,
+        name: &'static str,
+        mut state: watch::Receiver<ConnectionState>,
+    ) {
+        self.spawn(name, async move { while state.changed().await.is_ok() {} });
+    }
+
+    /// Waits for all to end; those that do not in time are ended. Whether all did.
+    pub(super) async fn end_by(&mut self, deadline: Instant) -> bool {
+        let ended = async { while self.running.join_next().await.is_some() {} };
+        let in_time = timeout_at(deadline, ended).await.is_ok();
+        self.running.abort_all();
+        in_time
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a word")
+}
