@@ -66,6 +66,12 @@ impl Engine {
         self.database.send_if_modified(|before| std::mem::replace(before, answers) != answers);
     }
 
+    /// Asks the database. After a fail-over a server may answer that takes no writes.
+    pub(crate) async fn database_works(&self) -> bool {
+        let asked = sqlx::query_as("select current_setting('transaction_read_only') = 'off'");
+        matches!(asked.fetch_one(&self.pool).await, Ok((true,)))
+    }
+
     /// Returns when the database answers again, or the service stops.
     pub(crate) async fn wait_for_database(&self) {
         let mut pause = Duration::from_millis(100);
@@ -75,9 +81,7 @@ impl Engine {
                 () = tokio::time::sleep(pause) => {}
                 () = stopped(&mut stopping) => return,
             }
-            // After a fail-over a server may answer that takes no writes.
-            let asked = sqlx::query_as("select current_setting('transaction_read_only') = 'off'");
-            if let Ok((true,)) = asked.fetch_one(&self.pool).await {
+            if self.database_works().await {
                 self.database_answers(true);
                 return;
             }

@@ -1,6 +1,7 @@
 //! A service as a whole: started, running, stopped.
 
 mod metrics;
+mod pausing;
 mod pool;
 mod program;
 mod roles;
@@ -169,6 +170,8 @@ impl Service {
         base.watch("the consumer", consumer.state());
         base.watch("the publisher", publisher.state());
         base.spawn("the upkeep of metrics", metrics::keep(engine.stopping.clone()));
+        let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
+        work.spawn("the watch over the database", watch);
         work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
         work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
         work.spawn("the keeper of partitions", partitions::keep(Arc::clone(&engine)));
