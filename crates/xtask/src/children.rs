@@ -77,6 +77,11 @@ impl Children {
 }
 
 impl Child {
+    /// Its process number, while it runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     /// What it writes, if that was asked for; once.
     pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
         self.process.stdout.take()

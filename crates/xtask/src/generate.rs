@@ -12,8 +12,7 @@ use crate::{cargo, ui};
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
-const BEGIN: &str = "<!-- events:begin -->";
-const END: &str = "<!-- events:end -->";
+const EXAMPLE: &str = "examples/loyalty/src/lib.rs";
 
 /// A file, by its path in the workspace, and what belongs into it.
 struct Made {
@@ -63,7 +62,9 @@ fn made(root: &Path) -> Result<Vec<Made>> {
     ];
     match read(&root.join(README))? {
         Some(readme) => {
-            let text = between_marks(&readme, &events::table(&graph, &catalog))?;
+            let example = read(&root.join(EXAMPLE))?.with_context(|| format!("no {EXAMPLE}"))?;
+            let text = between_marks(&readme, "events", &events::table(&graph, &catalog))?;
+            let text = between_marks(&text, "loyalty", &format!("```rust\n{example}```\n"))?;
             all.push(Made { path: README, text });
         }
         None => ui::say(&format!("there is no {README} to put the table of events into")),
@@ -79,15 +80,17 @@ fn read(file: &Path) -> Result<Option<String>> {
     }
 }
 
-fn between_marks(page: &str, table: &str) -> Result<String> {
-    let parts = page.split_once(BEGIN).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(END)?;
+/// Puts a text between a page's lines `<!-- name:begin -->` and `<!-- name:end -->`.
+fn between_marks(page: &str, name: &str, text: &str) -> Result<String> {
+    let (begin, end) = (format!("<!-- {name}:begin -->"), format!("<!-- {name}:end -->"));
+    let parts = page.split_once(&begin).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(&end)?;
         Some((before, after))
     });
     let Some((before, after)) = parts else {
-        bail!("{README} has no lines {BEGIN} and {END}: add them where the events belong");
+        bail!("{README} has no lines {begin} and {end}: add them where the {name} belong");
     };
-    Ok(format!("{before}{BEGIN}\n{table}{END}{after}"))
+    Ok(format!("{before}{begin}\n{text}{end}{after}"))
 }
 
 #[cfg(test)]
@@ -96,10 +99,10 @@ mod tests {
 
     #[test]
     fn only_what_is_between_the_marks_changes() {
-        let page = format!("# A\n\n{BEGIN}\nold\n{END}\n\nthe rest\n");
-        let new = between_marks(&page, "new\n").expect("marks");
-        assert_eq!(new, format!("# A\n\n{BEGIN}\nnew\n{END}\n\nthe rest\n"));
-        assert_eq!(between_marks(&new, "new\n").expect("marks"), new);
-        assert!(between_marks("# A\n", "new\n").is_err());
+        let page = "# A\n\n<!-- x:begin -->\nold\n<!-- x:end -->\n\nthe rest\n";
+        let new = between_marks(page, "x", "new\n").expect("marks");
+        assert_eq!(new, page.replace("old", "new"));
+        assert_eq!(between_marks(&new, "x", "new\n").expect("marks"), new);
+        assert!(between_marks("# A\n", "x", "new\n").is_err());
     }
 }

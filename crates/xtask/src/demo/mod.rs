@@ -44,8 +44,13 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     if let Some(Ok(_)) = played
         && !args.once
     {
-        ui::say("everything stays up until you press Ctrl-C");
-        stop.asked().await;
+        ui::say(
+            "everything stays up until you press Ctrl-C; a service that you kill is started again",
+        );
+        tokio::select! {
+            watched = stage.watch() => watched?,
+            () = stop.asked() => {}
+        }
     }
     let held = matches!(played, Some(Ok(true)));
     stage.tear_down(held && !args.keep).await?;

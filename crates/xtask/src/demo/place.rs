@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use ballet::{Context as Clock, Event};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use shop_events::orders::{OrderCompleted, OrderConfirmed};
 use shop_events::shipping::ShipmentScheduled;
@@ -21,6 +22,8 @@ use super::stage::Stage;
 use crate::cargo;
 use crate::children::Children;
 
+/// How long a service may be away.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How many requests are under way at once.
 const HTTP_AT_ONCE: usize = 8;
 /// How many events are handed over before the broker's word on them is awaited.
@@ -156,7 +159,7 @@ impl Placer {
     async fn post(&self, number: usize, case: &Case) -> Result<()> {
         let checkout = cases::checkout(case, number, self.new_id())?;
         let url = format!("{}/orders", self.orders);
-        let answer = self.http.post(&url).json(&checkout).send().await?;
+        let answer = self.answer(self.http.post(&url).json(&checkout)).await?;
         let (status, body) = (answer.status(), answer.text().await?);
         let answer: Value = serde_json::from_str(&body).unwrap_or_default();
         let id: Option<Uuid> = answer["order_id"].as_str().and_then(|id| id.parse().ok());
@@ -171,13 +174,30 @@ impl Placer {
                 Cancel::TooLate => self.tap.hear(id, OrderConfirmed::TYPE).await?,
             }
             let url = format!("{url}/{id}/cancel");
-            let status = self.http.post(&url).send().await?.status();
+            let status = self.answer(self.http.post(&url)).await?.status();
             if !status.is_success() && status != StatusCode::CONFLICT {
                 bail!("POST {url} answered {status}");
             }
             self.placed.add(id, *case, Some(status));
         }
         Ok(())
+    }
+
+    /// Asks until there is an answer: a service that was killed is back soon. If it was killed
+    /// between the order and its answer, there is one order more than we know of.
+    async fn answer(&self, request: RequestBuilder) -> Result<Response> {
+        let begun = Instant::now();
+        loop {
+            let again = request.try_clone().context("a request without a body in pieces")?;
+            match again.send().await {
+                Ok(answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => {
+                    return Ok(answer);
+                }
+                Ok(answer) if begun.elapsed() > PATIENCE => return Ok(answer),
+                Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
+                Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
     }
 
     /// Has the example in Python place orders, as anybody's shop front would.

@@ -63,7 +63,7 @@ pub(crate) async fn wait(
             }
             () = tokio::time::sleep(TICK) => {}
         }
-        stage.check()?;
+        stage.revive().await?;
         let counts = count(tap, placed)?;
         if counts != last {
             (last, moved) = (counts, Instant::now());
@@ -139,15 +139,21 @@ async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Rest> {
     queues.retain(|queue| queue != JOURNAL);
     let begun = Instant::now();
     loop {
-        stage.check()?;
+        stage.revive().await?;
         let quiet = tap.journal()?.moved.is_none_or(|moved| moved.elapsed() > QUIET);
         if quiet {
             let waiting = waiting(&*session, &queues).await?;
-            let report = audit(&stage.doors(), SignedDuration::ZERO).await?;
-            let at_rest = waiting.is_empty() && report.open.is_empty() && report.is_clean();
-            if at_rest || begun.elapsed() > PATIENCE {
-                session.close().await;
-                return Ok(Rest { report, waiting, took });
+            match audit(&stage.doors(), SignedDuration::ZERO).await {
+                Ok(report) => {
+                    let clean = report.open.is_empty() && report.is_clean();
+                    if (clean && waiting.is_empty()) || begun.elapsed() > PATIENCE {
+                        session.close().await;
+                        return Ok(Rest { report, waiting, took });
+                    }
+                }
+                Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
+                // A service that was killed just now.
+                Err(_) => {}
             }
         }
         tokio::time::sleep(TICK).await;

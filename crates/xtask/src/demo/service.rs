@@ -1,6 +1,6 @@
 //! One service of the demo, as a process of its own.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,17 +16,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What a stop leaves a service to end what is in hand.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// How often a service is started again: more looks like a fault of its own.
+const RESTARTS: u32 = 100;
+
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) name: &'static str,
     pub(crate) log: PathBuf,
     /// `http://127.0.0.1:<port>`
     pub(crate) url: String,
+    program: PathBuf,
+    amqp_url: String,
+    database_url: String,
     child: Child,
+    restarts: u32,
 }
 
 impl Service {
-    /// Starts it; its secrets go through the environment, which other users cannot read.
+    /// Starts it.
     pub(crate) async fn start(
         children: &Children,
         name: &'static str,
@@ -35,24 +42,37 @@ impl Service {
         logs: &Path,
     ) -> Result<Self> {
         let log = logs.join(format!("{name}.log"));
-        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let errors = file.try_clone().context("cannot share a log file")?;
-        let child = children
-            .start(program, &[], |command| {
-                command
-                    .env_remove("AMQP_URL_FILE")
-                    .env_remove("DATABASE_URL_FILE")
-                    .env("AMQP_URL", bed.amqp_url(name))
-                    .env("DATABASE_URL", bed.database_url(name))
-                    // A port of its own; the log says which.
-                    .env("LISTEN", "127.0.0.1:0")
-                    .env("LOG_FORMAT", "json")
-                    .env("DRAIN_SECONDS", DRAIN.as_secs().to_string())
-                    .stdout(file)
-                    .stderr(errors);
-            })
-            .await?;
-        Ok(Self { name, log, url: String::new(), child })
+        let (amqp_url, database_url) = (bed.amqp_url(name), bed.database_url(name));
+        let (amqp_url, database_url) = (amqp_url.to_owned(), database_url.to_owned());
+        // A port of its own; the log says which.
+        let child = run(children, program, &log, &amqp_url, &database_url, "127.0.0.1:0").await?;
+        let (program, url) = (program.to_owned(), String::new());
+        Ok(Self { name, log, url, program, amqp_url, database_url, child, restarts: 0 })
+    }
+
+    /// Starts it again, at the same address, if it has ended; says so.
+    pub(crate) async fn revive(&mut self, children: &Children) -> Result<Option<String>> {
+        let Some(status) = self.child.ended() else { return Ok(None) };
+        self.restarts += 1;
+        if self.restarts > RESTARTS {
+            bail!(
+                "{} ended with {status}, for the {}th time; its log is {}\n{}",
+                self.name,
+                self.restarts,
+                self.log.display(),
+                self.tail()
+            );
+        }
+        let listen = self.url.trim_start_matches("http://");
+        let (amqp, database) = (&self.amqp_url, &self.database_url);
+        self.child = run(children, &self.program, &self.log, amqp, database, listen).await?;
+        let pid = self.pid();
+        Ok(Some(format!("{} ended ({status}), and is started again as process {pid}", self.name)))
+    }
+
+    /// The process's number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap_or_default()
     }
 
     /// Waits until it has its database and its broker, and learns where it listens.
@@ -115,4 +135,32 @@ impl Service {
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(10)..].join("\n")
     }
+}
+
+/// Starts the program; its secrets go through the environment, which other users cannot read.
+async fn run(
+    children: &Children,
+    program: &Path,
+    log: &Path,
+    amqp_url: &str,
+    database_url: &str,
+    listen: &str,
+) -> Result<Child> {
+    let file = OpenOptions::new().create(true).append(true).open(log);
+    let file = file.with_context(|| format!("cannot write {}", log.display()))?;
+    let errors = file.try_clone().context("cannot share a log file")?;
+    children
+        .start(program, &[], |command| {
+            command
+                .env_remove("AMQP_URL_FILE")
+                .env_remove("DATABASE_URL_FILE")
+                .env("AMQP_URL", amqp_url)
+                .env("DATABASE_URL", database_url)
+                .env("LISTEN", listen)
+                .env("LOG_FORMAT", "json")
+                .env("DRAIN_SECONDS", DRAIN.as_secs().to_string())
+                .stdout(file)
+                .stderr(errors);
+        })
+        .await
 }

@@ -19,6 +19,8 @@ use crate::{cargo, ui};
 
 const SERVICES: [&str; 4] = ["orders", "inventory", "payments", "shipping"];
 const STOCK: u64 = 1_000_000;
+/// How often we look whether a service is still there.
+const WATCH: Duration = Duration::from_millis(200);
 
 /// Everything that has to end with the demo. It is filled step by step, so that it can be torn
 /// down at any moment.
@@ -86,6 +88,11 @@ impl Stage {
         service.map_or("", |service| service.url.as_str())
     }
 
+    /// A service's process number.
+    pub(crate) fn pid(&self, name: &str) -> u32 {
+        self.services.iter().find(|service| service.name == name).map_or(0, Service::pid)
+    }
+
     pub(crate) fn doors(&self) -> Doors {
         let url = |name| self.url(name).to_owned();
         Doors {
@@ -108,9 +115,22 @@ impl Stage {
         &self.logs
     }
 
-    /// An error if a service has ended.
-    pub(crate) fn check(&mut self) -> Result<()> {
-        self.services.iter_mut().try_for_each(Service::check)
+    /// Starts services again that have ended, for whoever kills one to see what happens.
+    pub(crate) async fn revive(&mut self) -> Result<()> {
+        for service in &mut self.services {
+            if let Some(news) = service.revive(&self.children).await? {
+                ui::say(&news);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the services running, for ever.
+    pub(crate) async fn watch(&mut self) -> Result<()> {
+        loop {
+            self.revive().await?;
+            tokio::time::sleep(WATCH).await;
+        }
     }
 
     /// Ends everything, also what is only half there.

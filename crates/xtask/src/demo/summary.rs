@@ -191,8 +191,10 @@ pub(crate) fn addresses(stage: &Stage) -> Result<()> {
         ("shipping", "shipments"),
     ];
     for (service, list) in doors {
-        rows.push((service.to_owned(), format!("{}/{list}", stage.url(service))));
+        let at = format!("{}/{list}", stage.url(service));
+        rows.push((service.to_owned(), format!("{at:<35} process {}", stage.pid(service))));
     }
+    rows.push(("storefront".to_owned(), format!("AMQP_URL={}", bed.amqp_url("storefront"))));
     for (service, _) in doors {
         let name = if service == "orders" { "databases" } else { "" };
         rows.push((name.to_owned(), format!("psql {}", bed.database_url(service))));
