@@ -3,4 +3,5 @@
 mod checkouts;
 mod doors;
 mod paths;
+mod rights;
 mod shop;

@@ -1,0 +1,79 @@
+//! Each user of the broker may do its own part, and nothing else.
+
+use std::time::Duration;
+
+use ballet::broker::{BasicProperties, Broker, BrokerError, Outcome, Publish, RabbitMq};
+use futures_util::StreamExt;
+
+use crate::shop::{Shop, mugs};
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// Publishes as a user, and gives the broker's answer.
+async fn publish(
+    shop: &Shop,
+    user: &str,
+    exchange: &str,
+    key: &str,
+) -> Result<Outcome, BrokerError> {
+    let session = RabbitMq::new(shop.bed.amqp_url(user))?.connect(user).await?;
+    let mut confirms = session.confirms().await?;
+    let message = Publish {
+        exchange: exchange.to_owned(),
+        routing_key: key.to_owned(),
+        mandatory: true,
+        properties: BasicProperties::default().with_content_type("application/json".into()),
+        body: mugs(1, "card_approved").to_string().into(),
+    };
+    session.publish(&message)?;
+    let answer = tokio::time::timeout(SOON, confirms.next()).await.expect("an answer in time");
+    let answers = answer.expect("an answer")?;
+    Ok(answers[0].outcome.clone())
+}
+
+async fn refusal(shop: &Shop, user: &str, exchange: &str, key: &str) -> String {
+    match publish(shop, user, exchange, key).await {
+        Err(error) => error.to_string(),
+        Ok(outcome) => panic!("{user} may write {key} to {exchange:?}: {outcome:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_producer_may_write_its_events_and_nothing_else() {
+    let shop = Shop::open("storefront").await;
+    let written = publish(&shop, "storefront", "events", "cart.checked_out.v1").await;
+    assert_eq!(written, Ok(Outcome::Ack));
+    for key in ["orders.order_placed.v1", "payments.payment_captured.v1", "cart.checked_out.v2"] {
+        let refused = refusal(&shop, "storefront", "events", key).await;
+        assert!(refused.contains("ACCESS_REFUSED") && refused.contains(key), "{refused}");
+    }
+    for (exchange, key) in [("", "orders"), ("dead", "orders"), ("retry.5s", "orders")] {
+        let refused = refusal(&shop, "storefront", exchange, key).await;
+        assert!(refused.contains("ACCESS_REFUSED"), "{refused}");
+    }
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_service_may_write_its_own_events_and_read_its_own_queues() {
+    let shop = Shop::open("services").await;
+    let written = publish(&shop, "inventory", "events", "inventory.stock_received.v1").await;
+    assert_eq!(written, Ok(Outcome::Ack));
+    for (exchange, key) in [
+        ("events", "payments.payment_captured.v1"),
+        ("dead", "payments"),
+        ("retry.5s", "payments"),
+        ("", "payments"),
+    ] {
+        let refused = refusal(&shop, "inventory", exchange, key).await;
+        assert!(refused.contains("ACCESS_REFUSED"), "{refused}");
+    }
+    let broker = RabbitMq::new(shop.bed.amqp_url("inventory")).expect("a URL");
+    for queue in ["payments", "payments.dead", "journal", "unrouted"] {
+        let session = broker.connect("inventory").await.expect("a connection");
+        let refused = session.consume(queue, "curious", 1).await.map(|_| ());
+        let refused = refused.expect_err("it reads another's queue").to_string();
+        assert!(refused.contains("ACCESS_REFUSED"), "{refused}");
+    }
+    shop.close().await;
+}
