@@ -24,7 +24,7 @@ pub(super) fn options(settings: &Settings, service: &str) -> Result<PgConnectOpt
 pub(super) fn pool(settings: &Settings, options: &PgConnectOptions) -> PgPool {
     let bounded = options.clone().options([
         ("statement_timeout", "30s"),
-        ("lock_timeout", "10s"),
+        ("lock_timeout", "3s"),
         ("idle_in_transaction_session_timeout", "60s"),
     ]);
     PgPoolOptions::new()
