@@ -59,7 +59,11 @@ fn database_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a sqlx::Erro
         if let Some(found) = this.downcast_ref::<sqlx::Error>() {
             return Some(found);
         }
-        error = this.source();
+        // An I/O error hides what it was made of from `source`.
+        error = match this.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => this.source(),
+        };
     }
     None
 }

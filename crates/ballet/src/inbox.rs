@@ -16,7 +16,7 @@ pub(crate) async fn receive(
     messages: &[MessageId],
 ) -> Result<HashSet<MessageId>, sqlx::Error> {
     let (mut timed, mut others): (Vec<Uuid>, Vec<Uuid>) =
-        messages.iter().map(|id| id.0).partition(|id| id.get_version_num() == 7);
+        messages.iter().map(|id| id.0).partition(|id| ballet_core::id::is_timed(*id));
     // In one order everywhere: two batches with the same ids would else wait for each other.
     timed.sort_unstable();
     others.sort_unstable();

@@ -215,7 +215,7 @@ enum Table {
 
 impl Table {
     fn of(saga: Uuid) -> Self {
-        if saga.get_version_num() == 7 { Self::Timed } else { Self::Other }
+        if ballet_core::id::is_timed(saga) { Self::Timed } else { Self::Other }
     }
 }
 

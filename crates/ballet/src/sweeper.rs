@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use crate::engine::Engine;
 use crate::outbox::{self, TABLES};
 use crate::publisher::{Handed, OutBatch};
-use crate::{Failure, calls, process, wire};
+use crate::{Failure, FailureKind, calls, process, wire};
 
 const EVERY: Duration = Duration::from_secs(2);
 /// A mark that no batch takes along is written after this long.
@@ -29,7 +29,9 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             Ok(()) => engine.database_answers(true),
             Err(failure) => {
                 tracing::warn!("a sweep failed, the next one comes in {EVERY:?}: {failure}");
-                engine.database_answers(false);
+                if failure.kind() == FailureKind::ConnectionLost {
+                    engine.database_answers(false);
+                }
             }
         }
         tokio::select! {
