@@ -11,7 +11,16 @@ const SHORT: EventType = EventType::in_saga("inventory.stock_short.v1");
 const RELEASED: EventType = EventType::in_saga("inventory.stock_released.v1");
 
 fn step(name: &'static str, kind: StepKind, on: EventType, done: EventType) -> StepPart {
-    StepPart { name, kind, on: vec![on], done, refused: None, undone: None, calls_outside: false }
+    StepPart {
+        name,
+        kind,
+        on: vec![on],
+        done,
+        refused: None,
+        undone: None,
+        undone_by: Vec::new(),
+        calls_outside: false,
+    }
 }
 
 fn part(service: &'static str, steps: Vec<StepPart>) -> Part {

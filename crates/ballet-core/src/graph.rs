@@ -165,7 +165,9 @@ impl Graph {
             let refused = node.step.refused.filter(|event| Some(*event) != owned.abort);
             if let Some(refused) = refused
                 && !owned.aborts_on.contains(&refused)
-                && !self.nodes(saga).iter().any(|next| next.step.on.contains(&refused))
+                && !self.nodes(saga).iter().any(|next| {
+                    next.step.on.contains(&refused) || next.step.undone_by.contains(&refused)
+                })
             {
                 problems.push(Problem {
                     rule: "every refusal has somebody who acts on it",

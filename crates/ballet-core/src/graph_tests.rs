@@ -18,6 +18,7 @@ fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -
         done,
         refused: None,
         undone: None,
+        undone_by: Vec::new(),
         calls_outside: false,
     }
 }

@@ -49,6 +49,8 @@ pub struct StepPart {
     pub refused: Option<EventType>,
     /// The event that its compensation emits.
     pub undone: Option<EventType>,
+    /// The events that undo one repetition of it, the one whose key they carry.
+    pub undone_by: Vec<EventType>,
     /// Whether it calls something outside.
     pub calls_outside: bool,
 }
@@ -98,7 +100,8 @@ impl Part {
     pub fn consumes(&self) -> Vec<EventType> {
         let mut types: Vec<EventType> = self.subscriptions.iter().map(|s| s.on).collect();
         for saga in &self.sagas {
-            types.extend(saga.steps.iter().flat_map(|step| step.on.iter().copied()));
+            let waits_for = |step: &'_ StepPart| [&step.on[..], &step.undone_by[..]].concat();
+            types.extend(saga.steps.iter().flat_map(waits_for));
             types.extend(saga.aborts_on.iter().copied());
             // An owner aborts in its own transaction, and does not hear itself.
             if saga.owner != self.service {

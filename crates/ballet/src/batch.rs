@@ -214,6 +214,12 @@ async fn handle(
             }
             Ok(if abort == Abort::Aborted { Effect::Handled } else { Effect::Nothing })
         }
+        Handler::KeyedUndo { saga, undo } => {
+            let key = undo.key(event)?;
+            let body = Bytes::copy_from_slice(&message.delivery.body);
+            let event = Encoded { event_type: message.envelope.event_type, body };
+            unit.undo_key(saga, undo.step(), &key, saga_id, event).await
+        }
         Handler::Projection(_) => Ok(Effect::Nothing),
     }
 }

@@ -73,6 +73,12 @@ pub trait CallStep: Send + Sync + 'static {
     /// What the other side says; a "no" of theirs is an answer, not a failure.
     type Answer: Serialize + DeserializeOwned + Send + Sync + 'static;
 
+    /// Tells the repetitions of a step in one saga apart, see [`Step::key`](crate::Step::key).
+    #[must_use]
+    fn key(_on: &Self::On) -> Option<String> {
+        None
+    }
+
     /// Says what to ask, given the trigger.
     fn request(
         &self,

@@ -36,6 +36,8 @@ type Future<'a, T> = BoxFuture<'a, Result<T, Failure>>;
 pub(crate) trait AnyStep: Send + Sync {
     fn part(&self) -> &StepPart;
     fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
+    /// The key of the repetition that an event triggers; empty if there is none.
+    fn key(&self, event: &AnyEvent) -> String;
     fn run<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
     fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone>;
     /// Asks outside, for the step or for its undo.
@@ -79,6 +81,10 @@ impl<S: Step> AnyStep for LocalStep<S> {
 
     fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
         S::On::decode(place, body)
+    }
+
+    fn key(&self, event: &AnyEvent) -> String {
+        event.downcast_ref::<S::On>().and_then(S::key).unwrap_or_default()
     }
 
     fn run<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
@@ -169,6 +175,10 @@ impl<S: CallStep> AnyStep for OutsideStep<S> {
 
     fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
         S::On::decode(place, body)
+    }
+
+    fn key(&self, event: &AnyEvent) -> String {
+        event.downcast_ref::<S::On>().and_then(S::key).unwrap_or_default()
     }
 
     fn run<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
@@ -271,6 +281,43 @@ where
 
     fn fact(&self, refusal: AnyEvent) -> Result<Encoded, Failure> {
         Encoded::of(&(self.fact)(assemble::<E>(E::TYPE.name(), vec![refusal])?))
+    }
+}
+
+/// An event that undoes one repetition of a step.
+pub(crate) trait AnyKeyedUndo: Send + Sync {
+    fn event_type(&self) -> EventType;
+    fn step(&self) -> &'static str;
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
+    fn key(&self, event: AnyEvent) -> Result<String, Failure>;
+}
+
+pub(crate) struct KeyedUndo<E> {
+    step: &'static str,
+    key: fn(&E) -> String,
+}
+
+impl<E> KeyedUndo<E> {
+    pub(crate) const fn new(step: &'static str, key: fn(&E) -> String) -> Self {
+        Self { step, key }
+    }
+}
+
+impl<E: Event> AnyKeyedUndo for KeyedUndo<E> {
+    fn event_type(&self) -> EventType {
+        E::TYPE
+    }
+
+    fn step(&self) -> &'static str {
+        self.step
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        E::decode(0, body)
+    }
+
+    fn key(&self, event: AnyEvent) -> Result<String, Failure> {
+        Ok((self.key)(&assemble::<E>(self.step, vec![event])?))
     }
 }
 

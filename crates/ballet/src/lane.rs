@@ -15,7 +15,7 @@ use crate::FailureKind;
 use crate::batch::{self, BatchFailure};
 use crate::engine::Engine;
 use crate::message::Work;
-use crate::registry::{ABORT, ABORT_ON_REFUSAL};
+use crate::registry::{ABORT, ABORT_ON_REFUSAL, UNDO};
 
 /// How often a message is tried at once before it becomes a dead letter.
 const ATTEMPTS: u32 = 3;
@@ -206,7 +206,7 @@ fn settle(engine: &Engine, works: Vec<Work>) {
 
 /// The attempts are used up.
 async fn give_up(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, attempts: u32) {
-    let undoes = matches!(failed.handler, Some(ABORT | ABORT_ON_REFUSAL));
+    let undoes = matches!(failed.handler, Some(ABORT | ABORT_ON_REFUSAL | UNDO));
     let permanent = failed.failure.kind() == FailureKind::Permanent;
     if undoes && !permanent {
         // A compensation is never given up silently.

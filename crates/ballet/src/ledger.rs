@@ -115,16 +115,23 @@ impl Ledger {
         self.rows.get(&saga).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether the saga is aborted.
+    /// Whether the saga is aborted. Its tombstone has no step: it covers all of them.
     pub(crate) fn is_aborted(&self, saga: SagaId) -> bool {
-        self.rows(saga).iter().any(|row| row.entry == Entry::Aborted)
+        self.rows(saga).iter().any(|row| row.entry == Entry::Aborted && row.step.is_empty())
     }
 
-    /// How far a step is; `None` if nothing happened but arrivals.
+    /// Whether one repetition of a step is to be undone, or the whole saga.
+    pub(crate) fn is_undone(&self, saga: SagaId, step: &str, key: &str) -> bool {
+        let of_key = |row: &Row| row.step.is_empty() || (row.step == step && row.key == key);
+        self.rows(saga).iter().any(|row| row.entry == Entry::Aborted && of_key(row))
+    }
+
+    /// How far a step is; `None` if nothing was done for it.
     pub(crate) fn state(&self, saga: SagaId, step: &str, key: &str) -> Option<Entry> {
         self.rows(saga)
             .iter()
-            .filter(|row| row.step == step && row.key == key && row.entry != Entry::Arrived)
+            .filter(|row| row.step == step && row.key == key)
+            .filter(|row| !matches!(row.entry, Entry::Arrived | Entry::Aborted))
             .map(|row| row.entry)
             .max()
     }

@@ -50,6 +50,7 @@ pub mod settings;
 mod step;
 mod sweeper;
 mod tx;
+mod undo;
 mod unit;
 mod unit_of_work;
 pub mod watermark;

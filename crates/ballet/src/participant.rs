@@ -9,7 +9,8 @@ use ballet_core::{
 };
 
 use crate::erased::{
-    AnyOwner, AnyProjection, AnyRefusal, AnyStep, TypedOwner, TypedProjection, TypedRefusal,
+    AnyKeyedUndo, AnyOwner, AnyProjection, AnyRefusal, AnyStep, KeyedUndo, TypedOwner,
+    TypedProjection, TypedRefusal,
 };
 use crate::kinds::{self, Compensatable, Decides, Retriable, Starts};
 use crate::{Owner, Projection};
@@ -61,6 +62,7 @@ pub(crate) struct SagaEntry {
     pub(crate) origins: Vec<StepPart>,
     pub(crate) owner: Option<Arc<dyn AnyOwner>>,
     pub(crate) refusals: Vec<Arc<dyn AnyRefusal>>,
+    pub(crate) keyed_undos: Vec<Arc<dyn AnyKeyedUndo>>,
 }
 
 impl SagaEntry {
@@ -73,17 +75,27 @@ impl SagaEntry {
             origins: Vec::new(),
             owner: None,
             refusals: Vec::new(),
+            keyed_undos: Vec::new(),
         }
     }
 
     fn part(&self) -> SagaPart {
         let steps = self.origins.iter().chain(self.steps.iter().map(|step| step.part()));
+        let steps = steps.map(|step| StepPart {
+            undone_by: self
+                .keyed_undos
+                .iter()
+                .filter(|undo| undo.step() == step.name)
+                .map(|undo| undo.event_type())
+                .collect(),
+            ..step.clone()
+        });
         SagaPart {
             saga: self.saga,
             owner: self.owner_service,
             abort: self.abort,
             aborts_on: self.refusals.iter().map(|refusal| refusal.event_type()).collect(),
-            steps: steps.cloned().collect(),
+            steps: steps.collect(),
         }
     }
 }
@@ -192,6 +204,20 @@ impl<Sg: Saga> SagaSteps<Sg> {
     pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
         self.push(step.erase(StepKind::Retriable).0)
     }
+
+    /// A step that repeats in a saga, each time under another key, and of which one event undoes
+    /// one repetition while the saga goes on: a driver declined, the next one is asked.
+    #[must_use]
+    pub fn repeating<Via, S, E>(mut self, step: S, undone_by: fn(&E) -> String) -> Self
+    where
+        S: Compensatable<Via>,
+        E: Event,
+    {
+        let step = step.erase(StepKind::Compensatable).0;
+        let undo = KeyedUndo::new(step.part().name, undone_by);
+        self.entry.keyed_undos.push(Arc::new(undo));
+        self.push(step)
+    }
 }
 
 impl<Sg> fmt::Debug for SagaSteps<Sg> {
@@ -216,6 +242,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
             done: E::TYPE,
             refused: None,
             undone: None,
+            undone_by: Vec::new(),
             calls_outside: false,
         });
         self
@@ -256,6 +283,16 @@ impl<Sg: Saga> OwnerSteps<Sg> {
     pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
         Self(self.0.retriable(step))
     }
+
+    /// A step that repeats in a saga, see [`SagaSteps::repeating`].
+    #[must_use]
+    pub fn repeating<Via, S, E>(self, step: S, undone_by: fn(&E) -> String) -> Self
+    where
+        S: Compensatable<Via>,
+        E: Event,
+    {
+        Self(self.0.repeating(step, undone_by))
+    }
 }
 
 pub(crate) fn step_part<On: Trigger, D: Event, R: Event>(
@@ -269,6 +306,7 @@ pub(crate) fn step_part<On: Trigger, D: Event, R: Event>(
         done: D::TYPE,
         refused: R::TYPE.if_any(),
         undone: None,
+        undone_by: Vec::new(),
         calls_outside: false,
     }
 }

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use ballet_core::{AnyEvent, EventType, StepKind, StepPart, Unacceptable};
 
 use crate::Participant;
-use crate::erased::{AnyProjection, AnyRefusal, AnyStep};
+use crate::erased::{AnyKeyedUndo, AnyProjection, AnyRefusal, AnyStep};
 use crate::participant::SagaEntry;
 
 /// The name of the handler that undoes this service's part.
 pub(crate) const ABORT: &str = "abort";
 /// The name of the handler by which the owner aborts.
 pub(crate) const ABORT_ON_REFUSAL: &str = "abort_on_refusal";
+
+/// The name of the handler that undoes one repetition of a step.
+pub(crate) const UNDO: &str = "undo";
 
 /// What is done with an event.
 #[derive(Clone)]
@@ -24,6 +27,8 @@ pub(crate) enum Handler {
     Abort { saga: Arc<SagaEntry> },
     /// It is a refusal on which this service, the owner, aborts the saga.
     Refusal { saga: Arc<SagaEntry>, refusal: Arc<dyn AnyRefusal> },
+    /// It undoes one repetition of a step.
+    KeyedUndo { saga: Arc<SagaEntry>, undo: Arc<dyn AnyKeyedUndo> },
     /// A projection follows it.
     Projection(Arc<dyn AnyProjection>),
 }
@@ -35,6 +40,7 @@ impl Handler {
             Self::Step { step, .. } => step.part().name,
             Self::Abort { .. } => ABORT,
             Self::Refusal { .. } => ABORT_ON_REFUSAL,
+            Self::KeyedUndo { .. } => UNDO,
             Self::Projection(projection) => projection.name(),
         }
     }
@@ -46,6 +52,7 @@ impl Handler {
             Self::Abort { .. } => serde_json::from_slice::<serde::de::IgnoredAny>(body)
                 .map(|_| Box::new(()) as AnyEvent),
             Self::Refusal { refusal, .. } => refusal.decode(body),
+            Self::KeyedUndo { undo, .. } => undo.decode(body),
             Self::Projection(projection) => projection.decode(body),
         }
     }
@@ -102,6 +109,10 @@ impl Registry {
             for refusal in &saga.refusals {
                 let (saga, refusal) = (Arc::clone(saga), Arc::clone(refusal));
                 add(refusal.event_type(), Handler::Refusal { saga, refusal });
+            }
+            for undo in &saga.keyed_undos {
+                let (saga, undo) = (Arc::clone(saga), Arc::clone(undo));
+                add(undo.event_type(), Handler::KeyedUndo { saga, undo });
             }
             if saga.owner.is_none()
                 && let Some(abort) = saga.abort

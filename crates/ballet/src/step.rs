@@ -74,6 +74,14 @@ pub trait Step: Send + Sync + 'static {
     /// The event that tells a business "no"; [`Never`](crate::Never) if there is none.
     type Refused: Event;
 
+    /// Tells the repetitions of a step in one saga apart; see
+    /// [`repeating`](crate::SagaSteps::repeating). A step that runs once has none, and a join
+    /// cannot have one.
+    #[must_use]
+    fn key(_on: &Self::On) -> Option<String> {
+        None
+    }
+
     /// Does the step.
     fn run(&self, tx: &mut Tx<'_>, on: Self::On) -> impl Future<Output = StepResult<Self>> + Send;
 }

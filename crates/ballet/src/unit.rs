@@ -8,7 +8,6 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::engine::Engine;
-use crate::ledger::Entry;
 use crate::saga::begun_before;
 use crate::tx::{Encoded, Tx};
 use crate::unit_of_work::UnitOfWork;
@@ -99,8 +98,7 @@ impl Unit {
             return Err(begun_before(saga_id));
         }
         let event = Encoded::of(&event)?;
-        self.work.add(saga_id, origin.name, Entry::Done, "", Some(event.clone()));
-        self.work.scope.emit(event);
+        self.work.originated(saga_id, origin.name, event);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 mod bad_input;
 mod calls;
 mod hostile;
+mod keyed;
 mod lifecycle;
 mod observing;
 mod restarts;

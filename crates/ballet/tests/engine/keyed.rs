@@ -1,0 +1,138 @@
+//! A step that repeats in a saga under another key each time: one driver after the other.
+
+use ballet::{
+    Compensate, Event, EventType, Migration, Participant, Saga, Step, StepResult, Tx, UndoResult,
+    done, refused, undone,
+};
+use ballet_testkit::wait_until;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::world::{SOON, World, part};
+
+macro_rules! events {
+    ($($name:ident = $text:literal)+) => {$(
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        struct $name { driver: String }
+        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
+    )+};
+}
+
+events! {
+    DriverWanted = "dispatch.driver_wanted.v1"
+    OfferDeclined = "dispatch.offer_declined.v1"
+    RideCancelled = "dispatch.ride_cancelled.v1"
+    DriverReserved = "drivers.driver_reserved.v1"
+    DriverBusy = "drivers.driver_busy.v1"
+    DriverReleased = "drivers.driver_released.v1"
+}
+
+struct Ride;
+
+impl Saga for Ride {
+    const NAME: &'static str = "ride";
+    const OWNER: &'static str = "dispatch";
+    type Abort = RideCancelled;
+}
+
+struct ReserveDriver;
+
+impl Step for ReserveDriver {
+    const NAME: &'static str = "reserve_driver";
+    type On = DriverWanted;
+    type Done = DriverReserved;
+    type Refused = DriverBusy;
+
+    fn key(wanted: &DriverWanted) -> Option<String> {
+        Some(wanted.driver.clone())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, wanted: DriverWanted) -> StepResult<Self> {
+        let DriverWanted { driver } = wanted;
+        let taken = sqlx::query("insert into reserved values ($1) on conflict do nothing")
+            .bind(&driver)
+            .execute(tx.db())
+            .await?;
+        if taken.rows_affected() == 1 {
+            done(DriverReserved { driver })
+        } else {
+            refused(DriverBusy { driver })
+        }
+    }
+}
+
+impl Compensate for ReserveDriver {
+    type Undone = DriverReleased;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, reserved: DriverReserved) -> UndoResult<Self> {
+        let DriverReserved { driver } = reserved;
+        sqlx::query("delete from reserved where driver = $1")
+            .bind(&driver)
+            .execute(tx.db())
+            .await?;
+        undone(DriverReleased { driver })
+    }
+}
+
+async fn drivers(name: &str) -> World {
+    const TABLES: &[Migration] = &[Migration {
+        name: "0001_reserved",
+        sql: "create table reserved (driver text primary key)",
+    }];
+    let drivers = Participant::new("drivers").saga::<Ride>(|saga| {
+        saga.repeating(ReserveDriver, |declined: &OfferDeclined| declined.driver.clone())
+    });
+    assert!(drivers.part().consumes().contains(&OfferDeclined::TYPE));
+    World::new(name, vec![part(drivers, TABLES)]).await
+}
+
+async fn until_reserved(world: &World, expected: i64) {
+    wait_until("reservations", SOON, || async {
+        let reserved = world.count("drivers", "reserved").await;
+        if reserved == expected { Ok(Some(())) } else { Err(format!("{reserved}")) }
+    })
+    .await
+    .expect("reservations");
+}
+
+fn driver<E: for<'de> Deserialize<'de>>(name: &str) -> E {
+    serde_json::from_value(serde_json::json!({"driver": name})).expect("an event")
+}
+
+#[tokio::test]
+async fn a_keyed_undo_covers_its_key_only_and_the_saga_goes_on() {
+    let world = drivers("keyed").await;
+    let saga = world.new_saga();
+    world.publish(saga, &driver::<DriverWanted>("ann")).await;
+    world.publish(saga, &driver::<DriverWanted>("ann")).await;
+    until_reserved(&world, 1).await;
+    world.publish(saga, &driver::<OfferDeclined>("ann")).await;
+    assert_eq!(world.event::<DriverReleased>(saga).await.driver, "ann");
+    world.publish(saga, &driver::<DriverWanted>("bob")).await;
+    until_reserved(&world, 1).await;
+    world.publish(saga, &driver::<OfferDeclined>("ann")).await;
+    world.publish(saga, &driver::<DriverWanted>("ann")).await;
+    // The saga's abort undoes what is left, also under a key that was not yet seen.
+    world.publish(saga, &driver::<RideCancelled>("")).await;
+    until_reserved(&world, 0).await;
+    world.publish(saga, &driver::<DriverWanted>("cem")).await;
+    let other = world.new_saga();
+    world.publish(other, &driver::<DriverWanted>("dot")).await;
+    world.event::<DriverReserved>(other).await;
+    let released = world.events::<DriverReleased>(saga).await;
+    assert_eq!(released.iter().map(|e| e.driver.as_str()).collect::<Vec<_>>(), ["ann", "bob"]);
+    assert_eq!(world.events::<DriverReserved>(saga).await.len(), 2);
+    assert_eq!(world.count("drivers", "reserved").await, 1);
+}
+
+#[tokio::test]
+async fn a_keyed_undo_that_comes_first_keeps_its_key_from_taking_effect() {
+    let world = drivers("keyed_first").await;
+    let saga = world.new_saga();
+    world.publish(saga, &driver::<OfferDeclined>("ann")).await;
+    world.publish(saga, &driver::<DriverWanted>("ann")).await;
+    world.publish(saga, &driver::<DriverWanted>("bob")).await;
+    assert_eq!(world.event::<DriverReserved>(saga).await.driver, "bob");
+    assert_eq!(world.count("drivers", "reserved").await, 1);
+    assert_eq!(world.events::<DriverReserved>(saga).await.len(), 1);
+}
