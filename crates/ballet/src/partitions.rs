@@ -1,8 +1,9 @@
 //! The partitions of inbox and ledger, by the time in the UUIDv7 ids, and the cleaning of what has
 //! no partitions.
 //!
-//! Partitions are made ahead by the service itself. Those of the inbox are dropped when their ids
-//! are older than the window: messages that old are refused, not handled again. Neither makes the
+//! Partitions are made ahead by the service itself, and dropped when their ids are older than the
+//! window: messages that old are refused, not handled again. What is open in a ledger partition
+//! keeps it. Neither makes the
 //! service wait, or wait for it: a table is made on its own and then attached, and detached before
 //! it is dropped, both with locks that go together with reading and writing.
 
@@ -43,7 +44,7 @@ impl Partitioned {
         Self { table: "inbox", days: 1, kept: limits.inbox_window }
     }
 
-    /// What is open keeps a partition, so none is dropped without a look at it.
+    /// What is open keeps a partition, see [`has_open`].
     const fn ledger(limits: &Limits) -> Self {
         Self { table: "ledger", days: 7, kept: limits.saga_window }
     }
@@ -236,12 +237,14 @@ async fn tidy(engine: &Engine) -> Result<(), sqlx::Error> {
     if ours {
         let mut db = engine.pool.acquire().await?;
         clean(&mut db, limits, now).await?;
-        drop_old(&mut db, &Partitioned::inbox(limits), now).await?;
+        drop_old(engine, &mut db, &Partitioned::inbox(limits), now).await?;
+        drop_old(engine, &mut db, &Partitioned::ledger(limits), now).await?;
     }
     turn.rollback().await
 }
 
 async fn drop_old(
+    engine: &Engine,
     db: &mut PgConnection,
     partitioned: &Partitioned,
     now: Timestamp,
@@ -251,6 +254,10 @@ async fn drop_old(
     let mut old = present(db, table).await?;
     old.retain(|found| oldest.as_ref().is_some_and(|oldest| found.name < *oldest));
     for Present { name, attached, half_detached } in old {
+        if table == "ledger" && attached && !half_detached && has_open(engine, db, &name).await? {
+            tracing::warn!(partition = name, "sagas that are not at rest keep an old partition");
+            continue;
+        }
         if attached {
             // Waits for who reads the table without making others wait; not in a transaction.
             let how = if half_detached { "finalize" } else { "concurrently" };
@@ -262,6 +269,27 @@ async fn drop_old(
         sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
     }
     Ok(())
+}
+
+/// Whether a ledger partition holds a saga that is not at rest here: a call is out, or something is
+/// to be undone.
+async fn has_open(engine: &Engine, db: &mut PgConnection, name: &str) -> Result<bool, sqlx::Error> {
+    let statement = format!(
+        "select exists (select from ballet.{name} o where o.entry in ('calling', 'undoing') \
+             and not exists (select from ballet.{name} e where e.saga_id = o.saga_id \
+                 and e.step = o.step and e.key = o.key and (e.entry = 'undone' \
+                     or (o.entry = 'calling' and e.entry in ('done', 'refused'))))) \
+         or exists (select from ballet.{name} t join ballet.{name} d on d.saga_id = t.saga_id \
+             and (t.step = '' or (t.step = d.step and t.key = d.key)) \
+             where t.entry = 'aborted' and d.entry = 'done' and d.step = any($1) \
+             and not exists (select from ballet.{name} e where e.saga_id = d.saga_id \
+                 and e.step = d.step and e.key = d.key and e.entry = 'undone'))"
+    );
+    let (open,): (bool,) = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(engine.registry.undoable_steps())
+        .fetch_one(db)
+        .await?;
+    Ok(open)
 }
 
 /// Cleans what is kept by the age of its rows, in portions, so that nobody waits long for a row.

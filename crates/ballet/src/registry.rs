@@ -147,6 +147,17 @@ impl Registry {
         })
     }
 
+    /// The steps that an abort undoes.
+    pub(crate) fn undoable_steps(&self) -> Vec<&'static str> {
+        self.sagas
+            .iter()
+            .flat_map(|saga| &saga.steps)
+            .map(|step| step.part())
+            .filter(|part| matches!(part.kind, StepKind::Compensatable | StepKind::Pivot))
+            .map(|part| part.name)
+            .collect()
+    }
+
     /// Whether any saga of this service has a step, or an origin, of that name.
     pub(crate) fn has_step(&self, name: &str) -> bool {
         self.step(name).is_some()

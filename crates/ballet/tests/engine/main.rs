@@ -5,6 +5,7 @@ mod calls;
 mod hostile;
 mod keyed;
 mod lifecycle;
+mod memory;
 mod observing;
 mod restarts;
 mod sagas;

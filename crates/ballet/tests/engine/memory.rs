@@ -1,0 +1,66 @@
+//! The limits of memory: old ledger partitions go, but for those in which something is open.
+
+use ballet_testkit::wait_until;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::trip::{HOTEL_TABLES, Trouble, hotel};
+use crate::world::{SOON, World, part};
+
+/// Four sagas of the year 2000, each in a partition of its own: what the ledger has of it, and
+/// whether that keeps the partition.
+const OLD: [(&str, &str, bool); 4] = [
+    ("00dc6acf-0001", "('book_room', 'done')", false),
+    ("00dc6acf-0002", "('', 'aborted'), ('book_room', 'done')", true),
+    ("00dc6acf-0003", "('', 'aborted'), ('book_room', 'done'), ('book_room', 'undone')", false),
+    ("00dc6acf-0004", "('book_room', 'done'), ('book_room', 'undoing')", true),
+];
+
+async fn partitions(db: &mut PgConnection) -> Vec<String> {
+    let sql =
+        "select relname::text from pg_class where relname ~ '^ledger_2000[0-9]{4}$' order by 1";
+    let rows: Vec<(String,)> = sqlx::query_as(sql).fetch_all(db).await.expect("names");
+    rows.into_iter().map(|(name,)| name).collect()
+}
+
+async fn until_partitions(db: &mut PgConnection, expected: &[String]) {
+    let db = tokio::sync::Mutex::new(db);
+    wait_until("old partitions", SOON, || async {
+        let found = partitions(*db.lock().await).await;
+        if found == expected { Ok(Some(())) } else { Err(format!("{found:?}")) }
+    })
+    .await
+    .expect("the partitions");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
+    let mut world = World::new("memory", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.expect("connected");
+    for (number, (id, rows, _)) in OLD.iter().enumerate() {
+        let day = number + 1;
+        let sql = format!(
+            "create table ballet.ledger_2000010{day} partition of ballet.ledger for values from \
+             ('{id}-0000-0000-000000000000') to ('{id}-ffff-0000-000000000000');
+             insert into ballet.ledger (saga_id, step, entry, key, arrived, ordinal, recorded_at) \
+             select '{id}-7000-8000-000000000000', step, entry, '', '', 0, now() \
+             from (values {rows}) as row (step, entry)"
+        );
+        db.execute(AssertSqlSafe(sql)).await.expect("an old partition");
+    }
+    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    let kept: Vec<String> = OLD
+        .iter()
+        .enumerate()
+        .filter(|(_, (.., kept))| *kept)
+        .map(|(number, _)| format!("ledger_2000010{}", number + 1))
+        .collect();
+    until_partitions(&mut db, &kept).await;
+
+    let ends = "insert into ballet.ledger (saga_id, step, entry, key, arrived, ordinal, recorded_at) \
+                select distinct saga_id, 'book_room', 'undone', '', '', 9, now() from ballet.ledger \
+                where saga_id < '01000000-0000-0000-0000-000000000000'";
+    db.execute(ends).await.expect("ended");
+    world.services.truncate(0);
+    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    until_partitions(&mut db, &[]).await;
+}
