@@ -1,5 +1,6 @@
 //! A saga as a Mermaid flowchart, which code hosts and editors draw.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use ballet_core::graph::Node;
@@ -98,8 +99,7 @@ impl Chart<'_> {
             let label = if refused == abort { "refused" } else { refused.event() };
             self.line(format_args!("{} -.->|{label}| abort", id(node)));
         }
-        let mut services: Vec<&str> = self.nodes.iter().map(|node| node.service).collect();
-        services.dedup();
+        let services: BTreeSet<&str> = self.nodes.iter().map(|node| node.service).collect();
         for service in services {
             let mut before = "abort".to_owned();
             let of_service = |node: &&Node<'_>| node.service == service;
