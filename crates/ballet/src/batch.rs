@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use crate::calls;
 use crate::engine::Engine;
+use crate::fault::{self, FaultPoint};
 use crate::inbox;
 use crate::message::{Message, Work};
 use crate::registry::Handler;
@@ -62,6 +63,7 @@ async fn in_one_transaction(
 ) -> Result<(), BatchFailure> {
     let mut counted = Counted::default();
     let mut unit = UnitOfWork::begin(Arc::clone(engine)).await?;
+    fault::point(FaultPoint::AfterBegin, &*works);
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
     unit.lock(&sagas).await?;
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::batch::guarded;
 use crate::engine::Engine;
+use crate::fault::{self, FaultPoint};
 use crate::{CallKey, Failure};
 
 /// How many calls are out at a time.
@@ -114,9 +115,11 @@ impl Engine {
 async fn wait_after(engine: &Engine, call: &NewCall, failure: &str) {
     let pause = pause(call.attempts);
     let next_at = engine.context.now() + pause;
+    fault::point(FaultPoint::BeforeNote, call);
     if let Err(error) = note_failure(&engine.pool, call, failure, next_at).await {
         tracing::warn!(key = %call.key, "a failed call could not be noted down: {error}");
     }
+    fault::point(FaultPoint::AfterNote, call);
     tokio::time::sleep(pause).await;
 }
 
@@ -128,6 +131,7 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
     loop {
         let answer = match engine.calls.permits.acquire().await {
             Ok(_permit) => {
+                fault::point(FaultPoint::BeforeCall, &call);
                 let asked = guarded(step.call(call.undo, call.key, &call.request));
                 tokio::time::timeout(TIMEOUT, asked).await
             }
@@ -135,6 +139,7 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
         };
         let failure = match answer {
             Ok(Ok(answer)) => {
+                fault::point(FaultPoint::AfterCall, &call);
                 metrics::counter!("ballet_calls_total", "outcome" => "answered").increment(1);
                 engine.dispatch_answer(Answer { call, answer });
                 return;

@@ -12,6 +12,7 @@ use ballet_core::{Envelope, Unacceptable};
 use crate::broker::{AMQPValue, BasicProperties, Delivery, FieldTable, Publish};
 use crate::consumer::Receipt;
 use crate::engine::{Engine, stopped};
+use crate::fault::{self, FaultPoint};
 use crate::publisher::{PublishError, PublisherHandle};
 use crate::wire;
 
@@ -92,7 +93,9 @@ impl Engine {
             let copied = async {
                 let Some(publisher) = engine.relay.publisher() else { return };
                 let letter = copy(&engine, exchange, &delivery, &headers, attempts);
+                fault::point(FaultPoint::BeforeCopy, exchange);
                 publish_until_confirmed(publisher, letter).await;
+                fault::point(FaultPoint::AfterCopy, exchange);
                 receipt.settle();
             };
             tokio::select! {

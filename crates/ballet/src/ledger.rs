@@ -152,6 +152,12 @@ impl Ledger {
         self.added.push((saga, rows.len() - 1));
     }
 
+    /// The rows that are not written yet.
+    #[cfg(feature = "faults")]
+    pub(crate) fn added(&self) -> impl Iterator<Item = &Row> {
+        self.added.iter().map(|(saga, at)| &self.rows[saga][*at])
+    }
+
     /// The event of a row: from memory if this transaction added it, else from the table.
     pub(crate) async fn body(
         &self,

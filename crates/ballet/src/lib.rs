@@ -25,6 +25,7 @@ mod dead_letter;
 mod engine;
 mod erased;
 mod failure;
+pub mod fault;
 pub mod http;
 mod inbox;
 pub mod kinds;

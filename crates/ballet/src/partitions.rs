@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::Context;
 use crate::engine::{self, Engine};
+use crate::fault::{self, FaultPoint};
 
 /// How far ahead partitions are made.
 const AHEAD: SignedDuration = SignedDuration::from_hours(3 * 24);
@@ -144,7 +145,10 @@ async fn make(pool: &PgPool, limits: &Limits, now: Timestamp) -> Result<(), sqlx
         );
         sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
     }
-    db.commit().await
+    fault::point(FaultPoint::BeforeTables, "partitions");
+    db.commit().await?;
+    fault::point(FaultPoint::AfterTables, "partitions");
+    Ok(())
 }
 
 /// Whether there are partitions for ids of a time.

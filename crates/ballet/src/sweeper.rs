@@ -11,6 +11,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 
 use crate::engine::Engine;
+use crate::fault::{self, FaultPoint};
 use crate::outbox::{self, TABLES};
 use crate::publisher::{Handed, OutBatch};
 use crate::{Failure, FailureKind, calls, process, wire};
@@ -114,6 +115,8 @@ async fn sweep_table(
         let events: usize = loaded.iter().map(|(_, events)| events.len()).sum();
         tracing::info!(batches = left.len(), events, "publishing what was left behind");
         for (batch, events) in loaded {
+            fault::emitted(Some(batch), &*events);
+            fault::point(FaultPoint::BeforeSweep, &*events);
             let service = engine.registry.service;
             let messages =
                 events.into_iter().map(|event| wire::publish_stored(service, event)).collect();
@@ -140,9 +143,11 @@ async fn sweep_calls(
             continue;
         }
         if engine.calls.adopt(call.key) {
+            fault::point(FaultPoint::BeforeTakeOver, &call);
             calls::take_over(db, call.key, engine.relay.owner)
                 .await
                 .inspect_err(|_| engine.calls.forget([&call]))?;
+            fault::point(FaultPoint::AfterTakeOver, &call);
             tracing::info!(step = call.step, key = %call.key, "making a call that was left behind");
             engine.make(call);
         }
@@ -156,7 +161,9 @@ async fn truncate(engine: &Engine, table: i16) -> Result<(), Failure> {
     match outbox::truncate(&mut transaction, table).await {
         Ok(truncated) => {
             if truncated {
+                fault::point(FaultPoint::BeforeTables, "truncate");
                 transaction.commit().await?;
+                fault::point(FaultPoint::AfterTables, "truncate");
                 metrics::counter!("ballet_outbox_truncations_total").increment(1);
             }
             Ok(())
@@ -193,10 +200,12 @@ pub(crate) async fn flush_now(engine: &Engine) -> Result<(), Failure> {
     let written = async {
         let mut transaction = engine.pool.begin().await?;
         outbox::mark(&mut transaction, &marks, engine.context.now()).await?;
+        fault::point(FaultPoint::BeforeMark, &*marks);
         transaction.commit().await
     };
     match written.await {
         Ok(()) => {
+            fault::point(FaultPoint::AfterMark, &*marks);
             engine.relay.marks_committed(&marks);
             Ok(())
         }

@@ -9,6 +9,7 @@ use sqlx::{PgConnection, Postgres};
 
 use crate::calls::NewCall;
 use crate::engine::Engine;
+use crate::fault::{self, FaultPoint};
 use crate::ledger::Ledger;
 use crate::outbox::{self, Mark};
 use crate::tx::{Scope, Tx};
@@ -59,6 +60,8 @@ impl UnitOfWork {
         let Self { engine, db, scope, ledger, calls } = &mut self;
         let engine = Arc::clone(engine);
         let now = scope.now;
+        let aims = fault::aims(ledger, &scope.emitted);
+        fault::point(FaultPoint::AfterHandler, &aims);
         for emitted in &scope.emitted {
             let event = emitted.event.event_type;
             if !engine.registry.emits(event) {
@@ -91,6 +94,9 @@ impl UnitOfWork {
         }
         engine.calls.remember(calls);
         let calls = std::mem::take(calls);
+        fault::emitted(batch, &*emitted);
+        fault::point(FaultPoint::BeforeCommit, &aims);
+        fault::point(FaultPoint::BeforeMark, marks);
         let committed = self.db.commit().await.map_err(Failure::from);
         if let Err(failure) = committed {
             if let Some(batch) = batch {
@@ -100,6 +106,8 @@ impl UnitOfWork {
             engine.calls.forget(&calls);
             return Err(commit_in_doubt(failure));
         }
+        fault::point(FaultPoint::AfterCommit, &aims);
+        fault::point(FaultPoint::AfterMark, marks);
         if let Some(batch) = batch {
             let service = engine.registry.service;
             let messages = emitted.iter().map(|e| wire::publish(service, e, now)).collect();

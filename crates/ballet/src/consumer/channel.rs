@@ -18,6 +18,7 @@ use super::receipt::{Receipt, Settling};
 use super::supervisor::changed;
 use super::{Arrival, ConsumerSettings, Sink, Wish};
 use crate::broker::{AMQPValue, BrokerError, ConnectionState, Deliveries, Delivery, Session, lost};
+use crate::fault::{self, FaultPoint};
 
 /// Counts earlier deliveries; absent on the first.
 const DELIVERY_COUNT: &str = "x-delivery-count";
@@ -233,6 +234,7 @@ impl<'a> Channel<'a> {
     }
 
     fn hand_on(&self, delivery: Delivery) {
+        fault::delivered(&delivery);
         self.handed_on.increment(1);
         let receipt = Receipt::new(delivery.tag, Arc::clone(&self.settling));
         (self.sink)(Arrival { delivery, receipt });
@@ -244,7 +246,9 @@ impl<'a> Channel<'a> {
             self.session.give_back(tag).await?;
         }
         if let Some((to, count)) = tell.ack {
+            fault::point(FaultPoint::BeforeAck, &(to, count));
             self.session.ack(to, true).await?;
+            fault::point(FaultPoint::AfterAck, &(to, count));
             self.acks.increment(1);
             self.settled.increment(count);
         }

@@ -11,6 +11,7 @@ use super::queue::Queue;
 use super::stop::{Stop, Stopping};
 use super::{Command, PublisherSettings};
 use crate::broker::{BrokerError, Confirmed, Confirms, ConnectionState, Outcome, Session, lost};
+use crate::fault::{self, FaultPoint};
 
 /// How many commands are taken in at a time, so that confirms are not kept waiting.
 const TAKE_IN: usize = 64;
@@ -125,8 +126,10 @@ impl<'a> Work<'a> {
         let mut count = 0;
         let result = loop {
             let Some(entry) = self.queue.next(self.settings.window) else { break Ok(()) };
+            fault::point(FaultPoint::BeforePublish, &entry.message);
             match session.publish(&entry.message) {
                 Ok(number) => {
+                    fault::point(FaultPoint::AfterPublish, &entry.message);
                     self.queue.flight.insert(number, entry);
                     count += 1;
                 }
@@ -149,6 +152,7 @@ impl<'a> Work<'a> {
         let Some(entry) = self.queue.flight.take(answer.number) else { return };
         match answer.outcome {
             Outcome::Ack => {
+                fault::point(FaultPoint::AfterConfirm, &entry.message);
                 self.confirmed.increment(1);
                 self.queue.batches.confirmed(&entry);
             }
