@@ -105,7 +105,7 @@ async fn in_one_transaction(
                 if open.remove(&answer.call.key) {
                     let call = &answer.call;
                     unit.enter(Some(call.saga_id), call.cause, call.traceparent.clone());
-                    guarded(unit.answer(answer)).await.map_err(fail(None))?;
+                    limited(engine, unit.answer(answer)).await.map_err(fail(None))?;
                 }
             }
         }
@@ -172,7 +172,8 @@ async fn handle_message(
     for (at, handler) in known.handlers.iter().enumerate() {
         let envelope = &message.envelope;
         unit.enter(envelope.saga_id, Some(envelope.message_id), envelope.traceparent.clone());
-        let effect = guarded(handle(unit, handler, at, message))
+        let engine = Arc::clone(&unit.engine);
+        let effect = limited(&engine, handle(unit, handler, at, message))
             .await
             .map_err(|failure| (handler.name(), failure))?;
         let outcome = match effect {
@@ -224,6 +225,17 @@ async fn handle(
         }
         Handler::Projection(_) => Ok(Effect::Nothing),
     }
+}
+
+/// A handler that hangs fails, and is rolled back like any other.
+async fn limited<T>(
+    engine: &Engine,
+    handler: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let limit = engine.handler_time;
+    tokio::time::timeout(limit, guarded(handler)).await.unwrap_or_else(|_| {
+        Err(Failure::transient(format!("the handler was not done within {limit:?}")))
+    })
 }
 
 /// A handler that panics fails; the lane lives on.

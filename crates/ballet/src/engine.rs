@@ -24,6 +24,8 @@ pub(crate) struct Engine {
     pub(crate) calls: Calls,
     /// The most that a lane does in one transaction.
     pub(crate) batch: usize,
+    /// How long one handler may take with one message.
+    pub(crate) handler_time: Duration,
     pub(crate) lanes: Vec<mpsc::UnboundedSender<Work>>,
     pub(crate) stopping: watch::Receiver<bool>,
     /// Whether the database answered when it was last asked.

@@ -55,6 +55,11 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=500))]
     pub database_connections: u32,
 
+    /// How long one handler may take with one message, in seconds; then it is rolled back and
+    /// has failed.
+    #[arg(long, env = "HANDLER_SECONDS", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub handler_seconds: u64,
+
     /// How long a stop waits for what is in hand, in seconds.
     #[arg(long, env = "DRAIN_SECONDS", default_value_t = 20, value_name = "SECONDS")]
     pub drain_seconds: u64,
@@ -103,6 +108,7 @@ impl Settings {
             prefetch: None,
             max_body: 1024 * 1024,
             database_connections: 10,
+            handler_seconds: 30,
             drain_seconds: 20,
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
@@ -112,6 +118,10 @@ impl Settings {
 
     pub(crate) fn prefetch(&self) -> u16 {
         self.prefetch.unwrap_or_else(|| self.batch.saturating_mul(2).saturating_mul(self.lanes))
+    }
+
+    pub(crate) fn handler_time(&self) -> Duration {
+        Duration::from_secs(self.handler_seconds)
     }
 
     pub(crate) fn drain(&self) -> Duration {
@@ -211,6 +221,7 @@ impl fmt::Debug for Settings {
             prefetch,
             max_body,
             database_connections,
+            handler_seconds,
             drain_seconds,
             log,
             log_format,
@@ -227,6 +238,7 @@ impl fmt::Debug for Settings {
             .field("prefetch", prefetch)
             .field("max_body", max_body)
             .field("database_connections", database_connections)
+            .field("handler_seconds", handler_seconds)
             .field("drain_seconds", drain_seconds)
             .field("log", log)
             .field("log_format", log_format)

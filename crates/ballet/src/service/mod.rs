@@ -161,6 +161,7 @@ impl Service {
             relay: Relay::new(owner),
             calls: Calls::new(),
             batch: usize::from(settings.batch),
+            handler_time: settings.handler_time(),
             lanes,
             stopping,
             database,
