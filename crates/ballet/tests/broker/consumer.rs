@@ -63,7 +63,7 @@ async fn a_dropped_receipt_brings_the_message_again() {
 }
 
 #[tokio::test]
-async fn receipts_of_a_lost_connection_do_nothing_on_the_next() {
+async fn t138_receipts_of_a_lost_connection_do_nothing_on_the_next() {
     let broker = broker(2);
     let mut consumer = In::usual(broker.clone());
     let old = consumer.take(2).await;
@@ -78,7 +78,7 @@ async fn receipts_of_a_lost_connection_do_nothing_on_the_next() {
 }
 
 #[tokio::test]
-async fn a_consumer_that_the_broker_cancels_comes_back() {
+async fn t137_a_consumer_that_the_broker_cancels_comes_back() {
     let broker = broker(1);
     let mut consumer = In::usual(broker.clone());
     consumer.next().await.1.settle();

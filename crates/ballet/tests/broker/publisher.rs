@@ -44,7 +44,7 @@ async fn an_empty_batch_is_published_at_once() {
 }
 
 #[tokio::test]
-async fn a_batch_is_in_memory_until_every_message_is_confirmed() {
+async fn t03_a_batch_is_in_memory_until_every_message_is_confirmed() {
     let broker = broker();
     broker.hold_confirms();
     let mut publisher = Out::usual(broker.clone());
@@ -58,7 +58,7 @@ async fn a_batch_is_in_memory_until_every_message_is_confirmed() {
 }
 
 #[tokio::test]
-async fn what_is_unconfirmed_when_the_connection_is_lost_is_published_again_in_order() {
+async fn t172_what_is_unconfirmed_when_the_connection_is_lost_is_published_again_in_order() {
     let broker = broker();
     broker.hold_confirms();
     let mut publisher = Out::usual(broker.clone());
@@ -229,7 +229,7 @@ async fn a_single_message_fails_in_bounded_time_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_stop_waits_for_confirms_but_not_for_ever() {
+async fn t09_a_stop_waits_for_confirms_but_not_for_ever() {
     let broker = broker();
     let mut publisher = Out::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x"; 100]));

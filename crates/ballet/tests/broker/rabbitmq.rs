@@ -85,7 +85,7 @@ async fn messages_go_through_whole_and_in_order() {
 }
 
 #[tokio::test]
-async fn one_forged_key_costs_its_neighbours_nothing() {
+async fn t137_one_forged_key_costs_its_neighbours_nothing() {
     let bed = bed("forged").await;
     let mut publisher = Out::usual(rabbitmq(&bed));
     let mut consumer = In::usual(rabbitmq(&bed));
@@ -121,7 +121,7 @@ async fn one_forged_key_costs_its_neighbours_nothing() {
 }
 
 #[tokio::test]
-async fn returned_messages_are_told_from_their_neighbours() {
+async fn t04_returned_messages_are_told_from_their_neighbours() {
     let bed = bed("returned").await;
     let mut publisher = Out::usual(rabbitmq(&bed));
     publisher.ready().await;
@@ -164,7 +164,7 @@ async fn an_exchange_that_does_not_exist_holds_up_only_its_own_messages() {
 }
 
 #[tokio::test]
-async fn a_deleted_queue_is_noticed_named_and_waited_for() {
+async fn t20_a_deleted_queue_is_noticed_named_and_waited_for() {
     let bed = bed("deleted").await;
     let consumer = In::usual(rabbitmq(&bed));
     consumer.ready().await;
@@ -277,7 +277,7 @@ async fn nothing_is_lost_in(bed: &Bed, trouble: impl Future<Output = ()>) {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_when_connections_are_closed() {
+async fn t172_nothing_is_lost_when_connections_are_closed() {
     let bed = bed("closed").await;
     let trouble = async {
         for name in ["orders publish one", "orders consume one", "orders publish one"] {
