@@ -4,6 +4,7 @@
 //! the order of delivery; write ledger, calls and outbox; commit. Only then is anything published
 //! or acknowledged.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -243,11 +244,15 @@ pub(crate) async fn guarded<T>(
     handler: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|panic| {
-        let words = panic
-            .downcast_ref::<&str>()
-            .map(ToString::to_string)
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        Err(Failure::transient(format!("the handler panicked: {words}")))
+        Err(Failure::transient(format!("the handler panicked: {}", words(&*panic))))
     })
+}
+
+/// What a panic says.
+pub(crate) fn words(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default()
 }

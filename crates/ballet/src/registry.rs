@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ballet_core::{AnyEvent, EventType, StepKind, StepPart, Unacceptable};
+use ballet_core::{AnyEvent, EventType, Reason, StepKind, StepPart, Unacceptable};
 
 use crate::Participant;
+use crate::batch;
 use crate::erased::{AnyKeyedUndo, AnyProjection, AnyRefusal, AnyStep};
 use crate::participant::SagaEntry;
 
@@ -74,13 +76,19 @@ impl Known {
         self.handlers.iter().any(Handler::works_on_saga)
     }
 
-    /// Decodes a body for each handler.
+    /// Decodes a body for each handler. A decoder that panics takes nobody along.
     pub(crate) fn decode(&self, body: &[u8]) -> Result<Vec<Option<AnyEvent>>, Unacceptable> {
-        self.handlers
-            .iter()
-            .map(|handler| handler.decode(body).map(Some))
-            .collect::<Result<_, _>>()
-            .map_err(|error| Unacceptable::from_json(self.event_type, &error))
+        let decode =
+            |handler: &Handler| match catch_unwind(AssertUnwindSafe(|| handler.decode(body))) {
+                Ok(Ok(event)) => Ok(Some(event)),
+                Ok(Err(error)) => Err(Unacceptable::from_json(self.event_type, &error)),
+                Err(panic) => {
+                    let said = batch::words(&*panic);
+                    let detail = format!("the decoder of {} panicked: {said}", self.event_type);
+                    Err(Unacceptable::new(Reason::WrongShape, detail))
+                }
+            };
+        self.handlers.iter().map(decode).collect()
     }
 }
 

@@ -1,0 +1,181 @@
+//! What comes from outside, good and bad.
+
+use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Settings, Tx};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
+
+use crate::scene::{asleep, rome, settings, start, the_hotel, until_count};
+use crate::trip::{
+    DESK_TABLES, GUIDE_TABLES, HotelRenamed, RoomBooked, TripWanted, Trouble, desk, guide, hotel,
+};
+use crate::world::{World, part};
+
+#[tokio::test]
+async fn t08_an_event_that_expires_is_a_dead_letter_and_not_lost() {
+    let mut world = asleep("expires", vec![the_hotel()]).await;
+    let id = world.new_id();
+    let trip = |expiration: &str, saga: String| json!({"correlation_id": saga, "expiration": expiration, "message_id": id});
+    let key = "desk.trip_booked.v1";
+    let expired = trip("1", world.new_saga().to_string());
+    world.publish_raw(key, &expired, r#"{"city":"Rome"}"#).await;
+    let dead = world.dead_letters(1).await;
+    assert_eq!(dead[0]["properties"]["message_id"], id.as_str());
+    assert_eq!(dead[0]["properties"]["headers"]["x-death"][0]["reason"], "expired");
+
+    world.start(the_hotel()).await;
+    let saga = world.new_saga();
+    world.publish_raw(key, &trip("60000", saga.to_string()), r#"{"city":"Rome"}"#).await;
+    world.event::<RoomBooked>(saga).await;
+    assert_eq!(world.count("hotel", "room").await, 1);
+    let seen = world.seen().await;
+    let booked = seen.iter().find(|m| m["routing_key"] == RoomBooked::TYPE.name()).unwrap();
+    assert!(booked["properties"]["expiration"].is_null(), "our own events never expire");
+}
+
+#[tokio::test]
+async fn t10_a_foreign_message_without_an_envelope_is_taken_and_its_headers_stay_behind() {
+    let world = World::new("foreign", vec![part(desk(), DESK_TABLES)]).await;
+    let foreign = json!({"headers": {"x-vendor": "7", "causation_id": "none of ours"}});
+    world.publish_raw(TripWanted::TYPE.name(), &foreign, r#"{"city":"Rome","pets":2}"#).await;
+    until_count(&world, "desk", "trip", 1).await;
+    let key = "desk.trip_booked.v1";
+    let booked = ballet_testkit::wait_until(key, crate::world::SOON, || async {
+        let seen = world.seen().await;
+        Ok::<_, String>(seen.into_iter().find(|message| message["routing_key"] == key))
+    })
+    .await
+    .unwrap();
+    let properties = &booked["properties"];
+    let headers = properties["headers"].as_object().unwrap();
+    assert_eq!(headers.keys().collect::<Vec<_>>(), ["causation_id"]);
+    // The first message of a saga lends it its id.
+    assert_eq!(headers["causation_id"], properties["correlation_id"]);
+}
+
+#[tokio::test]
+async fn t14_a_body_that_is_too_big_is_a_dead_letter_and_the_service_goes_on() {
+    let world = asleep("too_big", vec![the_hotel()]).await;
+    let small = Settings { max_body: 1000, ..settings(&world, "hotel") };
+    let _hotel = start(hotel(Trouble::default()), small).await;
+    let body = json!({"city": "R".repeat(1000)}).to_string();
+    let properties = json!({"correlation_id": world.new_id()});
+    world.publish_raw("desk.trip_booked.v1", &properties, &body).await;
+    let dead = world.dead_letters(1).await;
+    assert_eq!(dead[0]["properties"]["headers"]["x-dead-reason"], "body_too_big");
+    assert_eq!(dead[0]["payload"], body.as_str());
+    let saga = world.new_saga();
+    world.publish(saga, &rome()).await;
+    world.event::<RoomBooked>(saga).await;
+}
+
+/// Its decoder is broken.
+#[derive(Debug, Serialize, JsonSchema)]
+struct TrapSprung {}
+
+impl<'de> Deserialize<'de> for TrapSprung {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("the decoder is broken")
+    }
+}
+
+impl Event for TrapSprung {
+    const TYPE: EventType = EventType::plain("hotel.trap_sprung.v1");
+}
+
+struct Traps;
+
+impl Projection for Traps {
+    const NAME: &'static str = "traps";
+    type On = TrapSprung;
+
+    async fn apply(&self, _: &mut Tx<'_>, _: TrapSprung) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn t25_a_decoder_that_panics_makes_a_dead_letter() {
+    let world = World::new("trap", vec![part(guide().projects(Traps), GUIDE_TABLES)]).await;
+    world.publish_raw(TrapSprung::TYPE.name(), &json!({}), "{}").await;
+    world.publish(world.new_saga(), &HotelRenamed { name: "Ritz".into() }).await;
+    until_count(&world, "guide", "hotel_name", 1).await;
+    let dead = world.dead_letters(1).await;
+    let headers = &dead[0]["properties"]["headers"];
+    assert_eq!(headers["x-dead-reason"], "wrong_shape");
+    assert!(headers["x-dead-detail"].as_str().unwrap().contains("the decoder is broken"));
+}
+
+struct Letters;
+
+impl Projection for Letters {
+    const NAME: &'static str = "letters";
+    type On = HotelRenamed;
+
+    async fn apply(&self, tx: &mut Tx<'_>, renamed: HotelRenamed) -> Result<(), Failure> {
+        let count = i32::try_from(renamed.name.len())?;
+        sqlx::query("insert into letters values ($1)").bind(count).execute(tx.db()).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn t28_two_handlers_of_one_type_each_run_once_for_one_message() {
+    const TABLES: &[Migration] = &[Migration {
+        name: "0001_both",
+        sql: "create table hotel_name (name text not null); create table letters (count int)",
+    }];
+    let both: Participant = guide().projects(Letters);
+    let world = World::new("both", vec![part(both, TABLES)]).await;
+    let (id, saga) = (world.new_id(), world.new_saga());
+    for _ in 0..2 {
+        world.publish_as(&id, saga, &HotelRenamed { name: "Ritz".into() }).await;
+    }
+    world.publish(saga, &HotelRenamed { name: "Savoy".into() }).await;
+    until_count(&world, "guide", "ballet.inbox", 2).await;
+    assert_eq!(world.count("guide", "hotel_name").await, 2);
+    assert_eq!(world.count("guide", "letters").await, 2);
+    assert_eq!(world.count("guide", "letters where count = 4").await, 1);
+}
+
+/// The next version: the name in parts.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct HotelRenamed2 {
+    words: Vec<String>,
+}
+
+impl Event for HotelRenamed2 {
+    const TYPE: EventType = EventType::plain("hotel.hotel_renamed.v2");
+}
+
+struct Words;
+
+impl Projection for Words {
+    const NAME: &'static str = "words";
+    type On = HotelRenamed2;
+
+    async fn apply(&self, tx: &mut Tx<'_>, renamed: HotelRenamed2) -> Result<(), Failure> {
+        let words = i32::try_from(renamed.words.len())?;
+        sqlx::query("insert into words values ($1)").bind(words).execute(tx.db()).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn t29_old_consumers_handle_what_they_know_beside_a_new_version() {
+    const TABLES: &[Migration] =
+        &[Migration { name: "0001_words", sql: "create table words (count int)" }];
+    let critic = Participant::new("critic").projects(Words);
+    let parts = vec![part(guide(), GUIDE_TABLES), part(critic, TABLES)];
+    let world = World::new("versions", parts).await;
+    let saga = world.new_saga();
+    world.publish(saga, &HotelRenamed2 { words: vec!["Grand".into(), "Hotel".into()] }).await;
+    // The old version with a field that is newer than its consumer.
+    let properties = json!({"message_id": world.new_id()});
+    let body = r#"{"name":"Grand Hotel","stars":5}"#;
+    world.publish_raw(HotelRenamed::TYPE.name(), &properties, body).await;
+    until_count(&world, "guide", "hotel_name where name = 'Grand Hotel'", 1).await;
+    until_count(&world, "critic", "words where count = 2", 1).await;
+    assert_eq!(world.count("guide", "ballet.inbox").await, 1);
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}

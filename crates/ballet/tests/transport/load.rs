@@ -1,0 +1,171 @@
+//! Many messages: how many at a time, to whom, and in which order.
+
+use std::collections::BTreeSet;
+
+use ballet::broker::RabbitMq;
+use ballet::consumer::ConsumerSettings;
+use ballet::publisher::OutBatch;
+use ballet::{Failure, Migration, Participant, Projection, Tx};
+use ballet_testkit::wait_until;
+
+use crate::scene::{LONG, asleep, message, ops, rome, start, the_hotel, trip_to_rome, until_count};
+use crate::support::{In, Out, SOON, batch};
+use crate::trip::{CarRented, DESK_TABLES, Rental, TripBooked, cars, desk};
+use crate::world::{World, part};
+
+async fn publish_trips(world: &World, count: usize) {
+    let mut publisher = Out::usual(ops(world));
+    let messages = (0..count).map(|_| trip_to_rome(world)).collect();
+    publisher.handle.send(OutBatch { batch: batch(1), messages });
+    assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().refused, []);
+}
+
+fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> In {
+    let broker = RabbitMq::new(world.bed.amqp_url(service)).unwrap();
+    In::start(broker, ConsumerSettings { prefetch, ..ConsumerSettings::new(service, instance) })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t12_t132_thousands_of_messages_from_before_the_start_are_handled() {
+    let mut world = asleep("waiting", vec![the_hotel()]).await;
+    publish_trips(&world, 3000).await;
+    world.start(the_hotel()).await;
+    until_count(&world, "hotel", "room", 3000).await;
+    assert_eq!(world.count("hotel", "ballet.inbox").await, 3000);
+}
+
+#[tokio::test]
+async fn t13_no_more_is_unacknowledged_than_the_prefetch_allows() {
+    let world = asleep("prefetch", vec![the_hotel()]).await;
+    publish_trips(&world, 40).await;
+    let mut slow = consumer(&world, "hotel", "slow", 7);
+    // The first is a probe.
+    slow.next().await.1.settle();
+    let _held = slow.take(7).await;
+    wait_until("7 of 39 in hand", SOON, || async {
+        let depth = world.bed.management().depth("hotel").await.map_err(|e| e.to_string())?;
+        let as_allowed = (depth.unacked, depth.ready) == (7, 32);
+        if as_allowed { Ok(Some(())) } else { Err(format!("{depth:?}")) }
+    })
+    .await
+    .unwrap();
+    assert!(slow.try_next().is_err());
+}
+
+#[tokio::test]
+async fn t18_instances_of_a_service_share_and_each_service_gets_its_own() {
+    let world = asleep("shared", vec![the_hotel(), part(cars(Rental::default()), &[])]).await;
+    let mut one = consumer(&world, "hotel", "one", 10);
+    let mut two = consumer(&world, "hotel", "two", 10);
+    let mut other = consumer(&world, "cars", "one", 100);
+    one.ready().await;
+    two.ready().await;
+    publish_trips(&world, 40).await;
+    // Held until both have some, so that neither can take them all.
+    let mut taken = one.take(8).await;
+    taken.extend(two.take(8).await);
+    let mut ids = Vec::new();
+    for (id, receipt) in taken {
+        receipt.settle();
+        ids.push(id);
+    }
+    while ids.len() < 40 {
+        let (id, receipt) = tokio::select! {
+            next = one.any() => next,
+            next = two.any() => next,
+        };
+        receipt.settle();
+        ids.push(id);
+    }
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 40, "each at one instance");
+    let mut copies = BTreeSet::new();
+    for _ in 0..40 {
+        let (id, receipt) = other.next().await;
+        receipt.settle();
+        copies.insert(id);
+    }
+    assert_eq!(copies, ids.into_iter().collect());
+}
+
+const EFFECTS: &[Migration] = &[Migration {
+    name: "0001_effect",
+    sql: "create table effect (at bigserial, saga_id uuid not null, what text not null)",
+}];
+
+async fn effect(tx: &mut Tx<'_>, what: &str) -> Result<(), Failure> {
+    let saga = tx.saga_id().map(|saga| saga.0);
+    sqlx::query("insert into effect (saga_id, what) values ($1, $2)")
+        .bind(saga)
+        .bind(what)
+        .execute(tx.db())
+        .await?;
+    Ok(())
+}
+
+struct Slow;
+
+impl Projection for Slow {
+    const NAME: &'static str = "slow";
+    type On = TripBooked;
+
+    async fn apply(&self, tx: &mut Tx<'_>, _: TripBooked) -> Result<(), Failure> {
+        sqlx::query("select pg_sleep(0.1)").execute(tx.db()).await?;
+        effect(tx, "slow").await
+    }
+}
+
+struct Fast;
+
+impl Projection for Fast {
+    const NAME: &'static str = "fast";
+    type On = CarRented;
+
+    async fn apply(&self, tx: &mut Tx<'_>, _: CarRented) -> Result<(), Failure> {
+        effect(tx, "fast").await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t57_effects_of_one_saga_appear_in_the_order_of_publishing() {
+    let notary = || Participant::new("notary").projects(Slow).projects(Fast);
+    let world = asleep("in_order", vec![part(notary(), EFFECTS)]).await;
+    // Several lanes, so that order is kept by key and not by chance; a transaction each.
+    let mut settings = crate::scene::settings(&world, "notary");
+    (settings.lanes, settings.batch) = (4, 1);
+    let _notary = start(notary(), settings).await;
+    let mut publisher = Out::usual(ops(&world));
+    let mut messages = Vec::new();
+    for _ in 0..12 {
+        let saga = world.new_saga();
+        messages.push(message(&world, saga, &rome()));
+        messages.push(message(&world, saga, &CarRented { car: "red".into() }));
+    }
+    publisher.handle.send(OutBatch { batch: batch(1), messages });
+    publisher.published().await;
+    until_count(&world, "notary", "effect", 24).await;
+    let wrong = "(select from effect s join effect f using (saga_id) \
+                 where s.what = 'slow' and f.what = 'fast' and s.at > f.at) as wrong";
+    assert_eq!(world.count("notary", wrong).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t58_a_burst_reaches_the_broker_in_the_order_of_commits() {
+    let world = World::new("burst", vec![part(desk(), DESK_TABLES)]).await;
+    let mut committed = Vec::new();
+    for _ in 0..300 {
+        let saga = world.new_saga();
+        let mut unit = world.handle(0).saga_unit(saga).await.unwrap();
+        unit.originate(rome()).await.unwrap();
+        unit.commit().await.unwrap();
+        committed.push(saga.to_string());
+    }
+    let seen = wait_until("the burst", LONG, || async {
+        let seen = world.seen().await;
+        if seen.len() >= 300 { Ok(Some(seen)) } else { Err(format!("{} of 300", seen.len())) }
+    })
+    .await
+    .unwrap();
+    let published: Vec<_> =
+        seen.iter().map(|m| m["properties"]["correlation_id"].as_str().unwrap()).collect();
+    assert_eq!(published, committed);
+}

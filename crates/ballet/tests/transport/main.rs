@@ -1,0 +1,20 @@
+//! Conformance: transport, routing, bad input, order and start. On a real broker and real
+//! databases, and on the broker in memory where a fault can be made only there.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+mod input;
+mod load;
+mod publishing;
+mod scene;
+mod start;
+#[allow(dead_code, reason = "the broker's tests use all of it")]
+#[path = "../broker/support.rs"]
+mod support;
+mod topology;
+#[allow(dead_code, reason = "the engine's tests use all of it")]
+#[path = "../engine/trip.rs"]
+mod trip;
+#[allow(dead_code, reason = "the engine's tests use all of it")]
+#[path = "../engine/world.rs"]
+mod world;

@@ -1,0 +1,127 @@
+//! From a commit to the broker's confirm.
+
+use std::time::Duration;
+
+use ballet::broker::{AMQPValue, FieldTable};
+use ballet::publisher::PublishError;
+use ballet_testkit::memory::{Kind, MemoryBroker};
+use ballet_testkit::wait_until;
+use futures_util::StreamExt;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::scene::{
+    OUTBOX, asleep, hotel_in_memory, in_queue, message, ops, rome, session, taken, the_hotel,
+    trip_to_rome, until_count,
+};
+use crate::support::{Out, SOON, batch, id, message as small, out, until};
+use crate::trip::{HotelRenamed, RoomBooked};
+use crate::world::World;
+
+#[tokio::test]
+async fn t01_a_message_arrives_as_it_was_published() {
+    let world = asleep("as_it_was", vec![the_hotel()]).await;
+    let sent = trip_to_rome(&world);
+    let publisher = Out::usual(ops(&world));
+    publisher.handle.publish_now(sent.clone(), SOON).await.unwrap();
+    let hotel = session(world.bed.amqp_url("hotel")).await;
+    let mut arriving = hotel.consume("hotel", "test", 10).await.unwrap();
+    let arrived = arriving.next().await.unwrap().unwrap();
+    assert_eq!((arrived.properties, arrived.body), (sent.properties, sent.body.to_vec()));
+    assert_eq!(arrived.routing_key, sent.routing_key);
+}
+
+#[tokio::test]
+async fn t07_headers_keep_every_character_also_in_a_dead_letter() {
+    let world = World::new("characters", vec![the_hotel()]).await;
+    let texts = ["Grüße, 世界 🎭", "\"quoted\" \\ 'and' ;,=", "tab\t line\r\n bell\u{7}"];
+    let mut headers = FieldTable::default();
+    for (at, text) in texts.iter().enumerate() {
+        let value = AMQPValue::LongString((*text).into());
+        headers.insert(format!("x-mine-{at}").into(), value);
+    }
+    let mut sent = message(&world, world.new_saga(), &rome());
+    sent.properties = sent.properties.with_headers(headers.clone());
+    sent.body = "?".into();
+    let publisher = Out::usual(ops(&world));
+    publisher.handle.publish_now(sent, SOON).await.unwrap();
+    let hotel = session(world.bed.amqp_url("hotel")).await;
+    let mut dead = hotel.consume("hotel.dead", "test", 10).await.unwrap();
+    let letter = dead.next().await.unwrap().unwrap();
+    let kept = letter.properties.headers().clone().unwrap();
+    for (name, value) in headers.inner() {
+        assert_eq!(kept.inner().get(name), Some(value));
+    }
+}
+
+#[tokio::test]
+async fn t03_an_outbox_row_is_marked_only_after_the_confirm() {
+    let (world, broker, _hotel) = hotel_in_memory("marked").await;
+    let unmarked = format!(
+        "{OUTBOX} and not exists (select from (select * from ballet.outbox_0 union all \
+         select * from ballet.outbox_1 union all select * from ballet.outbox_2 union all \
+         select * from ballet.outbox_3) as mark where mark.position < 0 \
+         and (mark.owner, mark.batch) = (row.owner, row.batch))"
+    );
+    broker.hold_confirms();
+    // A mark would go with the next batch.
+    for count in 1..=3 {
+        broker.put(&trip_to_rome(&world));
+        until("published", || taken::<RoomBooked>(&broker).len() == count).await;
+    }
+    assert_eq!(world.count("hotel", &unmarked).await, 3);
+    broker.release_confirms();
+    until_count(&world, "hotel", &unmarked, 0).await;
+}
+
+#[tokio::test]
+async fn t05_an_event_that_nobody_needs_is_published_and_one_that_nobody_knows_is_kept() {
+    let world = World::new("nobody", vec![the_hotel()]).await;
+    let mut unit = world.handle(0).unit().await.unwrap();
+    unit.tx().publish(&HotelRenamed { name: "Ritz".into() }).unwrap();
+    unit.commit().await.unwrap();
+    wait_until("the event", SOON, || async {
+        let seen = world.seen().await;
+        let found = seen.iter().any(|m| m["routing_key"] == "hotel.hotel_renamed.v1");
+        Ok::<_, String>(found.then_some(()))
+    })
+    .await
+    .unwrap();
+    world.publish_raw("hotel.typing_eror.v1", &serde_json::json!({}), "{}").await;
+    let unrouted = in_queue(&world, "unrouted", 1).await;
+    assert_eq!(unrouted[0]["routing_key"], "hotel.typing_eror.v1");
+}
+
+#[tokio::test]
+async fn t06_a_confirm_that_never_comes_ends_the_wait_and_publishes_again_with_the_channel() {
+    let broker = MemoryBroker::new();
+    broker.exchange("events", Kind::Topic);
+    broker.queue("all");
+    broker.bind("events", "#", "all");
+    broker.hold_confirms();
+    let mut publisher = Out::usual(broker.clone());
+    publisher.handle.send(out(1, &["a.x"]));
+    let moment = Duration::from_millis(50);
+    let late = publisher.handle.publish_now(small("a.x", "late"), moment).await;
+    assert!(matches!(late, Err(PublishError::TimedOut { .. })), "{late:?}");
+    assert!(publisher.none_published() && publisher.handle.in_memory(&batch(1)));
+    broker.drop_connections("publish");
+    broker.release_confirms();
+    assert_eq!(publisher.published().await.batch, batch(1));
+    let mut ids: Vec<String> = broker.taken().iter().map(|m| id(&m.properties)).collect();
+    ids.retain(|id| id == "1.0");
+    assert_eq!(ids, ["1.0", "1.0"]);
+}
+
+#[tokio::test]
+async fn t11_a_message_keeps_the_id_of_its_outbox_row_each_time_it_is_published() {
+    let (world, broker, _hotel) = hotel_in_memory("same_id").await;
+    broker.hold_confirms();
+    broker.put(&trip_to_rome(&world));
+    until("published", || taken::<RoomBooked>(&broker).len() == 1).await;
+    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.unwrap();
+    let sql = AssertSqlSafe(format!("select row.message_id::text from {OUTBOX}"));
+    let (row,): (String,) = sqlx::query_as(sql).fetch_one(&mut db).await.unwrap();
+    broker.drop_connections("hotel publish");
+    until("published again", || taken::<RoomBooked>(&broker).len() == 2).await;
+    assert_eq!(taken::<RoomBooked>(&broker), [row.clone(), row]);
+}

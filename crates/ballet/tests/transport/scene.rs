@@ -1,0 +1,108 @@
+//! What the tests of this binary have in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet::broker::{BasicProperties, Broker, Publish, RabbitMq, Session};
+use ballet::core::{System, topology};
+use ballet::{Event, Participant, Running, SagaId, Service, Settings};
+use ballet_testkit::memory::MemoryBroker;
+use ballet_testkit::wait_until;
+
+use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
+use crate::world::{Part, SOON, World, part};
+
+pub(crate) const LONG: Duration = Duration::from_secs(90);
+
+/// All outbox rows of events.
+pub(crate) const OUTBOX: &str = "(select * from ballet.outbox_0 union all \
+     select * from ballet.outbox_1 union all select * from ballet.outbox_2 union all \
+     select * from ballet.outbox_3) as row where row.position >= 0";
+
+/// A world in which nobody runs: the queues and databases are there.
+pub(crate) async fn asleep(name: &str, parts: Vec<Part>) -> World {
+    let mut world = World::new(name, parts).await;
+    for service in std::mem::take(&mut world.services) {
+        service.stop().await;
+    }
+    world
+}
+
+pub(crate) fn the_hotel() -> Part {
+    part(hotel(Trouble::default()), HOTEL_TABLES)
+}
+
+/// The hotel alone, on a broker in memory.
+pub(crate) async fn hotel_in_memory(name: &str) -> (World, MemoryBroker, Running) {
+    let world = asleep(name, vec![the_hotel()]).await;
+    let part = the_hotel().participant;
+    let system = System { name: "trips", parts: vec![part.part()] };
+    let broker = MemoryBroker::with_definitions(&topology::definitions(&system, |_| String::new()));
+    let service = Service::new(part).migrations(HOTEL_TABLES).broker(Arc::new(broker.clone()));
+    let running = service.start(settings(&world, "hotel")).await.unwrap();
+    (world, broker, running)
+}
+
+pub(crate) fn settings(world: &World, service: &str) -> Settings {
+    Settings::new(world.bed.amqp_url(service), world.bed.database_url(service))
+}
+
+pub(crate) async fn start(participant: Participant, settings: Settings) -> Running {
+    Service::new(participant).start(settings).await.unwrap()
+}
+
+/// A connection of a user of the broker, without any policy of ours.
+pub(crate) async fn session(url: &str) -> Arc<dyn Session> {
+    RabbitMq::new(url).unwrap().connect("test").await.unwrap()
+}
+
+/// The operator's address, who may publish anything.
+pub(crate) fn ops(world: &World) -> RabbitMq {
+    RabbitMq::new(world.bed.ops_amqp_url()).unwrap()
+}
+
+pub(crate) fn message<E: Event>(world: &World, saga: SagaId, event: &E) -> Publish {
+    Publish {
+        exchange: "events".to_owned(),
+        routing_key: E::TYPE.name().to_owned(),
+        mandatory: true,
+        properties: BasicProperties::default()
+            .with_message_id(world.new_id().into())
+            .with_correlation_id(saga.to_string().into())
+            .with_delivery_mode(2),
+        body: serde_json::to_vec(event).unwrap().into(),
+    }
+}
+
+pub(crate) fn rome() -> TripBooked {
+    TripBooked { city: "Rome".into() }
+}
+
+pub(crate) fn trip_to_rome(world: &World) -> Publish {
+    message(world, world.new_saga(), &rome())
+}
+
+/// The ids of the messages of a type that a broker in memory took, in order.
+pub(crate) fn taken<E: Event>(broker: &MemoryBroker) -> Vec<String> {
+    let taken = broker.taken().into_iter().filter(|message| message.routing_key == E::TYPE.name());
+    taken.map(|message| crate::support::id(&message.properties)).collect()
+}
+
+pub(crate) async fn until_count(world: &World, service: &str, what: &str, expected: i64) {
+    wait_until(what, LONG, || async {
+        let count = world.try_count(service, what).await.map_err(|error| error.to_string())?;
+        if count == expected { Ok(Some(())) } else { Err(format!("{count} of {expected}")) }
+    })
+    .await
+    .unwrap();
+}
+
+/// Waits for a queue to hold this many messages, and shows them.
+pub(crate) async fn in_queue(world: &World, queue: &str, count: usize) -> Vec<serde_json::Value> {
+    wait_until(queue, SOON, || async {
+        let found = world.bed.management().peek(queue, 1000).await.map_err(|e| e.to_string())?;
+        if found.len() == count { Ok(Some(found)) } else { Err(format!("{found:?}")) }
+    })
+    .await
+    .unwrap()
+}
