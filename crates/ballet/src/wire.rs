@@ -5,7 +5,7 @@ use ballet_core::{Incoming, MessageId, SagaId};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::broker::{AMQPValue, BasicProperties, Delivery, FieldTable, Publish};
+use crate::broker::{AMQPValue, BasicProperties, Delivery, FieldTable, Publish, ShortString};
 use crate::outbox::StoredEvent;
 use crate::tx::Emitted;
 
@@ -90,9 +90,10 @@ impl Outgoing<'_> {
         // A message without a saga is a conversation of its own.
         let correlation = self.saga_id.map_or(self.message_id.0, |saga| saga.0);
         let seconds = u64::try_from(self.created_at.as_second()).unwrap_or_default();
+        // A type that is too long is refused as a routing key, without harm to other messages.
         let properties = BasicProperties::default()
             .with_message_id(self.message_id.to_string().into())
-            .with_type(self.event_type.into())
+            .with_type(ShortString::try_new(self.event_type).unwrap_or_default())
             .with_correlation_id(correlation.to_string().into())
             .with_app_id(service.into())
             .with_timestamp(seconds)

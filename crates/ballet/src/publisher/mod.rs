@@ -254,6 +254,11 @@ impl PublisherHandle {
         self.0.state.clone()
     }
 
+    /// Ends at once, as a crash does; the outbox table has what is unconfirmed.
+    pub(crate) fn abandon(&self) {
+        self.0.stop.send_replace(Some(Duration::ZERO));
+    }
+
     /// Waits up to `drain` for what was handed over to be confirmed, then closes the connection.
     /// Returns how many messages are left unconfirmed; the outbox table still has them.
     pub async fn stop(&self, drain: Duration) -> usize {

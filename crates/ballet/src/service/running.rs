@@ -33,6 +33,12 @@ pub struct Running {
     pub(super) drain: Duration,
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.publisher.abandon();
+    }
+}
+
 /// What the tasks are told, in this order.
 #[derive(Debug)]
 pub(super) struct Signals {

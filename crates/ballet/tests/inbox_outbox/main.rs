@@ -1,0 +1,12 @@
+//! Inbox and outbox: every effect once and every event sent, whatever fails in between. On a real
+//! database, and a broker in memory that fails on command.
+
+mod concurrency;
+mod inbox;
+mod notes;
+mod outbox;
+mod relay;
+mod stage;
+#[expect(dead_code, reason = "shared with the tests of the engine")]
+#[path = "../engine/trip.rs"]
+mod trip;

@@ -1,0 +1,118 @@
+//! What is committed is sent, whatever happens on the way; and nothing else is.
+
+use ballet::{Running, SagaId};
+
+use crate::notes::{NotePrinted, Notes, TABLES, renamed};
+use crate::stage::{Stage, TRACE, execute, header};
+use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars};
+use crate::trip::{desk, hotel};
+
+/// Batches without a mark.
+const UNMARKED: &str = "(select from ballet.outbox_3 group by owner, batch \
+                        having min(position) >= 0) as batch";
+
+async fn book(desk: &Running, saga: SagaId) {
+    let mut unit = desk.handle().saga_unit(saga).await.expect("a transaction");
+    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+    unit.commit().await.expect("committed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t43_what_is_committed_before_a_crash_and_not_sent_is_sent_by_the_next() {
+    let stage = Stage::new("not_sent", &[desk()]).await;
+    let running = stage.start(desk(), DESK_TABLES).await;
+    stage.broker.unreachable(true);
+    stage.broker.drop_connections("");
+    let saga = stage.new_saga();
+    book(&running, saga).await;
+    stage.crash(running).await;
+    assert_eq!(stage.count("desk", UNMARKED).await, 1);
+    stage.broker.unreachable(false);
+    let _next = stage.start(desk(), DESK_TABLES).await;
+    stage.until_count("desk", UNMARKED, 0).await;
+    assert_eq!(stage.taken::<TripBooked>().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t44_t53_what_was_sent_and_not_marked_comes_again_the_same_and_is_dropped() {
+    let rental = Rental::default();
+    let parts = [hotel(Trouble::default()), cars(rental.clone())];
+    let stage = Stage::new("not_marked", &parts).await;
+    let running = stage.start(hotel(Trouble::default()), HOTEL_TABLES).await;
+    let _cars = stage.start(cars(rental.clone()), &[]).await;
+    stage.broker.hold_confirms();
+    let cause = stage.new_id();
+    stage.put(&cause, Some(stage.new_saga()), &TripBooked { city: "Rome".into() });
+    stage.until_taken::<RoomBooked>(1).await;
+    stage.crash(running).await;
+    stage.broker.release_confirms();
+    let _next = stage.start(hotel(Trouble::default()), HOTEL_TABLES).await;
+    stage.until_count("hotel", UNMARKED, 0).await;
+    let taken = stage.taken::<RoomBooked>();
+    assert_eq!(taken.len(), 2);
+    assert_eq!(taken[0], taken[1], "read back from the outbox it is the same");
+    assert_eq!(header(&taken[0], "traceparent"), TRACE);
+    assert_eq!(header(&taken[0], "causation_id"), cause);
+    stage.until_settled("cars").await;
+    assert_eq!(stage.count("cars", "ballet.inbox").await, 2);
+    assert_eq!(stage.count("cars", "ballet.call").await, 1);
+    assert_eq!(stage.count("hotel", "room").await, 1);
+}
+
+#[tokio::test]
+async fn t49_while_the_broker_is_away_commits_go_on_and_drain_in_order() {
+    let stage = Stage::new("broker_away", &[desk()]).await;
+    let running = stage.start(desk(), DESK_TABLES).await;
+    stage.broker.unreachable(true);
+    stage.broker.drop_connections("");
+    let sagas: Vec<_> = (0..20).map(|_| stage.new_saga()).collect();
+    for saga in &sagas {
+        book(&running, *saga).await;
+    }
+    assert_eq!(stage.count("desk", UNMARKED).await, 20);
+    stage.broker.unreachable(false);
+    let taken = stage.until_taken::<TripBooked>(20).await;
+    let order: Vec<String> = taken
+        .iter()
+        .map(|m| m.properties.correlation_id().as_ref().expect("a saga").to_string())
+        .collect();
+    assert_eq!(order, sagas.iter().map(ToString::to_string).collect::<Vec<_>>());
+    stage.until_count("desk", UNMARKED, 0).await;
+    assert_eq!(stage.taken::<TripBooked>().len(), 20);
+}
+
+/// A process that lives, as far as its lock says.
+const LIVING: &str = "select pg_advisory_lock(6450292, 77)";
+
+/// Batches of other processes: one of a living one that is not published, and published ones.
+const OTHERS: &str = "
+    insert into ballet.outbox_0 values (77, 1, 0, gen_random_uuid(), 'guide.note_printed.v1',
+        null, null, null, '{\"name\":\"Living\"}', now());
+    insert into ballet.outbox_0 (owner, batch, position, created_at) select 88, 1, p, now()
+        from unnest(array[0, -1]) p;
+    insert into ballet.outbox_1 select * from ballet.outbox_0 where owner = 88;
+    insert into ballet.outbox_2 select * from ballet.outbox_0 where owner = 88";
+
+#[tokio::test]
+async fn t35_an_outbox_table_is_emptied_when_all_of_it_is_published_and_nobody_waits() {
+    let notes = Notes::default();
+    let stage = Stage::new("emptied", &[notes.guide()]).await;
+    let _running = stage.start(notes.guide(), TABLES).await;
+    let mut living = stage.connect("guide").await;
+    execute(&mut living, LIVING).await;
+    let mut reader = stage.connect("guide").await;
+    execute(&mut reader, "begin; select count(*) from ballet.outbox_1").await;
+    stage.execute("guide", OTHERS).await;
+    stage.until_count("guide", "ballet.outbox_2", 0).await;
+    assert_eq!(stage.count("guide", "ballet.outbox_0").await, 3, "one is not published");
+    assert_eq!(stage.count("guide", "ballet.outbox_1").await, 2, "somebody reads it");
+    stage.put(&stage.new_id(), None, &renamed("Ritz"));
+    stage.until_taken::<NotePrinted>(1).await;
+
+    execute(&mut reader, "commit").await;
+    stage.until_count("guide", "ballet.outbox_1", 0).await;
+    execute(&mut living, "select pg_advisory_unlock(6450292, 77)").await;
+    let printed = stage.until_taken::<NotePrinted>(2).await;
+    assert_eq!(printed[1].body, r#"{"name":"Living"}"#);
+    stage.until_count("guide", "ballet.outbox_0", 0).await;
+}

@@ -1,0 +1,84 @@
+//! Publishing what is committed: by whom, when, and how it is remembered.
+
+use ballet::{Running, SagaId};
+
+use crate::stage::{Stage, execute, until};
+use crate::trip::{DESK_TABLES, TripBooked, desk};
+
+async fn book(desk: &Running, saga: SagaId) {
+    let mut unit = desk.handle().saga_unit(saga).await.expect("a transaction");
+    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+    unit.commit().await.expect("committed");
+}
+
+const MARKS: &str = "ballet.outbox_3 where position = -1";
+
+/// One desk whose broker takes messages without a word.
+async fn unconfirmed(name: &str) -> (Stage, Running) {
+    let stage = Stage::new(name, &[desk()]).await;
+    let running = stage.start(desk(), DESK_TABLES).await;
+    stage.broker.hold_confirms();
+    book(&running, stage.new_saga()).await;
+    stage.until_taken::<TripBooked>(1).await;
+    (stage, running)
+}
+
+#[tokio::test]
+async fn t45_t46_t47_a_slow_publish_of_a_living_process_is_not_taken_over() {
+    let (stage, _first) = unconfirmed("living").await;
+    let ours = stage.taken::<TripBooked>().remove(0);
+    let _second = stage.start(desk(), DESK_TABLES).await;
+    // A process that is gone left this one behind. It shows that both have swept.
+    let left = "insert into ballet.outbox_3 values (99999, 1, 0, gen_random_uuid(), \
+                'desk.trip_booked.v1', gen_random_uuid(), null, null, '{\"city\":\"Oslo\"}', now())";
+    stage.execute("desk", left).await;
+    let taken = stage.until_taken::<TripBooked>(3).await;
+    assert_eq!(taken.iter().filter(|message| **message == ours).count(), 1);
+    assert_eq!(taken[1], taken[2], "copies have the same id");
+    stage.broker.release_confirms();
+    // Both marks count, the later one does no harm.
+    stage.until_count("desk", MARKS, 3).await;
+    assert_eq!(stage.taken::<TripBooked>().len(), 3);
+}
+
+#[tokio::test]
+async fn t48_no_transaction_is_open_while_the_broker_takes_its_time() {
+    let (stage, _running) = unconfirmed("no_transaction").await;
+    let open = "pg_stat_activity where datname = current_database() \
+                and pid <> pg_backend_pid() and xact_start is not null";
+    stage.until_count("desk", open, 0).await;
+    let locked = "pg_locks where relation = 'ballet.outbox_3'::regclass";
+    stage.until_count("desk", locked, 0).await;
+    assert_eq!(stage.count("desk", MARKS).await, 0, "it is not confirmed yet");
+}
+
+#[tokio::test]
+async fn t51_an_event_that_amqp_cannot_carry_is_kept_aside_and_those_behind_it_go_on() {
+    let stage = Stage::new("poison", &[desk()]).await;
+    let _running = stage.start(desk(), DESK_TABLES).await;
+    let left = "insert into ballet.outbox_3 select 99999, batch, position, gen_random_uuid(), \
+                    case when position = 0 and batch = 1 then repeat('x', 300) \
+                        else 'desk.trip_booked.v1' end, \
+                    gen_random_uuid(), null, null, '{\"city\":\"Oslo\"}', now() \
+                from generate_series(1, 2) batch, generate_series(0, 1) position";
+    stage.execute("desk", left).await;
+    stage.until_taken::<TripBooked>(3).await;
+    stage.until_count("desk", MARKS, 2).await;
+    assert_eq!(stage.count("desk", "ballet.outbox_dead where reason <> ''").await, 1);
+}
+
+#[tokio::test]
+async fn t54_a_mark_that_cannot_be_written_is_written_later_and_nothing_is_sent_again() {
+    let (stage, running) = unconfirmed("mark").await;
+    let mut blocker = stage.connect("desk").await;
+    execute(&mut blocker, "begin; lock table ballet.outbox_3 in share row exclusive mode").await;
+    stage.broker.release_confirms();
+    stage.until_waiting("desk", 1).await;
+    // It gives up, and waits before it tries again.
+    stage.until_waiting("desk", 0).await;
+    execute(&mut blocker, "commit").await;
+    stage.until_count("desk", MARKS, 1).await;
+    book(&running, stage.new_saga()).await;
+    stage.until_count("desk", MARKS, 2).await;
+    until("each once", || stage.taken::<TripBooked>().len(), 2).await;
+}
