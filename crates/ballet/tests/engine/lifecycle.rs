@@ -204,7 +204,7 @@ async fn old_partition(db: &mut PgConnection, day: u8) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn partitions_come_and_go_while_somebody_reads_all_of_them() {
+async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
     let mut world = hotel_alone("partitions").await;
     let mut db = admin(&world, "hotel").await;
     let all = names(&mut db, PARTITIONS).await;
@@ -236,7 +236,7 @@ async fn partitions_come_and_go_while_somebody_reads_all_of_them() {
 }
 
 #[tokio::test]
-async fn what_has_no_time_in_its_id_is_cleaned_by_its_age() {
+async fn t35_what_has_no_time_in_its_id_is_cleaned_by_its_age() {
     let mut world = hotel_alone("cleaned").await;
     let mut db = admin(&world, "hotel").await;
     execute(
