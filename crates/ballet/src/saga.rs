@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | trigger | nothing | run; `done` or `refused` with the outcome, or `calling` |
 //! | trigger | anything, or a tombstone | nothing |
+//! | trigger, refusal | nothing, at the owner, which begins its sagas | a dead letter |
 //! | abort | nothing, refused | the tombstone is enough |
 //! | abort | done | undo, unless a later step is calling or undoing |
 //! | abort | calling | the tombstone; its outcome takes the undo up |
@@ -67,7 +68,9 @@ impl UnitOfWork {
         {
             return Ok(Effect::Nothing);
         }
-        if step.part().kind == StepKind::Origin && !self.ledger.rows(saga_id).is_empty() {
+        if step.part().kind != StepKind::Origin {
+            self.check_begun(saga, saga_id)?;
+        } else if !self.ledger.rows(saga_id).is_empty() {
             return Err(begun_before(saga_id));
         }
         let events = match &step.part().on[..] {
@@ -79,6 +82,20 @@ impl UnitOfWork {
         };
         let outcome = step.run(self.tx(), events).await?;
         self.outcome(saga, at, saga_id, outcome).await
+    }
+
+    /// The owner knows every saga that has begun, since it begins them. What comes for another one
+    /// must not create half of it.
+    fn check_begun(&self, saga: &SagaEntry, saga_id: SagaId) -> Result<(), Failure> {
+        let begins = !saga.origins.is_empty()
+            || saga.steps.iter().any(|step| step.part().kind == StepKind::Origin);
+        if saga.owner.is_some() && begins && self.ledger.rows(saga_id).is_empty() {
+            return Err(Failure::permanent(format!(
+                "{} {saga_id} has not begun in {}, which owns it",
+                saga.saga, saga.owner_service
+            )));
+        }
+        Ok(())
     }
 
     /// Notes a join's event down; gives all of them once the last is there.
@@ -180,6 +197,7 @@ impl UnitOfWork {
         if decided {
             return Ok(Abort::TooLate);
         }
+        self.check_begun(saga, saga_id)?;
         self.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(fact.clone()));
         let owner = Arc::clone(owner);
         owner.abort(self.tx(), &fact.body).await?;

@@ -41,7 +41,7 @@ async fn t120_a_join_runs_once_after_the_last_in_any_order_with_duplicates() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_is_made_again_under_the_same_key() {
+async fn t104_a_call_that_fails_is_made_again_under_the_same_key() {
     let rental = Rental { trouble: Trouble::default().times(3), ..Rental::default() };
     let world = cars_world("again", rental.clone()).await;
     let saga = world.new_saga();

@@ -230,7 +230,7 @@ impl Compensate for Late {
 }
 
 #[tokio::test]
-async fn t98_an_undo_that_fails_leaves_the_tombstone_and_goes_on_until_it_works() {
+async fn t98_t119_an_undo_that_fails_leaves_the_tombstone_and_goes_on_until_it_works() {
     let trouble = Trouble::default().times(3);
     let hotel = Participant::new("hotel")
         .saga::<Trip>(|saga| saga.compensatable(Stubborn(trouble)).compensatable(Late));

@@ -62,7 +62,7 @@ async fn the_owners_own_refusal_is_the_abort() {
 }
 
 #[tokio::test]
-async fn a_cancel_while_a_call_is_out_is_carried_out_when_its_answer_comes() {
+async fn t92_a_cancel_while_a_call_is_out_is_carried_out_when_its_answer_comes() {
     let rental = Rental::held();
     let world = everybody("cancel", rental.clone()).await;
     let saga = world.new_saga();

@@ -25,7 +25,7 @@ fn cancelled() -> TripCancelled {
 }
 
 #[tokio::test]
-async fn a_step_runs_and_tells_what_it_did() {
+async fn t112_a_step_tells_what_it_did_with_its_saga_and_cause() {
     let world = hotel_world("tells").await;
     let saga = world.new_saga();
     let cause = world.publish(saga, &trip_to("Rome")).await;
