@@ -2,18 +2,21 @@
 //!
 //! [`Servers`] finds or brings up RabbitMQ and Postgres; a [`Bed`] is one test's world in them:
 //! a vhost with its topology, users, and a database per service. [`wait_until`] is the way to
-//! wait for something.
+//! wait for something. [`suite`] is what every step of a saga has to pass.
 
 mod bed;
+mod database;
 mod error;
 mod management;
 pub mod memory;
 mod random;
 mod servers;
+pub mod suite;
 mod url;
 mod wait;
 
 pub use bed::Bed;
+pub use database::Database;
 pub use error::{Error, Result};
 pub use management::{Depth, Management};
 pub use reqwest::Method;

@@ -9,14 +9,14 @@ use crate::{random, url};
 
 /// A service's database; the role that owns it has the same name.
 #[derive(Debug, Clone)]
-pub(super) struct Database {
-    pub(super) url: Url,
+pub(crate) struct Database {
+    pub(crate) url: Url,
     pub(super) admin_url: Url,
 }
 
 /// Makes a database and a role for each service. Names are identifiers already, and passwords
 /// hexadecimal: that is what makes it safe to write them into statements.
-pub(super) async fn create(
+pub(crate) async fn create(
     admin: &Url,
     wanted: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, Database>> {
@@ -46,7 +46,7 @@ pub(super) async fn create(
 }
 
 /// Drops what [`create`] made, whoever is still connected; what is not there is no error.
-pub(super) async fn drop_all(admin: &Url, names: &[String]) -> Result<()> {
+pub(crate) async fn drop_all(admin: &Url, names: &[String]) -> Result<()> {
     let mut session = connect(admin).await?;
     for name in names {
         let statements = [

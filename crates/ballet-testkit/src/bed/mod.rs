@@ -1,6 +1,6 @@
 //! One test's world: a vhost with its topology, its users, and a database per service.
 
-mod databases;
+pub(crate) mod databases;
 mod definitions;
 mod ready;
 
@@ -169,17 +169,20 @@ impl Drop for Bed {
     /// Best effort, for tests that fail: in a thread, because the test's runtime is busy with us.
     fn drop(&mut self) {
         let Some(leftovers) = self.leftovers.take() else { return };
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(machine("clean up after a bed"))?;
-            let limit = Duration::from_secs(15);
-            runtime.block_on(async {
-                tokio::time::timeout(limit, leftovers.remove()).await.unwrap_or(Ok(()))
-            })
-        });
-        // Nobody is left to tell: the servers may be gone on purpose.
-        drop(thread.join());
+        clean_up(async move { leftovers.remove().await });
     }
+}
+
+/// Waits for a clean-up in a thread of its own.
+pub(crate) fn clean_up(remove: impl Future<Output = Result<()>> + Send + 'static) {
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(machine("clean up after a test"))?;
+        let limit = Duration::from_secs(15);
+        runtime.block_on(async { tokio::time::timeout(limit, remove).await.unwrap_or(Ok(())) })
+    });
+    // Nobody is left to tell: the servers may be gone on purpose.
+    drop(thread.join());
 }
 
 impl Leftovers {
@@ -236,7 +239,7 @@ fn database_names(services: &[&str], suffix: &str) -> BTreeMap<String, String> {
 }
 
 /// A name that needs no quoting in SQL and no encoding in a URL.
-fn identifier(name: &str, longest: usize) -> String {
+pub(crate) fn identifier(name: &str, longest: usize) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
     name.chars().map(plain).take(longest).collect()
 }

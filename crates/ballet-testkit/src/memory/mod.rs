@@ -238,6 +238,11 @@ impl MemoryBroker {
         }
     }
 
+    /// Whether acknowledgements are lost on their way, as they are when a process dies.
+    pub fn lose_acks(&self, lose: bool) {
+        self.lock().faults.lose_acks = lose;
+    }
+
     /// Ends the consumers of a queue without an error, as deleting it does.
     pub fn cancel_consumers(&self, queue: &str) {
         let mut state = self.lock();

@@ -25,6 +25,7 @@ pub(super) struct Faults {
     pub(super) unreachable: bool,
     pub(super) blocked: bool,
     pub(super) hold_confirms: bool,
+    pub(super) lose_acks: bool,
     pub(super) nack: usize,
     pub(super) refused_keys: Vec<String>,
 }
@@ -236,6 +237,9 @@ impl State {
     }
 
     pub(super) fn ack(&mut self, connection: u64, tag: u64, multiple: bool) -> bool {
+        if self.faults.lose_acks {
+            return self.connections.contains_key(&connection);
+        }
         let mut tags = vec![tag];
         if let (true, Some(at)) = (multiple, self.connections.get(&connection)) {
             if !at.unacked.contains_key(&tag) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 use rustix::process::Signal;
 use sqlx::{Connection, PgConnection};
+use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
 use crate::servers::postgres_node::Node;
@@ -28,6 +29,19 @@ pub struct Postgres {
 }
 
 impl Postgres {
+    /// The server that all tests of one process share which need no broker: the one that
+    /// `DATABASE_URL` names, or one of their own that ends with the process.
+    pub async fn shared() -> Result<&'static Self, &'static Error> {
+        static SHARED: OnceCell<Result<Postgres>> = OnceCell::const_new();
+        let acquire = || async {
+            match std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()) {
+                Some(url) => Self::external(&url).await,
+                None => Self::bring_up(&Arc::new(Run::start()?), &Options::fast()).await,
+            }
+        };
+        SHARED.get_or_init(acquire).await.as_ref()
+    }
+
     /// The administrator's URL.
     pub fn url(&self) -> &str {
         self.url.as_str()
