@@ -72,6 +72,13 @@ impl UnitOfWork {
                     engine.registry.service
                 )));
             }
+            let (bytes, limit) = (emitted.event.body.len(), engine.limits.max_body);
+            if bytes > limit {
+                return Err(Failure::permanent(format!(
+                    "{event} would have a body of {bytes} bytes, the limit (MAX_BODY) is {limit}: \
+                     receivers would not take it"
+                )));
+            }
         }
         if !ledger.flush(db, now).await? {
             // A handler that swallowed the error of a statement left the transaction broken; a

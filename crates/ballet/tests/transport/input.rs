@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::scene::{asleep, rome, settings, start, the_hotel, until_count};
+use crate::scene::{OUTBOX, asleep, rome, settings, start, the_hotel, until_count};
 use crate::trip::{
     DESK_TABLES, GUIDE_TABLES, HotelRenamed, RoomBooked, TripWanted, Trouble, desk, guide, hotel,
 };
@@ -54,16 +54,22 @@ async fn t10_a_foreign_message_without_an_envelope_is_taken_and_its_headers_stay
 }
 
 #[tokio::test]
-async fn t14_a_body_that_is_too_big_is_a_dead_letter_and_the_service_goes_on() {
+async fn t14_a_body_that_is_too_big_is_a_dead_letter_and_is_never_sent() {
     let world = asleep("too_big", vec![the_hotel()]).await;
     let small = Settings { max_body: 1000, ..settings(&world, "hotel") };
-    let _hotel = start(hotel(Trouble::default()), small).await;
+    let hotel = start(hotel(Trouble::default()), small).await;
     let body = json!({"city": "R".repeat(1000)}).to_string();
     let properties = json!({"correlation_id": world.new_id()});
     world.publish_raw("desk.trip_booked.v1", &properties, &body).await;
     let dead = world.dead_letters(1).await;
     assert_eq!(dead[0]["properties"]["headers"]["x-dead-reason"], "body_too_big");
     assert_eq!(dead[0]["payload"], body.as_str());
+
+    let mut unit = hotel.handle().unit().await.unwrap();
+    unit.tx().publish(&HotelRenamed { name: "R".repeat(1000) }).unwrap();
+    let refused = unit.commit().await.unwrap_err().to_string();
+    assert!(refused.contains("hotel.hotel_renamed.v1") && refused.contains("1000"), "{refused}");
+    assert_eq!(world.count("hotel", OUTBOX).await, 0);
     let saga = world.new_saga();
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
