@@ -3,5 +3,6 @@
 mod checkouts;
 mod doors;
 mod paths;
+mod refusals;
 mod rights;
 mod shop;

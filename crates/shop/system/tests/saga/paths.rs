@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ballet::Context;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -95,6 +96,35 @@ async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
         shop.order_is(order_id, outcome).await;
     }
     shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f8_an_abort_that_arrives_before_the_step_keeps_it_from_taking_effect() {
+    let shop = Shop::open("f8").await;
+    let context = Context::system();
+    let [order_id, abort_id] = [0; 2].map(|_| context.new_id(context.now()).to_string());
+    let properties = |id: &str, event: &str| {
+        json!({ "type": event, "message_id": id, "correlation_id": order_id,
+            "content_type": "application/json" })
+    };
+    let key = "orders.order_cancelled.v1";
+    let abort = json!({ "order_id": order_id, "reason": "customer_cancelled" }).to_string();
+    let management = shop.bed.management();
+    let published = management.publish("events", key, &properties(&abort_id, key), &abort).await;
+    published.expect("published");
+    let properties = properties(&order_id, "cart.checked_out.v1");
+    shop.drop_checkout(&properties, &mugs(3, "card_approved")).await;
+    // Inventory works its queue off in order: it has had the first order when the second is done.
+    let other = shop.placed(&mugs(1, "card_approved")).await;
+    shop.order_is(&other, "completed").await;
+    shop.order_is(&order_id, "placed").await;
+    let stock = shop.stock("mug").await;
+    assert_eq!((&stock["on_hand"], &stock["held"]), (&json!(9), &json!(0)));
+    assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::ACCEPTED);
+    shop.is_sound().await;
+    assert_eq!(shop.payment(&order_id).await["state"], Value::Null);
+    assert_eq!(shop.stock("mug").await["on_hand"], 9);
     shop.close().await;
 }
 
