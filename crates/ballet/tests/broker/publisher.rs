@@ -87,7 +87,7 @@ async fn t172_what_is_unconfirmed_when_the_connection_is_lost_is_published_again
 }
 
 #[tokio::test]
-async fn a_refused_key_is_found_and_its_neighbours_are_published() {
+async fn t51_a_refused_key_is_found_and_its_neighbours_are_published() {
     let broker = broker();
     broker.refuse_key("a.forged");
     let mut publisher = Out::usual(broker.clone());

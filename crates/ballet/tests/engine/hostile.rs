@@ -168,7 +168,7 @@ async fn a_handler_that_swallows_a_broken_statement_loses_nobodys_message() {
 }
 
 #[tokio::test]
-async fn a_broken_constraint_can_be_an_answer() {
+async fn t40_a_broken_constraint_can_be_an_answer() {
     let world = names("attempt", true).await;
     until_count(&world, "guide", "ballet.inbox", 5).await;
     assert_eq!(world.count("guide", "hotel_name").await, 5);

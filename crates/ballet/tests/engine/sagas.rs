@@ -91,7 +91,7 @@ async fn t92_a_cancel_while_a_call_is_out_is_carried_out_when_its_answer_comes()
 }
 
 #[tokio::test]
-async fn what_a_request_originates_commits_with_its_own_rows() {
+async fn t41_what_a_request_originates_commits_with_its_own_rows() {
     let world = everybody("origin", Rental::default()).await;
     let (saga, dropped) = (world.new_saga(), world.new_saga());
     for (saga, commits) in [(dropped, false), (saga, true)] {

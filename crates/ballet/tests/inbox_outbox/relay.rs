@@ -1,8 +1,9 @@
 //! Publishing what is committed: by whom, when, and how it is remembered.
 
 use ballet::{Running, SagaId};
+use tokio::time::timeout;
 
-use crate::stage::{Stage, execute, until};
+use crate::stage::{SOON, Stage, execute, until};
 use crate::trip::{DESK_TABLES, TripBooked, desk};
 
 async fn book(desk: &Running, saga: SagaId) {
@@ -81,4 +82,24 @@ async fn t54_a_mark_that_cannot_be_written_is_written_later_and_nothing_is_sent_
     book(&running, stage.new_saga()).await;
     stage.until_count("desk", MARKS, 2).await;
     until("each once", || stage.taken::<TripBooked>().len(), 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t55_a_stop_records_what_is_confirmed_and_leaves_the_rest_to_the_next() {
+    let stage = Stage::new("stop", &[desk()]).await;
+    let soon = |settings: &mut ballet::Settings| settings.drain_seconds = 1;
+    let running = stage.start_with(desk(), DESK_TABLES, soon).await;
+    book(&running, stage.new_saga()).await;
+    stage.until_count("desk", MARKS, 1).await;
+    stage.broker.hold_confirms();
+    book(&running, stage.new_saga()).await;
+    stage.until_taken::<TripBooked>(2).await;
+    timeout(SOON, running.stop()).await.expect("stopped in time");
+    assert_eq!(stage.count("desk", MARKS).await, 1);
+    stage.broker.release_confirms();
+    let _next = stage.start(desk(), DESK_TABLES).await;
+    stage.until_count("desk", MARKS, 2).await;
+    let taken = stage.taken::<TripBooked>();
+    assert_eq!(taken.len(), 3);
+    assert_eq!(taken[1], taken[2], "only what was not confirmed comes again");
 }
