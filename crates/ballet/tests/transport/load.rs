@@ -8,17 +8,12 @@ use ballet::publisher::OutBatch;
 use ballet::{Failure, Migration, Participant, Projection, Tx};
 use ballet_testkit::wait_until;
 
-use crate::scene::{LONG, asleep, message, ops, rome, start, the_hotel, trip_to_rome, until_count};
+use crate::scene::{
+    LONG, asleep, message, ops, rome, start, the_hotel, trips_published, until_count,
+};
 use crate::support::{In, Out, SOON, batch};
 use crate::trip::{CarRented, DESK_TABLES, Rental, TripBooked, cars, desk};
 use crate::world::{World, part};
-
-async fn publish_trips(world: &World, count: usize) {
-    let mut publisher = Out::usual(ops(world));
-    let messages = (0..count).map(|_| trip_to_rome(world)).collect();
-    publisher.handle.send(OutBatch { batch: batch(1), messages });
-    assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().refused, []);
-}
 
 fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> In {
     let broker = RabbitMq::new(world.bed.amqp_url(service)).unwrap();
@@ -28,7 +23,7 @@ fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> In {
 #[tokio::test(flavor = "multi_thread")]
 async fn t12_t132_thousands_of_messages_from_before_the_start_are_handled() {
     let mut world = asleep("waiting", vec![the_hotel()]).await;
-    publish_trips(&world, 3000).await;
+    trips_published(&world, 3000).await;
     world.start(the_hotel()).await;
     until_count(&world, "hotel", "room", 3000).await;
     assert_eq!(world.count("hotel", "ballet.inbox").await, 3000);
@@ -37,7 +32,7 @@ async fn t12_t132_thousands_of_messages_from_before_the_start_are_handled() {
 #[tokio::test]
 async fn t13_no_more_is_unacknowledged_than_the_prefetch_allows() {
     let world = asleep("prefetch", vec![the_hotel()]).await;
-    publish_trips(&world, 40).await;
+    trips_published(&world, 40).await;
     let mut slow = consumer(&world, "hotel", "slow", 7);
     // The first is a probe.
     slow.next().await.1.settle();
@@ -60,7 +55,7 @@ async fn t18_instances_of_a_service_share_and_each_service_gets_its_own() {
     let mut other = consumer(&world, "cars", "one", 100);
     one.ready().await;
     two.ready().await;
-    publish_trips(&world, 40).await;
+    trips_published(&world, 40).await;
     // Held until both have some, so that neither can take them all.
     let mut taken = one.take(8).await;
     taken.extend(two.take(8).await);

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use ballet::broker::{BasicProperties, Broker, Publish, RabbitMq, Session};
 use ballet::core::{System, topology};
+use ballet::publisher::OutBatch;
 use ballet::{Event, Participant, Running, SagaId, Service, Settings};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::wait_until;
 
+use crate::support::{Out, batch, id};
 use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
 use crate::world::{Part, SOON, World, part};
 
@@ -82,10 +84,18 @@ pub(crate) fn trip_to_rome(world: &World) -> Publish {
     message(world, world.new_saga(), &rome())
 }
 
+/// Publishes trips, and waits for the confirms.
+pub(crate) async fn trips_published(world: &World, count: usize) {
+    let mut publisher = Out::usual(ops(world));
+    let messages = (0..count).map(|_| trip_to_rome(world)).collect();
+    publisher.handle.send(OutBatch { batch: batch(1), messages });
+    assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().refused, []);
+}
+
 /// The ids of the messages of a type that a broker in memory took, in order.
 pub(crate) fn taken<E: Event>(broker: &MemoryBroker) -> Vec<String> {
     let taken = broker.taken().into_iter().filter(|message| message.routing_key == E::TYPE.name());
-    taken.map(|message| crate::support::id(&message.properties)).collect()
+    taken.map(|message| id(&message.properties)).collect()
 }
 
 pub(crate) async fn until_count(world: &World, service: &str, what: &str, expected: i64) {
