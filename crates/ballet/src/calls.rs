@@ -17,8 +17,6 @@ use crate::engine::Engine;
 use crate::fault::{self, FaultPoint};
 use crate::{CallKey, Failure};
 
-/// How many calls are out at a time.
-const CONCURRENCY: usize = 32;
 /// After this long an answer counts as unknown, and is asked for again.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -53,8 +51,9 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
-    pub(crate) fn new() -> Self {
-        Self { in_memory: Mutex::default(), permits: Semaphore::new(CONCURRENCY) }
+    /// `most`: how many are out at a time.
+    pub(crate) fn new(most: u16) -> Self {
+        Self { in_memory: Mutex::default(), permits: Semaphore::new(usize::from(most)) }
     }
 
     fn in_memory(&self) -> MutexGuard<'_, HashSet<CallKey>> {

@@ -47,6 +47,10 @@ pub struct Settings {
     #[arg(long, env = "PREFETCH", value_parser = clap::value_parser!(u16).range(1..))]
     pub prefetch: Option<u16>,
 
+    /// The most calls to the outside that are out at a time.
+    #[arg(long, env = "CALLS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub calls: u16,
+
     /// The biggest message body, in bytes.
     #[arg(long, env = "MAX_BODY", default_value_t = 1024 * 1024, value_name = "BYTES")]
     pub max_body: usize,
@@ -106,6 +110,7 @@ impl Settings {
             lanes: 1,
             batch: 250,
             prefetch: None,
+            calls: 32,
             max_body: 1024 * 1024,
             database_connections: 10,
             handler_seconds: 30,
@@ -219,6 +224,7 @@ impl fmt::Debug for Settings {
             lanes,
             batch,
             prefetch,
+            calls,
             max_body,
             database_connections,
             handler_seconds,
@@ -236,6 +242,7 @@ impl fmt::Debug for Settings {
             .field("lanes", lanes)
             .field("batch", batch)
             .field("prefetch", prefetch)
+            .field("calls", calls)
             .field("max_body", max_body)
             .field("database_connections", database_connections)
             .field("handler_seconds", handler_seconds)

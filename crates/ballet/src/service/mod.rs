@@ -159,7 +159,7 @@ impl Service {
             context: self.context,
             limits,
             relay: Relay::new(owner),
-            calls: Calls::new(),
+            calls: Calls::new(settings.calls),
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
             lanes,

@@ -1,0 +1,134 @@
+//! The broker in memory with one more fault: acknowledgements that do not get there.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use ballet::broker::{
+    Broker, BrokerError, Confirms, Deliveries, Found, Object, Peer, Publish, Session,
+};
+use ballet_testkit::memory::MemoryBroker;
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use tokio::sync::watch;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Lossy {
+    pub(crate) memory: MemoryBroker,
+    acks: Arc<Acks>,
+}
+
+#[derive(Debug, Default)]
+struct Acks {
+    lost: AtomicBool,
+    /// Whether the process that connects through here is taken for dead.
+    dead: AtomicBool,
+    /// How many deliveries the acknowledgements that were lost stood for.
+    count: AtomicU64,
+}
+
+impl Lossy {
+    pub(crate) fn new(memory: MemoryBroker) -> Self {
+        Self { memory, acks: Arc::default() }
+    }
+
+    /// Whether acknowledgements are lost from now on. To be set while none is outstanding.
+    pub(crate) fn lose_acks(&self, lost: bool) {
+        self.acks.count.store(0, Ordering::SeqCst);
+        self.acks.lost.store(lost, Ordering::SeqCst);
+    }
+
+    /// Cuts the process off for good. What it did not acknowledge goes back to the queue.
+    pub(crate) fn kill(&self) {
+        self.acks.dead.store(true, Ordering::SeqCst);
+        self.memory.drop_connections("");
+    }
+
+    /// Whether everything in the queue was delivered and acknowledged, as its consumer sees it.
+    pub(crate) fn is_settled(&self, queue: &str) -> bool {
+        let outstanding = self.memory.unacked(queue) as u64;
+        outstanding == self.acks.count.load(Ordering::SeqCst) && self.memory.ready(queue).is_empty()
+    }
+}
+
+impl Broker for Lossy {
+    fn connect<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>> {
+        async move {
+            if self.acks.dead.load(Ordering::SeqCst) {
+                return Err(BrokerError::Lost("the process is dead".to_owned()));
+            }
+            let inner = self.memory.connect(name).await?;
+            let session =
+                LossySession { inner, acks: Arc::clone(&self.acks), acked: Mutex::new(0) };
+            Ok(Arc::new(session) as Arc<dyn Session>)
+        }
+        .boxed()
+    }
+}
+
+#[derive(Debug)]
+struct LossySession {
+    inner: Arc<dyn Session>,
+    acks: Arc<Acks>,
+    acked: Mutex<u64>,
+}
+
+impl Session for LossySession {
+    fn ack(&self, tag: u64, multiple: bool) -> BoxFuture<'_, Result<(), BrokerError>> {
+        assert!(multiple, "the consumer acknowledges up to a watermark");
+        let mut acked = self.acked.lock().expect("not poisoned");
+        let count = tag - std::mem::replace(&mut *acked, tag);
+        if self.acks.lost.load(Ordering::SeqCst) {
+            self.acks.count.fetch_add(count, Ordering::SeqCst);
+            return ready(Ok(())).boxed();
+        }
+        drop(acked);
+        self.inner.ack(tag, multiple)
+    }
+
+    fn peer(&self) -> &Peer {
+        self.inner.peer()
+    }
+
+    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Found>, BrokerError>> {
+        self.inner.find(object)
+    }
+
+    fn consume<'a>(
+        &'a self,
+        queue: &'a str,
+        tag: &'a str,
+        prefetch: u16,
+    ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
+        self.inner.consume(queue, tag, prefetch)
+    }
+
+    fn cancel<'a>(&'a self, tag: &'a str) -> BoxFuture<'a, Result<(), BrokerError>> {
+        self.inner.cancel(tag)
+    }
+
+    fn give_back(&self, tag: u64) -> BoxFuture<'_, Result<(), BrokerError>> {
+        self.inner.give_back(tag)
+    }
+
+    fn confirms(&self) -> BoxFuture<'_, Result<Confirms, BrokerError>> {
+        self.inner.confirms()
+    }
+
+    fn publish(&self, message: &Publish) -> Result<u64, BrokerError> {
+        self.inner.publish(message)
+    }
+
+    fn blocked(&self) -> watch::Receiver<bool> {
+        self.inner.blocked()
+    }
+
+    fn closed(&self) -> watch::Receiver<Option<BrokerError>> {
+        self.inner.closed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}

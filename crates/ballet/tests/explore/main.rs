@@ -1,0 +1,13 @@
+//! Every order in which things can reach a service for one saga: each order is a saga of its own,
+//! thousands of them at a time in a real database, and each is judged when it is at rest.
+
+mod broker;
+mod judge;
+mod orders;
+mod outside;
+mod owner;
+mod participant;
+mod replicas;
+mod sale;
+mod sales;
+mod stage;

@@ -1,0 +1,152 @@
+//! The provider outside: what it did for each saga, and when it answers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use ballet::{CallKey, Failure};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) enum Ask {
+    Authorize,
+    Capture,
+    Void,
+    Refund,
+}
+
+/// To what it says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum No {
+    Never,
+    First,
+    Second,
+}
+
+/// One saga as the provider sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    no: No,
+    /// What is answered only later.
+    held: BTreeSet<Ask>,
+    /// What was asked under which key, and the answer: the same however often it is asked.
+    pub(crate) answers: BTreeMap<CallKey, (Ask, bool)>,
+    pub(crate) authorized: bool,
+    pub(crate) voided: bool,
+    pub(crate) captured: bool,
+    pub(crate) refunded: bool,
+    /// What must never be asked.
+    pub(crate) wrong: Vec<String>,
+}
+
+/// It does at once what it is asked, and answers when the test lets it: between the two the effect
+/// is there and the service does not know.
+#[derive(Debug, Clone)]
+pub(crate) struct Outside {
+    accounts: Arc<Mutex<HashMap<Uuid, Account>>>,
+    let_go: Arc<watch::Sender<()>>,
+}
+
+impl Outside {
+    pub(crate) fn new() -> Self {
+        Self { accounts: Arc::default(), let_go: Arc::new(watch::Sender::new(())) }
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, HashMap<Uuid, Account>> {
+        self.accounts.lock().expect("not poisoned")
+    }
+
+    /// `authorized`: for captures without an authorization that the provider knows of.
+    pub(crate) fn open_account(&self, saga: Uuid, no: No, held: &[Ask], authorized: bool) {
+        let account = Account {
+            no,
+            held: held.iter().copied().collect(),
+            answers: BTreeMap::new(),
+            authorized,
+            voided: false,
+            captured: false,
+            refunded: false,
+            wrong: Vec::new(),
+        };
+        self.accounts().insert(saga, account);
+    }
+
+    pub(crate) fn account(&self, saga: Uuid) -> Account {
+        self.accounts()[&saga].clone()
+    }
+
+    /// Lets the answers through; takes effect with [`tell`](Self::tell).
+    pub(crate) fn answer(&self, saga: Uuid, asked: &[Ask]) {
+        if let Some(account) = self.accounts().get_mut(&saga) {
+            account.held.retain(|held| !asked.contains(held));
+        }
+    }
+
+    pub(crate) fn answer_all(&self) {
+        self.accounts().values_mut().for_each(|account| account.held.clear());
+        self.tell();
+    }
+
+    pub(crate) fn tell(&self) {
+        self.let_go.send_replace(());
+    }
+
+    pub(crate) fn holds(&self, saga: Uuid, ask: Ask) -> bool {
+        self.accounts().get(&saga).is_some_and(|account| account.held.contains(&ask))
+    }
+
+    pub(crate) async fn ask(&self, key: CallKey, saga: Uuid, ask: Ask) -> Result<bool, Failure> {
+        let mut told = self.let_go.subscribe();
+        let answer = match self.accounts().get_mut(&saga) {
+            Some(account) => account.take(key, ask),
+            None => return Err(Failure::permanent("no such account")),
+        };
+        while self.holds(saga, ask) {
+            told.changed().await?;
+        }
+        Ok(answer)
+    }
+}
+
+impl Account {
+    fn take(&mut self, key: CallKey, ask: Ask) -> bool {
+        if let Some((_, answer)) = self.answers.get(&key) {
+            return *answer;
+        }
+        let mut wrong = |when: bool, what: &str| {
+            if when {
+                self.wrong.push(what.to_owned());
+            }
+        };
+        let answer = match ask {
+            Ask::Authorize => {
+                wrong(self.authorized, "authorized twice");
+                self.authorized = self.no != No::First;
+                self.authorized
+            }
+            Ask::Capture => {
+                wrong(self.captured, "captured twice");
+                let takes = self.authorized && !self.voided && self.no != No::Second;
+                self.captured |= takes;
+                takes
+            }
+            Ask::Void => {
+                wrong(self.captured, "void of a captured payment");
+                wrong(!self.authorized, "void of nothing");
+                wrong(self.voided, "voided twice");
+                self.voided = true;
+                true
+            }
+            Ask::Refund => {
+                wrong(!self.captured, "refund of nothing");
+                wrong(self.refunded, "refunded twice");
+                self.refunded = true;
+                true
+            }
+        };
+        self.answers.insert(key, (ask, answer));
+        answer
+    }
+}

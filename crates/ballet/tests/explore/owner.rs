@@ -1,0 +1,266 @@
+//! The owner: of a refusal, the pivot's outcome and a cancel, the one that it commits first wins.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use ballet::{Abort, Event, Failure, SagaId};
+use ballet_testkit::Bed;
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
+use uuid::Uuid;
+
+use crate::orders::orders;
+use crate::outside::Outside;
+use crate::sale::{
+    Cancelled, Captured, Confirmed, Gifted, NotCaptured, Placed, Praised, Sale, Ungifted, Wanted,
+};
+use crate::sales::{SALES_TABLES, sales};
+use crate::stage::{Dies, Facts, Stage, bed};
+
+/// What can reach the owner once a sale has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Thing {
+    /// The beginning once more, under another id.
+    Again,
+    Refusal,
+    RefusalCopy,
+    Pivot,
+    PivotCopy,
+    /// By a request, not by a message.
+    Cancel,
+    /// The trigger of the owner's own step.
+    Praise,
+}
+use Thing::{Again, Cancel, Pivot, PivotCopy, Praise, Refusal, RefusalCopy};
+
+struct Run {
+    saga: SagaId,
+    order: Vec<Thing>,
+    ids: BTreeMap<Thing, Uuid>,
+}
+
+struct Exploration {
+    stage: Stage,
+    runs: Vec<Run>,
+    answers: Mutex<HashMap<Uuid, Abort>>,
+    one_by_one: bool,
+}
+
+impl Exploration {
+    fn new(bed: &Arc<Bed>, name: &str) -> Self {
+        let stage = Stage::new(bed, name, sales(), SALES_TABLES, Outside::new());
+        Self { stage, runs: Vec::new(), answers: Mutex::default(), one_by_one: true }
+    }
+
+    fn every_order_of(&mut self, things: &[Thing]) {
+        for order in orders(things) {
+            let ids = order.iter().map(|thing| (*thing, self.stage.new_id())).collect();
+            self.runs.push(Run { saga: SagaId(self.stage.new_id()), order, ids });
+        }
+    }
+
+    async fn begin(&self) {
+        for run in &self.runs {
+            self.stage.put(self.stage.new_id(), run.saga, &Wanted {});
+        }
+        self.stage.settle().await;
+    }
+
+    async fn cancel(&self, saga: SagaId) -> Result<(), Failure> {
+        let mut unit = self.stage.handle(0).saga_unit(saga).await?;
+        let abort = unit.abort::<Sale>(Cancelled { reason: "request".into() }).await?;
+        unit.commit().await?;
+        self.answers.lock().expect("not poisoned").insert(saga.0, abort);
+        Ok(())
+    }
+
+    async fn step(&self, at: usize) {
+        let mut cancelled = Vec::new();
+        for run in &self.runs {
+            let Some(&thing) = run.order.get(at) else { continue };
+            let (stage, saga, id) = (&self.stage, run.saga, run.ids[&thing]);
+            match thing {
+                Again => stage.put(id, saga, &Wanted {}),
+                Refusal | RefusalCopy => stage.put(id, saga, &NotCaptured {}),
+                Pivot | PivotCopy => stage.put(id, saga, &Captured {}),
+                Praise => stage.put(id, saga, &Praised {}),
+                Cancel => cancelled.push(saga),
+            }
+        }
+        stream::iter(cancelled)
+            .for_each_concurrent(4, async |saga| self.cancel(saga).await.expect("an answer"))
+            .await;
+    }
+
+    fn longest(&self) -> usize {
+        self.runs.iter().map(|run| run.order.len()).max().unwrap_or_default()
+    }
+
+    async fn act_out(&mut self, crash: Option<(usize, Dies)>) {
+        self.begin().await;
+        for at in 0..self.longest() {
+            let dies = crash.filter(|(after, _)| *after == at).map(|(_, dies)| dies);
+            dies.inspect(|dies| self.stage.doom(*dies));
+            self.step(at).await;
+            self.stage.settle().await;
+            if dies.is_some() {
+                self.stage.crash().await;
+            }
+        }
+    }
+
+    async fn judge(&self, what: &str, began: Instant) {
+        self.stage.settle().await;
+        self.stage.publish_all().await;
+        let facts = self.stage.facts().await;
+        let rows: Vec<(Uuid, String, Vec<String>, i64, i64)> = sqlx::query_as(
+            "select saga_id, state, array(select e.state from ending e where e.saga_id = s.saga_id), \
+             (select count(*) from gift g where g.saga_id = s.saga_id), \
+             (select count(*) from gift g where g.saga_id = s.saga_id and g.taken_back) from sale s",
+        )
+        .fetch_all(&self.stage.db)
+        .await
+        .expect("sales");
+        let rows: HashMap<Uuid, _> = rows.into_iter().map(|row| (row.0, row)).collect();
+        let answers = self.answers.lock().expect("not poisoned");
+        let mut wrong = Vec::new();
+        for run in &self.runs {
+            let facts = &facts[&run.saga.0];
+            let (_, state, endings, gifts, taken_back) = &rows[&run.saga.0];
+            let case = Case {
+                order: &run.order,
+                one_by_one: self.one_by_one,
+                facts,
+                state,
+                endings,
+                gifts: *gifts,
+                taken_back: *taken_back,
+                answer: answers.get(&run.saga.0).copied(),
+            };
+            if let Err(why) = case.judge() {
+                wrong.push(format!("{:?}: {why}; {state}, {endings:?}\n    {facts:?}", run.order));
+            }
+        }
+        let all = self.runs.len();
+        eprintln!("{what}: {all} sagas in {:.1} s", began.elapsed().as_secs_f64());
+        assert!(
+            wrong.is_empty(),
+            "{what}: {} of {all} sagas went wrong; some of them:\n{}",
+            wrong.len(),
+            wrong.iter().take(4).cloned().collect::<Vec<_>>().join("\n")
+        );
+    }
+}
+
+struct Case<'a> {
+    order: &'a [Thing],
+    one_by_one: bool,
+    facts: &'a Facts,
+    state: &'a str,
+    endings: &'a [String],
+    gifts: i64,
+    taken_back: i64,
+    answer: Option<Abort>,
+}
+
+impl Case<'_> {
+    fn judge(&self) -> Result<(), String> {
+        let confirmed = self.state == "confirmed";
+        self.told::<Placed>(true)?;
+        self.told::<Confirmed>(confirmed)?;
+        self.told::<Cancelled>(!confirmed)?;
+        check("it ends once", self.endings == [self.state])?;
+        let dead = self.facts.told.keys().any(|key| key.starts_with("dead"));
+        check("there are no dead letters", !dead)?;
+        let cancels = self.state == "cancelled: request";
+        check("the request's answer is true", cancels == (self.answer == Some(Abort::Aborted)))?;
+        if confirmed {
+            check("nothing is taken back", self.taken_back == 0)?;
+        } else {
+            check("every gift is taken back", self.taken_back == self.gifts)?;
+        }
+        check("there is one gift at most", self.gifts <= 1)?;
+        self.told::<Gifted>(self.gifts == 1)?;
+        self.told::<Ungifted>(self.taken_back == 1)?;
+        if self.one_by_one { self.the_first_wins() } else { Ok(()) }
+    }
+
+    fn told<E: Event>(&self, is: bool) -> Result<(), String> {
+        let told = self.facts.told::<E>();
+        check(&format!("{} is told {is}, not {told} times", E::TYPE), told == usize::from(is))
+    }
+
+    fn the_first_wins(&self) -> Result<(), String> {
+        let at = |things: &[Thing]| self.order.iter().position(|thing| things.contains(thing));
+        let end = self.order.len();
+        let refusal = at(&[Refusal, RefusalCopy]).unwrap_or(end);
+        let pivot = at(&[Pivot, PivotCopy]).unwrap_or(end);
+        let cancel = at(&[Cancel]).unwrap_or(end);
+        let (state, answer) = if pivot < refusal.min(cancel) {
+            ("confirmed", Abort::TooLate)
+        } else if refusal < cancel {
+            ("cancelled: refused", Abort::AlreadyAborted)
+        } else {
+            ("cancelled: request", Abort::Aborted)
+        };
+        check(&format!("{state} came first"), self.state == state)?;
+        check(
+            &format!("the request's answer is {answer:?}"),
+            self.answer.is_none_or(|a| a == answer),
+        )?;
+        let praise = at(&[Praise]).unwrap_or(end);
+        let runs = state == "confirmed" || praise < refusal.min(cancel);
+        check("the own step ran before an abort", (self.gifts == 1) == runs)
+    }
+}
+
+fn check(what: &str, is: bool) -> Result<(), String> {
+    if is { Ok(()) } else { Err(format!("not true: {what}")) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_order_at_the_owner() {
+    let began = Instant::now();
+    let mut all = Exploration::new(&bed("owner", &["sales"]).await, "sales");
+    all.stage.start(1).await;
+    all.every_order_of(&[Refusal, Refusal, RefusalCopy, Pivot, PivotCopy, Cancel, Praise]);
+    all.every_order_of(&[Again, Refusal, Pivot, PivotCopy, Cancel, Praise]);
+    all.act_out(None).await;
+    all.judge("the owner, one by one", began).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
+    const STAGES: [&str; 5] = ["after_0", "after_1", "after_2", "after_3", "after_4"];
+    let bed = bed("owner_crash", &STAGES).await;
+    for dies in [Dies::BeforePublishing, Dies::BeforeConfirms] {
+        let crashes = STAGES.iter().enumerate().map(async |(after, name)| {
+            let began = Instant::now();
+            let mut all = Exploration::new(&bed, name);
+            all.stage.start(1).await;
+            all.every_order_of(&[Refusal, RefusalCopy, Pivot, Cancel, Praise]);
+            all.every_order_of(&[Refusal, Pivot, PivotCopy, Cancel, Praise]);
+            all.act_out(Some((after, dies))).await;
+            let what = format!("the owner, a crash after thing {after}, {dies:?}");
+            all.judge(&what, began).await;
+        });
+        join_all(crashes).await;
+    }
+}
+
+/// Requests and messages of one saga race each other, on several replicas.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_order_at_once_at_two_owners() {
+    let began = Instant::now();
+    let mut all = Exploration::new(&bed("owners", &["sales"]).await, "sales");
+    all.stage.start(2).await;
+    all.stage.start(2).await;
+    all.one_by_one = false;
+    all.every_order_of(&[Refusal, RefusalCopy, Pivot, PivotCopy, Cancel, Praise]);
+    all.begin().await;
+    for at in 0..all.longest() {
+        all.step(at).await;
+    }
+    all.judge("two owners at once", began).await;
+}

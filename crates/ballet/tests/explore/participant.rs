@@ -1,0 +1,251 @@
+//! A participant with two steps: a compensatable one and, later, the pivot.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use ballet::SagaId;
+use ballet_testkit::Bed;
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use crate::judge::Case;
+use crate::orders::Action::{
+    self, Abort, AbortCopy, AnswerFirst, AnswerSecond, AnswerUndo, First, FirstCopy, Second,
+    SecondCopy,
+};
+use crate::orders::orders;
+use crate::outside::{Ask, No, Outside};
+use crate::sale::{Cancelled, PAY_TABLES, Packed, Placed, calling, local};
+use crate::stage::{Dies, Stage, bed};
+
+/// One saga: an order of things, and how the provider answers.
+pub(crate) struct Run {
+    saga: SagaId,
+    order: Vec<Action>,
+    no: No,
+    ids: BTreeMap<Action, Uuid>,
+}
+
+pub(crate) struct Exploration {
+    pub(crate) stage: Stage,
+    pub(crate) runs: Vec<Run>,
+    local: bool,
+    one_by_one: bool,
+}
+
+impl Exploration {
+    pub(crate) fn new(bed: &Arc<Bed>, name: &str, is_local: bool) -> Self {
+        let outside = Outside::new();
+        let participant = if is_local { local(&outside) } else { calling(&outside) };
+        let stage = Stage::new(bed, name, participant, PAY_TABLES, outside);
+        Self { stage, runs: Vec::new(), local: is_local, one_by_one: true }
+    }
+
+    /// Adds a saga for every order of these things.
+    pub(crate) fn every_order_of(&mut self, things: &[Action], no: No) {
+        let held: Vec<Ask> = things.iter().flat_map(|thing| asks(*thing)).copied().collect();
+        for order in orders(things) {
+            let saga = SagaId(self.stage.new_id());
+            self.stage.outside.open_account(saga.0, no, &held, self.local);
+            let ids = order.iter().map(|action| (*action, self.stage.new_id())).collect();
+            self.runs.push(Run { saga, order, no, ids });
+        }
+    }
+
+    fn act(&self, run: &Run, action: Action) {
+        let (stage, id) = (&self.stage, run.ids[&action]);
+        match action {
+            First | FirstCopy => stage.put(id, run.saga, &Placed {}),
+            Second | SecondCopy => stage.put(id, run.saga, &Packed {}),
+            Abort | AbortCopy => stage.put(id, run.saga, &Cancelled { reason: "test".into() }),
+            AnswerFirst | AnswerSecond | AnswerUndo => {
+                stage.outside.answer(run.saga.0, asks(action));
+            }
+        }
+    }
+
+    /// The `at`th thing of every saga.
+    fn step(&self, at: usize) {
+        for run in &self.runs {
+            if let Some(action) = run.order.get(at) {
+                self.act(run, *action);
+            }
+        }
+        self.stage.outside.tell();
+    }
+
+    fn longest(&self) -> usize {
+        self.runs.iter().map(|run| run.order.len()).max().unwrap_or_default()
+    }
+
+    /// All sagas side by side, each thing when the one before is over.
+    async fn one_by_one(&self) {
+        for at in 0..self.longest() {
+            self.step(at);
+            self.stage.settle().await;
+        }
+    }
+
+    /// The same, and after one of the things the service dies before anybody hears of its commits.
+    async fn with_a_crash(&mut self, after: usize, dies: Dies) {
+        for at in 0..self.longest() {
+            if at == after {
+                self.stage.doom(dies);
+            }
+            self.step(at);
+            self.stage.settle().await;
+            if at == after {
+                self.stage.crash().await;
+            }
+        }
+    }
+
+    /// All at once, in the order of each saga: a batch holds several things of one saga.
+    pub(crate) fn at_once(&mut self) {
+        self.one_by_one = false;
+        for at in 0..self.longest() {
+            self.step(at);
+        }
+    }
+
+    /// All at once, and every message twice: what belongs to one saga meets at the replicas.
+    pub(crate) fn twice_saga_by_saga(&mut self) {
+        self.one_by_one = false;
+        for run in &self.runs {
+            for action in &run.order {
+                self.act(run, *action);
+                self.act(run, *action);
+            }
+            self.stage.outside.tell();
+        }
+    }
+
+    /// Lets everything come to its end, and judges it.
+    pub(crate) async fn judge(&self, what: &str, began: Instant) {
+        self.stage.outside.answer_all();
+        self.stage.settle().await;
+        self.stage.publish_all().await;
+        let mut facts = self.stage.facts().await;
+        let holds: Vec<(Uuid, i64, i64)> = sqlx::query_as(
+            "select saga_id, count(*), count(*) filter (where not freed) from hold group by 1",
+        )
+        .fetch_all(&self.stage.db)
+        .await
+        .expect("holds");
+        let holds: HashMap<Uuid, (i64, i64)> =
+            holds.into_iter().map(|(saga, all, live)| (saga, (all, live))).collect();
+        let mut wrong = Vec::new();
+        for run in &self.runs {
+            let facts = facts.remove(&run.saga.0).unwrap_or_default();
+            let account = self.stage.outside.account(run.saga.0);
+            let case = Case {
+                order: &run.order,
+                local: self.local,
+                one_by_one: self.one_by_one,
+                account: &account,
+                facts: &facts,
+                holds: holds.get(&run.saga.0).copied().unwrap_or_default(),
+            };
+            if let Err(why) = case.judge() {
+                wrong.push(format!("{:?}, no: {:?}: {why}\n    {facts:?}", run.order, run.no));
+            }
+        }
+        let all = self.runs.len();
+        eprintln!("{what}: {all} sagas in {:.1} s", began.elapsed().as_secs_f64());
+        assert!(
+            wrong.is_empty(),
+            "{what}: {} of {all} sagas went wrong; some of them:\n{}",
+            wrong.len(),
+            wrong.iter().take(4).cloned().collect::<Vec<_>>().join("\n")
+        );
+    }
+}
+
+fn asks(action: Action) -> &'static [Ask] {
+    match action {
+        AnswerFirst => &[Ask::Authorize],
+        AnswerSecond => &[Ask::Capture],
+        AnswerUndo => &[Ask::Void, Ask::Refund],
+        First | FirstCopy | Second | SecondCopy | Abort | AbortCopy => &[],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_order_of_triggers_copies_abort_and_answers() {
+    let began = Instant::now();
+    let mut all = Exploration::new(&bed("orders", &["pay"]).await, "pay", false);
+    all.stage.start(1).await;
+    all.every_order_of(
+        &[First, First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond],
+        No::Never,
+    );
+    all.every_order_of(
+        &[First, Abort, AbortCopy, Second, AnswerFirst, AnswerSecond, AnswerUndo],
+        No::Never,
+    );
+    for no in [No::First, No::Second] {
+        all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond], no);
+    }
+    all.one_by_one().await;
+    all.judge("one by one", began).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_order_without_an_abort() {
+    let began = Instant::now();
+    let mut all = Exploration::new(&bed("no_abort", &["pay"]).await, "pay", false);
+    all.stage.start(1).await;
+    for no in [No::Never, No::First, No::Second] {
+        all.every_order_of(&[First, FirstCopy, Second, SecondCopy, AnswerFirst, AnswerSecond], no);
+    }
+    all.one_by_one().await;
+    all.judge("without an abort", began).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_order_with_a_local_first_step() {
+    let began = Instant::now();
+    let mut all = Exploration::new(&bed("local", &["pay"]).await, "pay", true);
+    all.stage.start(1).await;
+    for no in [No::Never, No::Second] {
+        all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerSecond, AnswerUndo], no);
+    }
+    all.one_by_one().await;
+    all.judge("a local first step", began).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_order_at_once() {
+    let bed = bed("at_once", &["calling", "local"]).await;
+    for (name, is_local) in [("calling", false), ("local", true)] {
+        let began = Instant::now();
+        let mut all = Exploration::new(&bed, name, is_local);
+        all.stage.start(1).await;
+        all.every_order_of(&[First, First, FirstCopy, Abort, Second, AnswerSecond], No::Never);
+        for no in [No::Never, No::First, No::Second] {
+            all.every_order_of(&[First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond], no);
+        }
+        all.at_once();
+        all.judge("at once", began).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_order_with_a_crash_after_every_commit() {
+    const STAGES: [&str; 6] = ["after_0", "after_1", "after_2", "after_3", "after_4", "after_5"];
+    let copies = [First, FirstCopy, Abort, Second, AnswerFirst, AnswerSecond];
+    let undos = [First, Abort, Second, AnswerFirst, AnswerSecond, AnswerUndo];
+    let bed = bed("crash", &STAGES).await;
+    for (dies, things) in [(Dies::BeforePublishing, copies), (Dies::BeforeConfirms, undos)] {
+        let crashes = STAGES.iter().enumerate().map(async |(after, name)| {
+            let began = Instant::now();
+            let mut all = Exploration::new(&bed, name, false);
+            all.stage.start(1).await;
+            all.every_order_of(&things, No::Never);
+            all.with_a_crash(after, dies).await;
+            all.judge(&format!("a crash after thing {after}, {dies:?}"), began).await;
+        });
+        join_all(crashes).await;
+    }
+}

@@ -1,0 +1,198 @@
+//! The service under exploration: payments of a sale. First the amount is authorized (by a call,
+//! or, in the local variant, noted in a table), later it is captured.
+
+use ballet::{
+    CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Compensate, Event,
+    EventType, Failure, Migration, Participant, RequestResult, Saga, Step, StepResult, Tx,
+    UndoRequestResult, UndoResult, call, done, known, refused, undone, undone_silently,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::outside::{Ask, Outside};
+
+macro_rules! events {
+    ($($name:ident = $text:literal { $($field:ident: $type:ty),* })+) => {$(
+        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+        pub(crate) struct $name { $(pub $field: $type),* }
+        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
+    )+};
+}
+
+events! {
+    Placed = "sales.placed.v1" {}
+    Packed = "sales.packed.v1" {}
+    Cancelled = "sales.cancelled.v1" { reason: String }
+    Confirmed = "sales.confirmed.v1" {}
+    Gifted = "sales.gifted.v1" {}
+    Ungifted = "sales.ungifted.v1" {}
+    Praised = "crowd.praised.v1" {}
+    Authorized = "pay.authorized.v1" {}
+    Declined = "pay.declined.v1" {}
+    Released = "pay.released.v1" {}
+    Captured = "pay.captured.v1" {}
+    NotCaptured = "pay.not_captured.v1" {}
+    Refunded = "pay.refunded.v1" {}
+}
+
+/// With it a sale begins.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Wanted {}
+
+impl Event for Wanted {
+    const TYPE: EventType = EventType::starts_saga("crowd.wanted.v1");
+}
+
+pub(crate) struct Sale;
+
+impl Saga for Sale {
+    const NAME: &'static str = "sale";
+    const OWNER: &'static str = "sales";
+    type Abort = Cancelled;
+}
+
+pub(crate) const PAY_TABLES: &[Migration] = &[Migration {
+    name: "0001_payment",
+    sql: "create table captured (saga_id uuid primary key);
+          create table hold (saga_id uuid not null, freed boolean not null default false);
+          create index on hold (saga_id)",
+}];
+
+/// Payments whose first step asks outside.
+pub(crate) fn calling(outside: &Outside) -> Participant {
+    Participant::new("pay").saga::<Sale>(|saga| {
+        saga.compensatable(Authorize(outside.clone())).pivot(Capture(outside.clone()))
+    })
+}
+
+/// Payments whose first step is local.
+pub(crate) fn local(outside: &Outside) -> Participant {
+    Participant::new("pay")
+        .saga::<Sale>(|saga| saga.compensatable(Hold).pivot(Capture(outside.clone())))
+}
+
+pub(crate) fn saga(tx: &Tx<'_>) -> Result<Uuid, Failure> {
+    tx.saga_id().map(|saga| saga.0).ok_or_else(|| Failure::permanent("no saga"))
+}
+
+struct Authorize(Outside);
+
+impl CallStep for Authorize {
+    const NAME: &'static str = "first";
+    type On = Placed;
+    type Done = Authorized;
+    type Refused = Declined;
+    type Request = Uuid;
+    type Answer = bool;
+
+    async fn request(&self, tx: &mut Tx<'_>, _: Placed) -> RequestResult<Self> {
+        call(saga(tx)?)
+    }
+
+    async fn call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
+        self.0.ask(key, *saga, Ask::Authorize).await
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, _: Uuid, yes: bool) -> CallStepResult<Self> {
+        if yes { done(Authorized {}) } else { refused(Declined {}) }
+    }
+}
+
+impl CallCompensate for Authorize {
+    type Undone = Released;
+    type UndoRequest = Uuid;
+    type UndoAnswer = bool;
+
+    /// What was captured is refunded, not voided.
+    async fn undo_request(&self, tx: &mut Tx<'_>, _: Authorized) -> UndoRequestResult<Self> {
+        let saga = saga(tx)?;
+        let (captured,): (bool,) =
+            sqlx::query_as("select exists (select from captured where saga_id = $1)")
+                .bind(saga)
+                .fetch_one(tx.db())
+                .await?;
+        if captured { known(undone_silently()) } else { call(saga) }
+    }
+
+    async fn undo_call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
+        self.0.ask(key, *saga, Ask::Void).await
+    }
+
+    async fn undo_answered(&self, _: &mut Tx<'_>, _: Uuid, _: bool) -> CallUndoResult<Self> {
+        undone(Released {})
+    }
+}
+
+struct Hold;
+
+impl Step for Hold {
+    const NAME: &'static str = "first";
+    type On = Placed;
+    type Done = Authorized;
+    type Refused = Declined;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: Placed) -> StepResult<Self> {
+        let saga = saga(tx)?;
+        sqlx::query("insert into hold values ($1)").bind(saga).execute(tx.db()).await?;
+        done(Authorized {})
+    }
+}
+
+impl Compensate for Hold {
+    type Undone = Released;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, _: Authorized) -> UndoResult<Self> {
+        let saga = saga(tx)?;
+        sqlx::query("update hold set freed = true where saga_id = $1")
+            .bind(saga)
+            .execute(tx.db())
+            .await?;
+        undone(Released {})
+    }
+}
+
+struct Capture(Outside);
+
+impl CallStep for Capture {
+    const NAME: &'static str = "second";
+    type On = Packed;
+    type Done = Captured;
+    type Refused = NotCaptured;
+    type Request = Uuid;
+    type Answer = bool;
+
+    async fn request(&self, tx: &mut Tx<'_>, _: Packed) -> RequestResult<Self> {
+        call(saga(tx)?)
+    }
+
+    async fn call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
+        self.0.ask(key, *saga, Ask::Capture).await
+    }
+
+    async fn answered(&self, tx: &mut Tx<'_>, saga: Uuid, yes: bool) -> CallStepResult<Self> {
+        if !yes {
+            return refused(NotCaptured {});
+        }
+        sqlx::query("insert into captured values ($1)").bind(saga).execute(tx.db()).await?;
+        done(Captured {})
+    }
+}
+
+impl CallCompensate for Capture {
+    type Undone = Refunded;
+    type UndoRequest = Uuid;
+    type UndoAnswer = bool;
+
+    async fn undo_request(&self, tx: &mut Tx<'_>, _: Captured) -> UndoRequestResult<Self> {
+        call(saga(tx)?)
+    }
+
+    async fn undo_call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
+        self.0.ask(key, *saga, Ask::Refund).await
+    }
+
+    async fn undo_answered(&self, _: &mut Tx<'_>, _: Uuid, _: bool) -> CallUndoResult<Self> {
+        undone(Refunded {})
+    }
+}

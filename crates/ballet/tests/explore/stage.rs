@@ -1,0 +1,253 @@
+//! Where sagas are explored: a service on a real database and the broker in memory, which can be
+//! brought to rest, and to a crash.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet::broker::{BasicProperties, Publish};
+use ballet::core::{System, topology};
+use ballet::{Context, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
+use ballet_testkit::memory::MemoryBroker;
+use ballet_testkit::{Bed, Servers, wait_until};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, PgPool};
+use uuid::Uuid;
+
+use crate::broker::Lossy;
+use crate::outside::{Ask, Outside};
+
+const LONG: Duration = Duration::from_secs(120);
+
+pub(crate) struct Stage {
+    // Before the bed, so that the services are gone when their database is dropped.
+    services: Vec<Running>,
+    participant: Participant,
+    tables: &'static [Migration],
+    pub(crate) broker: Lossy,
+    pub(crate) db: PgPool,
+    pub(crate) outside: Outside,
+    context: Context,
+    url: String,
+    _bed: Arc<Bed>,
+}
+
+/// Databases, for as many stages as there are names.
+pub(crate) async fn bed(test: &str, stages: &[&'static str]) -> Arc<Bed> {
+    let servers = Servers::shared().await.expect("servers");
+    let parts = stages.iter().map(|name| Participant::new(name).part()).collect();
+    let definitions = topology::definitions(&System { name: "sales", parts }, |_| String::new());
+    Arc::new(Bed::new(servers, test, &definitions, stages).await.expect("a bed"))
+}
+
+/// At which point of a commit's way out the service dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dies {
+    /// Committed; nothing is published or acknowledged.
+    BeforePublishing,
+    /// Committed and published; nothing is confirmed or acknowledged.
+    BeforeConfirms,
+}
+
+impl Stage {
+    pub(crate) fn new(
+        bed: &Arc<Bed>,
+        name: &str,
+        participant: Participant,
+        tables: &'static [Migration],
+        outside: Outside,
+    ) -> Self {
+        let system = System { name: "sales", parts: vec![participant.part()] };
+        let definitions = topology::definitions(&system, |_| String::new());
+        let broker = Lossy::new(MemoryBroker::with_definitions(&definitions));
+        let url = bed.database_url(name).to_owned();
+        let db = PgPoolOptions::new().max_connections(2).connect_lazy(&url).expect("a URL");
+        let (services, context, _bed) = (Vec::new(), Context::system(), Arc::clone(bed));
+        Self { services, participant, tables, broker, db, outside, context, url, _bed }
+    }
+
+    fn service(&self) -> &'static str {
+        self.participant.service()
+    }
+
+    pub(crate) async fn start(&mut self, lanes: u16) {
+        let mut settings = Settings::new("amqp://in.memory", &self.url);
+        settings.lanes = lanes;
+        settings.database_connections = 6;
+        // Who loses its acknowledgements gets no further than this.
+        settings.prefetch = Some(u16::MAX);
+        // As many as may be held at a time.
+        settings.calls = u16::MAX;
+        let service = Service::new(self.participant.clone())
+            .migrations(self.tables)
+            .broker(Arc::new(self.broker.clone()));
+        self.services.push(service.start(settings).await.expect("started"));
+    }
+
+    pub(crate) fn handle(&self, at: usize) -> &Handle {
+        self.services[at].handle()
+    }
+
+    pub(crate) fn new_id(&self) -> Uuid {
+        self.context.new_id(self.context.now())
+    }
+
+    /// Publishes an event as the service that owns it would.
+    pub(crate) fn put<E: Event>(&self, id: Uuid, saga: SagaId, event: &E) {
+        let properties = BasicProperties::default()
+            .with_message_id(id.to_string().into())
+            .with_type(E::TYPE.name().into())
+            .with_correlation_id(saga.to_string().into())
+            .with_app_id(E::TYPE.service().into())
+            .with_content_type("application/json".into());
+        self.broker.memory.put(&Publish {
+            exchange: topology::EVENTS.to_owned(),
+            routing_key: E::TYPE.name().to_owned(),
+            mandatory: true,
+            properties,
+            body: serde_json::to_vec(event).expect("JSON").into(),
+        });
+    }
+
+    /// Waits until all messages are handled, and no call is open but those that are held.
+    pub(crate) async fn settle(&self) {
+        wait_until("a rest", LONG, || async {
+            if !self.broker.is_settled(self.service()) {
+                return Err("messages are being handled".to_owned());
+            }
+            // A commit comes before its acknowledgement, so this sees its calls.
+            let open: Vec<(Uuid, String, bool)> = sqlx::query_as(
+                "select saga_id, step, undo from ballet.call where closed_at is null",
+            )
+            .fetch_all(&self.db)
+            .await
+            .map_err(|error| error.to_string())?;
+            let expected = open.iter().filter(|(saga, step, undo)| {
+                let ask = match (step.as_str(), undo) {
+                    ("first", false) => Ask::Authorize,
+                    ("first", true) => Ask::Void,
+                    (_, false) => Ask::Capture,
+                    (_, true) => Ask::Refund,
+                };
+                self.outside.holds(*saga, ask)
+            });
+            let more = open.len() - expected.count();
+            if more == 0 { Ok(Some(())) } else { Err(format!("{more} calls are open")) }
+        })
+        .await
+        .expect("a rest");
+    }
+
+    /// Waits until everything that was committed is published and marked.
+    pub(crate) async fn publish_all(&self) {
+        wait_until("an empty outbox", LONG, || async {
+            let mut left = 0;
+            for table in 0..4 {
+                let unmarked = format!(
+                    "select count(*) from (select 1 from ballet.outbox_{table} \
+                     group by owner, batch having min(position) > -1) as batch"
+                );
+                let counted = sqlx::query_as(AssertSqlSafe(unmarked)).fetch_one(&self.db).await;
+                let (count,): (i64,) = counted.map_err(|error| error.to_string())?;
+                left += count;
+            }
+            if left == 0 { Ok(Some(())) } else { Err(format!("{left} batches")) }
+        })
+        .await
+        .expect("an empty outbox");
+    }
+
+    /// From here on the service commits, and nobody hears of it.
+    pub(crate) fn doom(&self, dies: Dies) {
+        self.broker.lose_acks(true);
+        match dies {
+            Dies::BeforePublishing => self.broker.memory.block(true),
+            Dies::BeforeConfirms => self.broker.memory.hold_confirms(),
+        }
+    }
+
+    /// The service dies, and another takes its place.
+    pub(crate) async fn crash(&mut self) {
+        self.services.clear();
+        self.broker.kill();
+        self.broker = Lossy::new(self.broker.memory.clone());
+        self.broker.memory.block(false);
+        self.broker.memory.release_confirms();
+        self.start(1).await;
+        self.settle().await;
+    }
+
+    /// One of the replicas dies in the midst of its work.
+    pub(crate) async fn lose_one(&mut self) {
+        wait_until("some work done", LONG, || async {
+            let done =
+                sqlx::query_as("select count(*) from ballet.inbox").fetch_one(&self.db).await;
+            let (done,): (i64,) = done.map_err(|error| error.to_string())?;
+            Ok::<_, String>((done > 500).then_some(()))
+        })
+        .await
+        .expect("some work done");
+        self.services.pop();
+    }
+
+    /// Reads what there is of all sagas.
+    pub(crate) async fn facts(&self) -> HashMap<Uuid, Facts> {
+        let mut facts: HashMap<Uuid, Facts> = HashMap::new();
+        let rows: Vec<(Uuid, String, String, i32)> = sqlx::query_as(
+            "select saga_id, step, entry, ordinal from ballet.ledger order by saga_id, ordinal",
+        )
+        .fetch_all(&self.db)
+        .await
+        .expect("the ledger");
+        for (saga, step, entry, ordinal) in rows {
+            facts.entry(saga).or_default().ledger.push(Row { step, entry, ordinal });
+        }
+        let rows: Vec<(Uuid, String, bool, bool)> =
+            sqlx::query_as("select saga_id, step, undo, closed_at is not null from ballet.call")
+                .fetch_all(&self.db)
+                .await
+                .expect("the calls");
+        for (saga, step, undo, closed) in rows {
+            facts.entry(saga).or_default().calls.push((step, undo, closed));
+        }
+        for message in self.broker.memory.taken() {
+            let properties = &message.properties;
+            let text = |value: &Option<_>| value.as_ref().map(ToString::to_string);
+            let saga = text(properties.correlation_id()).and_then(|id| id.parse().ok());
+            let id = text(properties.message_id()).unwrap_or_default();
+            let told = &mut facts.entry(saga.unwrap_or_default()).or_default().told;
+            let place = if message.exchange == topology::EVENTS { "" } else { "dead or retried: " };
+            told.entry(format!("{place}{}", message.routing_key)).or_default().insert(id);
+        }
+        facts
+    }
+}
+
+/// What there is of one saga.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Facts {
+    pub(crate) ledger: Vec<Row>,
+    /// Step, whether for its undo, whether closed.
+    pub(crate) calls: Vec<(String, bool, bool)>,
+    /// The ids of what went through the broker, by type.
+    pub(crate) told: BTreeMap<String, BTreeSet<String>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) step: String,
+    pub(crate) entry: String,
+    pub(crate) ordinal: i32,
+}
+
+impl Facts {
+    pub(crate) fn told<E: Event>(&self) -> usize {
+        self.told.get(E::TYPE.name()).map_or(0, BTreeSet::len)
+    }
+
+    /// Where in the order of its entries a step has this one.
+    pub(crate) fn entry(&self, step: &str, entry: &str) -> Option<i32> {
+        let row = self.ledger.iter().find(|row| row.step == step && row.entry == entry);
+        row.map(|row| row.ordinal)
+    }
+}
