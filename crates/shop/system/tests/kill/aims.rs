@@ -1,0 +1,104 @@
+//! What to aim at: every point, for everything that a service declares.
+
+use ballet::core::topology::{DEAD, RETRIES};
+use ballet::core::{Part, StepKind, StepPart};
+use ballet::fault::{About, FaultPoint};
+
+/// What a process is killed at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Aim {
+    pub(crate) point: FaultPoint,
+    pub(crate) what: String,
+}
+
+impl Aim {
+    pub(crate) fn line(&self) -> String {
+        format!("{}@{}", self.point.name(), self.what)
+    }
+
+    /// What is reached only after a kill: by the process that is started then.
+    pub(crate) fn after(&self) -> Option<Self> {
+        let point = match self.point {
+            FaultPoint::BeforeSweep => FaultPoint::BeforePublish,
+            FaultPoint::BeforeTakeOver | FaultPoint::AfterTakeOver => FaultPoint::BeforeCall,
+            _ => return None,
+        };
+        Some(Self { point, what: self.what.clone() })
+    }
+
+    /// Why no order gets there.
+    pub(crate) fn unreachable(&self, service: &str) -> Option<&'static str> {
+        use FaultPoint::{AfterCopy, AfterNote, BeforeCopy, BeforeNote};
+        match self.point {
+            BeforeNote | AfterNote if service == "shipping" => {
+                Some("the sandbox's carrier always answers")
+            }
+            BeforeCopy | AfterCopy if self.what != DEAD => {
+                Some("the same lines as for a dead letter; an undo would have to fail for long")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Everything to aim at in one service.
+pub(crate) fn of(part: &Part) -> Vec<Aim> {
+    let mut aims = Vec::new();
+    for point in FaultPoint::ALL {
+        for about in point.about() {
+            aims.extend(whats(part, *about).into_iter().map(|what| Aim { point: *point, what }));
+        }
+    }
+    aims
+}
+
+fn whats(part: &Part, about: About) -> Vec<String> {
+    let steps = || part.sagas.iter().flat_map(|saga| &saga.steps);
+    let names = |types: Vec<ballet::EventType>| types.iter().map(|e| e.name().to_owned()).collect();
+    match about {
+        About::Delivery => names(part.consumes()),
+        About::Event => names(part.emits()),
+        About::Row => {
+            let mut rows: Vec<String> = names(part.publishes.clone());
+            rows.extend(steps().flat_map(rows_of));
+            if part.sagas.iter().any(|saga| saga.abort.is_some()) {
+                rows.push("aborted:".to_owned());
+            }
+            rows
+        }
+        About::Call => {
+            let calls = steps().filter(|step| step.calls_outside).flat_map(|step| {
+                let undo = can_be_undone(step).then(|| format!("undo:{}", step.name));
+                [Some(step.name.to_owned()), undo]
+            });
+            calls.flatten().collect()
+        }
+        About::Copy => {
+            let retries = RETRIES.iter().map(|(name, _)| (*name).to_owned());
+            std::iter::once(DEAD.to_owned()).chain(retries).collect()
+        }
+        About::Tables => vec!["partitions".to_owned(), "truncate".to_owned()],
+    }
+}
+
+/// The rows that a step can have in the ledger.
+fn rows_of(step: &StepPart) -> Vec<String> {
+    let entries = [
+        ("arrived", step.on.len() > 1),
+        ("calling", step.calls_outside),
+        ("done", true),
+        ("refused", step.refused.is_some()),
+        ("undoing", step.calls_outside && can_be_undone(step)),
+        ("undone", can_be_undone(step)),
+        ("aborted", !step.undone_by.is_empty()),
+    ];
+    let possible = entries.into_iter().filter(|(_, possible)| *possible);
+    possible.map(|(entry, _)| format!("{entry}:{}", step.name)).collect()
+}
+
+fn can_be_undone(step: &StepPart) -> bool {
+    match step.kind {
+        StepKind::Compensatable | StepKind::Pivot => true,
+        StepKind::Origin | StepKind::Decision | StepKind::Retriable => false,
+    }
+}

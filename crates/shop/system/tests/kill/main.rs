@@ -1,0 +1,12 @@
+//! F12: a process is killed (SIGKILL) at every fault point of the framework, for every step,
+//! compensation, call and event of every service. After each kill the saga ends as it had to.
+//!
+//! Nothing is listed here that the code could be asked for: the points come from
+//! [`ballet::fault`], what to aim at from what the services declare, and which order takes which
+//! path from what the services saw on it. What cannot be reached is listed in `aims`, exactly.
+
+mod aims;
+mod matrix;
+mod path;
+mod process;
+mod world;

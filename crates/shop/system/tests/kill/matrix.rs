@@ -1,0 +1,219 @@
+//! The matrix: every aim, reached once, with the process really gone.
+
+use std::collections::HashMap;
+use std::path::{Path as Directory, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ballet::core::topology::{self, DEAD};
+use ballet_testkit::{Bed, Servers, wait_until};
+use futures_util::future::join_all;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::aims::{self, Aim};
+use crate::path::{Path, UNKNOWN};
+use crate::process::Process;
+use crate::world::World;
+
+/// How often an order is sent on a path before it counts as not leading to the aim.
+const ATTEMPTS: u32 = 6;
+/// For what the next process does at once, or when a table's turn is over.
+const WITHOUT_AN_ORDER: Duration = Duration::from_secs(60);
+
+/// After so many cases of a service their orders are judged.
+const TOGETHER: usize = 8;
+/// For what happens beside an order, and after it: acks, marks.
+const AFTERWARDS: Duration = Duration::from_secs(3);
+
+/// One kill, or two when the second needs a first.
+#[derive(Debug)]
+struct Case {
+    aims: Vec<Aim>,
+    /// What leads to it; nothing if it comes by itself.
+    path: Option<Path>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f12_a_process_killed_at_any_point_of_any_step() {
+    let place =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("kill-{}", std::process::id()));
+    let system = shop::system();
+    let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
+    let definitions = topology::definitions(&system, |_| String::new());
+    let servers = Servers::shared().await.expect("servers");
+    let bed = Bed::new(servers, "kill", &definitions, &services).await.expect("a bed");
+    let world = Arc::new(World::new(bed));
+
+    let begun = Instant::now();
+    let started = services.iter().map(|service| first_start(service, &world, &place));
+    let mut processes = join_all(started).await;
+    let leading = explore(&world, &processes, &services).await;
+    eprintln!("explored in {:?}", begun.elapsed());
+
+    let mut matrix = Vec::new();
+    let (mut unreached, mut unexpected) = (Vec::new(), Vec::new());
+    for part in &system.parts {
+        let (cases, missing) = plan(&aims::of(part), part.service, &leading);
+        unreached.extend(missing);
+        matrix.push(cases);
+        let declared: Vec<String> = aims::of(part).iter().map(Aim::line).collect();
+        let seen = leading.keys().filter(|(service, _)| *service == part.service);
+        let lines = seen.map(|(_, line)| line).filter(|line| !declared.contains(line));
+        // The stranger's message and the letter that it becomes.
+        unexpected.extend(lines.filter(|line| !line.ends_with(UNKNOWN) && !line.ends_with(DEAD)));
+    }
+    assert_eq!(unreached, [""; 0], "unreached, and no reason in `Aim::unreachable`, or reached");
+    assert_eq!(unexpected, [""; 0], "seen, and nobody declares it");
+
+    let cases: usize = matrix.iter().map(Vec::len).sum();
+    let kills: usize = matrix.iter().flatten().map(|case| case.aims.len()).sum();
+    let runs =
+        processes.iter_mut().zip(&matrix).map(|(process, cases)| run_all(process, cases, &world));
+    join_all(runs).await;
+    let rows = world.is_sound().await;
+    world.each_note_counts_once().await;
+    world.is_quiet().await;
+    eprintln!(
+        "{cases} cases, {kills} kills and {} at the first start, {rows} rows, {:?}",
+        2 * services.len(),
+        begun.elapsed()
+    );
+    drop(processes);
+    std::fs::remove_dir_all(&place).expect("removed");
+}
+
+/// The framework's tables are made when a service is first started: it dies before and after.
+async fn first_start(service: &'static str, world: &World, place: &Directory) -> Process {
+    let mut process = Process::new(service, &world.bed, place);
+    for at in ["before_tables@partitions", "after_tables@partitions"] {
+        process.aim(at);
+        process.start();
+        timeout(WITHOUT_AN_ORDER, process.died()).await.expect("it dies at its first start");
+    }
+    process.start();
+    world.serves(service, process.serving().await);
+    process
+}
+
+type Leading = HashMap<(&'static str, String), Path>;
+
+/// Goes every path once; which is the first that leads to a point, in which service.
+async fn explore(world: &World, processes: &[Process], services: &[&'static str]) -> Leading {
+    let mut leading = Leading::new();
+    for path in Path::all(services) {
+        let order = path.go(world).await;
+        world.are_sound(order.as_slice()).await;
+        quiet(processes).await;
+        for process in processes {
+            for line in process.seen() {
+                leading.entry((process.service, line)).or_insert(path);
+            }
+        }
+    }
+    leading
+}
+
+/// Waits until no process gets to a new point any more.
+async fn quiet(processes: &[Process]) {
+    let count = || processes.iter().map(|process| process.seen().len()).sum::<usize>();
+    let last = std::cell::Cell::new((count(), Instant::now()));
+    let quiet = wait_until("no new points", Duration::from_secs(30), || async {
+        let (seen, since) = last.get();
+        if count() != seen {
+            last.set((count(), Instant::now()));
+        }
+        Ok::<_, String>((count() == seen && since.elapsed().as_millis() > 600).then_some(()))
+    });
+    quiet.await.expect("quiet");
+}
+
+/// The cases of one service, and what is wrong with the list of what cannot be reached.
+fn plan(aims: &[Aim], service: &'static str, leading: &Leading) -> (Vec<Case>, Vec<String>) {
+    let (mut cases, mut wrong) = (Vec::new(), Vec::new());
+    for aim in aims {
+        let by_itself = aim.what == "truncate";
+        if aim.what == "partitions" {
+            continue;
+        }
+        let first = aim.after();
+        let path = leading.get(&(service, first.as_ref().unwrap_or(aim).line())).copied();
+        match (path.is_some() || by_itself, aim.unreachable(service)) {
+            (true, None) => {
+                let aims = first.into_iter().chain([aim.clone()]).collect();
+                cases.push(Case { aims, path: path.filter(|_| !by_itself) });
+            }
+            (false, Some(_)) => {}
+            (true, Some(reason)) => {
+                wrong.push(format!("{service} {} is reached, though {reason}", aim.line()));
+            }
+            (false, None) => wrong.push(format!("{service} {}", aim.line())),
+        }
+    }
+    (cases, wrong)
+}
+
+/// All cases of one service. A case does not wait for the order of the one before, but every few
+/// cases all orders have to be at their ends, and nothing may be wrong with them.
+async fn run_all(process: &mut Process, cases: &[Case], world: &Arc<World>) {
+    for cases in cases.chunks(TOGETHER) {
+        let mut under_way = Vec::new();
+        for case in cases {
+            under_way.extend(run(case, process, world).await);
+        }
+        let mut orders = Vec::new();
+        for (case, order) in under_way {
+            let order = order.await;
+            orders.extend(order.unwrap_or_else(|error| panic!("an order of {case}: {error}")));
+        }
+        world.are_sound(&orders).await;
+    }
+}
+
+/// The case for which an order was sent, and its number when it is at its end.
+type Order = (String, JoinHandle<Option<String>>);
+
+/// Sends orders until the process is dead, and starts it again; gives the orders.
+async fn run(case: &Case, process: &mut Process, world: &Arc<World>) -> Vec<Order> {
+    let begun = Instant::now();
+    let lines: Vec<String> = case.aims.iter().map(Aim::line).collect();
+    let name = format!("{} {}", process.service, lines.join(", then "));
+    let mut orders = Vec::new();
+    for attempt in 1..=ATTEMPTS {
+        process.aim(&lines[0]);
+        let in_vain = Arc::new(Notify::new());
+        if let Some(path) = case.path {
+            let (world, in_vain) = (Arc::clone(world), Arc::clone(&in_vain));
+            let order = tokio::spawn(async move {
+                let order_id = path.go(&world).await;
+                in_vain.notify_one();
+                order_id
+            });
+            orders.push((name.clone(), order));
+        }
+        let too_late = async {
+            in_vain.notified().await;
+            tokio::time::sleep(AFTERWARDS).await;
+        };
+        let died = tokio::select! {
+            died = timeout(WITHOUT_AN_ORDER, process.died()) => died.is_ok(),
+            () = too_late => false,
+        };
+        if !died && process.spare() {
+            continue;
+        }
+        process.died().await;
+        for line in &lines[1..] {
+            process.aim(line);
+            process.start();
+            let died = timeout(WITHOUT_AN_ORDER, process.died()).await;
+            died.unwrap_or_else(|_| panic!("{name}: it lives"));
+        }
+        process.start();
+        world.serves(process.service, process.serving().await);
+        eprintln!("{name}: {:?}, attempt {attempt}, {:?}", case.path, begun.elapsed());
+        return orders;
+    }
+    panic!("{name}: {:?} did not lead to it", case.path);
+}

@@ -1,0 +1,198 @@
+//! The shop as four processes, and what is done in it while any of them may be dead.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ballet_testkit::{Bed, wait_until};
+use jiff::SignedDuration;
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+use shop::audit::{Doors, Report, audit};
+use uuid::Uuid;
+
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) bed: Bed,
+    client: Client,
+    urls: Mutex<BTreeMap<&'static str, String>>,
+    notes: AtomicU64,
+}
+
+impl World {
+    pub(crate) fn new(bed: Bed) -> Self {
+        // A hung process is not waited for.
+        let client = Client::builder().timeout(Duration::from_secs(5)).build().expect("HTTP");
+        Self { bed, client, urls: Mutex::default(), notes: AtomicU64::new(0) }
+    }
+
+    /// A service serves here now.
+    pub(crate) fn serves(&self, service: &'static str, url: String) {
+        self.urls.lock().expect("the addresses").insert(service, url);
+    }
+
+    fn url(&self, service: &str) -> String {
+        self.urls.lock().expect("the addresses")[service].clone()
+    }
+
+    fn doors(&self) -> Doors {
+        let url = |service| self.url(service);
+        Doors {
+            orders: url("orders"),
+            inventory: url("inventory"),
+            payments: url("payments"),
+            shipping: url("shipping"),
+        }
+    }
+
+    /// Places an order. Where the answer is lost it is placed again: then there are two, and both
+    /// have to end.
+    pub(crate) async fn place(&self, checkout: &Value) -> String {
+        let placed = wait_until("an order to be placed", SOON, || async {
+            let response = self.post("orders", "orders", checkout).await?;
+            assert_eq!(response.status(), StatusCode::CREATED);
+            response.json::<Value>().await.map(Some).map_err(said)
+        });
+        let placed = placed.await.expect("an order");
+        placed["order_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Drops a checkout on the exchange for events.
+    pub(crate) async fn check_out(&self, checkout: &Value) -> String {
+        let order_id = new_id();
+        let properties = json!({ "type": "cart.checked_out.v1", "message_id": order_id,
+            "correlation_id": order_id, "content_type": "application/json" });
+        let body = checkout.to_string();
+        let management = self.bed.management();
+        let sent = management.publish("events", "cart.checked_out.v1", &properties, &body).await;
+        assert!(sent.expect("published"), "orders follows checkouts");
+        order_id
+    }
+
+    /// Cancels an order; the status of the answer that came.
+    pub(crate) async fn cancel(&self, order_id: &str) -> StatusCode {
+        let cancelled = wait_until("an order to be cancelled", SOON, || async {
+            let path = format!("orders/{order_id}/cancel");
+            let status = self.post("orders", &path, &json!({})).await?.status();
+            let decided = status.is_success() || status == StatusCode::CONFLICT;
+            if decided { Ok(Some(status)) } else { Err(status.to_string()) }
+        });
+        cancelled.await.expect("an answer")
+    }
+
+    /// Waits until a shipment is scheduled: the next that happens is the capture.
+    pub(crate) async fn is_scheduled(&self, order_id: &str) {
+        let scheduled = wait_until("a scheduled shipment", SOON, || async {
+            let url = format!("{}/shipments/{order_id}", self.url("shipping"));
+            let response = self.client.get(url).send().await.map_err(said)?;
+            Ok::<_, String>((response.status() == StatusCode::OK).then_some(()))
+        });
+        scheduled.await.expect("a shipment");
+    }
+
+    /// Counts mugs in; there are enough for all.
+    pub(crate) async fn fill(&self) {
+        self.receive("mug", "note", 5_000).await;
+    }
+
+    /// Counts pens in, once under each delivery note.
+    pub(crate) async fn restock(&self) {
+        let note = self.notes.fetch_add(1, Ordering::Relaxed) + 1;
+        self.receive("pen", &format!("note-{note}"), 10).await;
+    }
+
+    pub(crate) async fn each_note_counts_once(&self) {
+        let url = format!("{}/stock/pen", self.url("inventory"));
+        let pens = self.client.get(url).send().await.expect("an answer");
+        let pens: Value = pens.json().await.expect("JSON");
+        assert_eq!(pens["received"], 10 * self.notes.load(Ordering::Relaxed));
+    }
+
+    async fn receive(&self, sku: &str, receipt: &str, quantity: u64) {
+        let receipt = json!({ "receipt": receipt, "quantity": quantity });
+        let counted = wait_until("goods to be counted", SOON, || async {
+            let path = format!("stock/{sku}/receive");
+            let status = self.post("inventory", &path, &receipt).await?.status();
+            if status == StatusCode::OK { Ok(Some(())) } else { Err(status.to_string()) }
+        });
+        counted.await.expect("an answer");
+    }
+
+    /// Waits until an order has ended.
+    pub(crate) async fn ends(&self, order_id: &str, end: &str) {
+        let what = format!("order {order_id} to be {end}");
+        let status = wait_until(&what, SOON, || async {
+            let url = format!("{}/orders/{order_id}", self.url("orders"));
+            let response = self.client.get(url).send().await.map_err(said)?;
+            let order: Value = response.json().await.map_err(said)?;
+            if order["status"] == end { Ok(Some(())) } else { Err(order.to_string()) }
+        });
+        status.await.expect("its end");
+    }
+
+    /// Waits until these orders are at their ends in every service, and nothing is wrong with
+    /// them. Stock has to add up at any time.
+    pub(crate) async fn are_sound(&self, orders: &[String]) {
+        let sound = wait_until("sound orders", SOON, || async {
+            let report = self.audit().await?;
+            let of_orders = |line: &&String| orders.iter().any(|order| line.contains(order));
+            let stock = report.violations.iter().find(|line| line.contains("add up"));
+            assert_eq!(stock, None);
+            let wrong = report.violations.iter().chain(&report.open);
+            let wrong: Vec<&String> = wrong.filter(of_orders).collect();
+            if wrong.is_empty() { Ok(Some(())) } else { Err(format!("{wrong:?}")) }
+        });
+        sound.await.expect("sound orders");
+    }
+
+    /// Waits until every order is at its end, and nothing is wrong; how many orders there are.
+    pub(crate) async fn is_sound(&self) -> usize {
+        let sound = wait_until("a shop at rest without violations", SOON, || async {
+            let report = self.audit().await?;
+            let sound = report.open.is_empty() && report.is_clean();
+            if sound { Ok(Some(report.rows)) } else { Err(report.to_string()) }
+        });
+        sound.await.expect("a sound shop")
+    }
+
+    async fn audit(&self) -> Result<Report, String> {
+        audit(&self.doors(), SignedDuration::ZERO).await.map_err(said)
+    }
+
+    /// Waits until all that was published is taken, and nothing of it is dead or unknown.
+    pub(crate) async fn is_quiet(&self) {
+        let management = self.bed.management();
+        let quiet = wait_until("empty queues", SOON, || async {
+            for queue in management.queues().await.map_err(said)? {
+                // A stream keeps what it has.
+                if queue == "journal" {
+                    continue;
+                }
+                let depth = management.depth(&queue).await.map_err(said)?;
+                if depth.ready + depth.unacked > 0 {
+                    return Err(format!("{queue} has {depth:?}"));
+                }
+            }
+            Ok(Some(()))
+        });
+        quiet.await.expect("empty queues");
+    }
+
+    async fn post(&self, service: &str, path: &str, body: &Value) -> Result<Response, String> {
+        let url = format!("{}/{path}", self.url(service));
+        self.client.post(url).json(body).send().await.map_err(said)
+    }
+}
+
+fn said(error: impl Display) -> String {
+    error.to_string()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a producer in the world outside")]
+fn new_id() -> String {
+    Uuid::now_v7().to_string()
+}
