@@ -14,8 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::FailureKind;
 use crate::batch::{self, BatchFailure};
 use crate::engine::Engine;
-use crate::message::Work;
-use crate::registry::{ABORT, ABORT_ON_REFUSAL, UNDO};
+use crate::message::{Message, Work};
 
 /// How often a message is tried at once before it becomes a dead letter.
 const ATTEMPTS: u32 = 3;
@@ -206,7 +205,8 @@ fn settle(engine: &Engine, works: Vec<Work>) {
 
 /// The attempts are used up.
 async fn give_up(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, attempts: u32) {
-    let undoes = matches!(failed.handler, Some(ABORT | ABORT_ON_REFUSAL | UNDO));
+    // Whichever of its handlers failed: they commit together, so nothing was undone.
+    let undoes = works.iter().any(Work::undoes);
     let permanent = failed.failure.kind() == FailureKind::Permanent;
     if undoes && !permanent {
         // A compensation is never given up silently.
@@ -216,7 +216,9 @@ async fn give_up(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, 
     for work in works {
         match work {
             Work::Message(message) => {
-                leave_tombstone(engine, &message.envelope, &message.delivery.body, failed).await;
+                if needs_tombstone(&message, failed) {
+                    leave_tombstone(engine, &message.envelope, &message.delivery.body).await;
+                }
                 let why = Unacceptable::new(reason, failed.failure.to_string());
                 engine.set_aside(message.delivery, message.receipt, why, failed.handler, attempts);
             }
@@ -231,7 +233,9 @@ async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure) {
     for work in works {
         match work {
             Work::Message(message) => {
-                leave_tombstone(engine, &message.envelope, &message.delivery.body, failed).await;
+                if needs_tombstone(&message, failed) {
+                    leave_tombstone(engine, &message.envelope, &message.delivery.body).await;
+                }
                 let why = failed.failure.to_string();
                 engine.retry_later(message.delivery, message.receipt, &why, failed.handler);
             }
@@ -241,15 +245,13 @@ async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure) {
 }
 
 /// While an undo is not done, its tombstone must keep later steps from taking effect.
-async fn leave_tombstone(
-    engine: &Arc<Engine>,
-    envelope: &Envelope,
-    body: &[u8],
-    failed: &BatchFailure,
-) {
-    if failed.handler != Some(ABORT) {
-        return;
-    }
+fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
+    // Who did not even get the saga's lock would not get it for the tombstone.
+    let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
+    message.known.aborts() && !locked
+}
+
+async fn leave_tombstone(engine: &Arc<Engine>, envelope: &Envelope, body: &[u8]) {
     while let Err(failure) = batch::entomb(engine, envelope, body).await {
         tracing::warn!("a tombstone could not be left yet: {failure}");
         if *engine.stopping.borrow() {

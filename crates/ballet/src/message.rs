@@ -92,4 +92,12 @@ impl Work {
             Self::Answer(answer) => Some(answer.call.saga_id),
         }
     }
+
+    /// Whether it is a message by which something is undone.
+    pub(crate) fn undoes(&self) -> bool {
+        match self {
+            Self::Message(message) => message.known.undoes(),
+            Self::Answer(_) => false,
+        }
+    }
 }

@@ -13,12 +13,11 @@ use crate::erased::{AnyKeyedUndo, AnyProjection, AnyRefusal, AnyStep};
 use crate::participant::SagaEntry;
 
 /// The name of the handler that undoes this service's part.
-pub(crate) const ABORT: &str = "abort";
+const ABORT: &str = "abort";
 /// The name of the handler by which the owner aborts.
-pub(crate) const ABORT_ON_REFUSAL: &str = "abort_on_refusal";
-
+const ABORT_ON_REFUSAL: &str = "abort_on_refusal";
 /// The name of the handler that undoes one repetition of a step.
-pub(crate) const UNDO: &str = "undo";
+const UNDO: &str = "undo";
 
 /// What is done with an event.
 #[derive(Clone)]
@@ -74,6 +73,20 @@ impl Known {
     /// Whether a message of this type needs its saga's lock and ledger.
     pub(crate) fn works_on_saga(&self) -> bool {
         self.handlers.iter().any(Handler::works_on_saga)
+    }
+
+    /// Whether it aborts sagas here.
+    pub(crate) fn aborts(&self) -> bool {
+        self.handlers.iter().any(|handler| matches!(handler, Handler::Abort { .. }))
+    }
+
+    /// Whether something is undone by it, here or, since this service aborts on it, everywhere.
+    pub(crate) fn undoes(&self) -> bool {
+        let undoes = |handler: &Handler| match handler {
+            Handler::Abort { .. } | Handler::Refusal { .. } | Handler::KeyedUndo { .. } => true,
+            Handler::Step { .. } | Handler::Projection(_) => false,
+        };
+        self.handlers.iter().any(undoes)
     }
 
     /// Decodes a body for each handler. A decoder that panics takes nobody along.

@@ -1,15 +1,15 @@
 //! Compensations: in reverse order, once, of what was done and of nothing else.
 
-use ballet::SagaId;
+use ballet::{Failure, Projection, SagaId, Tx};
 use ballet_testkit::wait_until;
 use sqlx::{Connection, PgConnection};
 
 use crate::garage::{
     LiftFreed, LiftHeld, NO_PART, NoteMade, PartOrdered, PartReturned, Supplier, garage,
 };
-use crate::trip::{TripBooked, TripCancelled};
+use crate::trip::{HOTEL_TABLES, RoomBooked, RoomFreed, TripBooked, TripCancelled, Trouble, hotel};
 use crate::until_count;
-use crate::world::{SOON, World};
+use crate::world::{SOON, World, part};
 
 fn trip_to(city: &str) -> TripBooked {
     TripBooked { city: city.to_owned() }
@@ -138,4 +138,30 @@ async fn t171_an_effect_outside_whose_record_rolled_back_is_undone_all_the_same(
     assert_eq!(supplier.asked("return").len(), 1);
     assert!(world.events::<PartOrdered>(saga).await.is_empty(), "nobody was told of it");
     assert_eq!(world.count("garage", "part").await, 0);
+}
+
+/// Follows aborts, beside the compensation of its service, and fails at first.
+struct Follower(Trouble);
+
+impl Projection for Follower {
+    const NAME: &'static str = "follower";
+    type On = TripCancelled;
+
+    async fn apply(&self, _: &mut Tx<'_>, _: TripCancelled) -> Result<(), Failure> {
+        if self.0.strikes() { Err(Failure::transient("away for a while")) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn t98_an_abort_is_not_given_up_because_another_handler_of_it_fails() {
+    let follower = Follower(Trouble::default().times(4));
+    let hotel = hotel(Trouble::default()).projects(follower);
+    let world = World::new("follower", vec![part(hotel, HOTEL_TABLES)]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("Rome")).await;
+    world.event::<RoomBooked>(saga).await;
+    world.publish(saga, &cancelled()).await;
+    until_count(&world, "hotel", "ballet.ledger where entry = 'aborted'", 1).await;
+    world.event::<RoomFreed>(saga).await;
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
 }
