@@ -33,6 +33,8 @@ pub(crate) struct Account {
     held: BTreeSet<Ask>,
     /// What was asked under which key, and the answer: the same however often it is asked.
     pub(crate) answers: BTreeMap<CallKey, (Ask, bool)>,
+    /// How often it was asked anything, also the same again.
+    pub(crate) asked: u32,
     pub(crate) authorized: bool,
     pub(crate) voided: bool,
     pub(crate) captured: bool,
@@ -64,6 +66,7 @@ impl Outside {
             no,
             held: held.iter().copied().collect(),
             answers: BTreeMap::new(),
+            asked: 0,
             authorized,
             voided: false,
             captured: false,
@@ -112,6 +115,7 @@ impl Outside {
 
 impl Account {
     fn take(&mut self, key: CallKey, ask: Ask) -> bool {
+        self.asked += 1;
         if let Some((_, answer)) = self.answers.get(&key) {
             return *answer;
         }

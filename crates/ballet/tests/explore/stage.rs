@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::broker::Lossy;
 use crate::outside::{Ask, Outside};
 
-const LONG: Duration = Duration::from_secs(120);
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) struct Stage {
     // Before the bed, so that the services are gone when their database is dropped.
@@ -94,6 +94,11 @@ impl Stage {
 
     /// Publishes an event as the service that owns it would.
     pub(crate) fn put<E: Event>(&self, id: Uuid, saga: SagaId, event: &E) {
+        let body = serde_json::to_vec(event).expect("JSON");
+        self.put_raw::<E>(id, saga, body);
+    }
+
+    pub(crate) fn put_raw<E: Event>(&self, id: Uuid, saga: SagaId, body: Vec<u8>) {
         let properties = BasicProperties::default()
             .with_message_id(id.to_string().into())
             .with_type(E::TYPE.name().into())
@@ -105,8 +110,39 @@ impl Stage {
             routing_key: E::TYPE.name().to_owned(),
             mandatory: true,
             properties,
-            body: serde_json::to_vec(event).expect("JSON").into(),
+            body: body.into(),
         });
+    }
+
+    /// The service's database.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Services that start from now on reach their database by this way.
+    pub(crate) fn connect_through(&mut self, url: &str) {
+        url.clone_into(&mut self.url);
+    }
+
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        self.try_count(sql).await.expect("a count")
+    }
+
+    async fn try_count(&self, sql: &'static str) -> Result<i64, sqlx::Error> {
+        let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&self.db).await?;
+        Ok(count)
+    }
+
+    pub(crate) async fn until(&self, sql: &'static str, expected: i64) {
+        wait_until(sql, LONG, || async {
+            match self.try_count(sql).await {
+                Ok(count) if count == expected => Ok(Some(())),
+                Ok(count) => Err(format!("{count} of {expected}")),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .await
+        .expect("the rows");
     }
 
     /// Waits until all messages are handled, and no call is open but those that are held.
@@ -168,8 +204,16 @@ impl Stage {
 
     /// The service dies, and another takes its place.
     pub(crate) async fn crash(&mut self) {
+        self.kill();
+        self.revive().await;
+    }
+
+    pub(crate) fn kill(&mut self) {
         self.services.clear();
         self.broker.kill();
+    }
+
+    pub(crate) async fn revive(&mut self) {
         self.broker = Lossy::new(self.broker.memory.clone());
         self.broker.memory.block(false);
         self.broker.memory.release_confirms();

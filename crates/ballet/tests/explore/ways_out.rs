@@ -1,0 +1,131 @@
+//! The way of an event from its commit to the broker, disturbed at each place.
+
+use ballet::{Event, SagaId};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::outside::Outside;
+use crate::proxy::Proxy;
+use crate::sale::{Authorized, PAY_TABLES, Placed, local};
+use crate::stage::{Stage, bed};
+
+async fn stage(name: &str) -> Stage {
+    let outside = Outside::new();
+    let participant = local(&outside);
+    Stage::new(&bed(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside)
+}
+
+async fn connect(stage: &Stage) -> PgConnection {
+    PgConnection::connect(stage.url()).await.expect("a database")
+}
+
+async fn authorized_once(stage: &Stage, saga: SagaId) {
+    stage.publish_all().await;
+    assert_eq!(stage.facts().await[&saga.0].told::<Authorized>(), 1);
+}
+
+/// A table whose turn does not come soon.
+async fn resting_table(stage: &Stage) -> i64 {
+    let turn = "select ((extract(epoch from now())::bigint / 10) + 2) % 4";
+    stage.count(turn).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_while_its_table_is_being_emptied_is_published() {
+    let mut stage = stage("truncate").await;
+    stage.start(1).await;
+    let (table, saga) = (resting_table(&stage).await, stage.new_id());
+    let (event, id) = (Authorized::TYPE, stage.new_id());
+    // Another process's batch is published, its next one commits just when the sweeper has looked
+    // and waits for the table.
+    let race = format!(
+        "insert into ballet.outbox_{table} (owner, batch, position, created_at)
+             select 99999, 1, p, now() from unnest(array[0, -1]) p;
+         do $$ begin
+             insert into ballet.outbox_{table} values (99999, 2, 0, '{id}', '{event}', '{saga}',
+                 null, null, '{{}}', now());
+             while not exists (select from pg_locks where not granted
+                 and mode = 'AccessExclusiveLock'
+                 and relation = 'ballet.outbox_{table}'::regclass) loop
+                 perform pg_sleep(0.001);
+             end loop;
+         end $$"
+    );
+    let mut db = connect(&stage).await;
+    for statement in race.split_inclusive(" p;") {
+        db.execute(AssertSqlSafe(statement.to_owned())).await.expect("committed");
+    }
+    let told = || async {
+        let facts = stage.facts().await;
+        let told = facts.get(&saga).map_or(0, |facts| facts.told::<Authorized>());
+        Ok::<_, String>((told == 1).then_some(()))
+    };
+    ballet_testkit::wait_until("the event", crate::stage::LONG, told).await.expect("published");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_rolls_back_keeps_its_marks_and_publishes_nothing() {
+    let mut stage = stage("marks").await;
+    stage.start(1).await;
+    let mut db = connect(&stage).await;
+    let (first, second) = (SagaId(stage.new_id()), SagaId(stage.new_id()));
+    stage.broker.memory.hold_confirms();
+    stage.put(stage.new_id(), first, &Placed {});
+    stage.settle().await;
+    // The mark cannot be written by itself, and waits for the next batch to take it along.
+    db.execute(
+        "begin; lock table ballet.outbox_0, ballet.outbox_1, ballet.outbox_2, ballet.outbox_3
+             in share row exclusive mode",
+    )
+    .await
+    .expect("locked");
+    stage.broker.memory.release_confirms();
+    let writers = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
+                   where d.datname = current_database() and not granted \
+                   and mode = 'RowExclusiveLock'";
+    stage.until(writers, 1).await;
+    stage.until(writers, 0).await;
+    // That batch fails at its commit, the first time.
+    db.execute(
+        "commit; create sequence fuse;
+         create function fuse() returns trigger language plpgsql as $$ begin
+             if nextval('fuse') = 1 then raise exception 'fuse' using errcode = '40001'; end if;
+             return null; end $$;
+         create constraint trigger fuse after insert on hold deferrable initially deferred
+             for each row execute function fuse()",
+    )
+    .await
+    .expect("a trigger");
+    stage.put(stage.new_id(), second, &Placed {});
+    stage.settle().await;
+    assert_eq!(stage.count("select last_value from fuse").await, 2, "it failed once");
+    authorized_once(&stage, first).await;
+    authorized_once(&stage, second).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_answer_is_lost_is_published() {
+    let mut stage = stage("doubt").await;
+    let proxy = Proxy::to(stage.url()).await;
+    stage.connect_through(&proxy.url);
+    stage.start(1).await;
+    let saga = SagaId(stage.new_id());
+    proxy.lose_the_next_commit();
+    stage.put(stage.new_id(), saga, &Placed {});
+    proxy.lost().await;
+    stage.settle().await;
+    assert_eq!(stage.count("select count(*) from hold").await, 1);
+    authorized_once(&stage, saga).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_never_be_published_is_kept_with_the_reason() {
+    let mut stage = stage("refused").await;
+    stage.broker.memory.refuse_key(Authorized::TYPE.name());
+    stage.start(1).await;
+    let saga = SagaId(stage.new_id());
+    stage.put(stage.new_id(), saga, &Placed {});
+    stage.settle().await;
+    stage.publish_all().await;
+    let kept = "select count(*) from ballet.outbox_dead where reason like '%ACCESS_REFUSED%'";
+    assert_eq!(stage.count(kept).await, 1, "marked, and not kept");
+}

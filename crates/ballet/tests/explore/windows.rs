@@ -1,0 +1,147 @@
+//! Races whose window a lock in the database holds open for as long as it takes.
+
+use ballet::{Abort, SagaId};
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::outside::{Ask, No, Outside};
+use crate::sale::{
+    Authorized, Cancelled, Captured, Confirmed, PAY_TABLES, Placed, Released, Sale, Wanted,
+    calling, local,
+};
+use crate::sales::{SALES_TABLES, sales};
+use crate::stage::{Stage, bed};
+
+/// A service alone on its stage, with one saga for which the provider is prepared.
+async fn stage(name: &str, is_local: bool, held: &[Ask]) -> (Stage, SagaId) {
+    let outside = Outside::new();
+    let participant = if is_local { local(&outside) } else { calling(&outside) };
+    let mut stage = Stage::new(&bed(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside);
+    stage.start(1).await;
+    let saga = SagaId(stage.new_id());
+    stage.outside.open_account(saga.0, No::Never, held, is_local);
+    (stage, saga)
+}
+
+async fn connect(stage: &Stage) -> PgConnection {
+    PgConnection::connect(stage.url()).await.expect("a database")
+}
+
+/// Who waits for a lock.
+const WAITING: &str = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
+                       where d.datname = current_database() and not granted";
+
+fn cancelled() -> Cancelled {
+    Cancelled { reason: "test".into() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_and_a_step_on_two_replicas_are_one_after_the_other() {
+    let (mut stage, saga) = stage("skew", true, &[]).await;
+    stage.start(1).await;
+    let mut db = connect(&stage).await;
+    // The step's transaction has done everything but its commit, and waits there.
+    db.execute(
+        "create function wait() returns trigger language plpgsql as
+             $$ begin perform pg_advisory_xact_lock(7); return null; end $$;
+         create constraint trigger wait after insert on hold deferrable initially deferred
+             for each row execute function wait();
+         select pg_advisory_lock(7)",
+    )
+    .await
+    .expect("a trigger");
+    stage.put(stage.new_id(), saga, &Placed {});
+    stage.until(WAITING, 1).await;
+    stage.put(stage.new_id(), saga, &cancelled());
+    // The abort waits too; without the lock it would be through.
+    let two = "select (select count(*) from pg_locks l join pg_database d on d.oid = l.database \
+               where d.datname = current_database() and not granted) \
+               + (select count(*) from ballet.ledger where entry = 'aborted')";
+    stage.until(two, 2).await;
+    db.execute("select pg_advisory_unlock(7)").await.expect("released");
+    stage.settle().await;
+    stage.publish_all().await;
+    let live = stage.count("select count(*) from hold where not freed").await;
+    assert_eq!(live, 0, "the step's effect is there in an aborted saga");
+    assert_eq!(stage.facts().await[&saga.0].told::<Released>(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_and_the_pivots_outcome_are_one_after_the_other() {
+    let bed = bed("arbiter", &["sales"]).await;
+    let mut stage = Stage::new(&bed, "sales", sales(), SALES_TABLES, Outside::new());
+    stage.start(1).await;
+    let saga = SagaId(stage.new_id());
+    stage.put(stage.new_id(), saga, &Wanted {});
+    stage.settle().await;
+    let mut unit = stage.handle(0).saga_unit(saga).await.expect("a transaction");
+    stage.put(stage.new_id(), saga, &Captured {});
+    // The outcome waits; without the lock it would be recorded.
+    let waits_or_recorded = "select (select count(*) from pg_locks l join pg_database d \
+               on d.oid = l.database where d.datname = current_database() and not granted) \
+               + (select count(*) from ballet.ledger where step = 'confirm')";
+    stage.until(waits_or_recorded, 1).await;
+    assert_eq!(unit.abort::<Sale>(cancelled()).await.expect("an answer"), Abort::Aborted);
+    unit.commit().await.expect("committed");
+    stage.settle().await;
+    stage.publish_all().await;
+    let facts = &stage.facts().await[&saga.0];
+    assert_eq!((facts.told::<Cancelled>(), facts.told::<Confirmed>()), (1, 0));
+    assert_eq!(stage.count("select count(*) from ending").await, 1, "it ends once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_acknowledged_before_its_commit() {
+    let (mut stage, saga) = stage("ack", true, &[]).await;
+    let mut db = connect(&stage).await;
+    db.execute("begin; lock table hold in exclusive mode").await.expect("a lock");
+    stage.put(stage.new_id(), saga, &Placed {});
+    stage.until(WAITING, 1).await;
+    assert_eq!(stage.broker.memory.unacked("pay"), 1, "acknowledged, and not committed");
+    stage.kill();
+    db.execute("commit").await.expect("released");
+    stage.revive().await;
+    assert_eq!(stage.count("select count(*) from hold").await, 1);
+    stage.publish_all().await;
+    assert_eq!(stage.facts().await[&saga.0].told::<Authorized>(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_acknowledged_before_its_dead_letter_is_confirmed() {
+    let (stage, saga) = stage("dead", true, &[]).await;
+    stage.broker.memory.hold_confirms();
+    stage.put_raw::<Placed>(stage.new_id(), saga, b"not JSON".to_vec());
+    stage.put(stage.new_id(), saga, &Placed {});
+    stage.until("select count(*) from hold", 1).await;
+    assert_eq!(stage.broker.memory.ready("pay.dead").len(), 1);
+    // What comes after it is done with, so it holds up the watermark.
+    assert_eq!(stage.broker.memory.unacked("pay"), 2, "the copy is not confirmed yet");
+    stage.broker.memory.release_confirms();
+    stage.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_two_processes_make_has_one_outcome() {
+    let (mut stage, saga) = stage("twice", false, &[Ask::Authorize, Ask::Void]).await;
+    stage.start(1).await;
+    stage.put(stage.new_id(), saga, &Placed {});
+    stage.settle().await;
+    // As if the process that makes it were gone: another makes it as well.
+    sqlx::query("update ballet.call set owner = 999999").execute(&stage.db).await.expect("taken");
+    let asked =
+        || async { Ok::<_, String>((stage.outside.account(saga.0).asked == 2).then_some(())) };
+    ballet_testkit::wait_until("both to ask", crate::stage::LONG, asked).await.expect("asked");
+    stage.put(stage.new_id(), saga, &cancelled());
+    stage.settle().await;
+    stage.outside.answer(saga.0, &[Ask::Authorize]);
+    stage.outside.tell();
+    stage.until("select count(*) from ballet.ledger where entry = 'undoing'", 1).await;
+    stage.settle().await;
+    let undone = stage.count("select count(*) from ballet.ledger where entry = 'undone'").await;
+    assert_eq!(undone, 0, "the second answer is not the undo's");
+    stage.outside.answer_all();
+    stage.settle().await;
+    stage.publish_all().await;
+    let facts = &stage.facts().await[&saga.0];
+    assert_eq!((facts.told::<Released>(), facts.told::<Authorized>()), (1, 0));
+    assert!(stage.outside.account(saga.0).voided);
+}
