@@ -4,5 +4,6 @@ mod checkouts;
 mod doors;
 mod paths;
 mod refusals;
+mod replicas;
 mod rights;
 mod shop;

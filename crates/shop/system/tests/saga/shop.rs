@@ -27,23 +27,30 @@ impl Shop {
 
     /// The same, with services that work on so many sagas side by side.
     pub(crate) async fn with_lanes(name: &str, lanes: u16) -> Self {
+        Self::with(name, 1, lanes).await
+    }
+
+    /// The same, with so many replicas of each service.
+    pub(crate) async fn with(name: &str, replicas: usize, lanes: u16) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let system = shop::system();
         let names: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&system, |_| String::new());
         let bed = Bed::new(servers, name, &definitions, &names).await.expect("a bed");
-        let sandbox = payments::sandbox::Sandbox::new(bed.database_url("payments"))
-            .slow(Duration::from_millis(300));
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
-        let services = [
-            ("orders", orders::service()),
-            ("inventory", inventory::service()),
-            ("payments", payments::service(sandbox)),
-            ("shipping", shipping::service(carrier)),
-        ];
         let mut running = Vec::new();
-        for (name, service) in services {
-            running.push(start(&bed, name, service, lanes).await);
+        for _ in 0..replicas {
+            let sandbox = payments::sandbox::Sandbox::new(bed.database_url("payments"))
+                .slow(Duration::from_millis(300));
+            let services = [
+                ("orders", orders::service()),
+                ("inventory", inventory::service()),
+                ("payments", payments::service(sandbox)),
+                ("shipping", shipping::service(carrier.clone())),
+            ];
+            for (name, service) in services {
+                running.push(start(&bed, name, service, lanes).await);
+            }
         }
         let url = |at: usize| format!("http://{}", running[at].address());
         let doors = Doors { orders: url(0), inventory: url(1), payments: url(2), shipping: url(3) };
@@ -121,6 +128,16 @@ impl Shop {
         })
         .await
         .expect("a sound shop")
+    }
+
+    /// How many messages lie in the services' dead-letter queues.
+    pub(crate) async fn dead_letters(&self) -> usize {
+        let mut dead = 0;
+        for part in shop::system().parts {
+            let queue = topology::dead_queue(part.service);
+            dead += self.bed.management().take(&queue, 1000).await.expect("an answer").len();
+        }
+        dead
     }
 
     /// Ends all services properly, and the world with them.

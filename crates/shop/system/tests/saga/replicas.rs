@@ -1,0 +1,100 @@
+//! Several replicas of every service under load, with every event sent again.
+
+use ballet::broker::{AMQPValue, Broker, Publish, RabbitMq};
+use futures_util::StreamExt;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::shop::{Shop, mugs};
+
+/// Marks what was sent again, so that it is not sent again for ever.
+const COPY: &str = "x-copy";
+
+/// Sends every event once more, as a producer in doubt would: the same message, the same id.
+async fn send_everything_twice(shop: &Shop) -> tokio::task::JoinHandle<u64> {
+    let vhost = shop.bed.vhost();
+    let management = shop.bed.management();
+    let queue = json!({"durable": true, "arguments": {"x-queue-type": "classic"}});
+    management
+        .call(Method::PUT, &["queues", vhost, "copies"], Some(&queue))
+        .await
+        .expect("a queue");
+    let binding = json!({"routing_key": "#"});
+    management
+        .call(Method::POST, &["bindings", vhost, "e", "events", "q", "copies"], Some(&binding))
+        .await
+        .expect("a binding");
+    let broker = RabbitMq::new(shop.bed.ops_amqp_url()).expect("a URL");
+    let session = broker.connect("copies").await.expect("a connection");
+    let mut confirms = session.confirms().await.expect("confirms");
+    let mut deliveries = session.consume("copies", "copies", 1000).await.expect("deliveries");
+    tokio::spawn(async move {
+        let mut copied = 0;
+        loop {
+            let delivery = tokio::select! {
+                delivery = deliveries.next() => delivery,
+                _ = confirms.next() => continue,
+            };
+            let Some(Ok(delivery)) = delivery else { return copied };
+            let mut headers = delivery.properties.headers().clone().unwrap_or_default();
+            if headers.inner().contains_key(COPY) {
+                continue;
+            }
+            headers.insert(COPY.into(), AMQPValue::Boolean(true));
+            let copy = Publish {
+                exchange: delivery.exchange,
+                routing_key: delivery.routing_key,
+                mandatory: false,
+                properties: delivery.properties.with_headers(headers),
+                body: delivery.body.into(),
+            };
+            session.publish(&copy).expect("published");
+            copied += 1;
+            session.ack(delivery.tag, false).await.expect("acknowledged");
+        }
+    })
+}
+
+async fn orders_of_all_kinds_end_as_they_have_to(name: &str, replicas: usize, lanes: u16) {
+    let shop = Shop::with(name, replicas, lanes).await;
+    shop.receive("mug", "note-2", 990).await;
+    let copies = send_everything_twice(&shop).await;
+    let mut placed = Vec::new();
+    for number in 0..60 {
+        let (card, country, expected) = match number % 6 {
+            0 => ("card_declined", "IE", "cancelled"),
+            1 => ("card_approved", "AQ", "cancelled"),
+            2 => ("card_capture_fails", "IE", "cancelled"),
+            3 => ("card_flaky", "IE", "completed"),
+            4 => ("card_slow", "IE", "either"),
+            _ => ("card_approved", "IE", "completed"),
+        };
+        let mut checkout = mugs(1, card);
+        checkout["ship_to"]["country"] = json!(country);
+        placed.push((shop.placed(&checkout).await, expected));
+    }
+    for (order_id, expected) in &mut placed {
+        if *expected == "either" {
+            let status = shop.cancel(order_id).await.status();
+            *expected = if status == StatusCode::CONFLICT { "completed" } else { "cancelled" };
+        }
+    }
+    for (order_id, expected) in &placed {
+        shop.order_is(order_id, expected).await;
+    }
+    shop.is_sound().await;
+    let dead = shop.dead_letters().await;
+    assert_eq!(dead, 0, "a copy is nobody's fault");
+    copies.abort();
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_of_each_service_do_everything_once() {
+    orders_of_all_kinds_end_as_they_have_to("two", 2, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_replicas_of_each_service_with_two_lanes_do_everything_once() {
+    orders_of_all_kinds_end_as_they_have_to("four", 4, 2).await;
+}
