@@ -85,8 +85,12 @@ impl Relay {
 
     /// The publisher's word that a batch is published.
     pub(crate) fn published(&self, published: Published) {
-        let dead: Vec<(i32, String)> =
-            published.refused.into_iter().map(|r| (r.position, r.reason)).collect();
+        // Postgres has no text with a zero byte in it.
+        let dead: Vec<(i32, String)> = published
+            .refused
+            .into_iter()
+            .map(|r| (r.position, r.reason.replace("\0", " ")))
+            .collect();
         for (position, reason) in &dead {
             tracing::error!(batch = %published.batch, position, "an event can never be published, it is kept in ballet.outbox_dead: {reason}");
         }
