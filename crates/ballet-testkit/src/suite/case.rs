@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ballet::{Event, SagaId};
+use serde::Serialize;
 use serde_json::Value;
 
 /// An event that somebody tells.
@@ -18,12 +19,13 @@ pub struct Told {
 /// # Panics
 /// If it cannot be written as JSON.
 pub fn told<E: Event>(event: &E) -> Told {
-    let event_type = E::TYPE;
-    let body = match serde_json::to_string(event) {
-        Ok(body) => body,
-        Err(error) => panic!("a sample of {event_type} cannot be written as JSON: {error}"),
-    };
+    let (event_type, body) = (E::TYPE, json(event).to_string());
     Told { event_type: event_type.name(), publisher: event_type.service(), body }
+}
+
+fn json(sample: &impl Serialize) -> Value {
+    serde_json::to_value(sample)
+        .unwrap_or_else(|error| panic!("a sample cannot be written as JSON: {error}"))
 }
 
 pub(super) type Events = Box<dyn Fn(SagaId) -> Vec<Told> + Send + Sync>;
@@ -57,8 +59,11 @@ impl Case {
 
     /// The beginning of a saga by `POST path` with this body.
     #[must_use]
-    pub fn done_by_request(path: &'static str, body: Value) -> Self {
-        Self::new(Trigger::Request(path, body))
+    ///
+    /// # Panics
+    /// If the body cannot be written as JSON.
+    pub fn done_by_request(path: &'static str, body: &impl Serialize) -> Self {
+        Self::new(Trigger::Request(path, json(body)))
     }
 
     fn new(trigger: Trigger) -> Self {
@@ -99,8 +104,11 @@ impl Case {
 
     /// A body for which the request is answered with a no.
     #[must_use]
-    pub fn refused_by_request(mut self, path: &'static str, body: Value) -> Self {
-        self.refused = Some(Trigger::Request(path, body));
+    ///
+    /// # Panics
+    /// If the body cannot be written as JSON.
+    pub fn refused_by_request(mut self, path: &'static str, body: &impl Serialize) -> Self {
+        self.refused = Some(Trigger::Request(path, json(body)));
         self
     }
 

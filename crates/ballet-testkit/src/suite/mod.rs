@@ -7,7 +7,7 @@
 //! |---|---|
 //! | every one | delivered twice, crashes around the commit, two replicas, failing neighbours |
 //! | may refuse | the same for the refusal, which leaves nothing; refused, then aborted |
-//! | may be undone | the same for the undo; undo before run, run after undo, both at once |
+//! | is undone | the same for the undo; undo before run, run after undo, both at once |
 //! | calls outside | calls and answers that are lost, held or come twice; aborted while it asks |
 //! | a join | its events in another order, one of them twice |
 //! | decision | what is committed first wins |

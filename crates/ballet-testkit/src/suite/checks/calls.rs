@@ -93,6 +93,7 @@ async fn aborted_meanwhile(bench: &Bench<'_>, phase: Phase) -> Checked {
     world.outside.hold(None);
     world.quiet().await?;
     let seen = world.seen().await?;
+    drop(world);
     if phase == Phase::Run {
         return same(&seen, &bench.expected.undone.clone().without_event(bench.part.done.name()));
     }

@@ -131,20 +131,24 @@ async fn undisturbed(bench: &mut Bench<'_>) -> Checked {
             Wrong(format!("the refusal is not without effects: {words}"))
         })?;
     }
-    if part.kind == StepKind::Retriable
-        || (part.kind == StepKind::Origin && bench.case.abort.is_none())
-    {
+    let origin = part.kind == StepKind::Origin;
+    if part.kind == StepKind::Retriable || (origin && bench.case.abort.is_none()) {
         return Ok(());
     }
     let mut world = World::open(bench, 1, false).await?;
-    world.tell(0, bench.abort()?);
-    world.quiet().await?;
+    if !origin {
+        world.tell(0, bench.abort()?);
+        world.quiet().await?;
+    }
     let aborted = world.seen().await?;
     drop(world);
+    ensure(aborted.astray.is_empty(), || {
+        format!("the abort went astray:{}", seen::list(&aborted.astray))
+    })?;
     bench.expected.aborted = aborted;
     bench.expected.undone = left_by(bench, Phase::Undo).await?;
+    let undone = &bench.expected.undone;
     if is_undone(part.kind) {
-        let undone = &bench.expected.undone;
         ensure(undone.at(part.name, "undone") == 1, || {
             format!("the ledger does not say that it is undone:{}", seen::list(&undone.ledger))
         })?;
@@ -152,12 +156,11 @@ async fn undisturbed(bench: &mut Bench<'_>) -> Checked {
             emitted(undone, "undone", event.name())?;
         }
     }
-    if part.kind != StepKind::Decision {
-        same_effects(&bench.expected.undone, &bench.expected.aborted).map_err(|Wrong(words)| {
-            Wrong(format!("the undo does not take everything back: {words}"))
-        })?;
+    if part.kind == StepKind::Decision {
+        return Ok(());
     }
-    Ok(())
+    same_effects(undone, &bench.expected.aborted)
+        .map_err(|Wrong(words)| Wrong(format!("the undo does not take everything back: {words}")))
 }
 
 async fn left_by(bench: &Bench<'_>, phase: Phase) -> Checked<seen::Seen> {

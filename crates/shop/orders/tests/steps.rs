@@ -1,0 +1,105 @@
+//! Every step of orders, tried by the suite for steps.
+
+use ballet::SagaId;
+use ballet_testkit::steps;
+use ballet_testkit::suite::{Case, Suite, Told, told};
+use shop_events::cart::CartCheckedOut;
+use shop_events::inventory::{ReservationFailure, StockCommitted, StockReservationFailed};
+use shop_events::payments::PaymentCaptured;
+use shop_events::shipping::ShipmentDelivered;
+use shop_events::{Address, CustomerId, Money, OrderId, OrderLine, ShipmentId};
+use uuid::Uuid;
+
+steps!(orders: place_order, accept_checkout, confirm_order, complete_order);
+
+fn orders() -> Suite {
+    Suite::new(&orders::participant(), |_, _| orders::service())
+        .effects(
+            "order",
+            "select order_id, status, total_minor from customer_order where status <> 'cancelled'",
+        )
+        .records("order's row", "select * from customer_order")
+}
+
+/// Begins with a request.
+fn place_order() -> Case {
+    Case::done_by_request("/orders", &checkout(2)).refused_by_request("/orders", &checkout(0))
+}
+
+/// Begins with a message. What is impossible is cancelled at once.
+fn accept_checkout() -> Case {
+    Case::done_by(|_| vec![told(&checkout(2))])
+        .refused_by(|_| vec![told(&checkout(0))])
+        .aborted_by(short)
+        // A row that is in the way of the order's own.
+        .failing_on(
+            |saga| {
+                format!(
+                    "insert into customer_order
+                         (order_id, status, reason, created_at, changed_at)
+                     values ('{saga}', 'cancelled', 'invalid',
+                         '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')"
+                )
+            },
+            |_| vec![told(&checkout(2))],
+        )
+}
+
+/// Decides; a saga that has not begun makes it fail.
+fn confirm_order() -> Case {
+    Case::done_by(captured)
+        .after(|_| vec![told(&checkout(2))])
+        .aborted_by(short)
+        .failing_on(|_| String::new(), captured)
+}
+
+/// Closes the order; one that is not confirmed makes it fail.
+fn complete_order() -> Case {
+    Case::done_by(delivered)
+        .after(|saga| [vec![told(&checkout(2))], captured(saga)].concat())
+        .failing_on(|_| String::new(), |saga| [vec![told(&checkout(2))], delivered(saga)].concat())
+}
+
+fn checkout(mugs: u32) -> CartCheckedOut {
+    let mug = OrderLine { sku: "mug".parse().expect("a SKU"), quantity: mugs, unit_price: money() };
+    CartCheckedOut {
+        cart_id: None,
+        customer_id: CustomerId(Uuid::nil()),
+        lines: vec![mug],
+        card_token: "card_approved".to_owned(),
+        ship_to: Address {
+            name: "Ada".to_owned(),
+            street: "Main Street 1".to_owned(),
+            postal_code: String::new(),
+            city: "Dublin".to_owned(),
+            country: "IE".parse().expect("a country"),
+        },
+    }
+}
+
+fn captured(saga: SagaId) -> Vec<Told> {
+    vec![told(&PaymentCaptured { order_id: OrderId(saga.0), amount: money() })]
+}
+
+fn delivered(saga: SagaId) -> Vec<Told> {
+    let order_id = OrderId(saga.0);
+    let delivered_at = "2026-01-01T00:00:00Z".parse().expect("a time");
+    let committed = StockCommitted { order_id, lines: Vec::new() };
+    let shipment_id = ShipmentId(saga.0);
+    vec![told(&committed), told(&ShipmentDelivered { order_id, shipment_id, delivered_at })]
+}
+
+/// Goods are short, which makes orders abort.
+fn short(saga: SagaId) -> Vec<Told> {
+    vec![told(&StockReservationFailed {
+        order_id: OrderId(saga.0),
+        reason: ReservationFailure::OutOfStock,
+        sku: "mug".parse().expect("a SKU"),
+        wanted: 2,
+        on_hand: 1,
+    })]
+}
+
+fn money() -> Money {
+    Money { amount_minor: 1_500, currency: "EUR".parse().expect("a currency") }
+}

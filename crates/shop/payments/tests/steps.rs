@@ -1,0 +1,125 @@
+//! Every step of payments, tried by the suite for steps.
+
+use ballet::{CallKey, SagaId};
+use ballet_testkit::steps;
+use ballet_testkit::suite::{Case, Outside, Suite, Told, told};
+use payments::provider::{
+    Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
+};
+use payments::sandbox::Sandbox;
+use shop_events::inventory::StockReserved;
+use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
+use shop_events::shipping::ShipmentScheduled;
+use shop_events::{Address, CustomerId, Money, OrderId, ShipmentId};
+
+steps!(payments: authorize_payment, capture_payment);
+
+fn payments() -> Suite {
+    Suite::new(&payments::participant(Sandbox::default()), |settings, outside| {
+        let sandbox = Sandbox::new(settings.database_url().expect("a database"));
+        payments::service(Watched { sandbox, outside: outside.clone() })
+    })
+    .effects(
+        "money held",
+        "select order_id, amount_minor from payment where state in ('authorized', 'capture_failed')",
+    )
+    .effects(
+        "money taken",
+        "select order_id, captured_minor from payment where captured_minor > refunded_minor",
+    )
+    .effects(
+        "open at the provider",
+        "select order_id, reference from sandbox_operation authorized
+         where kind = 'authorize' and result = 'approved' and not exists (
+             select from sandbox_operation ended
+             where ended.reference = authorized.reference
+             and ended.result in ('voided', 'refunded')
+         )",
+    )
+    .records("payment", "select * from payment")
+    .records("operation", "select order_id, kind, reference, result from sandbox_operation")
+}
+
+/// Asks for the money, once the goods are held.
+fn authorize_payment() -> Case {
+    Case::done_by(|saga| reserved(saga, "card_approved"))
+        .refused_by(|saga| reserved(saga, "card_declined"))
+        .aborted_by(cancelled)
+}
+
+/// Takes it, once the parcel is booked; without a payment it fails.
+fn capture_payment() -> Case {
+    Case::done_by(scheduled)
+        .after(|saga| reserved(saga, "card_approved"))
+        .refused_by(scheduled)
+        .refused_after(|saga| reserved(saga, "card_capture_fails"))
+        .aborted_by(cancelled)
+        .failing_on(|_| String::new(), scheduled)
+}
+
+fn reserved(saga: SagaId, card: &str) -> Vec<Told> {
+    let order_id = OrderId(saga.0);
+    let placed = OrderPlaced {
+        order_id,
+        customer_id: CustomerId(saga.0),
+        lines: Vec::new(),
+        total: Money { amount_minor: 1_500, currency: "EUR".parse().expect("a currency") },
+        card_token: card.to_owned(),
+        ship_to: Address {
+            name: "Ada".to_owned(),
+            street: "Main Street 1".to_owned(),
+            postal_code: String::new(),
+            city: "Dublin".to_owned(),
+            country: "IE".parse().expect("a country"),
+        },
+        placed_at: "2026-01-01T00:00:00Z".parse().expect("a time"),
+    };
+    vec![told(&placed), told(&StockReserved { order_id, lines: Vec::new() })]
+}
+
+fn scheduled(saga: SagaId) -> Vec<Told> {
+    let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
+    vec![told(&ShipmentScheduled { order_id, shipment_id })]
+}
+
+fn cancelled(saga: SagaId) -> Vec<Told> {
+    let (order_id, reason) = (OrderId(saga.0), CancelReason::CustomerCancelled);
+    vec![told(&OrderCancelled { order_id, reason, failed_step: None, detail: None })]
+}
+
+/// The sandbox, asked through the suite.
+#[derive(Debug)]
+struct Watched {
+    sandbox: Sandbox,
+    outside: Outside,
+}
+
+impl Watched {
+    fn ask<'a, T>(&'a self, key: CallKey, reply: Reply<'a, T>) -> Reply<'a, T>
+    where
+        T: Send + 'a,
+    {
+        Box::pin(async move {
+            let lost = || Err(NoAnswer::Unavailable("lost on the way".to_owned()));
+            self.outside.ask(key, reply).await.unwrap_or_else(lost)
+        })
+    }
+}
+
+impl Provider for Watched {
+    fn authorize<'a>(&'a self, key: CallKey, request: &'a Authorize) -> Reply<'a, Authorization> {
+        self.ask(key, self.sandbox.authorize(key, request))
+    }
+
+    fn capture<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Capture> {
+        self.ask(key, self.sandbox.capture(key, request))
+    }
+
+    fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void> {
+        self.ask(key, self.sandbox.void(key, request))
+    }
+
+    fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund> {
+        self.ask(key, self.sandbox.refund(key, request))
+    }
+}

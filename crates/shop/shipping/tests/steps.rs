@@ -1,0 +1,125 @@
+//! Every step of shipping, tried by the suite for steps.
+
+use std::time::Duration;
+
+use ballet::{CallKey, SagaId};
+use ballet_testkit::steps;
+use ballet_testkit::suite::{Case, Outside, Suite, Told, told};
+use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
+use shipping::sandbox::Sandbox;
+use shop_events::orders::{CancelReason, OrderCancelled, OrderConfirmed, OrderPlaced};
+use shop_events::payments::PaymentAuthorized;
+use shop_events::shipping::ShipmentDispatched;
+use shop_events::{Address, CustomerId, Money, OrderId, ShipmentId};
+
+steps!(shipping: schedule_shipment, dispatch_shipment, deliver_shipment);
+
+fn shipping() -> Suite {
+    Suite::new(&shipping::participant(Sandbox::default()), |_, outside| {
+        let sandbox = Sandbox::new(Duration::ZERO);
+        shipping::service(Watched { sandbox, outside: outside.clone() })
+    })
+    .effects(
+        "booked",
+        "select order_id, shipment_id, state, tracking from shipment
+         where state not in ('rejected', 'cancelled')",
+    )
+    .records("shipment", "select * from shipment")
+}
+
+/// Books the carrier, who does not go to Antarctica.
+fn schedule_shipment() -> Case {
+    Case::done_by(|saga| authorized(saga, "IE"))
+        .refused_by(|saga| authorized(saga, "AQ"))
+        .aborted_by(cancelled)
+}
+
+/// Hands the parcel over; without a booking it fails. What follows is the delivery.
+fn dispatch_shipment() -> Case {
+    Case::done_by(confirmed)
+        .after(|saga| authorized(saga, "IE"))
+        .failing_on(|_| String::new(), confirmed)
+}
+
+/// Waits for the parcel to be at the door.
+fn deliver_shipment() -> Case {
+    Case::done_by(|saga| {
+        let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
+        vec![told(&ShipmentDispatched { order_id, shipment_id, tracking: "parcel".to_owned() })]
+    })
+    .given(|saga| {
+        format!(
+            "insert into shipment
+                 (order_id, shipment_id, state, ship_to, tracking, created_at, changed_at)
+             values ('{saga}', '{saga}', 'dispatched', '{{}}', 'parcel',
+                 '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')"
+        )
+    })
+}
+
+fn authorized(saga: SagaId, country: &str) -> Vec<Told> {
+    let order_id = OrderId(saga.0);
+    let total = money();
+    let placed = OrderPlaced {
+        order_id,
+        customer_id: CustomerId(saga.0),
+        lines: Vec::new(),
+        total,
+        card_token: "card_approved".to_owned(),
+        ship_to: Address {
+            name: "Ada".to_owned(),
+            street: "Main Street 1".to_owned(),
+            postal_code: String::new(),
+            city: "Dublin".to_owned(),
+            country: country.parse().expect("a country"),
+        },
+        placed_at: "2026-01-01T00:00:00Z".parse().expect("a time"),
+    };
+    vec![told(&placed), told(&PaymentAuthorized { order_id, amount: total })]
+}
+
+fn confirmed(saga: SagaId) -> Vec<Told> {
+    vec![told(&OrderConfirmed { order_id: OrderId(saga.0), total: money() })]
+}
+
+fn cancelled(saga: SagaId) -> Vec<Told> {
+    let (order_id, reason) = (OrderId(saga.0), CancelReason::CustomerCancelled);
+    vec![told(&OrderCancelled { order_id, reason, failed_step: None, detail: None })]
+}
+
+fn money() -> Money {
+    Money { amount_minor: 1_500, currency: "EUR".parse().expect("a currency") }
+}
+
+/// The sandbox, asked through the suite.
+#[derive(Debug)]
+struct Watched {
+    sandbox: Sandbox,
+    outside: Outside,
+}
+
+impl Watched {
+    fn ask<'a, T>(&'a self, key: CallKey, reply: Reply<'a, T>) -> Reply<'a, T>
+    where
+        T: Send + 'a,
+    {
+        Box::pin(async move {
+            let lost = || Err(NoAnswer("lost on the way".to_owned()));
+            self.outside.ask(key, reply).await.unwrap_or_else(lost)
+        })
+    }
+}
+
+impl Carrier for Watched {
+    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
+        self.ask(key, self.sandbox.book(key, request))
+    }
+
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled> {
+        self.ask(key, self.sandbox.cancel(key, request))
+    }
+
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
+        self.ask(key, self.sandbox.delivered(key, request))
+    }
+}
