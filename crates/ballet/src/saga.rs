@@ -70,7 +70,7 @@ impl UnitOfWork {
         }
         if step.part().kind != StepKind::Origin {
             self.check_begun(saga, saga_id)?;
-        } else if !self.ledger.rows(saga_id).is_empty() {
+        } else if self.ledger.rows(saga_id).iter().any(|row| row.step != name) {
             return Err(begun_before(saga_id));
         }
         let events = match &step.part().on[..] {

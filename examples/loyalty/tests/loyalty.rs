@@ -10,7 +10,7 @@ use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
 use shop_events::{CustomerId, OrderId};
 use sqlx::{Connection, PgConnection};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 async fn publish<E: Event>(bed: &Bed, context: &Context, saga: SagaId, event: &E) {
     let properties = json!({

@@ -9,7 +9,7 @@ use ballet_testkit::{Bed, Servers, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) bed: Bed,

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 
 use crate::shop::{Shop, mugs};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// Publishes as a user, and gives the broker's answer.
 async fn publish(
