@@ -1,4 +1,7 @@
 //! The matrix: every aim, reached once, with the process really gone.
+//!
+//! `KILL=after_commit@calling cargo test -p shop --test kill -- --nocapture` tries only the cases
+//! whose name, as it is printed, has this in it.
 
 use std::collections::HashMap;
 use std::path::{Path as Directory, PathBuf};
@@ -36,7 +39,7 @@ struct Case {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f12_a_process_killed_at_any_point_of_any_step() {
+async fn f12_t144_a_process_is_killed_at_any_point_of_any_step() {
     let place =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("kill-{}", std::process::id()));
     let system = shop::system();
@@ -67,6 +70,10 @@ async fn f12_a_process_killed_at_any_point_of_any_step() {
     assert_eq!(unreached, [""; 0], "unreached, and no reason in `Aim::unreachable`, or reached");
     assert_eq!(unexpected, [""; 0], "seen, and nobody declares it");
 
+    if let Ok(only) = std::env::var("KILL") {
+        let chosen = |case: &Case| case.aims.iter().any(|aim| aim.line().contains(&only));
+        matrix.iter_mut().for_each(|cases: &mut Vec<Case>| cases.retain(chosen));
+    }
     let cases: usize = matrix.iter().map(Vec::len).sum();
     let kills: usize = matrix.iter().flatten().map(|case| case.aims.len()).sum();
     let runs =
