@@ -10,7 +10,7 @@ use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::{Bed, Servers, wait_until};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// The trace of the messages from outside.
 pub(crate) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
