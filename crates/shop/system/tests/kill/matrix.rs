@@ -16,9 +16,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::aims::{self, Aim};
-use crate::path::{Path, UNKNOWN};
+use crate::path::Path;
 use crate::process::Process;
-use crate::world::World;
+use crate::world::{UNKNOWN, World};
 
 /// How often an order is sent on a path before it counts as not leading to the aim.
 const ATTEMPTS: u32 = 6;

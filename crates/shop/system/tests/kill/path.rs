@@ -1,13 +1,9 @@
 //! The ways through the shop: together they have to reach whatever is to be aimed at.
 
-use ballet_testkit::wait_until;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::{SOON, World};
-
-/// A type that nobody knows: it becomes a dead letter.
-pub(crate) const UNKNOWN: &str = "nobody.knows_this.v1";
+use crate::world::World;
 
 /// What a customer, or somebody else, does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,30 +92,13 @@ impl Path {
                 return None;
             }
             Self::Disturbs(service) => {
-                disturb(world, service).await;
+                world.disturb(service).await;
                 return None;
             }
         };
         world.ends(&order_id, end).await;
         Some(order_id)
     }
-}
-
-/// The message is sent once, and is a dead letter once, or twice if the process died between the
-/// letter and the ack.
-async fn disturb(world: &World, service: &str) {
-    let management = world.bed.management();
-    let properties = json!({ "type": UNKNOWN, "content_type": "application/json" });
-    // The default exchange, so that nobody else gets it.
-    let sent = management.publish("amq.default", service, &properties, "{}").await;
-    assert!(sent.expect("published"), "{service} has a queue");
-    let queue = format!("{service}.dead");
-    let letters = wait_until("the dead letter", SOON, || async {
-        let letters = management.take(&queue, 10).await.map_err(|error| error.to_string())?;
-        Ok::<_, String>((!letters.is_empty()).then_some(letters))
-    });
-    let letters = letters.await.expect("a dead letter");
-    assert!(letters.iter().all(|letter| letter["properties"]["type"] == UNKNOWN), "{letters:?}");
 }
 
 fn goods(card_token: &str) -> Value {

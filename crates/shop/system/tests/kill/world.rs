@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 use shop::audit::{Doors, Report, audit};
 use uuid::Uuid;
 
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// A type that nobody knows: it becomes a dead letter.
+pub(crate) const UNKNOWN: &str = "nobody.knows_this.v1";
+
+const SOON: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(crate) struct World {
@@ -94,6 +97,21 @@ impl World {
         scheduled.await.expect("a shipment");
     }
 
+    /// Sends a service a message that it cannot take, and waits for the dead letter.
+    pub(crate) async fn disturb(&self, service: &str) {
+        let properties = json!({ "type": UNKNOWN, "content_type": "application/json" });
+        // The default exchange, so that nobody else gets it.
+        let management = self.bed.management();
+        let sent = management.publish("amq.default", service, &properties, "{}").await;
+        assert!(sent.expect("published"), "{service} has a queue");
+        let queue = format!("{service}.dead");
+        let letters = wait_until("the dead letter", SOON, || async {
+            let letters = self.letters(&queue).await?;
+            Ok::<_, String>((letters > 0).then_some(()))
+        });
+        letters.await.expect("a dead letter");
+    }
+
     /// Counts mugs in; there are enough for all.
     pub(crate) async fn fill(&self) {
         self.receive("mug", "note", 5_000).await;
@@ -163,7 +181,8 @@ impl World {
         audit(&self.doors(), SignedDuration::ZERO).await.map_err(said)
     }
 
-    /// Waits until all that was published is taken, and nothing of it is dead or unknown.
+    /// Waits until all that was published is taken, and nothing of it is dead or unknown but a
+    /// stranger's message: its letter comes twice if the process dies between letter and ack.
     pub(crate) async fn is_quiet(&self) {
         let management = self.bed.management();
         let quiet = wait_until("empty queues", SOON, || async {
@@ -171,6 +190,9 @@ impl World {
                 // A stream keeps what it has.
                 if queue == "journal" {
                     continue;
+                }
+                if queue.ends_with(".dead") {
+                    self.letters(&queue).await?;
                 }
                 let depth = management.depth(&queue).await.map_err(said)?;
                 if depth.ready + depth.unacked > 0 {
@@ -180,6 +202,15 @@ impl World {
             Ok(Some(()))
         });
         quiet.await.expect("empty queues");
+    }
+
+    /// Takes the dead letters out of a queue, all of them a stranger's; how many there were.
+    async fn letters(&self, queue: &str) -> Result<usize, String> {
+        let letters = self.bed.management().take(queue, 10).await.map_err(said)?;
+        for letter in &letters {
+            assert_eq!(letter["properties"]["type"], UNKNOWN, "{queue} has {letter}");
+        }
+        Ok(letters.len())
     }
 
     async fn post(&self, service: &str, path: &str, body: &Value) -> Result<Response, String> {
