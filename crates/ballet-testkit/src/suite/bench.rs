@@ -71,7 +71,7 @@ impl<'a> Bench<'a> {
         };
         // Makes the tables.
         bench
-            .start(&Outside::new(), std::sync::Arc::new(crate::memory::MemoryBroker::new()))
+            .start(&Outside::default(), std::sync::Arc::new(crate::memory::MemoryBroker::new()))
             .await?;
         Ok(bench)
     }

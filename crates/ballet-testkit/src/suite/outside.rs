@@ -25,15 +25,20 @@ pub struct Outside {
 #[derive(Debug, Default)]
 struct Seen {
     asked: Vec<CallKey>,
+    there: usize,
+    back: usize,
     answered: usize,
     lose: Option<Way>,
 }
 
-impl Outside {
-    pub(super) fn new() -> Self {
+impl Default for Outside {
+    /// A way that nobody disturbs.
+    fn default() -> Self {
         Self { held: Arc::new(watch::Sender::new(None)), seen: Arc::default() }
     }
+}
 
+impl Outside {
     /// Makes a call; `None` when it was lost on its way there or back, so that the outcome is
     /// unknown to who asked.
     pub async fn ask<T>(&self, key: CallKey, call: impl Future<Output = T>) -> Option<T> {
@@ -46,6 +51,10 @@ impl Outside {
     }
 
     async fn pass(&self, way: Way) -> Option<()> {
+        match way {
+            Way::There => self.seen().there += 1,
+            Way::Back => self.seen().back += 1,
+        }
         let mut held = self.held.subscribe();
         // An error says that the suite is gone.
         held.wait_for(|held| *held != Some(way)).await.ok()?;
@@ -65,6 +74,14 @@ impl Outside {
     /// The keys that were asked under, in order.
     pub(super) fn asked(&self) -> Vec<CallKey> {
         self.seen().asked.clone()
+    }
+
+    /// How many calls got so far.
+    pub(super) fn reached(&self, way: Way) -> usize {
+        match way {
+            Way::There => self.seen().there,
+            Way::Back => self.seen().back,
+        }
     }
 
     /// How many answers came through.

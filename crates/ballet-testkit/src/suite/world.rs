@@ -41,7 +41,7 @@ impl<'a> World<'a> {
         let mut world = Self {
             bench,
             broker: MemoryBroker::with_definitions(&bench.definitions),
-            outside: Outside::new(),
+            outside: Outside::default(),
             running: Vec::new(),
             wires: Vec::new(),
             sagas: (0..sagas).map(|_| bench.new_saga()).collect(),

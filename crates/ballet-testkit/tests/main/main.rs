@@ -8,4 +8,6 @@ mod private;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod suite;
+#[cfg(test)]
 mod topology;

@@ -3,6 +3,7 @@
 use super::{Check, check};
 use crate::suite::bench::{Bench, Phase, same};
 use crate::suite::outside::Way;
+use crate::suite::world::World;
 use crate::suite::wrong::{Checked, ensure};
 
 pub(super) fn checks(phase: Phase) -> Vec<Check> {
@@ -33,30 +34,28 @@ pub(super) fn checks_of_aborts(may_refuse: bool) -> Vec<Check> {
     checks
 }
 
-/// Under the same key.
 async fn asked_again(bench: &Bench<'_>, phase: Phase, way: Way) -> Checked {
     let mut world = bench.world_before(phase).await?;
     let earlier = world.outside.asked().len();
     world.outside.lose_one(way);
     world.tell(0, bench.events(phase)?);
     world.quiet().await?;
-    let asked = world.outside.asked().split_off(earlier);
-    ensure(asked.len() >= 2 && asked[0] == asked[1], || {
-        format!("it is not asked again under the same key: {asked:?}")
-    })?;
+    under_one_key(&world, earlier)?;
     same(&world.seen().await?, bench.after(phase))
 }
 
 async fn crash(bench: &Bench<'_>, phase: Phase, way: Way) -> Checked {
     let mut world = bench.world_before(phase).await?;
     let earlier = world.outside.asked().len();
+    let reached = world.outside.reached(way);
     world.outside.hold(Some(way));
     world.tell(0, bench.events(phase)?);
-    world.until("the call", || world.outside.asked().len() > earlier).await?;
+    world.until("the call", || world.outside.reached(way) > reached).await?;
     world.all_acknowledged().await?;
     world.crash().await?;
     world.start().await?;
     world.quiet().await?;
+    under_one_key(&world, earlier)?;
     same(&world.seen().await?, bench.after(phase))
 }
 
@@ -73,6 +72,7 @@ async fn answered_twice(bench: &Bench<'_>, phase: Phase) -> Checked {
     world.until("the second call", || world.outside.asked().len() > asked + 1).await?;
     world.outside.hold(None);
     world.until("both answers", || world.outside.answered() > answered + 1).await?;
+    under_one_key(&world, asked)?;
     world.quiet().await?;
     // Whatever comes after in the same lanes comes after the second answer, too.
     world.tell(0, bench.events(phase)?);
@@ -84,10 +84,10 @@ async fn answered_twice(bench: &Bench<'_>, phase: Phase) -> Checked {
 /// What took effect is undone, and nobody is told of either before the undo.
 async fn aborted_meanwhile(bench: &Bench<'_>, phase: Phase) -> Checked {
     let mut world = bench.world_before(phase).await?;
-    let earlier = world.outside.asked().len();
+    let earlier = world.outside.reached(Way::Back);
     world.outside.hold(Some(Way::Back));
     world.tell(0, bench.events(phase)?);
-    world.until("the call", || world.outside.asked().len() > earlier).await?;
+    world.until("the call", || world.outside.reached(Way::Back) > earlier).await?;
     world.tell(0, bench.abort()?);
     world.all_acknowledged().await?;
     world.outside.hold(None);
@@ -120,4 +120,12 @@ async fn aborted_again(bench: &Bench<'_>) -> Checked {
     world.outside.hold(None);
     world.quiet().await?;
     same(&world.seen().await?, &bench.expected.undone)
+}
+
+/// The first call since then was made again, under the same key.
+fn under_one_key(world: &World<'_>, earlier: usize) -> Checked {
+    let asked = world.outside.asked().split_off(earlier);
+    ensure(asked.len() >= 2 && asked[0] == asked[1], || {
+        format!("it is not asked again under the same key: {asked:?}")
+    })
 }

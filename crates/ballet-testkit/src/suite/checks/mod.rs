@@ -87,7 +87,7 @@ fn of(bench: &Bench<'_>) -> Vec<Check> {
             checks.extend(calls::checks(phase));
         }
     }
-    checks.extend(company::checks(part));
+    checks.extend(company::checks(bench));
     if aborted {
         checks.extend(undo::checks(part));
         if part.calls_outside {

@@ -1,0 +1,227 @@
+//! The suite for steps finds what is wrong with a step, and nothing with a good one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ballet::{
+    CallKey, CallStep, CallStepResult, Compensate, Event, EventType, Failure, Migration, Never,
+    Participant, RequestResult, Saga, Service, Step, StepResult, Tx, UndoResult, call, done,
+    refused, undone,
+};
+use ballet_testkit::suite::{Case, Outside, Suite, told};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::{Connection, PgConnection};
+
+macro_rules! events {
+    ($($name:ident = $text:literal)+) => {$(
+        #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+        struct $name { wish: String }
+        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
+    )+};
+}
+
+events! {
+    Wanted = "desk.wanted.v1"
+    Cancelled = "desk.cancelled.v1"
+    Held = "shelf.held.v1"
+    Short = "shelf.short.v1"
+    Freed = "shelf.freed.v1"
+    Posted = "shelf.posted.v1"
+}
+
+struct Wish;
+
+impl Saga for Wish {
+    const NAME: &'static str = "wish";
+    const OWNER: &'static str = "desk";
+    type Abort = Cancelled;
+}
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_shelf",
+    sql: "create table held (saga_id text not null); create table letter (saga_id text not null)",
+}];
+
+/// What is wrong with the shelf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    /// It frees nothing.
+    Keeps,
+    /// It writes before it refuses.
+    LeavesTraces,
+    /// It writes through a connection of its own, so a rollback takes nothing back.
+    WritesPastTheTransaction,
+    /// It posts another letter each time that it is asked.
+    ForgetsKeys,
+}
+
+/// A step of the shelf, with its database and the way to the post.
+#[derive(Debug, Clone)]
+struct Hold {
+    fault: Fault,
+    url: String,
+}
+
+impl Step for Hold {
+    const NAME: &'static str = "hold";
+    type On = Wanted;
+    type Done = Held;
+    type Refused = Short;
+
+    async fn run(&self, tx: &mut Tx<'_>, Wanted { wish }: Wanted) -> StepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.to_string());
+        let insert = sqlx::query("insert into held values ($1)").bind(saga);
+        match wish.as_str() {
+            "moon" if self.fault == Fault::LeavesTraces => {
+                insert.execute(tx.db()).await?;
+                refused(Short { wish })
+            }
+            "moon" => refused(Short { wish }),
+            "trouble" => Err(Failure::permanent("no such shelf")),
+            _ if self.fault == Fault::WritesPastTheTransaction => {
+                insert.execute(&mut PgConnection::connect(&self.url).await?).await?;
+                done(Held { wish })
+            }
+            _ => {
+                insert.execute(tx.db()).await?;
+                done(Held { wish })
+            }
+        }
+    }
+}
+
+impl Compensate for Hold {
+    type Undone = Freed;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, Held { wish }: Held) -> UndoResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.to_string());
+        if self.fault != Fault::Keeps {
+            sqlx::query("delete from held where saga_id = $1").bind(saga).execute(tx.db()).await?;
+        }
+        undone(Freed { wish })
+    }
+}
+
+/// Writes a letter outside.
+#[derive(Debug)]
+struct Post {
+    hold: Hold,
+    outside: Outside,
+}
+
+impl CallStep for Post {
+    const NAME: &'static str = "post";
+    type On = Cancelled;
+    type Done = Posted;
+    type Refused = Never;
+    type Request = String;
+    type Answer = ();
+
+    async fn request(&self, _: &mut Tx<'_>, Cancelled { wish }: Cancelled) -> RequestResult<Self> {
+        call(wish)
+    }
+
+    async fn call(&self, key: CallKey, _: &String) -> Result<(), Failure> {
+        let posting = async {
+            let mut db = PgConnection::connect(&self.hold.url).await?;
+            let known: Vec<String> =
+                sqlx::query_scalar("select saga_id from letter").fetch_all(&mut db).await?;
+            if self.hold.fault == Fault::ForgetsKeys || !known.contains(&key.to_string()) {
+                let insert = sqlx::query("insert into letter values ($1)").bind(key.to_string());
+                insert.execute(&mut db).await?;
+            }
+            Ok(())
+        };
+        let lost = || Err(Failure::transient("lost on the way"));
+        self.outside.ask(key, posting).await.unwrap_or_else(lost)
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, wish: String, (): ()) -> CallStepResult<Self> {
+        done(Posted { wish })
+    }
+}
+
+fn shelf(hold: Hold) -> Participant {
+    Participant::new("shelf").saga::<Wish>(|saga| saga.compensatable(hold))
+}
+
+/// It takes no part in the saga but by its letters, so what aborts others triggers it.
+fn post(hold: Hold, outside: Outside) -> Participant {
+    struct Letters;
+    impl Saga for Letters {
+        const NAME: &'static str = "letters";
+        const OWNER: &'static str = "desk";
+        type Abort = Never;
+    }
+    Participant::new("shelf").saga::<Letters>(|saga| saga.retriable(Post { hold, outside }))
+}
+
+/// What the suite says about a shelf with a fault; nothing if all is well.
+fn said_of(fault: Fault) -> String {
+    let hold = move |url: String| Hold { fault, url };
+    let url = |settings: &ballet::Settings| settings.database_url().expect("a database");
+    let wanted = |wish: &'static str| move |_| vec![told(&Wanted { wish: wish.to_owned() })];
+    let cancelled = |_| vec![told(&Cancelled { wish: "cup".to_owned() })];
+    let check = || {
+        if fault == Fault::ForgetsKeys {
+            let part = post(hold(String::new()), Outside::default());
+            Suite::new(&part, move |settings, outside| {
+                Service::new(post(hold(url(settings)), outside.clone())).migrations(TABLES)
+            })
+            .effects("letter", "select * from letter")
+            .check("post", Case::done_by(cancelled));
+            return;
+        }
+        Suite::new(&shelf(hold(String::new())), move |settings, _| {
+            Service::new(shelf(hold(url(settings)))).migrations(TABLES)
+        })
+        .effects("held", "select * from held")
+        .check(
+            "hold",
+            Case::done_by(wanted("cup"))
+                .refused_by(wanted("moon"))
+                .aborted_by(cancelled)
+                .failing_on(|_| String::new(), wanted("trouble")),
+        );
+    };
+    let panic = match catch_unwind(AssertUnwindSafe(check)) {
+        Ok(()) => return String::new(),
+        Err(panic) => panic,
+    };
+    panic.downcast_ref::<String>().cloned().expect("words")
+}
+
+#[test]
+fn the_suite_has_nothing_to_say_about_a_good_step() {
+    assert_eq!(said_of(Fault::None), "");
+}
+
+#[test]
+fn the_suite_finds_what_an_undo_or_a_refusal_leaves() {
+    let said = said_of(Fault::Keeps);
+    assert!(said.contains("the undo does not take everything back"), "{said}");
+    let said = said_of(Fault::LeavesTraces);
+    assert!(said.contains("the refusal is not without effects"), "{said}");
+}
+
+#[test]
+fn the_suite_finds_what_happens_twice() {
+    let said = said_of(Fault::WritesPastTheTransaction);
+    assert!(said.contains("a failing handler among good ones: it is not as without"), "{said}");
+    let said = said_of(Fault::ForgetsKeys);
+    for check in ["asked again after a lost answer", "crash with the answer on its way"] {
+        assert!(said.contains(&format!("{check}: it is not as without")), "{said}");
+    }
+}
+
+#[test]
+fn a_step_without_a_case_is_named() {
+    let suite = Suite::new(&shelf(Hold { fault: Fault::None, url: String::new() }), |_, _| {
+        unreachable!("nothing is started")
+    });
+    suite.covers(&["hold"]);
+    let panic = catch_unwind(AssertUnwindSafe(|| suite.covers(&[]))).expect_err("not covered");
+    let said = panic.downcast_ref::<String>().expect("words");
+    assert!(said.starts_with("shelf declares steps that the suite does not try: hold"), "{said}");
+}
