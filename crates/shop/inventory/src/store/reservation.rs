@@ -43,7 +43,7 @@ pub(crate) enum Held {
     Short { reason: ReservationFailure, sku: Sku, wanted: u64, on_hand: u64 },
 }
 
-/// Holds all lines or none, in one statement.
+/// Holds all lines or none.
 pub(crate) async fn hold(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -54,7 +54,12 @@ pub(crate) async fn hold(
     let skus: Vec<&str> = wanted.iter().map(|line| line.sku.as_str()).collect();
     let quantities =
         wanted.iter().map(|line| line.quantity.try_into()).collect::<Result<Vec<i64>, _>>()?;
-    // `shelf` reads what is current under the lock, so nothing can change between look and hold.
+    // First the locks, in one order: the next statement then sees rows that nobody can change.
+    // Looking and holding under the snapshot of one statement once held more than there was.
+    sqlx::query("select from stock where sku = any($1) order by sku for update")
+        .bind(&skus)
+        .execute(&mut *db)
+        .await?;
     // An unknown SKU comes before an empty shelf: it makes the order invalid, not unlucky.
     let short: Option<(String, i64, Option<i64>)> = sqlx::query_as(
         "with wanted as (
@@ -62,8 +67,6 @@ pub(crate) async fn hold(
          ), shelf as (
              select sku, wanted.quantity, stock.on_hand
              from stock join wanted using (sku)
-             order by sku
-             for update of stock
          ), short as (
              select sku, wanted.quantity, shelf.on_hand
              from wanted left join shelf using (sku)
