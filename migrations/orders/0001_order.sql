@@ -2,8 +2,7 @@
 create table customer_order (
     order_id uuid,
     status text not null,
-    -- Unknown for a checkout that was impossible, and for an order that was cancelled before its
-    -- checkout came.
+    -- Unknown for a checkout that was impossible.
     customer_id uuid,
     -- Written once and read whole, so they need no table of their own.
     lines jsonb,

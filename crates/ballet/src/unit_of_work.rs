@@ -111,7 +111,7 @@ impl UnitOfWork {
                 engine.relay.forget(batch);
             }
             engine.calls.forget(&calls);
-            return Err(commit_in_doubt(failure));
+            return Err(failed_at_commit(failure));
         }
         fault::point(FaultPoint::AfterCommit, &aims);
         fault::point(FaultPoint::AfterMark, marks);
@@ -127,9 +127,9 @@ impl UnitOfWork {
     }
 }
 
-/// A commit that fails in an unclear way is nobody's failure: the work comes again, and the inbox
-/// knows whether it was done.
-fn commit_in_doubt(failure: Failure) -> Failure {
+/// Says of an error of a handler's making that only the commit showed it: a deferred constraint, for
+/// instance. What is nobody's failure stays so.
+fn failed_at_commit(failure: Failure) -> Failure {
     match failure.kind() {
         FailureKind::Conflict | FailureKind::Permanent | FailureKind::ConnectionLost => failure,
         FailureKind::Transient => Failure::transient(format!("the commit failed: {failure}")),
