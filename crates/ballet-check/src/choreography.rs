@@ -56,6 +56,15 @@ fn section(page: &mut String, graph: &Graph, saga: &str) {
         )
         .ok();
     }
+    if let Some(deadline) = nodes.iter().find_map(|node| node.saga.deadline) {
+        write!(
+            page,
+            " A run that is not decided {:#} after its beginning, unless the service is set \
+             otherwise, is aborted: the owner tells itself so with `{}`.",
+            deadline.after, deadline.passed
+        )
+        .ok();
+    }
     write!(
         page,
         "\n\n```mermaid\n{}```\n\nDotted lines are refusals and the way back. A double frame is \

@@ -29,6 +29,7 @@ fn part(service: &'static str, steps: Vec<StepPart>) -> Part {
         owner: "orders",
         abort: Some(CANCELLED),
         aborts_on: Vec::new(),
+        deadline: None,
         steps,
     };
     Part { service, sagas: vec![saga], ..Part::default() }

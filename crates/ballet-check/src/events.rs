@@ -69,6 +69,7 @@ fn section(page: &mut String, graph: &Graph, event: EventType, shape: &Shape) {
         let what = match purpose {
             Purpose::Step(step) => format!("in step `{step}`"),
             Purpose::Aborts(saga) => format!("which aborts the saga `{saga}`"),
+            Purpose::Deadline(saga) => format!("which aborts the saga `{saga}` if it is undecided"),
             Purpose::Undoes(saga) => format!("which undoes its part of `{saga}`"),
             Purpose::Projection(name) => format!("for `{name}`"),
         };

@@ -99,6 +99,13 @@ impl Chart<'_> {
             let label = if refused == abort { "refused" } else { refused.event() };
             self.line(format_args!("{} -.->|{label}| abort", id(node)));
         }
+        if let Some(deadline) = self.nodes.iter().find_map(|node| node.saga.deadline) {
+            let (passed, after) = (deadline.passed, deadline.after);
+            self.line(format_args!(
+                "deadline([\"<b>{owner}</b><br/>deadline<br/><i>{after:#}</i>\"])"
+            ));
+            self.line(format_args!("deadline -.->|{}| abort", passed.event()));
+        }
         let services: BTreeSet<&str> = self.nodes.iter().map(|node| node.service).collect();
         for service in services {
             let mut before = "abort".to_owned();

@@ -16,6 +16,8 @@ pub(crate) enum Purpose {
     Step(&'static str),
     /// The owner aborts the saga.
     Aborts(&'static str),
+    /// The owner's deadline for the saga has passed.
+    Deadline(&'static str),
     /// A participant undoes its part of the saga.
     Undoes(&'static str),
     /// A projection outside of sagas.
@@ -40,6 +42,9 @@ pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<Consumer> {
             triggered.for_each(|step| add(Purpose::Step(step.name)));
             if saga.aborts_on.contains(&event) {
                 add(Purpose::Aborts(saga.saga));
+            }
+            if saga.deadline.is_some_and(|deadline| deadline.passed == event) {
+                add(Purpose::Deadline(saga.saga));
             }
             if saga.abort == Some(event) && saga.owner != service {
                 add(Purpose::Undoes(saga.saga));

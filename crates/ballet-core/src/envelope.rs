@@ -1,4 +1,4 @@
-//! The envelope: what surrounds an event on the wire, and on what grounds a message is refused.
+//! The envelope: what surrounds an event on the wire.
 //!
 //! | AMQP property | value |
 //! |---|---|
@@ -8,18 +8,22 @@
 //! | `app_id` | the publishing service |
 //! | `timestamp`, `content_type`, `delivery_mode` | seconds, `application/json`, 2 |
 //! | headers | `causation_id` (the message that caused this one), `traceparent` |
+//!
+//! Whoever publishes from elsewhere may leave out most of it, pack the body with gzip, or send a
+//! CloudEvent ([`crate::cloud_event`]).
 
-use std::fmt;
+use std::borrow::Cow;
 
-use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::body::{self, Form};
+use crate::cloud_event::{self, Attributes};
+use crate::event::is_well_formed;
+pub use crate::incoming::{HeaderSize, Incoming, Limits};
 use crate::topology::EVENTS;
-use crate::{EventType, MessageId, Role, SagaId, id};
-
-/// The longest sentence about a message, in characters.
-const LONGEST_DETAIL: usize = 500;
+pub use crate::unacceptable::{Reason, Unacceptable};
+use crate::{EventType, KnownEvents, MessageId, Role, SagaId, id};
 
 /// The content type of every event.
 pub const CONTENT_TYPE: &str = "application/json";
@@ -41,190 +45,62 @@ pub struct Envelope {
     pub traceparent: Option<String>,
 }
 
-/// A message as it came from the broker, not yet believed.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Incoming<'a> {
-    /// The exchange that the message was published to.
-    pub exchange: &'a str,
-    /// The routing key.
-    pub routing_key: &'a str,
-    /// AMQP `type`.
-    pub event_type: Option<&'a str>,
-    /// AMQP `message_id`.
-    pub message_id: Option<&'a str>,
-    /// AMQP `correlation_id`.
-    pub correlation_id: Option<&'a str>,
-    /// AMQP `app_id`.
-    pub app_id: Option<&'a str>,
-    /// AMQP `content_type`.
-    pub content_type: Option<&'a str>,
-    /// AMQP `content_encoding`.
-    pub content_encoding: Option<&'a str>,
-    /// Header `causation_id`.
-    pub causation_id: Option<&'a str>,
-    /// Header `traceparent`.
-    pub traceparent: Option<&'a str>,
-    /// The body.
-    pub body: &'a [u8],
-}
-
-/// How far a message may lie in the past or in the future, and how big it may be.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The biggest body, in bytes.
-    pub max_body: usize,
-    /// How long message ids are remembered.
-    pub inbox_window: SignedDuration,
-    /// How long sagas are remembered.
-    pub saga_window: SignedDuration,
-    /// How far a clock elsewhere may be ahead of ours.
-    pub clock_skew: SignedDuration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_body: 1024 * 1024,
-            inbox_window: SignedDuration::from_hours(7 * 24),
-            saga_window: SignedDuration::from_hours(90 * 24),
-            clock_skew: SignedDuration::from_mins(5),
-        }
-    }
-}
-
-/// Why a message is set aside: the machine-readable code of a dead letter (`x-dead-reason`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// Neither `type` nor routing key names an event that this service knows.
-    UnknownType,
-    /// The content type is not JSON.
-    WrongContentType,
-    /// The content encoding is not one that is understood.
-    WrongContentEncoding,
-    /// The body is bigger than the limit.
-    BodyTooBig,
-    /// The body is not JSON.
-    NotJson,
-    /// The body is JSON, but not of the event's shape.
-    WrongShape,
-    /// `app_id` may not publish this type.
-    ForgedAppId,
-    /// `type` names another event than the routing key, which is what the broker's rights guard.
-    ForgedType,
-    /// An event of a running saga carries no saga id.
-    NoCorrelationId,
-    /// The correlation id is no UUID.
-    WrongCorrelationId,
-    /// The message's id lies in the future.
-    ClockAhead,
-    /// The message is older than the memory of message ids.
-    TooOldToDeduplicate,
-    /// The saga is older than the memory of sagas.
-    SagaTooOld,
-    /// A handler said that trying again is of no use.
-    Permanent,
-    /// A handler failed in each of its attempts.
-    Failed,
-}
-
-impl Reason {
-    /// The code, for instance `wrong_shape`.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::UnknownType => "unknown_type",
-            Self::WrongContentType => "wrong_content_type",
-            Self::WrongContentEncoding => "wrong_content_encoding",
-            Self::BodyTooBig => "body_too_big",
-            Self::NotJson => "not_json",
-            Self::WrongShape => "wrong_shape",
-            Self::ForgedAppId => "forged_app_id",
-            Self::ForgedType => "forged_type",
-            Self::NoCorrelationId => "no_correlation_id",
-            Self::WrongCorrelationId => "wrong_correlation_id",
-            Self::ClockAhead => "clock_ahead",
-            Self::TooOldToDeduplicate => "too_old_to_deduplicate",
-            Self::SagaTooOld => "saga_too_old",
-            Self::Permanent => "permanent",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-/// A message that cannot be taken: a code for machines and a sentence for people.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}: {detail}")]
-pub struct Unacceptable {
-    /// The code.
-    pub reason: Reason,
-    /// What is wrong and what to do.
-    pub detail: String,
-}
-
-impl Unacceptable {
-    /// A refusal with its sentence, which is cut if it is long: it goes into a header, and may
-    /// quote what came from outside.
-    #[must_use]
-    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        let mut detail = detail.into();
-        if let Some((end, _)) = detail.char_indices().nth(LONGEST_DETAIL) {
-            detail.truncate(end);
-            detail.push_str(" ...");
-        }
-        Self { reason, detail }
-    }
-
-    /// The refusal that a body's JSON error stands for.
-    #[must_use]
-    pub fn from_json(event_type: EventType, error: &serde_json::Error) -> Self {
-        match error.classify() {
-            serde_json::error::Category::Data => {
-                Self::new(Reason::WrongShape, format!("the body is no {event_type}: {error}"))
-            }
-            serde_json::error::Category::Syntax
-            | serde_json::error::Category::Eof
-            | serde_json::error::Category::Io => {
-                Self::new(Reason::NotJson, format!("the body is not JSON: {error}"))
-            }
-        }
-    }
+/// A message that could be read: what surrounds the event, and the event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received<'a> {
+    /// What surrounds the event.
+    pub envelope: Envelope,
+    /// The event as JSON: the message's body, unpacked and without a CloudEvent around it.
+    pub body: Cow<'a, [u8]>,
 }
 
 impl Envelope {
-    /// Reads what surrounds a message. All that is derived (type, message id, saga id) is a
-    /// function of the message alone, so every consumer and every attempt derives the same.
+    /// Reads a message. All that is derived (type, message id, saga id) is a function of the
+    /// message alone, so every consumer and every attempt derives the same.
     ///
-    /// `known` finds an event type by its name. The body's shape is the caller's to check.
+    /// The body is UTF-8 of bounded size and depth; its shape is the caller's to check.
     ///
     /// # Errors
     ///
     /// [`Unacceptable`] with the first of the reasons that applies.
-    pub fn read(
-        message: &Incoming<'_>,
-        known: impl Fn(&str) -> Option<EventType>,
+    pub fn read<'a>(
+        message: &Incoming<'a>,
+        known: &KnownEvents,
         limits: &Limits,
         now: Timestamp,
-    ) -> Result<Self, Unacceptable> {
-        let event_type = event_type(message, known)?;
-        check_content(message, limits)?;
+    ) -> Result<Received<'a>, Unacceptable> {
+        check_headers(message.headers, limits.max_headers)?;
+        let form = body::form(message.content_type)?;
+        let body = body::unpack(message, limits)?;
+        let (attributes, body) = match form {
+            Form::Json => {
+                message.attributes.check()?;
+                (message.attributes.clone(), body)
+            }
+            Form::CloudEvent => cloud_event::open(&body, limits)?,
+        };
+        let event_type = event_type(message, &attributes, known)?;
         check_publisher(message, event_type)?;
-        let message_id = message_id(message, event_type, limits, now)?;
-        let saga_id = saga_id(message, event_type, message_id, limits, now)?;
-        Ok(Self {
+        let message_id = message_id(message, &attributes, event_type, &body, limits, now)?;
+        let saga_id = saga_id(message, &attributes, event_type, message_id, limits, now)?;
+        let Attributes { causation_id, traceparent, .. } = attributes;
+        let causation_id = message.causation_id.map(Cow::Borrowed).or(causation_id);
+        let traceparent = message.traceparent.map(Cow::Borrowed).or(traceparent);
+        let envelope = Self {
             message_id,
             event_type,
             saga_id,
-            causation_id: message.causation_id.map(str::to_owned),
+            causation_id: causation_id.map(Cow::into_owned),
             app_id: message.app_id.map(str::to_owned),
-            traceparent: message.traceparent.filter(|text| is_traceparent(text)).map(str::to_owned),
-        })
+            traceparent: traceparent.filter(|text| is_traceparent(text)).map(Cow::into_owned),
+        };
+        Ok(Received { envelope, body })
+    }
+
+    /// The type of a message that cannot be read otherwise, so that a copy of it can carry it.
+    #[must_use]
+    pub fn type_of(message: &Incoming<'_>, known: &KnownEvents) -> Option<EventType> {
+        event_type(message, &message.attributes, known).ok()
     }
 }
 
@@ -236,57 +112,79 @@ pub fn is_traceparent(text: &str) -> bool {
         && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-fn event_type(
-    message: &Incoming<'_>,
-    known: impl Fn(&str) -> Option<EventType>,
-) -> Result<EventType, Unacceptable> {
-    // An empty `type` is what some consoles send for "none".
-    let (named, by) = match message.event_type.filter(|name| !name.is_empty()) {
-        // On this exchange the broker guards the routing key, so it is what may be believed.
-        Some(name) if message.exchange == EVENTS && name != message.routing_key => {
-            return Err(Unacceptable::new(
-                Reason::ForgedType,
-                format!(
-                    "`type` is {name:?}, but the routing key is {:?}: give both the event's name",
-                    message.routing_key
-                ),
-            ));
-        }
-        Some(name) => (name, "`type`"),
-        None => (message.routing_key, "the routing key, as the message has no `type`,"),
+fn check_headers(headers: HeaderSize, most: HeaderSize) -> Result<(), Unacceptable> {
+    let HeaderSize { count, bytes, depth } = headers;
+    let detail = if count > most.count {
+        format!("the message has {count} headers, at most {} are taken", most.count)
+    } else if bytes > most.bytes {
+        format!("the headers have {bytes} bytes, the limit is {}", most.bytes)
+    } else if depth > most.depth {
+        format!("a header is nested deeper than {} levels", most.depth)
+    } else {
+        return Ok(());
     };
-    known(named).ok_or_else(|| {
-        Unacceptable::new(
-            Reason::UnknownType,
-            format!("{by} says {named:?}, which no handler of this service knows"),
-        )
-    })
+    Err(Unacceptable::new(Reason::HeadersTooBig, detail))
 }
 
-fn check_content(message: &Incoming<'_>, limits: &Limits) -> Result<(), Unacceptable> {
-    let media_type = message.content_type.map(|text| text.split(';').next().unwrap_or(text).trim());
-    if let Some(other) = media_type.filter(|text| !text.is_empty())
-        && !other.eq_ignore_ascii_case(CONTENT_TYPE)
+fn event_type(
+    message: &Incoming<'_>,
+    attributes: &Attributes<'_>,
+    known: &KnownEvents,
+) -> Result<EventType, Unacceptable> {
+    // An empty `type` is what some consoles send for "none".
+    let property = message.event_type.filter(|name| !name.is_empty());
+    let attribute = attributes.event_type.as_deref();
+    let forged = |what: &str, name: &str, is: &str, other: &str| {
+        let detail =
+            format!("{what} is {name:?}, but {is} is {other:?}: give both the event's name");
+        Err(Unacceptable::new(Reason::ForgedType, detail))
+    };
+    // On this exchange the broker guards the routing key, so it is what may be believed.
+    let guarded = (message.exchange == EVENTS).then_some(message.routing_key);
+    let named = [("`type`", property), ("the CloudEvent's type", attribute)];
+    for (what, name) in named {
+        if let (Some(name), Some(key)) = (name, guarded)
+            && name != key
+        {
+            return forged(what, name, "the routing key", key);
+        }
+    }
+    if let (Some(name), Some(other)) = (property, attribute)
+        && name != other
     {
-        return Err(Unacceptable::new(
-            Reason::WrongContentType,
-            format!("content type {other:?}: send {CONTENT_TYPE}, or none"),
-        ));
+        return forged("`type`", name, "the CloudEvent's type", other);
     }
-    let encoding = message.content_encoding.unwrap_or_default();
-    if !["", "identity", "utf-8"].iter().any(|plain| encoding.eq_ignore_ascii_case(plain)) {
-        return Err(Unacceptable::new(
-            Reason::WrongContentEncoding,
-            format!("content encoding {encoding:?}: send the body as plain UTF-8"),
-        ));
+    let given = named.into_iter().find_map(|(what, name)| Some((what, name?)));
+    let (what, name) = match given {
+        Some(given) => given,
+        None if is_well_formed(message.routing_key) => {
+            ("the routing key, as the message has no `type`,", message.routing_key)
+        }
+        None => {
+            let detail = format!(
+                "the message has no `type`, and its routing key {:?} is no event's name: set \
+                 `type` to the event's name",
+                message.routing_key
+            );
+            return Err(Unacceptable::new(Reason::NoType, detail));
+        }
+    };
+    known.get(name).ok_or_else(|| unknown(what, name, known))
+}
+
+fn unknown(what: &str, name: &str, known: &KnownEvents) -> Unacceptable {
+    let versions = known.other_versions(name);
+    if versions.is_empty() {
+        let detail = format!("{what} says {name:?}, which no handler of this service knows");
+        return Unacceptable::new(Reason::UnknownType, detail);
     }
-    if message.body.len() > limits.max_body {
-        return Err(Unacceptable::new(
-            Reason::BodyTooBig,
-            format!("the body has {} bytes, the limit is {}", message.body.len(), limits.max_body),
-        ));
-    }
-    Ok(())
+    let versions: Vec<&str> = versions.iter().map(EventType::name).collect();
+    let detail = format!(
+        "{what} says {name:?}, and this service knows {}: send that one as well until all \
+         services know the other",
+        versions.join(", ")
+    );
+    Unacceptable::new(Reason::UnknownVersion, detail)
 }
 
 fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), Unacceptable> {
@@ -303,15 +201,22 @@ fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), 
 
 fn message_id(
     message: &Incoming<'_>,
+    attributes: &Attributes<'_>,
     event_type: EventType,
+    body: &[u8],
     limits: &Limits,
     now: Timestamp,
 ) -> Result<MessageId, Unacceptable> {
-    let Some(text) = message.message_id.filter(|text| !text.is_empty()) else {
-        return Ok(MessageId::derived_from_content(event_type.name(), message.body));
+    let property = message.message_id.filter(|text| !text.is_empty());
+    let Some(text) = property.or(attributes.id.as_deref()) else {
+        return Ok(MessageId::derived_from_content(event_type.name(), body));
     };
     let Ok(id) = text.parse::<Uuid>() else {
-        return Ok(MessageId::derived_from_text(text));
+        // The ids of CloudEvents are unique for their source only.
+        return Ok(match (property, attributes.source.as_deref()) {
+            (None, Some(source)) => MessageId::derived_from_source(source, text),
+            (Some(_), _) | (None, None) => MessageId::derived_from_text(text),
+        });
     };
     if let Some(time) = id::time_of(id) {
         if time > now + limits.clock_skew {
@@ -336,12 +241,14 @@ fn message_id(
 
 fn saga_id(
     message: &Incoming<'_>,
+    attributes: &Attributes<'_>,
     event_type: EventType,
     message_id: MessageId,
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Option<SagaId>, Unacceptable> {
-    let saga_id = match message.correlation_id.filter(|text| !text.is_empty()) {
+    let property = message.correlation_id.filter(|text| !text.is_empty());
+    let saga_id = match property.or(attributes.correlation_id.as_deref()) {
         Some(text) => match (text.parse::<Uuid>(), event_type.role()) {
             (Ok(id), _) => SagaId(id),
             // Nothing depends on the correlation id of an event that belongs to no saga.

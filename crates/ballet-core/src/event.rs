@@ -29,6 +29,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// }
 /// assert_eq!(StockReceived::TYPE.service(), "inventory");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    note = "an event is a type with `impl Event`",
+    note = "several events at once, a join, trigger a `Step` or a `CallStep` and nothing else"
+)]
 pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The name on the wire, and the event's part in a saga.
     const TYPE: EventType;
@@ -139,7 +144,7 @@ impl EventType {
     }
 }
 
-const fn is_well_formed(name: &str) -> bool {
+pub(crate) const fn is_well_formed(name: &str) -> bool {
     let bytes = name.as_bytes();
     let (mut at, mut dots, mut length) = (0, 0, 0);
     while at < bytes.len() {

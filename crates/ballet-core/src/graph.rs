@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::envelope::Limits;
 use crate::{EventType, Part, Role, SagaPart, StepKind, StepPart, System};
 
 /// Who triggers whom in a system.
@@ -117,6 +118,18 @@ impl Graph {
                     });
                 }
             }
+            let deadlines = part.sagas.iter().filter_map(|saga| Some((saga, saga.deadline?)));
+            for (saga, deadline) in deadlines {
+                if deadline.passed.role() != Role::InSaga {
+                    problems.push(Problem {
+                        rule: "the events of a saga carry its id",
+                        detail: format!(
+                            "{} is the deadline of {}: declare it with EventType::in_saga",
+                            deadline.passed, saga.saga
+                        ),
+                    });
+                }
+            }
             // Over all its sagas: calls and logs name a step by its service and name alone.
             let mut names = BTreeSet::new();
             for saga in &part.sagas {
@@ -161,6 +174,7 @@ impl Graph {
             });
             return;
         };
+        check_deadline(saga, owned, problems);
         for node in self.nodes(saga) {
             let refused = node.step.refused.filter(|event| Some(*event) != owned.abort);
             if let Some(refused) = refused
@@ -237,6 +251,27 @@ impl Graph {
                 }
             }
         }
+    }
+}
+
+fn check_deadline(saga: &str, owned: &SagaPart, problems: &mut Vec<Problem>) {
+    let Some(deadline) = owned.deadline else { return };
+    if !owned.steps.iter().any(|step| step.kind == StepKind::Decision) {
+        problems.push(Problem {
+            rule: "a deadline has a decision that ends it",
+            detail: format!("{saga} has none, so every run of it would be aborted in the end"),
+        });
+    }
+    let remembered = Limits::default().saga_window;
+    if deadline.after.is_negative() || deadline.after >= remembered {
+        problems.push(Problem {
+            rule: "a deadline lies in a saga's memory",
+            detail: format!(
+                "that of {saga} is {:#} after its beginning; sagas are remembered for \
+                 {remembered:#}",
+                deadline.after
+            ),
+        });
     }
 }
 

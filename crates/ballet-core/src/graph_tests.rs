@@ -1,4 +1,7 @@
+use jiff::SignedDuration;
+
 use super::*;
+use crate::DeadlinePart;
 
 const PLACED: EventType = EventType::in_saga("orders.order_placed.v1");
 const CANCELLED: EventType = EventType::in_saga("orders.order_cancelled.v1");
@@ -29,6 +32,7 @@ fn part(service: &'static str, aborts_on: &[EventType], steps: Vec<StepPart>) ->
         owner: "orders",
         abort: Some(CANCELLED),
         aborts_on: aborts_on.to_vec(),
+        deadline: None,
         steps,
     };
     Part { service, sagas: vec![saga], ..Part::default() }
@@ -82,6 +86,48 @@ fn a_refusal_that_nobody_acts_on_is_found() {
     let mut parts = sound();
     parts[0].sagas[0].aborts_on = vec![UNPAID];
     assert_eq!(broken(parts), ["every refusal has somebody who acts on it"]);
+}
+
+fn with_deadline(hours: i64) -> Vec<Part> {
+    let passed = EventType::in_saga("orders.deadline_passed.v1");
+    let after = SignedDuration::from_hours(hours);
+    let mut parts = sound();
+    parts[0].sagas[0].deadline = Some(DeadlinePart { passed, after });
+    parts
+}
+
+#[test]
+fn the_owner_hears_its_own_deadline_and_nobody_else_does() {
+    let graph = Graph::new(System { name: "shop", parts: with_deadline(1) });
+    assert_eq!(graph.problems(), []);
+    let passed = EventType::in_saga("orders.deadline_passed.v1");
+    assert_eq!(graph.consumers(passed), ["orders"]);
+    assert!(graph.system().parts[0].emits().contains(&passed));
+}
+
+#[test]
+fn a_deadline_that_nothing_ends_is_found() {
+    let mut parts = with_deadline(1);
+    parts.pop();
+    parts[0].sagas[0].steps.pop();
+    parts[0].sagas[0].aborts_on = vec![SHORT];
+    assert_eq!(broken(parts), ["a deadline has a decision that ends it"]);
+}
+
+#[test]
+fn a_deadline_beyond_all_memory_is_found() {
+    for hours in [-1, 90 * 24] {
+        assert_eq!(broken(with_deadline(hours)), ["a deadline lies in a saga's memory"]);
+    }
+}
+
+#[test]
+fn a_deadline_outside_of_the_saga_is_found() {
+    let mut parts = with_deadline(1);
+    let passed = EventType::plain("orders.deadline_passed.v1");
+    parts[0].sagas[0].deadline =
+        parts[0].sagas[0].deadline.map(|deadline| DeadlinePart { passed, ..deadline });
+    assert_eq!(broken(parts), ["the events of a saga carry its id"]);
 }
 
 #[test]

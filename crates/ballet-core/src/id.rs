@@ -75,6 +75,13 @@ impl MessageId {
         Self(Uuid::new_v5(&DERIVED, &content))
     }
 
+    /// The id of a CloudEvent whose own id is a text that is no UUID; such ids are unique for
+    /// their source.
+    #[must_use]
+    pub fn derived_from_source(source: &str, id: &str) -> Self {
+        Self::derived_from_text(&format!("{source}\0{id}"))
+    }
+
     /// The id of a message whose own id is a text that is no UUID.
     #[must_use]
     pub fn derived_from_text(text: &str) -> Self {

@@ -6,6 +6,7 @@
 //! | [`event`] | [`Event`], [`EventType`]: a past-tense fact with its name, version and JSON shape |
 //! | [`id`] | [`MessageId`], [`SagaId`] and newtypes for the ids of a domain |
 //! | [`envelope`] | [`Envelope`]: an event on the wire, both ways, and why one is refused |
+//! | [`cloud_event`] | what of a CloudEvent means something here |
 //! | [`saga`] | [`Saga`]: the name, the owner and the abort of a distributed transaction |
 //! | [`part`] | [`Part`]: what one service declares, as data |
 //! | [`graph`] | [`Graph`]: who triggers whom, and the rules that a choreography keeps |
@@ -14,20 +15,26 @@
 
 #![warn(missing_docs)]
 
+mod body;
+pub mod cloud_event;
 pub mod envelope;
 pub mod event;
 pub mod graph;
 pub mod id;
+mod incoming;
+mod known;
 pub mod part;
 pub mod saga;
 pub mod topology;
 pub mod trigger;
+mod unacceptable;
 
-pub use envelope::{Envelope, Incoming, Reason, Unacceptable};
+pub use envelope::{Envelope, Incoming, Reason, Received, Unacceptable};
 pub use event::{Event, EventType, Never, Role};
 pub use graph::{Graph, Problem};
 pub use id::{MessageId, SagaId};
-pub use part::{Part, SagaPart, StepKind, StepPart, SubscriptionPart, System};
+pub use known::KnownEvents;
+pub use part::{DeadlinePart, Part, SagaPart, StepKind, StepPart, SubscriptionPart, System};
 pub use saga::Saga;
 pub use trigger::{AnyEvent, Trigger};
 

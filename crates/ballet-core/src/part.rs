@@ -1,6 +1,7 @@
 //! What one service declares about its part in a system, as data that can be read without
 //! running anything.
 
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use crate::EventType;
@@ -29,8 +30,19 @@ pub struct SagaPart {
     pub abort: Option<EventType>,
     /// The owner's: the refusals that it turns into the abort.
     pub aborts_on: Vec<EventType>,
+    /// The owner's: how long it waits for the decision.
+    pub deadline: Option<DeadlinePart>,
     /// The steps of this service.
     pub steps: Vec<StepPart>,
+}
+
+/// How long a saga's owner waits for the decision before it aborts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DeadlinePart {
+    /// The event by which the owner tells itself that the time is over.
+    pub passed: EventType,
+    /// How long after the saga's beginning that is.
+    pub after: SignedDuration,
 }
 
 /// One step, or the origin of a saga.
@@ -103,6 +115,7 @@ impl Part {
             let waits_for = |step: &'_ StepPart| [&step.on[..], &step.undone_by[..]].concat();
             types.extend(saga.steps.iter().flat_map(waits_for));
             types.extend(saga.aborts_on.iter().copied());
+            types.extend(saga.deadline.map(|deadline| deadline.passed));
             // An owner aborts in its own transaction, and does not hear itself.
             if saga.owner != self.service {
                 types.extend(saga.abort);
@@ -126,6 +139,7 @@ impl Part {
             if saga.owner == self.service {
                 types.extend(saga.abort);
             }
+            types.extend(saga.deadline.map(|deadline| deadline.passed));
         }
         types.sort_unstable();
         types.dedup();

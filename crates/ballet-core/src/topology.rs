@@ -12,7 +12,8 @@ use crate::{EventType, Part, System};
 
 /// The topic exchange for all events.
 pub const EVENTS: &str = "events";
-/// The internal topic exchange that spreads events to the services.
+/// The internal exchange that spreads events to the services. Types are bound as they are, without
+/// wildcards, so it is a direct one: the broker looks a type up once instead of word by word.
 pub const ROUTE: &str = "route";
 /// The exchange and the bounded queue for events that nobody knows.
 pub const UNROUTED: &str = "unrouted";
@@ -25,10 +26,20 @@ pub const RETRIES: [(&str, u32); 3] =
     [("retry.5s", 5_000), ("retry.30s", 30_000), ("retry.5m", 300_000)];
 /// How often the broker delivers a message before it takes it for the cause of a crash loop.
 pub const DELIVERY_LIMIT: u32 = 20;
-/// The user of operators and of the tools that redrive.
+/// How often a dead letter may be looked at: a look counts as a delivery, and from RabbitMQ 4 on a
+/// queue that names no limit drops what was delivered 20 times.
+pub const LOOK_LIMIT: u32 = 1_000_000_000;
+/// The user of operators.
 pub const OPS: &str = "ops";
+/// The user of the tools that redrive: it reads dead letters and the journal, and is the only one
+/// besides the operators that may write to the default exchange, and so to every queue.
+pub const REDRIVE: &str = "redrive";
 /// The user that may read the journal and nothing else.
 pub const TAP: &str = "tap";
+
+/// What a tool did with a dead letter; with the service's name behind it the routing key, on the
+/// exchange [`DEAD`], of the note of it that only the journal gets.
+pub const NOTES: [&str; 3] = ["redriven", "edited", "discarded"];
 
 /// The name of a service's dead-letter queue.
 #[must_use]
@@ -44,9 +55,12 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
     let vhost = system.name;
     let mut users = vec![user(OPS, "administrator", &password_hash)];
     users.push(user(TAP, "", &password_hash));
+    users.push(user(REDRIVE, "", &password_hash));
     let mut permissions = vec![
         json!({"user": OPS, "vhost": vhost, "configure": ".*", "write": ".*", "read": ".*"}),
         json!({"user": TAP, "vhost": vhost, "configure": "^$", "write": "^$", "read": "^journal$"}),
+        json!({"user": REDRIVE, "vhost": vhost, "configure": "^$",
+            "write": r"^(amq\.default|dead)$", "read": r"^(journal|[^.]+\.dead)$"}),
     ];
     let mut topic_permissions = Vec::new();
     let mut queues = shared_queues(vhost);
@@ -109,7 +123,7 @@ fn exchanges(vhost: &str) -> Vec<Value> {
     };
     let mut exchanges = vec![
         exchange(EVENTS, "topic", false, json!({})),
-        exchange(ROUTE, "topic", true, json!({"alternate-exchange": UNROUTED})),
+        exchange(ROUTE, "direct", true, json!({"alternate-exchange": UNROUTED})),
         exchange(UNROUTED, "fanout", true, json!({})),
         exchange(DEAD, "topic", false, json!({})),
     ];
@@ -152,7 +166,11 @@ fn service_queues(vhost: &str, service: &str) -> [Value; 2] {
                 "x-dead-letter-exchange": DEAD, "x-dead-letter-routing-key": service,
                 "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}),
         ),
-        queue(vhost, &dead_queue(service), &json!({"x-queue-type": "quorum"})),
+        queue(
+            vhost,
+            &dead_queue(service),
+            &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT}),
+        ),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::any::Any;
 use crate::{Event, EventType};
 
 /// A decoded event, on its way to the step that it triggers.
-pub type AnyEvent = Box<dyn Any + Send>;
+pub type AnyEvent = Box<dyn Any + Send + Sync>;
 
 /// An event, or a tuple of two to four events: a join, run once, after the last of them.
 ///
@@ -24,7 +24,7 @@ pub type AnyEvent = Box<dyn Any + Send>;
 /// type Both = (StockCommitted, ShipmentDelivered);
 /// assert_eq!(Both::types().len(), 2);
 /// ```
-pub trait Trigger: Sized + Send + 'static {
+pub trait Trigger: Sized + Send + Sync + 'static {
     /// The events, in the order of the tuple.
     fn types() -> Vec<EventType>;
 

@@ -1,9 +1,14 @@
-use reqwest::{Method, StatusCode, Url};
-use serde_json::{Value, json};
 use std::time::Duration;
 
+use ballet::audit;
+use ballet::core::topology::JOURNAL;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Method, StatusCode, Url};
+use serde_json::{Value, json};
+
 use crate::error::{Error, Result};
-use crate::wait_until;
+use crate::{url, wait_until};
 
 /// RabbitMQ's management API, as an administrator, with one vhost in view.
 #[derive(Debug, Clone)]
@@ -41,6 +46,21 @@ impl Management {
         Ok(Self { http, base, user, password, vhost: "/".to_owned() })
     }
 
+    /// The API at an address with user and password in it, `http://ops:secret@127.0.0.1:15672`.
+    ///
+    /// # Errors
+    ///
+    /// If it is no such address.
+    pub fn at(address: &str, vhost: &str) -> Result<Self> {
+        let base = url::parse("RABBITMQ_MANAGEMENT_URL", address, &["http"])?;
+        let login = url::credentials(&base).ok_or_else(|| Error::Setting {
+            name: "RABBITMQ_MANAGEMENT_URL",
+            value: url::masked(&base),
+            expected: "it should have the user and the password in it".to_owned(),
+        })?;
+        Ok(Self::new(url::without_credentials(base), login)?.in_vhost(vhost))
+    }
+
     pub(crate) fn in_vhost(&self, vhost: &str) -> Self {
         Self { vhost: vhost.to_owned(), ..self.clone() }
     }
@@ -61,6 +81,28 @@ impl Management {
         let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;
         let names = found.as_array().into_iter().flatten();
         Ok(names.filter_map(|queue| Some(queue["name"].as_str()?.to_owned())).collect())
+    }
+
+    /// The queues and the dead letters, for [`ballet::audit`]; of each dead-letter queue no more
+    /// than `letters` are looked at.
+    pub async fn audited(&self, letters: u32) -> Result<audit::Broker> {
+        let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;
+        let mut broker = audit::Broker::default();
+        for queue in found.as_array().into_iter().flatten() {
+            let Some(name) = queue["name"].as_str().filter(|name| *name != JOURNAL) else {
+                continue;
+            };
+            let Depth { ready, unacked, .. } = serde_json::from_value(queue.clone())
+                .map_err(|error| failed("read a queue", &self.base, &error))?;
+            broker.queues.insert(name.to_owned(), ready + unacked);
+            if let Some(service) = name.strip_suffix(".dead")
+                && ready > 0
+            {
+                let dead = self.peek(name, letters).await?;
+                broker.letters.extend(dead.iter().map(|letter| as_letter(service, letter)));
+            }
+        }
+        Ok(broker)
     }
 
     /// Deletes a queue with all that is in it.
@@ -93,11 +135,11 @@ impl Management {
         exchange: &str,
         routing_key: &str,
         properties: &Value,
-        payload: &str,
+        payload: impl AsRef<[u8]>,
     ) -> Result<bool> {
         let message = json!({
             "properties": properties, "routing_key": routing_key,
-            "payload": payload, "payload_encoding": "string",
+            "payload": STANDARD.encode(payload), "payload_encoding": "base64",
         });
         let path = ["exchanges", &self.vhost, exchange, "publish"];
         let answer = self.call(Method::POST, &path, Some(&message)).await?;
@@ -156,6 +198,25 @@ impl Management {
             return Ok(Value::Null);
         }
         serde_json::from_str(&text).map_err(|error| failed(&what, &self.base, &error))
+    }
+}
+
+fn as_letter(service: &str, letter: &Value) -> audit::Letter {
+    let properties = &letter["properties"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let header = |name: &str| text(&properties["headers"][name]);
+    let reason = match (header("x-dead-reason"), header("x-dead-detail")) {
+        // The broker's own: a crash loop, or a consumer that rejected it.
+        (code, detail) if code.is_empty() && detail.is_empty() => {
+            text(&properties["headers"]["x-first-death-reason"])
+        }
+        (code, detail) => format!("{code}: {detail}"),
+    };
+    audit::Letter {
+        service: service.to_owned(),
+        saga: text(&properties["correlation_id"]).parse().ok(),
+        event_type: text(&properties["type"]),
+        reason,
     }
 }
 

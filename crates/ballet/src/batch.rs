@@ -14,11 +14,13 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use crate::calls;
-use crate::engine::Engine;
+use crate::engine::{Engine, answered};
 use crate::fault::{self, FaultPoint};
 use crate::inbox;
 use crate::message::{Message, Work};
 use crate::registry::Handler;
+use crate::rows;
+use crate::run;
 use crate::saga::Effect;
 use crate::tx::Encoded;
 use crate::unit_of_work::UnitOfWork;
@@ -32,6 +34,16 @@ pub(crate) struct BatchFailure {
     /// The handler that failed.
     pub(crate) handler: Option<&'static str>,
     pub(crate) failure: Failure,
+}
+
+impl BatchFailure {
+    pub(crate) fn of_work(at: usize, failure: Failure) -> Self {
+        Self { culprit: Some(at), handler: None, failure }
+    }
+
+    pub(crate) fn of_step(step: &'static str, failure: Failure) -> Self {
+        Self { culprit: None, handler: Some(step), failure }
+    }
 }
 
 impl From<Failure> for BatchFailure {
@@ -66,50 +78,33 @@ async fn in_one_transaction(
     let mut unit = UnitOfWork::begin(Arc::clone(engine)).await?;
     fault::point(FaultPoint::AfterBegin, &*works);
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
-    unit.lock(&sagas).await?;
-
     let ids: Vec<MessageId> = works.iter().filter_map(message_id).collect();
-    let mut fresh = inbox::receive(unit.db(), &ids).await.map_err(Failure::from)?;
+    let mut fresh = answered(inbox::receive(unit.db(), &sagas, &ids)).await?;
     let answers: Vec<(CallKey, &str)> = works.iter().filter_map(answer).collect();
     let now = unit.scope.now;
-    let mut open = calls::close(unit.db(), &answers, now).await.map_err(Failure::from)?;
+    let mut open = answered(calls::close(unit.db(), &answers, now)).await?;
 
-    let mut live_sagas: Vec<SagaId> = works
-        .iter()
-        .filter(|work| match work {
-            Work::Message(message) => fresh.contains(&message.envelope.message_id),
-            Work::Answer(answer) => open.contains(&answer.call.key),
-        })
-        .filter_map(Work::saga)
-        .collect();
+    let mut live = Vec::with_capacity(works.len());
+    for (at, work) in works.iter().enumerate() {
+        match work {
+            Work::Message(message) if fresh.remove(&message.envelope.message_id) => live.push(at),
+            Work::Answer(answer) if open.remove(&answer.call.key) => live.push(at),
+            Work::Message(message) => {
+                counted.add(message.envelope.event_type.name(), "duplicate");
+            }
+            Work::Answer(_) => {}
+        }
+    }
+    let mut live_sagas: Vec<SagaId> = live.iter().filter_map(|at| works[*at].saga()).collect();
     live_sagas.sort_unstable();
     live_sagas.dedup();
     if !live_sagas.is_empty() {
         unit.load(&live_sagas).await?;
+        rows::lock_named(&mut unit, works, &live).await?;
     }
 
-    for (at, work) in works.iter_mut().enumerate() {
-        let fail = |handler| move |failure| BatchFailure { culprit: Some(at), handler, failure };
-        match work {
-            Work::Message(message) => {
-                if fresh.remove(&message.envelope.message_id) {
-                    let span = message.span();
-                    handle_message(&mut unit, message, &mut counted)
-                        .instrument(span)
-                        .await
-                        .map_err(|(handler, failure)| fail(Some(handler))(failure))?;
-                } else {
-                    counted.add(message.envelope.event_type.name(), "duplicate");
-                }
-            }
-            Work::Answer(answer) => {
-                if open.remove(&answer.call.key) {
-                    let call = &answer.call;
-                    unit.enter(Some(call.saga_id), call.cause, call.traceparent.clone());
-                    limited(engine, unit.answer(answer)).await.map_err(fail(None))?;
-                }
-            }
-        }
+    for run in run::plan(live.iter().map(|at| run::Place::of(*at, &works[*at]))) {
+        run::handle(&mut unit, works, &run, &mut counted).await?;
     }
     unit.commit(marks).await?;
     counted.publish();
@@ -118,11 +113,20 @@ async fn in_one_transaction(
 
 /// What became of messages; it counts once the transaction has committed.
 #[derive(Default)]
-struct Counted(Vec<(&'static str, &'static str)>);
+pub(crate) struct Counted(Vec<(&'static str, &'static str)>);
 
 impl Counted {
     fn add(&mut self, event_type: &'static str, outcome: &'static str) {
         self.0.push((event_type, outcome));
+    }
+
+    pub(crate) fn handled(&mut self, event_type: &'static str, effect: Effect) {
+        let outcome = match effect {
+            Effect::Handled => "handled",
+            Effect::Refused => "refused",
+            Effect::Nothing => "nothing",
+        };
+        self.add(event_type, outcome);
     }
 
     fn publish(self) {
@@ -163,31 +167,8 @@ fn answer(work: &Work) -> Option<(CallKey, &str)> {
     }
 }
 
-async fn handle_message(
-    unit: &mut UnitOfWork,
-    message: &mut Message,
-    counted: &mut Counted,
-) -> Result<(), (&'static str, Failure)> {
-    let name = message.envelope.event_type.name();
-    let known = Arc::clone(&message.known);
-    for (at, handler) in known.handlers.iter().enumerate() {
-        let envelope = &message.envelope;
-        unit.enter(envelope.saga_id, Some(envelope.message_id), envelope.traceparent.clone());
-        let engine = Arc::clone(&unit.engine);
-        let effect = limited(&engine, handle(unit, handler, at, message))
-            .await
-            .map_err(|failure| (handler.name(), failure))?;
-        let outcome = match effect {
-            Effect::Handled => "handled",
-            Effect::Refused => "refused",
-            Effect::Nothing => "nothing",
-        };
-        counted.add(name, outcome);
-    }
-    Ok(())
-}
-
-async fn handle(
+/// Runs one of a message's handlers.
+pub(crate) async fn handle(
     unit: &mut UnitOfWork,
     handler: &Handler,
     at: usize,
@@ -203,10 +184,10 @@ async fn handle(
     })?;
     match handler {
         Handler::Step { saga, step, place } => {
-            unit.trigger(saga, step, *place, saga_id, event, &message.delivery.body).await
+            unit.trigger(saga, step, *place, saga_id, event, message.body()).await
         }
         Handler::Abort { saga } => {
-            let body = Bytes::copy_from_slice(&message.delivery.body);
+            let body = Bytes::copy_from_slice(message.body());
             let fact = Encoded { event_type: message.envelope.event_type, body };
             unit.abort_here(saga, saga_id, fact).await
         }
@@ -218,9 +199,14 @@ async fn handle(
             }
             Ok(if abort == Abort::Aborted { Effect::Handled } else { Effect::Nothing })
         }
+        // The pivot may have been quicker, and mostly was.
+        Handler::Deadline { saga, passed } => {
+            let abort = unit.abort_as_owner(saga, saga_id, passed.fact(event)?).await?;
+            Ok(if abort == Abort::Aborted { Effect::Handled } else { Effect::Nothing })
+        }
         Handler::KeyedUndo { saga, undo } => {
             let key = undo.key(event)?;
-            let body = Bytes::copy_from_slice(&message.delivery.body);
+            let body = Bytes::copy_from_slice(message.body());
             let event = Encoded { event_type: message.envelope.event_type, body };
             unit.undo_key(saga, undo.step(), &key, saga_id, event).await
         }
@@ -229,7 +215,7 @@ async fn handle(
 }
 
 /// A handler that hangs fails, and is rolled back like any other.
-async fn limited<T>(
+pub(crate) async fn limited<T>(
     engine: &Engine,
     handler: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::{Failure, Outcome, Tx, Undone};
+use crate::{Failure, Outcome, Retry, Tx, Undone};
 
 /// The key under which the other side tells repeated requests from new ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,6 +68,9 @@ pub trait CallStep: Send + Sync + 'static {
     type Done: Event;
     /// The event that tells a business "no"; [`Never`](crate::Never) if there is none.
     type Refused: Event;
+    /// How often it is tried again when its part in the database fails. The call itself is made
+    /// again until it is answered.
+    const RETRY: Retry = Retry::DEFAULT;
     /// What is asked; stored as JSON until the answer is known.
     type Request: Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What the other side says; a "no" of theirs is an answer, not a failure.

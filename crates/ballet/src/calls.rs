@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::batch::guarded;
-use crate::engine::Engine;
+use crate::engine::{Engine, answered};
 use crate::fault::{self, FaultPoint};
 use crate::{CallKey, Failure};
 
@@ -115,7 +115,7 @@ async fn wait_after(engine: &Engine, call: &NewCall, failure: &str) {
     let pause = pause(call.attempts);
     let next_at = engine.context.now() + pause;
     fault::point(FaultPoint::BeforeNote, call);
-    if let Err(error) = note_failure(&engine.pool, call, failure, next_at).await {
+    if let Err(error) = answered(note_failure(&engine.pool, call, failure, next_at)).await {
         tracing::warn!(key = %call.key, "a failed call could not be noted down: {error}");
     }
     fault::point(FaultPoint::AfterNote, call);

@@ -6,21 +6,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_core::topology::{DEAD, RETRIES};
-use ballet_core::{Envelope, Unacceptable};
+use ballet_core::envelope::Limits;
+use ballet_core::topology::DEAD;
+use ballet_core::{Envelope, Received, Unacceptable};
 
 use crate::broker::{AMQPValue, BasicProperties, Delivery, FieldTable, Publish};
 use crate::consumer::Receipt;
 use crate::engine::{Engine, stopped};
 use crate::fault::{self, FaultPoint};
 use crate::publisher::{PublishError, PublisherHandle};
-use crate::wire;
+use crate::stuck::{self, Failed};
+use crate::{Delay, wire};
 
 /// A confirm that does not come is waited for: the channel lives, so the broker has the message.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long to wait before publishing again what the broker refuses.
 const PAUSE: Duration = Duration::from_secs(30);
 const PERSISTENT: u8 = 2;
+/// The header that counts the attempts, those at once and those after a delay.
+const ATTEMPTS: &str = "x-attempts";
+/// The header that counts the delays.
+const WAITS: &str = "x-retries";
+/// The header that says why a message waits.
+const WHY: &str = "x-retry-detail";
+/// What the headers begin with that are written into copies and redriven messages.
+const OURS: [&str; 6] = ["x-dead-", ATTEMPTS, "x-retr", "x-redriv", "x-edited-", "x-original-"];
 
 impl Engine {
     /// Publishes the message as a dead letter, and settles the original when the broker has
@@ -37,17 +47,18 @@ impl Engine {
         let Unacceptable { reason, detail } = why;
         let reason = reason.code();
         metrics::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
+        let (exchange, routing_key) = origin(&delivery);
         let mut headers = vec![
-            ("x-dead-reason", reason.to_owned()),
-            ("x-dead-detail", detail.clone()),
-            ("x-dead-at", self.context.now().to_string()),
-            ("x-dead-service", self.registry.service.to_owned()),
-            ("x-dead-exchange", delivery.exchange.clone()),
-            ("x-dead-routing-key", delivery.routing_key.clone()),
+            ("x-dead-reason", words(reason)),
+            ("x-dead-detail", words(&detail)),
+            ("x-dead-at", words(&self.context.now().to_string())),
+            ("x-dead-service", words(self.registry.service)),
+            ("x-dead-exchange", words(exchange)),
+            ("x-dead-routing-key", words(routing_key)),
         ];
         match step {
             Some(step) => {
-                headers.push(("x-dead-step", step.to_owned()));
+                headers.push(("x-dead-step", words(step)));
                 tracing::error!(reason, step, attempts, "a message is set aside: {detail}");
             }
             // What cannot be read may be quoted in the detail: that is for the letter, not the log.
@@ -57,26 +68,38 @@ impl Engine {
                 "a message that cannot be taken is set aside"
             ),
         }
-        self.publish_copy(DEAD, delivery, receipt, headers, attempts);
+        // What did not get as far as a handler is among the dead letters alone.
+        let failed = step.map(|handler| Failed { handler, reason, detail, attempts, wait: None });
+        self.publish_copy(DEAD, delivery, receipt, headers, attempts, failed);
     }
 
-    /// Publishes the message to a retry queue, from which it comes back after a while: seconds at
-    /// first, then every few minutes.
+    /// Publishes the message to a retry queue, from which it comes back after the delay.
     pub(crate) fn retry_later(
         self: &Arc<Self>,
         delivery: Delivery,
         receipt: Receipt,
-        why: &str,
+        why: Unacceptable,
         step: Option<&'static str>,
+        delay: Delay,
+        attempts: u32,
     ) {
-        let attempts = earlier_attempts(&delivery) + 1;
-        let at = usize::try_from(attempts - 1).unwrap_or(usize::MAX).min(RETRIES.len() - 1);
-        let (queue, _) = RETRIES[at];
+        let attempts = attempts + earlier_attempts(&delivery);
+        let waits = waits(&delivery) + 1;
+        let queue = delay.queue();
         metrics::counter!("ballet_failures_total", "then" => queue).increment(1);
-        tracing::warn!(step, attempts, queue, "a message is tried again later: {why}");
-        let why = Unacceptable::new(ballet_core::Reason::Failed, why).detail;
-        let headers = vec![("x-retry-detail", why)];
-        self.publish_copy(queue, delivery, receipt, headers, attempts);
+        let Unacceptable { reason, detail } = why;
+        tracing::warn!(step, attempts, queue, "a message is tried again later: {detail}");
+        let (exchange, routing_key) = origin(&delivery);
+        let headers = vec![
+            (WAITS, AMQPValue::LongUInt(waits)),
+            (WHY, words(&detail)),
+            ("x-retry-exchange", words(exchange)),
+            ("x-retry-routing-key", words(routing_key)),
+        ];
+        let wait = Some(delay.time());
+        let failed =
+            step.map(|handler| Failed { handler, reason: reason.code(), detail, attempts, wait });
+        self.publish_copy(queue, delivery, receipt, headers, attempts, failed);
     }
 
     fn publish_copy(
@@ -84,8 +107,9 @@ impl Engine {
         exchange: &'static str,
         delivery: Delivery,
         receipt: Receipt,
-        headers: Vec<(&'static str, String)>,
+        headers: Vec<(&'static str, AMQPValue)>,
         attempts: u32,
+        failed: Option<Failed>,
     ) {
         let engine = Arc::clone(self);
         let mut stopping = self.stopping.clone();
@@ -94,6 +118,9 @@ impl Engine {
                 let Some(publisher) = engine.relay.publisher() else { return };
                 let letter = copy(&engine, exchange, &delivery, &headers, attempts);
                 fault::point(FaultPoint::BeforeCopy, exchange);
+                if let Some(failed) = failed {
+                    note(&engine, &letter, &failed).await;
+                }
                 publish_until_confirmed(publisher, letter).await;
                 fault::point(FaultPoint::AfterCopy, exchange);
                 receipt.settle();
@@ -105,6 +132,17 @@ impl Engine {
             }
         });
     }
+}
+
+/// Lists a failure among what is stuck. The copy has what was derived from its message.
+async fn note(engine: &Engine, letter: &Publish, failed: &Failed) {
+    let text = |value: &Option<_>| value.as_ref().map(ToString::to_string);
+    let properties = &letter.properties;
+    let id = text(properties.message_id()).and_then(|id| id.parse().ok());
+    let Some(id) = id else { return };
+    let saga = text(properties.correlation_id()).and_then(|id| id.parse().ok());
+    let event_type = text(properties.kind()).unwrap_or_default();
+    stuck::note(&engine.pool, id, saga, &event_type, failed).await;
 }
 
 async fn publish_until_confirmed(publisher: &PublisherHandle, mut letter: Publish) {
@@ -130,8 +168,7 @@ fn without_foreign_headers(letter: &mut Publish) -> bool {
     let headers = letter.properties.headers().clone().unwrap_or_default();
     let mut kept = FieldTable::default();
     for (name, value) in headers.inner() {
-        if ["x-dead-", "x-attempts", "x-retry-"].iter().any(|ours| name.as_str().starts_with(ours))
-        {
+        if OURS.iter().any(|ours| name.as_str().starts_with(ours)) {
             kept.insert(name.clone(), value.clone());
         }
     }
@@ -145,11 +182,42 @@ fn without_foreign_headers(letter: &mut Publish) -> bool {
 
 /// How often the message was tried before it came back from a retry queue.
 fn earlier_attempts(delivery: &Delivery) -> u32 {
-    let headers = delivery.properties.headers().as_ref();
-    match headers.and_then(|headers| headers.inner().get("x-attempts")) {
-        Some(AMQPValue::LongUInt(attempts)) => (*attempts).min(1_000_000),
-        _ => 0,
+    count(delivery, ATTEMPTS)
+}
+
+/// How often the message has waited in retry queues. A dead letter begins anew.
+pub(crate) fn waits(delivery: &Delivery) -> u32 {
+    count(delivery, WAITS)
+}
+
+/// The exchange and the routing key by which the message came first: copies come back through the
+/// default exchange.
+fn origin(delivery: &Delivery) -> (&str, &str) {
+    let of_a_copy = ["x-retry", "x-dead"].into_iter().find_map(|copied| {
+        let header = |name| read_words(delivery, &format!("{copied}-{name}"));
+        Some((header("exchange")?, header("routing-key")?))
+    });
+    match of_a_copy {
+        Some(origin) if delivery.exchange.is_empty() => origin,
+        _ => (&delivery.exchange, &delivery.routing_key),
     }
+}
+
+fn read_words<'a>(delivery: &'a Delivery, header: &str) -> Option<&'a str> {
+    match delivery.properties.headers().as_ref()?.inner().get(header)? {
+        AMQPValue::LongString(text) => str::from_utf8(text.as_bytes()).ok(),
+        _ => None,
+    }
+}
+
+/// A count in a header, which anybody may have written.
+fn count(delivery: &Delivery, header: &str) -> u32 {
+    let headers = delivery.properties.headers().as_ref();
+    let counted = match headers.and_then(|headers| headers.inner().get(header)) {
+        Some(AMQPValue::LongUInt(counted)) => *counted,
+        _ => 0,
+    };
+    counted.min(1_000_000)
 }
 
 /// The original, body and properties whole, with more headers.
@@ -157,7 +225,7 @@ fn copy(
     engine: &Engine,
     exchange: &str,
     delivery: &Delivery,
-    more: &[(&'static str, String)],
+    more: &[(&'static str, AMQPValue)],
     attempts: u32,
 ) -> Publish {
     let original = &delivery.properties;
@@ -169,17 +237,26 @@ fn copy(
         text(&mut headers, "x-original-user-id", user.as_str());
     }
     for (name, value) in more {
-        text(&mut headers, name, value);
+        headers.insert((*name).into(), value.clone());
     }
-    headers.insert("x-attempts".into(), AMQPValue::LongUInt(attempts));
+    headers.insert(ATTEMPTS.into(), AMQPValue::LongUInt(attempts));
     let mut properties = without_expiration_and_user(original);
     // What is derived from a message is written into every copy of it.
-    if let Some(envelope) = envelope(engine, delivery) {
-        properties = properties
-            .with_type(envelope.event_type.name().into())
-            .with_message_id(envelope.message_id.to_string().into());
-        if let Some(saga) = envelope.saga_id {
-            properties = properties.with_correlation_id(saga.to_string().into());
+    let (incoming, events) = (wire::incoming(delivery), &engine.registry.events);
+    match Envelope::read(&incoming, events, &engine.limits, engine.context.now()) {
+        Ok(Received { envelope, .. }) => {
+            properties = properties
+                .with_type(envelope.event_type.name().into())
+                .with_message_id(envelope.message_id.to_string().into());
+            if let Some(saga) = envelope.saga_id {
+                properties = properties.with_correlation_id(saga.to_string().into());
+            }
+        }
+        // Its routing key is lost when it comes back another way.
+        Err(_) => {
+            if let Some(event_type) = Envelope::type_of(&incoming, events) {
+                properties = properties.with_type(event_type.name().into());
+            }
         }
     }
     Publish {
@@ -193,36 +270,43 @@ fn copy(
 
 /// The original headers, but for those that would act on the copy: route it elsewhere, or make it
 /// look like a message that has been through the broker before.
-fn kept_headers(headers: Option<&FieldTable>) -> FieldTable {
-    let mut kept = FieldTable::default();
+pub(crate) fn kept_headers(headers: Option<&FieldTable>) -> FieldTable {
+    let (mut kept, mut deep) = (FieldTable::default(), false);
+    let deepest = Limits::default().max_headers.depth;
     for (name, value) in headers.into_iter().flat_map(|headers| headers.inner()) {
         match name.as_str() {
             "CC" | "BCC" => {
                 let name = format!("x-original-{}", name.as_str().to_lowercase());
                 kept.insert(name.into(), value.clone());
             }
-            "x-death" | "x-delivery-count" => {}
-            other if other.starts_with("x-first-death") || other.starts_with("x-last-death") => {}
+            "x-death" | "x-delivery-count" | WAITS => {}
+            // Whoever reads the copy would need as much stack as we do.
+            _ if wire::depth(value) > deepest => deep = true,
+            other
+                // Of a dead letter that came back: it is told anew.
+                if ["x-first-death", "x-last-death", "x-retry-", "x-dead-"]
+                    .iter()
+                    .any(|prefix| other.starts_with(prefix)) => {}
             _ => {
                 kept.insert(name.clone(), value.clone());
             }
         }
     }
+    if deep {
+        text(&mut kept, "x-dead-headers", "headers that were nested too deep are not kept");
+    }
     kept
 }
 
-fn text(headers: &mut FieldTable, name: &str, value: &str) {
-    headers.insert(name.into(), AMQPValue::LongString(value.into()));
+pub(crate) fn text(headers: &mut FieldTable, name: &str, value: &str) {
+    headers.insert(name.into(), words(value));
 }
 
-/// What can be read of a message that may not be readable as a whole.
-fn envelope(engine: &Engine, delivery: &Delivery) -> Option<Envelope> {
-    let known = |name: &str| engine.registry.known(name).map(|known| known.event_type);
-    let now = engine.context.now();
-    Envelope::read(&wire::incoming(delivery), known, &engine.limits, now).ok()
+fn words(text: &str) -> AMQPValue {
+    AMQPValue::LongString(text.into())
 }
 
-fn without_expiration_and_user(properties: &BasicProperties) -> BasicProperties {
+pub(crate) fn without_expiration_and_user(properties: &BasicProperties) -> BasicProperties {
     let mut kept = BasicProperties::default();
     macro_rules! keep {
         ($($get:ident => $with:ident),+ $(,)?) => {$(

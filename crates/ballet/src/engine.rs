@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, watch};
 
 use crate::Context;
+use crate::Failure;
 use crate::calls::{Answer, Calls};
 use crate::consumer::Arrival;
 use crate::message::{Message, Work};
@@ -88,6 +89,24 @@ impl Engine {
                 return;
             }
             pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+}
+
+/// The server ends every statement of ours within 30 seconds: if there is no answer by then, there
+/// will be none. Nothing closes a connection of which the other end has lost its power, and without
+/// a limit whoever waits on it would wait for ever.
+const ANSWERED: Duration = Duration::from_secs(40);
+
+/// Waits for the database, but not for ever: then the connection counts as lost.
+pub(crate) async fn answered<T, E: Into<Failure>>(
+    statements: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(ANSWERED, statements).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => {
+            let silent = format!("the database has not answered for {ANSWERED:?}");
+            Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, silent)).into())
         }
     }
 }

@@ -8,11 +8,12 @@ use ballet_core::{AnyEvent, Event, EventType, Saga, StepPart, Trigger};
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sqlx::PgConnection;
 
+use crate::erased_bulk::AnyBulk;
 use crate::tx::Encoded;
 use crate::{
-    Ask, CallCompensate, CallKey, CallStep, Compensate, Failure, Outcome, Owner, Projection, Step,
-    Tx, Undone,
+    CallKey, Compensate, Failure, Item, Outcome, Owner, Projection, Retry, Rows, Step, Tx, Undone,
 };
 
 /// How a step ended, or that it waits for an answer from outside.
@@ -31,29 +32,56 @@ pub(crate) enum AnyUndone {
     Call(String),
 }
 
-type Future<'a, T> = BoxFuture<'a, Result<T, Failure>>;
+pub(crate) type Future<'a, T> = BoxFuture<'a, Result<T, Failure>>;
 
 pub(crate) trait AnyStep: Send + Sync {
     fn part(&self) -> &StepPart;
+    fn retry(&self) -> Retry;
     fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
     /// The key of the repetition that an event triggers; empty if there is none.
     fn key(&self, event: &AnyEvent) -> String;
     fn run<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
     fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone>;
     /// Asks outside, for the step or for its undo.
-    fn call<'a>(&'a self, undo: bool, key: CallKey, request: &'a str) -> Future<'a, String>;
+    fn call<'a>(&'a self, _undo: bool, _: CallKey, _request: &'a str) -> Future<'a, String> {
+        calls_nobody(self.part().name)
+    }
     fn answered<'a>(
         &'a self,
-        tx: Tx<'a>,
-        request: &'a str,
-        answer: &'a str,
-    ) -> Future<'a, AnyOutcome>;
+        _: Tx<'a>,
+        _request: &'a str,
+        _answer: &'a str,
+    ) -> Future<'a, AnyOutcome> {
+        calls_nobody(self.part().name)
+    }
     fn undo_answered<'a>(
         &'a self,
-        tx: Tx<'a>,
-        request: &'a str,
-        answer: &'a str,
-    ) -> Future<'a, AnyUndone>;
+        _: Tx<'a>,
+        _request: &'a str,
+        _answer: &'a str,
+    ) -> Future<'a, AnyUndone> {
+        calls_nobody(self.part().name)
+    }
+    /// Names the rows that the step will touch, given triggers of it.
+    fn touches<'a>(
+        &'a self,
+        _: &'a mut PgConnection,
+        _on: Vec<Item<&'a AnyEvent>>,
+    ) -> Future<'a, Rows> {
+        no_rows()
+    }
+    /// Names the rows that its compensation will touch, given stored outcomes.
+    fn undo_touches<'a>(
+        &'a self,
+        _: &'a mut PgConnection,
+        _done: Vec<Item<String>>,
+    ) -> Future<'a, Rows> {
+        no_rows()
+    }
+    /// The step as one that takes runs, if it is one.
+    fn bulk(&self) -> Option<&dyn AnyBulk> {
+        None
+    }
 }
 
 /// A step in the builder's hands.
@@ -65,18 +93,50 @@ impl std::fmt::Debug for ErasedStep {
     }
 }
 
-type Undo<S> = for<'a> fn(&'a S, Tx<'a>, &'a str) -> Future<'a, AnyUndone>;
+pub(crate) type Undo<S> = for<'a> fn(&'a S, Tx<'a>, &'a str) -> Future<'a, AnyUndone>;
+/// Names the rows that undoing will touch, given the stored outcomes.
+pub(crate) type UndoTouches =
+    for<'a> fn(&'a mut PgConnection, Vec<Item<String>>) -> Future<'a, Rows>;
 
 /// A [`Step`], with its compensation if it has one.
 pub(crate) struct LocalStep<S> {
     pub(crate) step: S,
     pub(crate) part: StepPart,
-    pub(crate) undo: Option<Undo<S>>,
+    pub(crate) undo: Option<LocalUndo<S>>,
+}
+
+/// How a [`Step`] is undone.
+pub(crate) struct LocalUndo<S> {
+    undo: Undo<S>,
+    touches: UndoTouches,
+}
+
+impl<S: Compensate> LocalUndo<S> {
+    pub(crate) fn of() -> Self {
+        Self {
+            undo: |step, mut tx, done| {
+                Box::pin(async move {
+                    let done = decode_stored::<S::Done>(S::NAME, "outcome", done)?;
+                    encode_undone(step.compensate(&mut tx, done).await?)
+                })
+            },
+            touches: |db, done| {
+                Box::pin(async move {
+                    let done = decode_all::<S::Done>(S::NAME, done)?;
+                    S::undo_touches(db, &done).await
+                })
+            },
+        }
+    }
 }
 
 impl<S: Step> AnyStep for LocalStep<S> {
     fn part(&self) -> &StepPart {
         &self.part
+    }
+
+    fn retry(&self) -> Retry {
+        S::RETRY
     }
 
     fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
@@ -95,142 +155,29 @@ impl<S: Step> AnyStep for LocalStep<S> {
     }
 
     fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone> {
-        match self.undo {
-            Some(undo) => undo(&self.step, tx, done),
-            None => no_compensation(S::NAME),
-        }
-    }
-
-    fn call<'a>(&'a self, _: bool, _: CallKey, _: &'a str) -> Future<'a, String> {
-        Box::pin(async { Err(calls_nobody(S::NAME)) })
-    }
-
-    fn answered<'a>(&'a self, _: Tx<'a>, _: &'a str, _: &'a str) -> Future<'a, AnyOutcome> {
-        Box::pin(async { Err(calls_nobody(S::NAME)) })
-    }
-
-    fn undo_answered<'a>(&'a self, _: Tx<'a>, _: &'a str, _: &'a str) -> Future<'a, AnyUndone> {
-        Box::pin(async { Err(calls_nobody(S::NAME)) })
-    }
-}
-
-pub(crate) fn undo_local<'a, S: Compensate>(
-    step: &'a S,
-    mut tx: Tx<'a>,
-    done: &'a str,
-) -> Future<'a, AnyUndone> {
-    Box::pin(async move {
-        let done = decode_stored::<S::Done>(S::NAME, "outcome", done)?;
-        encode_undone(step.compensate(&mut tx, done).await?)
-    })
-}
-
-/// How a [`CallStep`] is undone.
-pub(crate) struct CallUndo<S> {
-    request: Undo<S>,
-    call: for<'a> fn(&'a S, CallKey, &'a str) -> Future<'a, String>,
-    answered: for<'a> fn(&'a S, Tx<'a>, &'a str, &'a str) -> Future<'a, AnyUndone>,
-}
-
-impl<S: CallCompensate> CallUndo<S> {
-    pub(crate) fn of() -> Self {
-        Self {
-            request: |step, mut tx, done| {
-                Box::pin(async move {
-                    let done = decode_stored::<S::Done>(S::NAME, "outcome", done)?;
-                    match step.undo_request(&mut tx, done).await? {
-                        Ask::Call(request) => Ok(AnyUndone::Call(encode_json(S::NAME, &request)?)),
-                        Ask::Known(undone) => encode_undone(undone),
-                    }
-                })
-            },
-            call: |step, key, request| {
-                Box::pin(async move {
-                    let request = decode_stored(S::NAME, "request", request)?;
-                    encode_json(S::NAME, &step.undo_call(key, &request).await?)
-                })
-            },
-            answered: |step, mut tx, request, answer| {
-                Box::pin(async move {
-                    let request = decode_stored(S::NAME, "request", request)?;
-                    let answer = decode_stored(S::NAME, "answer", answer)?;
-                    encode_undone(step.undo_answered(&mut tx, request, answer).await?)
-                })
-            },
-        }
-    }
-}
-
-/// A [`CallStep`], with its compensation if it has one.
-pub(crate) struct OutsideStep<S> {
-    pub(crate) step: S,
-    pub(crate) part: StepPart,
-    pub(crate) undo: Option<CallUndo<S>>,
-}
-
-impl<S: CallStep> AnyStep for OutsideStep<S> {
-    fn part(&self) -> &StepPart {
-        &self.part
-    }
-
-    fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
-        S::On::decode(place, body)
-    }
-
-    fn key(&self, event: &AnyEvent) -> String {
-        event.downcast_ref::<S::On>().and_then(S::key).unwrap_or_default()
-    }
-
-    fn run<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
-        Box::pin(async move {
-            let on = assemble::<S::On>(S::NAME, events)?;
-            match self.step.request(&mut tx, on).await? {
-                Ask::Call(request) => Ok(AnyOutcome::Call(encode_json(S::NAME, &request)?)),
-                Ask::Known(outcome) => encode_outcome(outcome),
-            }
-        })
-    }
-
-    fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone> {
         match &self.undo {
-            Some(undo) => (undo.request)(&self.step, tx, done),
+            Some(undo) => (undo.undo)(&self.step, tx, done),
             None => no_compensation(S::NAME),
         }
     }
 
-    fn call<'a>(&'a self, undo: bool, key: CallKey, request: &'a str) -> Future<'a, String> {
-        match (&self.undo, undo) {
-            (Some(compensation), true) => (compensation.call)(&self.step, key, request),
-            (None, true) => no_compensation(S::NAME),
-            (_, false) => Box::pin(async move {
-                let request = decode_stored(S::NAME, "request", request)?;
-                encode_json(S::NAME, &self.step.call(key, &request).await?)
-            }),
-        }
+    fn touches<'a>(
+        &'a self,
+        db: &'a mut PgConnection,
+        on: Vec<Item<&'a AnyEvent>>,
+    ) -> Future<'a, Rows> {
+        let on: Vec<Item<&S::On>> = on.iter().filter_map(Item::downcast).collect();
+        Box::pin(async move { S::touches(db, &on).await })
     }
 
-    fn answered<'a>(
+    fn undo_touches<'a>(
         &'a self,
-        mut tx: Tx<'a>,
-        request: &'a str,
-        answer: &'a str,
-    ) -> Future<'a, AnyOutcome> {
-        Box::pin(async move {
-            let request = decode_stored(S::NAME, "request", request)?;
-            let answer = decode_stored(S::NAME, "answer", answer)?;
-            encode_outcome(self.step.answered(&mut tx, request, answer).await?)
-        })
-    }
-
-    fn undo_answered<'a>(
-        &'a self,
-        tx: Tx<'a>,
-        request: &'a str,
-        answer: &'a str,
-    ) -> Future<'a, AnyUndone> {
+        db: &'a mut PgConnection,
+        done: Vec<Item<String>>,
+    ) -> Future<'a, Rows> {
         match &self.undo {
-            Some(undo) => (undo.answered)(&self.step, tx, request, answer),
-            None => no_compensation(S::NAME),
+            Some(undo) => (undo.touches)(db, done),
+            None => no_rows(),
         }
     }
 }
@@ -253,7 +200,7 @@ impl<O: Owner> AnyOwner for TypedOwner<O> {
     }
 }
 
-/// A refusal that the owner turns into the abort.
+/// A refusal, or a passed deadline, that the owner turns into the abort.
 pub(crate) trait AnyRefusal: Send + Sync {
     fn event_type(&self) -> EventType;
     fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
@@ -325,6 +272,7 @@ impl<E: Event> AnyKeyedUndo for KeyedUndo<E> {
 pub(crate) trait AnyProjection: Send + Sync {
     fn name(&self) -> &'static str;
     fn event_type(&self) -> EventType;
+    fn retry(&self) -> Retry;
     fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
     fn apply<'a>(&'a self, tx: Tx<'a>, event: AnyEvent) -> Future<'a, ()>;
 }
@@ -340,6 +288,10 @@ impl<P: Projection> AnyProjection for TypedProjection<P> {
         P::On::TYPE
     }
 
+    fn retry(&self) -> Retry {
+        P::RETRY
+    }
+
     fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
         P::On::decode(0, body)
     }
@@ -351,43 +303,64 @@ impl<P: Projection> AnyProjection for TypedProjection<P> {
     }
 }
 
-fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<T, Failure> {
+pub(crate) fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<T, Failure> {
     T::assemble(events).ok_or_else(|| {
         Failure::permanent(format!("{name} was given other events than it declares"))
     })
 }
 
-fn encode_json<T: Serialize>(name: &str, value: &T) -> Result<String, Failure> {
+pub(crate) fn encode_json<T: Serialize>(name: &str, value: &T) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| {
         Failure::permanent(format!("a request or answer of {name} cannot be stored: {error}"))
     })
 }
 
-fn decode_stored<T: DeserializeOwned>(name: &str, what: &str, text: &str) -> Result<T, Failure> {
+pub(crate) fn decode_stored<T: DeserializeOwned>(
+    name: &str,
+    what: &str,
+    text: &str,
+) -> Result<T, Failure> {
     serde_json::from_str(text).map_err(|error| {
         Failure::permanent(format!("the stored {what} of {name} cannot be read: {error}"))
     })
 }
 
-fn encode_outcome<D: Event, R: Event>(outcome: Outcome<D, R>) -> Result<AnyOutcome, Failure> {
+/// Decodes stored outcomes.
+pub(crate) fn decode_all<D: Event>(
+    name: &str,
+    done: Vec<Item<String>>,
+) -> Result<Vec<Item<D>>, Failure> {
+    let decode = |text: String| decode_stored(name, "outcome", &text);
+    done.into_iter().map(|done| done.try_map(decode)).collect()
+}
+
+pub(crate) fn encode_outcome<D: Event, R: Event>(
+    outcome: Outcome<D, R>,
+) -> Result<AnyOutcome, Failure> {
     Ok(match outcome {
         Outcome::Done(event) => AnyOutcome::Done(Encoded::of(&event)?),
         Outcome::Refused(event) => AnyOutcome::Refused(Encoded::of(&event)?),
     })
 }
 
-fn encode_undone<U: Event>(undone: Undone<U>) -> Result<AnyUndone, Failure> {
+pub(crate) fn encode_undone<U: Event>(undone: Undone<U>) -> Result<AnyUndone, Failure> {
     Ok(match undone {
         Undone::With(event) => AnyUndone::With(Encoded::of(&event)?),
         Undone::Silently => AnyUndone::Silently,
     })
 }
 
-fn calls_nobody(name: &str) -> Failure {
-    Failure::permanent(format!("{name} is declared without a call to the outside"))
+fn calls_nobody<'a, T: Send + 'a>(name: &'static str) -> Future<'a, T> {
+    Box::pin(async move {
+        Err(Failure::permanent(format!("{name} is declared without a call to the outside")))
+    })
 }
 
-fn no_compensation<'a, T: Send + 'a>(name: &'static str) -> Future<'a, T> {
+pub(crate) fn no_rows<'a>() -> Future<'a, Rows> {
+    Box::pin(async { Ok(Rows::none()) })
+}
+
+pub(crate) fn no_compensation<'a, T: Send + 'a>(name: &'static str) -> Future<'a, T> {
     Box::pin(async move {
         Err(Failure::permanent(format!("{name} is declared without a compensation")))
     })

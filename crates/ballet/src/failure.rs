@@ -19,6 +19,8 @@ pub enum FailureKind {
     Transient,
     /// Trying again is of no use.
     Permanent,
+    /// The event came before another one that it builds on: try again later.
+    NotYet,
     /// Two transactions were in each other's way: nobody's failure, the batch runs again.
     Conflict,
     /// The database is away, or in no state to work: nobody's failure either.
@@ -36,6 +38,13 @@ impl Failure {
     #[must_use]
     pub fn transient(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: FailureKind::Transient, error: error.into() }
+    }
+
+    /// An event has overtaken the one that it builds on. It is tried again after 5 seconds, 30
+    /// seconds, and every 5 minutes; after an hour it is a dead letter with the reason `not_yet`.
+    #[must_use]
+    pub fn not_yet(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind: FailureKind::NotYet, error: error.into() }
     }
 
     /// What is to be done about it.

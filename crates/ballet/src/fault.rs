@@ -23,6 +23,8 @@ pub enum About {
     Copy,
     /// The framework's own tables, by what happens to them.
     Tables,
+    /// A dead letter that a tool takes away, by the service that it belongs to. No service does.
+    Letter,
 }
 
 macro_rules! points {
@@ -101,6 +103,14 @@ points! {
     BeforeTables = "before_tables" about Tables,
     /// It is committed.
     AfterTables = "after_tables" about Tables,
+    /// A dead letter, or a note of it, is to be published.
+    BeforeLetter = "before_letter" about Letter,
+    /// It is sent, and not confirmed.
+    AfterLetter = "after_letter" about Letter,
+    /// All of it is confirmed, and the dead letter is to be removed.
+    BeforeRemoval = "before_removal" about Letter,
+    /// It is removed.
+    AfterRemoval = "after_removal" about Letter,
 }
 
 #[cfg(feature = "faults")]

@@ -89,7 +89,7 @@ impl From<Failure> for Problem {
                      back before you try again",
                 )
             }
-            FailureKind::Transient | FailureKind::Permanent => {
+            FailureKind::Transient | FailureKind::Permanent | FailureKind::NotYet => {
                 tracing::error!("a request failed: {failure}");
                 // What went wrong inside is for the log, not for the caller.
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed; its log says why")

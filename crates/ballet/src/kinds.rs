@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use ballet_core::{Event, Never, Saga, StepKind};
 
-use crate::erased::{CallUndo, ErasedStep, LocalStep, OutsideStep, undo_local};
+use crate::erased::{ErasedStep, LocalStep, LocalUndo};
+use crate::erased_bulk::{BulkLocalStep, BulkUndo};
+use crate::erased_call::{CallUndo, OutsideStep};
 use crate::participant::step_part;
-use crate::{CallCompensate, CallStep, Compensate, Step};
+use crate::{BulkCompensate, BulkStep, CallCompensate, CallStep, Compensate, Step};
 
 /// Marks a [`Step`].
 #[derive(Debug)]
@@ -16,12 +18,16 @@ pub enum Local {}
 #[derive(Debug)]
 pub enum Outside {}
 
+/// Marks a [`BulkStep`].
+#[derive(Debug)]
+pub enum Bulk {}
+
 /// A step that can be undone: what [`compensatable`](crate::SagaSteps::compensatable) and
 /// [`pivot`](crate::SagaSteps::pivot) take.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be undone: the compensation is missing",
     label = "a compensatable step, and a pivot, says how it is undone",
-    note = "write `impl Compensate for {Self}` beside `impl Step for {Self}`; for a `CallStep`, write `impl CallCompensate for {Self}`",
+    note = "write `impl Compensate for {Self}` beside `impl Step for {Self}`; for a `CallStep`, write `impl CallCompensate for {Self}`; for a `BulkStep`, `impl BulkCompensate for {Self}`",
     note = "a step that never has to be undone, because nothing can be refused after it, is declared with `.retriable(..)`"
 )]
 pub trait Compensatable<Via> {
@@ -46,7 +52,10 @@ pub trait Retriable<Via> {
     label = "what an owner refuses at the start, it aborts",
     note = "set `type Refused` to the `type Abort` of `impl Saga for {Sg}`"
 )]
-pub trait Starts<Sg>: Step {}
+pub trait Starts<Sg, Via> {
+    #[doc(hidden)]
+    fn erase(self) -> ErasedStep;
+}
 
 /// The owner's record of the pivot's outcome: what [`decides`](crate::OwnerSteps::decides) takes.
 #[diagnostic::on_unimplemented(
@@ -54,19 +63,40 @@ pub trait Starts<Sg>: Step {}
     label = "a record states what has happened",
     note = "set `type Refused = Never`: what can still be refused comes before the pivot"
 )]
-pub trait Decides: Step {}
+pub trait Decides<Via> {
+    #[doc(hidden)]
+    fn erase(self) -> ErasedStep;
+}
 
-#[diagnostic::do_not_recommend]
-impl<Sg: Saga, S: Step<Refused = Sg::Abort>> Starts<Sg> for S {}
+impl<Sg: Saga, S: Step<Refused = Sg::Abort>> Starts<Sg, Local> for S {
+    fn erase(self) -> ErasedStep {
+        ErasedStep(Arc::new(without_compensation(self, StepKind::Origin)))
+    }
+}
 
-#[diagnostic::do_not_recommend]
-impl<S: Step<Refused = Never>> Decides for S {}
+impl<Sg: Saga, S: BulkStep<Refused = Sg::Abort>> Starts<Sg, Bulk> for S {
+    fn erase(self) -> ErasedStep {
+        ErasedStep(Arc::new(bulk(self, StepKind::Origin)))
+    }
+}
+
+impl<S: Step<Refused = Never>> Decides<Local> for S {
+    fn erase(self) -> ErasedStep {
+        ErasedStep(Arc::new(without_compensation(self, StepKind::Decision)))
+    }
+}
+
+impl<S: BulkStep<Refused = Never>> Decides<Bulk> for S {
+    fn erase(self) -> ErasedStep {
+        ErasedStep(Arc::new(bulk(self, StepKind::Decision)))
+    }
+}
 
 impl<S: Compensate> Compensatable<Local> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
         let mut step = without_compensation(self, kind);
         step.part.undone = S::Undone::TYPE.if_any();
-        step.undo = Some(undo_local::<S>);
+        step.undo = Some(LocalUndo::of());
         ErasedStep(Arc::new(step))
     }
 }
@@ -76,6 +106,15 @@ impl<S: CallCompensate> Compensatable<Outside> for S {
         let mut step = outside(self, kind);
         step.part.undone = S::Undone::TYPE.if_any();
         step.undo = Some(CallUndo::of());
+        ErasedStep(Arc::new(step))
+    }
+}
+
+impl<S: BulkCompensate> Compensatable<Bulk> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        let mut step = bulk(self, kind);
+        step.part.undone = S::Undone::TYPE.if_any();
+        step.undo = Some(BulkUndo::of());
         ErasedStep(Arc::new(step))
     }
 }
@@ -92,7 +131,13 @@ impl<S: CallStep<Refused = Never>> Retriable<Outside> for S {
     }
 }
 
-pub(crate) fn without_compensation<S: Step>(step: S, kind: StepKind) -> LocalStep<S> {
+impl<S: BulkStep<Refused = Never>> Retriable<Bulk> for S {
+    fn erase(self, kind: StepKind) -> ErasedStep {
+        ErasedStep(Arc::new(bulk(self, kind)))
+    }
+}
+
+fn without_compensation<S: Step>(step: S, kind: StepKind) -> LocalStep<S> {
     let part = step_part::<S::On, S::Done, S::Refused>(S::NAME, kind);
     LocalStep { step, part, undo: None }
 }
@@ -101,4 +146,9 @@ fn outside<S: CallStep>(step: S, kind: StepKind) -> OutsideStep<S> {
     let mut part = step_part::<S::On, S::Done, S::Refused>(S::NAME, kind);
     part.calls_outside = true;
     OutsideStep { step, part, undo: None }
+}
+
+fn bulk<S: BulkStep>(step: S, kind: StepKind) -> BulkLocalStep<S> {
+    let part = step_part::<S::On, S::Done, S::Refused>(S::NAME, kind);
+    BulkLocalStep { step, part, undo: None }
 }

@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 use ballet_core::{Envelope, Reason, Unacceptable};
 use tokio::sync::{mpsc, watch};
 
-use crate::FailureKind;
 use crate::batch::{self, BatchFailure};
+use crate::dead_letter;
 use crate::engine::Engine;
 use crate::message::{Message, Work};
+use crate::{Delay, FailureKind, Retry};
 
-/// How often a message is tried at once before it becomes a dead letter.
-const ATTEMPTS: u32 = 3;
 /// How often a batch that met another transaction is tried as a whole before it is split, and a
 /// single message before it gives way to others for a while.
 const CONFLICTS: u32 = 3;
@@ -27,6 +26,10 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 const LOSSES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A lane that is busy, since its last batch was at least this big, leaves the next one a moment
+/// to fill: bigger batches cost less a message. An idle lane never waits.
+const BUSY: usize = 8;
+const FILL: Duration = Duration::from_millis(1);
 
 /// Works until the channel closes.
 pub(crate) async fn run(
@@ -35,7 +38,11 @@ pub(crate) async fn run(
     cautious: watch::Receiver<bool>,
 ) {
     let mut stopping = engine.stopping.clone();
+    let mut last = 0;
     loop {
+        if last >= BUSY && works.len() < engine.batch {
+            tokio::time::sleep(FILL).await;
+        }
         let first = tokio::select! {
             work = works.recv() => work,
             () = crate::engine::stopped(&mut stopping) => None,
@@ -49,6 +56,7 @@ pub(crate) async fn run(
                 Err(_) => break,
             }
         }
+        last = batch.len();
         metrics::histogram!("ballet_batch_size").record(count(batch.len()));
         process(&engine, batch).await;
     }
@@ -74,6 +82,14 @@ impl Part {
 
     fn is_single(&self) -> bool {
         self.works.len() == 1
+    }
+
+    /// The policy of the handler that failed.
+    fn retry(&self, failed: &BatchFailure) -> Retry {
+        match self.works.first() {
+            Some(Work::Message(message)) => message.known.retry(failed.handler),
+            Some(Work::Answer(_)) | None => Retry::DEFAULT,
+        }
     }
 }
 
@@ -134,7 +150,7 @@ async fn go_on(
             metrics::counter!("ballet_conflicts_total").increment(1);
             part.conflicts += 1;
             if part.is_single() && part.conflicts > CONFLICTS {
-                later(engine, part.works, &failed).await;
+                later(engine, part.works, &failed, part.conflicts).await;
             } else if part.is_single() {
                 pause(PAUSE, part.conflicts).await;
                 parts.push_back(part);
@@ -145,7 +161,9 @@ async fn go_on(
                 parts.push_front(part);
             }
         }
-        FailureKind::Transient | FailureKind::Permanent if !part.is_single() => {
+        FailureKind::Transient | FailureKind::Permanent | FailureKind::NotYet
+            if !part.is_single() =>
+        {
             tracing::debug!(
                 "a batch of {} runs again in parts: {}",
                 part.works.len(),
@@ -153,15 +171,15 @@ async fn go_on(
             );
             split_up(part, parts);
         }
-        FailureKind::Transient if part.attempts + 1 < ATTEMPTS => {
+        FailureKind::Transient if part.retry(&failed).again_at_once(part.attempts + 1) => {
             part.attempts += 1;
             metrics::counter!("ballet_failures_total", "then" => "again").increment(1);
             tracing::warn!("a handler failed, and is tried again: {}", failed.failure);
             pause(PAUSE, part.attempts).await;
             parts.push_front(part);
         }
-        FailureKind::Transient | FailureKind::Permanent => {
-            give_up(engine, part.works, &failed, part.attempts + 1).await;
+        FailureKind::Transient | FailureKind::Permanent | FailureKind::NotYet => {
+            later_or_never(engine, part.works, &failed, part.attempts + 1).await;
         }
     }
 }
@@ -203,24 +221,40 @@ fn settle(engine: &Engine, works: Vec<Work>) {
     }
 }
 
-/// The attempts are used up.
-async fn give_up(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, attempts: u32) {
+/// The attempts at once are used up.
+async fn later_or_never(
+    engine: &Arc<Engine>,
+    works: Vec<Work>,
+    failed: &BatchFailure,
+    attempts: u32,
+) {
     // Whichever of its handlers failed: they commit together, so nothing was undone.
     let undoes = works.iter().any(Work::undoes);
     let permanent = failed.failure.kind() == FailureKind::Permanent;
     if undoes && !permanent {
         // A compensation is never given up silently.
-        return later(engine, works, failed).await;
+        return later(engine, works, failed, attempts).await;
     }
-    let reason = if permanent { Reason::Permanent } else { Reason::Failed };
     for work in works {
         match work {
             Work::Message(message) => {
-                if needs_tombstone(&message, failed) {
-                    leave_tombstone(engine, &message.envelope, &message.delivery.body).await;
+                let waits = dead_letter::waits(&message.delivery);
+                let (reason, delay) = match failed.failure.kind() {
+                    FailureKind::Permanent => (Reason::Permanent, None),
+                    FailureKind::NotYet => (Reason::NotYet, Delay::not_yet(waits)),
+                    _ => (Reason::Failed, message.known.retry(failed.handler).after(waits)),
+                };
+                match delay {
+                    Some(delay) => put_off(engine, *message, failed, delay, attempts),
+                    None => {
+                        if needs_tombstone(&message, failed) {
+                            leave_tombstone(engine, &message.envelope, message.body()).await;
+                        }
+                        let why = Unacceptable::new(reason, failed.failure.to_string());
+                        let Message { delivery, receipt, .. } = *message;
+                        engine.set_aside(delivery, receipt, why, failed.handler, attempts);
+                    }
                 }
-                let why = Unacceptable::new(reason, failed.failure.to_string());
-                engine.set_aside(message.delivery, message.receipt, why, failed.handler, attempts);
             }
             // A call is never given up: its answer is asked for again under the same key.
             Work::Answer(answer) => engine.ask_again(answer.call, &failed.failure),
@@ -228,20 +262,34 @@ async fn give_up(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, 
     }
 }
 
-/// Tries again after a while, by way of a retry queue.
-async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure) {
+/// Tries again after a while, as often as it takes.
+async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, attempts: u32) {
     for work in works {
         match work {
             Work::Message(message) => {
                 if needs_tombstone(&message, failed) {
-                    leave_tombstone(engine, &message.envelope, &message.delivery.body).await;
+                    leave_tombstone(engine, &message.envelope, message.body()).await;
                 }
-                let why = failed.failure.to_string();
-                engine.retry_later(message.delivery, message.receipt, &why, failed.handler);
+                let delay = Delay::endless(dead_letter::waits(&message.delivery));
+                put_off(engine, *message, failed, delay, attempts);
             }
             Work::Answer(answer) => engine.ask_again(answer.call, &failed.failure),
         }
     }
+}
+
+fn put_off(
+    engine: &Arc<Engine>,
+    message: Message,
+    failed: &BatchFailure,
+    delay: Delay,
+    attempts: u32,
+) {
+    let waits_for_another = failed.failure.kind() == FailureKind::NotYet;
+    let reason = if waits_for_another { Reason::NotYet } else { Reason::Failed };
+    let why = Unacceptable::new(reason, failed.failure.to_string());
+    let Message { delivery, receipt, .. } = message;
+    engine.retry_later(delivery, receipt, why, failed.handler, delay, attempts);
 }
 
 /// While an undo is not done, its tombstone must keep later steps from taking effect.

@@ -3,6 +3,7 @@
 //! Rows are only added. A step's state is its furthest entry; the tombstone, which covers every
 //! step and key of a saga, is a row without a step.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use ballet_core::{MessageId, SagaId};
@@ -69,7 +70,17 @@ pub(crate) struct Row {
     pub(crate) arrived: String,
     pub(crate) ordinal: i32,
     pub(crate) event: Option<Encoded>,
+    /// The body, if it was read from the table.
+    stored: Option<String>,
     pub(crate) cause: Option<MessageId>,
+}
+
+impl Row {
+    /// The body of its event, as far as it is in memory.
+    pub(crate) fn body(&self) -> Option<Cow<'_, str>> {
+        let added = self.event.as_ref().map(|event| String::from_utf8_lossy(&event.body));
+        added.or_else(|| self.stored.as_deref().map(Cow::Borrowed))
+    }
 }
 
 /// The ledger of the sagas that a transaction works on: what was there, and what it adds.
@@ -87,14 +98,20 @@ impl Ledger {
         sagas: &[SagaId],
     ) -> Result<(), sqlx::Error> {
         for (table, ids) in by_table(sagas.iter().map(|saga| (*saga, saga.0))) {
+            // Saga by saga: for `= any($1)` a plan that is made while the table is small, and then
+            // kept, reads all of it.
             let statement = match table {
                 Table::Timed => {
-                    "select saga_id, step, key, entry, arrived, ordinal from ballet.ledger \
-                     where saga_id = any($1) order by saga_id, ordinal"
+                    "select l.saga_id, step, key, entry, arrived, ordinal \
+                     from unnest($1::uuid[]) as wanted (saga_id) cross join lateral \
+                     (select * from ballet.ledger l where l.saga_id = wanted.saga_id offset 0) l \
+                     order by l.saga_id, ordinal"
                 }
                 Table::Other => {
-                    "select saga_id, step, key, entry, arrived, ordinal from ballet.ledger_other \
-                     where saga_id = any($1) order by saga_id, ordinal"
+                    "select l.saga_id, step, key, entry, arrived, ordinal \
+                     from unnest($1::uuid[]) as wanted (saga_id) cross join lateral (select * \
+                     from ballet.ledger_other l where l.saga_id = wanted.saga_id offset 0) l \
+                     order by l.saga_id, ordinal"
                 }
             };
             let rows: Vec<(Uuid, String, String, String, String, i32)> =
@@ -103,7 +120,8 @@ impl Ledger {
                 let entry = Entry::parse(&entry).ok_or_else(|| {
                     sqlx::Error::Decode(format!("the ledger has an unknown entry {entry:?}").into())
                 })?;
-                let row = Row { step, key, entry, arrived, ordinal, event: None, cause: None };
+                let (event, stored, cause) = (None, None, None);
+                let row = Row { step, key, entry, arrived, ordinal, event, stored, cause };
                 self.rows.entry(SagaId(saga)).or_default().push(row);
             }
         }
@@ -147,6 +165,7 @@ impl Ledger {
             arrived: row.arrived.to_owned(),
             ordinal,
             event: row.event,
+            stored: None,
             cause: row.cause,
         });
         self.added.push((saga, rows.len() - 1));
@@ -158,15 +177,15 @@ impl Ledger {
         self.added.iter().map(|(saga, at)| &self.rows[saga][*at])
     }
 
-    /// The event of a row: from memory if this transaction added it, else from the table.
+    /// The event of a row: from memory if it is there, else from the table.
     pub(crate) async fn body(
         &self,
         db: &mut PgConnection,
         saga: SagaId,
         row: &Row,
     ) -> Result<Option<String>, sqlx::Error> {
-        if let Some(event) = &row.event {
-            return Ok(Some(String::from_utf8_lossy(&event.body).into_owned()));
+        if let Some(body) = row.body() {
+            return Ok(Some(body.into_owned()));
         }
         let statement = match Table::of(saga.0) {
             Table::Timed => {
@@ -187,6 +206,40 @@ impl Ledger {
             .fetch_optional(db)
             .await?;
         Ok(found.and_then(|(body,)| body))
+    }
+
+    /// Reads the outcomes by which steps were done in some sagas, so that [`body`](Self::body) has
+    /// them in memory.
+    pub(crate) async fn read_outcomes(
+        &mut self,
+        db: &mut PgConnection,
+        sagas: &[SagaId],
+        steps: &[&str],
+    ) -> Result<(), sqlx::Error> {
+        for (table, ids) in by_table(sagas.iter().map(|saga| (*saga, saga.0))) {
+            let statement = match table {
+                Table::Timed => {
+                    "select saga_id, step, key, body from ballet.ledger where saga_id = any($1) \
+                     and step = any($2) and entry = 'done' and body is not null"
+                }
+                Table::Other => {
+                    "select saga_id, step, key, body from ballet.ledger_other \
+                     where saga_id = any($1) and step = any($2) and entry = 'done' \
+                     and body is not null"
+                }
+            };
+            let rows: Vec<(Uuid, String, String, String)> =
+                sqlx::query_as(statement).bind(&ids).bind(steps).fetch_all(&mut *db).await?;
+            for (saga, step, key, body) in rows {
+                let rows = self.rows.entry(SagaId(saga)).or_default();
+                let done =
+                    |row: &&mut Row| row.entry == Entry::Done && row.step == step && row.key == key;
+                if let Some(row) = rows.iter_mut().find(done) {
+                    row.stored = Some(body);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes what was added; whether there was anything.

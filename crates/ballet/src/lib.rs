@@ -7,23 +7,30 @@
 //! | to write | read |
 //! |---|---|
 //! | a step and its compensation | [`Step`], [`Compensate`] |
+//! | a step that takes many messages at once | [`BulkStep`], [`BulkCompensate`] |
 //! | a step that asks somebody outside | [`CallStep`], [`CallCompensate`] |
 //! | the service that decides a saga's end | [`Owner`] |
 //! | a copy of what others tell | [`Projection`] |
 //! | the whole contract of a service | [`Participant`] |
+//! | a tool for dead letters | [`redrive`] |
 
 #![warn(missing_docs)]
 
+pub mod audit;
 mod batch;
 pub mod batch_id;
 pub mod broker;
+mod bulk;
 mod call_step;
 mod calls;
 pub mod consumer;
 mod context;
 mod dead_letter;
+mod deadline;
 mod engine;
 mod erased;
+mod erased_bulk;
+mod erased_call;
 mod failure;
 pub mod fault;
 pub mod http;
@@ -42,14 +49,20 @@ mod partitions;
 mod process;
 mod projection;
 pub mod publisher;
+pub mod redrive;
 mod registry;
 mod relay;
+mod retry;
+mod rows;
+mod run;
 mod saga;
 mod saga_lock;
 mod service;
 pub mod settings;
 mod step;
+pub mod stuck;
 mod sweeper;
+pub mod tls;
 mod tx;
 mod undo;
 mod unit;
@@ -61,16 +74,20 @@ mod word;
 pub use ballet_core as core;
 pub use ballet_core::{Event, EventType, MessageId, Never, Part, Saga, SagaId, Trigger};
 
+pub use bulk::{BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult, Item};
 pub use call_step::{
     Ask, CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, RequestResult,
     UndoRequestResult, call, known,
 };
 pub use context::Context;
+pub use deadline::Due;
 pub use failure::{Failure, FailureKind, broken_constraint};
 pub use migrate::Migration;
 pub use owner::{Abort, Owner};
 pub use participant::{OwnerSteps, Participant, SagaSteps};
 pub use projection::Projection;
+pub use retry::{Delay, Retry};
+pub use rows::Rows;
 pub use service::{Running, Service, StartError, main};
 pub use settings::Settings;
 pub use step::{

@@ -1,8 +1,9 @@
 //! A message on its way through the service.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use ballet_core::{AnyEvent, Envelope, SagaId, Unacceptable};
+use ballet_core::{AnyEvent, Envelope, Received, SagaId, Unacceptable};
 
 use crate::Failure;
 use crate::broker::Delivery;
@@ -24,6 +25,8 @@ pub(crate) struct Message {
     pub(crate) known: Arc<Known>,
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
+    /// The event as JSON, where that is not the delivery's body as it came.
+    body: Option<Vec<u8>>,
     /// One for each handler; taken when it runs, and decoded again if it has to run again.
     events: Vec<Option<AnyEvent>>,
 }
@@ -36,23 +39,31 @@ impl Message {
         receipt: Receipt,
     ) -> Result<Self, Box<(Unacceptable, Delivery, Receipt)>> {
         let registry = &engine.registry;
-        let find = |name: &str| registry.known(name).map(|known| known.event_type);
-        let incoming = wire::incoming(&delivery);
-        let read = Envelope::read(&incoming, find, &engine.limits, engine.context.now());
-        let read = read.and_then(|envelope| {
+        let (limits, now) = (&engine.limits, engine.context.now());
+        let read = Envelope::read(&wire::incoming(&delivery), &registry.events, limits, now);
+        let read = read.and_then(|Received { envelope, body }| {
             let name = envelope.event_type.name();
             let known = registry.known(name).map(Arc::clone).ok_or_else(|| {
                 Unacceptable::new(ballet_core::Reason::UnknownType, name.to_owned())
             })?;
-            let events = known.decode(&delivery.body)?;
-            Ok((envelope, known, events))
+            let events = known.decode(&body)?;
+            let body = match body {
+                Cow::Borrowed(body) if body.len() == delivery.body.len() => None,
+                other => Some(other.into_owned()),
+            };
+            Ok((envelope, known, body, events))
         });
         match read {
-            Ok((envelope, known, events)) => {
-                Ok(Self { envelope, known, delivery, receipt, events })
+            Ok((envelope, known, body, events)) => {
+                Ok(Self { envelope, known, delivery, receipt, body, events })
             }
             Err(unacceptable) => Err(Box::new((unacceptable, delivery, receipt))),
         }
+    }
+
+    /// The event as JSON.
+    pub(crate) fn body(&self) -> &[u8] {
+        self.body.as_deref().unwrap_or(&self.delivery.body)
     }
 
     /// The event for the handler at this place.
@@ -61,9 +72,23 @@ impl Message {
             return Ok(event);
         }
         match self.known.handlers.get(at) {
-            Some(handler) => Ok(handler.decode(&self.delivery.body)?),
+            Some(handler) => Ok(handler.decode(self.body())?),
             None => Err(Failure::permanent("a handler is gone")),
         }
+    }
+
+    /// Makes sure that the event for the handler at this place can be looked at.
+    pub(crate) fn prepare(&mut self, at: usize) -> Result<(), Failure> {
+        let event = self.event(at)?;
+        if let Some(place) = self.events.get_mut(at) {
+            *place = Some(event);
+        }
+        Ok(())
+    }
+
+    /// The event for the handler at this place, if it is prepared.
+    pub(crate) fn prepared(&self, at: usize) -> Option<&AnyEvent> {
+        self.events.get(at)?.as_ref()
     }
 
     /// What the message's log lines have in common.

@@ -14,10 +14,20 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-const FRAMEWORK: &[Migration] = &[Migration {
-    name: "0001_ballet",
-    sql: include_str!("../../../migrations/ballet/0001_ballet.sql"),
-}];
+const FRAMEWORK: &[Migration] = &[
+    Migration {
+        name: "0001_ballet",
+        sql: include_str!("../../../migrations/ballet/0001_ballet.sql"),
+    },
+    Migration {
+        name: "0002_deadline",
+        sql: include_str!("../../../migrations/ballet/0002_deadline.sql"),
+    },
+    Migration {
+        name: "0003_failure",
+        sql: include_str!("../../../migrations/ballet/0003_failure.sql"),
+    },
+];
 
 /// Applies what is missing, on a connection of its own: building an index takes the time that it
 /// takes, and so does waiting for the replica that builds it. When the connection ends, whatever

@@ -50,11 +50,12 @@ fn position(at: usize) -> i32 {
     i32::try_from(at).unwrap_or(i32::MAX)
 }
 
-/// Writes a batch's events.
+/// Writes a batch's events, and marks of its table that name nothing dead.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     batch: BatchId,
     events: &[Emitted],
+    marks: &[BatchId],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let table = batch.table;
@@ -65,7 +66,9 @@ pub(crate) async fn insert(
          row.causation_id, row.traceparent, row.body, $3 \
          from unnest($4::int[], $5::uuid[], $6::text[], $7::uuid[], $8::uuid[], $9::text[], \
          $10::text[]) as row (position, message_id, event_type, saga_id, causation_id, \
-         traceparent, body)"
+         traceparent, body) union all \
+         select owner, batch, {MARK}, null, null, null, null, null, null, $3 \
+         from unnest($11::bigint[], $12::bigint[]) as mark (owner, batch)"
     );
     let bodies: Vec<String> =
         events.iter().map(|e| String::from_utf8_lossy(&e.event.body).into_owned()).collect();
@@ -80,6 +83,8 @@ pub(crate) async fn insert(
         .bind(events.iter().map(|e| e.causation_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.traceparent.clone()).collect::<Vec<_>>())
         .bind(bodies)
+        .bind(marks.iter().map(|mark| mark.owner).collect::<Vec<_>>())
+        .bind(marks.iter().map(|mark| mark.number).collect::<Vec<_>>())
         .execute(db)
         .await?;
     Ok(())
@@ -89,11 +94,12 @@ pub(crate) async fn insert(
 /// with the same truncation.
 pub(crate) async fn mark(
     db: &mut PgConnection,
-    marks: &[Mark],
+    marks: &[&Mark],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     for table in 0..TABLES {
-        let of_table: Vec<&Mark> = marks.iter().filter(|mark| mark.batch.table == table).collect();
+        let of_table: Vec<&Mark> =
+            marks.iter().copied().filter(|mark| mark.batch.table == table).collect();
         if of_table.is_empty() {
             continue;
         }

@@ -5,14 +5,18 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use ballet_core::{
-    Event, EventType, Part, Saga, SagaPart, StepKind, StepPart, SubscriptionPart, Trigger,
+    DeadlinePart, Event, EventType, Part, Saga, SagaPart, StepKind, StepPart, SubscriptionPart,
+    Trigger,
 };
+use jiff::SignedDuration;
 
+use crate::deadline::{Deadline, Due};
 use crate::erased::{
     AnyKeyedUndo, AnyOwner, AnyProjection, AnyRefusal, AnyStep, KeyedUndo, TypedOwner,
     TypedProjection, TypedRefusal,
 };
-use crate::kinds::{self, Compensatable, Decides, Retriable, Starts};
+use crate::kinds::{Compensatable, Decides, Retriable, Starts};
+use crate::tx::Encoded;
 use crate::{Owner, Projection};
 
 /// All that one service does. It can be read without running anything: [`Participant::part`].
@@ -62,6 +66,7 @@ pub(crate) struct SagaEntry {
     pub(crate) origins: Vec<StepPart>,
     pub(crate) owner: Option<Arc<dyn AnyOwner>>,
     pub(crate) refusals: Vec<Arc<dyn AnyRefusal>>,
+    pub(crate) deadline: Option<Deadline>,
     pub(crate) keyed_undos: Vec<Arc<dyn AnyKeyedUndo>>,
 }
 
@@ -75,6 +80,7 @@ impl SagaEntry {
             origins: Vec::new(),
             owner: None,
             refusals: Vec::new(),
+            deadline: None,
             keyed_undos: Vec::new(),
         }
     }
@@ -95,6 +101,7 @@ impl SagaEntry {
             owner: self.owner_service,
             abort: self.abort,
             aborts_on: self.refusals.iter().map(|refusal| refusal.event_type()).collect(),
+            deadline: self.deadline.as_ref().map(|deadline| deadline.part),
             steps: steps.collect(),
         }
     }
@@ -250,9 +257,8 @@ impl<Sg: Saga> OwnerSteps<Sg> {
 
     /// The saga begins with this step when an event asks for it. Its refusal is the abort itself.
     #[must_use]
-    pub fn starts<S: Starts<Sg>>(self, step: S) -> Self {
-        let kind = StepKind::Origin;
-        Self(self.0.push(Arc::new(kinds::without_compensation(step, kind))))
+    pub fn starts<Via, S: Starts<Sg, Via>>(self, step: S) -> Self {
+        Self(self.0.push(step.erase().0))
     }
 
     /// A refusal by which the saga is aborted, and what the abort then says.
@@ -265,11 +271,28 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         self
     }
 
+    /// How long after its beginning the saga has to be decided. When that has passed, the owner
+    /// tells itself so with an event, and aborts with what `fact` makes of it, unless something
+    /// else was committed first.
+    #[must_use]
+    pub fn deadline<E: Event>(
+        mut self,
+        after: SignedDuration,
+        passed: impl Fn(Due) -> E + Send + Sync + 'static,
+        fact: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
+    ) -> Self {
+        self.0.entry.deadline = Some(Deadline {
+            part: DeadlinePart { passed: E::TYPE, after },
+            tell: Arc::new(move |due| Encoded::of(&passed(due))),
+            fact: Arc::new(TypedRefusal { fact, event: PhantomData }),
+        });
+        self
+    }
+
     /// Records the pivot's outcome. If an abort was committed first, it does not run.
     #[must_use]
-    pub fn decides<S: Decides>(self, step: S) -> Self {
-        let kind = StepKind::Decision;
-        Self(self.0.push(Arc::new(kinds::without_compensation(step, kind))))
+    pub fn decides<Via, S: Decides<Via>>(self, step: S) -> Self {
+        Self(self.0.push(step.erase().0))
     }
 
     /// A step that may refuse, and is undone when the saga is aborted.

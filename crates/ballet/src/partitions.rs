@@ -81,7 +81,7 @@ struct Wanted {
 }
 
 /// The least UUIDv7 of a time.
-fn bound(seconds: i64) -> Uuid {
+pub(crate) fn bound(seconds: i64) -> Uuid {
     let millis = u128::try_from(seconds.max(0)).unwrap_or_default() * 1000;
     Uuid::from_u128(millis << 80)
 }
@@ -275,8 +275,8 @@ async fn drop_old(
     Ok(())
 }
 
-/// Whether a ledger partition holds a saga that is not at rest here: a call is out, or something is
-/// to be undone.
+/// Whether a ledger partition holds a saga that is not at rest here: it is not decided yet, a call
+/// is out, or something is to be undone.
 async fn has_open(engine: &Engine, db: &mut PgConnection, name: &str) -> Result<bool, sqlx::Error> {
     let statement = format!(
         "select exists (select from ballet.{name} o where o.entry in ('calling', 'undoing') \
@@ -287,7 +287,8 @@ async fn has_open(engine: &Engine, db: &mut PgConnection, name: &str) -> Result<
              and (t.step = '' or (t.step = d.step and t.key = d.key)) \
              where t.entry = 'aborted' and d.entry = 'done' and d.step = any($1) \
              and not exists (select from ballet.{name} e where e.saga_id = d.saga_id \
-                 and e.step = d.step and e.key = d.key and e.entry = 'undone'))"
+                 and e.step = d.step and e.key = d.key and e.entry = 'undone')) \
+         or exists (select from ballet.deadline d join ballet.{name} o using (saga_id))"
     );
     let (open,): (bool,) = sqlx::query_as(AssertSqlSafe(statement))
         .bind(engine.registry.undoable_steps())
@@ -307,7 +308,17 @@ async fn clean(db: &mut PgConnection, limits: &Limits, now: Timestamp) -> Result
         (
             "delete from ballet.ledger_other where ctid = any(array(select ctid \
                  from ballet.ledger_other where recorded_at < $1 and saga_id not in \
-                 (select saga_id from ballet.call where closed_at is null) \
+                 (select saga_id from ballet.call where closed_at is null \
+                 union all select saga_id from ballet.deadline) \
+                 limit $2 for update skip locked))",
+            limits.saga_window,
+        ),
+        // Before the inbox forgets what was handled.
+        (
+            "delete from ballet.failure where ctid = any(array(select ctid \
+                 from ballet.failure f where first_failed_at < $1 \
+                 or exists (select from ballet.inbox i where i.message_id = f.message_id) \
+                 or exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
                  limit $2 for update skip locked))",
             limits.saga_window,
         ),

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use ballet_core::Event;
 
-use crate::{Failure, Tx};
+use crate::{Failure, Retry, Tx};
 
 /// Follows an event and writes what the service wants to keep of it.
 ///
@@ -15,6 +15,8 @@ pub trait Projection: Send + Sync + 'static {
     const NAME: &'static str;
     /// The event that it follows.
     type On: Event;
+    /// How often it is tried again when it fails.
+    const RETRY: Retry = Retry::DEFAULT;
 
     /// Takes in one event.
     fn apply(

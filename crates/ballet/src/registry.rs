@@ -5,17 +5,19 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ballet_core::{AnyEvent, EventType, Reason, StepKind, StepPart, Unacceptable};
+use ballet_core::{AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable};
 
-use crate::Participant;
 use crate::batch;
 use crate::erased::{AnyKeyedUndo, AnyProjection, AnyRefusal, AnyStep};
 use crate::participant::SagaEntry;
+use crate::{Participant, Retry};
 
 /// The name of the handler that undoes this service's part.
 const ABORT: &str = "abort";
 /// The name of the handler by which the owner aborts.
 const ABORT_ON_REFUSAL: &str = "abort_on_refusal";
+/// The name of the handler by which the owner aborts when the deadline has passed.
+const ABORT_ON_DEADLINE: &str = "abort_on_deadline";
 /// The name of the handler that undoes one repetition of a step.
 const UNDO: &str = "undo";
 
@@ -28,6 +30,8 @@ pub(crate) enum Handler {
     Abort { saga: Arc<SagaEntry> },
     /// It is a refusal on which this service, the owner, aborts the saga.
     Refusal { saga: Arc<SagaEntry>, refusal: Arc<dyn AnyRefusal> },
+    /// The deadline has passed by which this service, the owner, had to decide the saga.
+    Deadline { saga: Arc<SagaEntry>, passed: Arc<dyn AnyRefusal> },
     /// It undoes one repetition of a step.
     KeyedUndo { saga: Arc<SagaEntry>, undo: Arc<dyn AnyKeyedUndo> },
     /// A projection follows it.
@@ -41,8 +45,20 @@ impl Handler {
             Self::Step { step, .. } => step.part().name,
             Self::Abort { .. } => ABORT,
             Self::Refusal { .. } => ABORT_ON_REFUSAL,
+            Self::Deadline { .. } => ABORT_ON_DEADLINE,
             Self::KeyedUndo { .. } => UNDO,
             Self::Projection(projection) => projection.name(),
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Step { step, .. } => step.retry(),
+            Self::Projection(projection) => projection.retry(),
+            Self::Abort { .. }
+            | Self::Refusal { .. }
+            | Self::Deadline { .. }
+            | Self::KeyedUndo { .. } => Retry::DEFAULT,
         }
     }
 
@@ -53,6 +69,7 @@ impl Handler {
             Self::Abort { .. } => serde_json::from_slice::<serde::de::IgnoredAny>(body)
                 .map(|_| Box::new(()) as AnyEvent),
             Self::Refusal { refusal, .. } => refusal.decode(body),
+            Self::Deadline { passed, .. } => passed.decode(body),
             Self::KeyedUndo { undo, .. } => undo.decode(body),
             Self::Projection(projection) => projection.decode(body),
         }
@@ -60,6 +77,31 @@ impl Handler {
 
     fn works_on_saga(&self) -> bool {
         !matches!(self, Self::Projection(_))
+    }
+
+    /// The step that it triggers without joining other events.
+    pub(crate) fn step_of_one(&self) -> Option<&Arc<dyn AnyStep>> {
+        match self {
+            Self::Step { step, .. } if step.part().on.len() == 1 => Some(step),
+            Self::Step { .. }
+            | Self::Abort { .. }
+            | Self::Refusal { .. }
+            | Self::Deadline { .. }
+            | Self::KeyedUndo { .. }
+            | Self::Projection(_) => None,
+        }
+    }
+
+    /// Whether it is of use to give it many messages at once.
+    fn runs(&self) -> bool {
+        match self {
+            Self::Step { step, .. } => step.bulk().is_some(),
+            Self::Abort { saga } => saga.steps.iter().any(|step| step.bulk().is_some()),
+            Self::Refusal { .. }
+            | Self::Deadline { .. }
+            | Self::KeyedUndo { .. }
+            | Self::Projection(_) => false,
+        }
     }
 }
 
@@ -83,10 +125,24 @@ impl Known {
     /// Whether something is undone by it, here or, since this service aborts on it, everywhere.
     pub(crate) fn undoes(&self) -> bool {
         let undoes = |handler: &Handler| match handler {
-            Handler::Abort { .. } | Handler::Refusal { .. } | Handler::KeyedUndo { .. } => true,
+            Handler::Abort { .. }
+            | Handler::Refusal { .. }
+            | Handler::Deadline { .. }
+            | Handler::KeyedUndo { .. } => true,
             Handler::Step { .. } | Handler::Projection(_) => false,
         };
         self.handlers.iter().any(undoes)
+    }
+
+    /// Whether messages of this type are handled in runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.handlers.iter().any(Handler::runs)
+    }
+
+    /// How often the handler of that name is tried again when it fails.
+    pub(crate) fn retry(&self, handler: Option<&str>) -> Retry {
+        let failed = self.handlers.iter().find(|known| Some(known.name()) == handler);
+        failed.map_or(Retry::DEFAULT, Handler::retry)
     }
 
     /// Decodes a body for each handler. A decoder that panics takes nobody along.
@@ -109,6 +165,8 @@ impl Known {
 pub(crate) struct Registry {
     pub(crate) service: &'static str,
     pub(crate) sagas: Vec<Arc<SagaEntry>>,
+    /// All that it takes in.
+    pub(crate) events: KnownEvents,
     known: HashMap<&'static str, Arc<Known>>,
     emits: HashSet<EventType>,
 }
@@ -131,6 +189,10 @@ impl Registry {
                 let (saga, refusal) = (Arc::clone(saga), Arc::clone(refusal));
                 add(refusal.event_type(), Handler::Refusal { saga, refusal });
             }
+            if let Some(deadline) = &saga.deadline {
+                let (saga, passed) = (Arc::clone(saga), Arc::clone(&deadline.fact));
+                add(deadline.part.passed, Handler::Deadline { saga, passed });
+            }
             for undo in &saga.keyed_undos {
                 let (saga, undo) = (Arc::clone(saga), Arc::clone(undo));
                 add(undo.event_type(), Handler::KeyedUndo { saga, undo });
@@ -144,12 +206,13 @@ impl Registry {
         for projection in &participant.projections {
             add(projection.event_type(), Handler::Projection(Arc::clone(projection)));
         }
+        let events = handlers.values().map(|(event, _)| *event).collect();
         let known = handlers
             .into_iter()
             .map(|(name, (event_type, handlers))| (name, Arc::new(Known { event_type, handlers })))
             .collect();
         let emits = participant.part().emits().into_iter().collect();
-        Self { service: participant.service(), sagas, known, emits }
+        Self { service: participant.service(), sagas, events, known, emits }
     }
 
     pub(crate) fn known(&self, name: &str) -> Option<&Arc<Known>> {
@@ -179,18 +242,31 @@ impl Registry {
             .collect()
     }
 
+    /// The steps that are undone without asking outside.
+    pub(crate) fn undone_here(&self) -> impl Iterator<Item = &Arc<dyn AnyStep>> {
+        let undone = |part: &StepPart| {
+            matches!(part.kind, StepKind::Compensatable | StepKind::Pivot) && !part.calls_outside
+        };
+        self.sagas.iter().flat_map(|saga| &saga.steps).filter(move |step| undone(step.part()))
+    }
+
     /// Whether any saga of this service has a step, or an origin, of that name.
     pub(crate) fn has_step(&self, name: &str) -> bool {
         self.step(name).is_some()
             || self.sagas.iter().any(|saga| saga.origins.iter().any(|part| part.name == name))
     }
 
-    /// The declared origin that emits this event.
-    pub(crate) fn origin(&self, event: EventType) -> Option<&StepPart> {
-        self.sagas
-            .iter()
-            .flat_map(|saga| &saga.origins)
-            .find(|part| part.kind == StepKind::Origin && part.done == event)
+    /// The declared origin that emits this event, with its saga.
+    pub(crate) fn origin(&self, event: EventType) -> Option<(&Arc<SagaEntry>, &StepPart)> {
+        self.sagas.iter().find_map(|saga| {
+            let is_origin = |part: &&StepPart| part.kind == StepKind::Origin && part.done == event;
+            saga.origins.iter().find(is_origin).map(|part| (saga, part))
+        })
+    }
+
+    /// The sagas that have a deadline.
+    pub(crate) fn with_deadline(&self) -> impl Iterator<Item = &SagaEntry> {
+        self.sagas.iter().map(AsRef::as_ref).filter(|saga| saga.deadline.is_some())
     }
 }
 

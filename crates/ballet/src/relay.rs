@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
@@ -23,6 +23,9 @@ pub(crate) struct Relay {
     /// Batches from before their commit until after their mark's.
     live: Mutex<HashSet<BatchId>>,
     marks: Mutex<Vec<Mark>>,
+    /// How many transactions that take marks along have begun, and how many are under way.
+    carriers: AtomicU64,
+    carrying: AtomicUsize,
     /// Told of each new mark.
     pub(crate) marked: Notify,
     publisher: OnceLock<PublisherHandle>,
@@ -35,6 +38,8 @@ impl Relay {
             next: AtomicI64::new(0),
             live: Mutex::default(),
             marks: Mutex::default(),
+            carriers: AtomicU64::new(0),
+            carrying: AtomicUsize::new(0),
             marked: Notify::new(),
             publisher: OnceLock::new(),
         }
@@ -98,13 +103,23 @@ impl Relay {
         self.marked.notify_one();
     }
 
-    /// Takes the marks that wait for a transaction.
+    /// Takes the marks that wait for a transaction. It ends with [`give_back`](Self::give_back) or
+    /// [`marks_committed`](Self::marks_committed).
     pub(crate) fn take_marks(&self) -> Vec<Mark> {
+        self.carriers.fetch_add(1, Ordering::Relaxed);
+        self.carrying.fetch_add(1, Ordering::Relaxed);
         std::mem::take(&mut self.marks())
+    }
+
+    /// How many transactions have taken marks along so far, if none is under way.
+    pub(crate) fn idle_since(&self) -> Option<u64> {
+        let carriers = self.carriers.load(Ordering::Relaxed);
+        (self.carrying.load(Ordering::Relaxed) == 0).then_some(carriers)
     }
 
     /// The carrier rolled back, or nobody knows: the marks are written again.
     pub(crate) fn give_back(&self, marks: Vec<Mark>) {
+        self.carrying.fetch_sub(1, Ordering::Relaxed);
         if !marks.is_empty() {
             self.marks().extend(marks);
             self.marked.notify_one();
@@ -113,6 +128,7 @@ impl Relay {
 
     /// The carrier committed.
     pub(crate) fn marks_committed(&self, marks: &[Mark]) {
+        self.carrying.fetch_sub(1, Ordering::Relaxed);
         let mut live = self.live();
         for mark in marks {
             live.remove(&mark.batch);

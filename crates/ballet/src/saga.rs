@@ -5,6 +5,7 @@
 //! | trigger | nothing | run; `done` or `refused` with the outcome, or `calling` |
 //! | trigger | anything, or a tombstone | nothing |
 //! | trigger, refusal | nothing, at the owner, which begins its sagas | a dead letter |
+//! | deadline | nothing decided, at the owner | the abort |
 //! | abort | nothing, refused | the tombstone is enough |
 //! | abort | done | undo, unless a later step is calling or undoing |
 //! | abort | calling | the tombstone; its outcome takes the undo up |
@@ -60,18 +61,9 @@ impl UnitOfWork {
         event: AnyEvent,
         body: &[u8],
     ) -> Result<Effect, Failure> {
-        let name = step.part().name;
         let key = step.key(&event);
-        let at = At { step: name, key: &key };
-        if self.ledger.is_undone(saga_id, name, &key)
-            || self.ledger.state(saga_id, name, &key).is_some()
-        {
+        if !self.admits(saga, step, saga_id, &key)? {
             return Ok(Effect::Nothing);
-        }
-        if step.part().kind != StepKind::Origin {
-            self.check_begun(saga, saga_id)?;
-        } else if self.ledger.rows(saga_id).iter().any(|row| row.step != name) {
-            return Err(begun_before(saga_id));
         }
         let events = match &step.part().on[..] {
             [_] => vec![event],
@@ -81,7 +73,30 @@ impl UnitOfWork {
             },
         };
         let outcome = step.run(self.tx(), events).await?;
+        let at = At { step: step.part().name, key: &key };
         self.outcome(saga, at, saga_id, outcome).await
+    }
+
+    /// Whether the ledger lets a step run.
+    pub(crate) fn admits(
+        &self,
+        saga: &SagaEntry,
+        step: &Arc<dyn AnyStep>,
+        saga_id: SagaId,
+        key: &str,
+    ) -> Result<bool, Failure> {
+        let name = step.part().name;
+        if self.ledger.is_undone(saga_id, name, key)
+            || self.ledger.state(saga_id, name, key).is_some()
+        {
+            return Ok(false);
+        }
+        if step.part().kind != StepKind::Origin {
+            self.check_begun(saga, saga_id)?;
+        } else if self.ledger.rows(saga_id).iter().any(|row| row.step != name) {
+            return Err(begun_before(saga_id));
+        }
+        Ok(true)
     }
 
     /// The owner knows every saga that has begun, since it begins them. What comes for another one
@@ -140,7 +155,7 @@ impl UnitOfWork {
     }
 
     /// Stores and emits what a step came to.
-    async fn outcome(
+    pub(crate) async fn outcome(
         &mut self,
         saga: &SagaEntry,
         at: At<'_>,
@@ -150,7 +165,8 @@ impl UnitOfWork {
         match outcome {
             AnyOutcome::Done(event) => {
                 self.add(saga_id, at, Entry::Done, Some(event.clone()));
-                self.scope.emit(event);
+                let told = self.scope.emit(event);
+                self.keep_deadline(saga, at.step, saga_id, told);
                 Ok(Effect::Handled)
             }
             // The owner's own refusal is the abort.
@@ -202,6 +218,7 @@ impl UnitOfWork {
         let owner = Arc::clone(owner);
         owner.abort(self.tx(), &fact.body).await?;
         self.undo_next(saga, saga_id).await?;
+        self.deadlines.end(saga, saga_id);
         self.scope.emit(fact);
         Ok(Abort::Aborted)
     }
@@ -258,9 +275,28 @@ impl UnitOfWork {
     }
 
     /// Notes down what an HTTP handler originates.
-    pub(crate) fn originated(&mut self, saga_id: SagaId, step: &str, event: Encoded) {
+    pub(crate) fn originated(
+        &mut self,
+        saga: &SagaEntry,
+        saga_id: SagaId,
+        step: &str,
+        event: Encoded,
+    ) {
         self.add(saga_id, At { step, key: NO_KEY }, Entry::Done, Some(event.clone()));
-        self.scope.emit(event);
+        let told = self.scope.emit(event);
+        self.deadlines.begin(saga, saga_id, told, self.scope.traceparent.clone());
+    }
+
+    /// Sets the deadline with the saga's beginning, and ends it with the decision.
+    fn keep_deadline(&mut self, saga: &SagaEntry, step: &str, saga_id: SagaId, told: MessageId) {
+        let step = saga.steps.iter().map(|step| step.part()).find(|part| part.name == step);
+        match step.map(|part| part.kind) {
+            Some(StepKind::Origin) => {
+                self.deadlines.begin(saga, saga_id, told, self.scope.traceparent.clone());
+            }
+            Some(StepKind::Decision) => self.deadlines.end(saga, saga_id),
+            Some(StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable) | None => {}
+        }
     }
 
     pub(crate) fn add(
@@ -306,10 +342,9 @@ impl UnitOfWork {
     ) -> Result<String, Failure> {
         let (db, ledger) = self.db_and_ledger();
         ledger.body(db, saga_id, row).await?.ok_or_else(|| {
+            let (entry, step) = (row.entry.as_str(), &row.step);
             Failure::permanent(format!(
-                "the ledger has no event for {} {} of saga {saga_id}",
-                row.entry.as_str(),
-                row.step
+                "the ledger has no event for {entry} {step} of saga {saga_id}"
             ))
         })
     }

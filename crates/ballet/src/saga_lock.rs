@@ -12,17 +12,35 @@ pub(crate) async fn lock(
     db: &mut PgConnection,
     sagas: impl IntoIterator<Item = SagaId>,
 ) -> Result<(), sqlx::Error> {
-    let mut keys: Vec<i64> = sagas.into_iter().map(lock_key).collect();
+    lock_keys(db, sagas.into_iter().map(lock_key).collect()).await
+}
+
+/// Takes advisory locks with one statement, in one order everywhere.
+pub(crate) async fn lock_keys(
+    db: &mut PgConnection,
+    mut keys: Vec<i64>,
+) -> Result<(), sqlx::Error> {
+    sort(&mut keys);
     if keys.is_empty() {
         return Ok(());
     }
-    keys.sort_unstable();
-    keys.dedup();
     sqlx::query("select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key")
         .bind(&keys)
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// What is locked for these sagas, in the order in which it has to be.
+pub(crate) fn keys(sagas: impl IntoIterator<Item = SagaId>) -> Vec<i64> {
+    let mut keys = sagas.into_iter().map(lock_key).collect();
+    sort(&mut keys);
+    keys
+}
+
+fn sort(keys: &mut Vec<i64>) {
+    keys.sort_unstable();
+    keys.dedup();
 }
 
 /// The random half of the id. Two sagas with the same key only wait for each other.

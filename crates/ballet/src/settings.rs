@@ -8,8 +8,12 @@ use std::time::Duration;
 use clap::{ArgMatches, Args, Command, ValueEnum};
 
 mod mask;
+mod tls;
 
 pub use mask::masked;
+pub use tls::TlsSettings;
+
+use crate::tls::TlsFiles;
 
 /// What every service is told. Put it into the service's own arguments with
 /// `#[command(flatten)]`.
@@ -30,6 +34,10 @@ pub struct Settings {
     /// A file that holds the database's URL, instead of the URL itself.
     #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE", conflicts_with = "database_url")]
     pub database_url_file: Option<PathBuf>,
+
+    /// Certificates.
+    #[command(flatten)]
+    pub tls: TlsSettings,
 
     /// Where HTTP is served; port 0 takes a free one.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
@@ -106,6 +114,7 @@ impl Settings {
             amqp_url_file: None,
             database_url: Some(database_url.into()),
             database_url_file: None,
+            tls: TlsSettings::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             lanes: 1,
             batch: 250,
@@ -161,6 +170,24 @@ impl Settings {
             self.database_url_file.as_deref(),
             "postgres://user:password@host:5432/database",
         )
+    }
+
+    /// The certificates to use with the broker.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be used, or if the broker's URL asks for no TLS.
+    pub fn amqp_tls(&self) -> Result<TlsFiles, SettingsError> {
+        self.tls.amqp(&self.amqp_url()?)
+    }
+
+    /// The certificates to use with the database.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be used.
+    pub fn database_tls(&self) -> Result<TlsFiles, SettingsError> {
+        self.tls.database()
     }
 }
 
@@ -220,6 +247,7 @@ impl fmt::Debug for Settings {
             amqp_url_file,
             database_url,
             database_url_file,
+            tls,
             listen,
             lanes,
             batch,
@@ -238,6 +266,7 @@ impl fmt::Debug for Settings {
             .field("amqp_url_file", amqp_url_file)
             .field("database_url", &database_url.as_deref().map(masked))
             .field("database_url_file", database_url_file)
+            .field("tls", tls)
             .field("listen", listen)
             .field("lanes", lanes)
             .field("batch", batch)

@@ -3,8 +3,9 @@
 use std::future::Future;
 
 use ballet_core::{Event, Trigger};
+use sqlx::PgConnection;
 
-use crate::{Failure, Tx};
+use crate::{Failure, Item, Retry, Rows, Tx};
 
 /// One service's local part of a saga: it is triggered by an event and ends in an outcome event.
 ///
@@ -74,12 +75,26 @@ pub trait Step: Send + Sync + 'static {
     /// The event that tells a business "no"; [`Never`](crate::Never) if there is none.
     type Refused: Event;
 
+    /// How often it is tried again when it fails.
+    const RETRY: Retry = Retry::DEFAULT;
+
     /// Tells the repetitions of a step in one saga apart; see
     /// [`repeating`](crate::SagaSteps::repeating). A step that runs once has none, and a join
     /// cannot have one.
     #[must_use]
     fn key(_on: &Self::On) -> Option<String> {
         None
+    }
+
+    /// Names the rows that the step will touch for these triggers, of all sagas of a batch, so
+    /// that transactions that touch the same rows do not end in a deadlock. Only what other sagas
+    /// touch too needs a name, and only where several lanes or replicas do. It may read, and it
+    /// locks nothing: the framework takes the locks, before any handler runs. A join is not asked.
+    fn touches(
+        _db: &mut PgConnection,
+        _on: &[Item<&Self::On>],
+    ) -> impl Future<Output = Result<Rows, Failure>> + Send {
+        async { Ok(Rows::none()) }
     }
 
     /// Does the step.
@@ -90,6 +105,14 @@ pub trait Step: Send + Sync + 'static {
 pub trait Compensate: Step {
     /// The event that tells that the step is undone.
     type Undone: Event;
+
+    /// Names the rows that undoing these will touch, see [`Step::touches`].
+    fn undo_touches(
+        _db: &mut PgConnection,
+        _done: &[Item<Self::Done>],
+    ) -> impl Future<Output = Result<Rows, Failure>> + Send {
+        async { Ok(Rows::none()) }
+    }
 
     /// Undoes the step, given the very event that it emitted. It runs at most once, only if the
     /// step took effect, and never before the later steps of the same service are undone. It

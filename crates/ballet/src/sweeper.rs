@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, answered};
 use crate::fault::{self, FaultPoint};
-use crate::outbox::{self, TABLES};
+use crate::outbox::{self, Mark, TABLES};
 use crate::publisher::{Handed, OutBatch};
 use crate::{Failure, FailureKind, calls, process, wire};
 
@@ -43,7 +43,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 }
 
 async fn sweep(engine: &Arc<Engine>) -> Result<(), Failure> {
-    let mut db = engine.pool.acquire().await?;
+    let mut db = answered(engine.pool.acquire()).await?;
     let mut gone = Gone::default();
     for table in 0..TABLES {
         sweep_table(engine, &mut db, table, &mut gone).await?;
@@ -51,11 +51,11 @@ async fn sweep(engine: &Arc<Engine>) -> Result<(), Failure> {
     sweep_calls(engine, &mut db, &mut gone).await?;
     let now = engine.context.now();
     for table in (0..TABLES).filter(|table| *table != outbox::table_at(now)) {
-        truncate(engine, table).await?;
+        answered(truncate(engine, table)).await?;
     }
-    let (waiting, since) = outbox::unpublished(&mut db).await?;
+    let (waiting, since) = answered(outbox::unpublished(&mut db)).await?;
     gauge("ballet_outbox_unpublished", waiting);
-    gauge("ballet_calls_open", calls::count_open(&mut db).await?);
+    gauge("ballet_calls_open", answered(calls::count_open(&mut db)).await?);
     let age = since.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
     metrics::gauge!("ballet_outbox_oldest_seconds").set(age);
     Ok(())
@@ -71,11 +71,11 @@ fn gauge(name: &'static str, value: i64) {
 struct Gone(HashMap<i64, bool>);
 
 impl Gone {
-    async fn is(&mut self, db: &mut PgConnection, owner: i64) -> Result<bool, sqlx::Error> {
+    async fn is(&mut self, db: &mut PgConnection, owner: i64) -> Result<bool, Failure> {
         if let Some(gone) = self.0.get(&owner) {
             return Ok(*gone);
         }
-        let gone = process::is_gone(db, owner).await?;
+        let gone = answered(process::is_gone(db, owner)).await?;
         self.0.insert(owner, gone);
         Ok(gone)
     }
@@ -94,7 +94,7 @@ async fn sweep_table(
             return Ok(());
         }
         let mut owners = Vec::new();
-        for owner in outbox::owners(db, table).await? {
+        for owner in answered(outbox::owners(db, table)).await? {
             if owner == relay.owner || gone.is(db, owner).await? {
                 owners.push(owner);
             }
@@ -102,7 +102,8 @@ async fn sweep_table(
         // Batches that begin after this look are in memory, and none of this sweep's business.
         let next = relay.next_number();
         let live_before = relay.live_of_table(table);
-        let mut left = outbox::unmarked(db, table, &owners, &live_before, PORTION).await?;
+        let mut left =
+            answered(outbox::unmarked(db, table, &owners, &live_before, PORTION)).await?;
         let whole_portion = left.len() == usize::try_from(PORTION).unwrap_or_default();
         left.retain(|batch| {
             (batch.owner != relay.owner || batch.number < next) && relay.adopt(*batch)
@@ -110,7 +111,7 @@ async fn sweep_table(
         if left.is_empty() {
             return Ok(());
         }
-        let loaded = outbox::load(db, table, &left).await;
+        let loaded = answered(outbox::load(db, table, &left)).await;
         let loaded = loaded.inspect_err(|_| left.iter().for_each(|batch| relay.forget(*batch)))?;
         let events: usize = loaded.iter().map(|(_, events)| events.len()).sum();
         tracing::info!(batches = left.len(), events, "publishing what was left behind");
@@ -136,7 +137,7 @@ async fn sweep_calls(
     gone: &mut Gone,
 ) -> Result<(), Failure> {
     let in_memory = engine.calls.keys();
-    for (owner, call) in calls::open(db, &in_memory, engine.context.now()).await? {
+    for (owner, call) in answered(calls::open(db, &in_memory, engine.context.now())).await? {
         let ours = owner == engine.relay.owner;
         // A call of a step that this version does not know is for the replica that knows it.
         if (!ours && !gone.is(db, owner).await?) || engine.registry.step(&call.step).is_none() {
@@ -144,7 +145,7 @@ async fn sweep_calls(
         }
         if engine.calls.adopt(call.key) {
             fault::point(FaultPoint::BeforeTakeOver, &call);
-            calls::take_over(db, call.key, engine.relay.owner)
+            answered(calls::take_over(db, call.key, engine.relay.owner))
                 .await
                 .inspect_err(|_| engine.calls.forget([&call]))?;
             fault::point(FaultPoint::AfterTakeOver, &call);
@@ -174,7 +175,7 @@ async fn truncate(engine: &Engine, table: i16) -> Result<(), Failure> {
     }
 }
 
-/// Writes the marks that no batch takes along.
+/// Writes the marks that no batch takes along: when none has begun for a moment.
 pub(crate) async fn flush_marks(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     loop {
@@ -182,7 +183,14 @@ pub(crate) async fn flush_marks(engine: Arc<Engine>) {
             () = engine.relay.marked.notified() => {}
             () = crate::engine::stopped(&mut stopping) => return,
         }
-        tokio::time::sleep(IDLE).await;
+        loop {
+            let before = engine.relay.idle_since();
+            tokio::time::sleep(IDLE).await;
+            let idle = before.is_some() && engine.relay.idle_since() == before;
+            if idle || *stopping.borrow() {
+                break;
+            }
+        }
         if let Err(failure) = flush_now(&engine).await {
             tracing::debug!("marks wait: {failure}");
             tokio::time::sleep(EVERY).await;
@@ -199,11 +207,12 @@ pub(crate) async fn flush_now(engine: &Engine) -> Result<(), Failure> {
     let marks = engine.relay.take_marks();
     let written = async {
         let mut transaction = engine.pool.begin().await?;
-        outbox::mark(&mut transaction, &marks, engine.context.now()).await?;
+        let all: Vec<&Mark> = marks.iter().collect();
+        outbox::mark(&mut transaction, &all, engine.context.now()).await?;
         fault::point(FaultPoint::BeforeMark, &*marks);
         transaction.commit().await
     };
-    match written.await {
+    match answered(written).await {
         Ok(()) => {
             fault::point(FaultPoint::AfterMark, &*marks);
             engine.relay.marks_committed(&marks);
@@ -211,7 +220,7 @@ pub(crate) async fn flush_now(engine: &Engine) -> Result<(), Failure> {
         }
         Err(error) => {
             engine.relay.give_back(marks);
-            Err(error.into())
+            Err(error)
         }
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::bulk::{Item, Lineage};
 use crate::{Context, Failure};
 
 /// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and
@@ -72,7 +73,7 @@ impl Scope {
         self.traceparent = traceparent;
     }
 
-    pub(crate) fn emit(&mut self, event: Encoded) {
+    pub(crate) fn emit(&mut self, event: Encoded) -> MessageId {
         let message_id = MessageId(self.context.new_id(self.now));
         self.emitted.push(Emitted {
             message_id,
@@ -81,6 +82,7 @@ impl Scope {
             causation_id: self.cause,
             traceparent: self.traceparent.clone(),
         });
+        message_id
     }
 }
 
@@ -146,6 +148,21 @@ impl<'a> Tx<'a> {
     #[must_use]
     pub fn saga_id(&self) -> Option<SagaId> {
         self.scope.saga_id
+    }
+
+    /// The same view, of one item of a run.
+    pub(crate) fn enter<E>(&mut self, item: &Item<E>) -> Tx<'_> {
+        let Lineage { cause, traceparent } = item.lineage.clone();
+        self.scope.enter(Some(item.saga_id), cause, traceparent);
+        Tx::new(self.db, self.scope)
+    }
+
+    /// What this view is of, as an item.
+    pub(crate) fn item<E>(&self, event: E) -> Result<Item<E>, Failure> {
+        let saga_id = self.scope.saga_id.ok_or_else(|| Failure::permanent("a step has no saga"))?;
+        let lineage =
+            Lineage { cause: self.scope.cause, traceparent: self.scope.traceparent.clone() };
+        Ok(Item { saga_id, event, lineage })
     }
 
     /// Publishes an event beside a step's outcome, when the transaction has committed. The

@@ -1,14 +1,18 @@
 //! Undoing: the latest first, one after the other, each once.
 
+use std::sync::Arc;
+
 use ballet_core::{SagaId, StepKind};
 
-use crate::Failure;
+use crate::batch::limited;
 use crate::erased::AnyUndone;
 use crate::ledger::{Entry, Row};
 use crate::participant::SagaEntry;
+use crate::run::RunFailure;
 use crate::saga::{At, Effect, WHOLE_SAGA, unknown_step};
 use crate::tx::Encoded;
 use crate::unit_of_work::UnitOfWork;
+use crate::{BulkTx, Failure, Item};
 
 impl UnitOfWork {
     /// The abort arrived at a participant. The tombstone comes first, whatever the rows say: it
@@ -55,6 +59,71 @@ impl UnitOfWork {
             self.undo_one(saga, at, saga_id).await?;
         }
         Ok(if known { Effect::Nothing } else { Effect::Handled })
+    }
+
+    /// The abort of several sagas arrived: their tombstones, and their undos in rounds. In each
+    /// round every saga's latest step is undone; those of one bulk step at once.
+    pub(crate) async fn abort_all(
+        &mut self,
+        saga: &SagaEntry,
+        aborts: Vec<Item<Encoded>>,
+    ) -> Result<Vec<Effect>, RunFailure> {
+        let mut effects = Vec::with_capacity(aborts.len());
+        for abort in &aborts {
+            let known = self.ledger.is_aborted(abort.saga_id);
+            effects.push(if known { Effect::Nothing } else { Effect::Handled });
+            self.tx().enter(abort);
+            self.entomb(abort.saga_id, abort.event.clone());
+        }
+        loop {
+            let mut round: Vec<(String, Vec<(usize, Row)>)> = Vec::new();
+            for (at, abort) in aborts.iter().enumerate() {
+                let Some(row) = self.next_to_undo(saga, abort.saga_id) else { continue };
+                match round.iter_mut().find(|(step, _)| *step == row.step) {
+                    Some((_, rows)) => rows.push((at, row)),
+                    None => round.push((row.step.clone(), vec![(at, row)])),
+                }
+            }
+            if round.is_empty() {
+                return Ok(effects);
+            }
+            for (step, rows) in round {
+                self.undo_all(saga, &step, &aborts, rows).await?;
+            }
+        }
+    }
+
+    /// Undoes one step in several sagas.
+    async fn undo_all(
+        &mut self,
+        saga: &SagaEntry,
+        name: &str,
+        aborts: &[Item<Encoded>],
+        rows: Vec<(usize, Row)>,
+    ) -> Result<(), RunFailure> {
+        let engine = Arc::clone(&self.engine);
+        let step = saga.steps.iter().find(|step| step.part().name == name);
+        let Some(bulk) = step.and_then(|step| step.bulk()) else {
+            for (at, row) in rows {
+                let saga_id = aborts[at].saga_id;
+                self.tx().enter(&aborts[at]);
+                let undo = self.undo_one(saga, At { step: name, key: &row.key }, saga_id);
+                limited(&engine, undo).await.map_err(|failure| RunFailure::of(at, failure))?;
+            }
+            return Ok(());
+        };
+        let mut done = Vec::with_capacity(rows.len());
+        for (at, row) in &rows {
+            let body = self.stored_body(aborts[*at].saga_id, row).await;
+            done.push(aborts[*at].with(body.map_err(|failure| RunFailure::of(*at, failure))?));
+        }
+        let tx = BulkTx::new(self.tx());
+        let undone = limited(&engine, bulk.undo_all(tx, done)).await?;
+        for ((at, row), undone) in rows.iter().zip(undone) {
+            self.tx().enter(&aborts[*at]);
+            self.undone(aborts[*at].saga_id, At { step: name, key: &row.key }, undone);
+        }
+        Ok(())
     }
 
     /// Undoes this service's steps of an aborted saga, the latest first, one after the other, until
@@ -119,7 +188,7 @@ impl UnitOfWork {
 
     /// Origins, decisions and retriable steps have no compensation. A step that the code does not
     /// know any more is reported when it is to be undone.
-    fn can_be_undone(&self, saga: &SagaEntry, name: &str) -> bool {
+    pub(crate) fn can_be_undone(&self, saga: &SagaEntry, name: &str) -> bool {
         if let Some(step) = saga.steps.iter().map(|step| step.part()).find(|part| part.name == name)
         {
             return matches!(step.kind, StepKind::Compensatable | StepKind::Pivot);

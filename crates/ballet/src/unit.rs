@@ -87,7 +87,7 @@ impl Unit {
     pub async fn originate<E: Event>(&mut self, event: E) -> Result<(), Failure> {
         let saga_id = self.saga_id.ok_or_else(no_saga)?;
         let engine = Arc::clone(&self.work.engine);
-        let Some(origin) = engine.registry.origin(E::TYPE) else {
+        let Some((saga, origin)) = engine.registry.origin(E::TYPE) else {
             return Err(Failure::permanent(format!(
                 "{} does not originate {}: add `.originates::<..>(..)` to its participant",
                 engine.registry.service,
@@ -98,7 +98,7 @@ impl Unit {
             return Err(begun_before(saga_id));
         }
         let event = Encoded::of(&event)?;
-        self.work.originated(saga_id, origin.name, event);
+        self.work.originated(saga, saga_id, origin.name, event);
         Ok(())
     }
 

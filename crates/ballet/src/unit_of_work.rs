@@ -7,8 +7,10 @@ use std::sync::Arc;
 use ballet_core::SagaId;
 use sqlx::{PgConnection, Postgres};
 
+use crate::batch_id::BatchId;
 use crate::calls::NewCall;
-use crate::engine::Engine;
+use crate::deadline::Deadlines;
+use crate::engine::{Engine, answered};
 use crate::fault::{self, FaultPoint};
 use crate::ledger::Ledger;
 use crate::outbox::{self, Mark};
@@ -21,14 +23,16 @@ pub(crate) struct UnitOfWork {
     pub(crate) scope: Scope,
     pub(crate) ledger: Ledger,
     pub(crate) calls: Vec<NewCall>,
+    pub(crate) deadlines: Deadlines,
 }
 
 impl UnitOfWork {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that opens them")]
     pub(crate) async fn begin(engine: Arc<Engine>) -> Result<Self, Failure> {
-        let db = engine.pool.begin().await?;
+        let db = answered(engine.pool.begin()).await?;
         let scope = Scope::new(engine.context.clone());
-        Ok(Self { engine, db, scope, ledger: Ledger::default(), calls: Vec::new() })
+        let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
+        Ok(Self { engine, db, scope, ledger, calls, deadlines })
     }
 
     pub(crate) fn db(&mut self) -> &mut PgConnection {
@@ -46,18 +50,18 @@ impl UnitOfWork {
 
     /// Takes the locks of all sagas that this transaction works on. Before anything else.
     pub(crate) async fn lock(&mut self, sagas: &[SagaId]) -> Result<(), Failure> {
-        Ok(saga_lock::lock(&mut self.db, sagas.iter().copied()).await?)
+        answered(saga_lock::lock(&mut self.db, sagas.iter().copied())).await
     }
 
     /// Reads what the ledger has of the sagas, after their locks are held.
     pub(crate) async fn load(&mut self, sagas: &[SagaId]) -> Result<(), Failure> {
-        Ok(self.ledger.load(&mut self.db, sagas).await?)
+        answered(self.ledger.load(&mut self.db, sagas)).await
     }
 
     /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
     /// broker, and the calls are being made, when this returns.
     pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<(), Failure> {
-        let Self { engine, db, scope, ledger, calls } = &mut self;
+        let Self { engine, db, scope, ledger, calls, deadlines } = &mut self;
         let engine = Arc::clone(engine);
         let now = scope.now;
         let aims = fault::aims(ledger, &scope.emitted);
@@ -80,31 +84,38 @@ impl UnitOfWork {
                 )));
             }
         }
-        if !ledger.flush(db, now).await? {
+        if !answered(ledger.flush(db, now)).await? {
             // A handler that swallowed the error of a statement left the transaction broken; a
             // commit would roll back without a word, so the transaction has to show that it works.
-            sqlx::query("select 1").execute(&mut **db).await?;
+            answered(sqlx::query("select 1").execute(&mut **db)).await?;
         }
+        deadlines.flush(db).await?;
         if !calls.is_empty() {
-            calls::insert(db, engine.relay.owner, calls, now).await?;
+            answered(calls::insert(db, engine.relay.owner, calls, now)).await?;
         }
-        outbox::mark(db, marks, now).await?;
+        // Marks of the table that the events go to ride in one statement with them.
+        let table = outbox::table_at(now);
+        let along = |mark: &&Mark| mark.dead.is_empty() && mark.batch.table == table;
+        let along = |mark: &&Mark| !scope.emitted.is_empty() && along(mark);
+        let (along, apart): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(along);
+        answered(outbox::mark(db, &apart, now)).await?;
+        let along: Vec<BatchId> = along.into_iter().map(|mark| mark.batch).collect();
         let emitted = std::mem::take(&mut scope.emitted);
         // In memory before the commit is sent: what the sweeper finds and does not see there it
         // takes for left behind.
         let batch = (!emitted.is_empty()).then(|| engine.relay.begin(now));
         if let Some(batch) = batch
-            && let Err(error) = outbox::insert(db, batch, &emitted, now).await
+            && let Err(failure) = answered(outbox::insert(db, batch, &emitted, &along, now)).await
         {
             engine.relay.forget(batch);
-            return Err(error.into());
+            return Err(failure);
         }
         engine.calls.remember(calls);
         let calls = std::mem::take(calls);
         fault::emitted(batch, &*emitted);
         fault::point(FaultPoint::BeforeCommit, &aims);
         fault::point(FaultPoint::BeforeMark, marks);
-        let committed = self.db.commit().await.map_err(Failure::from);
+        let committed = answered(self.db.commit()).await;
         if let Err(failure) = committed {
             if let Some(batch) = batch {
                 // Perhaps it is committed all the same: then the sweeper finds it.
@@ -131,7 +142,10 @@ impl UnitOfWork {
 /// instance. What is nobody's failure stays so.
 fn failed_at_commit(failure: Failure) -> Failure {
     match failure.kind() {
-        FailureKind::Conflict | FailureKind::Permanent | FailureKind::ConnectionLost => failure,
+        FailureKind::Conflict
+        | FailureKind::Permanent
+        | FailureKind::NotYet
+        | FailureKind::ConnectionLost => failure,
         FailureKind::Transient => Failure::transient(format!("the commit failed: {failure}")),
     }
 }

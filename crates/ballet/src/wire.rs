@@ -1,5 +1,7 @@
 //! Between the broker's messages and the core's envelopes.
 
+use ballet_core::cloud_event::Attributes;
+use ballet_core::envelope::HeaderSize;
 use ballet_core::topology::EVENTS;
 use ballet_core::{Incoming, MessageId, SagaId};
 use bytes::Bytes;
@@ -14,6 +16,7 @@ const PERSISTENT: u8 = 2;
 /// The parts of a delivery that the envelope is read from.
 pub(crate) fn incoming(delivery: &Delivery) -> Incoming<'_> {
     let properties = &delivery.properties;
+    let (attributes, headers) = headers(properties);
     Incoming {
         exchange: &delivery.exchange,
         routing_key: &delivery.routing_key,
@@ -25,16 +28,81 @@ pub(crate) fn incoming(delivery: &Delivery) -> Incoming<'_> {
         content_encoding: properties.content_encoding().as_ref().map(|text| text.as_str()),
         causation_id: header(properties, "causation_id"),
         traceparent: header(properties, "traceparent"),
+        attributes,
+        headers,
         body: &delivery.body,
     }
 }
 
 /// A header's text, if it has one by that name.
 pub(crate) fn header<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a str> {
-    match properties.headers().as_ref()?.inner().get(name)? {
+    text(properties.headers().as_ref()?.inner().get(name)?)
+}
+
+fn text(value: &AMQPValue) -> Option<&str> {
+    match value {
         AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
         AMQPValue::ShortString(text) => Some(text.as_str()),
         _ => None,
+    }
+}
+
+/// The CloudEvents attributes among the headers, and how much the headers are.
+fn headers(properties: &BasicProperties) -> (Attributes<'_>, HeaderSize) {
+    let mut attributes = Attributes::default();
+    let (mut theirs, mut ours) = (HeaderSize::default(), HeaderSize::default());
+    for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
+        let name = name.as_str();
+        if let (Some(name), Some(text)) = (Attributes::name(name), text(value)) {
+            attributes.add(name, text);
+        }
+        add_size(if is_ours(name) { &mut ours } else { &mut theirs }, name, value);
+    }
+    // A copy must not be refused for what was added to it, nor anything pass under such a name.
+    theirs.count += ours.count.saturating_sub(OURS.count);
+    theirs.bytes += ours.bytes.saturating_sub(OURS.bytes);
+    theirs.depth = theirs.depth.max(ours.depth);
+    (attributes, theirs)
+}
+
+/// More than the copies that we and the broker make ever add.
+const OURS: HeaderSize = HeaderSize { count: 100, bytes: 16 * 1024, depth: 0 };
+
+/// Whether a header is one that a copy of a message gets.
+fn is_ours(name: &str) -> bool {
+    let prefixes =
+        ["x-dead-", "x-original-", "x-retr", "x-redrive", "x-first-death-", "x-last-death-"];
+    ["x-attempts", "x-death", "x-delivery-count"].contains(&name)
+        || prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// How deep a header's value is nested.
+pub(crate) fn depth(value: &AMQPValue) -> usize {
+    let mut size = HeaderSize::default();
+    add_size(&mut size, "", value);
+    size.depth
+}
+
+/// Without recursion: how deep it goes is what is being found out.
+fn add_size(size: &mut HeaderSize, name: &str, value: &AMQPValue) {
+    let mut open = vec![(name, value, 0)];
+    while let Some((name, value, depth)) = open.pop() {
+        size.count += 1;
+        size.bytes += name.len();
+        size.depth = size.depth.max(depth);
+        match value {
+            AMQPValue::FieldTable(table) => {
+                let inner = table.inner().iter();
+                open.extend(inner.map(|(name, value)| (name.as_str(), value, depth + 1)));
+            }
+            AMQPValue::FieldArray(list) => {
+                open.extend(list.as_slice().iter().map(|value| ("", value, depth + 1)));
+            }
+            AMQPValue::LongString(text) => size.bytes += text.as_bytes().len(),
+            AMQPValue::ByteArray(bytes) => size.bytes += bytes.as_slice().len(),
+            AMQPValue::ShortString(text) => size.bytes += text.as_str().len(),
+            _ => size.bytes += 8,
+        }
     }
 }
 

@@ -78,6 +78,12 @@ pub(crate) async fn build(
     Ok(built)
 }
 
+/// Where cargo builds.
+pub(crate) fn target() -> Result<PathBuf> {
+    let metadata = metadata()?;
+    metadata["target_directory"].as_str().map(PathBuf::from).context("cargo names no target")
+}
+
 fn host() -> Result<String> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("-vV").output().context("cannot run rustc")?;

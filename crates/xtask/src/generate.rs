@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use ballet_check::{Catalog, choreography, definitions, events};
 
-use crate::{cargo, ui};
+use crate::{cargo, conformance, ui};
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
@@ -69,6 +69,8 @@ fn made(root: &Path) -> Result<Vec<Made>> {
         }
         None => ui::say(&format!("there is no {README} to put the table of events into")),
     }
+    let rows = read(&root.join(conformance::PAGE))?.unwrap_or_default();
+    all.push(Made { path: conformance::PAGE, text: conformance::page(root, &rows)? });
     Ok(all)
 }
 

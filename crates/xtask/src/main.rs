@@ -1,10 +1,15 @@
 //! The project's own commands: `cargo xtask --help`.
 
+mod audit;
+mod bench;
 mod cargo;
+mod chaos;
 mod children;
+mod conformance;
 mod demo;
 mod generate;
 mod licences;
+mod serve;
 mod spdx;
 mod stop;
 mod test;
@@ -23,8 +28,19 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure ballet beside hand-written code that does the same: 10 minutes on private servers.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// What to measure, and how; `cargo xtask bench --help` says more.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Show the shop at work: orders of all kinds, and what became of them.
     Demo(demo::Args),
+    /// Check what must always hold over all services, databases and the broker of a running shop.
+    Audit(audit::Args),
+    /// Kill, stop and cut off everything while orders come in, and see whether anything is lost.
+    Chaos(chaos::Args),
     /// Write the broker's definitions and the generated pages.
     Generate {
         /// Write nothing; fail if a file differs from what would be written.
@@ -41,10 +57,26 @@ enum Command {
     Licences,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    // One of the processes of a chaos run.
+    if let Ok(service) = std::env::var(serve::SERVICE) {
+        return serve::run(&service);
+    }
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(run()),
+        Err(error) => {
+            ui::say(&format!("{} the runtime does not start: {error}", ui::bad("error:")));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> ExitCode {
     let done = match Args::parse().command {
+        Command::Bench { args } => bench::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,
+        Command::Audit(args) => audit::run(&args).await,
+        Command::Chaos(args) => chaos::run(&args).await,
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
         Command::Licences => licences::run(),

@@ -45,6 +45,25 @@ pub(crate) fn dim(text: &str) -> String {
     Style::new().dim().apply_to(text).to_string()
 }
 
+/// A line of the result that says whether something holds, and what breaks it; whether it does.
+pub(crate) fn rule(rule: &str, broken: &[String]) -> bool {
+    let mark = if broken.is_empty() { green("✓") } else { red("✗") };
+    print(&format!("  {mark} {rule}"));
+    list(broken, red);
+    broken.is_empty()
+}
+
+/// The first of some lines, below a line of the result.
+pub(crate) fn list(lines: &[String], colour: fn(&str) -> String) {
+    const SHOWN: usize = 10;
+    for line in lines.iter().take(SHOWN) {
+        print(&format!("      {}", colour(line)));
+    }
+    if lines.len() > SHOWN {
+        print(&format!("      and {} more", lines.len() - SHOWN));
+    }
+}
+
 /// How far something is: a bar on a terminal, a line now and then otherwise.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,

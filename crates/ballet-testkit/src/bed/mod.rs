@@ -80,6 +80,9 @@ impl Bed {
         // With a suffix the administrator is one of the bed's own, too: what a test does as `ops`
         // ends with it.
         let ops = ops(server, &mut world, suffix)?;
+        if !suffix.is_empty() {
+            definitions::push(&mut world.document, "policies", quick_retries(&world.vhost))?;
+        }
         let wanted = database_names(services, suffix);
         let mut bed = Self {
             amqp: world
@@ -227,6 +230,13 @@ fn ops(server: &Url, world: &mut World, suffix: &str) -> Result<Url> {
     let url = login(server, &user, world);
     world.users.insert(OPS.to_owned(), user);
     Ok(url)
+}
+
+/// What waits for a retry waits for moments: the shorter of a queue's own time and a policy's
+/// holds.
+fn quick_retries(vhost: &str) -> Value {
+    json!({ "vhost": vhost, "name": "quick-retries", "pattern": r"^retry\.", "apply-to": "queues",
+        "priority": 9, "definition": { "message-ttl": 300 } })
 }
 
 fn login(server: &Url, user: &User, world: &World) -> Url {

@@ -37,12 +37,17 @@ impl Session for MemorySession {
 
     fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Found>, BrokerError>> {
         let state = lock(&self.state);
-        let messages = match object {
-            Object::Exchange(name) => state.exchanges.get(name).map(|_| 0),
-            Object::Queue(name) => state.queues.get(name).map(|queue| queue.ready.len()),
+        let counts = match object {
+            Object::Exchange(name) => state.exchanges.get(name).map(|_| (0, 0)),
+            Object::Queue(name) => {
+                state.queues.get(name).map(|queue| (queue.ready.len(), queue.consumers.len()))
+            }
         };
-        let found = messages
-            .map(|messages| Found { messages: u32::try_from(messages).unwrap_or(u32::MAX) });
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let found = counts.map(|(messages, consumers)| Found {
+            messages: count(messages),
+            consumers: count(consumers),
+        });
         ready(Ok(found)).boxed()
     }
 

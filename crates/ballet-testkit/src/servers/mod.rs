@@ -21,6 +21,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
+use crate::tls::{Authority, Identity, ServerTls};
 use docker::Containers;
 pub use postgres::Postgres;
 pub(crate) use rabbitmq::OPS;
@@ -34,6 +35,7 @@ pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 #[derive(Clone)]
 pub struct Options {
     fast: bool,
+    tls: Option<ServerTls>,
     progress: Progress,
 }
 
@@ -41,7 +43,7 @@ impl Options {
     /// For people and measurements: Postgres writes through to the disk.
     #[must_use]
     pub fn durable() -> Self {
-        Self { fast: false, progress: Arc::new(|line| eprintln!("{line}")) }
+        Self { fast: false, tls: None, progress: Arc::new(|line| eprintln!("{line}")) }
     }
 
     /// For tests: Postgres survives `kill -9`, but not a power cut, and the broker counts its
@@ -49,6 +51,21 @@ impl Options {
     #[must_use]
     pub fn fast() -> Self {
         Self { fast: true, ..Self::durable() }
+    }
+
+    /// Servers from local programs take TLS as well, and show this.
+    #[must_use]
+    pub fn tls(self, identity: &Identity) -> Self {
+        Self { tls: Some(ServerTls { identity: identity.clone(), clients: None }), ..self }
+    }
+
+    /// The broker asks those who come with TLS for a certificate, signed by this authority.
+    #[must_use]
+    pub fn client_authority(mut self, authority: &Authority) -> Self {
+        if let Some(tls) = &mut self.tls {
+            tls.clients = Some(authority.certificate().to_owned());
+        }
+        self
     }
 
     /// Who hears what is being done, line by line, instead of standard error.

@@ -55,6 +55,10 @@ impl Ports {
         self.base + 5
     }
 
+    pub(crate) fn amqps(&self) -> u16 {
+        self.base + 7
+    }
+
     pub(crate) fn postgres(&self) -> u16 {
         self.base + 6
     }

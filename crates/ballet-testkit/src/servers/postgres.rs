@@ -128,7 +128,7 @@ impl Postgres {
             Way::Local(programs) => {
                 let place = programs.display();
                 (options.progress)(&format!("Postgres: starting a private server from {place}"));
-                let (node, version) = Node::start(run, programs, options.fast, &url).await?;
+                let (node, version) = Node::start(run, programs, options, &url).await?;
                 (version, Backend::Local(node))
             }
             Way::Containers(containers) => {

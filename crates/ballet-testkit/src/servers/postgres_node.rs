@@ -11,6 +11,7 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result, machine};
+use crate::servers::Options;
 use crate::servers::postgres::check;
 use crate::servers::process::{Launch, Process, User, forget_env, start_failed};
 use crate::servers::run::{Run, write_secret};
@@ -44,7 +45,7 @@ const FAST: &[&str] = &["fsync=off", "full_page_writes=off"];
 pub(crate) struct Node {
     run: Arc<Run>,
     programs: PathBuf,
-    fast: bool,
+    settings: Vec<String>,
     log: PathBuf,
     user: Option<User>,
     server: Mutex<Process>,
@@ -54,14 +55,15 @@ impl Node {
     pub(crate) async fn start(
         run: &Arc<Run>,
         programs: PathBuf,
-        fast: bool,
+        options: &Options,
         url: &Url,
     ) -> Result<(Self, Version)> {
         let log = run.dir().join("postgres.log");
         let user = user::for_postgres()?;
         init(run, &programs, user, &log).await?;
-        let server = Mutex::new(launch(run, &programs, fast, &log, user)?);
-        let node = Self { run: Arc::clone(run), programs, fast, log, user, server };
+        let settings = settings(run, options, user)?;
+        let server = Mutex::new(launch(run, &programs, &settings, &log, user)?);
+        let node = Self { run: Arc::clone(run), programs, settings, log, user, server };
         let version = node.wait(&*node.server.lock().await, url).await;
         let version = version.map_err(|cause| node.failed(cause))?;
         Ok((node, version))
@@ -89,7 +91,7 @@ impl Node {
             let why = "it is running";
             return Err(Error::WrongState { server: NAME, action: "start", why });
         }
-        *server = launch(&self.run, &self.programs, self.fast, &self.log, self.user)?;
+        *server = launch(&self.run, &self.programs, &self.settings, &self.log, self.user)?;
         self.wait(&server, url).await.map(drop).map_err(|cause| self.failed(cause))
     }
 
@@ -120,11 +122,8 @@ async fn init(run: &Run, programs: &Path, user: Option<User>, log: &Path) -> Res
     fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
     let password_file = dir.join("password");
     write_secret(&password_file, run.password())?;
-    if let Some(User { uid, gid }) = user {
-        for path in [&dir, &password_file] {
-            chown(path, Some(uid), Some(gid))
-                .map_err(machine(format!("give {} to Postgres' user", path.display())))?;
-        }
+    for path in [&dir, &password_file] {
+        give(path, user)?;
     }
     let mut command = std::process::Command::new(programs.join("initdb"));
     forget_env(&mut command, FORGET);
@@ -148,18 +147,43 @@ async fn init(run: &Run, programs: &Path, user: Option<User>, log: &Path) -> Res
     Err(start_failed(NAME, format!("initdb ended with {}", output.status), log))
 }
 
+fn settings(run: &Run, options: &Options, user: Option<User>) -> Result<Vec<String>> {
+    let fast: &[&str] = if options.fast { FAST } else { &[] };
+    let mut settings: Vec<String> =
+        SETTINGS.iter().chain(fast).map(|setting| (*setting).to_owned()).collect();
+    settings.push(format!("port={}", run.ports().postgres()));
+    if let Some(tls) = &options.tls {
+        settings.push("ssl=on".to_owned());
+        let files = [
+            ("ssl_cert_file", "server.pem", &tls.identity.certificate),
+            ("ssl_key_file", "server.key", &tls.identity.key),
+        ];
+        for (setting, name, text) in files {
+            let path = dir(run).join(name);
+            write_secret(&path, text)?;
+            give(&path, user)?;
+            settings.push(format!("{setting}={}", path.display()));
+        }
+    }
+    Ok(settings)
+}
+
+/// The server reads only what is its own.
+fn give(path: &Path, user: Option<User>) -> Result<()> {
+    let Some(User { uid, gid }) = user else { return Ok(()) };
+    chown(path, Some(uid), Some(gid))
+        .map_err(machine(format!("give {} to Postgres' user", path.display())))
+}
+
 fn launch(
     run: &Run,
     programs: &Path,
-    fast: bool,
+    settings: &[String],
     log: &Path,
     user: Option<User>,
 ) -> Result<Process> {
-    let port = format!("port={}", run.ports().postgres());
-    let fast: &[&str] = if fast { FAST } else { &[] };
-    let settings = SETTINGS.iter().chain(fast).copied().chain([port.as_str()]);
     let mut args = vec!["-D".to_owned(), "data".to_owned()];
-    args.extend(settings.flat_map(|setting| ["-c".to_owned(), setting.to_owned()]));
+    args.extend(settings.iter().flat_map(|setting| ["-c".to_owned(), setting.clone()]));
     Process::start(&Launch {
         program: &programs.join("postgres"),
         args,

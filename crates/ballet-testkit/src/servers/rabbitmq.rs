@@ -87,6 +87,11 @@ impl RabbitMq {
         !matches!(self.backend, Backend::External)
     }
 
+    /// The port for TLS, if it was asked for and could be had.
+    pub fn tls_port(&self) -> Option<u16> {
+        self.backend.local().and_then(Node::tls_port)
+    }
+
     /// Its log, where it is a file on this machine.
     pub fn log(&self) -> Option<&Path> {
         self.backend.local().map(Node::log)
@@ -131,6 +136,13 @@ impl RabbitMq {
         self.signal("thaw", Signal::CONT).await
     }
 
+    /// Runs `rabbitmqctl` for a private node, and gives what it says.
+    pub async fn control(&self, arguments: &[&str]) -> Result<String> {
+        let action = "control";
+        let node = self.backend.local().ok_or(Error::NotPrivate { server: NAME, action })?;
+        node.control(arguments).await
+    }
+
     async fn signal(&self, action: &'static str, signal: Signal) -> Result<()> {
         let node = self.backend.local().ok_or(Error::NotPrivate { server: NAME, action })?;
         node.signal(signal).await;
@@ -169,7 +181,7 @@ impl RabbitMq {
             Way::Local(script) => {
                 let place = script.display().to_string();
                 (options.progress)(&format!("RabbitMQ: starting a private node from {place}"));
-                let (node, version) = Node::start(run, script, options.fast, &access).await?;
+                let (node, version) = Node::start(run, script, options, &access).await?;
                 version::check_rabbitmq(version, &place)?;
                 (version, Backend::Local(node))
             }

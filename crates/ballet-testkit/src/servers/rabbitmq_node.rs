@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,14 +8,17 @@ use rustix::process::Signal;
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result, machine};
+use crate::servers::Options;
 use crate::servers::find;
-use crate::servers::process::{Launch, Process, start_failed};
+use crate::servers::process::{Launch, Process, forget_env, start_failed};
 use crate::servers::rabbitmq::{Access, OPS};
 use crate::servers::run::{Run, write_secret};
 use crate::servers::version::Version;
+use crate::tls::ServerTls;
 use crate::wait_until;
 
 const NAME: &str = "RabbitMQ";
+const NODE: &str = "ballet@localhost";
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Settings of the user's own broker, and of Erlang, that must not reach ours.
 const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";
@@ -33,6 +37,7 @@ pub(crate) struct Node {
     run: Arc<Run>,
     script: PathBuf,
     log: PathBuf,
+    tls: bool,
     epmd: Process,
     server: Mutex<Process>,
 }
@@ -41,16 +46,21 @@ impl Node {
     pub(crate) async fn start(
         run: &Arc<Run>,
         script: PathBuf,
-        fast: bool,
+        options: &Options,
         access: &Access,
     ) -> Result<(Self, Version)> {
-        prepare(run, fast)?;
+        prepare(run, options)?;
         let log = run.dir().join("rabbitmq.log");
         let epmd = start_epmd(run, &log)?;
         let server = Mutex::new(launch(run, &script, &log)?);
-        let node = Self { run: Arc::clone(run), script, log, epmd, server };
+        let tls = options.tls.is_some();
+        let node = Self { run: Arc::clone(run), script, log, tls, epmd, server };
         let version = node.wait(&*node.server.lock().await, access).await?;
         Ok((node, version))
+    }
+
+    pub(crate) fn tls_port(&self) -> Option<u16> {
+        self.tls.then(|| self.run.ports().amqps())
     }
 
     pub(crate) fn log(&self) -> &Path {
@@ -67,6 +77,34 @@ impl Node {
 
     pub(crate) async fn signal(&self, signal: Signal) {
         self.server.lock().await.signal(signal);
+    }
+
+    pub(crate) async fn control(&self, arguments: &[&str]) -> Result<String> {
+        let program = self.script.with_file_name("rabbitmqctl");
+        let mut command = std::process::Command::new(&program);
+        forget_env(&mut command, FORGET);
+        let mut command = tokio::process::Command::from(command);
+        command
+            .args(["--node", NODE, "--timeout", "30"])
+            .args(arguments)
+            .envs(environment(&self.run))
+            // The one of the server itself, which listens on the same port.
+            .env_remove("RABBITMQ_DIST_PORT")
+            .current_dir(dir(&self.run))
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let what = format!("run {}", program.display());
+        let output = command.output().await.map_err(machine(what))?;
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() {
+            return Ok(said(&output.stdout));
+        }
+        Err(Error::Server {
+            what: format!("rabbitmqctl {}", arguments.join(" ")),
+            place: NODE.to_owned(),
+            cause: said(&[output.stdout, output.stderr].concat()),
+            advice: "is the node up?",
+        })
     }
 
     pub(crate) async fn start_again(&self, access: &Access) -> Result<()> {
@@ -100,12 +138,12 @@ fn dir(run: &Run) -> PathBuf {
 }
 
 /// Writes what the node reads: the settings that all our brokers share, and its own.
-fn prepare(run: &Run, fast: bool) -> Result<()> {
+fn prepare(run: &Run, options: &Options) -> Result<()> {
     let dir = dir(run);
     let home = dir.join("home");
     fs::create_dir_all(&home).map_err(machine(format!("create {}", home.display())))?;
     let ports = run.ports();
-    let settings = format!(
+    let mut settings = format!(
         "{}\n# Of this private node.\n\
          listeners.tcp.1 = 127.0.0.1:{}\n\
          management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
@@ -117,10 +155,35 @@ fn prepare(run: &Run, fast: bool) -> Result<()> {
         ports.prometheus(),
         run.password(),
     );
+    if let Some(tls) = &options.tls {
+        settings += &tls_settings(run, tls)?;
+    }
     write_secret(&dir.join("rabbitmq.conf"), &settings)?;
     let plugins = include_str!("../../../../broker/enabled_plugins");
     write_secret(&dir.join("enabled_plugins"), plugins)?;
-    write_secret(&dir.join("advanced.config"), if fast { COUNT_OFTEN } else { "[].\n" })
+    write_secret(&dir.join("advanced.config"), if options.fast { COUNT_OFTEN } else { "[].\n" })
+}
+
+fn tls_settings(run: &Run, tls: &ServerTls) -> Result<String> {
+    let file = |name: &str, text: &str| {
+        let path = dir(run).join(name);
+        write_secret(&path, text).map(|()| path.display().to_string())
+    };
+    let mut settings = format!(
+        "listeners.ssl.1 = 127.0.0.1:{}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n",
+        run.ports().amqps(),
+        file("server.pem", &tls.identity.certificate)?,
+        file("server.key", &tls.identity.key)?,
+    );
+    settings += &match &tls.clients {
+        Some(authority) => format!(
+            "ssl_options.cacertfile = {}\nssl_options.verify = verify_peer\n\
+             ssl_options.fail_if_no_peer_cert = true\n",
+            file("clients.pem", authority)?
+        ),
+        None => "ssl_options.verify = verify_none\n".to_owned(),
+    };
+    Ok(settings)
 }
 
 /// The node finds nothing but what is in its own directory.
@@ -131,7 +194,7 @@ fn environment(run: &Run) -> Vec<(&'static str, String)> {
     vec![
         ("HOME", path("home")),
         ("HOSTNAME", "localhost".to_owned()),
-        ("RABBITMQ_NODENAME", "ballet@localhost".to_owned()),
+        ("RABBITMQ_NODENAME", NODE.to_owned()),
         ("RABBITMQ_DIST_PORT", run.ports().distribution().to_string()),
         ("ERL_EPMD_PORT", run.ports().epmd().to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),

@@ -70,9 +70,8 @@ impl<'a> Bench<'a> {
             expected: Expected::default(),
         };
         // Makes the tables.
-        bench
-            .start(&Outside::default(), std::sync::Arc::new(crate::memory::MemoryBroker::new()))
-            .await?;
+        let nobody = std::sync::Arc::new(crate::memory::MemoryBroker::new());
+        bench.start(&Outside::default(), nobody, None).await?;
         Ok(bench)
     }
 
@@ -81,11 +80,15 @@ impl<'a> Bench<'a> {
         &self,
         outside: &Outside,
         broker: std::sync::Arc<dyn ballet::broker::Broker>,
+        limits: Option<(u16, u16)>,
     ) -> Checked<ballet::Running> {
         // New ids must not be those of an earlier process.
         let seed = self.starts.fetch_add(1, Ordering::Relaxed);
         let now = self.context.now();
-        let settings = Settings::new("amqp://in-memory", self.database.url());
+        let mut settings = Settings::new("amqp://in-memory", self.database.url());
+        if let Some((batch, prefetch)) = limits {
+            (settings.batch, settings.prefetch) = (batch, Some(prefetch));
+        }
         let service: Service = (self.suite.service)(&settings, outside);
         let context = Context::new(move || now, seed);
         Ok(service.context(context).broker(broker).start(settings).await?)

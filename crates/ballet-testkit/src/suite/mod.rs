@@ -5,7 +5,7 @@
 //!
 //! | step | checks |
 //! |---|---|
-//! | every one | delivered twice, crashes around the commit, two replicas, failing neighbours |
+//! | every one | delivered twice, crashes around the commit, two replicas, failing neighbours, many at once |
 //! | may refuse | the same for the refusal, which leaves nothing; refused, then aborted |
 //! | is undone | the same for the undo; undo before run, run after undo, both at once |
 //! | calls outside | calls and answers that are lost, held or come twice; aborted while it asks |

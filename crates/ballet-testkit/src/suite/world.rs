@@ -29,6 +29,8 @@ pub(super) struct World<'a> {
     pub(super) broker: MemoryBroker,
     pub(super) outside: Outside,
     pub(super) running: Vec<Running>,
+    /// The most messages in a transaction, and the most that wait in the service, if they are set.
+    pub(super) limits: Option<(u16, u16)>,
     wires: Vec<Wire>,
     pub(super) sagas: Vec<SagaId>,
     pub(super) db: PgConnection,
@@ -38,32 +40,46 @@ impl<'a> World<'a> {
     /// Empty tables, the service started, and so many sagas at the point where the step may come;
     /// or, on request, may be refused.
     pub(super) async fn open(bench: &'a Bench<'_>, sagas: usize, refused: bool) -> Checked<Self> {
+        let mut world = Self::empty(bench, sagas).await?;
+        world.begin(|_| refused).await?;
+        Ok(world)
+    }
+
+    /// Empty tables, and so many sagas of which nothing is there yet.
+    pub(super) async fn empty(bench: &'a Bench<'_>, sagas: usize) -> Checked<Self> {
         let mut world = Self {
             bench,
             broker: MemoryBroker::with_definitions(&bench.definitions),
             outside: Outside::default(),
             running: Vec::new(),
+            limits: None,
             wires: Vec::new(),
             sagas: (0..sagas).map(|_| bench.new_saga()).collect(),
             db: bench.connect().await?,
         };
         world.sessions_end().await?;
-        world.empty().await?;
-        world.execute(bench.suite.reference.to_owned()).await?;
-        for at in 0..sagas {
-            world.execute((bench.case.rows)(world.sagas[at])).await?;
-        }
-        world.start().await?;
-        let after = bench.case.refused_after.as_ref().filter(|_| refused);
-        for at in 0..sagas {
-            world.tell(at, after.unwrap_or(&bench.case.after));
-        }
-        world.quiet().await?;
+        world.empty_tables().await?;
         Ok(world)
     }
 
+    /// Starts the service, and brings each saga to the point where the step may come, or may be
+    /// refused.
+    pub(super) async fn begin(&mut self, refused: impl Fn(usize) -> bool) -> Checked {
+        let bench = self.bench;
+        self.execute(bench.suite.reference.to_owned()).await?;
+        for at in 0..self.sagas.len() {
+            self.execute((bench.case.rows)(self.sagas[at])).await?;
+        }
+        self.start().await?;
+        for at in 0..self.sagas.len() {
+            let after = bench.case.refused_after.as_ref().filter(|_| refused(at));
+            self.tell(at, after.unwrap_or(&bench.case.after));
+        }
+        self.quiet().await
+    }
+
     /// Empties all tables but those that say how the tables were made.
-    async fn empty(&mut self) -> Checked {
+    async fn empty_tables(&mut self) -> Checked {
         let statement: Option<(String,)> = sqlx::query_as(
             // The tables are many and nearly empty: to truncate them takes longer.
             "select string_agg(format('delete from %I.%I', n.nspname, c.relname), '; ') \
@@ -88,7 +104,7 @@ impl<'a> World<'a> {
     pub(super) async fn start(&mut self) -> Checked {
         let wire = Wire::to(&self.broker);
         self.wires.push(wire.clone());
-        self.running.push(self.bench.start(&self.outside, Arc::new(wire)).await?);
+        self.running.push(self.bench.start(&self.outside, Arc::new(wire), self.limits).await?);
         Ok(())
     }
 

@@ -14,6 +14,10 @@ use crate::topology::{SERVICES, shop};
 async fn private_servers_can_be_frozen_and_killed_and_come_back_with_what_they_had() {
     let servers = Servers::private(Options::fast()).await.unwrap();
     freeze_and_thaw(&servers).await;
+    let status = servers.rabbitmq().control(&["status"]).await.unwrap();
+    assert!(status.contains("ballet@localhost"), "{status}");
+    let wrong = servers.rabbitmq().control(&["no_such_command"]).await.unwrap_err().to_string();
+    assert!(wrong.contains("rabbitmqctl no_such_command"), "{wrong}");
     let bed = Bed::new(&servers, "survives", &shop(), SERVICES).await.unwrap();
     let key = "orders.order_placed.v1";
     let persistent = json!({"delivery_mode": 2});

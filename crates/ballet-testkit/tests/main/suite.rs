@@ -3,9 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ballet::{
-    CallKey, CallStep, CallStepResult, Compensate, Event, EventType, Failure, Migration, Never,
-    Participant, RequestResult, Saga, Service, Step, StepResult, Tx, UndoResult, call, done,
-    refused, undone,
+    BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult, CallKey, CallStep,
+    CallStepResult, Compensate, Event, EventType, Failure, Item, Migration, Never, Outcome,
+    Participant, RequestResult, Saga, Service, Step, StepResult, Tx, UndoResult, Undone, call,
+    done, refused, undone,
 };
 use ballet_testkit::suite::{Case, Outside, Suite, told};
 use schemars::JsonSchema;
@@ -54,6 +55,10 @@ enum Fault {
     WritesPastTheTransaction,
     /// It posts another letter each time that it is asked.
     ForgetsKeys,
+    /// It is a bulk step, and all is well.
+    Bulk,
+    /// It is a bulk step, and gives one the outcome of another.
+    MixesUp,
 }
 
 /// A step of the shelf, with its database and the way to the post.
@@ -103,6 +108,52 @@ impl Compensate for Hold {
     }
 }
 
+/// The shelf's step as a bulk step.
+#[derive(Debug)]
+struct HoldAll(Hold);
+
+impl BulkStep for HoldAll {
+    const NAME: &'static str = "hold";
+    type On = Wanted;
+    type Done = Held;
+    type Refused = Short;
+
+    async fn run(&self, tx: &mut BulkTx<'_>, wanted: Vec<Item<Wanted>>) -> BulkResult<Self> {
+        if wanted.iter().any(|one| one.wish == "trouble") {
+            return Err(Failure::permanent("no such shelf"));
+        }
+        let held = wanted.iter().filter(|one| one.wish != "moon");
+        sqlx::query("insert into held select * from unnest($1::text[])")
+            .bind(held.map(|one| one.saga_id.to_string()).collect::<Vec<_>>())
+            .execute(tx.db())
+            .await?;
+        let mut outcomes: Vec<_> = wanted
+            .into_iter()
+            .map(|Item { event: Wanted { wish }, .. }| match wish.as_str() {
+                "moon" => Outcome::Refused(Short { wish }),
+                _ => Outcome::Done(Held { wish }),
+            })
+            .collect();
+        if self.0.fault == Fault::MixesUp {
+            outcomes.reverse();
+        }
+        Ok(outcomes)
+    }
+}
+
+impl BulkCompensate for HoldAll {
+    type Undone = Freed;
+
+    async fn compensate(&self, tx: &mut BulkTx<'_>, held: Vec<Item<Held>>) -> BulkUndoResult<Self> {
+        sqlx::query("delete from held where saga_id = any($1)")
+            .bind(held.iter().map(|one| one.saga_id.to_string()).collect::<Vec<_>>())
+            .execute(tx.db())
+            .await?;
+        let freed = |held: Item<Held>| Undone::With(Freed { wish: held.event.wish });
+        Ok(held.into_iter().map(freed).collect())
+    }
+}
+
 /// Writes a letter outside.
 #[derive(Debug)]
 struct Post {
@@ -143,7 +194,10 @@ impl CallStep for Post {
 }
 
 fn shelf(hold: Hold) -> Participant {
-    Participant::new("shelf").saga::<Wish>(|saga| saga.compensatable(hold))
+    Participant::new("shelf").saga::<Wish>(|saga| match hold.fault {
+        Fault::Bulk | Fault::MixesUp => saga.compensatable(HoldAll(hold)),
+        _ => saga.compensatable(hold),
+    })
 }
 
 /// It takes no part in the saga but by its letters, so what aborts others triggers it.
@@ -195,6 +249,17 @@ fn said_of(fault: Fault) -> String {
 #[test]
 fn the_suite_has_nothing_to_say_about_a_good_step() {
     assert_eq!(said_of(Fault::None), "");
+}
+
+#[test]
+fn the_suite_has_nothing_to_say_about_a_good_bulk_step() {
+    assert_eq!(said_of(Fault::Bulk), "");
+}
+
+#[test]
+fn the_suite_finds_outcomes_that_a_bulk_step_mixes_up() {
+    let said = said_of(Fault::MixesUp);
+    assert!(said.contains("many at once, as one by one: it is not as without"), "{said}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) fn shop() -> Value {
         "topic_permissions": [topic("orders"), topic("inventory")],
         "exchanges": [
             exchange("events", "topic", json!({})),
-            exchange("route", "topic", json!({"alternate-exchange": "unrouted"})),
+            exchange("route", "direct", json!({"alternate-exchange": "unrouted"})),
             exchange("unrouted", "fanout", json!({})),
         ],
         "queues": [

@@ -34,6 +34,15 @@ pub enum BrokerError {
         reason: String,
     },
 
+    /// Its certificate is not to be trusted, or it wants one of ours.
+    #[error("RabbitMQ at {at}: {reason}")]
+    Tls {
+        /// User, host and vhost.
+        at: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+
     /// The other end does not speak AMQP 0-9-1.
     #[error("the server at {at} is not usable: {reason}; RabbitMQ 3.10 or newer is needed")]
     TooOld {
@@ -81,6 +90,7 @@ impl BrokerError {
         match self {
             Self::BadUrl(_)
             | Self::Refused { .. }
+            | Self::Tls { .. }
             | Self::TooOld { .. }
             | Self::Topology(_)
             | Self::Unrepresentable(_) => true,

@@ -11,7 +11,9 @@ use lapin::options::{
     ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions,
 };
 use lapin::protocol::AMQPErrorKind;
+use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::types::{FieldTable, ShortString};
+use lapin::uri::AMQPScheme;
 use lapin::{Channel, Connection, ConnectionProperties, ErrorKind, Event, ExchangeKind};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -22,6 +24,7 @@ use super::confirms::{Pending, confirms};
 use super::{
     Broker, BrokerError, Confirms, Deliveries, Delivery, Found, Object, Peer, Publish, Session,
 };
+use crate::tls::{self, TlsFiles};
 
 /// For the whole way: TCP, AMQP handshake, channel.
 const CONNECT_LIMIT: Duration = Duration::from_secs(6);
@@ -33,12 +36,28 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct RabbitMq {
     addresses: Addresses,
+    tls: TlsFiles,
 }
 
 impl RabbitMq {
     /// Connects nowhere yet; see [`Addresses::parse`] for the form of the URL.
     pub fn new(url: &str) -> Result<Self, BrokerError> {
-        Ok(Self { addresses: Addresses::parse(url)? })
+        Ok(Self { addresses: Addresses::parse(url)?, tls: TlsFiles::default() })
+    }
+
+    /// With these certificates, where the URL begins with `amqps://`.
+    #[must_use]
+    pub fn tls(self, tls: TlsFiles) -> Self {
+        Self { tls, ..self }
+    }
+
+    fn tls_config(&self, at: &str) -> Result<OwnedTLSConfig, BrokerError> {
+        let files = self.tls.read();
+        let files = files.map_err(|reason| BrokerError::Tls { at: at.to_owned(), reason })?;
+        let identity = files.certificate.zip(files.key).map(|(certificate, key)| {
+            OwnedIdentity::PKCS8 { pem: certificate.into_bytes(), key: key.into_bytes() }
+        });
+        Ok(OwnedTLSConfig { identity, cert_chain: files.ca })
     }
 }
 
@@ -52,8 +71,13 @@ impl Broker for RabbitMq {
         let at = peer.to_string();
         async move {
             let properties = ConnectionProperties::default().with_connection_name(name.into());
+            let tls = self.tls_config(&at)?;
+            let nobody = uri.scheme == AMQPScheme::AMQPS && tls.identity.is_none();
             let open = async {
-                let connection = Connection::connect_uri(uri.clone(), properties).await?;
+                let runtime = ::lapin::runtime::default_runtime()?;
+                let connecting =
+                    Connection::connect_uri_with_config(uri.clone(), properties, tls, runtime);
+                let connection = connecting.await?;
                 let channel = connection.create_channel().await?;
                 Ok::<_, lapin::Error>((connection, channel))
             };
@@ -61,7 +85,9 @@ impl Broker for RabbitMq {
                 Ok(Ok((connection, channel))) => {
                     Ok(Arc::new(LapinSession::new(connection, channel, peer)) as Arc<dyn Session>)
                 }
-                Ok(Err(error)) => Err(connect_error(&error, at)),
+                Ok(Err(error)) => {
+                    Err(connect_error(&error, at)).map_err(|error| hint(error, nobody))
+                }
                 Err(_) => Err(BrokerError::Unreachable {
                     at,
                     reason: format!("no answer within {CONNECT_LIMIT:?}"),
@@ -129,14 +155,16 @@ impl Session for LapinSession {
                     channel
                         .exchange_declare(short(name)?, kind, options, FieldTable::default())
                         .await
-                        .map(|()| Found { messages: 0 })
+                        .map(|()| Found { messages: 0, consumers: 0 })
                 }
                 Object::Queue(name) => {
                     let options = QueueDeclareOptions { passive: true, ..Default::default() };
-                    channel
-                        .queue_declare(short(name)?, options, FieldTable::default())
-                        .await
-                        .map(|queue| Found { messages: queue.message_count() })
+                    channel.queue_declare(short(name)?, options, FieldTable::default()).await.map(
+                        |queue| Found {
+                            messages: queue.message_count(),
+                            consumers: queue.consumer_count(),
+                        },
+                    )
                 }
             };
             match found.map_err(|e| error(&e)) {
@@ -283,6 +311,18 @@ pub(super) fn error(from: &lapin::Error) -> BrokerError {
     }
 }
 
+/// With TLS 1.3 a broker that wants a certificate may just hang up.
+fn hint(error: BrokerError, without_certificate: bool) -> BrokerError {
+    match error {
+        BrokerError::Unreachable { at, reason } if without_certificate => {
+            let advice =
+                "if it asks for a certificate of ours, set AMQP_CERT_FILE and AMQP_KEY_FILE";
+            BrokerError::Unreachable { at, reason: format!("{reason}; {advice}") }
+        }
+        other => other,
+    }
+}
+
 fn connect_error(from: &lapin::Error, at: String) -> BrokerError {
     let reason = match error(from) {
         BrokerError::ChannelClosed { code: 403, text }
@@ -292,6 +332,9 @@ fn connect_error(from: &lapin::Error, at: String) -> BrokerError {
         BrokerError::Lost(reason) => reason,
         other => other.to_string(),
     };
+    if let Some(reason) = tls::problem(&reason, "AMQP_CA_FILE") {
+        return BrokerError::Tls { at, reason };
+    }
     match from.kind() {
         ErrorKind::InvalidProtocolVersion(_) => BrokerError::TooOld { at, reason },
         _ => BrokerError::Unreachable { at, reason },

@@ -119,6 +119,8 @@ pub enum Object {
 pub struct Found {
     /// How many messages are ready in a queue; 0 for an exchange.
     pub messages: u32,
+    /// How many consumers a queue has; 0 for an exchange.
+    pub consumers: u32,
 }
 
 /// A message to be published.

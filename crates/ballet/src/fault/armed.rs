@@ -58,7 +58,8 @@ pub(crate) fn point<W: WorksOn + ?Sized>(point: FaultPoint, what: &W) {
 
 fn die(point: FaultPoint, line: &str) -> ! {
     tracing::warn!("dying as told, {line}");
-    if matches!(point, FaultPoint::AfterPublish | FaultPoint::AfterAck) {
+    use FaultPoint::{AfterAck, AfterLetter, AfterPublish, AfterRemoval};
+    if matches!(point, AfterPublish | AfterAck | AfterLetter | AfterRemoval) {
         std::thread::sleep(TO_LEAVE);
     }
     let killed =

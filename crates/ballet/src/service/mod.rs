@@ -24,8 +24,8 @@ use crate::registry::Registry;
 use crate::relay::Relay;
 use crate::settings::SettingsError;
 use crate::{
-    Context, Handle, Migration, Participant, Settings, http, lane, migrate, partitions, process,
-    sweeper,
+    Context, Handle, Migration, Participant, Settings, deadline, http, lane, migrate, partitions,
+    process, sweeper,
 };
 
 pub use self::program::main;
@@ -60,6 +60,9 @@ pub enum StartError {
     /// The database refuses us: the wrong user, or a right that is missing.
     #[error("the database: {0}")]
     Database(sqlx::Error),
+    /// The database shows a certificate that is not to be trusted, or wants one of ours.
+    #[error("the database: {0}")]
+    DatabaseTls(String),
     /// Somebody else listens there, or we may not.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -118,7 +121,10 @@ impl Service {
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
         let broker = match self.broker {
             Some(broker) => broker,
-            None => Arc::new(RabbitMq::new(&settings.amqp_url()?)?) as Arc<dyn Broker>,
+            None => {
+                let broker = RabbitMq::new(&settings.amqp_url()?)?;
+                Arc::new(broker.tls(settings.amqp_tls()?)) as Arc<dyn Broker>
+            }
         };
         let options = pool::options(&settings, self.participant.service())?;
         let pool = pool::pool(&settings, &options);
@@ -176,6 +182,9 @@ impl Service {
         work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
         work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
         work.spawn("the keeper of partitions", partitions::keep(Arc::clone(&engine)));
+        if engine.registry.with_deadline().next().is_some() {
+            work.spawn("the watch over deadlines", deadline::run(Arc::clone(&engine)));
+        }
         for works in queues {
             work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));
         }

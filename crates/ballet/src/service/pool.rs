@@ -2,16 +2,28 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use super::StartError;
 use crate::Settings;
+use crate::tls::{self, TlsFiles};
+
+/// For the shortest of all questions.
+const PING: Duration = Duration::from_secs(2);
 
 /// How to reach the database, without limits of time.
 pub(super) fn options(settings: &Settings, service: &str) -> Result<PgConnectOptions, StartError> {
-    let options: PgConnectOptions =
+    let mut options: PgConnectOptions =
         settings.database_url()?.parse().map_err(StartError::DatabaseUrl)?;
+    let TlsFiles { ca, certificate, key } = settings.database_tls()?;
+    if let Some(ca) = ca {
+        // Whoever names a CA wants the other end to be who it says.
+        options = options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(ca);
+    }
+    if let (Some(certificate), Some(key)) = (certificate, key) {
+        options = options.ssl_client_cert(certificate).ssl_client_key(key);
+    }
     Ok(options.application_name(service).options([
         // Planning and compiling cost more than our short statements.
         ("jit", "off"),
@@ -33,12 +45,18 @@ pub(super) fn pool(settings: &Settings, options: &PgConnectOptions) -> PgPool {
         // the server.
         .test_before_acquire(false)
         .before_acquire(|db, meta| {
-            Box::pin(async move {
-                Ok(meta.idle_for < Duration::from_secs(1) || db.ping().await.is_ok())
-            })
+            Box::pin(async move { Ok(meta.idle_for < Duration::from_secs(1) || answers(db).await) })
         })
+        // One that somebody gave up, since nobody answers on it any more, must not keep its place
+        // in the pool for as long as that lasts.
+        .after_release(|db, _| Box::pin(async move { Ok(answers(db).await) }))
         .acquire_timeout(Duration::from_secs(10))
         .connect_lazy_with(bounded)
+}
+
+/// Whether a connection still leads to the server.
+async fn answers(db: &mut PgConnection) -> bool {
+    matches!(tokio::time::timeout(PING, db.ping()).await, Ok(Ok(())))
 }
 
 /// Waits for a database that is not up yet; a refusal does not pass by itself.
@@ -50,6 +68,9 @@ pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError
         // Invalid authorization, unknown database, missing right.
         if code.is_some_and(|code| code.starts_with("28") || code == "3D000" || code == "42501") {
             return Err(StartError::Database(error));
+        }
+        if let Some(problem) = tls::problem(&error.to_string(), "DATABASE_CA_FILE") {
+            return Err(StartError::DatabaseTls(problem));
         }
         tracing::warn!("the database is not reachable yet, trying again in {pause:?}: {error}");
         tokio::time::sleep(pause).await;

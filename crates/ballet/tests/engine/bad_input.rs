@@ -94,14 +94,23 @@ async fn a_dead_letter_loses_what_would_act_on_the_copy_but_keeps_the_words() {
 #[tokio::test]
 async fn t23_a_type_that_no_handler_knows_is_a_dead_letter() {
     let world = World::new("unknown", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
-    // Straight to the service's queue, as an operator may do.
-    let properties = json!({"type": "desk.trip_booked.v9"});
-    let published = world.bed.management().publish("amq.default", "hotel", &properties, "{}").await;
-    assert!(published.expect("published"));
-    let dead = world.dead_letters(1).await;
-    let headers = &dead[0]["properties"]["headers"];
-    assert_eq!(headers["x-dead-reason"], "unknown_type");
-    assert!(headers["x-dead-detail"].as_str().is_some_and(|text| text.contains("trip_booked.v9")));
+    let management = world.bed.management();
+    let events = ["desk.trip_dreamt.v1", "desk.trip_booked.v9"];
+    for event in events {
+        // Straight to the service's queue, as an operator may do.
+        let properties = json!({"type": event});
+        let published = management.publish("amq.default", "hotel", &properties, "{}").await;
+        assert!(published.expect("published"));
+    }
+    let dead = world.dead_letters(2).await;
+    for (event, reason) in events.into_iter().zip(["unknown_type", "unknown_version"]) {
+        let letter = dead.iter().find(|letter| letter["properties"]["type"] == event);
+        let headers = &letter.expect("a dead letter")["properties"]["headers"];
+        assert_eq!(headers["x-dead-reason"], reason);
+        let detail = headers["x-dead-detail"].as_str().expect("a sentence");
+        assert!(detail.contains(event), "{detail}");
+        assert_eq!(detail.contains("desk.trip_booked.v1"), reason == "unknown_version", "{detail}");
+    }
 }
 
 #[tokio::test]

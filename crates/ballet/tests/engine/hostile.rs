@@ -100,7 +100,7 @@ async fn t162_a_type_other_than_the_guarded_routing_key_is_refused() {
 #[tokio::test]
 async fn a_trace_that_is_none_does_not_travel_on() {
     let world = hotel_world("trace_bomb").await;
-    for trace in ["x".repeat(127_000), "a\u{0}b".to_owned()] {
+    for trace in ["x".repeat(30_000), "a\u{0}b".to_owned()] {
         let saga = world.new_saga();
         let properties = json!({"correlation_id": saga.to_string(), "message_id": world.new_id(),
                 "headers": {"traceparent": trace}});

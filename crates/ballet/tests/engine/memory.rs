@@ -6,14 +6,18 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::trip::{HOTEL_TABLES, Trouble, hotel};
 use crate::world::{SOON, World, part};
 
-/// Four sagas of the year 2000, each in a partition of its own: what the ledger has of it, and
+/// Five sagas of the year 2000, each in a partition of its own: what the ledger has of it, and
 /// whether that keeps the partition.
-const OLD: [(&str, &str, bool); 4] = [
+const OLD: [(&str, &str, bool); 5] = [
     ("00dc6acf-0001", "('book_room', 'done')", false),
     ("00dc6acf-0002", "('', 'aborted'), ('book_room', 'done')", true),
     ("00dc6acf-0003", "('', 'aborted'), ('book_room', 'done'), ('book_room', 'undone')", false),
     ("00dc6acf-0004", "('book_room', 'done'), ('book_room', 'undoing')", true),
+    (UNDECIDED, "('book_trip', 'done')", true),
 ];
+
+/// It has a deadline, which is never due.
+const UNDECIDED: &str = "00dc6acf-0005";
 
 async fn partitions(db: &mut PgConnection) -> Vec<String> {
     let sql =
@@ -47,6 +51,11 @@ async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
         );
         db.execute(AssertSqlSafe(sql)).await.expect("an old partition");
     }
+    let deadline = format!(
+        "insert into ballet.deadline (saga_id, saga, due_at) \
+         values ('{UNDECIDED}-7000-8000-000000000000', 'trip', 'infinity')"
+    );
+    db.execute(AssertSqlSafe(deadline)).await.expect("a deadline");
     world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
     let kept: Vec<String> = OLD
         .iter()
@@ -60,6 +69,7 @@ async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
                 select distinct saga_id, 'book_room', 'undone', '', '', 9, now() from ballet.ledger \
                 where saga_id < '01000000-0000-0000-0000-000000000000'";
     db.execute(ends).await.expect("ended");
+    db.execute("delete from ballet.deadline").await.expect("decided");
     world.services.truncate(0);
     world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
     until_partitions(&mut db, &[]).await;

@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ballet::{Failure, Handle, SagaId};
-use ballet_testkit::{Options, Servers, wait_until};
+use ballet::{Failure, Handle, SagaId, Settings};
+use ballet_testkit::{Options, Proxy, Servers, Way, wait_until};
+use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, TripBooked, Trouble, cars, desk, hotel};
-use crate::world::{World, part};
+use crate::world::{SOON, World, part};
 
 const LONG: Duration = Duration::from_secs(90);
+/// A connection that hangs is given up after 40 seconds, its session by the server after 60, and
+/// then there is what has come in meanwhile.
+const UNTIL_GIVEN_UP: Duration = Duration::from_secs(240);
 /// How many sagas are begun before something is killed, and after.
-const SAGAS: usize = 150;
+pub(crate) const SAGAS: usize = 150;
 
-async fn everybody(servers: &Servers, name: &str) -> World {
+pub(crate) async fn everybody(servers: &Servers, name: &str) -> World {
     World::on(
         servers,
         name,
@@ -30,14 +34,14 @@ async fn everybody(servers: &Servers, name: &str) -> World {
 }
 
 /// Customers who book without a pause at the desk, each their own trip.
-struct Customers {
+pub(crate) struct Customers {
     booked: Arc<AtomicUsize>,
     enough: Arc<AtomicUsize>,
     tasks: JoinSet<()>,
 }
 
 impl Customers {
-    fn come(desk: &Handle) -> Self {
+    pub(crate) fn come(desk: &Handle) -> Self {
         let mut customers = Self {
             booked: Arc::default(),
             enough: Arc::new(AtomicUsize::new(usize::MAX)),
@@ -57,7 +61,7 @@ impl Customers {
         customers
     }
 
-    async fn booked(&self, least: usize) {
+    pub(crate) async fn booked(&self, least: usize) {
         wait_until("bookings", LONG, || async {
             let booked = self.booked.load(Ordering::SeqCst);
             if booked >= least { Ok(Some(())) } else { Err(format!("{booked} of {least}")) }
@@ -67,7 +71,7 @@ impl Customers {
     }
 
     /// Lets some more come, and waits until the last has left; how many were told "booked".
-    async fn leave(mut self) -> i64 {
+    pub(crate) async fn leave(mut self) -> i64 {
         let booked = self.booked.load(Ordering::SeqCst);
         self.enough.store(booked + SAGAS, Ordering::SeqCst);
         while let Some(ended) = self.tasks.join_next().await {
@@ -90,7 +94,7 @@ async fn book(desk: &Handle) -> Result<(), Failure> {
 
 /// Every trip in the desk's books ended once, with every effect once. More may be in the books
 /// than customers were told, since an answer may have been lost; never fewer.
-async fn all_ended_once(world: &World, told: i64) {
+pub(crate) async fn all_ended_once(world: &World, told: i64) {
     let trips = world.count("desk", "trip").await;
     assert!(trips >= told, "{told} customers were told of a booking, {trips} are in the books");
     wait_until("confirmed trips", LONG, || async {
@@ -148,6 +152,54 @@ async fn t136_connections_that_the_broker_closes_come_back() {
         world.bed.management().close_connections(name).await.expect("closed");
     }
     all_ended_once(&world, customers.leave().await).await;
+}
+
+/// The other machine is gone without a word: nothing closes the connections, and nobody answers on
+/// them any more. On new ones somebody does.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_hang_for_ever_are_given_up() {
+    let servers = Servers::shared().await.expect("servers");
+    let mut world = everybody(servers, "hang").await;
+    let hotel_before = world.services.remove(1);
+    hotel_before.stop().await;
+    let database = Proxy::to(world.bed.database_url("hotel")).await.expect("a way");
+    let broker = Proxy::to(world.bed.amqp_url("hotel")).await.expect("a way");
+    let by_these_ways = |settings: &mut Settings| {
+        settings.database_url = Some(database.url().to_owned());
+        settings.amqp_url = Some(broker.url().to_owned());
+    };
+    world.start_with(part(hotel(Trouble::default()), HOTEL_TABLES), by_these_ways).await;
+    let customers = Customers::come(world.handle(0));
+    customers.booked(SAGAS).await;
+    // The hotel waits for an answer, in a statement of the framework's own.
+    let mut blocker = PgConnection::connect(world.bed.database_url("hotel")).await.expect("a door");
+    blocker.execute("begin; lock table ballet.inbox in exclusive mode").await.expect("a lock");
+    wait_until("a hotel that waits", SOON, || async {
+        let waiting = world.try_count("hotel", "pg_locks where not granted").await;
+        waiting.map(|waiting| (waiting > 0).then_some(()))
+    })
+    .await
+    .expect("it waits");
+    database.set(Way::Silent);
+    drop(blocker);
+    comes_back(&world, &customers, &database).await;
+    broker.set(Way::Silent);
+    comes_back(&world, &customers, &broker).await;
+    all_ended_once(&world, customers.leave().await).await;
+}
+
+/// Opens the way after a while, and waits until the hotel has made up for it.
+async fn comes_back(world: &World, customers: &Customers, way: &Proxy) {
+    let booked = customers.booked.load(Ordering::SeqCst) + SAGAS;
+    customers.booked(booked).await;
+    way.set(Way::Open);
+    let booked = i64::try_from(booked).expect("few");
+    wait_until("rooms for those who booked meanwhile", UNTIL_GIVEN_UP, || async {
+        let rooms = world.try_count("hotel", "room").await.map_err(|error| error.to_string())?;
+        if rooms >= booked { Ok(Some(())) } else { Err(format!("{rooms} of {booked}")) }
+    })
+    .await
+    .expect("rooms");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ballet::{
-    Abort, CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Compensate, Event,
-    EventType, Failure, Migration, Never, Outcome, Owner, Participant, Projection, RequestResult,
-    Saga, Step, StepResult, Tx, UndoRequestResult, UndoResult, Undone, call, done, refused, undone,
+    Abort, CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Compensate, Due,
+    Event, EventType, Failure, Migration, Never, Outcome, Owner, Participant, Projection,
+    RequestResult, Saga, Step, StepResult, Tx, UndoRequestResult, UndoResult, Undone, call, done,
+    refused, undone,
 };
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +27,7 @@ events! {
     TripBooked = in_saga "desk.trip_booked.v1" { city: String }
     TripCancelled = in_saga "desk.trip_cancelled.v1" { reason: String }
     TripConfirmed = in_saga "desk.trip_confirmed.v1" {}
+    TripOverdue = in_saga "desk.trip_overdue.v1" { due_at: Timestamp }
     RoomBooked = in_saga "hotel.room_booked.v1" { room: i64 }
     RoomRefused = in_saga "hotel.room_refused.v1" {}
     RoomFreed = in_saga "hotel.room_freed.v1" { room: i64 }
@@ -52,9 +55,18 @@ pub(crate) const HOTEL_TABLES: &[Migration] = &[Migration {
     sql: "create table room (room bigserial primary key, saga_id uuid not null, freed boolean not null default false)",
 }];
 
+/// A desk with time enough.
 pub(crate) fn desk() -> Participant {
+    desk_within(SignedDuration::from_hours(1))
+}
+
+/// A desk that cancels a trip which is not confirmed within a time.
+pub(crate) fn desk_within(deadline: SignedDuration) -> Participant {
+    let overdue = |due: Due| TripOverdue { due_at: due.at };
+    let too_late = |_: TripOverdue| TripCancelled { reason: "too late".into() };
     Participant::new("desk").owns(Desk, |saga| {
-        saga.originates::<TripBooked>("book_trip")
+        saga.deadline(deadline, overdue, too_late)
+            .originates::<TripBooked>("book_trip")
             .starts(AcceptTrip)
             .aborts_on(|_: RoomRefused| TripCancelled { reason: "no room".into() })
             .aborts_on(|_: CarRefused| TripCancelled { reason: "no car".into() })

@@ -68,9 +68,25 @@ impl World {
     }
 
     pub(crate) async fn start(&mut self, part: Part) {
+        self.start_with(part, |_| {}).await;
+    }
+
+    pub(crate) async fn start_with(&mut self, part: Part, set: impl FnOnce(&mut Settings)) {
+        self.start_by(part, Context::system(), set).await;
+    }
+
+    /// Starts a service that goes by another clock.
+    pub(crate) async fn start_by(
+        &mut self,
+        part: Part,
+        context: Context,
+        set: impl FnOnce(&mut Settings),
+    ) {
         let service = part.participant.service();
-        let settings = Settings::new(self.bed.amqp_url(service), self.bed.database_url(service));
-        let service = Service::new(part.participant).migrations(part.tables);
+        let mut settings =
+            Settings::new(self.bed.amqp_url(service), self.bed.database_url(service));
+        set(&mut settings);
+        let service = Service::new(part.participant).migrations(part.tables).context(context);
         self.services.push(service.start(settings).await.expect("started"));
     }
 
@@ -102,7 +118,7 @@ impl World {
         self.publish_raw(E::TYPE.name(), &properties, &body).await;
     }
 
-    pub(crate) async fn publish_raw(&self, key: &str, properties: &Value, body: &str) {
+    pub(crate) async fn publish_raw(&self, key: &str, properties: &Value, body: impl AsRef<[u8]>) {
         self.bed.management().publish("events", key, properties, body).await.expect("published");
     }
 

@@ -1,11 +1,12 @@
-//! The owner: of a refusal, the pivot's outcome and a cancel, the one that it commits first wins.
+//! The owner: of a refusal, the pivot's outcome, a cancel and the deadline, the one that it commits
+//! first wins.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use ballet::{Abort, Event, Failure, SagaId};
-use ballet_testkit::Bed;
+use ballet_testkit::{Bed, wait_until};
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use uuid::Uuid;
@@ -13,10 +14,11 @@ use uuid::Uuid;
 use crate::orders::orders;
 use crate::outside::Outside;
 use crate::sale::{
-    Cancelled, Captured, Confirmed, Gifted, NotCaptured, Placed, Praised, Sale, Ungifted, Wanted,
+    Cancelled, Captured, Confirmed, Gifted, NotCaptured, Overdue, Placed, Praised, Sale, Ungifted,
+    Wanted,
 };
 use crate::sales::{SALES_TABLES, sales};
-use crate::stage::{Dies, Facts, Stage, bed};
+use crate::stage::{Dies, Facts, LONG, Stage, bed};
 
 /// What can reach the owner once a sale has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,10 +31,16 @@ enum Thing {
     PivotCopy,
     /// By a request, not by a message.
     Cancel,
+    /// The time is over.
+    Deadline,
+    /// The owner's word to itself that it is, once more under another id, or without it.
+    DeadlineCopy,
     /// The trigger of the owner's own step.
     Praise,
 }
-use Thing::{Again, Cancel, Pivot, PivotCopy, Praise, Refusal, RefusalCopy};
+use Thing::{
+    Again, Cancel, Deadline, DeadlineCopy, Pivot, PivotCopy, Praise, Refusal, RefusalCopy,
+};
 
 struct Run {
     saga: SagaId,
@@ -44,13 +52,16 @@ struct Exploration {
     stage: Stage,
     runs: Vec<Run>,
     answers: Mutex<HashMap<Uuid, Abort>>,
+    /// Sagas of which the time is over.
+    due: Mutex<Vec<Uuid>>,
     one_by_one: bool,
 }
 
 impl Exploration {
     fn new(bed: &Arc<Bed>, name: &str) -> Self {
         let stage = Stage::new(bed, name, sales(), SALES_TABLES, Outside::new());
-        Self { stage, runs: Vec::new(), answers: Mutex::default(), one_by_one: true }
+        let (answers, due) = (Mutex::default(), Mutex::default());
+        Self { stage, runs: Vec::new(), answers, due, one_by_one: true }
     }
 
     fn every_order_of(&mut self, things: &[Thing]) {
@@ -76,7 +87,7 @@ impl Exploration {
     }
 
     async fn step(&self, at: usize) {
-        let mut cancelled = Vec::new();
+        let (mut cancelled, mut due) = (Vec::new(), Vec::new());
         for run in &self.runs {
             let Some(&thing) = run.order.get(at) else { continue };
             let (stage, saga, id) = (&self.stage, run.saga, run.ids[&thing]);
@@ -84,13 +95,41 @@ impl Exploration {
                 Again => stage.put(id, saga, &Wanted {}),
                 Refusal | RefusalCopy => stage.put(id, saga, &NotCaptured {}),
                 Pivot | PivotCopy => stage.put(id, saga, &Captured {}),
+                Deadline => due.push(saga.0),
+                DeadlineCopy => stage.put(id, saga, &Overdue {}),
                 Praise => stage.put(id, saga, &Praised {}),
                 Cancel => cancelled.push(saga),
             }
         }
+        if !due.is_empty() {
+            let over = "update ballet.deadline set due_at = now() where saga_id = any($1)";
+            sqlx::query(over).bind(&due).execute(&self.stage.db).await.expect("an answer");
+            self.due.lock().expect("not poisoned").extend(due);
+        }
         stream::iter(cancelled)
             .for_each_concurrent(4, async |saga| self.cancel(saga).await.expect("an answer"))
             .await;
+    }
+
+    /// Waits until the owner has told itself of every deadline that is over.
+    async fn due_are_told(&self) {
+        self.stage.until("select count(*) from ballet.deadline where due_at <= now()", 0).await;
+    }
+
+    /// Waits until every saga of which the time is over is decided.
+    async fn due_are_decided(&self) {
+        let due = self.due.lock().expect("not poisoned").clone();
+        wait_until("decided sagas", LONG, || async {
+            let open = "select count(*) from unnest($1::uuid[]) as due (saga_id) where not exists \
+                 (select from ballet.ledger l where l.saga_id = due.saga_id \
+                 and (l.step = 'confirm' or l.entry = 'aborted'))";
+            let open = sqlx::query_as(open).bind(&due).fetch_one(&self.stage.db).await;
+            let (open,): (i64,) = open.map_err(|error| error.to_string())?;
+            if open == 0 { Ok(Some(())) } else { Err(format!("{open} are open")) }
+        })
+        .await
+        .expect("decided sagas");
+        self.stage.settle().await;
     }
 
     fn longest(&self) -> usize {
@@ -103,16 +142,21 @@ impl Exploration {
             let dies = crash.filter(|(after, _)| *after == at).map(|(_, dies)| dies);
             dies.inspect(|dies| self.stage.doom(*dies));
             self.step(at).await;
+            self.due_are_told().await;
             self.stage.settle().await;
             if dies.is_some() {
                 self.stage.crash().await;
             }
+            self.due_are_decided().await;
         }
     }
 
     async fn judge(&self, what: &str, began: Instant) {
-        self.stage.settle().await;
+        self.due_are_told().await;
+        self.due_are_decided().await;
         self.stage.publish_all().await;
+        let left = self.stage.count("select count(*) from ballet.deadline").await;
+        assert_eq!(left, 0, "deadlines of sagas that are decided");
         let facts = self.stage.facts().await;
         let rows: Vec<(Uuid, String, Vec<String>, i64, i64)> = sqlx::query_as(
             "select saga_id, state, array(select e.state from ending e where e.saga_id = s.saga_id), \
@@ -123,7 +167,7 @@ impl Exploration {
         .await
         .expect("sales");
         let rows: HashMap<Uuid, _> = rows.into_iter().map(|row| (row.0, row)).collect();
-        let answers = self.answers.lock().expect("not poisoned");
+        let answers = self.answers.lock().expect("not poisoned").clone();
         let mut wrong = Vec::new();
         for run in &self.runs {
             let facts = &facts[&run.saga.0];
@@ -180,6 +224,9 @@ impl Case<'_> {
         } else {
             check("every gift is taken back", self.taken_back == self.gifts)?;
         }
+        let copies = self.order.iter().filter(|thing| **thing == DeadlineCopy).count();
+        let told = self.facts.told::<Overdue>() - copies;
+        check("the deadline is told once at most", told <= 1)?;
         check("there is one gift at most", self.gifts <= 1)?;
         self.told::<Gifted>(self.gifts == 1)?;
         self.told::<Ungifted>(self.taken_back == 1)?;
@@ -197,20 +244,28 @@ impl Case<'_> {
         let refusal = at(&[Refusal, RefusalCopy]).unwrap_or(end);
         let pivot = at(&[Pivot, PivotCopy]).unwrap_or(end);
         let cancel = at(&[Cancel]).unwrap_or(end);
-        let (state, answer) = if pivot < refusal.min(cancel) {
+        let deadline = at(&[Deadline, DeadlineCopy]).unwrap_or(end);
+        let abort = refusal.min(cancel).min(deadline);
+        let (state, answer) = if pivot < abort {
             ("confirmed", Abort::TooLate)
-        } else if refusal < cancel {
+        } else if refusal == abort {
             ("cancelled: refused", Abort::AlreadyAborted)
+        } else if deadline == abort {
+            ("cancelled: deadline", Abort::AlreadyAborted)
         } else {
             ("cancelled: request", Abort::Aborted)
         };
+        let over = at(&[Deadline]).is_some_and(|over| over <= pivot.min(abort));
+        let copies = usize::from(at(&[DeadlineCopy]).is_some());
+        let told = self.facts.told::<Overdue>() == usize::from(over) + copies;
+        check("the deadline of an open saga is told, and no other", told)?;
         check(&format!("{state} came first"), self.state == state)?;
         check(
             &format!("the request's answer is {answer:?}"),
             self.answer.is_none_or(|a| a == answer),
         )?;
         let praise = at(&[Praise]).unwrap_or(end);
-        let runs = state == "confirmed" || praise < refusal.min(cancel);
+        let runs = state == "confirmed" || praise < abort;
         check("the own step ran before an abort", (self.gifts == 1) == runs)
     }
 }
@@ -226,6 +281,7 @@ async fn every_order_at_the_owner() {
     all.stage.start(1).await;
     all.every_order_of(&[Refusal, Refusal, RefusalCopy, Pivot, PivotCopy, Cancel, Praise]);
     all.every_order_of(&[Again, Refusal, Pivot, PivotCopy, Cancel, Praise]);
+    all.every_order_of(&[Deadline, DeadlineCopy, Refusal, Pivot, PivotCopy, Cancel, Praise]);
     all.act_out(None).await;
     all.judge("the owner, one by one", began).await;
 }
@@ -241,6 +297,8 @@ async fn every_order_at_the_owner_with_a_crash_after_every_commit() {
             all.stage.start(1).await;
             all.every_order_of(&[Refusal, RefusalCopy, Pivot, Cancel, Praise]);
             all.every_order_of(&[Refusal, Pivot, PivotCopy, Cancel, Praise]);
+            all.every_order_of(&[Deadline, Refusal, Pivot, Cancel, Praise]);
+            all.every_order_of(&[Deadline, DeadlineCopy, Pivot, Cancel, Praise]);
             all.act_out(Some((after, dies))).await;
             let what = format!("the owner, a crash after thing {after}, {dies:?}");
             all.judge(&what, began).await;
@@ -258,6 +316,7 @@ async fn every_order_at_once_at_two_owners() {
     all.stage.start(2).await;
     all.one_by_one = false;
     all.every_order_of(&[Refusal, RefusalCopy, Pivot, PivotCopy, Cancel, Praise]);
+    all.every_order_of(&[Deadline, DeadlineCopy, Refusal, Pivot, Cancel, Praise]);
     all.begin().await;
     for at in 0..all.longest() {
         all.step(at).await;

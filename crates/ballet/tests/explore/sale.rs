@@ -25,6 +25,7 @@ events! {
     Packed = "sales.packed.v1" {}
     Cancelled = "sales.cancelled.v1" { reason: String }
     Confirmed = "sales.confirmed.v1" {}
+    Overdue = "sales.overdue.v1" {}
     Gifted = "sales.gifted.v1" {}
     Ungifted = "sales.ungifted.v1" {}
     Praised = "crowd.praised.v1" {}

@@ -6,9 +6,11 @@ use ballet::{
     done, undone,
 };
 
+use jiff::SignedDuration;
+
 use crate::sale::{
-    Cancelled, Captured, Confirmed, Gifted, NotCaptured, Placed, Praised, Sale, Ungifted, Wanted,
-    saga,
+    Cancelled, Captured, Confirmed, Gifted, NotCaptured, Overdue, Placed, Praised, Sale, Ungifted,
+    Wanted, saga,
 };
 
 pub(crate) const SALES_TABLES: &[Migration] = &[Migration {
@@ -23,6 +25,11 @@ pub(crate) fn sales() -> Participant {
     Participant::new("sales").owns(Sales, |saga| {
         saga.starts(Begin)
             .aborts_on(|_: NotCaptured| Cancelled { reason: "refused".into() })
+            .deadline(
+                SignedDuration::from_hours(1),
+                |_| Overdue {},
+                |_: Overdue| Cancelled { reason: "deadline".into() },
+            )
             .decides(Confirm)
             .compensatable(Gift)
     })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Tx};
+use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Retry, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
@@ -59,6 +59,7 @@ impl Notes {
 impl Projection for Notes {
     const NAME: &'static str = "notes";
     type On = HotelRenamed;
+    const RETRY: Retry = Retry::at_once(2);
 
     async fn apply(
         &self,

@@ -4,14 +4,18 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
 mod channels;
+mod flood;
 mod input;
 mod load;
+mod poison;
 mod publishing;
+mod raw_amqp;
 mod scene;
 mod start;
 #[allow(dead_code, reason = "the broker's tests use all of it")]
 #[path = "../broker/support.rs"]
 mod support;
+mod tls;
 mod topology;
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/trip.rs"]

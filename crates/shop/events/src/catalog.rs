@@ -23,6 +23,7 @@ pub fn catalog() -> Vec<(EventType, Schema)> {
         orders::OrderConfirmed,
         orders::OrderCompleted,
         orders::OrderCancelled,
+        orders::OrderDeadlinePassed,
         payments::PaymentAuthorized,
         payments::PaymentDeclined,
         payments::PaymentCaptured,

@@ -73,6 +73,20 @@ impl Event for OrderCancelled {
     const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
 }
 
+/// The time is over in which the order had to be paid. It tells orders alone, after all that came
+/// before it; whether the order is cancelled is then decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderDeadlinePassed {
+    /// The order.
+    pub order_id: OrderId,
+    /// By when it had to be paid.
+    pub due_at: Timestamp,
+}
+
+impl Event for OrderDeadlinePassed {
+    const TYPE: EventType = EventType::in_saga("orders.order_deadline_passed.v1");
+}
+
 /// Why an order was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

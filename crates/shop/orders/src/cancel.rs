@@ -1,8 +1,9 @@
 //! The facts by which an order is cancelled, one per way to get there.
 
+use ballet::Due;
 use shop_events::OrderId;
 use shop_events::inventory::{ReservationFailure, StockReservationFailed};
-use shop_events::orders::{CancelReason, OrderCancelled};
+use shop_events::orders::{CancelReason, OrderCancelled, OrderDeadlinePassed};
 use shop_events::payments::{PaymentCaptureFailed, PaymentDeclined};
 use shop_events::shipping::ShipmentRejected;
 
@@ -17,6 +18,18 @@ pub(crate) fn impossible(order_id: OrderId, why: &Impossible) -> OrderCancelled 
 pub(crate) fn by_customer(order_id: OrderId) -> OrderCancelled {
     let reason = CancelReason::CustomerCancelled;
     OrderCancelled { order_id, reason, failed_step: None, detail: None }
+}
+
+/// The order is not paid, and should be by now.
+pub(crate) fn overdue(due: Due) -> OrderDeadlinePassed {
+    OrderDeadlinePassed { order_id: OrderId(due.saga_id.0), due_at: due.at }
+}
+
+/// Somebody was silent for too long.
+pub(crate) fn deadline_passed(event: OrderDeadlinePassed) -> OrderCancelled {
+    let OrderDeadlinePassed { order_id, due_at } = event;
+    let detail = Some(format!("it was not paid by {due_at:.0}"));
+    OrderCancelled { order_id, reason: CancelReason::DeadlinePassed, failed_step: None, detail }
 }
 
 /// Inventory has too little, or has never heard of what is wanted.

@@ -6,19 +6,22 @@
 
 mod cancel;
 mod checkout;
+pub mod config;
 mod http;
 mod order;
 pub mod steps;
 mod store;
 
 use ballet::{Migration, Participant, Service};
+use jiff::SignedDuration;
 use shop_events::orders::OrderPlaced;
 
 use crate::steps::{AcceptCheckout, CompleteOrder, ConfirmOrder, OrderRow};
 
-/// Everything that orders does in a saga.
+/// Everything that orders does in a saga. An order that is not paid so long after its placing is
+/// cancelled.
 #[must_use]
-pub fn participant() -> Participant {
+pub fn participant(deadline: SignedDuration) -> Participant {
     Participant::new("orders").owns(OrderRow, |saga| {
         saga.originates::<OrderPlaced>("place_order")
             .starts(AcceptCheckout)
@@ -26,6 +29,7 @@ pub fn participant() -> Participant {
             .aborts_on(cancel::payment_declined)
             .aborts_on(cancel::shipment_rejected)
             .aborts_on(cancel::capture_failed)
+            .deadline(deadline, cancel::overdue, cancel::deadline_passed)
             .decides(ConfirmOrder)
             .retriable(CompleteOrder)
     })
@@ -39,6 +43,6 @@ const MIGRATIONS: &[Migration] = &[Migration {
 
 /// The service: its part, its tables, its HTTP.
 #[must_use]
-pub fn service() -> Service {
-    Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
+pub fn service(deadline: SignedDuration) -> Service {
+    Service::new(participant(deadline)).migrations(MIGRATIONS).routes(http::routes)
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use orders::config::OrderSettings;
 
 /// The shop's orders.
 #[derive(Debug, Parser)]
@@ -10,8 +11,10 @@ use clap::Parser;
 struct Args {
     #[command(flatten)]
     ballet: ballet::Settings,
+    #[command(flatten)]
+    orders: OrderSettings,
 }
 
 fn main() -> ExitCode {
-    ballet::main(|args: Args| (args.ballet, orders::service()))
+    ballet::main(|args: Args| (args.ballet, orders::service(args.orders.deadline())))
 }

@@ -3,6 +3,7 @@
 use ballet::SagaId;
 use ballet_testkit::steps;
 use ballet_testkit::suite::{Case, Suite, Told, told};
+use orders::config::DEADLINE;
 use shop_events::cart::CartCheckedOut;
 use shop_events::inventory::{ReservationFailure, StockCommitted, StockReservationFailed};
 use shop_events::payments::PaymentCaptured;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 steps!(orders: place_order, accept_checkout, confirm_order, complete_order);
 
 fn orders() -> Suite {
-    Suite::new(&orders::participant(), |_, _| orders::service())
+    Suite::new(&orders::participant(DEADLINE), |_, _| orders::service(DEADLINE))
         .effects(
             "order",
             "select order_id, status, total_minor from customer_order where status <> 'cancelled'",

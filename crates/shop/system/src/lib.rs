@@ -12,7 +12,7 @@ use ballet_core::{Graph, System};
 pub fn system() -> System {
     let services = [
         inventory::participant(),
-        orders::participant(),
+        orders::participant(orders::config::DEADLINE),
         payments::participant(payments::sandbox::Sandbox::default()),
         shipping::participant(shipping::sandbox::Sandbox::default()),
     ];

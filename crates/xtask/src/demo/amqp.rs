@@ -27,7 +27,12 @@ pub(crate) struct Storefront {
 
 impl Storefront {
     pub(crate) async fn open(bed: &Bed) -> Result<Self> {
-        let broker = RabbitMq::new(bed.amqp_url(STOREFRONT))?;
+        Self::at(bed.amqp_url(STOREFRONT)).await
+    }
+
+    /// The storefront's connection to the broker with this URL.
+    pub(crate) async fn at(amqp_url: &str) -> Result<Self> {
+        let broker = RabbitMq::new(amqp_url)?;
         let session = broker.connect(STOREFRONT).await?;
         let confirms = session.confirms().await?;
         Ok(Self { session, confirms, open: HashMap::new() })

@@ -138,7 +138,7 @@ fn header(properties: &BasicProperties, name: &str) -> String {
 }
 
 impl Journal {
-    fn take_in(&mut self, delivery: &Delivery) {
+    pub(crate) fn take_in(&mut self, delivery: &Delivery) {
         self.moved = Some(Instant::now());
         let text = |value: &Option<ShortString>| {
             value.as_ref().map(|text| text.as_str().to_owned()).unwrap_or_default()
@@ -175,7 +175,7 @@ impl Journal {
         }
     }
 
-    fn has(&self, order: Uuid, event: EventType) -> bool {
+    pub(crate) fn has(&self, order: Uuid, event: EventType) -> bool {
         let events = self.sagas.get(&order).into_iter().flatten();
         events.into_iter().any(|seen| seen.name == event.name())
     }

@@ -1,13 +1,13 @@
 //! The whole shop at work: orders of all kinds, and what became of them.
 
-mod amqp;
-mod cases;
-mod journal;
-mod place;
+pub(crate) mod amqp;
+pub(crate) mod cases;
+pub(crate) mod journal;
+pub(crate) mod place;
 mod rest;
-mod service;
-mod stage;
-mod summary;
+pub(crate) mod service;
+pub(crate) mod stage;
+pub(crate) mod summary;
 mod timeline;
 
 use std::process::ExitCode;

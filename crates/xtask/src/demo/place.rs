@@ -51,12 +51,18 @@ struct Orders {
 }
 
 impl Placed {
-    fn add(&self, id: Uuid, case: Case, cancel: Option<StatusCode>) {
+    pub(crate) fn add(&self, id: Uuid, case: Case, cancel: Option<StatusCode>) {
         self.lock().all.insert(id, Order { case, cancel });
     }
 
     pub(crate) fn all(&self) -> HashMap<Uuid, Order> {
         self.lock().all.clone()
+    }
+
+    /// How many there are of which this is so, and how many there are.
+    pub(crate) fn count(&self, of: impl Fn(Uuid) -> bool) -> (usize, usize) {
+        let orders = self.lock();
+        (orders.all.keys().filter(|id| of(**id)).count(), orders.all.len())
     }
 
     pub(crate) fn alone(&self) -> Vec<Uuid> {
@@ -159,10 +165,10 @@ impl Placer {
     async fn post(&self, number: usize, case: &Case) -> Result<()> {
         let checkout = cases::checkout(case, number, self.new_id())?;
         let url = format!("{}/orders", self.orders);
-        let answer = self.answer(self.http.post(&url).json(&checkout)).await?;
-        let (status, body) = (answer.status(), answer.text().await?);
-        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
-        let id: Option<Uuid> = answer["order_id"].as_str().and_then(|id| id.parse().ok());
+        let reply = answer(self.http.post(&url).json(&checkout)).await?;
+        let (status, body) = (reply.status(), reply.text().await?);
+        let order: Value = serde_json::from_str(&body).unwrap_or_default();
+        let id: Option<Uuid> = order["order_id"].as_str().and_then(|id| id.parse().ok());
         let Some(id) = id.filter(|_| status == StatusCode::CREATED) else {
             bail!("POST {url} answered {status}: {body}");
         };
@@ -174,30 +180,13 @@ impl Placer {
                 Cancel::TooLate => self.tap.hear(id, OrderConfirmed::TYPE).await?,
             }
             let url = format!("{url}/{id}/cancel");
-            let status = self.answer(self.http.post(&url)).await?.status();
+            let status = answer(self.http.post(&url)).await?.status();
             if !status.is_success() && status != StatusCode::CONFLICT {
                 bail!("POST {url} answered {status}");
             }
             self.placed.add(id, *case, Some(status));
         }
         Ok(())
-    }
-
-    /// Asks until there is an answer: a service that was killed is back soon. If it was killed
-    /// between the order and its answer, there is one order more than we know of.
-    async fn answer(&self, request: RequestBuilder) -> Result<Response> {
-        let begun = Instant::now();
-        loop {
-            let again = request.try_clone().context("a request without a body in pieces")?;
-            match again.send().await {
-                Ok(answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => {
-                    return Ok(answer);
-                }
-                Ok(answer) if begun.elapsed() > PATIENCE => return Ok(answer),
-                Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
-                Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-            }
-        }
     }
 
     /// Has the example in Python place orders, as anybody's shop front would.
@@ -230,6 +219,21 @@ impl Placer {
     }
 }
 
+/// Asks until there is an answer: a service that was killed is back soon. If it was killed between
+/// the order and its answer, there is one order more than we know of.
+pub(crate) async fn answer(request: RequestBuilder) -> Result<Response> {
+    let begun = Instant::now();
+    loop {
+        let again = request.try_clone().context("a request without a body in pieces")?;
+        match again.send().await {
+            Ok(answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => return Ok(answer),
+            Ok(answer) if begun.elapsed() > PATIENCE => return Ok(answer),
+            Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
+            Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
 /// Whether the example in Python can run here.
 pub(crate) async fn has_pika() -> bool {
     let looks = tokio::process::Command::new("python3")
@@ -253,7 +257,7 @@ fn take_for_python(cases: &mut Vec<Case>) -> usize {
 }
 
 /// Who cancels at once has to know the order's id, and that the order is known.
-fn goes_over_http((number, case): &(usize, Case)) -> bool {
+pub(crate) fn goes_over_http((number, case): &(usize, Case)) -> bool {
     // HTTP refuses an order without lines at once.
     matches!(case.end, End::AsTold(_)) || (number % 6 == 0 && case.goods != Goods::None)
 }

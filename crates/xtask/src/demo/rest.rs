@@ -1,12 +1,13 @@
 //! Waiting until all orders are at rest.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use ballet::broker::{Broker, Object, RabbitMq, Session};
+use ballet::audit::{Broker, Report};
+use ballet::broker::{Broker as _, Object, RabbitMq, Session};
 use ballet::core::topology::JOURNAL;
 use jiff::SignedDuration;
-use shop::audit::{Report, audit};
 use uuid::Uuid;
 
 use super::cases::Case;
@@ -137,37 +138,35 @@ async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Rest> {
     let session = broker.connect("demo").await?;
     let mut queues = stage.bed()?.management().queues().await?;
     queues.retain(|queue| queue != JOURNAL);
+    let places = stage.places()?;
     let begun = Instant::now();
     loop {
         stage.revive().await?;
         let quiet = tap.journal()?.moved.is_none_or(|moved| moved.elapsed() > QUIET);
         if quiet {
-            let waiting = waiting(&*session, &queues).await?;
-            match audit(&stage.doors(), SignedDuration::ZERO).await {
-                Ok(report) => {
-                    let clean = report.open.is_empty() && report.is_clean();
-                    if (clean && waiting.is_empty()) || begun.elapsed() > PATIENCE {
-                        session.close().await;
-                        return Ok(Rest { report, waiting, took });
-                    }
+            let broker = Broker { queues: depths(&*session, &queues).await?, letters: Vec::new() };
+            match places.audit(&broker, SignedDuration::ZERO).await {
+                Ok(report) if report.is_at_rest() || begun.elapsed() > PATIENCE => {
+                    session.close().await;
+                    let waiting = broker.queues.iter().filter(|(_, count)| **count > 0);
+                    let waiting = waiting.map(|(queue, count)| format!("{count} in {queue}"));
+                    return Ok(Rest { report, waiting: waiting.collect(), took });
                 }
-                Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
-                // A service that was killed just now.
-                Err(_) => {}
+                Err(error) if begun.elapsed() > PATIENCE => return Err(error),
+                // Something is under way, or a service was killed just now.
+                Ok(_) | Err(_) => {}
             }
         }
         tokio::time::sleep(TICK).await;
     }
 }
 
-/// The queues that hold something: work that is not done, dead letters, what nobody knows.
-async fn waiting(session: &dyn Session, queues: &[String]) -> Result<Vec<String>> {
-    let mut found = Vec::new();
+/// What waits in each queue: work that is not done, dead letters, what nobody knows.
+async fn depths(session: &dyn Session, queues: &[String]) -> Result<BTreeMap<String, u64>> {
+    let mut found = BTreeMap::new();
     for queue in queues {
         let messages = session.find(&Object::Queue(queue.clone())).await?.map_or(0, |q| q.messages);
-        if messages > 0 {
-            found.push(format!("{messages} in {queue}"));
-        }
+        found.insert(queue.clone(), u64::from(messages));
     }
     Ok(found)
 }

@@ -1,12 +1,13 @@
 //! One service of the demo, as a process of its own.
 
 use std::fs::{self, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use ballet_testkit::Bed;
 use reqwest::Client;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::children::{Child, Children};
@@ -14,40 +15,37 @@ use crate::children::{Child, Children};
 /// Until a service has made its tables and is connected.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What a stop leaves a service to end what is in hand.
-const DRAIN: Duration = Duration::from_secs(5);
+pub(crate) const DRAIN: Duration = Duration::from_secs(5);
 
 /// How often a service is started again: more looks like a fault of its own.
 const RESTARTS: u32 = 100;
 
+/// What a service is started with.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    pub(crate) name: &'static str,
+    pub(crate) program: PathBuf,
+    /// Variables besides those that every service has.
+    pub(crate) env: Vec<(&'static str, String)>,
+    pub(crate) amqp_url: String,
+    pub(crate) database_url: String,
+    pub(crate) log: PathBuf,
+}
+
 #[derive(Debug)]
 pub(crate) struct Service {
-    pub(crate) name: &'static str,
-    pub(crate) log: PathBuf,
+    pub(crate) launch: Launch,
     /// `http://127.0.0.1:<port>`
     pub(crate) url: String,
-    program: PathBuf,
-    amqp_url: String,
-    database_url: String,
     child: Child,
     restarts: u32,
 }
 
 impl Service {
-    /// Starts it.
-    pub(crate) async fn start(
-        children: &Children,
-        name: &'static str,
-        program: &Path,
-        bed: &Bed,
-        logs: &Path,
-    ) -> Result<Self> {
-        let log = logs.join(format!("{name}.log"));
-        let (amqp_url, database_url) = (bed.amqp_url(name), bed.database_url(name));
-        let (amqp_url, database_url) = (amqp_url.to_owned(), database_url.to_owned());
-        // A port of its own; the log says which.
-        let child = run(children, program, &log, &amqp_url, &database_url, "127.0.0.1:0").await?;
-        let (program, url) = (program.to_owned(), String::new());
-        Ok(Self { name, log, url, program, amqp_url, database_url, child, restarts: 0 })
+    /// Starts it, on a port of its own; the log says which.
+    pub(crate) async fn start(children: &Children, launch: Launch) -> Result<Self> {
+        let child = run(children, &launch, "127.0.0.1:0").await?;
+        Ok(Self { launch, url: String::new(), child, restarts: 0 })
     }
 
     /// Starts it again, at the same address, if it has ended; says so.
@@ -57,17 +55,33 @@ impl Service {
         if self.restarts > RESTARTS {
             bail!(
                 "{} ended with {status}, for the {}th time; its log is {}\n{}",
-                self.name,
+                self.launch.name,
                 self.restarts,
-                self.log.display(),
+                self.launch.log.display(),
                 self.tail()
             );
         }
+        self.start_again(children).await?;
+        let (name, pid) = (self.launch.name, self.pid());
+        Ok(Some(format!("{name} ended ({status}), and is started again as process {pid}")))
+    }
+
+    /// Starts it again, at the same address.
+    pub(crate) async fn start_again(&mut self, children: &Children) -> Result<()> {
         let listen = self.url.trim_start_matches("http://");
-        let (amqp, database) = (&self.amqp_url, &self.database_url);
-        self.child = run(children, &self.program, &self.log, amqp, database, listen).await?;
-        let pid = self.pid();
-        Ok(Some(format!("{} ended ({status}), and is started again as process {pid}", self.name)))
+        let listen = if listen.is_empty() { "127.0.0.1:0" } else { listen };
+        self.child = run(children, &self.launch, listen).await?;
+        Ok(())
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.ended()
+    }
+
+    /// Sends a signal to its process.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.child.signal(signal);
     }
 
     /// The process's number.
@@ -81,9 +95,7 @@ impl Service {
         let mut state = "it does not serve HTTP yet".to_owned();
         loop {
             self.check()?;
-            if self.url.is_empty() {
-                self.url = self.address().map(|at| format!("http://{at}")).unwrap_or_default();
-            } else {
+            if self.find_address() {
                 match http.get(format!("{}/readyz", self.url)).send().await {
                     Ok(answer) if answer.status().is_success() => return Ok(()),
                     Ok(answer) => state = answer.text().await.unwrap_or_default(),
@@ -93,8 +105,8 @@ impl Service {
             if begun.elapsed() > PATIENCE {
                 bail!(
                     "{} is not ready after {PATIENCE:?}: {state}; its log is {}\n{}",
-                    self.name,
-                    self.log.display(),
+                    self.launch.name,
+                    self.launch.log.display(),
                     self.tail()
                 );
             }
@@ -109,8 +121,8 @@ impl Service {
             Some(status) => {
                 bail!(
                     "{} ended with {status}; its log is {}\n{}",
-                    self.name,
-                    self.log.display(),
+                    self.launch.name,
+                    self.launch.log.display(),
                     self.tail()
                 )
             }
@@ -121,8 +133,16 @@ impl Service {
         self.child.stop(DRAIN + Duration::from_secs(2)).await;
     }
 
+    /// Learns from its log where it listens.
+    pub(crate) fn find_address(&mut self) -> bool {
+        if self.url.is_empty() {
+            self.url = self.address().map(|at| format!("http://{at}")).unwrap_or_default();
+        }
+        !self.url.is_empty()
+    }
+
     fn address(&self) -> Option<String> {
-        let log = fs::read_to_string(&self.log).ok()?;
+        let log = fs::read_to_string(&self.launch.log).ok()?;
         log.lines().find_map(|line| {
             let entry: Value = serde_json::from_str(line).ok()?;
             let serving = entry["message"] == "serving HTTP";
@@ -130,22 +150,17 @@ impl Service {
         })
     }
 
-    fn tail(&self) -> String {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
+    /// The end of its log.
+    pub(crate) fn tail(&self) -> String {
+        let log = fs::read_to_string(&self.launch.log).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(10)..].join("\n")
     }
 }
 
 /// Starts the program; its secrets go through the environment, which other users cannot read.
-async fn run(
-    children: &Children,
-    program: &Path,
-    log: &Path,
-    amqp_url: &str,
-    database_url: &str,
-    listen: &str,
-) -> Result<Child> {
+async fn run(children: &Children, launch: &Launch, listen: &str) -> Result<Child> {
+    let Launch { name: _, program, env, amqp_url, database_url, log } = launch;
     let file = OpenOptions::new().create(true).append(true).open(log);
     let file = file.with_context(|| format!("cannot write {}", log.display()))?;
     let errors = file.try_clone().context("cannot share a log file")?;
@@ -159,6 +174,7 @@ async fn run(
                 .env("LISTEN", listen)
                 .env("LOG_FORMAT", "json")
                 .env("DRAIN_SECONDS", DRAIN.as_secs().to_string())
+                .envs(env.iter().map(|(name, value)| (name, value)))
                 .stdout(file)
                 .stderr(errors);
         })

@@ -10,14 +10,14 @@ use ballet_testkit::{Bed, Options, Servers};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
 use serde_json::json;
-use shop::audit::Doors;
 
 use super::cases::{PLENTY, RARE};
-use super::service::Service;
+use super::service::{Launch, Service};
+use crate::audit::Places;
 use crate::children::Children;
 use crate::{cargo, ui};
 
-const SERVICES: [&str; 4] = ["orders", "inventory", "payments", "shipping"];
+pub(crate) const SERVICES: [&str; 4] = ["orders", "inventory", "payments", "shipping"];
 const STOCK: u64 = 1_000_000;
 /// How often we look whether a service is still there.
 const WATCH: Duration = Duration::from_millis(200);
@@ -50,7 +50,7 @@ impl Stage {
     pub(crate) async fn set(&mut self) -> Result<()> {
         ui::say("building the services");
         let programs = cargo::build(&self.children, &SERVICES).await?;
-        self.logs = run_dir(programs.values().next().map(PathBuf::as_path))?;
+        self.logs = run_dir(programs.values().next().map(PathBuf::as_path), "demo")?;
 
         let servers = self.servers.insert(Servers::acquire(Options::durable()).await?);
         ui::say("applying the broker's topology, making the databases");
@@ -60,47 +60,40 @@ impl Stage {
 
         for name in SERVICES {
             let program = programs.get(name).with_context(|| format!("cargo built no {name}"))?;
-            let service = Service::start(&self.children, name, program, bed, &self.logs).await?;
-            self.services.push(service);
+            let launch = Launch {
+                name,
+                program: program.clone(),
+                env: Vec::new(),
+                amqp_url: bed.amqp_url(name).to_owned(),
+                database_url: bed.database_url(name).to_owned(),
+                log: self.logs.join(format!("{name}.log")),
+            };
+            self.services.push(Service::start(&self.children, launch).await?);
         }
         let http = &self.http;
         try_join_all(self.services.iter_mut().map(|service| service.ready(http))).await?;
         ui::say(&format!("{} are ready", SERVICES.join(", ")));
-        self.fill_shelves().await
-    }
-
-    async fn fill_shelves(&self) -> Result<()> {
-        let plenty = PLENTY.map(|(sku, _)| (sku, STOCK));
-        for (sku, quantity) in plenty.into_iter().chain([RARE]) {
-            let url = format!("{}/stock/{sku}/receive", self.url("inventory"));
-            let note = json!({ "receipt": "opening", "quantity": quantity });
-            let answer = self.http.post(&url).json(&note).send().await;
-            answer
-                .and_then(reqwest::Response::error_for_status)
-                .with_context(|| format!("cannot receive stock of {sku}"))?;
-        }
-        Ok(())
+        fill_shelves(&self.http, self.url("inventory")).await?;
+        // For `cargo xtask audit`.
+        self.places()?.write(&self.logs)
     }
 
     /// Where a service answers.
     pub(crate) fn url(&self, name: &str) -> &str {
-        let service = self.services.iter().find(|service| service.name == name);
+        let service = self.services.iter().find(|service| service.launch.name == name);
         service.map_or("", |service| service.url.as_str())
     }
 
     /// A service's process number.
     pub(crate) fn pid(&self, name: &str) -> u32 {
-        self.services.iter().find(|service| service.name == name).map_or(0, Service::pid)
+        self.services.iter().find(|service| service.launch.name == name).map_or(0, Service::pid)
     }
 
-    pub(crate) fn doors(&self) -> Doors {
-        let url = |name| self.url(name).to_owned();
-        Doors {
-            orders: url("orders"),
-            inventory: url("inventory"),
-            payments: url("payments"),
-            shipping: url("shipping"),
-        }
+    /// Where everything is, for the auditor.
+    pub(crate) fn places(&self) -> Result<Places> {
+        let (servers, bed) = (self.servers()?, self.bed()?);
+        let doors = SERVICES.map(|name| (name.to_owned(), self.url(name).to_owned()));
+        Places::new(servers, bed, doors.into())
     }
 
     pub(crate) fn servers(&self) -> Result<&Servers> {
@@ -164,6 +157,20 @@ impl Stage {
     }
 }
 
+/// Has inventory count in what the orders need.
+pub(crate) async fn fill_shelves(http: &Client, inventory: &str) -> Result<()> {
+    let plenty = PLENTY.map(|(sku, _)| (sku, STOCK));
+    for (sku, quantity) in plenty.into_iter().chain([RARE]) {
+        let url = format!("{inventory}/stock/{sku}/receive");
+        let note = json!({ "receipt": "opening", "quantity": quantity });
+        let answer = http.post(&url).json(&note).send().await;
+        answer
+            .and_then(reqwest::Response::error_for_status)
+            .with_context(|| format!("cannot receive stock of {sku}"))?;
+    }
+    Ok(())
+}
+
 async fn stop_servers(servers: Option<Servers>) -> Result<()> {
     if let Some(servers) = servers {
         ui::say("stopping the servers");
@@ -173,9 +180,9 @@ async fn stop_servers(servers: Option<Servers>) -> Result<()> {
 }
 
 /// A directory of this run's own, in the target directory that the programs lie in.
-fn run_dir(program: Option<&Path>) -> Result<PathBuf> {
+pub(crate) fn run_dir(program: Option<&Path>, kind: &str) -> Result<PathBuf> {
     let target = program.and_then(|file| file.parent()?.parent()).map(Path::to_owned);
-    let base = target.unwrap_or_else(|| cargo::root().join("target")).join("demo");
+    let base = target.unwrap_or_else(|| cargo::root().join("target")).join(kind);
     let dir = base.join(std::process::id().to_string());
     // A run with the same number left it behind.
     fs::remove_dir_all(&dir).ok();

@@ -62,7 +62,7 @@ fn lines(journal: &Journal, orders: &HashMap<Uuid, Order>) -> BTreeMap<&'static 
 }
 
 /// Whether an order ended as it had to; who was told that it is cancelled may rely on it.
-fn fits(order: &Order, ended: Option<&Ended>) -> bool {
+pub(crate) fn fits(order: &Order, ended: Option<&Ended>) -> bool {
     let reason = match (order.case.end, order.cancel) {
         (End::Completed, _) | (End::AsTold(_), Some(StatusCode::CONFLICT)) => None,
         (End::Cancelled(reason), _) => Some(reason),
@@ -144,10 +144,10 @@ fn invariants(journal: &Journal, lines: &BTreeMap<&'static str, Line>, rest: &Re
     let audited = rest.report.violations.clone();
     let wrong: Vec<String> = wrong.iter().map(|id| format!("order {id} did not")).collect();
     ui::print(&format!("\n{}", ui::bold("What has to hold")));
-    let mut held = line("every order ended as it had to, completed or compensated", &wrong);
-    held &= line("no order is open in any service", open);
-    held &= line("nothing waits: no message, no dead letter, no unknown event", &rest.waiting);
-    held &= line("no event was set aside on the way", &journal.dead_letters);
+    let mut held = ui::rule("every order ended as it had to, completed or compensated", &wrong);
+    held &= ui::rule("no order is open in any service", open);
+    held &= ui::rule("nothing waits: no message, no dead letter, no unknown event", &rest.waiting);
+    held &= ui::rule("no event was set aside on the way", &journal.dead_letters);
     if audited.is_empty() {
         for rule in [
             "stock: on hand + held + committed = received, and nothing is negative",
@@ -155,23 +155,13 @@ fn invariants(journal: &Journal, lines: &BTreeMap<&'static str, Line>, rest: &Re
             "a cancelled order holds no stock, no authorisation, no shipment",
             "nothing was done twice, though some events were sent twice",
         ] {
-            line(rule, &[]);
+            ui::rule(rule, &[]);
         }
     }
-    held & line(&format!("the audit of {} rows in four services", rest.report.rows), &audited)
-}
-
-fn line(rule: &str, broken: &[String]) -> bool {
-    const SHOWN: usize = 10;
-    let mark = if broken.is_empty() { ui::green("✓") } else { ui::red("✗") };
-    ui::print(&format!("  {mark} {rule}"));
-    for one in broken.iter().take(SHOWN) {
-        ui::print(&format!("      {}", ui::red(one)));
-    }
-    if broken.len() > SHOWN {
-        ui::print(&format!("      and {} more", broken.len() - SHOWN));
-    }
-    broken.is_empty()
+    held & ui::rule(
+        &format!("the audit of {} rows in four services and their ledgers", rest.report.rows),
+        &audited,
+    )
 }
 
 /// Where to look around.
@@ -199,7 +189,12 @@ pub(crate) fn addresses(stage: &Stage) -> Result<()> {
         let name = if service == "orders" { "databases" } else { "" };
         rows.push((name.to_owned(), format!("psql {}", bed.database_url(service))));
     }
+    let database = bed.admin_database_url("orders").replace("/orders", "/{service}");
+    let ballet = format!("export AMQP_URL={} DATABASE_URL='{database}'", bed.ops_amqp_url());
+    rows.push(("dead letters".to_owned(), ballet));
+    rows.push((String::new(), "cargo ballet dlq groups".to_owned()));
     rows.push(("logs".to_owned(), stage.logs().display().to_string()));
+    rows.push(("audit".to_owned(), "cargo xtask audit".to_owned()));
     for (name, place) in rows {
         ui::print(&format!("  {name:<17} {place}"));
     }

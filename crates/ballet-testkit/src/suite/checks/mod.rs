@@ -2,6 +2,7 @@
 
 mod calls;
 mod company;
+mod many;
 mod once;
 mod request;
 mod undo;
@@ -88,6 +89,7 @@ fn of(bench: &Bench<'_>) -> Vec<Check> {
         }
     }
     checks.extend(company::checks(bench));
+    checks.extend(many::checks());
     if aborted {
         checks.extend(undo::checks(part));
         if part.calls_outside {

@@ -1,8 +1,10 @@
-use ballet::{Failure, Never, Step, StepResult, Tx, done};
+use ballet::{Failure, Item, Never, Rows, Step, StepResult, Tx, done};
 use shop_events::inventory::StockCommitted;
 use shop_events::orders::OrderConfirmed;
+use sqlx::PgConnection;
 
 use crate::store::reservation::{self, State};
+use crate::store::stock;
 
 /// Sells what is held for the order.
 #[derive(Debug)]
@@ -13,6 +15,14 @@ impl Step for CommitStock {
     type On = OrderConfirmed;
     type Done = StockCommitted;
     type Refused = Never;
+
+    async fn touches(
+        db: &mut PgConnection,
+        orders: &[Item<&OrderConfirmed>],
+    ) -> Result<Rows, Failure> {
+        let orders: Vec<_> = orders.iter().map(|order| order.order_id).collect();
+        Ok(stock::rows(&reservation::held_skus(db, &orders).await?))
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> StepResult<Self> {
         let order_id = order.order_id;

@@ -1,8 +1,12 @@
-use ballet::{Compensate, Step, StepResult, Tx, UndoResult, done, refused, undone};
+use ballet::{
+    Compensate, Failure, Item, Rows, Step, StepResult, Tx, UndoResult, done, refused, undone,
+};
 use shop_events::inventory::{StockReleased, StockReservationFailed, StockReserved};
 use shop_events::orders::OrderPlaced;
+use sqlx::PgConnection;
 
 use crate::store::reservation::{self, Held, State};
+use crate::store::stock;
 
 /// Holds all that the order needs, or refuses when a shelf is short.
 #[derive(Debug)]
@@ -13,6 +17,11 @@ impl Step for ReserveStock {
     type On = OrderPlaced;
     type Done = StockReserved;
     type Refused = StockReservationFailed;
+
+    async fn touches(_: &mut PgConnection, orders: &[Item<&OrderPlaced>]) -> Result<Rows, Failure> {
+        let lines = orders.iter().flat_map(|order| &order.lines);
+        Ok(stock::rows(lines.map(|line| &line.sku)))
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
         let (order_id, now) = (order.order_id, tx.now());
@@ -27,6 +36,14 @@ impl Step for ReserveStock {
 
 impl Compensate for ReserveStock {
     type Undone = StockReleased;
+
+    async fn undo_touches(
+        _: &mut PgConnection,
+        held: &[Item<StockReserved>],
+    ) -> Result<Rows, Failure> {
+        let lines = held.iter().flat_map(|held| &held.lines);
+        Ok(stock::rows(lines.map(|line| &line.sku)))
+    }
 
     async fn compensate(&self, tx: &mut Tx<'_>, held: StockReserved) -> UndoResult<Self> {
         let order_id = held.order_id;

@@ -136,6 +136,20 @@ pub(crate) async fn end(
     stock_lines(lines)
 }
 
+/// Which things are held for these orders.
+pub(crate) async fn held_skus(
+    db: &mut PgConnection,
+    orders: &[OrderId],
+) -> Result<Vec<Sku>, Failure> {
+    let skus: Vec<String> = sqlx::query_scalar(
+        "select distinct sku from reservation where order_id = any($1) and state = 'held'",
+    )
+    .bind(orders.iter().map(|order| order.0).collect::<Vec<_>>())
+    .fetch_all(db)
+    .await?;
+    Ok(skus.iter().map(|sku| sku.parse()).collect::<Result<_, _>>()?)
+}
+
 /// What is held for an order, or was.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,

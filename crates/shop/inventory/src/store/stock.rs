@@ -1,7 +1,7 @@
 //! What is there of each SKU.
 
-use ballet::Failure;
 use ballet::http::Limit;
+use ballet::{Failure, Rows};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use serde::Serialize;
@@ -29,6 +29,12 @@ pub(crate) enum Received {
     Before,
     /// Another quantity was counted before, under the same number.
     Differently { quantity: i64 },
+}
+
+/// The names of SKUs' rows: one batch holds for some orders, and releases or sells for others, in
+/// statements of their own, so its rows are locked before.
+pub(crate) fn rows<'a>(skus: impl IntoIterator<Item = &'a Sku>) -> Rows {
+    Rows::of("stock", skus.into_iter().map(Sku::as_str))
 }
 
 /// Counts goods in, once per receipt and SKU.

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use ballet::audit::Report;
 use jiff::Timestamp;
 use shop_events::OrderId;
 
-use super::report::Report;
 use super::rows::{Operation, Order, Payment, Snapshot, Stock};
 
 /// Judges; orders that changed after `at_rest` are not at rest.

@@ -1,5 +1,5 @@
 //! The auditor: what must always hold between the services of the shop, checked through their
-//! public doors.
+//! public doors. What only databases and broker show is the part of [`ballet::audit`].
 //!
 //! What holds at any moment (stock adds up, nothing is captured twice) is checked as it is. What
 //! holds for an order at rest is checked for orders that have not moved for a while; the others
@@ -7,13 +7,12 @@
 
 mod judge;
 mod read;
-mod report;
 mod rows;
 
 use jiff::SignedDuration;
 
+pub use ballet::audit::Report;
 pub use read::{Doors, Unreadable};
-pub use report::Report;
 
 /// Reads everything and judges it. An order is at rest when it is completed or cancelled and has
 /// not changed for `rest`.

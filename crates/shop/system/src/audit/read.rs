@@ -1,12 +1,16 @@
 //! Reads the services' lists to their ends.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use reqwest::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::rows::Snapshot;
+
+/// For one page of a list.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the services answer, for instance `http://127.0.0.1:8080`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +41,7 @@ struct Page<Row> {
 }
 
 pub(super) async fn read(doors: &Doors) -> Result<Snapshot, Unreadable> {
-    let client = Client::new();
+    let client = client().map_err(|error| Unreadable { url: doors.orders.clone(), error })?;
     let read_at = now();
     let orders = all(&client, &doors.orders, "orders").await?;
     let (stock, reservations, payments, operations, shipments) = tokio::try_join!(
@@ -48,6 +52,11 @@ pub(super) async fn read(doors: &Doors) -> Result<Snapshot, Unreadable> {
         all(&client, &doors.shipping, "shipments"),
     )?;
     Ok(Snapshot { read_at, orders, stock, reservations, payments, operations, shipments })
+}
+
+/// Services are asked directly: a proxy for the world outside does not know them.
+fn client() -> Result<Client, reqwest::Error> {
+    Client::builder().no_proxy().timeout(PATIENCE).build()
 }
 
 #[expect(clippy::disallowed_methods, reason = "an auditor is no handler: nobody replays it")]

@@ -61,6 +61,8 @@ fn whats(part: &Part, about: About) -> Vec<String> {
         About::Row => {
             let mut rows: Vec<String> = names(part.publishes.clone());
             rows.extend(steps().flat_map(rows_of));
+            let deadlines = part.sagas.iter().filter_map(|saga| saga.deadline);
+            rows.extend(deadlines.map(|deadline| deadline.passed.name().to_owned()));
             if part.sagas.iter().any(|saga| saga.abort.is_some()) {
                 rows.push("aborted:".to_owned());
             }
@@ -78,6 +80,8 @@ fn whats(part: &Part, about: About) -> Vec<String> {
             std::iter::once(DEAD.to_owned()).chain(retries).collect()
         }
         About::Tables => vec!["partitions".to_owned(), "truncate".to_owned()],
+        // What tools do, not services.
+        About::Letter => Vec::new(),
     }
 }
 

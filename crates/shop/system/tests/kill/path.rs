@@ -24,6 +24,8 @@ pub(crate) enum Path {
     CannotPay,
     /// Cancels while the money is being captured; the card's answers get lost.
     CancelsLate,
+    /// Does not get to pay in time.
+    IsOverdue,
     /// Mugs come in, enough for all that follows.
     Fills,
     /// Pens come in.
@@ -46,6 +48,7 @@ impl Path {
             Self::LivesFarAway,
             Self::CannotPay,
             Self::CancelsLate,
+            Self::IsOverdue,
         ];
         all.extend(services.iter().map(|service| Self::Disturbs(service)));
         all
@@ -81,6 +84,13 @@ impl Path {
                     StatusCode::CONFLICT => "completed",
                     _ => "cancelled",
                 };
+                (order_id, end)
+            }
+            Self::IsOverdue => {
+                let order_id = world.place(&goods("card_slow")).await;
+                world.becomes_due(&order_id).await;
+                // While orders is dead the money may be captured, and then that came first.
+                let end = world.ends_somehow(&order_id).await;
                 (order_id, end)
             }
             Self::Fills => {

@@ -6,11 +6,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ballet::core::Part;
 use ballet_testkit::{Bed, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use shop::audit::{Doors, Report, audit};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 /// A type that nobody knows: it becomes a dead letter.
@@ -87,6 +89,17 @@ impl World {
         cancelled.await.expect("an answer")
     }
 
+    /// As if the time were over in which the order has to be paid.
+    pub(crate) async fn becomes_due(&self, order_id: &str) {
+        let mut orders =
+            PgConnection::connect(self.bed.database_url("orders")).await.expect("a database");
+        sqlx::query("update ballet.deadline set due_at = now() where saga_id = $1::uuid")
+            .bind(order_id)
+            .execute(&mut orders)
+            .await
+            .expect("an answer");
+    }
+
     /// Waits until a shipment is scheduled: the next that happens is the capture.
     pub(crate) async fn is_scheduled(&self, order_id: &str) {
         let scheduled = wait_until("a scheduled shipment", SOON, || async {
@@ -141,15 +154,25 @@ impl World {
     }
 
     /// Waits until an order has ended.
-    pub(crate) async fn ends(&self, order_id: &str, end: &str) {
-        let what = format!("order {order_id} to be {end}");
+    pub(crate) async fn ends(&self, order_id: &str, end: &'static str) {
+        self.ends_as(order_id, &[end]).await;
+    }
+
+    /// Waits until an order has ended, and says how.
+    pub(crate) async fn ends_somehow(&self, order_id: &str) -> &'static str {
+        self.ends_as(order_id, &["completed", "cancelled"]).await
+    }
+
+    async fn ends_as(&self, order_id: &str, ends: &[&'static str]) -> &'static str {
+        let what = format!("order {order_id} to be {}", ends.join(" or "));
         let status = wait_until(&what, SOON, || async {
             let url = format!("{}/orders/{order_id}", self.url("orders"));
             let response = self.client.get(url).send().await.map_err(said)?;
             let order: Value = response.json().await.map_err(said)?;
-            if order["status"] == end { Ok(Some(())) } else { Err(order.to_string()) }
+            let end = ends.iter().copied().find(|end| order["status"] == *end);
+            if end.is_some() { Ok(end) } else { Err(order.to_string()) }
         });
-        status.await.expect("its end");
+        status.await.expect("its end")
     }
 
     /// Waits until these orders are at their ends in every service, and nothing is wrong with
@@ -170,7 +193,7 @@ impl World {
     /// Waits until every order is at its end, and nothing is wrong; how many orders there are.
     pub(crate) async fn is_sound(&self) -> usize {
         let sound = wait_until("a shop at rest without violations", SOON, || async {
-            let report = self.audit().await?;
+            let report = self.whole_audit().await?;
             let sound = report.open.is_empty() && report.is_clean();
             if sound { Ok(Some(report.rows)) } else { Err(report.to_string()) }
         });
@@ -179,6 +202,18 @@ impl World {
 
     async fn audit(&self) -> Result<Report, String> {
         audit(&self.doors(), SignedDuration::ZERO).await.map_err(said)
+    }
+
+    /// The same, with the framework's rows and the broker's queues.
+    async fn whole_audit(&self) -> Result<Report, String> {
+        let system = shop::system();
+        let url =
+            |part: &Part| (part.service.to_owned(), self.bed.database_url(part.service).to_owned());
+        let databases: Vec<_> = system.parts.iter().map(url).collect();
+        let broker = self.bed.management().audited(20).await.map_err(said)?;
+        let rest = SignedDuration::ZERO;
+        let framework = ballet::audit::audit(&system, &databases, &broker, rest).await;
+        Ok(self.audit().await?.and(framework.map_err(said)?))
     }
 
     /// Waits until all that was published is taken, and nothing of it is dead or unknown but a

@@ -1,9 +1,11 @@
 //! Whole orders on a real broker and real databases, through the doors that customers use.
 
 mod checkouts;
+mod deadlines;
 mod doors;
 mod paths;
 mod refusals;
 mod replicas;
 mod rights;
 mod shop;
+mod stuck;

@@ -6,7 +6,7 @@ use ballet::Context;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, line, mugs};
+use crate::shop::{Opened, Shop, USUAL, line, mugs};
 
 #[tokio::test]
 async fn an_order_goes_to_the_door() {
@@ -64,7 +64,7 @@ async fn f4_capture_fails() {
 
 #[tokio::test]
 async fn f5_the_customer_cancels_in_time() {
-    let shop = Shop::open("f5").await;
+    let shop = Shop::with("f5", Opened { slow: Duration::from_secs(2), ..USUAL }).await;
     let order_id = shop.placed(&mugs(3, "card_slow")).await;
     let cancelled = shop.cancel(&order_id).await;
     assert_eq!(cancelled.status(), StatusCode::ACCEPTED);
@@ -145,7 +145,7 @@ async fn f10_transient_errors_have_no_effect() {
 
 #[tokio::test]
 async fn orders_for_the_same_things_wait_for_each_other_and_get_no_more_than_there_is() {
-    let shop = Shop::with_lanes("oversold", 4).await;
+    let shop = Shop::with("oversold", Opened { lanes: 4, ..USUAL }).await;
     let mut order_ids = Vec::new();
     for number in 0..24 {
         let mut checkout = mugs(1, "card_approved");

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use ballet::Settings;
 use ballet::broker::{BasicProperties, Broker, BrokerError, Outcome, Publish, RabbitMq};
 use futures_util::StreamExt;
+use sqlx::{Connection, PgConnection};
 
 use crate::shop::{Shop, mugs};
 
@@ -75,5 +77,40 @@ async fn a_service_may_write_its_own_events_and_read_its_own_queues() {
         let refused = refused.expect_err("it reads another's queue").to_string();
         assert!(refused.contains("ACCESS_REFUSED"), "{refused}");
     }
+    shop.close().await;
+}
+
+/// The same server and login, with another's database.
+fn elsewhere(url: &str, other: &str) -> String {
+    let (server, _) = url.rsplit_once('/').expect("a path");
+    let (_, database) = other.rsplit_once('/').expect("a path");
+    format!("{server}/{database}")
+}
+
+#[tokio::test]
+async fn a_database_role_gets_into_its_own_database_and_no_other() {
+    let shop = Shop::open("roles").await;
+    let services = ["orders", "inventory", "payments", "shipping"];
+    for (service, other) in
+        services.iter().flat_map(|service| services.map(|other| (*service, other)))
+    {
+        let own = shop.bed.database_url(service);
+        let url = elsewhere(own, shop.bed.database_url(other));
+        let refused = PgConnection::connect(&url).await.err().map(|error| error.to_string());
+        match refused {
+            None => assert_eq!(service, other, "{service} gets into the database of {other}"),
+            Some(refused) => {
+                assert_ne!(service, other);
+                assert!(refused.contains("permission denied for database"), "{refused}");
+            }
+        }
+    }
+    // What the author of a service sees who was given another's database.
+    let (own, other) = (shop.bed.database_url("inventory"), shop.bed.database_url("payments"));
+    let settings = Settings::new(shop.bed.amqp_url("inventory"), elsewhere(own, other));
+    let started = inventory::service().start(settings).await;
+    let refused = started.expect_err("it starts").to_string();
+    assert!(refused.starts_with("the database: "), "{refused}");
+    assert!(refused.contains("permission denied for database \"payments"), "{refused}");
     shop.close().await;
 }

@@ -2,62 +2,112 @@
 
 use std::time::Duration;
 
-use ballet::core::topology;
-use ballet::{Running, Service, Settings};
+use ballet::core::{Part, topology};
+use ballet::{Running, Settings};
 use ballet_testkit::{Bed, Servers, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use shop::audit::{Doors, Report, audit};
+use sqlx::{Connection, PgConnection};
 
-const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 pub(crate) struct Shop {
     pub(crate) bed: Bed,
     client: Client,
     doors: Doors,
-    services: Vec<Running>,
+    opened: Opened,
+    carrier: shipping::sandbox::Sandbox,
+    services: Vec<(&'static str, Running)>,
 }
+
+/// How a shop is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opened {
+    /// Of each service.
+    pub(crate) replicas: usize,
+    pub(crate) lanes: u16,
+    /// Within which an order has to be paid.
+    pub(crate) deadline: SignedDuration,
+    /// How long the provider takes for a slow card's answer.
+    pub(crate) slow: Duration,
+}
+
+/// One of each, with time enough for everything.
+pub(crate) const USUAL: Opened = Opened {
+    replicas: 1,
+    lanes: 1,
+    deadline: orders::config::DEADLINE,
+    slow: Duration::from_millis(300),
+};
 
 impl Shop {
     /// Opens a shop with ten mugs and five pens.
     pub(crate) async fn open(name: &str) -> Self {
-        Self::with_lanes(name, 1).await
+        Self::with(name, USUAL).await
     }
 
-    /// The same, with services that work on so many sagas side by side.
-    pub(crate) async fn with_lanes(name: &str, lanes: u16) -> Self {
-        Self::with(name, 1, lanes).await
-    }
-
-    /// The same, with so many replicas of each service.
-    pub(crate) async fn with(name: &str, replicas: usize, lanes: u16) -> Self {
+    /// The same, opened in another way.
+    pub(crate) async fn with(name: &str, opened: Opened) -> Self {
         let servers = Servers::shared().await.expect("servers");
         let system = shop::system();
-        let names: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
+        let names: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&system, |_| String::new());
         let bed = Bed::new(servers, name, &definitions, &names).await.expect("a bed");
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
-        let mut running = Vec::new();
-        for _ in 0..replicas {
-            let sandbox = payments::sandbox::Sandbox::new(bed.database_url("payments"))
-                .slow(Duration::from_millis(300));
-            let services = [
-                ("orders", orders::service()),
-                ("inventory", inventory::service()),
-                ("payments", payments::service(sandbox)),
-                ("shipping", shipping::service(carrier.clone())),
-            ];
-            for (name, service) in services {
-                running.push(start(&bed, name, service, lanes).await);
+        let [orders, inventory, payments, shipping] = std::array::from_fn(|_| String::new());
+        let doors = Doors { orders, inventory, payments, shipping };
+        let (client, services) = (Client::new(), Vec::new());
+        let mut shop = Self { bed, client, doors, opened, carrier, services };
+        for _ in 0..opened.replicas {
+            for name in &names {
+                shop.start(name).await;
             }
         }
-        let url = |at: usize| format!("http://{}", running[at].address());
-        let doors = Doors { orders: url(0), inventory: url(1), payments: url(2), shipping: url(3) };
-        let shop = Self { bed, client: Client::new(), doors, services: running };
         shop.receive("mug", "note-1", 10).await;
         shop.receive("pen", "note-1", 5).await;
         shop
+    }
+
+    /// Starts a service, or one more replica of it.
+    pub(crate) async fn start(&mut self, name: &'static str) {
+        let Opened { lanes, deadline, slow, .. } = self.opened;
+        let service = match name {
+            "orders" => orders::service(deadline),
+            "inventory" => inventory::service(),
+            "payments" => payments::service(
+                payments::sandbox::Sandbox::new(self.bed.database_url(name)).slow(slow),
+            ),
+            "shipping" => shipping::service(self.carrier.clone()),
+            _ => panic!("{name} is no service of the shop"),
+        };
+        let settings = Settings::new(self.bed.amqp_url(name), self.bed.database_url(name));
+        let settings = Settings { lanes, ..settings };
+        let running = service.start(settings).await.expect("started");
+        let url = format!("http://{}", running.address());
+        match name {
+            "orders" => self.doors.orders = url,
+            "inventory" => self.doors.inventory = url,
+            "payments" => self.doors.payments = url,
+            _ => self.doors.shipping = url,
+        }
+        self.services.push((name, running));
+    }
+
+    /// Ends all replicas of a service.
+    pub(crate) async fn stop(&mut self, name: &str) {
+        let (stopped, others) = self.services.drain(..).partition(|(other, _)| *other == name);
+        self.services = others;
+        let stopped: Vec<(&str, Running)> = stopped;
+        for (_, service) in stopped {
+            service.stop().await;
+        }
+    }
+
+    /// The database that belongs to a service.
+    pub(crate) async fn database(&self, name: &str) -> PgConnection {
+        PgConnection::connect(self.bed.database_url(name)).await.expect("connected")
     }
 
     pub(crate) async fn receive(&self, sku: &str, receipt: &str, quantity: u64) -> Response {
@@ -121,13 +171,26 @@ impl Shop {
     /// Waits until everything is at rest and nothing is wrong.
     pub(crate) async fn is_sound(&self) -> Report {
         wait_until("a shop at rest without violations", SOON, || async {
-            let report =
-                audit(&self.doors, SignedDuration::ZERO).await.map_err(|e| e.to_string())?;
+            let report = self.audit().await?;
             let at_rest = report.open.is_empty() && report.is_clean();
             if at_rest { Ok(Some(report)) } else { Err(report.to_string()) }
         })
         .await
         .expect("a sound shop")
+    }
+
+    /// Business rows, the framework's rows, and the broker's queues.
+    async fn audit(&self) -> Result<Report, String> {
+        let said = |error: &dyn std::error::Error| error.to_string();
+        let system = shop::system();
+        let url =
+            |part: &Part| (part.service.to_owned(), self.bed.database_url(part.service).to_owned());
+        let databases: Vec<_> = system.parts.iter().map(url).collect();
+        let broker = self.bed.management().audited(20).await.map_err(|error| said(&error))?;
+        let rest = SignedDuration::ZERO;
+        let framework = ballet::audit::audit(&system, &databases, &broker, rest).await;
+        let business = audit(&self.doors, rest).await.map_err(|error| said(&error))?;
+        Ok(business.and(framework.map_err(|error| said(&error))?))
     }
 
     /// How many messages lie in the services' dead-letter queues.
@@ -142,7 +205,7 @@ impl Shop {
 
     /// Ends all services properly, and the world with them.
     pub(crate) async fn close(self) {
-        for service in self.services {
+        for (_, service) in self.services {
             service.stop().await;
         }
         self.bed.close().await.expect("closed");
@@ -156,12 +219,6 @@ impl Shop {
         let response = self.client.get(url).send().await.expect("an answer");
         response.json().await.expect("JSON")
     }
-}
-
-async fn start(bed: &Bed, name: &str, service: Service, lanes: u16) -> Running {
-    let settings = Settings::new(bed.amqp_url(name), bed.database_url(name));
-    let settings = Settings { lanes, ..settings };
-    service.start(settings).await.expect("started")
 }
 
 /// A checkout of mugs at 12.50.

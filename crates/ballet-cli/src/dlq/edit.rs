@@ -1,0 +1,134 @@
+//! `ballet dlq edit`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use ballet::redrive::{Choice, Letter};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::chosen::{Signed, one, services_of, stop_on_ctrl_c};
+use crate::exit::{Done, usage};
+use crate::place::Place;
+use crate::ui;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The message's id, or its end
+    id: String,
+    /// Take the body from this file (`-`: standard input) instead of opening $EDITOR
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// Look only here
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// Show what would be changed, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    signed: Signed,
+}
+
+pub(crate) async fn run(args: &Args, place: &Place) -> Result<Done> {
+    let letters = one(&args.id, &args.service, place).await?;
+    let Some(letter) = letters.first() else { bail!("no dead letter") };
+    if services_of(&letters).len() > 1 {
+        let services: Vec<&str> = services_of(&letters).into_iter().collect();
+        let services = services.join(", ");
+        return Err(usage(format!("{services} have it as a dead letter: choose with --service")));
+    }
+    let body = match &args.body {
+        Some(file) => from_file(file)?,
+        None => in_editor(letter)?,
+    };
+    let Some(body) = body else {
+        ui::print("nothing was changed");
+        return Ok(Done::All);
+    };
+    if args.dry_run {
+        ui::print(&body);
+        ui::say("this would be the new body; nothing was changed");
+        return Ok(Done::All);
+    }
+    let id = letter.id.to_string();
+    let choice = Choice { ids: vec![id.clone()], ..Choice::default() };
+    let dead = place.dead(std::slice::from_ref(&letter.service)).await?;
+    let Some(dead) = dead.into_iter().next() else { bail!("the queue is gone") };
+    let plan = dead.letters.plan(choice, None, Timestamp::UNIX_EPOCH).await?;
+    let sending = args.signed.sending(place, stop_on_ctrl_c(), &|_| {});
+    let taken = dead.letters.edit(&plan, body.into(), &sending).await?;
+    for (id, why) in &taken.told {
+        ui::say(&format!("{} {id} stays as it was: {why}", ui::bad("note:")));
+    }
+    if taken.letters == 0 {
+        ui::say("it was changed, sent or thrown away by somebody else meanwhile");
+        return Ok(Done::Failed);
+    }
+    ui::print(&format!("{id} has a new body; the journal keeps the old one"));
+    ui::say(&format!("send it back: ballet dlq redrive --id {id}"));
+    Ok(Done::All)
+}
+
+fn from_file(file: &Path) -> Result<Option<String>> {
+    let text = if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+        text
+    } else {
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+    };
+    check(&text).with_context(|| format!("{}: nothing was changed", file.display()))?;
+    Ok(Some(text.trim().to_owned()))
+}
+
+/// Lets a person change the body; `None` if it stays as it was.
+fn in_editor(letter: &Letter) -> Result<Option<String>> {
+    let Some(old) = letter.text() else {
+        return Err(usage("the body is no text: give another with --body FILE"));
+    };
+    let pretty = serde_json::from_str::<Value>(old).ok();
+    let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());
+    let shown = pretty.unwrap_or_else(|| old.to_owned());
+    let name = format!("ballet-{}-{}.json", letter.id, std::process::id());
+    let file = std::env::temp_dir().join(name);
+    write_privately(&file, &shown)?;
+    let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
+    let editor = editor.unwrap_or_else(|_| "vi".to_owned());
+    // The setting may hold arguments, as is usual.
+    let status = Command::new("sh")
+        .args(["-c", &format!("{editor} \"$1\""), "sh"])
+        .arg(&file)
+        .status()
+        .with_context(|| format!("cannot start the editor `{editor}`"))?;
+    if !status.success() {
+        bail!("the editor ended with {status}; your text is in {}", file.display());
+    }
+    let text = std::fs::read_to_string(&file);
+    let text = text.with_context(|| format!("cannot read {}", file.display()))?;
+    let changed = text.trim() != shown.trim();
+    if changed {
+        check(&text).with_context(|| {
+            let file = file.display();
+            format!("nothing was changed; your text is in {file}: mend it and give --body {file}")
+        })?;
+    }
+    // Only tidiness.
+    std::fs::remove_file(&file).ok();
+    Ok(changed.then(|| text.trim().to_owned()))
+}
+
+/// A body may hold what only its owner should read.
+fn write_privately(file: &Path, text: &str) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let mut opened = opened.with_context(|| format!("cannot create {}", file.display()))?;
+    opened.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn check(text: &str) -> Result<()> {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).context("the body is no JSON")?;
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! `ballet dlq show`.
+
+use anyhow::Result;
+use ballet::redrive::Letter;
+use serde_json::Value;
+
+use super::chosen::one;
+use super::told;
+use crate::exit::Done;
+use crate::place::Place;
+use crate::ui::{self, Output};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The message's id, or its end
+    id: String,
+    /// Look only here
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+}
+
+pub(crate) async fn run(args: &Args, place: &Place) -> Result<Done> {
+    let letters = one(&args.id, &args.service, place).await?;
+    if place.output != Output::Table {
+        ui::print_json(place.output, letters.iter().map(told::whole).collect());
+        return Ok(Done::All);
+    }
+    for letter in &letters {
+        show(letter, place);
+    }
+    if letters.len() > 1 {
+        ui::say(&format!("{} dead letters are copies of this message", letters.len()));
+    }
+    ui::say(&format!(
+        "send it back: ballet dlq redrive --id {0}; with another body: ballet dlq edit {0}",
+        args.id
+    ));
+    Ok(Done::All)
+}
+
+fn show(letter: &Letter, place: &Place) {
+    let line = |name: &str, value: &str| {
+        ui::print(&format!("{}  {}", ui::dim(&format!("{name:<16}")), told::line(Some(value))));
+    };
+    line("message", &letter.id.to_string());
+    line("service", &letter.service);
+    line("reason", &letter.reason);
+    if let Some(detail) = &letter.detail {
+        line("detail", detail);
+    }
+    if let Some(step) = &letter.step {
+        line("step", step);
+    }
+    if let Some(at) = letter.dead_at {
+        line("died", &format!("{at} ({} ago)", ui::ago(Some(at), place.clock.now())));
+    }
+    line("attempts", &letter.attempts.to_string());
+    line("redriven", &format!("{} times", letter.redrives));
+    if let Some(exchange) = &letter.exchange {
+        let key = letter.routing_key.as_deref().unwrap_or_default();
+        line("published to", &format!("exchange {exchange:?}, routing key {key:?}"));
+    }
+    for (title, fields) in [
+        ("properties", told::properties(letter)),
+        ("headers", told::headers(letter.properties.headers().as_ref())),
+    ] {
+        ui::print(&format!("\n{}", ui::dim(title)));
+        for (name, value) in fields.as_object().into_iter().flatten() {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            ui::print(&format!("  {:<18} {}", told::line(Some(name)), told::line(Some(&value))));
+        }
+    }
+    ui::print(&format!("\n{} ({} bytes)", ui::dim("body"), letter.body.len()));
+    ui::print(&body(letter));
+}
+
+/// Pretty where it is JSON.
+fn body(letter: &Letter) -> String {
+    let Some(text) = letter.text() else {
+        return "it is no text; -o json has it in base64".to_owned();
+    };
+    let pretty = serde_json::from_str::<Value>(text).ok();
+    let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());
+    let text = pretty.unwrap_or_else(|| text.to_owned());
+    text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').collect()
+}

@@ -1,0 +1,136 @@
+//! A dead letter in JSON, and in the cells of tables.
+
+use ballet::broker::{AMQPValue, FieldTable};
+use ballet::redrive::{Group, GroupKey, Letter};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::ui;
+
+/// All of it; `body` is the exact text, or `body_base64` where it is none.
+pub(crate) fn whole(letter: &Letter) -> Value {
+    let mut told = summary(letter);
+    told["properties"] = properties(letter);
+    told["headers"] = headers(letter.properties.headers().as_ref());
+    match letter.text() {
+        Some(text) => told["body"] = json!(text),
+        None => told["body_base64"] = json!(BASE64_STANDARD.encode(&letter.body)),
+    }
+    told
+}
+
+/// What a list shows of it.
+pub(crate) fn summary(letter: &Letter) -> Value {
+    json!({
+        "service": letter.service, "id": letter.id.to_string(), "type": letter.event_type,
+        "saga": letter.saga, "reason": letter.reason, "step": letter.step,
+        "detail": letter.detail, "dead_at": letter.dead_at.map(|at| at.to_string()),
+        "attempts": letter.attempts, "redrives": letter.redrives, "exchange": letter.exchange,
+        "routing_key": letter.routing_key,
+    })
+}
+
+pub(crate) fn group(service: &str, key: &GroupKey, group: &Group) -> Value {
+    json!({
+        "service": service, "letters": group.letters, "reason": key.reason, "step": key.step,
+        "type": key.event_type, "first": group.first.map(|at| at.to_string()),
+        "last": group.last.map(|at| at.to_string()), "example": group.example,
+        "detail": group.detail,
+    })
+}
+
+pub(crate) fn properties(letter: &Letter) -> Value {
+    let properties = &letter.properties;
+    let mut told = Map::new();
+    macro_rules! tell {
+        ($($name:literal $get:ident),+ $(,)?) => {$(
+            if let Some(value) = properties.$get() {
+                told.insert($name.to_owned(), json!(value.as_str()));
+            }
+        )+};
+    }
+    tell!(
+        "type" kind, "message_id" message_id, "correlation_id" correlation_id, "app_id" app_id,
+        "content_type" content_type, "content_encoding" content_encoding, "reply_to" reply_to,
+        "expiration" expiration, "user_id" user_id,
+    );
+    for (name, number) in [
+        ("timestamp", *properties.timestamp()),
+        ("delivery_mode", properties.delivery_mode().map(u64::from)),
+        ("priority", properties.priority().map(u64::from)),
+    ] {
+        if let Some(number) = number {
+            told.insert(name.to_owned(), json!(number));
+        }
+    }
+    Value::Object(told)
+}
+
+pub(crate) fn headers(headers: Option<&FieldTable>) -> Value {
+    let entries = headers.into_iter().flat_map(FieldTable::inner);
+    Value::Object(entries.map(|(name, value)| (name.to_string(), plain(value))).collect())
+}
+
+fn plain(value: &AMQPValue) -> Value {
+    match value {
+        AMQPValue::Boolean(value) => json!(value),
+        AMQPValue::ShortShortInt(value) => json!(value),
+        AMQPValue::ShortShortUInt(value) => json!(value),
+        AMQPValue::ShortInt(value) => json!(value),
+        AMQPValue::ShortUInt(value) => json!(value),
+        AMQPValue::LongInt(value) => json!(value),
+        AMQPValue::LongUInt(value) => json!(value),
+        AMQPValue::LongLongInt(value) => json!(value),
+        AMQPValue::Float(value) => json!(value),
+        AMQPValue::Double(value) => json!(value),
+        AMQPValue::ShortString(value) => json!(value.as_str()),
+        AMQPValue::LongString(value) => match std::str::from_utf8(value.as_bytes()) {
+            Ok(text) => json!(text),
+            Err(_) => json!({ "base64": BASE64_STANDARD.encode(value.as_bytes()) }),
+        },
+        AMQPValue::ByteArray(value) => {
+            json!({ "base64": BASE64_STANDARD.encode(value.as_slice()) })
+        }
+        AMQPValue::FieldArray(values) => values.as_slice().iter().map(plain).collect(),
+        AMQPValue::FieldTable(table) => headers(Some(table)),
+        AMQPValue::Timestamp(seconds) => {
+            let at = i64::try_from(*seconds).ok().and_then(|s| Timestamp::from_second(s).ok());
+            at.map_or_else(|| json!(seconds), |at| json!(at.to_string()))
+        }
+        AMQPValue::DecimalValue(value) => json!(format!("{value:?}")),
+        AMQPValue::Void => Value::Null,
+    }
+}
+
+/// The last digits of an id, which are enough to name it.
+pub(crate) fn short(id: &str) -> String {
+    ballet::core::id::short(id)
+}
+
+/// One line for people, from a text that may have come from outside.
+pub(crate) fn line(text: Option<&str>) -> String {
+    let text = text.unwrap_or("–");
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+pub(crate) const GROUPS: [&str; 7] =
+    ["letters", "service", "reason", "step", "event", "died (last)", "detail"];
+
+pub(crate) fn group_row(
+    service: &str,
+    key: &GroupKey,
+    group: &Group,
+    now: Timestamp,
+) -> Vec<String> {
+    vec![
+        ui::grouped(group.letters),
+        service.to_owned(),
+        ui::yellow(&line(Some(&key.reason))),
+        line(key.step.as_deref()),
+        line(key.event_type.as_deref()),
+        format!("{} ago", ui::ago(group.last, now)),
+        line(group.detail.as_deref()),
+    ]
+}

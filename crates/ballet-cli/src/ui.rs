@@ -1,0 +1,191 @@
+//! What people see: results on standard output, everything else on standard error. Colours and
+//! bars only where a person reads.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use comfy_table::{Table, presets};
+use console::{Style, Term};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// Between two lines of progress, where there is no bar.
+const EVERY: Duration = Duration::from_secs(2);
+/// The width for a reader that is no terminal.
+const WIDE: usize = 160;
+
+/// The form of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// A JSON object a line.
+    Jsonl,
+}
+
+/// A complaint, or what is being done. Whoever reads it may be gone.
+pub(crate) fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").ok();
+}
+
+/// A line of the result.
+pub(crate) fn print(line: &str) {
+    writeln!(std::io::stdout(), "{line}").ok();
+}
+
+/// Whether a person reads what is on standard error.
+pub(crate) fn are_errors_seen() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// The result as JSON: a document with a list, or a line for each.
+pub(crate) fn print_json(output: Output, rows: Vec<Value>) {
+    if output == Output::Jsonl {
+        rows.iter().for_each(|row| print(&row.to_string()));
+    } else {
+        let rows = Value::Array(rows);
+        print(&serde_json::to_string_pretty(&rows).unwrap_or_else(|_| rows.to_string()));
+    }
+}
+
+pub(crate) fn bad(text: &str) -> String {
+    Style::new().for_stderr().red().bold().apply_to(text).to_string()
+}
+
+pub(crate) fn green(text: &str) -> String {
+    Style::new().green().apply_to(text).to_string()
+}
+
+pub(crate) fn red(text: &str) -> String {
+    Style::new().red().apply_to(text).to_string()
+}
+
+pub(crate) fn yellow(text: &str) -> String {
+    Style::new().yellow().apply_to(text).to_string()
+}
+
+pub(crate) fn dim(text: &str) -> String {
+    Style::new().dim().apply_to(text).to_string()
+}
+
+/// Rows under a header, aligned, without lines around them. The last column is cut to what the
+/// line has room for.
+pub(crate) fn table(header: &[&str], mut rows: Vec<Vec<String>>) -> String {
+    let last = header.len() - 1;
+    let widest = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| console::measure_text_width(cell)).max().unwrap_or(0)
+    };
+    let others: usize = (0..last).map(|at| widest(at).max(header[at].len()) + 2).sum();
+    let line =
+        if std::io::stdout().is_terminal() { usize::from(Term::stdout().size().1) } else { WIDE };
+    let room = line.saturating_sub(others).max(20);
+    for row in &mut rows {
+        if let Some(cell) = row.get_mut(last) {
+            *cell = console::truncate_str(cell, room, "…").into_owned();
+        }
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(header.to_vec());
+    table.add_rows(rows);
+    table.trim_fmt()
+}
+
+/// How long ago something was, roughly.
+pub(crate) fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
+    let Some(at) = at else { return "?".to_owned() };
+    let seconds = now.duration_since(at).as_secs().max(0);
+    match seconds {
+        0..=99 => format!("{seconds} s"),
+        100..=5_999 => format!("{} min", seconds / 60),
+        6_000..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A number that can be read.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// So many of something, in words.
+pub(crate) fn letters(number: u64) -> String {
+    match number {
+        1 => "1 dead letter".to_owned(),
+        number => format!("{} dead letters", grouped(number)),
+    }
+}
+
+/// Whether somebody is there who can be asked.
+pub(crate) fn is_attended() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks a person, and gives the answer.
+pub(crate) fn ask(question: &str) -> Result<String> {
+    write!(std::io::stderr(), "{question} ")?;
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    if std::io::stdin().read_line(&mut answer)? == 0 {
+        bail!("there was no answer");
+    }
+    Ok(answer.trim().to_owned())
+}
+
+/// How far something is: a bar on a terminal, a line now and then otherwise.
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    what: String,
+    whole: u64,
+    said: Mutex<Instant>,
+}
+
+impl Progress {
+    pub(crate) fn new(what: &str, whole: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template(
+                "{msg} {bar:30.green} {human_pos}/{human_len}  {per_sec}, {eta} left",
+            );
+            let bar = ProgressBar::new(whole).with_message(what.to_owned());
+            // A wrong template is a mistake of ours that costs looks only.
+            style.into_iter().for_each(|style| bar.set_style(style));
+            bar
+        });
+        Self { bar, what: what.to_owned(), whole, said: Mutex::new(Instant::now()) }
+    }
+
+    pub(crate) fn show(&self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+            return;
+        }
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.elapsed() > EVERY {
+            *said = Instant::now();
+            say(&format!("{}: {} of {}", self.what, grouped(done), grouped(self.whole)));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

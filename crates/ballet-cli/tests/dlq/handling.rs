@@ -1,0 +1,278 @@
+//! What becomes of dead letters that are sent back, changed, moved or thrown away.
+
+use ballet::broker::{AMQPValue, Broker, Deliveries, Delivery, RabbitMq};
+use ballet::core::topology::JOURNAL;
+use ballet_testkit::{Method, wait_until};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+use crate::world::{SOON, TICKED, World};
+
+#[tokio::test]
+async fn t78_a_redriven_message_runs_under_its_own_id_and_its_dead_letter_is_gone() {
+    let world = World::new("redriven").await;
+    let ids = world.dead_ticks(2).await;
+    let shown = world.ballet(&["show", &ids[0][30..]]).await.succeeds();
+    for part in [&ids[0], "the counter is full", "permanent", "count_ticks", "\"number\": 0"] {
+        assert!(shown.contains(part), "{part} is not in:\n{shown}");
+    }
+    let done = world.ballet(&["redrive", "--id", &ids[0]]).await.ends_with(0);
+    assert!(done.out.contains("was handled"), "{done:?}");
+    let mut db = world.database().await;
+    let known: Vec<(String,)> = sqlx::query_as("select message_id::text from ballet.inbox")
+        .fetch_all(&mut db)
+        .await
+        .expect("rows");
+    assert_eq!(known, [(ids[0].clone(),)], "a dead letter leaves nothing in the inbox");
+    let left = world.list(&[]).await;
+    assert_eq!((left.len(), &left[0]["id"]), (1, &json!(ids[1])));
+    assert_eq!(world.counted().await, [(0, 1)]);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t80_what_two_redrive_at_once_is_sent_by_one_of_them() {
+    let world = World::new("twice").await;
+    world.dead_ticks(60).await;
+    let arguments = ["redrive", "--all", "--no-canary", "--rate", "100"];
+    let (one, other) = tokio::join!(world.ballet(&arguments), world.ballet(&arguments));
+    let sent: u64 = [&one, &other]
+        .iter()
+        .filter_map(|ended| ended.err.lines().find(|line| line.contains(" sent back")))
+        .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
+        .sum();
+    // Whoever came second may have seen none, or only a part of them.
+    let again = world.ballet(&["redrive", "--all", "--no-canary"]).await.ends_with(0);
+    let rest = if again.out.contains("no such dead letters") { 0 } else { 60 - sent };
+    assert_eq!(sent + rest, 60, "{one:?} {other:?} {again:?}");
+    world.all_counted_once(60).await;
+    // And what was handled before is not handled again.
+    let mut db = world.database().await;
+    let known: (i64,) =
+        sqlx::query_as("select count(*) from ballet.inbox").fetch_one(&mut db).await.expect("rows");
+    assert_eq!(known, (60,));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t80_a_copy_of_what_was_handled_is_dropped() {
+    let world = World::new("copy").await;
+    let ids = world.dead_ticks(1).await;
+    let letter = world.bed.management().peek("counter.dead", 1).await.expect("a letter");
+    let again = || async {
+        let (properties, body) = (&letter[0]["properties"], letter[0]["payload"].as_str());
+        let body = body.expect("text");
+        let put = world.bed.management().publish("dead", "counter", properties, body).await;
+        assert!(put.expect("published"));
+    };
+    again().await;
+    world.dead(2).await;
+    world.ballet(&["redrive", "--id", &ids[0]]).await.ends_with(0);
+    again().await;
+    world.dead(1).await;
+    let done = world.ballet(&["redrive", "--id", &ids[0]]).await.ends_with(0);
+    assert!(done.out.contains("was handled"), "{done:?}");
+    world.all_counted_once(1).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t81_only_the_edited_copy_runs_and_a_second_edit_works() {
+    let world = World::new("edited").await;
+    let id = world.new_id();
+    let properties = json!({ "message_id": id, "type": TICKED });
+    world.publish(TICKED, &properties, r#"{"nummer": 5}"#).await;
+    world.dead(1).await;
+    let file = world.place.join("body.json");
+    let edit = async |text: &str| {
+        std::fs::write(&file, text).expect("written");
+        world.ballet(&["edit", &id, "--body", "body.json", "--why", "a wrong field"]).await
+    };
+    let refused = edit("{\"number\": ").await.ends_with(1);
+    assert!(refused.err.contains("is no JSON"), "{refused:?}");
+    edit(r#"{"number": "five"}"#).await.ends_with(0);
+    let again = world.ballet(&["redrive", "--id", &id]).await.ends_with(1);
+    assert!(again.out.contains("is dead again"), "{again:?}");
+    edit(r#"{"number": 5}"#).await.ends_with(0);
+    world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
+    assert_eq!(world.counted().await, [(5, 1)]);
+    world.dead(0).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t81_an_editor_opens_with_the_body_and_its_text_is_taken() {
+    let world = World::new("editor").await;
+    let id = world.new_id();
+    let properties = json!({ "message_id": id, "type": TICKED });
+    world.publish(TICKED, &properties, r#"{"nummer": 5}"#).await;
+    world.dead(1).await;
+    let edit = |editor: &str| {
+        let mut command = world.command(&["edit", &id]);
+        command.env("VISUAL", editor).env("TMPDIR", &world.place);
+        crate::world::ended(command)
+    };
+    let unchanged = edit("grep -q nummer").await.ends_with(0);
+    assert!(unchanged.out.contains("nothing was changed"), "{unchanged:?}");
+    edit("sed -i s/nummer/number/").await.ends_with(0);
+    world.ballet(&["redrive", "--id", &id]).await.ends_with(0);
+    assert_eq!(world.counted().await, [(5, 1)]);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_does_not_loop() {
+    let world = World::new("again").await;
+    let ids = world.dead_ticks(3).await;
+    world.trouble("tick", true).await;
+    let all_at_once = ["redrive", "--all", "--no-canary"];
+    for times in 1..=2 {
+        world.ballet(&all_at_once).await.ends_with(0);
+        world.dead(3).await;
+        let mut letters = world.list(&[]).await;
+        letters.sort_by_key(|letter| letter["id"].to_string());
+        for (letter, id) in letters.iter().zip(&ids) {
+            assert_eq!((&letter["id"], &letter["redrives"]), (&json!(id), &json!(times)));
+            assert_eq!(letter["exchange"], "events");
+            assert_eq!(letter["routing_key"], TICKED);
+            assert_eq!(letter["attempts"], 1);
+        }
+    }
+    // A canary costs one of them another try, and the others none.
+    world.ballet(&["redrive", "--all"]).await.ends_with(1);
+    let mut redrives: Vec<u64> =
+        world.list(&[]).await.iter().filter_map(|letter| letter["redrives"].as_u64()).collect();
+    redrives.sort_unstable();
+    assert_eq!(redrives, [2, 2, 3]);
+    world.trouble("tick", false).await;
+    let done = world.ballet(&["redrive", "--all"]).await.ends_with(0);
+    assert!(done.err.contains("3 dead letters sent back"), "{done:?}");
+    world.all_counted_once(3).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_canary_of_which_nothing_is_heard_holds_the_others_back() {
+    let mut world = World::new("silent").await;
+    world.dead_ticks(3).await;
+    world.stop().await;
+    let held = world.ballet(&["redrive", "--all", "--patience", "1"]).await.ends_with(3);
+    assert!(held.out.contains("neither handled nor dead yet"), "{held:?}");
+    world.dead(2).await;
+    world.start().await;
+    world.ballet(&["redrive", "--all"]).await.ends_with(0);
+    world.all_counted_once(3).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_the_broker_took_out_by_itself_is_seen_and_sent_back_too() {
+    let mut world = World::new("broker").await;
+    world.stop().await;
+    let id = world.tick(TICKED, 0).await;
+    let path = ["queues", world.bed.vhost(), "counter", "get"];
+    let refuse = json!({ "count": 1, "ackmode": "reject_requeue_false", "encoding": "auto" });
+    wait_until("a message to refuse", SOON, || async {
+        let got = world.bed.management().call(Method::POST, &path, Some(&refuse)).await;
+        let got = got.map_err(|error| error.to_string())?;
+        Ok::<_, String>(got.as_array().is_some_and(|got| got.len() == 1).then_some(()))
+    })
+    .await
+    .expect("refused");
+    world.dead(1).await;
+    let letters = world.list(&["--reason", "rejected"]).await;
+    assert_eq!((&letters[0]["id"], &letters[0]["routing_key"]), (&json!(id), &json!(TICKED)));
+    assert!(letters[0]["dead_at"].is_string(), "{letters:?}");
+    world.start().await;
+    world.ballet(&["redrive", "--reason", "rejected"]).await.ends_with(0);
+    world.all_counted_once(1).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_the_console_moves_back_as_it_is_is_handled() {
+    let world = World::new("moved").await;
+    world.trouble("tick", true).await;
+    // No property but the routing key, which a move does not keep.
+    world.publish(TICKED, &json!({}), r#"{"number": 0}"#).await;
+    world.dead(1).await;
+    let move_back = || async {
+        let letters = world.bed.management().take("counter.dead", 1).await.expect("a letter");
+        let (properties, body) = (&letters[0]["properties"], letters[0]["payload"].as_str());
+        let body = body.expect("text");
+        let put = world.bed.management().publish("amq.default", "counter", properties, body).await;
+        assert!(put.expect("published"));
+    };
+    // Too early: it is the same dead letter, told anew.
+    move_back().await;
+    world.dead(1).await;
+    let letter = &world.list(&[]).await[0];
+    assert_eq!((&letter["exchange"], &letter["routing_key"]), (&json!("events"), &json!(TICKED)));
+    world.trouble("tick", false).await;
+    move_back().await;
+    world.all_counted_once(1).await;
+    world.dead(0).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t158_the_journal_knows_who_redrove_edited_and_discarded_and_why() {
+    let world = World::new("who").await;
+    let broker = RabbitMq::new(world.bed.amqp_url("redrive")).expect("a URL");
+    let session = broker.connect("test").await.expect("a connection");
+    let deliveries = session.consume(JOURNAL, "test", 100).await.expect("a reader");
+    let ids = world.dead_ticks(2).await;
+    std::fs::write(world.place.join("body.json"), r#"{"number": 7}"#).expect("written");
+    let why = ["--why", "it was a seven", "--by", "bob"];
+    let with_why = |arguments: &[&'static str], id: &str| {
+        let mut all: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        all.push(id.to_owned());
+        all.extend(why.map(str::to_owned));
+        all
+    };
+    for arguments in [
+        with_why(&["edit", "--body", "body.json"], &ids[0]),
+        with_why(&["redrive", "--id"], &ids[0]),
+        with_why(&["discard", "--yes", "--id"], &ids[1]),
+    ] {
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        world.ballet(&words).await.ends_with(0);
+    }
+    assert_eq!(world.counted().await, [(7, 1)]);
+    let notes = journal(deliveries).await;
+    for (what, id, body) in [
+        ("edited", &ids[0], r#"{"number":0}"#),
+        ("redriven", &ids[0], ""),
+        ("discarded", &ids[1], r#"{"number":1}"#),
+    ] {
+        let key = format!("{what}.counter");
+        let note = notes.iter().find(|note| note.0 == key && note.1 == *id);
+        let (.., headers, found) = note.unwrap_or_else(|| panic!("no {key} in {notes:#?}"));
+        assert_eq!(found, body, "{what}");
+        assert_eq!(headers[format!("x-{what}-by")], "bob");
+        assert_eq!(headers[format!("x-{what}-why")], "it was a seven");
+        assert!(headers[format!("x-{what}-at")].as_str().is_some_and(|at| at.ends_with('Z')));
+    }
+    world.close().await;
+}
+
+/// What has come into the journal: routing key, message id, headers that are texts, body.
+async fn journal(mut deliveries: Deliveries) -> Vec<(String, String, Value, String)> {
+    let mut notes = Vec::new();
+    // Two events, two dead letters, the edited one, and three notes.
+    for _ in 0..8 {
+        let next = tokio::time::timeout(SOON, deliveries.next()).await.expect("in time");
+        let Delivery { routing_key, properties, body, .. } =
+            next.expect("one more").expect("a delivery");
+        let id = properties.message_id().as_ref().map(ToString::to_string);
+        let texts = properties.headers().iter().flat_map(|headers| headers.inner());
+        let texts = texts.filter_map(|(name, value)| match value {
+            AMQPValue::LongString(text) => Some((name.to_string(), json!(text.to_string()))),
+            _ => None,
+        });
+        let headers = Value::Object(texts.collect());
+        let body = String::from_utf8(body).expect("text");
+        notes.push((routing_key, id.unwrap_or_default(), headers, body));
+    }
+    notes
+}

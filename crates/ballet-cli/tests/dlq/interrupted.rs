@@ -1,0 +1,133 @@
+//! The command is killed, at every point and at any moment: nothing is lost, nothing is doubled.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::time::Duration;
+
+use ballet::fault::{About, FaultPoint};
+use ballet_testkit::wait_until;
+
+use crate::world::{SOON, World};
+
+const SIGKILL: i32 = 9;
+
+/// Runs the command so that it kills itself when it is there.
+async fn killed_at(world: &World, point: FaultPoint, arguments: &[&str]) {
+    let faults = world.place.join("faults");
+    std::fs::create_dir_all(&faults).expect("a directory");
+    std::fs::write(faults.join("aim"), format!("{}@counter", point.name())).expect("an aim");
+    let mut command = world.command(arguments);
+    command.env("BALLET_FAULTS", &faults);
+    let output = tokio::time::timeout(SOON, command.output()).await.expect("it ends in time");
+    let status = output.expect("it runs").status;
+    assert_eq!(status.signal(), Some(SIGKILL), "it was to die at {}", point.name());
+}
+
+fn points() -> Vec<FaultPoint> {
+    let of_letters = |point: &&FaultPoint| point.about() == [About::Letter];
+    FaultPoint::ALL.iter().filter(of_letters).copied().collect()
+}
+
+#[tokio::test]
+async fn t80_a_redrive_that_is_killed_at_any_point_loses_and_doubles_nothing() {
+    let world = World::new("killed").await;
+    world.dead_ticks(12).await;
+    assert_eq!(points().len(), 4);
+    for point in points() {
+        killed_at(&world, point, &["redrive", "--all", "--no-canary"]).await;
+        killed_at(&world, point, &["redrive", "--all", "--patience", "5"]).await;
+    }
+    // Perhaps all of them are handled by now, but for letters whose messages are sent.
+    world.ballet(&["redrive", "--all"]).await.ends_with(0);
+    world.all_counted_once(12).await;
+    world.dead(0).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_edit_and_a_discard_that_are_killed_at_any_point_can_be_done_again() {
+    let world = World::new("cut").await;
+    let ids = world.dead_ticks(2).await;
+    std::fs::write(world.place.join("body.json"), r#"{"number": 0}"#).expect("written");
+    let edit = ["edit", &ids[0], "--body", "body.json"];
+    let discard = ["discard", "--yes", "--id", &ids[1], "--to", "kept.jsonl"];
+    for point in points() {
+        if point != FaultPoint::AfterRemoval {
+            killed_at(&world, point, &discard).await;
+        }
+        killed_at(&world, point, &edit).await;
+    }
+    world.ballet(&edit).await.ends_with(0);
+    world.ballet(&discard).await.ends_with(0);
+    let kept = std::fs::read_to_string(world.place.join("kept.jsonl")).expect("a file");
+    assert!(kept.lines().all(|line| line.contains(&ids[1])) && !kept.is_empty(), "{kept}");
+    world.ballet(&["redrive", "--all"]).await.ends_with(0);
+    world.all_counted_once(1).await;
+    world.dead(0).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_redrive_that_is_killed_at_any_moment_loses_and_doubles_nothing() {
+    let world = World::new("anytime").await;
+    world.dead_ticks(120).await;
+    for kill in 1..=6 {
+        let mut redrive = world.started(&["redrive", "--all", "--no-canary", "--rate", "40"]);
+        // Wherever it is by then.
+        tokio::time::sleep(Duration::from_millis(120 * kill)).await;
+        redrive.kill().await.expect("killed");
+    }
+    world.ballet(&["redrive", "--all", "--no-canary"]).await.ends_with(0);
+    world.all_counted_once(120).await;
+    world.dead(0).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
+    let world = World::new("ctrl_c").await;
+    world.dead_ticks(40).await;
+    let arguments = ["redrive", "--all", "--no-canary", "--rate", "10"];
+    let redrive = world.command(&arguments).stderr(Stdio::piped()).spawn().expect("started");
+    wait_until("some to be sent", SOON, || async {
+        Ok::<_, String>((!world.counted().await.is_empty()).then_some(()))
+    })
+    .await
+    .expect("sent");
+    let pid = redrive.id().expect("it runs").to_string();
+    let asked = tokio::process::Command::new("kill").args(["-INT", &pid]).status().await;
+    assert!(asked.expect("kill runs").success());
+    let output = tokio::time::timeout(SOON, redrive.wait_with_output()).await.expect("in time");
+    let output = output.expect("an output");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("stopped before the end"), "{said}");
+    let sent: i64 = said
+        .lines()
+        .find(|line| line.contains(" sent back"))
+        .and_then(|line| line.split(' ').next()?.parse().ok())
+        .expect("a count");
+    assert!((1..40).contains(&sent), "{said}");
+    world.dead(u64::try_from(40 - sent).expect("a count")).await;
+    world.ballet(&["redrive", "--all", "--no-canary"]).await.ends_with(0);
+    world.all_counted_once(40).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_made_again_and_the_redrive_goes_on() {
+    let world = World::new("lost").await;
+    world.dead_ticks(60).await;
+    let redrive = world.command(&["redrive", "--all", "--no-canary", "--rate", "20"]);
+    let (closed, ended) = tokio::join!(
+        world.bed.management().close_connections("ballet dead letters"),
+        crate::world::ended(redrive)
+    );
+    assert!(closed.expect("closed") > 0);
+    let ended = ended.ends_with(0);
+    // One that was sent, and whose original was not acknowledged any more, is sent again.
+    assert!(ended.err.contains(" dead letters sent back"), "{ended:?}");
+    world.all_counted_once(60).await;
+    world.dead(0).await;
+    world.close().await;
+}

@@ -1,0 +1,77 @@
+//! Dead letters that are older than what the inbox remembers.
+
+use serde_json::{Value, json};
+
+use crate::world::{TICKED, World};
+
+/// An id of eight days ago.
+fn old_id() -> String {
+    let day = 24 * 60 * 60 * 1000;
+    let now = ballet::Context::system().now().as_millisecond();
+    let then = format!("{:012x}", now - 8 * day);
+    format!("{}-{}-7000-8000-000000000001", &then[..8], &then[8..])
+}
+
+/// The dead letter that lies there, as the broker has it.
+async fn letter(world: &World) -> Value {
+    let mut letters = world.bed.management().peek("counter.dead", 1).await.expect("a letter");
+    letters.pop().expect("a letter")
+}
+
+#[tokio::test]
+async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_else_remembers() {
+    let world = World::new("beyond").await;
+    let id = old_id();
+    let properties = json!({ "message_id": id, "type": TICKED });
+    world.publish(TICKED, &properties, r#"{"number": 0}"#).await;
+    world.dead(1).await;
+    let found = world.list(&["--reason", "too_old_to_deduplicate"]).await;
+    assert_eq!(found[0]["id"], id);
+    let copy = letter(&world).await;
+
+    // Nobody is there to be asked, and a subscription has no ledger: it stays.
+    let asked = world.ballet(&["redrive", "--all"]).await.ends_with(3);
+    assert!(asked.err.contains("might see them a second time"), "{asked:?}");
+    assert!(world.counted().await.is_empty());
+    world.dead(1).await;
+
+    world.ballet(&["redrive", "--all", "--beyond-memory"]).await.ends_with(0);
+    world.all_counted_once(1).await;
+    world.dead(0).await;
+    let mut db = world.database().await;
+    let known: Vec<(String,)> = sqlx::query_as("select message_id::text from ballet.inbox_other")
+        .fetch_all(&mut db)
+        .await
+        .expect("rows");
+    assert!(known.len() == 1 && known[0].0 != id, "{known:?}");
+
+    // A copy of the letter, as a kill between sending and removing leaves it, gets the same id.
+    let body = copy["payload"].as_str().expect("text");
+    let management = world.bed.management();
+    let put = management.publish("dead", "counter", &copy["properties"], body).await;
+    assert!(put.expect("published"));
+    world.dead(1).await;
+    world.ballet(&["redrive", "--all", "--beyond-memory"]).await.ends_with(0);
+    world.all_counted_once(1).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t36_the_old_id_goes_with_the_message_also_when_it_dies_again() {
+    let world = World::new("keeps").await;
+    let id = old_id();
+    let properties = json!({ "message_id": id, "type": TICKED });
+    world.publish(TICKED, &properties, r#"{"number": 0}"#).await;
+    world.dead(1).await;
+    world.trouble("tick", true).await;
+    world.ballet(&["redrive", "--all", "--beyond-memory"]).await.ends_with(1);
+    world.dead(1).await;
+    let again = &letter(&world).await["properties"];
+    let new_id = again["message_id"].clone();
+    assert_ne!(new_id, id.as_str());
+    assert_eq!(again["headers"]["x-original-message-id"], id.as_str());
+    world.trouble("tick", false).await;
+    world.ballet(&["redrive", "--all"]).await.ends_with(0);
+    world.all_counted_once(1).await;
+    world.close().await;
+}

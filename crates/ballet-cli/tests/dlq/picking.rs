@@ -1,0 +1,221 @@
+//! Which letters are meant, how many there are, and what may be done to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ballet::broker::{
+    AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, Publish, RabbitMq,
+};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+use crate::world::{TICKED, TOCKED, World};
+
+/// Dead letters as the service writes them, many at once.
+async fn put_letters(world: &World, count: usize) {
+    let session = RabbitMq::new(world.bed.amqp_url("redrive")).expect("a URL");
+    let session = session.connect("test").await.expect("a connection");
+    let mut confirms = session.confirms().await.expect("confirms");
+    let mut waiting = 0;
+    for number in 0..count {
+        let (reason, event) = match number % 3 {
+            0 => ("permanent", TICKED),
+            1 => ("permanent", TOCKED),
+            _ => ("wrong_shape", TICKED),
+        };
+        let mut headers = FieldTable::default();
+        let hour = number * 24 / count;
+        for (name, value) in [
+            ("x-dead-reason", reason.to_owned()),
+            ("x-dead-detail", format!("letter {number}")),
+            ("x-dead-at", format!("2026-01-01T{hour:02}:00:00.{number:06}Z")),
+            ("x-dead-exchange", "events".to_owned()),
+            ("x-dead-routing-key", event.to_owned()),
+        ] {
+            headers.insert(name.into(), AMQPValue::LongString(value.into()));
+        }
+        let properties = BasicProperties::default()
+            .with_message_id(world.new_id().into())
+            .with_type(event.into())
+            .with_delivery_mode(2)
+            .with_headers(headers);
+        let message = Publish {
+            exchange: "dead".to_owned(),
+            routing_key: "counter".to_owned(),
+            mandatory: true,
+            properties,
+            body: json!({ "number": number }).to_string().into(),
+        };
+        session.publish(&message).expect("published");
+        waiting += 1;
+        while waiting > 500 {
+            waiting -= confirms.next().await.expect("confirms").expect("confirmed").len();
+        }
+    }
+    while waiting > 0 {
+        waiting -= confirms.next().await.expect("confirms").expect("confirmed").len();
+    }
+    session.close().await;
+}
+
+async fn groups(world: &World) -> BTreeMap<(String, String), u64> {
+    let said = world.ballet(&["groups", "-o", "jsonl"]).await.succeeds();
+    let rows = said.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    rows.map(|row| {
+        ((text(&row["reason"]), text(&row["type"])), row["letters"].as_u64().expect("n"))
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_are_right() {
+    // What 100,000 take is measured by hand: `DEAD_LETTERS=100000`.
+    let count = std::env::var("DEAD_LETTERS").ok().and_then(|count| count.parse().ok());
+    let count = count.unwrap_or(3_000_usize) / 3 * 3;
+    let third = count as u64 / 3;
+    let mut world = World::new("many").await;
+    world.stop().await;
+    put_letters(&world, count).await;
+    let key = |reason: &str, event: &str| (reason.to_owned(), event.to_owned());
+    let begun = std::time::Instant::now();
+    let seen = groups(&world).await;
+    eprintln!("groups of {count}: {:?}", begun.elapsed());
+    assert_eq!(
+        seen,
+        BTreeMap::from([
+            (key("permanent", TICKED), third),
+            (key("permanent", TOCKED), third),
+            (key("wrong_shape", TICKED), third),
+        ])
+    );
+    let listed = world.list(&[]).await;
+    let ids: BTreeSet<String> = listed.iter().map(|letter| letter["id"].to_string()).collect();
+    assert_eq!((listed.len(), ids.len()), (count, count), "none twice, none missing");
+    assert_eq!(groups(&world).await, seen, "looking changes nothing");
+
+    let plan = ["redrive", "--reason", "permanent", "--type", TICKED];
+    let dry = world.ballet(&[&plan[..], &["--dry-run"]].concat()).await.ends_with(0);
+    assert!(dry.err.contains("would be sent back"), "{dry:?}");
+    assert_eq!(groups(&world).await, seen, "a dry run changes nothing");
+    let begun = std::time::Instant::now();
+    world.ballet(&[&plan[..], &["--no-canary"]].concat()).await.ends_with(0);
+    eprintln!("redrive of {third} in {count}: {:?}", begun.elapsed());
+    let left =
+        BTreeMap::from([(key("permanent", TOCKED), third), (key("wrong_shape", TICKED), third)]);
+    assert_eq!(groups(&world).await, left);
+
+    let older = world.list(&["--older-than", "1s", "--type", TOCKED, "--limit", "5"]).await;
+    assert_eq!(older.len(), 5);
+    assert!(world.list(&["--newer-than", "1min"]).await.is_empty());
+
+    let begun = std::time::Instant::now();
+    world
+        .ballet(&["discard", "--reason", "wrong_shape", "--yes", "--to", "kept"])
+        .await
+        .ends_with(0);
+    eprintln!("discard of {third}: {:?}", begun.elapsed());
+    let kept = std::fs::read_to_string(world.place.join("kept")).expect("a file");
+    assert_eq!(kept.lines().count() as u64, third);
+    let first: Value = serde_json::from_str(kept.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(first["body"], r#"{"number":2}"#);
+    assert_eq!(groups(&world).await, BTreeMap::from([(key("permanent", TOCKED), third)]));
+    let begun = std::time::Instant::now();
+    world.ballet(&["redrive", "--all", "--no-canary"]).await.ends_with(0);
+    eprintln!("redrive of {third}: {:?}", begun.elapsed());
+    world.start().await;
+    let whole = i64::try_from(2 * third).expect("a count");
+    world.are_counted(whole).await;
+    assert!(world.counted().await.iter().all(|(number, times)| number % 3 != 2 && *times == 1));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t79_one_of_each_group_goes_ahead_and_a_group_whose_canary_dies_again_stays() {
+    let world = World::new("groups").await;
+    world.trouble("tock", true).await;
+    for number in 0..4 {
+        world.tick(TOCKED, 100 + number).await;
+    }
+    world.dead(4).await;
+    world.trouble("tick", true).await;
+    for number in 0..4 {
+        world.tick(TICKED, number).await;
+    }
+    world.dead(8).await;
+    world.trouble("tick", false).await;
+    let done = world.ballet(&["redrive", "--all"]).await.ends_with(3);
+    assert!(done.err.contains("5 dead letters sent back"), "{done:?}");
+    assert!(done.out.contains("is dead again: the counter is full"), "{done:?}");
+    world.all_counted_once(4).await;
+    world.dead(4).await;
+    let mut redrives: Vec<u64> =
+        world.list(&[]).await.iter().filter_map(|letter| letter["redrives"].as_u64()).collect();
+    redrives.sort_unstable();
+    assert_eq!(redrives, [0, 0, 0, 1]);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_id_that_is_unknown_or_means_several_and_a_choice_of_nothing_are_refused_with_words() {
+    let world = World::new("ids").await;
+    world.trouble("tick", true).await;
+    let ids = ["0193f7a0-0000-4000-8000-00000000aaaa", "0193f7a0-0000-4001-8000-00000000aaaa"];
+    for id in ids {
+        world.publish(TICKED, &json!({ "message_id": id }), r#"{"number": 0}"#).await;
+    }
+    world.dead(2).await;
+    for (arguments, said) in [
+        (vec!["show", "nothing-like-it"], "no dead letter whose id ends with"),
+        (vec!["redrive"], "which ones?"),
+        (vec!["discard", "--yes"], "which ones?"),
+        (vec!["discard", "--all"], "give --yes"),
+        (vec!["show", "aaaa"], "several messages"),
+    ] {
+        let refused = world.ballet(&arguments).await.ends_with(2);
+        assert!(refused.err.contains(said), "{refused:?}");
+    }
+    let mut elsewhere = world.command(&["list"]);
+    elsewhere.env("AMQP_URL", "amqp://ada:secret@127.0.0.1:1/clocks");
+    let refused = crate::world::ended(elsewhere).await.ends_with(4);
+    assert!(refused.err.contains("cannot be reached") && !refused.err.contains("secret"));
+    let mut nobody = world.command(&["list", "--service", "nobody"]);
+    nobody.stdout(std::process::Stdio::piped());
+    let refused = crate::world::ended(nobody).await.ends_with(1);
+    assert!(refused.err.contains("is \"nobody\" a service there?"), "{refused:?}");
+    assert_eq!(world.list(&[]).await.len(), ids.len());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn who_redrives_may_read_dead_letters_and_the_journal_and_write_to_queues_and_no_more() {
+    let world = World::new("rights").await;
+    let broker = RabbitMq::new(world.bed.amqp_url("redrive")).expect("a URL");
+    for queue in ["counter", "retry.5s", "unrouted"] {
+        let session = broker.connect("test").await.expect("a connection");
+        let refused = session.consume(queue, "curious", 1).await.map(|_| ());
+        assert!(
+            matches!(refused, Err(BrokerError::ChannelClosed { code: 403, .. })),
+            "{refused:?}"
+        );
+    }
+    let session = broker.connect("test").await.expect("a connection");
+    let mut confirms = session.confirms().await.expect("confirms");
+    let event = Publish {
+        exchange: "events".to_owned(),
+        routing_key: TICKED.to_owned(),
+        mandatory: true,
+        properties: BasicProperties::default(),
+        body: "{}".into(),
+    };
+    session.publish(&event).expect("sent");
+    let refused = confirms.next().await.expect("an answer");
+    assert!(matches!(refused, Err(BrokerError::ChannelClosed { code: 403, .. })), "{refused:?}");
+    // A service's own user has not what it takes to redrive, and hears so.
+    world.dead_ticks(1).await;
+    let mut redrive = world.command(&["redrive", "--all", "--no-canary"]);
+    redrive.env("AMQP_URL", world.bed.amqp_url("counter"));
+    let refused = crate::world::ended(redrive).await.ends_with(1);
+    assert!(refused.err.contains("ACCESS_REFUSED"), "{refused:?}");
+    world.dead(1).await;
+    world.close().await;
+}

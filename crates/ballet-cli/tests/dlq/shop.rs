@@ -1,0 +1,203 @@
+//! F11: a poison event in any service of the shop is a dead letter, and its redrive after a fix
+//! completes the saga.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ballet::core::topology;
+use ballet::{Context, Running, Service, Settings};
+use ballet_testkit::{Bed, Servers, wait_until};
+use jiff::SignedDuration;
+use reqwest::Client;
+use serde_json::{Value, json};
+use shop::audit::{Doors, audit};
+
+use crate::world::{Ended, SOON, ballet, ended, place};
+
+const SERVICES: [&str; 4] = ["orders", "inventory", "payments", "shipping"];
+
+struct Shop {
+    bed: Bed,
+    running: BTreeMap<&'static str, Running>,
+    carrier: shipping::sandbox::Sandbox,
+    http: Client,
+    place: PathBuf,
+}
+
+impl Shop {
+    async fn open(name: &str) -> Self {
+        let definitions = topology::definitions(&shop::system(), |_| String::new());
+        let servers = Servers::shared().await.expect("servers");
+        let bed = Bed::new(servers, name, &definitions, &SERVICES).await.expect("a bed");
+        let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
+        let (running, http, place) = (BTreeMap::new(), Client::new(), place(name));
+        let mut shop = Self { bed, running, carrier, http, place };
+        for service in SERVICES {
+            shop.start(service, None).await;
+        }
+        let url = format!("{}/stock/mug/receive", shop.url("inventory"));
+        let note = json!({ "receipt": "note-1", "quantity": 10 });
+        let answer = shop.http.post(&url).json(&note).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
+        shop
+    }
+
+    /// Starts a service; a small limit makes poison of everything that it is sent.
+    async fn start(&mut self, name: &'static str, max_body: Option<usize>) {
+        let settings = Settings::new(self.bed.amqp_url(name), self.bed.database_url(name));
+        let settings = match max_body {
+            Some(max_body) => Settings { max_body, ..settings },
+            None => settings,
+        };
+        let service: Service = match name {
+            "orders" => orders::service(SignedDuration::from_mins(10)),
+            "inventory" => inventory::service(),
+            "payments" => payments::service(payments::sandbox::Sandbox::new(
+                settings.database_url.clone().expect("a URL"),
+            )),
+            _ => shipping::service(self.carrier.clone()),
+        };
+        self.running.insert(name, service.start(settings).await.expect("started"));
+    }
+
+    async fn stop(&mut self, name: &str) {
+        self.running.remove(name).expect("it runs").stop().await;
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("http://{}", self.running[name].address())
+    }
+
+    fn new_id() -> String {
+        let context = Context::system();
+        context.new_id(context.now()).to_string()
+    }
+
+    /// Drops a checkout on the exchange; the order will bear the message's id.
+    async fn drop(&self, id: &str, body: &str) {
+        let properties = json!({ "message_id": id });
+        let key = "cart.checked_out.v1";
+        let published = self.bed.management().publish("events", key, &properties, body).await;
+        assert!(published.expect("published"));
+    }
+
+    async fn order_is(&self, id: &str, status: &str) {
+        let url = format!("{}/orders/{id}", self.url("orders"));
+        wait_until(&format!("order {id} to be {status}"), SOON, || async {
+            let answer = self.http.get(&url).send().await.map_err(|error| error.to_string())?;
+            let order: Value = answer.json().await.map_err(|error| error.to_string())?;
+            if order["status"] == status { Ok(Some(())) } else { Err(order.to_string()) }
+        })
+        .await
+        .expect("the status");
+    }
+
+    async fn dead(&self, service: &str) {
+        wait_until(&format!("a dead letter of {service}"), SOON, || async {
+            let depth = self.bed.management().depth(&topology::dead_queue(service)).await;
+            let ready = depth.map_err(|error| error.to_string())?.ready;
+            if ready > 0 { Ok(Some(())) } else { Err("none so far".to_owned()) }
+        })
+        .await
+        .expect("a dead letter");
+    }
+
+    /// The command, which finds the shop's services by itself.
+    async fn ballet(&self, arguments: &[&str]) -> Ended {
+        let mut command = ballet(&self.bed, &self.place);
+        let database = self.bed.admin_database_url("orders").replace("/orders", "/{service}");
+        command.args(arguments).env("DATABASE_URL", database);
+        ended(command).await
+    }
+
+    async fn is_sound(&self) {
+        let door = |name: &str| self.url(name);
+        let doors = Doors {
+            orders: door("orders"),
+            inventory: door("inventory"),
+            payments: door("payments"),
+            shipping: door("shipping"),
+        };
+        wait_until("a shop at rest without violations", SOON, || async {
+            let report = audit(&doors, SignedDuration::ZERO).await.map_err(|e| e.to_string())?;
+            let at_rest = report.open.is_empty() && report.is_clean();
+            if at_rest { Ok(Some(())) } else { Err(report.to_string()) }
+        })
+        .await
+        .expect("a sound shop");
+    }
+
+    async fn close(self) {
+        for service in self.running.into_values() {
+            service.stop().await;
+        }
+        self.bed.close().await.expect("closed");
+        std::fs::remove_dir_all(&self.place).expect("removed");
+    }
+}
+
+fn checkout() -> Value {
+    json!({
+        "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
+        "lines": [{ "sku": "mug", "quantity": 1,
+            "unit_price": { "amount_minor": 1250, "currency": "EUR" } }],
+        "card_token": "card_approved",
+        "ship_to": { "name": "Ada", "street": "Main Street 1", "postal_code": "D02",
+            "city": "Dublin", "country": "IE" },
+    })
+}
+
+#[tokio::test]
+async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes_the_saga() {
+    let mut shop = Shop::open("f11").await;
+    for service in SERVICES {
+        shop.stop(service).await;
+        shop.start(service, Some(10)).await;
+        let id = Shop::new_id();
+        shop.drop(&id, &checkout().to_string()).await;
+        shop.dead(service).await;
+        let groups = shop.ballet(&["dlq", "groups"]).await.succeeds();
+        assert!(groups.contains(service) && groups.contains("body_too_big"), "{groups}");
+        let stuck = shop.ballet(&["sagas", "stuck", "-o", "json"]).await.succeeds();
+        let stuck: Vec<Value> = serde_json::from_str(&stuck).expect("JSON");
+        assert!(
+            stuck.iter().any(|row| row["saga"] == id && row["reason"] == "body_too_big"),
+            "{stuck:?}"
+        );
+        let too_early = shop.ballet(&["dlq", "redrive", "--all"]).await.ends_with(1);
+        assert!(too_early.out.contains("is dead again"), "{too_early:?}");
+
+        shop.stop(service).await;
+        shop.start(service, None).await;
+        shop.ballet(&["dlq", "redrive", "--all", "--why", "the limit was wrong"])
+            .await
+            .ends_with(0);
+        shop.order_is(&id, "completed").await;
+    }
+    shop.is_sound().await;
+    let stuck = shop.ballet(&["sagas", "stuck"]).await.succeeds();
+    assert!(stuck.contains("no saga is stuck"), "{stuck}");
+    let left = shop.ballet(&["dlq", "list"]).await.succeeds();
+    assert!(left.contains("no such dead letters"), "{left}");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t26_t81_a_checkout_with_a_mistake_is_mended_and_becomes_an_order() {
+    let shop = Shop::open("mended").await;
+    let id = "0193f7a0-0000-4000-8000-00000000f11a";
+    let mut wrong = checkout();
+    wrong["lines"][0]["quantity"] = json!("one");
+    let other = "0193f7a0-0000-4000-8000-00000000f11b";
+    for (id, body) in [(id, wrong.to_string()), (other, String::new())] {
+        shop.drop(id, &body).await;
+        shop.dead("orders").await;
+        std::fs::write(shop.place.join("body.json"), checkout().to_string()).expect("written");
+        shop.ballet(&["dlq", "edit", id, "--body", "body.json"]).await.ends_with(0);
+        shop.ballet(&["dlq", "redrive", "--id", id]).await.ends_with(0);
+        shop.order_is(id, "completed").await;
+    }
+    shop.is_sound().await;
+    shop.close().await;
+}

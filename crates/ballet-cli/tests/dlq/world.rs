@@ -1,0 +1,279 @@
+//! One test's world: a service that counts what it is told, and the command beside it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use ballet::core::{System, topology};
+use ballet::{
+    Context, Event, EventType, Failure, Migration, Participant, Projection, Running, Service,
+    Settings, Tx,
+};
+use ballet_testkit::{Bed, Servers, wait_until};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use tokio::process::{Child, Command};
+
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const TICKED: &str = "clock.ticked.v1";
+pub(crate) const TOCKED: &str = "clock.tocked.v1";
+
+macro_rules! events {
+    ($($name:ident $text:literal)+) => {$(
+        #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+        struct $name { number: i64 }
+        impl Event for $name { const TYPE: EventType = EventType::plain($text); }
+    )+};
+}
+
+events! {
+    Ticked "clock.ticked.v1"
+    Tocked "clock.tocked.v1"
+}
+
+/// No key on the number: what is counted twice is seen.
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_counted",
+    sql: "create table counted (number bigint not null, word text not null); \
+          create table trouble (word text primary key, kind text not null)",
+}];
+
+struct CountTicks;
+struct CountTocks;
+
+impl Projection for CountTicks {
+    const NAME: &'static str = "count_ticks";
+    type On = Ticked;
+
+    async fn apply(&self, tx: &mut Tx<'_>, event: Ticked) -> Result<(), Failure> {
+        count(tx, event.number, "tick").await
+    }
+}
+
+impl Projection for CountTocks {
+    const NAME: &'static str = "count_tocks";
+    type On = Tocked;
+
+    async fn apply(&self, tx: &mut Tx<'_>, event: Tocked) -> Result<(), Failure> {
+        count(tx, event.number, "tock").await
+    }
+}
+
+/// Fails for good while the table `trouble` says so.
+async fn count(tx: &mut Tx<'_>, number: i64, word: &str) -> Result<(), Failure> {
+    let trouble: Option<(String,)> = sqlx::query_as("select kind from trouble where word = $1")
+        .bind(word)
+        .fetch_optional(tx.db())
+        .await?;
+    if let Some((kind,)) = trouble {
+        return Err(Failure::permanent(kind));
+    }
+    sqlx::query("insert into counted values ($1, $2)")
+        .bind(number)
+        .bind(word)
+        .execute(tx.db())
+        .await?;
+    Ok(())
+}
+
+fn counter() -> Participant {
+    Participant::new("counter").projects(CountTicks).projects(CountTocks)
+}
+
+pub(crate) struct World {
+    pub(crate) bed: Bed,
+    pub(crate) service: Option<Running>,
+    /// Where the command runs.
+    pub(crate) place: PathBuf,
+    context: Context,
+}
+
+impl World {
+    pub(crate) async fn new(name: &str) -> Self {
+        let system = System { name: "clocks", parts: vec![counter().part()] };
+        let definitions = topology::definitions(&system, |_| String::new());
+        let servers = Servers::shared().await.expect("servers");
+        let bed = Bed::new(servers, name, &definitions, &["counter"]).await.expect("a bed");
+        let place = place(name);
+        let mut world = Self { bed, service: None, place, context: Context::system() };
+        world.start().await;
+        world
+    }
+
+    pub(crate) async fn start(&mut self) {
+        let (amqp, database) = (self.bed.amqp_url("counter"), self.bed.database_url("counter"));
+        let service = Service::new(counter()).migrations(TABLES);
+        let running = service.start(Settings::new(amqp, database)).await.expect("started");
+        self.service = Some(running);
+    }
+
+    pub(crate) async fn stop(&mut self) {
+        self.service.take().expect("it runs").stop().await;
+    }
+
+    pub(crate) async fn close(mut self) {
+        if let Some(service) = self.service.take() {
+            service.stop().await;
+        }
+        self.bed.close().await.expect("closed");
+        std::fs::remove_dir_all(&self.place).expect("removed");
+    }
+
+    pub(crate) fn new_id(&self) -> String {
+        self.context.new_id(self.context.now()).to_string()
+    }
+
+    /// From now on the events of one word fail, or no more.
+    pub(crate) async fn trouble(&self, word: &str, is: bool) {
+        let statement = if is {
+            "insert into trouble values ($1, 'the counter is full')"
+        } else {
+            "delete from trouble where word = $1"
+        };
+        let mut db = self.database().await;
+        let done = sqlx::query(statement).bind(word).execute(&mut db).await.expect("done");
+        assert_eq!(done.rows_affected(), 1);
+    }
+
+    pub(crate) async fn database(&self) -> PgConnection {
+        PgConnection::connect(self.bed.database_url("counter")).await.expect("a database")
+    }
+
+    pub(crate) async fn publish(&self, key: &str, properties: &Value, body: &str) {
+        let published = self.bed.management().publish("events", key, properties, body).await;
+        assert!(published.expect("published"));
+    }
+
+    pub(crate) async fn tick(&self, event: &str, number: u64) -> String {
+        let id = self.new_id();
+        let properties = json!({ "message_id": id, "type": event });
+        self.publish(event, &properties, &json!({ "number": number }).to_string()).await;
+        id
+    }
+
+    /// Makes so many dead letters of ticks, and mends the cause.
+    pub(crate) async fn dead_ticks(&self, count: u64) -> Vec<String> {
+        self.trouble("tick", true).await;
+        let mut ids = Vec::new();
+        for number in 0..count {
+            ids.push(self.tick(TICKED, number).await);
+        }
+        self.dead(count).await;
+        self.trouble("tick", false).await;
+        ids
+    }
+
+    /// Waits until so many dead letters lie there.
+    pub(crate) async fn dead(&self, count: u64) {
+        wait_until(&format!("{count} dead letters"), SOON, || async {
+            let depth = self.bed.management().depth("counter.dead").await;
+            let ready = depth.map_err(|error| error.to_string())?.ready;
+            if ready == count { Ok(Some(())) } else { Err(format!("{ready} so far")) }
+        })
+        .await
+        .expect("dead letters");
+    }
+
+    /// Each number that was counted, with how often, in order.
+    pub(crate) async fn counted(&self) -> Vec<(i64, i64)> {
+        let statement = "select number, count(*) from counted group by number order by number";
+        let mut db = self.database().await;
+        sqlx::query_as(statement).fetch_all(&mut db).await.expect("rows")
+    }
+
+    /// Waits until so many numbers are counted.
+    pub(crate) async fn are_counted(&self, count: i64) {
+        wait_until(&format!("{count} numbers to be counted"), SOON, || async {
+            let counted = self.counted().await.len();
+            let done = i64::try_from(counted) == Ok(count);
+            if done { Ok(Some(())) } else { Err(format!("{counted} so far")) }
+        })
+        .await
+        .expect("counted");
+    }
+
+    /// Waits until the numbers up to this are counted, and makes sure that each is once.
+    pub(crate) async fn all_counted_once(&self, count: i64) {
+        self.are_counted(count).await;
+        let expected: Vec<(i64, i64)> = (0..count).map(|number| (number, 1)).collect();
+        assert_eq!(self.counted().await, expected);
+    }
+
+    /// The command as its user has it: with the rights to redrive and no others.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = ballet(&self.bed, &self.place);
+        command.arg("dlq").args(arguments);
+        command.args(["--service", "counter"]);
+        command.env("DATABASE_URL", self.bed.database_url("counter"));
+        command
+    }
+
+    /// Runs it to its end.
+    pub(crate) async fn ballet(&self, arguments: &[&str]) -> Ended {
+        ended(self.command(arguments)).await
+    }
+
+    /// Starts it.
+    pub(crate) fn started(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stderr(Stdio::null()).spawn().expect("started")
+    }
+
+    /// What a listing says, as JSON.
+    pub(crate) async fn list(&self, arguments: &[&str]) -> Vec<Value> {
+        let mut all = vec!["list", "-o", "json", "--limit", "100000"];
+        all.extend(arguments);
+        serde_json::from_str(&self.ballet(&all).await.succeeds()).expect("JSON")
+    }
+}
+
+/// A directory of a test's own.
+pub(crate) fn place(name: &str) -> PathBuf {
+    let place = format!("dlq-{name}-{}", std::process::id());
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
+    std::fs::create_dir_all(&place).expect("a directory");
+    place
+}
+
+/// The command, told where the broker is, and nothing that is set around this test.
+pub(crate) fn ballet(bed: &Bed, place: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+    command
+        .current_dir(place)
+        .env("AMQP_URL", bed.amqp_url("redrive"))
+        .env("BALLET_OPERATOR", "ada")
+        .env_remove("AMQP_URL_FILE")
+        .env_remove("DATABASE_URL_FILE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) code: Option<i32>,
+}
+
+pub(crate) async fn ended(mut command: Command) -> Ended {
+    let output = tokio::time::timeout(2 * SOON, command.output()).await.expect("it ends in time");
+    let Output { status, stdout, stderr } = output.expect("it runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    Ended { out: text(stdout), err: text(stderr), code: status.code() }
+}
+
+impl Ended {
+    pub(crate) fn succeeds(self) -> String {
+        self.ends_with(0).out
+    }
+
+    pub(crate) fn ends_with(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+}

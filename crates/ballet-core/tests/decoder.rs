@@ -1,0 +1,261 @@
+//! Whatever comes, the decoder takes it or refuses it, always in the same way, and never panics.
+//!
+//! `BALLET_DECODER_CASES` sets how many messages are tried, and `BALLET_SEED` which.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use ballet_core::cloud_event::Attributes;
+use ballet_core::envelope::{HeaderSize, Limits};
+use ballet_core::{
+    Envelope, Event, EventType, Incoming, KnownEvents, Reason, Received, Unacceptable, id,
+};
+use jiff::Timestamp;
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{RngSeed, TestRunner};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+const SOME_ID: &str = "0193f7a0-0000-7000-8000-000000000001";
+const NAME: &str = "cart.checked_out.v1";
+const EVENT: &str =
+    r#"{"lines":[{"sku":"mug","quantity":1}],"note":"\u00e4\ud83e\udd73","more":{"a":[1e3]}}"#;
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct CheckedOut {
+    lines: Vec<Line>,
+    note: Option<String>,
+    more: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Line {
+    sku: String,
+    quantity: u32,
+}
+
+impl Event for CheckedOut {
+    const TYPE: EventType = EventType::starts_saga(NAME).also_from(&["storefront"]);
+}
+
+/// A message that owns its parts.
+#[derive(Debug, Clone, Default)]
+struct Message {
+    exchange: &'static str,
+    routing_key: String,
+    event_type: Option<String>,
+    message_id: Option<String>,
+    correlation_id: Option<String>,
+    app_id: Option<String>,
+    content_type: Option<String>,
+    content_encoding: Option<String>,
+    headers: Vec<(String, String)>,
+    size: HeaderSize,
+    body: Vec<u8>,
+}
+
+impl Message {
+    fn incoming(&self) -> Incoming<'_> {
+        let mut attributes = Attributes::default();
+        for (header, value) in &self.headers {
+            if let Some(name) = Attributes::name(header) {
+                attributes.add(name, value);
+            }
+        }
+        Incoming {
+            exchange: self.exchange,
+            routing_key: &self.routing_key,
+            event_type: self.event_type.as_deref(),
+            message_id: self.message_id.as_deref(),
+            correlation_id: self.correlation_id.as_deref(),
+            app_id: self.app_id.as_deref(),
+            content_type: self.content_type.as_deref(),
+            content_encoding: self.content_encoding.as_deref(),
+            attributes,
+            headers: self.size,
+            body: &self.body,
+            ..Incoming::default()
+        }
+    }
+
+    /// The message as it comes back after a delayed retry or a redrive.
+    fn copy(&self, envelope: &Envelope) -> Self {
+        Self {
+            exchange: "",
+            routing_key: "orders".to_owned(),
+            event_type: Some(envelope.event_type.name().to_owned()),
+            message_id: Some(envelope.message_id.to_string()),
+            correlation_id: envelope.saga_id.map(|saga| saga.to_string()),
+            ..self.clone()
+        }
+    }
+}
+
+fn read<'a>(message: &Incoming<'a>) -> Result<Received<'a>, Unacceptable> {
+    let known: KnownEvents = [CheckedOut::TYPE].into_iter().collect();
+    Envelope::read(message, &known, &Limits::default(), now())
+}
+
+fn now() -> Timestamp {
+    id::time_of(SOME_ID.parse().expect("a UUID")).expect("a time")
+}
+
+/// The reason for which a message is refused, if it is.
+fn fate(message: &Message) -> Option<Reason> {
+    let incoming = message.incoming();
+    let once = read(&incoming);
+    assert_eq!(once, read(&incoming), "the same message, the same answer");
+    let received = match once {
+        Ok(received) => received,
+        Err(refused) => {
+            let length = refused.detail.chars().count();
+            assert!((10..510).contains(&length), "{refused}");
+            return Some(refused.reason);
+        }
+    };
+    let copy = message.copy(&received.envelope);
+    let again = read(&copy.incoming()).expect("a copy of what was taken is taken");
+    assert_eq!(again, received, "a copy means the same");
+    let decoded = serde_json::from_slice::<CheckedOut>(&received.body);
+    decoded.err().map(|error| Unacceptable::from_json(CheckedOut::TYPE, &error).reason)
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packer, bytes).expect("packed");
+    packer.finish().expect("packed")
+}
+
+fn word() -> impl Strategy<Value = String> {
+    const WORDS: &[&str] = &[
+        "",
+        "1.0",
+        "7",
+        "cart",
+        "storefront",
+        "orders",
+        "utf-8",
+        "gzip",
+        "application/json",
+        "application/cloudevents+json",
+        NAME,
+        "cart.checked_out.v2",
+        "cart.left_alone.v1",
+        SOME_ID,
+        "ffffffff-ffff-7fff-bfff-ffffffffffff",
+        "01900000-0000-7000-8000-000000000000",
+        "01000000-0000-7000-8000-000000000000",
+    ];
+    prop_oneof![4 => select(WORDS).prop_map(str::to_owned), 1 => ".{0,60}"]
+}
+
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    let cloud =
+        format!(r#"{{"specversion":"1.0","id":"7","source":"/","type":"{NAME}","data":{EVENT}}}"#);
+    let bomb = gzip(&vec![b' '; 2 * Limits::default().max_body]);
+    let plain = [EVENT.as_bytes(), cloud.as_bytes()];
+    let good = select([plain.map(<[u8]>::to_vec), plain.map(gzip)].concat());
+    let changes = vec((any::<prop::sample::Index>(), any::<u8>()), 1..4);
+    let broken = (good.clone(), changes).prop_map(|(mut body, changes)| {
+        for (at, byte) in changes {
+            let at = at.index(body.len());
+            if byte % 3 == 0 {
+                body.truncate(at.max(1));
+            } else {
+                body[at] = byte;
+            }
+        }
+        body
+    });
+    let deep = (0..200_usize).prop_map(|depth| "[".repeat(depth).into_bytes());
+    prop_oneof![
+        40 => good, 40 => broken, 10 => deep, 10 => vec(any::<u8>(), 0..200), 1 => Just(bomb),
+    ]
+}
+
+/// Mostly a good message in which a thing or two are not.
+fn message() -> impl Strategy<Value = Message> {
+    let seldom = || prop_oneof![4 => Just(None), 1 => of(word())];
+    let structured = Just(Some("application/cloudevents+json".to_owned()));
+    let packed = Just(Some("gzip".to_owned()));
+    let names = (
+        select(vec!["events", ""]),
+        prop_oneof![6 => Just(NAME.to_owned()), 1 => word()],
+        seldom(),
+        seldom(),
+        seldom(),
+        seldom(),
+    );
+    let content = (
+        prop_oneof![2 => Just(None), 1 => of(word()), 1 => structured],
+        prop_oneof![3 => Just(None), 1 => of(word()), 1 => packed],
+    );
+    const ATTRIBUTES: &[&str] =
+        &["id", "type", "source", "specversion", "correlationid", "datacontenttype"];
+    let header = (select(&["cloudEvents_", "cloudEvents:", "ce-", "x-"]), select(ATTRIBUTES));
+    let header = (header.prop_map(|(prefix, name)| format!("{prefix}{name}")), word());
+    let headers = prop_oneof![3 => Just(Vec::new()), 1 => vec(header, 0..3)];
+    let size = (0..100_usize, 0..50_000_usize, 0..12_usize)
+        .prop_map(|(count, bytes, depth)| HeaderSize { count, bytes, depth });
+    let size = prop_oneof![20 => Just(HeaderSize::default()), 1 => size];
+    (names, content, headers, size, body()).prop_map(|(names, content, headers, size, body)| {
+        let (exchange, routing_key, event_type, message_id, correlation_id, app_id) = names;
+        let (content_type, content_encoding) = content;
+        Message {
+            exchange,
+            routing_key,
+            event_type,
+            message_id,
+            correlation_id,
+            app_id,
+            content_type,
+            content_encoding,
+            headers,
+            size,
+            body,
+        }
+    })
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+#[test]
+fn whatever_comes_is_taken_or_refused_the_same_way_every_time() {
+    let seed = number("BALLET_SEED", 1);
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: u32::try_from(number("BALLET_DECODER_CASES", 8_000)).expect("not that many"),
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let seen = RefCell::new(BTreeSet::new());
+    let run = runner.run(&message(), |message| {
+        seen.borrow_mut().insert(fate(&message).map_or("taken", |reason| reason.code()));
+        Ok(())
+    });
+    run.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+    // Otherwise it shows little. The event begins a saga, and handlers are not asked.
+    let not_here = [Reason::NoCorrelationId, Reason::Permanent, Reason::Failed, Reason::NotYet]
+        .map(Reason::code);
+    let all = Reason::ALL.iter().map(|reason| reason.code()).chain(["taken"]);
+    let expected: BTreeSet<&str> = all.filter(|code| !not_here.contains(code)).collect();
+    assert_eq!(*seen.borrow(), expected);
+}
+
+#[test]
+fn the_producers_page_has_every_reason() {
+    let page = include_str!("../../../docs/producers.md");
+    let listed: Vec<&str> = page
+        .lines()
+        .skip_while(|line| *line != "| reason | what is wrong |")
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let all: Vec<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+    assert_eq!(listed, all);
+}

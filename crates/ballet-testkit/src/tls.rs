@@ -1,0 +1,103 @@
+//! Certificates of a test's own, and the servers that show them.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    date_time_ymd,
+};
+
+use crate::error::{Error, Result};
+use crate::random;
+
+/// A certificate authority that nobody else knows.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: String,
+}
+
+/// A certificate and its key, as PEM.
+#[derive(Clone)]
+pub struct Identity {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+impl Authority {
+    /// A new one.
+    pub fn new() -> Result<Self> {
+        let mut params = CertificateParams::default();
+        // By its name an authority is told from others.
+        params.distinguished_name = called(&format!("authority {}", random::hex::<6>()?));
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().map_err(|error| failed(&error))?;
+        let certificate = params.self_signed(&key).map_err(|error| failed(&error))?.pem();
+        Ok(Self { issuer: Issuer::new(params, key), certificate })
+    }
+
+    /// Its own certificate, which whoever trusts it is given.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// A certificate for host names or addresses.
+    pub fn identity(&self, names: &[&str]) -> Result<Identity> {
+        self.sign(names, |_| {})
+    }
+
+    /// One that was good until some years ago.
+    pub fn expired_identity(&self, names: &[&str]) -> Result<Identity> {
+        self.sign(names, |params| params.not_after = date_time_ymd(2020, 1, 1))
+    }
+
+    fn sign(&self, names: &[&str], set: impl FnOnce(&mut CertificateParams)) -> Result<Identity> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).map_err(|error| failed(&error))?;
+        params.distinguished_name = called("a test's server or client");
+        set(&mut params);
+        let key = KeyPair::generate().map_err(|error| failed(&error))?;
+        let signed = params.signed_by(&key, &self.issuer).map_err(|error| failed(&error))?;
+        Ok(Identity { certificate: signed.pem(), key: key.serialize_pem() })
+    }
+}
+
+impl Identity {
+    /// The certificate.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+fn called(name: &str) -> DistinguishedName {
+    let mut called = DistinguishedName::new();
+    called.push(DnType::CommonName, name);
+    called
+}
+
+fn failed(error: &rcgen::Error) -> Error {
+    let source = std::io::Error::other(error.to_string());
+    Error::Machine { what: "make a certificate".to_owned(), source }
+}
+
+/// What servers show to those who come with TLS.
+#[derive(Clone)]
+pub(crate) struct ServerTls {
+    pub(crate) identity: Identity,
+    /// Whom a client's certificate has to be signed by; the broker then asks for one.
+    pub(crate) clients: Option<String>,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").finish_non_exhaustive()
+    }
+}

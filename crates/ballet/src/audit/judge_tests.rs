@@ -1,0 +1,202 @@
+use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart};
+
+use super::*;
+use crate::audit::ledger::Row;
+
+const PLACED: EventType = EventType::in_saga("orders.placed.v1");
+const CANCELLED: EventType = EventType::in_saga("orders.cancelled.v1");
+const RESERVED: EventType = EventType::in_saga("stock.reserved.v1");
+const SHORT: EventType = EventType::in_saga("stock.short.v1");
+const RELEASED: EventType = EventType::in_saga("stock.released.v1");
+const CONFIRMED: EventType = EventType::in_saga("orders.confirmed.v1");
+
+fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -> StepPart {
+    StepPart {
+        name,
+        kind,
+        on: on.to_vec(),
+        done,
+        refused: None,
+        undone: None,
+        undone_by: Vec::new(),
+        calls_outside: false,
+    }
+}
+
+/// Orders asks stock, and confirms when there is some.
+fn system() -> System {
+    let saga = |aborts_on, steps| SagaPart {
+        saga: "order",
+        owner: "orders",
+        abort: Some(CANCELLED),
+        aborts_on,
+        deadline: None,
+        steps,
+    };
+    let reserve = StepPart {
+        refused: Some(SHORT),
+        undone: Some(RELEASED),
+        ..step("reserve", StepKind::Compensatable, &[PLACED], RESERVED)
+    };
+    let orders = saga(
+        vec![SHORT],
+        vec![
+            step("place", StepKind::Origin, &[], PLACED),
+            step("confirm", StepKind::Decision, &[RESERVED], CONFIRMED),
+        ],
+    );
+    let stock = saga(Vec::new(), vec![reserve]);
+    let part = |service, saga| Part { service, sagas: vec![saga], ..Part::default() };
+    System { name: "shop", parts: vec![part("orders", orders), part("stock", stock)] }
+}
+
+/// `done place orders.placed.v1`, or without an event; the tombstone is `aborted -`.
+fn rows(lines: &[&str]) -> Vec<Row> {
+    let row = |(line, ordinal): (&&str, i32)| {
+        let mut words = line.split(' ');
+        let mut next = || words.next().map(str::to_owned);
+        let entry = next().unwrap_or_default();
+        let step = next().filter(|step| step != "-").unwrap_or_default();
+        let (key, arrived, recorded_at) = (String::new(), String::new(), Timestamp::UNIX_EPOCH);
+        Row { step, key, entry, arrived, ordinal, event_type: next(), recorded_at }
+    };
+    lines.iter().zip(0..).map(row).collect()
+}
+
+fn judged(orders: &[&str], stock: &[&str], pending: &Pending, broker: &Broker) -> Report {
+    let mut report = Report::default();
+    let pending = BTreeMap::from([("stock", pending.clone())]);
+    let rows = BTreeMap::from([("orders", rows(orders)), ("stock", rows(stock))]);
+    let system = system();
+    let judge = Judge::new(&system, broker, &pending, Timestamp::UNIX_EPOCH);
+    judge.whole(&mut report);
+    judge.saga(Uuid::nil(), &rows, &mut report);
+    report
+}
+
+fn quiet(orders: &[&str], stock: &[&str]) -> Report {
+    judged(orders, stock, &Pending::default(), &Broker::default())
+}
+
+const PLACE: &str = "done place orders.placed.v1";
+const RESERVE: &str = "done reserve stock.reserved.v1";
+const ABORT: &str = "aborted - orders.cancelled.v1";
+
+#[test]
+fn sagas_at_their_ends_are_at_rest() {
+    let confirmed = quiet(&[PLACE, "done confirm orders.confirmed.v1"], &[RESERVE]);
+    let refused = quiet(&[PLACE, ABORT], &["refused reserve stock.short.v1", ABORT]);
+    let undone = quiet(&[PLACE, ABORT], &[RESERVE, ABORT, "undone reserve stock.released.v1"]);
+    let early = quiet(&[PLACE, ABORT], &[ABORT]);
+    // A call's outcome that came after the abort: nobody was told.
+    let late = ["calling reserve", ABORT, RESERVE, "undone reserve stock.released.v1"];
+    let late = quiet(&[PLACE, ABORT], &late);
+    for report in [confirmed, refused, undone, early, late] {
+        assert!(report.is_at_rest(), "{report}");
+    }
+}
+
+#[test]
+fn what_nobody_acted_on_is_lost_unless_it_is_on_its_way() {
+    let lost = quiet(&[PLACE], &[]);
+    let nil = Uuid::nil();
+    assert_eq!(
+        lost.violations,
+        [format!("saga {nil}: stock has not acted on orders.placed.v1, and nothing is on its way")]
+    );
+    let queues = BTreeMap::from([("stock".to_owned(), 3)]);
+    let waits = Broker { queues, ..Broker::default() };
+    let open = judged(&[PLACE], &[], &Pending::default(), &waits);
+    assert!(open.is_clean(), "{open}");
+    assert!(open.open.iter().any(|line| line.ends_with("3 messages wait in its queue")), "{open}");
+    let letter = Letter {
+        service: "stock".to_owned(),
+        saga: Some(nil),
+        event_type: "orders.placed.v1".to_owned(),
+        reason: "failed: no such shelf".to_owned(),
+    };
+    let dead = Broker { letters: vec![letter], ..Broker::default() };
+    let stuck = judged(&[PLACE], &[], &Pending::default(), &dead);
+    assert!(stuck.is_clean() && stuck.open.is_empty(), "{stuck}");
+    assert!(stuck.stuck.iter().any(|line| line.ends_with("no such shelf")), "{stuck}");
+}
+
+#[test]
+fn a_lost_abort_and_a_lost_refusal_are_seen() {
+    assert!(quiet(&[PLACE, ABORT], &[RESERVE]).violations[0].contains("acted on orders.cancelled"));
+    let refused = quiet(&[PLACE], &["refused reserve stock.short.v1"]);
+    assert!(refused.violations[0].contains("orders has not acted on stock.short"), "{refused}");
+}
+
+#[test]
+fn a_call_is_open_while_it_is_in_the_table() {
+    let lost = quiet(&[PLACE], &["calling reserve"]);
+    assert!(lost.violations[0].contains("in no table"), "{lost}");
+    let call = Call {
+        saga: Uuid::nil(),
+        step: "reserve".to_owned(),
+        key: String::new(),
+        undo: false,
+        attempts: 2,
+        last_error: Some("503".to_owned()),
+        since: Timestamp::UNIX_EPOCH,
+    };
+    let pending = Pending { calls: vec![call], ..Pending::default() };
+    let open = judged(&[PLACE], &["calling reserve"], &pending, &Broker::default());
+    assert!(open.is_clean() && open.open[0].contains("after 2 attempts: 503"), "{open}");
+}
+
+#[test]
+fn what_can_never_be_is_a_violation_even_while_something_is_on_its_way() {
+    let undo = "undone reserve stock.released.v1";
+    let busy = Broker { queues: BTreeMap::from([("stock".to_owned(), 1)]), ..Broker::default() };
+    let cases: [(&[&str], &[&str], &str); 6] = [
+        (&[PLACE, ABORT], &[ABORT, RESERVE], "took effect after the abort"),
+        (&[PLACE, ABORT], &[ABORT, undo], "was never done"),
+        (&[PLACE], &[RESERVE, undo], "nothing told it to be"),
+        (&[PLACE], &[RESERVE, "refused reserve"], "both done and refused"),
+        (&[PLACE, "done confirm", ABORT], &[ABORT], "has decided it"),
+        (&[PLACE, ABORT], &[RESERVE, ABORT], "not undone it"),
+    ];
+    for (orders, stock, expected) in cases {
+        let broker = if expected == "not undone it" { &Broker::default() } else { &busy };
+        let report = judged(orders, stock, &Pending::default(), broker);
+        assert!(report.violations.iter().any(|line| line.contains(expected)), "{report}");
+    }
+    let mut beside = rows(&[PLACE, RESERVE]);
+    beside[1].ordinal = 0;
+    let wrong = contradictions(&system().parts[0], &beside);
+    assert!(wrong[0].contains("at once"), "{wrong:?}");
+}
+
+#[test]
+fn undos_run_in_reverse() {
+    let mut part = system().parts.remove(1);
+    let second = step("pack", StepKind::Compensatable, &[RESERVED], CONFIRMED);
+    part.sagas[0].steps.push(second);
+    let order = |last: [&str; 2]| rows(&[RESERVE, "done pack", ABORT, last[0], last[1]]);
+    let [pack, reserve] = ["undone pack", "undone reserve"];
+    assert_eq!(contradictions(&part, &order([pack, reserve])), [""; 0]);
+    let wrong = contradictions(&part, &order([reserve, pack]));
+    assert_eq!(wrong, ["reserve is undone before the later pack"]);
+}
+
+#[test]
+fn what_is_left_behind_is_named() {
+    let event = Unpublished {
+        saga: Some(Uuid::nil()),
+        event_type: "stock.reserved.v1".to_owned(),
+        since: Timestamp::UNIX_EPOCH,
+    };
+    let pending = Pending {
+        unpublished: vec![event],
+        unpublished_count: 1,
+        unpublishable: vec![(None, "stock.huge.v1".to_owned(), "too big".to_owned())],
+        ..Pending::default()
+    };
+    let report = judged(&[PLACE], &[RESERVE], &pending, &Broker::default());
+    assert!(report.is_clean(), "{report}");
+    assert!(report.open[0].starts_with("stock has 1 events to publish"), "{report}");
+    assert!(report.open[1].ends_with("stock has stock.reserved.v1 to publish"), "{report}");
+    assert!(report.stuck[0].ends_with("too big"), "{report}");
+}

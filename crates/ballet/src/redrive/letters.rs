@@ -1,0 +1,221 @@
+//! The dead letters of one service.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_core::Part;
+use ballet_core::topology::dead_queue;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::pass::{End, Pass, Work};
+use super::plan::Plan;
+use super::{Choice, Letter, reader};
+use crate::broker::{Backoff, Broker, BrokerError, Found, Object, Session};
+
+/// How often in a row the connection may be lost without any progress.
+const LOSSES: u32 = 5;
+
+/// Becomes true when the work is to end early, with nothing lost.
+pub type Stop = watch::Receiver<bool>;
+/// Hears how many letters are done.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
+
+/// What can go wrong with dead letters.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedriveError {
+    /// Between us and the broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The service has no queue for dead letters, or there is no such service.
+    #[error("there is no queue `{queue}` in vhost `{vhost}`: is {service:?} a service there?")]
+    NoQueue {
+        /// The service.
+        service: String,
+        /// The queue that is missing.
+        queue: String,
+        /// Where it is missing.
+        vhost: String,
+    },
+    /// The service's inbox cannot be read.
+    #[error("the service's inbox cannot be read: {0}")]
+    Inbox(#[from] sqlx::Error),
+    /// What is thrown away cannot be kept elsewhere.
+    #[error("the letters cannot be kept, so they stay where they are: {0}")]
+    Keep(#[from] std::io::Error),
+}
+
+/// What is in a dead-letter queue right now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// How many letters are there, but for those that somebody is reading.
+    pub letters: u64,
+    /// How many others are reading; what they hold is seen by nobody else meanwhile.
+    pub readers: u32,
+}
+
+/// The dead letters of one service.
+#[derive(Clone)]
+pub struct DeadLetters {
+    broker: Arc<dyn Broker>,
+    service: String,
+}
+
+impl DeadLetters {
+    /// Connects nowhere yet.
+    pub fn new(broker: impl Broker + 'static, service: impl Into<String>) -> Self {
+        Self::on(Arc::new(broker), service)
+    }
+
+    /// The same, on a broker that is shared.
+    pub fn on(broker: Arc<dyn Broker>, service: impl Into<String>) -> Self {
+        Self { broker, service: service.into() }
+    }
+
+    /// Whose letters they are.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    pub(super) fn broker(&self) -> &dyn Broker {
+        &*self.broker
+    }
+
+    /// How many letters there are.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or has no such queue.
+    pub async fn held(&self) -> Result<Held, RedriveError> {
+        let session = self.broker.connect("ballet dead letters").await?;
+        let found = self.find(&*session).await;
+        session.close().await;
+        let Found { messages, consumers } = found?;
+        Ok(Held { letters: u64::from(messages), readers: consumers })
+    }
+
+    /// Shows every letter, in the order of the queue, and leaves it there. Meanwhile nobody else
+    /// sees them.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or has no such queue.
+    pub async fn browse(&self, mut each: impl FnMut(Letter)) -> Result<(), RedriveError> {
+        let session = self.broker.connect("ballet dead letters").await?;
+        self.find(&*session).await?;
+        let mut letters = reader::read(Arc::clone(&session), self.service.clone());
+        while let Some(letter) = letters.recv().await {
+            each(letter?);
+        }
+        session.close().await;
+        Ok(())
+    }
+
+    /// Notes down which letters are meant: those that are there now. `part` is what the service
+    /// declares, if that is known; ids from before `floor` have left its inbox.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or has no such queue.
+    pub async fn plan(
+        &self,
+        choice: Choice,
+        part: Option<Part>,
+        floor: Timestamp,
+    ) -> Result<Plan, RedriveError> {
+        let mut plan = Plan::new(part, floor);
+        self.browse(|letter| {
+            if choice.takes(&letter) {
+                plan.add(&letter);
+            }
+        })
+        .await?;
+        Ok(plan)
+    }
+
+    async fn find(&self, session: &dyn Session) -> Result<Found, RedriveError> {
+        let queue = dead_queue(&self.service);
+        let found = session.find(&Object::Queue(queue.clone())).await?;
+        found.ok_or_else(|| RedriveError::NoQueue {
+            service: self.service.clone(),
+            queue,
+            vhost: session.peer().vhost.clone(),
+        })
+    }
+
+    /// Goes through the queue until all is done; says whether it was stopped before.
+    pub(super) async fn go_through(
+        &self,
+        work: &mut dyn Work,
+        pace: Duration,
+        stop: &mut Stop,
+    ) -> Result<bool, RedriveError> {
+        let mut backoff = Backoff::default();
+        let (mut losses, mut done) = (0, work.done());
+        loop {
+            match self.pass(work, pace, stop).await {
+                Ok(End::Read) => return Ok(false),
+                Ok(End::Stopped) => return Ok(true),
+                Ok(End::LongEnough) => {}
+                Err(RedriveError::Broker(error)) if is_loss(&error) => {
+                    if work.done() > done {
+                        (losses, done) = (0, work.done());
+                        backoff.reset();
+                    }
+                    losses += 1;
+                    if losses > LOSSES {
+                        return Err(error.into());
+                    }
+                    tracing::warn!("going on after a pause: {error}");
+                    tokio::select! {
+                        () = tokio::time::sleep(backoff.wait()) => {}
+                        _ = stop.wait_for(|stop| *stop) => return Ok(true),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn pass(
+        &self,
+        work: &mut dyn Work,
+        pace: Duration,
+        stop: &mut Stop,
+    ) -> Result<End, RedriveError> {
+        let session = self.broker.connect("ballet dead letters").await?;
+        self.find(&*session).await?;
+        let ended = async {
+            Pass::open(Arc::clone(&session), &self.service, work, pace).await?.run(stop).await
+        };
+        let ended = ended.await;
+        session.close().await;
+        ended
+    }
+}
+
+impl fmt::Debug for DeadLetters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetters").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+/// Whether another connection may help: nothing is lost with the one.
+fn is_loss(error: &BrokerError) -> bool {
+    match error {
+        BrokerError::Lost(_)
+        | BrokerError::ConnectionClosed { .. }
+        | BrokerError::Unreachable { .. } => true,
+        // What we may not do, and what is not there, stays so.
+        BrokerError::ChannelClosed { code, .. } => ![403, 404].contains(code),
+        BrokerError::BadUrl(_)
+        | BrokerError::Refused { .. }
+        | BrokerError::Tls { .. }
+        | BrokerError::TooOld { .. }
+        | BrokerError::Topology(_)
+        | BrokerError::Unrepresentable(_) => false,
+    }
+}

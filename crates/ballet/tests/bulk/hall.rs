@@ -1,0 +1,368 @@
+//! A hall that holds seats, sells them and sends ushers, with ordinary steps and with bulk steps.
+
+use ballet::{
+    BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult, Compensate, Event, EventType,
+    Failure, Item, Migration, Never, Outcome, Participant, Saga, SagaId, Step, StepResult, Tx,
+    UndoResult, Undone, done, refused, undone, undone_silently,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! events {
+    ($($name:ident = $text:literal { $($field:ident: $type:ty),* })+) => {$(
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        pub(crate) struct $name { $(pub $field: $type),* }
+        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
+    )+};
+}
+
+events! {
+    OrderPlaced = "orders.order_placed.v1" { seats: i64, wish: String }
+    OrderConfirmed = "orders.order_confirmed.v1" {}
+    OrderCancelled = "orders.order_cancelled.v1" {}
+    UsherWanted = "orders.usher_wanted.v1" { usher: String }
+    UsherDeclined = "orders.usher_declined.v1" { usher: String }
+    SeatsHeld = "hall.seats_held.v1" { seats: i64 }
+    SeatsShort = "hall.seats_short.v1" { wanted: i64 }
+    SeatsFreed = "hall.seats_freed.v1" { seats: i64 }
+    WishNoted = "hall.wish_noted.v1" { wish: String }
+    SeatsSold = "hall.seats_sold.v1" { seats: i64 }
+    UsherSent = "hall.usher_sent.v1" { usher: String }
+    HallOpened = "hall.hall_opened.v1" { seats: i64 }
+}
+
+pub(crate) struct Show;
+
+impl Saga for Show {
+    const NAME: &'static str = "show";
+    const OWNER: &'static str = "orders";
+    type Abort = OrderCancelled;
+}
+
+pub(crate) const TABLES: &[Migration] = &[Migration {
+    name: "0001_hall",
+    sql: "create table held (saga_id uuid primary key, seats bigint not null,
+              sold boolean not null default false);
+          create table usher (saga_id uuid not null, usher text not null);
+          create table wish (saga_id uuid not null, wish text not null);
+          create table done (at bigserial, saga_id uuid not null, what text not null);
+          create table shelf (name text primary key, taken bigint not null default 0);
+          insert into shelf values ('mug'), ('spoon'), ('bowl');
+          create table took (saga_id uuid not null, name text not null);
+          create table run (step text not null, items int not null)",
+}];
+
+/// No order gets more seats than this.
+pub(crate) const MOST: i64 = 8;
+
+pub(crate) fn ordinary() -> Participant {
+    Participant::new("hall")
+        .saga::<Show>(|saga| {
+            saga.compensatable(HoldSeats)
+                .compensatable(NoteWish)
+                .repeating(SendUsher, |declined: &UsherDeclined| declined.usher.clone())
+                .retriable(SellSeats)
+        })
+        .publishes::<HallOpened>()
+}
+
+/// The same, but for one step that stays an ordinary one.
+pub(crate) fn bulk() -> Participant {
+    Participant::new("hall")
+        .saga::<Show>(|saga| {
+            saga.compensatable(HoldAllSeats)
+                .compensatable(NoteWish)
+                .repeating(SendAllUshers, |declined: &UsherDeclined| declined.usher.clone())
+                .retriable(SellAllSeats)
+        })
+        .publishes::<HallOpened>()
+}
+
+fn saga(tx: &Tx<'_>) -> SagaId {
+    tx.saga_id().expect("a saga")
+}
+
+fn ids<E>(items: &[Item<E>]) -> Vec<sqlx::types::Uuid> {
+    items.iter().map(|item| item.saga_id.0).collect()
+}
+
+/// Writes down what is done for a saga, in its order.
+async fn log(tx: &mut Tx<'_>, what: &str) -> Result<(), Failure> {
+    let saga = saga(tx).0;
+    sqlx::query("insert into done (saga_id, what) values ($1, $2)")
+        .bind(saga)
+        .bind(what)
+        .execute(tx.db())
+        .await?;
+    Ok(())
+}
+
+async fn log_all<E>(tx: &mut BulkTx<'_>, items: &[Item<E>], what: &str) -> Result<(), Failure> {
+    sqlx::query(
+        "insert into done (saga_id, what) select saga_id, $2 from unnest($1::uuid[]) as saga_id",
+    )
+    .bind(ids(items))
+    .bind(what)
+    .execute(tx.db())
+    .await?;
+    let items = i32::try_from(items.len())?;
+    sqlx::query("insert into run values ($1, $2)").bind(what).bind(items).execute(tx.db()).await?;
+    Ok(())
+}
+
+/// Holds the seats, if the order is not too large. Opens the hall for the large ones.
+struct HoldSeats;
+
+impl Step for HoldSeats {
+    const NAME: &'static str = "hold_seats";
+    type On = OrderPlaced;
+    type Done = SeatsHeld;
+    type Refused = SeatsShort;
+
+    async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
+        log(tx, "hold").await?;
+        let seats = order.seats;
+        if seats > MOST {
+            return refused(SeatsShort { wanted: seats });
+        }
+        if seats == MOST {
+            tx.publish(&HallOpened { seats })?;
+        }
+        sqlx::query("insert into held values ($1, $2)")
+            .bind(saga(tx).0)
+            .bind(seats)
+            .execute(tx.db())
+            .await?;
+        done(SeatsHeld { seats })
+    }
+}
+
+impl Compensate for HoldSeats {
+    type Undone = SeatsFreed;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> UndoResult<Self> {
+        log(tx, "free").await?;
+        let saga = saga(tx).0;
+        sqlx::query("delete from held where saga_id = $1").bind(saga).execute(tx.db()).await?;
+        undone(SeatsFreed { seats: held.seats })
+    }
+}
+
+pub(crate) struct HoldAllSeats;
+
+impl BulkStep for HoldAllSeats {
+    const NAME: &'static str = "hold_seats";
+    type On = OrderPlaced;
+    type Done = SeatsHeld;
+    type Refused = SeatsShort;
+
+    async fn run(&self, tx: &mut BulkTx<'_>, orders: Vec<Item<OrderPlaced>>) -> BulkResult<Self> {
+        log_all(tx, &orders, "hold").await?;
+        sqlx::query(
+            "insert into held select * from unnest($1::uuid[], $2::bigint[]) as wanted (saga_id, seats)
+             where seats <= $3",
+        )
+        .bind(ids(&orders))
+        .bind(orders.iter().map(|order| order.seats).collect::<Vec<_>>())
+        .bind(MOST)
+        .execute(tx.db())
+        .await?;
+        let mut outcomes = Vec::with_capacity(orders.len());
+        for order in &orders {
+            let seats = order.seats;
+            if seats == MOST {
+                tx.of(order).publish(&HallOpened { seats })?;
+            }
+            outcomes.push(if seats > MOST {
+                Outcome::Refused(SeatsShort { wanted: seats })
+            } else {
+                Outcome::Done(SeatsHeld { seats })
+            });
+        }
+        Ok(outcomes)
+    }
+}
+
+impl BulkCompensate for HoldAllSeats {
+    type Undone = SeatsFreed;
+
+    async fn compensate(
+        &self,
+        tx: &mut BulkTx<'_>,
+        held: Vec<Item<SeatsHeld>>,
+    ) -> BulkUndoResult<Self> {
+        log_all(tx, &held, "free").await?;
+        sqlx::query("delete from held where saga_id = any($1)")
+            .bind(ids(&held))
+            .execute(tx.db())
+            .await?;
+        Ok(held.iter().map(|held| Undone::With(SeatsFreed { seats: held.seats })).collect())
+    }
+}
+
+/// Notes the customer's wish: an ordinary step on the same event, in both participants.
+struct NoteWish;
+
+impl Step for NoteWish {
+    const NAME: &'static str = "note_wish";
+    type On = OrderPlaced;
+    type Done = WishNoted;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
+        log(tx, "note").await?;
+        if order.wish == "trouble" {
+            return Err(Failure::permanent("there is no ink"));
+        }
+        sqlx::query("insert into wish values ($1, $2)")
+            .bind(saga(tx).0)
+            .bind(&order.wish)
+            .execute(tx.db())
+            .await?;
+        done(WishNoted { wish: order.wish })
+    }
+}
+
+impl Compensate for NoteWish {
+    type Undone = Never;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, _: WishNoted) -> UndoResult<Self> {
+        log(tx, "forget").await?;
+        let saga = saga(tx).0;
+        sqlx::query("delete from wish where saga_id = $1").bind(saga).execute(tx.db()).await?;
+        undone_silently()
+    }
+}
+
+/// Sends an usher, and another if one declines.
+struct SendUsher;
+
+impl Step for SendUsher {
+    const NAME: &'static str = "send_usher";
+    type On = UsherWanted;
+    type Done = UsherSent;
+    type Refused = Never;
+
+    fn key(wanted: &UsherWanted) -> Option<String> {
+        Some(wanted.usher.clone())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, wanted: UsherWanted) -> StepResult<Self> {
+        log(tx, "send").await?;
+        sqlx::query("insert into usher values ($1, $2)")
+            .bind(saga(tx).0)
+            .bind(&wanted.usher)
+            .execute(tx.db())
+            .await?;
+        done(UsherSent { usher: wanted.usher })
+    }
+}
+
+impl Compensate for SendUsher {
+    type Undone = Never;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, sent: UsherSent) -> UndoResult<Self> {
+        log(tx, "recall").await?;
+        sqlx::query("delete from usher where saga_id = $1 and usher = $2")
+            .bind(saga(tx).0)
+            .bind(sent.usher)
+            .execute(tx.db())
+            .await?;
+        undone_silently()
+    }
+}
+
+struct SendAllUshers;
+
+impl BulkStep for SendAllUshers {
+    const NAME: &'static str = "send_usher";
+    type On = UsherWanted;
+    type Done = UsherSent;
+    type Refused = Never;
+
+    fn key(wanted: &UsherWanted) -> Option<String> {
+        Some(wanted.usher.clone())
+    }
+
+    async fn run(&self, tx: &mut BulkTx<'_>, wanted: Vec<Item<UsherWanted>>) -> BulkResult<Self> {
+        log_all(tx, &wanted, "send").await?;
+        sqlx::query("insert into usher select * from unnest($1::uuid[], $2::text[])")
+            .bind(ids(&wanted))
+            .bind(wanted.iter().map(|wanted| wanted.usher.as_str()).collect::<Vec<_>>())
+            .execute(tx.db())
+            .await?;
+        let sent = |wanted: Item<UsherWanted>| UsherSent { usher: wanted.event.usher };
+        Ok(wanted.into_iter().map(sent).map(Outcome::Done).collect())
+    }
+}
+
+impl BulkCompensate for SendAllUshers {
+    type Undone = Never;
+
+    async fn compensate(
+        &self,
+        tx: &mut BulkTx<'_>,
+        sent: Vec<Item<UsherSent>>,
+    ) -> BulkUndoResult<Self> {
+        log_all(tx, &sent, "recall").await?;
+        sqlx::query(
+            "delete from usher using unnest($1::uuid[], $2::text[]) as sent (saga_id, usher)
+             where usher.saga_id = sent.saga_id and usher.usher = sent.usher",
+        )
+        .bind(ids(&sent))
+        .bind(sent.iter().map(|sent| sent.usher.as_str()).collect::<Vec<_>>())
+        .execute(tx.db())
+        .await?;
+        Ok(sent.iter().map(|_| Undone::Silently).collect())
+    }
+}
+
+/// Sells what is held.
+struct SellSeats;
+
+impl Step for SellSeats {
+    const NAME: &'static str = "sell_seats";
+    type On = OrderConfirmed;
+    type Done = SeatsSold;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: OrderConfirmed) -> StepResult<Self> {
+        log(tx, "sell").await?;
+        let sold: Option<(i64,)> =
+            sqlx::query_as("update held set sold = true where saga_id = $1 returning seats")
+                .bind(saga(tx).0)
+                .fetch_optional(tx.db())
+                .await?;
+        let Some((seats,)) = sold else { return Err(nothing_held()) };
+        done(SeatsSold { seats })
+    }
+}
+
+struct SellAllSeats;
+
+impl BulkStep for SellAllSeats {
+    const NAME: &'static str = "sell_seats";
+    type On = OrderConfirmed;
+    type Done = SeatsSold;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut BulkTx<'_>, on: Vec<Item<OrderConfirmed>>) -> BulkResult<Self> {
+        log_all(tx, &on, "sell").await?;
+        let sold: Vec<(sqlx::types::Uuid, i64)> = sqlx::query_as(
+            "update held set sold = true where saga_id = any($1) returning saga_id, seats",
+        )
+        .bind(ids(&on))
+        .fetch_all(tx.db())
+        .await?;
+        let sold: std::collections::HashMap<_, _> = sold.into_iter().collect();
+        let outcome = |order: &Item<OrderConfirmed>| match sold.get(&order.saga_id.0) {
+            Some(seats) => Ok(Outcome::Done(SeatsSold { seats: *seats })),
+            None => Err(nothing_held()),
+        };
+        on.iter().map(outcome).collect()
+    }
+}
+
+fn nothing_held() -> Failure {
+    Failure::permanent("no seats are held")
+}

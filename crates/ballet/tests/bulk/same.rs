@@ -1,0 +1,134 @@
+//! The same messages leave the same rows, the same ledger and the same events, whichever form the
+//! steps have.
+
+use ballet::SagaId;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::{Config, TestRunner};
+
+use crate::hall::{
+    self, MOST, OrderCancelled, OrderConfirmed, OrderPlaced, UsherDeclined, UsherWanted,
+};
+use crate::stage::{Message, Stage};
+
+/// What may come for a saga.
+#[derive(Debug, Clone)]
+enum Comes {
+    Placed {
+        seats: i64,
+        wish: &'static str,
+    },
+    Confirmed,
+    Cancelled,
+    Wanted(&'static str),
+    Declined(&'static str),
+    /// The very same message as one before.
+    Again(Index),
+}
+
+fn comes() -> impl Strategy<Value = Comes> {
+    let usher = || select(vec!["ann", "bob"]);
+    let wish = prop_oneof![9 => Just("aisle"), 1 => Just("trouble")];
+    prop_oneof![
+        5 => (1..MOST + 3, wish).prop_map(|(seats, wish)| Comes::Placed { seats, wish }),
+        2 => Just(Comes::Confirmed),
+        2 => Just(Comes::Cancelled),
+        2 => usher().prop_map(Comes::Wanted),
+        1 => usher().prop_map(Comes::Declined),
+        1 => any::<Index>().prop_map(Comes::Again),
+    ]
+}
+
+/// Messages, each of one of a few sagas, in a few batches.
+fn streams() -> impl Strategy<Value = Vec<Vec<(usize, Comes)>>> {
+    let batch = prop::collection::vec((0..5_usize, comes()), 1..30);
+    prop::collection::vec(batch, 1..4)
+}
+
+fn messages(stage: &Stage, sagas: &[SagaId], stream: &[Vec<(usize, Comes)>]) -> Vec<Vec<Message>> {
+    let mut all: Vec<Message> = Vec::new();
+    let mut batches = Vec::new();
+    for batch in stream {
+        let mut messages = Vec::new();
+        for (saga, comes) in batch {
+            let (id, saga) = (stage.new_id(), sagas[*saga]);
+            let message = match comes {
+                Comes::Placed { seats, wish } => {
+                    Message::of(id, saga, &OrderPlaced { seats: *seats, wish: (*wish).to_owned() })
+                }
+                Comes::Confirmed => Message::of(id, saga, &OrderConfirmed {}),
+                Comes::Cancelled => Message::of(id, saga, &OrderCancelled {}),
+                Comes::Wanted(usher) => {
+                    Message::of(id, saga, &UsherWanted { usher: (*usher).to_owned() })
+                }
+                Comes::Declined(usher) => {
+                    Message::of(id, saga, &UsherDeclined { usher: (*usher).to_owned() })
+                }
+                Comes::Again(_) if all.is_empty() => continue,
+                Comes::Again(which) => which.get(&all).clone(),
+            };
+            all.push(message.clone());
+            messages.push(message);
+        }
+        batches.push(messages);
+    }
+    batches
+}
+
+/// All that there is of a saga, in its order.
+async fn left(stage: &Stage, saga: SagaId) -> Vec<String> {
+    let mut left = Vec::new();
+    for query in [
+        "select 'done: ' || what from done where saga_id = $1 order by at",
+        "select format('held: %s %s', seats, sold) from held where saga_id = $1",
+        "select 'usher: ' || usher from usher where saga_id = $1 order by usher",
+        "select 'wish: ' || wish from wish where saga_id = $1",
+        "select format('ledger: %s', array[ordinal::text, step, key, entry, arrived, event_type, body, message_id::text]) \
+         from ballet.ledger where saga_id = $1 order by ordinal",
+    ] {
+        left.extend(stage.lines(query.to_owned(), saga).await);
+    }
+    left.extend(stage.told(saga).into_iter().map(|event| format!("told: {event}")));
+    let dead = stage.taken("dead").into_iter().chain(stage.taken("retry"));
+    let dead = dead.filter(|one| {
+        one.properties
+            .correlation_id()
+            .as_ref()
+            .is_some_and(|id| id.to_string() == saga.to_string())
+    });
+    left.extend(dead.map(|one| {
+        format!("astray: {:?} {}", one.properties.kind(), String::from_utf8_lossy(&one.body))
+    }));
+    left
+}
+
+#[test]
+fn the_same_messages_leave_the_same_whichever_form_the_steps_have() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (ordinary, bulk) = runtime.block_on(async {
+        let ordinary = Stage::new("same_ordinary", hall::ordinary()).await;
+        (ordinary, Stage::new("same_bulk", hall::bulk()).await)
+    });
+    let mut runner =
+        TestRunner::new(Config { cases: 24, max_shrink_iters: 40, ..Config::default() });
+    runner
+        .run(&streams(), |stream| {
+            let sagas: Vec<SagaId> = (0..5).map(|_| ordinary.new_saga()).collect();
+            let batches = messages(&ordinary, &sagas, &stream);
+            runtime.block_on(async {
+                for batch in &batches {
+                    let send = |stage: &Stage| batch.iter().for_each(|one| stage.put(one));
+                    tokio::join!(ordinary.at_once(send), bulk.at_once(send));
+                }
+                for saga in &sagas {
+                    let (expected, found) =
+                        (left(&ordinary, *saga).await, left(&bulk, *saga).await);
+                    prop_assert_eq!(found, expected);
+                }
+                Ok(())
+            })
+        })
+        .expect("the same");
+    let runs = runtime.block_on(bulk.count("run where items > 1"));
+    assert!(runs > 0, "no run had more than one item");
+}

@@ -1,0 +1,229 @@
+//! One service on a real database, with the broker in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet::broker::{AMQPValue, BasicProperties, FieldTable, Publish};
+use ballet::core::{System, topology};
+use ballet::{Event, Participant, Running, SagaId, Service, Settings};
+use ballet_testkit::memory::MemoryBroker;
+use ballet_testkit::{Database, Postgres, wait_until};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::types::Uuid;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+
+use crate::hall::TABLES;
+
+const LONG: Duration = Duration::from_secs(60);
+
+pub(crate) struct Stage {
+    // Before the database, so that they are gone when it is dropped.
+    services: Vec<Running>,
+    participant: Participant,
+    pub(crate) db: PgPool,
+    pub(crate) broker: MemoryBroker,
+    pub(crate) handler_seconds: u64,
+    database: Database,
+}
+
+/// A message, to be sent once or again.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) id: Uuid,
+    pub(crate) saga: SagaId,
+    pub(crate) event_type: &'static str,
+    pub(crate) publisher: &'static str,
+    pub(crate) body: String,
+}
+
+impl Message {
+    pub(crate) fn of<E: Event>(id: Uuid, saga: SagaId, event: &E) -> Self {
+        let body = serde_json::to_string(event).expect("JSON");
+        Self { id, saga, event_type: E::TYPE.name(), publisher: E::TYPE.service(), body }
+    }
+}
+
+impl Stage {
+    /// A service with one lane.
+    pub(crate) async fn new(name: &str, participant: Participant) -> Self {
+        let mut stage = Self::empty(name, participant).await;
+        stage.start(1).await;
+        stage
+    }
+
+    pub(crate) async fn empty(name: &str, participant: Participant) -> Self {
+        let postgres = Postgres::shared().await.expect("Postgres");
+        let database = Database::new(postgres, name).await.expect("a database");
+        let system = System { name: "shows", parts: vec![participant.part()] };
+        let definitions = topology::definitions(&system, |_| String::new());
+        let broker = MemoryBroker::with_definitions(&definitions);
+        let db =
+            PgPoolOptions::new().max_connections(2).connect_lazy(database.url()).expect("a URL");
+        Self { services: Vec::new(), participant, db, broker, handler_seconds: 30, database }
+    }
+
+    /// One more process of the service.
+    pub(crate) async fn start(&mut self, lanes: u16) {
+        let mut settings = Settings::new("amqp://in.memory", self.database.url());
+        settings.lanes = lanes;
+        settings.handler_seconds = self.handler_seconds;
+        let service = Service::new(self.participant.clone())
+            .migrations(TABLES)
+            .broker(Arc::new(self.broker.clone()));
+        self.services.push(service.start(settings).await.expect("started"));
+    }
+
+    pub(crate) fn new_id(&self) -> Uuid {
+        self.services[0].handle().new_id()
+    }
+
+    /// A saga of the lane with this number, of two.
+    pub(crate) fn new_saga_of(&self, lane: u128) -> SagaId {
+        loop {
+            let saga = self.new_saga();
+            if saga.0.as_u128() % 2 == lane {
+                return saga;
+            }
+        }
+    }
+
+    /// Ends the service, and tells how many deadlocks there were.
+    pub(crate) async fn deadlocks(&mut self) -> i64 {
+        for service in self.services.drain(..) {
+            service.stop().await;
+        }
+        // A session reports what it saw when it ends, at the latest.
+        wait_until("the service's sessions to end", LONG, || async {
+            let others = "select count(*) from pg_stat_activity where datname = current_database() \
+                          and application_name = 'hall'";
+            let (others,): (i64,) = sqlx::query_as(others).fetch_one(&self.db).await?;
+            Ok::<_, sqlx::Error>((others == 0).then_some(()))
+        })
+        .await
+        .expect("nobody left");
+        let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+        sqlx::query_scalar(deadlocks).fetch_one(&self.db).await.expect("statistics")
+    }
+
+    pub(crate) fn new_saga(&self) -> SagaId {
+        SagaId(self.new_id())
+    }
+
+    pub(crate) fn put(&self, message: &Message) {
+        let mut headers = FieldTable::default();
+        let trace = format!("00-{}-00000000000000aa-01", message.id.simple());
+        headers.insert("traceparent".into(), AMQPValue::LongString(trace.into()));
+        let properties = BasicProperties::default()
+            .with_message_id(message.id.to_string().into())
+            .with_type(message.event_type.into())
+            .with_correlation_id(message.saga.to_string().into())
+            .with_app_id(message.publisher.into())
+            .with_content_type("application/json".into())
+            .with_headers(headers);
+        self.broker.put(&Publish {
+            exchange: topology::EVENTS.to_owned(),
+            routing_key: message.event_type.to_owned(),
+            mandatory: true,
+            properties,
+            body: message.body.clone().into_bytes().into(),
+        });
+    }
+
+    /// Publishes an event as the service that owns it would.
+    pub(crate) fn tell<E: Event>(&self, saga: SagaId, event: &E) {
+        self.put(&Message::of(self.new_id(), saga, event));
+    }
+
+    /// Sends messages so that a lane finds them all ready, as one batch.
+    pub(crate) async fn at_once(&self, send: impl FnOnce(&Self)) {
+        let mut held = PgConnection::connect(self.database.url()).await.expect("the database");
+        let lock = "begin; lock table ballet.inbox in share mode";
+        sqlx::raw_sql(lock).execute(&mut held).await.expect("the inbox");
+        // The lane takes the first alone, and waits with it.
+        send(self);
+        let queue = self.participant.service();
+        wait_until("all to be delivered", LONG, || async {
+            Ok::<_, String>(self.broker.ready(queue).is_empty().then_some(()))
+        })
+        .await
+        .expect("delivered");
+        held.close().await.expect("let go");
+        self.settle().await;
+    }
+
+    /// Waits until everything is handled and published.
+    pub(crate) async fn settle(&self) {
+        let queue = self.participant.service();
+        wait_until("a rest", LONG, || async {
+            let taken = self.broker.taken().len();
+            let waiting = self.broker.ready(queue).len() + self.broker.unacked(queue);
+            let batches: Vec<String> = (0..4)
+                .map(|table| {
+                    format!(
+                        "select from ballet.outbox_{table} group by owner, batch \
+                         having min(position) >= 0"
+                    )
+                })
+                .collect();
+            let unpublished =
+                format!("select count(*) from ({}) as batch", batches.join(" union all "));
+            let (unpublished,): (i64,) =
+                sqlx::query_as(AssertSqlSafe(unpublished)).fetch_one(&self.db).await?;
+            let rest = waiting == 0 && unpublished == 0 && self.broker.taken().len() == taken;
+            Ok::<_, sqlx::Error>(rest.then_some(()))
+        })
+        .await
+        .expect("a rest");
+    }
+
+    pub(crate) async fn lines(&self, query: String, saga: SagaId) -> Vec<String> {
+        let lines = sqlx::query_scalar(AssertSqlSafe(query)).bind(saga.0).fetch_all(&self.db).await;
+        lines.expect("rows")
+    }
+
+    pub(crate) async fn count(&self, what: &str) -> i64 {
+        let query = AssertSqlSafe(format!("select count(*) from {what}"));
+        sqlx::query_scalar(query).fetch_one(&self.db).await.expect("a count")
+    }
+
+    /// How many pieces of this are taken from the shelf.
+    pub(crate) async fn taken_of(&self, name: &str) -> i64 {
+        let taken = sqlx::query_scalar("select taken from shelf where name = $1").bind(name);
+        taken.fetch_one(&self.db).await.expect("the shelf")
+    }
+
+    /// What went to an exchange, each message once, in order.
+    pub(crate) fn taken(&self, exchange: &str) -> Vec<Publish> {
+        let mut known = std::collections::HashSet::new();
+        let taken = self.broker.taken().into_iter().filter(|message| message.exchange == exchange);
+        taken
+            .filter(|message| {
+                let id = message.properties.message_id().as_ref().map(ToString::to_string);
+                known.insert(id)
+            })
+            .collect()
+    }
+
+    /// What the service told of a saga, in order: type, body and what caused it.
+    pub(crate) fn told(&self, saga: SagaId) -> Vec<String> {
+        let service = self.participant.service();
+        let saga = saga.to_string();
+        let own = |message: &Publish| {
+            let text = |value: &Option<_>| value.as_ref().map(ToString::to_string);
+            text(message.properties.app_id()).as_deref() == Some(service)
+                && text(message.properties.correlation_id()).as_ref() == Some(&saga)
+        };
+        let line = |message: &Publish| {
+            let (cause, trace) = (header(message, "causation_id"), header(message, "traceparent"));
+            let body = String::from_utf8_lossy(&message.body);
+            format!("{} {body} because of {cause:?} in {trace:?}", message.routing_key)
+        };
+        self.taken(topology::EVENTS).iter().filter(|one| own(one)).map(line).collect()
+    }
+}
+
+pub(crate) fn header(message: &Publish, name: &str) -> Option<String> {
+    let headers = message.properties.headers().as_ref()?;
+    let (_, value) = headers.inner().iter().find(|(key, _)| key.as_str() == name)?;
+    value.as_long_string().map(ToString::to_string)
+}

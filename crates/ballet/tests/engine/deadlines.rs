@@ -1,0 +1,309 @@
+//! Deadlines: set with a saga's beginning, ended by its decision, told once when they are due.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ballet::{Abort, Context, Event, SagaId};
+use ballet_testkit::wait_until;
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use serde_json::Value;
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::sync::Barrier;
+
+use crate::trip::{
+    CarRented, DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, TripConfirmed,
+    TripOverdue, Trouble, cancel, desk, desk_within, hotel,
+};
+use crate::world::{SOON, World, part};
+
+const LONG: SignedDuration = SignedDuration::from_hours(1);
+
+/// So many replicas of the desk, and nobody else: whoever is to book rooms and cars is silent.
+async fn desks(name: &str, replicas: usize, deadline: SignedDuration) -> World {
+    let desk = || part(desk_within(deadline), DESK_TABLES);
+    let mut world = World::new(name, vec![desk()]).await;
+    for _ in 1..replicas {
+        world.start(desk()).await;
+    }
+    world
+}
+
+async fn begin(world: &World, at: usize) -> SagaId {
+    let saga = world.new_saga();
+    let mut unit = world.handle(at).saga_unit(saga).await.expect("a transaction");
+    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+    unit.commit().await.expect("committed");
+    saga
+}
+
+async fn begin_many(world: &World, count: usize) -> Vec<SagaId> {
+    let mut sagas = Vec::with_capacity(count);
+    while sagas.len() < count {
+        sagas.extend(join_all((0..20).map(|at| begin(world, at % world.services.len()))).await);
+    }
+    sagas
+}
+
+async fn database(world: &World) -> PgConnection {
+    PgConnection::connect(world.bed.database_url("desk")).await.expect("connected")
+}
+
+/// As if the time were over for all sagas that are open.
+async fn all_become_due(db: &mut PgConnection) -> u64 {
+    let due = "update ballet.deadline set due_at = now() - interval '1 minute'";
+    db.execute(due).await.expect("an answer").rows_affected()
+}
+
+/// How often each saga was told something, and under how many message ids.
+fn told<E: Event>(seen: &[Value]) -> HashMap<String, Vec<&str>> {
+    let mut told: HashMap<String, Vec<&str>> = HashMap::new();
+    let text = |value: &'_ Value| value.as_str().unwrap_or_default().to_owned();
+    for message in seen.iter().filter(|m| m["routing_key"] == E::TYPE.name()) {
+        let properties = &message["properties"];
+        let id = properties["message_id"].as_str().unwrap_or_default();
+        told.entry(text(&properties["correlation_id"])).or_default().push(id);
+    }
+    told
+}
+
+/// Waits until all sagas are cancelled, each told once that it is overdue and once that it ended.
+async fn all_overdue_once(world: &World, sagas: &[SagaId]) {
+    wait_until("cancelled trips", SOON, || async {
+        let cancelled = told::<TripCancelled>(&world.seen().await).len();
+        let all = cancelled == sagas.len();
+        if all { Ok(Some(())) } else { Err(format!("{cancelled} of {}", sagas.len())) }
+    })
+    .await
+    .expect("cancelled trips");
+    let seen = world.seen().await;
+    let (overdue, cancelled) = (told::<TripOverdue>(&seen), told::<TripCancelled>(&seen));
+    for saga in sagas.iter().map(ToString::to_string) {
+        assert_eq!(overdue[&saga].len(), 1, "saga {saga} was told of its deadline: {overdue:?}");
+        assert_eq!(cancelled[&saga].len(), 1, "saga {saga} was cancelled");
+    }
+    assert_eq!(world.count("desk", "ballet.deadline").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t105_a_deadline_that_passes_aborts_once_on_several_instances() {
+    let world = desks("overdue", 3, SignedDuration::from_secs(1)).await;
+    let sagas = begin_many(&world, 60).await;
+    all_overdue_once(&world, &sagas).await;
+    let mut db = database(&world).await;
+    let (cancelled,): (i64,) =
+        sqlx::query_as("select count(*) from trip where state = 'cancelled'")
+            .fetch_one(&mut db)
+            .await
+            .expect("a count");
+    assert_eq!(cancelled, 60);
+}
+
+/// Puts a deadline that is over back, as if it had been told before the saga ended.
+async fn is_told_late(world: &World, saga: SagaId) {
+    sqlx::query("insert into ballet.deadline (saga_id, saga, due_at) values ($1, 'trip', now())")
+        .bind(saga.0)
+        .execute(&mut database(world).await)
+        .await
+        .expect("a deadline");
+    world.event::<TripOverdue>(saga).await;
+}
+
+#[tokio::test]
+async fn t106_an_old_deadline_of_a_saga_that_ended_does_nothing() {
+    let world = desks("old", 1, LONG).await;
+    let (confirmed, cancelled) = (begin(&world, 0).await, begin(&world, 0).await);
+    assert_eq!(world.count("desk", "ballet.deadline").await, 2);
+    world.publish(confirmed, &CarRented { car: "red".into() }).await;
+    world.event::<TripConfirmed>(confirmed).await;
+    assert_eq!(cancel(world.handle(0), cancelled).await, Abort::Aborted);
+    assert_eq!(world.count("desk", "ballet.deadline").await, 0, "ended with the decision");
+
+    for saga in [confirmed, cancelled] {
+        is_told_late(&world, saga).await;
+    }
+    // The desk works its queue off in order: it has had both when it has had this one.
+    let last = begin(&world, 0).await;
+    is_told_late_first(&world, last).await;
+    assert_eq!(world.events::<TripCancelled>(cancelled).await.len(), 1);
+    assert!(world.events::<TripCancelled>(confirmed).await.is_empty(), "it is not resurrected");
+    assert_eq!(world.count("desk", "trip where state = 'confirmed'").await, 1);
+    assert_eq!(world.count("desk", "ballet.deadline").await, 0);
+}
+
+/// Lets an open saga become overdue, and waits for its end.
+async fn is_told_late_first(world: &World, saga: SagaId) {
+    all_become_due(&mut database(world).await).await;
+    world.event::<TripCancelled>(saga).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t107_of_a_success_and_the_deadline_at_the_same_moment_one_wins() {
+    const SAGAS: usize = 40;
+    let world = Arc::new(desks("rivals", 2, LONG).await);
+    let sagas = begin_many(&world, SAGAS).await;
+    let start = Arc::new(Barrier::new(2));
+    let due = tokio::spawn({
+        let (world, start) = (Arc::clone(&world), Arc::clone(&start));
+        async move {
+            let mut db = database(&world).await;
+            start.wait().await;
+            all_become_due(&mut db).await
+        }
+    });
+    start.wait().await;
+    for saga in &sagas {
+        world.publish(*saga, &CarRented { car: "red".into() }).await;
+    }
+    due.await.expect("no panic");
+    wait_until("decided trips", SOON, || async {
+        let open = world.count("desk", "ballet.deadline").await;
+        let decided = world
+            .count("desk", "ballet.ledger where step = 'confirm_trip' or entry = 'aborted'")
+            .await;
+        let all = open == 0 && decided == i64::try_from(SAGAS).expect("few");
+        if all { Ok(Some(())) } else { Err(format!("{decided} decided, {open} open")) }
+    })
+    .await
+    .expect("decided trips");
+    wait_until("what became of them", SOON, || async {
+        let seen = world.seen().await;
+        let told = told::<TripConfirmed>(&seen).len() + told::<TripCancelled>(&seen).len();
+        Ok::<_, String>((told >= SAGAS).then_some(()))
+    })
+    .await
+    .expect("what became of them");
+    let seen = world.seen().await;
+    let (confirmed, cancelled) = (told::<TripConfirmed>(&seen), told::<TripCancelled>(&seen));
+    for saga in sagas.iter().map(ToString::to_string) {
+        let times = |told: &HashMap<String, Vec<&str>>| told.get(&saga).map_or(0, Vec::len);
+        assert_eq!(times(&confirmed) + times(&cancelled), 1, "saga {saga} ends once");
+    }
+    assert_eq!(world.count("desk", "trip").await, 40);
+    assert!(seen.iter().all(|message| message["exchange"] != "dead"), "the loser is no failure");
+}
+
+#[tokio::test]
+async fn t108_a_deadline_is_set_with_the_commit_and_not_told_before_its_time() {
+    let world = desks("commit", 1, SignedDuration::from_secs(2)).await;
+    let dropped = world.new_saga();
+    let mut unit = world.handle(0).saga_unit(dropped).await.expect("a transaction");
+    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+    drop(unit);
+    let saga = begin(&world, 0).await;
+    let overdue: TripOverdue = world.event(saga).await;
+    let (now,): (jiff_sqlx::Timestamp,) =
+        sqlx::query_as("select now()").fetch_one(&mut database(&world).await).await.expect("now");
+    assert!(now.to_jiff() >= overdue.due_at, "{now:?} is before {}", overdue.due_at);
+    world.event::<TripCancelled>(saga).await;
+    let seen = world.seen().await;
+    let cause = told::<TripBooked>(&seen)[&saga.to_string()][0];
+    let message = seen.iter().find(|m| m["routing_key"] == TripOverdue::TYPE.name());
+    let causation = &message.expect("the event")["properties"]["headers"]["causation_id"];
+    assert_eq!(causation, cause, "what began the saga is its cause");
+    assert!(!told::<TripOverdue>(&seen).contains_key(&dropped.to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t109_deadlines_that_became_due_while_nobody_ran_are_told_once() {
+    let mut world = desks("down", 1, LONG).await;
+    // More than one transaction tells of.
+    let sagas = begin_many(&world, 620).await;
+    world.services.remove(0).stop().await;
+    assert_eq!(all_become_due(&mut database(&world).await).await, 620);
+    for _ in 0..3 {
+        world.start(part(desk(), DESK_TABLES)).await;
+    }
+    all_overdue_once(&world, &sagas).await;
+}
+
+/// Two replicas, the clock of one 4 minutes ahead, that of the other 4 minutes behind.
+#[tokio::test]
+async fn t131_the_databases_clock_decides_when_a_deadline_has_passed() {
+    let desk = || part(desk_within(SignedDuration::from_secs(3)), DESK_TABLES);
+    let mut world = World::new("clocks", vec![desk()]).await;
+    world.services.remove(0).stop().await;
+    for minutes in [4, -4] {
+        let clock = Context::system();
+        let skewed = move || clock.now() + SignedDuration::from_mins(minutes);
+        let context = Context::new(skewed, minutes.unsigned_abs());
+        world.start_by(desk(), context, |_| {}).await;
+    }
+    let sagas = [begin(&world, 0).await, begin(&world, 1).await];
+    let mut db = database(&world).await;
+    let (wrong,): (i64,) = sqlx::query_as(
+        "select count(*) from ballet.deadline \
+         where due_at not between now() and now() + interval '3 seconds'",
+    )
+    .fetch_one(&mut db)
+    .await
+    .expect("a count");
+    assert_eq!(wrong, 0, "set by the clock of a service");
+    for saga in sagas {
+        let overdue: TripOverdue = world.event(saga).await;
+        let (now,): (jiff_sqlx::Timestamp,) =
+            sqlx::query_as("select now()").fetch_one(&mut db).await.expect("now");
+        let late = now.to_jiff().duration_since(overdue.due_at);
+        assert!(!late.is_negative() && late < SignedDuration::from_mins(3), "{late:#} late");
+    }
+}
+
+/// One replica has taken deadlines and does not go on; it holds up no others, and when it is gone
+/// they are told by who is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn t143_deadlines_in_the_hands_of_a_dead_replica_are_told_by_another() {
+    let mut world = desks("leader", 1, LONG).await;
+    let sagas = begin_many(&world, 40).await;
+    world.services.remove(0).stop().await;
+    let mut dead = database(&world).await;
+    assert_eq!(all_become_due(&mut dead).await, 40);
+    dead.execute("begin").await.expect("begun");
+    let taken = "delete from ballet.deadline where saga_id in \
+                 (select saga_id from ballet.deadline order by due_at limit 10)";
+    assert_eq!(dead.execute(taken).await.expect("taken").rows_affected(), 10);
+    for _ in 0..2 {
+        world.start(part(desk(), DESK_TABLES)).await;
+    }
+    wait_until("what is free", SOON, || async {
+        let told = told::<TripCancelled>(&world.seen().await).len();
+        if told == 30 { Ok(Some(())) } else { Err(format!("{told} of 30")) }
+    })
+    .await
+    .expect("what is free");
+    dead.close().await.expect("gone, and not committed");
+    all_overdue_once(&world, &sagas).await;
+}
+
+/// The deadline is judged after what was already waiting: the success that was in the queue wins.
+#[tokio::test]
+async fn what_was_waiting_when_a_deadline_passed_is_judged_first() {
+    let mut world = desks("waiting", 1, LONG).await;
+    let saga = begin(&world, 0).await;
+    world.services.remove(0).stop().await;
+    world.publish(saga, &CarRented { car: "red".into() }).await;
+    all_become_due(&mut database(&world).await).await;
+    world.start(part(desk(), DESK_TABLES)).await;
+    world.event::<TripConfirmed>(saga).await;
+    let last = begin(&world, 0).await;
+    is_told_late_first(&world, last).await;
+    assert!(world.events::<TripCancelled>(saga).await.is_empty());
+}
+
+/// A participant that did its part late, after the deadline, takes it back.
+#[tokio::test]
+async fn a_participant_that_was_silent_takes_back_what_it_does_late() {
+    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
+    let desk = part(desk_within(SignedDuration::from_secs(1)), DESK_TABLES);
+    let mut world = World::new("silent", vec![desk, hotel()]).await;
+    world.services.remove(1).stop().await;
+    let saga = begin(&world, 0).await;
+    world.event::<TripCancelled>(saga).await;
+    world.start(hotel()).await;
+    world.event::<RoomBooked>(saga).await;
+    wait_until("a free hotel", SOON, || async {
+        let freed = world.count("hotel", "room where freed").await;
+        Ok::<_, String>((freed == 1).then_some(()))
+    })
+    .await
+    .expect("a free hotel");
+}

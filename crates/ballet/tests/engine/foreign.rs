@@ -1,0 +1,256 @@
+//! Messages as others send them, through the management API, which knows nothing of ours.
+
+use std::io::Write;
+
+use ballet::{MessageId, SagaId};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
+use crate::world::{World, part};
+
+const BOOKED: &str = "desk.trip_booked.v1";
+const ROME: &str = r#"{"city":"Rome"}"#;
+
+async fn hotel_world(name: &str) -> World {
+    World::new(name, vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packer.write_all(bytes).expect("packed");
+    packer.finish().expect("packed")
+}
+
+/// A message's body as the broker has it.
+fn body(message: &Value) -> Vec<u8> {
+    let payload = message["payload"].as_str().expect("a payload");
+    match message["payload_encoding"].as_str() {
+        Some("base64") => STANDARD.decode(payload).expect("base64"),
+        _ => payload.as_bytes().to_vec(),
+    }
+}
+
+async fn to_the_queue(world: &World, properties: &Value, body: impl AsRef<[u8]>) {
+    let published = world.bed.management().publish("amq.default", "hotel", properties, body).await;
+    assert!(published.expect("published"));
+}
+
+#[tokio::test]
+async fn a_cloud_event_is_understood_in_its_body_and_in_headers() {
+    let world = hotel_world("cloud").await;
+    let saga = world.new_saga();
+    let id = world.new_id();
+    let event = json!({
+        "specversion": "1.0", "id": id, "source": "/desk", "type": BOOKED, "subject": "a trip",
+        "time": "2026-01-01T12:00:00Z", "datacontenttype": "application/json",
+        "correlationid": saga.to_string(), "data": {"city": "Rome"},
+    });
+    let structured = json!({"content_type": "application/cloudevents+json; charset=UTF-8"});
+    // Twice, by different ways: it is one event.
+    world.publish_raw(BOOKED, &structured, event.to_string()).await;
+    to_the_queue(&world, &structured, event.to_string()).await;
+    world.event::<RoomBooked>(saga).await;
+    let mut sagas = vec![saga];
+    for prefix in ["cloudEvents_", "cloudEvents:", "ce-"] {
+        let saga = world.new_saga();
+        let attributes = [
+            ("specversion", "1.0"),
+            ("id", "booking 17"),
+            ("source", prefix),
+            ("type", BOOKED),
+            ("correlationid", &saga.to_string()),
+        ];
+        let headers = attributes.map(|(name, value)| (format!("{prefix}{name}"), json!(value)));
+        let headers: Value = Value::Object(headers.into_iter().collect());
+        let properties = json!({"content_type": "application/json", "headers": headers});
+        for _ in 0..2 {
+            to_the_queue(&world, &properties, ROME).await;
+        }
+        world.event::<RoomBooked>(saga).await;
+        let seen = world.seen().await;
+        let booked = seen.iter().find(|m| m["properties"]["correlation_id"] == saga.to_string());
+        let cause = &booked.expect("the event")["properties"]["headers"]["causation_id"];
+        assert_eq!(*cause, MessageId::derived_from_source(prefix, "booking 17").to_string());
+        sagas.push(saga);
+    }
+    for saga in &sagas {
+        assert_eq!(world.events::<RoomBooked>(*saga).await.len(), 1);
+    }
+    assert_eq!(world.count("hotel", "room").await, 4);
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}
+
+#[tokio::test]
+async fn what_is_derived_is_written_into_the_copies_and_the_body_stays() {
+    // As often as a step is tried at once.
+    let trouble = Trouble::default().times(3);
+    let world = World::new("derived", vec![part(hotel(trouble), HOTEL_TABLES)]).await;
+    let properties =
+        json!({"content_type": "application/cloudevents+json", "content_encoding": "gzip"});
+    let event = |id: &str, saga: SagaId, city: &str| {
+        let event = json!({
+            "specversion": "1.0", "id": id, "source": "/desk", "type": BOOKED,
+            "correlationid": saga.to_string(), "data": {"city": city},
+        });
+        gzip(event.to_string().as_bytes())
+    };
+    // By way of a retry queue, from which it comes as a copy.
+    let (saga, other) = (world.new_saga(), world.new_saga());
+    world.publish_raw(BOOKED, &properties, event("17", saga, "Shaky")).await;
+    world.event::<RoomBooked>(saga).await;
+    let broken = event("18", other, "Broken");
+    world.publish_raw(BOOKED, &properties, &broken).await;
+    let dead = world.dead_letters(1).await;
+    let kept = &dead[0]["properties"];
+    assert_eq!(kept["headers"]["x-dead-reason"], "permanent");
+    assert_eq!(kept["type"], BOOKED);
+    assert_eq!(kept["message_id"], MessageId::derived_from_source("/desk", "18").to_string());
+    assert_eq!(kept["correlation_id"], other.to_string());
+    assert_eq!(kept["content_type"], properties["content_type"]);
+    assert_eq!(kept["content_encoding"], "gzip");
+    assert_eq!(body(&dead[0]), broken);
+    // As the console's "move messages" brings it back, mended.
+    to_the_queue(&world, kept, event("18", other, "Rome")).await;
+    world.event::<RoomBooked>(other).await;
+    // Each is one message all along.
+    world.publish_raw(BOOKED, &properties, event("17", saga, "Oslo")).await;
+    world.publish_raw(BOOKED, &properties, event("18", other, "Oslo")).await;
+    let next = world.new_saga();
+    world.publish(next, &TripBooked { city: "Oslo".into() }).await;
+    world.event::<RoomBooked>(next).await;
+    assert_eq!(world.count("hotel", "room").await, 3);
+    assert_eq!(world.count("hotel", "ballet.inbox_other").await, 2);
+}
+
+#[tokio::test]
+async fn an_id_that_is_no_uuid_and_a_packed_body_are_understood() {
+    let world = hotel_world("packed").await;
+    let saga = world.new_saga();
+    let properties = json!({
+        "message_id": "booking-17", "correlation_id": saga.to_string(),
+        "content_encoding": "gzip",
+    });
+    // The second is packed otherwise, and has the same id.
+    world.publish_raw(BOOKED, &properties, gzip(ROME.as_bytes())).await;
+    world.publish_raw(BOOKED, &properties, gzip(br#"{ "city": "Rome" }"#)).await;
+    world.event::<RoomBooked>(saga).await;
+    let next = world.new_saga();
+    world.publish(next, &TripBooked { city: "Oslo".into() }).await;
+    world.event::<RoomBooked>(next).await;
+    assert_eq!(world.count("hotel", "room").await, 2);
+    let id = MessageId::derived_from_text("booking-17");
+    let inbox = format!("ballet.inbox_other where message_id = '{id}'");
+    assert_eq!(world.count("hotel", &inbox).await, 1);
+}
+
+#[tokio::test]
+async fn what_ops_puts_straight_on_a_queue_needs_a_type() {
+    let world = hotel_world("straight").await;
+    let saga = world.new_saga();
+    to_the_queue(&world, &json!({"type": BOOKED, "correlation_id": saga.to_string()}), ROME).await;
+    world.event::<RoomBooked>(saga).await;
+    to_the_queue(&world, &json!({"correlation_id": saga.to_string()}), ROME).await;
+    let dead = world.dead_letters(1).await;
+    let headers = &dead[0]["properties"]["headers"];
+    assert_eq!(headers["x-dead-reason"], "no_type");
+    assert!(headers["x-dead-detail"].as_str().is_some_and(|text| text.contains("set `type`")));
+}
+
+#[tokio::test]
+async fn what_is_refused_says_why() {
+    let world = hotel_world("refused").await;
+    let saga = world.new_saga().to_string();
+    let good = json!({"type": BOOKED, "correlation_id": saga});
+    let with = |more: Value| {
+        let mut properties = good.clone();
+        let all = properties.as_object_mut().expect("an object");
+        all.extend(more.as_object().expect("an object").clone());
+        properties
+    };
+    let many: serde_json::Map<String, Value> =
+        (0..65).map(|number| (format!("h{number}"), json!(number))).collect();
+    let mut nested = json!(1);
+    for _ in 0..10 {
+        nested = json!({ "a": nested });
+    }
+    let cloud = json!({"content_type": "application/cloudevents+json"});
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    let (packed, bomb) = (with(json!({"content_encoding": "gzip"})), vec![b' '; 4 << 20]);
+    let unheard = json!({"type": "desk.trip_dreamt.v1"});
+    let cases: Vec<(&str, Value, Vec<u8>)> = vec![
+        ("unknown_version", json!({"type": "desk.trip_booked.v2"}), ROME.into()),
+        ("unknown_type", unheard, ROME.into()),
+        ("no_type", json!({}), ROME.into()),
+        ("headers_too_big", with(json!({"headers": many})), ROME.into()),
+        ("headers_too_big", with(json!({"headers": {"h": "x".repeat(40_000)}})), "{}".into()),
+        ("headers_too_big", with(json!({"headers": {"h": nested.clone()}})), "[]".into()),
+        ("body_too_big", packed.clone(), gzip(&bomb)),
+        ("wrong_content_encoding", packed.clone(), ROME.into()),
+        ("wrong_content_type", with(json!({"content_type": "text/csv"})), ROME.into()),
+        ("not_utf8", good.clone(), b"{\"city\":\"K\xf6ln\"}".to_vec()),
+        ("not_utf8", packed, gzip(b"{\"city\":\"K\xf6ln\"}")),
+        ("too_deep", good.clone(), deep.clone().into()),
+        ("too_deep", good.clone(), format!(r#"{{"city":"Rome","more":{deep}}}"#).into()),
+        ("not_a_cloud_event", cloud.clone(), ROME.into()),
+        ("not_json", cloud, "{".into()),
+        ("not_json", good.clone(), "".into()),
+        ("wrong_shape", good, "[]".into()),
+    ];
+    for (_, properties, body) in &cases {
+        to_the_queue(&world, properties, body).await;
+    }
+    let dead = world.dead_letters(cases.len()).await;
+    for (reason, properties, sent) in &cases {
+        let letter = dead.iter().find(|letter| {
+            letter["properties"]["headers"]["x-dead-reason"] == *reason && body(letter) == *sent
+        });
+        let letter = letter.unwrap_or_else(|| panic!("no {reason} for {properties}: {dead:#?}"));
+        let kept = &letter["properties"];
+        for (name, value) in properties.as_object().expect("an object") {
+            if name != "headers" {
+                assert_eq!(&kept[name], value, "{name} of {reason}");
+            }
+        }
+        for (name, value) in properties["headers"].as_object().into_iter().flatten() {
+            if *value == nested {
+                // A copy does not carry on what is nested too deep for its readers.
+                let word = "headers that were nested too deep are not kept";
+                assert_eq!(kept["headers"]["x-dead-headers"], word);
+            } else {
+                assert_eq!(&kept["headers"][name], value, "header {name} of {reason}");
+            }
+        }
+        let detail = kept["headers"]["x-dead-detail"].as_str().expect("a sentence");
+        assert!(detail.len() > 20, "{reason}: {detail}");
+    }
+    assert_eq!(world.count("hotel", "room").await, 0);
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    assert_eq!(world.dead_letters(cases.len()).await.len(), cases.len());
+}
+
+#[tokio::test]
+async fn t26_an_empty_body_can_be_mended_and_sent_again() {
+    let world = World::new("empty", vec![part(desk(), DESK_TABLES)]).await;
+    let key = "agency.trip_wanted.v1";
+    world.publish_raw(key, &json!({}), "").await;
+    let dead = world.dead_letters(1).await;
+    let letter = dead[0]["properties"].clone();
+    assert_eq!(letter["headers"]["x-dead-reason"], "not_json");
+    assert_eq!(letter["headers"]["x-dead-detail"], "the body is empty: send the event as JSON");
+    assert_eq!(letter["type"], key, "its routing key would not tell any more");
+    let management = world.bed.management();
+    for body in ["", ROME] {
+        management.publish("amq.default", "desk", &letter, body).await.expect("published");
+    }
+    world.dead_letters(2).await;
+    ballet_testkit::wait_until("the trip", crate::world::SOON, || async {
+        Ok::<_, String>((world.count("desk", "trip").await == 1).then_some(()))
+    })
+    .await
+    .expect("the trip");
+    assert_eq!(world.dead_letters(2).await.len(), 2);
+}

@@ -1,0 +1,215 @@
+//! A step that fails is tried again at once, then later, then not any more. Retry queues hold
+//! messages for moments here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use ballet::{Delay, Failure, Never, Participant, Retry, Step, StepResult, Tx, done};
+use ballet_testkit::wait_until;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
+use crate::world::{SOON, World, part};
+
+/// A porter who carries the luggage up when he can.
+#[derive(Clone, Default)]
+struct Porter {
+    /// Whether he can.
+    at_work: Arc<AtomicBool>,
+    called: Arc<AtomicUsize>,
+}
+
+impl Porter {
+    fn participant(&self) -> Participant {
+        let porter = self.clone();
+        Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(porter))
+    }
+
+    async fn world(&self, name: &str) -> World {
+        World::new(name, vec![part(self.participant(), HOTEL_TABLES)]).await
+    }
+
+    async fn until_called(&self, times: usize) {
+        wait_until("the porter is called", SOON, || async {
+            let called = self.called.load(Ordering::SeqCst);
+            if called >= times { Ok(Some(())) } else { Err(format!("{called} times")) }
+        })
+        .await
+        .expect("called");
+    }
+}
+
+impl Step for Porter {
+    const NAME: &'static str = "carry_luggage";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+    const RETRY: Retry = Retry::at_once(1).later(&[Delay::FiveSeconds, Delay::ThirtySeconds]);
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        self.called.fetch_add(1, Ordering::SeqCst);
+        let saga = tx.saga_id().map(|saga| saga.0);
+        sqlx::query("insert into room (saga_id) values ($1)").bind(saga).execute(tx.db()).await?;
+        if self.at_work.load(Ordering::SeqCst) {
+            return done(RoomBooked { room: 1 });
+        }
+        match trip.city.as_str() {
+            "Early" => Err(Failure::not_yet("the guest has not come")),
+            "Broken" => Err(Failure::permanent("there are no stairs")),
+            _ => Err(Failure::transient("the porter sleeps")),
+        }
+    }
+}
+
+fn trip_to(city: &str) -> TripBooked {
+    TripBooked { city: city.to_owned() }
+}
+
+#[tokio::test]
+async fn t61_an_event_that_came_too_early_is_tried_again_until_it_is_time() {
+    let porter = Porter::default();
+    let world = porter.world("early").await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("Early")).await;
+    // More often than a failure would be: a wait is none.
+    porter.until_called(5).await;
+    porter.at_work.store(true, Ordering::SeqCst);
+    world.event::<RoomBooked>(saga).await;
+    assert_eq!(world.count("hotel", "room").await, 1);
+    assert!(world.seen().await.iter().all(|message| message["exchange"] != "dead"));
+}
+
+#[tokio::test]
+async fn t68_t69_attempts_are_counted_on_over_a_restart_and_those_at_once_begin_anew() {
+    let porter = Porter::default();
+    let mut world = porter.world("attempts").await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("Rome")).await;
+    porter.until_called(2).await;
+    world.services.remove(0).stop().await;
+    world.start(part(porter.participant(), HOTEL_TABLES)).await;
+    let dead = world.dead_letters(1).await;
+    let headers = &dead[0]["properties"]["headers"];
+    assert_eq!(headers["x-dead-reason"], "failed");
+    assert_eq!(headers["x-attempts"], 6, "twice at once, three times");
+    assert_eq!(headers["x-retries"], Value::Null, "who sends it again begins anew");
+    assert_eq!(porter.called.load(Ordering::SeqCst), 6);
+}
+
+#[tokio::test]
+async fn t70_t74_a_permanent_failure_is_not_tried_again_and_its_original_is_settled() {
+    let porter = Porter::default();
+    let world = porter.world("permanent").await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("Broken")).await;
+    let dead = world.dead_letters(1).await;
+    assert_eq!(dead[0]["properties"]["headers"]["x-attempts"], 1);
+    assert_eq!(porter.called.load(Ordering::SeqCst), 1);
+    wait_until("nothing is left", SOON, || async {
+        let depth = world.bed.management().depth("hotel").await.map_err(|e| e.to_string())?;
+        if depth.ready + depth.unacked == 0 { Ok(Some(())) } else { Err(format!("{depth:?}")) }
+    })
+    .await
+    .expect("settled");
+}
+
+#[tokio::test]
+async fn t71_what_is_tried_again_is_the_original() {
+    let porter = Porter::default();
+    let world = porter.world("original").await;
+    let saga = world.new_saga();
+    let id = world.publish(saga, &trip_to("Rome")).await;
+    let dead = world.dead_letters(1).await;
+    let properties = &dead[0]["properties"];
+    assert_eq!(dead[0]["payload"], r#"{"city":"Rome"}"#);
+    assert_eq!(properties["message_id"], id.as_str());
+    assert_eq!(properties["type"], "desk.trip_booked.v1");
+    assert_eq!(properties["correlation_id"], saga.to_string());
+    assert_eq!(properties["app_id"], "desk");
+    let headers = &properties["headers"];
+    assert_eq!(headers["x-dead-exchange"], "events", "not the way back from a retry queue");
+    assert_eq!(headers["x-dead-routing-key"], "desk.trip_booked.v1");
+    assert_eq!(headers["x-retry-detail"], Value::Null);
+}
+
+/// Fails more often than the broker would deliver a message.
+struct Patience(Porter);
+
+impl Step for Patience {
+    const NAME: &'static str = "wait_at_the_lift";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+    const RETRY: Retry = Retry::at_once(0).later(&[Delay::FiveSeconds; 24]);
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        let called = self.0.called.load(Ordering::SeqCst);
+        self.0.at_work.store(called >= 23, Ordering::SeqCst);
+        self.0.run(tx, trip).await
+    }
+}
+
+#[tokio::test]
+async fn t76_the_brokers_delivery_limit_does_not_cut_our_retries_short() {
+    let patience = Patience(Porter::default());
+    let called = Arc::clone(&patience.0.called);
+    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(patience));
+    let world = World::new("patience", vec![part(hotel, HOTEL_TABLES)]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip_to("Rome")).await;
+    world.event::<RoomBooked>(saga).await;
+    assert_eq!(called.load(Ordering::SeqCst), 24);
+    assert!(world.seen().await.iter().all(|message| message["exchange"] != "dead"));
+}
+
+/// A lift: it holds so many as there are lanes.
+#[derive(Clone)]
+struct Lift {
+    riding: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+    doors: Arc<Semaphore>,
+}
+
+impl Step for Lift {
+    const NAME: &'static str = "ride_the_lift";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, _tx: &mut Tx<'_>, _trip: TripBooked) -> StepResult<Self> {
+        let riding = self.riding.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(riding, Ordering::SeqCst);
+        self.doors.acquire().await?.forget();
+        self.riding.fetch_sub(1, Ordering::SeqCst);
+        done(RoomBooked { room: 1 })
+    }
+}
+
+#[tokio::test]
+async fn t60_as_many_run_at_once_as_there_are_lanes_and_never_more() {
+    let lift =
+        Lift { riding: Arc::default(), most: Arc::default(), doors: Arc::new(Semaphore::new(0)) };
+    let participant = || {
+        let lift = lift.clone();
+        Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(lift))
+    };
+    let mut world = World::new("lift", vec![part(participant(), HOTEL_TABLES)]).await;
+    world.services.remove(0).stop().await;
+    world.start_with(part(participant(), HOTEL_TABLES), |settings| settings.lanes = 3).await;
+    let sagas: Vec<_> = (0..60).map(|_| world.new_saga()).collect();
+    for saga in &sagas {
+        world.publish(*saga, &trip_to("Rome")).await;
+    }
+    wait_until("all lanes are at work", SOON, || async {
+        let riding = lift.riding.load(Ordering::SeqCst);
+        if riding == 3 { Ok(Some(())) } else { Err(format!("{riding} at once")) }
+    })
+    .await
+    .expect("three at once");
+    lift.doors.add_permits(sagas.len());
+    for saga in sagas {
+        world.event::<RoomBooked>(saga).await;
+    }
+    assert_eq!(lift.most.load(Ordering::SeqCst), 3);
+}

@@ -1,0 +1,205 @@
+//! A flood of messages, good, foreign, broken and random, against one running service: none of
+//! them is lost, none takes effect twice, and what is refused says so.
+//!
+//! `BALLET_FLOOD` sets how many messages there are, `BALLET_SEED` which.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use ballet::broker::{AMQPValue, BasicProperties};
+use ballet::publisher::OutBatch;
+use ballet::{Failure, MessageId, Migration, Participant, Projection, Tx};
+use futures_util::StreamExt;
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::flood::message::{Fate, Flood};
+use crate::scene::{LONG, asleep, ops, session};
+use crate::support::{Out, batch};
+use crate::trip::{HotelRenamed, Trouble, hotel};
+use crate::world::{World, part};
+
+#[path = "flood_message.rs"]
+mod message;
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_hotel",
+    sql: "create table room (room bigserial primary key, saga_id uuid not null, freed boolean not null default false);
+          create table hotel_name (name text not null)",
+}];
+/// Messages that are published at a time.
+const PORTION: u64 = 500;
+
+struct Names;
+
+impl Projection for Names {
+    const NAME: &'static str = "names";
+    type On = HotelRenamed;
+
+    async fn apply(&self, tx: &mut Tx<'_>, renamed: HotelRenamed) -> Result<(), Failure> {
+        sqlx::query("insert into hotel_name values ($1)")
+            .bind(renamed.name)
+            .execute(tx.db())
+            .await?;
+        Ok(())
+    }
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
+    let (count, seed) = (number("BALLET_FLOOD", 20_000), number("BALLET_SEED", 1));
+    let participant: Participant = hotel(Trouble::default()).projects(Names);
+    let mut world = asleep("flood", vec![part(participant.clone(), TABLES)]).await;
+    // It would keep a copy of everything.
+    world.bed.management().delete_queue("probe").await.unwrap();
+    world.start(part(participant, TABLES)).await;
+    let flood = Flood::new(seed, world.new_saga().0);
+
+    let began = Instant::now();
+    let expected = publish(&world, &flood, count).await;
+    let published = began.elapsed();
+    until_idle(&world).await;
+    let handled = began.elapsed();
+
+    let inbox = inbox(&world).await;
+    let dead = dead_letters(&world).await;
+    let mut tally: HashMap<&str, u64> = HashMap::new();
+    for (number, (id, fate)) in expected.iter().enumerate() {
+        let number = number as u64;
+        let letters = dead.get(&number).map_or(&[] as &[String], Vec::as_slice);
+        let applied = inbox.contains(&id.0);
+        let what = || format!("seed {seed}, message {number}: {:?}", flood.message(number));
+        let became = match fate {
+            Fate::Applied => {
+                assert!(applied && letters.is_empty(), "{letters:?}, {}", what());
+                "applied"
+            }
+            Fate::Duplicate => {
+                assert!(applied && letters.is_empty(), "{letters:?}, {}", what());
+                "duplicate"
+            }
+            Fate::Dead(reason) => {
+                assert!(!applied && letters == [*reason], "{letters:?}, {}", what());
+                reason
+            }
+            Fate::Random => {
+                assert_ne!(applied, letters.len() == 1, "{letters:?}, {}", what());
+                assert!(letters.len() <= 1, "{letters:?}, {}", what());
+                if applied { "random, applied" } else { "random, a dead letter" }
+            }
+        };
+        *tally.entry(became).or_default() += 1;
+    }
+    let effects = world.count("hotel", "room").await + world.count("hotel", "hotel_name").await;
+    assert_eq!(usize::try_from(effects).unwrap(), inbox.len(), "each once");
+    let letters = dead.values().map(Vec::len).sum::<usize>();
+    let duplicates = tally["duplicate"];
+    assert_eq!(inbox.len() as u64 + letters as u64 + duplicates, count);
+    let mut tally: Vec<_> = tally.into_iter().collect();
+    tally.sort_unstable_by_key(|(_, count)| std::cmp::Reverse(*count));
+    println!(
+        "{count} messages, seed {seed}: published in {published:.1?}, all handled after \
+         {handled:.1?} ({:.0} a second): {} applied, {duplicates} duplicates, {letters} dead \
+         letters\n{tally:?}",
+        count as f64 / handled.as_secs_f64(),
+        inbox.len(),
+    );
+}
+
+/// Publishes everything, and says what is to become of each message.
+async fn publish(world: &World, flood: &Flood, count: u64) -> Vec<(MessageId, Fate)> {
+    let mut publisher = Out::usual(ops(world));
+    let mut expected = Vec::new();
+    let mut in_flight = 0;
+    for first in (0..count).step_by(usize::try_from(PORTION).unwrap()) {
+        let portion = (first..count.min(first + PORTION)).map(|number| flood.message(number));
+        let mut messages = Vec::new();
+        for message in portion {
+            expected.push((message.id, message.fate));
+            messages.push(message.publish);
+        }
+        let batch = batch(i64::try_from(first).unwrap());
+        publisher.handle.send(OutBatch { batch, messages });
+        in_flight += 1;
+        if in_flight == 4 {
+            confirmed(&mut publisher).await;
+            in_flight -= 1;
+        }
+    }
+    for _ in 0..in_flight {
+        confirmed(&mut publisher).await;
+    }
+    expected
+}
+
+async fn confirmed(publisher: &mut Out) {
+    let published = tokio::time::timeout(LONG, publisher.any()).await.unwrap();
+    assert_eq!(published.refused, []);
+}
+
+/// Waits until the service's queue is empty for good; there is no limit as long as it shrinks.
+async fn until_idle(world: &World) {
+    let (mut least, mut since) = (u64::MAX, Instant::now());
+    loop {
+        let depth = world.bed.management().depth("hotel").await.unwrap();
+        let left = depth.ready + depth.unacked;
+        if left == 0 && world.bed.management().depth("retry.5s").await.unwrap().ready == 0 {
+            return;
+        }
+        if left < least {
+            (least, since) = (left, Instant::now());
+        }
+        assert!(since.elapsed() < LONG, "{left} messages stay in the queue");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+async fn inbox(world: &World) -> HashSet<Uuid> {
+    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.unwrap();
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "select message_id from ballet.inbox union all select message_id from ballet.inbox_other",
+    )
+    .fetch_all(&mut db)
+    .await
+    .unwrap();
+    let count = ids.len();
+    let ids: HashSet<Uuid> = ids.into_iter().collect();
+    assert_eq!(ids.len(), count);
+    ids
+}
+
+/// The reasons of all dead letters, by the number of the message.
+async fn dead_letters(world: &World) -> HashMap<u64, Vec<String>> {
+    let management = world.bed.management();
+    let count = management.depth("hotel.dead").await.unwrap().ready;
+    let session = session(world.bed.ops_amqp_url()).await;
+    let mut letters = session.consume("hotel.dead", "auditor", 2000).await.unwrap();
+    let mut dead: HashMap<u64, Vec<String>> = HashMap::new();
+    for at in 1..=count {
+        let next = tokio::time::timeout(LONG, letters.next()).await.unwrap();
+        let letter = next.unwrap().unwrap();
+        if at % 1000 == 0 {
+            session.ack(letter.tag, true).await.unwrap();
+        }
+        let (number, reason) = marks(&letter.properties);
+        dead.entry(number).or_default().push(reason);
+    }
+    dead
+}
+
+/// The number that the message bears, and why it is dead.
+fn marks(properties: &BasicProperties) -> (u64, String) {
+    let headers = properties.headers().clone().unwrap_or_default();
+    let header = |name: &str| headers.inner().get(name);
+    let Some(AMQPValue::LongLongInt(number)) = header(message::NUMBER) else {
+        panic!("a dead letter without its number: {properties:?}")
+    };
+    let Some(AMQPValue::LongString(reason)) = header("x-dead-reason") else {
+        panic!("a dead letter without a reason: {properties:?}")
+    };
+    (u64::try_from(*number).unwrap(), reason.to_string())
+}

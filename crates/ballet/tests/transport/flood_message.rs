@@ -1,0 +1,368 @@
+//! The messages of a flood, each a function of the seed and its number.
+
+use std::io::Write;
+
+use ballet::MessageId;
+use ballet::broker::{AMQPValue, BasicProperties, FieldArray, FieldTable, Publish, ShortString};
+use uuid::Uuid;
+
+/// The header that bears the number.
+pub(super) const NUMBER: &str = "number";
+const BOOKED: &str = "desk.trip_booked.v1";
+const RENAMED: &str = "hotel.hotel_renamed.v1";
+const OLD: &str = "01000000-0000-7000-8000-000000000000";
+const AHEAD: &str = "0fffffff-ffff-7fff-8fff-ffffffffffff";
+
+/// What is to become of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Applied,
+    Duplicate,
+    Dead(&'static str),
+    /// Applied or dead.
+    Random,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    /// The id by which the inbox knows it.
+    pub(super) id: MessageId,
+    pub(super) fate: Fate,
+    pub(super) publish: Publish,
+}
+
+pub(super) struct Flood {
+    seed: u64,
+    millis: u128,
+}
+
+/// A small generator of numbers (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % sides
+    }
+
+    fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.roll(length.max(1) as u64)).unwrap()
+    }
+
+    fn byte(&mut self) -> u8 {
+        u8::try_from(self.roll(256)).unwrap()
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.index(from.len())]
+    }
+
+    fn text(&mut self) -> String {
+        let length = self.index(60);
+        (0..length).filter_map(|_| char::from_u32(u32::try_from(self.roll(0x3000)).ok()?)).collect()
+    }
+}
+
+/// A message in the making.
+struct Draft {
+    exchange: &'static str,
+    key: &'static str,
+    properties: BasicProperties,
+    headers: FieldTable,
+    body: Vec<u8>,
+}
+
+fn text(text: impl Into<String>) -> AMQPValue {
+    AMQPValue::LongString(text.into().into())
+}
+
+fn short(text: &str) -> ShortString {
+    ShortString::try_new(text).unwrap_or_default()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
+}
+
+impl Draft {
+    fn packed(mut self) -> Self {
+        self.body = gzip(&self.body);
+        self.properties = self.properties.with_content_encoding("gzip".into());
+        self
+    }
+
+    fn straight(mut self) -> Self {
+        self.properties = self.properties.with_type(self.key.into());
+        (self.exchange, self.key) = ("", "hotel");
+        self
+    }
+
+    fn header(mut self, name: &str, value: AMQPValue) -> Self {
+        self.headers.insert(name.into(), value);
+        self
+    }
+
+    fn with(mut self, change: impl FnOnce(BasicProperties) -> BasicProperties) -> Self {
+        self.properties = change(self.properties);
+        self
+    }
+
+    fn body(self, body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
+    fn message(mut self, number: u64, id: MessageId, fate: Fate) -> Message {
+        let bears = AMQPValue::LongLongInt(i64::try_from(number).unwrap());
+        self.headers.insert(NUMBER.into(), bears);
+        let publish = Publish {
+            exchange: self.exchange.to_owned(),
+            routing_key: self.key.to_owned(),
+            mandatory: true,
+            properties: self.properties.with_headers(self.headers).with_delivery_mode(2),
+            body: self.body.into(),
+        };
+        Message { id, fate, publish }
+    }
+}
+
+impl Flood {
+    /// With ids of the same time as this one.
+    pub(super) fn new(seed: u64, id: Uuid) -> Self {
+        Self { seed, millis: id.as_u128() >> 80 }
+    }
+
+    fn dice(&self, number: u64) -> Dice {
+        Dice(self.seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ (number << 1))
+    }
+
+    /// A UUIDv7 with the number in it.
+    fn id(&self, number: u64) -> Uuid {
+        let time = self.millis << 80;
+        Uuid::from_u128(time | 0x7 << 76 | 0x2 << 62 | u128::from(number))
+    }
+
+    pub(super) fn message(&self, number: u64) -> Message {
+        let mut dice = self.dice(number);
+        match dice.roll(100) {
+            0..55 => self.good(number, number),
+            55..65 => self.again(number, &mut dice),
+            65..85 => self.bad(number, &mut dice),
+            _ => self.random(number, &mut dice),
+        }
+    }
+
+    /// An earlier message once more, if that one was good.
+    fn again(&self, number: u64, dice: &mut Dice) -> Message {
+        let earlier = number.saturating_sub(1 + dice.roll(2000));
+        if earlier < number && self.dice(earlier).roll(100) < 55 {
+            return Message { fate: Fate::Duplicate, ..self.good(number, earlier) };
+        }
+        self.good(number, number)
+    }
+
+    fn draft(&self, number: u64, in_saga: bool) -> Draft {
+        let id = self.id(number).to_string();
+        let (key, body) = if in_saga {
+            (BOOKED, format!(r#"{{"city":"Rome {number}"}}"#))
+        } else {
+            (RENAMED, format!(r#"{{"name":"Ritz {number}"}}"#))
+        };
+        let properties = BasicProperties::default().with_message_id(id.as_str().into());
+        let properties = match in_saga {
+            true => properties.with_correlation_id(id.as_str().into()),
+            false => properties,
+        };
+        Draft {
+            exchange: "events",
+            key,
+            properties,
+            headers: FieldTable::default(),
+            body: body.into_bytes(),
+        }
+    }
+
+    fn cloud(&self, number: u64, draft: &Draft) -> String {
+        let (id, data) = (self.id(number), String::from_utf8_lossy(&draft.body));
+        format!(
+            r#"{{"specversion":"1.0","id":"c-{number}","source":"/flood","type":"{}",
+                "correlationid":"{id}","data":{data}}}"#,
+            draft.key
+        )
+    }
+
+    /// A message that is to be taken, in one of the forms that are understood.
+    fn good(&self, number: u64, content: u64) -> Message {
+        let mut dice = Dice(self.seed ^ content.wrapping_mul(7919));
+        let in_saga = dice.roll(2) == 0;
+        let draft = self.draft(content, in_saga);
+        let id = self.id(content);
+        let saga =
+            |properties: BasicProperties| properties.with_correlation_id(short(&id.to_string()));
+        let plain = MessageId(id);
+        let (draft, id) = match dice.roll(8) {
+            0 => (draft.packed(), plain),
+            1 => (draft.straight(), plain),
+            2 => {
+                let (body, key) = (draft.body.clone(), draft.key);
+                let bare = draft.with(|_| saga(BasicProperties::default()));
+                (bare, MessageId::derived_from_content(key, &body))
+            }
+            3 => {
+                let name = format!("text {content}");
+                let draft = draft.with(|given| given.with_message_id(short(&name)));
+                (draft, MessageId::derived_from_text(&name))
+            }
+            4 => {
+                let event = self.cloud(content, &draft);
+                let kind = "application/cloudevents+json";
+                let draft = draft
+                    .with(|_| BasicProperties::default().with_content_type(kind.into()))
+                    .body(event);
+                let name = format!("c-{content}");
+                (draft, MessageId::derived_from_source("/flood", &name))
+            }
+            5 => {
+                let prefix = dice.pick(&["cloudEvents_", "cloudEvents:", "ce-"]);
+                let mut draft = draft.with(|_| BasicProperties::default());
+                for (name, value) in [
+                    ("specversion", "1.0"),
+                    ("id", &plain.to_string()),
+                    ("type", draft.key),
+                    ("correlationid", &plain.to_string()),
+                ] {
+                    draft = draft.header(&format!("{prefix}{name}"), text(value));
+                }
+                (draft, plain)
+            }
+            _ => {
+                let kind = draft.key;
+                let known = |given: BasicProperties| {
+                    given.with_type(kind.into()).with_content_type("application/json".into())
+                };
+                (draft.with(known), plain)
+            }
+        };
+        draft.message(number, id, Fate::Applied)
+    }
+
+    /// A message that is to be refused, for a reason that is known beforehand.
+    fn bad(&self, number: u64, dice: &mut Dice) -> Message {
+        let good = || self.draft(number, true);
+        let deep = || "[".repeat(70);
+        let (reason, draft) = match dice.roll(22) {
+            0 => ("not_json", good().body("{")),
+            1 => ("not_json", good().body("")),
+            2 => ("wrong_shape", good().body("[]")),
+            3 => ("not_utf8", good().body(b"{\"city\":\"\xff\"}".to_vec())),
+            4 => ("too_deep", good().body(deep())),
+            5 => ("body_too_big", good().body(vec![b' '; 1_100_000]).packed()),
+            6 => ("wrong_content_encoding", good().with(|p| p.with_content_encoding("br".into()))),
+            7 => {
+                ("wrong_content_encoding", good().with(|p| p.with_content_encoding("gzip".into())))
+            }
+            8 => ("wrong_content_type", good().with(|p| p.with_content_type("text/xml".into()))),
+            9 => ("unknown_type", good().straight().with(|p| p.with_type("a.b.v1".into()))),
+            10 => {
+                let other = "desk.trip_booked.v2";
+                ("unknown_version", good().straight().with(|p| p.with_type(other.into())))
+            }
+            11 => ("no_type", good().straight().with(|p| p.with_type("".into()))),
+            12 => ("forged_type", good().with(|p| p.with_type(RENAMED.into()))),
+            13 => ("forged_app_id", good().with(|p| p.with_app_id("hotel".into()))),
+            14 => ("clock_ahead", good().with(|p| p.with_message_id(AHEAD.into()))),
+            15 => ("too_old_to_deduplicate", good().with(|p| p.with_message_id(OLD.into()))),
+            16 => ("saga_too_old", good().with(|p| p.with_correlation_id(OLD.into()))),
+            17 => ("wrong_correlation_id", good().with(|p| p.with_correlation_id("7".into()))),
+            18 => ("no_correlation_id", good().with(|p| p.with_correlation_id("".into()))),
+            19 => {
+                let many = (0..70).map(|at| (format!("h{at}"), AMQPValue::Boolean(true)));
+                let draft = many.fold(good(), |draft, (name, value)| draft.header(&name, value));
+                ("headers_too_big", draft)
+            }
+            20 => ("headers_too_big", good().header("h", text("x".repeat(40_000)))),
+            _ => {
+                let kind = "application/cloudevents+json";
+                ("not_a_cloud_event", good().with(|p| p.with_content_type(kind.into())))
+            }
+        };
+        draft.message(number, MessageId(self.id(number)), Fate::Dead(reason))
+    }
+
+    /// A good message with some things changed at random.
+    fn random(&self, number: u64, dice: &mut Dice) -> Message {
+        let in_saga = dice.roll(2) == 0;
+        let mut draft = self.draft(number, in_saga);
+        if dice.roll(3) == 0 {
+            let event = self.cloud(number, &draft);
+            let kind = "application/cloudevents+json";
+            draft = draft.with(|p| p.with_content_type(kind.into())).body(event);
+        }
+        if dice.roll(3) == 0 {
+            draft = draft.packed();
+        }
+        for _ in 0..dice.roll(3) {
+            let at = dice.index(draft.body.len());
+            match dice.roll(4) {
+                0 => draft.body.truncate(at),
+                1 => draft.body.insert(at, dice.byte()),
+                _ => {
+                    if let Some(byte) = draft.body.get_mut(at) {
+                        *byte = dice.byte();
+                    }
+                }
+            }
+        }
+        let word = short(&dice.text());
+        draft = match dice.roll(12) {
+            0 => draft.with(|p| p.with_type(word)),
+            1 => draft.with(|p| p.with_app_id(word)),
+            2 => draft.with(|p| p.with_content_type(word)),
+            3 => draft.with(|p| p.with_content_encoding(word)),
+            4 => draft.with(|p| p.with_correlation_id(word)),
+            5 => draft.with(|p| p.with_reply_to(word)),
+            6 => draft.straight().with(|p| p.with_type(word)),
+            _ => draft,
+        };
+        for _ in 0..dice.roll(3) {
+            let names =
+                ["traceparent", "causation_id", "ce-type", "ce-id", "x-attempts", "x-death"];
+            let name = if dice.roll(2) == 0 { dice.pick(&names).to_owned() } else { dice.text() };
+            let value = value(dice, 0);
+            draft.headers.insert(short(&name), value);
+        }
+        draft.message(number, MessageId(self.id(number)), Fate::Random)
+    }
+}
+
+/// A header's value of any kind.
+fn value(dice: &mut Dice, depth: u32) -> AMQPValue {
+    match dice.roll(if depth < 4 { 9 } else { 7 }) {
+        0 => AMQPValue::LongLongInt(-1),
+        1 => AMQPValue::Boolean(false),
+        2 => AMQPValue::Double(-1.5e300),
+        3 => AMQPValue::Timestamp(u64::MAX),
+        4 => AMQPValue::Void,
+        5 => AMQPValue::ByteArray(vec![dice.byte(); 9].into()),
+        6 => text(dice.text()),
+        7 => {
+            let mut list = FieldArray::default();
+            for _ in 0..dice.roll(4) {
+                list.push(value(dice, depth + 1));
+            }
+            AMQPValue::FieldArray(list)
+        }
+        _ => {
+            let mut table = FieldTable::default();
+            for _ in 0..dice.roll(4) {
+                let name = dice.text();
+                table.insert(short(&name), value(dice, depth + 1));
+            }
+            AMQPValue::FieldTable(table)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! AMQP 0-9-1 by hand, for messages that no decent client sends.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+const METHOD: u8 = 1;
+const HEADER: u8 = 2;
+const BODY: u8 = 3;
+const FRAME_END: u8 = 0xce;
+
+/// A message with a `type` and headers of any bytes.
+pub(crate) struct Raw<'a> {
+    pub(crate) queue: &'a str,
+    pub(crate) kind: &'a [u8],
+    /// The entries of the header table, encoded.
+    pub(crate) headers: &'a [u8],
+    pub(crate) body: &'a [u8],
+}
+
+/// Puts messages straight on a queue; returns when the broker has confirmed them.
+pub(crate) fn publish(url: &str, messages: &[Raw<'_>]) {
+    let (user, rest) = url.strip_prefix("amqp://").unwrap().split_once('@').unwrap();
+    let (user, password) = user.split_once(':').unwrap();
+    let (address, vhost) = rest.split_once('/').unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(b"AMQP\x00\x00\x09\x01").unwrap();
+    expect(&mut stream, (10, 10));
+    let secret = format!("\0{user}\0{password}");
+    let start = [&long(b"")[..], &short(b"PLAIN"), &long(secret.as_bytes()), &short(b"en_US")];
+    call(&mut stream, 0, (10, 11), &start.concat());
+    expect(&mut stream, (10, 30));
+    call(&mut stream, 0, (10, 31), &[0, 10, 0, 2, 0, 0, 0, 0]);
+    call(&mut stream, 0, (10, 40), &[&short(vhost.as_bytes())[..], &[0, 0]].concat());
+    expect(&mut stream, (10, 41));
+    call(&mut stream, 1, (20, 10), &[0]);
+    expect(&mut stream, (20, 11));
+    call(&mut stream, 1, (85, 10), &[0]);
+    expect(&mut stream, (85, 11));
+    for message in messages {
+        let queue = short(message.queue.as_bytes());
+        call(&mut stream, 1, (60, 40), &[&[0, 0, 0], &queue[..], &[0]].concat());
+        let mut header = vec![0, 60, 0, 0];
+        header.extend((message.body.len() as u64).to_be_bytes());
+        // Headers, delivery mode and type.
+        header.extend((1_u16 << 13 | 1 << 12 | 1 << 5).to_be_bytes());
+        header.extend(long(message.headers));
+        header.push(2);
+        header.extend(short(message.kind));
+        frame(&mut stream, HEADER, 1, &header);
+        frame(&mut stream, BODY, 1, message.body);
+        expect(&mut stream, (60, 80));
+    }
+}
+
+pub(crate) fn short(text: &[u8]) -> Vec<u8> {
+    [&[u8::try_from(text.len()).unwrap()], text].concat()
+}
+
+pub(crate) fn long(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+fn frame(stream: &mut TcpStream, kind: u8, channel: u16, payload: &[u8]) {
+    let start = [&[kind], &channel.to_be_bytes()[..]].concat();
+    stream.write_all(&[&start, &long(payload)[..], &[FRAME_END]].concat()).unwrap();
+}
+
+fn call(stream: &mut TcpStream, channel: u16, (class, method): (u16, u16), arguments: &[u8]) {
+    let name = [class.to_be_bytes(), method.to_be_bytes()].concat();
+    frame(stream, METHOD, channel, &[&name, arguments].concat());
+}
+
+fn expect(stream: &mut TcpStream, (class, method): (u16, u16)) {
+    let mut start = [0; 7];
+    stream.read_exact(&mut start).unwrap();
+    let length = u32::from_be_bytes(start[3..].try_into().unwrap());
+    let mut payload = vec![0; usize::try_from(length).unwrap() + 1];
+    stream.read_exact(&mut payload).unwrap();
+    let name = [class.to_be_bytes(), method.to_be_bytes()].concat();
+    assert_eq!(payload[..4], name, "the broker says {:?}", String::from_utf8_lossy(&payload));
+}

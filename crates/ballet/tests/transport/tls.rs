@@ -1,0 +1,200 @@
+//! TLS to the broker and to the database, with a certificate authority of the test's own.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ballet::broker::{Broker, BrokerError, RabbitMq};
+use ballet::tls::TlsFiles;
+use ballet::{Service, Settings};
+use ballet_testkit::{Authority, Options, Servers};
+
+use crate::scene::until_count;
+use crate::scene::{rome, the_hotel};
+use crate::trip::{HOTEL_TABLES, RoomBooked};
+use crate::world::World;
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// Files that are gone with the test.
+struct Files(PathBuf);
+
+impl Files {
+    fn new(name: &str) -> Self {
+        let mut path = std::env::temp_dir();
+        path.push(format!("ballet-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// A world on servers with TLS whose services are stopped; none where servers cannot be had from
+/// local programs.
+async fn world(name: &str, options: Options) -> Option<(World, Servers)> {
+    let servers = Servers::private(options).await.unwrap();
+    if servers.rabbitmq().tls_port().is_none() {
+        use std::io::Write;
+        // Past the harness, which keeps what a test that passes prints.
+        writeln!(std::io::stderr(), "SKIPPED {name}: TLS needs servers from local programs").ok();
+        return None;
+    }
+    let mut world = World::on(&servers, name, vec![the_hotel()]).await;
+    for service in std::mem::take(&mut world.services) {
+        service.stop().await;
+    }
+    Some((world, servers))
+}
+
+fn amqps(world: &World, servers: &Servers, host: &str) -> String {
+    let url = world.bed.amqp_url("hotel").replace("amqp://", "amqps://");
+    let (before, after) = url.split_once("@127.0.0.1:").unwrap();
+    let (_, vhost) = after.split_once('/').unwrap();
+    format!("{before}@{host}:{}/{vhost}", servers.rabbitmq().tls_port().unwrap())
+}
+
+fn database(world: &World, host: &str) -> String {
+    world.bed.database_url("hotel").replace("127.0.0.1", host)
+}
+
+fn settings(amqp: String, database: String, ca: PathBuf) -> Settings {
+    let mut settings = Settings::new(amqp, database);
+    settings.tls.amqp_ca_file = Some(ca.clone());
+    settings.tls.database_ca_file = Some(ca);
+    settings
+}
+
+/// Why the service does not start.
+async fn complaint(settings: Settings) -> String {
+    let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
+    match tokio::time::timeout(SOON, service.start(settings)).await.expect("an answer") {
+        Ok(_) => panic!("it starts"),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Why the broker is not to be had.
+async fn refusal(url: &str, tls: TlsFiles) -> String {
+    let broker = RabbitMq::new(url).unwrap().tls(tls);
+    match broker.connect("test").await {
+        Ok(_) => panic!("it connects to {url}"),
+        Err(error) => {
+            assert_eq!(error.needs_a_person(), matches!(error, BrokerError::Tls { .. }), "{error}");
+            error.to_string()
+        }
+    }
+}
+
+fn trusts(ca: PathBuf) -> TlsFiles {
+    TlsFiles { ca: Some(ca), ..TlsFiles::default() }
+}
+
+#[tokio::test]
+async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
+    let authority = Authority::new().unwrap();
+    let options = Options::fast().tls(&authority.identity(&["localhost"]).unwrap());
+    let Some((world, servers)) = world("t161", options).await else { return };
+    let files = Files::new("t161");
+    let ca = files.file("ca.pem", authority.certificate());
+    let stranger = files.file("stranger.pem", Authority::new().unwrap().certificate());
+    let (amqp, postgres) = (amqps(&world, &servers, "localhost"), database(&world, "localhost"));
+
+    let good = settings(amqp.clone(), postgres.clone(), ca.clone());
+    let service = Service::new(the_hotel().participant).migrations(HOTEL_TABLES);
+    let running = service.start(good).await.unwrap();
+    let saga = world.new_saga();
+    world.publish(saga, &rome()).await;
+    world.event::<RoomBooked>(saga).await;
+    // Nobody came in the clear.
+    ballet_testkit::wait_until("connections with TLS", SOON, || async {
+        let open = world.bed.management().connections().await.map_err(|e| e.to_string())?;
+        let of_hotel = |c: &&serde_json::Value| {
+            c["client_properties"]["connection_name"].as_str().is_some_and(|n| n.contains("hotel"))
+        };
+        let ssl: Vec<_> = open.iter().filter(of_hotel).map(|c| c["ssl"].clone()).collect();
+        let both = ssl.len() == 2 && ssl.iter().all(|ssl| *ssl == true);
+        if both { Ok(Some(())) } else { Err(format!("{ssl:?} of {}", open.len())) }
+    })
+    .await
+    .unwrap();
+    let clear = "pg_stat_ssl join pg_stat_activity using (pid) \
+                 where not ssl and application_name = 'hotel'";
+    until_count(&world, "hotel", clear, 0).await;
+    assert!(world.count("hotel", &clear.replace("not ssl", "ssl")).await > 0);
+    running.stop().await;
+
+    let wrong_ca = complaint(settings(amqp.clone(), postgres.clone(), stranger.clone())).await;
+    assert!(wrong_ca.contains("set DATABASE_CA_FILE to the CA"), "{wrong_ca}");
+    let wrong_ca = refusal(&amqp, trusts(stranger)).await;
+    assert!(wrong_ca.contains("set AMQP_CA_FILE to the CA"), "{wrong_ca}");
+    let no_ca = refusal(&amqp, TlsFiles::default()).await;
+    assert!(no_ca.contains("set AMQP_CA_FILE to the CA"), "{no_ca}");
+
+    let wrong_host = settings(amqp.clone(), database(&world, "127.0.0.1"), ca.clone());
+    let wrong_host = complaint(wrong_host).await;
+    assert!(wrong_host.contains("for another host name"), "{wrong_host}");
+    let wrong_host = refusal(&amqps(&world, &servers, "127.0.0.1"), trusts(ca.clone())).await;
+    assert!(wrong_host.contains("for another host name"), "{wrong_host}");
+
+    let plain = world.bed.amqp_url("hotel").to_owned();
+    let not_tls = refusal(&plain.replace("amqp://", "amqps://"), trusts(ca.clone())).await;
+    assert!(not_tls.contains("does not speak TLS"), "{not_tls}");
+    let in_the_clear = complaint(settings(plain, postgres.clone(), ca.clone())).await;
+    assert!(in_the_clear.contains("write amqps://"), "{in_the_clear}");
+    let nothing = files.file("nothing.pem", "nothing");
+    let nothing = complaint(settings(amqp, postgres, nothing)).await;
+    assert!(nothing.contains("nothing.pem holds no certificate"), "{nothing}");
+
+    let mut said = String::new();
+    for sentence in [wrong_ca, no_ca, wrong_host, not_tls, in_the_clear, nothing] {
+        writeln!(said, "{sentence}").unwrap();
+    }
+    let password = world.bed.amqp_url("hotel").split([':', '@']).nth(2).unwrap();
+    assert!(!said.contains(password), "{said}");
+}
+
+#[tokio::test]
+async fn t161_an_expired_certificate_and_a_missing_one_of_ours_are_told() {
+    let authority = Authority::new().unwrap();
+    let expired = authority.expired_identity(&["localhost"]).unwrap();
+    let files = Files::new("t161-expired");
+    let ca = files.file("ca.pem", authority.certificate());
+    let Some((world, servers)) = world("expired", Options::fast().tls(&expired)).await else {
+        return;
+    };
+    let (amqp, postgres) = (amqps(&world, &servers, "localhost"), database(&world, "localhost"));
+    let old = complaint(settings(amqp.clone(), postgres, ca.clone())).await;
+    assert!(old.contains("has expired"), "{old}");
+    let old = refusal(&amqp, trusts(ca.clone())).await;
+    assert!(old.contains("has expired"), "{old}");
+    drop((world, servers));
+
+    let asking = Options::fast().tls(&authority.identity(&["localhost"]).unwrap());
+    let Some((world, servers)) = self::world("asking", asking.client_authority(&authority)).await
+    else {
+        return;
+    };
+    let amqp = amqps(&world, &servers, "localhost");
+    let nobody = refusal(&amqp, trusts(ca.clone())).await;
+    // With TLS 1.3 the broker takes its refusal along when it hangs up, or not.
+    assert!(nobody.contains("set AMQP_CERT_FILE and AMQP_KEY_FILE"), "{nobody}");
+    let ours = authority.identity(&["hotel"]).unwrap();
+    let tls = TlsFiles {
+        ca: Some(ca),
+        certificate: Some(files.file("hotel.pem", ours.certificate())),
+        key: Some(files.file("hotel.key", ours.key())),
+    };
+    let session = RabbitMq::new(&amqp).unwrap().tls(tls).connect("test").await.unwrap();
+    session.close().await;
+}

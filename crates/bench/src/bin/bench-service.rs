@@ -1,0 +1,74 @@
+//! One service of one contestant, as a process of its own.
+
+use std::process::ExitCode;
+
+use bench::{ceiling, contract, in_bulk, ordinary, twin};
+use clap::Parser;
+
+/// One service of one contestant.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Who wrote it.
+    contestant: Contestant,
+    /// Which service.
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(contract::SERVICES))]
+    service: String,
+    #[command(flatten)]
+    ballet: ballet::Settings,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Contestant {
+    Ballet,
+    BalletBulk,
+    Twin,
+    Ceiling,
+    CeilingBulk,
+}
+
+fn main() -> ExitCode {
+    std::thread::spawn(end_with_the_driver);
+    let args = Args::parse();
+    match args.contestant {
+        Contestant::Ballet | Contestant::BalletBulk => ballet::main(|args: Args| {
+            let service = match args.contestant {
+                Contestant::BalletBulk => in_bulk::service(&args.service),
+                _ => ordinary::service(&args.service),
+            };
+            (args.ballet, service.unwrap_or_else(|| unreachable!("clap knows the services")))
+        }),
+        Contestant::Twin | Contestant::Ceiling | Contestant::CeilingBulk => {
+            match handwritten(&args) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("error: {error:#}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+    }
+}
+
+/// The driver holds the other end of standard input; when it is gone, however it ended, so are we.
+fn end_with_the_driver() {
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
+    std::process::exit(1);
+}
+
+#[tokio::main]
+async fn handwritten(args: &Args) -> anyhow::Result<()> {
+    let (amqp_url, database_url) = (args.ballet.amqp_url()?, args.ballet.database_url()?);
+    let service = contract::SERVICES.into_iter().find(|service| *service == args.service);
+    let service = service.unwrap_or_default();
+    match args.contestant {
+        Contestant::CeilingBulk => {
+            Box::pin(ceiling::run(service, &amqp_url, &database_url, true)).await
+        }
+        Contestant::Ceiling => {
+            Box::pin(ceiling::run(service, &amqp_url, &database_url, false)).await
+        }
+        Contestant::Ballet | Contestant::BalletBulk | Contestant::Twin => {
+            twin::run(service, &amqp_url, &database_url).await
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Runs the contestants in turn, and says what they reached.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bench::broker_alone::Way;
+use bench::groups::{self, Effort, Group};
+use bench::report::{Outcome, Row};
+use bench::stage::{Contestant, Stage};
+use clap::{Parser, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// ballet beside hand-written code that does the same, on private servers.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Args {
+    /// What to measure; without any: throughput, latency and half-peak.
+    groups: Vec<Group>,
+    /// Measure everything.
+    #[arg(long)]
+    all: bool,
+    /// One short round, to see whether it works.
+    #[arg(long)]
+    quick: bool,
+    /// Only these contestants.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Contestant>,
+    /// How often each case runs.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// How many seconds of a run are measured.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Where results go.
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+}
+
+impl Args {
+    fn groups(&self) -> Vec<Group> {
+        if self.all {
+            Group::value_variants().to_vec()
+        } else if self.groups.is_empty() {
+            Group::DEFAULT.to_vec()
+        } else {
+            self.groups.clone()
+        }
+    }
+
+    fn contestants(&self) -> Vec<Contestant> {
+        if self.only.is_empty() { Contestant::value_variants().to_vec() } else { self.only.clone() }
+    }
+
+    fn effort(&self) -> Effort {
+        let (rounds, warm_up, window) = if self.quick { (1, 2, 3) } else { (3, 6, 10) };
+        Effort {
+            rounds: self.rounds.unwrap_or(rounds),
+            warm_up: Duration::from_secs(warm_up),
+            window: Duration::from_secs(self.seconds.unwrap_or(window)),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(3),
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all targets were reached.
+async fn run(args: &Args) -> Result<bool> {
+    fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+    let stage = Box::pin(Stage::set_up(&args.out)).await?;
+    let outcomes = tokio::select! {
+        outcomes = measure(args, &stage) => outcomes,
+        () = stopped() => Err(anyhow::anyhow!("stopped")),
+    };
+    // Also after an error: nothing is left running.
+    stage.take_down().await?;
+    let outcomes = outcomes?;
+    Ok(outcomes.iter().flat_map(|outcome| &outcome.verdicts).all(|verdict| verdict.reached))
+}
+
+/// Somebody wants us to end.
+async fn stopped() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => drop(terminated.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn measure(args: &Args, stage: &Stage) -> Result<Vec<Outcome>> {
+    let (groups, effort) = (args.groups(), args.effort());
+    let mut outcomes = Vec::new();
+    let mut peaks: HashMap<Contestant, f64> = HashMap::new();
+    for group in groups {
+        if group == Group::HalfPeak && peaks.is_empty() {
+            // Somebody asks for this group alone.
+            let effort = Effort { rounds: 1, ..effort };
+            let outcome = rows(args, stage, Group::Throughput, effort, &mut peaks).await?;
+            drop(outcome);
+        }
+        let rows = match group {
+            Group::Broker => broker(stage, effort).await?,
+            _ => rows(args, stage, group, effort, &mut peaks).await?,
+        };
+        let outcome = Outcome::new(group, rows);
+        writeln!(std::io::stdout(), "{outcome}").ok();
+        write(args, &outcome)?;
+        outcomes.push(outcome);
+    }
+    let all = args.out.join("figures.json");
+    fs::write(&all, serde_json::to_vec_pretty(&outcomes)?)
+        .with_context(|| format!("cannot write {}", all.display()))?;
+    say(&format!("all figures: {}", all.display()));
+    Ok(outcomes)
+}
+
+/// Runs the cases of a group in turn, several times.
+async fn rows(
+    args: &Args,
+    stage: &Stage,
+    group: Group,
+    effort: Effort,
+    peaks: &mut HashMap<Contestant, f64>,
+) -> Result<Vec<Row>> {
+    let peak = |who| peaks.get(&who).copied();
+    let cases = groups::cases(group, &args.contestants(), effort, peak);
+    let mut rows: Vec<Row> = cases.iter().map(|case| Row::new(&case.label)).collect();
+    let (begun, all) = (Instant::now(), effort.rounds * cases.len());
+    for round in 0..effort.rounds {
+        for (at, case) in cases.iter().enumerate() {
+            let figures = Box::pin(stage.run(&case.run)).await?;
+            say(&format!(
+                "{} {}/{all} {}: {:.0} sagas/s ({:.0} s)",
+                group.name(),
+                round * cases.len() + at + 1,
+                case.label,
+                figures.sagas,
+                begun.elapsed().as_secs_f64(),
+            ));
+            rows[at].rounds.push(figures);
+        }
+    }
+    if group == Group::Throughput {
+        for (case, row) in cases.iter().zip(&mut rows) {
+            peaks.insert(case.run.contestant, row.median(|figures| figures.sagas));
+            let time = Duration::from_secs(2);
+            row.statements = Some(Box::pin(stage.statements(case.run.contestant, time)).await?);
+        }
+    }
+    Ok(rows)
+}
+
+async fn broker(stage: &Stage, effort: Effort) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Way::ALL.iter().map(|way| Row::new(way.name())).collect();
+    for _ in 0..effort.rounds {
+        for (way, row) in Way::ALL.iter().zip(&mut rows) {
+            row.rounds.push(Box::pin(stage.broker_alone(*way, effort.window / 2)).await?);
+            say(&format!("broker {}", way.name()));
+        }
+    }
+    Ok(rows)
+}
+
+fn write(args: &Args, outcome: &Outcome) -> Result<()> {
+    for (kind, plot) in [("sagas", bench::bars(outcome)), ("latency", bench::latencies(outcome))] {
+        let file = args.out.join(format!("{}-{kind}.svg", outcome.group));
+        fs::write(&file, plot).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").ok();
+}

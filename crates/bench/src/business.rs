@@ -1,0 +1,97 @@
+//! What a step does for its business: an insert, and an update of one of the shared rows.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// The business tables of each service.
+pub const TABLES: &str = "\
+create table account (
+    account_id int primary key,
+    balance bigint not null default 0,
+    moves bigint not null default 0
+);
+insert into account (account_id) select generate_series(1, 1000);
+-- Nothing here forbids a step to take effect twice: the oracle is to find it.
+create table entry (
+    entry_id bigint generated always as identity primary key,
+    saga_id uuid not null,
+    step text not null,
+    account_id int not null,
+    amount bigint not null
+);";
+
+/// One change.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// The saga that it belongs to.
+    pub saga_id: Uuid,
+    /// What was done.
+    pub step: &'static str,
+    /// The shared row.
+    pub account: i32,
+    /// By how much it changes.
+    pub amount: i64,
+}
+
+/// Makes one change: two statements.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn apply(db: &mut PgConnection, change: &Move) -> Result<(), sqlx::Error> {
+    sqlx::query("insert into entry (saga_id, step, account_id, amount) values ($1, $2, $3, $4)")
+        .bind(change.saga_id)
+        .bind(change.step)
+        .bind(change.account)
+        .bind(change.amount)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "update account set balance = balance + $2, moves = moves + 1 where account_id = $1",
+    )
+    .bind(change.account)
+    .bind(change.amount)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Makes many changes: two statements, and one net change a row, in one order.
+///
+/// # Errors
+///
+/// What the database says.
+pub async fn apply_all(db: &mut PgConnection, changes: &[Move]) -> Result<(), sqlx::Error> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let sagas: Vec<Uuid> = changes.iter().map(|change| change.saga_id).collect();
+    let steps: Vec<&str> = changes.iter().map(|change| change.step).collect();
+    let accounts: Vec<i32> = changes.iter().map(|change| change.account).collect();
+    let amounts: Vec<i64> = changes.iter().map(|change| change.amount).collect();
+    sqlx::query(
+        "insert into entry (saga_id, step, account_id, amount) \
+         select * from unnest($1::uuid[], $2::text[], $3::int[], $4::bigint[])",
+    )
+    .bind(&sagas)
+    .bind(&steps)
+    .bind(&accounts)
+    .bind(&amounts)
+    .execute(&mut *db)
+    .await?;
+    // The rows are locked in one order first, so that lanes and replicas cannot deadlock.
+    sqlx::query(
+        "with net as (select account_id, sum(amount)::bigint as amount, count(*) as moves \
+             from unnest($1::int[], $2::bigint[]) as change (account_id, amount) \
+             group by account_id), \
+         held as (select account_id from account \
+             where account_id = any($1) order by account_id for update) \
+         update account a set balance = balance + net.amount, moves = a.moves + net.moves \
+         from net join held using (account_id) where a.account_id = net.account_id",
+    )
+    .bind(&accounts)
+    .bind(&amounts)
+    .execute(db)
+    .await?;
+    Ok(())
+}

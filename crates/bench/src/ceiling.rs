@@ -1,0 +1,293 @@
+//! The contestants `ceiling` and `ceiling-bulk`: the best that we can write by hand with the same
+//! guarantees. Batches of up to 250 in one lane, everything but the business in bulk, in as few
+//! statements as it takes; with `bulk` the business too.
+//!
+//! The outbox is append-only: a batch that is published is one more row in it, the mark, written
+//! with a later batch. It is not emptied, which costs less than emptying it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use futures_util::{FutureExt, StreamExt};
+use lapin::Channel;
+use lapin::options::BasicAckOptions;
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::business::{self, Move};
+use crate::handwritten::{self, Incoming, Outgoing, Publisher, confirmed, decide, read};
+use crate::twin::lock_key;
+
+const BATCH: usize = 250;
+/// One batch in the transaction, one at hand.
+const PREFETCH: u16 = 500;
+/// When the last batch was at least this big, there is a pause for the next one to fill.
+const BUSY: usize = 8;
+const FILL: Duration = Duration::from_millis(1);
+
+const TABLES: &str = "\
+create table inbox (message_id uuid primary key, received_at timestamptz not null default now());
+create table ledger (
+    saga_id uuid not null,
+    step text not null,
+    outcome text,
+    recorded_at timestamptz not null default now(),
+    primary key (saga_id, step)
+);
+create table outbox (
+    batch uuid not null,
+    message_id uuid,
+    saga_id uuid,
+    cause uuid,
+    event_type text,
+    body text,
+    created_at timestamptz not null default now()
+) with (autovacuum_enabled = false);";
+
+type Marks = Arc<Mutex<Vec<Uuid>>>;
+type LedgerRows = HashMap<Uuid, Vec<(String, Option<String>)>>;
+
+/// Runs the service until the process is ended.
+///
+/// # Errors
+///
+/// Whatever goes wrong: there is a process manager to start it again.
+pub async fn run(
+    service: &'static str,
+    amqp_url: &str,
+    database_url: &str,
+    bulk: bool,
+) -> Result<()> {
+    let pool = handwritten::database(database_url, TABLES, 4).await?;
+    let publisher = Publisher::connect(amqp_url, service).await?;
+    let marks = Marks::default();
+    let (published, batches) = mpsc::unbounded_channel();
+    publish_left_behind(&pool, &published).await?;
+    let lane = Lane { service, bulk, pool: pool.clone(), marks: Arc::clone(&marks), published };
+    let (channel, deliveries) = handwritten::consume(amqp_url, service, PREFETCH).await?;
+    tokio::select! {
+        ended = lane.run(&channel, deliveries) => ended.context("the lane")?,
+        ended = publish(&publisher, batches, &marks) => ended.context("publishing")?,
+        ended = flush(&pool, &marks) => ended.context("marking")?,
+    }
+    anyhow::bail!("the broker ended the consumer")
+}
+
+struct Lane {
+    service: &'static str,
+    bulk: bool,
+    pool: PgPool,
+    marks: Marks,
+    published: mpsc::UnboundedSender<(Uuid, Vec<Outgoing>)>,
+}
+
+impl Lane {
+    async fn run(&self, channel: &Channel, mut deliveries: lapin::Consumer) -> Result<()> {
+        let mut last = 0;
+        loop {
+            if last >= BUSY {
+                tokio::time::sleep(FILL).await;
+            }
+            let Some(first) = deliveries.next().await else { return Ok(()) };
+            let mut batch = vec![read(&first?)?];
+            while batch.len() < BATCH {
+                let Some(Some(next)) = deliveries.next().now_or_never() else { break };
+                batch.push(read(&next?)?);
+            }
+            last = batch.len();
+            let highest = batch.last().map_or(0, |message| message.tag);
+            let events = self.transaction(batch).await?;
+            if let Some(events) = events {
+                self.published.send(events)?;
+            }
+            channel.basic_ack(highest, BasicAckOptions { multiple: true }).await?;
+        }
+    }
+
+    /// One batch, with the marks that wait.
+    #[expect(clippy::disallowed_methods, reason = "this is what it is like without a framework")]
+    async fn transaction(&self, batch: Vec<Incoming>) -> Result<Option<(Uuid, Vec<Outgoing>)>> {
+        let marks = std::mem::take(&mut *lock(&self.marks));
+        let mut keys: Vec<i64> = batch.iter().map(|message| lock_key(message.saga_id)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut ids: Vec<Uuid> = batch.iter().map(|message| message.message_id).collect();
+        ids.sort_unstable();
+        let mut sagas: Vec<Uuid> = batch.iter().map(|message| message.saga_id).collect();
+        sagas.sort_unstable();
+        sagas.dedup();
+
+        let mut db = self.pool.begin().await?;
+        // All locks, in order, before the first row.
+        let fresh: Vec<(Uuid,)> = sqlx::query_as(
+            "with locked as materialized \
+                 (select pg_advisory_xact_lock(key) from unnest($2::bigint[]) as key) \
+             insert into inbox (message_id) select unnest($1::uuid[]) \
+             where (select count(*) from locked) > 0 on conflict do nothing returning message_id",
+        )
+        .bind(&ids)
+        .bind(&keys)
+        .fetch_all(&mut *db)
+        .await?;
+        let mut fresh: HashSet<Uuid> = fresh.into_iter().map(|(id,)| id).collect();
+        let rows: Vec<(Uuid, String, Option<String>)> =
+            // `= any($1)` would keep the plan that was made for a small table, and read all of it.
+            sqlx::query_as(
+                "select l.* from unnest($1::uuid[]) as wanted (saga_id) cross join lateral \
+                 (select saga_id, step, outcome from ledger l \
+                     where l.saga_id = wanted.saga_id offset 0) l",
+            )
+            .bind(&sagas)
+            .fetch_all(&mut *db)
+            .await?;
+        let mut ledger = LedgerRows::new();
+        for (saga, step, outcome) in rows {
+            ledger.entry(saga).or_default().push((step, outcome));
+        }
+
+        let mut written = Written::default();
+        let mut changes: Vec<Move> = Vec::new();
+        for message in batch {
+            if !fresh.remove(&message.message_id) {
+                continue;
+            }
+            let rows = ledger.entry(message.saga_id).or_default();
+            let effect = decide(self.service, &message, rows)?;
+            for (step, outcome) in effect.ledger {
+                rows.push((step.to_owned(), outcome.clone()));
+                written.sagas.push(message.saga_id);
+                written.steps.push(step);
+                written.outcomes.push(outcome);
+            }
+            match effect.change {
+                Some(change) if self.bulk => changes.push(change),
+                Some(change) => business::apply(&mut db, &change).await?,
+                None => {}
+            }
+            written.events.extend(effect.event);
+        }
+        business::apply_all(&mut db, &changes).await?;
+        let id = handwritten::new_id();
+        written.write(&mut db, id, &marks).await?;
+        db.commit().await?;
+        Ok((!written.events.is_empty()).then_some((id, written.events)))
+    }
+}
+
+/// What a batch leaves in ledger and outbox.
+#[derive(Default)]
+struct Written {
+    sagas: Vec<Uuid>,
+    steps: Vec<&'static str>,
+    outcomes: Vec<Option<String>>,
+    events: Vec<Outgoing>,
+}
+
+impl Written {
+    /// Ledger, outbox and marks in one statement.
+    async fn write(
+        &self,
+        db: &mut sqlx::PgConnection,
+        batch: Uuid,
+        marks: &[Uuid],
+    ) -> Result<(), sqlx::Error> {
+        let events = &self.events;
+        sqlx::query(
+            "with noted as (insert into ledger (saga_id, step, outcome) \
+                 select * from unnest($1::uuid[], $2::text[], $3::text[])), \
+             marked as (insert into outbox (batch) select unnest($4::uuid[])) \
+             insert into outbox (batch, message_id, saga_id, cause, event_type, body) \
+             select $5, * from unnest($6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::text[])",
+        )
+        .bind(&self.sagas)
+        .bind(&self.steps)
+        .bind(&self.outcomes)
+        .bind(marks)
+        .bind(batch)
+        .bind(events.iter().map(|event| event.message_id).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.saga_id).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.cause).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.event_type).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.body.as_str()).collect::<Vec<_>>())
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
+fn lock(marks: &Marks) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
+    marks.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Publishes batches in order; the confirms are waited for while the next one leaves.
+async fn publish(
+    publisher: &Publisher,
+    mut batches: mpsc::UnboundedReceiver<(Uuid, Vec<Outgoing>)>,
+    marks: &Marks,
+) -> Result<()> {
+    let (sent, mut unconfirmed) = mpsc::unbounded_channel();
+    let sending = async {
+        while let Some((batch, events)) = batches.recv().await {
+            let mut confirms = Vec::with_capacity(events.len());
+            for event in &events {
+                confirms.push(publisher.send(event).await?);
+            }
+            sent.send((batch, confirms))?;
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    let confirming = async {
+        while let Some((batch, confirms)) = unconfirmed.recv().await {
+            for confirm in confirms {
+                confirmed(confirm).await?;
+            }
+            lock(marks).push(batch);
+        }
+        Ok(())
+    };
+    tokio::select! {
+        ended = sending => ended,
+        ended = confirming => ended,
+    }
+}
+
+/// Writes the marks that no batch took along.
+async fn flush(pool: &PgPool, marks: &Marks) -> Result<()> {
+    loop {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let waiting = std::mem::take(&mut *lock(marks));
+        if !waiting.is_empty() {
+            sqlx::query("insert into outbox (batch) select unnest($1::uuid[])")
+                .bind(&waiting)
+                .execute(pool)
+                .await?;
+        }
+    }
+}
+
+/// At the start: publishes what a process before us committed and did not mark.
+async fn publish_left_behind(
+    pool: &PgPool,
+    published: &mpsc::UnboundedSender<(Uuid, Vec<Outgoing>)>,
+) -> Result<()> {
+    let rows: Vec<(Uuid, Uuid, Uuid, Uuid, String, String)> = sqlx::query_as(
+        "select batch, message_id, saga_id, cause, event_type, body from outbox o \
+         where message_id is not null and not exists \
+             (select from outbox m where m.batch = o.batch and m.message_id is null)",
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut batches: HashMap<Uuid, Vec<Outgoing>> = HashMap::new();
+    for (batch, message_id, saga_id, cause, event_type, body) in rows {
+        let event_type = handwritten::known_type(&event_type)?;
+        let event = Outgoing { message_id, saga_id, cause, event_type, body };
+        batches.entry(batch).or_default().push(event);
+    }
+    for left in batches {
+        published.send(left)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! What a contestant has lived through before it is measured: old rows, and a snapshot that is held.
+
+use anyhow::Result;
+use ballet_testkit::Bed;
+use futures_util::future::try_join_all;
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::contract::SERVICES;
+use crate::stage::{Contestant, admin};
+
+/// How many rows one statement adds.
+const PORTION: u64 = 250_000;
+
+/// Adds so many old rows to the inbox and to the ledger, in all databases together.
+pub(crate) async fn add_old_rows(contestant: Contestant, bed: &Bed, rows: u64) -> Result<()> {
+    let each = rows / SERVICES.len() as u64;
+    try_join_all(SERVICES.map(|service| add_to(contestant, bed, service, each))).await?;
+    Ok(())
+}
+
+async fn add_to(contestant: Contestant, bed: &Bed, service: &str, rows: u64) -> Result<()> {
+    let mut db = admin(bed, service).await?;
+    // Nothing is lost if the machine stops: then there is no figure.
+    sqlx::query("set synchronous_commit = off").execute(&mut db).await?;
+    let (inbox, ledger) = statements(contestant);
+    for statement in [inbox, ledger] {
+        let mut from = 0;
+        while from < rows {
+            let to = rows.min(from + PORTION);
+            // The oldest first, as they would have come; spread over the time that is kept.
+            let statement = format!(
+                "with row as (select id, now() - make_interval(secs => \
+                     (1 - i::float8 / {rows}) * 6 * 86400 + 3600) as at from \
+                     (select i, md5(i::text) as id from generate_series({from}, {to} - 1) i) s), \
+                 old as (select at, (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') \
+                     || '7' || substr(id, 1, 3) || '8' || substr(id, 4, 15))::uuid as id from row) \
+                 {statement} from old"
+            );
+            sqlx::query(AssertSqlSafe(statement)).execute(&mut db).await?;
+            from = to;
+        }
+    }
+    sqlx::query("analyze").execute(&mut db).await?;
+    Ok(())
+}
+
+const fn statements(contestant: Contestant) -> (&'static str, &'static str) {
+    match contestant {
+        Contestant::Ballet | Contestant::BalletBulk => (
+            "insert into ballet.inbox (message_id, received_at) select id, at",
+            "insert into ballet.ledger (saga_id, step, key, entry, arrived, ordinal, event_type, \
+             body, message_id, recorded_at) select id, 'move', '', 'done', '', 0, 'b.moved.v1', \
+             '{\"account\":1,\"amount\":1,\"refused\":false,\"memo\":\"old\"}', id, at",
+        ),
+        Contestant::Twin | Contestant::Ceiling | Contestant::CeilingBulk => (
+            "insert into inbox (message_id, received_at) select id, at",
+            "insert into ledger (saga_id, step, outcome, recorded_at) select id, 'move', \
+             '{\"account\":1,\"amount\":1,\"refused\":false,\"memo\":\"old\"}', at",
+        ),
+    }
+}
+
+/// Opens a transaction in each database that keeps what is dead from being cleaned away.
+pub(crate) async fn hold_snapshots(bed: &Bed) -> Result<Vec<PgConnection>> {
+    let mut held = Vec::new();
+    for service in SERVICES {
+        let mut db = admin(bed, service).await?;
+        sqlx::query("begin isolation level repeatable read").execute(&mut db).await?;
+        sqlx::query("select pg_current_xact_id()").execute(&mut db).await?;
+        held.push(db);
+    }
+    Ok(held)
+}
+
+/// How often pages of the tables that are no business were asked for, in all databases.
+pub(crate) async fn pages(bed: &Bed) -> Result<i64> {
+    let mut pages = 0;
+    for service in SERVICES {
+        let (of_service,): (i64,) = sqlx::query_as(
+            "select coalesce(sum(heap_blks_hit + heap_blks_read + coalesce(idx_blks_hit, 0) \
+                 + coalesce(idx_blks_read, 0)), 0)::bigint \
+             from pg_statio_user_tables where relname not in ('account', 'entry')",
+        )
+        .fetch_one(&mut admin(bed, service).await?)
+        .await?;
+        pages += of_service;
+    }
+    Ok(pages)
+}

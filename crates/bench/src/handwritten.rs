@@ -1,0 +1,227 @@
+//! What the hand-written contestants share: their tables, the rules of the saga, and the wire.
+//!
+//! They keep ballet's guarantees: an inbox, a ledger with the outcomes and a tombstone, a lock per
+//! saga, an outbox in the same transaction, confirms, and compensations from the stored outcome.
+
+use anyhow::{Context, Result};
+use ballet::core::topology::EVENTS;
+use lapin::options::{BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{
+    BasicProperties, Channel, Connection, ConnectionProperties, Consumer, PublisherConfirm,
+};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool};
+use uuid::Uuid;
+
+use crate::business::{self, Move};
+use crate::contract::Order;
+
+/// The step of the row that says "aborted".
+const TOMBSTONE: &str = "aborted";
+
+/// A message that came.
+pub(crate) struct Incoming {
+    pub(crate) tag: u64,
+    pub(crate) message_id: Uuid,
+    pub(crate) saga_id: Uuid,
+    pub(crate) event_type: String,
+    pub(crate) order: Order,
+}
+
+/// A message that goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) message_id: Uuid,
+    pub(crate) saga_id: Uuid,
+    pub(crate) cause: Uuid,
+    pub(crate) event_type: &'static str,
+    pub(crate) body: String,
+}
+
+/// What a message leads to.
+#[derive(Debug, Default)]
+pub(crate) struct Effect {
+    /// Steps for the ledger, with their outcomes.
+    pub(crate) ledger: Vec<(&'static str, Option<String>)>,
+    pub(crate) change: Option<Move>,
+    pub(crate) event: Option<Outgoing>,
+}
+
+/// The rules of the saga: what `service` does about a message, given the ledger's rows of its saga.
+pub(crate) fn decide(
+    service: &str,
+    message: &Incoming,
+    ledger: &[(String, Option<String>)],
+) -> Result<Effect> {
+    let row = |step: &str| ledger.iter().find(|(name, _)| name == step);
+    let aborted = row(TOMBSTONE).is_some();
+    let order = &message.order;
+    let step = |name: &'static str, done: &'static str| -> Result<Effect> {
+        if aborted || row(name).is_some() {
+            return Ok(Effect::default());
+        }
+        let body = serde_json::to_string(order)?;
+        let change = Some(change(message.saga_id, name, order, 1));
+        let event = Some(event(message, done, body.clone()));
+        Ok(Effect { ledger: vec![(name, Some(body))], change, event })
+    };
+    match (service, message.event_type.as_str()) {
+        ("a", "a.wanted.v1") => step("open", "a.opened.v1"),
+        ("a", "d.moved.v1") => step("close", "a.closed.v1"),
+        ("a", "c.refused.v1") if aborted || row("close").is_some() => Ok(Effect::default()),
+        ("a", "c.refused.v1") => {
+            let body = serde_json::to_string(order)?;
+            let change = Some(change(message.saga_id, "cancel", order, -1));
+            let event = Some(event(message, "a.cancelled.v1", body));
+            Ok(Effect { ledger: vec![(TOMBSTONE, None)], change, event })
+        }
+        ("b", "a.opened.v1") => step("move", "b.moved.v1"),
+        ("c", "b.moved.v1") if row("refused").is_some() => Ok(Effect::default()),
+        ("c", "b.moved.v1") if order.refused => {
+            let mut effect = step("move", "c.refused.v1")?;
+            effect.change = None;
+            if let Some((name, _)) = effect.ledger.first_mut() {
+                *name = "refused";
+            }
+            Ok(effect)
+        }
+        ("c", "b.moved.v1") => step("move", "c.moved.v1"),
+        ("d", "c.moved.v1") => step("move", "d.moved.v1"),
+        (_, "a.cancelled.v1") if aborted => Ok(Effect::default()),
+        (_, "a.cancelled.v1") => {
+            let mut effect = Effect { ledger: vec![(TOMBSTONE, None)], ..Effect::default() };
+            if let Some((_, Some(outcome))) = row("move") {
+                let done: Order = serde_json::from_str(outcome)?;
+                let undone = match service {
+                    "b" => "b.undone.v1",
+                    "c" => "c.undone.v1",
+                    _ => "d.undone.v1",
+                };
+                effect.ledger.push(("undo", Some(outcome.clone())));
+                effect.change = Some(change(message.saga_id, "undo", &done, -1));
+                effect.event = Some(event(message, undone, outcome.clone()));
+            }
+            Ok(effect)
+        }
+        (service, other) => anyhow::bail!("{service} does not know {other}"),
+    }
+}
+
+fn change(saga_id: Uuid, step: &'static str, order: &Order, sign: i64) -> Move {
+    Move { saga_id, step, account: order.account, amount: sign * order.amount }
+}
+
+fn event(cause: &Incoming, event_type: &'static str, body: String) -> Outgoing {
+    let (saga_id, cause) = (cause.saga_id, cause.message_id);
+    Outgoing { message_id: new_id(), saga_id, cause, event_type, body }
+}
+
+#[expect(clippy::disallowed_methods, reason = "hand-written code has no context to ask")]
+pub(crate) fn new_id() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// Reads a delivery. What cannot be read ends the process: nobody sends such a thing here.
+pub(crate) fn read(delivery: &lapin::message::Delivery) -> Result<Incoming> {
+    let properties = &delivery.properties;
+    let id = |text: Option<&str>| Uuid::parse_str(text.unwrap_or_default());
+    let message_id = id(properties.message_id().as_ref().map(|id| id.as_str()));
+    let message_id = message_id.context("a message without an id")?;
+    // The first message of a saga gives it its id.
+    let saga = properties.correlation_id().as_ref().map(|id| id.as_str());
+    let saga_id = if saga.is_some() { id(saga).context("a bad saga id")? } else { message_id };
+    let event_type = delivery.routing_key.as_str().to_owned();
+    let order = serde_json::from_slice(&delivery.data).context("a bad body")?;
+    Ok(Incoming { tag: delivery.delivery_tag, message_id, saga_id, event_type, order })
+}
+
+/// Consumes the service's queue.
+pub(crate) async fn consume(
+    amqp_url: &str,
+    service: &str,
+    prefetch: u16,
+) -> Result<(Channel, Consumer)> {
+    let channel = channel(amqp_url, &format!("{service} consume")).await?;
+    channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+    let consumer =
+        channel.basic_consume(service.into(), service.into(), <_>::default(), <_>::default());
+    let consumer = consumer.await?;
+    Ok((channel, consumer))
+}
+
+/// Publishes with confirms.
+#[derive(Clone)]
+pub(crate) struct Publisher {
+    channel: Channel,
+    service: &'static str,
+}
+
+impl Publisher {
+    pub(crate) async fn connect(amqp_url: &str, service: &'static str) -> Result<Self> {
+        let channel = channel(amqp_url, &format!("{service} publish")).await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok(Self { channel, service })
+    }
+
+    /// Returns when the message is on its way; its confirm comes later.
+    pub(crate) async fn send(&self, message: &Outgoing) -> Result<PublisherConfirm> {
+        let mut headers = FieldTable::default();
+        let cause = AMQPValue::LongString(message.cause.to_string().into());
+        headers.insert("causation_id".into(), cause);
+        let properties = BasicProperties::default()
+            .with_message_id(message.message_id.to_string().into())
+            .with_type(message.event_type.into())
+            .with_correlation_id(message.saga_id.to_string().into())
+            .with_app_id(self.service.into())
+            .with_content_type("application/json".into())
+            .with_delivery_mode(2)
+            .with_headers(headers);
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let body = message.body.as_bytes();
+        let (exchange, key) = (EVENTS.into(), message.event_type.into());
+        Ok(self.channel.basic_publish(exchange, key, options, body, properties).await?)
+    }
+}
+
+/// Waits for the broker's word that it has the message.
+pub(crate) async fn confirmed(confirm: PublisherConfirm) -> Result<()> {
+    match confirm.await? {
+        lapin::Confirmation::Ack(None) => Ok(()),
+        other => anyhow::bail!("the broker did not take a message: {other:?}"),
+    }
+}
+
+async fn channel(amqp_url: &str, name: &str) -> Result<Channel> {
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let connection = Connection::connect(amqp_url, properties).await?;
+    let channel = connection.create_channel().await?;
+    // The channel keeps the connection alive.
+    Ok(channel)
+}
+
+/// Connects to the database and makes the tables if they are not there.
+pub(crate) async fn database(url: &str, tables: &'static str, connections: u32) -> Result<PgPool> {
+    let options: PgConnectOptions = url.parse()?;
+    let options = options.options([("jit", "off")]);
+    let pool = PgPoolOptions::new()
+        .max_connections(connections)
+        .min_connections(1)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await?;
+    let there: Option<String> =
+        sqlx::query_scalar("select to_regclass('account')::text").fetch_one(&pool).await?;
+    if there.is_none() {
+        sqlx::raw_sql(AssertSqlSafe(format!("{}\n{tables}", business::TABLES)))
+            .execute(&pool)
+            .await?;
+    }
+    Ok(pool)
+}
+
+/// The type of an event that was read back.
+pub(crate) fn known_type(name: &str) -> Result<&'static str> {
+    let known = crate::contract::system().known_types().into_iter().map(|event| event.name());
+    known.into_iter().find(|known| *known == name).with_context(|| format!("no event is {name}"))
+}

@@ -1,0 +1,153 @@
+//! The contestant `ballet-bulk`: the same steps, as bulk handlers.
+
+use ballet::{
+    BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult, Failure, Item, Never, Outcome,
+    Participant, Service, Undone,
+};
+
+use crate::business::{self, Move};
+use crate::contract::{
+    Cancelled, Closed, MovedB, MovedC, MovedD, Opened, Order, RefusedC, Saga4, UndoneB, UndoneC,
+    UndoneD, Wanted,
+};
+use crate::ordinary::{MIGRATIONS, Opener, check};
+
+/// What a service declares; `None` for a name that is no service's.
+#[must_use]
+pub fn participant(service: &str) -> Option<Participant> {
+    Some(match service {
+        "a" => Participant::new("a").owns(Opener, |saga| {
+            saga.starts(Open).aborts_on(|no: RefusedC| Cancelled(no.0)).decides(Close)
+        }),
+        "b" => Participant::new("b").saga::<Saga4>(|saga| saga.compensatable(MoveB)),
+        "c" => Participant::new("c").saga::<Saga4>(|saga| saga.compensatable(MoveC)),
+        "d" => Participant::new("d").saga::<Saga4>(|saga| saga.pivot(MoveD)),
+        _ => return None,
+    })
+}
+
+/// The service; `None` for a name that is no service's.
+#[must_use]
+pub fn service(service: &str) -> Option<Service> {
+    Some(Service::new(participant(service)?).migrations(MIGRATIONS))
+}
+
+/// An event of a saga, as the order that it carries.
+trait Carries {
+    fn order(&self) -> &Order;
+}
+
+async fn book<E>(
+    tx: &mut BulkTx<'_>,
+    step: &'static str,
+    items: impl Iterator<Item = &Item<E>>,
+    sign: i64,
+) -> Result<(), Failure>
+where
+    E: Carries + 'static,
+{
+    let change = |item: &Item<E>| {
+        let Order { account, amount, .. } = *item.event.order();
+        Move { saga_id: item.saga_id.0, step, account, amount: sign * amount }
+    };
+    let changes: Vec<Move> = items.map(change).collect();
+    Ok(business::apply_all(tx.db(), &changes).await?)
+}
+
+macro_rules! carry {
+    ($($event:ident)+) => {$(
+        impl Carries for $event {
+            fn order(&self) -> &Order {
+                &self.0
+            }
+        }
+    )+};
+}
+
+carry! { Wanted Opened MovedB MovedC MovedD }
+
+macro_rules! steps {
+    ($($step:ident $name:literal at $service:literal: $on:ident => $done:ident or $refused:ty;)+) => {$(
+        struct $step;
+
+        impl BulkStep for $step {
+            const NAME: &'static str = $name;
+            type On = $on;
+            type Done = $done;
+            type Refused = $refused;
+
+            async fn run(&self, tx: &mut BulkTx<'_>, on: Vec<Item<$on>>) -> BulkResult<Self> {
+                on.iter().try_for_each(|item| check(&item.event.0, $service))?;
+                book(tx, $name, on.iter(), 1).await?;
+                Ok(on.into_iter().map(|item| Outcome::Done($done(item.event.0))).collect())
+            }
+        }
+    )+};
+}
+
+macro_rules! compensations {
+    ($($step:ident => $undone:ident;)+) => {$(
+        impl BulkCompensate for $step {
+            type Undone = $undone;
+
+            async fn compensate(
+                &self,
+                tx: &mut BulkTx<'_>,
+                done: Vec<Item<Self::Done>>,
+            ) -> BulkUndoResult<Self> {
+                book(tx, "undo", done.iter(), -1).await?;
+                Ok(done.into_iter().map(|item| Undone::With($undone(item.event.0))).collect())
+            }
+        }
+    )+};
+}
+
+steps! {
+    Open "open" at "a": Wanted => Opened or Cancelled;
+    Close "close" at "a": MovedD => Closed or Never;
+    MoveB "move" at "b": Opened => MovedB or Never;
+    MoveD "move" at "d": MovedC => MovedD or Never;
+}
+
+compensations! {
+    MoveB => UndoneB;
+    MoveC => UndoneC;
+    MoveD => UndoneD;
+}
+
+struct MoveC;
+
+impl BulkStep for MoveC {
+    const NAME: &'static str = "move";
+    type On = MovedB;
+    type Done = MovedC;
+    type Refused = RefusedC;
+
+    async fn run(&self, tx: &mut BulkTx<'_>, on: Vec<Item<MovedB>>) -> BulkResult<Self> {
+        on.iter().try_for_each(|item| check(&item.event.0, "c"))?;
+        book(tx, Self::NAME, on.iter().filter(|item| !item.event.0.refused), 1).await?;
+        let outcome = |item: Item<MovedB>| {
+            let order = item.event.0;
+            if order.refused {
+                Outcome::Refused(RefusedC(order))
+            } else {
+                Outcome::Done(MovedC(order))
+            }
+        };
+        Ok(on.into_iter().map(outcome).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::SERVICES;
+
+    #[test]
+    fn both_ways_of_writing_it_declare_the_same() {
+        for service in SERVICES {
+            let part = |participant: Option<Participant>| participant.map(|one| one.part());
+            assert_eq!(part(participant(service)), part(crate::ordinary::participant(service)));
+        }
+    }
+}

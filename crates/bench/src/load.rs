@@ -1,0 +1,314 @@
+//! Starts sagas, and watches how they end.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use ballet::broker::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
+use ballet::core::topology::{DEAD, EVENTS};
+use ballet_testkit::Bed;
+use futures_util::{FutureExt, StreamExt};
+use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties, Consumer};
+use tokio::time::{Instant, sleep_until, timeout};
+use uuid::Uuid;
+
+use crate::contract::{ACCOUNTS, DRIVER, Order, SERVICES};
+
+/// Until a saga that was started has to have ended.
+const PATIENCE: Duration = Duration::from_secs(60);
+const WANTED: &str = "a.wanted.v1";
+const CLOSED: &str = "a.closed.v1";
+const CANCELLED: &str = "a.cancelled.v1";
+
+/// What is asked of the contestants.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// How many sagas are under way at a time.
+    pub in_flight: usize,
+    /// Sagas a second, at random times, whatever becomes of the ones before.
+    pub pace: Option<f64>,
+    /// The share of sagas that `c` refuses.
+    pub refused: f64,
+    /// The share of sagas of which one step fails for good.
+    pub failing: f64,
+    /// The share of sagas that are asked for twice, under one id.
+    pub doubled: f64,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { in_flight: 1000, pace: None, refused: 0.0, failing: 0.0, doubled: 0.0 }
+    }
+}
+
+/// How a saga ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum End {
+    Closed,
+    Cancelled,
+    /// One of its messages became a dead letter.
+    Dead,
+}
+
+/// How many sagas were started, and how they were to end.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Started {
+    pub(crate) all: u64,
+    pub(crate) refused: u64,
+    /// Of which a step fails, by service.
+    pub(crate) failing: [u64; 4],
+}
+
+struct Running {
+    since: Instant,
+    expected: End,
+}
+
+/// One contestant's load.
+pub(crate) struct Load {
+    plan: Plan,
+    session: Arc<dyn Session>,
+    confirms: Confirms,
+    ends: Consumer,
+    _connection: Connection,
+    random: Random,
+    running: HashMap<Uuid, Running>,
+    unconfirmed: usize,
+    next: Instant,
+    pub(crate) started: Started,
+    /// When sagas ended, how, and how long they took.
+    pub(crate) ended: Vec<(Instant, End, Duration)>,
+    /// Ends of sagas that had ended, or were to end otherwise, by message: the oracle's business.
+    pub(crate) wrong: Vec<String>,
+    seen: HashSet<Uuid>,
+}
+
+impl Load {
+    pub(crate) async fn connect(bed: &Bed, plan: Plan) -> Result<Self> {
+        let session = RabbitMq::new(bed.amqp_url(DRIVER))?.connect(DRIVER).await?;
+        let confirms = session.confirms().await?;
+        let properties = ConnectionProperties::default().with_connection_name("ends".into());
+        let connection = Connection::connect(bed.ops_amqp_url(), properties).await?;
+        let channel = connection.create_channel().await?;
+        let options =
+            QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+        let queue = channel.queue_declare("".into(), options, FieldTable::default()).await?;
+        for (exchange, key) in [(EVENTS, CLOSED), (EVENTS, CANCELLED), (DEAD, "#")] {
+            let name = queue.name().clone();
+            let (options, none) = (<_>::default(), FieldTable::default());
+            channel.queue_bind(name, exchange.into(), key.into(), options, none).await?;
+        }
+        let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
+        let name = queue.name().clone();
+        let ends = channel.basic_consume(name, "ends".into(), options, <_>::default()).await?;
+        Ok(Self {
+            plan,
+            session,
+            confirms,
+            ends,
+            _connection: connection,
+            random: Random(1),
+            running: HashMap::new(),
+            unconfirmed: 0,
+            next: Instant::now(),
+            started: Started::default(),
+            ended: Vec::new(),
+            wrong: Vec::new(),
+            seen: HashSet::new(),
+        })
+    }
+
+    /// Keeps the load up for so long.
+    pub(crate) async fn go(&mut self, time: Duration) -> Result<()> {
+        let until = Instant::now() + time;
+        self.next = self.next.max(Instant::now());
+        while Instant::now() < until {
+            let due = self.start_due()?;
+            tokio::select! {
+                biased;
+                end = self.ends.next() => self.take_ends(end)?,
+                answers = self.confirms.next(), if self.unconfirmed > 0 => {
+                    self.unconfirmed -= confirmed(answers)?;
+                }
+                () = sleep_until(due.unwrap_or(until).min(until)) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts what is due; says when the next one is, if time decides.
+    fn start_due(&mut self) -> Result<Option<Instant>> {
+        match self.plan.pace {
+            Some(pace) => {
+                while self.next <= Instant::now() {
+                    // Latency counts from when it was to start: who is late hides nothing.
+                    self.start(self.next)?;
+                    let wait = -self.random.fraction().max(f64::MIN_POSITIVE).ln() / pace;
+                    self.next += Duration::from_secs_f64(wait);
+                }
+                Ok(Some(self.next))
+            }
+            None => {
+                while self.running.len() < self.plan.in_flight {
+                    self.start(Instant::now())?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Publishes this many requests for sagas and waits for nothing but the broker.
+    pub(crate) async fn pile_up(&mut self, count: usize) -> Result<()> {
+        for number in 0..count {
+            self.start(Instant::now())?;
+            while self.unconfirmed > 2000 || (number + 1 == count && self.unconfirmed > 0) {
+                self.unconfirmed -= confirmed(self.confirms.next().await)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, since: Instant) -> Result<()> {
+        let saga_id = crate::handwritten::new_id();
+        let account = 1 + i32::try_from(self.random.below(ACCOUNTS.unsigned_abs().into()))?;
+        let refused = self.random.fraction() < self.plan.refused;
+        let fails = self.random.fraction() < self.plan.failing;
+        let at = usize::try_from(self.random.below(4))?;
+        let order = Order {
+            account,
+            amount: i64::try_from(self.random.below(10_000))?,
+            refused: refused && !fails,
+            fails_at: fails.then(|| SERVICES[at].to_owned()),
+            memo: "what an order says besides, in as many words as usual".to_owned(),
+        };
+        let expected = match (fails, order.refused) {
+            (true, _) => End::Dead,
+            (false, true) => End::Cancelled,
+            (false, false) => End::Closed,
+        };
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_type(WANTED.into())
+            .with_message_id(saga_id.to_string().into())
+            .with_correlation_id(saga_id.to_string().into())
+            .with_app_id(DRIVER.into())
+            .with_delivery_mode(2);
+        let message = Publish {
+            exchange: EVENTS.to_owned(),
+            routing_key: WANTED.to_owned(),
+            mandatory: true,
+            properties,
+            body: serde_json::to_vec(&order)?.into(),
+        };
+        let times = if self.random.fraction() < self.plan.doubled { 2 } else { 1 };
+        for _ in 0..times {
+            self.session.publish(&message)?;
+            self.unconfirmed += 1;
+        }
+        self.started.all += 1;
+        self.started.refused += u64::from(order.refused);
+        self.started.failing[at] += u64::from(fails);
+        self.running.insert(saga_id, Running { since, expected });
+        Ok(())
+    }
+
+    /// Takes in an end, and all that have come with it.
+    fn take_ends(
+        &mut self,
+        mut end: Option<lapin::Result<lapin::message::Delivery>>,
+    ) -> Result<()> {
+        loop {
+            let delivery = end.context("the broker ended the watch over sagas")??;
+            self.take(&delivery);
+            match self.ends.next().now_or_never() {
+                Some(next) => end = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn take(&mut self, delivery: &lapin::message::Delivery) {
+        let id = |text: Option<&str>| text.and_then(|text| text.parse::<Uuid>().ok());
+        let properties = &delivery.properties;
+        let saga = id(properties.correlation_id().as_ref().map(|id| id.as_str()));
+        let message = id(properties.message_id().as_ref().map(|id| id.as_str()));
+        let end = match delivery.routing_key.as_str() {
+            CLOSED => End::Closed,
+            CANCELLED => End::Cancelled,
+            _ => End::Dead,
+        };
+        // A copy of an event is no second end.
+        if message.is_some_and(|message| !self.seen.insert(message)) {
+            return;
+        }
+        let now = Instant::now();
+        match saga.and_then(|saga| self.running.remove(&saga)) {
+            Some(running) if running.expected == end => {
+                self.ended.push((now, end, now.saturating_duration_since(running.since)));
+            }
+            Some(_) => self.wrong.push(format!("saga {saga:?} ended as {end:?}")),
+            None => self.wrong.push(format!("saga {saga:?} ended again, as {end:?}")),
+        }
+    }
+
+    /// Starts nothing more, and waits for the end of what is under way.
+    pub(crate) async fn finish(&mut self) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while !self.running.is_empty() || self.unconfirmed > 0 {
+            tokio::select! {
+                end = self.ends.next() => self.take_ends(end)?,
+                answers = self.confirms.next(), if self.unconfirmed > 0 => {
+                    self.unconfirmed -= confirmed(answers)?;
+                }
+                () = sleep_until(until) => {
+                    let some = self.running.keys().next().copied().unwrap_or_default();
+                    let left = self.running.len();
+                    bail!("{left} sagas have not ended within {PATIENCE:?}, one is {some}")
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn close(self) {
+        self.session.close().await;
+        // It is closed already, or as good as that.
+        timeout(Duration::from_secs(2), self._connection.close(200, "done".into())).await.ok();
+    }
+}
+
+fn confirmed(
+    answers: Option<Result<Vec<ballet::broker::Confirmed>, ballet::broker::BrokerError>>,
+) -> Result<usize> {
+    let answers = answers.context("the broker closed the connection")??;
+    match answers.iter().find(|answer| answer.outcome != Outcome::Ack) {
+        Some(answer) => bail!("the broker did not take a message: {:?}", answer.outcome),
+        None => Ok(answers.len()),
+    }
+}
+
+/// SplitMix64: the same run for every contestant.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    fn fraction(&mut self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+        let fraction = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        fraction
+    }
+}

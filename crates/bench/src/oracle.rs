@@ -1,0 +1,91 @@
+//! Whether a run was right: every saga ended once, and every balance is what the entries say.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use ballet_testkit::Bed;
+use tokio::time::Instant;
+
+use crate::contract::SERVICES;
+use crate::load::{Load, Started};
+use crate::stage::admin;
+
+/// Compensations may still be under way when the last abort is seen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often each step has to have taken effect in a service's database.
+fn expected(service: &str, started: &Started) -> Vec<(&'static str, u64)> {
+    let [fails_a, fails_b, fails_c, fails_d] = started.failing;
+    let opened = started.all - fails_a;
+    let by_b = opened - fails_b;
+    let by_c = by_b - fails_c - started.refused;
+    let closed = by_c - fails_d;
+    match service {
+        "a" => vec![("open", opened), ("close", closed), ("cancel", started.refused)],
+        "b" => vec![("move", by_b), ("undo", started.refused)],
+        "c" => vec![("move", by_c), ("undo", 0)],
+        _ => vec![("move", closed), ("undo", 0)],
+    }
+}
+
+/// Waits until the databases hold what they should. While sagas wait (`drained` is false) nobody
+/// knows how many steps there should be, but none may be there twice.
+///
+/// # Errors
+///
+/// If they do not in time, or the load saw something that should not be.
+pub(crate) async fn judge(bed: &Bed, load: &Load, drained: bool) -> Result<()> {
+    if let Some(first) = load.wrong.first() {
+        bail!("the oracle: {} ends that should not be, the first: {first}", load.wrong.len());
+    }
+    for service in SERVICES {
+        let until = Instant::now() + PATIENCE;
+        let mut db = admin(bed, service).await?;
+        loop {
+            let found = look(&mut db, service, drained.then_some(&load.started)).await?;
+            let Some(wrong) = found else { break };
+            if Instant::now() > until {
+                bail!("the oracle: in the database of {service} {wrong}");
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong in a database, if anything is.
+async fn look(
+    db: &mut sqlx::PgConnection,
+    service: &str,
+    started: Option<&Started>,
+) -> Result<Option<String>> {
+    if started.is_none() {
+        let (twice,): (i64,) =
+            sqlx::query_as("select count(*) - count(distinct (saga_id, step)) from entry")
+                .fetch_one(&mut *db)
+                .await?;
+        if twice > 0 {
+            return Ok(Some(format!("{twice} steps took effect twice")));
+        }
+    }
+    for (step, times) in started.map(|started| expected(service, started)).unwrap_or_default() {
+        let (all, sagas): (i64, i64) =
+            sqlx::query_as("select count(*), count(distinct saga_id) from entry where step = $1")
+                .bind(step)
+                .fetch_one(&mut *db)
+                .await?;
+        if u64::try_from(all)? != times || all != sagas {
+            let is = format!("{step:?} took effect {all} times for {sagas} sagas");
+            return Ok(Some(format!("{is}, expected {times}")));
+        }
+    }
+    let (wrong,): (i64,) = sqlx::query_as(
+        "select count(*) from account left join \
+             (select account_id, sum(amount) as amount, count(*) as moves from entry group by 1) e \
+             using (account_id) \
+         where balance <> coalesce(e.amount, 0) or account.moves <> coalesce(e.moves, 0)",
+    )
+    .fetch_one(db)
+    .await?;
+    Ok((wrong > 0).then(|| format!("{wrong} accounts differ from the sum of their entries")))
+}

@@ -1,0 +1,131 @@
+//! The contestant `ballet`: ordinary handlers, as the README shows them.
+
+use ballet::{
+    Compensate, Failure, Migration, Never, Owner, Participant, Service, Step, StepResult, Tx,
+    UndoResult, done, refused, undone,
+};
+
+use crate::business::{self, Move};
+use crate::contract::{
+    Cancelled, Closed, MovedB, MovedC, MovedD, Opened, Order, RefusedC, Saga4, UndoneB, UndoneC,
+    UndoneD, Wanted,
+};
+
+pub(crate) const MIGRATIONS: &[Migration] =
+    &[Migration { name: "0001_business", sql: business::TABLES }];
+
+/// What a service declares; `None` for a name that is no service's.
+#[must_use]
+pub fn participant(service: &str) -> Option<Participant> {
+    Some(match service {
+        "a" => Participant::new("a").owns(Opener, |saga| {
+            saga.starts(Open).aborts_on(|no: RefusedC| Cancelled(no.0)).decides(Close)
+        }),
+        "b" => Participant::new("b").saga::<Saga4>(|saga| saga.compensatable(MoveB)),
+        "c" => Participant::new("c").saga::<Saga4>(|saga| saga.compensatable(MoveC)),
+        "d" => Participant::new("d").saga::<Saga4>(|saga| saga.pivot(MoveD)),
+        _ => return None,
+    })
+}
+
+/// The service; `None` for a name that is no service's.
+#[must_use]
+pub fn service(service: &str) -> Option<Service> {
+    Some(Service::new(participant(service)?).migrations(MIGRATIONS))
+}
+
+pub(crate) struct Opener;
+
+impl Owner for Opener {
+    type Saga = Saga4;
+
+    async fn abort(&self, tx: &mut Tx<'_>, fact: &Cancelled) -> Result<(), Failure> {
+        book(tx, "cancel", &fact.0, -1).await
+    }
+}
+
+async fn book(
+    tx: &mut Tx<'_>,
+    step: &'static str,
+    order: &Order,
+    sign: i64,
+) -> Result<(), Failure> {
+    let saga_id = tx.saga_id().ok_or_else(|| Failure::permanent("no saga"))?.0;
+    let change = Move { saga_id, step, account: order.account, amount: sign * order.amount };
+    Ok(business::apply(tx.db(), &change).await?)
+}
+
+/// Fails where the order says so.
+pub(crate) fn check(order: &Order, service: &str) -> Result<(), Failure> {
+    match order.fails_at.as_deref() {
+        Some(at) if at == service => Err(Failure::permanent("it was told to fail")),
+        _ => Ok(()),
+    }
+}
+
+macro_rules! steps {
+    ($($step:ident $name:literal at $service:literal: $on:ident => $done:ident or $refused:ty;)+) => {$(
+        struct $step;
+
+        impl Step for $step {
+            const NAME: &'static str = $name;
+            type On = $on;
+            type Done = $done;
+            type Refused = $refused;
+
+            async fn run(&self, tx: &mut Tx<'_>, on: $on) -> StepResult<Self> {
+                check(&on.0, $service)?;
+                book(tx, $name, &on.0, 1).await?;
+                done($done(on.0))
+            }
+        }
+    )+};
+}
+
+macro_rules! compensations {
+    ($($step:ident => $undone:ident;)+) => {$(
+        impl Compensate for $step {
+            type Undone = $undone;
+
+            async fn compensate(
+                &self,
+                tx: &mut Tx<'_>,
+                done: Self::Done,
+            ) -> UndoResult<Self> {
+                book(tx, "undo", &done.0, -1).await?;
+                undone($undone(done.0))
+            }
+        }
+    )+};
+}
+
+steps! {
+    Open "open" at "a": Wanted => Opened or Cancelled;
+    Close "close" at "a": MovedD => Closed or Never;
+    MoveB "move" at "b": Opened => MovedB or Never;
+    MoveD "move" at "d": MovedC => MovedD or Never;
+}
+
+compensations! {
+    MoveB => UndoneB;
+    MoveC => UndoneC;
+    MoveD => UndoneD;
+}
+
+struct MoveC;
+
+impl Step for MoveC {
+    const NAME: &'static str = "move";
+    type On = MovedB;
+    type Done = MovedC;
+    type Refused = RefusedC;
+
+    async fn run(&self, tx: &mut Tx<'_>, on: MovedB) -> StepResult<Self> {
+        check(&on.0, "c")?;
+        if on.0.refused {
+            return refused(RefusedC(on.0));
+        }
+        book(tx, Self::NAME, &on.0, 1).await?;
+        done(MovedC(on.0))
+    }
+}

@@ -1,0 +1,186 @@
+//! Medians, spread and ratios, as a table and as data.
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::groups::{Bound, Group, Measure, Target, targets};
+use crate::measure::Figures;
+
+/// What a case came to in all its rounds.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// The case.
+    pub label: String,
+    /// Statements a message, where they were counted.
+    pub statements: Option<f64>,
+    /// One for each round.
+    pub rounds: Vec<Figures>,
+}
+
+/// What a group came to.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    /// Its name.
+    pub group: &'static str,
+    /// What it is about.
+    pub title: &'static str,
+    /// Its cases.
+    pub rows: Vec<Row>,
+    /// What was to be reached, and whether it was.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// Whether a target was reached.
+#[derive(Debug, Serialize)]
+pub struct Verdict {
+    /// In words.
+    pub what: String,
+    /// What was reached.
+    pub value: f64,
+    /// The least and the most of the rounds.
+    pub spread: (f64, f64),
+    /// In words.
+    pub bound: String,
+    /// Whether it is enough.
+    pub reached: bool,
+}
+
+impl Row {
+    /// An empty row.
+    #[must_use]
+    pub fn new(label: &str) -> Self {
+        Self { label: label.to_owned(), statements: None, rounds: Vec::new() }
+    }
+
+    fn each(&self, figure: impl Fn(&Figures) -> f64) -> Vec<f64> {
+        self.rounds.iter().map(figure).collect()
+    }
+
+    /// The median of the rounds.
+    #[must_use]
+    pub fn median(&self, figure: impl Fn(&Figures) -> f64) -> f64 {
+        quantile(&self.each(figure), 0.5)
+    }
+
+    fn measure(&self, by: Measure) -> Vec<f64> {
+        match by {
+            Measure::Sagas => self.each(|f| f.sagas),
+            Measure::Messages => self.each(|f| f.messages),
+            Measure::P50 => self.each(|f| quantile(&f.latencies, 0.5)),
+            Measure::P99 => self.each(|f| quantile(&f.latencies, 0.99)),
+            Measure::Wal => self.each(|f| f.wal),
+            Measure::Pages => self.each(|f| f.pages),
+            Measure::Memory => self.each(|f| f.memory_peak),
+        }
+    }
+}
+
+impl Outcome {
+    /// Judges a group's rows.
+    #[must_use]
+    pub fn new(group: Group, rows: Vec<Row>) -> Self {
+        let verdicts = targets(group).iter().filter_map(|target| judge(target, &rows)).collect();
+        Self { group: group.name(), title: group.title(), rows, verdicts }
+    }
+}
+
+/// Compares round by round, so that what slows a whole round down does not count.
+fn judge(target: &Target, rows: &[Row]) -> Option<Verdict> {
+    let find = |label: &str| rows.iter().find(|row| row.label == label);
+    let mut values = find(&target.of)?.measure(target.by);
+    let mut what = format!("{} of {}", words(target.by), target.of);
+    if let Some(to) = &target.to {
+        let base = find(to)?.measure(target.by);
+        values = values.iter().zip(base).map(|(value, base)| value / base).collect();
+        what = format!("{what}, against {to}");
+    }
+    let value = quantile(&values, 0.5);
+    let (bound, reached) = match target.bound {
+        Bound::AtLeast(bound) => (format!("at least {bound}"), value >= bound),
+        Bound::AtMost(bound) => (format!("at most {bound}"), value <= bound),
+    };
+    let spread = (quantile(&values, 0.0), quantile(&values, 1.0));
+    Some(Verdict { what, value, spread, bound, reached })
+}
+
+const fn words(measure: Measure) -> &'static str {
+    match measure {
+        Measure::Sagas => "sagas a second",
+        Measure::Messages => "messages a second",
+        Measure::P50 => "p50",
+        Measure::P99 => "p99",
+        Measure::Wal => "WAL a message",
+        Measure::Pages => "pages a message",
+        Measure::Memory => "megabytes",
+    }
+}
+
+/// Of values in any order.
+#[must_use]
+pub fn quantile(values: &[f64], at: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "an index into a vector"
+    )]
+    let index = (at * sorted.len().saturating_sub(1) as f64).round() as usize;
+    sorted.get(index).copied().unwrap_or(f64::NAN)
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header([
+            "", "sagas/s", "spread", "p50 ms", "p99 ms", "stmts", "commits", "WAL B", "pages",
+            "CPU ms", "postgres", "broker", "services", "MB",
+        ]);
+        for row in &self.rows {
+            let sagas = row.measure(Measure::Sagas);
+            let spread = format!("{:.0}-{:.0}", quantile(&sagas, 0.0), quantile(&sagas, 1.0));
+            table.add_row([
+                row.label.clone(),
+                format!("{:.0}", quantile(&sagas, 0.5)),
+                spread,
+                format!("{:.1}", quantile(&row.measure(Measure::P50), 0.5)),
+                format!("{:.1}", quantile(&row.measure(Measure::P99), 0.5)),
+                row.statements.map_or_else(String::new, |count| format!("{count:.2}")),
+                format!("{:.2}", row.median(|f| f.commits)),
+                format!("{:.0}", row.median(|f| f.wal)),
+                format!("{:.1}", row.median(|f| f.pages)),
+                format!("{:.3}", row.median(|f| f.cpu.total())),
+                format!("{:.3}", row.median(|f| f.cpu.postgres)),
+                format!("{:.3}", row.median(|f| f.cpu.broker)),
+                format!("{:.3}", row.median(|f| f.cpu.services)),
+                format!("{:.0}", row.median(|f| f.memory_peak)),
+            ]);
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        writeln!(f, "\n{}\n{table}", self.title)?;
+        for verdict in &self.verdicts {
+            let mark = if verdict.reached { "reached" } else { "MISSED " };
+            let (least, most) = verdict.spread;
+            let Verdict { what, value, bound, .. } = verdict;
+            writeln!(f, "  {mark}  {value:8.2}  ({least:.2}-{most:.2})  {what}: {bound}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_values_in_any_order() {
+        let values = [3.0, 1.0, 2.0];
+        assert!((quantile(&values, 0.5) - 2.0).abs() < 1e-9);
+        assert!((quantile(&values, 0.99) - 3.0).abs() < 1e-9);
+        assert!(quantile(&[], 0.5).is_nan());
+    }
+}

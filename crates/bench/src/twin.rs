@@ -1,0 +1,177 @@
+//! The contestant `twin`: what a careful team writes by hand. One transaction, one awaited confirm
+//! and one ack a message; eight messages at once, each on a connection of its own.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use futures_util::TryStreamExt;
+use lapin::options::BasicAckOptions;
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::business;
+use crate::handwritten::{self, Outgoing, Publisher, confirmed, decide, read};
+
+const PREFETCH: u16 = 50;
+const AT_ONCE: usize = 8;
+/// What a crash left in the outbox is published after this long.
+const LEFT_BEHIND: Duration = Duration::from_secs(10);
+
+const TABLES: &str = "\
+create table inbox (message_id uuid primary key, received_at timestamptz not null default now());
+create table ledger (
+    saga_id uuid not null,
+    step text not null,
+    outcome text,
+    recorded_at timestamptz not null default now(),
+    primary key (saga_id, step)
+);
+create table outbox (
+    message_id uuid primary key,
+    saga_id uuid not null,
+    cause uuid not null,
+    event_type text not null,
+    body text not null,
+    created_at timestamptz not null default now()
+);";
+
+/// Runs the service until the process is ended.
+///
+/// # Errors
+///
+/// Whatever goes wrong: there is a process manager to start it again.
+pub async fn run(service: &'static str, amqp_url: &str, database_url: &str) -> Result<()> {
+    let connections = u32::try_from(AT_ONCE)? + 2;
+    let pool = handwritten::database(database_url, TABLES, connections).await?;
+    let publisher = Publisher::connect(amqp_url, service).await?;
+    let (published, deletions) = mpsc::unbounded_channel();
+    let (_channel, consumer) = handwritten::consume(amqp_url, service, PREFETCH).await?;
+    let works =
+        consumer.map_err(anyhow::Error::from).try_for_each_concurrent(AT_ONCE, |delivery| {
+            let (pool, publisher, published) = (&pool, &publisher, published.clone());
+            async move {
+                if let Some(event) = handle(pool, service, &delivery).await? {
+                    confirmed(publisher.send(&event).await?).await?;
+                    published.send(event.message_id)?;
+                }
+                delivery.acker.ack(BasicAckOptions::default()).await?;
+                Ok(())
+            }
+        });
+    tokio::select! {
+        ended = works => ended.context("consuming")?,
+        ended = delete(&pool, deletions) => ended.context("deleting what is published")?,
+        ended = sweep(&pool, &publisher) => ended.context("publishing what was left behind")?,
+    }
+    anyhow::bail!("the broker ended the consumer")
+}
+
+/// The transaction of one message.
+#[expect(clippy::disallowed_methods, reason = "this is what it is like without a framework")]
+async fn handle(
+    pool: &PgPool,
+    service: &str,
+    delivery: &lapin::message::Delivery,
+) -> Result<Option<Outgoing>> {
+    let message = read(delivery)?;
+    let mut db = pool.begin().await?;
+    // The saga's lock, and "was it handled?", in one statement.
+    let fresh = sqlx::query(
+        "with locked as materialized (select pg_advisory_xact_lock($2)) \
+         insert into inbox (message_id) select $1 from locked on conflict do nothing",
+    )
+    .bind(message.message_id)
+    .bind(lock_key(message.saga_id))
+    .execute(&mut *db)
+    .await?;
+    if fresh.rows_affected() == 0 {
+        return Ok(None);
+    }
+    let ledger: Vec<(String, Option<String>)> =
+        sqlx::query_as("select step, outcome from ledger where saga_id = $1")
+            .bind(message.saga_id)
+            .fetch_all(&mut *db)
+            .await?;
+    let effect = decide(service, &message, &ledger)?;
+    if let Some(change) = &effect.change {
+        business::apply(&mut db, change).await?;
+    }
+    let (steps, outcomes): (Vec<_>, Vec<_>) = effect.ledger.into_iter().unzip();
+    match &effect.event {
+        // One round trip for both.
+        Some(event) => {
+            sqlx::query(
+                "with noted as (insert into ledger (saga_id, step, outcome) \
+                     select $1, * from unnest($2::text[], $3::text[])) \
+                 insert into outbox (message_id, saga_id, cause, event_type, body) \
+                 values ($4, $1, $5, $6, $7)",
+            )
+            .bind(message.saga_id)
+            .bind(&steps)
+            .bind(&outcomes)
+            .bind(event.message_id)
+            .bind(event.cause)
+            .bind(event.event_type)
+            .bind(&event.body)
+            .execute(&mut *db)
+            .await?;
+        }
+        None if steps.is_empty() => {}
+        None => {
+            sqlx::query(
+                "insert into ledger (saga_id, step, outcome) \
+                 select $1, * from unnest($2::text[], $3::text[])",
+            )
+            .bind(message.saga_id)
+            .bind(&steps)
+            .bind(&outcomes)
+            .execute(&mut *db)
+            .await?;
+        }
+    }
+    db.commit().await?;
+    Ok(effect.event)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the random half of the id")]
+pub(crate) fn lock_key(saga_id: Uuid) -> i64 {
+    saga_id.as_u128() as i64
+}
+
+/// Deletes what is published, as many rows at a time as there are.
+async fn delete(pool: &PgPool, mut published: mpsc::UnboundedReceiver<Uuid>) -> Result<()> {
+    let mut ids = Vec::new();
+    while published.recv_many(&mut ids, 100).await > 0 {
+        sqlx::query("delete from outbox where message_id = any($1)")
+            .bind(&ids)
+            .execute(pool)
+            .await?;
+        ids.clear();
+    }
+    Ok(())
+}
+
+/// Publishes what a process that died did not.
+async fn sweep(pool: &PgPool, publisher: &Publisher) -> Result<()> {
+    loop {
+        let left: Vec<(Uuid, Uuid, Uuid, String, String)> = sqlx::query_as(
+            "select message_id, saga_id, cause, event_type, body from outbox \
+             where created_at < now() - make_interval(secs => $1) \
+             order by created_at limit 100 for update skip locked",
+        )
+        .bind(LEFT_BEHIND.as_secs_f64())
+        .fetch_all(pool)
+        .await?;
+        for (message_id, saga_id, cause, event_type, body) in left {
+            let event = handwritten::known_type(&event_type)?;
+            let event = Outgoing { message_id, saga_id, cause, event_type: event, body };
+            confirmed(publisher.send(&event).await?).await?;
+            sqlx::query("delete from outbox where message_id = $1")
+                .bind(message_id)
+                .execute(pool)
+                .await?;
+        }
+        tokio::time::sleep(LEFT_BEHIND / 2).await;
+    }
+}

@@ -1,0 +1,112 @@
+//! What processes took of the machine, from /proc.
+
+use std::collections::HashMap;
+use std::fs;
+
+use anyhow::{Context, Result};
+
+/// Clock ticks a second, as Linux counts processor time for everybody.
+const TICKS: f64 = 100.0;
+
+#[derive(Debug, Clone, Copy)]
+struct Process {
+    parent: i32,
+    ticks: u64,
+    /// Of children that have ended and were waited for.
+    ended: u64,
+}
+
+/// The processor time of all processes at one moment.
+#[derive(Debug)]
+pub(crate) struct Snapshot(HashMap<i32, Process>);
+
+impl Snapshot {
+    pub(crate) fn take() -> Result<Self> {
+        let mut processes = HashMap::new();
+        for entry in fs::read_dir("/proc").context("cannot read /proc")? {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+            // A process may end while we look.
+            if let Some(process) =
+                fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| parse(&stat))
+            {
+                processes.insert(pid, process);
+            }
+        }
+        Ok(Self(processes))
+    }
+
+    /// Milliseconds of processor time of these processes and all that they started.
+    pub(crate) fn milliseconds(&self, roots: &[i32]) -> f64 {
+        let ours = self.0.keys().filter(|pid| self.belongs(**pid, roots));
+        milliseconds(ours.map(|pid| self.0[pid].ticks + self.0[pid].ended).sum())
+    }
+
+    /// Of one process without what it started.
+    pub(crate) fn alone(&self, pid: i32) -> f64 {
+        milliseconds(self.0.get(&pid).map_or(0, |process| process.ticks))
+    }
+
+    fn belongs(&self, mut pid: i32, roots: &[i32]) -> bool {
+        loop {
+            if roots.contains(&pid) {
+                return true;
+            }
+            match self.0.get(&pid) {
+                Some(process) => pid = process.parent,
+                None => return false,
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52 ticks")]
+fn milliseconds(ticks: u64) -> f64 {
+    ticks as f64 * 1000.0 / TICKS
+}
+
+/// The fields of `/proc/<pid>/stat`, after the name, which may hold spaces.
+fn parse(stat: &str) -> Option<Process> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(Process {
+        parent: fields.get(1)?.parse().ok()?,
+        ticks: number(11)? + number(12)?,
+        ended: number(13)? + number(14)?,
+    })
+}
+
+/// Megabytes that a process has in memory, and the most that it had.
+pub(crate) fn memory(pid: i32) -> Option<(f64, f64)> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        line.split_whitespace().nth(1)?.parse::<f64>().ok()
+    };
+    Some((field("VmRSS:")? / 1024.0, field("VmHWM:")? / 1024.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_a_tree_of_processes() {
+        let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 2 3 4 50 25 10 5 20 0 1 0 1 1 1";
+        let process = parse(stat).expect("a line of /proc");
+        assert_eq!((process.parent, process.ticks, process.ended), (1, 75, 15));
+        let child = Process { parent: 7, ticks: 10, ended: 0 };
+        let stranger = Process { parent: 1, ticks: 99, ended: 0 };
+        let all = Snapshot(HashMap::from([(7, process), (8, child), (9, stranger)]));
+        assert!((all.milliseconds(&[7]) - 1000.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn sees_itself() {
+        let own = i32::try_from(std::process::id()).expect("a pid");
+        let (now, most) = memory(own).expect("our own memory");
+        assert!(now > 0.0 && most >= now);
+        assert!(Snapshot::take().expect("/proc").0.contains_key(&own));
+    }
+}

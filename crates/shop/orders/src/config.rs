@@ -1,0 +1,47 @@
+//! The settings of orders' own.
+
+use clap::Args;
+use jiff::SignedDuration;
+
+/// How long after its placing an order has to be paid, by default.
+pub const DEADLINE: SignedDuration = SignedDuration::from_mins(15);
+
+/// What orders is told besides what every service is.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OrderSettings {
+    /// How long after its placing an order has to be paid, in seconds; then it is cancelled.
+    #[arg(long, env = "ORDER_DEADLINE_SECONDS", default_value_t = DEADLINE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=30 * 24 * 60 * 60))]
+    pub order_deadline_seconds: i64,
+}
+
+impl OrderSettings {
+    /// How long after its placing an order has to be paid.
+    #[must_use]
+    pub const fn deadline(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.order_deadline_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command};
+
+    use super::*;
+
+    fn given(seconds: &str) -> Result<OrderSettings, clap::Error> {
+        let program = OrderSettings::augment_args(Command::new("orders"));
+        let argument = format!("--order-deadline-seconds={seconds}");
+        let arguments = ["orders", &argument];
+        let given = program.try_get_matches_from(arguments)?;
+        clap::FromArgMatches::from_arg_matches(&given)
+    }
+
+    #[test]
+    fn a_deadline_is_a_second_to_thirty_days() {
+        assert_eq!(given("90").expect("a setting").deadline(), SignedDuration::from_secs(90));
+        for wrong in ["0", "-1", "2592001", "soon"] {
+            let error = given(wrong).expect_err("wrong").to_string();
+            assert!(error.contains("--order-deadline-seconds"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! F6: the deadline passes with a participant silent. The order ends cancelled, whatever the
+//! participant does later.
+
+use std::time::Duration;
+
+use ballet_testkit::wait_until;
+use jiff::SignedDuration;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+
+/// Waits until the payment of an order is so far.
+async fn payment_is(shop: &Shop, order_id: &str, state: &str) {
+    wait_until(&format!("the payment to be {state}"), SOON, || async {
+        let payment = shop.payment(order_id).await;
+        if payment["state"] == state { Ok(Some(())) } else { Err(payment.to_string()) }
+    })
+    .await
+    .expect("the payment");
+}
+
+/// Waits until payments asks the provider for a step, and has no answer yet.
+async fn provider_is_asked(shop: &Shop, order_id: &str, step: &str) {
+    let db = Mutex::new(shop.database("payments").await);
+    wait_until(&format!("the call of {step}"), SOON, || async {
+        let open: Option<(Uuid,)> = sqlx::query_as(
+            "select call_key from ballet.call \
+             where saga_id = $1::uuid and step = $2 and not undo and closed_at is null",
+        )
+        .bind(order_id)
+        .bind(step)
+        .fetch_optional(&mut *db.lock().await)
+        .await
+        .map_err(|error| error.to_string())?;
+        Ok::<_, String>(open.map(|_| ()))
+    })
+    .await
+    .expect("the call");
+}
+
+/// The order is cancelled because of its deadline, and nothing of it stays held.
+async fn ends_overdue(shop: &Shop, order_id: &str) {
+    let order = shop.order_is(order_id, "cancelled").await;
+    assert_eq!(order["reason"], "deadline_passed", "{order}");
+    assert_eq!(order["failed_step"], Value::Null, "{order}");
+    let detail = order["detail"].as_str().expect("a sentence");
+    assert!(detail.starts_with("it was not paid by 2"), "{detail}");
+    assert_eq!(shop.cancel(order_id).await.status(), StatusCode::OK, "cancelled before");
+}
+
+/// As if the time were over: the database's clock decides, and the row says by when.
+async fn becomes_due(shop: &Shop, order_id: &str) {
+    let due = sqlx::query("update ballet.deadline set due_at = now() where saga_id = $1::uuid")
+        .bind(order_id)
+        .execute(&mut shop.database("orders").await)
+        .await
+        .expect("an answer");
+    assert_eq!(due.rows_affected(), 1, "the order is open, and has a deadline");
+}
+
+#[tokio::test]
+async fn f6_a_participant_is_silent_until_the_deadline_has_passed() {
+    let deadline = SignedDuration::from_secs(4);
+    let mut shop = Shop::with("f6", Opened { deadline, ..USUAL }).await;
+    shop.stop("shipping").await;
+    let order_id = shop.placed(&mugs(2, "card_approved")).await;
+    payment_is(&shop, &order_id, "authorized").await;
+    ends_overdue(&shop, &order_id).await;
+    // The others take back their part without it.
+    payment_is(&shop, &order_id, "voided").await;
+    // It still has the order before it, and then hears that it is cancelled.
+    shop.start("shipping").await;
+    shop.is_sound().await;
+    let mugs = shop.stock("mug").await;
+    assert_eq!((&mugs["on_hand"], &mugs["held"]), (&json!(10), &json!(0)));
+    assert_eq!(shop.dead_letters().await, 0);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f6_the_money_is_authorised_after_the_deadline_has_passed() {
+    let shop = Shop::with("f6_late", Opened { slow: Duration::from_secs(4), ..USUAL }).await;
+    let order_id = shop.placed(&mugs(1, "card_slow")).await;
+    provider_is_asked(&shop, &order_id, "authorize_payment").await;
+    becomes_due(&shop, &order_id).await;
+    ends_overdue(&shop, &order_id).await;
+    payment_is(&shop, &order_id, "voided").await;
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f6_the_money_is_captured_after_the_deadline_has_passed() {
+    let shop = Shop::with("f6_pivot", Opened { slow: Duration::from_secs(4), ..USUAL }).await;
+    let order_id = shop.placed(&mugs(1, "card_slow")).await;
+    provider_is_asked(&shop, &order_id, "capture_payment").await;
+    becomes_due(&shop, &order_id).await;
+    ends_overdue(&shop, &order_id).await;
+    payment_is(&shop, &order_id, "refunded").await;
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn an_order_that_is_paid_in_time_has_no_deadline_left() {
+    let shop = Shop::open("in_time").await;
+    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    shop.order_is(&order_id, "completed").await;
+    let (left,): (i64,) = sqlx::query_as("select count(*) from ballet.deadline")
+        .fetch_one(&mut shop.database("orders").await)
+        .await
+        .expect("a count");
+    assert_eq!(left, 0);
+    shop.close().await;
+}

@@ -1,0 +1,267 @@
+//! The services' processes: several of each, started again whenever they end.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use reqwest::Client;
+use rustix::process::Signal;
+use std::os::unix::process::ExitStatusExt;
+use tokio::sync::Mutex;
+
+use super::dice::Dice;
+use crate::children::Children;
+use crate::demo::service::{DRAIN, Launch, Service};
+use crate::serve::SERVICE;
+
+/// How often we look who has ended.
+const LOOK: Duration = Duration::from_millis(20);
+/// More than this is not added of one service.
+const MOST: usize = 4;
+const YOUNG: Duration = Duration::from_secs(1);
+/// What a stop may take longer than it was told.
+const SLACK: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+struct Replica {
+    service: Service,
+    /// Whether we have killed it.
+    doomed: bool,
+    /// Whether it has been seen to have ended.
+    down: bool,
+    /// It is not started again before.
+    not_before: Instant,
+    since: Instant,
+    /// It was told to end, and is looked after by whoever told it.
+    stopping: bool,
+}
+
+/// How services ended that nobody had killed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ends {
+    pub(crate) stops: usize,
+    pub(crate) longest_stop: Duration,
+    /// Stops that took too long, or ended otherwise.
+    pub(crate) bad_stops: Vec<String>,
+    /// Ends that came by themselves.
+    pub(crate) unasked: Vec<String>,
+}
+
+pub(crate) struct Fleet {
+    children: Children,
+    program: PathBuf,
+    logs: PathBuf,
+    replicas: Mutex<Vec<Replica>>,
+    ends: Mutex<Ends>,
+    number: std::sync::atomic::AtomicUsize,
+}
+
+impl Fleet {
+    pub(crate) fn new(children: Children, logs: &Path) -> Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        Ok(Self {
+            children,
+            program,
+            logs: logs.to_owned(),
+            replicas: Mutex::default(),
+            ends: Mutex::default(),
+            number: 0.into(),
+        })
+    }
+
+    /// Starts one more process of a service.
+    pub(crate) async fn add(
+        &self,
+        name: &'static str,
+        amqp_url: &str,
+        database_url: &str,
+    ) -> Result<()> {
+        let number = self.number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let launch = Launch {
+            name,
+            program: self.program.clone(),
+            env: vec![
+                (SERVICE, name.to_owned()),
+                // Short enough for a run in which payments are killed every few seconds.
+                ("SANDBOX_SLOW_MILLIS", "500".to_owned()),
+            ],
+            amqp_url: amqp_url.to_owned(),
+            database_url: database_url.to_owned(),
+            log: self.logs.join(format!("{name}-{number}.log")),
+        };
+        let service = Service::start(&self.children, launch).await?;
+        let since = Instant::now();
+        let (doomed, down, stopping, not_before) = (false, false, false, since);
+        let replica = Replica { service, doomed, down, not_before, since, stopping };
+        self.replicas.lock().await.push(replica);
+        Ok(())
+    }
+
+    /// Starts again whoever has ended; never returns by itself.
+    pub(crate) async fn keep(&self) -> Result<()> {
+        loop {
+            for replica in self.replicas.lock().await.iter_mut() {
+                replica.service.find_address();
+                if replica.stopping {
+                    continue;
+                }
+                let Some(status) = replica.service.ended() else { continue };
+                // Once for each end.
+                if !std::mem::replace(&mut replica.down, true) && !replica.doomed {
+                    let (name, tail) = (replica.service.launch.name, replica.service.tail());
+                    let last = tail.lines().last().unwrap_or_default();
+                    let line = format!("{name} ended with {status}: {last}");
+                    self.ends.lock().await.unasked.push(line);
+                    replica.not_before = Instant::now() + Duration::from_millis(200);
+                }
+                if Instant::now() >= replica.not_before {
+                    replica.service.start_again(&self.children).await?;
+                    (replica.doomed, replica.down) = (false, false);
+                    replica.since = Instant::now();
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Kills a process with SIGKILL; it is started again soon. Says whose it was.
+    pub(crate) async fn kill(&self, dice: &mut Dice) -> Option<&'static str> {
+        let mut replicas = self.replicas.lock().await;
+        let at = dice.below(replicas.len());
+        let pause = if dice.one_in(4) { dice.millis(200, 2_000) } else { Duration::ZERO };
+        let replica = replicas.get_mut(at)?;
+        if replica.doomed || replica.down {
+            return None;
+        }
+        replica.doomed = true;
+        replica.not_before = Instant::now() + pause;
+        replica.service.signal(Signal::KILL);
+        Some(replica.service.launch.name)
+    }
+
+    /// Stops a process with SIGTERM, and starts it again, or leaves it if `for_good`. Says whose it
+    /// was.
+    pub(crate) async fn stop(
+        &self,
+        dice: &mut Dice,
+        for_good: bool,
+    ) -> Result<Option<&'static str>> {
+        let (at, name, pid) = {
+            let mut replicas = self.replicas.lock().await;
+            let names: Vec<_> = replicas.iter().map(|r| r.service.launch.name).collect();
+            let many = |name| names.iter().filter(|one| **one == name).count() > 1;
+            let able = replicas.iter().enumerate().filter(|(_, replica)| {
+                let Replica { service, doomed, down, stopping, since, not_before: _ } = replica;
+                // One that has just been started does not listen to signals yet.
+                let there = !doomed && !down && !stopping && since.elapsed() > YOUNG;
+                there && (!for_good || many(service.launch.name))
+            });
+            let able: Vec<usize> = able.map(|(at, _)| at).collect();
+            let Some(&at) = dice.pick(&able) else { return Ok(None) };
+            let replica = &mut replicas[at];
+            replica.stopping = true;
+            replica.service.signal(Signal::TERM);
+            (at, replica.service.launch.name, replica.service.pid())
+        };
+        let begun = Instant::now();
+        let limit = DRAIN + SLACK;
+        let mut late = false;
+        let status = loop {
+            tokio::time::sleep(LOOK).await;
+            let mut replicas = self.replicas.lock().await;
+            let replica = &mut replicas[at];
+            if let Some(status) = replica.service.ended() {
+                break status;
+            }
+            if begun.elapsed() > limit && !std::mem::replace(&mut late, true) {
+                replica.service.signal(Signal::KILL);
+            }
+        };
+        let took = begun.elapsed();
+        self.note_stop(name, pid, status, took, late).await;
+        let mut replicas = self.replicas.lock().await;
+        if for_good {
+            replicas.remove(at);
+        } else {
+            let replica = &mut replicas[at];
+            replica.service.start_again(&self.children).await?;
+            (replica.stopping, replica.doomed, replica.down) = (false, false, false);
+            replica.since = Instant::now();
+        }
+        Ok(Some(name))
+    }
+
+    async fn note_stop(
+        &self,
+        name: &str,
+        pid: u32,
+        status: ExitStatus,
+        took: Duration,
+        late: bool,
+    ) {
+        let mut ends = self.ends.lock().await;
+        let killed = status.signal() == Some(Signal::KILL.as_raw());
+        if late || !(status.success() || killed) {
+            ends.bad_stops.push(format!(
+                "{name} (process {pid}) was told to stop within {DRAIN:?} and ended after \
+                 {took:?} with {status}"
+            ));
+        }
+        if !killed {
+            ends.stops += 1;
+            ends.longest_stop = ends.longest_stop.max(took);
+        }
+    }
+
+    /// Whether one more process of a service may be added.
+    pub(crate) async fn has_room(&self, name: &str) -> bool {
+        let replicas = self.replicas.lock().await;
+        replicas.iter().filter(|replica| replica.service.launch.name == name).count() < MOST
+    }
+
+    /// Where a service answers: one of its processes.
+    pub(crate) async fn url(&self, name: &str, choice: usize) -> Option<String> {
+        let replicas = self.replicas.lock().await;
+        let urls = replicas.iter().map(|replica| &replica.service);
+        let urls = urls.filter(|service| service.launch.name == name && !service.url.is_empty());
+        let urls: Vec<&str> = urls.map(|service| service.url.as_str()).collect();
+        (!urls.is_empty()).then(|| urls[choice % urls.len()].to_owned())
+    }
+
+    /// Who is not ready, and why.
+    pub(crate) async fn not_ready(&self, http: &Client) -> Vec<String> {
+        let urls: Vec<(&str, String)> = {
+            let replicas = self.replicas.lock().await;
+            replicas.iter().map(|r| (r.service.launch.name, r.service.url.clone())).collect()
+        };
+        let mut missing = Vec::new();
+        for (name, url) in urls {
+            match http.get(format!("{url}/readyz")).send().await {
+                Ok(answer) if answer.status().is_success() => {}
+                Ok(answer) => missing.push(format!(
+                    "{name} at {url} is not ready: {}",
+                    answer.text().await.unwrap_or_default()
+                )),
+                Err(error) => missing.push(format!("{name} at {url} does not answer: {error}")),
+            }
+        }
+        missing
+    }
+
+    pub(crate) async fn ends(&self) -> Ends {
+        self.ends.lock().await.clone()
+    }
+
+    /// How many processes there are.
+    pub(crate) async fn size(&self) -> usize {
+        self.replicas.lock().await.len()
+    }
+
+    /// Ends all of them.
+    pub(crate) async fn end(&self) {
+        let replicas = std::mem::take(&mut *self.replicas.lock().await);
+        let stops = replicas.into_iter().map(|replica| replica.service.stop());
+        futures_util::future::join_all(stops).await;
+    }
+}

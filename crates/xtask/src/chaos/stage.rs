@@ -1,0 +1,118 @@
+//! What chaos plays on: private servers, ways to them that can be disturbed, and the services.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet::core::topology;
+use ballet_testkit::{Bed, Options, Proxy, Servers, Way};
+use reqwest::Client;
+
+use super::fleet::Fleet;
+use crate::audit::Places;
+use crate::children::Children;
+use crate::demo::stage::{SERVICES, fill_shelves, run_dir};
+use crate::ui;
+
+/// A service's ways to its servers.
+#[derive(Debug)]
+pub(crate) struct Ways {
+    pub(crate) broker: Proxy,
+    pub(crate) database: Proxy,
+}
+
+pub(crate) struct Stage {
+    pub(crate) servers: Servers,
+    pub(crate) bed: Bed,
+    pub(crate) fleet: Fleet,
+    pub(crate) ways: BTreeMap<&'static str, Ways>,
+    pub(crate) http: Client,
+    pub(crate) logs: PathBuf,
+}
+
+impl Stage {
+    pub(crate) async fn set(replicas: usize) -> Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let logs = run_dir(Some(&program), "chaos")?;
+        let progress = Options::durable().progress(ui::say);
+        let servers = Servers::private(progress).await?;
+        let definitions = topology::definitions(&shop::system(), |_| String::new());
+        let bed = Bed::with_plain_names(&servers, &definitions, &SERVICES).await?;
+        let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
+        let http = http.context("cannot set up HTTP")?;
+        let fleet = Fleet::new(Children::new()?, &logs)?;
+        let mut ways = BTreeMap::new();
+        for name in SERVICES {
+            let broker = Proxy::to(bed.amqp_url(name)).await?;
+            let database = Proxy::to(bed.database_url(name)).await?;
+            ways.insert(name, Ways { broker, database });
+        }
+        let stage = Self { servers, bed, fleet, ways, http, logs };
+        for name in SERVICES {
+            for _ in 0..replicas.max(1) {
+                stage.add(name).await?;
+            }
+        }
+        Ok(stage)
+    }
+
+    /// Starts one more process of a service.
+    pub(crate) async fn add(&self, name: &'static str) -> Result<()> {
+        let ways = self.ways.get(name).with_context(|| format!("no ways for {name}"))?;
+        self.fleet.add(name, ways.broker.url(), ways.database.url()).await
+    }
+
+    /// Waits until all are ready, and fills the shelves.
+    pub(crate) async fn open(&self) -> Result<()> {
+        let ready =
+            ballet_testkit::wait_until("the services", Duration::from_secs(120), || async {
+                let missing = self.fleet.not_ready(&self.http).await;
+                if missing.is_empty() { Ok(Some(())) } else { Err(missing.join("; ")) }
+            });
+        ready.await?;
+        let inventory = self.fleet.url("inventory", 0).await.unwrap_or_default();
+        fill_shelves(&self.http, &inventory).await
+    }
+
+    /// Where the auditor looks; past all disturbed ways.
+    pub(crate) async fn places(&self) -> Result<Places> {
+        let mut doors = BTreeMap::new();
+        for name in SERVICES {
+            let url = self.fleet.url(name, 0).await.unwrap_or_default();
+            doors.insert(name.to_owned(), url);
+        }
+        Places::new(&self.servers, &self.bed, doors)
+    }
+
+    /// Every way is open.
+    pub(crate) fn clear_ways(&self) {
+        for ways in self.ways.values() {
+            ways.broker.set(Way::Open);
+            ways.database.set(Way::Open);
+        }
+    }
+
+    /// Ends everything; with `keep` the logs stay, the servers' too.
+    pub(crate) async fn tear_down(self, keep: bool) -> Result<()> {
+        self.fleet.end().await;
+        if keep {
+            let (rabbitmq, postgres) =
+                (self.servers.rabbitmq().log(), self.servers.postgres().log());
+            for log in [rabbitmq, postgres].into_iter().flatten() {
+                let name = log.file_name().unwrap_or_default();
+                std::fs::copy(log, self.logs.join(name))
+                    .with_context(|| format!("cannot keep {}", log.display()))?;
+            }
+        } else {
+            // Only tidiness: it is below `target`.
+            std::fs::remove_dir_all(&self.logs).ok();
+        }
+        self.servers.stop().await?;
+        Ok(())
+    }
+
+    pub(crate) fn logs(&self) -> &Path {
+        &self.logs
+    }
+}
