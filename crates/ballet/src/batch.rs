@@ -1,6 +1,6 @@
 //! A batch: what a lane does in one transaction.
 //!
-//! Lock the sagas; insert into the inbox with de-duplication; read the ledger; run the handlers in
+//! Lock the sagas, insert into the inbox with de-duplication, read the ledger; run the handlers in
 //! the order of delivery; write ledger, calls and outbox; commit. Only then is anything published
 //! or acknowledged.
 
@@ -16,7 +16,6 @@ use tracing::Instrument;
 use crate::calls;
 use crate::engine::{Engine, answered};
 use crate::fault::{self, FaultPoint};
-use crate::inbox;
 use crate::message::{Message, Work};
 use crate::registry::Handler;
 use crate::rows;
@@ -79,7 +78,7 @@ async fn in_one_transaction(
     fault::point(FaultPoint::AfterBegin, &*works);
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
     let ids: Vec<MessageId> = works.iter().filter_map(message_id).collect();
-    let mut fresh = answered(inbox::receive(unit.db(), &sagas, &ids)).await?;
+    let mut fresh = unit.receive(&sagas, &ids).await?;
     let answers: Vec<(CallKey, &str)> = works.iter().filter_map(answer).collect();
     let now = unit.scope.now;
     let mut open = answered(calls::close(unit.db(), &answers, now)).await?;
@@ -95,13 +94,7 @@ async fn in_one_transaction(
             Work::Answer(_) => {}
         }
     }
-    let mut live_sagas: Vec<SagaId> = live.iter().filter_map(|at| works[*at].saga()).collect();
-    live_sagas.sort_unstable();
-    live_sagas.dedup();
-    if !live_sagas.is_empty() {
-        unit.load(&live_sagas).await?;
-        rows::lock_named(&mut unit, works, &live).await?;
-    }
+    rows::lock_named(&mut unit, works, &live).await?;
 
     for run in run::plan(live.iter().map(|at| run::Place::of(*at, &works[*at]))) {
         run::handle(&mut unit, works, &run, &mut counted).await?;
@@ -145,8 +138,7 @@ pub(crate) async fn entomb(
 ) -> Result<(), Failure> {
     let Some(saga_id) = envelope.saga_id else { return Ok(()) };
     let mut unit = UnitOfWork::begin(Arc::clone(engine)).await?;
-    unit.lock(&[saga_id]).await?;
-    unit.load(&[saga_id]).await?;
+    unit.receive(&[saga_id], &[]).await?;
     unit.enter(Some(saga_id), Some(envelope.message_id), envelope.traceparent.clone());
     let body = Bytes::copy_from_slice(body);
     unit.entomb(saga_id, Encoded { event_type: envelope.event_type, body });

@@ -6,53 +6,51 @@
 use std::collections::HashSet;
 
 use ballet_core::{MessageId, SagaId};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
+use crate::ledger::{Ledger, split};
 use crate::saga_lock;
 
-/// Takes the locks of all sagas, and only then notes the messages down; returns those that were not
-/// there before. A message that another transaction is handling right now is waited for.
+/// How every transaction on sagas begins: takes their locks, and only then notes the messages down
+/// and reads the ledger of the sagas. Returns the messages that were not there before. A message
+/// that another transaction is handling right now is waited for.
 pub(crate) async fn receive(
     db: &mut PgConnection,
+    ledger: &mut Ledger,
     sagas: &[SagaId],
     messages: &[MessageId],
 ) -> Result<HashSet<MessageId>, sqlx::Error> {
-    if messages.is_empty() {
-        saga_lock::lock(db, sagas.iter().copied()).await?;
-        return Ok(HashSet::new());
-    }
-    let locks = saga_lock::keys(sagas.iter().copied());
-    let (mut timed, mut others): (Vec<Uuid>, Vec<Uuid>) =
-        messages.iter().map(|id| id.0).partition(|id| ballet_core::id::is_timed(*id));
-    // In one order everywhere: two batches with the same ids would else wait for each other.
-    timed.sort_unstable();
-    others.sort_unstable();
     let mut fresh = HashSet::with_capacity(messages.len());
-    // The count is taken before the first row is written. Whoever takes locks that it has already
-    // waits for nothing.
-    for (ids, statement) in [
-        (
-            timed,
-            "with locked as materialized \
-                 (select pg_advisory_xact_lock(key) from unnest($2::bigint[]) as key) \
-             insert into ballet.inbox (message_id) select unnest($1::uuid[]) \
-             where (select count(*) from locked) >= 0 on conflict do nothing returning message_id",
-        ),
-        (
-            others,
-            "with locked as materialized \
-                 (select pg_advisory_xact_lock(key) from unnest($2::bigint[]) as key) \
-             insert into ballet.inbox_other (message_id) select unnest($1::uuid[]) \
-             where (select count(*) from locked) >= 0 on conflict do nothing returning message_id",
-        ),
-    ] {
-        if ids.is_empty() {
-            continue;
+    if sagas.is_empty() && messages.is_empty() {
+        return Ok(fresh);
+    }
+    let (timed_ids, other_ids) = sorted(messages.iter().map(|id| id.0));
+    let (timed_sagas, other_sagas) = sorted(sagas.iter().map(|saga| saga.0));
+    let rows = sqlx::query("select * from ballet.receive($1, $2, $3, $4, $5)")
+        .bind(saga_lock::keys(sagas.iter().copied()))
+        .bind(timed_ids)
+        .bind(other_ids)
+        .bind(timed_sagas)
+        .bind(other_sagas)
+        .fetch_all(db)
+        .await?;
+    for row in rows {
+        match row.try_get::<Option<Uuid>, _>(0)? {
+            Some(id) => drop(fresh.insert(MessageId(id))),
+            None => ledger.take_in(&row)?,
         }
-        let rows: Vec<(Uuid,)> =
-            sqlx::query_as(statement).bind(&ids).bind(&locks).fetch_all(&mut *db).await?;
-        fresh.extend(rows.into_iter().map(|(id,)| MessageId(id)));
     }
     Ok(fresh)
+}
+
+/// Those with a time in them and those without, each in one order everywhere: two batches with the
+/// same ids would else wait for each other.
+fn sorted(ids: impl Iterator<Item = Uuid>) -> (Vec<Uuid>, Vec<Uuid>) {
+    let (mut timed, mut others) = split(ids, |id| *id);
+    for ids in [&mut timed, &mut others] {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    (timed, others)
 }

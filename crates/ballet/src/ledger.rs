@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use ballet_core::{MessageId, SagaId};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::PgConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _};
 use uuid::Uuid;
 
 use crate::tx::Encoded;
@@ -91,40 +93,23 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Reads the rows of the given sagas, whose locks the transaction holds.
-    pub(crate) async fn load(
-        &mut self,
-        db: &mut PgConnection,
-        sagas: &[SagaId],
-    ) -> Result<(), sqlx::Error> {
-        for (table, ids) in by_table(sagas.iter().map(|saga| (*saga, saga.0))) {
-            // Saga by saga: for `= any($1)` a plan that is made while the table is small, and then
-            // kept, reads all of it.
-            let statement = match table {
-                Table::Timed => {
-                    "select l.saga_id, step, key, entry, arrived, ordinal \
-                     from unnest($1::uuid[]) as wanted (saga_id) cross join lateral \
-                     (select * from ballet.ledger l where l.saga_id = wanted.saga_id offset 0) l \
-                     order by l.saga_id, ordinal"
-                }
-                Table::Other => {
-                    "select l.saga_id, step, key, entry, arrived, ordinal \
-                     from unnest($1::uuid[]) as wanted (saga_id) cross join lateral (select * \
-                     from ballet.ledger_other l where l.saga_id = wanted.saga_id offset 0) l \
-                     order by l.saga_id, ordinal"
-                }
-            };
-            let rows: Vec<(Uuid, String, String, String, String, i32)> =
-                sqlx::query_as(statement).bind(&ids).fetch_all(&mut *db).await?;
-            for (saga, step, key, entry, arrived, ordinal) in rows {
-                let entry = Entry::parse(&entry).ok_or_else(|| {
-                    sqlx::Error::Decode(format!("the ledger has an unknown entry {entry:?}").into())
-                })?;
-                let (event, stored, cause) = (None, None, None);
-                let row = Row { step, key, entry, arrived, ordinal, event, stored, cause };
-                self.rows.entry(SagaId(saga)).or_default().push(row);
-            }
-        }
+    /// Takes in a row of `ballet.receive`. They come saga by saga, each in its order.
+    pub(crate) fn take_in(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
+        let entry: &str = row.try_get("entry")?;
+        let entry = Entry::parse(entry).ok_or_else(|| {
+            sqlx::Error::Decode(format!("the ledger has an unknown entry {entry:?}").into())
+        })?;
+        let saga = SagaId(row.try_get("saga_id")?);
+        self.rows.entry(saga).or_default().push(Row {
+            step: row.try_get("step")?,
+            key: row.try_get("key")?,
+            entry,
+            arrived: row.try_get("arrived")?,
+            ordinal: row.try_get("ordinal")?,
+            event: None,
+            stored: None,
+            cause: None,
+        });
         Ok(())
     }
 
@@ -187,17 +172,12 @@ impl Ledger {
         if let Some(body) = row.body() {
             return Ok(Some(body.into_owned()));
         }
-        let statement = match Table::of(saga.0) {
-            Table::Timed => {
-                "select body from ballet.ledger where saga_id = $1 and step = $2 and key = $3 \
-                 and entry = $4 and arrived = $5"
-            }
-            Table::Other => {
-                "select body from ballet.ledger_other where saga_id = $1 and step = $2 \
-                 and key = $3 and entry = $4 and arrived = $5"
-            }
-        };
-        let found: Option<(Option<String>,)> = sqlx::query_as(statement)
+        let statement = format!(
+            "select body from ballet.{} where saga_id = $1 and step = $2 and key = $3 \
+             and entry = $4 and arrived = $5",
+            table(saga.0)
+        );
+        let found: Option<(Option<String>,)> = sqlx::query_as(AssertSqlSafe(statement))
             .bind(saga.0)
             .bind(&row.step)
             .bind(&row.key)
@@ -216,20 +196,20 @@ impl Ledger {
         sagas: &[SagaId],
         steps: &[&str],
     ) -> Result<(), sqlx::Error> {
-        for (table, ids) in by_table(sagas.iter().map(|saga| (*saga, saga.0))) {
-            let statement = match table {
-                Table::Timed => {
-                    "select saga_id, step, key, body from ballet.ledger where saga_id = any($1) \
-                     and step = any($2) and entry = 'done' and body is not null"
-                }
-                Table::Other => {
-                    "select saga_id, step, key, body from ballet.ledger_other \
-                     where saga_id = any($1) and step = any($2) and entry = 'done' \
-                     and body is not null"
-                }
-            };
+        let (timed, other) = split(sagas.iter().map(|saga| saga.0), |saga| *saga);
+        for sagas in [timed, other] {
+            let Some(any) = sagas.first() else { continue };
+            let statement = format!(
+                "select saga_id, step, key, body from ballet.{} where saga_id = any($1) \
+                 and step = any($2) and entry = 'done' and body is not null",
+                table(*any)
+            );
             let rows: Vec<(Uuid, String, String, String)> =
-                sqlx::query_as(statement).bind(&ids).bind(steps).fetch_all(&mut *db).await?;
+                sqlx::query_as(AssertSqlSafe(statement))
+                    .bind(&sagas)
+                    .bind(steps)
+                    .fetch_all(&mut *db)
+                    .await?;
             for (saga, step, key, body) in rows {
                 let rows = self.rows.entry(SagaId(saga)).or_default();
                 let done =
@@ -242,22 +222,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes what was added; whether there was anything.
-    pub(crate) async fn flush(
-        &mut self,
-        db: &mut PgConnection,
-        now: Timestamp,
-    ) -> Result<bool, sqlx::Error> {
+    /// Hands over what was added, to be written.
+    pub(crate) fn take_added(&mut self) -> Added {
         let added = std::mem::take(&mut self.added);
-        let rows = added.iter().map(|(saga, at)| ((*saga, &self.rows[saga][*at]), saga.0));
-        for (table, rows) in split(rows) {
-            let mut columns = Columns::default();
-            for (saga, row) in rows {
-                columns.push(saga, row);
-            }
-            columns.insert(db, table, now).await?;
-        }
-        Ok(!added.is_empty())
+        let rows = added.iter().map(|(saga, at)| (*saga, &self.rows[saga][*at]));
+        let (timed, other) = split(rows, |(saga, _)| saga.0);
+        Added { timed: Columns::of(timed), other: Columns::of(other) }
     }
 }
 
@@ -273,39 +243,50 @@ pub(crate) struct NewRow<'a> {
 }
 
 /// Sagas with a time in their id are partitioned by it; the others have a plain table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Table {
-    Timed,
-    Other,
+fn table(saga: Uuid) -> &'static str {
+    if ballet_core::id::is_timed(saga) { "ledger" } else { "ledger_other" }
 }
 
-impl Table {
-    fn of(saga: Uuid) -> Self {
-        if ballet_core::id::is_timed(saga) { Self::Timed } else { Self::Other }
+/// Splits items by whether the id has a time in it.
+pub(crate) fn split<T>(
+    items: impl Iterator<Item = T>,
+    id: impl Fn(&T) -> Uuid,
+) -> (Vec<T>, Vec<T>) {
+    items.partition(|item| ballet_core::id::is_timed(id(item)))
+}
+
+/// Rows that are to be written.
+pub(crate) struct Added {
+    /// These may ride in the statement that writes the outbox.
+    pub(crate) timed: Columns,
+    other: Columns,
+}
+
+impl Added {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.timed.is_empty() && self.other.is_empty()
     }
-}
 
-/// Splits items by the table of their saga, leaving out a table that gets none.
-fn split<T>(items: impl Iterator<Item = (T, Uuid)>) -> Vec<(Table, Vec<T>)> {
-    let (mut timed, mut other) = (Vec::new(), Vec::new());
-    for (item, saga) in items {
-        match Table::of(saga) {
-            Table::Timed => timed.push(item),
-            Table::Other => other.push(item),
+    /// Writes them, but for those that ride elsewhere.
+    pub(crate) async fn write(
+        &self,
+        db: &mut PgConnection,
+        timed_ride: bool,
+        now: Timestamp,
+    ) -> Result<(), sqlx::Error> {
+        let timed = (!timed_ride).then_some(&self.timed);
+        for (table, rows) in [("ledger", timed), ("ledger_other", Some(&self.other))] {
+            let Some(rows) = rows.filter(|rows| !rows.is_empty()) else { continue };
+            let statement = AssertSqlSafe(Columns::insert(table, 1, 10));
+            rows.bind(sqlx::query(statement)).bind(now.to_sqlx()).execute(&mut *db).await?;
         }
+        Ok(())
     }
-    [(Table::Timed, timed), (Table::Other, other)]
-        .into_iter()
-        .filter(|(_, items)| !items.is_empty())
-        .collect()
 }
 
-fn by_table(sagas: impl Iterator<Item = (SagaId, Uuid)>) -> Vec<(Table, Vec<Uuid>)> {
-    split(sagas.map(|(saga, id)| (saga.0, id)))
-}
-
+/// Rows for one table, column by column.
 #[derive(Default)]
-struct Columns {
+pub(crate) struct Columns {
     sagas: Vec<Uuid>,
     steps: Vec<String>,
     keys: Vec<String>,
@@ -318,41 +299,47 @@ struct Columns {
 }
 
 impl Columns {
-    fn push(&mut self, saga: SagaId, row: &Row) {
-        self.sagas.push(saga.0);
-        self.steps.push(row.step.clone());
-        self.keys.push(row.key.clone());
-        self.entries.push(row.entry.as_str());
-        self.arrived.push(row.arrived.clone());
-        self.ordinals.push(row.ordinal);
-        self.types.push(row.event.as_ref().map(|event| event.event_type.name()));
-        self.bodies.push(
-            row.event.as_ref().map(|event| String::from_utf8_lossy(&event.body).into_owned()),
-        );
-        self.causes.push(row.cause.map(|id| id.0));
+    fn of(rows: Vec<(SagaId, &Row)>) -> Self {
+        let mut columns = Self::default();
+        for (saga, row) in rows {
+            columns.sagas.push(saga.0);
+            columns.steps.push(row.step.clone());
+            columns.keys.push(row.key.clone());
+            columns.entries.push(row.entry.as_str());
+            columns.arrived.push(row.arrived.clone());
+            columns.ordinals.push(row.ordinal);
+            columns.types.push(row.event.as_ref().map(|event| event.event_type.name()));
+            columns.bodies.push(
+                row.event.as_ref().map(|event| String::from_utf8_lossy(&event.body).into_owned()),
+            );
+            columns.causes.push(row.cause.map(|id| id.0));
+        }
+        columns
     }
 
-    async fn insert(
-        &self,
-        db: &mut PgConnection,
-        table: Table,
-        now: Timestamp,
-    ) -> Result<(), sqlx::Error> {
-        let statement = match table {
-            Table::Timed => {
-                "insert into ballet.ledger (saga_id, step, key, entry, arrived, ordinal, \
-                 event_type, body, message_id, recorded_at) select *, $10 from unnest($1::uuid[], \
-                 $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], \
-                 $8::text[], $9::uuid[])"
-            }
-            Table::Other => {
-                "insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, \
-                 event_type, body, message_id, recorded_at) select *, $10 from unnest($1::uuid[], \
-                 $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], \
-                 $8::text[], $9::uuid[])"
-            }
-        };
-        sqlx::query(statement)
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sagas.is_empty()
+    }
+
+    /// The statement that writes them: its parameters begin with number `first`, and `now` is the
+    /// number of the time.
+    pub(crate) fn insert(table: &str, first: u8, now: u8) -> String {
+        let types = "uuid text text text text int text text uuid".split(' ');
+        let arrays: Vec<String> =
+            (first..).zip(types).map(|(number, of)| format!("${number}::{of}[]")).collect();
+        format!(
+            "insert into ballet.{table} (saga_id, step, key, entry, arrived, ordinal, event_type, \
+             body, message_id, recorded_at) select *, ${now} from unnest({})",
+            arrays.join(", ")
+        )
+    }
+
+    /// Binds the parameters of [`insert`](Self::insert), in their order.
+    pub(crate) fn bind<'q>(
+        &'q self,
+        query: Query<'q, Postgres, PgArguments>,
+    ) -> Query<'q, Postgres, PgArguments> {
+        query
             .bind(&self.sagas)
             .bind(&self.steps)
             .bind(&self.keys)
@@ -362,9 +349,5 @@ impl Columns {
             .bind(&self.types)
             .bind(&self.bodies)
             .bind(&self.causes)
-            .bind(now.to_sqlx())
-            .execute(db)
-            .await?;
-        Ok(())
     }
 }

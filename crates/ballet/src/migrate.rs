@@ -27,6 +27,10 @@ const FRAMEWORK: &[Migration] = &[
         name: "0003_failure",
         sql: include_str!("../../../migrations/ballet/0003_failure.sql"),
     },
+    Migration {
+        name: "0004_receive",
+        sql: include_str!("../../../migrations/ballet/0004_receive.sql"),
+    },
 ];
 
 /// Applies what is missing, on a connection of its own: building an index takes the time that it

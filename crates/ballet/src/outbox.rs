@@ -10,6 +10,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::batch_id::BatchId;
+use crate::ledger::Columns;
 use crate::tx::Emitted;
 
 /// How many outbox tables there are.
@@ -50,17 +51,23 @@ fn position(at: usize) -> i32 {
     i32::try_from(at).unwrap_or(i32::MAX)
 }
 
-/// Writes a batch's events, and marks of its table that name nothing dead.
+/// Writes a batch's events with one statement, and along with them rows of the ledger, and marks of
+/// the same table that name nothing dead.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     batch: BatchId,
     events: &[Emitted],
+    ledger: &Columns,
     marks: &[BatchId],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let table = batch.table;
+    let noted = match ledger.is_empty() {
+        true => String::new(),
+        false => format!("with noted as ({}) ", Columns::insert("ledger", 13, 3)),
+    };
     let statement = format!(
-        "insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
+        "{noted}insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
          saga_id, causation_id, traceparent, body, created_at) \
          select $1, $2, row.position, row.message_id, row.event_type, row.saga_id, \
          row.causation_id, row.traceparent, row.body, $3 \
@@ -72,7 +79,7 @@ pub(crate) async fn insert(
     );
     let bodies: Vec<String> =
         events.iter().map(|e| String::from_utf8_lossy(&e.event.body).into_owned()).collect();
-    sqlx::query(AssertSqlSafe(statement))
+    let query = sqlx::query(AssertSqlSafe(statement))
         .bind(batch.owner)
         .bind(batch.number)
         .bind(now.to_sqlx())
@@ -84,9 +91,9 @@ pub(crate) async fn insert(
         .bind(events.iter().map(|e| e.traceparent.clone()).collect::<Vec<_>>())
         .bind(bodies)
         .bind(marks.iter().map(|mark| mark.owner).collect::<Vec<_>>())
-        .bind(marks.iter().map(|mark| mark.number).collect::<Vec<_>>())
-        .execute(db)
-        .await?;
+        .bind(marks.iter().map(|mark| mark.number).collect::<Vec<_>>());
+    let query = if ledger.is_empty() { query } else { ledger.bind(query) };
+    query.execute(db).await?;
     Ok(())
 }
 

@@ -7,14 +7,6 @@
 use ballet_core::SagaId;
 use sqlx::PgConnection;
 
-/// Takes the locks of all given sagas; they are released with the transaction.
-pub(crate) async fn lock(
-    db: &mut PgConnection,
-    sagas: impl IntoIterator<Item = SagaId>,
-) -> Result<(), sqlx::Error> {
-    lock_keys(db, sagas.into_iter().map(lock_key).collect()).await
-}
-
 /// Takes advisory locks with one statement, in one order everywhere.
 pub(crate) async fn lock_keys(
     db: &mut PgConnection,

@@ -57,8 +57,7 @@ impl Handle {
     /// A failure if the database does not answer, or if the lock is not to be had in time.
     pub async fn saga_unit(&self, saga_id: SagaId) -> Result<Unit, Failure> {
         let mut work = UnitOfWork::begin(Arc::clone(&self.engine)).await?;
-        work.lock(&[saga_id]).await?;
-        work.load(&[saga_id]).await?;
+        work.receive(&[saga_id], &[]).await?;
         work.enter(Some(saga_id), None, http::traceparent());
         Ok(Unit { work, saga_id: Some(saga_id) })
     }

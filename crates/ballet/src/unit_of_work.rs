@@ -2,9 +2,10 @@
 //!
 //! A batch of messages is one, and so is what an HTTP handler originates.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use ballet_core::SagaId;
+use ballet_core::{MessageId, SagaId};
 use sqlx::{PgConnection, Postgres};
 
 use crate::batch_id::BatchId;
@@ -15,7 +16,7 @@ use crate::fault::{self, FaultPoint};
 use crate::ledger::Ledger;
 use crate::outbox::{self, Mark};
 use crate::tx::{Scope, Tx};
-use crate::{Failure, FailureKind, calls, saga_lock, wire};
+use crate::{Failure, FailureKind, calls, inbox, wire};
 
 pub(crate) struct UnitOfWork {
     pub(crate) engine: Arc<Engine>,
@@ -48,14 +49,14 @@ impl UnitOfWork {
         (&mut self.db, &mut self.ledger)
     }
 
-    /// Takes the locks of all sagas that this transaction works on. Before anything else.
-    pub(crate) async fn lock(&mut self, sagas: &[SagaId]) -> Result<(), Failure> {
-        answered(saga_lock::lock(&mut self.db, sagas.iter().copied())).await
-    }
-
-    /// Reads what the ledger has of the sagas, after their locks are held.
-    pub(crate) async fn load(&mut self, sagas: &[SagaId]) -> Result<(), Failure> {
-        answered(self.ledger.load(&mut self.db, sagas)).await
+    /// Takes the locks of all sagas that this transaction works on, and reads the ledger of them;
+    /// says which of the messages are new. Before anything else.
+    pub(crate) async fn receive(
+        &mut self,
+        sagas: &[SagaId],
+        messages: &[MessageId],
+    ) -> Result<HashSet<MessageId>, Failure> {
+        answered(inbox::receive(&mut self.db, &mut self.ledger, sagas, messages)).await
     }
 
     /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
@@ -84,7 +85,10 @@ impl UnitOfWork {
                 )));
             }
         }
-        if !answered(ledger.flush(db, now)).await? {
+        let added = ledger.take_added();
+        let emits = !scope.emitted.is_empty();
+        answered(added.write(db, emits, now)).await?;
+        if added.is_empty() && !emits {
             // A handler that swallowed the error of a statement left the transaction broken; a
             // commit would roll back without a word, so the transaction has to show that it works.
             answered(sqlx::query("select 1").execute(&mut **db)).await?;
@@ -96,19 +100,20 @@ impl UnitOfWork {
         // Marks of the table that the events go to ride in one statement with them.
         let table = outbox::table_at(now);
         let along = |mark: &&Mark| mark.dead.is_empty() && mark.batch.table == table;
-        let along = |mark: &&Mark| !scope.emitted.is_empty() && along(mark);
+        let along = |mark: &&Mark| emits && along(mark);
         let (along, apart): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(along);
         answered(outbox::mark(db, &apart, now)).await?;
         let along: Vec<BatchId> = along.into_iter().map(|mark| mark.batch).collect();
         let emitted = std::mem::take(&mut scope.emitted);
         // In memory before the commit is sent: what the sweeper finds and does not see there it
         // takes for left behind.
-        let batch = (!emitted.is_empty()).then(|| engine.relay.begin(now));
-        if let Some(batch) = batch
-            && let Err(failure) = answered(outbox::insert(db, batch, &emitted, &along, now)).await
-        {
-            engine.relay.forget(batch);
-            return Err(failure);
+        let batch = emits.then(|| engine.relay.begin(now));
+        if let Some(batch) = batch {
+            let written = outbox::insert(db, batch, &emitted, &added.timed, &along, now);
+            if let Err(failure) = answered(written).await {
+                engine.relay.forget(batch);
+                return Err(failure);
+            }
         }
         engine.calls.remember(calls);
         let calls = std::mem::take(calls);
