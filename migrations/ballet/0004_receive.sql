@@ -13,7 +13,11 @@ create function ballet.receive(
 returns table (
     message_id uuid, saga_id uuid, step text, key text, entry text, arrived text, ordinal int
 )
-language plpgsql volatile as $$
+language plpgsql volatile
+-- Its plans are the same whatever it is given, and planning for each partition costs more than all
+-- the rest of a small batch.
+set plan_cache_mode = 'force_generic_plan'
+as $$
 #variable_conflict use_column
 begin
     perform pg_advisory_xact_lock(wanted) from unnest(locks) as wanted;
@@ -28,11 +32,13 @@ begin
             returning i.message_id, null::uuid, null::text, null::text, null::text, null::text, null::int;
     end if;
     -- Saga by saga: for `= any` a plan that is made while the table is small, and then kept, reads
-    -- all of it.
+    -- all of it. The bounds leave only the partitions that are needed to be opened.
     if cardinality(timed_sagas) > 0 then
         return query select null::uuid, l.saga_id, l.step, l.key, l.entry, l.arrived, l.ordinal
             from unnest(timed_sagas) as wanted (saga_id) cross join lateral
-                (select * from ballet.ledger l where l.saga_id = wanted.saga_id offset 0) l
+                (select * from ballet.ledger l where l.saga_id = wanted.saga_id
+                    and l.saga_id >= timed_sagas[1]
+                    and l.saga_id <= timed_sagas[cardinality(timed_sagas)] offset 0) l
             order by l.saga_id, l.ordinal;
     end if;
     if cardinality(other_sagas) > 0 then

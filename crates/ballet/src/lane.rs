@@ -26,10 +26,12 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 const LOSSES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A lane that is busy, since its last batch was at least this big, leaves the next one a moment
-/// to fill: bigger batches cost less a message. An idle lane never waits.
+/// A lane that is busy, since its last batch was at least this big, leaves the next one time to fill:
+/// twice as long as the last one took, since bigger batches cost less a message, and on a machine
+/// that is busy too the time is not lost. An idle lane never waits.
 const BUSY: usize = 8;
 const FILL: Duration = Duration::from_millis(1);
+const LONGEST_FILL: Duration = Duration::from_millis(20);
 
 /// Works until the channel closes.
 pub(crate) async fn run(
@@ -39,9 +41,10 @@ pub(crate) async fn run(
 ) {
     let mut stopping = engine.stopping.clone();
     let mut last = 0;
+    let mut took = Duration::ZERO;
     loop {
         if last >= BUSY && works.len() < engine.batch {
-            tokio::time::sleep(FILL).await;
+            tokio::time::sleep((took * 2).clamp(FILL, LONGEST_FILL)).await;
         }
         let first = tokio::select! {
             work = works.recv() => work,
@@ -58,7 +61,9 @@ pub(crate) async fn run(
         }
         last = batch.len();
         metrics::histogram!("ballet_batch_size").record(count(batch.len()));
+        let begun = Instant::now();
         process(&engine, batch).await;
+        took = begun.elapsed();
     }
 }
 

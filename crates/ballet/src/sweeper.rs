@@ -18,7 +18,7 @@ use crate::{Failure, FailureKind, calls, process, wire};
 
 const EVERY: Duration = Duration::from_secs(2);
 /// A mark that no batch takes along is written after this long.
-const IDLE: Duration = Duration::from_millis(20);
+const IDLE: Duration = Duration::from_millis(100);
 /// How many batches and calls one sweep takes up.
 const PORTION: i64 = 500;
 
