@@ -11,6 +11,9 @@ use crate::children::{Child, Children};
 use crate::stop::Stop;
 use crate::{cargo, ui};
 
+const FAIL_FAST: &str = "--fail-fast";
+const NO_FAIL_FAST: &str = "--no-fail-fast";
+
 pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
     let servers = tokio::select! {
@@ -25,13 +28,8 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
 
 async fn tests(args: &[String], servers: &Servers, stop: &mut Stop) -> Result<ExitCode> {
     let children = Children::new()?;
-    let mut all = vec!["test".to_owned()];
-    if !chooses_packages(args) {
-        all.push("--workspace".to_owned());
-    }
-    all.extend_from_slice(args);
     let mut cargo = children
-        .start(cargo::program(), &all, |command| {
+        .start(cargo::program(), &for_cargo(args), |command| {
             command.current_dir(cargo::root()).envs(servers.env());
             for name in cargo::inherited() {
                 command.env_remove(name);
@@ -56,11 +54,26 @@ async fn end(cargo: Child) {
     cargo.stop(Duration::from_secs(3)).await;
 }
 
+/// What cargo is asked for: everything, also after a failure, where the caller says nothing else.
+/// Cargo has no word against `--no-fail-fast`, so `--fail-fast` is ours.
+fn for_cargo(args: &[String]) -> Vec<String> {
+    let cargos = args.iter().take_while(|arg| *arg != "--").count();
+    let (cargos, tests) = args.split_at(cargos);
+    let mut all = vec!["test".to_owned()];
+    if !chooses_packages(cargos) {
+        all.push("--workspace".to_owned());
+    }
+    if !cargos.iter().any(|arg| matches!(arg.as_str(), FAIL_FAST | NO_FAIL_FAST)) {
+        all.push(NO_FAIL_FAST.to_owned());
+    }
+    all.extend(cargos.iter().filter(|arg| *arg != FAIL_FAST).chain(tests).cloned());
+    all
+}
+
 /// `--workspace` would overrule a choice.
 fn chooses_packages(args: &[String]) -> bool {
-    let before_tests = args.iter().take_while(|arg| *arg != "--");
     let names = ["-p", "--package", "--workspace", "--all", "--manifest-path"];
-    before_tests.into_iter().any(|arg| {
+    args.iter().any(|arg| {
         let name = arg.split('=').next().unwrap_or(arg);
         names.contains(&name) || (arg.starts_with("-p") && !arg.starts_with("--"))
     })
@@ -76,16 +89,28 @@ fn interrupted() -> ExitCode {
 mod tests_of_arguments {
     use super::*;
 
+    fn given(args: &[&str]) -> Vec<String> {
+        for_cargo(&args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>())
+    }
+
     #[test]
     fn a_choice_of_packages_replaces_the_workspace() {
-        let chooses = |args: &[&str]| {
-            chooses_packages(&args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>())
-        };
-        for yes in [&["-p", "ballet"][..], &["-pballet"], &["--package=ballet"], &["--workspace"]] {
-            assert!(chooses(yes), "{yes:?}");
+        let whole = |args: &[&str]| given(args).get(1).is_some_and(|arg| arg == "--workspace");
+        for chosen in [&["-p", "ballet"][..], &["-pballet"], &["--package=ballet"], &["--all"]] {
+            assert!(!whole(chosen), "{chosen:?}");
         }
         for no in [&[][..], &["--no-run"], &["poison", "--", "-p"], &["--profile", "release"]] {
-            assert!(!chooses(no), "{no:?}");
+            assert!(whole(no), "{no:?}");
         }
+    }
+
+    #[test]
+    fn tests_go_on_after_a_failure_unless_the_caller_says_otherwise() {
+        let on = ["test", "--workspace", "--no-fail-fast"];
+        assert_eq!(given(&[]), on);
+        assert_eq!(given(&["--no-fail-fast"]), on);
+        assert_eq!(given(&["--fail-fast", "poison"]), ["test", "--workspace", "poison"]);
+        let tests_own = ["-p", "x", "--", "--fail-fast"];
+        assert_eq!(given(&tests_own), ["test", "--no-fail-fast", "-p", "x", "--", "--fail-fast"]);
     }
 }
