@@ -156,7 +156,7 @@ impl Management {
     /// the first one to appear, and says how many there were.
     pub async fn close_connections(&self, client_name: &str) -> Result<usize> {
         let what = format!("a connection named {client_name} to close");
-        wait_until(&what, Duration::from_secs(15), || self.close_present(client_name)).await
+        wait_until(&what, Duration::from_secs(60), || self.close_present(client_name)).await
     }
 
     async fn close_present(&self, client_name: &str) -> Result<Option<usize>> {

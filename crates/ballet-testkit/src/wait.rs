@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 
 /// How long one look may take.
-const PROBE: Duration = Duration::from_secs(10);
+const PROBE: Duration = Duration::from_secs(20);
 
 /// Polls `probe` until it yields a value, at most for `limit`: the one way to wait in tests.
 ///
 /// `Ok(None)` means "not yet". An `Err` is a state too, not an end: servers come and go under
 /// test; what it says is part of the message when the time is up. A look that takes more than
-/// ten seconds is dropped and tried again.
+/// twenty seconds is dropped and tried again.
 ///
 /// ```
 /// # async fn example() -> Result<(), ballet_testkit::Error> {

@@ -102,13 +102,24 @@ const ANSWERED: Duration = Duration::from_secs(40);
 pub(crate) async fn answered<T, E: Into<Failure>>(
     statements: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Failure> {
+    // Not by way of `in_time`: each future around another makes it larger.
     match tokio::time::timeout(ANSWERED, statements).await {
         Ok(answer) => answer.map_err(Into::into),
-        Err(_) => {
-            let silent = format!("the database has not answered for {ANSWERED:?}");
-            Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, silent)).into())
-        }
+        Err(_) => Err(silent().into()),
     }
+}
+
+/// As [`answered`], where the error is to stay what it is.
+pub(crate) async fn in_time<T, E: From<sqlx::Error>>(
+    statements: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(ANSWERED, statements).await.unwrap_or_else(|_| Err(silent().into()))
+}
+
+/// What a connection is lost with that nobody answers on.
+pub(crate) fn silent() -> sqlx::Error {
+    let silent = format!("the database has not answered for {ANSWERED:?}");
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, silent))
 }
 
 /// Returns when the service stops, or is gone.

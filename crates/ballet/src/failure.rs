@@ -81,6 +81,15 @@ fn database_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a sqlx::Erro
 /// authorisation (a rotated password), resources, shutdown and crash, its system, its innards.
 const SERVER_TROUBLE: [&str; 6] = ["08", "28", "53", "57P", "58", "XX"];
 
+/// Whether the server is away, or takes no writes for now: that passes by itself, unlike a refusal,
+/// a missing file or a fault inside of it, which may be due to what it was asked for.
+pub(crate) fn server_is_away(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let asked_wrongly = |code: &str| ["28", "58", "XX"].iter().any(|class| code.starts_with(class));
+    kind_of_database_error(error) == FailureKind::ConnectionLost
+        && !code.is_some_and(|code| asked_wrongly(&code))
+}
+
 fn kind_of_database_error(error: &sqlx::Error) -> FailureKind {
     match error {
         sqlx::Error::Io(_)

@@ -140,6 +140,8 @@ pub struct Query<T>(pub T);
 /// What a service is made of, for readiness.
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
+    /// Whether the start waits for the database.
+    pub(crate) away: watch::Receiver<bool>,
     /// Set when the start is over.
     pub(crate) parts: Arc<OnceLock<Parts>>,
 }
@@ -165,7 +167,7 @@ impl Health {
             let starting = "starting";
             return Readiness {
                 ready: false,
-                database: starting,
+                database: if *self.away.borrow() { "away" } else { starting },
                 consume: starting,
                 publish: starting,
             };

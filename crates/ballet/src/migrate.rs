@@ -3,7 +3,9 @@
 
 use sqlx::migrate::{MigrateError, Migration as Step, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+
+use crate::engine::in_time;
 
 /// One migration of a service: the file's name without its ending, and its text.
 #[derive(Debug, Clone, Copy)]
@@ -33,20 +35,38 @@ const FRAMEWORK: &[Migration] = &[
     },
 ];
 
-/// Applies what is missing, on a connection of its own: building an index takes the time that it
-/// takes, and so does waiting for the replica that builds it. When the connection ends, whatever
-/// happened, so does the lock that keeps other replicas waiting.
-pub(crate) async fn migrate(
-    options: &PgConnectOptions,
-    service: &[Migration],
-) -> Result<(), MigrateError> {
+/// A connection for migrations only: building an index takes the time that it takes, and so does
+/// waiting for the replica that builds it. When the connection ends, whatever happened, so does the
+/// lock that keeps other replicas waiting.
+pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, MigrateError> {
     // A database's or role's own defaults do not count either.
     let unlimited = options.clone().options([
         ("statement_timeout", "0"),
         ("lock_timeout", "0"),
         ("idle_in_transaction_session_timeout", "0"),
     ]);
-    let mut db = unlimited.connect().await?;
+    Ok(in_time(unlimited.connect()).await?)
+}
+
+/// The number of the server's process behind a connection.
+pub(crate) async fn pid(db: &mut PgConnection) -> Result<i32, MigrateError> {
+    let (pid,): (i32,) = in_time(sqlx::query_as("select pg_backend_pid()").fetch_one(db)).await?;
+    Ok(pid)
+}
+
+/// Whether that process is at work, and does not wait for a word from us.
+pub(crate) async fn works(pool: &PgPool, pid: i32) -> Result<bool, sqlx::Error> {
+    let statement = "select exists (select from pg_stat_activity where pid = $1 \
+                     and state = 'active')";
+    let (works,): (bool,) = sqlx::query_as(statement).bind(pid).fetch_one(pool).await?;
+    Ok(works)
+}
+
+/// Applies what is missing.
+pub(crate) async fn migrate(
+    mut db: PgConnection,
+    service: &[Migration],
+) -> Result<(), MigrateError> {
     run(&mut db, FRAMEWORK, "ballet._framework_migrations").await?;
     run(&mut db, service, "ballet._service_migrations").await?;
     Ok(db.close().await?)

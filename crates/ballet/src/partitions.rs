@@ -17,7 +17,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::Context;
-use crate::engine::{self, Engine};
+use crate::engine::{self, Engine, in_time};
 use crate::fault::{self, FaultPoint};
 
 /// How far ahead partitions are made.
@@ -104,7 +104,7 @@ async fn present(db: &mut PgConnection, table: &str) -> Result<Vec<Present>, sql
              and c.relname ~ ('^' || $1 || '_[0-9]{8}$') \
          order by half_detached desc, c.relname";
     let rows: Vec<(String, bool, bool)> =
-        sqlx::query_as(statement).bind(table).fetch_all(db).await?;
+        in_time(sqlx::query_as(statement).bind(table).fetch_all(db)).await?;
     let present = |(name, attached, half_detached)| Present { name, attached, half_detached };
     Ok(rows.into_iter().map(present).collect())
 }
@@ -130,23 +130,24 @@ async fn make(pool: &PgPool, limits: &Limits, now: Timestamp) -> Result<(), sqlx
     if missing(&mut *pool.acquire().await?, limits, now).await?.is_empty() {
         return Ok(());
     }
-    let mut db = pool.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(MAKING).execute(&mut *db).await?;
+    let mut db = in_time(pool.begin()).await?;
+    let turn = sqlx::query("select pg_advisory_xact_lock($1)").bind(MAKING);
+    in_time(turn.execute(&mut *db)).await?;
     // Whoever stands in the way for longer is asked again later.
-    sqlx::query("set local lock_timeout = '1s'").execute(&mut *db).await?;
+    in_time(sqlx::query("set local lock_timeout = '1s'").execute(&mut *db)).await?;
     for Wanted { table, name, from, to } in missing(&mut db, limits, now).await? {
         let (from, to) = (bound(from), bound(to));
         let statement =
             format!("create table if not exists ballet.{name} (like ballet.{table} including all)");
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
+        in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
         let statement = format!(
             "alter table ballet.{table} attach partition ballet.{name} \
              for values from ('{from}') to ('{to}')"
         );
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
+        in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
     }
     fault::point(FaultPoint::BeforeTables, "partitions");
-    db.commit().await?;
+    in_time(db.commit()).await?;
     fault::point(FaultPoint::AfterTables, "partitions");
     Ok(())
 }
@@ -233,18 +234,16 @@ async fn make_ahead(engine: &Engine) -> Result<(), sqlx::Error> {
 #[expect(clippy::disallowed_methods, reason = "a transaction of the framework's own")]
 async fn tidy(engine: &Engine) -> Result<(), sqlx::Error> {
     let (limits, now) = (&engine.limits, engine.context.now());
-    let mut turn = engine.pool.begin().await?;
-    let (ours,): (bool,) = sqlx::query_as("select pg_try_advisory_xact_lock($1)")
-        .bind(TIDYING)
-        .fetch_one(&mut *turn)
-        .await?;
+    let mut turn = in_time(engine.pool.begin()).await?;
+    let ours = sqlx::query_as("select pg_try_advisory_xact_lock($1)").bind(TIDYING);
+    let (ours,): (bool,) = in_time(ours.fetch_one(&mut *turn)).await?;
     if ours {
         let mut db = engine.pool.acquire().await?;
         clean(&mut db, limits, now).await?;
         drop_old(engine, &mut db, &Partitioned::inbox(limits), now).await?;
         drop_old(engine, &mut db, &Partitioned::ledger(limits), now).await?;
     }
-    turn.rollback().await
+    in_time(turn.rollback()).await
 }
 
 async fn drop_old(
@@ -267,10 +266,10 @@ async fn drop_old(
             let how = if half_detached { "finalize" } else { "concurrently" };
             let statement =
                 format!("alter table ballet.{table} detach partition ballet.{name} {how}");
-            sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
+            in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
         }
         let statement = format!("drop table ballet.{name}");
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *db).await?;
+        in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
     }
     Ok(())
 }
@@ -290,10 +289,8 @@ async fn has_open(engine: &Engine, db: &mut PgConnection, name: &str) -> Result<
                  and e.step = d.step and e.key = d.key and e.entry = 'undone')) \
          or exists (select from ballet.deadline d join ballet.{name} o using (saga_id))"
     );
-    let (open,): (bool,) = sqlx::query_as(AssertSqlSafe(statement))
-        .bind(engine.registry.undoable_steps())
-        .fetch_one(db)
-        .await?;
+    let open = sqlx::query_as(AssertSqlSafe(statement)).bind(engine.registry.undoable_steps());
+    let (open,): (bool,) = in_time(open.fetch_one(db)).await?;
     Ok(open)
 }
 
@@ -331,7 +328,7 @@ async fn clean(db: &mut PgConnection, limits: &Limits, now: Timestamp) -> Result
         let before = (now - kept).to_sqlx();
         let portion = i64::try_from(PORTION).unwrap_or(i64::MAX);
         let query = || sqlx::query(statement).bind(before).bind(portion);
-        while query().execute(&mut *db).await?.rows_affected() == PORTION {}
+        while in_time(query().execute(&mut *db)).await?.rows_affected() == PORTION {}
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::engine::in_time;
+
 /// The class of these locks among advisory locks with two keys ("blt" in ASCII).
 const CLASS: i32 = 0x62_6c_74;
 const BEAT: Duration = Duration::from_secs(2);
@@ -25,7 +27,7 @@ fn lock_key(owner: i64) -> i32 {
 /// Draws a number.
 pub(crate) async fn draw(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     let (number,): (i64,) =
-        sqlx::query_as("select nextval('ballet.process')").fetch_one(db).await?;
+        in_time(sqlx::query_as("select nextval('ballet.process')").fetch_one(db)).await?;
     Ok(number)
 }
 
@@ -34,12 +36,9 @@ pub(crate) async fn hold(
     options: &PgConnectOptions,
     owner: i64,
 ) -> Result<PgConnection, sqlx::Error> {
-    let mut session = options.connect().await?;
-    sqlx::query("select pg_advisory_lock($1, $2)")
-        .bind(CLASS)
-        .bind(lock_key(owner))
-        .execute(&mut session)
-        .await?;
+    let mut session = in_time(options.connect()).await?;
+    let lock = sqlx::query("select pg_advisory_lock($1, $2)").bind(CLASS).bind(lock_key(owner));
+    in_time(lock.execute(&mut session)).await?;
     Ok(session)
 }
 

@@ -55,8 +55,13 @@ fn read(file: Option<&PathBuf>, label: &str) -> Result<Option<String>, String> {
 /// error says. `ca_file` is the setting that names the CA.
 pub(crate) fn problem(error: &str, ca_file: &str) -> Option<String> {
     let has = |text: &str| error.contains(text);
+    let ours = |file: &str| format!("{}{file}", ca_file.trim_end_matches("CA_FILE"));
     let what = if has("UnknownIssuer") || has("BadSignature") {
         format!("nobody whom we trust signed its certificate: set {ca_file} to the CA that did")
+    } else if has("fatal alert: UnknownCA") {
+        format!("it does not know the CA that signed the certificate in {}", ours("CERT_FILE"))
+    } else if has("fatal alert: CertificateExpired") {
+        format!("the certificate in {} has expired", ours("CERT_FILE"))
     } else if has("certificate expired") || has(": Expired") {
         "its certificate has expired: it has to be renewed there".to_owned()
     } else if has("not valid yet") || has("NotValidYet") {
@@ -65,9 +70,14 @@ pub(crate) fn problem(error: &str, ca_file: &str) -> Option<String> {
         "its certificate is for another host name: use that name in the URL".to_owned()
     } else if has("invalid peer certificate") {
         "its certificate is not acceptable".to_owned()
-    } else if has("CertificateRequired") || has("HandshakeFailure") || has("BadCertificate") {
-        let prefix = ca_file.trim_end_matches("CA_FILE");
-        format!("it wants a certificate of ours: set {prefix}CERT_FILE and {prefix}KEY_FILE")
+    } else if has("CertificateRequired")
+        || has("HandshakeFailure")
+        || has("BadCertificate")
+        // Postgres, after the handshake.
+        || has("requires a valid client certificate")
+    {
+        let (certificate, key) = (ours("CERT_FILE"), ours("KEY_FILE"));
+        format!("it wants a certificate of ours: set {certificate} and {key}")
     } else if has("InvalidContentType") || has("corrupt message") {
         "it does not speak TLS there: is the port right?".to_owned()
     } else {

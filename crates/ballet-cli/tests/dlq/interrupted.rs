@@ -87,7 +87,8 @@ async fn a_redrive_that_is_killed_at_any_moment_loses_and_doubles_nothing() {
 async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
     let world = World::new("ctrl_c").await;
     world.dead_ticks(40).await;
-    let arguments = ["redrive", "--all", "--no-canary", "--rate", "10"];
+    // Slowly, so that most are left when the first are seen.
+    let arguments = ["redrive", "--all", "--no-canary", "--rate", "1"];
     let redrive = world.command(&arguments).stderr(Stdio::piped()).spawn().expect("started");
     wait_until("some to be sent", SOON, || async {
         Ok::<_, String>((!world.counted().await.is_empty()).then_some(()))
@@ -117,8 +118,9 @@ async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
 #[tokio::test]
 async fn a_lost_connection_is_made_again_and_the_redrive_goes_on() {
     let world = World::new("lost").await;
-    world.dead_ticks(60).await;
-    let redrive = world.command(&["redrive", "--all", "--no-canary", "--rate", "20"]);
+    world.dead_ticks(30).await;
+    // It is under way for half a minute: until then the broker's list shows it.
+    let redrive = world.command(&["redrive", "--all", "--no-canary", "--rate", "1"]);
     let (closed, ended) = tokio::join!(
         world.bed.management().close_connections("ballet dead letters"),
         crate::world::ended(redrive)
@@ -127,7 +129,7 @@ async fn a_lost_connection_is_made_again_and_the_redrive_goes_on() {
     let ended = ended.ends_with(0);
     // One that was sent, and whose original was not acknowledged any more, is sent again.
     assert!(ended.err.contains(" dead letters sent back"), "{ended:?}");
-    world.all_counted_once(60).await;
+    world.all_counted_once(30).await;
     world.dead(0).await;
     world.close().await;
 }

@@ -181,7 +181,7 @@ pub(crate) fn clean_up(remove: impl Future<Output = Result<()>> + Send + 'static
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(machine("clean up after a test"))?;
-        let limit = Duration::from_secs(15);
+        let limit = Duration::from_secs(60);
         runtime.block_on(async { tokio::time::timeout(limit, remove).await.unwrap_or(Ok(())) })
     });
     // Nobody is left to tell: the servers may be gone on purpose.

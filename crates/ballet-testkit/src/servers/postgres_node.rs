@@ -20,7 +20,7 @@ use crate::servers::version::Version;
 use crate::wait_until;
 
 const NAME: &str = "Postgres";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The user's own server and tools are set by these.
 const FORGET: &str = "PG POSTGRES";
 

@@ -113,7 +113,7 @@ impl Process {
     pub(crate) async fn kill(&self) -> Result<()> {
         let family = descendants(self.id());
         self.signal(Signal::KILL);
-        wait_until("killed processes to be gone", Duration::from_secs(10), || async {
+        wait_until("killed processes to be gone", Duration::from_secs(60), || async {
             if self.exited().is_none() {
                 return Err(format!("process {} is still there", self.id()));
             }

@@ -22,6 +22,9 @@ const SERVICE: &str = "rabbitmq";
 /// The administrator of servers that we bring up.
 pub(crate) const OPS: &str = "ops";
 const PATIENCE: Duration = Duration::from_secs(120);
+/// For one attempt to log in, and how many there are.
+const LOG_IN: Duration = Duration::from_secs(8);
+const LOG_INS: u32 = 8;
 
 /// A RabbitMQ, with an administrator's access.
 #[derive(Debug)]
@@ -215,12 +218,13 @@ async fn ready(access: &Access) -> Result<Option<Version>> {
 pub(crate) async fn log_in(url: &Url) -> Result<Connection> {
     let properties = ConnectionProperties::default().with_connection_name("ballet-testkit".into());
     // Under load lapin 4.12 now and then waits for ever on a port that nobody listens on.
-    let limit = Duration::from_secs(5);
-    let opening = Connection::connect(url.as_str(), properties);
-    match tokio::time::timeout(limit, opening).await {
-        Ok(connection) => connection.map_err(|error| amqp(url, &error)),
-        Err(_) => Err(amqp(url, &format!("no answer within {limit:?}"))),
+    for _ in 0..LOG_INS {
+        let opening = Connection::connect(url.as_str(), properties.clone());
+        if let Ok(connection) = tokio::time::timeout(LOG_IN, opening).await {
+            return connection.map_err(|error| amqp(url, &error));
+        }
     }
+    Err(amqp(url, &format!("{LOG_INS} times no answer within {LOG_IN:?}")))
 }
 
 pub(crate) fn amqp(url: &Url, cause: &dyn fmt::Display) -> Error {

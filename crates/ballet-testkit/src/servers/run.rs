@@ -75,7 +75,7 @@ impl Run {
         if let Ok(mut lifeline) = self.lifeline.lock() {
             drop(lifeline.take());
         }
-        wait_until("the servers to stop", Duration::from_secs(30), || async {
+        wait_until("the servers to stop", Duration::from_secs(90), || async {
             self.watchdog.exited().map_or_else(
                 || Err(format!("the watchdog of {} works", self.dir.display())),
                 |_| Ok(Some(())),

@@ -17,7 +17,7 @@ use super::wrong::{Checked, Wrong};
 use crate::memory::MemoryBroker;
 use crate::wait_until;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// What was published once.
 #[derive(Debug, Clone)]

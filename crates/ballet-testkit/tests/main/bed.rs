@@ -19,7 +19,7 @@ async fn connect(url: &str, name: &str) -> Connection {
 }
 
 pub(crate) async fn wait_for_ready(management: &Management, queue: &str, count: u64) {
-    wait_until(&format!("{count} messages in {queue}"), Duration::from_secs(20), || async {
+    wait_until(&format!("{count} messages in {queue}"), Duration::from_secs(60), || async {
         let depth = management.depth(queue).await.map_err(|error| error.to_string())?;
         if depth.ready == count { Ok(Some(())) } else { Err(format!("{depth:?}")) }
     })
@@ -112,7 +112,7 @@ async fn a_connection_can_be_closed_by_its_name() {
     let bed = bed("closes").await;
     let connection = connect(bed.amqp_url("orders"), "orders publisher").await;
     assert_eq!(bed.management().close_connections("orders publisher").await.unwrap(), 1);
-    wait_until("the client to notice", Duration::from_secs(5), || async {
+    wait_until("the client to notice", Duration::from_secs(60), || async {
         Ok::<_, String>((!connection.status().connected()).then_some(()))
     })
     .await

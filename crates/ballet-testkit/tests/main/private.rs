@@ -105,7 +105,7 @@ fn is_there(pid: i32) -> bool {
 }
 
 async fn wait_until_gone(owner: &Owner) {
-    wait_until("everything of the owner to be gone", Duration::from_secs(20), || async {
+    wait_until("everything of the owner to be gone", Duration::from_secs(60), || async {
         let left: Vec<_> = owner.pids.iter().filter(|pid| is_there(**pid)).collect();
         if left.is_empty() && !Path::new(&owner.dir).exists() {
             return Ok(Some(()));

@@ -16,9 +16,7 @@ use lapin::{Channel, Confirmation};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::lapin::{error, short};
-use super::{
-    AMQPValue, BasicProperties, BrokerError, Confirmed, Confirms, FieldTable, Outcome, Publish,
-};
+use super::{BasicProperties, BrokerError, Confirmed, Confirms, Outcome, Publish, headers};
 
 /// When the oldest answer is missing for so long, the others are looked at too.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
@@ -62,13 +60,8 @@ impl Pending {
     pub(super) fn publish(&self, message: &Publish) -> Result<u64, BrokerError> {
         let exchange = short(&message.exchange)?;
         let routing_key = short(&message.routing_key)?;
-        let headers = message.properties.headers().as_ref().map_or(0, table_size);
-        // All other properties together are far below 4 KiB.
-        if headers + 4096 > self.frame_max {
-            return Err(BrokerError::Unrepresentable(format!(
-                "its headers take {headers} bytes and must fit a frame of {} bytes",
-                self.frame_max
-            )));
+        if let Some(table) = message.properties.headers() {
+            headers::check(table, self.frame_max)?;
         }
         let (channel, body) = (Arc::clone(&self.channel), message.body.clone());
         let properties = message.properties.clone();
@@ -249,22 +242,4 @@ fn fingerprint(exchange: &str, routing_key: &str, properties: &BasicProperties) 
     routing_key.hash(&mut hasher);
     properties.message_id().as_ref().map(|id| id.as_str()).hash(&mut hasher);
     hasher.finish()
-}
-
-/// An upper bound of the encoded size.
-fn table_size(table: &FieldTable) -> usize {
-    table.inner().iter().map(|(key, value)| key.as_str().len() + 2 + value_size(value)).sum()
-}
-
-fn value_size(value: &AMQPValue) -> usize {
-    match value {
-        AMQPValue::LongString(text) => text.len() + 4,
-        AMQPValue::ByteArray(bytes) => bytes.len() + 4,
-        AMQPValue::ShortString(text) => text.as_str().len() + 1,
-        AMQPValue::FieldTable(table) => table_size(table) + 4,
-        AMQPValue::FieldArray(array) => {
-            array.as_slice().iter().map(|value| value_size(value) + 1).sum::<usize>() + 4
-        }
-        _ => 8,
-    }
 }

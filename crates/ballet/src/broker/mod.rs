@@ -8,6 +8,7 @@
 mod address;
 mod confirms;
 mod error;
+mod headers;
 mod lapin;
 mod state;
 mod topology;

@@ -3,6 +3,7 @@
 mod metrics;
 mod pausing;
 mod pool;
+mod prepare;
 mod program;
 mod roles;
 mod running;
@@ -24,10 +25,11 @@ use crate::registry::Registry;
 use crate::relay::Relay;
 use crate::settings::SettingsError;
 use crate::{
-    Context, Handle, Migration, Participant, Settings, deadline, http, lane, migrate, partitions,
-    process, sweeper,
+    Context, Handle, Migration, Participant, Settings, deadline, http, lane, partitions, process,
+    sweeper,
 };
 
+use self::prepare::Prepare;
 pub use self::program::main;
 pub use self::running::Running;
 use self::running::Signals;
@@ -136,7 +138,8 @@ impl Service {
         let tasks = || Tasks::new(asked_to_stop.clone(), fail.clone());
         let (mut http, mut work, mut base) = (tasks(), tasks(), tasks());
 
-        let health = Health { parts: Arc::new(OnceLock::new()) };
+        let (away, database_away) = watch::channel(false);
+        let health = Health { away: database_away, parts: Arc::new(OnceLock::new()) };
         let own = Arc::new(OnceLock::new());
         let routes = http::router(health.clone(), metrics::handle(), Arc::clone(&own));
         let failing = failed.clone();
@@ -145,15 +148,16 @@ impl Service {
                 .await?;
         tracing::info!(service = self.participant.service(), %address, "serving HTTP");
 
-        pool::wait_until_reachable(&pool).await?;
-        migrate::migrate(&options, self.migrations).await?;
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
-        partitions::prepare(&pool, &limits, &self.context).await.map_err(StartError::Database)?;
-        let owner = {
-            let mut db = pool.acquire().await.map_err(StartError::Database)?;
-            process::draw(&mut db).await.map_err(StartError::Database)?
+        let prepare = Prepare {
+            pool: &pool,
+            options: &options,
+            migrations: self.migrations,
+            limits: &limits,
+            context: &self.context,
+            away: &away,
         };
-        let session = process::hold(&options, owner).await.map_err(StartError::Database)?;
+        let (owner, session) = prepare.run().await?;
         base.spawn("the process's session", process::keep(session, options, owner, leaving));
 
         let (lanes, queues): (Vec<_>, Vec<_>) =

@@ -176,7 +176,7 @@ async fn stopping_without_a_broker_is_quick() {
     broker.unreachable(true);
     let consumer = In::usual(broker);
     tokio::time::sleep(MOMENT).await;
-    tokio::time::timeout(SOON / 10, consumer.handle.stop(SOON)).await.unwrap();
+    tokio::time::timeout(SOON / 2, consumer.handle.stop(SOON)).await.unwrap();
 }
 
 /// DESIGN 8: one poison and 500 good ones make one dead letter.

@@ -8,7 +8,7 @@ use ballet::publisher::{OutBatch, Published, Publisher, PublisherHandle, Publish
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 pub(crate) fn message(key: &str, id: &str) -> Publish {
     Publish {

@@ -16,15 +16,6 @@ use crate::trip::{
 };
 use crate::world::{SOON, World, part};
 
-async fn until_count(world: &World, service: &str, what: &str, expected: i64) {
-    wait_until(what, SOON, || async {
-        let count = world.count(service, what).await;
-        if count == expected { Ok(Some(())) } else { Err(format!("{count} of {expected}")) }
-    })
-    .await
-    .expect("the rows");
-}
-
 async fn connect(world: &World, service: &str) -> PgConnection {
     PgConnection::connect(world.bed.database_url(service)).await.expect("a database")
 }
@@ -164,13 +155,13 @@ async fn a_handler_that_swallows_a_broken_statement_loses_nobodys_message() {
     let dead = world.dead_letters(1).await;
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0]["payload"], r#"{"name":"known"}"#);
-    until_count(&world, "guide", "hotel_name", 5).await;
+    world.until_count("guide", "hotel_name", 5).await;
 }
 
 #[tokio::test]
 async fn t40_a_broken_constraint_can_be_an_answer() {
     let world = names("attempt", true).await;
-    until_count(&world, "guide", "ballet.inbox", 5).await;
+    world.until_count("guide", "ballet.inbox", 5).await;
     assert_eq!(world.count("guide", "hotel_name").await, 5);
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
 }
@@ -239,7 +230,7 @@ async fn t98_t119_an_undo_that_fails_leaves_the_tombstone_and_goes_on_until_it_w
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
     world.publish(saga, &TripCancelled { reason: "test".into() }).await;
-    until_count(&world, "hotel", "ballet.ledger where entry = 'aborted'", 1).await;
+    world.until_count("hotel", "ballet.ledger where entry = 'aborted'", 1).await;
     world.publish(saga, &CarRented { car: "late".into() }).await;
     // By way of the retry queue.
     world.event::<RoomFreed>(saga).await;
@@ -271,7 +262,7 @@ async fn a_database_that_takes_no_writes_is_waited_for() {
     .expect("not ready");
     db.execute("alter role current_user reset default_transaction_read_only").await.expect("reset");
     db.execute(others).await.expect("terminated");
-    until_count(&world, "hotel", "room", 20).await;
+    world.until_count("hotel", "room", 20).await;
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
 }
 
@@ -304,9 +295,9 @@ async fn one_locked_row_does_not_stop_the_lane_for_good() {
         let body = json!({"name": name}).to_string();
         world.publish_raw("hotel.hotel_renamed.v1", &properties, &body).await;
     }
-    until_count(&world, "guide", "hotel_name where name <> 'locked'", 3).await;
+    world.until_count("guide", "hotel_name where name <> 'locked'", 3).await;
     db.execute("commit").await.expect("released");
-    until_count(&world, "guide", "ballet.inbox", 4).await;
+    world.until_count("guide", "ballet.inbox", 4).await;
 }
 
 #[tokio::test]

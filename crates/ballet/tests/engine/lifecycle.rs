@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -17,9 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
-use crate::world::{SOON, World, part};
-
-const LONG: Duration = Duration::from_secs(90);
+use crate::world::{LONG, SOON, World, part};
 
 fn settings(world: &World, service: &str) -> Settings {
     let mut settings = Settings::new(world.bed.amqp_url(service), world.bed.database_url(service));
@@ -193,7 +190,7 @@ const PARTITIONS: &str = "select c.relname::text from pg_inherits i join pg_clas
     on c.oid = i.inhrelid where i.inhparent = 'ballet.inbox'::regclass order by 1";
 
 /// One that should have been dropped long ago.
-async fn old_partition(db: &mut PgConnection, day: u8) {
+pub(crate) async fn old_partition(db: &mut PgConnection, day: u8) {
     let sql = format!(
         "create table ballet.inbox_2000010{day} partition of ballet.inbox for values from \
          ('00dc6acf-000{day}-0000-0000-000000000000') to ('00dc6acf-000{day}-ffff-0000-000000000000'); \
@@ -217,11 +214,12 @@ async fn t35_partitions_come_and_go_while_somebody_reads_all_of_them() {
     old_partition(&mut db, 2).await;
     execute(&mut reader, "begin; select count(*) from ballet.inbox".to_owned()).await;
     // As a replica that dies over it leaves it.
-    execute(&mut db, "set statement_timeout = '100ms'".to_owned()).await;
+    let mut dying = admin(&world, "hotel").await;
+    execute(&mut dying, "set statement_timeout = '100ms'".to_owned()).await;
     let detach = "alter table ballet.inbox detach partition ballet.inbox_20000102 concurrently";
-    sqlx::query(detach).execute(&mut db).await.expect_err("interrupted");
+    sqlx::query(detach).execute(&mut dying).await.expect_err("interrupted");
     let next = part(hotel(Trouble::default()), HOTEL_TABLES);
-    timeout(Duration::from_secs(8), world.start(next)).await.expect("started in time");
+    timeout(SOON, world.start(next)).await.expect("started while the reader reads");
     let made = names(&mut db, PARTITIONS).await;
     assert_eq!(made.last(), Some(&last), "made again, in spite of the reader");
     books_a_room(&world).await;

@@ -1,6 +1,7 @@
 //! Servers that go away and come back, and connections that are closed: services go on by
 //! themselves, and nothing is lost or doubled.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,10 +11,10 @@ use ballet_testkit::{Options, Proxy, Servers, Way, wait_until};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 
+use crate::lifecycle::old_partition;
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, TripBooked, Trouble, cars, desk, hotel};
-use crate::world::{SOON, World, part};
+use crate::world::{LONG, SOON, World, part};
 
-const LONG: Duration = Duration::from_secs(90);
 /// A connection that hangs is given up after 40 seconds, its session by the server after 60, and
 /// then there is what has come in meanwhile.
 const UNTIL_GIVEN_UP: Duration = Duration::from_secs(240);
@@ -143,13 +144,22 @@ async fn t136_connections_that_the_broker_closes_come_back() {
     let world = everybody(servers, "closed").await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
-    let connections = world.bed.management().connections().await.expect("connections");
-    let names: Vec<&str> = connections
-        .iter()
-        .filter_map(|connection| connection["client_properties"]["connection_name"].as_str())
-        .collect();
+    let names = wait_until("two connections of each service", SOON, || async {
+        let connections = world.bed.management().connections().await;
+        let names: BTreeSet<String> = connections
+            .map_err(|error| error.to_string())?
+            .iter()
+            .filter_map(|connection| connection["client_properties"]["connection_name"].as_str())
+            // The list lags, and may still show others who are gone.
+            .filter(|name| name.contains(" publish ") || name.contains(" consume "))
+            .map(str::to_owned)
+            .collect();
+        if names.len() == 6 { Ok(Some(names)) } else { Err(format!("{names:?}")) }
+    })
+    .await
+    .expect("all of them");
     for name in names {
-        world.bed.management().close_connections(name).await.expect("closed");
+        world.bed.management().close_connections(&name).await.expect("closed");
     }
     all_ended_once(&world, customers.leave().await).await;
 }
@@ -186,6 +196,46 @@ async fn connections_that_hang_for_ever_are_given_up() {
     broker.set(Way::Silent);
     comes_back(&world, &customers, &broker).await;
     all_ended_once(&world, customers.leave().await).await;
+}
+
+/// The same in the midst of the upkeep, of which nobody waits for an answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
+    let servers = Servers::shared().await.expect("servers");
+    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
+    let mut world = World::on(servers, "upkeep", vec![hotel()]).await;
+    world.services.remove(0).stop().await;
+    let mut db =
+        PgConnection::connect(world.bed.admin_database_url("hotel")).await.expect("a door");
+    db.execute(
+        "create function dawdle() returns trigger language plpgsql as
+             $$ begin perform pg_sleep(20); return old; end $$;
+         create trigger dawdle before delete on ballet.inbox_other
+             for each row execute function dawdle();
+         insert into ballet.inbox_other (message_id, received_at)
+             values (gen_random_uuid(), now() - make_interval(days => 8))",
+    )
+    .await
+    .expect("a slow row");
+    // Its turn comes behind that row.
+    old_partition(&mut db, 1).await;
+    let way = Proxy::to(world.bed.database_url("hotel")).await.expect("a way");
+    let by_this_way = |settings: &mut Settings| settings.database_url = Some(way.url().to_owned());
+    world.start_with(hotel(), by_this_way).await;
+    wait_until("upkeep in the midst of a statement", SOON, || async {
+        let busy = world.try_count("hotel", "pg_stat_activity where wait_event = 'PgSleep'").await;
+        busy.map(|busy| (busy > 0).then_some(()))
+    })
+    .await
+    .expect("it dawdles");
+    way.set(Way::Silent);
+    way.set(Way::Open);
+    wait_until("the old partition to go", UNTIL_GIVEN_UP, || async {
+        let old = world.try_count("hotel", "pg_class where relname = 'inbox_20000101'").await;
+        old.map(|old| (old == 0).then_some(()))
+    })
+    .await
+    .expect("gone");
 }
 
 /// Opens the way after a while, and waits until the hotel has made up for it.

@@ -1,6 +1,6 @@
 //! One test's world: a bed, services in this process, and a queue that sees every event.
 
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::core::{System, topology};
@@ -8,14 +8,17 @@ use ballet::{Context, Event, Handle, Migration, Participant, Running, SagaId, Se
 use ballet_testkit::{Bed, Servers, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
+use tokio::sync::Mutex;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// For many messages, or after something was broken.
+pub(crate) const LONG: Duration = Duration::from_secs(90);
 
 pub(crate) struct World {
     pub(crate) bed: Bed,
     pub(crate) services: Vec<Running>,
     context: Context,
-    seen: Mutex<Vec<Value>>,
+    seen: Arc<Mutex<Vec<Value>>>,
 }
 
 pub(crate) struct Part {
@@ -60,7 +63,7 @@ impl World {
                 .expect("a binding");
         }
         let context = Context::system();
-        let mut world = Self { bed, services: Vec::new(), context, seen: Mutex::default() };
+        let mut world = Self { bed, services: Vec::new(), context, seen: Arc::default() };
         for part in parts {
             world.start(part).await;
         }
@@ -124,10 +127,14 @@ impl World {
 
     /// Everything that went through the broker so far, in order.
     pub(crate) async fn seen(&self) -> Vec<Value> {
-        let new = self.bed.management().take("probe", 20_000).await.expect("the probe's messages");
-        let mut seen = self.seen.lock().expect("not poisoned");
-        seen.extend(new);
-        seen.clone()
+        let (management, seen) = (self.bed.management().clone(), Arc::clone(&self.seen));
+        // In a task of its own: whoever waits for this no longer must not lose what is taken.
+        let look = tokio::spawn(async move {
+            let mut seen = seen.lock().await;
+            seen.extend(management.take("probe", 20_000).await.expect("the probe's messages"));
+            seen.clone()
+        });
+        look.await.expect("no panic")
     }
 
     /// The events of one saga and type.
@@ -164,6 +171,16 @@ impl World {
 
     pub(crate) async fn count(&self, service: &str, what: &str) -> i64 {
         self.try_count(service, what).await.expect("a count")
+    }
+
+    /// Waits until so many rows are there.
+    pub(crate) async fn until_count(&self, service: &str, what: &str, expected: i64) {
+        wait_until(what, LONG, || async {
+            let count = self.try_count(service, what).await.map_err(|error| error.to_string())?;
+            if count == expected { Ok(Some(())) } else { Err(format!("{count} of {expected}")) }
+        })
+        .await
+        .expect("the rows");
     }
 
     pub(crate) async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {

@@ -6,7 +6,6 @@ use crate::trip::{
     DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, RoomFreed, TripBooked, TripCancelled,
     TripConfirmed, TripWanted, Trouble, cars, desk, hotel,
 };
-use crate::until_count;
 use crate::world::{World, part};
 
 #[tokio::test]
@@ -32,7 +31,7 @@ async fn t97_a_step_and_its_abort_at_once_on_two_replicas_leave_nothing_half_don
         world.publish(saga, &TripBooked { city: "Rome".into() }).await;
         world.publish(saga, &TripCancelled { reason: "test".into() }).await;
     }
-    until_count(&world, "hotel", "ballet.inbox", 2 * SAGAS).await;
+    world.until_count("hotel", "ballet.inbox", 2 * SAGAS).await;
     assert_eq!(world.count("hotel", "room where not freed").await, 0);
     assert_eq!(world.count("hotel", "ballet.ledger where entry = 'aborted'").await, SAGAS);
     let rooms = world.count("hotel", "room").await;

@@ -8,7 +8,6 @@ use crate::garage::{
     LiftFreed, LiftHeld, NO_PART, NoteMade, PartOrdered, PartReturned, Supplier, garage,
 };
 use crate::trip::{HOTEL_TABLES, RoomBooked, RoomFreed, TripBooked, TripCancelled, Trouble, hotel};
-use crate::until_count;
 use crate::world::{SOON, World, part};
 
 fn trip_to(city: &str) -> TripBooked {
@@ -128,7 +127,7 @@ async fn t171_an_effect_outside_whose_record_rolled_back_is_undone_all_the_same(
     .await
     .expect("asked again");
     world.publish(saga, &cancelled()).await;
-    until_count(&world, "garage", "ballet.ledger where entry = 'aborted'", 1).await;
+    world.until_count("garage", "ballet.ledger where entry = 'aborted'", 1).await;
     assert_eq!(world.count("garage", "part").await, 0);
     supplier.unreadable(false);
     world.event::<LiftFreed>(saga).await;
@@ -161,7 +160,7 @@ async fn t98_an_abort_is_not_given_up_because_another_handler_of_it_fails() {
     world.publish(saga, &trip_to("Rome")).await;
     world.event::<RoomBooked>(saga).await;
     world.publish(saga, &cancelled()).await;
-    until_count(&world, "hotel", "ballet.ledger where entry = 'aborted'", 1).await;
+    world.until_count("hotel", "ballet.ledger where entry = 'aborted'", 1).await;
     world.event::<RoomFreed>(saga).await;
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::scene::{OUTBOX, asleep, rome, settings, start, the_hotel, until_count};
+use crate::scene::{OUTBOX, asleep, rome, settings, start, the_hotel};
 use crate::trip::{
     DESK_TABLES, GUIDE_TABLES, HotelRenamed, RoomBooked, TripWanted, Trouble, desk, guide, hotel,
 };
@@ -38,7 +38,7 @@ async fn t10_a_foreign_message_without_an_envelope_is_taken_and_its_headers_stay
     let world = World::new("foreign", vec![part(desk(), DESK_TABLES)]).await;
     let foreign = json!({"headers": {"x-vendor": "7", "causation_id": "none of ours"}});
     world.publish_raw(TripWanted::TYPE.name(), &foreign, r#"{"city":"Rome","pets":2}"#).await;
-    until_count(&world, "desk", "trip", 1).await;
+    world.until_count("desk", "trip", 1).await;
     let key = "desk.trip_booked.v1";
     let booked = ballet_testkit::wait_until(key, crate::world::SOON, || async {
         let seen = world.seen().await;
@@ -105,7 +105,7 @@ async fn t25_a_decoder_that_panics_makes_a_dead_letter() {
     let world = World::new("trap", vec![part(guide().projects(Traps), GUIDE_TABLES)]).await;
     world.publish_raw(TrapSprung::TYPE.name(), &json!({}), "{}").await;
     world.publish(world.new_saga(), &HotelRenamed { name: "Ritz".into() }).await;
-    until_count(&world, "guide", "hotel_name", 1).await;
+    world.until_count("guide", "hotel_name", 1).await;
     let dead = world.dead_letters(1).await;
     let headers = &dead[0]["properties"]["headers"];
     assert_eq!(headers["x-dead-reason"], "wrong_shape");
@@ -138,7 +138,7 @@ async fn t28_two_handlers_of_one_type_each_run_once_for_one_message() {
         world.publish_as(&id, saga, &HotelRenamed { name: "Ritz".into() }).await;
     }
     world.publish(saga, &HotelRenamed { name: "Savoy".into() }).await;
-    until_count(&world, "guide", "ballet.inbox", 2).await;
+    world.until_count("guide", "ballet.inbox", 2).await;
     assert_eq!(world.count("guide", "hotel_name").await, 2);
     assert_eq!(world.count("guide", "letters").await, 2);
     assert_eq!(world.count("guide", "letters where count = 4").await, 1);
@@ -180,8 +180,8 @@ async fn t29_old_consumers_handle_what_they_know_beside_a_new_version() {
     let properties = json!({"message_id": world.new_id()});
     let body = r#"{"name":"Grand Hotel","stars":5}"#;
     world.publish_raw(HotelRenamed::TYPE.name(), &properties, body).await;
-    until_count(&world, "guide", "hotel_name where name = 'Grand Hotel'", 1).await;
-    until_count(&world, "critic", "words where count = 2", 1).await;
+    world.until_count("guide", "hotel_name where name = 'Grand Hotel'", 1).await;
+    world.until_count("critic", "words where count = 2", 1).await;
     assert_eq!(world.count("guide", "ballet.inbox").await, 1);
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
 }

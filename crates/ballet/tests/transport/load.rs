@@ -8,12 +8,10 @@ use ballet::publisher::OutBatch;
 use ballet::{Failure, Migration, Participant, Projection, Tx};
 use ballet_testkit::wait_until;
 
-use crate::scene::{
-    LONG, asleep, message, ops, rome, start, the_hotel, trips_published, until_count,
-};
+use crate::scene::{asleep, message, ops, rome, start, the_hotel, trips_published};
 use crate::support::{In, Out, SOON, batch};
 use crate::trip::{CarRented, DESK_TABLES, Rental, TripBooked, cars, desk};
-use crate::world::{World, part};
+use crate::world::{LONG, World, part};
 
 fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> In {
     let broker = RabbitMq::new(world.bed.amqp_url(service)).unwrap();
@@ -25,7 +23,7 @@ async fn t12_t132_thousands_of_messages_from_before_the_start_are_handled() {
     let mut world = asleep("waiting", vec![the_hotel()]).await;
     trips_published(&world, 3000).await;
     world.start(the_hotel()).await;
-    until_count(&world, "hotel", "room", 3000).await;
+    world.until_count("hotel", "room", 3000).await;
     assert_eq!(world.count("hotel", "ballet.inbox").await, 3000);
 }
 
@@ -137,7 +135,7 @@ async fn t57_effects_of_one_saga_appear_in_the_order_of_publishing() {
     }
     publisher.handle.send(OutBatch { batch: batch(1), messages });
     publisher.published().await;
-    until_count(&world, "notary", "effect", 24).await;
+    world.until_count("notary", "effect", 24).await;
     let wrong = "(select from effect s join effect f using (saga_id) \
                  where s.what = 'slow' and f.what = 'fast' and s.at > f.at) as wrong";
     assert_eq!(world.count("notary", wrong).await, 0);

@@ -3,7 +3,7 @@
 use ballet::Event;
 
 use crate::raw_amqp::{Raw, long, publish, short};
-use crate::scene::{asleep, rome, the_hotel, until_count};
+use crate::scene::{asleep, rome, the_hotel};
 use crate::trip::{RoomBooked, TripBooked};
 use crate::world::World;
 
@@ -17,7 +17,7 @@ async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> World {
         world.publish(*saga, &rome()).await;
     }
     world.start(the_hotel()).await;
-    until_count(&world, "hotel", "room", 50).await;
+    world.until_count("hotel", "room", 50).await;
     ballet_testkit::wait_until("the dead letter", DEAD, || async {
         let depth = world.bed.management().depth("hotel.dead").await?;
         Ok::<_, ballet_testkit::Error>((depth.ready == 1).then_some(()))
@@ -31,6 +31,7 @@ async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> World {
     .await
     .unwrap();
     for saga in sagas {
+        world.event::<RoomBooked>(saga).await;
         assert_eq!(world.events::<RoomBooked>(saga).await.len(), 1);
     }
     world

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use ballet::broker::{AMQPValue, FieldTable};
-use ballet::publisher::PublishError;
+use ballet::broker::{AMQPValue, FieldTable, Publish};
+use ballet::publisher::{OutBatch, PublishError};
 use ballet_testkit::memory::{Kind, MemoryBroker};
 use ballet_testkit::wait_until;
 use futures_util::StreamExt;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::time::timeout;
 
 use crate::scene::{
     OUTBOX, asleep, hotel_in_memory, in_queue, message, ops, rome, session, taken, the_hotel,
-    trip_to_rome, until_count,
+    trip_to_rome,
 };
 use crate::support::{Out, SOON, batch, id, message as small, out, until};
 use crate::trip::{HotelRenamed, RoomBooked};
@@ -53,6 +54,77 @@ async fn t07_headers_keep_every_character_also_in_a_dead_letter() {
     }
 }
 
+/// A trip with a header that bears its name.
+fn with_header(world: &World, value: AMQPValue) -> Publish {
+    let mut headers = FieldTable::default();
+    headers.insert("x-mine".into(), value);
+    let mut sent = trip_to_rome(world);
+    sent.properties = sent.properties.with_headers(headers);
+    sent
+}
+
+#[tokio::test]
+async fn a_header_that_the_broker_cannot_read_is_refused_and_its_neighbours_go_through() {
+    let world = asleep("unreadable", vec![the_hotel()]).await;
+    let table = |value| {
+        let mut table = FieldTable::default();
+        table.insert("inner".into(), value);
+        AMQPValue::FieldTable(table)
+    };
+    let array = |value| AMQPValue::FieldArray(vec![AMQPValue::Void, value].into());
+    let readable = [
+        AMQPValue::Boolean(true),
+        AMQPValue::ShortShortInt(-8),
+        AMQPValue::ShortShortUInt(8),
+        AMQPValue::ShortInt(-16),
+        AMQPValue::ShortUInt(16),
+        AMQPValue::LongInt(-32),
+        AMQPValue::LongUInt(32),
+        AMQPValue::LongLongInt(-64),
+        AMQPValue::Float(-0.5),
+        AMQPValue::Double(f64::MIN_POSITIVE),
+        AMQPValue::Timestamp(1_763_625_600),
+        AMQPValue::ByteArray(vec![0, 255].into()),
+        AMQPValue::Void,
+        array(table(array(AMQPValue::Double(f64::MAX)))),
+    ];
+    let unreadable = [
+        AMQPValue::Double(f64::NAN),
+        AMQPValue::Float(f32::NAN),
+        AMQPValue::Double(f64::INFINITY),
+        AMQPValue::Float(f32::NEG_INFINITY),
+        AMQPValue::ShortString("only inside of AMQP".into()),
+        table(AMQPValue::Double(f64::NAN)),
+        array(AMQPValue::Float(f32::NAN)),
+        array(table(array(AMQPValue::Double(f64::NAN)))),
+    ];
+    let mut messages: Vec<Publish> =
+        readable.iter().map(|value| with_header(&world, value.clone())).collect();
+    let good = messages.len();
+    for (at, value) in unreadable.iter().enumerate() {
+        messages.insert(2 * at, with_header(&world, value.clone()));
+    }
+    let mut publisher = Out::usual(ops(&world));
+    publisher.handle.send(OutBatch { batch: batch(1), messages });
+    let refused = publisher.published().await.refused;
+    let places: Vec<_> = refused.iter().map(|refused| refused.position).collect();
+    assert_eq!(places, [0, 2, 4, 6, 8, 10, 12, 14], "{refused:?}");
+    assert!(
+        refused.iter().all(|refused| refused.reason.contains("header `x-mine`")),
+        "{refused:?}"
+    );
+
+    let hotel = session(world.bed.amqp_url("hotel")).await;
+    let mut arriving = hotel.consume("hotel", "test", 100).await.unwrap();
+    let mut arrived = Vec::new();
+    for _ in 0..good {
+        let next = timeout(SOON, arriving.next()).await.unwrap().unwrap().unwrap();
+        let headers = next.properties.headers().clone().unwrap();
+        arrived.push(headers.inner()["x-mine"].clone());
+    }
+    assert_eq!(arrived, readable);
+}
+
 #[tokio::test]
 async fn t03_an_outbox_row_is_marked_only_after_the_confirm() {
     let (world, broker, _hotel) = hotel_in_memory("marked").await;
@@ -70,7 +142,7 @@ async fn t03_an_outbox_row_is_marked_only_after_the_confirm() {
     }
     assert_eq!(world.count("hotel", &unmarked).await, 3);
     broker.release_confirms();
-    until_count(&world, "hotel", &unmarked, 0).await;
+    world.until_count("hotel", &unmarked, 0).await;
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub(crate) fn publish(url: &str, messages: &[Raw<'_>]) {
     let (user, password) = user.split_once(':').unwrap();
     let (address, vhost) = rest.split_once('/').unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream.write_all(b"AMQP\x00\x00\x09\x01").unwrap();
     expect(&mut stream, (10, 10));
     let secret = format!("\0{user}\0{password}");

@@ -1,7 +1,6 @@
 //! What the tests of this binary have in common.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet::broker::{BasicProperties, Broker, Publish, RabbitMq, Session};
 use ballet::core::{System, topology};
@@ -12,9 +11,7 @@ use ballet_testkit::wait_until;
 
 use crate::support::{Out, batch, id};
 use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
-use crate::world::{Part, SOON, World, part};
-
-pub(crate) const LONG: Duration = Duration::from_secs(90);
+use crate::world::{LONG, Part, SOON, World, part};
 
 /// All outbox rows of events.
 pub(crate) const OUTBOX: &str = "(select * from ballet.outbox_0 union all \
@@ -55,7 +52,11 @@ pub(crate) async fn start(participant: Participant, settings: Settings) -> Runni
 
 /// A connection of a user of the broker, without any policy of ours.
 pub(crate) async fn session(url: &str) -> Arc<dyn Session> {
-    RabbitMq::new(url).unwrap().connect("test").await.unwrap()
+    let broker = RabbitMq::new(url).unwrap();
+    // One attempt has a limit, and a busy machine may not keep it.
+    wait_until("a session", SOON, || async { broker.connect("test").await.map(Some) })
+        .await
+        .unwrap()
 }
 
 /// The operator's address, who may publish anything.
@@ -96,15 +97,6 @@ pub(crate) async fn trips_published(world: &World, count: usize) {
 pub(crate) fn taken<E: Event>(broker: &MemoryBroker) -> Vec<String> {
     let taken = broker.taken().into_iter().filter(|message| message.routing_key == E::TYPE.name());
     taken.map(|message| id(&message.properties)).collect()
-}
-
-pub(crate) async fn until_count(world: &World, service: &str, what: &str, expected: i64) {
-    wait_until(what, LONG, || async {
-        let count = world.try_count(service, what).await.map_err(|error| error.to_string())?;
-        if count == expected { Ok(Some(())) } else { Err(format!("{count} of {expected}")) }
-    })
-    .await
-    .unwrap();
 }
 
 /// Waits for a queue to hold this many messages, and shows them.

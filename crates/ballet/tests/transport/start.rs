@@ -1,11 +1,16 @@
 //! A service and its database at the start.
 
-use ballet::{Migration, Service, StartError};
-use sqlx::{Connection, PgConnection};
+use std::net::{SocketAddr, TcpListener};
 
-use crate::scene::{asleep, settings, the_hotel};
-use crate::trip::{Trouble, hotel};
-use crate::world::World;
+use ballet::{Migration, Service, StartError};
+use ballet_testkit::{Proxy, Way, wait_until};
+use serde_json::Value;
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::time::timeout;
+
+use crate::scene::{asleep, rome, settings, the_hotel};
+use crate::trip::{HOTEL_TABLES, RoomBooked, Trouble, hotel};
+use crate::world::{LONG, SOON, World};
 
 /// Columns, indexes and applied migrations.
 async fn schema(world: &World) -> Vec<String> {
@@ -53,4 +58,87 @@ async fn t124_a_schema_that_does_not_fit_ends_the_start_and_is_named() {
         }
         assert!(text.contains(named), "{text}");
     }
+}
+
+const HELD: &[Migration] = &[
+    HOTEL_TABLES[0],
+    Migration {
+        name: "0002_held",
+        sql: "create table guest (name text); select pg_advisory_xact_lock(4711)",
+    },
+];
+
+/// A hotel that is in the midst of a migration, and cannot go on before it is let go.
+struct Held {
+    world: World,
+    way: Proxy,
+    address: SocketAddr,
+}
+
+impl Held {
+    /// Waits until so many sessions wait for a lock.
+    async fn waiting(&self, count: i64) {
+        let locks = "pg_locks where locktype = 'advisory' and not granted";
+        self.world.until_count("hotel", locks, count).await;
+    }
+
+    async fn database_is(&self, state: &str) {
+        wait_until(state, SOON, || async {
+            let answer = reqwest::get(format!("http://{}/readyz", self.address)).await;
+            let answer = answer.map_err(|error| error.to_string())?;
+            assert_eq!(answer.status(), 503, "it has not started");
+            let ready: Value = answer.json().await.map_err(|error| error.to_string())?;
+            if ready["database"] == state { Ok(Some(())) } else { Err(ready.to_string()) }
+        })
+        .await
+        .unwrap();
+    }
+}
+
+/// Starts a hotel, has trouble while it migrates, lets it go on, and sees that it works.
+async fn starts_in_spite_of(name: &str, trouble: impl AsyncFnOnce(&Held)) {
+    let world = asleep(name, vec![the_hotel()]).await;
+    let mut holder = PgConnection::connect(world.bed.database_url("hotel")).await.unwrap();
+    holder.execute("select pg_advisory_lock(4711)").await.unwrap();
+    let way = Proxy::to(world.bed.database_url("hotel")).await.unwrap();
+    // Of a service that has not started nobody else can say where it listens.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut settings = settings(&world, "hotel");
+    settings.database_url = Some(way.url().to_owned());
+    settings.listen = address;
+    let held = Held { world, way, address };
+    let service = Service::new(the_hotel().participant).migrations(HELD);
+    let (running, ()) = tokio::join!(timeout(3 * LONG, Box::pin(service.start(settings))), async {
+        held.waiting(1).await;
+        held.database_is("starting").await;
+        trouble(&held).await;
+        holder.close().await.unwrap();
+    });
+    let running = running.unwrap().unwrap();
+    let saga = held.world.new_saga();
+    held.world.publish(saga, &rome()).await;
+    held.world.event::<RoomBooked>(saga).await;
+    held.world.until_count("hotel", "guest", 0).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_start_that_loses_its_database_over_a_migration_begins_again() {
+    Box::pin(starts_in_spite_of("lost", async |held| {
+        held.way.cut();
+        // The server goes on with what was lost, and the next attempt waits for its end.
+        held.waiting(2).await;
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
+    Box::pin(starts_in_spite_of("silent", async |held| {
+        held.way.set(Way::Silent);
+        held.database_is("away").await;
+        // What was connected hangs for ever, what is connected now does not.
+        held.way.set(Way::Open);
+    }))
+    .await;
 }

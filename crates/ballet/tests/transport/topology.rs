@@ -9,7 +9,7 @@ use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use serde_json::{Value, json};
 
-use crate::scene::{asleep, in_queue, rome, the_hotel, until_count};
+use crate::scene::{asleep, in_queue, rome, the_hotel};
 use crate::trip::{GUIDE_TABLES, HotelRenamed, RoomBooked, guide};
 use crate::world::{SOON, World, part};
 
@@ -22,7 +22,7 @@ async fn t02_nothing_of_one_topic_arrives_at_the_consumers_of_another() {
     }
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
-    until_count(&world, "guide", "ballet.inbox", 3).await;
+    world.until_count("guide", "ballet.inbox", 3).await;
     assert_eq!(world.count("hotel", "ballet.inbox").await, 1);
     assert!(world.seen().await.iter().all(|m| m["exchange"] == "events"), "no dead letter");
 }

@@ -126,7 +126,7 @@ async fn explore(world: &World, processes: &[Process], services: &[&'static str]
 async fn quiet(processes: &[Process]) {
     let count = || processes.iter().map(|process| process.seen().len()).sum::<usize>();
     let last = std::cell::Cell::new((count(), Instant::now()));
-    let quiet = wait_until("no new points", Duration::from_secs(30), || async {
+    let quiet = wait_until("no new points", Duration::from_secs(60), || async {
         let (seen, since) = last.get();
         if count() != seen {
             last.set((count(), Instant::now()));

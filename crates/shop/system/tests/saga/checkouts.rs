@@ -19,7 +19,7 @@ async fn a_checkout_on_the_exchange_is_an_order() {
     // Without any property but the routing key: the order's id follows from the body.
     shop.drop_checkout(&json!({}), &mugs(1, "card_approved")).await;
     shop.drop_checkout(&json!({}), &mugs(1, "card_approved")).await;
-    let orders = wait_until("the order", Duration::from_secs(30), || async {
+    let orders = wait_until("the order", Duration::from_secs(60), || async {
         let orders = shop.orders("?status=completed").await;
         Ok::<_, String>((orders["items"].as_array().map(Vec::len) == Some(1)).then_some(orders))
     });
@@ -60,7 +60,7 @@ async fn a_checkout_neither_takes_nor_cancels_the_order_of_another() {
         properties["message_id"] = json!(message_id);
         shop.drop_checkout(&properties, &checkout).await;
         let management = shop.bed.management();
-        let dead = wait_until("the dead letter", Duration::from_secs(30), || async {
+        let dead = wait_until("the dead letter", Duration::from_secs(60), || async {
             let dead =
                 management.take("orders.dead", 1).await.map_err(|error| error.to_string())?;
             Ok::<_, String>(dead.into_iter().next())
