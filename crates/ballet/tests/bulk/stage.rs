@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
 use crate::hall::TABLES;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) struct Stage {
     // Before the database, so that they are gone when it is dropped.

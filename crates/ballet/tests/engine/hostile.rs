@@ -14,7 +14,7 @@ use crate::trip::{
     CarRented, HOTEL_TABLES, HotelRenamed, RoomBooked, RoomFreed, RoomRefused, Trip, TripBooked,
     TripCancelled, TripConfirmed, Trouble, desk, hotel,
 };
-use crate::world::{SOON, World, part};
+use crate::world::{LONG, SOON, World, part};
 
 async fn connect(world: &World, service: &str) -> PgConnection {
     PgConnection::connect(world.bed.database_url(service)).await.expect("a database")
@@ -312,7 +312,7 @@ async fn a_long_backlog_in_the_outbox_is_published_in_portions() {
         );
         db.execute(AssertSqlSafe(fill)).await.expect("filled");
     }
-    wait_until("all of it in the journal's place", SOON, || async {
+    wait_until("all of it in the journal's place", LONG, || async {
         let seen = world.seen().await.len();
         if seen >= 12_000 { Ok(Some(())) } else { Err(format!("{seen} of 12000")) }
     })

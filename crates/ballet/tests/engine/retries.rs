@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
-use crate::world::{SOON, World, part};
+use crate::world::{LONG, SOON, World, part};
 
 /// A porter who carries the luggage up when he can.
 #[derive(Clone, Default)]
@@ -158,6 +158,12 @@ async fn t76_the_brokers_delivery_limit_does_not_cut_our_retries_short() {
     let world = World::new("patience", vec![part(hotel, HOTEL_TABLES)]).await;
     let saga = world.new_saga();
     world.publish(saga, &trip_to("Rome")).await;
+    wait_until("24 attempts", LONG, || async {
+        let called = called.load(Ordering::SeqCst);
+        if called >= 24 { Ok(Some(())) } else { Err(format!("{called} so far")) }
+    })
+    .await
+    .expect("24 attempts");
     world.event::<RoomBooked>(saga).await;
     assert_eq!(called.load(Ordering::SeqCst), 24);
     assert!(world.seen().await.iter().all(|message| message["exchange"] != "dead"));

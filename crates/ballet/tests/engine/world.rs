@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 /// For many messages, or after something was broken.
-pub(crate) const LONG: Duration = Duration::from_secs(90);
+pub(crate) const LONG: Duration = Duration::from_secs(180);
 
 pub(crate) struct World {
     pub(crate) bed: Bed,

@@ -1,16 +1,14 @@
 //! F6: the deadline passes with a participant silent. The order ends cancelled, whatever the
 //! participant does later.
 
-use std::time::Duration;
-
 use ballet_testkit::wait_until;
-use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use sqlx::Connection;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{SOON, Shop, mugs};
 
 /// Waits until the payment of an order is so far.
 async fn payment_is(shop: &Shop, order_id: &str, state: &str) {
@@ -63,11 +61,11 @@ async fn becomes_due(shop: &Shop, order_id: &str) {
 
 #[tokio::test]
 async fn f6_a_participant_is_silent_until_the_deadline_has_passed() {
-    let deadline = SignedDuration::from_secs(4);
-    let mut shop = Shop::with("f6", Opened { deadline, ..USUAL }).await;
+    let mut shop = Shop::open("f6").await;
     shop.stop("shipping").await;
     let order_id = shop.placed(&mugs(2, "card_approved")).await;
     payment_is(&shop, &order_id, "authorized").await;
+    becomes_due(&shop, &order_id).await;
     ends_overdue(&shop, &order_id).await;
     // The others take back their part without it.
     payment_is(&shop, &order_id, "voided").await;
@@ -82,11 +80,13 @@ async fn f6_a_participant_is_silent_until_the_deadline_has_passed() {
 
 #[tokio::test]
 async fn f6_the_money_is_authorised_after_the_deadline_has_passed() {
-    let shop = Shop::with("f6_late", Opened { slow: Duration::from_secs(4), ..USUAL }).await;
-    let order_id = shop.placed(&mugs(1, "card_slow")).await;
+    let shop = Shop::open("f6_late").await;
+    let provider = shop.silent_provider().await;
+    let order_id = shop.placed(&mugs(1, "card_approved")).await;
     provider_is_asked(&shop, &order_id, "authorize_payment").await;
     becomes_due(&shop, &order_id).await;
     ends_overdue(&shop, &order_id).await;
+    provider.close().await.expect("it answers");
     payment_is(&shop, &order_id, "voided").await;
     shop.is_sound().await;
     shop.close().await;
@@ -94,11 +94,17 @@ async fn f6_the_money_is_authorised_after_the_deadline_has_passed() {
 
 #[tokio::test]
 async fn f6_the_money_is_captured_after_the_deadline_has_passed() {
-    let shop = Shop::with("f6_pivot", Opened { slow: Duration::from_secs(4), ..USUAL }).await;
-    let order_id = shop.placed(&mugs(1, "card_slow")).await;
+    let mut shop = Shop::open("f6_pivot").await;
+    // The capture comes after the shipment.
+    shop.stop("shipping").await;
+    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    payment_is(&shop, &order_id, "authorized").await;
+    let provider = shop.silent_provider().await;
+    shop.start("shipping").await;
     provider_is_asked(&shop, &order_id, "capture_payment").await;
     becomes_due(&shop, &order_id).await;
     ends_overdue(&shop, &order_id).await;
+    provider.close().await.expect("it answers");
     payment_is(&shop, &order_id, "refunded").await;
     shop.is_sound().await;
     shop.close().await;

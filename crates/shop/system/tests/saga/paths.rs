@@ -5,6 +5,7 @@ use std::time::Duration;
 use ballet::Context;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use crate::shop::{Opened, Shop, USUAL, line, mugs};
 
@@ -64,8 +65,9 @@ async fn f4_capture_fails() {
 
 #[tokio::test]
 async fn f5_the_customer_cancels_in_time() {
-    let shop = Shop::with("f5", Opened { slow: Duration::from_secs(2), ..USUAL }).await;
-    let order_id = shop.placed(&mugs(3, "card_slow")).await;
+    let shop = Shop::open("f5").await;
+    let provider = shop.silent_provider().await;
+    let order_id = shop.placed(&mugs(3, "card_approved")).await;
     let cancelled = shop.cancel(&order_id).await;
     assert_eq!(cancelled.status(), StatusCode::ACCEPTED);
     let order: Value = cancelled.json().await.expect("JSON");
@@ -74,6 +76,7 @@ async fn f5_the_customer_cancels_in_time() {
         (&json!("cancelled"), &json!("customer_cancelled"))
     );
     assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::OK, "cancelled before");
+    provider.close().await.expect("it answers");
     shop.is_sound().await;
     assert_eq!(shop.stock("mug").await["on_hand"], 10);
     shop.close().await;

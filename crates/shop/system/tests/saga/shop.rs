@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use shop::audit::{Doors, Report, audit};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
@@ -28,19 +28,12 @@ pub(crate) struct Opened {
     /// Of each service.
     pub(crate) replicas: usize,
     pub(crate) lanes: u16,
-    /// Within which an order has to be paid.
-    pub(crate) deadline: SignedDuration,
-    /// How long the provider takes for a slow card's answer.
-    pub(crate) slow: Duration,
 }
 
-/// One of each, with time enough for everything.
-pub(crate) const USUAL: Opened = Opened {
-    replicas: 1,
-    lanes: 1,
-    deadline: orders::config::DEADLINE,
-    slow: Duration::from_millis(300),
-};
+/// One of each.
+pub(crate) const USUAL: Opened = Opened { replicas: 1, lanes: 1 };
+/// How long the provider takes for a slow card's answer.
+const SLOW: Duration = Duration::from_millis(300);
 
 impl Shop {
     /// Opens a shop with ten mugs and five pens.
@@ -72,18 +65,18 @@ impl Shop {
 
     /// Starts a service, or one more replica of it.
     pub(crate) async fn start(&mut self, name: &'static str) {
-        let Opened { lanes, deadline, slow, .. } = self.opened;
         let service = match name {
-            "orders" => orders::service(deadline),
+            // With time enough for everything.
+            "orders" => orders::service(orders::config::DEADLINE),
             "inventory" => inventory::service(),
             "payments" => payments::service(
-                payments::sandbox::Sandbox::new(self.bed.database_url(name)).slow(slow),
+                payments::sandbox::Sandbox::new(self.bed.database_url(name)).slow(SLOW),
             ),
             "shipping" => shipping::service(self.carrier.clone()),
             _ => panic!("{name} is no service of the shop"),
         };
         let settings = Settings::new(self.bed.amqp_url(name), self.bed.database_url(name));
-        let settings = Settings { lanes, ..settings };
+        let settings = Settings { lanes: self.opened.lanes, ..settings };
         let running = service.start(settings).await.expect("started");
         let url = format!("http://{}", running.address());
         match name {
@@ -108,6 +101,14 @@ impl Shop {
     /// The database that belongs to a service.
     pub(crate) async fn database(&self, name: &str) -> PgConnection {
         PgConnection::connect(self.bed.database_url(name)).await.expect("connected")
+    }
+
+    /// The card processor takes no requests until what this returns is closed.
+    pub(crate) async fn silent_provider(&self) -> PgConnection {
+        let mut db = self.database("payments").await;
+        let locked = db.execute("begin; lock table sandbox_operation in exclusive mode").await;
+        locked.expect("its memory is locked");
+        db
     }
 
     pub(crate) async fn receive(&self, sku: &str, receipt: &str, quantity: u64) -> Response {

@@ -43,7 +43,8 @@ async fn is_stuck(shop: &Shop, order_id: &str, on: EventType, handler: &str) {
     let What::Message { event_type, .. } = &stuck.what else { panic!("{stuck:?} is a call") };
     assert_eq!((event_type.as_str(), stuck.handler.as_str()), (on.name(), handler));
     assert!(stuck.detail.contains("the warehouse is locked"), "{stuck:?}");
-    assert_eq!((stuck.reason.as_str(), stuck.attempts), ("failed", 3), "{stuck:?}");
+    // Three times at once; it may have come back since.
+    assert!(stuck.reason == "failed" && stuck.attempts >= 3, "{stuck:?}");
     assert!(stuck.next_at.is_some_and(|next| next > stuck.since), "{stuck:?} is tried again");
 }
 
