@@ -27,8 +27,8 @@ const LOSSES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A lane that is busy, since its last batch was at least this big, leaves the next one time to fill:
-/// twice as long as the last one took, since bigger batches cost less a message, and on a machine
-/// that is busy too the time is not lost. An idle lane never waits.
+/// as long as the last one took, since bigger batches cost less a message, and on a machine that is
+/// busy too the time is not lost. An idle lane never waits.
 const BUSY: usize = 8;
 const FILL: Duration = Duration::from_millis(1);
 const LONGEST_FILL: Duration = Duration::from_millis(20);
@@ -44,7 +44,7 @@ pub(crate) async fn run(
     let mut took = Duration::ZERO;
     loop {
         if last >= BUSY && works.len() < engine.batch {
-            tokio::time::sleep((took * 2).clamp(FILL, LONGEST_FILL)).await;
+            tokio::time::sleep(took.clamp(FILL, LONGEST_FILL)).await;
         }
         let first = tokio::select! {
             work = works.recv() => work,
