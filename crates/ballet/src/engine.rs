@@ -117,7 +117,7 @@ pub(crate) async fn in_time<T, E: From<sqlx::Error>>(
 }
 
 /// What a connection is lost with that nobody answers on.
-pub(crate) fn silent() -> sqlx::Error {
+fn silent() -> sqlx::Error {
     let silent = format!("the database has not answered for {ANSWERED:?}");
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, silent))
 }

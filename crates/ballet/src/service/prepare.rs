@@ -13,7 +13,6 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::{StartError, pool};
-use crate::engine::silent;
 use crate::failure::server_is_away;
 use crate::{Context, Migration, migrate, partitions, process, tls};
 
@@ -113,7 +112,8 @@ impl Prepare<'_> {
             }
             self.away.send_replace(false);
         }
-        silent()
+        let why = "the server does not work at the migrations any more, and has not answered";
+        sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, why))
     }
 }
 

@@ -8,9 +8,14 @@ use payments::provider::{
 };
 use payments::sandbox::Sandbox;
 use shop_events::inventory::StockReserved;
-use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
+use shop_events::orders::OrderPlaced;
 use shop_events::shipping::ShipmentScheduled;
-use shop_events::{Address, CustomerId, Money, OrderId, ShipmentId};
+use shop_events::{OrderId, ShipmentId};
+
+use crate::samples::{cancelled, placed};
+
+#[path = "../../samples.rs"]
+mod samples;
 
 steps!(payments: authorize_payment, capture_payment);
 
@@ -58,33 +63,14 @@ fn capture_payment() -> Case {
 }
 
 fn reserved(saga: SagaId, card: &str) -> Vec<Told> {
-    let order_id = OrderId(saga.0);
-    let placed = OrderPlaced {
-        order_id,
-        customer_id: CustomerId(saga.0),
-        lines: Vec::new(),
-        total: Money { amount_minor: 1_500, currency: "EUR".parse().expect("a currency") },
-        card_token: card.to_owned(),
-        ship_to: Address {
-            name: "Ada".to_owned(),
-            street: "Main Street 1".to_owned(),
-            postal_code: String::new(),
-            city: "Dublin".to_owned(),
-            country: "IE".parse().expect("a country"),
-        },
-        placed_at: "2026-01-01T00:00:00Z".parse().expect("a time"),
-    };
+    let placed = OrderPlaced { card_token: card.to_owned(), ..placed(saga) };
+    let order_id = placed.order_id;
     vec![told(&placed), told(&StockReserved { order_id, lines: Vec::new() })]
 }
 
 fn scheduled(saga: SagaId) -> Vec<Told> {
     let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
     vec![told(&ShipmentScheduled { order_id, shipment_id })]
-}
-
-fn cancelled(saga: SagaId) -> Vec<Told> {
-    let (order_id, reason) = (OrderId(saga.0), CancelReason::CustomerCancelled);
-    vec![told(&OrderCancelled { order_id, reason, failed_step: None, detail: None })]
 }
 
 /// The sandbox, asked through the suite.

@@ -7,10 +7,15 @@ use ballet_testkit::steps;
 use ballet_testkit::suite::{Case, Outside, Suite, Told, told};
 use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
 use shipping::sandbox::Sandbox;
-use shop_events::orders::{CancelReason, OrderCancelled, OrderConfirmed, OrderPlaced};
+use shop_events::orders::OrderConfirmed;
 use shop_events::payments::PaymentAuthorized;
 use shop_events::shipping::ShipmentDispatched;
-use shop_events::{Address, CustomerId, Money, OrderId, ShipmentId};
+use shop_events::{OrderId, ShipmentId};
+
+use crate::samples::{cancelled, money, placed};
+
+#[path = "../../samples.rs"]
+mod samples;
 
 steps!(shipping: schedule_shipment, dispatch_shipment, deliver_shipment);
 
@@ -58,37 +63,14 @@ fn deliver_shipment() -> Case {
 }
 
 fn authorized(saga: SagaId, country: &str) -> Vec<Told> {
-    let order_id = OrderId(saga.0);
-    let total = money();
-    let placed = OrderPlaced {
-        order_id,
-        customer_id: CustomerId(saga.0),
-        lines: Vec::new(),
-        total,
-        card_token: "card_approved".to_owned(),
-        ship_to: Address {
-            name: "Ada".to_owned(),
-            street: "Main Street 1".to_owned(),
-            postal_code: String::new(),
-            city: "Dublin".to_owned(),
-            country: country.parse().expect("a country"),
-        },
-        placed_at: "2026-01-01T00:00:00Z".parse().expect("a time"),
-    };
-    vec![told(&placed), told(&PaymentAuthorized { order_id, amount: total })]
+    let mut placed = placed(saga);
+    placed.ship_to.country = country.parse().expect("a country");
+    let (order_id, amount) = (placed.order_id, placed.total);
+    vec![told(&placed), told(&PaymentAuthorized { order_id, amount })]
 }
 
 fn confirmed(saga: SagaId) -> Vec<Told> {
-    vec![told(&OrderConfirmed { order_id: OrderId(saga.0), total: money() })]
-}
-
-fn cancelled(saga: SagaId) -> Vec<Told> {
-    let (order_id, reason) = (OrderId(saga.0), CancelReason::CustomerCancelled);
-    vec![told(&OrderCancelled { order_id, reason, failed_step: None, detail: None })]
-}
-
-fn money() -> Money {
-    Money { amount_minor: 1_500, currency: "EUR".parse().expect("a currency") }
+    vec![told(&OrderConfirmed { order_id: OrderId(saga.0), total: money(1_500) })]
 }
 
 /// The sandbox, asked through the suite.

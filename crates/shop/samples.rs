@@ -1,0 +1,35 @@
+//! An order, as the tests of the steps of several services tell of it.
+
+use ballet::SagaId;
+use ballet_testkit::suite::{Told, told};
+use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
+use shop_events::{Address, CustomerId, Money, OrderId};
+
+/// An order of no goods, which is enough for who does not deal in them.
+pub(crate) fn placed(saga: SagaId) -> OrderPlaced {
+    OrderPlaced {
+        order_id: OrderId(saga.0),
+        customer_id: CustomerId(saga.0),
+        lines: Vec::new(),
+        total: money(1_500),
+        card_token: "card_approved".to_owned(),
+        ship_to: Address {
+            name: "Ada".to_owned(),
+            street: "Main Street 1".to_owned(),
+            postal_code: String::new(),
+            city: "Dublin".to_owned(),
+            country: "IE".parse().expect("a country"),
+        },
+        placed_at: "2026-01-01T00:00:00Z".parse().expect("a time"),
+    }
+}
+
+/// The customer does not want it any more.
+pub(crate) fn cancelled(saga: SagaId) -> Vec<Told> {
+    let (order_id, reason) = (OrderId(saga.0), CancelReason::CustomerCancelled);
+    vec![told(&OrderCancelled { order_id, reason, failed_step: None, detail: None })]
+}
+
+pub(crate) fn money(amount_minor: i64) -> Money {
+    Money { amount_minor, currency: "EUR".parse().expect("a currency") }
+}
