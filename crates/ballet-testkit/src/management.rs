@@ -20,7 +20,8 @@ pub struct Management {
     vhost: String,
 }
 
-/// What a queue holds, at most a second ago on test servers of ours; five seconds elsewhere.
+/// What a queue holds, at most a second ago on test servers of ours; five seconds elsewhere, and on
+/// RabbitMQ 4.0.0 to 4.0.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 pub struct Depth {
     /// Waiting for a consumer.
@@ -40,7 +41,7 @@ impl Management {
         let http = reqwest::Client::builder()
             .no_proxy()
             .pool_max_idle_per_host(0)
-            .timeout(Duration::from_secs(30))
+            .timeout(Duration::from_secs(120))
             .build()
             .map_err(|error| failed("set up HTTP", &base, &error))?;
         Ok(Self { http, base, user, password, vhost: "/".to_owned() })

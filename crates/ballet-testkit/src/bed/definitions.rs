@@ -118,6 +118,21 @@ pub(super) fn administrator(user: &User) -> Result<Value> {
     Ok(entry)
 }
 
+/// The document for a broker that loads it at its start, and then makes no administrator and no vhost
+/// by itself: with both in it.
+pub(crate) fn at_start(original: &Value, password: &str) -> Result<Value> {
+    let mut document = original.clone();
+    if let Some(users) = document["users"].as_array_mut() {
+        users.retain(|user| !is_about(user, "users", OPS));
+    }
+    let ops = User { name: OPS.to_owned(), password: password.to_owned() };
+    push(&mut document, "users", administrator(&ops)?)?;
+    push(&mut document, "vhosts", json!({ "name": "/" }))?;
+    let all = json!({ "user": OPS, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*" });
+    push(&mut document, "permissions", all)?;
+    Ok(document)
+}
+
 /// Adds an entry to a section, which need not be there yet.
 pub(super) fn push(document: &mut Value, section: &str, entry: Value) -> Result<()> {
     let wrong = || Error::Definitions(format!("{section} should be a list"));

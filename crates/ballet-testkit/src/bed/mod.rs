@@ -1,7 +1,7 @@
 //! One test's world: a vhost with its topology, its users, and a database per service.
 
 pub(crate) mod databases;
-mod definitions;
+pub(crate) mod definitions;
 mod ready;
 
 use std::collections::BTreeMap;

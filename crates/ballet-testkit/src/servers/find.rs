@@ -58,7 +58,7 @@ pub(crate) fn rabbitmq() -> Result<Result<PathBuf, Absent>> {
     let mut found: Vec<_> = places(RABBITMQ_PLACES)
         .into_iter()
         .filter(|dir| dir.join("rabbitmq-server").exists() && dir.join("rabbitmq-env").exists())
-        .map(|dir| (installed_version(&dir), dir))
+        .map(|dir| (installed_version(&dir.join("rabbitmq-server")), dir))
         .collect();
     // Newest first; stable, so that the better place wins among equals.
     found.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
@@ -71,9 +71,9 @@ pub(crate) fn rabbitmq() -> Result<Result<PathBuf, Absent>> {
     }
 }
 
-/// RabbitMQ lives in a directory that is named after its version.
-fn installed_version(dir: &Path) -> Option<Version> {
-    let real = fs::canonicalize(dir.join("rabbitmq-server")).ok()?;
+/// RabbitMQ's start script lives in a directory that is named after the version.
+pub(crate) fn installed_version(script: &Path) -> Option<Version> {
+    let real = fs::canonicalize(script).ok()?;
     let of = |name: &OsStr| version::parse(name.to_str()?.strip_prefix("rabbitmq_server-")?);
     real.ancestors().find_map(|path| of(path.file_name()?))
 }

@@ -9,6 +9,7 @@ mod postgres_node;
 mod process;
 pub(crate) mod rabbitmq;
 mod rabbitmq_node;
+mod rabbitmq_seat;
 mod run;
 mod user;
 mod version;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
@@ -35,6 +37,8 @@ pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 #[derive(Clone)]
 pub struct Options {
     fast: bool,
+    nodes: usize,
+    definitions: Option<Value>,
     tls: Option<ServerTls>,
     progress: Progress,
 }
@@ -43,7 +47,8 @@ impl Options {
     /// For people and measurements: Postgres writes through to the disk.
     #[must_use]
     pub fn durable() -> Self {
-        Self { fast: false, tls: None, progress: Arc::new(|line| eprintln!("{line}")) }
+        let progress: Progress = Arc::new(|line| eprintln!("{line}"));
+        Self { fast: false, nodes: 1, definitions: None, tls: None, progress }
     }
 
     /// For tests: Postgres survives `kill -9`, but not a power cut, and the broker counts its
@@ -51,6 +56,18 @@ impl Options {
     #[must_use]
     pub fn fast() -> Self {
         Self { fast: true, ..Self::durable() }
+    }
+
+    /// A broker of our own is a cluster of so many nodes; from local programs only.
+    #[must_use]
+    pub fn nodes(self, nodes: usize) -> Self {
+        Self { nodes: nodes.max(1), ..self }
+    }
+
+    /// A broker of our own loads this document when it starts; from local programs only.
+    #[must_use]
+    pub fn definitions(self, document: Value) -> Self {
+        Self { definitions: Some(document), ..self }
     }
 
     /// Servers from local programs take TLS as well, and show this.
@@ -77,7 +94,10 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("fast", &self.fast).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("fast", &self.fast)
+            .field("nodes", &self.nodes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,6 +108,8 @@ impl fmt::Debug for Options {
 #[derive(Debug)]
 pub struct Servers {
     rabbitmq: RabbitMq,
+    /// The further nodes of a cluster.
+    others: Vec<RabbitMq>,
     postgres: Postgres,
     run: Option<Arc<Run>>,
 }
@@ -142,9 +164,13 @@ impl Servers {
         let rabbitmq = async {
             match (&amqp, &run) {
                 (Some((url, management)), _) => {
-                    RabbitMq::external(url, management.as_deref()).await
+                    Ok((RabbitMq::external(url, management.as_deref()).await?, Vec::new()))
                 }
-                (None, Some(run)) => RabbitMq::bring_up(run, options).await,
+                (None, Some(run)) => {
+                    let first = RabbitMq::bring_up(run, options).await?;
+                    let others = first.others(run, options).await?;
+                    Ok((first, others))
+                }
                 (None, None) => unreachable!("a run is made where a server is not named"),
             }
         };
@@ -156,15 +182,20 @@ impl Servers {
             }
         };
         match Box::pin(async { tokio::join!(rabbitmq, postgres) }).await {
-            (Ok(rabbitmq), Ok(postgres)) => Ok(Self { rabbitmq, postgres, run }),
+            (Ok((rabbitmq, others)), Ok(postgres)) => Ok(Self { rabbitmq, others, postgres, run }),
             (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
             (Err(one), Err(other)) => Err(Error::Both(Box::new(one), Box::new(other))),
         }
     }
 
-    /// The broker.
+    /// The broker; of a cluster its first node.
     pub fn rabbitmq(&self) -> &RabbitMq {
         &self.rabbitmq
+    }
+
+    /// All nodes of the broker: one, or those of a cluster.
+    pub fn nodes(&self) -> impl Iterator<Item = &RabbitMq> {
+        std::iter::once(&self.rabbitmq).chain(&self.others)
     }
 
     /// The database server.

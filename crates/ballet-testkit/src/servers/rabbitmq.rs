@@ -9,7 +9,9 @@ use rustix::process::Signal;
 
 use crate::error::{Error, Result};
 use crate::management::Management;
+use crate::servers::ports::Ports;
 use crate::servers::rabbitmq_node::Node;
+use crate::servers::rabbitmq_seat::Seat;
 use crate::servers::run::Run;
 use crate::servers::version::{self, Version};
 use crate::servers::way::{self, Way};
@@ -26,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LOG_IN: Duration = Duration::from_secs(8);
 const LOG_INS: u32 = 8;
 
-/// A RabbitMQ, with an administrator's access.
+/// A RabbitMQ, or one node of a cluster, with an administrator's access.
 #[derive(Debug)]
 pub struct RabbitMq {
     access: Access,
@@ -42,9 +44,9 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    fn ours(run: &Run) -> Result<Self> {
-        let amqp = url::local("amqp", OPS, run.password(), run.ports().amqp(), "%2f")?;
-        let base = url::local("http", "", "", run.ports().management(), "")?;
+    fn ours(run: &Run, ports: &Ports) -> Result<Self> {
+        let amqp = url::local("amqp", OPS, run.password(), ports.amqp(), "%2f")?;
+        let base = url::local("http", "", "", ports.management(), "")?;
         let management = Management::new(base, (OPS.to_owned(), run.password().to_owned()))?;
         Ok(Self { amqp, management })
     }
@@ -83,6 +85,24 @@ impl RabbitMq {
     /// The version that runs.
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// As the nodes of a cluster name it, where it is a node on this machine.
+    pub fn node_name(&self) -> Option<String> {
+        self.backend.local().map(Node::name)
+    }
+
+    /// The same URL at this node.
+    ///
+    /// # Errors
+    ///
+    /// If it is no URL of a broker.
+    pub fn at_this_node(&self, amqp_url: &str) -> Result<String> {
+        let mut url = url::parse("AMQP_URL", amqp_url, &["amqp"])?;
+        // These fail only for URLs without a host.
+        url.set_host(self.access.amqp.host_str()).ok();
+        url.set_port(self.access.amqp.port()).ok();
+        Ok(url.into())
     }
 
     /// Whether it is ours alone and ends with us.
@@ -187,13 +207,14 @@ impl RabbitMq {
 
     /// Brings one up that is ours alone.
     pub(crate) async fn bring_up(run: &Arc<Run>, options: &Options) -> Result<Self> {
-        let access = Access::ours(run)?;
+        let access = Access::ours(run, run.ports())?;
         let (version, backend) = match way::find(run, &install::RABBITMQ, &options.progress).await?
         {
             Way::Local(script) => {
                 let place = script.display().to_string();
                 (options.progress)(&format!("RabbitMQ: starting a private node from {place}"));
-                let (node, version) = Node::start(run, script, options, &access).await?;
+                let seat = Seat::first(run);
+                let (node, version) = Node::start(seat, script, options, &access).await?;
                 version::check_rabbitmq(version, &place)?;
                 (version, Backend::Local(node))
             }
@@ -207,6 +228,35 @@ impl RabbitMq {
         let console = access.management.url();
         (options.progress)(&format!("RabbitMQ: {version} is ready, its console is {console}"));
         Ok(Self { access, version, backend })
+    }
+
+    /// Brings up the cluster's other nodes, and waits until all are one.
+    pub(crate) async fn others(&self, run: &Arc<Run>, options: &Options) -> Result<Vec<Self>> {
+        if options.nodes == 1 {
+            return Ok(Vec::new());
+        }
+        let first = self.backend.local().ok_or_else(|| Error::NoServer {
+            server: "cluster of RabbitMQ nodes",
+            tried: vec!["a cluster needs programs that are installed here".to_owned()],
+            advice: "Install rabbitmq-server 3.10 or newer.",
+        })?;
+        let others = (2..=options.nodes).map(|number| async move {
+            let seat = Seat::further(run, number)?;
+            let access = Access::ours(run, seat.ports())?;
+            let script = first.script().to_owned();
+            let (node, version) = Node::start(seat, script, options, &access).await?;
+            Ok(Self { access, version, backend: Backend::Local(node) })
+        });
+        let others = futures_util::future::try_join_all(others).await?;
+        wait_until("the nodes to be one cluster", PATIENCE, || async {
+            let nodes = self.management().call(Method::GET, &["nodes"], None).await?;
+            let running = |node: &&serde_json::Value| node["running"] == true;
+            let count = nodes.as_array().into_iter().flatten().filter(running).count();
+            Ok::<_, Error>((count == options.nodes).then_some(()))
+        })
+        .await?;
+        (options.progress)(&format!("RabbitMQ: {} nodes are one cluster", options.nodes));
+        Ok(others)
     }
 }
 

@@ -1,8 +1,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ballet_testkit::{Bed, Options, Servers, wait_until};
-use serde_json::json;
+use ballet_testkit::{Bed, Method, Options, RabbitMq, Servers, wait_until};
+use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -60,6 +60,73 @@ async fn freeze_and_thaw(servers: &Servers) {
     postgres.thaw().await.unwrap();
     PgConnection::connect(postgres.url()).await.unwrap().ping().await.unwrap();
     rabbitmq.management().queues().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_shops_definitions_load_when_a_broker_starts() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../broker/definitions.json");
+    let text = std::fs::read_to_string(path).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let servers = Servers::private(Options::fast().definitions(document.clone())).await.unwrap();
+    let loaded =
+        servers.rabbitmq().management().call(Method::GET, &["definitions", "shop"], None).await;
+    let loaded = loaded.unwrap();
+    for section in ["exchanges", "queues", "bindings", "policies"] {
+        let meant = document[section].as_array().unwrap();
+        assert!(!meant.is_empty());
+        for entry in meant {
+            // Ours say the vhost as well, and the broker's more than they were told.
+            let same = |found: &&Value| {
+                let mut fields = entry.as_object().unwrap().iter();
+                fields.all(|(name, value)| name == "vhost" || found[name] == *value)
+            };
+            let found = loaded[section].as_array().unwrap().iter().find(same);
+            assert!(found.is_some(), "{entry} is not among {}", loaded[section]);
+        }
+    }
+    servers.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cluster_goes_on_without_the_node_that_leads_a_queue() {
+    let limit = Duration::from_secs(120);
+    let servers = Servers::private(Options::fast().nodes(3)).await.unwrap();
+    let bed = Bed::new(&servers, "cluster", &shop(), SERVICES).await.unwrap();
+    let publish = || async {
+        let key = "orders.order_placed.v1";
+        bed.management().publish("events", key, &json!({"delivery_mode": 2}), "{}").await.unwrap();
+    };
+    publish().await;
+    wait_for_ready(bed.management(), "inventory", 1).await;
+    let path = ["queues", bed.vhost(), "inventory"];
+    let count = |queue: &Value, which: &str| queue[which].as_array().map_or(0, Vec::len);
+    let first = servers.nodes().next().unwrap();
+    let queue = first.management().call(Method::GET, &path, None).await.unwrap();
+    assert_eq!(count(&queue, "members"), 3, "{queue}");
+    let led = |node: &&RabbitMq| queue["leader"] == node.node_name().unwrap();
+    let leader = servers.nodes().find(led).unwrap();
+    let other = servers.nodes().find(|node| !led(node)).unwrap();
+
+    leader.kill().await.unwrap();
+    wait_until("another leader", limit, || async {
+        let now = other.management().call(Method::GET, &path, None).await?;
+        let moved = now["leader"] != queue["leader"] && now["messages_ready"] == 1;
+        Ok::<_, ballet_testkit::Error>(moved.then_some(()))
+    })
+    .await
+    .unwrap();
+
+    leader.start().await.unwrap();
+    wait_until("all members", limit, || async {
+        let now = leader.management().call(Method::GET, &path, None).await?;
+        Ok::<_, ballet_testkit::Error>((count(&now, "online") == 3).then_some(()))
+    })
+    .await
+    .unwrap();
+    publish().await;
+    wait_for_ready(bed.management(), "inventory", 2).await;
+    bed.close().await.unwrap();
+    servers.stop().await.unwrap();
 }
 
 /// A program that has servers of its own, and what it said about them.

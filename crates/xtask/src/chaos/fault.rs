@@ -6,12 +6,13 @@ use anyhow::{Context, Result, bail};
 use ballet::broker::{AMQPValue, Broker, Confirms, Delivery, Outcome, Publish, RabbitMq, Session};
 use ballet::core::topology::EVENTS;
 use ballet::{Context as Clock, Event};
-use ballet_testkit::{Method, Way};
+use ballet_testkit::{Method, Proxy, Way};
 use futures_util::StreamExt;
 use shop_events::cart::CartCheckedOut;
 
 use super::dice::Dice;
 use super::kind::Kind;
+use super::nodes;
 use super::record::{COPY, Recorder};
 use super::stage::Stage;
 use crate::demo::stage::SERVICES;
@@ -37,11 +38,9 @@ impl Faults<'_> {
             Kind::Kill => return Ok(fleet.kill(&mut self.dice).await.map(str::to_owned)),
             Kind::Stop => return Ok(fleet.stop(&mut self.dice, false).await?.map(str::to_owned)),
             Kind::Scale => return self.scale().await,
-            Kind::Broker => {
-                servers.rabbitmq().kill().await?;
-                servers.rabbitmq().start().await?;
-                String::new()
-            }
+            Kind::Broker => nodes::all(servers).await?,
+            Kind::Leader => nodes::one(self.stage, &mut self.dice, true).await?,
+            Kind::Follower => nodes::one(self.stage, &mut self.dice, false).await?,
             Kind::Postgres => {
                 servers.postgres().kill().await?;
                 tokio::time::sleep(self.dice.millis(0, 3_000)).await;
@@ -85,12 +84,9 @@ impl Faults<'_> {
 
     async fn freeze(&mut self) -> Result<String> {
         let time = self.dice.millis(500, 8_000);
-        let (rabbitmq, postgres) = (self.stage.servers.rabbitmq(), self.stage.servers.postgres());
+        let postgres = self.stage.servers.postgres();
         if self.dice.one_in(2) {
-            rabbitmq.freeze().await?;
-            tokio::time::sleep(time).await;
-            rabbitmq.thaw().await?;
-            return Ok(format!("the broker, {time:?}"));
+            return nodes::freeze(&self.stage.servers, &mut self.dice, time).await;
         }
         postgres.freeze().await?;
         tokio::time::sleep(time).await;
@@ -154,25 +150,26 @@ impl Faults<'_> {
         let service = SERVICES[self.dice.below(SERVICES.len())];
         let ways = &self.stage.ways[service];
         let (to, way) = match self.dice.below(2) {
-            0 => ("the broker", &ways.broker),
-            _ => ("its database", &ways.database),
+            0 => ("the broker", &ways.broker[..]),
+            _ => ("its database", std::slice::from_ref(&ways.database)),
         };
+        let set = |how| way.iter().for_each(|way| way.set(how));
         match self.dice.below(3) {
             0 => {
-                way.cut();
+                way.iter().for_each(Proxy::cut);
                 format!("{service} cut from {to}")
             }
             1 => {
                 let delay = self.dice.millis(10, 300);
-                way.set(Way::Slow(delay));
+                set(Way::Slow(delay));
                 tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
-                way.set(Way::Open);
+                set(Way::Open);
                 format!("{service} to {to} {delay:?} slower")
             }
             _ => {
-                way.set(Way::Silent);
+                set(Way::Silent);
                 tokio::time::sleep(self.dice.millis(100, 6_000)).await;
-                way.set(Way::Open);
+                set(Way::Open);
                 format!("{service} to {to} half-open")
             }
         }

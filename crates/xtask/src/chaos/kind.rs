@@ -9,8 +9,12 @@ pub(crate) enum Kind {
     Stop,
     /// A process more, or less, of a service.
     Scale,
-    /// `kill -9` for the broker, and a restart.
+    /// `kill -9` for the broker, all nodes of a cluster at once, and a restart.
     Broker,
+    /// `kill -9` for the node of a cluster that leads a service's queue, and a restart.
+    Leader,
+    /// The same for a node that follows.
+    Follower,
     /// `kill -9` for the database server, and a restart.
     Postgres,
     /// Broker or database server stand still for some seconds.
@@ -34,11 +38,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Kill,
         Self::Stop,
         Self::Scale,
         Self::Broker,
+        Self::Leader,
+        Self::Follower,
         Self::Postgres,
         Self::Freeze,
         Self::Close,
@@ -51,6 +57,11 @@ impl Kind {
         Self::Reorder,
     ];
 
+    /// Whether it takes more than one node.
+    pub(crate) const fn needs_cluster(self) -> bool {
+        matches!(self, Self::Leader | Self::Follower)
+    }
+
     /// How often it is chosen, beside the others. Kills come beside all else, and queues are made
     /// again when all is at rest.
     pub(crate) const fn weight(self) -> usize {
@@ -59,6 +70,7 @@ impl Kind {
             // These take seconds in which nothing else happens.
             Self::Broker | Self::Postgres | Self::Freeze | Self::Memory | Self::Disk => 2,
             Self::Scale | Self::Slow => 3,
+            Self::Leader | Self::Follower => 4,
             Self::Stop | Self::Close | Self::Network | Self::Copies | Self::Reorder => 5,
         }
     }
@@ -69,6 +81,8 @@ impl Kind {
             Self::Stop => "stop",
             Self::Scale => "scale",
             Self::Broker => "broker",
+            Self::Leader => "leader",
+            Self::Follower => "follower",
             Self::Postgres => "postgres",
             Self::Freeze => "freeze",
             Self::Close => "close",
@@ -88,7 +102,9 @@ impl Kind {
             Self::Kill => "a service killed (SIGKILL) and started again",
             Self::Stop => "a service stopped (SIGTERM) and started again",
             Self::Scale => "a replica added or taken away",
-            Self::Broker => "the broker killed (SIGKILL) and started again",
+            Self::Broker => "the broker killed (SIGKILL), with all its nodes, and started again",
+            Self::Leader => "the node that leads a queue killed (SIGKILL) and started again",
+            Self::Follower => "a node that follows killed (SIGKILL) and started again",
             Self::Postgres => "Postgres killed (SIGKILL) and started again",
             Self::Freeze => "the broker or Postgres frozen",
             Self::Close => "a service's connections closed by the broker",

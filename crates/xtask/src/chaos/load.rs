@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use ballet::broker::RabbitMq;
 use ballet::{Context, Event, EventType};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -31,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) struct Load {
     http: Client,
-    amqp_url: String,
+    broker: RabbitMq,
     clock: Context,
     cases: Vec<Case>,
     next: AtomicUsize,
@@ -45,10 +46,10 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn new(amqp_url: &str, http: Client, recorder: Recorder, rate: u32) -> Self {
+    pub(crate) fn new(broker: RabbitMq, http: Client, recorder: Recorder, rate: u32) -> Self {
         Self {
             http,
-            amqp_url: amqp_url.to_owned(),
+            broker,
             clock: Context::system(),
             cases: cases::cases(300),
             next: AtomicUsize::new(0),
@@ -130,7 +131,7 @@ impl Load {
             }
             let mut open = match front.take() {
                 Some(open) => open,
-                None => match Storefront::at(&self.amqp_url).await {
+                None => match Storefront::at(&self.broker).await {
                     Ok(open) => open,
                     Err(_) => {
                         tokio::time::sleep(PAUSE).await;

@@ -7,6 +7,7 @@ mod fault;
 mod fleet;
 mod kind;
 mod load;
+mod nodes;
 mod oracle;
 mod record;
 mod report;
@@ -16,7 +17,7 @@ mod storm;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::stop::Stop;
 use crate::ui;
@@ -24,11 +25,17 @@ use kind::Kind;
 use report::Report;
 use stage::Stage;
 
+/// Nodes of a cluster: the fewest of which one may be away.
+const CLUSTER: usize = 3;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Kinds of faults, separated by commas; by default all.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
     only: Vec<Kind>,
+    /// The broker is a cluster of three nodes, and each of them may be killed, too.
+    #[arg(long)]
+    cluster: bool,
     /// The run ends after so many kills of services.
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     kills: usize,
@@ -59,7 +66,14 @@ pub(crate) struct Args {
 
 impl Args {
     fn kinds(&self) -> Vec<Kind> {
-        if self.only.is_empty() { Kind::ALL.to_vec() } else { self.only.clone() }
+        if !self.only.is_empty() {
+            return self.only.clone();
+        }
+        Kind::ALL.into_iter().filter(|kind| self.cluster || !kind.needs_cluster()).collect()
+    }
+
+    fn nodes(&self) -> usize {
+        if self.cluster { CLUSTER } else { 1 }
     }
 
     fn limit(&self) -> Duration {
@@ -72,11 +86,14 @@ impl Args {
 }
 
 pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(kind) = args.kinds().iter().find(|kind| kind.needs_cluster() && !args.cluster) {
+        bail!("{} needs --cluster", kind.name());
+    }
     let mut stop = Stop::listen()?;
     let seed = args.seed.unwrap_or_else(some_seed);
     ui::say(&format!("seed {seed}"));
     let stage = tokio::select! {
-        stage = Box::pin(Stage::set(args.replicas)) => stage?,
+        stage = Box::pin(Stage::set(args.replicas, args.nodes())) => stage?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let logs = stage.logs().to_owned();

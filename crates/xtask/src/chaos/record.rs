@@ -8,12 +8,13 @@ use anyhow::Result;
 use ballet::Event;
 use ballet::broker::{Broker, BrokerError, Delivery, RabbitMq};
 use ballet::core::topology::{DEAD, EVENTS};
-use ballet_testkit::{Bed, Method};
+use ballet_testkit::Method;
 use futures_util::StreamExt;
 use serde_json::json;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
+use super::stage::Stage;
 use crate::demo::journal::Journal;
 
 /// The recorder's own queue: a durable one, so that nothing is missed while the broker is away.
@@ -109,8 +110,8 @@ impl Drop for Reader {
 }
 
 impl Recorder {
-    pub(crate) async fn start(bed: &Bed) -> Result<Self> {
-        let (management, vhost) = (bed.management(), bed.vhost());
+    pub(crate) async fn start(stage: &Stage) -> Result<Self> {
+        let (management, vhost) = (stage.bed.management(), stage.bed.vhost());
         let queue = json!({"durable": true, "arguments": {"x-queue-type": "quorum"}});
         management.call(Method::PUT, &["queues", vhost, QUEUE], Some(&queue)).await?;
         let all = json!({"routing_key": "#"});
@@ -119,7 +120,7 @@ impl Recorder {
             management.call(Method::POST, &path, Some(&all)).await?;
         }
         let record = Arc::new(Mutex::new(Record::default()));
-        let broker = RabbitMq::new(bed.ops_amqp_url())?;
+        let broker = stage.broker(stage.bed.ops_amqp_url())?;
         let seen = Arc::clone(&record);
         let task = tokio::spawn(async move {
             loop {

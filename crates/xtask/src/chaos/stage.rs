@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use ballet::broker::RabbitMq;
 use ballet::core::topology;
 use ballet_testkit::{Bed, Options, Proxy, Servers, Way};
 use reqwest::Client;
@@ -18,8 +19,23 @@ use crate::ui;
 /// A service's ways to its servers.
 #[derive(Debug)]
 pub(crate) struct Ways {
-    pub(crate) broker: Proxy,
+    /// One for each node; the service tries them in this order.
+    pub(crate) broker: Vec<Proxy>,
     pub(crate) database: Proxy,
+}
+
+impl Ways {
+    async fn new(servers: &Servers, amqp_url: &str, database_url: &str) -> Result<Self> {
+        let mut broker = Vec::new();
+        for node in servers.nodes() {
+            broker.push(Proxy::to(&node.at_this_node(amqp_url)?).await?);
+        }
+        Ok(Self { broker, database: Proxy::to(database_url).await? })
+    }
+
+    fn amqp_url(&self) -> String {
+        self.broker.iter().map(Proxy::url).collect::<Vec<_>>().join(",")
+    }
 }
 
 pub(crate) struct Stage {
@@ -32,10 +48,10 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn set(replicas: usize) -> Result<Self> {
+    pub(crate) async fn set(replicas: usize, nodes: usize) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let logs = run_dir(Some(&program), "chaos")?;
-        let progress = Options::durable().progress(ui::say);
+        let progress = Options::durable().nodes(nodes).progress(ui::say);
         let servers = Servers::private(progress).await?;
         let definitions = topology::definitions(&shop::system(), |_| String::new());
         let bed = Bed::with_plain_names(&servers, &definitions, &SERVICES).await?;
@@ -43,10 +59,11 @@ impl Stage {
         let http = http.context("cannot set up HTTP")?;
         let fleet = Fleet::new(Children::new()?, &logs)?;
         let mut ways = BTreeMap::new();
-        for name in SERVICES {
-            let broker = Proxy::to(bed.amqp_url(name)).await?;
-            let database = Proxy::to(bed.database_url(name)).await?;
-            ways.insert(name, Ways { broker, database });
+        for (number, name) in SERVICES.into_iter().enumerate() {
+            let mut new = Ways::new(&servers, bed.amqp_url(name), bed.database_url(name)).await?;
+            // Each begins at another node.
+            new.broker.rotate_left(number % nodes);
+            ways.insert(name, new);
         }
         let stage = Self { servers, bed, fleet, ways, http, logs };
         for name in SERVICES {
@@ -60,7 +77,14 @@ impl Stage {
     /// Starts one more process of a service.
     pub(crate) async fn add(&self, name: &'static str) -> Result<()> {
         let ways = self.ways.get(name).with_context(|| format!("no ways for {name}"))?;
-        self.fleet.add(name, ways.broker.url(), ways.database.url()).await
+        self.fleet.add(name, &ways.amqp_url(), ways.database.url()).await
+    }
+
+    /// The broker for a user, with all its nodes; past all disturbed ways.
+    pub(crate) fn broker(&self, amqp_url: &str) -> Result<RabbitMq> {
+        let nodes: Result<Vec<_>, _> =
+            self.servers.nodes().map(|node| node.at_this_node(amqp_url)).collect();
+        Ok(RabbitMq::new(&nodes?.join(","))?)
     }
 
     /// Waits until all are ready, and fills the shelves.
@@ -88,8 +112,7 @@ impl Stage {
     /// Every way is open.
     pub(crate) fn clear_ways(&self) {
         for ways in self.ways.values() {
-            ways.broker.set(Way::Open);
-            ways.database.set(Way::Open);
+            ways.broker.iter().chain([&ways.database]).for_each(|way| way.set(Way::Open));
         }
     }
 
@@ -97,9 +120,8 @@ impl Stage {
     pub(crate) async fn tear_down(self, keep: bool) -> Result<()> {
         self.fleet.end().await;
         if keep {
-            let (rabbitmq, postgres) =
-                (self.servers.rabbitmq().log(), self.servers.postgres().log());
-            for log in [rabbitmq, postgres].into_iter().flatten() {
+            let brokers = self.servers.nodes().map(|node| node.log());
+            for log in brokers.chain([self.servers.postgres().log()]).flatten() {
                 let name = log.file_name().unwrap_or_default();
                 std::fs::copy(log, self.logs.join(name))
                     .with_context(|| format!("cannot keep {}", log.display()))?;

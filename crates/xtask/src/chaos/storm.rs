@@ -15,6 +15,7 @@ use super::oracle::{self, Judgement};
 use super::record::Recorder;
 use super::report::Report;
 use super::stage::Stage;
+use crate::demo::amqp::STOREFRONT;
 use crate::ui;
 
 const SAY_EVERY: Duration = Duration::from_secs(5);
@@ -41,8 +42,8 @@ struct Storm<'a> {
 
 /// Storms until there were enough; the figures.
 pub(crate) async fn run(args: &Args, seed: u64, stage: &Stage) -> Result<Report> {
-    let recorder = Recorder::start(&stage.bed).await?;
-    let storefront = stage.bed.amqp_url("storefront");
+    let recorder = Recorder::start(stage).await?;
+    let storefront = stage.broker(stage.bed.amqp_url(STOREFRONT))?;
     let load = Load::new(storefront, stage.http.clone(), recorder.clone(), args.rate);
     let begun = Instant::now();
     let storm = Storm { args, stage, recorder, load, done: Mutex::default(), begun };

@@ -14,7 +14,7 @@ use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
 /// The foreign producer that the shop declares.
-const STOREFRONT: &str = "storefront";
+pub(crate) const STOREFRONT: &str = "storefront";
 const PERSISTENT: u8 = 2;
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -27,12 +27,11 @@ pub(crate) struct Storefront {
 
 impl Storefront {
     pub(crate) async fn open(bed: &Bed) -> Result<Self> {
-        Self::at(bed.amqp_url(STOREFRONT)).await
+        Self::at(&RabbitMq::new(bed.amqp_url(STOREFRONT))?).await
     }
 
-    /// The storefront's connection to the broker with this URL.
-    pub(crate) async fn at(amqp_url: &str) -> Result<Self> {
-        let broker = RabbitMq::new(amqp_url)?;
+    /// The storefront's connection to a broker.
+    pub(crate) async fn at(broker: &RabbitMq) -> Result<Self> {
         let session = broker.connect(STOREFRONT).await?;
         let confirms = session.confirms().await?;
         Ok(Self { session, confirms, open: HashMap::new() })

@@ -1,0 +1,204 @@
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::bed::definitions;
+use crate::error::{Result, machine};
+use crate::servers::Options;
+use crate::servers::ports::Ports;
+use crate::servers::rabbitmq::OPS;
+use crate::servers::run::{Run, write_secret};
+use crate::servers::version::Version;
+use crate::tls::ServerTls;
+
+/// Settings of the user's own broker, and of Erlang, that must not reach ours.
+pub(crate) const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";
+
+/// The management API's numbers and lists are five seconds old otherwise, and tests wait for them.
+fn count_often(version: Option<Version>) -> String {
+    let tick = if ticks_early(version) { "{quorum_tick_interval, 500}, " } else { "" };
+    format!(
+        "[
+  {{rabbit, [{tick}{{collect_statistics_interval, 500}}]}},
+  {{rabbitmq_management, [{{sample_retention_policies,
+    [{{global, [{{605, 1}}]}}, {{basic, [{{605, 1}}]}}, {{detailed, [{{605, 1}}]}}]}}]}}
+].
+"
+    )
+}
+
+/// Up to 4.0.5 a queue of 4.0 crashes that is asked for its numbers before it is quite set up
+/// (rabbitmq-server#12950), and many such crashes at once keep the broker from making queues for
+/// good (rabbitmq-server#16652): there we ask as seldom as the broker does by itself.
+fn ticks_early(version: Option<Version>) -> bool {
+    version.is_some_and(|version| (version.major, version.minor) != (4, 0) || version.patch > 5)
+}
+
+/// Where a private node lives: its directory, its name, and its ports.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) run: Arc<Run>,
+    number: usize,
+    /// Of the nodes after the first, which has those of the run.
+    own_ports: Option<Ports>,
+}
+
+impl Seat {
+    /// The seat of the broker's first node.
+    pub(crate) fn first(run: &Arc<Run>) -> Self {
+        Self { run: Arc::clone(run), number: 1, own_ports: None }
+    }
+
+    /// The seat of a further node.
+    pub(crate) fn further(run: &Arc<Run>, number: usize) -> Result<Self> {
+        Ok(Self { run: Arc::clone(run), number, own_ports: Some(Ports::reserve()?) })
+    }
+
+    pub(crate) fn is_first(&self) -> bool {
+        self.own_ports.is_none()
+    }
+
+    pub(crate) fn ports(&self) -> &Ports {
+        self.own_ports.as_ref().unwrap_or_else(|| self.run.ports())
+    }
+
+    /// Of files and directories.
+    pub(crate) fn label(&self) -> String {
+        if self.is_first() { "rabbitmq".to_owned() } else { format!("rabbitmq-{}", self.number) }
+    }
+
+    /// As Erlang knows the node.
+    pub(crate) fn node(&self) -> String {
+        let number = if self.is_first() { String::new() } else { format!("-{}", self.number) };
+        format!("ballet{number}@localhost")
+    }
+
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.run.dir().join(self.label())
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.run.dir().join(format!("{}.log", self.label()))
+    }
+
+    /// All nodes have the same: Erlang's cookie is there.
+    fn home(&self) -> PathBuf {
+        self.run.dir().join("erlang")
+    }
+
+    /// Writes what the node reads: the settings that all our brokers share, and its own.
+    pub(crate) fn prepare(&self, options: &Options, version: Option<Version>) -> Result<()> {
+        let dir = self.dir();
+        for new in [&dir, &self.home()] {
+            fs::create_dir_all(new).map_err(machine(format!("create {}", new.display())))?;
+        }
+        let ports = self.ports();
+        let mut settings = format!(
+            "{}\n# Of this private node.\n\
+             listeners.tcp.1 = 127.0.0.1:{}\n\
+             management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
+             prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {}\n\
+             default_user = {OPS}\ndefault_pass = {}\n",
+            include_str!("../../../../broker/rabbitmq.conf"),
+            ports.amqp(),
+            ports.management(),
+            ports.prometheus(),
+            self.run.password(),
+        );
+        if options.nodes > 1 {
+            settings += &self.cluster_settings();
+        }
+        if let Some(tls) = &options.tls {
+            settings += &self.tls_settings(tls)?;
+        }
+        if let Some(document) = &options.definitions {
+            let path = dir.join("definitions.json");
+            let document = definitions::at_start(document, self.run.password())?;
+            write_secret(&path, &document.to_string())?;
+            settings += &format!("load_definitions = {}\n", path.display());
+        }
+        write_secret(&dir.join("rabbitmq.conf"), &settings)?;
+        let plugins = include_str!("../../../../broker/enabled_plugins");
+        write_secret(&dir.join("enabled_plugins"), plugins)?;
+        let advanced = if options.fast { count_often(version) } else { "[].\n".to_owned() };
+        write_secret(&dir.join("advanced.config"), &advanced)
+    }
+
+    /// A further node joins the first when it is started for the first time.
+    fn cluster_settings(&self) -> String {
+        let mut settings = "cluster_partition_handling = pause_minority\n".to_owned();
+        if !self.is_first() {
+            settings += &format!(
+                "cluster_formation.peer_discovery_backend = classic_config\n\
+                 cluster_formation.classic_config.nodes.1 = {}\n\
+                 cluster_formation.classic_config.nodes.2 = {}\n",
+                Self::first(&self.run).node(),
+                self.node(),
+            );
+        }
+        settings
+    }
+
+    fn tls_settings(&self, tls: &ServerTls) -> Result<String> {
+        let file = |name: &str, text: &str| {
+            let path = self.dir().join(name);
+            write_secret(&path, text).map(|()| path.display().to_string())
+        };
+        let mut settings = format!(
+            "listeners.ssl.1 = 127.0.0.1:{}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n",
+            self.ports().amqps(),
+            file("server.pem", &tls.identity.certificate)?,
+            file("server.key", &tls.identity.key)?,
+        );
+        settings += &match &tls.clients {
+            Some(authority) => format!(
+                "ssl_options.cacertfile = {}\nssl_options.verify = verify_peer\n\
+                 ssl_options.fail_if_no_peer_cert = true\n",
+                file("clients.pem", authority)?
+            ),
+            None => "ssl_options.verify = verify_none\n".to_owned(),
+        };
+        Ok(settings)
+    }
+
+    /// The node finds nothing but what is in its own directory.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let dir = self.dir();
+        let path = |name: &str| dir.join(name).display().to_string();
+        let loopback = "-kernel inet_dist_use_interface {127,0,0,1}";
+        vec![
+            ("HOME", self.home().display().to_string()),
+            ("HOSTNAME", "localhost".to_owned()),
+            ("RABBITMQ_NODENAME", self.node()),
+            ("RABBITMQ_DIST_PORT", self.ports().distribution().to_string()),
+            ("ERL_EPMD_PORT", self.run.ports().epmd().to_string()),
+            ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
+            ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", loopback.to_owned()),
+            ("RABBITMQ_MNESIA_BASE", path("data")),
+            ("RABBITMQ_LOG_BASE", path("log")),
+            ("RABBITMQ_LOGS", "-".to_owned()),
+            ("RABBITMQ_PID_FILE", path("node.pid")),
+            ("RABBITMQ_CONFIG_FILE", path("rabbitmq")),
+            ("RABBITMQ_ADVANCED_CONFIG_FILE", path("advanced.config")),
+            ("RABBITMQ_ENABLED_PLUGINS_FILE", path("enabled_plugins")),
+            ("RABBITMQ_GENERATED_CONFIG_DIR", path("generated")),
+            ("RABBITMQ_CONF_ENV_FILE", "/dev/null".to_owned()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_often_where_that_breaks_nothing() {
+        let version = |major, minor, patch| Some(Version { major, minor, patch });
+        for often in [version(3, 10, 8), version(4, 0, 6), version(4, 2, 0)] {
+            assert!(count_often(often).contains("quorum_tick_interval"), "{often:?}");
+        }
+        for seldom in [version(4, 0, 0), version(4, 0, 5), None] {
+            assert!(!count_often(seldom).contains("quorum_tick_interval"), "{seldom:?}");
+        }
+    }
+}
