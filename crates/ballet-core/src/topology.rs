@@ -26,8 +26,8 @@ pub const RETRIES: [(&str, u32); 3] =
     [("retry.5s", 5_000), ("retry.30s", 30_000), ("retry.5m", 300_000)];
 /// How often the broker delivers a message before it takes it for the cause of a crash loop.
 pub const DELIVERY_LIMIT: u32 = 20;
-/// How often a dead letter may be looked at: a look counts as a delivery, and from RabbitMQ 4 on a
-/// queue that names no limit drops what was delivered 20 times.
+/// How often what waits for no service may be looked at: a look counts as a delivery, and from
+/// RabbitMQ 4 on a queue that names no limit drops, or dead-letters, what was delivered 20 times.
 pub const LOOK_LIMIT: u32 = 1_000_000_000;
 /// The user of operators.
 pub const OPS: &str = "ops";
@@ -138,7 +138,7 @@ fn queue(vhost: &str, name: &str, arguments: &Value) -> Value {
 
 fn shared_queues(vhost: &str) -> Vec<Value> {
     let mut queues = vec![
-        queue(vhost, UNROUTED, &json!({"x-queue-type": "quorum"})),
+        queue(vhost, UNROUTED, &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT})),
         queue(vhost, JOURNAL, &json!({"x-queue-type": "stream"})),
     ];
     for (name, ttl) in RETRIES {
@@ -147,9 +147,9 @@ fn shared_queues(vhost: &str) -> Vec<Value> {
             name,
             // At-least-once dead-lettering needs reject-publish; the default exchange takes the
             // routing key for the name of the queue to come back to.
-            &json!({"x-queue-type": "quorum", "x-message-ttl": ttl,
-                "x-dead-letter-exchange": "", "x-dead-letter-strategy": "at-least-once",
-                "x-overflow": "reject-publish"}),
+            &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT,
+                "x-message-ttl": ttl, "x-dead-letter-exchange": "",
+                "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}),
         ));
     }
     queues
