@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use ballet_core::Part;
 use ballet_core::topology::dead_queue;
+use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::pass::{End, Pass, Work};
 use super::plan::Plan;
@@ -16,6 +18,9 @@ use crate::broker::{Backoff, Broker, BrokerError, Found, Object, Session};
 
 /// How often in a row the connection may be lost without any progress.
 const LOSSES: u32 = 5;
+
+/// How long the broker may take to know what a queue holds.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Becomes true when the work is to end early, with nothing lost.
 pub type Stop = watch::Receiver<bool>;
@@ -91,10 +96,36 @@ impl DeadLetters {
     /// If the broker does not answer, or has no such queue.
     pub async fn held(&self) -> Result<Held, RedriveError> {
         let session = self.broker.connect("ballet dead letters").await?;
-        let found = self.find(&*session).await;
+        let held = self.count(&*session).await;
         session.close().await;
-        let Found { messages, consumers } = found?;
-        Ok(Held { letters: u64::from(messages), readers: consumers })
+        held
+    }
+
+    async fn count(&self, session: &dyn Session) -> Result<Held, RedriveError> {
+        let found = self.find(session).await?;
+        let held = |found: &Found, readers| Held { letters: found.messages.into(), readers };
+        if found.messages > 0 || found.consumers > 0 {
+            return Ok(held(&found, found.consumers));
+        }
+        // Nothing: or the broker could not find out. It did, once it counts us too.
+        let queue = dead_queue(&self.service);
+        let mut ours = session.consume(&queue, "ballet count", 1).await?;
+        let counted = timeout(ANSWER, async {
+            loop {
+                let found = self.find(session).await?;
+                if found.consumers > 0 {
+                    return Ok::<_, RedriveError>(held(&found, found.consumers - 1));
+                }
+            }
+        });
+        let slow = || BrokerError::Lost(format!("queue `{queue}` does not answer"));
+        let mut counted = counted.await.map_err(|_| slow())??;
+        session.cancel("ballet count").await?;
+        while let Some(letter) = ours.next().await {
+            letter?;
+            counted.letters += 1;
+        }
+        Ok(counted)
     }
 
     /// Shows every letter, in the order of the queue, and leaves it there. Meanwhile nobody else
@@ -126,14 +157,30 @@ impl DeadLetters {
         part: Option<Part>,
         floor: Timestamp,
     ) -> Result<Plan, RedriveError> {
-        let mut plan = Plan::new(part, floor);
-        self.browse(|letter| {
-            if choice.takes(&letter) {
-                plan.add(&letter);
+        let (mut backoff, mut losses) = (Backoff::default(), 0);
+        loop {
+            let mut plan = Plan::new(part.clone(), floor);
+            let read = self.browse(|letter| {
+                if choice.takes(&letter) {
+                    plan.add(&letter);
+                }
+            });
+            match read.await {
+                Ok(()) => return Ok(plan),
+                // A broker that has never been there is told at once.
+                Err(RedriveError::Broker(error @ BrokerError::Unreachable { .. }))
+                    if losses == 0 =>
+                {
+                    return Err(error.into());
+                }
+                Err(RedriveError::Broker(error)) if is_loss(&error) && losses < LOSSES => {
+                    losses += 1;
+                    tracing::warn!("reading once more after a pause: {error}");
+                    tokio::time::sleep(backoff.wait()).await;
+                }
+                Err(error) => return Err(error),
             }
-        })
-        .await?;
-        Ok(plan)
+        }
     }
 
     async fn find(&self, session: &dyn Session) -> Result<Found, RedriveError> {

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::Letter;
-use crate::broker::{BrokerError, Delivery, Object, Session};
+use crate::broker::{BrokerError, Delivery, Found, Object, Session};
 
 /// The first look tells how big the letters are.
 const FIRST_WINDOW: u16 = 100;
@@ -96,12 +96,18 @@ impl Reader {
 
     async fn is_read(&self, queue: &str) -> Result<bool, BrokerError> {
         let found = self.session.find(&Object::Queue(queue.to_owned())).await?;
-        Ok(found.is_none_or(|found| found.messages == 0))
+        Ok(found.is_none_or(|found| is_empty(&found)))
     }
 
     async fn send(&self, delivery: Delivery) -> bool {
         self.sender.send(Ok(Letter::read(&self.service, delivery))).await.is_ok()
     }
+}
+
+/// RabbitMQ says that a quorum queue has nothing also when it cannot find out within 250 ms. Then it
+/// does not count our consumer either.
+fn is_empty(found: &Found) -> bool {
+    found.messages == 0 && found.consumers > 0
 }
 
 /// As many letters of this size as may be in memory.
@@ -117,6 +123,14 @@ fn ended(queue: &str) -> BrokerError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_queue_that_does_not_even_know_us_is_not_taken_for_empty() {
+        let found = |messages, consumers| Found { messages, consumers };
+        assert!(is_empty(&found(0, 1)));
+        assert!(!is_empty(&found(1, 1)));
+        assert!(!is_empty(&found(0, 0)));
+    }
 
     #[test]
     fn a_window_holds_many_small_letters_and_few_big_ones() {
