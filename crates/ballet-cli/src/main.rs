@@ -4,6 +4,7 @@ mod dlq;
 mod exit;
 mod place;
 mod sagas;
+mod topology;
 mod ui;
 
 use std::process::ExitCode;
@@ -40,21 +41,24 @@ enum Command {
     /// Sagas: which of them do not go on by themselves.
     #[command(subcommand)]
     Sagas(sagas::Command),
+    /// The broker's exchanges, queues and bindings: whether they are as declared.
+    #[command(subcommand)]
+    Topology(topology::Command),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    // A dead letter may be of the kind that has ended its service.
+    if let Err(error) = ballet::stack::enlarge() {
+        ui::say(&format!("{} {error}", ui::bad("error:")));
+        return ExitCode::FAILURE;
+    }
     let args = Args::parse();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = lines.without_time().with_target(false).with_ansi(ui::are_errors_seen());
     // What the AMQP library says of its own, we say better.
     let ours = Targets::new().with_target("ballet", LevelFilter::WARN);
     tracing_subscriber::registry().with(lines.with_filter(ours)).init();
-    let done = match args.command {
-        Command::Dlq(command) => Box::pin(dlq::run(*command, &args.place)).await,
-        Command::Sagas(command) => Box::pin(sagas::run(command, &args.place)).await,
-    };
-    match done {
+    match begun(args) {
         Ok(Done::All) => ExitCode::SUCCESS,
         Ok(Done::Partly) => ExitCode::from(exit::PARTLY),
         Ok(Done::Failed) => ExitCode::FAILURE,
@@ -62,5 +66,19 @@ async fn main() -> ExitCode {
             ui::say(&format!("{} {error:#}", ui::bad("error:")));
             ExitCode::from(exit::code(&error))
         }
+    }
+}
+
+/// Runs the command, on a thread that has as much stack as the others: the first one has not.
+fn begun(args: Args) -> anyhow::Result<Done> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async { tokio::spawn(run(args)).await? })
+}
+
+async fn run(args: Args) -> anyhow::Result<Done> {
+    match args.command {
+        Command::Dlq(command) => Box::pin(dlq::run(*command, &args.place)).await,
+        Command::Sagas(command) => Box::pin(sagas::run(command, &args.place)).await,
+        Command::Topology(command) => Box::pin(topology::run(command, &args.place)).await,
     }
 }

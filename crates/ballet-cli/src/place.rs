@@ -8,7 +8,10 @@ use ballet::Context;
 use ballet::broker::{Broker, BrokerError, RabbitMq};
 use ballet::core::{Part, System};
 use ballet::redrive::{DeadLetters, Held, RedriveError};
+use ballet::settings::TlsSettings;
+use ballet::tls;
 use clap::Args;
+use sqlx::{Connection, PgConnection};
 
 use crate::exit::{Refusal, usage};
 use crate::ui::Output;
@@ -53,6 +56,8 @@ pub(crate) struct Place {
         help_heading = "Where"
     )]
     database_url_file: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "Certificates")]
+    tls: TlsSettings,
     /// The form of the result
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
@@ -86,18 +91,28 @@ impl Place {
             (None, Some(file)) => read(file)?,
             (None, None) => HERE.to_owned(),
         };
-        Ok(Arc::new(RabbitMq::new(&url)?))
+        let tls = self.tls.amqp(&url).map_err(|error| usage(error.to_string()))?;
+        Ok(Arc::new(RabbitMq::new(&url)?.tls(tls)))
     }
 
-    /// Where the service's database is, if that is said.
-    pub(crate) fn database_url(&self, service: &str) -> Result<Option<String>> {
+    /// A connection to the service's database, if it is said where that is.
+    pub(crate) async fn connect(&self, service: &str) -> Result<Option<PgConnection>> {
         let url = match (&self.database_url, &self.database_url_file) {
             (Some(url), _) => url.clone(),
             (None, Some(file)) => read(file)?,
             (None, None) => return Ok(None),
         };
-        let url = url.replace("%7Bservice%7D", SERVICE);
-        Ok(Some(url.replace(SERVICE, service)))
+        let url = url.replace("%7Bservice%7D", SERVICE).replace(SERVICE, service);
+        let tls = self.tls.database().map_err(|error| usage(error.to_string()))?;
+        let at = || format!("the database of {service}");
+        let options = tls.postgres(&url).with_context(at)?.application_name("ballet");
+        let opened = PgConnection::connect_with(&options).await;
+        let opened = opened.map_err(|error| {
+            let problem = tls::problem(&error.to_string(), "DATABASE_CA_FILE");
+            problem
+                .map_or_else(|| error.into(), |it| anyhow::Error::from(Refusal::NotReachable(it)))
+        });
+        opened.map(Some).with_context(at)
     }
 
     /// The services that were named, or else all that this build knows and that are there.

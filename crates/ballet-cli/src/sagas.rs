@@ -57,9 +57,9 @@ pub(crate) async fn run(command: Command, place: &Place) -> Result<Done> {
     let mut unseen = Vec::new();
     for dead in place.dead(&args.service).await? {
         let mut known = HashSet::new();
-        match place.database_url(dead.service())? {
-            Some(url) => {
-                let noted = noted(dead.service(), &url).await;
+        match place.connect(dead.service()).await? {
+            Some(db) => {
+                let noted = noted(dead.service(), db).await;
                 let noted = noted.with_context(|| format!("the database of {}", dead.service()))?;
                 all.extend(noted.0);
                 known = noted.1;
@@ -175,9 +175,8 @@ fn saga_of(letter: &Letter, part: Option<&Part>) -> Option<String> {
 /// What the service itself has noted down, with the messages that it is about.
 async fn noted(
     service: &str,
-    url: &str,
+    mut db: PgConnection,
 ) -> Result<(Vec<Waiting>, HashSet<MessageId>), sqlx::Error> {
-    let mut db = PgConnection::connect(url).await?;
     let stuck = stuck::list(&mut db, MOST).await?;
     db.close().await?;
     let (mut waiting, mut messages) = (Vec::new(), HashSet::new());

@@ -6,7 +6,7 @@ use std::io::Read;
 use flate2::bufread::GzDecoder;
 
 use crate::envelope::{CONTENT_TYPE, Limits};
-use crate::{Incoming, Reason, Unacceptable};
+use crate::{Reason, Unacceptable};
 
 /// A CloudEvent in structured mode: the body is attributes and event in one.
 const STRUCTURED: &str = "application/cloudevents+json";
@@ -51,17 +51,22 @@ pub(crate) fn form(content_type: Option<&str>) -> Result<Form, Unacceptable> {
     }
 }
 
-/// The body as text that can be parsed safely.
-pub(crate) fn unpack<'a>(
-    message: &Incoming<'a>,
+/// A message's body as text that can be parsed safely, from the body as it came.
+///
+/// # Errors
+///
+/// [`Unacceptable`] where reading the message would end with the same.
+pub fn unpack<'a>(
+    body: &'a [u8],
+    content_encoding: Option<&str>,
     limits: &Limits,
 ) -> Result<Cow<'a, [u8]>, Unacceptable> {
-    let (body, limit) = (message.body, limits.max_body);
+    let limit = limits.max_body;
     if body.len() > limit {
         let detail = format!("the body has {} bytes, the limit is {limit}", body.len());
         return Err(Unacceptable::new(Reason::BodyTooBig, detail));
     }
-    let encoding = message.content_encoding.unwrap_or_default();
+    let encoding = content_encoding.unwrap_or_default();
     let is = |known: &&str| encoding.eq_ignore_ascii_case(known);
     let body = if ["", "identity", "utf-8"].iter().any(is) {
         Cow::Borrowed(body)

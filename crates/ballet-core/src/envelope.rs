@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use crate::body::unpack;
 use crate::body::{self, Form};
 use crate::cloud_event::{self, Attributes};
 use crate::event::is_well_formed;
@@ -71,7 +72,7 @@ impl Envelope {
     ) -> Result<Received<'a>, Unacceptable> {
         check_headers(message.headers, limits.max_headers)?;
         let form = body::form(message.content_type)?;
-        let body = body::unpack(message, limits)?;
+        let body = unpack(message.body, message.content_encoding, limits)?;
         let (attributes, body) = match form {
             Form::Json => {
                 message.attributes.check()?;

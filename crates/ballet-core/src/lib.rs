@@ -12,11 +12,13 @@
 //! | [`graph`] | [`Graph`]: who triggers whom, and the rules that a choreography keeps |
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
 //! | [`topology`] | the broker's definitions that follow from the declarations |
+//! | [`drift`] | how a broker differs from them |
 
 #![warn(missing_docs)]
 
 mod body;
 pub mod cloud_event;
+pub mod drift;
 pub mod envelope;
 pub mod event;
 pub mod graph;

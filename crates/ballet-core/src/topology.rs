@@ -34,6 +34,8 @@ pub const OPS: &str = "ops";
 /// The user of the tools that redrive: it reads dead letters and the journal, and is the only one
 /// besides the operators that may write to the default exchange, and so to every queue.
 pub const REDRIVE: &str = "redrive";
+/// The user of `ballet topology`: it may see and make the system's own objects.
+pub const TOPOLOGY: &str = "topology";
 /// The user that may read the journal and nothing else.
 pub const TAP: &str = "tap";
 
@@ -56,12 +58,14 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
     let mut users = vec![user(OPS, "administrator", &password_hash)];
     users.push(user(TAP, "", &password_hash));
     users.push(user(REDRIVE, "", &password_hash));
+    users.push(user(TOPOLOGY, "policymaker", &password_hash));
     let mut permissions = vec![
         json!({"user": OPS, "vhost": vhost, "configure": ".*", "write": ".*", "read": ".*"}),
         json!({"user": TAP, "vhost": vhost, "configure": "^$", "write": "^$", "read": "^journal$"}),
         json!({"user": REDRIVE, "vhost": vhost, "configure": "^$",
             "write": r"^(amq\.default|dead)$", "read": r"^(journal|[^.]+\.dead)$"}),
     ];
+    permissions.push(topology_permission(system));
     let mut topic_permissions = Vec::new();
     let mut queues = shared_queues(vhost);
     let mut bindings = shared_bindings(vhost);
@@ -101,6 +105,18 @@ fn service_permission(vhost: &str, service: &str) -> Value {
     json!({"user": service, "vhost": vhost, "configure": "^$",
         "write": r"^(events|dead|retry\.(5s|30s|5m))$",
         "read": format!(r"^{service}(\.dead)?$")})
+}
+
+/// The system's own objects, and the default exchange: whoever makes a queue that dead-letters to an
+/// exchange has to be allowed to write there.
+fn topology_permission(system: &System) -> Value {
+    let retries = RETRIES.map(|(name, _)| name);
+    let shared = [EVENTS, ROUTE, UNROUTED, DEAD, JOURNAL].into_iter().chain(retries);
+    let shared = shared.map(|name| name.replace('.', r"\."));
+    let services = system.parts.iter().map(|part| format!(r"{}(\.dead)?", part.service));
+    let own = shared.chain(services).collect::<Vec<_>>().join("|");
+    json!({"user": TOPOLOGY, "vhost": system.name, "configure": format!("^({own})$"),
+        "write": format!(r"^(amq\.default|{own})$"), "read": format!("^({own})$")})
 }
 
 fn service_topic_permissions(vhost: &str, service: &str) -> Vec<Value> {

@@ -307,6 +307,15 @@ fn words(text: &str) -> AMQPValue {
 }
 
 pub(crate) fn without_expiration_and_user(properties: &BasicProperties) -> BasicProperties {
+    let kept = of_a_plain_body(properties);
+    match properties.content_encoding().clone() {
+        Some(encoding) => kept.with_content_encoding(encoding),
+        None => kept,
+    }
+}
+
+/// The same for a copy with another body, which is not packed.
+pub(crate) fn of_a_plain_body(properties: &BasicProperties) -> BasicProperties {
     let mut kept = BasicProperties::default();
     macro_rules! keep {
         ($($get:ident => $with:ident),+ $(,)?) => {$(
@@ -317,7 +326,6 @@ pub(crate) fn without_expiration_and_user(properties: &BasicProperties) -> Basic
     }
     keep!(
         content_type => with_content_type,
-        content_encoding => with_content_encoding,
         priority => with_priority,
         correlation_id => with_correlation_id,
         reply_to => with_reply_to,

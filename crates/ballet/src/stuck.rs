@@ -6,6 +6,7 @@
 //! What never got as far as a handler (an unreadable message, one that kills the process) is among
 //! the dead letters alone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_core::{MessageId, SagaId};
@@ -13,6 +14,8 @@ use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, PgPool, Row};
 use uuid::Uuid;
+
+use crate::engine::{self, Engine};
 
 /// A message, or a call, that is not done because of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,18 +91,69 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx:
     .await
 }
 
-/// Forgets a failure: its message was discarded, or sent again under another id. Whether there was
-/// one.
+/// Counts what is stuck, for the metrics, until the service stops. What counts is in the database,
+/// so every replica says the same.
+pub(crate) async fn keep_count(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
+    loop {
+        let counted = async { count(&mut *engine.pool.acquire().await?).await };
+        match engine::answered(counted).await {
+            Ok((tried_again, for_good)) => {
+                metrics::gauge!("ballet_sagas_stuck", "tried_again" => "yes").set(tried_again);
+                metrics::gauge!("ballet_sagas_stuck", "tried_again" => "no").set(for_good);
+            }
+            Err(failure) => tracing::debug!("what is stuck is not counted: {failure}"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(COUNT_EVERY) => {}
+            () = engine::stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// A glance at a table that is short while all goes well; in bad times it may cost a moment.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+/// No more than so many are counted.
+const MOST_COUNTED: i64 = 10_000;
+
+/// How many sagas are stuck: those for which all will be tried again, and those that wait for a
+/// person.
+async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Error> {
+    sqlx::query_as(
+        "select (count(*) filter (where not for_good))::float8, \
+             (count(*) filter (where for_good))::float8 from ( \
+             select saga_id, bool_or(next_at is null) as for_good from ( \
+                 (select saga_id, next_at from ballet.failure f \
+                 where saga_id is not null \
+                     and not exists (select from ballet.inbox i \
+                         where i.message_id = f.message_id) \
+                     and not exists (select from ballet.inbox_other i \
+                         where i.message_id = f.message_id) \
+                 limit $1) \
+                 union all \
+                 (select saga_id, next_at from ballet.call \
+                 where closed_at is null and last_error is not null limit $1) \
+             ) as waiting group by saga_id \
+         ) as saga",
+    )
+    .bind(MOST_COUNTED)
+    .fetch_one(db)
+    .await
+}
+
+/// Forgets failures: their messages were discarded, or sent again under other ids. How many there
+/// were.
 ///
 /// # Errors
 ///
 /// Those of the database.
-pub async fn forget(db: &mut PgConnection, message: MessageId) -> Result<bool, sqlx::Error> {
-    let forgotten = sqlx::query("delete from ballet.failure where message_id = $1")
-        .bind(message.0)
+pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<u64, sqlx::Error> {
+    let messages: Vec<Uuid> = messages.iter().map(|message| message.0).collect();
+    let forgotten = sqlx::query("delete from ballet.failure where message_id = any($1)")
+        .bind(messages)
         .execute(db)
         .await?;
-    Ok(forgotten.rows_affected() > 0)
+    Ok(forgotten.rows_affected())
 }
 
 impl FromRow<'_, PgRow> for Stuck {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+
 /// Certificates and a key, as PEM files; they are read each time a connection is made, so that
 /// renewed ones are taken without a restart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +26,24 @@ pub(crate) struct TlsPem {
 impl TlsFiles {
     pub(crate) const fn any(&self) -> bool {
         self.ca.is_some() || self.certificate.is_some() || self.key.is_some()
+    }
+
+    /// How to reach a Postgres with these files.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is none.
+    pub fn postgres(&self, url: &str) -> Result<PgConnectOptions, sqlx::Error> {
+        let mut options: PgConnectOptions = url.parse()?;
+        let Self { ca, certificate, key } = self;
+        if let Some(ca) = ca {
+            // Whoever names a CA wants the other end to be who it says.
+            options = options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(ca);
+        }
+        if let (Some(certificate), Some(key)) = (certificate, key) {
+            options = options.ssl_client_cert(certificate).ssl_client_key(key);
+        }
+        Ok(options)
     }
 
     /// Reads the files.
@@ -53,7 +73,8 @@ fn read(file: Option<&PathBuf>, label: &str) -> Result<Option<String>, String> {
 
 /// What is wrong with the certificate that the other end shows, or with ours, if that is what an
 /// error says. `ca_file` is the setting that names the CA.
-pub(crate) fn problem(error: &str, ca_file: &str) -> Option<String> {
+#[must_use]
+pub fn problem(error: &str, ca_file: &str) -> Option<String> {
     let has = |text: &str| error.contains(text);
     let ours = |file: &str| format!("{}{file}", ca_file.trim_end_matches("CA_FILE"));
     let what = if has("UnknownIssuer") || has("BadSignature") {

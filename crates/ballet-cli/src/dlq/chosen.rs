@@ -8,7 +8,7 @@ use ballet::core::envelope::Limits;
 use ballet::redrive::{Choice, DeadLetters, Letter, Note, Plan, Progress, Sending, Stop};
 use clap::Args;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 use tokio::sync::watch;
 
 use crate::exit::usage;
@@ -197,17 +197,14 @@ pub(crate) async fn forget(place: &Place, service: &str, gone: &[MessageId]) -> 
     if gone.is_empty() {
         return Ok(());
     }
-    let Some(url) = place.database_url(service)? else {
+    let Some(mut db) = place.connect(service).await? else {
         ui::say(&format!(
             "they may still stand in the list of what is stuck in {service}: with DATABASE_URL \
              they are taken off"
         ));
         return Ok(());
     };
-    let mut db = PgConnection::connect(&url).await?;
-    for message in gone {
-        ballet::stuck::forget(&mut db, *message).await?;
-    }
+    ballet::stuck::forget(&mut db, gone).await?;
     Ok(db.close().await?)
 }
 

@@ -7,9 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use ballet::redrive::{Choice, Letter};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::chosen::{Signed, one, services_of, stop_on_ctrl_c};
+use super::told;
 use crate::exit::{Done, usage};
 use crate::place::Place;
 use crate::ui;
@@ -85,12 +85,10 @@ fn from_file(file: &Path) -> Result<Option<String>> {
 
 /// Lets a person change the body; `None` if it stays as it was.
 fn in_editor(letter: &Letter) -> Result<Option<String>> {
-    let Some(old) = letter.text() else {
-        return Err(usage("the body is no text: give another with --body FILE"));
-    };
-    let pretty = serde_json::from_str::<Value>(old).ok();
-    let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());
-    let shown = pretty.unwrap_or_else(|| old.to_owned());
+    let old = letter.readable().map_err(|why| {
+        usage(format!("{}, so there is nothing to edit: give another with --body FILE", why.detail))
+    })?;
+    let shown = told::pretty(&old);
     let name = format!("ballet-{}-{}.json", letter.id, std::process::id());
     let file = std::env::temp_dir().join(name);
     write_privately(&file, &shown)?;

@@ -116,10 +116,10 @@ async fn canaries_of(
     args: &Args,
     place: &Place,
 ) -> Result<(Vec<Canary>, Taken)> {
-    let database = place.database_url(planned.dead.service())?;
+    let inbox = place.connect(planned.dead.service()).await?;
     let patience = Duration::from_secs(args.patience);
     let letters = planned.dead.letters.clone();
-    Ok(letters.canaries(&mut planned.plan, sending, database.as_deref(), patience).await?)
+    Ok(letters.canaries(&mut planned.plan, sending, inbox, patience).await?)
 }
 
 fn add(taken: &mut Taken, more: Taken) {

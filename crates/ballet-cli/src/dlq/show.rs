@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use ballet::redrive::Letter;
-use serde_json::Value;
 
 use super::chosen::one;
 use super::told;
@@ -70,17 +69,21 @@ fn show(letter: &Letter, place: &Place) {
             ui::print(&format!("  {:<18} {}", told::line(Some(name)), told::line(Some(&value))));
         }
     }
-    ui::print(&format!("\n{} ({} bytes)", ui::dim("body"), letter.body.len()));
+    let packed = match (letter.text(), letter.readable()) {
+        (None, Ok(plain)) => format!(", unpacked {}", plain.len()),
+        _ => String::new(),
+    };
+    ui::print(&format!("\n{} ({} bytes{packed})", ui::dim("body"), letter.body.len()));
     ui::print(&body(letter));
 }
 
 /// Pretty where it is JSON.
 fn body(letter: &Letter) -> String {
-    let Some(text) = letter.text() else {
-        return "it is no text; -o json has it in base64".to_owned();
-    };
-    let pretty = serde_json::from_str::<Value>(text).ok();
-    let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());
-    let text = pretty.unwrap_or_else(|| text.to_owned());
-    text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').collect()
+    match letter.readable() {
+        Ok(text) => {
+            let kept = |c: &char| !c.is_control() || *c == '\n' || *c == '\t';
+            told::pretty(&text).chars().filter(kept).collect()
+        }
+        Err(why) => format!("{}; -o json has it in base64", why.detail),
+    }
 }

@@ -9,16 +9,32 @@ use serde_json::{Map, Value, json};
 
 use crate::ui;
 
-/// All of it; `body` is the exact text, or `body_base64` where it is none.
+/// The deepest headers that are told: readers of JSON have their limits, too.
+const DEEPEST: usize = 32;
+
+/// All of it; `body` is the exact text, or `body_base64` where it is none, beside
+/// `body_unpacked` if it is packed.
 pub(crate) fn whole(letter: &Letter) -> Value {
     let mut told = summary(letter);
     told["properties"] = properties(letter);
     told["headers"] = headers(letter.properties.headers().as_ref());
     match letter.text() {
         Some(text) => told["body"] = json!(text),
-        None => told["body_base64"] = json!(BASE64_STANDARD.encode(&letter.body)),
+        None => {
+            told["body_base64"] = json!(BASE64_STANDARD.encode(&letter.body));
+            if let Ok(text) = letter.readable() {
+                told["body_unpacked"] = json!(text);
+            }
+        }
     }
     told
+}
+
+/// Pretty where it is JSON.
+pub(crate) fn pretty(text: &str) -> String {
+    let pretty = serde_json::from_str::<Value>(text).ok();
+    let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());
+    pretty.unwrap_or_else(|| text.to_owned())
 }
 
 /// What a list shows of it.
@@ -69,12 +85,19 @@ pub(crate) fn properties(letter: &Letter) -> Value {
 }
 
 pub(crate) fn headers(headers: Option<&FieldTable>) -> Value {
-    let entries = headers.into_iter().flat_map(FieldTable::inner);
-    Value::Object(entries.map(|(name, value)| (name.to_string(), plain(value))).collect())
+    headers.map_or_else(|| json!({}), |headers| table(headers, DEEPEST))
 }
 
-fn plain(value: &AMQPValue) -> Value {
+fn table(table: &FieldTable, deepest: usize) -> Value {
+    let entries = table.inner().iter();
+    Value::Object(entries.map(|(name, value)| (name.to_string(), plain(value, deepest))).collect())
+}
+
+fn plain(value: &AMQPValue, deepest: usize) -> Value {
     match value {
+        AMQPValue::FieldArray(_) | AMQPValue::FieldTable(_) if deepest == 0 => {
+            json!("nested too deep to be shown")
+        }
         AMQPValue::Boolean(value) => json!(value),
         AMQPValue::ShortShortInt(value) => json!(value),
         AMQPValue::ShortShortUInt(value) => json!(value),
@@ -93,8 +116,10 @@ fn plain(value: &AMQPValue) -> Value {
         AMQPValue::ByteArray(value) => {
             json!({ "base64": BASE64_STANDARD.encode(value.as_slice()) })
         }
-        AMQPValue::FieldArray(values) => values.as_slice().iter().map(plain).collect(),
-        AMQPValue::FieldTable(table) => headers(Some(table)),
+        AMQPValue::FieldArray(values) => {
+            values.as_slice().iter().map(|value| plain(value, deepest - 1)).collect()
+        }
+        AMQPValue::FieldTable(inner) => table(inner, deepest - 1),
         AMQPValue::Timestamp(seconds) => {
             let at = i64::try_from(*seconds).ok().and_then(|s| Timestamp::from_second(s).ok());
             at.map_or_else(|| json!(seconds), |at| json!(at.to_string()))

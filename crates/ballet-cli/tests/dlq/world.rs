@@ -92,9 +92,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new(name: &str) -> Self {
+        Self::on(Servers::shared().await.expect("servers"), name).await
+    }
+
+    pub(crate) async fn on(servers: &Servers, name: &str) -> Self {
         let system = System { name: "clocks", parts: vec![counter().part()] };
         let definitions = topology::definitions(&system, |_| String::new());
-        let servers = Servers::shared().await.expect("servers");
         let bed = Bed::new(servers, name, &definitions, &["counter"]).await.expect("a bed");
         let place = place(name);
         let mut world = Self { bed, service: None, place, context: Context::system() };

@@ -7,6 +7,7 @@
 //! if nothing is on its way any more; otherwise the saga is open, and the report says what it
 //! waits for. Nothing is written and no lock is taken.
 
+mod deadlines;
 mod judge;
 mod ledger;
 mod read;
@@ -89,6 +90,8 @@ pub async fn audit(
             report.violations.extend(
                 read::without_inbox(db).await?.into_iter().map(|row| format!("{name}: {row}")),
             );
+            let part = system.parts.iter().find(|part| part.service == *name);
+            deadlines::judge(db, part, rest, &mut report).await?;
         }
         let Some(now) = now else { return Ok(()) };
         let judge = judge::Judge::new(system, broker, &pending, now - rest);

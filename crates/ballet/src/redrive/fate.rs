@@ -46,15 +46,11 @@ impl Watcher {
     /// To be opened before anything is sent: the journal is read from here on.
     pub(super) async fn open(
         broker: &dyn Broker,
-        database_url: Option<&str>,
+        inbox: Option<PgConnection>,
     ) -> Result<Self, RedriveError> {
         // A connection of its own: what a stream cannot do ends the connection.
         let stream = broker.connect("ballet canary").await?;
         let journal = stream.consume(JOURNAL, "ballet canary", PREFETCH).await?;
-        let inbox = match database_url {
-            Some(url) => Some(PgConnection::connect(url).await?),
-            None => None,
-        };
         Ok(Self { stream, journal, inbox })
     }
 

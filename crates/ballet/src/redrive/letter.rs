@@ -1,12 +1,19 @@
 //! One dead letter, as it lies in a service's `.dead` queue.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ballet_core::envelope::{self, Limits, Unacceptable};
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, id};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::broker::{AMQPValue, BasicProperties, Delivery, FieldTable};
+use crate::broker::{AMQPValue, BasicProperties, BrokerError, Delivery, FieldTable, Session};
 use crate::wire;
+
+/// The most that is unpacked for people: more than any service takes by default, and no bomb.
+const READABLE: usize = 16 * 1024 * 1024;
 
 /// What the headers about a redrive and an edit are called.
 pub(super) mod header {
@@ -47,7 +54,9 @@ pub struct Letter {
     pub properties: BasicProperties,
     /// The body, untouched.
     pub body: Vec<u8>,
-    pub(super) tag: u64,
+    tag: u64,
+    /// Through which it can be removed.
+    holder: Option<Arc<dyn Session>>,
     pub(super) run: Option<Uuid>,
 }
 
@@ -80,7 +89,21 @@ impl Letter {
             properties,
             body,
             tag,
+            holder: None,
             run,
+        }
+    }
+
+    pub(super) fn held_by(mut self, holder: Arc<dyn Session>) -> Self {
+        self.holder = Some(holder);
+        self
+    }
+
+    /// Takes it out of its queue.
+    pub(super) async fn remove(&self) -> Result<(), BrokerError> {
+        match &self.holder {
+            Some(holder) => holder.ack(self.tag, false).await,
+            None => Ok(()),
         }
     }
 
@@ -94,6 +117,22 @@ impl Letter {
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.body).ok()
+    }
+
+    /// The body as people read it: unpacked, if it is packed. What says that it is packed, and is
+    /// text nevertheless, is that text.
+    ///
+    /// # Errors
+    ///
+    /// If it is no text, with the reason.
+    pub fn readable(&self) -> Result<Cow<'_, str>, Unacceptable> {
+        if let Some(text) = self.text() {
+            return Ok(Cow::Borrowed(text));
+        }
+        let limits = Limits { max_body: READABLE, max_depth: usize::MAX, ..Limits::default() };
+        let encoding = self.properties.content_encoding().as_ref().map(|text| text.as_str());
+        let body = envelope::unpack(&self.body, encoding, &limits)?;
+        Ok(Cow::Owned(String::from_utf8_lossy(&body).into_owned()))
     }
 
     /// Whether the id says that it is older than this, so that the service would not take it.

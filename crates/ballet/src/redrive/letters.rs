@@ -9,7 +9,7 @@ use ballet_core::topology::dead_queue;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::pass::{End, Pass, Work};
 use super::plan::Plan;
@@ -21,6 +21,10 @@ const LOSSES: u32 = 5;
 
 /// How long the broker may take to know what a queue holds.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long it may take until letters that were held are in the queue again, unless somebody else
+/// takes some of them; and how often we look.
+const RETURNED: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Becomes true when the work is to end early, with nothing lost.
 pub type Stop = watch::Receiver<bool>;
@@ -136,10 +140,41 @@ impl DeadLetters {
     /// If the broker does not answer, or has no such queue.
     pub async fn browse(&self, mut each: impl FnMut(Letter)) -> Result<(), RedriveError> {
         let session = self.broker.connect("ballet dead letters").await?;
-        self.find(&*session).await?;
-        let mut letters = reader::read(Arc::clone(&session), self.service.clone());
-        while let Some(letter) = letters.recv().await {
-            each(letter?);
+        let found = self.find(&*session).await;
+        session.close().await;
+        found?;
+        let mut letters = reader::read(Arc::clone(&self.broker), self.service.clone());
+        let (mut held, mut error) = (0, None);
+        while let Some(letter) = letters.next().await {
+            match letter {
+                Ok(letter) => {
+                    each(letter);
+                    held += 1;
+                }
+                Err(why) => error = Some(why),
+            }
+        }
+        letters.close().await;
+        if let Some(error) = error {
+            return Err(error.into());
+        }
+        self.until_returned(held).await
+    }
+
+    /// Waits until so many letters that were held lie in the queue again: the broker takes a moment
+    /// to notice that whoever held them is gone, and until then the next look would miss them.
+    async fn until_returned(&self, held: u64) -> Result<(), RedriveError> {
+        if held == 0 {
+            return Ok(());
+        }
+        let session = self.broker.connect("ballet dead letters").await?;
+        let end = Instant::now() + RETURNED;
+        let mut look = tokio::time::interval(LOOK);
+        while Instant::now() < end {
+            look.tick().await;
+            if u64::from(self.find(&*session).await?.messages) >= held {
+                break;
+            }
         }
         session.close().await;
         Ok(())
@@ -234,13 +269,22 @@ impl DeadLetters {
         stop: &mut Stop,
     ) -> Result<End, RedriveError> {
         let session = self.broker.connect("ballet dead letters").await?;
-        self.find(&*session).await?;
         let ended = async {
-            Pass::open(Arc::clone(&session), &self.service, work, pace).await?.run(stop).await
+            self.find(&*session).await?;
+            let mut letters = reader::read(Arc::clone(&self.broker), self.service.clone());
+            let opened = Pass::open(Arc::clone(&session), &self.service, work, pace).await;
+            let ended = match opened {
+                Ok(mut pass) => pass.run(&mut letters, stop).await.map(|end| (end, pass.left)),
+                Err(error) => Err(error),
+            };
+            letters.close().await;
+            ended
         };
         let ended = ended.await;
         session.close().await;
-        ended
+        let (end, left) = ended?;
+        self.until_returned(left).await?;
+        Ok(end)
     }
 }
 

@@ -12,7 +12,8 @@ use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Letter, RedriveError, reader};
+use super::reader::Letters;
+use super::{Letter, RedriveError};
 use crate::broker::{BrokerError, Confirmed, Confirms, Outcome, Publish, Session};
 use crate::fault::{self, FaultPoint};
 
@@ -80,6 +81,10 @@ pub(super) struct Pass<'a> {
     going: HashMap<u64, Going>,
     /// Which letter a published message belongs to.
     numbers: HashMap<u64, u64>,
+    /// How many letters were taken so far: the number of the last.
+    taken: u64,
+    /// How many letters were read and stay.
+    pub(super) left: u64,
 }
 
 impl<'a> Pass<'a> {
@@ -91,14 +96,15 @@ impl<'a> Pass<'a> {
     ) -> Result<Self, RedriveError> {
         let confirms = session.confirms().await?;
         let (going, numbers) = (HashMap::new(), HashMap::new());
-        Ok(Self { session, service: service.to_owned(), confirms, work, pace, going, numbers })
+        let service = service.to_owned();
+        Ok(Self { session, service, confirms, work, pace, going, numbers, taken: 0, left: 0 })
     }
 
     pub(super) async fn run(
         &mut self,
+        letters: &mut Letters,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<End, RedriveError> {
-        let mut letters = reader::read(Arc::clone(&self.session), self.service.clone());
         let begun = Instant::now();
         let mut next_at = begun;
         let end = loop {
@@ -112,7 +118,7 @@ impl<'a> Pass<'a> {
                 }
                 () = sleep_until(begun + LONGEST_PASS) => break End::LongEnough,
                 () = sleep_until(next_at), if may_take && !due => {}
-                letter = letters.recv(), if may_take && due => match letter {
+                letter = letters.next(), if may_take && due => match letter {
                     None => break End::Read,
                     Some(letter) => if self.take(letter?)? {
                         next_at = (next_at + self.pace).max(Instant::now() - CATCH_UP);
@@ -134,15 +140,18 @@ impl<'a> Pass<'a> {
 
     /// Sends what takes the letter's place, if it is one that is meant.
     fn take(&mut self, letter: Letter) -> Result<bool, RedriveError> {
+        // Until it is removed.
+        self.left += 1;
         let Some(messages) = self.work.take(&letter) else { return Ok(false) };
-        let tag = letter.tag;
+        self.taken += 1;
+        let taken = self.taken;
         let mut going = Going { letter, waiting: 0, refused: None };
         for message in messages {
             fault::point(FaultPoint::BeforeLetter, &*self.service);
             match self.session.publish(&message) {
                 Ok(number) => {
                     fault::point(FaultPoint::AfterLetter, &*self.service);
-                    self.numbers.insert(number, tag);
+                    self.numbers.insert(number, taken);
                     going.waiting += 1;
                 }
                 Err(error @ BrokerError::Unrepresentable(_)) => {
@@ -153,7 +162,7 @@ impl<'a> Pass<'a> {
             }
         }
         if going.waiting > 0 {
-            self.going.insert(tag, going);
+            self.going.insert(taken, going);
         } else if let Some(why) = going.refused {
             self.work.refused(going.letter.id.to_string(), why);
         }
@@ -167,8 +176,8 @@ impl<'a> Pass<'a> {
         let lost = || BrokerError::Lost("its channel ended".to_owned());
         let mut safe = Vec::new();
         for Confirmed { number, outcome } in answers.ok_or_else(lost)?? {
-            let Some(tag) = self.numbers.remove(&number) else { continue };
-            let Some(going) = self.going.get_mut(&tag) else { continue };
+            let Some(taken) = self.numbers.remove(&number) else { continue };
+            let Some(going) = self.going.get_mut(&taken) else { continue };
             going.waiting -= 1;
             match outcome {
                 Outcome::Ack => {}
@@ -184,7 +193,7 @@ impl<'a> Pass<'a> {
             if going.waiting > 0 {
                 continue;
             }
-            let Some(going) = self.going.remove(&tag) else { continue };
+            let Some(going) = self.going.remove(&taken) else { continue };
             match going.refused {
                 Some(why) => self.work.refused(going.letter.id.to_string(), why),
                 None => {
@@ -199,8 +208,9 @@ impl<'a> Pass<'a> {
         self.work.secure()?;
         for letter in safe {
             fault::point(FaultPoint::BeforeRemoval, &*self.service);
-            self.session.ack(letter.tag, false).await?;
+            letter.remove().await?;
             fault::point(FaultPoint::AfterRemoval, &*self.service);
+            self.left -= 1;
             self.work.removed(&letter);
         }
         Ok(())

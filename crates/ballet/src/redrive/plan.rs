@@ -7,6 +7,7 @@ use std::time::Duration;
 use ballet_core::{MessageId, Part};
 use bytes::Bytes;
 use jiff::Timestamp;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::fate::Watcher;
@@ -158,7 +159,8 @@ pub trait Keep: Send {
 
 impl DeadLetters {
     /// Sends one letter of each group back, and waits for what becomes of it. Groups whose canary
-    /// is not handled in time are left out of what follows.
+    /// is not handled in time are left out of what follows. `inbox` is a connection to the
+    /// service's database; without one only what follows from a message shows that it was handled.
     ///
     /// # Errors
     ///
@@ -167,10 +169,10 @@ impl DeadLetters {
         &self,
         plan: &mut Plan,
         sending: &Sending<'_>,
-        database_url: Option<&str>,
+        inbox: Option<PgConnection>,
         patience: Duration,
     ) -> Result<(Vec<Canary>, Taken), RedriveError> {
-        let mut watcher = Watcher::open(self.broker(), database_url).await?;
+        let mut watcher = Watcher::open(self.broker(), inbox).await?;
         let mut work = Redriving::new(plan, sending, true);
         let stopped = self.go_through(&mut work, Duration::ZERO, &mut sending.stop.clone()).await?;
         let Redriving { sent, mut taken, .. } = work;

@@ -1,22 +1,27 @@
 //! Reading a dead-letter queue from end to end without taking anything out of it.
 //!
-//! What is read stays unacknowledged, and lies in the queue again as soon as the connection ends,
+//! What is read stays unacknowledged, and lies in the queue again as soon as its connection ends,
 //! however that comes. Read to its end, the queue keeps its order.
+//!
+//! Each window of letters comes on a connection of its own: to find the letter that an
+//! acknowledgement is for, RabbitMQ walks through all that is unacknowledged before it on the same
+//! channel, so that with 100,000 letters on one channel each would take milliseconds.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_core::topology::dead_queue;
 use futures_util::StreamExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::Letter;
-use crate::broker::{BrokerError, Delivery, Found, Object, Session};
+use crate::broker::{Broker, BrokerError, Delivery, Found, Object, Session};
 
 /// The first look tells how big the letters are.
 const FIRST_WINDOW: u16 = 100;
-const WIDEST_WINDOW: u16 = 10_000;
+const WIDEST_WINDOW: u16 = 4_000;
 /// How much may be on its way to us at a time.
 const IN_MEMORY: usize = 16 * 1024 * 1024;
 /// Nothing comes for so long: perhaps that was all.
@@ -24,84 +29,108 @@ const QUIET: Duration = Duration::from_millis(100);
 /// Read, and not looked at yet.
 const AHEAD: usize = 100;
 
-pub(super) type Letters = mpsc::Receiver<Result<Letter, BrokerError>>;
+/// Letters as they are read. They are held until this is closed or dropped.
+pub(super) struct Letters {
+    letters: mpsc::Receiver<Result<Letter, BrokerError>>,
+    reading: JoinHandle<()>,
+    held: oneshot::Sender<()>,
+}
 
-/// Reads all of a service's letters; ends when there are no more, or with the receiver.
-pub(super) fn read(session: Arc<dyn Session>, service: String) -> Letters {
+impl Letters {
+    /// The next one; `None` when there are no more.
+    pub(super) async fn next(&mut self) -> Option<Result<Letter, BrokerError>> {
+        self.letters.recv().await
+    }
+
+    /// Lets go of all that were not removed.
+    pub(super) async fn close(self) {
+        let Self { letters, reading, held } = self;
+        drop((letters, held));
+        // It only closes connections.
+        reading.await.ok();
+    }
+}
+
+/// Reads all of a service's letters.
+pub(super) fn read(broker: Arc<dyn Broker>, service: String) -> Letters {
     let (sender, letters) = mpsc::channel(AHEAD);
-    tokio::spawn(async move {
-        let reader = Reader { session, service, sender: sender.clone() };
+    let (held, over) = oneshot::channel::<()>();
+    let reading = tokio::spawn(async move {
+        let mut reader = Reader { broker, service, sender, sessions: Vec::new() };
         if let Err(error) = reader.run().await {
             // Whoever is gone has no need to know.
-            sender.send(Err(error)).await.ok();
+            reader.sender.send(Err(error)).await.ok();
+        }
+        let Reader { sender, sessions, .. } = reader;
+        drop(sender);
+        over.await.ok();
+        // One after the other, so that the letters return in their order.
+        for session in sessions {
+            session.close().await;
         }
     });
-    letters
+    Letters { letters, reading, held }
 }
 
 struct Reader {
-    session: Arc<dyn Session>,
+    broker: Arc<dyn Broker>,
     service: String,
     sender: mpsc::Sender<Result<Letter, BrokerError>>,
+    /// What holds the letters.
+    sessions: Vec<Arc<dyn Session>>,
 }
 
 impl Reader {
     /// One consumer after the other: each is sent a window of letters that it may keep.
-    async fn run(&self) -> Result<(), BrokerError> {
+    async fn run(&mut self) -> Result<(), BrokerError> {
         let queue = dead_queue(&self.service);
         let mut window = FIRST_WINDOW;
-        for number in 1_u32.. {
-            // What is not acknowledged returns in the order of these names.
-            let tag = format!("ballet {number:06}");
-            let mut deliveries = self.session.consume(&queue, &tag, window).await?;
-            let (mut left, mut bytes) = (window, 0);
-            while left > 0 {
+        loop {
+            let session = self.broker.connect("ballet dead letters").await?;
+            self.sessions.push(Arc::clone(&session));
+            let mut deliveries = session.consume(&queue, TAG, window).await?;
+            let (mut read, mut bytes) = (0, 0);
+            let mut all = false;
+            while read < usize::from(window) && !all {
                 match timeout(QUIET, deliveries.next()).await {
                     Ok(Some(delivery)) => {
                         let delivery = delivery?;
-                        left -= 1;
+                        read += 1;
                         bytes += delivery.body.len();
-                        if !self.send(delivery).await {
+                        if !self.send(&session, delivery).await {
                             return Ok(());
                         }
                     }
                     Ok(None) => return Err(ended(&queue)),
-                    Err(_) if self.is_read(&queue).await? => {
-                        // What was just on its way when the broker was asked.
-                        match timeout(QUIET, deliveries.next()).await {
-                            Err(_) => return Ok(()),
-                            Ok(Some(delivery)) => {
-                                left -= 1;
-                                if !self.send(delivery?).await {
-                                    return Ok(());
-                                }
-                            }
-                            Ok(None) => return Err(ended(&queue)),
-                        }
-                    }
-                    Err(_) => {}
+                    Err(_) => all = is_read(&*session, &queue).await?,
                 }
             }
-            self.session.cancel(&tag).await?;
-            // What was acknowledged meanwhile made room for more.
+            session.cancel(TAG).await?;
+            // What was on its way, which may take long for a big letter, and what acknowledgements
+            // made room for. The broker's answer to the cancel came behind it.
             while let Some(delivery) = deliveries.next().await {
-                if !self.send(delivery?).await {
+                if !self.send(&session, delivery?).await {
                     return Ok(());
                 }
             }
-            window = next_window(bytes / usize::from(window));
+            if all {
+                return Ok(());
+            }
+            window = bytes.checked_div(read).map_or(window, next_window);
         }
-        Ok(())
     }
 
-    async fn is_read(&self, queue: &str) -> Result<bool, BrokerError> {
-        let found = self.session.find(&Object::Queue(queue.to_owned())).await?;
-        Ok(found.is_none_or(|found| is_empty(&found)))
+    async fn send(&self, session: &Arc<dyn Session>, delivery: Delivery) -> bool {
+        let letter = Letter::read(&self.service, delivery).held_by(Arc::clone(session));
+        self.sender.send(Ok(letter)).await.is_ok()
     }
+}
 
-    async fn send(&self, delivery: Delivery) -> bool {
-        self.sender.send(Ok(Letter::read(&self.service, delivery))).await.is_ok()
-    }
+const TAG: &str = "ballet";
+
+async fn is_read(session: &dyn Session, queue: &str) -> Result<bool, BrokerError> {
+    let found = session.find(&Object::Queue(queue.to_owned())).await?;
+    Ok(found.is_none_or(|found| is_empty(&found)))
 }
 
 /// RabbitMQ says that a quorum queue has nothing also when it cannot find out within 250 ms. Then it

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Letter;
 use super::letter::header;
 use crate::broker::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
-use crate::dead_letter::{kept_headers, text, without_expiration_and_user};
+use crate::dead_letter::{kept_headers, of_a_plain_body, text, without_expiration_and_user};
 
 const PERSISTENT: u8 = 2;
 /// The default exchange: the routing key is the name of a queue.
@@ -52,7 +52,7 @@ impl Run {
             text(&mut headers, "x-dead-exchange", exchange);
             text(&mut headers, "x-dead-routing-key", key);
         }
-        let mut properties = named(letter);
+        let mut properties = named(letter, without_expiration_and_user);
         if properties.kind().as_ref().is_none_or(|kind| kind.as_str().is_empty())
             && let Some(name) = letter.event_type.as_deref().and_then(short)
         {
@@ -88,8 +88,11 @@ impl Run {
         let mut headers = with_reason(letter);
         text(&mut headers, header::RUN, &self.id.to_string());
         self.sign(&mut headers, "x-edited");
-        let properties = named(letter).with_headers(headers).with_delivery_mode(PERSISTENT);
-        let old = note("edited", letter, properties.clone(), letter.body.clone().into());
+        let old = named(letter, without_expiration_and_user).with_headers(headers.clone());
+        let old = note("edited", letter, old, letter.body.clone().into());
+        // Whatever the old body was packed with, a person writes it plainly.
+        let properties = named(letter, of_a_plain_body);
+        let properties = properties.with_headers(headers).with_delivery_mode(PERSISTENT);
         let new = Publish {
             exchange: DEAD.to_owned(),
             routing_key: letter.service.clone(),
@@ -104,7 +107,7 @@ impl Run {
     pub(super) fn discarded(&self, letter: &Letter) -> Vec<Publish> {
         let mut headers = with_reason(letter);
         self.sign(&mut headers, "x-discarded");
-        let properties = named(letter).with_headers(headers);
+        let properties = named(letter, without_expiration_and_user).with_headers(headers);
         vec![note("discarded", letter, properties, letter.body.clone().into())]
     }
 
@@ -132,8 +135,8 @@ fn note(what: &str, letter: &Letter, properties: BasicProperties, body: Bytes) -
 
 /// The original properties, but for those that would act on the copy. Without an id a message
 /// would be another one with every change of its body.
-fn named(letter: &Letter) -> BasicProperties {
-    let properties = without_expiration_and_user(&letter.properties);
+fn named(letter: &Letter, kept: fn(&BasicProperties) -> BasicProperties) -> BasicProperties {
+    let properties = kept(&letter.properties);
     match properties.message_id() {
         Some(id) if !id.as_str().is_empty() => properties,
         Some(_) | None => properties.with_message_id(letter.id.to_string().into()),

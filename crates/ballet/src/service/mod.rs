@@ -26,7 +26,7 @@ use crate::relay::Relay;
 use crate::settings::SettingsError;
 use crate::{
     Context, Handle, Migration, Participant, Settings, deadline, http, lane, partitions, process,
-    sweeper,
+    stuck, sweeper,
 };
 
 use self::prepare::Prepare;
@@ -65,6 +65,13 @@ pub enum StartError {
     /// The database shows a certificate that is not to be trusted, or wants one of ours.
     #[error("the database: {0}")]
     DatabaseTls(String),
+    /// Sessions are shared: the lock that says that this process lives would be anybody's, and stay
+    /// when the process is gone.
+    #[error(
+        "the database is behind a pooler that lends sessions for a transaction: a lock that a \
+         session holds is everybody's there. Name the database itself, or a pool in session mode"
+    )]
+    Pooler,
     /// Somebody else listens there, or we may not.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -186,6 +193,7 @@ impl Service {
         work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
         work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
         work.spawn("the keeper of partitions", partitions::keep(Arc::clone(&engine)));
+        work.spawn("the count of what is stuck", stuck::keep_count(Arc::clone(&engine)));
         if engine.registry.with_deadline().next().is_some() {
             work.spawn("the watch over deadlines", deadline::run(Arc::clone(&engine)));
         }

@@ -2,28 +2,19 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::StartError;
-use crate::Settings;
-use crate::tls::{self, TlsFiles};
+use crate::{Settings, schema, tls};
 
 /// For the shortest of all questions.
 const PING: Duration = Duration::from_secs(2);
 
 /// How to reach the database, without limits of time.
 pub(super) fn options(settings: &Settings, service: &str) -> Result<PgConnectOptions, StartError> {
-    let mut options: PgConnectOptions =
-        settings.database_url()?.parse().map_err(StartError::DatabaseUrl)?;
-    let TlsFiles { ca, certificate, key } = settings.database_tls()?;
-    if let Some(ca) = ca {
-        // Whoever names a CA wants the other end to be who it says.
-        options = options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(ca);
-    }
-    if let (Some(certificate), Some(key)) = (certificate, key) {
-        options = options.ssl_client_cert(certificate).ssl_client_key(key);
-    }
+    let options = settings.database_tls()?.postgres(&settings.database_url()?);
+    let options = options.map_err(StartError::DatabaseUrl)?;
     Ok(options.application_name(service).options([
         // Planning and compiling cost more than our short statements.
         ("jit", "off"),
@@ -65,8 +56,10 @@ pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError
     loop {
         let Err(error) = sqlx::query("select 1").execute(pool).await else { return Ok(()) };
         let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
-        // Invalid authorization, unknown database, missing right.
-        if code.is_some_and(|code| code.starts_with("28") || code == "3D000" || code == "42501") {
+        // Invalid authorization, unknown database, missing right, and settings that a pooler does
+        // not pass on.
+        let refusals = ["3D000", "42501", "08P01"];
+        if code.is_some_and(|code| code.starts_with("28") || refusals.contains(&&*code)) {
             return Err(StartError::Database(error));
         }
         if let Some(problem) = tls::problem(&error.to_string(), "DATABASE_CA_FILE") {
@@ -75,5 +68,19 @@ pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError
         tracing::warn!("the database is not reachable yet, trying again in {pause:?}: {error}");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+/// Says what somebody has changed by hand in the framework's tables. It may be slow now, or worse;
+/// whether to stop is for a person to say.
+pub(super) async fn look_at_schema(pool: &PgPool) {
+    let looked = async { schema::differences(&mut *pool.acquire().await?).await };
+    match looked.await {
+        Ok(differences) => {
+            for difference in differences {
+                tracing::error!("the schema ballet was changed by hand: {difference}");
+            }
+        }
+        Err(error) => tracing::warn!("the schema ballet could not be looked at: {error}"),
     }
 }

@@ -88,9 +88,13 @@ impl Prepare<'_> {
         }
         let prepared = partitions::prepare(self.pool, self.limits, self.context).await;
         prepared.map_err(StartError::Database)?;
+        pool::look_at_schema(self.pool).await;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
         let owner = process::draw(&mut db).await.map_err(StartError::Database)?;
         let session = process::hold(self.options, owner).await.map_err(StartError::Database)?;
+        if process::is_gone(&mut db, owner).await.map_err(StartError::Database)? {
+            return Err(StartError::Pooler);
+        }
         Ok((owner, session))
     }
 

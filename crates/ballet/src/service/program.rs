@@ -1,25 +1,16 @@
 //! A service as a program: arguments, signals, exit code.
 
-use std::ffi::OsStr;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
 
 use super::Service;
-use crate::{Settings, logging, settings};
-
-/// The size of all threads' stacks, in the variable that Rust reads it from. lapin reads headers by
-/// recursion on a thread of the usual size, and a message that anybody may send can nest them so
-/// deep that it would end the process.
-const STACK: (&str, &str) = ("RUST_MIN_STACK", "268435456");
+use crate::{Settings, logging, settings, stack};
 
 /// A service's `main`: reads the arguments, starts, and stops on SIGTERM and Ctrl-C.
 pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode {
-    if std::env::var_os(STACK.0).is_none()
-        && let Err(error) = start_over()
-    {
-        return complain(&format!("cannot start over with more stack, set {}: {error}", STACK.0));
+    if let Err(error) = stack::enlarge() {
+        return complain(&error);
     }
     let program = A::command();
     let given = program.clone().get_matches();
@@ -46,15 +37,6 @@ pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error),
     }
-}
-
-/// Puts this program in its own place, with the variable set. Returns only if that fails.
-fn start_over() -> std::io::Result<()> {
-    let mut arguments = std::env::args_os();
-    let name = arguments.next();
-    let mut again = Command::new(std::env::current_exe()?);
-    again.arg0(name.as_deref().unwrap_or(OsStr::new("service"))).args(arguments);
-    Err(again.env(STACK.0, STACK.1).exec())
 }
 
 fn complain(error: &str) -> ExitCode {

@@ -12,33 +12,61 @@ use crate::tls::TlsFiles;
 #[derive(Debug, Clone, Default, Args)]
 pub struct TlsSettings {
     /// The CA that signed the broker's certificate, if it is none that everybody trusts.
-    #[arg(long, env = "AMQP_CA_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "AMQP_CA_FILE", value_name = "FILE")]
     pub amqp_ca_file: Option<PathBuf>,
 
-    /// This service's own certificate, for a broker that asks for one.
-    #[arg(long, env = "AMQP_CERT_FILE", value_name = "FILE", requires = "amqp_key_file")]
+    /// Our own certificate, for a broker that asks for one.
+    #[arg(
+        long,
+        global = true,
+        env = "AMQP_CERT_FILE",
+        value_name = "FILE",
+        requires = "amqp_key_file"
+    )]
     pub amqp_cert_file: Option<PathBuf>,
 
     /// The key of that certificate.
-    #[arg(long, env = "AMQP_KEY_FILE", value_name = "FILE", requires = "amqp_cert_file")]
+    #[arg(
+        long,
+        global = true,
+        env = "AMQP_KEY_FILE",
+        value_name = "FILE",
+        requires = "amqp_cert_file"
+    )]
     pub amqp_key_file: Option<PathBuf>,
 
     /// The CA that signed the database's certificate, if it is none that everybody trusts.
-    #[arg(long, env = "DATABASE_CA_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "DATABASE_CA_FILE", value_name = "FILE")]
     pub database_ca_file: Option<PathBuf>,
 
-    /// This service's own certificate, for a database that asks for one.
-    #[arg(long, env = "DATABASE_CERT_FILE", value_name = "FILE", requires = "database_key_file")]
+    /// Our own certificate, for a database that asks for one.
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_CERT_FILE",
+        value_name = "FILE",
+        requires = "database_key_file"
+    )]
     pub database_cert_file: Option<PathBuf>,
 
     /// The key of that certificate.
-    #[arg(long, env = "DATABASE_KEY_FILE", value_name = "FILE", requires = "database_cert_file")]
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_KEY_FILE",
+        value_name = "FILE",
+        requires = "database_cert_file"
+    )]
     pub database_key_file: Option<PathBuf>,
 }
 
 impl TlsSettings {
     /// What the broker's URL is used with.
-    pub(super) fn amqp(&self, url: &str) -> Result<TlsFiles, SettingsError> {
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be used, or if the URL asks for no TLS.
+    pub fn amqp(&self, url: &str) -> Result<TlsFiles, SettingsError> {
         let files = TlsFiles {
             ca: self.amqp_ca_file.clone(),
             certificate: self.amqp_cert_file.clone(),
@@ -57,7 +85,11 @@ impl TlsSettings {
     }
 
     /// What the database's URL is used with.
-    pub(super) fn database(&self) -> Result<TlsFiles, SettingsError> {
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be used.
+    pub fn database(&self) -> Result<TlsFiles, SettingsError> {
         let files = TlsFiles {
             ca: self.database_ca_file.clone(),
             certificate: self.database_cert_file.clone(),

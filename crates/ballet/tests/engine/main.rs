@@ -1,5 +1,6 @@
 //! The framework on a real broker and real databases: publish a message, see the events and rows.
 
+mod audit;
 mod bad_input;
 mod calls;
 mod deadlines;
@@ -7,12 +8,17 @@ mod foreign;
 mod hostile;
 mod keyed;
 mod lifecycle;
+mod locks;
 mod memory;
 mod observing;
+mod pooler;
+mod releases;
 mod restarts;
+mod restored;
 mod retries;
 mod rolling;
 mod sagas;
+mod schema;
 mod steps;
 mod trip;
 mod world;

@@ -89,6 +89,9 @@ pub(crate) const CAPTURE_FAILS: Case = Case {
     ..refused("the capture fails", 4, CancelReason::CaptureFailed)
 };
 
+/// One order, beside the others: its carrier is silent until its deadline has passed.
+pub(crate) const LATE: Case = refused("a carrier that is silent", 0, CancelReason::DeadlinePassed);
+
 const CASES: [Case; 14] = [
     GOOD,
     Case { name: "a flaky payment provider", share: 4, card: "card_flaky", ..GOOD },

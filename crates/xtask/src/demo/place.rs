@@ -55,6 +55,12 @@ impl Placed {
         self.lock().all.insert(id, Order { case, cancel });
     }
 
+    /// One that has the shop to itself.
+    pub(crate) fn add_alone(&self, id: Uuid, case: Case) {
+        self.lock().alone.push(id);
+        self.add(id, case, None);
+    }
+
     pub(crate) fn all(&self) -> HashMap<Uuid, Order> {
         self.lock().all.clone()
     }
@@ -125,8 +131,7 @@ impl Placer {
             let Some(at) = cases.iter().position(|one| *one == case) else { continue };
             cases.remove(at);
             let id = self.new_id();
-            self.placed.lock().alone.push(id);
-            self.placed.add(id, case, None);
+            self.placed.add_alone(id, case);
             self.storefront.send(id, &cases::checkout(&case, at, self.new_id())?)?;
             self.storefront.confirmed().await?;
             // If it hangs, whoever watches us ends this.

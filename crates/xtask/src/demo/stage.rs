@@ -9,6 +9,7 @@ use ballet::core::topology;
 use ballet_testkit::{Bed, Options, Servers};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
+use rustix::process::Signal;
 use serde_json::json;
 
 use super::cases::{PLENTY, RARE};
@@ -87,6 +88,12 @@ impl Stage {
     /// A service's process number.
     pub(crate) fn pid(&self, name: &str) -> u32 {
         self.services.iter().find(|service| service.launch.name == name).map_or(0, Service::pid)
+    }
+
+    /// Sends a signal to a service's process.
+    pub(crate) fn signal(&self, name: &str, signal: Signal) {
+        let of_name = self.services.iter().filter(|service| service.launch.name == name);
+        of_name.for_each(|service| service.signal(signal));
     }
 
     /// Where everything is, for the auditor.

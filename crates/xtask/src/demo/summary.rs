@@ -123,12 +123,16 @@ fn speed(journal: &Journal, orders: usize, rest: &Rest) -> String {
     )
 }
 
-/// The orders that had the shop to themselves: one that was completed, one that was taken back.
+/// The orders that had the shop to themselves: one whose deadline passed, one that was completed, one
+/// that was taken back.
 fn sagas(journal: &Journal, placed: &Placed) {
     let graph = shop::graph();
     for id in placed.alone() {
         let title = match journal.ended(id) {
             Some(Ended::Completed) => "A completed order",
+            Some(Ended::Cancelled { reason }) if word(CancelReason::DeadlinePassed) == *reason => {
+                "An order whose deadline has passed"
+            }
             Some(Ended::Cancelled { .. }) => "A compensated order",
             None => "An open order",
         };
@@ -190,7 +194,14 @@ pub(crate) fn addresses(stage: &Stage) -> Result<()> {
         rows.push((name.to_owned(), format!("psql {}", bed.database_url(service))));
     }
     let database = bed.admin_database_url("orders").replace("/orders", "/{service}");
-    let ballet = format!("export AMQP_URL={} DATABASE_URL='{database}'", bed.ops_amqp_url());
+    let mut management = reqwest::Url::parse(servers.rabbitmq().management_url())?;
+    // These fail only for URLs without a host.
+    management.set_username(user).ok();
+    management.set_password(Some(password)).ok();
+    let ballet = format!(
+        "export AMQP_URL={} DATABASE_URL='{database}' RABBITMQ_MANAGEMENT_URL={management}",
+        bed.ops_amqp_url()
+    );
     rows.push(("dead letters".to_owned(), ballet));
     rows.push((String::new(), "cargo ballet dlq groups".to_owned()));
     rows.push(("logs".to_owned(), stage.logs().display().to_string()));

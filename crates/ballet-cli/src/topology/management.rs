@@ -1,0 +1,148 @@
+//! RabbitMQ's management API, as far as the topology needs it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use ballet::core::drift::{Difference, Found, Kind};
+use ballet::settings::masked;
+use reqwest::{Client, Method, StatusCode, Url};
+use serde_json::{Value, json};
+
+use crate::exit::{Refusal, usage};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One virtual host of a broker.
+pub(super) struct Management {
+    http: Client,
+    /// With user and password, which become a header of each request.
+    base: Url,
+    vhost: String,
+}
+
+impl Management {
+    pub(super) fn at(address: &str, vhost: &str) -> Result<Self> {
+        let expected = "RABBITMQ_MANAGEMENT_URL should be like http://user:password@host:15672";
+        let base: Url = address.parse().map_err(|_| usage(expected))?;
+        if base.scheme() != "http" || base.username().is_empty() || base.password().is_none() {
+            return Err(usage(expected));
+        }
+        let http = Client::builder().no_proxy().timeout(PATIENCE).build();
+        let http = http.context("cannot set up HTTP")?;
+        Ok(Self { http, base, vhost: vhost.to_owned() })
+    }
+
+    /// Without the password.
+    fn shown(&self) -> String {
+        masked(self.base.as_str())
+    }
+
+    pub(super) async fn found(&self) -> Result<Found> {
+        Ok(Found {
+            exchanges: self.list("exchanges").await?,
+            queues: self.list("queues").await?,
+            bindings: self.list("bindings").await?,
+            policies: self.list("policies").await?,
+        })
+    }
+
+    async fn list(&self, what: &str) -> Result<Vec<Value>> {
+        let found = self.call(Method::GET, &[what, &self.vhost], None).await?;
+        match found {
+            Value::Array(found) => Ok(found),
+            other => bail!("the management API lists {what} as {other}"),
+        }
+    }
+
+    /// Does what can be done about a difference.
+    pub(super) async fn apply(&self, difference: &Difference) -> Result<()> {
+        let vhost = &*self.vhost;
+        let text =
+            |object: &Value, field: &str| object[field].as_str().unwrap_or_default().to_owned();
+        match difference {
+            Difference::Missing { kind: Kind::Binding, wanted } => {
+                let (from, to) = (text(wanted, "source"), text(wanted, "destination"));
+                let path = ["bindings", vhost, "e", &from, end(wanted), &to];
+                let binding = json!({ "routing_key": wanted["routing_key"],
+                    "arguments": wanted["arguments"] });
+                self.call(Method::POST, &path, Some(&binding)).await?;
+            }
+            Difference::Missing { kind, wanted }
+            | Difference::Other { kind: kind @ Kind::Policy, wanted, .. } => {
+                let section = match kind {
+                    Kind::Exchange => "exchanges",
+                    Kind::Queue => "queues",
+                    Kind::Policy => "policies",
+                    Kind::Binding => "bindings",
+                };
+                let path = [section, vhost, &text(wanted, "name")];
+                self.call(Method::PUT, &path, Some(wanted)).await?;
+            }
+            Difference::Unwanted { found } => {
+                let (from, to) = (text(found, "source"), text(found, "destination"));
+                let key = text(found, "properties_key");
+                let path = ["bindings", vhost, "e", &from, end(found), &to, &key];
+                self.call(Method::DELETE, &path, None).await?;
+            }
+            Difference::Other { .. } | Difference::Strange { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The path's parts are encoded here.
+    async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value> {
+        let mut url = self.base.clone();
+        if let Ok(mut parts) = url.path_segments_mut() {
+            parts.pop_if_empty().push("api").extend(path);
+        }
+        let mut request = self.http.request(method, url);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| self.unreachable(&error))?;
+        if !status.is_success() {
+            bail!(self.refused(status, &text));
+        }
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&text).context("the management API answered no JSON")
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
+        // The cause ("connection refused") hides in the sources.
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let said = format!(
+            "RabbitMQ's management API at {} cannot be reached: {cause}. Is the plugin on? \
+             RABBITMQ_MANAGEMENT_URL, or --management-url, says where it is",
+            self.shown()
+        );
+        Refusal::NotReachable(said).into()
+    }
+
+    fn refused(&self, status: StatusCode, text: &str) -> String {
+        let vhost = &self.vhost;
+        let advice = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                "; the user needs the tag policymaker, and the rights that the definitions give \
+                 to `topology`"
+                    .to_owned()
+            }
+            StatusCode::NOT_FOUND => format!("; is there a virtual host {vhost:?}?"),
+            _ => String::new(),
+        };
+        let said: Value = serde_json::from_str(text).unwrap_or_default();
+        let reason = said["reason"].as_str().unwrap_or(text.trim());
+        format!("RabbitMQ at {} answers {}: {reason}{advice}", self.shown(), status.as_u16())
+    }
+}
+
+/// The kind of a binding's end, in the API's letters.
+fn end(binding: &Value) -> &'static str {
+    if binding["destination_type"] == "exchange" { "e" } else { "q" }
+}

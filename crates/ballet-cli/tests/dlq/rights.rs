@@ -1,0 +1,39 @@
+//! Who may do what with dead letters is a matter of the broker's users.
+
+use crate::world::{Ended, World, ended};
+
+async fn as_user(world: &World, user: &str, arguments: &[&str]) -> Ended {
+    let mut command = world.command(arguments);
+    command.env("AMQP_URL", world.bed.amqp_url(user));
+    ended(command).await
+}
+
+#[tokio::test]
+async fn t163_who_may_only_look_can_mend_nothing_and_a_stranger_cannot_look() {
+    let world = World::new("rights").await;
+    let ids = world.dead_ticks(1).await;
+    std::fs::write(world.place.join("body.json"), r#"{"number": 7}"#).expect("written");
+
+    // A service may read its own letters.
+    let groups = as_user(&world, "counter", &["groups"]).await.ends_with(0);
+    assert!(groups.out.contains("permanent"), "{groups:?}");
+    for change in [
+        &["redrive", "--all", "--no-canary"][..],
+        &["redrive", "--all"],
+        &["edit", &ids[0], "--body", "body.json"],
+        &["discard", "--all", "--yes"],
+    ] {
+        let refused = as_user(&world, "counter", change).await.ends_with(1);
+        assert!(refused.err.contains("ACCESS_REFUSED"), "{change:?}: {refused:?}");
+    }
+    for look in [&["list"][..], &["groups"], &["show", &ids[0]]] {
+        let refused = as_user(&world, "tap", look).await.ends_with(1);
+        assert!(refused.err.contains("ACCESS_REFUSED"), "{look:?}: {refused:?}");
+        assert!(!refused.out.contains(&ids[0]), "{refused:?}");
+    }
+    assert!(world.counted().await.is_empty(), "nothing was sent");
+    world.dead(1).await;
+    world.ballet(&["redrive", "--all"]).await.ends_with(0);
+    world.all_counted_once(1).await;
+    world.close().await;
+}

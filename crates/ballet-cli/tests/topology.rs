@@ -1,0 +1,190 @@
+//! `ballet topology` as whoever rolls a release out uses it, as the user that may do no more.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
+use ballet_testkit::{Bed, Method, Servers};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+const TICKED: &str = "clock.ticked.v1";
+const STRUCK: &str = "clock.struck.v1";
+
+/// A clock, and a bell that follows these of its events.
+fn declared(follows: &[&'static str]) -> Value {
+    let clock = Part {
+        service: "clock",
+        publishes: [TICKED, STRUCK].map(EventType::plain).to_vec(),
+        ..Part::default()
+    };
+    let follow = |on: &&'static str| SubscriptionPart { name: "ring", on: EventType::plain(on) };
+    let subscriptions = follows.iter().map(follow).collect();
+    let bell = Part { service: "bell", subscriptions, ..Part::default() };
+    topology::definitions(&System { name: "tower", parts: vec![clock, bell] }, |_| String::new())
+}
+
+struct World {
+    bed: Bed,
+    place: PathBuf,
+    management_url: String,
+}
+
+impl World {
+    /// A broker that has been given these definitions.
+    async fn new(name: &str, definitions: &Value) -> Self {
+        let servers = Servers::shared().await.expect("servers");
+        let bed = Bed::new(servers, name, definitions, &[]).await.expect("a bed");
+        let user = bed.amqp_url("topology").trim_start_matches("amqp://");
+        let (user, _) = user.split_once('@').expect("a user");
+        let at = servers.rabbitmq().management_url().trim_start_matches("http://");
+        let management_url = format!("http://{user}@{at}");
+        let place = format!("topology-{name}-{}", std::process::id());
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
+        std::fs::create_dir_all(&place).expect("a directory");
+        Self { bed, place, management_url }
+    }
+
+    /// Runs `ballet topology`, for a system that declares this.
+    async fn topology(&self, definitions: &Value, arguments: &[&str]) -> (Option<i32>, String) {
+        let file = self.place.join("definitions.json");
+        std::fs::write(&file, definitions.to_string()).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        command.arg("topology").args(arguments).arg("--definitions").arg(file);
+        command.args(["--vhost", self.bed.vhost()]).stdin(Stdio::null());
+        command.env("RABBITMQ_MANAGEMENT_URL", &self.management_url);
+        let output = command.output().await.expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        (output.status.code(), said)
+    }
+
+    /// Any call of the management API, as an administrator.
+    async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Value {
+        let mut whole = vec![path[0], self.bed.vhost()];
+        whole.extend(&path[1..]);
+        self.bed.management().call(method, &whole, body).await.expect("an answer")
+    }
+
+    /// Whether an event reaches the bell's queue.
+    async fn reaches_bell(&self, event: &str) -> bool {
+        let management = self.bed.management();
+        management.publish("events", event, &json!({}), "{}").await.expect("published");
+        management.take("bell", 10).await.expect("messages").len() == 1
+    }
+
+    async fn close(self) {
+        self.bed.close().await.expect("closed");
+        std::fs::remove_dir_all(&self.place).expect("removed");
+    }
+}
+
+#[tokio::test]
+async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
+    let wanted = declared(&[TICKED]);
+    let world = World::new("other", &wanted).await;
+    let (code, said) = world.topology(&wanted, &["check"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("the broker has all that is declared"), "{said}");
+
+    world.call(Method::DELETE, &["queues", "bell"], None).await;
+    let other = json!({ "durable": true, "arguments": { "x-queue-type": "classic",
+        "x-max-length": 5 } });
+    world.call(Method::PUT, &["queues", "bell"], Some(&other)).await;
+    let (code, said) = world.topology(&wanted, &["check"]).await;
+    assert_eq!(code, Some(1), "{said}");
+    for part in [
+        "queue `bell`: ",
+        r#"x-queue-type is "classic", and should be "quorum""#,
+        r#"x-dead-letter-exchange is none, and should be "dead""#,
+        "x-max-length is 5, and should be none",
+        "the binding of queue `bell` to `route` with key `clock.ticked.v1` is missing",
+    ] {
+        assert!(said.contains(part), "{part} is not in:\n{said}");
+    }
+    // What can be mended is mended; a queue that may hold messages is not touched.
+    let (code, said) = world.topology(&wanted, &["apply"]).await;
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("by hand  queue `bell`"), "{said}");
+    assert!(world.reaches_bell(TICKED).await);
+    world.call(Method::DELETE, &["queues", "bell"], None).await;
+    let (code, said) = world.topology(&wanted, &["apply"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_comes_no_more() {
+    let (before, after) = (declared(&[TICKED, STRUCK]), declared(&[TICKED]));
+    let world = World::new("unsubscribed", &before).await;
+    // Somebody else listens, too.
+    let queue = json!({ "durable": true, "arguments": {} });
+    world.call(Method::PUT, &["queues", "stranger"], Some(&queue)).await;
+    let key = json!({ "routing_key": STRUCK });
+    world.call(Method::POST, &["bindings", "e", "events", "q", "stranger"], Some(&key)).await;
+    assert!(world.reaches_bell(STRUCK).await);
+
+    let gone = "the binding of queue `bell` to `route` with key `clock.struck.v1`";
+    let (code, said) = world.topology(&after, &["apply", "--dry-run"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("remove   {gone} is not declared any more")), "{said}");
+    // The event has nobody else now: it goes to the journal, and not to what is unrouted.
+    assert!(said.contains("create   the binding of queue `journal` to `route`"), "{said}");
+    assert!(said.contains("queue `stranger`") && said.contains("is not ours, and stays"), "{said}");
+    assert!(world.reaches_bell(STRUCK).await, "a dry run does nothing");
+
+    let (code, said) = world.topology(&after, &["apply"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("removed: {gone}")), "{said}");
+    assert!(!world.reaches_bell(STRUCK).await && world.reaches_bell(TICKED).await);
+    let heard = world.bed.management().take("stranger", 10).await.expect("messages");
+    assert_eq!(heard.len(), 3, "the stranger hears it as before");
+    let (code, said) = world.topology(&after, &["check"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
+    let wanted = declared(&[TICKED]);
+    let world = World::new("missing", &wanted).await;
+    for exchange in ["events", "route", "unrouted", "dead", "retry.5s"] {
+        world.call(Method::DELETE, &["exchanges", exchange], None).await;
+    }
+    for queue in ["bell", "bell.dead", "journal", "unrouted", "retry.5s"] {
+        world.call(Method::DELETE, &["queues", queue], None).await;
+    }
+    world.call(Method::DELETE, &["policies", "unrouted"], None).await;
+    let other = json!({ "pattern": "^journal$", "apply-to": "queues", "priority": 1,
+        "definition": { "max-age": "1h" } });
+    world.call(Method::PUT, &["policies", "journal"], Some(&other)).await;
+    let (code, said) = world.topology(&wanted, &["apply"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("change: policy `journal`"), "{said}");
+    assert!(world.reaches_bell(TICKED).await);
+
+    // Another queue of that virtual host is none of its business.
+    let mut more = declared(&[TICKED]);
+    let mut queue = more["queues"][0].clone();
+    queue["name"] = json!("somebody");
+    more["queues"].as_array_mut().expect("a list").push(queue);
+    let (code, said) = world.topology(&more, &["apply"]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("rights that the definitions give to `topology`"), "{said}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_not_there_and_a_wrong_address_are_told() {
+    for (url, code, says) in [
+        ("http://topology:secret@127.0.0.1:1", 4, "cannot be reached"),
+        ("http://127.0.0.1:15672", 2, "should be like http://user:password@host:15672"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        command.args(["topology", "check", "--management-url", url]).stdin(Stdio::null());
+        let output = command.output().await.expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(says) && !said.contains("secret"), "{said}");
+    }
+}

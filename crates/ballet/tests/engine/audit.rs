@@ -1,0 +1,65 @@
+//! The auditor of the framework's tables, on tables that are broken for it.
+
+use ballet::audit::{self, Broker, Report};
+use ballet::core::System;
+use ballet::{Abort, SagaId};
+use jiff::SignedDuration;
+use sqlx::{Connection, PgConnection};
+
+use crate::trip::{CarRented, DESK_TABLES, TripBooked, TripConfirmed, cancel, desk};
+use crate::world::{World, part};
+
+async fn audited(world: &World) -> Report {
+    let system = System { name: "trips", parts: vec![desk().part()] };
+    let databases = [("desk".to_owned(), world.bed.database_url("desk").to_owned())];
+    let broker = Broker::default();
+    let report = audit::audit(&system, &databases, &broker, SignedDuration::ZERO).await;
+    report.expect("a report")
+}
+
+async fn begin(world: &World) -> SagaId {
+    let saga = world.new_saga();
+    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
+    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+    unit.commit().await.expect("committed");
+    saga
+}
+
+async fn put_deadline(world: &World, saga: SagaId, name: &str, minutes: i32) {
+    let mut db = PgConnection::connect(world.bed.database_url("desk")).await.expect("a connection");
+    let put = "insert into ballet.deadline (saga_id, saga, due_at) \
+               values ($1, $2, now() + $3 * interval '1 minute')";
+    let put = sqlx::query(put).bind(saga.0).bind(name).bind(minutes);
+    put.execute(&mut db).await.expect("a deadline");
+}
+
+#[tokio::test]
+async fn a_deadline_that_outlives_its_saga_is_a_violation_and_one_that_nobody_tells_is_open() {
+    let mut world = World::new("leftovers", vec![part(desk(), DESK_TABLES)]).await;
+    let (confirmed, cancelled) = (begin(&world).await, begin(&world).await);
+    world.publish(confirmed, &CarRented { car: "red".into() }).await;
+    world.event::<TripConfirmed>(confirmed).await;
+    assert_eq!(cancel(world.handle(0), cancelled).await, Abort::Aborted);
+    let open = begin(&world).await;
+    world.services.remove(0).stop().await;
+    let sound = audited(&world).await;
+    assert!(sound.is_at_rest(), "an open saga may have a deadline: {sound}");
+
+    put_deadline(&world, confirmed, "trip", 60).await;
+    put_deadline(&world, cancelled, "trip", 61).await;
+    let broken = audited(&world).await;
+    assert_eq!(broken.violations.len(), 2, "{broken}");
+    for (saga, what) in [(confirmed, "decided it with confirm_trip"), (cancelled, "aborted it")] {
+        let of_saga = format!("saga {saga}: desk has {what}, and still waits for it until ");
+        assert!(broken.violations.iter().any(|line| line.starts_with(&of_saga)), "{broken}");
+    }
+
+    put_deadline(&world, world.new_saga(), "trip", -1).await;
+    put_deadline(&world, world.new_saga(), "journey", -1).await;
+    let late = audited(&world).await;
+    let open_line = late.open.iter().find(|line| line.starts_with("desk has 1 deadline of trip"));
+    assert!(open_line.is_some_and(|line| line.ends_with("is it running?")), "{late}");
+    let stuck = late.stuck.iter().find(|line| line.starts_with("desk has 1 deadline of journey"));
+    assert!(stuck.is_some_and(|line| line.ends_with("nobody will be told")), "{late}");
+    assert!(!late.violations.iter().any(|line| line.contains(&open.to_string())), "{late}");
+}

@@ -1,0 +1,56 @@
+//! The lock that says that a process lives.
+
+use ballet_testkit::wait_until;
+use sqlx::{Connection, PgConnection};
+
+use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
+use crate::world::{SOON, World, part};
+
+/// Who holds the lock of a process in the hotel's database: server process and number.
+async fn holders(db: &mut PgConnection) -> Vec<(i32, i64)> {
+    let held = "select pid, objid::bigint from pg_locks \
+                where locktype = 'advisory' and classid::bigint = 6450292 and granted \
+                and database = (select oid from pg_database where datname = current_database()) \
+                order by objid";
+    sqlx::query_as(held).fetch_all(db).await.expect("locks")
+}
+
+#[tokio::test]
+async fn t127_a_killed_session_is_noticed_and_its_lock_is_taken_again_once() {
+    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
+    let mut world = World::new("locks", vec![hotel()]).await;
+    world.start(hotel()).await;
+    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.expect("connected");
+    let before = holders(&mut db).await;
+    assert_eq!(before.len(), 2, "a lock each: {before:?}");
+    let (victim, number) = before[0];
+    let (killed,): (bool,) = sqlx::query_as("select pg_terminate_backend($1)")
+        .bind(victim)
+        .fetch_one(&mut db)
+        .await
+        .expect("killed");
+    assert!(killed);
+    let db = tokio::sync::Mutex::new(db);
+    wait_until("another session with the lock", SOON, || async {
+        let now = holders(&mut *db.lock().await).await;
+        let again: Vec<_> = now.iter().filter(|(_, held)| *held == number).collect();
+        let by_another = matches!(&again[..], [(pid, _)] if *pid != victim);
+        // The other replica asks for it while nobody has it, and keeps nothing.
+        if by_another && now.len() == 2 { Ok(Some(())) } else { Err(format!("{now:?}")) }
+    })
+    .await
+    .expect("the lock");
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    // One end of the session frees it.
+    for service in std::mem::take(&mut world.services) {
+        service.stop().await;
+    }
+    wait_until("no lock", SOON, || async {
+        let left = holders(&mut *db.lock().await).await;
+        if left.is_empty() { Ok(Some(())) } else { Err(format!("{left:?}")) }
+    })
+    .await
+    .expect("free");
+}

@@ -1,0 +1,158 @@
+//! Rows and messages of another version of the code: of the releases before, and of one with a step
+//! that this one has not.
+
+use ballet::audit::{self, Broker};
+use ballet::broker::RabbitMq;
+use ballet::core::System;
+use ballet::redrive::{Choice, DeadLetters, Note, Sending};
+use ballet::{Context, SagaId, stuck};
+use ballet_testkit::wait_until;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::sync::watch;
+
+use crate::trip::{
+    CarRented, DESK_TABLES, HOTEL_TABLES, HotelRenamed, Rental, RoomBooked, RoomFreed, TripBooked,
+    TripCancelled, TripOverdue, Trouble, cars, desk, hotel,
+};
+use crate::world::{Part, SOON, World, part};
+
+/// What each release left behind, by service. A release adds its own, and changes none.
+const RELEASES: [(&str, &str); 3] = [
+    ("desk", include_str!("../releases/0.1-desk.sql")),
+    ("hotel", include_str!("../releases/0.1-hotel.sql")),
+    ("cars", include_str!("../releases/0.1-cars.sql")),
+];
+
+fn everybody() -> Vec<Part> {
+    vec![
+        part(desk(), DESK_TABLES),
+        part(hotel(Trouble::default()), HOTEL_TABLES),
+        part(cars(Rental::default()), &[]),
+    ]
+}
+
+fn saga(number: u32) -> SagaId {
+    format!("00000000-0000-4000-8000-{number:012}").parse().expect("an id")
+}
+
+async fn database(world: &World, service: &str) -> PgConnection {
+    PgConnection::connect(world.bed.database_url(service)).await.expect("a connection")
+}
+
+#[tokio::test]
+async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
+    let mut world = World::new("release", everybody()).await;
+    for service in std::mem::take(&mut world.services) {
+        service.stop().await;
+    }
+    for (service, rows) in RELEASES {
+        let mut db = database(&world, service).await;
+        db.execute(sqlx::raw_sql(rows)).await.expect("rows of a release");
+    }
+    let letter = json!({
+        "message_id": "00000000-0000-4000-8000-0000000000a5", "type": "desk.trip_booked.v1",
+        "correlation_id": saga(5).to_string(), "app_id": "desk", "delivery_mode": 2,
+        "content_type": "application/json",
+        "headers": {
+            "causation_id": "00000000-0000-4000-8000-0000000000a6",
+            "x-dead-reason": "failed", "x-dead-detail": "the line was cut",
+            "x-dead-at": "2026-11-20T12:00:00Z", "x-dead-service": "hotel",
+            "x-dead-step": "book_room", "x-dead-exchange": "events",
+            "x-dead-routing-key": "desk.trip_booked.v1", "x-attempts": 6,
+        },
+    });
+    let put = world.bed.management().publish("dead", "hotel", &letter, r#"{"city":"Rome"}"#).await;
+    assert!(put.expect("published"));
+
+    for part in everybody() {
+        world.start(part).await;
+    }
+    // An event that waited in the outbox, a deadline, a call.
+    wait_until("the event from the outbox", SOON, || async {
+        let seen = world.seen().await;
+        let renamed = |m: &&serde_json::Value| m["routing_key"] == "hotel.hotel_renamed.v1";
+        Ok::<_, String>(seen.iter().find(renamed).map(|m| {
+            let name: HotelRenamed =
+                serde_json::from_str(m["payload"].as_str().expect("text")).expect("an event");
+            assert_eq!(name.name, "Ritz");
+        }))
+    })
+    .await
+    .expect("the event");
+    world.event::<TripOverdue>(saga(3)).await;
+    world.event::<TripCancelled>(saga(3)).await;
+    let rented: CarRented = world.event(saga(4)).await;
+    assert_eq!(rented.car, "a car in Rome");
+    // What a step left for its undo.
+    world.publish(saga(1), &TripCancelled { reason: "the customer".into() }).await;
+    assert_eq!(world.event::<RoomFreed>(saga(1)).await.room, 7);
+    // What failed, and a dead letter.
+    let stuck = stuck::list(&mut database(&world, "hotel").await, 10).await.expect("a list");
+    assert!(stuck.iter().any(|stuck| stuck.saga_id == Some(saga(2))), "{stuck:?}");
+    redrive_all(&world).await;
+    world.event::<RoomBooked>(saga(5)).await;
+}
+
+async fn redrive_all(world: &World) {
+    let broker = RabbitMq::new(world.bed.amqp_url("redrive")).expect("a URL");
+    let letters = DeadLetters::new(broker, "hotel");
+    let clock = Context::system();
+    let plan = letters.plan(Choice::default(), None, Timestamp::UNIX_EPOCH).await.expect("a plan");
+    assert_eq!(
+        plan.groups().biggest_first()[0].0.to_string(),
+        "failed in book_room, desk.trip_booked.v1"
+    );
+    let (_keep, stop) = watch::channel(false);
+    let note = Note { by: "a test".to_owned(), why: None, at: clock.now() };
+    let run = clock.new_id(clock.now());
+    let sending = Sending { note, run, rate: None, beyond_memory: true, stop, progress: &|_| {} };
+    let taken = letters.redrive(&plan, &sending).await.expect("redriven");
+    assert_eq!((taken.letters, taken.refused), (1, 0), "{taken:?}");
+}
+
+/// As if a release had renamed the step, or not.
+async fn rename(world: &World, from: &str, to: &str) {
+    let rename = sqlx::query("update ballet.ledger set step = $2 where step = $1");
+    let renamed = rename.bind(from).bind(to).execute(&mut database(world, "hotel").await).await;
+    assert_eq!(renamed.expect("renamed").rows_affected(), 1);
+}
+
+#[tokio::test]
+async fn t129_a_step_that_is_gone_from_the_code_is_reported_and_its_row_is_kept() {
+    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
+    let system = System { name: "trips", parts: vec![hotel().participant.part()] };
+    let world = World::new("gone", vec![hotel()]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    rename(&world, "book_room", "book_suite").await;
+    world.publish(saga, &TripCancelled { reason: "the customer".into() }).await;
+    let dead = world.dead_letters(1).await;
+    let detail = dead[0]["properties"]["headers"]["x-dead-detail"].as_str().unwrap_or_default();
+    assert!(
+        detail.contains("\"book_suite\" that this version of the service does not"),
+        "{detail}"
+    );
+    assert_eq!(world.count("hotel", "ballet.ledger where entry = 'done'").await, 1, "it is kept");
+    assert_eq!(world.count("hotel", "ballet.ledger where entry = 'aborted'").await, 1);
+    assert_eq!(world.count("hotel", "room where freed").await, 0);
+    let stuck = stuck::list(&mut database(&world, "hotel").await, 10).await.expect("a list");
+    assert!(stuck.iter().any(|it| it.saga_id == Some(saga) && it.next_at.is_none()), "{stuck:?}");
+    let databases = [("hotel".to_owned(), world.bed.database_url("hotel").to_owned())];
+    let (broker, rest) = (Broker::default(), SignedDuration::ZERO);
+    let report = audit::audit(&system, &databases, &broker, rest).await.expect("a report");
+    let told = "has rows of book_suite, a step that this version does not know";
+    assert!(report.to_string().contains(told), "{report}");
+
+    // The version that knows it runs again, and the message is sent back.
+    rename(&world, "book_suite", "book_room").await;
+    let letters = world.bed.management().take("hotel.dead", 1).await.expect("a letter");
+    let (properties, body) = (&letters[0]["properties"], letters[0]["payload"].as_str());
+    let body = body.expect("text");
+    let back = world.bed.management().publish("amq.default", "hotel", properties, body).await;
+    assert!(back.expect("published"));
+    world.event::<RoomFreed>(saga).await;
+    assert_eq!(world.count("hotel", "room where freed").await, 1);
+}

@@ -1,0 +1,99 @@
+//! A database that was restored from a backup, while the broker and the others were not.
+
+use ballet::SagaId;
+use ballet_testkit::wait_until;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::trip::{
+    DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, TripBooked, TripConfirmed, Trouble, cars, desk,
+    hotel,
+};
+use crate::world::{SOON, World, part};
+
+async fn begin(world: &World) -> SagaId {
+    let saga = world.new_saga();
+    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
+    sqlx::query("insert into trip values ($1, 'booked')")
+        .bind(saga.0)
+        .execute(unit.tx().db())
+        .await
+        .expect("a trip");
+    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+    unit.commit().await.expect("committed");
+    world.event::<RoomBooked>(saga).await;
+    saga
+}
+
+/// All that the hotel has of a saga is gone, as if the backup were older than it.
+async fn forget(world: &World, saga: SagaId, message: &str) {
+    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.expect("connected");
+    let mut gone = format!(
+        "delete from ballet.ledger where saga_id = '{saga}'; \
+         delete from room where saga_id = '{saga}'; \
+         delete from ballet.inbox where message_id = '{message}';"
+    );
+    for table in 0..4 {
+        gone.push_str(&format!("delete from ballet.outbox_{table} where saga_id = '{saga}';"));
+    }
+    db.execute(sqlx::raw_sql(AssertSqlSafe(gone))).await.expect("forgotten");
+}
+
+#[tokio::test]
+async fn t130_a_restored_database_is_told_again_and_knows_what_it_had() {
+    let rental = Rental::default();
+    let cars = || part(cars(rental.clone()), &[]);
+    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
+    let mut world = World::new("restored", vec![part(desk(), DESK_TABLES), hotel(), cars()]).await;
+    let ended = begin(&world).await;
+    world.event::<TripConfirmed>(ended).await;
+    // From here on no car is rented: what begins stays open.
+    world.services.remove(2).stop().await;
+    let open = begin(&world).await;
+    // The backup is made here.
+    let after = begin(&world).await;
+    world.services.remove(1).stop().await;
+    let seen = world.seen().await;
+    let is_booking = |m: &&Value, saga: SagaId| {
+        m["routing_key"] == "desk.trip_booked.v1"
+            && m["properties"]["correlation_id"] == saga.to_string()
+    };
+    let booking = seen.iter().find(|m| is_booking(m, after)).expect("the booking");
+    let message = booking["properties"]["message_id"].as_str().expect("an id").to_owned();
+    forget(&world, after, &message).await;
+    assert_eq!(world.count("hotel", "room").await, 2);
+
+    world.start(hotel()).await;
+    // Whoever restores tells it again what the journal has for it of that time, and more.
+    for event in seen.iter().filter(|m| m["routing_key"] == "desk.trip_booked.v1") {
+        let (properties, body) = (&event["properties"], event["payload"].as_str().expect("text"));
+        let told = world.bed.management().publish("amq.default", "hotel", properties, body).await;
+        assert!(told.expect("published"));
+    }
+    wait_until("the room that was forgotten", SOON, || async {
+        let rooms = world.count("hotel", "room").await;
+        if rooms == 3 { Ok(Some(())) } else { Err(format!("{rooms} rooms")) }
+    })
+    .await
+    .expect("a room");
+    world.start(cars()).await;
+    for saga in [open, after] {
+        world.event::<TripConfirmed>(saga).await;
+    }
+    // The last of them is told: everything before it in the hotel's queue is handled.
+    wait_until("an empty queue", SOON, || async {
+        let depth = world.bed.management().depth("hotel").await.map_err(|e| e.to_string())?;
+        if depth.ready + depth.unacked == 0 { Ok(Some(())) } else { Err(format!("{depth:?}")) }
+    })
+    .await
+    .expect("an empty queue");
+    for saga in [ended, open, after] {
+        let of_saga = format!("room where saga_id = '{saga}'");
+        assert_eq!(world.count("hotel", &of_saga).await, 1, "saga {saga} has one room");
+        assert_eq!(world.events::<TripConfirmed>(saga).await.len(), 1);
+    }
+    // The event that went out a second time, under another id, changed nothing elsewhere.
+    assert_eq!(world.events::<RoomBooked>(after).await.len(), 2);
+    assert_eq!(rental.asked().len(), 3, "{:?}", rental.asked());
+    assert!(world.seen().await.iter().all(|message| message["exchange"] != "dead"));
+}

@@ -1,0 +1,45 @@
+//! The framework's tables, changed by hand.
+
+use ballet::schema;
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::trip::{HOTEL_TABLES, Trouble, hotel};
+use crate::world::{World, part};
+
+#[tokio::test]
+async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
+    let world = World::new("schema", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.expect("connected");
+    let as_made = schema::differences(&mut db).await.expect("an answer");
+    assert!(as_made.is_empty(), "schema.txt is not what the migrations make: {as_made:#?}");
+
+    let by_hand = "create index mine_step on ballet.call (step); \
+                   alter table ballet.call add column mine text; \
+                   create table ballet.mine (id int primary key); \
+                   drop index ballet.call_open; \
+                   create index call_open on ballet.call (next_at) where closed_at is not null; \
+                   drop index ballet.failure_first_failed_at; \
+                   alter table ballet.deadline alter saga type varchar(20); \
+                   alter table ballet.failure alter detail drop not null; \
+                   alter table ballet.inbox_other drop constraint inbox_other_pkey; \
+                   drop table ballet.outbox_dead;";
+    db.execute(sqlx::raw_sql(by_hand)).await.expect("changed");
+    let mut told = schema::differences(&mut db).await.expect("an answer");
+    told.retain(|line| !line.contains("outbox_dead."));
+    let said = told.join("\n");
+    for difference in [
+        "index call_open is `",
+        "WHERE (closed_at IS NOT NULL)`, and should be `",
+        "index failure_first_failed_at is missing: ",
+        "column deadline.saga is `character varying(20) not null`, and should be `text not null`",
+        "column failure.detail is `text`, and should be `text not null`",
+        "constraint inbox_other.inbox_other_pkey is missing: PRIMARY KEY (message_id)",
+        "index inbox_other_pkey is missing: ",
+        "table outbox_dead is missing: ",
+        "index outbox_dead_pkey is missing: ",
+    ] {
+        assert!(said.contains(difference), "{difference} is not in:\n{said}");
+    }
+    assert!(!said.contains("mine"), "{said}");
+    assert_eq!(told.len(), 8, "{said}");
+}

@@ -1,0 +1,92 @@
+//! What is logged.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ballet::Event;
+use ballet_testkit::wait_until;
+use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};
+use crate::world::{SOON, World, part};
+
+/// All that was logged.
+static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+fn logged() -> MutexGuard<'static, Vec<u8>> {
+    LOGGED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn text() -> String {
+    String::from_utf8_lossy(&logged()).into_owned()
+}
+
+struct Log;
+
+impl io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        logged().write(text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        Self
+    }
+}
+
+/// What nobody may read in a log.
+const SECRET: &str = "xyzzy-7391";
+
+#[tokio::test]
+async fn t160_bodies_and_header_values_are_not_logged() {
+    let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG);
+    lines.with_ansi(false).with_writer(Log).try_init().expect("nobody else logs here");
+    let parts = vec![
+        part(hotel(Trouble::default().times(4)), HOTEL_TABLES),
+        part(cars(Rental::default()), &[]),
+    ];
+    let world = World::new("logs", parts).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: SECRET.into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    // What is refused, and what fails again and again, is told at length.
+    let wrong = [
+        // A text where a number belongs: serde quotes it.
+        (RoomBooked::TYPE.name(), json!({ "room": SECRET }).to_string(), "application/json"),
+        (TripBooked::TYPE.name(), format!(r#"{{"city": "{SECRET}""#), "application/json"),
+        (TripBooked::TYPE.name(), SECRET.to_owned(), "application/json"),
+        (TripBooked::TYPE.name(), json!({ "city": SECRET }).to_string(), "text/plain"),
+    ];
+    for (name, body, content_type) in &wrong {
+        let properties = json!({
+            "message_id": world.new_id(), "type": name, "content_type": content_type,
+            "correlation_id": world.new_saga().to_string(), "headers": { "x-token": SECRET },
+        });
+        world.publish_raw(name, &properties, body).await;
+    }
+    for city in ["Broken", "Shaky"] {
+        world.publish(world.new_saga(), &TripBooked { city: city.into() }).await;
+    }
+    let told =
+        ["wrong_shape", "not_json", "wrong_content_type", "no such hotel", "the line was cut"];
+    wait_until("what is told", SOON, || async {
+        let logged = text();
+        let missing: Vec<_> = told.iter().filter(|part| !logged.contains(**part)).collect();
+        if missing.is_empty() { Ok(Some(())) } else { Err(format!("{missing:?} is missing")) }
+    })
+    .await
+    .expect("what is told");
+    // All that was refused is a dead letter of both services, or of the one that knows its type.
+    world.dead_letters(2 * wrong.len()).await;
+    let logged = text();
+    let secret: Vec<&str> = logged.lines().filter(|line| line.contains(SECRET)).collect();
+    assert!(secret.is_empty(), "{secret:#?}");
+}

@@ -1,0 +1,88 @@
+//! What is counted.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use ballet::{MessageId, stuck};
+use ballet_testkit::wait_until;
+use sqlx::{Connection, PgConnection};
+
+use crate::trip::{HOTEL_TABLES, Rental, RoomBooked, TripBooked, Trouble, cars, hotel};
+use crate::world::{SOON, World, part};
+
+/// Waits until so many sagas are shown to be stuck.
+async fn are_stuck(world: &World, tried_again: &str, count: u32) {
+    let url = format!("http://{}/metrics", world.services[0].address());
+    let line = format!(r#"ballet_sagas_stuck{{tried_again="{tried_again}"}} {count}"#);
+    wait_until(&line, SOON, || async {
+        let answer = reqwest::get(&url).await.map_err(|error| error.to_string())?;
+        let metrics = answer.text().await.map_err(|error| error.to_string())?;
+        let stuck = metrics.lines().filter(|line| line.contains("ballet_sagas_stuck"));
+        let stuck: Vec<&str> = stuck.collect();
+        if stuck.contains(&line.as_str()) { Ok(Some(())) } else { Err(stuck.join("\n")) }
+    })
+    .await
+    .expect("the metric");
+}
+
+#[tokio::test]
+async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again() {
+    // One after the other: what a process counts, it counts for all services in it.
+    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
+    let rental = Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() };
+    let cars = || part(cars(rental.clone()), &[]);
+    let mut world = World::new("stuck", vec![hotel(), cars()]).await;
+    world.services.remove(1).stop().await;
+    are_stuck(&world, "no", 0).await;
+    let mut broken = Vec::new();
+    for saga in [world.new_saga(), world.new_saga()] {
+        // Twice in one saga: it counts once.
+        for _ in 0..2 {
+            let id = world.publish(saga, &TripBooked { city: "Broken".into() }).await;
+            broken.push(MessageId(id.parse().expect("an id")));
+        }
+    }
+    are_stuck(&world, "no", 2).await;
+    let url = world.bed.database_url("hotel");
+    let mut db = PgConnection::connect(url).await.expect("a connection");
+    assert_eq!(stuck::forget(&mut db, &broken).await.expect("forgotten"), 4);
+    are_stuck(&world, "no", 0).await;
+
+    // A call is asked again for ever.
+    world.services.remove(0).stop().await;
+    world.start(cars()).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.publish(saga, &RoomBooked { room: 1 }).await;
+    are_stuck(&world, "yes", 1).await;
+}
+
+/// Every name in quotation marks, or in a table, that begins as all metrics do.
+fn names(text: &str, quote: char) -> BTreeSet<String> {
+    let begins = format!("{quote}ballet_");
+    let found = text.match_indices(&begins).map(|(at, _)| {
+        let name = text[at + 1..].chars();
+        name.take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>()
+    });
+    found.collect()
+}
+
+fn sources(dir: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else {
+            text.push_str(&std::fs::read_to_string(&path).expect("a file"));
+        }
+    }
+}
+
+#[test]
+fn every_metric_is_on_the_page_about_metrics_and_no_other() {
+    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(crate_dir.join("../../docs/metrics.md")).expect("a page");
+    let mut code = String::new();
+    sources(&crate_dir.join("src"), &mut code);
+    assert_eq!(names(&page, '`'), names(&code, '"'));
+}
