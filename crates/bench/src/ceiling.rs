@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use futures_util::{FutureExt, StreamExt};
@@ -24,9 +24,10 @@ use crate::twin::lock_key;
 const BATCH: usize = 250;
 /// One batch in the transaction, one at hand.
 const PREFETCH: u16 = 500;
-/// When the last batch was at least this big, there is a pause for the next one to fill.
+/// When the last batch was at least this big, the next one has as long to fill as it took.
 const BUSY: usize = 8;
 const FILL: Duration = Duration::from_millis(1);
+const LONGEST_FILL: Duration = Duration::from_millis(20);
 
 const TABLES: &str = "\
 create table inbox (message_id uuid primary key, received_at timestamptz not null default now());
@@ -86,10 +87,10 @@ struct Lane {
 
 impl Lane {
     async fn run(&self, channel: &Channel, mut deliveries: lapin::Consumer) -> Result<()> {
-        let mut last = 0;
+        let (mut last, mut took) = (0, Duration::ZERO);
         loop {
             if last >= BUSY {
-                tokio::time::sleep(FILL).await;
+                tokio::time::sleep(took.clamp(FILL, LONGEST_FILL)).await;
             }
             let Some(first) = deliveries.next().await else { return Ok(()) };
             let mut batch = vec![read(&first?)?];
@@ -99,7 +100,9 @@ impl Lane {
             }
             last = batch.len();
             let highest = batch.last().map_or(0, |message| message.tag);
+            let begun = Instant::now();
             let events = self.transaction(batch).await?;
+            took = begun.elapsed();
             if let Some(events) = events {
                 self.published.send(events)?;
             }
