@@ -2,15 +2,16 @@
 
 use ballet::{
     BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult, Failure, Item, Never, Outcome,
-    Participant, Service, Undone,
+    Participant, Rows, Service, Undone,
 };
+use sqlx::PgConnection;
 
 use crate::business::{self, Move};
 use crate::contract::{
     Cancelled, Closed, MovedB, MovedC, MovedD, Opened, Order, RefusedC, Saga4, UndoneB, UndoneC,
     UndoneD, Wanted,
 };
-use crate::ordinary::{MIGRATIONS, Opener, check};
+use crate::ordinary::{MIGRATIONS, Opener, accounts, check};
 
 /// What a service declares; `None` for a name that is no service's.
 #[must_use]
@@ -76,6 +77,10 @@ macro_rules! steps {
             type Done = $done;
             type Refused = $refused;
 
+            async fn touches(_: &mut PgConnection, on: &[Item<&$on>]) -> Result<Rows, Failure> {
+                Ok(accounts(on.iter().map(|item| &item.event.0)))
+            }
+
             async fn run(&self, tx: &mut BulkTx<'_>, on: Vec<Item<$on>>) -> BulkResult<Self> {
                 on.iter().try_for_each(|item| check(&item.event.0, $service))?;
                 book(tx, $name, on.iter(), 1).await?;
@@ -89,6 +94,13 @@ macro_rules! compensations {
     ($($step:ident => $undone:ident;)+) => {$(
         impl BulkCompensate for $step {
             type Undone = $undone;
+
+            async fn undo_touches(
+                _: &mut PgConnection,
+                done: &[Item<Self::Done>],
+            ) -> Result<Rows, Failure> {
+                Ok(accounts(done.iter().map(|item| &item.event.0)))
+            }
 
             async fn compensate(
                 &self,
@@ -122,6 +134,10 @@ impl BulkStep for MoveC {
     type On = MovedB;
     type Done = MovedC;
     type Refused = RefusedC;
+
+    async fn touches(_: &mut PgConnection, on: &[Item<&MovedB>]) -> Result<Rows, Failure> {
+        Ok(accounts(on.iter().map(|item| &item.event.0)))
+    }
 
     async fn run(&self, tx: &mut BulkTx<'_>, on: Vec<Item<MovedB>>) -> BulkResult<Self> {
         on.iter().try_for_each(|item| check(&item.event.0, "c"))?;

@@ -1,9 +1,10 @@
 //! The contestant `ballet`: ordinary handlers, as the README shows them.
 
 use ballet::{
-    Compensate, Failure, Migration, Never, Owner, Participant, Service, Step, StepResult, Tx,
-    UndoResult, done, refused, undone,
+    Compensate, Failure, Item, Migration, Never, Owner, Participant, Rows, Service, Step,
+    StepResult, Tx, UndoResult, done, refused, undone,
 };
+use sqlx::PgConnection;
 
 use crate::business::{self, Move};
 use crate::contract::{
@@ -55,6 +56,11 @@ async fn book(
     Ok(business::apply(tx.db(), &change).await?)
 }
 
+/// The shared rows that these orders touch.
+pub(crate) fn accounts<'a>(orders: impl Iterator<Item = &'a Order>) -> Rows {
+    Rows::of("account", orders.map(|order| order.account.to_string()))
+}
+
 /// Fails where the order says so.
 pub(crate) fn check(order: &Order, service: &str) -> Result<(), Failure> {
     match order.fails_at.as_deref() {
@@ -73,6 +79,10 @@ macro_rules! steps {
             type Done = $done;
             type Refused = $refused;
 
+            async fn touches(_: &mut PgConnection, on: &[Item<&$on>]) -> Result<Rows, Failure> {
+                Ok(accounts(on.iter().map(|item| &item.event.0)))
+            }
+
             async fn run(&self, tx: &mut Tx<'_>, on: $on) -> StepResult<Self> {
                 check(&on.0, $service)?;
                 book(tx, $name, &on.0, 1).await?;
@@ -86,6 +96,13 @@ macro_rules! compensations {
     ($($step:ident => $undone:ident;)+) => {$(
         impl Compensate for $step {
             type Undone = $undone;
+
+            async fn undo_touches(
+                _: &mut PgConnection,
+                done: &[Item<Self::Done>],
+            ) -> Result<Rows, Failure> {
+                Ok(accounts(done.iter().map(|item| &item.event.0)))
+            }
 
             async fn compensate(
                 &self,
@@ -119,6 +136,10 @@ impl Step for MoveC {
     type On = MovedB;
     type Done = MovedC;
     type Refused = RefusedC;
+
+    async fn touches(_: &mut PgConnection, on: &[Item<&MovedB>]) -> Result<Rows, Failure> {
+        Ok(accounts(on.iter().map(|item| &item.event.0)))
+    }
 
     async fn run(&self, tx: &mut Tx<'_>, on: MovedB) -> StepResult<Self> {
         check(&on.0, "c")?;
