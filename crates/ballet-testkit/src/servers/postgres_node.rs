@@ -30,6 +30,9 @@ const SETTINGS: &[&str] = &[
     // Their paths are too long for sockets.
     "unix_socket_directories=",
     "max_connections=400",
+    // `drop database` waits for every session that is being opened, and whoever was killed in the
+    // middle of that keeps one for a minute otherwise.
+    "authentication_timeout=15s",
     "jit=off",
     "max_wal_size=2GB",
     "log_line_prefix=%m [%p] %q%u@%d ",
