@@ -58,12 +58,24 @@ impl Chosen {
     }
 
     /// Whether anything is said about the letters.
-    pub(crate) fn says_which(&self) -> bool {
+    fn says_which(&self) -> bool {
         let Self { service: _, reason, step, event_type, id, saga, older_than, newer_than } = self;
         [reason, step, event_type, saga].iter().any(|said| said.is_some())
             || !id.is_empty()
             || older_than.is_some()
             || newer_than.is_some()
+    }
+
+    /// Asks which ones, unless that is said: what cannot be taken back is not done to all letters
+    /// by an oversight.
+    pub(crate) fn says_which_or(&self, all: bool) -> Result<()> {
+        if all || self.says_which() {
+            return Ok(());
+        }
+        Err(usage(
+            "which ones? Say it with --id, --reason, --step, --type, --saga, --older-than or \
+             --newer-than, or give --all; `ballet dlq groups` shows what there is",
+        ))
     }
 }
 

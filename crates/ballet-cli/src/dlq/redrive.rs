@@ -7,7 +7,7 @@ use ballet::redrive::{Canary, Fate, Plan, Sending, Taken};
 
 use super::chosen::{Chosen, Planned, Signed, forget, plans, stop_on_ctrl_c};
 use super::told;
-use crate::exit::{Done, usage};
+use crate::exit::Done;
 use crate::place::Place;
 use crate::ui::{self, Output};
 
@@ -50,12 +50,7 @@ struct Sum {
 }
 
 pub(crate) async fn run(args: &Args, place: &Place) -> Result<Done> {
-    if !args.all && !args.chosen.says_which() {
-        return Err(usage(
-            "which ones? Say it with --id, --reason, --step, --type, --saga, --older-than or \
-             --newer-than, or give --all; `ballet dlq groups` shows what there is",
-        ));
-    }
+    args.chosen.says_which_or(args.all)?;
     let planned = plans(&args.chosen, place).await?;
     let whole: u64 = planned.iter().map(|planned| planned.plan.letters()).sum();
     if whole == 0 {
