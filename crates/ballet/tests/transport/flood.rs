@@ -4,9 +4,10 @@
 //! `BALLET_FLOOD` sets how many messages there are, `BALLET_SEED` which.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ballet::broker::{AMQPValue, BasicProperties};
+use ballet::broker::{AMQPValue, BasicProperties, Deliveries, Session};
 use ballet::publisher::OutBatch;
 use ballet::{Failure, MessageId, Migration, Participant, Projection, Tx};
 use futures_util::StreamExt;
@@ -29,6 +30,8 @@ const TABLES: &[Migration] = &[Migration {
 }];
 /// Messages that are published at a time.
 const PORTION: u64 = 500;
+/// When no dead letter has come for so long, it is looked what is still missing.
+const PAUSE: Duration = Duration::from_millis(300);
 
 struct Names;
 
@@ -62,11 +65,9 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
     let began = Instant::now();
     let expected = publish(&world, &flood, count).await;
     let published = began.elapsed();
-    let duplicates = expected.iter().filter(|(_, fate)| *fate == Fate::Duplicate).count();
-    let (inbox, letters) = until_idle(&world, expected.len() - duplicates).await;
+    let (inbox, dead) = until_settled(&world, &expected).await;
     let handled = began.elapsed();
 
-    let dead = dead_letters(&world, letters).await;
     let mut tally: HashMap<&str, u64> = HashMap::new();
     for (number, (id, fate)) in expected.iter().enumerate() {
         let number = number as u64;
@@ -141,27 +142,38 @@ async fn confirmed(publisher: &mut Out) {
     assert_eq!(published.refused, []);
 }
 
-/// Waits until so many messages are handled or dead and nothing is left in the queues, whose
-/// numbers lag; there is no limit as long as there is progress, and what is missing then is told by
-/// whoever looks at each of them. What is in the inbox, and how many are dead.
-async fn until_idle(world: &World, expected: usize) -> (HashSet<Uuid>, usize) {
-    let (mut most, mut since) = (0, Instant::now());
+/// Waits until each message is in the inbox or dead, and nothing is left in the queues; there is no
+/// limit as long as there is progress. The numbers of the queues lag, so the dead letters themselves
+/// are read, as they come.
+async fn until_settled(
+    world: &World,
+    expected: &[(MessageId, Fate)],
+) -> (HashSet<Uuid>, HashMap<u64, Vec<String>>) {
+    let mut letters = Letters::of(world).await;
+    let (mut fewest, mut since) = (usize::MAX, Instant::now());
     loop {
+        letters.read().await;
+        let inbox = inbox(world).await;
+        let settled = |(number, (id, _)): &(usize, &(MessageId, Fate))| {
+            inbox.contains(&id.0) || letters.found.contains_key(&(*number as u64))
+        };
+        let open: Vec<_> = expected.iter().enumerate().filter(|m| !settled(m)).collect();
         let depth = async |queue| world.bed.management().depth(queue).await.unwrap();
         let (hotel, retry) = (depth("hotel").await, depth("retry.5s").await);
         let left = hotel.ready + hotel.unacked + retry.ready;
-        let dead = usize::try_from(depth("hotel.dead").await.ready).unwrap();
-        let inbox = inbox(world).await;
-        let settled = inbox.len() + dead;
-        if settled > most {
-            (most, since) = (settled, Instant::now());
+        if open.is_empty() && left == 0 {
+            letters.read().await;
+            return (inbox, letters.found);
         }
-        let over = since.elapsed() > LONG;
-        assert!(!over || left == 0, "{left} messages stay in the queues");
-        if left == 0 && (settled >= expected || over) {
-            return (inbox, dead);
+        if open.len() < fewest {
+            (fewest, since) = (open.len(), Instant::now());
         }
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let some = &open[..open.len().min(5)];
+        assert!(
+            since.elapsed() < LONG,
+            "{left} messages stay in the queues, {} are neither handled nor dead: {some:?}",
+            open.len()
+        );
     }
 }
 
@@ -179,21 +191,34 @@ async fn inbox(world: &World) -> HashSet<Uuid> {
     ids
 }
 
-/// The reasons of all dead letters, by the number of the message.
-async fn dead_letters(world: &World, count: usize) -> HashMap<u64, Vec<String>> {
-    let session = session(world.bed.ops_amqp_url()).await;
-    let mut letters = session.consume("hotel.dead", "auditor", 2000).await.unwrap();
-    let mut dead: HashMap<u64, Vec<String>> = HashMap::new();
-    for at in 1..=count {
-        let next = tokio::time::timeout(LONG, letters.next()).await.unwrap();
-        let letter = next.unwrap().unwrap();
-        if at % 1000 == 0 {
-            session.ack(letter.tag, true).await.unwrap();
-        }
-        let (number, reason) = marks(&letter.properties);
-        dead.entry(number).or_default().push(reason);
+/// The dead letters, as they come.
+struct Letters {
+    session: Arc<dyn Session>,
+    coming: Deliveries,
+    /// Why each is dead, by the number of the message.
+    found: HashMap<u64, Vec<String>>,
+}
+
+impl Letters {
+    async fn of(world: &World) -> Self {
+        let session = session(world.bed.ops_amqp_url()).await;
+        let coming = session.consume("hotel.dead", "auditor", 2000).await.unwrap();
+        Self { session, coming, found: HashMap::new() }
     }
-    dead
+
+    /// Reads until none has come for a moment.
+    async fn read(&mut self) {
+        let mut last = None;
+        while let Ok(next) = tokio::time::timeout(PAUSE, self.coming.next()).await {
+            let letter = next.unwrap().unwrap();
+            let (number, reason) = marks(&letter.properties);
+            self.found.entry(number).or_default().push(reason);
+            last = Some(letter.tag);
+        }
+        if let Some(tag) = last {
+            self.session.ack(tag, true).await.unwrap();
+        }
+    }
 }
 
 /// The number that the message bears, and why it is dead.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
 mod channels;
+mod crash_loop;
 mod flood;
 mod input;
 mod load;

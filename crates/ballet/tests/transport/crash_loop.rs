@@ -1,0 +1,141 @@
+//! A message on which the whole process dies, again and again: the broker's delivery limit ends it,
+//! and nobody else pays for it. The process is this very test program, told to be the service.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+
+use ballet::publisher::OutBatch;
+use ballet::{Never, Participant, Service, Settings, Step, StepResult, Tx, done};
+use ballet_testkit::wait_until;
+
+use crate::scene::{asleep, message, ops, trip_to_rome};
+use crate::support::{Out, batch, id};
+use crate::trip::{HOTEL_TABLES, RoomBooked, Trip, TripBooked};
+use crate::world::{LONG, World, part};
+
+const AMQP: &str = "CRASH_LOOP_AMQP_URL";
+const DATABASE: &str = "CRASH_LOOP_DATABASE_URL";
+const POISON: &str = "Poison";
+const GOOD: usize = 500;
+/// The first delivery, and as many more as the limit of a service's queue allows.
+const MOST_LIVES: usize = 21;
+
+/// Takes the whole process with it when the trip goes to the wrong place.
+struct BookRoom;
+
+impl Step for BookRoom {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        if trip.city == POISON {
+            std::process::exit(1);
+        }
+        sqlx::query("insert into room (saga_id) values ($1)")
+            .bind(tx.saga_id().map(|saga| saga.0))
+            .execute(tx.db())
+            .await?;
+        done(RoomBooked { room: 1 })
+    }
+}
+
+fn participant() -> Participant {
+    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(BookRoom))
+}
+
+/// DESIGN 8: one poison and 500 good ones make one dead letter.
+#[tokio::test]
+async fn t77_a_crash_loop_ends_at_the_brokers_delivery_limit_and_costs_one_message() {
+    let world = asleep("crash_loop", vec![part(participant(), HOTEL_TABLES)]).await;
+    let poison = message(&world, world.new_saga(), &TripBooked { city: POISON.into() });
+    let name = id(&poison.properties);
+    let mut messages: Vec<_> = (0..GOOD).map(|_| trip_to_rome(&world)).collect();
+    messages.insert(GOOD / 2, poison);
+    let mut publisher = Out::usual(ops(&world));
+    publisher.handle.send(OutBatch { batch: batch(1), messages });
+    assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().refused, []);
+
+    let mut deaths = 0;
+    let mut service = Process::start(&world);
+    while service.died_before_all_is_done(&world).await {
+        deaths += 1;
+        assert!(deaths <= MOST_LIVES, "the poison lives on");
+        service = Process::start(&world);
+    }
+
+    // A connection may be lost in between, which counts as well.
+    assert!((4..=MOST_LIVES).contains(&deaths), "{deaths}");
+    let dead = world.bed.management().peek("hotel.dead", 10).await.unwrap();
+    assert_eq!(dead.len(), 1, "{dead:?}");
+    let properties = &dead[0]["properties"];
+    assert_eq!(properties["message_id"], name.as_str());
+    assert_eq!(properties["headers"]["x-death"][0]["reason"], "delivery_limit");
+    assert_eq!(properties["headers"]["x-death"][0]["queue"], "hotel");
+    let sagas = world.count("hotel", "(select distinct saga_id from room) as sagas").await;
+    assert_eq!((sagas, world.count("hotel", "room").await), (500, 500), "each once");
+}
+
+/// A service that is killed with us, however that comes.
+struct Process(Child);
+
+impl Process {
+    fn start(world: &World) -> Self {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["crash_loop::service", "--exact", "--nocapture"])
+            .env(AMQP, world.bed.amqp_url("hotel"))
+            .env(DATABASE, world.bed.database_url("hotel"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    /// Waits until it has died, or there is nothing left to do.
+    async fn died_before_all_is_done(&mut self, world: &World) -> bool {
+        let ended = wait_until("a death, or the end", LONG, || {
+            let died = self.0.try_wait().unwrap().is_some();
+            async move {
+                if died {
+                    return Ok(Some(true));
+                }
+                let rooms = world.try_count("hotel", "room").await.map_err(|e| e.to_string())?;
+                let depth = async |queue| world.bed.management().depth(queue).await;
+                let left = depth("hotel").await.map_err(|e| e.to_string())?;
+                let dead = depth("hotel.dead").await.map_err(|e| e.to_string())?;
+                let seen = format!("{rooms} rooms, {left:?}, {dead:?}");
+                let over = rooms == 500 && left.ready + left.unacked == 0 && dead.ready > 0;
+                if over { Ok(Some(false)) } else { Err(seen) }
+            }
+        });
+        ended.await.unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// No test: what the process runs. Without addresses it does nothing.
+#[test]
+fn service() {
+    let (Ok(amqp), Ok(database)) = (std::env::var(AMQP), std::env::var(DATABASE)) else { return };
+    std::thread::spawn(|| {
+        // Ends with whoever holds the other end.
+        let mut nothing = Vec::new();
+        std::io::stdin().read_to_end(&mut nothing).ok();
+        std::process::exit(0);
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let service = Service::new(participant()).migrations(HOTEL_TABLES);
+        let running = service.start(Settings::new(amqp, database)).await.unwrap();
+        panic!("the hotel has failed: {}", running.failed().await);
+    });
+}
