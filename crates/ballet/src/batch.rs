@@ -11,8 +11,11 @@ use std::sync::Arc;
 use ballet_core::{Envelope, MessageId, SagaId};
 use bytes::Bytes;
 use futures_util::FutureExt;
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 use tracing::Instrument;
 
+use crate::batch_id::BatchId;
 use crate::calls;
 use crate::engine::{Engine, answered};
 use crate::fault::{self, FaultPoint};
@@ -51,12 +54,26 @@ impl From<Failure> for BatchFailure {
     }
 }
 
+/// What a lane keeps from one batch to the next.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs as
+    /// much as a small batch's own statements. One on which a batch failed does go back.
+    pub(crate) connection: Option<PoolConnection<Postgres>>,
+    /// The events of the last batch, if it had any.
+    pub(crate) emitted: Option<BatchId>,
+}
+
 /// Runs a batch, with the marks that wait. On an error nothing of it has happened, unless the
 /// connection was lost during the commit: then the inbox knows.
-pub(crate) async fn run(engine: &Arc<Engine>, works: &mut [Work]) -> Result<(), BatchFailure> {
+pub(crate) async fn run(
+    engine: &Arc<Engine>,
+    works: &mut [Work],
+    kept: &mut Kept,
+) -> Result<(), BatchFailure> {
     let marks = engine.relay.take_marks();
     let span = tracing::info_span!("batch", service = engine.registry.service, size = works.len());
-    match in_one_transaction(engine, works, &marks).instrument(span).await {
+    match in_one_transaction(engine, works, &marks, kept).instrument(span).await {
         Ok(()) => {
             engine.relay.marks_committed(&marks);
             Ok(())
@@ -72,9 +89,14 @@ async fn in_one_transaction(
     engine: &Arc<Engine>,
     works: &mut [Work],
     marks: &[crate::outbox::Mark],
+    kept: &mut Kept,
 ) -> Result<(), BatchFailure> {
     let mut counted = Counted::default();
-    let mut unit = UnitOfWork::begin(Arc::clone(engine)).await?;
+    let mut connection = match kept.connection.take() {
+        Some(connection) => connection,
+        None => answered(engine.pool.acquire()).await?,
+    };
+    let mut unit = UnitOfWork::begin_on(Arc::clone(engine), &mut connection).await?;
     fault::point(FaultPoint::AfterBegin, &*works);
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
     let ids: Vec<MessageId> = works.iter().filter_map(message_id).collect();
@@ -99,7 +121,8 @@ async fn in_one_transaction(
     for run in run::plan(live.iter().map(|at| run::Place::of(*at, &works[*at]))) {
         run::handle(&mut unit, works, &run, &mut counted).await?;
     }
-    unit.commit(marks).await?;
+    let emitted = unit.commit(marks).await?;
+    *kept = Kept { connection: Some(connection), emitted };
     counted.publish();
     Ok(())
 }
@@ -142,7 +165,7 @@ pub(crate) async fn entomb(
     unit.enter(Some(saga_id), Some(envelope.message_id), envelope.traceparent.clone());
     let body = Bytes::copy_from_slice(body);
     unit.entomb(saga_id, Encoded { event_type: envelope.event_type, body });
-    unit.commit(&[]).await
+    unit.commit(&[]).await.map(drop)
 }
 
 fn message_id(work: &Work) -> Option<MessageId> {
@@ -161,7 +184,7 @@ fn answer(work: &Work) -> Option<(CallKey, &str)> {
 
 /// Runs one of a message's handlers.
 pub(crate) async fn handle(
-    unit: &mut UnitOfWork,
+    unit: &mut UnitOfWork<'_>,
     handler: &Handler,
     at: usize,
     message: &mut Message,

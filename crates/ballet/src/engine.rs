@@ -64,6 +64,12 @@ impl Engine {
         }
     }
 
+    /// Whether enough connections are left for everything else if each lane keeps one.
+    pub(crate) fn has_connections_to_keep(&self) -> bool {
+        let most = usize::try_from(self.pool.options().get_max_connections()).unwrap_or_default();
+        self.lanes.len() + FOR_THE_REST <= most
+    }
+
     /// Notes whether the database answers, for readiness.
     pub(crate) fn database_answers(&self, answers: bool) {
         self.database.send_if_modified(|before| std::mem::replace(before, answers) != answers);
@@ -97,6 +103,9 @@ impl Engine {
 /// will be none. Nothing closes a connection of which the other end has lost its power, and without
 /// a limit whoever waits on it would wait for ever.
 const ANSWERED: Duration = Duration::from_secs(40);
+
+/// Connections for the sweeper, marks, deadlines and HTTP.
+const FOR_THE_REST: usize = 3;
 
 /// Waits for the database, but not for ever: then the connection counts as lost.
 pub(crate) async fn answered<T, E: Into<Failure>>(

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ballet_core::{Envelope, Reason, Unacceptable};
 use tokio::sync::{mpsc, watch};
 
-use crate::batch::{self, BatchFailure};
+use crate::batch::{self, BatchFailure, Kept};
 use crate::dead_letter;
 use crate::engine::Engine;
 use crate::message::{Message, Work};
@@ -24,13 +24,13 @@ const CONFLICTS: u32 = 3;
 const LONG_WAIT: Duration = Duration::from_secs(1);
 /// How often a batch may lose its connection, with a database that answers, before it is split.
 const LOSSES: u32 = 5;
+/// How long an idle lane keeps its connection. The pool tests one that was idle for so long.
+const KEEP: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A lane that is busy, since its last batch was at least this big, leaves the next one time to fill:
-/// as long as the last one took, since bigger batches cost less a message, and on a machine that is
-/// busy too the time is not lost. An idle lane never waits.
+/// A lane is busy if its last batch was at least this big. Then it leaves the next one time to fill,
+/// since bigger batches cost less a message. An idle lane never waits.
 const BUSY: usize = 8;
-const FILL: Duration = Duration::from_millis(1);
 const LONGEST_FILL: Duration = Duration::from_millis(20);
 
 /// Works until the channel closes.
@@ -40,15 +40,20 @@ pub(crate) async fn run(
     cautious: watch::Receiver<bool>,
 ) {
     let mut stopping = engine.stopping.clone();
+    let mut kept = Kept::default();
     let mut last = 0;
     let mut took = Duration::ZERO;
     loop {
         if last >= BUSY && works.len() < engine.batch {
-            tokio::time::sleep(took.clamp(FILL, LONGEST_FILL)).await;
+            fill(&engine, &kept, took).await;
         }
         let first = tokio::select! {
             work = works.recv() => work,
             () = crate::engine::stopped(&mut stopping) => None,
+            () = tokio::time::sleep(KEEP), if kept.connection.is_some() => {
+                kept.connection = None;
+                continue;
+            }
         };
         let Some(first) = first else { return };
         let limit = if *cautious.borrow() { 1 } else { engine.batch };
@@ -62,9 +67,25 @@ pub(crate) async fn run(
         last = batch.len();
         metrics::histogram!("ballet_batch_size").record(count(batch.len()));
         let begun = Instant::now();
-        process(&engine, batch).await;
+        process(&engine, batch, &mut kept).await;
         took = begun.elapsed();
+        if !engine.has_connections_to_keep() {
+            kept.connection = None;
+        }
     }
+}
+
+/// Lets messages gather while the broker is still taking in what the last batch emitted: the longer
+/// that takes, the more there is to do for all, and the more is won by bigger batches. It is what
+/// Nagle's algorithm (RFC 896) does with small packets. Without events, as long as the batch took.
+async fn fill(engine: &Engine, kept: &Kept, took: Duration) {
+    let filled = async {
+        match kept.emitted {
+            Some(batch) => engine.relay.until_published(batch).await,
+            None => tokio::time::sleep(took).await,
+        }
+    };
+    let _filled_or_late = tokio::time::timeout(LONGEST_FILL, filled).await;
 }
 
 #[expect(clippy::cast_precision_loss, reason = "batches are small")]
@@ -98,7 +119,7 @@ impl Part {
     }
 }
 
-async fn process(engine: &Arc<Engine>, batch: Vec<Work>) {
+async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
     let mut parts = VecDeque::from([Part::new(batch)]);
     while let Some(mut part) = parts.pop_front() {
         if *engine.stopping.borrow() {
@@ -106,7 +127,7 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>) {
             return;
         }
         let begun = Instant::now();
-        let ran = batch::run(engine, &mut part.works).await;
+        let ran = batch::run(engine, &mut part.works, kept).await;
         let took = begun.elapsed();
         metrics::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
         match ran {

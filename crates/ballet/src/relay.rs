@@ -3,8 +3,10 @@
 //! A mark rides in the next batch's transaction, or in one of its own after a short idle time. It
 //! is forgotten only when its carrier has committed.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -20,14 +22,16 @@ pub(crate) struct Relay {
     /// This process's number.
     pub(crate) owner: i64,
     next: AtomicI64,
-    /// Batches from before their commit until after their mark's.
-    live: Mutex<HashSet<BatchId>>,
+    /// Batches from before their commit until after their mark's, and whether each is published.
+    live: Mutex<HashMap<BatchId, bool>>,
     marks: Mutex<Vec<Mark>>,
     /// How many transactions that take marks along have begun, and how many are under way.
     carriers: AtomicU64,
     carrying: AtomicUsize,
-    /// Told of each new mark.
+    /// The writer of marks is told of each new one.
     pub(crate) marked: Notify,
+    /// Lanes are told of each batch that is published.
+    told: Notify,
     publisher: OnceLock<PublisherHandle>,
 }
 
@@ -41,11 +45,12 @@ impl Relay {
             carriers: AtomicU64::new(0),
             carrying: AtomicUsize::new(0),
             marked: Notify::new(),
+            told: Notify::new(),
             publisher: OnceLock::new(),
         }
     }
 
-    fn live(&self) -> MutexGuard<'_, HashSet<BatchId>> {
+    fn live(&self) -> MutexGuard<'_, HashMap<BatchId, bool>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -70,7 +75,7 @@ impl Relay {
         let mut live = self.live();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let batch = BatchId { owner: self.owner, number, table: outbox::table_at(now) };
-        live.insert(batch);
+        live.insert(batch, false);
         batch
     }
 
@@ -99,8 +104,24 @@ impl Relay {
         for (position, reason) in &dead {
             tracing::error!(batch = %published.batch, position, "an event can never be published, it is kept in ballet.outbox_dead: {reason}");
         }
+        if let Some(is_published) = self.live().get_mut(&published.batch) {
+            *is_published = true;
+        }
         self.marks().push(Mark { batch: published.batch, dead });
         self.marked.notify_one();
+        self.told.notify_waiters();
+    }
+
+    /// Returns when a batch is published, or is no longer in memory.
+    pub(crate) async fn until_published(&self, batch: BatchId) {
+        loop {
+            let mut told = pin!(self.told.notified());
+            told.as_mut().enable();
+            if self.live().get(&batch).is_none_or(|is_published| *is_published) {
+                return;
+            }
+            told.await;
+        }
     }
 
     /// Takes the marks that wait for a transaction. It ends with [`give_back`](Self::give_back) or
@@ -148,12 +169,18 @@ impl Relay {
 
     /// The batches of a table that are in memory.
     pub(crate) fn live_of_table(&self, table: i16) -> Vec<BatchId> {
-        self.live().iter().filter(|batch| batch.table == table).copied().collect()
+        self.live().keys().filter(|batch| batch.table == table).copied().collect()
     }
 
     /// Puts a batch that was left behind into memory; false if it is there.
     pub(crate) fn adopt(&self, batch: BatchId) -> bool {
-        self.live().insert(batch)
+        match self.live().entry(batch) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(false);
+                true
+            }
+        }
     }
 }
 

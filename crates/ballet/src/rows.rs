@@ -73,7 +73,7 @@ impl Rows {
 /// Locks the rows that the steps of a batch name: of those that it triggers, and of those that it
 /// may undo. After the ledger is read, and before any handler runs.
 pub(crate) async fn lock_named(
-    unit: &mut UnitOfWork,
+    unit: &mut UnitOfWork<'_>,
     works: &mut [Work],
     live: &[usize],
 ) -> Result<(), BatchFailure> {
@@ -126,7 +126,7 @@ fn triggers<'a>(works: &'a mut [Work], live: &[usize]) -> Result<Triggers<'a>, B
 /// The steps that may be undone in these sagas, each with its outcomes. The outcomes stay in
 /// memory, so the undos need not read them again.
 async fn outcomes(
-    unit: &mut UnitOfWork,
+    unit: &mut UnitOfWork<'_>,
     sagas: &[SagaId],
 ) -> Result<Vec<(Arc<dyn AnyStep>, Vec<Item<String>>)>, Failure> {
     let engine = Arc::clone(&unit.engine);

@@ -98,7 +98,7 @@ impl<F: Into<Failure>> From<F> for RunFailure {
 
 /// Handles a run; one that no bulk step takes has one item.
 pub(crate) async fn handle(
-    unit: &mut UnitOfWork,
+    unit: &mut UnitOfWork<'_>,
     works: &mut [Work],
     run: &[usize],
     counted: &mut Counted,
@@ -158,7 +158,7 @@ fn bulk(handler: &Handler) -> Option<(&SagaEntry, &Arc<dyn AnyStep>, &dyn AnyBul
 }
 
 async fn one_by_one(
-    unit: &mut UnitOfWork,
+    unit: &mut UnitOfWork<'_>,
     works: &mut [Work],
     run: &[usize],
     handler: &Handler,
@@ -178,7 +178,7 @@ async fn one_by_one(
 
 /// A bulk step's trigger arrived for several sagas.
 async fn run_all(
-    unit: &mut UnitOfWork,
+    unit: &mut UnitOfWork<'_>,
     saga: &SagaEntry,
     step: &Arc<dyn AnyStep>,
     bulk: &dyn AnyBulk,

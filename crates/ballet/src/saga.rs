@@ -50,7 +50,7 @@ pub(crate) enum Effect {
     Nothing,
 }
 
-impl UnitOfWork {
+impl UnitOfWork<'_> {
     /// A trigger of a step arrived.
     pub(crate) async fn trigger(
         &mut self,

@@ -14,7 +14,7 @@ use crate::tx::Encoded;
 use crate::unit_of_work::UnitOfWork;
 use crate::{BulkTx, Failure, Item};
 
-impl UnitOfWork {
+impl UnitOfWork<'_> {
     /// The abort arrived at a participant. The tombstone comes first, whatever the rows say: it
     /// covers the steps that have not been seen yet.
     pub(crate) async fn abort_here(

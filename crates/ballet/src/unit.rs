@@ -67,7 +67,7 @@ impl Handle {
 /// Dropping it rolls back.
 #[derive(Debug)]
 pub struct Unit {
-    work: UnitOfWork,
+    work: UnitOfWork<'static>,
     saga_id: Option<SagaId>,
 }
 
@@ -131,7 +131,7 @@ impl Unit {
     pub async fn commit(self) -> Result<(), Failure> {
         // On a task of its own: a caller that goes away in the middle of a commit must not take
         // along what becomes of it.
-        let committed = tokio::spawn(async move { self.work.commit(&[]).await });
+        let committed = tokio::spawn(async move { self.work.commit(&[]).await.map(drop) });
         committed.await.unwrap_or_else(|error| Err(Failure::transient(error)))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ballet_core::{MessageId, SagaId};
-use sqlx::{PgConnection, Postgres};
+use sqlx::{Connection, PgConnection, Postgres};
 
 use crate::batch_id::BatchId;
 use crate::calls::NewCall;
@@ -18,22 +18,39 @@ use crate::outbox::{self, Mark};
 use crate::tx::{Scope, Tx};
 use crate::{Failure, FailureKind, calls, inbox, wire};
 
-pub(crate) struct UnitOfWork {
+pub(crate) struct UnitOfWork<'db> {
     pub(crate) engine: Arc<Engine>,
-    db: sqlx::Transaction<'static, Postgres>,
+    db: sqlx::Transaction<'db, Postgres>,
     pub(crate) scope: Scope,
     pub(crate) ledger: Ledger,
     pub(crate) calls: Vec<NewCall>,
     pub(crate) deadlines: Deadlines,
 }
 
-impl UnitOfWork {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that opens them")]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that opens them")]
+impl UnitOfWork<'static> {
+    /// Opens a transaction on a connection of the pool's.
     pub(crate) async fn begin(engine: Arc<Engine>) -> Result<Self, Failure> {
         let db = answered(engine.pool.begin()).await?;
+        Ok(Self::new(engine, db))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "and the other one")]
+impl<'db> UnitOfWork<'db> {
+    /// Opens a transaction on a connection that its user keeps.
+    pub(crate) async fn begin_on(
+        engine: Arc<Engine>,
+        connection: &'db mut PgConnection,
+    ) -> Result<Self, Failure> {
+        let db = answered(connection.begin()).await?;
+        Ok(Self::new(engine, db))
+    }
+
+    fn new(engine: Arc<Engine>, db: sqlx::Transaction<'db, Postgres>) -> Self {
         let scope = Scope::new(engine.context.clone());
         let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
-        Ok(Self { engine, db, scope, ledger, calls, deadlines })
+        Self { engine, db, scope, ledger, calls, deadlines }
     }
 
     pub(crate) fn db(&mut self) -> &mut PgConnection {
@@ -60,8 +77,8 @@ impl UnitOfWork {
     }
 
     /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
-    /// broker, and the calls are being made, when this returns.
-    pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<(), Failure> {
+    /// broker, and the calls are being made, when this returns. Returns what names the events.
+    pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<Option<BatchId>, Failure> {
         let Self { engine, db, scope, ledger, calls, deadlines } = &mut self;
         let engine = Arc::clone(engine);
         let now = scope.now;
@@ -139,7 +156,7 @@ impl UnitOfWork {
         for call in calls {
             engine.make(call);
         }
-        Ok(())
+        Ok(batch)
     }
 }
 
@@ -155,7 +172,7 @@ fn failed_at_commit(failure: Failure) -> Failure {
     }
 }
 
-impl std::fmt::Debug for UnitOfWork {
+impl std::fmt::Debug for UnitOfWork<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UnitOfWork").field("ledger", &self.ledger).finish_non_exhaustive()
     }

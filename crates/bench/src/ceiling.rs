@@ -7,14 +7,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Channel;
 use lapin::options::BasicAckOptions;
 use sqlx::PgPool;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::business::{self, Move};
@@ -24,9 +24,8 @@ use crate::twin::lock_key;
 const BATCH: usize = 250;
 /// One batch in the transaction, one at hand.
 const PREFETCH: u16 = 500;
-/// When the last batch was at least this big, the next one has as long to fill as it took.
+/// When the last batch was at least this big, the next one fills until that one is confirmed.
 const BUSY: usize = 8;
-const FILL: Duration = Duration::from_millis(1);
 const LONGEST_FILL: Duration = Duration::from_millis(20);
 
 const TABLES: &str = "\
@@ -66,12 +65,14 @@ pub async fn run(
     let publisher = Publisher::connect(amqp_url, service).await?;
     let marks = Marks::default();
     let (published, batches) = mpsc::unbounded_channel();
+    let (confirmed, confirms) = watch::channel(Uuid::nil());
     publish_left_behind(&pool, &published).await?;
-    let lane = Lane { service, bulk, pool: pool.clone(), marks: Arc::clone(&marks), published };
+    let lane =
+        Lane { service, bulk, pool: pool.clone(), marks: Arc::clone(&marks), published, confirms };
     let (channel, deliveries) = handwritten::consume(amqp_url, service, PREFETCH).await?;
     tokio::select! {
         ended = lane.run(&channel, deliveries) => ended.context("the lane")?,
-        ended = publish(&publisher, batches, &marks) => ended.context("publishing")?,
+        ended = publish(&publisher, batches, &marks, &confirmed) => ended.context("publishing")?,
         ended = flush(&pool, &marks) => ended.context("marking")?,
     }
     anyhow::bail!("the broker ended the consumer")
@@ -83,14 +84,18 @@ struct Lane {
     pool: PgPool,
     marks: Marks,
     published: mpsc::UnboundedSender<(Uuid, Vec<Outgoing>)>,
+    /// The last batch that is confirmed.
+    confirms: watch::Receiver<Uuid>,
 }
 
 impl Lane {
     async fn run(&self, channel: &Channel, mut deliveries: lapin::Consumer) -> Result<()> {
-        let (mut last, mut took) = (0, Duration::ZERO);
+        let (mut last, mut emitted) = (0, Uuid::nil());
+        let mut confirms = self.confirms.clone();
         loop {
             if last >= BUSY {
-                tokio::time::sleep(took.clamp(FILL, LONGEST_FILL)).await;
+                let confirmed = confirms.wait_for(|confirmed| *confirmed >= emitted);
+                let _confirmed_or_late = tokio::time::timeout(LONGEST_FILL, confirmed).await;
             }
             let Some(first) = deliveries.next().await else { return Ok(()) };
             let mut batch = vec![read(&first?)?];
@@ -100,10 +105,8 @@ impl Lane {
             }
             last = batch.len();
             let highest = batch.last().map_or(0, |message| message.tag);
-            let begun = Instant::now();
-            let events = self.transaction(batch).await?;
-            took = begun.elapsed();
-            if let Some(events) = events {
+            if let Some(events) = self.transaction(batch).await? {
+                emitted = events.0;
                 self.published.send(events)?;
             }
             channel.basic_ack(highest, BasicAckOptions { multiple: true }).await?;
@@ -230,6 +233,7 @@ async fn publish(
     publisher: &Publisher,
     mut batches: mpsc::UnboundedReceiver<(Uuid, Vec<Outgoing>)>,
     marks: &Marks,
+    done: &watch::Sender<Uuid>,
 ) -> Result<()> {
     let (sent, mut unconfirmed) = mpsc::unbounded_channel();
     let sending = async {
@@ -248,6 +252,7 @@ async fn publish(
                 confirmed(confirm).await?;
             }
             lock(marks).push(batch);
+            done.send_replace(batch);
         }
         Ok(())
     };
