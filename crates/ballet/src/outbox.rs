@@ -147,36 +147,54 @@ async fn bury(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// The processes that have written batches to a table.
-pub(crate) async fn owners(db: &mut PgConnection, table: i16) -> Result<Vec<i64>, sqlx::Error> {
-    let statement = format!("select distinct owner from ballet.outbox_{table}");
-    let rows: Vec<(i64,)> = sqlx::query_as(AssertSqlSafe(statement)).fetch_all(db).await?;
-    Ok(rows.into_iter().map(|(owner,)| owner).collect())
+/// What a table has of events that are not published.
+pub(crate) struct Unpublished {
+    /// How many events.
+    pub(crate) events: i64,
+    /// Since when the oldest waits.
+    pub(crate) since: Option<Timestamp>,
+    /// The oldest of their batches, but for those that were not asked for.
+    pub(crate) batches: Vec<BatchId>,
 }
 
-/// The batches of some processes in a table that bear no mark, oldest first, but for those given.
-pub(crate) async fn unmarked(
+/// Looks for batches without a mark, but for those that are `known` and those of processes that are
+/// `alive`. Reads the table from end to end, and no more than once.
+pub(crate) async fn unpublished(
     db: &mut PgConnection,
     table: i16,
-    owners: &[i64],
-    except: &[BatchId],
+    known: &[BatchId],
+    alive: &[i64],
     limit: i64,
-) -> Result<Vec<BatchId>, sqlx::Error> {
+) -> Result<Unpublished, sqlx::Error> {
     let statement = format!(
-        "select o.owner, o.batch from ballet.outbox_{table} o \
-         left join unnest($2::bigint[], $3::bigint[]) as known (owner, batch) \
-         on known.owner = o.owner and known.batch = o.batch \
-         where o.owner = any($1) and known.owner is null group by o.owner, o.batch \
-         having min(o.position) > {MARK} order by min(o.created_at), o.owner, o.batch limit $4"
+        "with unmarked as (select owner, batch, count(*) as events, min(created_at) as since \
+         from ballet.outbox_{table} group by owner, batch having min(position) > {MARK}), \
+         waiting as (select coalesce(sum(events), 0)::bigint as events, min(since) as since \
+         from unmarked) \
+         select waiting.events, waiting.since, o.owner, o.batch from waiting left join \
+         (select u.owner, u.batch, u.since from unmarked u \
+         left join unnest($1::bigint[], $2::bigint[]) as known (owner, batch) \
+         on known.owner = u.owner and known.batch = u.batch \
+         where known.owner is null and u.owner <> all($3) \
+         order by u.since, u.owner, u.batch limit $4) as o on true \
+         order by o.since, o.owner, o.batch"
     );
-    let rows: Vec<(i64, i64)> = sqlx::query_as(AssertSqlSafe(statement))
-        .bind(owners)
-        .bind(except.iter().map(|batch| batch.owner).collect::<Vec<_>>())
-        .bind(except.iter().map(|batch| batch.number).collect::<Vec<_>>())
+    let rows = sqlx::query(AssertSqlSafe(statement))
+        .bind(known.iter().map(|batch| batch.owner).collect::<Vec<_>>())
+        .bind(known.iter().map(|batch| batch.number).collect::<Vec<_>>())
+        .bind(alive)
         .bind(limit)
         .fetch_all(db)
         .await?;
-    Ok(rows.into_iter().map(|(owner, number)| BatchId { owner, number, table }).collect())
+    let mut found = Unpublished { events: 0, since: None, batches: Vec::with_capacity(rows.len()) };
+    for row in rows {
+        found.events = row.try_get(0)?;
+        found.since = row.try_get::<Option<jiff_sqlx::Timestamp>, _>(1)?.map(|at| at.to_jiff());
+        let (owner, number): (Option<i64>, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
+        let batch = owner.zip(number).map(|(owner, number)| BatchId { owner, number, table });
+        found.batches.extend(batch);
+    }
+    Ok(found)
 }
 
 /// Whether any batch of a table bears no mark.
@@ -226,26 +244,8 @@ pub(crate) async fn load(
     Ok(loaded)
 }
 
-/// How many events wait in the outbox, and since when the oldest does.
-pub(crate) async fn unpublished(
-    db: &mut PgConnection,
-) -> Result<(i64, Option<Timestamp>), sqlx::Error> {
-    let (mut count, mut oldest) = (0, None);
-    for table in 0..TABLES {
-        let statement = format!(
-            "select coalesce(sum(events), 0)::bigint, min(since) from (\
-             select count(*) as events, min(created_at) as since from ballet.outbox_{table} \
-             group by owner, batch having min(position) > {MARK}) as batches"
-        );
-        let (events, since): (i64, Option<jiff_sqlx::Timestamp>) =
-            sqlx::query_as(AssertSqlSafe(statement)).fetch_one(&mut *db).await?;
-        count += events;
-        oldest = [oldest, since.map(jiff_sqlx::Timestamp::to_jiff)].into_iter().flatten().min();
-    }
-    Ok((count, oldest))
-}
-
-/// Empties a table if all its batches are marked, and says whether it did.
+/// Empties a table if all its batches are marked, and says whether it did. Worth it only where none
+/// was found without a mark.
 ///
 /// First the lock, then the look: a look before the lock would miss what is just being committed,
 /// and the truncation would lose it.
@@ -255,8 +255,7 @@ pub(crate) async fn truncate(
 ) -> Result<bool, sqlx::Error> {
     let size = format!("select pg_relation_size('ballet.outbox_{table}')");
     let (size,): (i64,) = sqlx::query_as(AssertSqlSafe(size)).fetch_one(&mut *transaction).await?;
-    // A first look without the lock: it is taken only if it is likely to be of use.
-    if size == 0 || has_unmarked(transaction, table).await? {
+    if size == 0 {
         return Ok(false);
     }
     // A writer that holds the table up must not be waited for: writers would queue up behind us.

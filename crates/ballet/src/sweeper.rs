@@ -4,15 +4,17 @@
 //! come through after the session was lost, or memory was full), and those of processes that are
 //! gone. Looking once, at the start, would not be enough.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sqlx::PgConnection;
 
+use crate::batch_id::BatchId;
 use crate::engine::{Engine, answered};
 use crate::fault::{self, FaultPoint};
-use crate::outbox::{self, Mark, TABLES};
+use crate::outbox::{self, Mark, TABLES, Unpublished};
 use crate::publisher::{Handed, OutBatch};
 use crate::{Failure, FailureKind, calls, process, wire};
 
@@ -44,20 +46,22 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 
 async fn sweep(engine: &Arc<Engine>) -> Result<(), Failure> {
     let mut db = answered(engine.pool.acquire()).await?;
-    let mut gone = Gone::default();
+    let mut others = Others::default();
+    let (mut waiting, mut oldest) = (0, None);
     for table in 0..TABLES {
-        sweep_table(engine, &mut db, table, &mut gone).await?;
+        let found = sweep_table(engine, &mut db, table, &mut others).await?;
+        waiting += found.events;
+        oldest = [oldest, found.since].into_iter().flatten().min();
+        let now = engine.context.now();
+        if found.events == 0 && table != outbox::table_at(now) {
+            answered(truncate(engine, table)).await?;
+        }
     }
-    sweep_calls(engine, &mut db, &mut gone).await?;
-    let now = engine.context.now();
-    for table in (0..TABLES).filter(|table| *table != outbox::table_at(now)) {
-        answered(truncate(engine, table)).await?;
-    }
-    let (waiting, since) = answered(outbox::unpublished(&mut db)).await?;
+    sweep_calls(engine, &mut db, &mut others).await?;
     gauge("ballet_outbox_unpublished", waiting);
     gauge("ballet_calls_open", answered(calls::count_open(&mut db)).await?);
-    let age = since.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
-    metrics::gauge!("ballet_outbox_oldest_seconds").set(age);
+    let age = |since: Timestamp| engine.context.now().duration_since(since).as_secs_f64();
+    metrics::gauge!("ballet_outbox_oldest_seconds").set(oldest.map_or(0.0, age));
     Ok(())
 }
 
@@ -68,50 +72,72 @@ fn gauge(name: &'static str, value: i64) {
 
 /// What is known of other processes during one sweep.
 #[derive(Default)]
-struct Gone(HashMap<i64, bool>);
+struct Others {
+    gone: HashSet<i64>,
+    alive: Vec<i64>,
+}
 
-impl Gone {
-    async fn is(&mut self, db: &mut PgConnection, owner: i64) -> Result<bool, Failure> {
-        if let Some(gone) = self.0.get(&owner) {
-            return Ok(*gone);
+impl Others {
+    async fn is_gone(&mut self, db: &mut PgConnection, owner: i64) -> Result<bool, Failure> {
+        if self.gone.contains(&owner) || self.alive.contains(&owner) {
+            return Ok(self.gone.contains(&owner));
         }
         let gone = answered(process::is_gone(db, owner)).await?;
-        self.0.insert(owner, gone);
+        if gone {
+            self.gone.insert(owner);
+        } else {
+            self.alive.push(owner);
+        }
         Ok(gone)
+    }
+
+    /// Asks about the owners that nothing is known of; whether there were any.
+    async fn get_to_know(
+        &mut self,
+        db: &mut PgConnection,
+        own: i64,
+        batches: &[BatchId],
+    ) -> Result<bool, Failure> {
+        let before = self.gone.len() + self.alive.len();
+        for batch in batches.iter().filter(|batch| batch.owner != own) {
+            self.is_gone(db, batch.owner).await?;
+        }
+        Ok(self.gone.len() + self.alive.len() > before)
     }
 }
 
+/// Publishes what was left behind in a table. Returns what was found there at last.
 async fn sweep_table(
     engine: &Arc<Engine>,
     db: &mut PgConnection,
     table: i16,
-    gone: &mut Gone,
-) -> Result<(), Failure> {
+    others: &mut Others,
+) -> Result<Unpublished, Failure> {
     let relay = &engine.relay;
-    let Some(publisher) = relay.publisher() else { return Ok(()) };
     loop {
-        if !publisher.has_room() {
-            return Ok(());
-        }
-        let mut owners = Vec::new();
-        for owner in answered(outbox::owners(db, table)).await? {
-            if owner == relay.owner || gone.is(db, owner).await? {
-                owners.push(owner);
-            }
-        }
         // Batches that begin after this look are in memory, and none of this sweep's business.
         let next = relay.next_number();
         let live_before = relay.live_of_table(table);
-        let mut left =
-            answered(outbox::unmarked(db, table, &owners, &live_before, PORTION)).await?;
-        let whole_portion = left.len() == usize::try_from(PORTION).unwrap_or_default();
-        left.retain(|batch| {
-            (batch.owner != relay.owner || batch.number < next) && relay.adopt(*batch)
-        });
-        if left.is_empty() {
-            return Ok(());
+        let found = outbox::unpublished(db, table, &live_before, &others.alive, PORTION);
+        let mut found = answered(found).await?;
+        // One that is gone may have marked what we saw before it went.
+        if others.get_to_know(db, relay.owner, &found.batches).await? {
+            continue;
         }
-        let loaded = answered(outbox::load(db, table, &left)).await;
+        let whole_portion = found.batches.len() == usize::try_from(PORTION).unwrap_or_default();
+        let Some(publisher) = relay.publisher().filter(|publisher| publisher.has_room()) else {
+            return Ok(found);
+        };
+        found.batches.retain(|batch| {
+            let ours = batch.owner == relay.owner;
+            let left = if ours { batch.number < next } else { others.gone.contains(&batch.owner) };
+            left && relay.adopt(*batch)
+        });
+        let left = &found.batches;
+        if left.is_empty() {
+            return Ok(found);
+        }
+        let loaded = answered(outbox::load(db, table, left)).await;
         let loaded = loaded.inspect_err(|_| left.iter().for_each(|batch| relay.forget(*batch)))?;
         let events: usize = loaded.iter().map(|(_, events)| events.len()).sum();
         tracing::info!(batches = left.len(), events, "publishing what was left behind");
@@ -126,7 +152,7 @@ async fn sweep_table(
             }
         }
         if !whole_portion {
-            return Ok(());
+            return Ok(found);
         }
     }
 }
@@ -134,13 +160,15 @@ async fn sweep_table(
 async fn sweep_calls(
     engine: &Arc<Engine>,
     db: &mut PgConnection,
-    gone: &mut Gone,
+    others: &mut Others,
 ) -> Result<(), Failure> {
     let in_memory = engine.calls.keys();
     for (owner, call) in answered(calls::open(db, &in_memory, engine.context.now())).await? {
         let ours = owner == engine.relay.owner;
         // A call of a step that this version does not know is for the replica that knows it.
-        if (!ours && !gone.is(db, owner).await?) || engine.registry.step(&call.step).is_none() {
+        if (!ours && !others.is_gone(db, owner).await?)
+            || engine.registry.step(&call.step).is_none()
+        {
             continue;
         }
         if engine.calls.adopt(call.key) {

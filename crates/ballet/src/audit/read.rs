@@ -36,6 +36,7 @@ pub(super) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Erro
     });
     let calls = calls.collect();
     let mut unpublished = Vec::new();
+    let mut count = 0;
     for table in 0..TABLES {
         let left = format!(
             "select saga_id, event_type, created_at from (select *, min(position) over \
@@ -49,8 +50,8 @@ pub(super) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Erro
             event_type,
             since: since.to_jiff(),
         }));
+        count += outbox::unpublished(db, table, &[], &[], 0).await?.events;
     }
-    let (count, _) = outbox::unpublished(db).await?;
     let unpublishable = "select saga_id, event_type, reason from ballet.outbox_dead \
                          order by created_at limit $1";
     let unpublishable = sqlx::query_as(unpublishable).bind(MOST).fetch_all(db).await?;

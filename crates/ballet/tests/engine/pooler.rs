@@ -38,6 +38,8 @@ async fn serve(
     lent: &Lent,
     server: &str,
 ) -> std::io::Result<()> {
+    // What goes to and fro must not wait for acknowledgements of 40 ms.
+    client.set_nodelay(true)?;
     let hello = loop {
         let length = client.read_u32().await?;
         let mut hello = vec![0; usize::try_from(length).expect("short") - 4];
@@ -54,6 +56,7 @@ async fn serve(
         client.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await?;
     } else {
         let mut server = TcpStream::connect(server).await?;
+        server.set_nodelay(true)?;
         server.write_all(&hello).await?;
         loop {
             let answer = frame(&mut server).await?;
