@@ -95,13 +95,14 @@ impl Management {
             };
             let Depth { ready, unacked, .. } = serde_json::from_value(queue.clone())
                 .map_err(|error| failed("read a queue", &self.base, &error))?;
-            broker.queues.insert(name.to_owned(), ready + unacked);
-            if let Some(service) = name.strip_suffix(".dead")
-                && ready > 0
-            {
+            let mut count = ready + unacked;
+            if let Some(service) = name.strip_suffix(".dead") {
+                // Whatever the numbers say, which are of some seconds ago.
                 let dead = self.peek(name, letters).await?;
+                count = count.max(dead.len() as u64);
                 broker.letters.extend(dead.iter().map(|letter| as_letter(service, letter)));
             }
+            broker.queues.insert(name.to_owned(), count);
         }
         Ok(broker)
     }

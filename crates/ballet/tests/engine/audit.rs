@@ -2,8 +2,9 @@
 
 use ballet::audit::{self, Broker, Report};
 use ballet::core::System;
-use ballet::{Abort, SagaId};
+use ballet::{Abort, Event, SagaId};
 use jiff::SignedDuration;
+use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use crate::trip::{CarRented, DESK_TABLES, TripBooked, TripConfirmed, cancel, desk};
@@ -62,4 +63,22 @@ async fn a_deadline_that_outlives_its_saga_is_a_violation_and_one_that_nobody_te
     let stuck = late.stuck.iter().find(|line| line.starts_with("desk has 1 deadline of journey"));
     assert!(stuck.is_some_and(|line| line.ends_with("nobody will be told")), "{late}");
     assert!(!late.violations.iter().any(|line| line.contains(&open.to_string())), "{late}");
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_seen_before_the_broker_has_counted_it() {
+    let mut world = World::new("uncounted", vec![part(desk(), DESK_TABLES)]).await;
+    world.services.remove(0).stop().await;
+    let saga = world.new_saga();
+    let properties = json!({ "type": TripBooked::TYPE.name(), "correlation_id": saga.to_string(),
+        "headers": { "x-dead-reason": "failed", "x-dead-detail": "the line was cut" } });
+    let management = world.bed.management();
+    for _ in 0..2 {
+        management.publish("amq.default", "desk.dead", &properties, "{}").await.expect("published");
+    }
+    let broker = management.audited(20).await.expect("an answer");
+    let reasons: Vec<&str> = broker.letters.iter().map(|letter| letter.reason.as_str()).collect();
+    assert_eq!(reasons, ["failed: the line was cut"; 2]);
+    assert_eq!(broker.letters[0].saga, Some(saga.0));
+    assert_eq!(broker.queues["desk.dead"], 2);
 }
