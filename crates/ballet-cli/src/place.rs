@@ -108,9 +108,18 @@ impl Place {
         let options = tls.postgres(&url).with_context(at)?.application_name("ballet");
         let opened = PgConnection::connect_with(&options).await;
         let opened = opened.map_err(|error| {
-            let problem = tls::problem(&error.to_string(), "DATABASE_CA_FILE");
-            problem
-                .map_or_else(|| error.into(), |it| anyhow::Error::from(Refusal::NotReachable(it)))
+            match (tls::problem(&error.to_string(), "DATABASE_CA_FILE"), &error) {
+                (Some(problem), _) => Refusal::NotReachable(problem).into(),
+                (None, sqlx::Error::Io(cause)) => {
+                    let (host, port) = (options.get_host(), options.get_port());
+                    Refusal::NotReachable(format!(
+                        "Postgres at {host}:{port} cannot be reached: {cause}. Is it running \
+                         there? DATABASE_URL, or --database-url, says where it is"
+                    ))
+                    .into()
+                }
+                (None, _) => anyhow::Error::from(error),
+            }
         });
         opened.map(Some).with_context(at)
     }

@@ -94,6 +94,19 @@ impl Difference {
         !matches!(self, Self::Strange { .. })
     }
 
+    /// What it is about, for instance "queue `orders`".
+    #[must_use]
+    pub fn object(&self) -> String {
+        match self {
+            Self::Missing { kind, wanted } | Self::Other { kind, wanted, .. } => {
+                Named(*kind, wanted).to_string()
+            }
+            Self::Unwanted { found } | Self::Strange { found } => {
+                Named(Kind::Binding, found).to_string()
+            }
+        }
+    }
+
     /// Whether it can be mended without taking away a message or a place to put one.
     #[must_use]
     pub const fn can_be_applied(&self) -> bool {
@@ -219,17 +232,12 @@ impl fmt::Display for Named<'_> {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let object = self.object();
         match self {
-            Self::Missing { kind, wanted } => write!(f, "{} is missing", Named(*kind, wanted)),
-            Self::Other { kind, wanted, words } => {
-                write!(f, "{}: {}", Named(*kind, wanted), words.join("; "))
-            }
-            Self::Unwanted { found } => {
-                write!(f, "{} is not declared any more", Named(Kind::Binding, found))
-            }
-            Self::Strange { found } => {
-                write!(f, "{} is not ours, and stays", Named(Kind::Binding, found))
-            }
+            Self::Missing { .. } => write!(f, "{object} is missing"),
+            Self::Other { words, .. } => write!(f, "{object}: {}", words.join("; ")),
+            Self::Unwanted { .. } => write!(f, "{object} is not declared any more"),
+            Self::Strange { .. } => write!(f, "{object} is not ours, and stays"),
         }
     }
 }

@@ -77,7 +77,7 @@ async fn apply(args: &Apply, place: &Place) -> Result<Done> {
             format!("{difference}; {many} done before")
         })?;
         done += 1;
-        ui::say(&format!("{}: {difference}", past(difference)));
+        ui::say(&format!("{}: {}", past(difference), difference.object()));
     }
     let left = compare(&definitions, &management.found().await?);
     show(&left, place);
@@ -125,6 +125,7 @@ fn past(difference: &Difference) -> &'static str {
     match action(difference) {
         "create" => "created",
         "remove" => "removed",
+        "change" => "changed",
         other => other,
     }
 }

@@ -178,6 +178,11 @@ async fn an_id_that_is_unknown_or_means_several_and_a_choice_of_nothing_are_refu
     elsewhere.env("AMQP_URL", "amqp://ada:secret@127.0.0.1:1/clocks");
     let refused = crate::world::ended(elsewhere).await.ends_with(4);
     assert!(refused.err.contains("cannot be reached") && !refused.err.contains("secret"));
+    let mut blind = world.command(&["redrive", "--all"]);
+    blind.env("DATABASE_URL", "postgres://ada:secret@127.0.0.1:1/counter");
+    let refused = crate::world::ended(blind).await.ends_with(4);
+    let said = "the database of counter: Postgres at 127.0.0.1:1 cannot be reached";
+    assert!(refused.err.contains(said) && !refused.err.contains("secret"), "{refused:?}");
     let mut nobody = world.command(&["list", "--service", "nobody"]);
     nobody.stdout(std::process::Stdio::piped());
     let refused = crate::world::ended(nobody).await.ends_with(1);
