@@ -2,126 +2,23 @@
 //!
 //! `BALLET_DECODER_CASES` sets how many messages are tried, and `BALLET_SEED` which.
 
+mod message;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use ballet_core::cloud_event::Attributes;
+use ballet_core::Reason;
 use ballet_core::envelope::{HeaderSize, Limits};
-use ballet_core::{
-    Envelope, Event, EventType, Incoming, KnownEvents, Reason, Received, Unacceptable, id,
-};
-use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{RngSeed, TestRunner};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-const SOME_ID: &str = "0193f7a0-0000-7000-8000-000000000001";
-const NAME: &str = "cart.checked_out.v1";
+use crate::message::{Message, NAME, SOME_ID, fate};
+
 const EVENT: &str =
     r#"{"lines":[{"sku":"mug","quantity":1}],"note":"\u00e4\ud83e\udd73","more":{"a":[1e3]}}"#;
-
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct CheckedOut {
-    lines: Vec<Line>,
-    note: Option<String>,
-    more: Option<serde_json::Value>,
-}
-
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Line {
-    sku: String,
-    quantity: u32,
-}
-
-impl Event for CheckedOut {
-    const TYPE: EventType = EventType::starts_saga(NAME).also_from(&["storefront"]);
-}
-
-/// A message that owns its parts.
-#[derive(Debug, Clone, Default)]
-struct Message {
-    exchange: &'static str,
-    routing_key: String,
-    event_type: Option<String>,
-    message_id: Option<String>,
-    correlation_id: Option<String>,
-    app_id: Option<String>,
-    content_type: Option<String>,
-    content_encoding: Option<String>,
-    headers: Vec<(String, String)>,
-    size: HeaderSize,
-    body: Vec<u8>,
-}
-
-impl Message {
-    fn incoming(&self) -> Incoming<'_> {
-        let mut attributes = Attributes::default();
-        for (header, value) in &self.headers {
-            if let Some(name) = Attributes::name(header) {
-                attributes.add(name, value);
-            }
-        }
-        Incoming {
-            exchange: self.exchange,
-            routing_key: &self.routing_key,
-            event_type: self.event_type.as_deref(),
-            message_id: self.message_id.as_deref(),
-            correlation_id: self.correlation_id.as_deref(),
-            app_id: self.app_id.as_deref(),
-            content_type: self.content_type.as_deref(),
-            content_encoding: self.content_encoding.as_deref(),
-            attributes,
-            headers: self.size,
-            body: &self.body,
-            ..Incoming::default()
-        }
-    }
-
-    /// The message as it comes back after a delayed retry or a redrive.
-    fn copy(&self, envelope: &Envelope) -> Self {
-        Self {
-            exchange: "",
-            routing_key: "orders".to_owned(),
-            event_type: Some(envelope.event_type.name().to_owned()),
-            message_id: Some(envelope.message_id.to_string()),
-            correlation_id: envelope.saga_id.map(|saga| saga.to_string()),
-            ..self.clone()
-        }
-    }
-}
-
-fn read<'a>(message: &Incoming<'a>) -> Result<Received<'a>, Unacceptable> {
-    let known: KnownEvents = [CheckedOut::TYPE].into_iter().collect();
-    Envelope::read(message, &known, &Limits::default(), now())
-}
-
-fn now() -> Timestamp {
-    id::time_of(SOME_ID.parse().expect("a UUID")).expect("a time")
-}
-
-/// The reason for which a message is refused, if it is.
-fn fate(message: &Message) -> Option<Reason> {
-    let incoming = message.incoming();
-    let once = read(&incoming);
-    assert_eq!(once, read(&incoming), "the same message, the same answer");
-    let received = match once {
-        Ok(received) => received,
-        Err(refused) => {
-            let length = refused.detail.chars().count();
-            assert!((10..510).contains(&length), "{refused}");
-            return Some(refused.reason);
-        }
-    };
-    let copy = message.copy(&received.envelope);
-    let again = read(&copy.incoming()).expect("a copy of what was taken is taken");
-    assert_eq!(again, received, "a copy means the same");
-    let decoded = serde_json::from_slice::<CheckedOut>(&received.body);
-    decoded.err().map(|error| Unacceptable::from_json(CheckedOut::TYPE, &error).reason)
-}
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -249,7 +146,7 @@ fn whatever_comes_is_taken_or_refused_the_same_way_every_time() {
 
 #[test]
 fn the_producers_page_has_every_reason() {
-    let page = include_str!("../../../docs/producers.md");
+    let page = include_str!("../../../../docs/producers.md");
     let listed: Vec<&str> = page
         .lines()
         .skip_while(|line| *line != "| reason | what is wrong |")

@@ -1,0 +1,83 @@
+//! Whatever comes, the decoder takes it or refuses it, always in the same way, and never panics:
+//! what `crates/ballet-core/tests/decoder` shows for messages that are made up, libFuzzer looks for
+//! by what the code does with them.
+//!
+//! `cargo +nightly fuzz run decoder`, with cargo-fuzz, in the root of the project.
+
+#![no_main]
+
+use std::io::Write;
+
+use arbitrary::Arbitrary;
+use ballet_core::envelope::HeaderSize;
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../crates/ballet-core/tests/decoder/message.rs"]
+mod message;
+
+#[derive(Debug, Arbitrary)]
+struct Input {
+    straight: bool,
+    /// Otherwise the event's name.
+    routing_key: Option<String>,
+    event_type: Option<String>,
+    message_id: Option<Id>,
+    correlation_id: Option<Id>,
+    app_id: Option<String>,
+    content_type: Option<ContentType>,
+    content_encoding: Option<String>,
+    headers: Vec<(String, String)>,
+    size: Option<(usize, usize, usize)>,
+    body: Vec<u8>,
+    /// The body is packed as it should be.
+    packed: bool,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Id {
+    Good,
+    Other(String),
+}
+
+#[derive(Debug, Arbitrary)]
+enum ContentType {
+    Json,
+    CloudEvent,
+    Other(String),
+}
+
+fn id(id: Id) -> String {
+    match id {
+        Id::Good => message::SOME_ID.to_owned(),
+        Id::Other(text) => text,
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(bytes).expect("packed");
+    packer.finish().expect("packed")
+}
+
+fuzz_target!(|input: Input| {
+    let content_type = input.content_type.map(|content_type| match content_type {
+        ContentType::Json => "application/json".to_owned(),
+        ContentType::CloudEvent => "application/cloudevents+json".to_owned(),
+        ContentType::Other(text) => text,
+    });
+    let (count, bytes, depth) = input.size.unwrap_or_default();
+    let message = message::Message {
+        exchange: if input.straight { "" } else { "events" },
+        routing_key: input.routing_key.unwrap_or_else(|| message::NAME.to_owned()),
+        event_type: input.event_type,
+        message_id: input.message_id.map(id),
+        correlation_id: input.correlation_id.map(id),
+        app_id: input.app_id,
+        content_type,
+        content_encoding: if input.packed { Some("gzip".into()) } else { input.content_encoding },
+        headers: input.headers,
+        size: HeaderSize { count, bytes, depth },
+        body: if input.packed { gzip(&input.body) } else { input.body },
+    };
+    message::fate(&message);
+});
