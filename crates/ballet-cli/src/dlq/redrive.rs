@@ -44,6 +44,8 @@ struct Sum {
     handled: u64,
     /// Sent ahead, and dead again.
     dead_again: u64,
+    /// Sent ahead, and nobody knows.
+    unknown: u64,
     /// Not sent, for whatever reason.
     left: u64,
     stopped: bool,
@@ -134,6 +136,7 @@ impl Sum {
         self.left += plan.letters().saturating_sub(taken.letters);
         self.handled += count(&|fate| *fate == Fate::Handled);
         self.dead_again += count(&|fate| matches!(fate, Fate::DeadAgain { .. }));
+        self.unknown += count(&|fate| *fate == Fate::Unknown);
         self.stopped |= taken.stopped;
     }
 }
@@ -228,11 +231,19 @@ fn conclude(sum: &Sum, left_out: bool, args: &Args) -> Done {
         return Done::All;
     }
     if !args.no_canary && sum.left > 0 && !left_out {
-        ui::say(
-            "groups whose canary was not handled were left; the service's log says more. Without \
-             DATABASE_URL only what follows from a message shows that it was handled; --patience \
-             waits longer, --no-canary sends without",
-        );
+        if sum.dead_again > 0 {
+            ui::say(
+                "groups whose canary died again were left: mend the cause, or the message with \
+                 `ballet dlq edit`; --no-canary sends them all the same",
+            );
+        }
+        if sum.unknown > 0 {
+            ui::say(
+                "groups whose canary was not handled yet were left: is the service running? \
+                 Without DATABASE_URL only what follows from a message shows that it was handled; \
+                 --patience waits longer, --no-canary sends without",
+            );
+        }
     }
     if sum.handled == 0 && sum.dead_again > 0 && sum.sent == sum.dead_again {
         return Done::Failed;

@@ -158,6 +158,7 @@ async fn a_canary_of_which_nothing_is_heard_holds_the_others_back() {
     world.stop().await;
     let held = world.ballet(&["redrive", "--all", "--patience", "1"]).await.ends_with(3);
     assert!(held.out.contains("neither handled nor dead yet"), "{held:?}");
+    assert!(held.err.contains("is the service running?"), "{held:?}");
     world.dead(2).await;
     world.start().await;
     world.ballet(&["redrive", "--all"]).await.ends_with(0);

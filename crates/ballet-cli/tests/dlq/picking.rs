@@ -146,6 +146,8 @@ async fn t79_one_of_each_group_goes_ahead_and_a_group_whose_canary_dies_again_st
     let done = world.ballet(&["redrive", "--all"]).await.ends_with(3);
     assert!(done.err.contains("5 dead letters sent back"), "{done:?}");
     assert!(done.out.contains("is dead again: the counter is full"), "{done:?}");
+    assert!(done.err.contains("canary died again were left"), "{done:?}");
+    assert!(!done.err.contains("--patience"), "{done:?}");
     world.all_counted_once(4).await;
     world.dead(4).await;
     let mut redrives: Vec<u64> =
