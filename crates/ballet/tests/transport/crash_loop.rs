@@ -65,6 +65,7 @@ async fn t77_a_crash_loop_ends_at_the_brokers_delivery_limit_and_costs_one_messa
         service = Process::start(&world);
     }
 
+    println!("the service died {deaths} times");
     // A connection may be lost in between, which counts as well.
     assert!((4..=MOST_LIVES).contains(&deaths), "{deaths}");
     let dead = world.bed.management().peek("hotel.dead", 10).await.unwrap();
