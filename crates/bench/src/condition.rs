@@ -60,6 +60,25 @@ const fn statements(contestant: Contestant) -> (&'static str, &'static str) {
     }
 }
 
+/// How many messages all services have handled, by their inboxes: while a backlog waits no saga ends,
+/// since what would end it waits behind it.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub(crate) async fn handled(contestant: Contestant, bed: &Bed) -> Result<f64> {
+    let count = match contestant {
+        Contestant::Ballet | Contestant::BalletBulk => "select count(*) from ballet.inbox",
+        Contestant::Twin | Contestant::Ceiling | Contestant::CeilingBulk => {
+            "select count(*) from inbox"
+        }
+    };
+    let mut all = 0;
+    for service in SERVICES {
+        let (of_service,): (i64,) =
+            sqlx::query_as(count).fetch_one(&mut admin(bed, service).await?).await?;
+        all += of_service;
+    }
+    Ok(all as f64)
+}
+
 /// Opens a transaction in each database that keeps what is dead from being cleaned away.
 pub(crate) async fn hold_snapshots(bed: &Bed) -> Result<Vec<PgConnection>> {
     let mut held = Vec::new();

@@ -20,9 +20,9 @@ pub const MESSAGES: Messages = Messages { closed: 5, cancelled: 7 };
 #[derive(Debug, Clone, Copy)]
 pub struct Messages {
     /// wanted, opened, moved, moved, moved.
-    pub closed: u64,
+    pub closed: u32,
     /// wanted, opened, moved, refused, and three times cancelled.
-    pub cancelled: u64,
+    pub cancelled: u32,
 }
 
 /// What a saga is about.

@@ -70,7 +70,7 @@ impl Group {
             Self::Replicas => "Replicas: processes of each service",
             Self::Lanes => "Lanes in each process",
             Self::OldRows => "10 million old rows in inboxes and ledgers, and a held snapshot",
-            Self::Backlog => "A million messages wait",
+            Self::Backlog => "A million messages wait: sagas' worth of messages",
             Self::Broker => "The broker alone: five messages a saga",
         }
     }
@@ -253,8 +253,8 @@ pub fn targets(group: Group) -> Vec<Target> {
             to("ballet-bulk old", "ballet-bulk", Measure::Pages, Bound::AtMost(1.0)),
         ],
         Group::Backlog => vec![
-            to("ballet", "ceiling", Measure::Sagas, Bound::AtLeast(0.95)),
-            to("ballet-bulk", "ceiling-bulk", Measure::Sagas, Bound::AtLeast(0.95)),
+            to("ballet", "ceiling", Measure::Messages, Bound::AtLeast(0.95)),
+            to("ballet-bulk", "ceiling-bulk", Measure::Messages, Bound::AtLeast(0.95)),
             alone("ballet", Measure::Memory, Bound::AtMost(60.0)),
             alone("ballet-bulk", Measure::Memory, Bound::AtMost(60.0)),
         ],

@@ -46,7 +46,7 @@ pub struct Condition {
 /// What a run came to; "a message" is one that a service handled.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
-    /// Sagas that ended in a second.
+    /// Sagas that ended in a second; while a backlog waits, a saga's worth of messages.
     pub sagas: f64,
     /// Messages that were handled in a second.
     pub messages: f64,
@@ -119,7 +119,10 @@ impl Stage {
             drop(held);
             let drained = run.condition.backlog == 0;
             oracle::judge(bed, &load, drained).await?;
-            let messages = messages(&load.ended);
+            let messages = match drained {
+                true => messages(&load.ended),
+                false => condition::handled(run.contestant, bed).await?,
+            };
             load.close().await;
             services.check()?;
             Ok::<_, anyhow::Error>((figures, messages))
@@ -148,16 +151,27 @@ impl Stage {
     ) -> Result<Figures> {
         let mut db = admin(bed, SERVICES[0]).await?;
         load.go(run.warm_up).await?;
+        let piled_up = run.condition.backlog > 0;
+        let by_inbox = async || match piled_up {
+            true => condition::handled(run.contestant, bed).await,
+            false => Ok(0.0),
+        };
+        let handled_before = by_inbox().await?;
         let before = self.look(&mut db).await?;
         load.go(run.window).await?;
         let after = self.look(&mut db).await?;
+        let handled_after = by_inbox().await?;
         let memory = services.memory();
-        if run.condition.backlog == 0 {
+        if !piled_up {
             load.finish().await?;
         }
         let in_window = |at: Instant| before.at <= at && at < after.at;
         let ended: Vec<_> = load.ended.iter().filter(|(at, ..)| in_window(*at)).copied().collect();
-        let handled = messages(&ended);
+        let handled = if piled_up { handled_after - handled_before } else { messages(&ended) };
+        let sagas = match piled_up {
+            true => handled / f64::from(MESSAGES.closed),
+            false => count(ended.len()),
+        };
         let seconds = (after.at - before.at).as_secs_f64();
         let own = i32::try_from(std::process::id())?;
         let cpu = |roots: &[i32]| {
@@ -167,7 +181,7 @@ impl Stage {
         let services = services.pids();
         let servers = (self.servers.postgres().pids().await, self.servers.rabbitmq().pids().await);
         Ok(Figures {
-            sagas: count(ended.len()) / seconds,
+            sagas: sagas / seconds,
             messages: handled / seconds,
             latencies: ended.iter().map(|(.., took)| took.as_secs_f64() * 1000.0).collect(),
             cpu: Cpu {
@@ -265,7 +279,6 @@ struct Look {
     wal: i64,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 fn messages(ended: &[(Instant, End, Duration)]) -> f64 {
     let of = |end| match end {
         End::Closed => MESSAGES.closed,
@@ -273,7 +286,7 @@ fn messages(ended: &[(Instant, End, Duration)]) -> f64 {
         // Between one and four; half of the way on average.
         End::Dead => 2,
     };
-    ended.iter().map(|(_, end, _)| of(*end)).sum::<u64>() as f64
+    f64::from(ended.iter().map(|(_, end, _)| of(*end)).sum::<u32>())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
