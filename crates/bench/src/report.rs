@@ -130,6 +130,12 @@ pub fn quantile(values: &[f64], at: f64) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
+/// The median; nothing where no saga ended.
+fn milliseconds(values: &[f64]) -> String {
+    let median = quantile(values, 0.5);
+    if median.is_nan() { String::new() } else { format!("{median:.1}") }
+}
+
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut table = Table::new();
@@ -145,8 +151,8 @@ impl std::fmt::Display for Outcome {
                 row.label.clone(),
                 format!("{:.0}", quantile(&sagas, 0.5)),
                 spread,
-                format!("{:.1}", quantile(&row.measure(Measure::P50), 0.5)),
-                format!("{:.1}", quantile(&row.measure(Measure::P99), 0.5)),
+                milliseconds(&row.measure(Measure::P50)),
+                milliseconds(&row.measure(Measure::P99)),
                 row.statements.map_or_else(String::new, |count| format!("{count:.2}")),
                 format!("{:.2}", row.median(|f| f.commits)),
                 format!("{:.0}", row.median(|f| f.wal)),
