@@ -24,7 +24,8 @@ const CONFLICTS: u32 = 3;
 const LONG_WAIT: Duration = Duration::from_secs(1);
 /// How often a batch may lose its connection, with a database that answers, before it is split.
 const LOSSES: u32 = 5;
-/// How long an idle lane keeps its connection. The pool tests one that was idle for so long.
+/// How long a lane keeps its connection. The pool tests one that was idle for so long, and sees to it
+/// that none grows old.
 const KEEP: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -43,6 +44,7 @@ pub(crate) async fn run(
     let mut kept = Kept::default();
     let mut last = 0;
     let mut took = Duration::ZERO;
+    let mut kept_since = Instant::now();
     loop {
         if last >= BUSY && works.len() < engine.batch {
             fill(&engine, &kept, took).await;
@@ -67,9 +69,12 @@ pub(crate) async fn run(
         last = batch.len();
         metrics::histogram!("ballet_batch_size").record(count(batch.len()));
         let begun = Instant::now();
+        if kept.connection.is_none() {
+            kept_since = begun;
+        }
         process(&engine, batch, &mut kept).await;
         took = begun.elapsed();
-        if !engine.has_connections_to_keep() {
+        if kept_since.elapsed() > KEEP || !engine.has_connections_to_keep() {
             kept.connection = None;
         }
     }
