@@ -75,7 +75,7 @@ fn messages(stage: &Stage, sagas: &[SagaId], stream: &[Vec<(usize, Comes)>]) -> 
     batches
 }
 
-/// All that there is of a saga, in its order.
+/// All that there is of a saga.
 async fn left(stage: &Stage, saga: SagaId) -> Vec<String> {
     let mut left = Vec::new();
     for query in [
@@ -96,9 +96,14 @@ async fn left(stage: &Stage, saga: SagaId) -> Vec<String> {
             .as_ref()
             .is_some_and(|id| id.to_string() == saga.to_string())
     });
-    left.extend(dead.map(|one| {
-        format!("astray: {:?} {}", one.properties.kind(), String::from_utf8_lossy(&one.body))
-    }));
+    // Each goes its own way to its queue: their order says nothing.
+    let mut astray: Vec<String> = dead
+        .map(|one| {
+            format!("astray: {:?} {}", one.properties.kind(), String::from_utf8_lossy(&one.body))
+        })
+        .collect();
+    astray.sort_unstable();
+    left.extend(astray);
     left
 }
 
