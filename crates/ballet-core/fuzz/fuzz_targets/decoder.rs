@@ -1,18 +1,16 @@
 //! Whatever comes, the decoder takes it or refuses it, always in the same way, and never panics:
-//! what `crates/ballet-core/tests/decoder` shows for messages that are made up, libFuzzer looks for
+//! what `tests/decoder` shows for messages that are made up, libFuzzer looks for
 //! by what the code does with them.
 //!
-//! `cargo +nightly fuzz run decoder`, with cargo-fuzz, in the root of the project.
+//! `cargo +nightly fuzz run decoder`, with cargo-fuzz, in `crates/ballet-core`.
 
 #![no_main]
-
-use std::io::Write;
 
 use arbitrary::Arbitrary;
 use ballet_core::envelope::HeaderSize;
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../crates/ballet-core/tests/decoder/message.rs"]
+#[path = "../../tests/decoder/message.rs"]
 mod message;
 
 #[derive(Debug, Arbitrary)]
@@ -53,12 +51,6 @@ fn id(id: Id) -> String {
     }
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packer.write_all(bytes).expect("packed");
-    packer.finish().expect("packed")
-}
-
 fuzz_target!(|input: Input| {
     let content_type = input.content_type.map(|content_type| match content_type {
         ContentType::Json => "application/json".to_owned(),
@@ -77,7 +69,7 @@ fuzz_target!(|input: Input| {
         content_encoding: if input.packed { Some("gzip".into()) } else { input.content_encoding },
         headers: input.headers,
         size: HeaderSize { count, bytes, depth },
-        body: if input.packed { gzip(&input.body) } else { input.body },
+        body: if input.packed { message::gzip(&input.body) } else { input.body },
     };
     message::fate(&message);
 });

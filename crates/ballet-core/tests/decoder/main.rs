@@ -15,16 +15,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{RngSeed, TestRunner};
 
-use crate::message::{Message, NAME, SOME_ID, fate};
+use crate::message::{Message, NAME, SOME_ID, fate, gzip};
 
 const EVENT: &str =
     r#"{"lines":[{"sku":"mug","quantity":1}],"note":"\u00e4\ud83e\udd73","more":{"a":[1e3]}}"#;
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut packer, bytes).expect("packed");
-    packer.finish().expect("packed")
-}
 
 fn word() -> impl Strategy<Value = String> {
     const WORDS: &[&str] = &[
