@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 
 use crate::batch_id::BatchId;
+use crate::broker::jittered;
 use crate::engine::{Engine, answered};
 use crate::fault::{self, FaultPoint};
 use crate::outbox::{self, Mark, TABLES, Unpublished};
@@ -27,18 +28,20 @@ const PORTION: i64 = 500;
 /// Sweeps every few seconds until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
+    // Services that start together would sweep one database server at the same moments.
+    let mut pause = jittered(EVERY);
     loop {
         match sweep(&engine).await {
             Ok(()) => engine.database_answers(true),
             Err(failure) => {
-                tracing::warn!("a sweep failed, the next one comes in {EVERY:?}: {failure}");
+                tracing::warn!("a sweep failed, the next one comes in {pause:?}: {failure}");
                 if failure.kind() == FailureKind::ConnectionLost {
                     engine.database_answers(false);
                 }
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(pause) => pause = EVERY,
             () = crate::engine::stopped(&mut stopping) => return,
         }
     }

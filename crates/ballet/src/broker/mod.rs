@@ -25,6 +25,7 @@ pub use self::address::Addresses;
 pub use self::error::BrokerError;
 pub use self::lapin::RabbitMq;
 pub use self::state::{Backoff, ConnectionState};
+pub(crate) use self::state::{jittered, until};
 pub use self::topology::{Expected, Missing};
 pub use ::lapin::BasicProperties;
 pub use ::lapin::types::{AMQPValue, FieldArray, FieldTable, LongString, ShortString};

@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::BrokerError;
 
@@ -55,7 +55,7 @@ impl Backoff {
     pub fn wait(&mut self) -> Duration {
         let step = self.next;
         self.next = (step * 2).min(self.most);
-        step.mul_f64(0.5 + 0.5 * random_fraction())
+        jittered(step)
     }
 
     /// Begins anew after success.
@@ -69,6 +69,19 @@ impl Default for Backoff {
     fn default() -> Self {
         Self::new(Duration::from_millis(250), Duration::from_secs(5))
     }
+}
+
+/// Never, when nothing is due.
+pub(crate) async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Between half of the time and all of it, so that what began together does not stay together.
+pub(crate) fn jittered(time: Duration) -> Duration {
+    time.mul_f64(0.5 + 0.5 * random_fraction())
 }
 
 /// Jitter does not need more than the seed of a hash map, and this saves a crate.

@@ -17,13 +17,21 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::receipt::{Receipt, Settling};
 use super::supervisor::changed;
 use super::{Arrival, ConsumerSettings, Sink, Wish};
-use crate::broker::{AMQPValue, BrokerError, ConnectionState, Deliveries, Delivery, Session, lost};
+use crate::broker::{
+    AMQPValue, BrokerError, ConnectionState, Deliveries, Delivery, Session, lost, until,
+};
 use crate::fault::{self, FaultPoint};
 
 /// Counts earlier deliveries; absent on the first.
 const DELIVERY_COUNT: &str = "x-delivery-count";
 /// A delivery with this count is the third.
 const SUSPECT_FROM: i64 = 2;
+/// How long an ack waits. The broker writes acks to its log like messages, so one that is sent right
+/// after a commit is in the way of the events of that very commit.
+const ACK_DELAY: Duration = Duration::from_millis(10);
+/// An ack for this part of the prefetch waits no longer: the broker must not run out of messages to
+/// send ahead.
+const ACK_SHARE: u64 = 4;
 /// For the last acks when the connection is in doubt.
 const LAST_ACKS: Duration = Duration::from_secs(2);
 
@@ -124,11 +132,22 @@ impl<'a> Channel<'a> {
     ) -> Result<(), BrokerError> {
         let mut closed = self.session.closed();
         let settling = Arc::clone(&self.settling);
+        let mut due: Option<Instant> = None;
         loop {
             tokio::select! {
                 biased;
                 () = changed(wish) => return Ok(()),
+                () = until(due) => {
+                    due = None;
+                    self.tell().await?;
+                    self.release(deliveries).await?;
+                }
                 () = settling.rung() => {
+                    if self.may_wait() {
+                        due.get_or_insert_with(|| Instant::now() + ACK_DELAY);
+                        continue;
+                    }
+                    due = None;
                     self.tell().await?;
                     self.release(deliveries).await?;
                 }
@@ -140,6 +159,12 @@ impl<'a> Channel<'a> {
                 cause = lost(&mut closed) => return Err(cause),
             }
         }
+    }
+
+    /// Whether what is settled may be told a little later.
+    fn may_wait(&self) -> bool {
+        let enough = u64::from(self.settings.prefetch) / ACK_SHARE;
+        self.pace == Pace::Open && !self.settling.gives_back() && self.settling.unacked() < enough
     }
 
     async fn receive(

@@ -96,6 +96,17 @@ impl Settling {
         self.bell.notified().await;
     }
 
+    /// How many deliveries could be acknowledged.
+    pub(super) fn unacked(&self) -> u64 {
+        let inner = self.lock();
+        inner.low - inner.acked
+    }
+
+    /// Whether a message is to be given back.
+    pub(super) fn gives_back(&self) -> bool {
+        !self.lock().give_back.is_empty()
+    }
+
     pub(super) fn tell(&self) -> Tell {
         let mut inner = self.lock();
         // The broker refuses to acknowledge a tag that was given back, so one below is named.

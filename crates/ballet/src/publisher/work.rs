@@ -5,12 +5,14 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use metrics::{Counter, Gauge};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::queue::Queue;
 use super::stop::{Stop, Stopping};
 use super::{Command, PublisherSettings};
-use crate::broker::{BrokerError, Confirmed, Confirms, ConnectionState, Outcome, Session, lost};
+use crate::broker::{
+    BrokerError, Confirmed, Confirms, ConnectionState, Outcome, Session, lost, until,
+};
 use crate::fault::{self, FaultPoint};
 
 /// How many commands are taken in at a time, so that confirms are not kept waiting.
@@ -219,13 +221,5 @@ impl Alarm {
         tracing::error!(routing_key, others = self.silent, "{said}");
         self.last = Some(Instant::now());
         self.silent = 0;
-    }
-}
-
-/// Never, when nothing is due.
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
     }
 }

@@ -45,6 +45,29 @@ async fn settled_deliveries_are_acknowledged_up_to_the_first_gap() {
     assert!(broker.ready("orders").is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_ack_waits_for_others_but_not_for_long_and_not_for_many() {
+    let broker = broker(4);
+    let mut settings = ConsumerSettings::new("orders", "one");
+    settings.prefetch = 8;
+    let mut consumer = In::start(broker.clone(), settings);
+    let mut taken = consumer.take(4).await;
+    let mut settle = |count| taken.drain(..count).for_each(|(_, receipt)| receipt.settle());
+    settle(1);
+    tokio::time::sleep(Duration::from_millis(8)).await;
+    assert_eq!(broker.unacked("orders"), 4, "acknowledged at once");
+    tokio::time::sleep(Duration::from_millis(4)).await;
+    assert_eq!(broker.unacked("orders"), 3, "not yet acknowledged");
+    // A quarter of what the broker may send ahead.
+    settle(2);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(broker.unacked("orders"), 1, "the broker may run out of messages to send");
+    settle(1);
+    consumer.handle.stop(SOON).await;
+    assert_eq!(broker.unacked("orders"), 0);
+    assert!(broker.ready("orders").is_empty(), "not acknowledged before the end");
+}
+
 #[tokio::test]
 async fn a_dropped_receipt_brings_the_message_again() {
     let broker = broker(1);
