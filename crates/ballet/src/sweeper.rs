@@ -4,7 +4,8 @@
 //! come through after the session was lost, or memory was full), and those of processes that are
 //! gone. Looking once, at the start, would not be enough.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,25 +74,20 @@ fn gauge(name: &'static str, value: i64) {
     metrics::gauge!(name).set(value as f64);
 }
 
-/// What is known of other processes during one sweep.
+/// What is known of other processes during one sweep: whether they are gone.
 #[derive(Default)]
-struct Others {
-    gone: HashSet<i64>,
-    alive: Vec<i64>,
-}
+struct Others(HashMap<i64, bool>);
 
 impl Others {
     async fn is_gone(&mut self, db: &mut PgConnection, owner: i64) -> Result<bool, Failure> {
-        if self.gone.contains(&owner) || self.alive.contains(&owner) {
-            return Ok(self.gone.contains(&owner));
-        }
-        let gone = answered(process::is_gone(db, owner)).await?;
-        if gone {
-            self.gone.insert(owner);
-        } else {
-            self.alive.push(owner);
-        }
-        Ok(gone)
+        Ok(match self.0.entry(owner) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => *unknown.insert(answered(process::is_gone(db, owner)).await?),
+        })
+    }
+
+    fn alive(&self) -> Vec<i64> {
+        self.0.iter().filter(|(_, gone)| !**gone).map(|(owner, _)| *owner).collect()
     }
 
     /// Asks about the owners that nothing is known of; whether there were any.
@@ -101,11 +97,11 @@ impl Others {
         own: i64,
         batches: &[BatchId],
     ) -> Result<bool, Failure> {
-        let before = self.gone.len() + self.alive.len();
+        let before = self.0.len();
         for batch in batches.iter().filter(|batch| batch.owner != own) {
             self.is_gone(db, batch.owner).await?;
         }
-        Ok(self.gone.len() + self.alive.len() > before)
+        Ok(self.0.len() > before)
     }
 }
 
@@ -121,7 +117,8 @@ async fn sweep_table(
         // Batches that begin after this look are in memory, and none of this sweep's business.
         let next = relay.next_number();
         let live_before = relay.live_of_table(table);
-        let found = outbox::unpublished(db, table, &live_before, &others.alive, PORTION);
+        let alive = others.alive();
+        let found = outbox::unpublished(db, table, &live_before, &alive, PORTION);
         let mut found = answered(found).await?;
         // One that is gone may have marked what we saw before it went.
         if others.get_to_know(db, relay.owner, &found.batches).await? {
@@ -133,7 +130,8 @@ async fn sweep_table(
         };
         found.batches.retain(|batch| {
             let ours = batch.owner == relay.owner;
-            let left = if ours { batch.number < next } else { others.gone.contains(&batch.owner) };
+            let left =
+                if ours { batch.number < next } else { others.0.get(&batch.owner) == Some(&true) };
             left && relay.adopt(*batch)
         });
         let left = &found.batches;
