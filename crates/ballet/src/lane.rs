@@ -33,6 +33,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// since bigger batches cost less a message. An idle lane never waits.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
+/// How long a batch waits for the publisher to catch up. Without a broker that takes what we publish,
+/// work goes on, but no faster than a batch in this time.
+const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// Works until the channel closes.
 pub(crate) async fn run(
@@ -49,6 +52,7 @@ pub(crate) async fn run(
         if last >= BUSY && works.len() < engine.batch {
             fill(&engine, &kept, took).await;
         }
+        let_catch_up(&engine).await;
         let first = tokio::select! {
             work = works.recv() => work,
             () = crate::engine::stopped(&mut stopping) => None,
@@ -91,6 +95,16 @@ async fn fill(engine: &Engine, kept: &Kept, took: Duration) {
         }
     };
     let _filled_or_late = tokio::time::timeout(LONGEST_FILL, filled).await;
+}
+
+/// What is committed faster than the broker takes it would fill the memory, and what does not fit
+/// there has to be read back from the outbox.
+async fn let_catch_up(engine: &Engine) {
+    if let Some(publisher) = engine.relay.publisher()
+        && !publisher.has_room()
+    {
+        let _room_or_late = tokio::time::timeout(CATCH_UP, publisher.room()).await;
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "batches are small")]

@@ -1,10 +1,12 @@
 //! Publishing what is committed: by whom, when, and how it is remembered.
 
+use std::time::{Duration, Instant};
+
 use ballet::{Running, SagaId};
 use tokio::time::timeout;
 
 use crate::stage::{SOON, Stage, execute, until};
-use crate::trip::{DESK_TABLES, TripBooked, desk};
+use crate::trip::{DESK_TABLES, TripBooked, TripWanted, desk};
 
 async fn book(desk: &Running, saga: SagaId) {
     let mut unit = desk.handle().saga_unit(saga).await.expect("a transaction");
@@ -66,6 +68,30 @@ async fn t51_an_event_that_amqp_cannot_carry_is_kept_aside_and_those_behind_it_g
     stage.until_taken::<TripBooked>(3).await;
     stage.until_count("desk", MARKS, 2).await;
     assert_eq!(stage.count("desk", "ballet.outbox_dead where reason <> ''").await, 1);
+}
+
+#[tokio::test]
+async fn messages_wait_while_too_much_of_what_they_caused_is_not_published() {
+    let stage = Stage::new("catch_up", &[desk()]).await;
+    let alone = |settings: &mut ballet::Settings| settings.batch = 1;
+    let _running = stage.start_with(desk(), DESK_TABLES, alone).await;
+    stage.broker.hold_confirms();
+    // More than half of what may be in memory.
+    let left = "insert into ballet.outbox_3 select 99999, batch, position, gen_random_uuid(), \
+                    'desk.trip_booked.v1', gen_random_uuid(), null, null, '{\"city\":\"Oslo\"}', now() \
+                from generate_series(1, 100) batch, generate_series(0, 50) position";
+    stage.execute("desk", left).await;
+    stage.until_taken::<TripBooked>(2000).await;
+    let begun = Instant::now();
+    for _ in 0..10 {
+        stage.put(&stage.new_id(), None, &TripWanted { city: "Rome".into() });
+    }
+    stage.until_count("desk", "trip", 10).await;
+    assert!(begun.elapsed() > Duration::from_millis(800), "handled within {:?}", begun.elapsed());
+    stage.broker.release_confirms();
+    stage.until_taken::<TripBooked>(5110).await;
+    stage.until_settled("desk").await;
+    assert_eq!(stage.count("desk", "trip").await, 10);
 }
 
 #[tokio::test]

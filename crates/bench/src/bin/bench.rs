@@ -57,7 +57,7 @@ impl Args {
     }
 
     fn effort(&self) -> Effort {
-        let (rounds, warm_up, window) = if self.quick { (1, 2, 3) } else { (3, 4, 7) };
+        let (rounds, warm_up, window) = if self.quick { (1, 2, 3) } else { (2, 4, 7) };
         Effort {
             rounds: self.rounds.unwrap_or(rounds),
             warm_up: Duration::from_secs(warm_up),
