@@ -40,14 +40,14 @@ pub struct PublisherSettings {
 }
 
 impl PublisherSettings {
-    /// The usual bounds: 2,000 in flight, 10,000 messages and 256 MiB in memory.
+    /// The usual bounds: 2,000 in flight, 6,000 messages and 256 MiB in memory.
     pub fn new(service: impl Into<String>, instance: impl Into<String>) -> Self {
         Self {
             service: service.into(),
             instance: instance.into(),
             expected: Expected::new(),
             window: 2_000,
-            max_in_memory: 10_000,
+            max_in_memory: 6_000,
             max_bytes_in_memory: 256 * 1024 * 1024,
         }
     }
