@@ -54,6 +54,7 @@ async fn an_ack_waits_for_others_but_not_for_long_and_not_for_many() {
     let mut taken = consumer.take(4).await;
     let mut settle = |count| taken.drain(..count).for_each(|(_, receipt)| receipt.settle());
     settle(1);
+    // No real time passes: the runtime's clock stands still, and jumps to whatever is due next.
     tokio::time::sleep(Duration::from_millis(8)).await;
     assert_eq!(broker.unacked("orders"), 4, "acknowledged at once");
     tokio::time::sleep(Duration::from_millis(4)).await;
