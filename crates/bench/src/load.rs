@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ballet::broker::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
-use ballet::core::topology::{DEAD, EVENTS};
+use ballet::core::topology::{DEAD, EVENTS, ROUTE};
 use ballet_testkit::Bed;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
@@ -96,7 +96,8 @@ impl Load {
         let options =
             QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
         let queue = channel.queue_declare("".into(), options, FieldTable::default()).await?;
-        for (exchange, key) in [(EVENTS, CLOSED), (EVENTS, CANCELLED), (DEAD, "#")] {
+        // Not to `events`: it looks keys up word by word, and each binding there costs every publish.
+        for (exchange, key) in [(ROUTE, CLOSED), (ROUTE, CANCELLED), (DEAD, "#")] {
             let name = queue.name().clone();
             let (options, none) = (<_>::default(), FieldTable::default());
             channel.queue_bind(name, exchange.into(), key.into(), options, none).await?;
