@@ -14,7 +14,7 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::Channel;
 use lapin::options::BasicAckOptions;
 use sqlx::PgPool;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use uuid::Uuid;
 
 use crate::business::{self, Move};
@@ -27,6 +27,9 @@ const PREFETCH: u16 = 500;
 /// When the last batch was at least this big, the next one fills until that one is confirmed.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
+/// So many events may be unconfirmed before the lane waits: behind a backlog it is quicker than the
+/// broker, and memory would grow for as long as that lasts.
+const UNCONFIRMED: usize = 6000;
 
 const TABLES: &str = "\
 create table inbox (message_id uuid primary key, received_at timestamptz not null default now());
@@ -48,6 +51,8 @@ create table outbox (
 ) with (autovacuum_enabled = false);";
 
 type Marks = Arc<Mutex<Vec<Uuid>>>;
+/// A batch's events, and their place among the unconfirmed ones.
+type Batch = (Uuid, Vec<Outgoing>, Option<OwnedSemaphorePermit>);
 type LedgerRows = HashMap<Uuid, Vec<(String, Option<String>)>>;
 
 /// Runs the service until the process is ended.
@@ -67,8 +72,15 @@ pub async fn run(
     let (published, batches) = mpsc::unbounded_channel();
     let (confirmed, confirms) = watch::channel(Uuid::nil());
     publish_left_behind(&pool, &published).await?;
-    let lane =
-        Lane { service, bulk, pool: pool.clone(), marks: Arc::clone(&marks), published, confirms };
+    let lane = Lane {
+        service,
+        bulk,
+        pool: pool.clone(),
+        marks: Arc::clone(&marks),
+        published,
+        confirms,
+        unconfirmed: Arc::new(Semaphore::new(UNCONFIRMED)),
+    };
     let (channel, deliveries) = handwritten::consume(amqp_url, service, PREFETCH).await?;
     tokio::select! {
         ended = lane.run(&channel, deliveries) => ended.context("the lane")?,
@@ -83,7 +95,8 @@ struct Lane {
     bulk: bool,
     pool: PgPool,
     marks: Marks,
-    published: mpsc::UnboundedSender<(Uuid, Vec<Outgoing>)>,
+    published: mpsc::UnboundedSender<Batch>,
+    unconfirmed: Arc<Semaphore>,
     /// The last batch that is confirmed.
     confirms: watch::Receiver<Uuid>,
 }
@@ -105,11 +118,14 @@ impl Lane {
             }
             last = batch.len();
             let highest = batch.last().map_or(0, |message| message.tag);
-            if let Some(events) = self.transaction(batch).await? {
-                emitted = events.0;
-                self.published.send(events)?;
-            }
+            let events = self.transaction(batch).await?;
             channel.basic_ack(highest, BasicAckOptions { multiple: true }).await?;
+            if let Some((batch, events)) = events {
+                emitted = batch;
+                let room = Arc::clone(&self.unconfirmed);
+                let room = room.acquire_many_owned(u32::try_from(events.len())?).await?;
+                self.published.send((batch, events, Some(room)))?;
+            }
         }
     }
 
@@ -231,26 +247,27 @@ fn lock(marks: &Marks) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
 /// Publishes batches in order; the confirms are waited for while the next one leaves.
 async fn publish(
     publisher: &Publisher,
-    mut batches: mpsc::UnboundedReceiver<(Uuid, Vec<Outgoing>)>,
+    mut batches: mpsc::UnboundedReceiver<Batch>,
     marks: &Marks,
     done: &watch::Sender<Uuid>,
 ) -> Result<()> {
     let (sent, mut unconfirmed) = mpsc::unbounded_channel();
     let sending = async {
-        while let Some((batch, events)) = batches.recv().await {
+        while let Some((batch, events, room)) = batches.recv().await {
             let mut confirms = Vec::with_capacity(events.len());
             for event in &events {
                 confirms.push(publisher.send(event).await?);
             }
-            sent.send((batch, confirms))?;
+            sent.send((batch, confirms, room))?;
         }
         Ok::<_, anyhow::Error>(())
     };
     let confirming = async {
-        while let Some((batch, confirms)) = unconfirmed.recv().await {
+        while let Some((batch, confirms, room)) = unconfirmed.recv().await {
             for confirm in confirms {
                 confirmed(confirm).await?;
             }
+            drop(room);
             lock(marks).push(batch);
             done.send_replace(batch);
         }
@@ -279,7 +296,7 @@ async fn flush(pool: &PgPool, marks: &Marks) -> Result<()> {
 /// At the start: publishes what a process before us committed and did not mark.
 async fn publish_left_behind(
     pool: &PgPool,
-    published: &mpsc::UnboundedSender<(Uuid, Vec<Outgoing>)>,
+    published: &mpsc::UnboundedSender<Batch>,
 ) -> Result<()> {
     let rows: Vec<(Uuid, Uuid, Uuid, Uuid, String, String)> = sqlx::query_as(
         "select batch, message_id, saga_id, cause, event_type, body from outbox o \
@@ -294,8 +311,8 @@ async fn publish_left_behind(
         let event = Outgoing { message_id, saga_id, cause, event_type, body };
         batches.entry(batch).or_default().push(event);
     }
-    for left in batches {
-        published.send(left)?;
+    for (batch, events) in batches {
+        published.send((batch, events, None))?;
     }
     Ok(())
 }
