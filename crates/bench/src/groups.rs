@@ -249,8 +249,10 @@ pub fn targets(group: Group) -> Vec<Target> {
         Group::OldRows => vec![
             to("ballet old", "ceiling old", Measure::Sagas, Bound::AtLeast(0.95)),
             to("ballet-bulk old", "ceiling-bulk old", Measure::Sagas, Bound::AtLeast(0.95)),
-            to("ballet old", "ballet", Measure::Pages, Bound::AtMost(1.0)),
-            to("ballet-bulk old", "ballet-bulk", Measure::Pages, Bound::AtMost(1.0)),
+            // An index of so many rows is a level deeper, for the ceiling too. What read old rows, or
+            // dead ones that the snapshot keeps, would ask for many times as many.
+            to("ballet old", "ballet", Measure::Pages, Bound::AtMost(1.05)),
+            to("ballet-bulk old", "ballet-bulk", Measure::Pages, Bound::AtMost(1.05)),
         ],
         Group::Backlog => vec![
             to("ballet", "ceiling", Measure::Messages, Bound::AtLeast(0.95)),
