@@ -6,7 +6,7 @@ use lapin::{Channel, ExchangeKind};
 use reqwest::{Method, Url};
 
 use super::definitions::World;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::management::Management;
 use crate::servers::rabbitmq::{amqp, log_in};
 
@@ -20,11 +20,29 @@ pub(super) async fn apply(
     ops: &Url,
 ) -> Result<()> {
     management.call(Method::POST, &["definitions"], Some(&world.document)).await?;
+    runs_everywhere(management, &world.vhost).await?;
     check(ops, world).await?;
     for url in services.iter().filter_map(|service| users.get(*service)) {
         check(url, world).await?;
     }
     Ok(())
+}
+
+/// On each node of a cluster: where it does not, the broker has stopped half way, without saying so.
+async fn runs_everywhere(management: &Management, vhost: &str) -> Result<()> {
+    let found = management.call(Method::GET, &["vhosts", vhost], None).await?;
+    let nodes = found["cluster_state"].as_object().into_iter().flatten();
+    let down: Vec<&String> =
+        nodes.filter(|(_, state)| *state != "running").map(|(node, _)| node).collect();
+    if down.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Server {
+        what: format!("making the vhost {vhost}"),
+        place: management.url().to_owned(),
+        cause: format!("it does not run on {down:?}"),
+        advice: "was that node still starting? Try again once `rabbitmqctl await_startup` is content there",
+    })
 }
 
 /// Logs in and looks at everything; looking needs no permission.

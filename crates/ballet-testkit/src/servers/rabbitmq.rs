@@ -255,6 +255,11 @@ impl RabbitMq {
             Ok::<_, Error>((count == options.nodes).then_some(()))
         })
         .await?;
+        // A vhost that is made while a node still boots is not started there, ever: the import then
+        // goes on after 45 s without a word, and without its administrator's permission.
+        let all = std::iter::once(self).chain(&others);
+        let booted = all.map(|node| node.control(&["await_startup"]));
+        futures_util::future::try_join_all(booted).await?;
         (options.progress)(&format!("RabbitMQ: {} nodes are one cluster", options.nodes));
         Ok(others)
     }
