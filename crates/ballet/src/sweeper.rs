@@ -86,6 +86,10 @@ impl Others {
         })
     }
 
+    fn knows_gone(&self, owner: i64) -> bool {
+        self.0.get(&owner) == Some(&true)
+    }
+
     fn alive(&self) -> Vec<i64> {
         self.0.iter().filter(|(_, gone)| !**gone).map(|(owner, _)| *owner).collect()
     }
@@ -130,8 +134,7 @@ async fn sweep_table(
         };
         found.batches.retain(|batch| {
             let ours = batch.owner == relay.owner;
-            let left =
-                if ours { batch.number < next } else { others.0.get(&batch.owner) == Some(&true) };
+            let left = if ours { batch.number < next } else { others.knows_gone(batch.owner) };
             left && relay.adopt(*batch)
         });
         let left = &found.batches;

@@ -137,34 +137,33 @@ impl<'a> Channel<'a> {
             tokio::select! {
                 biased;
                 () = changed(wish) => return Ok(()),
-                () = until(due) => {
-                    due = None;
-                    self.tell().await?;
-                    self.release(deliveries).await?;
-                }
+                () = until(due) => {}
                 () = settling.rung() => {
                     if self.may_wait() {
                         due.get_or_insert_with(|| Instant::now() + ACK_DELAY);
                         continue;
                     }
-                    due = None;
-                    self.tell().await?;
-                    self.release(deliveries).await?;
                 }
-                next = deliveries.next() => match next {
-                    Some(Ok(delivery)) => self.receive(delivery, deliveries).await?,
-                    Some(Err(lost)) => return Err(lost),
-                    None => return Err(cancelled(&self.settings.queue)),
-                },
+                next = deliveries.next() => {
+                    match next {
+                        Some(Ok(delivery)) => self.receive(delivery, deliveries).await?,
+                        Some(Err(lost)) => return Err(lost),
+                        None => return Err(cancelled(&self.settings.queue)),
+                    }
+                    continue;
+                }
                 cause = lost(&mut closed) => return Err(cause),
             }
+            due = None;
+            self.tell().await?;
+            self.release(deliveries).await?;
         }
     }
 
     /// Whether what is settled may be told a little later.
     fn may_wait(&self) -> bool {
         let enough = u64::from(self.settings.prefetch) / ACK_SHARE;
-        self.pace == Pace::Open && !self.settling.gives_back() && self.settling.unacked() < enough
+        self.pace == Pace::Open && self.settling.has_only_acks_below(enough)
     }
 
     async fn receive(

@@ -96,15 +96,10 @@ impl Settling {
         self.bell.notified().await;
     }
 
-    /// How many deliveries could be acknowledged.
-    pub(super) fn unacked(&self) -> u64 {
+    /// Whether nothing is to be given back, and fewer than so many acknowledged.
+    pub(super) fn has_only_acks_below(&self, count: u64) -> bool {
         let inner = self.lock();
-        inner.low - inner.acked
-    }
-
-    /// Whether a message is to be given back.
-    pub(super) fn gives_back(&self) -> bool {
-        !self.lock().give_back.is_empty()
+        inner.give_back.is_empty() && inner.low - inner.acked < count
     }
 
     pub(super) fn tell(&self) -> Tell {
