@@ -91,14 +91,16 @@ pub async fn apply_all(db: &mut PgConnection, changes: &[Move]) -> Result<(), sq
         *amount += change.amount;
         *moves += 1;
     }
+    let (accounts, sums): (Vec<i32>, Vec<(i64, i64)>) = net.into_iter().unzip();
+    let (amounts, moves): (Vec<i64>, Vec<i64>) = sums.into_iter().unzip();
     sqlx::query(
         "update account a set balance = balance + net.amount, moves = a.moves + net.moves \
          from unnest($1::int[], $2::bigint[], $3::bigint[]) as net (account_id, amount, moves) \
          where a.account_id = net.account_id",
     )
-    .bind(net.keys().copied().collect::<Vec<_>>())
-    .bind(net.values().map(|(amount, _)| *amount).collect::<Vec<_>>())
-    .bind(net.values().map(|(_, moves)| *moves).collect::<Vec<_>>())
+    .bind(accounts)
+    .bind(amounts)
+    .bind(moves)
     .execute(db)
     .await?;
     Ok(())
