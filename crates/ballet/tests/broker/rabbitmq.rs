@@ -6,7 +6,7 @@ use std::time::Duration;
 use ballet::broker::{Broker, BrokerError, RabbitMq};
 use ballet::consumer::ConsumerSettings;
 use ballet::publisher::{Handed, Refused};
-use ballet_testkit::{Bed, Method, Options, Servers};
+use ballet_testkit::{Bed, Method, Options, Servers, wait_until};
 use serde_json::{Value, json};
 
 use crate::support::{In, Out, SOON, batch, message, out, until};
@@ -186,15 +186,12 @@ async fn the_broker_shows_who_we_are() {
     publisher.ready().await;
     consumer.ready().await;
     let path = ["consumers", bed.vhost()];
-    let mut shown = String::new();
-    for _ in 0..100 {
-        shown = bed.management().call(Method::GET, &path, None).await.unwrap().to_string();
-        if shown.contains("orders one #1") {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert!(shown.contains("orders one #1"), "{shown}");
+    wait_until("our name among the consumers", SOON, || async {
+        let shown = bed.management().call(Method::GET, &path, None).await.unwrap().to_string();
+        if shown.contains("orders one #1") { Ok(Some(())) } else { Err(shown) }
+    })
+    .await
+    .unwrap();
     bed.close().await.unwrap();
 }
 
