@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use ballet::broker::BrokerError;
-use ballet::redrive::RedriveError;
+use ballet_amqp::BrokerError;
+use ballet_ops::redrive::RedriveError;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -66,7 +66,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
 fn of_broker(error: &BrokerError) -> u8 {
     match error {
         BrokerError::BadUrl(_) => USAGE,
-        BrokerError::Refused { .. }
+        BrokerError::AccessRefused { .. }
         | BrokerError::Unreachable { .. }
         | BrokerError::Tls { .. }
         | BrokerError::TooOld { .. }

@@ -48,7 +48,7 @@ enum Command {
 
 fn main() -> ExitCode {
     // A dead letter may be of the kind that has ended its service.
-    if let Err(error) = ballet::stack::enlarge() {
+    if let Err(error) = ballet::internal::enlarge() {
         ui::say(&format!("{} {error}", ui::bad("error:")));
         return ExitCode::FAILURE;
     }

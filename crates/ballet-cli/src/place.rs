@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ballet::Context;
-use ballet::broker::{Broker, BrokerError, RabbitMq};
+use ballet::Clock;
 use ballet::core::{Part, System};
-use ballet::redrive::{DeadLetters, Held, RedriveError};
-use ballet::settings::TlsSettings;
-use ballet::tls;
+use ballet::internal::TlsSettings;
+use ballet::internal::connect_options;
+use ballet_amqp::tls;
+use ballet_amqp::{Broker, BrokerError, RabbitMq};
+use ballet_ops::redrive::{DeadLetters, Held, RedriveError};
 use clap::Args;
 use sqlx::{Connection, PgConnection};
 
@@ -61,8 +62,8 @@ pub(crate) struct Place {
     /// The form of the result
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
-    #[arg(skip = Context::system())]
-    pub(crate) clock: Context,
+    #[arg(skip = Clock::system())]
+    pub(crate) clock: Clock,
 }
 
 /// One service's dead letters, and what it declares, if that is known here.
@@ -105,7 +106,7 @@ impl Place {
         let url = url.replace("%7Bservice%7D", SERVICE).replace(SERVICE, service);
         let tls = self.tls.database().map_err(|error| usage(error.to_string()))?;
         let at = || format!("the database of {service}");
-        let options = tls.postgres(&url).with_context(at)?.application_name("ballet");
+        let options = connect_options(&url, &tls).with_context(at)?.application_name("ballet");
         let opened = PgConnection::connect_with(&options).await;
         let opened = opened.map_err(|error| {
             match (tls::problem(&error.to_string(), "DATABASE_CA_FILE"), &error) {

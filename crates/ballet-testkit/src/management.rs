@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use ballet::audit;
 use ballet::core::topology::JOURNAL;
+use ballet_ops::audit;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, StatusCode, Url};
@@ -84,7 +84,7 @@ impl Management {
         Ok(names.filter_map(|queue| Some(queue["name"].as_str()?.to_owned())).collect())
     }
 
-    /// The queues and the dead letters, for [`ballet::audit`]; of each dead-letter queue no more
+    /// The queues and the dead letters, for [`ballet_ops::audit`]; of each dead-letter queue no more
     /// than `letters` are looked at.
     pub async fn audited(&self, letters: u32) -> Result<audit::Broker> {
         let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;

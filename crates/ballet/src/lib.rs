@@ -1,101 +1,64 @@
-//! ballet: services that keep their data consistent without a conductor.
-//!
-//! A service declares its part in a saga ([`Participant`]): steps, each with the event that
-//! triggers it, the event that it emits, and how it is undone. The framework sees to it that each
-//! step takes effect exactly once, whatever dies, comes twice, late, or in another order.
-//!
-//! | to write | read |
-//! |---|---|
-//! | a step and its compensation | [`Step`], [`Compensate`] |
-//! | a step that takes many messages at once | [`BulkStep`], [`BulkCompensate`] |
-//! | a step that asks somebody outside | [`CallStep`], [`CallCompensate`] |
-//! | the service that decides a saga's end | [`Owner`] |
-//! | a copy of what others tell | [`Projection`] |
-//! | the whole contract of a service | [`Participant`] |
-//! | a tool for dead letters | [`redrive`] |
-
+//! placeholder
 #![warn(missing_docs)]
 
-pub mod audit;
-mod batch;
-pub mod batch_id;
-pub mod broker;
-mod bulk;
-mod call_step;
-mod calls;
-pub mod consumer;
-mod context;
-mod dead_letter;
-mod deadline;
+mod declare;
 mod engine;
-mod erased;
-mod erased_bulk;
-mod erased_call;
-mod failure;
-pub mod fault;
 pub mod http;
-mod inbox;
-pub mod kinds;
 mod lane;
-mod ledger;
-mod logging;
-mod message;
-mod migrate;
-mod outbox;
-mod owner;
-mod page;
-mod participant;
-mod partitions;
-mod process;
-mod projection;
-pub mod publisher;
-pub mod redrive;
-mod registry;
-mod relay;
-mod retry;
-mod rows;
-mod run;
-mod saga;
-mod saga_lock;
-pub mod schema;
+mod outgoing;
 mod service;
-pub mod settings;
-pub mod stack;
-mod step;
-pub mod stuck;
-mod sweeper;
-pub mod tls;
-mod tx;
-mod undo;
-mod unit;
-mod unit_of_work;
-pub mod watermark;
-mod wire;
-mod word;
+mod tables;
+mod upkeep;
 
+pub use ballet_amqp as amqp;
 pub use ballet_core as core;
 pub use ballet_core::{Event, EventType, MessageId, Never, Part, Saga, SagaId, Trigger};
 
-pub use bulk::{BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult, Item};
-pub use call_step::{
+pub use declare::bulk::{BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult};
+pub use declare::call_step::{
     Ask, CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, RequestResult,
     UndoRequestResult, call, known,
 };
-pub use context::Context;
-pub use deadline::Due;
-pub use failure::{Failure, FailureKind, broken_constraint};
-pub use migrate::Migration;
-pub use owner::{Abort, Owner};
-pub use participant::{OwnerSteps, Participant, SagaSteps};
-pub use projection::Projection;
-pub use retry::{Delay, Retry};
-pub use rows::Rows;
-pub use service::{Running, Service, StartError, main};
-pub use settings::Settings;
-pub use step::{
+pub use declare::clock::Clock;
+pub use declare::deadline::Due;
+pub use declare::failure::{Failure, FailureKind, broken_constraint};
+pub use declare::item::Item;
+pub use declare::migration::Migration;
+pub use declare::owner::{Abort, Owner};
+pub use declare::participant::{OwnerSteps, Participant, SagaSteps};
+pub use declare::projection::Projection;
+pub use declare::retry::{Delay, Retry};
+pub use declare::row_locks::Rows;
+pub use declare::step::{
     Compensate, Outcome, Step, StepResult, UndoResult, Undone, done, refused, undone,
     undone_silently,
 };
-pub use tx::Tx;
-pub use unit::{Handle, Unit};
-pub use word::Word;
+pub use declare::text_enum::Word;
+pub use declare::tx::Tx;
+pub use http::unit::{Handle, Unit};
+pub use service::error::StartError;
+pub use service::program::main;
+pub use service::running::Running;
+pub use service::service::Service;
+pub use service::settings::error::SettingsError;
+pub use service::settings::settings::{LogFormat, Settings};
+
+pub mod kinds {
+    //! Which steps may be declared as what.
+    pub use crate::declare::declarable::{
+        Bulk, Compensatable, Decides, Local, Outside, Retriable, Starts,
+    };
+    pub use crate::declare::erased::any::ErasedStep;
+}
+
+#[doc(hidden)]
+pub mod internal {
+    //! What the project's own tools use. It may change at any time.
+    pub use crate::service::settings::mask::masked;
+    pub use crate::service::settings::tls::TlsSettings;
+    pub use crate::service::thread_stack::enlarge;
+    pub use crate::tables::database::connect_options;
+    pub use crate::tables::outbox::{TABLES as OUTBOX_TABLES, unpublished_events};
+    pub use crate::tables::partitions::bound as partition_bound;
+    pub use crate::tables::schema::differences;
+}

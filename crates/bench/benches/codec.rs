@@ -17,7 +17,7 @@ fn order() -> Order {
 }
 
 fn codec(criterion: &mut Criterion) {
-    let context = ballet::Context::system();
+    let context = ballet::Clock::system();
     let now = context.now();
     let (message_id, saga_id) = (context.new_id(now).to_string(), context.new_id(now).to_string());
     let body = serde_json::to_vec(&Opened(order())).expect("an event is JSON");

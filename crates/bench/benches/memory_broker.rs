@@ -1,8 +1,8 @@
 //! The consume and publish side of the broker seam, without a server: what a thousand messages
 //! cost that are published with confirms, routed, delivered and acknowledged.
 
-use ballet::broker::{BasicProperties, Broker, Publish};
 use ballet::core::topology::{self, EVENTS};
+use ballet_amqp::{BasicProperties, Broker, Publish};
 use ballet_testkit::memory::MemoryBroker;
 use bench::contract::system;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet::broker::{BasicProperties, Broker, Publish, RabbitMq};
 use ballet::core::topology::{self, EVENTS, JOURNAL, ROUTE};
+use ballet_amqp::{BasicProperties, Broker, Publish, RabbitMq};
 use ballet_testkit::Bed;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
@@ -176,7 +176,7 @@ fn message(way: Way, number: u64) -> Result<Publish> {
 }
 
 async fn consume(
-    session: std::sync::Arc<dyn ballet::broker::Session>,
+    session: std::sync::Arc<dyn ballet_amqp::Session>,
     queue: &'static str,
 ) -> Result<()> {
     let mut deliveries = session.consume(queue, queue, 500).await?;

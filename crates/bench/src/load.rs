@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ballet::broker::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
 use ballet::core::topology::{DEAD, EVENTS, ROUTE};
+use ballet_amqp::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
 use ballet_testkit::Bed;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
@@ -282,7 +282,7 @@ impl Load {
 }
 
 fn confirmed(
-    answers: Option<Result<Vec<ballet::broker::Confirmed>, ballet::broker::BrokerError>>,
+    answers: Option<Result<Vec<ballet_amqp::Confirmed>, ballet_amqp::BrokerError>>,
 ) -> Result<usize> {
     let answers = answers.context("the broker closed the connection")??;
     match answers.iter().find(|answer| answer.outcome != Outcome::Ack) {

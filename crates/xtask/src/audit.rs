@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use ballet::audit::{Broker, Report};
+use ballet_ops::audit::{Broker, Report};
 use ballet_testkit::{Bed, Management, Servers};
 use jiff::SignedDuration;
 use reqwest::Url;
@@ -151,7 +151,7 @@ impl Places {
     pub(crate) async fn audit(&self, broker: &Broker, rest: SignedDuration) -> Result<Report> {
         let databases: Vec<_> = self.databases.clone().into_iter().collect();
         let system = shop::system();
-        let framework = ballet::audit::audit(&system, &databases, broker, rest).await?;
+        let framework = ballet_ops::audit::audit(&system, &databases, broker, rest).await?;
         Ok(shop::audit::audit(&self.doors()?, rest).await?.and(framework))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet::core::{Graph, System, topology};
-use ballet::{Context, Event, SagaId, Settings};
+use ballet::{Clock, Event, SagaId, Settings};
 use ballet_testkit::{Bed, Servers, wait_until};
 use serde_json::json;
 use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
@@ -12,7 +12,7 @@ use sqlx::{Connection, PgConnection};
 
 const SOON: Duration = Duration::from_secs(60);
 
-async fn publish<E: Event>(bed: &Bed, context: &Context, saga: SagaId, event: &E) {
+async fn publish<E: Event>(bed: &Bed, context: &Clock, saga: SagaId, event: &E) {
     let properties = json!({
         "message_id": context.new_id(context.now()).to_string(), "type": E::TYPE.name(),
         "correlation_id": saga.to_string(), "content_type": "application/json",
@@ -52,7 +52,7 @@ async fn points_are_granted_and_taken_back_with_the_order() {
     let settings = Settings::new(bed.amqp_url("loyalty"), bed.database_url("loyalty"));
     let running = loyalty::service().start(settings).await.expect("started");
 
-    let context = Context::system();
+    let context = Clock::system();
     let now = context.now();
     let order_id = OrderId(context.new_id(now));
     let customer_id = CustomerId(context.new_id(now));

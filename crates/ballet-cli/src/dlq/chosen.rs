@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use ballet::MessageId;
 use ballet::core::envelope::Limits;
-use ballet::redrive::{Choice, DeadLetters, Letter, Note, Plan, Progress, Sending, Stop};
+use ballet_ops::redrive::{Choice, DeadLetters, Letter, Note, Plan, Progress, Sending, Stop};
 use clap::Args;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use sqlx::Connection;
@@ -216,7 +216,7 @@ pub(crate) async fn forget(place: &Place, service: &str, gone: &[MessageId]) -> 
         ));
         return Ok(());
     };
-    ballet::stuck::forget(&mut db, gone).await?;
+    ballet_ops::stuck::forget(&mut db, gone).await?;
     Ok(db.close().await?)
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use ballet::redrive::{Keep, Letter};
+use ballet_ops::redrive::{Keep, Letter};
 
 use super::chosen::{Chosen, Signed, forget, plans, stop_on_ctrl_c};
 use super::told;

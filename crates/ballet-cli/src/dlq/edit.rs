@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use ballet::redrive::{Choice, Letter};
+use ballet_ops::redrive::{Choice, Letter};
 use jiff::Timestamp;
 
 use super::chosen::{Signed, one, services_of, stop_on_ctrl_c};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use ballet::redrive::{self, Letter};
+use ballet_ops::redrive::{self, Letter};
 
 use super::chosen::{Chosen, browse, warn_of_readers};
 use super::told;

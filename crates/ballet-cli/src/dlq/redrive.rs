@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet::redrive::{Canary, Fate, Plan, Sending, Taken};
+use ballet_ops::redrive::{Canary, Fate, Plan, Sending, Taken};
 
 use super::chosen::{Chosen, Planned, Signed, forget, plans, stop_on_ctrl_c};
 use super::told;

@@ -1,7 +1,7 @@
 //! `ballet dlq show`.
 
 use anyhow::Result;
-use ballet::redrive::Letter;
+use ballet_ops::redrive::Letter;
 
 use super::chosen::one;
 use super::told;

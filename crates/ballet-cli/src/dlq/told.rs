@@ -1,7 +1,7 @@
 //! A dead letter in JSON, and in the cells of tables.
 
-use ballet::broker::{AMQPValue, FieldTable};
-use ballet::redrive::{Group, GroupKey, Letter};
+use ballet_amqp::{AMQPValue, FieldTable};
+use ballet_ops::redrive::{Group, GroupKey, Letter};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;

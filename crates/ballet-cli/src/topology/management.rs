@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use ballet::core::drift::{Difference, Found, Kind};
-use ballet::settings::masked;
+use ballet::internal::masked;
 use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use ballet::broker::{BasicProperties, Broker, Publish, RabbitMq};
+use ballet_amqp::{BasicProperties, Broker, Publish, RabbitMq};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::StreamExt;

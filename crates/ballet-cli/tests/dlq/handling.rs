@@ -1,7 +1,7 @@
 //! What becomes of dead letters that are sent back, changed, moved or thrown away.
 
-use ballet::broker::{AMQPValue, Broker, Deliveries, Delivery, RabbitMq};
 use ballet::core::topology::JOURNAL;
+use ballet_amqp::{AMQPValue, Broker, Deliveries, Delivery, RabbitMq};
 use ballet_testkit::{Method, wait_until};
 use futures_util::StreamExt;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::time::Duration;
 
-use ballet::fault::{About, FaultPoint};
+use ballet_fault::{About, FaultPoint};
 use ballet_testkit::wait_until;
 
 use crate::world::{SOON, World};

@@ -7,7 +7,7 @@ use crate::world::{TICKED, World};
 /// An id of eight days ago.
 fn old_id() -> String {
     let day = 24 * 60 * 60 * 1000;
-    let now = ballet::Context::system().now().as_millisecond();
+    let now = ballet::Clock::system().now().as_millisecond();
     let then = format!("{:012x}", now - 8 * day);
     format!("{}-{}-7000-8000-000000000001", &then[..8], &then[8..])
 }

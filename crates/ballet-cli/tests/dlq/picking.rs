@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ballet::broker::{
-    AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, Publish, RabbitMq,
-};
+use ballet_amqp::{AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, Publish, RabbitMq};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ballet::core::topology;
-use ballet::{Context, Running, Service, Settings};
+use ballet::{Clock, Running, Service, Settings};
 use ballet_testkit::{Bed, Servers, wait_until};
 use jiff::SignedDuration;
 use reqwest::Client;
@@ -70,7 +70,7 @@ impl Shop {
     }
 
     fn new_id() -> String {
-        let context = Context::system();
+        let context = Clock::system();
         context.new_id(context.now()).to_string()
     }
 

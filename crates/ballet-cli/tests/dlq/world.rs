@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{
-    Context, Event, EventType, Failure, Migration, Participant, Projection, Running, Service,
+    Clock, Event, EventType, Failure, Migration, Participant, Projection, Running, Service,
     Settings, Tx,
 };
 use ballet_testkit::{Bed, Servers, wait_until};
@@ -87,7 +87,7 @@ pub(crate) struct World {
     pub(crate) service: Option<Running>,
     /// Where the command runs.
     pub(crate) place: PathBuf,
-    context: Context,
+    context: Clock,
 }
 
 impl World {
@@ -100,7 +100,7 @@ impl World {
         let definitions = topology::definitions(&system, |_| String::new());
         let bed = Bed::new(servers, name, &definitions, &["counter"]).await.expect("a bed");
         let place = place(name);
-        let mut world = Self { bed, service: None, place, context: Context::system() };
+        let mut world = Self { bed, service: None, place, context: Clock::system() };
         world.start().await;
         world
     }

@@ -1,6 +1,6 @@
 //! A message in a queue.
 
-use ballet::broker::{AMQPValue, Delivery, FieldTable, Publish};
+use ballet_amqp::{AMQPValue, Delivery, FieldTable, Publish};
 
 /// Header that counts earlier deliveries; absent on the first.
 const DELIVERY_COUNT: &str = "x-delivery-count";

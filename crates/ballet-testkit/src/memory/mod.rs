@@ -12,7 +12,7 @@ mod topic;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ballet::broker::{Broker, BrokerError, Outcome, Peer, Publish, Session};
+use ballet_amqp::{Broker, BrokerError, Outcome, Peer, Publish, Session};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use ballet::broker::{BrokerError, Confirms, Deliveries, Found, Object, Peer, Publish, Session};
+use ballet_amqp::{BrokerError, Confirms, Deliveries, Found, Object, Peer, Publish, Session};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::{mpsc, watch};

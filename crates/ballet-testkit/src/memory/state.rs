@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use ballet::broker::{BrokerError, Confirmed, Delivery, Outcome, Publish};
+use ballet_amqp::{BrokerError, Confirmed, Delivery, Outcome, Publish};
 use tokio::sync::{mpsc, watch};
 
 use super::message::Message;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ballet::core::part::StepPart;
 use ballet::core::{System, topology};
-use ballet::{Context, EventType, SagaId, Service, Settings};
+use ballet::{Clock, EventType, SagaId, Service, Settings};
 use serde_json::Value;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -26,7 +26,7 @@ pub(super) struct Bench<'a> {
     pub(super) case: Case,
     pub(super) definitions: Value,
     database: Database,
-    context: Context,
+    context: Clock,
     starts: AtomicU64,
     pub(super) expected: Expected,
 }
@@ -56,7 +56,7 @@ impl<'a> Bench<'a> {
         let postgres = Postgres::shared().await?;
         let database = Database::new(postgres, part.name).await?;
         let system = System { name: "suite", parts: vec![suite.part.clone()] };
-        let system_context = Context::system();
+        let system_context = Clock::system();
         // The clock stands still, so that two runs write down the same times.
         let now = system_context.now();
         let bench = Self {
@@ -65,7 +65,7 @@ impl<'a> Bench<'a> {
             case,
             definitions: topology::definitions(&system, |_| String::new()),
             database,
-            context: Context::new(move || now, 0),
+            context: Clock::new(move || now, 0),
             starts: AtomicU64::new(1),
             expected: Expected::default(),
         };
@@ -79,7 +79,7 @@ impl<'a> Bench<'a> {
     pub(super) async fn start(
         &self,
         outside: &Outside,
-        broker: std::sync::Arc<dyn ballet::broker::Broker>,
+        broker: std::sync::Arc<dyn ballet_amqp::Broker>,
         limits: Option<(u16, u16)>,
     ) -> Checked<ballet::Running> {
         // New ids must not be those of an earlier process.
@@ -90,8 +90,8 @@ impl<'a> Bench<'a> {
             (settings.batch, settings.prefetch) = (batch, Some(prefetch));
         }
         let service: Service = (self.suite.service)(&settings, outside);
-        let context = Context::new(move || now, seed);
-        Ok(service.context(context).broker(broker).start(settings).await?)
+        let context = Clock::new(move || now, seed);
+        Ok(service.clock(context).broker(broker).start(settings).await?)
     }
 
     pub(super) async fn connect(&self) -> Checked<PgConnection> {

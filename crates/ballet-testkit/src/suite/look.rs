@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use ballet::broker::{Publish, ShortString};
 use ballet::core::topology::{EVENTS, RETRIES, UNROUTED, dead_queue};
+use ballet_amqp::{Publish, ShortString};
 use sqlx::AssertSqlSafe;
 
 use super::seen::Seen;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ballet::broker::{Broker, BrokerError, Session};
+use ballet_amqp::{Broker, BrokerError, Session};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
 use crate::memory::MemoryBroker;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::broker::{BasicProperties, Publish};
 use ballet::core::topology::EVENTS;
 use ballet::{Running, SagaId};
+use ballet_amqp::{BasicProperties, Publish};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use super::Outside;

@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
+use ballet_amqp::{Backoff, tls};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 
-use super::StartError;
-use crate::{Settings, schema, tls};
+use crate::service::error::StartError;
+use crate::service::settings::settings::Settings;
+use crate::tables::database::connect_options;
+use crate::tables::schema;
 
+/// How soon a database that is not up yet is asked again, at first and at the most.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
 /// For the shortest of all questions.
 const PING: Duration = Duration::from_secs(2);
 
 /// How to reach the database, without limits of time.
 pub(super) fn options(settings: &Settings, service: &str) -> Result<PgConnectOptions, StartError> {
-    let options = settings.database_tls()?.postgres(&settings.database_url()?);
+    let options = connect_options(&settings.database_url()?, &settings.database_tls()?);
     let options = options.map_err(StartError::DatabaseUrl)?;
     Ok(options.application_name(service).options([
         // Planning and compiling cost more than our short statements.
@@ -52,7 +58,7 @@ async fn answers(db: &mut PgConnection) -> bool {
 
 /// Waits for a database that is not up yet; a refusal does not pass by itself.
 pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError> {
-    let mut pause = Duration::from_millis(200);
+    let mut backoff = Backoff::new(FIRST_LOOK, LONGEST_LOOK);
     loop {
         let Err(error) = sqlx::query("select 1").execute(pool).await else { return Ok(()) };
         let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
@@ -65,9 +71,9 @@ pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError
         if let Some(problem) = tls::problem(&error.to_string(), "DATABASE_CA_FILE") {
             return Err(StartError::DatabaseTls(problem));
         }
+        let pause = backoff.wait();
         tracing::warn!("the database is not reachable yet, trying again in {pause:?}: {error}");
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(5));
     }
 }
 

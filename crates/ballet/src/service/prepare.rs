@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use ballet_amqp::tls;
 use ballet_core::envelope::Limits;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
@@ -12,9 +13,13 @@ use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::{StartError, pool};
-use crate::failure::server_is_away;
-use crate::{Context, Migration, migrate, partitions, process, tls};
+use crate::declare::clock::Clock;
+use crate::declare::failure::server_is_away;
+use crate::declare::migration::Migration;
+use crate::service::error::StartError;
+use crate::service::pool;
+use crate::tables::{migrate, process};
+use crate::upkeep::partitions;
 
 /// A start that takes longer than this to reach its database says that it is away.
 const NOTICED: Duration = Duration::from_secs(1);
@@ -33,7 +38,7 @@ pub(super) struct Prepare<'a> {
     pub(super) options: &'a PgConnectOptions,
     pub(super) migrations: &'a [Migration],
     pub(super) limits: &'a Limits,
-    pub(super) context: &'a Context,
+    pub(super) clock: &'a Clock,
     /// For readiness.
     pub(super) away: &'a watch::Sender<bool>,
 }
@@ -86,7 +91,7 @@ impl Prepare<'_> {
             done = migrate::migrate(db, self.migrations) => done?,
             lost = self.lost(pid) => return Err(StartError::Database(lost)),
         }
-        let prepared = partitions::prepare(self.pool, self.limits, self.context).await;
+        let prepared = partitions::prepare(self.pool, self.limits, self.clock).await;
         prepared.map_err(StartError::Database)?;
         pool::look_at_schema(self.pool).await;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;

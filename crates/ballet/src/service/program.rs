@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use super::Service;
-use crate::{Settings, logging, settings, stack};
+use crate::service::service::Service;
+use crate::service::settings::settings::{Settings, printed};
+use crate::service::{logging, thread_stack};
 
 /// A service's `main`: reads the arguments, starts, and stops on SIGTERM and Ctrl-C.
 pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode {
-    if let Err(error) = stack::enlarge() {
+    if let Err(error) = thread_stack::enlarge() {
         return complain(&error);
     }
     let program = A::command();
@@ -20,7 +21,7 @@ pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode
     };
     if settings.print_config {
         use std::io::Write;
-        let printed = settings::printed(&program, &given);
+        let printed = printed(&program, &given);
         return match std::io::stdout().write_all(printed.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use ballet_amqp::{
+    Broker, Consumer, ConsumerHandle, ConsumerSettings, Expected, Publisher, PublisherHandle,
+    PublisherSettings,
+};
 use ballet_core::topology::{DEAD, EVENTS, dead_queue};
 
-use crate::broker::{Broker, Expected};
-use crate::consumer::{Consumer, ConsumerHandle, ConsumerSettings};
-use crate::engine::Engine;
-use crate::publisher::{Publisher, PublisherHandle, PublisherSettings};
+use crate::engine::engine::Engine;
+use crate::lane::intake::Lanes;
 
 fn expected(service: &str) -> Expected {
     Expected::new().exchange(EVENTS).exchange(DEAD).queue(service).queue(dead_queue(service))
@@ -33,6 +35,7 @@ pub(super) fn publish(engine: &Arc<Engine>, broker: Arc<dyn Broker>) -> Publishe
 
 pub(super) fn consume(
     engine: &Arc<Engine>,
+    lanes: Lanes,
     broker: Arc<dyn Broker>,
     prefetch: u16,
 ) -> ConsumerHandle {
@@ -41,5 +44,5 @@ pub(super) fn consume(
     settings.expected = expected(service);
     settings.prefetch = prefetch;
     let engine = Arc::clone(engine);
-    Consumer::start(broker, settings, Arc::new(move |arrival| engine.dispatch(arrival)))
+    Consumer::start(broker, settings, Arc::new(move |arrival| lanes.dispatch(&engine, arrival)))
 }

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_amqp::{ConsumerHandle, PublisherHandle};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::tasks::Tasks;
-use crate::consumer::ConsumerHandle;
-use crate::publisher::PublisherHandle;
-use crate::{Handle, sweeper};
+use crate::http::unit::Handle;
+use crate::service::tasks::Tasks;
+use crate::upkeep::sweeper;
 
 /// For the last steps of a stop, when the time for it is over.
 const LEAVE: Duration = Duration::from_secs(1);

@@ -12,10 +12,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::StartError;
-use super::tasks::Tasks;
-use crate::engine;
-use crate::http::Problem;
+use crate::engine::stopping::stopped;
+use crate::http::problem::Problem;
+use crate::service::error::StartError;
+use crate::service::tasks::Tasks;
 
 /// How long a request may take, with the reading of its body.
 const REQUEST: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ pub(super) async fn serve(
     let address = listener.local_addr().map_err(fail)?;
     let routes = routes.layer(from_fn_with_state(failed, answer));
     tasks.spawn("HTTP", async move {
-        let stopped = async move { engine::stopped(&mut asked_to_stop).await };
+        let stopped = async move { stopped(&mut asked_to_stop).await };
         if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
             tracing::error!("HTTP ended: {error}");
         }

@@ -1,14 +1,14 @@
 //! The tasks of a service, and who notices when one ends that should not.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 
+use ballet_amqp::ConnectionState;
 use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::broker::ConnectionState;
+use crate::engine::guard::panic_message;
 
 /// Tasks, each of which runs until the service is asked to stop. If one ends before, the service
 /// has failed: it looks alive, and does a part of its work no more.
@@ -36,7 +36,7 @@ impl Tasks {
         self.running.spawn(async move {
             let ended = AssertUnwindSafe(task).catch_unwind().await;
             let why = match ended {
-                Err(panic) => format!("{name} panicked: {}", words(&*panic)),
+                Err(panic) => format!("{name} panicked: {}", panic_message(&*panic)),
                 Ok(()) => format!("{name} ended, and nobody had asked for it"),
             };
             // Without a sender, nobody runs the service any more.
@@ -64,12 +64,4 @@ impl Tasks {
         self.running.abort_all();
         in_time
     }
-}
-
-fn words(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a word")
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::broker::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet::core::{System, topology};
 use ballet::{Event, Participant, Running, SagaId, Service, Settings};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::{Database, Postgres, wait_until};
 use sqlx::postgres::PgPoolOptions;

@@ -1,8 +1,8 @@
 //! The auditor of the framework's tables, on tables that are broken for it.
 
-use ballet::audit::{self, Broker, Report};
 use ballet::core::System;
 use ballet::{Abort, Event, SagaId};
+use ballet_ops::audit::{self, Broker, Report};
 use jiff::SignedDuration;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ballet::{Abort, Context, Event, SagaId};
+use ballet::{Abort, Clock, Event, SagaId};
 use ballet_testkit::wait_until;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -224,9 +224,9 @@ async fn t131_the_databases_clock_decides_when_a_deadline_has_passed() {
     let mut world = World::new("clocks", vec![desk()]).await;
     world.services.remove(0).stop().await;
     for minutes in [4, -4] {
-        let clock = Context::system();
+        let clock = Clock::system();
         let skewed = move || clock.now() + SignedDuration::from_mins(minutes);
-        let context = Context::new(skewed, minutes.unsigned_abs());
+        let context = Clock::new(skewed, minutes.unsigned_abs());
         world.start_by(desk(), context, |_| {}).await;
     }
     let mut db = database(&world).await;

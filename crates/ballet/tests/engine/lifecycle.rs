@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::routing::post;
 use ballet::core::{System, topology};
 use ballet::http::Problem;
-use ballet::{Context, Handle, Migration, SagaId, Service, Settings};
+use ballet::{Clock, Handle, Migration, SagaId, Service, Settings};
 use ballet_testkit::{Bed, Options, Servers, wait_until};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -279,14 +279,14 @@ async fn a_service_of_which_a_part_has_died_says_so() {
     world.services.remove(0).stop().await;
     let broken = Arc::new(AtomicBool::new(false));
     let breaks = Arc::clone(&broken);
-    let system = Context::system();
+    let system = Clock::system();
     let clock = move || {
         assert!(!breaks.load(Ordering::SeqCst), "the clock is broken");
         system.now()
     };
     let service = Service::new(hotel(Trouble::default()))
         .migrations(HOTEL_TABLES)
-        .context(Context::new(clock, 1));
+        .clock(Clock::new(clock, 1));
     let running = service.start(settings(&world, "hotel")).await.expect("started");
     let base = format!("http://{}", running.address());
     let get = async |path: &str| reqwest::get(format!("{base}{path}")).await.expect("an answer");

@@ -1,11 +1,12 @@
 //! Rows and messages of another version of the code: of the releases before, and of one with a step
 //! that this one has not.
 
-use ballet::audit::{self, Broker};
-use ballet::broker::RabbitMq;
 use ballet::core::System;
-use ballet::redrive::{Choice, DeadLetters, Note, Sending};
-use ballet::{Context, SagaId, stuck};
+use ballet::{Clock, SagaId};
+use ballet_amqp::RabbitMq;
+use ballet_ops::audit::{self, Broker};
+use ballet_ops::redrive::{Choice, DeadLetters, Note, Sending};
+use ballet_ops::stuck;
 use ballet_testkit::wait_until;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -98,7 +99,7 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
 async fn redrive_all(world: &World) {
     let broker = RabbitMq::new(world.bed.amqp_url("redrive")).expect("a URL");
     let letters = DeadLetters::new(broker, "hotel");
-    let clock = Context::system();
+    let clock = Clock::system();
     let plan = letters.plan(Choice::default(), None, Timestamp::UNIX_EPOCH).await.expect("a plan");
     assert_eq!(
         plan.groups().biggest_first()[0].0.to_string(),

@@ -1,6 +1,6 @@
 //! The framework's tables, changed by hand.
 
-use ballet::schema;
+use ballet::internal::differences;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::trip::{HOTEL_TABLES, Trouble, hotel};
@@ -10,7 +10,7 @@ use crate::world::{World, part};
 async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
     let world = World::new("schema", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
     let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.expect("connected");
-    let as_made = schema::differences(&mut db).await.expect("an answer");
+    let as_made = differences(&mut db).await.expect("an answer");
     assert!(as_made.is_empty(), "schema.txt is not what the migrations make: {as_made:#?}");
 
     let by_hand = "create index mine_step on ballet.call (step); \
@@ -24,7 +24,7 @@ async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
                    alter table ballet.inbox_other drop constraint inbox_other_pkey; \
                    drop table ballet.outbox_dead;";
     db.execute(sqlx::raw_sql(by_hand)).await.expect("changed");
-    let mut told = schema::differences(&mut db).await.expect("an answer");
+    let mut told = differences(&mut db).await.expect("an answer");
     told.retain(|line| !line.contains("outbox_dead."));
     let said = told.join("\n");
     for difference in [

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::core::{System, topology};
-use ballet::{Context, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
+use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
 use ballet_testkit::{Bed, Servers, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -17,7 +17,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(180);
 pub(crate) struct World {
     pub(crate) bed: Bed,
     pub(crate) services: Vec<Running>,
-    context: Context,
+    context: Clock,
     seen: Arc<Mutex<Vec<Value>>>,
 }
 
@@ -62,7 +62,7 @@ impl World {
                 .await
                 .expect("a binding");
         }
-        let context = Context::system();
+        let context = Clock::system();
         let mut world = Self { bed, services: Vec::new(), context, seen: Arc::default() };
         for part in parts {
             world.start(part).await;
@@ -75,21 +75,21 @@ impl World {
     }
 
     pub(crate) async fn start_with(&mut self, part: Part, set: impl FnOnce(&mut Settings)) {
-        self.start_by(part, Context::system(), set).await;
+        self.start_by(part, Clock::system(), set).await;
     }
 
     /// Starts a service that goes by another clock.
     pub(crate) async fn start_by(
         &mut self,
         part: Part,
-        context: Context,
+        context: Clock,
         set: impl FnOnce(&mut Settings),
     ) {
         let service = part.participant.service();
         let mut settings =
             Settings::new(self.bed.amqp_url(service), self.bed.database_url(service));
         set(&mut settings);
-        let service = Service::new(part.participant).migrations(part.tables).context(context);
+        let service = Service::new(part.participant).migrations(part.tables).clock(context);
         self.services.push(service.start(settings).await.expect("started"));
     }
 

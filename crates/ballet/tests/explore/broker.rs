@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ballet::broker::{
+use ballet_amqp::{
     Broker, BrokerError, Confirms, Deliveries, Found, Object, Peer, Publish, Session,
 };
 use ballet_testkit::memory::MemoryBroker;

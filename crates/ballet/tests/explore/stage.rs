@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet::broker::{BasicProperties, Publish};
 use ballet::core::{System, topology};
-use ballet::{Context, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
+use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
+use ballet_amqp::{BasicProperties, Publish};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::{Bed, Servers, wait_until};
 use sqlx::postgres::PgPoolOptions;
@@ -27,7 +27,7 @@ pub(crate) struct Stage {
     pub(crate) broker: Lossy,
     pub(crate) db: PgPool,
     pub(crate) outside: Outside,
-    context: Context,
+    context: Clock,
     url: String,
     _bed: Arc<Bed>,
 }
@@ -62,7 +62,7 @@ impl Stage {
         let broker = Lossy::new(MemoryBroker::with_definitions(&definitions));
         let url = bed.database_url(name).to_owned();
         let db = PgPoolOptions::new().max_connections(2).connect_lazy(&url).expect("a URL");
-        let (services, context, _bed) = (Vec::new(), Context::system(), Arc::clone(bed));
+        let (services, context, _bed) = (Vec::new(), Clock::system(), Arc::clone(bed));
         Self { services, participant, tables, broker, db, outside, context, url, _bed }
     }
 

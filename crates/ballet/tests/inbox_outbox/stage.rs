@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use ballet::broker::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet::core::{System, topology};
-use ballet::{Context, Event, Migration, Participant, Running, SagaId, Service, Settings};
+use ballet::{Clock, Event, Migration, Participant, Running, SagaId, Service, Settings};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::{Bed, Servers, wait_until};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -17,7 +17,7 @@ pub(crate) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba9
 pub(crate) struct Stage {
     bed: Bed,
     pub(crate) broker: MemoryBroker,
-    context: Context,
+    context: Clock,
     /// Held by whatever of a service still runs, in the order of their starts.
     alive: Mutex<Vec<Weak<MemoryBroker>>>,
 }
@@ -30,7 +30,7 @@ impl Stage {
         let definitions = topology::definitions(&system, |_| String::new());
         let bed = Bed::new(servers, name, &definitions, &names).await.expect("a bed");
         let broker = MemoryBroker::with_definitions(&definitions);
-        Self { bed, broker, context: Context::system(), alive: Mutex::default() }
+        Self { bed, broker, context: Clock::system(), alive: Mutex::default() }
     }
 
     /// Starts one replica of a service.
@@ -52,7 +52,7 @@ impl Stage {
         let mut settings = Settings::new("amqp://in.memory", database);
         set(&mut settings);
         // The clock stands still, so that it is always the turn of the last outbox table.
-        let system = Context::system();
+        let system = Clock::system();
         let seconds = system.now().as_second();
         let now = system.now()
             - Duration::from_secs(u64::try_from(seconds.rem_euclid(40)).expect("small") + 5);
@@ -62,7 +62,7 @@ impl Stage {
         Service::new(participant)
             .migrations(tables)
             .broker(broker)
-            .context(Context::new(move || now, seed))
+            .clock(Clock::new(move || now, seed))
             .start(settings)
             .await
             .expect("started")

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use ballet::{MessageId, stuck};
+use ballet::MessageId;
+use ballet_ops::stuck;
 use ballet_testkit::wait_until;
 use sqlx::{Connection, PgConnection};
 

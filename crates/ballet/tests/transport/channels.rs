@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use ballet::broker::{Broker, BrokerError, RabbitMq, Session};
-use ballet::consumer::ConsumerSettings;
+use ballet_amqp::{Broker, BrokerError, ConsumerSettings, RabbitMq, Session};
 use ballet_testkit::wait_until;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

@@ -4,8 +4,8 @@
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 
-use ballet::publisher::OutBatch;
 use ballet::{Never, Participant, Service, Settings, Step, StepResult, Tx, done};
+use ballet_amqp::OutBatch;
 use ballet_testkit::wait_until;
 
 use crate::scene::{asleep, message, ops, trip_to_rome};
@@ -55,7 +55,7 @@ async fn t77_a_crash_loop_ends_at_the_brokers_delivery_limit_and_costs_one_messa
     messages.insert(GOOD / 2, poison);
     let mut publisher = Out::usual(ops(&world));
     publisher.handle.send(OutBatch { batch: batch(1), messages });
-    assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().refused, []);
+    assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().unpublishable, []);
 
     let mut deaths = 0;
     let mut service = Process::start(&world);

@@ -7,9 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ballet::broker::{AMQPValue, BasicProperties, Deliveries, Session};
-use ballet::publisher::OutBatch;
 use ballet::{Failure, MessageId, Migration, Participant, Projection, Tx};
+use ballet_amqp::{AMQPValue, BasicProperties, Deliveries, OutBatch, Session};
 use futures_util::StreamExt;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -139,7 +138,7 @@ async fn publish(world: &World, flood: &Flood, count: u64) -> Vec<(MessageId, Fa
 
 async fn confirmed(publisher: &mut Out) {
     let published = tokio::time::timeout(LONG, publisher.any()).await.unwrap();
-    assert_eq!(published.refused, []);
+    assert_eq!(published.unpublishable, []);
 }
 
 /// Waits until each message is in the inbox or dead, and nothing is left in the queues; there is no

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use ballet::MessageId;
-use ballet::broker::{AMQPValue, BasicProperties, FieldArray, FieldTable, Publish, ShortString};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldArray, FieldTable, Publish, ShortString};
 use uuid::Uuid;
 
 /// The header that bears the number.

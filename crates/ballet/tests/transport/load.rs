@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ballet::broker::RabbitMq;
-use ballet::consumer::ConsumerSettings;
-use ballet::publisher::OutBatch;
 use ballet::{Failure, Migration, Participant, Projection, Tx};
+use ballet_amqp::{ConsumerSettings, OutBatch, RabbitMq};
 use ballet_testkit::wait_until;
 
 use crate::scene::{asleep, message, ops, rome, start, the_hotel, trips_published};

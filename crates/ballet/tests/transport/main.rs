@@ -14,7 +14,7 @@ mod raw_amqp;
 mod scene;
 mod start;
 #[allow(dead_code, reason = "the broker's tests use all of it")]
-#[path = "../broker/support.rs"]
+#[path = "../../../ballet-amqp/tests/broker/support.rs"]
 mod support;
 mod tls;
 mod topology;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use ballet::broker::{AMQPValue, FieldTable, Publish};
-use ballet::publisher::{OutBatch, PublishError};
+use ballet_amqp::{AMQPValue, FieldTable, OutBatch, Publish, PublishError};
 use ballet_testkit::memory::{Kind, MemoryBroker};
 use ballet_testkit::wait_until;
 use futures_util::StreamExt;
@@ -106,7 +105,7 @@ async fn a_header_that_the_broker_cannot_read_is_refused_and_its_neighbours_go_t
     }
     let mut publisher = Out::usual(ops(&world));
     publisher.handle.send(OutBatch { batch: batch(1), messages });
-    let refused = publisher.published().await.refused;
+    let refused = publisher.published().await.unpublishable;
     let places: Vec<_> = refused.iter().map(|refused| refused.position).collect();
     assert_eq!(places, [0, 2, 4, 6, 8, 10, 12, 14], "{refused:?}");
     assert!(

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use ballet::broker::{BasicProperties, Broker, Publish, RabbitMq, Session};
 use ballet::core::{System, topology};
-use ballet::publisher::OutBatch;
 use ballet::{Event, Participant, Running, SagaId, Service, Settings};
+use ballet_amqp::{BasicProperties, Broker, OutBatch, Publish, RabbitMq, Session};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::wait_until;
 
@@ -90,7 +89,7 @@ pub(crate) async fn trips_published(world: &World, count: usize) {
     let mut publisher = Out::usual(ops(world));
     let messages = (0..count).map(|_| trip_to_rome(world)).collect();
     publisher.handle.send(OutBatch { batch: batch(1), messages });
-    assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().refused, []);
+    assert_eq!(tokio::time::timeout(LONG, publisher.any()).await.unwrap().unpublishable, []);
 }
 
 /// The ids of the messages of a type that a broker in memory took, in order.

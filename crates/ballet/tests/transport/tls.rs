@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ballet::broker::{Broker, BrokerError, RabbitMq};
-use ballet::tls::TlsFiles;
 use ballet::{Service, Settings};
+use ballet_amqp::{Broker, BrokerError, RabbitMq, TlsFiles};
 use ballet_testkit::{Authority, Options, Servers};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 

@@ -1,9 +1,9 @@
 //! The orders' rows.
 
-use ballet::http::Limit;
 use ballet::{Failure, Word};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use paging::Limit;
 use shop_events::OrderId;
 use shop_events::orders::{OrderCancelled, OrderPlaced};
 use sqlx::types::{Json, Uuid};

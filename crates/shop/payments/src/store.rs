@@ -1,9 +1,9 @@
 //! The payments' rows.
 
-use ballet::http::Limit;
 use ballet::{Failure, Word};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use paging::Limit;
 use serde::Serialize;
 use shop_events::{Money, OrderId};
 use sqlx::postgres::PgRow;

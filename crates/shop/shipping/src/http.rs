@@ -4,7 +4,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use ballet::Handle;
-use ballet::http::{Json, Limit, Page, Path, Problem, Query};
+use ballet::http::{Json, Path, Problem, Query};
+use paging::{Limit, Page};
 use serde::Deserialize;
 use shop_events::OrderId;
 

@@ -1,9 +1,9 @@
 //! The shipments' rows.
 
-use ballet::http::Limit;
 use ballet::{Failure, Word};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use paging::Limit;
 use serde::Serialize;
 use shop_events::{Address, OrderId, ShipmentId};
 use sqlx::postgres::PgRow;

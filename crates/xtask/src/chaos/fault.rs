@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use ballet::broker::{AMQPValue, Broker, Confirms, Delivery, Outcome, Publish, RabbitMq, Session};
 use ballet::core::topology::EVENTS;
-use ballet::{Context as Clock, Event};
+use ballet::{Clock, Event};
+use ballet_amqp::{AMQPValue, Broker, Confirms, Delivery, Outcome, Publish, RabbitMq, Session};
 use ballet_testkit::{Method, Proxy, Way};
 use futures_util::StreamExt;
 use shop_events::cart::CartCheckedOut;

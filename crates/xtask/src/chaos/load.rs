@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use ballet::broker::RabbitMq;
-use ballet::{Context, Event, EventType};
+use ballet::{Clock, Event, EventType};
+use ballet_amqp::RabbitMq;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use reqwest::{Client, StatusCode};
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Load {
     http: Client,
     broker: RabbitMq,
-    clock: Context,
+    clock: Clock,
     cases: Vec<Case>,
     next: AtomicUsize,
     every: Duration,
@@ -50,7 +50,7 @@ impl Load {
         Self {
             http,
             broker,
-            clock: Context::system(),
+            clock: Clock::system(),
             cases: cases::cases(300),
             next: AtomicUsize::new(0),
             every: Duration::from_secs(1) / rate.max(1),

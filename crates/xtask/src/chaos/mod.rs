@@ -123,6 +123,6 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
 
 /// Anything; what matters is that it is printed.
 fn some_seed() -> u64 {
-    u64::try_from(ballet::Context::system().now().as_microsecond()).unwrap_or_default()
+    u64::try_from(ballet::Clock::system().now().as_microsecond()).unwrap_or_default()
         % 1_000_000_000
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballet::Event;
-use ballet::broker::{Broker, BrokerError, Delivery, RabbitMq};
 use ballet::core::topology::{DEAD, EVENTS};
+use ballet_amqp::{Broker, BrokerError, Delivery, RabbitMq};
 use ballet_testkit::Method;
 use futures_util::StreamExt;
 use serde_json::json;

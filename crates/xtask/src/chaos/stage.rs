@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet::broker::RabbitMq;
 use ballet::core::topology;
+use ballet_amqp::RabbitMq;
 use ballet_testkit::{Bed, Options, Proxy, Servers, Way};
 use reqwest::Client;
 

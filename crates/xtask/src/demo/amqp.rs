@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ballet::Event;
-use ballet::broker::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
 use ballet::core::topology::EVENTS;
+use ballet_amqp::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
 use ballet_testkit::Bed;
 use futures_util::StreamExt;
 use shop_events::cart::CartCheckedOut;

@@ -5,12 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use ballet::broker::{
-    AMQPValue, BasicProperties, Broker, Delivery, RabbitMq, Session, ShortString,
-};
 use ballet::core::id;
 use ballet::core::topology::{DEAD, JOURNAL, TAP};
 use ballet::{Event, EventType};
+use ballet_amqp::{AMQPValue, BasicProperties, Broker, Delivery, RabbitMq, Session, ShortString};
 use ballet_testkit::Bed;
 use futures_util::StreamExt;
 use serde_json::Value;

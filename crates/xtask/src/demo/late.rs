@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ballet::{Context as Clock, Event};
+use ballet::{Clock, Event};
 use reqwest::StatusCode;
 use rustix::process::Signal;
 use serde_json::Value;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use ballet::{Context as Clock, Event};
+use ballet::{Clock, Event};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use ballet::audit::{Broker, Report};
-use ballet::broker::{Broker as _, Object, RabbitMq, Session};
 use ballet::core::topology::JOURNAL;
+use ballet_amqp::{Broker as _, Object, RabbitMq, Session};
+use ballet_ops::audit::{Broker, Report};
 use jiff::SignedDuration;
 use uuid::Uuid;
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ballet::http::Limit;
 use ballet::{Failure, Word};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use paging::Limit;
 use serde::{Deserialize, Serialize};
 use shop_events::inventory::ReservationFailure;
 use shop_events::{OrderId, OrderLine, Sku, StockLine};

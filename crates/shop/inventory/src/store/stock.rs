@@ -1,9 +1,9 @@
 //! What is there of each SKU.
 
-use ballet::http::Limit;
 use ballet::{Failure, Rows};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use paging::Limit;
 use serde::Serialize;
 use shop_events::Sku;
 use shop_events::inventory::StockReceived;

@@ -1,8 +1,8 @@
 //! What the sandbox did. Each statement commits by itself.
 
-use ballet::http::Limit;
 use ballet::{CallKey, Failure, Word};
 use jiff::Timestamp;
+use paging::Limit;
 use serde::{Deserialize, Serialize};
 use shop_events::{Money, OrderId};
 use sqlx::postgres::PgRow;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use ballet::audit::Report;
+use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use shop_events::OrderId;
 

@@ -1,5 +1,5 @@
 //! The auditor: what must always hold between the services of the shop, checked through their
-//! public doors. What only databases and broker show is the part of [`ballet::audit`].
+//! public doors. What only databases and broker show is the part of [`ballet_ops::audit`].
 //!
 //! What holds at any moment (stock adds up, nothing is captured twice) is checked as it is. What
 //! holds for an order at rest is checked for orders that have not moved for a while; the others
@@ -11,7 +11,7 @@ mod rows;
 
 use jiff::SignedDuration;
 
-pub use ballet::audit::Report;
+pub use ballet_ops::audit::Report;
 pub use read::{Doors, Unreadable};
 
 /// Reads everything and judges it. An order is at rest when it is completed or cancelled and has

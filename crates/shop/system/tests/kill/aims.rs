@@ -2,7 +2,7 @@
 
 use ballet::core::topology::{DEAD, RETRIES};
 use ballet::core::{Part, StepKind, StepPart};
-use ballet::fault::{About, FaultPoint};
+use ballet_fault::{About, FaultPoint};
 
 /// What a process is killed at.
 #[derive(Debug, Clone, PartialEq, Eq)]

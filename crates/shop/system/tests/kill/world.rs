@@ -212,7 +212,7 @@ impl World {
         let databases: Vec<_> = system.parts.iter().map(url).collect();
         let broker = self.bed.management().audited(20).await.map_err(said)?;
         let rest = SignedDuration::ZERO;
-        let framework = ballet::audit::audit(&system, &databases, &broker, rest).await;
+        let framework = ballet_ops::audit::audit(&system, &databases, &broker, rest).await;
         Ok(self.audit().await?.and(framework.map_err(said)?))
     }
 

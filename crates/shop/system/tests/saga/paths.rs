@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballet::Context;
+use ballet::Clock;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::Connection;
@@ -105,7 +105,7 @@ async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
 #[tokio::test]
 async fn f8_an_abort_that_arrives_before_the_step_keeps_it_from_taking_effect() {
     let shop = Shop::open("f8").await;
-    let context = Context::system();
+    let context = Clock::system();
     let [order_id, abort_id] = [0; 2].map(|_| context.new_id(context.now()).to_string());
     let properties = |id: &str, event: &str| {
         json!({ "type": event, "message_id": id, "correlation_id": order_id,

@@ -1,6 +1,6 @@
 //! Every step that can refuse, and things that two orders want.
 
-use ballet::Context;
+use ballet::Clock;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::Connection;
@@ -9,7 +9,7 @@ use crate::shop::{Shop, mugs};
 
 /// Drops a checkout under a new order's id, and gives the id.
 async fn drop_order(shop: &Shop, checkout: &Value) -> String {
-    let context = Context::system();
+    let context = Clock::system();
     let order_id = context.new_id(context.now()).to_string();
     let properties = json!({ "type": "cart.checked_out.v1", "message_id": order_id,
         "correlation_id": order_id, "content_type": "application/json" });

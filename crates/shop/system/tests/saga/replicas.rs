@@ -1,6 +1,6 @@
 //! Several replicas of every service under load, with every event sent again.
 
-use ballet::broker::{AMQPValue, Broker, Publish, RabbitMq};
+use ballet_amqp::{AMQPValue, Broker, Publish, RabbitMq};
 use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 use serde_json::json;

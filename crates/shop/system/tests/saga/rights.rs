@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet::Settings;
-use ballet::broker::{BasicProperties, Broker, BrokerError, Outcome, Publish, RabbitMq};
+use ballet_amqp::{BasicProperties, Broker, BrokerError, Outcome, Publish, RabbitMq};
 use futures_util::StreamExt;
 use sqlx::{Connection, PgConnection};
 

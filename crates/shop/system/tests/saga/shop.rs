@@ -189,7 +189,7 @@ impl Shop {
         let databases: Vec<_> = system.parts.iter().map(url).collect();
         let broker = self.bed.management().audited(20).await.map_err(|error| said(&error))?;
         let rest = SignedDuration::ZERO;
-        let framework = ballet::audit::audit(&system, &databases, &broker, rest).await;
+        let framework = ballet_ops::audit::audit(&system, &databases, &broker, rest).await;
         let business = audit(&self.doors, rest).await.map_err(|error| said(&error))?;
         Ok(business.and(framework.map_err(|error| said(&error))?))
     }

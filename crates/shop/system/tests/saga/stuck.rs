@@ -1,8 +1,8 @@
 //! F13 and F14: what fails is tried again and shown as stuck, with the reason, and done after the
 //! cause is gone. After the pivot nothing is aborted because of it.
 
-use ballet::stuck::{self, Stuck, What};
 use ballet::{Event, EventType};
+use ballet_ops::stuck::{self, Stuck, What};
 use ballet_testkit::wait_until;
 use reqwest::StatusCode;
 use serde_json::json;

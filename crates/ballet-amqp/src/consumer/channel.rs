@@ -1,0 +1,336 @@
+//! Consuming over one connection.
+//!
+//! A crash counts as one more delivery for every message that is in hand, so that a message that
+//! kills the process would take its neighbours to the dead-letter queue with it. Therefore a
+//! connection begins with a prefetch of 1, and opens up when the first message is not suspect;
+//! while suspect ones come, it goes on one by one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_fault::{self as fault, Acked, FaultPoint};
+use futures_util::StreamExt;
+use metrics::Counter;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::backoff::until;
+use crate::consumer::arrival::{Arrival, Sink};
+use crate::consumer::receipt::{Receipt, Settling};
+use crate::consumer::settings::ConsumerSettings;
+use crate::consumer::wish::{Wish, changed};
+use crate::headers::names::DELIVERY_COUNT;
+use crate::headers::value::integer_header;
+use crate::session::error::BrokerError;
+use crate::session::message::Delivery;
+use crate::session::seam::{Deliveries, Session, lost};
+use crate::session::state::ConnectionState;
+
+/// A delivery with this count is the third.
+const SUSPECT_FROM: i64 = 2;
+/// How long an ack waits. The broker writes acks to its log like messages, so one that is sent right
+/// after a commit is in the way of the events of that very commit.
+const ACK_DELAY: Duration = Duration::from_millis(10);
+/// An ack for this part of the prefetch waits no longer: the broker must not run out of messages to
+/// send ahead.
+const ACK_SHARE: u64 = 4;
+/// For the last acks when the connection is in doubt.
+const LAST_ACKS: Duration = Duration::from_secs(2);
+
+/// How consuming over one connection ended.
+pub(super) enum End {
+    /// As asked for; so many deliveries were not settled in time.
+    Stopped { unsettled: usize },
+    /// Asked to pause, or to stop before anything began.
+    Interrupted,
+    /// The connection or the consumer is gone.
+    Lost(BrokerError),
+}
+
+/// How many messages the broker may send ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// One; none has come yet that shows that more are safe.
+    Probing,
+    /// All that the settings allow.
+    Open,
+    /// One, handed on only when everything before it is settled.
+    Cautious,
+}
+
+/// Consuming over one connection.
+pub(super) struct Channel<'a> {
+    session: &'a dyn Session,
+    settings: &'a ConsumerSettings,
+    sink: &'a Sink,
+    state: &'a watch::Sender<ConnectionState>,
+    cautious: &'a watch::Sender<bool>,
+    settling: Arc<Settling>,
+    pace: Pace,
+    consumers: u32,
+    /// Received and not handed on: only when cautious.
+    held: VecDeque<Delivery>,
+    handed_on: Counter,
+    acks: Counter,
+    settled: Counter,
+}
+
+impl<'a> Channel<'a> {
+    pub(super) fn new(
+        session: &'a dyn Session,
+        settings: &'a ConsumerSettings,
+        sink: &'a Sink,
+        state: &'a watch::Sender<ConnectionState>,
+        cautious: &'a watch::Sender<bool>,
+    ) -> Self {
+        Self {
+            session,
+            settings,
+            sink,
+            state,
+            cautious,
+            settling: Arc::default(),
+            pace: Pace::Probing,
+            consumers: 0,
+            held: VecDeque::new(),
+            handed_on: metrics::counter!("ballet_deliveries_total"),
+            acks: metrics::counter!("ballet_acks_total"),
+            settled: metrics::counter!("ballet_settled_total"),
+        }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        wish: &mut watch::Receiver<Wish>,
+    ) -> Result<End, BrokerError> {
+        let mut deliveries = self.consume(1).await?;
+        tracing::info!(
+            peer = %self.session.peer(),
+            queue = self.settings.queue,
+            "consumer is connected"
+        );
+        self.state.send_replace(ConnectionState::Ready);
+        let end = self.until_asked(&mut deliveries, wish).await;
+        let asked = *wish.borrow();
+        let end = match (end, asked) {
+            (Ok(()), Wish::Stop { drain }) => self.drain(&mut deliveries, drain).await,
+            (Ok(()), _) => Ok(End::Interrupted),
+            (Err(cause), _) => Ok(End::Lost(cause)),
+        };
+        if !matches!(end, Ok(End::Lost(_))) {
+            // What is settled by now need not come again.
+            timeout(LAST_ACKS, self.tell()).await.ok();
+        }
+        self.settling.die();
+        self.cautious.send_replace(false);
+        end
+    }
+
+    /// Returns when the owner wants something else.
+    async fn until_asked(
+        &mut self,
+        deliveries: &mut Deliveries,
+        wish: &mut watch::Receiver<Wish>,
+    ) -> Result<(), BrokerError> {
+        let mut closed = self.session.closed();
+        let settling = Arc::clone(&self.settling);
+        let mut due: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                biased;
+                () = changed(wish) => return Ok(()),
+                () = until(due) => {}
+                () = settling.rung() => {
+                    if self.may_wait() {
+                        due.get_or_insert_with(|| Instant::now() + ACK_DELAY);
+                        continue;
+                    }
+                }
+                next = deliveries.next() => {
+                    match next {
+                        Some(Ok(delivery)) => self.receive(delivery, deliveries).await?,
+                        Some(Err(lost)) => return Err(lost),
+                        None => return Err(cancelled(&self.settings.queue)),
+                    }
+                    continue;
+                }
+                cause = lost(&mut closed) => return Err(cause),
+            }
+            due = None;
+            self.tell().await?;
+            self.release(deliveries).await?;
+        }
+    }
+
+    /// Whether what is settled may be told a little later.
+    fn may_wait(&self) -> bool {
+        let enough = u64::from(self.settings.prefetch) / ACK_SHARE;
+        self.pace == Pace::Open && self.settling.has_only_acks_below(enough)
+    }
+
+    async fn receive(
+        &mut self,
+        delivery: Delivery,
+        deliveries: &mut Deliveries,
+    ) -> Result<(), BrokerError> {
+        self.settling.delivered(delivery.tag);
+        match self.pace {
+            Pace::Open | Pace::Probing if is_suspect(&delivery) => {
+                tracing::warn!(
+                    queue = self.settings.queue,
+                    routing_key = delivery.routing_key,
+                    "a message came for the third time: going on one by one until it is done"
+                );
+                self.cautious.send_replace(true);
+                self.held.push_back(delivery);
+                if self.pace == Pace::Open {
+                    // Not one more ahead. What was on its way already is held as well.
+                    self.session.cancel(&self.tag()).await?;
+                    while let Some(delivery) = deliveries.next().await {
+                        let delivery = delivery?;
+                        self.settling.delivered(delivery.tag);
+                        self.held.push_back(delivery);
+                    }
+                    *deliveries = self.consume(1).await?;
+                }
+                self.pace = Pace::Cautious;
+                self.release(deliveries).await
+            }
+            Pace::Open => {
+                self.hand_on(delivery);
+                Ok(())
+            }
+            Pace::Probing => {
+                self.hand_on(delivery);
+                self.open_up(deliveries).await
+            }
+            Pace::Cautious => {
+                self.held.push_back(delivery);
+                self.release(deliveries).await
+            }
+        }
+    }
+
+    /// When cautious: hands the next one on if nothing is in hand, and ends the caution if
+    /// nothing suspect is near.
+    async fn release(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
+        if self.pace != Pace::Cautious || self.settling.outstanding() > self.held.len() {
+            return Ok(());
+        }
+        let Some(next) = self.held.pop_front() else { return Ok(()) };
+        let past_it = !is_suspect(&next) && !self.held.iter().any(is_suspect);
+        self.hand_on(next);
+        if past_it {
+            tracing::info!(queue = self.settings.queue, "past it: going on at full pace");
+            self.cautious.send_replace(false);
+            while let Some(held) = self.held.pop_front() {
+                self.hand_on(held);
+            }
+            self.open_up(deliveries).await?;
+        }
+        Ok(())
+    }
+
+    /// The broker may send ahead. A prefetch holds for new consumers, so there is a new one.
+    async fn open_up(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
+        self.pace = Pace::Open;
+        if self.settings.prefetch <= 1 {
+            return Ok(());
+        }
+        self.session.cancel(&self.tag()).await?;
+        let mut rest = Vec::new();
+        while let Some(delivery) = deliveries.next().await {
+            rest.push(delivery?);
+        }
+        *deliveries = self.consume(self.settings.prefetch).await?;
+        for delivery in rest {
+            Box::pin(self.receive(delivery, deliveries)).await?;
+        }
+        Ok(())
+    }
+
+    async fn consume(&mut self, prefetch: u16) -> Result<Deliveries, BrokerError> {
+        self.consumers += 1;
+        self.session.consume(&self.settings.queue, &self.tag(), prefetch).await
+    }
+
+    /// Readable in the RabbitMQ console.
+    fn tag(&self) -> String {
+        format!("{} {} #{}", self.settings.service, self.settings.instance, self.consumers)
+    }
+
+    fn hand_on(&self, delivery: Delivery) {
+        fault::delivered(delivery.tag, || {
+            let kind = delivery.properties.kind().as_ref();
+            kind.map_or_else(|| delivery.routing_key.clone(), ToString::to_string)
+        });
+        self.handed_on.increment(1);
+        let receipt = Receipt::new(delivery.tag, Arc::clone(&self.settling));
+        (self.sink)(Arrival { delivery, receipt });
+    }
+
+    async fn tell(&self) -> Result<(), BrokerError> {
+        let tell = self.settling.tell();
+        for tag in tell.give_back {
+            self.session.give_back(tag).await?;
+        }
+        if let Some((to, count)) = tell.ack {
+            let acked = Acked { to, count };
+            fault::point(FaultPoint::BeforeAck, &acked);
+            self.session.ack(to, true).await?;
+            fault::point(FaultPoint::AfterAck, &acked);
+            self.acks.increment(1);
+            self.settled.increment(count);
+        }
+        Ok(())
+    }
+
+    /// Takes nothing more, and waits for what was handed on to be settled.
+    async fn drain(
+        &mut self,
+        deliveries: &mut Deliveries,
+        limit: Duration,
+    ) -> Result<End, BrokerError> {
+        let deadline = Instant::now() + limit;
+        self.session.cancel(&self.tag()).await?;
+        // Not handed on, so they are not ours to wait for.
+        let mut not_ours = self.held.len();
+        let mut closed = self.session.closed();
+        let settling = Arc::clone(&self.settling);
+        let mut over = false;
+        loop {
+            self.tell().await?;
+            let unsettled = self.settling.outstanding().saturating_sub(not_ours);
+            if unsettled == 0 {
+                return Ok(End::Stopped { unsettled });
+            }
+            tokio::select! {
+                () = settling.rung() => {}
+                next = deliveries.next(), if !over => match next {
+                    Some(Ok(delivery)) => {
+                        self.settling.delivered(delivery.tag);
+                        not_ours += 1;
+                    }
+                    Some(Err(_)) | None => over = true,
+                },
+                _ = lost(&mut closed) => return Ok(End::Stopped { unsettled }),
+                () = sleep_until(deadline) => return Ok(End::Stopped { unsettled }),
+            }
+        }
+    }
+}
+
+fn is_suspect(delivery: &Delivery) -> bool {
+    // The header alone could come from a producer.
+    if !delivery.redelivered {
+        return false;
+    }
+    let count = integer_header(&delivery.properties, DELIVERY_COUNT).unwrap_or(0);
+    count >= SUSPECT_FROM
+}
+
+/// The broker ends a consumer without an error when its queue is deleted or moves.
+fn cancelled(queue: &str) -> BrokerError {
+    BrokerError::Lost(format!("the broker cancelled the consumer of queue `{queue}`"))
+}

@@ -1,0 +1,108 @@
+//! Starting the consume role, and steering it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+
+use crate::consumer::arrival::Sink;
+use crate::consumer::settings::ConsumerSettings;
+use crate::consumer::supervisor::Supervisor;
+use crate::consumer::wish::Wish;
+use crate::session::seam::Broker;
+use crate::session::state::ConnectionState;
+
+/// How a stop went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Deliveries that were handed on and not settled in time; the broker delivers them again.
+    pub unsettled: usize,
+}
+
+/// The consume role.
+#[derive(Debug)]
+pub struct Consumer;
+
+impl Consumer {
+    /// Starts consuming, and goes on through every loss of the connection until stopped.
+    #[must_use = "dropping the handle stops the consumer"]
+    pub fn start(
+        broker: Arc<dyn Broker>,
+        settings: ConsumerSettings,
+        sink: Sink,
+    ) -> ConsumerHandle {
+        let (wish, wishes) = watch::channel(Wish::Run);
+        let (state_tx, state) = watch::channel(ConnectionState::connecting(None));
+        let (cautious_tx, cautious) = watch::channel(false);
+        let task = Supervisor::new(broker, settings, sink, wishes, state_tx, cautious_tx);
+        let task = tokio::spawn(task.run());
+        ConsumerHandle { wish, state, cautious, task: Mutex::new(Some(task)) }
+    }
+}
+
+/// Steers a consumer. Dropping it stops the consumer without waiting for what is in hand.
+pub struct ConsumerHandle {
+    wish: watch::Sender<Wish>,
+    state: watch::Receiver<ConnectionState>,
+    cautious: watch::Receiver<bool>,
+    task: Mutex<Option<JoinHandle<usize>>>,
+}
+
+impl ConsumerHandle {
+    /// How the connection is doing, for readiness.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<ConnectionState> {
+        self.state.clone()
+    }
+
+    /// True while a message is in hand that came for the third time or more: it may be what
+    /// kills the process, so messages come one by one, and batches should hold one.
+    #[must_use]
+    pub fn cautious(&self) -> watch::Receiver<bool> {
+        self.cautious.clone()
+    }
+
+    /// Closes the connection, so that other replicas get the messages: for when the database is
+    /// away for long. Receipts that are still out do nothing afterwards.
+    pub fn pause(&self) {
+        self.change(Wish::Pause);
+    }
+
+    /// Connects again after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        self.change(Wish::Run);
+    }
+
+    /// Stops taking messages, waits up to `drain` for what was handed on to be settled,
+    /// acknowledges it, and closes the connection.
+    pub async fn stop(&self, drain: Duration) -> Drained {
+        self.wish.send_replace(Wish::Stop { drain });
+        let task = self.task.lock().await.take();
+        let unsettled = match task {
+            Some(task) => task.await.unwrap_or(0),
+            None => 0,
+        };
+        Drained { unsettled }
+    }
+
+    fn change(&self, to: Wish) {
+        self.wish.send_if_modified(|wish| {
+            let changes = *wish != to && !matches!(wish, Wish::Stop { .. });
+            if changes {
+                *wish = to;
+            }
+            changes
+        });
+    }
+}
+
+impl fmt::Debug for ConsumerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsumerHandle")
+            .field("state", &*self.state.borrow())
+            .field("cautious", &*self.cautious.borrow())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,88 @@
+//! What a copy of a message keeps of the original's headers and properties.
+
+use ballet_core::envelope::Limits;
+use lapin::BasicProperties;
+use lapin::types::FieldTable;
+
+use crate::headers::names::{DEAD_HEADERS, is_brokers, is_dead_letters, is_ours};
+use crate::headers::value::{depth, insert_text};
+
+/// What a copy says about headers that are nested too deep to be kept.
+pub const NESTED_TOO_DEEP: &str = "headers that were nested too deep are not kept";
+
+/// The original headers, without those that would act on the copy: route it elsewhere, or make it
+/// look like a message that has been through the broker before.
+#[must_use]
+pub fn kept(headers: Option<&FieldTable>) -> FieldTable {
+    let (mut kept, mut deep) = (FieldTable::default(), false);
+    let deepest = Limits::default().max_headers.depth;
+    for (name, value) in headers.into_iter().flat_map(|headers| headers.inner()) {
+        match name.as_str() {
+            "CC" | "BCC" => {
+                let name = format!("x-original-{}", name.as_str().to_lowercase());
+                kept.insert(name.into(), value.clone());
+            }
+            // Readers of the copy would need as much stack as we do.
+            _ if depth(value) > deepest => deep = true,
+            name if is_brokers(name) || is_dead_letters(name) => {}
+            _ => {
+                kept.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    if deep {
+        insert_text(&mut kept, DEAD_HEADERS, NESTED_TOO_DEEP);
+    }
+    kept
+}
+
+/// Drops the headers that are not ours from a copy that is too big with them. Says whether there
+/// were any.
+pub fn drop_foreign(properties: &mut BasicProperties) -> bool {
+    let headers = properties.headers().clone().unwrap_or_default();
+    let mut kept = FieldTable::default();
+    for (name, value) in headers.inner().iter().filter(|(name, _)| is_ours(name.as_str())) {
+        kept.insert(name.clone(), value.clone());
+    }
+    if kept.inner().len() == headers.inner().len() {
+        return false;
+    }
+    insert_text(&mut kept, DEAD_HEADERS, "the original headers were too big to be kept");
+    *properties = std::mem::take(properties).with_headers(kept);
+    true
+}
+
+/// The original properties, without headers, `expiration` and `user_id`, which would act on the
+/// copy.
+#[must_use]
+pub fn properties_to_keep(properties: &BasicProperties) -> BasicProperties {
+    let kept = plain_body_properties(properties);
+    match properties.content_encoding().clone() {
+        Some(encoding) => kept.with_content_encoding(encoding),
+        None => kept,
+    }
+}
+
+/// The same for a copy with another body, which is not packed.
+#[must_use]
+pub fn plain_body_properties(properties: &BasicProperties) -> BasicProperties {
+    let mut kept = BasicProperties::default();
+    macro_rules! keep {
+        ($($get:ident => $with:ident),+ $(,)?) => {$(
+            if let Some(value) = properties.$get().clone() {
+                kept = kept.$with(value);
+            }
+        )+};
+    }
+    keep!(
+        content_type => with_content_type,
+        priority => with_priority,
+        correlation_id => with_correlation_id,
+        reply_to => with_reply_to,
+        message_id => with_message_id,
+        timestamp => with_timestamp,
+        kind => with_type,
+        app_id => with_app_id,
+    );
+    kept
+}

@@ -1,0 +1,131 @@
+//! Values of headers: texts, integers of every width, and how much they are.
+
+use ballet_core::envelope::HeaderSize;
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
+
+/// A count beyond this is not believed: anybody may have written it.
+const HIGHEST_COUNT: i64 = 1_000_000;
+
+/// The text of a value, if it is one.
+#[must_use]
+pub fn text(value: &AMQPValue) -> Option<&str> {
+    match value {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+        AMQPValue::ShortString(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+/// The number of a value, if it is an integer. Tools choose the width by the number: the RabbitMQ
+/// console writes a small one in a byte, where we write four.
+#[must_use]
+pub fn integer(value: &AMQPValue) -> Option<i64> {
+    match value {
+        AMQPValue::ShortShortInt(number) => Some(i64::from(*number)),
+        AMQPValue::ShortShortUInt(number) => Some(i64::from(*number)),
+        AMQPValue::ShortInt(number) => Some(i64::from(*number)),
+        AMQPValue::ShortUInt(number) => Some(i64::from(*number)),
+        AMQPValue::LongInt(number) => Some(i64::from(*number)),
+        AMQPValue::LongUInt(number) => Some(i64::from(*number)),
+        AMQPValue::LongLongInt(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// The text of a header, if there is one by this name.
+#[must_use]
+pub fn text_header<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a str> {
+    text(find(properties, name)?)
+}
+
+/// The number of a header, if there is one by this name.
+#[must_use]
+pub fn integer_header(properties: &BasicProperties, name: &str) -> Option<i64> {
+    integer(find(properties, name)?)
+}
+
+/// A count in a header: 0 if it is absent or no count, and never more than a million.
+#[must_use]
+pub fn count_header(properties: &BasicProperties, name: &str) -> u32 {
+    let count = integer_header(properties, name).unwrap_or(0);
+    u32::try_from(count.clamp(0, HIGHEST_COUNT)).unwrap_or(0)
+}
+
+fn find<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a AMQPValue> {
+    properties.headers().as_ref()?.inner().get(name)
+}
+
+/// Adds a text.
+pub fn insert_text(headers: &mut FieldTable, name: &str, value: &str) {
+    headers.insert(name.into(), AMQPValue::LongString(value.into()));
+}
+
+/// Adds a header to a size. It does not recurse: how deep the value goes is what it finds out.
+pub fn measure(size: &mut HeaderSize, name: &str, value: &AMQPValue) {
+    let mut open = vec![(name, value, 0)];
+    while let Some((name, value, depth)) = open.pop() {
+        size.count += 1;
+        size.bytes += name.len();
+        size.depth = size.depth.max(depth);
+        match value {
+            AMQPValue::FieldTable(table) => {
+                let inner = table.inner().iter();
+                open.extend(inner.map(|(name, value)| (name.as_str(), value, depth + 1)));
+            }
+            AMQPValue::FieldArray(list) => {
+                open.extend(list.as_slice().iter().map(|value| ("", value, depth + 1)));
+            }
+            AMQPValue::LongString(text) => size.bytes += text.as_bytes().len(),
+            AMQPValue::ByteArray(bytes) => size.bytes += bytes.as_slice().len(),
+            AMQPValue::ShortString(text) => size.bytes += text.as_str().len(),
+            _ => size.bytes += 8,
+        }
+    }
+}
+
+/// How deep a value is nested.
+pub(super) fn depth(value: &AMQPValue) -> usize {
+    let mut size = HeaderSize::default();
+    measure(&mut size, "", value);
+    size.depth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_read_whatever_width_a_tool_gave_it() {
+        for value in [
+            AMQPValue::ShortShortInt(3),
+            AMQPValue::ShortShortUInt(3),
+            AMQPValue::ShortInt(3),
+            AMQPValue::ShortUInt(3),
+            AMQPValue::LongInt(3),
+            AMQPValue::LongUInt(3),
+            AMQPValue::LongLongInt(3),
+        ] {
+            let mut headers = FieldTable::default();
+            headers.insert("x-attempts".into(), value.clone());
+            let properties = BasicProperties::default().with_headers(headers);
+            assert_eq!(count_header(&properties, "x-attempts"), 3, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_count_counts_as_none() {
+        for (value, count) in [
+            (AMQPValue::LongInt(-1), 0),
+            (AMQPValue::LongLongInt(i64::MAX), 1_000_000),
+            (AMQPValue::LongString("7".into()), 0),
+            (AMQPValue::Double(7.0), 0),
+        ] {
+            let mut headers = FieldTable::default();
+            headers.insert("x-attempts".into(), value.clone());
+            let properties = BasicProperties::default().with_headers(headers);
+            assert_eq!(count_header(&properties, "x-attempts"), count, "{value:?}");
+        }
+        assert_eq!(count_header(&BasicProperties::default(), "x-attempts"), 0);
+    }
+}

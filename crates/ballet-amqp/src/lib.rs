@@ -1,0 +1,52 @@
+//! RabbitMQ as ballet needs it: supervised consuming and publishing, with confirms and without loss.
+//!
+//! This crate knows nothing of sagas or databases. A service uses it through `ballet`; tools and
+//! tests use it directly.
+//!
+//! | for | read |
+//! |---|---|
+//! | a connection | [`Broker`], [`Session`], [`RabbitMq`] |
+//! | messages in | [`Consumer`], [`Receipt`] |
+//! | messages out | [`Publisher`], [`OutBatch`] |
+//! | headers: which are ours, and their values | [`headers`] |
+//! | certificates | [`TlsFiles`] |
+
+#![warn(missing_docs)]
+
+mod backoff;
+mod consumer;
+pub mod headers;
+mod incoming;
+mod publisher;
+mod rabbitmq;
+mod session;
+pub mod tls;
+
+pub use backoff::{Backoff, jittered};
+#[doc(hidden)]
+pub use consumer::watermark::Watermark;
+pub use consumer::{
+    arrival::{Arrival, Sink},
+    handle::{Consumer, ConsumerHandle, Drained},
+    receipt::Receipt,
+    settings::ConsumerSettings,
+};
+pub use incoming::incoming;
+pub use lapin::BasicProperties;
+pub use lapin::types::{AMQPValue, FieldArray, FieldTable, LongString, ShortString};
+pub use publisher::{
+    batch::{BatchId, OnPublished, OutBatch, Published, Unpublishable},
+    handle::{Handed, PublishError, Publisher, PublisherHandle},
+    settings::PublisherSettings,
+};
+pub use rabbitmq::{address::Addresses, broker::RabbitMq};
+pub use session::{
+    error::BrokerError,
+    expected::Expected,
+    message::{Confirmed, Delivery, Outcome, Publish},
+    object::{Found, Missing, Object},
+    peer::Peer,
+    seam::{Broker, Confirms, Deliveries, Session},
+    state::ConnectionState,
+};
+pub use tls::TlsFiles;

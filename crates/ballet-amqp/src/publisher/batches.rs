@@ -1,0 +1,135 @@
+//! Which batch, or which caller, each message on its way belongs to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::publisher::batch::{BatchId, OnPublished, OutBatch, Published, Unpublishable};
+use crate::publisher::memory::Memory;
+use crate::session::message::Publish;
+
+/// One message on its way, and what waits for it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) message: Publish,
+    pub(super) position: i32,
+    /// How often the broker did not take it.
+    pub(super) attempts: u32,
+    waiter: u64,
+}
+
+/// What a message belongs to.
+enum Waiter {
+    Batch { batch: BatchId, left: usize, unpublishable: Vec<Unpublishable> },
+    Single(oneshot::Sender<Result<(), String>>),
+}
+
+/// The batches and single messages that are not done.
+pub(super) struct Batches {
+    memory: Arc<Memory>,
+    on_published: OnPublished,
+    next: u64,
+    open: HashMap<u64, Waiter>,
+}
+
+impl Batches {
+    pub(super) fn new(memory: Arc<Memory>, on_published: OnPublished) -> Self {
+        Self { memory, on_published, next: 0, open: HashMap::new() }
+    }
+
+    /// How many messages of batches are in memory, also those not taken in yet.
+    pub(super) fn in_memory(&self) -> usize {
+        self.memory.messages()
+    }
+
+    /// Takes in a batch; yields its messages in order.
+    pub(super) fn open(&mut self, out: OutBatch) -> impl Iterator<Item = Entry> {
+        self.next += 1;
+        let waiter = self.next;
+        let left = out.messages.len();
+        if left == 0 {
+            self.published(out.batch, Vec::new());
+        } else {
+            let batch = Waiter::Batch { batch: out.batch, left, unpublishable: Vec::new() };
+            self.open.insert(waiter, batch);
+        }
+        (0..).zip(out.messages).map(move |(position, message)| Entry {
+            message,
+            position,
+            attempts: 0,
+            waiter,
+        })
+    }
+
+    /// Takes in a message that somebody waits for.
+    pub(super) fn open_single(
+        &mut self,
+        message: Publish,
+        done: oneshot::Sender<Result<(), String>>,
+    ) -> Entry {
+        self.next += 1;
+        self.open.insert(self.next, Waiter::Single(done));
+        Entry { message, position: 0, attempts: 0, waiter: self.next }
+    }
+
+    /// Whether somebody still waits for it; if not, its waiter is forgotten.
+    pub(super) fn wanted(&mut self, entry: &Entry) -> bool {
+        match self.open.get(&entry.waiter) {
+            Some(Waiter::Single(done)) if done.is_closed() => {
+                self.open.remove(&entry.waiter);
+                false
+            }
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    /// Whether it goes before the batches.
+    pub(super) fn is_single(&self, entry: &Entry) -> bool {
+        matches!(self.open.get(&entry.waiter), Some(Waiter::Single(_)))
+    }
+
+    /// The broker has the message.
+    pub(super) fn confirmed(&mut self, entry: &Entry) {
+        self.done(entry, None);
+    }
+
+    /// The message can never be published.
+    pub(super) fn unpublishable(&mut self, entry: &Entry, reason: String) {
+        self.done(entry, Some(reason));
+    }
+
+    fn done(&mut self, entry: &Entry, reason: Option<String>) {
+        let complete = match self.open.get_mut(&entry.waiter) {
+            Some(Waiter::Batch { left, unpublishable, .. }) => {
+                if let Some(reason) = reason {
+                    unpublishable.push(Unpublishable { position: entry.position, reason });
+                }
+                *left -= 1;
+                *left == 0
+            }
+            Some(Waiter::Single(_)) => {
+                if let Some(Waiter::Single(done)) = self.open.remove(&entry.waiter) {
+                    // Nobody waits any more when the time was up.
+                    done.send(reason.map_or(Ok(()), Err)).ok();
+                }
+                return;
+            }
+            None => return,
+        };
+        if complete
+            && let Some(Waiter::Batch { batch, mut unpublishable, .. }) =
+                self.open.remove(&entry.waiter)
+        {
+            unpublishable.sort_by_key(|unpublishable| unpublishable.position);
+            self.published(batch, unpublishable);
+        }
+    }
+
+    /// Reports before forgetting, so that a sweeper never sees the batch in neither place.
+    fn published(&self, batch: BatchId, unpublishable: Vec<Unpublishable>) {
+        (self.on_published)(Published { batch, unpublishable });
+        self.memory.forget(&batch);
+    }
+}

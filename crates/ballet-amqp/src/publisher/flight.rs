@@ -1,0 +1,45 @@
+//! What is published on one channel and not confirmed.
+
+use std::collections::VecDeque;
+
+use crate::publisher::batches::Entry;
+
+/// Unconfirmed messages by their number on the channel.
+#[derive(Debug, Default)]
+pub(super) struct Flight {
+    first: u64,
+    entries: VecDeque<Option<Entry>>,
+    unconfirmed: usize,
+}
+
+impl Flight {
+    pub(super) fn len(&self) -> usize {
+        self.unconfirmed
+    }
+
+    /// Numbers on a channel come one after the other.
+    pub(super) fn insert(&mut self, number: u64, entry: Entry) {
+        if self.entries.is_empty() {
+            self.first = number;
+        }
+        self.entries.push_back(Some(entry));
+        self.unconfirmed += 1;
+    }
+
+    pub(super) fn take(&mut self, number: u64) -> Option<Entry> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        let entry = self.entries.get_mut(index)?.take()?;
+        self.unconfirmed -= 1;
+        while matches!(self.entries.front(), Some(None)) {
+            self.entries.pop_front();
+            self.first += 1;
+        }
+        Some(entry)
+    }
+
+    /// Everything unconfirmed, in the order in which it was published.
+    pub(super) fn drain(&mut self) -> Vec<Entry> {
+        self.unconfirmed = 0;
+        self.entries.drain(..).flatten().collect()
+    }
+}

@@ -1,0 +1,210 @@
+//! Starting the publish role, and handing messages to it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::publisher::batch::{BatchId, OnPublished, OutBatch};
+use crate::publisher::memory::Memory;
+use crate::publisher::queue::Command;
+use crate::publisher::settings::PublisherSettings;
+use crate::publisher::supervisor::Supervisor;
+use crate::session::message::Publish;
+use crate::session::seam::Broker;
+use crate::session::state::ConnectionState;
+
+/// What became of a batch that was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handed {
+    /// It will be published.
+    Queued,
+    /// There was no room: its messages are forgotten here, and have to be read back from the
+    /// outbox table when [there is room](PublisherHandle::has_room).
+    Spilled,
+}
+
+/// Why a single message is not known to be published.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// No confirm within the time; the broker may have the message all the same.
+    #[error(
+        "the broker did not confirm the message to `{exchange}` with key `{routing_key}` within \
+         {after:?}; it may have it all the same: try again with the same message id"
+    )]
+    TimedOut {
+        /// Where it was to go.
+        exchange: String,
+        /// Its routing key.
+        routing_key: String,
+        /// How long we waited.
+        after: Duration,
+    },
+    /// The broker will never take it.
+    #[error("the message to `{exchange}` with key `{routing_key}` cannot be published: {reason}")]
+    Unpublishable {
+        /// Where it was to go.
+        exchange: String,
+        /// Its routing key.
+        routing_key: String,
+        /// Why.
+        reason: String,
+    },
+    /// The publisher has been stopped.
+    #[error("the publisher is stopped; the message may not have been published")]
+    Stopped,
+}
+
+/// The publish role.
+#[derive(Debug)]
+pub struct Publisher;
+
+impl Publisher {
+    /// Starts publishing, and goes on through every loss of the connection until stopped.
+    #[must_use = "without the handle there is nothing to publish"]
+    pub fn start(
+        broker: Arc<dyn Broker>,
+        settings: PublisherSettings,
+        on_published: OnPublished,
+    ) -> PublisherHandle {
+        let memory = Arc::new(Memory::new(settings.max_in_memory, settings.max_bytes_in_memory));
+        let (commands, commands_rx) = mpsc::unbounded_channel();
+        let (stop, stop_rx) = watch::channel(None);
+        let (state_tx, state) = watch::channel(ConnectionState::connecting(None));
+        let task = Supervisor::new(
+            broker,
+            settings,
+            on_published,
+            Arc::clone(&memory),
+            commands_rx,
+            stop_rx,
+            state_tx,
+        );
+        let task = tokio::spawn(task.run());
+        PublisherHandle(Arc::new(Shared {
+            commands,
+            memory,
+            stop,
+            state,
+            task: Mutex::new(Some(task)),
+        }))
+    }
+}
+
+/// Hands messages to the publisher. Cheap to clone.
+#[derive(Clone)]
+pub struct PublisherHandle(Arc<Shared>);
+
+struct Shared {
+    commands: mpsc::UnboundedSender<Command>,
+    memory: Arc<Memory>,
+    stop: watch::Sender<Option<Duration>>,
+    state: watch::Receiver<ConnectionState>,
+    task: Mutex<Option<JoinHandle<usize>>>,
+}
+
+impl PublisherHandle {
+    /// Hands a committed batch over without waiting.
+    pub fn send(&self, batch: OutBatch) -> Handed {
+        let memory = &self.0.memory;
+        if !memory.admit(&batch) {
+            return Handed::Spilled;
+        }
+        let id = batch.batch;
+        if self.0.commands.send(Command::Batch(batch)).is_err() {
+            // Stopped: the outbox table still has it, and the next owner sweeps it.
+            memory.forget(&id);
+            memory.spill();
+            return Handed::Spilled;
+        }
+        Handed::Queued
+    }
+
+    /// Publishes one message and waits for its confirm, through reconnects, for at most `within`.
+    ///
+    /// Returned and refused by a full queue: tried again within the time. For dead letters, which
+    /// must be in the broker before the original is acknowledged.
+    pub async fn publish_now(
+        &self,
+        message: Publish,
+        within: Duration,
+    ) -> Result<(), PublishError> {
+        let exchange = message.exchange.clone();
+        let routing_key = message.routing_key.clone();
+        let (done, answer) = oneshot::channel();
+        if self.0.commands.send(Command::Single { message: Box::new(message), done }).is_err() {
+            return Err(PublishError::Stopped);
+        }
+        match tokio::time::timeout(within, answer).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(reason))) => {
+                Err(PublishError::Unpublishable { exchange, routing_key, reason })
+            }
+            Ok(Err(_)) => Err(PublishError::Stopped),
+            Err(_) => Err(PublishError::TimedOut { exchange, routing_key, after: within }),
+        }
+    }
+
+    /// Whether the batch is waiting here, or on its way, or being reported.
+    #[must_use]
+    pub fn in_memory(&self, batch: &BatchId) -> bool {
+        self.0.memory.holds(batch)
+    }
+
+    /// How many messages of batches are waiting here or on their way.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.0.memory.messages()
+    }
+
+    /// Whether it is worth reading spilled batches back: less than half of the bound is in use.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.0.memory.has_room()
+    }
+
+    /// Waits until [there is room](Self::has_room).
+    pub async fn room(&self) {
+        self.0.memory.room().await;
+    }
+
+    /// Counts the batches that were spilled; changes whenever one more is.
+    #[must_use]
+    pub fn spilled(&self) -> watch::Receiver<u64> {
+        self.0.memory.spilled()
+    }
+
+    /// How the connection is doing, for readiness.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<ConnectionState> {
+        self.0.state.clone()
+    }
+
+    /// Ends at once, as a crash does; the outbox table has what is unconfirmed.
+    pub fn abandon(&self) {
+        self.0.stop.send_replace(Some(Duration::ZERO));
+    }
+
+    /// Waits up to `drain` for what was handed over to be confirmed, then closes the connection.
+    /// Returns how many messages are left unconfirmed; the outbox table still has them.
+    pub async fn stop(&self, drain: Duration) -> usize {
+        self.0.stop.send_replace(Some(drain));
+        let task = self.0.task.lock().await.take();
+        match task {
+            Some(task) => task.await.unwrap_or(0),
+            None => 0,
+        }
+    }
+}
+
+impl fmt::Debug for PublisherHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublisherHandle")
+            .field("state", &*self.0.state.borrow())
+            .field("memory", &self.0.memory)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,227 @@
+//! Publishing over one connection.
+
+use std::time::Duration;
+
+use ballet_fault::{self as fault, FaultPoint};
+use futures_util::StreamExt;
+use metrics::{Counter, Gauge};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout};
+
+use crate::backoff::until;
+use crate::publisher::queue::{Command, Queue, UNTIL_MENDED, UNTIL_TAKEN};
+use crate::publisher::settings::PublisherSettings;
+use crate::publisher::stop::{Stop, Stopping};
+use crate::session::error::BrokerError;
+use crate::session::message::{Confirmed, Outcome};
+use crate::session::seam::{Confirms, Session, lost};
+use crate::session::state::ConnectionState;
+
+/// How many commands are taken in at a time, so that confirms are not kept waiting.
+const TAKE_IN: usize = 64;
+/// For confirms that came before the connection was lost.
+const LAST_CONFIRMS: Duration = Duration::from_millis(200);
+const ALARM_EVERY: Duration = Duration::from_secs(1);
+
+/// How the work on one connection ended.
+pub(super) enum End {
+    /// Drained, or out of time.
+    Stopped,
+    /// The connection is gone.
+    Lost {
+        cause: BrokerError,
+        /// We know why, and it will not happen in the same way again.
+        at_once: bool,
+    },
+}
+
+/// The work on one connection.
+pub(super) struct PublishLoop<'a> {
+    queue: &'a mut Queue,
+    settings: &'a PublisherSettings,
+    state: &'a watch::Sender<ConnectionState>,
+    alarm: Alarm,
+    published: Counter,
+    confirmed: Counter,
+    returned: Counter,
+    nacked: Counter,
+    in_flight: Gauge,
+}
+
+impl<'a> PublishLoop<'a> {
+    pub(super) fn new(
+        queue: &'a mut Queue,
+        settings: &'a PublisherSettings,
+        state: &'a watch::Sender<ConnectionState>,
+    ) -> Self {
+        Self {
+            queue,
+            settings,
+            state,
+            alarm: Alarm::default(),
+            published: metrics::counter!("ballet_published_total"),
+            confirmed: metrics::counter!("ballet_confirmed_total"),
+            returned: metrics::counter!("ballet_returned_total"),
+            nacked: metrics::counter!("ballet_nacked_total"),
+            in_flight: metrics::gauge!("ballet_publish_in_flight"),
+        }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        session: &dyn Session,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
+        stop: &mut Stop,
+    ) -> End {
+        let mut confirms = match session.confirms().await {
+            Ok(confirms) => confirms,
+            Err(cause) => return End::Lost { cause, at_once: false },
+        };
+        tracing::info!(peer = %session.peer(), unpublished = self.queue.batches.in_memory(), "publisher is connected");
+        let cause = self.until_lost(session, &mut confirms, commands, stop).await;
+        self.in_flight.set(0.0);
+        let Some(cause) = cause else { return End::Stopped };
+        let cause = self.last_confirms(&mut confirms, cause).await;
+        let salvaged = self.queue.salvage(&cause);
+        metrics::counter!("ballet_republished_total").increment(salvaged.again as u64);
+        End::Lost { cause, at_once: salvaged.explained }
+    }
+
+    /// `None` when stopped.
+    async fn until_lost(
+        &mut self,
+        session: &dyn Session,
+        confirms: &mut Confirms,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
+        stop: &mut Stop,
+    ) -> Option<BrokerError> {
+        let (mut blocked, mut closed) = (session.blocked(), session.closed());
+        let mut taken = Vec::with_capacity(TAKE_IN);
+        self.show(*blocked.borrow_and_update());
+        loop {
+            if let Err(cause) = self.pump(session) {
+                return Some(cause);
+            }
+            let nothing_to_do = self.queue.len() == 0;
+            if nothing_to_do && commands.is_empty() && (stop.is_asked() || commands.is_closed()) {
+                return None;
+            }
+            let due = self.queue.next_due();
+            tokio::select! {
+                answers = confirms.next() => match answers {
+                    Some(Ok(answers)) => answers.iter().for_each(|answer| self.take(answer)),
+                    Some(Err(cause)) => return Some(cause),
+                    None => return Some(BrokerError::Lost("the confirms ended".to_owned())),
+                },
+                count = commands.recv_many(&mut taken, TAKE_IN), if !commands.is_closed() || !commands.is_empty() => {
+                    let _: usize = count;
+                    taken.drain(..).for_each(|command| self.queue.take_in(command));
+                }
+                Ok(()) = blocked.changed() => self.show(*blocked.borrow_and_update()),
+                cause = lost(&mut closed) => return Some(cause),
+                () = until(due) => self.queue.fetch_due(),
+                wish = stop.next() => if wish == Stopping::Over { return None },
+            }
+        }
+    }
+
+    /// Publishes as much as the window lets out.
+    fn pump(&mut self, session: &dyn Session) -> Result<(), BrokerError> {
+        let mut count = 0;
+        let result = loop {
+            let Some(entry) = self.queue.next(self.settings.window) else { break Ok(()) };
+            fault::point(FaultPoint::BeforePublish, &entry.message);
+            match session.publish(&entry.message) {
+                Ok(number) => {
+                    fault::point(FaultPoint::AfterPublish, &entry.message);
+                    self.queue.flight.insert(number, entry);
+                    count += 1;
+                }
+                Err(error @ BrokerError::Unrepresentable(_)) => {
+                    self.queue.give_up(&entry, error.to_string());
+                }
+                Err(cause) => {
+                    self.queue.put_back(entry);
+                    break Err(cause);
+                }
+            }
+        };
+        self.published.increment(count);
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52 messages are in flight")]
+        self.in_flight.set(self.queue.flight.len() as f64);
+        result
+    }
+
+    fn take(&mut self, answer: &Confirmed) {
+        let Some(entry) = self.queue.flight.take(answer.number) else { return };
+        match answer.outcome {
+            Outcome::Ack => {
+                fault::point(FaultPoint::AfterConfirm, &entry.message);
+                self.confirmed.increment(1);
+                self.queue.batches.confirmed(&entry);
+            }
+            Outcome::Nack => {
+                self.nacked.increment(1);
+                let said = "the broker did not take a message (a full queue?); trying again";
+                self.alarm.raise(&entry.message.routing_key, said);
+                self.queue.postpone(entry, &UNTIL_TAKEN);
+            }
+            Outcome::Returned { .. } => {
+                self.returned.increment(1);
+                let said = "the broker returned a message that no queue is bound for: the topology \
+                            is broken, apply broker/definitions.json; trying again";
+                self.alarm.raise(&entry.message.routing_key, said);
+                self.queue.postpone(entry, &UNTIL_MENDED);
+            }
+        }
+    }
+
+    /// What the broker said before it was gone, and its reason if it gave one.
+    async fn last_confirms(&mut self, confirms: &mut Confirms, cause: BrokerError) -> BrokerError {
+        let rest = async {
+            while let Some(answers) = confirms.next().await {
+                match answers {
+                    Ok(answers) => answers.iter().for_each(|answer| self.take(answer)),
+                    Err(reason) => return Some(reason),
+                }
+            }
+            None
+        };
+        let reason = if matches!(cause, BrokerError::Lost(_)) {
+            timeout(LAST_CONFIRMS, rest).await.ok().flatten()
+        } else {
+            timeout(LAST_CONFIRMS, rest).await.ok();
+            None
+        };
+        reason.unwrap_or(cause)
+    }
+
+    fn show(&self, blocked: bool) {
+        let state = if blocked {
+            tracing::warn!("the broker takes no messages for now (memory or disk alarm); waiting");
+            ConnectionState::Blocked
+        } else {
+            ConnectionState::Ready
+        };
+        self.state.send_replace(state);
+    }
+}
+
+/// Says at most once a second what may be true of thousands of messages.
+#[derive(Debug, Default)]
+struct Alarm {
+    last: Option<Instant>,
+    silent: u64,
+}
+
+impl Alarm {
+    fn raise(&mut self, routing_key: &str, said: &str) {
+        if self.last.is_some_and(|last| last.elapsed() < ALARM_EVERY) {
+            self.silent += 1;
+            return;
+        }
+        tracing::error!(routing_key, others = self.silent, "{said}");
+        self.last = Some(Instant::now());
+        self.silent = 0;
+    }
+}

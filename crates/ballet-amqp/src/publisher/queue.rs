@@ -1,0 +1,193 @@
+//! What waits to be published, and when.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::backoff::Backoff;
+use crate::publisher::batch::OutBatch;
+use crate::publisher::batches::{Batches, Entry};
+use crate::publisher::flight::Flight;
+use crate::publisher::poison::{Blame, blame};
+use crate::session::error::BrokerError;
+use crate::session::message::Publish;
+
+/// When a message is tried again that the broker did not take, a full queue for instance.
+pub(super) const UNTIL_TAKEN: Backoff =
+    Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+/// When a message is tried again that waits for somebody to mend the topology.
+pub(super) const UNTIL_MENDED: Backoff =
+    Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+
+/// Something to publish.
+pub(super) enum Command {
+    Batch(OutBatch),
+    Single { message: Box<Publish>, done: oneshot::Sender<Result<(), String>> },
+}
+
+/// Everything that is not confirmed, over all channels.
+pub(super) struct Queue {
+    pub(super) batches: Batches,
+    pub(super) flight: Flight,
+    /// Single messages, for which somebody waits.
+    urgent: VecDeque<Entry>,
+    ready: VecDeque<Entry>,
+    /// What the broker did not take, to be tried again later.
+    later: BTreeMap<(Instant, u64), Entry>,
+    laters: u64,
+    /// To be published one by one, to find the one that makes the broker close the channel.
+    suspects: VecDeque<Entry>,
+    /// What is in flight is a suspect, alone.
+    isolating: bool,
+}
+
+/// What is to be done after a channel was lost.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Salvaged {
+    /// How many messages will be published again.
+    pub(super) again: usize,
+    /// Whether the loss is explained, so that waiting before the next attempt helps nobody.
+    pub(super) explained: bool,
+}
+
+impl Queue {
+    pub(super) fn new(batches: Batches) -> Self {
+        Self {
+            batches,
+            flight: Flight::default(),
+            urgent: VecDeque::new(),
+            ready: VecDeque::new(),
+            later: BTreeMap::new(),
+            laters: 0,
+            suspects: VecDeque::new(),
+            isolating: false,
+        }
+    }
+
+    /// How many messages are not confirmed.
+    pub(super) fn len(&self) -> usize {
+        self.flight.len()
+            + self.urgent.len()
+            + self.ready.len()
+            + self.later.len()
+            + self.suspects.len()
+    }
+
+    pub(super) fn take_in(&mut self, command: Command) {
+        match command {
+            Command::Batch(batch) => self.ready.extend(self.batches.open(batch)),
+            Command::Single { message, done } => {
+                self.urgent.push_back(self.batches.open_single(*message, done));
+            }
+        }
+    }
+
+    /// What to publish next, if it may be published now.
+    pub(super) fn next(&mut self, window: usize) -> Option<Entry> {
+        if self.isolating || !self.suspects.is_empty() {
+            if self.flight.len() > 0 {
+                return None;
+            }
+            let suspect = self.suspects.pop_front();
+            self.isolating = suspect.is_some();
+            if suspect.is_some() {
+                return suspect;
+            }
+        }
+        if self.flight.len() >= window {
+            return None;
+        }
+        while let Some(entry) = self.urgent.pop_front() {
+            if self.batches.wanted(&entry) {
+                return Some(entry);
+            }
+        }
+        self.ready.pop_front()
+    }
+
+    /// Puts back, in front, what has not left.
+    pub(super) fn put_back(&mut self, entry: Entry) {
+        if self.isolating {
+            self.suspects.push_front(entry);
+        } else if self.batches.is_single(&entry) {
+            self.urgent.push_front(entry);
+        } else {
+            self.ready.push_front(entry);
+        }
+    }
+
+    /// The broker did not take it; waits longer each time.
+    pub(super) fn postpone(&mut self, mut entry: Entry, backoff: &Backoff) {
+        entry.attempts += 1;
+        self.laters += 1;
+        let when = Instant::now() + backoff.after(entry.attempts);
+        self.later.insert((when, self.laters), entry);
+    }
+
+    /// When the next postponed message is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.later.first_key_value().map(|((when, _), _)| *when)
+    }
+
+    pub(super) fn fetch_due(&mut self) {
+        let now = Instant::now();
+        while let Some(entry) = self.later.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let entry = entry.remove();
+            if self.batches.is_single(&entry) {
+                self.urgent.push_back(entry);
+            } else {
+                self.ready.push_back(entry);
+            }
+        }
+    }
+
+    /// The channel is lost: finds who is to blame, and queues the others again, in order.
+    pub(super) fn salvage(&mut self, cause: &BrokerError) -> Salvaged {
+        let unconfirmed = self.flight.drain();
+        let blame = blame(cause, &unconfirmed);
+        let mut again = Vec::with_capacity(unconfirmed.len());
+        for entry in unconfirmed {
+            let message = &entry.message;
+            match &blame {
+                Blame::Unpublishable(matcher) if matcher.matches(message) => {
+                    self.give_up(&entry, cause.to_string());
+                }
+                Blame::Held(matcher) if matcher.matches(message) => {
+                    tracing::error!(
+                        exchange = message.exchange,
+                        routing_key = message.routing_key,
+                        reason = %cause,
+                        "message cannot be published before the broker is put right"
+                    );
+                    self.postpone(entry, &UNTIL_MENDED);
+                }
+                _ if self.batches.wanted(&entry) => again.push(entry),
+                _ => {}
+            }
+        }
+        let salvaged = Salvaged { again: again.len(), explained: blame != Blame::Nobody };
+        self.isolating |= blame == Blame::Somebody;
+        for entry in again.into_iter().rev() {
+            self.put_back(entry);
+        }
+        self.isolating = false;
+        salvaged
+    }
+
+    /// The message can never be published.
+    pub(super) fn give_up(&mut self, entry: &Entry, reason: String) {
+        tracing::error!(
+            exchange = entry.message.exchange,
+            routing_key = entry.message.routing_key,
+            reason,
+            "message can never be published"
+        );
+        metrics::counter!("ballet_unpublishable_total").increment(1);
+        self.batches.unpublishable(entry, reason);
+    }
+}

@@ -1,0 +1,132 @@
+//! Keeps the publish role connected.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::backoff::{Backoff, GOOD_AFTER};
+use crate::publisher::batch::OnPublished;
+use crate::publisher::batches::Batches;
+use crate::publisher::memory::Memory;
+use crate::publisher::publish_loop::{End, PublishLoop};
+use crate::publisher::queue::{Command, Queue};
+use crate::publisher::settings::PublisherSettings;
+use crate::publisher::stop::{Stop, Stopping};
+use crate::session::error::BrokerError;
+use crate::session::seam::{Broker, Session};
+use crate::session::state::ConnectionState;
+
+/// Connects, publishes, and begins again after each loss, until stopped and drained.
+pub(super) struct Supervisor {
+    broker: Arc<dyn Broker>,
+    settings: PublisherSettings,
+    queue: Queue,
+    commands: mpsc::UnboundedReceiver<Command>,
+    stop: Stop,
+    state: watch::Sender<ConnectionState>,
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        broker: Arc<dyn Broker>,
+        settings: PublisherSettings,
+        on_published: OnPublished,
+        memory: Arc<Memory>,
+        commands: mpsc::UnboundedReceiver<Command>,
+        stop: watch::Receiver<Option<Duration>>,
+        state: watch::Sender<ConnectionState>,
+    ) -> Self {
+        let queue = Queue::new(Batches::new(memory, on_published));
+        Self { broker, settings, queue, commands, stop: Stop::new(stop), state }
+    }
+
+    /// Returns how many messages are left unconfirmed.
+    pub(super) async fn run(mut self) -> usize {
+        let name = format!("{} publish {}", self.settings.service, self.settings.instance);
+        let reconnects = metrics::counter!("ballet_reconnects_total", "role" => "publish");
+        let mut backoff = Backoff::default();
+        loop {
+            let attempt = self.attempt(&name).await;
+            let Some(attempt) = attempt else { break };
+            let (lost, at_once) = match attempt {
+                Ok(session) => {
+                    let since = Instant::now();
+                    let publishing = PublishLoop::new(&mut self.queue, &self.settings, &self.state);
+                    let end = publishing.run(&*session, &mut self.commands, &mut self.stop).await;
+                    session.close().await;
+                    if since.elapsed() > GOOD_AFTER {
+                        backoff.reset();
+                    }
+                    match end {
+                        End::Stopped => break,
+                        End::Lost { cause, at_once } => (cause, at_once),
+                    }
+                }
+                Err(error) => (error, false),
+            };
+            tracing::warn!(
+                connection = name,
+                cause = %lost,
+                unpublished = self.queue.batches.in_memory(),
+                "publisher has no connection; trying again"
+            );
+            reconnects.increment(1);
+            self.without(lost);
+            if !at_once && !self.wait(backoff.wait()).await {
+                break;
+            }
+        }
+        self.state.send_replace(ConnectionState::Stopped);
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            self.queue.take_in(command);
+        }
+        self.queue.len()
+    }
+
+    /// `None` when it is time to give up.
+    async fn attempt(&mut self, name: &str) -> Option<Result<Arc<dyn Session>, BrokerError>> {
+        let broker = Arc::clone(&self.broker);
+        let expected = self.settings.expected.clone();
+        let connect = async {
+            let session = broker.connect(name).await?;
+            expected.check(&*session).await?;
+            Ok(session)
+        };
+        tokio::pin!(connect);
+        loop {
+            self.nothing_left()?;
+            tokio::select! {
+                result = &mut connect => return Some(result),
+                wish = self.stop.next() => if wish == Stopping::Over { return None },
+            }
+        }
+    }
+
+    /// `None` when we are to stop, and there is nothing to connect for.
+    fn nothing_left(&self) -> Option<()> {
+        let stopping = self.stop.is_asked() || self.commands.is_closed();
+        let idle = self.queue.len() == 0 && self.commands.is_empty();
+        (!(stopping && idle)).then_some(())
+    }
+
+    /// Says whether to go on.
+    async fn wait(&mut self, how_long: Duration) -> bool {
+        let over = Instant::now() + how_long;
+        loop {
+            if self.nothing_left().is_none() {
+                return false;
+            }
+            tokio::select! {
+                () = sleep_until(over) => return true,
+                wish = self.stop.next() => if wish == Stopping::Over { return false },
+            }
+        }
+    }
+
+    fn without(&self, error: BrokerError) {
+        self.state.send_modify(|state| state.lose(error));
+    }
+}

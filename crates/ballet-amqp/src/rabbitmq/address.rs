@@ -1,0 +1,134 @@
+//! `AMQP_URL`: one or several hosts, tried in turn.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lapin::uri::AMQPUri;
+
+use crate::session::error::BrokerError;
+use crate::session::peer::Peer;
+
+/// Seconds; a frozen broker is noticed after two of them.
+const HEARTBEAT: u16 = 10;
+/// Milliseconds.
+const CONNECT_TIMEOUT: u64 = 5_000;
+
+/// The hosts of one broker cluster, with user and vhost. Shows no password.
+pub struct Addresses {
+    uris: Vec<AMQPUri>,
+    next: AtomicUsize,
+}
+
+impl Addresses {
+    /// Reads `amqp://user:password@host1:5672,host2:5672/vhost`, or whole URLs with commas
+    /// between them. Commas in a user name or password are written `%2C`.
+    pub fn parse(url: &str) -> Result<Self, BrokerError> {
+        let uris = split(url.trim())?.iter().map(|url| read(url)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { uris, next: AtomicUsize::new(0) })
+    }
+
+    /// The one to try now.
+    pub(crate) fn next(&self) -> &AMQPUri {
+        &self.uris[self.next.fetch_add(1, Ordering::Relaxed) % self.uris.len()]
+    }
+}
+
+impl fmt::Debug for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.uris.iter().map(|uri| peer(uri).to_string())).finish()
+    }
+}
+
+pub(crate) fn peer(uri: &AMQPUri) -> Peer {
+    Peer {
+        address: format!("{}:{}", uri.authority.host, uri.authority.port),
+        vhost: uri.vhost.clone(),
+        user: uri.authority.userinfo.username.clone(),
+    }
+}
+
+/// One URL for each host.
+fn split(url: &str) -> Result<Vec<String>, BrokerError> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Err(BrokerError::BadUrl("it does not begin with amqp:// or amqps://".to_owned()));
+    };
+    if rest.contains(",amqp://") || rest.contains(",amqps://") {
+        let marked = url.replace(",amqp", "\namqp");
+        return Ok(marked.lines().map(str::to_owned).collect());
+    }
+    let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (user, hosts) = match authority.rsplit_once('@') {
+        Some((user, hosts)) => (format!("{user}@"), hosts),
+        None => (String::new(), authority),
+    };
+    Ok(hosts.split(',').map(|host| format!("{scheme}://{user}{}{tail}", host.trim())).collect())
+}
+
+fn read(url: &str) -> Result<AMQPUri, BrokerError> {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = authority.split(['/', '?']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    if host.is_empty() || host.starts_with(':') {
+        return Err(BrokerError::BadUrl("a host is missing".to_owned()));
+    }
+    if host.starts_with('[') {
+        // lapin would silently take localhost instead.
+        return Err(BrokerError::BadUrl(
+            "an IPv6 address cannot be given as a number; use a host name".to_owned(),
+        ));
+    }
+    // The parser's own words may repeat the URL, and the password with it.
+    let mut uri: AMQPUri = url.parse().map_err(|error: String| {
+        BrokerError::BadUrl(error.split(": '").next().unwrap_or_default().to_owned())
+    })?;
+    uri.query.heartbeat.get_or_insert(HEARTBEAT);
+    uri.query.connection_timeout.get_or_insert(CONNECT_TIMEOUT);
+    Ok(uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(url: &str) -> Vec<String> {
+        let addresses = Addresses::parse(url).unwrap();
+        addresses.uris.iter().map(|uri| peer(uri).address).collect()
+    }
+
+    #[test]
+    fn reads_several_hosts() {
+        assert_eq!(hosts("amqp://u:p@a,b:5673/shop"), ["a:5672", "b:5673"]);
+        assert_eq!(hosts("amqp://u:p@a/shop,amqp://u:p@b:1/shop"), ["a:5672", "b:1"]);
+        assert_eq!(hosts("amqp://127.0.0.1:18672"), ["127.0.0.1:18672"]);
+    }
+
+    #[test]
+    fn takes_turns() {
+        let addresses = Addresses::parse("amqp://u:p@a,b/shop").unwrap();
+        let turns: Vec<_> = (0..3).map(|_| addresses.next().authority.host.clone()).collect();
+        assert_eq!(turns, ["a", "b", "a"]);
+    }
+
+    #[test]
+    fn keeps_what_the_url_says() {
+        let addresses = Addresses::parse("amqp://u:p@a/shop?heartbeat=3").unwrap();
+        assert_eq!(addresses.next().query.heartbeat, Some(3));
+        assert_eq!(addresses.next().query.connection_timeout, Some(5_000));
+        assert_eq!(addresses.next().vhost, "shop");
+    }
+
+    #[test]
+    fn never_shows_the_password() {
+        let shown = format!("{:?}", Addresses::parse("amqp://u:s3cret@a,b/shop").unwrap());
+        assert!(!shown.contains("s3cret") && shown.contains("a:5672"), "{shown}");
+        for bad in [
+            "amqp://u:s3cret@",
+            "u:s3cret@a",
+            "amqp://u:s3cret@a:port/x",
+            "amqp://u:s3cret@[::1]/x",
+        ] {
+            let error = Addresses::parse(bad).unwrap_err().to_string();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! RabbitMQ through lapin. lapin's own recovery stays off: the owner of a session connects anew.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use lapin::uri::AMQPScheme;
+use lapin::{Connection, ConnectionProperties};
+use tokio::time::timeout;
+
+use crate::rabbitmq::address::{Addresses, peer};
+use crate::rabbitmq::session::LapinSession;
+use crate::rabbitmq::translate::connect_error;
+use crate::session::error::BrokerError;
+use crate::session::seam::{Broker, Session};
+use crate::tls::TlsFiles;
+
+/// For TCP, TLS, the AMQP handshake and the channel together.
+const CONNECT_LIMIT: Duration = Duration::from_secs(6);
+
+/// A RabbitMQ server or cluster.
+#[derive(Debug)]
+pub struct RabbitMq {
+    addresses: Addresses,
+    tls: TlsFiles,
+}
+
+impl RabbitMq {
+    /// Connects nowhere yet; see [`Addresses::parse`] for the form of the URL.
+    pub fn new(url: &str) -> Result<Self, BrokerError> {
+        Ok(Self { addresses: Addresses::parse(url)?, tls: TlsFiles::default() })
+    }
+
+    /// With these certificates, where the URL begins with `amqps://`.
+    #[must_use]
+    pub fn tls(self, tls: TlsFiles) -> Self {
+        Self { tls, ..self }
+    }
+
+    fn tls_config(&self, at: &str) -> Result<OwnedTLSConfig, BrokerError> {
+        let files = self.tls.read();
+        let files = files.map_err(|reason| BrokerError::Tls { at: at.to_owned(), reason })?;
+        let identity = files.certificate.zip(files.key).map(|(certificate, key)| {
+            OwnedIdentity::PKCS8 { pem: certificate.into_bytes(), key: key.into_bytes() }
+        });
+        Ok(OwnedTLSConfig { identity, cert_chain: files.ca })
+    }
+}
+
+impl Broker for RabbitMq {
+    fn connect<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>> {
+        let uri = self.addresses.next();
+        let peer = peer(uri);
+        let at = peer.to_string();
+        async move {
+            let properties = ConnectionProperties::default().with_connection_name(name.into());
+            let tls = self.tls_config(&at)?;
+            let nobody = uri.scheme == AMQPScheme::AMQPS && tls.identity.is_none();
+            let open = async {
+                let runtime = lapin::runtime::default_runtime()?;
+                let connecting =
+                    Connection::connect_uri_with_config(uri.clone(), properties, tls, runtime);
+                let connection = connecting.await?;
+                let channel = connection.create_channel().await?;
+                Ok::<_, lapin::Error>((connection, channel))
+            };
+            match timeout(CONNECT_LIMIT, open).await {
+                Ok(Ok((connection, channel))) => {
+                    Ok(Arc::new(LapinSession::new(connection, channel, peer)) as Arc<dyn Session>)
+                }
+                Ok(Err(error)) => {
+                    Err(connect_error(&error, at)).map_err(|error| hint(error, nobody))
+                }
+                Err(_) => Err(BrokerError::Unreachable {
+                    at,
+                    reason: format!("no answer within {CONNECT_LIMIT:?}"),
+                }),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// With TLS 1.3 a broker that wants a certificate may just hang up.
+fn hint(error: BrokerError, without_certificate: bool) -> BrokerError {
+    match error {
+        BrokerError::Unreachable { at, reason } if without_certificate => {
+            let advice =
+                "if it asks for a certificate of ours, set AMQP_CERT_FILE and AMQP_KEY_FILE";
+            BrokerError::Unreachable { at, reason: format!("{reason}; {advice}") }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,248 @@
+//! Publishing through lapin without waiting for each message, and the broker's answers in bulk.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_util::future::ready;
+use futures_util::{FutureExt, Stream, StreamExt};
+use lapin::message::BasicReturnMessage;
+use lapin::options::BasicPublishOptions;
+use lapin::{BasicProperties, Channel, Confirmation};
+use tokio::time::{Interval, MissedTickBehavior};
+
+use crate::rabbitmq::header_limits;
+use crate::rabbitmq::translate::{error, short};
+use crate::session::error::BrokerError;
+use crate::session::message::{Confirmed, Outcome, Publish};
+use crate::session::seam::Confirms;
+
+/// When the oldest answer is missing for so long, the others are looked at too.
+const SWEEP_EVERY: Duration = Duration::from_millis(100);
+
+type Answer = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
+
+/// What is published on a channel and not answered.
+pub(super) struct Pending {
+    channel: Arc<Channel>,
+    frame_max: usize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    published: u64,
+    waiting: VecDeque<Waiting>,
+    /// Answered in this round; not passed on before a fence.
+    answered: Vec<Answered>,
+    reader: Option<Waker>,
+}
+
+struct Waiting {
+    number: u64,
+    fingerprint: u64,
+    returned: Option<Outcome>,
+    answer: Answer,
+}
+
+struct Answered {
+    fingerprint: u64,
+    confirmed: Confirmed,
+}
+
+impl Pending {
+    pub(super) fn new(channel: Arc<Channel>, frame_max: u32) -> Self {
+        let frame_max = usize::try_from(frame_max).unwrap_or(usize::MAX);
+        Self { channel, frame_max, inner: Mutex::default() }
+    }
+
+    pub(super) fn publish(&self, message: &Publish) -> Result<u64, BrokerError> {
+        let exchange = short(&message.exchange)?;
+        let routing_key = short(&message.routing_key)?;
+        if let Some(table) = message.properties.headers() {
+            header_limits::check(table, self.frame_max)?;
+        }
+        let (channel, body) = (Arc::clone(&self.channel), message.body.clone());
+        let properties = message.properties.clone();
+        let options = BasicPublishOptions { mandatory: message.mandatory, immediate: false };
+        let mut answer: Answer = Box::pin(async move {
+            let sent = channel.basic_publish(exchange, routing_key, options, &body, properties);
+            sent.await?.await
+        });
+        let mut inner = self.lock();
+        // The first poll queues the frames, so the messages leave in the order of the calls.
+        match answer.poll_unpin(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => {}
+            // The broker was faster than we came back from lapin.
+            Poll::Ready(Ok(already)) => answer = Box::pin(ready(Ok(already))),
+            Poll::Ready(Err(cause)) => return Err(error(&cause)),
+        }
+        inner.published += 1;
+        let number = inner.published;
+        let fingerprint = fingerprint(&message.exchange, &message.routing_key, &message.properties);
+        inner.waiting.push_back(Waiting { number, fingerprint, returned: None, answer });
+        if inner.waiting.len() == 1
+            && let Some(reader) = inner.reader.take()
+        {
+            reader.wake();
+        }
+        Ok(number)
+    }
+
+    /// Waits out an acknowledgement that lapin is just spreading over several messages.
+    ///
+    /// lapin attaches a returned message to whichever confirm it completes next, which may be
+    /// that of another message. It completes the confirms of one acknowledgement under a lock,
+    /// so once that lock was free after an answer was seen, the confirm that carries this
+    /// answer's return is complete too, and the next look finds it.
+    fn fence(&self) {
+        // Its first poll takes that lock; there is nothing to wait for.
+        self.channel.wait_for_confirms().now_or_never();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").finish_non_exhaustive()
+    }
+}
+
+/// The answers to what is published through `pending`.
+pub(super) fn confirms(pending: Arc<Pending>) -> Confirms {
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    Answers { pending, sweep, stuck_at: 0, lost: None, ended: false }.boxed()
+}
+
+struct Answers {
+    pending: Arc<Pending>,
+    sweep: Interval,
+    stuck_at: u64,
+    lost: Option<BrokerError>,
+    ended: bool,
+}
+
+impl Stream for Answers {
+    type Item = Result<Vec<Confirmed>, BrokerError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        let pending = Arc::clone(&this.pending);
+        let mut inner = pending.lock();
+        let mut look_at_all = false;
+        if let Some(oldest) = inner.waiting.front()
+            && this.sweep.poll_tick(cx).is_ready()
+        {
+            look_at_all = oldest.number == std::mem::replace(&mut this.stuck_at, oldest.number);
+            // Ticks again later; this registers for it.
+            let _again = this.sweep.poll_tick(cx).is_ready();
+        }
+        while inner.look(cx, look_at_all, &mut this.lost) {
+            pending.fence();
+        }
+        if inner.answered.is_empty() {
+            if let Some(lost) = this.lost.take() {
+                this.ended = true;
+                return Poll::Ready(Some(Err(lost)));
+            }
+            inner.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let answered = std::mem::take(&mut inner.answered);
+        Poll::Ready(Some(Ok(answered.into_iter().map(|answer| answer.confirmed).collect())))
+    }
+}
+
+impl Inner {
+    /// Takes in what is answered, from the oldest on up to the first that is not, or everywhere.
+    /// Says whether there was anything new.
+    fn look(&mut self, cx: &mut Context<'_>, all: bool, lost: &mut Option<BrokerError>) -> bool {
+        let before = self.answered.len();
+        let mut index = 0;
+        while let Some(waiting) = self.waiting.get_mut(index) {
+            match waiting.answer.poll_unpin(cx) {
+                Poll::Pending if all || lost.is_some() => index += 1,
+                Poll::Pending => break,
+                Poll::Ready(answer) => {
+                    if let Some(waiting) = self.waiting.remove(index) {
+                        self.take(waiting, answer, lost);
+                    }
+                }
+            }
+        }
+        self.answered.len() > before
+    }
+
+    fn take(
+        &mut self,
+        waiting: Waiting,
+        answer: lapin::Result<Confirmation>,
+        lost: &mut Option<BrokerError>,
+    ) {
+        let (outcome, returned) = match answer {
+            Ok(Confirmation::Ack(returned)) => (Outcome::Ack, returned),
+            Ok(Confirmation::Nack(returned)) => (Outcome::Nack, returned),
+            Ok(Confirmation::NotRequested) => return,
+            Err(cause) => {
+                let cause = error(&cause);
+                // The broker's own words are worth more than "not connected".
+                if lost.is_none() || !matches!(cause, BrokerError::Lost(_)) {
+                    *lost = Some(cause);
+                }
+                return;
+            }
+        };
+        let confirmed =
+            Confirmed { number: waiting.number, outcome: waiting.returned.unwrap_or(outcome) };
+        self.answered.push(Answered { fingerprint: waiting.fingerprint, confirmed });
+        if let Some(returned) = returned {
+            self.assign(&returned);
+        }
+    }
+
+    /// Finds the message that was returned; its confirm need not be the one that carried it.
+    fn assign(&mut self, returned: &BasicReturnMessage) {
+        let outcome =
+            Outcome::Returned { code: returned.reply_code, text: returned.reply_text.to_string() };
+        let wanted = fingerprint(
+            returned.exchange.as_str(),
+            returned.routing_key.as_str(),
+            &returned.properties,
+        );
+        let answered = self.answered.iter_mut().find(|answer| {
+            answer.fingerprint == wanted && answer.confirmed.outcome == Outcome::Ack
+        });
+        if let Some(answer) = answered {
+            answer.confirmed.outcome = outcome;
+        } else if let Some(waiting) = self
+            .waiting
+            .iter_mut()
+            .find(|waiting| waiting.fingerprint == wanted && waiting.returned.is_none())
+        {
+            waiting.returned = Some(outcome);
+        } else if let Some(carrier) = self.answered.last_mut() {
+            // Cannot happen; if it does, one message too many is published again.
+            carrier.confirmed.outcome = outcome;
+        }
+    }
+}
+
+/// What a returned message is recognised by: it comes back with its address and properties.
+fn fingerprint(exchange: &str, routing_key: &str, properties: &BasicProperties) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    exchange.hash(&mut hasher);
+    routing_key.hash(&mut hasher);
+    properties.message_id().as_ref().map(|id| id.as_str()).hash(&mut hasher);
+    hasher.finish()
+}

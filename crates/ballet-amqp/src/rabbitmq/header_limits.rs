@@ -1,0 +1,58 @@
+//! Which headers the broker can take.
+
+use lapin::types::{AMQPValue, FieldTable};
+
+use crate::session::error::BrokerError;
+
+/// All other properties together are far below this.
+const PROPERTIES: usize = 4096;
+
+/// Refuses headers that would cost more than their own message: what does not fit a frame ends the
+/// connection, and so does a value that the broker cannot read, each time the message is published.
+pub(super) fn check(headers: &FieldTable, frame_max: usize) -> Result<(), BrokerError> {
+    if let Some((name, problem)) = problem(headers) {
+        return Err(BrokerError::Unrepresentable(format!("its header `{name}` holds {problem}")));
+    }
+    let size = table_size(headers);
+    if size + PROPERTIES > frame_max {
+        return Err(BrokerError::Unrepresentable(format!(
+            "its headers take {size} bytes and must fit a frame of {frame_max} bytes"
+        )));
+    }
+    Ok(())
+}
+
+/// The first header that the broker cannot read, at any depth.
+fn problem(headers: &FieldTable) -> Option<(&str, &'static str)> {
+    let unreadable = |(name, value)| Some((name, unreadable(value)?));
+    headers.inner().iter().map(|(name, value)| (name.as_str(), value)).find_map(unreadable)
+}
+
+fn unreadable(value: &AMQPValue) -> Option<&'static str> {
+    let finite = match value {
+        AMQPValue::Float(number) => number.is_finite(),
+        AMQPValue::Double(number) => number.is_finite(),
+        AMQPValue::ShortString(_) => return Some("a short string, which headers cannot"),
+        AMQPValue::FieldTable(table) => return problem(table).map(|(_, problem)| problem),
+        AMQPValue::FieldArray(array) => return array.as_slice().iter().find_map(unreadable),
+        _ => true,
+    };
+    (!finite).then_some("a number that is not finite, which the broker cannot read")
+}
+
+/// An upper bound of the encoded size.
+fn table_size(table: &FieldTable) -> usize {
+    table.inner().iter().map(|(key, value)| key.as_str().len() + 2 + value_size(value)).sum()
+}
+
+fn value_size(value: &AMQPValue) -> usize {
+    match value {
+        AMQPValue::LongString(text) => text.len() + 4,
+        AMQPValue::ByteArray(bytes) => bytes.len() + 4,
+        AMQPValue::FieldTable(table) => table_size(table) + 4,
+        AMQPValue::FieldArray(array) => {
+            array.as_slice().iter().map(|value| value_size(value) + 1).sum::<usize>() + 4
+        }
+        _ => 8,
+    }
+}

@@ -1,0 +1,8 @@
+//! RabbitMQ behind the seam, through lapin.
+
+pub(crate) mod address;
+pub(crate) mod broker;
+mod confirms;
+mod header_limits;
+mod session;
+mod translate;

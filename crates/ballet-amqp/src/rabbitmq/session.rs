@@ -1,0 +1,213 @@
+//! One lapin connection with its working channel.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+    ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions,
+};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection, Event, ExchangeKind};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use crate::rabbitmq::confirms::{Pending, confirms};
+use crate::rabbitmq::translate::{delivery, error, short};
+use crate::session::error::BrokerError;
+use crate::session::message::Publish;
+use crate::session::object::{Found, Object};
+use crate::session::peer::Peer;
+use crate::session::seam::{Confirms, Deliveries, Session};
+
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// How soon the loss of an idle connection is noticed after lapin has.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// A session on RabbitMQ.
+pub(super) struct LapinSession {
+    connection: Connection,
+    channel: Arc<Channel>,
+    pending: Arc<Pending>,
+    peer: Peer,
+    blocked: watch::Receiver<bool>,
+    closed: watch::Receiver<Option<BrokerError>>,
+    watcher: AbortHandle,
+}
+
+impl LapinSession {
+    pub(super) fn new(connection: Connection, channel: Channel, peer: Peer) -> Self {
+        let (blocked_tx, blocked) = watch::channel(false);
+        let (closed_tx, closed) = watch::channel(None);
+        let watcher = tokio::spawn(watch_over(&connection, &channel, blocked_tx, closed_tx));
+        let frame_max = connection.configuration().frame_max();
+        let channel = Arc::new(channel);
+        Self {
+            pending: Arc::new(Pending::new(Arc::clone(&channel), frame_max)),
+            connection,
+            channel,
+            peer,
+            blocked,
+            closed,
+            watcher: watcher.abort_handle(),
+        }
+    }
+}
+
+impl Drop for LapinSession {
+    fn drop(&mut self) {
+        self.watcher.abort();
+    }
+}
+
+impl fmt::Debug for LapinSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LapinSession").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+impl Session for LapinSession {
+    fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Found>, BrokerError>> {
+        async move {
+            // Its own channel, since the answer "there is none" closes it.
+            let channel = self.connection.create_channel().await.map_err(|e| error(&e))?;
+            let found = match object {
+                Object::Exchange(name) => {
+                    let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
+                    let kind = ExchangeKind::Topic; // Not looked at in a passive declare.
+                    channel
+                        .exchange_declare(short(name)?, kind, options, FieldTable::default())
+                        .await
+                        .map(|()| Found { messages: 0, consumers: 0 })
+                }
+                Object::Queue(name) => {
+                    let options = QueueDeclareOptions { passive: true, ..Default::default() };
+                    channel.queue_declare(short(name)?, options, FieldTable::default()).await.map(
+                        |queue| Found {
+                            messages: queue.message_count(),
+                            consumers: queue.consumer_count(),
+                        },
+                    )
+                }
+            };
+            match found.map_err(|e| error(&e)) {
+                Ok(found) => Ok(Some(found)),
+                Err(BrokerError::ChannelClosed { code: 404, .. }) => Ok(None),
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+
+    fn consume<'a>(
+        &'a self,
+        queue: &'a str,
+        consumer_tag: &'a str,
+        prefetch: u16,
+    ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
+        async move {
+            let qos = BasicQosOptions { global: false };
+            self.channel.basic_qos(prefetch, qos).await.map_err(|e| error(&e))?;
+            let consumer = self
+                .channel
+                .basic_consume(
+                    short(queue)?,
+                    short(consumer_tag)?,
+                    BasicConsumeOptions::default(),
+                    FieldTable::default(),
+                )
+                .await
+                .map_err(|e| error(&e))?;
+            Ok(consumer.map(|next| next.map(delivery).map_err(|e| error(&e))).boxed())
+        }
+        .boxed()
+    }
+
+    fn cancel<'a>(&'a self, consumer_tag: &'a str) -> BoxFuture<'a, Result<(), BrokerError>> {
+        async move {
+            let options = BasicCancelOptions::default();
+            self.channel.basic_cancel(short(consumer_tag)?, options).await.map_err(|e| error(&e))
+        }
+        .boxed()
+    }
+
+    fn ack(&self, tag: u64, multiple: bool) -> BoxFuture<'_, Result<(), BrokerError>> {
+        let options = BasicAckOptions { multiple };
+        async move { self.channel.basic_ack(tag, options).await.map_err(|e| error(&e)) }.boxed()
+    }
+
+    fn give_back(&self, tag: u64) -> BoxFuture<'_, Result<(), BrokerError>> {
+        let options = BasicNackOptions { multiple: false, requeue: true };
+        async move { self.channel.basic_nack(tag, options).await.map_err(|e| error(&e)) }.boxed()
+    }
+
+    fn confirms(&self) -> BoxFuture<'_, Result<Confirms, BrokerError>> {
+        async move {
+            let options = ConfirmSelectOptions::default();
+            self.channel.confirm_select(options).await.map_err(|e| error(&e))?;
+            Ok(confirms(Arc::clone(&self.pending)))
+        }
+        .boxed()
+    }
+
+    fn publish(&self, message: &Publish) -> Result<u64, BrokerError> {
+        self.pending.publish(message)
+    }
+
+    fn blocked(&self) -> watch::Receiver<bool> {
+        self.blocked.clone()
+    }
+
+    fn closed(&self) -> watch::Receiver<Option<BrokerError>> {
+        self.closed.clone()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async move {
+            // An error means that it is closed already, and silence that it is as good as that.
+            timeout(CLOSE_LIMIT, self.connection.close(200, "OK".into())).await.ok();
+        }
+        .boxed()
+    }
+}
+
+/// Follows what lapin says about the connection. It has no event for a lost connection, so its
+/// state is looked at as well.
+fn watch_over(
+    connection: &Connection,
+    channel: &Channel,
+    blocked: watch::Sender<bool>,
+    closed: watch::Sender<Option<BrokerError>>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let mut events = connection.events_listener().boxed();
+    let connection = connection.status().clone();
+    let channel = channel.status().clone();
+    async move {
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Event::ConnectionBlocked(_)) => { blocked.send_replace(true); }
+                    Some(Event::ConnectionUnblocked) => { blocked.send_replace(false); }
+                    // Also sent for the channels of `find`, which may die.
+                    Some(Event::Error(cause)) if !channel.connected() => {
+                        closed.send_replace(Some(error(&cause)));
+                        return;
+                    }
+                    Some(_) => {}
+                    None => break,
+                },
+                _ = look.tick() => if !connection.connected() || !channel.connected() { break },
+            }
+        }
+        closed.send_replace(Some(BrokerError::Lost("the connection ended".to_owned())));
+    }
+}

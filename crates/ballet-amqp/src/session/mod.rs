@@ -1,0 +1,9 @@
+//! The seam in front of the broker: what ballet asks of it, without lapin's channels.
+
+pub(crate) mod error;
+pub(crate) mod expected;
+pub(crate) mod message;
+pub(crate) mod object;
+pub(crate) mod peer;
+pub(crate) mod seam;
+pub(crate) mod state;

@@ -1,0 +1,269 @@
+use std::time::Duration;
+
+use ballet_amqp::{
+    ConnectionState, Expected, Handed, PublishError, PublisherSettings, Unpublishable,
+};
+use ballet_testkit::memory::{Kind, MemoryBroker};
+
+use crate::support::{Out, SOON, batch, id, message, out, until, wait_for};
+
+fn broker() -> MemoryBroker {
+    let broker = MemoryBroker::new();
+    broker.exchange("events", Kind::Topic);
+    broker.queue("all");
+    broker.bind("events", "a.#", "all");
+    broker
+}
+
+fn taken(broker: &MemoryBroker) -> Vec<String> {
+    broker.taken().iter().map(|message| id(&message.properties)).collect()
+}
+
+#[tokio::test]
+async fn batches_are_published_in_order_and_reported() {
+    let broker = broker();
+    let mut publisher = Out::usual(broker.clone());
+    for number in 1..=3 {
+        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handed::Queued);
+    }
+    for number in 1..=3 {
+        let published = publisher.published().await;
+        assert_eq!((published.batch, published.unpublishable), (batch(number), vec![]));
+    }
+    assert_eq!(taken(&broker), ["1.0", "1.1", "2.0", "2.1", "3.0", "3.1"]);
+    assert_eq!(publisher.handle.waiting(), 0);
+    assert_eq!(publisher.handle.stop(SOON).await, 0);
+    assert_eq!(broker.connections(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_empty_batch_is_published_at_once() {
+    let mut publisher = Out::usual(broker());
+    publisher.handle.send(out(1, &[]));
+    assert_eq!(publisher.published().await.batch, batch(1));
+    assert!(!publisher.handle.in_memory(&batch(1)));
+}
+
+#[tokio::test]
+async fn t03_a_batch_is_in_memory_until_every_message_is_confirmed() {
+    let broker = broker();
+    broker.hold_confirms();
+    let mut publisher = Out::usual(broker.clone());
+    publisher.handle.send(out(1, &["a.x"]));
+    until("taken", || broker.taken().len() == 1).await;
+    assert!(publisher.handle.in_memory(&batch(1)));
+    assert!(publisher.none_published());
+    broker.release_confirms();
+    publisher.published().await;
+    until("forgotten", || !publisher.handle.in_memory(&batch(1))).await;
+}
+
+#[tokio::test]
+async fn t172_what_is_unconfirmed_when_the_connection_is_lost_is_published_again_in_order() {
+    let broker = broker();
+    broker.hold_confirms();
+    let mut publisher = Out::usual(broker.clone());
+    publisher.handle.send(out(1, &["a.x", "a.y"]));
+    publisher.handle.send(out(2, &["a.z"]));
+    until("all taken", || broker.taken().len() == 3).await;
+    broker.release_confirms();
+    publisher.published().await;
+    publisher.published().await;
+
+    broker.hold_confirms();
+    publisher.handle.send(out(3, &["a.x", "a.y"]));
+    until("all taken", || broker.taken().len() == 5).await;
+    broker.unreachable(true);
+    broker.drop_connections("orders publish one");
+    wait_for(publisher.handle.state(), "connecting", |state| {
+        matches!(state, ConnectionState::Connecting { last_error: Some(_), .. })
+    })
+    .await;
+    publisher.handle.send(out(4, &["a.z"]));
+    broker.unreachable(false);
+    broker.release_confirms();
+    assert_eq!(publisher.published().await.batch, batch(3));
+    assert_eq!(publisher.published().await.batch, batch(4));
+    assert_eq!(taken(&broker)[3..], ["3.0", "3.1", "3.0", "3.1", "4.0"]);
+}
+
+#[tokio::test]
+async fn t51_a_refused_key_is_found_and_its_neighbours_are_published() {
+    let broker = broker();
+    broker.refuse_key("a.forged");
+    let mut publisher = Out::usual(broker.clone());
+    publisher.ready().await;
+    publisher.handle.send(out(1, &["a.x", "a.forged", "a.y"]));
+    publisher.handle.send(out(2, &["a.z"]));
+    let published = publisher.published().await;
+    assert_eq!(published.batch, batch(1));
+    let [Unpublishable { position: 1, reason }] = &published.unpublishable[..] else {
+        panic!("{:?}", published.unpublishable);
+    };
+    assert!(reason.contains("ACCESS_REFUSED"), "{reason}");
+    assert_eq!(publisher.published().await.unpublishable, vec![]);
+    let mut taken = taken(&broker);
+    taken.dedup();
+    taken.retain(|id| id != "1.0");
+    assert_eq!(taken, ["1.2", "2.0"]);
+}
+
+#[tokio::test]
+async fn what_amqp_cannot_carry_is_refused_alone() {
+    let mut publisher = Out::usual(broker());
+    publisher.handle.send(out(1, &["a.x", &"a".repeat(256)]));
+    let published = publisher.published().await;
+    assert_eq!(published.unpublishable.len(), 1);
+    assert_eq!(published.unpublishable[0].position, 1);
+}
+
+#[tokio::test]
+async fn an_unknown_exchange_holds_up_only_its_own_messages() {
+    let broker = broker();
+    let mut publisher = Out::usual(broker.clone());
+    publisher.ready().await;
+    let mut lost = out(1, &["a.x"]);
+    lost.messages[0].exchange = "later".to_owned();
+    publisher.handle.send(lost);
+    publisher.handle.send(out(2, &["a.y"]));
+    assert_eq!(publisher.published().await.batch, batch(2));
+    broker.exchange("later", Kind::Topic);
+    broker.bind("later", "#", "all");
+    assert_eq!(publisher.published().await.batch, batch(1));
+}
+
+#[tokio::test]
+async fn returned_and_nacked_messages_are_tried_again_and_not_reported_before() {
+    let broker = broker();
+    let mut publisher = Out::usual(broker.clone());
+    publisher.handle.send(out(1, &["b.unbound"]));
+    publisher.handle.send(out(2, &["a.x"]));
+    assert_eq!(publisher.published().await.batch, batch(2));
+    broker.bind("events", "b.#", "all");
+    assert_eq!(publisher.published().await.batch, batch(1));
+
+    broker.nack(2);
+    publisher.handle.send(out(3, &["a.x"]));
+    assert_eq!(publisher.published().await.batch, batch(3));
+    assert_eq!(taken(&broker), ["2.0", "1.0", "3.0"]);
+}
+
+#[tokio::test]
+async fn a_blocked_broker_is_waited_for() {
+    let broker = broker();
+    let mut publisher = Out::usual(broker.clone());
+    publisher.ready().await;
+    broker.block(true);
+    wait_for(publisher.handle.state(), "blocked", |state| *state == ConnectionState::Blocked).await;
+    publisher.handle.send(out(1, &["a.x"]));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(publisher.none_published());
+    broker.block(false);
+    publisher.published().await;
+    publisher.ready().await;
+}
+
+#[tokio::test]
+async fn beyond_the_bound_batches_are_spilled_and_room_is_told() {
+    let broker = broker();
+    broker.unreachable(true);
+    let settings =
+        PublisherSettings { max_in_memory: 4, ..PublisherSettings::new("orders", "one") };
+    let mut publisher = Out::start(broker.clone(), settings);
+    assert_eq!(publisher.handle.send(out(1, &["a.x"; 3])), Handed::Queued);
+    assert_eq!(publisher.handle.send(out(2, &["a.x"; 2])), Handed::Spilled);
+    assert_eq!(publisher.handle.send(out(3, &["a.x"])), Handed::Queued);
+    assert_eq!(*publisher.handle.spilled().borrow(), 1);
+    assert!(!publisher.handle.in_memory(&batch(2)));
+    assert!(!publisher.handle.has_room());
+    broker.unreachable(false);
+    publisher.published().await;
+    publisher.handle.room().await;
+    assert!(publisher.handle.has_room());
+    publisher.published().await;
+    // Larger than the bound by itself: there is no other way for it.
+    until("empty", || publisher.handle.waiting() == 0).await;
+    assert_eq!(publisher.handle.send(out(4, &["a.x"; 9])), Handed::Queued);
+    publisher.published().await;
+}
+
+#[tokio::test]
+async fn a_single_message_is_confirmed_through_a_loss_of_the_connection() {
+    let broker = broker();
+    broker.hold_confirms();
+    let publisher = Out::usual(broker.clone());
+    let dead = message("a.dead", "dead");
+    let publishing = publisher.handle.publish_now(dead, SOON);
+    tokio::pin!(publishing);
+    tokio::select! {
+        _ = &mut publishing => panic!("published without a confirm"),
+        () = until("taken", || broker.taken().len() == 1) => {}
+    }
+    broker.drop_connections("publish");
+    broker.release_confirms();
+    assert_eq!(publishing.await, Ok(()));
+    assert_eq!(taken(&broker), ["dead", "dead"]);
+}
+
+#[tokio::test]
+async fn a_single_message_fails_in_bounded_time_and_says_why() {
+    let broker = broker();
+    broker.refuse_key("a.forged");
+    let publisher = Out::usual(broker.clone());
+    let forged = publisher.handle.publish_now(message("a.forged", "1"), SOON).await;
+    assert!(matches!(forged, Err(PublishError::Unpublishable { .. })), "{forged:?}");
+
+    broker.unreachable(true);
+    broker.drop_connections("publish");
+    let moment = Duration::from_millis(50);
+    let late = publisher.handle.publish_now(message("a.x", "2"), moment).await;
+    assert!(matches!(late, Err(PublishError::TimedOut { .. })), "{late:?}");
+    broker.unreachable(false);
+    publisher.ready().await;
+    publisher.handle.publish_now(message("a.x", "3"), SOON).await.unwrap();
+    // Nobody waited for 2 any more.
+    assert_eq!(taken(&broker), ["3"]);
+
+    publisher.handle.stop(SOON).await;
+    let stopped = publisher.handle.publish_now(message("a.x", "4"), SOON).await;
+    assert_eq!(stopped, Err(PublishError::Stopped));
+}
+
+#[tokio::test]
+async fn t09_a_stop_waits_for_confirms_but_not_for_ever() {
+    let broker = broker();
+    let mut publisher = Out::usual(broker.clone());
+    publisher.handle.send(out(1, &["a.x"; 100]));
+    assert_eq!(publisher.handle.stop(SOON).await, 0);
+    publisher.published().await;
+
+    broker.hold_confirms();
+    let publisher = Out::usual(broker.clone());
+    publisher.handle.send(out(2, &["a.x"; 3]));
+    assert_eq!(publisher.handle.stop(Duration::from_millis(300)).await, 3);
+    assert_eq!(publisher.handle.send(out(3, &["a.x"])), Handed::Spilled);
+
+    broker.unreachable(true);
+    let publisher = Out::usual(broker.clone());
+    publisher.handle.send(out(4, &["a.x"; 3]));
+    assert_eq!(publisher.handle.stop(Duration::from_millis(300)).await, 3);
+}
+
+#[tokio::test]
+async fn a_missing_exchange_is_named_before_anything_is_published() {
+    let broker = broker();
+    let mut settings = PublisherSettings::new("orders", "one");
+    settings.expected = Expected::new().exchange("events").exchange("retry");
+    let mut publisher = Out::start(broker.clone(), settings);
+    publisher.handle.send(out(1, &["a.x"]));
+    let named = |state: &ConnectionState| match state {
+        ConnectionState::Connecting { last_error: Some(error), .. } => {
+            error.to_string().contains("exchange `retry` is missing in vhost `memory`")
+        }
+        _ => false,
+    };
+    wait_for(publisher.handle.state(), "naming what is missing", named).await;
+    assert_eq!(taken(&broker), Vec::<String>::new());
+    broker.exchange("retry", Kind::Topic);
+    publisher.published().await;
+}

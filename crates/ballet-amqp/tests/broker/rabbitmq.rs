@@ -1,0 +1,306 @@
+//! What only a real broker can show.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ballet_amqp::{Broker, BrokerError, ConsumerSettings, Handed, RabbitMq, Unpublishable};
+use ballet_testkit::{Bed, Method, Options, Servers, wait_until};
+use serde_json::{Value, json};
+
+use crate::support::{In, Out, SOON, batch, message, out, until};
+
+/// One service that may write its own keys, and gets them back.
+fn definitions() -> Value {
+    let exchange = |name: &str| {
+        json!({"name": name, "vhost": "shop", "type": "topic", "durable": true,
+               "auto_delete": false, "internal": false, "arguments": {}})
+    };
+    json!({
+        "users": [
+            {"name": "ops", "password_hash": "", "tags": "administrator"},
+            {"name": "orders", "password_hash": "", "tags": ""},
+        ],
+        "vhosts": [{"name": "shop"}],
+        "permissions": [
+            {"user": "ops", "vhost": "shop", "configure": ".*", "write": ".*", "read": ".*"},
+            {"user": "orders", "vhost": "shop", "configure": "^$",
+             "write": "^(events|bare|gone)$", "read": "^orders$"},
+        ],
+        "topic_permissions": [
+            {"user": "orders", "vhost": "shop", "exchange": "events", "write": "^orders\\.",
+             "read": ".*"},
+        ],
+        "exchanges": [exchange("events"), exchange("bare"), exchange("private")],
+        "queues": [{
+            "name": "orders", "vhost": "shop", "durable": true, "auto_delete": false,
+            "arguments": {"x-queue-type": "quorum", "x-delivery-limit": 20},
+        }],
+        "bindings": [{
+            "source": "events", "vhost": "shop", "destination": "orders",
+            "destination_type": "queue", "routing_key": "orders.#", "arguments": {},
+        }],
+    })
+}
+
+async fn bed(name: &str) -> Bed {
+    let servers = Servers::shared().await.unwrap();
+    Bed::new(servers, name, &definitions(), &[]).await.unwrap()
+}
+
+fn rabbitmq(bed: &Bed) -> RabbitMq {
+    RabbitMq::new(bed.amqp_url("orders")).unwrap()
+}
+
+async fn bind(bed: &Bed, source: &str, key: &str) {
+    let path = ["bindings", bed.vhost(), "e", source, "q", "orders"];
+    let body = json!({"routing_key": key});
+    bed.management().call(Method::POST, &path, Some(&body)).await.unwrap();
+}
+
+#[tokio::test]
+async fn messages_go_through_whole_and_in_order() {
+    let bed = bed("through").await;
+    let mut publisher = Out::usual(rabbitmq(&bed));
+    let mut consumer = In::usual(rabbitmq(&bed));
+    for number in 0..20 {
+        publisher.handle.send(out(number, &["orders.x"; 100]));
+    }
+    for number in 0..20 {
+        assert_eq!(publisher.published().await.batch, batch(number));
+    }
+    for number in 0..20 {
+        for index in 0..100 {
+            let (id, receipt) = consumer.next().await;
+            assert_eq!(id, format!("{number}.{index}"));
+            receipt.settle();
+        }
+    }
+    consumer.handle.stop(SOON).await;
+    assert_eq!(publisher.handle.stop(SOON).await, 0);
+    let mut rest = In::usual(rabbitmq(&bed));
+    rest.nothing_for(Duration::from_millis(300)).await;
+    bed.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn t137_one_forged_key_costs_its_neighbours_nothing() {
+    let bed = bed("forged").await;
+    let mut publisher = Out::usual(rabbitmq(&bed));
+    let mut consumer = In::usual(rabbitmq(&bed));
+    publisher.ready().await;
+    publisher.handle.send(out(1, &["orders.x"; 50]));
+    let mut keys = vec!["orders.y"; 50];
+    keys[25] = "stock.forged";
+    publisher.handle.send(out(2, &keys));
+    publisher.handle.send(out(3, &["orders.z"]));
+    let mut elsewhere = out(4, &["orders.x"; 3]);
+    elsewhere.messages[1].exchange = "private".to_owned();
+    publisher.handle.send(elsewhere);
+    let mut refused = Vec::new();
+    for _ in 1..=4 {
+        let published = publisher.published().await;
+        refused
+            .extend(published.unpublishable.into_iter().map(|one| (published.batch.number, one)));
+    }
+    refused.sort_by_key(|(number, _)| *number);
+    let [
+        (2, Unpublishable { position: 25, reason: topic }),
+        (4, Unpublishable { position: 1, reason }),
+    ] = &refused[..]
+    else {
+        panic!("{refused:?}");
+    };
+    assert!(topic.contains("topic 'stock.forged' in exchange 'events'"), "{topic}");
+    assert!(reason.contains("exchange 'private'"), "{reason}");
+    let mut arrived = BTreeSet::new();
+    while arrived.len() < 50 + 49 + 1 + 2 {
+        let (id, receipt) = consumer.next().await;
+        arrived.insert(id);
+        receipt.settle();
+    }
+    bed.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn t04_returned_messages_are_told_from_their_neighbours() {
+    let bed = bed("returned").await;
+    let mut publisher = Out::usual(rabbitmq(&bed));
+    publisher.ready().await;
+    for number in 0..300 {
+        let mut one = out(number, &["orders.x", "orders.x"]);
+        if number % 3 == 1 {
+            one.messages[usize::from(number % 2 == 0)].exchange = "bare".to_owned();
+        }
+        publisher.handle.send(one);
+    }
+    let mut published = BTreeSet::new();
+    while published.len() < 200 {
+        published.insert(publisher.published().await.batch.number);
+    }
+    assert!(published.iter().all(|number| number % 3 != 1), "{published:?}");
+    assert!(publisher.none_published());
+    bind(&bed, "bare", "#").await;
+    while published.len() < 300 {
+        published.insert(publisher.published().await.batch.number);
+    }
+    bed.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_exchange_that_does_not_exist_holds_up_only_its_own_messages() {
+    let bed = bed("gone").await;
+    let mut publisher = Out::usual(rabbitmq(&bed));
+    publisher.ready().await;
+    let mut lost = out(1, &["orders.x"]);
+    lost.messages[0].exchange = "gone".to_owned();
+    publisher.handle.send(lost);
+    publisher.handle.send(out(2, &["orders.x"]));
+    assert_eq!(publisher.published().await.batch, batch(2));
+    let body = json!({"type": "topic", "durable": true});
+    let path = ["exchanges", bed.vhost(), "gone"];
+    bed.management().call(Method::PUT, &path, Some(&body)).await.unwrap();
+    bind(&bed, "gone", "#").await;
+    assert_eq!(publisher.published().await.batch, batch(1));
+    bed.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn t20_a_deleted_queue_is_noticed_named_and_waited_for() {
+    let bed = bed("deleted").await;
+    let consumer = In::usual(rabbitmq(&bed));
+    consumer.ready().await;
+    bed.management().delete_queue("orders").await.unwrap();
+    let state = consumer.handle.state();
+    until("the queue is missed", || format!("{:?}", *state.borrow()).contains("Missing")).await;
+    let body = json!({"durable": true, "arguments": {"x-queue-type": "quorum"}});
+    let path = ["queues", bed.vhost(), "orders"];
+    bed.management().call(Method::PUT, &path, Some(&body)).await.unwrap();
+    consumer.ready().await;
+    bed.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_broker_shows_who_we_are() {
+    let bed = bed("names").await;
+    let publisher = Out::usual(rabbitmq(&bed));
+    let consumer = In::usual(rabbitmq(&bed));
+    publisher.ready().await;
+    consumer.ready().await;
+    let path = ["consumers", bed.vhost()];
+    wait_until("our name among the consumers", SOON, || async {
+        let shown = bed.management().call(Method::GET, &path, None).await.unwrap().to_string();
+        if shown.contains("orders one #1") { Ok(Some(())) } else { Err(shown) }
+    })
+    .await
+    .unwrap();
+    bed.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_is_told_why_and_no_password() {
+    let bed = bed("refused").await;
+    let good = bed.amqp_url("orders").to_owned();
+    let (head, host) = good.split_once('@').unwrap();
+    let (user, password) = head.rsplit_once(':').unwrap();
+    let connect = |url: String| async move {
+        RabbitMq::new(&url).unwrap().connect("test").await.err().map(|error| {
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+            error
+        })
+    };
+    let wrong = connect(format!("{user}:s3cret@{host}")).await;
+    assert!(matches!(wrong, Some(BrokerError::AccessRefused { .. })), "{wrong:?}");
+    let (server, _) = host.split_once('/').unwrap();
+    let nowhere = connect(format!("{user}:{password}@{server}/nowhere")).await;
+    assert!(matches!(nowhere, Some(BrokerError::AccessRefused { .. })), "{nowhere:?}");
+    let nobody = connect(format!("{user}:s3cret@127.0.0.1:1/x")).await;
+    assert!(matches!(nobody, Some(BrokerError::Unreachable { .. })), "{nobody:?}");
+
+    // The first host is dead, the second is not.
+    let both = RabbitMq::new(&format!("{user}:{password}@127.0.0.1:1,{host}")).unwrap();
+    let publisher = Out::usual(both);
+    publisher.ready().await;
+    publisher.handle.publish_now(message("orders.x", "1"), SOON).await.unwrap();
+    bed.close().await.unwrap();
+}
+
+/// Publishes and consumes while `trouble` goes on; nothing may be missing at the end.
+async fn nothing_is_lost_in(bed: &Bed, trouble: impl Future<Output = ()>) {
+    let mut publisher = Out::usual(rabbitmq(bed));
+    let settings = ConsumerSettings { prefetch: 200, ..ConsumerSettings::new("orders", "one") };
+    let mut consumer = In::start(rabbitmq(bed), settings);
+    let mut sent = 0;
+    let mut arrived = BTreeSet::new();
+    let mut over = false;
+    tokio::pin!(trouble);
+    let mut tick = tokio::time::interval(Duration::from_millis(5));
+    while !over {
+        tokio::select! {
+            () = &mut trouble => over = true,
+            _ = tick.tick() => {
+                // What is spilled would be read back from the outbox table.
+                if publisher.handle.send(out(sent, &["orders.x"; 10])) == Handed::Queued {
+                    sent += 1;
+                }
+            }
+            (id, receipt) = consumer.any() => {
+                arrived.insert(id);
+                receipt.settle();
+            }
+        }
+    }
+    let mut published = BTreeSet::new();
+    let expected = usize::try_from(sent).unwrap();
+    let all = async {
+        while published.len() < expected || arrived.len() < expected * 10 {
+            tokio::select! {
+                one = publisher.any() => { published.insert(one.batch); }
+                (id, receipt) = consumer.any() => {
+                    arrived.insert(id);
+                    receipt.settle();
+                }
+            }
+        }
+    };
+    let done = tokio::time::timeout(SOON * 3, all).await;
+    assert!(
+        done.is_ok(),
+        "of {expected} batches {} were published, of {} messages {} arrived",
+        published.len(),
+        expected * 10,
+        arrived.len()
+    );
+    assert_eq!(consumer.handle.stop(SOON).await.unsettled, 0);
+    assert_eq!(publisher.handle.stop(SOON).await, 0);
+}
+
+#[tokio::test]
+async fn t172_nothing_is_lost_when_connections_are_closed() {
+    let bed = bed("closed").await;
+    let trouble = async {
+        for name in ["orders publish one", "orders consume one", "orders publish one"] {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            bed.management().close_connections(name).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    };
+    nothing_is_lost_in(&bed, trouble).await;
+    bed.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_lost_when_the_broker_is_killed() {
+    let servers = Servers::private(Options::fast()).await.unwrap();
+    let bed = Bed::new(&servers, "killed", &definitions(), &[]).await.unwrap();
+    let trouble = async {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            servers.rabbitmq().kill().await.unwrap();
+            servers.rabbitmq().start().await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    };
+    nothing_is_lost_in(&bed, trouble).await;
+    bed.close().await.unwrap();
+    servers.stop().await.unwrap();
+}

@@ -1,0 +1,152 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ballet_amqp::{
+    Arrival, BasicProperties, BatchId, Broker, ConnectionState, Consumer, ConsumerHandle,
+    ConsumerSettings, OutBatch, Publish, Published, Publisher, PublisherHandle, PublisherSettings,
+    Receipt,
+};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+pub(crate) fn message(key: &str, id: &str) -> Publish {
+    Publish {
+        exchange: "events".to_owned(),
+        routing_key: key.to_owned(),
+        mandatory: true,
+        properties: BasicProperties::default().with_message_id(id.into()).with_delivery_mode(2),
+        body: id.as_bytes().to_vec().into(),
+    }
+}
+
+pub(crate) fn batch(number: i64) -> BatchId {
+    BatchId { owner: 1, number, table: 0 }
+}
+
+/// A batch whose messages are named `<number>.<index>`.
+pub(crate) fn out(number: i64, keys: &[&str]) -> OutBatch {
+    let messages =
+        keys.iter().enumerate().map(|(index, key)| message(key, &format!("{number}.{index}")));
+    OutBatch { batch: batch(number), messages: messages.collect() }
+}
+
+pub(crate) fn id(properties: &BasicProperties) -> String {
+    properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+/// A publisher, and what it reports.
+pub(crate) struct Out {
+    pub(crate) handle: PublisherHandle,
+    reports: mpsc::UnboundedReceiver<Published>,
+}
+
+impl Out {
+    pub(crate) fn start(broker: impl Broker + 'static, settings: PublisherSettings) -> Self {
+        let (sender, reports) = mpsc::unbounded_channel();
+        let on_published = Arc::new(move |published| sender.send(published).unwrap());
+        Self { handle: Publisher::start(Arc::new(broker), settings, on_published), reports }
+    }
+
+    pub(crate) fn usual(broker: impl Broker + 'static) -> Self {
+        Self::start(broker, PublisherSettings::new("orders", "one"))
+    }
+
+    pub(crate) async fn published(&mut self) -> Published {
+        timeout(SOON, self.reports.recv()).await.expect("no batch was published").unwrap()
+    }
+
+    /// The next one, however long it takes.
+    pub(crate) async fn any(&mut self) -> Published {
+        match self.reports.recv().await {
+            Some(published) => published,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(crate) fn none_published(&mut self) -> bool {
+        self.reports.try_recv().is_err()
+    }
+
+    pub(crate) async fn ready(&self) {
+        wait_for(self.handle.state(), "ready", ConnectionState::is_ready).await;
+    }
+}
+
+/// A consumer, and what it hands on.
+pub(crate) struct In {
+    pub(crate) handle: ConsumerHandle,
+    arrivals: mpsc::UnboundedReceiver<Arrival>,
+}
+
+impl In {
+    pub(crate) fn start(broker: impl Broker + 'static, settings: ConsumerSettings) -> Self {
+        let (sender, arrivals) = mpsc::unbounded_channel();
+        // The test may have ended.
+        let sink = Arc::new(move |arrival| sender.send(arrival).unwrap_or(()));
+        Self { handle: Consumer::start(Arc::new(broker), settings, sink), arrivals }
+    }
+
+    pub(crate) fn usual(broker: impl Broker + 'static) -> Self {
+        Self::start(broker, ConsumerSettings::new("orders", "one"))
+    }
+
+    pub(crate) async fn next(&mut self) -> (String, Receipt) {
+        let arrival = timeout(SOON, self.arrivals.recv()).await.expect("nothing arrived").unwrap();
+        (id(&arrival.delivery.properties), arrival.receipt)
+    }
+
+    /// The next one, however long it takes.
+    pub(crate) async fn any(&mut self) -> (String, Receipt) {
+        match self.arrivals.recv().await {
+            Some(arrival) => (id(&arrival.delivery.properties), arrival.receipt),
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(crate) fn try_next(&mut self) -> Result<(String, Receipt), mpsc::error::TryRecvError> {
+        let arrival = self.arrivals.try_recv()?;
+        Ok((id(&arrival.delivery.properties), arrival.receipt))
+    }
+
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<(String, Receipt)> {
+        let mut taken = Vec::new();
+        for _ in 0..count {
+            taken.push(self.next().await);
+        }
+        taken
+    }
+
+    pub(crate) async fn nothing_for(&mut self, how_long: Duration) {
+        if let Ok(Some(arrival)) = timeout(how_long, self.arrivals.recv()).await {
+            panic!("{} arrived", id(&arrival.delivery.properties));
+        }
+    }
+
+    pub(crate) async fn ready(&self) {
+        wait_for(self.handle.state(), "ready", ConnectionState::is_ready).await;
+    }
+}
+
+pub(crate) async fn wait_for<T: std::fmt::Debug>(
+    mut value: watch::Receiver<T>,
+    what: &str,
+    is: impl FnMut(&T) -> bool,
+) {
+    if timeout(SOON, value.wait_for(is)).await.is_err() {
+        panic!("not {what}: {:?}", value.borrow());
+    }
+}
+
+pub(crate) async fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let wait = async {
+        while !is() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(SOON, wait).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+/// Something to note things in from a callback.
+pub(crate) type Notes = Arc<Mutex<Vec<String>>>;

@@ -1,0 +1,74 @@
+//! Every dangerous line of the engine lies between two points, and every point is used.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ballet_fault::FaultPoint;
+
+/// The crates that say where they are.
+const CRATES: [&str; 3] = ["ballet-amqp", "ballet", "ballet-ops"];
+/// What has to have a point on both sides of it.
+const DANGEROUS: [&str; 7] = [
+    ".commit().await",
+    "session.publish(",
+    "session.ack(",
+    "guarded(step.call(",
+    "publish_until_confirmed(publisher, letter).await",
+    "take_over(db",
+    "note_failure(&engine",
+];
+/// How many lines away it may be.
+const NEAR: usize = 12;
+
+#[test]
+fn a_commit_a_publish_an_ack_and_a_call_are_between_two_points() {
+    let mut found = [0; DANGEROUS.len()];
+    for file in all_sources() {
+        let text = fs::read_to_string(&file).expect("a source");
+        let lines: Vec<&str> = text.lines().collect();
+        let is_point = |line: &&str| line.contains("fault::point(");
+        for (at, line) in lines.iter().enumerate() {
+            let Some(which) = DANGEROUS.iter().position(|code| line.contains(code)) else {
+                continue;
+            };
+            if line.contains("self.transaction.commit") {
+                continue;
+            }
+            found[which] += 1;
+            let before = lines[at.saturating_sub(NEAR)..at].iter().any(is_point);
+            let after = lines[at + 1..].iter().take(NEAR).any(is_point);
+            let place = format!("{}:{}: {line}", file.display(), at + 1);
+            assert!(before && after, "put a `fault::point` before and after {place}");
+        }
+    }
+    for (code, found) in DANGEROUS.iter().zip(found) {
+        assert!(found > 0, "`{code}` is nowhere: this test looks for the wrong thing");
+    }
+}
+
+#[test]
+fn every_point_is_reached_from_somewhere() {
+    let all: String =
+        all_sources().iter().map(|file| fs::read_to_string(file).expect("a source")).collect();
+    for point in FaultPoint::ALL {
+        assert!(all.contains(&format!("FaultPoint::{point:?}")), "{point:?} is nowhere");
+    }
+}
+
+fn all_sources() -> Vec<PathBuf> {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crates");
+    CRATES.iter().flat_map(|name| sources(&crates.join(name).join("src"))).collect()
+}
+
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}

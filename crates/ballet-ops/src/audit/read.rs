@@ -1,0 +1,133 @@
+//! Reads the framework's tables of one service.
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
+
+use super::judge::{Call, Pending, Unpublished};
+use super::ledger::Row;
+use ballet::internal::{OUTBOX_TABLES, partition_bound, unpublished_events};
+
+/// How many sagas are judged at a time.
+const SAGAS: i64 = 5_000;
+/// How much of a list is read: a report with more than that is read by nobody.
+const MOST: i64 = 1_000;
+/// Less than the time for which the inbox remembers.
+const INBOX_IS_SURE: SignedDuration = SignedDuration::from_hours(5 * 24);
+
+/// The database's clock.
+pub(super) async fn now(db: &mut PgConnection) -> Result<Timestamp, sqlx::Error> {
+    let (now,): (jiff_sqlx::Timestamp,) = sqlx::query_as("select now()").fetch_one(db).await?;
+    Ok(now.to_jiff())
+}
+
+/// What is not done yet: open calls, unpublished events; and what never will be.
+pub(super) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Error> {
+    type Columns = (Uuid, String, String, bool, i32, Option<String>, jiff_sqlx::Timestamp);
+    let calls: Vec<Columns> = sqlx::query_as(
+        "select saga_id, step, key, undo, attempts, last_error, created_at from ballet.call \
+         where closed_at is null order by created_at",
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    let calls = calls.into_iter().map(|(saga, step, key, undo, attempts, last_error, since)| {
+        Call { saga, step, key, undo, attempts, last_error, since: since.to_jiff() }
+    });
+    let calls = calls.collect();
+    let mut unpublished = Vec::new();
+    let mut count = 0;
+    for table in 0..OUTBOX_TABLES {
+        let left = format!(
+            "select saga_id, event_type, created_at from (select *, min(position) over \
+             (partition by owner, batch) as first from ballet.outbox_{table}) as event \
+             where first >= 0 order by created_at limit {MOST}"
+        );
+        let left: Vec<(Option<Uuid>, String, jiff_sqlx::Timestamp)> =
+            sqlx::query_as(AssertSqlSafe(left)).fetch_all(&mut *db).await?;
+        unpublished.extend(left.into_iter().map(|(saga, event_type, since)| Unpublished {
+            saga,
+            event_type,
+            since: since.to_jiff(),
+        }));
+        count += unpublished_events(db, table).await?;
+    }
+    let unpublishable = "select saga_id, event_type, reason from ballet.outbox_dead \
+                         order by created_at limit $1";
+    let unpublishable = sqlx::query_as(unpublishable).bind(MOST).fetch_all(db).await?;
+    Ok(Pending { calls, unpublished, unpublished_count: count, unpublishable })
+}
+
+/// Rows whose message the inbox does not know, though it is young enough to be there: their effect
+/// did not commit with it, so it could come again.
+pub(super) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    let statement = "
+        select saga_id, step, entry, message_id
+        from (select * from ballet.ledger union all select * from ballet.ledger_other) as row
+        where message_id is not null and recorded_at > now() - interval '5 days'
+          and not exists (select from ballet.inbox as known where known.message_id = row.message_id)
+          and not exists (select from ballet.inbox_other as known where known.message_id = row.message_id)
+          and not (substring(message_id::text from 15 for 1) = '7' and message_id < $1)
+        order by saga_id, ordinal limit $2";
+    let oldest = partition_bound((now(db).await? - INBOX_IS_SURE).as_second());
+    let rows: Vec<(Uuid, String, String, Uuid)> =
+        sqlx::query_as(statement).bind(oldest).bind(MOST).fetch_all(db).await?;
+    let words = |(saga, step, entry, message): (Uuid, String, String, Uuid)| {
+        format!(
+            "saga {saga}: {entry} {step} because of message {message}, which the inbox does not have"
+        )
+    };
+    Ok(rows.into_iter().map(words).collect())
+}
+
+/// The last of the next sagas; `None` if there are not more than one window holds.
+pub(super) async fn window(
+    db: &mut PgConnection,
+    after: Option<Uuid>,
+) -> Result<Option<Uuid>, sqlx::Error> {
+    let statement = "
+        select saga_id from (
+            select distinct saga_id from (
+                select saga_id from ballet.ledger where $1::uuid is null or saga_id > $1
+                union all
+                select saga_id from ballet.ledger_other where $1::uuid is null or saga_id > $1
+            ) as row order by saga_id limit $2
+        ) as saga order by saga_id offset $2 - 1";
+    let last: Option<(Uuid,)> =
+        sqlx::query_as(statement).bind(after).bind(SAGAS).fetch_optional(db).await?;
+    Ok(last.map(|(saga,)| saga))
+}
+
+/// The ledger's rows of the sagas of one window.
+pub(super) async fn ledger(
+    db: &mut PgConnection,
+    after: Option<Uuid>,
+    upper: Option<Uuid>,
+) -> Result<Vec<(Uuid, Row)>, sqlx::Error> {
+    type Columns =
+        (Uuid, String, String, String, String, i32, Option<String>, jiff_sqlx::Timestamp);
+    let statement = "
+        select saga_id, step, key, entry, arrived, ordinal, event_type, recorded_at
+        from (select * from ballet.ledger union all select * from ballet.ledger_other) as row
+        where ($1::uuid is null or saga_id > $1) and ($2::uuid is null or saga_id <= $2)
+        order by saga_id, ordinal";
+    let rows: Vec<Columns> =
+        sqlx::query_as(statement).bind(after).bind(upper).fetch_all(db).await?;
+    let row = |(saga, step, key, entry, arrived, ordinal, event_type, at): Columns| {
+        let recorded_at = at.to_jiff();
+        (saga, Row { step, key, entry, arrived, ordinal, event_type, recorded_at })
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+/// Those of the messages that the inbox does not have.
+pub(super) async fn not_in_inbox(
+    db: &mut PgConnection,
+    messages: &[Uuid],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let statement = "
+        select id from unnest($1::uuid[]) as id
+        where not exists (select from ballet.inbox where message_id = id)
+          and not exists (select from ballet.inbox_other where message_id = id)";
+    let rows: Vec<(Uuid,)> = sqlx::query_as(statement).bind(messages).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}

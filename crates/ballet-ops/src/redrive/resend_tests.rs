@@ -1,0 +1,176 @@
+use ballet_amqp::headers::text_header;
+
+use super::*;
+use ballet_amqp::{Delivery, FieldArray};
+
+const OLD: &str = "01000000-0000-7000-8000-000000000000";
+
+fn letter(properties: BasicProperties, headers: &[(&str, AMQPValue)], body: &str) -> Letter {
+    let mut table = FieldTable::default();
+    for (name, value) in headers {
+        table.insert((*name).into(), value.clone());
+    }
+    let delivery = Delivery {
+        tag: 1,
+        redelivered: false,
+        exchange: "dead".to_owned(),
+        routing_key: "hotel".to_owned(),
+        properties: properties.with_headers(table),
+        body: body.as_bytes().to_vec(),
+    };
+    Letter::read("hotel", delivery)
+}
+
+fn words(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
+
+fn run() -> Run {
+    let at: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+    let note = Note { by: "ada".to_owned(), why: Some("mended".to_owned()), at };
+    Run { id: Uuid::from_u128(7), note, floor: "2025-12-25T00:00:00Z".parse().expect("a time") }
+}
+
+fn header<'a>(message: &'a Publish, name: &str) -> Option<&'a str> {
+    text_header(&message.properties, name)
+}
+
+fn names(message: &Publish) -> Vec<&str> {
+    let headers = message.properties.headers().as_ref().expect("headers");
+    headers.inner().keys().map(|name| name.as_str()).collect()
+}
+
+#[test]
+fn a_redriven_message_is_what_it_was_with_who_when_and_why() {
+    let properties = BasicProperties::default()
+        .with_message_id("0fffffff-ffff-7fff-8fff-ffffffffffff".into())
+        .with_type("desk.trip_booked.v1".into())
+        .with_user_id("desk".into())
+        .with_expiration("60000".into());
+    let headers = [
+        ("traceparent", words("00-1-2-3")),
+        ("x-dead-reason", words("failed")),
+        ("x-dead-exchange", words("events")),
+        ("x-dead-routing-key", words("desk.trip_booked.v1")),
+        ("x-attempts", AMQPValue::LongUInt(3)),
+        ("x-redrives", AMQPValue::LongUInt(1)),
+        ("x-redriven-by", words("bob")),
+        ("x-delivery-count", AMQPValue::LongLongInt(9)),
+        ("CC", words("elsewhere")),
+    ];
+    let sent = run().redriven(&letter(properties, &headers, "{}"), None);
+    let [note, message] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!((&*message.exchange, &*message.routing_key), ("", "hotel"));
+    assert_eq!((&*note.exchange, &*note.routing_key), ("dead", "redriven.hotel"));
+    assert_eq!(note.properties, message.properties);
+    assert!(message.mandatory && note.body.is_empty());
+    let kept = &message.properties;
+    let id = kept.message_id().as_ref().expect("an id");
+    assert_eq!(id.as_str(), "0fffffff-ffff-7fff-8fff-ffffffffffff");
+    assert_eq!((kept.user_id(), kept.expiration()), (&None, &None));
+    assert_eq!(
+        names(message),
+        [
+            "traceparent",
+            "x-dead-exchange",
+            "x-dead-routing-key",
+            "x-original-cc",
+            "x-redrive-id",
+            "x-redriven-at",
+            "x-redriven-by",
+            "x-redriven-why",
+            "x-redrives"
+        ]
+    );
+    assert_eq!(header(message, "x-redriven-by"), Some("ada"));
+    assert_eq!(header(message, "x-redriven-why"), Some("mended"));
+    assert_eq!(header(message, "x-redriven-at"), Some("2026-01-01T00:00:00Z"));
+    let redrives = kept.headers().as_ref().and_then(|headers| headers.inner().get("x-redrives"));
+    assert_eq!(redrives, Some(&AMQPValue::LongUInt(2)));
+}
+
+#[test]
+fn an_id_that_is_too_old_is_replaced_always_by_the_same_one() {
+    let old = || BasicProperties::default().with_message_id(OLD.into());
+    let new_id = |message: &Publish| message.properties.message_id().clone().expect("an id");
+    let mut first = run().redriven(&letter(old(), &[], "{}"), None);
+    let first = first.pop().expect("a message");
+    let mut other =
+        Run { id: Uuid::from_u128(8), ..run() }.redriven(&letter(old(), &[], "[]"), None);
+    let other = other.pop().expect("a message");
+    assert_eq!(new_id(&first), new_id(&other));
+    assert_ne!(new_id(&first).as_str(), OLD);
+    assert_eq!(header(&first, "x-original-message-id"), Some(OLD));
+    // Dead again, and redriven again.
+    let again = [("x-original-message-id", words(OLD))];
+    let properties = BasicProperties::default().with_message_id(new_id(&first));
+    let mut again = run().redriven(&letter(properties, &again, "{}"), None);
+    let again = again.pop().expect("a message");
+    assert_eq!(new_id(&again), new_id(&first));
+    assert_eq!(header(&again, "x-original-message-id"), Some(OLD));
+}
+
+#[test]
+fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
+    let wanted = EventType::starts_saga("agency.trip_wanted.v1");
+    let step = ballet_core::StepPart {
+        name: "accept_trip",
+        kind: ballet_core::StepKind::Compensatable,
+        on: vec![wanted],
+        done: wanted,
+        refused: None,
+        undone: None,
+        undone_by: vec![],
+        calls_outside: false,
+    };
+    let saga = ballet_core::SagaPart {
+        saga: "trip",
+        owner: "hotel",
+        abort: None,
+        aborts_on: vec![],
+        deadline: None,
+        steps: vec![step],
+    };
+    let part = Part { service: "hotel", sagas: vec![saga], ..Part::default() };
+    let properties =
+        BasicProperties::default().with_message_id(OLD.into()).with_type(wanted.name().into());
+    let old = letter(properties, &[], "{}");
+    let correlation = |part: Option<&Part>| {
+        let message = run().redriven(&old, part).pop().expect("a message");
+        message.properties.correlation_id().as_ref().map(ToString::to_string)
+    };
+    assert_eq!(correlation(Some(&part)).as_deref(), Some(OLD));
+    assert_eq!(correlation(None), None);
+    assert!(!needs_the_inbox(Some(&part), &old), "the ledger knows");
+    assert!(needs_the_inbox(None, &old), "nobody can tell");
+    let followed = ballet_core::SubscriptionPart { name: "trips", on: wanted };
+    let part = Part { subscriptions: vec![followed], ..part };
+    assert!(needs_the_inbox(Some(&part), &old), "a subscription has no ledger");
+}
+
+#[test]
+fn what_the_broker_itself_took_out_says_why_and_when() {
+    let mut death = FieldTable::default();
+    for (name, value) in [
+        ("reason", words("delivery_limit")),
+        ("exchange", words("events")),
+        ("time", AMQPValue::Timestamp(1_767_225_600)),
+        ("routing-keys", AMQPValue::FieldArray(FieldArray::from(vec![words("a.b.v1")]))),
+    ] {
+        death.insert(name.into(), value);
+    }
+    let deaths = FieldArray::from(vec![AMQPValue::FieldTable(death)]);
+    let letter =
+        letter(BasicProperties::default(), &[("x-death", AMQPValue::FieldArray(deaths))], "{}");
+    assert_eq!(letter.reason, "delivery_limit");
+    assert_eq!(letter.event_type.as_deref(), Some("a.b.v1"));
+    assert_eq!(letter.dead_at.map(|at| at.to_string()).as_deref(), Some("2026-01-01T00:00:00Z"));
+    let message = run().redriven(&letter, None).pop().expect("a message");
+    assert_eq!(message.properties.kind().as_ref().map(|kind| kind.as_str()), Some("a.b.v1"));
+    let edited = run().edited(&letter, &Bytes::from_static(b"[]"));
+    assert_eq!((&*edited[0].routing_key, &edited[0].body[..]), ("edited.hotel", &b"{}"[..]));
+    assert_eq!((&*edited[1].routing_key, &edited[1].body[..]), ("hotel", &b"[]"[..]));
+    assert_eq!(header(&edited[1], "x-dead-reason"), Some("delivery_limit"));
+    assert_eq!(header(&edited[1], "x-edited-by"), Some("ada"));
+    assert_eq!(edited[1].properties.message_id(), message.properties.message_id());
+}

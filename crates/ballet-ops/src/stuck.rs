@@ -1,0 +1,124 @@
+//! What is stuck in a service: messages that could not be handled so far, and calls to the outside
+//! that fail, each with the reason.
+//!
+//! A failure is noted down in a statement of its own before its message goes to a retry queue or
+//! to the dead letters. Nothing has to be changed when it is handled after all: the inbox knows.
+//! What never got as far as a handler (an unreadable message, one that kills the process) is among
+//! the dead letters alone.
+
+use ballet_core::{MessageId, SagaId};
+use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgConnection, Row};
+use uuid::Uuid;
+
+/// A message, or a call, that is not done because of a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stuck {
+    /// The saga that waits for it; none for a message outside of sagas.
+    pub saga_id: Option<SagaId>,
+    /// What is not done.
+    pub what: What,
+    /// The step, the projection, or the word for what undoes (`abort`).
+    pub handler: String,
+    /// Why, as a code: `failed`, `permanent`, `not_yet`; `call_failed` for a call.
+    pub reason: String,
+    /// Why, for people.
+    pub detail: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it failed first; of a call, when it was wanted.
+    pub since: Timestamp,
+    /// When it is tried again; `None` for a dead letter, which waits for a person.
+    pub next_at: Option<Timestamp>,
+}
+
+/// What is not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A message is not handled.
+    Message {
+        /// Its id.
+        message_id: MessageId,
+        /// Its type.
+        event_type: String,
+    },
+    /// A call to the outside has no answer.
+    Call {
+        /// Its key.
+        call_key: Uuid,
+        /// Whether it undoes.
+        undo: bool,
+    },
+}
+
+/// What is stuck in the service to which this database belongs, the longest first, and no more than
+/// `limit` of it.
+///
+/// ```
+/// # async fn example(db: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+/// for stuck in ballet_ops::stuck::list(db, 100).await? {
+///     println!("{}: {} ({} attempts)", stuck.handler, stuck.detail, stuck.attempts);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx::Error> {
+    // One more attempt may succeed at any moment: this is what it looks like now.
+    sqlx::query_as(
+        "select message_id as id, event_type, null as undo, saga_id, handler, reason, detail, \
+             attempts, first_failed_at as since, next_at \
+         from ballet.failure f \
+         where not exists (select from ballet.inbox i where i.message_id = f.message_id) \
+             and not exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
+         union all \
+         select call_key, null, undo, saga_id, step, 'call_failed', last_error, attempts, \
+             created_at, next_at \
+         from ballet.call where closed_at is null and last_error is not null \
+         order by since limit $1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(db)
+    .await
+}
+
+/// Forgets failures: their messages were discarded, or sent again under other ids. How many there
+/// were.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<u64, sqlx::Error> {
+    let messages: Vec<Uuid> = messages.iter().map(|message| message.0).collect();
+    let forgotten = sqlx::query("delete from ballet.failure where message_id = any($1)")
+        .bind(messages)
+        .execute(db)
+        .await?;
+    Ok(forgotten.rows_affected())
+}
+
+impl FromRow<'_, PgRow> for Stuck {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let id: Uuid = row.try_get("id")?;
+        let what = match row.try_get::<Option<String>, _>("event_type")? {
+            Some(event_type) => What::Message { message_id: MessageId(id), event_type },
+            None => What::Call { call_key: id, undo: row.try_get("undo")? },
+        };
+        let attempts: i32 = row.try_get("attempts")?;
+        let next_at: Option<jiff_sqlx::Timestamp> = row.try_get("next_at")?;
+        Ok(Self {
+            saga_id: row.try_get::<Option<Uuid>, _>("saga_id")?.map(SagaId),
+            what,
+            handler: row.try_get("handler")?,
+            reason: row.try_get("reason")?,
+            detail: row.try_get("detail")?,
+            attempts: u32::try_from(attempts).unwrap_or_default(),
+            since: row.try_get::<jiff_sqlx::Timestamp, _>("since")?.to_jiff(),
+            next_at: next_at.map(jiff_sqlx::Timestamp::to_jiff),
+        })
+    }
+}

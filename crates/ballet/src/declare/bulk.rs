@@ -1,0 +1,206 @@
+//! Steps that take many messages at once, for hot paths.
+
+use std::future::Future;
+
+use ballet_core::Event;
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::declare::failure::Failure;
+use crate::declare::item::Item;
+use crate::declare::retry::Retry;
+use crate::declare::row_locks::Rows;
+use crate::declare::step::{Outcome, Undone};
+use crate::declare::tx::Tx;
+
+/// A [`Step`](crate::Step) that takes and gives vectors, for hot paths: one statement for many
+/// messages instead of one for each.
+///
+/// It is declared, triggered, undone and stored like an ordinary step, so one may replace the
+/// other at any time. Its handler gets a *run*: messages of a batch that came for this step, each
+/// of another saga, in the order of delivery. What the ledger already knows is not among them.
+///
+/// Between sagas there is no order: a run may take in a message before an earlier one of another
+/// type and saga. A handler that fails takes the whole run back; the run is tried again in parts
+/// until the message that makes it fail is alone, so the good ones commit.
+///
+/// ```
+/// # use ballet::*;
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderPlaced { points: i64 }
+/// # impl Event for OrderPlaced {
+/// #     const TYPE: EventType = EventType::in_saga("orders.order_placed.v1");
+/// # }
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsGranted { points: i64 }
+/// # impl Event for PointsGranted {
+/// #     const TYPE: EventType = EventType::in_saga("loyalty.points_granted.v1");
+/// # }
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsTaken {}
+/// # impl Event for PointsTaken {
+/// #     const TYPE: EventType = EventType::in_saga("loyalty.points_taken.v1");
+/// # }
+/// /// Grants the points of each order.
+/// struct GrantPoints;
+///
+/// impl BulkStep for GrantPoints {
+///     const NAME: &'static str = "grant_points";
+///     type On = OrderPlaced;
+///     type Done = PointsGranted;
+///     type Refused = Never;
+///
+///     async fn run(
+///         &self,
+///         tx: &mut BulkTx<'_>,
+///         orders: Vec<Item<OrderPlaced>>,
+///     ) -> BulkResult<Self> {
+///         sqlx::query("insert into granted select * from unnest($1::uuid[], $2::bigint[])")
+///             .bind(orders.iter().map(|order| order.saga_id.0).collect::<Vec<_>>())
+///             .bind(orders.iter().map(|order| order.points).collect::<Vec<_>>())
+///             .execute(tx.db())
+///             .await?;
+///         let granted = |order: Item<OrderPlaced>| PointsGranted { points: order.points };
+///         Ok(orders.into_iter().map(granted).map(Outcome::Done).collect())
+///     }
+/// }
+///
+/// impl BulkCompensate for GrantPoints {
+///     type Undone = PointsTaken;
+///
+///     async fn compensate(
+///         &self,
+///         tx: &mut BulkTx<'_>,
+///         granted: Vec<Item<PointsGranted>>,
+///     ) -> BulkUndoResult<Self> {
+///         sqlx::query("delete from granted where saga_id = any($1)")
+///             .bind(granted.iter().map(|one| one.saga_id.0).collect::<Vec<_>>())
+///             .execute(tx.db())
+///             .await?;
+///         Ok(granted.iter().map(|_| Undone::With(PointsTaken {})).collect())
+///     }
+/// }
+///
+/// # struct Fulfillment;
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderCancelled {}
+/// # impl Event for OrderCancelled {
+/// #     const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
+/// # }
+/// # impl Saga for Fulfillment {
+/// #     const NAME: &'static str = "fulfillment";
+/// #     const OWNER: &'static str = "orders";
+/// #     type Abort = OrderCancelled;
+/// # }
+/// let loyalty = Participant::new("loyalty")
+///     .saga::<Fulfillment>(|saga| saga.compensatable(GrantPoints));
+/// # assert_eq!(loyalty.part().consumes().len(), 2);
+/// ```
+pub trait BulkStep: Send + Sync + 'static {
+    /// The step's name in the ledger, in metrics and on pages: verb and noun, `reserve_stock`.
+    const NAME: &'static str;
+    /// The event that triggers the step. A join, which waits for several, is no bulk step.
+    type On: Event;
+    /// The event that tells that the step is done.
+    type Done: Event;
+    /// The event that tells a business "no"; [`Never`](crate::Never) if there is none.
+    type Refused: Event;
+    /// How often a message that fails alone is tried again.
+    const RETRY: Retry = Retry::DEFAULT;
+
+    /// Tells the repetitions of a step in one saga apart, see [`Step::key`](crate::Step::key).
+    #[must_use]
+    fn key(_on: &Self::On) -> Option<String> {
+        None
+    }
+
+    /// Names the rows that the step will touch, see [`Step::touches`](crate::Step::touches).
+    fn touches(
+        _db: &mut PgConnection,
+        _on: &[Item<&Self::On>],
+    ) -> impl Future<Output = Result<Rows, Failure>> + Send {
+        async { Ok(Rows::none()) }
+    }
+
+    /// Does the step for a run of messages, and says how it ended for each: one outcome an item,
+    /// in the order of the items. (`returning` has no order: look its rows up by their keys.)
+    fn run(
+        &self,
+        tx: &mut BulkTx<'_>,
+        on: Vec<Item<Self::On>>,
+    ) -> impl Future<Output = BulkResult<Self>> + Send;
+}
+
+/// How a [`BulkStep`] is undone when sagas are aborted.
+pub trait BulkCompensate: BulkStep {
+    /// The event that tells that the step is undone.
+    type Undone: Event;
+
+    /// Names the rows that undoing these will touch, see [`Step::touches`](crate::Step::touches).
+    fn undo_touches(
+        _db: &mut PgConnection,
+        _done: &[Item<Self::Done>],
+    ) -> impl Future<Output = Result<Rows, Failure>> + Send {
+        async { Ok(Rows::none()) }
+    }
+
+    /// Undoes the step, given the very events that it emitted; see
+    /// [`Compensate::compensate`](crate::Compensate::compensate). One answer an item, in the order
+    /// of the items.
+    fn compensate(
+        &self,
+        tx: &mut BulkTx<'_>,
+        done: Vec<Item<Self::Done>>,
+    ) -> impl Future<Output = BulkUndoResult<Self>> + Send;
+}
+
+/// What [`BulkStep::run`] gives.
+pub type BulkResult<S> =
+    Result<Vec<Outcome<<S as BulkStep>::Done, <S as BulkStep>::Refused>>, Failure>;
+
+/// What [`BulkCompensate::compensate`] gives.
+pub type BulkUndoResult<S> = Result<Vec<Undone<<S as BulkCompensate>::Undone>>, Failure>;
+
+/// A bulk handler's view: what [`Tx`] is for one message, for a run of them.
+#[derive(Debug)]
+pub struct BulkTx<'a>(Tx<'a>);
+
+impl<'a> BulkTx<'a> {
+    pub(crate) fn new(tx: Tx<'a>) -> Self {
+        Self(tx)
+    }
+
+    /// The connection inside of the transaction. The framework commits or rolls back.
+    pub fn db(&mut self) -> &mut PgConnection {
+        self.0.db()
+    }
+
+    /// Runs statements that may fail, see [`Tx::attempt`].
+    ///
+    /// # Errors
+    ///
+    /// What the statements fail with.
+    pub async fn attempt<T>(
+        &mut self,
+        statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        self.0.attempt(statements).await
+    }
+
+    /// The time: the same for all that this transaction does.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    /// A new id (UUIDv7), for instance `tx.new_id::<ShipmentId>()`.
+    #[must_use]
+    pub fn new_id<Id: From<Uuid>>(&self) -> Id {
+        self.0.new_id()
+    }
+
+    /// The view of one item alone: what is [published](Tx::publish) through it belongs to the
+    /// item's saga and message.
+    pub fn of<E>(&mut self, item: &Item<E>) -> Tx<'_> {
+        self.0.enter(item)
+    }
+}

@@ -1,0 +1,125 @@
+//! Steps that ask outside, without their types.
+
+use ballet_core::{AnyEvent, StepPart, Trigger};
+
+use crate::declare::call_step::{Ask, CallCompensate, CallKey, CallStep};
+use crate::declare::erased::any::{AnyOutcome, AnyStep, AnyUndone, Future, Undo, no_compensation};
+use crate::declare::erased::codec::{
+    assemble, decode_stored, encode_json, encode_outcome, encode_undone,
+};
+use crate::declare::retry::Retry;
+use crate::declare::tx::Tx;
+
+/// How a [`CallStep`] is undone.
+pub(crate) struct CallUndo<S> {
+    request: Undo<S>,
+    call: for<'a> fn(&'a S, CallKey, &'a str) -> Future<'a, String>,
+    answered: for<'a> fn(&'a S, Tx<'a>, &'a str, &'a str) -> Future<'a, AnyUndone>,
+}
+
+impl<S: CallCompensate> CallUndo<S> {
+    pub(crate) fn of() -> Self {
+        Self {
+            request: |step, mut tx, done| {
+                Box::pin(async move {
+                    let done = decode_stored::<S::Done>(S::NAME, "outcome", done)?;
+                    match step.undo_request(&mut tx, done).await? {
+                        Ask::Call(request) => Ok(AnyUndone::Call(encode_json(S::NAME, &request)?)),
+                        Ask::Known(undone) => encode_undone(undone),
+                    }
+                })
+            },
+            call: |step, key, request| {
+                Box::pin(async move {
+                    let request = decode_stored(S::NAME, "request", request)?;
+                    encode_json(S::NAME, &step.undo_call(key, &request).await?)
+                })
+            },
+            answered: |step, mut tx, request, answer| {
+                Box::pin(async move {
+                    let request = decode_stored(S::NAME, "request", request)?;
+                    let answer = decode_stored(S::NAME, "answer", answer)?;
+                    encode_undone(step.undo_answered(&mut tx, request, answer).await?)
+                })
+            },
+        }
+    }
+}
+
+/// A [`CallStep`], with its compensation if it has one.
+pub(crate) struct OutsideStep<S> {
+    pub(crate) step: S,
+    pub(crate) part: StepPart,
+    pub(crate) undo: Option<CallUndo<S>>,
+}
+
+impl<S: CallStep> AnyStep for OutsideStep<S> {
+    fn part(&self) -> &StepPart {
+        &self.part
+    }
+
+    fn retry(&self) -> Retry {
+        S::RETRY
+    }
+
+    fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        S::On::decode(place, body)
+    }
+
+    fn key(&self, event: &AnyEvent) -> String {
+        event.downcast_ref::<S::On>().and_then(S::key).unwrap_or_default()
+    }
+
+    fn run<'a>(&'a self, mut tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome> {
+        Box::pin(async move {
+            let on = assemble::<S::On>(S::NAME, events)?;
+            match self.step.request(&mut tx, on).await? {
+                Ask::Call(request) => Ok(AnyOutcome::Call(encode_json(S::NAME, &request)?)),
+                Ask::Known(outcome) => encode_outcome(outcome),
+            }
+        })
+    }
+
+    fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone> {
+        match &self.undo {
+            Some(undo) => (undo.request)(&self.step, tx, done),
+            None => no_compensation(S::NAME),
+        }
+    }
+
+    fn call<'a>(&'a self, undo: bool, key: CallKey, request: &'a str) -> Future<'a, String> {
+        match (&self.undo, undo) {
+            (Some(compensation), true) => (compensation.call)(&self.step, key, request),
+            (None, true) => no_compensation(S::NAME),
+            (_, false) => Box::pin(async move {
+                let request = decode_stored(S::NAME, "request", request)?;
+                encode_json(S::NAME, &self.step.call(key, &request).await?)
+            }),
+        }
+    }
+
+    fn answered<'a>(
+        &'a self,
+        mut tx: Tx<'a>,
+        request: &'a str,
+        answer: &'a str,
+    ) -> Future<'a, AnyOutcome> {
+        Box::pin(async move {
+            let request = decode_stored(S::NAME, "request", request)?;
+            let answer = decode_stored(S::NAME, "answer", answer)?;
+            encode_outcome(self.step.answered(&mut tx, request, answer).await?)
+        })
+    }
+
+    fn undo_answered<'a>(
+        &'a self,
+        tx: Tx<'a>,
+        request: &'a str,
+        answer: &'a str,
+    ) -> Future<'a, AnyUndone> {
+        match &self.undo {
+            Some(undo) => (undo.answered)(&self.step, tx, request, answer),
+            None => no_compensation(S::NAME),
+        }
+    }
+}

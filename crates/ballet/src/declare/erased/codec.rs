@@ -1,0 +1,58 @@
+//! Between the types of steps and the JSON that the engine stores.
+
+use ballet_core::{AnyEvent, Event, Trigger};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::declare::erased::any::{AnyOutcome, AnyUndone};
+use crate::declare::event::Encoded;
+use crate::declare::failure::Failure;
+use crate::declare::item::Item;
+use crate::declare::step::{Outcome, Undone};
+
+pub(crate) fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<T, Failure> {
+    T::assemble(events).ok_or_else(|| {
+        Failure::permanent(format!("{name} was given other events than it declares"))
+    })
+}
+
+pub(crate) fn encode_json<T: Serialize>(name: &str, value: &T) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| {
+        Failure::permanent(format!("a request or answer of {name} cannot be stored: {error}"))
+    })
+}
+
+pub(crate) fn decode_stored<T: DeserializeOwned>(
+    name: &str,
+    what: &str,
+    text: &str,
+) -> Result<T, Failure> {
+    serde_json::from_str(text).map_err(|error| {
+        Failure::permanent(format!("the stored {what} of {name} cannot be read: {error}"))
+    })
+}
+
+/// Decodes stored outcomes.
+pub(crate) fn decode_all<D: Event>(
+    name: &str,
+    done: Vec<Item<String>>,
+) -> Result<Vec<Item<D>>, Failure> {
+    let decode = |text: String| decode_stored(name, "outcome", &text);
+    done.into_iter().map(|done| done.try_map(decode)).collect()
+}
+
+pub(crate) fn encode_outcome<D: Event, R: Event>(
+    outcome: Outcome<D, R>,
+) -> Result<AnyOutcome, Failure> {
+    Ok(match outcome {
+        Outcome::Done(event) => AnyOutcome::Done(Encoded::of(&event)?),
+        Outcome::Refused(event) => AnyOutcome::Refused(Encoded::of(&event)?),
+    })
+}
+
+pub(crate) fn encode_undone<U: Event>(undone: Undone<U>) -> Result<AnyUndone, Failure> {
+    Ok(match undone {
+        Undone::With(event) => AnyUndone::With(Encoded::of(&event)?),
+        Undone::Silently => AnyUndone::Silently,
+    })
+}

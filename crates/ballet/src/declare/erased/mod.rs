@@ -1,0 +1,9 @@
+//! Declarations without their types, as the engine runs them: events and requests go in and out as
+//! JSON.
+
+pub(crate) mod any;
+pub(crate) mod bulk;
+pub(crate) mod call;
+pub(crate) mod codec;
+pub(crate) mod local;
+pub(crate) mod others;

@@ -1,0 +1,135 @@
+//! Owners, refusals, keyed undos and projections, without their types.
+
+use std::marker::PhantomData;
+
+use ballet_core::{AnyEvent, Event, EventType, Saga, Trigger};
+
+use crate::declare::erased::any::Future;
+use crate::declare::erased::codec::assemble;
+use crate::declare::event::Encoded;
+use crate::declare::failure::Failure;
+use crate::declare::owner::Owner;
+use crate::declare::projection::Projection;
+use crate::declare::retry::Retry;
+use crate::declare::tx::Tx;
+
+/// An owner without its type.
+pub(crate) trait AnyOwner: Send + Sync {
+    fn abort<'a>(&'a self, tx: Tx<'a>, fact: &'a [u8]) -> Future<'a, ()>;
+}
+
+pub(crate) struct TypedOwner<O>(pub(crate) O);
+
+impl<O: Owner> AnyOwner for TypedOwner<O> {
+    fn abort<'a>(&'a self, mut tx: Tx<'a>, fact: &'a [u8]) -> Future<'a, ()> {
+        Box::pin(async move {
+            let fact: <O::Saga as Saga>::Abort = serde_json::from_slice(fact).map_err(|error| {
+                Failure::permanent(format!("the abort cannot be read back: {error}"))
+            })?;
+            self.0.abort(&mut tx, &fact).await
+        })
+    }
+}
+
+/// A refusal, or a passed deadline, that the owner turns into the abort.
+pub(crate) trait AnyRefusal: Send + Sync {
+    fn event_type(&self) -> EventType;
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
+    fn fact(&self, refusal: AnyEvent) -> Result<Encoded, Failure>;
+}
+
+pub(crate) struct TypedRefusal<E, F> {
+    pub(crate) fact: F,
+    pub(crate) event: PhantomData<fn(E)>,
+}
+
+impl<E, A, F> AnyRefusal for TypedRefusal<E, F>
+where
+    E: Event,
+    A: Event,
+    F: Fn(E) -> A + Send + Sync,
+{
+    fn event_type(&self) -> EventType {
+        E::TYPE
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        E::decode(0, body)
+    }
+
+    fn fact(&self, refusal: AnyEvent) -> Result<Encoded, Failure> {
+        Encoded::of(&(self.fact)(assemble::<E>(E::TYPE.name(), vec![refusal])?))
+    }
+}
+
+/// An event that undoes one repetition of a step.
+pub(crate) trait AnyKeyedUndo: Send + Sync {
+    fn event_type(&self) -> EventType;
+    fn step(&self) -> &'static str;
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
+    fn key(&self, event: AnyEvent) -> Result<String, Failure>;
+}
+
+pub(crate) struct KeyedUndo<E> {
+    step: &'static str,
+    key: fn(&E) -> String,
+}
+
+impl<E> KeyedUndo<E> {
+    pub(crate) const fn new(step: &'static str, key: fn(&E) -> String) -> Self {
+        Self { step, key }
+    }
+}
+
+impl<E: Event> AnyKeyedUndo for KeyedUndo<E> {
+    fn event_type(&self) -> EventType {
+        E::TYPE
+    }
+
+    fn step(&self) -> &'static str {
+        self.step
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        E::decode(0, body)
+    }
+
+    fn key(&self, event: AnyEvent) -> Result<String, Failure> {
+        Ok((self.key)(&assemble::<E>(self.step, vec![event])?))
+    }
+}
+
+/// A projection without its type.
+pub(crate) trait AnyProjection: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn event_type(&self) -> EventType;
+    fn retry(&self) -> Retry;
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
+    fn apply<'a>(&'a self, tx: Tx<'a>, event: AnyEvent) -> Future<'a, ()>;
+}
+
+pub(crate) struct TypedProjection<P>(pub(crate) P);
+
+impl<P: Projection> AnyProjection for TypedProjection<P> {
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn event_type(&self) -> EventType {
+        P::On::TYPE
+    }
+
+    fn retry(&self) -> Retry {
+        P::RETRY
+    }
+
+    fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        P::On::decode(0, body)
+    }
+
+    fn apply<'a>(&'a self, mut tx: Tx<'a>, event: AnyEvent) -> Future<'a, ()> {
+        Box::pin(
+            async move { self.0.apply(&mut tx, assemble::<P::On>(P::NAME, vec![event])?).await },
+        )
+    }
+}

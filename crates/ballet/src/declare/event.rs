@@ -1,0 +1,39 @@
+//! Events without their types: encoded, and waiting for their transaction's end.
+
+use ballet_core::{Event, EventType, MessageId, SagaId};
+use ballet_fault::WorksOn;
+use bytes::Bytes;
+
+use crate::declare::failure::Failure;
+
+/// An event as JSON, with its type.
+#[derive(Debug, Clone)]
+pub(crate) struct Encoded {
+    pub(crate) event_type: EventType,
+    pub(crate) body: Bytes,
+}
+
+impl Encoded {
+    pub(crate) fn of<E: Event>(event: &E) -> Result<Self, Failure> {
+        let body = serde_json::to_vec(event).map_err(|error| {
+            Failure::permanent(format!("{} cannot be written as JSON: {error}", E::TYPE))
+        })?;
+        Ok(Self { event_type: E::TYPE, body: body.into() })
+    }
+}
+
+/// An event that waits for the transaction's end.
+#[derive(Debug, Clone)]
+pub(crate) struct Emitted {
+    pub(crate) message_id: MessageId,
+    pub(crate) event: Encoded,
+    pub(crate) saga_id: Option<SagaId>,
+    pub(crate) causation_id: Option<MessageId>,
+    pub(crate) traceparent: Option<String>,
+}
+
+impl WorksOn for Emitted {
+    fn names(&self) -> Vec<String> {
+        vec![self.event.event_type.name().to_owned()]
+    }
+}

@@ -1,0 +1,269 @@
+//! A service's contract: what it does in which saga, what it follows, what it publishes.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use ballet_core::{
+    DeadlinePart, Event, EventType, Part, Saga, StepKind, StepPart, SubscriptionPart,
+};
+use jiff::SignedDuration;
+
+use crate::declare::deadline::{Deadline, Due};
+use crate::declare::declarable::{Compensatable, Decides, Retriable, Starts};
+use crate::declare::erased::any::AnyStep;
+use crate::declare::erased::others::{
+    AnyProjection, KeyedUndo, TypedOwner, TypedProjection, TypedRefusal,
+};
+use crate::declare::event::Encoded;
+use crate::declare::owner::Owner;
+use crate::declare::projection::Projection;
+use crate::declare::saga_entry::SagaEntry;
+
+/// All that one service does. It can be read without running anything: [`Participant::part`].
+///
+/// ```
+/// # use ballet::*;
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize, JsonSchema)] struct Confirmed { points: i64 }
+/// # impl Event for Confirmed {
+/// #     const TYPE: EventType = EventType::in_saga("orders.order_confirmed.v1");
+/// # }
+/// /// Counts a customer's points.
+/// struct Points;
+///
+/// impl Projection for Points {
+///     const NAME: &'static str = "points";
+///     type On = Confirmed;
+///
+///     async fn apply(&self, tx: &mut Tx<'_>, order: Confirmed) -> Result<(), Failure> {
+///         sqlx::query("update total set points = points + $1")
+///             .bind(order.points)
+///             .execute(tx.db())
+///             .await?;
+///         Ok(())
+///     }
+/// }
+///
+/// let loyalty = Participant::new("loyalty").projects(Points);
+/// assert_eq!(loyalty.part().consumes(), [Confirmed::TYPE]);
+/// ```
+#[derive(Clone)]
+pub struct Participant {
+    pub(crate) service: &'static str,
+    pub(crate) sagas: Vec<SagaEntry>,
+    pub(crate) projections: Vec<Arc<dyn AnyProjection>>,
+    pub(crate) publishes: Vec<EventType>,
+}
+
+impl Participant {
+    /// A service without any part yet. Its name is the name of its queue and its database, and the
+    /// first part of the names of its events.
+    #[must_use]
+    pub const fn new(service: &'static str) -> Self {
+        Self { service, sagas: Vec::new(), projections: Vec::new(), publishes: Vec::new() }
+    }
+
+    /// Its part in a saga that another service owns.
+    #[must_use]
+    pub fn saga<Sg: Saga>(mut self, steps: impl FnOnce(SagaSteps<Sg>) -> SagaSteps<Sg>) -> Self {
+        self.sagas.push(steps(SagaSteps::new()).entry);
+        self
+    }
+
+    /// Its part in a saga that it owns.
+    #[must_use]
+    pub fn owns<O: Owner>(
+        mut self,
+        owner: O,
+        steps: impl FnOnce(OwnerSteps<O::Saga>) -> OwnerSteps<O::Saga>,
+    ) -> Self {
+        let mut entry = steps(OwnerSteps(SagaSteps::new())).0.entry;
+        entry.owner = Some(Arc::new(TypedOwner(owner)));
+        self.sagas.push(entry);
+        self
+    }
+
+    /// Follows an event outside of sagas.
+    #[must_use]
+    pub fn projects<P: Projection>(mut self, projection: P) -> Self {
+        self.projections.push(Arc::new(TypedProjection(projection)));
+        self
+    }
+
+    /// Publishes an event that is no step's outcome.
+    #[must_use]
+    pub fn publishes<E: Event>(mut self) -> Self {
+        self.publishes.push(E::TYPE);
+        self
+    }
+
+    /// The service's name.
+    #[must_use]
+    pub const fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// What the service declares, as data: the source of the choreography graph.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        Part {
+            service: self.service,
+            sagas: self.sagas.iter().map(SagaEntry::part).collect(),
+            subscriptions: self
+                .projections
+                .iter()
+                .map(|p| SubscriptionPart { name: p.name(), on: p.event_type() })
+                .collect(),
+            publishes: self.publishes.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Participant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Participant").field(&self.part()).finish()
+    }
+}
+
+/// Takes in a service's steps of one saga.
+pub struct SagaSteps<Sg> {
+    entry: SagaEntry,
+    saga: PhantomData<fn(Sg)>,
+}
+
+impl<Sg: Saga> SagaSteps<Sg> {
+    fn new() -> Self {
+        Self { entry: SagaEntry::new::<Sg>(), saga: PhantomData }
+    }
+
+    fn push(mut self, step: Arc<dyn AnyStep>) -> Self {
+        self.entry.steps.push(step);
+        self
+    }
+
+    /// A step that may refuse, and is undone when the saga is aborted.
+    #[must_use]
+    pub fn compensatable<Via, S: Compensatable<Via>>(self, step: S) -> Self {
+        self.push(step.erase(StepKind::Compensatable).0)
+    }
+
+    /// The step after whose recorded outcome the saga is never aborted. It is undone if an abort
+    /// was quicker than the record.
+    #[must_use]
+    pub fn pivot<Via, S: Compensatable<Via>>(self, step: S) -> Self {
+        self.push(step.erase(StepKind::Pivot).0)
+    }
+
+    /// A step that cannot refuse and is tried again until it is done.
+    #[must_use]
+    pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
+        self.push(step.erase(StepKind::Retriable).0)
+    }
+
+    /// A step that repeats in a saga, each time under another key, and of which one event undoes
+    /// one repetition while the saga goes on: a driver declined, the next one is asked.
+    #[must_use]
+    pub fn repeating<Via, S, E>(mut self, step: S, undone_by: fn(&E) -> String) -> Self
+    where
+        S: Compensatable<Via>,
+        E: Event,
+    {
+        let step = step.erase(StepKind::Compensatable).0;
+        let undo = KeyedUndo::new(step.part().name, undone_by);
+        self.entry.keyed_undos.push(Arc::new(undo));
+        self.push(step)
+    }
+}
+
+impl<Sg> fmt::Debug for SagaSteps<Sg> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SagaSteps").field(&self.entry.part()).finish()
+    }
+}
+
+/// Takes in the owner's steps of its saga.
+#[derive(Debug)]
+pub struct OwnerSteps<Sg>(SagaSteps<Sg>);
+
+impl<Sg: Saga> OwnerSteps<Sg> {
+    /// The saga begins with this event when a request from outside asks for it; see
+    /// [`Unit::originate`](crate::Unit::originate).
+    #[must_use]
+    pub fn originates<E: Event>(mut self, name: &'static str) -> Self {
+        self.0.entry.origins.push(StepPart {
+            name,
+            kind: StepKind::Origin,
+            on: Vec::new(),
+            done: E::TYPE,
+            refused: None,
+            undone: None,
+            undone_by: Vec::new(),
+            calls_outside: false,
+        });
+        self
+    }
+
+    /// The saga begins with this step when an event asks for it. Its refusal is the abort itself.
+    #[must_use]
+    pub fn starts<Via, S: Starts<Sg, Via>>(self, step: S) -> Self {
+        Self(self.0.push(step.erase().0))
+    }
+
+    /// A refusal by which the saga is aborted, and what the abort then says.
+    #[must_use]
+    pub fn aborts_on<E: Event>(
+        mut self,
+        fact: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
+    ) -> Self {
+        self.0.entry.refusals.push(Arc::new(TypedRefusal { fact, event: PhantomData }));
+        self
+    }
+
+    /// How long after its beginning the saga has to be decided. When that has passed, the owner
+    /// tells itself so with an event, and aborts with what `fact` makes of it, unless something
+    /// else was committed first.
+    #[must_use]
+    pub fn deadline<E: Event>(
+        mut self,
+        after: SignedDuration,
+        passed: impl Fn(Due) -> E + Send + Sync + 'static,
+        fact: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
+    ) -> Self {
+        self.0.entry.deadline = Some(Deadline {
+            part: DeadlinePart { passed: E::TYPE, after },
+            tell: Arc::new(move |due| Encoded::of(&passed(due))),
+            fact: Arc::new(TypedRefusal { fact, event: PhantomData }),
+        });
+        self
+    }
+
+    /// Records the pivot's outcome. If an abort was committed first, it does not run.
+    #[must_use]
+    pub fn decides<Via, S: Decides<Via>>(self, step: S) -> Self {
+        Self(self.0.push(step.erase().0))
+    }
+
+    /// A step that may refuse, and is undone when the saga is aborted.
+    #[must_use]
+    pub fn compensatable<Via, S: Compensatable<Via>>(self, step: S) -> Self {
+        Self(self.0.compensatable(step))
+    }
+
+    /// A step that cannot refuse and is tried again until it is done.
+    #[must_use]
+    pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
+        Self(self.0.retriable(step))
+    }
+
+    /// A step that repeats in a saga, see [`SagaSteps::repeating`].
+    #[must_use]
+    pub fn repeating<Via, S, E>(self, step: S, undone_by: fn(&E) -> String) -> Self
+    where
+        S: Compensatable<Via>,
+        E: Event,
+    {
+        Self(self.0.repeating(step, undone_by))
+    }
+}

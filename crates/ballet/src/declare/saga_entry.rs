@@ -1,0 +1,60 @@
+//! A service's part in one saga, with what it runs.
+
+use std::sync::Arc;
+
+use ballet_core::{Event, EventType, Saga, SagaPart, StepPart};
+
+use crate::declare::deadline::Deadline;
+use crate::declare::erased::any::AnyStep;
+use crate::declare::erased::others::{AnyKeyedUndo, AnyOwner, AnyRefusal};
+
+/// A service's part in one saga, with what it runs.
+#[derive(Clone)]
+pub(crate) struct SagaEntry {
+    pub(crate) saga: &'static str,
+    pub(crate) owner_service: &'static str,
+    pub(crate) abort: Option<EventType>,
+    pub(crate) steps: Vec<Arc<dyn AnyStep>>,
+    pub(crate) origins: Vec<StepPart>,
+    pub(crate) owner: Option<Arc<dyn AnyOwner>>,
+    pub(crate) refusals: Vec<Arc<dyn AnyRefusal>>,
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) keyed_undos: Vec<Arc<dyn AnyKeyedUndo>>,
+}
+
+impl SagaEntry {
+    pub(crate) fn new<Sg: Saga>() -> Self {
+        Self {
+            saga: Sg::NAME,
+            owner_service: Sg::OWNER,
+            abort: Sg::Abort::TYPE.if_any(),
+            steps: Vec::new(),
+            origins: Vec::new(),
+            owner: None,
+            refusals: Vec::new(),
+            deadline: None,
+            keyed_undos: Vec::new(),
+        }
+    }
+
+    pub(crate) fn part(&self) -> SagaPart {
+        let steps = self.origins.iter().chain(self.steps.iter().map(|step| step.part()));
+        let steps = steps.map(|step| StepPart {
+            undone_by: self
+                .keyed_undos
+                .iter()
+                .filter(|undo| undo.step() == step.name)
+                .map(|undo| undo.event_type())
+                .collect(),
+            ..step.clone()
+        });
+        SagaPart {
+            saga: self.saga,
+            owner: self.owner_service,
+            abort: self.abort,
+            aborts_on: self.refusals.iter().map(|refusal| refusal.event_type()).collect(),
+            deadline: self.deadline.as_ref().map(|deadline| deadline.part),
+            steps: steps.collect(),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What a handler sees of the world: its transaction, the time, new ids, its saga.
+
+use ballet_core::{Event, MessageId, SagaId};
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::declare::clock::Clock;
+use crate::declare::event::{Emitted, Encoded};
+use crate::declare::failure::Failure;
+use crate::declare::item::{Item, Lineage};
+
+/// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and
+/// the outbox commit together. There is no other clock, no other chance and no network in it.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    db: &'a mut PgConnection,
+    scope: &'a mut Scope,
+}
+
+/// What a transaction knows and collects besides its rows.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) clock: Clock,
+    pub(crate) now: Timestamp,
+    pub(crate) saga_id: Option<SagaId>,
+    pub(crate) cause: Option<MessageId>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) emitted: Vec<Emitted>,
+}
+
+impl Scope {
+    pub(crate) fn new(clock: Clock) -> Self {
+        let now = clock.now();
+        let emitted = Vec::new();
+        Self { clock, now, saga_id: None, cause: None, traceparent: None, emitted }
+    }
+
+    /// Sets what follows in relation to a message.
+    pub(crate) fn enter(
+        &mut self,
+        saga_id: Option<SagaId>,
+        cause: Option<MessageId>,
+        traceparent: Option<String>,
+    ) {
+        self.saga_id = saga_id;
+        self.cause = cause;
+        self.traceparent = traceparent;
+    }
+
+    pub(crate) fn emit(&mut self, event: Encoded) -> MessageId {
+        let message_id = MessageId(self.clock.new_id(self.now));
+        self.emitted.push(Emitted {
+            message_id,
+            event,
+            saga_id: self.saga_id,
+            causation_id: self.cause,
+            traceparent: self.traceparent.clone(),
+        });
+        message_id
+    }
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(db: &'a mut PgConnection, scope: &'a mut Scope) -> Self {
+        Self { db, scope }
+    }
+
+    /// The connection inside of the transaction. The framework commits or rolls back.
+    pub fn db(&mut self) -> &mut PgConnection {
+        self.db
+    }
+
+    /// Runs statements that may fail, for instance on a named constraint: if they do, they are
+    /// taken back alone, and the transaction goes on. Without it an error that is swallowed breaks
+    /// the whole transaction.
+    ///
+    /// ```
+    /// # use ballet::{Tx, broken_constraint};
+    /// # async fn example(tx: &mut Tx<'_>) -> Result<bool, ballet::Failure> {
+    /// let added = tx
+    ///     .attempt(async |db| sqlx::query("insert into seat values (7)").execute(db).await)
+    ///     .await;
+    /// match added {
+    ///     Ok(_) => Ok(true),
+    ///     Err(error) if broken_constraint(&error) == Some("seat_taken_once") => Ok(false),
+    ///     Err(error) => Err(error.into()),
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the statements fail with.
+    pub async fn attempt<T>(
+        &mut self,
+        statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        sqlx::query("savepoint attempt").execute(&mut *self.db).await?;
+        let result = statements(self.db).await;
+        let end = if result.is_ok() {
+            "release savepoint attempt"
+        } else {
+            "rollback to savepoint attempt"
+        };
+        sqlx::query(end).execute(&mut *self.db).await?;
+        result
+    }
+
+    /// The time: the same for all that this transaction does.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.scope.now
+    }
+
+    /// A new id (UUIDv7), for instance `tx.new_id::<ShipmentId>()`.
+    #[must_use]
+    pub fn new_id<Id: From<Uuid>>(&self) -> Id {
+        self.scope.clock.new_id(self.scope.now).into()
+    }
+
+    /// The saga that is being worked on; `None` for an event outside of sagas.
+    #[must_use]
+    pub fn saga_id(&self) -> Option<SagaId> {
+        self.scope.saga_id
+    }
+
+    /// The same view, of one item of a run.
+    pub(crate) fn enter<E>(&mut self, item: &Item<E>) -> Tx<'_> {
+        let Lineage { cause, traceparent } = item.lineage.clone();
+        self.scope.enter(Some(item.saga_id), cause, traceparent);
+        Tx::new(self.db, self.scope)
+    }
+
+    /// What this view is of, as an item.
+    pub(crate) fn item<E>(&self, event: E) -> Result<Item<E>, Failure> {
+        let saga_id = self.scope.saga_id.ok_or_else(|| Failure::permanent("a step has no saga"))?;
+        let lineage =
+            Lineage { cause: self.scope.cause, traceparent: self.scope.traceparent.clone() };
+        Ok(Item { saga_id, event, lineage })
+    }
+
+    /// Publishes an event beside a step's outcome, when the transaction has committed. The
+    /// participant declares it with [`Participant::publishes`](crate::Participant::publishes).
+    ///
+    /// # Errors
+    ///
+    /// A permanent failure if the event cannot be written as JSON.
+    pub fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
+        let event = Encoded::of(event)?;
+        self.scope.emit(event);
+        Ok(())
+    }
+}

@@ -1,0 +1,320 @@
+//! What a service does for a saga when something arrives: the table of the step ledger.
+//!
+//! | arrives | the ledger says | what happens |
+//! |---|---|---|
+//! | trigger | nothing | run; `done` or `refused` with the outcome, or `calling` |
+//! | trigger | anything, or a tombstone | nothing |
+//! | trigger, refusal | nothing, at the owner, which begins its sagas | a dead letter |
+//! | deadline | nothing decided, at the owner | the abort |
+//! | abort | nothing, refused | the tombstone is enough |
+//! | abort | done | undo, unless a later step is calling or undoing |
+//! | abort | calling | the tombstone; its outcome takes the undo up |
+//! | a call's outcome | calling | store and emit it |
+//! | a call's outcome | calling, tombstone | store it without emitting; then the undos |
+//! | an undo of one key | done | undo that repetition of the step, and no other |
+//! | an undo's outcome | undoing | `undone`, emit, go on with the earlier steps |
+
+use std::sync::Arc;
+
+use ballet_core::{AnyEvent, MessageId, SagaId, StepKind};
+
+use crate::declare::erased::any::{AnyOutcome, AnyStep};
+use crate::declare::event::Encoded;
+use crate::declare::failure::Failure;
+use crate::declare::owner::Abort;
+use crate::declare::saga_entry::SagaEntry;
+use crate::engine::compensation::{record_undone, undo_next, undo_one, unknown_step};
+use crate::engine::effect::Effect;
+use crate::engine::transaction::Transaction;
+use crate::tables::calls::Answer;
+use crate::tables::deadlines::NewDeadline;
+use crate::tables::ledger::{Entry, NO_KEY, Row, StepKey, WHOLE_SAGA};
+
+/// A trigger of a step arrived.
+pub(crate) async fn trigger(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    step: &Arc<dyn AnyStep>,
+    place: usize,
+    saga_id: SagaId,
+    event: AnyEvent,
+    body: &[u8],
+) -> Result<Effect, Failure> {
+    let key = step.key(&event);
+    if !admits(transaction, saga, step, saga_id, &key)? {
+        return Ok(Effect::Nothing);
+    }
+    let events = match &step.part().on[..] {
+        [_] => vec![event],
+        _ => match join(transaction, step, place, saga_id, event, body).await? {
+            Some(events) => events,
+            None => return Ok(Effect::Handled),
+        },
+    };
+    let outcome = step.run(transaction.tx(), events).await?;
+    let at = StepKey { step: step.part().name, key: &key };
+    take_outcome(transaction, saga, at, saga_id, outcome).await
+}
+
+/// Whether the ledger lets a step run.
+pub(crate) fn admits(
+    transaction: &Transaction<'_>,
+    saga: &SagaEntry,
+    step: &Arc<dyn AnyStep>,
+    saga_id: SagaId,
+    key: &str,
+) -> Result<bool, Failure> {
+    let name = step.part().name;
+    if transaction.ledger.is_undone(saga_id, name, key)
+        || transaction.ledger.state(saga_id, name, key).is_some()
+    {
+        return Ok(false);
+    }
+    if step.part().kind != StepKind::Origin {
+        check_begun(transaction, saga, saga_id)?;
+    } else if transaction.ledger.rows(saga_id).iter().any(|row| row.step != name) {
+        return Err(begun_before(saga_id));
+    }
+    Ok(true)
+}
+
+/// The owner knows every saga that has begun, since it begins them. What comes for another one
+/// must not create half of it.
+fn check_begun(
+    transaction: &Transaction<'_>,
+    saga: &SagaEntry,
+    saga_id: SagaId,
+) -> Result<(), Failure> {
+    let begins = !saga.origins.is_empty()
+        || saga.steps.iter().any(|step| step.part().kind == StepKind::Origin);
+    if saga.owner.is_some() && begins && transaction.ledger.rows(saga_id).is_empty() {
+        return Err(Failure::permanent(format!(
+            "{} {saga_id} has not begun in {}, which owns it",
+            saga.saga, saga.owner_service
+        )));
+    }
+    Ok(())
+}
+
+/// Notes a join's event down; gives all of them once the last is there.
+async fn join(
+    transaction: &mut Transaction<'_>,
+    step: &Arc<dyn AnyStep>,
+    place: usize,
+    saga_id: SagaId,
+    event: AnyEvent,
+    body: &[u8],
+) -> Result<Option<Vec<AnyEvent>>, Failure> {
+    let part = step.part();
+    let arrived: Vec<Row> = transaction
+        .ledger
+        .rows(saga_id)
+        .iter()
+        .filter(|row| row.step == part.name && row.entry == Entry::Arrived)
+        .cloned()
+        .collect();
+    let find = |name: &str| arrived.iter().find(|row| row.arrived == name);
+    let this = part.on[place];
+    if find(this.name()).is_some() {
+        return Ok(None);
+    }
+    let event_here = Encoded { event_type: this, body: bytes::Bytes::copy_from_slice(body) };
+    let at = StepKey { step: part.name, key: NO_KEY };
+    transaction.add_row(saga_id, at, Entry::Arrived, this.name(), Some(event_here));
+    let mut events = Vec::with_capacity(part.on.len());
+    let mut event = Some(event);
+    for (at, expected) in part.on.iter().enumerate() {
+        if at == place {
+            events.extend(event.take());
+            continue;
+        }
+        let Some(row) = find(expected.name()) else {
+            return Ok(None);
+        };
+        let body = transaction.stored_body(saga_id, row).await?;
+        events.push(step.decode(at, body.as_bytes())?);
+    }
+    Ok(Some(events))
+}
+
+/// Stores and emits what a step came to.
+pub(crate) async fn take_outcome(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    at: StepKey<'_>,
+    saga_id: SagaId,
+    outcome: AnyOutcome,
+) -> Result<Effect, Failure> {
+    match outcome {
+        AnyOutcome::Done(event) => {
+            transaction.add(saga_id, at, Entry::Done, Some(event.clone()));
+            let told = transaction.scope.emit(event);
+            keep_deadline(transaction, saga, at.step, saga_id, told);
+            Ok(Effect::Handled)
+        }
+        // The owner's own refusal is the abort.
+        AnyOutcome::Refused(event)
+            if saga.owner.is_some() && saga.abort == Some(event.event_type) =>
+        {
+            transaction.add(saga_id, at, Entry::Refused, Some(event.clone()));
+            abort_as_owner(transaction, saga, saga_id, event).await?;
+            Ok(Effect::Refused)
+        }
+        AnyOutcome::Refused(event) => {
+            transaction.add(saga_id, at, Entry::Refused, Some(event.clone()));
+            transaction.scope.emit(event);
+            Ok(Effect::Refused)
+        }
+        AnyOutcome::Call(request) => {
+            transaction.add(saga_id, at, Entry::Calling, None);
+            transaction.call(saga_id, at, false, request);
+            Ok(Effect::Handled)
+        }
+    }
+}
+
+/// The owner aborts, unless something else was committed first.
+pub(crate) async fn abort_as_owner(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    saga_id: SagaId,
+    fact: Encoded,
+) -> Result<Abort, Failure> {
+    let Some(owner) = &saga.owner else {
+        return Err(Failure::permanent(format!(
+            "only {} may abort {}",
+            saga.owner_service, saga.saga
+        )));
+    };
+    if transaction.ledger.is_aborted(saga_id) {
+        return Ok(Abort::AlreadyAborted);
+    }
+    let decided = saga.steps.iter().map(|step| step.part()).any(|part| {
+        part.kind == StepKind::Decision
+            && transaction.ledger.state(saga_id, part.name, NO_KEY).is_some()
+    });
+    if decided {
+        return Ok(Abort::TooLate);
+    }
+    check_begun(transaction, saga, saga_id)?;
+    transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(fact.clone()));
+    let owner = Arc::clone(owner);
+    owner.abort(transaction.tx(), &fact.body).await?;
+    undo_next(transaction, saga, saga_id).await?;
+    end_deadline(transaction, saga, saga_id);
+    transaction.scope.emit(fact);
+    Ok(Abort::Aborted)
+}
+
+/// The answer to a call arrived; its call was open and is closed by this transaction.
+pub(crate) async fn answer(
+    transaction: &mut Transaction<'_>,
+    answer: &Answer,
+) -> Result<Effect, Failure> {
+    let call = &answer.call;
+    let engine = Arc::clone(&transaction.engine);
+    let Some((saga, step)) = engine.registry.step(&call.step) else {
+        return Err(unknown_step(&call.step));
+    };
+    let saga_id = call.saga_id;
+    let at = StepKey { step: &call.step, key: &call.step_key };
+    let state = transaction.ledger.state(saga_id, at.step, at.key);
+    if call.undo {
+        if state != Some(Entry::Undoing) {
+            return Ok(Effect::Nothing);
+        }
+        let undone = step.undo_answered(transaction.tx(), &call.request, &answer.answer).await?;
+        record_undone(transaction, saga_id, at, undone);
+        if transaction.ledger.is_aborted(saga_id) {
+            undo_next(transaction, saga, saga_id).await?;
+        }
+        return Ok(Effect::Handled);
+    }
+    if state != Some(Entry::Calling) {
+        return Ok(Effect::Nothing);
+    }
+    let outcome = step.answered(transaction.tx(), &call.request, &answer.answer).await?;
+    if !transaction.ledger.is_undone(saga_id, at.step, at.key) {
+        return take_outcome(transaction, saga, at, saga_id, outcome).await;
+    }
+    // Aborted meanwhile: nobody is told, and what took effect is undone.
+    let effect = match outcome {
+        AnyOutcome::Done(event) => {
+            transaction.add(saga_id, at, Entry::Done, Some(event));
+            Effect::Handled
+        }
+        AnyOutcome::Refused(event) => {
+            transaction.add(saga_id, at, Entry::Refused, Some(event));
+            Effect::Refused
+        }
+        AnyOutcome::Call(request) => {
+            transaction.call(saga_id, at, false, request);
+            return Ok(Effect::Handled);
+        }
+    };
+    if transaction.ledger.is_aborted(saga_id) {
+        undo_next(transaction, saga, saga_id).await?;
+    } else if effect == Effect::Handled {
+        undo_one(transaction, saga, at, saga_id).await?;
+    }
+    Ok(effect)
+}
+
+/// Notes down what an HTTP handler originates.
+pub(crate) fn originated(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    saga_id: SagaId,
+    step: &str,
+    event: Encoded,
+) {
+    transaction.add(saga_id, StepKey { step, key: NO_KEY }, Entry::Done, Some(event.clone()));
+    let told = transaction.scope.emit(event);
+    begin_deadline(transaction, saga, saga_id, told);
+}
+
+fn begin_deadline(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    saga_id: SagaId,
+    cause: MessageId,
+) {
+    if let Some(deadline) = &saga.deadline {
+        transaction.deadlines.begin(NewDeadline {
+            saga_id,
+            saga: saga.saga,
+            after: deadline.part.after,
+            cause,
+            traceparent: transaction.scope.traceparent.clone(),
+        });
+    }
+}
+
+fn end_deadline(transaction: &mut Transaction<'_>, saga: &SagaEntry, saga_id: SagaId) {
+    if saga.deadline.is_some() {
+        transaction.deadlines.end(saga_id);
+    }
+}
+
+/// Sets the deadline with the saga's beginning, and ends it with the decision.
+fn keep_deadline(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    step: &str,
+    saga_id: SagaId,
+    told: MessageId,
+) {
+    let step = saga.steps.iter().map(|step| step.part()).find(|part| part.name == step);
+    match step.map(|part| part.kind) {
+        Some(StepKind::Origin) => {
+            begin_deadline(transaction, saga, saga_id, told);
+        }
+        Some(StepKind::Decision) => end_deadline(transaction, saga, saga_id),
+        Some(StepKind::Compensatable | StepKind::Pivot | StepKind::Retriable) | None => {}
+    }
+}
+
+/// A saga begins once: a second beginning under its id could end, or change, another's saga.
+pub(crate) fn begun_before(saga_id: SagaId) -> Failure {
+    Failure::permanent(format!("saga {saga_id} has begun before: begin another under another id"))
+}

@@ -1,0 +1,227 @@
+//! Undoing: the latest first, one after the other, each once.
+
+use std::sync::Arc;
+
+use ballet_core::{SagaId, StepKind};
+
+use crate::declare::bulk::BulkTx;
+use crate::declare::erased::any::AnyUndone;
+use crate::declare::event::Encoded;
+use crate::declare::failure::Failure;
+use crate::declare::item::Item;
+use crate::declare::saga_entry::SagaEntry;
+use crate::engine::effect::Effect;
+use crate::engine::failed::RunFailure;
+use crate::engine::guard::limited;
+use crate::engine::transaction::Transaction;
+use crate::tables::ledger::{Entry, Row, StepKey, WHOLE_SAGA};
+
+/// The abort arrived at a participant. The tombstone comes first, whatever the rows say: it
+/// covers the steps that have not been seen yet.
+pub(crate) async fn abort_here(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    saga_id: SagaId,
+    fact: Encoded,
+) -> Result<Effect, Failure> {
+    let known = transaction.ledger.is_aborted(saga_id);
+    if !known {
+        transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(fact));
+    }
+    // Also when the tombstone is there: an undo may have failed the last time.
+    undo_next(transaction, saga, saga_id).await?;
+    Ok(if known { Effect::Nothing } else { Effect::Handled })
+}
+
+/// Leaves the tombstone alone, for an abort whose undo fails: until it is done, later steps
+/// must not take effect.
+pub(crate) fn entomb(transaction: &mut Transaction<'_>, saga_id: SagaId, fact: Encoded) {
+    if !transaction.ledger.is_aborted(saga_id) {
+        transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(fact));
+    }
+}
+
+/// An event undoes one repetition of a step, while the saga goes on. Other keys are not
+/// touched.
+pub(crate) async fn undo_key(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    step: &str,
+    key: &str,
+    saga_id: SagaId,
+    event: Encoded,
+) -> Result<Effect, Failure> {
+    let at = StepKey { step, key };
+    let known = transaction.ledger.is_undone(saga_id, step, key);
+    if !known {
+        transaction.add(saga_id, at, Entry::Aborted, Some(event));
+    }
+    if transaction.ledger.state(saga_id, step, key) == Some(Entry::Done) {
+        undo_one(transaction, saga, at, saga_id).await?;
+    }
+    Ok(if known { Effect::Nothing } else { Effect::Handled })
+}
+
+/// The abort of several sagas arrived: their tombstones, and their undos in rounds. In each
+/// round every saga's latest step is undone; those of one bulk step at once.
+pub(crate) async fn abort_all(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    aborts: Vec<Item<Encoded>>,
+) -> Result<Vec<Effect>, RunFailure> {
+    let mut effects = Vec::with_capacity(aborts.len());
+    for abort in &aborts {
+        let known = transaction.ledger.is_aborted(abort.saga_id);
+        effects.push(if known { Effect::Nothing } else { Effect::Handled });
+        transaction.tx().enter(abort);
+        entomb(transaction, abort.saga_id, abort.event.clone());
+    }
+    loop {
+        let mut round: Vec<(String, Vec<(usize, Row)>)> = Vec::new();
+        for (at, abort) in aborts.iter().enumerate() {
+            let Some(row) = next_to_undo(transaction, saga, abort.saga_id) else { continue };
+            match round.iter_mut().find(|(step, _)| *step == row.step) {
+                Some((_, rows)) => rows.push((at, row)),
+                None => round.push((row.step.clone(), vec![(at, row)])),
+            }
+        }
+        if round.is_empty() {
+            return Ok(effects);
+        }
+        for (step, rows) in round {
+            undo_all(transaction, saga, &step, &aborts, rows).await?;
+        }
+    }
+}
+
+/// Undoes one step in several sagas.
+async fn undo_all(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    name: &str,
+    aborts: &[Item<Encoded>],
+    rows: Vec<(usize, Row)>,
+) -> Result<(), RunFailure> {
+    let engine = Arc::clone(&transaction.engine);
+    let step = saga.steps.iter().find(|step| step.part().name == name);
+    let Some(bulk) = step.and_then(|step| step.bulk()) else {
+        for (at, row) in rows {
+            let saga_id = aborts[at].saga_id;
+            transaction.tx().enter(&aborts[at]);
+            let undo = undo_one(transaction, saga, StepKey { step: name, key: &row.key }, saga_id);
+            limited(engine.handler_time, undo)
+                .await
+                .map_err(|failure| RunFailure::of(at, failure))?;
+        }
+        return Ok(());
+    };
+    let mut done = Vec::with_capacity(rows.len());
+    for (at, row) in &rows {
+        let body = transaction.stored_body(aborts[*at].saga_id, row).await;
+        done.push(aborts[*at].with(body.map_err(|failure| RunFailure::of(*at, failure))?));
+    }
+    let tx = BulkTx::new(transaction.tx());
+    let undone = limited(engine.handler_time, bulk.undo_all(tx, done)).await?;
+    for ((at, row), undone) in rows.iter().zip(undone) {
+        transaction.tx().enter(&aborts[*at]);
+        record_undone(
+            transaction,
+            aborts[*at].saga_id,
+            StepKey { step: name, key: &row.key },
+            undone,
+        );
+    }
+    Ok(())
+}
+
+/// Undoes this service's steps of an aborted saga, the latest first, one after the other, until
+/// none is left or a call is out. While one is out, its outcome takes the rest up.
+pub(crate) async fn undo_next(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    saga_id: SagaId,
+) -> Result<(), Failure> {
+    while let Some(row) = next_to_undo(transaction, saga, saga_id) {
+        let at = StepKey { step: &row.step, key: &row.key };
+        if !undo_one(transaction, saga, at, saga_id).await? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Undoes a step that took effect; false if a call is out for it.
+pub(crate) async fn undo_one(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    at: StepKey<'_>,
+    saga_id: SagaId,
+) -> Result<bool, Failure> {
+    let Some(step) = saga.steps.iter().find(|step| step.part().name == at.step) else {
+        return Err(unknown_step(at.step));
+    };
+    let done = transaction
+        .ledger
+        .rows(saga_id)
+        .iter()
+        .find(|row| row.step == at.step && row.key == at.key && row.entry == Entry::Done);
+    let Some(done) = done.cloned() else { return Ok(true) };
+    let done = transaction.stored_body(saga_id, &done).await?;
+    match step.undo(transaction.tx(), &done).await? {
+        AnyUndone::Call(request) => {
+            transaction.add(saga_id, at, Entry::Undoing, None);
+            transaction.call(saga_id, at, true, request);
+            Ok(false)
+        }
+        undone @ (AnyUndone::With(_) | AnyUndone::Silently) => {
+            record_undone(transaction, saga_id, at, undone);
+            Ok(true)
+        }
+    }
+}
+
+/// The latest step that took effect and is not undone; `None` while a call is out.
+fn next_to_undo(transaction: &Transaction<'_>, saga: &SagaEntry, saga_id: SagaId) -> Option<Row> {
+    let rows = transaction.ledger.rows(saga_id);
+    let state = |row: &Row| transaction.ledger.state(saga_id, &row.step, &row.key);
+    if rows.iter().any(|row| matches!(state(row), Some(Entry::Calling | Entry::Undoing))) {
+        return None;
+    }
+    rows.iter()
+        .filter(|row| row.entry == Entry::Done && state(row) == Some(Entry::Done))
+        .filter(|row| can_be_undone(transaction, saga, &row.step))
+        .max_by_key(|row| row.ordinal)
+        .cloned()
+}
+
+/// Origins, decisions and retriable steps have no compensation. A step that the code does not
+/// know any more is reported when it is to be undone.
+pub(crate) fn can_be_undone(transaction: &Transaction<'_>, saga: &SagaEntry, name: &str) -> bool {
+    if let Some(step) = saga.steps.iter().map(|step| step.part()).find(|part| part.name == name) {
+        return matches!(step.kind, StepKind::Compensatable | StepKind::Pivot);
+    }
+    !transaction.engine.registry.has_step(name)
+}
+
+pub(crate) fn record_undone(
+    transaction: &mut Transaction<'_>,
+    saga_id: SagaId,
+    at: StepKey<'_>,
+    undone: AnyUndone,
+) {
+    let event = match undone {
+        AnyUndone::With(event) => Some(event),
+        AnyUndone::Silently | AnyUndone::Call(_) => None,
+    };
+    transaction.add(saga_id, at, Entry::Undone, event.clone());
+    if let Some(event) = event {
+        transaction.scope.emit(event);
+    }
+}
+
+pub(crate) fn unknown_step(step: &str) -> Failure {
+    Failure::permanent(format!(
+        "the ledger has a step {step:?} that this version of the service does not know: run the \
+         version that knows it, or keep the step declared until its sagas have ended"
+    ))
+}

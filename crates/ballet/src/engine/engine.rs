@@ -1,0 +1,83 @@
+//! What all parts of a running service share.
+
+use std::fmt;
+use std::time::Duration;
+
+use ballet_amqp::Backoff;
+use ballet_core::envelope::Limits;
+use sqlx::PgPool;
+use tokio::sync::watch;
+
+use crate::declare::clock::Clock;
+use crate::engine::open_calls::OpenCalls;
+use crate::engine::registry::Registry;
+use crate::engine::stopping::stopped;
+use crate::outgoing::relay::Relay;
+use crate::tables::calls::Answer;
+
+/// Connections for the sweeper, marks, deadlines and HTTP.
+const FOR_THE_REST: usize = 3;
+/// How soon a database that is away is asked again, at first and at the most.
+const FIRST_LOOK: Duration = Duration::from_millis(100);
+const LONGEST_LOOK: Duration = Duration::from_secs(2);
+
+pub(crate) struct Engine {
+    pub(crate) registry: Registry,
+    pub(crate) pool: PgPool,
+    pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+    pub(crate) relay: Relay,
+    pub(crate) calls: OpenCalls,
+    /// The most that a lane does in one transaction.
+    pub(crate) batch: usize,
+    /// How long one handler may take with one message.
+    pub(crate) handler_time: Duration,
+    /// How many lanes there are.
+    pub(crate) lanes: usize,
+    /// Takes the answer to a call to its lane.
+    pub(crate) answers: Box<dyn Fn(Answer) + Send + Sync>,
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// Whether the database answered when it was last asked.
+    pub(crate) database: watch::Sender<bool>,
+}
+
+impl Engine {
+    /// Whether enough connections are left for everything else if each lane keeps one.
+    pub(crate) fn has_connections_to_keep(&self) -> bool {
+        let most = usize::try_from(self.pool.options().get_max_connections()).unwrap_or_default();
+        self.lanes + FOR_THE_REST <= most
+    }
+
+    /// Notes whether the database answers, for readiness.
+    pub(crate) fn database_answers(&self, answers: bool) {
+        self.database.send_if_modified(|before| std::mem::replace(before, answers) != answers);
+    }
+
+    /// Asks the database. After a fail-over a server may answer that takes no writes.
+    pub(crate) async fn database_works(&self) -> bool {
+        let asked = sqlx::query_as("select current_setting('transaction_read_only') = 'off'");
+        matches!(asked.fetch_one(&self.pool).await, Ok((true,)))
+    }
+
+    /// Returns when the database answers again, or the service stops.
+    pub(crate) async fn wait_for_database(&self) {
+        let mut backoff = Backoff::new(FIRST_LOOK, LONGEST_LOOK);
+        let mut stopping = self.stopping.clone();
+        while !*stopping.borrow() {
+            tokio::select! {
+                () = tokio::time::sleep(backoff.wait()) => {}
+                () = stopped(&mut stopping) => return,
+            }
+            if self.database_works().await {
+                self.database_answers(true);
+                return;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,37 @@
+//! Limits on handlers: one that hangs or panics has failed, and the lane goes on.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use crate::declare::failure::Failure;
+
+/// A handler that hangs fails, and is rolled back like any other.
+pub(crate) async fn limited<T>(
+    limit: Duration,
+    handler: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::time::timeout(limit, guarded(handler)).await.unwrap_or_else(|_| {
+        Err(Failure::transient(format!("the handler was not done within {limit:?}")))
+    })
+}
+
+/// A handler that panics fails; the lane lives on.
+pub(crate) async fn guarded<T>(
+    handler: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    AssertUnwindSafe(handler).catch_unwind().await.unwrap_or_else(|panic| {
+        Err(Failure::transient(format!("the handler panicked: {}", panic_message(&*panic))))
+    })
+}
+
+/// What a panic says; nothing if it says no text.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,14 @@
+//! The engine: one transaction, what an arrival does in it, and the calls that follow.
+
+pub(crate) mod arrivals;
+pub(crate) mod caller;
+pub(crate) mod compensation;
+pub(crate) mod effect;
+#[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
+pub(crate) mod engine;
+pub(crate) mod failed;
+pub(crate) mod guard;
+pub(crate) mod open_calls;
+pub(crate) mod registry;
+pub(crate) mod stopping;
+pub(crate) mod transaction;

@@ -1,0 +1,279 @@
+//! What a service does with each event, looked up by the event's name.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use ballet_core::{AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable};
+
+use crate::declare::erased::any::AnyStep;
+use crate::declare::erased::others::{AnyKeyedUndo, AnyProjection, AnyRefusal};
+use crate::declare::participant::Participant;
+use crate::declare::retry::Retry;
+use crate::declare::saga_entry::SagaEntry;
+use crate::engine::guard::panic_message;
+
+/// The name of the handler that undoes this service's part.
+const ABORT: &str = "abort";
+/// The name of the handler by which the owner aborts.
+const ABORT_ON_REFUSAL: &str = "abort_on_refusal";
+/// The name of the handler by which the owner aborts when the deadline has passed.
+const ABORT_ON_DEADLINE: &str = "abort_on_deadline";
+/// The name of the handler that undoes one repetition of a step.
+const UNDO: &str = "undo";
+
+/// What is done with an event.
+#[derive(Clone)]
+pub(crate) enum Handler {
+    /// It triggers a step; `place` is its place among the step's triggers.
+    Step { saga: Arc<SagaEntry>, step: Arc<dyn AnyStep>, place: usize },
+    /// It aborts the saga.
+    Abort { saga: Arc<SagaEntry> },
+    /// It is a refusal on which this service, the owner, aborts the saga.
+    Refusal { saga: Arc<SagaEntry>, refusal: Arc<dyn AnyRefusal> },
+    /// The deadline has passed by which this service, the owner, had to decide the saga.
+    Deadline { saga: Arc<SagaEntry>, passed: Arc<dyn AnyRefusal> },
+    /// It undoes one repetition of a step.
+    KeyedUndo { saga: Arc<SagaEntry>, undo: Arc<dyn AnyKeyedUndo> },
+    /// A projection follows it.
+    Projection(Arc<dyn AnyProjection>),
+}
+
+impl Handler {
+    /// The name in spans and dead letters.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Step { step, .. } => step.part().name,
+            Self::Abort { .. } => ABORT,
+            Self::Refusal { .. } => ABORT_ON_REFUSAL,
+            Self::Deadline { .. } => ABORT_ON_DEADLINE,
+            Self::KeyedUndo { .. } => UNDO,
+            Self::Projection(projection) => projection.name(),
+        }
+    }
+
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Step { step, .. } => step.retry(),
+            Self::Projection(projection) => projection.retry(),
+            Self::Abort { .. }
+            | Self::Refusal { .. }
+            | Self::Deadline { .. }
+            | Self::KeyedUndo { .. } => Retry::DEFAULT,
+        }
+    }
+
+    pub(crate) fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+        match self {
+            Self::Step { step, place, .. } => step.decode(*place, body),
+            // The fact is kept as it is; it only has to be JSON.
+            Self::Abort { .. } => serde_json::from_slice::<serde::de::IgnoredAny>(body)
+                .map(|_| Box::new(()) as AnyEvent),
+            Self::Refusal { refusal, .. } => refusal.decode(body),
+            Self::Deadline { passed, .. } => passed.decode(body),
+            Self::KeyedUndo { undo, .. } => undo.decode(body),
+            Self::Projection(projection) => projection.decode(body),
+        }
+    }
+
+    fn works_on_saga(&self) -> bool {
+        !matches!(self, Self::Projection(_))
+    }
+
+    /// The step that it triggers without joining other events.
+    pub(crate) fn step_of_one(&self) -> Option<&Arc<dyn AnyStep>> {
+        match self {
+            Self::Step { step, .. } if step.part().on.len() == 1 => Some(step),
+            Self::Step { .. }
+            | Self::Abort { .. }
+            | Self::Refusal { .. }
+            | Self::Deadline { .. }
+            | Self::KeyedUndo { .. }
+            | Self::Projection(_) => None,
+        }
+    }
+
+    /// Whether it is of use to give it many messages at once.
+    fn runs(&self) -> bool {
+        match self {
+            Self::Step { step, .. } => step.bulk().is_some(),
+            Self::Abort { saga } => saga.steps.iter().any(|step| step.bulk().is_some()),
+            Self::Refusal { .. }
+            | Self::Deadline { .. }
+            | Self::KeyedUndo { .. }
+            | Self::Projection(_) => false,
+        }
+    }
+}
+
+/// An event that this service takes in.
+pub(crate) struct Known {
+    pub(crate) event_type: EventType,
+    pub(crate) handlers: Vec<Handler>,
+}
+
+impl Known {
+    /// Whether a message of this type needs its saga's lock and ledger.
+    pub(crate) fn works_on_saga(&self) -> bool {
+        self.handlers.iter().any(Handler::works_on_saga)
+    }
+
+    /// Whether it aborts sagas here.
+    pub(crate) fn aborts(&self) -> bool {
+        self.handlers.iter().any(|handler| matches!(handler, Handler::Abort { .. }))
+    }
+
+    /// Whether something is undone by it, here or, since this service aborts on it, everywhere.
+    pub(crate) fn undoes(&self) -> bool {
+        let undoes = |handler: &Handler| match handler {
+            Handler::Abort { .. }
+            | Handler::Refusal { .. }
+            | Handler::Deadline { .. }
+            | Handler::KeyedUndo { .. } => true,
+            Handler::Step { .. } | Handler::Projection(_) => false,
+        };
+        self.handlers.iter().any(undoes)
+    }
+
+    /// Whether messages of this type are handled in runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.handlers.iter().any(Handler::runs)
+    }
+
+    /// How often the handler of that name is tried again when it fails.
+    pub(crate) fn retry(&self, handler: Option<&str>) -> Retry {
+        let failed = self.handlers.iter().find(|known| Some(known.name()) == handler);
+        failed.map_or(Retry::DEFAULT, Handler::retry)
+    }
+
+    /// Decodes a body for each handler. A panic in a decoder fails only its own message.
+    pub(crate) fn decode(&self, body: &[u8]) -> Result<Vec<Option<AnyEvent>>, Unacceptable> {
+        let decode =
+            |handler: &Handler| match catch_unwind(AssertUnwindSafe(|| handler.decode(body))) {
+                Ok(Ok(event)) => Ok(Some(event)),
+                Ok(Err(error)) => Err(Unacceptable::from_json(self.event_type, &error)),
+                Err(panic) => {
+                    let said = panic_message(&*panic);
+                    let detail = format!("the decoder of {} panicked: {said}", self.event_type);
+                    Err(Unacceptable::new(Reason::WrongShape, detail))
+                }
+            };
+        self.handlers.iter().map(decode).collect()
+    }
+}
+
+/// All that a service does, by event and by step.
+pub(crate) struct Registry {
+    pub(crate) service: &'static str,
+    pub(crate) sagas: Vec<Arc<SagaEntry>>,
+    /// All that it takes in.
+    pub(crate) events: KnownEvents,
+    known: HashMap<&'static str, Arc<Known>>,
+    emits: HashSet<EventType>,
+}
+
+impl Registry {
+    pub(crate) fn new(participant: &Participant) -> Self {
+        let sagas: Vec<Arc<SagaEntry>> = participant.sagas.iter().cloned().map(Arc::new).collect();
+        let mut handlers: HashMap<&'static str, (EventType, Vec<Handler>)> = HashMap::new();
+        let mut add = |event: EventType, handler: Handler| {
+            handlers.entry(event.name()).or_insert_with(|| (event, Vec::new())).1.push(handler);
+        };
+        for saga in &sagas {
+            for step in &saga.steps {
+                for (place, event) in step.part().on.iter().enumerate() {
+                    let (saga, step) = (Arc::clone(saga), Arc::clone(step));
+                    add(*event, Handler::Step { saga, step, place });
+                }
+            }
+            for refusal in &saga.refusals {
+                let (saga, refusal) = (Arc::clone(saga), Arc::clone(refusal));
+                add(refusal.event_type(), Handler::Refusal { saga, refusal });
+            }
+            if let Some(deadline) = &saga.deadline {
+                let (saga, passed) = (Arc::clone(saga), Arc::clone(&deadline.fact));
+                add(deadline.part.passed, Handler::Deadline { saga, passed });
+            }
+            for undo in &saga.keyed_undos {
+                let (saga, undo) = (Arc::clone(saga), Arc::clone(undo));
+                add(undo.event_type(), Handler::KeyedUndo { saga, undo });
+            }
+            if saga.owner.is_none()
+                && let Some(abort) = saga.abort
+            {
+                add(abort, Handler::Abort { saga: Arc::clone(saga) });
+            }
+        }
+        for projection in &participant.projections {
+            add(projection.event_type(), Handler::Projection(Arc::clone(projection)));
+        }
+        let events = handlers.values().map(|(event, _)| *event).collect();
+        let known = handlers
+            .into_iter()
+            .map(|(name, (event_type, handlers))| (name, Arc::new(Known { event_type, handlers })))
+            .collect();
+        let emits = participant.part().emits().into_iter().collect();
+        Self { service: participant.service(), sagas, events, known, emits }
+    }
+
+    pub(crate) fn known(&self, name: &str) -> Option<&Arc<Known>> {
+        self.known.get(name)
+    }
+
+    /// Whether the service declares that it publishes this.
+    pub(crate) fn emits(&self, event: EventType) -> bool {
+        self.emits.contains(&event)
+    }
+
+    /// The step of that name, with its saga.
+    pub(crate) fn step(&self, name: &str) -> Option<(&Arc<SagaEntry>, &Arc<dyn AnyStep>)> {
+        self.sagas.iter().find_map(|saga| {
+            saga.steps.iter().find(|step| step.part().name == name).map(|step| (saga, step))
+        })
+    }
+
+    /// The steps that an abort undoes.
+    pub(crate) fn undoable_steps(&self) -> Vec<&'static str> {
+        self.sagas
+            .iter()
+            .flat_map(|saga| &saga.steps)
+            .map(|step| step.part())
+            .filter(|part| matches!(part.kind, StepKind::Compensatable | StepKind::Pivot))
+            .map(|part| part.name)
+            .collect()
+    }
+
+    /// The steps that are undone without asking outside.
+    pub(crate) fn undone_here(&self) -> impl Iterator<Item = &Arc<dyn AnyStep>> {
+        let undone = |part: &StepPart| {
+            matches!(part.kind, StepKind::Compensatable | StepKind::Pivot) && !part.calls_outside
+        };
+        self.sagas.iter().flat_map(|saga| &saga.steps).filter(move |step| undone(step.part()))
+    }
+
+    /// Whether any saga of this service has a step, or an origin, of that name.
+    pub(crate) fn has_step(&self, name: &str) -> bool {
+        self.step(name).is_some()
+            || self.sagas.iter().any(|saga| saga.origins.iter().any(|part| part.name == name))
+    }
+
+    /// The declared origin that emits this event, with its saga.
+    pub(crate) fn origin(&self, event: EventType) -> Option<(&Arc<SagaEntry>, &StepPart)> {
+        self.sagas.iter().find_map(|saga| {
+            let is_origin = |part: &&StepPart| part.kind == StepKind::Origin && part.done == event;
+            saga.origins.iter().find(is_origin).map(|part| (saga, part))
+        })
+    }
+
+    /// The sagas that have a deadline.
+    pub(crate) fn with_deadline(&self) -> impl Iterator<Item = &SagaEntry> {
+        self.sagas.iter().map(AsRef::as_ref).filter(|saga| saga.deadline.is_some())
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("service", &self.service).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,252 @@
+//! One local transaction: business rows, ledger, calls and outbox commit together or not at all.
+//!
+//! A batch of messages is one, and so is what an HTTP handler originates.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use ballet_amqp::BatchId;
+use ballet_core::{MessageId, SagaId};
+use ballet_fault::{self as fault, FaultPoint, WorksOn};
+use sqlx::{PgConnection, Postgres};
+
+use crate::declare::call_step::CallKey;
+use crate::declare::event::{Emitted, Encoded};
+use crate::declare::failure::{Failure, FailureKind};
+use crate::declare::tx::{Scope, Tx};
+use crate::engine::caller;
+use crate::engine::engine::Engine;
+use crate::outgoing::wire;
+use crate::tables::calls::NewCall;
+use crate::tables::database::{answered, begin};
+use crate::tables::deadlines::Deadlines;
+use crate::tables::ledger::{Entry, Ledger, NewRow, Row, StepKey};
+use crate::tables::outbox::Mark;
+use crate::tables::{calls, inbox, outbox};
+
+pub(crate) struct Transaction<'db> {
+    pub(crate) engine: Arc<Engine>,
+    db: sqlx::Transaction<'db, Postgres>,
+    pub(crate) scope: Scope,
+    pub(crate) ledger: Ledger,
+    pub(crate) calls: Vec<NewCall>,
+    pub(crate) deadlines: Deadlines,
+}
+
+impl Transaction<'static> {
+    /// Opens a transaction on a connection of the pool's.
+    pub(crate) async fn begin(engine: Arc<Engine>) -> Result<Self, Failure> {
+        let db = begin(&engine.pool).await?;
+        Ok(Self::new(engine, db))
+    }
+}
+
+impl<'db> Transaction<'db> {
+    /// Opens a transaction on a connection that the caller keeps.
+    pub(crate) async fn begin_on(
+        engine: Arc<Engine>,
+        connection: &'db mut PgConnection,
+    ) -> Result<Self, Failure> {
+        let db = begin(connection).await?;
+        Ok(Self::new(engine, db))
+    }
+
+    fn new(engine: Arc<Engine>, db: sqlx::Transaction<'db, Postgres>) -> Self {
+        let scope = Scope::new(engine.clock.clone());
+        let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
+        Self { engine, db, scope, ledger, calls, deadlines }
+    }
+
+    pub(crate) fn db(&mut self) -> &mut PgConnection {
+        &mut self.db
+    }
+
+    pub(crate) fn tx(&mut self) -> Tx<'_> {
+        Tx::new(&mut self.db, &mut self.scope)
+    }
+
+    /// The connection and the ledger side by side.
+    pub(crate) fn db_and_ledger(&mut self) -> (&mut PgConnection, &mut Ledger) {
+        (&mut self.db, &mut self.ledger)
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        saga_id: SagaId,
+        at: StepKey<'_>,
+        entry: Entry,
+        event: Option<Encoded>,
+    ) {
+        self.add_row(saga_id, at, entry, "", event);
+    }
+
+    pub(crate) fn add_row(
+        &mut self,
+        saga_id: SagaId,
+        at: StepKey<'_>,
+        entry: Entry,
+        arrived: &str,
+        event: Option<Encoded>,
+    ) {
+        let (StepKey { step, key }, cause) = (at, self.scope.cause);
+        self.ledger.add(saga_id, NewRow { step, key, entry, arrived, event, cause });
+    }
+
+    pub(crate) fn call(&mut self, saga_id: SagaId, at: StepKey<'_>, undo: bool, request: String) {
+        self.calls.push(NewCall {
+            key: CallKey(self.scope.clock.new_id(self.scope.now)),
+            saga_id,
+            step: at.step.to_owned(),
+            step_key: at.key.to_owned(),
+            undo,
+            request,
+            cause: self.scope.cause,
+            traceparent: self.scope.traceparent.clone(),
+            attempts: 0,
+        });
+    }
+
+    pub(crate) async fn stored_body(
+        &mut self,
+        saga_id: SagaId,
+        row: &Row,
+    ) -> Result<String, Failure> {
+        let (db, ledger) = self.db_and_ledger();
+        ledger.body(db, saga_id, row).await?.ok_or_else(|| {
+            let (entry, step) = (row.entry.as_str(), &row.step);
+            Failure::permanent(format!(
+                "the ledger has no event for {entry} {step} of saga {saga_id}"
+            ))
+        })
+    }
+
+    /// What the following is related to.
+    pub(crate) fn enter(
+        &mut self,
+        saga_id: Option<SagaId>,
+        cause: Option<MessageId>,
+        traceparent: Option<String>,
+    ) {
+        self.scope.enter(saga_id, cause, traceparent);
+    }
+
+    /// Takes the locks of all sagas that this transaction works on, and reads the ledger of them;
+    /// says which of the messages are new. Before anything else.
+    pub(crate) async fn receive(
+        &mut self,
+        sagas: &[SagaId],
+        messages: &[MessageId],
+    ) -> Result<HashSet<MessageId>, Failure> {
+        answered(inbox::receive(&mut self.db, &mut self.ledger, sagas, messages)).await
+    }
+
+    /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
+    /// broker, and the calls are being made, when this returns. Returns what names the events.
+    pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<Option<BatchId>, Failure> {
+        let Self { engine, db, scope, ledger, calls, deadlines } = &mut self;
+        let engine = Arc::clone(engine);
+        let now = scope.now;
+        let works_on = fault::works_on(|| what_it_works_on(ledger, &scope.emitted));
+        fault::point(FaultPoint::AfterHandler, &works_on);
+        for emitted in &scope.emitted {
+            let event = emitted.event.event_type;
+            if !engine.registry.emits(event) {
+                // Checked here, because a refusal by the broker would cost the whole channel.
+                return Err(Failure::permanent(format!(
+                    "{} does not declare that it publishes {event}: add `.publishes` to its \
+                     participant",
+                    engine.registry.service
+                )));
+            }
+            let (bytes, limit) = (emitted.event.body.len(), engine.limits.max_body);
+            if bytes > limit {
+                return Err(Failure::permanent(format!(
+                    "{event} would have a body of {bytes} bytes, the limit (MAX_BODY) is {limit}: \
+                     receivers would not take it"
+                )));
+            }
+        }
+        let added = ledger.take_added();
+        let emits = !scope.emitted.is_empty();
+        answered(added.write(db, emits, now)).await?;
+        if added.is_empty() && !emits {
+            // A handler that swallowed the error of a statement left the transaction broken; a
+            // commit would roll back without a word, so the transaction has to show that it works.
+            answered(sqlx::query("select 1").execute(&mut **db)).await?;
+        }
+        deadlines.flush(db).await?;
+        if !calls.is_empty() {
+            answered(calls::insert(db, engine.relay.owner, calls, now)).await?;
+        }
+        // Marks of the table that the events go to ride in one statement with them.
+        let table = outbox::table_at(now);
+        let along = |mark: &&Mark| mark.dead.is_empty() && mark.batch.table == table;
+        let along = |mark: &&Mark| emits && along(mark);
+        let (along, apart): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(along);
+        answered(outbox::mark(db, &apart, now)).await?;
+        let along: Vec<BatchId> = along.into_iter().map(|mark| mark.batch).collect();
+        let emitted = std::mem::take(&mut scope.emitted);
+        // In memory before the commit is sent: what the sweeper finds and does not see there it
+        // takes for left behind.
+        let batch = emits.then(|| engine.relay.begin(now));
+        if let Some(batch) = batch {
+            let written = outbox::insert(db, batch, &emitted, &added.timed, &along, now);
+            if let Err(failure) = answered(written).await {
+                engine.relay.forget(batch);
+                return Err(failure);
+            }
+        }
+        engine.calls.remember(calls);
+        let calls = std::mem::take(calls);
+        if let Some(batch) = &batch {
+            fault::remember(batch, &*emitted);
+        }
+        fault::point(FaultPoint::BeforeCommit, &works_on);
+        fault::point(FaultPoint::BeforeMark, marks);
+        let committed = answered(self.db.commit()).await;
+        if let Err(failure) = committed {
+            if let Some(batch) = batch {
+                // Perhaps it is committed all the same: then the sweeper finds it.
+                engine.relay.forget(batch);
+            }
+            engine.calls.forget(&calls);
+            return Err(failed_at_commit(failure));
+        }
+        fault::point(FaultPoint::AfterCommit, &works_on);
+        fault::point(FaultPoint::AfterMark, marks);
+        if let Some(batch) = batch {
+            let service = engine.registry.service;
+            let messages = emitted.iter().map(|e| wire::publish(service, e, now)).collect();
+            engine.relay.committed(batch, messages);
+        }
+        for call in calls {
+            caller::make(&engine, call);
+        }
+        Ok(batch)
+    }
+}
+
+/// The rows that a transaction adds to the ledger, or else what it emits.
+fn what_it_works_on(ledger: &Ledger, emitted: &[Emitted]) -> Vec<String> {
+    let rows: Vec<String> =
+        ledger.added().map(|row| format!("{}:{}", row.entry.as_str(), row.step)).collect();
+    if rows.is_empty() { emitted.names() } else { rows }
+}
+
+/// Says of an error of a handler's making that only the commit showed it: a deferred constraint, for
+/// instance. What is nobody's failure stays so.
+fn failed_at_commit(failure: Failure) -> Failure {
+    match failure.kind() {
+        FailureKind::Conflict
+        | FailureKind::Permanent
+        | FailureKind::NotYet
+        | FailureKind::ConnectionLost => failure,
+        FailureKind::Transient => Failure::transient(format!("the commit failed: {failure}")),
+    }
+}
+
+impl std::fmt::Debug for Transaction<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,111 @@
+//! What every service serves about itself: health, readiness and metrics.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use ballet_amqp::ConnectionState;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::http::problem::Problem;
+use crate::http::trace;
+
+/// What a service is made of, for readiness.
+#[derive(Debug, Clone)]
+pub(crate) struct Health {
+    /// Whether the start waits for the database.
+    pub(crate) away: watch::Receiver<bool>,
+    /// Set when the start is over.
+    pub(crate) parts: Arc<OnceLock<Parts>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) database: watch::Receiver<bool>,
+    pub(crate) consume: watch::Receiver<ConnectionState>,
+    pub(crate) publish: watch::Receiver<ConnectionState>,
+}
+
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ready: bool,
+    database: &'static str,
+    consume: &'static str,
+    publish: &'static str,
+}
+
+impl Health {
+    fn readiness(&self) -> Readiness {
+        let Some(parts) = self.parts.get() else {
+            let starting = "starting";
+            return Readiness {
+                ready: false,
+                database: if *self.away.borrow() { "away" } else { starting },
+                consume: starting,
+                publish: starting,
+            };
+        };
+        let word = |state: &ConnectionState| match state {
+            ConnectionState::Ready => "ok",
+            ConnectionState::Connecting { .. } => "connecting",
+            ConnectionState::Blocked => "blocked by the broker",
+            ConnectionState::Paused => "paused",
+            ConnectionState::Stopped => "stopped",
+        };
+        let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
+        let database = *parts.database.borrow();
+        Readiness {
+            ready: database && consume.is_ready() && publish.is_ready(),
+            database: if database { "ok" } else { "away" },
+            consume: word(&consume),
+            publish: word(&publish),
+        }
+    }
+}
+
+/// Health, readiness and metrics, and behind them the service's own routes once it has started.
+pub(crate) fn router(
+    health: Health,
+    metrics: Option<PrometheusHandle>,
+    own: Arc<OnceLock<Router>>,
+) -> Router {
+    let ready = move || async move {
+        let readiness = health.readiness();
+        let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        (status, axum::Json(readiness))
+    };
+    let metrics = move || async move {
+        let text = metrics.map(|metrics| metrics.render()).unwrap_or_default();
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+    };
+    let service = move |request: Request| {
+        let own = Arc::clone(&own);
+        async move {
+            match own.get() {
+                Some(own) => trace::scope(trace::of(&request), call(own.clone(), request)).await,
+                None => Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the service is starting: /readyz says what it waits for",
+                )
+                .into_response(),
+            }
+        }
+    };
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(service)
+}
+
+async fn call(mut router: Router, request: Request) -> Response {
+    match tower_service::Service::call(&mut router, request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}

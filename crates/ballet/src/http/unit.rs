@@ -1,0 +1,144 @@
+//! What an HTTP handler does in a transaction of its own, and reads without one.
+
+use std::sync::Arc;
+
+use ballet_core::{Event, Saga, SagaId};
+use jiff::Timestamp;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::declare::event::Encoded;
+use crate::declare::failure::Failure;
+use crate::declare::owner::Abort;
+use crate::declare::tx::Tx;
+use crate::engine::arrivals::{abort_as_owner, begun_before, originated};
+use crate::engine::engine::Engine;
+use crate::engine::transaction::Transaction;
+use crate::http::trace::traceparent;
+
+/// A running service, as its HTTP handlers see it.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(crate) engine: Arc<Engine>,
+}
+
+impl Handle {
+    /// The service's database, for reads.
+    #[must_use]
+    pub fn db(&self) -> &PgPool {
+        &self.engine.pool
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.engine.clock.now()
+    }
+
+    /// A new id (UUIDv7).
+    #[must_use]
+    pub fn new_id<Id: From<Uuid>>(&self) -> Id {
+        self.engine.clock.new_id(self.now()).into()
+    }
+
+    /// Opens a transaction for events outside of sagas.
+    ///
+    /// # Errors
+    ///
+    /// A failure if the database does not answer.
+    pub async fn unit(&self) -> Result<Unit, Failure> {
+        let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
+        transaction.enter(None, None, traceparent());
+        Ok(Unit { transaction, saga_id: None })
+    }
+
+    /// Opens a transaction for one saga and takes its lock, so that nothing else in this service
+    /// works on the saga until it ends.
+    ///
+    /// # Errors
+    ///
+    /// A failure if the database does not answer, or if the lock is not to be had in time.
+    pub async fn saga_unit(&self, saga_id: SagaId) -> Result<Unit, Failure> {
+        let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
+        transaction.receive(&[saga_id], &[]).await?;
+        transaction.enter(Some(saga_id), None, traceparent());
+        Ok(Unit { transaction, saga_id: Some(saga_id) })
+    }
+}
+
+/// A transaction of an HTTP handler: its rows and its events commit together, or not at all.
+/// Dropping it rolls back.
+#[derive(Debug)]
+pub struct Unit {
+    transaction: Transaction<'static>,
+    saga_id: Option<SagaId>,
+}
+
+impl Unit {
+    /// The transaction.
+    pub fn tx(&mut self) -> Tx<'_> {
+        self.transaction.tx()
+    }
+
+    /// Begins the saga with this event, which the owner declares with
+    /// [`originates`](crate::OwnerSteps::originates).
+    ///
+    /// # Errors
+    ///
+    /// A permanent failure if the event is not declared, or if the saga has begun before.
+    pub async fn originate<E: Event>(&mut self, event: E) -> Result<(), Failure> {
+        let saga_id = self.saga_id.ok_or_else(no_saga)?;
+        let engine = Arc::clone(&self.transaction.engine);
+        let Some((saga, origin)) = engine.registry.origin(E::TYPE) else {
+            return Err(Failure::permanent(format!(
+                "{} does not originate {}: add `.originates::<..>(..)` to its participant",
+                engine.registry.service,
+                E::TYPE
+            )));
+        };
+        if !self.transaction.ledger.rows(saga_id).is_empty() {
+            return Err(begun_before(saga_id));
+        }
+        let event = Encoded::of(&event)?;
+        originated(&mut self.transaction, saga, saga_id, origin.name, event);
+        Ok(())
+    }
+
+    /// Aborts the saga, unless the pivot's outcome was recorded first. The owner's hook
+    /// ([`Owner::abort`](crate::Owner::abort)) runs in this transaction.
+    ///
+    /// # Errors
+    ///
+    /// A permanent failure if this service does not own the saga; what the hook fails with.
+    pub async fn abort<Sg: Saga>(&mut self, fact: Sg::Abort) -> Result<Abort, Failure> {
+        let saga_id = self.saga_id.ok_or_else(no_saga)?;
+        let engine = Arc::clone(&self.transaction.engine);
+        let Some(saga) = engine.registry.sagas.iter().find(|saga| saga.saga == Sg::NAME) else {
+            return Err(Failure::permanent(format!(
+                "{} takes no part in {}",
+                engine.registry.service,
+                Sg::NAME
+            )));
+        };
+        let fact = Encoded::of(&fact)?;
+        abort_as_owner(&mut self.transaction, saga, saga_id, fact).await
+    }
+
+    /// Commits. When it returns, the events are on their way to the broker; if the process dies
+    /// now, they are published all the same.
+    ///
+    /// # Errors
+    ///
+    /// A failure if nothing was committed, or if the database's answer was lost: then it is not
+    /// known whether it was.
+    pub async fn commit(self) -> Result<(), Failure> {
+        // On a task of its own: a caller that goes away in the middle of a commit must not take
+        // along what becomes of it.
+        let committed = tokio::spawn(async move { self.transaction.commit(&[]).await.map(drop) });
+        committed.await.unwrap_or_else(|error| Err(Failure::transient(error)))
+    }
+}
+
+fn no_saga() -> Failure {
+    Failure::permanent("this transaction has no saga: open it with `saga_unit`")
+}

@@ -1,0 +1,113 @@
+//! A batch: what a lane does in one transaction.
+//!
+//! Lock the sagas, insert into the inbox with de-duplication, read the ledger; run the handlers in
+//! the order of delivery; write ledger, calls and outbox; commit. Only then is anything published
+//! or acknowledged.
+
+use std::sync::Arc;
+
+use ballet_amqp::BatchId;
+use ballet_core::{MessageId, SagaId};
+use ballet_fault::{self as fault, FaultPoint};
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+use tracing::Instrument;
+
+use crate::declare::call_step::CallKey;
+use crate::engine::engine::Engine;
+use crate::engine::failed::BatchFailure;
+use crate::engine::transaction::Transaction;
+use crate::lane::bulk_runs::{self, Slot};
+use crate::lane::counted::Counted;
+use crate::lane::message::Work;
+use crate::lane::named_rows::lock_named;
+use crate::tables::calls;
+use crate::tables::database::answered;
+use crate::tables::outbox::Mark;
+
+/// What a lane keeps from one batch to the next.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs as
+    /// much as a small batch's own statements. One on which a batch failed does go back.
+    pub(crate) connection: Option<PoolConnection<Postgres>>,
+    /// The events of the last batch, if it had any.
+    pub(crate) emitted: Option<BatchId>,
+}
+
+/// Runs a batch, with the marks that wait. On an error nothing of it has happened, unless the
+/// connection was lost during the commit: then the inbox knows.
+pub(crate) async fn run(
+    engine: &Arc<Engine>,
+    works: &mut [Work],
+    kept: &mut Kept,
+) -> Result<(), BatchFailure> {
+    let marks = engine.relay.take_marks();
+    let span = tracing::info_span!("batch", service = engine.registry.service, size = works.len());
+    match in_one_transaction(engine, works, &marks, kept).instrument(span).await {
+        Ok(()) => {
+            engine.relay.marks_committed(&marks);
+            Ok(())
+        }
+        Err(failure) => {
+            engine.relay.give_back(marks);
+            Err(failure)
+        }
+    }
+}
+
+async fn in_one_transaction(
+    engine: &Arc<Engine>,
+    works: &mut [Work],
+    marks: &[Mark],
+    kept: &mut Kept,
+) -> Result<(), BatchFailure> {
+    let mut counted = Counted::default();
+    let mut connection = match kept.connection.take() {
+        Some(connection) => connection,
+        None => answered(engine.pool.acquire()).await?,
+    };
+    let mut transaction = Transaction::begin_on(Arc::clone(engine), &mut connection).await?;
+    fault::point(FaultPoint::AfterBegin, &*works);
+    let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
+    let ids: Vec<MessageId> = works.iter().filter_map(message_id).collect();
+    let mut fresh = transaction.receive(&sagas, &ids).await?;
+    let answers: Vec<(CallKey, &str)> = works.iter().filter_map(answer).collect();
+    let now = transaction.scope.now;
+    let mut open = answered(calls::close(transaction.db(), &answers, now)).await?;
+
+    let mut live = Vec::with_capacity(works.len());
+    for (at, work) in works.iter().enumerate() {
+        match work {
+            Work::Message(message) if fresh.remove(&message.envelope.message_id) => live.push(at),
+            Work::Answer(answer) if open.remove(&answer.call.key) => live.push(at),
+            Work::Message(message) => {
+                counted.add(message.envelope.event_type.name(), "duplicate");
+            }
+            Work::Answer(_) => {}
+        }
+    }
+    lock_named(&mut transaction, works, &live).await?;
+
+    for run in bulk_runs::plan(live.iter().map(|at| Slot::of(*at, &works[*at]))) {
+        bulk_runs::handle(&mut transaction, works, &run, &mut counted).await?;
+    }
+    let emitted = transaction.commit(marks).await?;
+    *kept = Kept { connection: Some(connection), emitted };
+    counted.publish();
+    Ok(())
+}
+
+fn message_id(work: &Work) -> Option<MessageId> {
+    match work {
+        Work::Message(message) => Some(message.envelope.message_id),
+        Work::Answer(_) => None,
+    }
+}
+
+fn answer(work: &Work) -> Option<(CallKey, &str)> {
+    match work {
+        Work::Message(_) => None,
+        Work::Answer(answer) => Some((answer.call.key, &answer.answer)),
+    }
+}

@@ -1,0 +1,29 @@
+//! What became of messages, counted for the metrics.
+
+use crate::engine::effect::Effect;
+
+/// What became of messages; it counts once the transaction has committed.
+#[derive(Default)]
+pub(crate) struct Counted(Vec<(&'static str, &'static str)>);
+
+impl Counted {
+    pub(crate) fn add(&mut self, event_type: &'static str, outcome: &'static str) {
+        self.0.push((event_type, outcome));
+    }
+
+    pub(crate) fn handled(&mut self, event_type: &'static str, effect: Effect) {
+        let outcome = match effect {
+            Effect::Handled => "handled",
+            Effect::Refused => "refused",
+            Effect::Nothing => "nothing",
+        };
+        self.add(event_type, outcome);
+    }
+
+    pub(crate) fn publish(self) {
+        for (event_type, outcome) in self.0 {
+            metrics::counter!("ballet_messages_total", "type" => event_type, "outcome" => outcome)
+                .increment(1);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Dead letters and delayed retries: copies of a message, whole, with the reason.
+//!
+//! A dead letter lies in the service's `.dead` queue, which is the truth about what is dead. A
+//! delayed retry waits in a retry queue and comes back to the service's own queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::headers::{
+    self, ATTEMPTS, DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY,
+    DEAD_SERVICE, DEAD_STEP, ORIGINAL_EXPIRATION, ORIGINAL_USER_ID, RETRIES, RETRY_DETAIL,
+    RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, drop_foreign, insert_text, properties_to_keep,
+    text_header,
+};
+use ballet_amqp::{AMQPValue, Delivery, Publish, PublishError, PublisherHandle, Receipt, incoming};
+use ballet_core::topology::DEAD;
+use ballet_core::{Envelope, Received, Unacceptable};
+use ballet_fault::{self as fault, FaultPoint};
+
+use crate::declare::retry::Delay;
+use crate::engine::engine::Engine;
+use crate::engine::stopping::stopped;
+use crate::tables::failures::{self, Failed};
+
+/// A confirm that does not come is waited for: the channel lives, so the broker has the message.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long to wait before publishing again what the broker refuses.
+const PAUSE: Duration = Duration::from_secs(30);
+const PERSISTENT: u8 = 2;
+/// Publishes the message as a dead letter, and settles the original when the broker has
+/// confirmed it. Until then the original is unacknowledged, so that it cannot be lost.
+pub(crate) fn set_aside(
+    engine: &Arc<Engine>,
+    delivery: Delivery,
+    receipt: Receipt,
+    why: Unacceptable,
+    step: Option<&'static str>,
+    attempts: u32,
+) {
+    let attempts = attempts + earlier_attempts(&delivery);
+    let Unacceptable { reason, detail } = why;
+    let reason = reason.code();
+    metrics::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
+    let (exchange, routing_key) = origin(&delivery);
+    let mut headers = vec![
+        (DEAD_REASON, text_value(reason)),
+        (DEAD_DETAIL, text_value(&detail)),
+        (DEAD_AT, text_value(&engine.clock.now().to_string())),
+        (DEAD_SERVICE, text_value(engine.registry.service)),
+        (DEAD_EXCHANGE, text_value(exchange)),
+        (DEAD_ROUTING_KEY, text_value(routing_key)),
+    ];
+    match step {
+        Some(step) => {
+            headers.push((DEAD_STEP, text_value(step)));
+            tracing::error!(reason, step, attempts, "a message is set aside: {detail}");
+        }
+        // What cannot be read may be quoted in the detail: that is for the letter, not the log.
+        None => tracing::error!(
+            reason,
+            routing_key = delivery.routing_key,
+            "a message that cannot be taken is set aside"
+        ),
+    }
+    // What did not get as far as a handler is among the dead letters alone.
+    let failed = step.map(|handler| Failed { handler, reason, detail, attempts, wait: None });
+    publish_copy(engine, DEAD, delivery, receipt, headers, attempts, failed);
+}
+
+/// Publishes the message to a retry queue, from which it comes back after the delay.
+pub(crate) fn retry_later(
+    engine: &Arc<Engine>,
+    delivery: Delivery,
+    receipt: Receipt,
+    why: Unacceptable,
+    step: Option<&'static str>,
+    delay: Delay,
+    attempts: u32,
+) {
+    let attempts = attempts + earlier_attempts(&delivery);
+    let waits = waits(&delivery) + 1;
+    let queue = delay.queue();
+    metrics::counter!("ballet_failures_total", "then" => queue).increment(1);
+    let Unacceptable { reason, detail } = why;
+    tracing::warn!(step, attempts, queue, "a message is tried again later: {detail}");
+    let (exchange, routing_key) = origin(&delivery);
+    let headers = vec![
+        (RETRIES, AMQPValue::LongUInt(waits)),
+        (RETRY_DETAIL, text_value(&detail)),
+        (RETRY_EXCHANGE, text_value(exchange)),
+        (RETRY_ROUTING_KEY, text_value(routing_key)),
+    ];
+    let wait = Some(delay.time());
+    let failed =
+        step.map(|handler| Failed { handler, reason: reason.code(), detail, attempts, wait });
+    publish_copy(engine, queue, delivery, receipt, headers, attempts, failed);
+}
+
+fn publish_copy(
+    engine: &Arc<Engine>,
+    exchange: &'static str,
+    delivery: Delivery,
+    receipt: Receipt,
+    headers: Vec<(&'static str, AMQPValue)>,
+    attempts: u32,
+    failed: Option<Failed>,
+) {
+    let engine = Arc::clone(engine);
+    let mut stopping = engine.stopping.clone();
+    tokio::spawn(async move {
+        let copied = async {
+            let Some(publisher) = engine.relay.publisher() else { return };
+            let letter = copy(&engine, exchange, &delivery, &headers, attempts);
+            fault::point(FaultPoint::BeforeCopy, exchange);
+            if let Some(failed) = failed {
+                note(&engine, &letter, &failed).await;
+            }
+            publish_until_confirmed(publisher, letter).await;
+            fault::point(FaultPoint::AfterCopy, exchange);
+            receipt.settle();
+        };
+        tokio::select! {
+            () = copied => {}
+            // Unacknowledged: the broker delivers it again.
+            () = stopped(&mut stopping) => {}
+        }
+    });
+}
+
+/// Lists a failure among what is stuck. The copy has what was derived from its message.
+async fn note(engine: &Engine, letter: &Publish, failed: &Failed) {
+    let text = |value: &Option<_>| value.as_ref().map(ToString::to_string);
+    let properties = &letter.properties;
+    let id = text(properties.message_id()).and_then(|id| id.parse().ok());
+    let Some(id) = id else { return };
+    let saga = text(properties.correlation_id()).and_then(|id| id.parse().ok());
+    let event_type = text(properties.kind()).unwrap_or_default();
+    failures::record(&engine.pool, id, saga, &event_type, failed).await;
+}
+
+async fn publish_until_confirmed(publisher: &PublisherHandle, mut letter: Publish) {
+    loop {
+        match publisher.publish_now(letter.clone(), AS_LONG_AS_IT_TAKES).await {
+            Ok(()) => return,
+            Err(error @ PublishError::Unpublishable { .. }) => {
+                if !drop_foreign(&mut letter.properties) {
+                    tracing::error!("a copy cannot be published, its original stays: {error}");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!("a copy waits: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// How often the message was tried before it came back from a retry queue.
+fn earlier_attempts(delivery: &Delivery) -> u32 {
+    count_header(&delivery.properties, ATTEMPTS)
+}
+
+/// How often the message has waited in retry queues. A dead letter begins anew.
+pub(crate) fn waits(delivery: &Delivery) -> u32 {
+    count_header(&delivery.properties, RETRIES)
+}
+
+/// The exchange and the routing key by which the message came first: copies come back through the
+/// default exchange.
+fn origin(delivery: &Delivery) -> (&str, &str) {
+    let header = |name| text_header(&delivery.properties, name);
+    let of_a_copy = header(RETRY_EXCHANGE)
+        .zip(header(RETRY_ROUTING_KEY))
+        .or_else(|| header(DEAD_EXCHANGE).zip(header(DEAD_ROUTING_KEY)));
+    match of_a_copy {
+        Some(origin) if delivery.exchange.is_empty() => origin,
+        _ => (&delivery.exchange, &delivery.routing_key),
+    }
+}
+
+/// The original, body and properties whole, with more headers.
+fn copy(
+    engine: &Engine,
+    exchange: &str,
+    delivery: &Delivery,
+    more: &[(&'static str, AMQPValue)],
+    attempts: u32,
+) -> Publish {
+    let original = &delivery.properties;
+    let mut headers = headers::kept(original.headers().as_ref());
+    if let Some(expiration) = original.expiration() {
+        insert_text(&mut headers, ORIGINAL_EXPIRATION, expiration.as_str());
+    }
+    if let Some(user) = original.user_id() {
+        insert_text(&mut headers, ORIGINAL_USER_ID, user.as_str());
+    }
+    for (name, value) in more {
+        headers.insert((*name).into(), value.clone());
+    }
+    headers.insert(ATTEMPTS.into(), AMQPValue::LongUInt(attempts));
+    let mut properties = properties_to_keep(original);
+    // What is derived from a message is written into every copy of it.
+    let (incoming, events) = (incoming(delivery), &engine.registry.events);
+    match Envelope::read(&incoming, events, &engine.limits, engine.clock.now()) {
+        Ok(Received { envelope, .. }) => {
+            properties = properties
+                .with_type(envelope.event_type.name().into())
+                .with_message_id(envelope.message_id.to_string().into());
+            if let Some(saga) = envelope.saga_id {
+                properties = properties.with_correlation_id(saga.to_string().into());
+            }
+        }
+        // Its routing key is lost when it comes back another way.
+        Err(_) => {
+            if let Some(event_type) = Envelope::type_of(&incoming, events) {
+                properties = properties.with_type(event_type.name().into());
+            }
+        }
+    }
+    Publish {
+        exchange: exchange.to_owned(),
+        routing_key: engine.registry.service.to_owned(),
+        mandatory: true,
+        properties: properties.with_headers(headers).with_delivery_mode(PERSISTENT),
+        body: delivery.body.clone().into(),
+    }
+}
+
+fn text_value(text: &str) -> AMQPValue {
+    AMQPValue::LongString(text.into())
+}

@@ -1,0 +1,83 @@
+//! Which handler runs for a message, and the tombstone for one whose compensation fails.
+
+use std::sync::Arc;
+
+use ballet_core::Envelope;
+use bytes::Bytes;
+
+use crate::declare::event::Encoded;
+use crate::declare::failure::Failure;
+use crate::declare::owner::Abort;
+use crate::engine::arrivals::{abort_as_owner, trigger};
+use crate::engine::compensation::{self, abort_here, undo_key};
+use crate::engine::effect::Effect;
+use crate::engine::engine::Engine;
+use crate::engine::registry::Handler;
+use crate::engine::transaction::Transaction;
+use crate::lane::message::Message;
+
+/// Runs one of a message's handlers.
+pub(crate) async fn handle(
+    transaction: &mut Transaction<'_>,
+    handler: &Handler,
+    at: usize,
+    message: &mut Message,
+) -> Result<Effect, Failure> {
+    let event = message.event(at)?;
+    if let Handler::Projection(projection) = handler {
+        projection.apply(transaction.tx(), event).await?;
+        return Ok(Effect::Handled);
+    }
+    let saga_id = message.envelope.saga_id.ok_or_else(|| {
+        Failure::permanent(format!("{} came without a saga", message.envelope.event_type))
+    })?;
+    match handler {
+        Handler::Step { saga, step, place } => {
+            trigger(transaction, saga, step, *place, saga_id, event, message.body()).await
+        }
+        Handler::Abort { saga } => {
+            let body = Bytes::copy_from_slice(message.body());
+            let fact = Encoded { event_type: message.envelope.event_type, body };
+            abort_here(transaction, saga, saga_id, fact).await
+        }
+        Handler::Refusal { saga, refusal } => {
+            let fact = refusal.fact(event)?;
+            let abort = abort_as_owner(transaction, saga, saga_id, fact).await?;
+            if abort == Abort::TooLate {
+                tracing::error!(saga = %saga_id, "{} came after the pivot: check the graph's rules", message.envelope.event_type);
+            }
+            Ok(if abort == Abort::Aborted { Effect::Handled } else { Effect::Nothing })
+        }
+        // The pivot may have been quicker, and mostly was.
+        Handler::Deadline { saga, passed } => {
+            let abort = abort_as_owner(transaction, saga, saga_id, passed.fact(event)?).await?;
+            Ok(if abort == Abort::Aborted { Effect::Handled } else { Effect::Nothing })
+        }
+        Handler::KeyedUndo { saga, undo } => {
+            let key = undo.key(event)?;
+            let body = Bytes::copy_from_slice(message.body());
+            let event = Encoded { event_type: message.envelope.event_type, body };
+            undo_key(transaction, saga, undo.step(), &key, saga_id, event).await
+        }
+        Handler::Projection(_) => Ok(Effect::Nothing),
+    }
+}
+
+/// Commits the tombstones that an abort leaves, and nothing else of it.
+pub(crate) async fn entomb(
+    engine: &Arc<Engine>,
+    envelope: &Envelope,
+    body: &[u8],
+) -> Result<(), Failure> {
+    let Some(saga_id) = envelope.saga_id else { return Ok(()) };
+    let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
+    transaction.receive(&[saga_id], &[]).await?;
+    transaction.enter(Some(saga_id), Some(envelope.message_id), envelope.traceparent.clone());
+    let body = Bytes::copy_from_slice(body);
+    compensation::entomb(
+        &mut transaction,
+        saga_id,
+        Encoded { event_type: envelope.event_type, body },
+    );
+    transaction.commit(&[]).await.map(drop)
+}

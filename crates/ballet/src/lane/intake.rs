@@ -1,0 +1,64 @@
+//! Where deliveries and answers come in: each goes to the lane of its saga.
+
+use std::sync::Arc;
+
+use ballet_amqp::Arrival;
+use tokio::sync::mpsc;
+
+use crate::engine::engine::Engine;
+use crate::lane::dead_letter;
+use crate::lane::message::{Message, Work};
+use crate::tables::calls::Answer;
+
+/// The ways into the lanes.
+#[derive(Clone)]
+pub(crate) struct Lanes(Arc<[mpsc::UnboundedSender<Work>]>);
+
+/// What one lane takes its work from.
+pub(crate) type Queue = mpsc::UnboundedReceiver<Work>;
+
+impl Lanes {
+    /// So many lanes, and what each takes its work from.
+    pub(crate) fn new(lanes: u16) -> (Self, Vec<Queue>) {
+        let (senders, queues): (Vec<_>, Vec<_>) =
+            (0..lanes).map(|_| mpsc::unbounded_channel()).unzip();
+        (Self(senders.into()), queues)
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes a delivery to its lane, or sets it aside if it cannot be read.
+    pub(crate) fn dispatch(&self, engine: &Arc<Engine>, arrival: Arrival) {
+        let Arrival { delivery, receipt } = arrival;
+        let now = engine.clock.now();
+        match Message::read(&engine.registry, &engine.limits, now, delivery, receipt) {
+            Ok(message) => {
+                let envelope = &message.envelope;
+                let serial = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);
+                self.send(serial.as_u128(), Work::Message(Box::new(message)));
+            }
+            Err(unread) => {
+                let (unacceptable, delivery, receipt) = *unread;
+                dead_letter::set_aside(engine, delivery, receipt, unacceptable, None, 0);
+            }
+        }
+    }
+
+    /// Takes the answer to a call to its saga's lane.
+    pub(crate) fn answer(&self, answer: Answer) {
+        self.send(answer.call.saga_id.0.as_u128(), Work::Answer(answer));
+    }
+
+    fn send(&self, serial: u128, work: Work) {
+        let lanes = self.0.len().max(1) as u128;
+        let lane = usize::try_from(serial % lanes).unwrap_or_default();
+        if let Some(lane) = self.0.get(lane)
+            && lane.send(work).is_err()
+        {
+            tracing::debug!("a lane has stopped; the broker delivers its messages again");
+        }
+    }
+}

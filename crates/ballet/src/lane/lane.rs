@@ -1,0 +1,369 @@
+//! A lane: an ordered unit of concurrency. All messages of one saga go to one lane.
+//!
+//! A lane takes what is ready, so a single message does not wait and a backlog is worked off in
+//! batches. When a handler fails, the batch is rolled back and run again in parts, the poison
+//! alone, so that one bad message costs its neighbours nothing but a little time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ballet_amqp::Backoff;
+use ballet_core::{Envelope, Reason, Unacceptable};
+use tokio::sync::{mpsc, watch};
+
+use crate::declare::failure::FailureKind;
+use crate::declare::retry::{Delay, Retry};
+use crate::engine::caller::ask_again;
+use crate::engine::engine::Engine;
+use crate::engine::failed::BatchFailure;
+use crate::engine::stopping::stopped;
+use crate::lane::batch::Kept;
+use crate::lane::dispatch::entomb;
+use crate::lane::message::{Message, Work};
+use crate::lane::{batch, dead_letter};
+
+/// How often a batch that met another transaction is tried as a whole before it is split, and a
+/// single message before it gives way to others for a while.
+const CONFLICTS: u32 = 3;
+/// A wait for a lock that was longer splits the batch at once: its neighbours need not wait too.
+const LONG_WAIT: Duration = Duration::from_secs(1);
+/// How often a batch may lose its connection, with a database that answers, before it is split.
+const LOSSES: u32 = 5;
+/// How long a lane keeps its connection. The pool tests one that was idle for so long, and sees to it
+/// that none grows old.
+const KEEP: Duration = Duration::from_secs(1);
+/// How long a lane pauses before it tries again.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+/// A lane is busy if its last batch was at least this big. Then it leaves the next one time to fill,
+/// since bigger batches cost less a message. An idle lane never waits.
+const BUSY: usize = 8;
+const LONGEST_FILL: Duration = Duration::from_millis(20);
+/// How long a batch waits for the publisher to catch up. Without a broker that takes what we publish,
+/// work goes on, but no faster than a batch in this time.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
+/// Works until the channel closes.
+pub(crate) async fn run(
+    engine: Arc<Engine>,
+    mut works: mpsc::UnboundedReceiver<Work>,
+    cautious: watch::Receiver<bool>,
+) {
+    let mut stopping = engine.stopping.clone();
+    let mut kept = Kept::default();
+    let mut last = 0;
+    let mut took = Duration::ZERO;
+    let mut kept_since = Instant::now();
+    loop {
+        if last >= BUSY && works.len() < engine.batch {
+            fill(&engine, &kept, took).await;
+        }
+        let_catch_up(&engine).await;
+        let first = tokio::select! {
+            work = works.recv() => work,
+            () = stopped(&mut stopping) => None,
+            () = tokio::time::sleep(KEEP), if kept.connection.is_some() => {
+                kept.connection = None;
+                continue;
+            }
+        };
+        let Some(first) = first else { return };
+        let limit = if *cautious.borrow() { 1 } else { engine.batch };
+        let mut batch = vec![first];
+        while batch.len() < limit {
+            match works.try_recv() {
+                Ok(work) => batch.push(work),
+                Err(_) => break,
+            }
+        }
+        last = batch.len();
+        metrics::histogram!("ballet_batch_size").record(count(batch.len()));
+        let begun = Instant::now();
+        if kept.connection.is_none() {
+            kept_since = begun;
+        }
+        process(&engine, batch, &mut kept).await;
+        took = begun.elapsed();
+        if kept_since.elapsed() > KEEP || !engine.has_connections_to_keep() {
+            kept.connection = None;
+        }
+    }
+}
+
+/// Lets messages gather while the broker is still taking in what the last batch emitted: the longer
+/// that takes, the more there is to do for all, and the more is won by bigger batches. It is what
+/// Nagle's algorithm (RFC 896) does with small packets. Without events, as long as the batch took.
+async fn fill(engine: &Engine, kept: &Kept, took: Duration) {
+    let filled = async {
+        match kept.emitted {
+            Some(batch) => engine.relay.until_published(batch).await,
+            None => tokio::time::sleep(took).await,
+        }
+    };
+    let _filled_or_late = tokio::time::timeout(LONGEST_FILL, filled).await;
+}
+
+/// What is committed faster than the broker takes it would fill the memory, and what does not fit
+/// there has to be read back from the outbox.
+async fn let_catch_up(engine: &Engine) {
+    if let Some(publisher) = engine.relay.publisher()
+        && !publisher.has_room()
+    {
+        let _room_or_late = tokio::time::timeout(CATCH_UP, publisher.room()).await;
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "batches are small")]
+fn count(items: usize) -> f64 {
+    items as f64
+}
+
+/// A part of a batch, in its place among the others.
+struct Part {
+    works: Vec<Work>,
+    attempts: u32,
+    conflicts: u32,
+    losses: u32,
+}
+
+impl Part {
+    fn new(works: Vec<Work>) -> Self {
+        Self { works, attempts: 0, conflicts: 0, losses: 0 }
+    }
+
+    fn is_single(&self) -> bool {
+        self.works.len() == 1
+    }
+
+    /// The policy of the handler that failed.
+    fn retry(&self, failed: &BatchFailure) -> Retry {
+        match self.works.first() {
+            Some(Work::Message(message)) => message.known.retry(failed.handler),
+            Some(Work::Answer(_)) | None => Retry::DEFAULT,
+        }
+    }
+}
+
+async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
+    let mut parts = VecDeque::from([Part::new(batch)]);
+    while let Some(mut part) = parts.pop_front() {
+        if *engine.stopping.borrow() {
+            // The broker delivers again, and open calls are found in their table.
+            return;
+        }
+        let begun = Instant::now();
+        let ran = batch::run(engine, &mut part.works, kept).await;
+        let took = begun.elapsed();
+        metrics::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
+        match ran {
+            Ok(()) => {
+                engine.database_answers(true);
+                settle(engine, part.works);
+            }
+            Err(failed) => go_on(engine, part, failed, took, &mut parts).await,
+        }
+    }
+}
+
+/// Decides what becomes of a part that rolled back.
+async fn go_on(
+    engine: &Arc<Engine>,
+    mut part: Part,
+    failed: BatchFailure,
+    took: Duration,
+    parts: &mut VecDeque<Part>,
+) {
+    let split_up = |part: Part, parts: &mut VecDeque<Part>| {
+        metrics::counter!("ballet_splits_total").increment(1);
+        for part in split(part.works, failed.poison).into_iter().rev() {
+            parts.push_front(part);
+        }
+    };
+    match failed.failure.kind() {
+        FailureKind::ConnectionLost => {
+            // Nobody's failure. Perhaps it is committed: then the inbox drops the rerun.
+            part.losses += 1;
+            tracing::warn!(
+                losses = part.losses,
+                "the database is away, the batch waits: {}",
+                failed.failure
+            );
+            engine.database_answers(false);
+            pause(part.losses).await;
+            engine.wait_for_database().await;
+            if part.losses >= LOSSES && !part.is_single() {
+                split_up(part, parts);
+            } else {
+                parts.push_front(part);
+            }
+        }
+        FailureKind::Conflict => {
+            metrics::counter!("ballet_conflicts_total").increment(1);
+            part.conflicts += 1;
+            if part.is_single() && part.conflicts > CONFLICTS {
+                later(engine, part.works, &failed, part.conflicts).await;
+            } else if part.is_single() {
+                pause(part.conflicts).await;
+                parts.push_back(part);
+            } else if part.conflicts > CONFLICTS || took > LONG_WAIT {
+                split_up(part, parts);
+            } else {
+                pause(part.conflicts).await;
+                parts.push_front(part);
+            }
+        }
+        FailureKind::Transient | FailureKind::Permanent | FailureKind::NotYet
+            if !part.is_single() =>
+        {
+            tracing::debug!(
+                "a batch of {} runs again in parts: {}",
+                part.works.len(),
+                failed.failure
+            );
+            split_up(part, parts);
+        }
+        FailureKind::Transient if part.retry(&failed).again_at_once(part.attempts + 1) => {
+            part.attempts += 1;
+            metrics::counter!("ballet_failures_total", "then" => "again").increment(1);
+            tracing::warn!("a handler failed, and is tried again: {}", failed.failure);
+            pause(part.attempts).await;
+            parts.push_front(part);
+        }
+        FailureKind::Transient | FailureKind::Permanent | FailureKind::NotYet => {
+            later_or_never(engine, part.works, &failed, part.attempts + 1).await;
+        }
+    }
+}
+
+async fn pause(failures: u32) {
+    tokio::time::sleep(PAUSES.after(failures)).await;
+}
+
+/// Before the poison, the poison alone, and after it; in halves where there is no poison.
+fn split(mut works: Vec<Work>, poison: Option<usize>) -> Vec<Part> {
+    let mut parts = Vec::with_capacity(3);
+    match poison {
+        Some(at) if at < works.len() => {
+            let after = works.split_off(at + 1);
+            let alone = works.split_off(at);
+            parts.extend([works, alone, after]);
+        }
+        Some(_) | None => {
+            let second = works.split_off(works.len() / 2);
+            parts.extend([works, second]);
+        }
+    }
+    parts.retain(|works| !works.is_empty());
+    parts.into_iter().map(Part::new).collect()
+}
+
+fn settle(engine: &Engine, works: Vec<Work>) {
+    let now = engine.clock.now();
+    for work in works {
+        match work {
+            Work::Message(message) => {
+                if let Some(age) = message.age(now) {
+                    metrics::histogram!("ballet_publish_to_commit_seconds").record(age);
+                }
+                message.receipt.settle();
+            }
+            Work::Answer(answer) => engine.calls.forget([&answer.call]),
+        }
+    }
+}
+
+/// The attempts at once are used up.
+async fn later_or_never(
+    engine: &Arc<Engine>,
+    works: Vec<Work>,
+    failed: &BatchFailure,
+    attempts: u32,
+) {
+    // Whichever of its handlers failed: they commit together, so nothing was undone.
+    let undoes = works.iter().any(Work::undoes);
+    let permanent = failed.failure.kind() == FailureKind::Permanent;
+    if undoes && !permanent {
+        // A compensation is never given up silently.
+        return later(engine, works, failed, attempts).await;
+    }
+    for work in works {
+        match work {
+            Work::Message(message) => {
+                let waits = dead_letter::waits(&message.delivery);
+                let (reason, delay) = match failed.failure.kind() {
+                    FailureKind::Permanent => (Reason::Permanent, None),
+                    FailureKind::NotYet => (Reason::NotYet, Delay::not_yet(waits)),
+                    _ => (Reason::Failed, message.known.retry(failed.handler).after(waits)),
+                };
+                match delay {
+                    Some(delay) => put_off(engine, *message, failed, delay, attempts),
+                    None => {
+                        if needs_tombstone(&message, failed) {
+                            leave_tombstone(engine, &message.envelope, message.body()).await;
+                        }
+                        let why = Unacceptable::new(reason, failed.failure.to_string());
+                        let Message { delivery, receipt, .. } = *message;
+                        dead_letter::set_aside(
+                            engine,
+                            delivery,
+                            receipt,
+                            why,
+                            failed.handler,
+                            attempts,
+                        );
+                    }
+                }
+            }
+            // A call is never given up: its answer is asked for again under the same key.
+            Work::Answer(answer) => ask_again(engine, answer.call, &failed.failure),
+        }
+    }
+}
+
+/// Tries again after a while, as often as it takes.
+async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, attempts: u32) {
+    for work in works {
+        match work {
+            Work::Message(message) => {
+                if needs_tombstone(&message, failed) {
+                    leave_tombstone(engine, &message.envelope, message.body()).await;
+                }
+                let delay = Delay::endless(dead_letter::waits(&message.delivery));
+                put_off(engine, *message, failed, delay, attempts);
+            }
+            Work::Answer(answer) => ask_again(engine, answer.call, &failed.failure),
+        }
+    }
+}
+
+fn put_off(
+    engine: &Arc<Engine>,
+    message: Message,
+    failed: &BatchFailure,
+    delay: Delay,
+    attempts: u32,
+) {
+    let waits_for_another = failed.failure.kind() == FailureKind::NotYet;
+    let reason = if waits_for_another { Reason::NotYet } else { Reason::Failed };
+    let why = Unacceptable::new(reason, failed.failure.to_string());
+    let Message { delivery, receipt, .. } = message;
+    dead_letter::retry_later(engine, delivery, receipt, why, failed.handler, delay, attempts);
+}
+
+/// While an undo is not done, its tombstone must keep later steps from taking effect.
+fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
+    // Who did not even get the saga's lock would not get it for the tombstone.
+    let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
+    message.known.aborts() && !locked
+}
+
+async fn leave_tombstone(engine: &Arc<Engine>, envelope: &Envelope, body: &[u8]) {
+    while let Err(failure) = entomb(engine, envelope, body).await {
+        tracing::warn!("a tombstone could not be left yet: {failure}");
+        if *engine.stopping.borrow() {
+            return;
+        }
+        pause(4).await;
+        engine.wait_for_database().await;
+    }
+}

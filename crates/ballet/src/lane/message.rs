@@ -1,0 +1,137 @@
+//! A message on its way through the service.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ballet_amqp::{Delivery, Receipt, incoming};
+use ballet_core::envelope::Limits;
+use ballet_core::{AnyEvent, Envelope, Received, SagaId, Unacceptable};
+use ballet_fault::WorksOn;
+use jiff::Timestamp;
+
+use crate::declare::failure::Failure;
+use crate::engine::registry::{Known, Registry};
+use crate::tables::calls::Answer;
+
+/// What a lane works on.
+pub(crate) enum Work {
+    Message(Box<Message>),
+    Answer(Answer),
+}
+
+/// A message that could be read.
+pub(crate) struct Message {
+    pub(crate) envelope: Envelope,
+    pub(crate) known: Arc<Known>,
+    pub(crate) delivery: Delivery,
+    pub(crate) receipt: Receipt,
+    /// The event as JSON, where that is not the delivery's body as it came.
+    body: Option<Vec<u8>>,
+    /// One for each handler; taken when it runs, and decoded again if it has to run again.
+    events: Vec<Option<AnyEvent>>,
+}
+
+impl Message {
+    /// Reads a delivery. What cannot be read leaves before any transaction.
+    pub(crate) fn read(
+        registry: &Registry,
+        limits: &Limits,
+        now: Timestamp,
+        delivery: Delivery,
+        receipt: Receipt,
+    ) -> Result<Self, Box<(Unacceptable, Delivery, Receipt)>> {
+        let read = Envelope::read(&incoming(&delivery), &registry.events, limits, now);
+        let read = read.and_then(|Received { envelope, body }| {
+            let name = envelope.event_type.name();
+            let known = registry.known(name).map(Arc::clone).ok_or_else(|| {
+                Unacceptable::new(ballet_core::Reason::UnknownType, name.to_owned())
+            })?;
+            let events = known.decode(&body)?;
+            let body = match body {
+                Cow::Borrowed(body) if body.len() == delivery.body.len() => None,
+                other => Some(other.into_owned()),
+            };
+            Ok((envelope, known, body, events))
+        });
+        match read {
+            Ok((envelope, known, body, events)) => {
+                Ok(Self { envelope, known, delivery, receipt, body, events })
+            }
+            Err(unacceptable) => Err(Box::new((unacceptable, delivery, receipt))),
+        }
+    }
+
+    /// The event as JSON.
+    pub(crate) fn body(&self) -> &[u8] {
+        self.body.as_deref().unwrap_or(&self.delivery.body)
+    }
+
+    /// The event for the handler at this place.
+    pub(crate) fn event(&mut self, at: usize) -> Result<AnyEvent, Failure> {
+        if let Some(event) = self.events.get_mut(at).and_then(Option::take) {
+            return Ok(event);
+        }
+        match self.known.handlers.get(at) {
+            Some(handler) => Ok(handler.decode(self.body())?),
+            None => Err(Failure::permanent("a handler is gone")),
+        }
+    }
+
+    /// Makes sure that the event for the handler at this place can be looked at.
+    pub(crate) fn prepare(&mut self, at: usize) -> Result<(), Failure> {
+        let event = self.event(at)?;
+        if let Some(place) = self.events.get_mut(at) {
+            *place = Some(event);
+        }
+        Ok(())
+    }
+
+    /// The event for the handler at this place, if it is prepared.
+    pub(crate) fn prepared(&self, at: usize) -> Option<&AnyEvent> {
+        self.events.get(at)?.as_ref()
+    }
+
+    /// What the message's log lines have in common.
+    pub(crate) fn span(&self) -> tracing::Span {
+        let Envelope { event_type, message_id, saga_id, .. } = &self.envelope;
+        let saga = saga_id.map(|saga| saga.0);
+        tracing::info_span!("message", r#type = event_type.name(), id = %message_id, saga = ?saga)
+    }
+
+    /// How long ago the message was made, if its id tells.
+    pub(crate) fn age(&self, now: Timestamp) -> Option<f64> {
+        let made = ballet_core::id::time_of(self.envelope.message_id.0)?;
+        Some(now.duration_since(made).as_secs_f64().max(0.0))
+    }
+
+    /// The saga whose lock and ledger the message needs.
+    pub(crate) fn saga(&self) -> Option<SagaId> {
+        if self.known.works_on_saga() { self.envelope.saga_id } else { None }
+    }
+}
+
+impl Work {
+    pub(crate) fn saga(&self) -> Option<SagaId> {
+        match self {
+            Self::Message(message) => message.saga(),
+            Self::Answer(answer) => Some(answer.call.saga_id),
+        }
+    }
+
+    /// Whether it is a message by which something is undone.
+    pub(crate) fn undoes(&self) -> bool {
+        match self {
+            Self::Message(message) => message.known.undoes(),
+            Self::Answer(_) => false,
+        }
+    }
+}
+
+impl WorksOn for Work {
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Message(message) => vec![message.envelope.event_type.name().to_owned()],
+            Self::Answer(answer) => answer.call.names(),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! From a committed transaction to the publisher.
+
+pub(crate) mod relay;
+pub(crate) mod wire;

@@ -1,0 +1,82 @@
+//! The messages of events that leave.
+
+use ballet_amqp::headers::{CAUSATION_ID, TRACEPARENT, insert_text};
+use ballet_amqp::{BasicProperties, FieldTable, Publish, ShortString};
+use ballet_core::topology::EVENTS;
+use ballet_core::{MessageId, SagaId};
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::declare::event::Emitted;
+use crate::tables::outbox::StoredEvent;
+
+const PERSISTENT: u8 = 2;
+
+/// What surrounds an event that leaves.
+struct Outgoing<'a> {
+    message_id: MessageId,
+    event_type: &'a str,
+    saga_id: Option<SagaId>,
+    causation_id: Option<MessageId>,
+    traceparent: Option<&'a str>,
+    created_at: Timestamp,
+}
+
+/// The message of an event that this service just emitted.
+pub(crate) fn publish(service: &str, event: &Emitted, now: Timestamp) -> Publish {
+    let outgoing = Outgoing {
+        message_id: event.message_id,
+        event_type: event.event.event_type.name(),
+        saga_id: event.saga_id,
+        causation_id: event.causation_id,
+        traceparent: event.traceparent.as_deref(),
+        created_at: now,
+    };
+    outgoing.message(service, event.event.body.clone())
+}
+
+/// The same message, from an event that was read back from the outbox.
+pub(crate) fn publish_stored(service: &str, event: StoredEvent) -> Publish {
+    let body = Bytes::from(event.body);
+    let outgoing = Outgoing {
+        message_id: event.message_id,
+        event_type: &event.event_type,
+        saga_id: event.saga_id,
+        causation_id: event.causation_id,
+        traceparent: event.traceparent.as_deref(),
+        created_at: event.created_at,
+    };
+    outgoing.message(service, body)
+}
+
+impl Outgoing<'_> {
+    fn message(&self, service: &str, body: Bytes) -> Publish {
+        let mut headers = FieldTable::default();
+        if let Some(cause) = self.causation_id {
+            insert_text(&mut headers, CAUSATION_ID, &cause.to_string());
+        }
+        if let Some(traceparent) = self.traceparent {
+            insert_text(&mut headers, TRACEPARENT, traceparent);
+        }
+        // A message without a saga is a conversation of its own.
+        let correlation = self.saga_id.map_or(self.message_id.0, |saga| saga.0);
+        let seconds = u64::try_from(self.created_at.as_second()).unwrap_or_default();
+        // A type that is too long is refused as a routing key, without harm to other messages.
+        let properties = BasicProperties::default()
+            .with_message_id(self.message_id.to_string().into())
+            .with_type(ShortString::try_new(self.event_type).unwrap_or_default())
+            .with_correlation_id(correlation.to_string().into())
+            .with_app_id(service.into())
+            .with_timestamp(seconds)
+            .with_content_type(ballet_core::envelope::CONTENT_TYPE.into())
+            .with_delivery_mode(PERSISTENT)
+            .with_headers(headers);
+        Publish {
+            exchange: EVENTS.to_owned(),
+            routing_key: self.event_type.to_owned(),
+            mandatory: true,
+            properties,
+            body,
+        }
+    }
+}

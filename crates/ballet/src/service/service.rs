@@ -1,0 +1,189 @@
+//! A service that can be started.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use ballet_amqp::{Broker, RabbitMq};
+use ballet_core::envelope::Limits;
+use tokio::sync::watch;
+
+use crate::declare::clock::Clock;
+use crate::declare::migration::Migration;
+use crate::declare::participant::Participant;
+use crate::engine::engine::Engine;
+use crate::engine::open_calls::OpenCalls;
+use crate::engine::registry::Registry;
+use crate::http::health::{self, Health, Parts};
+use crate::http::problem::Problem;
+use crate::http::unit::Handle;
+use crate::lane::intake::Lanes;
+use crate::lane::lane;
+use crate::outgoing::relay::Relay;
+use crate::service::error::StartError;
+use crate::service::prepare::Prepare;
+use crate::service::running::{Running, Signals};
+use crate::service::settings::settings::Settings;
+use crate::service::tasks::Tasks;
+use crate::service::{metrics, pool, roles, serve};
+use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper};
+
+type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
+
+/// A service that can be started.
+pub struct Service {
+    participant: Participant,
+    migrations: &'static [Migration],
+    routes: Option<Routes>,
+    clock: Clock,
+    broker: Option<Arc<dyn Broker>>,
+}
+
+impl Service {
+    /// A service that takes this part.
+    #[must_use]
+    pub fn new(participant: Participant) -> Self {
+        let clock = Clock::system();
+        Self { participant, migrations: &[], routes: None, clock, broker: None }
+    }
+
+    /// The service's own tables.
+    #[must_use]
+    pub const fn migrations(mut self, migrations: &'static [Migration]) -> Self {
+        self.migrations = migrations;
+        self
+    }
+
+    /// The service's own HTTP routes.
+    #[must_use]
+    pub fn routes(mut self, routes: impl FnOnce(Handle) -> Router + Send + 'static) -> Self {
+        self.routes = Some(Box::new(routes));
+        self
+    }
+
+    /// Another clock and source of ids than the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Another broker than the one that the settings name.
+    #[must_use]
+    pub fn broker(mut self, broker: Arc<dyn Broker>) -> Self {
+        self.broker = Some(broker);
+        self
+    }
+
+    /// Starts. HTTP answers at once; this returns when the database is there and its tables are
+    /// made. The broker is connected to in the background, see `/readyz`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] for what does not pass by itself.
+    pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
+        let broker = match self.broker {
+            Some(broker) => broker,
+            None => {
+                let broker = RabbitMq::new(&settings.amqp_url()?)?;
+                Arc::new(broker.tls(settings.amqp_tls()?)) as Arc<dyn Broker>
+            }
+        };
+        let options = pool::options(&settings, self.participant.service())?;
+        let pool = pool::pool(&settings, &options);
+        let (stop, asked_to_stop) = watch::channel(false);
+        let (end, stopping) = watch::channel(false);
+        let (leave, leaving) = watch::channel(false);
+        let signals = Signals { stop, end, leave };
+        let (fail, failed) = watch::channel(None);
+        let tasks = || Tasks::new(asked_to_stop.clone(), fail.clone());
+        let (mut http, mut work, mut base) = (tasks(), tasks(), tasks());
+
+        let (away, database_away) = watch::channel(false);
+        let health = Health { away: database_away, parts: Arc::new(OnceLock::new()) };
+        let own = Arc::new(OnceLock::new());
+        let routes = health::router(health.clone(), metrics::handle(), Arc::clone(&own));
+        let failing = failed.clone();
+        let address =
+            serve::serve(&mut http, settings.listen, routes, failing, asked_to_stop.clone())
+                .await?;
+        tracing::info!(service = self.participant.service(), %address, "serving HTTP");
+
+        let limits = Limits { max_body: settings.max_body, ..Limits::default() };
+        let prepare = Prepare {
+            pool: &pool,
+            options: &options,
+            migrations: self.migrations,
+            limits: &limits,
+            clock: &self.clock,
+            away: &away,
+        };
+        let (owner, session) = prepare.run().await?;
+        base.spawn("the process's session", process::keep(session, options, owner, leaving));
+
+        let (lanes, queues) = Lanes::new(settings.lanes);
+        let answers = lanes.clone();
+        let (database, database_state) = watch::channel(true);
+        let engine = Arc::new(Engine {
+            registry: Registry::new(&self.participant),
+            pool,
+            clock: self.clock,
+            limits,
+            relay: Relay::new(owner),
+            calls: OpenCalls::new(settings.calls),
+            batch: usize::from(settings.batch),
+            handler_time: settings.handler_time(),
+            lanes: lanes.count(),
+            answers: Box::new(move |answer| answers.answer(answer)),
+            stopping,
+            database,
+        });
+        let publisher = roles::publish(&engine, Arc::clone(&broker));
+        let consumer = Arc::new(roles::consume(&engine, lanes, broker, settings.prefetch()));
+        base.watch("the consumer", consumer.state());
+        base.watch("the publisher", publisher.state());
+        base.spawn("the upkeep of metrics", metrics::keep(engine.stopping.clone()));
+        let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
+        work.spawn("the watch over the database", watch);
+        work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
+        work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
+        work.spawn("the keeper of partitions", partitions::keep(Arc::clone(&engine)));
+        work.spawn("the count of what is stuck", stuck::keep_count(Arc::clone(&engine)));
+        if engine.registry.with_deadline().next().is_some() {
+            work.spawn("the watch over deadlines", deadlines::run(Arc::clone(&engine)));
+        }
+        for works in queues {
+            work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));
+        }
+
+        let handle = Handle { engine: Arc::clone(&engine) };
+        let parts = Parts {
+            database: database_state,
+            consume: consumer.state(),
+            publish: publisher.state(),
+        };
+        let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
+        let not_found = || async { Problem::not_found("there is no such address here") };
+        if own.set(routes.fallback(not_found)).is_err() || health.parts.set(parts).is_err() {
+            tracing::error!("the service was started twice");
+        }
+        let drain = settings.drain();
+        Ok(Running {
+            address,
+            handle,
+            consumer,
+            publisher,
+            signals,
+            failed,
+            http,
+            work,
+            base,
+            drain,
+        })
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("participant", &self.participant).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,308 @@
+//! Settings: the same for every service, from flags or the environment.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ballet_amqp::TlsFiles;
+use clap::{ArgMatches, Args, Command, ValueEnum};
+
+use crate::service::settings::error::SettingsError;
+use crate::service::settings::mask::masked;
+use crate::service::settings::tls::TlsSettings;
+
+/// What every service is told. Put it into the service's own arguments with
+/// `#[command(flatten)]`.
+#[derive(Clone, Args)]
+pub struct Settings {
+    /// The broker, with user and virtual host; several hosts separated by commas.
+    #[arg(long, env = "AMQP_URL", hide_env_values = true, value_name = "URL")]
+    pub amqp_url: Option<String>,
+
+    /// A file that holds the broker's URL, instead of the URL itself.
+    #[arg(long, env = "AMQP_URL_FILE", value_name = "FILE", conflicts_with = "amqp_url")]
+    pub amqp_url_file: Option<PathBuf>,
+
+    /// The service's own database, with user.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<String>,
+
+    /// A file that holds the database's URL, instead of the URL itself.
+    #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE", conflicts_with = "database_url")]
+    pub database_url_file: Option<PathBuf>,
+
+    /// Certificates.
+    #[command(flatten)]
+    pub tls: TlsSettings,
+
+    /// Where HTTP is served; port 0 takes a free one.
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+
+    /// How many lanes work side by side, each on its own sagas.
+    #[arg(long, env = "LANES", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub lanes: u16,
+
+    /// The most messages that one transaction takes in.
+    #[arg(long, env = "BATCH", default_value_t = 250, value_parser = clap::value_parser!(u16).range(1..=5000))]
+    pub batch: u16,
+
+    /// The most messages that the broker hands over unacknowledged; by default two batches a lane.
+    #[arg(long, env = "PREFETCH", value_parser = clap::value_parser!(u16).range(1..))]
+    pub prefetch: Option<u16>,
+
+    /// The most calls to the outside that are out at a time.
+    #[arg(long, env = "CALLS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub calls: u16,
+
+    /// The biggest message body, in bytes.
+    #[arg(long, env = "MAX_BODY", default_value_t = 1024 * 1024, value_name = "BYTES")]
+    pub max_body: usize,
+
+    /// The most database connections.
+    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=500))]
+    pub database_connections: u32,
+
+    /// How long one handler may take with one message, in seconds; then it is rolled back and
+    /// has failed.
+    #[arg(long, env = "HANDLER_SECONDS", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub handler_seconds: u64,
+
+    /// How long a stop waits for what is in hand, in seconds.
+    #[arg(long, env = "DRAIN_SECONDS", default_value_t = 20, value_name = "SECONDS")]
+    pub drain_seconds: u64,
+
+    /// What is logged: a level, or `target=level` separated by commas.
+    #[arg(long, env = "LOG", default_value = "info")]
+    pub log: String,
+
+    /// How logs look; `auto` is text on a terminal, JSON lines otherwise.
+    #[arg(long, env = "LOG_FORMAT", default_value = "auto", value_enum)]
+    pub log_format: LogFormat,
+
+    /// Print the settings in force, without secrets, and end.
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON lines otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// The usual settings, for the given broker and database; for tests and tools.
+    #[must_use]
+    pub fn new(amqp_url: impl Into<String>, database_url: impl Into<String>) -> Self {
+        Self {
+            amqp_url: Some(amqp_url.into()),
+            amqp_url_file: None,
+            database_url: Some(database_url.into()),
+            database_url_file: None,
+            tls: TlsSettings::default(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            lanes: 1,
+            batch: 250,
+            prefetch: None,
+            calls: 32,
+            max_body: 1024 * 1024,
+            database_connections: 10,
+            handler_seconds: 30,
+            drain_seconds: 20,
+            log: "info".to_owned(),
+            log_format: LogFormat::Auto,
+            print_config: false,
+        }
+    }
+
+    pub(crate) fn prefetch(&self) -> u16 {
+        self.prefetch.unwrap_or_else(|| self.batch.saturating_mul(2).saturating_mul(self.lanes))
+    }
+
+    pub(crate) fn handler_time(&self) -> Duration {
+        Duration::from_secs(self.handler_seconds)
+    }
+
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+
+    /// The broker's URL.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or if its file cannot be read.
+    pub fn amqp_url(&self) -> Result<String, SettingsError> {
+        given(
+            "the broker's URL",
+            "AMQP_URL",
+            self.amqp_url.as_ref(),
+            self.amqp_url_file.as_deref(),
+            "amqp://user:password@host:5672/vhost",
+        )
+    }
+
+    /// The database's URL.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or if its file cannot be read.
+    pub fn database_url(&self) -> Result<String, SettingsError> {
+        given(
+            "the database's URL",
+            "DATABASE_URL",
+            self.database_url.as_ref(),
+            self.database_url_file.as_deref(),
+            "postgres://user:password@host:5432/database",
+        )
+    }
+
+    /// The certificates to use with the broker.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be used, or if the broker's URL asks for no TLS.
+    pub fn amqp_tls(&self) -> Result<TlsFiles, SettingsError> {
+        self.tls.amqp(&self.amqp_url()?)
+    }
+
+    /// The certificates to use with the database.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be used.
+    pub fn database_tls(&self) -> Result<TlsFiles, SettingsError> {
+        self.tls.database()
+    }
+}
+
+/// The settings in force of a whole program, one a line, as environment variables; secrets are
+/// masked.
+pub(crate) fn printed(program: &Command, given: &ArgMatches) -> String {
+    let mut lines = String::new();
+    for argument in program.get_arguments() {
+        let Some(name) = argument.get_env().and_then(|name| name.to_str()) else { continue };
+        let values: Vec<String> = given
+            .get_raw(argument.get_id().as_str())
+            .into_iter()
+            .flatten()
+            .map(|value| value.to_string_lossy().into_owned())
+            .map(|value| if argument.is_hide_env_values_set() { masked(&value) } else { value })
+            .collect();
+        let line = match &values[..] {
+            [] => format!("# {name} is not set\n"),
+            values => format!("{name}={}\n", values.join(",")),
+        };
+        lines.push_str(&line);
+    }
+    lines
+}
+
+fn given(
+    what: &str,
+    name: &str,
+    value: Option<&String>,
+    file: Option<&Path>,
+    example: &str,
+) -> Result<String, SettingsError> {
+    if let Some(value) = value {
+        return Ok(value.clone());
+    }
+    let Some(file) = file else {
+        let flag = name.to_lowercase().replace('_', "-");
+        return Err(SettingsError(format!(
+            "{what} is missing: set {name} or {name}_FILE, or give --{flag}; expected something \
+             like {example}"
+        )));
+    };
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) => Err(SettingsError(format!(
+            "{name}_FILE names {}, which cannot be read: {error}",
+            file.display()
+        ))),
+    }
+}
+
+/// Shows no password.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            amqp_url,
+            amqp_url_file,
+            database_url,
+            database_url_file,
+            tls,
+            listen,
+            lanes,
+            batch,
+            prefetch,
+            calls,
+            max_body,
+            database_connections,
+            handler_seconds,
+            drain_seconds,
+            log,
+            log_format,
+            print_config,
+        } = self;
+        f.debug_struct("Settings")
+            .field("amqp_url", &amqp_url.as_deref().map(masked))
+            .field("amqp_url_file", amqp_url_file)
+            .field("database_url", &database_url.as_deref().map(masked))
+            .field("database_url_file", database_url_file)
+            .field("tls", tls)
+            .field("listen", listen)
+            .field("lanes", lanes)
+            .field("batch", batch)
+            .field("prefetch", prefetch)
+            .field("calls", calls)
+            .field("max_body", max_body)
+            .field("database_connections", database_connections)
+            .field("handler_seconds", handler_seconds)
+            .field("drain_seconds", drain_seconds)
+            .field("log", log)
+            .field("log_format", log_format)
+            .field("print_config", print_config)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_show_no_password() {
+        let settings = Settings::new("amqp://u:secret@a/s", "postgres://h/d?password=secret");
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("amqp://u:***@a/s") && !shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn the_printed_settings_are_whole_and_without_secrets() {
+        let program = Settings::augment_args(Command::new("service"));
+        let arguments = ["service", "--amqp-url", "amqp://u:geheim@h/v", "--lanes", "3"];
+        let given = program.clone().try_get_matches_from(arguments).expect("good arguments");
+        let printed = printed(&program, &given);
+        for line in ["AMQP_URL=amqp://u:***@h/v", "LANES=3", "BATCH=250", "# PREFETCH is not set"] {
+            assert!(printed.lines().any(|printed| printed == line), "{line} is not in:\n{printed}");
+        }
+        assert!(!printed.contains("geheim"), "{printed}");
+    }
+
+    #[test]
+    fn a_missing_url_is_named_with_what_was_expected() {
+        let mut settings = Settings::new("", "");
+        settings.amqp_url = None;
+        let error = settings.amqp_url().expect_err("missing").to_string();
+        assert!(error.contains("AMQP_URL") && error.contains("amqp://user"), "{error}");
+    }
+}

@@ -1,0 +1,165 @@
+//! The table of calls to the outside: stored by the transaction that wants them, closed by the one
+//! that takes in the answer.
+
+use std::collections::HashSet;
+
+use ballet_core::{MessageId, SagaId};
+use ballet_fault::WorksOn;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::declare::call_step::CallKey;
+
+/// A call, wanted or open.
+#[derive(Debug, Clone)]
+pub(crate) struct NewCall {
+    pub(crate) key: CallKey,
+    pub(crate) saga_id: SagaId,
+    pub(crate) step: String,
+    pub(crate) step_key: String,
+    pub(crate) undo: bool,
+    pub(crate) request: String,
+    pub(crate) cause: Option<MessageId>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) attempts: u32,
+}
+
+impl WorksOn for NewCall {
+    fn names(&self) -> Vec<String> {
+        vec![format!("{}{}", if self.undo { "undo:" } else { "" }, self.step)]
+    }
+}
+
+/// What the other side said.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) call: NewCall,
+    pub(crate) answer: String,
+}
+
+/// Stores the calls that a transaction wants.
+pub(crate) async fn insert(
+    db: &mut PgConnection,
+    owner: i64,
+    calls: &[NewCall],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into ballet.call (call_key, saga_id, step, key, undo, request, message_id, \
+         traceparent, owner, created_at, next_at) select *, $9, $10, $10 from unnest($1::uuid[], \
+         $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::uuid[], $8::text[])",
+    )
+    .bind(calls.iter().map(|call| call.key.0).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.saga_id.0).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.step.clone()).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.step_key.clone()).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.undo).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.request.clone()).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.cause.map(|id| id.0)).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.traceparent.clone()).collect::<Vec<_>>())
+    .bind(owner)
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Closes calls with their answers, and returns those that were open: an outcome belongs to its
+/// call by the key, and a closed call has had its outcome.
+pub(crate) async fn close(
+    db: &mut PgConnection,
+    answers: &[(CallKey, &str)],
+    now: Timestamp,
+) -> Result<HashSet<CallKey>, sqlx::Error> {
+    if answers.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<(Uuid,)> = sqlx::query_as(
+        "update ballet.call set answer = given.answer, closed_at = $3 \
+         from unnest($1::uuid[], $2::text[]) as given (call_key, answer) \
+         where call.call_key = given.call_key and call.closed_at is null returning call.call_key",
+    )
+    .bind(answers.iter().map(|(key, _)| key.0).collect::<Vec<_>>())
+    .bind(answers.iter().map(|(_, answer)| *answer).collect::<Vec<_>>())
+    .bind(now.to_sqlx())
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(key,)| CallKey(key)).collect())
+}
+
+/// Records a failed attempt, and when the next one is due.
+pub(crate) async fn note_failure(
+    pool: &PgPool,
+    call: &NewCall,
+    failure: &str,
+    next_at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update ballet.call set attempts = $2, last_error = $3, next_at = $4 \
+         where call_key = $1 and closed_at is null",
+    )
+    .bind(call.key.0)
+    .bind(i32::try_from(call.attempts).unwrap_or(i32::MAX))
+    .bind(failure)
+    .bind(next_at.to_sqlx())
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Open calls that are due and not among the given ones, with the process that was to make them.
+pub(crate) async fn open(
+    db: &mut PgConnection,
+    except: &[Uuid],
+    now: Timestamp,
+) -> Result<Vec<(i64, NewCall)>, sqlx::Error> {
+    type Columns =
+        (i64, Uuid, Uuid, String, String, bool, String, Option<Uuid>, Option<String>, i32);
+    let rows: Vec<Columns> = sqlx::query_as(
+        "select owner, call_key, saga_id, step, key, undo, request, message_id, traceparent, \
+         attempts from ballet.call where closed_at is null and next_at <= $1 \
+         and call_key <> all($2) order by next_at limit 500",
+    )
+    .bind(now.to_sqlx())
+    .bind(except)
+    .fetch_all(db)
+    .await?;
+    let call = |(owner, key, saga, step, step_key, undo, request, cause, traceparent, attempts): Columns| {
+        let call = NewCall {
+            key: CallKey(key),
+            saga_id: SagaId(saga),
+            step,
+            step_key,
+            undo,
+            request,
+            cause: cause.map(MessageId),
+            traceparent,
+            attempts: u32::try_from(attempts).unwrap_or_default(),
+        };
+        (owner, call)
+    };
+    Ok(rows.into_iter().map(call).collect())
+}
+
+/// How many calls have no answer yet.
+pub(crate) async fn count_open(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    let statement = "select count(*) from ballet.call where closed_at is null";
+    let (open,): (i64,) = sqlx::query_as(statement).fetch_one(db).await?;
+    Ok(open)
+}
+
+/// Takes over a call whose process is gone.
+pub(crate) async fn take_over(
+    db: &mut PgConnection,
+    key: CallKey,
+    owner: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("update ballet.call set owner = $2 where call_key = $1 and closed_at is null")
+        .bind(key.0)
+        .bind(owner)
+        .execute(db)
+        .await?;
+    Ok(())
+}

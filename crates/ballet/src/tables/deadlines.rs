@@ -1,0 +1,142 @@
+//! The table of deadlines: set with a saga's beginning, ended with its decision, taken when due.
+//!
+//! The database's clock decides. A step of this machine's clock changes nothing.
+
+use std::time::Duration;
+
+use ballet_core::{MessageId, SagaId};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// The table is often empty and may be big a minute later. A plan kept from when it was empty would
+/// then read all of it each time.
+const PLAN_KEPT: bool = false;
+
+/// What a transaction does to deadlines.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    set: Vec<NewDeadline>,
+    ended: Vec<Uuid>,
+}
+
+/// A deadline that a transaction sets.
+#[derive(Debug)]
+pub(crate) struct NewDeadline {
+    pub(crate) saga_id: SagaId,
+    /// The saga's name.
+    pub(crate) saga: &'static str,
+    /// How long after the transaction's time.
+    pub(crate) after: SignedDuration,
+    /// The event that began the saga.
+    pub(crate) cause: MessageId,
+    pub(crate) traceparent: Option<String>,
+}
+
+impl Deadlines {
+    /// A saga begins.
+    pub(crate) fn begin(&mut self, deadline: NewDeadline) {
+        self.set.push(deadline);
+    }
+
+    /// A saga that has a deadline is decided.
+    pub(crate) fn end(&mut self, saga_id: SagaId) {
+        let before = self.set.len();
+        self.set.retain(|set| set.saga_id != saga_id);
+        if self.set.len() == before {
+            self.ended.push(saga_id.0);
+        }
+    }
+
+    pub(crate) async fn flush(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let Self { set, ended } = std::mem::take(self);
+        if !set.is_empty() {
+            sqlx::query(
+                "insert into ballet.deadline (saga_id, saga, due_at, message_id, traceparent) \
+                 select saga_id, saga, now() + after * interval '1 microsecond', message_id, \
+                 traceparent from unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[], \
+                 $5::text[]) as row (saga_id, saga, after, message_id, traceparent)",
+            )
+            .bind(set.iter().map(|set| set.saga_id.0).collect::<Vec<_>>())
+            .bind(set.iter().map(|set| set.saga).collect::<Vec<_>>())
+            .bind(set.iter().map(|set| micros(set.after)).collect::<Vec<_>>())
+            .bind(set.iter().map(|set| set.cause.0).collect::<Vec<_>>())
+            .bind(set.iter().map(|set| set.traceparent.as_deref()).collect::<Vec<_>>())
+            .execute(&mut *db)
+            .await?;
+        }
+        if !ended.is_empty() {
+            sqlx::query("delete from ballet.deadline where saga_id = any($1)")
+                .persistent(PLAN_KEPT)
+                .bind(&ended)
+                .execute(db)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn micros(after: SignedDuration) -> i64 {
+    i64::try_from(after.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A deadline that has passed.
+pub(crate) struct Passed {
+    pub(crate) saga_id: SagaId,
+    pub(crate) due_at: Timestamp,
+    pub(crate) saga: String,
+    pub(crate) cause: Option<MessageId>,
+    pub(crate) traceparent: Option<String>,
+    /// How many seconds ago.
+    pub(crate) late: f64,
+}
+
+/// How long it takes until the next one is due; `None` if there is none.
+pub(crate) async fn next(
+    db: &mut PgConnection,
+    sagas: &[&'static str],
+) -> Result<Option<Duration>, sqlx::Error> {
+    let next: Option<(i64,)> = sqlx::query_as(
+        "select ceil(extract(epoch from due_at - now()) * 1000)::bigint from ballet.deadline \
+         where saga = any($1) order by due_at limit 1",
+    )
+    .persistent(PLAN_KEPT)
+    .bind(sagas)
+    .fetch_optional(db)
+    .await?;
+    let millis = next.map(|(millis,)| u64::try_from(millis).unwrap_or_default());
+    Ok(millis.map(Duration::from_millis))
+}
+
+/// Takes a portion of those that are due, the oldest first. What another replica, or a decision, has
+/// in its hands is passed over.
+pub(crate) async fn take(
+    db: &mut PgConnection,
+    sagas: &[&'static str],
+    limit: usize,
+) -> Result<Vec<Passed>, sqlx::Error> {
+    type Columns = (Uuid, String, jiff_sqlx::Timestamp, Option<Uuid>, Option<String>, f64);
+    let rows: Vec<Columns> = sqlx::query_as(
+        "delete from ballet.deadline where saga_id = any(array(select saga_id \
+             from ballet.deadline where due_at <= now() and saga = any($1) \
+             order by due_at limit $2 for update skip locked)) \
+         returning saga_id, saga, due_at, message_id, traceparent, \
+             extract(epoch from now() - due_at)::float8",
+    )
+    .persistent(PLAN_KEPT)
+    .bind(sagas)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    let passed = |(saga_id, saga, due_at, cause, traceparent, late): Columns| Passed {
+        saga_id: SagaId(saga_id),
+        due_at: due_at.to_jiff(),
+        saga,
+        cause: cause.map(MessageId),
+        traceparent,
+        late,
+    };
+    let mut passed: Vec<Passed> = rows.into_iter().map(passed).collect();
+    passed.sort_by_key(|passed| passed.due_at);
+    Ok(passed)
+}

@@ -1,0 +1,56 @@
+//! The inbox: which messages this service has handled.
+//!
+//! The row commits together with the handlers' effects, so a message has its effect once, however
+//! often it comes.
+
+use std::collections::HashSet;
+
+use ballet_core::{MessageId, SagaId};
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+use crate::tables::ledger::{Ledger, split};
+use crate::tables::locks;
+
+/// How every transaction on sagas begins: takes their locks, and only then notes the messages down
+/// and reads the ledger of the sagas. Returns the messages that were not there before. A message
+/// that another transaction is handling right now is waited for.
+pub(crate) async fn receive(
+    db: &mut PgConnection,
+    ledger: &mut Ledger,
+    sagas: &[SagaId],
+    messages: &[MessageId],
+) -> Result<HashSet<MessageId>, sqlx::Error> {
+    let mut fresh = HashSet::with_capacity(messages.len());
+    if sagas.is_empty() && messages.is_empty() {
+        return Ok(fresh);
+    }
+    let (timed_ids, other_ids) = sorted(messages.iter().map(|id| id.0));
+    let (timed_sagas, other_sagas) = sorted(sagas.iter().map(|saga| saga.0));
+    let rows = sqlx::query("select * from ballet.receive($1, $2, $3, $4, $5)")
+        .bind(locks::keys(sagas.iter().copied()))
+        .bind(timed_ids)
+        .bind(other_ids)
+        .bind(timed_sagas)
+        .bind(other_sagas)
+        .fetch_all(db)
+        .await?;
+    for row in rows {
+        match row.try_get::<Option<Uuid>, _>(0)? {
+            Some(id) => drop(fresh.insert(MessageId(id))),
+            None => ledger.take_in(&row)?,
+        }
+    }
+    Ok(fresh)
+}
+
+/// Those with a time in them and those without, each in one order everywhere: two batches with the
+/// same ids would else wait for each other.
+fn sorted(ids: impl Iterator<Item = Uuid>) -> (Vec<Uuid>, Vec<Uuid>) {
+    let (mut timed, mut others) = split(ids, |id| *id);
+    for ids in [&mut timed, &mut others] {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    (timed, others)
+}

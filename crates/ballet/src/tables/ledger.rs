@@ -1,0 +1,365 @@
+//! The step ledger: what this service did for each saga.
+//!
+//! Rows are only added. A step's state is its furthest entry; the tombstone, which covers every
+//! step and key of a saga, is a row without a step.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use ballet_core::{MessageId, SagaId};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _};
+use uuid::Uuid;
+
+use crate::declare::event::Encoded;
+
+/// What a ledger row says of its step, in the order in which a step goes through them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Entry {
+    /// One of a join's events came.
+    Arrived,
+    /// Its call is out.
+    Calling,
+    /// It took effect.
+    Done,
+    /// It said no.
+    Refused,
+    /// Its undo's call is out.
+    Undoing,
+    /// It is undone.
+    Undone,
+    /// The tombstone: the saga is aborted.
+    Aborted,
+}
+
+impl Entry {
+    const ALL: [Self; 7] = [
+        Self::Arrived,
+        Self::Calling,
+        Self::Done,
+        Self::Refused,
+        Self::Undoing,
+        Self::Undone,
+        Self::Aborted,
+    ];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Arrived => "arrived",
+            Self::Calling => "calling",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+            Self::Aborted => "aborted",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|entry| entry.as_str() == text)
+    }
+}
+
+/// Steps that run once in a saga have this key, and a saga's tombstone.
+pub(crate) const NO_KEY: &str = "";
+
+/// One repetition of a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StepKey<'a> {
+    pub(crate) step: &'a str,
+    pub(crate) key: &'a str,
+}
+
+/// Where a saga's tombstone stands.
+pub(crate) const WHOLE_SAGA: StepKey<'static> = StepKey { step: "", key: NO_KEY };
+
+/// One row, without its body if it was read from the table.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) step: String,
+    pub(crate) key: String,
+    pub(crate) entry: Entry,
+    pub(crate) arrived: String,
+    pub(crate) ordinal: i32,
+    pub(crate) event: Option<Encoded>,
+    /// The body, if it was read from the table.
+    stored: Option<String>,
+    pub(crate) cause: Option<MessageId>,
+}
+
+impl Row {
+    /// The body of its event, as far as it is in memory.
+    pub(crate) fn body(&self) -> Option<Cow<'_, str>> {
+        let added = self.event.as_ref().map(|event| String::from_utf8_lossy(&event.body));
+        added.or_else(|| self.stored.as_deref().map(Cow::Borrowed))
+    }
+}
+
+/// The ledger of the sagas that a transaction works on: what was there, and what it adds.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    rows: HashMap<SagaId, Vec<Row>>,
+    added: Vec<(SagaId, usize)>,
+}
+
+impl Ledger {
+    /// Takes in a row of `ballet.receive`. They come saga by saga, each in its order.
+    pub(crate) fn take_in(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
+        let entry: &str = row.try_get("entry")?;
+        let entry = Entry::parse(entry).ok_or_else(|| {
+            sqlx::Error::Decode(format!("the ledger has an unknown entry {entry:?}").into())
+        })?;
+        let saga = SagaId(row.try_get("saga_id")?);
+        self.rows.entry(saga).or_default().push(Row {
+            step: row.try_get("step")?,
+            key: row.try_get("key")?,
+            entry,
+            arrived: row.try_get("arrived")?,
+            ordinal: row.try_get("ordinal")?,
+            event: None,
+            stored: None,
+            cause: None,
+        });
+        Ok(())
+    }
+
+    /// The rows of one saga, in the order in which they were added.
+    pub(crate) fn rows(&self, saga: SagaId) -> &[Row] {
+        self.rows.get(&saga).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the saga is aborted. Its tombstone has no step: it covers all of them.
+    pub(crate) fn is_aborted(&self, saga: SagaId) -> bool {
+        self.rows(saga).iter().any(|row| row.entry == Entry::Aborted && row.step.is_empty())
+    }
+
+    /// Whether one repetition of a step is to be undone, or the whole saga.
+    pub(crate) fn is_undone(&self, saga: SagaId, step: &str, key: &str) -> bool {
+        let of_key = |row: &Row| row.step.is_empty() || (row.step == step && row.key == key);
+        self.rows(saga).iter().any(|row| row.entry == Entry::Aborted && of_key(row))
+    }
+
+    /// How far a step is; `None` if nothing was done for it.
+    pub(crate) fn state(&self, saga: SagaId, step: &str, key: &str) -> Option<Entry> {
+        self.rows(saga)
+            .iter()
+            .filter(|row| row.step == step && row.key == key)
+            .filter(|row| !matches!(row.entry, Entry::Arrived | Entry::Aborted))
+            .map(|row| row.entry)
+            .max()
+    }
+
+    /// Adds a row; the transaction writes it before it commits, see [`take_added`](Self::take_added).
+    pub(crate) fn add(&mut self, saga: SagaId, row: NewRow<'_>) {
+        let rows = self.rows.entry(saga).or_default();
+        let ordinal = rows.last().map_or(0, |last| last.ordinal + 1);
+        rows.push(Row {
+            step: row.step.to_owned(),
+            key: row.key.to_owned(),
+            entry: row.entry,
+            arrived: row.arrived.to_owned(),
+            ordinal,
+            event: row.event,
+            stored: None,
+            cause: row.cause,
+        });
+        self.added.push((saga, rows.len() - 1));
+    }
+
+    /// The rows that are not written yet.
+    pub(crate) fn added(&self) -> impl Iterator<Item = &Row> {
+        self.added.iter().map(|(saga, at)| &self.rows[saga][*at])
+    }
+
+    /// The event of a row: from memory if it is there, else from the table.
+    pub(crate) async fn body(
+        &self,
+        db: &mut PgConnection,
+        saga: SagaId,
+        row: &Row,
+    ) -> Result<Option<String>, sqlx::Error> {
+        if let Some(body) = row.body() {
+            return Ok(Some(body.into_owned()));
+        }
+        let statement = format!(
+            "select body from ballet.{} where saga_id = $1 and step = $2 and key = $3 \
+             and entry = $4 and arrived = $5",
+            table(saga.0)
+        );
+        let found: Option<(Option<String>,)> = sqlx::query_as(AssertSqlSafe(statement))
+            .bind(saga.0)
+            .bind(&row.step)
+            .bind(&row.key)
+            .bind(row.entry.as_str())
+            .bind(&row.arrived)
+            .fetch_optional(db)
+            .await?;
+        Ok(found.and_then(|(body,)| body))
+    }
+
+    /// Reads the outcomes by which steps were done in some sagas, so that [`body`](Self::body) has
+    /// them in memory.
+    pub(crate) async fn read_outcomes(
+        &mut self,
+        db: &mut PgConnection,
+        sagas: &[SagaId],
+        steps: &[&str],
+    ) -> Result<(), sqlx::Error> {
+        let (timed, other) = split(sagas.iter().map(|saga| saga.0), |saga| *saga);
+        for sagas in [timed, other] {
+            let Some(any) = sagas.first() else { continue };
+            let statement = format!(
+                "select saga_id, step, key, body from ballet.{} where saga_id = any($1) \
+                 and step = any($2) and entry = 'done' and body is not null",
+                table(*any)
+            );
+            let rows: Vec<(Uuid, String, String, String)> =
+                sqlx::query_as(AssertSqlSafe(statement))
+                    .bind(&sagas)
+                    .bind(steps)
+                    .fetch_all(&mut *db)
+                    .await?;
+            for (saga, step, key, body) in rows {
+                let rows = self.rows.entry(SagaId(saga)).or_default();
+                let done =
+                    |row: &&mut Row| row.entry == Entry::Done && row.step == step && row.key == key;
+                if let Some(row) = rows.iter_mut().find(done) {
+                    row.stored = Some(body);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over what was added, to be written.
+    pub(crate) fn take_added(&mut self) -> Added {
+        let added = std::mem::take(&mut self.added);
+        let rows = added.iter().map(|(saga, at)| (*saga, &self.rows[saga][*at]));
+        let (timed, other) = split(rows, |(saga, _)| saga.0);
+        Added { timed: Columns::of(timed), other: Columns::of(other) }
+    }
+}
+
+/// A row to be added.
+#[derive(Debug)]
+pub(crate) struct NewRow<'a> {
+    pub(crate) step: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) entry: Entry,
+    pub(crate) arrived: &'a str,
+    pub(crate) event: Option<Encoded>,
+    pub(crate) cause: Option<MessageId>,
+}
+
+/// Sagas with a time in their id are partitioned by it; the others have a plain table.
+fn table(saga: Uuid) -> &'static str {
+    if ballet_core::id::is_timed(saga) { "ledger" } else { "ledger_other" }
+}
+
+/// Splits items by whether the id has a time in it.
+pub(crate) fn split<T>(
+    items: impl Iterator<Item = T>,
+    id: impl Fn(&T) -> Uuid,
+) -> (Vec<T>, Vec<T>) {
+    items.partition(|item| ballet_core::id::is_timed(id(item)))
+}
+
+/// Rows that are to be written.
+pub(crate) struct Added {
+    /// These may ride in the statement that writes the outbox.
+    pub(crate) timed: Columns,
+    other: Columns,
+}
+
+impl Added {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.timed.is_empty() && self.other.is_empty()
+    }
+
+    /// Writes them, but for those that ride elsewhere.
+    pub(crate) async fn write(
+        &self,
+        db: &mut PgConnection,
+        timed_ride: bool,
+        now: Timestamp,
+    ) -> Result<(), sqlx::Error> {
+        let timed = (!timed_ride).then_some(&self.timed);
+        for (table, rows) in [("ledger", timed), ("ledger_other", Some(&self.other))] {
+            let Some(rows) = rows.filter(|rows| !rows.is_empty()) else { continue };
+            let statement = AssertSqlSafe(Columns::insert(table, 1, 10));
+            rows.bind(sqlx::query(statement)).bind(now.to_sqlx()).execute(&mut *db).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Rows for one table, column by column.
+#[derive(Default)]
+pub(crate) struct Columns {
+    sagas: Vec<Uuid>,
+    steps: Vec<String>,
+    keys: Vec<String>,
+    entries: Vec<&'static str>,
+    arrived: Vec<String>,
+    ordinals: Vec<i32>,
+    types: Vec<Option<&'static str>>,
+    bodies: Vec<Option<String>>,
+    causes: Vec<Option<Uuid>>,
+}
+
+impl Columns {
+    fn of(rows: Vec<(SagaId, &Row)>) -> Self {
+        let mut columns = Self::default();
+        for (saga, row) in rows {
+            columns.sagas.push(saga.0);
+            columns.steps.push(row.step.clone());
+            columns.keys.push(row.key.clone());
+            columns.entries.push(row.entry.as_str());
+            columns.arrived.push(row.arrived.clone());
+            columns.ordinals.push(row.ordinal);
+            columns.types.push(row.event.as_ref().map(|event| event.event_type.name()));
+            columns.bodies.push(
+                row.event.as_ref().map(|event| String::from_utf8_lossy(&event.body).into_owned()),
+            );
+            columns.causes.push(row.cause.map(|id| id.0));
+        }
+        columns
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sagas.is_empty()
+    }
+
+    /// The statement that writes them: its parameters begin with number `first`, and `now` is the
+    /// number of the time.
+    pub(crate) fn insert(table: &str, first: u8, now: u8) -> String {
+        let types = "uuid text text text text int text text uuid".split(' ');
+        let arrays: Vec<String> =
+            (first..).zip(types).map(|(number, of)| format!("${number}::{of}[]")).collect();
+        format!(
+            "insert into ballet.{table} (saga_id, step, key, entry, arrived, ordinal, event_type, \
+             body, message_id, recorded_at) select *, ${now} from unnest({})",
+            arrays.join(", ")
+        )
+    }
+
+    /// Binds the parameters of [`insert`](Self::insert), in their order.
+    pub(crate) fn bind<'q>(
+        &'q self,
+        query: Query<'q, Postgres, PgArguments>,
+    ) -> Query<'q, Postgres, PgArguments> {
+        query
+            .bind(&self.sagas)
+            .bind(&self.steps)
+            .bind(&self.keys)
+            .bind(&self.entries)
+            .bind(&self.arrived)
+            .bind(&self.ordinals)
+            .bind(&self.types)
+            .bind(&self.bodies)
+            .bind(&self.causes)
+    }
+}

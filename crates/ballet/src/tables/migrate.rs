@@ -1,0 +1,90 @@
+//! Migrations: the framework's tables, then the service's own. Several replicas that start at once
+//! wait for each other.
+
+use sqlx::migrate::{MigrateError, Migration as Step, MigrationType, Migrator};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+
+use crate::declare::migration::Migration;
+use crate::tables::database::in_time;
+
+const FRAMEWORK: &[Migration] = &[
+    Migration {
+        name: "0001_ballet",
+        sql: include_str!("../../../../migrations/ballet/0001_ballet.sql"),
+    },
+    Migration {
+        name: "0002_deadline",
+        sql: include_str!("../../../../migrations/ballet/0002_deadline.sql"),
+    },
+    Migration {
+        name: "0003_failure",
+        sql: include_str!("../../../../migrations/ballet/0003_failure.sql"),
+    },
+    Migration {
+        name: "0004_receive",
+        sql: include_str!("../../../../migrations/ballet/0004_receive.sql"),
+    },
+];
+
+/// A connection for migrations only: building an index takes the time that it takes, and so does
+/// waiting for the replica that builds it. When the connection ends, whatever happened, so does the
+/// lock that keeps other replicas waiting.
+pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, MigrateError> {
+    // A database's or role's own defaults do not count either.
+    let unlimited = options.clone().options([
+        ("statement_timeout", "0"),
+        ("lock_timeout", "0"),
+        ("idle_in_transaction_session_timeout", "0"),
+    ]);
+    Ok(in_time(unlimited.connect()).await?)
+}
+
+/// The number of the server's process behind a connection.
+pub(crate) async fn pid(db: &mut PgConnection) -> Result<i32, MigrateError> {
+    let (pid,): (i32,) = in_time(sqlx::query_as("select pg_backend_pid()").fetch_one(db)).await?;
+    Ok(pid)
+}
+
+/// Whether that process is at work, and does not wait for a word from us.
+pub(crate) async fn works(pool: &PgPool, pid: i32) -> Result<bool, sqlx::Error> {
+    let statement = "select exists (select from pg_stat_activity where pid = $1 \
+                     and state = 'active')";
+    let (works,): (bool,) = sqlx::query_as(statement).bind(pid).fetch_one(pool).await?;
+    Ok(works)
+}
+
+/// Applies what is missing.
+pub(crate) async fn migrate(
+    mut db: PgConnection,
+    service: &[Migration],
+) -> Result<(), MigrateError> {
+    run(&mut db, FRAMEWORK, "ballet._framework_migrations").await?;
+    run(&mut db, service, "ballet._service_migrations").await?;
+    Ok(db.close().await?)
+}
+
+async fn run(
+    db: &mut PgConnection,
+    migrations: &[Migration],
+    table: &str,
+) -> Result<(), MigrateError> {
+    let steps = migrations.iter().map(step).collect::<Result<Vec<_>, _>>()?;
+    let mut migrator = Migrator::with_migrations(steps);
+    migrator.dangerous_set_table_name(table.to_owned());
+    migrator.create_schema("ballet");
+    // A replica of the version before may start beside one of the next.
+    migrator.set_ignore_missing(true);
+    migrator.run(db).await
+}
+
+fn step(migration: &Migration) -> Result<Step, MigrateError> {
+    let (number, what) = migration.name.split_once('_').unwrap_or((migration.name, ""));
+    let version = number.parse().map_err(|_| {
+        MigrateError::Source(
+            format!("migration {:?}: its name begins with a number", migration.name).into(),
+        )
+    })?;
+    let sql = sqlx::SqlStr::from_static(migration.sql);
+    Ok(Step::new(version, what.to_owned().into(), MigrationType::Simple, sql, false))
+}

@@ -1,0 +1,284 @@
+//! The partitions of inbox and ledger, by the time in the UUIDv7 ids, and the cleaning of what has
+//! no partitions.
+//!
+//! Messages older than the window are refused, so their partitions can go. What is open in a ledger
+//! partition keeps it. Neither making nor dropping waits for the service, or makes it wait: a table
+//! is made on its own and then attached, and detached before it is dropped, both with locks that
+//! are compatible with reading and writing.
+
+use ballet_core::envelope::Limits;
+use ballet_fault::{self as fault, FaultPoint};
+use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::ToSqlx;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::tables::database::{begin, in_time};
+
+/// How far ahead partitions are made.
+const AHEAD: SignedDuration = SignedDuration::from_hours(3 * 24);
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+/// Serialises replicas that make partitions at the same time ("ballet" as a number).
+pub(crate) const MAKING: i64 = 0x6261_6c6c_6574;
+/// How many rows one statement cleans away.
+const PORTION: u64 = 1000;
+
+struct Partitioned {
+    table: &'static str,
+    days: i64,
+    kept: SignedDuration,
+}
+
+impl Partitioned {
+    const fn inbox(limits: &Limits) -> Self {
+        Self { table: "inbox", days: 1, kept: limits.inbox_window }
+    }
+
+    /// What is open keeps a partition, see [`has_open`].
+    const fn ledger(limits: &Limits) -> Self {
+        Self { table: "ledger", days: 7, kept: limits.saga_window }
+    }
+
+    fn at(&self, time: Timestamp) -> Wanted {
+        let step = self.days * DAY_SECONDS;
+        self.number(time.as_second().div_euclid(step))
+    }
+
+    fn number(&self, number: i64) -> Wanted {
+        let step = self.days * DAY_SECONDS;
+        let begins = Timestamp::from_second(number * step).unwrap_or(Timestamp::UNIX_EPOCH);
+        let name = format!("{}_{}", self.table, begins.strftime("%Y%m%d"));
+        Wanted { table: self.table, name, from: number * step, to: (number + 1) * step }
+    }
+
+    /// The oldest first.
+    fn wanted(&self, now: Timestamp) -> Vec<Wanted> {
+        let step = self.days * DAY_SECONDS;
+        // One more than is kept, for clocks that differ.
+        let first = (now - self.kept).as_second().div_euclid(step) - 1;
+        let last = (now + AHEAD).as_second().div_euclid(step);
+        (first..=last).map(|number| self.number(number)).collect()
+    }
+}
+
+/// A partition that should be there, with its bounds in seconds.
+struct Wanted {
+    table: &'static str,
+    name: String,
+    from: i64,
+    to: i64,
+}
+
+/// The least UUIDv7 of a time.
+pub fn bound(seconds: i64) -> Uuid {
+    let millis = u128::try_from(seconds.max(0)).unwrap_or_default() * 1000;
+    Uuid::from_u128(millis << 80)
+}
+
+/// A table that is a partition, or was one or is to become one.
+struct Present {
+    name: String,
+    attached: bool,
+    /// Its detaching was interrupted.
+    half_detached: bool,
+}
+
+/// Looks into the catalog only, and so waits for nobody. What is half detached comes first: no
+/// other can be detached before.
+async fn present(db: &mut PgConnection, table: &str) -> Result<Vec<Present>, sqlx::Error> {
+    let statement = "select c.relname::text as name, i.inhparent is not null as attached, \
+             coalesce(i.inhdetachpending, false) as half_detached \
+         from pg_class c left join pg_inherits i on i.inhrelid = c.oid \
+         where c.relnamespace = 'ballet'::regnamespace and c.relkind = 'r' \
+             and c.relname ~ ('^' || $1 || '_[0-9]{8}$') \
+         order by half_detached desc, c.relname";
+    let rows: Vec<(String, bool, bool)> =
+        in_time(sqlx::query_as(statement).bind(table).fetch_all(db)).await?;
+    let present = |(name, attached, half_detached)| Present { name, attached, half_detached };
+    Ok(rows.into_iter().map(present).collect())
+}
+
+async fn missing(
+    db: &mut PgConnection,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<Vec<Wanted>, sqlx::Error> {
+    let mut missing = Vec::new();
+    for partitioned in [Partitioned::inbox(limits), Partitioned::ledger(limits)] {
+        let present = present(db, partitioned.table).await?;
+        let is_there = |name| present.iter().any(|found| found.attached && found.name == name);
+        let wanted = partitioned.wanted(now).into_iter();
+        missing.extend(wanted.filter(|wanted| !is_there(wanted.name.clone())));
+    }
+    Ok(missing)
+}
+
+/// Makes what is missing.
+pub(crate) async fn make(
+    pool: &PgPool,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    if missing(&mut *pool.acquire().await?, limits, now).await?.is_empty() {
+        return Ok(());
+    }
+    let mut db = begin(pool).await?;
+    let turn = sqlx::query("select pg_advisory_xact_lock($1)").bind(MAKING);
+    in_time(turn.execute(&mut *db)).await?;
+    // A lock that is held for longer is tried again later.
+    in_time(sqlx::query("set local lock_timeout = '1s'").execute(&mut *db)).await?;
+    for Wanted { table, name, from, to } in missing(&mut db, limits, now).await? {
+        let (from, to) = (bound(from), bound(to));
+        let statement =
+            format!("create table if not exists ballet.{name} (like ballet.{table} including all)");
+        in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
+        let statement = format!(
+            "alter table ballet.{table} attach partition ballet.{name} \
+             for values from ('{from}') to ('{to}')"
+        );
+        in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
+    }
+    fault::point(FaultPoint::BeforeTables, "partitions");
+    in_time(db.commit()).await?;
+    fault::point(FaultPoint::AfterTables, "partitions");
+    Ok(())
+}
+
+/// Whether there are partitions for ids of a time.
+pub(crate) async fn cover(
+    pool: &PgPool,
+    limits: &Limits,
+    time: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let mut db = pool.acquire().await?;
+    for partitioned in [Partitioned::inbox(limits), Partitioned::ledger(limits)] {
+        let name = partitioned.at(time).name;
+        let present = present(&mut db, partitioned.table).await?;
+        if !present.iter().any(|found| found.attached && found.name == name) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Drops the partitions that are older than the window. `undoable` are the steps that an abort
+/// undoes: what is open in them keeps a partition.
+async fn drop_old(
+    db: &mut PgConnection,
+    partitioned: &Partitioned,
+    undoable: &[&str],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let table = partitioned.table;
+    let oldest = partitioned.wanted(now).into_iter().next().map(|wanted| wanted.name);
+    let mut old = present(db, table).await?;
+    old.retain(|found| oldest.as_ref().is_some_and(|oldest| found.name < *oldest));
+    for Present { name, attached, half_detached } in old {
+        if table == "ledger" && attached && !half_detached && has_open(db, &name, undoable).await? {
+            tracing::warn!(partition = name, "sagas that are not at rest keep an old partition");
+            continue;
+        }
+        if attached {
+            // Waits for who reads the table without making others wait; not in a transaction.
+            let how = if half_detached { "finalize" } else { "concurrently" };
+            let statement =
+                format!("alter table ballet.{table} detach partition ballet.{name} {how}");
+            in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
+        }
+        let statement = format!("drop table ballet.{name}");
+        in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
+    }
+    Ok(())
+}
+
+/// Whether a ledger partition holds a saga that is not at rest here: it is not decided yet, a call
+/// is out, or something is to be undone.
+async fn has_open(
+    db: &mut PgConnection,
+    name: &str,
+    undoable: &[&str],
+) -> Result<bool, sqlx::Error> {
+    let statement = format!(
+        "select exists (select from ballet.{name} o where o.entry in ('calling', 'undoing') \
+             and not exists (select from ballet.{name} e where e.saga_id = o.saga_id \
+                 and e.step = o.step and e.key = o.key and (e.entry = 'undone' \
+                     or (o.entry = 'calling' and e.entry in ('done', 'refused'))))) \
+         or exists (select from ballet.{name} t join ballet.{name} d on d.saga_id = t.saga_id \
+             and (t.step = '' or (t.step = d.step and t.key = d.key)) \
+             where t.entry = 'aborted' and d.entry = 'done' and d.step = any($1) \
+             and not exists (select from ballet.{name} e where e.saga_id = d.saga_id \
+                 and e.step = d.step and e.key = d.key and e.entry = 'undone')) \
+         or exists (select from ballet.deadline d join ballet.{name} o using (saga_id))"
+    );
+    let open = sqlx::query_as(AssertSqlSafe(statement)).bind(undoable);
+    let (open,): (bool,) = in_time(open.fetch_one(db)).await?;
+    Ok(open)
+}
+
+/// Drops and cleans away what is older than the windows.
+pub(crate) async fn drop_expired(
+    db: &mut PgConnection,
+    limits: &Limits,
+    undoable: &[&str],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    clean(db, limits, now).await?;
+    drop_old(db, &Partitioned::inbox(limits), undoable, now).await?;
+    drop_old(db, &Partitioned::ledger(limits), undoable, now).await
+}
+
+/// Cleans what is kept by the age of its rows, in portions, so that nobody waits long for a row.
+async fn clean(db: &mut PgConnection, limits: &Limits, now: Timestamp) -> Result<(), sqlx::Error> {
+    for (statement, kept) in [
+        (
+            "delete from ballet.inbox_other where ctid = any(array(select ctid \
+                 from ballet.inbox_other where received_at < $1 limit $2 for update skip locked))",
+            limits.inbox_window,
+        ),
+        (
+            "delete from ballet.ledger_other where ctid = any(array(select ctid \
+                 from ballet.ledger_other where recorded_at < $1 and saga_id not in \
+                 (select saga_id from ballet.call where closed_at is null \
+                 union all select saga_id from ballet.deadline) \
+                 limit $2 for update skip locked))",
+            limits.saga_window,
+        ),
+        // Before the inbox forgets what was handled.
+        (
+            "delete from ballet.failure where ctid = any(array(select ctid \
+                 from ballet.failure f where first_failed_at < $1 \
+                 or exists (select from ballet.inbox i where i.message_id = f.message_id) \
+                 or exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
+                 limit $2 for update skip locked))",
+            limits.saga_window,
+        ),
+        (
+            "delete from ballet.call where ctid = any(array(select ctid \
+                 from ballet.call where closed_at < $1 limit $2 for update skip locked))",
+            limits.saga_window,
+        ),
+    ] {
+        let before = (now - kept).to_sqlx();
+        let portion = i64::try_from(PORTION).unwrap_or(i64::MAX);
+        let query = || sqlx::query(statement).bind(before).bind(portion);
+        while in_time(query().execute(&mut *db)).await?.rows_affected() == PORTION {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_cover_the_window_and_the_days_ahead_without_a_gap() {
+        let now = Timestamp::from_second(1_763_625_600).expect("in range");
+        let inbox = Partitioned::inbox(&Limits::default());
+        let wanted = inbox.wanted(now);
+        assert!(wanted.windows(2).all(|pair| pair[0].to == pair[1].from));
+        assert!(wanted.windows(2).all(|pair| pair[0].name < pair[1].name));
+        for time in [now - inbox.kept, now, now + AHEAD] {
+            assert!(wanted.iter().any(|wanted| wanted.name == inbox.at(time).name));
+        }
+    }
+}

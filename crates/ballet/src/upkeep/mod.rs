@@ -1,0 +1,8 @@
+//! What runs beside the lanes: sweeping, deadlines, partitions, counts.
+
+pub(crate) mod deadlines;
+pub(crate) mod partitions;
+pub(crate) mod pausing;
+pub(crate) mod process;
+pub(crate) mod stuck;
+pub(crate) mod sweeper;

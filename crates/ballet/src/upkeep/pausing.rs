@@ -1,0 +1,95 @@
+//! A service that has been without its database for a while pauses consuming.
+//!
+//! Other replicas may still reach theirs, and the broker takes messages back anyway that are not
+//! acknowledged in half an hour. What is in the lanes already is worked off later: its receipts do
+//! nothing, and the inbox drops the copies that the broker delivers again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::ConsumerHandle;
+use tokio::sync::watch;
+use tokio::sync::watch::error::RecvError;
+use tokio::time::timeout;
+
+use crate::engine::engine::Engine;
+use crate::engine::stopping::stopped;
+
+const EVERY: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
+const AWAY: Duration = Duration::from_secs(10);
+/// By then the lanes have worked off what they had, so that they never hold much more than the
+/// broker hands over at a time.
+const BACK: Duration = Duration::from_secs(1);
+
+/// Pauses and resumes, until the service stops.
+pub(crate) async fn run(engine: Arc<Engine>, consumer: Arc<ConsumerHandle>) {
+    let mut stopping = engine.stopping.clone();
+    tokio::select! {
+        () = pause_without_database(engine.database.subscribe(), consumer) => {}
+        () = ask(&engine) => {}
+        () = stopped(&mut stopping) => {}
+    }
+}
+
+/// Asks the database from time to time: lanes and sweeper that wait for a server that is frozen,
+/// or behind a broken network, notice nothing.
+async fn ask(engine: &Engine) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let answers = timeout(PATIENCE, engine.database_works()).await.unwrap_or(false);
+        engine.database_answers(answers);
+    }
+}
+
+async fn pause_without_database(
+    mut database: watch::Receiver<bool>,
+    consumer: Arc<ConsumerHandle>,
+) {
+    while stays(&mut database, false, AWAY).await.is_ok() {
+        tracing::warn!("the database has been away for {AWAY:?}: consuming is paused");
+        consumer.pause();
+        if stays(&mut database, true, BACK).await.is_err() {
+            return;
+        }
+        tracing::info!("the database is back: consuming goes on");
+        consumer.resume();
+    }
+}
+
+/// Returns when the value has been this one for so long.
+async fn stays(
+    state: &mut watch::Receiver<bool>,
+    value: bool,
+    long: Duration,
+) -> Result<(), RecvError> {
+    loop {
+        state.wait_for(|now| *now == value).await?;
+        match timeout(long, state.wait_for(|now| *now != value)).await {
+            Ok(changed) => drop(changed?),
+            Err(_unchanged) => return Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_state_that_comes_and_goes_does_not_stay() {
+        let long = Duration::from_millis(50);
+        let (set, mut state) = watch::channel(true);
+        let (result, ()) = tokio::join!(timeout(long * 4, stays(&mut state, false, long)), async {
+            for turn in 0..10 {
+                set.send_replace(turn % 2 == 0);
+                tokio::time::sleep(long / 2).await;
+            }
+        });
+        result.expect_err("never long enough");
+        set.send_replace(false);
+        stays(&mut state, false, long).await.expect("stays now");
+        drop(set);
+        stays(&mut state, true, long).await.expect_err("nobody can set it any more");
+    }
+}

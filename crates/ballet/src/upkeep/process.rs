@@ -1,0 +1,59 @@
+//! Holds the lock that says that this process lives.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::engine::stopping::stopped;
+use crate::tables::process::hold;
+
+const BEAT: Duration = Duration::from_secs(2);
+/// Without an answer for this long, the connection counts as lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Keeps the lock, through every loss of the session, until the process stops.
+pub(crate) async fn keep(
+    mut session: PgConnection,
+    options: PgConnectOptions,
+    owner: i64,
+    mut stopping: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(BEAT) => {}
+            () = stopped(&mut stopping) => {
+                if let Err(error) = session.close().await {
+                    tracing::debug!("the process's session did not close in good order: {error}");
+                }
+                return;
+            }
+        }
+        let lost = match timeout(PATIENCE, session.ping()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some(format!("no answer within {PATIENCE:?}")),
+        };
+        if let Some(error) = lost {
+            tracing::warn!("the process's session is lost, and is opened again: {error}");
+            tokio::select! {
+                again = hold_again(&options, owner) => session = again,
+                () = stopped(&mut stopping) => return,
+            }
+        }
+    }
+}
+
+async fn hold_again(options: &PgConnectOptions, owner: i64) -> PgConnection {
+    loop {
+        match hold(options, owner).await {
+            Ok(session) => return session,
+            Err(error) => {
+                tracing::debug!("the process's session does not open yet: {error}");
+                tokio::time::sleep(BEAT).await;
+            }
+        }
+    }
+}

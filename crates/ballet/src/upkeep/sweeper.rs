@@ -1,0 +1,259 @@
+//! The sweeper: publishes and calls what was left behind, and empties outbox tables.
+//!
+//! Left behind are batches and calls of this process that are not in its memory (a commit may have
+//! come through after the session was lost, or memory was full), and those of processes that are
+//! gone. Looking once, at the start, would not be enough.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{BatchId, Handed, OutBatch, jittered};
+use ballet_fault::{self as fault, FaultPoint};
+use jiff::Timestamp;
+use sqlx::PgConnection;
+
+use crate::declare::failure::{Failure, FailureKind};
+use crate::engine::caller::make;
+use crate::engine::engine::Engine;
+use crate::engine::stopping::stopped;
+use crate::outgoing::wire;
+use crate::tables::database::{answered, begin};
+use crate::tables::outbox::{Mark, TABLES, Unpublished};
+use crate::tables::{calls, outbox, process};
+
+const EVERY: Duration = Duration::from_secs(2);
+/// A mark that no batch takes along is written after this long.
+const IDLE: Duration = Duration::from_millis(100);
+/// How many batches and calls one sweep takes up.
+const PORTION: i64 = 500;
+
+/// Sweeps every few seconds until the service stops.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
+    // Services that start together would sweep one database server at the same moments.
+    let mut pause = jittered(EVERY);
+    loop {
+        match sweep(&engine).await {
+            Ok(()) => engine.database_answers(true),
+            Err(failure) => {
+                tracing::warn!("a sweep failed, the next one comes in {pause:?}: {failure}");
+                if failure.kind() == FailureKind::ConnectionLost {
+                    engine.database_answers(false);
+                }
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = EVERY,
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+async fn sweep(engine: &Arc<Engine>) -> Result<(), Failure> {
+    let mut db = answered(engine.pool.acquire()).await?;
+    let mut others = Others::default();
+    let (mut waiting, mut oldest) = (0, None);
+    for table in 0..TABLES {
+        let found = sweep_table(engine, &mut db, table, &mut others).await?;
+        waiting += found.events;
+        oldest = [oldest, found.since].into_iter().flatten().min();
+        let now = engine.clock.now();
+        if found.events == 0 && table != outbox::table_at(now) {
+            answered(truncate(engine, table)).await?;
+        }
+    }
+    sweep_calls(engine, &mut db, &mut others).await?;
+    gauge("ballet_outbox_unpublished", waiting);
+    gauge("ballet_calls_open", answered(calls::count_open(&mut db)).await?);
+    let age = |since: Timestamp| engine.clock.now().duration_since(since).as_secs_f64();
+    metrics::gauge!("ballet_outbox_oldest_seconds").set(oldest.map_or(0.0, age));
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+fn gauge(name: &'static str, value: i64) {
+    metrics::gauge!(name).set(value as f64);
+}
+
+/// What is known of other processes during one sweep: whether they are gone.
+#[derive(Default)]
+struct Others(HashMap<i64, bool>);
+
+impl Others {
+    async fn is_gone(&mut self, db: &mut PgConnection, owner: i64) -> Result<bool, Failure> {
+        Ok(match self.0.entry(owner) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => *unknown.insert(answered(process::is_gone(db, owner)).await?),
+        })
+    }
+
+    fn knows_gone(&self, owner: i64) -> bool {
+        self.0.get(&owner) == Some(&true)
+    }
+
+    fn alive(&self) -> Vec<i64> {
+        self.0.iter().filter(|(_, gone)| !**gone).map(|(owner, _)| *owner).collect()
+    }
+
+    /// Asks about the owners that nothing is known of; whether there were any.
+    async fn get_to_know(
+        &mut self,
+        db: &mut PgConnection,
+        own: i64,
+        batches: &[BatchId],
+    ) -> Result<bool, Failure> {
+        let before = self.0.len();
+        for batch in batches.iter().filter(|batch| batch.owner != own) {
+            self.is_gone(db, batch.owner).await?;
+        }
+        Ok(self.0.len() > before)
+    }
+}
+
+/// Publishes what was left behind in a table. Returns what was found there at last.
+async fn sweep_table(
+    engine: &Arc<Engine>,
+    db: &mut PgConnection,
+    table: i16,
+    others: &mut Others,
+) -> Result<Unpublished, Failure> {
+    let relay = &engine.relay;
+    loop {
+        // Batches that begin after this look are in memory, and none of this sweep's business.
+        let next = relay.next_number();
+        let live_before = relay.live_of_table(table);
+        let alive = others.alive();
+        let found = outbox::unpublished(db, table, &live_before, &alive, PORTION);
+        let mut found = answered(found).await?;
+        // One that is gone may have marked what we saw before it went.
+        if others.get_to_know(db, relay.owner, &found.batches).await? {
+            continue;
+        }
+        let whole_portion = found.batches.len() == usize::try_from(PORTION).unwrap_or_default();
+        let Some(publisher) = relay.publisher().filter(|publisher| publisher.has_room()) else {
+            return Ok(found);
+        };
+        found.batches.retain(|batch| {
+            let ours = batch.owner == relay.owner;
+            let left = if ours { batch.number < next } else { others.knows_gone(batch.owner) };
+            left && relay.adopt(*batch)
+        });
+        let left = &found.batches;
+        if left.is_empty() {
+            return Ok(found);
+        }
+        let loaded = answered(outbox::load(db, table, left)).await;
+        let loaded = loaded.inspect_err(|_| left.iter().for_each(|batch| relay.forget(*batch)))?;
+        let events: usize = loaded.iter().map(|(_, events)| events.len()).sum();
+        tracing::info!(batches = left.len(), events, "publishing what was left behind");
+        for (batch, events) in loaded {
+            fault::remember(&batch, &*events);
+            fault::point(FaultPoint::BeforeSweep, &*events);
+            let service = engine.registry.service;
+            let messages =
+                events.into_iter().map(|event| wire::publish_stored(service, event)).collect();
+            if publisher.send(OutBatch { batch, messages }) != Handed::Queued {
+                relay.forget(batch);
+            }
+        }
+        if !whole_portion {
+            return Ok(found);
+        }
+    }
+}
+
+async fn sweep_calls(
+    engine: &Arc<Engine>,
+    db: &mut PgConnection,
+    others: &mut Others,
+) -> Result<(), Failure> {
+    let in_memory = engine.calls.keys();
+    for (owner, call) in answered(calls::open(db, &in_memory, engine.clock.now())).await? {
+        let ours = owner == engine.relay.owner;
+        // A call of a step that this version does not know is for the replica that knows it.
+        if (!ours && !others.is_gone(db, owner).await?)
+            || engine.registry.step(&call.step).is_none()
+        {
+            continue;
+        }
+        if engine.calls.adopt(call.key) {
+            fault::point(FaultPoint::BeforeTakeOver, &call);
+            answered(calls::take_over(db, call.key, engine.relay.owner))
+                .await
+                .inspect_err(|_| engine.calls.forget([&call]))?;
+            fault::point(FaultPoint::AfterTakeOver, &call);
+            tracing::info!(step = call.step, key = %call.key, "making a call that was left behind");
+            make(engine, call);
+        }
+    }
+    Ok(())
+}
+
+async fn truncate(engine: &Engine, table: i16) -> Result<(), Failure> {
+    let mut transaction = begin(&engine.pool).await?;
+    match outbox::truncate(&mut transaction, table).await {
+        Ok(truncated) => {
+            if truncated {
+                fault::point(FaultPoint::BeforeTables, "truncate");
+                transaction.commit().await?;
+                fault::point(FaultPoint::AfterTables, "truncate");
+                metrics::counter!("ballet_outbox_truncations_total").increment(1);
+            }
+            Ok(())
+        }
+        // Somebody is writing to it: at the next sweep.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03") => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes the marks that no batch takes along: when none has begun for a moment.
+pub(crate) async fn flush_marks(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
+    loop {
+        tokio::select! {
+            () = engine.relay.marked.notified() => {}
+            () = stopped(&mut stopping) => return,
+        }
+        loop {
+            let before = engine.relay.idle_since();
+            tokio::time::sleep(IDLE).await;
+            let idle = before.is_some() && engine.relay.idle_since() == before;
+            if idle || *stopping.borrow() {
+                break;
+            }
+        }
+        if let Err(failure) = flush_now(&engine).await {
+            tracing::debug!("marks wait: {failure}");
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+}
+
+/// Writes all marks that wait.
+pub(crate) async fn flush_now(engine: &Engine) -> Result<(), Failure> {
+    if !engine.relay.has_marks() {
+        return Ok(());
+    }
+    let marks = engine.relay.take_marks();
+    let written = async {
+        let mut transaction = begin(&engine.pool).await?;
+        let all: Vec<&Mark> = marks.iter().collect();
+        outbox::mark(&mut transaction, &all, engine.clock.now()).await?;
+        fault::point(FaultPoint::BeforeMark, &*marks);
+        transaction.commit().await
+    };
+    match answered(written).await {
+        Ok(()) => {
+            fault::point(FaultPoint::AfterMark, &*marks);
+            engine.relay.marks_committed(&marks);
+            Ok(())
+        }
+        Err(error) => {
+            engine.relay.give_back(marks);
+            Err(error)
+        }
+    }
+}

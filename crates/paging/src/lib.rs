@@ -1,0 +1,83 @@
+//! Pages: long lists over HTTP, a bounded part at a time.
+
+#![warn(missing_docs)]
+
+use serde::{Deserialize, Serialize};
+
+/// The most items of a page: 1 to 1,000, and 100 unless the query says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u16")]
+pub struct Limit(u16);
+
+impl Limit {
+    const MOST: u16 = 1_000;
+
+    /// The number, for `limit` in SQL.
+    #[must_use]
+    pub fn rows(self) -> i64 {
+        i64::from(self.0)
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl TryFrom<u16> for Limit {
+    type Error = String;
+
+    fn try_from(limit: u16) -> Result<Self, String> {
+        if (1..=Self::MOST).contains(&limit) {
+            Ok(Self(limit))
+        } else {
+            Err(format!("limit {limit} is out of range: it is 1 to {}", Self::MOST))
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The items, in the order of the list.
+    pub items: Vec<T>,
+    /// The `after` of the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The page of items that were read with this limit. `cursor` gives the `after` that leads to
+    /// the items behind one. A full page that happens to be the last is followed by an empty one.
+    pub fn new<Cursor: ToString>(
+        items: Vec<T>,
+        limit: Limit,
+        cursor: impl FnOnce(&T) -> Cursor,
+    ) -> Self {
+        let full = items.len() >= usize::from(limit.0);
+        let next = items.last().filter(|_| full).map(|last| cursor(last).to_string());
+        Self { items, next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_bounded() {
+        assert!(serde_json::from_str::<Limit>("0").is_err());
+        assert_eq!(serde_json::from_str::<Limit>("1000").map(Limit::rows).ok(), Some(1_000));
+        let error = serde_json::from_str::<Limit>("1001").expect_err("too many");
+        assert_eq!(error.to_string(), "limit 1001 is out of range: it is 1 to 1000");
+    }
+
+    #[test]
+    fn a_full_page_names_the_next() {
+        let limit = Limit::try_from(2).expect("in range");
+        assert_eq!(Page::new(vec![7, 8], limit, |n| *n).next.as_deref(), Some("8"));
+        assert_eq!(Page::new(vec![7], limit, |n| *n).next, None);
+        assert_eq!(Page::new(Vec::<u8>::new(), limit, |n| *n).next, None);
+    }
+}
