@@ -4,10 +4,12 @@ mod audit;
 mod bench;
 mod cargo;
 mod chaos;
+mod check;
 mod children;
 mod conformance;
 mod demo;
 mod generate;
+mod house;
 mod licences;
 mod serve;
 mod spdx;
@@ -55,6 +57,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Check the structure of all crates: what imports what, and the rules for that.
+    House(house::Args),
+    /// Check all that has to be in order besides the tests: format, structure, licences, generated
+    /// files, lints and docs.
+    Check,
     /// Check the licences of everything we are built from against `deny.toml`, offline.
     Licences,
 }
@@ -81,6 +88,8 @@ async fn run() -> ExitCode {
         Command::Chaos(args) => chaos::run(&args).await,
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
+        Command::House(args) => house::run(&args),
+        Command::Check => check::run(),
         Command::Licences => licences::run(),
     };
     done.unwrap_or_else(|error| {

@@ -1,0 +1,123 @@
+//! Everything that CI checks besides the tests. A part that fails stops none of the others.
+
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::{cargo, generate, house, licences, ui};
+
+/// One thing that is checked.
+struct Part {
+    name: &'static str,
+    /// What a person types to check nothing else.
+    command: &'static str,
+    how: How,
+}
+
+enum How {
+    /// Cargo, with these arguments; with these flags for rustdoc, if there are any.
+    Cargo { args: &'static [&'static str], rustdoc: Option<&'static str> },
+    /// This program does it itself.
+    Here(fn() -> Result<ExitCode>),
+}
+
+/// From cheap to dear.
+const PARTS: [Part; 7] = [
+    Part {
+        name: "format",
+        command: "cargo fmt --all --check",
+        how: How::Cargo { args: &["fmt", "--all", "--check"], rustdoc: None },
+    },
+    Part {
+        name: "structure",
+        command: "cargo xtask house",
+        how: How::Here(|| house::run(&house::Args::default())),
+    },
+    // Advisories change without us: `cargo deny check advisories` asks for them, over the network.
+    Part { name: "licences", command: "cargo xtask licences", how: How::Here(licences::run) },
+    Part {
+        name: "generated",
+        command: "cargo xtask generate --check",
+        how: How::Here(|| generate::run(true)),
+    },
+    Part {
+        name: "lints",
+        command: "cargo clippy --workspace --all-targets --locked -- -D warnings",
+        how: How::Cargo {
+            args: &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+            rustdoc: None,
+        },
+    },
+    Part {
+        name: "docs",
+        command: "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked",
+        how: How::Cargo {
+            args: &["doc", "--workspace", "--no-deps", "--locked"],
+            rustdoc: Some("-D warnings"),
+        },
+    },
+    // The public docs must not link to private items, and this pass does not see it if they do.
+    Part {
+        name: "private docs",
+        command: "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked \
+                  --document-private-items",
+        how: How::Cargo {
+            args: &["doc", "--workspace", "--no-deps", "--locked", "--document-private-items"],
+            rustdoc: Some("-D warnings"),
+        },
+    },
+];
+
+pub(crate) fn run() -> Result<ExitCode> {
+    let mut done = Vec::new();
+    for part in &PARTS {
+        ui::print(&format!("\n{}", ui::bold(&format!("== {}: {}", part.name, part.command))));
+        let begun = Instant::now();
+        let fine = part.how.run().unwrap_or_else(|error| {
+            ui::say(&format!("{} {error:#}", ui::bad("error:")));
+            false
+        });
+        let took = begun.elapsed();
+        let ended = if fine { ui::green("in order") } else { ui::red("failed") };
+        ui::print(&format!("== {}: {ended}, {}", part.name, seconds(took)));
+        done.push((part, fine, took));
+    }
+    ui::print("");
+    for (part, fine, took) in &done {
+        let mark = if *fine { ui::green("✓") } else { ui::red("✗") };
+        let again = if *fine { "" } else { part.command };
+        ui::print(format!("{mark} {:<13}{:>9}  {again}", part.name, seconds(*took)).trim_end());
+    }
+    let failed = done.iter().filter(|(_, fine, _)| !fine).count();
+    if failed > 0 {
+        ui::print(&format!("{failed} of {} parts failed", PARTS.len()));
+        return Ok(ExitCode::FAILURE);
+    }
+    ui::print("all in order; `cargo xtask test` runs the tests");
+    Ok(ExitCode::SUCCESS)
+}
+
+impl How {
+    /// Whether all is in order.
+    fn run(&self) -> Result<bool> {
+        match self {
+            Self::Here(check) => Ok(check()? == ExitCode::SUCCESS),
+            Self::Cargo { args, rustdoc } => {
+                let mut command = Command::new(cargo::program());
+                command.args(*args).current_dir(cargo::root());
+                for name in cargo::inherited() {
+                    command.env_remove(name);
+                }
+                if let Some(flags) = rustdoc {
+                    command.env("RUSTDOCFLAGS", flags);
+                }
+                Ok(command.status().context("cannot run cargo")?.success())
+            }
+        }
+    }
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.1} s", took.as_secs_f64())
+}

@@ -1,0 +1,52 @@
+//! Which file takes which names from which other file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::house::resolve::{self, Target};
+use crate::house::tree::{Kind, Tree};
+
+/// The names that one file takes from another, each with the line where it is first named.
+pub(super) type Names = BTreeMap<String, usize>;
+
+/// All arrows of a package, from the file that takes to the file that defines, by their paths.
+#[derive(Debug, Default)]
+pub(super) struct Arrows {
+    pub(super) files: BTreeSet<String>,
+    pub(super) all: BTreeMap<(String, String), Names>,
+}
+
+impl Arrows {
+    /// Adds a target's. A face has no arrows: it only hands on.
+    pub(super) fn add(&mut self, tree: &Tree) {
+        let faces: BTreeSet<&str> =
+            tree.files.iter().filter(|file| !file.has_items).map(|file| &*file.path).collect();
+        self.files.extend(tree.files.iter().map(|file| file.path.clone()));
+        for mention in &tree.mentions {
+            let from = &tree.files[tree.modules[mention.module].file].path;
+            let targets = match mention.kind {
+                Kind::Macro => resolve::called(tree, mention.module, &mention.path),
+                _ => resolve::targets(tree, mention.module, &mention.path),
+            };
+            for target in targets {
+                let (name, file) = match target {
+                    Target::Item { name, file } => (name, file),
+                    // Serde's `with = "crate::text"`; a `use` of a module says nothing yet.
+                    Target::Module(module)
+                        if mention.kind == Kind::Path && mention.path.segments.len() > 1 =>
+                    {
+                        let name = tree.modules[module].name.clone().unwrap_or_default();
+                        (name, tree.modules[module].file)
+                    }
+                    _ => continue,
+                };
+                let to = &tree.files[file].path;
+                if from == to || faces.contains(&**from) || faces.contains(&**to) {
+                    continue;
+                }
+                let names = self.all.entry((from.clone(), to.clone())).or_default();
+                let line = names.entry(name).or_insert(mention.path.line);
+                *line = mention.path.line.min(*line);
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The packages of a workspace and their files, as they are on disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::cargo;
+use crate::house::judge::Package;
+use crate::house::read::Sources;
+
+/// A package, with the text of all its source files.
+pub(super) struct OnDisk {
+    pub(super) package: Package,
+    pub(super) sources: Sources,
+}
+
+/// All packages of the workspace in this folder, by name.
+pub(super) fn packages(root: &Path) -> Result<Vec<OnDisk>> {
+    let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
+    let metadata = metadata(&root)?;
+    let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
+    let mut all = packages.iter().map(|one| package(&root, one)).collect::<Result<Vec<_>>>()?;
+    all.sort_by(|a, b| a.package.name.cmp(&b.package.name));
+    Ok(all)
+}
+
+fn metadata(root: &Path) -> Result<Value> {
+    let output = Command::new(cargo::program())
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root)
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    serde_json::from_slice(&output.stdout).context("cannot read what cargo metadata says")
+}
+
+fn package(root: &Path, package: &Value) -> Result<OnDisk> {
+    let name = package["name"].as_str().context("cargo metadata gives a package no name")?;
+    let mut roots = Vec::new();
+    let mut sources = Sources::new();
+    for target in package["targets"].as_array().into_iter().flatten() {
+        let kinds = target["kind"].as_array().into_iter().flatten();
+        let mut kinds = kinds.filter_map(Value::as_str);
+        if !kinds.any(|kind| matches!(kind, "lib" | "rlib" | "bin" | "proc-macro")) {
+            continue;
+        }
+        let file = target["src_path"].as_str().context("cargo metadata gives a target no file")?;
+        let file = PathBuf::from(file);
+        roots.push(relative(root, &file)?);
+        if let Some(folder) = file.parent() {
+            read_all(root, folder, &mut sources)?;
+        }
+    }
+    Ok(OnDisk { package: Package { name: name.to_owned(), roots }, sources })
+}
+
+fn read_all(root: &Path, folder: &Path, sources: &mut Sources) -> Result<()> {
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
+        if path.is_dir() {
+            read_all(root, &path, sources)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            sources.insert(relative(root, &path)?, text);
+        }
+    }
+    Ok(())
+}
+
+fn relative(root: &Path, file: &Path) -> Result<String> {
+    let inside = file
+        .strip_prefix(root)
+        .with_context(|| format!("{} lies outside of {}", file.display(), root.display()))?;
+    Ok(inside.to_string_lossy().into_owned())
+}

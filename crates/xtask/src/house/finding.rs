@@ -1,0 +1,45 @@
+//! What is wrong with a crate, in words that say what to do.
+
+/// The rules, in the order in which they are reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rule {
+    Files,
+    Folders,
+    Faces,
+    Impls,
+    Headers,
+}
+
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub(super) rule: Rule,
+    /// One line, or several.
+    pub(super) text: String,
+}
+
+impl Rule {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Files, Self::Folders, Self::Faces, Self::Impls, Self::Headers];
+
+    /// A word for a table.
+    pub(super) const fn short(self) -> &'static str {
+        match self {
+            Self::Files => "file circles",
+            Self::Folders => "folder circles",
+            Self::Faces => "face imports",
+            Self::Impls => "stray impls",
+            Self::Headers => "no `//!`",
+        }
+    }
+
+    /// What the rule asks for.
+    pub(super) const fn law(self) -> &'static str {
+        match self {
+            Self::Files => "no two files import each other, over any number of steps",
+            Self::Folders => "folders are layers: the arrows between them go one way",
+            Self::Faces => "a name is imported from the module that defines it, not from a face",
+            Self::Impls => "the inherent `impl` blocks of a type are in the type's file",
+            Self::Headers => "a file begins with `//!`, which says what lives there",
+        }
+    }
+}

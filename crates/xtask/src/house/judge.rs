@@ -1,0 +1,42 @@
+//! All findings of one package.
+
+use anyhow::Result;
+
+use crate::house::arrows::Arrows;
+use crate::house::finding::Finding;
+use crate::house::read::{self, Sources};
+use crate::house::rules;
+
+/// A package: its name, and the files that its library and its programs begin with.
+#[derive(Debug)]
+pub(super) struct Package {
+    pub(super) name: String,
+    pub(super) roots: Vec<String>,
+}
+
+/// What is wrong with a package, and how many files it has.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    pub(super) files: usize,
+    pub(super) findings: Vec<Finding>,
+}
+
+pub(super) fn judge(package: &Package, sources: &Sources) -> Result<Judged> {
+    let mut arrows = Arrows::default();
+    let mut each = Vec::new();
+    for root in &package.roots {
+        let tree = read::read(root, sources)?;
+        arrows.add(&tree);
+        each.extend(rules::faces(&tree));
+        each.extend(rules::impls(&tree));
+    }
+    let mut findings = rules::files(&arrows);
+    findings.extend(rules::folders(&arrows));
+    findings.extend(each);
+    findings.extend(rules::headers(&arrows.files, sources));
+    Ok(Judged { files: arrows.files.len(), findings })
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -1,0 +1,133 @@
+//! The files of a target, from its root along the `mod` declarations.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Meta};
+
+use super::declare::declare;
+use super::{body, cfg};
+use crate::house::tree::Tree;
+
+/// The text of every file, by its path in the repository.
+pub(in crate::house) type Sources = BTreeMap<String, String>;
+
+/// Reads a target, given the path of its root. What is only compiled for tests is left out.
+pub(in crate::house) fn read(root: &str, sources: &Sources) -> Result<Tree> {
+    let mut reader = Reader { tree: Tree::default(), sources };
+    let file = reader.tree.add_file(root);
+    let module = reader.tree.add_module(Some("crate".to_owned()), None, file);
+    let (folder, _) = split(root);
+    reader.file(module, root, &Place { folder: folder.to_owned(), own: folder.to_owned() })?;
+    Ok(reader.tree)
+}
+
+struct Reader<'a> {
+    tree: Tree,
+    sources: &'a Sources,
+}
+
+/// Where the files of a module's children lie.
+struct Place {
+    /// The folder of `mod child;`.
+    folder: String,
+    /// The folder that `#[path]` starts from.
+    own: String,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, module: usize, path: &str, place: &Place) -> Result<()> {
+        let text = self.sources.get(path).with_context(|| format!("there is no {path}"))?;
+        let parsed = syn::parse_file(text).map_err(|error| {
+            let at = error.span().start();
+            anyhow::anyhow!("{path}:{}:{}: {error}", at.line, at.column + 1)
+        })?;
+        if cfg::only_for_tests(&parsed.attrs) {
+            return Ok(());
+        }
+        self.items(module, &parsed.items, place)
+    }
+
+    fn items(&mut self, module: usize, items: &[Item], place: &Place) -> Result<()> {
+        let items: Vec<&Item> =
+            items.iter().filter(|item| !cfg::only_for_tests(cfg::of_item(item))).collect();
+        declare(&mut self.tree, module, &items);
+        let file = self.tree.modules[module].file;
+        for item in items {
+            match item {
+                Item::Mod(child) => self.child(module, child, place)?,
+                Item::Use(_) | Item::ExternCrate(_) => {}
+                item => {
+                    self.tree.files[file].has_items = true;
+                    body::read(&mut self.tree, module, item);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn child(&mut self, parent: usize, child: &ItemMod, place: &Place) -> Result<()> {
+        let name = child.ident.to_string().trim_start_matches("r#").to_owned();
+        let named = named_file(&child.attrs);
+        if let Some((_, items)) = &child.content {
+            let file = self.tree.modules[parent].file;
+            let module = self.tree.add_module(Some(name.clone()), Some(parent), file);
+            self.tree.modules[parent].modules.insert(name.clone(), module);
+            let folder = join(&place.folder, named.as_deref().unwrap_or(&name));
+            return self.items(module, items, &Place { own: folder.clone(), folder });
+        }
+        let (path, folder) = if let Some(named) = named {
+            let path = join(&place.own, &named);
+            let folder = split(&path).0.to_owned();
+            (path, folder)
+        } else {
+            self.usual(&place.folder, &name)?
+        };
+        let file = self.tree.add_file(&path);
+        let module = self.tree.add_module(Some(name.clone()), Some(parent), file);
+        self.tree.modules[parent].modules.insert(name, module);
+        let own = split(&path).0.to_owned();
+        self.file(module, &path, &Place { folder, own })
+    }
+
+    /// `x.rs` or `x/mod.rs`, and the folder of its children.
+    fn usual(&self, folder: &str, name: &str) -> Result<(String, String)> {
+        let below = join(folder, name);
+        for path in [format!("{below}.rs"), join(&below, "mod.rs")] {
+            if self.sources.contains_key(&path) {
+                return Ok((path, below));
+            }
+        }
+        bail!("there is neither {below}.rs nor {below}/mod.rs");
+    }
+}
+
+/// What `#[path = ".."]` says.
+fn named_file(attributes: &[Attribute]) -> Option<String> {
+    attributes.iter().find_map(|attribute| match &attribute.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// A path's folder and the last part.
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+fn join(folder: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}

@@ -1,0 +1,109 @@
+//! Paths in tokens that nobody has parsed: what a macro is called with, or expands to.
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+use crate::house::tree::Path;
+
+/// A path in tokens; with `!` behind it, the name of a macro.
+pub(super) struct Found {
+    pub(super) path: Path,
+    pub(super) is_macro: bool,
+}
+
+/// All paths in the tokens, in order. `.name`, `'name` and `$name` are none, `$crate` is.
+pub(super) fn paths(tokens: &TokenStream) -> Vec<Found> {
+    let mut found = Vec::new();
+    scan(tokens.clone(), &[], &mut found);
+    found
+}
+
+fn scan(tokens: TokenStream, before: &[String], found: &mut Vec<Found>) {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut at = 0;
+    while at < tokens.len() {
+        match &tokens[at] {
+            TokenTree::Ident(first) if begins_a_path(&tokens[..at], &first.to_string()) => {
+                let line = first.span().start().line;
+                let mut segments = before.to_vec();
+                segments.push(plain(&first.to_string()));
+                let mut ends_in_group = false;
+                at += 1;
+                while colons(&tokens, at) {
+                    at += 2;
+                    match tokens.get(at) {
+                        Some(TokenTree::Ident(next)) => segments.push(plain(&next.to_string())),
+                        // The names of a `use`.
+                        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
+                            scan(group.stream(), &segments, found);
+                            ends_in_group = true;
+                        }
+                        _ => break,
+                    }
+                    at += 1;
+                }
+                if segments.len() > 1 {
+                    segments.pop_if(|last| last == "self");
+                }
+                let is_macro = is(tokens.get(at), '!') && !is(tokens.get(at + 1), '=');
+                if !ends_in_group {
+                    found.push(Found { path: Path { segments, line }, is_macro });
+                }
+            }
+            // What may see an item is no use of it: `pub(in crate::place)`.
+            TokenTree::Group(_) if at > 0 && is_pub(&tokens[at - 1]) => at += 1,
+            TokenTree::Group(group) => {
+                scan(group.stream(), &[], found);
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
+}
+
+/// Attributes of serde and others name functions in quotes: `with = "crate::text"`.
+pub(super) fn quoted(tokens: &TokenStream) -> Vec<Found> {
+    let literals = tokens.clone().into_iter().filter_map(|token| match token {
+        TokenTree::Literal(literal) => Some(literal),
+        _ => None,
+    });
+    literals.filter_map(|one| unquoted(&one.to_string(), one.span().start().line)).collect()
+}
+
+fn unquoted(literal: &str, line: usize) -> Option<Found> {
+    let text = literal.strip_prefix('"')?.strip_suffix('"')?;
+    let segments: Vec<String> = text.split("::").map(str::to_owned).collect();
+    let is_name =
+        |text: &String| !text.is_empty() && text.chars().all(|c| c == '_' || c.is_alphanumeric());
+    let is_path = segments.len() > 1 && segments.iter().all(is_name);
+    is_path.then_some(Found { path: Path { segments, line }, is_macro: false })
+}
+
+fn begins_a_path(before: &[TokenTree], name: &str) -> bool {
+    let is_crate = name == "crate";
+    match before.last() {
+        Some(TokenTree::Punct(last)) => match last.as_char() {
+            '\'' => false,
+            '.' => before.len() > 1 && is(before.get(before.len() - 2), '.'),
+            '$' => is_crate,
+            ':' => !colons(before, before.len().saturating_sub(2)),
+            _ => true,
+        },
+        _ => true,
+    }
+}
+
+fn plain(name: &str) -> String {
+    name.trim_start_matches("r#").to_owned()
+}
+
+fn colons(tokens: &[TokenTree], at: usize) -> bool {
+    is(tokens.get(at), ':') && is(tokens.get(at + 1), ':')
+}
+
+fn is(token: Option<&TokenTree>, wanted: char) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == wanted)
+}
+
+fn is_pub(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Ident(name) if name == "pub")
+}

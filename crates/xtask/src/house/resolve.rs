@@ -1,0 +1,206 @@
+//! From a path to the file that defines what it names: through re-exports over any number of
+//! steps, renames and `*`.
+
+use std::collections::BTreeSet;
+
+use crate::house::tree::{Item, Path, Tree};
+
+/// What a path names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    Module(usize),
+    /// An item, or something inside of one, and the file that defines it.
+    Item {
+        name: String,
+        file: usize,
+    },
+    /// Something of another crate, or a local name.
+    Outside,
+}
+
+/// Which of the names that are spelled alike is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// All of them, as a `use` does.
+    Any,
+    /// What can have something behind `::`.
+    Scope,
+    Macro,
+}
+
+/// The uses that a search has been through.
+type Seen = BTreeSet<(usize, usize)>;
+
+/// All that a path names: a `use` may bring a module and a function of one name.
+pub(super) fn targets(tree: &Tree, module: usize, path: &Path) -> Vec<Target> {
+    walk(tree, module, &path.segments, Wanted::Any, &mut Seen::new())
+}
+
+/// Whether a module, or an enum, has something of this name.
+pub(super) fn has(tree: &Tree, target: &Target, name: &str) -> bool {
+    match target {
+        Target::Module(module) => {
+            !lookup(tree, *module, name, Wanted::Any, &mut Seen::new()).is_empty()
+        }
+        Target::Item { name: of, file } => has_variant(tree, of, *file, name),
+        Target::Outside => false,
+    }
+}
+
+/// The macro that a call names, which may be one that an outer module defines further up.
+pub(super) fn called(tree: &Tree, module: usize, path: &Path) -> Vec<Target> {
+    let found = walk(tree, module, &path.segments, Wanted::Macro, &mut Seen::new());
+    let [name] = &path.segments[..] else { return found };
+    if found.iter().any(|target| *target != Target::Outside) {
+        return found;
+    }
+    let outer = tree.ancestors(module).find_map(|at| {
+        let mut items = tree.modules[at].items.get(name).into_iter().flatten();
+        items.find(|item| item.is_macro)
+    });
+    outer.map(|item| item_target(name, item)).into_iter().collect()
+}
+
+fn walk(
+    tree: &Tree,
+    module: usize,
+    path: &[String],
+    wanted: Wanted,
+    seen: &mut Seen,
+) -> Vec<Target> {
+    if let Some((at, rest)) = anchored(tree, module, path) {
+        return below(tree, at, rest, wanted, seen);
+    }
+    let Some((first, rest)) = path.split_first() else { return Vec::new() };
+    let first_wanted = if rest.is_empty() { wanted } else { Wanted::Scope };
+    // A block sees what the module around it has.
+    let mut at = module;
+    let found = loop {
+        let found = lookup(tree, at, first, first_wanted, seen);
+        match tree.modules[at].parent {
+            Some(parent) if found.is_empty() && tree.modules[at].name.is_none() => at = parent,
+            _ => break found,
+        }
+    };
+    if found.is_empty() {
+        return vec![Target::Outside];
+    }
+    found.into_iter().flat_map(|target| further(tree, target, rest, wanted, seen)).collect()
+}
+
+/// Where a path that begins with `crate`, `self` or `super` starts, and what is behind that.
+pub(super) fn anchored<'p>(
+    tree: &Tree,
+    module: usize,
+    path: &'p [String],
+) -> Option<(usize, &'p [String])> {
+    let (first, mut rest) = path.split_first()?;
+    let mut at = match first.as_str() {
+        "crate" => 0,
+        "self" => tree.named(module),
+        "super" => tree.above(module)?,
+        _ => return None,
+    };
+    while let [next, after @ ..] = rest
+        && next == "super"
+    {
+        at = tree.above(at)?;
+        rest = after;
+    }
+    Some((at, rest))
+}
+
+fn below(
+    tree: &Tree,
+    module: usize,
+    path: &[String],
+    wanted: Wanted,
+    seen: &mut Seen,
+) -> Vec<Target> {
+    let Some((first, rest)) = path.split_first() else { return vec![Target::Module(module)] };
+    let first_wanted = if rest.is_empty() { wanted } else { Wanted::Scope };
+    let found = lookup(tree, module, first, first_wanted, seen);
+    if found.is_empty() {
+        // A macro has made it.
+        return vec![Target::Item { name: first.clone(), file: tree.modules[module].file }];
+    }
+    found.into_iter().flat_map(|target| further(tree, target, rest, wanted, seen)).collect()
+}
+
+fn further(
+    tree: &Tree,
+    target: Target,
+    rest: &[String],
+    wanted: Wanted,
+    seen: &mut Seen,
+) -> Vec<Target> {
+    match target {
+        Target::Module(module) => below(tree, module, rest, wanted, seen),
+        target => vec![target],
+    }
+}
+
+/// What a name is in a module itself.
+fn lookup(tree: &Tree, at: usize, name: &str, wanted: Wanted, seen: &mut Seen) -> Vec<Target> {
+    let module = &tree.modules[at];
+    let mut found = Vec::new();
+    if wanted != Wanted::Macro {
+        found.extend(module.modules.get(name).copied().map(Target::Module));
+    }
+    let fits = |item: &&Item| match wanted {
+        Wanted::Any => true,
+        Wanted::Scope => !item.is_macro,
+        Wanted::Macro => item.is_macro,
+    };
+    let items = module.items.get(name).into_iter().flatten();
+    found.extend(items.filter(fits).map(|item| item_target(name, item)));
+    for (number, one) in module.uses.iter().enumerate() {
+        if one.name.as_deref() != Some(name) || !seen.insert((at, number)) {
+            continue;
+        }
+        if one.outside {
+            found.push(Target::Outside);
+        } else {
+            found.extend(walk(tree, at, &one.path.segments, wanted, seen));
+        }
+    }
+    if found.is_empty() {
+        found = through_globs(tree, at, name, wanted, seen);
+    }
+    found
+}
+
+fn through_globs(
+    tree: &Tree,
+    at: usize,
+    name: &str,
+    wanted: Wanted,
+    seen: &mut Seen,
+) -> Vec<Target> {
+    let mut found = Vec::new();
+    for (number, one) in tree.modules[at].uses.iter().enumerate() {
+        if one.name.is_some() || one.outside || !seen.insert((at, number)) {
+            continue;
+        }
+        for target in walk(tree, at, &one.path.segments, Wanted::Scope, seen) {
+            match target {
+                Target::Module(module) => found.extend(lookup(tree, module, name, wanted, seen)),
+                Target::Item { name: of, file } if has_variant(tree, &of, file, name) => {
+                    found.push(Target::Item { name: of, file });
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn has_variant(tree: &Tree, name: &str, file: usize, variant: &str) -> bool {
+    let modules = tree.modules.iter().filter(|module| module.file == file);
+    let mut items = modules.filter_map(|module| module.items.get(name)).flatten();
+    items.any(|item| item.variants.iter().any(|one| one == variant))
+}
+
+fn item_target(name: &str, item: &Item) -> Target {
+    Target::Item { name: name.to_owned(), file: item.file }
+}

@@ -1,0 +1,14 @@
+//! The rules, one in each file.
+
+mod faces;
+mod files;
+mod folders;
+mod headers;
+mod impls;
+mod words;
+
+pub(super) use faces::faces;
+pub(super) use files::files;
+pub(super) use folders::folders;
+pub(super) use headers::headers;
+pub(super) use impls::impls;
