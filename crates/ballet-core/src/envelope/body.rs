@@ -1,27 +1,30 @@
-//! A message's body, before anybody parses it: unpacked, of bounded size and depth, and UTF-8.
+//! A message's body before it is parsed: unpacked, and checked for size, depth and UTF-8.
 
 use std::borrow::Cow;
 use std::io::Read;
 
 use flate2::bufread::GzDecoder;
 
-use crate::envelope::{CONTENT_TYPE, Limits};
-use crate::{Reason, Unacceptable};
+use crate::envelope::limits::Limits;
+use crate::envelope::unacceptable::{Reason, Unacceptable};
 
-/// A CloudEvent in structured mode: the body is attributes and event in one.
+/// The content type of every event.
+pub const CONTENT_TYPE: &str = "application/json";
+
+/// A CloudEvent in structured mode: the body holds both the attributes and the event.
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
 
-/// What a content type says of a body.
+/// What a body holds, by its content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// The event.
     Json,
-    /// A CloudEvent with the event in it.
+    /// A CloudEvent around the event.
     CloudEvent,
 }
 
-/// What the content type says; no content type says JSON.
+/// Reads the content type. Without one the body is JSON.
 pub(crate) fn form(content_type: Option<&str>) -> Result<Form, Unacceptable> {
     let wrong = |text: &str, advice: &str| {
         let detail = format!("content type {text:?}: {advice}");
@@ -45,17 +48,18 @@ pub(crate) fn form(content_type: Option<&str>) -> Result<Form, Unacceptable> {
         json if json.eq_ignore_ascii_case(CONTENT_TYPE) => Ok(Form::Json),
         structured if structured.eq_ignore_ascii_case(STRUCTURED) => Ok(Form::CloudEvent),
         batch if batch.eq_ignore_ascii_case(BATCH) => {
-            wrong(text, "send each event as a message of its own")
+            wrong(text, "send each event as its own message")
         }
-        _ => wrong(text, &format!("send {CONTENT_TYPE} or {STRUCTURED}, or none")),
+        _ => wrong(text, &format!("use {CONTENT_TYPE} or {STRUCTURED}, or leave it out")),
     }
 }
 
-/// A message's body as text that can be parsed safely, from the body as it came.
+/// Unpacks a message's body, and checks that it is safe to parse.
 ///
 /// # Errors
 ///
-/// [`Unacceptable`] where reading the message would end with the same.
+/// [`Unacceptable`] with the reason for which [`Envelope::read`](crate::envelope::Envelope::read)
+/// would refuse the message.
 pub fn unpack<'a>(
     body: &'a [u8],
     content_encoding: Option<&str>,
@@ -73,17 +77,17 @@ pub fn unpack<'a>(
     } else if encoding.eq_ignore_ascii_case("gzip") {
         Cow::Owned(gunzip(body, limit)?)
     } else {
-        let detail = format!("content encoding {encoding:?}: send the body plain, or as gzip");
+        let detail = format!("content encoding {encoding:?}: send the body plain or as gzip");
         return Err(Unacceptable::new(Reason::WrongContentEncoding, detail));
     };
     check(&body, limits)?;
     Ok(body)
 }
 
-/// Whether it is UTF-8, and not nested too deep.
+/// Checks that a body is UTF-8 and not nested too deep.
 pub(crate) fn check(body: &[u8], limits: &Limits) -> Result<(), Unacceptable> {
     if let Err(error) = std::str::from_utf8(body) {
-        let detail = format!("the body is not UTF-8 at byte {}", error.valid_up_to() + 1);
+        let detail = format!("the body is not valid UTF-8 at byte {}", error.valid_up_to() + 1);
         return Err(Unacceptable::new(Reason::NotUtf8, detail));
     }
     if is_deeper(body, limits.max_depth) {
@@ -95,11 +99,13 @@ pub(crate) fn check(body: &[u8], limits: &Limits) -> Result<(), Unacceptable> {
 
 fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Unacceptable> {
     let wrong = |what: &str| {
-        let detail = format!("content encoding \"gzip\", but the body is not one gzip: {what}");
+        let detail = format!(
+            "content encoding is \"gzip\", but the body is not a single gzip stream: {what}"
+        );
         Unacceptable::new(Reason::WrongContentEncoding, detail)
     };
     let mut plain = Vec::new();
-    // One byte more tells a body of just the limit from one that goes on.
+    // One byte over the limit is enough to see that the body is too big.
     let mut decoder = GzDecoder::new(body).take(limit as u64 + 1);
     decoder.read_to_end(&mut plain).map_err(|error| wrong(&error.to_string()))?;
     if plain.len() > limit {
@@ -110,15 +116,15 @@ fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Unacceptable> {
         return Err(Unacceptable::new(Reason::BodyTooBig, detail));
     }
     if !decoder.into_inner().into_inner().is_empty() {
-        return Err(wrong("something follows it"));
+        return Err(wrong("there are bytes after it"));
     }
     Ok(plain)
 }
 
-/// Whether brackets outside of strings are nested deeper than that. Said before the parser is
-/// asked, so that it does not depend on which part of a body a handler looks at.
+/// Whether brackets outside of strings are nested deeper than the limit. This is checked before
+/// parsing, because a handler's type may skip the part that is too deep.
 fn is_deeper(json: &[u8], limit: usize) -> bool {
-    // `{` and `[` differ in one bit. Few bodies have so many that a closer look is needed.
+    // `{` and `[` differ in one bit. Few bodies have more brackets than the limit.
     if json.iter().filter(|byte| **byte | 0x20 == b'{').count() <= limit {
         return false;
     }

@@ -1,4 +1,5 @@
-//! CloudEvents 1.0: attributes in headers (binary mode) or around the event (structured mode).
+//! CloudEvents 1.0, with the attributes in headers (binary mode) or around the event (structured
+//! mode).
 //!
 //! | attribute | stands for |
 //! |---|---|
@@ -7,8 +8,8 @@
 //! | `correlationid` (an extension) | AMQP `correlation_id` |
 //! | `causationid`, `traceparent` (extensions) | the headers of that name |
 //!
-//! What a property says counts before the attribute: so a message can be sent again under a new
-//! id, with its body and headers as they were.
+//! A property takes precedence over an attribute, so a message can be sent again under a new id
+//! with its body and headers unchanged.
 
 use std::borrow::Cow;
 
@@ -17,14 +18,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::body::{self, Form};
-use crate::envelope::Limits;
-use crate::{Reason, Unacceptable};
+use crate::envelope::body::{self, Form};
+use crate::envelope::limits::Limits;
+use crate::envelope::unacceptable::{Reason, Unacceptable};
 
-/// What headers of the binary mode begin with: in AMQP, where a colon is not welcome, and in HTTP.
+/// The prefixes of binary mode: two that the AMQP binding allows, and the one of HTTP.
 const PREFIXES: [&str; 3] = ["cloudEvents_", "cloudEvents:", "ce-"];
 
-/// The attributes of a CloudEvent that mean something here.
+/// The attributes of a CloudEvent that are understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes<'a> {
     specversion: Option<Cow<'a, str>>,
@@ -38,13 +39,13 @@ pub struct Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
-    /// The attribute's name in a header's, if it is one.
+    /// The attribute's name, if the header is an attribute.
     #[must_use]
     pub fn name(header: &str) -> Option<&str> {
         PREFIXES.iter().find_map(|prefix| header.strip_prefix(prefix))
     }
 
-    /// Takes in an attribute, unless its name means nothing here or it is there already.
+    /// Adds an attribute. Unknown, empty and repeated ones are ignored.
     pub fn add(&mut self, name: &str, value: &'a str) {
         let attribute = match name {
             "specversion" => &mut self.specversion,
@@ -62,23 +63,23 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// In binary mode the attributes only add to the properties, so that none of them has to be
-    /// there; but those that are there have to be understood.
+    /// Checks the attributes that are present. In binary mode none is required, because they only
+    /// add to the properties.
     pub(crate) fn check(&self) -> Result<(), Unacceptable> {
         if let Some(version) = self.specversion.as_deref()
             && version != "1"
             && !version.starts_with("1.")
         {
-            return Err(wrong(&format!("its specversion is {version:?}, 1.0 is understood")));
+            return Err(wrong(&format!("its specversion is {version:?}, only 1.0 is understood")));
         }
         if body::form(self.data_content_type.as_deref())? == Form::CloudEvent {
-            return Err(wrong("it holds another one"));
+            return Err(wrong("its data is another CloudEvent"));
         }
         Ok(())
     }
 }
 
-/// A CloudEvent in structured mode, as far as it means something here.
+/// A CloudEvent in structured mode, with the fields that are understood.
 #[derive(Deserialize)]
 struct Structured<'a> {
     specversion: String,
@@ -94,7 +95,7 @@ struct Structured<'a> {
     data_base64: Option<String>,
 }
 
-/// Takes a CloudEvent in structured mode apart.
+/// Splits a CloudEvent in structured mode into its attributes and its event.
 pub(crate) fn open<'a>(
     body: &Cow<'a, [u8]>,
     limits: &Limits,
@@ -122,7 +123,8 @@ fn split<'a>(
         (Some(data), None) => Cow::Borrowed(data.get().as_bytes()),
         (None, Some(text)) => {
             let data = STANDARD.decode(&text);
-            let data = data.map_err(|error| wrong(&format!("data_base64 is none: {error}")))?;
+            let data =
+                data.map_err(|error| wrong(&format!("data_base64 is not base64: {error}")))?;
             body::check(&data, limits)?;
             Cow::Owned(data)
         }
@@ -145,6 +147,6 @@ fn split<'a>(
 fn wrong(what: &str) -> Unacceptable {
     Unacceptable::new(
         Reason::NotACloudEvent,
-        format!("the message is no CloudEvent that is understood: {what}"),
+        format!("the message is not a CloudEvent that is understood: {what}"),
     )
 }

@@ -1,14 +1,14 @@
-//! How a broker differs from what the system declares: exchanges, queues, bindings and policies.
+//! How a broker's exchanges, queues, bindings and policies differ from what the system declares.
 //!
 //! Both sides are JSON as RabbitMQ writes it: a definitions document
-//! ([`topology::definitions`](crate::topology::definitions)), and what its management API lists of
-//! one virtual host.
+//! ([`definitions()`](crate::topology::definitions())), and the lists of the management API for one
+//! virtual host.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-/// What the broker has in one virtual host, as its management API lists it.
+/// The objects of one virtual host, as the broker's management API lists them.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
     /// `GET /api/exchanges/{vhost}`
@@ -21,7 +21,7 @@ pub struct Found {
     pub policies: Vec<Value>,
 }
 
-/// A kind of object, by the name of its section in a definitions document.
+/// A kind of object, named after its section in a definitions document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// `exchanges`
@@ -35,7 +35,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What makes one of this kind what it is, beside its name.
+    /// The fields that are compared.
     const fn fields(self) -> &'static [&'static str] {
         match self {
             Self::Exchange => &["type", "durable", "auto_delete", "internal", "arguments"],
@@ -55,46 +55,45 @@ impl Kind {
     }
 }
 
-/// One difference.
+/// A difference between the declarations and the broker.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Difference {
-    /// It is declared, and not there.
+    /// It is declared, and the broker does not have it.
     Missing {
-        /// What it is.
+        /// The kind of object.
         kind: Kind,
-        /// As the definitions have it.
+        /// The object in the definitions document.
         wanted: Value,
     },
-    /// It is there, and is another one than is declared.
+    /// The broker has it, but with other properties than declared.
     Other {
-        /// What it is.
+        /// The kind of object.
         kind: Kind,
-        /// As the definitions have it.
+        /// The object in the definitions document.
         wanted: Value,
-        /// What differs, in words.
+        /// What differs, one sentence per field.
         words: Vec<String>,
     },
-    /// A binding between objects of the system that is not declared: of a handler that is gone.
+    /// A binding between objects of the system that is not declared, left by a removed handler.
     Unwanted {
-        /// As the broker lists it.
+        /// The object as the broker lists it.
         found: Value,
     },
-    /// A binding from an exchange of the system to something that is not the system's. Somebody
-    /// else listens there, which they may.
+    /// A binding from an exchange of the system to an object outside of it. Others may listen.
     Strange {
-        /// As the broker lists it.
+        /// The object as the broker lists it.
         found: Value,
     },
 }
 
 impl Difference {
-    /// Whether something is wrong, and not only worth knowing.
+    /// Whether the difference is wrong, and not only worth knowing.
     #[must_use]
     pub const fn is_drift(&self) -> bool {
         !matches!(self, Self::Strange { .. })
     }
 
-    /// What it is about, for instance "queue `orders`".
+    /// The object that differs, for instance "queue `orders`".
     #[must_use]
     pub fn object(&self) -> String {
         match self {
@@ -107,7 +106,7 @@ impl Difference {
         }
     }
 
-    /// Whether it can be mended without taking away a message or a place to put one.
+    /// Whether it can be repaired without losing a message or a queue.
     #[must_use]
     pub const fn can_be_applied(&self) -> bool {
         match self {
@@ -118,7 +117,7 @@ impl Difference {
     }
 }
 
-/// All differences, in the order in which they can be mended.
+/// All differences, in the order in which they can be repaired.
 #[must_use]
 pub fn compare(definitions: &Value, found: &Found) -> Vec<Difference> {
     let mut differences = Vec::new();
@@ -178,7 +177,7 @@ fn is_same_binding(one: &Value, other: &Value) -> bool {
         && table(&one["arguments"]) == table(&other["arguments"])
 }
 
-/// What differs, in words.
+/// What differs, one sentence per field.
 fn other(kind: Kind, wanted: &Value, found: &Value) -> Vec<String> {
     let mut words = Vec::new();
     for field in kind.fields() {
@@ -200,16 +199,16 @@ fn differs(name: &str, wanted: Option<&Value>, found: Option<&Value>) -> Option<
     if wanted == found {
         return None;
     }
-    let told = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), Value::to_string);
-    Some(format!("{name} is {}, and should be {}", told(found), told(wanted)))
+    let text = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), Value::to_string);
+    Some(format!("{name} is {}, but should be {}", text(found), text(wanted)))
 }
 
-/// Arguments; RabbitMQ writes an empty table as an empty list at times.
+/// A table of arguments. RabbitMQ sometimes writes an empty one as an empty list.
 fn table(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-/// What a difference is about: "queue `orders`".
+/// An object and its kind, written as "queue `orders`".
 struct Named<'a>(Kind, &'a Value);
 
 impl fmt::Display for Named<'_> {
@@ -236,8 +235,8 @@ impl fmt::Display for Difference {
         match self {
             Self::Missing { .. } => write!(f, "{object} is missing"),
             Self::Other { words, .. } => write!(f, "{object}: {}", words.join("; ")),
-            Self::Unwanted { .. } => write!(f, "{object} is not declared any more"),
-            Self::Strange { .. } => write!(f, "{object} is not ours, and stays"),
+            Self::Unwanted { .. } => write!(f, "{object} is no longer declared"),
+            Self::Strange { .. } => write!(f, "{object} is not ours and stays"),
         }
     }
 }
@@ -247,15 +246,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{EventType, Part, System, topology};
+    use crate::event::EventType;
+    use crate::part::{Part, System};
+    use crate::topology::definitions::definitions;
 
     fn declared() -> Value {
         let publishes = vec![EventType::plain("clock.ticked.v1")];
         let clock = Part { service: "clock", publishes, ..Part::default() };
-        topology::definitions(&System { name: "clocks", parts: vec![clock] }, |_| String::new())
+        definitions(&System { name: "clocks", parts: vec![clock] }, |_| String::new())
     }
 
-    /// A broker that has all of it, with what the broker has of its own.
+    /// A broker that has everything declared, besides its own objects.
     fn whole() -> Found {
         let of = |kind| section(&declared(), kind).cloned().collect::<Vec<_>>();
         let mut found = Found {
@@ -271,17 +272,17 @@ mod tests {
         found
     }
 
-    fn told(found: &Found) -> Vec<String> {
+    fn sentences(found: &Found) -> Vec<String> {
         compare(&declared(), found).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn a_broker_that_has_all_differs_in_nothing() {
-        assert_eq!(told(&whole()), [""; 0]);
+        assert_eq!(sentences(&whole()), [""; 0]);
     }
 
     #[test]
-    fn each_difference_is_told_in_words() {
+    fn each_difference_is_a_sentence() {
         let mut found = whole();
         found.exchanges.retain(|exchange| exchange["name"] != "unrouted");
         for queue in &mut found.queues {
@@ -293,12 +294,12 @@ mod tests {
         found.policies[0]["definition"]["max-age"] = json!("1D");
         found.bindings.retain(|binding| binding["source"] != "retry.5s");
         assert_eq!(
-            told(&found),
+            sentences(&found),
             [
                 "exchange `unrouted` is missing",
-                "queue `clock`: x-queue-type is \"classic\", and should be \"quorum\"; \
-                 x-max-length is 5, and should be none",
-                "policy `journal`: max-age is \"1D\", and should be \"7D\"",
+                "queue `clock`: x-queue-type is \"classic\", but should be \"quorum\"; \
+                 x-max-length is 5, but should be none",
+                "policy `journal`: max-age is \"1D\", but should be \"7D\"",
                 "the binding of queue `retry.5s` to `retry.5s` with key `#` is missing",
             ]
         );

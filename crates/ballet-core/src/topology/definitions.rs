@@ -1,57 +1,18 @@
-//! The broker's objects that follow from the declarations, as a definitions document that
-//! RabbitMQ imports at its start.
-//!
-//! Events go to one topic exchange, `events`. It is bound with `#` to the stream `journal` and to
-//! the internal exchange `route`, which spreads them to the services; what `route` cannot place
-//! ends in `unrouted`. With the journal bound straight to the routing exchange the broker would
-//! take every message for routed, and typing errors would vanish.
+//! The definitions document of a system: users, rights, exchanges, queues, bindings and policies,
+//! as RabbitMQ imports them when it starts.
 
 use serde_json::{Value, json};
 
-use crate::{EventType, Part, System};
-
-/// The topic exchange for all events.
-pub const EVENTS: &str = "events";
-/// The internal exchange that spreads events to the services. Types are bound as they are, without
-/// wildcards, so it is a direct one: the broker looks a type up once instead of word by word.
-pub const ROUTE: &str = "route";
-/// The exchange and the bounded queue for events that nobody knows.
-pub const UNROUTED: &str = "unrouted";
-/// The topic exchange in front of the dead-letter queues; routing key = the service.
-pub const DEAD: &str = "dead";
-/// The stream of all events.
-pub const JOURNAL: &str = "journal";
-/// The retry queues: name and delay in milliseconds. Routing key = the queue to come back to.
-pub const RETRIES: [(&str, u32); 3] =
-    [("retry.5s", 5_000), ("retry.30s", 30_000), ("retry.5m", 300_000)];
-/// How often the broker delivers a message before it takes it for the cause of a crash loop.
-pub const DELIVERY_LIMIT: u32 = 20;
-/// How often what waits for no service may be looked at: a look counts as a delivery, and from
-/// RabbitMQ 4 on a queue that names no limit drops, or dead-letters, what was delivered 20 times.
-pub const LOOK_LIMIT: u32 = 1_000_000_000;
-/// The user of operators.
-pub const OPS: &str = "ops";
-/// The user of the tools that redrive: it reads dead letters and the journal, and is the only one
-/// besides the operators that may write to the default exchange, and so to every queue.
-pub const REDRIVE: &str = "redrive";
-/// The user of `ballet topology`: it may see and make the system's own objects.
-pub const TOPOLOGY: &str = "topology";
-/// The user that may read the journal and nothing else.
-pub const TAP: &str = "tap";
-
-/// What a tool did with a dead letter; with the service's name behind it the routing key, on the
-/// exchange [`DEAD`], of the note of it that only the journal gets.
-pub const NOTES: [&str; 3] = ["redriven", "edited", "discarded"];
-
-/// The name of a service's dead-letter queue.
-#[must_use]
-pub fn dead_queue(service: &str) -> String {
-    format!("{service}.dead")
-}
+use crate::event::EventType;
+use crate::part::{Part, System};
+use crate::topology::names::{
+    DEAD, DELIVERY_LIMIT, EVENTS, JOURNAL, LOOK_LIMIT, OPS, REDRIVE, RETRIES, ROUTE, TAP, TOPOLOGY,
+    UNROUTED, dead_queue,
+};
 
 /// The definitions document of a system.
 ///
-/// `password_hash` gives each user's hash in the form `rabbit_password_hashing_sha256`.
+/// `password_hash` returns a user's hash in the form `rabbit_password_hashing_sha256`.
 #[must_use]
 pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> Value {
     let vhost = system.name;
@@ -84,7 +45,7 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
             "write": one_of(&types), "read": "^$"}));
     }
     for event in unconsumed(system) {
-        // Declared, though no service consumes it: it is not lost, the journal has it.
+        // No service consumes it, so without this binding `route` would send it to `unrouted`.
         bindings.push(binding(vhost, ROUTE, JOURNAL, "queue", event.name()));
     }
     json!({
@@ -100,15 +61,16 @@ fn user(name: &str, tags: &str, password_hash: &impl Fn(&str) -> String) -> Valu
         "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": tags, "limits": {}})
 }
 
-/// Nobody may configure, and nobody may write to the default exchange, which reaches all queues.
+/// A service may not configure anything, nor write to the default exchange, which reaches all
+/// queues.
 fn service_permission(vhost: &str, service: &str) -> Value {
     json!({"user": service, "vhost": vhost, "configure": "^$",
         "write": r"^(events|dead|retry\.(5s|30s|5m))$",
         "read": format!(r"^{service}(\.dead)?$")})
 }
 
-/// The system's own objects, and the default exchange: whoever makes a queue that dead-letters to an
-/// exchange has to be allowed to write there.
+/// The system's own objects, and the default exchange: to declare a queue that dead-letters to an
+/// exchange, a user needs the right to write to that exchange.
 fn topology_permission(system: &System) -> Value {
     let retries = RETRIES.map(|(name, _)| name);
     let shared = [EVENTS, ROUTE, UNROUTED, DEAD, JOURNAL].into_iter().chain(retries);
@@ -161,8 +123,8 @@ fn shared_queues(vhost: &str) -> Vec<Value> {
         queues.push(queue(
             vhost,
             name,
-            // At-least-once dead-lettering needs reject-publish; the default exchange takes the
-            // routing key for the name of the queue to come back to.
+            // At-least-once dead-lettering needs reject-publish. The default exchange routes by the
+            // queue's name, so the routing key is the queue that the message returns to.
             &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT,
                 "x-message-ttl": ttl, "x-dead-letter-exchange": "",
                 "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}),
@@ -176,8 +138,8 @@ fn service_queues(vhost: &str, service: &str) -> [Value; 2] {
         queue(
             vhost,
             service,
-            // The limit is set here and not by policy: without any limit a returned message goes
-            // to the queue's tail, and it must hold before the first message comes.
+            // The limit is an argument and not a policy, because it must hold before the first
+            // message. Without a limit a returned message goes to the tail of the queue.
             &json!({"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT,
                 "x-dead-letter-exchange": DEAD, "x-dead-letter-routing-key": service,
                 "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}),
@@ -216,8 +178,8 @@ fn service_bindings(vhost: &str, part: &Part) -> Vec<Value> {
     bindings
 }
 
-/// What may change over time is policy, not argument. Service queues have no length limit: one
-/// full queue would refuse everybody's events.
+/// What may change over time is a policy and not an argument. Service queues have no length limit,
+/// because a full queue would make the broker refuse the events of every service.
 fn policies(vhost: &str) -> Vec<Value> {
     let policy = |name: &str, pattern: &str, definition: Value| {
         json!({"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues",
@@ -246,13 +208,14 @@ fn one_of(types: &[EventType]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::part::SubscriptionPart;
 
     #[test]
     fn a_foreign_producer_may_write_its_types_and_read_nothing() {
         let checkout = EventType::starts_saga("cart.checked_out.v1").also_from(&["storefront"]);
         let part = Part {
             service: "orders",
-            subscriptions: vec![crate::SubscriptionPart { name: "carts", on: checkout }],
+            subscriptions: vec![SubscriptionPart { name: "carts", on: checkout }],
             ..Part::default()
         };
         let system = System { name: "shop", parts: vec![part] };

@@ -1,10 +1,10 @@
-//! The events that somebody takes in, looked up by name.
+//! The events that a service consumes, looked up by name.
 
 use std::collections::HashMap;
 
-use crate::EventType;
+use crate::event::EventType;
 
-/// The events that a service takes in, by name.
+/// The events that a service consumes, by name.
 ///
 /// ```
 /// # use ballet_core::{EventType, KnownEvents};
@@ -22,7 +22,7 @@ impl KnownEvents {
         self.0.get(name).copied()
     }
 
-    /// The versions that are known of an event, the newest last.
+    /// The known versions of an event, the newest last.
     #[must_use]
     pub fn other_versions(&self, name: &str) -> Vec<EventType> {
         let Some((event, _)) = name.rsplit_once(".v") else { return Vec::new() };

@@ -1,66 +1,66 @@
-//! Why a message is set aside: a code for machines and a sentence for people.
+//! Why a message becomes a dead letter: a code for machines and a sentence for people.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::EventType;
+use crate::event::EventType;
 
-/// The longest sentence about a message, in characters.
+/// The longest sentence, in characters.
 const LONGEST_DETAIL: usize = 500;
 
-/// Why a message is set aside: the machine-readable code of a dead letter (`x-dead-reason`).
+/// Why a message becomes a dead letter. Its code is the header `x-dead-reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// There is no `type`, and the routing key is no event's name.
+    /// There is no `type`, and the routing key is not an event's name.
     NoType,
     /// No handler of this service knows the event.
     UnknownType,
     /// The event is known here, but not in this version.
     UnknownVersion,
-    /// More headers, or bigger or deeper ones, than the limits allow.
+    /// The headers are more, bigger or deeper than the limits allow.
     HeadersTooBig,
     /// The content type is not JSON.
     WrongContentType,
-    /// The content encoding is not one that is understood, or the body is not encoded so.
+    /// The content encoding is unknown, or the body is not encoded that way.
     WrongContentEncoding,
-    /// The body, unpacked where it is packed, is bigger than the limit.
+    /// The body, packed or unpacked, is bigger than the limit.
     BodyTooBig,
     /// The body is not UTF-8.
     NotUtf8,
     /// The body is nested deeper than the limit.
     TooDeep,
-    /// The message says that it is a CloudEvent, and is none that is understood.
+    /// The message claims to be a CloudEvent, but is not one that is understood.
     NotACloudEvent,
     /// The body is not JSON.
     NotJson,
-    /// The body is JSON, but not of the event's shape.
+    /// The body is JSON, but does not have the event's shape.
     WrongShape,
     /// `app_id` may not publish this type.
     ForgedAppId,
-    /// `type` names another event than the routing key, which is what the broker's rights guard.
+    /// `type` and the routing key differ; the broker's rights guard only the routing key.
     ForgedType,
     /// An event of a running saga carries no saga id.
     NoCorrelationId,
-    /// The correlation id is no UUID.
+    /// The correlation id is not a UUID.
     WrongCorrelationId,
-    /// The message's id lies in the future.
+    /// The time in the message's or the saga's id lies in the future.
     ClockAhead,
-    /// The message is older than the memory of message ids.
+    /// The message is older than the window in which message ids are remembered.
     TooOldToDeduplicate,
-    /// The saga is older than the memory of sagas.
+    /// The saga is older than the window in which sagas are remembered.
     SagaTooOld,
-    /// A handler said that trying again is of no use.
+    /// A handler said that a retry is of no use.
     Permanent,
-    /// A handler failed in each of its attempts.
+    /// A handler failed in every attempt.
     Failed,
-    /// The event that it builds on did not come in an hour.
+    /// The event that this one depends on did not come within an hour.
     NotYet,
 }
 
 impl Reason {
-    /// All of them, in the order in which a message is looked at.
+    /// All reasons, roughly in the order in which a message is checked.
     pub const ALL: [Self; 22] = [
         Self::HeadersTooBig,
         Self::WrongContentType,
@@ -122,19 +122,19 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A message that cannot be taken: a code for machines and a sentence for people.
+/// The refusal of a message: a code for machines and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}: {detail}")]
 pub struct Unacceptable {
     /// The code.
     pub reason: Reason,
-    /// What is wrong and what to do.
+    /// What is wrong, and what to do about it.
     pub detail: String,
 }
 
 impl Unacceptable {
-    /// A refusal with its sentence, which is cut if it is long: it goes into a header, and may
-    /// quote what came from outside.
+    /// A refusal with its sentence. A long one is cut, because it goes into a header and may quote
+    /// the message.
     #[must_use]
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
         let mut detail = detail.into();
@@ -145,16 +145,19 @@ impl Unacceptable {
         Self { reason, detail }
     }
 
-    /// The refusal that a body's JSON error stands for.
+    /// The refusal of a body that could not be parsed as the event.
     #[must_use]
     pub fn from_json(event_type: EventType, error: &serde_json::Error) -> Self {
         if error.is_data() {
-            return Self::new(Reason::WrongShape, format!("the body is no {event_type}: {error}"));
+            return Self::new(
+                Reason::WrongShape,
+                format!("the body does not have the shape of {event_type}: {error}"),
+            );
         }
         Self::not_json(error)
     }
 
-    /// The refusal of a body that is not JSON at all.
+    /// The refusal of a body that is not JSON.
     pub(crate) fn not_json(error: &serde_json::Error) -> Self {
         if error.is_eof() && (error.line(), error.column()) == (1, 0) {
             return Self::new(Reason::NotJson, "the body is empty: send the event as JSON");

@@ -1,7 +1,10 @@
-use jiff::{SignedDuration, Timestamp};
+//! What [`Envelope::read`] takes, derives and refuses.
+
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::*;
+use crate::id;
 
 const PLACED: EventType = EventType::in_saga("orders.order_placed.v1");
 const CHECKED_OUT: EventType =
@@ -50,15 +53,15 @@ fn reason(message: &Incoming<'_>) -> Reason {
 
 #[test]
 fn a_whole_envelope_is_read() {
-    let envelope = read(&placed()).expect("taken");
+    let envelope = read(&placed()).expect("accepted");
     assert_eq!(envelope.event_type, PLACED);
     assert_eq!(envelope.message_id.to_string(), SOME_ID);
     assert_eq!(envelope.saga_id.map(|id| id.to_string()).as_deref(), Some(SOME_ID));
 }
 
 #[test]
-fn a_bare_body_on_a_known_routing_key_is_taken() {
-    let envelope = read(&checked_out()).expect("taken");
+fn a_bare_body_on_a_known_routing_key_is_accepted() {
+    let envelope = read(&checked_out()).expect("accepted");
     assert_eq!(envelope.event_type, CHECKED_OUT);
     assert_eq!(
         envelope.message_id,
@@ -71,7 +74,10 @@ fn a_bare_body_on_a_known_routing_key_is_taken() {
 #[test]
 fn a_message_id_that_is_no_uuid_is_the_same_id_every_time() {
     let message = Incoming { message_id: Some("cart-17"), ..checked_out() };
-    assert_eq!(read(&message).expect("taken").message_id, MessageId::derived_from_text("cart-17"));
+    assert_eq!(
+        read(&message).expect("accepted").message_id,
+        MessageId::derived_from_text("cart-17")
+    );
 }
 
 #[test]
@@ -122,7 +128,7 @@ fn each_fault_has_its_reason() {
 #[test]
 fn a_copy_that_comes_by_another_way_is_known_by_its_type() {
     let copy = Incoming { exchange: "", routing_key: "inventory", ..placed() };
-    assert_eq!(read(&copy).expect("taken").event_type, PLACED);
+    assert_eq!(read(&copy).expect("accepted").event_type, PLACED);
 }
 
 #[test]
@@ -132,7 +138,7 @@ fn a_trace_that_is_none_is_dropped() {
         [(trace, Some(trace)), ("a\0b", None), ("00--", None), (&"0".repeat(55), None)]
     {
         let message = Incoming { traceparent: Some(given), ..placed() };
-        assert_eq!(read(&message).expect("taken").traceparent.as_deref(), kept);
+        assert_eq!(read(&message).expect("accepted").traceparent.as_deref(), kept);
     }
 }
 
@@ -171,7 +177,7 @@ fn structured(event: &str) -> Incoming<'_> {
 }
 
 #[test]
-fn a_structured_cloud_event_is_taken_apart() {
+fn a_structured_cloud_event_is_split() {
     let event = format!(
         r#"{{"specversion":"1.0","id":"{SOME_ID}","source":"/shop","type":"cart.checked_out.v1",
             "time":"2024-12-24T06:11:16Z","datacontenttype":"application/json","vendor":7,
@@ -179,7 +185,7 @@ fn a_structured_cloud_event_is_taken_apart() {
             "traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "data":{{"lines": [1]}}}}"#
     );
-    let Received { envelope, body } = received(&structured(&event)).expect("taken");
+    let Received { envelope, body } = received(&structured(&event)).expect("accepted");
     assert_eq!(envelope.event_type, CHECKED_OUT);
     assert_eq!(envelope.message_id.to_string(), SOME_ID);
     assert!(envelope.saga_id.is_some_and(|saga| saga.to_string().ends_with("02")));
@@ -196,8 +202,8 @@ fn what_a_structured_cloud_event_may_look_like() {
         )
     };
     let packed = event(r#","data_base64":"eyJhIjoxfQ==""#);
-    assert_eq!(&*received(&structured(&packed)).expect("taken").body, br#"{"a":1}"#);
-    assert_eq!(&*received(&structured(&event(""))).expect("taken").body, b"null");
+    assert_eq!(&*received(&structured(&packed)).expect("accepted").body, br#"{"a":1}"#);
+    assert_eq!(&*received(&structured(&event(""))).expect("accepted").body, b"null");
     for (rest, expected) in [
         (r#","data":1,"data_base64":"MQ==""#, Reason::NotACloudEvent),
         (r#","data_base64":"?""#, Reason::NotACloudEvent),
@@ -240,7 +246,7 @@ fn a_binary_cloud_event_says_in_headers_what_the_properties_leave_out() {
             body: b"{}",
             ..Incoming::default()
         };
-        let envelope = read(&bare).expect("taken");
+        let envelope = read(&bare).expect("accepted");
         assert_eq!(envelope.event_type, PLACED);
         assert_eq!(envelope.message_id, MessageId::derived_from_source("/shop", "order 7"));
         assert_eq!(envelope.saga_id.map(|saga| saga.to_string()).as_deref(), Some(saga));
@@ -252,10 +258,10 @@ fn a_binary_cloud_event_says_in_headers_what_the_properties_leave_out() {
             correlation_id: Some(saga),
             ..bare.clone()
         };
-        assert_eq!(read(&copy).expect("taken"), envelope);
+        assert_eq!(read(&copy).expect("accepted"), envelope);
         // Sent again under another id, it is another message.
         let again = Incoming { message_id: Some(SOME_ID), ..copy.clone() };
-        assert_eq!(read(&again).expect("taken").message_id.to_string(), SOME_ID);
+        assert_eq!(read(&again).expect("accepted").message_id.to_string(), SOME_ID);
         let forged = Incoming { event_type: Some("cart.checked_out.v1"), ..copy };
         assert_eq!(reason(&forged), Reason::ForgedType);
     }
@@ -276,8 +282,8 @@ fn a_packed_body_is_unpacked_within_the_limit() {
         received(&message)
             .map(|received| (received.envelope.message_id, received.body.into_owned()))
     };
-    let (id, body) = packed(b"{}").expect("taken");
-    assert_eq!((id, &body[..]), (read(&checked_out()).expect("taken").message_id, &b"{}"[..]));
+    let (id, body) = packed(b"{}").expect("accepted");
+    assert_eq!((id, &body[..]), (read(&checked_out()).expect("accepted").message_id, &b"{}"[..]));
     let limit = Limits::default().max_body;
     assert!(packed(&vec![b' '; limit]).is_ok());
     assert_eq!(packed(&vec![b' '; limit + 1]).expect_err("a bomb").reason, Reason::BodyTooBig);
