@@ -1,4 +1,4 @@
-//! Cargo, as we call it.
+//! Runs cargo: its metadata, its builds, and where they end up.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -9,21 +9,21 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::children::Children;
+use crate::process::children::Children;
 
-/// Where the workspace lies.
+/// The directory of the workspace.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     here.canonicalize().unwrap_or(here)
 }
 
-/// The cargo that runs us.
+/// The cargo that runs this program.
 pub(crate) fn program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Variables that `cargo run` sets about this package; a cargo that we start would hand them on
-/// to build scripts, and build again what is built.
+/// The variables that `cargo run` sets for this package. A cargo that we start must not inherit
+/// them: it would pass them to build scripts, and build everything again.
 pub(crate) fn inherited() -> impl Iterator<Item = OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy();
@@ -31,7 +31,7 @@ pub(crate) fn inherited() -> impl Iterator<Item = OsString> {
     })
 }
 
-/// What `cargo metadata` says of this machine's dependencies.
+/// The output of `cargo metadata` for this machine's dependencies.
 pub(crate) fn metadata() -> Result<Value> {
     let host = host()?;
     let output = Command::new(program())
@@ -42,15 +42,15 @@ pub(crate) fn metadata() -> Result<Value> {
     if !output.status.success() {
         bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    serde_json::from_slice(&output.stdout).context("cannot read what cargo metadata says")
+    serde_json::from_slice(&output.stdout).context("cannot read the output of cargo metadata")
 }
 
-/// Builds programs, under cargo's own progress, and says where they are.
+/// Builds programs, with cargo's own progress on the terminal, and returns their paths.
 pub(crate) async fn build(
     children: &Children,
     packages: &[&str],
 ) -> Result<HashMap<String, PathBuf>> {
-    // With ourselves among them, dependencies have the features that they are built with already.
+    // With xtask among the packages, the dependencies keep the features they were built with.
     let chosen = packages.iter().chain(&["xtask"]).flat_map(|package| ["-p", package]);
     let args = ["build", "--message-format=json-render-diagnostics"].into_iter().chain(chosen);
     let args: Vec<String> = args.map(str::to_owned).collect();
@@ -65,7 +65,7 @@ pub(crate) async fn build(
     let mut built = HashMap::new();
     let output = cargo.stdout().context("cargo has no output")?;
     let mut lines = BufReader::new(output).lines();
-    while let Some(line) = lines.next_line().await.context("cannot read what cargo says")? {
+    while let Some(line) = lines.next_line().await.context("cannot read the output of cargo")? {
         let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
         let name = message["target"]["name"].as_str();
         if let Some((name, file)) = name.zip(message["executable"].as_str()) {
@@ -73,15 +73,18 @@ pub(crate) async fn build(
         }
     }
     if !cargo.wait().await?.success() {
-        bail!("the services do not compile; cargo said why");
+        bail!("the services do not compile; see cargo's output above");
     }
     Ok(built)
 }
 
-/// Where cargo builds.
+/// The directory that cargo builds in.
 pub(crate) fn target() -> Result<PathBuf> {
     let metadata = metadata()?;
-    metadata["target_directory"].as_str().map(PathBuf::from).context("cargo names no target")
+    metadata["target_directory"]
+        .as_str()
+        .map(PathBuf::from)
+        .context("cargo names no target directory")
 }
 
 fn host() -> Result<String> {

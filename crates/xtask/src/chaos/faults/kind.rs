@@ -1,13 +1,13 @@
-//! What can go wrong.
+//! The kinds of faults, and how often each is chosen.
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
 pub(crate) enum Kind {
     /// SIGKILL for a process of a service.
     Kill,
-    /// SIGTERM for a process of a service: it has to end in time.
+    /// SIGTERM for a process of a service, which must end in time.
     Stop,
-    /// A process more, or less, of a service.
+    /// One process more or less of a service.
     Scale,
     /// `kill -9` for the broker, all nodes of a cluster at once, and a restart.
     Broker,
@@ -17,11 +17,11 @@ pub(crate) enum Kind {
     Follower,
     /// `kill -9` for the database server, and a restart.
     Postgres,
-    /// Broker or database server stand still for some seconds.
+    /// The broker or the database server stands still for some seconds.
     Freeze,
     /// The broker closes a service's connections.
     Close,
-    /// A service's queue is deleted and made again, at a moment when it is empty.
+    /// A service's queue is deleted while it is empty, and created again.
     Queue,
     /// The broker's memory alarm: publishing is blocked.
     Memory,
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     Slow,
     /// The network between a service and a server: slow, cut, or half-open.
     Network,
-    /// Events come again, late and in another order, with the same and with other ids.
+    /// Events come again, late and in another order, some of them under other ids.
     Copies,
     /// Messages are taken out of a service's queue and put back in another order.
     Reorder,
@@ -57,17 +57,17 @@ impl Kind {
         Self::Reorder,
     ];
 
-    /// Whether it takes more than one node.
+    /// Whether the fault needs more than one node.
     pub(crate) const fn needs_cluster(self) -> bool {
         matches!(self, Self::Leader | Self::Follower)
     }
 
-    /// How often it is chosen, beside the others. Kills come beside all else, and queues are made
-    /// again when all is at rest.
+    /// How often the fault is chosen, relative to the others. Kills run besides all others, and a
+    /// queue is deleted only when nothing moves.
     pub(crate) const fn weight(self) -> usize {
         match self {
             Self::Kill | Self::Queue => 0,
-            // These take seconds in which nothing else happens.
+            // For seconds after one of these nothing else happens.
             Self::Broker | Self::Postgres | Self::Freeze | Self::Memory | Self::Disk => 2,
             Self::Scale | Self::Slow => 3,
             Self::Leader | Self::Follower => 4,
@@ -96,19 +96,19 @@ impl Kind {
         }
     }
 
-    /// For people.
-    pub(crate) const fn words(self) -> &'static str {
+    /// The line of the summary.
+    pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::Kill => "a service killed (SIGKILL) and started again",
             Self::Stop => "a service stopped (SIGTERM) and started again",
-            Self::Scale => "a replica added or taken away",
+            Self::Scale => "a replica added or removed",
             Self::Broker => "the broker killed (SIGKILL), with all its nodes, and started again",
             Self::Leader => "the node that leads a queue killed (SIGKILL) and started again",
             Self::Follower => "a node that follows killed (SIGKILL) and started again",
             Self::Postgres => "Postgres killed (SIGKILL) and started again",
             Self::Freeze => "the broker or Postgres frozen",
             Self::Close => "a service's connections closed by the broker",
-            Self::Queue => "a service's queue deleted and made again",
+            Self::Queue => "a service's queue deleted and created again",
             Self::Memory => "memory alarm: publishing blocked",
             Self::Disk => "disk alarm: publishing blocked",
             Self::Slow => "slow databases",

@@ -1,4 +1,4 @@
-//! Publishing as a shop front does: no service, a user of its own, the four properties.
+//! The shop front: a foreign producer that publishes checkouts as its own broker user.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Storefront {
     session: Arc<dyn Session>,
     confirms: Confirms,
-    /// What has no answer yet.
+    /// Orders by the number of their message, until the broker confirms it.
     open: HashMap<u64, Uuid>,
 }
 
@@ -30,7 +30,7 @@ impl Storefront {
         Self::at(&RabbitMq::new(bed.amqp_url(STOREFRONT))?).await
     }
 
-    /// The storefront's connection to a broker.
+    /// Connects to a broker of the caller's choice.
     pub(crate) async fn at(broker: &RabbitMq) -> Result<Self> {
         let session = broker.connect(STOREFRONT).await?;
         let confirms = session.confirms().await?;
@@ -57,7 +57,7 @@ impl Storefront {
         Ok(())
     }
 
-    /// Waits until the broker has everything.
+    /// Waits until the broker has confirmed everything.
     pub(crate) async fn confirmed(&mut self) -> Result<()> {
         while !self.open.is_empty() {
             let next = tokio::time::timeout(PATIENCE, self.confirms.next()).await;
@@ -68,7 +68,7 @@ impl Storefront {
                 let order = self.open.remove(&answer.number);
                 match (order, answer.outcome) {
                     (_, Outcome::Ack) | (None, _) => {}
-                    (Some(order), Outcome::Nack) => bail!("the broker did not take order {order}"),
+                    (Some(order), Outcome::Nack) => bail!("the broker refused order {order}"),
                     (Some(order), Outcome::Returned { code, text }) => {
                         bail!("the broker returned order {order}: {code} {text}")
                     }

@@ -1,4 +1,6 @@
-//! Files that are made from what the services declare.
+//! `cargo xtask generate`: writes the files that are made from the services' declarations.
+
+mod conformance;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,14 +10,15 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use ballet_check::{Catalog, choreography, definitions, events};
 
-use crate::{cargo, conformance, ui};
+use crate::process::cargo;
+use crate::ui;
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
 const EXAMPLE: &str = "examples/loyalty/src/lib.rs";
 
-/// A file, by its path in the workspace, and what belongs into it.
-struct Made {
+/// A generated file: its path in the workspace, and its text.
+struct Generated {
     path: &'static str,
     text: String,
 }
@@ -23,14 +26,14 @@ struct Made {
 pub(crate) fn run(check: bool) -> Result<ExitCode> {
     let root = cargo::root();
     let mut stale = 0;
-    for Made { path, text } in made(&root)? {
+    for Generated { path, text } in generated(&root)? {
         let file = root.join(path);
         if read(&file)?.as_ref() == Some(&text) {
             continue;
         }
         if check {
             stale += 1;
-            ui::say(&format!("{} {path} differs from what the code says", ui::bad("error:")));
+            ui::say(&format!("{} {path} is out of date", ui::bad("error:")));
             continue;
         }
         if let Some(dir) = file.parent() {
@@ -40,14 +43,14 @@ pub(crate) fn run(check: bool) -> Result<ExitCode> {
         ui::print(&format!("wrote {path}"));
     }
     if stale > 0 {
-        ui::say(&format!("run `{COMMAND}` and commit what it writes"));
+        ui::say(&format!("run `{COMMAND}` and commit the result"));
         return Ok(ExitCode::FAILURE);
     }
     ui::print("all generated files are up to date");
     Ok(ExitCode::SUCCESS)
 }
 
-fn made(root: &Path) -> Result<Vec<Made>> {
+fn generated(root: &Path) -> Result<Vec<Generated>> {
     let graph = shop::graph();
     let problems = graph.problems();
     if !problems.is_empty() {
@@ -56,21 +59,24 @@ fn made(root: &Path) -> Result<Vec<Made>> {
     }
     let catalog = Catalog::new(graph.system(), shop_events::catalog())?;
     let mut all = vec![
-        Made { path: "broker/definitions.json", text: definitions::text(graph.system(), COMMAND) },
-        Made { path: "docs/events.md", text: events::page(&graph, &catalog, COMMAND) },
-        Made { path: "docs/choreography.md", text: choreography::page(&graph, COMMAND) },
+        Generated {
+            path: "broker/definitions.json",
+            text: definitions::text(graph.system(), COMMAND),
+        },
+        Generated { path: "docs/events.md", text: events::page(&graph, &catalog, COMMAND) },
+        Generated { path: "docs/choreography.md", text: choreography::page(&graph, COMMAND) },
     ];
     match read(&root.join(README))? {
         Some(readme) => {
             let example = read(&root.join(EXAMPLE))?.with_context(|| format!("no {EXAMPLE}"))?;
             let text = between_marks(&readme, "events", &events::table(&graph, &catalog))?;
             let text = between_marks(&text, "loyalty", &format!("```rust\n{example}```\n"))?;
-            all.push(Made { path: README, text });
+            all.push(Generated { path: README, text });
         }
-        None => ui::say(&format!("there is no {README} to put the table of events into")),
+        None => ui::say(&format!("there is no {README} for the table of events")),
     }
     let rows = read(&root.join(conformance::PAGE))?.unwrap_or_default();
-    all.push(Made { path: conformance::PAGE, text: conformance::page(root, &rows)? });
+    all.push(Generated { path: conformance::PAGE, text: conformance::page(root, &rows)? });
     Ok(all)
 }
 
@@ -82,7 +88,7 @@ fn read(file: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Puts a text between a page's lines `<!-- name:begin -->` and `<!-- name:end -->`.
+/// Replaces the text between a page's lines `<!-- name:begin -->` and `<!-- name:end -->`.
 fn between_marks(page: &str, name: &str, text: &str) -> Result<String> {
     let (begin, end) = (format!("<!-- {name}:begin -->"), format!("<!-- {name}:end -->"));
     let parts = page.split_once(&begin).and_then(|(before, rest)| {
@@ -90,7 +96,7 @@ fn between_marks(page: &str, name: &str, text: &str) -> Result<String> {
         Some((before, after))
     });
     let Some((before, after)) = parts else {
-        bail!("{README} has no lines {begin} and {end}: add them where the {name} belong");
+        bail!("{README} has no lines {begin} and {end}: add them around the part `{name}`");
     };
     Ok(format!("{before}{begin}\n{text}{end}{after}"))
 }

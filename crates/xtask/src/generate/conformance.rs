@@ -1,5 +1,5 @@
-//! The conformance page against the tests: a row that names a test that is not there, a test that
-//! no row names, and a row that is missing are drift. The last column, the result, is filled in.
+//! Compares the conformance page with the tests, and fills in its last column, the result. A row
+//! that names a missing test, a test that no row names, and a missing row are errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// The page that is checked and completed.
+/// The page that is checked and filled in.
 pub(crate) const PAGE: &str = "docs/conformance.md";
 /// Rows are numbered from 1 up to this.
 const ROWS: u32 = 172;
-/// What a row says that a passing run of the tests shows, a row without a test, and a row whose
-/// test is still to be written.
+/// The result of a row whose tests exist, of one without a test, and of one whose test is still to
+/// be written.
 const PASSES: &str = "passes";
 const NOT_APPLICABLE: &str = "does not apply";
 const OPEN: &str = "open";
@@ -21,12 +21,12 @@ const OPEN: &str = "open";
 ///
 /// # Errors
 ///
-/// If page and tests do not fit together; all misfits are named.
+/// If the page and the tests do not match. All mismatches are named.
 pub(crate) fn page(root: &Path, text: &str) -> Result<String> {
     let tests = tests(root)?;
-    let (completed, misfits) = complete(text, &tests);
-    if !misfits.is_empty() {
-        bail!("{PAGE} and the tests do not fit:\n  {}", misfits.join("\n  "));
+    let (completed, mismatches) = complete(text, &tests);
+    if !mismatches.is_empty() {
+        bail!("{PAGE} and the tests do not match:\n  {}", mismatches.join("\n  "));
     }
     Ok(completed)
 }
@@ -35,7 +35,7 @@ pub(crate) fn page(root: &Path, text: &str) -> Result<String> {
 type Tests = BTreeMap<String, Vec<String>>;
 
 fn complete(text: &str, tests: &Tests) -> (String, Vec<String>) {
-    let mut misfits = Vec::new();
+    let mut mismatches = Vec::new();
     let mut rows: BTreeSet<u32> = BTreeSet::new();
     let mut named = BTreeSet::new();
     let mut lines = Vec::new();
@@ -51,7 +51,7 @@ fn complete(text: &str, tests: &Tests) -> (String, Vec<String>) {
                     result = PASSES;
                 }
             } else {
-                misfits.push(format!("{} names {path}, and there is no such test", row.ids));
+                mismatches.push(format!("{} names {path}, but there is no such test", row.ids));
             }
             let name = path.rsplit("::").next().unwrap_or(path);
             named.extend(row.numbers.iter().map(|number| (*number, name.to_owned())));
@@ -62,14 +62,14 @@ fn complete(text: &str, tests: &Tests) -> (String, Vec<String>) {
     for (name, paths) in tests {
         for number in numbers_of_a_test(name) {
             if !named.contains(&(number, name.clone())) {
-                misfits.push(format!("T{number:02} does not name {}", paths.join(" or ")));
+                mismatches.push(format!("T{number:02} does not name {}", paths.join(" or ")));
             }
         }
     }
     let missing = (1..=ROWS).filter(|number| !rows.contains(number));
-    misfits.extend(missing.map(|number| format!("T{number:02} is missing")));
+    mismatches.extend(missing.map(|number| format!("T{number:02} is missing")));
     lines.push(String::new());
-    (lines.join("\n"), misfits)
+    (lines.join("\n"), mismatches)
 }
 
 struct Row<'a> {
@@ -80,7 +80,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Reads `| T01 | scenario | test |`, with or without a result behind.
+    /// Reads `| T01 | scenario | test |`, with or without a result.
     fn parse(line: &'a str) -> Option<Self> {
         let cells: Vec<&str> = line.strip_prefix('|')?.split('|').map(str::trim).collect();
         let [ids, scenario, test, ..] = cells[..] else { return None };
@@ -98,7 +98,7 @@ fn numbers(ids: &str) -> Option<Vec<u32>> {
     ids.split(',').map(number).collect()
 }
 
-/// The rows that a test is named after: `t23_t24_what_it_shows`.
+/// The rows in a test's name: `t23_t24_what_it_shows`.
 fn numbers_of_a_test(name: &str) -> Vec<u32> {
     name.split('_').map_while(|word| word.strip_prefix('t')?.parse().ok()).collect()
 }
@@ -108,8 +108,8 @@ fn paths(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2).filter(|word| word.contains("::"))
 }
 
-/// Whether there is a test at the path. What the path leaves out (a crate before a binary, a
-/// module of tests) does not matter.
+/// Whether there is a test at the path. The path may leave out parts, such as the crate or the
+/// module `tests`.
 fn exists(path: &str, tests: &Tests) -> bool {
     let name = path.rsplit("::").next().unwrap_or(path);
     tests.get(name).is_some_and(|found| {
@@ -120,8 +120,8 @@ fn exists(path: &str, tests: &Tests) -> bool {
     })
 }
 
-/// Finds the tests in the sources: functions below an attribute that ends in `test]`, or that has
-/// arguments, as in `#[tokio::test(flavor = "multi_thread")]`.
+/// Finds the tests in the sources: functions with an attribute such as `#[test]` or
+/// `#[tokio::test(flavor = "multi_thread")]`.
 fn tests(root: &Path) -> Result<Tests> {
     let mut tests = Tests::new();
     for file in sources(root)? {
@@ -154,7 +154,7 @@ fn function(line: &str) -> Option<&str> {
 fn module_of(file: &Path) -> String {
     let parts: Vec<&str> = file.iter().filter_map(|part| part.to_str()).collect();
     let split = parts.iter().position(|part| matches!(*part, "src" | "tests")).unwrap_or(0);
-    // The package of a system's whole is called as the folder above it.
+    // The package in a folder `system` has the name of the folder above.
     let package = parts[..split].iter().rev().find(|part| **part != "system");
     let inside = parts[split + 1..].iter().map(|part| part.trim_end_matches(".rs"));
     let inside = inside.map(|part| part.trim_end_matches("_tests"));
@@ -205,8 +205,8 @@ mod tests {
         let page = "| row | scenario | test | result |\n|---|---|---|---|\n\
                     | T01 | a | `engine::steps::t01_it_arrives` |\n| T02 | b | not offered |\n\
                     | T03 to T172 | c | open: nobody wrote it | wrong |\n";
-        let (completed, misfits) = complete(page, &tests);
-        assert_eq!(misfits, [""; 0]);
+        let (completed, mismatches) = complete(page, &tests);
+        assert_eq!(mismatches, [""; 0]);
         assert!(completed.contains("t01_it_arrives` | passes |\n"), "{completed}");
         assert!(completed.contains("| not offered | does not apply |\n"), "{completed}");
         assert!(completed.contains("| open: nobody wrote it | open |\n"), "{completed}");
@@ -214,18 +214,18 @@ mod tests {
     }
 
     #[test]
-    fn misfits_are_named() {
+    fn mismatches_are_named() {
         let tests = known(&["ballet::engine::steps::t02_it_stays"]);
-        let (_, misfits) =
+        let (_, mismatches) =
             complete("| T01, T03 to T4 | a | b |\n| T01 | a | `x::t01_gone` |", &tests);
-        let said = misfits.join("\n");
+        let said = mismatches.join("\n");
         assert!(said.contains("T01 names x::t01_gone"), "{said}");
         assert!(said.contains("T02 does not name ballet::engine::steps::t02_it_stays"), "{said}");
         assert!(said.contains("T172 is missing"), "{said}");
     }
 
     #[test]
-    fn modules_are_called_as_cargo_calls_them() {
+    fn modules_have_the_paths_that_cargo_prints() {
         let module = |path: &str| module_of(Path::new(path));
         assert_eq!(module("crates/shop/system/tests/saga/paths.rs"), "shop::saga::paths");
         assert_eq!(module("crates/ballet/tests/engine/main.rs"), "ballet::engine");

@@ -1,9 +1,9 @@
-//! Ctrl-C, and its like.
+//! The signals that ask this program to end.
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Somebody wants us to end. From the first call on the signals no longer kill the process.
+/// Listens for the signals that ask us to end. From then on they no longer kill the process.
 #[derive(Debug)]
 pub(crate) struct Stop {
     interrupt: Signal,

@@ -1,6 +1,6 @@
-# Ends process groups when their owner is gone, however it ended: standard input is a pipe whose
-# other end only the owner holds. A line "+<group>" announces a group, "-<group>" says that it has
-# ended; at the end of the file all that are left get TERM, and KILL a few seconds later.
+# Ends process groups when their owner is gone, however it ended. Standard input is a pipe whose
+# other end only the owner holds. A line "+<group>" announces a group, and "-<group>" says that it
+# has ended. At the end of the input all remaining groups get TERM, and KILL a few seconds later.
 trap '' HUP INT TERM
 groups=' '
 while read -r line; do

@@ -1,4 +1,4 @@
-//! Processes that end with this one, however it ends.
+//! Child processes that end with this one, however it ends.
 
 use std::io::Write;
 use std::process::{ExitStatus, Stdio};
@@ -10,18 +10,18 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child as Process, ChildStdout, Command};
 
-/// Waits for a word before it becomes the program: the watchdog is told of the process group
-/// first, so that not even a kill in between leaves a process behind.
+/// Waits for a line of input before it becomes the program. The watchdog learns of the process group
+/// first, so even a kill in between leaves no process behind.
 const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
 
-/// Starts processes, each the leader of its own group: Ctrl-C on the terminal is our business.
+/// Starts processes, each as the leader of its own group, so Ctrl-C on the terminal reaches only us.
 #[derive(Debug, Clone)]
 pub(crate) struct Children {
-    /// Closing it, also by dying, tells the watchdog to end what is left.
+    /// The watchdog's input. When it closes, also because we die, the watchdog ends all children.
     lifeline: Arc<Mutex<std::process::ChildStdin>>,
 }
 
-/// A process that we started, and whatever it starts.
+/// A process that we started, with all that it starts.
 #[derive(Debug)]
 pub(crate) struct Child {
     process: Process,
@@ -40,13 +40,13 @@ impl Children {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
-            .context("cannot start sh, which ends what we start if we are killed")?;
+            .context("cannot start sh, which ends our child processes if we are killed")?;
         let lifeline = watchdog.stdin.take().context("the watchdog has no standard input")?;
-        // It outlives us by design; nobody waits for it.
+        // The watchdog outlives us, so nothing waits for it.
         Ok(Self { lifeline: Arc::new(Mutex::new(lifeline)) })
     }
 
-    /// Starts a program; `adjust` gives it its environment, directory and outputs.
+    /// Starts a program. `adjust` sets its environment, directory and outputs.
     pub(crate) async fn start(
         &self,
         program: impl AsRef<std::ffi::OsStr>,
@@ -62,7 +62,7 @@ impl Children {
         let group = process.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let gate = process.stdin.take();
         let child = Child { process, group, children: self.clone() };
-        let announced = group.map_or(Ok(()), |group| self.tell('+', group));
+        let announced = group.map_or(Ok(()), |group| self.notify('+', group));
         announced.with_context(|| format!("cannot start {name}: its watchdog is gone"))?;
         if let Some(mut gate) = gate {
             gate.write_all(b"go\n").await.with_context(|| format!("cannot start {name}"))?;
@@ -70,24 +70,24 @@ impl Children {
         Ok(child)
     }
 
-    fn tell(&self, sign: char, group: Pid) -> std::io::Result<()> {
+    fn notify(&self, sign: char, group: Pid) -> std::io::Result<()> {
         let mut lifeline = self.lifeline.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         writeln!(lifeline, "{sign}{}", group.as_raw_nonzero())
     }
 }
 
 impl Child {
-    /// Its process number, while it runs.
+    /// The process id while the process runs.
     pub(crate) fn id(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// What it writes, if that was asked for; once.
+    /// The standard output, if it was piped. It can be taken once.
     pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
         self.process.stdout.take()
     }
 
-    /// Waits for the end of the process.
+    /// Waits until the process ends.
     pub(crate) async fn wait(&mut self) -> Result<ExitStatus> {
         let status = self.process.wait().await.context("cannot wait for a process")?;
         self.forget();
@@ -103,31 +103,30 @@ impl Child {
         status
     }
 
-    /// Asks the process and what it started to end; what has not ended within `patience` is
-    /// killed.
+    /// Asks the process and all that it started to end, and kills what is left after `patience`.
     pub(crate) async fn stop(mut self, patience: Duration) {
         self.signal(Signal::TERM);
         if tokio::time::timeout(patience, self.process.wait()).await.is_err() {
             self.signal(Signal::KILL);
-            // What is killed ends; an error means that it has.
+            // A killed process ends. An error means that it already has.
             self.process.wait().await.ok();
         }
-        // What it started itself and left behind.
+        // It may have left processes behind.
         self.signal(Signal::KILL);
         self.forget();
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
-            // An error says that nobody is left.
+            // An error means that no process is left.
             kill_process_group(group, signal).ok();
         }
     }
 
-    /// The number of a group that has ended may soon be somebody else's.
+    /// Removes the group from the watchdog's list. Its number may soon be another group's.
     fn forget(&mut self) {
         if let Some(group) = self.group.take() {
-            self.children.tell('-', group).ok();
+            self.children.notify('-', group).ok();
         }
     }
 }
@@ -152,7 +151,7 @@ mod tests {
         let mut ended = children.start("sleep", &sleep("0"), |_| ()).await.expect("a process");
         assert!(ended.wait().await.expect("an end").success());
         assert_eq!(left.ended(), None);
-        // What the end of this process would do: nobody holds the watchdog's pipe any more.
+        // As if this process had ended: the watchdog's pipe closes.
         left.children = Children::new().expect("another watchdog");
         drop((children, ended));
         let status = tokio::time::timeout(Duration::from_secs(10), left.process.wait()).await;
@@ -168,6 +167,6 @@ mod tests {
         let group = child.group.expect("a group");
         tokio::time::sleep(Duration::from_millis(200)).await;
         child.stop(Duration::from_millis(200)).await;
-        assert!(kill_process_group(group, Signal::TERM).is_err(), "somebody is left");
+        assert!(kill_process_group(group, Signal::TERM).is_err(), "a process is left");
     }
 }

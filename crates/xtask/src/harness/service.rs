@@ -1,4 +1,4 @@
-//! One service of the demo, as a process of its own.
+//! A service of the shop as a process.
 
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
@@ -10,14 +10,16 @@ use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::children::{Child, Children};
+use crate::process::children::{Child, Children};
 
-/// Until a service has made its tables and is connected.
+/// The services of the shop.
+pub(crate) const SERVICES: [&str; 4] = ["orders", "inventory", "payments", "shipping"];
+
+/// How long a service may take to create its tables and to connect.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What a stop leaves a service to end what is in hand.
+/// How long a service may take to stop.
 pub(crate) const DRAIN: Duration = Duration::from_secs(5);
-
-/// How often a service is started again: more looks like a fault of its own.
+/// How often a service is started again. More restarts point to a fault of the service.
 const RESTARTS: u32 = 100;
 
 /// What a service is started with.
@@ -25,7 +27,7 @@ const RESTARTS: u32 = 100;
 pub(crate) struct Launch {
     pub(crate) name: &'static str,
     pub(crate) program: PathBuf,
-    /// Variables besides those that every service has.
+    /// Variables besides those that every service gets.
     pub(crate) env: Vec<(&'static str, String)>,
     pub(crate) amqp_url: String,
     pub(crate) database_url: String,
@@ -42,13 +44,13 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts it, on a port of its own; the log says which.
+    /// Starts it on a free port. The log says which.
     pub(crate) async fn start(children: &Children, launch: Launch) -> Result<Self> {
         let child = run(children, &launch, "127.0.0.1:0").await?;
         Ok(Self { launch, url: String::new(), child, restarts: 0 })
     }
 
-    /// Starts it again, at the same address, if it has ended; says so.
+    /// Starts it again at the same address if it has ended. Returns a line about it.
     pub(crate) async fn revive(&mut self, children: &Children) -> Result<Option<String>> {
         let Some(status) = self.child.ended() else { return Ok(None) };
         self.restarts += 1;
@@ -63,10 +65,10 @@ impl Service {
         }
         self.start_again(children).await?;
         let (name, pid) = (self.launch.name, self.pid());
-        Ok(Some(format!("{name} ended ({status}), and is started again as process {pid}")))
+        Ok(Some(format!("{name} ended ({status}) and was started again as process {pid}")))
     }
 
-    /// Starts it again, at the same address.
+    /// Starts it again at the same address.
     pub(crate) async fn start_again(&mut self, children: &Children) -> Result<()> {
         let listen = self.url.trim_start_matches("http://");
         let listen = if listen.is_empty() { "127.0.0.1:0" } else { listen };
@@ -74,25 +76,25 @@ impl Service {
         Ok(())
     }
 
-    /// How it ended, if it has.
+    /// How the process ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.ended()
     }
 
-    /// Sends a signal to its process.
+    /// Sends a signal to the process.
     pub(crate) fn signal(&self, signal: Signal) {
         self.child.signal(signal);
     }
 
-    /// The process's number.
+    /// The process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id().unwrap_or_default()
     }
 
-    /// Waits until it has its database and its broker, and learns where it listens.
+    /// Waits until it is connected to its database and its broker, and finds its address.
     pub(crate) async fn ready(&mut self, http: &Client) -> Result<()> {
         let begun = Instant::now();
-        let mut state = "it does not serve HTTP yet".to_owned();
+        let mut state = "it does not serve HTTP".to_owned();
         loop {
             self.check()?;
             if self.find_address() {
@@ -114,7 +116,7 @@ impl Service {
         }
     }
 
-    /// An error if it has ended.
+    /// Fails if the process has ended.
     pub(crate) fn check(&mut self) -> Result<()> {
         match self.child.ended() {
             None => Ok(()),
@@ -133,7 +135,7 @@ impl Service {
         self.child.stop(DRAIN + Duration::from_secs(2)).await;
     }
 
-    /// Learns from its log where it listens.
+    /// Finds the address in the log, and says whether it is known.
     pub(crate) fn find_address(&mut self) -> bool {
         if self.url.is_empty() {
             self.url = self.address().map(|at| format!("http://{at}")).unwrap_or_default();
@@ -150,7 +152,7 @@ impl Service {
         })
     }
 
-    /// The end of its log.
+    /// The last lines of the log.
     pub(crate) fn tail(&self) -> String {
         let log = fs::read_to_string(&self.launch.log).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
@@ -158,7 +160,7 @@ impl Service {
     }
 }
 
-/// Starts the program; its secrets go through the environment, which other users cannot read.
+/// Starts the program. The passwords go through the environment, which other users cannot read.
 async fn run(children: &Children, launch: &Launch, listen: &str) -> Result<Child> {
     let Launch { name: _, program, env, amqp_url, database_url, log } = launch;
     let file = OpenOptions::new().create(true).append(true).open(log);

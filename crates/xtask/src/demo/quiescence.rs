@@ -1,4 +1,4 @@
-//! Waiting until all orders are at rest.
+//! Waits until all orders are quiescent: they have ended, and nothing is on its way any more.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,27 +10,29 @@ use ballet::core::topology::JOURNAL;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use super::cases::Case;
-use super::journal::{Ended, Tap};
-use super::place::{Placed, Placer};
-use super::stage::Stage;
+use crate::demo::placing::Placer;
+use crate::demo::stage::Stage;
+use crate::demo::tap::Tap;
+use crate::harness::cases::Case;
+use crate::harness::journal::Ended;
+use crate::harness::orders::Orders;
 use crate::ui::{self, Progress};
 
-/// How often we look.
+/// How often the orders are counted.
 const TICK: Duration = Duration::from_millis(100);
-/// Nothing happens for so long: something hangs. Longer than the longest wait between two tries
-/// that these orders need.
+/// After this long without any change something hangs. It is longer than the longest retry delay of
+/// these orders.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The journal says nothing for so long: what was to be undone is undone.
+/// After this long without an event all compensations are done.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// All orders at rest, and what the auditor says of them.
+/// The state in which nothing moves any more, and what the audit says about it.
 #[derive(Debug)]
-pub(crate) struct Rest {
+pub(crate) struct Quiescent {
     pub(crate) report: Report,
-    /// Queues that are not empty, which they should be.
+    /// The queues that still hold messages.
     pub(crate) waiting: Vec<String>,
-    /// From the first order to the last end.
+    /// From the first order to the end of the last.
     pub(crate) took: Duration,
 }
 
@@ -42,15 +44,15 @@ struct Counts {
     events: usize,
 }
 
-/// Has the orders placed, follows them, and returns when nothing moves any more.
+/// Places the orders, follows them, and returns when nothing moves any more.
 pub(crate) async fn wait(
     stage: &mut Stage,
     tap: &Tap,
-    placed: &Placed,
+    orders: &Orders,
     cases: &[Case],
     with_python: bool,
-) -> Result<Rest> {
-    let placer = Placer::new(stage, tap.clone(), placed.clone()).await?;
+) -> Result<Quiescent> {
+    let placer = Placer::new(stage, tap.clone(), orders.clone()).await?;
     let begun = Instant::now();
     let mut placing = Box::pin(placer.place(cases, with_python));
     let mut all_placed = false;
@@ -65,7 +67,7 @@ pub(crate) async fn wait(
             () = tokio::time::sleep(TICK) => {}
         }
         stage.revive().await?;
-        let counts = count(tap, placed)?;
+        let counts = count(tap, orders)?;
         if counts != last {
             (last, moved) = (counts, Instant::now());
         }
@@ -83,7 +85,7 @@ pub(crate) async fn wait(
         }
         if moved.elapsed() > PATIENCE {
             drop(progress);
-            bail!(hanging(tap, placed)?);
+            bail!(hanging(tap, orders)?);
         }
     }
     let took = begun.elapsed();
@@ -91,69 +93,70 @@ pub(crate) async fn wait(
     settle(stage, tap, took).await
 }
 
-fn count(tap: &Tap, placed: &Placed) -> Result<Counts> {
-    let all = placed.all();
-    let journal = tap.journal()?;
-    let mut counts = Counts { placed: all.len(), events: journal.events, ..Counts::default() };
-    for order in all.keys() {
-        match journal.ended(*order) {
-            Some(Ended::Completed) => counts.completed += 1,
-            Some(Ended::Cancelled { .. }) => counts.cancelled += 1,
-            None => {}
+fn count(tap: &Tap, orders: &Orders) -> Result<Counts> {
+    let all = orders.all();
+    tap.journal(|journal| {
+        let mut counts = Counts { placed: all.len(), events: journal.events, ..Counts::default() };
+        for order in all.keys() {
+            match journal.ended(*order) {
+                Some(Ended::Completed) => counts.completed += 1,
+                Some(Ended::Cancelled { .. }) => counts.cancelled += 1,
+                None => {}
+            }
         }
-    }
-    Ok(counts)
+        counts
+    })
 }
 
-/// Names the orders that do not go on, with what was last heard of them.
-fn hanging(tap: &Tap, placed: &Placed) -> Result<String> {
+/// Names the orders that have not ended, each with its last event.
+fn hanging(tap: &Tap, orders: &Orders) -> Result<String> {
     const SHOWN: usize = 10;
-    let journal = tap.journal()?;
-    let mut open: Vec<(Uuid, &str, String)> = Vec::new();
-    for (id, order) in placed.all() {
-        if journal.ended(id).is_none() {
+    let mut open: Vec<(Uuid, &str, String)> = tap.journal(|journal| {
+        let open = orders.all().into_iter().filter(|(id, _)| journal.ended(*id).is_none());
+        open.map(|(id, order)| {
             let last = journal.saga(id).pop();
-            let last = last.map_or("nothing".to_owned(), |event| event.name);
-            open.push((id, order.case.name, last));
-        }
-    }
+            let last = last.map_or("none".to_owned(), |event| event.name);
+            (id, order.case.name, last)
+        })
+        .collect()
+    })?;
     open.sort();
     let lines: Vec<String> = open
         .iter()
         .take(SHOWN)
-        .map(|(id, case, last)| format!("  {id} ({case}): last heard of it: {last}"))
+        .map(|(id, case, last)| format!("  {id} ({case}), last event: {last}"))
         .collect();
     Ok(format!(
-        "nothing happened for {PATIENCE:?}, and {} orders are open; the services' logs say why:\n{}",
+        "nothing happened for {PATIENCE:?}, and {} orders are open; see the services' logs:\n{}",
         open.len(),
         lines.join("\n")
     ))
 }
 
-/// Waits for the compensations: until the journal is quiet and the auditor has nothing to say, or
-/// until he says the same for long.
-async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Rest> {
-    ui::say("checking that everything is at rest");
+/// Waits for the compensations: until the journal is quiet and the audit finds nothing, or until
+/// the time is over.
+async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Quiescent> {
+    ui::say("checking that nothing moves any more");
     let broker = RabbitMq::new(stage.bed()?.ops_amqp_url())?;
     let session = broker.connect("demo").await?;
     let mut queues = stage.bed()?.management().queues().await?;
     queues.retain(|queue| queue != JOURNAL);
-    let places = stage.places()?;
+    let endpoints = stage.endpoints()?;
     let begun = Instant::now();
     loop {
         stage.revive().await?;
-        let quiet = tap.journal()?.moved.is_none_or(|moved| moved.elapsed() > QUIET);
+        let quiet = tap.journal(|journal| journal.last_read)?.is_none_or(|at| at.elapsed() > QUIET);
         if quiet {
             let broker = Broker { queues: depths(&*session, &queues).await?, letters: Vec::new() };
-            match places.audit(&broker, SignedDuration::ZERO).await {
+            match endpoints.audit(&broker, SignedDuration::ZERO).await {
                 Ok(report) if report.is_at_rest() || begun.elapsed() > PATIENCE => {
                     session.close().await;
                     let waiting = broker.queues.iter().filter(|(_, count)| **count > 0);
                     let waiting = waiting.map(|(queue, count)| format!("{count} in {queue}"));
-                    return Ok(Rest { report, waiting: waiting.collect(), took });
+                    return Ok(Quiescent { report, waiting: waiting.collect(), took });
                 }
                 Err(error) if begun.elapsed() > PATIENCE => return Err(error),
-                // Something is under way, or a service was killed just now.
+                // Something is on its way, or a service was killed just now.
                 Ok(_) | Err(_) => {}
             }
         }
@@ -161,7 +164,7 @@ async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Rest> {
     }
 }
 
-/// What waits in each queue: work that is not done, dead letters, what nobody knows.
+/// The number of messages in each queue: open work, dead letters, and unknown events.
 async fn depths(session: &dyn Session, queues: &[String]) -> Result<BTreeMap<String, u64>> {
     let mut found = BTreeMap::new();
     for queue in queues {

@@ -1,4 +1,4 @@
-//! A service of the shop, run by this very program: what chaos kills needs no build of its own.
+//! Runs a service of the shop in this program, so that the chaos run needs no other build.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use shipping::config::CarrierSettings;
 
 use crate::ui;
 
-/// The variable that names the service to be.
+/// The variable that names the service to run.
 pub(crate) const SERVICE: &str = "XTASK_SERVICE";
 
 #[derive(Debug, Parser)]
@@ -42,7 +42,7 @@ struct Shipping {
     carrier: CarrierSettings,
 }
 
-/// The same as the service's own program.
+/// Does what the service's own program does.
 pub(crate) fn run(service: &str) -> ExitCode {
     match service {
         "orders" => {
@@ -57,7 +57,7 @@ pub(crate) fn run(service: &str) -> ExitCode {
             ballet::main(|args: Shipping| (args.ballet, shipping::service(args.carrier.carrier())))
         }
         unknown => {
-            ui::say(&format!("{SERVICE} is {unknown}: the shop has no such service"));
+            ui::say(&format!("{SERVICE} is {unknown}, but the shop has no such service"));
             ExitCode::FAILURE
         }
     }

@@ -1,8 +1,8 @@
-//! Licence expressions, as far as crates use them: `MIT OR (Apache-2.0 AND ISC)`.
+//! Licence expressions as crates write them: `MIT OR (Apache-2.0 AND ISC)`.
 
-/// Whether the expression can be met with the allowed licences alone; `None` if it cannot be read.
+/// Whether the allowed licences satisfy the expression. `None` if it cannot be parsed.
 pub(crate) fn is_met(expression: &str, allowed: &[String]) -> Option<bool> {
-    // An old spelling of "or", from before expressions.
+    // `/` is an old spelling of `OR`.
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut reader = Reader { words: &words, allowed };
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_crates_say() {
+    fn expressions_of_crates_are_parsed() {
         let allowed = ["MIT", "ISC", "Apache-2.0 WITH LLVM-exception"].map(str::to_owned);
         let met = |expression| is_met(expression, &allowed);
         assert_eq!(met("MIT"), Some(true));

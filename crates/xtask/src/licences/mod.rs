@@ -1,4 +1,6 @@
-//! The licences of everything that we are built from, against the list in `deny.toml`.
+//! `cargo xtask licences`: checks the licences of all dependencies against `deny.toml`, offline.
+
+mod spdx;
 
 use std::process::ExitCode;
 
@@ -6,9 +8,10 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{cargo, spdx, ui};
+use crate::process::cargo;
+use crate::ui;
 
-/// The part of `deny.toml` that is read here.
+/// The part of `deny.toml` that is read.
 #[derive(Debug, Deserialize)]
 struct Deny {
     licenses: Licenses,
@@ -22,7 +25,7 @@ struct Licenses {
 pub(crate) fn run() -> Result<ExitCode> {
     let file = cargo::root().join("deny.toml");
     let text = std::fs::read_to_string(&file).context("cannot read deny.toml")?;
-    let deny: Deny = toml::from_str(&text).context("cannot understand deny.toml")?;
+    let deny: Deny = toml::from_str(&text).context("cannot parse deny.toml")?;
     let metadata = cargo::metadata()?;
     let used = used(&metadata);
     let wrong: Vec<_> =
@@ -31,7 +34,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         ui::say(&format!("{} {line}", ui::bad("error:")));
     }
     if !wrong.is_empty() {
-        ui::say("take another crate, or add the licence to `licenses.allow` in deny.toml");
+        ui::say("replace the crate, or add the licence to `licenses.allow` in deny.toml");
         return Ok(ExitCode::FAILURE);
     }
     ui::print(&format!(
@@ -42,7 +45,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is compiled on this machine and comes from somebody else.
+/// The foreign packages that are compiled on this machine.
 fn used(metadata: &Value) -> Vec<&Value> {
     let nodes = metadata["resolve"]["nodes"].as_array().into_iter().flatten();
     let built: Vec<&Value> = nodes.map(|node| &node["id"]).collect();
@@ -61,6 +64,6 @@ fn complaint(package: &Value, allowed: &[String]) -> Option<String> {
     match spdx::is_met(licence, allowed) {
         Some(true) => None,
         Some(false) => Some(format!("{name} is under {licence:?}, which is not allowed")),
-        None => Some(format!("{name} has the licence {licence:?}, which cannot be read")),
+        None => Some(format!("{name} has the licence {licence:?}, which cannot be parsed")),
     }
 }

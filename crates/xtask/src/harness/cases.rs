@@ -1,19 +1,20 @@
-//! The orders of the demo: what is special about each, and how it has to end.
+//! The kinds of orders: what is special about each, and how it must end.
 
+use anyhow::Result;
 use ballet::core::id;
 use shop_events::cart::CartCheckedOut;
 use shop_events::orders::CancelReason;
 use shop_events::{Address, CustomerId, Money, OrderLine};
-
-use anyhow::Result;
 use uuid::Uuid;
+
+use crate::harness::stock::{PLENTY, RARE};
 
 /// A kind of order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Case {
-    /// For people.
+    /// The name in the summary.
     pub(crate) name: &'static str,
-    /// How many of a hundred.
+    /// The number of such orders in a hundred.
     share: u32,
     pub(crate) card: &'static str,
     pub(crate) goods: Goods,
@@ -24,42 +25,47 @@ pub(crate) struct Case {
 /// What is bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Goods {
-    /// Of things that there are plenty of.
+    /// A product that never runs out.
     Plenty,
-    /// More than there is.
+    /// More of a product than there is.
     Short,
-    /// A thing that nobody has heard of.
+    /// A product that does not exist.
     Unknown,
-    /// Nothing at all.
+    /// Nothing.
     None,
 }
 
-/// How an order has to end.
+/// How an order must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Completed,
     Cancelled(CancelReason),
-    /// As the customer was told who cancelled it: cancelled, or completed since it was too late.
-    AsTold(Cancel),
+    /// The customer cancels. It ends as the answer said: cancelled, or completed because it was
+    /// too late.
+    CustomerCancels(Cancel),
 }
 
 /// When a customer cancels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cancel {
     AtOnce,
-    /// The money is being captured: this is the race.
+    /// While the money is being captured: this is the race.
     AtCapture,
-    /// The money is captured, and recorded so.
+    /// After the owner has recorded the capture.
     TooLate,
 }
 
-/// Things that there are plenty of, with their prices.
-pub(crate) const PLENTY: [(&str, i64); 4] =
-    [("mug", 1_250), ("teapot", 3_900), ("kettle", 5_495), ("spoon", 310)];
-/// A thing that there are few of.
-pub(crate) const RARE: (&str, u64) = ("lamp", 3);
+impl Case {
+    /// Whether the order with this number is placed over HTTP, and not over AMQP. A customer who
+    /// cancels needs the answer, which holds the order's id.
+    pub(crate) fn is_placed_over_http(&self, number: usize) -> bool {
+        // HTTP refuses an order without lines.
+        matches!(self.end, End::CustomerCancels(_))
+            || (number.is_multiple_of(6) && self.goods != Goods::None)
+    }
+}
 
-/// Nothing is special about it.
+/// An ordinary order.
 pub(crate) const GOOD: Case = Case {
     name: "a good card",
     share: 61,
@@ -74,23 +80,22 @@ const fn refused(name: &'static str, share: u32, reason: CancelReason) -> Case {
 }
 
 const fn cancelled(name: &'static str, share: u32, when: Cancel) -> Case {
-    Case { name, share, end: End::AsTold(when), ..GOOD }
+    Case { name, share, end: End::CustomerCancels(when), ..GOOD }
 }
 
-/// The case that the example in Python has besides good cards.
-pub(crate) const DECLINED: Case = Case {
-    card: "card_declined",
-    ..refused("a card that is declined", 5, CancelReason::PaymentDeclined)
-};
+/// The case that `examples/producer.py` places besides good cards.
+pub(crate) const DECLINED: Case =
+    Case { card: "card_declined", ..refused("a declined card", 5, CancelReason::PaymentDeclined) };
 
-/// The case that shows the longest way back.
+/// The case with the most compensations.
 pub(crate) const CAPTURE_FAILS: Case = Case {
     card: "card_capture_fails",
     ..refused("the capture fails", 4, CancelReason::CaptureFailed)
 };
 
-/// One order, beside the others: its carrier is silent until its deadline has passed.
-pub(crate) const LATE: Case = refused("a carrier that is silent", 0, CancelReason::DeadlinePassed);
+/// One order besides the others: its carrier does not answer before the deadline has passed.
+pub(crate) const LATE: Case =
+    refused("a carrier that does not answer", 0, CancelReason::DeadlinePassed);
 
 const CASES: [Case; 14] = [
     GOOD,
@@ -118,7 +123,7 @@ const CASES: [Case; 14] = [
     cancelled("cancelled too late", 1, Cancel::TooLate),
 ];
 
-/// So many orders: a few of each kind, mixed.
+/// This many orders of all kinds, shuffled.
 pub(crate) fn cases(orders: u32) -> Vec<Case> {
     let mut all: Vec<Case> = Vec::new();
     let wanted = usize::try_from(orders).unwrap_or(usize::MAX);
@@ -128,7 +133,7 @@ pub(crate) fn cases(orders: u32) -> Vec<Case> {
     }
     all.truncate(wanted);
     all.resize(wanted, GOOD);
-    // Mixed, and in every run the same.
+    // The order is the same in every run.
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|at| at.wrapping_mul(0x9e37_79b9) % 0x1_0000_0001);
     order.into_iter().map(|at| all[at]).collect()
@@ -176,7 +181,7 @@ mod tests {
             let count = all.iter().filter(|one| **one == case).count();
             assert_eq!(count, 3 * case.share as usize, "{}", case.name);
         }
-        // Mixed: the first hundred have nearly all kinds.
+        // They are shuffled: the first hundred have nearly all kinds.
         let first = CASES.iter().filter(|case| all[..100].contains(case)).count();
         assert!(first > 9, "{first}");
         assert_eq!(cases(7).len(), 7);
