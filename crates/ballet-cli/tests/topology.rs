@@ -95,9 +95,9 @@ async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
     assert_eq!(code, Some(1), "{said}");
     for part in [
         "queue `bell`: ",
-        r#"x-queue-type is "classic", and should be "quorum""#,
-        r#"x-dead-letter-exchange is none, and should be "dead""#,
-        "x-max-length is 5, and should be none",
+        r#"x-queue-type is "classic", but should be "quorum""#,
+        r#"x-dead-letter-exchange is none, but should be "dead""#,
+        "x-max-length is 5, but should be none",
         "the binding of queue `bell` to `route` with key `clock.ticked.v1` is missing",
     ] {
         assert!(said.contains(part), "{part} is not in:\n{said}");
@@ -127,10 +127,10 @@ async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_come
     let gone = "the binding of queue `bell` to `route` with key `clock.struck.v1`";
     let (code, said) = world.topology(&after, &["apply", "--dry-run"]).await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains(&format!("remove   {gone} is not declared any more")), "{said}");
+    assert!(said.contains(&format!("remove   {gone} is no longer declared")), "{said}");
     // The event has nobody else now: it goes to the journal, and not to what is unrouted.
     assert!(said.contains("create   the binding of queue `journal` to `route`"), "{said}");
-    assert!(said.contains("queue `stranger`") && said.contains("is not ours, and stays"), "{said}");
+    assert!(said.contains("queue `stranger`") && said.contains("is not ours and stays"), "{said}");
     assert!(world.reaches_bell(STRUCK).await, "a dry run does nothing");
 
     let (code, said) = world.topology(&after, &["apply"]).await;

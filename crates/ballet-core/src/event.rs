@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A fact that a service publishes: its name, version and JSON shape in one place.
 ///
 /// The JSON shape is the type's serde mapping: snake_case names, money in minor units, times in
-/// RFC 3339. Unknown fields are ignored on reading; a new optional field is compatible, any other
-/// change is a new type with the next major version.
+/// RFC 3339. Readers ignore unknown fields, so a new optional field is compatible. Any other change
+/// needs a new type with the next major version.
 ///
 /// ```
 /// use ballet_core::{Event, EventType};
@@ -39,20 +39,20 @@ pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
     const TYPE: EventType;
 }
 
-/// What an event is to a saga.
+/// An event's part in a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// It belongs to no saga; a correlation id is optional.
+    /// It belongs to no saga. A correlation id is optional.
     Plain,
-    /// It may begin a saga: without a correlation id, the saga's id is derived from the message.
+    /// It may start a saga. Without a correlation id, the saga takes the message's id.
     StartsSaga,
     /// It belongs to a running saga and must carry the saga's id as its correlation id.
     InSaga,
 }
 
-/// An event's name, `<service>.<event>.v<major>`: the AMQP `type`, the routing key and the
-/// CloudEvents `type` at once.
+/// An event's name, `<service>.<event>.v<major>`, and its part in a saga. The name is the AMQP
+/// `type`, the routing key and the CloudEvents `type`.
 #[derive(Clone, Copy)]
 pub struct EventType {
     name: &'static str,
@@ -61,7 +61,7 @@ pub struct EventType {
 }
 
 impl EventType {
-    /// An event outside of sagas. Does not compile unless the name is well formed.
+    /// An event outside of sagas. A constant does not compile unless the name is well formed.
     #[must_use]
     pub const fn plain(name: &'static str) -> Self {
         Self::new(name, Role::Plain)
@@ -73,14 +73,15 @@ impl EventType {
         Self::new(name, Role::InSaga)
     }
 
-    /// An event that may begin a saga.
+    /// An event that may start a saga.
     #[must_use]
     pub const fn starts_saga(name: &'static str) -> Self {
         Self::new(name, Role::StartsSaga)
     }
 
-    /// Foreign producers that may publish this event besides the service that it is named after.
-    /// Each gets a broker user of its own with the right to write these types and nothing else.
+    /// Allows foreign producers to publish this event, besides the service that it is named after.
+    /// Each producer gets its own broker user, with the right to publish its types and nothing
+    /// else.
     #[must_use]
     pub const fn also_from(self, producers: &'static [&'static str]) -> Self {
         Self { also_from: producers, ..self }
@@ -125,7 +126,7 @@ impl EventType {
         self.name.rsplit_once(".v").and_then(|(_, v)| v.parse().ok()).unwrap_or_default()
     }
 
-    /// Foreign producers of this event.
+    /// The foreign producers of this event.
     #[must_use]
     pub const fn foreign_producers(&self) -> &'static [&'static str] {
         self.also_from
@@ -212,8 +213,8 @@ impl Serialize for EventType {
     }
 }
 
-/// The event that never happens: the `Refused` of a step that cannot refuse, the `Undone` of a
-/// compensation that has nothing to tell.
+/// The event that never happens: the `Refused` of a step that cannot refuse, or the `Undone` of a
+/// compensation that publishes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Never {}
 
@@ -273,7 +274,7 @@ mod tests {
             "orders.order-placed.v1",
             "1orders.placed.v1",
         ] {
-            assert!(!is_well_formed(name), "{name:?} was taken");
+            assert!(!is_well_formed(name), "{name:?} was accepted");
         }
     }
 

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::envelope::Limits;
-use crate::{EventType, Part, Role, SagaPart, StepKind, StepPart, System};
+use crate::envelope::limits::Limits;
+use crate::event::{EventType, Role};
+use crate::part::{Part, SagaPart, StepKind, StepPart, System};
 
 /// Who triggers whom in a system.
 #[derive(Debug, Clone)]
@@ -13,12 +14,12 @@ pub struct Graph {
     system: System,
 }
 
-/// A rule that the declarations break, in a sentence.
+/// A rule that the declarations break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The rule's name.
+    /// The rule, as a sentence.
     pub rule: &'static str,
-    /// Who breaks it and how.
+    /// What breaks it.
     pub detail: String,
 }
 
@@ -73,7 +74,7 @@ impl Graph {
             .collect()
     }
 
-    /// The services that take in an event.
+    /// The services that consume an event.
     #[must_use]
     pub fn consumers(&self, event: EventType) -> Vec<&'static str> {
         self.system
@@ -84,7 +85,7 @@ impl Graph {
             .collect()
     }
 
-    /// Every rule that is broken; empty for a sound choreography.
+    /// Every broken rule. Empty for a sound choreography.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -130,14 +131,14 @@ impl Graph {
                     });
                 }
             }
-            // Over all its sagas: calls and logs name a step by its service and name alone.
+            // Across all sagas of a service: calls and logs name a step without its saga.
             let mut names = BTreeSet::new();
             for saga in &part.sagas {
                 for step in &saga.steps {
                     if !names.insert(step.name) {
                         problems.push(Problem {
                             rule: "a step's name is unique in its service",
-                            detail: format!("{} has two steps {:?}", part.service, step.name),
+                            detail: format!("{} has two steps named {:?}", part.service, step.name),
                         });
                     }
                     let events = step.on.iter().copied().chain([step.done]);
@@ -146,7 +147,7 @@ impl Graph {
                             problems.push(Problem {
                                 rule: "the events of a saga carry its id",
                                 detail: format!(
-                                    "{event} is declared as plain, yet {} uses it in step {:?} of \
+                                    "{event} is declared as plain, but {} uses it in step {:?} of \
                                      {}: declare it with EventType::in_saga",
                                     part.service, step.name, saga.saga
                                 ),
@@ -259,15 +260,15 @@ fn check_deadline(saga: &str, owned: &SagaPart, problems: &mut Vec<Problem>) {
     if !owned.steps.iter().any(|step| step.kind == StepKind::Decision) {
         problems.push(Problem {
             rule: "a deadline has a decision that ends it",
-            detail: format!("{saga} has none, so every run of it would be aborted in the end"),
+            detail: format!("{saga} has none, so every run of it would be aborted at its deadline"),
         });
     }
     let remembered = Limits::default().saga_window;
     if deadline.after.is_negative() || deadline.after >= remembered {
         problems.push(Problem {
-            rule: "a deadline lies in a saga's memory",
+            rule: "a deadline ends before its saga is forgotten",
             detail: format!(
-                "that of {saga} is {:#} after its beginning; sagas are remembered for \
+                "that of {saga} is {:#} after the start, and sagas are remembered for \
                  {remembered:#}",
                 deadline.after
             ),
@@ -275,7 +276,7 @@ fn check_deadline(saga: &str, owned: &SagaPart, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The steps that must have happened before `at`, over any number of edges.
+/// The steps that must have happened before the step `at`, over any number of edges.
 fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut open = vec![at];

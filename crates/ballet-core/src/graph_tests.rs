@@ -1,7 +1,9 @@
+//! A sound choreography, and one broken declaration for each rule.
+
 use jiff::SignedDuration;
 
 use super::*;
-use crate::DeadlinePart;
+use crate::part::DeadlinePart;
 
 const PLACED: EventType = EventType::in_saga("orders.order_placed.v1");
 const CANCELLED: EventType = EventType::in_saga("orders.order_cancelled.v1");
@@ -115,9 +117,9 @@ fn a_deadline_that_nothing_ends_is_found() {
 }
 
 #[test]
-fn a_deadline_beyond_all_memory_is_found() {
+fn a_deadline_after_its_saga_is_forgotten_is_found() {
     for hours in [-1, 90 * 24] {
-        assert_eq!(broken(with_deadline(hours)), ["a deadline lies in a saga's memory"]);
+        assert_eq!(broken(with_deadline(hours)), ["a deadline ends before its saga is forgotten"]);
     }
 }
 

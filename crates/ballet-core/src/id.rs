@@ -1,4 +1,4 @@
-//! Ids: UUIDs with a name. New ones are version 7, so that they sort by time and partition well.
+//! Ids: UUIDs with a type of their own. New ones are version 7, which sort and partition by time.
 
 use std::fmt;
 
@@ -53,19 +53,18 @@ macro_rules! ids {
 extern crate self as ballet_core;
 
 ids! {
-    /// The id of one message: the key for de-duplication.
+    /// The id of a message: the key for de-duplication.
     MessageId,
-    /// The id of one saga, a single run of a distributed transaction. It is the correlation id of
-    /// all its messages.
+    /// The id of one run of a saga. It is the correlation id of all its messages.
     SagaId,
 }
 
-/// Namespace of the ids that are derived from a message (UUIDv5, RFC 9562): a constant, so that
-/// every consumer and every attempt derives the same.
+/// The namespace of derived ids (UUIDv5, RFC 9562). It is a constant, so every consumer and every
+/// attempt derives the same id.
 const DERIVED: Uuid = Uuid::from_u128(0x6261_6c6c_6574_5000_8000_6465_7269_7665);
 
 impl MessageId {
-    /// The id of a message that came without one: identical type and body count as one message.
+    /// The id of a message without one. Messages with the same type and body have the same id.
     #[must_use]
     pub fn derived_from_content(event_type: &str, body: &[u8]) -> Self {
         let mut content = Vec::with_capacity(event_type.len() + 1 + body.len());
@@ -75,32 +74,30 @@ impl MessageId {
         Self(Uuid::new_v5(&DERIVED, &content))
     }
 
-    /// The id of a CloudEvent whose own id is a text that is no UUID; such ids are unique for
-    /// their source.
+    /// The id of a CloudEvent whose own id is not a UUID. Such an id is unique within its source.
     #[must_use]
     pub fn derived_from_source(source: &str, id: &str) -> Self {
         Self::derived_from_text(&format!("{source}\0{id}"))
     }
 
-    /// The id of a message whose own id is a text that is no UUID.
+    /// The id of a message whose own id is not a UUID.
     #[must_use]
     pub fn derived_from_text(text: &str) -> Self {
         Self(Uuid::new_v5(&DERIVED, text.as_bytes()))
     }
 }
 
-/// Whether an id has a time in it, which is what version 7 says. Inbox and ledger partition such
-/// ids by it; all others have a plain table. [`time_of`] answers for exactly these.
+/// Whether an id contains a time, which version 7 says. Inbox and ledger partition these ids by
+/// time, and keep all others in a plain table. [`time_of`] returns a time for exactly these.
 #[must_use]
 pub fn is_timed(id: Uuid) -> bool {
     id.get_version_num() == 7
 }
 
-/// The time in a version 7 UUID, to the millisecond; `None` for all other versions, whose bits
-/// are no time.
+/// The time in a version 7 UUID, to the millisecond; `None` for all other versions.
 ///
-/// A time beyond what [`Timestamp`] can hold is [`Timestamp::MAX`]: far in the future either way,
-/// so that such an id is refused for its time, and not taken for one without.
+/// A time beyond what [`Timestamp`] can hold is [`Timestamp::MAX`]. Such an id is refused because
+/// it lies in the future, and is not mistaken for an id without a time.
 #[must_use]
 pub fn time_of(id: Uuid) -> Option<Timestamp> {
     if !is_timed(id) {
@@ -111,7 +108,8 @@ pub fn time_of(id: Uuid) -> Option<Timestamp> {
     Some(Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX))
 }
 
-/// A shortened id for people: the last eight digits, which differ even between neighbours in time.
+/// A short form of an id for people: its last eight digits, which differ even between ids of the
+/// same millisecond.
 #[must_use]
 pub fn short(id: impl fmt::Display) -> String {
     let text = id.to_string();

@@ -1,43 +1,38 @@
-//! The words of ballet, without any I/O: what an event is and how it looks on the wire, what a
-//! saga is, what a service declares about its part, and the graph that follows from all parts.
+//! The vocabulary of ballet: events and their form on the wire, sagas, what a service declares
+//! about its part in them, and the graph that follows from all declarations. No I/O.
 //!
 //! | module | concept |
 //! |---|---|
 //! | [`event`] | [`Event`], [`EventType`]: a past-tense fact with its name, version and JSON shape |
-//! | [`id`] | [`MessageId`], [`SagaId`] and newtypes for the ids of a domain |
-//! | [`envelope`] | [`Envelope`]: an event on the wire, both ways, and why one is refused |
-//! | [`cloud_event`] | what of a CloudEvent means something here |
-//! | [`saga`] | [`Saga`]: the name, the owner and the abort of a distributed transaction |
-//! | [`part`] | [`Part`]: what one service declares, as data |
-//! | [`graph`] | [`Graph`]: who triggers whom, and the rules that a choreography keeps |
+//! | [`id`] | [`MessageId`], [`SagaId`], and a macro for the ids of a domain |
+//! | [`saga`] | [`Saga`]: the name, owner and abort event of a distributed transaction |
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
-//! | [`topology`] | the broker's definitions that follow from the declarations |
-//! | [`drift`] | how a broker differs from them |
+//! | [`part`] | [`Part`]: what one service declares, as data |
+//! | [`topology`] | the broker's exchanges, queues and rights that follow from the declarations |
+//! | [`topology::drift`] | how a running broker differs from them |
+//! | [`envelope`] | [`Envelope`]: an event on the wire, and why a message is refused |
+//! | [`envelope::cloud_event`] | the CloudEvents attributes that are understood |
+//! | [`graph`] | [`Graph`]: who triggers whom, and the rules of a sound choreography |
 
 #![warn(missing_docs)]
 
-mod body;
-pub mod cloud_event;
-pub mod drift;
 pub mod envelope;
 pub mod event;
 pub mod graph;
 pub mod id;
-mod incoming;
-mod known;
 pub mod part;
 pub mod saga;
 pub mod topology;
 pub mod trigger;
-mod unacceptable;
 
-pub use envelope::{Envelope, Incoming, Reason, Received, Unacceptable};
+pub use envelope::cloud_event;
+pub use envelope::{Envelope, Incoming, KnownEvents, Reason, Received, Unacceptable};
 pub use event::{Event, EventType, Never, Role};
 pub use graph::{Graph, Problem};
 pub use id::{MessageId, SagaId};
-pub use known::KnownEvents;
 pub use part::{DeadlinePart, Part, SagaPart, StepKind, StepPart, SubscriptionPart, System};
 pub use saga::Saga;
+pub use topology::drift;
 pub use trigger::{AnyEvent, Trigger};
 
 #[doc(hidden)]

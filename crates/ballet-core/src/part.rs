@@ -1,19 +1,19 @@
-//! What one service declares about its part in a system, as data that can be read without
-//! running anything.
+//! What a service declares about its part in a system, as data that can be read without running
+//! the service.
 
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use crate::EventType;
+use crate::event::EventType;
 
-/// All that one service does: the source of the graph, the broker's bindings and the documents.
+/// What one service does. The graph, the broker's bindings and the documents are made from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Part {
-    /// The service's name; its events begin with it and its queue bears it.
+    /// The service's name; its queue has this name, and its events begin with it.
     pub service: &'static str,
     /// Its part in each saga.
     pub sagas: Vec<SagaPart>,
-    /// Events that it follows outside of sagas.
+    /// Events that it consumes outside of sagas.
     pub subscriptions: Vec<SubscriptionPart>,
     /// Events that it publishes outside of sagas.
     pub publishes: Vec<EventType>,
@@ -28,9 +28,9 @@ pub struct SagaPart {
     pub owner: &'static str,
     /// The event on which all steps of this service are undone.
     pub abort: Option<EventType>,
-    /// The owner's: the refusals that it turns into the abort.
+    /// In the owner: the refusals that it turns into the abort.
     pub aborts_on: Vec<EventType>,
-    /// The owner's: how long it waits for the decision.
+    /// In the owner: how long it waits for the decision.
     pub deadline: Option<DeadlinePart>,
     /// The steps of this service.
     pub steps: Vec<StepPart>,
@@ -39,9 +39,9 @@ pub struct SagaPart {
 /// How long a saga's owner waits for the decision before it aborts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct DeadlinePart {
-    /// The event by which the owner tells itself that the time is over.
+    /// The event that the owner sends itself when the time is over.
     pub passed: EventType,
-    /// How long after the saga's beginning that is.
+    /// The time from the saga's start to its deadline.
     pub after: SignedDuration,
 }
 
@@ -52,8 +52,8 @@ pub struct StepPart {
     pub name: &'static str,
     /// What may happen to it.
     pub kind: StepKind,
-    /// The events that trigger it; several make a join. Empty for what a request from outside
-    /// originates.
+    /// The events that trigger it; several make a join. Empty for a step that a request from
+    /// outside starts.
     pub on: Vec<EventType>,
     /// The event that it emits when done.
     pub done: EventType,
@@ -61,9 +61,9 @@ pub struct StepPart {
     pub refused: Option<EventType>,
     /// The event that its compensation emits.
     pub undone: Option<EventType>,
-    /// The events that undo one repetition of it, the one whose key they carry.
+    /// The events that undo one repetition of it: the one whose key the event carries.
     pub undone_by: Vec<EventType>,
-    /// Whether it calls something outside.
+    /// Whether it calls an outside system.
     pub calls_outside: bool,
 }
 
@@ -71,20 +71,21 @@ pub struct StepPart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
-    /// Where a saga begins, inside of the owner.
+    /// Where a saga begins, in its owner.
     Origin,
-    /// May refuse, can be undone.
+    /// May refuse, and can be undone.
     Compensatable,
-    /// May refuse; once its owner has recorded its outcome the saga is never aborted.
+    /// May refuse. Once the saga's owner has recorded its outcome, the saga is never aborted.
     Pivot,
-    /// The owner's record of the pivot's outcome: what it commits first wins.
+    /// The owner's record of the pivot's outcome. Between it and an abort, the first to commit
+    /// wins.
     Decision,
-    /// Cannot refuse; is tried again until it is done.
+    /// Cannot refuse. It is retried until it is done.
     Retriable,
 }
 
 impl StepKind {
-    /// The word for people.
+    /// The kind's name in documents.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -97,7 +98,7 @@ impl StepKind {
     }
 }
 
-/// An event that a service follows outside of sagas.
+/// An event that a service consumes outside of sagas.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SubscriptionPart {
     /// The name of the projection.
@@ -116,7 +117,7 @@ impl Part {
             types.extend(saga.steps.iter().flat_map(waits_for));
             types.extend(saga.aborts_on.iter().copied());
             types.extend(saga.deadline.map(|deadline| deadline.passed));
-            // An owner aborts in its own transaction, and does not hear itself.
+            // An owner aborts in its own transaction and does not consume the event.
             if saga.owner != self.service {
                 types.extend(saga.abort);
             }
@@ -157,7 +158,7 @@ pub struct System {
 }
 
 impl System {
-    /// The producers that are no service of this system, with the types that each may write.
+    /// The producers outside of the system, each with the types that it may publish.
     #[must_use]
     pub fn foreign_producers(&self) -> Vec<(&'static str, Vec<EventType>)> {
         let mut producers: Vec<(&'static str, Vec<EventType>)> = Vec::new();

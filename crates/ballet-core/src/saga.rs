@@ -1,9 +1,9 @@
-//! Sagas: distributed transactions that no one conducts.
+//! Sagas: distributed transactions without a conductor.
 
-use crate::Event;
+use crate::event::Event;
 
-/// A distributed transaction: its name, the service that decides its end, and the one event by
-/// which it is aborted.
+/// A distributed transaction: its name, the service that decides how it ends, and the event that
+/// aborts it.
 ///
 /// ```
 /// # use ballet_core::{Event, EventType, Saga};
@@ -25,11 +25,11 @@ use crate::Event;
 /// }
 /// ```
 pub trait Saga: 'static {
-    /// The name in tables, metrics and pages.
+    /// The name in tables, metrics and documents.
     const NAME: &'static str;
-    /// The service whose own row is the arbiter of how the saga ends.
+    /// The service that decides how the saga ends, by a row in its own database.
     const OWNER: &'static str;
-    /// The fact on which every participant undoes its part; only the owner publishes it.
-    /// [`Never`](crate::Never) for a saga that is never aborted.
+    /// The abort event, on which every participant undoes its part. Only the owner publishes it.
+    /// [`Never`](crate::event::Never) for a saga that is never aborted.
     type Abort: Event;
 }

@@ -1,13 +1,14 @@
-//! What sets off a step: one event, or several of which the last sets it off (a join).
+//! What triggers a step: one event, or a join of several, which is complete with the last of them.
 
 use std::any::Any;
 
-use crate::{Event, EventType};
+use crate::event::{Event, EventType};
 
 /// A decoded event, on its way to the step that it triggers.
 pub type AnyEvent = Box<dyn Any + Send + Sync>;
 
-/// An event, or a tuple of two to four events: a join, run once, after the last of them.
+/// An event, or a join: a tuple of two to four events. A join triggers its step once, after the
+/// last of them.
 ///
 /// ```
 /// # use ballet_core::{Event, EventType, Trigger};
@@ -28,15 +29,15 @@ pub trait Trigger: Sized + Send + Sync + 'static {
     /// The events, in the order of the tuple.
     fn types() -> Vec<EventType>;
 
-    /// Decodes the event at a place in [`types`](Self::types).
+    /// Decodes the event at an index of [`types`](Self::types).
     ///
     /// # Errors
     ///
-    /// What serde says of a body that is not of the event's shape.
-    fn decode(place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
+    /// The serde error for a body that does not have the event's shape.
+    fn decode(index: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
 
-    /// Puts the decoded events together, in the order of [`types`](Self::types); `None` if they
-    /// are others.
+    /// Combines the decoded events, in the order of [`types`](Self::types). `None` if they have
+    /// other types.
     fn assemble(events: Vec<AnyEvent>) -> Option<Self>;
 }
 
@@ -69,9 +70,9 @@ macro_rules! join {
                 vec![$($event::TYPE),+]
             }
 
-            fn decode(place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
+            fn decode(index: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
                 let decoders = [$(decode_one::<$event>),+];
-                match decoders.get(place) {
+                match decoders.get(index) {
                     Some(decode) => decode(body),
                     None => Err(serde::de::Error::custom("the join has fewer events")),
                 }

@@ -1,15 +1,15 @@
-//! The benchmark: built with all optimisations, then run.
+//! `cargo xtask bench`: builds the benchmark with all optimisations and runs it.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::cargo;
-use crate::children::Children;
-use crate::stop::Stop;
+use crate::process::cargo;
+use crate::process::children::Children;
+use crate::process::stop::Stop;
 
-/// Servers and services have to go.
+/// How long the benchmark may take to end its servers and services.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
@@ -29,7 +29,7 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     if !status.success() {
-        bail!("the benchmark does not compile; cargo said why");
+        bail!("the benchmark does not compile; see cargo's output above");
     }
     let program = cargo::target()?.join("release/bench");
     let mut bench = children

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::{cargo, generate, house, licences, ui};
+use crate::process::cargo;
+use crate::{generate, house, licences, ui};
 
 /// One thing that is checked.
 struct Part {

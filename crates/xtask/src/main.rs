@@ -2,24 +2,22 @@
 
 mod audit;
 mod bench;
-mod cargo;
 mod chaos;
 mod check;
-mod children;
-mod conformance;
 mod demo;
 mod generate;
+mod harness;
 mod house;
 mod licences;
-mod serve;
-mod spdx;
-mod stop;
+mod process;
 mod test;
 mod ui;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::harness::serve;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands", version)]
@@ -30,30 +28,30 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure ballet beside hand-written code that does the same: 10 minutes on private servers.
+    /// Compare ballet with hand-written code that does the same: 10 minutes on private servers.
     #[command(disable_help_flag = true)]
     Bench {
-        /// What to measure, and how; `cargo xtask bench --help` says more.
+        /// Options of the benchmark, see `cargo xtask bench --help`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Show the shop at work: orders of all kinds, and what became of them.
+    /// Show the shop at work: orders of all kinds, and how they end.
     Demo(demo::Args),
-    /// Check what must always hold over all services, databases and the broker of a running shop.
+    /// Check the invariants of a running shop over all its services, databases and queues.
     Audit(audit::Args),
-    /// Kill, stop and cut off everything while orders come in, and see whether anything is lost.
+    /// Kill, stop and disconnect everything while orders come in, and check that nothing is lost.
     Chaos(chaos::Args),
     /// Write the broker's definitions and the generated pages.
     Generate {
-        /// Write nothing; fail if a file differs from what would be written.
+        /// Write nothing, and fail if a file is out of date.
         #[arg(long)]
         check: bool,
     },
-    /// Run all tests against one set of servers, which is brought up where none is named; also
-    /// after one has failed.
+    /// Run all tests against one set of servers, which is started if none is named. The run goes
+    /// on after a failure.
     Test {
-        /// Arguments for `cargo test`, as after `cargo test` itself; or `--fail-fast`, to end with
-        /// the first program whose tests fail.
+        /// Arguments for `cargo test`, or `--fail-fast` to stop after the first test program that
+        /// fails.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -62,19 +60,19 @@ enum Command {
     /// Check all that has to be in order besides the tests: format, structure, licences, generated
     /// files, lints and docs.
     Check,
-    /// Check the licences of everything we are built from against `deny.toml`, offline.
+    /// Check the licences of all dependencies against `deny.toml`, offline.
     Licences,
 }
 
 fn main() -> ExitCode {
-    // One of the processes of a chaos run.
+    // This is a process of a chaos run.
     if let Ok(service) = std::env::var(serve::SERVICE) {
         return serve::run(&service);
     }
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(run()),
         Err(error) => {
-            ui::say(&format!("{} the runtime does not start: {error}", ui::bad("error:")));
+            ui::say(&format!("{} cannot start the async runtime: {error}", ui::bad("error:")));
             ExitCode::FAILURE
         }
     }

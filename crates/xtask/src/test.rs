@@ -1,4 +1,4 @@
-//! All tests against one set of servers.
+//! `cargo xtask test`: runs the tests against one set of servers.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,9 +7,10 @@ use anyhow::Result;
 use ballet_testkit::{Options, Servers};
 use rustix::process::Signal;
 
-use crate::children::{Child, Children};
-use crate::stop::Stop;
-use crate::{cargo, ui};
+use crate::process::cargo;
+use crate::process::children::{Child, Children};
+use crate::process::stop::Stop;
+use crate::ui;
 
 const FAIL_FAST: &str = "--fail-fast";
 const NO_FAIL_FAST: &str = "--no-fail-fast";
@@ -21,7 +22,7 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
         () = stop.asked() => return Ok(interrupted()),
     };
     let code = tests(args, &servers, &mut stop).await;
-    // Also after an error: nothing is left running.
+    // Also after an error, so that nothing is left running.
     servers.stop().await?;
     code
 }
@@ -48,14 +49,14 @@ async fn tests(args: &[String], servers: &Servers, stop: &mut Stop) -> Result<Ex
     }
 }
 
-/// Tests that hang do not listen to a gentle word, and cargo hears nothing while they run.
+/// Tests that hang ignore a gentle signal, and cargo does not react while they run.
 async fn end(cargo: Child) {
     cargo.signal(Signal::INT);
     cargo.stop(Duration::from_secs(3)).await;
 }
 
-/// What cargo is asked for: everything, also after a failure, where the caller says nothing else.
-/// Cargo has no word against `--no-fail-fast`, so `--fail-fast` is ours.
+/// The arguments for cargo. By default all tests run, even after a failure. Cargo has no opposite of
+/// `--no-fail-fast`, so `--fail-fast` is our own option.
 fn for_cargo(args: &[String]) -> Vec<String> {
     let cargos = args.iter().take_while(|arg| *arg != "--").count();
     let (cargos, tests) = args.split_at(cargos);
@@ -70,7 +71,7 @@ fn for_cargo(args: &[String]) -> Vec<String> {
     all
 }
 
-/// `--workspace` would overrule a choice.
+/// Whether the caller chooses packages, which `--workspace` would override.
 fn chooses_packages(args: &[String]) -> bool {
     let names = ["-p", "--package", "--workspace", "--all", "--manifest-path"];
     args.iter().any(|arg| {

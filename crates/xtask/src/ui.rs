@@ -1,5 +1,5 @@
-//! What people see: results on standard output, everything else on standard error. Colours only
-//! where a person reads.
+//! Output for people: results on standard output, everything else on standard error. Colours only
+//! on a terminal.
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use console::Style;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Between two lines of progress, where there is no bar.
+/// The time between two lines of progress where there is no bar.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A line of progress, or a complaint. Whoever reads it may be gone.
+/// Prints a line of progress or an error. Errors of writing are ignored: the reader may be gone.
 pub(crate) fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").ok();
 }
 
-/// A line of the result.
+/// Prints a line of the result.
 pub(crate) fn print(line: &str) {
     writeln!(std::io::stdout(), "{line}").ok();
 }
@@ -45,7 +45,7 @@ pub(crate) fn dim(text: &str) -> String {
     Style::new().dim().apply_to(text).to_string()
 }
 
-/// A line of the result that says whether something holds, and what breaks it; whether it does.
+/// Prints whether a rule holds, and what breaks it. Returns whether it holds.
 pub(crate) fn rule(rule: &str, broken: &[String]) -> bool {
     let mark = if broken.is_empty() { green("✓") } else { red("✗") };
     print(&format!("  {mark} {rule}"));
@@ -53,7 +53,7 @@ pub(crate) fn rule(rule: &str, broken: &[String]) -> bool {
     broken.is_empty()
 }
 
-/// The first of some lines, below a line of the result.
+/// Prints the first of some lines below a line of the result.
 pub(crate) fn list(lines: &[String], colour: fn(&str) -> String) {
     const SHOWN: usize = 10;
     for line in lines.iter().take(SHOWN) {
@@ -64,7 +64,7 @@ pub(crate) fn list(lines: &[String], colour: fn(&str) -> String) {
     }
 }
 
-/// How far something is: a bar on a terminal, a line now and then otherwise.
+/// Progress: a bar on a terminal, otherwise a line now and then.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     said: Mutex<Option<(Instant, String)>>,
@@ -75,7 +75,7 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{bar:30.green} {pos}/{len}  {msg}");
             let bar = ProgressBar::new(whole as u64);
-            // A wrong template is a mistake of ours that costs looks only.
+            // A wrong template would only spoil the looks.
             style.into_iter().for_each(|style| bar.set_style(style));
             bar
         });

@@ -11,7 +11,7 @@ use ballet_testkit::{Bed, Servers, wait_until};
 use jiff::SignedDuration;
 use reqwest::Client;
 use serde_json::{Value, json};
-use shop::audit::{Doors, audit};
+use shop::audit::{ServiceUrls, audit};
 
 use crate::world::{Ended, SOON, ballet, ended, place};
 
@@ -112,15 +112,15 @@ impl Shop {
     }
 
     async fn is_sound(&self) {
-        let door = |name: &str| self.url(name);
-        let doors = Doors {
-            orders: door("orders"),
-            inventory: door("inventory"),
-            payments: door("payments"),
-            shipping: door("shipping"),
+        let url = |name: &str| self.url(name);
+        let urls = ServiceUrls {
+            orders: url("orders"),
+            inventory: url("inventory"),
+            payments: url("payments"),
+            shipping: url("shipping"),
         };
         wait_until("a shop at rest without violations", SOON, || async {
-            let report = audit(&doors, SignedDuration::ZERO).await.map_err(|e| e.to_string())?;
+            let report = audit(&urls, SignedDuration::ZERO).await.map_err(|e| e.to_string())?;
             let at_rest = report.open.is_empty() && report.is_clean();
             if at_rest { Ok(Some(())) } else { Err(report.to_string()) }
         })

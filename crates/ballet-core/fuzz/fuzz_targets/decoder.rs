@@ -1,6 +1,6 @@
-//! Whatever comes, the decoder takes it or refuses it, always in the same way, and never panics:
-//! what `tests/decoder` shows for messages that are made up, libFuzzer looks for
-//! by what the code does with them.
+//! The decoder takes or refuses any message, always in the same way, and never panics.
+//! `tests/decoder` shows this for generated messages; here libFuzzer searches for others, guided by
+//! the code that they reach.
 //!
 //! `cargo +nightly fuzz run decoder`, with cargo-fuzz, in `crates/ballet-core`.
 
@@ -16,7 +16,7 @@ mod message;
 #[derive(Debug, Arbitrary)]
 struct Input {
     straight: bool,
-    /// Otherwise the event's name.
+    /// The event's name if missing.
     routing_key: Option<String>,
     event_type: Option<String>,
     message_id: Option<Id>,
@@ -27,7 +27,7 @@ struct Input {
     headers: Vec<(String, String)>,
     size: Option<(usize, usize, usize)>,
     body: Vec<u8>,
-    /// The body is packed as it should be.
+    /// The body is packed with gzip.
     packed: bool,
 }
 
@@ -71,5 +71,5 @@ fuzz_target!(|input: Input| {
         size: HeaderSize { count, bytes, depth },
         body: if input.packed { message::gzip(&input.body) } else { input.body },
     };
-    message::fate(&message);
+    message::refusal(&message);
 });

@@ -1,6 +1,6 @@
-//! Whatever comes, the decoder takes it or refuses it, always in the same way, and never panics.
+//! The decoder takes or refuses any message, always in the same way, and never panics.
 //!
-//! `BALLET_DECODER_CASES` sets how many messages are tried, and `BALLET_SEED` which.
+//! `BALLET_DECODER_CASES` sets the number of messages, and `BALLET_SEED` the seed they are made from.
 
 mod message;
 
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{RngSeed, TestRunner};
 
-use crate::message::{Message, NAME, SOME_ID, fate, gzip};
+use crate::message::{Message, NAME, SOME_ID, gzip, refusal};
 
 const EVENT: &str =
     r#"{"lines":[{"sku":"mug","quantity":1}],"note":"\u00e4\ud83e\udd73","more":{"a":[1e3]}}"#;
@@ -67,7 +67,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Mostly a good message in which a thing or two are not.
+/// A message that is mostly good, with one or two mistakes in it.
 fn message() -> impl Strategy<Value = Message> {
     let seldom = || prop_oneof![4 => Just(None), 1 => of(word())];
     let structured = Just(Some("application/cloudevents+json".to_owned()));
@@ -119,18 +119,18 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn whatever_comes_is_taken_or_refused_the_same_way_every_time() {
     let seed = number("BALLET_SEED", 1);
     let mut runner = TestRunner::new(ProptestConfig {
-        cases: u32::try_from(number("BALLET_DECODER_CASES", 8_000)).expect("not that many"),
+        cases: u32::try_from(number("BALLET_DECODER_CASES", 8_000)).expect("fewer than 2^32 cases"),
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         ..ProptestConfig::default()
     });
     let seen = RefCell::new(BTreeSet::new());
     let run = runner.run(&message(), |message| {
-        seen.borrow_mut().insert(fate(&message).map_or("taken", |reason| reason.code()));
+        seen.borrow_mut().insert(refusal(&message).map_or("taken", |reason| reason.code()));
         Ok(())
     });
     run.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
-    // Otherwise it shows little. The event begins a saga, and handlers are not asked.
+    // Every outcome that a reader can have is seen. The event starts a saga, and no handler runs.
     let not_here = [Reason::NoCorrelationId, Reason::Permanent, Reason::Failed, Reason::NotYet]
         .map(Reason::code);
     let all = Reason::ALL.iter().map(|reason| reason.code()).chain(["taken"]);

@@ -1,4 +1,5 @@
-//! A message from anywhere, and what has to hold whatever it is. The fuzz target has it, too.
+//! A message with arbitrary parts, and what must hold for every message. The fuzz target uses it
+//! too.
 
 use ballet_core::cloud_event::Attributes;
 use ballet_core::envelope::{HeaderSize, Limits};
@@ -9,9 +10,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// An id of the time at which all messages come.
+/// An id made at the time at which all messages arrive.
 pub(crate) const SOME_ID: &str = "0193f7a0-0000-7000-8000-000000000001";
-/// The event that is known.
+/// The known event.
 pub(crate) const NAME: &str = "cart.checked_out.v1";
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -93,8 +94,8 @@ fn now() -> Timestamp {
     id::time_of(SOME_ID.parse().expect("a UUID")).expect("a time")
 }
 
-/// The reason for which a message is refused, if it is.
-pub(crate) fn fate(message: &Message) -> Option<Reason> {
+/// The reason for which a message is refused, if it is refused.
+pub(crate) fn refusal(message: &Message) -> Option<Reason> {
     let incoming = message.incoming();
     let once = read(&incoming);
     assert_eq!(once, read(&incoming), "the same message, the same answer");

@@ -1,4 +1,4 @@
-//! Chance that can be had again: the same seed, the same choices.
+//! Random choices that can be repeated: the same seed gives the same choices.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// The dice of one part of a run: parts draw at their own pace, and must not disturb each other.
+    /// The dice of one part of a run. Each part has its own, because they draw at their own pace.
     pub(crate) fn new(seed: u64, part: u64) -> Self {
         let mut dice = Self(seed ^ part.wrapping_mul(0xd1b5_4a32_d192_ed03));
         dice.next();
@@ -21,7 +21,7 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// Less than `count`; 0 if that is 0.
+    /// A number less than `count`, or 0 if `count` is 0.
     pub(crate) fn below(&mut self, count: usize) -> usize {
         let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
         usize::try_from(self.next() % count).unwrap_or_default()

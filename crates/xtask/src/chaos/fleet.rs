@@ -1,51 +1,53 @@
-//! The services' processes: several of each, started again whenever they end.
+//! The services' processes: several of each, restarted whenever they end.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use reqwest::Client;
 use rustix::process::Signal;
-use std::os::unix::process::ExitStatusExt;
 use tokio::sync::Mutex;
 
-use super::dice::Dice;
-use crate::children::Children;
-use crate::demo::service::{DRAIN, Launch, Service};
-use crate::serve::SERVICE;
+use crate::chaos::dice::Dice;
+use crate::harness::serve::SERVICE;
+use crate::harness::service::{DRAIN, Launch, Service};
+use crate::process::children::Children;
 
-/// How often we look who has ended.
+/// How often the processes are checked.
 const LOOK: Duration = Duration::from_millis(20);
-/// More than this is not added of one service.
+/// The most processes of one service.
 const MOST: usize = 4;
+/// A younger process may not listen to signals yet.
 const YOUNG: Duration = Duration::from_secs(1);
-/// What a stop may take longer than it was told.
+/// How much longer than the drain time a stop may take.
 const SLACK: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 struct Replica {
     service: Service,
     /// Whether we have killed it.
-    doomed: bool,
-    /// Whether it has been seen to have ended.
+    killed: bool,
+    /// Whether its end has been noticed.
     down: bool,
-    /// It is not started again before.
+    /// The earliest time of its restart.
     not_before: Instant,
     since: Instant,
-    /// It was told to end, and is looked after by whoever told it.
+    /// Whether a stop is in progress, which also restarts it.
     stopping: bool,
 }
 
-/// How services ended that nobody had killed.
+/// How the services ended that were not killed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ends {
     pub(crate) stops: usize,
     pub(crate) longest_stop: Duration,
-    /// Stops that took too long, or ended otherwise.
+    /// Stops that took too long or failed.
     pub(crate) bad_stops: Vec<String>,
-    /// Ends that came by themselves.
-    pub(crate) unasked: Vec<String>,
+    /// Exits that we did not cause.
+    pub(crate) unexpected_exits: Vec<String>,
 }
 
 pub(crate) struct Fleet {
@@ -54,7 +56,7 @@ pub(crate) struct Fleet {
     logs: PathBuf,
     replicas: Mutex<Vec<Replica>>,
     ends: Mutex<Ends>,
-    number: std::sync::atomic::AtomicUsize,
+    number: AtomicUsize,
 }
 
 impl Fleet {
@@ -77,7 +79,7 @@ impl Fleet {
         amqp_url: &str,
         database_url: &str,
     ) -> Result<()> {
-        let number = self.number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
         let launch = Launch {
             name,
             program: self.program.clone(),
@@ -92,13 +94,13 @@ impl Fleet {
         };
         let service = Service::start(&self.children, launch).await?;
         let since = Instant::now();
-        let (doomed, down, stopping, not_before) = (false, false, false, since);
-        let replica = Replica { service, doomed, down, not_before, since, stopping };
+        let (killed, down, stopping, not_before) = (false, false, false, since);
+        let replica = Replica { service, killed, down, not_before, since, stopping };
         self.replicas.lock().await.push(replica);
         Ok(())
     }
 
-    /// Starts again whoever has ended; never returns by itself.
+    /// Restarts every process that has ended. Returns only with an error.
     pub(crate) async fn keep(&self) -> Result<()> {
         loop {
             for replica in self.replicas.lock().await.iter_mut() {
@@ -107,17 +109,17 @@ impl Fleet {
                     continue;
                 }
                 let Some(status) = replica.service.ended() else { continue };
-                // Once for each end.
-                if !std::mem::replace(&mut replica.down, true) && !replica.doomed {
+                // Only once per exit.
+                if !std::mem::replace(&mut replica.down, true) && !replica.killed {
                     let (name, tail) = (replica.service.launch.name, replica.service.tail());
                     let last = tail.lines().last().unwrap_or_default();
                     let line = format!("{name} ended with {status}: {last}");
-                    self.ends.lock().await.unasked.push(line);
+                    self.ends.lock().await.unexpected_exits.push(line);
                     replica.not_before = Instant::now() + Duration::from_millis(200);
                 }
                 if Instant::now() >= replica.not_before {
                     replica.service.start_again(&self.children).await?;
-                    (replica.doomed, replica.down) = (false, false);
+                    (replica.killed, replica.down) = (false, false);
                     replica.since = Instant::now();
                 }
             }
@@ -125,23 +127,23 @@ impl Fleet {
         }
     }
 
-    /// Kills a process with SIGKILL; it is started again soon. Says whose it was.
+    /// Kills a process with SIGKILL, to be restarted soon. Returns the service's name.
     pub(crate) async fn kill(&self, dice: &mut Dice) -> Option<&'static str> {
         let mut replicas = self.replicas.lock().await;
         let at = dice.below(replicas.len());
         let pause = if dice.one_in(4) { dice.millis(200, 2_000) } else { Duration::ZERO };
         let replica = replicas.get_mut(at)?;
-        if replica.doomed || replica.down {
+        if replica.killed || replica.down {
             return None;
         }
-        replica.doomed = true;
+        replica.killed = true;
         replica.not_before = Instant::now() + pause;
         replica.service.signal(Signal::KILL);
         Some(replica.service.launch.name)
     }
 
-    /// Stops a process with SIGTERM, and starts it again, or leaves it if `for_good`. Says whose it
-    /// was.
+    /// Stops a process with SIGTERM, and restarts it unless `for_good`. Returns the service's
+    /// name.
     pub(crate) async fn stop(
         &self,
         dice: &mut Dice,
@@ -150,15 +152,14 @@ impl Fleet {
         let (at, name, pid) = {
             let mut replicas = self.replicas.lock().await;
             let names: Vec<_> = replicas.iter().map(|r| r.service.launch.name).collect();
-            let many = |name| names.iter().filter(|one| **one == name).count() > 1;
-            let able = replicas.iter().enumerate().filter(|(_, replica)| {
-                let Replica { service, doomed, down, stopping, since, not_before: _ } = replica;
-                // One that has just been started does not listen to signals yet.
-                let there = !doomed && !down && !stopping && since.elapsed() > YOUNG;
-                there && (!for_good || many(service.launch.name))
+            let has_others = |name| names.iter().filter(|one| **one == name).count() > 1;
+            let stoppable = replicas.iter().enumerate().filter(|(_, replica)| {
+                let Replica { service, killed, down, stopping, since, not_before: _ } = replica;
+                let running = !killed && !down && !stopping && since.elapsed() > YOUNG;
+                running && (!for_good || has_others(service.launch.name))
             });
-            let able: Vec<usize> = able.map(|(at, _)| at).collect();
-            let Some(&at) = dice.pick(&able) else { return Ok(None) };
+            let stoppable: Vec<usize> = stoppable.map(|(at, _)| at).collect();
+            let Some(&at) = dice.pick(&stoppable) else { return Ok(None) };
             let replica = &mut replicas[at];
             replica.stopping = true;
             replica.service.signal(Signal::TERM);
@@ -186,7 +187,7 @@ impl Fleet {
         } else {
             let replica = &mut replicas[at];
             replica.service.start_again(&self.children).await?;
-            (replica.stopping, replica.doomed, replica.down) = (false, false, false);
+            (replica.stopping, replica.killed, replica.down) = (false, false, false);
             replica.since = Instant::now();
         }
         Ok(Some(name))
@@ -220,7 +221,7 @@ impl Fleet {
         replicas.iter().filter(|replica| replica.service.launch.name == name).count() < MOST
     }
 
-    /// Where a service answers: one of its processes.
+    /// The URL of one of a service's processes.
     pub(crate) async fn url(&self, name: &str, choice: usize) -> Option<String> {
         let replicas = self.replicas.lock().await;
         let urls = replicas.iter().map(|replica| &replica.service);
@@ -229,7 +230,7 @@ impl Fleet {
         (!urls.is_empty()).then(|| urls[choice % urls.len()].to_owned())
     }
 
-    /// Who is not ready, and why.
+    /// The services that are not ready, and why.
     pub(crate) async fn not_ready(&self, http: &Client) -> Vec<String> {
         let urls: Vec<(&str, String)> = {
             let replicas = self.replicas.lock().await;
@@ -253,12 +254,12 @@ impl Fleet {
         self.ends.lock().await.clone()
     }
 
-    /// How many processes there are.
+    /// The number of processes.
     pub(crate) async fn size(&self) -> usize {
         self.replicas.lock().await.len()
     }
 
-    /// Ends all of them.
+    /// Stops all processes.
     pub(crate) async fn end(&self) {
         let replicas = std::mem::take(&mut *self.replicas.lock().await);
         let stops = replicas.into_iter().map(|replica| replica.service.stop());

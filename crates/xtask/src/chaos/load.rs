@@ -1,4 +1,4 @@
-//! Orders of all kinds, placed steadily, by customers who try again.
+//! The load: orders of all kinds at a steady rate, from customers who retry.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -16,17 +16,18 @@ use shop_events::shipping::ShipmentScheduled;
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
 
-use super::fleet::Fleet;
-use super::record::Recorder;
-use crate::demo::amqp::Storefront;
-use crate::demo::cases::{self, Cancel, Case, End};
-use crate::demo::place::{self, Placed};
+use crate::chaos::fleet::Fleet;
+use crate::chaos::record::Recorder;
+use crate::harness::cases::{self, Cancel, Case, End};
+use crate::harness::http::send_until_answered;
+use crate::harness::orders::Orders;
+use crate::harness::storefront::Storefront;
 
-/// More orders than these are not open at a time.
+/// The most orders that are open at a time.
 const MOST_OPEN: usize = 400;
-/// For one event of an order, before it is cancelled all the same.
+/// How long a customer waits for an event before cancelling anyway.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// So many requests are under way at once.
+/// The number of requests under way at once.
 const AT_ONCE: usize = 16;
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -37,11 +38,11 @@ pub(crate) struct Load {
     cases: Vec<Case>,
     next: AtomicUsize,
     every: Duration,
-    pub(crate) placed: Placed,
+    pub(crate) orders: Orders,
     recorder: Recorder,
     /// Checkouts that the broker has confirmed.
     pub(crate) confirmed: Mutex<Vec<Uuid>>,
-    /// Requests that nobody answered in time.
+    /// Requests without an answer in time.
     pub(crate) unanswered: AtomicUsize,
 }
 
@@ -54,20 +55,20 @@ impl Load {
             cases: cases::cases(300),
             next: AtomicUsize::new(0),
             every: Duration::from_secs(1) / rate.max(1),
-            placed: Placed::default(),
+            orders: Orders::default(),
             recorder,
             confirmed: Mutex::default(),
             unanswered: AtomicUsize::new(0),
         }
     }
 
-    /// How many orders are known to be open, and how many there are.
+    /// The number of open orders, and of all orders.
     pub(crate) fn open(&self) -> (usize, usize) {
         let record = self.recorder.record();
-        self.placed.count(|id| record.journal.ended(id).is_none())
+        self.orders.count(|id| record.journal.ended(id).is_none())
     }
 
-    /// Places orders until the time is over; returns when all that it began is placed.
+    /// Places orders until the time is over, and finishes those that are under way.
     pub(crate) async fn run(&self, fleet: &Fleet, until: Instant) -> Result<()> {
         let (to_front, checkouts) = mpsc::unbounded_channel();
         let (customers, front) = (self.customers(fleet, until, to_front), self.front(checkouts));
@@ -94,15 +95,16 @@ impl Load {
             }
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let case = self.cases[number % self.cases.len()];
-            if place::goes_over_http(&(number, case)) && requests.len() < AT_ONCE {
+            if case.is_placed_over_http(number) && requests.len() < AT_ONCE {
                 requests.push(self.request(fleet, number, case));
                 continue;
             }
-            // Who cancels needs an answer; with too many under way this one only orders.
-            let case = if matches!(case.end, End::AsTold(_)) { cases::GOOD } else { case };
+            // A cancellation needs an answer. With too many requests under way, this customer
+            // does not cancel.
+            let case = if matches!(case.end, End::CustomerCancels(_)) { cases::GOOD } else { case };
             let id = self.new_id();
             let checkout = cases::checkout(&case, number, self.new_id())?;
-            self.placed.add(id, case, None);
+            self.orders.add(id, case, None);
             to_front.send((id, checkout)).ok();
         }
         drop(to_front);
@@ -114,7 +116,8 @@ impl Load {
         self.clock.new_id(self.clock.now())
     }
 
-    /// Publishes checkouts; what is unconfirmed when the connection is lost is published again.
+    /// Publishes checkouts. Those that were not confirmed before the connection was lost are
+    /// published again.
     async fn front(
         &self,
         mut checkouts: mpsc::UnboundedReceiver<(Uuid, CartCheckedOut)>,
@@ -153,8 +156,8 @@ impl Load {
         Ok(())
     }
 
-    /// One customer at the door of orders. Without an answer there may be an order all the same: it
-    /// has to end like any other, but nobody knows how.
+    /// One customer who orders over HTTP. Without an answer there may still be an order. It must end
+    /// like any other, but its expected end is not known.
     async fn request(&self, fleet: &Fleet, number: usize, case: Case) {
         if self.try_request(fleet, number, case).await.is_err() {
             self.unanswered.fetch_add(1, Ordering::Relaxed);
@@ -163,42 +166,44 @@ impl Load {
 
     async fn try_request(&self, fleet: &Fleet, number: usize, case: Case) -> Result<()> {
         let checkout = cases::checkout(&case, number, self.new_id())?;
-        let Some(door) = fleet.url("orders", number).await else { return Ok(()) };
-        let url = format!("{door}/orders");
-        let reply = place::answer(self.http.post(&url).json(&checkout)).await?;
+        let Some(orders_url) = fleet.url("orders", number).await else { return Ok(()) };
+        let url = format!("{orders_url}/orders");
+        let reply = send_until_answered(self.http.post(&url).json(&checkout)).await?;
         let (status, body) = (reply.status(), reply.text().await?);
         let order: Value = serde_json::from_str(&body).unwrap_or_default();
         let id: Option<Uuid> = order["order_id"].as_str().and_then(|id| id.parse().ok());
         let Some(id) = id.filter(|_| status == StatusCode::CREATED) else {
             anyhow::bail!("POST {url} answered {status}: {body}");
         };
-        let End::AsTold(when) = case.end else {
-            self.placed.add(id, case, None);
+        let End::CustomerCancels(when) = case.end else {
+            self.orders.add(id, case, None);
             return Ok(());
         };
         match when {
             Cancel::AtOnce => {}
-            Cancel::AtCapture => self.hear(id, ShipmentScheduled::TYPE).await,
-            Cancel::TooLate => self.hear(id, OrderConfirmed::TYPE).await,
+            Cancel::AtCapture => self.wait_for(id, ShipmentScheduled::TYPE).await,
+            Cancel::TooLate => self.wait_for(id, OrderConfirmed::TYPE).await,
         }
         let begun = Instant::now();
         loop {
-            // Another process may answer where one has been taken away.
-            let door = fleet.url("orders", number).await.unwrap_or_default();
-            let reply = place::answer(self.http.post(format!("{door}/orders/{id}/cancel"))).await;
+            // The process may be gone by now, so each attempt asks for a URL.
+            let orders_url = fleet.url("orders", number).await.unwrap_or_default();
+            let reply =
+                send_until_answered(self.http.post(format!("{orders_url}/orders/{id}/cancel")))
+                    .await;
             let status = reply.map(|reply| reply.status());
             match status {
                 Ok(status) if status.is_success() || status == StatusCode::CONFLICT => {
-                    self.placed.add(id, case, Some(status));
+                    self.orders.add(id, case, Some(status));
                     return Ok(());
                 }
-                _ if begun.elapsed() > PATIENCE => anyhow::bail!("no answer to a cancel"),
+                _ if begun.elapsed() > PATIENCE => anyhow::bail!("no answer to a cancellation"),
                 _ => tokio::time::sleep(PAUSE).await,
             }
         }
     }
 
-    async fn hear(&self, order: Uuid, event: EventType) {
+    async fn wait_for(&self, order: Uuid, event: EventType) {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             {

@@ -1,4 +1,4 @@
-//! Everything that is published, kept in a queue of our own and read from it whatever breaks.
+//! Records everything that is published, from a queue of its own that outlasts every fault.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,15 +14,15 @@ use serde_json::json;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
-use super::stage::Stage;
-use crate::demo::journal::Journal;
+use crate::chaos::stage::Stage;
+use crate::harness::journal::Journal;
 
-/// The recorder's own queue: a durable one, so that nothing is missed while the broker is away.
+/// The recorder's queue. It is durable, so nothing is missed while the broker is down.
 const QUEUE: &str = "chaos";
 const PREFETCH: u16 = 500;
-/// So many of the last events can be sent again.
+/// The number of events that can be sent again.
 const REMEMBERED: usize = 2_000;
-/// Marks what we sent again ourselves.
+/// Marks the events that we sent again.
 pub(crate) const COPY: &str = "x-copy";
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Message {
     pub(crate) event_type: String,
     pub(crate) saga: Uuid,
-    /// Whether we made it, from another one.
+    /// Whether it is our copy of another one.
     pub(crate) copy: bool,
 }
 
@@ -39,39 +39,39 @@ pub(crate) struct Message {
 pub(crate) struct Record {
     pub(crate) journal: Journal,
     pub(crate) messages: HashMap<Uuid, Message>,
-    /// Deliveries of messages that were known already.
-    pub(crate) again: usize,
-    last: VecDeque<Delivery>,
-    /// When the last new event came, and the longest time between two of them while there was
-    /// something to do.
-    new: Option<Instant>,
+    /// Further deliveries of messages with a known id.
+    pub(crate) repeated: usize,
+    latest: VecDeque<Delivery>,
+    /// When the last new event came.
+    last_new: Option<Instant>,
+    /// The longest time between two new events while there was work.
     pub(crate) longest_stall: Duration,
 }
 
 impl Record {
-    /// Work begins, after a time in which there was none.
+    /// Starts the clock for stalls: from now on there is work.
     pub(crate) fn begin(&mut self) {
-        self.new = Some(Instant::now());
+        self.last_new = Some(Instant::now());
     }
 
-    /// For how long nothing new has come.
-    pub(crate) fn still(&self) -> Duration {
-        self.new.map(|at| at.elapsed()).unwrap_or_default()
+    /// The time since the last new event.
+    pub(crate) fn quiet_for(&self) -> Duration {
+        self.last_new.map(|at| at.elapsed()).unwrap_or_default()
     }
 
-    /// Some of the last events, by chance.
-    pub(crate) fn last(&self) -> Vec<Delivery> {
-        self.last.iter().cloned().collect()
+    /// The latest events.
+    pub(crate) fn latest(&self) -> Vec<Delivery> {
+        self.latest.iter().cloned().collect()
     }
 
-    fn take_in(&mut self, delivery: &Delivery) {
-        self.journal.take_in(delivery);
+    fn add(&mut self, delivery: &Delivery) {
+        self.journal.add(delivery);
         let properties = &delivery.properties;
         let id = properties.message_id().as_ref().and_then(|id| id.as_str().parse::<Uuid>().ok());
         let (Some(id), false) = (id, delivery.exchange == DEAD) else { return };
         let copy = properties.headers().as_ref().is_some_and(|h| h.inner().contains_key(COPY));
         if self.messages.contains_key(&id) {
-            self.again += 1;
+            self.repeated += 1;
             return;
         }
         let saga = properties.correlation_id().as_ref();
@@ -81,19 +81,19 @@ impl Record {
         if copy {
             return;
         }
-        // Orders come in all the time: what counts is what the services do.
+        // Checkouts come in all the time. A stall is a pause of the services.
         if delivery.routing_key != CartCheckedOut::TYPE.name() {
-            self.longest_stall = self.longest_stall.max(self.still());
-            self.new = Some(Instant::now());
+            self.longest_stall = self.longest_stall.max(self.quiet_for());
+            self.last_new = Some(Instant::now());
         }
-        self.last.push_back(delivery.clone());
-        if self.last.len() > REMEMBERED {
-            self.last.pop_front();
+        self.latest.push_back(delivery.clone());
+        if self.latest.len() > REMEMBERED {
+            self.latest.pop_front();
         }
     }
 }
 
-/// Reads until the last copy of it is dropped.
+/// Records until the last clone is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     record: Arc<Mutex<Record>>,
@@ -124,7 +124,7 @@ impl Recorder {
         let seen = Arc::clone(&record);
         let task = tokio::spawn(async move {
             loop {
-                // The broker is away, or closed the connection: what is unacknowledged comes again.
+                // The broker is down or closed the connection. Unacknowledged messages come again.
                 let _lost: Result<(), BrokerError> = read(&broker, &seen).await;
                 tokio::time::sleep(PAUSE).await;
             }
@@ -142,7 +142,7 @@ async fn read(broker: &RabbitMq, record: &Mutex<Record>) -> Result<(), BrokerErr
     let mut deliveries = session.consume(QUEUE, "chaos", PREFETCH).await?;
     while let Some(delivery) = deliveries.next().await {
         let delivery = delivery?;
-        record.lock().unwrap_or_else(PoisonError::into_inner).take_in(&delivery);
+        record.lock().unwrap_or_else(PoisonError::into_inner).add(&delivery);
         session.ack(delivery.tag, false).await?;
     }
     Ok(())

@@ -1,11 +1,11 @@
-//! What is told in the end, for people and for machines.
+//! The report of a run, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::kind::Kind;
+use crate::chaos::faults::kind::Kind;
 use crate::ui;
 
 /// The figures of a run.
@@ -14,21 +14,22 @@ pub(crate) struct Report {
     pub(crate) seed: u64,
     pub(crate) held: bool,
     pub(crate) seconds: u64,
-    pub(crate) rests: usize,
-    /// How often each kind of fault was done.
+    /// The number of times that everything was checked.
+    pub(crate) checks: usize,
+    /// How often each kind of fault was caused.
     pub(crate) faults: BTreeMap<&'static str, usize>,
-    /// Faults that could not be done, with the reason.
+    /// Faults that could not be caused, with the reason.
     pub(crate) failed_faults: Vec<String>,
     pub(crate) orders: usize,
-    /// Requests that nobody answered in time; their orders have to end like all others.
+    /// Requests without an answer in time. Their orders must end like all others.
     pub(crate) unanswered: usize,
     /// Messages with different ids.
     pub(crate) messages: usize,
-    /// Those of them that we made as copies of others, under other ids.
-    pub(crate) other_ids: usize,
+    /// Those of them that are our copies of others, under new ids.
+    pub(crate) copies_with_new_ids: usize,
     /// Further deliveries of messages with the same id.
-    pub(crate) same_ids: usize,
-    /// Each message once for every service that has to act on it.
+    pub(crate) repeated_ids: usize,
+    /// Messages, each counted once for every service that must handle it.
     pub(crate) effects_expected: usize,
     pub(crate) effects: usize,
     pub(crate) rows: usize,
@@ -37,17 +38,17 @@ pub(crate) struct Report {
     pub(crate) broken: Vec<String>,
     pub(crate) unfinished: Vec<String>,
     pub(crate) longest_stall_ms: u128,
-    /// From the last fault until everything was at rest.
+    /// The longest time from the last fault to quiescence.
     pub(crate) longest_recovery_ms: u128,
     pub(crate) stops: usize,
     pub(crate) longest_stop_ms: u128,
     pub(crate) bad_stops: Vec<String>,
-    /// Services that ended by themselves, and were started again.
-    pub(crate) ended_by_themselves: Vec<String>,
+    /// Services that exited without our doing, and were restarted.
+    pub(crate) unexpected_exits: Vec<String>,
 }
 
 impl Report {
-    /// Prints it for people.
+    /// Prints the report as text.
     pub(crate) fn show(&self) {
         let millis = |millis| {
             let time = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
@@ -56,45 +57,39 @@ impl Report {
         ui::print(&format!("\n{}", ui::bold("What was broken")));
         for kind in Kind::ALL {
             if let Some(count) = self.faults.get(kind.name()) {
-                ui::print(&format!("  {count:>6}  {}", kind.words()));
+                ui::print(&format!("  {count:>6}  {}", kind.description()));
             }
         }
-        ui::print(&format!("\n{}", ui::bold("What came of it")));
+        ui::print(&format!("\n{}", ui::bold("What happened")));
         let lines = [
             (self.orders.to_string(), "orders of all kinds".to_owned()),
             (
                 self.messages.to_string(),
                 format!(
-                    "messages in, {} of them copies under other ids; {} came again under the same",
-                    self.other_ids, self.same_ids
+                    "messages, {} of them copies under new ids; {} more under the same id",
+                    self.copies_with_new_ids, self.repeated_ids
                 ),
             ),
-            (
-                self.effects.to_string(),
-                format!("effects, of {} that there had to be", self.effects_expected),
-            ),
+            (self.effects.to_string(), format!("effects, of {} expected", self.effects_expected)),
             (millis(self.longest_stall_ms), "longest stall".to_owned()),
-            (
-                millis(self.longest_recovery_ms),
-                format!("longest way back to rest, of {}", self.rests),
-            ),
+            (millis(self.longest_recovery_ms), format!("longest recovery, of {}", self.checks)),
             (millis(self.longest_stop_ms), format!("longest stop (SIGTERM), of {}", self.stops)),
             (
-                self.ended_by_themselves.len().to_string(),
-                "services that ended by themselves and were started again".to_owned(),
+                self.unexpected_exits.len().to_string(),
+                "unexpected exits of services, which were restarted".to_owned(),
             ),
         ];
-        for (figure, words) in lines {
-            ui::print(&format!("  {figure:>9}  {words}"));
+        for (figure, text) in lines {
+            ui::print(&format!("  {figure:>9}  {text}"));
         }
-        ui::list(&self.ended_by_themselves, ui::yellow);
+        ui::list(&self.unexpected_exits, ui::yellow);
         ui::list(&self.failed_faults, ui::dim);
-        ui::print(&format!("\n{}", ui::bold("What has to hold")));
+        ui::print(&format!("\n{}", ui::bold("What must hold")));
         ui::rule(&format!("lost: {}", self.lost.len()), &self.lost);
         ui::rule(&format!("doubled: {}", self.doubled.len()), &self.doubled);
         let broken = format!("invariants broken: {} ({} rows)", self.broken.len(), self.rows);
         ui::rule(&broken, &self.broken);
-        ui::rule("everything came to rest", &self.unfinished);
+        ui::rule("everything came to an end", &self.unfinished);
         ui::rule("every stop ended in time", &self.bad_stops);
     }
 }

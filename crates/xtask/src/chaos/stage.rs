@@ -1,4 +1,4 @@
-//! What chaos plays on: private servers, ways to them that can be disturbed, and the services.
+//! What chaos runs on: private servers, proxies in front of them, and the services.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,23 @@ use ballet_amqp::RabbitMq;
 use ballet_testkit::{Bed, Options, Proxy, Servers, Way};
 use reqwest::Client;
 
-use super::fleet::Fleet;
-use crate::audit::Places;
-use crate::children::Children;
-use crate::demo::stage::{SERVICES, fill_shelves, run_dir};
+use crate::chaos::fleet::Fleet;
+use crate::harness::endpoints::Endpoints;
+use crate::harness::run_dir::run_dir;
+use crate::harness::service::SERVICES;
+use crate::harness::stock::fill_shelves;
+use crate::process::children::Children;
 use crate::ui;
 
-/// A service's ways to its servers.
+/// The proxies between a service and its servers.
 #[derive(Debug)]
-pub(crate) struct Ways {
+pub(crate) struct Proxies {
     /// One for each node; the service tries them in this order.
     pub(crate) broker: Vec<Proxy>,
     pub(crate) database: Proxy,
 }
 
-impl Ways {
+impl Proxies {
     async fn new(servers: &Servers, amqp_url: &str, database_url: &str) -> Result<Self> {
         let mut broker = Vec::new();
         for node in servers.nodes() {
@@ -42,7 +44,7 @@ pub(crate) struct Stage {
     pub(crate) servers: Servers,
     pub(crate) bed: Bed,
     pub(crate) fleet: Fleet,
-    pub(crate) ways: BTreeMap<&'static str, Ways>,
+    pub(crate) proxies: BTreeMap<&'static str, Proxies>,
     pub(crate) http: Client,
     pub(crate) logs: PathBuf,
 }
@@ -58,14 +60,15 @@ impl Stage {
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
         let http = http.context("cannot set up HTTP")?;
         let fleet = Fleet::new(Children::new()?, &logs)?;
-        let mut ways = BTreeMap::new();
+        let mut proxies = BTreeMap::new();
         for (number, name) in SERVICES.into_iter().enumerate() {
-            let mut new = Ways::new(&servers, bed.amqp_url(name), bed.database_url(name)).await?;
-            // Each begins at another node.
+            let mut new =
+                Proxies::new(&servers, bed.amqp_url(name), bed.database_url(name)).await?;
+            // Each service starts with another node.
             new.broker.rotate_left(number % nodes);
-            ways.insert(name, new);
+            proxies.insert(name, new);
         }
-        let stage = Self { servers, bed, fleet, ways, http, logs };
+        let stage = Self { servers, bed, fleet, proxies, http, logs };
         for name in SERVICES {
             for _ in 0..replicas.max(1) {
                 stage.add(name).await?;
@@ -76,19 +79,19 @@ impl Stage {
 
     /// Starts one more process of a service.
     pub(crate) async fn add(&self, name: &'static str) -> Result<()> {
-        let ways = self.ways.get(name).with_context(|| format!("no ways for {name}"))?;
-        self.fleet.add(name, &ways.amqp_url(), ways.database.url()).await
+        let proxies = self.proxies.get(name).with_context(|| format!("no proxies for {name}"))?;
+        self.fleet.add(name, &proxies.amqp_url(), proxies.database.url()).await
     }
 
-    /// The broker for a user, with all its nodes; past all disturbed ways.
+    /// The broker for a user, with all its nodes and without the proxies.
     pub(crate) fn broker(&self, amqp_url: &str) -> Result<RabbitMq> {
         let nodes: Result<Vec<_>, _> =
             self.servers.nodes().map(|node| node.at_this_node(amqp_url)).collect();
         Ok(RabbitMq::new(&nodes?.join(","))?)
     }
 
-    /// Waits until all are ready, and fills the shelves.
-    pub(crate) async fn open(&self) -> Result<()> {
+    /// Waits until all services are ready, and fills the shelves.
+    pub(crate) async fn ready(&self) -> Result<()> {
         let ready =
             ballet_testkit::wait_until("the services", Duration::from_secs(120), || async {
                 let missing = self.fleet.not_ready(&self.http).await;
@@ -99,24 +102,24 @@ impl Stage {
         fill_shelves(&self.http, &inventory).await
     }
 
-    /// Where the auditor looks; past all disturbed ways.
-    pub(crate) async fn places(&self) -> Result<Places> {
-        let mut doors = BTreeMap::new();
+    /// Where everything can be reached without the proxies, for the audit.
+    pub(crate) async fn endpoints(&self) -> Result<Endpoints> {
+        let mut services = BTreeMap::new();
         for name in SERVICES {
             let url = self.fleet.url(name, 0).await.unwrap_or_default();
-            doors.insert(name.to_owned(), url);
+            services.insert(name.to_owned(), url);
         }
-        Places::new(&self.servers, &self.bed, doors)
+        Endpoints::new(&self.servers, &self.bed, services)
     }
 
-    /// Every way is open.
-    pub(crate) fn clear_ways(&self) {
-        for ways in self.ways.values() {
-            ways.broker.iter().chain([&ways.database]).for_each(|way| way.set(Way::Open));
+    /// Opens all proxies.
+    pub(crate) fn open_proxies(&self) {
+        for proxies in self.proxies.values() {
+            proxies.broker.iter().chain([&proxies.database]).for_each(|way| way.set(Way::Open));
         }
     }
 
-    /// Ends everything; with `keep` the logs stay, the servers' too.
+    /// Ends everything. With `keep` the logs stay, including the servers'.
     pub(crate) async fn tear_down(self, keep: bool) -> Result<()> {
         self.fleet.end().await;
         if keep {
@@ -127,7 +130,7 @@ impl Stage {
                     .with_context(|| format!("cannot keep {}", log.display()))?;
             }
         } else {
-            // Only tidiness: it is below `target`.
+            // A failure does no harm: the directory is in `target`.
             std::fs::remove_dir_all(&self.logs).ok();
         }
         self.servers.stop().await?;

@@ -1,4 +1,4 @@
-//! Storms and rests, one after the other.
+//! Storms of faults, each followed by a check when nothing moves any more.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,28 +6,28 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::Args;
-use super::dice::Dice;
-use super::fault::Faults;
-use super::kind::Kind;
-use super::load::Load;
-use super::oracle::{self, Judgement};
-use super::record::Recorder;
-use super::report::Report;
-use super::stage::Stage;
-use crate::demo::amqp::STOREFRONT;
+use crate::chaos::args::Args;
+use crate::chaos::dice::Dice;
+use crate::chaos::faults::Faults;
+use crate::chaos::faults::kind::Kind;
+use crate::chaos::load::Load;
+use crate::chaos::oracle::{self, Verdict};
+use crate::chaos::record::Recorder;
+use crate::chaos::report::Report;
+use crate::chaos::stage::Stage;
+use crate::harness::storefront::STOREFRONT;
 use crate::ui;
 
 const SAY_EVERY: Duration = Duration::from_secs(5);
-/// No more than so much is told of what could not be done.
-const MOST_TOLD: usize = 50;
+/// The most failed faults that are kept for the report.
+const MOST_FAILURES: usize = 50;
 
-/// What was done so far.
+/// The faults so far.
 #[derive(Debug, Default)]
 struct Done {
     counts: BTreeMap<&'static str, usize>,
     failed: Vec<String>,
-    /// What is being done now.
+    /// The fault that is being caused now.
     now: String,
 }
 
@@ -40,7 +40,7 @@ struct Storm<'a> {
     begun: Instant,
 }
 
-/// Storms until there were enough; the figures.
+/// Runs storms until there were enough, and returns the report.
 pub(crate) async fn run(args: &Args, seed: u64, stage: &Stage) -> Result<Report> {
     let recorder = Recorder::start(stage).await?;
     let storefront = stage.broker(stage.bed.amqp_url(STOREFRONT))?;
@@ -48,7 +48,7 @@ pub(crate) async fn run(args: &Args, seed: u64, stage: &Stage) -> Result<Report>
     let begun = Instant::now();
     let storm = Storm { args, stage, recorder, load, done: Mutex::default(), begun };
     tokio::select! {
-        // The services are started again whenever they end; this returns with an error only.
+        // Restarts the services whenever they end. It returns only with an error.
         failed = stage.fleet.keep() => { failed?; unreachable!("it never returns by itself") }
         report = Box::pin(storm.play(seed)) => report,
     }
@@ -56,12 +56,12 @@ pub(crate) async fn run(args: &Args, seed: u64, stage: &Stage) -> Result<Report>
 
 impl Storm<'_> {
     async fn play(&self, seed: u64) -> Result<Report> {
-        self.stage.open().await?;
+        self.stage.ready().await?;
         ui::say(&format!("{} processes of four services are ready", self.stage.fleet.size().await));
         let kinds = self.args.kinds();
         let mut killer = self.faults(Dice::new(seed, 1));
         let mut wrecker = self.faults(Dice::new(seed, 2));
-        let (mut rests, mut longest) = (0, Duration::ZERO);
+        let (mut checks, mut longest) = (0, Duration::ZERO);
         loop {
             let until = Instant::now() + self.left().min(Duration::from_secs(self.args.storm));
             self.recorder.record().begin();
@@ -69,22 +69,23 @@ impl Storm<'_> {
                 self.kill(&mut killer, &kinds, until),
                 self.wreck(&mut wrecker, &kinds, until),
                 self.load.run(&self.stage.fleet, until),
-                self.tell(until),
+                self.show_progress(until),
             )?;
-            self.stage.clear_ways();
-            let calm = Instant::now();
-            let judgement = oracle::rest(self.stage, &self.load, &self.recorder).await?;
-            rests += 1;
-            longest = longest.max(calm.elapsed());
+            self.stage.open_proxies();
+            let calm_since = Instant::now();
+            let verdict =
+                oracle::check_when_quiescent(self.stage, &self.load, &self.recorder).await?;
+            checks += 1;
+            longest = longest.max(calm_since.elapsed());
             let bad_stops = !self.stage.fleet.ends().await.bad_stops.is_empty();
             let over = self.kills() >= self.args.kills || self.left().is_zero();
-            if !judgement.holds() || bad_stops || over {
-                return self.report(seed, judgement, rests, longest).await;
+            if !verdict.holds() || bad_stops || over {
+                return self.report(seed, verdict, checks, longest).await;
             }
             ui::say(&format!(
-                "rest {rests}: all held, {} rows, after {:.1} s",
-                judgement.rows,
-                calm.elapsed().as_secs_f64()
+                "check {checks}: everything held after {:.1} s, {} rows",
+                calm_since.elapsed().as_secs_f64(),
+                verdict.rows
             ));
             if kinds.contains(&Kind::Queue) {
                 self.cause(&mut wrecker, Kind::Queue).await;
@@ -108,27 +109,27 @@ impl Storm<'_> {
         self.done().counts.get(Kind::Kill.name()).copied().unwrap_or_default()
     }
 
-    /// Does one fault, and notes it down.
+    /// Causes one fault and counts it.
     async fn cause(&self, faults: &mut Faults<'_>, kind: Kind) {
-        let of_note = kind != Kind::Kill;
-        if of_note {
-            kind.words().clone_into(&mut self.done().now);
+        let shown = kind != Kind::Kill;
+        if shown {
+            kind.description().clone_into(&mut self.done().now);
         }
         let caused = faults.cause(kind).await;
         let mut done = self.done();
-        if of_note {
+        if shown {
             done.now.clear();
         }
         match caused {
             Ok(Some(_)) => *done.counts.entry(kind.name()).or_default() += 1,
-            Err(error) if done.failed.len() < MOST_TOLD => {
+            Err(error) if done.failed.len() < MOST_FAILURES => {
                 done.failed.push(format!("{}: {error:#}", kind.name()));
             }
             Ok(None) | Err(_) => {}
         }
     }
 
-    /// Kills services, now and then one right after another.
+    /// Kills services, sometimes one right after the other.
     async fn kill(&self, faults: &mut Faults<'_>, kinds: &[Kind], until: Instant) -> Result<()> {
         if !kinds.contains(&Kind::Kill) {
             return Ok(());
@@ -142,11 +143,11 @@ impl Storm<'_> {
         Ok(())
     }
 
-    /// Everything else, one thing at a time.
+    /// Causes all other faults, one at a time.
     async fn wreck(&self, faults: &mut Faults<'_>, kinds: &[Kind], until: Instant) -> Result<()> {
         let chosen = |kind: &Kind| std::iter::repeat_n(*kind, kind.weight());
         let chosen: Vec<Kind> = kinds.iter().flat_map(chosen).collect();
-        // Each kind once at first, so that a short run has all of them.
+        // Each kind comes once before any is repeated, so that a short run has all of them.
         let mut first: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.weight() > 0).collect();
         first.retain(|kind| !self.done().counts.contains_key(kind.name()));
         faults.dice.shuffle(&mut first);
@@ -160,27 +161,27 @@ impl Storm<'_> {
         Ok(())
     }
 
-    /// Says how far it is.
-    async fn tell(&self, until: Instant) -> Result<()> {
+    /// Prints a line of progress every few seconds.
+    async fn show_progress(&self, until: Instant) -> Result<()> {
         while Instant::now() < until {
             tokio::time::sleep(SAY_EVERY.min(until - Instant::now())).await;
             let (open, orders) = self.load.open();
-            let (messages, stall, still) = {
+            let (messages, stall, quiet) = {
                 let record = self.recorder.record();
-                (record.messages.len(), record.longest_stall, record.still())
+                (record.messages.len(), record.longest_stall, record.quiet_for())
             };
             let done = self.done();
             let all: usize = done.counts.values().sum();
             let kills = done.counts.get(Kind::Kill.name()).copied().unwrap_or_default();
             let now = if done.now.is_empty() { String::new() } else { format!("; {}", done.now) };
-            let still = if still.as_secs() > 2 {
-                format!(", still for {still:.0?}")
+            let quiet = if quiet.as_secs() > 2 {
+                format!(", no events for {quiet:.0?}")
             } else {
                 String::new()
             };
             ui::say(&format!(
                 "{:>4} s: {kills} kills, {} other faults, {orders} orders, {open} open, {messages} \
-                 messages, longest stall {:.1} s{still}{now}",
+                 messages, longest stall {:.1} s{quiet}{now}",
                 self.begun.elapsed().as_secs(),
                 all - kills,
                 stall.as_secs_f64(),
@@ -192,28 +193,28 @@ impl Storm<'_> {
     async fn report(
         &self,
         seed: u64,
-        judgement: Judgement,
-        rests: usize,
+        verdict: Verdict,
+        checks: usize,
         longest: Duration,
     ) -> Result<Report> {
         let ends = self.stage.fleet.ends().await;
         let (_, orders) = self.load.open();
         let record = self.recorder.record();
         let done = self.done();
-        let held = judgement.holds() && ends.bad_stops.is_empty();
-        let Judgement { rows, expected, lost, doubled, broken, unfinished } = judgement;
+        let held = verdict.holds() && ends.bad_stops.is_empty();
+        let Verdict { rows, expected, lost, doubled, broken, unfinished } = verdict;
         Ok(Report {
             seed,
             held,
             seconds: self.begun.elapsed().as_secs(),
-            rests,
+            checks,
             faults: done.counts.clone(),
             failed_faults: done.failed.clone(),
             orders,
             unanswered: self.load.unanswered.load(std::sync::atomic::Ordering::Relaxed),
             messages: record.messages.len(),
-            other_ids: record.messages.values().filter(|message| message.copy).count(),
-            same_ids: record.again,
+            copies_with_new_ids: record.messages.values().filter(|message| message.copy).count(),
+            repeated_ids: record.repeated,
             effects_expected: expected,
             effects: expected.saturating_sub(lost.len()),
             rows,
@@ -226,7 +227,7 @@ impl Storm<'_> {
             stops: ends.stops,
             longest_stop_ms: ends.longest_stop.as_millis(),
             bad_stops: ends.bad_stops,
-            ended_by_themselves: ends.unasked,
+            unexpected_exits: ends.unexpected_exits,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! An order whose deadline passes, since a participant is silent.
+//! An order whose deadline passes because a participant is stopped.
 
 use std::time::Duration;
 
@@ -11,28 +11,31 @@ use shop_events::orders::OrderCompleted;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::cases::{self, LATE};
-use super::journal::Tap;
-use super::place::{Placed, answer};
-use super::service::{Launch, Service};
-use super::stage::Stage;
+use crate::demo::stage::Stage;
+use crate::demo::tap::Tap;
+use crate::harness::cases::{self, LATE};
+use crate::harness::http::send_until_answered;
+use crate::harness::orders::Orders;
+use crate::harness::service::{Launch, Service};
 use crate::ui;
 
 /// How long this order may take.
 const DEADLINE_SECONDS: &str = "2";
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Has one order time out while shipping is held; says so to who watches.
-pub(crate) async fn play(stage: &Stage, tap: &Tap, placed: &Placed) -> Result<()> {
-    ui::say(&format!("one order gets {DEADLINE_SECONDS} seconds, and shipping is held meanwhile"));
-    // Whoever begins an order gives it its time. The others get the usual one.
+/// Places one order that times out while shipping is stopped.
+pub(crate) async fn play(stage: &Stage, tap: &Tap, orders: &Orders) -> Result<()> {
+    ui::say(&format!(
+        "one order has a deadline of {DEADLINE_SECONDS} seconds, and shipping is stopped meanwhile"
+    ));
+    // The process that starts an order sets its deadline. The other process sets the usual one.
     let mut hurried = Service::start(&stage.children, hurried(stage)?).await?;
     let cancelled = async {
         hurried.ready(&stage.http).await?;
         stage.signal("shipping", Signal::STOP);
         let id = order(stage, &hurried.url).await?;
-        placed.add_alone(id, LATE);
-        let ended = timeout(PATIENCE, tap.hear(id, OrderCompleted::TYPE)).await;
+        orders.add_alone(id, LATE);
+        let ended = timeout(PATIENCE, tap.wait_for(id, OrderCompleted::TYPE)).await;
         ended.with_context(|| format!("the deadline of order {id} does not pass"))?
     };
     let cancelled = cancelled.await;
@@ -41,22 +44,22 @@ pub(crate) async fn play(stage: &Stage, tap: &Tap, placed: &Placed) -> Result<()
     cancelled
 }
 
-/// One more orders, in a hurry.
+/// A second process of the service `orders`, with a short deadline.
 fn hurried(stage: &Stage) -> Result<Launch> {
     let orders = stage.services.iter().find(|service| service.launch.name == "orders");
-    let orders = orders.context("orders does not run")?;
+    let orders = orders.context("orders is not running")?;
     Ok(Launch {
         env: vec![("ORDER_DEADLINE_SECONDS", DEADLINE_SECONDS.to_owned())],
-        log: stage.logs().join("orders-in-a-hurry.log"),
+        log: stage.logs().join("orders-short-deadline.log"),
         ..orders.launch.clone()
     })
 }
 
-async fn order(stage: &Stage, at: &str) -> Result<Uuid> {
+async fn order(stage: &Stage, orders_url: &str) -> Result<Uuid> {
     let clock = Clock::system();
     let checkout = cases::checkout(&LATE, 0, clock.new_id(clock.now()))?;
-    let url = format!("{at}/orders");
-    let reply = answer(stage.http.post(&url).json(&checkout)).await?;
+    let url = format!("{orders_url}/orders");
+    let reply = send_until_answered(stage.http.post(&url).json(&checkout)).await?;
     let (status, body) = (reply.status(), reply.text().await?);
     let order: Value = serde_json::from_str(&body).unwrap_or_default();
     let id = order["order_id"].as_str().and_then(|id| id.parse().ok());

@@ -1,36 +1,34 @@
-//! The whole shop at work: orders of all kinds, and what became of them.
+//! `cargo xtask demo`: the whole shop at work, with orders of all kinds and how they end.
 
-pub(crate) mod amqp;
-pub(crate) mod cases;
-pub(crate) mod journal;
 mod late;
-pub(crate) mod place;
-mod rest;
-pub(crate) mod service;
-pub(crate) mod stage;
-pub(crate) mod summary;
+mod placing;
+mod quiescence;
+mod stage;
+mod summary;
+mod tap;
 mod timeline;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::stop::Stop;
+use crate::demo::stage::Stage;
+use crate::demo::tap::Tap;
+use crate::harness::cases;
+use crate::harness::orders::Orders;
+use crate::process::stop::Stop;
 use crate::ui;
-use journal::Tap;
-use place::Placed;
-use stage::Stage;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// End when everything is shown; succeed only if everything held.
+    /// Exit after the summary, with success only if everything held.
     #[arg(long)]
     once: bool,
-    /// How many orders are placed.
+    /// The number of orders to place.
     #[arg(long, default_value_t = 300, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     orders: u32,
-    /// Keep the services' logs when the demo ends.
+    /// Keep the services' logs after the demo.
     #[arg(long)]
     keep: bool,
 }
@@ -46,7 +44,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         && !args.once
     {
         ui::say(
-            "everything stays up until you press Ctrl-C; a service that you kill is started again",
+            "everything keeps running until you press Ctrl-C; a service that you kill is restarted",
         );
         tokio::select! {
             watched = stage.watch() => watched?,
@@ -56,7 +54,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let held = matches!(played, Some(Ok(true)));
     stage.tear_down(held && !args.keep).await?;
     match played {
-        // Whoever waited for the end has seen what held.
+        // Without --once the summary was shown and the user ended the demo: that is a success.
         Some(Ok(held)) if held || !args.once => Ok(ExitCode::SUCCESS),
         Some(Ok(_)) => Ok(ExitCode::FAILURE),
         Some(Err(error)) => Err(error),
@@ -64,22 +62,23 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     }
 }
 
-/// Sets the stage, has the orders placed, waits, and shows what happened; says whether all held.
+/// Starts everything, places the orders, waits for them to end, and prints the summary. Returns
+/// whether everything held.
 async fn play(args: &Args, stage: &mut Stage) -> Result<bool> {
-    let with_python = place::has_pika().await;
+    let with_python = placing::has_pika().await;
     stage.set().await?;
     let tap = Tap::start(stage.bed()?).await?;
-    let placed = Placed::default();
+    let orders = Orders::default();
     let late = u32::from(args.orders > 1);
     let cases = cases::cases(args.orders - late);
     if late > 0 {
-        late::play(stage, &tap, &placed).await?;
+        late::play(stage, &tap, &orders).await?;
     }
     if !with_python {
-        ui::say("examples/producer.py takes no part: it needs python3 with the package pika");
+        ui::say("examples/producer.py is left out: it needs python3 with the package pika");
     }
-    let rest = rest::wait(stage, &tap, &placed, &cases, with_python).await?;
-    let held = summary::show(&tap, &placed, &rest)?;
+    let quiescent = quiescence::wait(stage, &tap, &orders, &cases, with_python).await?;
+    let held = summary::show(&tap, &orders, &quiescent)?;
     if !args.once {
         summary::addresses(stage)?;
     }

@@ -1,4 +1,4 @@
-//! What the demo plays on: servers, the broker's topology, databases, and the services.
+//! What the demo runs on: servers, the broker's topology, databases, and the services.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,20 @@ use ballet_testkit::{Bed, Options, Servers};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
 use rustix::process::Signal;
-use serde_json::json;
 
-use super::cases::{PLENTY, RARE};
-use super::service::{Launch, Service};
-use crate::audit::Places;
-use crate::children::Children;
-use crate::{cargo, ui};
+use crate::harness::endpoints::Endpoints;
+use crate::harness::run_dir::run_dir;
+use crate::harness::service::{Launch, SERVICES, Service};
+use crate::harness::stock::fill_shelves;
+use crate::process::cargo;
+use crate::process::children::Children;
+use crate::ui;
 
-pub(crate) const SERVICES: [&str; 4] = ["orders", "inventory", "payments", "shipping"];
-const STOCK: u64 = 1_000_000;
-/// How often we look whether a service is still there.
+/// How often the services are checked.
 const WATCH: Duration = Duration::from_millis(200);
 
-/// Everything that has to end with the demo. It is filled step by step, so that it can be torn
-/// down at any moment.
+/// Everything that must end with the demo. It is set up step by step and can be torn down after
+/// each of them.
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) children: Children,
@@ -47,14 +46,14 @@ impl Stage {
         Ok(Self { children, http, servers, bed, services, logs: PathBuf::new() })
     }
 
-    /// Builds the services, brings everything up, and fills the shelves.
+    /// Builds the services, starts everything, and fills the shelves.
     pub(crate) async fn set(&mut self) -> Result<()> {
         ui::say("building the services");
         let programs = cargo::build(&self.children, &SERVICES).await?;
         self.logs = run_dir(programs.values().next().map(PathBuf::as_path), "demo")?;
 
         let servers = self.servers.insert(Servers::acquire(Options::durable()).await?);
-        ui::say("applying the broker's topology, making the databases");
+        ui::say("applying the broker's topology and creating the databases");
         let definitions = topology::definitions(&shop::system(), |_| String::new());
         let bed = Bed::with_plain_names(servers, &definitions, &SERVICES).await?;
         let bed = self.bed.insert(bed);
@@ -76,16 +75,16 @@ impl Stage {
         ui::say(&format!("{} are ready", SERVICES.join(", ")));
         fill_shelves(&self.http, self.url("inventory")).await?;
         // For `cargo xtask audit`.
-        self.places()?.write(&self.logs)
+        self.endpoints()?.write(&self.logs)
     }
 
-    /// Where a service answers.
+    /// The URL of a service.
     pub(crate) fn url(&self, name: &str) -> &str {
         let service = self.services.iter().find(|service| service.launch.name == name);
         service.map_or("", |service| service.url.as_str())
     }
 
-    /// A service's process number.
+    /// The process id of a service.
     pub(crate) fn pid(&self, name: &str) -> u32 {
         self.services.iter().find(|service| service.launch.name == name).map_or(0, Service::pid)
     }
@@ -96,11 +95,11 @@ impl Stage {
         of_name.for_each(|service| service.signal(signal));
     }
 
-    /// Where everything is, for the auditor.
-    pub(crate) fn places(&self) -> Result<Places> {
+    /// Where everything can be reached, for the audit.
+    pub(crate) fn endpoints(&self) -> Result<Endpoints> {
         let (servers, bed) = (self.servers()?, self.bed()?);
-        let doors = SERVICES.map(|name| (name.to_owned(), self.url(name).to_owned()));
-        Places::new(servers, bed, doors.into())
+        let services = SERVICES.map(|name| (name.to_owned(), self.url(name).to_owned()));
+        Endpoints::new(servers, bed, services.into())
     }
 
     pub(crate) fn servers(&self) -> Result<&Servers> {
@@ -115,7 +114,7 @@ impl Stage {
         &self.logs
     }
 
-    /// Starts services again that have ended, for whoever kills one to see what happens.
+    /// Starts every service again that has ended, for example because the user killed it.
     pub(crate) async fn revive(&mut self) -> Result<()> {
         for service in &mut self.services {
             if let Some(news) = service.revive(&self.children).await? {
@@ -125,7 +124,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Keeps the services running, for ever.
+    /// Keeps the services running. Returns only with an error.
     pub(crate) async fn watch(&mut self) -> Result<()> {
         loop {
             self.revive().await?;
@@ -133,8 +132,8 @@ impl Stage {
         }
     }
 
-    /// Ends everything, also what is only half there.
-    pub(crate) async fn tear_down(self, forget_logs: bool) -> Result<()> {
+    /// Ends everything, also after a set-up that was interrupted.
+    pub(crate) async fn tear_down(self, remove_logs: bool) -> Result<()> {
         let Self { children, http: _, servers, bed, services, logs } = self;
         let played = !services.is_empty();
         if played {
@@ -142,17 +141,17 @@ impl Stage {
         }
         join_all(services.into_iter().map(Service::stop)).await;
         drop(children);
-        if forget_logs || !played {
-            // Only tidiness: the directory is below `target`, or there is none.
+        if remove_logs || !played {
+            // A failure does no harm: the directory is in `target`, or does not exist.
             fs::remove_dir_all(&logs).ok();
         } else {
             ui::say(&format!("the services' logs are in {}", logs.display()));
         }
-        // Servers of our own take everything with them; on those of somebody else we clean up.
-        let ours =
+        // Private servers are removed with all they hold. On other servers we clean up.
+        let private =
             |servers: &Servers| servers.rabbitmq().is_private() && servers.postgres().is_private();
         let closed = match bed {
-            Some(bed) if !servers.as_ref().is_some_and(ours) => bed.close().await,
+            Some(bed) if !servers.as_ref().is_some_and(private) => bed.close().await,
             bed => {
                 stop_servers(servers).await?;
                 drop(bed);
@@ -164,35 +163,10 @@ impl Stage {
     }
 }
 
-/// Has inventory count in what the orders need.
-pub(crate) async fn fill_shelves(http: &Client, inventory: &str) -> Result<()> {
-    let plenty = PLENTY.map(|(sku, _)| (sku, STOCK));
-    for (sku, quantity) in plenty.into_iter().chain([RARE]) {
-        let url = format!("{inventory}/stock/{sku}/receive");
-        let note = json!({ "receipt": "opening", "quantity": quantity });
-        let answer = http.post(&url).json(&note).send().await;
-        answer
-            .and_then(reqwest::Response::error_for_status)
-            .with_context(|| format!("cannot receive stock of {sku}"))?;
-    }
-    Ok(())
-}
-
 async fn stop_servers(servers: Option<Servers>) -> Result<()> {
     if let Some(servers) = servers {
         ui::say("stopping the servers");
         servers.stop().await?;
     }
     Ok(())
-}
-
-/// A directory of this run's own, in the target directory that the programs lie in.
-pub(crate) fn run_dir(program: Option<&Path>, kind: &str) -> Result<PathBuf> {
-    let target = program.and_then(|file| file.parent()?.parent()).map(Path::to_owned);
-    let base = target.unwrap_or_else(|| cargo::root().join("target")).join(kind);
-    let dir = base.join(std::process::id().to_string());
-    // A run with the same number left it behind.
-    fs::remove_dir_all(&dir).ok();
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    Ok(dir)
 }

@@ -1,43 +1,42 @@
-//! What the demo tells in the end.
+//! The demo's summary: how the orders ended, what must hold, and where to look around.
 
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
-use reqwest::StatusCode;
 use shop_events::orders::CancelReason;
 use uuid::Uuid;
 
-use super::cases::End;
-use super::journal::{Ended, Journal, Tap};
-use super::place::{Order, Placed};
-use super::rest::Rest;
-use super::stage::Stage;
-use super::timeline;
+use crate::demo::quiescence::Quiescent;
+use crate::demo::stage::Stage;
+use crate::demo::tap::Tap;
+use crate::demo::timeline;
+use crate::harness::journal::{Ended, Journal};
+use crate::harness::orders::{Order, Orders, in_event};
 use crate::ui;
 
-/// What became of the orders of one kind.
+/// How the orders of one kind ended.
 #[derive(Debug, Default)]
 struct Line {
     placed: usize,
     completed: usize,
     compensated: usize,
     reasons: BTreeMap<String, usize>,
-    /// Orders that ended otherwise than they had to.
+    /// Orders that ended otherwise than they should.
     wrong: Vec<Uuid>,
 }
 
-/// Prints everything; says whether all held.
-pub(crate) fn show(tap: &Tap, placed: &Placed, rest: &Rest) -> Result<bool> {
-    let journal = tap.journal()?;
-    let orders = placed.all();
-    let lines = lines(&journal, &orders);
-    ui::print("");
-    ui::print(&table(&lines));
-    ui::print(&speed(&journal, orders.len(), rest));
-    sagas(&journal, placed);
-    let held = invariants(&journal, &lines, rest);
-    Ok(held)
+/// Prints the summary. Returns whether everything held.
+pub(crate) fn show(tap: &Tap, orders: &Orders, quiescent: &Quiescent) -> Result<bool> {
+    tap.journal(|journal| {
+        let all = orders.all();
+        let lines = lines(journal, &all);
+        ui::print("");
+        ui::print(&table(&lines));
+        ui::print(&speed(journal, all.len(), quiescent));
+        sagas(journal, orders);
+        invariants(journal, &lines, quiescent)
+    })
 }
 
 fn lines(journal: &Journal, orders: &HashMap<Uuid, Order>) -> BTreeMap<&'static str, Line> {
@@ -54,32 +53,11 @@ fn lines(journal: &Journal, orders: &HashMap<Uuid, Order>) -> BTreeMap<&'static 
             }
             None => {}
         }
-        if !fits(order, ended) {
+        if !order.ended_as_expected(ended) {
             line.wrong.push(*id);
         }
     }
     lines
-}
-
-/// Whether an order ended as it had to; who was told that it is cancelled may rely on it.
-pub(crate) fn fits(order: &Order, ended: Option<&Ended>) -> bool {
-    let reason = match (order.case.end, order.cancel) {
-        (End::Completed, _) | (End::AsTold(_), Some(StatusCode::CONFLICT)) => None,
-        (End::Cancelled(reason), _) => Some(reason),
-        (End::AsTold(_), _) => Some(CancelReason::CustomerCancelled),
-    };
-    match ended {
-        Some(Ended::Completed) => reason.is_none(),
-        Some(Ended::Cancelled { reason: found }) => {
-            reason.is_some_and(|reason| word(reason) == *found)
-        }
-        None => false,
-    }
-}
-
-/// The reason as it stands in the event.
-fn word(reason: CancelReason) -> serde_json::Value {
-    serde_json::to_value(reason).unwrap_or_default()
 }
 
 fn table(lines: &BTreeMap<&'static str, Line>) -> String {
@@ -89,7 +67,7 @@ fn table(lines: &BTreeMap<&'static str, Line>) -> String {
     let count = |count: usize| if count == 0 { "·".to_owned() } else { count.to_string() };
     let mut sum = Line::default();
     let mut rows: Vec<_> = lines.iter().collect();
-    // The usual case first, then what ends in the same way.
+    // The ordinary case first, then the others that are completed.
     rows.sort_by_key(|(name, line)| (line.compensated > 0, std::cmp::Reverse(line.placed), **name));
     for (name, line) in rows {
         let reasons: Vec<_> = line.reasons.keys().map(String::as_str).collect();
@@ -110,27 +88,29 @@ fn table(lines: &BTreeMap<&'static str, Line>) -> String {
     table.trim_fmt()
 }
 
-fn speed(journal: &Journal, orders: usize, rest: &Rest) -> String {
+fn speed(journal: &Journal, orders: usize, quiescent: &Quiescent) -> String {
     let mut seconds: HashMap<i64, usize> = HashMap::new();
-    for millis in journal.ends() {
+    for millis in journal.end_times() {
         *seconds.entry(millis / 1000).or_default() += 1;
     }
     let busiest = seconds.values().max().copied().unwrap_or_default();
     format!(
         "{orders} orders and {} events in {:.1} s; in the busiest second {busiest} orders ended",
         journal.events,
-        rest.took.as_secs_f64()
+        quiescent.took.as_secs_f64()
     )
 }
 
-/// The orders that had the shop to themselves: one whose deadline passed, one that was completed, one
-/// that was taken back.
-fn sagas(journal: &Journal, placed: &Placed) {
+/// Draws the orders that had the shop to themselves: one whose deadline passed, one that was
+/// completed, and one that was compensated.
+fn sagas(journal: &Journal, orders: &Orders) {
     let graph = shop::graph();
-    for id in placed.alone() {
+    for id in orders.alone() {
         let title = match journal.ended(id) {
             Some(Ended::Completed) => "A completed order",
-            Some(Ended::Cancelled { reason }) if word(CancelReason::DeadlinePassed) == *reason => {
+            Some(Ended::Cancelled { reason })
+                if in_event(CancelReason::DeadlinePassed) == *reason =>
+            {
                 "An order whose deadline has passed"
             }
             Some(Ended::Cancelled { .. }) => "A compensated order",
@@ -141,34 +121,38 @@ fn sagas(journal: &Journal, placed: &Placed) {
     }
 }
 
-/// A line for each thing that has to hold; says whether all do.
-fn invariants(journal: &Journal, lines: &BTreeMap<&'static str, Line>, rest: &Rest) -> bool {
+/// Prints a line for each invariant. Returns whether all hold.
+fn invariants(
+    journal: &Journal,
+    lines: &BTreeMap<&'static str, Line>,
+    quiescent: &Quiescent,
+) -> bool {
     let wrong: Vec<Uuid> = lines.values().flat_map(|line| line.wrong.iter().copied()).collect();
-    let open = &rest.report.open;
-    let audited = rest.report.violations.clone();
+    let Quiescent { report, waiting, took: _ } = quiescent;
+    let audited = &report.violations;
     let wrong: Vec<String> = wrong.iter().map(|id| format!("order {id} did not")).collect();
-    ui::print(&format!("\n{}", ui::bold("What has to hold")));
-    let mut held = ui::rule("every order ended as it had to, completed or compensated", &wrong);
-    held &= ui::rule("no order is open in any service", open);
-    held &= ui::rule("nothing waits: no message, no dead letter, no unknown event", &rest.waiting);
-    held &= ui::rule("no event was set aside on the way", &journal.dead_letters);
+    ui::print(&format!("\n{}", ui::bold("What must hold")));
+    let mut held = ui::rule("every order ended as it should, completed or compensated", &wrong);
+    held &= ui::rule("no order is open in any service", &report.open);
+    held &= ui::rule("no queue holds a message, a dead letter or an unknown event", waiting);
+    held &= ui::rule("no event became a dead letter on the way", &journal.dead_letters);
     if audited.is_empty() {
         for rule in [
             "stock: on hand + held + committed = received, and nothing is negative",
             "money: captured - refunded = the total of what was completed, here and at the provider",
             "a cancelled order holds no stock, no authorisation, no shipment",
-            "nothing was done twice, though some events were sent twice",
+            "nothing was done twice, although some events were sent twice",
         ] {
             ui::rule(rule, &[]);
         }
     }
     held & ui::rule(
-        &format!("the audit of {} rows in four services and their ledgers", rest.report.rows),
-        &audited,
+        &format!("the audit of {} rows in four services and their ledgers", report.rows),
+        audited,
     )
 }
 
-/// Where to look around.
+/// Prints where the user can look around.
 pub(crate) fn addresses(stage: &Stage) -> Result<()> {
     let (servers, bed) = (stage.servers()?, stage.bed()?);
     let ops = reqwest::Url::parse(bed.ops_amqp_url())?;
@@ -178,18 +162,18 @@ pub(crate) fn addresses(stage: &Stage) -> Result<()> {
         ("RabbitMQ console".to_owned(), servers.rabbitmq().management_url().to_owned()),
         (String::new(), format!("user {user}, password {password}, virtual host {}", bed.vhost())),
     ];
-    let doors = [
+    let lists = [
         ("orders", "orders"),
         ("inventory", "stock"),
         ("payments", "payments"),
         ("shipping", "shipments"),
     ];
-    for (service, list) in doors {
-        let at = format!("{}/{list}", stage.url(service));
-        rows.push((service.to_owned(), format!("{at:<35} process {}", stage.pid(service))));
+    for (service, list) in lists {
+        let url = format!("{}/{list}", stage.url(service));
+        rows.push((service.to_owned(), format!("{url:<35} process {}", stage.pid(service))));
     }
     rows.push(("storefront".to_owned(), format!("AMQP_URL={}", bed.amqp_url("storefront"))));
-    for (service, _) in doors {
+    for (service, _) in lists {
         let name = if service == "orders" { "databases" } else { "" };
         rows.push((name.to_owned(), format!("psql {}", bed.database_url(service))));
     }
@@ -206,8 +190,8 @@ pub(crate) fn addresses(stage: &Stage) -> Result<()> {
     rows.push((String::new(), "cargo ballet dlq groups".to_owned()));
     rows.push(("logs".to_owned(), stage.logs().display().to_string()));
     rows.push(("audit".to_owned(), "cargo xtask audit".to_owned()));
-    for (name, place) in rows {
-        ui::print(&format!("  {name:<17} {place}"));
+    for (name, text) in rows {
+        ui::print(&format!("  {name:<17} {text}"));
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! One saga over the services, as lanes.
+//! Draws one saga as lanes, one for each service.
 
 use ballet::core::{Event, EventType, Graph};
 use shop_events::orders::{OrderCancelled, OrderCompleted};
 
-use super::journal::Seen;
+use crate::harness::journal::Entry;
 use crate::ui;
 
-/// What an event is to its saga.
+/// What an event says about its saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Done,
@@ -16,8 +16,8 @@ enum Kind {
     Undone,
 }
 
-/// Draws the events of a saga: a lane for each publisher, the time since the first event.
-pub(crate) fn draw(graph: &Graph, events: &[Seen]) -> String {
+/// Draws the events of a saga: a lane for each publisher, and the time since the first event.
+pub(crate) fn draw(graph: &Graph, events: &[Entry]) -> String {
     let mut lanes = Vec::new();
     for event in events {
         if !lanes.contains(&event.publisher.as_str()) {
@@ -91,7 +91,7 @@ fn kind(graph: &Graph, name: &str) -> Kind {
     }
 }
 
-fn note(kind: Kind, event: &Seen) -> String {
+fn note(kind: Kind, event: &Entry) -> String {
     let reason = event.body["reason"].as_str().unwrap_or_default();
     match kind {
         Kind::Refused => format!("refused: {reason}"),
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn refusals_and_compensations_stand_out() {
-        let seen = |millis, publisher: &str, name: &str| Seen {
+        let entry = |millis, publisher: &str, name: &str| Entry {
             message_id: Uuid::nil(),
             millis,
             publisher: publisher.to_owned(),
@@ -123,11 +123,11 @@ mod tests {
             body: json!({ "reason": "no", "failed_step": "authorize_payment" }),
         };
         let events = [
-            seen(1_000, "orders", "orders.order_placed.v1"),
-            seen(1_007, "inventory", "inventory.stock_reserved.v1"),
-            seen(1_020, "payments", "payments.payment_declined.v1"),
-            seen(1_031, "orders", "orders.order_cancelled.v1"),
-            seen(1_044, "inventory", "inventory.stock_released.v1"),
+            entry(1_000, "orders", "orders.order_placed.v1"),
+            entry(1_007, "inventory", "inventory.stock_reserved.v1"),
+            entry(1_020, "payments", "payments.payment_declined.v1"),
+            entry(1_031, "orders", "orders.order_cancelled.v1"),
+            entry(1_044, "inventory", "inventory.stock_released.v1"),
         ];
         // Tests have no terminal, so there are no colours.
         let expected = "     ms  orders  inventory  payments

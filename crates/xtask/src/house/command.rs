@@ -10,7 +10,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::house::disk::{self, OnDisk};
 use crate::house::finding::Rule;
 use crate::house::judge::{Judged, judge};
-use crate::{cargo, ui};
+use crate::process::cargo;
+use crate::ui;
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {

@@ -7,9 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::cargo;
 use crate::house::judge::Package;
 use crate::house::read::Sources;
+use crate::process::cargo;
 
 /// A package, with the text of all its source files.
 pub(super) struct OnDisk {

@@ -1,8 +1,8 @@
-//! The auditor: what must always hold between the services of the shop, checked through their
-//! public doors. What only databases and broker show is the part of [`ballet_ops::audit`].
+//! The audit of the shop: what must hold between its services, checked over their HTTP APIs.
+//! [`ballet_ops::audit`] checks what only the databases and the broker show.
 //!
-//! What holds at any moment (stock adds up, nothing is captured twice) is checked as it is. What
-//! holds for an order at rest is checked for orders that have not moved for a while; the others
+//! What must hold at any moment, such as a stock that adds up, is always checked. What must hold
+//! for a quiescent order is checked only for orders that have not changed for a while; the others
 //! are listed as open.
 
 mod judge;
@@ -12,15 +12,18 @@ mod rows;
 use jiff::SignedDuration;
 
 pub use ballet_ops::audit::Report;
-pub use read::{Doors, Unreadable};
+pub use read::{ServiceUrls, Unreadable};
 
-/// Reads everything and judges it. An order is at rest when it is completed or cancelled and has
-/// not changed for `rest`.
+/// Reads and checks everything. An order is quiescent when it is completed or cancelled and has not
+/// changed for `quiescent_after`.
 ///
 /// # Errors
 ///
-/// If a service does not answer, or not in the form that is expected.
-pub async fn audit(doors: &Doors, rest: SignedDuration) -> Result<Report, Unreadable> {
-    let snapshot = read::read(doors).await?;
-    Ok(judge::judge(&snapshot, snapshot.read_at - rest))
+/// If a service does not answer, or answers in an unexpected form.
+pub async fn audit(
+    urls: &ServiceUrls,
+    quiescent_after: SignedDuration,
+) -> Result<Report, Unreadable> {
+    let snapshot = read::read(urls).await?;
+    Ok(judge::judge(&snapshot, snapshot.read_at - quiescent_after))
 }

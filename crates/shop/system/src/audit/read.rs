@@ -1,4 +1,4 @@
-//! Reads the services' lists to their ends.
+//! Reads the services' lists over HTTP, page by page.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 
 use super::rows::Snapshot;
 
-/// For one page of a list.
+/// The time limit for one page of a list.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where the services answer, for instance `http://127.0.0.1:8080`.
+/// The services' URLs, for instance `http://127.0.0.1:8080`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doors {
+pub struct ServiceUrls {
     /// Orders.
     pub orders: String,
     /// Inventory.
@@ -40,41 +40,41 @@ struct Page<Row> {
     next: Option<String>,
 }
 
-pub(super) async fn read(doors: &Doors) -> Result<Snapshot, Unreadable> {
-    let client = client().map_err(|error| Unreadable { url: doors.orders.clone(), error })?;
+pub(super) async fn read(urls: &ServiceUrls) -> Result<Snapshot, Unreadable> {
+    let client = client().map_err(|error| Unreadable { url: urls.orders.clone(), error })?;
     let read_at = now();
-    let orders = all(&client, &doors.orders, "orders").await?;
+    let orders = all(&client, &urls.orders, "orders").await?;
     let (stock, reservations, payments, operations, shipments) = tokio::try_join!(
-        all(&client, &doors.inventory, "stock"),
-        all(&client, &doors.inventory, "reservations"),
-        all(&client, &doors.payments, "payments"),
-        all(&client, &doors.payments, "sandbox/operations"),
-        all(&client, &doors.shipping, "shipments"),
+        all(&client, &urls.inventory, "stock"),
+        all(&client, &urls.inventory, "reservations"),
+        all(&client, &urls.payments, "payments"),
+        all(&client, &urls.payments, "sandbox/operations"),
+        all(&client, &urls.shipping, "shipments"),
     )?;
     Ok(Snapshot { read_at, orders, stock, reservations, payments, operations, shipments })
 }
 
-/// Services are asked directly: a proxy for the world outside does not know them.
+/// Requests go to the services directly: a proxy to the internet does not know them.
 fn client() -> Result<Client, reqwest::Error> {
     Client::builder().no_proxy().timeout(PATIENCE).build()
 }
 
-#[expect(clippy::disallowed_methods, reason = "an auditor is no handler: nobody replays it")]
+#[expect(clippy::disallowed_methods, reason = "the audit is not a handler and is never replayed")]
 fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
 async fn all<Row: DeserializeOwned>(
     client: &Client,
-    door: &str,
+    url: &str,
     list: &str,
 ) -> Result<Vec<Row>, Unreadable> {
-    let url = format!("{}/{list}", door.trim_end_matches('/'));
+    let list_url = format!("{}/{list}", url.trim_end_matches('/'));
     let (mut rows, mut after) = (Vec::new(), None);
     loop {
-        let page: Page<Row> = page(client, &url, after.as_ref())
+        let page: Page<Row> = page(client, &list_url, after.as_ref())
             .await
-            .map_err(|error| Unreadable { url: url.clone(), error })?;
+            .map_err(|error| Unreadable { url: list_url.clone(), error })?;
         rows.extend(page.items);
         match page.next {
             Some(next) => after = Some(next),

@@ -11,7 +11,7 @@ use ballet_testkit::{Bed, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use shop::audit::{Doors, Report, audit};
+use shop::audit::{Report, ServiceUrls, audit};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -44,9 +44,9 @@ impl World {
         self.urls.lock().expect("the addresses")[service].clone()
     }
 
-    fn doors(&self) -> Doors {
+    fn urls(&self) -> ServiceUrls {
         let url = |service| self.url(service);
-        Doors {
+        ServiceUrls {
             orders: url("orders"),
             inventory: url("inventory"),
             payments: url("payments"),
@@ -201,7 +201,7 @@ impl World {
     }
 
     async fn audit(&self) -> Result<Report, String> {
-        audit(&self.doors(), SignedDuration::ZERO).await.map_err(said)
+        audit(&self.urls(), SignedDuration::ZERO).await.map_err(said)
     }
 
     /// The same, with the framework's rows and the broker's queues.

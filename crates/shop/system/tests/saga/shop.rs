@@ -8,7 +8,7 @@ use ballet_testkit::{Bed, Servers, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use shop::audit::{Doors, Report, audit};
+use shop::audit::{Report, ServiceUrls, audit};
 use sqlx::{Connection, Executor, PgConnection};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -16,7 +16,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) struct Shop {
     pub(crate) bed: Bed,
     client: Client,
-    doors: Doors,
+    urls: ServiceUrls,
     opened: Opened,
     carrier: shipping::sandbox::Sandbox,
     services: Vec<(&'static str, Running)>,
@@ -50,9 +50,9 @@ impl Shop {
         let bed = Bed::new(servers, name, &definitions, &names).await.expect("a bed");
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let [orders, inventory, payments, shipping] = std::array::from_fn(|_| String::new());
-        let doors = Doors { orders, inventory, payments, shipping };
+        let urls = ServiceUrls { orders, inventory, payments, shipping };
         let (client, services) = (Client::new(), Vec::new());
-        let mut shop = Self { bed, client, doors, opened, carrier, services };
+        let mut shop = Self { bed, client, urls, opened, carrier, services };
         for _ in 0..opened.replicas {
             for name in &names {
                 shop.start(name).await;
@@ -80,10 +80,10 @@ impl Shop {
         let running = service.start(settings).await.expect("started");
         let url = format!("http://{}", running.address());
         match name {
-            "orders" => self.doors.orders = url,
-            "inventory" => self.doors.inventory = url,
-            "payments" => self.doors.payments = url,
-            _ => self.doors.shipping = url,
+            "orders" => self.urls.orders = url,
+            "inventory" => self.urls.inventory = url,
+            "payments" => self.urls.payments = url,
+            _ => self.urls.shipping = url,
         }
         self.services.push((name, running));
     }
@@ -113,11 +113,11 @@ impl Shop {
 
     pub(crate) async fn receive(&self, sku: &str, receipt: &str, quantity: u64) -> Response {
         let body = json!({ "receipt": receipt, "quantity": quantity });
-        self.post(&format!("{}/stock/{sku}/receive", self.doors.inventory), &body).await
+        self.post(&format!("{}/stock/{sku}/receive", self.urls.inventory), &body).await
     }
 
     pub(crate) async fn place(&self, checkout: &Value) -> Response {
-        self.post(&format!("{}/orders", self.doors.orders), checkout).await
+        self.post(&format!("{}/orders", self.urls.orders), checkout).await
     }
 
     /// Places an order that has to be taken, and gives its id.
@@ -132,7 +132,7 @@ impl Shop {
     }
 
     pub(crate) async fn cancel(&self, order_id: &str) -> Response {
-        self.post(&format!("{}/orders/{order_id}/cancel", self.doors.orders), &json!({})).await
+        self.post(&format!("{}/orders/{order_id}/cancel", self.urls.orders), &json!({})).await
     }
 
     /// Drops a message on the exchange for events, as a program in any language would.
@@ -144,19 +144,19 @@ impl Shop {
     }
 
     pub(crate) async fn order(&self, order_id: &str) -> Value {
-        self.get(&format!("{}/orders/{order_id}", self.doors.orders)).await
+        self.get(&format!("{}/orders/{order_id}", self.urls.orders)).await
     }
 
     pub(crate) async fn orders(&self, query: &str) -> Value {
-        self.get(&format!("{}/orders{query}", self.doors.orders)).await
+        self.get(&format!("{}/orders{query}", self.urls.orders)).await
     }
 
     pub(crate) async fn payment(&self, order_id: &str) -> Value {
-        self.get(&format!("{}/payments/{order_id}", self.doors.payments)).await
+        self.get(&format!("{}/payments/{order_id}", self.urls.payments)).await
     }
 
     pub(crate) async fn stock(&self, sku: &str) -> Value {
-        self.get(&format!("{}/stock/{sku}", self.doors.inventory)).await
+        self.get(&format!("{}/stock/{sku}", self.urls.inventory)).await
     }
 
     /// Waits until an order has a status.
@@ -190,7 +190,7 @@ impl Shop {
         let broker = self.bed.management().audited(20).await.map_err(|error| said(&error))?;
         let rest = SignedDuration::ZERO;
         let framework = ballet_ops::audit::audit(&system, &databases, &broker, rest).await;
-        let business = audit(&self.doors, rest).await.map_err(|error| said(&error))?;
+        let business = audit(&self.urls, rest).await.map_err(|error| said(&error))?;
         Ok(business.and(framework.map_err(|error| said(&error))?))
     }
 

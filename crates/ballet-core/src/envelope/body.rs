@@ -1,0 +1,169 @@
+//! A message's body before it is parsed: unpacked, and checked for size, depth and UTF-8.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use flate2::bufread::GzDecoder;
+
+use crate::envelope::limits::Limits;
+use crate::envelope::unacceptable::{Reason, Unacceptable};
+
+/// The content type of every event.
+pub const CONTENT_TYPE: &str = "application/json";
+
+/// A CloudEvent in structured mode: the body holds both the attributes and the event.
+const STRUCTURED: &str = "application/cloudevents+json";
+const BATCH: &str = "application/cloudevents-batch+json";
+
+/// What a body holds, by its content type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The event.
+    Json,
+    /// A CloudEvent around the event.
+    CloudEvent,
+}
+
+/// Reads the content type. Without one the body is JSON.
+pub(crate) fn form(content_type: Option<&str>) -> Result<Form, Unacceptable> {
+    let wrong = |text: &str, advice: &str| {
+        let detail = format!("content type {text:?}: {advice}");
+        Err(Unacceptable::new(Reason::WrongContentType, detail))
+    };
+    let text = content_type.unwrap_or_default();
+    let mut parts = text.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    let charset = parts.find_map(|part| {
+        part.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
+    });
+    if let Some((_, charset)) = charset
+        && !["utf-8", "utf8", "us-ascii"]
+            .iter()
+            .any(|known| charset.trim().trim_matches('"').eq_ignore_ascii_case(known))
+    {
+        return wrong(text, "send the body as UTF-8");
+    }
+    match media_type {
+        "" => Ok(Form::Json),
+        json if json.eq_ignore_ascii_case(CONTENT_TYPE) => Ok(Form::Json),
+        structured if structured.eq_ignore_ascii_case(STRUCTURED) => Ok(Form::CloudEvent),
+        batch if batch.eq_ignore_ascii_case(BATCH) => {
+            wrong(text, "send each event as its own message")
+        }
+        _ => wrong(text, &format!("use {CONTENT_TYPE} or {STRUCTURED}, or leave it out")),
+    }
+}
+
+/// Unpacks a message's body, and checks that it is safe to parse.
+///
+/// # Errors
+///
+/// [`Unacceptable`] with the reason for which [`Envelope::read`](crate::envelope::Envelope::read)
+/// would refuse the message.
+pub fn unpack<'a>(
+    body: &'a [u8],
+    content_encoding: Option<&str>,
+    limits: &Limits,
+) -> Result<Cow<'a, [u8]>, Unacceptable> {
+    let limit = limits.max_body;
+    if body.len() > limit {
+        let detail = format!("the body has {} bytes, the limit is {limit}", body.len());
+        return Err(Unacceptable::new(Reason::BodyTooBig, detail));
+    }
+    let encoding = content_encoding.unwrap_or_default();
+    let is = |known: &&str| encoding.eq_ignore_ascii_case(known);
+    let body = if ["", "identity", "utf-8"].iter().any(is) {
+        Cow::Borrowed(body)
+    } else if encoding.eq_ignore_ascii_case("gzip") {
+        Cow::Owned(gunzip(body, limit)?)
+    } else {
+        let detail = format!("content encoding {encoding:?}: send the body plain or as gzip");
+        return Err(Unacceptable::new(Reason::WrongContentEncoding, detail));
+    };
+    check(&body, limits)?;
+    Ok(body)
+}
+
+/// Checks that a body is UTF-8 and not nested too deep.
+pub(crate) fn check(body: &[u8], limits: &Limits) -> Result<(), Unacceptable> {
+    if let Err(error) = std::str::from_utf8(body) {
+        let detail = format!("the body is not valid UTF-8 at byte {}", error.valid_up_to() + 1);
+        return Err(Unacceptable::new(Reason::NotUtf8, detail));
+    }
+    if is_deeper(body, limits.max_depth) {
+        let detail = format!("the body is nested deeper than {} levels", limits.max_depth);
+        return Err(Unacceptable::new(Reason::TooDeep, detail));
+    }
+    Ok(())
+}
+
+fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Unacceptable> {
+    let wrong = |what: &str| {
+        let detail = format!(
+            "content encoding is \"gzip\", but the body is not a single gzip stream: {what}"
+        );
+        Unacceptable::new(Reason::WrongContentEncoding, detail)
+    };
+    let mut plain = Vec::new();
+    // One byte over the limit is enough to see that the body is too big.
+    let mut decoder = GzDecoder::new(body).take(limit as u64 + 1);
+    decoder.read_to_end(&mut plain).map_err(|error| wrong(&error.to_string()))?;
+    if plain.len() > limit {
+        let detail = format!(
+            "the body has {} bytes and unpacks to more than {limit}, the limit",
+            body.len()
+        );
+        return Err(Unacceptable::new(Reason::BodyTooBig, detail));
+    }
+    if !decoder.into_inner().into_inner().is_empty() {
+        return Err(wrong("there are bytes after it"));
+    }
+    Ok(plain)
+}
+
+/// Whether brackets outside of strings are nested deeper than the limit. This is checked before
+/// parsing, because a handler's type may skip the part that is too deep.
+fn is_deeper(json: &[u8], limit: usize) -> bool {
+    // `{` and `[` differ in one bit. Few bodies have more brackets than the limit.
+    if json.iter().filter(|byte| **byte | 0x20 == b'{').count() <= limit {
+        return false;
+    }
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > limit {
+                    return true;
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_outside_of_strings() {
+        for (json, depth) in [
+            ("[[]]", 2),
+            (r#"{"a":[{"b":1}],"c":[[]]}"#, 3),
+            (r#"["[[[[", "\"[[[["]"#, 1),
+            (r#"["\\", [["\\\"[[["]]]"#, 3),
+            ("[],[],[],[]", 1),
+            ("]]]][", 1),
+        ] {
+            assert!(is_deeper(json.as_bytes(), depth - 1), "{json}");
+            assert!(!is_deeper(json.as_bytes(), depth), "{json}");
+        }
+    }
+}

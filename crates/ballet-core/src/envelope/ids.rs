@@ -1,0 +1,111 @@
+//! The ids of a message: its own and its saga's, given or derived, within the time windows.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::envelope::cloud_event::Attributes;
+use crate::envelope::incoming::Incoming;
+use crate::envelope::limits::Limits;
+use crate::envelope::unacceptable::{Reason, Unacceptable};
+use crate::event::{EventType, Role};
+use crate::id::{self, MessageId, SagaId};
+
+pub(crate) fn message_id(
+    message: &Incoming<'_>,
+    attributes: &Attributes<'_>,
+    event_type: EventType,
+    body: &[u8],
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<MessageId, Unacceptable> {
+    let property = message.message_id.filter(|text| !text.is_empty());
+    let Some(text) = property.or(attributes.id.as_deref()) else {
+        return Ok(MessageId::derived_from_content(event_type.name(), body));
+    };
+    let Ok(id) = text.parse::<Uuid>() else {
+        // A CloudEvent's id is unique only within its source.
+        return Ok(match (property, attributes.source.as_deref()) {
+            (None, Some(source)) => MessageId::derived_from_source(source, text),
+            (Some(_), _) | (None, None) => MessageId::derived_from_text(text),
+        });
+    };
+    if let Some(time) = id::time_of(id) {
+        if time > now + limits.clock_skew {
+            return Err(Unacceptable::new(
+                Reason::ClockAhead,
+                format!("message id {id} was made at {time}, but it is {now} here: set the clocks"),
+            ));
+        }
+        if time < now - limits.inbox_window {
+            return Err(Unacceptable::new(
+                Reason::TooOldToDeduplicate,
+                format!(
+                    "message id {id} was made at {time}, and ids are remembered for {:#}: check \
+                     whether it was handled, and redrive it under a new id if it was not",
+                    limits.inbox_window
+                ),
+            ));
+        }
+    }
+    Ok(MessageId(id))
+}
+
+pub(crate) fn saga_id(
+    message: &Incoming<'_>,
+    attributes: &Attributes<'_>,
+    event_type: EventType,
+    message_id: MessageId,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<Option<SagaId>, Unacceptable> {
+    let property = message.correlation_id.filter(|text| !text.is_empty());
+    let saga_id = match property.or(attributes.correlation_id.as_deref()) {
+        Some(text) => match (text.parse::<Uuid>(), event_type.role()) {
+            (Ok(id), _) => SagaId(id),
+            // Nothing depends on the correlation id of an event outside of sagas.
+            (Err(_), Role::Plain) => return Ok(None),
+            (Err(_), Role::StartsSaga | Role::InSaga) => {
+                return Err(Unacceptable::new(
+                    Reason::WrongCorrelationId,
+                    format!("correlation id {text:?} is not a UUID: set it to the saga's id"),
+                ));
+            }
+        },
+        None => match event_type.role() {
+            Role::Plain => return Ok(None),
+            // A saga takes the id of its first message.
+            Role::StartsSaga => SagaId(message_id.0),
+            Role::InSaga => {
+                return Err(Unacceptable::new(
+                    Reason::NoCorrelationId,
+                    format!(
+                        "{event_type} belongs to a running saga: set the correlation id to the \
+                         saga's id"
+                    ),
+                ));
+            }
+        },
+    };
+    if let Some(time) = id::time_of(saga_id.0)
+        && event_type.role() != Role::Plain
+    {
+        if time < now - limits.saga_window {
+            return Err(Unacceptable::new(
+                Reason::SagaTooOld,
+                format!(
+                    "saga {saga_id} began at {time}, and sagas are remembered for {:#}",
+                    limits.saga_window
+                ),
+            ));
+        }
+        if time > now + limits.clock_skew {
+            return Err(Unacceptable::new(
+                Reason::ClockAhead,
+                format!(
+                    "saga id {saga_id} was made at {time}, but it is {now} here: set the clocks"
+                ),
+            ));
+        }
+    }
+    Ok(Some(saga_id))
+}

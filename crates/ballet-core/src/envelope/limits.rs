@@ -1,0 +1,45 @@
+//! The limits on a message: its size, its depth, and its age.
+
+use jiff::SignedDuration;
+
+/// The size of a message's headers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HeaderSize {
+    /// The number of headers, including those in nested tables.
+    pub count: usize,
+    /// The bytes of names and values.
+    pub bytes: usize,
+    /// The depth of nested tables and lists.
+    pub depth: usize,
+}
+
+/// How big a message may be, and how far its ids may lie in the past or the future.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The biggest body in bytes, packed and unpacked.
+    pub max_body: usize,
+    /// The depth to which a body may be nested.
+    pub max_depth: usize,
+    /// The biggest headers.
+    pub max_headers: HeaderSize,
+    /// How long message ids are remembered.
+    pub inbox_window: SignedDuration,
+    /// How long sagas are remembered.
+    pub saga_window: SignedDuration,
+    /// How far a producer's clock may be ahead of ours.
+    pub clock_skew: SignedDuration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_body: 1024 * 1024,
+            max_depth: 64,
+            // A quarter of a frame: a dead letter's headers also hold the reason.
+            max_headers: HeaderSize { count: 64, bytes: 32 * 1024, depth: 8 },
+            inbox_window: SignedDuration::from_hours(7 * 24),
+            saga_window: SignedDuration::from_hours(90 * 24),
+            clock_skew: SignedDuration::from_mins(5),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The envelope: the properties and headers around an event on the wire, and how a message is read.
+//!
+//! | AMQP property | value |
+//! |---|---|
+//! | `message_id` | a UUIDv7, the key for de-duplication |
+//! | `type` | the event's name, which is also the routing key |
+//! | `correlation_id` | the saga's id |
+//! | `app_id` | the publishing service |
+//! | `timestamp`, `content_type`, `delivery_mode` | seconds, `application/json`, 2 |
+//! | headers | `causation_id` (the message that caused this one), `traceparent` |
+//!
+//! A foreign producer may leave out most of them, pack the body with gzip, or send a CloudEvent
+//! ([`cloud_event`]).
+
+mod body;
+pub mod cloud_event;
+mod event_name;
+mod ids;
+mod incoming;
+mod known;
+pub(crate) mod limits;
+mod unacceptable;
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use crate::envelope::body::Form;
+use crate::envelope::cloud_event::Attributes;
+use crate::event::EventType;
+use crate::id::{MessageId, SagaId};
+
+pub use body::{CONTENT_TYPE, unpack};
+pub use incoming::Incoming;
+pub use known::KnownEvents;
+pub use limits::{HeaderSize, Limits};
+pub use unacceptable::{Reason, Unacceptable};
+
+/// What surrounds an event: its ids, its type, its publisher and its cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The key for de-duplication.
+    pub message_id: MessageId,
+    /// The event's name.
+    pub event_type: EventType,
+    /// The saga that the event belongs to.
+    pub saga_id: Option<SagaId>,
+    /// The message that caused this one.
+    pub causation_id: Option<String>,
+    /// The publisher, if the message names one.
+    pub app_id: Option<String>,
+    /// The W3C trace context.
+    pub traceparent: Option<String>,
+}
+
+/// A message that was read: the envelope and the event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received<'a> {
+    /// What surrounds the event.
+    pub envelope: Envelope,
+    /// The event as JSON: the message's body, unpacked and taken out of its CloudEvent.
+    pub body: Cow<'a, [u8]>,
+}
+
+impl Envelope {
+    /// Reads a message. The type, message id and saga id depend on the message alone, so every
+    /// consumer and every attempt reads the same ones.
+    ///
+    /// The body is UTF-8 of bounded size and depth. The caller checks its shape.
+    ///
+    /// # Errors
+    ///
+    /// [`Unacceptable`] with the first reason that applies.
+    pub fn read<'a>(
+        message: &Incoming<'a>,
+        known: &KnownEvents,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<Received<'a>, Unacceptable> {
+        check_headers(message.headers, limits.max_headers)?;
+        let form = body::form(message.content_type)?;
+        let body = unpack(message.body, message.content_encoding, limits)?;
+        let (attributes, body) = match form {
+            Form::Json => {
+                message.attributes.check()?;
+                (message.attributes.clone(), body)
+            }
+            Form::CloudEvent => cloud_event::open(&body, limits)?,
+        };
+        let event_type = event_name::event_type(message, &attributes, known)?;
+        check_publisher(message, event_type)?;
+        let message_id = ids::message_id(message, &attributes, event_type, &body, limits, now)?;
+        let saga_id = ids::saga_id(message, &attributes, event_type, message_id, limits, now)?;
+        let Attributes { causation_id, traceparent, .. } = attributes;
+        let causation_id = message.causation_id.map(Cow::Borrowed).or(causation_id);
+        let traceparent = message.traceparent.map(Cow::Borrowed).or(traceparent);
+        let envelope = Self {
+            message_id,
+            event_type,
+            saga_id,
+            causation_id: causation_id.map(Cow::into_owned),
+            app_id: message.app_id.map(str::to_owned),
+            traceparent: traceparent.filter(|text| is_traceparent(text)).map(Cow::into_owned),
+        };
+        Ok(Received { envelope, body })
+    }
+
+    /// The type of a message that [`read`](Self::read) refused, if the message names a known one.
+    #[must_use]
+    pub fn type_of(message: &Incoming<'_>, known: &KnownEvents) -> Option<EventType> {
+        event_name::event_type(message, &message.attributes, known).ok()
+    }
+}
+
+/// Whether a text is a `traceparent` (W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`). Any
+/// other text is dropped, because the trace is copied into every event that follows.
+#[must_use]
+pub fn is_traceparent(text: &str) -> bool {
+    text.split('-').map(str::len).eq([2, 32, 16, 2])
+        && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+fn check_headers(headers: HeaderSize, most: HeaderSize) -> Result<(), Unacceptable> {
+    let HeaderSize { count, bytes, depth } = headers;
+    let detail = if count > most.count {
+        format!("the message has {count} headers, the limit is {}", most.count)
+    } else if bytes > most.bytes {
+        format!("the headers have {bytes} bytes, the limit is {}", most.bytes)
+    } else if depth > most.depth {
+        format!("a header is nested deeper than {} levels", most.depth)
+    } else {
+        return Ok(());
+    };
+    Err(Unacceptable::new(Reason::HeadersTooBig, detail))
+}
+
+fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), Unacceptable> {
+    match message.app_id {
+        Some(app_id) if !app_id.is_empty() && !event_type.may_be_published_by(app_id) => {
+            Err(Unacceptable::new(
+                Reason::ForgedAppId,
+                format!("`app_id` {app_id:?} may not publish {event_type}"),
+            ))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

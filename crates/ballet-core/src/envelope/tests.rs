@@ -1,0 +1,307 @@
+//! What [`Envelope::read`] takes, derives and refuses.
+
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use super::*;
+use crate::id;
+
+const PLACED: EventType = EventType::in_saga("orders.order_placed.v1");
+const CHECKED_OUT: EventType =
+    EventType::starts_saga("cart.checked_out.v1").also_from(&["storefront"]);
+const PUBLISHED: EventType = EventType::plain("catalog.product_published.v1");
+/// Made at 2024-12-24T06:11:16.992Z.
+const SOME_ID: &str = "0193f7a0-0000-7000-8000-000000000001";
+
+fn known() -> KnownEvents {
+    [PLACED, CHECKED_OUT, PUBLISHED].into_iter().collect()
+}
+
+fn soon_after() -> Timestamp {
+    id::time_of(SOME_ID.parse().expect("a UUID")).expect("a time") + SignedDuration::from_secs(60)
+}
+
+fn read(message: &Incoming<'_>) -> Result<Envelope, Unacceptable> {
+    received(message).map(|received| received.envelope)
+}
+
+fn received<'a>(message: &Incoming<'a>) -> Result<Received<'a>, Unacceptable> {
+    Envelope::read(message, &known(), &Limits::default(), soon_after())
+}
+
+fn placed() -> Incoming<'static> {
+    Incoming {
+        exchange: "events",
+        routing_key: "orders.order_placed.v1",
+        event_type: Some("orders.order_placed.v1"),
+        message_id: Some(SOME_ID),
+        correlation_id: Some(SOME_ID),
+        app_id: Some("orders"),
+        content_type: Some("application/json"),
+        body: b"{}",
+        ..Incoming::default()
+    }
+}
+
+fn checked_out() -> Incoming<'static> {
+    Incoming { routing_key: "cart.checked_out.v1", body: b"{}", ..Incoming::default() }
+}
+
+fn reason(message: &Incoming<'_>) -> Reason {
+    read(message).expect_err("refused").reason
+}
+
+#[test]
+fn a_whole_envelope_is_read() {
+    let envelope = read(&placed()).expect("accepted");
+    assert_eq!(envelope.event_type, PLACED);
+    assert_eq!(envelope.message_id.to_string(), SOME_ID);
+    assert_eq!(envelope.saga_id.map(|id| id.to_string()).as_deref(), Some(SOME_ID));
+}
+
+#[test]
+fn a_bare_body_on_a_known_routing_key_is_accepted() {
+    let envelope = read(&checked_out()).expect("accepted");
+    assert_eq!(envelope.event_type, CHECKED_OUT);
+    assert_eq!(
+        envelope.message_id,
+        MessageId::derived_from_content("cart.checked_out.v1", b"{}"),
+        "without a message id the content is the id"
+    );
+    assert_eq!(envelope.saga_id, Some(SagaId(envelope.message_id.0)));
+}
+
+#[test]
+fn a_message_id_that_is_no_uuid_is_the_same_id_every_time() {
+    let message = Incoming { message_id: Some("cart-17"), ..checked_out() };
+    assert_eq!(
+        read(&message).expect("accepted").message_id,
+        MessageId::derived_from_text("cart-17")
+    );
+}
+
+#[test]
+fn each_fault_has_its_reason() {
+    for (message, expected) in [
+        (Incoming { event_type: Some("cart.checked_out.v1"), ..placed() }, Reason::ForgedType),
+        (
+            Incoming { exchange: "", event_type: Some("orders.unheard_of.v1"), ..placed() },
+            Reason::UnknownType,
+        ),
+        (
+            Incoming { exchange: "", event_type: Some("orders.order_placed.v2"), ..placed() },
+            Reason::UnknownVersion,
+        ),
+        (
+            Incoming { event_type: None, routing_key: "orders.nowhere.v1", ..placed() },
+            Reason::UnknownType,
+        ),
+        (Incoming { event_type: None, routing_key: "nowhere", ..placed() }, Reason::NoType),
+        (Incoming { exchange: "", event_type: None, routing_key: "", ..placed() }, Reason::NoType),
+        (Incoming { content_type: Some("text/xml"), ..placed() }, Reason::WrongContentType),
+        (
+            Incoming { content_type: Some("application/json; charset=latin1"), ..placed() },
+            Reason::WrongContentType,
+        ),
+        (
+            Incoming { content_type: Some("application/cloudevents-batch+json"), ..placed() },
+            Reason::WrongContentType,
+        ),
+        (Incoming { content_encoding: Some("br"), ..placed() }, Reason::WrongContentEncoding),
+        (Incoming { content_encoding: Some("gzip"), ..placed() }, Reason::WrongContentEncoding),
+        (Incoming { body: b"{\"city\":\"K\xf6ln\"}", ..placed() }, Reason::NotUtf8),
+        (
+            Incoming { headers: HeaderSize { count: 65, bytes: 0, depth: 0 }, ..placed() },
+            Reason::HeadersTooBig,
+        ),
+        (Incoming { app_id: Some("storefront"), ..placed() }, Reason::ForgedAppId),
+        (Incoming { correlation_id: None, ..placed() }, Reason::NoCorrelationId),
+        (Incoming { correlation_id: Some("17"), ..placed() }, Reason::WrongCorrelationId),
+        (Incoming { correlation_id: Some("17"), ..checked_out() }, Reason::WrongCorrelationId),
+    ] {
+        assert_eq!(reason(&message), expected, "{message:?}");
+    }
+    let big = vec![b' '; Limits::default().max_body + 1];
+    assert_eq!(reason(&Incoming { body: &big, ..placed() }), Reason::BodyTooBig);
+}
+
+#[test]
+fn a_copy_that_comes_by_another_way_is_known_by_its_type() {
+    let copy = Incoming { exchange: "", routing_key: "inventory", ..placed() };
+    assert_eq!(read(&copy).expect("accepted").event_type, PLACED);
+}
+
+#[test]
+fn a_trace_that_is_none_is_dropped() {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for (given, kept) in
+        [(trace, Some(trace)), ("a\0b", None), ("00--", None), (&"0".repeat(55), None)]
+    {
+        let message = Incoming { traceparent: Some(given), ..placed() };
+        assert_eq!(read(&message).expect("accepted").traceparent.as_deref(), kept);
+    }
+}
+
+#[test]
+fn ids_outside_of_the_windows_are_refused() {
+    let at = |now| Envelope::read(&placed(), &known(), &Limits::default(), now);
+    let made = soon_after() - SignedDuration::from_secs(60);
+    let refused = |now| at(now).expect_err("refused").reason;
+    assert_eq!(refused(made - SignedDuration::from_mins(6)), Reason::ClockAhead);
+    assert!(at(made - SignedDuration::from_mins(4)).is_ok());
+    assert!(at(made + SignedDuration::from_hours(6 * 24)).is_ok());
+    assert_eq!(refused(made + SignedDuration::from_hours(8 * 24)), Reason::TooOldToDeduplicate);
+    let fresh = Uuid::new_v5(&Uuid::nil(), b"fresh").to_string();
+    let late = Incoming { message_id: Some(&fresh), ..placed() };
+    let later = made + SignedDuration::from_hours(91 * 24);
+    let error = Envelope::read(&late, &known(), &Limits::default(), later).expect_err("refused");
+    assert_eq!(error.reason, Reason::SagaTooOld);
+}
+
+#[test]
+fn a_charset_after_the_content_type_is_no_fault() {
+    assert!(
+        read(&Incoming { content_type: Some("application/json; charset=utf-8"), ..placed() })
+            .is_ok()
+    );
+}
+
+fn structured(event: &str) -> Incoming<'_> {
+    Incoming {
+        content_type: Some("application/cloudevents+json"),
+        routing_key: "cart.checked_out.v1",
+        exchange: "events",
+        body: event.as_bytes(),
+        ..Incoming::default()
+    }
+}
+
+#[test]
+fn a_structured_cloud_event_is_split() {
+    let event = format!(
+        r#"{{"specversion":"1.0","id":"{SOME_ID}","source":"/shop","type":"cart.checked_out.v1",
+            "time":"2024-12-24T06:11:16Z","datacontenttype":"application/json","vendor":7,
+            "correlationid":"0193f7a0-0000-7000-8000-000000000002","causationid":"click-1",
+            "traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "data":{{"lines": [1]}}}}"#
+    );
+    let Received { envelope, body } = received(&structured(&event)).expect("accepted");
+    assert_eq!(envelope.event_type, CHECKED_OUT);
+    assert_eq!(envelope.message_id.to_string(), SOME_ID);
+    assert!(envelope.saga_id.is_some_and(|saga| saga.to_string().ends_with("02")));
+    assert_eq!(envelope.causation_id.as_deref(), Some("click-1"));
+    assert!(envelope.traceparent.is_some());
+    assert_eq!(&*body, br#"{"lines": [1]}"#);
+}
+
+#[test]
+fn what_a_structured_cloud_event_may_look_like() {
+    let event = |rest: &str| {
+        format!(
+            r#"{{"specversion":"1.0","id":"7","source":"/shop","type":"cart.checked_out.v1"{rest}}}"#
+        )
+    };
+    let packed = event(r#","data_base64":"eyJhIjoxfQ==""#);
+    assert_eq!(&*received(&structured(&packed)).expect("accepted").body, br#"{"a":1}"#);
+    assert_eq!(&*received(&structured(&event(""))).expect("accepted").body, b"null");
+    for (rest, expected) in [
+        (r#","data":1,"data_base64":"MQ==""#, Reason::NotACloudEvent),
+        (r#","data_base64":"?""#, Reason::NotACloudEvent),
+        (r#","data_base64":"/w==""#, Reason::NotUtf8),
+        (r#","id":"8""#, Reason::NotACloudEvent),
+        (r#","correlationid":8"#, Reason::NotACloudEvent),
+        (r#","datacontenttype":"text/xml""#, Reason::WrongContentType),
+        (r#","datacontenttype":"application/cloudevents+json""#, Reason::NotACloudEvent),
+        (",", Reason::NotJson),
+    ] {
+        assert_eq!(reason(&structured(&event(rest))), expected, "{rest}");
+    }
+    let foreign = event("").replace("cart.checked_out.v1", "com.example.paid");
+    assert_eq!(reason(&structured(&foreign)), Reason::ForgedType);
+    assert_eq!(reason(&structured(&event("").replace("1.0", "0.3"))), Reason::NotACloudEvent);
+    assert_eq!(reason(&structured(r#"{"hello":1}"#)), Reason::NotACloudEvent);
+    assert_eq!(reason(&structured("hello")), Reason::NotJson);
+}
+
+#[test]
+fn a_binary_cloud_event_says_in_headers_what_the_properties_leave_out() {
+    let saga = "0193f7a0-0000-7000-8000-000000000002";
+    for prefix in ["cloudEvents_", "cloudEvents:", "ce-"] {
+        let mut attributes = Attributes::default();
+        for (name, value) in [
+            ("specversion", "1.0"),
+            ("id", "order 7"),
+            ("source", "/shop"),
+            ("type", "orders.order_placed.v1"),
+            ("correlationid", saga),
+            ("subject", "unheard"),
+        ] {
+            let header = format!("{prefix}{name}");
+            attributes.add(Attributes::name(&header).expect("an attribute"), value);
+        }
+        let bare = Incoming {
+            exchange: "",
+            routing_key: "inventory",
+            attributes: attributes.clone(),
+            body: b"{}",
+            ..Incoming::default()
+        };
+        let envelope = read(&bare).expect("accepted");
+        assert_eq!(envelope.event_type, PLACED);
+        assert_eq!(envelope.message_id, MessageId::derived_from_source("/shop", "order 7"));
+        assert_eq!(envelope.saga_id.map(|saga| saga.to_string()).as_deref(), Some(saga));
+        // A copy carries what was derived, and means the same.
+        let (id, name) = (envelope.message_id.to_string(), envelope.event_type.name());
+        let copy = Incoming {
+            message_id: Some(&id),
+            event_type: Some(name),
+            correlation_id: Some(saga),
+            ..bare.clone()
+        };
+        assert_eq!(read(&copy).expect("accepted"), envelope);
+        // Sent again under another id, it is another message.
+        let again = Incoming { message_id: Some(SOME_ID), ..copy.clone() };
+        assert_eq!(read(&again).expect("accepted").message_id.to_string(), SOME_ID);
+        let forged = Incoming { event_type: Some("cart.checked_out.v1"), ..copy };
+        assert_eq!(reason(&forged), Reason::ForgedType);
+    }
+    assert_eq!(Attributes::name("ce_id"), None);
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut packer, bytes).expect("packed");
+    packer.finish().expect("packed")
+}
+
+#[test]
+fn a_packed_body_is_unpacked_within_the_limit() {
+    let packed = |body: &[u8]| {
+        let body = gzip(body);
+        let message = Incoming { content_encoding: Some("GZIP"), body: &body, ..checked_out() };
+        received(&message)
+            .map(|received| (received.envelope.message_id, received.body.into_owned()))
+    };
+    let (id, body) = packed(b"{}").expect("accepted");
+    assert_eq!((id, &body[..]), (read(&checked_out()).expect("accepted").message_id, &b"{}"[..]));
+    let limit = Limits::default().max_body;
+    assert!(packed(&vec![b' '; limit]).is_ok());
+    assert_eq!(packed(&vec![b' '; limit + 1]).expect_err("a bomb").reason, Reason::BodyTooBig);
+    assert_eq!(packed(b"\xff").expect_err("refused").reason, Reason::NotUtf8);
+    let good = gzip(b"{}");
+    for broken in
+        [good[..good.len() - 3].to_vec(), [&good[..], b"more"].concat(), good[1..].to_vec()]
+    {
+        let message = Incoming { content_encoding: Some("gzip"), body: &broken, ..placed() };
+        assert_eq!(reason(&message), Reason::WrongContentEncoding);
+    }
+}
+
+#[test]
+fn a_body_may_be_nested_so_deep_and_no_deeper() {
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let deep = nested(Limits::default().max_depth);
+    assert!(read(&Incoming { body: deep.as_bytes(), ..placed() }).is_ok());
+    let deeper = nested(Limits::default().max_depth + 1);
+    assert_eq!(reason(&Incoming { body: deeper.as_bytes(), ..placed() }), Reason::TooDeep);
+}

@@ -1,0 +1,241 @@
+//! The definitions document of a system: users, rights, exchanges, queues, bindings and policies,
+//! as RabbitMQ imports them when it starts.
+
+use serde_json::{Value, json};
+
+use crate::event::EventType;
+use crate::part::{Part, System};
+use crate::topology::names::{
+    DEAD, DELIVERY_LIMIT, EVENTS, JOURNAL, LOOK_LIMIT, OPS, REDRIVE, RETRIES, ROUTE, TAP, TOPOLOGY,
+    UNROUTED, dead_queue,
+};
+
+/// The definitions document of a system.
+///
+/// `password_hash` returns a user's hash in the form `rabbit_password_hashing_sha256`.
+#[must_use]
+pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> Value {
+    let vhost = system.name;
+    let mut users = vec![user(OPS, "administrator", &password_hash)];
+    users.push(user(TAP, "", &password_hash));
+    users.push(user(REDRIVE, "", &password_hash));
+    users.push(user(TOPOLOGY, "policymaker", &password_hash));
+    let mut permissions = vec![
+        json!({"user": OPS, "vhost": vhost, "configure": ".*", "write": ".*", "read": ".*"}),
+        json!({"user": TAP, "vhost": vhost, "configure": "^$", "write": "^$", "read": "^journal$"}),
+        json!({"user": REDRIVE, "vhost": vhost, "configure": "^$",
+            "write": r"^(amq\.default|dead)$", "read": r"^(journal|[^.]+\.dead)$"}),
+    ];
+    permissions.push(topology_permission(system));
+    let mut topic_permissions = Vec::new();
+    let mut queues = shared_queues(vhost);
+    let mut bindings = shared_bindings(vhost);
+    for part in &system.parts {
+        users.push(user(part.service, "", &password_hash));
+        permissions.push(service_permission(vhost, part.service));
+        topic_permissions.extend(service_topic_permissions(vhost, part.service));
+        queues.extend(service_queues(vhost, part.service));
+        bindings.extend(service_bindings(vhost, part));
+    }
+    for (producer, types) in system.foreign_producers() {
+        users.push(user(producer, "", &password_hash));
+        permissions.push(json!({"user": producer, "vhost": vhost, "configure": "^$",
+            "write": "^events$", "read": "^$"}));
+        topic_permissions.push(json!({"user": producer, "vhost": vhost, "exchange": EVENTS,
+            "write": one_of(&types), "read": "^$"}));
+    }
+    for event in unconsumed(system) {
+        // No service consumes it, so without this binding `route` would send it to `unrouted`.
+        bindings.push(binding(vhost, ROUTE, JOURNAL, "queue", event.name()));
+    }
+    json!({
+        "users": users, "vhosts": [{"name": vhost}],
+        "permissions": permissions, "topic_permissions": topic_permissions,
+        "exchanges": exchanges(vhost), "queues": queues, "bindings": bindings,
+        "policies": policies(vhost), "parameters": [], "global_parameters": [],
+    })
+}
+
+fn user(name: &str, tags: &str, password_hash: &impl Fn(&str) -> String) -> Value {
+    json!({"name": name, "password_hash": password_hash(name),
+        "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": tags, "limits": {}})
+}
+
+/// A service may not configure anything, nor write to the default exchange, which reaches all
+/// queues.
+fn service_permission(vhost: &str, service: &str) -> Value {
+    json!({"user": service, "vhost": vhost, "configure": "^$",
+        "write": r"^(events|dead|retry\.(5s|30s|5m))$",
+        "read": format!(r"^{service}(\.dead)?$")})
+}
+
+/// The system's own objects, and the default exchange: to declare a queue that dead-letters to an
+/// exchange, a user needs the right to write to that exchange.
+fn topology_permission(system: &System) -> Value {
+    let retries = RETRIES.map(|(name, _)| name);
+    let shared = [EVENTS, ROUTE, UNROUTED, DEAD, JOURNAL].into_iter().chain(retries);
+    let shared = shared.map(|name| name.replace('.', r"\."));
+    let services = system.parts.iter().map(|part| format!(r"{}(\.dead)?", part.service));
+    let own = shared.chain(services).collect::<Vec<_>>().join("|");
+    json!({"user": TOPOLOGY, "vhost": system.name, "configure": format!("^({own})$"),
+        "write": format!(r"^(amq\.default|{own})$"), "read": format!("^({own})$")})
+}
+
+fn service_topic_permissions(vhost: &str, service: &str) -> Vec<Value> {
+    let own_events = format!(r"^{service}\.[^.]+\.v[0-9]+$");
+    let own_name = format!("^{service}$");
+    let mut permissions =
+        vec![json!({"user": service, "vhost": vhost, "exchange": EVENTS, "write": own_events,
+            "read": "^$"})];
+    for exchange in [DEAD].into_iter().chain(RETRIES.map(|(name, _)| name)) {
+        permissions.push(json!({"user": service, "vhost": vhost, "exchange": exchange,
+            "write": own_name, "read": "^$"}));
+    }
+    permissions
+}
+
+fn exchanges(vhost: &str) -> Vec<Value> {
+    let exchange = |name: &str, kind: &str, internal: bool, arguments: Value| {
+        json!({"name": name, "vhost": vhost, "type": kind, "durable": true, "auto_delete": false,
+            "internal": internal, "arguments": arguments})
+    };
+    let mut exchanges = vec![
+        exchange(EVENTS, "topic", false, json!({})),
+        exchange(ROUTE, "direct", true, json!({"alternate-exchange": UNROUTED})),
+        exchange(UNROUTED, "fanout", true, json!({})),
+        exchange(DEAD, "topic", false, json!({})),
+    ];
+    exchanges.extend(RETRIES.map(|(name, _)| exchange(name, "topic", false, json!({}))));
+    exchanges
+}
+
+fn queue(vhost: &str, name: &str, arguments: &Value) -> Value {
+    json!({"name": name, "vhost": vhost, "durable": true, "auto_delete": false,
+        "arguments": arguments})
+}
+
+fn shared_queues(vhost: &str) -> Vec<Value> {
+    let mut queues = vec![
+        queue(vhost, UNROUTED, &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT})),
+        queue(vhost, JOURNAL, &json!({"x-queue-type": "stream"})),
+    ];
+    for (name, ttl) in RETRIES {
+        queues.push(queue(
+            vhost,
+            name,
+            // At-least-once dead-lettering needs reject-publish. The default exchange routes by the
+            // queue's name, so the routing key is the queue that the message returns to.
+            &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT,
+                "x-message-ttl": ttl, "x-dead-letter-exchange": "",
+                "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}),
+        ));
+    }
+    queues
+}
+
+fn service_queues(vhost: &str, service: &str) -> [Value; 2] {
+    [
+        queue(
+            vhost,
+            service,
+            // The limit is an argument and not a policy, because it must hold before the first
+            // message. Without a limit a returned message goes to the tail of the queue.
+            &json!({"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT,
+                "x-dead-letter-exchange": DEAD, "x-dead-letter-routing-key": service,
+                "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}),
+        ),
+        queue(
+            vhost,
+            &dead_queue(service),
+            &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT}),
+        ),
+    ]
+}
+
+fn binding(vhost: &str, source: &str, destination: &str, kind: &str, key: &str) -> Value {
+    json!({"source": source, "vhost": vhost, "destination": destination,
+        "destination_type": kind, "routing_key": key, "arguments": {}})
+}
+
+fn shared_bindings(vhost: &str) -> Vec<Value> {
+    let mut bindings = vec![
+        binding(vhost, EVENTS, JOURNAL, "queue", "#"),
+        binding(vhost, EVENTS, ROUTE, "exchange", "#"),
+        binding(vhost, UNROUTED, UNROUTED, "queue", ""),
+        binding(vhost, DEAD, JOURNAL, "queue", "#"),
+    ];
+    bindings.extend(RETRIES.map(|(name, _)| binding(vhost, name, name, "queue", "#")));
+    bindings
+}
+
+fn service_bindings(vhost: &str, part: &Part) -> Vec<Value> {
+    let mut bindings: Vec<Value> = part
+        .consumes()
+        .iter()
+        .map(|event| binding(vhost, ROUTE, part.service, "queue", event.name()))
+        .collect();
+    bindings.push(binding(vhost, DEAD, &dead_queue(part.service), "queue", part.service));
+    bindings
+}
+
+/// What may change over time is a policy and not an argument. Service queues have no length limit,
+/// because a full queue would make the broker refuse the events of every service.
+fn policies(vhost: &str) -> Vec<Value> {
+    let policy = |name: &str, pattern: &str, definition: Value| {
+        json!({"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues",
+            "priority": 1, "definition": definition})
+    };
+    vec![
+        policy("journal", "^journal$", json!({"max-length-bytes": 2_000_000_000, "max-age": "7D"})),
+        policy("unrouted", "^unrouted$", json!({"max-length": 10_000})),
+    ]
+}
+
+fn unconsumed(system: &System) -> Vec<EventType> {
+    let consumed: Vec<EventType> = system.parts.iter().flat_map(Part::consumes).collect();
+    let mut emitted: Vec<EventType> = system.parts.iter().flat_map(Part::emits).collect();
+    emitted.retain(|event| !consumed.contains(event));
+    emitted.sort_unstable();
+    emitted.dedup();
+    emitted
+}
+
+fn one_of(types: &[EventType]) -> String {
+    let names: Vec<String> = types.iter().map(|event| event.name().replace('.', r"\.")).collect();
+    format!("^({})$", names.join("|"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::part::SubscriptionPart;
+
+    #[test]
+    fn a_foreign_producer_may_write_its_types_and_read_nothing() {
+        let checkout = EventType::starts_saga("cart.checked_out.v1").also_from(&["storefront"]);
+        let part = Part {
+            service: "orders",
+            subscriptions: vec![SubscriptionPart { name: "carts", on: checkout }],
+            ..Part::default()
+        };
+        let system = System { name: "shop", parts: vec![part] };
+        let document = definitions(&system, |_| String::new());
+        let rights = document["topic_permissions"].as_array().expect("a list");
+        let of_storefront: Vec<_> = rights.iter().filter(|r| r["user"] == "storefront").collect();
+        assert_eq!(of_storefront.len(), 1);
+        assert_eq!(of_storefront[0]["write"], r"^(cart\.checked_out\.v1)$");
+        assert_eq!(of_storefront[0]["read"], "^$");
+    }
+
+    #[test]
+    fn what_nobody_consumes_is_bound_to_the_journal() {
+        let extra = EventType::plain("orders.extra.v1");
+        let part = Part { service: "orders", publishes: vec![extra], ..Part::default() };
+        let system = System { name: "shop", parts: vec![part] };
+        let document = definitions(&system, |_| String::new());
+        let bindings = document["bindings"].as_array().expect("a list");
+        assert!(bindings.iter().any(|b| b["source"] == "route"
+            && b["destination"] == "journal"
+            && b["routing_key"] == "orders.extra.v1"));
+    }
+}

@@ -1,0 +1,326 @@
+//! How a broker's exchanges, queues, bindings and policies differ from what the system declares.
+//!
+//! Both sides are JSON as RabbitMQ writes it: a definitions document
+//! ([`definitions()`](crate::topology::definitions())), and the lists of the management API for one
+//! virtual host.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+/// The objects of one virtual host, as the broker's management API lists them.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// `GET /api/exchanges/{vhost}`
+    pub exchanges: Vec<Value>,
+    /// `GET /api/queues/{vhost}`
+    pub queues: Vec<Value>,
+    /// `GET /api/bindings/{vhost}`
+    pub bindings: Vec<Value>,
+    /// `GET /api/policies/{vhost}`
+    pub policies: Vec<Value>,
+}
+
+/// A kind of object, named after its section in a definitions document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `exchanges`
+    Exchange,
+    /// `queues`
+    Queue,
+    /// `bindings`
+    Binding,
+    /// `policies`
+    Policy,
+}
+
+impl Kind {
+    /// The fields that are compared.
+    const fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Exchange => &["type", "durable", "auto_delete", "internal", "arguments"],
+            Self::Queue => &["durable", "auto_delete", "arguments"],
+            Self::Binding => &[],
+            Self::Policy => &["pattern", "apply-to", "priority", "definition"],
+        }
+    }
+
+    const fn section(self) -> &'static str {
+        match self {
+            Self::Exchange => "exchanges",
+            Self::Queue => "queues",
+            Self::Binding => "bindings",
+            Self::Policy => "policies",
+        }
+    }
+}
+
+/// A difference between the declarations and the broker.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Difference {
+    /// It is declared, and the broker does not have it.
+    Missing {
+        /// The kind of object.
+        kind: Kind,
+        /// The object in the definitions document.
+        wanted: Value,
+    },
+    /// The broker has it, but with other properties than declared.
+    Other {
+        /// The kind of object.
+        kind: Kind,
+        /// The object in the definitions document.
+        wanted: Value,
+        /// What differs, one sentence per field.
+        words: Vec<String>,
+    },
+    /// A binding between objects of the system that is not declared, left by a removed handler.
+    Unwanted {
+        /// The object as the broker lists it.
+        found: Value,
+    },
+    /// A binding from an exchange of the system to an object outside of it. Others may listen.
+    Strange {
+        /// The object as the broker lists it.
+        found: Value,
+    },
+}
+
+impl Difference {
+    /// Whether the difference is wrong, and not only worth knowing.
+    #[must_use]
+    pub const fn is_drift(&self) -> bool {
+        !matches!(self, Self::Strange { .. })
+    }
+
+    /// The object that differs, for instance "queue `orders`".
+    #[must_use]
+    pub fn object(&self) -> String {
+        match self {
+            Self::Missing { kind, wanted } | Self::Other { kind, wanted, .. } => {
+                Named(*kind, wanted).to_string()
+            }
+            Self::Unwanted { found } | Self::Strange { found } => {
+                Named(Kind::Binding, found).to_string()
+            }
+        }
+    }
+
+    /// Whether it can be repaired without losing a message or a queue.
+    #[must_use]
+    pub const fn can_be_applied(&self) -> bool {
+        match self {
+            Self::Missing { .. } | Self::Unwanted { .. } => true,
+            Self::Other { kind, .. } => matches!(kind, Kind::Policy),
+            Self::Strange { .. } => false,
+        }
+    }
+}
+
+/// All differences, in the order in which they can be repaired.
+#[must_use]
+pub fn compare(definitions: &Value, found: &Found) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    for (kind, found) in [
+        (Kind::Exchange, &found.exchanges),
+        (Kind::Queue, &found.queues),
+        (Kind::Policy, &found.policies),
+    ] {
+        for wanted in section(definitions, kind) {
+            let there = found.iter().find(|found| found["name"] == wanted["name"]);
+            match there.map(|found| other(kind, wanted, found)) {
+                None => differences.push(Difference::Missing { kind, wanted: wanted.clone() }),
+                Some(words) if !words.is_empty() => {
+                    differences.push(Difference::Other { kind, wanted: wanted.clone(), words });
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    differences.extend(bindings(definitions, &found.bindings));
+    differences
+}
+
+fn bindings(definitions: &Value, found: &[Value]) -> Vec<Difference> {
+    let kind = Kind::Binding;
+    let wanted = || section(definitions, kind);
+    let mut differences: Vec<Difference> = wanted()
+        .filter(|wanted| !found.iter().any(|found| is_same_binding(wanted, found)))
+        .map(|wanted| Difference::Missing { kind, wanted: wanted.clone() })
+        .collect();
+    let is_ours = |kind: Kind, name: &Value| section(definitions, kind).any(|o| o["name"] == *name);
+    for found in found.iter().filter(|found| is_ours(Kind::Exchange, &found["source"])) {
+        if wanted().any(|wanted| is_same_binding(wanted, found)) {
+            continue;
+        }
+        let to = match found["destination_type"].as_str() {
+            Some("exchange") => Kind::Exchange,
+            _ => Kind::Queue,
+        };
+        let found = found.clone();
+        differences.push(if is_ours(to, &found["destination"]) {
+            Difference::Unwanted { found }
+        } else {
+            Difference::Strange { found }
+        });
+    }
+    differences
+}
+
+fn section(definitions: &Value, kind: Kind) -> impl Iterator<Item = &Value> {
+    definitions[kind.section()].as_array().into_iter().flatten()
+}
+
+fn is_same_binding(one: &Value, other: &Value) -> bool {
+    let is_same = |field: &str| one[field] == other[field];
+    ["source", "destination", "destination_type", "routing_key"].into_iter().all(is_same)
+        && table(&one["arguments"]) == table(&other["arguments"])
+}
+
+/// What differs, one sentence per field.
+fn other(kind: Kind, wanted: &Value, found: &Value) -> Vec<String> {
+    let mut words = Vec::new();
+    for field in kind.fields() {
+        match &wanted[*field] {
+            Value::Object(wanted) => {
+                let found = table(&found[*field]);
+                let names = wanted.keys().chain(found.keys().filter(|n| !wanted.contains_key(*n)));
+                for name in names {
+                    words.extend(differs(name, wanted.get(name), found.get(name)));
+                }
+            }
+            wanted => words.extend(differs(field, Some(wanted), found.get(*field))),
+        }
+    }
+    words
+}
+
+fn differs(name: &str, wanted: Option<&Value>, found: Option<&Value>) -> Option<String> {
+    if wanted == found {
+        return None;
+    }
+    let text = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), Value::to_string);
+    Some(format!("{name} is {}, but should be {}", text(found), text(wanted)))
+}
+
+/// A table of arguments. RabbitMQ sometimes writes an empty one as an empty list.
+fn table(value: &Value) -> Map<String, Value> {
+    value.as_object().cloned().unwrap_or_default()
+}
+
+/// An object and its kind, written as "queue `orders`".
+struct Named<'a>(Kind, &'a Value);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(kind, object) = self;
+        let text = |field: &str| object[field].as_str().unwrap_or_default();
+        let word = match kind {
+            Kind::Exchange => "exchange",
+            Kind::Queue => "queue",
+            Kind::Policy => "policy",
+            Kind::Binding => {
+                let (from, to) = (text("source"), text("destination"));
+                let (kind, key) = (text("destination_type"), text("routing_key"));
+                return write!(f, "the binding of {kind} `{to}` to `{from}` with key `{key}`");
+            }
+        };
+        write!(f, "{word} `{}`", text("name"))
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let object = self.object();
+        match self {
+            Self::Missing { .. } => write!(f, "{object} is missing"),
+            Self::Other { words, .. } => write!(f, "{object}: {}", words.join("; ")),
+            Self::Unwanted { .. } => write!(f, "{object} is no longer declared"),
+            Self::Strange { .. } => write!(f, "{object} is not ours and stays"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::EventType;
+    use crate::part::{Part, System};
+    use crate::topology::definitions::definitions;
+
+    fn declared() -> Value {
+        let publishes = vec![EventType::plain("clock.ticked.v1")];
+        let clock = Part { service: "clock", publishes, ..Part::default() };
+        definitions(&System { name: "clocks", parts: vec![clock] }, |_| String::new())
+    }
+
+    /// A broker that has everything declared, besides its own objects.
+    fn whole() -> Found {
+        let of = |kind| section(&declared(), kind).cloned().collect::<Vec<_>>();
+        let mut found = Found {
+            exchanges: of(Kind::Exchange),
+            queues: of(Kind::Queue),
+            bindings: of(Kind::Binding),
+            policies: of(Kind::Policy),
+        };
+        found.exchanges.push(json!({"name": "amq.topic", "type": "topic"}));
+        found.bindings.push(json!({"source": "", "destination": "clock",
+            "destination_type": "queue", "routing_key": "clock", "arguments": {}}));
+        found.bindings[0]["arguments"] = json!([]);
+        found
+    }
+
+    fn sentences(found: &Found) -> Vec<String> {
+        compare(&declared(), found).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_broker_that_has_all_differs_in_nothing() {
+        assert_eq!(sentences(&whole()), [""; 0]);
+    }
+
+    #[test]
+    fn each_difference_is_a_sentence() {
+        let mut found = whole();
+        found.exchanges.retain(|exchange| exchange["name"] != "unrouted");
+        for queue in &mut found.queues {
+            if queue["name"] == "clock" {
+                queue["arguments"]["x-queue-type"] = json!("classic");
+                queue["arguments"]["x-max-length"] = json!(5);
+            }
+        }
+        found.policies[0]["definition"]["max-age"] = json!("1D");
+        found.bindings.retain(|binding| binding["source"] != "retry.5s");
+        assert_eq!(
+            sentences(&found),
+            [
+                "exchange `unrouted` is missing",
+                "queue `clock`: x-queue-type is \"classic\", but should be \"quorum\"; \
+                 x-max-length is 5, but should be none",
+                "policy `journal`: max-age is \"1D\", but should be \"7D\"",
+                "the binding of queue `retry.5s` to `retry.5s` with key `#` is missing",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_binding_is_ours_if_both_its_ends_are() {
+        let mut found = whole();
+        let binding = |queue: &str| {
+            json!({"source": "route", "destination": queue, "destination_type": "queue",
+                "routing_key": "clock.struck.v1", "arguments": {}})
+        };
+        found.bindings.extend([binding("clock"), binding("somebody")]);
+        let differences = compare(&declared(), &found);
+        assert_eq!(
+            differences,
+            [
+                Difference::Unwanted { found: binding("clock") },
+                Difference::Strange { found: binding("somebody") },
+            ]
+        );
+        assert!(differences[0].can_be_applied() && !differences[1].is_drift());
+    }
+}

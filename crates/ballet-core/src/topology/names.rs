@@ -1,0 +1,42 @@
+//! The names of the broker's objects and users, and the limits of its queues.
+
+/// The topic exchange for all events.
+pub const EVENTS: &str = "events";
+/// The internal exchange that routes events to the services. It is a direct exchange: types are
+/// bound without wildcards, so the broker looks a type up once instead of word by word.
+pub const ROUTE: &str = "route";
+/// The exchange and the bounded queue for events that no service and no declaration knows.
+pub const UNROUTED: &str = "unrouted";
+/// The topic exchange in front of the dead-letter queues. The routing key is the service's name.
+pub const DEAD: &str = "dead";
+/// The stream of all events.
+pub const JOURNAL: &str = "journal";
+/// The retry queues, each with its delay in milliseconds. The routing key is the queue that the
+/// message returns to.
+pub const RETRIES: [(&str, u32); 3] =
+    [("retry.5s", 5_000), ("retry.30s", 30_000), ("retry.5m", 300_000)];
+/// How often the broker delivers a message to a service before it takes the message for the cause
+/// of a crash loop.
+pub const DELIVERY_LIMIT: u32 = 20;
+/// How often a message in any other queue may be looked at. A look counts as a delivery, and from
+/// RabbitMQ 4 on a queue without a limit drops or dead-letters a message after 20 deliveries.
+pub const LOOK_LIMIT: u32 = 1_000_000_000;
+/// The user of operators.
+pub const OPS: &str = "ops";
+/// The user of the tools that redrive. It reads dead letters and the journal. Only it and the
+/// operators may write to the default exchange, which reaches every queue.
+pub const REDRIVE: &str = "redrive";
+/// The user of `ballet topology`. It may read and create the system's own objects.
+pub const TOPOLOGY: &str = "topology";
+/// The user that may read the journal and nothing else.
+pub const TAP: &str = "tap";
+
+/// What a tool did with a dead letter. A note of it goes to the exchange [`DEAD`] with the routing
+/// key `<note>.<service>`, so only the journal gets it.
+pub const NOTES: [&str; 3] = ["redriven", "edited", "discarded"];
+
+/// The name of a service's dead-letter queue.
+#[must_use]
+pub fn dead_queue(service: &str) -> String {
+    format!("{service}.dead")
+}

@@ -1,0 +1,177 @@
+//! The faults. Each cleans up after itself, so only its consequences remain.
+
+pub(crate) mod kind;
+mod messages;
+mod nodes;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet_testkit::{Method, Proxy, Way};
+
+use crate::chaos::dice::Dice;
+use crate::chaos::faults::kind::Kind;
+use crate::chaos::record::Recorder;
+use crate::chaos::stage::Stage;
+use crate::harness::service::SERVICES;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The broker's limits in `broker/rabbitmq.conf`.
+const MEMORY: &str = "1GB";
+const DISK: &str = "200MB";
+
+/// Causes faults, by chance.
+pub(crate) struct Faults<'a> {
+    pub(crate) stage: &'a Stage,
+    pub(crate) recorder: &'a Recorder,
+    pub(crate) dice: Dice,
+}
+
+impl Faults<'_> {
+    /// Causes one fault. Returns its object, or `None` if the fault is not possible now.
+    pub(crate) async fn cause(&mut self, kind: Kind) -> Result<Option<String>> {
+        let (servers, fleet) = (&self.stage.servers, &self.stage.fleet);
+        let what = match kind {
+            Kind::Kill => return Ok(fleet.kill(&mut self.dice).await.map(str::to_owned)),
+            Kind::Stop => return Ok(fleet.stop(&mut self.dice, false).await?.map(str::to_owned)),
+            Kind::Scale => return self.scale().await,
+            Kind::Broker => nodes::all(servers).await?,
+            Kind::Leader => nodes::one(self.stage, &mut self.dice, true).await?,
+            Kind::Follower => nodes::one(self.stage, &mut self.dice, false).await?,
+            Kind::Postgres => {
+                servers.postgres().kill().await?;
+                tokio::time::sleep(self.dice.millis(0, 3_000)).await;
+                servers.postgres().start().await?;
+                String::new()
+            }
+            Kind::Freeze => self.freeze().await?,
+            Kind::Close => self.close().await?,
+            Kind::Queue => self.queue().await?,
+            Kind::Memory => {
+                let low = ["set_vm_memory_high_watermark", "absolute", "1MB"];
+                self.alarm(&low, &["set_vm_memory_high_watermark", "absolute", MEMORY]).await?
+            }
+            Kind::Disk => {
+                self.alarm(&["set_disk_free_limit", "100000GB"], &["set_disk_free_limit", DISK])
+                    .await?
+            }
+            Kind::Slow => {
+                let delay = self.dice.millis(5, 100);
+                self.stage
+                    .proxies
+                    .values()
+                    .for_each(|proxies| proxies.database.set(Way::Slow(delay)));
+                tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
+                self.stage.open_proxies();
+                format!("{delay:?}")
+            }
+            Kind::Network => self.network().await,
+            Kind::Copies => messages::copies(self.stage, self.recorder, &mut self.dice).await?,
+            Kind::Reorder => messages::reorder(self.stage, &mut self.dice).await?,
+        };
+        Ok(Some(what))
+    }
+
+    async fn scale(&mut self) -> Result<Option<String>> {
+        let name = SERVICES[self.dice.below(SERVICES.len())];
+        if self.dice.one_in(2) && self.stage.fleet.has_room(name).await {
+            self.stage.add(name).await?;
+            return Ok(Some(format!("one more of {name}")));
+        }
+        let stopped = self.stage.fleet.stop(&mut self.dice, true).await?;
+        Ok(stopped.map(|name| format!("one less of {name}")))
+    }
+
+    async fn freeze(&mut self) -> Result<String> {
+        let time = self.dice.millis(500, 8_000);
+        let postgres = self.stage.servers.postgres();
+        if self.dice.one_in(2) {
+            return nodes::freeze(&self.stage.servers, &mut self.dice, time).await;
+        }
+        postgres.freeze().await?;
+        tokio::time::sleep(time).await;
+        postgres.thaw().await?;
+        Ok(format!("Postgres, {time:?}"))
+    }
+
+    /// Closes some of the connections that the broker lists for a service.
+    async fn close(&mut self) -> Result<String> {
+        let management = self.stage.bed.management();
+        let service = SERVICES[self.dice.below(SERVICES.len())];
+        let mut closed = 0;
+        for connection in management.connections().await? {
+            if connection["user"] != service || !self.dice.one_in(2) {
+                continue;
+            }
+            let Some(id) = connection["name"].as_str() else { continue };
+            // The list is not up to date: the connection may already be closed.
+            closed += usize::from(
+                management.call(Method::DELETE, &["connections", id], None).await.is_ok(),
+            );
+        }
+        Ok(format!("{closed} of {service}"))
+    }
+
+    /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so
+    /// this is done only when nothing moves.
+    async fn queue(&mut self) -> Result<String> {
+        let (management, vhost) = (self.stage.bed.management(), self.stage.bed.vhost());
+        let service = SERVICES[self.dice.below(SERVICES.len())];
+        let path = ["definitions", vhost];
+        let definitions = management.call(Method::GET, &path, None).await?;
+        management.delete_queue(service).await?;
+        tokio::time::sleep(self.dice.millis(100, 2_000)).await;
+        management.call(Method::POST, &path, Some(&definitions)).await?;
+        let consumed = ballet_testkit::wait_until("its consumers", PATIENCE, || async {
+            let depth = management.depth(service).await.map_err(|error| error.to_string())?;
+            if depth.consumers > 0 { Ok(Some(())) } else { Err("it has no consumers".to_owned()) }
+        });
+        consumed.await.with_context(|| format!("{service} does not come back to its queue"))?;
+        Ok(service.to_owned())
+    }
+
+    async fn alarm(&mut self, on: &[&str], off: &[&str]) -> Result<String> {
+        let rabbitmq = self.stage.servers.rabbitmq();
+        rabbitmq.control(on).await?;
+        let time = self.dice.millis(1_000, 5_000);
+        tokio::time::sleep(time).await;
+        let mut ended = rabbitmq.control(off).await;
+        for _ in 0..3 {
+            if ended.is_ok() {
+                break;
+            }
+            ended = rabbitmq.control(off).await;
+        }
+        ended?;
+        Ok(format!("{time:?}"))
+    }
+
+    async fn network(&mut self) -> String {
+        let service = SERVICES[self.dice.below(SERVICES.len())];
+        let proxies = &self.stage.proxies[service];
+        let (to, path) = match self.dice.below(2) {
+            0 => ("the broker", &proxies.broker[..]),
+            _ => ("its database", std::slice::from_ref(&proxies.database)),
+        };
+        let set = |way| path.iter().for_each(|proxy| proxy.set(way));
+        match self.dice.below(3) {
+            0 => {
+                path.iter().for_each(Proxy::cut);
+                format!("{service} cut from {to}")
+            }
+            1 => {
+                let delay = self.dice.millis(10, 300);
+                set(Way::Slow(delay));
+                tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
+                set(Way::Open);
+                format!("{service} to {to} {delay:?} slower")
+            }
+            _ => {
+                set(Way::Silent);
+                tokio::time::sleep(self.dice.millis(100, 6_000)).await;
+                set(Way::Open);
+                format!("{service} to {to} half-open")
+            }
+        }
+    }
+}

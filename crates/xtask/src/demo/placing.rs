@@ -1,0 +1,196 @@
+//! Places the orders: over AMQP, over HTTP, and from another language.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use ballet::{Clock, Event};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+use shop_events::orders::{OrderCompleted, OrderConfirmed};
+use shop_events::shipping::ShipmentScheduled;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use uuid::Uuid;
+
+use crate::demo::stage::Stage;
+use crate::demo::tap::Tap;
+use crate::harness::cases::{self, CAPTURE_FAILS, Cancel, Case, DECLINED, End, GOOD};
+use crate::harness::http::send_until_answered;
+use crate::harness::orders::Orders;
+use crate::harness::storefront::Storefront;
+use crate::process::cargo;
+use crate::process::children::Children;
+
+/// The number of requests under way at once.
+const HTTP_AT_ONCE: usize = 8;
+/// The number of events that are published before their confirms are awaited.
+const AMQP_AT_ONCE: usize = 50;
+/// Every event with a number divisible by this is sent twice.
+const TWICE: usize = 20;
+
+/// Places orders as customers do.
+pub(crate) struct Placer {
+    http: Client,
+    /// The URL of the service `orders`.
+    orders_url: String,
+    storefront: Storefront,
+    storefront_url: String,
+    children: Children,
+    clock: Clock,
+    tap: Tap,
+    orders: Orders,
+}
+
+impl Placer {
+    pub(crate) async fn new(stage: &Stage, tap: Tap, orders: Orders) -> Result<Self> {
+        let bed = stage.bed()?;
+        Ok(Self {
+            http: stage.http.clone(),
+            orders_url: stage.url("orders").to_owned(),
+            storefront: Storefront::open(bed).await?,
+            storefront_url: bed.amqp_url("storefront").to_owned(),
+            children: stage.children.clone(),
+            clock: Clock::system(),
+            tap,
+            orders,
+        })
+    }
+
+    fn new_id(&self) -> Uuid {
+        self.clock.new_id(self.clock.now())
+    }
+
+    /// Places all orders. Returns when the broker or the service has them.
+    pub(crate) async fn place(mut self, cases: &[Case], with_python: bool) -> Result<()> {
+        let mut rest = cases.to_vec();
+        self.alone(&mut rest).await?;
+        let in_python = if with_python { take_for_python(&mut rest) } else { 0 };
+        let numbered: Vec<(usize, Case)> = rest.into_iter().enumerate().collect();
+        let (http, amqp): (Vec<_>, Vec<_>) =
+            numbered.into_iter().partition(|(number, case)| case.is_placed_over_http(*number));
+        self.over_amqp(&amqp).await?;
+        tokio::try_join!(self.over_http(&http), self.in_python(in_python))?;
+        self.storefront.close().await;
+        Ok(())
+    }
+
+    /// Places two orders before the others, which have the shop to themselves.
+    async fn alone(&mut self, cases: &mut Vec<Case>) -> Result<()> {
+        for case in [GOOD, CAPTURE_FAILS] {
+            let Some(at) = cases.iter().position(|one| *one == case) else { continue };
+            cases.remove(at);
+            let id = self.new_id();
+            self.orders.add_alone(id, case);
+            self.storefront.send(id, &cases::checkout(&case, at, self.new_id())?)?;
+            self.storefront.confirmed().await?;
+            // The caller gives up if the order does not end.
+            self.tap.wait_for(id, OrderCompleted::TYPE).await?;
+        }
+        Ok(())
+    }
+
+    async fn over_amqp(&mut self, cases: &[(usize, Case)]) -> Result<()> {
+        for some in cases.chunks(AMQP_AT_ONCE) {
+            for (number, case) in some {
+                let id = self.new_id();
+                let checkout = cases::checkout(case, *number, self.new_id())?;
+                self.orders.add(id, *case, None);
+                self.storefront.send(id, &checkout)?;
+                if number % TWICE == 0 {
+                    self.storefront.send(id, &checkout)?;
+                }
+            }
+            self.storefront.confirmed().await?;
+        }
+        Ok(())
+    }
+
+    async fn over_http(&self, cases: &[(usize, Case)]) -> Result<()> {
+        let cancelling =
+            cases.iter().filter(|(_, case)| matches!(case.end, End::CustomerCancels(_))).count();
+        stream::iter(cases)
+            .map(|(number, case)| self.post(*number, case))
+            // A customer who waits for the moment to cancel does not delay the others.
+            .buffer_unordered(HTTP_AT_ONCE + cancelling)
+            .try_collect()
+            .await
+    }
+
+    async fn post(&self, number: usize, case: &Case) -> Result<()> {
+        let checkout = cases::checkout(case, number, self.new_id())?;
+        let url = format!("{}/orders", self.orders_url);
+        let reply = send_until_answered(self.http.post(&url).json(&checkout)).await?;
+        let (status, body) = (reply.status(), reply.text().await?);
+        let order: Value = serde_json::from_str(&body).unwrap_or_default();
+        let id: Option<Uuid> = order["order_id"].as_str().and_then(|id| id.parse().ok());
+        let Some(id) = id.filter(|_| status == StatusCode::CREATED) else {
+            bail!("POST {url} answered {status}: {body}");
+        };
+        self.orders.add(id, *case, None);
+        if let End::CustomerCancels(when) = case.end {
+            match when {
+                Cancel::AtOnce => {}
+                Cancel::AtCapture => self.tap.wait_for(id, ShipmentScheduled::TYPE).await?,
+                Cancel::TooLate => self.tap.wait_for(id, OrderConfirmed::TYPE).await?,
+            }
+            let url = format!("{url}/{id}/cancel");
+            let status = send_until_answered(self.http.post(&url)).await?.status();
+            if !status.is_success() && status != StatusCode::CONFLICT {
+                bail!("POST {url} answered {status}");
+            }
+            self.orders.add(id, *case, Some(status));
+        }
+        Ok(())
+    }
+
+    /// Lets the example in Python place orders, as any shop front would.
+    async fn in_python(&self, count: usize) -> Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        let script = cargo::root().join("examples/producer.py");
+        let args = [script.display().to_string(), "--count".to_owned(), count.to_string()];
+        let mut producer = self
+            .children
+            .start("python3", &args, |command| {
+                command.env("AMQP_URL", &self.storefront_url).stdout(Stdio::piped());
+            })
+            .await?;
+        let output = producer.stdout().context("the producer has no output")?;
+        let mut lines = BufReader::new(output).lines();
+        while let Some(line) = lines.next_line().await.context("cannot read the producer")? {
+            let mut words = line.split_whitespace();
+            let id = words.next().and_then(|id| id.parse().ok());
+            let Some((id, card)) = id.zip(words.next()) else { continue };
+            let case = if card == DECLINED.card { DECLINED } else { GOOD };
+            self.orders.add(id, case, None);
+        }
+        let status = producer.wait().await?;
+        if !status.success() {
+            bail!("examples/producer.py ended with {status}; its error is above");
+        }
+        Ok(())
+    }
+}
+
+/// Whether the example in Python can run here.
+pub(crate) async fn has_pika() -> bool {
+    let looks = tokio::process::Command::new("python3")
+        .args(["-c", "import pika"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    looks.await.is_ok_and(|status| status.success())
+}
+
+/// Leaves a tenth of the orders to the example in Python, of the kinds that it places.
+fn take_for_python(cases: &mut Vec<Case>) -> usize {
+    let count = cases.len() / 10;
+    for number in 0..count {
+        let kind = if number % 4 == 3 { DECLINED } else { GOOD };
+        let found = cases.iter().position(|case| *case == kind);
+        cases.remove(found.unwrap_or(0));
+    }
+    count
+}

@@ -1,0 +1,235 @@
+//! Compares the conformance page with the tests, and fills in its last column, the result. A row
+//! that names a missing test, a test that no row names, and a missing row are errors.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// The page that is checked and filled in.
+pub(crate) const PAGE: &str = "docs/conformance.md";
+/// Rows are numbered from 1 up to this.
+const ROWS: u32 = 172;
+/// The result of a row whose tests exist, of one without a test, and of one whose test is still to
+/// be written.
+const PASSES: &str = "passes";
+const NOT_APPLICABLE: &str = "does not apply";
+const OPEN: &str = "open";
+
+/// The page with its results.
+///
+/// # Errors
+///
+/// If the page and the tests do not match. All mismatches are named.
+pub(crate) fn page(root: &Path, text: &str) -> Result<String> {
+    let tests = tests(root)?;
+    let (completed, mismatches) = complete(text, &tests);
+    if !mismatches.is_empty() {
+        bail!("{PAGE} and the tests do not match:\n  {}", mismatches.join("\n  "));
+    }
+    Ok(completed)
+}
+
+/// The paths of all tests, by their names.
+type Tests = BTreeMap<String, Vec<String>>;
+
+fn complete(text: &str, tests: &Tests) -> (String, Vec<String>) {
+    let mut mismatches = Vec::new();
+    let mut rows: BTreeSet<u32> = BTreeSet::new();
+    let mut named = BTreeSet::new();
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let Some(row) = Row::parse(line) else {
+            lines.push(line.to_owned());
+            continue;
+        };
+        let mut result = if row.test.starts_with(OPEN) { OPEN } else { NOT_APPLICABLE };
+        for path in paths(row.test) {
+            if exists(path, tests) {
+                if result == NOT_APPLICABLE {
+                    result = PASSES;
+                }
+            } else {
+                mismatches.push(format!("{} names {path}, but there is no such test", row.ids));
+            }
+            let name = path.rsplit("::").next().unwrap_or(path);
+            named.extend(row.numbers.iter().map(|number| (*number, name.to_owned())));
+        }
+        rows.extend(row.numbers.iter().copied());
+        lines.push(format!("| {} | {} | {} | {result} |", row.ids, row.scenario, row.test));
+    }
+    for (name, paths) in tests {
+        for number in numbers_of_a_test(name) {
+            if !named.contains(&(number, name.clone())) {
+                mismatches.push(format!("T{number:02} does not name {}", paths.join(" or ")));
+            }
+        }
+    }
+    let missing = (1..=ROWS).filter(|number| !rows.contains(number));
+    mismatches.extend(missing.map(|number| format!("T{number:02} is missing")));
+    lines.push(String::new());
+    (lines.join("\n"), mismatches)
+}
+
+struct Row<'a> {
+    ids: &'a str,
+    numbers: Vec<u32>,
+    scenario: &'a str,
+    test: &'a str,
+}
+
+impl<'a> Row<'a> {
+    /// Reads `| T01 | scenario | test |`, with or without a result.
+    fn parse(line: &'a str) -> Option<Self> {
+        let cells: Vec<&str> = line.strip_prefix('|')?.split('|').map(str::trim).collect();
+        let [ids, scenario, test, ..] = cells[..] else { return None };
+        let numbers = numbers(ids)?;
+        Some(Self { ids, numbers, scenario, test })
+    }
+}
+
+/// The numbers of `T01`, of `T01, T03` and of `T01 to T03`.
+fn numbers(ids: &str) -> Option<Vec<u32>> {
+    let number = |id: &str| id.trim().strip_prefix('T')?.parse::<u32>().ok();
+    if let Some((first, last)) = ids.split_once(" to ") {
+        return Some((number(first)?..=number(last)?).collect());
+    }
+    ids.split(',').map(number).collect()
+}
+
+/// The rows in a test's name: `t23_t24_what_it_shows`.
+fn numbers_of_a_test(name: &str) -> Vec<u32> {
+    name.split('_').map_while(|word| word.strip_prefix('t')?.parse().ok()).collect()
+}
+
+/// The paths in backticks.
+fn paths(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2).filter(|word| word.contains("::"))
+}
+
+/// Whether there is a test at the path. The path may leave out parts, such as the crate or the
+/// module `tests`.
+fn exists(path: &str, tests: &Tests) -> bool {
+    let name = path.rsplit("::").next().unwrap_or(path);
+    tests.get(name).is_some_and(|found| {
+        found.iter().any(|full| {
+            let mut parts = full.split("::");
+            path.split("::").all(|part| parts.any(|other| other == part))
+        })
+    })
+}
+
+/// Finds the tests in the sources: functions with an attribute such as `#[test]` or
+/// `#[tokio::test(flavor = "multi_thread")]`.
+fn tests(root: &Path) -> Result<Tests> {
+    let mut tests = Tests::new();
+    for file in sources(root)? {
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let module = module_of(file.strip_prefix(root).unwrap_or(&file));
+        let mut is_test = false;
+        for line in text.lines().map(str::trim) {
+            if line.starts_with("#[") {
+                is_test |= line.contains("test]") || line.contains("test(");
+            } else if let Some(name) = function(line) {
+                if is_test {
+                    tests.entry(name.to_owned()).or_default().push(format!("{module}::{name}"));
+                }
+                is_test = false;
+            } else if !line.starts_with("//") {
+                is_test = false;
+            }
+        }
+    }
+    Ok(tests)
+}
+
+fn function(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("async ").unwrap_or(line);
+    line.strip_prefix("fn ")?.split(['(', '<']).next()
+}
+
+/// The path of a file's module: `crates/shop/system/tests/saga/paths.rs` is `shop::saga::paths`.
+fn module_of(file: &Path) -> String {
+    let parts: Vec<&str> = file.iter().filter_map(|part| part.to_str()).collect();
+    let split = parts.iter().position(|part| matches!(*part, "src" | "tests")).unwrap_or(0);
+    // The package in a folder `system` has the name of the folder above.
+    let package = parts[..split].iter().rev().find(|part| **part != "system");
+    let inside = parts[split + 1..].iter().map(|part| part.trim_end_matches(".rs"));
+    let inside = inside.map(|part| part.trim_end_matches("_tests"));
+    let inside = inside.filter(|part| !matches!(*part, "main" | "lib" | "mod"));
+    let all = package.copied().into_iter().chain(inside).chain(["tests"]);
+    let mut module = all.map(|part| part.replace('-', "_")).collect::<Vec<_>>();
+    if parts.get(split) == Some(&"tests") {
+        module.pop();
+    }
+    module.join("::")
+}
+
+fn sources(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut folders = vec![root.join("crates"), root.join("examples")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(paths: &[&str]) -> Tests {
+        let mut tests = Tests::new();
+        for path in paths {
+            let name = path.rsplit("::").next().unwrap_or(path).to_owned();
+            tests.entry(name).or_default().push((*path).to_owned());
+        }
+        tests
+    }
+
+    #[test]
+    fn results_are_filled_in_and_stay() {
+        let tests = known(&["ballet::engine::steps::t01_it_arrives"]);
+        let page = "| row | scenario | test | result |\n|---|---|---|---|\n\
+                    | T01 | a | `engine::steps::t01_it_arrives` |\n| T02 | b | not offered |\n\
+                    | T03 to T172 | c | open: nobody wrote it | wrong |\n";
+        let (completed, mismatches) = complete(page, &tests);
+        assert_eq!(mismatches, [""; 0]);
+        assert!(completed.contains("t01_it_arrives` | passes |\n"), "{completed}");
+        assert!(completed.contains("| not offered | does not apply |\n"), "{completed}");
+        assert!(completed.contains("| open: nobody wrote it | open |\n"), "{completed}");
+        assert_eq!(complete(&completed, &tests).0, completed);
+    }
+
+    #[test]
+    fn mismatches_are_named() {
+        let tests = known(&["ballet::engine::steps::t02_it_stays"]);
+        let (_, mismatches) =
+            complete("| T01, T03 to T4 | a | b |\n| T01 | a | `x::t01_gone` |", &tests);
+        let said = mismatches.join("\n");
+        assert!(said.contains("T01 names x::t01_gone"), "{said}");
+        assert!(said.contains("T02 does not name ballet::engine::steps::t02_it_stays"), "{said}");
+        assert!(said.contains("T172 is missing"), "{said}");
+    }
+
+    #[test]
+    fn modules_have_the_paths_that_cargo_prints() {
+        let module = |path: &str| module_of(Path::new(path));
+        assert_eq!(module("crates/shop/system/tests/saga/paths.rs"), "shop::saga::paths");
+        assert_eq!(module("crates/ballet/tests/engine/main.rs"), "ballet::engine");
+        assert_eq!(module("crates/ballet-core/src/graph.rs"), "ballet_core::graph::tests");
+        assert_eq!(module("crates/ballet/tests/compile_fail.rs"), "ballet::compile_fail");
+    }
+}

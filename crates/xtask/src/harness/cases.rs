@@ -1,0 +1,196 @@
+//! The kinds of orders: what is special about each, and how it must end.
+
+use anyhow::Result;
+use ballet::core::id;
+use shop_events::cart::CartCheckedOut;
+use shop_events::orders::CancelReason;
+use shop_events::{Address, CustomerId, Money, OrderLine};
+use uuid::Uuid;
+
+use crate::harness::stock::{PLENTY, RARE};
+
+/// A kind of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Case {
+    /// The name in the summary.
+    pub(crate) name: &'static str,
+    /// The number of such orders in a hundred.
+    share: u32,
+    pub(crate) card: &'static str,
+    pub(crate) goods: Goods,
+    pub(crate) country: &'static str,
+    pub(crate) end: End,
+}
+
+/// What is bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Goods {
+    /// A product that never runs out.
+    Plenty,
+    /// More of a product than there is.
+    Short,
+    /// A product that does not exist.
+    Unknown,
+    /// Nothing.
+    None,
+}
+
+/// How an order must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Completed,
+    Cancelled(CancelReason),
+    /// The customer cancels. It ends as the answer said: cancelled, or completed because it was
+    /// too late.
+    CustomerCancels(Cancel),
+}
+
+/// When a customer cancels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cancel {
+    AtOnce,
+    /// While the money is being captured: this is the race.
+    AtCapture,
+    /// After the owner has recorded the capture.
+    TooLate,
+}
+
+impl Case {
+    /// Whether the order with this number is placed over HTTP, and not over AMQP. A customer who
+    /// cancels needs the answer, which holds the order's id.
+    pub(crate) fn is_placed_over_http(&self, number: usize) -> bool {
+        // HTTP refuses an order without lines.
+        matches!(self.end, End::CustomerCancels(_))
+            || (number.is_multiple_of(6) && self.goods != Goods::None)
+    }
+}
+
+/// An ordinary order.
+pub(crate) const GOOD: Case = Case {
+    name: "a good card",
+    share: 61,
+    card: "card_approved",
+    goods: Goods::Plenty,
+    country: "DE",
+    end: End::Completed,
+};
+
+const fn refused(name: &'static str, share: u32, reason: CancelReason) -> Case {
+    Case { name, share, end: End::Cancelled(reason), ..GOOD }
+}
+
+const fn cancelled(name: &'static str, share: u32, when: Cancel) -> Case {
+    Case { name, share, end: End::CustomerCancels(when), ..GOOD }
+}
+
+/// The case that `examples/producer.py` places besides good cards.
+pub(crate) const DECLINED: Case =
+    Case { card: "card_declined", ..refused("a declined card", 5, CancelReason::PaymentDeclined) };
+
+/// The case with the most compensations.
+pub(crate) const CAPTURE_FAILS: Case = Case {
+    card: "card_capture_fails",
+    ..refused("the capture fails", 4, CancelReason::CaptureFailed)
+};
+
+/// One order besides the others: its carrier does not answer before the deadline has passed.
+pub(crate) const LATE: Case =
+    refused("a carrier that does not answer", 0, CancelReason::DeadlinePassed);
+
+const CASES: [Case; 14] = [
+    GOOD,
+    Case { name: "a flaky payment provider", share: 4, card: "card_flaky", ..GOOD },
+    Case { name: "a slow payment provider", share: 2, card: "card_slow", ..GOOD },
+    Case { goods: Goods::Short, ..refused("more than there is", 5, CancelReason::OutOfStock) },
+    Case { goods: Goods::Unknown, ..refused("an unknown SKU", 3, CancelReason::Invalid) },
+    Case { goods: Goods::None, ..refused("no lines at all", 2, CancelReason::Invalid) },
+    DECLINED,
+    Case {
+        card: "card_insufficient_funds",
+        ..refused("too little money", 2, CancelReason::PaymentDeclined)
+    },
+    Case {
+        country: "AQ",
+        ..refused("an address in Antarctica", 5, CancelReason::ShipmentRejected)
+    },
+    CAPTURE_FAILS,
+    Case {
+        card: "card_expires",
+        ..refused("the authorisation expires", 2, CancelReason::CaptureFailed)
+    },
+    cancelled("cancelled at once", 2, Cancel::AtOnce),
+    cancelled("cancelled during the capture", 2, Cancel::AtCapture),
+    cancelled("cancelled too late", 1, Cancel::TooLate),
+];
+
+/// This many orders of all kinds, shuffled.
+pub(crate) fn cases(orders: u32) -> Vec<Case> {
+    let mut all: Vec<Case> = Vec::new();
+    let wanted = usize::try_from(orders).unwrap_or(usize::MAX);
+    for case in &CASES[1..] {
+        let count = (orders * case.share / 100).max(1);
+        all.extend((0..count).map(|_| *case));
+    }
+    all.truncate(wanted);
+    all.resize(wanted, GOOD);
+    // The order is the same in every run.
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by_key(|at| at.wrapping_mul(0x9e37_79b9) % 0x1_0000_0001);
+    order.into_iter().map(|at| all[at]).collect()
+}
+
+/// The checkout of the order with this number.
+pub(crate) fn checkout(case: &Case, number: usize, customer: Uuid) -> Result<CartCheckedOut> {
+    let (sku, price) = PLENTY[number % PLENTY.len()];
+    let quantity = u32::try_from(number % 3 + 1)?;
+    let line = |sku: &str, quantity| -> Result<OrderLine> {
+        let unit_price = Money { amount_minor: price, currency: "EUR".parse()? };
+        Ok(OrderLine { sku: sku.parse()?, quantity, unit_price })
+    };
+    let lines = match case.goods {
+        Goods::Plenty => vec![line(sku, quantity)?],
+        Goods::Short => vec![line(sku, quantity)?, line(RARE.0, u32::try_from(RARE.1)? + 1)?],
+        Goods::Unknown => vec![line("unicorn", 1)?],
+        Goods::None => Vec::new(),
+    };
+    Ok(CartCheckedOut {
+        cart_id: None,
+        customer_id: CustomerId(customer),
+        lines,
+        card_token: case.card.to_owned(),
+        ship_to: Address {
+            name: format!("Customer {}", id::short(customer)),
+            street: "Am Hafen 3".to_owned(),
+            postal_code: "20457".to_owned(),
+            city: "Hamburg".to_owned(),
+            country: case.country.parse()?,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_hundred_orders_have_all_kinds() {
+        assert_eq!(CASES.iter().map(|case| case.share).sum::<u32>(), 100);
+        let all = cases(300);
+        assert_eq!(all.len(), 300);
+        for case in CASES {
+            let count = all.iter().filter(|one| **one == case).count();
+            assert_eq!(count, 3 * case.share as usize, "{}", case.name);
+        }
+        // They are shuffled: the first hundred have nearly all kinds.
+        let first = CASES.iter().filter(|case| all[..100].contains(case)).count();
+        assert!(first > 9, "{first}");
+        assert_eq!(cases(7).len(), 7);
+    }
+
+    #[test]
+    fn every_checkout_can_be_made() {
+        for (number, case) in cases(100).iter().enumerate() {
+            checkout(case, number, Uuid::nil()).expect("a checkout");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Where a shop can be reached: its services, databases and broker. The demo writes this to a file,
+//! and the audit reads it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use ballet_ops::audit::{Broker, Report};
+use ballet_testkit::{Bed, Management, Servers};
+use jiff::SignedDuration;
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+use shop::audit::ServiceUrls;
+
+/// The file in the directory of a run.
+pub(crate) const FILE: &str = "endpoints.json";
+/// The number of dead letters of a service that are named with their reasons.
+const DEAD_LETTERS: u32 = 20;
+
+/// Where a shop can be reached.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Endpoints {
+    /// The URL of each service.
+    pub(crate) services: BTreeMap<String, String>,
+    /// The URL of each service's database.
+    pub(crate) databases: BTreeMap<String, String>,
+    /// The broker's management API, with user and password.
+    pub(crate) management: String,
+    pub(crate) vhost: String,
+}
+
+impl Endpoints {
+    pub(crate) fn new(
+        servers: &Servers,
+        bed: &Bed,
+        services: BTreeMap<String, String>,
+    ) -> Result<Self> {
+        let ops = Url::parse(bed.ops_amqp_url()).context("the administrator's URL")?;
+        let mut management = Url::parse(servers.rabbitmq().management_url())?;
+        // These fail only for URLs without a host.
+        management.set_username(ops.username()).ok();
+        management.set_password(ops.password()).ok();
+        let database = |name: &String| (name.clone(), bed.database_url(name).to_owned());
+        Ok(Self {
+            databases: services.keys().map(database).collect(),
+            services,
+            management: management.into(),
+            vhost: bed.vhost().to_owned(),
+        })
+    }
+
+    /// Writes them where the audit looks. Only we may read the file, because it holds passwords.
+    pub(crate) fn write(&self, dir: &Path) -> Result<()> {
+        let path = dir.join(FILE);
+        let text = serde_json::to_vec_pretty(self).context("cannot write the endpoints")?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        let written = file.and_then(|mut file| file.write_all(&text));
+        written.with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{} does not hold a shop's endpoints", file.display()))
+    }
+
+    fn service_urls(&self) -> Result<ServiceUrls> {
+        let url = |service: &str| {
+            let known = self.services.get(service).cloned();
+            known.with_context(|| format!("the URL of {service} is missing: add --service"))
+        };
+        Ok(ServiceUrls {
+            orders: url("orders")?,
+            inventory: url("inventory")?,
+            payments: url("payments")?,
+            shipping: url("shipping")?,
+        })
+    }
+
+    /// What the broker holds now.
+    pub(crate) async fn broker(&self) -> Result<Broker> {
+        Ok(Management::at(&self.management, &self.vhost)?.audited(DEAD_LETTERS).await?)
+    }
+
+    /// Audits the business rows and the framework's tables. What has not changed for
+    /// `quiescent_after` is quiescent.
+    pub(crate) async fn audit(
+        &self,
+        broker: &Broker,
+        quiescent_after: SignedDuration,
+    ) -> Result<Report> {
+        let databases: Vec<_> = self.databases.clone().into_iter().collect();
+        let system = shop::system();
+        let framework =
+            ballet_ops::audit::audit(&system, &databases, broker, quiescent_after).await?;
+        Ok(shop::audit::audit(&self.service_urls()?, quiescent_after).await?.and(framework))
+    }
+}

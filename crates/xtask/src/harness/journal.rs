@@ -1,0 +1,115 @@
+//! What was published, by saga, and how each saga ended.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use ballet::core::id;
+use ballet::core::topology::DEAD;
+use ballet::{Event, EventType};
+use ballet_amqp::{AMQPValue, BasicProperties, Delivery, ShortString};
+use serde_json::Value;
+use shop_events::orders::{OrderCancelled, OrderCompleted};
+use uuid::Uuid;
+
+/// One event of a saga.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) message_id: Uuid,
+    /// Milliseconds since 1970, from the message's id.
+    pub(crate) millis: i64,
+    pub(crate) publisher: String,
+    pub(crate) name: String,
+    pub(crate) body: Value,
+}
+
+/// How a saga ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Completed,
+    Cancelled { reason: String },
+}
+
+/// The events that were read.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    sagas: HashMap<Uuid, Vec<Entry>>,
+    ended: HashMap<Uuid, Ended>,
+    pub(crate) events: usize,
+    /// A sentence for each dead letter.
+    pub(crate) dead_letters: Vec<String>,
+    /// When the last message came.
+    pub(crate) last_read: Option<Instant>,
+}
+
+impl Journal {
+    pub(crate) fn add(&mut self, delivery: &Delivery) {
+        self.last_read = Some(Instant::now());
+        let text = |value: &Option<ShortString>| {
+            value.as_ref().map(|text| text.as_str().to_owned()).unwrap_or_default()
+        };
+        let properties = &delivery.properties;
+        let name = text(properties.kind());
+        if delivery.exchange == DEAD {
+            let why = header(properties, "x-dead-detail");
+            self.dead_letters.push(format!("{name} in {}: {why}", delivery.routing_key));
+            return;
+        }
+        self.events += 1;
+        let Ok(message_id) = text(properties.message_id()).parse::<Uuid>() else { return };
+        // A saga without a correlation id takes the id of its first message.
+        let saga = text(properties.correlation_id()).parse().unwrap_or(message_id);
+        let body: Value = serde_json::from_slice(&delivery.body).unwrap_or_default();
+        let ended = if name == OrderCompleted::TYPE.name() {
+            Some(Ended::Completed)
+        } else if name == OrderCancelled::TYPE.name() {
+            let reason = body["reason"].as_str().unwrap_or_default().to_owned();
+            Some(Ended::Cancelled { reason })
+        } else {
+            None
+        };
+        if let Some(ended) = ended {
+            self.ended.insert(saga, ended);
+        }
+        let events = self.sagas.entry(saga).or_default();
+        // A relay that was interrupted publishes an event again, under the same id.
+        if events.iter().all(|event| event.message_id != message_id) {
+            let millis = id::time_of(message_id).map_or(0, |time| time.as_millisecond());
+            let publisher = text(properties.app_id());
+            events.push(Entry { message_id, millis, publisher, name, body });
+        }
+    }
+
+    pub(crate) fn has(&self, order: Uuid, event: EventType) -> bool {
+        let events = self.sagas.get(&order).into_iter().flatten();
+        events.into_iter().any(|entry| entry.name == event.name())
+    }
+
+    pub(crate) fn ended(&self, order: Uuid) -> Option<&Ended> {
+        self.ended.get(&order)
+    }
+
+    /// The events of a saga in the order of their ids.
+    pub(crate) fn saga(&self, order: Uuid) -> Vec<Entry> {
+        let mut events = self.sagas.get(&order).cloned().unwrap_or_default();
+        events.sort_by_key(|event| event.millis);
+        events
+    }
+
+    /// When each saga ended, in milliseconds since 1970.
+    pub(crate) fn end_times(&self) -> Vec<i64> {
+        let time = |order: &Uuid| {
+            let events = self.sagas.get(order)?;
+            let ends = [OrderCompleted::TYPE.name(), OrderCancelled::TYPE.name()];
+            events.iter().find(|event| ends.contains(&event.name.as_str())).map(|e| e.millis)
+        };
+        self.ended.keys().filter_map(time).collect()
+    }
+}
+
+fn header(properties: &BasicProperties, name: &str) -> String {
+    let value = properties.headers().as_ref().and_then(|headers| headers.inner().get(name));
+    match value {
+        Some(AMQPValue::LongString(text)) => text.to_string(),
+        _ => "for no stated reason".to_owned(),
+    }
+}

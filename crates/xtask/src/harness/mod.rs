@@ -1,0 +1,13 @@
+//! A shop to work with: its services as processes, the orders that are placed, and the journal that
+//! says how they end. The demo, the chaos run and the audit use it.
+
+pub(crate) mod cases;
+pub(crate) mod endpoints;
+pub(crate) mod http;
+pub(crate) mod journal;
+pub(crate) mod orders;
+pub(crate) mod run_dir;
+pub(crate) mod serve;
+pub(crate) mod service;
+pub(crate) mod stock;
+pub(crate) mod storefront;

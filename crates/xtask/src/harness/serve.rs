@@ -1,0 +1,64 @@
+//! Runs a service of the shop in this program, so that the chaos run needs no other build.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use orders::config::OrderSettings;
+use payments::config::ProviderSettings;
+use shipping::config::CarrierSettings;
+
+use crate::ui;
+
+/// The variable that names the service to run.
+pub(crate) const SERVICE: &str = "XTASK_SERVICE";
+
+#[derive(Debug, Parser)]
+struct Plain {
+    #[command(flatten)]
+    ballet: ballet::Settings,
+}
+
+#[derive(Debug, Parser)]
+struct Orders {
+    #[command(flatten)]
+    ballet: ballet::Settings,
+    #[command(flatten)]
+    orders: OrderSettings,
+}
+
+#[derive(Debug, Parser)]
+struct Payments {
+    #[command(flatten)]
+    ballet: ballet::Settings,
+    #[command(flatten)]
+    provider: ProviderSettings,
+}
+
+#[derive(Debug, Parser)]
+struct Shipping {
+    #[command(flatten)]
+    ballet: ballet::Settings,
+    #[command(flatten)]
+    carrier: CarrierSettings,
+}
+
+/// Does what the service's own program does.
+pub(crate) fn run(service: &str) -> ExitCode {
+    match service {
+        "orders" => {
+            ballet::main(|args: Orders| (args.ballet, orders::service(args.orders.deadline())))
+        }
+        "inventory" => ballet::main(|args: Plain| (args.ballet, inventory::service())),
+        "payments" => ballet::main(|args: Payments| {
+            let provider = args.provider.provider(&args.ballet);
+            (args.ballet, payments::service(provider))
+        }),
+        "shipping" => {
+            ballet::main(|args: Shipping| (args.ballet, shipping::service(args.carrier.carrier())))
+        }
+        unknown => {
+            ui::say(&format!("{SERVICE} is {unknown}, but the shop has no such service"));
+            ExitCode::FAILURE
+        }
+    }
+}

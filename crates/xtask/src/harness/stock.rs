@@ -1,0 +1,28 @@
+//! What the shop sells, and how its shelves are filled.
+
+use anyhow::{Context, Result};
+use reqwest::Client;
+use serde_json::json;
+
+/// The products that never run out, with their prices.
+pub(crate) const PLENTY: [(&str, i64); 4] =
+    [("mug", 1_250), ("teapot", 3_900), ("kettle", 5_495), ("spoon", 310)];
+/// A product with its small stock.
+pub(crate) const RARE: (&str, u64) = ("lamp", 3);
+
+/// The stock of each product that never runs out.
+const ENOUGH: u64 = 1_000_000;
+
+/// Books the stock that the orders need into inventory.
+pub(crate) async fn fill_shelves(http: &Client, inventory: &str) -> Result<()> {
+    let plenty = PLENTY.map(|(sku, _)| (sku, ENOUGH));
+    for (sku, quantity) in plenty.into_iter().chain([RARE]) {
+        let url = format!("{inventory}/stock/{sku}/receive");
+        let note = json!({ "receipt": "opening", "quantity": quantity });
+        let answer = http.post(&url).json(&note).send().await;
+        answer
+            .and_then(reqwest::Response::error_for_status)
+            .with_context(|| format!("cannot receive stock of {sku}"))?;
+    }
+    Ok(())
+}

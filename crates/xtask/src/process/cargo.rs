@@ -1,0 +1,96 @@
+//! Runs cargo: its metadata, its builds, and where they end up.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::process::children::Children;
+
+/// The directory of the workspace.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    here.canonicalize().unwrap_or(here)
+}
+
+/// The cargo that runs this program.
+pub(crate) fn program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The variables that `cargo run` sets for this package. A cargo that we start must not inherit
+/// them: it would pass them to build scripts, and build everything again.
+pub(crate) fn inherited() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    })
+}
+
+/// The output of `cargo metadata` for this machine's dependencies.
+pub(crate) fn metadata() -> Result<Value> {
+    let host = host()?;
+    let output = Command::new(program())
+        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", &host])
+        .current_dir(root())
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    serde_json::from_slice(&output.stdout).context("cannot read the output of cargo metadata")
+}
+
+/// Builds programs, with cargo's own progress on the terminal, and returns their paths.
+pub(crate) async fn build(
+    children: &Children,
+    packages: &[&str],
+) -> Result<HashMap<String, PathBuf>> {
+    // With xtask among the packages, the dependencies keep the features they were built with.
+    let chosen = packages.iter().chain(&["xtask"]).flat_map(|package| ["-p", package]);
+    let args = ["build", "--message-format=json-render-diagnostics"].into_iter().chain(chosen);
+    let args: Vec<String> = args.map(str::to_owned).collect();
+    let mut cargo = children
+        .start(program(), &args, |command| {
+            command.current_dir(root()).stdout(Stdio::piped());
+            for name in inherited() {
+                command.env_remove(name);
+            }
+        })
+        .await?;
+    let mut built = HashMap::new();
+    let output = cargo.stdout().context("cargo has no output")?;
+    let mut lines = BufReader::new(output).lines();
+    while let Some(line) = lines.next_line().await.context("cannot read the output of cargo")? {
+        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        let name = message["target"]["name"].as_str();
+        if let Some((name, file)) = name.zip(message["executable"].as_str()) {
+            built.insert(name.to_owned(), PathBuf::from(file));
+        }
+    }
+    if !cargo.wait().await?.success() {
+        bail!("the services do not compile; see cargo's output above");
+    }
+    Ok(built)
+}
+
+/// The directory that cargo builds in.
+pub(crate) fn target() -> Result<PathBuf> {
+    let metadata = metadata()?;
+    metadata["target_directory"]
+        .as_str()
+        .map(PathBuf::from)
+        .context("cargo names no target directory")
+}
+
+fn host() -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).arg("-vV").output().context("cannot run rustc")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc -vV does not name its host")
+}

@@ -1,0 +1,172 @@
+//! Child processes that end with this one, however it ends.
+
+use std::io::Write;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child as Process, ChildStdout, Command};
+
+/// Waits for a line of input before it becomes the program. The watchdog learns of the process group
+/// first, so even a kill in between leaves no process behind.
+const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
+
+/// Starts processes, each as the leader of its own group, so Ctrl-C on the terminal reaches only us.
+#[derive(Debug, Clone)]
+pub(crate) struct Children {
+    /// The watchdog's input. When it closes, also because we die, the watchdog ends all children.
+    lifeline: Arc<Mutex<std::process::ChildStdin>>,
+}
+
+/// A process that we started, with all that it starts.
+#[derive(Debug)]
+pub(crate) struct Child {
+    process: Process,
+    group: Option<Pid>,
+    children: Children,
+}
+
+impl Children {
+    pub(crate) fn new() -> Result<Self> {
+        use std::os::unix::process::CommandExt;
+        let mut watchdog = std::process::Command::new("sh")
+            .args(["-c", include_str!("watchdog.sh"), "ballet-watchdog"])
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .context("cannot start sh, which ends our child processes if we are killed")?;
+        let lifeline = watchdog.stdin.take().context("the watchdog has no standard input")?;
+        // The watchdog outlives us, so nothing waits for it.
+        Ok(Self { lifeline: Arc::new(Mutex::new(lifeline)) })
+    }
+
+    /// Starts a program. `adjust` sets its environment, directory and outputs.
+    pub(crate) async fn start(
+        &self,
+        program: impl AsRef<std::ffi::OsStr>,
+        args: &[String],
+        adjust: impl FnOnce(&mut Command),
+    ) -> Result<Child> {
+        let name = program.as_ref().to_string_lossy().into_owned();
+        let mut command = Command::new("sh");
+        command.args(["-c", GATE, "sh"]).arg(program).args(args);
+        adjust(&mut command);
+        command.stdin(Stdio::piped()).process_group(0);
+        let mut process = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let group = process.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let gate = process.stdin.take();
+        let child = Child { process, group, children: self.clone() };
+        let announced = group.map_or(Ok(()), |group| self.notify('+', group));
+        announced.with_context(|| format!("cannot start {name}: its watchdog is gone"))?;
+        if let Some(mut gate) = gate {
+            gate.write_all(b"go\n").await.with_context(|| format!("cannot start {name}"))?;
+        }
+        Ok(child)
+    }
+
+    fn notify(&self, sign: char, group: Pid) -> std::io::Result<()> {
+        let mut lifeline = self.lifeline.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        writeln!(lifeline, "{sign}{}", group.as_raw_nonzero())
+    }
+}
+
+impl Child {
+    /// The process id while the process runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// The standard output, if it was piped. It can be taken once.
+    pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
+        self.process.stdout.take()
+    }
+
+    /// Waits until the process ends.
+    pub(crate) async fn wait(&mut self) -> Result<ExitStatus> {
+        let status = self.process.wait().await.context("cannot wait for a process")?;
+        self.forget();
+        Ok(status)
+    }
+
+    /// How the process ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.process.try_wait().ok().flatten();
+        if status.is_some() {
+            self.forget();
+        }
+        status
+    }
+
+    /// Asks the process and all that it started to end, and kills what is left after `patience`.
+    pub(crate) async fn stop(mut self, patience: Duration) {
+        self.signal(Signal::TERM);
+        if tokio::time::timeout(patience, self.process.wait()).await.is_err() {
+            self.signal(Signal::KILL);
+            // A killed process ends. An error means that it already has.
+            self.process.wait().await.ok();
+        }
+        // It may have left processes behind.
+        self.signal(Signal::KILL);
+        self.forget();
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            // An error means that no process is left.
+            kill_process_group(group, signal).ok();
+        }
+    }
+
+    /// Removes the group from the watchdog's list. Its number may soon be another group's.
+    fn forget(&mut self) {
+        if let Some(group) = self.group.take() {
+            self.children.notify('-', group).ok();
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_started_ends_when_its_owner_is_gone() {
+        let children = Children::new().expect("a watchdog");
+        let sleep = |seconds: &str| [seconds.to_owned()];
+        let mut left = children.start("sleep", &sleep("600"), |_| ()).await.expect("a process");
+        let mut ended = children.start("sleep", &sleep("0"), |_| ()).await.expect("a process");
+        assert!(ended.wait().await.expect("an end").success());
+        assert_eq!(left.ended(), None);
+        // As if this process had ended: the watchdog's pipe closes.
+        left.children = Children::new().expect("another watchdog");
+        drop((children, ended));
+        let status = tokio::time::timeout(Duration::from_secs(10), left.process.wait()).await;
+        let status = status.expect("it ends in time").expect("an end");
+        assert_eq!(status.signal(), Some(Signal::TERM.as_raw()));
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_what_does_not_listen() {
+        let children = Children::new().expect("a watchdog");
+        let deaf = ["-c".to_owned(), "trap '' TERM; exec sleep 600".to_owned()];
+        let child = children.start("sh", &deaf, |_| ()).await.expect("a process");
+        let group = child.group.expect("a group");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        child.stop(Duration::from_millis(200)).await;
+        assert!(kill_process_group(group, Signal::TERM).is_err(), "a process is left");
+    }
+}
