@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::error::Result;
 use crate::servers::postgres_access::{connect, sql};
+use crate::servers::scram::verifier;
 use crate::{random, url};
 
 /// A service's database. The role that owns it has the same name.
@@ -18,7 +19,7 @@ pub(crate) struct ServiceDatabase {
 
 /// Creates a database and a role for each service.
 ///
-/// Names are identifiers and passwords hexadecimal, so both are safe in a statement's text.
+/// Names are identifiers, and a verifier has no quotes, so both are safe in a statement's text.
 pub(crate) async fn create(
     admin: &Url,
     wanted: &BTreeMap<String, String>,
@@ -27,8 +28,9 @@ pub(crate) async fn create(
     let mut databases = BTreeMap::new();
     for (service, name) in wanted {
         let password = random::hex::<12>()?;
+        let verifier = verifier(&password)?;
         let statements = [
-            format!("create role {name} login password '{password}'"),
+            format!("create role {name} login password '{verifier}'"),
             // An administrator who is no superuser has to be a member of the new owner.
             format!("grant {name} to current_user"),
             format!("create database {name} owner {name} template template0"),

@@ -17,6 +17,7 @@ pub(crate) mod rabbitmq;
 pub(crate) mod rabbitmq_access;
 mod rabbitmq_node;
 mod run;
+pub(crate) mod scram;
 mod source;
 mod user;
 mod version;

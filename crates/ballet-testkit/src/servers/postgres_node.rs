@@ -17,6 +17,7 @@ use crate::servers::options::Options;
 use crate::servers::postgres_access::check;
 use crate::servers::process::{Launch, Process, User, forget_env, start_failed};
 use crate::servers::run::{Run, write_secret};
+use crate::servers::scram::verifier;
 use crate::servers::user;
 use crate::servers::version::Version;
 use crate::wait::wait_until;
@@ -127,7 +128,7 @@ async fn init(run: &Run, programs: &Path, user: Option<User>, log: &Path) -> Res
     let dir = dir(run);
     fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
     let password_file = dir.join("password");
-    write_secret(&password_file, run.password())?;
+    write_secret(&password_file, &verifier(run.password())?)?;
     for path in [&dir, &password_file] {
         give(path, user)?;
     }
