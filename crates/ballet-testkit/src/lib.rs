@@ -1,11 +1,11 @@
-//! Servers and worlds of their own for tests, the demo and measurements.
+//! Servers and environments for tests, the demo and measurements.
 //!
-//! [`Servers`] finds or brings up RabbitMQ and Postgres; a [`Bed`] is one test's world in them:
-//! a vhost with its topology, users, and a database per service. [`wait_until`] is the way to
-//! wait for something. [`suite`] is what every step of a saga has to pass.
+//! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`Bed`] is the environment of one test on
+//! them: a vhost with its topology, users, and a database per service. [`wait_until`] waits for a
+//! condition. [`suite`] has the checks that every step of a saga has to pass, and [`memory`] a broker
+//! without a server.
 
-mod bed;
-mod database;
+mod env;
 mod error;
 mod management;
 pub mod memory;
@@ -17,8 +17,7 @@ mod tls;
 mod url;
 mod wait;
 
-pub use bed::Bed;
-pub use database::Database;
+pub use env::{Bed, Database};
 pub use error::{Error, Result};
 pub use management::{Depth, Management};
 pub use proxy::{Proxy, Way};

@@ -1,3 +1,5 @@
+//! RabbitMQ's management API, for tests and measurements.
+
 use std::time::Duration;
 
 use ballet::core::topology::JOURNAL;
@@ -8,9 +10,10 @@ use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::{url, wait_until};
+use crate::url;
+use crate::wait::wait_until;
 
-/// RabbitMQ's management API, as an administrator, with one vhost in view.
+/// RabbitMQ's management API for an administrator and one vhost.
 #[derive(Debug, Clone)]
 pub struct Management {
     http: reqwest::Client,
@@ -20,24 +23,24 @@ pub struct Management {
     vhost: String,
 }
 
-/// What a queue holds, at most a second ago on test servers of ours; five seconds elsewhere, and on
-/// RabbitMQ 4.0.0 to 4.0.5.
+/// The counts of a queue. They are at most a second old on our test servers, and at most five on other
+/// servers and on RabbitMQ 4.0.0 to 4.0.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 pub struct Depth {
-    /// Waiting for a consumer.
+    /// Messages that wait for a consumer.
     #[serde(default, rename = "messages_ready")]
     pub ready: u64,
-    /// Delivered and neither acknowledged nor given back.
+    /// Messages that are delivered and not settled.
     #[serde(default, rename = "messages_unacknowledged")]
     pub unacked: u64,
-    /// How many consumers the queue has.
+    /// Consumers of the queue.
     #[serde(default)]
     pub consumers: u64,
 }
 
 impl Management {
     pub(crate) fn new(base: Url, (user, password): (String, String)) -> Result<Self> {
-        // A kept connection would belong to the runtime of the test that opened it.
+        // A pooled connection would belong to the runtime of the test that opened it.
         let http = reqwest::Client::builder()
             .no_proxy()
             .pool_max_idle_per_host(0)
@@ -47,11 +50,11 @@ impl Management {
         Ok(Self { http, base, user, password, vhost: "/".to_owned() })
     }
 
-    /// The API at an address with user and password in it, `http://ops:secret@127.0.0.1:15672`.
+    /// The API at an address with user and password, such as `http://ops:secret@127.0.0.1:15672`.
     ///
     /// # Errors
     ///
-    /// If it is no such address.
+    /// If the address is not of that form.
     pub fn at(address: &str, vhost: &str) -> Result<Self> {
         let base = url::parse("RABBITMQ_MANAGEMENT_URL", address, &["http"])?;
         let login = url::credentials(&base).ok_or_else(|| Error::Setting {
@@ -66,12 +69,12 @@ impl Management {
         Self { vhost: vhost.to_owned(), ..self.clone() }
     }
 
-    /// Where the API is, without credentials.
+    /// The API's address, without credentials.
     pub fn url(&self) -> &str {
         self.base.as_str()
     }
 
-    /// What waits in a queue of the vhost.
+    /// The counts of a queue of the vhost.
     pub async fn depth(&self, queue: &str) -> Result<Depth> {
         let found = self.call(Method::GET, &["queues", &self.vhost, queue], None).await?;
         serde_json::from_value(found).map_err(|error| failed("read a queue", &self.base, &error))
@@ -84,8 +87,8 @@ impl Management {
         Ok(names.filter_map(|queue| Some(queue["name"].as_str()?.to_owned())).collect())
     }
 
-    /// The queues and the dead letters, for [`ballet_ops::audit`]; of each dead-letter queue no more
-    /// than `letters` are looked at.
+    /// The queues and the dead letters, for [`ballet_ops::audit`]. It reads at most `letters` messages of
+    /// each dead-letter queue.
     pub async fn audited(&self, letters: u32) -> Result<audit::Broker> {
         let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;
         let mut broker = audit::Broker::default();
@@ -97,7 +100,7 @@ impl Management {
                 .map_err(|error| failed("read a queue", &self.base, &error))?;
             let mut count = ready + unacked;
             if let Some(service) = name.strip_suffix(".dead") {
-                // Whatever the numbers say, which are of some seconds ago.
+                // The counts may be some seconds old.
                 let dead = self.peek(name, letters).await?;
                 count = count.max(dead.len() as u64);
                 broker.letters.extend(dead.iter().map(|letter| as_letter(service, letter)));
@@ -107,14 +110,15 @@ impl Management {
         Ok(broker)
     }
 
-    /// Deletes a queue with all that is in it.
+    /// Deletes a queue with its messages.
     pub async fn delete_queue(&self, queue: &str) -> Result<()> {
         self.call(Method::DELETE, &["queues", &self.vhost, queue], None).await.map(drop)
     }
 
-    /// Looks at up to `count` messages and leaves them (a quorum queue counts it as a delivery,
-    /// a stream cannot be read this way). Properties, `payload`, `routing_key` and so on as in
-    /// the management API.
+    /// Reads up to `count` messages and leaves them in the queue.
+    ///
+    /// A quorum queue counts this as a delivery; a stream cannot be read this way. The fields are those
+    /// of the management API: `properties`, `payload`, `routing_key` and so on.
     pub async fn peek(&self, queue: &str, count: u32) -> Result<Vec<Value>> {
         self.messages(queue, count, "ack_requeue_true").await
     }
@@ -131,7 +135,7 @@ impl Management {
         Ok(serde_json::from_value(found).unwrap_or_default())
     }
 
-    /// Publishes as the console's form does; says whether the message reached any queue.
+    /// Publishes as the console's form does, and returns whether the message reached any queue.
     pub async fn publish(
         &self,
         exchange: &str,
@@ -154,8 +158,8 @@ impl Management {
         Ok(serde_json::from_value(found).unwrap_or_default())
     }
 
-    /// Closes the connections whose client calls itself so, from the broker's side; waits for
-    /// the first one to appear, and says how many there were.
+    /// Closes the connections of a client name from the broker's side. It waits until there is one, and
+    /// returns how many it closed.
     pub async fn close_connections(&self, client_name: &str) -> Result<usize> {
         let what = format!("a connection named {client_name} to close");
         wait_until(&what, Duration::from_secs(60), || self.close_present(client_name)).await
@@ -170,7 +174,7 @@ impl Management {
             };
             match self.call(Method::DELETE, &["connections", id], None).await {
                 Ok(_) => closed += 1,
-                // The list lags: it has gone by itself.
+                // The list lags: the connection is gone already.
                 Err(Error::Server { cause, .. }) if cause.starts_with("404") => {}
                 Err(error) => return Err(error),
             }
@@ -178,7 +182,7 @@ impl Management {
         Ok((closed > 0).then_some(closed))
     }
 
-    /// Any other call: the path's parts are encoded here, so that a vhost may be named `/`.
+    /// Makes any other call. The parts of the path are encoded here, so a vhost may be named `/`.
     pub async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value> {
         let mut url = self.base.clone();
         let what = format!("{method} /api/{}", path.join("/"));
@@ -208,7 +212,7 @@ fn as_letter(service: &str, letter: &Value) -> audit::Letter {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let header = |name: &str| text(&properties["headers"][name]);
     let reason = match (header("x-dead-reason"), header("x-dead-detail")) {
-        // The broker's own: a crash loop, or a consumer that rejected it.
+        // The broker's own dead letter: a crash loop, or a consumer that rejected the message.
         (code, detail) if code.is_empty() && detail.is_empty() => {
             text(&properties["headers"]["x-first-death-reason"])
         }
@@ -235,7 +239,7 @@ fn refused(what: String, base: &Url, status: StatusCode, text: &str) -> Error {
 }
 
 fn failed(what: &str, base: &Url, error: &dyn std::error::Error) -> Error {
-    // The cause of an HTTP error ("connection refused") hides in its sources.
+    // The cause of an HTTP error, such as "connection refused", is among its sources.
     let mut cause = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {
@@ -246,6 +250,6 @@ fn failed(what: &str, base: &Url, error: &dyn std::error::Error) -> Error {
         what: what.to_owned(),
         place: base.to_string(),
         cause,
-        advice: "is the management plugin on there? RABBITMQ_MANAGEMENT_URL names another place",
+        advice: "is the management plugin enabled? RABBITMQ_MANAGEMENT_URL can name another address",
     }
 }

@@ -1,4 +1,4 @@
-//! A way to a server that can be slowed down, cut, or left hanging.
+//! A proxy in front of a server whose connections can be slowed down, cut, or left hanging.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -11,8 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result, machine};
 
-/// A loopback port that passes everything on to a server; gone, with its connections, when it is
-/// dropped.
+/// A loopback port that forwards to a server. Dropping it closes the port and all connections.
 #[derive(Debug)]
 pub struct Proxy {
     url: Url,
@@ -20,17 +19,17 @@ pub struct Proxy {
     listening: JoinHandle<()>,
 }
 
-/// How the way to the server is.
+/// How the proxy forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Way {
-    /// Everything passes at once.
+    /// Everything is forwarded at once.
     #[default]
     Open,
-    /// What is sent, in either direction, arrives so much later.
+    /// Everything, in both directions, arrives this much later.
     Slow(Duration),
-    /// Nothing passes, and nobody is told: as if the other machine had lost its power. The server
-    /// sees its connections close. What was connected meanwhile, or is connected now, hangs for
-    /// ever, also after the way is open again.
+    /// Nothing is forwarded, as if the other machine had lost power. The server sees its connections
+    /// close. The client's connections, and those it opens meanwhile, hang forever, even after the
+    /// proxy is open again.
     Silent,
 }
 
@@ -44,11 +43,11 @@ struct State {
 }
 
 impl Proxy {
-    /// A way to the server that a URL names.
+    /// A proxy for the server that a URL names.
     ///
     /// # Errors
     ///
-    /// If it is no URL with host and port, or if there is no free port.
+    /// If the URL has no host or port, or if no port is free.
     pub async fn to(url: &str) -> Result<Self> {
         let wrong = || Error::Setting {
             name: "the address behind a proxy",
@@ -70,7 +69,7 @@ impl Proxy {
                     Ok((client, _)) => {
                         drop(tokio::spawn(serve(client, server.clone(), seen.clone())));
                     }
-                    // Too many open files, for instance: it passes.
+                    // It may pass, as "too many open files" does.
                     Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                 }
             }
@@ -78,12 +77,12 @@ impl Proxy {
         Ok(Self { url, state, listening })
     }
 
-    /// The server's URL by this way, with the same user and path.
+    /// The server's URL through the proxy, with the same user and path.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
 
-    /// Changes the way, for what is connected and for what will be.
+    /// Changes how open and future connections are forwarded.
     pub fn set(&self, way: Way) {
         self.state.send_modify(|state| {
             state.way = way;
@@ -91,7 +90,7 @@ impl Proxy {
         });
     }
 
-    /// Closes all connections; new ones are welcome.
+    /// Closes all connections. New ones are accepted.
     pub fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
     }
@@ -108,7 +107,7 @@ async fn serve(mut client: TcpStream, server: (String, u16), mut state: watch::R
     let begun = *state.borrow_and_update();
     let cut = |state: &State| state.cuts != begun.cuts;
     if begun.way != Way::Silent {
-        // A server that is not there: the client sees its connection close.
+        // If there is no server, the client sees its connection close.
         let Ok(mut server) = TcpStream::connect(server).await else { return };
         let small = client.set_nodelay(true).and_then(|()| server.set_nodelay(true));
         if small.is_err() {
@@ -124,7 +123,7 @@ async fn serve(mut client: TcpStream, server: (String, u16), mut state: watch::R
             _ = stopped => {}
         }
     }
-    // The client hangs until it gives up by itself.
+    // The client hangs until it gives up.
     let cut = async {
         // An error means that the proxy is gone.
         state.wait_for(cut).await.is_ok()
@@ -136,7 +135,7 @@ async fn serve(mut client: TcpStream, server: (String, u16), mut state: watch::R
     }
 }
 
-/// Passes everything on in one direction until one side closes.
+/// Forwards one direction until one side closes.
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -162,7 +161,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_millis(300);
 
-    /// A server that says back what it is told.
+    /// A server that echoes.
     async fn echo() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_way_can_be_open_slow_cut_and_silent() {
+    async fn connections_can_be_open_slow_cut_and_silent() {
         let proxy = Proxy::to(&echo().await).await.unwrap();
         let mut client = connect(&proxy).await;
         assert_eq!(say(&mut client).await.unwrap(), 7);
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_is_not_there_is_seen() {
+    async fn a_missing_server_closes_the_connection() {
         let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let proxy = Proxy::to(&format!("tcp://{nobody}")).await.unwrap();
         assert!(say(&mut connect(&proxy).await).await.is_err());

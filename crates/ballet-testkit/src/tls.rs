@@ -1,4 +1,4 @@
-//! Certificates of a test's own, and the servers that show them.
+//! Certificates for one test, and what servers do with them.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
@@ -8,7 +8,7 @@ use rcgen::{
 use crate::error::{Error, Result};
 use crate::random;
 
-/// A certificate authority that nobody else knows.
+/// A certificate authority that only this test trusts.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
@@ -22,10 +22,10 @@ pub struct Identity {
 }
 
 impl Authority {
-    /// A new one.
+    /// Makes a new authority.
     pub fn new() -> Result<Self> {
         let mut params = CertificateParams::default();
-        // By its name an authority is told from others.
+        // Clients distinguish authorities by name.
         params.distinguished_name = called(&format!("authority {}", random::hex::<6>()?));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().map_err(|error| failed(&error))?;
@@ -33,7 +33,7 @@ impl Authority {
         Ok(Self { issuer: Issuer::new(params, key), certificate })
     }
 
-    /// Its own certificate, which whoever trusts it is given.
+    /// Its own certificate, for those who trust it.
     pub fn certificate(&self) -> &str {
         &self.certificate
     }
@@ -43,7 +43,7 @@ impl Authority {
         self.sign(names, |_| {})
     }
 
-    /// One that was good until some years ago.
+    /// A certificate that expired years ago.
     pub fn expired_identity(&self, names: &[&str]) -> Result<Identity> {
         self.sign(names, |params| params.not_after = date_time_ymd(2020, 1, 1))
     }
@@ -82,11 +82,11 @@ fn failed(error: &rcgen::Error) -> Error {
     Error::Machine { what: "make a certificate".to_owned(), source }
 }
 
-/// What servers show to those who come with TLS.
+/// What a server needs for TLS.
 #[derive(Clone)]
 pub(crate) struct ServerTls {
     pub(crate) identity: Identity,
-    /// Whom a client's certificate has to be signed by; the broker then asks for one.
+    /// The authority for clients' certificates. If it is set, the broker asks for one.
     pub(crate) clients: Option<String>,
 }
 

@@ -1,8 +1,10 @@
+//! URLs of servers: parsing, users, and forms without a password.
+
 use reqwest::Url;
 
 use crate::error::{Error, Result};
 
-/// A server's URL from the environment.
+/// Parses a server's URL from the environment.
 pub(crate) fn parse(name: &'static str, text: &str, schemes: &[&str]) -> Result<Url> {
     let wrong = |value: &str| Error::Setting {
         name,
@@ -16,7 +18,7 @@ pub(crate) fn parse(name: &'static str, text: &str, schemes: &[&str]) -> Result<
     Err(wrong(&masked(&url)))
 }
 
-/// A URL for a loopback port. The parts must not need encoding.
+/// A URL for a loopback port. Its parts must not need encoding.
 pub(crate) fn local(
     scheme: &str,
     user: &str,
@@ -33,7 +35,7 @@ pub(crate) fn local(
     })
 }
 
-/// The same server for somebody else. User and password must not need encoding.
+/// The same server for another user. User and password must not need encoding.
 pub(crate) fn for_user(server: &Url, user: &str, password: &str, path: &str) -> Url {
     let mut url = server.clone();
     // These fail only for URLs without a host, and `parse` lets none of those through.
@@ -50,7 +52,7 @@ pub(crate) fn with_path(server: &Url, path: &str) -> Url {
     url
 }
 
-/// User and password, decoded, where the URL names a user.
+/// User and password, decoded, if the URL names a user.
 pub(crate) fn credentials(url: &Url) -> Option<(String, String)> {
     let password = decode(url.password().unwrap_or_default());
     (!url.username().is_empty()).then(|| (decode(url.username()), password))
@@ -62,7 +64,7 @@ pub(crate) fn without_credentials(mut url: Url) -> Url {
     url
 }
 
-/// For messages: never with the password.
+/// The URL without its password, for messages.
 pub(crate) fn masked(url: &Url) -> String {
     let mut url = url.clone();
     if url.password().is_some() {

@@ -1,17 +1,19 @@
+//! Waiting for a condition.
+
 use std::fmt::Display;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
-/// How long one look may take.
+/// The limit of one probe.
 const PROBE: Duration = Duration::from_secs(20);
 
-/// Polls `probe` until it yields a value, at most for `limit`: the one way to wait in tests.
+/// Polls `probe` until it yields a value, for at most `limit`. This is the one way to wait in tests.
 ///
-/// `Ok(None)` means "not yet". An `Err` is a state too, not an end: servers come and go under
-/// test; what it says is part of the message when the time is up. A look that takes more than
-/// twenty seconds is dropped and tried again.
+/// `Ok(None)` means "not yet". An `Err` does not end the wait, because servers come and go in tests;
+/// its text is part of the error when the time is up. A probe that takes more than twenty seconds is
+/// dropped and tried again.
 ///
 /// ```
 /// # async fn example() -> Result<(), ballet_testkit::Error> {
@@ -36,7 +38,7 @@ where
     let mut last = "nothing yet".to_owned();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        // A probe that hangs is asked again, and a first look is always allowed.
+        // A probe that hangs is tried again, and the first one always gets a moment.
         let patience = left.clamp(Duration::from_millis(50), PROBE);
         match tokio::time::timeout(patience, probe()).await {
             Ok(Ok(Some(value))) => return Ok(value),

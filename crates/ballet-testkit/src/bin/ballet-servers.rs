@@ -1,6 +1,6 @@
-//! Brings servers up, prints how to reach them, and ends them on Ctrl-C.
+//! Brings servers up, prints their addresses, and ends them on Ctrl-C.
 //!
-//! `cargo run -p ballet-testkit --bin ballet-servers` gives a shell something to work with.
+//! For work in a shell: `cargo run -p ballet-testkit --bin ballet-servers`.
 
 use std::io::Write;
 use std::process::ExitCode;

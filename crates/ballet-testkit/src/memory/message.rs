@@ -1,8 +1,8 @@
-//! A message in a queue.
+//! A message in a queue, and its delivery.
 
 use ballet_amqp::{AMQPValue, Delivery, FieldTable, Publish};
 
-/// Header that counts earlier deliveries; absent on the first.
+/// Counts earlier deliveries. The first delivery has no such header.
 const DELIVERY_COUNT: &str = "x-delivery-count";
 
 #[derive(Debug, Clone)]

@@ -7,8 +7,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::{mpsc, watch};
 
-use super::lock;
-use super::state::State;
+use crate::memory::state::{State, lock};
 
 #[derive(Debug)]
 pub(super) struct MemorySession {

@@ -1,13 +1,14 @@
-//! Exchanges, queues and connections of the in-memory broker; all under one lock.
+//! The broker's state, behind one lock: connections, routing, deliveries, acknowledgements.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ballet_amqp::{BrokerError, Confirmed, Delivery, Outcome, Publish};
 use tokio::sync::{mpsc, watch};
 
-use super::message::Message;
-use super::topic;
-use super::{Kind, QueueOptions};
+use crate::memory::message::Message;
+use crate::memory::objects::{Exchange, Kind, Queue, Target};
+use crate::memory::topic;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -15,7 +16,7 @@ pub(super) struct State {
     pub(super) queues: BTreeMap<String, Queue>,
     pub(super) connections: BTreeMap<u64, Connection>,
     pub(super) next_connection: u64,
-    /// Every message that was taken, in order.
+    /// Every message that was accepted, in order.
     pub(super) taken: Vec<Publish>,
     pub(super) faults: Faults,
 }
@@ -28,27 +29,6 @@ pub(super) struct Faults {
     pub(super) lose_acks: bool,
     pub(super) nack: usize,
     pub(super) refused_keys: Vec<String>,
-}
-
-#[derive(Debug)]
-pub(super) struct Exchange {
-    pub(super) kind: Kind,
-    pub(super) alternate: Option<String>,
-    pub(super) bindings: Vec<(String, Target)>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Target {
-    Queue(String),
-    Exchange(String),
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    pub(super) options: QueueOptions,
-    pub(super) ready: VecDeque<Message>,
-    /// Connection and consumer tag, in turn.
-    pub(super) consumers: VecDeque<(u64, String)>,
 }
 
 #[derive(Debug)]
@@ -190,7 +170,7 @@ impl State {
         Some(receiver)
     }
 
-    /// Ends a consumer; what it has stays with its connection.
+    /// Ends a consumer. Its deliveries stay with its connection.
     pub(super) fn cancel(&mut self, connection: u64, tag: &str) {
         let Some(at) = self.connections.get_mut(&connection) else { return };
         let Some(consumer) = at.consumers.remove(tag) else { return };
@@ -199,7 +179,7 @@ impl State {
         }
     }
 
-    /// Delivers what consumers have room for, one each in turn.
+    /// Delivers to each consumer in turn, as far as their prefetch allows.
     fn dispatch(&mut self, name: &str) {
         let Some(queue) = self.queues.get_mut(name) else { return };
         let mut full = 0;
@@ -222,7 +202,7 @@ impl State {
         }
     }
 
-    /// Takes deliveries from a connection; `None` when it is gone, or does not have the tag.
+    /// Takes deliveries from a connection. `None` if it is gone, or a tag is unknown.
     fn take(&mut self, connection: u64, tags: &[u64]) -> Option<Vec<Unacked>> {
         let connection = self.connections.get_mut(&connection)?;
         tags.iter()
@@ -260,7 +240,8 @@ impl State {
         true
     }
 
-    /// Back to the head of their queues, in order; beyond the delivery limit to the dead letters.
+    /// Returns messages to the head of their queues, in order. Those beyond the delivery limit become
+    /// dead letters.
     fn requeue(&mut self, back: Vec<Unacked>) {
         let mut touched = Vec::new();
         for Unacked { queue: name, mut message, .. } in back.into_iter().rev() {
@@ -279,7 +260,7 @@ impl State {
         }
     }
 
-    /// Ends a connection as a fault does.
+    /// Ends a connection with an error.
     pub(super) fn disconnect(&mut self, id: u64, cause: &BrokerError) {
         let Some(connection) = self.connections.remove(&id) else { return };
         for queue in self.queues.values_mut() {
@@ -294,4 +275,8 @@ impl State {
         connection.closed.send_replace(Some(cause.clone()));
         self.requeue(connection.unacked.into_values().collect());
     }
+}
+
+pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

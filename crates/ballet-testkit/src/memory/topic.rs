@@ -1,6 +1,6 @@
-//! Matching of topic bindings.
+//! Matches routing keys against topic bindings.
 
-/// Whether a topic binding takes a routing key: `*` is one word, `#` any number of words.
+/// Whether a topic binding accepts a routing key. `*` is one word, `#` any number of words.
 pub(super) fn matches(pattern: &str, key: &str) -> bool {
     let pattern: Vec<_> = pattern.split('.').collect();
     let key: Vec<_> = if key.is_empty() { Vec::new() } else { key.split('.').collect() };

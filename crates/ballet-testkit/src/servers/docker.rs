@@ -1,3 +1,5 @@
+//! Servers in containers, from `compose.yaml`.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -6,22 +8,22 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use crate::error::{Error, Result, machine};
-use crate::servers::Progress;
+use crate::servers::options::Progress;
 use crate::servers::run::Run;
 
-/// A dead daemon behind a remote address may not answer at all.
+/// A remote daemon that is dead may not answer at all.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The first start downloads the images.
 const DOWNLOAD: Duration = Duration::from_secs(600);
 
-/// One set of containers from `compose.yaml`, under a project name of its own.
+/// One set of containers, under a project name of its own.
 #[derive(Debug, Clone)]
 pub(crate) struct Containers {
     project: String,
     env: Vec<(&'static str, String)>,
 }
 
-/// Why Docker cannot be used, if so; quick also where there is a client but no daemon.
+/// Why Docker cannot be used, or `None`. It is quick even with a client that has no daemon.
 pub(crate) async fn missing() -> Option<&'static str> {
     if !answers(&["version", "--format", "{{.Server.Version}}"]).await {
         return Some("no Docker daemon answers");
@@ -38,7 +40,7 @@ async fn answers(args: &[&str]) -> bool {
 }
 
 impl Containers {
-    /// Nothing runs yet.
+    /// Prepares containers; none is running yet.
     pub(crate) fn new(run: &Run) -> Result<Self> {
         let name = run.dir().file_name().unwrap_or_default().to_string_lossy();
         let project = format!("ballet-{}", name.trim_start_matches("ballet-"));
@@ -50,7 +52,7 @@ impl Containers {
             ("BALLET_POSTGRES_PORT", ports.postgres().to_string()),
             ("BALLET_OPS_PASSWORD", run.password().to_owned()),
         ];
-        // Written first: the watchdog takes down also what was only half up.
+        // Written first: the watchdog also takes down containers that came up half.
         let down = format!(
             "docker compose -p '{project}' -f '{}' down --volumes --timeout 5 >/dev/null 2>&1\n",
             compose_file().display()

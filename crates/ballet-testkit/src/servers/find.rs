@@ -1,3 +1,5 @@
+//! Finds installed servers: RabbitMQ's start script, Postgres' programs, Erlang's name server.
+
 use std::env;
 use std::ffi::OsStr;
 use std::fmt;
@@ -9,12 +11,12 @@ use tokio::process::Command;
 use crate::error::{Error, Result};
 use crate::servers::version::{self, POSTGRES_NEEDED, RABBITMQ_NEEDED, Version};
 
-/// Directory with `rabbitmq-server`, instead of a search.
+/// Names the directory with `rabbitmq-server`; there is no search then.
 pub(crate) const RABBITMQ_BIN: &str = "BALLET_RABBITMQ_BIN";
-/// Directory with `postgres` and `initdb`, instead of a search.
+/// Names the directory with `postgres` and `initdb`; there is no search then.
 pub(crate) const POSTGRES_BIN: &str = "BALLET_POSTGRES_BIN";
 
-/// Where packages put RabbitMQ's own scripts, best first; `*` stands for one name.
+/// Where packages put RabbitMQ's own scripts, best first. `*` stands for one name.
 const RABBITMQ_PLACES: &[&str] = &[
     "/usr/lib/rabbitmq/lib/*/sbin",
     "/opt/rabbitmq/sbin",
@@ -30,7 +32,7 @@ const POSTGRES_PLACES: &[&str] = &[
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 ];
 
-/// Why there are no local programs to use.
+/// Why there are no local programs that can be used.
 #[derive(Debug)]
 pub(crate) enum Absent {
     NotInstalled(&'static str),
@@ -41,15 +43,15 @@ impl fmt::Display for Absent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotInstalled(what) => write!(f, "{what} is not installed"),
-            Self::TooOld(what) => write!(f, "{what} is too old and nothing is installed over it"),
+            Self::TooOld(what) => write!(f, "{what} is too old, and it is not replaced"),
         }
     }
 }
 
-/// Finds RabbitMQ's start script. The inner error says why the local way is not open.
+/// Finds RabbitMQ's start script. The inner error says why no local one can be used.
 ///
-/// The command on the PATH is often a wrapper that becomes another user and reads the system's
-/// settings; RabbitMQ's own script is known by its neighbour, `rabbitmq-env`.
+/// The command on the PATH is often a wrapper that switches to another user and reads the system's
+/// settings. RabbitMQ's own script has `rabbitmq-env` beside it.
 pub(crate) fn rabbitmq() -> Result<Result<PathBuf, Absent>> {
     if let Some(dir) = env::var_os(RABBITMQ_BIN) {
         let script = Path::new(&dir).join("rabbitmq-server");
@@ -60,7 +62,7 @@ pub(crate) fn rabbitmq() -> Result<Result<PathBuf, Absent>> {
         .filter(|dir| dir.join("rabbitmq-server").exists() && dir.join("rabbitmq-env").exists())
         .map(|dir| (installed_version(&dir.join("rabbitmq-server")), dir))
         .collect();
-    // Newest first; stable, so that the better place wins among equals.
+    // Newest first. The sort is stable, so the better place wins among equals.
     found.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
     let Some((version, dir)) = found.into_iter().next() else {
         return Ok(Err(Absent::NotInstalled("rabbitmq-server")));
@@ -71,14 +73,14 @@ pub(crate) fn rabbitmq() -> Result<Result<PathBuf, Absent>> {
     }
 }
 
-/// RabbitMQ's start script lives in a directory that is named after the version.
+/// Reads the version from the directory of RabbitMQ's start script, which is named after it.
 pub(crate) fn installed_version(script: &Path) -> Option<Version> {
     let real = fs::canonicalize(script).ok()?;
     let of = |name: &OsStr| version::parse(name.to_str()?.strip_prefix("rabbitmq_server-")?);
     real.ancestors().find_map(|path| of(path.file_name()?))
 }
 
-/// Finds the directory of the newest Postgres; the inner error as in [`rabbitmq`].
+/// Finds the directory of the newest Postgres. The inner error is that of [`rabbitmq`].
 pub(crate) async fn postgres() -> Result<Result<PathBuf, Absent>> {
     let named = env::var_os(POSTGRES_BIN).map(PathBuf::from);
     let candidates = named.clone().map_or_else(|| places(POSTGRES_PLACES), |dir| vec![dir]);
@@ -110,7 +112,7 @@ async fn postgres_version(program: &Path) -> Option<Version> {
     version::parse_postgres_banner(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// Finds Erlang's name server, which lies on the PATH or in the tree that `erl` belongs to.
+/// Finds Erlang's name server, on the PATH or in the tree of `erl`.
 pub(crate) fn epmd() -> Option<PathBuf> {
     let path: Vec<_> = env::split_paths(&env::var_os("PATH")?).collect();
     if let Some(dir) = path.iter().find(|dir| dir.join("epmd").is_file()) {
@@ -137,7 +139,7 @@ fn places(patterns: &[&str]) -> Vec<PathBuf> {
     dirs
 }
 
-/// Directories that a pattern with at most one `*` stands for.
+/// The directories that match a pattern with at most one `*`.
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else { return vec![pattern.into()] };
     let Some((parent, prefix)) = before.rsplit_once('/') else { return Vec::new() };

@@ -1,3 +1,5 @@
+//! Installs a server with the system's package manager.
+
 use std::fs::{self, File, OpenOptions};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -5,8 +7,8 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use crate::error::{Result, machine};
-use crate::servers::Progress;
 use crate::servers::find::{self, Absent};
+use crate::servers::options::Progress;
 use crate::servers::run::base_dir;
 
 /// A server as software: how it is found, and what package managers call it.
@@ -17,9 +19,9 @@ pub(crate) struct Package {
     dnf: &'static str,
     pacman: &'static str,
     brew: &'static str,
-    /// Services that a package may start.
+    /// Services that the package may start.
     units: &'static str,
-    /// Whom they run as, if the services do not end all that they started.
+    /// The user that they run as, if stopping them leaves processes behind.
     user: &'static str,
 }
 
@@ -42,19 +44,19 @@ pub(crate) const POSTGRES: Package = Package {
     pacman: "postgresql",
     brew: "postgresql@17",
     units: "postgresql.service",
-    // Also private servers run as that user.
+    // Private servers run as that user, too.
     user: "",
 };
 
 impl Package {
-    /// The server's programs on this machine; the inner error says what is wrong with them.
+    /// The server's programs on this machine. The inner error says why there are none to use.
     pub(crate) async fn find(&self) -> Result<Result<PathBuf, Absent>> {
         if self.server == RABBITMQ.server { find::rabbitmq() } else { find::postgres().await }
     }
 }
 
-/// One installation at a time, whoever asks, and no search in the middle of one: held until it
-/// is dropped.
+/// Allows one installation at a time, over all processes, and no search during one. The lock ends
+/// when it is dropped.
 pub(crate) async fn lock(exclusive: bool) -> Result<File> {
     let path = base_dir().join("install.lock");
     let locked = tokio::task::spawn_blocking(move || {
@@ -65,7 +67,7 @@ pub(crate) async fn lock(exclusive: bool) -> Result<File> {
     locked.map_err(machine("lock target/servers/install.lock"))
 }
 
-/// Installs a server, or says why that is not possible here.
+/// Installs a server. The inner error says why that is not possible here.
 pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Result<(), String>> {
     let Some((name, mut command)) = plan(package).await else {
         return Ok(Err(
@@ -92,7 +94,7 @@ pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Re
     Ok(Err(format!("installing {name} failed ({last}; all of it in {})", log.display())))
 }
 
-/// The command that installs, if there is one that we may run.
+/// The command that installs the package, if we may run one.
 async fn plan(package: &Package) -> Option<(&'static str, Command)> {
     let system = [("apt-get", package.apt), ("dnf", package.dnf), ("pacman", package.pacman)];
     if let Some((_, name)) = system.into_iter().find(|(manager, _)| find::on_path(manager)) {
@@ -109,7 +111,7 @@ async fn plan(package: &Package) -> Option<(&'static str, Command)> {
     Some((package.brew, command))
 }
 
-/// Begins a command that runs as root without asking anybody for a password.
+/// Begins a command that runs as root without asking for a password.
 async fn as_root() -> Option<Command> {
     if rustix::process::geteuid().is_root() {
         return Some(Command::new("env"));

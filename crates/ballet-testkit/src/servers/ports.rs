@@ -1,18 +1,20 @@
+//! Loopback ports for servers of our own.
+
 use std::net::{Ipv4Addr, TcpListener};
 
 use crate::error::{Error, Result};
 use crate::random;
 
-/// Below the range from which Linux takes the ports of outgoing connections: a port there may be
-/// taken by anybody in the seconds before a node binds it, or while it is down for a restart.
+/// Below the range that Linux uses for outgoing connections: a port there might be taken before a
+/// node binds it, or while the node restarts.
 const FIRST: u16 = 20_000;
 const BLOCK: u16 = 8;
 const BLOCKS: u16 = 1_500;
 
 /// Free loopback ports for one set of servers.
 ///
-/// The first port of a block is held open for the life of the set: whoever has it owns the
-/// others, and the system frees it when the process dies, however it dies.
+/// The first port of a block stays open for the life of the set. Its holder owns the others, and the
+/// system frees it when the process dies.
 #[derive(Debug)]
 pub(crate) struct Ports {
     _guard: TcpListener,

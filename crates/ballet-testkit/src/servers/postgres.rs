@@ -1,22 +1,27 @@
+//! A Postgres to work with: found or brought up, killed and frozen on request.
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
 use rustix::process::Signal;
-use sqlx::{Connection, PgConnection};
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
+use crate::servers::backend::Backend;
+use crate::servers::install;
+use crate::servers::options::Options;
+use crate::servers::postgres_access::check;
 use crate::servers::postgres_node::Node;
 use crate::servers::run::Run;
+use crate::servers::source::{self, Source};
 use crate::servers::version::{self, Version};
-use crate::servers::way::{self, Way};
-use crate::servers::{Backend, Options, install};
-use crate::{url, wait_until};
+use crate::url;
+use crate::wait::wait_until;
 
 const NAME: &str = "Postgres";
-/// In `compose.yaml`.
+/// Its name in `compose.yaml`.
 const SERVICE: &str = "postgres";
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -29,8 +34,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The server that all tests of one process share which need no broker: the one that
-    /// `DATABASE_URL` names, or one of their own that ends with the process.
+    /// The server that all tests of this process share if they need no broker: the one that
+    /// `DATABASE_URL` names, or one of our own that ends with the process.
     pub async fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceCell<Result<Postgres>> = OnceCell::const_new();
         let acquire = || async {
@@ -52,17 +57,17 @@ impl Postgres {
         self.version
     }
 
-    /// Whether it is ours alone and ends with us.
+    /// Whether it was brought up for us, and ends with us.
     pub fn is_private(&self) -> bool {
         !matches!(self.backend, Backend::External)
     }
 
-    /// Its log, where it is a file on this machine.
+    /// Its log, if it is a file on this machine.
     pub fn log(&self) -> Option<&Path> {
         self.backend.local().map(Node::log)
     }
 
-    /// Its main process; none where it is not ours or in a container.
+    /// Its main process. None if it is not ours, or in a container.
     pub async fn pids(&self) -> Vec<i32> {
         match self.backend.local() {
             Some(node) => node.pids().await,
@@ -70,7 +75,7 @@ impl Postgres {
         }
     }
 
-    /// `kill -9` for the server and all its sessions; returns when they are gone.
+    /// Kills the server and all its sessions with `kill -9`, and waits until they are gone.
     pub async fn kill(&self) -> Result<()> {
         match &self.backend {
             Backend::External => Err(Error::NotPrivate { server: NAME, action: "kill" }),
@@ -79,7 +84,7 @@ impl Postgres {
         }
     }
 
-    /// Starts a killed server again, on the same port and data; returns when it is ready.
+    /// Starts a killed server again, on the same port and data, and waits until it is ready.
     pub async fn start(&self) -> Result<()> {
         match &self.backend {
             Backend::External => Err(Error::NotPrivate { server: NAME, action: "start" }),
@@ -91,7 +96,7 @@ impl Postgres {
         }
     }
 
-    /// Stops it in its tracks: sessions stay open and nothing answers.
+    /// Freezes it: sessions stay open and nothing answers.
     pub async fn freeze(&self) -> Result<()> {
         self.signal("freeze", Signal::STOP).await
     }
@@ -119,19 +124,20 @@ impl Postgres {
         Ok(Self { url, version, backend: Backend::External })
     }
 
-    /// Brings one up that is ours alone.
+    /// Brings up a server of our own.
     pub(crate) async fn bring_up(run: &Arc<Run>, options: &Options) -> Result<Self> {
         let url =
             url::local("postgres", "ops", run.password(), run.ports().postgres(), "postgres")?;
-        let (version, backend) = match way::find(run, &install::POSTGRES, &options.progress).await?
+        let (version, backend) = match source::find(run, &install::POSTGRES, &options.progress)
+            .await?
         {
-            Way::Local(programs) => {
+            Source::Local(programs) => {
                 let place = programs.display();
                 (options.progress)(&format!("Postgres: starting a private server from {place}"));
                 let (node, version) = Node::start(run, programs, options, &url).await?;
                 (version, Backend::Local(node))
             }
-            Way::Containers(containers) => {
+            Source::Containers(containers) => {
                 containers.up(SERVICE, &options.progress).await?;
                 let limit = PATIENCE;
                 let version = wait_until("Postgres to be ready", limit, || ready(&url)).await?;
@@ -146,29 +152,4 @@ impl Postgres {
 
 async fn ready(url: &Url) -> Result<Option<Version>> {
     check(url).await.map(Some)
-}
-
-/// Says the version once the administrator gets in.
-pub(crate) async fn check(url: &Url) -> Result<Version> {
-    let mut session = connect(url).await?;
-    let number: String = sqlx::query_scalar("show server_version_num")
-        .fetch_one(&mut session)
-        .await
-        .map_err(|error| sql("asking for the version", url, &error))?;
-    session.close().await.map_err(|error| sql("closing a session", url, &error))?;
-    Ok(version::parse_postgres_number(number.parse().unwrap_or_default()))
-}
-
-pub(crate) async fn connect(url: &Url) -> Result<PgConnection> {
-    PgConnection::connect(url.as_str()).await.map_err(|error| sql("connecting", url, &error))
-}
-
-pub(crate) fn sql(what: &str, url: &Url, error: &sqlx::Error) -> Error {
-    Error::Server {
-        what: what.to_owned(),
-        place: url::masked(url),
-        cause: error.to_string(),
-        advice: "is the server up, and may that user do this? \
-                 A test's administrator needs CREATEDB and CREATEROLE",
-    }
 }

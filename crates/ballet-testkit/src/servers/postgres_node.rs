@@ -1,3 +1,5 @@
+//! The process and the data directory of a private Postgres.
+
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -11,36 +13,38 @@ use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result, machine};
-use crate::servers::Options;
-use crate::servers::postgres::check;
+use crate::servers::options::Options;
+use crate::servers::postgres_access::check;
 use crate::servers::process::{Launch, Process, User, forget_env, start_failed};
 use crate::servers::run::{Run, write_secret};
+use crate::servers::scram::verifier;
 use crate::servers::user;
 use crate::servers::version::Version;
-use crate::wait_until;
+use crate::wait::wait_until;
 
 const NAME: &str = "Postgres";
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The user's own server and tools are set by these.
+/// Prefixes of variables that set up the user's own server and tools.
 const FORGET: &str = "PG POSTGRES";
 
-/// Ours whatever the machine's default is. JIT costs far more than it gives on short statements.
+/// Settings of every private server, whatever the machine's defaults are.
 const SETTINGS: &[&str] = &[
     "listen_addresses=127.0.0.1",
-    // Their paths are too long for sockets.
+    // Our paths are too long for sockets.
     "unix_socket_directories=",
     "max_connections=400",
-    // `drop database` waits for every session that is being opened, and whoever was killed in the
-    // middle of that keeps one for a minute otherwise.
+    // `drop database` waits for sessions that are being opened. A client that was killed meanwhile
+    // would keep its session for a minute.
     "authentication_timeout=15s",
+    // It costs far more than it gains on short statements.
     "jit=off",
     "max_wal_size=2GB",
     "log_line_prefix=%m [%p] %q%u@%d ",
-    // Goes with the data directory, also after kill -9.
+    // It is in the data directory, and goes with it, even after `kill -9`.
     "dynamic_shared_memory_type=mmap",
 ];
-/// A killed process loses nothing by this, only a killed machine does. That is not so of
-/// `synchronous_commit=off`, which leaves a commit in the process for a while.
+/// Only a crash of the machine loses data by this; a killed process does not. That is not true of
+/// `synchronous_commit=off`, which keeps a commit in the process for a while.
 const FAST: &[&str] = &["fsync=off", "full_page_writes=off"];
 
 /// A private server.
@@ -98,7 +102,7 @@ impl Node {
         self.wait(&server, url).await.map(drop).map_err(|cause| self.failed(cause))
     }
 
-    /// Waits until the administrator gets in, or the process ends.
+    /// Waits until the administrator can log in, or the process ends.
     async fn wait(&self, server: &Process, url: &Url) -> Result<Version, String> {
         let outcome = wait_until("Postgres to be ready", PATIENCE, || async {
             if let Some(status) = server.exited() {
@@ -119,12 +123,12 @@ fn dir(run: &Run) -> PathBuf {
     run.dir().join("postgres")
 }
 
-/// Makes the data directory, owned by whom the server runs as.
+/// Makes the data directory, owned by the user that the server runs as.
 async fn init(run: &Run, programs: &Path, user: Option<User>, log: &Path) -> Result<()> {
     let dir = dir(run);
     fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
     let password_file = dir.join("password");
-    write_secret(&password_file, run.password())?;
+    write_secret(&password_file, &verifier(run.password())?)?;
     for path in [&dir, &password_file] {
         give(path, user)?;
     }
@@ -171,7 +175,7 @@ fn settings(run: &Run, options: &Options, user: Option<User>) -> Result<Vec<Stri
     Ok(settings)
 }
 
-/// The server reads only what is its own.
+/// The server reads only files that belong to its user.
 fn give(path: &Path, user: Option<User>) -> Result<()> {
     let Some(User { uid, gid }) = user else { return Ok(()) };
     chown(path, Some(uid), Some(gid))
@@ -196,7 +200,7 @@ fn launch(
         log,
         user,
         group_file: run.group_file("postgres"),
-        // "Immediate shutdown": as final as KILL, but it takes its shared memory along.
+        // An immediate shutdown is as final as KILL, but removes the shared memory.
         stop_signal: "QUIT",
     })
 }

@@ -1,3 +1,5 @@
+//! A server's process: how it starts, and how it ends with all its children.
+
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -10,14 +12,16 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 
 use crate::error::{Error, Result, machine};
-use crate::wait_until;
+use crate::wait::wait_until;
 
-/// Waits for a word from the owner before it becomes the server: the owner writes down the
-/// process group first, so that not even a kill in between leaves a server behind.
+/// Waits for a line from the owner before it becomes the server. The owner notes the process group
+/// first, so even a kill in between leaves no server behind.
 const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
 
-/// A server's process, the leader of its own process group (Ctrl-C on the terminal is the
-/// owner's business). Not killed on drop: that is the watchdog's part.
+/// A server's process.
+///
+/// It leads a process group of its own, because Ctrl-C on the terminal is for the owner. Dropping this
+/// does not kill it; the watchdog does.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: Pid,
@@ -29,12 +33,12 @@ pub(crate) struct Launch<'a> {
     pub(crate) program: &'a Path,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(&'static str, String)>,
-    /// Inherited variables that begin so would change the server.
+    /// Prefixes of inherited variables that would change the server.
     pub(crate) forget_env: &'static str,
     pub(crate) dir: &'a Path,
     pub(crate) log: &'a Path,
     pub(crate) user: Option<User>,
-    /// Where the watchdog looks for the process group.
+    /// The file in which the watchdog finds the process group.
     pub(crate) group_file: PathBuf,
     pub(crate) stop_signal: &'static str,
 }
@@ -78,7 +82,7 @@ impl Process {
         Ok(process)
     }
 
-    /// A thread per process reaps it: tests have a runtime each, so no runtime's task can.
+    /// Reaps a process in a thread: each test has its own runtime, so a task would end too early.
     pub(crate) fn watch(mut child: Child) -> Self {
         let pid = Pid::from_child(&child);
         let exit = Arc::new(OnceLock::new());
@@ -102,14 +106,14 @@ impl Process {
     /// Signals the process, its group, and its descendants in groups of their own.
     pub(crate) fn signal(&self, signal: Signal) {
         let family = descendants(self.id());
-        // Errors only say that somebody is gone already, which is no news.
+        // An error only means that a process is gone already.
         kill_process_group(self.pid, signal).ok();
         for pid in family {
             kill_process(pid, signal).ok();
         }
     }
 
-    /// `kill -9` for the whole family; returns when nobody of it is left.
+    /// Kills the process and its descendants with `kill -9`, and waits until they are gone.
     pub(crate) async fn kill(&self) -> Result<()> {
         let family = descendants(self.id());
         self.signal(Signal::KILL);
@@ -117,7 +121,7 @@ impl Process {
             if self.exited().is_none() {
                 return Err(format!("process {} is still there", self.id()));
             }
-            // A process of another user answers with "not permitted", and is alive, too.
+            // A process of another user answers with "not permitted", and is alive.
             let left = family.iter().find(|pid| is_running(**pid));
             left.map_or(Ok(Some(())), |pid| Err(format!("child {pid} is still there")))
         })
@@ -134,7 +138,7 @@ fn is_running(pid: Pid) -> bool {
     !stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
 }
 
-/// Postgres' backends and Erlang's helpers leave the group of their parent.
+/// All descendants: Postgres' backends and Erlang's helpers leave the group of their parent.
 fn descendants(root: i32) -> Vec<Pid> {
     let table = parents();
     let mut found = vec![root];
@@ -178,7 +182,7 @@ pub(crate) fn forget_env(command: &mut Command, prefixes: &str) {
     }
 }
 
-/// Says why a node did not come up, with the end of its log.
+/// The error for a node that did not come up, with the end of its log.
 pub(crate) fn start_failed(server: &'static str, cause: String, log: &Path) -> Error {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

@@ -1,3 +1,5 @@
+//! The processes of a private RabbitMQ node.
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -6,21 +8,21 @@ use rustix::process::Signal;
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result, machine};
-use crate::servers::Options;
 use crate::servers::find;
+use crate::servers::node_home::{FORGET, NodeHome};
+use crate::servers::options::Options;
 use crate::servers::process::{Launch, Process, forget_env, start_failed};
-use crate::servers::rabbitmq::Access;
-use crate::servers::rabbitmq_seat::{FORGET, Seat};
+use crate::servers::rabbitmq_access::Access;
 use crate::servers::version::Version;
-use crate::wait_until;
+use crate::wait::wait_until;
 
 const NAME: &str = "RabbitMQ";
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A private node; the first one of a run has the name server with it.
+/// A private node. The first one of a run has Erlang's name server with it.
 #[derive(Debug)]
 pub(crate) struct Node {
-    seat: Seat,
+    home: NodeHome,
     script: PathBuf,
     log: PathBuf,
     tls: bool,
@@ -30,24 +32,24 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn start(
-        seat: Seat,
+        home: NodeHome,
         script: PathBuf,
         options: &Options,
         access: &Access,
     ) -> Result<(Self, Version)> {
-        seat.prepare(options, find::installed_version(&script))?;
-        let log = seat.log();
-        let epmd = if seat.is_first() { Some(start_epmd(&seat, &log)?) } else { None };
-        let server = Mutex::new(launch(&seat, &script, &log)?);
+        home.prepare(options, find::installed_version(&script))?;
+        let log = home.log();
+        let epmd = if home.is_first() { Some(start_epmd(&home, &log)?) } else { None };
+        let server = Mutex::new(launch(&home, &script, &log)?);
         let tls = options.tls.is_some();
-        let node = Self { seat, script, log, tls, epmd, server };
+        let node = Self { home, script, log, tls, epmd, server };
         let version = node.wait(&*node.server.lock().await, access).await?;
         Ok((node, version))
     }
 
-    /// As the cluster knows it.
+    /// Its name in the cluster.
     pub(crate) fn name(&self) -> String {
-        self.seat.node()
+        self.home.node()
     }
 
     /// The start script, for further nodes.
@@ -56,7 +58,7 @@ impl Node {
     }
 
     pub(crate) fn tls_port(&self) -> Option<u16> {
-        self.tls.then(|| self.seat.ports().amqps())
+        self.tls.then(|| self.home.ports().amqps())
     }
 
     pub(crate) fn log(&self) -> &Path {
@@ -84,10 +86,10 @@ impl Node {
         command
             .args(["--node", &self.name(), "--timeout", "30"])
             .args(arguments)
-            .envs(self.seat.environment())
-            // The one of the server itself, which listens on the same port.
+            .envs(self.home.environment())
+            // It is the server's own; the command would listen on the same port.
             .env_remove("RABBITMQ_DIST_PORT")
-            .current_dir(self.seat.dir())
+            .current_dir(self.home.dir())
             .stdin(Stdio::null())
             .kill_on_drop(true);
         let what = format!("run {}", program.display());
@@ -110,11 +112,11 @@ impl Node {
             let why = "it is running";
             return Err(Error::WrongState { server: NAME, action: "start", why });
         }
-        *server = launch(&self.seat, &self.script, &self.log)?;
+        *server = launch(&self.home, &self.script, &self.log)?;
         self.wait(&server, access).await.map(drop)
     }
 
-    /// Waits until the administrator gets in, or the process ends.
+    /// Waits until the administrator can log in, or the process ends.
     async fn wait(&self, server: &Process, access: &Access) -> Result<Version> {
         let outcome = wait_until("RabbitMQ to be ready", PATIENCE, || async {
             if let Some(status) = server.exited() {
@@ -124,43 +126,43 @@ impl Node {
         });
         let outcome = outcome.await.unwrap_or_else(|expired| Err(expired.to_string()));
         outcome.map_err(|cause| {
-            self.seat.run.keep();
+            self.home.run.keep();
             start_failed(NAME, cause, &self.log)
         })
     }
 }
 
-fn launch(seat: &Seat, script: &Path, log: &Path) -> Result<Process> {
+fn launch(home: &NodeHome, script: &Path, log: &Path) -> Result<Process> {
     Process::start(&Launch {
         program: script,
         args: Vec::new(),
-        env: seat.environment(),
+        env: home.environment(),
         forget_env: FORGET,
-        dir: &seat.dir(),
+        dir: &home.dir(),
         log,
         user: None,
-        group_file: seat.run.group_file(&seat.label()),
+        group_file: home.run.group_file(&home.label()),
         stop_signal: "KILL",
     })
 }
 
-/// A name server of our own, in front: one that Erlang starts by itself outlives the node.
-fn start_epmd(seat: &Seat, log: &Path) -> Result<Process> {
+/// Starts a name server first: one that Erlang starts by itself would outlive the node.
+fn start_epmd(home: &NodeHome, log: &Path) -> Result<Process> {
     let program = find::epmd().ok_or_else(|| Error::NoServer {
         server: NAME,
         tried: vec!["Erlang's epmd is neither on the PATH nor beside erl".to_owned()],
         advice: "Put the directory with Erlang's programs on the PATH.",
     })?;
-    let port = seat.run.ports().epmd().to_string();
+    let port = home.run.ports().epmd().to_string();
     Process::start(&Launch {
         program: &program,
         args: ["-port", &port, "-address", "127.0.0.1"].map(str::to_owned).to_vec(),
         env: Vec::new(),
         forget_env: FORGET,
-        dir: &seat.dir(),
+        dir: &home.dir(),
         log,
         user: None,
-        group_file: seat.run.group_file("epmd"),
+        group_file: home.run.group_file("epmd"),
         stop_signal: "KILL",
     })
 }

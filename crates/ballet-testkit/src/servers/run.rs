@@ -1,3 +1,5 @@
+//! One set of private servers: its directory, its ports, its watchdog.
+
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -11,16 +13,16 @@ use crate::random;
 use crate::servers::ports::Ports;
 use crate::servers::process::Process;
 use crate::servers::user;
-use crate::wait_until;
+use crate::wait::wait_until;
 
-/// One set of servers: its directory, its ports, and the watchdog that ends both.
+/// What the servers of one set share. The watchdog ends them and removes the directory.
 #[derive(Debug)]
 pub(crate) struct Run {
     dir: PathBuf,
     ports: Ports,
     password: String,
     watchdog: Process,
-    /// Closing it, also by dying, tells the watchdog to clean up.
+    /// When it closes, even because we died, the watchdog cleans up.
     lifeline: Mutex<Option<ChildStdin>>,
 }
 
@@ -51,7 +53,7 @@ impl Run {
         &self.ports
     }
 
-    /// The administrator's, on both servers.
+    /// The administrator's password on both servers.
     pub(crate) fn password(&self) -> &str {
         &self.password
     }
@@ -60,17 +62,17 @@ impl Run {
         self.dir.join(format!("{name}.group"))
     }
 
-    /// A file that says how to take containers down; the watchdog runs it.
+    /// A script that takes containers down; the watchdog runs it.
     pub(crate) fn compose_file(&self) -> PathBuf {
         self.dir.join("containers.compose")
     }
 
-    /// Leaves the directory where it is when the servers are stopped.
+    /// Keeps the directory when the servers stop.
     pub(crate) fn keep(&self) {
         fs::write(self.dir.join("keep"), "").ok();
     }
 
-    /// Ends all servers; returns when they are gone.
+    /// Ends all servers, and waits until they are gone.
     pub(crate) async fn stop(&self) -> Result<()> {
         if let Ok(mut lifeline) = self.lifeline.lock() {
             drop(lifeline.take());
@@ -85,15 +87,16 @@ impl Run {
     }
 }
 
-/// Where the runs of this workspace live.
+/// The directory for the runs of this workspace.
 pub(crate) fn base_dir() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
     std::path::absolute(&target).unwrap_or(target).join("servers")
 }
 
-/// Nearly always `target/servers/<run>`; a directory of its own among the temporary ones when
-/// root works in a place that the user whom Postgres then runs as may not enter.
+/// Makes the directory of a run, `target/servers/<run>`.
+///
+/// If root works in a place that Postgres' user may not enter, it is a temporary directory.
 fn make_dir() -> Result<PathBuf> {
     let name = format!("{}-{}", std::process::id(), random::hex::<3>()?);
     let base = base_dir();

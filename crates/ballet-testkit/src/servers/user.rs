@@ -1,3 +1,5 @@
+//! The ordinary user that Postgres runs as when we are root.
+
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -6,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::error::{Error, Result};
 use crate::servers::process::User;
 
-/// Whom Postgres runs as: it refuses to be root. `None` means as we are.
+/// The user for Postgres, which refuses to run as root; `None` if we are an ordinary user.
 pub(crate) fn for_postgres() -> Result<Option<User>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
@@ -20,7 +22,7 @@ pub(crate) fn for_postgres() -> Result<Option<User>> {
     })
 }
 
-/// Whether that user gets through to a directory, asked of the system itself.
+/// Whether that user may enter a directory, according to the system itself.
 pub(crate) fn may_enter(user: User, dir: &Path) -> bool {
     Command::new("true")
         .current_dir(dir)

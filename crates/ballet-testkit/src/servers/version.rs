@@ -1,8 +1,10 @@
+//! Versions of servers: how they are read, and which ones are new enough.
+
 use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// A server's version; Postgres has no third number in its own count, so it stays 0.
+/// A server's version. The third number is always 0 for Postgres, which has only two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// First number.
@@ -33,7 +35,7 @@ pub(crate) fn parse(text: &str) -> Option<Version> {
     Some(Version { major, minor: numbers.next().unwrap_or(0), patch: numbers.next().unwrap_or(0) })
 }
 
-/// Reads the answer of `postgres --version`, with whatever a distribution adds to it.
+/// Reads the output of `postgres --version`, including what a distribution adds.
 pub(crate) fn parse_postgres_banner(text: &str) -> Option<Version> {
     parse(text.split(") ").nth(1)?)
 }

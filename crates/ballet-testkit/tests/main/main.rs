@@ -1,13 +1,13 @@
-//! Servers and beds as tests use them.
+//! Servers and test environments, as tests use them.
 
-// `cfg(test)` holds here anyway; written out, it tells clippy that the helpers are tests, too.
-#[cfg(test)]
-mod bed;
+// `cfg(test)` holds here anyway; written out, it tells clippy that the helper functions are test code.
 #[cfg(test)]
 mod private;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod suite;
+#[cfg(test)]
+mod test_env;
 #[cfg(test)]
 mod topology;

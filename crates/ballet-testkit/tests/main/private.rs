@@ -1,3 +1,5 @@
+//! Private servers: kills, restarts, clusters, and what is left when their owner dies.
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::bed::wait_for_ready;
+use crate::test_env::wait_for_ready;
 use crate::topology::{SERVICES, shop};
 
 #[tokio::test]

@@ -20,6 +20,9 @@ use crate::world::{LONG, SOON, World, part};
 const UNTIL_GIVEN_UP: Duration = Duration::from_secs(240);
 /// How many sagas are begun before something is killed, and after.
 pub(crate) const SAGAS: usize = 150;
+/// The time a customer takes when there is no rush. Without it a test that waits a minute for a
+/// timeout would wait for minutes more until the backlog is gone.
+const LEISURE: Duration = Duration::from_millis(200);
 
 pub(crate) async fn everybody(servers: &Servers, name: &str) -> World {
     World::on(
@@ -34,25 +37,32 @@ pub(crate) async fn everybody(servers: &Servers, name: &str) -> World {
     .await
 }
 
-/// Customers who book without a pause at the desk, each their own trip.
+/// Customers who book trips at the desk: without a pause in a rush, then now and then.
 pub(crate) struct Customers {
     booked: Arc<AtomicUsize>,
+    /// The rush ends at this number.
+    rush: Arc<AtomicUsize>,
     enough: Arc<AtomicUsize>,
     tasks: JoinSet<()>,
 }
 
 impl Customers {
+    /// They come in a rush that goes on while a test kills something after the first [`SAGAS`].
     pub(crate) fn come(desk: &Handle) -> Self {
         let mut customers = Self {
             booked: Arc::default(),
+            rush: Arc::new(AtomicUsize::new(2 * SAGAS)),
             enough: Arc::new(AtomicUsize::new(usize::MAX)),
             tasks: JoinSet::new(),
         };
         for _ in 0..4 {
             let (desk, booked) = (desk.clone(), Arc::clone(&customers.booked));
-            let enough = Arc::clone(&customers.enough);
+            let (rush, enough) = (Arc::clone(&customers.rush), Arc::clone(&customers.enough));
             customers.tasks.spawn(async move {
                 while booked.load(Ordering::SeqCst) < enough.load(Ordering::SeqCst) {
+                    if booked.load(Ordering::SeqCst) >= rush.load(Ordering::SeqCst) {
+                        tokio::time::sleep(LEISURE).await;
+                    }
                     if book(&desk).await.is_ok() {
                         booked.fetch_add(1, Ordering::SeqCst);
                     }
@@ -71,10 +81,16 @@ impl Customers {
         .expect("bookings");
     }
 
+    /// Lets [`SAGAS`] more book in a rush, and returns how many will have booked then.
+    fn rush(&self) -> usize {
+        let booked = self.booked.load(Ordering::SeqCst) + SAGAS;
+        self.rush.store(booked, Ordering::SeqCst);
+        booked
+    }
+
     /// Lets some more come, and waits until the last has left; how many were told "booked".
     pub(crate) async fn leave(mut self) -> i64 {
-        let booked = self.booked.load(Ordering::SeqCst);
-        self.enough.store(booked + SAGAS, Ordering::SeqCst);
+        self.enough.store(self.rush(), Ordering::SeqCst);
         while let Some(ended) = self.tasks.join_next().await {
             ended.expect("no panic");
         }
@@ -164,12 +180,10 @@ async fn t136_connections_that_the_broker_closes_come_back() {
     all_ended_once(&world, customers.leave().await).await;
 }
 
-/// The other machine is gone without a word: nothing closes the connections, and nobody answers on
-/// them any more. On new ones somebody does.
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_that_hang_for_ever_are_given_up() {
+/// The hotel with other ways to its servers than the desk and the cars have.
+async fn everybody_by(name: &str) -> (World, Proxy, Proxy) {
     let servers = Servers::shared().await.expect("servers");
-    let mut world = everybody(servers, "hang").await;
+    let mut world = everybody(servers, name).await;
     let hotel_before = world.services.remove(1);
     hotel_before.stop().await;
     let database = Proxy::to(world.bed.database_url("hotel")).await.expect("a way");
@@ -179,6 +193,14 @@ async fn connections_that_hang_for_ever_are_given_up() {
         settings.amqp_url = Some(broker.url().to_owned());
     };
     world.start_with(part(hotel(Trouble::default()), HOTEL_TABLES), by_these_ways).await;
+    (world, database, broker)
+}
+
+/// The other machine is gone without a word: nothing closes the connections, and nobody answers on
+/// them any more. On new ones somebody does.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_the_database_that_hang_for_ever_are_given_up() {
+    let (world, database, _broker) = everybody_by("hang_db").await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     // The hotel waits for an answer, in a statement of the framework's own.
@@ -193,6 +215,15 @@ async fn connections_that_hang_for_ever_are_given_up() {
     database.set(Way::Silent);
     drop(blocker);
     comes_back(&world, &customers, &database).await;
+    all_ended_once(&world, customers.leave().await).await;
+}
+
+/// The same on the way to the broker.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_the_broker_that_hang_for_ever_are_given_up() {
+    let (world, _database, broker) = everybody_by("hang_broker").await;
+    let customers = Customers::come(world.handle(0));
+    customers.booked(SAGAS).await;
     broker.set(Way::Silent);
     comes_back(&world, &customers, &broker).await;
     all_ended_once(&world, customers.leave().await).await;
@@ -240,7 +271,7 @@ async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
 
 /// Opens the way after a while, and waits until the hotel has made up for it.
 async fn comes_back(world: &World, customers: &Customers, way: &Proxy) {
-    let booked = customers.booked.load(Ordering::SeqCst) + SAGAS;
+    let booked = customers.rush();
     customers.booked(booked).await;
     way.set(Way::Open);
     let booked = i64::try_from(booked).expect("few");

@@ -1,22 +1,24 @@
-//! Calls to the outside that are lost, held, or made by two.
+//! Calls to the outside that are lost, held, or made twice.
 
-use super::{Check, check};
-use crate::suite::bench::{Bench, Phase, same};
-use crate::suite::outside::Way;
-use crate::suite::world::World;
-use crate::suite::wrong::{Checked, ensure};
+use crate::suite::checks::check::{Check, check};
+use crate::suite::rig::observe::snapshot;
+use crate::suite::rig::outside::Leg;
+use crate::suite::rig::snapshot::same;
+use crate::suite::rig::step_rig::{Phase, StepRig};
+use crate::suite::rig::world::World;
+use crate::suite::rig::wrong::{Checked, ensure};
 
-pub(super) fn checks(phase: Phase) -> Vec<Check> {
+pub(crate) fn checks(phase: Phase) -> Vec<Check> {
     let name = |what: &str| match phase {
         Phase::Run => what.to_owned(),
         Phase::Refusal => format!("{what}, refusing"),
         Phase::Undo => format!("{what}, undoing"),
     };
     let mut checks = vec![
-        check!(name("asked again after a lost call"), asked_again, phase, Way::There),
-        check!(name("asked again after a lost answer"), asked_again, phase, Way::Back),
-        check!(name("crash with the call on its way"), crash, phase, Way::There),
-        check!(name("crash with the answer on its way"), crash, phase, Way::Back),
+        check!(name("asked again after a lost call"), asked_again, phase, Leg::Request),
+        check!(name("asked again after a lost answer"), asked_again, phase, Leg::Answer),
+        check!(name("crash with the call on its way"), crash, phase, Leg::Request),
+        check!(name("crash with the answer on its way"), crash, phase, Leg::Answer),
         check!(name("answered twice"), answered_twice, phase),
     ];
     if phase == Phase::Undo {
@@ -25,8 +27,8 @@ pub(super) fn checks(phase: Phase) -> Vec<Check> {
     checks
 }
 
-/// Checks of aborts that come while the step asks.
-pub(super) fn checks_of_aborts(may_refuse: bool) -> Vec<Check> {
+/// Checks of aborts that come during the step's call.
+pub(crate) fn checks_of_aborts(may_refuse: bool) -> Vec<Check> {
     let mut checks = vec![check!("aborted while it asks", aborted_meanwhile, Phase::Run)];
     if may_refuse {
         checks.push(check!("aborted while it asks, refusing", aborted_meanwhile, Phase::Refusal));
@@ -34,38 +36,38 @@ pub(super) fn checks_of_aborts(may_refuse: bool) -> Vec<Check> {
     checks
 }
 
-async fn asked_again(bench: &Bench<'_>, phase: Phase, way: Way) -> Checked {
-    let mut world = bench.world_before(phase).await?;
+async fn asked_again(rig: &StepRig<'_>, phase: Phase, leg: Leg) -> Checked {
+    let mut world = World::before(rig, phase).await?;
     let earlier = world.outside.asked().len();
-    world.outside.lose_one(way);
-    world.tell(0, bench.events(phase)?);
-    world.quiet().await?;
+    world.outside.lose_one(leg);
+    world.publish(0, rig.events(phase)?);
+    world.until_idle().await?;
     under_one_key(&world, earlier)?;
-    same(&world.seen().await?, bench.after(phase))
+    same(&snapshot(&mut world).await?, rig.after(phase))
 }
 
-async fn crash(bench: &Bench<'_>, phase: Phase, way: Way) -> Checked {
-    let mut world = bench.world_before(phase).await?;
+async fn crash(rig: &StepRig<'_>, phase: Phase, leg: Leg) -> Checked {
+    let mut world = World::before(rig, phase).await?;
     let earlier = world.outside.asked().len();
-    let reached = world.outside.reached(way);
-    world.outside.hold(Some(way));
-    world.tell(0, bench.events(phase)?);
-    world.until("the call", || world.outside.reached(way) > reached).await?;
-    world.all_acknowledged().await?;
+    let reached = world.outside.reached(leg);
+    world.outside.hold(Some(leg));
+    world.publish(0, rig.events(phase)?);
+    world.until("the call", || world.outside.reached(leg) > reached).await?;
+    world.until_acknowledged().await?;
     world.crash().await?;
     world.start().await?;
-    world.quiet().await?;
+    world.until_idle().await?;
     under_one_key(&world, earlier)?;
-    same(&world.seen().await?, bench.after(phase))
+    same(&snapshot(&mut world).await?, rig.after(phase))
 }
 
-/// An owner that lost its session is taken for gone while it lives: two processes ask, and both
-/// are answered.
-async fn answered_twice(bench: &Bench<'_>, phase: Phase) -> Checked {
-    let mut world = bench.world_before(phase).await?;
+/// An owner that lost its session counts as gone while it lives: two processes make the call, and
+/// both get an answer.
+async fn answered_twice(rig: &StepRig<'_>, phase: Phase) -> Checked {
+    let mut world = World::before(rig, phase).await?;
     let (asked, answered) = (world.outside.asked().len(), world.outside.answered());
-    world.outside.hold(Some(Way::There));
-    world.tell(0, bench.events(phase)?);
+    world.outside.hold(Some(Leg::Request));
+    world.publish(0, rig.events(phase)?);
     world.until("the call", || world.outside.asked().len() > asked).await?;
     world.orphan_calls().await?;
     world.start().await?;
@@ -73,59 +75,59 @@ async fn answered_twice(bench: &Bench<'_>, phase: Phase) -> Checked {
     world.outside.hold(None);
     world.until("both answers", || world.outside.answered() > answered + 1).await?;
     under_one_key(&world, asked)?;
-    world.quiet().await?;
-    // Whatever comes after in the same lanes comes after the second answer, too.
-    world.tell(0, bench.events(phase)?);
-    world.tell(0, bench.events(phase)?);
-    world.quiet().await?;
-    same(&world.seen().await?, bench.after(phase))
+    world.until_idle().await?;
+    // What comes later in the same lanes also comes after the second answer.
+    world.publish(0, rig.events(phase)?);
+    world.publish(0, rig.events(phase)?);
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, rig.after(phase))
 }
 
-/// What took effect is undone, and nobody is told of either before the undo.
-async fn aborted_meanwhile(bench: &Bench<'_>, phase: Phase) -> Checked {
-    let mut world = bench.world_before(phase).await?;
-    let earlier = world.outside.reached(Way::Back);
-    world.outside.hold(Some(Way::Back));
-    world.tell(0, bench.events(phase)?);
-    world.until("the call", || world.outside.reached(Way::Back) > earlier).await?;
-    world.tell(0, bench.abort()?);
-    world.all_acknowledged().await?;
+/// What took effect is undone, and only the undo is published.
+async fn aborted_meanwhile(rig: &StepRig<'_>, phase: Phase) -> Checked {
+    let mut world = World::before(rig, phase).await?;
+    let earlier = world.outside.reached(Leg::Answer);
+    world.outside.hold(Some(Leg::Answer));
+    world.publish(0, rig.events(phase)?);
+    world.until("the call", || world.outside.reached(Leg::Answer) > earlier).await?;
+    world.publish(0, rig.abort()?);
+    world.until_acknowledged().await?;
     world.outside.hold(None);
-    world.quiet().await?;
-    let seen = world.seen().await?;
+    world.until_idle().await?;
+    let left = snapshot(&mut world).await?;
     drop(world);
     if phase == Phase::Run {
-        return same(&seen, &bench.expected.undone.clone().without_event(bench.part.done.name()));
+        return same(&left, &rig.expected.undone.clone().without_event(rig.part.done.name()));
     }
-    let mut world = bench.world_before(phase).await?;
-    world.tell(0, bench.refused()?);
-    world.quiet().await?;
-    world.tell(0, bench.abort()?);
-    world.quiet().await?;
-    let told = world.seen().await?;
-    let refused = bench.part.refused.map_or("", |event| event.name());
-    same(&seen, &told.without_event(refused))
+    let mut world = World::before(rig, phase).await?;
+    world.publish(0, rig.refused()?);
+    world.until_idle().await?;
+    world.publish(0, rig.abort()?);
+    world.until_idle().await?;
+    let undisturbed = snapshot(&mut world).await?;
+    let refused = rig.part.refused.map_or("", |event| event.name());
+    same(&left, &undisturbed.without_event(refused))
 }
 
-async fn aborted_again(bench: &Bench<'_>) -> Checked {
-    let mut world = bench.world_before(Phase::Undo).await?;
+async fn aborted_again(rig: &StepRig<'_>) -> Checked {
+    let mut world = World::before(rig, Phase::Undo).await?;
     let earlier = world.outside.asked().len();
-    world.outside.hold(Some(Way::There));
-    let sent = world.tell(0, bench.abort()?);
+    world.outside.hold(Some(Leg::Request));
+    let sent = world.publish(0, rig.abort()?);
     world.until("the call", || world.outside.asked().len() > earlier).await?;
-    world.again(&sent);
-    world.tell(0, bench.abort()?);
-    world.tell(0, bench.done()?);
-    world.all_acknowledged().await?;
+    world.publish_again(&sent);
+    world.publish(0, rig.abort()?);
+    world.publish(0, rig.done()?);
+    world.until_acknowledged().await?;
     world.outside.hold(None);
-    world.quiet().await?;
-    same(&world.seen().await?, &bench.expected.undone)
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, &rig.expected.undone)
 }
 
-/// The first call since then was made again, under the same key.
+/// The first call after the earlier ones was made again, under the same key.
 fn under_one_key(world: &World<'_>, earlier: usize) -> Checked {
     let asked = world.outside.asked().split_off(earlier);
     ensure(asked.len() >= 2 && asked[0] == asked[1], || {
-        format!("it is not asked again under the same key: {asked:?}")
+        format!("the call is not made again under the same key: {asked:?}")
     })
 }

@@ -1,10 +1,13 @@
-//! Once, whatever comes twice and wherever the process dies.
+//! A step takes effect once, however often it is delivered and wherever the process dies.
 
-use super::{Check, check};
-use crate::suite::bench::{Bench, Phase, same};
-use crate::suite::wrong::Checked;
+use crate::suite::checks::check::{Check, check};
+use crate::suite::rig::observe::snapshot;
+use crate::suite::rig::snapshot::same;
+use crate::suite::rig::step_rig::{Phase, StepRig};
+use crate::suite::rig::world::World;
+use crate::suite::rig::wrong::Checked;
 
-pub(super) fn checks(phase: Phase) -> Vec<Check> {
+pub(crate) fn checks(phase: Phase) -> Vec<Check> {
     let name = |what: &str| {
         let of = match phase {
             Phase::Run => "",
@@ -22,61 +25,61 @@ pub(super) fn checks(phase: Phase) -> Vec<Check> {
     ]
 }
 
-/// Under the same ids, and under others.
-async fn twice(bench: &Bench<'_>, phase: Phase) -> Checked {
-    let mut world = bench.world_before(phase).await?;
-    let sent = world.tell(0, bench.events(phase)?);
-    world.quiet().await?;
-    world.again(&sent);
-    world.quiet().await?;
-    world.tell(0, bench.events(phase)?);
-    world.quiet().await?;
-    same(&world.seen().await?, bench.after(phase))
+/// Under the same ids, then under new ones.
+async fn twice(rig: &StepRig<'_>, phase: Phase) -> Checked {
+    let mut world = World::before(rig, phase).await?;
+    let sent = world.publish(0, rig.events(phase)?);
+    world.until_idle().await?;
+    world.publish_again(&sent);
+    world.until_idle().await?;
+    world.publish(0, rig.events(phase)?);
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, rig.after(phase))
 }
 
-async fn twice_at_once(bench: &Bench<'_>, phase: Phase) -> Checked {
-    let mut world = bench.world_before(phase).await?;
+async fn twice_at_once(rig: &StepRig<'_>, phase: Phase) -> Checked {
+    let mut world = World::before(rig, phase).await?;
     let held = world.hold_lanes().await?;
-    let sent = world.tell(0, bench.events(phase)?);
-    world.again(&sent);
-    world.tell(0, bench.events(phase)?);
-    world.all_delivered().await?;
-    held.let_go().await?;
-    world.quiet().await?;
-    same(&world.seen().await?, bench.after(phase))
+    let sent = world.publish(0, rig.events(phase)?);
+    world.publish_again(&sent);
+    world.publish(0, rig.events(phase)?);
+    world.until_delivered().await?;
+    held.release().await?;
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, rig.after(phase))
 }
 
-async fn crash_before_ack(bench: &Bench<'_>, phase: Phase) -> Checked {
-    let mut world = bench.world_before(phase).await?;
+async fn crash_before_ack(rig: &StepRig<'_>, phase: Phase) -> Checked {
+    let mut world = World::before(rig, phase).await?;
     world.broker.lose_acks(true);
-    let sent = world.tell(0, bench.events(phase)?);
-    world.all_committed(&sent).await?;
+    let sent = world.publish(0, rig.events(phase)?);
+    world.until_committed(&sent).await?;
     world.crash().await?;
     world.broker.lose_acks(false);
     world.start().await?;
-    world.quiet().await?;
-    same(&world.seen().await?, bench.after(phase))
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, rig.after(phase))
 }
 
-async fn crash_before_publish(bench: &Bench<'_>, phase: Phase) -> Checked {
-    let mut world = bench.world_before(phase).await?;
+async fn crash_before_publish(rig: &StepRig<'_>, phase: Phase) -> Checked {
+    let mut world = World::before(rig, phase).await?;
     world.broker.block(true);
-    world.tell(0, bench.events(phase)?);
-    world.all_acknowledged().await?;
+    world.publish(0, rig.events(phase)?);
+    world.until_acknowledged().await?;
     world.crash().await?;
     world.broker.block(false);
     world.start().await?;
-    world.quiet().await?;
-    same(&world.seen().await?, bench.after(phase))
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, rig.after(phase))
 }
 
-/// The broker deals messages out in turn, so that both replicas get some of the same saga.
-async fn to_two_replicas(bench: &Bench<'_>, phase: Phase) -> Checked {
-    let mut world = bench.world_before(phase).await?;
+/// The broker delivers in turn, so both replicas get messages of the same saga.
+async fn to_two_replicas(rig: &StepRig<'_>, phase: Phase) -> Checked {
+    let mut world = World::before(rig, phase).await?;
     world.start_replica().await?;
-    let sent = world.tell(0, bench.events(phase)?);
-    world.again(&sent);
-    world.tell(0, bench.events(phase)?);
-    world.quiet().await?;
-    same(&world.seen().await?, bench.after(phase))
+    let sent = world.publish(0, rig.events(phase)?);
+    world.publish_again(&sent);
+    world.publish(0, rig.events(phase)?);
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, rig.after(phase))
 }

@@ -1,43 +1,45 @@
-//! A saga that begins with a request.
+//! A saga that begins with an HTTP request.
 
 use serde_json::Value;
 
-use super::{Check, check, emitted};
-use crate::suite::bench::{Bench, missing, same};
-use crate::suite::case::Trigger;
-use crate::suite::seen::list;
-use crate::suite::world::World;
-use crate::suite::wrong::{Checked, ensure};
+use crate::suite::checks::check::{Check, check};
+use crate::suite::rig::case::Trigger;
+use crate::suite::rig::observe::snapshot;
+use crate::suite::rig::snapshot::{emitted, list, same};
+use crate::suite::rig::step_rig::{StepRig, missing};
+use crate::suite::rig::world::World;
+use crate::suite::rig::wrong::{Checked, ensure};
 
-pub(super) fn checks(bench: &Bench<'_>) -> Vec<Check> {
+pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<Check> {
     let mut checks = vec![
         check!("crash between commit and publish", crash_before_publish),
-        check!("asked for twice", twice),
+        check!("requested twice", twice),
     ];
-    if bench.case.refused.is_some() {
+    if rig.case.refused.is_some() {
         checks.push(check!("refused", refused));
     }
     checks
 }
 
-pub(super) async fn undisturbed(bench: &mut Bench<'_>) -> Checked {
-    bench.expected.before = World::open(bench, 0, false).await?.seen().await?;
-    let mut world = World::open(bench, 0, false).await?;
-    ask(&world, bench).await?;
-    world.quiet().await?;
-    let done = world.seen().await?;
+/// The undisturbed runs of a step that a request triggers.
+pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
+    rig.expected.before = snapshot(&mut World::open(rig, 0, false).await?).await?;
+    let mut world = World::open(rig, 0, false).await?;
+    ask(&world, rig).await?;
+    world.until_idle().await?;
+    let done = snapshot(&mut world).await?;
     drop(world);
-    let part = bench.part;
+    let part = rig.part;
     emitted(&done, "done", part.done.name())?;
     ensure(done.at(part.name, "done") == 1, || {
         format!("the ledger does not say that it is done:{}", list(&done.ledger))
     })?;
-    bench.expected.done = done;
+    rig.expected.done = done;
     Ok(())
 }
 
-async fn ask(world: &World<'_>, bench: &Bench<'_>) -> Checked {
-    let status = post(world, Some(&bench.case.trigger)).await?;
+async fn ask(world: &World<'_>, rig: &StepRig<'_>) -> Checked {
+    let status = post(world, Some(&rig.case.trigger)).await?;
     ensure((200..300).contains(&status), || format!("the request is answered with {status}"))
 }
 
@@ -52,34 +54,36 @@ async fn post(world: &World<'_>, request: Option<&Trigger>) -> Checked<u16> {
     Ok(reqwest::Client::new().post(url).json(body).send().await?.status().as_u16())
 }
 
-async fn crash_before_publish(bench: &Bench<'_>) -> Checked {
-    let mut world = World::open(bench, 0, false).await?;
+async fn crash_before_publish(rig: &StepRig<'_>) -> Checked {
+    let mut world = World::open(rig, 0, false).await?;
     world.broker.block(true);
-    ask(&world, bench).await?;
+    ask(&world, rig).await?;
     world.crash().await?;
     world.broker.block(false);
     world.start().await?;
-    world.quiet().await?;
-    same(&world.seen().await?, &bench.expected.done)
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, &rig.expected.done)
 }
 
 /// Two requests are two sagas.
-async fn twice(bench: &Bench<'_>) -> Checked {
-    let mut world = World::open(bench, 0, false).await?;
-    ask(&world, bench).await?;
-    ask(&world, bench).await?;
-    world.quiet().await?;
-    let seen = world.seen().await?;
-    let (told, done) = (seen.count(bench.part.done.name()), seen.at(bench.part.name, "done"));
-    ensure((told, done) == (2, 2), || {
-        format!("two requests are told {told} times, and {done} times in the ledger")
+async fn twice(rig: &StepRig<'_>) -> Checked {
+    let mut world = World::open(rig, 0, false).await?;
+    ask(&world, rig).await?;
+    ask(&world, rig).await?;
+    world.until_idle().await?;
+    let left = snapshot(&mut world).await?;
+    let (events, entries) = (left.count(rig.part.done.name()), left.at(rig.part.name, "done"));
+    ensure((events, entries) == (2, 2), || {
+        format!(
+            "two requests should make 2 events and 2 ledger entries, not {events} and {entries}"
+        )
     })
 }
 
-async fn refused(bench: &Bench<'_>) -> Checked {
-    let mut world = World::open(bench, 0, false).await?;
-    let status = post(&world, bench.case.refused.as_ref()).await?;
+async fn refused(rig: &StepRig<'_>) -> Checked {
+    let mut world = World::open(rig, 0, false).await?;
+    let status = post(&world, rig.case.refused.as_ref()).await?;
     ensure((400..500).contains(&status), || format!("the request is answered with {status}"))?;
-    world.quiet().await?;
-    same(&world.seen().await?, &bench.expected.before)
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, &rig.expected.before)
 }

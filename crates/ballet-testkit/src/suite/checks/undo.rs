@@ -1,20 +1,21 @@
-//! Aborts that come first, late, and at the same time.
+//! Aborts that come before the step, after it, and at the same time.
 
 use ballet::core::part::{StepKind, StepPart};
 
-use super::{Check, check, is_undone};
-use crate::suite::bench::{Bench, Phase, same, same_effects};
-use crate::suite::seen::list;
-use crate::suite::world::World;
-use crate::suite::wrong::{Checked, ensure};
+use crate::suite::checks::check::{Check, check};
+use crate::suite::rig::observe::snapshot;
+use crate::suite::rig::snapshot::{list, same, same_effects};
+use crate::suite::rig::step_rig::{Phase, StepRig, is_undone};
+use crate::suite::rig::world::World;
+use crate::suite::rig::wrong::{Checked, ensure};
 
-/// How many sagas are triggered and aborted at once.
+/// How many sagas are triggered and aborted at the same time.
 const RACES: usize = 12;
 
-pub(super) fn checks(part: &StepPart) -> Vec<Check> {
+pub(crate) fn checks(part: &StepPart) -> Vec<Check> {
     let mut checks = vec![check!("run after undo", run_after_undo)];
     if !is_undone(part.kind) {
-        // The owner does not take an abort of what has not begun.
+        // The owner ignores an abort of what has not begun.
         return checks;
     }
     checks.extend([
@@ -28,7 +29,7 @@ pub(super) fn checks(part: &StepPart) -> Vec<Check> {
     checks
 }
 
-pub(super) fn checks_of_decision() -> Vec<Check> {
+pub(crate) fn checks_of_decision() -> Vec<Check> {
     vec![
         check!("the abort first", undo_before_run),
         check!("the abort too late", abort_too_late),
@@ -37,93 +38,93 @@ pub(super) fn checks_of_decision() -> Vec<Check> {
 }
 
 /// The tombstone covers what comes later.
-async fn undo_before_run(bench: &Bench<'_>) -> Checked {
-    let mut world = World::open(bench, 1, false).await?;
-    world.tell(0, bench.abort()?);
-    world.quiet().await?;
-    let sent = world.tell(0, bench.done()?);
-    world.quiet().await?;
-    world.again(&sent);
-    world.tell(0, bench.abort()?);
-    world.quiet().await?;
-    same(&world.seen().await?, &bench.expected.aborted)
+async fn undo_before_run(rig: &StepRig<'_>) -> Checked {
+    let mut world = World::open(rig, 1, false).await?;
+    world.publish(0, rig.abort()?);
+    world.until_idle().await?;
+    let sent = world.publish(0, rig.done()?);
+    world.until_idle().await?;
+    world.publish_again(&sent);
+    world.publish(0, rig.abort()?);
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, &rig.expected.aborted)
 }
 
-async fn undo_before_run_at_once(bench: &Bench<'_>) -> Checked {
-    let mut world = World::open(bench, 1, false).await?;
+async fn undo_before_run_at_once(rig: &StepRig<'_>) -> Checked {
+    let mut world = World::open(rig, 1, false).await?;
     let held = world.hold_lanes().await?;
-    world.tell(0, bench.abort()?);
-    world.tell(0, bench.done()?);
-    world.all_delivered().await?;
-    held.let_go().await?;
-    world.quiet().await?;
-    same(&world.seen().await?, &bench.expected.aborted)
+    world.publish(0, rig.abort()?);
+    world.publish(0, rig.done()?);
+    world.until_delivered().await?;
+    held.release().await?;
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, &rig.expected.aborted)
 }
 
-async fn run_after_undo(bench: &Bench<'_>) -> Checked {
-    let mut world = bench.world_before(Phase::Undo).await?;
-    world.tell(0, bench.abort()?);
-    world.quiet().await?;
-    world.tell(0, bench.done()?);
-    world.quiet().await?;
-    same(&world.seen().await?, &bench.expected.undone)
+async fn run_after_undo(rig: &StepRig<'_>) -> Checked {
+    let mut world = World::before(rig, Phase::Undo).await?;
+    world.publish(0, rig.abort()?);
+    world.until_idle().await?;
+    world.publish(0, rig.done()?);
+    world.until_idle().await?;
+    same(&snapshot(&mut world).await?, &rig.expected.undone)
 }
 
-async fn refused_then_aborted(bench: &Bench<'_>) -> Checked {
-    let mut world = bench.world_before(Phase::Refusal).await?;
-    world.tell(0, bench.refused()?);
-    world.quiet().await?;
-    world.tell(0, bench.abort()?);
-    world.quiet().await?;
-    let seen = world.seen().await?;
-    same_effects(&seen, &bench.expected.aborted)?;
-    let undone = bench.part.undone.map_or(0, |event| seen.count(event.name()));
-    ensure(undone == 0 && seen.at(bench.part.name, "refused") == 1, || {
-        format!("what was refused is undone:{}\n{}", list(&seen.events), list(&seen.ledger))
+async fn refused_then_aborted(rig: &StepRig<'_>) -> Checked {
+    let mut world = World::before(rig, Phase::Refusal).await?;
+    world.publish(0, rig.refused()?);
+    world.until_idle().await?;
+    world.publish(0, rig.abort()?);
+    world.until_idle().await?;
+    let left = snapshot(&mut world).await?;
+    same_effects(&left, &rig.expected.aborted)?;
+    let undone = rig.part.undone.map_or(0, |event| left.count(event.name()));
+    ensure(undone == 0 && left.at(rig.part.name, "refused") == 1, || {
+        format!("what was refused is undone:{}\n{}", list(&left.events), list(&left.ledger))
     })
 }
 
-async fn abort_too_late(bench: &Bench<'_>) -> Checked {
-    same(&bench.expected.undone, &bench.expected.done)
+async fn abort_too_late(rig: &StepRig<'_>) -> Checked {
+    same(&rig.expected.undone, &rig.expected.done)
 }
 
-/// Whichever comes first, nothing is left of what is aborted, and nobody is told both.
-async fn race(bench: &Bench<'_>) -> Checked {
-    let mut world = World::open(bench, RACES, false).await?;
+/// Whichever comes first, an aborted saga leaves nothing, and no saga is both decided and aborted.
+async fn race(rig: &StepRig<'_>) -> Checked {
+    let mut world = World::open(rig, RACES, false).await?;
     for at in 0..RACES {
-        world.tell(at, bench.abort()?);
+        world.publish(at, rig.abort()?);
     }
-    world.quiet().await?;
-    let aborted = world.seen().await?;
+    world.until_idle().await?;
+    let aborted = snapshot(&mut world).await?;
     drop(world);
 
-    let mut world = World::open(bench, RACES, false).await?;
+    let mut world = World::open(rig, RACES, false).await?;
     world.start_replica().await?;
     for at in 0..RACES {
         if at % 2 == 0 {
-            world.tell(at, bench.done()?);
-            world.tell(at, bench.abort()?);
+            world.publish(at, rig.done()?);
+            world.publish(at, rig.abort()?);
         } else {
-            world.tell(at, bench.abort()?);
-            world.tell(at, bench.done()?);
+            world.publish(at, rig.abort()?);
+            world.publish(at, rig.done()?);
         }
     }
-    world.quiet().await?;
-    let seen = world.seen().await?;
-    let part = bench.part;
-    let (done, ledger) = (seen.count(part.done.name()), || list(&seen.ledger));
-    ensure(seen.astray.is_empty(), || format!("messages went astray:{}", list(&seen.astray)))?;
+    world.until_idle().await?;
+    let left = snapshot(&mut world).await?;
+    let part = rig.part;
+    let (done, ledger) = (left.count(part.done.name()), || list(&left.ledger));
+    ensure(left.astray.is_empty(), || format!("messages went astray:{}", list(&left.astray)))?;
     if part.kind == StepKind::Decision {
-        let abort = bench.abort_event().map_or(0, |event| seen.count(event.name()));
+        let abort = rig.abort_event().map_or(0, |event| left.count(event.name()));
         return ensure(done + abort == RACES, || {
             format!("of {RACES} sagas {done} are decided, {abort} aborted:{}", ledger())
         });
     }
-    same_effects(&seen, &aborted)?;
-    let undone = part.undone.map_or(0, |event| seen.count(event.name()));
-    let entries = seen.at(part.name, "undone");
-    ensure(seen.at(part.name, "done") == 0, || format!("not all are undone:{}", ledger()))?;
+    same_effects(&left, &aborted)?;
+    let undone = part.undone.map_or(0, |event| left.count(event.name()));
+    let entries = left.at(part.name, "undone");
+    ensure(left.at(part.name, "done") == 0, || format!("not all are undone:{}", ledger()))?;
     ensure(part.undone.is_none() || undone == entries, || {
-        format!("{entries} are undone, {undone} are told to be:{}", ledger())
+        format!("{entries} are undone, {undone} are announced:{}", ledger())
     })
 }

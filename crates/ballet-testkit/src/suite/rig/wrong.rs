@@ -1,13 +1,13 @@
-//! What a check found to be wrong.
+//! The result of a check.
 
 use std::fmt;
 
-/// What a check found to be wrong, in words.
+/// What a check found to be wrong, as text for people.
 #[derive(Debug)]
-pub(super) struct Wrong(pub(super) String);
+pub(crate) struct Wrong(pub(crate) String);
 
-/// The end of a check.
-pub(super) type Checked<T = ()> = Result<T, Wrong>;
+/// A check's result.
+pub(crate) type Checked<T = ()> = Result<T, Wrong>;
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +26,7 @@ impl<E: std::error::Error> From<E> for Wrong {
     }
 }
 
-/// A check's condition.
-pub(super) fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> Checked {
+/// Fails unless a condition holds.
+pub(crate) fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err(Wrong(wrong())) }
 }

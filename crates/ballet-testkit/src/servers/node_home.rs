@@ -1,22 +1,24 @@
+//! Where a private RabbitMQ node lives: its directory, name, ports, and configuration files.
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::bed::definitions;
 use crate::error::{Result, machine};
-use crate::servers::Options;
+use crate::servers::definitions;
+use crate::servers::options::Options;
 use crate::servers::ports::Ports;
-use crate::servers::rabbitmq::OPS;
+use crate::servers::rabbitmq_access::OPS;
 use crate::servers::run::{Run, write_secret};
 use crate::servers::version::Version;
 use crate::tls::ServerTls;
 
-/// Settings of the user's own broker, and of Erlang, that must not reach ours.
+/// Variables for the user's own broker and for Erlang, which must not reach ours.
 pub(crate) const FORGET: &str = "RABBITMQ_ ERL_ NODENAME CONF_ENV_FILE";
 
-/// The management API's numbers and lists are five seconds old otherwise, and tests wait for them.
-fn count_often(version: Option<Version>) -> String {
-    let tick = if ticks_early(version) { "{quorum_tick_interval, 500}, " } else { "" };
+/// Tests wait for the management API's numbers and lists, which are five seconds old by default.
+fn statistics(version: Option<Version>) -> String {
+    let tick = if may_tick_early(version) { "{quorum_tick_interval, 500}, " } else { "" };
     format!(
         "[
   {{rabbit, [{tick}{{collect_statistics_interval, 500}}]}},
@@ -27,29 +29,29 @@ fn count_often(version: Option<Version>) -> String {
     )
 }
 
-/// Up to 4.0.5 a queue of 4.0 crashes that is asked for its numbers before it is quite set up
-/// (rabbitmq-server#12950), and many such crashes at once keep the broker from making queues for
-/// good (rabbitmq-server#16652): there we ask as seldom as the broker does by itself.
-fn ticks_early(version: Option<Version>) -> bool {
+/// In 4.0.0 to 4.0.5 a queue crashes when it is asked for its numbers before it is set up
+/// (rabbitmq-server#12950). Many such crashes at once keep the broker from making any queue
+/// (rabbitmq-server#16652). There the broker's own interval stays.
+fn may_tick_early(version: Option<Version>) -> bool {
     version.is_some_and(|version| (version.major, version.minor) != (4, 0) || version.patch > 5)
 }
 
-/// Where a private node lives: its directory, its name, and its ports.
+/// The place of a private node on this machine.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct NodeHome {
     pub(crate) run: Arc<Run>,
     number: usize,
-    /// Of the nodes after the first, which has those of the run.
+    /// The first node has the ports of the run.
     own_ports: Option<Ports>,
 }
 
-impl Seat {
-    /// The seat of the broker's first node.
+impl NodeHome {
+    /// The home of the broker's first node.
     pub(crate) fn first(run: &Arc<Run>) -> Self {
         Self { run: Arc::clone(run), number: 1, own_ports: None }
     }
 
-    /// The seat of a further node.
+    /// The home of a further node.
     pub(crate) fn further(run: &Arc<Run>, number: usize) -> Result<Self> {
         Ok(Self { run: Arc::clone(run), number, own_ports: Some(Ports::reserve()?) })
     }
@@ -62,12 +64,12 @@ impl Seat {
         self.own_ports.as_ref().unwrap_or_else(|| self.run.ports())
     }
 
-    /// Of files and directories.
+    /// The name of its files and directories.
     pub(crate) fn label(&self) -> String {
         if self.is_first() { "rabbitmq".to_owned() } else { format!("rabbitmq-{}", self.number) }
     }
 
-    /// As Erlang knows the node.
+    /// The node's name in Erlang.
     pub(crate) fn node(&self) -> String {
         let number = if self.is_first() { String::new() } else { format!("-{}", self.number) };
         format!("ballet{number}@localhost")
@@ -81,12 +83,12 @@ impl Seat {
         self.run.dir().join(format!("{}.log", self.label()))
     }
 
-    /// All nodes have the same: Erlang's cookie is there.
+    /// Shared by all nodes: it holds Erlang's cookie.
     fn home(&self) -> PathBuf {
         self.run.dir().join("erlang")
     }
 
-    /// Writes what the node reads: the settings that all our brokers share, and its own.
+    /// Writes the node's configuration: the settings that all our brokers share, and its own.
     pub(crate) fn prepare(&self, options: &Options, version: Option<Version>) -> Result<()> {
         let dir = self.dir();
         for new in [&dir, &self.home()] {
@@ -94,7 +96,7 @@ impl Seat {
         }
         let ports = self.ports();
         let mut settings = format!(
-            "{}\n# Of this private node.\n\
+            "{}\n# For this private node.\n\
              listeners.tcp.1 = 127.0.0.1:{}\n\
              management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
              prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {}\n\
@@ -120,11 +122,11 @@ impl Seat {
         write_secret(&dir.join("rabbitmq.conf"), &settings)?;
         let plugins = include_str!("../../../../broker/enabled_plugins");
         write_secret(&dir.join("enabled_plugins"), plugins)?;
-        let advanced = if options.fast { count_often(version) } else { "[].\n".to_owned() };
+        let advanced = if options.fast { statistics(version) } else { "[].\n".to_owned() };
         write_secret(&dir.join("advanced.config"), &advanced)
     }
 
-    /// A further node joins the first when it is started for the first time.
+    /// A further node joins the first one at its first start.
     fn cluster_settings(&self) -> String {
         let mut settings = "cluster_partition_handling = pause_minority\n".to_owned();
         if !self.is_first() {
@@ -161,7 +163,7 @@ impl Seat {
         Ok(settings)
     }
 
-    /// The node finds nothing but what is in its own directory.
+    /// Variables that keep the node within its own directory.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let dir = self.dir();
         let path = |name: &str| dir.join(name).display().to_string();
@@ -192,13 +194,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_come_often_where_that_breaks_nothing() {
+    fn statistics_come_often_where_that_breaks_nothing() {
         let version = |major, minor, patch| Some(Version { major, minor, patch });
         for often in [version(3, 10, 8), version(4, 0, 6), version(4, 2, 0)] {
-            assert!(count_often(often).contains("quorum_tick_interval"), "{often:?}");
+            assert!(statistics(often).contains("quorum_tick_interval"), "{often:?}");
         }
         for seldom in [version(4, 0, 0), version(4, 0, 5), None] {
-            assert!(!count_often(seldom).contains("quorum_tick_interval"), "{seldom:?}");
+            assert!(!statistics(seldom).contains("quorum_tick_interval"), "{seldom:?}");
         }
     }
 }

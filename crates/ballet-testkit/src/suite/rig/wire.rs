@@ -1,4 +1,4 @@
-//! The wire between one process and the broker.
+//! The connection between one process and the broker, which a crash cuts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,23 +6,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ballet_amqp::{Broker, BrokerError, Session};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
-use crate::memory::MemoryBroker;
+use crate::memory::broker::MemoryBroker;
 
-/// The wire between one process and the broker. Once cut, nothing goes through any more, whatever
-/// is left of the process does: it is gone.
+/// The way from one process to the broker. Once it is cut nothing passes: what is left of the
+/// process cannot reach the broker.
 #[derive(Debug, Clone)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     broker: MemoryBroker,
     cut: Arc<AtomicBool>,
 }
 
 impl Wire {
-    pub(super) fn to(broker: &MemoryBroker) -> Self {
+    pub(crate) fn to(broker: &MemoryBroker) -> Self {
         Self { broker: broker.clone(), cut: Arc::default() }
     }
 
-    /// Cuts it, and with it all others to the same broker.
-    pub(super) fn cut(&self) {
+    /// Cuts this wire, and closes all connections to the broker.
+    pub(crate) fn cut(&self) {
         self.cut.store(true, Ordering::SeqCst);
         self.broker.drop_connections("");
     }

@@ -1,4 +1,4 @@
-//! Samples of what may happen to a step.
+//! A step's sample: the events and rows under which the suite runs it.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use serde_json::Value;
 /// An event that somebody tells.
 #[derive(Debug, Clone)]
 pub struct Told {
-    pub(super) event_type: &'static str,
-    pub(super) publisher: &'static str,
-    pub(super) body: String,
+    pub(crate) event_type: &'static str,
+    pub(crate) publisher: &'static str,
+    pub(crate) body: String,
 }
 
 /// An event that somebody tells.
@@ -28,36 +28,39 @@ fn json(sample: &impl Serialize) -> Value {
         .unwrap_or_else(|error| panic!("a sample cannot be written as JSON: {error}"))
 }
 
-pub(super) type Events = Box<dyn Fn(SagaId) -> Vec<Told> + Send + Sync>;
-pub(super) type Statement = Box<dyn Fn(SagaId) -> String + Send + Sync>;
+/// Events for a saga.
+pub(crate) type Events = Box<dyn Fn(SagaId) -> Vec<Told> + Send + Sync>;
+/// SQL for a saga.
+pub(crate) type Statement = Box<dyn Fn(SagaId) -> String + Send + Sync>;
 
-/// What sets off a step.
-pub(super) enum Trigger {
+/// What triggers a step.
+pub(crate) enum Trigger {
     Events(Events),
     /// A request that begins a saga: path and body.
     Request(&'static str, Value),
 }
 
-/// What the suite is to know of one step: events that make it done, refused, undone, or fail. All
-/// are functions of the saga, since the suite tries them on many.
+/// A sample for one step: events that make it done, refused, undone, or fail.
+///
+/// All are functions of the saga, because the suite runs each of them with many sagas.
 pub struct Case {
-    pub(super) trigger: Trigger,
-    pub(super) rows: Statement,
-    pub(super) after: Events,
-    pub(super) refused: Option<Trigger>,
-    pub(super) refused_after: Option<Events>,
-    pub(super) abort: Option<Events>,
-    pub(super) failing: Option<(Statement, Events)>,
+    pub(crate) trigger: Trigger,
+    pub(crate) rows: Statement,
+    pub(crate) after: Events,
+    pub(crate) refused: Option<Trigger>,
+    pub(crate) refused_after: Option<Events>,
+    pub(crate) abort: Option<Events>,
+    pub(crate) failing: Option<(Statement, Events)>,
 }
 
 impl Case {
-    /// A step that these events make done; one of each type that the step declares, in its order.
+    /// A step that these events make done: one of each type that the step declares, in its order.
     #[must_use]
     pub fn done_by(events: impl Fn(SagaId) -> Vec<Told> + Send + Sync + 'static) -> Self {
         Self::new(Trigger::Events(Box::new(events)))
     }
 
-    /// The beginning of a saga by `POST path` with this body.
+    /// A step that begins a saga, made done by `POST path` with this body.
     #[must_use]
     ///
     /// # Panics
@@ -78,21 +81,21 @@ impl Case {
         }
     }
 
-    /// Events that the service takes in before.
+    /// Events that the service handles first.
     #[must_use]
     pub fn after(mut self, events: impl Fn(SagaId) -> Vec<Told> + Send + Sync + 'static) -> Self {
         self.after = Box::new(events);
         self
     }
 
-    /// SQL by which the service's rows are as if earlier steps had run.
+    /// SQL for the rows that earlier steps would have written.
     #[must_use]
     pub fn given(mut self, rows: impl Fn(SagaId) -> String + Send + Sync + 'static) -> Self {
         self.rows = Box::new(rows);
         self
     }
 
-    /// Events that make it say no.
+    /// Events that make the step refuse.
     #[must_use]
     pub fn refused_by(
         mut self,
@@ -102,7 +105,7 @@ impl Case {
         self
     }
 
-    /// A body for which the request is answered with a no.
+    /// A body that makes the request refused.
     #[must_use]
     ///
     /// # Panics
@@ -112,7 +115,8 @@ impl Case {
         self
     }
 
-    /// Events that come before a refusal, where they are others than in [`after`](Self::after).
+    /// Events that the service handles before a refusal, where they differ from those of
+    /// [`after`](Self::after).
     #[must_use]
     pub fn refused_after(
         mut self,
@@ -122,7 +126,7 @@ impl Case {
         self
     }
 
-    /// The event by which the saga is aborted; for the owner, one that makes it abort.
+    /// The event that aborts the saga; for the owner, one that makes it abort.
     #[must_use]
     pub fn aborted_by(
         mut self,
@@ -132,7 +136,7 @@ impl Case {
         self
     }
 
-    /// Events on which the step's handler fails for good, with SQL for rows that make it so.
+    /// Events that the step's handler always fails on, with SQL for the rows that make it fail.
     #[must_use]
     pub fn failing_on(
         mut self,

@@ -1,14 +1,17 @@
+//! A database for a test that needs no broker.
+
 use std::collections::BTreeMap;
 
 use reqwest::Url;
 
-use crate::bed::databases::{create, drop_all};
-use crate::bed::{clean_up, identifier};
+use crate::env::clean_up::clean_up;
+use crate::env::databases::{create, drop_all};
+use crate::env::names::identifier;
 use crate::error::Result;
 use crate::random;
-use crate::servers::Postgres;
+use crate::servers::postgres::Postgres;
 
-/// A database that nobody else uses, for a test that needs no broker; gone when it is dropped.
+/// A database that nobody else uses. It is removed when this is dropped.
 #[derive(Debug)]
 pub struct Database {
     url: Url,
@@ -17,7 +20,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// Makes a database with an owner of its own, for a test of that name.
+    /// Creates a database with an owner of its own, named after the test.
     pub async fn new(postgres: &Postgres, name: &str) -> Result<Self> {
         let name = format!("{}_{}", identifier(name, 40), random::hex::<3>()?);
         let admin = postgres.admin().clone();
@@ -26,7 +29,7 @@ impl Database {
         Ok(Self { url, name, admin })
     }
 
-    /// Where its owner connects.
+    /// The URL for its owner.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }

@@ -1,3 +1,5 @@
+//! Test environments: routing, rights, isolation, clean-up.
+
 use std::time::Duration;
 
 use ballet_testkit::{Bed, Management, Servers, wait_until};

@@ -1,32 +1,34 @@
+//! Where a server of our own comes from: programs on this machine, containers, or a package.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::servers::Progress;
 use crate::servers::docker::{self, Containers};
 use crate::servers::find::Absent;
 use crate::servers::install::{self, Package};
+use crate::servers::options::Progress;
 use crate::servers::run::Run;
 
-/// How we come to a server of our own.
-pub(crate) enum Way {
+/// What a server of our own is started from.
+pub(crate) enum Source {
     /// Programs on this machine.
     Local(PathBuf),
-    /// `compose.yaml`.
+    /// The containers of `compose.yaml`.
     Containers(Containers),
 }
 
-/// Looks for local programs, then Docker, then for something to install.
-pub(crate) async fn find(run: &Arc<Run>, package: &Package, progress: &Progress) -> Result<Way> {
+/// Looks for local programs, then for Docker, then installs a package.
+pub(crate) async fn find(run: &Arc<Run>, package: &Package, progress: &Progress) -> Result<Source> {
     let search = install::lock(false).await?;
     let found = package.find().await?;
     drop(search);
     let absent = match found {
-        Ok(programs) => return Ok(Way::Local(programs)),
+        Ok(programs) => return Ok(Source::Local(programs)),
         Err(absent) => absent,
     };
     let Some(why) = docker::missing().await else {
-        return Ok(Way::Containers(Containers::new(run)?));
+        return Ok(Source::Containers(Containers::new(run)?));
     };
     let mut tried = vec![absent.to_string(), why.to_owned()];
     if matches!(absent, Absent::TooOld(_)) {
@@ -35,11 +37,11 @@ pub(crate) async fn find(run: &Arc<Run>, package: &Package, progress: &Progress)
     let _lock = install::lock(true).await?;
     // Another process may have installed it while we waited for the lock.
     if let Ok(programs) = package.find().await? {
-        return Ok(Way::Local(programs));
+        return Ok(Source::Local(programs));
     }
     match install::install(package, progress).await? {
         Ok(()) => match package.find().await? {
-            Ok(programs) => return Ok(Way::Local(programs)),
+            Ok(programs) => return Ok(Source::Local(programs)),
             Err(why) => tried.push(format!("after the installation, {why}")),
         },
         Err(why) => tried.push(why),

@@ -1,31 +1,33 @@
-//! What can be seen of a service after something happened, in a form that two runs share.
+//! What a run leaves behind, in a form in which two runs can be compared.
 
 use std::collections::HashMap;
 
 use ballet::SagaId;
 
+use crate::suite::rig::wrong::{Checked, Wrong, ensure};
+
 /// Length of a UUID's text.
 const UUID: usize = 36;
 
-/// What a run left behind, as lines of text. Ids are replaced by names, so that runs with other
-/// sagas and other new ids can be compared.
+/// What a run left behind, as lines of text. Names replace the ids, so runs with other sagas and
+/// other new ids can be compared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Seen {
-    /// What counts: rows that an undone or refused step must not leave.
-    pub(super) effects: Vec<String>,
-    /// Other business rows: what is written down of what happened.
-    pub(super) records: Vec<String>,
+pub(crate) struct Snapshot {
+    /// Rows that an undone or refused step must not leave.
+    pub(crate) effects: Vec<String>,
+    /// Other business rows, such as a note of a refusal.
+    pub(crate) records: Vec<String>,
     /// The furthest entry of each step, and tombstones.
-    pub(super) ledger: Vec<String>,
+    pub(crate) ledger: Vec<String>,
     /// Calls to the outside.
-    pub(super) calls: Vec<String>,
+    pub(crate) calls: Vec<String>,
     /// Published events, each once by its id.
-    pub(super) events: Vec<String>,
-    /// Messages that ended elsewhere: dead, put off, or without a way.
-    pub(super) astray: Vec<String>,
+    pub(crate) events: Vec<String>,
+    /// Messages that ended elsewhere: dead letters, retries, unroutable ones.
+    pub(crate) astray: Vec<String>,
 }
 
-impl Seen {
+impl Snapshot {
     fn parts(&self) -> [(&'static str, &[String]); 6] {
         [
             ("effects", &self.effects),
@@ -42,8 +44,8 @@ impl Seen {
         [effects, records, ledger, calls, events, astray]
     }
 
-    /// Puts names in the place of ids, and everything into an order that does not depend on them.
-    pub(super) fn named(mut self, sagas: &[SagaId]) -> Self {
+    /// Replaces ids by names, and sorts everything in an order that does not depend on ids.
+    pub(crate) fn named(mut self, sagas: &[SagaId]) -> Self {
         let sagas: Names =
             sagas.iter().zip(1..).map(|(id, at)| (id.to_string(), format!("saga{at}"))).collect();
         let mut ids = Names::new();
@@ -62,42 +64,66 @@ impl Seen {
         self
     }
 
-    /// Leaves out everything about one saga.
-    pub(super) fn without(mut self, saga: &str) -> Self {
+    /// The same without one saga.
+    pub(crate) fn without(mut self, saga: &str) -> Self {
         for part in self.parts_mut() {
             part.retain(|line| !line.contains(saga));
         }
         self
     }
 
-    /// Leaves out the events of one type.
-    pub(super) fn without_event(mut self, event_type: &str) -> Self {
+    /// The same without the events of one type.
+    pub(crate) fn without_event(mut self, event_type: &str) -> Self {
         self.events.retain(|line| !is_event(line, event_type));
         self
     }
 
     /// How many events of one type there are.
-    pub(super) fn count(&self, event_type: &str) -> usize {
+    pub(crate) fn count(&self, event_type: &str) -> usize {
         self.events.iter().filter(|line| is_event(line, event_type)).count()
     }
 
-    /// How many steps of that name have got to this entry.
-    pub(super) fn at(&self, step: &str, entry: &str) -> usize {
+    /// How many sagas have this entry for the step in the ledger.
+    pub(crate) fn at(&self, step: &str, entry: &str) -> usize {
         let end = format!(" {step} {entry}");
         self.ledger.iter().filter(|line| line.ends_with(&end)).count()
     }
 
-    /// What differs, in words; nothing if it is the same.
-    pub(super) fn differs_from(&self, expected: &Self) -> Option<String> {
-        let mut words = String::new();
+    /// Describes the difference; `None` if there is none.
+    pub(crate) fn difference(&self, expected: &Self) -> Option<String> {
+        let mut difference = String::new();
         for ((name, found), (_, expected)) in self.parts().into_iter().zip(expected.parts()) {
             if found != expected {
-                words += &format!("\n  {name} should be:{}", list(expected));
-                words += &format!("\n  and are:{}", list(found));
+                difference += &format!("\n  {name} should be:{}", list(expected));
+                difference += &format!("\n  and are:{}", list(found));
             }
         }
-        (!words.is_empty()).then_some(words)
+        (!difference.is_empty()).then_some(difference)
     }
+}
+
+/// Two runs must have left the same.
+pub(crate) fn same(found: &Snapshot, expected: &Snapshot) -> Checked {
+    match found.difference(expected) {
+        None => Ok(()),
+        Some(words) => Err(Wrong(format!("it differs from the undisturbed run:{words}"))),
+    }
+}
+
+/// Two runs must have left the same effects.
+pub(crate) fn same_effects(found: &Snapshot, expected: &Snapshot) -> Checked {
+    ensure(found.effects == expected.effects, || {
+        let (should, are) = (list(&expected.effects), list(&found.effects));
+        format!("effects should be:{should}\n  and are:{are}")
+    })
+}
+
+/// A run must have emitted exactly one event of a type.
+pub(crate) fn emitted(snapshot: &Snapshot, what: &str, event_type: &str) -> Checked {
+    let count = snapshot.count(event_type);
+    ensure(count == 1, || {
+        format!("{what}, it emits {event_type} {count} times:{}", list(&snapshot.events))
+    })
 }
 
 type Names = HashMap<String, String>;
@@ -106,15 +132,15 @@ fn is_event(line: &str, event_type: &str) -> bool {
     line.split(' ').nth(1) == Some(event_type)
 }
 
-/// Lines for people.
-pub(super) fn list(lines: &[String]) -> String {
+/// Lines for a failure's text, indented.
+pub(crate) fn list(lines: &[String]) -> String {
     if lines.is_empty() {
         return " (none)".to_owned();
     }
     lines.iter().map(|line| format!("\n    {line}")).collect()
 }
 
-/// Replaces the UUIDs in a text for which there is a name.
+/// Replaces each UUID in a text that has a name.
 fn rename(text: &str, mut name: impl FnMut(&str) -> Option<String>) -> String {
     let mut renamed = String::with_capacity(text.len());
     let mut rest = text;
@@ -140,16 +166,16 @@ fn is_uuid(word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn seen(saga: SagaId, other: &str) -> Seen {
-        Seen {
+    fn seen(saga: SagaId, other: &str) -> Snapshot {
+        Snapshot {
             effects: vec![format!("stock (ü,{other})"), format!("order ({saga})")],
             events: vec![format!("{saga} a.b.v1 {{\"id\":\"{other}\"}}")],
-            ..Seen::default()
+            ..Snapshot::default()
         }
     }
 
     #[test]
-    fn ids_have_names_by_which_two_runs_can_be_compared() {
+    fn two_runs_with_different_ids_can_be_compared() {
         let saga = |number: u64| {
             format!("0193f7a0-0000-7000-8000-{number:012}").parse::<SagaId>().expect("an id")
         };
@@ -158,8 +184,8 @@ mod tests {
         assert_eq!(one.effects, ["order (saga1)", "stock (ü,id1)"]);
         assert_eq!(one.events, [r#"saga1 a.b.v1 {"id":"id1"}"#]);
         assert_eq!(one.count("a.b.v1"), 1);
-        assert_eq!(two.differs_from(&one), None);
-        let differs = two.clone().without_event("a.b.v1").differs_from(&one).expect("a difference");
+        assert_eq!(two.difference(&one), None);
+        let differs = two.clone().without_event("a.b.v1").difference(&one).expect("a difference");
         assert!(differs.contains("events should be:\n    saga1 a.b.v1"), "{differs}");
         assert!(differs.contains("and are: (none)"), "{differs}");
     }

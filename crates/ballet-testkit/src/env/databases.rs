@@ -1,32 +1,37 @@
+//! Creates and drops the databases of one test, each with a role of its own.
+
 use std::collections::BTreeMap;
 
 use reqwest::Url;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::error::Result;
-use crate::servers::postgres::{connect, sql};
+use crate::servers::postgres_access::{connect, sql};
+use crate::servers::scram::verifier;
 use crate::{random, url};
 
-/// A service's database; the role that owns it has the same name.
+/// A service's database. The role that owns it has the same name.
 #[derive(Debug, Clone)]
-pub(crate) struct Database {
+pub(crate) struct ServiceDatabase {
     pub(crate) url: Url,
-    pub(super) admin_url: Url,
+    pub(crate) admin_url: Url,
 }
 
-/// Makes a database and a role for each service. Names are identifiers already, and passwords
-/// hexadecimal: that is what makes it safe to write them into statements.
+/// Creates a database and a role for each service.
+///
+/// Names are identifiers, and a verifier has no quotes, so both are safe in a statement's text.
 pub(crate) async fn create(
     admin: &Url,
     wanted: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, Database>> {
+) -> Result<BTreeMap<String, ServiceDatabase>> {
     let mut session = connect(admin).await?;
     let mut databases = BTreeMap::new();
     for (service, name) in wanted {
         let password = random::hex::<12>()?;
+        let verifier = verifier(&password)?;
         let statements = [
-            format!("create role {name} login password '{password}'"),
-            // An administrator who is no superuser must be a member to hand the database over.
+            format!("create role {name} login password '{verifier}'"),
+            // An administrator who is no superuser has to be a member of the new owner.
             format!("grant {name} to current_user"),
             format!("create database {name} owner {name} template template0"),
             format!("revoke all on database {name} from public"),
@@ -35,7 +40,7 @@ pub(crate) async fn create(
         for statement in statements {
             run(&mut session, admin, &format!("creating database {name}"), statement).await?;
         }
-        let database = Database {
+        let database = ServiceDatabase {
             url: url::for_user(admin, name, &password, name),
             admin_url: url::with_path(admin, name),
         };
@@ -45,7 +50,7 @@ pub(crate) async fn create(
     Ok(databases)
 }
 
-/// Drops what [`create`] made, whoever is still connected; what is not there is no error.
+/// Drops what [`create`] made, even if there are sessions. A missing database is no error.
 pub(crate) async fn drop_all(admin: &Url, names: &[String]) -> Result<()> {
     let mut session = connect(admin).await?;
     for name in names {

@@ -1,0 +1,72 @@
+//! Loads definitions into the broker, and verifies the result.
+
+use std::collections::BTreeMap;
+
+use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, ExchangeKind};
+use reqwest::{Method, Url};
+
+use crate::env::definitions::EnvDefinitions;
+use crate::error::{Error, Result};
+use crate::management::Management;
+use crate::servers::rabbitmq_access::{amqp, log_in};
+
+/// Loads the definitions, and makes sure that everything is there: an import may fail without
+/// reporting it.
+pub(crate) async fn apply(
+    management: &Management,
+    definitions: &EnvDefinitions,
+    users: &BTreeMap<String, Url>,
+    services: &[&str],
+    ops: &Url,
+) -> Result<()> {
+    management.call(Method::POST, &["definitions"], Some(&definitions.document)).await?;
+    runs_everywhere(management, &definitions.vhost).await?;
+    check(ops, definitions).await?;
+    for url in services.iter().filter_map(|service| users.get(*service)) {
+        check(url, definitions).await?;
+    }
+    Ok(())
+}
+
+/// Makes sure that the vhost runs on each node: if not, the import has stopped half way.
+async fn runs_everywhere(management: &Management, vhost: &str) -> Result<()> {
+    let found = management.call(Method::GET, &["vhosts", vhost], None).await?;
+    let nodes = found["cluster_state"].as_object().into_iter().flatten();
+    let down: Vec<&String> =
+        nodes.filter(|(_, state)| *state != "running").map(|(node, _)| node).collect();
+    if down.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Server {
+        what: format!("making the vhost {vhost}"),
+        place: management.url().to_owned(),
+        cause: format!("it does not run on {down:?}"),
+        advice: "was that node still starting? Try again once `rabbitmqctl await_startup` succeeds there",
+    })
+}
+
+/// Logs in and looks up every exchange and queue, which needs no permission.
+async fn check(url: &Url, definitions: &EnvDefinitions) -> Result<()> {
+    let connection = log_in(url).await?;
+    let found = async {
+        let channel = connection.create_channel().await?;
+        for exchange in &definitions.exchanges {
+            exchange_is_there(&channel, exchange).await?;
+        }
+        for queue in &definitions.queues {
+            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            channel.queue_declare(queue.as_str().into(), passive, FieldTable::default()).await?;
+        }
+        connection.close(200, "seen".into()).await
+    };
+    found.await.map_err(|error| amqp(url, &error))
+}
+
+async fn exchange_is_there(channel: &Channel, exchange: &str) -> lapin::Result<()> {
+    let passive = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+    // A passive declaration does not compare the kind.
+    let kind = ExchangeKind::Topic;
+    channel.exchange_declare(exchange.into(), kind, passive, FieldTable::default()).await
+}

@@ -1,0 +1,12 @@
+//! What one test has to itself on the servers.
+
+mod clean_up;
+pub(crate) mod database;
+mod databases;
+mod definitions;
+mod import;
+mod names;
+mod test_env;
+
+pub use database::Database;
+pub use test_env::Bed;

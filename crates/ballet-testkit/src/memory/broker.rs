@@ -1,0 +1,260 @@
+//! The broker: how a test builds it, looks inside, and makes it fail.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use ballet_amqp::{Broker, BrokerError, Outcome, Peer, Publish, Session};
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use serde_json::Value;
+
+use crate::memory::objects::{Exchange, Kind, Queue, QueueOptions, Target};
+use crate::memory::session::MemorySession;
+use crate::memory::state::{Connection, State, lock};
+
+/// The broker. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryBroker {
+    state: Arc<Mutex<State>>,
+}
+
+/// Building it, and looking inside.
+impl MemoryBroker {
+    /// An empty broker.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A broker with the exchanges, queues and bindings of generated definitions.
+    ///
+    /// # Panics
+    /// If an exchange has a kind that this broker does not know.
+    #[must_use]
+    pub fn with_definitions(definitions: &Value) -> Self {
+        let broker = Self::new();
+        let list = |name: &str| definitions[name].as_array().cloned().unwrap_or_default();
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        for exchange in list("exchanges") {
+            let kind = match exchange["type"].as_str() {
+                Some("topic") => Kind::Topic,
+                Some("fanout") => Kind::Fanout,
+                Some("direct") => Kind::Direct,
+                other => panic!("the in-memory broker has no exchanges of kind {other:?}"),
+            };
+            let name = text(&exchange["name"]).unwrap_or_default();
+            broker.exchange(&name, kind);
+            if let Some(alternate) = exchange["arguments"]["alternate-exchange"].as_str() {
+                broker.alternate(&name, alternate);
+            }
+        }
+        for queue in list("queues") {
+            let (name, arguments) = (text(&queue["name"]).unwrap_or_default(), &queue["arguments"]);
+            let dead_letter = text(&arguments["x-dead-letter-exchange"]);
+            let dead_letter_key = text(&arguments["x-dead-letter-routing-key"]);
+            broker.queue_with(
+                &name,
+                QueueOptions {
+                    delivery_limit: arguments["x-delivery-limit"].as_i64(),
+                    dead_letter: dead_letter.zip(dead_letter_key),
+                },
+            );
+        }
+        for binding in list("bindings") {
+            let part = |name: &str| text(&binding[name]).unwrap_or_default();
+            let (source, destination) = (part("source"), part("destination"));
+            let target = match binding["destination_type"].as_str() {
+                Some("exchange") => Target::Exchange(destination),
+                _ => Target::Queue(destination),
+            };
+            broker.bind_to(&source, &part("routing_key"), target);
+        }
+        broker
+    }
+
+    /// Adds an exchange.
+    pub fn exchange(&self, name: &str, kind: Kind) {
+        let exchange = Exchange { kind, alternate: None, bindings: Vec::new() };
+        self.lock().exchanges.insert(name.to_owned(), exchange);
+    }
+
+    /// Sends what `exchange` cannot route to `alternate`.
+    pub fn alternate(&self, exchange: &str, alternate: &str) {
+        if let Some(exchange) = self.lock().exchanges.get_mut(exchange) {
+            exchange.alternate = Some(alternate.to_owned());
+        }
+    }
+
+    /// Adds a queue without a delivery limit.
+    pub fn queue(&self, name: &str) {
+        self.queue_with(name, QueueOptions::default());
+    }
+
+    /// Adds a queue.
+    pub fn queue_with(&self, name: &str, options: QueueOptions) {
+        self.lock().queues.insert(name.to_owned(), Queue { options, ..Queue::default() });
+    }
+
+    /// Binds a queue to an exchange.
+    pub fn bind(&self, exchange: &str, key: &str, queue: &str) {
+        self.bind_to(exchange, key, Target::Queue(queue.to_owned()));
+    }
+
+    /// Binds an exchange to an exchange.
+    pub fn bind_exchange(&self, source: &str, key: &str, destination: &str) {
+        self.bind_to(source, key, Target::Exchange(destination.to_owned()));
+    }
+
+    fn bind_to(&self, source: &str, key: &str, target: Target) {
+        if let Some(source) = self.lock().exchanges.get_mut(source) {
+            source.bindings.push((key.to_owned(), target));
+        }
+    }
+
+    /// Publishes a message as another client would.
+    pub fn put(&self, message: &Publish) -> Outcome {
+        self.lock().accept(message)
+    }
+
+    /// The messages of a queue that wait for a consumer.
+    #[must_use]
+    pub fn ready(&self, queue: &str) -> Vec<Publish> {
+        let state = self.lock();
+        let ready = state.queues.get(queue).map(|queue| &queue.ready);
+        ready.into_iter().flatten().map(|message| message.publish.clone()).collect()
+    }
+
+    /// How many messages of a queue are delivered and not acknowledged.
+    #[must_use]
+    pub fn unacked(&self, queue: &str) -> usize {
+        let state = self.lock();
+        let unacked = state.connections.values().flat_map(|at| at.unacked.values());
+        unacked.filter(|unacked| unacked.queue == queue).count()
+    }
+
+    /// Every message that was accepted so far, in order.
+    #[must_use]
+    pub fn taken(&self) -> Vec<Publish> {
+        self.lock().taken.clone()
+    }
+
+    /// The names of the connections, oldest first.
+    #[must_use]
+    pub fn connections(&self) -> Vec<String> {
+        self.lock().connections.values().map(|connection| connection.name.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+/// Faults.
+impl MemoryBroker {
+    /// Drops every connection whose name contains `name`. Their messages are delivered again.
+    pub fn drop_connections(&self, name: &str) {
+        let mut state = self.lock();
+        let named = state.connections.iter().filter(|(_, at)| at.name.contains(name));
+        let ids: Vec<_> = named.map(|(id, _)| *id).collect();
+        for id in ids {
+            state.disconnect(id, &BrokerError::Lost("dropped by the test".to_owned()));
+        }
+    }
+
+    /// Makes new connections fail, or succeed again.
+    pub fn unreachable(&self, unreachable: bool) {
+        self.lock().faults.unreachable = unreachable;
+    }
+
+    /// Blocks publishing, as an alarm does. Messages that are published meanwhile are accepted once it
+    /// is unblocked.
+    pub fn block(&self, blocked: bool) {
+        let mut state = self.lock();
+        state.faults.blocked = blocked;
+        let mut pending = Vec::new();
+        for (id, connection) in &mut state.connections {
+            connection.blocked.send_replace(blocked);
+            if !blocked {
+                let taken = std::mem::take(&mut connection.pending);
+                pending.extend(taken.into_iter().map(|(number, message)| (*id, number, message)));
+            }
+        }
+        for (id, number, message) in pending {
+            state.publish(id, number, &message);
+        }
+    }
+
+    /// Nacks the next `count` messages, as a full queue does.
+    pub fn nack(&self, count: usize) {
+        self.lock().faults.nack = count;
+    }
+
+    /// Refuses a routing key: publishing with it ends the channel.
+    pub fn refuse_key(&self, key: &str) {
+        self.lock().faults.refused_keys.push(key.to_owned());
+    }
+
+    /// Holds confirms back from now on.
+    pub fn hold_confirms(&self) {
+        self.lock().faults.hold_confirms = true;
+    }
+
+    /// Sends the confirms that were held back, and further ones at once.
+    pub fn release_confirms(&self) {
+        let mut state = self.lock();
+        state.faults.hold_confirms = false;
+        for connection in state.connections.values_mut() {
+            for confirmed in std::mem::take(&mut connection.held_confirms) {
+                if let Some(confirms) = &connection.confirms {
+                    confirms.send(Ok(confirmed)).ok();
+                }
+            }
+        }
+    }
+
+    /// Loses acknowledgements, as happens when a process dies, or stops losing them.
+    pub fn lose_acks(&self, lose: bool) {
+        self.lock().faults.lose_acks = lose;
+    }
+
+    /// Cancels the consumers of a queue without an error, as deleting the queue does.
+    pub fn cancel_consumers(&self, queue: &str) {
+        let mut state = self.lock();
+        let mut cancelled = Vec::new();
+        for (id, connection) in &state.connections {
+            let of_queue = connection.consumers.iter().filter(|(_, one)| one.queue == queue);
+            cancelled.extend(of_queue.map(|(tag, _)| (*id, tag.clone())));
+        }
+        for (id, tag) in cancelled {
+            state.cancel(id, &tag);
+        }
+    }
+}
+
+impl Broker for MemoryBroker {
+    fn connect<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>> {
+        let peer = Peer {
+            address: "memory".to_owned(),
+            vhost: "memory".to_owned(),
+            user: "test".to_owned(),
+        };
+        let mut state = self.lock();
+        if state.faults.unreachable {
+            let reason = "the test says so".to_owned();
+            return ready(Err(BrokerError::Unreachable { at: peer.to_string(), reason })).boxed();
+        }
+        state.next_connection += 1;
+        let id = state.next_connection;
+        let connection = Connection::new(name, state.faults.blocked);
+        let session = MemorySession {
+            state: Arc::clone(&self.state),
+            id,
+            peer,
+            blocked: connection.blocked.subscribe(),
+            closed: connection.closed.subscribe(),
+        };
+        state.connections.insert(id, connection);
+        ready(Ok(Arc::new(session) as Arc<dyn Session>)).boxed()
+    }
+}

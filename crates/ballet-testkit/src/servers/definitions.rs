@@ -1,0 +1,79 @@
+//! A definitions document: its users, its entries, and the form that a broker loads at its start.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::random;
+use crate::servers::rabbitmq_access::OPS;
+
+/// A user of the broker.
+#[derive(Debug, Clone)]
+pub(crate) struct User {
+    pub(crate) name: String,
+    pub(crate) password: String,
+}
+
+/// Adds the administrator and the vhost `/`: a broker that loads definitions at its start makes
+/// neither by itself.
+pub(crate) fn at_start(original: &Value, password: &str) -> Result<Value> {
+    let mut document = original.clone();
+    if let Some(users) = document["users"].as_array_mut() {
+        users.retain(|user| !is_about(user, "users", OPS));
+    }
+    let ops = User { name: OPS.to_owned(), password: password.to_owned() };
+    push(&mut document, "users", administrator(&ops)?)?;
+    push(&mut document, "vhosts", json!({ "name": "/" }))?;
+    let all = json!({ "user": OPS, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*" });
+    push(&mut document, "permissions", all)?;
+    Ok(document)
+}
+
+/// Adds an entry to a section, and the section if it is missing.
+pub(crate) fn push(document: &mut Value, section: &str, entry: Value) -> Result<()> {
+    let wrong = || Error::Definitions(format!("{section} should be a list"));
+    let sections = document.as_object_mut().ok_or_else(wrong)?;
+    let entries = sections.entry(section).or_insert_with(|| json!([]));
+    entries.as_array_mut().ok_or_else(wrong)?.push(entry);
+    Ok(())
+}
+
+/// The entry for an administrator.
+pub(crate) fn administrator(user: &User) -> Result<Value> {
+    let mut entry = json!({ "name": user.name, "tags": "administrator" });
+    set_password(&mut entry, user)?;
+    Ok(entry)
+}
+
+/// Whether an entry is a user's own, or grants that user something.
+pub(crate) fn is_about(entry: &Value, section: &str, user: &str) -> bool {
+    let key = if section == "users" { "name" } else { "user" };
+    entry[key] == user
+}
+
+/// Sets the password of a user's entry.
+pub(crate) fn set_password(entry: &mut Value, user: &User) -> Result<()> {
+    entry["password_hash"] = json!(hash(&user.password, random::bytes()?));
+    entry["hashing_algorithm"] = json!("rabbit_password_hashing_sha256");
+    Ok(())
+}
+
+/// A password in RabbitMQ's form: the salt, then the SHA-256 of salt and password.
+fn hash(password: &str, salt: [u8; 4]) -> String {
+    let digest = Sha256::new().chain_update(salt).chain_update(password).finalize();
+    STANDARD.encode([&salt[..], &digest[..]].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_as_the_broker_does() {
+        // The example of RabbitMQ's own documentation.
+        let expected = "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR";
+        assert_eq!(hash("test12", [0x90, 0x8D, 0xC6, 0x0A]), expected);
+    }
+}

@@ -1,0 +1,79 @@
+//! How servers are brought up.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::tls::{Authority, Identity, ServerTls};
+
+/// Receives a line for each step of bringing servers up.
+pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How to bring up the servers that the environment does not name.
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) fast: bool,
+    pub(crate) nodes: usize,
+    pub(crate) definitions: Option<Value>,
+    pub(crate) tls: Option<ServerTls>,
+    pub(crate) progress: Progress,
+}
+
+impl Options {
+    /// For people and measurements: Postgres writes through to the disk.
+    #[must_use]
+    pub fn durable() -> Self {
+        let progress: Progress = Arc::new(|line| eprintln!("{line}"));
+        Self { fast: false, nodes: 1, definitions: None, tls: None, progress }
+    }
+
+    /// For tests: Postgres survives `kill -9` but no power cut, and the broker updates its statistics
+    /// more often.
+    #[must_use]
+    pub fn fast() -> Self {
+        Self { fast: true, ..Self::durable() }
+    }
+
+    /// A broker of our own is a cluster of this many nodes; from local programs only.
+    #[must_use]
+    pub fn nodes(self, nodes: usize) -> Self {
+        Self { nodes: nodes.max(1), ..self }
+    }
+
+    /// A broker of our own loads this document when it starts; from local programs only.
+    #[must_use]
+    pub fn definitions(self, document: Value) -> Self {
+        Self { definitions: Some(document), ..self }
+    }
+
+    /// Servers from local programs also accept TLS, with this certificate.
+    #[must_use]
+    pub fn tls(self, identity: &Identity) -> Self {
+        Self { tls: Some(ServerTls { identity: identity.clone(), clients: None }), ..self }
+    }
+
+    /// The broker asks TLS clients for a certificate that this authority has signed.
+    #[must_use]
+    pub fn client_authority(mut self, authority: &Authority) -> Self {
+        if let Some(tls) = &mut self.tls {
+            tls.clients = Some(authority.certificate().to_owned());
+        }
+        self
+    }
+
+    /// Reports what is being done here, line by line, instead of on standard error.
+    #[must_use]
+    pub fn progress(self, report: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { progress: Arc::new(report), ..self }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("fast", &self.fast)
+            .field("nodes", &self.nodes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,120 @@
+//! The two servers that tests, the demo and measurements work with.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use crate::error::{Error, Result};
+use crate::servers::options::Options;
+use crate::servers::postgres::Postgres;
+use crate::servers::rabbitmq::RabbitMq;
+use crate::servers::run::Run;
+
+/// A RabbitMQ and a Postgres.
+///
+/// Servers that were brought up for it are gone after [`Servers::stop`], shortly after the value is
+/// dropped, and shortly after this process is killed.
+#[derive(Debug)]
+pub struct Servers {
+    rabbitmq: RabbitMq,
+    /// The other nodes of a cluster.
+    others: Vec<RabbitMq>,
+    postgres: Postgres,
+    run: Option<Arc<Run>>,
+}
+
+impl Servers {
+    /// Uses the servers named by `AMQP_URL` (with `RABBITMQ_MANAGEMENT_URL`) and `DATABASE_URL`;
+    /// brings up those that are not named: from local programs (`BALLET_RABBITMQ_BIN` and
+    /// `BALLET_POSTGRES_BIN` name their directories), with Docker, or by installing them.
+    pub async fn acquire(options: Options) -> Result<Self> {
+        let named = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
+        let amqp = named("AMQP_URL");
+        let management = named("RABBITMQ_MANAGEMENT_URL");
+        let database = named("DATABASE_URL");
+        Self::with(&options, amqp.zip(Some(management)), database).await
+    }
+
+    /// Brings up servers for the caller alone, even if the environment names some.
+    pub async fn private(options: Options) -> Result<Self> {
+        Self::with(&options, None, None).await
+    }
+
+    /// The servers that all tests of this process share. They end with the process.
+    pub async fn shared() -> Result<&'static Self, &'static Error> {
+        static SHARED: OnceCell<Result<Servers>> = OnceCell::const_new();
+        SHARED.get_or_init(|| Self::acquire(Options::fast())).await.as_ref()
+    }
+
+    async fn with(
+        options: &Options,
+        amqp: Option<(String, Option<String>)>,
+        database: Option<String>,
+    ) -> Result<Self> {
+        let needed = amqp.is_none() || database.is_none();
+        let run = if needed { Some(Arc::new(Run::start()?)) } else { None };
+        let rabbitmq = async {
+            match (&amqp, &run) {
+                (Some((url, management)), _) => {
+                    Ok((RabbitMq::external(url, management.as_deref()).await?, Vec::new()))
+                }
+                (None, Some(run)) => {
+                    let first = RabbitMq::bring_up(run, options).await?;
+                    let others = first.others(run, options).await?;
+                    Ok((first, others))
+                }
+                (None, None) => unreachable!("a run is made where a server is not named"),
+            }
+        };
+        let postgres = async {
+            match (&database, &run) {
+                (Some(url), _) => Postgres::external(url).await,
+                (None, Some(run)) => Postgres::bring_up(run, options).await,
+                (None, None) => unreachable!("a run is made where a server is not named"),
+            }
+        };
+        match Box::pin(async { tokio::join!(rabbitmq, postgres) }).await {
+            (Ok((rabbitmq, others)), Ok(postgres)) => Ok(Self { rabbitmq, others, postgres, run }),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+            (Err(one), Err(other)) => Err(Error::Both(Box::new(one), Box::new(other))),
+        }
+    }
+
+    /// The broker; of a cluster its first node.
+    pub fn rabbitmq(&self) -> &RabbitMq {
+        &self.rabbitmq
+    }
+
+    /// All nodes of the broker; one, unless it is a cluster.
+    pub fn nodes(&self) -> impl Iterator<Item = &RabbitMq> {
+        std::iter::once(&self.rabbitmq).chain(&self.others)
+    }
+
+    /// The database server.
+    pub fn postgres(&self) -> &Postgres {
+        &self.postgres
+    }
+
+    /// The directory with data and logs of the servers that were brought up.
+    pub fn dir(&self) -> Option<&Path> {
+        self.run.as_deref().map(Run::dir)
+    }
+
+    /// The variables with which another process acquires the same servers.
+    pub fn env(&self) -> [(&'static str, &str); 3] {
+        [
+            ("AMQP_URL", self.rabbitmq.amqp_url()),
+            ("RABBITMQ_MANAGEMENT_URL", self.rabbitmq.management_url()),
+            ("DATABASE_URL", self.postgres.url()),
+        ]
+    }
+
+    /// Ends the servers that were brought up, and waits until they and their data are gone.
+    pub async fn stop(self) -> Result<()> {
+        match &self.run {
+            Some(run) => run.stop().await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Sessions with a Postgres as its administrator.
+
+use reqwest::Url;
+use sqlx::{Connection, PgConnection};
+
+use crate::error::{Error, Result};
+use crate::servers::version::{self, Version};
+use crate::url;
+
+/// Logs in, and returns the version.
+pub(crate) async fn check(url: &Url) -> Result<Version> {
+    let mut session = connect(url).await?;
+    let number: String = sqlx::query_scalar("show server_version_num")
+        .fetch_one(&mut session)
+        .await
+        .map_err(|error| sql("asking for the version", url, &error))?;
+    session.close().await.map_err(|error| sql("closing a session", url, &error))?;
+    Ok(version::parse_postgres_number(number.parse().unwrap_or_default()))
+}
+
+pub(crate) async fn connect(url: &Url) -> Result<PgConnection> {
+    PgConnection::connect(url.as_str()).await.map_err(|error| sql("connecting", url, &error))
+}
+
+pub(crate) fn sql(what: &str, url: &Url, error: &sqlx::Error) -> Error {
+    Error::Server {
+        what: what.to_owned(),
+        place: url::masked(url),
+        cause: error.to_string(),
+        advice: "is the server up, and may that user do this? \
+                 A test's administrator needs CREATEDB and CREATEROLE",
+    }
+}

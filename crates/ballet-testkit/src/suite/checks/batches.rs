@@ -1,0 +1,126 @@
+//! Many messages in one batch leave what they leave one by one.
+//!
+//! A bulk step gets them in runs, and must give each message its own outcome.
+
+use std::collections::VecDeque;
+
+use crate::suite::checks::check::{Check, check};
+use crate::suite::rig::case::Told;
+use crate::suite::rig::observe::snapshot;
+use crate::suite::rig::snapshot::{Snapshot, same};
+use crate::suite::rig::step_rig::{StepRig, is_undone};
+use crate::suite::rig::world::{Sent, World};
+use crate::suite::rig::wrong::Checked;
+
+/// How many sagas have each ending.
+const EACH: usize = 3;
+/// More than there are messages.
+const PREFETCH: u16 = 1_000;
+
+pub(crate) fn checks() -> Vec<Check> {
+    vec![check!("many at once, as one by one", as_one_by_one)]
+}
+
+/// How a saga ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Done,
+    Refused,
+    /// The abort comes first.
+    Aborted,
+    /// The step is done, then aborted.
+    Undone,
+}
+
+/// A saga's next message.
+enum Next {
+    New(Told),
+    /// Its first message, published again.
+    Again,
+}
+
+async fn as_one_by_one(rig: &StepRig<'_>) -> Checked {
+    let expected = left(rig, Some(1)).await?;
+    same(&left(rig, None).await?, &expected)
+}
+
+/// What two batches leave; the second one aborts sagas. `size` limits the transactions.
+async fn left(rig: &StepRig<'_>, size: Option<u16>) -> Checked<Snapshot> {
+    let mut endings = vec![Ending::Done; EACH];
+    if rig.part.refused.is_some() {
+        endings.extend([Ending::Refused; EACH]);
+    }
+    if is_undone(rig.part.kind) {
+        endings.extend([Ending::Aborted; EACH]);
+        endings.extend([Ending::Undone; EACH]);
+    }
+    let mut world = World::empty(rig, endings.len()).await?;
+    if let Some(size) = size {
+        world.limits = Some((size, PREFETCH));
+    }
+    world.begin(|at| endings[at] == Ending::Refused).await?;
+    let mut seed = 1;
+    for second in [false, true] {
+        let mut queues = Vec::with_capacity(endings.len());
+        for (at, ending) in endings.iter().enumerate() {
+            queues.push(comes(rig, &world, at, *ending, second)?);
+        }
+        let held = world.hold_lanes().await?;
+        publish_mixed(&world, queues, &mut seed);
+        world.until_delivered().await?;
+        held.release().await?;
+        world.until_idle().await?;
+    }
+    snapshot(&mut world).await
+}
+
+fn comes(
+    rig: &StepRig<'_>,
+    world: &World<'_>,
+    at: usize,
+    ending: Ending,
+    second: bool,
+) -> Checked<VecDeque<Next>> {
+    let saga = world.sagas[at];
+    let triggers = |ending: Ending| -> Checked<Vec<Told>> {
+        Ok(if ending == Ending::Refused { rig.refused()?(saga) } else { rig.done()?(saga) })
+    };
+    let mut comes: Vec<Told> = Vec::new();
+    match (ending, second) {
+        (Ending::Aborted, false) | (Ending::Undone, true) => comes.extend(rig.abort()?(saga)),
+        (Ending::Done | Ending::Refused | Ending::Undone, _) | (Ending::Aborted, true) => {}
+    }
+    // The second time under new ids.
+    comes.extend(triggers(ending)?);
+    let mut comes: VecDeque<Next> = comes.into_iter().map(Next::New).collect();
+    if at % 2 == 1 {
+        comes.push_back(Next::Again);
+    }
+    Ok(comes)
+}
+
+/// Publishes all messages, mixed, but each saga's in order.
+fn publish_mixed(world: &World<'_>, mut queues: Vec<VecDeque<Next>>, seed: &mut u64) {
+    let mut first: Vec<Option<Sent>> = vec![None; queues.len()];
+    loop {
+        let left: Vec<usize> = (0..queues.len()).filter(|at| !queues[*at].is_empty()).collect();
+        if left.is_empty() {
+            return;
+        }
+        let at = left[next(seed) % left.len()];
+        match queues[at].pop_front() {
+            Some(Next::New(event)) => {
+                let sent = world.publish_one(world.sagas[at], &event);
+                first[at].get_or_insert(sent);
+            }
+            Some(Next::Again) => world.publish_again(first[at].as_slice()),
+            None => {}
+        }
+    }
+}
+
+/// A sequence that is the same each time, with Knuth's constants for MMIX.
+fn next(seed: &mut u64) -> usize {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    usize::try_from(*seed >> 33).unwrap_or_default()
+}

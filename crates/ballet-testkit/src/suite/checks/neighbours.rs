@@ -1,0 +1,106 @@
+//! A step beside others: failing messages in its batch, the other events of its join.
+
+use crate::suite::checks::check::{Check, check};
+use crate::suite::rig::case::Told;
+use crate::suite::rig::observe::snapshot;
+use crate::suite::rig::snapshot::{Snapshot, list, same};
+use crate::suite::rig::step_rig::{Phase, StepRig, missing};
+use crate::suite::rig::world::World;
+use crate::suite::rig::wrong::{Checked, ensure};
+
+/// How many good messages there are.
+const GOOD: usize = 6;
+
+pub(crate) fn checks(rig: &StepRig<'_>) -> Vec<Check> {
+    let mut checks = vec![check!("an unreadable message among good ones", among, Bad::Unreadable)];
+    // A step that calls outside may do nothing before the call that can fail.
+    if !rig.part.calls_outside || rig.case.failing.is_some() {
+        checks.push(check!("a failing handler among good ones", among, Bad::Failing));
+    }
+    if rig.part.on.len() > 1 {
+        checks.push(check!("its events in another order", in_another_order));
+        checks.push(check!("one of its events twice", one_twice));
+    }
+    checks
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bad {
+    Unreadable,
+    Failing,
+}
+
+/// The good messages do what they do without the bad one, which ends as one dead letter.
+async fn among(rig: &StepRig<'_>, bad: Bad) -> Checked {
+    if bad == Bad::Failing && rig.case.failing.is_none() {
+        return Err(missing("`failing_on`: a handler may always fail"));
+    }
+    let expected = batch(rig, bad, false).await?;
+    let mut found = batch(rig, bad, true).await?;
+    let dead = std::mem::take(&mut found.astray);
+    same(&found, &expected)?;
+    ensure(dead.len() == 1, || format!("there should be one dead letter:{}", list(&dead)))
+}
+
+/// What good messages in one batch leave, with or without a bad one among them.
+async fn batch(rig: &StepRig<'_>, bad: Bad, with_bad: bool) -> Checked<Snapshot> {
+    let mut world = World::open(rig, GOOD, false).await?;
+    world.sagas.push(rig.new_saga());
+    if let (Bad::Failing, Some((rows, _))) = (bad, &rig.case.failing) {
+        world.execute(rows(world.sagas[GOOD])).await?;
+    }
+    let held = world.hold_lanes().await?;
+    for at in 0..GOOD {
+        if with_bad && at == GOOD / 2 {
+            publish_bad(&world, bad)?;
+        }
+        world.publish(at, rig.done()?);
+    }
+    world.until_delivered().await?;
+    held.release().await?;
+    world.until_idle().await?;
+    let left = snapshot(&mut world).await?;
+    // Of the bad one only its end matters.
+    let (astray, bad) = (left.astray.clone(), format!("saga{}", GOOD + 1));
+    Ok(Snapshot { astray, ..left.without(&bad) })
+}
+
+fn publish_bad(world: &World<'_>, bad: Bad) -> Checked {
+    let saga = world.sagas[GOOD];
+    if let (Bad::Failing, Some((_, events))) = (bad, &world.rig.case.failing) {
+        world.publish(GOOD, events);
+        return Ok(());
+    }
+    let good = world.rig.done()?(saga);
+    let last = good.into_iter().last().ok_or_else(|| missing("an event that makes it done"))?;
+    world.publish_one(saga, &Told { body: "{\"cut".to_owned(), ..last });
+    Ok(())
+}
+
+async fn in_another_order(rig: &StepRig<'_>) -> Checked {
+    let mut world = World::before(rig, Phase::Run).await?;
+    let saga = world.sagas[0];
+    for event in rig.done()?(saga).iter().rev() {
+        world.publish_one(saga, event);
+        world.until_idle().await?;
+    }
+    same(&snapshot(&mut world).await?, &rig.expected.done)
+}
+
+/// A join needs each of its events, however often one of them comes.
+async fn one_twice(rig: &StepRig<'_>) -> Checked {
+    for missing in 0..rig.part.on.len() {
+        let mut world = World::before(rig, Phase::Run).await?;
+        let saga = world.sagas[0];
+        let events = rig.done()?(saga);
+        let others = || events.iter().enumerate().filter(|(at, _)| *at != missing);
+        for (_, event) in others().chain(others()) {
+            world.publish_one(saga, event);
+            world.until_idle().await?;
+        }
+        let mut left = snapshot(&mut world).await?;
+        left.ledger.retain(|line| !line.ends_with(" arrived"));
+        same(&left, &rig.expected.before)?;
+    }
+    Ok(())
+}

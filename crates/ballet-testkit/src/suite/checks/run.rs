@@ -1,0 +1,71 @@
+//! Runs the checks that apply to a step.
+
+use ballet::core::part::{StepKind, StepPart};
+
+use crate::suite::checks::check::Check;
+use crate::suite::checks::undisturbed::undisturbed;
+use crate::suite::checks::{batches, calls, neighbours, once, request, undo};
+use crate::suite::rig::case::{Case, Trigger};
+use crate::suite::rig::snapshot::Snapshot;
+use crate::suite::rig::step_rig::{Phase, StepRig, is_undone};
+use crate::suite::rig::subject::Subject;
+
+/// Runs all checks that apply, and describes those that failed.
+pub(crate) async fn failures(subject: &Subject, part: &StepPart, case: Case) -> Vec<String> {
+    let mut rig = match Box::pin(StepRig::new(subject, part, case)).await {
+        Ok(rig) => rig,
+        Err(wrong) => return vec![format!("the service did not start: {wrong}")],
+    };
+    if let Err(wrong) = Box::pin(undisturbed(&mut rig)).await {
+        return vec![format!("undisturbed: {wrong}")];
+    }
+    let mut failed = Vec::new();
+    for Check { name, run } in of(&rig) {
+        if let Err(wrong) = run(&rig).await {
+            failed.push(format!("{name}: {wrong}"));
+        }
+    }
+    failed
+}
+
+/// The checks for what the step is declared as.
+fn of(rig: &StepRig<'_>) -> Vec<Check> {
+    let part = rig.part;
+    if let Trigger::Request(..) = rig.case.trigger {
+        return request::checks(rig);
+    }
+    let mut phases = vec![Phase::Run];
+    phases.extend(part.refused.map(|_| Phase::Refusal));
+    // An origin is not undone, but its owner can abort it.
+    let aborted =
+        is_undone(part.kind) || (part.kind == StepKind::Origin && rig.case.abort.is_some());
+    if aborted {
+        phases.push(Phase::Undo);
+    }
+    let mut checks = Vec::new();
+    for phase in phases {
+        checks.extend(once::checks(phase));
+        if part.calls_outside && asks(rig, phase) {
+            checks.extend(calls::checks(phase));
+        }
+    }
+    checks.extend(neighbours::checks(rig));
+    checks.extend(batches::checks());
+    if aborted {
+        checks.extend(undo::checks(part));
+        if part.calls_outside {
+            checks.extend(calls::checks_of_aborts(part.refused.is_some()));
+        }
+    }
+    if part.kind == StepKind::Decision {
+        checks.extend(undo::checks_of_decision());
+    }
+    checks
+}
+
+/// Whether a phase makes a call: an undo may find that no call is needed.
+fn asks(rig: &StepRig<'_>, phase: Phase) -> bool {
+    let undo = format!("undo of {}", rig.part.name);
+    let undoes = |left: &Snapshot| left.calls.iter().any(|call| call.ends_with(&undo));
+    phase != Phase::Undo || undoes(&rig.expected.undone)
+}

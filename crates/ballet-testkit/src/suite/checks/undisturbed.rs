@@ -1,0 +1,80 @@
+//! The undisturbed runs of a step, which the checks compare with.
+
+use ballet::core::part::StepKind;
+
+use crate::suite::checks::request;
+use crate::suite::rig::case::Trigger;
+use crate::suite::rig::observe::snapshot;
+use crate::suite::rig::snapshot::{Snapshot, emitted, list, same_effects};
+use crate::suite::rig::step_rig::{Phase, StepRig, is_undone};
+use crate::suite::rig::world::World;
+use crate::suite::rig::wrong::{Checked, Wrong, ensure};
+
+/// Runs the step without any disturbance, and keeps what the runs leave.
+pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
+    if matches!(rig.case.trigger, Trigger::Request(..)) {
+        return request::undisturbed(rig).await;
+    }
+    let part = rig.part;
+    rig.expected.before = snapshot(&mut World::open(rig, 1, false).await?).await?;
+    rig.expected.done = left_by(rig, Phase::Run).await?;
+    let done = &rig.expected.done;
+    emitted(done, "done", part.done.name())?;
+    ensure(done.at(part.name, "done") == 1, || {
+        format!("the ledger does not say that it is done:{}", list(&done.ledger))
+    })?;
+    ensure(done.effects != rig.expected.before.effects, || {
+        "no effect is visible: the suite's queries do not show what the step does".to_owned()
+    })?;
+    if let Some(refused) = part.refused {
+        let before = snapshot(&mut World::open(rig, 1, true).await?).await?;
+        rig.expected.refused = left_by(rig, Phase::Refusal).await?;
+        emitted(&rig.expected.refused, "refused", refused.name())?;
+        same_effects(&rig.expected.refused, &before).map_err(|Wrong(words)| {
+            Wrong(format!("the refusal is not without effects: {words}"))
+        })?;
+    }
+    let origin = part.kind == StepKind::Origin;
+    if part.kind == StepKind::Retriable || (origin && rig.case.abort.is_none()) {
+        return Ok(());
+    }
+    let mut world = World::open(rig, 1, false).await?;
+    if !origin {
+        world.publish(0, rig.abort()?);
+        world.until_idle().await?;
+    }
+    let aborted = snapshot(&mut world).await?;
+    drop(world);
+    ensure(aborted.astray.is_empty(), || {
+        format!("the abort went astray:{}", list(&aborted.astray))
+    })?;
+    rig.expected.aborted = aborted;
+    rig.expected.undone = left_by(rig, Phase::Undo).await?;
+    let undone = &rig.expected.undone;
+    if is_undone(part.kind) {
+        ensure(undone.at(part.name, "undone") == 1, || {
+            format!("the ledger does not say that it is undone:{}", list(&undone.ledger))
+        })?;
+        if let Some(event) = part.undone {
+            emitted(undone, "undone", event.name())?;
+        }
+    }
+    if part.kind == StepKind::Decision {
+        return Ok(());
+    }
+    same_effects(undone, &rig.expected.aborted)
+        .map_err(|Wrong(words)| Wrong(format!("the undo does not take everything back: {words}")))
+}
+
+async fn left_by(rig: &StepRig<'_>, phase: Phase) -> Checked<Snapshot> {
+    let mut world = World::before(rig, phase).await?;
+    world.publish(0, rig.events(phase)?);
+    world.until_idle().await?;
+    let left = snapshot(&mut world).await?;
+    ensure(left.astray.is_empty(), || format!("messages went astray:{}", list(&left.astray)))?;
+    let asked = world.outside.asked().len();
+    ensure(asked >= left.calls.len(), || {
+        format!("only {asked} of {} calls went through `Outside`", left.calls.len())
+    })?;
+    Ok(left)
+}

@@ -1,0 +1,79 @@
+//! Reads what a run has left: in the database, on the broker, among its calls.
+
+use std::collections::HashSet;
+
+use ballet::core::topology::{EVENTS, RETRIES, UNROUTED, dead_queue};
+use ballet_amqp::{Publish, ShortString};
+use sqlx::AssertSqlSafe;
+
+use crate::suite::rig::snapshot::Snapshot;
+use crate::suite::rig::world::{World, message_id};
+use crate::suite::rig::wrong::Checked;
+
+/// The furthest entry of each step.
+const FURTHEST: &str = "
+    select distinct on (saga_id, step, key) concat_ws(' ', saga_id, nullif(step, ''), nullif(key, ''), entry)
+    from (select * from ballet.ledger union all select * from ballet.ledger_other) as entry
+    order by saga_id, step, key, array_position(array['arrived', 'calling', 'done', 'refused', 'undoing', 'undone', 'aborted'], entry.entry) desc";
+
+const CALLS: &str = "
+    select concat_ws(' ', saga_id, case when undo then 'undo of' end, step)
+    from ballet.call";
+
+/// What the run has left so far.
+pub(crate) async fn snapshot(world: &mut World<'_>) -> Checked<Snapshot> {
+    let subject = world.rig.subject;
+    let mut taken =
+        Snapshot { events: events(world), astray: astray(world), ..Snapshot::default() };
+    for (name, query) in &subject.effects {
+        taken.effects.extend(rows(world, name, query).await?);
+    }
+    for (name, query) in &subject.records {
+        taken.records.extend(rows(world, name, query).await?);
+    }
+    taken.ledger = lines(world, FURTHEST.to_owned()).await?;
+    taken.calls = lines(world, CALLS.to_owned()).await?;
+    Ok(taken.named(&world.sagas))
+}
+
+async fn rows(world: &mut World<'_>, name: &str, query: &str) -> Checked<Vec<String>> {
+    let rows = lines(world, format!("select row::text from ({query}) as row")).await?;
+    Ok(rows.into_iter().map(|row| format!("{name} {row}")).collect())
+}
+
+async fn lines(world: &mut World<'_>, query: String) -> Checked<Vec<String>> {
+    Ok(sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(&mut world.db).await?)
+}
+
+/// What the service published, each event once.
+fn events(world: &World<'_>) -> Vec<String> {
+    let service = world.queue();
+    let mut known = HashSet::new();
+    let own = |message: &Publish| {
+        let (by, ours) = (message.properties.app_id(), message.properties.reply_to());
+        let by = by.as_ref().map(ToString::to_string);
+        message.exchange == EVENTS && by.as_deref() == Some(service) && ours.is_none()
+    };
+    let published = world.broker.taken().into_iter().filter(own);
+    published.filter(|message| known.insert(message_id(message))).map(|one| line(&one)).collect()
+}
+
+/// Messages that ended in a retry queue, among the dead letters, or in no queue of a service.
+fn astray(world: &World<'_>) -> Vec<String> {
+    let mut astray = Vec::new();
+    let dead = dead_queue(world.queue());
+    let others = RETRIES.iter().map(|(name, _)| *name).chain([UNROUTED, dead.as_str()]);
+    for queue in others {
+        let messages = world.broker.ready(queue);
+        astray.extend(messages.iter().map(|message| format!("{queue}: {}", line(message))));
+    }
+    astray
+}
+
+fn line(message: &Publish) -> String {
+    let text = |property: &Option<ShortString>| {
+        property.as_ref().map(ToString::to_string).unwrap_or_default()
+    };
+    let (saga, kind) = (message.properties.correlation_id(), message.properties.kind());
+    format!("{} {} {}", text(saga), text(kind), String::from_utf8_lossy(&message.body))
+}

@@ -1,0 +1,96 @@
+//! A service's calls to the outside, as the suite disturbs them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ballet::CallKey;
+use tokio::sync::watch;
+
+/// The half of a call that the suite disturbs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leg {
+    /// Before the call takes effect outside.
+    Request,
+    /// After it has taken effect.
+    Answer,
+}
+
+/// The way to the outside world. A service under test makes its calls through it, so the suite can
+/// hold calls, lose them, and lose their answers.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    held: Arc<watch::Sender<Option<Leg>>>,
+    calls: Arc<Mutex<Calls>>,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    asked: Vec<CallKey>,
+    requests: usize,
+    answers: usize,
+    answered: usize,
+    /// The next call is lost there.
+    lose: Option<Leg>,
+}
+
+impl Default for Outside {
+    /// Calls that nobody disturbs.
+    fn default() -> Self {
+        Self { held: Arc::new(watch::Sender::new(None)), calls: Arc::default() }
+    }
+}
+
+impl Outside {
+    /// Makes a call. `None` means that the request or the answer was lost, so the caller does not
+    /// know the outcome.
+    pub async fn ask<T>(&self, key: CallKey, call: impl Future<Output = T>) -> Option<T> {
+        self.calls().asked.push(key);
+        self.pass(Leg::Request).await?;
+        let answer = call.await;
+        self.pass(Leg::Answer).await?;
+        self.calls().answered += 1;
+        Some(answer)
+    }
+
+    async fn pass(&self, leg: Leg) -> Option<()> {
+        match leg {
+            Leg::Request => self.calls().requests += 1,
+            Leg::Answer => self.calls().answers += 1,
+        }
+        let mut held = self.held.subscribe();
+        // An error means that the suite is gone.
+        held.wait_for(|held| *held != Some(leg)).await.ok()?;
+        self.calls().lose.take_if(|lose| *lose == leg).map_or(Some(()), |_| None)
+    }
+
+    /// Holds calls at this point from now on; `None` releases them.
+    pub(crate) fn hold(&self, leg: Option<Leg>) {
+        self.held.send_replace(leg);
+    }
+
+    /// Loses the next call at this point.
+    pub(crate) fn lose_one(&self, leg: Leg) {
+        self.calls().lose = Some(leg);
+    }
+
+    /// The keys of all calls so far, in order.
+    pub(crate) fn asked(&self) -> Vec<CallKey> {
+        self.calls().asked.clone()
+    }
+
+    /// How many calls have reached this point.
+    pub(crate) fn reached(&self, leg: Leg) -> usize {
+        match leg {
+            Leg::Request => self.calls().requests,
+            Leg::Answer => self.calls().answers,
+        }
+    }
+
+    /// How many answers the service has received.
+    pub(crate) fn answered(&self) -> usize {
+        self.calls().answered
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,165 @@
+//! One step under test: its database, its sample, and what its undisturbed runs leave.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ballet::core::part::{StepKind, StepPart};
+use ballet::core::{System, topology};
+use ballet::{Clock, EventType, SagaId, Service, Settings};
+use serde_json::Value;
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+
+use crate::env::database::Database;
+use crate::memory::broker::MemoryBroker;
+use crate::servers::postgres::Postgres;
+use crate::suite::rig::case::{Case, Events, Trigger};
+use crate::suite::rig::outside::Outside;
+use crate::suite::rig::snapshot::Snapshot;
+use crate::suite::rig::subject::Subject;
+use crate::suite::rig::wrong::{Checked, Wrong};
+
+/// Distinguishes the suite's own sessions and messages from those of the service.
+pub(crate) const SESSIONS: &str = "suite";
+
+/// One step under test. All its checks use it.
+pub(crate) struct StepRig<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) part: &'a StepPart,
+    pub(crate) case: Case,
+    pub(crate) definitions: Value,
+    database: Database,
+    context: Clock,
+    starts: AtomicU64,
+    pub(crate) expected: Expected,
+}
+
+/// What undisturbed runs leave; the checks compare with it.
+#[derive(Debug, Default)]
+pub(crate) struct Expected {
+    pub(crate) before: Snapshot,
+    pub(crate) done: Snapshot,
+    pub(crate) refused: Snapshot,
+    /// Aborted, and never triggered.
+    pub(crate) aborted: Snapshot,
+    /// Done, then aborted.
+    pub(crate) undone: Snapshot,
+}
+
+/// The part of a step's life that a check disturbs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Run,
+    Refusal,
+    Undo,
+}
+
+impl<'a> StepRig<'a> {
+    pub(crate) async fn new(subject: &'a Subject, part: &'a StepPart, case: Case) -> Checked<Self> {
+        let postgres = Postgres::shared().await?;
+        let database = Database::new(postgres, part.name).await?;
+        let system = System { name: "suite", parts: vec![subject.part.clone()] };
+        let system_context = Clock::system();
+        // The clock stands still, so two runs write the same times.
+        let now = system_context.now();
+        let rig = Self {
+            subject,
+            part,
+            case,
+            definitions: topology::definitions(&system, |_| String::new()),
+            database,
+            context: Clock::new(move || now, 0),
+            starts: AtomicU64::new(1),
+            expected: Expected::default(),
+        };
+        // A first start creates the tables.
+        let nobody = Arc::new(MemoryBroker::new());
+        rig.start(&Outside::default(), nobody, None).await?;
+        Ok(rig)
+    }
+
+    /// Starts the service as a further process would.
+    pub(crate) async fn start(
+        &self,
+        outside: &Outside,
+        broker: Arc<dyn ballet_amqp::Broker>,
+        limits: Option<(u16, u16)>,
+    ) -> Checked<ballet::Running> {
+        // New ids must differ from those of an earlier process.
+        let seed = self.starts.fetch_add(1, Ordering::Relaxed);
+        let now = self.context.now();
+        let mut settings = Settings::new("amqp://in-memory", self.database.url());
+        if let Some((batch, prefetch)) = limits {
+            (settings.batch, settings.prefetch) = (batch, Some(prefetch));
+        }
+        let service: Service = (self.subject.service)(&settings, outside);
+        let context = Clock::new(move || now, seed);
+        Ok(service.clock(context).broker(broker).start(settings).await?)
+    }
+
+    pub(crate) async fn connect(&self) -> Checked<PgConnection> {
+        let options: PgConnectOptions = self.database.url().parse()?;
+        Ok(options.application_name(SESSIONS).connect().await?)
+    }
+
+    pub(crate) fn new_saga(&self) -> SagaId {
+        SagaId(self.context.new_id(self.context.now()))
+    }
+
+    pub(crate) fn new_id(&self) -> String {
+        self.context.new_id(self.context.now()).to_string()
+    }
+
+    /// The events that make the step done. A request is no event.
+    pub(crate) fn done(&self) -> Checked<&Events> {
+        match &self.case.trigger {
+            Trigger::Events(events) => Ok(events),
+            Trigger::Request(..) => Err(missing("events that make it done")),
+        }
+    }
+
+    pub(crate) fn refused(&self) -> Checked<&Events> {
+        match &self.case.refused {
+            Some(Trigger::Events(events)) => Ok(events),
+            Some(Trigger::Request(..)) | None => Err(missing("`refused_by`: it may refuse")),
+        }
+    }
+
+    pub(crate) fn abort(&self) -> Checked<&Events> {
+        self.case.abort.as_ref().ok_or_else(|| missing("`aborted_by`: it may be aborted"))
+    }
+
+    /// The event that aborts the saga.
+    pub(crate) fn abort_event(&self) -> Option<EventType> {
+        let sagas = &self.subject.part.sagas;
+        let saga = sagas.iter().find(|saga| saga.steps.contains(self.part));
+        saga.and_then(|saga| saga.abort)
+    }
+
+    /// The events that begin a phase.
+    pub(crate) fn events(&self, phase: Phase) -> Checked<&Events> {
+        match phase {
+            Phase::Run => self.done(),
+            Phase::Refusal => self.refused(),
+            Phase::Undo => self.abort(),
+        }
+    }
+
+    /// What a phase leaves when nothing disturbs it.
+    pub(crate) const fn after(&self, phase: Phase) -> &Snapshot {
+        match phase {
+            Phase::Run => &self.expected.done,
+            Phase::Refusal => &self.expected.refused,
+            Phase::Undo => &self.expected.undone,
+        }
+    }
+}
+
+pub(crate) fn missing(what: &str) -> Wrong {
+    Wrong(format!("the sample lacks {what}"))
+}
+
+/// Whether an abort may undo a step of this kind.
+pub(crate) const fn is_undone(kind: StepKind) -> bool {
+    matches!(kind, StepKind::Compensatable | StepKind::Pivot)
+}
