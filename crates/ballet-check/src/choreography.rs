@@ -92,7 +92,7 @@ fn row(node: &Node<'_>) -> [String; 7] {
         trigger,
         code(step.done),
         codes(step.refused),
-        codes(step.undone),
+        codes(step.compensated),
     ]
 }
 

@@ -17,8 +17,8 @@ fn step(name: &'static str, kind: StepKind, on: EventType, done: EventType) -> S
         on: vec![on],
         done,
         refused: None,
-        undone: None,
-        undone_by: Vec::new(),
+        compensated: None,
+        compensated_by: Vec::new(),
         calls_outside: false,
     }
 }
@@ -41,11 +41,11 @@ fn graph() -> Graph {
     let place = StepPart { on: Vec::new(), ..step("place", StepKind::Origin, WANTED, PLACED) };
     let reserve = StepPart {
         refused: Some(SHORT),
-        undone: Some(RELEASED),
+        compensated: Some(RELEASED),
         ..step("reserve", StepKind::Compensatable, PLACED, RESERVED)
     };
     let pick = StepPart {
-        undone: Some(RELEASED),
+        compensated: Some(RELEASED),
         calls_outside: true,
         ..step("pick", StepKind::Pivot, RESERVED, PICKED)
     };

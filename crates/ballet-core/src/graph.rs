@@ -142,7 +142,7 @@ impl Graph {
                         });
                     }
                     let events = step.on.iter().copied().chain([step.done]);
-                    for event in events.chain(step.refused).chain(step.undone) {
+                    for event in events.chain(step.refused).chain(step.compensated) {
                         if event.role() == Role::Plain {
                             problems.push(Problem {
                                 rule: "the events of a saga carry its id",
@@ -181,7 +181,7 @@ impl Graph {
             if let Some(refused) = refused
                 && !owned.aborts_on.contains(&refused)
                 && !self.nodes(saga).iter().any(|next| {
-                    next.step.on.contains(&refused) || next.step.undone_by.contains(&refused)
+                    next.step.on.contains(&refused) || next.step.compensated_by.contains(&refused)
                 })
             {
                 problems.push(Problem {

@@ -22,8 +22,8 @@ fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -
         on: on.to_vec(),
         done,
         refused: None,
-        undone: None,
-        undone_by: Vec::new(),
+        compensated: None,
+        compensated_by: Vec::new(),
         calls_outside: false,
     }
 }
@@ -44,12 +44,12 @@ fn part(service: &'static str, aborts_on: &[EventType], steps: Vec<StepPart>) ->
 fn sound() -> Vec<Part> {
     let reserve = StepPart {
         refused: Some(SHORT),
-        undone: Some(RELEASED),
+        compensated: Some(RELEASED),
         ..step("reserve", StepKind::Compensatable, &[PLACED], RESERVED)
     };
     let capture = StepPart {
         refused: Some(UNPAID),
-        undone: Some(REFUNDED),
+        compensated: Some(REFUNDED),
         ..step("capture", StepKind::Pivot, &[RESERVED], PAID)
     };
     vec![
@@ -191,7 +191,7 @@ fn foreign_and_plain_events_are_found() {
     parts[2].publishes.push(EventType::plain("orders.extra.v1"));
     assert_eq!(broken(parts), ["an event belongs to the service that it is named after"]);
     let mut parts = sound();
-    parts[1].sagas[0].steps[0].undone = Some(EventType::plain("inventory.stock_released.v1"));
+    parts[1].sagas[0].steps[0].compensated = Some(EventType::plain("inventory.stock_released.v1"));
     assert_eq!(broken(parts), ["the events of a saga carry its id"]);
 }
 

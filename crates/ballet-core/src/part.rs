@@ -60,9 +60,9 @@ pub struct StepPart {
     /// The event that it emits when refused.
     pub refused: Option<EventType>,
     /// The event that its compensation emits.
-    pub undone: Option<EventType>,
+    pub compensated: Option<EventType>,
     /// The events that undo one repetition of it: the one whose key the event carries.
-    pub undone_by: Vec<EventType>,
+    pub compensated_by: Vec<EventType>,
     /// Whether it calls an outside system.
     pub calls_outside: bool,
 }
@@ -113,7 +113,7 @@ impl Part {
     pub fn consumes(&self) -> Vec<EventType> {
         let mut types: Vec<EventType> = self.subscriptions.iter().map(|s| s.on).collect();
         for saga in &self.sagas {
-            let waits_for = |step: &'_ StepPart| [&step.on[..], &step.undone_by[..]].concat();
+            let waits_for = |step: &'_ StepPart| [&step.on[..], &step.compensated_by[..]].concat();
             types.extend(saga.steps.iter().flat_map(waits_for));
             types.extend(saga.aborts_on.iter().copied());
             types.extend(saga.deadline.map(|deadline| deadline.passed));
@@ -135,7 +135,7 @@ impl Part {
             for step in &saga.steps {
                 types.push(step.done);
                 types.extend(step.refused);
-                types.extend(step.undone);
+                types.extend(step.compensated);
             }
             if saga.owner == self.service {
                 types.extend(saga.abort);

@@ -14,10 +14,10 @@ pub use ballet_amqp as amqp;
 pub use ballet_core as core;
 pub use ballet_core::{Event, EventType, MessageId, Never, Part, Saga, SagaId, Trigger};
 
-pub use declare::bulk::{BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult};
+pub use declare::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx};
 pub use declare::call_step::{
-    Ask, CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, RequestResult,
-    UndoRequestResult, call, known,
+    Ask, CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, RequestResult, call, known,
 };
 pub use declare::clock::Clock;
 pub use declare::deadline::Due;
@@ -30,10 +30,10 @@ pub use declare::projection::Projection;
 pub use declare::retry::{Delay, Retry};
 pub use declare::row_locks::Rows;
 pub use declare::step::{
-    Compensate, Outcome, Step, StepResult, UndoResult, Undone, done, refused, undone,
-    undone_silently,
+    Compensate, CompensateResult, Compensated, Outcome, Step, StepResult, compensated,
+    compensated_silently, done, refused,
 };
-pub use declare::text_enum::Word;
+pub use declare::text_enum::TextEnum;
 pub use declare::tx::Tx;
 pub use http::unit::{Handle, Unit};
 pub use service::error::StartError;

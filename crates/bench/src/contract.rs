@@ -72,11 +72,11 @@ events! {
     /// The saga is aborted.
     Cancelled = EventType::in_saga("a.cancelled.v1");
     /// `b` has undone its step.
-    UndoneB = EventType::in_saga("b.undone.v1");
+    UndoneB = EventType::in_saga("b.compensated.v1");
     /// `c` has undone its step.
-    UndoneC = EventType::in_saga("c.undone.v1");
+    UndoneC = EventType::in_saga("c.compensated.v1");
     /// `d` has undone its step.
-    UndoneD = EventType::in_saga("d.undone.v1");
+    UndoneD = EventType::in_saga("d.compensated.v1");
 }
 
 /// The saga.

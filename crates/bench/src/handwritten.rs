@@ -94,9 +94,9 @@ pub(crate) fn decide(
             if let Some((_, Some(outcome))) = row("move") {
                 let done: Order = serde_json::from_str(outcome)?;
                 let undone = match service {
-                    "b" => "b.undone.v1",
-                    "c" => "c.undone.v1",
-                    _ => "d.undone.v1",
+                    "b" => "b.compensated.v1",
+                    "c" => "c.compensated.v1",
+                    _ => "d.compensated.v1",
                 };
                 effect.ledger.push(("undo", Some(outcome.clone())));
                 effect.change = Some(change(message.saga_id, "undo", &done, -1));

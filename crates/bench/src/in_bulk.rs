@@ -1,8 +1,8 @@
 //! The contestant `ballet-bulk`: the same steps, as bulk handlers.
 
 use ballet::{
-    BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult, Failure, Item, Never, Outcome,
-    Participant, Rows, Service, Undone,
+    BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Compensated, Failure, Item,
+    Never, Outcome, Participant, Rows, Service,
 };
 use sqlx::PgConnection;
 
@@ -93,9 +93,9 @@ macro_rules! steps {
 macro_rules! compensations {
     ($($step:ident => $undone:ident;)+) => {$(
         impl BulkCompensate for $step {
-            type Undone = $undone;
+            type Compensated = $undone;
 
-            async fn undo_touches(
+            async fn compensate_touches(
                 _: &mut PgConnection,
                 done: &[Item<Self::Done>],
             ) -> Result<Rows, Failure> {
@@ -106,9 +106,9 @@ macro_rules! compensations {
                 &self,
                 tx: &mut BulkTx<'_>,
                 done: Vec<Item<Self::Done>>,
-            ) -> BulkUndoResult<Self> {
+            ) -> BulkCompensateResult<Self> {
                 book(tx, "undo", done.iter(), -1).await?;
-                Ok(done.into_iter().map(|item| Undone::With($undone(item.event.0))).collect())
+                Ok(done.into_iter().map(|item| Compensated::With($undone(item.event.0))).collect())
             }
         }
     )+};

@@ -1,8 +1,8 @@
 //! The contestant `ballet`: ordinary handlers, as the README shows them.
 
 use ballet::{
-    Compensate, Failure, Item, Migration, Never, Owner, Participant, Rows, Service, Step,
-    StepResult, Tx, UndoResult, done, refused, undone,
+    Compensate, CompensateResult, Failure, Item, Migration, Never, Owner, Participant, Rows,
+    Service, Step, StepResult, Tx, compensated, done, refused,
 };
 use sqlx::PgConnection;
 
@@ -95,9 +95,9 @@ macro_rules! steps {
 macro_rules! compensations {
     ($($step:ident => $undone:ident;)+) => {$(
         impl Compensate for $step {
-            type Undone = $undone;
+            type Compensated = $undone;
 
-            async fn undo_touches(
+            async fn compensate_touches(
                 _: &mut PgConnection,
                 done: &[Item<Self::Done>],
             ) -> Result<Rows, Failure> {
@@ -108,9 +108,9 @@ macro_rules! compensations {
                 &self,
                 tx: &mut Tx<'_>,
                 done: Self::Done,
-            ) -> UndoResult<Self> {
+            ) -> CompensateResult<Self> {
                 book(tx, "undo", &done.0, -1).await?;
-                undone($undone(done.0))
+                compensated($undone(done.0))
             }
         }
     )+};

@@ -1,8 +1,8 @@
 //! Loyalty: points for every order, taken back when the order is cancelled.
 
 use ballet::{
-    Compensate, Event, EventType, Migration, Never, Participant, Service, Step, StepResult, Tx,
-    UndoResult, done, undone,
+    Compensate, CompensateResult, Event, EventType, Migration, Never, Participant, Service, Step,
+    StepResult, Tx, compensated, done,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,12 +53,12 @@ impl Step for GrantPoints {
 }
 
 impl Compensate for GrantPoints {
-    type Undone = PointsTakenBack;
+    type Compensated = PointsTakenBack;
 
-    async fn compensate(&self, tx: &mut Tx<'_>, granted: PointsGranted) -> UndoResult<Self> {
+    async fn compensate(&self, tx: &mut Tx<'_>, granted: PointsGranted) -> CompensateResult<Self> {
         let PointsGranted { customer_id, points } = granted;
         add(tx, customer_id, -points).await?;
-        undone(PointsTakenBack { customer_id, points })
+        compensated(PointsTakenBack { customer_id, points })
     }
 }
 

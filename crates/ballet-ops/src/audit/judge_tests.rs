@@ -17,8 +17,8 @@ fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -
         on: on.to_vec(),
         done,
         refused: None,
-        undone: None,
-        undone_by: Vec::new(),
+        compensated: None,
+        compensated_by: Vec::new(),
         calls_outside: false,
     }
 }
@@ -35,7 +35,7 @@ fn system() -> System {
     };
     let reserve = StepPart {
         refused: Some(SHORT),
-        undone: Some(RELEASED),
+        compensated: Some(RELEASED),
         ..step("reserve", StepKind::Compensatable, &[PLACED], RESERVED)
     };
     let orders = saga(

@@ -194,7 +194,7 @@ fn is_taken(part: &Part, saga: &SagaPart, event_type: &str, rows: &[Row]) -> boo
     let acted = |step: &StepPart| {
         let arrived = |row: &Row| row.entry != "arrived" || row.arrived == event_type;
         (!step.on.iter().any(is) || of(step, &arrived))
-            && (!step.undone_by.iter().any(is) || of(step, &|row| row.entry == "aborted"))
+            && (!step.compensated_by.iter().any(is) || of(step, &|row| row.entry == "aborted"))
     };
     let decided =
         || saga.steps.iter().any(|step| step.kind == StepKind::Decision && of(step, &|_| true));

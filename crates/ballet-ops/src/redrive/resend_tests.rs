@@ -119,8 +119,8 @@ fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
         on: vec![wanted],
         done: wanted,
         refused: None,
-        undone: None,
-        undone_by: vec![],
+        compensated: None,
+        compensated_by: vec![],
         calls_outside: false,
     };
     let saga = ballet_core::SagaPart {

@@ -3,10 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ballet::{
-    BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult, CallKey, CallStep,
-    CallStepResult, Compensate, Event, EventType, Failure, Item, Migration, Never, Outcome,
-    Participant, RequestResult, Saga, Service, Step, StepResult, Tx, UndoResult, Undone, call,
-    done, refused, undone,
+    BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, CallKey, CallStep,
+    CallStepResult, Compensate, CompensateResult, Compensated, Event, EventType, Failure, Item,
+    Migration, Never, Outcome, Participant, RequestResult, Saga, Service, Step, StepResult, Tx,
+    call, compensated, done, refused,
 };
 use ballet_testkit::suite::{Case, Outside, Suite, told};
 use schemars::JsonSchema;
@@ -97,14 +97,14 @@ impl Step for Hold {
 }
 
 impl Compensate for Hold {
-    type Undone = Freed;
+    type Compensated = Freed;
 
-    async fn compensate(&self, tx: &mut Tx<'_>, Held { wish }: Held) -> UndoResult<Self> {
+    async fn compensate(&self, tx: &mut Tx<'_>, Held { wish }: Held) -> CompensateResult<Self> {
         let saga = tx.saga_id().map(|saga| saga.to_string());
         if self.fault != Fault::Keeps {
             sqlx::query("delete from held where saga_id = $1").bind(saga).execute(tx.db()).await?;
         }
-        undone(Freed { wish })
+        compensated(Freed { wish })
     }
 }
 
@@ -142,14 +142,18 @@ impl BulkStep for HoldAll {
 }
 
 impl BulkCompensate for HoldAll {
-    type Undone = Freed;
+    type Compensated = Freed;
 
-    async fn compensate(&self, tx: &mut BulkTx<'_>, held: Vec<Item<Held>>) -> BulkUndoResult<Self> {
+    async fn compensate(
+        &self,
+        tx: &mut BulkTx<'_>,
+        held: Vec<Item<Held>>,
+    ) -> BulkCompensateResult<Self> {
         sqlx::query("delete from held where saga_id = any($1)")
             .bind(held.iter().map(|one| one.saga_id.to_string()).collect::<Vec<_>>())
             .execute(tx.db())
             .await?;
-        let freed = |held: Item<Held>| Undone::With(Freed { wish: held.event.wish });
+        let freed = |held: Item<Held>| Compensated::With(Freed { wish: held.event.wish });
         Ok(held.into_iter().map(freed).collect())
     }
 }

@@ -11,7 +11,7 @@ use crate::declare::failure::Failure;
 use crate::declare::item::Item;
 use crate::declare::retry::Retry;
 use crate::declare::row_locks::Rows;
-use crate::declare::step::{Outcome, Undone};
+use crate::declare::step::{Compensated, Outcome};
 use crate::declare::tx::Tx;
 
 /// A [`Step`](crate::Step) that takes and gives vectors, for hot paths: one statement for many
@@ -66,18 +66,18 @@ use crate::declare::tx::Tx;
 /// }
 ///
 /// impl BulkCompensate for GrantPoints {
-///     type Undone = PointsTaken;
+///     type Compensated = PointsTaken;
 ///
 ///     async fn compensate(
 ///         &self,
 ///         tx: &mut BulkTx<'_>,
 ///         granted: Vec<Item<PointsGranted>>,
-///     ) -> BulkUndoResult<Self> {
+///     ) -> BulkCompensateResult<Self> {
 ///         sqlx::query("delete from granted where saga_id = any($1)")
 ///             .bind(granted.iter().map(|one| one.saga_id.0).collect::<Vec<_>>())
 ///             .execute(tx.db())
 ///             .await?;
-///         Ok(granted.iter().map(|_| Undone::With(PointsTaken {})).collect())
+///         Ok(granted.iter().map(|_| Compensated::With(PointsTaken {})).collect())
 ///     }
 /// }
 ///
@@ -133,10 +133,10 @@ pub trait BulkStep: Send + Sync + 'static {
 /// How a [`BulkStep`] is undone when sagas are aborted.
 pub trait BulkCompensate: BulkStep {
     /// The event that tells that the step is undone.
-    type Undone: Event;
+    type Compensated: Event;
 
     /// Names the rows that undoing these will touch, see [`Step::touches`](crate::Step::touches).
-    fn undo_touches(
+    fn compensate_touches(
         _db: &mut PgConnection,
         _done: &[Item<Self::Done>],
     ) -> impl Future<Output = Result<Rows, Failure>> + Send {
@@ -150,7 +150,7 @@ pub trait BulkCompensate: BulkStep {
         &self,
         tx: &mut BulkTx<'_>,
         done: Vec<Item<Self::Done>>,
-    ) -> impl Future<Output = BulkUndoResult<Self>> + Send;
+    ) -> impl Future<Output = BulkCompensateResult<Self>> + Send;
 }
 
 /// What [`BulkStep::run`] gives.
@@ -158,7 +158,8 @@ pub type BulkResult<S> =
     Result<Vec<Outcome<<S as BulkStep>::Done, <S as BulkStep>::Refused>>, Failure>;
 
 /// What [`BulkCompensate::compensate`] gives.
-pub type BulkUndoResult<S> = Result<Vec<Undone<<S as BulkCompensate>::Undone>>, Failure>;
+pub type BulkCompensateResult<S> =
+    Result<Vec<Compensated<<S as BulkCompensate>::Compensated>>, Failure>;
 
 /// A bulk handler's view: what [`Tx`] is for one message, for a run of them.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::declare::failure::Failure;
 use crate::declare::retry::Retry;
-use crate::declare::step::{Outcome, Undone};
+use crate::declare::step::{Compensated, Outcome};
 use crate::declare::tx::Tx;
 
 /// The key under which the other side tells repeated requests from new ones.
@@ -112,33 +112,33 @@ pub trait CallStep: Send + Sync + 'static {
 /// How a [`CallStep`] is undone, by asking outside once more.
 pub trait CallCompensate: CallStep {
     /// The event that tells that the step is undone.
-    type Undone: Event;
+    type Compensated: Event;
     /// What is asked to undo it.
     type UndoRequest: Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What the other side says. Finding that the effect has ended by itself is a success.
     type UndoAnswer: Serialize + DeserializeOwned + Send + Sync + 'static;
 
     /// Says what to ask to undo the step, given the very event that it emitted.
-    fn undo_request(
+    fn compensate_request(
         &self,
         tx: &mut Tx<'_>,
         done: Self::Done,
-    ) -> impl Future<Output = UndoRequestResult<Self>> + Send;
+    ) -> impl Future<Output = CompensateRequestResult<Self>> + Send;
 
     /// Asks. A failure means that the outcome is unknown, see [`CallStep::call`].
-    fn undo_call(
+    fn compensate_call(
         &self,
         key: CallKey,
         request: &Self::UndoRequest,
     ) -> impl Future<Output = Result<Self::UndoAnswer, Failure>> + Send;
 
     /// Takes in the answer.
-    fn undo_answered(
+    fn compensate_answered(
         &self,
         tx: &mut Tx<'_>,
         request: Self::UndoRequest,
         answer: Self::UndoAnswer,
-    ) -> impl Future<Output = CallUndoResult<Self>> + Send;
+    ) -> impl Future<Output = CallCompensateResult<Self>> + Send;
 }
 
 /// What [`CallStep::answered`] gives.
@@ -151,9 +151,11 @@ pub type RequestResult<S> = Result<
     Failure,
 >;
 
-/// What [`CallCompensate::undo_answered`] gives.
-pub type CallUndoResult<S> = Result<Undone<<S as CallCompensate>::Undone>, Failure>;
+/// What [`CallCompensate::compensate_answered`] gives.
+pub type CallCompensateResult<S> = Result<Compensated<<S as CallCompensate>::Compensated>, Failure>;
 
-/// What [`CallCompensate::undo_request`] gives: [`call`] or [`known`].
-pub type UndoRequestResult<S> =
-    Result<Ask<<S as CallCompensate>::UndoRequest, Undone<<S as CallCompensate>::Undone>>, Failure>;
+/// What [`CallCompensate::compensate_request`] gives: [`call`] or [`known`].
+pub type CompensateRequestResult<S> = Result<
+    Ask<<S as CallCompensate>::UndoRequest, Compensated<<S as CallCompensate>::Compensated>>,
+    Failure,
+>;

@@ -7,9 +7,9 @@ use ballet_core::{Event, Never, Saga, StepKind, StepPart, Trigger};
 use crate::declare::bulk::{BulkCompensate, BulkStep};
 use crate::declare::call_step::{CallCompensate, CallStep};
 use crate::declare::erased::any::ErasedStep;
-use crate::declare::erased::bulk::{BulkLocalStep, BulkUndo};
-use crate::declare::erased::call::{CallUndo, OutsideStep};
-use crate::declare::erased::local::{LocalStep, LocalUndo};
+use crate::declare::erased::bulk::{BulkCompensation, BulkLocalStep};
+use crate::declare::erased::call::{CallCompensation, OutsideStep};
+use crate::declare::erased::local::{LocalCompensation, LocalStep};
 use crate::declare::step::{Compensate, Step};
 
 /// Marks a [`Step`].
@@ -97,8 +97,8 @@ impl<S: BulkStep<Refused = Never>> Decides<Bulk> for S {
 impl<S: Compensate> Compensatable<Local> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
         let mut step = without_compensation(self, kind);
-        step.part.undone = S::Undone::TYPE.if_any();
-        step.undo = Some(LocalUndo::of());
+        step.part.compensated = S::Compensated::TYPE.if_any();
+        step.undo = Some(LocalCompensation::of());
         ErasedStep(Arc::new(step))
     }
 }
@@ -106,8 +106,8 @@ impl<S: Compensate> Compensatable<Local> for S {
 impl<S: CallCompensate> Compensatable<Outside> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
         let mut step = outside(self, kind);
-        step.part.undone = S::Undone::TYPE.if_any();
-        step.undo = Some(CallUndo::of());
+        step.part.compensated = S::Compensated::TYPE.if_any();
+        step.undo = Some(CallCompensation::of());
         ErasedStep(Arc::new(step))
     }
 }
@@ -115,8 +115,8 @@ impl<S: CallCompensate> Compensatable<Outside> for S {
 impl<S: BulkCompensate> Compensatable<Bulk> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
         let mut step = bulk(self, kind);
-        step.part.undone = S::Undone::TYPE.if_any();
-        step.undo = Some(BulkUndo::of());
+        step.part.compensated = S::Compensated::TYPE.if_any();
+        step.undo = Some(BulkCompensation::of());
         ErasedStep(Arc::new(step))
     }
 }
@@ -162,8 +162,8 @@ fn step_part<On: Trigger, D: Event, R: Event>(name: &'static str, kind: StepKind
         on: On::types(),
         done: D::TYPE,
         refused: R::TYPE.if_any(),
-        undone: None,
-        undone_by: Vec::new(),
+        compensated: None,
+        compensated_by: Vec::new(),
         calls_outside: false,
     }
 }

@@ -13,7 +13,7 @@ use crate::declare::deadline::{Deadline, Due};
 use crate::declare::declarable::{Compensatable, Decides, Retriable, Starts};
 use crate::declare::erased::any::AnyStep;
 use crate::declare::erased::others::{
-    AnyProjection, KeyedUndo, TypedOwner, TypedProjection, TypedRefusal,
+    AnyProjection, KeyedCompensation, TypedOwner, TypedProjection, TypedRefusal,
 };
 use crate::declare::event::Encoded;
 use crate::declare::owner::Owner;
@@ -165,14 +165,14 @@ impl<Sg: Saga> SagaSteps<Sg> {
     /// A step that repeats in a saga, each time under another key, and of which one event undoes
     /// one repetition while the saga goes on: a driver declined, the next one is asked.
     #[must_use]
-    pub fn repeating<Via, S, E>(mut self, step: S, undone_by: fn(&E) -> String) -> Self
+    pub fn repeating<Via, S, E>(mut self, step: S, compensated_by: fn(&E) -> String) -> Self
     where
         S: Compensatable<Via>,
         E: Event,
     {
         let step = step.erase(StepKind::Compensatable).0;
-        let undo = KeyedUndo::new(step.part().name, undone_by);
-        self.entry.keyed_undos.push(Arc::new(undo));
+        let undo = KeyedCompensation::new(step.part().name, compensated_by);
+        self.entry.keyed_compensations.push(Arc::new(undo));
         self.push(step)
     }
 }
@@ -198,8 +198,8 @@ impl<Sg: Saga> OwnerSteps<Sg> {
             on: Vec::new(),
             done: E::TYPE,
             refused: None,
-            undone: None,
-            undone_by: Vec::new(),
+            compensated: None,
+            compensated_by: Vec::new(),
             calls_outside: false,
         });
         self
@@ -259,11 +259,11 @@ impl<Sg: Saga> OwnerSteps<Sg> {
 
     /// A step that repeats in a saga, see [`SagaSteps::repeating`].
     #[must_use]
-    pub fn repeating<Via, S, E>(self, step: S, undone_by: fn(&E) -> String) -> Self
+    pub fn repeating<Via, S, E>(self, step: S, compensated_by: fn(&E) -> String) -> Self
     where
         S: Compensatable<Via>,
         E: Event,
     {
-        Self(self.0.repeating(step, undone_by))
+        Self(self.0.repeating(step, compensated_by))
     }
 }

@@ -6,7 +6,7 @@ use ballet_core::{Event, EventType, Saga, SagaPart, StepPart};
 
 use crate::declare::deadline::Deadline;
 use crate::declare::erased::any::AnyStep;
-use crate::declare::erased::others::{AnyKeyedUndo, AnyOwner, AnyRefusal};
+use crate::declare::erased::others::{AnyKeyedCompensation, AnyOwner, AnyRefusal};
 
 /// A service's part in one saga, with what it runs.
 #[derive(Clone)]
@@ -19,7 +19,7 @@ pub(crate) struct SagaEntry {
     pub(crate) owner: Option<Arc<dyn AnyOwner>>,
     pub(crate) refusals: Vec<Arc<dyn AnyRefusal>>,
     pub(crate) deadline: Option<Deadline>,
-    pub(crate) keyed_undos: Vec<Arc<dyn AnyKeyedUndo>>,
+    pub(crate) keyed_compensations: Vec<Arc<dyn AnyKeyedCompensation>>,
 }
 
 impl SagaEntry {
@@ -33,15 +33,15 @@ impl SagaEntry {
             owner: None,
             refusals: Vec::new(),
             deadline: None,
-            keyed_undos: Vec::new(),
+            keyed_compensations: Vec::new(),
         }
     }
 
     pub(crate) fn part(&self) -> SagaPart {
         let steps = self.origins.iter().chain(self.steps.iter().map(|step| step.part()));
         let steps = steps.map(|step| StepPart {
-            undone_by: self
-                .keyed_undos
+            compensated_by: self
+                .keyed_compensations
                 .iter()
                 .filter(|undo| undo.step() == step.name)
                 .map(|undo| undo.event_type())

@@ -58,14 +58,14 @@ use crate::declare::tx::Tx;
 /// }
 ///
 /// impl Compensate for HoldSeats {
-///     type Undone = SeatsFreed;
+///     type Compensated = SeatsFreed;
 ///
-///     async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> UndoResult<Self> {
+///     async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> CompensateResult<Self> {
 ///         sqlx::query("update hall set free = free + $1")
 ///             .bind(i64::from(held.seats))
 ///             .execute(tx.db())
 ///             .await?;
-///         undone(SeatsFreed { seats: held.seats })
+///         compensated(SeatsFreed { seats: held.seats })
 ///     }
 /// }
 /// ```
@@ -108,10 +108,10 @@ pub trait Step: Send + Sync + 'static {
 /// How a step is undone when its saga is aborted.
 pub trait Compensate: Step {
     /// The event that tells that the step is undone.
-    type Undone: Event;
+    type Compensated: Event;
 
     /// Names the rows that undoing these will touch, see [`Step::touches`].
-    fn undo_touches(
+    fn compensate_touches(
         _db: &mut PgConnection,
         _done: &[Item<Self::Done>],
     ) -> impl Future<Output = Result<Rows, Failure>> + Send {
@@ -125,7 +125,7 @@ pub trait Compensate: Step {
         &self,
         tx: &mut Tx<'_>,
         done: Self::Done,
-    ) -> impl Future<Output = UndoResult<Self>> + Send;
+    ) -> impl Future<Output = CompensateResult<Self>> + Send;
 }
 
 /// How a step ended.
@@ -139,8 +139,8 @@ pub enum Outcome<D, R> {
 
 /// How a compensation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Undone<U> {
-    /// Undone, and the others are told.
+pub enum Compensated<U> {
+    /// Compensated, and the others are told.
     With(U),
     /// There was nothing left to undo, and nothing to tell.
     Silently,
@@ -150,7 +150,7 @@ pub enum Undone<U> {
 pub type StepResult<S> = Result<Outcome<<S as Step>::Done, <S as Step>::Refused>, Failure>;
 
 /// What [`Compensate::compensate`] gives.
-pub type UndoResult<S> = Result<Undone<<S as Compensate>::Undone>, Failure>;
+pub type CompensateResult<S> = Result<Compensated<<S as Compensate>::Compensated>, Failure>;
 
 /// The step took effect.
 ///
@@ -175,8 +175,8 @@ pub fn refused<D, R>(event: R) -> Result<Outcome<D, R>, Failure> {
 /// # Errors
 ///
 /// Never; it gives a `Result` so that it can stand at the end of a compensation.
-pub fn undone<U>(event: U) -> Result<Undone<U>, Failure> {
-    Ok(Undone::With(event))
+pub fn compensated<U>(event: U) -> Result<Compensated<U>, Failure> {
+    Ok(Compensated::With(event))
 }
 
 /// There was nothing left to undo.
@@ -184,6 +184,6 @@ pub fn undone<U>(event: U) -> Result<Undone<U>, Failure> {
 /// # Errors
 ///
 /// Never; it gives a `Result` so that it can stand at the end of a compensation.
-pub fn undone_silently<U>() -> Result<Undone<U>, Failure> {
-    Ok(Undone::Silently)
+pub fn compensated_silently<U>() -> Result<Compensated<U>, Failure> {
+    Ok(Compensated::Silently)
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::de::value::{Error as NotAWord, StrDeserializer};
+use serde::de::value::{Error as NotText, StrDeserializer};
 use serde_json::Value;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -13,7 +13,7 @@ use sqlx::{Decode, Encode, Postgres, Type};
 /// words once, for JSON and for tables.
 ///
 /// ```
-/// use ballet::Word;
+/// use ballet::TextEnum;
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize)]
@@ -23,13 +23,13 @@ use sqlx::{Decode, Encode, Postgres, Type};
 ///     Cancelled,
 /// }
 ///
-/// let query = sqlx::query("update seat set status = $1").bind(Word(Status::Cancelled));
+/// let query = sqlx::query("update seat set status = $1").bind(TextEnum(Status::Cancelled));
 /// # drop(query);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Word<T>(pub T);
+pub struct TextEnum<T>(pub T);
 
-impl<T> Type<Postgres> for Word<T> {
+impl<T> Type<Postgres> for TextEnum<T> {
     fn type_info() -> PgTypeInfo {
         <str as Type<Postgres>>::type_info()
     }
@@ -39,13 +39,13 @@ impl<T> Type<Postgres> for Word<T> {
     }
 }
 
-impl<T> PgHasArrayType for Word<T> {
+impl<T> PgHasArrayType for TextEnum<T> {
     fn array_type_info() -> PgTypeInfo {
         <&str as PgHasArrayType>::array_type_info()
     }
 }
 
-impl<T: Serialize> Encode<'_, Postgres> for Word<T> {
+impl<T: Serialize> Encode<'_, Postgres> for TextEnum<T> {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         match serde_json::to_value(&self.0)? {
             Value::String(word) => <String as Encode<'_, Postgres>>::encode(word, buffer),
@@ -54,9 +54,9 @@ impl<T: Serialize> Encode<'_, Postgres> for Word<T> {
     }
 }
 
-impl<'r, T: DeserializeOwned> Decode<'r, Postgres> for Word<T> {
+impl<'r, T: DeserializeOwned> Decode<'r, Postgres> for TextEnum<T> {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         let word = <&str as Decode<'r, Postgres>>::decode(value)?;
-        Ok(Self(T::deserialize(StrDeserializer::<NotAWord>::new(word))?))
+        Ok(Self(T::deserialize(StrDeserializer::<NotText>::new(word))?))
     }
 }

@@ -23,7 +23,9 @@ use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
 use crate::declare::saga_entry::SagaEntry;
-use crate::engine::compensation::{record_undone, undo_next, undo_one, unknown_step};
+use crate::engine::compensation::{
+    compensate_next, compensate_one, record_compensated, unknown_step,
+};
 use crate::engine::effect::Effect;
 use crate::engine::transaction::Transaction;
 use crate::tables::calls::Answer;
@@ -65,7 +67,7 @@ pub(crate) fn admits(
     key: &str,
 ) -> Result<bool, Failure> {
     let name = step.part().name;
-    if transaction.ledger.is_undone(saga_id, name, key)
+    if transaction.ledger.is_taken_back(saga_id, name, key)
         || transaction.ledger.state(saga_id, name, key).is_some()
     {
         return Ok(false);
@@ -200,7 +202,7 @@ pub(crate) async fn abort_as_owner(
     transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(fact.clone()));
     let owner = Arc::clone(owner);
     owner.abort(transaction.tx(), &fact.body).await?;
-    undo_next(transaction, saga, saga_id).await?;
+    compensate_next(transaction, saga, saga_id).await?;
     end_deadline(transaction, saga, saga_id);
     transaction.scope.emit(fact);
     Ok(Abort::Aborted)
@@ -220,13 +222,14 @@ pub(crate) async fn answer(
     let at = StepKey { step: &call.step, key: &call.step_key };
     let state = transaction.ledger.state(saga_id, at.step, at.key);
     if call.undo {
-        if state != Some(Entry::Undoing) {
+        if state != Some(Entry::Compensating) {
             return Ok(Effect::Nothing);
         }
-        let undone = step.undo_answered(transaction.tx(), &call.request, &answer.answer).await?;
-        record_undone(transaction, saga_id, at, undone);
+        let undone =
+            step.compensate_answered(transaction.tx(), &call.request, &answer.answer).await?;
+        record_compensated(transaction, saga_id, at, undone);
         if transaction.ledger.is_aborted(saga_id) {
-            undo_next(transaction, saga, saga_id).await?;
+            compensate_next(transaction, saga, saga_id).await?;
         }
         return Ok(Effect::Handled);
     }
@@ -234,7 +237,7 @@ pub(crate) async fn answer(
         return Ok(Effect::Nothing);
     }
     let outcome = step.answered(transaction.tx(), &call.request, &answer.answer).await?;
-    if !transaction.ledger.is_undone(saga_id, at.step, at.key) {
+    if !transaction.ledger.is_taken_back(saga_id, at.step, at.key) {
         return take_outcome(transaction, saga, at, saga_id, outcome).await;
     }
     // Aborted meanwhile: nobody is told, and what took effect is undone.
@@ -253,9 +256,9 @@ pub(crate) async fn answer(
         }
     };
     if transaction.ledger.is_aborted(saga_id) {
-        undo_next(transaction, saga, saga_id).await?;
+        compensate_next(transaction, saga, saga_id).await?;
     } else if effect == Effect::Handled {
-        undo_one(transaction, saga, at, saga_id).await?;
+        compensate_one(transaction, saga, at, saga_id).await?;
     }
     Ok(effect)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ballet_core::{SagaId, StepKind};
 
 use crate::declare::bulk::BulkTx;
-use crate::declare::erased::any::AnyUndone;
+use crate::declare::erased::any::AnyCompensated;
 use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::item::Item;
@@ -29,7 +29,7 @@ pub(crate) async fn abort_here(
         transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(fact));
     }
     // Also when the tombstone is there: an undo may have failed the last time.
-    undo_next(transaction, saga, saga_id).await?;
+    compensate_next(transaction, saga, saga_id).await?;
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn entomb(transaction: &mut Transaction<'_>, saga_id: SagaId, fact: E
 
 /// An event undoes one repetition of a step, while the saga goes on. Other keys are not
 /// touched.
-pub(crate) async fn undo_key(
+pub(crate) async fn compensate_key(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     step: &str,
@@ -52,12 +52,12 @@ pub(crate) async fn undo_key(
     event: Encoded,
 ) -> Result<Effect, Failure> {
     let at = StepKey { step, key };
-    let known = transaction.ledger.is_undone(saga_id, step, key);
+    let known = transaction.ledger.is_taken_back(saga_id, step, key);
     if !known {
         transaction.add(saga_id, at, Entry::Aborted, Some(event));
     }
     if transaction.ledger.state(saga_id, step, key) == Some(Entry::Done) {
-        undo_one(transaction, saga, at, saga_id).await?;
+        compensate_one(transaction, saga, at, saga_id).await?;
     }
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
@@ -79,7 +79,7 @@ pub(crate) async fn abort_all(
     loop {
         let mut round: Vec<(String, Vec<(usize, Row)>)> = Vec::new();
         for (at, abort) in aborts.iter().enumerate() {
-            let Some(row) = next_to_undo(transaction, saga, abort.saga_id) else { continue };
+            let Some(row) = next_to_compensate(transaction, saga, abort.saga_id) else { continue };
             match round.iter_mut().find(|(step, _)| *step == row.step) {
                 Some((_, rows)) => rows.push((at, row)),
                 None => round.push((row.step.clone(), vec![(at, row)])),
@@ -89,13 +89,13 @@ pub(crate) async fn abort_all(
             return Ok(effects);
         }
         for (step, rows) in round {
-            undo_all(transaction, saga, &step, &aborts, rows).await?;
+            compensate_all(transaction, saga, &step, &aborts, rows).await?;
         }
     }
 }
 
 /// Undoes one step in several sagas.
-async fn undo_all(
+async fn compensate_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     name: &str,
@@ -108,7 +108,8 @@ async fn undo_all(
         for (at, row) in rows {
             let saga_id = aborts[at].saga_id;
             transaction.tx().enter(&aborts[at]);
-            let undo = undo_one(transaction, saga, StepKey { step: name, key: &row.key }, saga_id);
+            let undo =
+                compensate_one(transaction, saga, StepKey { step: name, key: &row.key }, saga_id);
             limited(engine.handler_time, undo)
                 .await
                 .map_err(|failure| RunFailure::of(at, failure))?;
@@ -121,10 +122,10 @@ async fn undo_all(
         done.push(aborts[*at].with(body.map_err(|failure| RunFailure::of(*at, failure))?));
     }
     let tx = BulkTx::new(transaction.tx());
-    let undone = limited(engine.handler_time, bulk.undo_all(tx, done)).await?;
+    let undone = limited(engine.handler_time, bulk.compensate_all(tx, done)).await?;
     for ((at, row), undone) in rows.iter().zip(undone) {
         transaction.tx().enter(&aborts[*at]);
-        record_undone(
+        record_compensated(
             transaction,
             aborts[*at].saga_id,
             StepKey { step: name, key: &row.key },
@@ -136,14 +137,14 @@ async fn undo_all(
 
 /// Undoes this service's steps of an aborted saga, the latest first, one after the other, until
 /// none is left or a call is out. While one is out, its outcome takes the rest up.
-pub(crate) async fn undo_next(
+pub(crate) async fn compensate_next(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
 ) -> Result<(), Failure> {
-    while let Some(row) = next_to_undo(transaction, saga, saga_id) {
+    while let Some(row) = next_to_compensate(transaction, saga, saga_id) {
         let at = StepKey { step: &row.step, key: &row.key };
-        if !undo_one(transaction, saga, at, saga_id).await? {
+        if !compensate_one(transaction, saga, at, saga_id).await? {
             return Ok(());
         }
     }
@@ -151,7 +152,7 @@ pub(crate) async fn undo_next(
 }
 
 /// Undoes a step that took effect; false if a call is out for it.
-pub(crate) async fn undo_one(
+pub(crate) async fn compensate_one(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     at: StepKey<'_>,
@@ -167,53 +168,61 @@ pub(crate) async fn undo_one(
         .find(|row| row.step == at.step && row.key == at.key && row.entry == Entry::Done);
     let Some(done) = done.cloned() else { return Ok(true) };
     let done = transaction.stored_body(saga_id, &done).await?;
-    match step.undo(transaction.tx(), &done).await? {
-        AnyUndone::Call(request) => {
-            transaction.add(saga_id, at, Entry::Undoing, None);
+    match step.compensate(transaction.tx(), &done).await? {
+        AnyCompensated::Call(request) => {
+            transaction.add(saga_id, at, Entry::Compensating, None);
             transaction.call(saga_id, at, true, request);
             Ok(false)
         }
-        undone @ (AnyUndone::With(_) | AnyUndone::Silently) => {
-            record_undone(transaction, saga_id, at, undone);
+        undone @ (AnyCompensated::With(_) | AnyCompensated::Silently) => {
+            record_compensated(transaction, saga_id, at, undone);
             Ok(true)
         }
     }
 }
 
 /// The latest step that took effect and is not undone; `None` while a call is out.
-fn next_to_undo(transaction: &Transaction<'_>, saga: &SagaEntry, saga_id: SagaId) -> Option<Row> {
+fn next_to_compensate(
+    transaction: &Transaction<'_>,
+    saga: &SagaEntry,
+    saga_id: SagaId,
+) -> Option<Row> {
     let rows = transaction.ledger.rows(saga_id);
     let state = |row: &Row| transaction.ledger.state(saga_id, &row.step, &row.key);
-    if rows.iter().any(|row| matches!(state(row), Some(Entry::Calling | Entry::Undoing))) {
+    if rows.iter().any(|row| matches!(state(row), Some(Entry::Calling | Entry::Compensating))) {
         return None;
     }
     rows.iter()
         .filter(|row| row.entry == Entry::Done && state(row) == Some(Entry::Done))
-        .filter(|row| can_be_undone(transaction, saga, &row.step))
+        .filter(|row| can_be_compensated(transaction, saga, &row.step))
         .max_by_key(|row| row.ordinal)
         .cloned()
 }
 
 /// Origins, decisions and retriable steps have no compensation. A step that the code does not
 /// know any more is reported when it is to be undone.
-pub(crate) fn can_be_undone(transaction: &Transaction<'_>, saga: &SagaEntry, name: &str) -> bool {
+pub(crate) fn can_be_compensated(
+    transaction: &Transaction<'_>,
+    saga: &SagaEntry,
+    name: &str,
+) -> bool {
     if let Some(step) = saga.steps.iter().map(|step| step.part()).find(|part| part.name == name) {
         return matches!(step.kind, StepKind::Compensatable | StepKind::Pivot);
     }
     !transaction.engine.registry.has_step(name)
 }
 
-pub(crate) fn record_undone(
+pub(crate) fn record_compensated(
     transaction: &mut Transaction<'_>,
     saga_id: SagaId,
     at: StepKey<'_>,
-    undone: AnyUndone,
+    compensated: AnyCompensated,
 ) {
-    let event = match undone {
-        AnyUndone::With(event) => Some(event),
-        AnyUndone::Silently | AnyUndone::Call(_) => None,
+    let event = match compensated {
+        AnyCompensated::With(event) => Some(event),
+        AnyCompensated::Silently | AnyCompensated::Call(_) => None,
     };
-    transaction.add(saga_id, at, Entry::Undone, event.clone());
+    transaction.add(saga_id, at, Entry::Compensated, event.clone());
     if let Some(event) = event {
         transaction.scope.emit(event);
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ballet_core::{AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable};
 
 use crate::declare::erased::any::AnyStep;
-use crate::declare::erased::others::{AnyKeyedUndo, AnyProjection, AnyRefusal};
+use crate::declare::erased::others::{AnyKeyedCompensation, AnyProjection, AnyRefusal};
 use crate::declare::participant::Participant;
 use crate::declare::retry::Retry;
 use crate::declare::saga_entry::SagaEntry;
@@ -35,7 +35,7 @@ pub(crate) enum Handler {
     /// The deadline has passed by which this service, the owner, had to decide the saga.
     Deadline { saga: Arc<SagaEntry>, passed: Arc<dyn AnyRefusal> },
     /// It undoes one repetition of a step.
-    KeyedUndo { saga: Arc<SagaEntry>, undo: Arc<dyn AnyKeyedUndo> },
+    KeyedCompensation { saga: Arc<SagaEntry>, undo: Arc<dyn AnyKeyedCompensation> },
     /// A projection follows it.
     Projection(Arc<dyn AnyProjection>),
 }
@@ -48,7 +48,7 @@ impl Handler {
             Self::Abort { .. } => ABORT,
             Self::Refusal { .. } => ABORT_ON_REFUSAL,
             Self::Deadline { .. } => ABORT_ON_DEADLINE,
-            Self::KeyedUndo { .. } => UNDO,
+            Self::KeyedCompensation { .. } => UNDO,
             Self::Projection(projection) => projection.name(),
         }
     }
@@ -60,7 +60,7 @@ impl Handler {
             Self::Abort { .. }
             | Self::Refusal { .. }
             | Self::Deadline { .. }
-            | Self::KeyedUndo { .. } => Retry::DEFAULT,
+            | Self::KeyedCompensation { .. } => Retry::DEFAULT,
         }
     }
 
@@ -72,7 +72,7 @@ impl Handler {
                 .map(|_| Box::new(()) as AnyEvent),
             Self::Refusal { refusal, .. } => refusal.decode(body),
             Self::Deadline { passed, .. } => passed.decode(body),
-            Self::KeyedUndo { undo, .. } => undo.decode(body),
+            Self::KeyedCompensation { undo, .. } => undo.decode(body),
             Self::Projection(projection) => projection.decode(body),
         }
     }
@@ -89,7 +89,7 @@ impl Handler {
             | Self::Abort { .. }
             | Self::Refusal { .. }
             | Self::Deadline { .. }
-            | Self::KeyedUndo { .. }
+            | Self::KeyedCompensation { .. }
             | Self::Projection(_) => None,
         }
     }
@@ -101,7 +101,7 @@ impl Handler {
             Self::Abort { saga } => saga.steps.iter().any(|step| step.bulk().is_some()),
             Self::Refusal { .. }
             | Self::Deadline { .. }
-            | Self::KeyedUndo { .. }
+            | Self::KeyedCompensation { .. }
             | Self::Projection(_) => false,
         }
     }
@@ -125,12 +125,12 @@ impl Known {
     }
 
     /// Whether something is undone by it, here or, since this service aborts on it, everywhere.
-    pub(crate) fn undoes(&self) -> bool {
+    pub(crate) fn compensates(&self) -> bool {
         let undoes = |handler: &Handler| match handler {
             Handler::Abort { .. }
             | Handler::Refusal { .. }
             | Handler::Deadline { .. }
-            | Handler::KeyedUndo { .. } => true,
+            | Handler::KeyedCompensation { .. } => true,
             Handler::Step { .. } | Handler::Projection(_) => false,
         };
         self.handlers.iter().any(undoes)
@@ -195,9 +195,9 @@ impl Registry {
                 let (saga, passed) = (Arc::clone(saga), Arc::clone(&deadline.fact));
                 add(deadline.part.passed, Handler::Deadline { saga, passed });
             }
-            for undo in &saga.keyed_undos {
+            for undo in &saga.keyed_compensations {
                 let (saga, undo) = (Arc::clone(saga), Arc::clone(undo));
-                add(undo.event_type(), Handler::KeyedUndo { saga, undo });
+                add(undo.event_type(), Handler::KeyedCompensation { saga, undo });
             }
             if saga.owner.is_none()
                 && let Some(abort) = saga.abort
@@ -234,7 +234,7 @@ impl Registry {
     }
 
     /// The steps that an abort undoes.
-    pub(crate) fn undoable_steps(&self) -> Vec<&'static str> {
+    pub(crate) fn compensatable_steps(&self) -> Vec<&'static str> {
         self.sagas
             .iter()
             .flat_map(|saga| &saga.steps)
@@ -245,7 +245,7 @@ impl Registry {
     }
 
     /// The steps that are undone without asking outside.
-    pub(crate) fn undone_here(&self) -> impl Iterator<Item = &Arc<dyn AnyStep>> {
+    pub(crate) fn compensated_here(&self) -> impl Iterator<Item = &Arc<dyn AnyStep>> {
         let undone = |part: &StepPart| {
             matches!(part.kind, StepKind::Compensatable | StepKind::Pivot) && !part.calls_outside
         };

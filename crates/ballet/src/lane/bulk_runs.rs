@@ -134,7 +134,7 @@ fn bulk(handler: &Handler) -> Option<(&SagaEntry, &Arc<dyn AnyStep>, &dyn AnyBul
         Handler::Abort { .. }
         | Handler::Refusal { .. }
         | Handler::Deadline { .. }
-        | Handler::KeyedUndo { .. }
+        | Handler::KeyedCompensation { .. }
         | Handler::Projection(_) => None,
     }
 }

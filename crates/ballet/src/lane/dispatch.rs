@@ -9,7 +9,7 @@ use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
 use crate::engine::arrivals::{abort_as_owner, trigger};
-use crate::engine::compensation::{self, abort_here, undo_key};
+use crate::engine::compensation::{self, abort_here, compensate_key};
 use crate::engine::effect::Effect;
 use crate::engine::engine::Engine;
 use crate::engine::registry::Handler;
@@ -53,11 +53,11 @@ pub(crate) async fn handle(
             let abort = abort_as_owner(transaction, saga, saga_id, passed.fact(event)?).await?;
             Ok(if abort == Abort::Aborted { Effect::Handled } else { Effect::Nothing })
         }
-        Handler::KeyedUndo { saga, undo } => {
+        Handler::KeyedCompensation { saga, undo } => {
             let key = undo.key(event)?;
             let body = Bytes::copy_from_slice(message.body());
             let event = Encoded { event_type: message.envelope.event_type, body };
-            undo_key(transaction, saga, undo.step(), &key, saga_id, event).await
+            compensate_key(transaction, saga, undo.step(), &key, saga_id, event).await
         }
         Handler::Projection(_) => Ok(Effect::Nothing),
     }

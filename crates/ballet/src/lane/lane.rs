@@ -280,9 +280,9 @@ async fn later_or_never(
     attempts: u32,
 ) {
     // Whichever of its handlers failed: they commit together, so nothing was undone.
-    let undoes = works.iter().any(Work::undoes);
+    let compensates = works.iter().any(Work::compensates);
     let permanent = failed.failure.kind() == FailureKind::Permanent;
-    if undoes && !permanent {
+    if compensates && !permanent {
         // A compensation is never given up silently.
         return later(engine, works, failed, attempts).await;
     }

@@ -119,9 +119,9 @@ impl Work {
     }
 
     /// Whether it is a message by which something is undone.
-    pub(crate) fn undoes(&self) -> bool {
+    pub(crate) fn compensates(&self) -> bool {
         match self {
-            Self::Message(message) => message.known.undoes(),
+            Self::Message(message) => message.known.compensates(),
             Self::Answer(_) => false,
         }
     }

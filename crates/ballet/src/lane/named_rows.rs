@@ -28,12 +28,17 @@ pub(crate) async fn lock_named(
         let named = limited(engine.handler_time, step.touches(transaction.db(), on)).await;
         rows.extend(named.map_err(|failure| BatchFailure::of_step(step.part().name, failure))?);
     }
-    let mut sagas: Vec<SagaId> =
-        live.iter().map(|at| &works[*at]).filter(|w| w.undoes()).filter_map(Work::saga).collect();
+    let mut sagas: Vec<SagaId> = live
+        .iter()
+        .map(|at| &works[*at])
+        .filter(|w| w.compensates())
+        .filter_map(Work::saga)
+        .collect();
     sagas.sort_unstable();
     sagas.dedup();
     for (step, done) in outcomes(transaction, &sagas).await? {
-        let named = limited(engine.handler_time, step.undo_touches(transaction.db(), done)).await;
+        let named =
+            limited(engine.handler_time, step.compensate_touches(transaction.db(), done)).await;
         rows.extend(named.map_err(|failure| BatchFailure::of_step(step.part().name, failure))?);
     }
     Ok(lock_keys(transaction.db(), rows.into_lock_keys()).await.map_err(Failure::from)?)
@@ -75,7 +80,7 @@ async fn outcomes(
     sagas: &[SagaId],
 ) -> Result<Vec<(Arc<dyn AnyStep>, Vec<Item<String>>)>, Failure> {
     let engine = Arc::clone(&transaction.engine);
-    let steps: Vec<_> = engine.registry.undone_here().collect();
+    let steps: Vec<_> = engine.registry.compensated_here().collect();
     let names: Vec<&str> = steps.iter().map(|step| step.part().name).collect();
     let is_done = |row: &Row| row.entry == Entry::Done && names.contains(&row.step.as_str());
     let (db, ledger) = transaction.db_and_ledger();

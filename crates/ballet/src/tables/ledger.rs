@@ -28,9 +28,9 @@ pub(crate) enum Entry {
     /// It said no.
     Refused,
     /// Its undo's call is out.
-    Undoing,
+    Compensating,
     /// It is undone.
-    Undone,
+    Compensated,
     /// The tombstone: the saga is aborted.
     Aborted,
 }
@@ -41,8 +41,8 @@ impl Entry {
         Self::Calling,
         Self::Done,
         Self::Refused,
-        Self::Undoing,
-        Self::Undone,
+        Self::Compensating,
+        Self::Compensated,
         Self::Aborted,
     ];
 
@@ -52,8 +52,8 @@ impl Entry {
             Self::Calling => "calling",
             Self::Done => "done",
             Self::Refused => "refused",
-            Self::Undoing => "undoing",
-            Self::Undone => "undone",
+            Self::Compensating => "undoing",
+            Self::Compensated => "undone",
             Self::Aborted => "aborted",
         }
     }
@@ -137,7 +137,7 @@ impl Ledger {
     }
 
     /// Whether one repetition of a step is to be undone, or the whole saga.
-    pub(crate) fn is_undone(&self, saga: SagaId, step: &str, key: &str) -> bool {
+    pub(crate) fn is_taken_back(&self, saga: SagaId, step: &str, key: &str) -> bool {
         let of_key = |row: &Row| row.step.is_empty() || (row.step == step && row.key == key);
         self.rows(saga).iter().any(|row| row.entry == Entry::Aborted && of_key(row))
     }

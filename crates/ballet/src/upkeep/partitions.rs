@@ -93,7 +93,7 @@ async fn tidy(engine: &Engine) -> Result<(), sqlx::Error> {
     let (ours,): (bool,) = in_time(ours.fetch_one(&mut *turn)).await?;
     if ours {
         let mut db = engine.pool.acquire().await?;
-        let undoable = engine.registry.undoable_steps();
+        let undoable = engine.registry.compensatable_steps();
         partitions::drop_expired(&mut db, limits, &undoable, now).await?;
     }
     in_time(turn.rollback()).await

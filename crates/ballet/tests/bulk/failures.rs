@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ballet::{
-    BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult, Failure, Item, Never, Outcome,
-    Participant, Retry, SagaId, Undone,
+    BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Compensated, Failure, Item,
+    Never, Outcome, Participant, Retry, SagaId,
 };
 
 use crate::hall::{OrderCancelled, OrderPlaced, SeatsFreed, SeatsHeld, Show};
@@ -56,19 +56,19 @@ impl BulkStep for HoldMoodily {
 }
 
 impl BulkCompensate for HoldMoodily {
-    type Undone = SeatsFreed;
+    type Compensated = SeatsFreed;
 
     async fn compensate(
         &self,
         tx: &mut BulkTx<'_>,
         held: Vec<Item<SeatsHeld>>,
-    ) -> BulkUndoResult<Self> {
+    ) -> BulkCompensateResult<Self> {
         sqlx::query("delete from held where saga_id = any($1)")
             .bind(held.iter().map(|held| held.saga_id.0).collect::<Vec<_>>())
             .execute(tx.db())
             .await?;
         let can_be = held.iter().filter(|held| held.seats != STUCK);
-        Ok(can_be.map(|held| Undone::With(SeatsFreed { seats: held.seats })).collect())
+        Ok(can_be.map(|held| Compensated::With(SeatsFreed { seats: held.seats })).collect())
     }
 }
 

@@ -1,9 +1,10 @@
 //! A hall that holds seats, sells them and sends ushers, with ordinary steps and with bulk steps.
 
 use ballet::{
-    BulkCompensate, BulkResult, BulkStep, BulkTx, BulkUndoResult, Compensate, Event, EventType,
-    Failure, Item, Migration, Never, Outcome, Participant, Saga, SagaId, Step, StepResult, Tx,
-    UndoResult, Undone, done, refused, undone, undone_silently,
+    BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Compensate,
+    CompensateResult, Compensated, Event, EventType, Failure, Item, Migration, Never, Outcome,
+    Participant, Saga, SagaId, Step, StepResult, Tx, compensated, compensated_silently, done,
+    refused,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -138,13 +139,13 @@ impl Step for HoldSeats {
 }
 
 impl Compensate for HoldSeats {
-    type Undone = SeatsFreed;
+    type Compensated = SeatsFreed;
 
-    async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> UndoResult<Self> {
+    async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> CompensateResult<Self> {
         log(tx, "free").await?;
         let saga = saga(tx).0;
         sqlx::query("delete from held where saga_id = $1").bind(saga).execute(tx.db()).await?;
-        undone(SeatsFreed { seats: held.seats })
+        compensated(SeatsFreed { seats: held.seats })
     }
 }
 
@@ -184,19 +185,19 @@ impl BulkStep for HoldAllSeats {
 }
 
 impl BulkCompensate for HoldAllSeats {
-    type Undone = SeatsFreed;
+    type Compensated = SeatsFreed;
 
     async fn compensate(
         &self,
         tx: &mut BulkTx<'_>,
         held: Vec<Item<SeatsHeld>>,
-    ) -> BulkUndoResult<Self> {
+    ) -> BulkCompensateResult<Self> {
         log_all(tx, &held, "free").await?;
         sqlx::query("delete from held where saga_id = any($1)")
             .bind(ids(&held))
             .execute(tx.db())
             .await?;
-        Ok(held.iter().map(|held| Undone::With(SeatsFreed { seats: held.seats })).collect())
+        Ok(held.iter().map(|held| Compensated::With(SeatsFreed { seats: held.seats })).collect())
     }
 }
 
@@ -224,13 +225,13 @@ impl Step for NoteWish {
 }
 
 impl Compensate for NoteWish {
-    type Undone = Never;
+    type Compensated = Never;
 
-    async fn compensate(&self, tx: &mut Tx<'_>, _: WishNoted) -> UndoResult<Self> {
+    async fn compensate(&self, tx: &mut Tx<'_>, _: WishNoted) -> CompensateResult<Self> {
         log(tx, "forget").await?;
         let saga = saga(tx).0;
         sqlx::query("delete from wish where saga_id = $1").bind(saga).execute(tx.db()).await?;
-        undone_silently()
+        compensated_silently()
     }
 }
 
@@ -259,16 +260,16 @@ impl Step for SendUsher {
 }
 
 impl Compensate for SendUsher {
-    type Undone = Never;
+    type Compensated = Never;
 
-    async fn compensate(&self, tx: &mut Tx<'_>, sent: UsherSent) -> UndoResult<Self> {
+    async fn compensate(&self, tx: &mut Tx<'_>, sent: UsherSent) -> CompensateResult<Self> {
         log(tx, "recall").await?;
         sqlx::query("delete from usher where saga_id = $1 and usher = $2")
             .bind(saga(tx).0)
             .bind(sent.usher)
             .execute(tx.db())
             .await?;
-        undone_silently()
+        compensated_silently()
     }
 }
 
@@ -297,13 +298,13 @@ impl BulkStep for SendAllUshers {
 }
 
 impl BulkCompensate for SendAllUshers {
-    type Undone = Never;
+    type Compensated = Never;
 
     async fn compensate(
         &self,
         tx: &mut BulkTx<'_>,
         sent: Vec<Item<UsherSent>>,
-    ) -> BulkUndoResult<Self> {
+    ) -> BulkCompensateResult<Self> {
         log_all(tx, &sent, "recall").await?;
         sqlx::query(
             "delete from usher using unnest($1::uuid[], $2::text[]) as sent (saga_id, usher)
@@ -313,7 +314,7 @@ impl BulkCompensate for SendAllUshers {
         .bind(sent.iter().map(|sent| sent.usher.as_str()).collect::<Vec<_>>())
         .execute(tx.db())
         .await?;
-        Ok(sent.iter().map(|_| Undone::Silently).collect())
+        Ok(sent.iter().map(|_| Compensated::Silently).collect())
     }
 }
 

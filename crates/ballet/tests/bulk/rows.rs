@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ballet::{
-    BulkResult, BulkStep, BulkTx, Compensate, Failure, Item, Never, Outcome, Participant, Rows,
-    Step, StepResult, Tx, UndoResult, done, undone,
+    BulkResult, BulkStep, BulkTx, Compensate, CompensateResult, Failure, Item, Never, Outcome,
+    Participant, Rows, Step, StepResult, Tx, compensated, done,
 };
 use sqlx::PgConnection;
 use tokio::sync::Barrier;
@@ -80,19 +80,22 @@ impl<const NAMED: bool> Step for Take<NAMED> {
 }
 
 impl<const NAMED: bool> Compensate for Take<NAMED> {
-    type Undone = SeatsFreed;
+    type Compensated = SeatsFreed;
 
-    async fn undo_touches(_: &mut PgConnection, held: &[Item<SeatsHeld>]) -> Result<Rows, Failure> {
+    async fn compensate_touches(
+        _: &mut PgConnection,
+        held: &[Item<SeatsHeld>],
+    ) -> Result<Rows, Failure> {
         Ok(Rows::of("shelf", held.iter().flat_map(|held| things(held.seats))))
     }
 
-    async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> UndoResult<Self> {
+    async fn compensate(&self, tx: &mut Tx<'_>, held: SeatsHeld) -> CompensateResult<Self> {
         let saga = tx.saga_id().expect("a saga").0;
         for name in things(held.seats) {
             take(tx.db(), name, -1).await?;
         }
         sqlx::query("delete from took where saga_id = $1").bind(saga).execute(tx.db()).await?;
-        undone(SeatsFreed { seats: held.seats })
+        compensated(SeatsFreed { seats: held.seats })
     }
 }
 

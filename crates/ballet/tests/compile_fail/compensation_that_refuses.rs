@@ -2,8 +2,8 @@
 include!("prelude.inc");
 
 impl Compensate for Reserve {
-    type Undone = Short;
-    async fn compensate(&self, _: &mut Tx<'_>, _: Reserved) -> UndoResult<Self> {
+    type Compensated = Short;
+    async fn compensate(&self, _: &mut Tx<'_>, _: Reserved) -> CompensateResult<Self> {
         refused(Short {})
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ballet::{
-    Compensate, EventType, Failure, Migration, Never, Participant, Projection, Saga, Step,
-    StepResult, Tx, UndoResult, broken_constraint, done, undone_silently,
+    Compensate, CompensateResult, EventType, Failure, Migration, Never, Participant, Projection,
+    Saga, Step, StepResult, Tx, broken_constraint, compensated_silently, done,
 };
 use ballet_testkit::wait_until;
 use serde_json::json;
@@ -181,13 +181,13 @@ impl Step for Stubborn {
 }
 
 impl Compensate for Stubborn {
-    type Undone = RoomFreed;
+    type Compensated = RoomFreed;
 
-    async fn compensate(&self, _: &mut Tx<'_>, booked: RoomBooked) -> UndoResult<Self> {
+    async fn compensate(&self, _: &mut Tx<'_>, booked: RoomBooked) -> CompensateResult<Self> {
         if self.0.strikes() {
             return Err(Failure::transient("away for a while"));
         }
-        ballet::undone(RoomFreed { room: booked.room })
+        ballet::compensated(RoomFreed { room: booked.room })
     }
 }
 
@@ -213,10 +213,10 @@ impl Step for Late {
 }
 
 impl Compensate for Late {
-    type Undone = Never;
+    type Compensated = Never;
 
-    async fn compensate(&self, _: &mut Tx<'_>, _: RoomCleaned) -> UndoResult<Self> {
-        undone_silently()
+    async fn compensate(&self, _: &mut Tx<'_>, _: RoomCleaned) -> CompensateResult<Self> {
+        compensated_silently()
     }
 }
 

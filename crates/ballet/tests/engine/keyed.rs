@@ -1,8 +1,8 @@
 //! A step that repeats in a saga under another key each time: one driver after the other.
 
 use ballet::{
-    Compensate, Event, EventType, Migration, Participant, Saga, Step, StepResult, Tx, UndoResult,
-    done, refused, undone,
+    Compensate, CompensateResult, Event, EventType, Migration, Participant, Saga, Step, StepResult,
+    Tx, compensated, done, refused,
 };
 use ballet_testkit::wait_until;
 use schemars::JsonSchema;
@@ -62,15 +62,19 @@ impl Step for ReserveDriver {
 }
 
 impl Compensate for ReserveDriver {
-    type Undone = DriverReleased;
+    type Compensated = DriverReleased;
 
-    async fn compensate(&self, tx: &mut Tx<'_>, reserved: DriverReserved) -> UndoResult<Self> {
+    async fn compensate(
+        &self,
+        tx: &mut Tx<'_>,
+        reserved: DriverReserved,
+    ) -> CompensateResult<Self> {
         let DriverReserved { driver } = reserved;
         sqlx::query("delete from reserved where driver = $1")
             .bind(&driver)
             .execute(tx.db())
             .await?;
-        undone(DriverReleased { driver })
+        compensated(DriverReleased { driver })
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ballet::{
-    Abort, CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Compensate, Due,
-    Event, EventType, Failure, Migration, Never, Outcome, Owner, Participant, Projection,
-    RequestResult, Saga, Step, StepResult, Tx, UndoRequestResult, UndoResult, Undone, call, done,
-    refused, undone,
+    Abort, CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult, Compensate,
+    CompensateRequestResult, CompensateResult, Compensated, Due, Event, EventType, Failure,
+    Migration, Never, Outcome, Owner, Participant, Projection, RequestResult, Saga, Step,
+    StepResult, Tx, call, compensated, done, refused,
 };
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -177,14 +177,14 @@ impl Step for BookRoom {
 }
 
 impl Compensate for BookRoom {
-    type Undone = RoomFreed;
+    type Compensated = RoomFreed;
 
-    async fn compensate(&self, tx: &mut Tx<'_>, booked: RoomBooked) -> UndoResult<Self> {
+    async fn compensate(&self, tx: &mut Tx<'_>, booked: RoomBooked) -> CompensateResult<Self> {
         sqlx::query("update room set freed = true where room = $1")
             .bind(booked.room)
             .execute(tx.db())
             .await?;
-        undone(RoomFreed { room: booked.room })
+        compensated(RoomFreed { room: booked.room })
     }
 }
 
@@ -260,20 +260,29 @@ impl CallStep for RentCar {
 }
 
 impl CallCompensate for RentCar {
-    type Undone = CarReturned;
+    type Compensated = CarReturned;
     type UndoRequest = String;
     type UndoAnswer = ();
 
-    async fn undo_request(&self, _: &mut Tx<'_>, rented: CarRented) -> UndoRequestResult<Self> {
+    async fn compensate_request(
+        &self,
+        _: &mut Tx<'_>,
+        rented: CarRented,
+    ) -> CompensateRequestResult<Self> {
         call(rented.car)
     }
 
-    async fn undo_call(&self, key: CallKey, car: &String) -> Result<(), Failure> {
+    async fn compensate_call(&self, key: CallKey, car: &String) -> Result<(), Failure> {
         self.rental.ask(key, &format!("return {car}")).await
     }
 
-    async fn undo_answered(&self, _: &mut Tx<'_>, car: String, (): ()) -> CallUndoResult<Self> {
-        Ok(Undone::With(CarReturned { car }))
+    async fn compensate_answered(
+        &self,
+        _: &mut Tx<'_>,
+        car: String,
+        (): (),
+    ) -> CallCompensateResult<Self> {
+        Ok(Compensated::With(CarReturned { car }))
     }
 }
 

@@ -2,9 +2,10 @@
 //! or, in the local variant, noted in a table), later it is captured.
 
 use ballet::{
-    CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Compensate, Event,
-    EventType, Failure, Migration, Participant, RequestResult, Saga, Step, StepResult, Tx,
-    UndoRequestResult, UndoResult, call, done, known, refused, undone, undone_silently,
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult, Compensate,
+    CompensateRequestResult, CompensateResult, Event, EventType, Failure, Migration, Participant,
+    RequestResult, Saga, Step, StepResult, Tx, call, compensated, compensated_silently, done,
+    known, refused,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -101,27 +102,36 @@ impl CallStep for Authorize {
 }
 
 impl CallCompensate for Authorize {
-    type Undone = Released;
+    type Compensated = Released;
     type UndoRequest = Uuid;
     type UndoAnswer = bool;
 
     /// What was captured is refunded, not voided.
-    async fn undo_request(&self, tx: &mut Tx<'_>, _: Authorized) -> UndoRequestResult<Self> {
+    async fn compensate_request(
+        &self,
+        tx: &mut Tx<'_>,
+        _: Authorized,
+    ) -> CompensateRequestResult<Self> {
         let saga = saga(tx)?;
         let (captured,): (bool,) =
             sqlx::query_as("select exists (select from captured where saga_id = $1)")
                 .bind(saga)
                 .fetch_one(tx.db())
                 .await?;
-        if captured { known(undone_silently()) } else { call(saga) }
+        if captured { known(compensated_silently()) } else { call(saga) }
     }
 
-    async fn undo_call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
+    async fn compensate_call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
         self.0.ask(key, *saga, Ask::Void).await
     }
 
-    async fn undo_answered(&self, _: &mut Tx<'_>, _: Uuid, _: bool) -> CallUndoResult<Self> {
-        undone(Released {})
+    async fn compensate_answered(
+        &self,
+        _: &mut Tx<'_>,
+        _: Uuid,
+        _: bool,
+    ) -> CallCompensateResult<Self> {
+        compensated(Released {})
     }
 }
 
@@ -141,15 +151,15 @@ impl Step for Hold {
 }
 
 impl Compensate for Hold {
-    type Undone = Released;
+    type Compensated = Released;
 
-    async fn compensate(&self, tx: &mut Tx<'_>, _: Authorized) -> UndoResult<Self> {
+    async fn compensate(&self, tx: &mut Tx<'_>, _: Authorized) -> CompensateResult<Self> {
         let saga = saga(tx)?;
         sqlx::query("update hold set freed = true where saga_id = $1")
             .bind(saga)
             .execute(tx.db())
             .await?;
-        undone(Released {})
+        compensated(Released {})
     }
 }
 
@@ -181,19 +191,28 @@ impl CallStep for Capture {
 }
 
 impl CallCompensate for Capture {
-    type Undone = Refunded;
+    type Compensated = Refunded;
     type UndoRequest = Uuid;
     type UndoAnswer = bool;
 
-    async fn undo_request(&self, tx: &mut Tx<'_>, _: Captured) -> UndoRequestResult<Self> {
+    async fn compensate_request(
+        &self,
+        tx: &mut Tx<'_>,
+        _: Captured,
+    ) -> CompensateRequestResult<Self> {
         call(saga(tx)?)
     }
 
-    async fn undo_call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
+    async fn compensate_call(&self, key: CallKey, saga: &Uuid) -> Result<bool, Failure> {
         self.0.ask(key, *saga, Ask::Refund).await
     }
 
-    async fn undo_answered(&self, _: &mut Tx<'_>, _: Uuid, _: bool) -> CallUndoResult<Self> {
-        undone(Refunded {})
+    async fn compensate_answered(
+        &self,
+        _: &mut Tx<'_>,
+        _: Uuid,
+        _: bool,
+    ) -> CallCompensateResult<Self> {
+        compensated(Refunded {})
     }
 }

@@ -2,8 +2,8 @@
 //! may have to be undone.
 
 use ballet::{
-    Compensate, Failure, Migration, Never, Owner, Participant, Step, StepResult, Tx, UndoResult,
-    done, undone,
+    Compensate, CompensateResult, Failure, Migration, Never, Owner, Participant, Step, StepResult,
+    Tx, compensated, done,
 };
 
 use jiff::SignedDuration;
@@ -106,14 +106,14 @@ impl Step for Gift {
 }
 
 impl Compensate for Gift {
-    type Undone = Ungifted;
+    type Compensated = Ungifted;
 
-    async fn compensate(&self, tx: &mut Tx<'_>, _: Gifted) -> UndoResult<Self> {
+    async fn compensate(&self, tx: &mut Tx<'_>, _: Gifted) -> CompensateResult<Self> {
         let saga = saga(tx)?;
         sqlx::query("update gift set taken_back = true where saga_id = $1")
             .bind(saga)
             .execute(tx.db())
             .await?;
-        undone(Ungifted {})
+        compensated(Ungifted {})
     }
 }

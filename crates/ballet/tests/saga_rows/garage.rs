@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ballet::{
-    CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Compensate, Event,
-    EventType, Failure, Migration, Never, Participant, RequestResult, Step, StepResult, Tx,
-    UndoRequestResult, UndoResult, Undone, call, done, known, undone, undone_silently,
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult, Compensate,
+    CompensateRequestResult, CompensateResult, Compensated, Event, EventType, Failure, Migration,
+    Never, Participant, RequestResult, Step, StepResult, Tx, call, compensated,
+    compensated_silently, done, known,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,14 +106,14 @@ impl Step for HoldLift {
 }
 
 impl Compensate for HoldLift {
-    type Undone = LiftFreed;
+    type Compensated = LiftFreed;
 
-    async fn compensate(&self, tx: &mut Tx<'_>, _: LiftHeld) -> UndoResult<Self> {
+    async fn compensate(&self, tx: &mut Tx<'_>, _: LiftHeld) -> CompensateResult<Self> {
         let free = "update lift set state = 'free' where saga_id = $1 and state = 'held'";
         if execute(tx, free).await? == 0 {
             return Err(Failure::permanent("the lift is not as it was when it was held"));
         }
-        undone(LiftFreed {})
+        compensated(LiftFreed {})
     }
 }
 
@@ -147,23 +148,32 @@ impl CallStep for OrderPart {
 }
 
 impl CallCompensate for OrderPart {
-    type Undone = PartReturned;
+    type Compensated = PartReturned;
     type UndoRequest = ();
     type UndoAnswer = ();
 
-    async fn undo_request(&self, _: &mut Tx<'_>, ordered: PartOrdered) -> UndoRequestResult<Self> {
-        if ordered.needed { call(()) } else { known(undone_silently()) }
+    async fn compensate_request(
+        &self,
+        _: &mut Tx<'_>,
+        ordered: PartOrdered,
+    ) -> CompensateRequestResult<Self> {
+        if ordered.needed { call(()) } else { known(compensated_silently()) }
     }
 
-    async fn undo_call(&self, key: CallKey, (): &()) -> Result<(), Failure> {
+    async fn compensate_call(&self, key: CallKey, (): &()) -> Result<(), Failure> {
         self.supplier.ask(key, "return");
         self.supplier.0.returns.acquire().await?.forget();
         Ok(())
     }
 
-    async fn undo_answered(&self, tx: &mut Tx<'_>, (): (), (): ()) -> CallUndoResult<Self> {
+    async fn compensate_answered(
+        &self,
+        tx: &mut Tx<'_>,
+        (): (),
+        (): (),
+    ) -> CallCompensateResult<Self> {
         execute(tx, "delete from part where saga_id = $1").await?;
-        Ok(Undone::With(PartReturned {}))
+        Ok(Compensated::With(PartReturned {}))
     }
 }
 

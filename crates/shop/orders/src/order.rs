@@ -1,6 +1,6 @@
 //! An order, as it is stored and shown.
 
-use ballet::Word;
+use ballet::TextEnum;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shop_events::{Address, CustomerId, Money, OrderId, OrderLine};
@@ -56,7 +56,7 @@ pub(crate) struct Cancelled {
 
 impl FromRow<'_, PgRow> for Order {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let Word(status) = row.try_get("status")?;
+        let TextEnum(status) = row.try_get("status")?;
         Ok(Self {
             order_id: OrderId(row.try_get("order_id")?),
             status,

@@ -1,6 +1,6 @@
 //! The orders' rows.
 
-use ballet::{Failure, Word};
+use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
@@ -61,8 +61,8 @@ async fn advance(
          where order_id = $1 and status = $2",
     )
     .bind(order_id.0)
-    .bind(Word(from))
-    .bind(Word(to))
+    .bind(TextEnum(from))
+    .bind(TextEnum(to))
     .bind(now.to_sqlx())
     .execute(db)
     .await?;
@@ -93,7 +93,7 @@ pub(crate) async fn cancel(
          where customer_order.status = 'placed'",
     )
     .bind(fact.order_id.0)
-    .bind(Word(fact.reason))
+    .bind(TextEnum(fact.reason))
     .bind(&fact.failed_step)
     .bind(&fact.detail)
     .bind(now.to_sqlx())
@@ -136,7 +136,7 @@ pub(crate) async fn page(
         )
         .bind(after)
         .bind(limit.rows())
-        .bind(Word(status)),
+        .bind(TextEnum(status)),
         None => sqlx::query_as(
             "select * from customer_order where order_id < $1 order by order_id desc limit $2",
         )

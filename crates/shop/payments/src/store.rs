@@ -1,6 +1,6 @@
 //! The payments' rows.
 
-use ballet::{Failure, Word};
+use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
@@ -58,7 +58,7 @@ pub(crate) async fn insert(
          values ($1, $2, $3, $4, $5, $6, $7, $7)",
     )
     .bind(asked.order_id.0)
-    .bind(Word(state))
+    .bind(TextEnum(state))
     .bind(asked.amount.amount_minor)
     .bind(asked.amount.currency.as_str())
     .bind(reference)
@@ -77,7 +77,7 @@ pub(crate) async fn advance(
     reason: Option<&str>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let from: Vec<Word<State>> = to.follows().iter().copied().map(Word).collect();
+    let from: Vec<TextEnum<State>> = to.follows().iter().copied().map(TextEnum).collect();
     let advanced = sqlx::query(
         "update payment set
              state = $3,
@@ -89,7 +89,7 @@ pub(crate) async fn advance(
     )
     .bind(order_id.0)
     .bind(&from)
-    .bind(Word(to))
+    .bind(TextEnum(to))
     .bind(reason)
     .bind(now.to_sqlx())
     .execute(db)
@@ -142,7 +142,7 @@ pub(crate) async fn page(
 
 impl FromRow<'_, PgRow> for Payment {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let Word(state) = row.try_get("state")?;
+        let TextEnum(state) = row.try_get("state")?;
         let Text(currency) = row.try_get("currency")?;
         Ok(Self {
             order_id: OrderId(row.try_get("order_id")?),

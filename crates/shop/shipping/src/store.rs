@@ -1,6 +1,6 @@
 //! The shipments' rows.
 
-use ballet::{Failure, Word};
+use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
@@ -57,7 +57,7 @@ pub(crate) async fn insert(
     )
     .bind(asked.order_id.0)
     .bind(asked.shipment_id.0)
-    .bind(Word(state))
+    .bind(TextEnum(state))
     .bind(Json(&asked.ship_to))
     .bind(tracking)
     .bind(reason)
@@ -80,8 +80,8 @@ pub(crate) async fn advance(
          returning shipment_id",
     )
     .bind(order_id.0)
-    .bind(to.follows().map(Word))
-    .bind(Word(to))
+    .bind(to.follows().map(TextEnum))
+    .bind(TextEnum(to))
     .bind(now.to_sqlx())
     .fetch_optional(db)
     .await?;
@@ -132,7 +132,7 @@ pub(crate) async fn page(
 
 impl FromRow<'_, PgRow> for Shipment {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let Word(state) = row.try_get("state")?;
+        let TextEnum(state) = row.try_get("state")?;
         let Json(ship_to) = row.try_get("ship_to")?;
         Ok(Self {
             order_id: OrderId(row.try_get("order_id")?),

@@ -13,7 +13,7 @@ enum Kind {
     Completed,
     Refused,
     Aborted,
-    Undone,
+    Compensated,
 }
 
 /// Draws the events of a saga: a lane for each publisher, and the time since the first event.
@@ -61,7 +61,7 @@ const fn mark(kind: Kind) -> &'static str {
         Kind::Completed => "✓",
         Kind::Refused => "✗",
         Kind::Aborted => "■",
-        Kind::Undone => "↩",
+        Kind::Compensated => "↩",
     }
 }
 
@@ -70,7 +70,7 @@ fn colour(kind: Kind, text: &str) -> String {
         Kind::Done => text.to_owned(),
         Kind::Completed => ui::green(text),
         Kind::Refused | Kind::Aborted => ui::red(text),
-        Kind::Undone => ui::yellow(text),
+        Kind::Compensated => ui::yellow(text),
     }
 }
 
@@ -82,8 +82,8 @@ fn kind(graph: &Graph, name: &str) -> Kind {
         Kind::Aborted
     } else if name == OrderCompleted::TYPE.name() {
         Kind::Completed
-    } else if nodes.iter().any(|node| is(node.step.undone)) {
-        Kind::Undone
+    } else if nodes.iter().any(|node| is(node.step.compensated)) {
+        Kind::Compensated
     } else if nodes.iter().any(|node| is(node.step.refused)) {
         Kind::Refused
     } else {
@@ -100,7 +100,7 @@ fn note(kind: Kind, event: &Entry) -> String {
             let step = step.map(|step| format!(" in {step}")).unwrap_or_default();
             format!("aborted: {reason}{step}")
         }
-        Kind::Undone => "compensated".to_owned(),
+        Kind::Compensated => "compensated".to_owned(),
         Kind::Completed => "the saga has ended".to_owned(),
         Kind::Done => String::new(),
     }

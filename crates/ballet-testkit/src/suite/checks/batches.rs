@@ -29,7 +29,7 @@ enum Ending {
     /// The abort comes first.
     Aborted,
     /// The step is done, then aborted.
-    Undone,
+    Compensated,
 }
 
 /// A saga's next message.
@@ -52,7 +52,7 @@ async fn left(rig: &StepRig<'_>, size: Option<u16>) -> Checked<Snapshot> {
     }
     if is_undone(rig.part.kind) {
         endings.extend([Ending::Aborted; EACH]);
-        endings.extend([Ending::Undone; EACH]);
+        endings.extend([Ending::Compensated; EACH]);
     }
     let mut world = World::empty(rig, endings.len()).await?;
     if let Some(size) = size {
@@ -87,8 +87,8 @@ fn comes(
     };
     let mut comes: Vec<Told> = Vec::new();
     match (ending, second) {
-        (Ending::Aborted, false) | (Ending::Undone, true) => comes.extend(rig.abort()?(saga)),
-        (Ending::Done | Ending::Refused | Ending::Undone, _) | (Ending::Aborted, true) => {}
+        (Ending::Aborted, false) | (Ending::Compensated, true) => comes.extend(rig.abort()?(saga)),
+        (Ending::Done | Ending::Refused | Ending::Compensated, _) | (Ending::Aborted, true) => {}
     }
     // The second time under new ids.
     comes.extend(triggers(ending)?);

@@ -97,7 +97,7 @@ async fn aborted_meanwhile(rig: &StepRig<'_>, phase: Phase) -> Checked {
     let left = snapshot(&mut world).await?;
     drop(world);
     if phase == Phase::Run {
-        return same(&left, &rig.expected.undone.clone().without_event(rig.part.done.name()));
+        return same(&left, &rig.expected.compensated.clone().without_event(rig.part.done.name()));
     }
     let mut world = World::before(rig, phase).await?;
     world.publish(0, rig.refused()?);
@@ -121,7 +121,7 @@ async fn aborted_again(rig: &StepRig<'_>) -> Checked {
     world.until_acknowledged().await?;
     world.outside.hold(None);
     world.until_idle().await?;
-    same(&snapshot(&mut world).await?, &rig.expected.undone)
+    same(&snapshot(&mut world).await?, &rig.expected.compensated)
 }
 
 /// The first call after the earlier ones was made again, under the same key.

@@ -67,5 +67,5 @@ fn of(rig: &StepRig<'_>) -> Vec<Check> {
 fn asks(rig: &StepRig<'_>, phase: Phase) -> bool {
     let undo = format!("undo of {}", rig.part.name);
     let undoes = |left: &Snapshot| left.calls.iter().any(|call| call.ends_with(&undo));
-    phase != Phase::Undo || undoes(&rig.expected.undone)
+    phase != Phase::Undo || undoes(&rig.expected.compensated)
 }

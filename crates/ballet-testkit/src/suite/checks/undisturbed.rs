@@ -49,13 +49,13 @@ pub(crate) async fn undisturbed(rig: &mut StepRig<'_>) -> Checked {
         format!("the abort went astray:{}", list(&aborted.astray))
     })?;
     rig.expected.aborted = aborted;
-    rig.expected.undone = left_by(rig, Phase::Undo).await?;
-    let undone = &rig.expected.undone;
+    rig.expected.compensated = left_by(rig, Phase::Undo).await?;
+    let undone = &rig.expected.compensated;
     if is_undone(part.kind) {
         ensure(undone.at(part.name, "undone") == 1, || {
             format!("the ledger does not say that it is undone:{}", list(&undone.ledger))
         })?;
-        if let Some(event) = part.undone {
+        if let Some(event) = part.compensated {
             emitted(undone, "undone", event.name())?;
         }
     }

@@ -67,7 +67,7 @@ async fn run_after_undo(rig: &StepRig<'_>) -> Checked {
     world.until_idle().await?;
     world.publish(0, rig.done()?);
     world.until_idle().await?;
-    same(&snapshot(&mut world).await?, &rig.expected.undone)
+    same(&snapshot(&mut world).await?, &rig.expected.compensated)
 }
 
 async fn refused_then_aborted(rig: &StepRig<'_>) -> Checked {
@@ -78,14 +78,14 @@ async fn refused_then_aborted(rig: &StepRig<'_>) -> Checked {
     world.until_idle().await?;
     let left = snapshot(&mut world).await?;
     same_effects(&left, &rig.expected.aborted)?;
-    let undone = rig.part.undone.map_or(0, |event| left.count(event.name()));
+    let undone = rig.part.compensated.map_or(0, |event| left.count(event.name()));
     ensure(undone == 0 && left.at(rig.part.name, "refused") == 1, || {
         format!("what was refused is undone:{}\n{}", list(&left.events), list(&left.ledger))
     })
 }
 
 async fn abort_too_late(rig: &StepRig<'_>) -> Checked {
-    same(&rig.expected.undone, &rig.expected.done)
+    same(&rig.expected.compensated, &rig.expected.done)
 }
 
 /// Whichever comes first, an aborted saga leaves nothing, and no saga is both decided and aborted.
@@ -121,10 +121,10 @@ async fn race(rig: &StepRig<'_>) -> Checked {
         });
     }
     same_effects(&left, &aborted)?;
-    let undone = part.undone.map_or(0, |event| left.count(event.name()));
+    let undone = part.compensated.map_or(0, |event| left.count(event.name()));
     let entries = left.at(part.name, "undone");
     ensure(left.at(part.name, "done") == 0, || format!("not all are undone:{}", ledger()))?;
-    ensure(part.undone.is_none() || undone == entries, || {
+    ensure(part.compensated.is_none() || undone == entries, || {
         format!("{entries} are undone, {undone} are announced:{}", ledger())
     })
 }

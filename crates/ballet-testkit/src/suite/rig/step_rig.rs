@@ -43,7 +43,7 @@ pub(crate) struct Expected {
     /// Aborted, and never triggered.
     pub(crate) aborted: Snapshot,
     /// Done, then aborted.
-    pub(crate) undone: Snapshot,
+    pub(crate) compensated: Snapshot,
 }
 
 /// The part of a step's life that a check disturbs.
@@ -150,7 +150,7 @@ impl<'a> StepRig<'a> {
         match phase {
             Phase::Run => &self.expected.done,
             Phase::Refusal => &self.expected.refused,
-            Phase::Undo => &self.expected.undone,
+            Phase::Undo => &self.expected.compensated,
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum AnyOutcome {
 
 /// How a compensation ended, or that it waits for an answer from outside.
 #[derive(Debug)]
-pub(crate) enum AnyUndone {
+pub(crate) enum AnyCompensated {
     With(Encoded),
     Silently,
     Call(String),
@@ -40,7 +40,7 @@ pub(crate) trait AnyStep: Send + Sync {
     /// The key of the repetition that an event triggers; empty if there is none.
     fn key(&self, event: &AnyEvent) -> String;
     fn run<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
-    fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone>;
+    fn compensate<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated>;
     /// Asks outside, for the step or for its undo.
     fn call<'a>(&'a self, _undo: bool, _: CallKey, _request: &'a str) -> Future<'a, String> {
         calls_nobody(self.part().name)
@@ -53,12 +53,12 @@ pub(crate) trait AnyStep: Send + Sync {
     ) -> Future<'a, AnyOutcome> {
         calls_nobody(self.part().name)
     }
-    fn undo_answered<'a>(
+    fn compensate_answered<'a>(
         &'a self,
         _: Tx<'a>,
         _request: &'a str,
         _answer: &'a str,
-    ) -> Future<'a, AnyUndone> {
+    ) -> Future<'a, AnyCompensated> {
         calls_nobody(self.part().name)
     }
     /// Names the rows that the step will touch, given triggers of it.
@@ -70,7 +70,7 @@ pub(crate) trait AnyStep: Send + Sync {
         no_rows()
     }
     /// Names the rows that its compensation will touch, given stored outcomes.
-    fn undo_touches<'a>(
+    fn compensate_touches<'a>(
         &'a self,
         _: &'a mut PgConnection,
         _done: Vec<Item<String>>,
@@ -92,11 +92,11 @@ pub(crate) trait AnyBulk: Send + Sync {
         items: Vec<Item<AnyEvent>>,
     ) -> Future<'a, Vec<AnyOutcome>>;
     /// Undoes it, given the stored outcomes: as many answers as items.
-    fn undo_all<'a>(
+    fn compensate_all<'a>(
         &'a self,
         tx: BulkTx<'a>,
         done: Vec<Item<String>>,
-    ) -> Future<'a, Vec<AnyUndone>>;
+    ) -> Future<'a, Vec<AnyCompensated>>;
 }
 
 /// A step in the builder's hands.
@@ -114,9 +114,9 @@ fn calls_nobody<'a, T: Send + 'a>(name: &'static str) -> Future<'a, T> {
     })
 }
 
-pub(crate) type Undo<S> = for<'a> fn(&'a S, Tx<'a>, &'a str) -> Future<'a, AnyUndone>;
+pub(crate) type Compensation<S> = for<'a> fn(&'a S, Tx<'a>, &'a str) -> Future<'a, AnyCompensated>;
 /// Names the rows that undoing will touch, given the stored outcomes.
-pub(crate) type UndoTouches =
+pub(crate) type CompensateTouches =
     for<'a> fn(&'a mut PgConnection, Vec<Item<String>>) -> Future<'a, Rows>;
 
 pub(crate) fn no_rows<'a>() -> Future<'a, Rows> {

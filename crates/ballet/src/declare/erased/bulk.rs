@@ -5,28 +5,30 @@ use sqlx::PgConnection;
 
 use crate::declare::bulk::{BulkCompensate, BulkStep, BulkTx};
 use crate::declare::erased::any::{
-    AnyBulk, AnyOutcome, AnyStep, AnyUndone, Future, UndoTouches, no_compensation, no_rows,
+    AnyBulk, AnyCompensated, AnyOutcome, AnyStep, CompensateTouches, Future, no_compensation,
+    no_rows,
 };
-use crate::declare::erased::codec::{assemble, decode_all, encode_outcome, encode_undone};
+use crate::declare::erased::codec::{assemble, decode_all, encode_compensated, encode_outcome};
 use crate::declare::failure::Failure;
 use crate::declare::item::Item;
 use crate::declare::retry::Retry;
 use crate::declare::row_locks::Rows;
 use crate::declare::tx::Tx;
 
-type Undo<S> = for<'a> fn(&'a S, BulkTx<'a>, Vec<Item<String>>) -> Future<'a, Vec<AnyUndone>>;
+type Compensation<S> =
+    for<'a> fn(&'a S, BulkTx<'a>, Vec<Item<String>>) -> Future<'a, Vec<AnyCompensated>>;
 
 /// How a [`BulkStep`] is undone.
-pub(crate) struct BulkUndo<S> {
-    undo: Undo<S>,
-    touches: UndoTouches,
+pub(crate) struct BulkCompensation<S> {
+    run: Compensation<S>,
+    touches: CompensateTouches,
 }
 
 /// A [`BulkStep`], with its compensation if it has one.
 pub(crate) struct BulkLocalStep<S> {
     pub(crate) step: S,
     pub(crate) part: StepPart,
-    pub(crate) undo: Option<BulkUndo<S>>,
+    pub(crate) undo: Option<BulkCompensation<S>>,
 }
 
 impl<S: BulkStep> AnyBulk for BulkLocalStep<S> {
@@ -46,34 +48,34 @@ impl<S: BulkStep> AnyBulk for BulkLocalStep<S> {
         })
     }
 
-    fn undo_all<'a>(
+    fn compensate_all<'a>(
         &'a self,
         tx: BulkTx<'a>,
         done: Vec<Item<String>>,
-    ) -> Future<'a, Vec<AnyUndone>> {
+    ) -> Future<'a, Vec<AnyCompensated>> {
         match &self.undo {
-            Some(undo) => (undo.undo)(&self.step, tx, done),
+            Some(compensation) => (compensation.run)(&self.step, tx, done),
             None => no_compensation(S::NAME),
         }
     }
 }
 
-impl<S: BulkCompensate> BulkUndo<S> {
+impl<S: BulkCompensate> BulkCompensation<S> {
     pub(crate) fn of() -> Self {
         Self {
-            undo: |step, mut tx, done| {
+            run: |step, mut tx, done| {
                 Box::pin(async move {
                     let done = decode_all::<S::Done>(S::NAME, done)?;
                     let items = done.len();
                     let undone = step.compensate(&mut tx, done).await?;
                     one_each(S::NAME, "answers of its compensation", items, undone.len())?;
-                    undone.into_iter().map(encode_undone).collect()
+                    undone.into_iter().map(encode_compensated).collect()
                 })
             },
             touches: |db, done| {
                 Box::pin(async move {
                     let done = decode_all::<S::Done>(S::NAME, done)?;
-                    S::undo_touches(db, &done).await
+                    S::compensate_touches(db, &done).await
                 })
             },
         }
@@ -116,10 +118,10 @@ impl<S: BulkStep> AnyStep for BulkLocalStep<S> {
         })
     }
 
-    fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone> {
+    fn compensate<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated> {
         Box::pin(async move {
             let items = vec![tx.item(done.to_owned())?];
-            only(self.undo_all(BulkTx::new(tx), items).await?)
+            only(self.compensate_all(BulkTx::new(tx), items).await?)
         })
     }
 
@@ -132,13 +134,13 @@ impl<S: BulkStep> AnyStep for BulkLocalStep<S> {
         Box::pin(async move { S::touches(db, &on).await })
     }
 
-    fn undo_touches<'a>(
+    fn compensate_touches<'a>(
         &'a self,
         db: &'a mut PgConnection,
         done: Vec<Item<String>>,
     ) -> Future<'a, Rows> {
         match &self.undo {
-            Some(undo) => (undo.touches)(db, done),
+            Some(compensation) => (compensation.touches)(db, done),
             None => no_rows(),
         }
     }

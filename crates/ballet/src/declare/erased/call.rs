@@ -3,43 +3,47 @@
 use ballet_core::{AnyEvent, StepPart, Trigger};
 
 use crate::declare::call_step::{Ask, CallCompensate, CallKey, CallStep};
-use crate::declare::erased::any::{AnyOutcome, AnyStep, AnyUndone, Future, Undo, no_compensation};
+use crate::declare::erased::any::{
+    AnyCompensated, AnyOutcome, AnyStep, Compensation, Future, no_compensation,
+};
 use crate::declare::erased::codec::{
-    assemble, decode_stored, encode_json, encode_outcome, encode_undone,
+    assemble, decode_stored, encode_compensated, encode_json, encode_outcome,
 };
 use crate::declare::retry::Retry;
 use crate::declare::tx::Tx;
 
 /// How a [`CallStep`] is undone.
-pub(crate) struct CallUndo<S> {
-    request: Undo<S>,
+pub(crate) struct CallCompensation<S> {
+    request: Compensation<S>,
     call: for<'a> fn(&'a S, CallKey, &'a str) -> Future<'a, String>,
-    answered: for<'a> fn(&'a S, Tx<'a>, &'a str, &'a str) -> Future<'a, AnyUndone>,
+    answered: for<'a> fn(&'a S, Tx<'a>, &'a str, &'a str) -> Future<'a, AnyCompensated>,
 }
 
-impl<S: CallCompensate> CallUndo<S> {
+impl<S: CallCompensate> CallCompensation<S> {
     pub(crate) fn of() -> Self {
         Self {
             request: |step, mut tx, done| {
                 Box::pin(async move {
                     let done = decode_stored::<S::Done>(S::NAME, "outcome", done)?;
-                    match step.undo_request(&mut tx, done).await? {
-                        Ask::Call(request) => Ok(AnyUndone::Call(encode_json(S::NAME, &request)?)),
-                        Ask::Known(undone) => encode_undone(undone),
+                    match step.compensate_request(&mut tx, done).await? {
+                        Ask::Call(request) => {
+                            Ok(AnyCompensated::Call(encode_json(S::NAME, &request)?))
+                        }
+                        Ask::Known(undone) => encode_compensated(undone),
                     }
                 })
             },
             call: |step, key, request| {
                 Box::pin(async move {
                     let request = decode_stored(S::NAME, "request", request)?;
-                    encode_json(S::NAME, &step.undo_call(key, &request).await?)
+                    encode_json(S::NAME, &step.compensate_call(key, &request).await?)
                 })
             },
             answered: |step, mut tx, request, answer| {
                 Box::pin(async move {
                     let request = decode_stored(S::NAME, "request", request)?;
                     let answer = decode_stored(S::NAME, "answer", answer)?;
-                    encode_undone(step.undo_answered(&mut tx, request, answer).await?)
+                    encode_compensated(step.compensate_answered(&mut tx, request, answer).await?)
                 })
             },
         }
@@ -50,7 +54,7 @@ impl<S: CallCompensate> CallUndo<S> {
 pub(crate) struct OutsideStep<S> {
     pub(crate) step: S,
     pub(crate) part: StepPart,
-    pub(crate) undo: Option<CallUndo<S>>,
+    pub(crate) undo: Option<CallCompensation<S>>,
 }
 
 impl<S: CallStep> AnyStep for OutsideStep<S> {
@@ -80,9 +84,9 @@ impl<S: CallStep> AnyStep for OutsideStep<S> {
         })
     }
 
-    fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone> {
+    fn compensate<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated> {
         match &self.undo {
-            Some(undo) => (undo.request)(&self.step, tx, done),
+            Some(compensation) => (compensation.request)(&self.step, tx, done),
             None => no_compensation(S::NAME),
         }
     }
@@ -111,14 +115,14 @@ impl<S: CallStep> AnyStep for OutsideStep<S> {
         })
     }
 
-    fn undo_answered<'a>(
+    fn compensate_answered<'a>(
         &'a self,
         tx: Tx<'a>,
         request: &'a str,
         answer: &'a str,
-    ) -> Future<'a, AnyUndone> {
+    ) -> Future<'a, AnyCompensated> {
         match &self.undo {
-            Some(undo) => (undo.answered)(&self.step, tx, request, answer),
+            Some(compensation) => (compensation.answered)(&self.step, tx, request, answer),
             None => no_compensation(S::NAME),
         }
     }

@@ -4,11 +4,11 @@ use ballet_core::{AnyEvent, Event, Trigger};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::declare::erased::any::{AnyOutcome, AnyUndone};
+use crate::declare::erased::any::{AnyCompensated, AnyOutcome};
 use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::item::Item;
-use crate::declare::step::{Outcome, Undone};
+use crate::declare::step::{Compensated, Outcome};
 
 pub(crate) fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<T, Failure> {
     T::assemble(events).ok_or_else(|| {
@@ -50,9 +50,11 @@ pub(crate) fn encode_outcome<D: Event, R: Event>(
     })
 }
 
-pub(crate) fn encode_undone<U: Event>(undone: Undone<U>) -> Result<AnyUndone, Failure> {
+pub(crate) fn encode_compensated<U: Event>(
+    undone: Compensated<U>,
+) -> Result<AnyCompensated, Failure> {
     Ok(match undone {
-        Undone::With(event) => AnyUndone::With(Encoded::of(&event)?),
-        Undone::Silently => AnyUndone::Silently,
+        Compensated::With(event) => AnyCompensated::With(Encoded::of(&event)?),
+        Compensated::Silently => AnyCompensated::Silently,
     })
 }

@@ -4,10 +4,11 @@ use ballet_core::{AnyEvent, StepPart, Trigger};
 use sqlx::PgConnection;
 
 use crate::declare::erased::any::{
-    AnyOutcome, AnyStep, AnyUndone, Future, Undo, UndoTouches, no_compensation, no_rows,
+    AnyCompensated, AnyOutcome, AnyStep, CompensateTouches, Compensation, Future, no_compensation,
+    no_rows,
 };
 use crate::declare::erased::codec::{
-    assemble, decode_all, decode_stored, encode_outcome, encode_undone,
+    assemble, decode_all, decode_stored, encode_compensated, encode_outcome,
 };
 use crate::declare::item::Item;
 use crate::declare::retry::Retry;
@@ -19,28 +20,28 @@ use crate::declare::tx::Tx;
 pub(crate) struct LocalStep<S> {
     pub(crate) step: S,
     pub(crate) part: StepPart,
-    pub(crate) undo: Option<LocalUndo<S>>,
+    pub(crate) undo: Option<LocalCompensation<S>>,
 }
 
 /// How a [`Step`] is undone.
-pub(crate) struct LocalUndo<S> {
-    undo: Undo<S>,
-    touches: UndoTouches,
+pub(crate) struct LocalCompensation<S> {
+    run: Compensation<S>,
+    touches: CompensateTouches,
 }
 
-impl<S: Compensate> LocalUndo<S> {
+impl<S: Compensate> LocalCompensation<S> {
     pub(crate) fn of() -> Self {
         Self {
-            undo: |step, mut tx, done| {
+            run: |step, mut tx, done| {
                 Box::pin(async move {
                     let done = decode_stored::<S::Done>(S::NAME, "outcome", done)?;
-                    encode_undone(step.compensate(&mut tx, done).await?)
+                    encode_compensated(step.compensate(&mut tx, done).await?)
                 })
             },
             touches: |db, done| {
                 Box::pin(async move {
                     let done = decode_all::<S::Done>(S::NAME, done)?;
-                    S::undo_touches(db, &done).await
+                    S::compensate_touches(db, &done).await
                 })
             },
         }
@@ -71,9 +72,9 @@ impl<S: Step> AnyStep for LocalStep<S> {
         })
     }
 
-    fn undo<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyUndone> {
+    fn compensate<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated> {
         match &self.undo {
-            Some(undo) => (undo.undo)(&self.step, tx, done),
+            Some(compensation) => (compensation.run)(&self.step, tx, done),
             None => no_compensation(S::NAME),
         }
     }
@@ -87,13 +88,13 @@ impl<S: Step> AnyStep for LocalStep<S> {
         Box::pin(async move { S::touches(db, &on).await })
     }
 
-    fn undo_touches<'a>(
+    fn compensate_touches<'a>(
         &'a self,
         db: &'a mut PgConnection,
         done: Vec<Item<String>>,
     ) -> Future<'a, Rows> {
         match &self.undo {
-            Some(undo) => (undo.touches)(db, done),
+            Some(compensation) => (compensation.touches)(db, done),
             None => no_rows(),
         }
     }

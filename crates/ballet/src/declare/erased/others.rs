@@ -63,25 +63,25 @@ where
 }
 
 /// An event that undoes one repetition of a step.
-pub(crate) trait AnyKeyedUndo: Send + Sync {
+pub(crate) trait AnyKeyedCompensation: Send + Sync {
     fn event_type(&self) -> EventType;
     fn step(&self) -> &'static str;
     fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
     fn key(&self, event: AnyEvent) -> Result<String, Failure>;
 }
 
-pub(crate) struct KeyedUndo<E> {
+pub(crate) struct KeyedCompensation<E> {
     step: &'static str,
     key: fn(&E) -> String,
 }
 
-impl<E> KeyedUndo<E> {
+impl<E> KeyedCompensation<E> {
     pub(crate) const fn new(step: &'static str, key: fn(&E) -> String) -> Self {
         Self { step, key }
     }
 }
 
-impl<E: Event> AnyKeyedUndo for KeyedUndo<E> {
+impl<E: Event> AnyKeyedCompensation for KeyedCompensation<E> {
     fn event_type(&self) -> EventType {
         E::TYPE
     }

@@ -1,5 +1,6 @@
 use ballet::{
-    Compensate, Failure, Item, Rows, Step, StepResult, Tx, UndoResult, done, refused, undone,
+    Compensate, CompensateResult, Failure, Item, Rows, Step, StepResult, Tx, compensated, done,
+    refused,
 };
 use shop_events::inventory::{StockReleased, StockReservationFailed, StockReserved};
 use shop_events::orders::OrderPlaced;
@@ -35,9 +36,9 @@ impl Step for ReserveStock {
 }
 
 impl Compensate for ReserveStock {
-    type Undone = StockReleased;
+    type Compensated = StockReleased;
 
-    async fn undo_touches(
+    async fn compensate_touches(
         _: &mut PgConnection,
         held: &[Item<StockReserved>],
     ) -> Result<Rows, Failure> {
@@ -45,9 +46,9 @@ impl Compensate for ReserveStock {
         Ok(stock::rows(lines.map(|line| &line.sku)))
     }
 
-    async fn compensate(&self, tx: &mut Tx<'_>, held: StockReserved) -> UndoResult<Self> {
+    async fn compensate(&self, tx: &mut Tx<'_>, held: StockReserved) -> CompensateResult<Self> {
         let order_id = held.order_id;
         let lines = reservation::end(tx.db(), order_id, State::Released).await?;
-        undone(StockReleased { order_id, lines })
+        compensated(StockReleased { order_id, lines })
     }
 }

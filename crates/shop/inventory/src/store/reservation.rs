@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ballet::{Failure, Word};
+use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
@@ -130,7 +130,7 @@ pub(crate) async fn end(
          returning stock.sku, shelf.quantity",
     )
     .bind(order_id.0)
-    .bind(Word(state))
+    .bind(TextEnum(state))
     .fetch_all(db)
     .await?;
     stock_lines(lines)
@@ -188,7 +188,7 @@ pub(crate) async fn page(
 
 impl FromRow<'_, PgRow> for Reservation {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let Word(state) = row.try_get("state")?;
+        let TextEnum(state) = row.try_get("state")?;
         let skus: Vec<String> = row.try_get("skus")?;
         let quantities: Vec<i64> = row.try_get("quantities")?;
         let lines = stock_lines(skus.into_iter().zip(quantities));

@@ -1,6 +1,6 @@
 //! What the sandbox did. Each statement commits by itself.
 
-use ballet::{CallKey, Failure, Word};
+use ballet::{CallKey, Failure, TextEnum};
 use jiff::Timestamp;
 use paging::Limit;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ pub(super) async fn begin(
          returning attempts, result",
     )
     .bind(key.0)
-    .bind(Word(operation.kind))
+    .bind(TextEnum(operation.kind))
     .bind(operation.order_id.0)
     .bind(operation.reference)
     .bind(operation.card_token)
@@ -129,7 +129,7 @@ pub(crate) async fn page(
 
 impl FromRow<'_, PgRow> for Remembered {
     fn from_row(row: &PgRow) -> sqlx::Result<Self> {
-        let Word(kind) = row.try_get("kind")?;
+        let TextEnum(kind) = row.try_get("kind")?;
         let Text(currency) = row.try_get("currency")?;
         Ok(Self {
             idempotency_key: row.try_get("idempotency_key")?,

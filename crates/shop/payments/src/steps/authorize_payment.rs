@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use ballet::{
-    CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Failure, RequestResult, Tx,
-    UndoRequestResult, call, done, known, refused, undone, undone_silently,
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, Failure, RequestResult, Tx, call, compensated, compensated_silently,
+    done, known, refused,
 };
 use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
@@ -54,19 +55,19 @@ impl CallStep for AuthorizePayment {
 }
 
 impl CallCompensate for AuthorizePayment {
-    type Undone = PaymentVoided;
+    type Compensated = PaymentVoided;
     type UndoRequest = Settle;
     type UndoAnswer = Void;
 
     /// A capture of the same saga is undone before this. What it gave back needs no void.
-    async fn undo_request(
+    async fn compensate_request(
         &self,
         tx: &mut Tx<'_>,
         authorized: PaymentAuthorized,
-    ) -> UndoRequestResult<Self> {
+    ) -> CompensateRequestResult<Self> {
         let payment = store::of_order(tx.db(), authorized.order_id).await?;
         match payment.state {
-            State::Refunded => known(undone_silently()),
+            State::Refunded => known(compensated_silently()),
             State::Authorized
             | State::CaptureFailed
             | State::Captured
@@ -75,19 +76,19 @@ impl CallCompensate for AuthorizePayment {
         }
     }
 
-    async fn undo_call(&self, key: CallKey, request: &Settle) -> Result<Void, Failure> {
+    async fn compensate_call(&self, key: CallKey, request: &Settle) -> Result<Void, Failure> {
         Ok(self.0.void(key, request).await?)
     }
 
     /// An authorisation that had ended by itself holds nothing either.
-    async fn undo_answered(
+    async fn compensate_answered(
         &self,
         tx: &mut Tx<'_>,
         request: Settle,
         _: Void,
-    ) -> CallUndoResult<Self> {
+    ) -> CallCompensateResult<Self> {
         let (order_id, now) = (request.order_id, tx.now());
         store::advance(tx.db(), order_id, State::Voided, None, now).await?;
-        undone(PaymentVoided { order_id })
+        compensated(PaymentVoided { order_id })
     }
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use ballet::{
-    CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Failure, RequestResult, Tx,
-    UndoRequestResult, call, done, refused, undone,
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, Failure, RequestResult, Tx, call, compensated, done, refused,
 };
 use shop_events::payments::{PaymentCaptureFailed, PaymentCaptured, PaymentRefunded};
 use shop_events::shipping::ShipmentScheduled;
@@ -53,31 +53,31 @@ impl CallStep for CapturePayment {
 }
 
 impl CallCompensate for CapturePayment {
-    type Undone = PaymentRefunded;
+    type Compensated = PaymentRefunded;
     type UndoRequest = Settle;
     type UndoAnswer = Refund;
 
-    async fn undo_request(
+    async fn compensate_request(
         &self,
         tx: &mut Tx<'_>,
         captured: PaymentCaptured,
-    ) -> UndoRequestResult<Self> {
+    ) -> CompensateRequestResult<Self> {
         call(store::of_order(tx.db(), captured.order_id).await?.settle()?)
     }
 
-    async fn undo_call(&self, key: CallKey, request: &Settle) -> Result<Refund, Failure> {
+    async fn compensate_call(&self, key: CallKey, request: &Settle) -> Result<Refund, Failure> {
         Ok(self.0.refund(key, request).await?)
     }
 
-    async fn undo_answered(
+    async fn compensate_answered(
         &self,
         tx: &mut Tx<'_>,
         request: Settle,
         _: Refund,
-    ) -> CallUndoResult<Self> {
+    ) -> CallCompensateResult<Self> {
         let Settle { order_id, amount, reference: _ } = request;
         let now = tx.now();
         store::advance(tx.db(), order_id, State::Refunded, None, now).await?;
-        undone(PaymentRefunded { order_id, amount })
+        compensated(PaymentRefunded { order_id, amount })
     }
 }

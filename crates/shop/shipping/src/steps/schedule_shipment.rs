@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use ballet::{
-    CallCompensate, CallKey, CallStep, CallStepResult, CallUndoResult, Failure, RequestResult, Tx,
-    UndoRequestResult, call, done, refused, undone,
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, Failure, RequestResult, Tx, call, compensated, done, refused,
 };
 use shop_events::orders::OrderPlaced;
 use shop_events::payments::PaymentAuthorized;
@@ -54,30 +54,30 @@ impl CallStep for ScheduleShipment {
 }
 
 impl CallCompensate for ScheduleShipment {
-    type Undone = ShipmentCancelled;
+    type Compensated = ShipmentCancelled;
     type UndoRequest = Parcel;
     type UndoAnswer = Cancelled;
 
-    async fn undo_request(
+    async fn compensate_request(
         &self,
         tx: &mut Tx<'_>,
         scheduled: ShipmentScheduled,
-    ) -> UndoRequestResult<Self> {
+    ) -> CompensateRequestResult<Self> {
         call(store::of_order(tx.db(), scheduled.order_id).await?.parcel()?)
     }
 
-    async fn undo_call(&self, key: CallKey, asked: &Parcel) -> Result<Cancelled, Failure> {
+    async fn compensate_call(&self, key: CallKey, asked: &Parcel) -> Result<Cancelled, Failure> {
         Ok(self.0.cancel(key, asked).await?)
     }
 
-    async fn undo_answered(
+    async fn compensate_answered(
         &self,
         tx: &mut Tx<'_>,
         asked: Parcel,
         Cancelled: Cancelled,
-    ) -> CallUndoResult<Self> {
+    ) -> CallCompensateResult<Self> {
         let (order_id, now) = (asked.order_id, tx.now());
         let shipment_id = store::advance(tx.db(), order_id, State::Cancelled, now).await?;
-        undone(ShipmentCancelled { order_id, shipment_id })
+        compensated(ShipmentCancelled { order_id, shipment_id })
     }
 }

@@ -94,7 +94,7 @@ fn rows_of(step: &StepPart) -> Vec<String> {
         ("refused", step.refused.is_some()),
         ("undoing", step.calls_outside && can_be_undone(step)),
         ("undone", can_be_undone(step)),
-        ("aborted", !step.undone_by.is_empty()),
+        ("aborted", !step.compensated_by.is_empty()),
     ];
     let possible = entries.into_iter().filter(|(_, possible)| *possible);
     possible.map(|(entry, _)| format!("{entry}:{}", step.name)).collect()
