@@ -1,4 +1,5 @@
-//! Dependencies point one way: services -> framework and their system's events -> core.
+//! Dependencies point one way: services -> framework and their system's events -> core; operators'
+//! tools -> framework -> broker -> core and fault points.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -9,7 +10,15 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Layer {
     Core,
+    /// Fault points.
+    Fault,
+    /// The broker.
+    Amqp,
     Framework,
+    /// What operators do with a running system.
+    Ops,
+    /// A small library for services; it depends on nothing of ours.
+    Library,
     Events,
     Service,
     /// What a system is made of, for tools and whole-system tests.
@@ -51,7 +60,11 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
     let place: Vec<&str> = place.trim_end_matches("/Cargo.toml").split('/').collect();
     let (layer, system) = match place[..] {
         ["crates", "ballet-core"] => (Layer::Core, None),
+        ["crates", "ballet-fault"] => (Layer::Fault, None),
+        ["crates", "ballet-amqp"] => (Layer::Amqp, None),
         ["crates", "ballet"] => (Layer::Framework, None),
+        ["crates", "ballet-ops"] => (Layer::Ops, None),
+        ["crates", "paging"] => (Layer::Library, None),
         ["crates", "ballet-check"] => (Layer::Check, None),
         ["crates", "ballet-testkit"] => (Layer::Testkit, None),
         ["crates", _] => (Layer::Program, None),
@@ -74,26 +87,27 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
 
 /// What a layer may be built on.
 const fn below(layer: Layer) -> &'static [Layer] {
+    use Layer::*;
     match layer {
-        Layer::Core => &[],
-        Layer::Framework | Layer::Events | Layer::Check => &[Layer::Core],
-        Layer::Service => &[Layer::Core, Layer::Framework, Layer::Events],
-        Layer::Testkit => &[Layer::Core, Layer::Framework],
-        Layer::System => {
-            &[Layer::Core, Layer::Framework, Layer::Events, Layer::Service, Layer::Check]
-        }
-        Layer::Program => &[
-            Layer::Core,
-            Layer::Framework,
-            Layer::Events,
-            Layer::Service,
-            Layer::System,
-            Layer::Check,
-            Layer::Testkit,
-            Layer::Program,
+        Core | Fault | Library => &[],
+        Events | Check => &[Core],
+        Amqp => &[Core, Fault],
+        Framework => &[Core, Fault, Amqp],
+        Ops => &[Core, Fault, Amqp, Framework],
+        Testkit => &[Core, Fault, Amqp, Framework, Ops],
+        Service => &[Core, Library, Framework, Events],
+        System => &[Core, Framework, Ops, Events, Service, Check],
+        Program => &[
+            Core, Fault, Amqp, Framework, Ops, Library, Events, Service, System, Check, Testkit,
+            Program,
         ],
     }
 }
+
+/// What the tests of any layer may use: they bring up servers, make processes die, read the broker
+/// and look at whole systems.
+const FOR_TESTS: [Layer; 6] =
+    [Layer::Testkit, Layer::Fault, Layer::Amqp, Layer::Ops, Layer::Check, Layer::System];
 
 #[test]
 fn dependencies_point_one_way() {
@@ -103,9 +117,7 @@ fn dependencies_point_one_way() {
         let normal = one.normal.iter().map(|dependency| (dependency, false));
         for (dependency, dev) in normal.chain(one.dev.iter().map(|dependency| (dependency, true))) {
             let Some(other) = crates.get(dependency) else { continue };
-            // Tests may bring up servers and look at whole systems, whatever the layer.
-            let for_tests =
-                dev && matches!(other.layer, Layer::Testkit | Layer::Check | Layer::System);
+            let for_tests = dev && FOR_TESTS.contains(&other.layer);
             if !below(one.layer).contains(&other.layer) && !for_tests {
                 wrong.push(format!(
                     "{name} ({:?}) uses {dependency} ({:?})",
@@ -122,11 +134,12 @@ fn dependencies_point_one_way() {
 }
 
 #[test]
-fn only_the_framework_speaks_amqp() {
+fn only_ballet_amqp_uses_lapin() {
     let crates = workspace();
+    let speaker = if crates.contains_key("ballet-amqp") { "ballet-amqp" } else { "ballet" };
     // The testkit looks whether a broker is ready; the bench has a hand-written twin.
-    let allowed = ["ballet", "ballet-testkit", "bench"];
-    let speakers: Vec<_> = crates
+    let allowed = [speaker, "ballet-testkit", "bench"];
+    let others: Vec<_> = crates
         .iter()
         .filter(|(name, one)| {
             let uses = one.normal.iter().chain(&one.dev).any(|d| d == "lapin" || d == "amqprs");
@@ -134,5 +147,5 @@ fn only_the_framework_speaks_amqp() {
         })
         .map(|(name, _)| name)
         .collect();
-    assert!(speakers.is_empty(), "{speakers:?} should go through `ballet::broker`");
+    assert!(others.is_empty(), "{others:?} should use the broker through `{speaker}`");
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::house::disk::{self, OnDisk};
-use crate::house::finding::Rule;
+use crate::house::finding::{Finding, Rule};
 use crate::house::judge::{Judged, judge};
 use crate::process::cargo;
 use crate::ui;
@@ -25,9 +25,12 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let mut packages = disk::packages(&args.root.clone().unwrap_or_else(cargo::root))?;
-    if !args.packages.is_empty() {
-        packages.retain(|one| args.packages.contains(&one.package.name));
+    for name in &args.packages {
+        if !packages.iter().any(|one| one.package.name == *name) {
+            bail!("the workspace has no package {name}");
+        }
     }
+    packages.retain(|one| args.packages.is_empty() || args.packages.contains(&one.package.name));
     let mut judged = Vec::new();
     let mut wrong = 0;
     for (OnDisk { package, .. }, result) in packages.iter().zip(judge_all(&packages)) {
@@ -40,18 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     for (OnDisk { package, .. }, Judged { findings, .. }) in packages.iter().zip(&judged) {
         wrong += findings.len();
-        for rule in Rule::ALL {
-            let of_rule: Vec<_> = findings.iter().filter(|one| one.rule == rule).collect();
-            if of_rule.is_empty() {
-                continue;
-            }
-            let head = ui::bold(&format!("{}: {}", package.name, rule.law()));
-            ui::print(&format!("{} {head}", ui::red("✗")));
-            for finding in of_rule {
-                ui::print(&format!("  {}", finding.text.replace('\n', "\n  ")));
-            }
-            ui::print("");
-        }
+        show(&package.name, findings);
     }
     let files: usize = judged.iter().map(|one| one.files).sum();
     let whole = format!("{} packages, {files} files", packages.len());
@@ -62,6 +54,22 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     table(&packages, &judged);
     ui::print(&format!("{whole}: {wrong} findings"));
     Ok(ExitCode::FAILURE)
+}
+
+/// The findings of a package, below the rules that they break.
+fn show(package: &str, findings: &[Finding]) {
+    for rule in Rule::ALL {
+        let of_rule: Vec<_> = findings.iter().filter(|one| one.rule == rule).collect();
+        if of_rule.is_empty() {
+            continue;
+        }
+        let head = ui::bold(&format!("{package}: {}", rule.law()));
+        ui::print(&format!("{} {head}", ui::red("✗")));
+        for finding in of_rule {
+            ui::print(&format!("  {}", finding.text.replace('\n', "\n  ")));
+        }
+        ui::print("");
+    }
 }
 
 /// Parsing takes nearly all of the time, so every package has a thread.

@@ -36,7 +36,3 @@ pub(super) fn judge(package: &Package, sources: &Sources) -> Result<Judged> {
     findings.extend(rules::headers(&arrows.files, sources));
     Ok(Judged { files: arrows.files.len(), findings })
 }
-
-#[cfg(test)]
-#[path = "judge_tests.rs"]
-mod tests;

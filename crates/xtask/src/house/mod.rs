@@ -14,6 +14,8 @@ mod judge;
 mod read;
 mod resolve;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub(crate) use command::{Args, run};

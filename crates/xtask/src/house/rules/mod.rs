@@ -1,5 +1,6 @@
 //! The rules, one in each file.
 
+mod circles;
 mod faces;
 mod files;
 mod folders;

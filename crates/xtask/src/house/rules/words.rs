@@ -1,16 +1,18 @@
-//! The sentences that several rules use.
+//! The words for an arrow between two files, and for what takes it away.
 
 use crate::house::arrows::Names;
 
+/// The number of names that are shown of an arrow.
 const SHOWN: usize = 8;
 
-/// One arrow: `a.rs:3 takes X from b.rs`.
-pub(super) fn takes(from: &str, to: &str, names: &Names) -> String {
+/// The file that takes, the file that defines, and the names.
+pub(super) type FileArrow<'a> = (&'a str, &'a str, &'a Names);
+
+pub(super) fn takes((from, to, names): FileArrow<'_>) -> String {
     format!("{from}:{} takes {} from {to}", line(names), list(names))
 }
 
-/// What takes an arrow away.
-pub(super) fn cut(from: &str, to: &str, names: &Names) -> String {
+pub(super) fn cut((from, to, names): FileArrow<'_>) -> String {
     format!(
         "move {} out of {to}, or down to where both can reach it (used by {from}:{})",
         list(names),
@@ -18,11 +20,7 @@ pub(super) fn cut(from: &str, to: &str, names: &Names) -> String {
     )
 }
 
-/// The end of a line that counts something.
-pub(super) fn several(count: usize, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
-}
-
+/// Where the first of them is used.
 fn line(names: &Names) -> usize {
     names.values().copied().min().unwrap_or_default()
 }

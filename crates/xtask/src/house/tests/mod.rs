@@ -1,0 +1,30 @@
+//! Small crates that break one rule each.
+
+mod circles;
+mod others;
+mod reading;
+
+use crate::house::finding::Rule;
+use crate::house::judge::{Package, judge};
+use crate::house::read::Sources;
+
+/// What is wrong with a crate of these files, each below `src/`. Their first lines are added.
+fn findings(files: &[(&str, &str)]) -> Vec<(Rule, String)> {
+    let with_header =
+        |(path, text): &(&str, &str)| (format!("src/{path}"), format!("//! .\n{text}"));
+    judged(&files.iter().map(with_header).collect())
+}
+
+fn judged(sources: &Sources) -> Vec<(Rule, String)> {
+    let package = Package { name: "fixture".to_owned(), roots: vec!["src/lib.rs".to_owned()] };
+    let judged = judge(&package, sources).expect("the fixture is a crate");
+    judged.findings.into_iter().map(|one| (one.rule, one.text)).collect()
+}
+
+fn texts(files: &[(&str, &str)], rule: Rule) -> Vec<String> {
+    let all = findings(files);
+    assert!(all.iter().all(|(of, _)| *of == rule), "of other rules too: {all:#?}");
+    all.into_iter().map(|(_, text)| text).collect()
+}
+
+const NOTHING: [(Rule, String); 0] = [];

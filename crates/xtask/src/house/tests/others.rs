@@ -1,0 +1,96 @@
+//! Faces, methods away from their type, and first lines.
+
+use super::{NOTHING, findings, judged, texts};
+use crate::house::finding::Rule;
+
+#[test]
+fn imports_through_the_crates_own_face_are_named_with_the_path_to_write() {
+    let found = texts(
+        &[
+            (
+                "lib.rs",
+                "pub mod declare; mod tx;\npub use ballet_core as core; pub use ballet_core::Event;
+                pub use declare::Item; pub use tx::*;",
+            ),
+            ("declare/mod.rs", "pub mod item;\npub use item::Item;"),
+            ("declare/item.rs", "pub struct Item;"),
+            ("tx.rs", "use crate::Item as One;\npub struct Tx;\nfn f(e: crate::core::Part) {}"),
+            ("declare/step.rs", "not reached"),
+        ],
+        Rule::Faces,
+    );
+    let face = "goes through the face src/lib.rs: write";
+    assert_eq!(
+        found,
+        [
+            format!("src/tx.rs:2 `crate::Item` {face} `crate::declare::Item`"),
+            format!("src/tx.rs:4 `crate::core::Part` {face} `ballet_core::Part`"),
+        ]
+    );
+}
+
+#[test]
+fn inside_of_a_folder_its_own_face_is_not_the_way_either() {
+    let found = texts(
+        &[
+            ("lib.rs", "mod declare; mod tx;"),
+            ("declare/mod.rs", "mod item; mod step;\npub use item::Item;"),
+            ("declare/item.rs", "pub struct Item; pub struct Lineage;"),
+            ("declare/step.rs", "use super::Item;\nfn f(i: crate::declare::Item) {}"),
+            // From outside, the face is the door.
+            ("tx.rs", "use crate::declare::Item;"),
+        ],
+        Rule::Faces,
+    );
+    let face = "goes through the face src/declare/mod.rs: write `crate::declare::item::Item`";
+    assert_eq!(
+        found,
+        [
+            format!("src/declare/step.rs:2 `super::Item` {face}"),
+            format!("src/declare/step.rs:3 `crate::declare::Item` {face}"),
+        ]
+    );
+}
+
+#[test]
+fn what_the_root_defines_itself_is_taken_from_there() {
+    let found = findings(&[
+        ("lib.rs", "mod a;\npub struct Top; pub enum Way { Up } ids! { OrderId }"),
+        ("a.rs", "use crate::{OrderId, Top};\nuse crate::Way::Up;\nmod inner { use super::Top; }"),
+    ]);
+    assert_eq!(found, NOTHING);
+}
+
+#[test]
+fn methods_away_from_their_type() {
+    let found = texts(
+        &[
+            ("lib.rs", "mod engine; mod relay;"),
+            ("engine.rs", "pub struct Engine<T>(T); impl<T> Engine<T> { fn own(&self) {} }"),
+            (
+                "relay.rs",
+                "use crate::engine::Engine;\nimpl<T> Engine<T> { fn send(&self) {} const N: u8 = 1; }
+                impl<T> Clone for Engine<T> {}",
+            ),
+        ],
+        Rule::Impls,
+    );
+    let wanted = "src/relay.rs:3 `impl Engine` (`send`, `N`) is away from its type: move it to \
+                  src/engine.rs, or make it functions or a type of this file";
+    assert_eq!(found, [wanted]);
+}
+
+#[test]
+fn a_file_says_first_what_it_is() {
+    let files = [
+        ("src/lib.rs", "//! The crate.\nmod a;\nmod b;\nmod c;"),
+        ("src/a.rs", "// Words, but no docs.\n//! Too late.\n"),
+        ("src/b.rs", "use std::fmt;\n"),
+        ("src/c.rs", "//! What lives here.\n"),
+    ];
+    let found = judged(&files.map(|(path, text)| (path.to_owned(), text.to_owned())).into());
+    let wanted = ["src/a.rs", "src/b.rs"].map(|file| {
+        (Rule::Headers, format!("{file} says nothing of itself: begin it with a line `//! ...`"))
+    });
+    assert_eq!(found, wanted);
+}
