@@ -47,11 +47,11 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Run all tests against one set of servers, which is brought up where none is named; also
-    /// after one has failed.
+    /// Run all tests against one set of servers, which is brought up where none is named: several
+    /// test programs at a time, also after one has failed.
     Test {
-        /// Arguments for `cargo test`, as after `cargo test` itself; or `--fail-fast`, to end with
-        /// the first program whose tests fail.
+        /// Arguments for `cargo test`, which then runs one program after the other; or `--fail-fast`,
+        /// to end with the first program whose tests fail.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
