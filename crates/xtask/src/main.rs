@@ -47,11 +47,11 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Run all tests against one set of servers, which is started if none is named. The run goes
-    /// on after a failure.
+    /// Run all tests against one set of servers, which is started if none is named: several test
+    /// programs at a time. The run goes on after a failure.
     Test {
-        /// Arguments for `cargo test`, or `--fail-fast` to stop after the first test program that
-        /// fails.
+        /// Arguments for `cargo test`, which then runs one program after the other; or
+        /// `--fail-fast` to stop after the first test program that fails.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

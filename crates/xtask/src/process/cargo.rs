@@ -31,6 +31,17 @@ pub(crate) fn inherited() -> impl Iterator<Item = OsString> {
     })
 }
 
+/// Variables that cargo gives every program that it runs, by `.cargo/config.toml`.
+pub(crate) fn configured() -> Result<Vec<(String, String)>> {
+    let file = root().join(".cargo/config.toml");
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    let config: Value =
+        toml::from_str(&text).with_context(|| format!("cannot read {}", file.display()))?;
+    let env = config["env"].as_object().into_iter().flatten();
+    Ok(env.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect())
+}
+
 /// The output of `cargo metadata` for this machine's dependencies.
 pub(crate) fn metadata() -> Result<Value> {
     let host = host()?;

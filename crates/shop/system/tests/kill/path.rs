@@ -54,6 +54,11 @@ impl Path {
         all
     }
 
+    /// Whether the order may be completed before it can be cancelled.
+    pub(crate) fn is_late(self) -> bool {
+        matches!(self, Self::CancelsLate | Self::IsOverdue)
+    }
+
     /// Goes it to the end, which has to be the right one, whoever dies on the way; the order, if
     /// there is one.
     pub(crate) async fn go(self, world: &World) -> Option<String> {

@@ -1,4 +1,7 @@
-//! `cargo xtask test`: runs the tests against one set of servers.
+//! The command: servers, then the tests, then the end of both.
+//!
+//! Without arguments the test programs run side by side. With arguments it is `cargo test` itself,
+//! one program after the other.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,6 +13,8 @@ use rustix::process::Signal;
 use crate::process::cargo;
 use crate::process::children::{Child, Children};
 use crate::process::stop::Stop;
+use crate::test::programs::{self, Program};
+use crate::test::side_by_side;
 use crate::ui;
 
 const FAIL_FAST: &str = "--fail-fast";
@@ -17,18 +22,63 @@ const NO_FAIL_FAST: &str = "--no-fail-fast";
 
 pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
-    let servers = tokio::select! {
-        servers = Servers::acquire(Options::fast()) => servers?,
+    let children = Children::new()?;
+    let acquired = Servers::acquire(Options::fast());
+    let (servers, programs) = tokio::select! {
+        acquired = async {
+            if args.is_empty() {
+                // Installing and starting servers takes as long as a part of the build.
+                let (servers, programs) = tokio::join!(acquired, programs::build(&children));
+                (servers, programs.map(Some))
+            } else {
+                (acquired.await, Ok(None))
+            }
+        } => acquired,
         () = stop.asked() => return Ok(interrupted()),
     };
-    let code = tests(args, &servers, &mut stop).await;
-    // Also after an error, so that nothing is left running.
+    let servers = servers?;
+    let code = match programs {
+        Ok(Some(Some(programs))) => whole(programs, &servers, &children, &mut stop).await,
+        // Cargo said why.
+        Ok(Some(None)) => Ok(ExitCode::FAILURE),
+        Ok(None) => chosen(args, &servers, &children, &mut stop).await,
+        Err(error) => Err(error),
+    };
+    // Also after an error: nothing is left running.
     servers.stop().await?;
     code
 }
 
-async fn tests(args: &[String], servers: &Servers, stop: &mut Stop) -> Result<ExitCode> {
-    let children = Children::new()?;
+/// All tests.
+async fn whole(
+    programs: Vec<Program>,
+    servers: &Servers,
+    children: &Children,
+    stop: &mut Stop,
+) -> Result<ExitCode> {
+    let output = cargo::target()?.join("test-output");
+    let mut env = cargo::configured()?;
+    env.extend(servers.env().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    // Dropping a child kills it, and what it has started.
+    tokio::select! {
+        passed = side_by_side::run(programs, at_once(), &output, &env, children) => {
+            Ok(if passed? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        () = stop.asked() => Ok(interrupted()),
+    }
+}
+
+fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(2, |count| count.get() + 1)
+}
+
+/// What the caller asks `cargo test` for.
+async fn chosen(
+    args: &[String],
+    servers: &Servers,
+    children: &Children,
+    stop: &mut Stop,
+) -> Result<ExitCode> {
     let mut cargo = children
         .start(cargo::program(), &for_cargo(args), |command| {
             command.current_dir(cargo::root()).envs(servers.env());

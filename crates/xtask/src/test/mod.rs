@@ -1,0 +1,7 @@
+//! All tests against one set of servers.
+
+mod programs;
+mod run;
+mod side_by_side;
+
+pub(crate) use run::run;

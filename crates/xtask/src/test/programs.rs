@@ -1,0 +1,122 @@
+//! The programs in which the tests are.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::process::cargo;
+use crate::process::children::Children;
+
+/// The programs that take longest, the longest first. They begin before all others.
+const LONGEST: &[&str] = &[
+    "shop kill",
+    "ballet engine",
+    "xtask chaos",
+    "ballet compile_fail",
+    "ballet transport",
+    "ballet-testkit main",
+    "ballet-cli dlq",
+    "shop saga",
+];
+
+/// Something that runs tests and says how they ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Program {
+    /// Its package and its target.
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
+    pub(crate) args: Vec<String>,
+    /// Cargo runs a package's tests in the package's directory.
+    pub(crate) dir: PathBuf,
+}
+
+/// Builds all tests of the workspace, under cargo's own progress. `None` if cargo failed, and said
+/// why.
+pub(crate) async fn build(children: &Children) -> Result<Option<Vec<Program>>> {
+    let args = ["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"];
+    let args = args.map(str::to_owned);
+    let mut cargo = children
+        .start(cargo::program(), &args, |command| {
+            command.current_dir(cargo::root()).stdout(Stdio::piped());
+            for name in cargo::inherited() {
+                command.env_remove(name);
+            }
+        })
+        .await?;
+    let mut programs = Vec::new();
+    let output = cargo.stdout().context("cargo has no output")?;
+    let mut lines = BufReader::new(output).lines();
+    while let Some(line) = lines.next_line().await.context("cannot read what cargo says")? {
+        programs.extend(serde_json::from_str(&line).ok().and_then(|message| program(&message)));
+    }
+    if !cargo.wait().await?.success() {
+        return Ok(None);
+    }
+    programs.push(documentation());
+    programs.sort_by_key(|program| {
+        LONGEST.iter().position(|name| *name == program.name).unwrap_or(LONGEST.len())
+    });
+    Ok(Some(programs))
+}
+
+/// The program that a message of cargo's is about, if it is one of tests.
+fn program(message: &Value) -> Option<Program> {
+    let file = message["executable"].as_str().filter(|_| message["profile"]["test"] == true)?;
+    let dir = Path::new(message["manifest_path"].as_str()?).parent()?;
+    // `path+file:///somewhere/crates/ballet#0.1.0`, or `...#ballet-core@0.1.0`.
+    let (place, version) = message["package_id"].as_str()?.rsplit_once('#')?;
+    let named = version.split_once('@').map(|(name, _)| name);
+    let package = named.or_else(|| place.rsplit('/').next())?;
+    let target = message["target"]["name"].as_str()?;
+    let unit = message["target"]["kind"][0] != "test";
+    Some(Program {
+        name: if unit {
+            format!("{package} {target}, unit tests")
+        } else {
+            format!("{package} {target}")
+        },
+        file: file.into(),
+        args: Vec::new(),
+        dir: dir.to_owned(),
+    })
+}
+
+/// The examples in the documentation are built and run by cargo itself.
+fn documentation() -> Program {
+    Program {
+        name: "examples in the documentation".to_owned(),
+        file: cargo::program().into(),
+        args: ["test", "--workspace", "--doc", "--quiet", "--no-fail-fast"]
+            .map(str::to_owned)
+            .to_vec(),
+        dir: cargo::root(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn test_programs_are_told_from_other_products() {
+        let message = |id: &str, kind: &str, test: bool| {
+            json!({
+                "reason": "compiler-artifact", "package_id": id, "manifest_path": "/w/x/Cargo.toml",
+                "target": { "name": "engine", "kind": [kind] },
+                "profile": { "test": test }, "executable": "/w/target/engine-1",
+            })
+        };
+        let name = |id, kind, test| program(&message(id, kind, test)).map(|program| program.name);
+        let one = Some("ballet engine".to_owned());
+        assert_eq!(name("path+file:///w/crates/ballet#0.1.0", "test", true), one);
+        let unit = Some("shop engine, unit tests".to_owned());
+        assert_eq!(name("path+file:///w/crates/shop/system#shop@0.1.0", "lib", true), unit);
+        assert_eq!(name("path+file:///w/crates/ballet#0.1.0", "bin", false), None);
+        assert_eq!(program(&json!({ "reason": "build-finished" })), None);
+    }
+}
