@@ -5,18 +5,18 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// What a crate of the workspace is; read from where it lies.
+/// The layer of a crate, which follows from its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Layer {
     Core,
     Framework,
     Events,
     Service,
-    /// What a system is made of, for tools and whole-system tests.
+    /// A system as a whole, for tools and whole-system tests.
     System,
     Check,
     Testkit,
-    /// Programs of our own, above everything.
+    /// Our own programs, above everything.
     Program,
 }
 
@@ -25,7 +25,7 @@ struct Crate {
     layer: Layer,
     /// The system that it belongs to.
     system: Option<String>,
-    /// What it is built with, and what only its tests use.
+    /// Its dependencies, and those of its tests.
     normal: Vec<String>,
     dev: Vec<String>,
 }
@@ -47,9 +47,9 @@ fn workspace() -> BTreeMap<String, Crate> {
 fn read(root: &str, package: &Value) -> (String, Crate) {
     let name = package["name"].as_str().expect("a name");
     let manifest = package["manifest_path"].as_str().expect("a path");
-    let place = manifest.trim_start_matches(root).trim_start_matches('/');
-    let place: Vec<&str> = place.trim_end_matches("/Cargo.toml").split('/').collect();
-    let (layer, system) = match place[..] {
+    let path = manifest.trim_start_matches(root).trim_start_matches('/');
+    let path: Vec<&str> = path.trim_end_matches("/Cargo.toml").split('/').collect();
+    let (layer, system) = match path[..] {
         ["crates", "ballet-core"] => (Layer::Core, None),
         ["crates", "ballet"] => (Layer::Framework, None),
         ["crates", "ballet-check"] => (Layer::Check, None),
@@ -58,9 +58,9 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
         ["crates", system, "events"] => (Layer::Events, Some(system)),
         ["crates", system, "system"] => (Layer::System, Some(system)),
         ["crates", system, _] => (Layer::Service, Some(system)),
-        // What an example shows is how a service is written.
+        // Examples show how a service is written.
         ["examples", _] => (Layer::Service, None),
-        _ => panic!("{name} lies in {manifest}: which layer is that?"),
+        _ => panic!("{name} is in {manifest}, which belongs to no layer"),
     };
     let of_kind = |dev: bool| {
         let all = package["dependencies"].as_array().into_iter().flatten();
@@ -72,7 +72,7 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
     (name.to_owned(), Crate { layer, system, normal: of_kind(false), dev: of_kind(true) })
 }
 
-/// What a layer may be built on.
+/// The layers that a layer may depend on.
 const fn below(layer: Layer) -> &'static [Layer] {
     match layer {
         Layer::Core => &[],
@@ -103,7 +103,7 @@ fn dependencies_point_one_way() {
         let normal = one.normal.iter().map(|dependency| (dependency, false));
         for (dependency, dev) in normal.chain(one.dev.iter().map(|dependency| (dependency, true))) {
             let Some(other) = crates.get(dependency) else { continue };
-            // Tests may bring up servers and look at whole systems, whatever the layer.
+            // Tests of every layer may start servers and use whole systems.
             let for_tests =
                 dev && matches!(other.layer, Layer::Testkit | Layer::Check | Layer::System);
             if !below(one.layer).contains(&other.layer) && !for_tests {
@@ -124,7 +124,7 @@ fn dependencies_point_one_way() {
 #[test]
 fn only_the_framework_speaks_amqp() {
     let crates = workspace();
-    // The testkit looks whether a broker is ready; the bench has a hand-written twin.
+    // The testkit checks whether a broker is ready, and the bench has hand-written contestants.
     let allowed = ["ballet", "ballet-testkit", "bench"];
     let speakers: Vec<_> = crates
         .iter()
