@@ -1,3 +1,5 @@
+//! The step `authorize_payment` and its compensation.
+
 use std::sync::Arc;
 
 use ballet::{
@@ -12,7 +14,7 @@ use crate::provider::{Authorization, Authorize, Provider, Settle, Void};
 use crate::state::State;
 use crate::store;
 
-/// Has the provider hold the order's total, once the goods are held.
+/// Asks the provider to hold the order's total, once the goods are held.
 #[derive(Debug, Clone)]
 pub struct AuthorizePayment(pub Arc<dyn Provider>);
 
@@ -58,7 +60,7 @@ impl CallCompensate for AuthorizePayment {
     type UndoRequest = Settle;
     type UndoAnswer = Void;
 
-    /// A capture of the same saga is undone before this. What it gave back needs no void.
+    /// A capture of the same saga is undone first. A refunded payment needs no void.
     async fn undo_request(
         &self,
         tx: &mut Tx<'_>,
@@ -79,7 +81,7 @@ impl CallCompensate for AuthorizePayment {
         Ok(self.0.void(key, request).await?)
     }
 
-    /// An authorisation that had ended by itself holds nothing either.
+    /// An authorisation that had already ended counts as voided.
     async fn undo_answered(
         &self,
         tx: &mut Tx<'_>,
