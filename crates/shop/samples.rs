@@ -1,11 +1,11 @@
-//! An order, as the tests of the steps of several services tell of it.
+//! Sample events for the step tests of several services.
 
 use ballet::SagaId;
 use ballet_testkit::suite::{Told, told};
 use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
 use shop_events::{Address, CustomerId, Money, OrderId};
 
-/// An order of no goods, which is enough for who does not deal in them.
+/// An order without goods, for services that do not deal in them.
 pub(crate) fn placed(saga: SagaId) -> OrderPlaced {
     OrderPlaced {
         order_id: OrderId(saga.0),
@@ -24,7 +24,7 @@ pub(crate) fn placed(saga: SagaId) -> OrderPlaced {
     }
 }
 
-/// The customer does not want it any more.
+/// The customer cancels.
 pub(crate) fn cancelled(saga: SagaId) -> Vec<Told> {
     let (order_id, reason) = (OrderId(saga.0), CancelReason::CustomerCancelled);
     vec![told(&OrderCancelled { order_id, reason, failed_step: None, detail: None })]

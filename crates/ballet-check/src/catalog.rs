@@ -1,4 +1,4 @@
-//! All events of a system with their JSON shapes.
+//! The catalog: all events of a system with their JSON shapes.
 
 use std::collections::BTreeMap;
 
@@ -8,34 +8,34 @@ use serde_json::Value;
 
 use crate::schema::Shape;
 
-/// The events of a system, in the order in which they are shown.
+/// The events of a system, in the order of the documents.
 #[derive(Debug)]
 pub struct Catalog {
     pub(crate) events: Vec<(EventType, Shape)>,
-    /// The values that events are made of, by name.
+    /// The shared types of the events' fields, by name.
     pub(crate) values: BTreeMap<String, Shape>,
 }
 
-/// Why events and declarations do not make one catalog.
+/// Why the events and the declarations do not make a catalog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogError {
     /// A service uses an event that has no entry.
-    #[error("{0} is used in the system and has no entry in the catalog of events: add it there")]
+    #[error("{0} is used in the system but has no entry in the catalog of events: add it")]
     NoEntry(EventType),
     /// An event is listed twice.
-    #[error("{0} stands twice in the catalog of events: leave one entry")]
+    #[error("{0} is in the catalog of events twice: remove one entry")]
     Twice(EventType),
-    /// Two types share a name, so that readers could not tell them apart.
-    #[error("two values named {0} have different shapes: rename one, or set `#[schemars(rename)]`")]
+    /// Two types share a name.
+    #[error("two types named {0} have different shapes: rename one, or set `#[schemars(rename)]`")]
     TwoShapes(String),
 }
 
 impl Catalog {
-    /// Reads the shapes, and checks that no event of the system is missing.
+    /// Reads the shapes and checks that no event of the system is missing.
     ///
     /// # Errors
     ///
-    /// The first thing that does not fit.
+    /// The first mismatch.
     pub fn new(
         system: &System,
         entries: impl IntoIterator<Item = (EventType, Schema)>,

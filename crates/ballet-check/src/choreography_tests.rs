@@ -1,3 +1,5 @@
+//! A small shop as a flowchart and as a page.
+
 use ballet_core::{EventType, Part, SagaPart, StepPart, SubscriptionPart, System};
 
 use super::*;
@@ -55,7 +57,7 @@ fn graph() -> Graph {
 }
 
 #[test]
-fn a_flowchart_shows_steps_refusals_and_the_way_back() {
+fn a_flowchart_shows_steps_refusals_and_compensations() {
     let expected = "\
 flowchart TD
     event_cart_checked_out([\"cart.checked_out.v1\"])
@@ -85,7 +87,7 @@ flowchart TD
 }
 
 #[test]
-fn the_page_lists_every_step_and_every_copy() {
+fn the_page_lists_every_step_and_every_projection() {
     let page = page(&graph(), "make pages");
     for part in [
         "`orders` owns it",

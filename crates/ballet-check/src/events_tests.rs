@@ -1,3 +1,5 @@
+//! The table and the page of a small system.
+
 use ballet_core::{Part, SubscriptionPart, System};
 use schemars::{Schema, json_schema};
 
@@ -47,9 +49,9 @@ fn the_page_says_who_does_what_with_an_event() {
     for part in [
         "| [`cart.checked_out.v1`](#cartchecked_outv1) |",
         "## cart.checked_out.v1\n\nTo buy. More.\n",
-        "- Published by `shopfront` (no service of this system).\n",
+        "- Published by `shopfront` (a foreign producer).\n",
         "- Consumed by `orders`, for `carts`.\n",
-        "- No service waits for it; the journal keeps it.\n",
+        "- No service consumes it; the journal keeps it.\n",
         "| `why` | text | yes | Why \\| not. |\n",
         "`make pages`",
     ] {

@@ -1,15 +1,15 @@
-//! What follows from the declarations of a system's services, without running any of them: pages
-//! for people, diagrams, and the broker's definitions.
+//! Documents that follow from the declarations of a system's services, without running any of them:
+//! pages, diagrams, and the broker's definitions.
 //!
-//! | to get | call |
+//! | document | function |
 //! |---|---|
 //! | the page of all events, field by field | [`events::page`] |
-//! | the same as one short table | [`events::table`] |
+//! | the same as a short table | [`events::table`] |
 //! | the page of all sagas, with their diagrams | [`choreography::page`] |
 //! | one saga as a diagram | [`mermaid::flowchart`] |
 //! | the broker's definitions for development | [`definitions::text`] |
 //!
-//! Everything here is a function of its arguments: the same declarations give the same bytes.
+//! The same declarations always give the same bytes.
 
 #![warn(missing_docs)]
 

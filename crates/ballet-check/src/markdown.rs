@@ -1,32 +1,32 @@
-//! Small parts of Markdown.
+//! Tables, code and anchors in Markdown.
 
-/// Text for a table's cell, which ends at a bar or a line break.
+/// Text for a table's cell: on one line, and with escaped bars.
 pub(crate) fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-/// A table; cells are escaped here.
-pub(crate) fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
+/// A table. The cells are escaped.
+pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
     let line =
         |cells: &[String; N]| format!("| {} |\n", cells.each_ref().map(|c| cell(c)).join(" | "));
-    let mut text = line(&heads.map(str::to_owned));
+    let mut text = line(&header.map(str::to_owned));
     text += &format!("|{}\n", "---|".repeat(N));
     text.extend(rows.iter().map(line));
     text
 }
 
-/// As code.
+/// Text as code.
 pub(crate) fn code(text: impl std::fmt::Display) -> String {
     format!("`{text}`")
 }
 
-/// Several things as code, or a dash.
-pub(crate) fn codes<T: std::fmt::Display>(things: impl IntoIterator<Item = T>) -> String {
-    let all: Vec<String> = things.into_iter().map(code).collect();
+/// Several items as code, or a dash.
+pub(crate) fn codes<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    let all: Vec<String> = items.into_iter().map(code).collect();
     if all.is_empty() { "–".to_owned() } else { all.join(", ") }
 }
 
-/// The anchor that renderers give to a heading that holds nothing but this name.
+/// The anchor that renderers give to a heading.
 pub(crate) fn anchor(heading: &str) -> String {
     let kept = heading.to_lowercase().replace(' ', "-");
     kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()

@@ -1,4 +1,4 @@
-//! A saga as a Mermaid flowchart, which code hosts and editors draw.
+//! A saga as a Mermaid flowchart, which code hosts and editors render.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -8,19 +8,19 @@ use ballet_core::{EventType, Graph, StepKind};
 
 use crate::roles::in_order;
 
-/// Border colours, one per service; they can be told apart on light and dark pages.
+/// The border colours of the services. They can be distinguished on light and dark pages.
 const COLOURS: [&str; 8] =
     ["#3b82f6", "#10b981", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899", "#84cc16", "#f97316"];
 
-/// One saga. Steps are joined by the events that trigger them; a dotted line is a refusal, or the
-/// way back that it leads to.
+/// The flowchart of a saga. The events between steps are solid lines; refusals and compensations are
+/// dotted.
 #[must_use]
 pub fn flowchart(graph: &Graph, saga: &str) -> String {
     let nodes = in_order(graph, saga);
     let mut chart = Chart { text: "flowchart TD\n".to_owned(), nodes: &nodes };
     chart.outside_triggers();
     chart.steps();
-    chart.way_back();
+    chart.compensations();
     chart.colours();
     chart.text
 }
@@ -36,7 +36,7 @@ impl Chart<'_> {
         writeln!(self.text, "    {line}").ok();
     }
 
-    /// Events that come from outside of the saga.
+    /// The events that come from outside of the saga.
     fn outside_triggers(&mut self) {
         let nodes = self.nodes;
         let is_emitted = |event| nodes.iter().any(|node| node.step.done == event);
@@ -49,7 +49,7 @@ impl Chart<'_> {
         }
     }
 
-    /// An event with a place of its own, and the steps that it triggers.
+    /// An event as a node, and the steps that it triggers.
     fn event_node(&mut self, event: EventType) {
         self.line(format_args!("{}([\"{event}\"])", event_id(event)));
         for node in self.nodes.iter().filter(|node| node.step.on.contains(&event)) {
@@ -74,7 +74,7 @@ impl Chart<'_> {
             let done = node.step.done;
             let triggered = || nodes.iter().filter(move |next| next.step.on.contains(&done));
             let emitters = nodes.iter().filter(|other| other.step.done == done).count();
-            // Lines from several steps to several others would cross each other.
+            // With several emitters the event becomes a node, because the lines would cross.
             if emitters == 1 && triggered().count() > 0 {
                 for next in triggered() {
                     self.line(format_args!("{} -->|{}| {}", id(node), done.event(), id(next)));
@@ -89,8 +89,8 @@ impl Chart<'_> {
         }
     }
 
-    /// Refusals, the abort, and the compensations, the later steps of a service first.
-    fn way_back(&mut self) {
+    /// The refusals, the abort, and the compensations of each service, the last step first.
+    fn compensations(&mut self) {
         let aborts = self.nodes.iter().find_map(|node| Some((node.saga.owner, node.saga.abort?)));
         let Some((owner, abort)) = aborts else { return };
         self.line(format_args!("abort{{{{\"<b>{owner}</b><br/>{}\"}}}}", abort.name()));
@@ -148,7 +148,7 @@ fn event_id(event: EventType) -> String {
     format!("event_{}_{}", event.service(), event.event())
 }
 
-/// What cannot be taken back looks different from what can.
+/// The shape of a step's node, by its kind.
 const fn shape(kind: StepKind) -> (&'static str, &'static str) {
     match kind {
         StepKind::Origin => ("([", "])"),

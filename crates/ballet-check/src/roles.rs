@@ -1,9 +1,9 @@
-//! What each service has to do with an event.
+//! Which services publish and consume an event, and what for.
 
 use ballet_core::graph::Node;
 use ballet_core::{EventType, Graph, Part, System};
 
-/// A service that takes an event in, and what for.
+/// A service that consumes an event, and what for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Consumer {
     pub(crate) service: &'static str,
@@ -12,7 +12,7 @@ pub(crate) struct Consumer {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// A step that it triggers.
+    /// The event triggers a step.
     Step(&'static str),
     /// The owner aborts the saga.
     Aborts(&'static str),
@@ -31,7 +31,7 @@ pub(crate) fn publishers(system: &System, event: EventType) -> Vec<&'static str>
     services.chain(event.foreign_producers().iter().copied()).collect()
 }
 
-/// The services that take an event in.
+/// The services that consume an event.
 pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<Consumer> {
     let mut found = Vec::new();
     for part in &graph.system().parts {
@@ -50,8 +50,8 @@ pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<Consumer> {
                 add(Purpose::Undoes(saga.saga));
             }
         }
-        let followed = part.subscriptions.iter().filter(|followed| followed.on == event);
-        followed.for_each(|followed| add(Purpose::Projection(followed.name)));
+        let projections = part.subscriptions.iter().filter(|projection| projection.on == event);
+        projections.for_each(|projection| add(Purpose::Projection(projection.name)));
     }
     found
 }
@@ -60,7 +60,7 @@ pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<Consumer> {
 pub(crate) fn in_order<'a>(graph: &'a Graph, saga: &str) -> Vec<Node<'a>> {
     let nodes = graph.nodes(saga);
     let mut depths = vec![0_usize; nodes.len()];
-    // As often as the longest path has steps; a circle stops there, too.
+    // The longest path has at most this many steps. A circle ends there, too.
     for _ in 0..nodes.len() {
         for at in 0..nodes.len() {
             let causes =

@@ -1,4 +1,4 @@
-//! JSON schemas as people read them: fields with a type, and lists of words.
+//! JSON schemas as people read them: fields with their types, and lists of values.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,21 @@ use serde_json::Value;
 
 use crate::markdown::{anchor, code};
 
-/// What one schema says.
+/// The shape of one schema.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub(crate) meaning: String,
-    /// The fields of an object: those that must be there first, in the order of their declaration.
+    /// The fields of an object: the required ones first, in the order of their declaration.
     pub(crate) fields: Vec<Field>,
-    /// The words of an enumeration, with their meanings.
-    pub(crate) words: Vec<(String, String)>,
+    /// The values of an enumeration, with their meanings.
+    pub(crate) values: Vec<(String, String)>,
 }
 
 /// A field of an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Field {
     pub(crate) name: String,
-    /// In Markdown.
+    /// The type in words, in Markdown.
     pub(crate) kind: String,
     pub(crate) required: bool,
     pub(crate) meaning: String,
@@ -29,19 +29,19 @@ pub(crate) struct Field {
 impl Shape {
     pub(crate) fn read(schema: &Value, definitions: &BTreeMap<String, Value>) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let word =
+        let value =
             |one: &Value| Some((one["const"].as_str()?.to_owned(), text(&one["description"])));
-        let mut words: Vec<_> =
-            schema["oneOf"].as_array().into_iter().flatten().filter_map(word).collect();
-        // Words without a meaning of their own.
+        let mut values: Vec<_> =
+            schema["oneOf"].as_array().into_iter().flatten().filter_map(value).collect();
+        // Values without a description.
         let plain = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        words.extend(plain.map(|word| (word.to_owned(), String::new())));
-        Self { meaning: text(&schema["description"]), fields: fields(schema, definitions), words }
+        values.extend(plain.map(|value| (value.to_owned(), String::new())));
+        Self { meaning: text(&schema["description"]), fields: fields(schema, definitions), values }
     }
 
-    /// Whether it is plain text, a number and the like, which needs no section of its own.
+    /// Whether it is text or a number, which needs no section of its own.
     pub(crate) fn is_scalar(&self) -> bool {
-        self.fields.is_empty() && self.words.is_empty()
+        self.fields.is_empty() && self.values.is_empty()
     }
 }
 
@@ -60,9 +60,9 @@ fn fields(schema: &Value, definitions: &BTreeMap<String, Value>) -> Vec<Field> {
         })
         .collect();
     // The map's own order depends on how serde_json was built.
-    let place = |field: &Field| required.iter().position(|name| *name == field.name);
+    let position = |field: &Field| required.iter().position(|name| *name == field.name);
     fields.sort_by(|a, b| {
-        let key = |f: &Field| (place(f).unwrap_or(usize::MAX), f.name.clone());
+        let key = |f: &Field| (position(f).unwrap_or(usize::MAX), f.name.clone());
         key(a).cmp(&key(b))
     });
     fields
@@ -73,7 +73,7 @@ fn kind(schema: &Value, definitions: &BTreeMap<String, Value>) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
         return referred(name, definitions);
     }
-    // "This, or null": what an optional field looks like.
+    // An optional field is a choice between its type and null.
     if let Some(one) = schema["anyOf"].as_array().and_then(|any| {
         let mut real = any.iter().filter(|one| one["type"] != "null");
         real.next().filter(|_| real.next().is_none())
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_have_words_for_their_types() {
+    fn fields_have_their_types_in_words() {
         let schema = schema_for!(Line).to_value();
         let definitions: BTreeMap<String, Value> = schema["$defs"]
             .as_object()
@@ -165,6 +165,6 @@ mod tests {
             ]
         );
         let why = Shape::read(&definitions["Why"], &definitions);
-        assert_eq!(why.words, [("sold_out".to_owned(), "All gone.".to_owned())]);
+        assert_eq!(why.values, [("sold_out".to_owned(), "All gone.".to_owned())]);
     }
 }

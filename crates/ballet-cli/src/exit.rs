@@ -1,4 +1,4 @@
-//! How a command ends: 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 not reachable.
+//! The exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 a server cannot be reached.
 
 use std::fmt;
 
@@ -8,46 +8,46 @@ use ballet_ops::redrive::RedriveError;
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 pub(crate) const PARTLY: u8 = 3;
-const NOT_REACHABLE: u8 = 4;
+const UNREACHABLE: u8 = 4;
 
-/// How much of it was done.
+/// How much a command has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Done {
     All,
-    /// Something was left, and it was said what.
+    /// Something is left, and the command has said what.
     Partly,
-    /// Nothing of it, and it was said why.
+    /// Nothing is done, and the command has said why.
     Failed,
 }
 
-/// What a command itself has to say against going on.
+/// Why a command refuses to go on.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// It was not given what it needs.
+    /// An option is missing or wrong.
     Usage(String),
-    /// A server that it needs cannot be reached.
-    NotReachable(String),
+    /// A server cannot be reached.
+    Unreachable(String),
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Usage(said) | Self::NotReachable(said)) = self;
-        f.write_str(said)
+        let (Self::Usage(message) | Self::Unreachable(message)) = self;
+        f.write_str(message)
     }
 }
 
 impl std::error::Error for Refusal {}
 
-pub(crate) fn usage(said: impl Into<String>) -> anyhow::Error {
-    Refusal::Usage(said.into()).into()
+pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+    Refusal::Usage(message.into()).into()
 }
 
-/// The exit code that an error stands for.
+/// The exit code for an error.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let found = |error: &(dyn std::error::Error + 'static)| -> Option<u8> {
         match error.downcast_ref::<Refusal>() {
             Some(Refusal::Usage(_)) => return Some(USAGE),
-            Some(Refusal::NotReachable(_)) => return Some(NOT_REACHABLE),
+            Some(Refusal::Unreachable(_)) => return Some(UNREACHABLE),
             None => {}
         }
         let broker = match error.downcast_ref::<RedriveError>() {
@@ -71,7 +71,7 @@ fn of_broker(error: &BrokerError) -> u8 {
         | BrokerError::Tls { .. }
         | BrokerError::TooOld { .. }
         | BrokerError::ConnectionClosed { .. }
-        | BrokerError::Lost(_) => NOT_REACHABLE,
+        | BrokerError::Lost(_) => UNREACHABLE,
         _ => FAILED,
     }
 }
@@ -79,7 +79,7 @@ fn of_broker(error: &BrokerError) -> u8 {
 fn of_database(error: &sqlx::Error) -> u8 {
     match error {
         sqlx::Error::Configuration(_) => USAGE,
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) => NOT_REACHABLE,
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) => UNREACHABLE,
         _ => FAILED,
     }
 }

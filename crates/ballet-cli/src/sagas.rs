@@ -1,4 +1,4 @@
-//! `ballet sagas`: sagas that do not go on by themselves.
+//! `ballet sagas`: lists the sagas that are stuck, and why.
 
 use std::collections::HashSet;
 
@@ -12,31 +12,31 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::dlq::{browse, line};
+use crate::dead_letters::{self, ServiceQueue};
 use crate::exit::Done;
-use crate::place::{Dead, Place};
-use crate::ui::{self, Output};
+use crate::options::GlobalOptions;
+use crate::ui::{self, Output, cell};
 
-/// The most that is read of one service.
+/// The most entries that are read of one service.
 const MOST: u32 = 100_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show what could not be done so far, for how long, why, and when it is tried again
+    /// List the sagas that wait because something failed, with the reason and the next attempt
     Stuck(Stuck),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stuck {
-    /// Look only here [default: all services that are known]
+    /// Only this service [default: all known services]
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
-    /// At most so many, those that wait longest
+    /// Show at most this many, those that have waited longest
     #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
     limit: usize,
 }
 
-/// One reason why a saga does not go on.
+/// A reason why a saga is stuck.
 #[derive(Debug)]
 struct Waiting {
     saga: String,
@@ -44,82 +44,82 @@ struct Waiting {
     step: Option<String>,
     what: Option<String>,
     since: Option<Timestamp>,
-    /// When it is tried again by itself.
+    /// The next attempt, if there is one.
     next_at: Option<Timestamp>,
     reason: String,
     detail: Option<String>,
     attempts: u64,
 }
 
-pub(crate) async fn run(command: Command, place: &Place) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
     let Command::Stuck(args) = command;
     let mut all = Vec::new();
-    let mut unseen = Vec::new();
-    for dead in place.dead(&args.service).await? {
+    let mut without_database = Vec::new();
+    for queue in dead_letters::open(options, &args.service).await? {
         let mut known = HashSet::new();
-        match place.connect(dead.service()).await? {
+        match options.connect(queue.service()).await? {
             Some(db) => {
-                let noted = noted(dead.service(), db).await;
-                let noted = noted.with_context(|| format!("the database of {}", dead.service()))?;
+                let noted = noted(queue.service(), db).await;
+                let noted =
+                    noted.with_context(|| format!("the database of {}", queue.service()))?;
                 all.extend(noted.0);
                 known = noted.1;
             }
-            None => unseen.push(dead.service().to_owned()),
+            None => without_database.push(queue.service().to_owned()),
         }
-        letters_of_sagas(&dead, &known, &mut all).await?;
+        add_dead_letters(&queue, &known, &mut all).await?;
     }
     all.sort_by(|a, b| (a.since, &a.saga).cmp(&(b.since, &b.saga)));
     let whole = all.len();
     all.truncate(args.limit.max(1));
-    show(&all, whole, place);
-    if !unseen.is_empty() {
+    show(&all, whole, options);
+    if !without_database.is_empty() {
         ui::say(&format!(
-            "only dead letters are seen of {}: DATABASE_URL says where the rest is",
-            unseen.join(", ")
+            "of {} only dead letters are listed: set DATABASE_URL for the rest",
+            without_database.join(", ")
         ));
     }
     Ok(Done::All)
 }
 
-fn show(all: &[Waiting], whole: usize, place: &Place) {
-    if place.output != Output::Table {
-        ui::print_json(place.output, all.iter().map(Waiting::told).collect());
+fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {
+    if options.output != Output::Table {
+        ui::print_json(options.output, all.iter().map(Waiting::json).collect());
         return;
     }
     if all.is_empty() {
         ui::print("no saga is stuck");
         return;
     }
-    let now = place.clock.now();
+    let now = options.clock.now();
     let rows = all.iter().map(|waiting| {
         vec![
             waiting.saga.clone(),
             waiting.service.clone(),
-            line(waiting.step.as_deref()),
+            cell(waiting.step.as_deref()),
             ui::ago(waiting.since, now),
-            line(waiting.what.as_deref()),
-            ui::yellow(&line(Some(&waiting.reason))),
+            cell(waiting.what.as_deref()),
+            ui::yellow(&cell(Some(&waiting.reason))),
             waiting.attempts.to_string(),
-            waiting.next_at.map_or_else(
-                || "by nobody".to_owned(),
-                |at| format!("in {}", ui::ago(Some(now), at)),
-            ),
-            line(waiting.detail.as_deref()),
+            waiting
+                .next_at
+                .map_or_else(|| "none".to_owned(), |at| format!("in {}", ui::ago(Some(now), at))),
+            cell(waiting.detail.as_deref()),
         ]
     });
     let header =
-        ["saga", "service", "step", "for", "what", "reason", "attempts", "tried again", "detail"];
+        ["saga", "service", "step", "for", "what", "reason", "attempts", "next attempt", "detail"];
     ui::print(&ui::table(&header, rows.collect()));
     if whole > all.len() {
-        ui::say(&format!("these are {} of {whole}; --limit shows more", all.len()));
+        ui::say(&format!("{} of {whole} are shown; --limit shows more", all.len()));
     }
     ui::say(
-        "what nobody tries again is a dead letter, and waits for: ballet dlq redrive --saga <saga>",
+        "without a next attempt it is a dead letter; send it back: ballet dlq redrive --saga <saga>",
     );
 }
 
 impl Waiting {
-    fn told(&self) -> Value {
+    fn json(&self) -> Value {
         json!({
             "saga": self.saga, "service": self.service, "step": self.step, "what": self.what,
             "since": self.since.map(|at| at.to_string()),
@@ -129,18 +129,19 @@ impl Waiting {
     }
 }
 
-/// Those that never came to a handler, and those of a service whose database is not known.
-async fn letters_of_sagas(
-    dead: &Dead,
+/// Adds the dead letters that are not in the service's own list: those that reached no handler, and
+/// all of a service whose database is not known.
+async fn add_dead_letters(
+    queue: &ServiceQueue,
     known: &HashSet<MessageId>,
     all: &mut Vec<Waiting>,
 ) -> Result<()> {
-    if dead.held.letters == 0 {
+    if queue.held.letters == 0 {
         return Ok(());
     }
-    browse(dead, |letter| {
+    let add = |letter: Letter| {
         if !known.contains(&letter.id)
-            && let Some(saga) = saga_of(&letter, dead.part.as_ref())
+            && let Some(saga) = saga_of(&letter, queue.part.as_ref())
         {
             all.push(Waiting {
                 saga,
@@ -154,12 +155,12 @@ async fn letters_of_sagas(
                 attempts: letter.attempts,
             });
         }
-    })
-    .await
+    };
+    queue.browse(add).await
 }
 
-/// An event outside of sagas may bear a correlation id of its own, and one that begins a saga may
-/// bear none.
+/// The saga of a dead letter. An event outside of sagas may have a correlation id of its own, and one
+/// that starts a saga may have none.
 fn saga_of(letter: &Letter, part: Option<&Part>) -> Option<String> {
     let known = part.map(Part::consumes).unwrap_or_default();
     let event = known.iter().find(|event| Some(event.name()) == letter.event_type.as_deref());
@@ -172,7 +173,7 @@ fn saga_of(letter: &Letter, part: Option<&Part>) -> Option<String> {
     }
 }
 
-/// What the service itself has noted down, with the messages that it is about.
+/// What the service has recorded in its database, with the messages concerned.
 async fn noted(
     service: &str,
     mut db: PgConnection,

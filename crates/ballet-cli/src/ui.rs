@@ -1,5 +1,5 @@
-//! What people see: results on standard output, everything else on standard error. Colours and
-//! bars only where a person reads.
+//! Output for people: results on standard output, everything else on standard error. Colours and
+//! progress bars only on a terminal.
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -13,38 +13,38 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// Between two lines of progress, where there is no bar.
+/// The time between two lines of progress where there is no bar.
 const EVERY: Duration = Duration::from_secs(2);
-/// The width for a reader that is no terminal.
+/// The width of a table that does not go to a terminal.
 const WIDE: usize = 160;
 
 /// The form of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For people.
+    /// Text for people
     Table,
-    /// One JSON document.
+    /// One JSON document
     Json,
-    /// A JSON object a line.
+    /// One JSON object per line
     Jsonl,
 }
 
-/// A complaint, or what is being done. Whoever reads it may be gone.
+/// Prints progress or an error. Errors of writing are ignored: the reader may be gone.
 pub(crate) fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").ok();
 }
 
-/// A line of the result.
+/// Prints a line of the result.
 pub(crate) fn print(line: &str) {
     writeln!(std::io::stdout(), "{line}").ok();
 }
 
-/// Whether a person reads what is on standard error.
-pub(crate) fn are_errors_seen() -> bool {
+/// Whether standard error is a terminal.
+pub(crate) fn is_stderr_a_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// The result as JSON: a document with a list, or a line for each.
+/// Prints the result as one JSON list, or as a line for each row.
 pub(crate) fn print_json(output: Output, rows: Vec<Value>) {
     if output == Output::Jsonl {
         rows.iter().for_each(|row| print(&row.to_string()));
@@ -74,8 +74,13 @@ pub(crate) fn dim(text: &str) -> String {
     Style::new().dim().apply_to(text).to_string()
 }
 
-/// Rows under a header, aligned, without lines around them. The last column is cut to what the
-/// line has room for.
+/// Text on one line: control characters become spaces, because the text may come from a message.
+pub(crate) fn cell(text: Option<&str>) -> String {
+    let text = text.unwrap_or("–");
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Aligns rows under a header, without borders. The last column is cut to fit the line.
 pub(crate) fn table(header: &[&str], mut rows: Vec<Vec<String>>) -> String {
     let last = header.len() - 1;
     let widest = |column: usize| {
@@ -98,7 +103,7 @@ pub(crate) fn table(header: &[&str], mut rows: Vec<Vec<String>>) -> String {
     table.trim_fmt()
 }
 
-/// How long ago something was, roughly.
+/// A rough duration from a time until now.
 pub(crate) fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
     let Some(at) = at else { return "?".to_owned() };
     let seconds = now.duration_since(at).as_secs().max(0);
@@ -110,7 +115,7 @@ pub(crate) fn ago(at: Option<Timestamp>, now: Timestamp) -> String {
     }
 }
 
-/// A number that can be read.
+/// A number with its digits in groups of three.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -123,20 +128,20 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// So many of something, in words.
-pub(crate) fn letters(number: u64) -> String {
+/// A number of dead letters, in words.
+pub(crate) fn dead_letters(number: u64) -> String {
     match number {
         1 => "1 dead letter".to_owned(),
         number => format!("{} dead letters", grouped(number)),
     }
 }
 
-/// Whether somebody is there who can be asked.
-pub(crate) fn is_attended() -> bool {
+/// Whether there is a user on a terminal who can be asked.
+pub(crate) fn is_interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks a person, and gives the answer.
+/// Asks the user and returns the answer.
 pub(crate) fn ask(question: &str) -> Result<String> {
     write!(std::io::stderr(), "{question} ")?;
     std::io::stderr().flush()?;
@@ -147,7 +152,7 @@ pub(crate) fn ask(question: &str) -> Result<String> {
     Ok(answer.trim().to_owned())
 }
 
-/// How far something is: a bar on a terminal, a line now and then otherwise.
+/// Progress: a bar on a terminal, otherwise a line now and then.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     what: String,
@@ -162,7 +167,7 @@ impl Progress {
                 "{msg} {bar:30.green} {human_pos}/{human_len}  {per_sec}, {eta} left",
             );
             let bar = ProgressBar::new(whole).with_message(what.to_owned());
-            // A wrong template is a mistake of ours that costs looks only.
+            // A wrong template would only spoil the looks.
             style.into_iter().for_each(|style| bar.set_style(style));
             bar
         });

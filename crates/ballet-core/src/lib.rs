@@ -32,7 +32,6 @@ pub use graph::{Graph, Problem};
 pub use id::{MessageId, SagaId};
 pub use part::{DeadlinePart, Part, SagaPart, StepKind, StepPart, SubscriptionPart, System};
 pub use saga::Saga;
-pub use topology::drift;
 pub use trigger::{AnyEvent, Trigger};
 
 #[doc(hidden)]

@@ -1,9 +1,10 @@
-//! What reading and writing one message costs: its envelope, and its event.
+//! The cost of reading and writing one message: its envelope and its event.
 
 use ballet::Event;
 use ballet::core::envelope::{CONTENT_TYPE, Limits};
 use ballet::core::{Envelope, Incoming, KnownEvents};
-use bench::contract::{Opened, Order, system};
+use bench::contestants::system::system;
+use bench::saga4::contract::{Opened, Order};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn order() -> Order {

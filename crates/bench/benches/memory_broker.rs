@@ -1,10 +1,10 @@
-//! The consume and publish side of the broker seam, without a server: what a thousand messages
-//! cost that are published with confirms, routed, delivered and acknowledged.
+//! The cost of a thousand messages on the in-memory broker: published with confirms, routed,
+//! delivered and acknowledged.
 
 use ballet::core::topology::{self, EVENTS};
 use ballet_amqp::{BasicProperties, Broker, Publish};
 use ballet_testkit::memory::MemoryBroker;
-use bench::contract::system;
+use bench::contestants::system::system;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_util::StreamExt;
 use tokio::runtime::Builder;

@@ -1,22 +1,9 @@
-//! The benchmark: ballet beside hand-written code that does the same, in one run.
+//! The benchmark: ballet and hand-written code that does the same, measured in one run.
+//!
+//! [`saga4`] is the work, [`contestants`] are the ways to write it, [`runs`] measures them, and
+//! [`report`] says what is measured and compares the figures.
 
-pub mod broker_alone;
-pub mod business;
-pub mod ceiling;
-mod condition;
-pub mod contract;
-pub mod groups;
-mod handwritten;
-pub mod in_bulk;
-mod load;
-pub mod measure;
-mod oracle;
-pub mod ordinary;
-mod plot;
+pub mod contestants;
 pub mod report;
-pub mod stage;
-pub mod twin;
-mod usage;
-
-pub use load::Plan;
-pub use plot::{bars, latencies};
+pub mod runs;
+pub mod saga4;

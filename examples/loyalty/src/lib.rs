@@ -1,4 +1,4 @@
-//! Loyalty: points for every order, taken back when the order is cancelled.
+//! Loyalty: customers get points for every order, and lose them when the order is cancelled.
 
 use ballet::{
     Compensate, CompensateResult, Event, EventType, Migration, Never, Participant, Service, Step,
@@ -12,9 +12,9 @@ use shop_events::{CustomerId, OrderFulfillment};
 /// A customer got points.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PointsGranted {
-    /// Whose points.
+    /// The customer.
     pub customer_id: CustomerId,
-    /// How many: one for each whole hundred minor units of the order's total.
+    /// The points: one for each whole hundred minor units of the order's total.
     pub points: i64,
 }
 
@@ -25,9 +25,9 @@ impl Event for PointsGranted {
 /// A customer lost the points of a cancelled order.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PointsTakenBack {
-    /// Whose points.
+    /// The customer.
     pub customer_id: CustomerId,
-    /// How many.
+    /// The points.
     pub points: i64,
 }
 
@@ -35,7 +35,7 @@ impl Event for PointsTakenBack {
     const TYPE: EventType = EventType::in_saga("loyalty.points_taken_back.v1");
 }
 
-/// Grants the points of an order. It has no reason to refuse.
+/// Grants the points of an order. It never refuses.
 #[derive(Debug)]
 pub struct GrantPoints;
 
@@ -80,7 +80,7 @@ pub fn participant() -> Participant {
     Participant::new("loyalty").saga::<OrderFulfillment>(|saga| saga.compensatable(GrantPoints))
 }
 
-/// The service: its part and its tables.
+/// The service: its participant and its tables.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(TABLES)

@@ -1,4 +1,4 @@
-//! The program: the service with the settings that every service has.
+//! The program: the service with the settings of every service.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The page of the README, run on a real broker and database.
+//! The example of the README on a real broker and database.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `ballet dlq edit`.
+//! `ballet dlq edit`: gives a dead letter another body.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,36 +8,40 @@ use anyhow::{Context, Result, bail};
 use ballet_ops::redrive::{Choice, Letter};
 use jiff::Timestamp;
 
-use super::chosen::{Signed, one, services_of, stop_on_ctrl_c};
-use super::told;
+use crate::dead_letters;
+use crate::dlq::interrupt::stop_on_ctrl_c;
+use crate::dlq::record::Record;
+use crate::dlq::{lookup, render};
 use crate::exit::{Done, usage};
-use crate::place::Place;
+use crate::options::GlobalOptions;
 use crate::ui;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The message's id, or its end
+    /// The message's id, or its last digits
     id: String,
-    /// Take the body from this file (`-`: standard input) instead of opening $EDITOR
+    /// Read the body from this file (`-` for standard input) instead of opening $EDITOR
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
-    /// Look only here
+    /// Only in this service
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
-    /// Show what would be changed, and change nothing
+    /// Show the new body, and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    signed: Signed,
+    record: Record,
 }
 
-pub(crate) async fn run(args: &Args, place: &Place) -> Result<Done> {
-    let letters = one(&args.id, &args.service, place).await?;
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let letters = lookup::message(&args.id, &args.service, options).await?;
     let Some(letter) = letters.first() else { bail!("no dead letter") };
-    if services_of(&letters).len() > 1 {
-        let services: Vec<&str> = services_of(&letters).into_iter().collect();
+    if lookup::services_of(&letters).len() > 1 {
+        let services: Vec<&str> = lookup::services_of(&letters).into_iter().collect();
         let services = services.join(", ");
-        return Err(usage(format!("{services} have it as a dead letter: choose with --service")));
+        return Err(usage(format!(
+            "{services} each have it as a dead letter: choose one with --service"
+        )));
     }
     let body = match &args.body {
         Some(file) => from_file(file)?,
@@ -54,19 +58,19 @@ pub(crate) async fn run(args: &Args, place: &Place) -> Result<Done> {
     }
     let id = letter.id.to_string();
     let choice = Choice { ids: vec![id.clone()], ..Choice::default() };
-    let dead = place.dead(std::slice::from_ref(&letter.service)).await?;
-    let Some(dead) = dead.into_iter().next() else { bail!("the queue is gone") };
-    let plan = dead.letters.plan(choice, None, Timestamp::UNIX_EPOCH).await?;
-    let sending = args.signed.sending(place, stop_on_ctrl_c(), &|_| {});
-    let taken = dead.letters.edit(&plan, body.into(), &sending).await?;
+    let queues = dead_letters::open(options, std::slice::from_ref(&letter.service)).await?;
+    let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
+    let plan = queue.letters.plan(choice, None, Timestamp::UNIX_EPOCH).await?;
+    let sending = args.record.sending(options, stop_on_ctrl_c(), &|_| {});
+    let taken = queue.letters.edit(&plan, body.into(), &sending).await?;
     for (id, why) in &taken.told {
-        ui::say(&format!("{} {id} stays as it was: {why}", ui::bad("note:")));
+        ui::say(&format!("{} {id} was not changed: {why}", ui::bad("note:")));
     }
     if taken.letters == 0 {
-        ui::say("it was changed, sent or thrown away by somebody else meanwhile");
+        ui::say("it was edited, redriven or discarded by somebody else meanwhile");
         return Ok(Done::Failed);
     }
-    ui::print(&format!("{id} has a new body; the journal keeps the old one"));
+    ui::print(&format!("{id} has a new body; the journal has the old one"));
     ui::say(&format!("send it back: ballet dlq redrive --id {id}"));
     Ok(Done::All)
 }
@@ -83,18 +87,18 @@ fn from_file(file: &Path) -> Result<Option<String>> {
     Ok(Some(text.trim().to_owned()))
 }
 
-/// Lets a person change the body; `None` if it stays as it was.
+/// Opens the body in an editor. `None` if it was not changed.
 fn in_editor(letter: &Letter) -> Result<Option<String>> {
     let old = letter.readable().map_err(|why| {
-        usage(format!("{}, so there is nothing to edit: give another with --body FILE", why.detail))
+        usage(format!("{}, so it cannot be edited: give a new body with --body FILE", why.detail))
     })?;
-    let shown = told::pretty(&old);
+    let shown = render::pretty(&old);
     let name = format!("ballet-{}-{}.json", letter.id, std::process::id());
     let file = std::env::temp_dir().join(name);
     write_privately(&file, &shown)?;
     let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));
     let editor = editor.unwrap_or_else(|_| "vi".to_owned());
-    // The setting may hold arguments, as is usual.
+    // The setting may contain arguments.
     let status = Command::new("sh")
         .args(["-c", &format!("{editor} \"$1\""), "sh"])
         .arg(&file)
@@ -109,15 +113,17 @@ fn in_editor(letter: &Letter) -> Result<Option<String>> {
     if changed {
         check(&text).with_context(|| {
             let file = file.display();
-            format!("nothing was changed; your text is in {file}: mend it and give --body {file}")
+            format!(
+                "nothing was changed; your text is in {file}: correct it and give --body {file}"
+            )
         })?;
     }
-    // Only tidiness.
+    // A failure does no harm.
     std::fs::remove_file(&file).ok();
     Ok(changed.then(|| text.trim().to_owned()))
 }
 
-/// A body may hold what only its owner should read.
+/// Writes a file that only its owner can read, because a body may be confidential.
 fn write_privately(file: &Path, text: &str) -> Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
@@ -127,6 +133,6 @@ fn write_privately(file: &Path, text: &str) -> Result<()> {
 }
 
 fn check(text: &str) -> Result<()> {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).context("the body is no JSON")?;
+    serde_json::from_str::<serde::de::IgnoredAny>(text).context("the body is not JSON")?;
     Ok(())
 }

@@ -1,21 +1,22 @@
-//! `ballet dlq list` and `groups`.
+//! `ballet dlq list` and `ballet dlq groups`: dead letters one by one, and counted.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use ballet_ops::redrive::{self, Letter};
 
-use super::chosen::{Chosen, browse, warn_of_readers};
-use super::told;
+use crate::dead_letters;
+use crate::dlq::render;
+use crate::dlq::selection::Selection;
 use crate::exit::Done;
-use crate::place::Place;
-use crate::ui::{self, Output};
+use crate::options::GlobalOptions;
+use crate::ui::{self, Output, cell};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {
     #[command(flatten)]
-    chosen: Chosen,
-    /// At most so many
+    selection: Selection,
+    /// Show at most this many
     #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
     limit: usize,
 }
@@ -23,10 +24,10 @@ pub(crate) struct List {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Groups {
     #[command(flatten)]
-    chosen: Chosen,
+    selection: Selection,
 }
 
-/// Those that died last, without their bodies.
+/// The latest dead letters, without their bodies.
 #[derive(Default)]
 struct Latest {
     limit: usize,
@@ -46,40 +47,40 @@ impl Latest {
     }
 }
 
-pub(crate) async fn list(args: &List, place: &Place) -> Result<Done> {
-    let now = place.clock.now();
-    let choice = args.chosen.choice(now);
+pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
+    let now = options.clock.now();
+    let choice = args.selection.choice(now);
     let mut latest = Latest { limit: args.limit.max(1), ..Latest::default() };
-    for dead in place.dead(&args.chosen.service).await? {
-        warn_of_readers(&dead);
-        if dead.held.letters > 0 {
-            browse(&dead, |letter| {
+    for queue in dead_letters::open(options, &args.selection.service).await? {
+        queue.warn_of_readers();
+        if queue.held.letters > 0 {
+            let add = |letter| {
                 if choice.takes(&letter) {
                     latest.add(letter);
                 }
-            })
-            .await?;
+            };
+            queue.browse(add).await?;
         }
     }
     let Latest { letters, seen, .. } = latest;
-    if place.output != Output::Table {
-        ui::print_json(place.output, letters.values().rev().map(told::summary).collect());
+    if options.output != Output::Table {
+        ui::print_json(options.output, letters.values().rev().map(render::summary).collect());
         return Ok(Done::All);
     }
     if seen == 0 {
-        ui::print("there are no such dead letters");
+        ui::print("no dead letters match");
         return Ok(Done::All);
     }
     let rows = letters.values().rev().map(|letter| {
         vec![
-            told::short(&letter.id.to_string()),
+            ballet::core::id::short(letter.id),
             format!("{} ago", ui::ago(letter.dead_at, now)),
             letter.service.clone(),
-            ui::yellow(&told::line(Some(&letter.reason))),
-            told::line(letter.step.as_deref()),
-            told::line(letter.event_type.as_deref()),
+            ui::yellow(&cell(Some(&letter.reason))),
+            cell(letter.step.as_deref()),
+            cell(letter.event_type.as_deref()),
             letter.redrives.to_string(),
-            told::line(letter.detail.as_deref()),
+            cell(letter.detail.as_deref()),
         ]
     });
     let header = ["id", "died", "service", "reason", "step", "event", "redriven", "detail"];
@@ -87,33 +88,31 @@ pub(crate) async fn list(args: &List, place: &Place) -> Result<Done> {
     let shown = letters.len() as u64;
     if seen > shown {
         ui::say(&format!(
-            "these are the last {} of {}; --limit shows more, `ballet dlq groups` sums up",
+            "the latest {} of {} are shown; --limit shows more, `ballet dlq groups` counts them",
             ui::grouped(shown),
             ui::grouped(seen)
         ));
     }
-    ui::say(
-        "one of them in full: ballet dlq show <id>; send it back: ballet dlq redrive --id <id>",
-    );
+    ui::say("show one in full: ballet dlq show <id>; send it back: ballet dlq redrive --id <id>");
     Ok(Done::All)
 }
 
-pub(crate) async fn groups(args: &Groups, place: &Place) -> Result<Done> {
-    let now = place.clock.now();
-    let choice = args.chosen.choice(now);
+pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Done> {
+    let now = options.clock.now();
+    let choice = args.selection.choice(now);
     let mut all = Vec::new();
-    for dead in place.dead(&args.chosen.service).await? {
-        warn_of_readers(&dead);
+    for queue in dead_letters::open(options, &args.selection.service).await? {
+        queue.warn_of_readers();
         let mut groups = redrive::Groups::default();
-        if dead.held.letters > 0 {
-            browse(&dead, |letter| {
+        if queue.held.letters > 0 {
+            let add = |letter| {
                 if choice.takes(&letter) {
                     groups.add(&letter);
                 }
-            })
-            .await?;
+            };
+            queue.browse(add).await?;
         }
-        all.push((dead.service().to_owned(), groups));
+        all.push((queue.service().to_owned(), groups));
     }
     let mut rows: Vec<_> = all
         .iter()
@@ -122,23 +121,24 @@ pub(crate) async fn groups(args: &Groups, place: &Place) -> Result<Done> {
         })
         .collect();
     rows.sort_by_key(|(_, _, group)| std::cmp::Reverse(group.letters));
-    if place.output != Output::Table {
-        let rows = rows.iter().map(|(service, key, group)| told::group(service, key, group));
-        ui::print_json(place.output, rows.collect());
+    if options.output != Output::Table {
+        let rows = rows.iter().map(|(service, key, group)| render::group(service, key, group));
+        ui::print_json(options.output, rows.collect());
         return Ok(Done::All);
     }
     let Some((service, biggest, _)) = rows.first() else {
-        ui::print("there are no such dead letters");
+        ui::print("no dead letters match");
         return Ok(Done::All);
     };
-    let cells = rows.iter().map(|(service, key, group)| told::group_row(service, key, group, now));
-    ui::print(&ui::table(&told::GROUPS, cells.collect()));
+    let cells =
+        rows.iter().map(|(service, key, group)| render::group_row(service, key, group, now));
+    ui::print(&ui::table(&render::GROUPS, cells.collect()));
     let mut which = format!("--service {service} --reason {}", biggest.reason);
     for (flag, value) in [("--step", &biggest.step), ("--type", &biggest.event_type)] {
         if let Some(value) = value {
-            which.push_str(&format!(" {flag} {}", told::line(Some(value))));
+            which.push_str(&format!(" {flag} {}", cell(Some(value))));
         }
     }
-    ui::say(&format!("when the cause is gone: ballet dlq redrive {which}"));
+    ui::say(&format!("when the cause is fixed: ballet dlq redrive {which}"));
     Ok(Done::All)
 }

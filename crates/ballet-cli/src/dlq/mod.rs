@@ -1,45 +1,46 @@
-//! `ballet dlq`: dead letters, seen and mended.
+//! `ballet dlq`: shows, redrives, edits and discards dead letters.
 
-mod chosen;
 mod discard;
 mod edit;
+mod interrupt;
 mod list;
+mod lookup;
+mod plans;
+mod record;
 mod redrive;
+mod render;
+mod selection;
 mod show;
-mod told;
 
 use anyhow::Result;
 use clap::Subcommand;
 
-pub(crate) use chosen::browse;
-pub(crate) use told::line;
-
 use crate::exit::Done;
-use crate::place::Place;
+use crate::options::GlobalOptions;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show dead letters one by one, those that died last first
+    /// List dead letters, the latest first
     List(list::List),
-    /// Show how many died of what: by reason, step and event
+    /// Count dead letters by reason, step and event
     Groups(list::Groups),
-    /// Show one with all its properties, headers and body
+    /// Show a dead letter with its properties, headers and body
     Show(show::Args),
-    /// Send them back to their service, one of each group ahead
+    /// Send dead letters back to their services, one of each group first
     Redrive(redrive::Args),
-    /// Give one another body; it stays a dead letter until it is redriven
+    /// Change the body of a dead letter, which stays one until it is redriven
     Edit(edit::Args),
-    /// Throw them away, after writing them to a file
+    /// Write dead letters to a file and remove them
     Discard(discard::Args),
 }
 
-pub(crate) async fn run(command: Command, place: &Place) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
     match command {
-        Command::List(args) => list::list(&args, place).await,
-        Command::Groups(args) => list::groups(&args, place).await,
-        Command::Show(args) => show::run(&args, place).await,
-        Command::Redrive(args) => redrive::run(&args, place).await,
-        Command::Edit(args) => edit::run(&args, place).await,
-        Command::Discard(args) => discard::run(&args, place).await,
+        Command::List(args) => list::list(&args, options).await,
+        Command::Groups(args) => list::groups(&args, options).await,
+        Command::Show(args) => show::run(&args, options).await,
+        Command::Redrive(args) => redrive::run(&args, options).await,
+        Command::Edit(args) => edit::run(&args, options).await,
+        Command::Discard(args) => discard::run(&args, options).await,
     }
 }

@@ -1,31 +1,30 @@
-//! `ballet dlq show`.
+//! `ballet dlq show`: one dead letter with all that it holds.
 
 use anyhow::Result;
 use ballet_ops::redrive::Letter;
 
-use super::chosen::one;
-use super::told;
+use crate::dlq::{lookup, render};
 use crate::exit::Done;
-use crate::place::Place;
-use crate::ui::{self, Output};
+use crate::options::GlobalOptions;
+use crate::ui::{self, Output, cell};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The message's id, or its end
+    /// The message's id, or its last digits
     id: String,
-    /// Look only here
+    /// Only in this service
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
 }
 
-pub(crate) async fn run(args: &Args, place: &Place) -> Result<Done> {
-    let letters = one(&args.id, &args.service, place).await?;
-    if place.output != Output::Table {
-        ui::print_json(place.output, letters.iter().map(told::whole).collect());
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let letters = lookup::message(&args.id, &args.service, options).await?;
+    if options.output != Output::Table {
+        ui::print_json(options.output, letters.iter().map(render::full).collect());
         return Ok(Done::All);
     }
     for letter in &letters {
-        show(letter, place);
+        show(letter, options);
     }
     if letters.len() > 1 {
         ui::say(&format!("{} dead letters are copies of this message", letters.len()));
@@ -37,9 +36,9 @@ pub(crate) async fn run(args: &Args, place: &Place) -> Result<Done> {
     Ok(Done::All)
 }
 
-fn show(letter: &Letter, place: &Place) {
+fn show(letter: &Letter, options: &GlobalOptions) {
     let line = |name: &str, value: &str| {
-        ui::print(&format!("{}  {}", ui::dim(&format!("{name:<16}")), told::line(Some(value))));
+        ui::print(&format!("{}  {}", ui::dim(&format!("{name:<16}")), cell(Some(value))));
     };
     line("message", &letter.id.to_string());
     line("service", &letter.service);
@@ -51,7 +50,7 @@ fn show(letter: &Letter, place: &Place) {
         line("step", step);
     }
     if let Some(at) = letter.dead_at {
-        line("died", &format!("{at} ({} ago)", ui::ago(Some(at), place.clock.now())));
+        line("died", &format!("{at} ({} ago)", ui::ago(Some(at), options.clock.now())));
     }
     line("attempts", &letter.attempts.to_string());
     line("redriven", &format!("{} times", letter.redrives));
@@ -60,13 +59,13 @@ fn show(letter: &Letter, place: &Place) {
         line("published to", &format!("exchange {exchange:?}, routing key {key:?}"));
     }
     for (title, fields) in [
-        ("properties", told::properties(letter)),
-        ("headers", told::headers(letter.properties.headers().as_ref())),
+        ("properties", render::properties(letter)),
+        ("headers", render::headers(letter.properties.headers().as_ref())),
     ] {
         ui::print(&format!("\n{}", ui::dim(title)));
         for (name, value) in fields.as_object().into_iter().flatten() {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            ui::print(&format!("  {:<18} {}", told::line(Some(name)), told::line(Some(&value))));
+            ui::print(&format!("  {:<18} {}", cell(Some(name)), cell(Some(&value))));
         }
     }
     let packed = match (letter.text(), letter.readable()) {
@@ -77,13 +76,13 @@ fn show(letter: &Letter, place: &Place) {
     ui::print(&body(letter));
 }
 
-/// Pretty where it is JSON.
+/// The body as text, with indentation if it is JSON.
 fn body(letter: &Letter) -> String {
     match letter.readable() {
         Ok(text) => {
-            let kept = |c: &char| !c.is_control() || *c == '\n' || *c == '\t';
-            told::pretty(&text).chars().filter(kept).collect()
+            let shown = |c: &char| !c.is_control() || *c == '\n' || *c == '\t';
+            render::pretty(&text).chars().filter(shown).collect()
         }
-        Err(why) => format!("{}; -o json has it in base64", why.detail),
+        Err(why) => format!("{}; -o json shows it in base64", why.detail),
     }
 }

@@ -1,9 +1,9 @@
-//! RabbitMQ's management API, as far as the topology needs it.
+//! The part of RabbitMQ's management API that `ballet topology` needs.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use ballet::core::drift::{Difference, Found, Kind};
+use ballet::core::topology::drift::{Difference, Found, Kind};
 use ballet::internal::masked;
 use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::{Value, json};
@@ -13,15 +13,15 @@ use crate::exit::{Refusal, usage};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One virtual host of a broker.
-pub(super) struct Management {
+pub(crate) struct Management {
     http: Client,
-    /// With user and password, which become a header of each request.
+    /// With user and password, which reqwest turns into a header.
     base: Url,
     vhost: String,
 }
 
 impl Management {
-    pub(super) fn at(address: &str, vhost: &str) -> Result<Self> {
+    pub(crate) fn at(address: &str, vhost: &str) -> Result<Self> {
         let expected = "RABBITMQ_MANAGEMENT_URL should be like http://user:password@host:15672";
         let base: Url = address.parse().map_err(|_| usage(expected))?;
         if base.scheme() != "http" || base.username().is_empty() || base.password().is_none() {
@@ -32,12 +32,12 @@ impl Management {
         Ok(Self { http, base, vhost: vhost.to_owned() })
     }
 
-    /// Without the password.
+    /// The URL without the password.
     fn shown(&self) -> String {
         masked(self.base.as_str())
     }
 
-    pub(super) async fn found(&self) -> Result<Found> {
+    pub(crate) async fn found(&self) -> Result<Found> {
         Ok(Found {
             exchanges: self.list("exchanges").await?,
             queues: self.list("queues").await?,
@@ -54,8 +54,8 @@ impl Management {
         }
     }
 
-    /// Does what can be done about a difference.
-    pub(super) async fn apply(&self, difference: &Difference) -> Result<()> {
+    /// Repairs a difference, if that is possible without losing messages.
+    pub(crate) async fn apply(&self, difference: &Difference) -> Result<()> {
         let vhost = &*self.vhost;
         let text =
             |object: &Value, field: &str| object[field].as_str().unwrap_or_default().to_owned();
@@ -89,7 +89,7 @@ impl Management {
         Ok(())
     }
 
-    /// The path's parts are encoded here.
+    /// Calls the API. The parts of the path are encoded here.
     async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value> {
         let mut url = self.base.clone();
         if let Ok(mut parts) = url.path_segments_mut() {
@@ -108,21 +108,22 @@ impl Management {
         if text.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_str(&text).context("the management API answered no JSON")
+        serde_json::from_str(&text).context("the management API did not answer in JSON")
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
-        // The cause ("connection refused") hides in the sources.
+        // The innermost source says the cause, such as "connection refused".
         let mut cause: &dyn std::error::Error = error;
         while let Some(inner) = cause.source() {
             cause = inner;
         }
-        let said = format!(
-            "RabbitMQ's management API at {} cannot be reached: {cause}. Is the plugin on? \
-             RABBITMQ_MANAGEMENT_URL, or --management-url, says where it is",
+        let message = format!(
+            "RabbitMQ's management API at {} cannot be reached: {cause}. Check that the plugin \
+             rabbitmq_management is enabled, or set the address with RABBITMQ_MANAGEMENT_URL or \
+             --management-url",
             self.shown()
         );
-        Refusal::NotReachable(said).into()
+        Refusal::Unreachable(message).into()
     }
 
     fn refused(&self, status: StatusCode, text: &str) -> String {
@@ -133,16 +134,16 @@ impl Management {
                  to `topology`"
                     .to_owned()
             }
-            StatusCode::NOT_FOUND => format!("; is there a virtual host {vhost:?}?"),
+            StatusCode::NOT_FOUND => format!("; check that there is a virtual host {vhost:?}"),
             _ => String::new(),
         };
-        let said: Value = serde_json::from_str(text).unwrap_or_default();
-        let reason = said["reason"].as_str().unwrap_or(text.trim());
+        let answer: Value = serde_json::from_str(text).unwrap_or_default();
+        let reason = answer["reason"].as_str().unwrap_or(text.trim());
         format!("RabbitMQ at {} answers {}: {reason}{advice}", self.shown(), status.as_u16())
     }
 }
 
-/// The kind of a binding's end, in the API's letters.
+/// The kind of a binding's destination, as the API abbreviates it.
 fn end(binding: &Value) -> &'static str {
     if binding["destination_type"] == "exchange" { "e" } else { "q" }
 }

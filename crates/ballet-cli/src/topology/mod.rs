@@ -1,40 +1,41 @@
-//! `ballet topology`: what the broker has, against what the system declares.
+//! `ballet topology`: compares the broker with what the system declares, and repairs it.
 
 mod management;
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use ballet::core::drift::{Difference, Kind, compare};
 use ballet::core::topology;
+use ballet::core::topology::drift::{Difference, Kind, compare};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use self::management::Management;
 use crate::exit::Done;
-use crate::place::{Place, systems};
+use crate::options::GlobalOptions;
+use crate::systems::systems;
+use crate::topology::management::Management;
 use crate::ui::{self, Output};
 
-/// A broker that has loaded `broker/definitions.json` on this machine.
-const HERE: &str = "http://topology:topology-development@127.0.0.1:15672";
+/// A broker on this machine that has loaded `broker/definitions.json`.
+const DEVELOPMENT: &str = "http://topology:topology-development@127.0.0.1:15672";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Say what differs: exchanges, queues and their arguments, bindings, policies
-    Check(Where),
-    /// Create what is missing, and remove bindings of ours that are not declared any more
+    /// Show what differs: exchanges, queues and their arguments, bindings, policies
+    Check(Source),
+    /// Create what is missing, and remove our own bindings that are no longer declared
     Apply(Apply),
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Where {
-    /// RabbitMQ's management API, with user and password [default: the development user here]
+pub(crate) struct Source {
+    /// RabbitMQ's management API, with user and password [default: the development user on this machine]
     #[arg(long, env = "RABBITMQ_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
     management_url: Option<String>,
-    /// The virtual host [default: that of the definitions]
+    /// The virtual host [default: the one in the definitions]
     #[arg(long, value_name = "NAME")]
     vhost: Option<String>,
-    /// Compare with this file instead of what the system declares in this build
+    /// Compare with this file instead of the declarations in this build
     #[arg(long, value_name = "FILE")]
     definitions: Option<PathBuf>,
 }
@@ -42,45 +43,45 @@ pub(crate) struct Where {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Apply {
     #[command(flatten)]
-    at: Where,
-    /// Show what would be done, and do nothing
+    source: Source,
+    /// Show what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
 }
 
-pub(crate) async fn run(command: Command, place: &Place) -> Result<Done> {
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
     match command {
-        Command::Check(at) => check(&at, place).await,
-        Command::Apply(args) => apply(&args, place).await,
+        Command::Check(source) => check(&source, options).await,
+        Command::Apply(args) => apply(&args, options).await,
     }
 }
 
-async fn check(at: &Where, place: &Place) -> Result<Done> {
-    let (definitions, management) = at.open()?;
+async fn check(source: &Source, options: &GlobalOptions) -> Result<Done> {
+    let (definitions, management) = source.open()?;
     let differences = compare(&definitions, &management.found().await?);
-    show(&differences, place);
+    show(&differences, options);
     Ok(if differences.iter().any(Difference::is_drift) { Done::Failed } else { Done::All })
 }
 
-async fn apply(args: &Apply, place: &Place) -> Result<Done> {
-    let (definitions, management) = args.at.open()?;
+async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
+    let (definitions, management) = args.source.open()?;
     let differences = compare(&definitions, &management.found().await?);
     if args.dry_run {
-        show(&differences, place);
-        ui::say("nothing was done");
+        show(&differences, options);
+        ui::say("nothing was changed");
         return Ok(Done::All);
     }
     let mut done = 0;
     for difference in differences.iter().filter(|difference| difference.can_be_applied()) {
         management.apply(difference).await.with_context(|| {
-            let many = if done == 1 { "1 thing was" } else { &format!("{done} things were") };
-            format!("{difference}; {many} done before")
+            let done = if done == 1 { "1 change was" } else { &format!("{done} changes were") };
+            format!("{difference}; {done} made before this")
         })?;
         done += 1;
         ui::say(&format!("{}: {}", past(difference), difference.object()));
     }
     let left = compare(&definitions, &management.found().await?);
-    show(&left, place);
+    show(&left, options);
     Ok(match left.iter().any(Difference::is_drift) {
         false => Done::All,
         true if done > 0 => Done::Partly,
@@ -88,29 +89,30 @@ async fn apply(args: &Apply, place: &Place) -> Result<Done> {
     })
 }
 
-impl Where {
-    /// What is wanted, and the broker.
+impl Source {
+    /// The definitions, and the broker's management API.
     fn open(&self) -> Result<(Value, Management)> {
         let definitions = match &self.definitions {
             Some(file) => {
                 let text = std::fs::read_to_string(file);
                 let text = text.with_context(|| format!("cannot read {}", file.display()))?;
-                let no_json = || format!("{} is no JSON", file.display());
-                serde_json::from_str(&text).with_context(no_json)?
+                let not_json = || format!("{} is not JSON", file.display());
+                serde_json::from_str(&text).with_context(not_json)?
             }
             None => match &systems()[..] {
                 [system] => topology::definitions(system, |_| String::new()),
-                _ => bail!("this build knows several systems: say which with --definitions"),
+                _ => bail!("this build knows several systems: choose one with --definitions"),
             },
         };
         let vhost = self.vhost.as_deref().or(definitions["vhosts"][0]["name"].as_str());
         let vhost = vhost.context("the definitions name no virtual host: give --vhost")?;
-        let management = Management::at(self.management_url.as_deref().unwrap_or(HERE), vhost)?;
+        let management =
+            Management::at(self.management_url.as_deref().unwrap_or(DEVELOPMENT), vhost)?;
         Ok((definitions, management))
     }
 }
 
-/// What `apply` does about it.
+/// What `apply` does about a difference.
 fn action(difference: &Difference) -> &'static str {
     match difference {
         Difference::Missing { .. } => "create",
@@ -130,16 +132,16 @@ fn past(difference: &Difference) -> &'static str {
     }
 }
 
-fn show(differences: &[Difference], place: &Place) {
-    if place.output != Output::Table {
+fn show(differences: &[Difference], options: &GlobalOptions) {
+    if options.output != Output::Table {
         let rows = differences.iter().map(|difference| {
             json!({ "difference": difference.to_string(), "apply": action(difference) })
         });
-        ui::print_json(place.output, rows.collect());
+        ui::print_json(options.output, rows.collect());
         return;
     }
     if !differences.iter().any(Difference::is_drift) {
-        ui::print("the broker has all that is declared, as it is declared");
+        ui::print("the broker is as declared");
     }
     for difference in differences {
         let action = format!("{:<7}", action(difference));
@@ -148,9 +150,9 @@ fn show(differences: &[Difference], place: &Place) {
     }
     if differences.iter().any(|difference| action(difference) == "by hand") {
         ui::say(
-            "what an exchange or a queue is made with cannot be changed. By hand: stop the \
-             service, move the queue's messages to another one (the console can), delete it, run \
-             `ballet topology apply`, move them back",
+            "the arguments of an exchange or a queue cannot be changed. By hand: stop the service, \
+             move the queue's messages to another queue (in RabbitMQ's console), delete the queue, \
+             run `ballet topology apply`, and move the messages back",
         );
     }
 }

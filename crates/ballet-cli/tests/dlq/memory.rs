@@ -31,7 +31,7 @@ async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_el
 
     // Nobody is there to be asked, and a subscription has no ledger: it stays.
     let asked = world.ballet(&["redrive", "--all"]).await.ends_with(3);
-    assert!(asked.err.contains("might see them a second time"), "{asked:?}");
+    assert!(asked.err.contains("might handle them twice"), "{asked:?}");
     assert!(world.counted().await.is_empty());
     world.dead(1).await;
 

@@ -60,7 +60,7 @@ async fn groups(world: &World) -> BTreeMap<(String, String), u64> {
     let rows = said.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     rows.map(|row| {
-        ((text(&row["reason"]), text(&row["type"])), row["letters"].as_u64().expect("n"))
+        ((text(&row["reason"]), text(&row["type"])), row["dead_letters"].as_u64().expect("n"))
     })
     .collect()
 }
@@ -144,7 +144,7 @@ async fn t79_one_of_each_group_goes_ahead_and_a_group_whose_canary_dies_again_st
     let done = world.ballet(&["redrive", "--all"]).await.ends_with(3);
     assert!(done.err.contains("5 dead letters sent back"), "{done:?}");
     assert!(done.out.contains("is dead again: the counter is full"), "{done:?}");
-    assert!(done.err.contains("canary died again were left"), "{done:?}");
+    assert!(done.err.contains("groups whose first message died again were not sent"), "{done:?}");
     assert!(!done.err.contains("--patience"), "{done:?}");
     world.all_counted_once(4).await;
     world.dead(4).await;
@@ -166,8 +166,8 @@ async fn an_id_that_is_unknown_or_means_several_and_a_choice_of_nothing_are_refu
     world.dead(2).await;
     for (arguments, said) in [
         (vec!["show", "nothing-like-it"], "no dead letter whose id ends with"),
-        (vec!["redrive"], "which ones?"),
-        (vec!["discard", "--yes"], "which ones?"),
+        (vec!["redrive"], "no dead letters are selected"),
+        (vec!["discard", "--yes"], "no dead letters are selected"),
         (vec!["discard", "--all"], "give --yes"),
         (vec!["show", "aaaa"], "several messages"),
     ] {

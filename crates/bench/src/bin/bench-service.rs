@@ -1,29 +1,22 @@
-//! One service of one contestant, as a process of its own.
+//! One service of one contestant as a process.
 
 use std::process::ExitCode;
 
-use bench::{ceiling, contract, in_bulk, ordinary, twin};
+use bench::contestants::contestant::Contestant;
+use bench::contestants::{ceiling, in_bulk, ordinary, twin};
+use bench::saga4::contract::SERVICES;
 use clap::Parser;
 
 /// One service of one contestant.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Who wrote it.
+    /// The contestant.
     contestant: Contestant,
-    /// Which service.
-    #[arg(value_parser = clap::builder::PossibleValuesParser::new(contract::SERVICES))]
+    /// The service.
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(SERVICES))]
     service: String,
     #[command(flatten)]
     ballet: ballet::Settings,
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Contestant {
-    Ballet,
-    BalletBulk,
-    Twin,
-    Ceiling,
-    CeilingBulk,
 }
 
 fn main() -> ExitCode {
@@ -49,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The driver holds the other end of standard input; when it is gone, however it ended, so are we.
+/// Ends this process when the driver is gone: the driver holds the other end of standard input.
 fn end_with_the_driver() {
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
     std::process::exit(1);
@@ -58,7 +51,7 @@ fn end_with_the_driver() {
 #[tokio::main]
 async fn handwritten(args: &Args) -> anyhow::Result<()> {
     let (amqp_url, database_url) = (args.ballet.amqp_url()?, args.ballet.database_url()?);
-    let service = contract::SERVICES.into_iter().find(|service| *service == args.service);
+    let service = SERVICES.into_iter().find(|service| *service == args.service);
     let service = service.unwrap_or_default();
     match args.contestant {
         Contestant::CeilingBulk => {

@@ -1,4 +1,4 @@
-//! Runs the contestants in turn, and says what they reached.
+//! Runs the contestants in turn and reports what they reached.
 
 use std::collections::HashMap;
 use std::fs;
@@ -8,35 +8,39 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use bench::broker_alone::Way;
-use bench::groups::{self, Effort, Group};
-use bench::report::{Outcome, Row};
-use bench::stage::{Contestant, Stage};
+use bench::contestants::contestant::Contestant;
+use bench::report::groups::{self, Effort, Group};
+use bench::report::outcome::{Outcome, Row};
+use bench::report::plot;
+use bench::runs::broker_alone::{self, Route};
+use bench::runs::run;
+use bench::runs::stage::Stage;
+use bench::runs::statements::statements;
 use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// ballet beside hand-written code that does the same, on private servers.
+/// Compare ballet with hand-written code that does the same, on private servers.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 struct Args {
-    /// What to measure; without any: throughput, latency and half-peak.
+    /// What to measure [default: throughput latency half-peak].
     groups: Vec<Group>,
     /// Measure everything.
     #[arg(long)]
     all: bool,
-    /// One short round, to see whether it works.
+    /// Run one short round, to see whether it works.
     #[arg(long)]
     quick: bool,
-    /// Only these contestants.
+    /// Run only these contestants.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Contestant>,
-    /// How often each case runs.
+    /// The number of runs of each case.
     #[arg(long)]
     rounds: Option<usize>,
-    /// How many seconds of a run are measured.
+    /// The measured seconds of each run.
     #[arg(long)]
     seconds: Option<u64>,
-    /// Where results go.
+    /// The directory for the results.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
 }
@@ -69,7 +73,7 @@ impl Args {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    match run(&args).await {
+    match run_all(&args).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(3),
         Err(error) => {
@@ -79,21 +83,22 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether all targets were reached.
-async fn run(args: &Args) -> Result<bool> {
-    fs::create_dir_all(&args.out).with_context(|| format!("cannot make {}", args.out.display()))?;
+/// Runs everything. Returns whether all targets were reached.
+async fn run_all(args: &Args) -> Result<bool> {
+    fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot create {}", args.out.display()))?;
     let stage = Box::pin(Stage::set_up(&args.out)).await?;
     let outcomes = tokio::select! {
         outcomes = measure(args, &stage) => outcomes,
         () = stopped() => Err(anyhow::anyhow!("stopped")),
     };
-    // Also after an error: nothing is left running.
+    // Also after an error, so that nothing is left running.
     stage.take_down().await?;
     let outcomes = outcomes?;
     Ok(outcomes.iter().flat_map(|outcome| &outcome.verdicts).all(|verdict| verdict.reached))
 }
 
-/// Somebody wants us to end.
+/// Waits for a signal to end.
 async fn stopped() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
@@ -113,7 +118,7 @@ async fn measure(args: &Args, stage: &Stage) -> Result<Vec<Outcome>> {
     let mut peaks: HashMap<Contestant, f64> = HashMap::new();
     for group in groups {
         if group == Group::HalfPeak && peaks.is_empty() {
-            // Somebody asks for this group alone.
+            // The peaks are not known if this group runs alone.
             let effort = Effort { rounds: 1, ..effort };
             let outcome = rows(args, stage, Group::Throughput, effort, &mut peaks).await?;
             drop(outcome);
@@ -148,7 +153,7 @@ async fn rows(
     let (begun, all) = (Instant::now(), effort.rounds * cases.len());
     for round in 0..effort.rounds {
         for (at, case) in cases.iter().enumerate() {
-            let figures = Box::pin(stage.run(&case.run)).await?;
+            let figures = Box::pin(run::run(stage, &case.run)).await?;
             say(&format!(
                 "{} {}/{all} {}: {:.0} sagas/s ({:.0} s)",
                 group.name(),
@@ -164,27 +169,28 @@ async fn rows(
         for (case, row) in cases.iter().zip(&mut rows) {
             peaks.insert(case.run.contestant, row.median(|figures| figures.sagas));
             let time = Duration::from_secs(2);
-            row.statements = Some(Box::pin(stage.statements(case.run.contestant, time)).await?);
+            row.statements = Some(Box::pin(statements(stage, case.run.contestant, time)).await?);
         }
     }
     Ok(rows)
 }
 
 async fn broker(stage: &Stage, effort: Effort) -> Result<Vec<Row>> {
-    let mut rows: Vec<Row> = Way::ALL.iter().map(|way| Row::new(way.name())).collect();
+    let mut rows: Vec<Row> = Route::ALL.iter().map(|route| Row::new(route.name())).collect();
     for _ in 0..effort.rounds {
-        for (way, row) in Way::ALL.iter().zip(&mut rows) {
-            row.rounds.push(Box::pin(stage.broker_alone(*way, effort.window / 2)).await?);
-            say(&format!("broker {}", way.name()));
+        for (route, row) in Route::ALL.iter().zip(&mut rows) {
+            row.rounds
+                .push(Box::pin(broker_alone::measure(stage, *route, effort.window / 2)).await?);
+            say(&format!("broker {}", route.name()));
         }
     }
     Ok(rows)
 }
 
 fn write(args: &Args, outcome: &Outcome) -> Result<()> {
-    for (kind, plot) in [("sagas", bench::bars(outcome)), ("latency", bench::latencies(outcome))] {
+    for (kind, svg) in [("sagas", plot::bars(outcome)), ("latency", plot::latencies(outcome))] {
         let file = args.out.join(format!("{}-{kind}.svg", outcome.group));
-        fs::write(&file, plot).with_context(|| format!("cannot write {}", file.display()))?;
+        fs::write(&file, svg).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
 }

@@ -1,12 +1,11 @@
-//! All events of the shop with their JSON shapes: what the generated documents are made from.
+//! All events of the shop with their JSON schemas, from which the documents are generated.
 
 use ballet_core::{Event, EventType};
 use schemars::{Schema, schema_for};
 
 use crate::{cart, inventory, orders, payments, shipping};
 
-/// Every event of the shop and its JSON schema, by the name of the service and then in the order
-/// of the saga.
+/// Every event of the shop with its JSON schema, by service and then in the order of the saga.
 #[must_use]
 pub fn catalog() -> Vec<(EventType, Schema)> {
     macro_rules! of {

@@ -18,9 +18,9 @@ pub type Currency = Code<3>;
 /// A country, as in ISO 3166-1: `DE`.
 pub type Country = Code<2>;
 
-/// A text that is no code.
+/// A text that is not a code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no code: send {letters} capital letters")]
+#[error("{text:?} is not a code: send {letters} capital letters")]
 pub struct NotACode {
     text: String,
     letters: usize,
@@ -94,9 +94,9 @@ mod tests {
     fn a_code_is_capital_letters() {
         assert_eq!("EUR".parse::<Currency>().expect("a code").as_str(), "EUR");
         for wrong in ["", "EU", "EURO", "eur", "E1R", "ÄB", "EU "] {
-            assert!(wrong.parse::<Currency>().is_err(), "{wrong:?} was taken");
+            assert!(wrong.parse::<Currency>().is_err(), "{wrong:?} was accepted");
         }
         let error = serde_json::from_str::<Country>("\"Germany\"").expect_err("no code");
-        assert_eq!(error.to_string(), "\"Germany\" is no code: send 2 capital letters");
+        assert_eq!(error.to_string(), "\"Germany\" is not a code: send 2 capital letters");
     }
 }

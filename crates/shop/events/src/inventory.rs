@@ -1,19 +1,21 @@
-//! What inventory tells.
+//! The events of inventory.
 
 use ballet_core::{Event, EventType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{OrderId, Sku, StockLine};
+use crate::ids::OrderId;
+use crate::line::StockLine;
+use crate::sku::Sku;
 
-/// Goods came in.
+/// Goods were received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockReceived {
-    /// What came.
+    /// The product.
     pub sku: Sku,
-    /// How many.
+    /// The quantity.
     pub quantity: u64,
-    /// The delivery note's number, which tells repeated receipts of a SKU from new ones.
+    /// The delivery note's number. A receipt with the same number and SKU is a repetition.
     pub receipt: String,
 }
 
@@ -21,12 +23,12 @@ impl Event for StockReceived {
     const TYPE: EventType = EventType::plain("inventory.stock_received.v1");
 }
 
-/// All that an order needs is held for it.
+/// Everything that an order needs is held for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockReserved {
     /// The order.
     pub order_id: OrderId,
-    /// What is held, one line per SKU.
+    /// The held stock, one line per SKU.
     pub lines: Vec<StockLine>,
 }
 
@@ -34,26 +36,26 @@ impl Event for StockReserved {
     const TYPE: EventType = EventType::in_saga("inventory.stock_reserved.v1");
 }
 
-/// Nothing is held for an order, since one of its lines cannot be had.
+/// Nothing is held for an order, because one of its lines is not available.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockReservationFailed {
     /// The order.
     pub order_id: OrderId,
-    /// Why.
+    /// The reason.
     pub reason: ReservationFailure,
-    /// The first SKU that cannot be had.
+    /// The first SKU that is not available.
     pub sku: Sku,
-    /// How many of it are wanted.
+    /// The quantity that the order needs.
     pub wanted: u64,
-    /// How many of it are there.
+    /// The quantity on hand.
     pub on_hand: u64,
 }
 
-/// Why nothing is held.
+/// Why nothing is held for an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReservationFailure {
-    /// The shelf has less than is wanted.
+    /// There is less on hand than the order needs.
     OutOfStock,
     /// The SKU has never been received.
     UnknownSku,
@@ -63,12 +65,12 @@ impl Event for StockReservationFailed {
     const TYPE: EventType = EventType::in_saga("inventory.stock_reservation_failed.v1");
 }
 
-/// What was held for an order is back on the shelf.
+/// The stock that was held for an order is on hand again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockReleased {
     /// The order.
     pub order_id: OrderId,
-    /// What is back, one line per SKU.
+    /// The released stock, one line per SKU.
     pub lines: Vec<StockLine>,
 }
 
@@ -76,12 +78,12 @@ impl Event for StockReleased {
     const TYPE: EventType = EventType::in_saga("inventory.stock_released.v1");
 }
 
-/// What was held for an order is sold for good.
+/// The stock that was held for an order is sold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockCommitted {
     /// The order.
     pub order_id: OrderId,
-    /// What is sold, one line per SKU.
+    /// The sold stock, one line per SKU.
     pub lines: Vec<StockLine>,
 }
 

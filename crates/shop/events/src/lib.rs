@@ -1,9 +1,9 @@
-//! The published language of the shop: what its services tell each other, and the saga that these
-//! events form. A service depends on this crate and on no other service.
+//! The published language of the shop: the events of its services, and the saga that they form. A
+//! service depends on this crate and on no other service.
 //!
-//! One module per owning service; an event's first name is its owner's. The values that events are
-//! made of ([`Money`], [`Sku`], [`Address`] ...) check their form when they are read, so whoever
-//! holds one can rely on it.
+//! There is a module for each service. An event's name begins with its service. Values such as
+//! [`Money`], [`Sku`] and [`Country`] check their form when they are parsed, so the code that gets
+//! one can rely on it.
 //!
 //! ```text
 //! (cart.checked_out, or POST /orders) -> orders.order_placed
@@ -20,43 +20,25 @@
 
 #![warn(missing_docs)]
 
+mod address;
 pub mod cart;
 mod catalog;
 mod code;
+mod ids;
 pub mod inventory;
 mod line;
 mod money;
 pub mod orders;
 pub mod payments;
+mod saga;
 pub mod shipping;
 mod sku;
 
-use ballet_core::{Saga, ids};
-
+pub use address::Address;
 pub use catalog::catalog;
 pub use code::{Code, Country, Currency, NotACode};
+pub use ids::{CartId, CustomerId, OrderId, ShipmentId};
 pub use line::{OrderLine, StockLine};
 pub use money::Money;
-pub use shipping::Address;
+pub use saga::OrderFulfillment;
 pub use sku::{NotASku, Sku};
-
-ids! {
-    /// A cart.
-    CartId,
-    /// A customer.
-    CustomerId,
-    /// An order. It is the id of the order's saga too.
-    OrderId,
-    /// A shipment.
-    ShipmentId,
-}
-
-/// From the order to the door: stock, authorisation, shipment, capture, delivery.
-#[derive(Debug)]
-pub struct OrderFulfillment;
-
-impl Saga for OrderFulfillment {
-    const NAME: &'static str = "order_fulfillment";
-    const OWNER: &'static str = "orders";
-    type Abort = orders::OrderCancelled;
-}

@@ -1,26 +1,27 @@
-//! Lines: so many of one thing.
+//! Lines: quantities of one product.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Money, Sku};
+use crate::money::Money;
+use crate::sku::Sku;
 
-/// So many of one thing at a price.
+/// A quantity of one product at a price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderLine {
-    /// What is bought.
+    /// The product.
     pub sku: Sku,
-    /// How many, 1 to 10,000.
+    /// The quantity, 1 to 10,000.
     pub quantity: u32,
-    /// The price of one.
+    /// The price of one piece.
     pub unit_price: Money,
 }
 
-/// So many of one thing.
+/// A quantity of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StockLine {
-    /// The thing.
+    /// The product.
     pub sku: Sku,
-    /// How many; all lines of an order with the same SKU together.
+    /// The quantity, summed over all lines of the order with this SKU.
     pub quantity: u64,
 }

@@ -1,26 +1,29 @@
-//! What orders tells.
+//! The events of orders.
 
 use ballet_core::{Event, EventType};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, CustomerId, Money, OrderId, OrderLine};
+use crate::address::Address;
+use crate::ids::{CustomerId, OrderId};
+use crate::line::OrderLine;
+use crate::money::Money;
 
-/// A possible order: its saga begins.
+/// A valid order was placed: its saga begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderPlaced {
     /// The order.
     pub order_id: OrderId,
-    /// Who buys.
+    /// The customer.
     pub customer_id: CustomerId,
-    /// What is bought; a SKU may stand in several lines.
+    /// The goods. A SKU may be in several lines.
     pub lines: Vec<OrderLine>,
     /// The price of all lines.
     pub total: Money,
     /// The payment provider's token for the card.
     pub card_token: String,
-    /// Where it is to be sent.
+    /// The delivery address.
     pub ship_to: Address,
     /// When it was placed.
     pub placed_at: Timestamp,
@@ -30,12 +33,12 @@ impl Event for OrderPlaced {
     const TYPE: EventType = EventType::in_saga("orders.order_placed.v1");
 }
 
-/// The money is captured, and recorded as such: the order will not be cancelled any more.
+/// The money is captured and the order has recorded it: the order can no longer be cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderConfirmed {
     /// The order.
     pub order_id: OrderId,
-    /// What was captured for it.
+    /// The captured amount.
     pub total: Money,
 }
 
@@ -54,17 +57,17 @@ impl Event for OrderCompleted {
     const TYPE: EventType = EventType::in_saga("orders.order_completed.v1");
 }
 
-/// The order will not be fulfilled: everybody undoes their part.
+/// The order will not be fulfilled: every service undoes its part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderCancelled {
     /// The order.
     pub order_id: OrderId,
-    /// Why.
+    /// The reason.
     pub reason: CancelReason,
-    /// The step that refused, if it was a step.
+    /// The step that refused, if a step did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_step: Option<String>,
-    /// What exactly was wrong, for people.
+    /// What exactly was wrong, as a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -73,13 +76,13 @@ impl Event for OrderCancelled {
     const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
 }
 
-/// The time is over in which the order had to be paid. It tells orders alone, after all that came
-/// before it; whether the order is cancelled is then decided.
+/// The time is over in which the order had to be paid. Only orders consumes it, and then decides
+/// whether the order is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderDeadlinePassed {
     /// The order.
     pub order_id: OrderId,
-    /// By when it had to be paid.
+    /// The time by which it had to be paid.
     pub due_at: Timestamp,
 }
 
@@ -91,18 +94,18 @@ impl Event for OrderDeadlinePassed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
-    /// The checkout was well formed but impossible: no lines, an unknown SKU, two currencies ...
+    /// The checkout was well formed but invalid: no lines, an unknown SKU, two currencies ...
     Invalid,
-    /// Inventory has too little.
+    /// There is not enough stock.
     OutOfStock,
     /// The card was declined.
     PaymentDeclined,
-    /// The carrier does not go there.
+    /// The carrier does not deliver there.
     ShipmentRejected,
     /// The authorised money could not be captured.
     CaptureFailed,
-    /// The customer changed their mind in time.
+    /// The customer cancelled in time.
     CustomerCancelled,
-    /// A participant was silent for too long.
+    /// The order was not paid in time.
     DeadlinePassed,
 }

@@ -1,17 +1,18 @@
-//! What payments tells.
+//! The events of payments.
 
 use ballet_core::{Event, EventType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Money, OrderId};
+use crate::ids::OrderId;
+use crate::money::Money;
 
 /// The provider holds the money for the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentAuthorized {
     /// The order.
     pub order_id: OrderId,
-    /// How much is authorised.
+    /// The authorised amount.
     pub amount: Money,
 }
 
@@ -19,12 +20,12 @@ impl Event for PaymentAuthorized {
     const TYPE: EventType = EventType::in_saga("payments.payment_authorized.v1");
 }
 
-/// The provider does not authorise the payment.
+/// The provider declined the payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentDeclined {
     /// The order.
     pub order_id: OrderId,
-    /// The provider's word for why, for instance `insufficient_funds`.
+    /// The provider's code for the reason, for instance `insufficient_funds`.
     pub reason: String,
 }
 
@@ -32,12 +33,12 @@ impl Event for PaymentDeclined {
     const TYPE: EventType = EventType::in_saga("payments.payment_declined.v1");
 }
 
-/// The authorised money is ours.
+/// The authorised money was captured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentCaptured {
     /// The order.
     pub order_id: OrderId,
-    /// How much was captured.
+    /// The captured amount.
     pub amount: Money,
 }
 
@@ -45,12 +46,12 @@ impl Event for PaymentCaptured {
     const TYPE: EventType = EventType::in_saga("payments.payment_captured.v1");
 }
 
-/// The authorised money could not be had.
+/// The authorised money could not be captured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentCaptureFailed {
     /// The order.
     pub order_id: OrderId,
-    /// The provider's word for why, for instance `authorization_expired`.
+    /// The provider's code for the reason, for instance `authorization_expired`.
     pub reason: String,
 }
 
@@ -58,7 +59,7 @@ impl Event for PaymentCaptureFailed {
     const TYPE: EventType = EventType::in_saga("payments.payment_capture_failed.v1");
 }
 
-/// The authorisation was given back, or had ended by itself.
+/// The authorisation was voided, or had already ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentVoided {
     /// The order.
@@ -69,12 +70,12 @@ impl Event for PaymentVoided {
     const TYPE: EventType = EventType::in_saga("payments.payment_voided.v1");
 }
 
-/// The captured money was given back.
+/// The captured money was refunded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentRefunded {
     /// The order.
     pub order_id: OrderId,
-    /// How much was given back: all that was captured.
+    /// The refunded amount: all that was captured.
     pub amount: Money,
 }
 

@@ -1,29 +1,13 @@
-//! What shipping tells.
+//! The events of shipping.
 
 use ballet_core::{Event, EventType};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Country, OrderId, ShipmentId};
+use crate::ids::{OrderId, ShipmentId};
 
-/// Where something is sent. No part is longer than 200 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Address {
-    /// Who lives there.
-    pub name: String,
-    /// Street and number.
-    pub street: String,
-    /// The postal code; empty where there is none.
-    #[serde(default)]
-    pub postal_code: String,
-    /// The city.
-    pub city: String,
-    /// The country, two capital letters as in ISO 3166-1.
-    pub country: Country,
-}
-
-/// The carrier will come for the order's parcel.
+/// The carrier will collect the order's parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShipmentScheduled {
     /// The order.
@@ -36,12 +20,12 @@ impl Event for ShipmentScheduled {
     const TYPE: EventType = EventType::in_saga("shipping.shipment_scheduled.v1");
 }
 
-/// No carrier takes the order's parcel.
+/// The carrier does not take the order's parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShipmentRejected {
     /// The order.
     pub order_id: OrderId,
-    /// The carrier's word for why, for instance `no_service_to_country`.
+    /// The carrier's code for the reason, for instance `no_service_to_country`.
     pub reason: String,
 }
 
@@ -49,7 +33,7 @@ impl Event for ShipmentRejected {
     const TYPE: EventType = EventType::in_saga("shipping.shipment_rejected.v1");
 }
 
-/// The carrier will not come.
+/// The carrier will not collect the order's parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShipmentCancelled {
     /// The order.
@@ -69,7 +53,7 @@ pub struct ShipmentDispatched {
     pub order_id: OrderId,
     /// The shipment.
     pub shipment_id: ShipmentId,
-    /// The carrier's number, under which the parcel can be followed.
+    /// The carrier's tracking number.
     pub tracking: String,
 }
 
@@ -77,14 +61,14 @@ impl Event for ShipmentDispatched {
     const TYPE: EventType = EventType::in_saga("shipping.shipment_dispatched.v1");
 }
 
-/// The parcel is at the door.
+/// The parcel was delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShipmentDelivered {
     /// The order.
     pub order_id: OrderId,
     /// The shipment.
     pub shipment_id: ShipmentId,
-    /// When we learned of it.
+    /// When shipping learned of it.
     pub delivered_at: Timestamp,
 }
 

@@ -1,4 +1,4 @@
-//! SKUs: the names of the things that are sold.
+//! SKUs: the names of products.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// The name of a thing that is sold: 1 to 64 letters, digits, `.`, `_` or `-`.
+/// The name of a product: 1 to 64 letters, digits, `.`, `_` or `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sku(String);
 
-/// A text that is no SKU.
+/// A text that is not a SKU.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no SKU: send 1 to 64 letters, digits, `.`, `_` or `-`")]
+#[error("{text:?} is not a SKU: send 1 to 64 letters, digits, `.`, `_` or `-`")]
 pub struct NotASku {
     text: String,
 }
@@ -82,7 +82,7 @@ mod tests {
     fn a_sku_is_short_and_plain() {
         assert_eq!("mug-01.blue_L".parse::<Sku>().expect("a SKU").as_str(), "mug-01.blue_L");
         for wrong in ["", "a b", "a/b", "ä", "a\0", &"x".repeat(65)] {
-            assert!(wrong.parse::<Sku>().is_err(), "{wrong:?} was taken");
+            assert!(wrong.parse::<Sku>().is_err(), "{wrong:?} was accepted");
         }
     }
 }

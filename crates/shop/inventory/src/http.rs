@@ -1,4 +1,4 @@
-//! What inventory serves.
+//! The HTTP routes of inventory.
 
 use axum::Router;
 use axum::extract::State;
@@ -13,9 +13,9 @@ use shop_events::{OrderId, Sku};
 use crate::store::reservation::{self, Reservation};
 use crate::store::stock::{self, Received, Stock};
 
-/// The most that comes in at once.
+/// The largest quantity of a receipt.
 const MAX_RECEIVED: u64 = 1_000_000_000;
-/// The longest number of a delivery note, in bytes.
+/// The longest delivery note number, in bytes.
 const MAX_RECEIPT: usize = 100;
 
 pub(crate) fn routes(handle: Handle) -> Router {
@@ -55,7 +55,7 @@ struct Receipt {
     quantity: u64,
 }
 
-/// Counts goods in. Sent again, it changes nothing.
+/// Receives goods. A repeated request changes nothing.
 async fn receive(
     State(handle): State<Handle>,
     Path(sku): Path<Sku>,
@@ -78,7 +78,7 @@ async fn receive(
         Received::Before => {}
         Received::Differently { quantity } => {
             return Err(Problem::conflict(format!(
-                "receipt {:?} was counted before, with {quantity} of {}",
+                "receipt {:?} was counted before with {quantity} of {}",
                 received.receipt, received.sku
             )));
         }

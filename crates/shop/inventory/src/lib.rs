@@ -1,5 +1,5 @@
-//! Inventory: what is there of each SKU. Every piece that was ever received is on hand, held for
-//! an order, or committed (sold); the table itself forbids anything else.
+//! Inventory: the stock of each SKU. Every piece that was ever received is on hand, held for an
+//! order, or committed (sold). Constraints of the table ensure it.
 
 #![warn(missing_docs)]
 
@@ -13,7 +13,7 @@ use shop_events::inventory::StockReceived;
 
 use crate::steps::{CommitStock, ReserveStock};
 
-/// Everything that inventory does in a saga, and what it tells besides.
+/// Everything that inventory does in a saga, and what it publishes besides.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("inventory")
@@ -21,13 +21,13 @@ pub fn participant() -> Participant {
         .publishes::<StockReceived>()
 }
 
-/// Its tables.
+/// The service's tables.
 const MIGRATIONS: &[Migration] = &[Migration {
     name: "0001_stock",
     sql: include_str!("../../../../migrations/inventory/0001_stock.sql"),
 }];
 
-/// The service: its part, its tables, its HTTP.
+/// The service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)

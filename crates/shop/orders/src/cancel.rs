@@ -1,4 +1,4 @@
-//! The facts by which an order is cancelled, one per way to get there.
+//! The events that cancel an order, one for each reason.
 
 use ballet::Due;
 use shop_events::OrderId;
@@ -9,36 +9,36 @@ use shop_events::shipping::ShipmentRejected;
 
 use crate::checkout::Impossible;
 
-/// The checkout was impossible from the start.
+/// The checkout was invalid.
 pub(crate) fn impossible(order_id: OrderId, why: &Impossible) -> OrderCancelled {
     by_step(order_id, CancelReason::Invalid, "accept_checkout", why.to_string())
 }
 
-/// The customer changed their mind.
+/// The customer cancelled.
 pub(crate) fn by_customer(order_id: OrderId) -> OrderCancelled {
     let reason = CancelReason::CustomerCancelled;
     OrderCancelled { order_id, reason, failed_step: None, detail: None }
 }
 
-/// The order is not paid, and should be by now.
+/// The order was not paid in time.
 pub(crate) fn overdue(due: Due) -> OrderDeadlinePassed {
     OrderDeadlinePassed { order_id: OrderId(due.saga_id.0), due_at: due.at }
 }
 
-/// Somebody was silent for too long.
+/// The deadline of the order has passed.
 pub(crate) fn deadline_passed(event: OrderDeadlinePassed) -> OrderCancelled {
     let OrderDeadlinePassed { order_id, due_at } = event;
     let detail = Some(format!("it was not paid by {due_at:.0}"));
     OrderCancelled { order_id, reason: CancelReason::DeadlinePassed, failed_step: None, detail }
 }
 
-/// Inventory has too little, or has never heard of what is wanted.
+/// There is not enough stock, or the SKU is unknown.
 pub(crate) fn stock_reservation_failed(event: StockReservationFailed) -> OrderCancelled {
     let StockReservationFailed { order_id, reason, sku, wanted, on_hand } = event;
     let (reason, detail) = match reason {
         ReservationFailure::UnknownSku => (CancelReason::Invalid, format!("unknown SKU {sku}")),
         ReservationFailure::OutOfStock => {
-            (CancelReason::OutOfStock, format!("{wanted} of {sku} wanted, {on_hand} there"))
+            (CancelReason::OutOfStock, format!("{wanted} of {sku} needed, {on_hand} on hand"))
         }
     };
     by_step(order_id, reason, "reserve_stock", detail)
@@ -50,7 +50,7 @@ pub(crate) fn payment_declined(event: PaymentDeclined) -> OrderCancelled {
     by_step(event.order_id, reason, "authorize_payment", event.reason)
 }
 
-/// The carrier does not go there.
+/// The carrier does not deliver there.
 pub(crate) fn shipment_rejected(event: ShipmentRejected) -> OrderCancelled {
     let reason = CancelReason::ShipmentRejected;
     by_step(event.order_id, reason, "schedule_shipment", event.reason)

@@ -1,4 +1,4 @@
-//! From a checkout to an order: what makes a well-formed checkout impossible.
+//! Turns a checkout into an order, or says why it is invalid.
 
 use jiff::Timestamp;
 use shop_events::cart::CartCheckedOut;
@@ -7,12 +7,12 @@ use shop_events::{Address, Currency, Money, OrderId, OrderLine};
 
 /// The most lines that an order has.
 pub(crate) const MAX_LINES: usize = 100;
-/// The most that a line has of one thing.
+/// The largest quantity of a line.
 pub(crate) const MAX_QUANTITY: u32 = 10_000;
 /// The longest text, in characters.
 pub(crate) const MAX_TEXT: usize = 200;
 
-/// Why there can be no such order.
+/// Why a checkout is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Impossible {
     /// There is nothing to buy.
@@ -21,12 +21,12 @@ pub(crate) enum Impossible {
     /// There is too much to buy.
     #[error("there are {0} lines: an order has 1 to {MAX_LINES}")]
     TooManyLines(usize),
-    /// A line has none, or too many.
+    /// A line's quantity is out of range.
     #[error("line {line} has quantity {quantity}: it is 1 to {MAX_QUANTITY}")]
     Quantity {
-        /// The line's place, from 1.
+        /// The line's number, from 1.
         line: usize,
-        /// What it says.
+        /// The line's quantity.
         quantity: u32,
     },
     /// A price is below zero.
@@ -35,28 +35,28 @@ pub(crate) enum Impossible {
     /// The lines are in two currencies.
     #[error("line {line} is in {found}, line 1 in {expected}: an order has one currency")]
     MixedCurrencies {
-        /// The line's place, from 1.
+        /// The line's number, from 1.
         line: usize,
         /// The first line's currency.
         expected: Currency,
-        /// The line's own.
+        /// The line's currency.
         found: Currency,
     },
-    /// The total is beyond what can be counted.
+    /// The total is out of range.
     #[error("the total is out of range")]
     TotalOutOfRange,
-    /// A text that has to be there is empty.
+    /// A required text is empty.
     #[error("{0} is empty")]
     Empty(&'static str),
     /// A text is too long.
     #[error("{0} is longer than {MAX_TEXT} characters")]
     TooLong(&'static str),
-    /// A text has characters that no one can store or print.
+    /// A text has characters that cannot be stored or printed.
     #[error("{0} has control characters")]
     ControlCharacters(&'static str),
 }
 
-/// The order that a checkout makes, or what is impossible about it.
+/// Makes an order from a checkout.
 pub(crate) fn place(
     order_id: OrderId,
     checkout: CartCheckedOut,
@@ -75,17 +75,17 @@ fn total(lines: &[OrderLine]) -> Result<Money, Impossible> {
         return Err(Impossible::TooManyLines(lines.len()));
     }
     let mut total = Money { amount_minor: 0, currency };
-    for (line, place) in lines.iter().zip(1..) {
+    for (line, number) in lines.iter().zip(1..) {
         let OrderLine { sku: _, quantity, unit_price } = line;
         if !(1..=MAX_QUANTITY).contains(quantity) {
-            return Err(Impossible::Quantity { line: place, quantity: *quantity });
+            return Err(Impossible::Quantity { line: number, quantity: *quantity });
         }
         if unit_price.amount_minor < 0 {
-            return Err(Impossible::NegativePrice(place));
+            return Err(Impossible::NegativePrice(number));
         }
         if unit_price.currency != currency {
             let found = unit_price.currency;
-            return Err(Impossible::MixedCurrencies { line: place, expected: currency, found });
+            return Err(Impossible::MixedCurrencies { line: number, expected: currency, found });
         }
         let price = unit_price.times(*quantity).ok_or(Impossible::TotalOutOfRange)?;
         total = total.plus(price).ok_or(Impossible::TotalOutOfRange)?;

@@ -1,3 +1,5 @@
+//! Totals, and every reason for which a checkout is invalid.
+
 use shop_events::CustomerId;
 use uuid::Uuid;
 

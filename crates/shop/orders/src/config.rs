@@ -1,21 +1,21 @@
-//! The settings of orders' own.
+//! The settings of the service `orders`.
 
 use clap::Args;
 use jiff::SignedDuration;
 
-/// How long after its placing an order has to be paid, by default.
+/// The default time within which an order must be paid.
 pub const DEADLINE: SignedDuration = SignedDuration::from_mins(15);
 
-/// What orders is told besides what every service is.
+/// The settings of orders, besides those of every service.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OrderSettings {
-    /// How long after its placing an order has to be paid, in seconds; then it is cancelled.
+    /// The seconds within which an order must be paid. Then it is cancelled.
     #[arg(long, env = "ORDER_DEADLINE_SECONDS", default_value_t = DEADLINE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=30 * 24 * 60 * 60))]
     pub order_deadline_seconds: i64,
 }
 
 impl OrderSettings {
-    /// How long after its placing an order has to be paid.
+    /// The time within which an order must be paid.
     #[must_use]
     pub const fn deadline(&self) -> SignedDuration {
         SignedDuration::from_secs(self.order_deadline_seconds)

@@ -1,4 +1,4 @@
-//! What orders serves.
+//! The HTTP routes of orders.
 
 use axum::Router;
 use axum::extract::State;
@@ -28,7 +28,7 @@ struct Placed {
     order_id: OrderId,
 }
 
-/// Takes what `cart.checked_out.v1` says too, and refuses at once what is impossible.
+/// Places an order. The body is that of `cart.checked_out.v1`; an invalid checkout is refused.
 async fn place(
     State(handle): State<Handle>,
     Json(checkout): Json<CartCheckedOut>,
@@ -68,7 +68,8 @@ async fn list(
     Ok(Json(Page::new(orders, limit, |order| order.order_id)))
 }
 
-/// 202 when the others have yet to undo their part, 200 when the order was cancelled before.
+/// Cancels an order. 202 if the other services still have to undo their parts, 200 if the order was
+/// already cancelled.
 async fn cancel(
     State(handle): State<Handle>,
     Path(order_id): Path<OrderId>,
@@ -82,7 +83,7 @@ async fn cancel(
         Abort::AlreadyAborted => StatusCode::OK,
         Abort::TooLate => {
             return Err(Problem::conflict(format!(
-                "order {order_id} is paid, so it cannot be cancelled any more"
+                "order {order_id} is paid and can no longer be cancelled"
             )));
         }
     };

@@ -1,6 +1,6 @@
-//! Orders: places, confirms and cancels them. It owns the saga `order_fulfillment`: of the
-//! capture, a refusal, a cancel and the deadline, the one that is committed to the order's row
-//! first decides how the saga ends.
+//! Orders: places, confirms and cancels orders. It owns the saga `order_fulfillment`. The capture, a
+//! refusal, a cancellation and the deadline compete: the first that is committed to the order's row
+//! decides how the saga ends.
 
 #![warn(missing_docs)]
 
@@ -18,7 +18,7 @@ use shop_events::orders::OrderPlaced;
 
 use crate::steps::{AcceptCheckout, CompleteOrder, ConfirmOrder, OrderRow};
 
-/// Everything that orders does in a saga. An order that is not paid so long after its placing is
+/// Everything that orders does in a saga. An order that is not paid within the deadline is
 /// cancelled.
 #[must_use]
 pub fn participant(deadline: SignedDuration) -> Participant {
@@ -35,13 +35,13 @@ pub fn participant(deadline: SignedDuration) -> Participant {
     })
 }
 
-/// Its tables.
+/// The service's tables.
 const MIGRATIONS: &[Migration] = &[Migration {
     name: "0001_order",
     sql: include_str!("../../../../migrations/orders/0001_order.sql"),
 }];
 
-/// The service: its part, its tables, its HTTP.
+/// The service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(deadline: SignedDuration) -> Service {
     Service::new(participant(deadline)).migrations(MIGRATIONS).routes(http::routes)

@@ -1,4 +1,4 @@
-//! An order, as it is stored and shown.
+//! An order as it is stored and shown.
 
 use ballet::TextEnum;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::{Json, Text};
 use sqlx::{FromRow, Row};
 
-/// How far an order is.
+/// The status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
@@ -22,7 +22,7 @@ pub(crate) enum Status {
     Cancelled,
 }
 
-/// An order. What is absent is unknown: the checkout was impossible, or never came.
+/// An order. The contents are missing if the checkout was invalid or never arrived.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Order {
     pub(crate) order_id: OrderId,
@@ -35,7 +35,7 @@ pub(crate) struct Order {
     pub(crate) changed_at: Timestamp,
 }
 
-/// Who bought what, and where it goes.
+/// What was ordered, by whom, and the delivery address.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Contents {
     customer_id: CustomerId,

@@ -1,4 +1,4 @@
-//! What orders does in the saga that it owns.
+//! The steps of orders in the saga that it owns.
 
 use ballet::{Failure, Never, Owner, Step, StepResult, Tx, done, refused};
 use shop_events::cart::CartCheckedOut;
@@ -10,20 +10,20 @@ use shop_events::{OrderFulfillment, OrderId};
 
 use crate::{cancel, checkout, store};
 
-/// The order's row is the arbiter: what is committed to it first wins.
+/// The order's row decides how the saga ends: the first change that is committed wins.
 #[derive(Debug)]
 pub struct OrderRow;
 
 impl Owner for OrderRow {
     type Saga = OrderFulfillment;
 
-    async fn abort(&self, tx: &mut Tx<'_>, fact: &OrderCancelled) -> Result<(), Failure> {
+    async fn abort(&self, tx: &mut Tx<'_>, cancelled: &OrderCancelled) -> Result<(), Failure> {
         let now = tx.now();
-        store::cancel(tx.db(), fact, now).await
+        store::cancel(tx.db(), cancelled, now).await
     }
 }
 
-/// Places what was checked out, or cancels at once what is impossible.
+/// Places the order of a checkout, or cancels it if the checkout is invalid.
 #[derive(Debug)]
 pub struct AcceptCheckout;
 
@@ -47,7 +47,7 @@ impl Step for AcceptCheckout {
     }
 }
 
-/// Records that the money is captured. From here on nothing is aborted.
+/// Records that the money is captured. From then on the saga is never aborted.
 #[derive(Debug)]
 pub struct ConfirmOrder;
 

@@ -1,4 +1,4 @@
-//! The orders' rows.
+//! The rows of orders.
 
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ pub(crate) async fn place(db: &mut PgConnection, order: &OrderPlaced) -> sqlx::R
     Ok(())
 }
 
-/// A placed order becomes a confirmed one; a permanent failure if it is not placed.
+/// Confirms a placed order. A permanent failure if the order is not placed.
 pub(crate) async fn confirm(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -40,7 +40,7 @@ pub(crate) async fn confirm(
     advance(db, order_id, Status::Placed, Status::Confirmed, now).await
 }
 
-/// A confirmed order becomes a completed one; a permanent failure if it is not confirmed.
+/// Completes a confirmed order. A permanent failure if the order is not confirmed.
 pub(crate) async fn complete(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -75,11 +75,11 @@ async fn advance(
     }
 }
 
-/// Cancels a placed order, or writes down as cancelled one that never came to be; a permanent
-/// failure if the order is confirmed already.
+/// Cancels a placed order, or records an order that was never placed as cancelled. A permanent
+/// failure if the order is already confirmed.
 pub(crate) async fn cancel(
     db: &mut PgConnection,
-    fact: &OrderCancelled,
+    event: &OrderCancelled,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let cancelled = sqlx::query(
@@ -92,24 +92,24 @@ pub(crate) async fn cancel(
              changed_at = excluded.changed_at
          where customer_order.status = 'placed'",
     )
-    .bind(fact.order_id.0)
-    .bind(TextEnum(fact.reason))
-    .bind(&fact.failed_step)
-    .bind(&fact.detail)
+    .bind(event.order_id.0)
+    .bind(TextEnum(event.reason))
+    .bind(&event.failed_step)
+    .bind(&event.detail)
     .bind(now.to_sqlx())
     .execute(db)
     .await?;
     if cancelled.rows_affected() == 1 {
         Ok(())
     } else {
-        let order_id = fact.order_id;
+        let order_id = event.order_id;
         Err(Failure::permanent(format!(
             "order {order_id} cannot become Cancelled: it is not Placed"
         )))
     }
 }
 
-/// An order, if there is such an order.
+/// An order, if it exists.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     order_id: OrderId,

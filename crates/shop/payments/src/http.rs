@@ -1,4 +1,4 @@
-//! What payments serves.
+//! The HTTP routes of payments.
 
 use axum::Router;
 use axum::extract::State;
@@ -46,7 +46,7 @@ async fn read(
         .ok_or_else(|| Problem::not_found(format!("there is no payment for an order {order_id}")))
 }
 
-/// What the sandbox did, under which key: the other side's view, for auditors and operators.
+/// The operations of the sandbox by key: the provider's view, for the audit and for operators.
 async fn list_operations(
     State(handle): State<Handle>,
     Query(After { after, limit }): Query<After<Uuid>>,

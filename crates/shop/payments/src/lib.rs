@@ -1,5 +1,5 @@
-//! Payments: authorisations, captures, voids and refunds at a card processor. Nothing is asked of
-//! the processor inside of a transaction, and nothing twice under two keys.
+//! Payments: authorisations, captures, voids and refunds at a card processor. No call to the
+//! processor runs inside a transaction, and no operation is requested under two keys.
 
 #![warn(missing_docs)]
 
@@ -19,7 +19,7 @@ use shop_events::OrderFulfillment;
 use crate::provider::Provider;
 use crate::steps::{AuthorizePayment, CapturePayment};
 
-/// Everything that payments does in a saga, with the provider that it asks.
+/// Everything that payments does in a saga, with the provider that it calls.
 #[must_use]
 pub fn participant(provider: impl Provider) -> Participant {
     let provider: Arc<dyn Provider> = Arc::new(provider);
@@ -28,7 +28,7 @@ pub fn participant(provider: impl Provider) -> Participant {
     })
 }
 
-/// Its tables.
+/// The service's tables.
 const MIGRATIONS: &[Migration] = &[
     Migration {
         name: "0001_payment",
@@ -40,7 +40,7 @@ const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The service: its part, its tables, its HTTP.
+/// The service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(provider: impl Provider) -> Service {
     Service::new(participant(provider)).migrations(MIGRATIONS).routes(http::routes)

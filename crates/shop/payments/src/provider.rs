@@ -1,4 +1,4 @@
-//! The card processor, as payments sees it.
+//! The interface to a card processor.
 
 use std::fmt;
 use std::future::Future;
@@ -8,98 +8,98 @@ use ballet::CallKey;
 use serde::{Deserialize, Serialize};
 use shop_events::{Money, OrderId};
 
-/// A card processor. Each request has an idempotency key: however often it is made, at once or
-/// later, it takes effect once and has one answer.
+/// A card processor. Each request has an idempotency key: it takes effect once and has one answer,
+/// however often it is repeated.
 pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// Holds the money.
     fn authorize<'a>(&'a self, key: CallKey, request: &'a Authorize) -> Reply<'a, Authorization>;
-    /// Takes the money that is held.
+    /// Captures the money that is held.
     fn capture<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Capture>;
-    /// Lets go of the money that is held.
+    /// Releases the money that is held.
     fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void>;
-    /// Gives back the money that was taken.
+    /// Refunds the money that was taken.
     fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund>;
 }
 
-/// The answer, some time.
+/// A future answer.
 pub type Reply<'a, Answer> = Pin<Box<dyn Future<Output = Result<Answer, NoAnswer>> + Send + 'a>>;
 
-/// The outcome is unknown: ask again, under the same key.
+/// The outcome is unknown: repeat the request under the same key.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
-    /// The provider cannot answer now, or not in words that we know.
-    #[error("the payment provider gives no answer: {0}")]
+    /// The provider cannot answer now, or its answer is not understood.
+    #[error("the payment provider did not answer: {0}")]
     Unavailable(String),
-    /// The sandbox cannot reach its memory.
-    #[error("the sandbox cannot reach its memory")]
+    /// The sandbox cannot reach its database.
+    #[error("the sandbox cannot reach its database")]
     Memory(#[from] sqlx::Error),
 }
 
-/// Asks to hold money.
+/// A request to hold money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorize {
-    /// The order that it is for.
+    /// The order.
     pub order_id: OrderId,
-    /// How much.
+    /// The amount.
     pub amount: Money,
     /// The provider's token for the card.
     pub card_token: String,
 }
 
-/// Asks for something about an authorisation.
+/// A request about an authorisation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settle {
-    /// The order that it is for.
+    /// The order.
     pub order_id: OrderId,
-    /// The provider's name for the authorisation.
+    /// The provider's reference for the authorisation.
     pub reference: String,
-    /// How much: all of it.
+    /// The whole authorised amount.
     pub amount: Money,
 }
 
-/// What the provider says when asked to hold money.
+/// The answer to a request to hold money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Authorization {
-    /// It is held, under this name.
+    /// The money is held.
     Approved {
-        /// The provider's name for the authorisation.
+        /// The provider's reference for the authorisation.
         reference: String,
     },
-    /// It is not.
+    /// The money is not held.
     Declined {
-        /// The provider's word for why.
+        /// The provider's code for the reason.
         reason: String,
     },
 }
 
-/// What the provider says when asked to take the money.
+/// The answer to a request to capture the money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Capture {
-    /// It is ours.
+    /// The money is captured.
     Captured,
-    /// It is not.
+    /// The money is not captured.
     Failed {
-        /// The provider's word for why.
+        /// The provider's code for the reason.
         reason: String,
     },
 }
 
-/// What the provider says when asked to let go.
+/// The answer to a request to release the money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Void {
-    /// It is let go.
+    /// The money is released.
     Voided,
-    /// The authorisation had ended by itself.
+    /// The authorisation had already ended.
     EndedBefore,
 }
 
-/// What the provider says when asked to give back.
+/// The answer to a request for a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refund {
-    /// It is given back.
+    /// The money is refunded.
     Refunded,
 }

@@ -1,27 +1,27 @@
-//! How far a payment is, and what may follow what.
+//! The states of a payment, and which may follow which.
 
 use serde::{Deserialize, Serialize};
 
-/// How far a payment is.
+/// The state of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
     /// The provider holds the money.
     Authorized,
-    /// It does not.
+    /// The provider declined.
     Declined,
-    /// The money is ours.
+    /// The money is captured.
     Captured,
-    /// The money could not be had, though the authorisation may live.
+    /// The money could not be captured. The authorisation may still exist.
     CaptureFailed,
     /// The authorisation has ended.
     Voided,
-    /// The money was given back.
+    /// The money was refunded.
     Refunded,
 }
 
 impl State {
-    /// The states that it may follow.
+    /// The states that this one may follow.
     pub(crate) const fn follows(self) -> &'static [Self] {
         match self {
             Self::Authorized | Self::Declined => &[],

@@ -1,4 +1,4 @@
-//! The payments' rows.
+//! The rows of payments.
 
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ pub(crate) struct Payment {
     pub(crate) amount: Money,
     pub(crate) captured_minor: i64,
     pub(crate) refunded_minor: i64,
-    /// The provider's name for the authorisation: nobody else's business.
+    /// The provider's reference for the authorisation. It is not shown.
     #[serde(skip)]
     pub(crate) reference: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// What is said to the provider about the authorisation.
+    /// The request about the authorisation.
     pub(crate) fn settle(self) -> Result<Settle, Failure> {
         let Self { order_id, amount, reference, .. } = self;
         let reference = reference.ok_or_else(|| {
@@ -41,10 +41,10 @@ impl Payment {
     }
 }
 
-/// Stores what the provider said when it was asked for an authorisation.
+/// Stores the provider's answer to a request for an authorisation.
 pub(crate) async fn insert(
     db: &mut PgConnection,
-    asked: &Authorize,
+    request: &Authorize,
     answer: &Authorization,
     now: Timestamp,
 ) -> Result<(), Failure> {
@@ -57,10 +57,10 @@ pub(crate) async fn insert(
              (order_id, state, amount_minor, currency, reference, reason, created_at, changed_at)
          values ($1, $2, $3, $4, $5, $6, $7, $7)",
     )
-    .bind(asked.order_id.0)
+    .bind(request.order_id.0)
     .bind(TextEnum(state))
-    .bind(asked.amount.amount_minor)
-    .bind(asked.amount.currency.as_str())
+    .bind(request.amount.amount_minor)
+    .bind(request.amount.currency.as_str())
     .bind(reference)
     .bind(reason)
     .bind(now.to_sqlx())
@@ -69,7 +69,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Moves a payment on; a permanent failure if it is not where the new state may follow.
+/// Changes the state of a payment. A permanent failure if the new state may not follow.
 pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -125,7 +125,7 @@ pub(crate) async fn find(
     Ok(payment)
 }
 
-/// A page of payments, those of the newest orders first.
+/// A page of payments, the newest orders first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,

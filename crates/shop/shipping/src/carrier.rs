@@ -1,4 +1,4 @@
-//! The carrier, as shipping sees it.
+//! The interface to a carrier.
 
 use std::fmt;
 use std::future::Future;
@@ -8,65 +8,65 @@ use ballet::CallKey;
 use serde::{Deserialize, Serialize};
 use shop_events::{Address, OrderId, ShipmentId};
 
-/// Somebody who takes parcels to people. Each request has an idempotency key: however often it is
-/// made, at once or later, it takes effect once and has one answer.
+/// A carrier. Each request has an idempotency key: it takes effect once and has one answer, however
+/// often it is repeated.
 pub trait Carrier: fmt::Debug + Send + Sync + 'static {
-    /// Has a parcel fetched and taken to an address.
+    /// Books the collection and delivery of a parcel.
     fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking>;
-    /// Does not have it fetched after all.
+    /// Cancels a booking.
     fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled>;
-    /// Waits until a parcel is at the door. No answer means that it is still on its way.
+    /// Waits until a parcel is delivered. No answer means that it is still on its way.
     fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered>;
 }
 
-/// The answer, some time.
+/// A future answer.
 pub type Reply<'a, Answer> = Pin<Box<dyn Future<Output = Result<Answer, NoAnswer>> + Send + 'a>>;
 
-/// The outcome is unknown: ask again, under the same key.
+/// The outcome is unknown: repeat the request under the same key.
 #[derive(Debug, thiserror::Error)]
-#[error("the carrier gives no answer: {0}")]
+#[error("the carrier did not answer: {0}")]
 pub struct NoAnswer(pub String);
 
-/// Asks to fetch a parcel.
+/// A request to collect a parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Book {
     /// The order, which the carrier prints on the label as our reference.
     pub order_id: OrderId,
     /// The parcel.
     pub shipment_id: ShipmentId,
-    /// Where it goes.
+    /// The delivery address.
     pub ship_to: Address,
 }
 
-/// Asks for something about a parcel that is booked.
+/// A request about a booked parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parcel {
-    /// The order that is in it.
+    /// The order.
     pub order_id: OrderId,
-    /// The carrier's number.
+    /// The carrier's tracking number.
     pub tracking: String,
 }
 
-/// What the carrier says when asked to fetch a parcel.
+/// The answer to a request to collect a parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Booking {
-    /// It will come.
+    /// The carrier will collect it.
     Booked {
-        /// The carrier's number for the parcel.
+        /// The carrier's tracking number.
         tracking: String,
     },
-    /// It will not.
+    /// The carrier will not collect it.
     Refused {
-        /// The carrier's word for why.
+        /// The carrier's code for the reason.
         reason: String,
     },
 }
 
-/// The carrier will not come.
+/// The booking is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancelled;
 
-/// The parcel is at the door.
+/// The parcel is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivered;

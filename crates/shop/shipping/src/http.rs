@@ -1,4 +1,4 @@
-//! What shipping serves.
+//! The HTTP routes of shipping.
 
 use axum::Router;
 use axum::extract::State;

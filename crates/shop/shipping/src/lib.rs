@@ -1,5 +1,5 @@
-//! Shipping: has a carrier take parcels to customers. A parcel is booked before the money is
-//! taken, and handed over when the order is confirmed.
+//! Shipping: sends parcels to customers with a carrier. A parcel is booked before the money is
+//! captured, and handed over when the order is confirmed.
 
 #![warn(missing_docs)]
 
@@ -19,7 +19,7 @@ use shop_events::OrderFulfillment;
 use crate::carrier::Carrier;
 use crate::steps::{DeliverShipment, DispatchShipment, ScheduleShipment};
 
-/// Everything that shipping does in a saga, with the carrier that it asks.
+/// Everything that shipping does in a saga, with the carrier that it calls.
 #[must_use]
 pub fn participant(carrier: impl Carrier) -> Participant {
     let carrier: Arc<dyn Carrier> = Arc::new(carrier);
@@ -30,13 +30,13 @@ pub fn participant(carrier: impl Carrier) -> Participant {
     })
 }
 
-/// Its tables.
+/// The service's tables.
 const MIGRATIONS: &[Migration] = &[Migration {
     name: "0001_shipment",
     sql: include_str!("../../../../migrations/shipping/0001_shipment.sql"),
 }];
 
-/// The service: its part, its tables, its HTTP.
+/// The service: its participant, its tables, its HTTP routes.
 #[must_use]
 pub fn service(carrier: impl Carrier) -> Service {
     Service::new(participant(carrier)).migrations(MIGRATIONS).routes(http::routes)

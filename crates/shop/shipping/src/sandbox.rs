@@ -1,7 +1,7 @@
-//! A carrier inside of this process, for the demo and for tests. It goes everywhere but to
-//! Antarctica (`AQ`), and is quick.
+//! A carrier inside this process, for the demo and for tests. It delivers quickly, and everywhere but
+//! to Antarctica (`AQ`).
 //!
-//! It needs no memory: all that it says follows from what it is asked and from the key.
+//! It stores nothing: its answers follow from the request and the key.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use ballet::CallKey;
 
 use crate::carrier::{Book, Booking, Cancelled, Carrier, Delivered, Parcel, Reply};
 
-/// A carrier inside of this process.
+/// A carrier inside this process.
 #[derive(Debug, Clone, Default)]
 pub struct Sandbox {
     transit: Duration,
 }
 
 impl Sandbox {
-    /// A carrier whose parcels are on their way for so long.
+    /// A carrier whose deliveries take this long.
     #[must_use]
     pub const fn new(transit: Duration) -> Self {
         Self { transit }

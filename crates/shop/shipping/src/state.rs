@@ -1,25 +1,25 @@
-//! How far a shipment is, and what may follow what.
+//! The states of a shipment, and which may follow which.
 
 use serde::{Deserialize, Serialize};
 
-/// How far a shipment is.
+/// The state of a shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
-    /// The carrier will come.
+    /// The carrier will collect it.
     Scheduled,
-    /// It will not: it does not go there.
+    /// The carrier does not deliver there.
     Rejected,
-    /// It will not: it was told not to.
+    /// The booking was cancelled.
     Cancelled,
-    /// The carrier has it.
+    /// The carrier has collected it.
     Dispatched,
-    /// It is at the door.
+    /// It is delivered.
     Delivered,
 }
 
 impl State {
-    /// The state that it follows, if it is not one to begin with.
+    /// The state that this one follows, if it is not a first state.
     pub(crate) const fn follows(self) -> Option<Self> {
         match self {
             Self::Scheduled | Self::Rejected => None,

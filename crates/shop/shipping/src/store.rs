@@ -1,4 +1,4 @@
-//! The shipments' rows.
+//! The rows of shipping.
 
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ pub(crate) struct Shipment {
 }
 
 impl Shipment {
-    /// The parcel, as the carrier knows it.
+    /// The parcel as the carrier knows it.
     pub(crate) fn parcel(self) -> Result<Parcel, Failure> {
         let order_id = self.order_id;
         let tracking = self.tracking.ok_or_else(|| {
@@ -39,10 +39,10 @@ impl Shipment {
     }
 }
 
-/// Stores what the carrier said when it was asked to fetch a parcel.
+/// Stores the carrier's answer to a request to collect a parcel.
 pub(crate) async fn insert(
     db: &mut PgConnection,
-    asked: &Book,
+    request: &Book,
     answer: &Booking,
     now: Timestamp,
 ) -> Result<(), Failure> {
@@ -55,10 +55,10 @@ pub(crate) async fn insert(
              (order_id, shipment_id, state, ship_to, tracking, reason, created_at, changed_at)
          values ($1, $2, $3, $4, $5, $6, $7, $7)",
     )
-    .bind(asked.order_id.0)
-    .bind(asked.shipment_id.0)
+    .bind(request.order_id.0)
+    .bind(request.shipment_id.0)
     .bind(TextEnum(state))
-    .bind(Json(&asked.ship_to))
+    .bind(Json(&request.ship_to))
     .bind(tracking)
     .bind(reason)
     .bind(now.to_sqlx())
@@ -67,7 +67,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Moves a shipment on; a permanent failure if it is not where the new state may follow.
+/// Changes the state of a shipment. A permanent failure if the new state may not follow.
 pub(crate) async fn advance(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -114,7 +114,7 @@ pub(crate) async fn find(
     Ok(shipment)
 }
 
-/// A page of shipments, those of the newest orders first.
+/// A page of shipments, the newest orders first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,

@@ -1,5 +1,5 @@
-//! The shop as a whole: its choreography, read from what its services declare, and the [`audit`]
-//! of what must always hold between them.
+//! The shop as a whole: its choreography, read from the declarations of its services, and the
+//! [`audit`] of what must hold between them.
 
 #![warn(missing_docs)]
 
@@ -7,7 +7,7 @@ pub mod audit;
 
 use ballet_core::{Graph, System};
 
-/// The shop: every service with what it declares. Nothing runs.
+/// The declarations of all services of the shop. No service runs.
 #[must_use]
 pub fn system() -> System {
     let services = [

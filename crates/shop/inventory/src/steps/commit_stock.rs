@@ -1,3 +1,5 @@
+//! The step `commit_stock`.
+
 use ballet::{Failure, Item, Never, Rows, Step, StepResult, Tx, done};
 use shop_events::inventory::StockCommitted;
 use shop_events::orders::OrderConfirmed;
@@ -6,7 +8,7 @@ use sqlx::PgConnection;
 use crate::store::reservation::{self, State};
 use crate::store::stock;
 
-/// Sells what is held for the order.
+/// Sells the stock that is held for the order.
 #[derive(Debug)]
 pub struct CommitStock;
 

@@ -1,4 +1,4 @@
-//! What inventory does in the saga `order_fulfillment`.
+//! The steps of inventory in the saga `order_fulfillment`.
 
 mod commit_stock;
 mod reserve_stock;

@@ -1,3 +1,5 @@
+//! The step `reserve_stock` and its compensation.
+
 use ballet::{
     Compensate, CompensateResult, Failure, Item, Rows, Step, StepResult, Tx, compensated, done,
     refused,
@@ -9,7 +11,7 @@ use sqlx::PgConnection;
 use crate::store::reservation::{self, Held, State};
 use crate::store::stock;
 
-/// Holds all that the order needs, or refuses when a shelf is short.
+/// Holds everything that the order needs, or refuses if there is too little of a product.
 #[derive(Debug)]
 pub struct ReserveStock;
 

@@ -1,4 +1,4 @@
-//! What is held for orders.
+//! The stock that is held for orders.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
-/// What is held for an order, or was.
+/// The stock that is or was held for an order.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Reservation {
     pub(crate) order_id: OrderId,
@@ -22,24 +22,24 @@ pub(crate) struct Reservation {
     pub(crate) created_at: Timestamp,
 }
 
-/// How far a reservation is.
+/// The state of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
-    /// Its things are kept for the order.
+    /// The stock is held for the order.
     Held,
-    /// Its things are back on the shelf.
+    /// The stock is on hand again.
     Released,
-    /// Its things are sold.
+    /// The stock is sold.
     Committed,
 }
 
-/// What came of the wish to hold things.
+/// The result of a reservation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Held {
-    /// All of it, one line per SKU.
+    /// Everything is held, one line per SKU.
     All(Vec<StockLine>),
-    /// None of it, since there is too little of this.
+    /// Nothing is held, because there is too little of this SKU.
     Short { reason: ReservationFailure, sku: Sku, wanted: u64, on_hand: u64 },
 }
 
@@ -54,13 +54,13 @@ pub(crate) async fn hold(
     let skus: Vec<&str> = wanted.iter().map(|line| line.sku.as_str()).collect();
     let quantities =
         wanted.iter().map(|line| line.quantity.try_into()).collect::<Result<Vec<i64>, _>>()?;
-    // First the locks, in one order: the next statement then sees rows that nobody can change.
-    // Looking and holding under the snapshot of one statement once held more than there was.
+    // The locks come first and in one order, so the next statement sees rows that no other
+    // transaction can change. A single statement once held more than there was.
     sqlx::query("select from stock where sku = any($1) order by sku for update")
         .bind(&skus)
         .execute(&mut *db)
         .await?;
-    // An unknown SKU comes before an empty shelf: it makes the order invalid, not unlucky.
+    // An unknown SKU is reported before a short one, because it makes the order invalid.
     let short: Option<(String, i64, Option<i64>)> = sqlx::query_as(
         "with wanted as (
              select * from unnest($2::text[], $3::bigint[]) as line (sku, quantity)
@@ -102,7 +102,7 @@ pub(crate) async fn hold(
     })
 }
 
-/// Ends what is held for the order, and tells what it was.
+/// Ends the reservation of an order, and returns what was held.
 pub(crate) async fn end(
     db: &mut PgConnection,
     order_id: OrderId,
@@ -136,7 +136,7 @@ pub(crate) async fn end(
     stock_lines(lines)
 }
 
-/// Which things are held for these orders.
+/// The SKUs that are held for these orders.
 pub(crate) async fn held_skus(
     db: &mut PgConnection,
     orders: &[OrderId],
@@ -150,7 +150,7 @@ pub(crate) async fn held_skus(
     Ok(skus.iter().map(|sku| sku.parse()).collect::<Result<_, _>>()?)
 }
 
-/// What is held for an order, or was.
+/// The reservation of an order, if there is one.
 pub(crate) async fn find(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
@@ -167,7 +167,7 @@ pub(crate) async fn find(
     Ok(reservation)
 }
 
-/// A page of reservations, those of the newest orders first.
+/// A page of reservations, the newest orders first.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
     after: Option<OrderId>,
@@ -210,7 +210,7 @@ fn merge(lines: &[OrderLine]) -> Vec<StockLine> {
     merged.into_iter().map(|(sku, quantity)| StockLine { sku: sku.clone(), quantity }).collect()
 }
 
-/// In SKU order too.
+/// Parses lines and sorts them by SKU.
 fn stock_lines(rows: impl IntoIterator<Item = (String, i64)>) -> Result<Vec<StockLine>, Failure> {
     let mut lines = rows
         .into_iter()

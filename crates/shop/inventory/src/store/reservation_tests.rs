@@ -1,3 +1,5 @@
+//! Concurrent reservations on a real database.
+
 use ballet::core::{System, topology};
 use ballet_testkit::{Bed, Servers};
 use shop_events::Money;
@@ -23,7 +25,7 @@ fn line(sku: &str) -> OrderLine {
     OrderLine { sku: sku.parse().unwrap(), quantity: 1, unit_price }
 }
 
-/// Orders things in an order of its own, and releases every third reservation again.
+/// Reserves the SKUs in its own order, and releases every third reservation.
 async fn customer(mut db: PgConnection, number: u128) -> u64 {
     let mut lines = SKUS.map(line);
     lines.rotate_left(number as usize % SKUS.len());

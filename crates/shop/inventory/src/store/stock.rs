@@ -1,4 +1,4 @@
-//! What is there of each SKU.
+//! The stock of each SKU.
 
 use ballet::{Failure, Rows};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use shop_events::inventory::StockReceived;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
-/// What is there of one SKU.
+/// The stock of one SKU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Stock {
     pub(crate) sku: String,
@@ -20,24 +20,24 @@ pub(crate) struct Stock {
     received: i64,
 }
 
-/// What came of a receipt.
+/// The result of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// It is on the shelf now.
+    /// The goods are on hand now.
     Now,
-    /// It was counted before.
+    /// The receipt was counted before.
     Before,
-    /// Another quantity was counted before, under the same number.
+    /// The receipt was counted before with another quantity.
     Differently { quantity: i64 },
 }
 
-/// The names of SKUs' rows: one batch holds for some orders, and releases or sells for others, in
-/// statements of their own, so its rows are locked before.
+/// The row locks of SKUs. A batch holds stock for some orders and releases or sells it for others, in
+/// separate statements, so all its rows are locked first.
 pub(crate) fn rows<'a>(skus: impl IntoIterator<Item = &'a Sku>) -> Rows {
     Rows::of("stock", skus.into_iter().map(Sku::as_str))
 }
 
-/// Counts goods in, once per receipt and SKU.
+/// Receives goods, once per receipt and SKU.
 pub(crate) async fn receive(
     db: &mut PgConnection,
     goods: &StockReceived,
@@ -78,7 +78,7 @@ pub(crate) async fn receive(
     })
 }
 
-/// What is there of a SKU, if it was ever received.
+/// The stock of a SKU, if it was ever received.
 pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Stock>, Failure> {
     let stock =
         sqlx::query_as("select sku, on_hand, held, committed, received from stock where sku = $1")

@@ -1,7 +1,7 @@
-//! How each test card behaves.
+//! The behaviour of each test card.
 
-use super::memory::Kind;
 use crate::provider::NoAnswer;
+use crate::sandbox::memory::Kind;
 
 pub(super) const APPROVED: &str = "approved";
 pub(super) const CAPTURED: &str = "captured";
@@ -36,7 +36,7 @@ impl Card {
         }
     }
 
-    /// The result of an operation, given what was done with the authorisation before.
+    /// The result of an operation, given the earlier results for the authorisation.
     pub(super) fn decide(self, kind: Kind, past: &[String]) -> Result<&'static str, NoAnswer> {
         let was = |result: &str| past.iter().any(|past| past == result);
         Ok(match kind {

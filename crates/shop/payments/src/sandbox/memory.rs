@@ -1,4 +1,4 @@
-//! What the sandbox did. Each statement commits by itself.
+//! The table of the sandbox's operations. Each statement commits by itself.
 
 use ballet::{CallKey, Failure, TextEnum};
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use sqlx::types::{Text, Uuid};
 use sqlx::{FromRow, PgExecutor, PgPool, Row};
 
-/// What may be asked.
+/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
     Refund,
 }
 
-/// What is asked.
+/// A requested operation.
 #[derive(Debug)]
 pub(super) struct Operation<'a> {
     pub(super) kind: Kind,
@@ -29,14 +29,14 @@ pub(super) struct Operation<'a> {
     pub(super) amount: Money,
 }
 
-/// How often something was asked under one key, and what it led to, if it has taken effect.
+/// The number of requests under one key, and the result if the operation has taken effect.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) number: i32,
     pub(super) result: Option<String>,
 }
 
-/// Remembers that something is asked.
+/// Records a request.
 pub(super) async fn begin(
     memory: &PgPool,
     key: CallKey,
@@ -61,7 +61,7 @@ pub(super) async fn begin(
     Ok(Attempt { number, result })
 }
 
-/// Takes effect, unless the same request did meanwhile, and gives the result that counts.
+/// Records the result, unless a repeated request did so meanwhile, and returns the one that counts.
 pub(super) async fn finish(memory: &PgPool, key: CallKey, result: &str) -> sqlx::Result<String> {
     let (result,) = sqlx::query_as(
         "update sandbox_operation set result = coalesce(result, $2)
@@ -75,7 +75,7 @@ pub(super) async fn finish(memory: &PgPool, key: CallKey, result: &str) -> sqlx:
     Ok(result)
 }
 
-/// The results of all that was done with an authorisation.
+/// The results of all operations on an authorisation.
 pub(super) async fn results(memory: &PgPool, reference: &str) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(
         "select result from sandbox_operation where reference = $1 and result is not null",
@@ -85,7 +85,7 @@ pub(super) async fn results(memory: &PgPool, reference: &str) -> sqlx::Result<Ve
     .await
 }
 
-/// The card that was authorised under this name.
+/// The card of an authorisation.
 pub(super) async fn card_of(memory: &PgPool, reference: &str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar(
         "select card_token from sandbox_operation where reference = $1 and kind = 'authorize'",
@@ -95,7 +95,7 @@ pub(super) async fn card_of(memory: &PgPool, reference: &str) -> sqlx::Result<Op
     .await
 }
 
-/// An operation, as an auditor sees it.
+/// An operation as the audit sees it.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Remembered {
     pub(crate) idempotency_key: Uuid,

@@ -1,18 +1,18 @@
-//! A card processor inside of this process, for the demo and for tests.
+//! A card processor inside this process, for the demo and for tests.
 //!
 //! | card token | what happens |
 //! |---|---|
-//! | `card_approved` | all goes well |
+//! | `card_approved` | everything succeeds |
 //! | `card_declined`, `card_insufficient_funds` | not authorised, with that reason |
-//! | `card_capture_fails` | authorised, but the money cannot be had |
-//! | `card_expires` | authorised, but the authorisation ends by itself before anything else |
-//! | `card_slow` | all goes well, each answer takes a while |
-//! | `card_flaky` | of each operation the first request is lost, then the first answer |
+//! | `card_capture_fails` | authorised, but the capture fails |
+//! | `card_expires` | authorised, but the authorisation ends before anything else happens |
+//! | `card_slow` | everything succeeds, but each answer takes a while |
+//! | `card_flaky` | of each operation, the first request and then the first answer is lost |
 //! | any other | not authorised: `unknown_card` |
 //!
-//! What it did is in its own table, written outside of the service's transactions, as if it were
-//! somebody else's database. It does what it is told and does not forbid what the service must not
-//! do, such as to capture twice under two keys: then the table shows it.
+//! It records its operations in its own table, outside of the service's transactions, as if it had
+//! a database of its own. It allows what the service must not do, such as two captures under two
+//! keys, so that the table shows it.
 
 mod card;
 pub(crate) mod memory;
@@ -24,14 +24,14 @@ use ballet::CallKey;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
-use self::card::Card;
-use self::memory::{Kind, Operation};
 use crate::provider::{
     Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
 };
+use crate::sandbox::card::Card;
+use crate::sandbox::memory::{Kind, Operation};
 
-/// A card processor inside of this process. The default one has no memory: it can be declared, and
-/// not be asked.
+/// A card processor inside this process. The default one has no database, so it can be declared but
+/// not called.
 #[derive(Debug, Default)]
 pub struct Sandbox {
     database_url: String,
@@ -40,20 +40,20 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A sandbox with its memory in payments' database. It connects when it is asked first.
+    /// A sandbox with its table in the database of payments. It connects with the first request.
     #[must_use]
     pub fn new(database_url: impl Into<String>) -> Self {
         let slow = Duration::from_millis(1_500);
         Self { database_url: database_url.into(), slow, pool: OnceLock::new() }
     }
 
-    /// How long an answer about `card_slow` takes.
+    /// Sets how long an answer for `card_slow` takes.
     #[must_use]
     pub fn slow(self, slow: Duration) -> Self {
         Self { slow, ..self }
     }
 
-    /// Connections of its own: the service's transactions must not reach what it remembers.
+    /// Its own connections, because the service's transactions must not include its table.
     fn memory(&self) -> sqlx::Result<&PgPool> {
         if let Some(pool) = self.pool.get() {
             return Ok(pool);
@@ -90,7 +90,7 @@ impl Sandbox {
     ) -> Result<String, NoAnswer> {
         let Settle { order_id, reference, amount } = request;
         let card_token = memory::card_of(self.memory()?, reference).await?.ok_or_else(|| {
-            NoAnswer::Unavailable(format!("{reference} is no authorisation of ours"))
+            NoAnswer::Unavailable(format!("{reference} is not a known authorisation"))
         })?;
         let operation = Operation {
             kind,

@@ -1,3 +1,5 @@
+//! The step `authorize_payment` and its compensation.
+
 use std::sync::Arc;
 
 use ballet::{
@@ -13,7 +15,7 @@ use crate::provider::{Authorization, Authorize, Provider, Settle, Void};
 use crate::state::State;
 use crate::store;
 
-/// Has the provider hold the order's total, once the goods are held.
+/// Asks the provider to hold the order's total, once the goods are held.
 #[derive(Debug, Clone)]
 pub struct AuthorizePayment(pub Arc<dyn Provider>);
 
@@ -59,7 +61,7 @@ impl CallCompensate for AuthorizePayment {
     type UndoRequest = Settle;
     type UndoAnswer = Void;
 
-    /// A capture of the same saga is undone before this. What it gave back needs no void.
+    /// A capture of the same saga is undone first. A refunded payment needs no void.
     async fn compensate_request(
         &self,
         tx: &mut Tx<'_>,
@@ -80,7 +82,7 @@ impl CallCompensate for AuthorizePayment {
         Ok(self.0.void(key, request).await?)
     }
 
-    /// An authorisation that had ended by itself holds nothing either.
+    /// An authorisation that had already ended counts as voided.
     async fn compensate_answered(
         &self,
         tx: &mut Tx<'_>,

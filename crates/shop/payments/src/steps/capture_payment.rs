@@ -1,3 +1,5 @@
+//! The step `capture_payment` and its compensation.
+
 use std::sync::Arc;
 
 use ballet::{
@@ -11,7 +13,7 @@ use crate::provider::{Capture, Provider, Refund, Settle};
 use crate::state::State;
 use crate::store;
 
-/// Has the provider take the money that it holds, once the carrier is booked.
+/// Asks the provider to capture the money, once the carrier is booked.
 #[derive(Debug, Clone)]
 pub struct CapturePayment(pub Arc<dyn Provider>);
 

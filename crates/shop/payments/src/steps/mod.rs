@@ -1,4 +1,4 @@
-//! What payments does in the saga `order_fulfillment`.
+//! The steps of payments in the saga `order_fulfillment`.
 
 mod authorize_payment;
 mod capture_payment;

@@ -1,3 +1,5 @@
+//! The step `deliver_shipment`.
+
 use std::sync::Arc;
 
 use ballet::{CallKey, CallStep, CallStepResult, Failure, Never, RequestResult, Tx, call, done};
@@ -7,7 +9,7 @@ use crate::carrier::{Carrier, Delivered, Parcel};
 use crate::state::State;
 use crate::store;
 
-/// Follows the parcel to the door.
+/// Waits until the carrier has delivered the parcel.
 #[derive(Debug, Clone)]
 pub struct DeliverShipment(pub Arc<dyn Carrier>);
 

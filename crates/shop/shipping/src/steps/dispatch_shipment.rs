@@ -1,3 +1,5 @@
+//! The step `dispatch_shipment`.
+
 use ballet::{Never, Step, StepResult, Tx, done};
 use shop_events::orders::OrderConfirmed;
 use shop_events::shipping::ShipmentDispatched;

@@ -1,4 +1,4 @@
-//! What shipping does in the saga `order_fulfillment`.
+//! The steps of shipping in the saga `order_fulfillment`.
 
 mod deliver_shipment;
 mod dispatch_shipment;

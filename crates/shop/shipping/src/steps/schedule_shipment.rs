@@ -1,3 +1,5 @@
+//! The step `schedule_shipment` and its compensation.
+
 use std::sync::Arc;
 
 use ballet::{
@@ -33,19 +35,19 @@ impl CallStep for ScheduleShipment {
         call(Book { order_id, shipment_id: tx.new_id(), ship_to })
     }
 
-    async fn call(&self, key: CallKey, asked: &Book) -> Result<Booking, Failure> {
-        Ok(self.0.book(key, asked).await?)
+    async fn call(&self, key: CallKey, request: &Book) -> Result<Booking, Failure> {
+        Ok(self.0.book(key, request).await?)
     }
 
     async fn answered(
         &self,
         tx: &mut Tx<'_>,
-        asked: Book,
+        request: Book,
         answer: Booking,
     ) -> CallStepResult<Self> {
         let now = tx.now();
-        store::insert(tx.db(), &asked, &answer, now).await?;
-        let Book { order_id, shipment_id, ship_to: _ } = asked;
+        store::insert(tx.db(), &request, &answer, now).await?;
+        let Book { order_id, shipment_id, ship_to: _ } = request;
         match answer {
             Booking::Booked { .. } => done(ShipmentScheduled { order_id, shipment_id }),
             Booking::Refused { reason } => refused(ShipmentRejected { order_id, reason }),
@@ -66,17 +68,17 @@ impl CallCompensate for ScheduleShipment {
         call(store::of_order(tx.db(), scheduled.order_id).await?.parcel()?)
     }
 
-    async fn compensate_call(&self, key: CallKey, asked: &Parcel) -> Result<Cancelled, Failure> {
-        Ok(self.0.cancel(key, asked).await?)
+    async fn compensate_call(&self, key: CallKey, request: &Parcel) -> Result<Cancelled, Failure> {
+        Ok(self.0.cancel(key, request).await?)
     }
 
     async fn compensate_answered(
         &self,
         tx: &mut Tx<'_>,
-        asked: Parcel,
+        request: Parcel,
         Cancelled: Cancelled,
     ) -> CallCompensateResult<Self> {
-        let (order_id, now) = (asked.order_id, tx.now());
+        let (order_id, now) = (request.order_id, tx.now());
         let shipment_id = store::advance(tx.db(), order_id, State::Cancelled, now).await?;
         compensated(ShipmentCancelled { order_id, shipment_id })
     }

@@ -1,4 +1,4 @@
-//! The judgement itself: no I/O, so that it can be tried on made-up rows.
+//! The rules of the audit, without I/O, so that tests can apply them to made-up rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -6,10 +6,10 @@ use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use shop_events::OrderId;
 
-use super::rows::{Operation, Order, Payment, Snapshot, Stock};
+use crate::audit::rows::{Operation, Order, Payment, Snapshot, Stock};
 
-/// Judges; orders that changed after `at_rest` are not at rest.
-pub(super) fn judge(snapshot: &Snapshot, at_rest: Timestamp) -> Report {
+/// Checks a snapshot. Orders that changed after `quiescent_at` are still open.
+pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
     let Snapshot { read_at: _, orders, stock, reservations, payments, operations, shipments } =
         snapshot;
     let rows = orders.len()
@@ -31,7 +31,7 @@ pub(super) fn judge(snapshot: &Snapshot, at_rest: Timestamp) -> Report {
         shipments.iter().map(|row| (row.order_id, row.state.as_str())).collect();
     for order in orders {
         let Order { order_id, status, total: _, changed_at } = order;
-        if !matches!(status.as_str(), "completed" | "cancelled") || *changed_at > at_rest {
+        if !matches!(status.as_str(), "completed" | "cancelled") || *changed_at > quiescent_at {
             report.open.push(format!("order {order_id} is {status} since {changed_at}"));
             continue;
         }
@@ -43,7 +43,7 @@ pub(super) fn judge(snapshot: &Snapshot, at_rest: Timestamp) -> Report {
             ("shipment", shipments.get(order_id).copied()),
         ];
         for (what, state) in found {
-            if !at_rest_in(what, state.unwrap_or("none"), status) {
+            if !fits(what, state.unwrap_or("none"), status) {
                 let state = state.unwrap_or("missing");
                 report
                     .violations
@@ -55,7 +55,7 @@ pub(super) fn judge(snapshot: &Snapshot, at_rest: Timestamp) -> Report {
     let named = reservations.keys().chain(payments.keys()).chain(shipments.keys());
     for order_id in named.copied().collect::<BTreeSet<_>>() {
         if !known.contains(&order_id) {
-            // It came while we read; if it stays open, the others know of an order that is not.
+            // It was placed during the read. If it stays open, orders does not know it.
             report.open.push(format!("order {order_id} was unknown when the orders were read"));
         }
     }
@@ -65,8 +65,8 @@ pub(super) fn judge(snapshot: &Snapshot, at_rest: Timestamp) -> Report {
     report
 }
 
-/// Whether what a participant says fits an order at rest.
-fn at_rest_in(what: &str, state: &str, status: &str) -> bool {
+/// Whether the state of a participant fits the status of a quiescent order.
+fn fits(what: &str, state: &str, status: &str) -> bool {
     let fitting: &[&str] = match (what, status) {
         ("stock", "completed") => &["committed"],
         ("stock", _) => &["none", "released"],
@@ -94,8 +94,8 @@ fn check_stock(stock: &Stock, report: &mut Report) {
     }
 }
 
-/// Nothing is done twice at the provider, under whatever keys. Gives what it has of each order's
-/// money, captured less refunded.
+/// The provider did nothing twice, under any keys. Returns the money that it has for each order:
+/// captured less refunded.
 fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<OrderId, i64> {
     let mut money = HashMap::new();
     let mut effects: BTreeMap<(OrderId, &str), Vec<&Operation>> = BTreeMap::new();
@@ -165,7 +165,7 @@ fn check_money(
     }
 }
 
-/// With nothing open, the stock that is held or sold is what the orders hold or bought.
+/// If nothing is open, the stock that is held or sold is what the orders hold or bought.
 fn check_sums(snapshot: &Snapshot, report: &mut Report) {
     let mut reserved: HashMap<_, (i64, i64)> = HashMap::new();
     for reservation in &snapshot.reservations {

@@ -1,3 +1,5 @@
+//! The audit of made-up shops.
+
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -21,7 +23,7 @@ fn operation(key: u8, result: &str) -> Operation {
     }))
 }
 
-/// A shop with one order at rest.
+/// A shop with one quiescent order.
 fn shop(status: &str) -> Snapshot {
     let completed = status == "completed";
     let state = |yes: &str, no: &str| if completed { yes.to_owned() } else { no.to_owned() };
@@ -54,7 +56,7 @@ fn shop(status: &str) -> Snapshot {
 
 fn violations(snapshot: &Snapshot) -> Vec<String> {
     let report = judge(snapshot, Timestamp::MAX);
-    assert_eq!(report.open, [""; 0], "all is at rest");
+    assert_eq!(report.open, [""; 0], "everything is quiescent");
     report.violations
 }
 

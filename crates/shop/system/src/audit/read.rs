@@ -7,7 +7,7 @@ use reqwest::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::rows::Snapshot;
+use crate::audit::rows::Snapshot;
 
 /// The time limit for one page of a list.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,11 +1,11 @@
-//! The services' rows, as far as the auditor reads them.
+//! The services' rows, with the fields that the audit reads.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use shop_events::{Money, OrderId, Sku, StockLine};
 use uuid::Uuid;
 
-/// All that was read, the orders first: what the others say of them is not older.
+/// All rows. The orders are read first, so the rows of the other services are not older.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Snapshot {
     pub(super) read_at: Timestamp,
@@ -50,7 +50,7 @@ pub(super) struct Payment {
     pub(super) refunded_minor: i64,
 }
 
-/// What the provider did.
+/// An operation of the provider.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Operation {
     pub(super) idempotency_key: Uuid,

@@ -1,4 +1,4 @@
-//! What the hand-written contestants share: their tables, the rules of the saga, and the wire.
+//! What the hand-written contestants share: the rules of the saga, the database and the broker.
 //!
 //! They keep ballet's guarantees: an inbox, a ledger with the outcomes and a tombstone, a lock per
 //! saga, an outbox in the same transaction, confirms, and compensations from the stored outcome.
@@ -14,13 +14,14 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
-use crate::business::{self, Move};
-use crate::contract::Order;
+use crate::contestants::system::system;
+use crate::saga4::business::{self, Move};
+use crate::saga4::contract::Order;
 
-/// The step of the row that says "aborted".
+/// The step of the ledger's row for an aborted saga.
 const TOMBSTONE: &str = "aborted";
 
-/// A message that came.
+/// A message that was received.
 pub(crate) struct Incoming {
     pub(crate) tag: u64,
     pub(crate) message_id: Uuid,
@@ -29,7 +30,7 @@ pub(crate) struct Incoming {
     pub(crate) order: Order,
 }
 
-/// A message that goes.
+/// A message to publish.
 #[derive(Debug, Clone)]
 pub(crate) struct Outgoing {
     pub(crate) message_id: Uuid,
@@ -48,7 +49,7 @@ pub(crate) struct Effect {
     pub(crate) event: Option<Outgoing>,
 }
 
-/// The rules of the saga: what `service` does about a message, given the ledger's rows of its saga.
+/// The rules of the saga: what a service does with a message, given the ledger's rows of the saga.
 pub(crate) fn decide(
     service: &str,
     message: &Incoming,
@@ -117,18 +118,24 @@ fn event(cause: &Incoming, event_type: &'static str, body: String) -> Outgoing {
     Outgoing { message_id: new_id(), saga_id, cause, event_type, body }
 }
 
-#[expect(clippy::disallowed_methods, reason = "hand-written code has no context to ask")]
+#[expect(clippy::disallowed_methods, reason = "hand-written code has no handler's context")]
 pub(crate) fn new_id() -> Uuid {
     Uuid::now_v7()
 }
 
-/// Reads a delivery. What cannot be read ends the process: nobody sends such a thing here.
+/// The key of a saga's advisory lock.
+#[expect(clippy::cast_possible_truncation, reason = "the random half of the id")]
+pub(crate) fn lock_key(saga_id: Uuid) -> i64 {
+    saga_id.as_u128() as i64
+}
+
+/// Reads a delivery. A message that cannot be read ends the process: here nothing sends one.
 pub(crate) fn read(delivery: &lapin::message::Delivery) -> Result<Incoming> {
     let properties = &delivery.properties;
     let id = |text: Option<&str>| Uuid::parse_str(text.unwrap_or_default());
     let message_id = id(properties.message_id().as_ref().map(|id| id.as_str()));
     let message_id = message_id.context("a message without an id")?;
-    // The first message of a saga gives it its id.
+    // A saga takes the id of its first message.
     let saga = properties.correlation_id().as_ref().map(|id| id.as_str());
     let saga_id = if saga.is_some() { id(saga).context("a bad saga id")? } else { message_id };
     let event_type = delivery.routing_key.as_str().to_owned();
@@ -164,7 +171,7 @@ impl Publisher {
         Ok(Self { channel, service })
     }
 
-    /// Returns when the message is on its way; its confirm comes later.
+    /// Sends a message. Its confirm comes later.
     pub(crate) async fn send(&self, message: &Outgoing) -> Result<PublisherConfirm> {
         let mut headers = FieldTable::default();
         let cause = AMQPValue::LongString(message.cause.to_string().into());
@@ -184,11 +191,11 @@ impl Publisher {
     }
 }
 
-/// Waits for the broker's word that it has the message.
+/// Waits until the broker confirms a message.
 pub(crate) async fn confirmed(confirm: PublisherConfirm) -> Result<()> {
     match confirm.await? {
         lapin::Confirmation::Ack(None) => Ok(()),
-        other => anyhow::bail!("the broker did not take a message: {other:?}"),
+        other => anyhow::bail!("the broker refused a message: {other:?}"),
     }
 }
 
@@ -200,7 +207,7 @@ async fn channel(amqp_url: &str, name: &str) -> Result<Channel> {
     Ok(channel)
 }
 
-/// Connects to the database and makes the tables if they are not there.
+/// Connects to the database, and creates the tables if they are missing.
 pub(crate) async fn database(url: &str, tables: &'static str, connections: u32) -> Result<PgPool> {
     let options: PgConnectOptions = url.parse()?;
     let options = options.options([("jit", "off")]);
@@ -220,8 +227,11 @@ pub(crate) async fn database(url: &str, tables: &'static str, connections: u32) 
     Ok(pool)
 }
 
-/// The type of an event that was read back.
+/// The static name of an event that was read from the database.
 pub(crate) fn known_type(name: &str) -> Result<&'static str> {
-    let known = crate::contract::system().known_types().into_iter().map(|event| event.name());
-    known.into_iter().find(|known| *known == name).with_context(|| format!("no event is {name}"))
+    let known = system().known_types().into_iter().map(|event| event.name());
+    known
+        .into_iter()
+        .find(|known| *known == name)
+        .with_context(|| format!("there is no event {name}"))
 }

@@ -1,5 +1,5 @@
-//! What the broker takes by itself: the messages of `saga4`, consumed and acknowledged by nobody
-//! who does anything, with the topology and without parts of it.
+//! Measures the broker alone: the messages of `saga4` are published, consumed and acknowledged
+//! without any work, with the topology and without parts of it.
 
 use std::time::Duration;
 
@@ -11,10 +11,13 @@ use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::contract::{self, SERVICES};
-use crate::measure::{Cpu, Figures};
-use crate::stage::{Contestant, Stage};
-use crate::usage::Snapshot;
+use crate::contestants::contestant::Contestant;
+use crate::contestants::handwritten::new_id;
+use crate::contestants::system::system;
+use crate::runs::figures::{Cpu, Figures};
+use crate::runs::stage::Stage;
+use crate::runs::usage::Snapshot;
+use crate::saga4::contract::SERVICES;
 
 const WINDOW: usize = 1000;
 const ACK_EVERY: u64 = 50;
@@ -27,9 +30,9 @@ const MESSAGES: [(&str, &str); 5] = [
     ("d.moved.v1", "a"),
 ];
 
-/// Which way messages take.
+/// The route that messages take.
 #[derive(Debug, Clone, Copy)]
-pub enum Way {
+pub enum Route {
     /// `events`, the journal, `route`, the queue.
     Whole,
     /// `route` as a topic exchange.
@@ -42,12 +45,12 @@ pub enum Way {
     Straight,
 }
 
-impl Way {
-    /// All of them.
+impl Route {
+    /// All routes.
     pub const ALL: [Self; 5] =
         [Self::Whole, Self::TopicRoute, Self::ByType, Self::NoJournal, Self::Straight];
 
-    /// In tables.
+    /// The name in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -60,84 +63,82 @@ impl Way {
     }
 }
 
-impl Stage {
-    /// Measures the broker alone.
-    ///
-    /// # Errors
-    ///
-    /// If something fails.
-    pub async fn broker_alone(&self, way: Way, time: Duration) -> Result<Figures> {
-        let bed = self.bed_with(Contestant::Ceiling, &definitions(way)).await?;
-        let figures = self.pass_on(way, &bed, time).await;
-        bed.close().await?;
-        figures
-    }
-
-    async fn pass_on(&self, way: Way, bed: &Bed, time: Duration) -> Result<Figures> {
-        let broker = RabbitMq::new(bed.ops_amqp_url())?;
-        let mut consumers = Vec::new();
-        for service in SERVICES {
-            consumers.push(tokio::spawn(consume(broker.connect(service).await?, service)));
-        }
-        let session = broker.connect("publish").await?;
-        let mut confirms = session.confirms().await?;
-        let (mut sent, mut open) = (0, 0);
-        let mut step = async |until: Instant| -> Result<u64> {
-            let before = sent;
-            while Instant::now() < until {
-                while open < WINDOW {
-                    session.publish(&message(way, sent)?)?;
-                    (sent, open) = (sent + 1, open + 1);
-                }
-                open -= confirms.next().await.context("the broker closed the channel")??.len();
-                while let Some(Some(answers)) = confirms.next().now_or_never() {
-                    open -= answers?.len();
-                }
-            }
-            Ok(sent - before)
-        };
-        step(Instant::now() + time / 4).await?;
-        let (before, since) = (Snapshot::take()?, Instant::now());
-        let messages = step(since + time).await?;
-        let (after, seconds) = (Snapshot::take()?, since.elapsed().as_secs_f64());
-        consumers.iter().for_each(tokio::task::JoinHandle::abort);
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        let messages = messages as f64;
-        let pids = self.servers.rabbitmq().pids().await;
-        let own = i32::try_from(std::process::id())?;
-        let broker = (after.milliseconds(&pids) - before.milliseconds(&pids)) / messages;
-        let driver = (after.alone(own) - before.alone(own)) / messages;
-        Ok(Figures {
-            sagas: messages / seconds / 5.0,
-            messages: messages / seconds,
-            latencies: Vec::new(),
-            cpu: Cpu { postgres: 0.0, broker, services: 0.0, driver },
-            wal: 0.0,
-            commits: 0.0,
-            memory: 0.0,
-            memory_peak: 0.0,
-            pages: 0.0,
-            deadlocks: 0,
-        })
-    }
+/// Measures the broker alone.
+///
+/// # Errors
+///
+/// If something fails.
+pub async fn measure(stage: &Stage, route: Route, time: Duration) -> Result<Figures> {
+    let bed = stage.bed_with(Contestant::Ceiling, &definitions(route)).await?;
+    let figures = pass_on(stage, route, &bed, time).await;
+    bed.close().await?;
+    figures
 }
 
-/// The topology, changed.
-fn definitions(way: Way) -> Value {
-    let mut document = topology::definitions(&contract::system(), |_| String::new());
+async fn pass_on(stage: &Stage, route: Route, bed: &Bed, time: Duration) -> Result<Figures> {
+    let broker = RabbitMq::new(bed.ops_amqp_url())?;
+    let mut consumers = Vec::new();
+    for service in SERVICES {
+        consumers.push(tokio::spawn(consume(broker.connect(service).await?, service)));
+    }
+    let session = broker.connect("publish").await?;
+    let mut confirms = session.confirms().await?;
+    let (mut sent, mut open) = (0, 0);
+    let mut step = async |until: Instant| -> Result<u64> {
+        let before = sent;
+        while Instant::now() < until {
+            while open < WINDOW {
+                session.publish(&message(route, sent)?)?;
+                (sent, open) = (sent + 1, open + 1);
+            }
+            open -= confirms.next().await.context("the broker closed the channel")??.len();
+            while let Some(Some(answers)) = confirms.next().now_or_never() {
+                open -= answers?.len();
+            }
+        }
+        Ok(sent - before)
+    };
+    step(Instant::now() + time / 4).await?;
+    let (before, since) = (Snapshot::take()?, Instant::now());
+    let messages = step(since + time).await?;
+    let (after, seconds) = (Snapshot::take()?, since.elapsed().as_secs_f64());
+    consumers.iter().for_each(tokio::task::JoinHandle::abort);
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let messages = messages as f64;
+    let pids = stage.servers.rabbitmq().pids().await;
+    let own = i32::try_from(std::process::id())?;
+    let broker = (after.milliseconds(&pids) - before.milliseconds(&pids)) / messages;
+    let driver = (after.alone(own) - before.alone(own)) / messages;
+    Ok(Figures {
+        sagas: messages / seconds / 5.0,
+        messages: messages / seconds,
+        latencies: Vec::new(),
+        cpu: Cpu { postgres: 0.0, broker, services: 0.0, driver },
+        wal: 0.0,
+        commits: 0.0,
+        memory: 0.0,
+        memory_peak: 0.0,
+        pages: 0.0,
+        deadlocks: 0,
+    })
+}
+
+/// The topology, changed for the route.
+fn definitions(route: Route) -> Value {
+    let mut document = topology::definitions(&system(), |_| String::new());
     let from_events = |binding: &Value| binding["source"] == EVENTS;
-    match way {
-        Way::Whole | Way::Straight => {}
-        Way::TopicRoute => {
+    match route {
+        Route::Whole | Route::Straight => {}
+        Route::TopicRoute => {
             let exchanges = document["exchanges"].as_array_mut().into_iter().flatten();
             exchanges.filter(|e| e["name"] == ROUTE).for_each(|e| e["type"] = json!("topic"));
         }
-        Way::NoJournal => {
+        Route::NoJournal => {
             let bindings = document["bindings"].as_array_mut();
             let journal = |b: &Value| from_events(b) && b["destination"] == JOURNAL;
             bindings.into_iter().for_each(|all| all.retain(|binding| !journal(binding)));
         }
-        Way::ByType => {
+        Route::ByType => {
             let Some(bindings) = document["bindings"].as_array_mut() else { return document };
             bindings.retain(|binding| !from_events(binding));
             for binding in bindings.iter_mut().filter(|binding| binding["source"] == ROUTE) {
@@ -155,10 +156,10 @@ fn definitions(way: Way) -> Value {
     document
 }
 
-fn message(way: Way, number: u64) -> Result<Publish> {
+fn message(route: Route, number: u64) -> Result<Publish> {
     let (event_type, queue) = MESSAGES[usize::try_from(number % 5)?];
-    let straight = matches!(way, Way::Straight);
-    let id = crate::handwritten::new_id().to_string();
+    let straight = matches!(route, Route::Straight);
+    let id = new_id().to_string();
     let properties = BasicProperties::default()
         .with_content_type("application/json".into())
         .with_type(event_type.into())

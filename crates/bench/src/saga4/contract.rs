@@ -2,42 +2,41 @@
 //!
 //! `a` opens, `b`, `c` and `d` move, `a` closes. If `c` refuses, `a` cancels and `b` undoes.
 
-use ballet::core::System;
-use ballet::{Event, EventType, Participant, Saga};
+use ballet::{Event, EventType, Saga};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The services; each is a process with a queue and a database of its own.
+/// The services. Each is a process with its own queue and database.
 pub const SERVICES: [&str; 4] = ["a", "b", "c", "d"];
-/// Who starts sagas.
+/// The producer that starts sagas.
 pub const DRIVER: &str = "driver";
-/// How many rows the moves of all sagas share in each database.
+/// The number of rows in each database that all sagas share.
 pub const ACCOUNTS: i32 = 1000;
-/// How many messages are handled in a saga that goes well, and in one that is refused.
+/// The number of messages in a saga.
 pub const MESSAGES: Messages = Messages { closed: 5, cancelled: 7 };
 
-/// How many messages the services handle in one saga.
+/// The number of messages that the services handle in one saga.
 #[derive(Debug, Clone, Copy)]
 pub struct Messages {
-    /// wanted, opened, moved, moved, moved.
+    /// A completed saga: wanted, opened, moved, moved, moved.
     pub closed: u32,
-    /// wanted, opened, moved, refused, and three times cancelled.
+    /// A refused saga: wanted, opened, moved, refused, and cancelled three times.
     pub cancelled: u32,
 }
 
-/// What a saga is about.
+/// The order that a saga carries out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Order {
-    /// The row that every step changes in its own database.
+    /// The row that every step changes in its database.
     pub account: i32,
-    /// By how much.
+    /// The change of the balance.
     pub amount: i64,
-    /// Whether `c` says no.
+    /// Whether `c` refuses.
     pub refused: bool,
-    /// The service whose step fails for good, if any does.
+    /// The service whose step fails permanently, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fails_at: Option<String>,
-    /// So that a message is as long as messages are.
+    /// Text that makes the message as long as a usual one.
     pub memo: String,
 }
 
@@ -55,19 +54,19 @@ macro_rules! events {
 }
 
 events! {
-    /// Somebody wants a saga.
+    /// A saga is requested.
     Wanted = EventType::starts_saga("a.wanted.v1").also_from(&[DRIVER]);
-    /// It has begun.
+    /// The saga has started.
     Opened = EventType::in_saga("a.opened.v1");
     /// `b` has done its step.
     MovedB = EventType::in_saga("b.moved.v1");
     /// `c` has done its step.
     MovedC = EventType::in_saga("c.moved.v1");
-    /// `c` said no.
+    /// `c` has refused.
     RefusedC = EventType::in_saga("c.refused.v1");
     /// `d` has done its step.
     MovedD = EventType::in_saga("d.moved.v1");
-    /// The saga has ended well.
+    /// The saga is completed.
     Closed = EventType::in_saga("a.closed.v1");
     /// The saga is aborted.
     Cancelled = EventType::in_saga("a.cancelled.v1");
@@ -87,11 +86,4 @@ impl Saga for Saga4 {
     const NAME: &'static str = "saga4";
     const OWNER: &'static str = "a";
     type Abort = Cancelled;
-}
-
-/// The system that the broker's topology is made from, for every contestant.
-#[must_use]
-pub fn system() -> System {
-    let parts = SERVICES.iter().filter_map(|service| crate::ordinary::participant(service));
-    System { name: "saga4", parts: parts.map(|part: Participant| part.part()).collect() }
 }

@@ -1,47 +1,47 @@
-//! Medians, spread and ratios, as a table and as data.
+//! The outcome of a group: medians, spread, and the verdicts on its targets.
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use crate::groups::{Bound, Group, Measure, Target, targets};
-use crate::measure::Figures;
+use crate::report::groups::{Bound, Group, Measure, Target, targets};
+use crate::runs::figures::Figures;
 
-/// What a case came to in all its rounds.
+/// The figures of a case in all rounds.
 #[derive(Debug, Serialize)]
 pub struct Row {
     /// The case.
     pub label: String,
-    /// Statements a message, where they were counted.
+    /// Statements per message, if they were counted.
     pub statements: Option<f64>,
-    /// One for each round.
+    /// The figures of each round.
     pub rounds: Vec<Figures>,
 }
 
-/// What a group came to.
+/// The outcome of a group.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
-    /// Its name.
+    /// The group's name.
     pub group: &'static str,
-    /// What it is about.
+    /// The group's title.
     pub title: &'static str,
-    /// Its cases.
+    /// The group's cases.
     pub rows: Vec<Row>,
-    /// What was to be reached, and whether it was.
+    /// The verdicts on the group's targets.
     pub verdicts: Vec<Verdict>,
 }
 
 /// Whether a target was reached.
 #[derive(Debug, Serialize)]
 pub struct Verdict {
-    /// In words.
+    /// The target, in words.
     pub what: String,
-    /// What was reached.
+    /// The value that was reached.
     pub value: f64,
-    /// The least and the most of the rounds.
+    /// The smallest and the largest value of the rounds.
     pub spread: (f64, f64),
-    /// In words.
+    /// The bound, in words.
     pub bound: String,
-    /// Whether it is enough.
+    /// Whether the value is within the bound.
     pub reached: bool,
 }
 
@@ -84,11 +84,11 @@ impl Outcome {
     }
 }
 
-/// Compares round by round, so that what slows a whole round down does not count.
+/// Compares round by round, so a slow round affects both sides.
 fn judge(target: &Target, rows: &[Row]) -> Option<Verdict> {
     let find = |label: &str| rows.iter().find(|row| row.label == label);
     let mut values = find(&target.of)?.measure(target.by);
-    let mut what = format!("{} of {}", words(target.by), target.of);
+    let mut what = format!("{} of {}", name(target.by), target.of);
     if let Some(to) = &target.to {
         let base = find(to)?.measure(target.by);
         values = values.iter().zip(base).map(|(value, base)| value / base).collect();
@@ -103,19 +103,19 @@ fn judge(target: &Target, rows: &[Row]) -> Option<Verdict> {
     Some(Verdict { what, value, spread, bound, reached })
 }
 
-const fn words(measure: Measure) -> &'static str {
+const fn name(measure: Measure) -> &'static str {
     match measure {
-        Measure::Sagas => "sagas a second",
-        Measure::Messages => "messages a second",
+        Measure::Sagas => "sagas per second",
+        Measure::Messages => "messages per second",
         Measure::P50 => "p50",
         Measure::P99 => "p99",
-        Measure::Wal => "WAL a message",
-        Measure::Pages => "pages a message",
+        Measure::Wal => "WAL per message",
+        Measure::Pages => "pages per message",
         Measure::Memory => "megabytes",
     }
 }
 
-/// Of values in any order.
+/// The quantile of values in any order.
 #[must_use]
 pub fn quantile(values: &[f64], at: f64) -> f64 {
     let mut sorted = values.to_vec();
@@ -130,7 +130,7 @@ pub fn quantile(values: &[f64], at: f64) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-/// The median; nothing where no saga ended.
+/// The median, or nothing if no saga ended.
 fn milliseconds(values: &[f64]) -> String {
     let median = quantile(values, 0.5);
     if median.is_nan() { String::new() } else { format!("{median:.1}") }

@@ -1,18 +1,18 @@
-//! What processes took of the machine, from /proc.
+//! The processor time and memory of processes, from /proc.
 
 use std::collections::HashMap;
 use std::fs;
 
 use anyhow::{Context, Result};
 
-/// Clock ticks a second, as Linux counts processor time for everybody.
+/// The clock ticks per second in which Linux counts processor time.
 const TICKS: f64 = 100.0;
 
 #[derive(Debug, Clone, Copy)]
 struct Process {
     parent: i32,
     ticks: u64,
-    /// Of children that have ended and were waited for.
+    /// The ticks of children that have ended and were waited for.
     ended: u64,
 }
 
@@ -26,7 +26,7 @@ impl Snapshot {
         for entry in fs::read_dir("/proc").context("cannot read /proc")? {
             let name = entry?.file_name();
             let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-            // A process may end while we look.
+            // The process may have ended meanwhile.
             if let Some(process) =
                 fs::read_to_string(format!("/proc/{pid}/stat")).ok().and_then(|stat| parse(&stat))
             {
@@ -36,13 +36,13 @@ impl Snapshot {
         Ok(Self(processes))
     }
 
-    /// Milliseconds of processor time of these processes and all that they started.
+    /// Milliseconds of processor time of these processes and all their descendants.
     pub(crate) fn milliseconds(&self, roots: &[i32]) -> f64 {
         let ours = self.0.keys().filter(|pid| self.belongs(**pid, roots));
         milliseconds(ours.map(|pid| self.0[pid].ticks + self.0[pid].ended).sum())
     }
 
-    /// Of one process without what it started.
+    /// Milliseconds of processor time of one process without its children.
     pub(crate) fn alone(&self, pid: i32) -> f64 {
         milliseconds(self.0.get(&pid).map_or(0, |process| process.ticks))
     }
@@ -65,7 +65,7 @@ fn milliseconds(ticks: u64) -> f64 {
     ticks as f64 * 1000.0 / TICKS
 }
 
-/// The fields of `/proc/<pid>/stat`, after the name, which may hold spaces.
+/// Reads `/proc/<pid>/stat`. The name, which may contain spaces, ends with the last `) `.
 fn parse(stat: &str) -> Option<Process> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split(' ').collect();
@@ -77,7 +77,7 @@ fn parse(stat: &str) -> Option<Process> {
     })
 }
 
-/// Megabytes that a process has in memory, and the most that it had.
+/// The memory of a process and its peak, in megabytes.
 pub(crate) fn memory(pid: i32) -> Option<(f64, f64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let field = |name: &str| {

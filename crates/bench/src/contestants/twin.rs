@@ -1,5 +1,5 @@
-//! The contestant `twin`: what a careful team writes by hand. One transaction, one awaited confirm
-//! and one ack a message; eight messages at once, each on a connection of its own.
+//! The contestant `twin`: what a careful team writes by hand. Each message has its own transaction,
+//! awaited confirm and ack. Eight messages run at once, each on its own database connection.
 
 use std::time::Duration;
 
@@ -10,12 +10,14 @@ use sqlx::PgPool;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::business;
-use crate::handwritten::{self, Outgoing, Publisher, confirmed, decide, read};
+use crate::contestants::handwritten::{
+    self, Outgoing, Publisher, confirmed, decide, lock_key, read,
+};
+use crate::saga4::business;
 
 const PREFETCH: u16 = 50;
 const AT_ONCE: usize = 8;
-/// What a crash left in the outbox is published after this long.
+/// The age at which an event that a crash left in the outbox is published.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
 const TABLES: &str = "\
@@ -36,18 +38,18 @@ create table outbox (
     created_at timestamptz not null default now()
 );";
 
-/// Runs the service until the process is ended.
+/// Runs the service until the process ends.
 ///
 /// # Errors
 ///
-/// Whatever goes wrong: there is a process manager to start it again.
+/// If anything fails. A process manager would restart it.
 pub async fn run(service: &'static str, amqp_url: &str, database_url: &str) -> Result<()> {
     let connections = u32::try_from(AT_ONCE)? + 2;
     let pool = handwritten::database(database_url, TABLES, connections).await?;
     let publisher = Publisher::connect(amqp_url, service).await?;
     let (published, deletions) = mpsc::unbounded_channel();
     let (_channel, consumer) = handwritten::consume(amqp_url, service, PREFETCH).await?;
-    let works =
+    let handling =
         consumer.map_err(anyhow::Error::from).try_for_each_concurrent(AT_ONCE, |delivery| {
             let (pool, publisher, published) = (&pool, &publisher, published.clone());
             async move {
@@ -60,15 +62,15 @@ pub async fn run(service: &'static str, amqp_url: &str, database_url: &str) -> R
             }
         });
     tokio::select! {
-        ended = works => ended.context("consuming")?,
+        ended = handling => ended.context("consuming")?,
         ended = delete(&pool, deletions) => ended.context("deleting what is published")?,
         ended = sweep(&pool, &publisher) => ended.context("publishing what was left behind")?,
     }
-    anyhow::bail!("the broker ended the consumer")
+    anyhow::bail!("the broker closed the consumer")
 }
 
 /// The transaction of one message.
-#[expect(clippy::disallowed_methods, reason = "this is what it is like without a framework")]
+#[expect(clippy::disallowed_methods, reason = "there is no framework to open transactions")]
 async fn handle(
     pool: &PgPool,
     service: &str,
@@ -76,7 +78,7 @@ async fn handle(
 ) -> Result<Option<Outgoing>> {
     let message = read(delivery)?;
     let mut db = pool.begin().await?;
-    // The saga's lock, and "was it handled?", in one statement.
+    // One statement takes the saga's lock and enters the message into the inbox.
     let fresh = sqlx::query(
         "with locked as materialized (select pg_advisory_xact_lock($2)) \
          insert into inbox (message_id) select $1 from locked on conflict do nothing",
@@ -99,7 +101,7 @@ async fn handle(
     }
     let (steps, outcomes): (Vec<_>, Vec<_>) = effect.ledger.into_iter().unzip();
     match &effect.event {
-        // One round trip for both.
+        // One round trip for the ledger and the outbox.
         Some(event) => {
             sqlx::query(
                 "with noted as (insert into ledger (saga_id, step, outcome) \
@@ -134,12 +136,7 @@ async fn handle(
     Ok(effect.event)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the random half of the id")]
-pub(crate) fn lock_key(saga_id: Uuid) -> i64 {
-    saga_id.as_u128() as i64
-}
-
-/// Deletes what is published, as many rows at a time as there are.
+/// Deletes published events from the outbox, in batches.
 async fn delete(pool: &PgPool, mut published: mpsc::UnboundedReceiver<Uuid>) -> Result<()> {
     let mut ids = Vec::new();
     while published.recv_many(&mut ids, 100).await > 0 {
@@ -152,7 +149,7 @@ async fn delete(pool: &PgPool, mut published: mpsc::UnboundedReceiver<Uuid>) -> 
     Ok(())
 }
 
-/// Publishes what a process that died did not.
+/// Publishes the events that a crashed process left in the outbox.
 async fn sweep(pool: &PgPool, publisher: &Publisher) -> Result<()> {
     loop {
         let left: Vec<(Uuid, Uuid, Uuid, String, String)> = sqlx::query_as(

@@ -1,4 +1,4 @@
-//! The contestant `ballet`: ordinary handlers, as the README shows them.
+//! The contestant `ballet`: ordinary handlers, as in the README.
 
 use ballet::{
     Compensate, CompensateResult, Failure, Item, Migration, Never, Owner, Participant, Rows,
@@ -6,8 +6,8 @@ use ballet::{
 };
 use sqlx::PgConnection;
 
-use crate::business::{self, Move};
-use crate::contract::{
+use crate::saga4::business::{self, Move};
+use crate::saga4::contract::{
     Cancelled, Closed, MovedB, MovedC, MovedD, Opened, Order, RefusedC, Saga4, UndoneB, UndoneC,
     UndoneD, Wanted,
 };
@@ -15,7 +15,7 @@ use crate::contract::{
 pub(crate) const MIGRATIONS: &[Migration] =
     &[Migration { name: "0001_business", sql: business::TABLES }];
 
-/// What a service declares; `None` for a name that is no service's.
+/// The declarations of a service. `None` if there is no such service.
 #[must_use]
 pub fn participant(service: &str) -> Option<Participant> {
     Some(match service {
@@ -29,7 +29,7 @@ pub fn participant(service: &str) -> Option<Participant> {
     })
 }
 
-/// The service; `None` for a name that is no service's.
+/// The service. `None` if there is no such service.
 #[must_use]
 pub fn service(service: &str) -> Option<Service> {
     Some(Service::new(participant(service)?).migrations(MIGRATIONS))
@@ -40,8 +40,8 @@ pub(crate) struct Opener;
 impl Owner for Opener {
     type Saga = Saga4;
 
-    async fn abort(&self, tx: &mut Tx<'_>, fact: &Cancelled) -> Result<(), Failure> {
-        book(tx, "cancel", &fact.0, -1).await
+    async fn abort(&self, tx: &mut Tx<'_>, cancelled: &Cancelled) -> Result<(), Failure> {
+        book(tx, "cancel", &cancelled.0, -1).await
     }
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn accounts<'a>(orders: impl Iterator<Item = &'a Order>) -> Rows {
     Rows::of("account", orders.map(|order| order.account.to_string()))
 }
 
-/// Fails where the order says so.
+/// Fails if the order says that this service fails.
 pub(crate) fn check(order: &Order, service: &str) -> Result<(), Failure> {
     match order.fails_at.as_deref() {
         Some(at) if at == service => Err(Failure::permanent("it was told to fail")),

@@ -1,4 +1,4 @@
-//! Whether a run was right: every saga ended once, and every balance is what the entries say.
+//! Checks that a run was correct: every saga ended once, and every balance is the sum of its entries.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use anyhow::{Result, bail};
 use ballet_testkit::Bed;
 use tokio::time::Instant;
 
-use crate::contract::SERVICES;
-use crate::load::{Load, Started};
-use crate::stage::admin;
+use crate::runs::load::{Load, Started};
+use crate::runs::stage::admin;
+use crate::saga4::contract::SERVICES;
 
-/// Compensations may still be under way when the last abort is seen.
+/// How long compensations may take after the last abort was seen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often each step has to have taken effect in a service's database.
+/// How often each step must have taken effect in a service's database.
 fn expected(service: &str, started: &Started) -> Vec<(&'static str, u64)> {
     let [fails_a, fails_b, fails_c, fails_d] = started.failing;
     let opened = started.all - fails_a;
@@ -28,15 +28,15 @@ fn expected(service: &str, started: &Started) -> Vec<(&'static str, u64)> {
     }
 }
 
-/// Waits until the databases hold what they should. While sagas wait (`drained` is false) nobody
-/// knows how many steps there should be, but none may be there twice.
+/// Waits until the databases hold what they should. While sagas wait (`drained` is false), the
+/// expected number of steps is not known, but none may be there twice.
 ///
 /// # Errors
 ///
-/// If they do not in time, or the load saw something that should not be.
+/// If they do not in time, or if the load has seen a wrong end.
 pub(crate) async fn judge(bed: &Bed, load: &Load, drained: bool) -> Result<()> {
     if let Some(first) = load.wrong.first() {
-        bail!("the oracle: {} ends that should not be, the first: {first}", load.wrong.len());
+        bail!("the oracle: {} wrong ends, the first: {first}", load.wrong.len());
     }
     for service in SERVICES {
         let until = Instant::now() + PATIENCE;
@@ -53,7 +53,7 @@ pub(crate) async fn judge(bed: &Bed, load: &Load, drained: bool) -> Result<()> {
     Ok(())
 }
 
-/// What is wrong in a database, if anything is.
+/// What is wrong in a database, if anything.
 async fn look(
     db: &mut sqlx::PgConnection,
     service: &str,

@@ -1,4 +1,4 @@
-//! The contestant `ballet-bulk`: the same steps, as bulk handlers.
+//! The contestant `ballet-bulk`: the same steps as bulk handlers.
 
 use ballet::{
     BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, Compensated, Failure, Item,
@@ -6,14 +6,14 @@ use ballet::{
 };
 use sqlx::PgConnection;
 
-use crate::business::{self, Move};
-use crate::contract::{
+use crate::contestants::ordinary::{MIGRATIONS, Opener, accounts, check};
+use crate::saga4::business::{self, Move};
+use crate::saga4::contract::{
     Cancelled, Closed, MovedB, MovedC, MovedD, Opened, Order, RefusedC, Saga4, UndoneB, UndoneC,
     UndoneD, Wanted,
 };
-use crate::ordinary::{MIGRATIONS, Opener, accounts, check};
 
-/// What a service declares; `None` for a name that is no service's.
+/// The declarations of a service. `None` if there is no such service.
 #[must_use]
 pub fn participant(service: &str) -> Option<Participant> {
     Some(match service {
@@ -27,13 +27,13 @@ pub fn participant(service: &str) -> Option<Participant> {
     })
 }
 
-/// The service; `None` for a name that is no service's.
+/// The service. `None` if there is no such service.
 #[must_use]
 pub fn service(service: &str) -> Option<Service> {
     Some(Service::new(participant(service)?).migrations(MIGRATIONS))
 }
 
-/// An event of a saga, as the order that it carries.
+/// An event of the saga, which carries its order.
 trait Carries {
     fn order(&self) -> &Order;
 }
@@ -157,13 +157,14 @@ impl BulkStep for MoveC {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::SERVICES;
+    use crate::contestants::ordinary;
+    use crate::saga4::contract::SERVICES;
 
     #[test]
-    fn both_ways_of_writing_it_declare_the_same() {
+    fn ordinary_and_bulk_handlers_declare_the_same() {
         for service in SERVICES {
             let part = |participant: Option<Participant>| participant.map(|one| one.part());
-            assert_eq!(part(participant(service)), part(crate::ordinary::participant(service)));
+            assert_eq!(part(participant(service)), part(ordinary::participant(service)));
         }
     }
 }

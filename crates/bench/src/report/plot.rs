@@ -1,8 +1,8 @@
-//! Plots, as SVG written by hand.
+//! Plots of an outcome as SVG.
 
 use std::fmt::Write;
 
-use crate::report::{Outcome, quantile};
+use crate::report::outcome::{Outcome, quantile};
 
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 130.0;
@@ -10,7 +10,7 @@ const BAR: f64 = 26.0;
 const TOP: f64 = 40.0;
 const COLOURS: [&str; 5] = ["#2f6f9f", "#c0562b", "#5a8f3d", "#8a5aa8", "#7a7a7a"];
 
-/// Bars: sagas a second, with the spread of the rounds as a line.
+/// Bars of sagas per second, with the spread of the rounds as a line.
 #[must_use]
 pub fn bars(outcome: &Outcome) -> String {
     let values: Vec<(f64, f64, f64)> = outcome
@@ -42,7 +42,7 @@ pub fn bars(outcome: &Outcome) -> String {
     page(outcome.title, y + 10.0, &body)
 }
 
-/// Lines: how many sagas in a hundred took how long at most.
+/// Lines of latency: the percentage of sagas that took at most so many milliseconds.
 #[must_use]
 pub fn latencies(outcome: &Outcome) -> String {
     const HEIGHT: f64 = 260.0;
@@ -106,6 +106,6 @@ fn text(to: &mut String, x: f64, y: f64, anchor: &str, what: &str) {
 }
 
 fn line(to: &mut String, what: std::fmt::Arguments<'_>) {
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     writeln!(to, "{what}").ok();
 }

@@ -1,4 +1,4 @@
-//! Starts sagas, and watches how they end.
+//! The load: starts sagas and watches how they end.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,26 +15,28 @@ use lapin::{Connection, ConnectionProperties, Consumer};
 use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
-use crate::contract::{ACCOUNTS, DRIVER, Order, SERVICES};
+use crate::contestants::handwritten::new_id;
+use crate::runs::random::Random;
+use crate::saga4::contract::{ACCOUNTS, DRIVER, Order, SERVICES};
 
-/// Until a saga that was started has to have ended.
+/// The time within which a saga must end.
 const PATIENCE: Duration = Duration::from_secs(60);
 const WANTED: &str = "a.wanted.v1";
 const CLOSED: &str = "a.closed.v1";
 const CANCELLED: &str = "a.cancelled.v1";
 
-/// What is asked of the contestants.
+/// The load that a contestant gets.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// How many sagas are under way at a time.
+    /// The number of sagas under way at a time.
     pub in_flight: usize,
-    /// Sagas a second, at random times, whatever becomes of the ones before.
+    /// Sagas per second, started at random times and without waiting for earlier ones.
     pub pace: Option<f64>,
     /// The share of sagas that `c` refuses.
     pub refused: f64,
-    /// The share of sagas of which one step fails for good.
+    /// The share of sagas with a step that fails permanently.
     pub failing: f64,
-    /// The share of sagas that are asked for twice, under one id.
+    /// The share of sagas that are requested twice under the same id.
     pub doubled: f64,
 }
 
@@ -53,12 +55,12 @@ pub(crate) enum End {
     Dead,
 }
 
-/// How many sagas were started, and how they were to end.
+/// The sagas that were started, by how they should end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Started {
     pub(crate) all: u64,
     pub(crate) refused: u64,
-    /// Of which a step fails, by service.
+    /// With a step that fails, by service.
     pub(crate) failing: [u64; 4],
 }
 
@@ -81,7 +83,7 @@ pub(crate) struct Load {
     pub(crate) started: Started,
     /// When sagas ended, how, and how long they took.
     pub(crate) ended: Vec<(Instant, End, Duration)>,
-    /// Ends of sagas that had ended, or were to end otherwise, by message: the oracle's business.
+    /// Ends that should not be: of sagas that had ended, or that should have ended otherwise.
     pub(crate) wrong: Vec<String>,
     seen: HashSet<Uuid>,
 }
@@ -96,7 +98,7 @@ impl Load {
         let options =
             QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
         let queue = channel.queue_declare("".into(), options, FieldTable::default()).await?;
-        // Not to `events`: it looks keys up word by word, and each binding there costs every publish.
+        // Not to `events`: it is a topic exchange, where each binding makes every publish slower.
         for (exchange, key) in [(ROUTE, CLOSED), (ROUTE, CANCELLED), (DEAD, "#")] {
             let name = queue.name().clone();
             let (options, none) = (<_>::default(), FieldTable::default());
@@ -111,7 +113,7 @@ impl Load {
             confirms,
             ends,
             _connection: connection,
-            random: Random(1),
+            random: Random::new(1),
             running: HashMap::new(),
             unconfirmed: 0,
             next: Instant::now(),
@@ -122,7 +124,7 @@ impl Load {
         })
     }
 
-    /// Keeps the load up for so long.
+    /// Keeps up the load for this long.
     pub(crate) async fn go(&mut self, time: Duration) -> Result<()> {
         let until = Instant::now() + time;
         self.next = self.next.max(Instant::now());
@@ -130,7 +132,7 @@ impl Load {
             let due = self.start_due()?;
             tokio::select! {
                 biased;
-                end = self.ends.next() => self.take_ends(end)?,
+                end = self.ends.next() => self.record_ends(end)?,
                 answers = self.confirms.next(), if self.unconfirmed > 0 => {
                     self.unconfirmed -= confirmed(answers)?;
                 }
@@ -140,12 +142,12 @@ impl Load {
         Ok(())
     }
 
-    /// Starts what is due; says when the next one is, if time decides.
+    /// Starts the sagas that are due. Returns when the next one is due if the plan has a pace.
     fn start_due(&mut self) -> Result<Option<Instant>> {
         match self.plan.pace {
             Some(pace) => {
                 while self.next <= Instant::now() {
-                    // Latency counts from when it was to start: who is late hides nothing.
+                    // Latency counts from the time at which the saga was due.
                     self.start(self.next)?;
                     let wait = -self.random.fraction().max(f64::MIN_POSITIVE).ln() / pace;
                     self.next += Duration::from_secs_f64(wait);
@@ -161,7 +163,7 @@ impl Load {
         }
     }
 
-    /// Publishes this many requests for sagas and waits for nothing but the broker.
+    /// Publishes this many requests for sagas, and waits only for the broker's confirms.
     pub(crate) async fn pile_up(&mut self, count: usize) -> Result<()> {
         for number in 0..count {
             self.start(Instant::now())?;
@@ -173,7 +175,7 @@ impl Load {
     }
 
     fn start(&mut self, since: Instant) -> Result<()> {
-        let saga_id = crate::handwritten::new_id();
+        let saga_id = new_id();
         let account = 1 + i32::try_from(self.random.below(ACCOUNTS.unsigned_abs().into()))?;
         let refused = self.random.fraction() < self.plan.refused;
         let fails = self.random.fraction() < self.plan.failing;
@@ -216,14 +218,14 @@ impl Load {
         Ok(())
     }
 
-    /// Takes in an end, and all that have come with it.
-    fn take_ends(
+    /// Records an end, and all others that have already arrived.
+    fn record_ends(
         &mut self,
         mut end: Option<lapin::Result<lapin::message::Delivery>>,
     ) -> Result<()> {
         loop {
-            let delivery = end.context("the broker ended the watch over sagas")??;
-            self.take(&delivery);
+            let delivery = end.context("the broker closed the consumer of saga ends")??;
+            self.record(&delivery);
             match self.ends.next().now_or_never() {
                 Some(next) => end = next,
                 None => return Ok(()),
@@ -231,7 +233,7 @@ impl Load {
         }
     }
 
-    fn take(&mut self, delivery: &lapin::message::Delivery) {
+    fn record(&mut self, delivery: &lapin::message::Delivery) {
         let id = |text: Option<&str>| text.and_then(|text| text.parse::<Uuid>().ok());
         let properties = &delivery.properties;
         let saga = id(properties.correlation_id().as_ref().map(|id| id.as_str()));
@@ -241,7 +243,7 @@ impl Load {
             CANCELLED => End::Cancelled,
             _ => End::Dead,
         };
-        // A copy of an event is no second end.
+        // A copy of an event is not a second end.
         if message.is_some_and(|message| !self.seen.insert(message)) {
             return;
         }
@@ -255,12 +257,12 @@ impl Load {
         }
     }
 
-    /// Starts nothing more, and waits for the end of what is under way.
+    /// Waits for the end of all sagas that are under way.
     pub(crate) async fn finish(&mut self) -> Result<()> {
         let until = Instant::now() + PATIENCE;
         while !self.running.is_empty() || self.unconfirmed > 0 {
             tokio::select! {
-                end = self.ends.next() => self.take_ends(end)?,
+                end = self.ends.next() => self.record_ends(end)?,
                 answers = self.confirms.next(), if self.unconfirmed > 0 => {
                     self.unconfirmed -= confirmed(answers)?;
                 }
@@ -276,7 +278,7 @@ impl Load {
 
     pub(crate) async fn close(self) {
         self.session.close().await;
-        // It is closed already, or as good as that.
+        // An error means that the connection is already gone.
         timeout(Duration::from_secs(2), self._connection.close(200, "done".into())).await.ok();
     }
 }
@@ -286,30 +288,7 @@ fn confirmed(
 ) -> Result<usize> {
     let answers = answers.context("the broker closed the connection")??;
     match answers.iter().find(|answer| answer.outcome != Outcome::Ack) {
-        Some(answer) => bail!("the broker did not take a message: {:?}", answer.outcome),
+        Some(answer) => bail!("the broker refused a message: {:?}", answer.outcome),
         None => Ok(answers.len()),
-    }
-}
-
-/// SplitMix64: the same run for every contestant.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn fraction(&mut self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-        let fraction = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        fraction
     }
 }

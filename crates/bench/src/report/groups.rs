@@ -1,42 +1,43 @@
-//! What is measured: groups of cases that run in turn, and what they have to reach.
+//! The groups of cases that run in turn, and the targets that they must reach.
 
 use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::load::Plan;
-use crate::measure::{Condition, Run};
-use crate::stage::{Contestant, Setting};
+use crate::contestants::contestant::Contestant;
+use crate::runs::load::Plan;
+use crate::runs::run::{Condition, Run};
+use crate::runs::services::Setting;
 
-/// A figure group, by the name on the command line.
+/// A group of cases, by its name on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Group {
-    /// Sagas a second with 1,000 under way.
+    /// Sagas per second with 1,000 under way.
     Throughput,
-    /// Latency at 40 sagas a second.
+    /// Latency at 40 sagas per second.
     Latency,
-    /// Latency at half of the rate that each reaches.
+    /// Latency at half of each contestant's own peak rate.
     HalfPeak,
     /// 30 % of the sagas refused and compensated.
     Refused,
-    /// 1 % of the messages fail for good.
+    /// 1 % of the messages fail permanently.
     Failing,
-    /// One saga in five is asked for twice.
+    /// One saga in five is requested twice.
     Doubled,
     /// 1, 2 and 4 processes of each service.
     Replicas,
     /// 1, 2 and 4 lanes in each process.
     Lanes,
-    /// With 10 million old rows in inboxes and ledgers, and a snapshot held in each database.
+    /// 10 million old rows in inboxes and ledgers, and a held snapshot in each database.
     OldRows,
-    /// While a million messages wait, for 30 seconds.
+    /// A backlog of a million messages, for 30 seconds.
     Backlog,
     /// The broker alone, with the topology and without parts of it.
     Broker,
 }
 
 impl Group {
-    /// What a run without arguments measures.
+    /// The groups that run without arguments.
     pub const DEFAULT: [Self; 3] = [Self::Throughput, Self::Latency, Self::HalfPeak];
 
     /// The name on the command line.
@@ -57,78 +58,78 @@ impl Group {
         }
     }
 
-    /// What it is about, in a line.
+    /// The title.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
             Self::Throughput => "Throughput: 1,000 sagas under way",
-            Self::Latency => "Latency: 40 sagas a second, open loop",
-            Self::HalfPeak => "Latency at half of one's own peak, open loop",
+            Self::Latency => "Latency: 40 sagas per second, open loop",
+            Self::HalfPeak => "Latency at half of the own peak, open loop",
             Self::Refused => "30 % of the sagas refused and compensated",
-            Self::Failing => "1 % of the messages fail for good",
-            Self::Doubled => "20 % of the sagas asked for twice",
+            Self::Failing => "1 % of the messages fail permanently",
+            Self::Doubled => "20 % of the sagas requested twice",
             Self::Replicas => "Replicas: processes of each service",
             Self::Lanes => "Lanes in each process",
             Self::OldRows => "10 million old rows in inboxes and ledgers, and a held snapshot",
-            Self::Backlog => "A million messages wait: sagas' worth of messages",
-            Self::Broker => "The broker alone: five messages a saga",
+            Self::Backlog => "Backlog of a million messages: messages, counted as sagas",
+            Self::Broker => "The broker alone: five messages per saga",
         }
     }
 }
 
-/// How much time there is.
+/// The time that is spent.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
     /// How often each case runs.
     pub rounds: usize,
-    /// Until a run is warm.
+    /// The warm-up of a run.
     pub warm_up: Duration,
-    /// What is measured of a run.
+    /// The measured window of a run.
     pub window: Duration,
 }
 
-/// One line of a group's table.
+/// A line of a group's table.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// Its name in the table.
+    /// The name in the table.
     pub label: String,
-    /// What is run.
+    /// The run.
     pub run: Run,
 }
 
-/// What is compared.
+/// The figure that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// Sagas a second.
+    /// Sagas per second.
     Sagas,
-    /// Messages a second.
+    /// Messages per second.
     Messages,
     /// Median latency.
     P50,
     /// 99th percentile of latency.
     P99,
-    /// Write-ahead log a message.
+    /// Write-ahead log per message.
     Wal,
-    /// Pages asked for, a message.
+    /// Page reads per message.
     Pages,
     /// The memory of the largest service process, in megabytes.
     Memory,
 }
 
-/// What is to be reached: one case against another, or alone.
+/// A target: a figure of one case, alone or relative to another case.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Of whom.
+    /// The case.
     pub of: String,
-    /// Against whom; `None` for a figure of its own.
+    /// The other case, or `None` for the figure itself.
     pub to: Option<String>,
-    /// What.
+    /// The figure.
     pub by: Measure,
-    /// How much.
+    /// The bound.
     pub bound: Bound,
 }
 
-/// How much is to be reached.
+/// The bound of a target.
 #[derive(Debug, Clone, Copy)]
 pub enum Bound {
     /// More is better.
@@ -149,7 +150,7 @@ fn each(contestants: &[Contestant], plan: Plan, effort: Effort) -> Vec<Case> {
     contestants.iter().map(|who| case(who.name(), *who, plan, effort)).collect()
 }
 
-/// The cases of a group; `peak` says what a contestant reached in `throughput`.
+/// The cases of a group. `peak` is what a contestant reached in `throughput`.
 #[must_use]
 pub fn cases(
     group: Group,
@@ -177,7 +178,7 @@ pub fn cases(
         Group::Refused => {
             vec![ballet("none", plan), ballet("30 %", Plan { refused: 0.3, ..plan })]
         }
-        // One message in a hundred is one saga in twenty.
+        // One message in a hundred fails if one saga in twenty does.
         Group::Failing => {
             vec![ballet("none", plan), ballet("1 %", Plan { failing: 0.05, ..plan })]
         }
@@ -202,7 +203,7 @@ pub fn cases(
         Group::Backlog => {
             let without = contestants.iter().filter(|who| **who != Contestant::Twin);
             let backlog = |who: &Contestant| {
-                // Nobody starts more.
+                // No more sagas are started.
                 let mut case = case(who.name(), *who, Plan { in_flight: 0, ..plan }, effort);
                 case.run.condition.backlog = 1_000_000;
                 case.run.window = Duration::from_secs(30);
@@ -210,12 +211,12 @@ pub fn cases(
             };
             without.map(backlog).collect()
         }
-        // Nobody's: see `broker_alone`.
+        // It has no contestants: see `broker_alone`.
         Group::Broker => Vec::new(),
     }
 }
 
-/// What a group has to reach.
+/// The targets of a group.
 #[must_use]
 pub fn targets(group: Group) -> Vec<Target> {
     let to = |of: &str, to: &str, by, bound| Target {
@@ -249,8 +250,8 @@ pub fn targets(group: Group) -> Vec<Target> {
         Group::OldRows => vec![
             to("ballet old", "ceiling old", Measure::Sagas, Bound::AtLeast(0.95)),
             to("ballet-bulk old", "ceiling-bulk old", Measure::Sagas, Bound::AtLeast(0.95)),
-            // An index of so many rows is a level deeper, for the ceiling too. What read old rows, or
-            // dead ones that the snapshot keeps, would ask for many times as many.
+            // An index of this many rows is one level deeper, also for the ceiling. Code that read
+            // old rows, or dead rows that the snapshot keeps, would read many times as many pages.
             to("ballet old", "ballet", Measure::Pages, Bound::AtMost(1.05)),
             to("ballet-bulk old", "ballet-bulk", Measure::Pages, Bound::AtMost(1.05)),
         ],

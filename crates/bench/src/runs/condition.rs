@@ -1,17 +1,18 @@
-//! What a contestant has lived through before it is measured: old rows, and a snapshot that is held.
+//! What a contestant finds in its databases: old rows, and a snapshot that is held.
 
 use anyhow::Result;
 use ballet_testkit::Bed;
 use futures_util::future::try_join_all;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::contract::SERVICES;
-use crate::stage::{Contestant, admin};
+use crate::contestants::contestant::Contestant;
+use crate::runs::stage::admin;
+use crate::saga4::contract::SERVICES;
 
-/// How many rows one statement adds.
+/// The number of rows that one statement adds.
 const PORTION: u64 = 250_000;
 
-/// Adds so many old rows to the inbox and to the ledger, in all databases together.
+/// Adds this many old rows to the inboxes and to the ledgers, spread over all databases.
 pub(crate) async fn add_old_rows(contestant: Contestant, bed: &Bed, rows: u64) -> Result<()> {
     let each = rows / SERVICES.len() as u64;
     try_join_all(SERVICES.map(|service| add_to(contestant, bed, service, each))).await?;
@@ -20,14 +21,14 @@ pub(crate) async fn add_old_rows(contestant: Contestant, bed: &Bed, rows: u64) -
 
 async fn add_to(contestant: Contestant, bed: &Bed, service: &str, rows: u64) -> Result<()> {
     let mut db = admin(bed, service).await?;
-    // Nothing is lost if the machine stops: then there is no figure.
+    // If the machine stops, the run has no figures anyway.
     sqlx::query("set synchronous_commit = off").execute(&mut db).await?;
     let (inbox, ledger) = statements(contestant);
     for statement in [inbox, ledger] {
         let mut from = 0;
         while from < rows {
             let to = rows.min(from + PORTION);
-            // The oldest first, as they would have come; spread over the time that is kept.
+            // The oldest first, as they would have arrived, spread over the window that is kept.
             let statement = format!(
                 "with row as (select id, now() - make_interval(secs => \
                      (1 - i::float8 / {rows}) * 6 * 86400 + 3600) as at from \
@@ -60,8 +61,8 @@ const fn statements(contestant: Contestant) -> (&'static str, &'static str) {
     }
 }
 
-/// How many messages all services have handled, by their inboxes: while a backlog waits no saga ends,
-/// since what would end it waits behind it.
+/// The number of messages in the inboxes of all services. While a backlog waits, no saga ends,
+/// because its later messages wait behind the backlog.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 pub(crate) async fn handled(contestant: Contestant, bed: &Bed) -> Result<f64> {
     let count = match contestant {
@@ -79,7 +80,7 @@ pub(crate) async fn handled(contestant: Contestant, bed: &Bed) -> Result<f64> {
     Ok(all as f64)
 }
 
-/// Opens a transaction in each database that keeps what is dead from being cleaned away.
+/// Opens a transaction in each database that keeps vacuum from removing dead rows.
 pub(crate) async fn hold_snapshots(bed: &Bed) -> Result<Vec<PgConnection>> {
     let mut held = Vec::new();
     for service in SERVICES {
@@ -91,7 +92,7 @@ pub(crate) async fn hold_snapshots(bed: &Bed) -> Result<Vec<PgConnection>> {
     Ok(held)
 }
 
-/// How often pages of the tables that are no business were asked for, in all databases.
+/// The number of page reads of all tables but the business tables, in all databases.
 pub(crate) async fn pages(bed: &Bed) -> Result<i64> {
     let mut pages = 0;
     for service in SERVICES {

@@ -1,4 +1,4 @@
-//! What a step does for its business: an insert, and an update of one of the shared rows.
+//! The business of a step: an insert, and an update of one of the shared rows.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ create table account (
     moves bigint not null default 0
 );
 insert into account (account_id) select generate_series(1, 1000);
--- Nothing here forbids a step to take effect twice: the oracle is to find it.
+-- No constraint keeps a step from taking effect twice: the oracle must find it.
 create table entry (
     entry_id bigint generated always as identity primary key,
     saga_id uuid not null,
@@ -25,21 +25,21 @@ create table entry (
 /// One change.
 #[derive(Debug, Clone)]
 pub struct Move {
-    /// The saga that it belongs to.
+    /// The saga.
     pub saga_id: Uuid,
-    /// What was done.
+    /// The step.
     pub step: &'static str,
     /// The shared row.
     pub account: i32,
-    /// By how much it changes.
+    /// The change of the balance.
     pub amount: i64,
 }
 
-/// Makes one change: two statements.
+/// Makes one change with two statements.
 ///
 /// # Errors
 ///
-/// What the database says.
+/// If a statement fails.
 pub async fn apply(db: &mut PgConnection, change: &Move) -> Result<(), sqlx::Error> {
     sqlx::query("insert into entry (saga_id, step, account_id, amount) values ($1, $2, $3, $4)")
         .bind(change.saga_id)
@@ -58,16 +58,16 @@ pub async fn apply(db: &mut PgConnection, change: &Move) -> Result<(), sqlx::Err
     Ok(())
 }
 
-/// Makes many changes: two statements, the second with one net change a row. Who runs several of
-/// these at once locks the rows beforehand, in one order.
+/// Makes many changes with two statements, the second with one net change per row. A caller that
+/// runs several of these at once must lock the rows beforehand, always in the same order.
 ///
 /// # Errors
 ///
-/// What the database says.
+/// If a statement fails.
 pub async fn apply_all(db: &mut PgConnection, changes: &[Move]) -> Result<(), sqlx::Error> {
     match changes {
         [] => return Ok(()),
-        // Arrays cost more to plan and to unfold.
+        // For one change, arrays cost more to plan and to unnest.
         [change] => return apply(db, change).await,
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! A dead letter in JSON, and in the cells of tables.
+//! Dead letters as JSON, and as rows of tables.
 
 use ballet_amqp::{AMQPValue, FieldTable};
 use ballet_ops::redrive::{Group, GroupKey, Letter};
@@ -7,37 +7,37 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::ui;
+use crate::ui::{self, cell};
 
-/// The deepest headers that are told: readers of JSON have their limits, too.
+/// The depth to which headers are shown. JSON parsers have limits, too.
 const DEEPEST: usize = 32;
 
-/// All of it; `body` is the exact text, or `body_base64` where it is none, beside
-/// `body_unpacked` if it is packed.
-pub(crate) fn whole(letter: &Letter) -> Value {
-    let mut told = summary(letter);
-    told["properties"] = properties(letter);
-    told["headers"] = headers(letter.properties.headers().as_ref());
+/// The whole dead letter. `body` is the exact text. A body that is not text is in `body_base64`, and
+/// a packed one also in `body_unpacked`.
+pub(crate) fn full(letter: &Letter) -> Value {
+    let mut json = summary(letter);
+    json["properties"] = properties(letter);
+    json["headers"] = headers(letter.properties.headers().as_ref());
     match letter.text() {
-        Some(text) => told["body"] = json!(text),
+        Some(text) => json["body"] = json!(text),
         None => {
-            told["body_base64"] = json!(BASE64_STANDARD.encode(&letter.body));
+            json["body_base64"] = json!(BASE64_STANDARD.encode(&letter.body));
             if let Ok(text) = letter.readable() {
-                told["body_unpacked"] = json!(text);
+                json["body_unpacked"] = json!(text);
             }
         }
     }
-    told
+    json
 }
 
-/// Pretty where it is JSON.
+/// The text with indentation if it is JSON.
 pub(crate) fn pretty(text: &str) -> String {
     let pretty = serde_json::from_str::<Value>(text).ok();
     let pretty = pretty.and_then(|value| serde_json::to_string_pretty(&value).ok());
     pretty.unwrap_or_else(|| text.to_owned())
 }
 
-/// What a list shows of it.
+/// The dead letter without its properties, headers and body.
 pub(crate) fn summary(letter: &Letter) -> Value {
     json!({
         "service": letter.service, "id": letter.id.to_string(), "type": letter.event_type,
@@ -50,7 +50,7 @@ pub(crate) fn summary(letter: &Letter) -> Value {
 
 pub(crate) fn group(service: &str, key: &GroupKey, group: &Group) -> Value {
     json!({
-        "service": service, "letters": group.letters, "reason": key.reason, "step": key.step,
+        "service": service, "dead_letters": group.letters, "reason": key.reason, "step": key.step,
         "type": key.event_type, "first": group.first.map(|at| at.to_string()),
         "last": group.last.map(|at| at.to_string()), "example": group.example,
         "detail": group.detail,
@@ -59,15 +59,15 @@ pub(crate) fn group(service: &str, key: &GroupKey, group: &Group) -> Value {
 
 pub(crate) fn properties(letter: &Letter) -> Value {
     let properties = &letter.properties;
-    let mut told = Map::new();
-    macro_rules! tell {
+    let mut fields = Map::new();
+    macro_rules! add {
         ($($name:literal $get:ident),+ $(,)?) => {$(
             if let Some(value) = properties.$get() {
-                told.insert($name.to_owned(), json!(value.as_str()));
+                fields.insert($name.to_owned(), json!(value.as_str()));
             }
         )+};
     }
-    tell!(
+    add!(
         "type" kind, "message_id" message_id, "correlation_id" correlation_id, "app_id" app_id,
         "content_type" content_type, "content_encoding" content_encoding, "reply_to" reply_to,
         "expiration" expiration, "user_id" user_id,
@@ -78,10 +78,10 @@ pub(crate) fn properties(letter: &Letter) -> Value {
         ("priority", properties.priority().map(u64::from)),
     ] {
         if let Some(number) = number {
-            told.insert(name.to_owned(), json!(number));
+            fields.insert(name.to_owned(), json!(number));
         }
     }
-    Value::Object(told)
+    Value::Object(fields)
 }
 
 pub(crate) fn headers(headers: Option<&FieldTable>) -> Value {
@@ -129,19 +129,9 @@ fn plain(value: &AMQPValue, deepest: usize) -> Value {
     }
 }
 
-/// The last digits of an id, which are enough to name it.
-pub(crate) fn short(id: &str) -> String {
-    ballet::core::id::short(id)
-}
-
-/// One line for people, from a text that may have come from outside.
-pub(crate) fn line(text: Option<&str>) -> String {
-    let text = text.unwrap_or("–");
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
+/// The header of a table of groups.
 pub(crate) const GROUPS: [&str; 7] =
-    ["letters", "service", "reason", "step", "event", "died (last)", "detail"];
+    ["dead letters", "service", "reason", "step", "event", "died (last)", "detail"];
 
 pub(crate) fn group_row(
     service: &str,
@@ -152,10 +142,10 @@ pub(crate) fn group_row(
     vec![
         ui::grouped(group.letters),
         service.to_owned(),
-        ui::yellow(&line(Some(&key.reason))),
-        line(key.step.as_deref()),
-        line(key.event_type.as_deref()),
+        ui::yellow(&cell(Some(&key.reason))),
+        cell(key.step.as_deref()),
+        cell(key.event_type.as_deref()),
         format!("{} ago", ui::ago(group.last, now)),
-        line(group.detail.as_deref()),
+        cell(group.detail.as_deref()),
     ]
 }

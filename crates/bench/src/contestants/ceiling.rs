@@ -1,9 +1,9 @@
-//! The contestants `ceiling` and `ceiling-bulk`: the best that we can write by hand with the same
-//! guarantees. Batches of up to 250 in one lane, everything but the business in bulk, in as few
-//! statements as it takes; with `bulk` the business too.
+//! The contestants `ceiling` and `ceiling-bulk`: the fastest code that we can write by hand with the
+//! same guarantees. One lane handles batches of up to 250 messages, with as few statements as
+//! possible; with `bulk` the business is in bulk, too.
 //!
-//! The outbox is append-only: a batch that is published is one more row in it, the mark, written
-//! with a later batch. It is not emptied, which costs less than emptying it.
+//! The outbox is append-only. A later batch adds one row, the mark, for a batch that is published.
+//! Published rows stay, because deleting them would cost more.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,18 +17,19 @@ use sqlx::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use uuid::Uuid;
 
-use crate::business::{self, Move};
-use crate::handwritten::{self, Incoming, Outgoing, Publisher, confirmed, decide, read};
-use crate::twin::lock_key;
+use crate::contestants::handwritten::{
+    self, Incoming, Outgoing, Publisher, confirmed, decide, lock_key, read,
+};
+use crate::saga4::business::{self, Move};
 
 const BATCH: usize = 250;
-/// One batch in the transaction, one at hand.
+/// Enough for one batch in the transaction and the next one.
 const PREFETCH: u16 = 500;
-/// When the last batch was at least this big, the next one fills until that one is confirmed.
+/// After a batch of at least this size, the next one fills until that one is confirmed.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
-/// So many events may be unconfirmed before the lane waits: behind a backlog it is quicker than the
-/// broker, and memory would grow for as long as that lasts.
+/// The number of unconfirmed events at which the lane waits. With a backlog it is faster than the
+/// broker, and memory would grow.
 const UNCONFIRMED: usize = 6000;
 
 const TABLES: &str = "\
@@ -51,15 +52,15 @@ create table outbox (
 ) with (autovacuum_enabled = false);";
 
 type Marks = Arc<Mutex<Vec<Uuid>>>;
-/// A batch's events, and their place among the unconfirmed ones.
+/// A batch's events, and their permits among the unconfirmed ones.
 type Batch = (Uuid, Vec<Outgoing>, Option<OwnedSemaphorePermit>);
 type LedgerRows = HashMap<Uuid, Vec<(String, Option<String>)>>;
 
-/// Runs the service until the process is ended.
+/// Runs the service until the process ends.
 ///
 /// # Errors
 ///
-/// Whatever goes wrong: there is a process manager to start it again.
+/// If anything fails. A process manager would restart it.
 pub async fn run(
     service: &'static str,
     amqp_url: &str,
@@ -87,7 +88,7 @@ pub async fn run(
         ended = publish(&publisher, batches, &marks, &confirmed) => ended.context("publishing")?,
         ended = flush(&pool, &marks) => ended.context("marking")?,
     }
-    anyhow::bail!("the broker ended the consumer")
+    anyhow::bail!("the broker closed the consumer")
 }
 
 struct Lane {
@@ -97,7 +98,7 @@ struct Lane {
     marks: Marks,
     published: mpsc::UnboundedSender<Batch>,
     unconfirmed: Arc<Semaphore>,
-    /// The last batch that is confirmed.
+    /// The last confirmed batch.
     confirms: watch::Receiver<Uuid>,
 }
 
@@ -129,8 +130,8 @@ impl Lane {
         }
     }
 
-    /// One batch, with the marks that wait.
-    #[expect(clippy::disallowed_methods, reason = "this is what it is like without a framework")]
+    /// The transaction of one batch, with the marks that are due.
+    #[expect(clippy::disallowed_methods, reason = "there is no framework to open transactions")]
     async fn transaction(&self, batch: Vec<Incoming>) -> Result<Option<(Uuid, Vec<Outgoing>)>> {
         let marks = std::mem::take(&mut *lock(&self.marks));
         let mut keys: Vec<i64> = batch.iter().map(|message| lock_key(message.saga_id)).collect();
@@ -143,7 +144,7 @@ impl Lane {
         sagas.dedup();
 
         let mut db = self.pool.begin().await?;
-        // All locks, in order, before the first row.
+        // All locks are taken in order before the first row is written.
         let fresh: Vec<(Uuid,)> = sqlx::query_as(
             "with locked as materialized \
                  (select pg_advisory_xact_lock(key) from unnest($2::bigint[]) as key) \
@@ -156,7 +157,7 @@ impl Lane {
         .await?;
         let mut fresh: HashSet<Uuid> = fresh.into_iter().map(|(id,)| id).collect();
         let rows: Vec<(Uuid, String, Option<String>)> =
-            // `= any($1)` would keep the plan that was made for a small table, and read all of it.
+            // `= any($1)` would keep a plan made for a small table and scan all of it.
             sqlx::query_as(
                 "select l.* from unnest($1::uuid[]) as wanted (saga_id) cross join lateral \
                  (select saga_id, step, outcome from ledger l \
@@ -199,7 +200,7 @@ impl Lane {
     }
 }
 
-/// What a batch leaves in ledger and outbox.
+/// The rows that a batch adds to the ledger and the outbox.
 #[derive(Default)]
 struct Written {
     sagas: Vec<Uuid>,
@@ -209,7 +210,7 @@ struct Written {
 }
 
 impl Written {
-    /// Ledger, outbox and marks in one statement.
+    /// Writes the ledger, the outbox and the marks with one statement.
     async fn write(
         &self,
         db: &mut sqlx::PgConnection,
@@ -244,7 +245,7 @@ fn lock(marks: &Marks) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
     marks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Publishes batches in order; the confirms are waited for while the next one leaves.
+/// Publishes batches in order. It awaits the confirms of a batch while it sends the next one.
 async fn publish(
     publisher: &Publisher,
     mut batches: mpsc::UnboundedReceiver<Batch>,
@@ -279,7 +280,7 @@ async fn publish(
     }
 }
 
-/// Writes the marks that no batch took along.
+/// Writes the marks when no batch does.
 async fn flush(pool: &PgPool, marks: &Marks) -> Result<()> {
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -293,7 +294,7 @@ async fn flush(pool: &PgPool, marks: &Marks) -> Result<()> {
     }
 }
 
-/// At the start: publishes what a process before us committed and did not mark.
+/// Publishes the batches that an earlier process committed but did not mark as published.
 async fn publish_left_behind(
     pool: &PgPool,
     published: &mpsc::UnboundedSender<Batch>,

@@ -1,0 +1,98 @@
+//! The dead-letter queues of the services, opened and read.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use ballet::core::Part;
+use ballet_amqp::BrokerError;
+use ballet_ops::redrive::{DeadLetters, Held, Letter, RedriveError};
+
+use crate::exit::{Refusal, usage};
+use crate::options::GlobalOptions;
+use crate::systems::systems;
+use crate::ui;
+
+/// The dead-letter queue of a service, and the service's declarations if this build knows them.
+#[derive(Debug)]
+pub(crate) struct ServiceQueue {
+    pub(crate) letters: DeadLetters,
+    pub(crate) part: Option<Part>,
+    pub(crate) held: Held,
+}
+
+impl ServiceQueue {
+    pub(crate) fn service(&self) -> &str {
+        self.letters.service()
+    }
+
+    /// Reads all dead letters, with a progress bar.
+    pub(crate) async fn browse(&self, mut each: impl FnMut(Letter)) -> Result<()> {
+        let progress =
+            ui::Progress::new(&format!("reading {}.dead", self.service()), self.held.letters);
+        let mut seen = 0;
+        let show = |letter| {
+            seen += 1;
+            if seen % 500 == 0 {
+                progress.show(seen);
+            }
+            each(letter);
+        };
+        self.letters.browse(show).await?;
+        Ok(())
+    }
+
+    /// Tells the user that dead letters are missing because another program holds them.
+    pub(crate) fn warn_of_readers(&self) {
+        if self.held.readers > 0 {
+            ui::say(&format!(
+                "{} another program is reading {}.dead; the dead letters that it holds are missing \
+                 here",
+                ui::bad("note:"),
+                self.service()
+            ));
+        }
+    }
+}
+
+/// Opens the queues of the named services. Without names it opens those of all services that this
+/// build knows and that have one.
+pub(crate) async fn open(options: &GlobalOptions, named: &[String]) -> Result<Vec<ServiceQueue>> {
+    let broker = options.broker()?;
+    let parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
+    let known = || parts.iter().map(|part| part.service.to_owned()).collect();
+    let services: Vec<String> = if named.is_empty() { known() } else { named.to_vec() };
+    let mut found = Vec::new();
+    for service in services {
+        let letters = DeadLetters::on(Arc::clone(&broker), &service);
+        let held = match letters.held().await {
+            Ok(held) => held,
+            Err(RedriveError::NoQueue { .. }) if named.is_empty() => continue,
+            Err(error) => return Err(with_advice(error)),
+        };
+        let part = parts.iter().find(|part| part.service == service).cloned();
+        found.push(ServiceQueue { letters, part, held });
+    }
+    if found.is_empty() {
+        let known: Vec<String> = known();
+        return Err(usage(format!(
+            "none of {} has a dead-letter queue in this virtual host: name a service with \
+             --service, or another virtual host in AMQP_URL",
+            known.join(", ")
+        )));
+    }
+    Ok(found)
+}
+
+/// An unreachable broker is reported with what to do: this command does not retry.
+fn with_advice(error: RedriveError) -> anyhow::Error {
+    match &error {
+        RedriveError::Broker(BrokerError::Unreachable { at, reason }) => {
+            let message = format!(
+                "RabbitMQ at {at} cannot be reached: {reason}. Check that it is running, or set \
+                 its address with AMQP_URL or --amqp-url"
+            );
+            Refusal::Unreachable(message).into()
+        }
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,70 @@
+//! What a command is going to do, service by service, and what is tidied up afterwards.
+
+use anyhow::Result;
+use ballet::MessageId;
+use ballet::core::envelope::Limits;
+use ballet_ops::redrive::Plan;
+use sqlx::Connection;
+
+use crate::dead_letters::{self, ServiceQueue};
+use crate::dlq::render;
+use crate::dlq::selection::Selection;
+use crate::options::GlobalOptions;
+use crate::ui::{self, Output};
+
+/// The plan for one service.
+pub(crate) struct Planned {
+    pub(crate) queue: ServiceQueue,
+    pub(crate) plan: Plan,
+}
+
+/// Reads the queues and plans for the selected dead letters.
+pub(crate) async fn plans(selection: &Selection, options: &GlobalOptions) -> Result<Vec<Planned>> {
+    let now = options.clock.now();
+    let floor = now - Limits::default().inbox_window;
+    let mut planned = Vec::new();
+    for queue in dead_letters::open(options, &selection.service).await? {
+        queue.warn_of_readers();
+        if queue.held.letters == 0 {
+            continue;
+        }
+        let plan = queue.letters.plan(selection.choice(now), queue.part.clone(), floor).await?;
+        if plan.letters() > 0 {
+            planned.push(Planned { queue, plan });
+        }
+    }
+    Ok(planned)
+}
+
+/// Prints the groups of the planned dead letters as a table.
+pub(crate) fn show(planned: &[Planned], options: &GlobalOptions) {
+    if options.output != Output::Table {
+        return;
+    }
+    let now = options.clock.now();
+    let rows = planned.iter().flat_map(|planned| {
+        let groups = planned.plan.groups().biggest_first().into_iter();
+        groups.map(|(key, group)| render::group_row(planned.queue.service(), key, group, now))
+    });
+    ui::print(&ui::table(&render::GROUPS, rows.collect()));
+}
+
+/// Removes messages that will not come again from the list of what is stuck.
+pub(crate) async fn forget(
+    options: &GlobalOptions,
+    service: &str,
+    gone: &[MessageId],
+) -> Result<()> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let Some(mut db) = options.connect(service).await? else {
+        ui::say(&format!(
+            "`ballet sagas stuck` may still list them for {service}; with DATABASE_URL they are \
+             removed from that list"
+        ));
+        return Ok(());
+    };
+    ballet_ops::stuck::forget(&mut db, gone).await?;
+    Ok(db.close().await?)
+}

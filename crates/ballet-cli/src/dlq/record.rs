@@ -1,0 +1,40 @@
+//! Who redrives, edits or discards dead letters, and why: the note that goes with each of them.
+
+use ballet_ops::redrive::{Note, Progress, Sending, Stop};
+use clap::Args;
+
+use crate::options::GlobalOptions;
+
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// Who does it [default: you, on this machine]
+    #[arg(long, env = "BALLET_OPERATOR", value_name = "NAME", help_heading = "Record")]
+    by: Option<String>,
+    /// Why it is done
+    #[arg(long, value_name = "TEXT", help_heading = "Record")]
+    why: Option<String>,
+}
+
+impl Record {
+    pub(crate) fn sending<'a>(
+        &self,
+        options: &GlobalOptions,
+        stop: Stop,
+        progress: Progress<'a>,
+    ) -> Sending<'a> {
+        let at = options.clock.now();
+        let note = Note { by: self.by.clone().unwrap_or_else(you), why: self.why.clone(), at };
+        let run = options.clock.new_id(at);
+        Sending { note, run, rate: None, beyond_memory: false, stop, progress }
+    }
+}
+
+fn you() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let user = user.unwrap_or_else(|_| "somebody".to_owned());
+    match host.trim() {
+        "" => user,
+        host => format!("{user}@{host}"),
+    }
+}

@@ -1,0 +1,14 @@
+//! The declarations of `saga4`, from which the broker's topology is made for every contestant.
+
+use ballet::Participant;
+use ballet::core::System;
+
+use crate::contestants::ordinary;
+use crate::saga4::contract::SERVICES;
+
+/// The system, as the ordinary handlers declare it.
+#[must_use]
+pub fn system() -> System {
+    let parts = SERVICES.iter().filter_map(|service| ordinary::participant(service));
+    System { name: "saga4", parts: parts.map(|part: Participant| part.part()).collect() }
+}

@@ -1,0 +1,77 @@
+//! The figures of a run, and the arithmetic behind them.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::runs::load::End;
+use crate::saga4::contract::MESSAGES;
+
+/// The figures of a run. "A message" is one that a service handled.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    /// Sagas that ended per second. While a backlog waits, a saga's number of messages counts as
+    /// one saga.
+    pub sagas: f64,
+    /// Messages that were handled per second.
+    pub messages: f64,
+    /// Milliseconds from the time at which a saga was due to start until its end was seen.
+    pub latencies: Vec<f64>,
+    /// Milliseconds of processor time per message.
+    pub cpu: Cpu,
+    /// Bytes of write-ahead log per message.
+    pub wal: f64,
+    /// Transactions per message, over the whole run.
+    pub commits: f64,
+    /// The memory of the largest service process at the end of the window, in megabytes.
+    pub memory: f64,
+    /// The peak memory of the largest service process, in megabytes.
+    pub memory_peak: f64,
+    /// Pages of the inbox, ledger and outbox that were read per message, over the whole run.
+    pub pages: f64,
+    /// Deadlocks over the whole run.
+    pub deadlocks: i64,
+}
+
+/// Milliseconds of processor time per message.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Cpu {
+    /// Postgres with all its processes.
+    pub postgres: f64,
+    /// RabbitMQ.
+    pub broker: f64,
+    /// The four services.
+    pub services: f64,
+    /// The program that starts and watches sagas, which is the same for all contestants.
+    pub driver: f64,
+}
+
+impl Cpu {
+    /// All but the driver.
+    #[must_use]
+    pub fn total(&self) -> f64 {
+        self.postgres + self.broker + self.services
+    }
+}
+
+/// The number of messages that these sagas took.
+pub(crate) fn messages(ended: &[(Instant, End, Duration)]) -> f64 {
+    let of = |end| match end {
+        End::Closed => MESSAGES.closed,
+        End::Cancelled => MESSAGES.cancelled,
+        // Between one and four: half of the saga on average.
+        End::Dead => 2,
+    };
+    f64::from(ended.iter().map(|(_, end, _)| of(*end)).sum::<u32>())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub(crate) fn count(items: usize) -> f64 {
+    items as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub(crate) fn per(amount: i64, messages: f64) -> f64 {
+    amount as f64 / messages.max(1.0)
+}

@@ -1,0 +1,13 @@
+//! Runs the contestants on private servers, and measures and checks them.
+
+pub mod broker_alone;
+pub(crate) mod condition;
+pub mod figures;
+pub mod load;
+pub(crate) mod oracle;
+pub(crate) mod random;
+pub mod run;
+pub(crate) mod services;
+pub mod stage;
+pub mod statements;
+pub(crate) mod usage;

@@ -1,0 +1,181 @@
+//! One run of one contestant: warm-up, measured window, and check.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet_testkit::Bed;
+use sqlx::PgConnection;
+use tokio::time::Instant;
+
+use crate::contestants::contestant::Contestant;
+use crate::runs::figures::{Cpu, Figures, count, messages, per};
+use crate::runs::load::{Load, Plan};
+use crate::runs::services::{self, Services, Setting};
+use crate::runs::stage::{Stage, admin};
+use crate::runs::usage::Snapshot;
+use crate::runs::{condition, oracle};
+use crate::saga4::contract::{MESSAGES, SERVICES};
+
+/// What is run, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// The contestant.
+    pub contestant: Contestant,
+    /// Its processes.
+    pub setting: Setting,
+    /// The load.
+    pub plan: Plan,
+    /// What it finds at the start.
+    pub condition: Condition,
+    /// The time before the window.
+    pub warm_up: Duration,
+    /// The time that is measured.
+    pub window: Duration,
+}
+
+/// What a contestant finds when it starts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Condition {
+    /// The number of old rows in the inboxes, and again in the ledgers. With old rows a snapshot is
+    /// held in each database during the whole run.
+    pub old_rows: u64,
+    /// The number of sagas that wait in the first queue. The run ends before all are handled.
+    pub backlog: usize,
+}
+
+/// Measures one run.
+///
+/// # Errors
+///
+/// If the run fails, or if the oracle finds that it was wrong.
+pub async fn run(stage: &Stage, run: &Run) -> Result<Figures> {
+    let bed = stage.bed(run.contestant).await?;
+    let result = Box::pin(run_in(stage, run, &bed)).await;
+    bed.close().await?;
+    result.with_context(|| format!("the run of {} has no figures", run.contestant.name()))
+}
+
+async fn run_in(stage: &Stage, run: &Run, bed: &Bed) -> Result<Figures> {
+    let mut load = Load::connect(bed, run.plan).await?;
+    load.pile_up(run.condition.backlog).await?;
+    let services = services::start(stage, run.contestant, bed, run.setting).await?;
+    let result = async {
+        let mut held = Vec::new();
+        if run.condition.old_rows > 0 {
+            condition::add_old_rows(run.contestant, bed, run.condition.old_rows).await?;
+            held = condition::hold_snapshots(bed).await?;
+        }
+        let pages = condition::pages(bed).await?;
+        let mut figures = under_load(stage, run, bed, &services, &mut load).await?;
+        figures.pages = -per(pages, 1.0);
+        drop(held);
+        let drained = run.condition.backlog == 0;
+        oracle::judge(bed, &load, drained).await?;
+        let messages = match drained {
+            true => messages(&load.ended),
+            false => condition::handled(run.contestant, bed).await?,
+        };
+        load.close().await;
+        services.check()?;
+        Ok::<_, anyhow::Error>((figures, messages))
+    };
+    let result = result.await;
+    if result.is_err() {
+        // The end of a service is the cause of other errors, so it is reported first.
+        services.check()?;
+    }
+    services.stop().await;
+    let (mut figures, messages) = result?;
+    let (commits, deadlocks) = transactions(bed).await?;
+    figures.commits = per(commits, messages);
+    figures.deadlocks = deadlocks;
+    figures.pages = (per(condition::pages(bed).await?, 1.0) + figures.pages) / messages.max(1.0);
+    Ok(figures)
+}
+
+async fn under_load(
+    stage: &Stage,
+    run: &Run,
+    bed: &Bed,
+    services: &Services,
+    load: &mut Load,
+) -> Result<Figures> {
+    let mut db = admin(bed, SERVICES[0]).await?;
+    load.go(run.warm_up).await?;
+    let piled_up = run.condition.backlog > 0;
+    let by_inbox = async || match piled_up {
+        true => condition::handled(run.contestant, bed).await,
+        false => Ok(0.0),
+    };
+    let handled_before = by_inbox().await?;
+    let before = look(&mut db).await?;
+    load.go(run.window).await?;
+    let after = look(&mut db).await?;
+    let handled_after = by_inbox().await?;
+    let memory = services.memory();
+    if !piled_up {
+        load.finish().await?;
+    }
+    let in_window = |at: Instant| before.at <= at && at < after.at;
+    let ended: Vec<_> = load.ended.iter().filter(|(at, ..)| in_window(*at)).copied().collect();
+    let handled = if piled_up { handled_after - handled_before } else { messages(&ended) };
+    let sagas = match piled_up {
+        true => handled / f64::from(MESSAGES.closed),
+        false => count(ended.len()),
+    };
+    let seconds = (after.at - before.at).as_secs_f64();
+    let own = i32::try_from(std::process::id())?;
+    let cpu = |roots: &[i32]| {
+        let used = after.cpu.milliseconds(roots) - before.cpu.milliseconds(roots);
+        used / handled.max(1.0)
+    };
+    let services = services.pids();
+    let servers = (stage.servers.postgres().pids().await, stage.servers.rabbitmq().pids().await);
+    Ok(Figures {
+        sagas: sagas / seconds,
+        messages: handled / seconds,
+        latencies: ended.iter().map(|(.., took)| took.as_secs_f64() * 1000.0).collect(),
+        cpu: Cpu {
+            postgres: cpu(&servers.0),
+            broker: cpu(&servers.1),
+            services: cpu(&services),
+            driver: (after.cpu.alone(own) - before.cpu.alone(own)) / handled.max(1.0),
+        },
+        wal: per(after.wal - before.wal, handled),
+        commits: 0.0,
+        memory: memory.0,
+        memory_peak: memory.1,
+        pages: 0.0,
+        deadlocks: 0,
+    })
+}
+
+async fn look(db: &mut PgConnection) -> Result<Look> {
+    let (wal,): (i64,) =
+        sqlx::query_as("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
+            .fetch_one(db)
+            .await?;
+    Ok(Look { at: Instant::now(), cpu: Snapshot::take()?, wal })
+}
+
+/// The commits and deadlocks in the contestant's databases, after all sessions have ended.
+async fn transactions(bed: &Bed) -> Result<(i64, i64)> {
+    let (mut commits, mut deadlocks) = (0, 0);
+    for service in SERVICES {
+        let (c, d): (i64, i64) = sqlx::query_as(
+            "select xact_commit, deadlocks from pg_stat_database \
+             where datname = current_database()",
+        )
+        .fetch_one(&mut admin(bed, service).await?)
+        .await?;
+        commits += c;
+        deadlocks += d;
+    }
+    Ok((commits, deadlocks))
+}
+
+struct Look {
+    at: Instant,
+    cpu: Snapshot,
+    wal: i64,
+}

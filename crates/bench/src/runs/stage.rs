@@ -1,0 +1,70 @@
+//! The servers, and what each contestant gets of them: a virtual host and databases.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use ballet::core::topology;
+use ballet_testkit::{Bed, Options, Servers};
+use serde_json::Value;
+use sqlx::{Connection, PgConnection};
+
+use crate::contestants::contestant::Contestant;
+use crate::contestants::system::system;
+use crate::saga4::contract::SERVICES;
+
+/// The servers: durable and private.
+#[derive(Debug)]
+pub struct Stage {
+    pub(crate) servers: Servers,
+    /// The program of the services.
+    pub(crate) program: PathBuf,
+    pub(crate) logs: PathBuf,
+}
+
+impl Stage {
+    /// Starts the servers.
+    ///
+    /// # Errors
+    ///
+    /// If they do not start.
+    pub async fn set_up(out: &Path) -> Result<Self> {
+        let own = std::env::current_exe().context("cannot find this program")?;
+        let program = own.with_file_name("bench-service");
+        if !program.exists() {
+            bail!("{} is missing: build all of the package `bench`", program.display());
+        }
+        let logs = out.join("logs");
+        fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
+        let servers = Box::pin(Servers::private(Options::durable())).await?;
+        Ok(Self { servers, program, logs })
+    }
+
+    /// Stops the servers.
+    ///
+    /// # Errors
+    ///
+    /// If they do not stop.
+    pub async fn take_down(self) -> Result<()> {
+        Ok(self.servers.stop().await?)
+    }
+
+    /// A virtual host with the topology, and empty databases.
+    pub(crate) async fn bed(&self, contestant: Contestant) -> Result<Bed> {
+        let definitions = topology::definitions(&system(), |_| String::new());
+        self.bed_with(contestant, &definitions).await
+    }
+
+    /// The same with another topology.
+    pub(crate) async fn bed_with(&self, contestant: Contestant, topology: &Value) -> Result<Bed> {
+        Ok(Bed::new(&self.servers, contestant.name(), topology, &SERVICES).await?)
+    }
+}
+
+/// Connects to a service's database as the administrator.
+pub(crate) async fn admin(bed: &Bed, service: &str) -> Result<PgConnection> {
+    let url = bed.admin_database_url(service);
+    PgConnection::connect(url)
+        .await
+        .with_context(|| format!("cannot connect to the database of {service}"))
+}

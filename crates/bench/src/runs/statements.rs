@@ -1,0 +1,64 @@
+//! Counts the statements per message.
+
+use std::fs;
+use std::io::{Read, Seek, SeekFrom};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet_testkit::Bed;
+
+use crate::contestants::contestant::Contestant;
+use crate::runs::figures::{count, messages};
+use crate::runs::load::{Load, Plan};
+use crate::runs::services::{self, Setting};
+use crate::runs::stage::{Stage, admin};
+use crate::saga4::contract::SERVICES;
+
+/// The number of statements per message, from a short run in which Postgres logs every statement.
+///
+/// # Errors
+///
+/// As [`run`](crate::runs::run::run).
+pub async fn statements(stage: &Stage, contestant: Contestant, time: Duration) -> Result<f64> {
+    let bed = stage.bed(contestant).await?;
+    let result = Box::pin(count_statements(stage, contestant, &bed, time)).await;
+    bed.close().await?;
+    result
+}
+
+async fn count_statements(
+    stage: &Stage,
+    contestant: Contestant,
+    bed: &Bed,
+    time: Duration,
+) -> Result<f64> {
+    for service in SERVICES {
+        // Without the parameters, which would fill the disk.
+        sqlx::raw_sql(
+            "do $$ begin \
+               execute format('alter database %I set log_statement = ''all''', \
+                   current_database()); \
+               execute format('alter database %I set log_parameter_max_length = 0', \
+                   current_database()); \
+             end $$",
+        )
+        .execute(&mut admin(bed, service).await?)
+        .await?;
+    }
+    let services = services::start(stage, contestant, bed, Setting::default()).await?;
+    let log = stage.servers.postgres().log().context("the log of Postgres cannot be read")?;
+    let mut load = Load::connect(bed, Plan::default()).await?;
+    let from = fs::metadata(log)?.len();
+    load.go(time).await?;
+    load.finish().await?;
+    let mut file = fs::File::open(log)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    let handled = messages(&load.ended);
+    load.close().await;
+    services.stop().await;
+    let is_statement =
+        |line: &&str| line.contains(" LOG:  execute ") || line.contains(" LOG:  statement: ");
+    Ok(count(text.lines().filter(is_statement).count()) / handled.max(1.0))
+}
