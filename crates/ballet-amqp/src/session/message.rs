@@ -40,7 +40,7 @@ pub struct Delivery {
 /// The broker's answer to one published message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmed {
-    /// What [`Session::publish`] returned.
+    /// What [`Session::publish`](crate::session::seam::Session::publish) returned.
     pub number: u64,
     /// The answer.
     pub outcome: Outcome,

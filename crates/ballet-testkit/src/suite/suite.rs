@@ -102,9 +102,8 @@ impl fmt::Debug for Suite {
 
 /// Tests for all steps of a service.
 ///
-/// It takes a function that makes the [`Suite`](crate::suite::Suite), and for each step a function
-/// of the step's name that makes its [`Case`](crate::suite::Case). A declared step that is not
-/// listed fails a test of its own.
+/// It takes a function that makes the [`Suite`], and for each step a function of the step's name
+/// that makes its [`Case`]. A declared step that is not listed fails a test of its own.
 #[macro_export]
 macro_rules! steps {
     ($suite:ident: $($step:ident),+ $(,)?) => {
