@@ -1,4 +1,112 @@
-//! placeholder
+//! Choreographed sagas over RabbitMQ and Postgres.
+//!
+//! Services publish domain events and react to the events of others. When a distributed transaction
+//! fails, one event aborts it, and every service compensates its own part. There is no
+//! orchestrator. Each step takes effect exactly once, although messages are delivered again, late
+//! or in another order, and processes die at any point.
+//!
+//! # A whole service
+//!
+//! A service that grants points for each order, and takes them back when the order is cancelled:
+//!
+//! ```no_run
+//! use ballet::{
+//!     Compensate, CompensateResult, Migration, Never, Participant, Service, Settings, Step,
+//!     StepResult, Tx, compensated, done,
+//! };
+//! # use ballet::{Event, EventType, Saga};
+//! # use schemars::JsonSchema;
+//! # use serde::{Deserialize, Serialize};
+//! # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderPlaced { points: i64 }
+//! # impl Event for OrderPlaced {
+//! #     const TYPE: EventType = EventType::starts_saga("orders.order_placed.v1");
+//! # }
+//! # #[derive(Serialize, Deserialize, JsonSchema)] struct OrderCancelled {}
+//! # impl Event for OrderCancelled {
+//! #     const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
+//! # }
+//! # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsGranted { points: i64 }
+//! # impl Event for PointsGranted {
+//! #     const TYPE: EventType = EventType::in_saga("loyalty.points_granted.v1");
+//! # }
+//! # #[derive(Serialize, Deserialize, JsonSchema)] struct PointsTakenBack { points: i64 }
+//! # impl Event for PointsTakenBack {
+//! #     const TYPE: EventType = EventType::in_saga("loyalty.points_taken_back.v1");
+//! # }
+//! # struct OrderFulfillment;
+//! # impl Saga for OrderFulfillment {
+//! #     const NAME: &'static str = "order_fulfillment";
+//! #     const OWNER: &'static str = "orders";
+//! #     type Abort = OrderCancelled;
+//! # }
+//! struct GrantPoints;
+//!
+//! impl Step for GrantPoints {
+//!     const NAME: &'static str = "grant_points";
+//!     type On = OrderPlaced; // what triggers it
+//!     type Done = PointsGranted; // what it publishes
+//!     type Refused = Never; // it has no reason to refuse
+//!
+//!     async fn run(&self, tx: &mut Tx<'_>, order: OrderPlaced) -> StepResult<Self> {
+//!         add(tx, order.points).await?;
+//!         done(PointsGranted { points: order.points })
+//!     }
+//! }
+//!
+//! impl Compensate for GrantPoints {
+//!     type Compensated = PointsTakenBack;
+//!
+//!     /// Gets the very event that `run` published.
+//!     async fn compensate(
+//!         &self,
+//!         tx: &mut Tx<'_>,
+//!         granted: PointsGranted,
+//!     ) -> CompensateResult<Self> {
+//!         add(tx, -granted.points).await?;
+//!         compensated(PointsTakenBack { points: granted.points })
+//!     }
+//! }
+//!
+//! async fn add(tx: &mut Tx<'_>, points: i64) -> Result<(), sqlx::Error> {
+//!     sqlx::query("update account set points = points + $1").bind(points).execute(tx.db()).await?;
+//!     Ok(())
+//! }
+//!
+//! const TABLES: &[Migration] =
+//!     &[Migration { name: "0001_account", sql: "create table account (points bigint not null)" }];
+//!
+//! fn service() -> Service {
+//!     let loyalty = Participant::new("loyalty")
+//!         .saga::<OrderFulfillment>(|saga| saga.compensatable(GrantPoints));
+//!     Service::new(loyalty).migrations(TABLES)
+//! }
+//!
+//! # #[derive(clap::Parser)] struct Arguments { #[command(flatten)] settings: Settings }
+//! fn main() -> std::process::ExitCode {
+//!     ballet::main(|arguments: Arguments| (arguments.settings, service()))
+//! }
+//! ```
+//!
+//! Rows, inbox, ledger and outbox commit in one transaction. A compensatable step without a
+//! compensation does not compile.
+//!
+//! # Where to go next
+//!
+//! | to write | read |
+//! |---|---|
+//! | a step and its compensation | [`Step`], [`Compensate`] |
+//! | a step that takes many messages at once | [`BulkStep`], [`BulkCompensate`] |
+//! | a step that calls another system | [`CallStep`], [`CallCompensate`] |
+//! | the service that decides how a saga ends | [`Owner`], [`OwnerSteps`] |
+//! | a copy of another service's data | [`Projection`] |
+//! | the whole contract of a service | [`Participant`] |
+//! | what a failing handler means | [`Failure`], [`Retry`] |
+//! | HTTP routes | [`Handle`], [`Unit`], [`http`] |
+//! | settings, start and stop | [`Service`], [`Settings`], [`main()`] |
+//!
+//! Events, sagas and envelopes are defined in [`core`]; connections to the broker, for tests and
+//! tools, in [`amqp`].
+
 #![warn(missing_docs)]
 
 mod declare;
@@ -42,9 +150,15 @@ pub use service::running::Running;
 pub use service::service::Service;
 pub use service::settings::error::SettingsError;
 pub use service::settings::settings::{LogFormat, Settings};
+pub use service::settings::tls::TlsSettings;
 
 pub mod kinds {
-    //! Which steps may be declared as what.
+    //! The kinds of steps, as traits: which steps may be declared as what.
+    //!
+    //! They are implemented for every [`Step`](crate::Step), [`BulkStep`](crate::BulkStep) and
+    //! [`CallStep`](crate::CallStep) that fits. A declaration that does not fit does not compile,
+    //! and the error says what is missing.
+
     pub use crate::declare::declarable::{
         Bulk, Compensatable, Decides, Local, Outside, Retriable, Starts,
     };
@@ -54,8 +168,8 @@ pub mod kinds {
 #[doc(hidden)]
 pub mod internal {
     //! What the project's own tools use. It may change at any time.
+
     pub use crate::service::settings::mask::masked;
-    pub use crate::service::settings::tls::TlsSettings;
     pub use crate::service::thread_stack::enlarge;
     pub use crate::tables::database::connect_options;
     pub use crate::tables::outbox::{TABLES as OUTBOX_TABLES, unpublished_events};

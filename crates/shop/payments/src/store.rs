@@ -110,7 +110,7 @@ pub(crate) async fn of_order(
     order_id: OrderId,
 ) -> Result<Payment, Failure> {
     let payment = find(db, order_id).await?;
-    payment.ok_or_else(|| Failure::transient(format!("order {order_id} has no payment yet")))
+    payment.ok_or_else(|| Failure::not_yet(format!("order {order_id} has no payment yet")))
 }
 
 /// The payment of an order, if it has one.

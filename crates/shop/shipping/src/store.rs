@@ -99,7 +99,7 @@ pub(crate) async fn of_order(
     order_id: OrderId,
 ) -> Result<Shipment, Failure> {
     let shipment = find(db, order_id).await?;
-    shipment.ok_or_else(|| Failure::transient(format!("order {order_id} has no shipment yet")))
+    shipment.ok_or_else(|| Failure::not_yet(format!("order {order_id} has no shipment yet")))
 }
 
 /// The shipment of an order, if it has one.

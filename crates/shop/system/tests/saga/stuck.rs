@@ -1,12 +1,14 @@
 //! F13 and F14: what fails is tried again and shown as stuck, with the reason, and done after the
 //! cause is gone. After the pivot nothing is aborted because of it.
 
-use ballet::{Event, EventType};
+use ballet::{Clock, Event, EventType, SagaId};
 use ballet_ops::stuck::{self, Stuck, What};
 use ballet_testkit::wait_until;
 use reqwest::StatusCode;
 use serde_json::json;
 use shop_events::orders::{OrderCancelled, OrderConfirmed};
+use shop_events::shipping::ShipmentScheduled;
+use shop_events::{Money, OrderId, ShipmentId};
 use sqlx::{AssertSqlSafe, Executor};
 
 use crate::shop::{SOON, Shop, mugs};
@@ -80,5 +82,44 @@ async fn f14_a_failure_after_the_pivot_is_tried_again_and_aborts_nothing() {
     shop.order_is(&order_id, "completed").await;
     shop.is_sound().await;
     assert_eq!(stuck(&shop).await, [], "nothing is stuck any more");
+    shop.close().await;
+}
+
+/// Publishes an event of a service whose earlier events were never published.
+async fn overtakes<E: Event>(shop: &Shop, saga: SagaId, event: &E) {
+    let message_id = Clock::system().new_id(Clock::system().now());
+    let properties = json!({
+        "message_id": message_id,
+        "correlation_id": saga,
+        "app_id": E::TYPE.service(),
+        "content_type": "application/json",
+    });
+    let body = serde_json::to_string(event).expect("JSON");
+    let published =
+        shop.bed.management().publish("events", E::TYPE.name(), &properties, &body).await;
+    published.expect("published");
+}
+
+/// Waits until a service lists why a message is not handled.
+async fn reason(shop: &Shop, service: &str) -> (String, u32) {
+    let listed = wait_until("a message to wait", SOON, || async {
+        let mut db = shop.database(service).await;
+        stuck::list(&mut db, 1).await.map(|mut all| all.pop()).map_err(|error| error.to_string())
+    });
+    let stuck = listed.await.expect("a message that waits");
+    (stuck.reason, stuck.attempts)
+}
+
+#[tokio::test]
+async fn an_event_that_overtakes_its_cause_waits_and_does_not_count_as_failed() {
+    let shop = Shop::open("overtaken").await;
+    let clock = Clock::system();
+    let saga = SagaId(clock.new_id(clock.now()));
+    let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
+    overtakes(&shop, saga, &ShipmentScheduled { order_id, shipment_id }).await;
+    assert_eq!(reason(&shop, "payments").await, ("not_yet".to_owned(), 1));
+    let total = Money { amount_minor: 100, currency: "EUR".parse().expect("a currency") };
+    overtakes(&shop, saga, &OrderConfirmed { order_id, total }).await;
+    assert_eq!(reason(&shop, "shipping").await, ("not_yet".to_owned(), 1));
     shop.close().await;
 }
