@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ballet::Clock;
-use ballet::internal::{TlsSettings, connect_options};
+use ballet::TlsSettings;
+use ballet::internal::connect_options;
 use ballet_amqp::{Broker, RabbitMq, tls};
 use clap::Args;
 use sqlx::{Connection, PgConnection};
