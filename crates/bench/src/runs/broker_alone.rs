@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ballet::core::topology::{self, EVENTS, JOURNAL, ROUTE};
 use ballet_amqp::{BasicProperties, Broker, Publish, RabbitMq};
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -69,14 +69,14 @@ impl Route {
 ///
 /// If something fails.
 pub async fn measure(stage: &Stage, route: Route, time: Duration) -> Result<Figures> {
-    let bed = stage.bed_with(Contestant::Ceiling, &definitions(route)).await?;
-    let figures = pass_on(stage, route, &bed, time).await;
-    bed.close().await?;
+    let env = stage.bed_with(Contestant::Ceiling, &definitions(route)).await?;
+    let figures = pass_on(stage, route, &env, time).await;
+    env.close().await?;
     figures
 }
 
-async fn pass_on(stage: &Stage, route: Route, bed: &Bed, time: Duration) -> Result<Figures> {
-    let broker = RabbitMq::new(bed.ops_amqp_url())?;
+async fn pass_on(stage: &Stage, route: Route, env: &TestEnv, time: Duration) -> Result<Figures> {
+    let broker = RabbitMq::new(env.ops_amqp_url())?;
     let mut consumers = Vec::new();
     for service in SERVICES {
         consumers.push(tokio::spawn(consume(broker.connect(service).await?, service)));

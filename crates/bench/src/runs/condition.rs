@@ -1,7 +1,7 @@
 //! What a contestant finds in its databases: old rows, and a snapshot that is held.
 
 use anyhow::Result;
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 use futures_util::future::try_join_all;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -13,14 +13,14 @@ use crate::saga4::contract::SERVICES;
 const PORTION: u64 = 250_000;
 
 /// Adds this many old rows to the inboxes and to the ledgers, spread over all databases.
-pub(crate) async fn add_old_rows(contestant: Contestant, bed: &Bed, rows: u64) -> Result<()> {
+pub(crate) async fn add_old_rows(contestant: Contestant, env: &TestEnv, rows: u64) -> Result<()> {
     let each = rows / SERVICES.len() as u64;
-    try_join_all(SERVICES.map(|service| add_to(contestant, bed, service, each))).await?;
+    try_join_all(SERVICES.map(|service| add_to(contestant, env, service, each))).await?;
     Ok(())
 }
 
-async fn add_to(contestant: Contestant, bed: &Bed, service: &str, rows: u64) -> Result<()> {
-    let mut db = admin(bed, service).await?;
+async fn add_to(contestant: Contestant, env: &TestEnv, service: &str, rows: u64) -> Result<()> {
+    let mut db = admin(env, service).await?;
     // If the machine stops, the run has no figures anyway.
     sqlx::query("set synchronous_commit = off").execute(&mut db).await?;
     let (inbox, ledger) = statements(contestant);
@@ -64,7 +64,7 @@ const fn statements(contestant: Contestant) -> (&'static str, &'static str) {
 /// The number of messages in the inboxes of all services. While a backlog waits, no saga ends,
 /// because its later messages wait behind the backlog.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-pub(crate) async fn handled(contestant: Contestant, bed: &Bed) -> Result<f64> {
+pub(crate) async fn handled(contestant: Contestant, env: &TestEnv) -> Result<f64> {
     let count = match contestant {
         Contestant::Ballet | Contestant::BalletBulk => "select count(*) from ballet.inbox",
         Contestant::Twin | Contestant::Ceiling | Contestant::CeilingBulk => {
@@ -74,17 +74,17 @@ pub(crate) async fn handled(contestant: Contestant, bed: &Bed) -> Result<f64> {
     let mut all = 0;
     for service in SERVICES {
         let (of_service,): (i64,) =
-            sqlx::query_as(count).fetch_one(&mut admin(bed, service).await?).await?;
+            sqlx::query_as(count).fetch_one(&mut admin(env, service).await?).await?;
         all += of_service;
     }
     Ok(all as f64)
 }
 
 /// Opens a transaction in each database that keeps vacuum from removing dead rows.
-pub(crate) async fn hold_snapshots(bed: &Bed) -> Result<Vec<PgConnection>> {
+pub(crate) async fn hold_snapshots(env: &TestEnv) -> Result<Vec<PgConnection>> {
     let mut held = Vec::new();
     for service in SERVICES {
-        let mut db = admin(bed, service).await?;
+        let mut db = admin(env, service).await?;
         sqlx::query("begin isolation level repeatable read").execute(&mut db).await?;
         sqlx::query("select pg_current_xact_id()").execute(&mut db).await?;
         held.push(db);
@@ -93,7 +93,7 @@ pub(crate) async fn hold_snapshots(bed: &Bed) -> Result<Vec<PgConnection>> {
 }
 
 /// The number of page reads of all tables but the business tables, in all databases.
-pub(crate) async fn pages(bed: &Bed) -> Result<i64> {
+pub(crate) async fn pages(env: &TestEnv) -> Result<i64> {
     let mut pages = 0;
     for service in SERVICES {
         let (of_service,): (i64,) = sqlx::query_as(
@@ -101,7 +101,7 @@ pub(crate) async fn pages(bed: &Bed) -> Result<i64> {
                  + coalesce(idx_blks_read, 0)), 0)::bigint \
              from pg_statio_user_tables where relname not in ('account', 'entry')",
         )
-        .fetch_one(&mut admin(bed, service).await?)
+        .fetch_one(&mut admin(env, service).await?)
         .await?;
         pages += of_service;
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 use sqlx::PgConnection;
 use tokio::time::Instant;
 
@@ -49,31 +49,31 @@ pub struct Condition {
 ///
 /// If the run fails, or if the oracle finds that it was wrong.
 pub async fn run(stage: &Stage, run: &Run) -> Result<Figures> {
-    let bed = stage.bed(run.contestant).await?;
-    let result = Box::pin(run_in(stage, run, &bed)).await;
-    bed.close().await?;
+    let env = stage.env(run.contestant).await?;
+    let result = Box::pin(run_in(stage, run, &env)).await;
+    env.close().await?;
     result.with_context(|| format!("the run of {} has no figures", run.contestant.name()))
 }
 
-async fn run_in(stage: &Stage, run: &Run, bed: &Bed) -> Result<Figures> {
-    let mut load = Load::connect(bed, run.plan).await?;
+async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
+    let mut load = Load::connect(env, run.plan).await?;
     load.pile_up(run.condition.backlog).await?;
-    let services = services::start(stage, run.contestant, bed, run.setting).await?;
+    let services = services::start(stage, run.contestant, env, run.setting).await?;
     let result = async {
         let mut held = Vec::new();
         if run.condition.old_rows > 0 {
-            condition::add_old_rows(run.contestant, bed, run.condition.old_rows).await?;
-            held = condition::hold_snapshots(bed).await?;
+            condition::add_old_rows(run.contestant, env, run.condition.old_rows).await?;
+            held = condition::hold_snapshots(env).await?;
         }
-        let pages = condition::pages(bed).await?;
-        let mut figures = under_load(stage, run, bed, &services, &mut load).await?;
+        let pages = condition::pages(env).await?;
+        let mut figures = under_load(stage, run, env, &services, &mut load).await?;
         figures.pages = -per(pages, 1.0);
         drop(held);
         let drained = run.condition.backlog == 0;
-        oracle::judge(bed, &load, drained).await?;
+        oracle::judge(env, &load, drained).await?;
         let messages = match drained {
             true => messages(&load.ended),
-            false => condition::handled(run.contestant, bed).await?,
+            false => condition::handled(run.contestant, env).await?,
         };
         load.close().await;
         services.check()?;
@@ -86,25 +86,25 @@ async fn run_in(stage: &Stage, run: &Run, bed: &Bed) -> Result<Figures> {
     }
     services.stop().await;
     let (mut figures, messages) = result?;
-    let (commits, deadlocks) = transactions(bed).await?;
+    let (commits, deadlocks) = transactions(env).await?;
     figures.commits = per(commits, messages);
     figures.deadlocks = deadlocks;
-    figures.pages = (per(condition::pages(bed).await?, 1.0) + figures.pages) / messages.max(1.0);
+    figures.pages = (per(condition::pages(env).await?, 1.0) + figures.pages) / messages.max(1.0);
     Ok(figures)
 }
 
 async fn under_load(
     stage: &Stage,
     run: &Run,
-    bed: &Bed,
+    env: &TestEnv,
     services: &Services,
     load: &mut Load,
 ) -> Result<Figures> {
-    let mut db = admin(bed, SERVICES[0]).await?;
+    let mut db = admin(env, SERVICES[0]).await?;
     load.go(run.warm_up).await?;
     let piled_up = run.condition.backlog > 0;
     let by_inbox = async || match piled_up {
-        true => condition::handled(run.contestant, bed).await,
+        true => condition::handled(run.contestant, env).await,
         false => Ok(0.0),
     };
     let handled_before = by_inbox().await?;
@@ -159,14 +159,14 @@ async fn look(db: &mut PgConnection) -> Result<Look> {
 }
 
 /// The commits and deadlocks in the contestant's databases, after all sessions have ended.
-async fn transactions(bed: &Bed) -> Result<(i64, i64)> {
+async fn transactions(env: &TestEnv) -> Result<(i64, i64)> {
     let (mut commits, mut deadlocks) = (0, 0);
     for service in SERVICES {
         let (c, d): (i64, i64) = sqlx::query_as(
             "select xact_commit, deadlocks from pg_stat_database \
              where datname = current_database()",
         )
-        .fetch_one(&mut admin(bed, service).await?)
+        .fetch_one(&mut admin(env, service).await?)
         .await?;
         commits += c;
         deadlocks += d;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ballet_testkit::{Bed, wait_until};
+use ballet_testkit::{TestEnv, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
@@ -83,7 +83,7 @@ impl Services {
 pub(crate) async fn start(
     stage: &Stage,
     contestant: Contestant,
-    bed: &Bed,
+    env: &TestEnv,
     setting: Setting,
 ) -> Result<Services> {
     let mut processes = Vec::new();
@@ -95,8 +95,8 @@ pub(crate) async fn start(
             let errors = file.try_clone().context("cannot share a log file")?;
             let child = Command::new(&stage.program)
                 .args([contestant.name(), service])
-                .env("AMQP_URL", bed.amqp_url(service))
-                .env("DATABASE_URL", bed.database_url(service))
+                .env("AMQP_URL", env.amqp_url(service))
+                .env("DATABASE_URL", env.database_url(service))
                 .env("LANES", setting.lanes.to_string())
                 .env("LOG_FORMAT", "json")
                 .env_remove("AMQP_URL_FILE")
@@ -111,14 +111,14 @@ pub(crate) async fn start(
             processes.push((child, log));
             if replica == 0 && setting.replicas > 1 {
                 // The first process creates the tables.
-                consumed(bed, service, 1).await?;
+                consumed(env, service, 1).await?;
             }
         }
     }
     let services = Services { processes };
     for service in SERVICES {
         let all = u64::try_from(setting.replicas)?;
-        if let Err(error) = consumed(bed, service, all).await {
+        if let Err(error) = consumed(env, service, all).await {
             services.check()?;
             return Err(error);
         }
@@ -126,10 +126,10 @@ pub(crate) async fn start(
     Ok(services)
 }
 
-async fn consumed(bed: &Bed, service: &str, consumers: u64) -> Result<()> {
+async fn consumed(env: &TestEnv, service: &str, consumers: u64) -> Result<()> {
     let what = format!("service {service} to consume its queue");
     let there = || async {
-        let depth = bed.management().depth(service).await?;
+        let depth = env.management().depth(service).await?;
         Ok::<_, ballet_testkit::Error>((depth.consumers >= consumers).then_some(()))
     };
     Ok(wait_until(&what, PATIENCE, there).await?)

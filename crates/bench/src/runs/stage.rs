@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ballet::core::topology;
-use ballet_testkit::{Bed, Options, Servers};
+use ballet_testkit::{Options, Servers, TestEnv};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 
@@ -50,20 +50,24 @@ impl Stage {
     }
 
     /// A virtual host with the topology, and empty databases.
-    pub(crate) async fn bed(&self, contestant: Contestant) -> Result<Bed> {
+    pub(crate) async fn env(&self, contestant: Contestant) -> Result<TestEnv> {
         let definitions = topology::definitions(&system(), |_| String::new());
         self.bed_with(contestant, &definitions).await
     }
 
     /// The same with another topology.
-    pub(crate) async fn bed_with(&self, contestant: Contestant, topology: &Value) -> Result<Bed> {
-        Ok(Bed::new(&self.servers, contestant.name(), topology, &SERVICES).await?)
+    pub(crate) async fn bed_with(
+        &self,
+        contestant: Contestant,
+        topology: &Value,
+    ) -> Result<TestEnv> {
+        Ok(TestEnv::new(&self.servers, contestant.name(), topology, &SERVICES).await?)
     }
 }
 
 /// Connects to a service's database as the administrator.
-pub(crate) async fn admin(bed: &Bed, service: &str) -> Result<PgConnection> {
-    let url = bed.admin_database_url(service);
+pub(crate) async fn admin(env: &TestEnv, service: &str) -> Result<PgConnection> {
+    let url = env.admin_database_url(service);
     PgConnection::connect(url)
         .await
         .with_context(|| format!("cannot connect to the database of {service}"))

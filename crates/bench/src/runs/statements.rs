@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 
 use crate::contestants::contestant::Contestant;
 use crate::runs::figures::{count, messages};
@@ -20,16 +20,16 @@ use crate::saga4::contract::SERVICES;
 ///
 /// As [`run`](crate::runs::run::run).
 pub async fn statements(stage: &Stage, contestant: Contestant, time: Duration) -> Result<f64> {
-    let bed = stage.bed(contestant).await?;
-    let result = Box::pin(count_statements(stage, contestant, &bed, time)).await;
-    bed.close().await?;
+    let env = stage.env(contestant).await?;
+    let result = Box::pin(count_statements(stage, contestant, &env, time)).await;
+    env.close().await?;
     result
 }
 
 async fn count_statements(
     stage: &Stage,
     contestant: Contestant,
-    bed: &Bed,
+    env: &TestEnv,
     time: Duration,
 ) -> Result<f64> {
     for service in SERVICES {
@@ -42,12 +42,12 @@ async fn count_statements(
                    current_database()); \
              end $$",
         )
-        .execute(&mut admin(bed, service).await?)
+        .execute(&mut admin(env, service).await?)
         .await?;
     }
-    let services = services::start(stage, contestant, bed, Setting::default()).await?;
+    let services = services::start(stage, contestant, env, Setting::default()).await?;
     let log = stage.servers.postgres().log().context("the log of Postgres cannot be read")?;
-    let mut load = Load::connect(bed, Plan::default()).await?;
+    let mut load = Load::connect(env, Plan::default()).await?;
     let from = fs::metadata(log)?.len();
     load.go(time).await?;
     load.finish().await?;

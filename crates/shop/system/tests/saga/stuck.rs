@@ -96,7 +96,7 @@ async fn overtakes<E: Event>(shop: &Shop, saga: SagaId, event: &E) {
     });
     let body = serde_json::to_string(event).expect("JSON");
     let published =
-        shop.bed.management().publish("events", E::TYPE.name(), &properties, &body).await;
+        shop.env.management().publish("events", E::TYPE.name(), &properties, &body).await;
     published.expect("published");
 }
 
