@@ -1,7 +1,7 @@
 //! An order, as the tests of the steps of several services tell of it.
 
 use ballet::SagaId;
-use ballet_testkit::suite::{Told, told};
+use ballet_testkit::suite::{Published, published};
 use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
 use shop_events::{Address, CustomerId, Money, OrderId};
 
@@ -25,9 +25,9 @@ pub(crate) fn placed(saga: SagaId) -> OrderPlaced {
 }
 
 /// The customer does not want it any more.
-pub(crate) fn cancelled(saga: SagaId) -> Vec<Told> {
+pub(crate) fn cancelled(saga: SagaId) -> Vec<Published> {
     let (order_id, reason) = (OrderId(saga.0), CancelReason::CustomerCancelled);
-    vec![told(&OrderCancelled { order_id, reason, failed_step: None, detail: None })]
+    vec![published(&OrderCancelled { order_id, reason, failed_step: None, detail: None })]
 }
 
 pub(crate) fn money(amount_minor: i64) -> Money {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
-use ballet_testkit::{Bed, Method, Servers};
+use ballet_testkit::{Method, Servers, TestEnv};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -25,7 +25,7 @@ fn declared(follows: &[&'static str]) -> Value {
 }
 
 struct World {
-    bed: Bed,
+    env: TestEnv,
     place: PathBuf,
     management_url: String,
 }
@@ -34,15 +34,15 @@ impl World {
     /// A broker that has been given these definitions.
     async fn new(name: &str, definitions: &Value) -> Self {
         let servers = Servers::shared().await.expect("servers");
-        let bed = Bed::new(servers, name, definitions, &[]).await.expect("a bed");
-        let user = bed.amqp_url("topology").trim_start_matches("amqp://");
+        let env = TestEnv::new(servers, name, definitions, &[]).await.expect("a test environment");
+        let user = env.amqp_url("topology").trim_start_matches("amqp://");
         let (user, _) = user.split_once('@').expect("a user");
         let at = servers.rabbitmq().management_url().trim_start_matches("http://");
         let management_url = format!("http://{user}@{at}");
         let place = format!("topology-{name}-{}", std::process::id());
         let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
         std::fs::create_dir_all(&place).expect("a directory");
-        Self { bed, place, management_url }
+        Self { env, place, management_url }
     }
 
     /// Runs `ballet topology`, for a system that declares this.
@@ -51,7 +51,7 @@ impl World {
         std::fs::write(&file, definitions.to_string()).expect("written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         command.arg("topology").args(arguments).arg("--definitions").arg(file);
-        command.args(["--vhost", self.bed.vhost()]).stdin(Stdio::null());
+        command.args(["--vhost", self.env.vhost()]).stdin(Stdio::null());
         command.env("RABBITMQ_MANAGEMENT_URL", &self.management_url);
         let output = command.output().await.expect("it runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -61,20 +61,20 @@ impl World {
 
     /// Any call of the management API, as an administrator.
     async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Value {
-        let mut whole = vec![path[0], self.bed.vhost()];
+        let mut whole = vec![path[0], self.env.vhost()];
         whole.extend(&path[1..]);
-        self.bed.management().call(method, &whole, body).await.expect("an answer")
+        self.env.management().call(method, &whole, body).await.expect("an answer")
     }
 
     /// Whether an event reaches the bell's queue.
     async fn reaches_bell(&self, event: &str) -> bool {
-        let management = self.bed.management();
+        let management = self.env.management();
         management.publish("events", event, &json!({}), "{}").await.expect("published");
         management.take("bell", 10).await.expect("messages").len() == 1
     }
 
     async fn close(self) {
-        self.bed.close().await.expect("closed");
+        self.env.close().await.expect("closed");
         std::fs::remove_dir_all(&self.place).expect("removed");
     }
 }
@@ -137,7 +137,7 @@ async fn t22_the_binding_of_a_handler_that_is_gone_is_removed_and_its_event_come
     assert_eq!(code, Some(0), "{said}");
     assert!(said.lines().any(|line| line == format!("removed: {gone}")), "{said}");
     assert!(!world.reaches_bell(STRUCK).await && world.reaches_bell(TICKED).await);
-    let heard = world.bed.management().take("stranger", 10).await.expect("messages");
+    let heard = world.env.management().take("stranger", 10).await.expect("messages");
     assert_eq!(heard.len(), 3, "the stranger hears it as before");
     let (code, said) = world.topology(&after, &["check"]).await;
     assert_eq!(code, Some(0), "{said}");

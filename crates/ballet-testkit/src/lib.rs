@@ -1,6 +1,6 @@
 //! Servers and environments for tests, the demo and measurements.
 //!
-//! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`Bed`] is the environment of one test on
+//! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is the environment of one test on
 //! them: a vhost with its topology, users, and a database per service. [`wait_until`] waits for a
 //! condition. [`suite`] has the checks that every step of a saga has to pass, and [`memory`] a broker
 //! without a server.
@@ -17,10 +17,10 @@ mod tls;
 mod url;
 mod wait;
 
-pub use env::{Bed, Database};
+pub use env::{Database, TestEnv};
 pub use error::{Error, Result};
 pub use management::{Depth, Management};
-pub use proxy::{Proxy, Way};
+pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
 pub use servers::{Options, Postgres, RabbitMq, Servers, Version};
 pub use tls::{Authority, Identity};

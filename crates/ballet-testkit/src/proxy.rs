@@ -21,7 +21,7 @@ pub struct Proxy {
 
 /// How the proxy forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Way {
+pub enum Link {
     /// Everything is forwarded at once.
     #[default]
     Open,
@@ -35,7 +35,7 @@ pub enum Way {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct State {
-    way: Way,
+    link: Link,
     /// Connections from before the last silence hang.
     silences: u64,
     /// Connections from before the last cut are closed.
@@ -83,10 +83,10 @@ impl Proxy {
     }
 
     /// Changes how open and future connections are forwarded.
-    pub fn set(&self, way: Way) {
+    pub fn set(&self, link: Link) {
         self.state.send_modify(|state| {
-            state.way = way;
-            state.silences += u64::from(way == Way::Silent);
+            state.link = link;
+            state.silences += u64::from(link == Link::Silent);
         });
     }
 
@@ -106,7 +106,7 @@ impl Drop for Proxy {
 async fn serve(mut client: TcpStream, server: (String, u16), mut state: watch::Receiver<State>) {
     let begun = *state.borrow_and_update();
     let cut = |state: &State| state.cuts != begun.cuts;
-    if begun.way != Way::Silent {
+    if begun.link != Link::Silent {
         // If there is no server, the client sees its connection close.
         let Ok(mut server) = TcpStream::connect(server).await else { return };
         let small = client.set_nodelay(true).and_then(|()| server.set_nodelay(true));
@@ -144,8 +144,8 @@ async fn pass(
     let mut bytes = vec![0; 65_536];
     loop {
         let Ok(count @ 1..) = from.read(&mut bytes).await else { return };
-        let way = state.borrow().way;
-        if let Way::Slow(delay) = way {
+        let link = state.borrow().link;
+        if let Link::Slow(delay) = link {
             tokio::time::sleep(delay).await;
         }
         if to.write_all(&bytes[..count]).await.is_err() {
@@ -191,21 +191,21 @@ mod tests {
         let mut client = connect(&proxy).await;
         assert_eq!(say(&mut client).await.unwrap(), 7);
 
-        proxy.set(Way::Slow(LONG / 3));
+        proxy.set(Link::Slow(LONG / 3));
         let begun = Instant::now();
         assert_eq!(say(&mut client).await.unwrap(), 7);
         assert!(begun.elapsed() >= LONG / 3 * 2, "{:?}", begun.elapsed());
-        proxy.set(Way::Open);
+        proxy.set(Link::Open);
 
         proxy.cut();
         assert!(say(&mut client).await.is_err());
         let mut client = connect(&proxy).await;
         assert_eq!(say(&mut client).await.unwrap(), 7);
 
-        proxy.set(Way::Silent);
+        proxy.set(Link::Silent);
         let mut late = connect(&proxy).await;
-        for way in [Way::Silent, Way::Open] {
-            proxy.set(way);
+        for link in [Link::Silent, Link::Open] {
+            proxy.set(link);
             for client in [&mut client, &mut late] {
                 assert!(tokio::time::timeout(LONG, say(client)).await.is_err(), "it hangs");
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ballet::core::topology::{self, EVENTS, JOURNAL, ROUTE};
 use ballet_amqp::{BasicProperties, Broker, Publish, RabbitMq};
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -67,14 +67,14 @@ impl Stage {
     ///
     /// If something fails.
     pub async fn broker_alone(&self, way: Way, time: Duration) -> Result<Figures> {
-        let bed = self.bed_with(Contestant::Ceiling, &definitions(way)).await?;
-        let figures = self.pass_on(way, &bed, time).await;
-        bed.close().await?;
+        let env = self.bed_with(Contestant::Ceiling, &definitions(way)).await?;
+        let figures = self.pass_on(way, &env, time).await;
+        env.close().await?;
         figures
     }
 
-    async fn pass_on(&self, way: Way, bed: &Bed, time: Duration) -> Result<Figures> {
-        let broker = RabbitMq::new(bed.ops_amqp_url())?;
+    async fn pass_on(&self, way: Way, env: &TestEnv, time: Duration) -> Result<Figures> {
+        let broker = RabbitMq::new(env.ops_amqp_url())?;
         let mut consumers = Vec::new();
         for service in SERVICES {
             consumers.push(tokio::spawn(consume(broker.connect(service).await?, service)));

@@ -1,7 +1,7 @@
 //! What a contestant has lived through before it is measured: old rows, and a snapshot that is held.
 
 use anyhow::Result;
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 use futures_util::future::try_join_all;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -12,14 +12,14 @@ use crate::stage::{Contestant, admin};
 const PORTION: u64 = 250_000;
 
 /// Adds so many old rows to the inbox and to the ledger, in all databases together.
-pub(crate) async fn add_old_rows(contestant: Contestant, bed: &Bed, rows: u64) -> Result<()> {
+pub(crate) async fn add_old_rows(contestant: Contestant, env: &TestEnv, rows: u64) -> Result<()> {
     let each = rows / SERVICES.len() as u64;
-    try_join_all(SERVICES.map(|service| add_to(contestant, bed, service, each))).await?;
+    try_join_all(SERVICES.map(|service| add_to(contestant, env, service, each))).await?;
     Ok(())
 }
 
-async fn add_to(contestant: Contestant, bed: &Bed, service: &str, rows: u64) -> Result<()> {
-    let mut db = admin(bed, service).await?;
+async fn add_to(contestant: Contestant, env: &TestEnv, service: &str, rows: u64) -> Result<()> {
+    let mut db = admin(env, service).await?;
     // Nothing is lost if the machine stops: then there is no figure.
     sqlx::query("set synchronous_commit = off").execute(&mut db).await?;
     let (inbox, ledger) = statements(contestant);
@@ -63,7 +63,7 @@ const fn statements(contestant: Contestant) -> (&'static str, &'static str) {
 /// How many messages all services have handled, by their inboxes: while a backlog waits no saga ends,
 /// since what would end it waits behind it.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-pub(crate) async fn handled(contestant: Contestant, bed: &Bed) -> Result<f64> {
+pub(crate) async fn handled(contestant: Contestant, env: &TestEnv) -> Result<f64> {
     let count = match contestant {
         Contestant::Ballet | Contestant::BalletBulk => "select count(*) from ballet.inbox",
         Contestant::Twin | Contestant::Ceiling | Contestant::CeilingBulk => {
@@ -73,17 +73,17 @@ pub(crate) async fn handled(contestant: Contestant, bed: &Bed) -> Result<f64> {
     let mut all = 0;
     for service in SERVICES {
         let (of_service,): (i64,) =
-            sqlx::query_as(count).fetch_one(&mut admin(bed, service).await?).await?;
+            sqlx::query_as(count).fetch_one(&mut admin(env, service).await?).await?;
         all += of_service;
     }
     Ok(all as f64)
 }
 
 /// Opens a transaction in each database that keeps what is dead from being cleaned away.
-pub(crate) async fn hold_snapshots(bed: &Bed) -> Result<Vec<PgConnection>> {
+pub(crate) async fn hold_snapshots(env: &TestEnv) -> Result<Vec<PgConnection>> {
     let mut held = Vec::new();
     for service in SERVICES {
-        let mut db = admin(bed, service).await?;
+        let mut db = admin(env, service).await?;
         sqlx::query("begin isolation level repeatable read").execute(&mut db).await?;
         sqlx::query("select pg_current_xact_id()").execute(&mut db).await?;
         held.push(db);
@@ -92,7 +92,7 @@ pub(crate) async fn hold_snapshots(bed: &Bed) -> Result<Vec<PgConnection>> {
 }
 
 /// How often pages of the tables that are no business were asked for, in all databases.
-pub(crate) async fn pages(bed: &Bed) -> Result<i64> {
+pub(crate) async fn pages(env: &TestEnv) -> Result<i64> {
     let mut pages = 0;
     for service in SERVICES {
         let (of_service,): (i64,) = sqlx::query_as(
@@ -100,7 +100,7 @@ pub(crate) async fn pages(bed: &Bed) -> Result<i64> {
                  + coalesce(idx_blks_read, 0)), 0)::bigint \
              from pg_statio_user_tables where relname not in ('account', 'entry')",
         )
-        .fetch_one(&mut admin(bed, service).await?)
+        .fetch_one(&mut admin(env, service).await?)
         .await?;
         pages += of_service;
     }

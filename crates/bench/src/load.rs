@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use ballet::core::topology::{DEAD, EVENTS, ROUTE};
 use ballet_amqp::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
@@ -87,11 +87,11 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) async fn connect(bed: &Bed, plan: Plan) -> Result<Self> {
-        let session = RabbitMq::new(bed.amqp_url(DRIVER))?.connect(DRIVER).await?;
+    pub(crate) async fn connect(env: &TestEnv, plan: Plan) -> Result<Self> {
+        let session = RabbitMq::new(env.amqp_url(DRIVER))?.connect(DRIVER).await?;
         let confirms = session.confirms().await?;
         let properties = ConnectionProperties::default().with_connection_name("ends".into());
-        let connection = Connection::connect(bed.ops_amqp_url(), properties).await?;
+        let connection = Connection::connect(env.ops_amqp_url(), properties).await?;
         let channel = connection.create_channel().await?;
         let options =
             QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 use serde::Serialize;
 use sqlx::PgConnection;
 use tokio::time::Instant;
@@ -97,31 +97,31 @@ impl Stage {
     ///
     /// If it fails, or the oracle says that it was wrong: then there is no figure.
     pub async fn run(&self, run: &Run) -> Result<Figures> {
-        let bed = self.bed(run.contestant).await?;
-        let result = Box::pin(self.run_in(run, &bed)).await;
-        bed.close().await?;
+        let env = self.env(run.contestant).await?;
+        let result = Box::pin(self.run_in(run, &env)).await;
+        env.close().await?;
         result.with_context(|| format!("{} has no figure", run.contestant.name()))
     }
 
-    async fn run_in(&self, run: &Run, bed: &Bed) -> Result<Figures> {
-        let mut load = Load::connect(bed, run.plan).await?;
+    async fn run_in(&self, run: &Run, env: &TestEnv) -> Result<Figures> {
+        let mut load = Load::connect(env, run.plan).await?;
         load.pile_up(run.condition.backlog).await?;
-        let services = self.start(run.contestant, bed, run.setting).await?;
+        let services = self.start(run.contestant, env, run.setting).await?;
         let result = async {
             let mut held = Vec::new();
             if run.condition.old_rows > 0 {
-                condition::add_old_rows(run.contestant, bed, run.condition.old_rows).await?;
-                held = condition::hold_snapshots(bed).await?;
+                condition::add_old_rows(run.contestant, env, run.condition.old_rows).await?;
+                held = condition::hold_snapshots(env).await?;
             }
-            let pages = condition::pages(bed).await?;
-            let mut figures = self.under_load(run, bed, &services, &mut load).await?;
+            let pages = condition::pages(env).await?;
+            let mut figures = self.under_load(run, env, &services, &mut load).await?;
             figures.pages = -per(pages, 1.0);
             drop(held);
             let drained = run.condition.backlog == 0;
-            oracle::judge(bed, &load, drained).await?;
+            oracle::judge(env, &load, drained).await?;
             let messages = match drained {
                 true => messages(&load.ended),
-                false => condition::handled(run.contestant, bed).await?,
+                false => condition::handled(run.contestant, env).await?,
             };
             load.close().await;
             services.check()?;
@@ -134,26 +134,26 @@ impl Stage {
         }
         services.stop().await;
         let (mut figures, messages) = result?;
-        let (commits, deadlocks) = self.transactions(bed).await?;
+        let (commits, deadlocks) = self.transactions(env).await?;
         figures.commits = per(commits, messages);
         figures.deadlocks = deadlocks;
         figures.pages =
-            (per(condition::pages(bed).await?, 1.0) + figures.pages) / messages.max(1.0);
+            (per(condition::pages(env).await?, 1.0) + figures.pages) / messages.max(1.0);
         Ok(figures)
     }
 
     async fn under_load(
         &self,
         run: &Run,
-        bed: &Bed,
+        env: &TestEnv,
         services: &Services,
         load: &mut Load,
     ) -> Result<Figures> {
-        let mut db = admin(bed, SERVICES[0]).await?;
+        let mut db = admin(env, SERVICES[0]).await?;
         load.go(run.warm_up).await?;
         let piled_up = run.condition.backlog > 0;
         let by_inbox = async || match piled_up {
-            true => condition::handled(run.contestant, bed).await,
+            true => condition::handled(run.contestant, env).await,
             false => Ok(0.0),
         };
         let handled_before = by_inbox().await?;
@@ -208,14 +208,14 @@ impl Stage {
     }
 
     /// Commits and deadlocks in the contestant's databases, when all sessions have ended.
-    async fn transactions(&self, bed: &Bed) -> Result<(i64, i64)> {
+    async fn transactions(&self, env: &TestEnv) -> Result<(i64, i64)> {
         let (mut commits, mut deadlocks) = (0, 0);
         for service in SERVICES {
             let (c, d): (i64, i64) = sqlx::query_as(
                 "select xact_commit, deadlocks from pg_stat_database \
                  where datname = current_database()",
             )
-            .fetch_one(&mut admin(bed, service).await?)
+            .fetch_one(&mut admin(env, service).await?)
             .await?;
             commits += c;
             deadlocks += d;
@@ -229,16 +229,16 @@ impl Stage {
     ///
     /// As [`run`](Self::run).
     pub async fn statements(&self, contestant: Contestant, time: Duration) -> Result<f64> {
-        let bed = self.bed(contestant).await?;
-        let result = Box::pin(self.count_statements(contestant, &bed, time)).await;
-        bed.close().await?;
+        let env = self.env(contestant).await?;
+        let result = Box::pin(self.count_statements(contestant, &env, time)).await;
+        env.close().await?;
         result
     }
 
     async fn count_statements(
         &self,
         contestant: Contestant,
-        bed: &Bed,
+        env: &TestEnv,
         time: Duration,
     ) -> Result<f64> {
         for service in SERVICES {
@@ -251,12 +251,12 @@ impl Stage {
                        current_database()); \
                  end $$",
             )
-            .execute(&mut admin(bed, service).await?)
+            .execute(&mut admin(env, service).await?)
             .await?;
         }
-        let services = self.start(contestant, bed, Setting::default()).await?;
+        let services = self.start(contestant, env, Setting::default()).await?;
         let log = self.servers.postgres().log().context("Postgres has no log that we can read")?;
-        let mut load = Load::connect(bed, Plan::default()).await?;
+        let mut load = Load::connect(env, Plan::default()).await?;
         let from = fs::metadata(log)?.len();
         load.go(time).await?;
         load.finish().await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 use tokio::time::Instant;
 
 use crate::contract::SERVICES;
@@ -34,13 +34,13 @@ fn expected(service: &str, started: &Started) -> Vec<(&'static str, u64)> {
 /// # Errors
 ///
 /// If they do not in time, or the load saw something that should not be.
-pub(crate) async fn judge(bed: &Bed, load: &Load, drained: bool) -> Result<()> {
+pub(crate) async fn judge(env: &TestEnv, load: &Load, drained: bool) -> Result<()> {
     if let Some(first) = load.wrong.first() {
         bail!("the oracle: {} ends that should not be, the first: {first}", load.wrong.len());
     }
     for service in SERVICES {
         let until = Instant::now() + PATIENCE;
-        let mut db = admin(bed, service).await?;
+        let mut db = admin(env, service).await?;
         loop {
             let found = look(&mut db, service, drained.then_some(&load.started)).await?;
             let Some(wrong) = found else { break };

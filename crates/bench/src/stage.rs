@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ballet::core::topology;
-use ballet_testkit::{Bed, Options, Servers, wait_until};
+use ballet_testkit::{Options, Servers, TestEnv, wait_until};
 use clap::ValueEnum;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -100,21 +100,25 @@ impl Stage {
     }
 
     /// A new world for a contestant: the broker's topology, and empty databases.
-    pub(crate) async fn bed(&self, contestant: Contestant) -> Result<Bed> {
+    pub(crate) async fn env(&self, contestant: Contestant) -> Result<TestEnv> {
         let definitions = topology::definitions(&contract::system(), |_| String::new());
         self.bed_with(contestant, &definitions).await
     }
 
     /// The same with another topology.
-    pub(crate) async fn bed_with(&self, contestant: Contestant, topology: &Value) -> Result<Bed> {
-        Ok(Bed::new(&self.servers, contestant.name(), topology, &SERVICES).await?)
+    pub(crate) async fn bed_with(
+        &self,
+        contestant: Contestant,
+        topology: &Value,
+    ) -> Result<TestEnv> {
+        Ok(TestEnv::new(&self.servers, contestant.name(), topology, &SERVICES).await?)
     }
 
     /// Starts a contestant's services; returns when all of them consume.
     pub(crate) async fn start(
         &self,
         contestant: Contestant,
-        bed: &Bed,
+        env: &TestEnv,
         setting: Setting,
     ) -> Result<Services> {
         let mut processes = Vec::new();
@@ -126,8 +130,8 @@ impl Stage {
                 let errors = file.try_clone().context("cannot share a log file")?;
                 let child = Command::new(&self.program)
                     .args([contestant.name(), service])
-                    .env("AMQP_URL", bed.amqp_url(service))
-                    .env("DATABASE_URL", bed.database_url(service))
+                    .env("AMQP_URL", env.amqp_url(service))
+                    .env("DATABASE_URL", env.database_url(service))
                     .env("LANES", setting.lanes.to_string())
                     .env("LOG_FORMAT", "json")
                     .env_remove("AMQP_URL_FILE")
@@ -142,14 +146,14 @@ impl Stage {
                 processes.push((child, log));
                 if replica == 0 && setting.replicas > 1 {
                     // The first one makes the tables.
-                    consumed(bed, service, 1).await?;
+                    consumed(env, service, 1).await?;
                 }
             }
         }
         let services = Services { processes };
         for service in SERVICES {
             let all = u64::try_from(setting.replicas)?;
-            if let Err(error) = consumed(bed, service, all).await {
+            if let Err(error) = consumed(env, service, all).await {
                 services.check()?;
                 return Err(error);
             }
@@ -158,10 +162,10 @@ impl Stage {
     }
 }
 
-async fn consumed(bed: &Bed, service: &str, consumers: u64) -> Result<()> {
+async fn consumed(env: &TestEnv, service: &str, consumers: u64) -> Result<()> {
     let what = format!("service {service} to consume its queue");
     let there = || async {
-        let depth = bed.management().depth(service).await?;
+        let depth = env.management().depth(service).await?;
         Ok::<_, ballet_testkit::Error>((depth.consumers >= consumers).then_some(()))
     };
     Ok(wait_until(&what, PATIENCE, there).await?)
@@ -214,7 +218,7 @@ impl Services {
 }
 
 /// An administrator's session in a service's database.
-pub(crate) async fn admin(bed: &Bed, service: &str) -> Result<PgConnection> {
-    let url = bed.admin_database_url(service);
+pub(crate) async fn admin(env: &TestEnv, service: &str) -> Result<PgConnection> {
+    let url = env.admin_database_url(service);
     PgConnection::connect(url).await.with_context(|| format!("cannot look into {service}"))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet::core::{Graph, System, topology};
 use ballet::{Clock, Event, SagaId, Settings};
-use ballet_testkit::{Bed, Servers, wait_until};
+use ballet_testkit::{Servers, TestEnv, wait_until};
 use serde_json::json;
 use shop_events::orders::{CancelReason, OrderCancelled, OrderPlaced};
 use shop_events::{CustomerId, OrderId};
@@ -12,18 +12,18 @@ use sqlx::{Connection, PgConnection};
 
 const SOON: Duration = Duration::from_secs(60);
 
-async fn publish<E: Event>(bed: &Bed, context: &Clock, saga: SagaId, event: &E) {
+async fn publish<E: Event>(env: &TestEnv, context: &Clock, saga: SagaId, event: &E) {
     let properties = json!({
         "message_id": context.new_id(context.now()).to_string(), "type": E::TYPE.name(),
         "correlation_id": saga.to_string(), "content_type": "application/json",
     });
     let body = serde_json::to_string(event).expect("JSON");
-    let routed = bed.management().publish("events", E::TYPE.name(), &properties, &body).await;
+    let routed = env.management().publish("events", E::TYPE.name(), &properties, &body).await;
     assert!(routed.expect("published"), "{} reaches nobody", E::TYPE);
 }
 
-async fn points(bed: &Bed, customer: CustomerId) -> Option<i64> {
-    let mut db = PgConnection::connect(bed.database_url("loyalty")).await.expect("a database");
+async fn points(env: &TestEnv, customer: CustomerId) -> Option<i64> {
+    let mut db = PgConnection::connect(env.database_url("loyalty")).await.expect("a database");
     sqlx::query_as("select points from account where customer_id = $1")
         .bind(customer.0)
         .fetch_optional(&mut db)
@@ -32,9 +32,9 @@ async fn points(bed: &Bed, customer: CustomerId) -> Option<i64> {
         .map(|(points,)| points)
 }
 
-async fn until_points(bed: &Bed, customer: CustomerId, expected: i64) {
+async fn until_points(env: &TestEnv, customer: CustomerId, expected: i64) {
     wait_until("points", SOON, || async {
-        match points(bed, customer).await {
+        match points(env, customer).await {
             Some(points) if points == expected => Ok(Some(())),
             other => Err(format!("{other:?} instead of {expected}")),
         }
@@ -48,8 +48,10 @@ async fn points_are_granted_and_taken_back_with_the_order() {
     let servers = Servers::shared().await.expect("servers");
     let system = System { name: "shop", parts: vec![loyalty::participant().part()] };
     let definitions = topology::definitions(&system, |_| String::new());
-    let bed = Bed::new(servers, "loyalty", &definitions, &["loyalty"]).await.expect("a bed");
-    let settings = Settings::new(bed.amqp_url("loyalty"), bed.database_url("loyalty"));
+    let env = TestEnv::new(servers, "loyalty", &definitions, &["loyalty"])
+        .await
+        .expect("a test environment");
+    let settings = Settings::new(env.amqp_url("loyalty"), env.database_url("loyalty"));
     let running = loyalty::service().start(settings).await.expect("started");
 
     let context = Clock::system();
@@ -64,16 +66,16 @@ async fn points_are_granted_and_taken_back_with_the_order() {
     }))
     .expect("an order");
     let saga = SagaId(order_id.0);
-    publish(&bed, &context, saga, &placed).await;
-    until_points(&bed, customer_id, 25).await;
+    publish(&env, &context, saga, &placed).await;
+    until_points(&env, customer_id, 25).await;
 
     let reason = CancelReason::CustomerCancelled;
     let cancelled = OrderCancelled { order_id, reason, failed_step: None, detail: None };
-    publish(&bed, &context, saga, &cancelled).await;
-    until_points(&bed, customer_id, 0).await;
+    publish(&env, &context, saga, &cancelled).await;
+    until_points(&env, customer_id, 0).await;
 
     running.stop().await;
-    bed.close().await.expect("closed");
+    env.close().await.expect("closed");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, ConsumerSettings, Handed, RabbitMq, Unpublishable};
-use ballet_testkit::{Bed, Method, Options, Servers, wait_until};
+use ballet_testkit::{Method, Options, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 
 use crate::support::{In, Out, SOON, batch, message, out, until};
@@ -42,26 +42,26 @@ fn definitions() -> Value {
     })
 }
 
-async fn bed(name: &str) -> Bed {
+async fn env(name: &str) -> TestEnv {
     let servers = Servers::shared().await.unwrap();
-    Bed::new(servers, name, &definitions(), &[]).await.unwrap()
+    TestEnv::new(servers, name, &definitions(), &[]).await.unwrap()
 }
 
-fn rabbitmq(bed: &Bed) -> RabbitMq {
-    RabbitMq::new(bed.amqp_url("orders")).unwrap()
+fn rabbitmq(env: &TestEnv) -> RabbitMq {
+    RabbitMq::new(env.amqp_url("orders")).unwrap()
 }
 
-async fn bind(bed: &Bed, source: &str, key: &str) {
-    let path = ["bindings", bed.vhost(), "e", source, "q", "orders"];
+async fn bind(env: &TestEnv, source: &str, key: &str) {
+    let path = ["bindings", env.vhost(), "e", source, "q", "orders"];
     let body = json!({"routing_key": key});
-    bed.management().call(Method::POST, &path, Some(&body)).await.unwrap();
+    env.management().call(Method::POST, &path, Some(&body)).await.unwrap();
 }
 
 #[tokio::test]
 async fn messages_go_through_whole_and_in_order() {
-    let bed = bed("through").await;
-    let mut publisher = Out::usual(rabbitmq(&bed));
-    let mut consumer = In::usual(rabbitmq(&bed));
+    let env = env("through").await;
+    let mut publisher = Out::usual(rabbitmq(&env));
+    let mut consumer = In::usual(rabbitmq(&env));
     for number in 0..20 {
         publisher.handle.send(out(number, &["orders.x"; 100]));
     }
@@ -77,16 +77,16 @@ async fn messages_go_through_whole_and_in_order() {
     }
     consumer.handle.stop(SOON).await;
     assert_eq!(publisher.handle.stop(SOON).await, 0);
-    let mut rest = In::usual(rabbitmq(&bed));
+    let mut rest = In::usual(rabbitmq(&env));
     rest.nothing_for(Duration::from_millis(300)).await;
-    bed.close().await.unwrap();
+    env.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn t137_one_forged_key_costs_its_neighbours_nothing() {
-    let bed = bed("forged").await;
-    let mut publisher = Out::usual(rabbitmq(&bed));
-    let mut consumer = In::usual(rabbitmq(&bed));
+    let env = env("forged").await;
+    let mut publisher = Out::usual(rabbitmq(&env));
+    let mut consumer = In::usual(rabbitmq(&env));
     publisher.ready().await;
     publisher.handle.send(out(1, &["orders.x"; 50]));
     let mut keys = vec!["orders.y"; 50];
@@ -118,13 +118,13 @@ async fn t137_one_forged_key_costs_its_neighbours_nothing() {
         arrived.insert(id);
         receipt.settle();
     }
-    bed.close().await.unwrap();
+    env.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn t04_returned_messages_are_told_from_their_neighbours() {
-    let bed = bed("returned").await;
-    let mut publisher = Out::usual(rabbitmq(&bed));
+    let env = env("returned").await;
+    let mut publisher = Out::usual(rabbitmq(&env));
     publisher.ready().await;
     for number in 0..300 {
         let mut one = out(number, &["orders.x", "orders.x"]);
@@ -139,17 +139,17 @@ async fn t04_returned_messages_are_told_from_their_neighbours() {
     }
     assert!(published.iter().all(|number| number % 3 != 1), "{published:?}");
     assert!(publisher.none_published());
-    bind(&bed, "bare", "#").await;
+    bind(&env, "bare", "#").await;
     while published.len() < 300 {
         published.insert(publisher.published().await.batch.number);
     }
-    bed.close().await.unwrap();
+    env.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn an_exchange_that_does_not_exist_holds_up_only_its_own_messages() {
-    let bed = bed("gone").await;
-    let mut publisher = Out::usual(rabbitmq(&bed));
+    let env = env("gone").await;
+    let mut publisher = Out::usual(rabbitmq(&env));
     publisher.ready().await;
     let mut lost = out(1, &["orders.x"]);
     lost.messages[0].exchange = "gone".to_owned();
@@ -157,49 +157,49 @@ async fn an_exchange_that_does_not_exist_holds_up_only_its_own_messages() {
     publisher.handle.send(out(2, &["orders.x"]));
     assert_eq!(publisher.published().await.batch, batch(2));
     let body = json!({"type": "topic", "durable": true});
-    let path = ["exchanges", bed.vhost(), "gone"];
-    bed.management().call(Method::PUT, &path, Some(&body)).await.unwrap();
-    bind(&bed, "gone", "#").await;
+    let path = ["exchanges", env.vhost(), "gone"];
+    env.management().call(Method::PUT, &path, Some(&body)).await.unwrap();
+    bind(&env, "gone", "#").await;
     assert_eq!(publisher.published().await.batch, batch(1));
-    bed.close().await.unwrap();
+    env.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn t20_a_deleted_queue_is_noticed_named_and_waited_for() {
-    let bed = bed("deleted").await;
-    let consumer = In::usual(rabbitmq(&bed));
+    let env = env("deleted").await;
+    let consumer = In::usual(rabbitmq(&env));
     consumer.ready().await;
-    bed.management().delete_queue("orders").await.unwrap();
+    env.management().delete_queue("orders").await.unwrap();
     let state = consumer.handle.state();
     until("the queue is missed", || format!("{:?}", *state.borrow()).contains("Missing")).await;
     let body = json!({"durable": true, "arguments": {"x-queue-type": "quorum"}});
-    let path = ["queues", bed.vhost(), "orders"];
-    bed.management().call(Method::PUT, &path, Some(&body)).await.unwrap();
+    let path = ["queues", env.vhost(), "orders"];
+    env.management().call(Method::PUT, &path, Some(&body)).await.unwrap();
     consumer.ready().await;
-    bed.close().await.unwrap();
+    env.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn the_broker_shows_who_we_are() {
-    let bed = bed("names").await;
-    let publisher = Out::usual(rabbitmq(&bed));
-    let consumer = In::usual(rabbitmq(&bed));
+    let env = env("names").await;
+    let publisher = Out::usual(rabbitmq(&env));
+    let consumer = In::usual(rabbitmq(&env));
     publisher.ready().await;
     consumer.ready().await;
-    let path = ["consumers", bed.vhost()];
+    let path = ["consumers", env.vhost()];
     wait_until("our name among the consumers", SOON, || async {
-        let shown = bed.management().call(Method::GET, &path, None).await.unwrap().to_string();
+        let shown = env.management().call(Method::GET, &path, None).await.unwrap().to_string();
         if shown.contains("orders one #1") { Ok(Some(())) } else { Err(shown) }
     })
     .await
     .unwrap();
-    bed.close().await.unwrap();
+    env.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn who_is_not_let_in_is_told_why_and_no_password() {
-    let bed = bed("refused").await;
-    let good = bed.amqp_url("orders").to_owned();
+    let env = env("refused").await;
+    let good = env.amqp_url("orders").to_owned();
     let (head, host) = good.split_once('@').unwrap();
     let (user, password) = head.rsplit_once(':').unwrap();
     let connect = |url: String| async move {
@@ -221,14 +221,14 @@ async fn who_is_not_let_in_is_told_why_and_no_password() {
     let publisher = Out::usual(both);
     publisher.ready().await;
     publisher.handle.publish_now(message("orders.x", "1"), SOON).await.unwrap();
-    bed.close().await.unwrap();
+    env.close().await.unwrap();
 }
 
 /// Publishes and consumes while `trouble` goes on; nothing may be missing at the end.
-async fn nothing_is_lost_in(bed: &Bed, trouble: impl Future<Output = ()>) {
-    let mut publisher = Out::usual(rabbitmq(bed));
+async fn nothing_is_lost_in(env: &TestEnv, trouble: impl Future<Output = ()>) {
+    let mut publisher = Out::usual(rabbitmq(env));
     let settings = ConsumerSettings { prefetch: 200, ..ConsumerSettings::new("orders", "one") };
-    let mut consumer = In::start(rabbitmq(bed), settings);
+    let mut consumer = In::start(rabbitmq(env), settings);
     let mut sent = 0;
     let mut arrived = BTreeSet::new();
     let mut over = false;
@@ -276,22 +276,22 @@ async fn nothing_is_lost_in(bed: &Bed, trouble: impl Future<Output = ()>) {
 
 #[tokio::test]
 async fn t172_nothing_is_lost_when_connections_are_closed() {
-    let bed = bed("closed").await;
+    let env = env("closed").await;
     let trouble = async {
         for name in ["orders publish one", "orders consume one", "orders publish one"] {
             tokio::time::sleep(Duration::from_millis(700)).await;
-            bed.management().close_connections(name).await.unwrap();
+            env.management().close_connections(name).await.unwrap();
         }
         tokio::time::sleep(Duration::from_millis(700)).await;
     };
-    nothing_is_lost_in(&bed, trouble).await;
-    bed.close().await.unwrap();
+    nothing_is_lost_in(&env, trouble).await;
+    env.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn nothing_is_lost_when_the_broker_is_killed() {
     let servers = Servers::private(Options::fast()).await.unwrap();
-    let bed = Bed::new(&servers, "killed", &definitions(), &[]).await.unwrap();
+    let env = TestEnv::new(&servers, "killed", &definitions(), &[]).await.unwrap();
     let trouble = async {
         for _ in 0..2 {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -300,7 +300,7 @@ async fn nothing_is_lost_when_the_broker_is_killed() {
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     };
-    nothing_is_lost_in(&bed, trouble).await;
-    bed.close().await.unwrap();
+    nothing_is_lost_in(&env, trouble).await;
+    env.close().await.unwrap();
     servers.stop().await.unwrap();
 }

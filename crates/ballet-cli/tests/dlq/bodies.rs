@@ -13,7 +13,7 @@ use crate::world::{TICKED, World};
 
 /// Publishes an event with a body that says it is gzip.
 async fn publish_packed(world: &World, id: &str, body: Vec<u8>) {
-    let session = RabbitMq::new(world.bed.ops_amqp_url()).expect("a URL");
+    let session = RabbitMq::new(world.env.ops_amqp_url()).expect("a URL");
     let session = session.connect("test").await.expect("a connection");
     let mut confirms = session.confirms().await.expect("confirms");
     let properties = BasicProperties::default()
@@ -88,7 +88,7 @@ async fn a_letter_with_headers_that_are_nested_without_end_is_read_and_sent_back
     // Where the broker puts what has ended its reader too often: as it came.
     let (kind, body) = (TICKED.as_bytes(), br#"{"number": 0}"#);
     let poison = Raw { queue: "counter.dead", kind, headers: &headers, body };
-    raw_amqp::publish(world.bed.ops_amqp_url(), &[poison]);
+    raw_amqp::publish(world.env.ops_amqp_url(), &[poison]);
     world.dead(1).await;
     let groups = world.ballet(&["groups"]).await.ends_with(0);
     assert!(groups.out.contains(TICKED), "{groups:?}");

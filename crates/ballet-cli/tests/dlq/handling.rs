@@ -58,11 +58,11 @@ async fn t80_what_two_redrive_at_once_is_sent_by_one_of_them() {
 async fn t80_a_copy_of_what_was_handled_is_dropped() {
     let world = World::new("copy").await;
     let ids = world.dead_ticks(1).await;
-    let letter = world.bed.management().peek("counter.dead", 1).await.expect("a letter");
+    let letter = world.env.management().peek("counter.dead", 1).await.expect("a letter");
     let again = || async {
         let (properties, body) = (&letter[0]["properties"], letter[0]["payload"].as_str());
         let body = body.expect("text");
-        let put = world.bed.management().publish("dead", "counter", properties, body).await;
+        let put = world.env.management().publish("dead", "counter", properties, body).await;
         assert!(put.expect("published"));
     };
     again().await;
@@ -171,10 +171,10 @@ async fn what_the_broker_took_out_by_itself_is_seen_and_sent_back_too() {
     let mut world = World::new("broker").await;
     world.stop().await;
     let id = world.tick(TICKED, 0).await;
-    let path = ["queues", world.bed.vhost(), "counter", "get"];
+    let path = ["queues", world.env.vhost(), "counter", "get"];
     let refuse = json!({ "count": 1, "ackmode": "reject_requeue_false", "encoding": "auto" });
     wait_until("a message to refuse", SOON, || async {
-        let got = world.bed.management().call(Method::POST, &path, Some(&refuse)).await;
+        let got = world.env.management().call(Method::POST, &path, Some(&refuse)).await;
         let got = got.map_err(|error| error.to_string())?;
         Ok::<_, String>(got.as_array().is_some_and(|got| got.len() == 1).then_some(()))
     })
@@ -192,7 +192,7 @@ async fn what_the_broker_took_out_by_itself_is_seen_and_sent_back_too() {
 
 /// What the form "Move messages" of RabbitMQ's console does: a shovel that ends by itself.
 async fn move_back(world: &World) {
-    let (management, vhost) = (world.bed.management(), world.bed.vhost());
+    let (management, vhost) = (world.env.management(), world.env.vhost());
     let here = format!("amqp:///{vhost}");
     let shovel = json!({ "value": {
         "src-protocol": "amqp091", "src-uri": [here], "src-queue": "counter.dead",
@@ -233,7 +233,7 @@ async fn what_the_console_moves_back_as_it_is_is_handled() {
 #[tokio::test]
 async fn t158_the_journal_knows_who_redrove_edited_and_discarded_and_why() {
     let world = World::new("who").await;
-    let broker = RabbitMq::new(world.bed.amqp_url("redrive")).expect("a URL");
+    let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let session = broker.connect("test").await.expect("a connection");
     let deliveries = session.consume(JOURNAL, "test", 100).await.expect("a reader");
     let ids = world.dead_ticks(2).await;

@@ -122,7 +122,7 @@ async fn a_lost_connection_is_made_again_and_the_redrive_goes_on() {
     // It is under way for half a minute: until then the broker's list shows it.
     let redrive = world.command(&["redrive", "--all", "--no-canary", "--rate", "1"]);
     let (closed, ended) = tokio::join!(
-        world.bed.management().close_connections("ballet dead letters"),
+        world.env.management().close_connections("ballet dead letters"),
         crate::world::ended(redrive)
     );
     assert!(closed.expect("closed") > 0);

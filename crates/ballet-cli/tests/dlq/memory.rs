@@ -14,7 +14,7 @@ fn old_id() -> String {
 
 /// The dead letter that lies there, as the broker has it.
 async fn letter(world: &World) -> Value {
-    let mut letters = world.bed.management().peek("counter.dead", 1).await.expect("a letter");
+    let mut letters = world.env.management().peek("counter.dead", 1).await.expect("a letter");
     letters.pop().expect("a letter")
 }
 
@@ -47,7 +47,7 @@ async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_el
 
     // A copy of the letter, as a kill between sending and removing leaves it, gets the same id.
     let body = copy["payload"].as_str().expect("text");
-    let management = world.bed.management();
+    let management = world.env.management();
     let put = management.publish("dead", "counter", &copy["properties"], body).await;
     assert!(put.expect("published"));
     world.dead(1).await;

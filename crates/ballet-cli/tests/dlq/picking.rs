@@ -10,7 +10,7 @@ use crate::world::{TICKED, TOCKED, World};
 
 /// Dead letters as the service writes them, many at once.
 async fn put_letters(world: &World, count: usize) {
-    let session = RabbitMq::new(world.bed.amqp_url("redrive")).expect("a URL");
+    let session = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let session = session.connect("test").await.expect("a connection");
     let mut confirms = session.confirms().await.expect("confirms");
     let mut waiting = 0;
@@ -194,7 +194,7 @@ async fn an_id_that_is_unknown_or_means_several_and_a_choice_of_nothing_are_refu
 #[tokio::test]
 async fn who_redrives_may_read_dead_letters_and_the_journal_and_write_to_queues_and_no_more() {
     let world = World::new("rights").await;
-    let broker = RabbitMq::new(world.bed.amqp_url("redrive")).expect("a URL");
+    let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     for queue in ["counter", "retry.5s", "unrouted"] {
         let session = broker.connect("test").await.expect("a connection");
         let refused = session.consume(queue, "curious", 1).await.map(|_| ());
@@ -218,7 +218,7 @@ async fn who_redrives_may_read_dead_letters_and_the_journal_and_write_to_queues_
     // A service's own user has not what it takes to redrive, and hears so.
     world.dead_ticks(1).await;
     let mut redrive = world.command(&["redrive", "--all", "--no-canary"]);
-    redrive.env("AMQP_URL", world.bed.amqp_url("counter"));
+    redrive.env("AMQP_URL", world.env.amqp_url("counter"));
     let refused = crate::world::ended(redrive).await.ends_with(1);
     assert!(refused.err.contains("ACCESS_REFUSED"), "{refused:?}");
     world.dead(1).await;

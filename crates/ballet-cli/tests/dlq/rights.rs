@@ -4,7 +4,7 @@ use crate::world::{Ended, World, ended};
 
 async fn as_user(world: &World, user: &str, arguments: &[&str]) -> Ended {
     let mut command = world.command(arguments);
-    command.env("AMQP_URL", world.bed.amqp_url(user));
+    command.env("AMQP_URL", world.env.amqp_url(user));
     ended(command).await
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ballet::core::topology;
 use ballet::{Clock, Running, Service, Settings};
-use ballet_testkit::{Bed, Servers, wait_until};
+use ballet_testkit::{Servers, TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::world::{Ended, SOON, ballet, ended, place};
 const SERVICES: [&str; 4] = ["orders", "inventory", "payments", "shipping"];
 
 struct Shop {
-    bed: Bed,
+    env: TestEnv,
     running: BTreeMap<&'static str, Running>,
     carrier: shipping::sandbox::Sandbox,
     http: Client,
@@ -29,10 +29,11 @@ impl Shop {
     async fn open(name: &str) -> Self {
         let definitions = topology::definitions(&shop::system(), |_| String::new());
         let servers = Servers::shared().await.expect("servers");
-        let bed = Bed::new(servers, name, &definitions, &SERVICES).await.expect("a bed");
+        let env =
+            TestEnv::new(servers, name, &definitions, &SERVICES).await.expect("a test environment");
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let (running, http, place) = (BTreeMap::new(), Client::new(), place(name));
-        let mut shop = Self { bed, running, carrier, http, place };
+        let mut shop = Self { env, running, carrier, http, place };
         for service in SERVICES {
             shop.start(service, None).await;
         }
@@ -45,7 +46,7 @@ impl Shop {
 
     /// Starts a service; a small limit makes poison of everything that it is sent.
     async fn start(&mut self, name: &'static str, max_body: Option<usize>) {
-        let settings = Settings::new(self.bed.amqp_url(name), self.bed.database_url(name));
+        let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
         let settings = match max_body {
             Some(max_body) => Settings { max_body, ..settings },
             None => settings,
@@ -78,7 +79,7 @@ impl Shop {
     async fn drop(&self, id: &str, body: &str) {
         let properties = json!({ "message_id": id });
         let key = "cart.checked_out.v1";
-        let published = self.bed.management().publish("events", key, &properties, body).await;
+        let published = self.env.management().publish("events", key, &properties, body).await;
         assert!(published.expect("published"));
     }
 
@@ -95,7 +96,7 @@ impl Shop {
 
     async fn dead(&self, service: &str) {
         wait_until(&format!("a dead letter of {service}"), SOON, || async {
-            let depth = self.bed.management().depth(&topology::dead_queue(service)).await;
+            let depth = self.env.management().depth(&topology::dead_queue(service)).await;
             let ready = depth.map_err(|error| error.to_string())?.ready;
             if ready > 0 { Ok(Some(())) } else { Err("none so far".to_owned()) }
         })
@@ -105,8 +106,8 @@ impl Shop {
 
     /// The command, which finds the shop's services by itself.
     async fn ballet(&self, arguments: &[&str]) -> Ended {
-        let mut command = ballet(&self.bed, &self.place);
-        let database = self.bed.admin_database_url("orders").replace("/orders", "/{service}");
+        let mut command = ballet(&self.env, &self.place);
+        let database = self.env.admin_database_url("orders").replace("/orders", "/{service}");
         command.args(arguments).env("DATABASE_URL", database);
         ended(command).await
     }
@@ -132,7 +133,7 @@ impl Shop {
         for service in self.running.into_values() {
             service.stop().await;
         }
-        self.bed.close().await.expect("closed");
+        self.env.close().await.expect("closed");
         std::fs::remove_dir_all(&self.place).expect("removed");
     }
 }

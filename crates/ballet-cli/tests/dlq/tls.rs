@@ -43,11 +43,11 @@ async fn t161_the_command_speaks_tls_and_tells_what_is_wrong_with_a_certificate(
     let stranger = file("stranger.pem", stranger.certificate());
     world.dead_ticks(1).await;
 
-    let plain = world.bed.amqp_url("redrive").to_owned();
+    let plain = world.env.amqp_url("redrive").to_owned();
     let (user, _) = plain.split_once("@127.0.0.1:").expect("an address");
     let user = user.replace("amqp://", "amqps://");
-    let amqp = format!("{user}@localhost:{port}/{}", world.bed.vhost());
-    let database = world.bed.database_url("counter").replace("127.0.0.1", "localhost");
+    let amqp = format!("{user}@localhost:{port}/{}", world.env.vhost());
+    let database = world.env.database_url("counter").replace("127.0.0.1", "localhost");
     for (amqp, amqp_ca, database_ca, code, says) in [
         (&plain, &ca, &ca, 2, "write amqps://"),
         (&amqp, &stranger, &ca, 4, "set AMQP_CA_FILE to the CA"),

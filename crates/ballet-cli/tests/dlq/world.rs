@@ -9,7 +9,7 @@ use ballet::{
     Clock, Event, EventType, Failure, Migration, Participant, Projection, Running, Service,
     Settings, Tx,
 };
-use ballet_testkit::{Bed, Servers, wait_until};
+use ballet_testkit::{Servers, TestEnv, wait_until};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ fn counter() -> Participant {
 }
 
 pub(crate) struct World {
-    pub(crate) bed: Bed,
+    pub(crate) env: TestEnv,
     pub(crate) service: Option<Running>,
     /// Where the command runs.
     pub(crate) place: PathBuf,
@@ -98,15 +98,17 @@ impl World {
     pub(crate) async fn on(servers: &Servers, name: &str) -> Self {
         let system = System { name: "clocks", parts: vec![counter().part()] };
         let definitions = topology::definitions(&system, |_| String::new());
-        let bed = Bed::new(servers, name, &definitions, &["counter"]).await.expect("a bed");
+        let env = TestEnv::new(servers, name, &definitions, &["counter"])
+            .await
+            .expect("a test environment");
         let place = place(name);
-        let mut world = Self { bed, service: None, place, context: Clock::system() };
+        let mut world = Self { env, service: None, place, context: Clock::system() };
         world.start().await;
         world
     }
 
     pub(crate) async fn start(&mut self) {
-        let (amqp, database) = (self.bed.amqp_url("counter"), self.bed.database_url("counter"));
+        let (amqp, database) = (self.env.amqp_url("counter"), self.env.database_url("counter"));
         let service = Service::new(counter()).migrations(TABLES);
         let running = service.start(Settings::new(amqp, database)).await.expect("started");
         self.service = Some(running);
@@ -120,7 +122,7 @@ impl World {
         if let Some(service) = self.service.take() {
             service.stop().await;
         }
-        self.bed.close().await.expect("closed");
+        self.env.close().await.expect("closed");
         std::fs::remove_dir_all(&self.place).expect("removed");
     }
 
@@ -141,11 +143,11 @@ impl World {
     }
 
     pub(crate) async fn database(&self) -> PgConnection {
-        PgConnection::connect(self.bed.database_url("counter")).await.expect("a database")
+        PgConnection::connect(self.env.database_url("counter")).await.expect("a database")
     }
 
     pub(crate) async fn publish(&self, key: &str, properties: &Value, body: &str) {
-        let published = self.bed.management().publish("events", key, properties, body).await;
+        let published = self.env.management().publish("events", key, properties, body).await;
         assert!(published.expect("published"));
     }
 
@@ -171,7 +173,7 @@ impl World {
     /// Waits until so many dead letters lie there.
     pub(crate) async fn dead(&self, count: u64) {
         wait_until(&format!("{count} dead letters"), SOON, || async {
-            let depth = self.bed.management().depth("counter.dead").await;
+            let depth = self.env.management().depth("counter.dead").await;
             let ready = depth.map_err(|error| error.to_string())?.ready;
             if ready == count { Ok(Some(())) } else { Err(format!("{ready} so far")) }
         })
@@ -206,10 +208,10 @@ impl World {
 
     /// The command as its user has it: with the rights to redrive and no others.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = ballet(&self.bed, &self.place);
+        let mut command = ballet(&self.env, &self.place);
         command.arg("dlq").args(arguments);
         command.args(["--service", "counter"]);
-        command.env("DATABASE_URL", self.bed.database_url("counter"));
+        command.env("DATABASE_URL", self.env.database_url("counter"));
         command
     }
 
@@ -240,11 +242,11 @@ pub(crate) fn place(name: &str) -> PathBuf {
 }
 
 /// The command, told where the broker is, and nothing that is set around this test.
-pub(crate) fn ballet(bed: &Bed, place: &Path) -> Command {
+pub(crate) fn ballet(env: &TestEnv, place: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     command
         .current_dir(place)
-        .env("AMQP_URL", bed.amqp_url("redrive"))
+        .env("AMQP_URL", env.amqp_url("redrive"))
         .env("BALLET_OPERATOR", "ada")
         .env_remove("AMQP_URL_FILE")
         .env_remove("DATABASE_URL_FILE")

@@ -9,4 +9,4 @@ mod names;
 mod test_env;
 
 pub use database::Database;
-pub use test_env::Bed;
+pub use test_env::TestEnv;

@@ -20,7 +20,7 @@ use crate::{random, url};
 /// A vhost, users and databases that nobody else uses. They are removed when this is closed or
 /// dropped.
 #[derive(Debug)]
-pub struct Bed {
+pub struct TestEnv {
     vhost: String,
     amqp: BTreeMap<String, Url>,
     ops: Url,
@@ -39,7 +39,7 @@ struct Leftovers {
     databases: Vec<String>,
 }
 
-impl Bed {
+impl TestEnv {
     /// Creates the environment of the test with that name, from the definitions of one vhost.
     ///
     /// Vhost, users and databases get unique names, so nothing else on the servers is touched.
@@ -55,7 +55,7 @@ impl Bed {
 
     /// Creates an environment for people to look at: vhost, users and databases keep their names.
     ///
-    /// On servers that are not our own it is the same as [`Bed::new`].
+    /// On servers that are not our own it is the same as [`TestEnv::new`].
     pub async fn with_plain_names(
         servers: &Servers,
         definitions: &Value,
@@ -87,7 +87,7 @@ impl Bed {
             push(&mut rewritten.document, "policies", quick_retries(&rewritten.vhost))?;
         }
         let wanted = database_names(services, suffix);
-        let mut bed = Self {
+        let mut env = Self {
             amqp: rewritten
                 .users
                 .iter()
@@ -107,12 +107,12 @@ impl Bed {
         };
         // From here on dropping it removes what has been created.
         let (broker, databases) = tokio::join!(
-            import::apply(&bed.management, &rewritten, &bed.amqp, services, &bed.ops),
+            import::apply(&env.management, &rewritten, &env.amqp, services, &env.ops),
             databases::create(servers.postgres().admin(), &wanted),
         );
         broker?;
-        bed.databases = databases?;
-        Ok(bed)
+        env.databases = databases?;
+        Ok(env)
     }
 
     /// The vhost's name.
@@ -175,7 +175,7 @@ impl Bed {
     }
 }
 
-impl Drop for Bed {
+impl Drop for TestEnv {
     /// For tests that fail or do not close it. Errors are ignored.
     fn drop(&mut self) {
         let Some(leftovers) = self.leftovers.take() else { return };

@@ -20,6 +20,6 @@ mod rig;
 #[expect(clippy::module_inception, reason = "the folder is the suite, the file is its type")]
 mod suite;
 
-pub use rig::case::{Case, Told, told};
+pub use rig::case::{Case, Published, published};
 pub use rig::outside::Outside;
 pub use suite::Suite;

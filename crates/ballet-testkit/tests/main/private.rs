@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ballet_testkit::{Bed, Method, Options, RabbitMq, Servers, wait_until};
+use ballet_testkit::{Method, Options, RabbitMq, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -20,12 +20,12 @@ async fn private_servers_can_be_frozen_and_killed_and_come_back_with_what_they_h
     assert!(status.contains("ballet@localhost"), "{status}");
     let wrong = servers.rabbitmq().control(&["no_such_command"]).await.unwrap_err().to_string();
     assert!(wrong.contains("rabbitmqctl no_such_command"), "{wrong}");
-    let bed = Bed::new(&servers, "survives", &shop(), SERVICES).await.unwrap();
+    let env = TestEnv::new(&servers, "survives", &shop(), SERVICES).await.unwrap();
     let key = "orders.order_placed.v1";
     let persistent = json!({"delivery_mode": 2});
-    bed.management().publish("events", key, &persistent, "{}").await.unwrap();
-    wait_for_ready(bed.management(), "inventory", 1).await;
-    let mut session = PgConnection::connect(bed.database_url("orders")).await.unwrap();
+    env.management().publish("events", key, &persistent, "{}").await.unwrap();
+    wait_for_ready(env.management(), "inventory", 1).await;
+    let mut session = PgConnection::connect(env.database_url("orders")).await.unwrap();
     session.execute("create table kept as select 7 as value").await.unwrap();
 
     let (rabbitmq, postgres) = (servers.rabbitmq(), servers.postgres());
@@ -34,17 +34,17 @@ async fn private_servers_can_be_frozen_and_killed_and_come_back_with_what_they_h
     rabbitmq.kill().await.unwrap();
     postgres.kill().await.unwrap();
     assert!(session.ping().await.is_err());
-    assert!(bed.management().queues().await.is_err());
+    assert!(env.management().queues().await.is_err());
     let (broker, database) = tokio::join!(rabbitmq.start(), postgres.start());
     broker.unwrap();
     database.unwrap();
 
-    wait_for_ready(bed.management(), "inventory", 1).await;
-    let mut session = PgConnection::connect(bed.database_url("orders")).await.unwrap();
+    wait_for_ready(env.management(), "inventory", 1).await;
+    let mut session = PgConnection::connect(env.database_url("orders")).await.unwrap();
     let value: i32 =
         sqlx::query_scalar("select value from kept").fetch_one(&mut session).await.unwrap();
     assert_eq!(value, 7);
-    bed.close().await.unwrap();
+    env.close().await.unwrap();
     let dir = servers.dir().unwrap().to_owned();
     servers.stop().await.unwrap();
     assert!(!dir.exists());
@@ -93,14 +93,14 @@ async fn the_shops_definitions_load_when_a_broker_starts() {
 async fn a_cluster_goes_on_without_the_node_that_leads_a_queue() {
     let limit = Duration::from_secs(120);
     let servers = Servers::private(Options::fast().nodes(3)).await.unwrap();
-    let bed = Bed::new(&servers, "cluster", &shop(), SERVICES).await.unwrap();
+    let env = TestEnv::new(&servers, "cluster", &shop(), SERVICES).await.unwrap();
     let publish = || async {
         let key = "orders.order_placed.v1";
-        bed.management().publish("events", key, &json!({"delivery_mode": 2}), "{}").await.unwrap();
+        env.management().publish("events", key, &json!({"delivery_mode": 2}), "{}").await.unwrap();
     };
     publish().await;
-    wait_for_ready(bed.management(), "inventory", 1).await;
-    let path = ["queues", bed.vhost(), "inventory"];
+    wait_for_ready(env.management(), "inventory", 1).await;
+    let path = ["queues", env.vhost(), "inventory"];
     let count = |queue: &Value, which: &str| queue[which].as_array().map_or(0, Vec::len);
     let first = servers.nodes().next().unwrap();
     let queue = first.management().call(Method::GET, &path, None).await.unwrap();
@@ -126,8 +126,8 @@ async fn a_cluster_goes_on_without_the_node_that_leads_a_queue() {
     .await
     .unwrap();
     publish().await;
-    wait_for_ready(bed.management(), "inventory", 2).await;
-    bed.close().await.unwrap();
+    wait_for_ready(env.management(), "inventory", 2).await;
+    env.close().await.unwrap();
     servers.stop().await.unwrap();
 }
 

@@ -8,7 +8,7 @@ use ballet::{
     Migration, Never, Outcome, Participant, RequestResult, Saga, Service, Step, StepResult, Tx,
     call, compensated, done, refused,
 };
-use ballet_testkit::suite::{Case, Outside, Suite, told};
+use ballet_testkit::suite::{Case, Outside, Suite, published};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection};
@@ -219,8 +219,8 @@ fn post(hold: Hold, outside: Outside) -> Participant {
 fn said_of(fault: Fault) -> String {
     let hold = move |url: String| Hold { fault, url };
     let url = |settings: &ballet::Settings| settings.database_url().expect("a database");
-    let wanted = |wish: &'static str| move |_| vec![told(&Wanted { wish: wish.to_owned() })];
-    let cancelled = |_| vec![told(&Cancelled { wish: "cup".to_owned() })];
+    let wanted = |wish: &'static str| move |_| vec![published(&Wanted { wish: wish.to_owned() })];
+    let cancelled = |_| vec![published(&Cancelled { wish: "cup".to_owned() })];
     let check = || {
         if fault == Fault::ForgetsKeys {
             let part = post(hold(String::new()), Outside::default());

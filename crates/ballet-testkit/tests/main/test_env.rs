@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballet_testkit::{Bed, Management, Servers, wait_until};
+use ballet_testkit::{Management, Servers, TestEnv, wait_until};
 use lapin::options::BasicGetOptions;
 use lapin::{Connection, ConnectionProperties};
 use serde_json::json;
@@ -10,9 +10,9 @@ use sqlx::{Connection as _, Executor, PgConnection};
 
 use crate::topology::{SERVICES, shop};
 
-async fn bed(name: &str) -> Bed {
+async fn env(name: &str) -> TestEnv {
     let servers = Servers::shared().await.unwrap();
-    Bed::new(servers, name, &shop(), SERVICES).await.unwrap()
+    TestEnv::new(servers, name, &shop(), SERVICES).await.unwrap()
 }
 
 async fn connect(url: &str, name: &str) -> Connection {
@@ -31,8 +31,8 @@ pub(crate) async fn wait_for_ready(management: &Management, queue: &str, count: 
 
 #[tokio::test]
 async fn a_bed_routes_what_is_published_and_shows_it() {
-    let bed = bed("routes").await;
-    let broker = bed.management();
+    let env = env("routes").await;
+    let broker = env.management();
     let key = "orders.order_placed.v1";
     let properties = json!({"message_id": "m1", "delivery_mode": 2});
     assert!(broker.publish("events", key, &properties, "{}").await.unwrap());
@@ -48,13 +48,13 @@ async fn a_bed_routes_what_is_published_and_shows_it() {
     wait_for_ready(broker, "unrouted", 1).await;
     broker.delete_queue("unrouted").await.unwrap();
     assert_eq!(broker.queues().await.unwrap(), ["inventory", "journal", "orders"]);
-    bed.close().await.unwrap();
+    env.close().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_service_cannot_read_the_queue_of_another() {
-    let bed = bed("refuses").await;
-    let connection = connect(bed.amqp_url("orders"), "refuses").await;
+    let env = env("refuses").await;
+    let connection = connect(env.amqp_url("orders"), "refuses").await;
     let own = connection.create_channel().await.unwrap();
     assert!(own.basic_get("orders".into(), BasicGetOptions::default()).await.unwrap().is_none());
     let other = own.basic_get("inventory".into(), BasicGetOptions::default()).await;
@@ -64,27 +64,27 @@ async fn a_service_cannot_read_the_queue_of_another() {
 
 #[tokio::test]
 async fn a_service_owns_its_database_and_cannot_enter_another() {
-    let bed = bed("databases").await;
-    let mut session = PgConnection::connect(bed.database_url("orders")).await.unwrap();
+    let env = env("databases").await;
+    let mut session = PgConnection::connect(env.database_url("orders")).await.unwrap();
     session.execute("create table account (account_id int primary key)").await.unwrap();
     let jit: String = sqlx::query_scalar("show jit").fetch_one(&mut session).await.unwrap();
     assert_eq!(jit, "off");
 
-    let mut theirs = reqwest::Url::parse(bed.database_url("orders")).unwrap();
-    theirs.set_path(reqwest::Url::parse(bed.database_url("inventory")).unwrap().path());
+    let mut theirs = reqwest::Url::parse(env.database_url("orders")).unwrap();
+    theirs.set_path(reqwest::Url::parse(env.database_url("inventory")).unwrap().path());
     let refused = PgConnection::connect(theirs.as_str()).await.unwrap_err();
     assert!(refused.to_string().contains("permission denied for database"), "{refused}");
 
-    let mut admin = PgConnection::connect(bed.admin_database_url("orders")).await.unwrap();
+    let mut admin = PgConnection::connect(env.admin_database_url("orders")).await.unwrap();
     admin.execute("select 1 from account").await.unwrap();
-    // Sessions that are still open do not keep a bed from going away.
-    bed.close().await.unwrap();
+    // Sessions that are still open do not keep a test environment from going away.
+    env.close().await.unwrap();
     assert!(session.ping().await.is_err());
 }
 
 #[tokio::test]
 async fn two_beds_of_one_system_do_not_see_each_other() {
-    let (one, two) = (bed("twin").await, bed("twin").await);
+    let (one, two) = (env("twin").await, env("twin").await);
     assert_ne!(one.vhost(), two.vhost());
     assert_ne!(one.database_url("orders"), two.database_url("orders"));
     let key = "orders.order_placed.v1";
@@ -100,9 +100,9 @@ async fn two_beds_of_one_system_do_not_see_each_other() {
 #[tokio::test]
 async fn a_dropped_bed_leaves_nothing_on_the_servers() {
     let servers = Servers::shared().await.unwrap();
-    let bed = bed("dropped").await;
-    let (vhost, database) = (bed.vhost().to_owned(), bed.database_url("orders").to_owned());
-    drop(bed);
+    let env = env("dropped").await;
+    let (vhost, database) = (env.vhost().to_owned(), env.database_url("orders").to_owned());
+    drop(env);
     let path = ["vhosts", vhost.as_str()];
     let gone = servers.rabbitmq().management().call(reqwest::Method::GET, &path, None).await;
     assert!(gone.unwrap_err().to_string().contains("404"));
@@ -111,9 +111,9 @@ async fn a_dropped_bed_leaves_nothing_on_the_servers() {
 
 #[tokio::test]
 async fn a_connection_can_be_closed_by_its_name() {
-    let bed = bed("closes").await;
-    let connection = connect(bed.amqp_url("orders"), "orders publisher").await;
-    assert_eq!(bed.management().close_connections("orders publisher").await.unwrap(), 1);
+    let env = env("closes").await;
+    let connection = connect(env.amqp_url("orders"), "orders publisher").await;
+    assert_eq!(env.management().close_connections("orders publisher").await.unwrap(), 1);
     wait_until("the client to notice", Duration::from_secs(60), || async {
         Ok::<_, String>((!connection.status().connected()).then_some(()))
     })
@@ -123,8 +123,8 @@ async fn a_connection_can_be_closed_by_its_name() {
 
 #[tokio::test]
 async fn the_administrator_of_a_bed_may_do_everything_in_it() {
-    let bed = bed("ops").await;
-    let connection = connect(bed.ops_amqp_url(), "ops").await;
+    let env = env("ops").await;
+    let connection = connect(env.ops_amqp_url(), "ops").await;
     let channel = connection.create_channel().await.unwrap();
     for queue in ["orders", "inventory"] {
         let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await;
@@ -136,6 +136,6 @@ async fn the_administrator_of_a_bed_may_do_everything_in_it() {
 #[tokio::test]
 async fn a_service_without_a_user_in_the_definitions_is_refused() {
     let servers = Servers::shared().await.unwrap();
-    let error = Bed::new(servers, "unknown", &shop(), &["payments"]).await.unwrap_err();
+    let error = TestEnv::new(servers, "unknown", &shop(), &["payments"]).await.unwrap_err();
     assert!(error.to_string().contains("no user for service payments"), "{error}");
 }

@@ -12,7 +12,7 @@ use crate::world::{World, part};
 
 async fn audited(world: &World) -> Report {
     let system = System { name: "trips", parts: vec![desk().part()] };
-    let databases = [("desk".to_owned(), world.bed.database_url("desk").to_owned())];
+    let databases = [("desk".to_owned(), world.env.database_url("desk").to_owned())];
     let broker = Broker::default();
     let report = audit::audit(&system, &databases, &broker, SignedDuration::ZERO).await;
     report.expect("a report")
@@ -27,7 +27,7 @@ async fn begin(world: &World) -> SagaId {
 }
 
 async fn put_deadline(world: &World, saga: SagaId, name: &str, minutes: i32) {
-    let mut db = PgConnection::connect(world.bed.database_url("desk")).await.expect("a connection");
+    let mut db = PgConnection::connect(world.env.database_url("desk")).await.expect("a connection");
     let put = "insert into ballet.deadline (saga_id, saga, due_at) \
                values ($1, $2, now() + $3 * interval '1 minute')";
     let put = sqlx::query(put).bind(saga.0).bind(name).bind(minutes);
@@ -72,7 +72,7 @@ async fn a_dead_letter_is_seen_before_the_broker_has_counted_it() {
     let saga = world.new_saga();
     let properties = json!({ "type": TripBooked::TYPE.name(), "correlation_id": saga.to_string(),
         "headers": { "x-dead-reason": "failed", "x-dead-detail": "the line was cut" } });
-    let management = world.bed.management();
+    let management = world.env.management();
     for _ in 0..2 {
         management.publish("amq.default", "desk.dead", &properties, "{}").await.expect("published");
     }

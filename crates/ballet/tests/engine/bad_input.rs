@@ -94,7 +94,7 @@ async fn a_dead_letter_loses_what_would_act_on_the_copy_but_keeps_the_words() {
 #[tokio::test]
 async fn t23_a_type_that_no_handler_knows_is_a_dead_letter() {
     let world = World::new("unknown", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
-    let management = world.bed.management();
+    let management = world.env.management();
     let events = ["desk.trip_dreamt.v1", "desk.trip_booked.v9"];
     for event in events {
         // Straight to the service's queue, as an operator may do.

@@ -46,7 +46,7 @@ async fn begin_many(world: &World, count: usize) -> Vec<SagaId> {
 }
 
 async fn database(world: &World) -> PgConnection {
-    PgConnection::connect(world.bed.database_url("desk")).await.expect("connected")
+    PgConnection::connect(world.env.database_url("desk")).await.expect("connected")
 }
 
 /// As if the time were over for all sagas that are open.

@@ -33,7 +33,7 @@ fn body(message: &Value) -> Vec<u8> {
 }
 
 async fn to_the_queue(world: &World, properties: &Value, body: impl AsRef<[u8]>) {
-    let published = world.bed.management().publish("amq.default", "hotel", properties, body).await;
+    let published = world.env.management().publish("amq.default", "hotel", properties, body).await;
     assert!(published.expect("published"));
 }
 
@@ -242,7 +242,7 @@ async fn t26_an_empty_body_can_be_mended_and_sent_again() {
     assert_eq!(letter["headers"]["x-dead-reason"], "not_json");
     assert_eq!(letter["headers"]["x-dead-detail"], "the body is empty: send the event as JSON");
     assert_eq!(letter["type"], key, "its routing key would not tell any more");
-    let management = world.bed.management();
+    let management = world.env.management();
     for body in ["", ROME] {
         management.publish("amq.default", "desk", &letter, body).await.expect("published");
     }

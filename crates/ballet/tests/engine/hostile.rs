@@ -17,7 +17,7 @@ use crate::trip::{
 use crate::world::{LONG, SOON, World, part};
 
 async fn connect(world: &World, service: &str) -> PgConnection {
-    PgConnection::connect(world.bed.database_url(service)).await.expect("a database")
+    PgConnection::connect(world.env.database_url(service)).await.expect("a database")
 }
 
 async fn hotel_world(name: &str) -> World {

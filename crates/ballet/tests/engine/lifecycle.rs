@@ -9,7 +9,7 @@ use axum::routing::post;
 use ballet::core::{System, topology};
 use ballet::http::Problem;
 use ballet::{Clock, Handle, Migration, SagaId, Service, Settings};
-use ballet_testkit::{Bed, Options, Servers, wait_until};
+use ballet_testkit::{Options, Servers, TestEnv, wait_until};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::Semaphore;
@@ -19,7 +19,7 @@ use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, de
 use crate::world::{LONG, SOON, World, part};
 
 fn settings(world: &World, service: &str) -> Settings {
-    let mut settings = Settings::new(world.bed.amqp_url(service), world.bed.database_url(service));
+    let mut settings = Settings::new(world.env.amqp_url(service), world.env.database_url(service));
     settings.drain_seconds = 2;
     settings
 }
@@ -29,7 +29,7 @@ async fn hotel_alone(name: &str) -> World {
 }
 
 async fn admin(world: &World, service: &str) -> PgConnection {
-    PgConnection::connect(world.bed.admin_database_url(service)).await.expect("the database")
+    PgConnection::connect(world.env.admin_database_url(service)).await.expect("the database")
 }
 
 async fn execute(db: &mut PgConnection, sql: String) {
@@ -153,15 +153,17 @@ async fn t123_replicas_that_start_at_once_on_an_empty_database_wait_for_each_oth
     let servers = Servers::shared().await.expect("servers");
     let system = System { name: "trips", parts: vec![hotel(Trouble::default()).part()] };
     let definitions = topology::definitions(&system, |_| String::new());
-    let bed = Bed::new(servers, "replicas", &definitions, &["hotel"]).await.expect("a bed");
+    let env = TestEnv::new(servers, "replicas", &definitions, &["hotel"])
+        .await
+        .expect("a test environment");
     let replicas = (0..4).map(|_| {
-        let settings = Settings::new(bed.amqp_url("hotel"), bed.database_url("hotel"));
+        let settings = Settings::new(env.amqp_url("hotel"), env.database_url("hotel"));
         Service::new(hotel(Trouble::default())).migrations(CURIOUS_TABLES).start(settings)
     });
     for replica in futures_util::future::join_all(replicas).await {
         replica.expect("started");
     }
-    let mut db = PgConnection::connect(bed.admin_database_url("hotel")).await.expect("connected");
+    let mut db = PgConnection::connect(env.admin_database_url("hotel")).await.expect("connected");
     let limits = names(&mut db, "select statement || ' ' || lock from seen").await;
     assert_eq!(limits, ["0 0"], "a long index build has no limit");
 }

@@ -20,7 +20,7 @@ async fn t127_a_killed_session_is_noticed_and_its_lock_is_taken_again_once() {
     let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
     let mut world = World::new("locks", vec![hotel()]).await;
     world.start(hotel()).await;
-    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.expect("connected");
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
     let before = holders(&mut db).await;
     assert_eq!(before.len(), 2, "a lock each: {before:?}");
     let (victim, number) = before[0];

@@ -39,7 +39,7 @@ async fn until_partitions(db: &mut PgConnection, expected: &[String]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
     let mut world = World::new("memory", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
-    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.expect("connected");
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
     for (number, (id, rows, _)) in OLD.iter().enumerate() {
         let day = number + 1;
         let sql = format!(

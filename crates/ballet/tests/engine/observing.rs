@@ -58,7 +58,7 @@ async fn the_trace_of_a_request_goes_with_its_events() {
     let parts = vec![part(desk(), DESK_TABLES), part(hotel(Trouble::default()), HOTEL_TABLES)];
     let mut world = World::new("trace", parts).await;
     world.services.remove(0).stop().await;
-    let settings = Settings::new(world.bed.amqp_url("desk"), world.bed.database_url("desk"));
+    let settings = Settings::new(world.env.amqp_url("desk"), world.env.database_url("desk"));
     let service = Service::new(desk())
         .migrations(DESK_TABLES)
         .routes(|handle| Router::new().route("/trips", post(book)).with_state(handle));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ballet::core::{System, topology};
 use ballet::{Service, Settings};
-use ballet_testkit::{Bed, Servers};
+use ballet_testkit::{Servers, TestEnv};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
@@ -136,8 +136,10 @@ async fn t126_behind_a_pooler_that_shares_sessions_a_service_does_not_start_and_
     let hotel = || hotel(Trouble::default());
     let system = System { name: "trips", parts: vec![hotel().part()] };
     let definitions = topology::definitions(&system, |_| String::new());
-    let bed = Bed::new(servers, "pooled", &definitions, &["hotel"]).await.expect("a bed");
-    let url = bed.database_url("hotel");
+    let env = TestEnv::new(servers, "pooled", &definitions, &["hotel"])
+        .await
+        .expect("a test environment");
+    let url = env.database_url("hotel");
     let (before, after) = url.split_once('@').expect("a user");
     let (server, database) = after.split_once('/').expect("a database");
     let port = pool(server.to_owned()).await;
@@ -147,5 +149,5 @@ async fn t126_behind_a_pooler_that_shares_sessions_a_service_does_not_start_and_
     let started = timeout(4 * SOON, service.start(settings)).await.expect("an answer");
     let error = started.map(|_| ()).expect_err("it starts").to_string();
     assert!(error.contains("pooler") && error.contains("session mode"), "{error}");
-    bed.close().await.expect("closed");
+    env.close().await.expect("closed");
 }

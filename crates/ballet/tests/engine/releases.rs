@@ -39,7 +39,7 @@ fn saga(number: u32) -> SagaId {
 }
 
 async fn database(world: &World, service: &str) -> PgConnection {
-    PgConnection::connect(world.bed.database_url(service)).await.expect("a connection")
+    PgConnection::connect(world.env.database_url(service)).await.expect("a connection")
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
             "x-dead-routing-key": "desk.trip_booked.v1", "x-attempts": 6,
         },
     });
-    let put = world.bed.management().publish("dead", "hotel", &letter, r#"{"city":"Rome"}"#).await;
+    let put = world.env.management().publish("dead", "hotel", &letter, r#"{"city":"Rome"}"#).await;
     assert!(put.expect("published"));
 
     for part in everybody() {
@@ -97,7 +97,7 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
 }
 
 async fn redrive_all(world: &World) {
-    let broker = RabbitMq::new(world.bed.amqp_url("redrive")).expect("a URL");
+    let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let letters = DeadLetters::new(broker, "hotel");
     let clock = Clock::system();
     let plan = letters.plan(Choice::default(), None, Timestamp::UNIX_EPOCH).await.expect("a plan");
@@ -141,7 +141,7 @@ async fn t129_a_step_that_is_gone_from_the_code_is_reported_and_its_row_is_kept(
     assert_eq!(world.count("hotel", "room where freed").await, 0);
     let stuck = stuck::list(&mut database(&world, "hotel").await, 10).await.expect("a list");
     assert!(stuck.iter().any(|it| it.saga_id == Some(saga) && it.next_at.is_none()), "{stuck:?}");
-    let databases = [("hotel".to_owned(), world.bed.database_url("hotel").to_owned())];
+    let databases = [("hotel".to_owned(), world.env.database_url("hotel").to_owned())];
     let (broker, rest) = (Broker::default(), SignedDuration::ZERO);
     let report = audit::audit(&system, &databases, &broker, rest).await.expect("a report");
     let told = "has rows of book_suite, a step that this version does not know";
@@ -149,10 +149,10 @@ async fn t129_a_step_that_is_gone_from_the_code_is_reported_and_its_row_is_kept(
 
     // The version that knows it runs again, and the message is sent back.
     rename(&world, "book_suite", "book_room").await;
-    let letters = world.bed.management().take("hotel.dead", 1).await.expect("a letter");
+    let letters = world.env.management().take("hotel.dead", 1).await.expect("a letter");
     let (properties, body) = (&letters[0]["properties"], letters[0]["payload"].as_str());
     let body = body.expect("text");
-    let back = world.bed.management().publish("amq.default", "hotel", properties, body).await;
+    let back = world.env.management().publish("amq.default", "hotel", properties, body).await;
     assert!(back.expect("published"));
     world.event::<RoomFreed>(saga).await;
     assert_eq!(world.count("hotel", "room where freed").await, 1);

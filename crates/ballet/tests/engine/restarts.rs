@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ballet::{Failure, Handle, SagaId, Settings};
-use ballet_testkit::{Options, Proxy, Servers, Way, wait_until};
+use ballet_testkit::{Link, Options, Proxy, Servers, wait_until};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 
@@ -161,7 +161,7 @@ async fn t136_connections_that_the_broker_closes_come_back() {
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     let names = wait_until("two connections of each service", SOON, || async {
-        let connections = world.bed.management().connections().await;
+        let connections = world.env.management().connections().await;
         let names: BTreeSet<String> = connections
             .map_err(|error| error.to_string())?
             .iter()
@@ -175,7 +175,7 @@ async fn t136_connections_that_the_broker_closes_come_back() {
     .await
     .expect("all of them");
     for name in names {
-        world.bed.management().close_connections(&name).await.expect("closed");
+        world.env.management().close_connections(&name).await.expect("closed");
     }
     all_ended_once(&world, customers.leave().await).await;
 }
@@ -186,8 +186,8 @@ async fn everybody_by(name: &str) -> (World, Proxy, Proxy) {
     let mut world = everybody(servers, name).await;
     let hotel_before = world.services.remove(1);
     hotel_before.stop().await;
-    let database = Proxy::to(world.bed.database_url("hotel")).await.expect("a way");
-    let broker = Proxy::to(world.bed.amqp_url("hotel")).await.expect("a way");
+    let database = Proxy::to(world.env.database_url("hotel")).await.expect("a way");
+    let broker = Proxy::to(world.env.amqp_url("hotel")).await.expect("a way");
     let by_these_ways = |settings: &mut Settings| {
         settings.database_url = Some(database.url().to_owned());
         settings.amqp_url = Some(broker.url().to_owned());
@@ -204,7 +204,7 @@ async fn connections_to_the_database_that_hang_for_ever_are_given_up() {
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
     // The hotel waits for an answer, in a statement of the framework's own.
-    let mut blocker = PgConnection::connect(world.bed.database_url("hotel")).await.expect("a door");
+    let mut blocker = PgConnection::connect(world.env.database_url("hotel")).await.expect("a door");
     blocker.execute("begin; lock table ballet.inbox in exclusive mode").await.expect("a lock");
     wait_until("a hotel that waits", SOON, || async {
         let waiting = world.try_count("hotel", "pg_locks where not granted").await;
@@ -212,7 +212,7 @@ async fn connections_to_the_database_that_hang_for_ever_are_given_up() {
     })
     .await
     .expect("it waits");
-    database.set(Way::Silent);
+    database.set(Link::Silent);
     drop(blocker);
     comes_back(&world, &customers, &database).await;
     all_ended_once(&world, customers.leave().await).await;
@@ -224,7 +224,7 @@ async fn connections_to_the_broker_that_hang_for_ever_are_given_up() {
     let (world, _database, broker) = everybody_by("hang_broker").await;
     let customers = Customers::come(world.handle(0));
     customers.booked(SAGAS).await;
-    broker.set(Way::Silent);
+    broker.set(Link::Silent);
     comes_back(&world, &customers, &broker).await;
     all_ended_once(&world, customers.leave().await).await;
 }
@@ -237,7 +237,7 @@ async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
     let mut world = World::on(servers, "upkeep", vec![hotel()]).await;
     world.services.remove(0).stop().await;
     let mut db =
-        PgConnection::connect(world.bed.admin_database_url("hotel")).await.expect("a door");
+        PgConnection::connect(world.env.admin_database_url("hotel")).await.expect("a door");
     db.execute(
         "create function dawdle() returns trigger language plpgsql as
              $$ begin perform pg_sleep(20); return old; end $$;
@@ -250,7 +250,7 @@ async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
     .expect("a slow row");
     // Its turn comes behind that row.
     old_partition(&mut db, 1).await;
-    let way = Proxy::to(world.bed.database_url("hotel")).await.expect("a way");
+    let way = Proxy::to(world.env.database_url("hotel")).await.expect("a way");
     let by_this_way = |settings: &mut Settings| settings.database_url = Some(way.url().to_owned());
     world.start_with(hotel(), by_this_way).await;
     wait_until("upkeep in the midst of a statement", SOON, || async {
@@ -259,8 +259,8 @@ async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
     })
     .await
     .expect("it dawdles");
-    way.set(Way::Silent);
-    way.set(Way::Open);
+    way.set(Link::Silent);
+    way.set(Link::Open);
     wait_until("the old partition to go", UNTIL_GIVEN_UP, || async {
         let old = world.try_count("hotel", "pg_class where relname = 'inbox_20000101'").await;
         old.map(|old| (old == 0).then_some(()))
@@ -273,7 +273,7 @@ async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
 async fn comes_back(world: &World, customers: &Customers, way: &Proxy) {
     let booked = customers.rush();
     customers.booked(booked).await;
-    way.set(Way::Open);
+    way.set(Link::Open);
     let booked = i64::try_from(booked).expect("few");
     wait_until("rooms for those who booked meanwhile", UNTIL_GIVEN_UP, || async {
         let rooms = world.try_count("hotel", "room").await.map_err(|error| error.to_string())?;

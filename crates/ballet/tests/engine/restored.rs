@@ -27,7 +27,7 @@ async fn begin(world: &World) -> SagaId {
 
 /// All that the hotel has of a saga is gone, as if the backup were older than it.
 async fn forget(world: &World, saga: SagaId, message: &str) {
-    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.expect("connected");
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
     let mut gone = format!(
         "delete from ballet.ledger where saga_id = '{saga}'; \
          delete from room where saga_id = '{saga}'; \
@@ -67,7 +67,7 @@ async fn t130_a_restored_database_is_told_again_and_knows_what_it_had() {
     // Whoever restores tells it again what the journal has for it of that time, and more.
     for event in seen.iter().filter(|m| m["routing_key"] == "desk.trip_booked.v1") {
         let (properties, body) = (&event["properties"], event["payload"].as_str().expect("text"));
-        let told = world.bed.management().publish("amq.default", "hotel", properties, body).await;
+        let told = world.env.management().publish("amq.default", "hotel", properties, body).await;
         assert!(told.expect("published"));
     }
     wait_until("the room that was forgotten", SOON, || async {
@@ -82,7 +82,7 @@ async fn t130_a_restored_database_is_told_again_and_knows_what_it_had() {
     }
     // The last of them is told: everything before it in the hotel's queue is handled.
     wait_until("an empty queue", SOON, || async {
-        let depth = world.bed.management().depth("hotel").await.map_err(|e| e.to_string())?;
+        let depth = world.env.management().depth("hotel").await.map_err(|e| e.to_string())?;
         if depth.ready + depth.unacked == 0 { Ok(Some(())) } else { Err(format!("{depth:?}")) }
     })
     .await

@@ -107,7 +107,7 @@ async fn t70_t74_a_permanent_failure_is_not_tried_again_and_its_original_is_sett
     assert_eq!(dead[0]["properties"]["headers"]["x-attempts"], 1);
     assert_eq!(porter.called.load(Ordering::SeqCst), 1);
     wait_until("nothing is left", SOON, || async {
-        let depth = world.bed.management().depth("hotel").await.map_err(|e| e.to_string())?;
+        let depth = world.env.management().depth("hotel").await.map_err(|e| e.to_string())?;
         if depth.ready + depth.unacked == 0 { Ok(Some(())) } else { Err(format!("{depth:?}")) }
     })
     .await

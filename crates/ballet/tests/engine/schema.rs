@@ -9,7 +9,7 @@ use crate::world::{World, part};
 #[tokio::test]
 async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
     let world = World::new("schema", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
-    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.expect("connected");
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
     let as_made = differences(&mut db).await.expect("an answer");
     assert!(as_made.is_empty(), "schema.txt is not what the migrations make: {as_made:#?}");
 

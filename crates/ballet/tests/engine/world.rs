@@ -1,11 +1,11 @@
-//! One test's world: a bed, services in this process, and a queue that sees every event.
+//! One test's world: a test environment, services in this process, and a queue that sees every event.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
-use ballet_testkit::{Bed, Servers, wait_until};
+use ballet_testkit::{Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Mutex;
@@ -15,7 +15,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const LONG: Duration = Duration::from_secs(180);
 
 pub(crate) struct World {
-    pub(crate) bed: Bed,
+    pub(crate) env: TestEnv,
     pub(crate) services: Vec<Running>,
     context: Clock,
     seen: Arc<Mutex<Vec<Value>>>,
@@ -43,9 +43,10 @@ impl World {
         };
         let names: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&system, |_| String::new());
-        let bed = Bed::new(servers, name, &definitions, &names).await.expect("a bed");
-        let management = bed.management();
-        let vhost = bed.vhost().to_owned();
+        let env =
+            TestEnv::new(servers, name, &definitions, &names).await.expect("a test environment");
+        let management = env.management();
+        let vhost = env.vhost().to_owned();
         let probe = json!({"durable": true, "arguments": {"x-queue-type": "classic"}});
         management
             .call(reqwest::Method::PUT, &["queues", &vhost, "probe"], Some(&probe))
@@ -63,7 +64,7 @@ impl World {
                 .expect("a binding");
         }
         let context = Clock::system();
-        let mut world = Self { bed, services: Vec::new(), context, seen: Arc::default() };
+        let mut world = Self { env, services: Vec::new(), context, seen: Arc::default() };
         for part in parts {
             world.start(part).await;
         }
@@ -87,7 +88,7 @@ impl World {
     ) {
         let service = part.participant.service();
         let mut settings =
-            Settings::new(self.bed.amqp_url(service), self.bed.database_url(service));
+            Settings::new(self.env.amqp_url(service), self.env.database_url(service));
         set(&mut settings);
         let service = Service::new(part.participant).migrations(part.tables).clock(context);
         self.services.push(service.start(settings).await.expect("started"));
@@ -122,12 +123,12 @@ impl World {
     }
 
     pub(crate) async fn publish_raw(&self, key: &str, properties: &Value, body: impl AsRef<[u8]>) {
-        self.bed.management().publish("events", key, properties, body).await.expect("published");
+        self.env.management().publish("events", key, properties, body).await.expect("published");
     }
 
     /// Everything that went through the broker so far, in order.
     pub(crate) async fn seen(&self) -> Vec<Value> {
-        let (management, seen) = (self.bed.management().clone(), Arc::clone(&self.seen));
+        let (management, seen) = (self.env.management().clone(), Arc::clone(&self.seen));
         // In a task of its own: whoever waits for this no longer must not lose what is taken.
         let look = tokio::spawn(async move {
             let mut seen = seen.lock().await;
@@ -184,7 +185,7 @@ impl World {
     }
 
     pub(crate) async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
-        let mut db = PgConnection::connect(self.bed.database_url(service)).await?;
+        let mut db = PgConnection::connect(self.env.database_url(service)).await?;
         let sql = sqlx::AssertSqlSafe(format!("select count(*) from {what}"));
         let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await?;
         Ok(count)

@@ -7,13 +7,13 @@ use crate::orders::Action::{
 };
 use crate::outside::No;
 use crate::participant::Exploration;
-use crate::stage::bed;
+use crate::stage::env;
 
 async fn explore(name: &str, replicas: usize, dies: bool) {
-    let bed = bed(name, &["calling", "local"]).await;
+    let env = env(name, &["calling", "local"]).await;
     for (database, local) in [("calling", false), ("local", true)] {
         let began = Instant::now();
-        let mut all = Exploration::new(&bed, database, local);
+        let mut all = Exploration::new(&env, database, local);
         for _ in 0..replicas {
             all.stage.start(2).await;
         }

@@ -9,7 +9,7 @@ use ballet::core::{System, topology};
 use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_testkit::memory::MemoryBroker;
-use ballet_testkit::{Bed, Servers, wait_until};
+use ballet_testkit::{Servers, TestEnv, wait_until};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::outside::{Ask, Outside};
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 pub(crate) struct Stage {
-    // Before the bed, so that the services are gone when their database is dropped.
+    // Before the environment, so that the services are gone when their database is dropped.
     services: Vec<Running>,
     participant: Participant,
     tables: &'static [Migration],
@@ -29,15 +29,15 @@ pub(crate) struct Stage {
     pub(crate) outside: Outside,
     context: Clock,
     url: String,
-    _bed: Arc<Bed>,
+    _bed: Arc<TestEnv>,
 }
 
 /// Databases, for as many stages as there are names.
-pub(crate) async fn bed(test: &str, stages: &[&'static str]) -> Arc<Bed> {
+pub(crate) async fn env(test: &str, stages: &[&'static str]) -> Arc<TestEnv> {
     let servers = Servers::shared().await.expect("servers");
     let parts = stages.iter().map(|name| Participant::new(name).part()).collect();
     let definitions = topology::definitions(&System { name: "sales", parts }, |_| String::new());
-    Arc::new(Bed::new(servers, test, &definitions, stages).await.expect("a bed"))
+    Arc::new(TestEnv::new(servers, test, &definitions, stages).await.expect("a test environment"))
 }
 
 /// At which point of a commit's way out the service dies.
@@ -51,7 +51,7 @@ pub(crate) enum Dies {
 
 impl Stage {
     pub(crate) fn new(
-        bed: &Arc<Bed>,
+        env: &Arc<TestEnv>,
         name: &str,
         participant: Participant,
         tables: &'static [Migration],
@@ -60,9 +60,9 @@ impl Stage {
         let system = System { name: "sales", parts: vec![participant.part()] };
         let definitions = topology::definitions(&system, |_| String::new());
         let broker = Lossy::new(MemoryBroker::with_definitions(&definitions));
-        let url = bed.database_url(name).to_owned();
+        let url = env.database_url(name).to_owned();
         let db = PgPoolOptions::new().max_connections(2).connect_lazy(&url).expect("a URL");
-        let (services, context, _bed) = (Vec::new(), Clock::system(), Arc::clone(bed));
+        let (services, context, _bed) = (Vec::new(), Clock::system(), Arc::clone(env));
         Self { services, participant, tables, broker, db, outside, context, url, _bed }
     }
 

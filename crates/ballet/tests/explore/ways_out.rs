@@ -6,12 +6,12 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::outside::Outside;
 use crate::proxy::Proxy;
 use crate::sale::{Authorized, PAY_TABLES, Placed, local};
-use crate::stage::{Stage, bed};
+use crate::stage::{Stage, env};
 
 async fn stage(name: &str) -> Stage {
     let outside = Outside::new();
     let participant = local(&outside);
-    Stage::new(&bed(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside)
+    Stage::new(&env(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside)
 }
 
 async fn connect(stage: &Stage) -> PgConnection {

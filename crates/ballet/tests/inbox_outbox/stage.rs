@@ -7,7 +7,7 @@ use ballet::core::{System, topology};
 use ballet::{Clock, Event, Migration, Participant, Running, SagaId, Service, Settings};
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_testkit::memory::MemoryBroker;
-use ballet_testkit::{Bed, Servers, wait_until};
+use ballet_testkit::{Servers, TestEnv, wait_until};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -15,7 +15,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 pub(crate) struct Stage {
-    bed: Bed,
+    env: TestEnv,
     pub(crate) broker: MemoryBroker,
     context: Clock,
     /// Held by whatever of a service still runs, in the order of their starts.
@@ -28,9 +28,10 @@ impl Stage {
         let system = System { name: "trips", parts: parts.iter().map(Participant::part).collect() };
         let names: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&system, |_| String::new());
-        let bed = Bed::new(servers, name, &definitions, &names).await.expect("a bed");
+        let env =
+            TestEnv::new(servers, name, &definitions, &names).await.expect("a test environment");
         let broker = MemoryBroker::with_definitions(&definitions);
-        Self { bed, broker, context: Clock::system(), alive: Mutex::default() }
+        Self { env, broker, context: Clock::system(), alive: Mutex::default() }
     }
 
     /// Starts one replica of a service.
@@ -48,7 +49,7 @@ impl Stage {
         tables: &'static [Migration],
         set: impl FnOnce(&mut Settings),
     ) -> Running {
-        let database = self.bed.database_url(participant.service());
+        let database = self.env.database_url(participant.service());
         let mut settings = Settings::new("amqp://in.memory", database);
         set(&mut settings);
         // The clock stands still, so that it is always the turn of the last outbox table.
@@ -129,7 +130,7 @@ impl Stage {
     }
 
     pub(crate) async fn connect(&self, service: &str) -> PgConnection {
-        PgConnection::connect(self.bed.database_url(service)).await.expect("a database")
+        PgConnection::connect(self.env.database_url(service)).await.expect("a database")
     }
 
     pub(crate) async fn execute(&self, service: &str, sql: &str) {
@@ -141,7 +142,7 @@ impl Stage {
     }
 
     async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
-        let mut db = PgConnection::connect(self.bed.database_url(service)).await?;
+        let mut db = PgConnection::connect(self.env.database_url(service)).await?;
         let sql = AssertSqlSafe(format!("select count(*) from {what}"));
         let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await?;
         Ok(count)

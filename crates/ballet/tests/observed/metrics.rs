@@ -45,7 +45,7 @@ async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again()
         }
     }
     are_stuck(&world, 0, 2).await;
-    let url = world.bed.database_url("hotel");
+    let url = world.env.database_url("hotel");
     let mut db = PgConnection::connect(url).await.expect("a connection");
     wait_until("all four noted down", SOON, || async {
         let noted = world.try_count("hotel", "ballet.failure where next_at is null").await?;
@@ -56,7 +56,7 @@ async fn t167_sagas_that_are_stuck_are_counted_by_whether_they_are_tried_again()
     assert_eq!(stuck::forget(&mut db, &broken).await.expect("forgotten"), 4);
     are_stuck(&world, 0, 0).await;
 
-    // A call is asked again for ever. (A step is not: the retry queues of a test's bed keep a
+    // A call is asked again for ever. (A step is not: the retry queues of a test's environment keep a
     // message for moments, so that it is a dead letter before anybody has counted.)
     world.services.remove(0).stop().await;
     world.start(cars()).await;

@@ -34,7 +34,7 @@ impl Broker for InHand {
 
 async fn until_depth(world: &World, ready: u64, unacked: u64) {
     wait_until("the queue's depth", SOON, || async {
-        let depth = world.bed.management().depth("hotel").await.map_err(|e| e.to_string())?;
+        let depth = world.env.management().depth("hotel").await.map_err(|e| e.to_string())?;
         let as_expected = (depth.ready, depth.unacked) == (ready, unacked);
         if as_expected { Ok(Some(())) } else { Err(format!("{depth:?}")) }
     })
@@ -47,7 +47,7 @@ async fn t137_t138_a_dead_channel_is_rebuilt_and_its_receipts_settle_nothing() {
     let world = asleep("channel", vec![the_hotel()]).await;
     trips_published(&world, 3).await;
     let last = Arc::default();
-    let broker = RabbitMq::new(world.bed.amqp_url("hotel")).unwrap();
+    let broker = RabbitMq::new(world.env.amqp_url("hotel")).unwrap();
     let broker = InHand { broker, last: Arc::clone(&last) };
     let mut consumer = In::start(broker, ConsumerSettings::new("hotel", "one"));
     let old = consumer.take(3).await;

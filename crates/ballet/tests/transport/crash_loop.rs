@@ -68,7 +68,7 @@ async fn t77_a_crash_loop_ends_at_the_brokers_delivery_limit_and_costs_one_messa
     println!("the service died {deaths} times");
     // A connection may be lost in between, which counts as well.
     assert!((4..=MOST_LIVES).contains(&deaths), "{deaths}");
-    let dead = world.bed.management().peek("hotel.dead", 10).await.unwrap();
+    let dead = world.env.management().peek("hotel.dead", 10).await.unwrap();
     assert_eq!(dead.len(), 1, "{dead:?}");
     let properties = &dead[0]["properties"];
     assert_eq!(properties["message_id"], name.as_str());
@@ -85,8 +85,8 @@ impl Process {
     fn start(world: &World) -> Self {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["crash_loop::service", "--exact", "--nocapture"])
-            .env(AMQP, world.bed.amqp_url("hotel"))
-            .env(DATABASE, world.bed.database_url("hotel"))
+            .env(AMQP, world.env.amqp_url("hotel"))
+            .env(DATABASE, world.env.database_url("hotel"))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -104,7 +104,7 @@ impl Process {
                     return Ok(Some(true));
                 }
                 let rooms = world.try_count("hotel", "room").await.map_err(|e| e.to_string())?;
-                let depth = async |queue| world.bed.management().depth(queue).await;
+                let depth = async |queue| world.env.management().depth(queue).await;
                 let left = depth("hotel").await.map_err(|e| e.to_string())?;
                 let dead = depth("hotel.dead").await.map_err(|e| e.to_string())?;
                 let seen = format!("{rooms} rooms, {left:?}, {dead:?}");

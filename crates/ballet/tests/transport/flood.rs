@@ -57,7 +57,7 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
     let participant: Participant = hotel(Trouble::default()).projects(Names);
     let mut world = asleep("flood", vec![part(participant.clone(), TABLES)]).await;
     // It would keep a copy of everything.
-    world.bed.management().delete_queue("probe").await.unwrap();
+    world.env.management().delete_queue("probe").await.unwrap();
     world.start(part(participant, TABLES)).await;
     let flood = Flood::new(seed, world.new_saga().0);
 
@@ -157,7 +157,7 @@ async fn until_settled(
             inbox.contains(&id.0) || letters.found.contains_key(&(*number as u64))
         };
         let open: Vec<_> = expected.iter().enumerate().filter(|m| !settled(m)).collect();
-        let depth = async |queue| world.bed.management().depth(queue).await.unwrap();
+        let depth = async |queue| world.env.management().depth(queue).await.unwrap();
         let (hotel, retry) = (depth("hotel").await, depth("retry.5s").await);
         let left = hotel.ready + hotel.unacked + retry.ready;
         if open.is_empty() && left == 0 {
@@ -177,7 +177,7 @@ async fn until_settled(
 }
 
 async fn inbox(world: &World) -> HashSet<Uuid> {
-    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.unwrap();
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "select message_id from ballet.inbox union all select message_id from ballet.inbox_other",
     )
@@ -200,7 +200,7 @@ struct Letters {
 
 impl Letters {
     async fn of(world: &World) -> Self {
-        let session = session(world.bed.ops_amqp_url()).await;
+        let session = session(world.env.ops_amqp_url()).await;
         let coming = session.consume("hotel.dead", "auditor", 2000).await.unwrap();
         Self { session, coming, found: HashMap::new() }
     }

@@ -12,7 +12,7 @@ use crate::trip::{CarRented, DESK_TABLES, Rental, TripBooked, cars, desk};
 use crate::world::{LONG, World, part};
 
 fn consumer(world: &World, service: &str, instance: &str, prefetch: u16) -> In {
-    let broker = RabbitMq::new(world.bed.amqp_url(service)).unwrap();
+    let broker = RabbitMq::new(world.env.amqp_url(service)).unwrap();
     In::start(broker, ConsumerSettings { prefetch, ..ConsumerSettings::new(service, instance) })
 }
 
@@ -34,7 +34,7 @@ async fn t13_no_more_is_unacknowledged_than_the_prefetch_allows() {
     slow.next().await.1.settle();
     let _held = slow.take(7).await;
     wait_until("7 of 39 in hand", SOON, || async {
-        let depth = world.bed.management().depth("hotel").await.map_err(|e| e.to_string())?;
+        let depth = world.env.management().depth("hotel").await.map_err(|e| e.to_string())?;
         let as_allowed = (depth.unacked, depth.ready) == (7, 32);
         if as_allowed { Ok(Some(())) } else { Err(format!("{depth:?}")) }
     })

@@ -11,7 +11,7 @@ const DEAD: std::time::Duration = std::time::Duration::from_secs(240);
 
 /// The sagas of the others come with the world.
 async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> (World, Vec<SagaId>) {
-    let url = world.bed.ops_amqp_url().to_owned();
+    let url = world.env.ops_amqp_url().to_owned();
     publish(&url, &[poison]);
     let sagas: Vec<_> = (0..50).map(|_| world.new_saga()).collect();
     for saga in &sagas {
@@ -20,13 +20,13 @@ async fn is_dead_and_others_go_on(mut world: World, poison: Raw<'_>) -> (World, 
     world.start(the_hotel()).await;
     world.until_count("hotel", "room", 50).await;
     ballet_testkit::wait_until("the dead letter", DEAD, || async {
-        let depth = world.bed.management().depth("hotel.dead").await?;
+        let depth = world.env.management().depth("hotel.dead").await?;
         Ok::<_, ballet_testkit::Error>((depth.ready == 1).then_some(()))
     })
     .await
     .unwrap();
     ballet_testkit::wait_until("an empty queue", DEAD, || async {
-        let depth = world.bed.management().depth("hotel").await?;
+        let depth = world.env.management().depth("hotel").await?;
         Ok::<_, ballet_testkit::Error>((depth.ready + depth.unacked == 0).then_some(()))
     })
     .await

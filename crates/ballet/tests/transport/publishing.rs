@@ -23,7 +23,7 @@ async fn t01_a_message_arrives_as_it_was_published() {
     let sent = trip_to_rome(&world);
     let publisher = Out::usual(ops(&world));
     publisher.handle.publish_now(sent.clone(), SOON).await.unwrap();
-    let hotel = session(world.bed.amqp_url("hotel")).await;
+    let hotel = session(world.env.amqp_url("hotel")).await;
     let mut arriving = hotel.consume("hotel", "test", 10).await.unwrap();
     let arrived = arriving.next().await.unwrap().unwrap();
     assert_eq!((arrived.properties, arrived.body), (sent.properties, sent.body.to_vec()));
@@ -44,7 +44,7 @@ async fn t07_headers_keep_every_character_also_in_a_dead_letter() {
     sent.body = "?".into();
     let publisher = Out::usual(ops(&world));
     publisher.handle.publish_now(sent, SOON).await.unwrap();
-    let hotel = session(world.bed.amqp_url("hotel")).await;
+    let hotel = session(world.env.amqp_url("hotel")).await;
     let mut dead = hotel.consume("hotel.dead", "test", 10).await.unwrap();
     let letter = dead.next().await.unwrap().unwrap();
     let kept = letter.properties.headers().clone().unwrap();
@@ -113,7 +113,7 @@ async fn a_header_that_the_broker_cannot_read_is_refused_and_its_neighbours_go_t
         "{refused:?}"
     );
 
-    let hotel = session(world.bed.amqp_url("hotel")).await;
+    let hotel = session(world.env.amqp_url("hotel")).await;
     let mut arriving = hotel.consume("hotel", "test", 100).await.unwrap();
     let mut arrived = Vec::new();
     for _ in 0..good {
@@ -192,7 +192,7 @@ async fn t11_a_message_keeps_the_id_of_its_outbox_row_each_time_it_is_published(
     broker.hold_confirms();
     broker.put(&trip_to_rome(&world));
     until("published", || taken::<RoomBooked>(&broker).len() == 1).await;
-    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.unwrap();
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
     let sql = AssertSqlSafe(format!("select row.message_id::text from {OUTBOX}"));
     let (row,): (String,) = sqlx::query_as(sql).fetch_one(&mut db).await.unwrap();
     broker.drop_connections("hotel publish");

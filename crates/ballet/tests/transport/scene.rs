@@ -42,7 +42,7 @@ pub(crate) async fn hotel_in_memory(name: &str) -> (World, MemoryBroker, Running
 }
 
 pub(crate) fn settings(world: &World, service: &str) -> Settings {
-    Settings::new(world.bed.amqp_url(service), world.bed.database_url(service))
+    Settings::new(world.env.amqp_url(service), world.env.database_url(service))
 }
 
 pub(crate) async fn start(participant: Participant, settings: Settings) -> Running {
@@ -60,7 +60,7 @@ pub(crate) async fn session(url: &str) -> Arc<dyn Session> {
 
 /// The operator's address, who may publish anything.
 pub(crate) fn ops(world: &World) -> RabbitMq {
-    RabbitMq::new(world.bed.ops_amqp_url()).unwrap()
+    RabbitMq::new(world.env.ops_amqp_url()).unwrap()
 }
 
 pub(crate) fn message<E: Event>(world: &World, saga: SagaId, event: &E) -> Publish {
@@ -101,7 +101,7 @@ pub(crate) fn taken<E: Event>(broker: &MemoryBroker) -> Vec<String> {
 /// Waits for a queue to hold this many messages, and shows them.
 pub(crate) async fn in_queue(world: &World, queue: &str, count: usize) -> Vec<serde_json::Value> {
     wait_until(queue, SOON, || async {
-        let found = world.bed.management().peek(queue, 1000).await.map_err(|e| e.to_string())?;
+        let found = world.env.management().peek(queue, 1000).await.map_err(|e| e.to_string())?;
         if found.len() == count { Ok(Some(found)) } else { Err(format!("{found:?}")) }
     })
     .await

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use ballet::{Migration, Service, StartError};
-use ballet_testkit::{Proxy, Way, wait_until};
+use ballet_testkit::{Link, Proxy, wait_until};
 use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::time::timeout;
@@ -14,7 +14,7 @@ use crate::world::{LONG, SOON, World};
 
 /// Columns, indexes and applied migrations.
 async fn schema(world: &World) -> Vec<String> {
-    let mut db = PgConnection::connect(world.bed.database_url("hotel")).await.unwrap();
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
     let sql = "select concat_ws(' ', table_schema, table_name, column_name, data_type, is_nullable) \
                from information_schema.columns where table_schema in ('ballet', 'public') \
                union all select indexdef from pg_indexes where schemaname in ('ballet', 'public') \
@@ -98,9 +98,9 @@ impl Held {
 /// Starts a hotel, has trouble while it migrates, lets it go on, and sees that it works.
 async fn starts_in_spite_of(name: &str, trouble: impl AsyncFnOnce(&Held)) {
     let world = asleep(name, vec![the_hotel()]).await;
-    let mut holder = PgConnection::connect(world.bed.database_url("hotel")).await.unwrap();
+    let mut holder = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
     holder.execute("select pg_advisory_lock(4711)").await.unwrap();
-    let way = Proxy::to(world.bed.database_url("hotel")).await.unwrap();
+    let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
     // Of a service that has not started nobody else can say where it listens.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut settings = settings(&world, "hotel");
@@ -135,10 +135,10 @@ async fn a_start_that_loses_its_database_over_a_migration_begins_again() {
 #[tokio::test]
 async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
     Box::pin(starts_in_spite_of("silent", async |held| {
-        held.way.set(Way::Silent);
+        held.way.set(Link::Silent);
         held.database_is("away").await;
         // What was connected hangs for ever, what is connected now does not.
-        held.way.set(Way::Open);
+        held.way.set(Link::Open);
     }))
     .await;
 }

@@ -57,14 +57,14 @@ async fn world(name: &str, options: Options) -> Option<(World, Servers)> {
 }
 
 fn amqps(world: &World, servers: &Servers, host: &str) -> String {
-    let url = world.bed.amqp_url("hotel").replace("amqp://", "amqps://");
+    let url = world.env.amqp_url("hotel").replace("amqp://", "amqps://");
     let (before, after) = url.split_once("@127.0.0.1:").unwrap();
     let (_, vhost) = after.split_once('/').unwrap();
     format!("{before}@{host}:{}/{vhost}", servers.rabbitmq().tls_port().unwrap())
 }
 
 fn database(world: &World, host: &str) -> String {
-    world.bed.database_url("hotel").replace("127.0.0.1", host)
+    world.env.database_url("hotel").replace("127.0.0.1", host)
 }
 
 fn settings(amqp: String, database: String, ca: PathBuf) -> Settings {
@@ -117,7 +117,7 @@ async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
     world.event::<RoomBooked>(saga).await;
     // Nobody came in the clear.
     ballet_testkit::wait_until("connections with TLS", SOON, || async {
-        let open = world.bed.management().connections().await.map_err(|e| e.to_string())?;
+        let open = world.env.management().connections().await.map_err(|e| e.to_string())?;
         let of_hotel = |c: &&serde_json::Value| {
             c["client_properties"]["connection_name"].as_str().is_some_and(|n| n.contains("hotel"))
         };
@@ -146,7 +146,7 @@ async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
     let wrong_host = refusal(&amqps(&world, &servers, "127.0.0.1"), trusts(ca.clone())).await;
     assert!(wrong_host.contains("for another host name"), "{wrong_host}");
 
-    let plain = world.bed.amqp_url("hotel").to_owned();
+    let plain = world.env.amqp_url("hotel").to_owned();
     let not_tls = refusal(&plain.replace("amqp://", "amqps://"), trusts(ca.clone())).await;
     assert!(not_tls.contains("does not speak TLS"), "{not_tls}");
     let in_the_clear = complaint(settings(plain, postgres.clone(), ca.clone())).await;
@@ -159,7 +159,7 @@ async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
     for sentence in [wrong_ca, no_ca, wrong_host, not_tls, in_the_clear, nothing] {
         writeln!(said, "{sentence}").unwrap();
     }
-    let password = world.bed.amqp_url("hotel").split([':', '@']).nth(2).unwrap();
+    let password = world.env.amqp_url("hotel").split([':', '@']).nth(2).unwrap();
     assert!(!said.contains(password), "{said}");
 }
 
@@ -201,7 +201,7 @@ async fn t161_an_expired_certificate_and_a_missing_one_of_ours_are_told() {
 /// From now on the hotel's role is let in only with TLS and a certificate that this CA signed.
 async fn asks_for_certificates(world: &World, servers: &Servers, ca: &std::path::Path) {
     let mut db = PgConnection::connect(servers.postgres().url()).await.unwrap();
-    let role = url_user(world.bed.database_url("hotel"));
+    let role = url_user(world.env.database_url("hotel"));
     let trusted = format!("alter system set ssl_ca_file = '{}'", ca.display());
     db.execute(AssertSqlSafe(trusted)).await.unwrap();
     let (rules,): (String,) = sqlx::query_as("show hba_file").fetch_one(&mut db).await.unwrap();
@@ -213,7 +213,7 @@ async fn asks_for_certificates(world: &World, servers: &Servers, ca: &std::path:
     std::fs::write(&rules, first + &before).unwrap();
     db.execute("select pg_reload_conf()").await.unwrap();
     ballet_testkit::wait_until("the rules to hold", SOON, || async {
-        let plain = format!("{}?sslmode=disable", world.bed.database_url("hotel"));
+        let plain = format!("{}?sslmode=disable", world.env.database_url("hotel"));
         let refused = PgConnection::connect(&plain).await.is_err();
         Ok::<_, String>(refused.then_some(()))
     })
@@ -234,7 +234,7 @@ async fn t161_a_database_that_asks_for_a_certificate_gets_ours_or_it_is_told_wha
     let ca = files.file("ca.pem", authority.certificate());
     asks_for_certificates(&world, &servers, &ca).await;
     let shown = |name: &str, identity: Option<ballet_testkit::Identity>| {
-        let amqp = world.bed.amqp_url("hotel").to_owned();
+        let amqp = world.env.amqp_url("hotel").to_owned();
         let mut settings = Settings::new(amqp, database(&world, "localhost"));
         settings.tls.database_ca_file = Some(ca.clone());
         if let Some(identity) = identity {
@@ -261,7 +261,7 @@ async fn t161_a_database_that_asks_for_a_certificate_gets_ours_or_it_is_told_wha
     let saga = world.new_saga();
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
-    let mut db = PgConnection::connect(world.bed.admin_database_url("hotel")).await.unwrap();
+    let mut db = PgConnection::connect(world.env.admin_database_url("hotel")).await.unwrap();
     let sql = "select count(*), count(*) filter (where ssl and client_dn is not null) \
                from pg_stat_ssl join pg_stat_activity using (pid) where application_name = 'hotel'";
     let (all, with): (i64, i64) = sqlx::query_as(sql).fetch_one(&mut db).await.unwrap();

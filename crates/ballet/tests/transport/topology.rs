@@ -30,8 +30,8 @@ async fn t02_nothing_of_one_topic_arrives_at_the_consumers_of_another() {
 #[tokio::test]
 async fn t15_the_journal_is_a_stream_with_retention_and_all_else_is_a_quorum_queue() {
     let world = asleep("kinds", vec![the_hotel()]).await;
-    let path = ["queues", world.bed.vhost()];
-    let queues = world.bed.management().call(Method::GET, &path, None).await.unwrap();
+    let path = ["queues", world.env.vhost()];
+    let queues = world.env.management().call(Method::GET, &path, None).await.unwrap();
     let mut names = BTreeSet::new();
     for queue in queues.as_array().unwrap().iter().filter(|queue| queue["name"] != "probe") {
         let name = queue["name"].as_str().unwrap();
@@ -40,9 +40,9 @@ async fn t15_the_journal_is_a_stream_with_retention_and_all_else_is_a_quorum_que
         names.insert(name);
     }
     assert!(names.is_superset(&BTreeSet::from(["hotel", "hotel.dead", "journal", "retry.5s"])));
-    let path = ["queues", world.bed.vhost(), "journal"];
+    let path = ["queues", world.env.vhost(), "journal"];
     wait_until("the policy to be shown", SOON, || async {
-        let shown = world.bed.management().call(Method::GET, &path, None).await;
+        let shown = world.env.management().call(Method::GET, &path, None).await;
         let retention = &shown.map_err(|error| error.to_string())?["effective_policy_definition"];
         let by_both = retention["max-age"].is_string() && retention["max-length-bytes"].is_u64();
         if by_both { Ok(Some(())) } else { Err(retention.to_string()) }
@@ -58,7 +58,7 @@ async fn t16_a_late_reader_of_the_journal_sees_what_was_before_it() {
     for _ in 0..5 {
         published.push(world.publish(world.new_saga(), &rome()).await);
     }
-    let url = world.bed.amqp_url("tap");
+    let url = world.env.amqp_url("tap");
     let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     channel.basic_qos(100, BasicQosOptions::default()).await.unwrap();
@@ -90,8 +90,8 @@ async fn t17_a_queue_gets_the_keys_that_it_is_bound_by_and_no_similar_ones() {
 
 /// Exchanges, queues, bindings and policies, in an order of our own.
 async fn objects(world: &World) -> (Value, BTreeSet<String>) {
-    let path = ["definitions", world.bed.vhost()];
-    let whole = world.bed.management().call(Method::GET, &path, None).await.unwrap();
+    let path = ["definitions", world.env.vhost()];
+    let whole = world.env.management().call(Method::GET, &path, None).await.unwrap();
     let mut objects = BTreeSet::new();
     for kind in ["exchanges", "queues", "bindings", "policies"] {
         for object in whole[kind].as_array().unwrap() {
@@ -113,7 +113,7 @@ async fn t19_t20_services_declare_nothing_and_definitions_may_be_applied_again()
         world.services.remove(0).stop().await;
         assert_eq!(objects(&world).await.1, before);
     }
-    let path = ["definitions", world.bed.vhost()];
-    world.bed.management().call(Method::POST, &path, Some(&definitions)).await.unwrap();
+    let path = ["definitions", world.env.vhost()];
+    world.env.management().call(Method::POST, &path, Some(&definitions)).await.unwrap();
     assert_eq!(objects(&world).await.1, before);
 }

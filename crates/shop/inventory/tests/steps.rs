@@ -2,7 +2,7 @@
 
 use ballet::SagaId;
 use ballet_testkit::steps;
-use ballet_testkit::suite::{Case, Suite, Told, told};
+use ballet_testkit::suite::{Case, Published, Suite, published};
 use shop_events::orders::{OrderConfirmed, OrderPlaced};
 use shop_events::{OrderId, OrderLine};
 
@@ -48,19 +48,19 @@ fn commit_stock() -> Case {
         .failing_on(|_| String::new(), confirmed)
 }
 
-fn wanted(saga: SagaId, mugs: u32) -> Told {
+fn wanted(saga: SagaId, mugs: u32) -> Published {
     let line = |sku: &str, quantity| OrderLine {
         sku: sku.parse().expect("a SKU"),
         quantity,
         unit_price: money(500),
     };
-    told(&OrderPlaced {
+    published(&OrderPlaced {
         lines: vec![line("spoon", 1), line("mug", mugs)],
         total: money(500 * i64::from(mugs + 1)),
         ..placed(saga)
     })
 }
 
-fn confirmed(saga: SagaId) -> Vec<Told> {
-    vec![told(&OrderConfirmed { order_id: OrderId(saga.0), total: money(1_500) })]
+fn confirmed(saga: SagaId) -> Vec<Published> {
+    vec![published(&OrderConfirmed { order_id: OrderId(saga.0), total: money(1_500) })]
 }

@@ -2,7 +2,7 @@
 
 use ballet::SagaId;
 use ballet_testkit::steps;
-use ballet_testkit::suite::{Case, Suite, Told, told};
+use ballet_testkit::suite::{Case, Published, Suite, published};
 use orders::config::DEADLINE;
 use shop_events::cart::CartCheckedOut;
 use shop_events::inventory::{ReservationFailure, StockCommitted, StockReservationFailed};
@@ -29,8 +29,8 @@ fn place_order() -> Case {
 
 /// Begins with a message. What is impossible is cancelled at once.
 fn accept_checkout() -> Case {
-    Case::done_by(|_| vec![told(&checkout(2))])
-        .refused_by(|_| vec![told(&checkout(0))])
+    Case::done_by(|_| vec![published(&checkout(2))])
+        .refused_by(|_| vec![published(&checkout(0))])
         .aborted_by(short)
         // A row that is in the way of the order's own.
         .failing_on(
@@ -42,14 +42,14 @@ fn accept_checkout() -> Case {
                          '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z')"
                 )
             },
-            |_| vec![told(&checkout(2))],
+            |_| vec![published(&checkout(2))],
         )
 }
 
 /// Decides; a saga that has not begun makes it fail.
 fn confirm_order() -> Case {
     Case::done_by(captured)
-        .after(|_| vec![told(&checkout(2))])
+        .after(|_| vec![published(&checkout(2))])
         .aborted_by(short)
         .failing_on(|_| String::new(), captured)
 }
@@ -57,8 +57,11 @@ fn confirm_order() -> Case {
 /// Closes the order; one that is not confirmed makes it fail.
 fn complete_order() -> Case {
     Case::done_by(delivered)
-        .after(|saga| [vec![told(&checkout(2))], captured(saga)].concat())
-        .failing_on(|_| String::new(), |saga| [vec![told(&checkout(2))], delivered(saga)].concat())
+        .after(|saga| [vec![published(&checkout(2))], captured(saga)].concat())
+        .failing_on(
+            |_| String::new(),
+            |saga| [vec![published(&checkout(2))], delivered(saga)].concat(),
+        )
 }
 
 fn checkout(mugs: u32) -> CartCheckedOut {
@@ -78,21 +81,24 @@ fn checkout(mugs: u32) -> CartCheckedOut {
     }
 }
 
-fn captured(saga: SagaId) -> Vec<Told> {
-    vec![told(&PaymentCaptured { order_id: OrderId(saga.0), amount: money() })]
+fn captured(saga: SagaId) -> Vec<Published> {
+    vec![published(&PaymentCaptured { order_id: OrderId(saga.0), amount: money() })]
 }
 
-fn delivered(saga: SagaId) -> Vec<Told> {
+fn delivered(saga: SagaId) -> Vec<Published> {
     let order_id = OrderId(saga.0);
     let delivered_at = "2026-01-01T00:00:00Z".parse().expect("a time");
     let committed = StockCommitted { order_id, lines: Vec::new() };
     let shipment_id = ShipmentId(saga.0);
-    vec![told(&committed), told(&ShipmentDelivered { order_id, shipment_id, delivered_at })]
+    vec![
+        published(&committed),
+        published(&ShipmentDelivered { order_id, shipment_id, delivered_at }),
+    ]
 }
 
 /// Goods are short, which makes orders abort.
-fn short(saga: SagaId) -> Vec<Told> {
-    vec![told(&StockReservationFailed {
+fn short(saga: SagaId) -> Vec<Published> {
+    vec![published(&StockReservationFailed {
         order_id: OrderId(saga.0),
         reason: ReservationFailure::OutOfStock,
         sku: "mug".parse().expect("a SKU"),

@@ -2,7 +2,7 @@
 
 use ballet::{CallKey, SagaId};
 use ballet_testkit::steps;
-use ballet_testkit::suite::{Case, Outside, Suite, Told, told};
+use ballet_testkit::suite::{Case, Outside, Published, Suite, published};
 use payments::provider::{
     Authorization, Authorize, Capture, NoAnswer, Provider, Refund, Reply, Settle, Void,
 };
@@ -62,15 +62,15 @@ fn capture_payment() -> Case {
         .failing_on(|_| String::new(), scheduled)
 }
 
-fn reserved(saga: SagaId, card: &str) -> Vec<Told> {
+fn reserved(saga: SagaId, card: &str) -> Vec<Published> {
     let placed = OrderPlaced { card_token: card.to_owned(), ..placed(saga) };
     let order_id = placed.order_id;
-    vec![told(&placed), told(&StockReserved { order_id, lines: Vec::new() })]
+    vec![published(&placed), published(&StockReserved { order_id, lines: Vec::new() })]
 }
 
-fn scheduled(saga: SagaId) -> Vec<Told> {
+fn scheduled(saga: SagaId) -> Vec<Published> {
     let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
-    vec![told(&ShipmentScheduled { order_id, shipment_id })]
+    vec![published(&ShipmentScheduled { order_id, shipment_id })]
 }
 
 /// The sandbox, asked through the suite.

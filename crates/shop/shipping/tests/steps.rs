@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet::{CallKey, SagaId};
 use ballet_testkit::steps;
-use ballet_testkit::suite::{Case, Outside, Suite, Told, told};
+use ballet_testkit::suite::{Case, Outside, Published, Suite, published};
 use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
 use shipping::sandbox::Sandbox;
 use shop_events::orders::OrderConfirmed;
@@ -50,7 +50,11 @@ fn dispatch_shipment() -> Case {
 fn deliver_shipment() -> Case {
     Case::done_by(|saga| {
         let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
-        vec![told(&ShipmentDispatched { order_id, shipment_id, tracking: "parcel".to_owned() })]
+        vec![published(&ShipmentDispatched {
+            order_id,
+            shipment_id,
+            tracking: "parcel".to_owned(),
+        })]
     })
     .given(|saga| {
         format!(
@@ -62,15 +66,15 @@ fn deliver_shipment() -> Case {
     })
 }
 
-fn authorized(saga: SagaId, country: &str) -> Vec<Told> {
+fn authorized(saga: SagaId, country: &str) -> Vec<Published> {
     let mut placed = placed(saga);
     placed.ship_to.country = country.parse().expect("a country");
     let (order_id, amount) = (placed.order_id, placed.total);
-    vec![told(&placed), told(&PaymentAuthorized { order_id, amount })]
+    vec![published(&placed), published(&PaymentAuthorized { order_id, amount })]
 }
 
-fn confirmed(saga: SagaId) -> Vec<Told> {
-    vec![told(&OrderConfirmed { order_id: OrderId(saga.0), total: money(1_500) })]
+fn confirmed(saga: SagaId) -> Vec<Published> {
+    vec![published(&OrderConfirmed { order_id: OrderId(saga.0), total: money(1_500) })]
 }
 
 /// The sandbox, asked through the suite.

@@ -113,7 +113,7 @@ async fn lost(
         let consumed = part.consumes();
         let ids = consumed.iter().filter_map(|event| by_type.get(event.name()));
         let ids: Vec<Uuid> = ids.flatten().copied().collect();
-        let database = stage.bed.database_url(part.service);
+        let database = stage.env.database_url(part.service);
         let missing = ballet_ops::audit::not_handled(database, &ids).await;
         let missing = missing.with_context(|| format!("the inbox of {}", part.service))?;
         verdict.expected += ids.len();

@@ -111,7 +111,7 @@ impl Drop for Reader {
 
 impl Recorder {
     pub(crate) async fn start(stage: &Stage) -> Result<Self> {
-        let (management, vhost) = (stage.bed.management(), stage.bed.vhost());
+        let (management, vhost) = (stage.env.management(), stage.env.vhost());
         let queue = json!({"durable": true, "arguments": {"x-queue-type": "quorum"}});
         management.call(Method::PUT, &["queues", vhost, QUEUE], Some(&queue)).await?;
         let all = json!({"routing_key": "#"});
@@ -120,7 +120,7 @@ impl Recorder {
             management.call(Method::POST, &path, Some(&all)).await?;
         }
         let record = Arc::new(Mutex::new(Record::default()));
-        let broker = stage.broker(stage.bed.ops_amqp_url())?;
+        let broker = stage.broker(stage.env.ops_amqp_url())?;
         let seen = Arc::clone(&record);
         let task = tokio::spawn(async move {
             loop {

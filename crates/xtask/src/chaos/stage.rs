@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ballet::core::topology;
 use ballet_amqp::RabbitMq;
-use ballet_testkit::{Bed, Options, Proxy, Servers, Way};
+use ballet_testkit::{Link, Options, Proxy, Servers, TestEnv};
 use reqwest::Client;
 
 use crate::chaos::fleet::Fleet;
@@ -42,7 +42,7 @@ impl Proxies {
 
 pub(crate) struct Stage {
     pub(crate) servers: Servers,
-    pub(crate) bed: Bed,
+    pub(crate) env: TestEnv,
     pub(crate) fleet: Fleet,
     pub(crate) proxies: BTreeMap<&'static str, Proxies>,
     pub(crate) http: Client,
@@ -56,19 +56,19 @@ impl Stage {
         let progress = Options::durable().nodes(nodes).progress(ui::say);
         let servers = Servers::private(progress).await?;
         let definitions = topology::definitions(&shop::system(), |_| String::new());
-        let bed = Bed::with_plain_names(&servers, &definitions, &SERVICES).await?;
+        let env = TestEnv::with_plain_names(&servers, &definitions, &SERVICES).await?;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
         let http = http.context("cannot set up HTTP")?;
         let fleet = Fleet::new(Children::new()?, &logs)?;
         let mut proxies = BTreeMap::new();
         for (number, name) in SERVICES.into_iter().enumerate() {
             let mut new =
-                Proxies::new(&servers, bed.amqp_url(name), bed.database_url(name)).await?;
+                Proxies::new(&servers, env.amqp_url(name), env.database_url(name)).await?;
             // Each service starts with another node.
             new.broker.rotate_left(number % nodes);
             proxies.insert(name, new);
         }
-        let stage = Self { servers, bed, fleet, proxies, http, logs };
+        let stage = Self { servers, env, fleet, proxies, http, logs };
         for name in SERVICES {
             for _ in 0..replicas.max(1) {
                 stage.add(name).await?;
@@ -109,13 +109,13 @@ impl Stage {
             let url = self.fleet.url(name, 0).await.unwrap_or_default();
             services.insert(name.to_owned(), url);
         }
-        Endpoints::new(&self.servers, &self.bed, services)
+        Endpoints::new(&self.servers, &self.env, services)
     }
 
     /// Opens all proxies.
     pub(crate) fn open_proxies(&self) {
         for proxies in self.proxies.values() {
-            proxies.broker.iter().chain([&proxies.database]).for_each(|way| way.set(Way::Open));
+            proxies.broker.iter().chain([&proxies.database]).for_each(|way| way.set(Link::Open));
         }
     }
 

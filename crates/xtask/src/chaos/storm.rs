@@ -43,7 +43,7 @@ struct Storm<'a> {
 /// Runs storms until there were enough, and returns the report.
 pub(crate) async fn run(args: &Args, seed: u64, stage: &Stage) -> Result<Report> {
     let recorder = Recorder::start(stage).await?;
-    let storefront = stage.broker(stage.bed.amqp_url(STOREFRONT))?;
+    let storefront = stage.broker(stage.env.amqp_url(STOREFRONT))?;
     let load = Load::new(storefront, stage.http.clone(), recorder.clone(), args.rate);
     let begun = Instant::now();
     let storm = Storm { args, stage, recorder, load, done: Mutex::default(), begun };

@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
 async fn play(args: &Args, stage: &mut Stage) -> Result<bool> {
     let with_python = placing::has_pika().await;
     stage.set().await?;
-    let tap = Tap::start(stage.bed()?).await?;
+    let tap = Tap::start(stage.env()?).await?;
     let orders = Orders::default();
     let late = u32::from(args.orders > 1);
     let cases = cases::cases(args.orders - late);

@@ -43,12 +43,12 @@ pub(crate) struct Placer {
 
 impl Placer {
     pub(crate) async fn new(stage: &Stage, tap: Tap, orders: Orders) -> Result<Self> {
-        let bed = stage.bed()?;
+        let env = stage.env()?;
         Ok(Self {
             http: stage.http.clone(),
             orders_url: stage.url("orders").to_owned(),
-            storefront: Storefront::open(bed).await?,
-            storefront_url: bed.amqp_url("storefront").to_owned(),
+            storefront: Storefront::open(env).await?,
+            storefront_url: env.amqp_url("storefront").to_owned(),
             children: stage.children.clone(),
             clock: Clock::system(),
             tap,

@@ -137,9 +137,9 @@ fn hanging(tap: &Tap, orders: &Orders) -> Result<String> {
 /// the time is over.
 async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Quiescent> {
     ui::say("checking that nothing moves any more");
-    let broker = RabbitMq::new(stage.bed()?.ops_amqp_url())?;
+    let broker = RabbitMq::new(stage.env()?.ops_amqp_url())?;
     let session = broker.connect("demo").await?;
-    let mut queues = stage.bed()?.management().queues().await?;
+    let mut queues = stage.env()?.management().queues().await?;
     queues.retain(|queue| queue != JOURNAL);
     let endpoints = stage.endpoints()?;
     let begun = Instant::now();

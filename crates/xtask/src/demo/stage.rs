@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet::core::topology;
-use ballet_testkit::{Bed, Options, Servers};
+use ballet_testkit::{Options, Servers, TestEnv};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
 use rustix::process::Signal;
@@ -29,7 +29,7 @@ pub(crate) struct Stage {
     pub(crate) children: Children,
     pub(crate) http: Client,
     servers: Option<Servers>,
-    bed: Option<Bed>,
+    env: Option<TestEnv>,
     pub(crate) services: Vec<Service>,
     logs: PathBuf,
 }
@@ -42,8 +42,8 @@ impl Stage {
             .build()
             .context("cannot set up HTTP")?;
         let children = Children::new()?;
-        let (servers, bed, services) = (None, None, Vec::new());
-        Ok(Self { children, http, servers, bed, services, logs: PathBuf::new() })
+        let (servers, env, services) = (None, None, Vec::new());
+        Ok(Self { children, http, servers, env, services, logs: PathBuf::new() })
     }
 
     /// Builds the services, starts everything, and fills the shelves.
@@ -55,8 +55,8 @@ impl Stage {
         let servers = self.servers.insert(Servers::acquire(Options::durable()).await?);
         ui::say("applying the broker's topology and creating the databases");
         let definitions = topology::definitions(&shop::system(), |_| String::new());
-        let bed = Bed::with_plain_names(servers, &definitions, &SERVICES).await?;
-        let bed = self.bed.insert(bed);
+        let env = TestEnv::with_plain_names(servers, &definitions, &SERVICES).await?;
+        let env = self.env.insert(env);
 
         for name in SERVICES {
             let program = programs.get(name).with_context(|| format!("cargo built no {name}"))?;
@@ -64,8 +64,8 @@ impl Stage {
                 name,
                 program: program.clone(),
                 env: Vec::new(),
-                amqp_url: bed.amqp_url(name).to_owned(),
-                database_url: bed.database_url(name).to_owned(),
+                amqp_url: env.amqp_url(name).to_owned(),
+                database_url: env.database_url(name).to_owned(),
                 log: self.logs.join(format!("{name}.log")),
             };
             self.services.push(Service::start(&self.children, launch).await?);
@@ -97,17 +97,17 @@ impl Stage {
 
     /// Where everything can be reached, for the audit.
     pub(crate) fn endpoints(&self) -> Result<Endpoints> {
-        let (servers, bed) = (self.servers()?, self.bed()?);
+        let (servers, env) = (self.servers()?, self.env()?);
         let services = SERVICES.map(|name| (name.to_owned(), self.url(name).to_owned()));
-        Endpoints::new(servers, bed, services.into())
+        Endpoints::new(servers, env, services.into())
     }
 
     pub(crate) fn servers(&self) -> Result<&Servers> {
         self.servers.as_ref().context("the servers are not up")
     }
 
-    pub(crate) fn bed(&self) -> Result<&Bed> {
-        self.bed.as_ref().context("the broker's topology is not applied")
+    pub(crate) fn env(&self) -> Result<&TestEnv> {
+        self.env.as_ref().context("the broker's topology is not applied")
     }
 
     pub(crate) fn logs(&self) -> &Path {
@@ -134,7 +134,7 @@ impl Stage {
 
     /// Ends everything, also after a set-up that was interrupted.
     pub(crate) async fn tear_down(self, remove_logs: bool) -> Result<()> {
-        let Self { children, http: _, servers, bed, services, logs } = self;
+        let Self { children, http: _, servers, env, services, logs } = self;
         let played = !services.is_empty();
         if played {
             ui::say("stopping the services");
@@ -150,11 +150,11 @@ impl Stage {
         // Private servers are removed with all they hold. On other servers we clean up.
         let private =
             |servers: &Servers| servers.rabbitmq().is_private() && servers.postgres().is_private();
-        let closed = match bed {
-            Some(bed) if !servers.as_ref().is_some_and(private) => bed.close().await,
-            bed => {
+        let closed = match env {
+            Some(env) if !servers.as_ref().is_some_and(private) => env.close().await,
+            env => {
                 stop_servers(servers).await?;
-                drop(bed);
+                drop(env);
                 return Ok(());
             }
         };

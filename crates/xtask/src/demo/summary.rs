@@ -154,13 +154,13 @@ fn invariants(
 
 /// Prints where the user can look around.
 pub(crate) fn addresses(stage: &Stage) -> Result<()> {
-    let (servers, bed) = (stage.servers()?, stage.bed()?);
-    let ops = reqwest::Url::parse(bed.ops_amqp_url())?;
+    let (servers, env) = (stage.servers()?, stage.env()?);
+    let ops = reqwest::Url::parse(env.ops_amqp_url())?;
     let (user, password) = (ops.username(), ops.password().unwrap_or_default());
     ui::print(&format!("\n{}", ui::bold("Where to look around")));
     let mut rows = vec![
         ("RabbitMQ console".to_owned(), servers.rabbitmq().management_url().to_owned()),
-        (String::new(), format!("user {user}, password {password}, virtual host {}", bed.vhost())),
+        (String::new(), format!("user {user}, password {password}, virtual host {}", env.vhost())),
     ];
     let lists = [
         ("orders", "orders"),
@@ -172,19 +172,19 @@ pub(crate) fn addresses(stage: &Stage) -> Result<()> {
         let url = format!("{}/{list}", stage.url(service));
         rows.push((service.to_owned(), format!("{url:<35} process {}", stage.pid(service))));
     }
-    rows.push(("storefront".to_owned(), format!("AMQP_URL={}", bed.amqp_url("storefront"))));
+    rows.push(("storefront".to_owned(), format!("AMQP_URL={}", env.amqp_url("storefront"))));
     for (service, _) in lists {
         let name = if service == "orders" { "databases" } else { "" };
-        rows.push((name.to_owned(), format!("psql {}", bed.database_url(service))));
+        rows.push((name.to_owned(), format!("psql {}", env.database_url(service))));
     }
-    let database = bed.admin_database_url("orders").replace("/orders", "/{service}");
+    let database = env.admin_database_url("orders").replace("/orders", "/{service}");
     let mut management = reqwest::Url::parse(servers.rabbitmq().management_url())?;
     // These fail only for URLs without a host.
     management.set_username(user).ok();
     management.set_password(Some(password)).ok();
     let ballet = format!(
         "export AMQP_URL={} DATABASE_URL='{database}' RABBITMQ_MANAGEMENT_URL={management}",
-        bed.ops_amqp_url()
+        env.ops_amqp_url()
     );
     rows.push(("dead letters".to_owned(), ballet));
     rows.push((String::new(), "cargo ballet dlq groups".to_owned()));

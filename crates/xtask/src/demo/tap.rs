@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use ballet::EventType;
 use ballet::core::topology::{JOURNAL, TAP};
 use ballet_amqp::{Broker, RabbitMq, Session};
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 use futures_util::StreamExt;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -42,8 +42,8 @@ impl Drop for Reader {
 
 impl Tap {
     /// Reads everything that is published from now on: a stream's consumer starts at its end.
-    pub(crate) async fn start(bed: &Bed) -> Result<Self> {
-        let broker = RabbitMq::new(bed.amqp_url(TAP))?;
+    pub(crate) async fn start(env: &TestEnv) -> Result<Self> {
+        let broker = RabbitMq::new(env.amqp_url(TAP))?;
         let session = broker.connect("demo tap").await?;
         let deliveries = session.consume(JOURNAL, "demo", PREFETCH).await;
         let mut deliveries = deliveries.context("cannot read the journal")?;

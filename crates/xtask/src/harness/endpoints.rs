@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use ballet_ops::audit::{Broker, Report};
-use ballet_testkit::{Bed, Management, Servers};
+use ballet_testkit::{Management, Servers, TestEnv};
 use jiff::SignedDuration;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -35,20 +35,20 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     pub(crate) fn new(
         servers: &Servers,
-        bed: &Bed,
+        env: &TestEnv,
         services: BTreeMap<String, String>,
     ) -> Result<Self> {
-        let ops = Url::parse(bed.ops_amqp_url()).context("the administrator's URL")?;
+        let ops = Url::parse(env.ops_amqp_url()).context("the administrator's URL")?;
         let mut management = Url::parse(servers.rabbitmq().management_url())?;
         // These fail only for URLs without a host.
         management.set_username(ops.username()).ok();
         management.set_password(ops.password()).ok();
-        let database = |name: &String| (name.clone(), bed.database_url(name).to_owned());
+        let database = |name: &String| (name.clone(), env.database_url(name).to_owned());
         Ok(Self {
             databases: services.keys().map(database).collect(),
             services,
             management: management.into(),
-            vhost: bed.vhost().to_owned(),
+            vhost: env.vhost().to_owned(),
         })
     }
 

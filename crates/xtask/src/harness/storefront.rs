@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use ballet::Event;
 use ballet::core::topology::EVENTS;
 use ballet_amqp::{BasicProperties, Broker, Confirms, Outcome, Publish, RabbitMq, Session};
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 use futures_util::StreamExt;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
@@ -26,8 +26,8 @@ pub(crate) struct Storefront {
 }
 
 impl Storefront {
-    pub(crate) async fn open(bed: &Bed) -> Result<Self> {
-        Self::at(&RabbitMq::new(bed.amqp_url(STOREFRONT))?).await
+    pub(crate) async fn open(env: &TestEnv) -> Result<Self> {
+        Self::at(&RabbitMq::new(env.amqp_url(STOREFRONT))?).await
     }
 
     /// Connects to a broker of the caller's choice.

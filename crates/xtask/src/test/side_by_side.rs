@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use crate::process::cargo;
 use crate::process::children::Children;
 use crate::test::programs::Program;
-use crate::process::cargo;
 use crate::ui;
 
 /// How a program ended.

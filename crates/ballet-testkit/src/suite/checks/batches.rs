@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use crate::suite::checks::check::{Check, check};
-use crate::suite::rig::case::Told;
+use crate::suite::rig::case::Published;
 use crate::suite::rig::observe::snapshot;
 use crate::suite::rig::snapshot::{Snapshot, same};
 use crate::suite::rig::step_rig::{StepRig, is_undone};
@@ -34,7 +34,7 @@ enum Ending {
 
 /// A saga's next message.
 enum Next {
-    New(Told),
+    New(Published),
     /// Its first message, published again.
     Again,
 }
@@ -82,10 +82,10 @@ fn comes(
     second: bool,
 ) -> Checked<VecDeque<Next>> {
     let saga = world.sagas[at];
-    let triggers = |ending: Ending| -> Checked<Vec<Told>> {
+    let triggers = |ending: Ending| -> Checked<Vec<Published>> {
         Ok(if ending == Ending::Refused { rig.refused()?(saga) } else { rig.done()?(saga) })
     };
-    let mut comes: Vec<Told> = Vec::new();
+    let mut comes: Vec<Published> = Vec::new();
     match (ending, second) {
         (Ending::Aborted, false) | (Ending::Compensated, true) => comes.extend(rig.abort()?(saga)),
         (Ending::Done | Ending::Refused | Ending::Compensated, _) | (Ending::Aborted, true) => {}

@@ -1,7 +1,7 @@
 //! A step beside others: failing messages in its batch, the other events of its join.
 
 use crate::suite::checks::check::{Check, check};
-use crate::suite::rig::case::Told;
+use crate::suite::rig::case::Published;
 use crate::suite::rig::observe::snapshot;
 use crate::suite::rig::snapshot::{Snapshot, list, same};
 use crate::suite::rig::step_rig::{Phase, StepRig, missing};
@@ -73,7 +73,7 @@ fn publish_bad(world: &World<'_>, bad: Bad) -> Checked {
     }
     let good = world.rig.done()?(saga);
     let last = good.into_iter().last().ok_or_else(|| missing("an event that makes it done"))?;
-    world.publish_one(saga, &Told { body: "{\"cut".to_owned(), ..last });
+    world.publish_one(saga, &Published { body: "{\"cut".to_owned(), ..last });
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// An event that somebody tells.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct Published {
     pub(crate) event_type: &'static str,
     pub(crate) publisher: &'static str,
     pub(crate) body: String,
@@ -18,9 +18,9 @@ pub struct Told {
 ///
 /// # Panics
 /// If it cannot be written as JSON.
-pub fn told<E: Event>(event: &E) -> Told {
+pub fn published<E: Event>(event: &E) -> Published {
     let (event_type, body) = (E::TYPE, json(event).to_string());
-    Told { event_type: event_type.name(), publisher: event_type.service(), body }
+    Published { event_type: event_type.name(), publisher: event_type.service(), body }
 }
 
 fn json(sample: &impl Serialize) -> Value {
@@ -29,7 +29,7 @@ fn json(sample: &impl Serialize) -> Value {
 }
 
 /// Events for a saga.
-pub(crate) type Events = Box<dyn Fn(SagaId) -> Vec<Told> + Send + Sync>;
+pub(crate) type Events = Box<dyn Fn(SagaId) -> Vec<Published> + Send + Sync>;
 /// SQL for a saga.
 pub(crate) type Statement = Box<dyn Fn(SagaId) -> String + Send + Sync>;
 
@@ -56,7 +56,7 @@ pub struct Case {
 impl Case {
     /// A step that these events make done: one of each type that the step declares, in its order.
     #[must_use]
-    pub fn done_by(events: impl Fn(SagaId) -> Vec<Told> + Send + Sync + 'static) -> Self {
+    pub fn done_by(events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static) -> Self {
         Self::new(Trigger::Events(Box::new(events)))
     }
 
@@ -83,7 +83,10 @@ impl Case {
 
     /// Events that the service handles first.
     #[must_use]
-    pub fn after(mut self, events: impl Fn(SagaId) -> Vec<Told> + Send + Sync + 'static) -> Self {
+    pub fn after(
+        mut self,
+        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
+    ) -> Self {
         self.after = Box::new(events);
         self
     }
@@ -99,7 +102,7 @@ impl Case {
     #[must_use]
     pub fn refused_by(
         mut self,
-        events: impl Fn(SagaId) -> Vec<Told> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
     ) -> Self {
         self.refused = Some(Trigger::Events(Box::new(events)));
         self
@@ -120,7 +123,7 @@ impl Case {
     #[must_use]
     pub fn refused_after(
         mut self,
-        events: impl Fn(SagaId) -> Vec<Told> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
     ) -> Self {
         self.refused_after = Some(Box::new(events));
         self
@@ -130,7 +133,7 @@ impl Case {
     #[must_use]
     pub fn aborted_by(
         mut self,
-        events: impl Fn(SagaId) -> Vec<Told> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
     ) -> Self {
         self.abort = Some(Box::new(events));
         self
@@ -141,7 +144,7 @@ impl Case {
     pub fn failing_on(
         mut self,
         rows: impl Fn(SagaId) -> String + Send + Sync + 'static,
-        events: impl Fn(SagaId) -> Vec<Told> + Send + Sync + 'static,
+        events: impl Fn(SagaId) -> Vec<Published> + Send + Sync + 'static,
     ) -> Self {
         self.failing = Some((Box::new(rows), Box::new(events)));
         self

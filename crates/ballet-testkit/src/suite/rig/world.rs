@@ -9,7 +9,7 @@ use ballet_amqp::{BasicProperties, Publish};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::memory::broker::MemoryBroker;
-use crate::suite::rig::case::{Events, Told};
+use crate::suite::rig::case::{Events, Published};
 use crate::suite::rig::outside::Outside;
 use crate::suite::rig::step_rig::{Phase, SESSIONS, StepRig};
 use crate::suite::rig::wire::Wire;
@@ -161,7 +161,7 @@ impl<'a> World<'a> {
         events(saga).iter().map(|event| self.publish_one(saga, event)).collect()
     }
 
-    pub(crate) fn publish_one(&self, saga: SagaId, event: &Told) -> Sent {
+    pub(crate) fn publish_one(&self, saga: SagaId, event: &Published) -> Sent {
         let properties = BasicProperties::default()
             .with_message_id(self.rig.new_id().into())
             .with_type(event.event_type.into())

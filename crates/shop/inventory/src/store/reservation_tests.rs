@@ -1,5 +1,5 @@
 use ballet::core::{System, topology};
-use ballet_testkit::{Bed, Servers};
+use ballet_testkit::{Servers, TestEnv};
 use shop_events::Money;
 use shop_events::inventory::StockReceived;
 use sqlx::Connection;
@@ -10,8 +10,8 @@ use crate::store::stock;
 const SKUS: [&str; 4] = ["a", "b", "c", "d"];
 const ORDERS: u128 = 60;
 
-async fn connect(bed: &Bed) -> PgConnection {
-    PgConnection::connect(bed.database_url("inventory")).await.unwrap()
+async fn connect(env: &TestEnv) -> PgConnection {
+    PgConnection::connect(env.database_url("inventory")).await.unwrap()
 }
 
 async fn run(db: &mut PgConnection, statement: &'static str) {
@@ -50,8 +50,8 @@ async fn customers_side_by_side_neither_deadlock_nor_get_more_than_there_is() {
     let system = System { name: "shop", parts: vec![crate::participant().part()] };
     let definitions = topology::definitions(&system, |_| String::new());
     let servers = Servers::shared().await.unwrap();
-    let bed = Bed::new(servers, "reservation", &definitions, &["inventory"]).await.unwrap();
-    let mut db = connect(&bed).await;
+    let env = TestEnv::new(servers, "reservation", &definitions, &["inventory"]).await.unwrap();
+    let mut db = connect(&env).await;
     run(&mut db, include_str!("../../../../../migrations/inventory/0001_stock.sql")).await;
     for (sku, quantity) in SKUS.into_iter().zip([150, 120, 200, 130]) {
         let sku = sku.parse().unwrap();
@@ -60,7 +60,7 @@ async fn customers_side_by_side_neither_deadlock_nor_get_more_than_there_is() {
     }
     let mut customers = Vec::new();
     for number in 0..6 {
-        customers.push(tokio::spawn(customer(connect(&bed).await, number)));
+        customers.push(tokio::spawn(customer(connect(&env).await, number)));
     }
     let mut held = 0;
     for customer in customers {
@@ -72,5 +72,5 @@ async fn customers_side_by_side_neither_deadlock_nor_get_more_than_there_is() {
         .await
         .unwrap();
     assert_eq!(on_hand, [30, 0, 80, 10]);
-    bed.close().await.unwrap();
+    env.close().await.unwrap();
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet::core::topology::{self, DEAD};
-use ballet_testkit::{Bed, Servers, wait_until};
+use ballet_testkit::{Servers, TestEnv, wait_until};
 use futures_util::future::join_all;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -46,8 +46,9 @@ async fn f12_t144_a_process_is_killed_at_any_point_of_any_step() {
     let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
     let definitions = topology::definitions(&system, |_| String::new());
     let servers = Servers::shared().await.expect("servers");
-    let bed = Bed::new(servers, "kill", &definitions, &services).await.expect("a bed");
-    let world = Arc::new(World::new(bed));
+    let env =
+        TestEnv::new(servers, "kill", &definitions, &services).await.expect("a test environment");
+    let world = Arc::new(World::new(env));
 
     let begun = Instant::now();
     let started = services.iter().map(|service| first_start(service, &world, &place));
@@ -93,7 +94,7 @@ async fn f12_t144_a_process_is_killed_at_any_point_of_any_step() {
 
 /// The framework's tables are made when a service is first started: it dies before and after.
 async fn first_start(service: &'static str, world: &World, place: &Directory) -> Process {
-    let mut process = Process::new(service, &world.bed, place);
+    let mut process = Process::new(service, &world.env, place);
     for at in ["before_tables@partitions", "after_tables@partitions"] {
         process.aim(at);
         process.start();

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ballet::{Service, Settings};
-use ballet_testkit::Bed;
+use ballet_testkit::TestEnv;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -41,11 +41,11 @@ struct Running {
 
 impl Process {
     /// A service with a directory of its own, not started yet.
-    pub(crate) fn new(service: &'static str, bed: &Bed, place: &Path) -> Self {
+    pub(crate) fn new(service: &'static str, env: &TestEnv, place: &Path) -> Self {
         let place = place.join(service);
         fs::create_dir_all(&place).expect("a directory");
-        let amqp_url = bed.amqp_url(service).to_owned();
-        let database_url = bed.database_url(service).to_owned();
+        let amqp_url = env.amqp_url(service).to_owned();
+        let database_url = env.database_url(service).to_owned();
         Self { service, place, amqp_url, database_url, running: None }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ballet::core::Part;
-use ballet_testkit::{Bed, wait_until};
+use ballet_testkit::{TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
@@ -22,17 +22,17 @@ const SOON: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(crate) struct World {
-    pub(crate) bed: Bed,
+    pub(crate) env: TestEnv,
     client: Client,
     urls: Mutex<BTreeMap<&'static str, String>>,
     notes: AtomicU64,
 }
 
 impl World {
-    pub(crate) fn new(bed: Bed) -> Self {
+    pub(crate) fn new(env: TestEnv) -> Self {
         // A hung process is not waited for.
         let client = Client::builder().timeout(Duration::from_secs(5)).build().expect("HTTP");
-        Self { bed, client, urls: Mutex::default(), notes: AtomicU64::new(0) }
+        Self { env, client, urls: Mutex::default(), notes: AtomicU64::new(0) }
     }
 
     /// A service serves here now.
@@ -72,7 +72,7 @@ impl World {
         let properties = json!({ "type": "cart.checked_out.v1", "message_id": order_id,
             "correlation_id": order_id, "content_type": "application/json" });
         let body = checkout.to_string();
-        let management = self.bed.management();
+        let management = self.env.management();
         let sent = management.publish("events", "cart.checked_out.v1", &properties, &body).await;
         assert!(sent.expect("published"), "orders follows checkouts");
         order_id
@@ -92,7 +92,7 @@ impl World {
     /// As if the time were over in which the order has to be paid.
     pub(crate) async fn becomes_due(&self, order_id: &str) {
         let mut orders =
-            PgConnection::connect(self.bed.database_url("orders")).await.expect("a database");
+            PgConnection::connect(self.env.database_url("orders")).await.expect("a database");
         sqlx::query("update ballet.deadline set due_at = now() where saga_id = $1::uuid")
             .bind(order_id)
             .execute(&mut orders)
@@ -114,7 +114,7 @@ impl World {
     pub(crate) async fn disturb(&self, service: &str) {
         let properties = json!({ "type": UNKNOWN, "content_type": "application/json" });
         // The default exchange, so that nobody else gets it.
-        let management = self.bed.management();
+        let management = self.env.management();
         let sent = management.publish("amq.default", service, &properties, "{}").await;
         assert!(sent.expect("published"), "{service} has a queue");
         let queue = format!("{service}.dead");
@@ -208,9 +208,9 @@ impl World {
     async fn whole_audit(&self) -> Result<Report, String> {
         let system = shop::system();
         let url =
-            |part: &Part| (part.service.to_owned(), self.bed.database_url(part.service).to_owned());
+            |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());
         let databases: Vec<_> = system.parts.iter().map(url).collect();
-        let broker = self.bed.management().audited(20).await.map_err(said)?;
+        let broker = self.env.management().audited(20).await.map_err(said)?;
         let rest = SignedDuration::ZERO;
         let framework = ballet_ops::audit::audit(&system, &databases, &broker, rest).await;
         Ok(self.audit().await?.and(framework.map_err(said)?))
@@ -219,7 +219,7 @@ impl World {
     /// Waits until all that was published is taken, and nothing of it is dead or unknown but a
     /// stranger's message: its letter comes twice if the process dies between letter and ack.
     pub(crate) async fn is_quiet(&self) {
-        let management = self.bed.management();
+        let management = self.env.management();
         let quiet = wait_until("empty queues", SOON, || async {
             for queue in management.queues().await.map_err(said)? {
                 // A stream keeps what it has.
@@ -241,7 +241,7 @@ impl World {
 
     /// Takes the dead letters out of a queue, all of them a stranger's; how many there were.
     async fn letters(&self, queue: &str) -> Result<usize, String> {
-        let letters = self.bed.management().take(queue, 10).await.map_err(said)?;
+        let letters = self.env.management().take(queue, 10).await.map_err(said)?;
         for letter in &letters {
             assert_eq!(letter["properties"]["type"], UNKNOWN, "{queue} has {letter}");
         }

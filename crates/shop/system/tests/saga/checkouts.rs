@@ -59,7 +59,7 @@ async fn a_checkout_neither_takes_nor_cancels_the_order_of_another() {
         let mut properties = properties(&order_id);
         properties["message_id"] = json!(message_id);
         shop.drop_checkout(&properties, &checkout).await;
-        let management = shop.bed.management();
+        let management = shop.env.management();
         let dead = wait_until("the dead letter", Duration::from_secs(60), || async {
             let dead =
                 management.take("orders.dead", 1).await.map_err(|error| error.to_string())?;

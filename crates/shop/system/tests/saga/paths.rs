@@ -113,7 +113,7 @@ async fn f8_an_abort_that_arrives_before_the_step_keeps_it_from_taking_effect() 
     };
     let key = "orders.order_cancelled.v1";
     let abort = json!({ "order_id": order_id, "reason": "customer_cancelled" }).to_string();
-    let management = shop.bed.management();
+    let management = shop.env.management();
     let published = management.publish("events", key, &properties(&abort_id, key), &abort).await;
     published.expect("published");
     let properties = properties(&order_id, "cart.checked_out.v1");

@@ -12,8 +12,8 @@ const COPY: &str = "x-copy";
 
 /// Sends every event once more, as a producer in doubt would: the same message, the same id.
 async fn send_everything_twice(shop: &Shop) -> tokio::task::JoinHandle<u64> {
-    let vhost = shop.bed.vhost();
-    let management = shop.bed.management();
+    let vhost = shop.env.vhost();
+    let management = shop.env.management();
     let queue = json!({"durable": true, "arguments": {"x-queue-type": "classic"}});
     management
         .call(Method::PUT, &["queues", vhost, "copies"], Some(&queue))
@@ -24,7 +24,7 @@ async fn send_everything_twice(shop: &Shop) -> tokio::task::JoinHandle<u64> {
         .call(Method::POST, &["bindings", vhost, "e", "events", "q", "copies"], Some(&binding))
         .await
         .expect("a binding");
-    let broker = RabbitMq::new(shop.bed.ops_amqp_url()).expect("a URL");
+    let broker = RabbitMq::new(shop.env.ops_amqp_url()).expect("a URL");
     let session = broker.connect("copies").await.expect("a connection");
     let mut confirms = session.confirms().await.expect("confirms");
     let mut deliveries = session.consume("copies", "copies", 1000).await.expect("deliveries");

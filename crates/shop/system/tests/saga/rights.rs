@@ -18,7 +18,7 @@ async fn publish(
     exchange: &str,
     key: &str,
 ) -> Result<Outcome, BrokerError> {
-    let session = RabbitMq::new(shop.bed.amqp_url(user))?.connect(user).await?;
+    let session = RabbitMq::new(shop.env.amqp_url(user))?.connect(user).await?;
     let mut confirms = session.confirms().await?;
     let message = Publish {
         exchange: exchange.to_owned(),
@@ -70,7 +70,7 @@ async fn a_service_may_write_its_own_events_and_read_its_own_queues() {
         let refused = refusal(&shop, "inventory", exchange, key).await;
         assert!(refused.contains("ACCESS_REFUSED"), "{refused}");
     }
-    let broker = RabbitMq::new(shop.bed.amqp_url("inventory")).expect("a URL");
+    let broker = RabbitMq::new(shop.env.amqp_url("inventory")).expect("a URL");
     for queue in ["payments", "payments.dead", "journal", "unrouted"] {
         let session = broker.connect("inventory").await.expect("a connection");
         let refused = session.consume(queue, "curious", 1).await.map(|_| ());
@@ -94,8 +94,8 @@ async fn a_database_role_gets_into_its_own_database_and_no_other() {
     for (service, other) in
         services.iter().flat_map(|service| services.map(|other| (*service, other)))
     {
-        let own = shop.bed.database_url(service);
-        let url = elsewhere(own, shop.bed.database_url(other));
+        let own = shop.env.database_url(service);
+        let url = elsewhere(own, shop.env.database_url(other));
         let refused = PgConnection::connect(&url).await.err().map(|error| error.to_string());
         match refused {
             None => assert_eq!(service, other, "{service} gets into the database of {other}"),
@@ -106,8 +106,8 @@ async fn a_database_role_gets_into_its_own_database_and_no_other() {
         }
     }
     // What the author of a service sees who was given another's database.
-    let (own, other) = (shop.bed.database_url("inventory"), shop.bed.database_url("payments"));
-    let settings = Settings::new(shop.bed.amqp_url("inventory"), elsewhere(own, other));
+    let (own, other) = (shop.env.database_url("inventory"), shop.env.database_url("payments"));
+    let settings = Settings::new(shop.env.amqp_url("inventory"), elsewhere(own, other));
     let started = inventory::service().start(settings).await;
     let refused = started.expect_err("it starts").to_string();
     assert!(refused.starts_with("the database: "), "{refused}");

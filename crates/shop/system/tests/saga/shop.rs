@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet::core::{Part, topology};
 use ballet::{Running, Settings};
-use ballet_testkit::{Bed, Servers, wait_until};
+use ballet_testkit::{Servers, TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use sqlx::{Connection, Executor, PgConnection};
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 pub(crate) struct Shop {
-    pub(crate) bed: Bed,
+    pub(crate) env: TestEnv,
     client: Client,
     urls: ServiceUrls,
     opened: Opened,
@@ -47,12 +47,13 @@ impl Shop {
         let system = shop::system();
         let names: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&system, |_| String::new());
-        let bed = Bed::new(servers, name, &definitions, &names).await.expect("a bed");
+        let env =
+            TestEnv::new(servers, name, &definitions, &names).await.expect("a test environment");
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let [orders, inventory, payments, shipping] = std::array::from_fn(|_| String::new());
         let urls = ServiceUrls { orders, inventory, payments, shipping };
         let (client, services) = (Client::new(), Vec::new());
-        let mut shop = Self { bed, client, urls, opened, carrier, services };
+        let mut shop = Self { env, client, urls, opened, carrier, services };
         for _ in 0..opened.replicas {
             for name in &names {
                 shop.start(name).await;
@@ -70,12 +71,12 @@ impl Shop {
             "orders" => orders::service(orders::config::DEADLINE),
             "inventory" => inventory::service(),
             "payments" => payments::service(
-                payments::sandbox::Sandbox::new(self.bed.database_url(name)).slow(SLOW),
+                payments::sandbox::Sandbox::new(self.env.database_url(name)).slow(SLOW),
             ),
             "shipping" => shipping::service(self.carrier.clone()),
             _ => panic!("{name} is no service of the shop"),
         };
-        let settings = Settings::new(self.bed.amqp_url(name), self.bed.database_url(name));
+        let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
         let settings = Settings { lanes: self.opened.lanes, ..settings };
         let running = service.start(settings).await.expect("started");
         let url = format!("http://{}", running.address());
@@ -100,7 +101,7 @@ impl Shop {
 
     /// The database that belongs to a service.
     pub(crate) async fn database(&self, name: &str) -> PgConnection {
-        PgConnection::connect(self.bed.database_url(name)).await.expect("connected")
+        PgConnection::connect(self.env.database_url(name)).await.expect("connected")
     }
 
     /// The card processor takes no requests until what this returns is closed.
@@ -139,7 +140,7 @@ impl Shop {
     pub(crate) async fn drop_checkout(&self, properties: &Value, checkout: &Value) {
         let body = checkout.to_string();
         let key = "cart.checked_out.v1";
-        let published = self.bed.management().publish("events", key, properties, &body).await;
+        let published = self.env.management().publish("events", key, properties, &body).await;
         published.expect("published");
     }
 
@@ -185,9 +186,9 @@ impl Shop {
         let said = |error: &dyn std::error::Error| error.to_string();
         let system = shop::system();
         let url =
-            |part: &Part| (part.service.to_owned(), self.bed.database_url(part.service).to_owned());
+            |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());
         let databases: Vec<_> = system.parts.iter().map(url).collect();
-        let broker = self.bed.management().audited(20).await.map_err(|error| said(&error))?;
+        let broker = self.env.management().audited(20).await.map_err(|error| said(&error))?;
         let rest = SignedDuration::ZERO;
         let framework = ballet_ops::audit::audit(&system, &databases, &broker, rest).await;
         let business = audit(&self.urls, rest).await.map_err(|error| said(&error))?;
@@ -199,7 +200,7 @@ impl Shop {
         let mut dead = 0;
         for part in shop::system().parts {
             let queue = topology::dead_queue(part.service);
-            dead += self.bed.management().take(&queue, 1000).await.expect("an answer").len();
+            dead += self.env.management().take(&queue, 1000).await.expect("an answer").len();
         }
         dead
     }
@@ -209,7 +210,7 @@ impl Shop {
         for (_, service) in self.services {
             service.stop().await;
         }
-        self.bed.close().await.expect("closed");
+        self.env.close().await.expect("closed");
     }
 
     pub(crate) async fn post(&self, url: &str, body: &Value) -> Response {

@@ -93,7 +93,7 @@ pub(crate) async fn reorder(stage: &Stage, dice: &mut Dice) -> Result<String> {
 
 /// Connects as the administrator.
 async fn ops(stage: &Stage) -> Result<Arc<dyn Session>> {
-    let broker = RabbitMq::new(stage.bed.ops_amqp_url())?;
+    let broker = RabbitMq::new(stage.env.ops_amqp_url())?;
     Ok(broker.connect("chaos").await?)
 }
 

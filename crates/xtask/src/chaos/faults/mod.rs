@@ -7,7 +7,7 @@ mod nodes;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::{Method, Proxy, Way};
+use ballet_testkit::{Link, Method, Proxy};
 
 use crate::chaos::dice::Dice;
 use crate::chaos::faults::kind::Kind;
@@ -60,7 +60,7 @@ impl Faults<'_> {
                 self.stage
                     .proxies
                     .values()
-                    .for_each(|proxies| proxies.database.set(Way::Slow(delay)));
+                    .for_each(|proxies| proxies.database.set(Link::Slow(delay)));
                 tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
                 self.stage.open_proxies();
                 format!("{delay:?}")
@@ -96,7 +96,7 @@ impl Faults<'_> {
 
     /// Closes some of the connections that the broker lists for a service.
     async fn close(&mut self) -> Result<String> {
-        let management = self.stage.bed.management();
+        let management = self.stage.env.management();
         let service = SERVICES[self.dice.below(SERVICES.len())];
         let mut closed = 0;
         for connection in management.connections().await? {
@@ -115,7 +115,7 @@ impl Faults<'_> {
     /// Deletes a service's queue and creates it again. The messages in a deleted queue are lost, so
     /// this is done only when nothing moves.
     async fn queue(&mut self) -> Result<String> {
-        let (management, vhost) = (self.stage.bed.management(), self.stage.bed.vhost());
+        let (management, vhost) = (self.stage.env.management(), self.stage.env.vhost());
         let service = SERVICES[self.dice.below(SERVICES.len())];
         let path = ["definitions", vhost];
         let definitions = management.call(Method::GET, &path, None).await?;
@@ -161,15 +161,15 @@ impl Faults<'_> {
             }
             1 => {
                 let delay = self.dice.millis(10, 300);
-                set(Way::Slow(delay));
+                set(Link::Slow(delay));
                 tokio::time::sleep(self.dice.millis(2_000, 6_000)).await;
-                set(Way::Open);
+                set(Link::Open);
                 format!("{service} to {to} {delay:?} slower")
             }
             _ => {
-                set(Way::Silent);
+                set(Link::Silent);
                 tokio::time::sleep(self.dice.millis(100, 6_000)).await;
-                set(Way::Open);
+                set(Link::Open);
                 format!("{service} to {to} half-open")
             }
         }

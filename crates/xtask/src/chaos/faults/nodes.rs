@@ -21,8 +21,8 @@ pub(crate) async fn all(servers: &Servers) -> Result<String> {
 /// while.
 pub(crate) async fn one(stage: &Stage, dice: &mut Dice, leader: bool) -> Result<String> {
     let service = SERVICES[dice.below(SERVICES.len())];
-    let path = ["queues", stage.bed.vhost(), service];
-    let queue = stage.bed.management().call(Method::GET, &path, None).await?;
+    let path = ["queues", stage.env.vhost(), service];
+    let queue = stage.env.management().call(Method::GET, &path, None).await?;
     let leads = queue["leader"].as_str().context("the broker names no leader")?;
     let leads = |node: &&RabbitMq| node.node_name().as_deref() == Some(leads);
     let nodes: Vec<_> = stage.servers.nodes().filter(|node| leads(node) == leader).collect();
