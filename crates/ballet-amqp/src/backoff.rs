@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt.
+//! Waiting times between attempts.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// A connection that held this long was a good one: after its loss the waits begin anew.
+/// A connection that lasted this long was healthy. Its loss resets the backoff.
 pub(crate) const GOOD_AFTER: Duration = Duration::from_secs(5);
 
-/// Waiting times between attempts, doubling from the first up to the most.
+/// Exponential backoff between attempts.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,
@@ -18,41 +18,41 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// From `first`, doubling up to `most`.
+    /// Creates a backoff that starts at `first` and doubles up to `most`.
     #[must_use]
     pub const fn new(first: Duration, most: Duration) -> Self {
         Self { first, most, attempts: 0 }
     }
 
-    /// How long to wait now: between half of the current step and all of it, so replicas do not
-    /// come together.
+    /// Returns the next waiting time: between half of the current step and all of it. The jitter
+    /// keeps replicas from retrying together.
     pub fn wait(&mut self) -> Duration {
         self.attempts = self.attempts.saturating_add(1);
         jittered(self.after(self.attempts))
     }
 
-    /// How long to wait after so many failed attempts, for callers that keep the count themselves.
-    /// Without jitter.
+    /// Returns the waiting time after `attempts` failed attempts, without jitter. For callers that
+    /// keep the count themselves.
     #[must_use]
     pub fn after(&self, attempts: u32) -> Duration {
         let factor = 2_u32.saturating_pow(attempts.saturating_sub(1));
         self.first.saturating_mul(factor).min(self.most)
     }
 
-    /// Begins anew after success.
+    /// Starts over after a success.
     pub const fn reset(&mut self) {
         self.attempts = 0;
     }
 }
 
 impl Default for Backoff {
-    /// The one for connections: 0.25 s to 5 s.
+    /// Returns the backoff for connections: 0.25 s to 5 s.
     fn default() -> Self {
         Self::new(Duration::from_millis(250), Duration::from_secs(5))
     }
 }
 
-/// Returns at the time that is due; never if nothing is.
+/// Returns at `due`, or never if it is `None`.
 pub(crate) async fn until(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
@@ -60,13 +60,14 @@ pub(crate) async fn until(due: Option<Instant>) {
     }
 }
 
-/// Between half of the time and all of it, so tasks that began together drift apart.
+/// Returns a duration between half of `time` and all of it. Tasks that started together drift
+/// apart.
 #[must_use]
 pub fn jittered(time: Duration) -> Duration {
     time.mul_f64(0.5 + 0.5 * random_fraction())
 }
 
-/// Jitter does not need more than the seed of a hash map, and this saves a crate.
+/// The seed of a hash map is random enough for jitter, and saves a dependency.
 fn random_fraction() -> f64 {
     let bits = u32::try_from(RandomState::new().hash_one(0_u8) >> 32).unwrap_or(0);
     f64::from(bits) / f64::from(u32::MAX)

@@ -1,4 +1,4 @@
-//! The parts of a delivery that an envelope is read from.
+//! Maps a delivery to the parts that an envelope is read from.
 
 use ballet_core::Incoming;
 use ballet_core::cloud_event::Attributes;
@@ -10,7 +10,7 @@ use crate::headers::names::{CAUSATION_ID, TRACEPARENT, is_brokers, is_ours};
 use crate::headers::value::{measure, text, text_header};
 use crate::session::message::Delivery;
 
-/// The parts of a delivery that the envelope is read from.
+/// Returns the parts of a delivery that the envelope is read from.
 pub fn incoming(delivery: &Delivery) -> Incoming<'_> {
     let properties = &delivery.properties;
     let (attributes, headers) = headers(properties);
@@ -31,7 +31,7 @@ pub fn incoming(delivery: &Delivery) -> Incoming<'_> {
     }
 }
 
-/// The CloudEvents attributes among the headers, and how much the headers are.
+/// Returns the CloudEvents attributes among the headers, and the size of the headers.
 fn headers(properties: &BasicProperties) -> (Attributes<'_>, HeaderSize) {
     let mut attributes = Attributes::default();
     let (mut theirs, mut ours) = (HeaderSize::default(), HeaderSize::default());
@@ -43,12 +43,13 @@ fn headers(properties: &BasicProperties) -> (Attributes<'_>, HeaderSize) {
         let added = is_ours(name) || is_brokers(name);
         measure(if added { &mut ours } else { &mut theirs }, name, value);
     }
-    // A copy must not be refused for what was added to it, nor anything pass under such a name.
+    // A copy must not be refused for the headers that we and the broker added, and a producer must
+    // not bypass the limit by using their names. Our headers therefore count only above `OURS`.
     theirs.count += ours.count.saturating_sub(OURS.count);
     theirs.bytes += ours.bytes.saturating_sub(OURS.bytes);
     theirs.depth = theirs.depth.max(ours.depth);
     (attributes, theirs)
 }
 
-/// More than the copies that we and the broker make ever add.
+/// More than we and the broker ever add to a copy.
 const OURS: HeaderSize = HeaderSize { count: 100, bytes: 16 * 1024, depth: 0 };

@@ -1,4 +1,5 @@
-//! RabbitMQ as ballet needs it: supervised consuming and publishing, with confirms and without loss.
+//! The RabbitMQ client of ballet: supervised consuming and publishing, with confirms and without
+//! loss.
 //!
 //! This crate knows nothing of sagas or databases. A service uses it through `ballet`; tools and
 //! tests use it directly.

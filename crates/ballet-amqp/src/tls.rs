@@ -1,20 +1,20 @@
-//! TLS to the broker and to the database: the files, and what a failed handshake means.
+//! TLS to the broker and to the database: the files, and the explanation of a failed handshake.
 
 use std::path::PathBuf;
 
-/// Certificates and a key, as PEM files; they are read each time a connection is made, so that
-/// renewed ones are taken without a restart.
+/// Certificates and a key, as PEM files. They are read for each connection, so renewed files take
+/// effect without a restart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// Certificates that are trusted beside those that everybody trusts.
+    /// CA certificates to trust in addition to the public ones.
     pub ca: Option<PathBuf>,
     /// Our own certificate.
     pub certificate: Option<PathBuf>,
-    /// Its key.
+    /// The key of our certificate.
     pub key: Option<PathBuf>,
 }
 
-/// What is in the files.
+/// The contents of the files.
 pub(crate) struct TlsPem {
     pub(crate) ca: Option<String>,
     pub(crate) certificate: Option<String>,
@@ -22,13 +22,13 @@ pub(crate) struct TlsPem {
 }
 
 impl TlsFiles {
-    /// Whether any file is named.
+    /// Returns true if any file is named.
     #[must_use]
     pub const fn any(&self) -> bool {
         self.ca.is_some() || self.certificate.is_some() || self.key.is_some()
     }
 
-    /// Makes sure that the files can be read and hold what they should.
+    /// Checks that the files can be read and contain PEM of the right kind.
     ///
     /// # Errors
     ///
@@ -57,41 +57,41 @@ fn read(file: Option<&PathBuf>, label: &str) -> Result<Option<String>, String> {
         .map_err(|error| format!("the file {} cannot be read: {error}", file.display()))?;
     if !text.contains(label) {
         let what = label.trim_end_matches('-').to_lowercase();
-        return Err(format!("the file {} holds no {what} in PEM form", file.display()));
+        return Err(format!("the file {} contains no {what} in PEM format", file.display()));
     }
     Ok(Some(text))
 }
 
-/// What is wrong with the certificate that the other end shows, or with ours, if that is what an
-/// error says. `ca_file` is the setting that names the CA.
+/// Explains an error that is about the server's certificate or ours. Returns `None` for other
+/// errors. `ca_file` is the setting that names the CA.
 #[must_use]
 pub fn problem(error: &str, ca_file: &str) -> Option<String> {
     let has = |text: &str| error.contains(text);
     let ours = |file: &str| format!("{}{file}", ca_file.trim_end_matches("CA_FILE"));
     let what = if has("UnknownIssuer") || has("BadSignature") {
-        format!("nobody whom we trust signed its certificate: set {ca_file} to the CA that did")
+        format!("no trusted CA signed its certificate: set {ca_file} to the CA that did")
     } else if has("fatal alert: UnknownCA") {
-        format!("it does not know the CA that signed the certificate in {}", ours("CERT_FILE"))
+        format!("the server does not know the CA of the certificate in {}", ours("CERT_FILE"))
     } else if has("fatal alert: CertificateExpired") {
         format!("the certificate in {} has expired", ours("CERT_FILE"))
     } else if has("certificate expired") || has(": Expired") {
-        "its certificate has expired: it has to be renewed there".to_owned()
+        "its certificate has expired: renew it on the server".to_owned()
     } else if has("not valid yet") || has("NotValidYet") {
-        "its certificate is not valid yet: is a clock wrong?".to_owned()
+        "its certificate is not valid yet: check the clocks".to_owned()
     } else if has("not valid for name") || has("NotValidForName") {
-        "its certificate is for another host name: use that name in the URL".to_owned()
+        "its certificate is for another host name: use that host name in the URL".to_owned()
     } else if has("invalid peer certificate") {
-        "its certificate is not acceptable".to_owned()
+        "its certificate is not acceptable to us".to_owned()
     } else if has("CertificateRequired")
         || has("HandshakeFailure")
         || has("BadCertificate")
-        // Postgres, after the handshake.
+        // From Postgres, after the handshake.
         || has("requires a valid client certificate")
     {
         let (certificate, key) = (ours("CERT_FILE"), ours("KEY_FILE"));
-        format!("it wants a certificate of ours: set {certificate} and {key}")
+        format!("the server requires a client certificate: set {certificate} and {key}")
     } else if has("InvalidContentType") || has("corrupt message") {
-        "it does not speak TLS there: is the port right?".to_owned()
+        "the server does not speak TLS on this port: check the port".to_owned()
     } else {
         return None;
     };

@@ -1,4 +1,5 @@
-//! With the feature: the process records where it was, and dies where it is told to.
+//! Fault points with the feature `faults`: the process records the points it reaches, and dies at
+//! the one a test names.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use crate::fault_point::FaultPoint;
 use crate::names::{Acked, Names, WorksOn};
 
-/// Time for what was handed to the client to leave the process, where that is the point.
+/// Lets bytes already handed to the client leave the process, at points that follow a send.
 const TO_LEAVE: Duration = Duration::from_millis(30);
 
 static DIRECTORY: LazyLock<Option<PathBuf>> =
@@ -26,18 +27,18 @@ fn lock<T>(of: &'static Mutex<T>) -> MutexGuard<'static, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The code is at a point, and works on something.
+/// Reports that the code has reached `point` and works on `what`.
 pub fn point<W: WorksOn + ?Sized>(point: FaultPoint, what: &W) {
     let Some(directory) = DIRECTORY.as_deref() else { return };
     for name in what.names() {
         let line = format!("{}@{name}", point.name());
-        // Held while dying, so that a line is either whole or not there.
+        // Held until death, so that each line in the file is whole.
         let mut seen = lock(&SEEN);
         if seen.get_or_insert_default().insert(line.clone()) {
             let file = OpenOptions::new().create(true).append(true).open(directory.join("seen"));
             let recorded = file.and_then(|mut file| writeln!(file, "{line}"));
             if let Err(error) = recorded {
-                tracing::error!("a fault point could not be recorded: {error}");
+                tracing::error!("cannot record fault point {line}: {error}");
             }
         }
         let aim = directory.join("aim");
@@ -50,7 +51,7 @@ pub fn point<W: WorksOn + ?Sized>(point: FaultPoint, what: &W) {
 }
 
 fn die(point: FaultPoint, line: &str) -> ! {
-    tracing::warn!("dying as told, {line}");
+    tracing::warn!("killing this process at fault point {line}");
     use FaultPoint::{AfterAck, AfterLetter, AfterPublish, AfterRemoval};
     if matches!(point, AfterPublish | AfterAck | AfterLetter | AfterRemoval) {
         std::thread::sleep(TO_LEAVE);
@@ -66,19 +67,19 @@ pub fn works_on(names: impl FnOnce() -> Vec<String>) -> Names {
     Names(if DIRECTORY.is_some() { names() } else { Vec::new() })
 }
 
-/// Remembers the events of a batch.
+/// Remembers the events of `batch`.
 pub fn remember<W: WorksOn + ?Sized>(batch: &impl Display, events: &W) {
     if DIRECTORY.is_some() {
         lock(&EMITTED).get_or_insert_default().insert(batch.to_string(), events.names());
     }
 }
 
-/// The events of a batch that was [remembered](remember).
+/// Returns the events of a [remembered](remember) batch.
 pub fn events_of(batch: &impl Display) -> Vec<String> {
     lock(&EMITTED).get_or_insert_default().get(&batch.to_string()).cloned().unwrap_or_default()
 }
 
-/// Remembers the type of the delivery with this tag.
+/// Remembers the event type of the delivery with this tag.
 pub fn delivered(tag: u64, event_type: impl FnOnce() -> String) {
     if DIRECTORY.is_some() {
         lock(&DELIVERED).insert(tag, event_type());

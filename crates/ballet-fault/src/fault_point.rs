@@ -1,22 +1,24 @@
-//! The points, and what each is about.
+//! The fault points, and the kind of thing that each works on.
 
-/// What a point is about, so that the things to aim at can be read from what a service declares.
+/// The kind of thing a point works on. A test derives its targets from this and from the service's
+/// declarations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum About {
-    /// An event that comes in, by its type.
+    /// An incoming event, by its type.
     Delivery,
-    /// A row that a transaction adds to the ledger, `<entry>:<step>`; where it adds none, an event
-    /// that it emits, by its type.
+    /// A row that a transaction adds to the ledger, `<entry>:<step>`. A transaction that adds none
+    /// is named by the type of an event that it emits.
     Row,
-    /// A call to the outside, `<step>` or `undo:<step>`.
+    /// An external call, `<step>` or `undo:<step>`.
     Call,
-    /// An event that goes out, by its type.
+    /// An outgoing event, by its type.
     Event,
-    /// A copy of a message, by the exchange that it goes to.
+    /// A copy of a message, by its target exchange.
     Copy,
-    /// The framework's own tables, by what happens to them.
+    /// The framework's own tables, by the operation on them.
     Tables,
-    /// A dead letter that a tool takes away, by the service that it belongs to. No service does.
+    /// A dead letter that a tool removes, by the service it belongs to. Services never reach these
+    /// points.
     Letter,
 }
 
@@ -29,10 +31,10 @@ macro_rules! points {
         }
 
         impl FaultPoint {
-            /// All of them.
+            /// All points.
             pub const ALL: &[Self] = &[$(Self::$point),+];
 
-            /// Its name.
+            /// Returns the name of the point.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -40,7 +42,7 @@ macro_rules! points {
                 }
             }
 
-            /// What it is about.
+            /// Returns the kinds of thing the point works on.
             #[must_use]
             pub const fn about(self) -> &'static [About] {
                 match self {
@@ -52,56 +54,56 @@ macro_rules! points {
 }
 
 points! {
-    /// A batch's transaction is open, nothing is done in it.
+    /// The transaction of a batch is open and empty.
     AfterBegin = "after_begin" about Delivery | Call,
-    /// The handlers have run, nothing is written but their rows.
+    /// The handlers have run; only their rows are written.
     AfterHandler = "after_handler" about Row,
-    /// All is written, and not committed.
+    /// Everything is written, but not committed.
     BeforeCommit = "before_commit" about Row,
-    /// Committed, and nobody knows.
+    /// The transaction is committed, and the rest of the process does not know yet.
     AfterCommit = "after_commit" about Row,
-    /// A call is to be made.
+    /// A call is about to be made.
     BeforeCall = "before_call" about Call,
-    /// The call is made, its answer is known and not recorded.
+    /// The call has returned; its answer is not recorded.
     AfterCall = "after_call" about Call,
-    /// A failed call is to be noted down.
+    /// A failed call is about to be recorded.
     BeforeNote = "before_note" about Call,
-    /// It is noted down.
+    /// The failed call is recorded.
     AfterNote = "after_note" about Call,
-    /// A call of a process that is gone is to be taken over.
+    /// A call of a dead process is about to be taken over.
     BeforeTakeOver = "before_take_over" about Call,
-    /// It is taken over, and not made.
+    /// The call is taken over, but not made.
     AfterTakeOver = "after_take_over" about Call,
-    /// An event is to be published.
+    /// An event is about to be published.
     BeforePublish = "before_publish" about Event,
-    /// It is sent, and not confirmed.
+    /// The event is sent, but not confirmed.
     AfterPublish = "after_publish" about Event,
-    /// It is confirmed, and nothing made of it.
+    /// The event is confirmed; the confirm is not processed.
     AfterConfirm = "after_confirm" about Event,
-    /// The mark that it is published is written, and not committed.
+    /// The mark "published" is written, but not committed.
     BeforeMark = "before_mark" about Event,
     /// The mark is committed.
     AfterMark = "after_mark" about Event,
-    /// An event that was left behind is read back, and to be published.
+    /// An event that was left behind is read back and about to be published.
     BeforeSweep = "before_sweep" about Event,
-    /// A message is settled, and to be acknowledged.
+    /// A message is settled and about to be acknowledged.
     BeforeAck = "before_ack" about Delivery,
-    /// It is acknowledged.
+    /// The message is acknowledged.
     AfterAck = "after_ack" about Delivery,
-    /// A dead letter, or a message for later, is to be published.
+    /// A dead letter or a delayed message is about to be published.
     BeforeCopy = "before_copy" about Copy,
-    /// It is confirmed, its original is not acknowledged.
+    /// The copy is confirmed; its original is not acknowledged.
     AfterCopy = "after_copy" about Copy,
-    /// Tables of the framework are changed, and it is not committed.
+    /// Tables of the framework are changed, but the change is not committed.
     BeforeTables = "before_tables" about Tables,
-    /// It is committed.
+    /// The change is committed.
     AfterTables = "after_tables" about Tables,
-    /// A dead letter, or a note of it, is to be published.
+    /// A dead letter, or a note about it, is about to be published.
     BeforeLetter = "before_letter" about Letter,
-    /// It is sent, and not confirmed.
+    /// It is sent, but not confirmed.
     AfterLetter = "after_letter" about Letter,
-    /// All of it is confirmed, and the dead letter is to be removed.
+    /// Every message for it is confirmed; the dead letter is about to be removed.
     BeforeRemoval = "before_removal" about Letter,
-    /// It is removed.
+    /// The dead letter is removed.
     AfterRemoval = "after_removal" about Letter,
 }

@@ -1,11 +1,12 @@
-//! Places in the code where a process may die, so that a test can make it die there.
+//! Fault points: places in the code where a test can kill the process.
 //!
-//! The code says at each [`FaultPoint`] that it is there, and what it works on. With the feature
-//! `faults`, and only then, a process whose `BALLET_FAULTS` names a directory
+//! The code reports each [`FaultPoint`] that it reaches, and the thing it works on. With the
+//! feature `faults`, a process whose `BALLET_FAULTS` names a directory
 //!
-//! - appends a line `<point>@<what>` to the file `seen` when it reaches a point for the first time,
+//! - appends a line `<point>@<what>` to the file `seen` when it reaches the point for the first
+//!   time,
 //! - kills itself (SIGKILL) when the file `aim` holds that line. It removes the file first, so that
-//!   the process started next lives.
+//!   the next process survives.
 //!
 //! Without the feature every function here compiles to nothing.
 

@@ -1,8 +1,8 @@
-//! What the code works on at a point, by name.
+//! The names of the things that the code works on at a point.
 
-/// Something with names to aim at.
+/// A thing whose names a test can aim at.
 pub trait WorksOn {
-    /// The names, each as a test would write it into `aim` after the point and an `@`.
+    /// Returns the names. A test writes one of them into `aim`, after the point and an `@`.
     fn names(&self) -> Vec<String>;
 }
 
@@ -33,6 +33,6 @@ impl WorksOn for Names {
 pub struct Acked {
     /// The highest delivery tag among them.
     pub to: u64,
-    /// How many there are, counted down from `to`.
+    /// The number of deliveries, counted down from `to`.
     pub count: u64,
 }

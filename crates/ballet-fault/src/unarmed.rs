@@ -1,11 +1,11 @@
-//! Without the feature: nothing happens, at no cost.
+//! Fault points without the feature `faults`: every function is empty and costs nothing.
 
 use std::fmt::Display;
 
 use crate::fault_point::FaultPoint;
 use crate::names::{Acked, Names, WorksOn};
 
-/// The code is at a point, and works on something.
+/// Reports that the code has reached a point and works on something.
 #[inline(always)]
 pub fn point<W: WorksOn + ?Sized>(_: FaultPoint, _: &W) {}
 
@@ -19,13 +19,13 @@ pub fn works_on(_: impl FnOnce() -> Vec<String>) -> Names {
 #[inline(always)]
 pub fn remember<W: WorksOn + ?Sized>(_: &impl Display, _: &W) {}
 
-/// The events of a batch that was [remembered](remember).
+/// Returns the events of a [remembered](remember) batch.
 #[inline(always)]
 pub fn events_of(_: &impl Display) -> Vec<String> {
     Vec::new()
 }
 
-/// Remembers the type of the delivery with this tag.
+/// Remembers the event type of the delivery with this tag.
 #[inline(always)]
 pub fn delivered(_: u64, _: impl FnOnce() -> String) {}
 

@@ -1,10 +1,10 @@
-//! Pages: long lists over HTTP, a bounded part at a time.
+//! Pagination: long lists over HTTP, one bounded page at a time.
 
 #![warn(missing_docs)]
 
 use serde::{Deserialize, Serialize};
 
-/// The most items of a page: 1 to 1,000, and 100 unless the query says otherwise.
+/// The maximum number of items on a page: 1 to 1,000, by default 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u16")]
 pub struct Limit(u16);
@@ -12,7 +12,7 @@ pub struct Limit(u16);
 impl Limit {
     const MOST: u16 = 1_000;
 
-    /// The number, for `limit` in SQL.
+    /// Returns the number, for `limit` in SQL.
     #[must_use]
     pub fn rows(self) -> i64 {
         i64::from(self.0)
@@ -32,7 +32,7 @@ impl TryFrom<u16> for Limit {
         if (1..=Self::MOST).contains(&limit) {
             Ok(Self(limit))
         } else {
-            Err(format!("limit {limit} is out of range: it is 1 to {}", Self::MOST))
+            Err(format!("limit {limit} is out of range: it must be 1 to {}", Self::MOST))
         }
     }
 }
@@ -40,16 +40,16 @@ impl TryFrom<u16> for Limit {
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
-    /// The items, in the order of the list.
+    /// The items, in list order.
     pub items: Vec<T>,
-    /// The `after` of the next page; absent on the last one.
+    /// The `after` of the next page. Absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// The page of items that were read with this limit. `cursor` gives the `after` that leads to
-    /// the items behind one. A full page that happens to be the last is followed by an empty one.
+    /// Creates a page from items read with this limit. `cursor` returns the `after` that leads to
+    /// the items behind the given one. When the last page is full, an empty page follows it.
     pub fn new<Cursor: ToString>(
         items: Vec<T>,
         limit: Limit,
@@ -70,7 +70,7 @@ mod tests {
         assert!(serde_json::from_str::<Limit>("0").is_err());
         assert_eq!(serde_json::from_str::<Limit>("1000").map(Limit::rows).ok(), Some(1_000));
         let error = serde_json::from_str::<Limit>("1001").expect_err("too many");
-        assert_eq!(error.to_string(), "limit 1001 is out of range: it is 1 to 1000");
+        assert_eq!(error.to_string(), "limit 1001 is out of range: it must be 1 to 1000");
     }
 
     #[test]

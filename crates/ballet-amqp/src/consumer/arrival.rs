@@ -1,18 +1,18 @@
-//! A delivery on its way to the service.
+//! A delivery on its way to the service, with its receipt.
 
 use std::sync::Arc;
 
 use crate::consumer::receipt::Receipt;
 use crate::session::message::Delivery;
 
-/// One delivery, and the means to say that it is done.
+/// One delivery, and the receipt that settles it.
 #[derive(Debug)]
 pub struct Arrival {
-    /// The message as it came.
+    /// The message as delivered.
     pub delivery: Delivery,
-    /// To be settled once the message is committed or safely set aside.
+    /// Settled once the message is committed or safely set aside.
     pub receipt: Receipt,
 }
 
-/// Takes each arrival. It must not block: what is in hand is bounded by the prefetch.
+/// Receives each arrival. It must not block. The prefetch bounds the number of unsettled arrivals.
 pub type Sink = Arc<dyn Fn(Arrival) + Send + Sync>;

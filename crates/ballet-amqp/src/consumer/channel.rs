@@ -1,9 +1,9 @@
 //! Consuming over one connection.
 //!
-//! A crash counts as one more delivery for every message that is in hand, so that a message that
-//! kills the process would take its neighbours to the dead-letter queue with it. Therefore a
-//! connection begins with a prefetch of 1, and opens up when the first message is not suspect;
-//! while suspect ones come, it goes on one by one.
+//! A crash adds one delivery to the count of every unsettled message. A message that kills the
+//! process would therefore send its neighbours to the dead-letter queue too. So a connection starts
+//! with a prefetch of 1, and opens up once the first message is not suspect. While suspect messages
+//! arrive, it handles them one by one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,39 +27,39 @@ use crate::session::message::Delivery;
 use crate::session::seam::{Deliveries, Session, lost};
 use crate::session::state::ConnectionState;
 
-/// A delivery with this count is the third.
+/// Counts start at 0, so this is the third delivery.
 const SUSPECT_FROM: i64 = 2;
-/// How long an ack waits. The broker writes acks to its log like messages, so one that is sent right
-/// after a commit is in the way of the events of that very commit.
+/// Delay before an ack is sent. The broker writes acks to its log like messages, so an ack sent
+/// right after a commit slows down the events of that commit.
 const ACK_DELAY: Duration = Duration::from_millis(10);
-/// An ack for this part of the prefetch waits no longer: the broker must not run out of messages to
-/// send ahead.
+/// Acks are sent at once when they cover this fraction of the prefetch, so the broker does not run
+/// out of messages to send ahead.
 const ACK_SHARE: u64 = 4;
-/// For the last acks when the connection is in doubt.
+/// Time limit for the last acks on a connection that may be lost.
 const LAST_ACKS: Duration = Duration::from_secs(2);
 
 /// How consuming over one connection ended.
 pub(super) enum End {
-    /// As asked for; so many deliveries were not settled in time.
+    /// Stopped on request; `unsettled` deliveries were not settled in time.
     Stopped { unsettled: usize },
-    /// Asked to pause, or to stop before anything began.
+    /// Paused, or stopped before anything was delivered.
     Interrupted,
     /// The connection or the consumer is gone.
     Lost(BrokerError),
 }
 
-/// How many messages the broker may send ahead.
+/// The number of messages that the broker may send ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pace {
-    /// One; none has come yet that shows that more are safe.
+    /// One, because no message has shown yet that more are safe.
     Probing,
-    /// All that the settings allow.
+    /// As many as the settings allow.
     Open,
-    /// One, handed on only when everything before it is settled.
+    /// One, which is handed on only when everything before it is settled.
     Cautious,
 }
 
-/// Consuming over one connection.
+/// Consumes over one connection.
 pub(super) struct Channel<'a> {
     session: &'a dyn Session,
     settings: &'a ConsumerSettings,
@@ -69,7 +69,7 @@ pub(super) struct Channel<'a> {
     settling: Arc<Settling>,
     pace: Pace,
     consumers: u32,
-    /// Received and not handed on: only when cautious.
+    /// Received but not handed on. Used only when cautious.
     held: VecDeque<Delivery>,
     handed_on: Counter,
     acks: Counter,
@@ -119,15 +119,15 @@ impl<'a> Channel<'a> {
             (Err(cause), _) => Ok(End::Lost(cause)),
         };
         if !matches!(end, Ok(End::Lost(_))) {
-            // What is settled by now need not come again.
-            timeout(LAST_ACKS, self.tell()).await.ok();
+            // Ack messages settled by now, so they are not delivered again.
+            timeout(LAST_ACKS, self.send_acks()).await.ok();
         }
-        self.settling.die();
+        self.settling.disable();
         self.cautious.send_replace(false);
         end
     }
 
-    /// Returns when the owner wants something else.
+    /// Consumes until the owner asks for something else.
     async fn until_asked(
         &mut self,
         deliveries: &mut Deliveries,
@@ -141,8 +141,8 @@ impl<'a> Channel<'a> {
                 biased;
                 () = changed(wish) => return Ok(()),
                 () = until(due) => {}
-                () = settling.rung() => {
-                    if self.may_wait() {
+                () = settling.changed() => {
+                    if self.acks_may_wait() {
                         due.get_or_insert_with(|| Instant::now() + ACK_DELAY);
                         continue;
                     }
@@ -158,13 +158,13 @@ impl<'a> Channel<'a> {
                 cause = lost(&mut closed) => return Err(cause),
             }
             due = None;
-            self.tell().await?;
+            self.send_acks().await?;
             self.release(deliveries).await?;
         }
     }
 
-    /// Whether what is settled may be told a little later.
-    fn may_wait(&self) -> bool {
+    /// Returns true if the pending acks may be sent a little later.
+    fn acks_may_wait(&self) -> bool {
         let enough = u64::from(self.settings.prefetch) / ACK_SHARE;
         self.pace == Pace::Open && self.settling.has_only_acks_below(enough)
     }
@@ -180,12 +180,12 @@ impl<'a> Channel<'a> {
                 tracing::warn!(
                     queue = self.settings.queue,
                     routing_key = delivery.routing_key,
-                    "a message came for the third time: going on one by one until it is done"
+                    "suspect message, delivered three times or more; handling messages one by one"
                 );
                 self.cautious.send_replace(true);
                 self.held.push_back(delivery);
                 if self.pace == Pace::Open {
-                    // Not one more ahead. What was on its way already is held as well.
+                    // Stop sending ahead. Hold the messages that are already on their way.
                     self.session.cancel(&self.tag()).await?;
                     while let Some(delivery) = deliveries.next().await {
                         let delivery = delivery?;
@@ -212,17 +212,20 @@ impl<'a> Channel<'a> {
         }
     }
 
-    /// When cautious: hands the next one on if nothing is in hand, and ends the caution if
-    /// nothing suspect is near.
+    /// When cautious, hands on the next message once nothing else is unsettled. Ends the caution
+    /// when no held message is suspect.
     async fn release(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
         if self.pace != Pace::Cautious || self.settling.outstanding() > self.held.len() {
             return Ok(());
         }
         let Some(next) = self.held.pop_front() else { return Ok(()) };
-        let past_it = !is_suspect(&next) && !self.held.iter().any(is_suspect);
+        let is_safe = !is_suspect(&next) && !self.held.iter().any(is_suspect);
         self.hand_on(next);
-        if past_it {
-            tracing::info!(queue = self.settings.queue, "past it: going on at full pace");
+        if is_safe {
+            tracing::info!(
+                queue = self.settings.queue,
+                "suspect messages are settled; consuming at full pace"
+            );
             self.cautious.send_replace(false);
             while let Some(held) = self.held.pop_front() {
                 self.hand_on(held);
@@ -232,7 +235,8 @@ impl<'a> Channel<'a> {
         Ok(())
     }
 
-    /// The broker may send ahead. A prefetch holds for new consumers, so there is a new one.
+    /// Lets the broker send ahead. A prefetch applies only to new consumers, so this starts a new
+    /// one.
     async fn open_up(&mut self, deliveries: &mut Deliveries) -> Result<(), BrokerError> {
         self.pace = Pace::Open;
         if self.settings.prefetch <= 1 {
@@ -255,7 +259,7 @@ impl<'a> Channel<'a> {
         self.session.consume(&self.settings.queue, &self.tag(), prefetch).await
     }
 
-    /// Readable in the RabbitMQ console.
+    /// Returns the consumer tag, as shown in the RabbitMQ console.
     fn tag(&self) -> String {
         format!("{} {} #{}", self.settings.service, self.settings.instance, self.consumers)
     }
@@ -270,12 +274,12 @@ impl<'a> Channel<'a> {
         (self.sink)(Arrival { delivery, receipt });
     }
 
-    async fn tell(&self) -> Result<(), BrokerError> {
-        let tell = self.settling.tell();
-        for tag in tell.give_back {
+    async fn send_acks(&self) -> Result<(), BrokerError> {
+        let acks = self.settling.take_acks();
+        for tag in acks.give_back {
             self.session.give_back(tag).await?;
         }
-        if let Some((to, count)) = tell.ack {
+        if let Some((to, count)) = acks.ack {
             let acked = Acked { to, count };
             fault::point(FaultPoint::BeforeAck, &acked);
             self.session.ack(to, true).await?;
@@ -286,7 +290,7 @@ impl<'a> Channel<'a> {
         Ok(())
     }
 
-    /// Takes nothing more, and waits for what was handed on to be settled.
+    /// Stops taking messages, and waits until those handed on are settled.
     async fn drain(
         &mut self,
         deliveries: &mut Deliveries,
@@ -294,19 +298,19 @@ impl<'a> Channel<'a> {
     ) -> Result<End, BrokerError> {
         let deadline = Instant::now() + limit;
         self.session.cancel(&self.tag()).await?;
-        // Not handed on, so they are not ours to wait for.
+        // Messages that were not handed on need no waiting.
         let mut not_ours = self.held.len();
         let mut closed = self.session.closed();
         let settling = Arc::clone(&self.settling);
         let mut over = false;
         loop {
-            self.tell().await?;
+            self.send_acks().await?;
             let unsettled = self.settling.outstanding().saturating_sub(not_ours);
             if unsettled == 0 {
                 return Ok(End::Stopped { unsettled });
             }
             tokio::select! {
-                () = settling.rung() => {}
+                () = settling.changed() => {}
                 next = deliveries.next(), if !over => match next {
                     Some(Ok(delivery)) => {
                         self.settling.delivered(delivery.tag);
@@ -322,7 +326,7 @@ impl<'a> Channel<'a> {
 }
 
 fn is_suspect(delivery: &Delivery) -> bool {
-    // The header alone could come from a producer.
+    // A producer could have set the header, but not the flag.
     if !delivery.redelivered {
         return false;
     }

@@ -1,4 +1,4 @@
-//! Starting the consume role, and steering it.
+//! Starts and controls the consume role.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::consumer::wish::Wish;
 use crate::session::seam::Broker;
 use crate::session::state::ConnectionState;
 
-/// How a stop went.
+/// The result of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
-    /// Deliveries that were handed on and not settled in time; the broker delivers them again.
+    /// The number of deliveries handed on but not settled in time. The broker delivers them again.
     pub unsettled: usize,
 }
 
@@ -26,7 +26,7 @@ pub struct Drained {
 pub struct Consumer;
 
 impl Consumer {
-    /// Starts consuming, and goes on through every loss of the connection until stopped.
+    /// Starts consuming. Reconnects after every loss of the connection until stopped.
     #[must_use = "dropping the handle stops the consumer"]
     pub fn start(
         broker: Arc<dyn Broker>,
@@ -42,7 +42,8 @@ impl Consumer {
     }
 }
 
-/// Steers a consumer. Dropping it stops the consumer without waiting for what is in hand.
+/// Controls a consumer. Dropping the handle stops the consumer without waiting for unsettled
+/// deliveries.
 pub struct ConsumerHandle {
     wish: watch::Sender<Wish>,
     state: watch::Receiver<ConnectionState>,
@@ -51,21 +52,22 @@ pub struct ConsumerHandle {
 }
 
 impl ConsumerHandle {
-    /// How the connection is doing, for readiness.
+    /// Returns the state of the connection, for readiness.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<ConnectionState> {
         self.state.clone()
     }
 
-    /// True while a message is in hand that came for the third time or more: it may be what
-    /// kills the process, so messages come one by one, and batches should hold one.
+    /// Returns a receiver that is true while a message with three or more deliveries is unsettled.
+    /// Such a message may be the one that kills the process, so messages arrive one by one, and a
+    /// batch should hold only one.
     #[must_use]
     pub fn cautious(&self) -> watch::Receiver<bool> {
         self.cautious.clone()
     }
 
-    /// Closes the connection, so that other replicas get the messages: for when the database is
-    /// away for long. Receipts that are still out do nothing afterwards.
+    /// Closes the connection, so other replicas get the messages. For a long outage of the
+    /// database. Outstanding receipts do nothing afterwards.
     pub fn pause(&self) {
         self.change(Wish::Pause);
     }
@@ -75,8 +77,8 @@ impl ConsumerHandle {
         self.change(Wish::Run);
     }
 
-    /// Stops taking messages, waits up to `drain` for what was handed on to be settled,
-    /// acknowledges it, and closes the connection.
+    /// Stops taking messages, waits up to `drain` until the handed-on messages are settled,
+    /// acknowledges them, and closes the connection.
     pub async fn stop(&self, drain: Duration) -> Drained {
         self.wish.send_replace(Wish::Stop { drain });
         let task = self.task.lock().await.take();

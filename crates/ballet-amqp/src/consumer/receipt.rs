@@ -1,4 +1,4 @@
-//! Receipts: how the rest of the service says that a delivery is done.
+//! Receipts: the service settles each delivery with one.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,9 +8,10 @@ use tokio::sync::Notify;
 
 use crate::consumer::watermark::Watermark;
 
-/// The right, and the duty, to say that one delivery is done.
+/// Settles one delivery.
 ///
-/// Dropping it acknowledges nothing: the message is given back to the queue, and comes again.
+/// Dropping a receipt acknowledges nothing. The message is given back to the queue and delivered
+/// again.
 #[must_use = "a dropped receipt gives the message back to the queue"]
 pub struct Receipt {
     tag: u64,
@@ -22,9 +23,9 @@ impl Receipt {
         Self { tag, channel: Some(channel) }
     }
 
-    /// The message is committed, or safely set aside (a dead letter or a delayed retry that the
-    /// broker confirmed). Does nothing when its channel is gone: then the broker delivers it
-    /// again, and the inbox knows it.
+    /// Marks the message as committed, or safely set aside (as a dead letter or a delayed retry
+    /// that the broker confirmed). Does nothing if the channel is gone: the broker delivers the
+    /// message again, and the inbox recognises it.
     pub fn settle(mut self) {
         if let Some(channel) = self.channel.take() {
             channel.settle(self.tag);
@@ -46,12 +47,12 @@ impl fmt::Debug for Receipt {
     }
 }
 
-/// What is settled on one channel, and not yet acknowledged.
+/// The deliveries of one channel that are settled but not yet acknowledged.
 #[derive(Debug, Default)]
 pub(super) struct Settling {
     inner: Mutex<Inner>,
-    /// Rings when there is something to tell the broker.
-    bell: Notify,
+    /// Notified when there is something to tell the broker.
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -60,19 +61,19 @@ struct Inner {
     /// Everything up to here is settled.
     low: u64,
     acked: u64,
-    /// To be given back to the queue.
+    /// Tags to give back to the queue.
     give_back: Vec<u64>,
-    /// Given back, and not below what is acknowledged.
+    /// Tags given back, above the last acknowledged one.
     given_back: BTreeSet<u64>,
     /// The channel is gone.
-    dead: bool,
+    disabled: bool,
 }
 
-/// What the broker is to be told.
+/// The acknowledgements to send to the broker.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Tell {
+pub(super) struct Acks {
     pub(super) give_back: Vec<u64>,
-    /// Acknowledge up to here, and how many that are.
+    /// The highest tag to acknowledge, and the number of deliveries that this covers.
     pub(super) ack: Option<(u64, u64)>,
 }
 
@@ -85,26 +86,27 @@ impl Settling {
         self.lock().watermark.outstanding()
     }
 
-    /// From now on receipts do nothing.
-    pub(super) fn die(&self) {
-        self.lock().dead = true;
+    /// Disables all receipts of the channel.
+    pub(super) fn disable(&self) {
+        self.lock().disabled = true;
     }
 
-    /// Waits until there is something to tell the broker. Whatever is settled while the last ack
-    /// was being sent goes into one.
-    pub(super) async fn rung(&self) {
-        self.bell.notified().await;
+    /// Waits until there is something to tell the broker. Deliveries settled during the last ack
+    /// share the next one.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
-    /// Whether nothing is to be given back, and fewer than so many acknowledged.
+    /// Returns true if there is nothing to give back and fewer than `count` deliveries to
+    /// acknowledge.
     pub(super) fn has_only_acks_below(&self, count: u64) -> bool {
         let inner = self.lock();
         inner.give_back.is_empty() && inner.low - inner.acked < count
     }
 
-    pub(super) fn tell(&self) -> Tell {
+    pub(super) fn take_acks(&self) -> Acks {
         let mut inner = self.lock();
-        // The broker refuses to acknowledge a tag that was given back, so one below is named.
+        // The broker refuses an ack whose tag was given back, so the ack names a lower tag.
         let mut to = inner.low;
         while inner.given_back.contains(&to) {
             to -= 1;
@@ -115,15 +117,15 @@ impl Settling {
             inner.given_back = inner.given_back.split_off(&to);
             (to, count)
         });
-        Tell { give_back: std::mem::take(&mut inner.give_back), ack }
+        Acks { give_back: std::mem::take(&mut inner.give_back), ack }
     }
 
     fn settle(&self, tag: u64) {
         self.done(tag, |_| {});
     }
 
-    /// For the watermark as good as settled: the broker no longer counts it to this channel, since
-    /// it is given back before any later ack.
+    /// Counts as settled for the watermark. The tag is given back before any later ack, so the
+    /// broker no longer counts it on this channel.
     fn give_back(&self, tag: u64) {
         self.done(tag, |inner| {
             inner.give_back.push(tag);
@@ -133,7 +135,7 @@ impl Settling {
 
     fn done(&self, tag: u64, note: impl FnOnce(&mut Inner)) {
         let mut inner = self.lock();
-        if inner.dead {
+        if inner.disabled {
             return;
         }
         note(&mut inner);
@@ -141,7 +143,7 @@ impl Settling {
             inner.low = low;
         }
         drop(inner);
-        self.bell.notify_one();
+        self.changed.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -169,8 +171,8 @@ mod tests {
         for index in [1, 0, 2] {
             receipts[index].take().unwrap().settle();
         }
-        assert_eq!(channel.tell(), Tell { give_back: vec![], ack: Some((3, 3)) });
-        assert_eq!(channel.tell(), Tell::default());
+        assert_eq!(channel.take_acks(), Acks { give_back: vec![], ack: Some((3, 3)) });
+        assert_eq!(channel.take_acks(), Acks::default());
     }
 
     #[test]
@@ -178,21 +180,21 @@ mod tests {
         let (channel, mut receipts) = delivered(4);
         receipts[0].take().unwrap().settle();
         receipts[1] = None;
-        assert_eq!(channel.tell(), Tell { give_back: vec![2], ack: Some((1, 1)) });
-        assert_eq!(channel.tell(), Tell::default());
+        assert_eq!(channel.take_acks(), Acks { give_back: vec![2], ack: Some((1, 1)) });
+        assert_eq!(channel.take_acks(), Acks::default());
         receipts[3].take().unwrap().settle();
-        assert_eq!(channel.tell(), Tell::default());
+        assert_eq!(channel.take_acks(), Acks::default());
         receipts[2].take().unwrap().settle();
-        assert_eq!(channel.tell(), Tell { give_back: vec![], ack: Some((4, 3)) });
+        assert_eq!(channel.take_acks(), Acks { give_back: vec![], ack: Some((4, 3)) });
         assert_eq!(channel.outstanding(), 0);
     }
 
     #[test]
     fn a_dead_channel_hears_nothing() {
         let (channel, mut receipts) = delivered(2);
-        channel.die();
+        channel.disable();
         receipts[0].take().unwrap().settle();
         receipts.clear();
-        assert_eq!(channel.tell(), Tell::default());
+        assert_eq!(channel.take_acks(), Acks::default());
     }
 }

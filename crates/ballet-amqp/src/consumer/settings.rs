@@ -1,24 +1,24 @@
-//! What the consume role needs to know.
+//! Settings of the consume role.
 
 use crate::session::expected::Expected;
 
-/// What the consume role needs to know.
+/// Settings of the consume role.
 #[derive(Debug, Clone)]
 pub struct ConsumerSettings {
-    /// The service, as it appears in connection and consumer names.
+    /// The name of the service, used in connection and consumer names.
     pub service: String,
-    /// This process, as it appears in connection and consumer names.
+    /// The name of this process, used in connection and consumer names.
     pub instance: String,
     /// The queue to consume.
     pub queue: String,
-    /// How many deliveries may be unsettled at a time; two batches are a good number.
+    /// The maximum number of unsettled deliveries. Two batches are a good value.
     pub prefetch: u16,
-    /// What has to exist before consuming begins; the queue is always looked for.
+    /// The objects that must exist before consuming starts. The queue is always checked.
     pub expected: Expected,
 }
 
 impl ConsumerSettings {
-    /// Consumes the queue named after the service.
+    /// Creates settings for the queue named after the service.
     pub fn new(service: impl Into<String>, instance: impl Into<String>) -> Self {
         let service = service.into();
         Self {

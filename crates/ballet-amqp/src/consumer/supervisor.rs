@@ -15,7 +15,7 @@ use crate::session::error::BrokerError;
 use crate::session::seam::{Broker, Session};
 use crate::session::state::ConnectionState;
 
-/// Connects, consumes, and begins again after each loss, until stopped.
+/// Connects and consumes, and reconnects after each loss, until stopped.
 pub(super) struct Supervisor {
     broker: Arc<dyn Broker>,
     settings: ConsumerSettings,
@@ -37,7 +37,7 @@ impl Supervisor {
         Self { broker, settings, sink, wish, state, cautious }
     }
 
-    /// Returns how many deliveries were left unsettled.
+    /// Runs until stopped. Returns the number of unsettled deliveries.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} consume {}", self.settings.service, self.settings.instance);
         let reconnects = metrics::counter!("ballet_reconnects_total", "role" => "consume");
@@ -55,14 +55,18 @@ impl Supervisor {
             let since = Instant::now();
             let lost = match self.connected(&name).await {
                 Ok(End::Stopped { unsettled }) => break unsettled,
-                // Paused, or told to stop before there was anything in hand.
+                // Paused, or stopped before anything was delivered.
                 Ok(End::Interrupted) => continue,
                 Ok(End::Lost(error)) | Err(error) => error,
             };
             if since.elapsed() > GOOD_AFTER {
                 backoff.reset();
             }
-            tracing::warn!(connection = name, cause = %lost, "consumer has no connection; trying again");
+            tracing::warn!(
+                connection = name,
+                cause = %lost,
+                "consumer has no connection; retrying"
+            );
             reconnects.increment(1);
             self.state.send_modify(|state| state.lose(lost));
             tokio::select! {

@@ -1,30 +1,30 @@
-//! How far one channel's deliveries are settled without a gap.
+//! The watermark: the tag up to which all deliveries of a channel are settled.
 
 use std::collections::VecDeque;
 
 /// The outstanding delivery tags of one channel.
 ///
-/// Acknowledging with `multiple` is only right up to the highest tag below which everything is
-/// settled; a lane's own highest tag would acknowledge its neighbours' uncommitted messages.
+/// An ack with `multiple` may only name a tag up to which everything is settled. A lane's own
+/// highest tag would acknowledge uncommitted messages of other lanes.
 #[derive(Debug, Default)]
 pub struct Watermark {
     /// Everything up to here is settled.
     low: u64,
     /// Whether `low + 1`, `low + 2`, ... are settled.
     settled: VecDeque<bool>,
-    /// How many of them are not.
+    /// The number of entries in `settled` that are false.
     outstanding: usize,
 }
 
 impl Watermark {
-    /// Nothing delivered yet.
+    /// Creates a watermark with no deliveries.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The broker delivered `tag`. A channel counts its deliveries one by one; if some were left
-    /// out, they are with the broker as unsettled, and stay so here.
+    /// Records that the broker delivered `tag`. A channel counts its deliveries one by one. Skipped
+    /// tags are unsettled at the broker, and stay unsettled here.
     pub fn delivered(&mut self, tag: u64) {
         while self.low + (self.settled.len() as u64) < tag {
             self.settled.push_back(false);
@@ -32,8 +32,8 @@ impl Watermark {
         }
     }
 
-    /// `tag` is committed or safely set aside. Returns the new highest tag below which everything
-    /// is settled, if it moved. A tag that is not outstanding changes nothing.
+    /// Records that `tag` is committed or safely set aside. Returns the new watermark if it moved.
+    /// A tag that is not outstanding changes nothing.
     pub fn settled(&mut self, tag: u64) -> Option<u64> {
         let index = usize::try_from(tag.checked_sub(self.low + 1)?).ok()?;
         let settled = self.settled.get_mut(index)?;
@@ -49,7 +49,7 @@ impl Watermark {
         (self.low > before).then_some(self.low)
     }
 
-    /// How many deliveries are not settled.
+    /// Returns the number of unsettled deliveries.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.outstanding
@@ -103,8 +103,8 @@ mod tests {
     }
 
     proptest! {
-        /// Deliveries and settles in any order: never an unsettled tag below the mark, and
-        /// everything below it in the end.
+        /// Delivers and settles in any order. No unsettled tag is ever below the watermark, and in
+        /// the end every tag is.
         #[test]
         fn never_passes_an_unsettled_tag(
             order in (1_u64..200).prop_flat_map(|n| Just((1..=n).collect::<Vec<_>>()).prop_shuffle()),

@@ -1,10 +1,10 @@
-//! What the owner of a consumer wants it to do.
+//! The request of the owner to the consumer: run, pause or stop.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// What the owner wants the consumer to do.
+/// The state that the owner wants the consumer to be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
     Run,
@@ -12,8 +12,8 @@ pub(super) enum Wish {
     Stop { drain: Duration },
 }
 
-/// Returns when the owner wants something else, or is gone.
+/// Returns when the owner changes the wish or drops the handle.
 pub(super) async fn changed(wish: &mut watch::Receiver<Wish>) {
-    // An error says that the handle is dropped, which the supervisor asks for again.
+    // An error means that the handle was dropped. The supervisor checks for that itself.
     wish.changed().await.ok();
 }

@@ -1,4 +1,4 @@
-//! What a copy of a message keeps of the original's headers and properties.
+//! The headers and properties that a copy of a message keeps.
 
 use ballet_core::envelope::Limits;
 use lapin::BasicProperties;
@@ -7,11 +7,11 @@ use lapin::types::FieldTable;
 use crate::headers::names::{DEAD_HEADERS, is_brokers, is_dead_letters, is_ours};
 use crate::headers::value::{depth, insert_text};
 
-/// What a copy says about headers that are nested too deep to be kept.
-pub const NESTED_TOO_DEEP: &str = "headers that were nested too deep are not kept";
+/// The note in a copy about headers that are nested too deep to keep.
+pub const NESTED_TOO_DEEP: &str = "headers nested too deep were dropped";
 
-/// The original headers, without those that would act on the copy: route it elsewhere, or make it
-/// look like a message that has been through the broker before.
+/// Returns the original headers without those that would affect the copy: that would route it
+/// elsewhere, or mark it as dead-lettered or redelivered.
 #[must_use]
 pub fn kept(headers: Option<&FieldTable>) -> FieldTable {
     let (mut kept, mut deep) = (FieldTable::default(), false);
@@ -22,7 +22,7 @@ pub fn kept(headers: Option<&FieldTable>) -> FieldTable {
                 let name = format!("x-original-{}", name.as_str().to_lowercase());
                 kept.insert(name.into(), value.clone());
             }
-            // Readers of the copy would need as much stack as we do.
+            // Deep nesting could overflow the stack of the copy's readers.
             _ if depth(value) > deepest => deep = true,
             name if is_brokers(name) || is_dead_letters(name) => {}
             _ => {
@@ -36,8 +36,8 @@ pub fn kept(headers: Option<&FieldTable>) -> FieldTable {
     kept
 }
 
-/// Drops the headers that are not ours from a copy that is too big with them. Says whether there
-/// were any.
+/// Drops the headers that are not ours, from a copy that is too big. Returns true if there were
+/// any.
 pub fn drop_foreign(properties: &mut BasicProperties) -> bool {
     let headers = properties.headers().clone().unwrap_or_default();
     let mut kept = FieldTable::default();
@@ -47,13 +47,13 @@ pub fn drop_foreign(properties: &mut BasicProperties) -> bool {
     if kept.inner().len() == headers.inner().len() {
         return false;
     }
-    insert_text(&mut kept, DEAD_HEADERS, "the original headers were too big to be kept");
+    insert_text(&mut kept, DEAD_HEADERS, "the original headers were too big and were dropped");
     *properties = std::mem::take(properties).with_headers(kept);
     true
 }
 
-/// The original properties, without headers, `expiration` and `user_id`, which would act on the
-/// copy.
+/// Returns the original properties without headers, `expiration` and `user_id`, which would affect
+/// the copy.
 #[must_use]
 pub fn properties_to_keep(properties: &BasicProperties) -> BasicProperties {
     let kept = plain_body_properties(properties);
@@ -63,7 +63,7 @@ pub fn properties_to_keep(properties: &BasicProperties) -> BasicProperties {
     }
 }
 
-/// The same for a copy with another body, which is not packed.
+/// Like [`properties_to_keep`], for a copy with another body, which is not compressed.
 #[must_use]
 pub fn plain_body_properties(properties: &BasicProperties) -> BasicProperties {
     let mut kept = BasicProperties::default();

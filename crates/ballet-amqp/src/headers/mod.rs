@@ -1,4 +1,4 @@
-//! Headers: which are ours, what their values are, and which of them a copy keeps.
+//! Message headers: our names, their values, and the headers that a copy keeps.
 
 mod copies;
 pub(crate) mod names;

@@ -1,88 +1,89 @@
-//! The names of headers: ours, which we write into messages and copies, and the broker's.
+//! The names of headers: those that we write into messages and copies, and those of the broker.
 
-/// The message that caused this one.
+/// The id of the message that caused this one.
 pub const CAUSATION_ID: &str = "causation_id";
 /// The W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// How often a message was tried, at once and after delays.
+/// The number of attempts to handle a message, immediate and delayed.
 pub const ATTEMPTS: &str = "x-attempts";
-/// How often a message has waited in a retry queue.
+/// The number of times a message has waited in a retry queue.
 pub const RETRIES: &str = "x-retries";
 /// Why a message waits in a retry queue.
 pub const RETRY_DETAIL: &str = "x-retry-detail";
-/// Where a message that waits was published first.
+/// The exchange that a waiting message was first published to.
 pub const RETRY_EXCHANGE: &str = "x-retry-exchange";
-/// With which routing key.
+/// The routing key that a waiting message was first published with.
 pub const RETRY_ROUTING_KEY: &str = "x-retry-routing-key";
 
 /// Why a message is dead, as a code.
 pub const DEAD_REASON: &str = "x-dead-reason";
 /// Why a message is dead, in a sentence.
 pub const DEAD_DETAIL: &str = "x-dead-detail";
-/// When it became a dead letter.
+/// The time at which the message became a dead letter.
 pub const DEAD_AT: &str = "x-dead-at";
-/// Which service could not handle it.
+/// The service that could not handle the message.
 pub const DEAD_SERVICE: &str = "x-dead-service";
-/// Which handler failed.
+/// The handler that failed.
 pub const DEAD_STEP: &str = "x-dead-step";
-/// Where a dead letter was published first.
+/// The exchange that a dead letter was first published to.
 pub const DEAD_EXCHANGE: &str = "x-dead-exchange";
-/// With which routing key.
+/// The routing key that a dead letter was first published with.
 pub const DEAD_ROUTING_KEY: &str = "x-dead-routing-key";
-/// Which headers of the original a copy does not have, and why.
+/// The headers of the original that the copy does not have, and why.
 pub const DEAD_HEADERS: &str = "x-dead-headers";
 
-/// The message id before a redrive gave the message another.
+/// The message id before a redrive assigned a new one.
 pub const ORIGINAL_MESSAGE_ID: &str = "x-original-message-id";
 /// The `expiration` of the original.
 pub const ORIGINAL_EXPIRATION: &str = "x-original-expiration";
 /// The `user_id` of the original.
 pub const ORIGINAL_USER_ID: &str = "x-original-user-id";
 
-/// How often a dead letter was redriven.
+/// The number of times a dead letter was redriven.
 pub const REDRIVES: &str = "x-redrives";
-/// The run of a tool that redrove it last.
+/// The id of the tool run that redrove the message last.
 pub const REDRIVE_ID: &str = "x-redrive-id";
-/// Begins the headers that say who redrove, when and why.
+/// Prefix of the headers that record who redrove a dead letter, when and why.
 pub const REDRIVEN: &str = "x-redriven";
-/// Begins the headers that say who edited a dead letter, when and why.
+/// Prefix of the headers that record who edited a dead letter, when and why.
 pub const EDITED: &str = "x-edited";
-/// Begins the headers that say who discarded a dead letter, when and why.
+/// Prefix of the headers that record who discarded a dead letter, when and why.
 pub const DISCARDED: &str = "x-discarded";
 
-/// What the broker writes each time it takes a message out of a queue.
+/// The broker's record of each time it dead-lettered the message.
 pub const DEATHS: &str = "x-death";
-/// How often the broker has delivered a message before; absent on the first delivery.
+/// The number of earlier deliveries of a message, written by the broker. Absent on the first
+/// delivery.
 pub const DELIVERY_COUNT: &str = "x-delivery-count";
 
-/// What the names begin with that we write into copies and redriven messages. `x-redriv` covers
+/// Prefixes of the names that we write into copies and redriven messages. `x-redriv` covers
 /// `x-redrives`, `x-redrive-id` and `x-redriven-*`; `x-retr` covers `x-retries` and `x-retry-*`.
 const OURS: [&str; 7] =
     [ATTEMPTS, "x-retr", DEAD, "x-original-", "x-redriv", "x-edited-", "x-discarded-"];
 const DEAD: &str = "x-dead-";
-/// What the names begin with that the broker writes.
+/// Prefixes of the names that the broker writes.
 const BROKERS: [&str; 4] = [DEATHS, DELIVERY_COUNT, "x-first-death-", "x-last-death-"];
 
-/// Whether we write headers of this name into copies of messages.
+/// Returns true if we write headers of this name into copies of messages.
 #[must_use]
 pub fn is_ours(name: &str) -> bool {
     begins(name, &OURS)
 }
 
-/// Whether the broker writes headers of this name.
+/// Returns true if the broker writes headers of this name.
 #[must_use]
 pub fn is_brokers(name: &str) -> bool {
     begins(name, &BROKERS)
 }
 
-/// Whether the header says how a message died or waits. A copy is told anew.
+/// Returns true if the header records why a message is dead or waits. Each copy gets new ones.
 #[must_use]
 pub fn is_dead_letters(name: &str) -> bool {
     begins(name, &["x-retr", DEAD])
 }
 
-/// Whether the header counts attempts and redrives. A redriven message begins anew.
+/// Returns true if the header counts attempts or redrives. A redriven message starts over.
 #[must_use]
 pub fn is_about_redrives(name: &str) -> bool {
     begins(name, &[ATTEMPTS, "x-redriv"])

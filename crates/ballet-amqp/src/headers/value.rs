@@ -1,13 +1,13 @@
-//! Values of headers: texts, integers of every width, and how much they are.
+//! Values of headers: text, integers of every width, and their size.
 
 use ballet_core::envelope::HeaderSize;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
-/// A count beyond this is not believed: anybody may have written it.
+/// Upper bound for a count from a header, which any producer may have written.
 const HIGHEST_COUNT: i64 = 1_000_000;
 
-/// The text of a value, if it is one.
+/// Returns the text of a value, or `None` if it is not text.
 #[must_use]
 pub fn text(value: &AMQPValue) -> Option<&str> {
     match value {
@@ -17,8 +17,8 @@ pub fn text(value: &AMQPValue) -> Option<&str> {
     }
 }
 
-/// The number of a value, if it is an integer. Tools choose the width by the number: the RabbitMQ
-/// console writes a small one in a byte, where we write four.
+/// Returns the number of a value, or `None` if it is not an integer. Tools choose the width by the
+/// number: the RabbitMQ console writes a small number as one byte, we write four.
 #[must_use]
 pub fn integer(value: &AMQPValue) -> Option<i64> {
     match value {
@@ -33,19 +33,19 @@ pub fn integer(value: &AMQPValue) -> Option<i64> {
     }
 }
 
-/// The text of a header, if there is one by this name.
+/// Returns the text of the named header, if there is one.
 #[must_use]
 pub fn text_header<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a str> {
     text(find(properties, name)?)
 }
 
-/// The number of a header, if there is one by this name.
+/// Returns the number in the named header, if there is one.
 #[must_use]
 pub fn integer_header(properties: &BasicProperties, name: &str) -> Option<i64> {
     integer(find(properties, name)?)
 }
 
-/// A count in a header: 0 if it is absent or no count, and never more than a million.
+/// Returns the count in the named header, at most a million. Returns 0 if it is absent or no count.
 #[must_use]
 pub fn count_header(properties: &BasicProperties, name: &str) -> u32 {
     let count = integer_header(properties, name).unwrap_or(0);
@@ -56,12 +56,12 @@ fn find<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a AMQPValue
     properties.headers().as_ref()?.inner().get(name)
 }
 
-/// Adds a text.
+/// Adds a text header.
 pub fn insert_text(headers: &mut FieldTable, name: &str, value: &str) {
     headers.insert(name.into(), AMQPValue::LongString(value.into()));
 }
 
-/// Adds a header to a size. It does not recurse: how deep the value goes is what it finds out.
+/// Adds a header to a size. It does not recurse, since the value may be nested arbitrarily deep.
 pub fn measure(size: &mut HeaderSize, name: &str, value: &AMQPValue) {
     let mut open = vec![(name, value, 0)];
     while let Some((name, value, depth)) = open.pop() {
@@ -84,7 +84,7 @@ pub fn measure(size: &mut HeaderSize, name: &str, value: &AMQPValue) {
     }
 }
 
-/// How deep a value is nested.
+/// Returns the nesting depth of a value.
 pub(super) fn depth(value: &AMQPValue) -> usize {
     let mut size = HeaderSize::default();
     measure(&mut size, "", value);

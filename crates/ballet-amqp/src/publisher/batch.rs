@@ -1,21 +1,20 @@
-//! Batches on their way to the broker, and what is reported of them.
+//! Batches on their way to the broker, and the reports about them.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::session::message::Publish;
 
-/// Names one batch in the outbox: who wrote it, its number there, and the table that holds it.
+/// Identifies one batch in the outbox by its process, its number and its table.
 ///
-/// A mark ("published") is a row of the table that holds the batch, so the table is part of the
-/// name.
+/// The mark "published" is a row of the same table, so the table is part of the id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId {
     /// The process that wrote the batch.
     pub owner: i64,
-    /// Counts the owner's batches.
+    /// The number of the batch, counted per process.
     pub number: i64,
-    /// Which of the outbox tables holds the batch.
+    /// The outbox table that holds the batch.
     pub table: i16,
 }
 
@@ -28,30 +27,30 @@ impl fmt::Display for BatchId {
 /// A batch whose transaction is committed.
 #[derive(Debug)]
 pub struct OutBatch {
-    /// Its name.
+    /// The id of the batch.
     pub batch: BatchId,
-    /// Its messages in order; never changed on the way.
+    /// The messages, in order. They are never changed on the way.
     pub messages: Vec<Publish>,
 }
 
-/// A batch of which every message is either confirmed by the broker or can never be published.
+/// A finished batch: each message is either confirmed by the broker or can never be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
     /// The batch.
     pub batch: BatchId,
-    /// What can never be published.
+    /// The messages that can never be published.
     pub unpublishable: Vec<Unpublishable>,
 }
 
 /// A message that can never be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unpublishable {
-    /// Its index in [`OutBatch::messages`].
+    /// The index in [`OutBatch::messages`].
     pub position: i32,
-    /// Why, in words.
+    /// The reason, as text.
     pub reason: String,
 }
 
-/// Told of each published batch, on the publisher's task: it must not block. Until it has
-/// returned, the batch counts as [in memory](crate::PublisherHandle::in_memory).
+/// Called for each published batch, on the publisher's task. It must not block. The batch counts as
+/// [in memory](crate::PublisherHandle::in_memory) until the call returns.
 pub type OnPublished = Arc<dyn Fn(Published) + Send + Sync>;

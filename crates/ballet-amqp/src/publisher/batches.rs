@@ -1,4 +1,4 @@
-//! Which batch, or which caller, each message on its way belongs to.
+//! Maps each message on its way to its batch or to the caller that waits for it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,23 +9,23 @@ use crate::publisher::batch::{BatchId, OnPublished, OutBatch, Published, Unpubli
 use crate::publisher::memory::Memory;
 use crate::session::message::Publish;
 
-/// One message on its way, and what waits for it.
+/// One message on its way, and its waiter.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) message: Publish,
     pub(super) position: i32,
-    /// How often the broker did not take it.
+    /// How often the broker did not accept it.
     pub(super) attempts: u32,
     waiter: u64,
 }
 
-/// What a message belongs to.
+/// The batch or caller that waits for a message.
 enum Waiter {
     Batch { batch: BatchId, left: usize, unpublishable: Vec<Unpublishable> },
     Single(oneshot::Sender<Result<(), String>>),
 }
 
-/// The batches and single messages that are not done.
+/// The unfinished batches and single messages.
 pub(super) struct Batches {
     memory: Arc<Memory>,
     on_published: OnPublished,
@@ -38,12 +38,12 @@ impl Batches {
         Self { memory, on_published, next: 0, open: HashMap::new() }
     }
 
-    /// How many messages of batches are in memory, also those not taken in yet.
+    /// Returns the number of batch messages in memory, including those not taken in yet.
     pub(super) fn in_memory(&self) -> usize {
         self.memory.messages()
     }
 
-    /// Takes in a batch; yields its messages in order.
+    /// Takes in a batch, and yields its messages in order.
     pub(super) fn open(&mut self, out: OutBatch) -> impl Iterator<Item = Entry> {
         self.next += 1;
         let waiter = self.next;
@@ -62,7 +62,7 @@ impl Batches {
         })
     }
 
-    /// Takes in a message that somebody waits for.
+    /// Takes in a single message that a caller waits for.
     pub(super) fn open_single(
         &mut self,
         message: Publish,
@@ -73,7 +73,7 @@ impl Batches {
         Entry { message, position: 0, attempts: 0, waiter: self.next }
     }
 
-    /// Whether somebody still waits for it; if not, its waiter is forgotten.
+    /// Returns true if the message still has a waiter. Forgets a waiter that has given up.
     pub(super) fn wanted(&mut self, entry: &Entry) -> bool {
         match self.open.get(&entry.waiter) {
             Some(Waiter::Single(done)) if done.is_closed() => {
@@ -85,17 +85,17 @@ impl Batches {
         }
     }
 
-    /// Whether it goes before the batches.
+    /// Returns true for a single message. Single messages go before batches.
     pub(super) fn is_single(&self, entry: &Entry) -> bool {
         matches!(self.open.get(&entry.waiter), Some(Waiter::Single(_)))
     }
 
-    /// The broker has the message.
+    /// Records that the broker has the message.
     pub(super) fn confirmed(&mut self, entry: &Entry) {
         self.done(entry, None);
     }
 
-    /// The message can never be published.
+    /// Records that the message can never be published.
     pub(super) fn unpublishable(&mut self, entry: &Entry, reason: String) {
         self.done(entry, Some(reason));
     }
@@ -111,7 +111,7 @@ impl Batches {
             }
             Some(Waiter::Single(_)) => {
                 if let Some(Waiter::Single(done)) = self.open.remove(&entry.waiter) {
-                    // Nobody waits any more when the time was up.
+                    // The caller is gone if its time was up.
                     done.send(reason.map_or(Ok(()), Err)).ok();
                 }
                 return;
@@ -127,7 +127,8 @@ impl Batches {
         }
     }
 
-    /// Reports before forgetting, so that a sweeper never sees the batch in neither place.
+    /// Reports first and forgets second. The sweeper thus always finds the batch in memory or
+    /// marked.
     fn published(&self, batch: BatchId, unpublishable: Vec<Unpublishable>) {
         (self.on_published)(Published { batch, unpublishable });
         self.memory.forget(&batch);

@@ -1,4 +1,4 @@
-//! What is published on one channel and not confirmed.
+//! The messages published on one channel and not confirmed.
 
 use std::collections::VecDeque;
 
@@ -17,7 +17,7 @@ impl Flight {
         self.unconfirmed
     }
 
-    /// Numbers on a channel come one after the other.
+    /// The numbers on a channel are consecutive.
     pub(super) fn insert(&mut self, number: u64, entry: Entry) {
         if self.entries.is_empty() {
             self.first = number;
@@ -37,7 +37,7 @@ impl Flight {
         Some(entry)
     }
 
-    /// Everything unconfirmed, in the order in which it was published.
+    /// Removes and returns the unconfirmed messages, in the order of publishing.
     pub(super) fn drain(&mut self) -> Vec<Entry> {
         self.unconfirmed = 0;
         self.entries.drain(..).flatten().collect()

@@ -1,4 +1,4 @@
-//! Starting the publish role, and handing messages to it.
+//! Starts the publish role, and hands messages to it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,41 +16,41 @@ use crate::session::message::Publish;
 use crate::session::seam::Broker;
 use crate::session::state::ConnectionState;
 
-/// What became of a batch that was handed over.
+/// The result of handing over a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handed {
-    /// It will be published.
+    /// The batch will be published.
     Queued,
-    /// There was no room: its messages are forgotten here, and have to be read back from the
-    /// outbox table when [there is room](PublisherHandle::has_room).
+    /// There was no room. The publisher has dropped the messages. The caller reads them back from
+    /// the outbox table when [there is room](PublisherHandle::has_room).
     Spilled,
 }
 
-/// Why a single message is not known to be published.
+/// The reason why a single message may not be published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// No confirm within the time; the broker may have the message all the same.
+    /// No confirm arrived in time. The broker may still have the message.
     #[error(
         "the broker did not confirm the message to `{exchange}` with key `{routing_key}` within \
-         {after:?}; it may have it all the same: try again with the same message id"
+         {after:?}; it may have received it: try again with the same message id"
     )]
     TimedOut {
-        /// Where it was to go.
+        /// The target exchange.
         exchange: String,
-        /// Its routing key.
+        /// The routing key.
         routing_key: String,
         /// How long we waited.
         after: Duration,
     },
-    /// The broker will never take it.
+    /// The broker will never accept the message.
     #[error("the message to `{exchange}` with key `{routing_key}` cannot be published: {reason}")]
     Unpublishable {
-        /// Where it was to go.
+        /// The target exchange.
         exchange: String,
-        /// Its routing key.
+        /// The routing key.
         routing_key: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The publisher has been stopped.
@@ -63,7 +63,7 @@ pub enum PublishError {
 pub struct Publisher;
 
 impl Publisher {
-    /// Starts publishing, and goes on through every loss of the connection until stopped.
+    /// Starts publishing. Reconnects after every loss of the connection until stopped.
     #[must_use = "without the handle there is nothing to publish"]
     pub fn start(
         broker: Arc<dyn Broker>,
@@ -115,7 +115,7 @@ impl PublisherHandle {
         }
         let id = batch.batch;
         if self.0.commands.send(Command::Batch(batch)).is_err() {
-            // Stopped: the outbox table still has it, and the next owner sweeps it.
+            // Stopped. The batch is still in the outbox table, and another process sweeps it.
             memory.forget(&id);
             memory.spill();
             return Handed::Spilled;
@@ -124,9 +124,14 @@ impl PublisherHandle {
     }
 
     /// Publishes one message and waits for its confirm, through reconnects, for at most `within`.
+    /// Retries a message that the broker returns or that a full queue refuses.
     ///
-    /// Returned and refused by a full queue: tried again within the time. For dead letters, which
-    /// must be in the broker before the original is acknowledged.
+    /// For dead letters, which must be in the broker before the original is acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// No confirm arrived in time, the broker will never accept the message, or the publisher is
+    /// stopped.
     pub async fn publish_now(
         &self,
         message: Publish,
@@ -148,19 +153,19 @@ impl PublisherHandle {
         }
     }
 
-    /// Whether the batch is waiting here, or on its way, or being reported.
+    /// Returns true while the batch waits here, is on its way, or is being reported.
     #[must_use]
     pub fn in_memory(&self, batch: &BatchId) -> bool {
         self.0.memory.holds(batch)
     }
 
-    /// How many messages of batches are waiting here or on their way.
+    /// Returns the number of batch messages that wait here or are on their way.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.0.memory.messages()
     }
 
-    /// Whether it is worth reading spilled batches back: less than half of the bound is in use.
+    /// Returns true if at most half of the bound is in use. Spilled batches can then be read back.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.0.memory.has_room()
@@ -171,25 +176,25 @@ impl PublisherHandle {
         self.0.memory.room().await;
     }
 
-    /// Counts the batches that were spilled; changes whenever one more is.
+    /// Returns a receiver with the number of spilled batches. It changes with each of them.
     #[must_use]
     pub fn spilled(&self) -> watch::Receiver<u64> {
         self.0.memory.spilled()
     }
 
-    /// How the connection is doing, for readiness.
+    /// Returns the state of the connection, for readiness.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<ConnectionState> {
         self.0.state.clone()
     }
 
-    /// Ends at once, as a crash does; the outbox table has what is unconfirmed.
+    /// Ends at once, as a crash would. The outbox table has the unconfirmed messages.
     pub fn abandon(&self) {
         self.0.stop.send_replace(Some(Duration::ZERO));
     }
 
-    /// Waits up to `drain` for what was handed over to be confirmed, then closes the connection.
-    /// Returns how many messages are left unconfirmed; the outbox table still has them.
+    /// Waits up to `drain` for outstanding confirms, then closes the connection. Returns the number
+    /// of unconfirmed messages. The outbox table still has them.
     pub async fn stop(&self, drain: Duration) -> usize {
         self.0.stop.send_replace(Some(drain));
         let task = self.0.task.lock().await.take();

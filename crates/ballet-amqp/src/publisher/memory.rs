@@ -1,4 +1,4 @@
-//! What the publisher holds in memory, and the bound on it.
+//! The batches in the publisher's memory, and the bound on them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::publisher::batch::{BatchId, OutBatch};
 
-/// The batches in memory; shared between the handles and the publisher's task.
+/// The batches in memory, shared between the handles and the publisher's task.
 #[derive(Debug)]
 pub(super) struct Memory {
     max_messages: usize,
@@ -40,8 +40,8 @@ impl Memory {
         }
     }
 
-    /// Takes a batch in, or counts it as spilled. One that is larger than the bound by itself is
-    /// taken when nothing else is here, since it could never be published otherwise.
+    /// Takes in a batch, or counts it as spilled. A batch larger than the bound is taken in when
+    /// the memory is empty, since it could never be published otherwise.
     pub(super) fn admit(&self, batch: &OutBatch) -> bool {
         let messages = batch.messages.len();
         let bytes = batch.messages.iter().map(|message| message.body.len()).sum::<usize>();
@@ -53,7 +53,8 @@ impl Memory {
             self.spill();
             return false;
         }
-        // Handed over twice (swept while it was on its way): published twice, forgotten once.
+        // A batch that is swept while on its way is handed over twice: published twice, forgotten
+        // once.
         let size = held.batches.entry(batch.batch).or_default();
         size.messages += messages;
         size.bytes += bytes;

@@ -1,5 +1,5 @@
-//! The publish role: one supervised connection that publishes batches in order, with confirms in
-//! flight, and reports when the broker has a whole batch.
+//! The publish role: one supervised connection that publishes batches in order without waiting for
+//! each confirm, and reports each batch that the broker has in full.
 
 pub(crate) mod batch;
 mod batches;

@@ -1,33 +1,33 @@
-//! Which message made the broker close the channel.
+//! Finds the message that made the broker close the channel.
 //!
-//! One refused publish closes the channel and leaves every unconfirmed one on it unknown, so the
-//! poison has to be found, or republishing would end the same way for ever.
+//! One refused publish closes the channel, and leaves the fate of every unconfirmed message
+//! unknown. Unless the poison message is found, every republish ends the same way.
 
 use crate::publisher::batches::Entry;
 use crate::session::error::BrokerError;
 use crate::session::message::Publish;
 
-/// What the broker's words say about the unconfirmed messages.
+/// The messages that the broker's error blames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Blame {
-    /// Nobody: the connection was lost, or the broker closed it for reasons of its own.
+    /// None: the connection was lost, or the broker closed it for its own reasons.
     Nobody,
-    /// These can never be published.
+    /// The matching messages can never be published.
     Unpublishable(Matcher),
-    /// These cannot be published before the broker is put right.
+    /// The matching messages cannot be published until the broker is fixed.
     Held(Matcher),
-    /// One of them; which one will show when they are published one by one.
-    Somebody,
+    /// One of the messages. Publishing them one by one shows which.
+    OneOfThem,
 }
 
-/// Which messages are meant.
+/// Selects messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Matcher {
     Key {
         key: String,
         exchange: Option<String>,
     },
-    /// The key began like this; the broker cuts its words after 255 bytes.
+    /// The beginning of the key: the broker cuts its text after 255 bytes.
     KeyPrefix(String),
     Exchange(String),
     Size(usize),
@@ -49,7 +49,7 @@ impl Matcher {
     }
 }
 
-/// Reads the broker's words. `unconfirmed` is what was on the channel when it died.
+/// Interprets the broker's error. `unconfirmed` are the messages on the channel when it closed.
 pub(super) fn blame(cause: &BrokerError, unconfirmed: &[Entry]) -> Blame {
     let alone = unconfirmed.len() == 1;
     let blame = match cause {
@@ -62,10 +62,10 @@ pub(super) fn blame(cause: &BrokerError, unconfirmed: &[Entry]) -> Blame {
         BrokerError::ChannelClosed { code: 406, text } => {
             size(text).map(|size| Blame::Unpublishable(Matcher::Size(size)))
         }
-        // Another cause that lies in one message: a property that the broker cannot accept.
+        // Also caused by one message: a property that the broker cannot accept.
         BrokerError::ChannelClosed { .. }
         | BrokerError::ConnectionClosed { code: 501..=505, .. } => None,
-        // Perhaps one message, perhaps the broker's own trouble.
+        // The cause may be one message, or a problem of the broker.
         BrokerError::ConnectionClosed { code: 541, .. } => {
             alone.then_some(Blame::Held(Matcher::Any))
         }
@@ -75,16 +75,16 @@ pub(super) fn blame(cause: &BrokerError, unconfirmed: &[Entry]) -> Blame {
         Some(Blame::Unpublishable(matcher) | Blame::Held(matcher))
             if !unconfirmed.iter().any(|entry| matcher.matches(&entry.message)) =>
         {
-            somebody(alone)
+            one_of(alone)
         }
         Some(blame) => blame,
-        None => somebody(alone),
+        None => one_of(alone),
     }
 }
 
-/// Alone on the channel, it is the one.
-fn somebody(alone: bool) -> Blame {
-    if alone { Blame::Unpublishable(Matcher::Any) } else { Blame::Somebody }
+/// A message that is alone on the channel is the poison message.
+fn one_of(alone: bool) -> Blame {
+    if alone { Blame::Unpublishable(Matcher::Any) } else { Blame::OneOfThem }
 }
 
 /// `... access to topic 'payments.x' in exchange 'events' in vhost ...` or

@@ -1,4 +1,4 @@
-//! Publishing over one connection.
+//! Publishes over one connection.
 
 use std::time::Duration;
 
@@ -17,25 +17,25 @@ use crate::session::message::{Confirmed, Outcome};
 use crate::session::seam::{Confirms, Session, lost};
 use crate::session::state::ConnectionState;
 
-/// How many commands are taken in at a time, so that confirms are not kept waiting.
+/// The maximum number of commands taken in at a time, so confirms do not wait long.
 const TAKE_IN: usize = 64;
-/// For confirms that came before the connection was lost.
+/// Time limit for confirms that arrived before the connection was lost.
 const LAST_CONFIRMS: Duration = Duration::from_millis(200);
 const ALARM_EVERY: Duration = Duration::from_secs(1);
 
-/// How the work on one connection ended.
+/// How publishing over one connection ended.
 pub(super) enum End {
     /// Drained, or out of time.
     Stopped,
     /// The connection is gone.
     Lost {
         cause: BrokerError,
-        /// We know why, and it will not happen in the same way again.
+        /// The cause is known and handled, so reconnect without waiting.
         at_once: bool,
     },
 }
 
-/// The work on one connection.
+/// Publishes over one connection.
 pub(super) struct PublishLoop<'a> {
     queue: &'a mut Queue,
     settings: &'a PublisherSettings,
@@ -87,7 +87,7 @@ impl<'a> PublishLoop<'a> {
         End::Lost { cause, at_once: salvaged.explained }
     }
 
-    /// `None` when stopped.
+    /// Returns the cause of the loss, or `None` when stopped.
     async fn until_lost(
         &mut self,
         session: &dyn Session,
@@ -125,7 +125,7 @@ impl<'a> PublishLoop<'a> {
         }
     }
 
-    /// Publishes as much as the window lets out.
+    /// Publishes as much as the window allows.
     fn pump(&mut self, session: &dyn Session) -> Result<(), BrokerError> {
         let mut count = 0;
         let result = loop {
@@ -162,21 +162,21 @@ impl<'a> PublishLoop<'a> {
             }
             Outcome::Nack => {
                 self.nacked.increment(1);
-                let said = "the broker did not take a message (a full queue?); trying again";
-                self.alarm.raise(&entry.message.routing_key, said);
+                let problem = "the broker did not accept a message (full queue?); trying again";
+                self.alarm.raise(&entry.message.routing_key, problem);
                 self.queue.postpone(entry, &UNTIL_TAKEN);
             }
             Outcome::Returned { .. } => {
                 self.returned.increment(1);
-                let said = "the broker returned a message that no queue is bound for: the topology \
-                            is broken, apply broker/definitions.json; trying again";
-                self.alarm.raise(&entry.message.routing_key, said);
+                let problem = "the broker returned a message: no queue is bound for it; apply \
+                               broker/definitions.json; trying again";
+                self.alarm.raise(&entry.message.routing_key, problem);
                 self.queue.postpone(entry, &UNTIL_MENDED);
             }
         }
     }
 
-    /// What the broker said before it was gone, and its reason if it gave one.
+    /// Takes the last confirms of a lost connection. Returns the broker's reason if it gave one.
     async fn last_confirms(&mut self, confirms: &mut Confirms, cause: BrokerError) -> BrokerError {
         let rest = async {
             while let Some(answers) = confirms.next().await {
@@ -198,7 +198,7 @@ impl<'a> PublishLoop<'a> {
 
     fn show(&self, blocked: bool) {
         let state = if blocked {
-            tracing::warn!("the broker takes no messages for now (memory or disk alarm); waiting");
+            tracing::warn!("the broker accepts no messages (memory or disk alarm); waiting");
             ConnectionState::Blocked
         } else {
             ConnectionState::Ready
@@ -207,7 +207,7 @@ impl<'a> PublishLoop<'a> {
     }
 }
 
-/// Says at most once a second what may be true of thousands of messages.
+/// Logs at most once per second an error that may concern thousands of messages.
 #[derive(Debug, Default)]
 struct Alarm {
     last: Option<Instant>,
@@ -215,12 +215,12 @@ struct Alarm {
 }
 
 impl Alarm {
-    fn raise(&mut self, routing_key: &str, said: &str) {
+    fn raise(&mut self, routing_key: &str, problem: &str) {
         if self.last.is_some_and(|last| last.elapsed() < ALARM_EVERY) {
             self.silent += 1;
             return;
         }
-        tracing::error!(routing_key, others = self.silent, "{said}");
+        tracing::error!(routing_key, others = self.silent, "{problem}");
         self.last = Some(Instant::now());
         self.silent = 0;
     }

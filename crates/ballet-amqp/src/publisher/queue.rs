@@ -1,4 +1,4 @@
-//! What waits to be published, and when.
+//! The messages that wait to be published, and their order.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -14,41 +14,41 @@ use crate::publisher::poison::{Blame, blame};
 use crate::session::error::BrokerError;
 use crate::session::message::Publish;
 
-/// When a message is tried again that the broker did not take, a full queue for instance.
+/// Backoff for a message that the broker did not accept, for example because of a full queue.
 pub(super) const UNTIL_TAKEN: Backoff =
     Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-/// When a message is tried again that waits for somebody to mend the topology.
+/// Backoff for a message that waits until the topology is fixed.
 pub(super) const UNTIL_MENDED: Backoff =
     Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 
-/// Something to publish.
+/// A batch or a single message to publish.
 pub(super) enum Command {
     Batch(OutBatch),
     Single { message: Box<Publish>, done: oneshot::Sender<Result<(), String>> },
 }
 
-/// Everything that is not confirmed, over all channels.
+/// All unconfirmed messages, across reconnects.
 pub(super) struct Queue {
     pub(super) batches: Batches,
     pub(super) flight: Flight,
-    /// Single messages, for which somebody waits.
+    /// Single messages that a caller waits for.
     urgent: VecDeque<Entry>,
     ready: VecDeque<Entry>,
-    /// What the broker did not take, to be tried again later.
+    /// Messages that the broker did not accept, by the time of the next attempt.
     later: BTreeMap<(Instant, u64), Entry>,
     laters: u64,
-    /// To be published one by one, to find the one that makes the broker close the channel.
+    /// Messages to publish one by one, to find the one that makes the broker close the channel.
     suspects: VecDeque<Entry>,
-    /// What is in flight is a suspect, alone.
+    /// A single suspect is in flight.
     isolating: bool,
 }
 
-/// What is to be done after a channel was lost.
+/// The outcome of a lost channel.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Salvaged {
-    /// How many messages will be published again.
+    /// The number of messages that will be published again.
     pub(super) again: usize,
-    /// Whether the loss is explained, so that waiting before the next attempt helps nobody.
+    /// Whether the cause is known and handled. Waiting before the next attempt is then useless.
     pub(super) explained: bool,
 }
 
@@ -66,7 +66,7 @@ impl Queue {
         }
     }
 
-    /// How many messages are not confirmed.
+    /// Returns the number of unconfirmed messages.
     pub(super) fn len(&self) -> usize {
         self.flight.len()
             + self.urgent.len()
@@ -84,7 +84,7 @@ impl Queue {
         }
     }
 
-    /// What to publish next, if it may be published now.
+    /// Returns the next message that may be published now.
     pub(super) fn next(&mut self, window: usize) -> Option<Entry> {
         if self.isolating || !self.suspects.is_empty() {
             if self.flight.len() > 0 {
@@ -107,7 +107,7 @@ impl Queue {
         self.ready.pop_front()
     }
 
-    /// Puts back, in front, what has not left.
+    /// Puts an unsent message back at the front.
     pub(super) fn put_back(&mut self, entry: Entry) {
         if self.isolating {
             self.suspects.push_front(entry);
@@ -118,7 +118,7 @@ impl Queue {
         }
     }
 
-    /// The broker did not take it; waits longer each time.
+    /// Postpones a message that the broker did not accept. Each attempt waits longer.
     pub(super) fn postpone(&mut self, mut entry: Entry, backoff: &Backoff) {
         entry.attempts += 1;
         self.laters += 1;
@@ -126,7 +126,7 @@ impl Queue {
         self.later.insert((when, self.laters), entry);
     }
 
-    /// When the next postponed message is due.
+    /// Returns the time at which the next postponed message is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.later.first_key_value().map(|((when, _), _)| *when)
     }
@@ -146,7 +146,8 @@ impl Queue {
         }
     }
 
-    /// The channel is lost: finds who is to blame, and queues the others again, in order.
+    /// Handles the loss of the channel: finds the messages to blame, and queues the others again in
+    /// order.
     pub(super) fn salvage(&mut self, cause: &BrokerError) -> Salvaged {
         let unconfirmed = self.flight.drain();
         let blame = blame(cause, &unconfirmed);
@@ -162,7 +163,7 @@ impl Queue {
                         exchange = message.exchange,
                         routing_key = message.routing_key,
                         reason = %cause,
-                        "message cannot be published before the broker is put right"
+                        "message cannot be published until the broker is fixed; trying again"
                     );
                     self.postpone(entry, &UNTIL_MENDED);
                 }
@@ -171,7 +172,7 @@ impl Queue {
             }
         }
         let salvaged = Salvaged { again: again.len(), explained: blame != Blame::Nobody };
-        self.isolating |= blame == Blame::Somebody;
+        self.isolating |= blame == Blame::OneOfThem;
         for entry in again.into_iter().rev() {
             self.put_back(entry);
         }
@@ -179,7 +180,7 @@ impl Queue {
         salvaged
     }
 
-    /// The message can never be published.
+    /// Gives up on a message that can never be published.
     pub(super) fn give_up(&mut self, entry: &Entry, reason: String) {
         tracing::error!(
             exchange = entry.message.exchange,

@@ -1,26 +1,27 @@
-//! What the publish role needs to know.
+//! Settings of the publish role.
 
 use crate::session::expected::Expected;
 
-/// What the publish role needs to know.
+/// Settings of the publish role.
 #[derive(Debug, Clone)]
 pub struct PublisherSettings {
-    /// The service, as it appears in the connection's name.
+    /// The name of the service, used in the connection name.
     pub service: String,
-    /// This process, as it appears in the connection's name.
+    /// The name of this process, used in the connection name.
     pub instance: String,
-    /// What has to exist before publishing begins.
+    /// The objects that must exist before publishing starts.
     pub expected: Expected,
-    /// How many messages may be without a confirm at a time.
+    /// The maximum number of unconfirmed messages in flight.
     pub window: usize,
-    /// How many messages may wait in memory; what is handed over beyond that is spilled.
+    /// The maximum number of messages in memory. Batches beyond that are spilled.
     pub max_in_memory: usize,
-    /// How many bytes of bodies may wait in memory; what is handed over beyond that is spilled.
+    /// The maximum number of body bytes in memory. Batches beyond that are spilled.
     pub max_bytes_in_memory: usize,
 }
 
 impl PublisherSettings {
-    /// The usual bounds: 2,000 in flight, 6,000 messages and 256 MiB in memory.
+    /// Creates settings with the default bounds: 2,000 messages in flight, 6,000 messages and 256
+    /// MiB in memory.
     pub fn new(service: impl Into<String>, instance: impl Into<String>) -> Self {
         Self {
             service: service.into(),

@@ -1,26 +1,26 @@
-//! When to stop, and when to give up waiting.
+//! The request to stop, and the time limit for draining.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// For outstanding confirms when every handle is dropped without a stop.
+/// Time limit for outstanding confirms when every handle is dropped without a stop.
 const DRAIN_WITHOUT_STOP: Duration = Duration::from_secs(5);
 
-/// The owner's wish to stop.
+/// The request of the owner to stop.
 #[derive(Debug)]
 pub(super) struct Stop {
     asked: watch::Receiver<Option<Duration>>,
     deadline: Option<Instant>,
 }
 
-/// What became of the wish.
+/// A change of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stopping {
-    /// It was just made: drain.
+    /// The request was just made: drain.
     Asked,
-    /// The time for it is over.
+    /// The time for draining is over.
     Over,
 }
 
@@ -33,7 +33,7 @@ impl Stop {
         self.deadline.is_some()
     }
 
-    /// The next change of the wish; pends while there is none.
+    /// Waits for the next change of the request.
     pub(super) async fn next(&mut self) -> Stopping {
         if let Some(deadline) = self.deadline {
             sleep_until(deadline).await;

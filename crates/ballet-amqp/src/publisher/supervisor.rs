@@ -18,7 +18,7 @@ use crate::session::error::BrokerError;
 use crate::session::seam::{Broker, Session};
 use crate::session::state::ConnectionState;
 
-/// Connects, publishes, and begins again after each loss, until stopped and drained.
+/// Connects and publishes, and reconnects after each loss, until stopped and drained.
 pub(super) struct Supervisor {
     broker: Arc<dyn Broker>,
     settings: PublisherSettings,
@@ -42,7 +42,7 @@ impl Supervisor {
         Self { broker, settings, queue, commands, stop: Stop::new(stop), state }
     }
 
-    /// Returns how many messages are left unconfirmed.
+    /// Runs until stopped. Returns the number of unconfirmed messages.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} publish {}", self.settings.service, self.settings.instance);
         let reconnects = metrics::counter!("ballet_reconnects_total", "role" => "publish");
@@ -70,7 +70,7 @@ impl Supervisor {
                 connection = name,
                 cause = %lost,
                 unpublished = self.queue.batches.in_memory(),
-                "publisher has no connection; trying again"
+                "publisher has no connection; retrying"
             );
             reconnects.increment(1);
             self.without(lost);
@@ -86,7 +86,7 @@ impl Supervisor {
         self.queue.len()
     }
 
-    /// `None` when it is time to give up.
+    /// Tries to connect once. Returns `None` when it is time to give up.
     async fn attempt(&mut self, name: &str) -> Option<Result<Arc<dyn Session>, BrokerError>> {
         let broker = Arc::clone(&self.broker);
         let expected = self.settings.expected.clone();
@@ -105,14 +105,14 @@ impl Supervisor {
         }
     }
 
-    /// `None` when we are to stop, and there is nothing to connect for.
+    /// Returns `None` when stopping and nothing is left to publish.
     fn nothing_left(&self) -> Option<()> {
         let stopping = self.stop.is_asked() || self.commands.is_closed();
         let idle = self.queue.len() == 0 && self.commands.is_empty();
         (!(stopping && idle)).then_some(())
     }
 
-    /// Says whether to go on.
+    /// Waits, and returns whether to go on.
     async fn wait(&mut self, how_long: Duration) -> bool {
         let over = Instant::now() + how_long;
         loop {

@@ -1,4 +1,4 @@
-//! `AMQP_URL`: one or several hosts, tried in turn.
+//! Parses `AMQP_URL`: one or several hosts, tried in turn.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,26 +8,26 @@ use lapin::uri::AMQPUri;
 use crate::session::error::BrokerError;
 use crate::session::peer::Peer;
 
-/// Seconds; a frozen broker is noticed after two of them.
+/// In seconds. A frozen broker is detected after two heartbeats.
 const HEARTBEAT: u16 = 10;
-/// Milliseconds.
+/// In milliseconds.
 const CONNECT_TIMEOUT: u64 = 5_000;
 
-/// The hosts of one broker cluster, with user and vhost. Shows no password.
+/// The hosts of one broker cluster, with user and vhost. `Debug` shows no password.
 pub struct Addresses {
     uris: Vec<AMQPUri>,
     next: AtomicUsize,
 }
 
 impl Addresses {
-    /// Reads `amqp://user:password@host1:5672,host2:5672/vhost`, or whole URLs with commas
-    /// between them. Commas in a user name or password are written `%2C`.
+    /// Parses `amqp://user:password@host1:5672,host2:5672/vhost`, or whole URLs separated by
+    /// commas. Commas in a user name or password are written `%2C`.
     pub fn parse(url: &str) -> Result<Self, BrokerError> {
         let uris = split(url.trim())?.iter().map(|url| read(url)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { uris, next: AtomicUsize::new(0) })
     }
 
-    /// The one to try now.
+    /// Returns the next address to try.
     pub(crate) fn next(&self) -> &AMQPUri {
         &self.uris[self.next.fetch_add(1, Ordering::Relaxed) % self.uris.len()]
     }
@@ -47,10 +47,10 @@ pub(crate) fn peer(uri: &AMQPUri) -> Peer {
     }
 }
 
-/// One URL for each host.
+/// Returns one URL for each host.
 fn split(url: &str) -> Result<Vec<String>, BrokerError> {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return Err(BrokerError::BadUrl("it does not begin with amqp:// or amqps://".to_owned()));
+        return Err(BrokerError::BadUrl("it does not start with amqp:// or amqps://".to_owned()));
     };
     if rest.contains(",amqp://") || rest.contains(",amqps://") {
         let marked = url.replace(",amqp", "\namqp");
@@ -72,12 +72,12 @@ fn read(url: &str) -> Result<AMQPUri, BrokerError> {
         return Err(BrokerError::BadUrl("a host is missing".to_owned()));
     }
     if host.starts_with('[') {
-        // lapin would silently take localhost instead.
+        // lapin would silently use localhost instead.
         return Err(BrokerError::BadUrl(
-            "an IPv6 address cannot be given as a number; use a host name".to_owned(),
+            "numeric IPv6 addresses are not supported; use a host name".to_owned(),
         ));
     }
-    // The parser's own words may repeat the URL, and the password with it.
+    // The parser's message may repeat the URL, including the password.
     let mut uri: AMQPUri = url.parse().map_err(|error: String| {
         BrokerError::BadUrl(error.split(": '").next().unwrap_or_default().to_owned())
     })?;

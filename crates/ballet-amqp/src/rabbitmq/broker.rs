@@ -1,4 +1,4 @@
-//! RabbitMQ through lapin. lapin's own recovery stays off: the owner of a session connects anew.
+//! RabbitMQ through lapin. lapin's own recovery stays off: the owner of a session reconnects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::session::error::BrokerError;
 use crate::session::seam::{Broker, Session};
 use crate::tls::TlsFiles;
 
-/// For TCP, TLS, the AMQP handshake and the channel together.
+/// Time limit for TCP, TLS, the AMQP handshake and the channel together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(6);
 
 /// A RabbitMQ server or cluster.
@@ -28,12 +28,12 @@ pub struct RabbitMq {
 }
 
 impl RabbitMq {
-    /// Connects nowhere yet; see [`Addresses::parse`] for the form of the URL.
+    /// Creates a broker without connecting. See [`Addresses::parse`] for the format of the URL.
     pub fn new(url: &str) -> Result<Self, BrokerError> {
         Ok(Self { addresses: Addresses::parse(url)?, tls: TlsFiles::default() })
     }
 
-    /// With these certificates, where the URL begins with `amqps://`.
+    /// Sets the certificates for URLs that start with `amqps://`.
     #[must_use]
     pub fn tls(self, tls: TlsFiles) -> Self {
         Self { tls, ..self }
@@ -86,12 +86,13 @@ impl Broker for RabbitMq {
     }
 }
 
-/// With TLS 1.3 a broker that wants a certificate may just hang up.
+/// Adds a hint about our certificate. With TLS 1.3, a broker that requires one may just close the
+/// connection.
 fn hint(error: BrokerError, without_certificate: bool) -> BrokerError {
     match error {
         BrokerError::Unreachable { at, reason } if without_certificate => {
             let advice =
-                "if it asks for a certificate of ours, set AMQP_CERT_FILE and AMQP_KEY_FILE";
+                "if it requires a client certificate, set AMQP_CERT_FILE and AMQP_KEY_FILE";
             BrokerError::Unreachable { at, reason: format!("{reason}; {advice}") }
         }
         other => other,

@@ -1,4 +1,5 @@
-//! Publishing through lapin without waiting for each message, and the broker's answers in bulk.
+//! Publishes through lapin without waiting for each message, and reads the broker's answers in
+//! bulk.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,12 +22,12 @@ use crate::session::error::BrokerError;
 use crate::session::message::{Confirmed, Outcome, Publish};
 use crate::session::seam::Confirms;
 
-/// When the oldest answer is missing for so long, the others are looked at too.
+/// When the oldest answer is missing for this long, the others are polled too.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
 type Answer = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
 
-/// What is published on a channel and not answered.
+/// The messages published on a channel and not yet answered.
 pub(super) struct Pending {
     channel: Arc<Channel>,
     frame_max: usize,
@@ -37,7 +38,7 @@ pub(super) struct Pending {
 struct Inner {
     published: u64,
     waiting: VecDeque<Waiting>,
-    /// Answered in this round; not passed on before a fence.
+    /// Answers of this round. They are not passed on before a fence.
     answered: Vec<Answered>,
     reader: Option<Waker>,
 }
@@ -77,7 +78,7 @@ impl Pending {
         // The first poll queues the frames, so the messages leave in the order of the calls.
         match answer.poll_unpin(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => {}
-            // The broker was faster than we came back from lapin.
+            // The broker answered before lapin returned.
             Poll::Ready(Ok(already)) => answer = Box::pin(ready(Ok(already))),
             Poll::Ready(Err(cause)) => return Err(error(&cause)),
         }
@@ -93,14 +94,14 @@ impl Pending {
         Ok(number)
     }
 
-    /// Waits out an acknowledgement that lapin is just spreading over several messages.
+    /// Waits until lapin has applied a multiple acknowledgement to all of its messages.
     ///
-    /// lapin attaches a returned message to whichever confirm it completes next, which may be
-    /// that of another message. It completes the confirms of one acknowledgement under a lock,
-    /// so once that lock was free after an answer was seen, the confirm that carries this
-    /// answer's return is complete too, and the next look finds it.
+    /// lapin attaches a returned message to the confirm that it completes next, which may belong to
+    /// another message. It completes the confirms of one acknowledgement under a lock. Once that
+    /// lock is free after an answer was seen, the confirm that carries this answer's return is
+    /// complete too, and the next poll finds it.
     fn fence(&self) {
-        // Its first poll takes that lock; there is nothing to wait for.
+        // The first poll takes that lock. There is nothing else to wait for.
         self.channel.wait_for_confirms().now_or_never();
     }
 
@@ -115,7 +116,7 @@ impl fmt::Debug for Pending {
     }
 }
 
-/// The answers to what is published through `pending`.
+/// Returns the stream of answers to the messages published through `pending`.
 pub(super) fn confirms(pending: Arc<Pending>) -> Confirms {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -145,7 +146,7 @@ impl Stream for Answers {
             && this.sweep.poll_tick(cx).is_ready()
         {
             look_at_all = oldest.number == std::mem::replace(&mut this.stuck_at, oldest.number);
-            // Ticks again later; this registers for it.
+            // Registers for the next tick.
             let _again = this.sweep.poll_tick(cx).is_ready();
         }
         while inner.look(cx, look_at_all, &mut this.lost) {
@@ -165,8 +166,8 @@ impl Stream for Answers {
 }
 
 impl Inner {
-    /// Takes in what is answered, from the oldest on up to the first that is not, or everywhere.
-    /// Says whether there was anything new.
+    /// Takes in the answers, from the oldest message to the first unanswered one, or of all
+    /// messages. Returns true if there were any.
     fn look(&mut self, cx: &mut Context<'_>, all: bool, lost: &mut Option<BrokerError>) -> bool {
         let before = self.answered.len();
         let mut index = 0;
@@ -196,7 +197,7 @@ impl Inner {
             Ok(Confirmation::NotRequested) => return,
             Err(cause) => {
                 let cause = error(&cause);
-                // The broker's own words are worth more than "not connected".
+                // The broker's own reason says more than "not connected".
                 if lost.is_none() || !matches!(cause, BrokerError::Lost(_)) {
                     *lost = Some(cause);
                 }
@@ -211,7 +212,7 @@ impl Inner {
         }
     }
 
-    /// Finds the message that was returned; its confirm need not be the one that carried it.
+    /// Finds the returned message. Its confirm is not always the one that carried it.
     fn assign(&mut self, returned: &BasicReturnMessage) {
         let outcome =
             Outcome::Returned { code: returned.reply_code, text: returned.reply_text.to_string() };
@@ -232,13 +233,13 @@ impl Inner {
         {
             waiting.returned = Some(outcome);
         } else if let Some(carrier) = self.answered.last_mut() {
-            // Cannot happen; if it does, one message too many is published again.
+            // Cannot happen. If it does, one extra message is published again.
             carrier.confirmed.outcome = outcome;
         }
     }
 }
 
-/// What a returned message is recognised by: it comes back with its address and properties.
+/// Identifies a returned message, which comes back with its address and properties.
 fn fingerprint(exchange: &str, routing_key: &str, properties: &BasicProperties) -> u64 {
     let mut hasher = DefaultHasher::new();
     exchange.hash(&mut hasher);

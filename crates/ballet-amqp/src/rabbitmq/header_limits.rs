@@ -1,17 +1,19 @@
-//! Which headers the broker can take.
+//! Checks that the broker can accept the headers of a message.
 
 use lapin::types::{AMQPValue, FieldTable};
 
 use crate::session::error::BrokerError;
 
-/// All other properties together are far below this.
+/// Generous bound for the size of all other properties.
 const PROPERTIES: usize = 4096;
 
-/// Refuses headers that would cost more than their own message: what does not fit a frame ends the
-/// connection, and so does a value that the broker cannot read, each time the message is published.
+/// Refuses headers that do not fit a frame or that the broker cannot read. Either would end the
+/// connection each time the message is published.
 pub(super) fn check(headers: &FieldTable, frame_max: usize) -> Result<(), BrokerError> {
     if let Some((name, problem)) = problem(headers) {
-        return Err(BrokerError::Unrepresentable(format!("its header `{name}` holds {problem}")));
+        return Err(BrokerError::Unrepresentable(format!(
+            "its header `{name}` contains {problem}"
+        )));
     }
     let size = table_size(headers);
     if size + PROPERTIES > frame_max {
@@ -22,7 +24,7 @@ pub(super) fn check(headers: &FieldTable, frame_max: usize) -> Result<(), Broker
     Ok(())
 }
 
-/// The first header that the broker cannot read, at any depth.
+/// Returns the first header that the broker cannot read, at any depth.
 fn problem(headers: &FieldTable) -> Option<(&str, &'static str)> {
     let unreadable = |(name, value)| Some((name, unreadable(value)?));
     headers.inner().iter().map(|(name, value)| (name.as_str(), value)).find_map(unreadable)
@@ -32,7 +34,9 @@ fn unreadable(value: &AMQPValue) -> Option<&'static str> {
     let finite = match value {
         AMQPValue::Float(number) => number.is_finite(),
         AMQPValue::Double(number) => number.is_finite(),
-        AMQPValue::ShortString(_) => return Some("a short string, which headers cannot"),
+        AMQPValue::ShortString(_) => {
+            return Some("a short string, which AMQP headers do not allow");
+        }
         AMQPValue::FieldTable(table) => return problem(table).map(|(_, problem)| problem),
         AMQPValue::FieldArray(array) => return array.as_slice().iter().find_map(unreadable),
         _ => true,
@@ -40,7 +44,7 @@ fn unreadable(value: &AMQPValue) -> Option<&'static str> {
     (!finite).then_some("a number that is not finite, which the broker cannot read")
 }
 
-/// An upper bound of the encoded size.
+/// Returns an upper bound of the encoded size.
 fn table_size(table: &FieldTable) -> usize {
     table.inner().iter().map(|(key, value)| key.as_str().len() + 2 + value_size(value)).sum()
 }

@@ -1,4 +1,4 @@
-//! RabbitMQ behind the seam, through lapin.
+//! The implementation of the session interface, through lapin.
 
 pub(crate) mod address;
 pub(crate) mod broker;

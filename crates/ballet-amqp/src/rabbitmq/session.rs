@@ -25,7 +25,7 @@ use crate::session::peer::Peer;
 use crate::session::seam::{Confirms, Deliveries, Session};
 
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
-/// How soon the loss of an idle connection is noticed after lapin has.
+/// How often lapin's connection state is polled, to detect the loss of an idle connection.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A session on RabbitMQ.
@@ -77,12 +77,12 @@ impl Session for LapinSession {
 
     fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Found>, BrokerError>> {
         async move {
-            // Its own channel, since the answer "there is none" closes it.
+            // Use a separate channel, since the answer "not found" closes it.
             let channel = self.connection.create_channel().await.map_err(|e| error(&e))?;
             let found = match object {
                 Object::Exchange(name) => {
                     let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
-                    let kind = ExchangeKind::Topic; // Not looked at in a passive declare.
+                    let kind = ExchangeKind::Topic; // Ignored by a passive declare.
                     channel
                         .exchange_declare(short(name)?, kind, options, FieldTable::default())
                         .await
@@ -172,15 +172,16 @@ impl Session for LapinSession {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
-            // An error means that it is closed already, and silence that it is as good as that.
+            // After an error the connection is closed already. After a timeout nothing more can be
+            // done.
             timeout(CLOSE_LIMIT, self.connection.close(200, "OK".into())).await.ok();
         }
         .boxed()
     }
 }
 
-/// Follows what lapin says about the connection. It has no event for a lost connection, so its
-/// state is looked at as well.
+/// Follows lapin's events about the connection. lapin has no event for a lost connection, so this
+/// polls its state as well.
 fn watch_over(
     connection: &Connection,
     channel: &Channel,
@@ -197,7 +198,7 @@ fn watch_over(
                 event = events.next() => match event {
                     Some(Event::ConnectionBlocked(_)) => { blocked.send_replace(true); }
                     Some(Event::ConnectionUnblocked) => { blocked.send_replace(false); }
-                    // Also sent for the channels of `find`, which may die.
+                    // Also sent for the channels of `find`, which may close.
                     Some(Event::Error(cause)) if !channel.connected() => {
                         closed.send_replace(Some(error(&cause)));
                         return;

@@ -1,4 +1,4 @@
-//! lapin's types, in the words of the seam.
+//! Converts lapin's types to those of the session interface.
 
 use lapin::ErrorKind;
 use lapin::protocol::AMQPErrorKind;
@@ -38,7 +38,7 @@ pub(super) fn error(from: &lapin::Error) -> BrokerError {
     }
 }
 
-/// Why a connection could not be made.
+/// Converts the error of a failed connect.
 pub(super) fn connect_error(from: &lapin::Error, at: String) -> BrokerError {
     let reason = match error(from) {
         BrokerError::ChannelClosed { code: 403, text }

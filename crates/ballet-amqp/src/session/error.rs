@@ -1,32 +1,32 @@
-//! What can go wrong between us and the broker.
+//! Errors between us and the broker.
 
 use crate::session::object::Missing;
 
-/// What went wrong between us and the broker. Never holds a password.
+/// An error between us and the broker. Never contains a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrokerError {
-    /// The address cannot be understood.
+    /// The URL is invalid.
     #[error(
-        "AMQP_URL cannot be used: {0}; expected amqp://user:password@host:5672/vhost, \
+        "AMQP_URL is invalid: {0}; expected amqp://user:password@host:5672/vhost, \
          with several hosts separated by commas"
     )]
     BadUrl(String),
 
-    /// The broker answered, and does not let us in.
+    /// The broker answered, but refused access.
     #[error(
-        "RabbitMQ at {at} refused us: {reason}; check user, password and vhost in AMQP_URL, \
+        "RabbitMQ at {at} refused access: {reason}; check user, password and vhost in AMQP_URL, \
          and that the broker has loaded its definitions"
     )]
     AccessRefused {
         /// User, host and vhost.
         at: String,
-        /// The broker's words.
+        /// The broker's text.
         reason: String,
     },
 
-    /// Nobody answers there.
-    #[error("RabbitMQ at {at} cannot be reached: {reason}; it is tried again")]
+    /// The broker cannot be reached.
+    #[error("RabbitMQ at {at} cannot be reached: {reason}; trying again")]
     Unreachable {
         /// User, host and vhost.
         at: String,
@@ -34,17 +34,18 @@ pub enum BrokerError {
         reason: String,
     },
 
-    /// Its certificate is not to be trusted, or it wants one of ours.
+    /// The TLS handshake failed: the broker's certificate is not trusted, or the broker requires
+    /// ours.
     #[error("RabbitMQ at {at}: {reason}")]
     Tls {
         /// User, host and vhost.
         at: String,
-        /// What is wrong and what to do.
+        /// The problem, and what to do about it.
         reason: String,
     },
 
     /// The other end does not speak AMQP 0-9-1.
-    #[error("the server at {at} is not usable: {reason}; RabbitMQ 3.10 or newer is needed")]
+    #[error("the server at {at} cannot be used: {reason}; RabbitMQ 3.10 or newer is required")]
     TooOld {
         /// User, host and vhost.
         at: String,
@@ -52,25 +53,26 @@ pub enum BrokerError {
         reason: String,
     },
 
-    /// Something that this service needs does not exist in the broker.
+    /// Objects that this service needs do not exist in the broker.
     #[error("{0}")]
     Topology(Missing),
 
-    /// The broker closed the channel, and says why. Everything unconfirmed on it is unknown.
+    /// The broker closed the channel with a reason. The outcome of its unconfirmed messages is
+    /// unknown.
     #[error("RabbitMQ closed the channel: {code} {text}")]
     ChannelClosed {
-        /// The AMQP reply code, 403 for a refused write.
+        /// The AMQP reply code; 403 for a refused write.
         code: u16,
-        /// The broker's words, of which it sends at most 255 bytes.
+        /// The broker's text, at most 255 bytes.
         text: String,
     },
 
-    /// The broker closed the connection, and says why.
+    /// The broker closed the connection with a reason.
     #[error("RabbitMQ closed the connection: {code} {text}")]
     ConnectionClosed {
-        /// The AMQP reply code, 320 for a broker that shuts down.
+        /// The AMQP reply code; 320 for a broker that shuts down.
         code: u16,
-        /// The broker's words.
+        /// The broker's text.
         text: String,
     },
 
@@ -78,13 +80,13 @@ pub enum BrokerError {
     #[error("the connection to RabbitMQ is lost: {0}")]
     Lost(String),
 
-    /// AMQP has no way to carry this message.
+    /// AMQP cannot carry this message.
     #[error("the message cannot be sent over AMQP: {0}")]
     Unrepresentable(String),
 }
 
 impl BrokerError {
-    /// Whether trying again alone cannot help: somebody has to change a setting or the broker.
+    /// Returns true if a retry cannot help: a person has to change a setting or the broker.
     #[must_use]
     pub fn needs_a_person(&self) -> bool {
         match self {
@@ -101,12 +103,12 @@ impl BrokerError {
         }
     }
 
-    /// Whether another connection may help: only this one is lost.
+    /// Returns true if only this connection is lost, so a new one may help.
     #[must_use]
     pub fn is_loss(&self) -> bool {
         match self {
             Self::Lost(_) | Self::ConnectionClosed { .. } | Self::Unreachable { .. } => true,
-            // What we may not do, and what is not there, stays so.
+            // A missing permission or object is still missing on a new connection.
             Self::ChannelClosed { code, .. } => ![403, 404].contains(code),
             Self::BadUrl(_)
             | Self::AccessRefused { .. }

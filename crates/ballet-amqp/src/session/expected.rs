@@ -1,40 +1,40 @@
-//! The passive look at what a service needs in the broker.
+//! Checks passively that the broker has the objects a service needs.
 
 use crate::session::error::BrokerError;
 use crate::session::object::{Missing, Object};
 use crate::session::seam::Session;
 
-/// What a service expects to find in the broker.
+/// The objects that a service expects in the broker.
 ///
-/// Only existence can be seen passively: arguments and bindings that differ stay hidden here.
-/// `ballet topology` compares those.
+/// A passive check only shows that an object exists, not its arguments and bindings. `ballet
+/// topology` compares those.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expected {
     objects: Vec<Object>,
 }
 
 impl Expected {
-    /// Expects nothing yet.
+    /// Creates an empty expectation.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Expects an exchange.
+    /// Adds an exchange.
     #[must_use]
     pub fn exchange(mut self, name: impl Into<String>) -> Self {
         self.objects.push(Object::Exchange(name.into()));
         self
     }
 
-    /// Expects a queue.
+    /// Adds a queue.
     #[must_use]
     pub fn queue(mut self, name: impl Into<String>) -> Self {
         self.objects.push(Object::Queue(name.into()));
         self
     }
 
-    /// Looks for everything; the error names all that is missing.
+    /// Looks for every object.
     pub async fn check(&self, session: &dyn Session) -> Result<(), BrokerError> {
         let mut objects = Vec::new();
         for object in &self.objects {

@@ -1,18 +1,18 @@
-//! Messages on their way out and in, and the broker's answers.
+//! Outgoing and incoming messages, and the broker's answers.
 
 use ballet_core::topology::EVENTS;
 use ballet_fault::WorksOn;
 use bytes::Bytes;
 use lapin::BasicProperties;
 
-/// A message to be published.
+/// A message to publish.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Publish {
     /// The exchange to publish to.
     pub exchange: String,
-    /// The routing key; the event's type.
+    /// The routing key, which is the event's type.
     pub routing_key: String,
-    /// Whether the broker returns the message when it can be routed to no queue.
+    /// Whether the broker returns the message when no queue is bound for it.
     pub mandatory: bool,
     /// All properties and headers, sent as they are.
     pub properties: BasicProperties,
@@ -20,44 +20,44 @@ pub struct Publish {
     pub body: Bytes,
 }
 
-/// A message that the broker delivered and waits to see acknowledged.
+/// A message that the broker delivered and that is not yet acknowledged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
-    /// Its number on the channel.
+    /// The delivery tag: the number of the delivery on the channel.
     pub tag: u64,
-    /// Whether it may have been delivered before.
+    /// Whether the message may have been delivered before.
     pub redelivered: bool,
-    /// The exchange that it was published to.
+    /// The exchange that the message was published to.
     pub exchange: String,
-    /// The routing key that it was published with.
+    /// The routing key of the message.
     pub routing_key: String,
-    /// All properties and headers, as they came.
+    /// All properties and headers, as delivered.
     pub properties: BasicProperties,
-    /// The body, as it came.
+    /// The body, as delivered.
     pub body: Vec<u8>,
 }
 
 /// The broker's answer to one published message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirmed {
-    /// What [`Session::publish`](crate::session::seam::Session::publish) returned.
+    /// The number that [`Session::publish`](crate::session::seam::Session::publish) returned.
     pub number: u64,
     /// The answer.
     pub outcome: Outcome,
 }
 
-/// What became of a published message.
+/// The result of publishing a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Every queue that it was routed to has it.
+    /// Every queue that the message was routed to has it.
     Ack,
-    /// At least one queue did not take it; others may have.
+    /// At least one queue did not accept the message; others may have it.
     Nack,
-    /// It was mandatory, and no queue is bound for it.
+    /// The message was mandatory, and no queue is bound for it.
     Returned {
         /// The AMQP reply code, 312 for `NO_ROUTE`.
         code: u16,
-        /// The broker's words.
+        /// The broker's text.
         text: String,
     },
 }

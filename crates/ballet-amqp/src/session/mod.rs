@@ -1,4 +1,4 @@
-//! The seam in front of the broker: what ballet asks of it, without lapin's channels.
+//! The interface to the broker, independent of lapin's channels.
 
 pub(crate) mod error;
 pub(crate) mod expected;

@@ -1,8 +1,8 @@
-//! Exchanges and queues by name, and what the broker says of them.
+//! Exchanges and queues by name, and the broker's facts about them.
 
 use std::fmt;
 
-/// Something that a service expects to exist in the broker.
+/// An exchange or queue that a service expects in the broker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Object {
     /// An exchange, by name.
@@ -14,18 +14,18 @@ pub enum Object {
 /// An object that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
-    /// How many messages are ready in a queue; 0 for an exchange.
+    /// The number of ready messages in a queue; 0 for an exchange.
     pub messages: u32,
-    /// How many consumers a queue has; 0 for an exchange.
+    /// The number of consumers of a queue; 0 for an exchange.
     pub consumers: u32,
 }
 
-/// What a service needs and the broker does not have.
+/// Objects that a service needs and the broker does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
-    /// Where it is missing.
+    /// The virtual host.
     pub vhost: String,
-    /// What is missing.
+    /// The missing objects.
     pub objects: Vec<Object>,
 }
 

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// Where a session leads to; without any secret.
+/// The address of the other end, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// `host:port`.
     pub address: String,
     /// The virtual host.
     pub vhost: String,
-    /// The user that we signed in as.
+    /// The user that we authenticated as.
     pub user: String,
 }
 

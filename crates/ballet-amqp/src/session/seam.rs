@@ -1,8 +1,8 @@
-//! The narrow seam in front of the broker.
+//! The narrow interface to the broker.
 //!
-//! Everything that ballet asks of RabbitMQ goes through [`Broker`] and [`Session`], so an in-memory
-//! broker can take its place where schedules are explored. The seam adds no policy: reconnecting,
-//! republishing and acknowledging belong to the consumer and the publisher.
+//! ballet uses RabbitMQ only through [`Broker`] and [`Session`], so tests that explore schedules
+//! can use an in-memory broker instead. The interface adds no policy: the consumer and the
+//! publisher decide about reconnects, republishing and acknowledgements.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -16,35 +16,36 @@ use crate::session::message::{Confirmed, Delivery, Publish};
 use crate::session::object::{Found, Object};
 use crate::session::peer::Peer;
 
-/// A place to connect to.
+/// A broker to connect to.
 pub trait Broker: Debug + Send + Sync {
     /// Opens one connection with one working channel, shown as `name` in the RabbitMQ console.
     ///
-    /// Each call is one attempt at one host; the next call tries the next one.
+    /// Each call is one attempt at one host. The next call tries the next host.
     fn connect<'a>(&'a self, name: &'a str)
     -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>>;
 }
 
-/// Unacknowledged messages as they come.
+/// The stream of deliveries of one consumer.
 ///
-/// The end of the stream is a fault unless [`Session::cancel`] was called: the broker cancels a
-/// consumer, for example when its queue is deleted, without an error.
+/// The end of the stream is a fault unless [`Session::cancel`] was called. The broker cancels a
+/// consumer without an error, for example when its queue is deleted.
 pub type Deliveries = BoxStream<'static, Result<Delivery, BrokerError>>;
 
-/// The broker's answers to what was published, some at a time; ends with the error that ended
-/// the channel. What has no answer by then is *unknown*.
+/// The broker's answers to published messages, some at a time. The last item is the error that
+/// ended the channel. The outcome of a message without an answer by then is *unknown*.
 pub type Confirms = BoxStream<'static, Result<Vec<Confirmed>, BrokerError>>;
 
-/// One connection with one working channel. It is used by one role, and not mended: when it is
-/// lost, its owner drops it and connects again.
+/// One connection with one working channel, used by one role. A session is never repaired: when it
+/// is lost, its owner drops it and connects again.
 pub trait Session: Debug + Send + Sync {
-    /// The other end.
+    /// Returns the other end of the connection.
     fn peer(&self) -> &Peer;
 
-    /// Looks for an exchange or a queue without changing anything; `None` when there is none.
+    /// Looks for an exchange or a queue without changing anything. Returns `None` if it does not
+    /// exist.
     fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Found>, BrokerError>>;
 
-    /// Starts to consume; at most `prefetch` deliveries are unacknowledged at any time.
+    /// Starts a consumer. At most `prefetch` deliveries are unacknowledged at any time.
     fn consume<'a>(
         &'a self,
         queue: &'a str,
@@ -52,37 +53,40 @@ pub trait Session: Debug + Send + Sync {
         prefetch: u16,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>>;
 
-    /// Ends a consumer. Its stream still yields what was on its way, and then ends; what is
-    /// unacknowledged stays so.
+    /// Cancels a consumer. Its stream still yields the deliveries on their way, and then ends.
+    /// Unacknowledged deliveries stay unacknowledged.
     fn cancel<'a>(&'a self, consumer_tag: &'a str) -> BoxFuture<'a, Result<(), BrokerError>>;
 
-    /// Acknowledges one delivery, or all up to and including it. An error means that the channel
-    /// is gone, and that the broker delivers again.
+    /// Acknowledges one delivery, or all up to and including it. An error means that the channel is
+    /// gone and the broker delivers again.
     fn ack(&self, tag: u64, multiple: bool) -> BoxFuture<'_, Result<(), BrokerError>>;
 
     /// Gives one delivery back to its queue. Uses `basic.nack`, which RabbitMQ 4.3 does not count
     /// towards the delivery limit.
     fn give_back(&self, tag: u64) -> BoxFuture<'_, Result<(), BrokerError>>;
 
-    /// Asks the broker to confirm publishing on this channel. To be called once, before the first
+    /// Asks the broker to confirm publishes on this channel. Call it once, before the first
     /// [`publish`](Self::publish).
     fn confirms(&self) -> BoxFuture<'_, Result<Confirms, BrokerError>>;
 
-    /// Hands a message over without waiting, and returns its number on this channel (1, 2, 3 ...),
-    /// under which its confirm will come. Messages leave in the order of the calls.
+    /// Sends a message without waiting, and returns its number on this channel (1, 2, 3 ...). Its
+    /// confirm carries the same number. Messages leave in the order of the calls.
     fn publish(&self, message: &Publish) -> Result<u64, BrokerError>;
 
-    /// Whether the broker takes nothing from this connection for now (an alarm).
+    /// Returns a receiver that is true while the broker blocks this connection (memory or disk
+    /// alarm).
     fn blocked(&self) -> watch::Receiver<bool>;
 
-    /// Becomes `Some` once the connection or its working channel is gone, with the reason.
+    /// Returns a receiver that becomes `Some`, with the reason, once the connection or its working
+    /// channel is gone.
     fn closed(&self) -> watch::Receiver<Option<BrokerError>>;
 
-    /// Closes in good order; returns when done, or soon if the other end does not answer.
+    /// Closes the connection gracefully. Returns after a short time limit if the other end does not
+    /// answer.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
-/// Waits for the end of a session; for [`Session::closed`].
+/// Waits for the end of a session, given its [`Session::closed`].
 pub(crate) async fn lost(closed: &mut watch::Receiver<Option<BrokerError>>) -> BrokerError {
     match closed.wait_for(Option::is_some).await {
         Ok(cause) => cause.clone(),

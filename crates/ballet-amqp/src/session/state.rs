@@ -1,36 +1,36 @@
-//! How the connection of one role is doing.
+//! The connection state of one role.
 
 use tokio::time::Instant;
 
 use crate::session::error::BrokerError;
 
-/// How the connection of one role is doing.
+/// The connection state of one role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectionState {
-    /// Not there yet, or lost and being made again.
+    /// Connecting for the first time, or again after a loss.
     Connecting {
-        /// When we began to be without.
+        /// The start of the time without a connection.
         since: Instant,
-        /// Why the last attempt, or the connection before, failed.
+        /// The error of the last attempt or of the last connection.
         last_error: Option<BrokerError>,
     },
-    /// At work.
+    /// Connected and working.
     Ready,
-    /// Connected, but the broker takes no messages for now (memory or disk alarm).
+    /// Connected, but the broker accepts no messages for now (memory or disk alarm).
     Blocked,
-    /// We closed it until [`resume`](crate::ConsumerHandle::resume).
+    /// Disconnected until [`resume`](crate::ConsumerHandle::resume).
     Paused,
     /// Stopped for good.
     Stopped,
 }
 
 impl ConnectionState {
-    /// Without a connection from now on.
+    /// Returns the state of a role that has no connection from now on.
     pub(crate) fn connecting(last_error: Option<BrokerError>) -> Self {
         Self::Connecting { since: Instant::now(), last_error }
     }
 
-    /// Keeps since when there is no connection, and takes the latest reason.
+    /// Records the latest error. Keeps the start of the time without a connection.
     pub(crate) fn lose(&mut self, error: BrokerError) {
         match self {
             Self::Connecting { last_error, .. } => *last_error = Some(error),
@@ -38,7 +38,7 @@ impl ConnectionState {
         }
     }
 
-    /// Whether the role can do its work.
+    /// Returns true if the role can work.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         matches!(self, Self::Ready)

@@ -1,4 +1,4 @@
-//! Steps that take many messages at once, for hot paths.
+//! Steps that handle many messages at once, for hot paths.
 
 use std::future::Future;
 
@@ -14,16 +14,16 @@ use crate::declare::row_locks::Rows;
 use crate::declare::step::{Compensated, Outcome};
 use crate::declare::tx::Tx;
 
-/// A [`Step`](crate::Step) that takes and gives vectors, for hot paths: one statement for many
-/// messages instead of one for each.
+/// A [`Step`](crate::Step) that handles vectors, for hot paths: one statement for many messages
+/// instead of one per message.
 ///
-/// It is declared, triggered, undone and stored like an ordinary step, so one may replace the
-/// other at any time. Its handler gets a *run*: messages of a batch that came for this step, each
-/// of another saga, in the order of delivery. What the ledger already knows is not among them.
+/// It is declared, triggered, undone and stored like an ordinary step, so one may replace the other
+/// at any time. Its handler gets a *run*: the messages of a batch for this step, each of another
+/// saga, in the order of delivery. Messages that the ledger already knows are left out.
 ///
-/// Between sagas there is no order: a run may take in a message before an earlier one of another
-/// type and saga. A handler that fails takes the whole run back; the run is tried again in parts
-/// until the message that makes it fail is alone, so the good ones commit.
+/// Sagas have no order among each other: a run may include a message before an earlier one of
+/// another type and saga. If the handler fails, the whole run is rolled back. It is retried in
+/// parts until the failing message is alone, so the good ones commit.
 ///
 /// ```
 /// # use ballet::*;
@@ -98,22 +98,23 @@ use crate::declare::tx::Tx;
 pub trait BulkStep: Send + Sync + 'static {
     /// The step's name in the ledger, in metrics and on pages: verb and noun, `reserve_stock`.
     const NAME: &'static str;
-    /// The event that triggers the step. A join, which waits for several, is no bulk step.
+    /// The event that triggers the step. A join, which waits for several events, cannot be a bulk
+    /// step.
     type On: Event;
-    /// The event that tells that the step is done.
+    /// The event that reports the step as done.
     type Done: Event;
-    /// The event that tells a business "no"; [`Never`](crate::Never) if there is none.
+    /// The event that reports a business "no"; [`Never`](crate::Never) if there is none.
     type Refused: Event;
-    /// How often a message that fails alone is tried again.
+    /// How often a message that fails alone is retried.
     const RETRY: Retry = Retry::DEFAULT;
 
-    /// Tells the repetitions of a step in one saga apart, see [`Step::key`](crate::Step::key).
+    /// Distinguishes the repetitions of a step in one saga. See [`Step::key`](crate::Step::key).
     #[must_use]
     fn key(_on: &Self::On) -> Option<String> {
         None
     }
 
-    /// Names the rows that the step will touch, see [`Step::touches`](crate::Step::touches).
+    /// Names the rows that the step will touch. See [`Step::touches`](crate::Step::touches).
     fn touches(
         _db: &mut PgConnection,
         _on: &[Item<&Self::On>],
@@ -121,8 +122,8 @@ pub trait BulkStep: Send + Sync + 'static {
         async { Ok(Rows::none()) }
     }
 
-    /// Does the step for a run of messages, and says how it ended for each: one outcome an item,
-    /// in the order of the items. (`returning` has no order: look its rows up by their keys.)
+    /// Runs the step for a run of messages. Returns one outcome per item, in the order of the
+    /// items. (`returning` has no order: look up its rows by key.)
     fn run(
         &self,
         tx: &mut BulkTx<'_>,
@@ -132,10 +133,11 @@ pub trait BulkStep: Send + Sync + 'static {
 
 /// How a [`BulkStep`] is undone when sagas are aborted.
 pub trait BulkCompensate: BulkStep {
-    /// The event that tells that the step is undone.
+    /// The event that reports the step as undone.
     type Compensated: Event;
 
-    /// Names the rows that undoing these will touch, see [`Step::touches`](crate::Step::touches).
+    /// Names the rows that the compensation will touch. See
+    /// [`Step::touches`](crate::Step::touches).
     fn compensate_touches(
         _db: &mut PgConnection,
         _done: &[Item<Self::Done>],
@@ -143,9 +145,8 @@ pub trait BulkCompensate: BulkStep {
         async { Ok(Rows::none()) }
     }
 
-    /// Undoes the step, given the very events that it emitted; see
-    /// [`Compensate::compensate`](crate::Compensate::compensate). One answer an item, in the order
-    /// of the items.
+    /// Undoes the step, given the events that it emitted. Returns one answer per item, in the order
+    /// of the items. See [`Compensate::compensate`](crate::Compensate::compensate).
     fn compensate(
         &self,
         tx: &mut BulkTx<'_>,
@@ -153,15 +154,15 @@ pub trait BulkCompensate: BulkStep {
     ) -> impl Future<Output = BulkCompensateResult<Self>> + Send;
 }
 
-/// What [`BulkStep::run`] gives.
+/// The result of [`BulkStep::run`].
 pub type BulkResult<S> =
     Result<Vec<Outcome<<S as BulkStep>::Done, <S as BulkStep>::Refused>>, Failure>;
 
-/// What [`BulkCompensate::compensate`] gives.
+/// The result of [`BulkCompensate::compensate`].
 pub type BulkCompensateResult<S> =
     Result<Vec<Compensated<<S as BulkCompensate>::Compensated>>, Failure>;
 
-/// A bulk handler's view: what [`Tx`] is for one message, for a run of them.
+/// A bulk handler's view: like [`Tx`], for a run of messages.
 #[derive(Debug)]
 pub struct BulkTx<'a>(Tx<'a>);
 
@@ -170,16 +171,16 @@ impl<'a> BulkTx<'a> {
         Self(tx)
     }
 
-    /// The connection inside of the transaction. The framework commits or rolls back.
+    /// Returns the connection of the transaction. The framework commits or rolls back.
     pub fn db(&mut self) -> &mut PgConnection {
         self.0.db()
     }
 
-    /// Runs statements that may fail, see [`Tx::attempt`].
+    /// Runs statements that may fail. See [`Tx::attempt`].
     ///
     /// # Errors
     ///
-    /// What the statements fail with.
+    /// The error of the statements.
     pub async fn attempt<T>(
         &mut self,
         statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
@@ -187,19 +188,19 @@ impl<'a> BulkTx<'a> {
         self.0.attempt(statements).await
     }
 
-    /// The time: the same for all that this transaction does.
+    /// Returns the time, which is the same throughout the transaction.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.0.now()
     }
 
-    /// A new id (UUIDv7), for instance `tx.new_id::<ShipmentId>()`.
+    /// Returns a new id (UUIDv7), for example `tx.new_id::<ShipmentId>()`.
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
         self.0.new_id()
     }
 
-    /// The view of one item alone: what is [published](Tx::publish) through it belongs to the
+    /// Returns the view of one item. Events [published](Tx::publish) through it belong to the
     /// item's saga and message.
     pub fn of<E>(&mut self, item: &Item<E>) -> Tx<'_> {
         self.0.enter(item)

@@ -1,9 +1,9 @@
-//! Steps that ask somebody outside: a card processor, a carrier.
+//! Steps that call an external system: a card processor, a carrier.
 //!
-//! A call never runs inside of a transaction. The request is stored with an idempotency key by the
-//! transaction that takes in the trigger, made by a worker, and its answer is taken in by another
-//! transaction. An answer that does not come is asked for again under the same key until it is
-//! known, so an effect outside is never taken for something that did not happen.
+//! A call never runs inside a transaction. The transaction that handles the trigger stores the
+//! request with an idempotency key. A worker makes the call, and another transaction handles the
+//! answer. A call without an answer is repeated under the same key until the answer is known, so an
+//! external effect is never assumed not to have happened.
 
 use std::fmt;
 use std::future::Future;
@@ -18,7 +18,7 @@ use crate::declare::retry::Retry;
 use crate::declare::step::{Compensated, Outcome};
 use crate::declare::tx::Tx;
 
-/// The key under which the other side tells repeated requests from new ones.
+/// The idempotency key, by which the other side recognises repeated requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallKey(pub Uuid);
 
@@ -28,79 +28,79 @@ impl fmt::Display for CallKey {
     }
 }
 
-/// Whether there is somebody to ask.
+/// Whether a call is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask<Request, Known> {
-    /// Yes: make this call.
+    /// Make this call.
     Call(Request),
-    /// No, the outcome is known already.
+    /// No call is needed; the outcome is known.
     Known(Known),
 }
 
-/// Ask outside.
+/// Makes a call with this request.
 ///
 /// # Errors
 ///
-/// Never; it gives a `Result` so that it can stand at the end of `request`.
+/// Never. It returns a `Result` so it can be the last expression of `request`.
 pub fn call<Request, Known>(request: Request) -> Result<Ask<Request, Known>, Failure> {
     Ok(Ask::Call(request))
 }
 
-/// The outcome is known without asking.
+/// Returns an outcome that is known without a call.
 ///
 /// # Errors
 ///
-/// Those of the given outcome.
+/// The failure of the given outcome.
 pub fn known<Request, Known>(
     outcome: Result<Known, Failure>,
 ) -> Result<Ask<Request, Known>, Failure> {
     outcome.map(Ask::Known)
 }
 
-/// A step whose outcome somebody outside decides.
+/// A step whose outcome an external system decides.
 ///
-/// The three parts run in this order, each at most once for a saga but for `call`, which may be
-/// made again under the same key: `request` in a transaction, `call` outside of any, `answered` in
-/// a transaction of its own.
+/// The three parts run in this order: `request` in a transaction, `call` outside of any
+/// transaction, and `answered` in a transaction of its own. Each takes effect at most once per
+/// saga, except that `call` may be repeated under the same key.
 pub trait CallStep: Send + Sync + 'static {
     /// The step's name: verb and noun, `authorize_payment`.
     const NAME: &'static str;
     /// The event that triggers the step, or a tuple of events that it joins.
     type On: Trigger;
-    /// The event that tells that the step is done.
+    /// The event that reports the step as done.
     type Done: Event;
-    /// The event that tells a business "no"; [`Never`](crate::Never) if there is none.
+    /// The event that reports a business "no"; [`Never`](crate::Never) if there is none.
     type Refused: Event;
-    /// How often it is tried again when its part in the database fails. The call itself is made
-    /// again until it is answered.
+    /// How often the step is retried when its database part fails. The call itself is repeated
+    /// until it is answered.
     const RETRY: Retry = Retry::DEFAULT;
-    /// What is asked; stored as JSON until the answer is known.
+    /// The request, stored as JSON until the answer is known.
     type Request: Serialize + DeserializeOwned + Send + Sync + 'static;
-    /// What the other side says; a "no" of theirs is an answer, not a failure.
+    /// The answer of the other side. A "no" is an answer, not a failure.
     type Answer: Serialize + DeserializeOwned + Send + Sync + 'static;
 
-    /// Tells the repetitions of a step in one saga apart, see [`Step::key`](crate::Step::key).
+    /// Distinguishes the repetitions of a step in one saga. See [`Step::key`](crate::Step::key).
     #[must_use]
     fn key(_on: &Self::On) -> Option<String> {
         None
     }
 
-    /// Says what to ask, given the trigger.
+    /// Creates the request, given the trigger.
     fn request(
         &self,
         tx: &mut Tx<'_>,
         on: Self::On,
     ) -> impl Future<Output = RequestResult<Self>> + Send;
 
-    /// Asks. A failure means that the outcome is unknown: it is asked again, later, under the same
-    /// key. It must bear being made twice at once.
+    /// Makes the call. A failure means that the outcome is unknown, and the call is repeated later
+    /// under the same key. Two calls with the same key may run at the same time.
     fn call(
         &self,
         key: CallKey,
         request: &Self::Request,
     ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
 
-    /// Takes in the answer.
+    /// Handles the answer.
     fn answered(
         &self,
         tx: &mut Tx<'_>,
@@ -109,30 +109,30 @@ pub trait CallStep: Send + Sync + 'static {
     ) -> impl Future<Output = CallStepResult<Self>> + Send;
 }
 
-/// How a [`CallStep`] is undone, by asking outside once more.
+/// Undoes a [`CallStep`] by another external call.
 pub trait CallCompensate: CallStep {
-    /// The event that tells that the step is undone.
+    /// The event that reports the step as undone.
     type Compensated: Event;
-    /// What is asked to undo it.
+    /// The request that undoes the step.
     type UndoRequest: Serialize + DeserializeOwned + Send + Sync + 'static;
-    /// What the other side says. Finding that the effect has ended by itself is a success.
+    /// The answer of the other side. It is a success if the effect has already ended by itself.
     type UndoAnswer: Serialize + DeserializeOwned + Send + Sync + 'static;
 
-    /// Says what to ask to undo the step, given the very event that it emitted.
+    /// Creates the request that undoes the step, given the event that the step emitted.
     fn compensate_request(
         &self,
         tx: &mut Tx<'_>,
         done: Self::Done,
     ) -> impl Future<Output = CompensateRequestResult<Self>> + Send;
 
-    /// Asks. A failure means that the outcome is unknown, see [`CallStep::call`].
+    /// Makes the call. A failure means that the outcome is unknown. See [`CallStep::call`].
     fn compensate_call(
         &self,
         key: CallKey,
         request: &Self::UndoRequest,
     ) -> impl Future<Output = Result<Self::UndoAnswer, Failure>> + Send;
 
-    /// Takes in the answer.
+    /// Handles the answer.
     fn compensate_answered(
         &self,
         tx: &mut Tx<'_>,
@@ -141,20 +141,20 @@ pub trait CallCompensate: CallStep {
     ) -> impl Future<Output = CallCompensateResult<Self>> + Send;
 }
 
-/// What [`CallStep::answered`] gives.
+/// The result of [`CallStep::answered`].
 pub type CallStepResult<S> =
     Result<Outcome<<S as CallStep>::Done, <S as CallStep>::Refused>, Failure>;
 
-/// What [`CallStep::request`] gives: [`call`] or [`known`].
+/// The result of [`CallStep::request`]: [`call`] or [`known`].
 pub type RequestResult<S> = Result<
     Ask<<S as CallStep>::Request, Outcome<<S as CallStep>::Done, <S as CallStep>::Refused>>,
     Failure,
 >;
 
-/// What [`CallCompensate::compensate_answered`] gives.
+/// The result of [`CallCompensate::compensate_answered`].
 pub type CallCompensateResult<S> = Result<Compensated<<S as CallCompensate>::Compensated>, Failure>;
 
-/// What [`CallCompensate::compensate_request`] gives: [`call`] or [`known`].
+/// The result of [`CallCompensate::compensate_request`]: [`call`] or [`known`].
 pub type CompensateRequestResult<S> = Result<
     Ask<<S as CallCompensate>::UndoRequest, Compensated<<S as CallCompensate>::Compensated>>,
     Failure,

@@ -1,4 +1,4 @@
-//! Time and new ids come from here and nowhere else, so that a run can be repeated.
+//! The only source of time and new ids, so a run can be repeated.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// The clock and the source of ids of one process.
+/// The clock and the id source of one process.
 #[derive(Clone)]
 pub struct Clock {
     time: Arc<dyn Fn() -> Timestamp + Send + Sync>,
@@ -20,31 +20,31 @@ struct Ids {
 }
 
 impl Clock {
-    /// The machine's clock, and ids that no other process makes.
+    /// Returns the system clock, with ids that are unique across processes.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
         clippy::cast_possible_truncation,
-        reason = "this is where clock and chance come in; half of a fresh id is chance enough"
+        reason = "the only source of time and randomness; half of a fresh id is random enough"
     )]
     pub fn system() -> Self {
         Self::new(Timestamp::now, Uuid::now_v7().as_u128() as u64)
     }
 
-    /// A clock and a seed of one's own, for runs that are to be repeated.
+    /// Creates a clock from a time source and a seed, for repeatable runs.
     #[must_use]
     pub fn new(time: impl Fn() -> Timestamp + Send + Sync + 'static, seed: u64) -> Self {
         Self { time: Arc::new(time), ids: Arc::new(Ids { seed, drawn: AtomicU64::new(0) }) }
     }
 
-    /// The time.
+    /// Returns the current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.time)()
     }
 
-    /// A new UUIDv7 with the given time. Ids of one process and millisecond sort in the order in
-    /// which they were drawn, up to 4,096 of them.
+    /// Returns a new UUIDv7 with the given time. Ids of one process and millisecond sort in the
+    /// order of creation, up to 4,096 of them.
     #[must_use]
     pub fn new_id(&self, now: Timestamp) -> Uuid {
         let drawn = self.ids.drawn.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What an owner declares about the deadline of its saga.
+//! The deadline that an owner declares for its saga.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::declare::erased::others::AnyRefusal;
 use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 
-/// A deadline that has passed, as the event about it is told.
+/// A deadline that has passed: the input for the event about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
     /// The saga.
     pub saga_id: SagaId,
-    /// When it had to be decided.
+    /// The time by which the saga had to be decided.
     pub at: Timestamp,
 }
 
-/// What a saga's owner declares with [`deadline`](crate::OwnerSteps::deadline).
+/// The declaration of [`deadline`](crate::OwnerSteps::deadline).
 #[derive(Clone)]
 pub(crate) struct Deadline {
     pub(crate) part: DeadlinePart,

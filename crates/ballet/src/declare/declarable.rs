@@ -1,4 +1,5 @@
-//! Which steps may be declared as what. A wrong declaration does not compile, in words of ours.
+//! The traits that decide how a step may be declared. A wrong declaration fails to compile, with an
+//! error message of ours.
 
 use std::sync::Arc;
 
@@ -24,8 +25,8 @@ pub enum Outside {}
 #[derive(Debug)]
 pub enum Bulk {}
 
-/// A step that can be undone: what [`compensatable`](crate::SagaSteps::compensatable) and
-/// [`pivot`](crate::SagaSteps::pivot) take.
+/// A step that can be undone, for [`compensatable`](crate::SagaSteps::compensatable) and
+/// [`pivot`](crate::SagaSteps::pivot).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be undone: the compensation is missing",
     label = "a compensatable step, and a pivot, says how it is undone",
@@ -37,7 +38,7 @@ pub trait Compensatable<Via> {
     fn erase(self, kind: StepKind) -> ErasedStep;
 }
 
-/// A step that cannot refuse: what [`retriable`](crate::SagaSteps::retriable) takes.
+/// A step that cannot refuse, for [`retriable`](crate::SagaSteps::retriable).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` may refuse, so it cannot be a retriable step",
     label = "a retriable step goes on until it is done",
@@ -48,7 +49,7 @@ pub trait Retriable<Via> {
     fn erase(self, kind: StepKind) -> ErasedStep;
 }
 
-/// A step that begins a saga of its owner: what [`starts`](crate::OwnerSteps::starts) takes.
+/// A step that starts a saga of its owner, for [`starts`](crate::OwnerSteps::starts).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot begin the saga `{Sg}`: its refusal is not the saga's abort",
     label = "what an owner refuses at the start, it aborts",
@@ -59,7 +60,7 @@ pub trait Starts<Sg, Via> {
     fn erase(self) -> ErasedStep;
 }
 
-/// The owner's record of the pivot's outcome: what [`decides`](crate::OwnerSteps::decides) takes.
+/// A step that records the pivot's outcome, for [`decides`](crate::OwnerSteps::decides).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` may refuse, so it cannot record the pivot's outcome",
     label = "a record states what has happened",

@@ -1,4 +1,4 @@
-//! Events without their types: encoded, and waiting for their transaction's end.
+//! Events without their types: encoded, and waiting for their transaction to commit.
 
 use ballet_core::{Event, EventType, MessageId, SagaId};
 use ballet_fault::WorksOn;
@@ -16,13 +16,13 @@ pub(crate) struct Encoded {
 impl Encoded {
     pub(crate) fn of<E: Event>(event: &E) -> Result<Self, Failure> {
         let body = serde_json::to_vec(event).map_err(|error| {
-            Failure::permanent(format!("{} cannot be written as JSON: {error}", E::TYPE))
+            Failure::permanent(format!("{} cannot be encoded as JSON: {error}", E::TYPE))
         })?;
         Ok(Self { event_type: E::TYPE, body: body.into() })
     }
 }
 
-/// An event that waits for the transaction's end.
+/// An event that waits for its transaction to commit.
 #[derive(Debug, Clone)]
 pub(crate) struct Emitted {
     pub(crate) message_id: MessageId,

@@ -1,53 +1,54 @@
-//! Failures: technical troubles. A business "no" is not one of them, it is an event.
+//! Technical failures. A business "no" is an event, not a failure.
 
 use std::error::Error;
 use std::fmt;
 
-/// What a handler answers when it cannot do its work for a technical reason.
+/// The error of a handler that cannot do its work for a technical reason.
 ///
-/// Any error becomes one by `?`, and is tried again a few times; stopping at once needs the
-/// explicit word [`Failure::permanent`].
+/// `?` converts any error to a failure that is retried a few times. To stop at once, return
+/// [`Failure::permanent`].
 pub struct Failure {
     kind: FailureKind,
     error: Box<dyn Error + Send + Sync>,
 }
 
-/// What is to be done about a failure.
+/// How the framework handles a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// Try again; after a few times it becomes a dead letter.
+    /// Retried a few times; then the message becomes a dead letter.
     Transient,
-    /// Trying again is of no use.
+    /// Not retried: the message becomes a dead letter at once.
     Permanent,
-    /// The event came before another one that it builds on: try again later.
+    /// The event arrived before another one that it depends on; retried later.
     NotYet,
-    /// Two transactions were in each other's way: nobody's failure, the batch runs again.
+    /// Two transactions were in conflict. The batch runs again, and no attempt is counted.
     Conflict,
-    /// The database is away, or in no state to work: nobody's failure either.
+    /// The database is away or cannot work. No attempt is counted.
     ConnectionLost,
 }
 
 impl Failure {
-    /// A failure that no further attempt can cure.
+    /// Creates a failure that a retry cannot fix.
     #[must_use]
     pub fn permanent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: FailureKind::Permanent, error: error.into() }
     }
 
-    /// A failure that another attempt may cure.
+    /// Creates a failure that a retry may fix.
     #[must_use]
     pub fn transient(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: FailureKind::Transient, error: error.into() }
     }
 
-    /// An event has overtaken the one that it builds on. It is tried again after 5 seconds, 30
-    /// seconds, and every 5 minutes; after an hour it is a dead letter with the reason `not_yet`.
+    /// Creates a failure for an event that has overtaken the one it depends on. The event is
+    /// retried after 5 seconds, after 30 seconds and then every 5 minutes. After an hour it becomes
+    /// a dead letter with the reason `not_yet`.
     #[must_use]
     pub fn not_yet(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: FailureKind::NotYet, error: error.into() }
     }
 
-    /// What is to be done about it.
+    /// Returns the kind of failure, which decides how it is handled.
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         self.kind
@@ -61,14 +62,14 @@ impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     }
 }
 
-/// The database's error that this one is, or is caused by.
+/// Returns the database error that `error` is or is caused by.
 fn database_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a sqlx::Error> {
     let mut error = Some(error);
     while let Some(this) = error {
         if let Some(found) = this.downcast_ref::<sqlx::Error>() {
             return Some(found);
         }
-        // An I/O error hides what it was made of from `source`.
+        // `source` of an I/O error skips the error that it wraps.
         error = match this.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => this.source(),
@@ -77,17 +78,19 @@ fn database_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a sqlx::Erro
     None
 }
 
-/// Classes of errors that say that the server, not the statement, is in trouble: connections,
-/// authorisation (a rotated password), resources, shutdown and crash, its system, its innards.
+/// Classes of errors for which the server is to blame, not the statement: connections,
+/// authorisation (a rotated password), resources, shutdown and crash, system errors, internal
+/// errors.
 const SERVER_TROUBLE: [&str; 6] = ["08", "28", "53", "57P", "58", "XX"];
 
-/// Whether the server is away, or takes no writes for now: that passes by itself, unlike a refusal,
-/// a missing file or a fault inside of it, which may be due to what it was asked for.
+/// Returns true if the server is away or accepts no writes for now, which ends by itself. A refused
+/// login, a system error or an internal error may be caused by the request, so they do not count.
 pub(crate) fn server_is_away(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
-    let asked_wrongly = |code: &str| ["28", "58", "XX"].iter().any(|class| code.starts_with(class));
+    let request_may_be_wrong =
+        |code: &str| ["28", "58", "XX"].iter().any(|class| code.starts_with(class));
     kind_of_database_error(error) == FailureKind::ConnectionLost
-        && !code.is_some_and(|code| asked_wrongly(&code))
+        && !code.is_some_and(|code| request_may_be_wrong(&code))
 }
 
 fn kind_of_database_error(error: &sqlx::Error) -> FailureKind {
@@ -112,8 +115,8 @@ fn kind_of_database_error(error: &sqlx::Error) -> FailureKind {
     }
 }
 
-/// The name of the constraint that a statement broke, if it broke one. Named constraints are how a
-/// service turns what its tables forbid into a refusal.
+/// Returns the name of the constraint that a statement violated, if any. A service uses named
+/// constraints to turn a violation into a refusal.
 #[must_use]
 pub fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
     error.as_database_error()?.constraint()
@@ -121,17 +124,17 @@ pub fn broken_constraint(error: &sqlx::Error) -> Option<&str> {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut said = self.error.to_string();
+        let mut text = self.error.to_string();
         let mut cause = self.error.source();
         while let Some(error) = cause {
-            let words = error.to_string();
-            // Some errors repeat what caused them.
-            if !said.contains(&words) {
-                said = format!("{said}: {words}");
+            let cause_text = error.to_string();
+            // Some errors repeat the text of their source.
+            if !text.contains(&cause_text) {
+                text = format!("{text}: {cause_text}");
             }
             cause = error.source();
         }
-        f.write_str(&said)
+        f.write_str(&text)
     }
 }
 

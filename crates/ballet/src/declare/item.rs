@@ -1,4 +1,4 @@
-//! One event of a run, with its saga.
+//! One event of a bulk run, with its saga.
 
 use std::ops::Deref;
 
@@ -6,17 +6,17 @@ use ballet_core::{AnyEvent, MessageId, SagaId};
 
 use crate::declare::failure::Failure;
 
-/// One of a run: an event, and whose it is. It can be used like the event.
+/// One event of a run, with its saga. It dereferences to the event.
 #[derive(Debug)]
 pub struct Item<E> {
-    /// The saga that is worked on.
+    /// The saga of the event.
     pub saga_id: SagaId,
     /// The event.
     pub event: E,
     pub(crate) lineage: Lineage,
 }
 
-/// What is emitted for an item is caused by this.
+/// The cause and trace of the events that are emitted for an item.
 #[derive(Debug, Clone)]
 pub(crate) struct Lineage {
     pub(crate) cause: Option<MessageId>,
@@ -32,17 +32,17 @@ impl<E> Deref for Item<E> {
 }
 
 impl<E> Item<E> {
-    /// Something of a saga that nothing is emitted for.
+    /// Creates an item that nothing is emitted for.
     pub(crate) fn of_saga(saga_id: SagaId, event: E) -> Self {
         Self { saga_id, event, lineage: Lineage { cause: None, traceparent: None } }
     }
 
-    /// Something else of the same saga and message.
+    /// Returns an item of the same saga and message with another event.
     pub(crate) fn with<T>(&self, event: T) -> Item<T> {
         Item { saga_id: self.saga_id, event, lineage: self.lineage.clone() }
     }
 
-    /// The same item with what its event is turned into.
+    /// Converts the event of the item.
     pub(crate) fn try_map<T>(
         self,
         turn: impl FnOnce(E) -> Result<T, Failure>,
@@ -53,7 +53,7 @@ impl<E> Item<E> {
 }
 
 impl<'a> Item<&'a AnyEvent> {
-    /// The same item with its event as what it is.
+    /// Returns the item with its event as type `E`, if it is one.
     pub(crate) fn downcast<E: 'static>(&self) -> Option<Item<&'a E>> {
         Some(self.with(self.event.downcast_ref()?))
     }

@@ -1,9 +1,9 @@
 //! Migrations of a service's own tables.
 
-/// One migration of a service: the file's name without its ending, and its text.
+/// One migration of a service: its file name without the extension, and its SQL.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
-    /// `NNNN_what_it_does`; they are applied in the order of the numbers.
+    /// `NNNN_what_it_does`. Migrations are applied in the order of their numbers.
     pub name: &'static str,
     /// The SQL.
     pub sql: &'static str,

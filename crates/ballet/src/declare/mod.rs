@@ -1,4 +1,5 @@
-//! What a service declares: steps, compensations, owners, projections, and the view that handlers get.
+//! The declarations of a service: steps, compensations, owners and projections, and the view that
+//! handlers get.
 
 pub(crate) mod bulk;
 pub(crate) mod call_step;

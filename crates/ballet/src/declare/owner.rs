@@ -1,4 +1,4 @@
-//! The owner of a saga: the service whose own row decides how it ends.
+//! The owner of a saga: the service whose own row decides how the saga ends.
 
 use std::future::Future;
 
@@ -9,14 +9,14 @@ use crate::declare::tx::Tx;
 
 /// The owner's part in an abort.
 ///
-/// Of the pivot's outcome, a refusal, a cancel and the deadline, the one that the owner commits
-/// first wins. The framework sees to that, under the saga's lock; the owner writes its own row.
+/// The pivot's outcome, a refusal, a cancel and the deadline compete: the first one that the owner
+/// commits wins. The framework ensures that under the saga's lock. The owner writes its own row.
 pub trait Owner: Send + Sync + 'static {
-    /// The saga that is owned.
+    /// The saga that the service owns.
     type Saga: Saga;
 
-    /// Writes the abort into the owner's own rows. It runs at most once for a saga, never after
-    /// the pivot's outcome was recorded, and in the transaction that publishes the fact.
+    /// Writes the abort to the owner's own rows. It takes effect at most once per saga, never after
+    /// the pivot's outcome was recorded, and in the transaction that publishes the abort event.
     fn abort(
         &self,
         tx: &mut Tx<'_>,
@@ -24,13 +24,13 @@ pub trait Owner: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// What became of the wish to abort a saga.
+/// The result of a request to abort a saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Abort {
-    /// It is aborted: every participant will undo its part.
+    /// The saga is aborted. Every participant will undo its part.
     Aborted,
-    /// It was aborted before.
+    /// The saga was aborted before.
     AlreadyAborted,
-    /// The pivot's outcome is recorded: it goes on to its end.
+    /// The pivot's outcome is recorded. The saga goes on to its end.
     TooLate,
 }

@@ -1,4 +1,5 @@
-//! A service's contract: what it does in which saga, what it follows, what it publishes.
+//! A service's contract: its steps in each saga, the events that it follows, and those that it
+//! publishes.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -20,7 +21,8 @@ use crate::declare::owner::Owner;
 use crate::declare::projection::Projection;
 use crate::declare::saga_entry::SagaEntry;
 
-/// All that one service does. It can be read without running anything: [`Participant::part`].
+/// Declares everything that one service does. [`Participant::part`] returns the declaration without
+/// running anything.
 ///
 /// ```
 /// # use ballet::*;
@@ -58,21 +60,21 @@ pub struct Participant {
 }
 
 impl Participant {
-    /// A service without any part yet. Its name is the name of its queue and its database, and the
-    /// first part of the names of its events.
+    /// Creates a service without any part. Its name is the name of its queue and its database, and
+    /// the first part of its event names.
     #[must_use]
     pub const fn new(service: &'static str) -> Self {
         Self { service, sagas: Vec::new(), projections: Vec::new(), publishes: Vec::new() }
     }
 
-    /// Its part in a saga that another service owns.
+    /// Adds the service's part in a saga that another service owns.
     #[must_use]
     pub fn saga<Sg: Saga>(mut self, steps: impl FnOnce(SagaSteps<Sg>) -> SagaSteps<Sg>) -> Self {
         self.sagas.push(steps(SagaSteps::new()).entry);
         self
     }
 
-    /// Its part in a saga that it owns.
+    /// Adds the service's part in a saga that it owns.
     #[must_use]
     pub fn owns<O: Owner>(
         mut self,
@@ -92,20 +94,20 @@ impl Participant {
         self
     }
 
-    /// Publishes an event that is no step's outcome.
+    /// Publishes an event that is not the outcome of a step.
     #[must_use]
     pub fn publishes<E: Event>(mut self) -> Self {
         self.publishes.push(E::TYPE);
         self
     }
 
-    /// The service's name.
+    /// Returns the service's name.
     #[must_use]
     pub const fn service(&self) -> &'static str {
         self.service
     }
 
-    /// What the service declares, as data: the source of the choreography graph.
+    /// Returns the declaration as data: the source of the choreography graph.
     #[must_use]
     pub fn part(&self) -> Part {
         Part {
@@ -127,7 +129,7 @@ impl fmt::Debug for Participant {
     }
 }
 
-/// Takes in a service's steps of one saga.
+/// Collects a service's steps of one saga.
 pub struct SagaSteps<Sg> {
     entry: SagaEntry,
     saga: PhantomData<fn(Sg)>,
@@ -143,27 +145,27 @@ impl<Sg: Saga> SagaSteps<Sg> {
         self
     }
 
-    /// A step that may refuse, and is undone when the saga is aborted.
+    /// Adds a step that may refuse, and is undone when the saga is aborted.
     #[must_use]
     pub fn compensatable<Via, S: Compensatable<Via>>(self, step: S) -> Self {
         self.push(step.erase(StepKind::Compensatable).0)
     }
 
-    /// The step after whose recorded outcome the saga is never aborted. It is undone if an abort
-    /// was quicker than the record.
+    /// Adds the step that decides the saga: once its outcome is recorded, the saga is never
+    /// aborted. The step is undone if an abort is committed first.
     #[must_use]
     pub fn pivot<Via, S: Compensatable<Via>>(self, step: S) -> Self {
         self.push(step.erase(StepKind::Pivot).0)
     }
 
-    /// A step that cannot refuse and is tried again until it is done.
+    /// Adds a step that cannot refuse and is retried until it is done.
     #[must_use]
     pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
         self.push(step.erase(StepKind::Retriable).0)
     }
 
-    /// A step that repeats in a saga, each time under another key, and of which one event undoes
-    /// one repetition while the saga goes on: a driver declined, the next one is asked.
+    /// Adds a step that repeats in a saga, each time under another key. One event undoes one
+    /// repetition while the saga goes on: a driver declines, and the next one is asked.
     #[must_use]
     pub fn repeating<Via, S, E>(mut self, step: S, compensated_by: fn(&E) -> String) -> Self
     where
@@ -183,12 +185,12 @@ impl<Sg> fmt::Debug for SagaSteps<Sg> {
     }
 }
 
-/// Takes in the owner's steps of its saga.
+/// Collects the owner's steps of its saga.
 #[derive(Debug)]
 pub struct OwnerSteps<Sg>(SagaSteps<Sg>);
 
 impl<Sg: Saga> OwnerSteps<Sg> {
-    /// The saga begins with this event when a request from outside asks for it; see
+    /// Starts the saga with this event, on an external request. See
     /// [`Unit::originate`](crate::Unit::originate).
     #[must_use]
     pub fn originates<E: Event>(mut self, name: &'static str) -> Self {
@@ -205,13 +207,13 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         self
     }
 
-    /// The saga begins with this step when an event asks for it. Its refusal is the abort itself.
+    /// Starts the saga with this step, triggered by an event. Its refusal is the abort event.
     #[must_use]
     pub fn starts<Via, S: Starts<Sg, Via>>(self, step: S) -> Self {
         Self(self.0.push(step.erase().0))
     }
 
-    /// A refusal by which the saga is aborted, and what the abort then says.
+    /// Aborts the saga on this refusal. `fact` creates the abort event.
     #[must_use]
     pub fn aborts_on<E: Event>(
         mut self,
@@ -221,9 +223,9 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         self
     }
 
-    /// How long after its beginning the saga has to be decided. When that has passed, the owner
-    /// tells itself so with an event, and aborts with what `fact` makes of it, unless something
-    /// else was committed first.
+    /// Sets the time in which the saga must be decided, counted from its start. When it has passed,
+    /// the owner publishes the event `passed` to itself, and aborts with the abort event from
+    /// `fact`, unless another outcome was committed first.
     #[must_use]
     pub fn deadline<E: Event>(
         mut self,
@@ -239,25 +241,26 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         self
     }
 
-    /// Records the pivot's outcome. If an abort was committed first, it does not run.
+    /// Adds the step that records the pivot's outcome. It does not run if an abort was committed
+    /// first.
     #[must_use]
     pub fn decides<Via, S: Decides<Via>>(self, step: S) -> Self {
         Self(self.0.push(step.erase().0))
     }
 
-    /// A step that may refuse, and is undone when the saga is aborted.
+    /// Adds a step that may refuse, and is undone when the saga is aborted.
     #[must_use]
     pub fn compensatable<Via, S: Compensatable<Via>>(self, step: S) -> Self {
         Self(self.0.compensatable(step))
     }
 
-    /// A step that cannot refuse and is tried again until it is done.
+    /// Adds a step that cannot refuse and is retried until it is done.
     #[must_use]
     pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
         Self(self.0.retriable(step))
     }
 
-    /// A step that repeats in a saga, see [`SagaSteps::repeating`].
+    /// Adds a step that repeats in a saga. See [`SagaSteps::repeating`].
     #[must_use]
     pub fn repeating<Via, S, E>(self, step: S, compensated_by: fn(&E) -> String) -> Self
     where

@@ -1,4 +1,4 @@
-//! Projections: a service's own copy of what others tell, outside of sagas.
+//! Projections: a service's own copy of other services' data, outside of sagas.
 
 use std::future::Future;
 
@@ -8,19 +8,19 @@ use crate::declare::failure::Failure;
 use crate::declare::retry::Retry;
 use crate::declare::tx::Tx;
 
-/// Follows an event and writes what the service wants to keep of it.
+/// Follows an event and stores the data that the service needs from it.
 ///
-/// Each message is applied once. Order is not promised: a copy of a thing keeps the thing's version
-/// and takes only what is newer.
+/// Each message is applied once. Order is not guaranteed: a copy should store the version of its
+/// source, and apply only newer versions.
 pub trait Projection: Send + Sync + 'static {
-    /// The projection's name in metrics and on pages, for instance `points`.
+    /// The projection's name in metrics and on pages, for example `points`.
     const NAME: &'static str;
-    /// The event that it follows.
+    /// The event to follow.
     type On: Event;
-    /// How often it is tried again when it fails.
+    /// How often a failed message is retried.
     const RETRY: Retry = Retry::DEFAULT;
 
-    /// Takes in one event.
+    /// Applies one event.
     fn apply(
         &self,
         tx: &mut Tx<'_>,

@@ -1,22 +1,21 @@
-//! What becomes of a message whose handler fails: tried again at once, later, or not any more.
+//! Retry policies for messages whose handler fails: at once, later, or never.
 
 use std::time::Duration;
 
 use ballet_core::topology::RETRIES;
 
-/// How often a step or a projection that fails is tried again before its message becomes a dead
-/// letter.
+/// How often a failed step or projection is retried before its message becomes a dead letter.
 ///
 /// ```
 /// # use ballet::{Delay, Retry};
-/// /// A step that needs what comes and goes in seconds, and is of no use after a minute.
+/// /// For a step whose resource returns within seconds, and that is useless after a minute.
 /// const RETRY: Retry = Retry::at_once(5).later(&[Delay::FiveSeconds, Delay::ThirtySeconds]);
 /// ```
 ///
-/// It is about [transient](crate::FailureKind::Transient) failures. A permanent one is a dead
-/// letter without any further attempt; a lost connection and two transactions in each other's way
-/// are nobody's failure; what waits for another event has [delays of its own](crate::Failure::not_yet);
-/// and a compensation is never given up.
+/// The policy applies to [transient](crate::FailureKind::Transient) failures. A permanent failure
+/// makes a dead letter at once. A lost connection and a conflict of transactions count as no
+/// attempt. An event that waits for another one has [its own delays](crate::Failure::not_yet). A
+/// compensation is retried until it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     at_once: u32,
@@ -24,38 +23,39 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// Twice at once, then after 5 seconds, 30 seconds and 5 minutes, each time with two more at
-    /// once.
+    /// Two retries at once, then delayed retries after 5 seconds, 30 seconds and 5 minutes, each
+    /// followed by two more at once.
     pub const DEFAULT: Self =
         Self::at_once(2).later(&[Delay::FiveSeconds, Delay::ThirtySeconds, Delay::FiveMinutes]);
-    /// The first failure is the last.
+    /// No retries.
     pub const NEVER: Self = Self::at_once(0);
 
-    /// So many further attempts within a second, while the lane waits. Keep it small.
+    /// Retries up to `times` times within a second, while the lane waits. Keep the number small.
     #[must_use]
     pub const fn at_once(times: u32) -> Self {
         Self { at_once: times, later: &[] }
     }
 
-    /// Then after each of these delays, while the lane goes on with other messages. Order is not
-    /// kept. Every delayed attempt is followed by those at once.
+    /// Then retries after each of these delays, while the lane goes on with other messages. Order
+    /// is not kept. The immediate retries follow every delayed attempt.
     #[must_use]
     pub const fn later(self, delays: &'static [Delay]) -> Self {
         Self { later: delays, ..self }
     }
 
-    /// Whether to try again at once, after so many attempts since the message came.
+    /// Returns true if the message is retried at once, after `attempts` attempts since its
+    /// delivery.
     pub(crate) const fn again_at_once(self, attempts: u32) -> bool {
         attempts <= self.at_once
     }
 
-    /// How long to wait after so many waits.
+    /// Returns the next delay after `waits` delays.
     pub(crate) fn after(self, waits: u32) -> Option<Delay> {
         self.later.get(usize::try_from(waits).ok()?).copied()
     }
 }
 
-/// How long a message waits in a retry queue, where operators see it.
+/// The time that a message waits in a retry queue, where operators see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delay {
     /// In the queue `retry.5s`.
@@ -67,7 +67,7 @@ pub enum Delay {
 }
 
 impl Delay {
-    /// The exchange in front of its queue, of the same name.
+    /// Returns the name of the queue, and of the exchange in front of it.
     pub(crate) const fn queue(self) -> &'static str {
         let [five_seconds, thirty_seconds, five_minutes] = RETRIES;
         match self {
@@ -77,7 +77,7 @@ impl Delay {
         }
     }
 
-    /// How long that is.
+    /// Returns the duration of the delay.
     pub(crate) const fn time(self) -> Duration {
         let [five_seconds, thirty_seconds, five_minutes] = RETRIES;
         let millis = match self {
@@ -88,7 +88,7 @@ impl Delay {
         Duration::from_millis(millis as u64)
     }
 
-    /// For what is tried again until it is done: seconds at first, then every few minutes.
+    /// Returns the delay of work that is retried until it is done: seconds at first, then minutes.
     pub(crate) const fn endless(waits: u32) -> Self {
         match waits {
             0 => Self::FiveSeconds,
@@ -97,7 +97,8 @@ impl Delay {
         }
     }
 
-    /// For what waits for another event: for about an hour, then somebody has to look.
+    /// Returns the delay of an event that waits for another one. After about an hour there is none,
+    /// and a person has to look.
     pub(crate) const fn not_yet(waits: u32) -> Option<Self> {
         if waits < 14 { Some(Self::endless(waits)) } else { None }
     }

@@ -1,15 +1,14 @@
-//! Rows that a step will touch, named beforehand, so that two transactions that touch the same
-//! ones cannot wait for each other.
+//! Names of the rows that a step will touch, which prevent deadlocks between batches.
 //!
-//! A batch runs many handlers in one transaction, each of which locks what it changes, so two
-//! batches would lock the same rows in different orders. When steps name their rows, the batch
-//! takes a lock for each name before any handler runs: all of them with one statement, in one
-//! order everywhere. The locks are advisory, see `docs/decisions/0006-rows-are-locked-by-name.md`.
+//! A batch runs many handlers in one transaction, and each handler locks the rows it changes. Two
+//! batches could lock the same rows in different orders. When steps name their rows, the batch
+//! takes a lock for each name before any handler runs: all with one statement, always in the same
+//! order. The locks are advisory, see `docs/decisions/0006-rows-are-locked-by-name.md`.
 
 use uuid::Uuid;
 
-/// Names of rows: a word for the table, and a key. Both are the service's own; what matters is
-/// that all steps that touch a row give it the same name.
+/// Names of rows. A name is a table and a key. The service chooses both, but all steps that touch a
+/// row must give it the same name.
 ///
 /// ```
 /// let rows = ballet::Rows::of("stock", ["mug", "spoon"]).and("shelf", ["7"]);
@@ -18,30 +17,30 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rows(Vec<i64>);
 
-/// Names become lock keys by UUIDv5: the same in every process and version.
+/// UUIDv5 turns names into lock keys that are the same in every process and version.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6261_6c6c_6574_5000_8000_0000_726f_7773);
 
 impl Rows {
-    /// No rows.
+    /// Returns an empty set of rows.
     #[must_use]
     pub const fn none() -> Self {
         Self(Vec::new())
     }
 
-    /// These rows of a table.
+    /// Names rows of a table.
     #[must_use]
     pub fn of<K: AsRef<str>>(table: &str, keys: impl IntoIterator<Item = K>) -> Self {
         Self::none().and(table, keys)
     }
 
-    /// And these of another.
+    /// Adds rows of another table.
     #[must_use]
     pub fn and<K: AsRef<str>>(mut self, table: &str, keys: impl IntoIterator<Item = K>) -> Self {
         self.0.extend(keys.into_iter().map(|key| lock_key(table, key.as_ref())));
         self
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no rows.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -51,8 +50,8 @@ impl Rows {
         self.0.extend(others.0);
     }
 
-    /// The keys of the locks to take. A transaction that touches one row alone waits for it while
-    /// it holds nothing that others wait for, and needs none.
+    /// Returns the keys of the locks to take. A transaction that touches a single row needs none:
+    /// it holds nothing else that others wait for.
     pub(crate) fn into_lock_keys(self) -> Vec<i64> {
         let alone = self.0.first().is_none_or(|first| self.0.iter().all(|key| key == first));
         if alone { Vec::new() } else { self.0 }

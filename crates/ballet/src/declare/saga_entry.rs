@@ -1,4 +1,4 @@
-//! A service's part in one saga, with what it runs.
+//! A service's part in one saga, with its handlers.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::declare::deadline::Deadline;
 use crate::declare::erased::any::AnyStep;
 use crate::declare::erased::others::{AnyKeyedCompensation, AnyOwner, AnyRefusal};
 
-/// A service's part in one saga, with what it runs.
+/// A service's part in one saga, with its handlers.
 #[derive(Clone)]
 pub(crate) struct SagaEntry {
     pub(crate) saga: &'static str,

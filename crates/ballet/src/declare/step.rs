@@ -11,11 +11,11 @@ use crate::declare::retry::Retry;
 use crate::declare::row_locks::Rows;
 use crate::declare::tx::Tx;
 
-/// One service's local part of a saga: it is triggered by an event and ends in an outcome event.
+/// One service's local part of a saga. An event triggers it, and it ends with an outcome event.
 ///
-/// `run` takes effect at most once for a saga, whatever comes twice, late, or in another order.
-/// It runs inside of the service's transaction: what it writes commits together with its outcome,
-/// or not at all. For work outside of the database see [`CallStep`](crate::CallStep).
+/// `run` takes effect at most once per saga, even if messages arrive twice, late or out of order.
+/// It runs inside the service's transaction: its writes commit together with its outcome, or not at
+/// all. For work outside of the database, see [`CallStep`](crate::CallStep).
 ///
 /// ```
 /// # use ballet::*;
@@ -74,26 +74,27 @@ pub trait Step: Send + Sync + 'static {
     const NAME: &'static str;
     /// The event that triggers the step, or a tuple of events that it joins.
     type On: Trigger;
-    /// The event that tells that the step is done.
+    /// The event that reports the step as done.
     type Done: Event;
-    /// The event that tells a business "no"; [`Never`](crate::Never) if there is none.
+    /// The event that reports a business "no"; [`Never`](crate::Never) if there is none.
     type Refused: Event;
 
-    /// How often it is tried again when it fails.
+    /// How often a failed step is retried.
     const RETRY: Retry = Retry::DEFAULT;
 
-    /// Tells the repetitions of a step in one saga apart; see
-    /// [`repeating`](crate::SagaSteps::repeating). A step that runs once has none, and a join
+    /// Distinguishes the repetitions of a step in one saga; see
+    /// [`repeating`](crate::SagaSteps::repeating). A step that runs once has no key, and a join
     /// cannot have one.
     #[must_use]
     fn key(_on: &Self::On) -> Option<String> {
         None
     }
 
-    /// Names the rows that the step will touch for these triggers, of all sagas of a batch, so
-    /// that transactions that touch the same rows do not end in a deadlock. Only what other sagas
-    /// touch too needs a name, and only where several lanes or replicas do. It may read, and it
-    /// locks nothing: the framework takes the locks, before any handler runs. A join is not asked.
+    /// Names the rows that the step will touch for these triggers, which come from all sagas of a
+    /// batch. The names prevent deadlocks between transactions that touch the same rows. Only rows
+    /// that several sagas touch, in several lanes or replicas, need a name. The function may read,
+    /// but takes no locks: the framework takes them before any handler runs. It is not called for a
+    /// join.
     fn touches(
         _db: &mut PgConnection,
         _on: &[Item<&Self::On>],
@@ -101,16 +102,16 @@ pub trait Step: Send + Sync + 'static {
         async { Ok(Rows::none()) }
     }
 
-    /// Does the step.
+    /// Runs the step.
     fn run(&self, tx: &mut Tx<'_>, on: Self::On) -> impl Future<Output = StepResult<Self>> + Send;
 }
 
-/// How a step is undone when its saga is aborted.
+/// Undoes a step when its saga is aborted.
 pub trait Compensate: Step {
-    /// The event that tells that the step is undone.
+    /// The event that reports the step as undone.
     type Compensated: Event;
 
-    /// Names the rows that undoing these will touch, see [`Step::touches`].
+    /// Names the rows that the compensation will touch. See [`Step::touches`].
     fn compensate_touches(
         _db: &mut PgConnection,
         _done: &[Item<Self::Done>],
@@ -118,8 +119,8 @@ pub trait Compensate: Step {
         async { Ok(Rows::none()) }
     }
 
-    /// Undoes the step, given the very event that it emitted. It runs at most once, only if the
-    /// step took effect, and never before the later steps of the same service are undone. It
+    /// Undoes the step, given the event that it emitted. It takes effect at most once, runs only if
+    /// the step took effect, and never before the later steps of the same service are undone. It
     /// cannot refuse.
     fn compensate(
         &self,
@@ -128,62 +129,63 @@ pub trait Compensate: Step {
     ) -> impl Future<Output = CompensateResult<Self>> + Send;
 }
 
-/// How a step ended.
+/// The outcome of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome<D, R> {
-    /// It took effect.
+    /// The step took effect.
     Done(D),
-    /// A business "no". Whatever the step wrote before stays, so write nothing then.
+    /// A business "no". Rows that the step wrote before are kept, so a step should refuse before it
+    /// writes.
     Refused(R),
 }
 
-/// How a compensation ended.
+/// The outcome of a compensation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compensated<U> {
-    /// Compensated, and the others are told.
+    /// Undone; the event informs the other services.
     With(U),
-    /// There was nothing left to undo, and nothing to tell.
+    /// There was nothing left to undo, and there is no event.
     Silently,
 }
 
-/// What [`Step::run`] gives.
+/// The result of [`Step::run`].
 pub type StepResult<S> = Result<Outcome<<S as Step>::Done, <S as Step>::Refused>, Failure>;
 
-/// What [`Compensate::compensate`] gives.
+/// The result of [`Compensate::compensate`].
 pub type CompensateResult<S> = Result<Compensated<<S as Compensate>::Compensated>, Failure>;
 
-/// The step took effect.
+/// Returns the outcome of a step that took effect.
 ///
 /// # Errors
 ///
-/// Never; it gives a `Result` so that it can stand at the end of a step.
+/// Never. It returns a `Result` so it can be the last expression of a step.
 pub fn done<D, R>(event: D) -> Result<Outcome<D, R>, Failure> {
     Ok(Outcome::Done(event))
 }
 
-/// The step says no.
+/// Returns the outcome of a step that refuses.
 ///
 /// # Errors
 ///
-/// Never; it gives a `Result` so that it can stand at the end of a step.
+/// Never. It returns a `Result` so it can be the last expression of a step.
 pub fn refused<D, R>(event: R) -> Result<Outcome<D, R>, Failure> {
     Ok(Outcome::Refused(event))
 }
 
-/// The step is undone.
+/// Returns the outcome of a compensation that has undone its step.
 ///
 /// # Errors
 ///
-/// Never; it gives a `Result` so that it can stand at the end of a compensation.
+/// Never. It returns a `Result` so it can be the last expression of a compensation.
 pub fn compensated<U>(event: U) -> Result<Compensated<U>, Failure> {
     Ok(Compensated::With(event))
 }
 
-/// There was nothing left to undo.
+/// Returns the outcome of a compensation that found nothing to undo.
 ///
 /// # Errors
 ///
-/// Never; it gives a `Result` so that it can stand at the end of a compensation.
+/// Never. It returns a `Result` so it can be the last expression of a compensation.
 pub fn compensated_silently<U>() -> Result<Compensated<U>, Failure> {
     Ok(Compensated::Silently)
 }

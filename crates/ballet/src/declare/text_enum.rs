@@ -1,4 +1,4 @@
-//! Words: enums without contents, as tables hold them.
+//! Enums without fields, stored as text in tables.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,8 +9,8 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 
-/// A value that serde writes as a single word, in a column of type `text`: an enum spells its
-/// words once, for JSON and for tables.
+/// Stores a value that serde serializes as a string in a column of type `text`. An enum thus
+/// defines its names once, for JSON and for tables.
 ///
 /// ```
 /// use ballet::TextEnum;
@@ -48,15 +48,18 @@ impl<T> PgHasArrayType for TextEnum<T> {
 impl<T: Serialize> Encode<'_, Postgres> for TextEnum<T> {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         match serde_json::to_value(&self.0)? {
-            Value::String(word) => <String as Encode<'_, Postgres>>::encode(word, buffer),
-            other => Err(format!("{other} is no word: only enums without contents are").into()),
+            Value::String(text) => <String as Encode<'_, Postgres>>::encode(text, buffer),
+            other => Err(format!(
+                "{other} is not a string: only enums without fields can be stored as text"
+            )
+            .into()),
         }
     }
 }
 
 impl<'r, T: DeserializeOwned> Decode<'r, Postgres> for TextEnum<T> {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        let word = <&str as Decode<'r, Postgres>>::decode(value)?;
-        Ok(Self(T::deserialize(StrDeserializer::<NotText>::new(word))?))
+        let text = <&str as Decode<'r, Postgres>>::decode(value)?;
+        Ok(Self(T::deserialize(StrDeserializer::<NotText>::new(text))?))
     }
 }

@@ -1,4 +1,4 @@
-//! What a handler sees of the world: its transaction, the time, new ids, its saga.
+//! The view of a handler: its transaction, the time, new ids, and its saga.
 
 use ballet_core::{Event, MessageId, SagaId};
 use jiff::Timestamp;
@@ -10,15 +10,15 @@ use crate::declare::event::{Emitted, Encoded};
 use crate::declare::failure::Failure;
 use crate::declare::item::{Item, Lineage};
 
-/// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and
-/// the outbox commit together. There is no other clock, no other chance and no network in it.
+/// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and the
+/// outbox commit together. A handler uses no other clock, no other randomness and no network.
 #[derive(Debug)]
 pub struct Tx<'a> {
     db: &'a mut PgConnection,
     scope: &'a mut Scope,
 }
 
-/// What a transaction knows and collects besides its rows.
+/// The context of a transaction, and the events that it collects.
 #[derive(Debug)]
 pub(crate) struct Scope {
     pub(crate) clock: Clock,
@@ -36,7 +36,7 @@ impl Scope {
         Self { clock, now, saga_id: None, cause: None, traceparent: None, emitted }
     }
 
-    /// Sets what follows in relation to a message.
+    /// Sets the saga and the message that later events belong to.
     pub(crate) fn enter(
         &mut self,
         saga_id: Option<SagaId>,
@@ -66,14 +66,14 @@ impl<'a> Tx<'a> {
         Self { db, scope }
     }
 
-    /// The connection inside of the transaction. The framework commits or rolls back.
+    /// Returns the connection of the transaction. The framework commits or rolls back.
     pub fn db(&mut self) -> &mut PgConnection {
         self.db
     }
 
-    /// Runs statements that may fail, for instance on a named constraint: if they do, they are
-    /// taken back alone, and the transaction goes on. Without it an error that is swallowed breaks
-    /// the whole transaction.
+    /// Runs statements that may fail, for example on a named constraint. If they fail, only they
+    /// are rolled back, and the transaction goes on. Without `attempt`, an ignored error breaks the
+    /// whole transaction.
     ///
     /// ```
     /// # use ballet::{Tx, broken_constraint};
@@ -91,7 +91,7 @@ impl<'a> Tx<'a> {
     ///
     /// # Errors
     ///
-    /// What the statements fail with.
+    /// The error of the statements.
     pub async fn attempt<T>(
         &mut self,
         statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
@@ -107,45 +107,46 @@ impl<'a> Tx<'a> {
         result
     }
 
-    /// The time: the same for all that this transaction does.
+    /// Returns the time, which is the same throughout the transaction.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.scope.now
     }
 
-    /// A new id (UUIDv7), for instance `tx.new_id::<ShipmentId>()`.
+    /// Returns a new id (UUIDv7), for example `tx.new_id::<ShipmentId>()`.
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
         self.scope.clock.new_id(self.scope.now).into()
     }
 
-    /// The saga that is being worked on; `None` for an event outside of sagas.
+    /// Returns the current saga, or `None` for an event outside of sagas.
     #[must_use]
     pub fn saga_id(&self) -> Option<SagaId> {
         self.scope.saga_id
     }
 
-    /// The same view, of one item of a run.
+    /// Returns the view of one item of a run.
     pub(crate) fn enter<E>(&mut self, item: &Item<E>) -> Tx<'_> {
         let Lineage { cause, traceparent } = item.lineage.clone();
         self.scope.enter(Some(item.saga_id), cause, traceparent);
         Tx::new(self.db, self.scope)
     }
 
-    /// What this view is of, as an item.
+    /// Returns an item with the saga and message of this view.
     pub(crate) fn item<E>(&self, event: E) -> Result<Item<E>, Failure> {
-        let saga_id = self.scope.saga_id.ok_or_else(|| Failure::permanent("a step has no saga"))?;
+        let saga_id =
+            self.scope.saga_id.ok_or_else(|| Failure::permanent("a step runs without a saga"))?;
         let lineage =
             Lineage { cause: self.scope.cause, traceparent: self.scope.traceparent.clone() };
         Ok(Item { saga_id, event, lineage })
     }
 
-    /// Publishes an event beside a step's outcome, when the transaction has committed. The
+    /// Publishes an event in addition to a step's outcome, once the transaction has committed. The
     /// participant declares it with [`Participant::publishes`](crate::Participant::publishes).
     ///
     /// # Errors
     ///
-    /// A permanent failure if the event cannot be written as JSON.
+    /// A permanent failure if the event cannot be encoded as JSON.
     pub fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
         let event = Encoded::of(event)?;
         self.scope.emit(event);

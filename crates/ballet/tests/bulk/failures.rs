@@ -119,7 +119,7 @@ async fn whoever_makes_a_run_fail_is_found_and_the_others_commit() {
     assert_eq!(reasons, ["permanent", "failed", "permanent", "permanent"], "{dead:?}");
     let count = |items, given| {
         format!(
-            "hold_seats was given {items} items, and gave {given} outcomes: give one for each \
+            "hold_seats received {items} items and returned {given} outcomes: return one per \
              item, in the order of the items"
         )
     };

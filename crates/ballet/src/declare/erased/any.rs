@@ -1,4 +1,4 @@
-//! What the engine asks of a step, whatever its type.
+//! The object-safe traits through which the engine runs steps of any type.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::declare::retry::Retry;
 use crate::declare::row_locks::Rows;
 use crate::declare::tx::Tx;
 
-/// How a step ended, or that it waits for an answer from outside.
+/// The outcome of a step, or the call that it waits for.
 #[derive(Debug)]
 pub(crate) enum AnyOutcome {
     Done(Encoded),
@@ -23,7 +23,7 @@ pub(crate) enum AnyOutcome {
     Call(String),
 }
 
-/// How a compensation ended, or that it waits for an answer from outside.
+/// The outcome of a compensation, or the call that it waits for.
 #[derive(Debug)]
 pub(crate) enum AnyCompensated {
     With(Encoded),
@@ -37,11 +37,11 @@ pub(crate) trait AnyStep: Send + Sync {
     fn part(&self) -> &StepPart;
     fn retry(&self) -> Retry;
     fn decode(&self, place: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
-    /// The key of the repetition that an event triggers; empty if there is none.
+    /// Returns the key of the repetition that an event triggers; empty if there is none.
     fn key(&self, event: &AnyEvent) -> String;
     fn run<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
     fn compensate<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated>;
-    /// Asks outside, for the step or for its undo.
+    /// Makes the external call of the step or of its compensation.
     fn call<'a>(&'a self, _undo: bool, _: CallKey, _request: &'a str) -> Future<'a, String> {
         calls_nobody(self.part().name)
     }
@@ -61,7 +61,7 @@ pub(crate) trait AnyStep: Send + Sync {
     ) -> Future<'a, AnyCompensated> {
         calls_nobody(self.part().name)
     }
-    /// Names the rows that the step will touch, given triggers of it.
+    /// Names the rows that the step will touch, given its triggers.
     fn touches<'a>(
         &'a self,
         _: &'a mut PgConnection,
@@ -69,7 +69,7 @@ pub(crate) trait AnyStep: Send + Sync {
     ) -> Future<'a, Rows> {
         no_rows()
     }
-    /// Names the rows that its compensation will touch, given stored outcomes.
+    /// Names the rows that the compensation will touch, given stored outcomes.
     fn compensate_touches<'a>(
         &'a self,
         _: &'a mut PgConnection,
@@ -77,21 +77,21 @@ pub(crate) trait AnyStep: Send + Sync {
     ) -> Future<'a, Rows> {
         no_rows()
     }
-    /// The step as one that takes runs, if it is one.
+    /// Returns the step as a bulk step, if it is one.
     fn bulk(&self) -> Option<&dyn AnyBulk> {
         None
     }
 }
 
-/// A step that takes runs.
+/// A step that handles runs.
 pub(crate) trait AnyBulk: Send + Sync {
-    /// Runs it: as many outcomes as items.
+    /// Runs the step. Returns one outcome per item.
     fn run_all<'a>(
         &'a self,
         tx: BulkTx<'a>,
         items: Vec<Item<AnyEvent>>,
     ) -> Future<'a, Vec<AnyOutcome>>;
-    /// Undoes it, given the stored outcomes: as many answers as items.
+    /// Undoes the step, given the stored outcomes. Returns one answer per item.
     fn compensate_all<'a>(
         &'a self,
         tx: BulkTx<'a>,
@@ -99,7 +99,7 @@ pub(crate) trait AnyBulk: Send + Sync {
     ) -> Future<'a, Vec<AnyCompensated>>;
 }
 
-/// A step in the builder's hands.
+/// A step without its type, as the builder collects it.
 pub struct ErasedStep(pub(crate) Arc<dyn AnyStep>);
 
 impl std::fmt::Debug for ErasedStep {
@@ -110,12 +110,12 @@ impl std::fmt::Debug for ErasedStep {
 
 fn calls_nobody<'a, T: Send + 'a>(name: &'static str) -> Future<'a, T> {
     Box::pin(async move {
-        Err(Failure::permanent(format!("{name} is declared without a call to the outside")))
+        Err(Failure::permanent(format!("{name} is declared without an external call")))
     })
 }
 
 pub(crate) type Compensation<S> = for<'a> fn(&'a S, Tx<'a>, &'a str) -> Future<'a, AnyCompensated>;
-/// Names the rows that undoing will touch, given the stored outcomes.
+/// Names the rows that the compensation will touch, given the stored outcomes.
 pub(crate) type CompensateTouches =
     for<'a> fn(&'a mut PgConnection, Vec<Item<String>>) -> Future<'a, Rows>;
 

@@ -82,18 +82,19 @@ impl<S: BulkCompensate> BulkCompensation<S> {
     }
 }
 
-/// A step of another number of outcomes cannot say which is whose.
+/// Checks that a step returned one result per item. Otherwise the results cannot be matched to
+/// items.
 fn one_each(name: &str, what: &str, items: usize, given: usize) -> Result<(), Failure> {
     if items == given {
         return Ok(());
     }
     Err(Failure::permanent(format!(
-        "{name} was given {items} items, and gave {given} {what}: give one for each item, in the \
+        "{name} received {items} items and returned {given} {what}: return one per item, in the \
          order of the items"
     )))
 }
 
-/// A run of one: an undo that comes alone, for instance.
+/// Runs a bulk step for a single item, for example for a single compensation.
 impl<S: BulkStep> AnyStep for BulkLocalStep<S> {
     fn part(&self) -> &StepPart {
         &self.part
@@ -151,5 +152,5 @@ impl<S: BulkStep> AnyStep for BulkLocalStep<S> {
 }
 
 fn only<T>(mut all: Vec<T>) -> Result<T, Failure> {
-    all.pop().ok_or_else(|| Failure::permanent("a run of none has no outcome"))
+    all.pop().ok_or_else(|| Failure::permanent("an empty run has no outcome"))
 }

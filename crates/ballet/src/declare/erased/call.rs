@@ -1,4 +1,4 @@
-//! Steps that ask outside, without their types.
+//! Call steps without their types.
 
 use ballet_core::{AnyEvent, StepPart, Trigger};
 

@@ -1,4 +1,4 @@
-//! Between the types of steps and the JSON that the engine stores.
+//! Converts between the types of steps and the JSON that the engine stores.
 
 use ballet_core::{AnyEvent, Event, Trigger};
 use serde::Serialize;
@@ -12,13 +12,13 @@ use crate::declare::step::{Compensated, Outcome};
 
 pub(crate) fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<T, Failure> {
     T::assemble(events).ok_or_else(|| {
-        Failure::permanent(format!("{name} was given other events than it declares"))
+        Failure::permanent(format!("{name} received events that it does not declare"))
     })
 }
 
 pub(crate) fn encode_json<T: Serialize>(name: &str, value: &T) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| {
-        Failure::permanent(format!("a request or answer of {name} cannot be stored: {error}"))
+        Failure::permanent(format!("a request or answer of {name} cannot be encoded: {error}"))
     })
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn decode_stored<T: DeserializeOwned>(
     text: &str,
 ) -> Result<T, Failure> {
     serde_json::from_str(text).map_err(|error| {
-        Failure::permanent(format!("the stored {what} of {name} cannot be read: {error}"))
+        Failure::permanent(format!("the stored {what} of {name} cannot be decoded: {error}"))
     })
 }
 

@@ -1,4 +1,4 @@
-//! Steps of the database, without their types.
+//! Ordinary steps without their types.
 
 use ballet_core::{AnyEvent, StepPart, Trigger};
 use sqlx::PgConnection;

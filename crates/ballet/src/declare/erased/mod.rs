@@ -1,5 +1,4 @@
-//! Declarations without their types, as the engine runs them: events and requests go in and out as
-//! JSON.
+//! Declarations without their types, as the engine runs them. Events and requests pass as JSON.
 
 pub(crate) mod any;
 pub(crate) mod bulk;

@@ -1,4 +1,4 @@
-//! Owners, refusals, keyed undos and projections, without their types.
+//! Owners, refusals, keyed compensations and projections without their types.
 
 use std::marker::PhantomData;
 
@@ -24,7 +24,7 @@ impl<O: Owner> AnyOwner for TypedOwner<O> {
     fn abort<'a>(&'a self, mut tx: Tx<'a>, fact: &'a [u8]) -> Future<'a, ()> {
         Box::pin(async move {
             let fact: <O::Saga as Saga>::Abort = serde_json::from_slice(fact).map_err(|error| {
-                Failure::permanent(format!("the abort cannot be read back: {error}"))
+                Failure::permanent(format!("the stored abort event cannot be decoded: {error}"))
             })?;
             self.0.abort(&mut tx, &fact).await
         })
@@ -62,7 +62,7 @@ where
     }
 }
 
-/// An event that undoes one repetition of a step.
+/// A compensation of one repetition of a step, triggered by an event.
 pub(crate) trait AnyKeyedCompensation: Send + Sync {
     fn event_type(&self) -> EventType;
     fn step(&self) -> &'static str;
