@@ -16,6 +16,8 @@ pub const RETRY_EXCHANGE: &str = "x-retry-exchange";
 /// With which routing key.
 pub const RETRY_ROUTING_KEY: &str = "x-retry-routing-key";
 
+/// Begins the headers that say how a message died.
+pub const DEAD_PREFIX: &str = "x-dead-";
 /// Why a message is dead, as a code.
 pub const DEAD_REASON: &str = "x-dead-reason";
 /// Why a message is dead, in a sentence.
@@ -59,8 +61,7 @@ pub const DELIVERY_COUNT: &str = "x-delivery-count";
 /// What the names begin with that we write into copies and redriven messages. `x-redriv` covers
 /// `x-redrives`, `x-redrive-id` and `x-redriven-*`; `x-retr` covers `x-retries` and `x-retry-*`.
 const OURS: [&str; 7] =
-    [ATTEMPTS, "x-retr", DEAD, "x-original-", "x-redriv", "x-edited-", "x-discarded-"];
-const DEAD: &str = "x-dead-";
+    [ATTEMPTS, "x-retr", DEAD_PREFIX, "x-original-", "x-redriv", "x-edited-", "x-discarded-"];
 /// What the names begin with that the broker writes.
 const BROKERS: [&str; 4] = [DEATHS, DELIVERY_COUNT, "x-first-death-", "x-last-death-"];
 
@@ -79,7 +80,7 @@ pub fn is_brokers(name: &str) -> bool {
 /// Whether the header says how a message died or waits. A copy is told anew.
 #[must_use]
 pub fn is_dead_letters(name: &str) -> bool {
-    begins(name, &["x-retr", DEAD])
+    begins(name, &["x-retr", DEAD_PREFIX])
 }
 
 /// Whether the header counts attempts and redrives. A redriven message begins anew.
