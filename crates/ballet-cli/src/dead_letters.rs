@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use ballet::core::Part;
 use ballet_amqp::BrokerError;
-use ballet_ops::redrive::{DeadLetters, Held, Letter, RedriveError};
+use ballet_ops::redrive::{DeadLetter, DeadLetters, QueueStatus, RedriveError};
 
 use crate::exit::{Refusal, usage};
 use crate::options::GlobalOptions;
@@ -15,35 +15,37 @@ use crate::ui;
 /// The dead-letter queue of a service, and the service's declarations if this build knows them.
 #[derive(Debug)]
 pub(crate) struct ServiceQueue {
-    pub(crate) letters: DeadLetters,
+    pub(crate) dead_letters: DeadLetters,
     pub(crate) part: Option<Part>,
-    pub(crate) held: Held,
+    pub(crate) status: QueueStatus,
 }
 
 impl ServiceQueue {
     pub(crate) fn service(&self) -> &str {
-        self.letters.service()
+        self.dead_letters.service()
     }
 
     /// Reads all dead letters, with a progress bar.
-    pub(crate) async fn browse(&self, mut each: impl FnMut(Letter)) -> Result<()> {
-        let progress =
-            ui::Progress::new(&format!("reading {}.dead", self.service()), self.held.letters);
+    pub(crate) async fn browse(&self, mut each: impl FnMut(DeadLetter)) -> Result<()> {
+        let progress = ui::Progress::new(
+            &format!("reading {}.dead", self.service()),
+            self.status.dead_letters,
+        );
         let mut seen = 0;
-        let show = |letter| {
+        let show = |dead_letter| {
             seen += 1;
             if seen % 500 == 0 {
                 progress.show(seen);
             }
-            each(letter);
+            each(dead_letter);
         };
-        self.letters.browse(show).await?;
+        self.dead_letters.browse(show).await?;
         Ok(())
     }
 
     /// Tells the user that dead letters are missing because another program holds them.
     pub(crate) fn warn_of_readers(&self) {
-        if self.held.readers > 0 {
+        if self.status.readers > 0 {
             ui::say(&format!(
                 "{} another program is reading {}.dead; the dead letters that it holds are missing \
                  here",
@@ -63,14 +65,14 @@ pub(crate) async fn open(options: &GlobalOptions, named: &[String]) -> Result<Ve
     let services: Vec<String> = if named.is_empty() { known() } else { named.to_vec() };
     let mut found = Vec::new();
     for service in services {
-        let letters = DeadLetters::on(Arc::clone(&broker), &service);
-        let held = match letters.held().await {
-            Ok(held) => held,
+        let dead_letters = DeadLetters::on(Arc::clone(&broker), &service);
+        let status = match dead_letters.status().await {
+            Ok(status) => status,
             Err(RedriveError::NoQueue { .. }) if named.is_empty() => continue,
             Err(error) => return Err(with_advice(error)),
         };
         let part = parts.iter().find(|part| part.service == service).cloned();
-        found.push(ServiceQueue { letters, part, held });
+        found.push(ServiceQueue { dead_letters, part, status });
     }
     if found.is_empty() {
         let known: Vec<String> = known();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::{Context as _, Result};
 use ballet::MessageId;
 use ballet::core::{Part, Role};
-use ballet_ops::redrive::Letter;
+use ballet_ops::redrive::DeadLetter;
 use ballet_ops::stuck::{self, Stuck as Noted, What};
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -136,23 +136,23 @@ async fn add_dead_letters(
     known: &HashSet<MessageId>,
     all: &mut Vec<Waiting>,
 ) -> Result<()> {
-    if queue.held.letters == 0 {
+    if queue.status.dead_letters == 0 {
         return Ok(());
     }
-    let add = |letter: Letter| {
-        if !known.contains(&letter.id)
-            && let Some(saga) = saga_of(&letter, queue.part.as_ref())
+    let add = |dead_letter: DeadLetter| {
+        if !known.contains(&dead_letter.id)
+            && let Some(saga) = saga_of(&dead_letter, queue.part.as_ref())
         {
             all.push(Waiting {
                 saga,
-                service: letter.service,
-                step: letter.step,
-                what: letter.event_type,
-                since: letter.dead_at,
+                service: dead_letter.service,
+                step: dead_letter.step,
+                what: dead_letter.event_type,
+                since: dead_letter.dead_at,
                 next_at: None,
-                reason: letter.reason,
-                detail: letter.detail,
-                attempts: letter.attempts,
+                reason: dead_letter.reason,
+                detail: dead_letter.detail,
+                attempts: dead_letter.attempts,
             });
         }
     };
@@ -161,15 +161,15 @@ async fn add_dead_letters(
 
 /// The saga of a dead letter. An event outside of sagas may have a correlation id of its own, and one
 /// that starts a saga may have none.
-fn saga_of(letter: &Letter, part: Option<&Part>) -> Option<String> {
+fn saga_of(dead_letter: &DeadLetter, part: Option<&Part>) -> Option<String> {
     let known = part.map(Part::consumes).unwrap_or_default();
-    let event = known.iter().find(|event| Some(event.name()) == letter.event_type.as_deref());
+    let event = known.iter().find(|event| Some(event.name()) == dead_letter.event_type.as_deref());
     match event.map(|event| event.role()) {
         Some(Role::Plain) => None,
         Some(Role::StartsSaga) => {
-            Some(letter.saga.clone().unwrap_or_else(|| letter.id.to_string()))
+            Some(dead_letter.saga.clone().unwrap_or_else(|| dead_letter.id.to_string()))
         }
-        Some(Role::InSaga) | None => letter.saga.clone(),
+        Some(Role::InSaga) | None => dead_letter.saga.clone(),
     }
 }
 

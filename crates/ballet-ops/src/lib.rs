@@ -1,7 +1,5 @@
-//! What operators do with a running system: look after dead letters, audit what must always hold,
-//! and find what is stuck.
-//!
-//! The `ballet` command is built on this crate.
+//! What operators do with a running system: handle dead letters, audit the services' tables, and
+//! find out what is stuck. The `ballet` command is built on this crate.
 
 #![warn(missing_docs)]
 

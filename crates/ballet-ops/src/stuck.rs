@@ -1,10 +1,9 @@
-//! What is stuck in a service: messages that could not be handled so far, and calls to the outside
-//! that fail, each with the reason.
+//! What is stuck in a service: messages that could not be handled, and calls to the outside that
+//! fail, each with the reason.
 //!
-//! A failure is noted down in a statement of its own before its message goes to a retry queue or
-//! to the dead letters. Nothing has to be changed when it is handled after all: the inbox knows.
-//! What never got as far as a handler (an unreadable message, one that kills the process) is among
-//! the dead letters alone.
+//! A service records a failure before the message goes to a retry queue or becomes a dead letter.
+//! The record is not changed when the message is handled later: the inbox shows that. A message
+//! that never reached a handler (unreadable, or fatal to the process) is only a dead letter.
 
 use ballet_core::{MessageId, SagaId};
 use jiff::Timestamp;
@@ -12,24 +11,25 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, Row};
 use uuid::Uuid;
 
-/// A message, or a call, that is not done because of a failure.
+/// A message or a call that is not done because of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stuck {
-    /// The saga that waits for it; none for a message outside of sagas.
+    /// The saga that waits for it. A message outside of sagas has none.
     pub saga_id: Option<SagaId>,
     /// What is not done.
     pub what: What,
-    /// The step, the projection, or the word for what undoes (`abort`).
+    /// The step or the projection; `abort` for a compensation.
     pub handler: String,
-    /// Why, as a code: `failed`, `permanent`, `not_yet`; `call_failed` for a call.
+    /// The reason as a code: `failed`, `permanent` or `not_yet` for a message, `call_failed` for a
+    /// call.
     pub reason: String,
-    /// Why, for people.
+    /// The reason in a sentence.
     pub detail: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// When it failed first; of a call, when it was wanted.
+    /// When a message failed first, or when a call was requested.
     pub since: Timestamp,
-    /// When it is tried again; `None` for a dead letter, which waits for a person.
+    /// The next attempt; `None` for a dead letter, which waits for an operator.
     pub next_at: Option<Timestamp>,
 }
 
@@ -47,13 +47,13 @@ pub enum What {
     Call {
         /// Its key.
         call_key: Uuid,
-        /// Whether it undoes.
+        /// Whether a compensation makes it.
         undo: bool,
     },
 }
 
-/// What is stuck in the service to which this database belongs, the longest first, and no more than
-/// `limit` of it.
+/// Lists what is stuck in the service to which this database belongs: the oldest first, at most
+/// `limit` entries.
 ///
 /// ```
 /// # async fn example(db: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
@@ -66,9 +66,9 @@ pub enum What {
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// If the database does not answer.
 pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx::Error> {
-    // One more attempt may succeed at any moment: this is what it looks like now.
+    // A retry may succeed at any moment, so this is only what is stuck now.
     sqlx::query_as(
         "select message_id as id, event_type, null as undo, saga_id, handler, reason, detail, \
              attempts, first_failed_at as since, next_at \
@@ -86,12 +86,12 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx:
     .await
 }
 
-/// Forgets failures: their messages were discarded, or sent again under other ids. How many there
-/// were.
+/// Deletes the records of failures whose messages will not come again, because they were discarded
+/// or sent under new ids. Returns the number of deleted records.
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// If the database does not answer.
 pub async fn forget(db: &mut PgConnection, messages: &[MessageId]) -> Result<u64, sqlx::Error> {
     let messages: Vec<Uuid> = messages.iter().map(|message| message.0).collect();
     let forgotten = sqlx::query("delete from ballet.failure where message_id = any($1)")

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ballet::core::topology::JOURNAL;
+use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON};
 use ballet_ops::audit;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -87,11 +88,11 @@ impl Management {
         Ok(names.filter_map(|queue| Some(queue["name"].as_str()?.to_owned())).collect())
     }
 
-    /// The queues and the dead letters, for [`ballet_ops::audit`]. It reads at most `letters` messages of
-    /// each dead-letter queue.
-    pub async fn audited(&self, letters: u32) -> Result<audit::Broker> {
+    /// The queues and the dead letters, for [`ballet_ops::audit`]. It reads at most `dead_letters`
+    /// messages of each dead-letter queue.
+    pub async fn audited(&self, dead_letters: u32) -> Result<audit::BrokerSnapshot> {
         let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;
-        let mut broker = audit::Broker::default();
+        let mut broker = audit::BrokerSnapshot::default();
         for queue in found.as_array().into_iter().flatten() {
             let Some(name) = queue["name"].as_str().filter(|name| *name != JOURNAL) else {
                 continue;
@@ -101,9 +102,11 @@ impl Management {
             let mut count = ready + unacked;
             if let Some(service) = name.strip_suffix(".dead") {
                 // The counts may be some seconds old.
-                let dead = self.peek(name, letters).await?;
+                let dead = self.peek(name, dead_letters).await?;
                 count = count.max(dead.len() as u64);
-                broker.letters.extend(dead.iter().map(|letter| as_letter(service, letter)));
+                broker
+                    .dead_letters
+                    .extend(dead.iter().map(|message| as_dead_letter(service, message)));
             }
             broker.queues.insert(name.to_owned(), count);
         }
@@ -207,18 +210,18 @@ impl Management {
     }
 }
 
-fn as_letter(service: &str, letter: &Value) -> audit::Letter {
-    let properties = &letter["properties"];
+fn as_dead_letter(service: &str, message: &Value) -> audit::DeadLetterSnapshot {
+    let properties = &message["properties"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let header = |name: &str| text(&properties["headers"][name]);
-    let reason = match (header("x-dead-reason"), header("x-dead-detail")) {
+    let reason = match (header(DEAD_REASON), header(DEAD_DETAIL)) {
         // The broker's own dead letter: a crash loop, or a consumer that rejected the message.
         (code, detail) if code.is_empty() && detail.is_empty() => {
             text(&properties["headers"]["x-first-death-reason"])
         }
         (code, detail) => format!("{code}: {detail}"),
     };
-    audit::Letter {
+    audit::DeadLetterSnapshot {
         service: service.to_owned(),
         saga: text(&properties["correlation_id"]).parse().ok(),
         event_type: text(&properties["type"]),

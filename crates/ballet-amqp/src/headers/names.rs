@@ -16,6 +16,8 @@ pub const RETRY_EXCHANGE: &str = "x-retry-exchange";
 /// The routing key that a waiting message was first published with.
 pub const RETRY_ROUTING_KEY: &str = "x-retry-routing-key";
 
+/// Prefix of the headers that say how a message died.
+pub const DEAD_PREFIX: &str = "x-dead-";
 /// Why a message is dead, as a code.
 pub const DEAD_REASON: &str = "x-dead-reason";
 /// Why a message is dead, in a sentence.
@@ -60,8 +62,7 @@ pub const DELIVERY_COUNT: &str = "x-delivery-count";
 /// Prefixes of the names that we write into copies and redriven messages. `x-redriv` covers
 /// `x-redrives`, `x-redrive-id` and `x-redriven-*`; `x-retr` covers `x-retries` and `x-retry-*`.
 const OURS: [&str; 7] =
-    [ATTEMPTS, "x-retr", DEAD, "x-original-", "x-redriv", "x-edited-", "x-discarded-"];
-const DEAD: &str = "x-dead-";
+    [ATTEMPTS, "x-retr", DEAD_PREFIX, "x-original-", "x-redriv", "x-edited-", "x-discarded-"];
 /// Prefixes of the names that the broker writes.
 const BROKERS: [&str; 4] = [DEATHS, DELIVERY_COUNT, "x-first-death-", "x-last-death-"];
 
@@ -80,7 +81,7 @@ pub fn is_brokers(name: &str) -> bool {
 /// Returns true if the header records why a message is dead or waits. Each copy gets new ones.
 #[must_use]
 pub fn is_dead_letters(name: &str) -> bool {
-    begins(name, &["x-retr", DEAD])
+    begins(name, &["x-retr", DEAD_PREFIX])
 }
 
 /// Returns true if the header counts attempts or redrives. A redriven message starts over.

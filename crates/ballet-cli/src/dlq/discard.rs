@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use ballet_ops::redrive::{Keep, Letter};
+use ballet_ops::redrive::{Archive, DeadLetter};
 
 use crate::dlq::interrupt::stop_on_ctrl_c;
 use crate::dlq::plans::{self, forget};
@@ -40,12 +40,12 @@ pub(crate) struct Args {
 /// Writes dead letters to a file. They are removed from the queue only when the disk has them.
 struct Lines(BufWriter<File>);
 
-impl Keep for Lines {
-    fn keep(&mut self, letter: &Letter) -> io::Result<()> {
-        writeln!(self.0, "{}", render::full(letter))
+impl Archive for Lines {
+    fn store(&mut self, dead_letter: &DeadLetter) -> io::Result<()> {
+        writeln!(self.0, "{}", render::full(dead_letter))
     }
 
-    fn secure(&mut self) -> io::Result<()> {
+    fn sync(&mut self) -> io::Result<()> {
         self.0.flush()?;
         match self.0.get_ref().sync_data() {
             // A pipe, or /dev/null.
@@ -58,7 +58,7 @@ impl Keep for Lines {
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     args.selection.require_unless(args.all)?;
     let planned = plans::plans(&args.selection, options).await?;
-    let whole: u64 = planned.iter().map(|planned| planned.plan.letters()).sum();
+    let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
         ui::print("no dead letters match");
         return Ok(Done::All);
@@ -79,14 +79,18 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         let service = planned.queue.service();
         let progress = ui::Progress::new(&format!("discarding from {service}"), whole);
         let show = |count: u64| progress.show(count);
-        let sending = args.record.sending(options, stop.clone(), &show);
-        let keeper: Box<dyn Keep> = Box::new(Lines(BufWriter::new(open(&file)?)));
-        let taken = planned.queue.letters.discard(&planned.plan, Some(keeper), &sending).await?;
-        done += taken.letters;
-        stopped |= taken.stopped;
+        let redrive_options = args.record.redrive_options(options, stop.clone(), &show);
+        let archive: Box<dyn Archive> = Box::new(Lines(BufWriter::new(open(&file)?)));
+        let summary = planned
+            .queue
+            .dead_letters
+            .discard(&planned.plan, Some(archive), &redrive_options)
+            .await?;
+        done += summary.removed;
+        stopped |= summary.stopped;
         drop(progress);
-        forget(options, service, &taken.gone).await?;
-        for (id, why) in &taken.told {
+        forget(options, service, &summary.retired).await?;
+        for (id, why) in &summary.failures {
             ui::say(&format!("{} {id} was not discarded: {why}", ui::bad("note:")));
         }
     }

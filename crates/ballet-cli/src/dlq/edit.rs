@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use ballet_ops::redrive::{Choice, Letter};
+use ballet_ops::redrive::{DeadLetter, Filter};
 use jiff::Timestamp;
 
 use crate::dead_letters;
@@ -34,10 +34,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let letters = lookup::message(&args.id, &args.service, options).await?;
-    let Some(letter) = letters.first() else { bail!("no dead letter") };
-    if lookup::services_of(&letters).len() > 1 {
-        let services: Vec<&str> = lookup::services_of(&letters).into_iter().collect();
+    let dead_letters = lookup::message(&args.id, &args.service, options).await?;
+    let Some(dead_letter) = dead_letters.first() else { bail!("no dead letter") };
+    if lookup::services_of(&dead_letters).len() > 1 {
+        let services: Vec<&str> = lookup::services_of(&dead_letters).into_iter().collect();
         let services = services.join(", ");
         return Err(usage(format!(
             "{services} each have it as a dead letter: choose one with --service"
@@ -45,7 +45,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     let body = match &args.body {
         Some(file) => from_file(file)?,
-        None => in_editor(letter)?,
+        None => in_editor(dead_letter)?,
     };
     let Some(body) = body else {
         ui::print("nothing was changed");
@@ -56,17 +56,17 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         ui::say("this would be the new body; nothing was changed");
         return Ok(Done::All);
     }
-    let id = letter.id.to_string();
-    let choice = Choice { ids: vec![id.clone()], ..Choice::default() };
-    let queues = dead_letters::open(options, std::slice::from_ref(&letter.service)).await?;
+    let id = dead_letter.id.to_string();
+    let filter = Filter { ids: vec![id.clone()], ..Filter::default() };
+    let queues = dead_letters::open(options, std::slice::from_ref(&dead_letter.service)).await?;
     let Some(queue) = queues.into_iter().next() else { bail!("the queue is gone") };
-    let plan = queue.letters.plan(choice, None, Timestamp::UNIX_EPOCH).await?;
-    let sending = args.record.sending(options, stop_on_ctrl_c(), &|_| {});
-    let taken = queue.letters.edit(&plan, body.into(), &sending).await?;
-    for (id, why) in &taken.told {
+    let plan = queue.dead_letters.plan(filter, None, Timestamp::UNIX_EPOCH).await?;
+    let redrive_options = args.record.redrive_options(options, stop_on_ctrl_c(), &|_| {});
+    let summary = queue.dead_letters.edit(&plan, body.into(), &redrive_options).await?;
+    for (id, why) in &summary.failures {
         ui::say(&format!("{} {id} was not changed: {why}", ui::bad("note:")));
     }
-    if taken.letters == 0 {
+    if summary.removed == 0 {
         ui::say("it was edited, redriven or discarded by somebody else meanwhile");
         return Ok(Done::Failed);
     }
@@ -88,12 +88,12 @@ fn from_file(file: &Path) -> Result<Option<String>> {
 }
 
 /// Opens the body in an editor. `None` if it was not changed.
-fn in_editor(letter: &Letter) -> Result<Option<String>> {
-    let old = letter.readable().map_err(|why| {
+fn in_editor(dead_letter: &DeadLetter) -> Result<Option<String>> {
+    let old = dead_letter.readable().map_err(|why| {
         usage(format!("{}, so it cannot be edited: give a new body with --body FILE", why.detail))
     })?;
     let shown = render::pretty(&old);
-    let name = format!("ballet-{}-{}.json", letter.id, std::process::id());
+    let name = format!("ballet-{}-{}.json", dead_letter.id, std::process::id());
     let file = std::env::temp_dir().join(name);
     write_privately(&file, &shown)?;
     let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR"));

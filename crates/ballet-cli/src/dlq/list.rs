@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use ballet_ops::redrive::{self, Letter};
+use ballet_ops::redrive::{self, DeadLetter};
 
 use crate::dead_letters;
 use crate::dlq::render;
@@ -31,61 +31,61 @@ pub(crate) struct Groups {
 #[derive(Default)]
 struct Latest {
     limit: usize,
-    letters: BTreeMap<(i128, u64), Letter>,
+    dead_letters: BTreeMap<(i128, u64), DeadLetter>,
     seen: u64,
 }
 
 impl Latest {
-    fn add(&mut self, mut letter: Letter) {
+    fn add(&mut self, mut dead_letter: DeadLetter) {
         self.seen += 1;
-        letter.body = Vec::new();
-        let at = letter.dead_at.map_or(0, |at| at.as_nanosecond());
-        self.letters.insert((at, self.seen), letter);
-        if self.letters.len() > self.limit {
-            self.letters.pop_first();
+        dead_letter.body = Vec::new();
+        let at = dead_letter.dead_at.map_or(0, |at| at.as_nanosecond());
+        self.dead_letters.insert((at, self.seen), dead_letter);
+        if self.dead_letters.len() > self.limit {
+            self.dead_letters.pop_first();
         }
     }
 }
 
 pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
     let now = options.clock.now();
-    let choice = args.selection.choice(now);
+    let filter = args.selection.filter(now);
     let mut latest = Latest { limit: args.limit.max(1), ..Latest::default() };
     for queue in dead_letters::open(options, &args.selection.service).await? {
         queue.warn_of_readers();
-        if queue.held.letters > 0 {
-            let add = |letter| {
-                if choice.takes(&letter) {
-                    latest.add(letter);
+        if queue.status.dead_letters > 0 {
+            let add = |dead_letter| {
+                if filter.matches(&dead_letter) {
+                    latest.add(dead_letter);
                 }
             };
             queue.browse(add).await?;
         }
     }
-    let Latest { letters, seen, .. } = latest;
+    let Latest { dead_letters, seen, .. } = latest;
     if options.output != Output::Table {
-        ui::print_json(options.output, letters.values().rev().map(render::summary).collect());
+        ui::print_json(options.output, dead_letters.values().rev().map(render::summary).collect());
         return Ok(Done::All);
     }
     if seen == 0 {
         ui::print("no dead letters match");
         return Ok(Done::All);
     }
-    let rows = letters.values().rev().map(|letter| {
+    let rows = dead_letters.values().rev().map(|dead_letter| {
         vec![
-            ballet::core::id::short(letter.id),
-            format!("{} ago", ui::ago(letter.dead_at, now)),
-            letter.service.clone(),
-            ui::yellow(&cell(Some(&letter.reason))),
-            cell(letter.step.as_deref()),
-            cell(letter.event_type.as_deref()),
-            letter.redrives.to_string(),
-            cell(letter.detail.as_deref()),
+            ballet::core::id::short(dead_letter.id),
+            format!("{} ago", ui::ago(dead_letter.dead_at, now)),
+            dead_letter.service.clone(),
+            ui::yellow(&cell(Some(&dead_letter.reason))),
+            cell(dead_letter.step.as_deref()),
+            cell(dead_letter.event_type.as_deref()),
+            dead_letter.redrives.to_string(),
+            cell(dead_letter.detail.as_deref()),
         ]
     });
     let header = ["id", "died", "service", "reason", "step", "event", "redriven", "detail"];
     ui::print(&ui::table(&header, rows.collect()));
-    let shown = letters.len() as u64;
+    let shown = dead_letters.len() as u64;
     if seen > shown {
         ui::say(&format!(
             "the latest {} of {} are shown; --limit shows more, `ballet dlq groups` counts them",
@@ -99,15 +99,15 @@ pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
 
 pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Done> {
     let now = options.clock.now();
-    let choice = args.selection.choice(now);
+    let filter = args.selection.filter(now);
     let mut all = Vec::new();
     for queue in dead_letters::open(options, &args.selection.service).await? {
         queue.warn_of_readers();
         let mut groups = redrive::Groups::default();
-        if queue.held.letters > 0 {
-            let add = |letter| {
-                if choice.takes(&letter) {
-                    groups.add(&letter);
+        if queue.status.dead_letters > 0 {
+            let add = |dead_letter| {
+                if filter.matches(&dead_letter) {
+                    groups.add(&dead_letter);
                 }
             };
             queue.browse(add).await?;
@@ -120,7 +120,7 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
             groups.biggest_first().into_iter().map(move |(key, group)| (service, key, group))
         })
         .collect();
-    rows.sort_by_key(|(_, _, group)| std::cmp::Reverse(group.letters));
+    rows.sort_by_key(|(_, _, group)| std::cmp::Reverse(group.count));
     if options.output != Output::Table {
         let rows = rows.iter().map(|(service, key, group)| render::group(service, key, group));
         ui::print_json(options.output, rows.collect());

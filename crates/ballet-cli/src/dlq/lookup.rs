@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use ballet_ops::redrive::{Choice, Letter};
+use ballet_ops::redrive::{DeadLetter, Filter};
 
 use crate::dead_letters;
 use crate::exit::usage;
@@ -15,19 +15,19 @@ pub(crate) async fn message(
     id: &str,
     services: &[String],
     options: &GlobalOptions,
-) -> Result<Vec<Letter>> {
-    let choice = Choice { ids: vec![id.to_owned()], ..Choice::default() };
+) -> Result<Vec<DeadLetter>> {
+    let filter = Filter { ids: vec![id.to_owned()], ..Filter::default() };
     let mut found = Vec::new();
     for queue in dead_letters::open(options, services).await? {
         queue.warn_of_readers();
-        let take = |letter: Letter| {
-            if choice.takes(&letter) {
-                found.push(letter);
+        let take = |dead_letter: DeadLetter| {
+            if filter.matches(&dead_letter) {
+                found.push(dead_letter);
             }
         };
-        queue.letters.browse(take).await?;
+        queue.dead_letters.browse(take).await?;
     }
-    let ids: BTreeSet<_> = found.iter().map(|letter| letter.id).collect();
+    let ids: BTreeSet<_> = found.iter().map(|dead_letter| dead_letter.id).collect();
     match ids.len() {
         0 => Err(usage(format!("there is no dead letter whose id ends with {id:?}"))),
         1 => Ok(found),
@@ -40,6 +40,6 @@ pub(crate) async fn message(
 }
 
 /// The services that have one of the dead letters.
-pub(crate) fn services_of(letters: &[Letter]) -> BTreeSet<&str> {
-    letters.iter().map(|letter| letter.service.as_str()).collect()
+pub(crate) fn services_of(dead_letters: &[DeadLetter]) -> BTreeSet<&str> {
+    dead_letters.iter().map(|dead_letter| dead_letter.service.as_str()).collect()
 }

@@ -25,11 +25,12 @@ pub(crate) async fn plans(selection: &Selection, options: &GlobalOptions) -> Res
     let mut planned = Vec::new();
     for queue in dead_letters::open(options, &selection.service).await? {
         queue.warn_of_readers();
-        if queue.held.letters == 0 {
+        if queue.status.dead_letters == 0 {
             continue;
         }
-        let plan = queue.letters.plan(selection.choice(now), queue.part.clone(), floor).await?;
-        if plan.letters() > 0 {
+        let plan =
+            queue.dead_letters.plan(selection.filter(now), queue.part.clone(), floor).await?;
+        if plan.dead_letters() > 0 {
             planned.push(Planned { queue, plan });
         }
     }

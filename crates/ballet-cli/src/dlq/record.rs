@@ -1,6 +1,6 @@
 //! Who redrives, edits or discards dead letters, and why: the note that goes with each of them.
 
-use ballet_ops::redrive::{Note, Progress, Sending, Stop};
+use ballet_ops::redrive::{Note, Progress, RedriveOptions, Stop};
 use clap::Args;
 
 use crate::options::GlobalOptions;
@@ -16,16 +16,16 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn sending<'a>(
+    pub(crate) fn redrive_options<'a>(
         &self,
         options: &GlobalOptions,
         stop: Stop,
         progress: Progress<'a>,
-    ) -> Sending<'a> {
+    ) -> RedriveOptions<'a> {
         let at = options.clock.now();
         let note = Note { by: self.by.clone().unwrap_or_else(you), why: self.why.clone(), at };
-        let run = options.clock.new_id(at);
-        Sending { note, run, rate: None, beyond_memory: false, stop, progress }
+        let run_id = options.clock.new_id(at);
+        RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress }
     }
 }
 

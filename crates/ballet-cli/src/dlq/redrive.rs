@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_ops::redrive::{Canary, Fate, Plan, Sending, Taken};
+use ballet_ops::redrive::{Canary, Plan, RedriveOptions, RedriveOutcome, Summary};
 
 use crate::dlq::interrupt::stop_on_ctrl_c;
 use crate::dlq::plans::{self, Planned, forget};
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// Send at most this many per second [default: no limit]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: Option<u32>,
-    /// Send all at once, without sending one of each group first
+    /// Send all at once, without redrive_options one of each group first
     #[arg(long)]
     no_canary: bool,
     /// How long to wait for the outcome of those that are sent first
@@ -57,7 +57,7 @@ struct Totals {
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     args.selection.require_unless(args.all)?;
     let planned = plans::plans(&args.selection, options).await?;
-    let whole: u64 = planned.iter().map(|planned| planned.plan.letters()).sum();
+    let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
         ui::print("no dead letters match");
         return Ok(Done::All);
@@ -76,33 +76,34 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let mut totals = Totals::default();
     for mut planned in planned {
         if *stop.borrow() {
-            totals.left += planned.plan.letters();
+            totals.left += planned.plan.dead_letters();
             totals.stopped = true;
             continue;
         }
         let progress = ui::Progress::new(
             &format!("sending to {}", planned.queue.service()),
-            planned.plan.letters(),
+            planned.plan.dead_letters(),
         );
         let ahead = AtomicU64::new(0);
         let show = |done: u64| progress.show(done + ahead.load(Ordering::Relaxed));
-        let sending = args.record.sending(options, stop.clone(), &show);
-        let sending = Sending { rate: args.rate, beyond_memory, ..sending };
+        let redrive_options = args.record.redrive_options(options, stop.clone(), &show);
+        let redrive_options = RedriveOptions { rate: args.rate, beyond_memory, ..redrive_options };
         let mut canaries = Vec::new();
-        let mut taken = Taken::default();
+        let mut summary = Summary::default();
         if !args.no_canary {
-            (canaries, taken) = canaries_of(&mut planned, &sending, args, options).await?;
-            ahead.store(taken.letters, Ordering::Relaxed);
+            (canaries, summary) =
+                canaries_of(&mut planned, &redrive_options, args, options).await?;
+            ahead.store(summary.removed, Ordering::Relaxed);
         }
-        if !taken.stopped {
-            let rest = planned.queue.letters.redrive(&planned.plan, &sending).await?;
-            add(&mut taken, rest);
+        if !summary.stopped {
+            let rest = planned.queue.dead_letters.redrive(&planned.plan, &redrive_options).await?;
+            add(&mut summary, rest);
         }
         drop(progress);
-        forget(options, planned.queue.service(), &taken.gone).await?;
+        forget(options, planned.queue.service(), &summary.retired).await?;
         show_canaries(&canaries, options);
-        totals.add(&planned.plan, &taken, &canaries);
-        for (id, why) in &taken.told {
+        totals.add(&planned.plan, &summary, &canaries);
+        for (id, why) in &summary.failures {
             ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
         }
     }
@@ -111,35 +112,35 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
 
 async fn canaries_of(
     planned: &mut Planned,
-    sending: &Sending<'_>,
+    redrive_options: &RedriveOptions<'_>,
     args: &Args,
     options: &GlobalOptions,
-) -> Result<(Vec<Canary>, Taken)> {
+) -> Result<(Vec<Canary>, Summary)> {
     let inbox = options.connect(planned.queue.service()).await?;
     let patience = Duration::from_secs(args.patience);
-    let letters = planned.queue.letters.clone();
-    Ok(letters.canaries(&mut planned.plan, sending, inbox, patience).await?)
+    let dead_letters = planned.queue.dead_letters.clone();
+    Ok(dead_letters.canaries(&mut planned.plan, redrive_options, inbox, patience).await?)
 }
 
-fn add(taken: &mut Taken, more: Taken) {
-    taken.letters += more.letters;
-    taken.refused += more.refused;
-    taken.told.extend(more.told);
-    taken.gone.extend(more.gone);
-    taken.stopped |= more.stopped;
+fn add(summary: &mut Summary, more: Summary) {
+    summary.removed += more.removed;
+    summary.failed += more.failed;
+    summary.failures.extend(more.failures);
+    summary.retired.extend(more.retired);
+    summary.stopped |= more.stopped;
 }
 
 impl Totals {
-    fn add(&mut self, plan: &Plan, taken: &Taken, canaries: &[Canary]) {
-        let count = |fits: &dyn Fn(&Fate) -> bool| {
-            canaries.iter().filter(|canary| fits(&canary.fate)).count() as u64
+    fn add(&mut self, plan: &Plan, summary: &Summary, canaries: &[Canary]) {
+        let count = |fits: &dyn Fn(&RedriveOutcome) -> bool| {
+            canaries.iter().filter(|canary| fits(&canary.outcome)).count() as u64
         };
-        self.sent += taken.letters;
-        self.left += plan.letters().saturating_sub(taken.letters);
-        self.handled += count(&|fate| *fate == Fate::Handled);
-        self.dead_again += count(&|fate| matches!(fate, Fate::DeadAgain { .. }));
-        self.unknown += count(&|fate| *fate == Fate::Unknown);
-        self.stopped |= taken.stopped;
+        self.sent += summary.removed;
+        self.left += plan.dead_letters().saturating_sub(summary.removed);
+        self.handled += count(&|outcome| *outcome == RedriveOutcome::Handled);
+        self.dead_again += count(&|outcome| matches!(outcome, RedriveOutcome::DeadAgain { .. }));
+        self.unknown += count(&|outcome| *outcome == RedriveOutcome::Unknown);
+        self.stopped |= summary.stopped;
     }
 }
 
@@ -180,12 +181,12 @@ fn confirm(unknown: u64) -> Result<bool> {
 fn show_canaries(canaries: &[Canary], options: &GlobalOptions) {
     if options.output != Output::Table {
         let rows = canaries.iter().map(|canary| {
-            let (outcome, reason, detail) = match &canary.fate {
-                Fate::Handled => ("handled", None, None),
-                Fate::DeadAgain { reason, detail } => {
+            let (outcome, reason, detail) = match &canary.outcome {
+                RedriveOutcome::Handled => ("handled", None, None),
+                RedriveOutcome::DeadAgain { reason, detail } => {
                     ("dead_again", Some(reason.clone()), detail.clone())
                 }
-                Fate::Unknown => ("unknown", None, None),
+                RedriveOutcome::Unknown => ("unknown", None, None),
             };
             serde_json::json!({ "canary": canary.id, "outcome": outcome, "reason": reason,
                 "detail": detail, "group": canary.group.to_string() })
@@ -196,13 +197,15 @@ fn show_canaries(canaries: &[Canary], options: &GlobalOptions) {
     for canary in canaries {
         let group = cell(Some(&canary.group.to_string()));
         let id = ballet::core::id::short(&canary.id);
-        let (mark, outcome) = match &canary.fate {
-            Fate::Handled => (ui::green("✓"), "was handled".to_owned()),
-            Fate::DeadAgain { reason, detail } => {
+        let (mark, outcome) = match &canary.outcome {
+            RedriveOutcome::Handled => (ui::green("✓"), "was handled".to_owned()),
+            RedriveOutcome::DeadAgain { reason, detail } => {
                 let detail = cell(Some(detail.as_deref().unwrap_or(reason)));
                 (ui::red("✗"), format!("is dead again: {detail}"))
             }
-            Fate::Unknown => (ui::yellow("?"), "is neither handled nor dead yet".to_owned()),
+            RedriveOutcome::Unknown => {
+                (ui::yellow("?"), "is neither handled nor dead yet".to_owned())
+            }
         };
         ui::print(&format!("  {mark} {group}: {id} {outcome}"));
     }

@@ -1,7 +1,7 @@
 //! Dead letters as JSON, and as rows of tables.
 
 use ballet_amqp::{AMQPValue, FieldTable};
-use ballet_ops::redrive::{Group, GroupKey, Letter};
+use ballet_ops::redrive::{DeadLetter, Group, GroupKey};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
@@ -14,15 +14,15 @@ const DEEPEST: usize = 32;
 
 /// The whole dead letter. `body` is the exact text. A body that is not text is in `body_base64`, and
 /// a packed one also in `body_unpacked`.
-pub(crate) fn full(letter: &Letter) -> Value {
-    let mut json = summary(letter);
-    json["properties"] = properties(letter);
-    json["headers"] = headers(letter.properties.headers().as_ref());
-    match letter.text() {
+pub(crate) fn full(dead_letter: &DeadLetter) -> Value {
+    let mut json = summary(dead_letter);
+    json["properties"] = properties(dead_letter);
+    json["headers"] = headers(dead_letter.properties.headers().as_ref());
+    match dead_letter.text() {
         Some(text) => json["body"] = json!(text),
         None => {
-            json["body_base64"] = json!(BASE64_STANDARD.encode(&letter.body));
-            if let Ok(text) = letter.readable() {
+            json["body_base64"] = json!(BASE64_STANDARD.encode(&dead_letter.body));
+            if let Ok(text) = dead_letter.readable() {
                 json["body_unpacked"] = json!(text);
             }
         }
@@ -38,27 +38,28 @@ pub(crate) fn pretty(text: &str) -> String {
 }
 
 /// The dead letter without its properties, headers and body.
-pub(crate) fn summary(letter: &Letter) -> Value {
+pub(crate) fn summary(dead_letter: &DeadLetter) -> Value {
+    let DeadLetter { service, reason, step, detail, attempts, redrives, .. } = dead_letter;
     json!({
-        "service": letter.service, "id": letter.id.to_string(), "type": letter.event_type,
-        "saga": letter.saga, "reason": letter.reason, "step": letter.step,
-        "detail": letter.detail, "dead_at": letter.dead_at.map(|at| at.to_string()),
-        "attempts": letter.attempts, "redrives": letter.redrives, "exchange": letter.exchange,
-        "routing_key": letter.routing_key,
+        "service": service, "id": dead_letter.id.to_string(), "type": dead_letter.event_type,
+        "saga": dead_letter.saga, "reason": reason, "step": step, "detail": detail,
+        "dead_at": dead_letter.dead_at.map(|at| at.to_string()), "attempts": attempts,
+        "redrives": redrives, "exchange": dead_letter.exchange,
+        "routing_key": dead_letter.routing_key,
     })
 }
 
 pub(crate) fn group(service: &str, key: &GroupKey, group: &Group) -> Value {
     json!({
-        "service": service, "dead_letters": group.letters, "reason": key.reason, "step": key.step,
+        "service": service, "dead_letters": group.count, "reason": key.reason, "step": key.step,
         "type": key.event_type, "first": group.first.map(|at| at.to_string()),
         "last": group.last.map(|at| at.to_string()), "example": group.example,
         "detail": group.detail,
     })
 }
 
-pub(crate) fn properties(letter: &Letter) -> Value {
-    let properties = &letter.properties;
+pub(crate) fn properties(dead_letter: &DeadLetter) -> Value {
+    let properties = &dead_letter.properties;
     let mut fields = Map::new();
     macro_rules! add {
         ($($name:literal $get:ident),+ $(,)?) => {$(
@@ -140,7 +141,7 @@ pub(crate) fn group_row(
     now: Timestamp,
 ) -> Vec<String> {
     vec![
-        ui::grouped(group.letters),
+        ui::grouped(group.count),
         service.to_owned(),
         ui::yellow(&cell(Some(&key.reason))),
         cell(key.step.as_deref()),

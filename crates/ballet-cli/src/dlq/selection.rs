@@ -1,7 +1,7 @@
 //! The options that select dead letters.
 
 use anyhow::Result;
-use ballet_ops::redrive::Choice;
+use ballet_ops::redrive::Filter;
 use clap::Args;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
@@ -37,8 +37,8 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    pub(crate) fn choice(&self, now: Timestamp) -> Choice {
-        Choice {
+    pub(crate) fn filter(&self, now: Timestamp) -> Filter {
+        Filter {
             reason: self.reason.clone(),
             step: self.step.clone(),
             event_type: self.event_type.clone(),

@@ -1,7 +1,7 @@
 //! `ballet dlq show`: one dead letter with all that it holds.
 
 use anyhow::Result;
-use ballet_ops::redrive::Letter;
+use ballet_ops::redrive::DeadLetter;
 
 use crate::dlq::{lookup, render};
 use crate::exit::Done;
@@ -18,16 +18,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let letters = lookup::message(&args.id, &args.service, options).await?;
+    let dead_letters = lookup::message(&args.id, &args.service, options).await?;
     if options.output != Output::Table {
-        ui::print_json(options.output, letters.iter().map(render::full).collect());
+        ui::print_json(options.output, dead_letters.iter().map(render::full).collect());
         return Ok(Done::All);
     }
-    for letter in &letters {
-        show(letter, options);
+    for dead_letter in &dead_letters {
+        show(dead_letter, options);
     }
-    if letters.len() > 1 {
-        ui::say(&format!("{} dead letters are copies of this message", letters.len()));
+    if dead_letters.len() > 1 {
+        ui::say(&format!("{} dead letters are copies of this message", dead_letters.len()));
     }
     ui::say(&format!(
         "send it back: ballet dlq redrive --id {0}; with another body: ballet dlq edit {0}",
@@ -36,31 +36,31 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(Done::All)
 }
 
-fn show(letter: &Letter, options: &GlobalOptions) {
+fn show(dead_letter: &DeadLetter, options: &GlobalOptions) {
     let line = |name: &str, value: &str| {
         ui::print(&format!("{}  {}", ui::dim(&format!("{name:<16}")), cell(Some(value))));
     };
-    line("message", &letter.id.to_string());
-    line("service", &letter.service);
-    line("reason", &letter.reason);
-    if let Some(detail) = &letter.detail {
+    line("message", &dead_letter.id.to_string());
+    line("service", &dead_letter.service);
+    line("reason", &dead_letter.reason);
+    if let Some(detail) = &dead_letter.detail {
         line("detail", detail);
     }
-    if let Some(step) = &letter.step {
+    if let Some(step) = &dead_letter.step {
         line("step", step);
     }
-    if let Some(at) = letter.dead_at {
+    if let Some(at) = dead_letter.dead_at {
         line("died", &format!("{at} ({} ago)", ui::ago(Some(at), options.clock.now())));
     }
-    line("attempts", &letter.attempts.to_string());
-    line("redriven", &format!("{} times", letter.redrives));
-    if let Some(exchange) = &letter.exchange {
-        let key = letter.routing_key.as_deref().unwrap_or_default();
+    line("attempts", &dead_letter.attempts.to_string());
+    line("redriven", &format!("{} times", dead_letter.redrives));
+    if let Some(exchange) = &dead_letter.exchange {
+        let key = dead_letter.routing_key.as_deref().unwrap_or_default();
         line("published to", &format!("exchange {exchange:?}, routing key {key:?}"));
     }
     for (title, fields) in [
-        ("properties", render::properties(letter)),
-        ("headers", render::headers(letter.properties.headers().as_ref())),
+        ("properties", render::properties(dead_letter)),
+        ("headers", render::headers(dead_letter.properties.headers().as_ref())),
     ] {
         ui::print(&format!("\n{}", ui::dim(title)));
         for (name, value) in fields.as_object().into_iter().flatten() {
@@ -68,17 +68,17 @@ fn show(letter: &Letter, options: &GlobalOptions) {
             ui::print(&format!("  {:<18} {}", cell(Some(name)), cell(Some(&value))));
         }
     }
-    let packed = match (letter.text(), letter.readable()) {
+    let packed = match (dead_letter.text(), dead_letter.readable()) {
         (None, Ok(plain)) => format!(", unpacked {}", plain.len()),
         _ => String::new(),
     };
-    ui::print(&format!("\n{} ({} bytes{packed})", ui::dim("body"), letter.body.len()));
-    ui::print(&body(letter));
+    ui::print(&format!("\n{} ({} bytes{packed})", ui::dim("body"), dead_letter.body.len()));
+    ui::print(&body(dead_letter));
 }
 
 /// The body as text, with indentation if it is JSON.
-fn body(letter: &Letter) -> String {
-    match letter.readable() {
+fn body(dead_letter: &DeadLetter) -> String {
+    match dead_letter.readable() {
         Ok(text) => {
             let shown = |c: &char| !c.is_control() || *c == '\n' || *c == '\t';
             render::pretty(&text).chars().filter(shown).collect()

@@ -186,7 +186,7 @@ async fn an_id_that_is_unknown_or_means_several_and_a_choice_of_nothing_are_refu
     let mut nobody = world.command(&["list", "--service", "nobody"]);
     nobody.stdout(std::process::Stdio::piped());
     let refused = crate::world::ended(nobody).await.ends_with(1);
-    assert!(refused.err.contains("is \"nobody\" a service there?"), "{refused:?}");
+    assert!(refused.err.contains("\"nobody\" is the name of a service"), "{refused:?}");
     assert_eq!(world.list(&[]).await.len(), ids.len());
     world.close().await;
 }

@@ -1,53 +1,53 @@
-//! Deadlines: each ends with its saga, and is told when it has passed.
+//! Judges deadlines: each ends with its saga, and is published when it has passed.
 
 use ballet_core::{Part, StepKind};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Report;
+use crate::audit::report::Report;
 
-/// How much of a list is read: a report with more than that is read by nobody.
+/// The most rows of a list that are read. Nobody reads a longer report.
 const MOST: i64 = 1_000;
 
 /// Judges the deadlines of one service.
-pub(super) async fn judge(
+pub(crate) async fn judge(
     db: &mut PgConnection,
     part: Option<&Part>,
-    rest: SignedDuration,
+    quiescent_after: SignedDuration,
     report: &mut Report,
 ) -> Result<(), sqlx::Error> {
     let sagas = part.map_or(&[][..], |part| &part.sagas);
     let steps = sagas.iter().flat_map(|saga| &saga.steps);
     let decisions = steps.filter(|step| step.kind == StepKind::Decision).map(|step| step.name);
     let service = part.map_or("a service that is not declared", |part| part.service);
-    for (saga, due_at, what) in of_the_ended(db, &decisions.collect::<Vec<_>>()).await? {
+    for (saga, due_at, what) in of_ended_sagas(db, &decisions.collect::<Vec<_>>()).await? {
         report.violations.push(format!(
-            "saga {saga}: {service} has {what}, and still waits for it until {due_at}"
+            "saga {saga}: {service} has {what}, but the deadline at {due_at} is still set"
         ));
     }
     let declared: Vec<&str> =
         sagas.iter().filter(|saga| saga.deadline.is_some()).map(|saga| saga.saga).collect();
-    for (saga, known, count, since) in passed(db, &declared, rest).await? {
+    for (saga, known, count, since) in passed(db, &declared, quiescent_after).await? {
         let many = if count == 1 { "1 deadline".to_owned() } else { format!("{count} deadlines") };
         if known {
             report.open.push(format!(
-                "{service} has {many} of {saga} that passed and nobody was told of, the first at \
-                 {since}: is it running?"
+                "{service} has not published {many} of {saga} that passed, the first at {since}: \
+                 check that it is running"
             ));
         } else {
             report.stuck.push(format!(
-                "{service} has {many} of {saga}, the first at {since}, and this version declares \
-                 none for it: nobody will be told"
+                "{service} has {many} of {saga}, the first at {since}, but this version declares \
+                 none for it: they will never be published"
             ));
         }
     }
     Ok(())
 }
 
-/// The deadlines of sagas that are decided or aborted, with the row that says so. One statement:
-/// what ends a saga ends its deadline in the same transaction.
-async fn of_the_ended(
+/// The deadlines of sagas that are decided or aborted, with what ended the saga. It is one statement,
+/// because a saga and its deadline end in the same transaction.
+async fn of_ended_sagas(
     db: &mut PgConnection,
     decisions: &[&str],
 ) -> Result<Vec<(Uuid, Timestamp, String)>, sqlx::Error> {
@@ -67,19 +67,19 @@ async fn of_the_ended(
     Ok(rows.into_iter().map(|(saga, due_at, what)| (saga, due_at.to_jiff(), what)).collect())
 }
 
-/// The deadlines that are over for longer than `rest`, by saga: whether the saga is declared with
-/// one, how many there are, and when the first was.
+/// The deadlines that passed more than `quiescent_after` ago, by saga: whether the saga is declared
+/// with a deadline, their number, and the first of them.
 async fn passed(
     db: &mut PgConnection,
     declared: &[&str],
-    rest: SignedDuration,
+    quiescent_after: SignedDuration,
 ) -> Result<Vec<(String, bool, i64, Timestamp)>, sqlx::Error> {
     let rows: Vec<(String, bool, i64, jiff_sqlx::Timestamp)> = sqlx::query_as(
         "select saga, saga = any($1), count(*), min(due_at) from ballet.deadline \
          where due_at < now() - $2 * interval '1 millisecond' group by saga order by saga",
     )
     .bind(declared)
-    .bind(i64::try_from(rest.as_millis()).unwrap_or(i64::MAX))
+    .bind(i64::try_from(quiescent_after.as_millis()).unwrap_or(i64::MAX))
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(|(saga, known, n, since)| (saga, known, n, since.to_jiff())).collect())

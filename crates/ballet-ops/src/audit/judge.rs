@@ -1,4 +1,4 @@
-//! The judgement itself: no I/O, so that it can be tried on made-up rows.
+//! Judges what was read. There is no I/O here, so that made-up rows can be judged in tests.
 
 use std::collections::BTreeMap;
 
@@ -6,74 +6,46 @@ use ballet_core::{System, topology};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::ledger::{Rows, contradictions, unfinished, untaken};
-use super::{Broker, Letter, Report};
+use crate::audit::ledger::{Rows, contradictions, not_acted_on, unfinished};
+use crate::audit::pending::{Call, Pending, Unpublished};
+use crate::audit::report::Report;
+use crate::audit::snapshot::{BrokerSnapshot, DeadLetterSnapshot};
 
-/// A call to the outside that has no answer yet.
-#[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub(super) saga: Uuid,
-    pub(super) step: String,
-    pub(super) key: String,
-    pub(super) undo: bool,
-    pub(super) attempts: i32,
-    pub(super) last_error: Option<String>,
-    pub(super) since: Timestamp,
-}
-
-/// An event that is committed and not yet known to be published.
-#[derive(Debug, Clone)]
-pub(super) struct Unpublished {
-    pub(super) saga: Option<Uuid>,
-    pub(super) event_type: String,
-    pub(super) since: Timestamp,
-}
-
-/// What one service has not done yet.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Pending {
-    pub(super) calls: Vec<Call>,
-    /// Not all of them, if there are very many.
-    pub(super) unpublished: Vec<Unpublished>,
-    pub(super) unpublished_count: i64,
-    /// Saga, type and reason of what never can be.
-    pub(super) unpublishable: Vec<(Option<Uuid>, String, String)>,
-}
-
-pub(super) struct Judge<'a> {
+/// Judges sagas by the declared system and by what is still on its way.
+pub(crate) struct Judge<'a> {
     system: &'a System,
-    broker: &'a Broker,
+    broker: &'a BrokerSnapshot,
     pending: &'a BTreeMap<&'a str, Pending>,
-    at_rest: Timestamp,
+    quiescent_since: Timestamp,
 }
 
 impl<'a> Judge<'a> {
-    /// Sagas of which something was recorded after `at_rest` are not at rest.
-    pub(super) fn new(
+    /// A saga of which something was recorded after `quiescent_since` is not quiescent.
+    pub(crate) fn new(
         system: &'a System,
-        broker: &'a Broker,
+        broker: &'a BrokerSnapshot,
         pending: &'a BTreeMap<&'a str, Pending>,
-        at_rest: Timestamp,
+        quiescent_since: Timestamp,
     ) -> Self {
-        Self { system, broker, pending, at_rest }
+        Self { system, broker, pending, quiescent_since }
     }
 
-    /// What belongs to no single saga: outboxes, calls, queues, dead letters.
-    pub(super) fn whole(&self, report: &mut Report) {
+    /// Judges what belongs to no single saga: outboxes, calls, queues, dead letters.
+    pub(crate) fn system(&self, report: &mut Report) {
         for (service, pending) in self.pending {
             if let Some(Unpublished { saga, event_type, since }) = pending.unpublished.first() {
                 report.open.push(format!(
-                    "{service} has {} events to publish, the oldest is {event_type}{} since {since}",
+                    "{service} has unpublished events: {}; the oldest is {event_type}{}, since {since}",
                     pending.unpublished_count,
                     of(*saga),
                 ));
             }
             for call in &pending.calls {
-                report.open.push(format!("{service}: saga {}: {}", call.saga, words(call)));
+                report.open.push(format!("{service}: saga {}: {}", call.saga, waiting_for(call)));
             }
             for (saga, event_type, reason) in &pending.unpublishable {
                 report.stuck.push(format!(
-                    "{service} cannot publish {event_type}{}, it is in ballet.outbox_dead: {reason}",
+                    "{service} cannot publish {event_type}{}; it is in ballet.outbox_dead: {reason}",
                     of(*saga)
                 ));
             }
@@ -82,22 +54,22 @@ impl<'a> Judge<'a> {
         let retries = topology::RETRIES.map(|(queue, _)| queue);
         let open = services.clone().chain(retries).map(str::to_owned);
         let stuck = services.map(topology::dead_queue).chain([topology::UNROUTED.to_owned()]);
-        // Others, of somebody who listens, are none of the system's business.
-        let full = |queue: String| match self.broker.queues.get(&queue) {
+        // Other queues do not belong to the system.
+        let not_empty = |queue: String| match self.broker.queues.get(&queue) {
             None | Some(0) => None,
-            Some(1) => Some(format!("1 message in the queue {queue}")),
-            Some(count) => Some(format!("{count} messages in the queue {queue}")),
+            Some(1) => Some(format!("1 message in queue {queue}")),
+            Some(count) => Some(format!("{count} messages in queue {queue}")),
         };
-        report.open.extend(open.filter_map(full));
-        report.stuck.extend(stuck.filter_map(full));
-        for Letter { service, saga, event_type, reason } in &self.broker.letters {
+        report.open.extend(open.filter_map(not_empty));
+        report.stuck.extend(stuck.filter_map(not_empty));
+        for DeadLetterSnapshot { service, saga, event_type, reason } in &self.broker.dead_letters {
             let of = of(*saga);
             report.stuck.push(format!("dead letter of {service}: {event_type}{of}: {reason}"));
         }
     }
 
-    /// One saga over all services.
-    pub(super) fn saga(&self, saga: Uuid, rows: &Rows<'_>, report: &mut Report) {
+    /// Judges one saga over all services.
+    pub(crate) fn saga(&self, saga: Uuid, rows: &Rows<'_>, report: &mut Report) {
         let mut left: Vec<(&str, String)> = Vec::new();
         for part in &self.system.parts {
             let Some(own) = rows.get(part.service) else { continue };
@@ -110,39 +82,48 @@ impl<'a> Judge<'a> {
             };
             left.extend(unfinished(part, own, is_out).into_iter().map(|it| (part.service, it)));
         }
-        left.extend(untaken(self.system, rows));
-        let moved = rows.values().flatten().map(|row| row.recorded_at).max();
+        left.extend(not_acted_on(self.system, rows));
+        let changed = rows.values().flatten().map(|row| row.recorded_at).max();
         for (service, what) in left {
             let line = format!("saga {saga}: {service} {what}");
-            if let Some(letter) = self.letter(saga, service) {
-                report.stuck.push(format!("{line}, since its message is dead: {letter}"));
+            if let Some(reason) = self.death_of(saga, service) {
+                report
+                    .stuck
+                    .push(format!("{line}, because its message is a dead letter: {reason}"));
             } else if let Some(why) = self.under_way(saga, service) {
                 report.open.push(format!("{line}: {why}"));
-            } else if let Some(moved) = moved.filter(|moved| *moved > self.at_rest) {
-                report.open.push(format!("{line}: the saga moved at {moved}"));
+            } else if let Some(changed) = changed.filter(|changed| *changed > self.quiescent_since)
+            {
+                report.open.push(format!("{line}: the saga changed at {changed}"));
             } else {
                 report.violations.push(format!("{line}, and nothing is on its way"));
             }
         }
     }
 
-    fn letter(&self, saga: Uuid, service: &str) -> Option<&str> {
-        let of_saga = |letter: &&Letter| letter.saga == Some(saga) && letter.service == service;
-        self.broker.letters.iter().find(of_saga).map(|letter| letter.reason.as_str())
+    /// Why a message of the saga died in a service, if one did.
+    fn death_of(&self, saga: Uuid, service: &str) -> Option<&str> {
+        let mut dead_letters = self.broker.dead_letters.iter();
+        let dead = dead_letters.find(|dead| dead.saga == Some(saga) && dead.service == service);
+        dead.map(|dead| dead.reason.as_str())
     }
 
-    /// What may still come for a saga in a service.
+    /// What a saga may still wait for in a service.
     fn under_way(&self, saga: Uuid, service: &str) -> Option<String> {
         for (by, pending) in self.pending {
             if let Some(call) = pending.calls.iter().find(|call| call.saga == saga) {
-                return Some(format!("{by} {}", words(call)));
+                return Some(format!("{by} {}", waiting_for(call)));
             }
-            let whole = usize::try_from(pending.unpublished_count)
+            let all_read = usize::try_from(pending.unpublished_count)
                 .is_ok_and(|count| count <= pending.unpublished.len());
             let own = pending.unpublished.iter().find(|event| event.saga == Some(saga));
             match own {
-                Some(event) => return Some(format!("{by} has {} to publish", event.event_type)),
-                None if !whole => return Some(format!("{by} has very many events to publish")),
+                Some(event) => {
+                    return Some(format!("{by} has not published {} yet", event.event_type));
+                }
+                None if !all_read => {
+                    return Some(format!("{by} has more unpublished events than were read"));
+                }
                 None => {}
             }
         }
@@ -151,22 +132,26 @@ impl<'a> Judge<'a> {
         if waiting > 0 {
             return Some(format!("{waiting} messages wait in its queue"));
         }
-        let again = topology::RETRIES.iter().map(|(queue, _)| count(queue)).sum::<u64>();
-        if again > 0 {
-            return Some(format!("{again} messages wait to be tried again"));
+        let retried = topology::RETRIES.iter().map(|(queue, _)| count(queue)).sum::<u64>();
+        if retried > 0 {
+            return Some(format!("{retried} messages wait to be retried"));
         }
-        let read = self.broker.letters.iter().filter(|letter| letter.service == service).count();
+        let dead_letters = self.broker.dead_letters.iter();
+        let read = dead_letters.filter(|dead| dead.service == service).count();
         let dead = count(&topology::dead_queue(service));
         let unread = dead.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
-        (unread > 0).then(|| format!("its message may be one of {unread} dead ones"))
+        (unread > 0)
+            .then(|| format!("its message may be among {unread} dead letters that were not read"))
     }
 }
 
+/// " of saga ...", or nothing.
 fn of(saga: Option<Uuid>) -> String {
     saga.map(|saga| format!(" of saga {saga}")).unwrap_or_default()
 }
 
-fn words(call: &Call) -> String {
+/// What an open call waits for, as a predicate of its service.
+fn waiting_for(call: &Call) -> String {
     let Call { saga: _, step, key, undo, attempts, last_error, since } = call;
     let key = if key.is_empty() { String::new() } else { format!(" {key}") };
     let undo = if *undo { " to undo it" } else { "" };

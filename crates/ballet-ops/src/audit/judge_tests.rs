@@ -1,3 +1,5 @@
+//! Tests of the judgement on made-up rows.
+
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart};
 
 use super::*;
@@ -63,19 +65,20 @@ fn rows(lines: &[&str]) -> Vec<Row> {
     lines.iter().zip(0..).map(row).collect()
 }
 
-fn judged(orders: &[&str], stock: &[&str], pending: &Pending, broker: &Broker) -> Report {
+/// Judges one saga, given the rows of both services.
+fn judged(orders: &[&str], stock: &[&str], pending: &Pending, broker: &BrokerSnapshot) -> Report {
     let mut report = Report::default();
     let pending = BTreeMap::from([("stock", pending.clone())]);
     let rows = BTreeMap::from([("orders", rows(orders)), ("stock", rows(stock))]);
     let system = system();
     let judge = Judge::new(&system, broker, &pending, Timestamp::UNIX_EPOCH);
-    judge.whole(&mut report);
+    judge.system(&mut report);
     judge.saga(Uuid::nil(), &rows, &mut report);
     report
 }
 
-fn quiet(orders: &[&str], stock: &[&str]) -> Report {
-    judged(orders, stock, &Pending::default(), &Broker::default())
+fn undisturbed(orders: &[&str], stock: &[&str]) -> Report {
+    judged(orders, stock, &Pending::default(), &BrokerSnapshot::default())
 }
 
 const PLACE: &str = "done place orders.placed.v1";
@@ -83,39 +86,40 @@ const RESERVE: &str = "done reserve stock.reserved.v1";
 const ABORT: &str = "aborted - orders.cancelled.v1";
 
 #[test]
-fn sagas_at_their_ends_are_at_rest() {
-    let confirmed = quiet(&[PLACE, "done confirm orders.confirmed.v1"], &[RESERVE]);
-    let refused = quiet(&[PLACE, ABORT], &["refused reserve stock.short.v1", ABORT]);
-    let undone = quiet(&[PLACE, ABORT], &[RESERVE, ABORT, "undone reserve stock.released.v1"]);
-    let early = quiet(&[PLACE, ABORT], &[ABORT]);
-    // A call's outcome that came after the abort: nobody was told.
+fn finished_sagas_are_quiescent() {
+    let confirmed = undisturbed(&[PLACE, "done confirm orders.confirmed.v1"], &[RESERVE]);
+    let refused = undisturbed(&[PLACE, ABORT], &["refused reserve stock.short.v1", ABORT]);
+    let undone =
+        undisturbed(&[PLACE, ABORT], &[RESERVE, ABORT, "undone reserve stock.released.v1"]);
+    let early = undisturbed(&[PLACE, ABORT], &[ABORT]);
+    // The outcome of a call came after the abort, and was not published.
     let late = ["calling reserve", ABORT, RESERVE, "undone reserve stock.released.v1"];
-    let late = quiet(&[PLACE, ABORT], &late);
+    let late = undisturbed(&[PLACE, ABORT], &late);
     for report in [confirmed, refused, undone, early, late] {
-        assert!(report.is_at_rest(), "{report}");
+        assert!(report.is_quiescent(), "{report}");
     }
 }
 
 #[test]
-fn what_nobody_acted_on_is_lost_unless_it_is_on_its_way() {
-    let lost = quiet(&[PLACE], &[]);
+fn an_event_without_a_reaction_is_lost_unless_it_is_on_its_way() {
+    let lost = undisturbed(&[PLACE], &[]);
     let nil = Uuid::nil();
     assert_eq!(
         lost.violations,
         [format!("saga {nil}: stock has not acted on orders.placed.v1, and nothing is on its way")]
     );
     let queues = BTreeMap::from([("stock".to_owned(), 3)]);
-    let waits = Broker { queues, ..Broker::default() };
+    let waits = BrokerSnapshot { queues, ..BrokerSnapshot::default() };
     let open = judged(&[PLACE], &[], &Pending::default(), &waits);
     assert!(open.is_clean(), "{open}");
     assert!(open.open.iter().any(|line| line.ends_with("3 messages wait in its queue")), "{open}");
-    let letter = Letter {
+    let dead_letter = DeadLetterSnapshot {
         service: "stock".to_owned(),
         saga: Some(nil),
         event_type: "orders.placed.v1".to_owned(),
         reason: "failed: no such shelf".to_owned(),
     };
-    let dead = Broker { letters: vec![letter], ..Broker::default() };
+    let dead = BrokerSnapshot { dead_letters: vec![dead_letter], ..BrokerSnapshot::default() };
     let stuck = judged(&[PLACE], &[], &Pending::default(), &dead);
     assert!(stuck.is_clean() && stuck.open.is_empty(), "{stuck}");
     assert!(stuck.stuck.iter().any(|line| line.ends_with("no such shelf")), "{stuck}");
@@ -123,15 +127,18 @@ fn what_nobody_acted_on_is_lost_unless_it_is_on_its_way() {
 
 #[test]
 fn a_lost_abort_and_a_lost_refusal_are_seen() {
-    assert!(quiet(&[PLACE, ABORT], &[RESERVE]).violations[0].contains("acted on orders.cancelled"));
-    let refused = quiet(&[PLACE], &["refused reserve stock.short.v1"]);
+    assert!(
+        undisturbed(&[PLACE, ABORT], &[RESERVE]).violations[0]
+            .contains("acted on orders.cancelled")
+    );
+    let refused = undisturbed(&[PLACE], &["refused reserve stock.short.v1"]);
     assert!(refused.violations[0].contains("orders has not acted on stock.short"), "{refused}");
 }
 
 #[test]
 fn a_call_is_open_while_it_is_in_the_table() {
-    let lost = quiet(&[PLACE], &["calling reserve"]);
-    assert!(lost.violations[0].contains("in no table"), "{lost}");
+    let lost = undisturbed(&[PLACE], &["calling reserve"]);
+    assert!(lost.violations[0].contains("no table has"), "{lost}");
     let call = Call {
         saga: Uuid::nil(),
         step: "reserve".to_owned(),
@@ -142,24 +149,27 @@ fn a_call_is_open_while_it_is_in_the_table() {
         since: Timestamp::UNIX_EPOCH,
     };
     let pending = Pending { calls: vec![call], ..Pending::default() };
-    let open = judged(&[PLACE], &["calling reserve"], &pending, &Broker::default());
+    let open = judged(&[PLACE], &["calling reserve"], &pending, &BrokerSnapshot::default());
     assert!(open.is_clean() && open.open[0].contains("after 2 attempts: 503"), "{open}");
 }
 
 #[test]
-fn what_can_never_be_is_a_violation_even_while_something_is_on_its_way() {
+fn a_contradiction_is_a_violation_even_while_something_is_on_its_way() {
     let undo = "undone reserve stock.released.v1";
-    let busy = Broker { queues: BTreeMap::from([("stock".to_owned(), 1)]), ..Broker::default() };
+    let busy = BrokerSnapshot {
+        queues: BTreeMap::from([("stock".to_owned(), 1)]),
+        ..BrokerSnapshot::default()
+    };
     let cases: [(&[&str], &[&str], &str); 6] = [
         (&[PLACE, ABORT], &[ABORT, RESERVE], "took effect after the abort"),
         (&[PLACE, ABORT], &[ABORT, undo], "was never done"),
-        (&[PLACE], &[RESERVE, undo], "nothing told it to be"),
+        (&[PLACE], &[RESERVE, undo], "nothing asked for that"),
         (&[PLACE], &[RESERVE, "refused reserve"], "both done and refused"),
         (&[PLACE, "done confirm", ABORT], &[ABORT], "has decided it"),
         (&[PLACE, ABORT], &[RESERVE, ABORT], "not undone it"),
     ];
     for (orders, stock, expected) in cases {
-        let broker = if expected == "not undone it" { &Broker::default() } else { &busy };
+        let broker = if expected == "not undone it" { &BrokerSnapshot::default() } else { &busy };
         let report = judged(orders, stock, &Pending::default(), broker);
         assert!(report.violations.iter().any(|line| line.contains(expected)), "{report}");
     }
@@ -182,7 +192,7 @@ fn undos_run_in_reverse() {
 }
 
 #[test]
-fn what_is_left_behind_is_named() {
+fn unpublished_and_unpublishable_events_are_named() {
     let event = Unpublished {
         saga: Some(Uuid::nil()),
         event_type: "stock.reserved.v1".to_owned(),
@@ -194,9 +204,9 @@ fn what_is_left_behind_is_named() {
         unpublishable: vec![(None, "stock.huge.v1".to_owned(), "too big".to_owned())],
         ..Pending::default()
     };
-    let report = judged(&[PLACE], &[RESERVE], &pending, &Broker::default());
+    let report = judged(&[PLACE], &[RESERVE], &pending, &BrokerSnapshot::default());
     assert!(report.is_clean(), "{report}");
-    assert!(report.open[0].starts_with("stock has 1 events to publish"), "{report}");
-    assert!(report.open[1].ends_with("stock has stock.reserved.v1 to publish"), "{report}");
+    assert!(report.open[0].starts_with("stock has unpublished events: 1;"), "{report}");
+    assert!(report.open[1].ends_with("stock has not published stock.reserved.v1 yet"), "{report}");
     assert!(report.stuck[0].ends_with("too big"), "{report}");
 }

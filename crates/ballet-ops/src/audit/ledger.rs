@@ -1,4 +1,4 @@
-//! What the ledger rows of one saga say, in one service and over all of them.
+//! Judges the ledger rows of one saga, in one service and over all of them.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,39 +7,38 @@ use jiff::Timestamp;
 
 /// A row of the ledger, without its body.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
-    pub(super) step: String,
-    pub(super) key: String,
-    pub(super) entry: String,
-    pub(super) arrived: String,
-    pub(super) ordinal: i32,
-    pub(super) event_type: Option<String>,
-    pub(super) recorded_at: Timestamp,
+pub(crate) struct Row {
+    pub(crate) step: String,
+    pub(crate) key: String,
+    pub(crate) entry: String,
+    pub(crate) arrived: String,
+    pub(crate) ordinal: i32,
+    pub(crate) event_type: Option<String>,
+    pub(crate) recorded_at: Timestamp,
 }
 
 /// All rows of one saga, by service, in the order in which they were added.
-pub(super) type Rows<'a> = BTreeMap<&'a str, Vec<Row>>;
+pub(crate) type Rows<'a> = BTreeMap<&'a str, Vec<Row>>;
 
-/// What has no step: the tombstone of the whole saga.
+/// The tombstone of the whole saga has neither step nor key.
 const WHOLE: (&str, &str) = ("", "");
 
-/// One repetition of a step, or the tombstone: what was recorded of it, and when in the order of
-/// the saga's rows.
-type Places<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<&'a str, i32>>;
+/// The entries of each step and key, each with its ordinal.
+type Entries<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<&'a str, i32>>;
 
-fn places(rows: &[Row]) -> Places<'_> {
-    let mut places = Places::new();
+fn entries_of(rows: &[Row]) -> Entries<'_> {
+    let mut all = Entries::new();
     for row in rows {
-        let entries = places.entry((&row.step, &row.key)).or_default();
-        // A join's arrivals share an entry: the first counts.
+        let entries = all.entry((&row.step, &row.key)).or_default();
+        // The arrivals of a join share an entry. The first one counts.
         entries.entry(&row.entry).or_insert(row.ordinal);
     }
-    places
+    all
 }
 
-/// When a step was told to be undone: with the whole saga, or alone.
-fn tombstone(places: &Places<'_>, at: (&str, &str)) -> Option<i32> {
-    let of = |at| places.get(&at).and_then(|entries| entries.get("aborted")).copied();
+/// The ordinal of the abort of a step, alone or with the whole saga.
+fn tombstone(all: &Entries<'_>, at: (&str, &str)) -> Option<i32> {
+    let of = |at| all.get(&at).and_then(|entries| entries.get("aborted")).copied();
     of(WHOLE).into_iter().chain(of(at)).min()
 }
 
@@ -56,32 +55,32 @@ fn name((step, key): (&str, &str)) -> String {
     if key.is_empty() { step.to_owned() } else { format!("{step} {key}") }
 }
 
-/// What can never be, whenever one looks.
-pub(super) fn contradictions(part: &Part, rows: &[Row]) -> Vec<String> {
+/// What contradicts itself, at whatever moment it is read.
+pub(crate) fn contradictions(part: &Part, rows: &[Row]) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut ordinals = HashSet::new();
     for row in rows.iter().filter(|row| !ordinals.insert(row.ordinal)) {
         wrong.push(format!(
-            "{} {} was added beside another row: two transactions worked on the saga at once",
+            "{} {} has the ordinal of another row: two transactions worked on the saga at once",
             row.entry, row.step
         ));
     }
-    let places = places(rows);
-    for (at, entries) in places.iter().filter(|(at, _)| **at != WHOLE) {
+    let all = entries_of(rows);
+    for (at, entries) in all.iter().filter(|(at, _)| **at != WHOLE) {
         let has = |entry: &str| entries.contains_key(entry);
         let name = name(*at);
         if has("done") && has("refused") {
             wrong.push(format!("{name} is both done and refused"));
         }
         if (has("undoing") || has("undone")) && !has("done") {
-            wrong.push(format!("{name} is undone, and was never done"));
+            wrong.push(format!("{name} is undone, but was never done"));
         }
-        let tombstone = tombstone(&places, *at);
+        let tombstone = tombstone(&all, *at);
         let undone = ["undoing", "undone"].iter().filter_map(|entry| entries.get(entry)).min();
         if let Some(undone) = undone
             && tombstone.is_none_or(|tombstone| tombstone > *undone)
         {
-            wrong.push(format!("{name} is undone, and nothing told it to be"));
+            wrong.push(format!("{name} is undone, but nothing asked for that"));
         }
         let begun = ["arrived", "calling", "done", "refused"];
         let begun = begun.iter().filter_map(|entry| entries.get(entry)).min();
@@ -92,17 +91,17 @@ pub(super) fn contradictions(part: &Part, rows: &[Row]) -> Vec<String> {
         }
         let decides = step(part, at.0).is_some_and(|step| step.kind == StepKind::Decision);
         if decides && has("done") && tombstone.is_some() {
-            wrong.push(format!("the saga is aborted although {name} has decided it"));
+            wrong.push(format!("the saga is aborted, although {name} has decided it"));
         }
     }
-    wrong.extend(undone_too_early(part, &places));
+    wrong.extend(undone_too_early(part, &all));
     wrong
 }
 
-/// Undos run in reverse: an earlier step is undone after the later one.
-fn undone_too_early(part: &Part, places: &Places<'_>) -> Vec<String> {
+/// Steps that are undone out of order. Undos run in reverse: a later step is undone first.
+fn undone_too_early(part: &Part, all: &Entries<'_>) -> Vec<String> {
     let alone = |entries: &BTreeMap<&str, i32>| entries.contains_key("aborted");
-    let undone = places.iter().filter(|((step, _), entries)| {
+    let undone = all.iter().filter(|((step, _), entries)| {
         can_be_undone(part, step) && !alone(entries) && entries.contains_key("undone")
     });
     let mut undone: Vec<_> = undone
@@ -116,44 +115,45 @@ fn undone_too_early(part: &Part, places: &Places<'_>) -> Vec<String> {
         .collect()
 }
 
-/// What a service has begun for a saga and not ended. `is_out`: whether a step has an open call.
-pub(super) fn unfinished(
+/// What a service has begun for a saga and not finished. `has_call` says whether a step and key have
+/// an open call.
+pub(crate) fn unfinished(
     part: &Part,
     rows: &[Row],
-    is_out: impl Fn(&str, &str) -> bool,
+    has_call: impl Fn(&str, &str) -> bool,
 ) -> Vec<String> {
-    let places = places(rows);
+    let all = entries_of(rows);
     let mut left = Vec::new();
-    for (at, entries) in places.iter().filter(|(at, _)| **at != WHOLE) {
+    for (at, entries) in all.iter().filter(|(at, _)| **at != WHOLE) {
         let has = |entry: &str| entries.contains_key(entry);
         let name = name(*at);
         if step(part, at.0).is_none() {
-            left.push(format!("has rows of {name}, a step that this version does not know"));
+            left.push(format!("has rows of {name}, which is not a step of this version"));
         } else if has("undone") || has("refused") {
         } else if has("undoing") {
-            if !is_out(at.0, at.1) {
-                left.push(format!("is undoing {name}, and the call for it is in no table"));
+            if !has_call(at.0, at.1) {
+                left.push(format!("is undoing {name}, but no table has the call for it"));
             }
         } else if has("done") {
-            if tombstone(&places, *at).is_some() && can_be_undone(part, at.0) {
-                left.push(format!("has done {name} in an aborted saga, and not undone it"));
+            if tombstone(&all, *at).is_some() && can_be_undone(part, at.0) {
+                left.push(format!("has done {name} in an aborted saga, but has not undone it"));
             }
-        } else if has("calling") && !is_out(at.0, at.1) {
-            left.push(format!("has begun {name}, and the call for it is in no table"));
+        } else if has("calling") && !has_call(at.0, at.1) {
+            left.push(format!("has begun {name}, but no table has the call for it"));
         }
     }
     left
 }
 
-/// The events of a saga that somebody should have acted on and has not.
-pub(super) fn untaken<'a>(system: &'a System, rows: &Rows<'_>) -> Vec<(&'a str, String)> {
+/// The events of a saga on which a service should have acted and has not.
+pub(crate) fn not_acted_on<'a>(system: &'a System, rows: &Rows<'_>) -> Vec<(&'a str, String)> {
     let mut left = Vec::new();
     for by in &system.parts {
         let own = rows.get(by.service).map_or(&[][..], Vec::as_slice);
         for event_type in published(by, own) {
             for part in &system.parts {
                 let theirs = rows.get(part.service).map_or(&[][..], Vec::as_slice);
-                if !part.sagas.iter().all(|saga| is_taken(part, saga, event_type, theirs)) {
+                if !part.sagas.iter().all(|saga| has_acted(part, saga, event_type, theirs)) {
                     left.push((part.service, format!("has not acted on {event_type}")));
                 }
             }
@@ -162,23 +162,24 @@ pub(super) fn untaken<'a>(system: &'a System, rows: &Rows<'_>) -> Vec<(&'a str, 
     left
 }
 
-/// What a service published for a saga, as its ledger has it.
+/// The events that a service has published for a saga, according to its ledger.
 fn published<'a>(part: &Part, rows: &'a [Row]) -> Vec<&'a str> {
-    let places = places(rows);
-    let told = |row: &&Row| match row.entry.as_str() {
-        // The outcome of a call that came after the abort is stored, and nobody is told.
+    let all = entries_of(rows);
+    let is_published = |row: &&Row| match row.entry.as_str() {
+        // The outcome of a call that came after the abort is stored, but not published.
         "done" | "refused" => {
-            tombstone(&places, (&row.step, &row.key)).is_none_or(|t| t > row.ordinal)
+            tombstone(&all, (&row.step, &row.key)).is_none_or(|t| t > row.ordinal)
         }
         "undone" => true,
-        // An owner publishes its abort; the others have heard it.
+        // The owner publishes its abort. In other services this row is the receipt of it.
         "aborted" => row.step.is_empty() && part.sagas.iter().any(|s| s.owner == part.service),
         _ => false,
     };
-    rows.iter().filter(told).filter_map(|row| row.event_type.as_deref()).collect()
+    rows.iter().filter(is_published).filter_map(|row| row.event_type.as_deref()).collect()
 }
 
-fn is_taken(part: &Part, saga: &SagaPart, event_type: &str, rows: &[Row]) -> bool {
+/// Whether a service has done for one saga what it does on this event.
+fn has_acted(part: &Part, saga: &SagaPart, event_type: &str, rows: &[Row]) -> bool {
     let is = |event: &ballet_core::EventType| event.name() == event_type;
     let aborted = rows.iter().any(|row| row.step.is_empty() && row.entry == "aborted");
     if aborted {
@@ -188,15 +189,15 @@ fn is_taken(part: &Part, saga: &SagaPart, event_type: &str, rows: &[Row]) -> boo
     if !owns && saga.abort.as_ref().is_some_and(is) {
         return false;
     }
-    let of = |step: &StepPart, entry: &dyn Fn(&Row) -> bool| {
+    let has = |step: &StepPart, entry: &dyn Fn(&Row) -> bool| {
         rows.iter().any(|row| row.step == step.name && entry(row))
     };
     let acted = |step: &StepPart| {
         let arrived = |row: &Row| row.entry != "arrived" || row.arrived == event_type;
-        (!step.on.iter().any(is) || of(step, &arrived))
-            && (!step.compensated_by.iter().any(is) || of(step, &|row| row.entry == "aborted"))
+        (!step.on.iter().any(is) || has(step, &arrived))
+            && (!step.compensated_by.iter().any(is) || has(step, &|row| row.entry == "aborted"))
     };
     let decided =
-        || saga.steps.iter().any(|step| step.kind == StepKind::Decision && of(step, &|_| true));
+        || saga.steps.iter().any(|step| step.kind == StepKind::Decision && has(step, &|_| true));
     saga.steps.iter().all(acted) && (!saga.aborts_on.iter().any(is) || decided())
 }

@@ -1,28 +1,28 @@
 //! Reads the framework's tables of one service.
 
+use ballet::internal::{OUTBOX_TABLES, partition_bound, unpublished_events};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use super::judge::{Call, Pending, Unpublished};
-use super::ledger::Row;
-use ballet::internal::{OUTBOX_TABLES, partition_bound, unpublished_events};
+use crate::audit::ledger::Row;
+use crate::audit::pending::{Call, Pending, Unpublished};
 
-/// How many sagas are judged at a time.
+/// The number of sagas that are judged at a time.
 const SAGAS: i64 = 5_000;
-/// How much of a list is read: a report with more than that is read by nobody.
+/// The most rows of a list that are read. Nobody reads a longer report.
 const MOST: i64 = 1_000;
-/// Less than the time for which the inbox remembers.
-const INBOX_IS_SURE: SignedDuration = SignedDuration::from_hours(5 * 24);
+/// Message ids of this age are certainly still in the inbox, which remembers seven days.
+const SURELY_IN_INBOX: SignedDuration = SignedDuration::from_hours(5 * 24);
 
 /// The database's clock.
-pub(super) async fn now(db: &mut PgConnection) -> Result<Timestamp, sqlx::Error> {
+pub(crate) async fn now(db: &mut PgConnection) -> Result<Timestamp, sqlx::Error> {
     let (now,): (jiff_sqlx::Timestamp,) = sqlx::query_as("select now()").fetch_one(db).await?;
     Ok(now.to_jiff())
 }
 
-/// What is not done yet: open calls, unpublished events; and what never will be.
-pub(super) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Error> {
+/// Reads the open calls, the unpublished events, and those that can never be published.
+pub(crate) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Error> {
     type Columns = (Uuid, String, String, bool, i32, Option<String>, jiff_sqlx::Timestamp);
     let calls: Vec<Columns> = sqlx::query_as(
         "select saga_id, step, key, undo, attempts, last_error, created_at from ballet.call \
@@ -57,9 +57,9 @@ pub(super) async fn pending(db: &mut PgConnection) -> Result<Pending, sqlx::Erro
     Ok(Pending { calls, unpublished, unpublished_count: count, unpublishable })
 }
 
-/// Rows whose message the inbox does not know, though it is young enough to be there: their effect
-/// did not commit with it, so it could come again.
-pub(super) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+/// Describes the ledger rows whose message is not in the inbox although it is young enough. Their
+/// effect did not commit with the inbox row, so the message could be handled again.
+pub(crate) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     let statement = "
         select saga_id, step, entry, message_id
         from (select * from ballet.ledger union all select * from ballet.ledger_other) as row
@@ -68,19 +68,19 @@ pub(super) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, 
           and not exists (select from ballet.inbox_other as known where known.message_id = row.message_id)
           and not (substring(message_id::text from 15 for 1) = '7' and message_id < $1)
         order by saga_id, ordinal limit $2";
-    let oldest = partition_bound((now(db).await? - INBOX_IS_SURE).as_second());
+    let oldest = partition_bound((now(db).await? - SURELY_IN_INBOX).as_second());
     let rows: Vec<(Uuid, String, String, Uuid)> =
         sqlx::query_as(statement).bind(oldest).bind(MOST).fetch_all(db).await?;
-    let words = |(saga, step, entry, message): (Uuid, String, String, Uuid)| {
+    let describe = |(saga, step, entry, message): (Uuid, String, String, Uuid)| {
         format!(
-            "saga {saga}: {entry} {step} because of message {message}, which the inbox does not have"
+            "saga {saga}: {entry} {step} was caused by message {message}, which is not in the inbox"
         )
     };
-    Ok(rows.into_iter().map(words).collect())
+    Ok(rows.into_iter().map(describe).collect())
 }
 
-/// The last of the next sagas; `None` if there are not more than one window holds.
-pub(super) async fn window(
+/// The last saga of the next window; `None` if the window holds all that are left.
+pub(crate) async fn window(
     db: &mut PgConnection,
     after: Option<Uuid>,
 ) -> Result<Option<Uuid>, sqlx::Error> {
@@ -97,8 +97,8 @@ pub(super) async fn window(
     Ok(last.map(|(saga,)| saga))
 }
 
-/// The ledger's rows of the sagas of one window.
-pub(super) async fn ledger(
+/// Reads the ledger rows of the sagas in one window.
+pub(crate) async fn ledger(
     db: &mut PgConnection,
     after: Option<Uuid>,
     upper: Option<Uuid>,
@@ -119,8 +119,8 @@ pub(super) async fn ledger(
     Ok(rows.into_iter().map(row).collect())
 }
 
-/// Those of the messages that the inbox does not have.
-pub(super) async fn not_in_inbox(
+/// The messages that are not in the inbox.
+pub(crate) async fn not_in_inbox(
     db: &mut PgConnection,
     messages: &[Uuid],
 ) -> Result<Vec<Uuid>, sqlx::Error> {

@@ -1,36 +1,36 @@
-//! What an auditor says.
+//! What an audit found.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// What an auditor found.
+/// What an audit found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// How many rows were checked.
+    /// The number of rows checked.
     pub rows: usize,
-    /// What is wrong, in words: which row, of which saga.
+    /// What is wrong: a sentence each, with the saga and the row.
     pub violations: Vec<String>,
-    /// What is not at rest, so that nothing can be said of it yet, and what it waits for.
+    /// What is not quiescent, so that it cannot be judged yet, and what it waits for.
     pub open: Vec<String>,
-    /// What goes on only if somebody does something, with the reason.
+    /// What goes on only when somebody acts, with the reason.
     pub stuck: Vec<String>,
 }
 
 impl Report {
-    /// Whether nothing is wrong, though something may be open or stuck.
+    /// Whether there are no violations. Something may still be open or stuck.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.violations.is_empty()
     }
 
-    /// Whether nothing is wrong, and all has come to its end.
+    /// Whether there are no violations, and nothing is open or stuck.
     #[must_use]
-    pub fn is_at_rest(&self) -> bool {
+    pub fn is_quiescent(&self) -> bool {
         self.is_clean() && self.open.is_empty() && self.stuck.is_empty()
     }
 
-    /// This report and another one as one.
+    /// Merges this report with another one.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.rows += other.rows;

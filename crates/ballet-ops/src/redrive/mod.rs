@@ -1,38 +1,55 @@
-//! Dead letters: reading them, sending them back, changing them, throwing them away.
+//! Dead letters: read them, send them back, edit them, discard them.
 //!
-//! A service's `<service>.dead` queue is the truth about what is dead, and everything here works
-//! on that queue, so it may be used beside the broker's own tools. Nothing is lost whenever it is
-//! interrupted: a letter is removed only when the broker has confirmed what takes its place. What
-//! is then there twice has one message id, and the service's inbox takes it once.
+//! The `<service>.dead` queue alone says what is dead. Everything here works on that queue, so the
+//! broker's own tools may be used beside it. An interruption loses nothing: a dead letter is
+//! removed only when the broker has confirmed its replacement. After an interruption a message may
+//! be there twice. Both copies have the same message id, and the service's inbox accepts one.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use ballet_amqp::RabbitMq;
-//! use ballet_ops::redrive::{Choice, DeadLetters};
+//! use ballet_ops::redrive::{DeadLetters, Filter};
 //!
 //! let broker = RabbitMq::new("amqp://redrive:password@localhost/shop")?;
-//! let letters = DeadLetters::new(broker, "payments");
-//! let choice = Choice { reason: Some("failed".into()), ..Choice::default() };
-//! let plan = letters.plan(choice, None, jiff::Timestamp::UNIX_EPOCH).await?;
+//! let dead_letters = DeadLetters::new(broker, "payments");
+//! let filter = Filter { reason: Some("failed".into()), ..Filter::default() };
+//! let plan = dead_letters.plan(filter, None, jiff::Timestamp::UNIX_EPOCH).await?;
 //! for (key, group) in plan.groups().biggest_first() {
-//!     println!("{} x {key}", group.letters);
+//!     println!("{} x {key}", group.count);
 //! }
 //! # Ok(()) }
 //! ```
 
-mod choice;
-mod fate;
-mod letter;
-mod letters;
+mod action;
+mod archive;
+mod canary;
+mod dead_letter;
+mod dead_letters;
+mod death;
+mod declared;
+mod error;
+mod filter;
+mod groups;
+mod options;
 mod pass;
+mod passes;
 mod plan;
+mod queue;
 mod reader;
+mod replace;
 mod resend;
-mod work;
+mod run;
+mod summary;
+mod watcher;
 
-pub use self::choice::{Choice, Group, GroupKey, Groups};
-pub use self::fate::Fate;
-pub use self::letter::Letter;
-pub use self::letters::{DeadLetters, Held, Progress, RedriveError, Stop};
-pub use self::plan::{Canary, Keep, Plan, Sending, Taken};
-pub use self::resend::Note;
+pub use archive::Archive;
+pub use canary::{Canary, RedriveOutcome};
+pub use dead_letter::DeadLetter;
+pub use dead_letters::DeadLetters;
+pub use error::RedriveError;
+pub use filter::Filter;
+pub use groups::{Group, GroupKey, Groups};
+pub use options::{Note, Progress, RedriveOptions, Stop};
+pub use plan::Plan;
+pub use queue::QueueStatus;
+pub use summary::Summary;

@@ -1,224 +1,216 @@
-//! One way through a dead-letter queue, on which letters are taken away.
+//! One pass through a dead-letter queue, which replaces dead letters by other messages.
 //!
-//! A letter is removed only when all that takes its place is confirmed by the broker. Whenever the
-//! process or the connection ends, the letter is still there, or what takes its place is, or both:
-//! then they bear the same message id, and the service's inbox takes one of them.
+//! A dead letter is removed only when the broker has confirmed every message that replaces it. If
+//! the process or the connection ends, the dead letter is still there, or its replacement is, or
+//! both are. Both have the same message id, and the service's inbox accepts one of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_amqp::{BrokerError, Confirmed, Confirms, Outcome, Session};
+use ballet_fault::{self as fault, FaultPoint};
 use futures_util::StreamExt;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::reader::Letters;
-use super::{Letter, RedriveError};
-use ballet_amqp::{BrokerError, Confirmed, Confirms, Outcome, Publish, Session};
-use ballet_fault::{self as fault, FaultPoint};
+use crate::redrive::action::Action;
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::error::RedriveError;
+use crate::redrive::options::Stop;
+use crate::redrive::reader::Reading;
 
-/// How many letters may be on their way at a time.
+/// The most dead letters whose replacements are unconfirmed.
 const IN_FLIGHT: usize = 256;
-/// RabbitMQ closes a channel on which a message waits for its ack for 30 minutes, so no letter is
-/// kept longer than this; then comes another pass.
+/// RabbitMQ closes a channel whose message is unacknowledged for 30 minutes. No dead letter is
+/// held longer than this; another pass follows.
 const LONGEST_PASS: Duration = Duration::from_secs(10 * 60);
-/// How long a stop waits for confirms.
+/// The time that the last confirms get.
 const LAST_CONFIRMS: Duration = Duration::from_secs(10);
-/// How far the pace may fall behind and catch up.
+/// The most that a pass which fell behind its pace may catch up.
 const CATCH_UP: Duration = Duration::from_millis(100);
-
-/// What is done with the letters.
-pub(super) trait Work: Send {
-    /// What takes this letter's place; `None` leaves it where it is.
-    fn take(&mut self, letter: &Letter) -> Option<Vec<Publish>>;
-
-    /// Keeps this letter elsewhere, and safely, before it is removed.
-    fn keep(&mut self, _letter: &Letter) -> Result<(), RedriveError> {
-        Ok(())
-    }
-
-    /// Everything kept so far is to be on disk now.
-    fn secure(&mut self) -> Result<(), RedriveError> {
-        Ok(())
-    }
-
-    /// The letter is removed from the queue.
-    fn removed(&mut self, letter: &Letter);
-
-    /// The letter stays: the broker does not take what was to take its place.
-    fn refused(&mut self, id: String, why: String);
-
-    /// How many letters are removed so far.
-    fn done(&self) -> u64;
-}
 
 /// How a pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// The queue was read to its end.
     Read,
-    /// It took long: there may be more.
-    LongEnough,
-    /// Somebody asked for it.
+    /// The time for one pass is up. There may be more.
+    TimeUp,
+    /// It was stopped.
     Stopped,
 }
 
-/// A letter whose replacement is on its way.
-struct Going {
-    letter: Letter,
-    /// Messages without an answer.
-    waiting: usize,
-    refused: Option<String>,
+/// A dead letter whose replacement is not yet confirmed.
+struct Pending {
+    dead_letter: DeadLetter,
+    /// The number of its messages without a confirm.
+    unconfirmed: usize,
+    failure: Option<String>,
 }
 
-pub(super) struct Pass<'a> {
+pub(crate) struct Pass<'a> {
     session: Arc<dyn Session>,
     service: String,
     confirms: Confirms,
-    work: &'a mut dyn Work,
-    /// Between two letters.
+    action: &'a mut dyn Action,
+    /// The time between two dead letters.
     pace: Duration,
-    going: HashMap<u64, Going>,
-    /// Which letter a published message belongs to.
-    numbers: HashMap<u64, u64>,
-    /// How many letters were taken so far: the number of the last.
-    taken: u64,
-    /// How many letters were read and stay.
-    pub(super) left: u64,
+    pending: HashMap<u64, Pending>,
+    /// The dead letter to which a published message belongs, by the message's number.
+    published: HashMap<u64, u64>,
+    /// The number of dead letters replaced so far. It numbers the last one.
+    replaced: u64,
+    /// The number of dead letters that were read and stay.
+    left: u64,
 }
 
 impl<'a> Pass<'a> {
-    pub(super) async fn open(
+    pub(crate) async fn open(
         session: Arc<dyn Session>,
         service: &str,
-        work: &'a mut dyn Work,
+        action: &'a mut dyn Action,
         pace: Duration,
     ) -> Result<Self, RedriveError> {
         let confirms = session.confirms().await?;
-        let (going, numbers) = (HashMap::new(), HashMap::new());
-        let service = service.to_owned();
-        Ok(Self { session, service, confirms, work, pace, going, numbers, taken: 0, left: 0 })
+        Ok(Self {
+            session,
+            service: service.to_owned(),
+            confirms,
+            action,
+            pace,
+            pending: HashMap::new(),
+            published: HashMap::new(),
+            replaced: 0,
+            left: 0,
+        })
     }
 
-    pub(super) async fn run(
+    /// The number of dead letters that were read and stay.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
+    pub(crate) async fn run(
         &mut self,
-        letters: &mut Letters,
-        stop: &mut watch::Receiver<bool>,
+        reading: &mut Reading,
+        stop: &mut Stop,
     ) -> Result<End, RedriveError> {
         let begun = Instant::now();
         let mut next_at = begun;
         let end = loop {
-            let may_take = self.going.len() < IN_FLIGHT;
+            let has_room = self.pending.len() < IN_FLIGHT;
             let due = next_at <= Instant::now();
             tokio::select! {
                 biased;
                 () = stopped(stop) => break End::Stopped,
-                answers = self.confirms.next(), if !self.numbers.is_empty() => {
-                    self.answered(answers).await?;
+                confirms = self.confirms.next(), if !self.published.is_empty() => {
+                    self.confirmed(confirms).await?;
                 }
-                () = sleep_until(begun + LONGEST_PASS) => break End::LongEnough,
-                () = sleep_until(next_at), if may_take && !due => {}
-                letter = letters.next(), if may_take && due => match letter {
+                () = sleep_until(begun + LONGEST_PASS) => break End::TimeUp,
+                () = sleep_until(next_at), if has_room && !due => {}
+                next = reading.next(), if has_room && due => match next {
                     None => break End::Read,
-                    Some(letter) => if self.take(letter?)? {
+                    Some(dead_letter) => if self.replace(dead_letter?)? {
                         next_at = (next_at + self.pace).max(Instant::now() - CATCH_UP);
                     },
                 },
             }
         };
         let last = async {
-            while !self.numbers.is_empty() {
-                let answers = self.confirms.next().await;
-                self.answered(answers).await?;
+            while !self.published.is_empty() {
+                let confirms = self.confirms.next().await;
+                self.confirmed(confirms).await?;
             }
             Ok::<_, RedriveError>(())
         };
-        // Without an answer the letters stay, and what was sent may have arrived: see above.
+        // Without a confirm a dead letter stays, although its replacement may have arrived.
         timeout(LAST_CONFIRMS, last).await.unwrap_or(Ok(()))?;
         Ok(end)
     }
 
-    /// Sends what takes the letter's place, if it is one that is meant.
-    fn take(&mut self, letter: Letter) -> Result<bool, RedriveError> {
-        // Until it is removed.
+    /// Publishes what replaces the dead letter. Returns whether anything does.
+    fn replace(&mut self, dead_letter: DeadLetter) -> Result<bool, RedriveError> {
+        // It counts as left until it is removed.
         self.left += 1;
-        let Some(messages) = self.work.take(&letter) else { return Ok(false) };
-        self.taken += 1;
-        let taken = self.taken;
-        let mut going = Going { letter, waiting: 0, refused: None };
+        let Some(messages) = self.action.replacements(&dead_letter) else { return Ok(false) };
+        self.replaced += 1;
+        let replaced = self.replaced;
+        let mut pending = Pending { dead_letter, unconfirmed: 0, failure: None };
         for message in messages {
             fault::point(FaultPoint::BeforeLetter, &*self.service);
             match self.session.publish(&message) {
                 Ok(number) => {
                     fault::point(FaultPoint::AfterLetter, &*self.service);
-                    self.numbers.insert(number, taken);
-                    going.waiting += 1;
+                    self.published.insert(number, replaced);
+                    pending.unconfirmed += 1;
                 }
                 Err(error @ BrokerError::Unrepresentable(_)) => {
-                    going.refused = Some(error.to_string());
+                    pending.failure = Some(error.to_string());
                     break;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        if going.waiting > 0 {
-            self.going.insert(taken, going);
-        } else if let Some(why) = going.refused {
-            self.work.refused(going.letter.id.to_string(), why);
+        if pending.unconfirmed > 0 {
+            self.pending.insert(replaced, pending);
+        } else if let Some(reason) = pending.failure {
+            self.action.failed(pending.dead_letter.id.to_string(), reason);
         }
         Ok(true)
     }
 
-    async fn answered(
+    /// Removes the dead letters whose replacements are confirmed.
+    async fn confirmed(
         &mut self,
-        answers: Option<Result<Vec<Confirmed>, BrokerError>>,
+        confirms: Option<Result<Vec<Confirmed>, BrokerError>>,
     ) -> Result<(), RedriveError> {
-        let lost = || BrokerError::Lost("its channel ended".to_owned());
+        let lost = || BrokerError::Lost("the broker closed the channel".to_owned());
         let mut safe = Vec::new();
-        for Confirmed { number, outcome } in answers.ok_or_else(lost)?? {
-            let Some(taken) = self.numbers.remove(&number) else { continue };
-            let Some(going) = self.going.get_mut(&taken) else { continue };
-            going.waiting -= 1;
+        for Confirmed { number, outcome } in confirms.ok_or_else(lost)?? {
+            let Some(replaced) = self.published.remove(&number) else { continue };
+            let Some(pending) = self.pending.get_mut(&replaced) else { continue };
+            pending.unconfirmed -= 1;
             match outcome {
                 Outcome::Ack => {}
                 Outcome::Nack => {
-                    going.refused =
-                        Some("the broker does not take it: its log says why".to_owned());
+                    pending.failure =
+                        Some("the broker did not accept the message; its log says why".to_owned());
                 }
                 Outcome::Returned { code, text } => {
-                    let queue = &self.service;
-                    going.refused = Some(format!("queue `{queue}` is not there: {code} {text}"));
+                    let key = &self.service;
+                    pending.failure =
+                        Some(format!("no queue takes messages for `{key}`: {code} {text}"));
                 }
             }
-            if going.waiting > 0 {
+            if pending.unconfirmed > 0 {
                 continue;
             }
-            let Some(going) = self.going.remove(&taken) else { continue };
-            match going.refused {
-                Some(why) => self.work.refused(going.letter.id.to_string(), why),
+            let Some(pending) = self.pending.remove(&replaced) else { continue };
+            match pending.failure {
+                Some(reason) => self.action.failed(pending.dead_letter.id.to_string(), reason),
                 None => {
-                    self.work.keep(&going.letter)?;
-                    safe.push(going.letter);
+                    self.action.archive(&pending.dead_letter)?;
+                    safe.push(pending.dead_letter);
                 }
             }
         }
         if safe.is_empty() {
             return Ok(());
         }
-        self.work.secure()?;
-        for letter in safe {
+        self.action.sync_archive()?;
+        for dead_letter in safe {
             fault::point(FaultPoint::BeforeRemoval, &*self.service);
-            letter.remove().await?;
+            dead_letter.remove().await?;
             fault::point(FaultPoint::AfterRemoval, &*self.service);
             self.left -= 1;
-            self.work.removed(&letter);
+            self.action.removed(&dead_letter);
         }
         Ok(())
     }
 }
 
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // Whoever could ask for it may be gone: then nobody does.
+/// Waits for a stop, for ever if nobody can ask for one any more.
+async fn stopped(stop: &mut Stop) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
     }

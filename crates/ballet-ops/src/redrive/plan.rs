@@ -1,40 +1,33 @@
-//! Letters that are meant, and what is done with them.
+//! Which dead letters an operation is about.
 
-use std::collections::{HashMap, HashSet};
-use std::io;
-use std::time::Duration;
+use std::collections::HashSet;
 
-use ballet_core::{MessageId, Part};
-use bytes::Bytes;
+use ballet_core::Part;
 use jiff::Timestamp;
-use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::fate::Watcher;
-use super::letters::{Progress, Stop};
-use super::resend::{Run, needs_the_inbox};
-use super::work::{Redriving, Replacement, Replacing};
-use super::{DeadLetters, Fate, GroupKey, Groups, Letter, Note, RedriveError};
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::declared::needs_the_inbox;
+use crate::redrive::groups::{GroupKey, Groups};
 
-/// The letters that are meant: those that were there when the plan was made. Letters that come
-/// later, and those that come back, are others.
+/// The dead letters that an operation is about: those that were in the queue when the plan was
+/// made. Dead letters that come later, or come back, are not part of it.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    pub(super) groups: Groups,
-    chosen: HashSet<(u128, i128, u64)>,
-    /// Their groups' canaries did not do well.
-    pub(super) held_back: HashSet<GroupKey>,
+    groups: Groups,
+    fingerprints: HashSet<(u128, i128, u64)>,
+    /// The groups whose canaries were not handled.
+    held_back: HashSet<GroupKey>,
     beyond_memory: u64,
     renamed: u64,
-    pub(super) part: Option<Part>,
+    part: Option<Part>,
     floor: Timestamp,
 }
 
 impl Plan {
-    pub(super) fn new(part: Option<Part>, floor: Timestamp) -> Self {
+    pub(crate) fn new(part: Option<Part>, floor: Timestamp) -> Self {
         Self {
             groups: Groups::default(),
-            chosen: HashSet::new(),
+            fingerprints: HashSet::new(),
             held_back: HashSet::new(),
             beyond_memory: 0,
             renamed: 0,
@@ -43,214 +36,64 @@ impl Plan {
         }
     }
 
-    pub(super) fn add(&mut self, letter: &Letter) {
-        self.groups.add(letter);
-        self.chosen.insert(letter.fingerprint());
-        self.beyond_memory += u64::from(self.is_a_guess(letter));
-        self.renamed += u64::from(letter.id_is_before(self.floor));
+    pub(crate) fn add(&mut self, dead_letter: &DeadLetter) {
+        self.groups.add(dead_letter);
+        self.fingerprints.insert(dead_letter.fingerprint());
+        self.beyond_memory += u64::from(self.is_forgotten(dead_letter));
+        self.renamed += u64::from(dead_letter.id_is_before(self.floor));
     }
 
-    /// Whether nobody can tell if the service has handled the message before.
-    pub(super) fn is_a_guess(&self, letter: &Letter) -> bool {
-        letter.is_beyond_memory(self.floor) && needs_the_inbox(self.part.as_ref(), letter)
+    /// Leaves a group out of what follows.
+    pub(crate) fn hold_back(&mut self, group: GroupKey) {
+        self.held_back.insert(group);
     }
 
-    /// The letters in groups.
+    pub(crate) fn is_held_back(&self, group: &GroupKey) -> bool {
+        self.held_back.contains(group)
+    }
+
+    pub(crate) fn contains(&self, dead_letter: &DeadLetter) -> bool {
+        self.fingerprints.contains(&dead_letter.fingerprint())
+    }
+
+    /// Whether nothing shows any more if the service has handled the message before.
+    pub(crate) fn is_forgotten(&self, dead_letter: &DeadLetter) -> bool {
+        dead_letter.is_beyond_memory(self.floor) && needs_the_inbox(self.part(), dead_letter)
+    }
+
+    /// What the service declares, if it is known.
+    pub(crate) fn part(&self) -> Option<&Part> {
+        self.part.as_ref()
+    }
+
+    /// The service's inbox does not know ids from before this time.
+    pub(crate) fn floor(&self) -> Timestamp {
+        self.floor
+    }
+
+    /// The dead letters in groups.
     #[must_use]
     pub fn groups(&self) -> &Groups {
         &self.groups
     }
 
-    /// How many letters are meant.
+    /// The number of dead letters.
     #[must_use]
-    pub fn letters(&self) -> u64 {
-        self.groups.letters()
+    pub fn dead_letters(&self) -> u64 {
+        self.groups.dead_letters()
     }
 
-    /// How many of them are so old that the inbox has forgotten them, while nothing else keeps
-    /// the service from handling them a second time: it follows their events outside of sagas.
+    /// The number of dead letters that the inbox has forgotten and the service follows outside of
+    /// sagas. Nothing keeps the service from handling them a second time.
     #[must_use]
     pub fn beyond_memory(&self) -> u64 {
         self.beyond_memory
     }
 
-    /// How many of them get a new message id, since the service takes none that is so old.
+    /// The number of dead letters that get a new message id, because the service accepts none that
+    /// is this old.
     #[must_use]
     pub fn renamed(&self) -> u64 {
         self.renamed
-    }
-
-    pub(super) fn means(&self, letter: &Letter) -> bool {
-        self.chosen.contains(&letter.fingerprint())
-    }
-}
-
-/// How letters are sent back.
-pub struct Sending<'a> {
-    /// Who does it, when, and why.
-    pub note: Note,
-    /// A new id, which tells what this run has sent.
-    pub run: Uuid,
-    /// At most so many in a second.
-    pub rate: Option<u32>,
-    /// Whether those that the inbox has forgotten are sent as well, see [`Plan::beyond_memory`].
-    pub beyond_memory: bool,
-    /// Ends it early.
-    pub stop: Stop,
-    /// Hears of each letter.
-    pub progress: Progress<'a>,
-}
-
-impl std::fmt::Debug for Sending<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sending").field("note", &self.note).finish_non_exhaustive()
-    }
-}
-
-impl Sending<'_> {
-    pub(super) fn run(&self, plan: &Plan) -> Run {
-        Run { id: self.run, note: self.note.clone(), floor: plan.floor }
-    }
-}
-
-/// One letter that was sent ahead of its group, and what became of it.
-#[derive(Debug, Clone)]
-pub struct Canary {
-    /// The group.
-    pub group: GroupKey,
-    /// The message's id.
-    pub id: String,
-    /// What became of it.
-    pub fate: Fate,
-}
-
-/// What was done.
-#[derive(Debug, Clone, Default)]
-pub struct Taken {
-    /// How many letters were taken away.
-    pub letters: u64,
-    /// How many had to stay, as the broker does not take what was to take their place.
-    pub refused: u64,
-    /// The first of them, with the reason.
-    pub told: Vec<(String, String)>,
-    /// The ids under which nothing will come any more: they were discarded, or sent under another.
-    /// [`stuck::forget`](crate::stuck::forget) is for them.
-    pub gone: Vec<MessageId>,
-    /// Whether it was stopped before the end.
-    pub stopped: bool,
-}
-
-/// Keeps letters that are thrown away.
-pub trait Keep: Send {
-    /// Takes one over.
-    ///
-    /// # Errors
-    ///
-    /// Whatever keeps it from being kept: then the letter stays where it is.
-    fn keep(&mut self, letter: &Letter) -> io::Result<()>;
-
-    /// Returns when all that was taken over is safe.
-    ///
-    /// # Errors
-    ///
-    /// As with [`keep`](Self::keep).
-    fn secure(&mut self) -> io::Result<()>;
-}
-
-impl DeadLetters {
-    /// Sends one letter of each group back, and waits for what becomes of it. Groups whose canary
-    /// is not handled in time are left out of what follows. `inbox` is a connection to the
-    /// service's database; without one only what follows from a message shows that it was handled.
-    ///
-    /// # Errors
-    ///
-    /// If broker or database do not answer.
-    pub async fn canaries(
-        &self,
-        plan: &mut Plan,
-        sending: &Sending<'_>,
-        inbox: Option<PgConnection>,
-        patience: Duration,
-    ) -> Result<(Vec<Canary>, Taken), RedriveError> {
-        let mut watcher = Watcher::open(self.broker(), inbox).await?;
-        let mut work = Redriving::new(plan, sending, true);
-        let stopped = self.go_through(&mut work, Duration::ZERO, &mut sending.stop.clone()).await?;
-        let Redriving { sent, mut taken, .. } = work;
-        taken.stopped = stopped;
-        let ids: Vec<MessageId> = sent.values().map(|(_, id)| *id).collect();
-        let mut stop = sending.stop.clone();
-        let fates = tokio::select! {
-            fates = watcher.fates(sending.run, self.service(), &ids, patience) => fates?,
-            _ = stop.wait_for(|stop| *stop) => {
-                taken.stopped = true;
-                HashMap::new()
-            }
-        };
-        watcher.close().await;
-        let mut canaries = Vec::new();
-        for (group, (shown, id)) in sent {
-            let fate = fates.get(&id).cloned().unwrap_or(Fate::Unknown);
-            if fate != Fate::Handled {
-                plan.held_back.insert(group.clone());
-            }
-            canaries.push(Canary { group, id: shown, fate });
-        }
-        Ok((canaries, taken))
-    }
-
-    /// Sends all letters of the plan back, but for those of groups that were left out.
-    ///
-    /// # Errors
-    ///
-    /// If the broker does not answer, or does not let us. What was sent by then is sent.
-    pub async fn redrive(&self, plan: &Plan, sending: &Sending<'_>) -> Result<Taken, RedriveError> {
-        let mut work = Redriving::new(plan, sending, false);
-        let pace = sending.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
-        let stopped = self.go_through(&mut work, pace, &mut sending.stop.clone()).await?;
-        Ok(Taken { stopped, ..work.taken })
-    }
-
-    /// Gives the letters of the plan another body; they stay dead letters. The journal keeps the
-    /// old one.
-    ///
-    /// # Errors
-    ///
-    /// If the broker does not answer, or does not let us.
-    pub async fn edit(
-        &self,
-        plan: &Plan,
-        body: Bytes,
-        sending: &Sending<'_>,
-    ) -> Result<Taken, RedriveError> {
-        let replacement = |run: &Run, letter: &Letter| run.edited(letter, &body);
-        self.replace(plan, sending, &replacement, None, false).await
-    }
-
-    /// Throws the letters of the plan away. Each is in the keeper's hands before.
-    ///
-    /// # Errors
-    ///
-    /// If the broker does not answer, or does not let us, or if the keeper fails.
-    pub async fn discard(
-        &self,
-        plan: &Plan,
-        keeper: Option<Box<dyn Keep>>,
-        sending: &Sending<'_>,
-    ) -> Result<Taken, RedriveError> {
-        self.replace(plan, sending, &Run::discarded, keeper, true).await
-    }
-
-    async fn replace(
-        &self,
-        plan: &Plan,
-        sending: &Sending<'_>,
-        replacement: Replacement<'_>,
-        keeper: Option<Box<dyn Keep>>,
-        gone: bool,
-    ) -> Result<Taken, RedriveError> {
-        let mut work = Replacing::new(plan, sending, replacement, keeper, gone);
-        let stop = &mut sending.stop.clone();
-        let stopped = self.go_through(&mut work, Duration::ZERO, stop).await?;
-        Ok(Taken { stopped, ..work.taken })
     }
 }

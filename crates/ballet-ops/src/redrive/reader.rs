@@ -1,87 +1,88 @@
-//! Reading a dead-letter queue from end to end without taking anything out of it.
+//! Reads a dead-letter queue from end to end and leaves it as it is.
 //!
-//! What is read stays unacknowledged, and lies in the queue again as soon as its connection ends,
-//! however that comes. Read to its end, the queue keeps its order.
+//! What is read stays unacknowledged, and returns to the queue when its connection ends, for
+//! whatever reason. A queue that is read to its end keeps its order.
 //!
-//! Each window of letters comes on a connection of its own: to find the letter that an
-//! acknowledgement is for, RabbitMQ walks through all that is unacknowledged before it on the same
-//! channel, so that with 100,000 letters on one channel each would take milliseconds.
+//! Each window of dead letters comes on a connection of its own. To find the message that an
+//! acknowledgement is for, RabbitMQ walks through all unacknowledged messages before it on the
+//! channel. With 100,000 of them on one channel, each acknowledgement would take milliseconds.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_amqp::{Broker, BrokerError, Delivery, Found, Object, Session};
 use ballet_core::topology::dead_queue;
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::Letter;
-use ballet_amqp::{Broker, BrokerError, Delivery, Found, Object, Session};
+use crate::redrive::dead_letter::DeadLetter;
 
-/// The first look tells how big the letters are.
+const TAG: &str = "ballet";
+/// The first window shows how big the dead letters are.
 const FIRST_WINDOW: u16 = 100;
 const WIDEST_WINDOW: u16 = 4_000;
-/// How much may be on its way to us at a time.
-const IN_MEMORY: usize = 16 * 1024 * 1024;
-/// Nothing comes for so long: perhaps that was all.
+/// The bytes that may be on their way to us.
+const WINDOW_BYTES: usize = 16 * 1024 * 1024;
+/// If nothing comes for this long, the queue may be read to its end.
 const QUIET: Duration = Duration::from_millis(100);
-/// Read, and not looked at yet.
-const AHEAD: usize = 100;
+/// The dead letters that are read ahead.
+const READ_AHEAD: usize = 100;
 
-/// Letters as they are read. They are held until this is closed or dropped.
-pub(super) struct Letters {
-    letters: mpsc::Receiver<Result<Letter, BrokerError>>,
-    reading: JoinHandle<()>,
+/// Dead letters as they are read. They are held until this is closed or dropped.
+pub(crate) struct Reading {
+    dead_letters: mpsc::Receiver<Result<DeadLetter, BrokerError>>,
+    task: JoinHandle<()>,
     held: oneshot::Sender<()>,
 }
 
-impl Letters {
-    /// The next one; `None` when there are no more.
-    pub(super) async fn next(&mut self) -> Option<Result<Letter, BrokerError>> {
-        self.letters.recv().await
+impl Reading {
+    /// The next one; `None` at the end of the queue.
+    pub(crate) async fn next(&mut self) -> Option<Result<DeadLetter, BrokerError>> {
+        self.dead_letters.recv().await
     }
 
-    /// Lets go of all that were not removed.
-    pub(super) async fn close(self) {
-        let Self { letters, reading, held } = self;
-        drop((letters, held));
-        // It only closes connections.
-        reading.await.ok();
+    /// Releases all that were not removed.
+    pub(crate) async fn close(self) {
+        let Self { dead_letters, task, held } = self;
+        drop((dead_letters, held));
+        // The task only closes connections.
+        task.await.ok();
     }
 }
 
-/// Reads all of a service's letters.
-pub(super) fn read(broker: Arc<dyn Broker>, service: String) -> Letters {
-    let (sender, letters) = mpsc::channel(AHEAD);
-    let (held, over) = oneshot::channel::<()>();
-    let reading = tokio::spawn(async move {
+/// Reads all dead letters of a service.
+pub(crate) fn read(broker: Arc<dyn Broker>, service: String) -> Reading {
+    let (sender, dead_letters) = mpsc::channel(READ_AHEAD);
+    let (held, released) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
         let mut reader = Reader { broker, service, sender, sessions: Vec::new() };
         if let Err(error) = reader.run().await {
-            // Whoever is gone has no need to know.
+            // This fails only if the reading was dropped.
             reader.sender.send(Err(error)).await.ok();
         }
         let Reader { sender, sessions, .. } = reader;
         drop(sender);
-        over.await.ok();
-        // One after the other, so that the letters return in their order.
+        released.await.ok();
+        // One after the other, so that the dead letters return in their order.
         for session in sessions {
             session.close().await;
         }
     });
-    Letters { letters, reading, held }
+    Reading { dead_letters, task, held }
 }
 
 struct Reader {
     broker: Arc<dyn Broker>,
     service: String,
-    sender: mpsc::Sender<Result<Letter, BrokerError>>,
-    /// What holds the letters.
+    sender: mpsc::Sender<Result<DeadLetter, BrokerError>>,
+    /// They hold the dead letters.
     sessions: Vec<Arc<dyn Session>>,
 }
 
 impl Reader {
-    /// One consumer after the other: each is sent a window of letters that it may keep.
+    /// Opens one consumer after the other. Each holds one window of dead letters.
     async fn run(&mut self) -> Result<(), BrokerError> {
         let queue = dead_queue(&self.service);
         let mut window = FIRST_WINDOW;
@@ -90,8 +91,8 @@ impl Reader {
             self.sessions.push(Arc::clone(&session));
             let mut deliveries = session.consume(&queue, TAG, window).await?;
             let (mut read, mut bytes) = (0, 0);
-            let mut all = false;
-            while read < usize::from(window) && !all {
+            let mut at_end = false;
+            while read < usize::from(window) && !at_end {
                 match timeout(QUIET, deliveries.next()).await {
                     Ok(Some(delivery)) => {
                         let delivery = delivery?;
@@ -102,51 +103,50 @@ impl Reader {
                         }
                     }
                     Ok(None) => return Err(ended(&queue)),
-                    Err(_) => all = is_read(&*session, &queue).await?,
+                    Err(_) => at_end = is_read(&*session, &queue).await?,
                 }
             }
             session.cancel(TAG).await?;
-            // What was on its way, which may take long for a big letter, and what acknowledgements
-            // made room for. The broker's answer to the cancel came behind it.
+            // Takes what is still on its way: a big message may take long, and acknowledgements
+            // make room for more. The broker has sent all of it before it confirmed the cancel.
             while let Some(delivery) = deliveries.next().await {
                 if !self.send(&session, delivery?).await {
                     return Ok(());
                 }
             }
-            if all {
+            if at_end {
                 return Ok(());
             }
             window = bytes.checked_div(read).map_or(window, next_window);
         }
     }
 
+    /// Returns false if nobody reads any more.
     async fn send(&self, session: &Arc<dyn Session>, delivery: Delivery) -> bool {
-        let letter = Letter::read(&self.service, delivery).held_by(Arc::clone(session));
-        self.sender.send(Ok(letter)).await.is_ok()
+        let dead_letter = DeadLetter::read(&self.service, delivery);
+        self.sender.send(Ok(dead_letter.held_by(Arc::clone(session)))).await.is_ok()
     }
 }
-
-const TAG: &str = "ballet";
 
 async fn is_read(session: &dyn Session, queue: &str) -> Result<bool, BrokerError> {
     let found = session.find(&Object::Queue(queue.to_owned())).await?;
     Ok(found.is_none_or(|found| is_empty(&found)))
 }
 
-/// RabbitMQ says that a quorum queue has nothing also when it cannot find out within 250 ms. Then it
-/// does not count our consumer either.
+/// RabbitMQ reports a quorum queue as empty even if it cannot find out within 250 ms. It does not
+/// count our consumer then.
 fn is_empty(found: &Found) -> bool {
     found.messages == 0 && found.consumers > 0
 }
 
-/// As many letters of this size as may be in memory.
+/// The number of dead letters of this size that fit into memory.
 fn next_window(size: usize) -> u16 {
-    let letters = IN_MEMORY / (size + 1024);
-    u16::try_from(letters).unwrap_or(WIDEST_WINDOW).clamp(1, WIDEST_WINDOW)
+    let count = WINDOW_BYTES / (size + 1024);
+    u16::try_from(count).unwrap_or(WIDEST_WINDOW).clamp(1, WIDEST_WINDOW)
 }
 
 fn ended(queue: &str) -> BrokerError {
-    BrokerError::Lost(format!("the broker ended the reading of queue `{queue}`"))
+    BrokerError::Lost(format!("the broker cancelled the consumer of queue `{queue}`"))
 }
 
 #[cfg(test)]
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_queue_that_does_not_even_know_us_is_not_taken_for_empty() {
+    fn a_queue_that_does_not_count_our_consumer_is_not_empty() {
         let found = |messages, consumers| Found { messages, consumers };
         assert!(is_empty(&found(0, 1)));
         assert!(!is_empty(&found(1, 1)));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_holds_many_small_letters_and_few_big_ones() {
+    fn a_window_holds_many_small_dead_letters_and_few_big_ones() {
         assert_eq!(next_window(200), WIDEST_WINDOW);
         assert_eq!(next_window(1024 * 1024), 15);
         assert_eq!(next_window(100 * 1024 * 1024), 1);

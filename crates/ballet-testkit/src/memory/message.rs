@@ -1,9 +1,7 @@
 //! A message in a queue, and its delivery.
 
+use ballet_amqp::headers::DELIVERY_COUNT;
 use ballet_amqp::{AMQPValue, Delivery, FieldTable, Publish};
-
-/// Counts earlier deliveries. The first delivery has no such header.
-const DELIVERY_COUNT: &str = "x-delivery-count";
 
 #[derive(Debug, Clone)]
 pub(super) struct Message {

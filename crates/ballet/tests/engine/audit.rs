@@ -2,7 +2,7 @@
 
 use ballet::core::System;
 use ballet::{Abort, Event, SagaId};
-use ballet_ops::audit::{self, Broker, Report};
+use ballet_ops::audit::{self, BrokerSnapshot, Report};
 use jiff::SignedDuration;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
@@ -13,7 +13,7 @@ use crate::world::{World, part};
 async fn audited(world: &World) -> Report {
     let system = System { name: "trips", parts: vec![desk().part()] };
     let databases = [("desk".to_owned(), world.env.database_url("desk").to_owned())];
-    let broker = Broker::default();
+    let broker = BrokerSnapshot::default();
     let report = audit::audit(&system, &databases, &broker, SignedDuration::ZERO).await;
     report.expect("a report")
 }
@@ -44,24 +44,25 @@ async fn a_deadline_that_outlives_its_saga_is_a_violation_and_one_that_nobody_te
     let open = begin(&world).await;
     world.services.remove(0).stop().await;
     let sound = audited(&world).await;
-    assert!(sound.is_at_rest(), "an open saga may have a deadline: {sound}");
+    assert!(sound.is_quiescent(), "an open saga may have a deadline: {sound}");
 
     put_deadline(&world, confirmed, "trip", 60).await;
     put_deadline(&world, cancelled, "trip", 61).await;
     let broken = audited(&world).await;
     assert_eq!(broken.violations.len(), 2, "{broken}");
     for (saga, what) in [(confirmed, "decided it with confirm_trip"), (cancelled, "aborted it")] {
-        let of_saga = format!("saga {saga}: desk has {what}, and still waits for it until ");
+        let of_saga = format!("saga {saga}: desk has {what}, but the deadline at ");
         assert!(broken.violations.iter().any(|line| line.starts_with(&of_saga)), "{broken}");
     }
 
     put_deadline(&world, world.new_saga(), "trip", -1).await;
     put_deadline(&world, world.new_saga(), "journey", -1).await;
     let late = audited(&world).await;
-    let open_line = late.open.iter().find(|line| line.starts_with("desk has 1 deadline of trip"));
-    assert!(open_line.is_some_and(|line| line.ends_with("is it running?")), "{late}");
+    let open_line =
+        late.open.iter().find(|line| line.starts_with("desk has not published 1 deadline of trip"));
+    assert!(open_line.is_some_and(|line| line.ends_with("check that it is running")), "{late}");
     let stuck = late.stuck.iter().find(|line| line.starts_with("desk has 1 deadline of journey"));
-    assert!(stuck.is_some_and(|line| line.ends_with("nobody will be told")), "{late}");
+    assert!(stuck.is_some_and(|line| line.ends_with("they will never be published")), "{late}");
     assert!(!late.violations.iter().any(|line| line.contains(&open.to_string())), "{late}");
 }
 
@@ -77,8 +78,8 @@ async fn a_dead_letter_is_seen_before_the_broker_has_counted_it() {
         management.publish("amq.default", "desk.dead", &properties, "{}").await.expect("published");
     }
     let broker = management.audited(20).await.expect("an answer");
-    let reasons: Vec<&str> = broker.letters.iter().map(|letter| letter.reason.as_str()).collect();
+    let reasons: Vec<&str> = broker.dead_letters.iter().map(|dead| dead.reason.as_str()).collect();
     assert_eq!(reasons, ["failed: the line was cut"; 2]);
-    assert_eq!(broker.letters[0].saga, Some(saga.0));
+    assert_eq!(broker.dead_letters[0].saga, Some(saga.0));
     assert_eq!(broker.queues["desk.dead"], 2);
 }

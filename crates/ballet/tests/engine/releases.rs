@@ -4,8 +4,8 @@
 use ballet::core::System;
 use ballet::{Clock, SagaId};
 use ballet_amqp::RabbitMq;
-use ballet_ops::audit::{self, Broker};
-use ballet_ops::redrive::{Choice, DeadLetters, Note, Sending};
+use ballet_ops::audit::{self, BrokerSnapshot};
+use ballet_ops::redrive::{DeadLetters, Filter, Note, RedriveOptions};
 use ballet_ops::stuck;
 use ballet_testkit::wait_until;
 use jiff::{SignedDuration, Timestamp};
@@ -98,19 +98,21 @@ async fn t128_rows_and_dead_letters_of_the_release_before_are_handled() {
 
 async fn redrive_all(world: &World) {
     let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
-    let letters = DeadLetters::new(broker, "hotel");
+    let dead_letters = DeadLetters::new(broker, "hotel");
     let clock = Clock::system();
-    let plan = letters.plan(Choice::default(), None, Timestamp::UNIX_EPOCH).await.expect("a plan");
+    let plan =
+        dead_letters.plan(Filter::default(), None, Timestamp::UNIX_EPOCH).await.expect("a plan");
     assert_eq!(
         plan.groups().biggest_first()[0].0.to_string(),
         "failed in book_room, desk.trip_booked.v1"
     );
     let (_keep, stop) = watch::channel(false);
     let note = Note { by: "a test".to_owned(), why: None, at: clock.now() };
-    let run = clock.new_id(clock.now());
-    let sending = Sending { note, run, rate: None, beyond_memory: true, stop, progress: &|_| {} };
-    let taken = letters.redrive(&plan, &sending).await.expect("redriven");
-    assert_eq!((taken.letters, taken.refused), (1, 0), "{taken:?}");
+    let run_id = clock.new_id(clock.now());
+    let options =
+        RedriveOptions { note, run_id, rate: None, beyond_memory: true, stop, progress: &|_| {} };
+    let summary = dead_letters.redrive(&plan, &options).await.expect("redriven");
+    assert_eq!((summary.removed, summary.failed), (1, 0), "{summary:?}");
 }
 
 /// As if a release had renamed the step, or not.
@@ -142,15 +144,16 @@ async fn t129_a_step_that_is_gone_from_the_code_is_reported_and_its_row_is_kept(
     let stuck = stuck::list(&mut database(&world, "hotel").await, 10).await.expect("a list");
     assert!(stuck.iter().any(|it| it.saga_id == Some(saga) && it.next_at.is_none()), "{stuck:?}");
     let databases = [("hotel".to_owned(), world.env.database_url("hotel").to_owned())];
-    let (broker, rest) = (Broker::default(), SignedDuration::ZERO);
-    let report = audit::audit(&system, &databases, &broker, rest).await.expect("a report");
-    let told = "has rows of book_suite, a step that this version does not know";
-    assert!(report.to_string().contains(told), "{report}");
+    let (broker, quiescent_after) = (BrokerSnapshot::default(), SignedDuration::ZERO);
+    let report =
+        audit::audit(&system, &databases, &broker, quiescent_after).await.expect("a report");
+    let expected = "has rows of book_suite, which is not a step of this version";
+    assert!(report.to_string().contains(expected), "{report}");
 
     // The version that knows it runs again, and the message is sent back.
     rename(&world, "book_suite", "book_room").await;
-    let letters = world.env.management().take("hotel.dead", 1).await.expect("a letter");
-    let (properties, body) = (&letters[0]["properties"], letters[0]["payload"].as_str());
+    let dead_letters = world.env.management().take("hotel.dead", 1).await.expect("a dead letter");
+    let (properties, body) = (&dead_letters[0]["properties"], dead_letters[0]["payload"].as_str());
     let body = body.expect("text");
     let back = world.env.management().publish("amq.default", "hotel", properties, body).await;
     assert!(back.expect("published"));

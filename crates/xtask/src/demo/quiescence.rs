@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use ballet::core::topology::JOURNAL;
 use ballet_amqp::{Broker as _, Object, RabbitMq, Session};
-use ballet_ops::audit::{Broker, Report};
+use ballet_ops::audit::{BrokerSnapshot, Report};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -147,9 +147,12 @@ async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Quiescen
         stage.revive().await?;
         let quiet = tap.journal(|journal| journal.last_read)?.is_none_or(|at| at.elapsed() > QUIET);
         if quiet {
-            let broker = Broker { queues: depths(&*session, &queues).await?, letters: Vec::new() };
+            let broker = BrokerSnapshot {
+                queues: depths(&*session, &queues).await?,
+                dead_letters: Vec::new(),
+            };
             match endpoints.audit(&broker, SignedDuration::ZERO).await {
-                Ok(report) if report.is_at_rest() || begun.elapsed() > PATIENCE => {
+                Ok(report) if report.is_quiescent() || begun.elapsed() > PATIENCE => {
                     session.close().await;
                     let waiting = broker.queues.iter().filter(|(_, count)| **count > 0);
                     let waiting = waiting.map(|(queue, count)| format!("{count} in {queue}"));

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use ballet_ops::audit::{Broker, Report};
+use ballet_ops::audit::{BrokerSnapshot, Report};
 use ballet_testkit::{Management, Servers, TestEnv};
 use jiff::SignedDuration;
 use reqwest::Url;
@@ -82,7 +82,7 @@ impl Endpoints {
     }
 
     /// What the broker holds now.
-    pub(crate) async fn broker(&self) -> Result<Broker> {
+    pub(crate) async fn broker(&self) -> Result<BrokerSnapshot> {
         Ok(Management::at(&self.management, &self.vhost)?.audited(DEAD_LETTERS).await?)
     }
 
@@ -90,7 +90,7 @@ impl Endpoints {
     /// `quiescent_after` is quiescent.
     pub(crate) async fn audit(
         &self,
-        broker: &Broker,
+        broker: &BrokerSnapshot,
         quiescent_after: SignedDuration,
     ) -> Result<Report> {
         let databases: Vec<_> = self.databases.clone().into_iter().collect();

@@ -6,7 +6,8 @@ use std::time::Instant;
 use ballet::core::id;
 use ballet::core::topology::DEAD;
 use ballet::{Event, EventType};
-use ballet_amqp::{AMQPValue, BasicProperties, Delivery, ShortString};
+use ballet_amqp::headers::{DEAD_DETAIL, text_header};
+use ballet_amqp::{Delivery, ShortString};
 use serde_json::Value;
 use shop_events::orders::{OrderCancelled, OrderCompleted};
 use uuid::Uuid;
@@ -50,7 +51,7 @@ impl Journal {
         let properties = &delivery.properties;
         let name = text(properties.kind());
         if delivery.exchange == DEAD {
-            let why = header(properties, "x-dead-detail");
+            let why = text_header(properties, DEAD_DETAIL).unwrap_or("for no stated reason");
             self.dead_letters.push(format!("{name} in {}: {why}", delivery.routing_key));
             return;
         }
@@ -103,13 +104,5 @@ impl Journal {
             events.iter().find(|event| ends.contains(&event.name.as_str())).map(|e| e.millis)
         };
         self.ended.keys().filter_map(time).collect()
-    }
-}
-
-fn header(properties: &BasicProperties, name: &str) -> String {
-    let value = properties.headers().as_ref().and_then(|headers| headers.inner().get(name));
-    match value {
-        Some(AMQPValue::LongString(text)) => text.to_string(),
-        _ => "for no stated reason".to_owned(),
     }
 }

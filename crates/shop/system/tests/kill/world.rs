@@ -211,8 +211,9 @@ impl World {
             |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());
         let databases: Vec<_> = system.parts.iter().map(url).collect();
         let broker = self.env.management().audited(20).await.map_err(said)?;
-        let rest = SignedDuration::ZERO;
-        let framework = ballet_ops::audit::audit(&system, &databases, &broker, rest).await;
+        let quiescent_after = SignedDuration::ZERO;
+        let framework =
+            ballet_ops::audit::audit(&system, &databases, &broker, quiescent_after).await;
         Ok(self.audit().await?.and(framework.map_err(said)?))
     }
 

@@ -189,9 +189,10 @@ impl Shop {
             |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());
         let databases: Vec<_> = system.parts.iter().map(url).collect();
         let broker = self.env.management().audited(20).await.map_err(|error| said(&error))?;
-        let rest = SignedDuration::ZERO;
-        let framework = ballet_ops::audit::audit(&system, &databases, &broker, rest).await;
-        let business = audit(&self.urls, rest).await.map_err(|error| said(&error))?;
+        let quiescent_after = SignedDuration::ZERO;
+        let framework =
+            ballet_ops::audit::audit(&system, &databases, &broker, quiescent_after).await;
+        let business = audit(&self.urls, quiescent_after).await.map_err(|error| said(&error))?;
         Ok(business.and(framework.map_err(|error| said(&error))?))
     }
 

@@ -1,11 +1,19 @@
-use ballet_amqp::headers::text_header;
+//! Tests of the messages that take a dead letter's place.
+
+use ballet_amqp::headers::{ATTEMPTS, DEATHS, DELIVERY_COUNT, ORIGINAL_MESSAGE_ID, text_header};
+use ballet_amqp::{Delivery, FieldArray};
+use ballet_core::EventType;
 
 use super::*;
-use ballet_amqp::{Delivery, FieldArray};
+use crate::redrive::declared::needs_the_inbox;
 
 const OLD: &str = "01000000-0000-7000-8000-000000000000";
 
-fn letter(properties: BasicProperties, headers: &[(&str, AMQPValue)], body: &str) -> Letter {
+fn dead_letter(
+    properties: BasicProperties,
+    headers: &[(&str, AMQPValue)],
+    body: &str,
+) -> DeadLetter {
     let mut table = FieldTable::default();
     for (name, value) in headers {
         table.insert((*name).into(), value.clone());
@@ -18,10 +26,10 @@ fn letter(properties: BasicProperties, headers: &[(&str, AMQPValue)], body: &str
         properties: properties.with_headers(table),
         body: body.as_bytes().to_vec(),
     };
-    Letter::read("hotel", delivery)
+    DeadLetter::read("hotel", delivery)
 }
 
-fn words(value: &str) -> AMQPValue {
+fn long_string(value: &str) -> AMQPValue {
     AMQPValue::LongString(value.into())
 }
 
@@ -41,24 +49,24 @@ fn names(message: &Publish) -> Vec<&str> {
 }
 
 #[test]
-fn a_redriven_message_is_what_it_was_with_who_when_and_why() {
+fn a_redriven_message_is_the_original_with_who_when_and_why() {
     let properties = BasicProperties::default()
         .with_message_id("0fffffff-ffff-7fff-8fff-ffffffffffff".into())
         .with_type("desk.trip_booked.v1".into())
         .with_user_id("desk".into())
         .with_expiration("60000".into());
     let headers = [
-        ("traceparent", words("00-1-2-3")),
-        ("x-dead-reason", words("failed")),
-        ("x-dead-exchange", words("events")),
-        ("x-dead-routing-key", words("desk.trip_booked.v1")),
-        ("x-attempts", AMQPValue::LongUInt(3)),
-        ("x-redrives", AMQPValue::LongUInt(1)),
-        ("x-redriven-by", words("bob")),
-        ("x-delivery-count", AMQPValue::LongLongInt(9)),
-        ("CC", words("elsewhere")),
+        ("traceparent", long_string("00-1-2-3")),
+        (DEAD_REASON, long_string("failed")),
+        (DEAD_EXCHANGE, long_string("events")),
+        (DEAD_ROUTING_KEY, long_string("desk.trip_booked.v1")),
+        (ATTEMPTS, AMQPValue::LongUInt(3)),
+        (REDRIVES, AMQPValue::LongUInt(1)),
+        ("x-redriven-by", long_string("bob")),
+        (DELIVERY_COUNT, AMQPValue::LongLongInt(9)),
+        ("CC", long_string("elsewhere")),
     ];
-    let sent = run().redriven(&letter(properties, &headers, "{}"), None);
+    let sent = run().redriven(&dead_letter(properties, &headers, "{}"), None);
     let [note, message] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!((&*message.exchange, &*message.routing_key), ("", "hotel"));
     assert_eq!((&*note.exchange, &*note.routing_key), ("dead", "redriven.hotel"));
@@ -85,7 +93,7 @@ fn a_redriven_message_is_what_it_was_with_who_when_and_why() {
     assert_eq!(header(message, "x-redriven-by"), Some("ada"));
     assert_eq!(header(message, "x-redriven-why"), Some("mended"));
     assert_eq!(header(message, "x-redriven-at"), Some("2026-01-01T00:00:00Z"));
-    let redrives = kept.headers().as_ref().and_then(|headers| headers.inner().get("x-redrives"));
+    let redrives = kept.headers().as_ref().and_then(|headers| headers.inner().get(REDRIVES));
     assert_eq!(redrives, Some(&AMQPValue::LongUInt(2)));
 }
 
@@ -93,21 +101,21 @@ fn a_redriven_message_is_what_it_was_with_who_when_and_why() {
 fn an_id_that_is_too_old_is_replaced_always_by_the_same_one() {
     let old = || BasicProperties::default().with_message_id(OLD.into());
     let new_id = |message: &Publish| message.properties.message_id().clone().expect("an id");
-    let mut first = run().redriven(&letter(old(), &[], "{}"), None);
+    let mut first = run().redriven(&dead_letter(old(), &[], "{}"), None);
     let first = first.pop().expect("a message");
     let mut other =
-        Run { id: Uuid::from_u128(8), ..run() }.redriven(&letter(old(), &[], "[]"), None);
+        Run { id: Uuid::from_u128(8), ..run() }.redriven(&dead_letter(old(), &[], "[]"), None);
     let other = other.pop().expect("a message");
     assert_eq!(new_id(&first), new_id(&other));
     assert_ne!(new_id(&first).as_str(), OLD);
-    assert_eq!(header(&first, "x-original-message-id"), Some(OLD));
+    assert_eq!(header(&first, ORIGINAL_MESSAGE_ID), Some(OLD));
     // Dead again, and redriven again.
-    let again = [("x-original-message-id", words(OLD))];
+    let again = [(ORIGINAL_MESSAGE_ID, long_string(OLD))];
     let properties = BasicProperties::default().with_message_id(new_id(&first));
-    let mut again = run().redriven(&letter(properties, &again, "{}"), None);
+    let mut again = run().redriven(&dead_letter(properties, &again, "{}"), None);
     let again = again.pop().expect("a message");
     assert_eq!(new_id(&again), new_id(&first));
-    assert_eq!(header(&again, "x-original-message-id"), Some(OLD));
+    assert_eq!(header(&again, ORIGINAL_MESSAGE_ID), Some(OLD));
 }
 
 #[test]
@@ -134,7 +142,7 @@ fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
     let part = Part { service: "hotel", sagas: vec![saga], ..Part::default() };
     let properties =
         BasicProperties::default().with_message_id(OLD.into()).with_type(wanted.name().into());
-    let old = letter(properties, &[], "{}");
+    let old = dead_letter(properties, &[], "{}");
     let correlation = |part: Option<&Part>| {
         let message = run().redriven(&old, part).pop().expect("a message");
         message.properties.correlation_id().as_ref().map(ToString::to_string)
@@ -149,28 +157,31 @@ fn a_start_of_a_saga_whose_id_is_replaced_keeps_the_saga() {
 }
 
 #[test]
-fn what_the_broker_itself_took_out_says_why_and_when() {
+fn a_message_that_the_broker_dead_lettered_says_why_and_when() {
     let mut death = FieldTable::default();
     for (name, value) in [
-        ("reason", words("delivery_limit")),
-        ("exchange", words("events")),
+        ("reason", long_string("delivery_limit")),
+        ("exchange", long_string("events")),
         ("time", AMQPValue::Timestamp(1_767_225_600)),
-        ("routing-keys", AMQPValue::FieldArray(FieldArray::from(vec![words("a.b.v1")]))),
+        ("routing-keys", AMQPValue::FieldArray(FieldArray::from(vec![long_string("a.b.v1")]))),
     ] {
         death.insert(name.into(), value);
     }
     let deaths = FieldArray::from(vec![AMQPValue::FieldTable(death)]);
-    let letter =
-        letter(BasicProperties::default(), &[("x-death", AMQPValue::FieldArray(deaths))], "{}");
-    assert_eq!(letter.reason, "delivery_limit");
-    assert_eq!(letter.event_type.as_deref(), Some("a.b.v1"));
-    assert_eq!(letter.dead_at.map(|at| at.to_string()).as_deref(), Some("2026-01-01T00:00:00Z"));
-    let message = run().redriven(&letter, None).pop().expect("a message");
+    let dead_letter =
+        dead_letter(BasicProperties::default(), &[(DEATHS, AMQPValue::FieldArray(deaths))], "{}");
+    assert_eq!(dead_letter.reason, "delivery_limit");
+    assert_eq!(dead_letter.event_type.as_deref(), Some("a.b.v1"));
+    assert_eq!(
+        dead_letter.dead_at.map(|at| at.to_string()).as_deref(),
+        Some("2026-01-01T00:00:00Z")
+    );
+    let message = run().redriven(&dead_letter, None).pop().expect("a message");
     assert_eq!(message.properties.kind().as_ref().map(|kind| kind.as_str()), Some("a.b.v1"));
-    let edited = run().edited(&letter, &Bytes::from_static(b"[]"));
+    let edited = run().edited(&dead_letter, &Bytes::from_static(b"[]"));
     assert_eq!((&*edited[0].routing_key, &edited[0].body[..]), ("edited.hotel", &b"{}"[..]));
     assert_eq!((&*edited[1].routing_key, &edited[1].body[..]), ("hotel", &b"[]"[..]));
-    assert_eq!(header(&edited[1], "x-dead-reason"), Some("delivery_limit"));
+    assert_eq!(header(&edited[1], DEAD_REASON), Some("delivery_limit"));
     assert_eq!(header(&edited[1], "x-edited-by"), Some("ada"));
     assert_eq!(edited[1].properties.message_id(), message.properties.message_id());
 }

@@ -1,0 +1,28 @@
+//! What the broker holds, as an audit sees it.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+/// What the broker holds. It is to be taken before the databases are read, so that a message that
+/// is missing here has been handled by then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BrokerSnapshot {
+    /// The number of messages in each queue, including unacknowledged ones, without the journal.
+    pub queues: BTreeMap<String, u64>,
+    /// The dead letters, or some of them.
+    pub dead_letters: Vec<DeadLetterSnapshot>,
+}
+
+/// A dead letter, as far as an audit needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterSnapshot {
+    /// The service that could not handle it.
+    pub service: String,
+    /// Its saga, if it names one.
+    pub saga: Option<Uuid>,
+    /// Its type.
+    pub event_type: String,
+    /// The reason, as a code and in a sentence.
+    pub reason: String,
+}

@@ -1,0 +1,173 @@
+//! One dead letter, as it lies in a service's `.dead` queue.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ballet_amqp::headers::{
+    ATTEMPTS, DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY, DEAD_STEP,
+    REDRIVE_ID, REDRIVES, count_header, text_header,
+};
+use ballet_amqp::{BasicProperties, BrokerError, Delivery, Session};
+use ballet_core::envelope::{self, Limits, Unacceptable};
+use ballet_core::topology::EVENTS;
+use ballet_core::{MessageId, id};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::redrive::death::Death;
+
+/// The most that is unpacked for display. It is more than a service accepts by default, and little
+/// enough to be safe from a decompression bomb.
+const MOST_UNPACKED: usize = 16 * 1024 * 1024;
+
+/// A message that a service could not handle, with the reason. Every part of it is kept as it
+/// came, since any part may be the cause.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// The service that could not handle it.
+    pub service: String,
+    /// The id under which that service knows, or would know, the message.
+    pub id: MessageId,
+    /// The event's name, if the message has one.
+    pub event_type: Option<String>,
+    /// The saga, if the message names one.
+    pub saga: Option<String>,
+    /// The reason as a code.
+    pub reason: String,
+    /// The handler that failed.
+    pub step: Option<String>,
+    /// The reason in a sentence.
+    pub detail: Option<String>,
+    /// When it became a dead letter.
+    pub dead_at: Option<Timestamp>,
+    /// The number of attempts since it was published, or redriven.
+    pub attempts: u64,
+    /// The number of redrives before.
+    pub redrives: u64,
+    /// The exchange that the message was published to.
+    pub exchange: Option<String>,
+    /// The routing key that it was published with.
+    pub routing_key: Option<String>,
+    /// All properties and headers.
+    pub properties: BasicProperties,
+    /// The body, unchanged.
+    pub body: Vec<u8>,
+    tag: u64,
+    /// The session that holds it, through which it can be removed.
+    holder: Option<Arc<dyn Session>>,
+    /// The run of a tool that sent it last.
+    run_id: Option<Uuid>,
+}
+
+impl DeadLetter {
+    pub(crate) fn read(service: &str, delivery: Delivery) -> Self {
+        let Delivery { tag, properties, body, .. } = delivery;
+        let text = |name: &str| text_header(&properties, name).map(str::to_owned);
+        let death = Death::read(&properties);
+        let exchange = text(DEAD_EXCHANGE).or(death.exchange);
+        let routing_key = text(DEAD_ROUTING_KEY).or(death.routing_key);
+        let named = properties.kind().as_ref().map(ToString::to_string).filter(|t| !t.is_empty());
+        let event_type =
+            named.or_else(|| routing_key.clone().filter(|_| exchange.as_deref() == Some(EVENTS)));
+        let message_id = properties.message_id().as_ref().map(ToString::to_string);
+        let saga = properties.correlation_id().as_ref().map(ToString::to_string);
+        let run_id = text(REDRIVE_ID).and_then(|id| id.parse().ok());
+        Self {
+            service: service.to_owned(),
+            id: known_id(message_id.as_deref(), event_type.as_deref(), &body),
+            saga: saga.filter(|saga| !saga.is_empty()),
+            reason: text(DEAD_REASON).or(death.reason).unwrap_or_else(|| "unknown".to_owned()),
+            step: text(DEAD_STEP),
+            detail: text(DEAD_DETAIL),
+            dead_at: text(DEAD_AT).and_then(|at| at.parse().ok()).or(death.at),
+            attempts: count_header(&properties, ATTEMPTS).into(),
+            redrives: count_header(&properties, REDRIVES).into(),
+            event_type,
+            exchange,
+            routing_key,
+            properties,
+            body,
+            tag,
+            holder: None,
+            run_id,
+        }
+    }
+
+    pub(crate) fn held_by(mut self, holder: Arc<dyn Session>) -> Self {
+        self.holder = Some(holder);
+        self
+    }
+
+    /// Whether a run of a tool has sent this message.
+    pub(crate) fn is_from(&self, run_id: &Uuid) -> bool {
+        self.run_id.as_ref() == Some(run_id)
+    }
+
+    /// Removes it from its queue.
+    pub(crate) async fn remove(&self) -> Result<(), BrokerError> {
+        match &self.holder {
+            Some(holder) => holder.ack(self.tag, false).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The header of this name, if it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        text_header(&self.properties, name)
+    }
+
+    /// The body as text, if it is UTF-8.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.body).ok()
+    }
+
+    /// The body as readable text, unpacked if need be. A body that claims to be packed but is text
+    /// is returned as it is.
+    ///
+    /// # Errors
+    ///
+    /// If the body is not text and cannot be unpacked.
+    pub fn readable(&self) -> Result<Cow<'_, str>, Unacceptable> {
+        if let Some(text) = self.text() {
+            return Ok(Cow::Borrowed(text));
+        }
+        let limits = Limits { max_body: MOST_UNPACKED, max_depth: usize::MAX, ..Limits::default() };
+        let encoding = self.properties.content_encoding().as_ref().map(|text| text.as_str());
+        let body = envelope::unpack(&self.body, encoding, &limits)?;
+        Ok(Cow::Owned(String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    /// Whether its id is older than this. The service would not accept it.
+    pub(crate) fn id_is_before(&self, floor: Timestamp) -> bool {
+        id::time_of(self.id.0).is_some_and(|made| made < floor)
+    }
+
+    /// Whether the inbox has forgotten what it knew when this became a dead letter.
+    pub(crate) fn is_beyond_memory(&self, floor: Timestamp) -> bool {
+        match id::time_of(self.id.0) {
+            Some(made) => made < floor,
+            // Other ids have no time of their own: the inbox keeps them from their receipt on.
+            None => self.dead_at.is_some_and(|at| at < floor),
+        }
+    }
+
+    /// Distinguishes dead letters, even those of the same message.
+    pub(crate) fn fingerprint(&self) -> (u128, i128, u64) {
+        let at = self.dead_at.map_or(0, Timestamp::as_nanosecond);
+        (self.id.0.as_u128(), at, self.redrives)
+    }
+}
+
+/// The id under which a service knows a message. It is derived from the message alone.
+pub(crate) fn known_id(
+    message_id: Option<&str>,
+    event_type: Option<&str>,
+    body: &[u8],
+) -> MessageId {
+    match message_id.filter(|id| !id.is_empty()) {
+        Some(text) => text.parse().map_or_else(|_| MessageId::derived_from_text(text), MessageId),
+        None => MessageId::derived_from_content(event_type.unwrap_or_default(), body),
+    }
+}

@@ -1,0 +1,242 @@
+//! The dead letters of one service: the operations on them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{Backoff, Broker, BrokerError};
+use ballet_core::{MessageId, Part};
+use bytes::Bytes;
+use jiff::Timestamp;
+use sqlx::PgConnection;
+
+use crate::redrive::archive::Archive;
+use crate::redrive::canary::{Canary, RedriveOutcome};
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::error::RedriveError;
+use crate::redrive::filter::Filter;
+use crate::redrive::options::RedriveOptions;
+use crate::redrive::passes::{self, MOST_LOSSES};
+use crate::redrive::plan::Plan;
+use crate::redrive::queue::{DeadQueue, QueueStatus};
+use crate::redrive::reader;
+use crate::redrive::replace::{Replace, Replacement};
+use crate::redrive::resend::Resend;
+use crate::redrive::run::Run;
+use crate::redrive::summary::Summary;
+use crate::redrive::watcher::Watcher;
+
+/// The dead letters of one service.
+#[derive(Clone)]
+pub struct DeadLetters {
+    queue: DeadQueue,
+}
+
+impl DeadLetters {
+    /// The dead letters of `service` on `broker`. This does not connect yet.
+    pub fn new(broker: impl Broker + 'static, service: impl Into<String>) -> Self {
+        Self::on(Arc::new(broker), service)
+    }
+
+    /// The same on a shared broker.
+    pub fn on(broker: Arc<dyn Broker>, service: impl Into<String>) -> Self {
+        Self { queue: DeadQueue { broker, service: service.into() } }
+    }
+
+    /// The name of the service.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.queue.service
+    }
+
+    /// Counts the dead letters.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or has no such queue.
+    pub async fn status(&self) -> Result<QueueStatus, RedriveError> {
+        self.queue.status().await
+    }
+
+    /// Passes every dead letter to `each`, in the order of the queue, and leaves it there. No other
+    /// reader sees them meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or has no such queue.
+    pub async fn browse(&self, mut each: impl FnMut(DeadLetter)) -> Result<(), RedriveError> {
+        let session = self.queue.connect().await?;
+        let found = self.queue.find(&*session).await;
+        session.close().await;
+        found?;
+        let mut reading = reader::read(Arc::clone(&self.queue.broker), self.queue.service.clone());
+        let (mut read, mut failed) = (0, None);
+        while let Some(next) = reading.next().await {
+            match next {
+                Ok(dead_letter) => {
+                    each(dead_letter);
+                    read += 1;
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        reading.close().await;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        self.queue.wait_until_returned(read).await
+    }
+
+    /// Plans for the dead letters that are in the queue now and match the filter. `part` is what
+    /// the service declares, if it is known. The service's inbox has forgotten ids from before
+    /// `floor`.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or has no such queue.
+    pub async fn plan(
+        &self,
+        filter: Filter,
+        part: Option<Part>,
+        floor: Timestamp,
+    ) -> Result<Plan, RedriveError> {
+        let (mut backoff, mut losses) = (Backoff::default(), 0);
+        loop {
+            let mut plan = Plan::new(part.clone(), floor);
+            let read = self.browse(|dead_letter| {
+                if filter.matches(&dead_letter) {
+                    plan.add(&dead_letter);
+                }
+            });
+            match read.await {
+                Ok(()) => return Ok(plan),
+                // A broker that was never reached is reported at once.
+                Err(RedriveError::Broker(error @ BrokerError::Unreachable { .. }))
+                    if losses == 0 =>
+                {
+                    return Err(error.into());
+                }
+                Err(RedriveError::Broker(error)) if error.is_loss() && losses < MOST_LOSSES => {
+                    losses += 1;
+                    tracing::warn!("lost the broker while reading dead letters, retrying: {error}");
+                    tokio::time::sleep(backoff.wait()).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends one dead letter of each group back, and waits for its outcome. The plan then leaves
+    /// out the groups whose canary was not handled in time. `inbox` is a connection to the
+    /// service's database. Without it, only an event that a message caused shows that it was
+    /// handled.
+    ///
+    /// # Errors
+    ///
+    /// If the broker or the database does not answer.
+    pub async fn canaries(
+        &self,
+        plan: &mut Plan,
+        options: &RedriveOptions<'_>,
+        inbox: Option<PgConnection>,
+        patience: Duration,
+    ) -> Result<(Vec<Canary>, Summary), RedriveError> {
+        let mut watcher = Watcher::open(&*self.queue.broker, inbox).await?;
+        let mut resend = Resend::canaries(plan, options);
+        let mut stop = options.stop.clone();
+        let stopped = passes::run(&self.queue, &mut resend, Duration::ZERO, &mut stop).await?;
+        let (mut summary, sent) = resend.into_parts();
+        summary.stopped = stopped;
+        let ids: Vec<MessageId> = sent.values().map(|canary| canary.sent_as).collect();
+        let mut stop = options.stop.clone();
+        let outcomes = tokio::select! {
+            outcomes = watcher.outcomes(&options.run_id, self.service(), &ids, patience) => {
+                outcomes?
+            }
+            _ = stop.wait_for(|stop| *stop) => {
+                summary.stopped = true;
+                HashMap::new()
+            }
+        };
+        watcher.close().await;
+        let mut canaries = Vec::new();
+        for (group, canary) in sent {
+            let outcome = outcomes.get(&canary.sent_as).cloned();
+            let outcome = outcome.unwrap_or(RedriveOutcome::Unknown);
+            if outcome != RedriveOutcome::Handled {
+                plan.hold_back(group.clone());
+            }
+            canaries.push(Canary { group, id: canary.id, outcome });
+        }
+        Ok((canaries, summary))
+    }
+
+    /// Sends the dead letters of the plan back, except those of groups that are left out.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or denies access. What was sent before stays sent.
+    pub async fn redrive(
+        &self,
+        plan: &Plan,
+        options: &RedriveOptions<'_>,
+    ) -> Result<Summary, RedriveError> {
+        let mut resend = Resend::all(plan, options);
+        let pace = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
+        let mut stop = options.stop.clone();
+        let stopped = passes::run(&self.queue, &mut resend, pace, &mut stop).await?;
+        let (summary, _) = resend.into_parts();
+        Ok(Summary { stopped, ..summary })
+    }
+
+    /// Gives the dead letters of the plan another body. They stay dead letters, and the journal
+    /// keeps the old body.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or denies access.
+    pub async fn edit(
+        &self,
+        plan: &Plan,
+        body: Bytes,
+        options: &RedriveOptions<'_>,
+    ) -> Result<Summary, RedriveError> {
+        let replacement = |run: &Run, dead_letter: &DeadLetter| run.edited(dead_letter, &body);
+        self.replace(plan, options, &replacement, None, false).await
+    }
+
+    /// Discards the dead letters of the plan. The archive stores each of them before.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or denies access, or if the archive fails.
+    pub async fn discard(
+        &self,
+        plan: &Plan,
+        archive: Option<Box<dyn Archive>>,
+        options: &RedriveOptions<'_>,
+    ) -> Result<Summary, RedriveError> {
+        self.replace(plan, options, &Run::discarded, archive, true).await
+    }
+
+    async fn replace(
+        &self,
+        plan: &Plan,
+        options: &RedriveOptions<'_>,
+        replacement: Replacement<'_>,
+        archive: Option<Box<dyn Archive>>,
+        retires: bool,
+    ) -> Result<Summary, RedriveError> {
+        let mut replace = Replace::new(plan, options, replacement, archive, retires);
+        let mut stop = options.stop.clone();
+        let stopped = passes::run(&self.queue, &mut replace, Duration::ZERO, &mut stop).await?;
+        Ok(Summary { stopped, ..replace.into_summary() })
+    }
+}
+
+impl fmt::Debug for DeadLetters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetters").field("service", &self.queue.service).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,31 @@
+//! What can go wrong with dead letters.
+
+use ballet_amqp::BrokerError;
+
+/// What can go wrong with dead letters.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedriveError {
+    /// The broker failed, or cannot be reached.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The service has no queue for dead letters, or there is no such service.
+    #[error(
+        "vhost `{vhost}` has no queue `{queue}`: check that {service:?} is the name of a service \
+         there"
+    )]
+    NoQueue {
+        /// The service.
+        service: String,
+        /// The missing queue.
+        queue: String,
+        /// The vhost that was searched.
+        vhost: String,
+    },
+    /// The service's inbox cannot be read.
+    #[error("cannot read the inbox of the service: {0}")]
+    Inbox(#[from] sqlx::Error),
+    /// The archive failed. The dead letters that it did not take stay in the queue.
+    #[error("cannot archive the dead letters, so they stay in the queue: {0}")]
+    Archive(#[from] std::io::Error),
+}

@@ -1,0 +1,50 @@
+//! Selects dead letters.
+
+use jiff::Timestamp;
+
+use crate::redrive::dead_letter::DeadLetter;
+
+/// Selects the dead letters that match all of the given criteria.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// The reason as a code.
+    pub reason: Option<String>,
+    /// The handler that failed.
+    pub step: Option<String>,
+    /// The event's name.
+    pub event_type: Option<String>,
+    /// Message ids, or their last digits. One of them has to match.
+    pub ids: Vec<String>,
+    /// The saga.
+    pub saga: Option<String>,
+    /// It died before this time.
+    pub before: Option<Timestamp>,
+    /// It died after this time.
+    pub after: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether the dead letter is selected.
+    #[must_use]
+    pub fn matches(&self, dead_letter: &DeadLetter) -> bool {
+        let is = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| Some(wanted) == found)
+        };
+        let died = dead_letter.dead_at;
+        is(&self.reason, Some(&dead_letter.reason))
+            && is(&self.step, dead_letter.step.as_deref())
+            && is(&self.event_type, dead_letter.event_type.as_deref())
+            && is(&self.saga, dead_letter.saga.as_deref())
+            && self.before.is_none_or(|before| died.is_some_and(|at| at < before))
+            && self.after.is_none_or(|after| died.is_some_and(|at| at > after))
+            && self.matches_id(dead_letter)
+    }
+
+    fn matches_id(&self, dead_letter: &DeadLetter) -> bool {
+        if self.ids.is_empty() {
+            return true;
+        }
+        let id = dead_letter.id.to_string();
+        self.ids.iter().any(|end| !end.is_empty() && id.ends_with(&end.to_lowercase()))
+    }
+}

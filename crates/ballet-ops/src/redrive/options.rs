@@ -1,0 +1,47 @@
+//! How dead letters are sent back, edited or discarded.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// Becomes true to end an operation early. Nothing is lost by that.
+pub type Stop = watch::Receiver<bool>;
+/// Is called with the number of dead letters that are done.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
+
+/// Who acts on dead letters, when and why. It is written into the headers of the messages sent,
+/// and so into the journal.
+#[derive(Debug, Clone)]
+pub struct Note {
+    /// Who acts.
+    pub by: String,
+    /// The reason, if one is given.
+    pub why: Option<String>,
+    /// The time.
+    pub at: Timestamp,
+}
+
+/// How dead letters are sent back, edited or discarded.
+pub struct RedriveOptions<'a> {
+    /// Who acts, when and why.
+    pub note: Note,
+    /// A new id. It marks the messages that this run sends.
+    pub run_id: Uuid,
+    /// The most messages to send per second. There is no limit by default.
+    pub rate: Option<u32>,
+    /// Whether to send the dead letters that the inbox has forgotten, too. See
+    /// [`Plan::beyond_memory`](crate::redrive::Plan::beyond_memory).
+    pub beyond_memory: bool,
+    /// Ends the run early.
+    pub stop: Stop,
+    /// Is called after each dead letter.
+    pub progress: Progress<'a>,
+}
+
+impl fmt::Debug for RedriveOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedriveOptions").field("note", &self.note).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! A service's dead-letter queue: whether it exists, and how much is in it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{Broker, BrokerError, Found, Object, Session};
+use ballet_core::topology::dead_queue;
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout};
+
+use crate::redrive::error::RedriveError;
+
+/// The name of our connections.
+const CONNECTION: &str = "ballet dead letters";
+const COUNT_TAG: &str = "ballet count";
+/// The time that the broker gets to find out what a queue holds.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time that released dead letters get to return to the queue. It passes in full only if
+/// another consumer takes some of them.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
+const RETURN_POLL: Duration = Duration::from_millis(50);
+
+/// What is in a dead-letter queue right now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueStatus {
+    /// The number of dead letters, without those that other readers hold.
+    pub dead_letters: u64,
+    /// The number of other readers. Nobody else sees what they hold.
+    pub readers: u32,
+}
+
+/// The dead-letter queue of one service.
+#[derive(Clone)]
+pub(crate) struct DeadQueue {
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) service: String,
+}
+
+impl DeadQueue {
+    pub(crate) async fn connect(&self) -> Result<Arc<dyn Session>, RedriveError> {
+        Ok(self.broker.connect(CONNECTION).await?)
+    }
+
+    /// Fails if there is no such queue.
+    pub(crate) async fn find(&self, session: &dyn Session) -> Result<Found, RedriveError> {
+        let queue = dead_queue(&self.service);
+        let found = session.find(&Object::Queue(queue.clone())).await?;
+        found.ok_or_else(|| RedriveError::NoQueue {
+            service: self.service.clone(),
+            queue,
+            vhost: session.peer().vhost.clone(),
+        })
+    }
+
+    pub(crate) async fn status(&self) -> Result<QueueStatus, RedriveError> {
+        let session = self.connect().await?;
+        let status = self.status_on(&*session).await;
+        session.close().await;
+        status
+    }
+
+    async fn status_on(&self, session: &dyn Session) -> Result<QueueStatus, RedriveError> {
+        let found = self.find(session).await?;
+        let status =
+            |found: &Found, readers| QueueStatus { dead_letters: found.messages.into(), readers };
+        if found.messages > 0 || found.consumers > 0 {
+            return Ok(status(&found, found.consumers));
+        }
+        // The queue is empty, or the broker could not find out. Once it counts a consumer of ours,
+        // it did find out.
+        let queue = dead_queue(&self.service);
+        let mut deliveries = session.consume(&queue, COUNT_TAG, 1).await?;
+        let counted = timeout(COUNT_TIMEOUT, async {
+            loop {
+                let found = self.find(session).await?;
+                if found.consumers > 0 {
+                    return Ok::<_, RedriveError>(status(&found, found.consumers - 1));
+                }
+            }
+        });
+        let slow = || {
+            let seconds = COUNT_TIMEOUT.as_secs();
+            BrokerError::Lost(format!(
+                "the broker did not say within {seconds} s what is in queue `{queue}`"
+            ))
+        };
+        let mut counted = counted.await.map_err(|_| slow())??;
+        session.cancel(COUNT_TAG).await?;
+        while let Some(delivery) = deliveries.next().await {
+            delivery?;
+            counted.dead_letters += 1;
+        }
+        Ok(counted)
+    }
+
+    /// Waits until this many released dead letters are in the queue again. The broker takes a
+    /// moment to notice that their connection is gone, and until then the next reader misses them.
+    pub(crate) async fn wait_until_returned(&self, released: u64) -> Result<(), RedriveError> {
+        if released == 0 {
+            return Ok(());
+        }
+        let session = self.connect().await?;
+        let end = Instant::now() + RETURN_TIMEOUT;
+        let mut poll = tokio::time::interval(RETURN_POLL);
+        while Instant::now() < end {
+            poll.tick().await;
+            if u64::from(self.find(&*session).await?.messages) >= released {
+                break;
+            }
+        }
+        session.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! Puts other messages in the place of dead letters: edits and discards them.
+
+use ballet_amqp::Publish;
+
+use crate::redrive::action::Action;
+use crate::redrive::archive::Archive;
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::error::RedriveError;
+use crate::redrive::options::{Progress, RedriveOptions};
+use crate::redrive::plan::Plan;
+use crate::redrive::run::Run;
+use crate::redrive::summary::Summary;
+
+/// Makes the messages that replace a dead letter.
+pub(crate) type Replacement<'a> = &'a (dyn Fn(&Run, &DeadLetter) -> Vec<Publish> + Sync);
+
+/// Puts other messages in the place of the dead letters of a plan.
+pub(crate) struct Replace<'a> {
+    plan: &'a Plan,
+    run: Run,
+    replacement: Replacement<'a>,
+    archive: Option<Box<dyn Archive>>,
+    /// Whether the messages will not come again.
+    retires: bool,
+    summary: Summary,
+    progress: Progress<'a>,
+}
+
+impl<'a> Replace<'a> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        options: &'a RedriveOptions<'_>,
+        replacement: Replacement<'a>,
+        archive: Option<Box<dyn Archive>>,
+        retires: bool,
+    ) -> Self {
+        let run = Run::new(options, plan.floor());
+        let (summary, progress) = (Summary::default(), options.progress);
+        Self { plan, run, replacement, archive, retires, summary, progress }
+    }
+
+    pub(crate) fn into_summary(self) -> Summary {
+        self.summary
+    }
+}
+
+impl Action for Replace<'_> {
+    fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
+        let is_from_this_run = dead_letter.is_from(&self.run.id);
+        (self.plan.contains(dead_letter) && !is_from_this_run)
+            .then(|| (self.replacement)(&self.run, dead_letter))
+    }
+
+    fn archive(&mut self, dead_letter: &DeadLetter) -> Result<(), RedriveError> {
+        self.archive.as_mut().map_or(Ok(()), |archive| Ok(archive.store(dead_letter)?))
+    }
+
+    fn sync_archive(&mut self) -> Result<(), RedriveError> {
+        self.archive.as_mut().map_or(Ok(()), |archive| Ok(archive.sync()?))
+    }
+
+    fn removed(&mut self, dead_letter: &DeadLetter) {
+        self.summary.add_removed(dead_letter, self.retires, self.progress);
+    }
+
+    fn failed(&mut self, id: String, reason: String) {
+        self.summary.add_failed(id, reason);
+    }
+
+    fn removed_count(&self) -> u64 {
+        self.summary.removed
+    }
+}

@@ -1,0 +1,50 @@
+//! The result of an operation on dead letters.
+
+use ballet_core::MessageId;
+
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::options::Progress;
+
+/// The most failures that are listed one by one.
+const MOST_FAILURES: usize = 20;
+
+/// The result of an operation on dead letters.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// The number of dead letters removed from the queue.
+    pub removed: u64,
+    /// The number of dead letters that stay, because the broker did not accept the messages that
+    /// were to replace them.
+    pub failed: u64,
+    /// The ids of the first of these, each with the reason.
+    pub failures: Vec<(String, String)>,
+    /// The ids under which no message will come again, because it was discarded or sent under a
+    /// new id. Pass them to [`stuck::forget`](crate::stuck::forget).
+    pub retired: Vec<MessageId>,
+    /// Whether the operation was stopped before its end.
+    pub stopped: bool,
+}
+
+impl Summary {
+    /// Counts a removed dead letter. `retired` says that its id will not come again.
+    pub(crate) fn add_removed(
+        &mut self,
+        dead_letter: &DeadLetter,
+        retired: bool,
+        progress: Progress<'_>,
+    ) {
+        self.removed += 1;
+        if retired {
+            self.retired.push(dead_letter.id);
+        }
+        progress(self.removed);
+    }
+
+    /// Counts a dead letter that stays.
+    pub(crate) fn add_failed(&mut self, id: String, reason: String) {
+        self.failed += 1;
+        if self.failures.len() < MOST_FAILURES {
+            self.failures.push((id, reason));
+        }
+    }
+}
