@@ -1,7 +1,7 @@
-//! What becomes of a committed batch: handed to the publisher, and marked when it is published.
+//! The relay hands committed batches to the publisher, and collects the marks of published ones.
 //!
-//! A mark rides in the next batch's transaction, or in one of its own after a short idle time. It
-//! is forgotten only when its carrier has committed.
+//! The next batch's transaction writes the marks, or a separate one after a short idle time. A mark
+//! is forgotten only when the transaction that writes it has committed.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -21,16 +21,17 @@ pub(crate) struct Relay {
     /// This process's number.
     pub(crate) owner: i64,
     next: AtomicI64,
-    /// Batches from before their commit until after their mark's, and whether each is published.
+    /// Batches from before their commit until after the commit of their mark, and whether each is
+    /// published.
     live: Mutex<HashMap<BatchId, bool>>,
     marks: Mutex<Vec<Mark>>,
-    /// How many transactions that take marks along have begun, and how many are under way.
+    /// The number of mark-writing transactions started so far, and of those now running.
     carriers: AtomicU64,
     carrying: AtomicUsize,
-    /// The writer of marks is told of each new one.
+    /// Notifies the writer of marks of each new mark.
     pub(crate) marked: Notify,
-    /// Lanes are told of each batch that is published.
-    told: Notify,
+    /// Notifies lanes of each published batch.
+    published: Notify,
     publisher: OnceLock<PublisherHandle>,
 }
 
@@ -44,7 +45,7 @@ impl Relay {
             carriers: AtomicU64::new(0),
             carrying: AtomicUsize::new(0),
             marked: Notify::new(),
-            told: Notify::new(),
+            published: Notify::new(),
             publisher: OnceLock::new(),
         }
     }
@@ -59,7 +60,7 @@ impl Relay {
 
     pub(crate) fn connect(&self, publisher: PublisherHandle) {
         if self.publisher.set(publisher).is_err() {
-            tracing::error!("a second publisher was given to the relay");
+            tracing::error!("the relay already has a publisher; ignoring the second one");
         }
     }
 
@@ -67,10 +68,10 @@ impl Relay {
         self.publisher.get()
     }
 
-    /// Names a new batch and keeps it in memory. Before its commit is sent.
+    /// Assigns the id of a new batch and keeps it in memory. Called before the commit is sent.
     pub(crate) fn begin(&self, now: Timestamp) -> BatchId {
-        // Registered under one lock with drawing the number: the sweeper takes a number below
-        // `next` that is not in memory for left behind.
+        // One lock covers drawing the number and registering the batch: the sweeper treats a number
+        // below `next` that is not in memory as left behind.
         let mut live = self.live();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let batch = BatchId { owner: self.owner, number, table: outbox::table_at(now) };
@@ -78,7 +79,8 @@ impl Relay {
         batch
     }
 
-    /// The batch rolled back, or nobody knows: if it is committed, the sweeper finds it.
+    /// Forgets a batch that rolled back or whose commit is uncertain. If it is committed, the
+    /// sweeper finds it.
     pub(crate) fn forget(&self, batch: BatchId) {
         self.live().remove(&batch);
     }
@@ -92,52 +94,57 @@ impl Relay {
         }
     }
 
-    /// The publisher's word that a batch is published.
+    /// Records the publisher's report that a batch is published.
     pub(crate) fn published(&self, published: Published) {
-        // Postgres has no text with a zero byte in it.
+        // Postgres does not store zero bytes in text.
         let dead: Vec<(i32, String)> = published
             .unpublishable
             .into_iter()
             .map(|r| (r.position, r.reason.replace("\0", " ")))
             .collect();
         for (position, reason) in &dead {
-            tracing::error!(batch = %published.batch, position, "an event can never be published, it is kept in ballet.outbox_dead: {reason}");
+            tracing::error!(
+                batch = %published.batch,
+                position,
+                "event can never be published, it is kept in ballet.outbox_dead: {reason}"
+            );
         }
         if let Some(is_published) = self.live().get_mut(&published.batch) {
             *is_published = true;
         }
         self.marks().push(Mark { batch: published.batch, dead });
         self.marked.notify_one();
-        self.told.notify_waiters();
+        self.published.notify_waiters();
     }
 
     /// Returns when a batch is published, or is no longer in memory.
     pub(crate) async fn until_published(&self, batch: BatchId) {
         loop {
-            let mut told = pin!(self.told.notified());
-            told.as_mut().enable();
+            let mut published = pin!(self.published.notified());
+            published.as_mut().enable();
             if self.live().get(&batch).is_none_or(|is_published| *is_published) {
                 return;
             }
-            told.await;
+            published.await;
         }
     }
 
-    /// Takes the marks that wait for a transaction. It ends with [`give_back`](Self::give_back) or
-    /// [`marks_committed`](Self::marks_committed).
+    /// Takes the waiting marks for a transaction. The caller then calls
+    /// [`give_back`](Self::give_back) or [`marks_committed`](Self::marks_committed).
     pub(crate) fn take_marks(&self) -> Vec<Mark> {
         self.carriers.fetch_add(1, Ordering::Relaxed);
         self.carrying.fetch_add(1, Ordering::Relaxed);
         std::mem::take(&mut self.marks())
     }
 
-    /// How many transactions have taken marks along so far, if none is under way.
+    /// Returns the number of mark-writing transactions so far, or `None` if one is running.
     pub(crate) fn idle_since(&self) -> Option<u64> {
         let carriers = self.carriers.load(Ordering::Relaxed);
         (self.carrying.load(Ordering::Relaxed) == 0).then_some(carriers)
     }
 
-    /// The carrier rolled back, or nobody knows: the marks are written again.
+    /// Returns the marks of a transaction that rolled back or whose commit is uncertain. They are
+    /// written again.
     pub(crate) fn give_back(&self, marks: Vec<Mark>) {
         self.carrying.fetch_sub(1, Ordering::Relaxed);
         if !marks.is_empty() {
@@ -146,7 +153,7 @@ impl Relay {
         }
     }
 
-    /// The carrier committed.
+    /// Forgets the batches of these marks, whose transaction has committed.
     pub(crate) fn marks_committed(&self, marks: &[Mark]) {
         self.carrying.fetch_sub(1, Ordering::Relaxed);
         let mut live = self.live();
@@ -159,19 +166,19 @@ impl Relay {
         !self.marks().is_empty()
     }
 
-    /// The number that the next batch will get: batches from there on are none of a sweep's
-    /// business that began before.
+    /// Returns the number of the next batch. A sweep ignores batches from this number on, since
+    /// they began after it.
     pub(crate) fn next_number(&self) -> i64 {
         let _in_order_with_begin = self.live();
         self.next.load(Ordering::Relaxed)
     }
 
-    /// The batches of a table that are in memory.
+    /// Returns the batches of a table that are in memory.
     pub(crate) fn live_of_table(&self, table: i16) -> Vec<BatchId> {
         self.live().keys().filter(|batch| batch.table == table).copied().collect()
     }
 
-    /// Puts a batch that was left behind into memory; false if it is there.
+    /// Puts a batch that was left behind into memory. Returns false if it is already there.
     pub(crate) fn adopt(&self, batch: BatchId) -> bool {
         match self.live().entry(batch) {
             Entry::Occupied(_) => false,

@@ -1,4 +1,4 @@
-//! The messages of events that leave.
+//! Converts outgoing events to messages.
 
 use ballet_amqp::headers::{CAUSATION_ID, TRACEPARENT, insert_text};
 use ballet_amqp::{BasicProperties, FieldTable, Publish, ShortString};
@@ -12,7 +12,7 @@ use crate::tables::outbox::StoredEvent;
 
 const PERSISTENT: u8 = 2;
 
-/// What surrounds an event that leaves.
+/// An outgoing event without its body.
 struct Outgoing<'a> {
     message_id: MessageId,
     event_type: &'a str,
@@ -22,7 +22,7 @@ struct Outgoing<'a> {
     created_at: Timestamp,
 }
 
-/// The message of an event that this service just emitted.
+/// Returns the message of an event that this service just emitted.
 pub(crate) fn publish(service: &str, event: &Emitted, now: Timestamp) -> Publish {
     let outgoing = Outgoing {
         message_id: event.message_id,
@@ -35,7 +35,7 @@ pub(crate) fn publish(service: &str, event: &Emitted, now: Timestamp) -> Publish
     outgoing.message(service, event.event.body.clone())
 }
 
-/// The same message, from an event that was read back from the outbox.
+/// Returns the same message from an event that was read back from the outbox.
 pub(crate) fn publish_stored(service: &str, event: StoredEvent) -> Publish {
     let body = Bytes::from(event.body);
     let outgoing = Outgoing {
@@ -58,10 +58,10 @@ impl Outgoing<'_> {
         if let Some(traceparent) = self.traceparent {
             insert_text(&mut headers, TRACEPARENT, traceparent);
         }
-        // A message without a saga is a conversation of its own.
+        // A message without a saga is correlated only with itself.
         let correlation = self.saga_id.map_or(self.message_id.0, |saga| saga.0);
         let seconds = u64::try_from(self.created_at.as_second()).unwrap_or_default();
-        // A type that is too long is refused as a routing key, without harm to other messages.
+        // A type that is too long is refused as a routing key, without affecting other messages.
         let properties = BasicProperties::default()
             .with_message_id(self.message_id.to_string().into())
             .with_type(ShortString::try_new(self.event_type).unwrap_or_default())

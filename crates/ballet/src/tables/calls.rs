@@ -1,5 +1,5 @@
-//! The table of calls to the outside: stored by the transaction that wants them, closed by the one
-//! that takes in the answer.
+//! The table of external calls. The transaction that requests a call stores it, and the one that
+//! handles its answer closes it.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::declare::call_step::CallKey;
 
-/// A call, wanted or open.
+/// An external call: requested or open.
 #[derive(Debug, Clone)]
 pub(crate) struct NewCall {
     pub(crate) key: CallKey,
@@ -32,14 +32,14 @@ impl WorksOn for NewCall {
     }
 }
 
-/// What the other side said.
+/// The answer to a call.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) call: NewCall,
     pub(crate) answer: String,
 }
 
-/// Stores the calls that a transaction wants.
+/// Stores the calls that a transaction requests.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     owner: i64,
@@ -66,8 +66,8 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Closes calls with their answers, and returns those that were open: an outcome belongs to its
-/// call by the key, and a closed call has had its outcome.
+/// Closes calls with their answers, and returns the keys of those that were open. A closed call
+/// already has its outcome.
 pub(crate) async fn close(
     db: &mut PgConnection,
     answers: &[(CallKey, &str)],
@@ -89,7 +89,7 @@ pub(crate) async fn close(
     Ok(rows.into_iter().map(|(key,)| CallKey(key)).collect())
 }
 
-/// Records a failed attempt, and when the next one is due.
+/// Records a failed attempt, and the time of the next one.
 pub(crate) async fn note_failure(
     pool: &PgPool,
     call: &NewCall,
@@ -109,7 +109,8 @@ pub(crate) async fn note_failure(
     Ok(())
 }
 
-/// Open calls that are due and not among the given ones, with the process that was to make them.
+/// Returns open calls that are due, except the given ones, each with the process responsible for
+/// it.
 pub(crate) async fn open(
     db: &mut PgConnection,
     except: &[Uuid],
@@ -143,14 +144,14 @@ pub(crate) async fn open(
     Ok(rows.into_iter().map(call).collect())
 }
 
-/// How many calls have no answer yet.
+/// Returns the number of calls without an answer.
 pub(crate) async fn count_open(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
     let statement = "select count(*) from ballet.call where closed_at is null";
     let (open,): (i64,) = sqlx::query_as(statement).fetch_one(db).await?;
     Ok(open)
 }
 
-/// Takes over a call whose process is gone.
+/// Takes over a call of a dead process.
 pub(crate) async fn take_over(
     db: &mut PgConnection,
     key: CallKey,

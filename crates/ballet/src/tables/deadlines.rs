@@ -1,6 +1,7 @@
-//! The table of deadlines: set with a saga's beginning, ended with its decision, taken when due.
+//! The table of deadlines. A deadline is set when its saga starts, ended when it is decided, and
+//! taken when it is due.
 //!
-//! The database's clock decides. A step of this machine's clock changes nothing.
+//! The database's clock decides. A jump of this machine's clock changes nothing.
 
 use std::time::Duration;
 
@@ -9,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// The table is often empty and may be big a minute later. A plan kept from when it was empty would
-/// then read all of it each time.
+/// The table is often empty, and may be big a minute later. A plan cached for the empty table would
+/// then read the whole table each time.
 const PLAN_KEPT: bool = false;
 
-/// What a transaction does to deadlines.
+/// The deadlines that a transaction sets and ends.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     set: Vec<NewDeadline>,
@@ -26,20 +27,20 @@ pub(crate) struct NewDeadline {
     pub(crate) saga_id: SagaId,
     /// The saga's name.
     pub(crate) saga: &'static str,
-    /// How long after the transaction's time.
+    /// The duration from the transaction's time to the deadline.
     pub(crate) after: SignedDuration,
-    /// The event that began the saga.
+    /// The event that started the saga.
     pub(crate) cause: MessageId,
     pub(crate) traceparent: Option<String>,
 }
 
 impl Deadlines {
-    /// A saga begins.
+    /// Sets the deadline of a saga that starts.
     pub(crate) fn begin(&mut self, deadline: NewDeadline) {
         self.set.push(deadline);
     }
 
-    /// A saga that has a deadline is decided.
+    /// Ends the deadline of a saga that is decided.
     pub(crate) fn end(&mut self, saga_id: SagaId) {
         let before = self.set.len();
         self.set.retain(|set| set.saga_id != saga_id);
@@ -87,11 +88,11 @@ pub(crate) struct Passed {
     pub(crate) saga: String,
     pub(crate) cause: Option<MessageId>,
     pub(crate) traceparent: Option<String>,
-    /// How many seconds ago.
+    /// The time since the deadline, in seconds.
     pub(crate) late: f64,
 }
 
-/// How long it takes until the next one is due; `None` if there is none.
+/// Returns the time until the next deadline, or `None` if there is none.
 pub(crate) async fn next(
     db: &mut PgConnection,
     sagas: &[&'static str],
@@ -108,8 +109,8 @@ pub(crate) async fn next(
     Ok(millis.map(Duration::from_millis))
 }
 
-/// Takes a portion of those that are due, the oldest first. What another replica, or a decision, has
-/// in its hands is passed over.
+/// Takes up to `limit` due deadlines, the oldest first. Skips those that another replica or a
+/// decision has locked.
 pub(crate) async fn take(
     db: &mut PgConnection,
     sagas: &[&'static str],

@@ -1,21 +1,19 @@
-//! The table of failures: messages that could not be handled so far, each with the reason.
+//! The table of failures: messages that could not be handled yet, each with the reason.
 //!
-//! A failure is recorded in a statement of its own before its message goes to a retry queue or to
-//! the dead letters. Nothing has to be changed when the message is handled after all: the inbox
-//! knows.
+//! A separate statement records a failure before its message goes to a retry queue or to the dead
+//! letters. The row needs no update when the message is handled later: the inbox shows that.
 
 use std::time::Duration;
 
 use ballet_core::{MessageId, SagaId};
 use sqlx::{PgConnection, PgPool};
 
-/// Until then the message waits unacknowledged.
+/// Time limit for recording a failure. The message waits unacknowledged meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Counting stops here.
+/// Counting stops at this number.
 const MOST_COUNTED: i64 = 10_000;
 
-/// How many sagas are stuck: those for which all will be tried again, and those that wait for a
-/// person.
+/// Returns the numbers of stuck sagas: those that are retried, and those that wait for a person.
 pub(crate) async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Error> {
     sqlx::query_as(
         "select (count(*) filter (where not for_good))::float8, \
@@ -50,7 +48,7 @@ pub(crate) struct Failed {
     pub(crate) wait: Option<Duration>,
 }
 
-/// Records a failure. One that cannot be recorded does not keep the message.
+/// Records a failure. An error while recording does not hold up the message.
 pub(crate) async fn record(
     pool: &PgPool,
     message: MessageId,
@@ -64,7 +62,7 @@ pub(crate) async fn record(
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer within {PATIENCE:?}"),
     };
-    tracing::warn!(id = %message, "a failure is not in the list of what is stuck: {error}");
+    tracing::warn!(id = %message, "cannot add a message to the list of stuck sagas: {error}");
 }
 
 async fn insert(
@@ -89,7 +87,7 @@ async fn insert(
     .bind(event_type)
     .bind(handler)
     .bind(reason)
-    // Postgres has no text with a zero byte in it.
+    // Postgres does not store zero bytes in text.
     .bind(detail.replace('\0', " "))
     .bind(i32::try_from(*attempts).unwrap_or(i32::MAX))
     .bind(wait)

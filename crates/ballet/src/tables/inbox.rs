@@ -1,7 +1,7 @@
-//! The inbox: which messages this service has handled.
+//! The inbox: the messages that this service has handled.
 //!
-//! The row commits together with the handlers' effects, so a message has its effect once, however
-//! often it comes.
+//! The row commits together with the handlers' effects, so a message takes effect once, no matter
+//! how often it is delivered.
 
 use std::collections::HashSet;
 
@@ -12,9 +12,9 @@ use uuid::Uuid;
 use crate::tables::ledger::{Ledger, split};
 use crate::tables::locks;
 
-/// How every transaction on sagas begins: takes their locks, and only then notes the messages down
-/// and reads the ledger of the sagas. Returns the messages that were not there before. A message
-/// that another transaction is handling right now is waited for.
+/// Starts a transaction on sagas: takes their locks first, then records the messages and reads the
+/// ledger of the sagas. Returns the messages that are new. Waits for a message that another
+/// transaction is handling.
 pub(crate) async fn receive(
     db: &mut PgConnection,
     ledger: &mut Ledger,
@@ -44,8 +44,8 @@ pub(crate) async fn receive(
     Ok(fresh)
 }
 
-/// Those with a time in them and those without, each in one order everywhere: two batches with the
-/// same ids would else wait for each other.
+/// Splits ids into those with a time and those without, and sorts both. Without one order
+/// everywhere, two batches with the same ids could deadlock.
 fn sorted(ids: impl Iterator<Item = Uuid>) -> (Vec<Uuid>, Vec<Uuid>) {
     let (mut timed, mut others) = split(ids, |id| *id);
     for ids in [&mut timed, &mut others] {

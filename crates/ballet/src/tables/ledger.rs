@@ -1,6 +1,6 @@
-//! The step ledger: what this service did for each saga.
+//! The step ledger: the progress of this service's steps in each saga.
 //!
-//! Rows are only added. A step's state is its furthest entry; the tombstone, which covers every
+//! Rows are only added. The state of a step is its latest entry. The tombstone, which covers every
 //! step and key of a saga, is a row without a step.
 
 use std::borrow::Cow;
@@ -16,20 +16,20 @@ use uuid::Uuid;
 
 use crate::declare::event::Encoded;
 
-/// What a ledger row says of its step, in the order in which a step goes through them.
+/// The states that a ledger row records, in the order in which a step passes through them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Entry {
-    /// One of a join's events came.
+    /// One of a join's events has arrived.
     Arrived,
-    /// Its call is out.
+    /// The call of the step is open.
     Calling,
-    /// It took effect.
+    /// The step took effect.
     Done,
-    /// It said no.
+    /// The step refused.
     Refused,
-    /// Its undo's call is out.
+    /// The call of the compensation is open.
     Compensating,
-    /// It is undone.
+    /// The step is undone.
     Compensated,
     /// The tombstone: the saga is aborted.
     Aborted,
@@ -63,7 +63,7 @@ impl Entry {
     }
 }
 
-/// Steps that run once in a saga have this key, and a saga's tombstone.
+/// The key of tombstones and of steps that run once in a saga.
 pub(crate) const NO_KEY: &str = "";
 
 /// One repetition of a step.
@@ -73,10 +73,10 @@ pub(crate) struct StepKey<'a> {
     pub(crate) key: &'a str,
 }
 
-/// Where a saga's tombstone stands.
+/// The step and key of a tombstone.
 pub(crate) const WHOLE_SAGA: StepKey<'static> = StepKey { step: "", key: NO_KEY };
 
-/// One row, without its body if it was read from the table.
+/// One row of the ledger. A row read from the table has no body at first.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) step: String,
@@ -85,20 +85,20 @@ pub(crate) struct Row {
     pub(crate) arrived: String,
     pub(crate) ordinal: i32,
     pub(crate) event: Option<Encoded>,
-    /// The body, if it was read from the table.
+    /// The body, once it was read from the table.
     stored: Option<String>,
     pub(crate) cause: Option<MessageId>,
 }
 
 impl Row {
-    /// The body of its event, as far as it is in memory.
+    /// Returns the body of the event, if it is in memory.
     pub(crate) fn body(&self) -> Option<Cow<'_, str>> {
         let added = self.event.as_ref().map(|event| String::from_utf8_lossy(&event.body));
         added.or_else(|| self.stored.as_deref().map(Cow::Borrowed))
     }
 }
 
-/// The ledger of the sagas that a transaction works on: what was there, and what it adds.
+/// The ledger rows of the sagas that a transaction works on: those read and those added.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     rows: HashMap<SagaId, Vec<Row>>,
@@ -106,7 +106,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Takes in a row of `ballet.receive`. They come saga by saga, each in its order.
+    /// Takes in a row of `ballet.receive`. Rows arrive saga by saga, each in its order.
     pub(crate) fn take_in(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
         let entry: &str = row.try_get("entry")?;
         let entry = Entry::parse(entry).ok_or_else(|| {
@@ -126,23 +126,23 @@ impl Ledger {
         Ok(())
     }
 
-    /// The rows of one saga, in the order in which they were added.
+    /// Returns the rows of one saga, in the order in which they were added.
     pub(crate) fn rows(&self, saga: SagaId) -> &[Row] {
         self.rows.get(&saga).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether the saga is aborted. Its tombstone has no step: it covers all of them.
+    /// Returns true if the saga is aborted. Its tombstone has no step and covers all of them.
     pub(crate) fn is_aborted(&self, saga: SagaId) -> bool {
         self.rows(saga).iter().any(|row| row.entry == Entry::Aborted && row.step.is_empty())
     }
 
-    /// Whether one repetition of a step is to be undone, or the whole saga.
+    /// Returns true if one repetition of a step, or the whole saga, is to be undone.
     pub(crate) fn is_taken_back(&self, saga: SagaId, step: &str, key: &str) -> bool {
         let of_key = |row: &Row| row.step.is_empty() || (row.step == step && row.key == key);
         self.rows(saga).iter().any(|row| row.entry == Entry::Aborted && of_key(row))
     }
 
-    /// How far a step is; `None` if nothing was done for it.
+    /// Returns the state of a step, or `None` if it has not begun.
     pub(crate) fn state(&self, saga: SagaId, step: &str, key: &str) -> Option<Entry> {
         self.rows(saga)
             .iter()
@@ -152,7 +152,8 @@ impl Ledger {
             .max()
     }
 
-    /// Adds a row; the transaction writes it before it commits, see [`take_added`](Self::take_added).
+    /// Adds a row. The transaction writes it before it commits, see
+    /// [`take_added`](Self::take_added).
     pub(crate) fn add(&mut self, saga: SagaId, row: NewRow<'_>) {
         let rows = self.rows.entry(saga).or_default();
         let ordinal = rows.last().map_or(0, |last| last.ordinal + 1);
@@ -169,12 +170,12 @@ impl Ledger {
         self.added.push((saga, rows.len() - 1));
     }
 
-    /// The rows that are not written yet.
+    /// Returns the rows that are not written yet.
     pub(crate) fn added(&self) -> impl Iterator<Item = &Row> {
         self.added.iter().map(|(saga, at)| &self.rows[saga][*at])
     }
 
-    /// The event of a row: from memory if it is there, else from the table.
+    /// Returns the event of a row, from memory or from the table.
     pub(crate) async fn body(
         &self,
         db: &mut PgConnection,
@@ -200,8 +201,7 @@ impl Ledger {
         Ok(found.and_then(|(body,)| body))
     }
 
-    /// Reads the outcomes by which steps were done in some sagas, so that [`body`](Self::body) has
-    /// them in memory.
+    /// Reads the outcomes of done steps of some sagas, so [`body`](Self::body) has them in memory.
     pub(crate) async fn read_outcomes(
         &mut self,
         db: &mut PgConnection,
@@ -234,7 +234,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Hands over what was added, to be written.
+    /// Takes the added rows, to be written.
     pub(crate) fn take_added(&mut self) -> Added {
         let added = std::mem::take(&mut self.added);
         let rows = added.iter().map(|(saga, at)| (*saga, &self.rows[saga][*at]));
@@ -243,7 +243,7 @@ impl Ledger {
     }
 }
 
-/// A row to be added.
+/// A row to add.
 #[derive(Debug)]
 pub(crate) struct NewRow<'a> {
     pub(crate) step: &'a str,
@@ -254,12 +254,13 @@ pub(crate) struct NewRow<'a> {
     pub(crate) cause: Option<MessageId>,
 }
 
-/// Sagas with a time in their id are partitioned by it; the others have a plain table.
+/// Returns the table of a saga. Sagas with a time in their id are partitioned by it; the others
+/// have a plain table.
 fn table(saga: Uuid) -> &'static str {
     if ballet_core::id::is_timed(saga) { "ledger" } else { "ledger_other" }
 }
 
-/// Splits items by whether the id has a time in it.
+/// Splits items into those whose id contains a time and the others.
 pub(crate) fn split<T>(
     items: impl Iterator<Item = T>,
     id: impl Fn(&T) -> Uuid,
@@ -267,9 +268,9 @@ pub(crate) fn split<T>(
     items.partition(|item| ballet_core::id::is_timed(id(item)))
 }
 
-/// Rows that are to be written.
+/// Rows to write.
 pub(crate) struct Added {
-    /// These may ride in the statement that writes the outbox.
+    /// Rows that the statement that writes the outbox may include.
     pub(crate) timed: Columns,
     other: Columns,
 }
@@ -279,7 +280,7 @@ impl Added {
         self.timed.is_empty() && self.other.is_empty()
     }
 
-    /// Writes them, but for those that ride elsewhere.
+    /// Writes the rows. Leaves out the timed ones if another statement writes them.
     pub(crate) async fn write(
         &self,
         db: &mut PgConnection,
@@ -333,8 +334,8 @@ impl Columns {
         self.sagas.is_empty()
     }
 
-    /// The statement that writes them: its parameters begin with number `first`, and `now` is the
-    /// number of the time.
+    /// Returns the insert statement. Its parameters start with number `first`, and `now` is the
+    /// number of the time parameter.
     pub(crate) fn insert(table: &str, first: u8, now: u8) -> String {
         let types = "uuid text text text text int text text uuid".split(' ');
         let arrays: Vec<String> =
@@ -346,7 +347,7 @@ impl Columns {
         )
     }
 
-    /// Binds the parameters of [`insert`](Self::insert), in their order.
+    /// Binds the parameters of [`insert`](Self::insert), in order.
     pub(crate) fn bind<'q>(
         &'q self,
         query: Query<'q, Postgres, PgArguments>,

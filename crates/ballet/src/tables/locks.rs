@@ -1,13 +1,13 @@
-//! The saga lock: what one service does for one saga is serial.
+//! The saga lock: it serialises the work of one service for one saga.
 //!
-//! Taken before anything else by every transaction that works on sagas, in sorted order, so that
-//! transactions with several sagas cannot wait for each other in a circle. Without it an abort and
-//! a step on another lane or replica could both commit.
+//! Every transaction that works on sagas takes the locks first, in sorted order, so transactions
+//! with several sagas cannot deadlock. Without the lock, an abort and a step on another lane or
+//! replica could both commit.
 
 use ballet_core::SagaId;
 use sqlx::PgConnection;
 
-/// Takes advisory locks with one statement, in one order everywhere.
+/// Takes advisory locks with one statement, always in the same order.
 pub(crate) async fn lock_keys(
     db: &mut PgConnection,
     mut keys: Vec<i64>,
@@ -23,7 +23,7 @@ pub(crate) async fn lock_keys(
     Ok(())
 }
 
-/// What is locked for these sagas, in the order in which it has to be.
+/// Returns the lock keys of these sagas, in locking order.
 pub(crate) fn keys(sagas: impl IntoIterator<Item = SagaId>) -> Vec<i64> {
     let mut keys = sagas.into_iter().map(lock_key).collect();
     sort(&mut keys);
@@ -35,7 +35,7 @@ fn sort(keys: &mut Vec<i64>) {
     keys.dedup();
 }
 
-/// The random half of the id. Two sagas with the same key only wait for each other.
+/// Returns the random half of the id. Two sagas with the same key only wait for each other.
 #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
 fn lock_key(saga: SagaId) -> i64 {
     saga.0.as_u128() as i64

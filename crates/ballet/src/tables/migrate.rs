@@ -1,4 +1,4 @@
-//! Migrations: the framework's tables, then the service's own. Several replicas that start at once
+//! Migrations: the framework's tables, then the service's own. Replicas that start at the same time
 //! wait for each other.
 
 use sqlx::migrate::{MigrateError, Migration as Step, MigrationType, Migrator};
@@ -27,11 +27,11 @@ const FRAMEWORK: &[Migration] = &[
     },
 ];
 
-/// A connection for migrations only: building an index takes the time that it takes, and so does
-/// waiting for the replica that builds it. When the connection ends, whatever happened, so does the
-/// lock that keeps other replicas waiting.
+/// Opens a connection for migrations only. It has no timeouts, because building an index may take
+/// long, and so may waiting for the replica that builds it. The lock that makes other replicas wait
+/// ends with the connection.
 pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, MigrateError> {
-    // A database's or role's own defaults do not count either.
+    // Override the defaults of the database and the role too.
     let unlimited = options.clone().options([
         ("statement_timeout", "0"),
         ("lock_timeout", "0"),
@@ -40,13 +40,13 @@ pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
     Ok(in_time(unlimited.connect()).await?)
 }
 
-/// The number of the server's process behind a connection.
+/// Returns the id of the server process behind a connection.
 pub(crate) async fn pid(db: &mut PgConnection) -> Result<i32, MigrateError> {
     let (pid,): (i32,) = in_time(sqlx::query_as("select pg_backend_pid()").fetch_one(db)).await?;
     Ok(pid)
 }
 
-/// Whether that process is at work, and does not wait for a word from us.
+/// Returns true if that server process is active, and not waiting for a command.
 pub(crate) async fn works(pool: &PgPool, pid: i32) -> Result<bool, sqlx::Error> {
     let statement = "select exists (select from pg_stat_activity where pid = $1 \
                      and state = 'active')";
@@ -54,7 +54,7 @@ pub(crate) async fn works(pool: &PgPool, pid: i32) -> Result<bool, sqlx::Error> 
     Ok(works)
 }
 
-/// Applies what is missing.
+/// Applies the missing migrations.
 pub(crate) async fn migrate(
     mut db: PgConnection,
     service: &[Migration],
@@ -73,7 +73,7 @@ async fn run(
     let mut migrator = Migrator::with_migrations(steps);
     migrator.dangerous_set_table_name(table.to_owned());
     migrator.create_schema("ballet");
-    // A replica of the version before may start beside one of the next.
+    // A replica of the previous version may start beside one of the next version.
     migrator.set_ignore_missing(true);
     migrator.run(db).await
 }
@@ -82,7 +82,7 @@ fn step(migration: &Migration) -> Result<Step, MigrateError> {
     let (number, what) = migration.name.split_once('_').unwrap_or((migration.name, ""));
     let version = number.parse().map_err(|_| {
         MigrateError::Source(
-            format!("migration {:?}: its name begins with a number", migration.name).into(),
+            format!("migration {:?}: the name must start with a number", migration.name).into(),
         )
     })?;
     let sql = sqlx::SqlStr::from_static(migration.sql);

@@ -1,8 +1,8 @@
-//! The outbox tables: a few short ones used in turn, to which rows are only added.
+//! The outbox tables: a few short tables used in turn. Rows are only added.
 //!
-//! A batch's rows carry its id; one further row, the mark, says that all of it is published. A
-//! table whose batches are all marked is truncated, so nothing waits for vacuum and a long
-//! transaction elsewhere does not slow anything.
+//! The rows of a batch carry its id. One more row, the mark, records that the whole batch is
+//! published. A table whose batches are all marked is truncated, so nothing waits for vacuum, and a
+//! long transaction elsewhere slows nothing down.
 
 use ballet_amqp::BatchId;
 use ballet_core::{MessageId, SagaId};
@@ -14,29 +14,30 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use crate::declare::event::Emitted;
 use crate::tables::ledger::Columns;
 
-/// How many outbox tables there are.
+/// The number of outbox tables.
 pub const TABLES: i16 = 4;
-/// How long a table is written to before the next one's turn.
+/// How long a table is written to before the next table's turn.
 const TURN_SECONDS: i64 = 10;
 /// The position of a mark among a batch's rows.
 const MARK: i32 = -1;
 
-/// The table whose turn it is. All processes of a service go by the time, so that they use the
-/// same table and leave the others to be emptied.
+/// Returns the table whose turn it is. All processes of a service derive it from the time, so they
+/// write to the same table while the others are emptied.
 pub(crate) fn table_at(now: Timestamp) -> i16 {
     let turn = now.as_second().div_euclid(TURN_SECONDS).rem_euclid(i64::from(TABLES));
     i16::try_from(turn).unwrap_or_default()
 }
 
-/// "This batch is published", but for messages that can never be.
+/// Marks a batch as published, except for messages that can never be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) batch: BatchId,
-    /// Position and reason of what can never be published; it is copied to `outbox_dead`.
+    /// Position and reason of each event that can never be published. They are copied to
+    /// `outbox_dead`.
     pub(crate) dead: Vec<(i32, String)>,
 }
 
-/// An outbox row as it is read back.
+/// An event that is read back from the outbox.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredEvent {
     pub(crate) message_id: MessageId,
@@ -64,8 +65,8 @@ fn position(at: usize) -> i32 {
     i32::try_from(at).unwrap_or(i32::MAX)
 }
 
-/// Writes a batch's events with one statement, and along with them rows of the ledger, and marks of
-/// the same table that name nothing dead.
+/// Writes a batch's events with one statement. The statement also writes rows of the ledger, and
+/// marks of the same table without dead events.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     batch: BatchId,
@@ -110,8 +111,8 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// Marks batches as published. A mark is a row of the table that holds its batch, so that both go
-/// with the same truncation.
+/// Marks batches as published. A mark is a row of the same table as its batch, so one truncation
+/// removes both.
 pub(crate) async fn mark(
     db: &mut PgConnection,
     marks: &[&Mark],
@@ -142,7 +143,7 @@ pub(crate) async fn mark(
     Ok(())
 }
 
-/// Copies what can never be published to where it is kept.
+/// Copies the events that can never be published to `outbox_dead`.
 async fn bury(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error> {
     let table = mark.batch.table;
     let statement = format!(
@@ -160,18 +161,18 @@ async fn bury(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// What a table has of events that are not published.
+/// The unpublished events of a table.
 pub(crate) struct Unpublished {
-    /// How many events.
+    /// The number of events.
     pub(crate) events: i64,
-    /// Since when the oldest waits.
+    /// The time of the oldest event.
     pub(crate) since: Option<Timestamp>,
-    /// The oldest of their batches, but for those that were not asked for.
+    /// The oldest of their batches, except those that the caller excluded.
     pub(crate) batches: Vec<BatchId>,
 }
 
-/// Looks for batches without a mark, but for those that are `known` and those of processes that are
-/// `alive`. Reads the table from end to end, and no more than once.
+/// Finds batches without a mark, except those in `known` and those of processes in `alive`. Reads
+/// the whole table once.
 pub(crate) async fn unpublished(
     db: &mut PgConnection,
     table: i16,
@@ -210,16 +211,16 @@ pub(crate) async fn unpublished(
     Ok(found)
 }
 
-/// How many events of a table are not published.
+/// Returns the number of unpublished events of a table.
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// The error of the database.
 pub async fn unpublished_events(db: &mut PgConnection, table: i16) -> Result<i64, sqlx::Error> {
     Ok(unpublished(db, table, &[], &[], 0).await?.events)
 }
 
-/// Whether any batch of a table bears no mark.
+/// Returns true if any batch of a table has no mark.
 async fn has_unmarked(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::Error> {
     let statement = format!(
         "select exists (select from ballet.outbox_{table} group by owner, batch \
@@ -229,7 +230,7 @@ async fn has_unmarked(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::E
     Ok(any)
 }
 
-/// Reads batches of one table back, in the given order.
+/// Reads back batches of one table, in the given order.
 pub(crate) async fn load(
     db: &mut PgConnection,
     table: i16,
@@ -266,11 +267,11 @@ pub(crate) async fn load(
     Ok(loaded)
 }
 
-/// Empties a table if all its batches are marked, and says whether it did. Worth it only where none
-/// was found without a mark.
+/// Truncates a table if all its batches are marked, and returns whether it did. Call it only if no
+/// unmarked batch was found before.
 ///
-/// First the lock, then the look: a look before the lock would miss what is just being committed,
-/// and the truncation would lose it.
+/// It takes the lock before it looks for unmarked batches. A look before the lock would miss a
+/// batch that commits in between, and the truncation would lose that batch.
 pub(crate) async fn truncate(
     transaction: &mut PgConnection,
     table: i16,
@@ -280,7 +281,7 @@ pub(crate) async fn truncate(
     if size == 0 {
         return Ok(false);
     }
-    // A writer that holds the table up must not be waited for: writers would queue up behind us.
+    // Do not wait for a writer that holds the table: other writers would queue up behind us.
     sqlx::query("set local lock_timeout = '50ms'").execute(&mut *transaction).await?;
     let lock = format!("lock table ballet.outbox_{table} in access exclusive mode");
     sqlx::query(AssertSqlSafe(lock)).execute(&mut *transaction).await?;

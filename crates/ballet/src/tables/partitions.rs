@@ -1,10 +1,10 @@
-//! The partitions of inbox and ledger, by the time in the UUIDv7 ids, and the cleaning of what has
-//! no partitions.
+//! The partitions of inbox and ledger, by the time in the UUIDv7 ids, and the cleanup of tables
+//! without partitions.
 //!
-//! Messages older than the window are refused, so their partitions can go. What is open in a ledger
-//! partition keeps it. Neither making nor dropping waits for the service, or makes it wait: a table
-//! is made on its own and then attached, and detached before it is dropped, both with locks that
-//! are compatible with reading and writing.
+//! Messages older than the window are refused, so their partitions can be dropped. A ledger
+//! partition with open sagas is kept. Creating and dropping do not block the service, and the
+//! service does not block them: a table is created on its own and then attached, and detached
+//! before it is dropped. Both take locks that are compatible with reads and writes.
 
 use ballet_core::envelope::Limits;
 use ballet_fault::{self as fault, FaultPoint};
@@ -15,12 +15,12 @@ use uuid::Uuid;
 
 use crate::tables::database::{begin, in_time};
 
-/// How far ahead partitions are made.
+/// How far ahead partitions are created.
 const AHEAD: SignedDuration = SignedDuration::from_hours(3 * 24);
 const DAY_SECONDS: i64 = 24 * 60 * 60;
-/// Serialises replicas that make partitions at the same time ("ballet" as a number).
+/// The lock that serialises replicas that create partitions ("ballet" as a number).
 pub(crate) const MAKING: i64 = 0x6261_6c6c_6574;
-/// How many rows one statement cleans away.
+/// The number of rows that one statement deletes.
 const PORTION: u64 = 1000;
 
 struct Partitioned {
@@ -34,7 +34,7 @@ impl Partitioned {
         Self { table: "inbox", days: 1, kept: limits.inbox_window }
     }
 
-    /// What is open keeps a partition, see [`has_open`].
+    /// Open sagas keep a partition, see [`has_open`].
     const fn ledger(limits: &Limits) -> Self {
         Self { table: "ledger", days: 7, kept: limits.saga_window }
     }
@@ -51,17 +51,17 @@ impl Partitioned {
         Wanted { table: self.table, name, from: number * step, to: (number + 1) * step }
     }
 
-    /// The oldest first.
+    /// Returns the partitions that should exist, the oldest first.
     fn wanted(&self, now: Timestamp) -> Vec<Wanted> {
         let step = self.days * DAY_SECONDS;
-        // One more than is kept, for clocks that differ.
+        // One more than is kept, since clocks differ.
         let first = (now - self.kept).as_second().div_euclid(step) - 1;
         let last = (now + AHEAD).as_second().div_euclid(step);
         (first..=last).map(|number| self.number(number)).collect()
     }
 }
 
-/// A partition that should be there, with its bounds in seconds.
+/// A partition that should exist, with its bounds in seconds.
 struct Wanted {
     table: &'static str,
     name: String,
@@ -69,22 +69,22 @@ struct Wanted {
     to: i64,
 }
 
-/// The least UUIDv7 of a time.
+/// Returns the smallest UUIDv7 of a time.
 pub fn bound(seconds: i64) -> Uuid {
     let millis = u128::try_from(seconds.max(0)).unwrap_or_default() * 1000;
     Uuid::from_u128(millis << 80)
 }
 
-/// A table that is a partition, or was one or is to become one.
+/// A table that is, was or will become a partition.
 struct Present {
     name: String,
     attached: bool,
-    /// Its detaching was interrupted.
+    /// The detach was interrupted.
     half_detached: bool,
 }
 
-/// Looks into the catalog only, and so waits for nobody. What is half detached comes first: no
-/// other can be detached before.
+/// Reads only the catalog, so it never waits for a lock. Half-detached partitions come first: no
+/// other partition can be detached before they are finished.
 async fn present(db: &mut PgConnection, table: &str) -> Result<Vec<Present>, sqlx::Error> {
     let statement = "select c.relname::text as name, i.inhparent is not null as attached, \
              coalesce(i.inhdetachpending, false) as half_detached \
@@ -113,7 +113,7 @@ async fn missing(
     Ok(missing)
 }
 
-/// Makes what is missing.
+/// Creates the missing partitions.
 pub(crate) async fn make(
     pool: &PgPool,
     limits: &Limits,
@@ -125,7 +125,7 @@ pub(crate) async fn make(
     let mut db = begin(pool).await?;
     let turn = sqlx::query("select pg_advisory_xact_lock($1)").bind(MAKING);
     in_time(turn.execute(&mut *db)).await?;
-    // A lock that is held for longer is tried again later.
+    // If a lock is held for longer, the next round tries again.
     in_time(sqlx::query("set local lock_timeout = '1s'").execute(&mut *db)).await?;
     for Wanted { table, name, from, to } in missing(&mut db, limits, now).await? {
         let (from, to) = (bound(from), bound(to));
@@ -144,7 +144,7 @@ pub(crate) async fn make(
     Ok(())
 }
 
-/// Whether there are partitions for ids of a time.
+/// Returns true if there are partitions for ids of a time.
 pub(crate) async fn cover(
     pool: &PgPool,
     limits: &Limits,
@@ -162,7 +162,7 @@ pub(crate) async fn cover(
 }
 
 /// Drops the partitions that are older than the window. `undoable` are the steps that an abort
-/// undoes: what is open in them keeps a partition.
+/// undoes: an open compensation keeps its partition.
 async fn drop_old(
     db: &mut PgConnection,
     partitioned: &Partitioned,
@@ -175,11 +175,14 @@ async fn drop_old(
     old.retain(|found| oldest.as_ref().is_some_and(|oldest| found.name < *oldest));
     for Present { name, attached, half_detached } in old {
         if table == "ledger" && attached && !half_detached && has_open(db, &name, undoable).await? {
-            tracing::warn!(partition = name, "sagas that are not at rest keep an old partition");
+            tracing::warn!(
+                partition = name,
+                "an old partition is kept because it contains open sagas"
+            );
             continue;
         }
         if attached {
-            // Waits for who reads the table without making others wait; not in a transaction.
+            // Waits for readers of the table without blocking others. Cannot run in a transaction.
             let how = if half_detached { "finalize" } else { "concurrently" };
             let statement =
                 format!("alter table ballet.{table} detach partition ballet.{name} {how}");
@@ -191,8 +194,8 @@ async fn drop_old(
     Ok(())
 }
 
-/// Whether a ledger partition holds a saga that is not at rest here: it is not decided yet, a call
-/// is out, or something is to be undone.
+/// Returns true if a ledger partition contains an open saga: one that is not decided, has an open
+/// call, or has a step to undo.
 async fn has_open(
     db: &mut PgConnection,
     name: &str,
@@ -215,7 +218,7 @@ async fn has_open(
     Ok(open)
 }
 
-/// Drops and cleans away what is older than the windows.
+/// Drops partitions and deletes rows that are older than the windows.
 pub(crate) async fn drop_expired(
     db: &mut PgConnection,
     limits: &Limits,
@@ -227,7 +230,7 @@ pub(crate) async fn drop_expired(
     drop_old(db, &Partitioned::ledger(limits), undoable, now).await
 }
 
-/// Cleans what is kept by the age of its rows, in portions, so that nobody waits long for a row.
+/// Deletes old rows of tables without partitions, in portions, so nothing waits long for a row.
 async fn clean(db: &mut PgConnection, limits: &Limits, now: Timestamp) -> Result<(), sqlx::Error> {
     for (statement, kept) in [
         (
@@ -243,7 +246,7 @@ async fn clean(db: &mut PgConnection, limits: &Limits, now: Timestamp) -> Result
                  limit $2 for update skip locked))",
             limits.saga_window,
         ),
-        // Before the inbox forgets what was handled.
+        // Deleted before the inbox forgets the handled messages.
         (
             "delete from ballet.failure where ctid = any(array(select ctid \
                  from ballet.failure f where first_failed_at < $1 \

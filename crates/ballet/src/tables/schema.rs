@@ -1,26 +1,25 @@
-//! Whether the framework's tables are still as the migrations made them.
+//! Checks that the framework's tables are still as the migrations created them.
 //!
-//! Somebody may have dropped an index, or changed a type, by hand. What was added is nobody's
-//! business.
+//! An index may have been dropped or a type changed by hand. Additions are fine.
 
 use sqlx::PgConnection;
 
-/// Every object of the framework, as the migrations make it: a name, and what it is. A test
-/// compares it with a database.
+/// Every object of the framework as the migrations create it: a name and a definition. A test
+/// compares the list with a database.
 const EXPECTED: &str = include_str!("schema.txt");
 
-/// What differs from what the migrations make, each in words; nothing if all is as it should be.
+/// Returns a description of each difference from the migrations. Empty if there is none.
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// The error of the database.
 pub async fn differences(db: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     Ok(compare(EXPECTED, &read(db).await?))
 }
 
-/// Tables, columns, indexes and constraints, each as a line. Partitions come and go.
+/// Reads tables, columns, indexes and constraints. Leaves out partitions, which come and go.
 async fn read(db: &mut PgConnection) -> Result<Vec<(String, String)>, sqlx::Error> {
-    // What a column's type is called depends on the search path.
+    // The name of a column's type depends on the search path.
     sqlx::query_as(
         "with own as (select c.oid, c.relname, c.relkind from pg_class c \
              where c.relnamespace = 'ballet'::regnamespace and not c.relispartition \
@@ -53,7 +52,7 @@ fn compare(expected: &str, found: &[(String, String)]) -> Vec<String> {
         let there = found.iter().find(|(found, _)| found == name);
         match there.map(|(_, is)| is.as_str()) {
             None => Some(format!("{name} is missing: {wanted}")),
-            Some(is) if is != wanted => Some(format!("{name} is `{is}`, and should be `{wanted}`")),
+            Some(is) if is != wanted => Some(format!("{name} is `{is}` but should be `{wanted}`")),
             Some(_) => None,
         }
     };
@@ -76,7 +75,7 @@ mod tests {
         assert_eq!(
             compare(expected, &found("text")),
             [
-                "column call.step is `text`, and should be `text not null`",
+                "column call.step is `text` but should be `text not null`",
                 "index call_open is missing: on (next_at)"
             ]
         );

@@ -29,10 +29,10 @@ async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
     let said = told.join("\n");
     for difference in [
         "index call_open is `",
-        "WHERE (closed_at IS NOT NULL)`, and should be `",
+        "WHERE (closed_at IS NOT NULL)` but should be `",
         "index failure_first_failed_at is missing: ",
-        "column deadline.saga is `character varying(20) not null`, and should be `text not null`",
-        "column failure.detail is `text`, and should be `text not null`",
+        "column deadline.saga is `character varying(20) not null` but should be `text not null`",
+        "column failure.detail is `text` but should be `text not null`",
         "constraint inbox_other.inbox_other_pkey is missing: PRIMARY KEY (message_id)",
         "index inbox_other_pkey is missing: ",
         "table outbox_dead is missing: ",
