@@ -1,4 +1,4 @@
-//! Why a service does not start.
+//! The errors of a service that does not start.
 
 use std::net::SocketAddr;
 
@@ -6,8 +6,8 @@ use ballet_amqp::BrokerError;
 
 use crate::service::settings::error::SettingsError;
 
-/// Why a service did not start. What may pass by itself (a database or broker that is not up yet)
-/// is waited for instead.
+/// The reason why a service did not start. Temporary problems, such as a database or broker that is
+/// not up yet, are waited for instead.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A setting is missing or wrong.
@@ -19,28 +19,29 @@ pub enum StartError {
     /// The database's URL is wrong.
     #[error("the database's URL: {0}")]
     DatabaseUrl(sqlx::Error),
-    /// The database refuses us: the wrong user, or a right that is missing.
+    /// The database refuses access: the user is wrong, or a privilege is missing.
     #[error("the database: {0}")]
     Database(sqlx::Error),
-    /// The database shows a certificate that is not to be trusted, or wants one of ours.
+    /// The database's certificate is not trusted, or the database requires one of ours.
     #[error("the database: {0}")]
     DatabaseTls(String),
-    /// Sessions are shared: the lock that says that this process lives would be anybody's, and stay
-    /// when the process is gone.
+    /// Sessions are shared by a pooler. The lock that shows that this process is alive would belong
+    /// to a shared session, and stay when the process is gone.
     #[error(
-        "the database is behind a pooler that lends sessions for a transaction: a lock that a \
-         session holds is everybody's there. Name the database itself, or a pool in session mode"
+        "the database is behind a pooler that shares sessions between clients (transaction mode), \
+         but ballet needs session locks; connect to the database itself, or to a pool in session \
+         mode"
     )]
     Pooler,
-    /// Somebody else listens there, or we may not.
+    /// The address is in use, or listening is not permitted.
     #[error("cannot listen on {address}: {error}")]
     Listen {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The error of the operating system.
         error: std::io::Error,
     },
-    /// The tables cannot be made.
+    /// The tables cannot be created.
     #[error("the database's tables: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }

@@ -1,4 +1,4 @@
-//! The process's metrics.
+//! The metrics of the process.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const SIZES: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1000.0];
 
 static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
-/// The process's metrics; `None` if another recorder was installed.
+/// Returns the metrics of the process, or `None` if another recorder is installed.
 pub(super) fn handle() -> Option<PrometheusHandle> {
     let install = || {
         let (seconds, sizes) =
@@ -22,13 +22,14 @@ pub(super) fn handle() -> Option<PrometheusHandle> {
             .set_buckets_for_metric(seconds, &SECONDS)
             .and_then(|builder| builder.set_buckets_for_metric(sizes, &SIZES))
             .and_then(PrometheusBuilder::install_recorder)
-            .inspect_err(|error| tracing::warn!("no metrics: {error}"))
+            .inspect_err(|error| tracing::warn!("metrics are not available: {error}"))
             .ok()
     };
     METRICS.get_or_init(install).clone()
 }
 
-/// Folds what was recorded into the buckets: unread samples would fill the memory.
+/// Moves recorded samples into the buckets regularly. Otherwise unread samples would fill the
+/// memory.
 pub(super) async fn keep(mut stopping: watch::Receiver<bool>) {
     loop {
         tokio::select! {

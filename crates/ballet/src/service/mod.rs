@@ -1,4 +1,4 @@
-//! A service as a whole: configured, started, running, stopped.
+//! A service as a whole: configuration, start, run and stop.
 
 pub(crate) mod error;
 pub(crate) mod logging;

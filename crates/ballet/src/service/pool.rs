@@ -1,4 +1,4 @@
-//! Connections to the database, and waiting for it.
+//! The connection pool, and the wait for a database that is not up yet.
 
 use std::time::Duration;
 
@@ -11,25 +11,26 @@ use crate::service::settings::settings::Settings;
 use crate::tables::database::connect_options;
 use crate::tables::schema;
 
-/// How soon a database that is not up yet is asked again, at first and at the most.
+/// The first and the longest pause between attempts to reach the database.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
-/// For the shortest of all questions.
+/// Time limit for a ping.
 const PING: Duration = Duration::from_secs(2);
 
-/// How to reach the database, without limits of time.
+/// Returns the options to connect to the database, without timeouts.
 pub(super) fn options(settings: &Settings, service: &str) -> Result<PgConnectOptions, StartError> {
     let options = connect_options(&settings.database_url()?, &settings.database_tls()?);
     let options = options.map_err(StartError::DatabaseUrl)?;
     Ok(options.application_name(service).options([
-        // Planning and compiling cost more than our short statements.
+        // Compiling costs more than our short statements.
         ("jit", "off"),
-        // Who waits for a saga's lock has to see what its holder committed.
+        // A transaction that waited for a saga's lock must see the rows that the previous holder
+        // committed.
         ("default_transaction_isolation", "read committed"),
     ]))
 }
 
-/// The connections for everything but migrations, with limits of time.
+/// Returns the connection pool, with timeouts. Migrations do not use it.
 pub(super) fn pool(settings: &Settings, options: &PgConnectOptions) -> PgPool {
     let bounded = options.clone().options([
         ("statement_timeout", "30s"),
@@ -38,32 +39,33 @@ pub(super) fn pool(settings: &Settings, options: &PgConnectOptions) -> PgPool {
     ]);
     PgPoolOptions::new()
         .max_connections(settings.database_connections)
-        // A connection in constant use needs no test; one that has been idle may have died with
-        // the server.
+        // A connection in constant use needs no test. An idle one may have been lost with the
+        // server.
         .test_before_acquire(false)
         .before_acquire(|db, meta| {
             Box::pin(async move { Ok(meta.idle_for < Duration::from_secs(1) || answers(db).await) })
         })
-        // One that somebody gave up, since nobody answers on it any more, must not keep its place
-        // in the pool for as long as that lasts.
+        // A caller may have abandoned a connection that no longer answers. Such a connection must
+        // not stay in the pool.
         .after_release(|db, _| Box::pin(async move { Ok(answers(db).await) }))
         .acquire_timeout(Duration::from_secs(10))
         .connect_lazy_with(bounded)
 }
 
-/// Whether a connection still leads to the server.
+/// Returns true if the server answers on this connection.
 async fn answers(db: &mut PgConnection) -> bool {
     matches!(tokio::time::timeout(PING, db.ping()).await, Ok(Ok(())))
 }
 
-/// Waits for a database that is not up yet; a refusal does not pass by itself.
+/// Waits for a database that is not up yet. Returns an error if the database refuses access, since
+/// waiting does not help then.
 pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError> {
     let mut backoff = Backoff::new(FIRST_LOOK, LONGEST_LOOK);
     loop {
         let Err(error) = sqlx::query("select 1").execute(pool).await else { return Ok(()) };
         let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
-        // Invalid authorization, unknown database, missing right, and settings that a pooler does
-        // not pass on.
+        // Invalid authorization, unknown database, missing privilege, and settings that a pooler
+        // does not pass on.
         let refusals = ["3D000", "42501", "08P01"];
         if code.is_some_and(|code| code.starts_with("28") || refusals.contains(&&*code)) {
             return Err(StartError::Database(error));
@@ -72,13 +74,13 @@ pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError
             return Err(StartError::DatabaseTls(problem));
         }
         let pause = backoff.wait();
-        tracing::warn!("the database is not reachable yet, trying again in {pause:?}: {error}");
+        tracing::warn!("the database cannot be reached yet; trying again in {pause:?}: {error}");
         tokio::time::sleep(pause).await;
     }
 }
 
-/// Says what somebody has changed by hand in the framework's tables. It may be slow now, or worse;
-/// whether to stop is for a person to say.
+/// Logs manual changes to the framework's tables. They may make the service slow, or worse. A
+/// person has to decide whether to stop it.
 pub(super) async fn look_at_schema(pool: &PgPool) {
     let looked = async { schema::differences(&mut *pool.acquire().await?).await };
     match looked.await {
@@ -87,6 +89,6 @@ pub(super) async fn look_at_schema(pool: &PgPool) {
                 tracing::error!("the schema ballet was changed by hand: {difference}");
             }
         }
-        Err(error) => tracing::warn!("the schema ballet could not be looked at: {error}"),
+        Err(error) => tracing::warn!("the schema ballet could not be checked: {error}"),
     }
 }

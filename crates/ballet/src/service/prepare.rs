@@ -1,7 +1,7 @@
-//! What a service needs of its database before it works: tables, today's partitions, a number.
+//! Prepares the database before the service works: tables, today's partitions, a process number.
 //!
-//! Whatever is lost on the way, a database that goes away during the start is waited for as one
-//! that is down from the beginning: the start begins again.
+//! If the database goes away during the start, the start begins again and waits, as it does for a
+//! database that was down from the beginning.
 
 use std::time::Duration;
 
@@ -21,30 +21,31 @@ use crate::service::pool;
 use crate::tables::{migrate, process};
 use crate::upkeep::partitions;
 
-/// A start that takes longer than this to reach its database says that it is away.
+/// If the database is not reached within this time, readiness reports it as away.
 const NOTICED: Duration = Duration::from_secs(1);
-/// From one attempt to the next.
+/// The pause between attempts.
 const PAUSE: Duration = Duration::from_secs(1);
-/// For everything that is asked before the migrations.
+/// Time limit for reaching the database, before the migrations.
 const REACHED: Duration = Duration::from_secs(40);
-/// How often it is looked whether the server still works at a migration.
+/// How often to check that the server still works at a migration.
 const LOOK: Duration = Duration::from_secs(5);
-/// So many times in a row it does not: then we hear no more of it.
+/// After this many checks in a row without work, the migration counts as lost.
 const MISSED: u32 = 3;
 
-/// What there has to be in the database.
+/// The inputs for preparing the database.
 pub(super) struct Prepare<'a> {
     pub(super) pool: &'a PgPool,
     pub(super) options: &'a PgConnectOptions,
     pub(super) migrations: &'a [Migration],
     pub(super) limits: &'a Limits,
     pub(super) clock: &'a Clock,
-    /// For readiness.
+    /// Whether the database is away, for readiness.
     pub(super) away: &'a watch::Sender<bool>,
 }
 
 impl Prepare<'_> {
-    /// The process's number, and the session that holds it.
+    /// Prepares the database. Returns the number of the process, and the session that holds its
+    /// lock.
     pub(super) async fn run(&self) -> Result<(i64, PgConnection), StartError> {
         loop {
             self.reach().await?;
@@ -53,7 +54,7 @@ impl Prepare<'_> {
                 done => return done,
             };
             self.away.send_replace(true);
-            tracing::warn!("the database was lost during the start, which begins again: {error}");
+            tracing::warn!("the database was lost during the start; starting again: {error}");
             sleep(PAUSE).await;
         }
     }
@@ -61,7 +62,7 @@ impl Prepare<'_> {
     async fn reach(&self) -> Result<(), StartError> {
         let reached = async {
             loop {
-                // On a connection that was lost unheard it would wait for ever.
+                // Without a limit it would wait forever on a connection that was lost silently.
                 if let Ok(done) = timeout(REACHED, pool::wait_until_reachable(self.pool)).await {
                     return done;
                 }
@@ -77,7 +78,7 @@ impl Prepare<'_> {
         };
         self.away.send_replace(false);
         done.map_err(|error| match &error {
-            // Some want a certificate of ours only after the handshake.
+            // Some servers require our certificate only after the handshake.
             StartError::Database(refused) => tls::problem(&refused.to_string(), "DATABASE_CA_FILE")
                 .map_or(error, StartError::DatabaseTls),
             _ => error,
@@ -103,9 +104,9 @@ impl Prepare<'_> {
         Ok((owner, session))
     }
 
-    /// Returns when nothing more is to be heard of the server's process that migrates. A migration
-    /// may take hours without a word, and nothing closes a connection of which the other end has
-    /// lost its power: another connection tells.
+    /// Returns when the server process that migrates is lost. A migration may run for hours without
+    /// an answer, and a connection whose other end lost power is never closed. So this checks over
+    /// another connection.
     async fn lost(&self, pid: i32) -> sqlx::Error {
         let mut missed = 0;
         while missed < MISSED {
@@ -114,19 +115,19 @@ impl Prepare<'_> {
                 Ok(Ok(true)) => missed = 0,
                 Ok(Ok(false)) => missed += 1,
                 Ok(Err(_)) | Err(_) => {
-                    // Nobody knows; it may be at work.
+                    // Unknown: the server process may still be working.
                     self.away.send_replace(true);
                     continue;
                 }
             }
             self.away.send_replace(false);
         }
-        let why = "the server does not work at the migrations any more, and has not answered";
+        let why = "the server no longer works at the migrations, and did not answer";
         sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, why))
     }
 }
 
-/// Whether the database is away, rather than ours not fitting it.
+/// Returns true if the error means that the database is away, so a new attempt may succeed.
 fn passes(error: &StartError) -> bool {
     match error {
         StartError::Database(error)

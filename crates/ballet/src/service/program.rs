@@ -8,10 +8,11 @@ use crate::service::service::Service;
 use crate::service::settings::settings::{Settings, printed};
 use crate::service::{logging, thread_stack};
 
-/// A service's `main`: reads the arguments, starts, and stops on SIGTERM and Ctrl-C.
+/// Runs a service as a program: reads the arguments, starts the service, and stops it on SIGTERM or
+/// Ctrl-C.
 pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode {
     if let Err(error) = thread_stack::enlarge() {
-        return complain(&error);
+        return fail(&error);
     }
     let program = A::command();
     let given = program.clone().get_matches();
@@ -28,26 +29,26 @@ pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode
         };
     }
     if let Err(error) = logging::init(&settings.log, settings.log_format) {
-        return complain(&error);
+        return fail(&error);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&format!("the runtime does not start: {error}")),
+        Err(error) => return fail(&format!("the runtime cannot start: {error}")),
     };
     match runtime.block_on(run(service, settings)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error),
+        Err(error) => fail(&error),
     }
 }
 
-fn complain(error: &str) -> ExitCode {
+fn fail(error: &str) -> ExitCode {
     use std::io::Write;
-    let _nobody_to_tell = writeln!(std::io::stderr(), "error: {error}");
+    let _ignored = writeln!(std::io::stderr(), "error: {error}");
     ExitCode::FAILURE
 }
 
-/// Runs until asked to stop, or until a part of the service has failed: then whoever watches over
-/// the process starts it again.
+/// Runs until asked to stop, or until a part of the service fails. After a failure the process
+/// supervisor restarts the program.
 async fn run(service: Service, settings: Settings) -> Result<(), String> {
     let asked_to_stop = asked_to_stop();
     tokio::pin!(asked_to_stop);

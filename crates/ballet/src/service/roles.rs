@@ -1,4 +1,4 @@
-//! The two connections to the broker.
+//! Starts the two roles at the broker: publisher and consumer.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A service that runs, and its stop.
+//! A running service, and its stop.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::http::unit::Handle;
 use crate::service::tasks::Tasks;
 use crate::upkeep::sweeper;
 
-/// For the last steps of a stop, when the time for it is over.
+/// Extra time for the last steps of a stop.
 const LEAVE: Duration = Duration::from_secs(1);
 
-/// A service that runs. Dropping it ends it at once, as a crash would.
+/// A running service. Dropping it ends the service at once, as a crash would.
 #[derive(Debug)]
 pub struct Running {
     pub(super) address: SocketAddr,
@@ -24,11 +24,11 @@ pub struct Running {
     pub(super) publisher: PublisherHandle,
     pub(super) signals: Signals,
     pub(super) failed: watch::Receiver<Option<String>>,
-    /// Ends when asked to stop.
+    /// Tasks that end when the service is asked to stop.
     pub(super) http: Tasks,
-    /// Lanes, sweeper and the like: they end when nothing more is to be committed.
+    /// Lanes, sweeper and the like. They end once nothing more may be committed.
     pub(super) work: Tasks,
-    /// What has to be there as long as anything else is.
+    /// Tasks that must outlive all others.
     pub(super) base: Tasks,
     pub(super) drain: Duration,
 }
@@ -39,63 +39,63 @@ impl Drop for Running {
     }
 }
 
-/// What the tasks are told, in this order.
+/// The signals to the tasks, in the order in which they are sent.
 #[derive(Debug)]
 pub(super) struct Signals {
-    /// Take nothing new.
+    /// Take no new work.
     pub(super) stop: watch::Sender<bool>,
     /// Commit nothing more.
     pub(super) end: watch::Sender<bool>,
-    /// Go.
+    /// End.
     pub(super) leave: watch::Sender<bool>,
 }
 
 impl Running {
-    /// Where HTTP is served.
+    /// Returns the address that serves HTTP.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What the HTTP handlers see.
+    /// Returns the handle that HTTP handlers use.
     #[must_use]
     pub const fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Returns when a part of the service has ended that should run until the stop, and says
-    /// which. The service is not whole any more, and has to be started again.
+    /// Waits until a part of the service fails, and returns which one and why. The service no
+    /// longer works as a whole then, and must be restarted.
     pub async fn failed(&self) -> String {
         let mut failed = self.failed.clone();
         let why = failed.wait_for(Option::is_some).await.map(|why| why.clone());
         match why {
             Ok(why) => why.unwrap_or_default(),
-            // Nobody is left who could fail.
+            // No task is left that could fail.
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// Stops: takes nothing new, ends what is in hand, and publishes what is committed, all
-    /// within the time that the settings give. What is not done by then is done after the next
-    /// start, or by another replica.
+    /// Stops the service: takes no new work, finishes the work in progress, and publishes committed
+    /// events, all within the time set in the settings. Unfinished work is done after the next
+    /// start or by another replica.
     pub async fn stop(mut self) {
         let deadline = Instant::now() + self.drain;
         self.signals.stop.send_replace(true);
-        // Publishing needs a part of the time, or requests that hang would take it all.
+        // Reserve a part of the time for publishing; hanging requests could take it all.
         self.take_in_hand(deadline - self.drain / 4).await;
 
-        // From here on nothing is committed, by answers of calls neither.
+        // From here on nothing is committed, not even answers of calls.
         self.signals.end.send_replace(true);
         let now = Instant::now();
         let half = now + deadline.saturating_duration_since(now) / 2;
         if !self.work.end_by(half).await {
-            tracing::warn!("not all lanes came to an end in time; what they had is done again");
+            tracing::warn!("not all lanes finished in time; their messages will be handled again");
         }
 
         self.publish(deadline).await;
         let last = deadline.max(Instant::now() + LEAVE);
         if timeout_at(last, self.handle.engine.pool.close()).await.is_err() {
-            tracing::warn!("a connection to the database is still in use, or does not answer");
+            tracing::warn!("a database connection is still in use, or does not answer");
         }
         self.signals.leave.send_replace(true);
         self.base.end_by(Instant::now() + LEAVE).await;
@@ -124,7 +124,7 @@ impl Running {
             Ok(0) => {}
             Ok(unconfirmed) => tracing::warn!(
                 unconfirmed,
-                "not all events were published in time; the outbox has them"
+                "not all events were published in time; the outbox keeps them"
             ),
             Err(_) => tracing::warn!("the publisher's connection did not close in time"),
         }
@@ -135,7 +135,7 @@ impl Running {
             Err(_) => "the database does not answer".to_owned(),
         };
         tracing::warn!(
-            "the last marks could not be written, their events are published once more: {why}"
+            "the last marks could not be written; their events will be published again: {why}"
         );
     }
 }

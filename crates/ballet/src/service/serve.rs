@@ -1,4 +1,4 @@
-//! HTTP: the listener, and what holds for every request.
+//! The HTTP listener, and the time limit and failure check of every request.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::http::problem::Problem;
 use crate::service::error::StartError;
 use crate::service::tasks::Tasks;
 
-/// How long a request may take, with the reading of its body.
+/// Time limit for a request, including its body.
 const REQUEST: Duration = Duration::from_secs(30);
 
-/// Serves until asked to stop: then nothing new is taken, and what is in hand is answered.
+/// Serves until asked to stop. Requests in progress are answered, and no new ones are taken.
 pub(super) async fn serve(
     tasks: &mut Tasks,
     listen: SocketAddr,
@@ -54,11 +54,10 @@ async fn answer(
         ("/readyz", Some(why)) => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response()
         }
-        // A commit that is under way is not ended with its request.
+        // A commit in progress is not cancelled with its request.
         _ => timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
-            let late = format!(
-                "there is no answer within {REQUEST:?}: read the thing back before you try again"
-            );
+            let late =
+                format!("no answer within {REQUEST:?}; check its effect before you try again");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).into_response()
         }),
     }

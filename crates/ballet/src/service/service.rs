@@ -39,47 +39,47 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service that takes this part.
+    /// Creates a service from its participant.
     #[must_use]
     pub fn new(participant: Participant) -> Self {
         let clock = Clock::system();
         Self { participant, migrations: &[], routes: None, clock, broker: None }
     }
 
-    /// The service's own tables.
+    /// Sets the migrations of the service's own tables.
     #[must_use]
     pub const fn migrations(mut self, migrations: &'static [Migration]) -> Self {
         self.migrations = migrations;
         self
     }
 
-    /// The service's own HTTP routes.
+    /// Sets the service's own HTTP routes.
     #[must_use]
     pub fn routes(mut self, routes: impl FnOnce(Handle) -> Router + Send + 'static) -> Self {
         self.routes = Some(Box::new(routes));
         self
     }
 
-    /// Another clock and source of ids than the machine's.
+    /// Replaces the system clock and id source.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Another broker than the one that the settings name.
+    /// Replaces the broker from the settings.
     #[must_use]
     pub fn broker(mut self, broker: Arc<dyn Broker>) -> Self {
         self.broker = Some(broker);
         self
     }
 
-    /// Starts. HTTP answers at once; this returns when the database is there and its tables are
-    /// made. The broker is connected to in the background, see `/readyz`.
+    /// Starts the service. HTTP answers at once. The function returns when the database is up and
+    /// its tables exist. The connection to the broker is made in the background, see `/readyz`.
     ///
     /// # Errors
     ///
-    /// [`StartError`] for what does not pass by itself.
+    /// A [`StartError`] for problems that do not end by themselves.
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
         let broker = match self.broker {
             Some(broker) => broker,
@@ -162,7 +162,7 @@ impl Service {
             publish: publisher.state(),
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
-        let not_found = || async { Problem::not_found("there is no such address here") };
+        let not_found = || async { Problem::not_found("there is no such route") };
         if own.set(routes.fallback(not_found)).is_err() || health.parts.set(parts).is_err() {
             tracing::error!("the service was started twice");
         }

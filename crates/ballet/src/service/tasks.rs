@@ -1,4 +1,4 @@
-//! The tasks of a service, and who notices when one ends that should not.
+//! The tasks of a service, and the detection of tasks that end too early.
 
 use std::panic::AssertUnwindSafe;
 
@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::engine::guard::panic_message;
 
-/// Tasks, each of which runs until the service is asked to stop. If one ends before, the service
-/// has failed: it looks alive, and does a part of its work no more.
+/// Tasks that run until the service is asked to stop. If a task ends earlier, the service has
+/// failed: it looks alive, but no longer does a part of its work.
 #[derive(Debug)]
 pub(super) struct Tasks {
     running: JoinSet<()>,
@@ -37,18 +37,18 @@ impl Tasks {
             let ended = AssertUnwindSafe(task).catch_unwind().await;
             let why = match ended {
                 Err(panic) => format!("{name} panicked: {}", panic_message(&*panic)),
-                Ok(()) => format!("{name} ended, and nobody had asked for it"),
+                Ok(()) => format!("{name} ended unexpectedly"),
             };
-            // Without a sender, nobody runs the service any more.
+            // Without a sender, the service no longer runs.
             let asked = *asked.borrow() || asked.has_changed().is_err();
             if !asked {
-                tracing::error!("the service has failed, and has to be started again: {why}");
+                tracing::error!("the service has failed and must be restarted: {why}");
                 failed.send_if_modified(|first| first.is_none() && first.replace(why).is_none());
             }
         });
     }
 
-    /// Watches over one of the connections to the broker, which has a task of its own.
+    /// Watches one of the connections to the broker, which run in their own tasks.
     pub(super) fn watch(
         &mut self,
         name: &'static str,
@@ -57,7 +57,8 @@ impl Tasks {
         self.spawn(name, async move { while state.changed().await.is_ok() {} });
     }
 
-    /// Waits for all to end; those that do not in time are ended. Whether all did.
+    /// Waits until all tasks end, and aborts those that do not end in time. Returns true if all
+    /// ended.
     pub(super) async fn end_by(&mut self, deadline: Instant) -> bool {
         let ended = async { while self.running.join_next().await.is_some() {} };
         let in_time = timeout_at(deadline, ended).await.is_ok();

@@ -1,27 +1,26 @@
-//! More stack for a program that reads messages.
+//! Enlarges the thread stacks of a program that reads messages.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// The size of all threads' stacks, in the variable that Rust reads it from. lapin reads headers by
-/// recursion on a thread of the usual size, and a message that anybody may send can nest them so
-/// deep that it would end the process.
+/// The variable from which Rust reads the stack size of all threads. lapin parses headers
+/// recursively on a thread of default size. Anyone who can publish could nest them so deep that the
+/// process would crash.
 const STACK: (&str, &str) = ("RUST_MIN_STACK", "268435456");
 
-/// Puts this program in its own place, with more stack for all its threads but the first, unless
-/// that is set already. For the beginning of a `main` that reads messages;
-/// [`main`](crate::main) does it.
+/// Restarts this program in place, with larger stacks for all threads but the first, unless the
+/// size is set already. Call it first in a `main` that reads messages; [`main`](crate::main) does.
 ///
 /// # Errors
 ///
-/// A sentence, if that fails.
+/// A message if the restart fails.
 pub fn enlarge() -> Result<(), String> {
     if std::env::var_os(STACK.0).is_some() {
         return Ok(());
     }
     let error = start_over();
-    Err(format!("cannot start over with more stack, set {}: {error}", STACK.0))
+    Err(format!("cannot restart with a larger stack, set {}: {error}", STACK.0))
 }
 
 fn start_over() -> std::io::Error {
@@ -33,6 +32,6 @@ fn start_over() -> std::io::Error {
     };
     let mut again = Command::new(program);
     again.arg0(name.as_deref().unwrap_or(OsStr::new("ballet"))).args(arguments);
-    // It returns only if it fails.
+    // Returns only on failure.
     again.env(STACK.0, STACK.1).exec()
 }

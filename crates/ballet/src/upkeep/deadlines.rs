@@ -1,9 +1,9 @@
-//! The watch over deadlines: an owner tells itself, with an event, that one has passed.
+//! The watch over deadlines: the owner publishes an event to itself when a deadline has passed.
 //!
-//! The event goes through outbox and queue, so it is judged after what was already waiting, like
-//! any other wish to abort. The row goes in the transaction that writes the event to the outbox, so
-//! each deadline is told once, by whichever replica comes first, and also if it became due while
-//! nobody ran.
+//! The event passes through outbox and queue, so it is handled after the messages that already
+//! wait, like any other request to abort. The transaction that writes the event to the outbox also
+//! deletes the row. So each deadline is published once, by the first replica to take it, even if it
+//! became due while no replica was running.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,27 +17,29 @@ use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::deadlines::{self, Passed};
 
-/// The longest time between two looks: another replica may have set a deadline that comes first.
+/// The longest time between two checks, since another replica may have set an earlier deadline.
 const EVERY: Duration = Duration::from_secs(2);
-/// The next look when another transaction holds what is due.
+/// The pause before the next check while another transaction holds the due deadlines.
 const SOON: Duration = Duration::from_millis(200);
-/// The shortest time between two looks.
+/// The shortest time between two checks.
 const BREATH: Duration = Duration::from_millis(10);
-/// How many deadlines one transaction tells.
+/// The maximum number of deadlines per transaction.
 const PORTION: usize = 500;
 
-/// Tells of deadlines when they are due, until the service stops.
+/// Publishes deadlines that have passed, until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let sagas: Vec<&'static str> = engine.registry.with_deadline().map(|saga| saga.saga).collect();
     let mut stopping = engine.stopping.clone();
     loop {
-        let pause = match tell_all(&engine, &sagas).await {
+        let pause = match publish_all(&engine, &sagas).await {
             Ok(pause) => pause,
             Err(failure) => {
                 if failure.kind() == FailureKind::ConnectionLost {
                     engine.database_answers(false);
                 }
-                tracing::warn!("deadlines wait for the next look in {EVERY:?}: {failure}");
+                tracing::warn!(
+                    "deadlines could not be checked; trying again in {EVERY:?}: {failure}"
+                );
                 EVERY
             }
         };
@@ -48,8 +50,8 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     }
 }
 
-/// Tells of all that are due; how long the next one takes.
-async fn tell_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Duration, Failure> {
+/// Publishes all due deadlines. Returns the time until the next check.
+async fn publish_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Duration, Failure> {
     loop {
         let mut db = engine.pool.acquire().await?;
         let pause = answered(deadlines::next(&mut db, sagas)).await?;
@@ -58,14 +60,14 @@ async fn tell_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Durati
         if !pause.is_zero() {
             return Ok(pause.clamp(BREATH, EVERY));
         }
-        if Box::pin(guarded(tell(engine, sagas))).await? == 0 {
+        if Box::pin(guarded(publish_portion(engine, sagas))).await? == 0 {
             return Ok(SOON);
         }
     }
 }
 
-/// Tells of a portion of those that are due; how many these were.
-async fn tell(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<usize, Failure> {
+/// Publishes a portion of the due deadlines. Returns their number.
+async fn publish_portion(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<usize, Failure> {
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     let passed = deadlines::take(transaction.db(), sagas, PORTION).await?;
     for Passed { saga_id, due_at, saga, cause, traceparent, .. } in &passed {

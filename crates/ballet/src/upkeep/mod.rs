@@ -1,4 +1,4 @@
-//! What runs beside the lanes: sweeping, deadlines, partitions, counts.
+//! Background tasks beside the lanes: sweeping, deadlines, partitions, counts.
 
 pub(crate) mod deadlines;
 pub(crate) mod partitions;

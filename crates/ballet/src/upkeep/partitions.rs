@@ -1,4 +1,4 @@
-//! Makes partitions ahead, and drops those that are too old, while the service runs.
+//! Creates partitions ahead and drops old ones while the service runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use crate::engine::stopping::stopped;
 use crate::tables::database::{begin, in_time};
 use crate::tables::partitions::{self, cover, make};
 
-/// When less is ahead, the log says so as an error.
+/// If partitions cover less time ahead, the failure is logged as an error.
 const URGENT: SignedDuration = SignedDuration::from_hours(24);
-/// Held by the replica that tidies up: the number after the one in `tables::partitions`.
+/// The lock of the replica that cleans up: the number after the one in `tables::partitions`.
 const TIDYING: i64 = partitions::MAKING + 1;
 const EVERY: Duration = Duration::from_secs(60 * 60);
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Sees to it that a service can start: makes what is missing, and does without what can still be
-/// made later.
+/// Creates the partitions that a service needs to start. Partitions for later days may still be
+/// missing.
 ///
 /// # Errors
 ///
-/// Those of the database, but for locks that somebody holds: they are waited for.
+/// The error of the database. The function waits for locks that another session holds.
 pub(crate) async fn prepare(
     pool: &PgPool,
     limits: &Limits,
@@ -35,7 +35,9 @@ pub(crate) async fn prepare(
         let now = clock.now();
         let Err(error) = make(pool, limits, now).await else { return Ok(()) };
         if cover(pool, limits, now).await? {
-            tracing::warn!("partitions could not be made ahead, which is tried again: {error}");
+            tracing::warn!(
+                "partitions for the next days could not be created; trying again later: {error}"
+            );
             return Ok(());
         }
         let code = error.as_database_error().and_then(|error| error.code());
@@ -44,14 +46,14 @@ pub(crate) async fn prepare(
             return Err(error);
         }
         tracing::warn!(
-            "the partitions for today cannot be made, because somebody has locked \
+            "the partitions for today cannot be created, because another session has locked \
              ballet.inbox or ballet.ledger; trying again: {error}"
         );
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-/// Makes partitions ahead and tidies up, until the service stops.
+/// Creates partitions ahead and cleans up, until the service stops.
 pub(crate) async fn keep(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     loop {
@@ -60,7 +62,7 @@ pub(crate) async fn keep(engine: Arc<Engine>) {
             () = stopped(&mut stopping) => return,
         };
         if let Err(error) = &tidied {
-            tracing::warn!("old rows and partitions stay for now, trying again: {error}");
+            tracing::warn!("old rows and partitions could not be removed; trying again: {error}");
         }
         let pause = if made.and(tidied).is_ok() { EVERY } else { AGAIN };
         tokio::select! {
@@ -75,11 +77,13 @@ async fn make_ahead(engine: &Engine) -> Result<(), sqlx::Error> {
     let made = make(pool, limits, now).await;
     if let Err(error) = &made {
         if cover(pool, limits, now + URGENT).await.unwrap_or(false) {
-            tracing::warn!("partitions could not be made ahead, trying again: {error}");
+            tracing::warn!(
+                "partitions for the next days could not be created; trying again: {error}"
+            );
         } else {
             tracing::error!(
-                "partitions for tomorrow are missing in ballet.inbox or ballet.ledger, and \
-                 without them no message is taken; trying again every {AGAIN:?}: {error}"
+                "partitions for tomorrow are missing in ballet.inbox or ballet.ledger, and no \
+                 message can be handled without them; trying again every {AGAIN:?}: {error}"
             );
         }
     }

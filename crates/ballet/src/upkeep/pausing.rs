@@ -1,8 +1,8 @@
-//! A service that has been without its database for a while pauses consuming.
+//! Pauses consuming while the database is away.
 //!
-//! Other replicas may still reach theirs, and the broker takes messages back anyway that are not
-//! acknowledged in half an hour. What is in the lanes already is worked off later: its receipts do
-//! nothing, and the inbox drops the copies that the broker delivers again.
+//! Other replicas may still reach the database, and the broker takes back messages that are
+//! unacknowledged for half an hour. Messages that are already in the lanes are handled later: their
+//! receipts do nothing, and the inbox drops the copies that the broker delivers again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +18,10 @@ use crate::engine::stopping::stopped;
 const EVERY: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 const AWAY: Duration = Duration::from_secs(10);
-/// By then the lanes have worked off what they had, so that they never hold much more than the
-/// broker hands over at a time.
+/// By then the lanes have handled their messages. So they never hold much more than one prefetch.
 const BACK: Duration = Duration::from_secs(1);
 
-/// Pauses and resumes, until the service stops.
+/// Pauses and resumes consuming, until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>, consumer: Arc<ConsumerHandle>) {
     let mut stopping = engine.stopping.clone();
     tokio::select! {
@@ -32,8 +31,8 @@ pub(crate) async fn run(engine: Arc<Engine>, consumer: Arc<ConsumerHandle>) {
     }
 }
 
-/// Asks the database from time to time: lanes and sweeper that wait for a server that is frozen,
-/// or behind a broken network, notice nothing.
+/// Checks the database regularly. Lanes and sweeper that wait for a frozen server, or behind a
+/// broken network, notice nothing.
 async fn ask(engine: &Engine) {
     loop {
         tokio::time::sleep(EVERY).await;
@@ -47,17 +46,17 @@ async fn pause_without_database(
     consumer: Arc<ConsumerHandle>,
 ) {
     while stays(&mut database, false, AWAY).await.is_ok() {
-        tracing::warn!("the database has been away for {AWAY:?}: consuming is paused");
+        tracing::warn!("the database has been away for {AWAY:?}; consuming is paused");
         consumer.pause();
         if stays(&mut database, true, BACK).await.is_err() {
             return;
         }
-        tracing::info!("the database is back: consuming goes on");
+        tracing::info!("the database is back; consuming resumes");
         consumer.resume();
     }
 }
 
-/// Returns when the value has been this one for so long.
+/// Returns when the state has had this value for the given time.
 async fn stays(
     state: &mut watch::Receiver<bool>,
     value: bool,

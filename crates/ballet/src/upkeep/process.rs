@@ -1,4 +1,4 @@
-//! Holds the lock that says that this process lives.
+//! Holds the lock that shows that this process is alive.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const BEAT: Duration = Duration::from_secs(2);
 /// Without an answer for this long, the connection counts as lost.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Keeps the lock, through every loss of the session, until the process stops.
+/// Keeps the lock until the process stops. Reopens the session after every loss.
 pub(crate) async fn keep(
     mut session: PgConnection,
     options: PgConnectOptions,
@@ -26,7 +26,7 @@ pub(crate) async fn keep(
             () = tokio::time::sleep(BEAT) => {}
             () = stopped(&mut stopping) => {
                 if let Err(error) = session.close().await {
-                    tracing::debug!("the process's session did not close in good order: {error}");
+                    tracing::debug!("the process's session did not close cleanly: {error}");
                 }
                 return;
             }
@@ -37,7 +37,7 @@ pub(crate) async fn keep(
             Err(_) => Some(format!("no answer within {PATIENCE:?}")),
         };
         if let Some(error) = lost {
-            tracing::warn!("the process's session is lost, and is opened again: {error}");
+            tracing::warn!("the process's session is lost; reopening it: {error}");
             tokio::select! {
                 again = hold_again(&options, owner) => session = again,
                 () = stopped(&mut stopping) => return,
@@ -51,7 +51,7 @@ async fn hold_again(options: &PgConnectOptions, owner: i64) -> PgConnection {
         match hold(options, owner).await {
             Ok(session) => return session,
             Err(error) => {
-                tracing::debug!("the process's session does not open yet: {error}");
+                tracing::debug!("the process's session cannot be opened yet: {error}");
                 tokio::time::sleep(BEAT).await;
             }
         }

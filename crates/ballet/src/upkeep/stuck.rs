@@ -1,4 +1,4 @@
-//! Counts what is stuck, for the metrics.
+//! Counts stuck sagas for the metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use crate::engine::stopping::stopped;
 use crate::tables::database::answered;
 use crate::tables::failures::count;
 
-/// A glance at a table that is short while all goes well; in bad times it may cost a moment.
+/// The table is short in good times. In bad times a count may take a moment.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 
-/// Counts what is stuck, for the metrics, until the service stops. What counts is in the database,
-/// so every replica says the same.
+/// Counts stuck sagas for the metrics, until the service stops. The count comes from the database,
+/// so every replica reports the same number.
 pub(crate) async fn keep_count(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     loop {
@@ -22,7 +22,7 @@ pub(crate) async fn keep_count(engine: Arc<Engine>) {
                 metrics::gauge!("ballet_sagas_stuck", "tried_again" => "yes").set(tried_again);
                 metrics::gauge!("ballet_sagas_stuck", "tried_again" => "no").set(for_good);
             }
-            Err(failure) => tracing::debug!("what is stuck is not counted: {failure}"),
+            Err(failure) => tracing::debug!("stuck sagas could not be counted: {failure}"),
         }
         tokio::select! {
             () = tokio::time::sleep(COUNT_EVERY) => {}

@@ -1,8 +1,9 @@
-//! The sweeper: publishes and calls what was left behind, and empties outbox tables.
+//! The sweeper: publishes batches and makes calls that were left behind, and truncates outbox
+//! tables.
 //!
-//! Left behind are batches and calls of this process that are not in its memory (a commit may have
-//! come through after the session was lost, or memory was full), and those of processes that are
-//! gone. Looking once, at the start, would not be enough.
+//! Left behind are batches and calls of dead processes, and those of this process that are not in
+//! its memory: a commit may have succeeded after the session was lost, or memory was full. One
+//! sweep at the start would not be enough.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,21 +25,21 @@ use crate::tables::outbox::{Mark, TABLES, Unpublished};
 use crate::tables::{calls, outbox, process};
 
 const EVERY: Duration = Duration::from_secs(2);
-/// A mark that no batch takes along is written after this long.
+/// The idle time after which marks are written without a batch.
 const IDLE: Duration = Duration::from_millis(100);
-/// How many batches and calls one sweep takes up.
+/// The maximum number of batches read at a time.
 const PORTION: i64 = 500;
 
 /// Sweeps every few seconds until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
-    // Services that start together would sweep one database server at the same moments.
+    // Services that start together would otherwise sweep one database server at the same moments.
     let mut pause = jittered(EVERY);
     loop {
         match sweep(&engine).await {
             Ok(()) => engine.database_answers(true),
             Err(failure) => {
-                tracing::warn!("a sweep failed, the next one comes in {pause:?}: {failure}");
+                tracing::warn!("a sweep failed; the next one is in {pause:?}: {failure}");
                 if failure.kind() == FailureKind::ConnectionLost {
                     engine.database_answers(false);
                 }
@@ -77,7 +78,7 @@ fn gauge(name: &'static str, value: i64) {
     metrics::gauge!(name).set(value as f64);
 }
 
-/// What is known of other processes during one sweep: whether they are gone.
+/// The other processes seen during one sweep, and whether each is gone.
 #[derive(Default)]
 struct Others(HashMap<i64, bool>);
 
@@ -97,8 +98,8 @@ impl Others {
         self.0.iter().filter(|(_, gone)| !**gone).map(|(owner, _)| *owner).collect()
     }
 
-    /// Asks about the owners that nothing is known of; whether there were any.
-    async fn get_to_know(
+    /// Checks the processes that are not known yet. Returns true if there were any.
+    async fn check_new(
         &mut self,
         db: &mut PgConnection,
         own: i64,
@@ -112,7 +113,7 @@ impl Others {
     }
 }
 
-/// Publishes what was left behind in a table. Returns what was found there at last.
+/// Publishes the batches that were left behind in a table. Returns the result of the last look.
 async fn sweep_table(
     engine: &Arc<Engine>,
     db: &mut PgConnection,
@@ -121,14 +122,14 @@ async fn sweep_table(
 ) -> Result<Unpublished, Failure> {
     let relay = &engine.relay;
     loop {
-        // Batches that begin after this look are in memory, and none of this sweep's business.
+        // Batches that begin after this point are in memory, and this sweep ignores them.
         let next = relay.next_number();
         let live_before = relay.live_of_table(table);
         let alive = others.alive();
         let found = outbox::unpublished(db, table, &live_before, &alive, PORTION);
         let mut found = answered(found).await?;
-        // One that is gone may have marked what we saw before it went.
-        if others.get_to_know(db, relay.owner, &found.batches).await? {
+        // A process may have written marks after we looked and before it ended. So look again.
+        if others.check_new(db, relay.owner, &found.batches).await? {
             continue;
         }
         let whole_portion = found.batches.len() == usize::try_from(PORTION).unwrap_or_default();
@@ -147,7 +148,7 @@ async fn sweep_table(
         let loaded = answered(outbox::load(db, table, left)).await;
         let loaded = loaded.inspect_err(|_| left.iter().for_each(|batch| relay.forget(*batch)))?;
         let events: usize = loaded.iter().map(|(_, events)| events.len()).sum();
-        tracing::info!(batches = left.len(), events, "publishing what was left behind");
+        tracing::info!(batches = left.len(), events, "publishing batches that were left behind");
         for (batch, events) in loaded {
             fault::remember(&batch, &*events);
             fault::point(FaultPoint::BeforeSweep, &*events);
@@ -172,7 +173,7 @@ async fn sweep_calls(
     let in_memory = engine.calls.keys();
     for (owner, call) in answered(calls::open(db, &in_memory, engine.clock.now())).await? {
         let ours = owner == engine.relay.owner;
-        // A call of a step that this version does not know is for the replica that knows it.
+        // A replica of another version makes the call of a step that this version does not know.
         if (!ours && !others.is_gone(db, owner).await?)
             || engine.registry.step(&call.step).is_none()
         {
@@ -203,13 +204,13 @@ async fn truncate(engine: &Engine, table: i16) -> Result<(), Failure> {
             }
             Ok(())
         }
-        // Somebody is writing to it: at the next sweep.
+        // Another session writes to the table. The next sweep tries again.
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03") => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Writes the marks that no batch takes along: when none has begun for a moment.
+/// Writes the marks that no batch's transaction includes, once no batch has begun for a moment.
 pub(crate) async fn flush_marks(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     loop {
@@ -226,13 +227,13 @@ pub(crate) async fn flush_marks(engine: Arc<Engine>) {
             }
         }
         if let Err(failure) = flush_now(&engine).await {
-            tracing::debug!("marks wait: {failure}");
+            tracing::debug!("marks could not be written: {failure}");
             tokio::time::sleep(EVERY).await;
         }
     }
 }
 
-/// Writes all marks that wait.
+/// Writes all waiting marks.
 pub(crate) async fn flush_now(engine: &Engine) -> Result<(), Failure> {
     if !engine.relay.has_marks() {
         return Ok(());
