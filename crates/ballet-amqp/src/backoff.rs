@@ -13,15 +13,15 @@ pub(crate) const GOOD_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,
-    most: Duration,
+    max: Duration,
     attempts: u32,
 }
 
 impl Backoff {
-    /// Creates a backoff that starts at `first` and doubles up to `most`.
+    /// Creates a backoff that starts at `first` and doubles up to `max`.
     #[must_use]
-    pub const fn new(first: Duration, most: Duration) -> Self {
-        Self { first, most, attempts: 0 }
+    pub const fn new(first: Duration, max: Duration) -> Self {
+        Self { first, max, attempts: 0 }
     }
 
     /// Returns the next waiting time: between half of the current step and all of it. The jitter
@@ -36,7 +36,7 @@ impl Backoff {
     #[must_use]
     pub fn after(&self, attempts: u32) -> Duration {
         let factor = 2_u32.saturating_pow(attempts.saturating_sub(1));
-        self.first.saturating_mul(factor).min(self.most)
+        self.first.saturating_mul(factor).min(self.max)
     }
 
     /// Starts over after a success.

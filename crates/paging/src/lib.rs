@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Limit(u16);
 
 impl Limit {
-    const MOST: u16 = 1_000;
+    const MAX: u16 = 1_000;
 
     /// Returns the number, for `limit` in SQL.
     #[must_use]
@@ -29,10 +29,10 @@ impl TryFrom<u16> for Limit {
     type Error = String;
 
     fn try_from(limit: u16) -> Result<Self, String> {
-        if (1..=Self::MOST).contains(&limit) {
+        if (1..=Self::MAX).contains(&limit) {
             Ok(Self(limit))
         } else {
-            Err(format!("limit {limit} is out of range: it must be 1 to {}", Self::MOST))
+            Err(format!("limit {limit} is out of range: it must be 1 to {}", Self::MAX))
         }
     }
 }

@@ -73,7 +73,7 @@ impl Supervisor {
                 "publisher has no connection; retrying"
             );
             reconnects.increment(1);
-            self.without(lost);
+            self.disconnected(lost);
             if !at_once && !self.wait(backoff.wait()).await {
                 break;
             }
@@ -126,7 +126,7 @@ impl Supervisor {
         }
     }
 
-    fn without(&self, error: BrokerError) {
+    fn disconnected(&self, error: BrokerError) {
         self.state.send_modify(|state| state.lose(error));
     }
 }

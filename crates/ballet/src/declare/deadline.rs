@@ -23,6 +23,6 @@ pub struct Due {
 #[derive(Clone)]
 pub(crate) struct Deadline {
     pub(crate) part: DeadlinePart,
-    pub(crate) tell: Arc<dyn Fn(Due) -> Result<Encoded, Failure> + Send + Sync>,
+    pub(crate) passed_event: Arc<dyn Fn(Due) -> Result<Encoded, Failure> + Send + Sync>,
     pub(crate) fact: Arc<dyn AnyRefusal>,
 }

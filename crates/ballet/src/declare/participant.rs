@@ -235,7 +235,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
     ) -> Self {
         self.0.entry.deadline = Some(Deadline {
             part: DeadlinePart { passed: E::TYPE, after },
-            tell: Arc::new(move |due| Encoded::of(&passed(due))),
+            passed_event: Arc::new(move |due| Encoded::of(&passed(due))),
             fact: Arc::new(TypedRefusal { fact, event: PhantomData }),
         });
         self

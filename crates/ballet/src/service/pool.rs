@@ -12,8 +12,8 @@ use crate::tables::database::connect_options;
 use crate::tables::schema;
 
 /// The first and the longest pause between attempts to reach the database.
-const FIRST_LOOK: Duration = Duration::from_millis(200);
-const LONGEST_LOOK: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Time limit for a ping.
 const PING: Duration = Duration::from_secs(2);
 
@@ -60,7 +60,7 @@ async fn answers(db: &mut PgConnection) -> bool {
 /// Waits for a database that is not up yet. Returns an error if the database refuses access, since
 /// waiting does not help then.
 pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError> {
-    let mut backoff = Backoff::new(FIRST_LOOK, LONGEST_LOOK);
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let Err(error) = sqlx::query("select 1").execute(pool).await else { return Ok(()) };
         let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
@@ -81,9 +81,9 @@ pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError
 
 /// Logs manual changes to the framework's tables. They may make the service slow, or worse. A
 /// person has to decide whether to stop it.
-pub(super) async fn look_at_schema(pool: &PgPool) {
-    let looked = async { schema::differences(&mut *pool.acquire().await?).await };
-    match looked.await {
+pub(super) async fn log_schema_differences(pool: &PgPool) {
+    let differences = async { schema::differences(&mut *pool.acquire().await?).await };
+    match differences.await {
         Ok(differences) => {
             for difference in differences {
                 tracing::error!("the schema ballet was changed by hand: {difference}");

@@ -22,15 +22,15 @@ use crate::tables::{migrate, process};
 use crate::upkeep::partitions;
 
 /// If the database is not reached within this time, readiness reports it as away.
-const NOTICED: Duration = Duration::from_secs(1);
+const REPORT_AFTER: Duration = Duration::from_secs(1);
 /// The pause between attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Time limit for reaching the database, before the migrations.
-const REACHED: Duration = Duration::from_secs(40);
+const REACH_LIMIT: Duration = Duration::from_secs(40);
 /// How often to check that the server still works at a migration.
-const LOOK: Duration = Duration::from_secs(5);
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// After this many checks in a row without work, the migration counts as lost.
-const MISSED: u32 = 3;
+const MAX_MISSED: u32 = 3;
 
 /// The inputs for preparing the database.
 pub(super) struct Prepare<'a> {
@@ -50,7 +50,7 @@ impl Prepare<'_> {
         loop {
             self.reach().await?;
             let error = match self.attempt().await {
-                Err(error) if passes(&error) => error,
+                Err(error) if is_temporary(&error) => error,
                 done => return done,
             };
             self.away.send_replace(true);
@@ -63,7 +63,8 @@ impl Prepare<'_> {
         let reached = async {
             loop {
                 // Without a limit it would wait forever on a connection that was lost silently.
-                if let Ok(done) = timeout(REACHED, pool::wait_until_reachable(self.pool)).await {
+                if let Ok(done) = timeout(REACH_LIMIT, pool::wait_until_reachable(self.pool)).await
+                {
                     return done;
                 }
             }
@@ -71,7 +72,7 @@ impl Prepare<'_> {
         tokio::pin!(reached);
         let done = tokio::select! {
             done = &mut reached => done,
-            () = sleep(NOTICED) => {
+            () = sleep(REPORT_AFTER) => {
                 self.away.send_replace(true);
                 reached.await
             }
@@ -94,7 +95,7 @@ impl Prepare<'_> {
         }
         let prepared = partitions::prepare(self.pool, self.limits, self.clock).await;
         prepared.map_err(StartError::Database)?;
-        pool::look_at_schema(self.pool).await;
+        pool::log_schema_differences(self.pool).await;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
         let owner = process::draw(&mut db).await.map_err(StartError::Database)?;
         let session = process::hold(self.options, owner).await.map_err(StartError::Database)?;
@@ -109,9 +110,9 @@ impl Prepare<'_> {
     /// another connection.
     async fn lost(&self, pid: i32) -> sqlx::Error {
         let mut missed = 0;
-        while missed < MISSED {
-            sleep(LOOK).await;
-            match timeout(LOOK, migrate::works(self.pool, pid)).await {
+        while missed < MAX_MISSED {
+            sleep(CHECK_EVERY).await;
+            match timeout(CHECK_EVERY, migrate::works(self.pool, pid)).await {
                 Ok(Ok(true)) => missed = 0,
                 Ok(Ok(false)) => missed += 1,
                 Ok(Err(_)) | Err(_) => {
@@ -128,7 +129,7 @@ impl Prepare<'_> {
 }
 
 /// Returns true if the error means that the database is away, so a new attempt may succeed.
-fn passes(error: &StartError) -> bool {
+fn is_temporary(error: &StartError) -> bool {
     match error {
         StartError::Database(error)
         | StartError::Migrate(

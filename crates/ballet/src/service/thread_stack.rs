@@ -19,11 +19,11 @@ pub fn enlarge() -> Result<(), String> {
     if std::env::var_os(STACK.0).is_some() {
         return Ok(());
     }
-    let error = start_over();
+    let error = restart();
     Err(format!("cannot restart with a larger stack, set {}: {error}", STACK.0))
 }
 
-fn start_over() -> std::io::Error {
+fn restart() -> std::io::Error {
     let mut arguments = std::env::args_os();
     let name = arguments.next();
     let program = match std::env::current_exe() {

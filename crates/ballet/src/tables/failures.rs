@@ -11,7 +11,7 @@ use sqlx::{PgConnection, PgPool};
 /// Time limit for recording a failure. The message waits unacknowledged meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Counting stops at this number.
-const MOST_COUNTED: i64 = 10_000;
+const MAX_COUNTED: i64 = 10_000;
 
 /// Returns the numbers of stuck sagas: those that are retried, and those that wait for a person.
 pub(crate) async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Error> {
@@ -32,7 +32,7 @@ pub(crate) async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Err
              ) as waiting group by saga_id \
          ) as saga",
     )
-    .bind(MOST_COUNTED)
+    .bind(MAX_COUNTED)
     .fetch_one(db)
     .await
 }

@@ -125,7 +125,7 @@ pub(crate) async fn mark(
             continue;
         }
         for mark in of_table.iter().filter(|mark| !mark.dead.is_empty()) {
-            bury(db, mark).await?;
+            copy_dead(db, mark).await?;
         }
         let statement = format!(
             "insert into ballet.outbox_{table} (owner, batch, position, created_at) \
@@ -144,7 +144,7 @@ pub(crate) async fn mark(
 }
 
 /// Copies the events that can never be published to `outbox_dead`.
-async fn bury(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error> {
+async fn copy_dead(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error> {
     let table = mark.batch.table;
     let statement = format!(
         "insert into ballet.outbox_dead select o.*, dead.reason from ballet.outbox_{table} o \

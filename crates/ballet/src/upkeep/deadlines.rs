@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_secs(2);
 /// The pause before the next check while another transaction holds the due deadlines.
 const SOON: Duration = Duration::from_millis(200);
 /// The shortest time between two checks.
-const BREATH: Duration = Duration::from_millis(10);
+const MIN_PAUSE: Duration = Duration::from_millis(10);
 /// The maximum number of deadlines per transaction.
 const PORTION: usize = 500;
 
@@ -58,7 +58,7 @@ async fn publish_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Dur
         drop(db);
         let pause = pause.unwrap_or(EVERY);
         if !pause.is_zero() {
-            return Ok(pause.clamp(BREATH, EVERY));
+            return Ok(pause.clamp(MIN_PAUSE, EVERY));
         }
         if Box::pin(guarded(publish_portion(engine, sagas))).await? == 0 {
             return Ok(SOON);
@@ -73,7 +73,7 @@ async fn publish_portion(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result
     for Passed { saga_id, due_at, saga, cause, traceparent, .. } in &passed {
         let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
         let Some(deadline) = declared.and_then(|saga| saga.deadline.as_ref()) else { continue };
-        let event = (deadline.tell)(Due { saga_id: *saga_id, at: *due_at })?;
+        let event = (deadline.passed_event)(Due { saga_id: *saga_id, at: *due_at })?;
         transaction.enter(Some(*saga_id), *cause, traceparent.clone());
         transaction.scope.emit(event);
     }
