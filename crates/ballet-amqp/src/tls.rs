@@ -32,7 +32,7 @@ impl TlsFiles {
     ///
     /// # Errors
     ///
-    /// A sentence about the file that cannot be read, or does not hold what it should.
+    /// A message about the file that cannot be read or has the wrong contents.
     pub fn check(&self) -> Result<(), String> {
         self.read().map(drop)
     }
@@ -41,7 +41,7 @@ impl TlsFiles {
     ///
     /// # Errors
     ///
-    /// A sentence about the file that cannot be read, or does not hold what it should.
+    /// A message about the file that cannot be read or has the wrong contents.
     pub(crate) fn read(&self) -> Result<TlsPem, String> {
         Ok(TlsPem {
             ca: read(self.ca.as_ref(), "CERTIFICATE-----")?,

@@ -62,7 +62,7 @@ fn die(point: FaultPoint, line: &str) -> ! {
     std::process::abort()
 }
 
-/// Collects the names of what a transaction works on, for several points.
+/// Collects the names of the things that a transaction works on, for several points.
 pub fn works_on(names: impl FnOnce() -> Vec<String>) -> Names {
     Names(if DIRECTORY.is_some() { names() } else { Vec::new() })
 }

@@ -9,7 +9,7 @@ use crate::names::{Acked, Names, WorksOn};
 #[inline(always)]
 pub fn point<W: WorksOn + ?Sized>(_: FaultPoint, _: &W) {}
 
-/// Collects the names of what a transaction works on, for several points.
+/// Collects the names of the things that a transaction works on, for several points.
 #[inline(always)]
 pub fn works_on(_: impl FnOnce() -> Vec<String>) -> Names {
     Names::default()

@@ -22,6 +22,10 @@ pub struct Addresses {
 impl Addresses {
     /// Parses `amqp://user:password@host1:5672,host2:5672/vhost`, or whole URLs separated by
     /// commas. Commas in a user name or password are written `%2C`.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError::BadUrl`] if the URL is invalid. The error never contains the password.
     pub fn parse(url: &str) -> Result<Self, BrokerError> {
         let uris = split(url.trim())?.iter().map(|url| read(url)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { uris, next: AtomicUsize::new(0) })

@@ -29,6 +29,10 @@ pub struct RabbitMq {
 
 impl RabbitMq {
     /// Creates a broker without connecting. See [`Addresses::parse`] for the format of the URL.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError::BadUrl`] if the URL is invalid.
     pub fn new(url: &str) -> Result<Self, BrokerError> {
         Ok(Self { addresses: Addresses::parse(url)?, tls: TlsFiles::default() })
     }

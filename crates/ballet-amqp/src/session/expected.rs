@@ -35,6 +35,10 @@ impl Expected {
     }
 
     /// Looks for every object.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError::Topology`] with all missing objects, or the error of the connection.
     pub async fn check(&self, session: &dyn Session) -> Result<(), BrokerError> {
         let mut objects = Vec::new();
         for object in &self.objects {

@@ -58,7 +58,7 @@ impl Rows {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+#[expect(clippy::cast_possible_truncation, reason = "only the lower half is needed")]
 fn lock_key(table: &str, key: &str) -> i64 {
     let name = [table, key].join("\0");
     Uuid::new_v5(&NAMESPACE, name.as_bytes()).as_u128() as i64

@@ -9,7 +9,7 @@ pub(crate) mod program;
 pub(crate) mod roles;
 pub(crate) mod running;
 pub(crate) mod serve;
-#[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
+#[expect(clippy::module_inception, reason = "the folder is named after this file")]
 pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod tasks;

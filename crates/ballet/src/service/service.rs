@@ -143,13 +143,13 @@ impl Service {
         base.watch("the publisher", publisher.state());
         base.spawn("the upkeep of metrics", metrics::keep(engine.stopping.clone()));
         let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
-        work.spawn("the watch over the database", watch);
+        work.spawn("the database check", watch);
         work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
         work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
-        work.spawn("the keeper of partitions", partitions::keep(Arc::clone(&engine)));
-        work.spawn("the count of what is stuck", stuck::keep_count(Arc::clone(&engine)));
+        work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
+        work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine)));
         if engine.registry.with_deadline().next().is_some() {
-            work.spawn("the watch over deadlines", deadlines::run(Arc::clone(&engine)));
+            work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
         }
         for works in queues {
             work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));

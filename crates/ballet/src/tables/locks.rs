@@ -36,7 +36,7 @@ fn sort(keys: &mut Vec<i64>) {
 }
 
 /// Returns the random half of the id. Two sagas with the same key only wait for each other.
-#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+#[expect(clippy::cast_possible_truncation, reason = "only the lower half is needed")]
 fn lock_key(saga: SagaId) -> i64 {
     saga.0.as_u128() as i64
 }
