@@ -5,6 +5,7 @@ use std::ops::Deref;
 use ballet_core::{AnyEvent, MessageId, SagaId};
 
 use crate::declare::failure::Failure;
+use crate::declare::trace_context::TraceContext;
 
 /// One of a run: an event, and whose it is. It can be used like the event.
 #[derive(Debug)]
@@ -17,10 +18,11 @@ pub struct Item<E> {
 }
 
 /// What is emitted for an item is caused by this.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Lineage {
     pub(crate) cause: Option<MessageId>,
-    pub(crate) traceparent: Option<String>,
+    /// The span under which it is worked on.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl<E> Deref for Item<E> {
@@ -34,12 +36,12 @@ impl<E> Deref for Item<E> {
 impl<E> Item<E> {
     /// Something of a saga that nothing is emitted for.
     pub(crate) fn of_saga(saga_id: SagaId, event: E) -> Self {
-        Self { saga_id, event, lineage: Lineage { cause: None, traceparent: None } }
+        Self { saga_id, event, lineage: Lineage { cause: None, trace: None } }
     }
 
     /// Something else of the same saga and message.
     pub(crate) fn with<T>(&self, event: T) -> Item<T> {
-        Item { saga_id: self.saga_id, event, lineage: self.lineage.clone() }
+        Item { saga_id: self.saga_id, event, lineage: self.lineage }
     }
 
     /// The same item with what its event is turned into.
