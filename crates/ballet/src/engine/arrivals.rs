@@ -288,7 +288,7 @@ fn begin_deadline(
             saga: saga.saga,
             after: deadline.part.after,
             cause,
-            traceparent: transaction.scope.traceparent.clone(),
+            trace: transaction.scope.trace,
         });
     }
 }

@@ -10,3 +10,14 @@ pub(crate) enum Effect {
     /// It was done before, or the saga is aborted.
     Nothing,
 }
+
+impl Effect {
+    /// For metrics and spans.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Handled => "handled",
+            Self::Refused => "refused",
+            Self::Nothing => "nothing",
+        }
+    }
+}

@@ -13,6 +13,7 @@ use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
 use crate::engine::stopping::stopped;
 use crate::outgoing::relay::Relay;
+use crate::outgoing::spans::Spans;
 use crate::tables::calls::Answer;
 
 /// Connections for the sweeper, marks, deadlines and HTTP.
@@ -27,6 +28,7 @@ pub(crate) struct Engine {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) relay: Relay,
+    pub(crate) spans: Spans,
     pub(crate) calls: OpenCalls,
     /// The most that a lane does in one transaction.
     pub(crate) batch: usize,

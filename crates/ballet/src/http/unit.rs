@@ -14,7 +14,7 @@ use crate::declare::tx::Tx;
 use crate::engine::arrivals::{abort_as_owner, begun_before, originated};
 use crate::engine::engine::Engine;
 use crate::engine::transaction::Transaction;
-use crate::http::trace::traceparent;
+use crate::http::trace::current;
 
 /// A running service, as its HTTP handlers see it.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Handle {
     /// A failure if the database does not answer.
     pub async fn unit(&self) -> Result<Unit, Failure> {
         let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
-        transaction.enter(None, None, traceparent());
+        transaction.enter(None, None, current(None));
         Ok(Unit { transaction, saga_id: None })
     }
 
@@ -61,7 +61,7 @@ impl Handle {
     pub async fn saga_unit(&self, saga_id: SagaId) -> Result<Unit, Failure> {
         let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
         transaction.receive(&[saga_id], &[]).await?;
-        transaction.enter(Some(saga_id), None, traceparent());
+        transaction.enter(Some(saga_id), None, current(Some(saga_id)));
         Ok(Unit { transaction, saga_id: Some(saga_id) })
     }
 }

@@ -77,11 +77,12 @@ async fn in_one_transaction(
     let mut open = answered(calls::close(transaction.db(), &answers, now)).await?;
 
     let mut live = Vec::with_capacity(works.len());
-    for (at, work) in works.iter().enumerate() {
+    for (at, work) in works.iter_mut().enumerate() {
         match work {
             Work::Message(message) if fresh.remove(&message.envelope.message_id) => live.push(at),
             Work::Answer(answer) if open.remove(&answer.call.key) => live.push(at),
             Work::Message(message) => {
+                message.is_duplicate = true;
                 counted.add(message.envelope.event_type.name(), "duplicate");
             }
             Work::Answer(_) => {}

@@ -33,8 +33,8 @@ impl Lanes {
     /// Takes a delivery to its lane, or sets it aside if it cannot be read.
     pub(crate) fn dispatch(&self, engine: &Arc<Engine>, arrival: Arrival) {
         let Arrival { delivery, receipt } = arrival;
-        let now = engine.clock.now();
-        match Message::read(&engine.registry, &engine.limits, now, delivery, receipt) {
+        let clock = &engine.clock;
+        match Message::read(&engine.registry, &engine.limits, clock, delivery, receipt) {
             Ok(message) => {
                 let envelope = &message.envelope;
                 let serial = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);

@@ -265,6 +265,8 @@ fn settle(engine: &Engine, works: Vec<Work>) {
                 if let Some(age) = message.age(now) {
                     metrics::histogram!("ballet_publish_to_commit_seconds").record(age);
                 }
+                let outcome = if message.is_duplicate { "duplicate" } else { "settled" };
+                left(engine, &message, Ok(outcome));
                 message.receipt.settle();
             }
             Work::Answer(answer) => engine.calls.forget([&answer.call]),
@@ -302,6 +304,7 @@ async fn later_or_never(
                             leave_tombstone(engine, &message.envelope, message.body()).await;
                         }
                         let why = Unacceptable::new(reason, failed.failure.to_string());
+                        left(engine, &message, Err(&why.detail));
                         let Message { delivery, receipt, .. } = *message;
                         dead_letter::set_aside(
                             engine,
@@ -346,8 +349,16 @@ fn put_off(
     let waits_for_another = failed.failure.kind() == FailureKind::NotYet;
     let reason = if waits_for_another { Reason::NotYet } else { Reason::Failed };
     let why = Unacceptable::new(reason, failed.failure.to_string());
+    left(engine, &message, Err(&why.detail));
     let Message { delivery, receipt, .. } = message;
     dead_letter::retry_later(engine, delivery, receipt, why, failed.handler, delay, attempts);
+}
+
+/// Ends a message's span. What becomes of its copy, if there is one, is in the same trace.
+fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
+    let waits = dead_letter::waits(&message.delivery);
+    let now = engine.clock.now();
+    message.traced.left(&engine.spans, &message.envelope, waits, outcome, now);
 }
 
 /// While an undo is not done, its tombstone must keep later steps from taking effect.

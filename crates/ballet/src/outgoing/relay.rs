@@ -14,6 +14,9 @@ use ballet_amqp::{BatchId, Handed, OutBatch, Publish, Published, PublisherHandle
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use crate::declare::clock::Clock;
+use crate::outgoing::publishing::Publishing;
+use crate::outgoing::spans::Spans;
 use crate::tables::outbox;
 use crate::tables::outbox::Mark;
 
@@ -21,8 +24,8 @@ pub(crate) struct Relay {
     /// This process's number.
     pub(crate) owner: i64,
     next: AtomicI64,
-    /// Batches from before their commit until after their mark's, and whether each is published.
-    live: Mutex<HashMap<BatchId, bool>>,
+    /// Batches from before their commit until after their mark's.
+    live: Mutex<HashMap<BatchId, Live>>,
     marks: Mutex<Vec<Mark>>,
     /// How many transactions that take marks along have begun, and how many are under way.
     carriers: AtomicU64,
@@ -32,10 +35,19 @@ pub(crate) struct Relay {
     /// Lanes are told of each batch that is published.
     told: Notify,
     publisher: OnceLock<PublisherHandle>,
+    clock: Clock,
+    spans: Spans,
+}
+
+/// A batch in memory.
+#[derive(Default)]
+struct Live {
+    is_published: bool,
+    publishing: Publishing,
 }
 
 impl Relay {
-    pub(crate) fn new(owner: i64) -> Self {
+    pub(crate) fn new(owner: i64, clock: Clock, spans: Spans) -> Self {
         Self {
             owner,
             next: AtomicI64::new(0),
@@ -46,10 +58,12 @@ impl Relay {
             marked: Notify::new(),
             told: Notify::new(),
             publisher: OnceLock::new(),
+            clock,
+            spans,
         }
     }
 
-    fn live(&self) -> MutexGuard<'_, HashMap<BatchId, bool>> {
+    fn live(&self) -> MutexGuard<'_, HashMap<BatchId, Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -74,13 +88,22 @@ impl Relay {
         let mut live = self.live();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let batch = BatchId { owner: self.owner, number, table: outbox::table_at(now) };
-        live.insert(batch, false);
+        live.insert(batch, Live::default());
         batch
     }
 
     /// The batch rolled back, or nobody knows: if it is committed, the sweeper finds it.
     pub(crate) fn forget(&self, batch: BatchId) {
         self.live().remove(&batch);
+    }
+
+    /// Keeps the spans of a batch until it is published. Before it is handed to the publisher.
+    pub(crate) fn watch(&self, batch: BatchId, publishing: Publishing) {
+        if self.spans.are_on()
+            && let Some(live) = self.live().get_mut(&batch)
+        {
+            live.publishing = publishing;
+        }
     }
 
     /// Hands a committed batch to the publisher.
@@ -103,8 +126,12 @@ impl Relay {
         for (position, reason) in &dead {
             tracing::error!(batch = %published.batch, position, "an event can never be published, it is kept in ballet.outbox_dead: {reason}");
         }
-        if let Some(is_published) = self.live().get_mut(&published.batch) {
-            *is_published = true;
+        let publishing = self.live().get_mut(&published.batch).map(|live| {
+            live.is_published = true;
+            std::mem::take(&mut live.publishing)
+        });
+        if let Some(publishing) = publishing {
+            publishing.end(&self.spans, self.clock.now(), &dead);
         }
         self.marks().push(Mark { batch: published.batch, dead });
         self.marked.notify_one();
@@ -116,7 +143,7 @@ impl Relay {
         loop {
             let mut told = pin!(self.told.notified());
             told.as_mut().enable();
-            if self.live().get(&batch).is_none_or(|is_published| *is_published) {
+            if self.live().get(&batch).is_none_or(|live| live.is_published) {
                 return;
             }
             told.await;
@@ -176,7 +203,7 @@ impl Relay {
         match self.live().entry(batch) {
             Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
-                place.insert(false);
+                place.insert(Live::default());
                 true
             }
         }
