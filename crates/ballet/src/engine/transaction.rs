@@ -241,8 +241,8 @@ fn what_it_works_on(ledger: &Ledger, emitted: &[Emitted]) -> Vec<String> {
     if rows.is_empty() { emitted.names() } else { rows }
 }
 
-/// Says of an error of a handler's making that only the commit showed it: a deferred constraint, for
-/// instance. What is nobody's failure stays so.
+/// Says of an error of a handler's making that only the commit showed it: a deferred constraint,
+/// for instance. What is nobody's failure stays so.
 fn failed_at_commit(failure: Failure) -> Failure {
     match failure.kind() {
         FailureKind::Conflict

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
 
-/// What a service is made of, for readiness.
+/// The parts of a service that readiness depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
     /// Whether the start waits for the database.
@@ -68,7 +68,7 @@ impl Health {
     }
 }
 
-/// Health, readiness and metrics, and behind them the service's own routes once it has started.
+/// Routes for health, readiness and metrics, and the service's own once it has started.
 pub(crate) fn router(
     health: Health,
     metrics: Option<PrometheusHandle>,

@@ -28,8 +28,8 @@ use crate::tables::outbox::Mark;
 /// What a lane keeps from one batch to the next.
 #[derive(Default)]
 pub(crate) struct Kept {
-    /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs as
-    /// much as a small batch's own statements. One on which a batch failed does go back.
+    /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs
+    /// as much as a small batch's own statements. One on which a batch failed does go back.
     pub(crate) connection: Option<PoolConnection<Postgres>>,
     /// The events of the last batch, if it had any.
     pub(crate) emitted: Option<BatchId>,

@@ -1,4 +1,4 @@
-//! Where deliveries and answers come in: each goes to the lane of its saga.
+//! Where deliveries and answers to calls come in: each goes to the lane of its saga.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::lane::dead_letter;
 use crate::lane::message::{Message, Work};
 use crate::tables::calls::Answer;
 
-/// The ways into the lanes.
+/// Hands work to the lanes.
 #[derive(Clone)]
 pub(crate) struct Lanes(Arc<[mpsc::UnboundedSender<Work>]>);
 
-/// What one lane takes its work from.
+/// The queue of one lane.
 pub(crate) type Queue = mpsc::UnboundedReceiver<Work>;
 
 impl Lanes {
-    /// So many lanes, and what each takes its work from.
+    /// Makes `lanes` lanes, and returns their queues.
     pub(crate) fn new(lanes: u16) -> (Self, Vec<Queue>) {
         let (senders, queues): (Vec<_>, Vec<_>) =
             (0..lanes).map(|_| mpsc::unbounded_channel()).unzip();

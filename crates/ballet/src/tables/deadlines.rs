@@ -112,8 +112,8 @@ pub(crate) async fn next(
     Ok(millis.map(Duration::from_millis))
 }
 
-/// Takes a portion of those that are due, the oldest first. What another replica, or a decision, has
-/// in its hands is passed over.
+/// Takes a portion of those that are due, the oldest first. What another replica, or a decision,
+/// has in its hands is passed over.
 pub(crate) async fn take(
     db: &mut PgConnection,
     sagas: &[&'static str],

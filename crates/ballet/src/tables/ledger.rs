@@ -152,7 +152,8 @@ impl Ledger {
             .max()
     }
 
-    /// Adds a row; the transaction writes it before it commits, see [`take_added`](Self::take_added).
+    /// Adds a row; the transaction writes it before it commits, see
+    /// [`take_added`](Self::take_added).
     pub(crate) fn add(&mut self, saga: SagaId, row: NewRow<'_>) {
         let rows = self.rows.entry(saga).or_default();
         let ordinal = rows.last().map_or(0, |last| last.ordinal + 1);
