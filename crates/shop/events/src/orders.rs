@@ -57,7 +57,7 @@ impl Event for OrderCompleted {
     const TYPE: EventType = EventType::in_saga("orders.order_completed.v1");
 }
 
-/// The order will not be fulfilled: every service undoes its part.
+/// The order will not be fulfilled: every service compensates its part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderCancelled {
     /// The order.
