@@ -87,7 +87,7 @@ fn published_by(graph: &Graph, event: EventType) -> String {
             if foreign { format!("{} (a foreign producer)", code(name)) } else { code(name) }
         })
         .collect();
-    if services.is_empty() { "nobody yet".to_owned() } else { services.join(" and ") }
+    if services.is_empty() { "no service yet".to_owned() } else { services.join(" and ") }
 }
 
 const fn role(event: EventType) -> &'static str {
