@@ -1,4 +1,4 @@
-//! The page of a system's sagas: which step reacts to which event, and what is undone.
+//! The page of a system's sagas: which step reacts to which event, and how it is compensated.
 
 use std::fmt::Write;
 
@@ -46,7 +46,7 @@ fn section(page: &mut String, graph: &Graph, saga: &str) {
     )
     .ok();
     if let Some(abort) = any.saga.abort {
-        write!(page, " On `{abort}` every service undoes its own part.").ok();
+        write!(page, " On `{abort}` every service compensates its own part.").ok();
     }
     if let Some(pivot) = nodes.iter().find(|node| node.step.kind == StepKind::Pivot) {
         write!(
@@ -74,7 +74,7 @@ fn section(page: &mut String, graph: &Graph, saga: &str) {
     )
     .ok();
     let rows: Vec<_> = nodes.iter().map(row).collect();
-    let header = ["service", "step", "kind", "trigger", "done", "refused", "undone"];
+    let header = ["service", "step", "kind", "trigger", "done", "refused", "compensated"];
     page.push_str(&table(header, &rows));
 }
 

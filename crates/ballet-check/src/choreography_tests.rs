@@ -76,10 +76,10 @@ flowchart TD
     abort{{\"<b>orders</b><br/>orders.order_cancelled.v1\"}}
     orders_accept -.->|refused| abort
     inventory_reserve -.->|stock_short| abort
-    abort -.-> undo_inventory_pick[\"<b>inventory</b><br/>undo pick<br/>stock_released\"]
-    undo_inventory_pick -.-> undo_inventory_reserve[\"<b>inventory</b><br/>undo reserve<br/>stock_released\"]
+    abort -.-> compensate_inventory_pick[\"<b>inventory</b><br/>compensate pick<br/>stock_released\"]
+    compensate_inventory_pick -.-> compensate_inventory_reserve[\"<b>inventory</b><br/>compensate reserve<br/>stock_released\"]
     classDef inventory stroke:#3b82f6,stroke-width:2px
-    class inventory_reserve,undo_inventory_reserve,inventory_pick,undo_inventory_pick inventory
+    class inventory_reserve,compensate_inventory_reserve,inventory_pick,compensate_inventory_pick inventory
     classDef orders stroke:#10b981,stroke-width:2px
     class orders_accept,orders_place orders
 ";

@@ -70,7 +70,7 @@ fn section(page: &mut String, graph: &Graph, event: EventType, shape: &Shape) {
             Purpose::Step(step) => format!("in step `{step}`"),
             Purpose::Aborts(saga) => format!("which aborts the saga `{saga}`"),
             Purpose::Deadline(saga) => format!("which aborts the saga `{saga}` if it is undecided"),
-            Purpose::Undoes(saga) => format!("which undoes its part of `{saga}`"),
+            Purpose::Compensates(saga) => format!("which compensates its part of `{saga}`"),
             Purpose::Projection(name) => format!("for `{name}`"),
         };
         writeln!(page, "- Consumed by `{service}`, {what}.").ok();
@@ -87,7 +87,7 @@ fn published_by(graph: &Graph, event: EventType) -> String {
             if foreign { format!("{} (a foreign producer)", code(name)) } else { code(name) }
         })
         .collect();
-    if services.is_empty() { "nobody yet".to_owned() } else { services.join(" and ") }
+    if services.is_empty() { "no service yet".to_owned() } else { services.join(" and ") }
 }
 
 const fn role(event: EventType) -> &'static str {

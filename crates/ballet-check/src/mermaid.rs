@@ -111,14 +111,14 @@ impl Chart<'_> {
             let mut before = "abort".to_owned();
             let of_service = |node: &&Node<'_>| node.service == service;
             for node in self.nodes.iter().filter(of_service).rev() {
-                let Some(undone) = node.step.compensated else { continue };
-                let undo = format!("undo_{}", id(node));
+                let Some(compensated) = node.step.compensated else { continue };
+                let compensation = format!("compensate_{}", id(node));
                 self.line(format_args!(
-                    "{before} -.-> {undo}[\"<b>{service}</b><br/>undo {}<br/>{}\"]",
+                    "{before} -.-> {compensation}[\"<b>{service}</b><br/>compensate {}<br/>{}\"]",
                     node.step.name,
-                    undone.event()
+                    compensated.event()
                 ));
-                before = undo;
+                before = compensation;
             }
         }
     }
@@ -132,7 +132,7 @@ impl Chart<'_> {
             let mut ids: Vec<String> = Vec::new();
             for node in of_service {
                 ids.push(id(node));
-                ids.extend(node.step.compensated.map(|_| format!("undo_{}", id(node))));
+                ids.extend(node.step.compensated.map(|_| format!("compensate_{}", id(node))));
             }
             self.line(format_args!("classDef {service} stroke:{colour},stroke-width:2px"));
             self.line(format_args!("class {} {service}", ids.join(",")));

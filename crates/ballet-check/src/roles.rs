@@ -18,8 +18,8 @@ pub(crate) enum Purpose {
     Aborts(&'static str),
     /// The owner's deadline for the saga has passed.
     Deadline(&'static str),
-    /// A participant undoes its part of the saga.
-    Undoes(&'static str),
+    /// A participant compensates its part of the saga.
+    Compensates(&'static str),
     /// A projection outside of sagas.
     Projection(&'static str),
 }
@@ -47,7 +47,7 @@ pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<Consumer> {
                 add(Purpose::Deadline(saga.saga));
             }
             if saga.abort == Some(event) && saga.owner != service {
-                add(Purpose::Undoes(saga.saga));
+                add(Purpose::Compensates(saga.saga));
             }
         }
         let projections = part.subscriptions.iter().filter(|projection| projection.on == event);

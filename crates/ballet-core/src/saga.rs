@@ -29,7 +29,7 @@ pub trait Saga: 'static {
     const NAME: &'static str;
     /// The service that decides how the saga ends, by a row in its own database.
     const OWNER: &'static str;
-    /// The abort event, on which every participant undoes its part. Only the owner publishes it.
+    /// The abort event. Every participant compensates its part on it; only the owner publishes it.
     /// [`Never`](crate::event::Never) for a saga that is never aborted.
     type Abort: Event;
 }

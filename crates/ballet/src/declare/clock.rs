@@ -17,6 +17,8 @@ pub struct Clock {
 struct Ids {
     seed: u64,
     drawn: AtomicU64,
+    /// Counted apart, so that a trace does not change the ids of anything else.
+    spans: AtomicU64,
 }
 
 impl Clock {
@@ -34,7 +36,8 @@ impl Clock {
     /// Creates a clock from a time source and a seed, for repeatable runs.
     #[must_use]
     pub fn new(time: impl Fn() -> Timestamp + Send + Sync + 'static, seed: u64) -> Self {
-        Self { time: Arc::new(time), ids: Arc::new(Ids { seed, drawn: AtomicU64::new(0) }) }
+        let ids = Ids { seed, drawn: AtomicU64::new(0), spans: AtomicU64::new(0) };
+        Self { time: Arc::new(time), ids: Arc::new(ids) }
     }
 
     /// Returns the current time.
@@ -53,6 +56,12 @@ impl Clock {
         random[2..].copy_from_slice(&scramble(self.ids.seed, drawn).to_be_bytes());
         let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
         uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    }
+
+    /// A new id for a span of a trace; never zero, which is none.
+    pub(crate) fn new_span_id(&self) -> u64 {
+        let drawn = self.ids.spans.fetch_add(1, Ordering::Relaxed);
+        scramble(!self.ids.seed, drawn).max(1)
     }
 }
 

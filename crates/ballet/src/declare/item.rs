@@ -5,6 +5,7 @@ use std::ops::Deref;
 use ballet_core::{AnyEvent, MessageId, SagaId};
 
 use crate::declare::failure::Failure;
+use crate::declare::trace_context::TraceContext;
 
 /// One event of a run, with its saga. It dereferences to the event.
 #[derive(Debug)]
@@ -17,10 +18,11 @@ pub struct Item<E> {
 }
 
 /// The cause and trace of the events that are emitted for an item.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Lineage {
     pub(crate) cause: Option<MessageId>,
-    pub(crate) traceparent: Option<String>,
+    /// The span under which it is worked on.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl<E> Deref for Item<E> {
@@ -34,12 +36,12 @@ impl<E> Deref for Item<E> {
 impl<E> Item<E> {
     /// Creates an item that nothing is emitted for.
     pub(crate) fn of_saga(saga_id: SagaId, event: E) -> Self {
-        Self { saga_id, event, lineage: Lineage { cause: None, traceparent: None } }
+        Self { saga_id, event, lineage: Lineage { cause: None, trace: None } }
     }
 
     /// Returns an item of the same saga and message with another event.
     pub(crate) fn with<T>(&self, event: T) -> Item<T> {
-        Item { saga_id: self.saga_id, event, lineage: self.lineage.clone() }
+        Item { saga_id: self.saga_id, event, lineage: self.lineage }
     }
 
     /// Converts the event of the item.

@@ -19,4 +19,5 @@ pub(crate) mod row_locks;
 pub(crate) mod saga_entry;
 pub(crate) mod step;
 pub(crate) mod text_enum;
+pub(crate) mod trace_context;
 pub(crate) mod tx;

@@ -9,6 +9,7 @@ use crate::declare::clock::Clock;
 use crate::declare::event::{Emitted, Encoded};
 use crate::declare::failure::Failure;
 use crate::declare::item::{Item, Lineage};
+use crate::declare::trace_context::TraceContext;
 
 /// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and the
 /// outbox commit together. A handler uses no other clock, no other randomness and no network.
@@ -25,7 +26,7 @@ pub(crate) struct Scope {
     pub(crate) now: Timestamp,
     pub(crate) saga_id: Option<SagaId>,
     pub(crate) cause: Option<MessageId>,
-    pub(crate) traceparent: Option<String>,
+    pub(crate) trace: Option<TraceContext>,
     pub(crate) emitted: Vec<Emitted>,
 }
 
@@ -33,7 +34,7 @@ impl Scope {
     pub(crate) fn new(clock: Clock) -> Self {
         let now = clock.now();
         let emitted = Vec::new();
-        Self { clock, now, saga_id: None, cause: None, traceparent: None, emitted }
+        Self { clock, now, saga_id: None, cause: None, trace: None, emitted }
     }
 
     /// Sets the saga and the message that later events belong to.
@@ -41,11 +42,11 @@ impl Scope {
         &mut self,
         saga_id: Option<SagaId>,
         cause: Option<MessageId>,
-        traceparent: Option<String>,
+        trace: Option<TraceContext>,
     ) {
         self.saga_id = saga_id;
         self.cause = cause;
-        self.traceparent = traceparent;
+        self.trace = trace;
     }
 
     pub(crate) fn emit(&mut self, event: Encoded) -> MessageId {
@@ -55,7 +56,7 @@ impl Scope {
             event,
             saga_id: self.saga_id,
             causation_id: self.cause,
-            traceparent: self.traceparent.clone(),
+            trace: self.trace,
         });
         message_id
     }
@@ -127,8 +128,8 @@ impl<'a> Tx<'a> {
 
     /// Returns the view of one item of a run.
     pub(crate) fn enter<E>(&mut self, item: &Item<E>) -> Tx<'_> {
-        let Lineage { cause, traceparent } = item.lineage.clone();
-        self.scope.enter(Some(item.saga_id), cause, traceparent);
+        let Lineage { cause, trace } = item.lineage;
+        self.scope.enter(Some(item.saga_id), cause, trace);
         Tx::new(self.db, self.scope)
     }
 
@@ -136,8 +137,7 @@ impl<'a> Tx<'a> {
     pub(crate) fn item<E>(&self, event: E) -> Result<Item<E>, Failure> {
         let saga_id =
             self.scope.saga_id.ok_or_else(|| Failure::permanent("a step runs without a saga"))?;
-        let lineage =
-            Lineage { cause: self.scope.cause, traceparent: self.scope.traceparent.clone() };
+        let lineage = Lineage { cause: self.scope.cause, trace: self.scope.trace };
         Ok(Item { saga_id, event, lineage })
     }
 

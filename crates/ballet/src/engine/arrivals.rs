@@ -1,4 +1,4 @@
-//! What a service does for a saga when something arrives: the table of the step ledger.
+//! What a service does when an event or a call's outcome arrives: the table of the step ledger.
 //!
 //! | arrives | the ledger says | what happens |
 //! |---|---|---|
@@ -7,12 +7,12 @@
 //! | trigger, refusal | nothing, at the owner, which begins its sagas | a dead letter |
 //! | deadline | nothing decided, at the owner | the abort |
 //! | abort | nothing, refused | the tombstone is enough |
-//! | abort | done | undo, unless a later step is calling or undoing |
-//! | abort | calling | the tombstone; its outcome takes the undo up |
+//! | abort | done | compensate, unless a later step is calling or undoing |
+//! | abort | calling | the tombstone; the outcome takes up the compensation |
 //! | a call's outcome | calling | store and emit it |
-//! | a call's outcome | calling, tombstone | store it without emitting; then the undos |
-//! | an undo of one key | done | undo that repetition of the step, and no other |
-//! | an undo's outcome | undoing | `undone`, emit, go on with the earlier steps |
+//! | a call's outcome | calling, tombstone | store it without emitting; then compensate |
+//! | compensation of one key | done | compensate that repetition of the step, and no other |
+//! | a compensation's outcome | undoing | `undone`, emit, go on with the earlier steps |
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ use crate::tables::calls::Answer;
 use crate::tables::deadlines::NewDeadline;
 use crate::tables::ledger::{Entry, NO_KEY, Row, StepKey, WHOLE_SAGA};
 
-/// A trigger of a step arrived.
+/// Runs a step whose trigger arrived.
 pub(crate) async fn trigger(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -80,8 +80,8 @@ pub(crate) fn admits(
     Ok(true)
 }
 
-/// The owner knows every saga that has begun, since it begins them. What comes for another one
-/// must not create half of it.
+/// The owner begins its sagas, so it knows every one of them. An event of an unknown saga must not
+/// create half of one.
 fn check_begun(
     transaction: &Transaction<'_>,
     saga: &SagaEntry,
@@ -98,7 +98,7 @@ fn check_begun(
     Ok(())
 }
 
-/// Notes a join's event down; gives all of them once the last is there.
+/// Records an event of a join. Returns all of them once the last has arrived.
 async fn join(
     transaction: &mut Transaction<'_>,
     step: &Arc<dyn AnyStep>,
@@ -139,7 +139,7 @@ async fn join(
     Ok(Some(events))
 }
 
-/// Stores and emits what a step came to.
+/// Stores and emits the outcome of a step.
 pub(crate) async fn take_outcome(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -208,7 +208,7 @@ pub(crate) async fn abort_as_owner(
     Ok(Abort::Aborted)
 }
 
-/// The answer to a call arrived; its call was open and is closed by this transaction.
+/// Takes in the answer to a call that this transaction has just closed.
 pub(crate) async fn answer(
     transaction: &mut Transaction<'_>,
     answer: &Answer,
@@ -240,7 +240,7 @@ pub(crate) async fn answer(
     if !transaction.ledger.is_taken_back(saga_id, at.step, at.key) {
         return take_outcome(transaction, saga, at, saga_id, outcome).await;
     }
-    // Aborted meanwhile: nobody is told, and what took effect is undone.
+    // Aborted meanwhile: the outcome is not published, and what took effect is compensated.
     let effect = match outcome {
         AnyOutcome::Done(event) => {
             transaction.add(saga_id, at, Entry::Done, Some(event));
@@ -263,7 +263,7 @@ pub(crate) async fn answer(
     Ok(effect)
 }
 
-/// Notes down what an HTTP handler originates.
+/// Records what an HTTP handler originates.
 pub(crate) fn originated(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -288,7 +288,7 @@ fn begin_deadline(
             saga: saga.saga,
             after: deadline.part.after,
             cause,
-            traceparent: transaction.scope.traceparent.clone(),
+            trace: transaction.scope.trace,
         });
     }
 }
@@ -299,7 +299,7 @@ fn end_deadline(transaction: &mut Transaction<'_>, saga: &SagaEntry, saga_id: Sa
     }
 }
 
-/// Sets the deadline with the saga's beginning, and ends it with the decision.
+/// Sets the deadline when the saga begins, and ends it when the saga is decided.
 fn keep_deadline(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -317,7 +317,7 @@ fn keep_deadline(
     }
 }
 
-/// A saga begins once: a second beginning under its id could end, or change, another's saga.
+/// A saga begins once: a second beginning under its id could end, or change, another saga.
 pub(crate) fn begun_before(saga_id: SagaId) -> Failure {
-    Failure::permanent(format!("saga {saga_id} has begun before: begin another under another id"))
+    Failure::permanent(format!("saga {saga_id} has begun before: use a new id for another saga"))
 }

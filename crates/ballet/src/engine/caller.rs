@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use ballet_amqp::Backoff;
 use ballet_fault::{self as fault, FaultPoint};
+use jiff::Timestamp;
 
 use crate::declare::failure::Failure;
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
 use crate::engine::stopping::stopped;
+use crate::outgoing::spans::{Kind, Span};
 use crate::tables::calls::{Answer, NewCall, note_failure};
 use crate::tables::database::answered;
 
@@ -61,11 +63,12 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
         return;
     };
     loop {
-        let answer = match engine.calls.permits.acquire().await {
+        let (answer, begun) = match engine.calls.permits.acquire().await {
             Ok(_permit) => {
+                let begun = engine.clock.now();
                 fault::point(FaultPoint::BeforeCall, &call);
                 let asked = guarded(step.call(call.undo, call.key, &call.request));
-                tokio::time::timeout(TIMEOUT, asked).await
+                (tokio::time::timeout(TIMEOUT, asked).await, begun)
             }
             Err(_closed) => return,
         };
@@ -73,6 +76,7 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
             Ok(Ok(answer)) => {
                 fault::point(FaultPoint::AfterCall, &call);
                 metrics::counter!("ballet_calls_total", "outcome" => "answered").increment(1);
+                record(engine, &call, begun, None);
                 (engine.answers)(Answer { call, answer });
                 return;
             }
@@ -80,6 +84,7 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
             Err(_elapsed) => Failure::transient(format!("no answer within {TIMEOUT:?}")),
         };
         metrics::counter!("ballet_calls_total", "outcome" => "failed").increment(1);
+        record(engine, &call, begun, Some(&failure));
         call.attempts += 1;
         tracing::warn!(
             step = call.step, undo = call.undo, key = %call.key, saga = %call.saga_id,
@@ -87,4 +92,25 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
         );
         wait_after(engine, &call, &failure.to_string()).await;
     }
+}
+
+/// Records an attempt that has ended, as a part of what the step that wants it set off.
+fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Failure>) {
+    let Some(step) = call.trace.filter(|step| engine.spans.want(*step)) else { return };
+    engine.spans.record(Span {
+        context: step.child(&engine.clock),
+        parent: Some(step.span_id),
+        kind: Kind::Call,
+        name: format!("call {}", call.step),
+        begun,
+        ended: engine.clock.now(),
+        attributes: vec![
+            ("ballet.saga_id", call.saga_id.to_string()),
+            ("ballet.step", call.step.clone()),
+            ("ballet.call_key", call.key.to_string()),
+            ("ballet.compensates", call.undo.to_string()),
+            ("ballet.attempt", (call.attempts + 1).to_string()),
+        ],
+        error: failure.map(ToString::to_string),
+    });
 }

@@ -1,4 +1,4 @@
-//! Undoing: the latest first, one after the other, each once.
+//! Compensation: the latest step first, one after the other, each once.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use crate::engine::guard::limited;
 use crate::engine::transaction::Transaction;
 use crate::tables::ledger::{Entry, Row, StepKey, WHOLE_SAGA};
 
-/// The abort arrived at a participant. The tombstone comes first, whatever the rows say: it
-/// covers the steps that have not been seen yet.
+/// Takes in an abort at a participant. The tombstone comes first in any case: it covers the steps
+/// that have not arrived yet.
 pub(crate) async fn abort_here(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -28,21 +28,20 @@ pub(crate) async fn abort_here(
     if !known {
         transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(fact));
     }
-    // Also when the tombstone is there: an undo may have failed the last time.
+    // Also if the tombstone is there: a compensation may have failed the last time.
     compensate_next(transaction, saga, saga_id).await?;
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
-/// Leaves the tombstone alone, for an abort whose undo fails: until it is done, later steps
-/// must not take effect.
+/// Leaves only the tombstone, for an abort whose compensation fails: until that is done, later
+/// steps must not take effect.
 pub(crate) fn entomb(transaction: &mut Transaction<'_>, saga_id: SagaId, fact: Encoded) {
     if !transaction.ledger.is_aborted(saga_id) {
         transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(fact));
     }
 }
 
-/// An event undoes one repetition of a step, while the saga goes on. Other keys are not
-/// touched.
+/// Compensates one repetition of a step while the saga goes on. Other keys stay as they are.
 pub(crate) async fn compensate_key(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -62,8 +61,8 @@ pub(crate) async fn compensate_key(
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
-/// The abort of several sagas arrived: their tombstones, and their undos in rounds. In each
-/// round every saga's latest step is undone; those of one bulk step at once.
+/// Takes in the aborts of several sagas: leaves their tombstones, then compensates in rounds. Each
+/// round compensates the latest step of every saga, and those of one bulk step at once.
 pub(crate) async fn abort_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -94,7 +93,7 @@ pub(crate) async fn abort_all(
     }
 }
 
-/// Undoes one step in several sagas.
+/// Compensates one step in several sagas.
 async fn compensate_all(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -135,8 +134,8 @@ async fn compensate_all(
     Ok(())
 }
 
-/// Undoes this service's steps of an aborted saga, the latest first, one after the other, until
-/// none is left or a call is out. While one is out, its outcome takes the rest up.
+/// Compensates this service's steps of an aborted saga, the latest first, until none is left or a
+/// call is out. The outcome of that call takes up the others.
 pub(crate) async fn compensate_next(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -151,7 +150,7 @@ pub(crate) async fn compensate_next(
     Ok(())
 }
 
-/// Undoes a step that took effect; false if a call is out for it.
+/// Compensates a step that took effect. Returns false if a call is out for it.
 pub(crate) async fn compensate_one(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
@@ -181,7 +180,7 @@ pub(crate) async fn compensate_one(
     }
 }
 
-/// The latest step that took effect and is not undone; `None` while a call is out.
+/// The latest step that took effect and is not compensated; `None` while a call is out.
 fn next_to_compensate(
     transaction: &Transaction<'_>,
     saga: &SagaEntry,
@@ -199,8 +198,8 @@ fn next_to_compensate(
         .cloned()
 }
 
-/// Origins, decisions and retriable steps have no compensation. A step that the code does not
-/// know any more is reported when it is to be undone.
+/// Origins, decisions and retriable steps have no compensation. A step that the code no longer
+/// knows is reported when it is to be compensated.
 pub(crate) fn can_be_compensated(
     transaction: &Transaction<'_>,
     saga: &SagaEntry,

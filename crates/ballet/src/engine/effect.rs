@@ -3,10 +3,21 @@
 /// What became of an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Something was done.
+    /// It took effect.
     Handled,
-    /// It said no.
+    /// It was refused.
     Refused,
-    /// It was done before, or the saga is aborted.
+    /// Nothing: it was handled before, or the saga is aborted.
     Nothing,
+}
+
+impl Effect {
+    /// For metrics and spans.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Handled => "handled",
+            Self::Refused => "refused",
+            Self::Nothing => "nothing",
+        }
+    }
 }

@@ -13,11 +13,12 @@ use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
 use crate::engine::stopping::stopped;
 use crate::outgoing::relay::Relay;
+use crate::outgoing::spans::Spans;
 use crate::tables::calls::Answer;
 
-/// Connections for the sweeper, marks, deadlines and HTTP.
+/// Connections kept for the sweeper, marks, deadlines and HTTP.
 const FOR_THE_REST: usize = 3;
-/// How soon a database that is away is asked again, at first and at the most.
+/// The waits between two looks at a database that is away: the first, and the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
@@ -27,8 +28,9 @@ pub(crate) struct Engine {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) relay: Relay,
+    pub(crate) spans: Spans,
     pub(crate) calls: OpenCalls,
-    /// The most that a lane does in one transaction.
+    /// The most messages of one transaction.
     pub(crate) batch: usize,
     /// How long one handler may take with one message.
     pub(crate) handler_time: Duration,
@@ -48,12 +50,13 @@ impl Engine {
         self.lanes + FOR_THE_REST <= most
     }
 
-    /// Notes whether the database answers, for readiness.
+    /// Records whether the database answers, for readiness.
     pub(crate) fn database_answers(&self, answers: bool) {
         self.database.send_if_modified(|before| std::mem::replace(before, answers) != answers);
     }
 
-    /// Asks the database. After a fail-over a server may answer that takes no writes.
+    /// Asks whether the database takes writes. After a fail-over a server may answer that takes
+    /// none.
     pub(crate) async fn database_works(&self) -> bool {
         let asked = sqlx::query_as("select current_setting('transaction_read_only') = 'off'");
         matches!(asked.fetch_one(&self.pool).await, Ok((true,)))

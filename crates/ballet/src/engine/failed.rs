@@ -40,7 +40,7 @@ impl RunFailure {
     }
 
     pub(crate) fn in_batch(self, run: &[usize], handler: Option<&'static str>) -> BatchFailure {
-        // Of one item it is known anyhow.
+        // With one item there is only one candidate.
         let item = self.item.or((run.len() == 1).then_some(0));
         BatchFailure { poison: item.map(|item| run[item]), handler, failure: self.failure }
     }

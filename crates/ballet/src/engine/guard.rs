@@ -8,17 +8,19 @@ use futures_util::FutureExt;
 
 use crate::declare::failure::Failure;
 
-/// A handler that hangs fails, and is rolled back like any other.
+/// Fails a handler that takes too long, or panics.
 pub(crate) async fn limited<T>(
     limit: Duration,
     handler: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     tokio::time::timeout(limit, guarded(handler)).await.unwrap_or_else(|_| {
-        Err(Failure::transient(format!("the handler was not done within {limit:?}")))
+        Err(Failure::transient(format!(
+            "the handler took longer than {limit:?}, the limit (HANDLER_SECONDS)"
+        )))
     })
 }
 
-/// A handler that panics fails; the lane lives on.
+/// Fails a handler that panics. The lane goes on.
 pub(crate) async fn guarded<T>(
     handler: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
@@ -27,7 +29,7 @@ pub(crate) async fn guarded<T>(
     })
 }
 
-/// What a panic says; nothing if it says no text.
+/// The text of a panic; empty if it has none.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()

@@ -1,4 +1,4 @@
-//! Which calls this process makes, and how many at a time.
+//! The calls that this process is making, and how many at a time.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::declare::call_step::CallKey;
 use crate::tables::calls::NewCall;
 
-/// The calls that this process makes.
+/// The calls that this process is making.
 #[derive(Debug)]
 pub(crate) struct OpenCalls {
     in_memory: Mutex<HashSet<CallKey>>,
@@ -17,7 +17,7 @@ pub(crate) struct OpenCalls {
 }
 
 impl OpenCalls {
-    /// `most`: how many are out at a time.
+    /// At most `most` calls are out at a time.
     pub(crate) fn new(most: u16) -> Self {
         Self { in_memory: Mutex::default(), permits: Semaphore::new(usize::from(most)) }
     }
@@ -26,7 +26,8 @@ impl OpenCalls {
         self.in_memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// In memory before the commit is sent, so that the sweeper does not take them for left behind.
+    /// Takes calls into memory. Before the commit is sent: the sweeper makes calls that it finds in
+    /// the table and not here.
     pub(crate) fn remember(&self, calls: &[NewCall]) {
         if !calls.is_empty() {
             self.in_memory().extend(calls.iter().map(|call| call.key));
@@ -40,7 +41,7 @@ impl OpenCalls {
         }
     }
 
-    /// Whether the call was not yet in memory, and now is.
+    /// Takes a call into memory. Returns false if it was there.
     pub(crate) fn adopt(&self, key: CallKey) -> bool {
         self.in_memory().insert(key)
     }

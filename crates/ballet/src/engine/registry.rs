@@ -14,27 +14,27 @@ use crate::declare::retry::Retry;
 use crate::declare::saga_entry::SagaEntry;
 use crate::engine::guard::panic_message;
 
-/// The name of the handler that undoes this service's part.
+/// The handler that compensates this service's part.
 const ABORT: &str = "abort";
-/// The name of the handler by which the owner aborts.
+/// The handler by which the owner aborts on a refusal.
 const ABORT_ON_REFUSAL: &str = "abort_on_refusal";
-/// The name of the handler by which the owner aborts when the deadline has passed.
+/// The handler by which the owner aborts when the deadline has passed.
 const ABORT_ON_DEADLINE: &str = "abort_on_deadline";
-/// The name of the handler that undoes one repetition of a step.
+/// The handler that compensates one repetition of a step.
 const UNDO: &str = "undo";
 
-/// What is done with an event.
+/// How a service handles an event.
 #[derive(Clone)]
 pub(crate) enum Handler {
     /// It triggers a step; `place` is its place among the step's triggers.
     Step { saga: Arc<SagaEntry>, step: Arc<dyn AnyStep>, place: usize },
     /// It aborts the saga.
     Abort { saga: Arc<SagaEntry> },
-    /// It is a refusal on which this service, the owner, aborts the saga.
+    /// It is a refusal, and this service, the owner, aborts the saga.
     Refusal { saga: Arc<SagaEntry>, refusal: Arc<dyn AnyRefusal> },
-    /// The deadline has passed by which this service, the owner, had to decide the saga.
+    /// The saga's deadline has passed, and this service, the owner, aborts it unless it is decided.
     Deadline { saga: Arc<SagaEntry>, passed: Arc<dyn AnyRefusal> },
-    /// It undoes one repetition of a step.
+    /// It compensates one repetition of a step.
     KeyedCompensation { saga: Arc<SagaEntry>, undo: Arc<dyn AnyKeyedCompensation> },
     /// A projection follows it.
     Projection(Arc<dyn AnyProjection>),
@@ -67,7 +67,7 @@ impl Handler {
     pub(crate) fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
         match self {
             Self::Step { step, place, .. } => step.decode(*place, body),
-            // The fact is kept as it is; it only has to be JSON.
+            // The abort event is stored as it came; it only has to be JSON.
             Self::Abort { .. } => serde_json::from_slice::<serde::de::IgnoredAny>(body)
                 .map(|_| Box::new(()) as AnyEvent),
             Self::Refusal { refusal, .. } => refusal.decode(body),
@@ -94,7 +94,7 @@ impl Handler {
         }
     }
 
-    /// Whether it is of use to give it many messages at once.
+    /// Whether the handler gains from many messages at once.
     fn runs(&self) -> bool {
         match self {
             Self::Step { step, .. } => step.bulk().is_some(),
@@ -107,7 +107,7 @@ impl Handler {
     }
 }
 
-/// An event that this service takes in.
+/// An event that this service handles.
 pub(crate) struct Known {
     pub(crate) event_type: EventType,
     pub(crate) handlers: Vec<Handler>,
@@ -124,7 +124,7 @@ impl Known {
         self.handlers.iter().any(|handler| matches!(handler, Handler::Abort { .. }))
     }
 
-    /// Whether something is undone by it, here or, since this service aborts on it, everywhere.
+    /// Whether it leads to compensations: here, or everywhere if this service aborts on it.
     pub(crate) fn compensates(&self) -> bool {
         let undoes = |handler: &Handler| match handler {
             Handler::Abort { .. }
@@ -136,12 +136,12 @@ impl Known {
         self.handlers.iter().any(undoes)
     }
 
-    /// Whether messages of this type are handled in runs.
+    /// Whether messages of this type are handled many at a time.
     pub(crate) fn runs(&self) -> bool {
         self.handlers.iter().any(Handler::runs)
     }
 
-    /// How often the handler of that name is tried again when it fails.
+    /// The retry policy of the handler of that name.
     pub(crate) fn retry(&self, handler: Option<&str>) -> Retry {
         let failed = self.handlers.iter().find(|known| Some(known.name()) == handler);
         failed.map_or(Retry::DEFAULT, Handler::retry)
@@ -163,11 +163,11 @@ impl Known {
     }
 }
 
-/// All that a service does, by event and by step.
+/// Everything that a service does, by event and by step.
 pub(crate) struct Registry {
     pub(crate) service: &'static str,
     pub(crate) sagas: Vec<Arc<SagaEntry>>,
-    /// All that it takes in.
+    /// The events that it handles.
     pub(crate) events: KnownEvents,
     known: HashMap<&'static str, Arc<Known>>,
     emits: HashSet<EventType>,
@@ -233,7 +233,7 @@ impl Registry {
         })
     }
 
-    /// The steps that an abort undoes.
+    /// The steps that an abort compensates.
     pub(crate) fn compensatable_steps(&self) -> Vec<&'static str> {
         self.sagas
             .iter()
@@ -244,7 +244,7 @@ impl Registry {
             .collect()
     }
 
-    /// The steps that are undone without asking outside.
+    /// The steps that are compensated without a call.
     pub(crate) fn compensated_here(&self) -> impl Iterator<Item = &Arc<dyn AnyStep>> {
         let undone = |part: &StepPart| {
             matches!(part.kind, StepKind::Compensatable | StepKind::Pivot) && !part.calls_outside

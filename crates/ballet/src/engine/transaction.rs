@@ -13,9 +13,12 @@ use sqlx::{PgConnection, Postgres};
 use crate::declare::call_step::CallKey;
 use crate::declare::event::{Emitted, Encoded};
 use crate::declare::failure::{Failure, FailureKind};
+use crate::declare::trace_context::TraceContext;
 use crate::declare::tx::{Scope, Tx};
 use crate::engine::caller;
 use crate::engine::engine::Engine;
+use crate::outgoing::publishing::Publishing;
+use crate::outgoing::spans::Span;
 use crate::outgoing::wire;
 use crate::tables::calls::NewCall;
 use crate::tables::database::{answered, begin};
@@ -31,6 +34,8 @@ pub(crate) struct Transaction<'db> {
     pub(crate) ledger: Ledger,
     pub(crate) calls: Vec<NewCall>,
     pub(crate) deadlines: Deadlines,
+    /// The handlers that have run: they count once the transaction has committed.
+    pub(crate) spans: Vec<Span>,
 }
 
 impl Transaction<'static> {
@@ -54,7 +59,7 @@ impl<'db> Transaction<'db> {
     fn new(engine: Arc<Engine>, db: sqlx::Transaction<'db, Postgres>) -> Self {
         let scope = Scope::new(engine.clock.clone());
         let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
-        Self { engine, db, scope, ledger, calls, deadlines }
+        Self { engine, db, scope, ledger, calls, deadlines, spans: Vec::new() }
     }
 
     pub(crate) fn db(&mut self) -> &mut PgConnection {
@@ -101,7 +106,7 @@ impl<'db> Transaction<'db> {
             undo,
             request,
             cause: self.scope.cause,
-            traceparent: self.scope.traceparent.clone(),
+            trace: self.scope.trace,
             attempts: 0,
         });
     }
@@ -125,9 +130,9 @@ impl<'db> Transaction<'db> {
         &mut self,
         saga_id: Option<SagaId>,
         cause: Option<MessageId>,
-        traceparent: Option<String>,
+        trace: Option<TraceContext>,
     ) {
-        self.scope.enter(saga_id, cause, traceparent);
+        self.scope.enter(saga_id, cause, trace);
     }
 
     /// Takes the locks of all sagas that this transaction works on, and reads the ledger of them;
@@ -143,7 +148,7 @@ impl<'db> Transaction<'db> {
     /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
     /// broker, and the calls are being made, when this returns. Returns what names the events.
     pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<Option<BatchId>, Failure> {
-        let Self { engine, db, scope, ledger, calls, deadlines } = &mut self;
+        let Self { engine, db, scope, ledger, calls, deadlines, spans } = &mut self;
         let engine = Arc::clone(engine);
         let now = scope.now;
         let works_on = fault::works_on(|| what_it_works_on(ledger, &scope.emitted));
@@ -197,7 +202,7 @@ impl<'db> Transaction<'db> {
             }
         }
         engine.calls.remember(calls);
-        let calls = std::mem::take(calls);
+        let (calls, spans) = (std::mem::take(calls), std::mem::take(spans));
         if let Some(batch) = &batch {
             fault::remember(batch, &*emitted);
         }
@@ -214,8 +219,11 @@ impl<'db> Transaction<'db> {
         }
         fault::point(FaultPoint::AfterCommit, &works_on);
         fault::point(FaultPoint::AfterMark, marks);
+        spans.into_iter().for_each(|span| engine.spans.record(span));
         if let Some(batch) = batch {
             let service = engine.registry.service;
+            let publishing = Publishing::begin(&engine.spans, &engine.clock, &emitted);
+            engine.relay.watch(batch, publishing);
             let messages = emitted.iter().map(|e| wire::publish(service, e, now)).collect();
             engine.relay.committed(batch, messages);
         }
@@ -233,8 +241,8 @@ fn what_it_works_on(ledger: &Ledger, emitted: &[Emitted]) -> Vec<String> {
     if rows.is_empty() { emitted.names() } else { rows }
 }
 
-/// Says of an error of a handler's making that only the commit showed it: a deferred constraint, for
-/// instance. What is nobody's failure stays so.
+/// Says of an error of a handler's making that only the commit showed it: a deferred constraint,
+/// for instance. What is nobody's failure stays so.
 fn failed_at_commit(failure: Failure) -> Failure {
     match failure.kind() {
         FailureKind::Conflict

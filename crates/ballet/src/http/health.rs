@@ -13,9 +13,9 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::http::problem::Problem;
-use crate::http::trace;
+use crate::http::trace::Tracer;
 
-/// What a service is made of, for readiness.
+/// The parts of a service that readiness depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
     /// Whether the start waits for the database.
@@ -68,11 +68,12 @@ impl Health {
     }
 }
 
-/// Health, readiness and metrics, and behind them the service's own routes once it has started.
+/// Routes for health, readiness and metrics, and the service's own once it has started.
 pub(crate) fn router(
     health: Health,
     metrics: Option<PrometheusHandle>,
     own: Arc<OnceLock<Router>>,
+    tracer: Tracer,
 ) -> Router {
     let ready = move || async move {
         let readiness = health.readiness();
@@ -84,10 +85,10 @@ pub(crate) fn router(
         ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
     };
     let service = move |request: Request| {
-        let own = Arc::clone(&own);
+        let (own, tracer) = (Arc::clone(&own), tracer.clone());
         async move {
             match own.get() {
-                Some(own) => trace::scope(trace::of(&request), call(own.clone(), request)).await,
+                Some(own) => tracer.serve(request, |request| call(own.clone(), request)).await,
                 None => Problem::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "the service is starting: /readyz says what it waits for",

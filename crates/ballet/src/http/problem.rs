@@ -45,13 +45,13 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    /// 409: not in this state.
+    /// 409: the state of the resource does not allow it.
     #[must_use]
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
-    /// 422: it can be read, and makes no sense.
+    /// 422: the request can be read, but makes no sense.
     #[must_use]
     pub fn unprocessable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
@@ -72,7 +72,7 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure.kind() {
             FailureKind::ConnectionLost | FailureKind::Conflict => {
-                tracing::warn!("a request could not be served now: {failure}");
+                tracing::warn!("a request failed for now: {failure}");
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "the service cannot reach its database, or was interrupted: read the thing \
@@ -81,7 +81,7 @@ impl From<Failure> for Problem {
             }
             FailureKind::Transient | FailureKind::Permanent | FailureKind::NotYet => {
                 tracing::error!("a request failed: {failure}");
-                // What went wrong inside is for the log, not for the caller.
+                // Internal errors are for the log, not for the caller.
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed; its log says why")
             }
         }

@@ -1,29 +1,91 @@
-//! The trace context of the request that is being served.
+//! The span of the request that is being served, for the events that it causes.
+
+use std::sync::OnceLock;
 
 use axum::extract::Request;
-use ballet_core::envelope::is_traceparent;
+use axum::response::Response;
+use ballet_core::SagaId;
+
+use crate::declare::clock::Clock;
+use crate::declare::trace_context::TraceContext;
+use crate::outgoing::spans::{Kind, Span, Spans};
+
+/// What makes spans of requests.
+#[derive(Debug, Clone)]
+pub(crate) struct Tracer {
+    pub(crate) clock: Clock,
+    pub(crate) spans: Spans,
+}
+
+/// The request that this task serves.
+struct Current {
+    given: Option<TraceContext>,
+    clock: Clock,
+    /// Set by whatever asks first: a request without a trace joins that of its saga.
+    context: OnceLock<TraceContext>,
+}
 
 tokio::task_local! {
-    /// The trace context of the request that this task serves.
-    static TRACEPARENT: Option<String>;
+    static CURRENT: Current;
 }
 
-/// Serves a request with its trace context at hand. Not an `async fn`: it reads the request before
-/// the request moves into `served`.
-pub(super) fn scope<F: Future>(
-    traceparent: Option<String>,
-    served: F,
-) -> impl Future<Output = F::Output> {
-    TRACEPARENT.scope(traceparent, served)
+impl Current {
+    fn context(&self, saga_id: Option<SagaId>) -> TraceContext {
+        *self.context.get_or_init(|| match self.given {
+            Some(given) => given.child(&self.clock),
+            None => TraceContext::root(saga_id.map(|saga| saga.0), &self.clock),
+        })
+    }
 }
 
-/// The trace context of the request that is being served, for the events that it causes.
-pub(crate) fn traceparent() -> Option<String> {
-    TRACEPARENT.try_with(Clone::clone).ok().flatten()
+/// The span of the request that is being served, which works on this saga; `None` outside of
+/// requests.
+pub(crate) fn current(saga_id: Option<SagaId>) -> Option<TraceContext> {
+    CURRENT.try_with(|current| current.context(saga_id)).ok()
+}
+
+impl Tracer {
+    /// Serves a request under a span of its own.
+    pub(super) async fn serve<F: Future<Output = Response>>(
+        self,
+        request: Request,
+        serve: impl FnOnce(Request) -> F,
+    ) -> Response {
+        let Self { clock, spans } = self;
+        let begun = clock.now();
+        // A request has no name that tells much and has few values: its path holds ids.
+        let about = spans.are_on().then(|| {
+            let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+            (method.clone(), vec![("http.request.method", method), ("url.path", path)])
+        });
+        let given = given(&request);
+        let served_now = Current { given, clock: clock.clone(), context: OnceLock::new() };
+        let served = async {
+            let response = serve(request).await;
+            (response, current(None))
+        };
+        let (response, context) = CURRENT.scope(served_now, served).await;
+        if let Some((name, mut attributes)) = about
+            && let Some(context) = context
+        {
+            let status = response.status();
+            attributes.push(("http.response.status_code", status.as_u16().to_string()));
+            spans.record(Span {
+                context,
+                parent: given.map(|given| given.span_id),
+                kind: Kind::Request,
+                name,
+                begun,
+                ended: clock.now(),
+                attributes,
+                error: status.is_server_error().then(|| status.to_string()),
+            });
+        }
+        response
+    }
 }
 
 /// The trace context that a request brings, if it is one.
-pub(super) fn of(request: &Request) -> Option<String> {
-    let text = request.headers().get("traceparent")?.to_str().ok()?;
-    is_traceparent(text).then(|| text.to_owned())
+fn given(request: &Request) -> Option<TraceContext> {
+    TraceContext::parse(request.headers().get("traceparent")?.to_str().ok()?)
 }

@@ -1,4 +1,4 @@
-//! What an HTTP handler does in a transaction of its own, and reads without one.
+//! What HTTP handlers work with: a handle for reads, and a transaction for writes.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::declare::tx::Tx;
 use crate::engine::arrivals::{abort_as_owner, begun_before, originated};
 use crate::engine::engine::Engine;
 use crate::engine::transaction::Transaction;
-use crate::http::trace::traceparent;
+use crate::http::trace::current;
 
 /// A running service, as its HTTP handlers see it.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Handle {
     /// A failure if the database does not answer.
     pub async fn unit(&self) -> Result<Unit, Failure> {
         let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
-        transaction.enter(None, None, traceparent());
+        transaction.enter(None, None, current(None));
         Ok(Unit { transaction, saga_id: None })
     }
 
@@ -57,11 +57,11 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// A failure if the database does not answer, or if the lock is not to be had in time.
+    /// A failure if the database does not answer, or if the lock is not free in time.
     pub async fn saga_unit(&self, saga_id: SagaId) -> Result<Unit, Failure> {
         let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
         transaction.receive(&[saga_id], &[]).await?;
-        transaction.enter(Some(saga_id), None, traceparent());
+        transaction.enter(Some(saga_id), None, current(Some(saga_id)));
         Ok(Unit { transaction, saga_id: Some(saga_id) })
     }
 }
@@ -124,16 +124,14 @@ impl Unit {
         abort_as_owner(&mut self.transaction, saga, saga_id, fact).await
     }
 
-    /// Commits. When it returns, the events are on their way to the broker; if the process dies
-    /// now, they are published all the same.
+    /// Commits. When it returns, the events are on their way to the broker. They are published even
+    /// if the process dies now.
     ///
     /// # Errors
     ///
-    /// A failure if nothing was committed, or if the database's answer was lost: then it is not
-    /// known whether it was.
+    /// A failure if nothing was committed, or if the database's answer was lost and nobody knows.
     pub async fn commit(self) -> Result<(), Failure> {
-        // On a task of its own: a caller that goes away in the middle of a commit must not take
-        // along what becomes of it.
+        // On a task of its own: a commit goes on when its request is dropped.
         let committed = tokio::spawn(async move { self.transaction.commit(&[]).await.map(drop) });
         committed.await.unwrap_or_else(|error| Err(Failure::transient(error)))
     }

@@ -28,8 +28,8 @@ use crate::tables::outbox::Mark;
 /// What a lane keeps from one batch to the next.
 #[derive(Default)]
 pub(crate) struct Kept {
-    /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs as
-    /// much as a small batch's own statements. One on which a batch failed does go back.
+    /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs
+    /// as much as a small batch's own statements. One on which a batch failed does go back.
     pub(crate) connection: Option<PoolConnection<Postgres>>,
     /// The events of the last batch, if it had any.
     pub(crate) emitted: Option<BatchId>,
@@ -77,11 +77,12 @@ async fn in_one_transaction(
     let mut open = answered(calls::close(transaction.db(), &answers, now)).await?;
 
     let mut live = Vec::with_capacity(works.len());
-    for (at, work) in works.iter().enumerate() {
+    for (at, work) in works.iter_mut().enumerate() {
         match work {
             Work::Message(message) if fresh.remove(&message.envelope.message_id) => live.push(at),
             Work::Answer(answer) if open.remove(&answer.call.key) => live.push(at),
             Work::Message(message) => {
+                message.is_duplicate = true;
                 counted.add(message.envelope.event_type.name(), "duplicate");
             }
             Work::Answer(_) => {}

@@ -9,12 +9,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ballet_core::{AnyEvent, SagaId};
-use bytes::Bytes;
 use tracing::Instrument;
 
 use crate::declare::bulk::BulkTx;
 use crate::declare::erased::any::{AnyBulk, AnyStep};
-use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::item::{Item, Lineage};
 use crate::declare::saga_entry::SagaEntry;
@@ -27,7 +25,11 @@ use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
 use crate::lane::counted::Counted;
 use crate::lane::dispatch;
-use crate::lane::message::{Message, Work};
+use crate::lane::message::Work;
+use crate::lane::run_items::{begin_step, facts, items, message};
+use crate::lane::traced::Open;
+use crate::outgoing::spans::Kind;
+use crate::tables::calls::Answer;
 use crate::tables::ledger::StepKey;
 
 /// A piece of work among those of its batch, as far as it matters for the order.
@@ -88,13 +90,8 @@ pub(crate) async fn handle(
     let Some(first) = run.first().and_then(|at| works.get_mut(*at)) else { return Ok(()) };
     let (known, span) = match first {
         Work::Answer(answer) => {
-            let call = &answer.call;
-            transaction.enter(Some(call.saga_id), call.cause, call.traceparent.clone());
-            let engine = Arc::clone(&transaction.engine);
-            return match limited(engine.handler_time, arrivals::answer(transaction, answer)).await {
-                Ok(_) => Ok(()),
-                Err(failure) => Err(RunFailure::of(0, failure).in_batch(run, None)),
-            };
+            let failed = |failure| RunFailure::of(0, failure).in_batch(run, None);
+            return take_answer(transaction, answer).await.map_err(failed);
         }
         Work::Message(message) if run.len() == 1 => (Arc::clone(&message.known), message.span()),
         Work::Message(message) => {
@@ -102,23 +99,26 @@ pub(crate) async fn handle(
             (Arc::clone(&message.known), tracing::info_span!("run", r#type = name, size))
         }
     };
+    let engine = Arc::clone(&transaction.engine);
+    let clock = &engine.clock;
     let all = async {
         for (place, handler) in known.handlers.iter().enumerate() {
             let effects = match bulk(handler) {
-                Some((saga, step, bulk)) => match items(works, run, place) {
+                Some((saga, step, bulk)) => match items(works, run, place, clock) {
                     Ok(items) => run_all(transaction, saga, step, bulk, items).await,
                     Err(failed) => Err(failed),
                 },
                 None => match handler {
-                    Handler::Abort { saga } if run.len() > 1 => match facts(works, run) {
+                    Handler::Abort { saga } if run.len() > 1 => match facts(works, run, clock) {
                         Ok(facts) => abort_all(transaction, saga, facts).await,
                         Err(failed) => Err(failed),
                     },
                     _ => one_by_one(transaction, works, run, handler, place).await,
                 },
             };
-            let effects = effects.map_err(|failed| failed.in_batch(run, Some(handler.name())))?;
-            for effect in effects {
+            let effects = effects.map_err(|failed| failed.in_batch(run, Some(handler.name())));
+            end_steps(transaction, works, run, handler, &effects);
+            for effect in effects? {
                 counted.handled(known.event_type.name(), effect);
             }
         }
@@ -150,18 +150,73 @@ async fn one_by_one(
     let mut effects = Vec::with_capacity(run.len());
     for (item, at) in run.iter().enumerate() {
         let Some(message) = message(works, *at) else { continue };
-        let envelope = &message.envelope;
-        transaction.enter(
-            envelope.saga_id,
-            Some(envelope.message_id),
-            envelope.traceparent.clone(),
-        );
+        let Lineage { cause, trace } = begin_step(message, &engine.clock);
+        transaction.enter(message.envelope.saga_id, cause, trace);
         let effect =
             limited(engine.handler_time, dispatch::handle(transaction, handler, place, message))
                 .await;
         effects.push(effect.map_err(|failure| RunFailure::of(item, failure))?);
     }
     Ok(effects)
+}
+
+/// Takes the answer to a call in. It is one more run of the step that asked.
+async fn take_answer(transaction: &mut Transaction<'_>, answer: &Answer) -> Result<(), Failure> {
+    let engine = Arc::clone(&transaction.engine);
+    let call = &answer.call;
+    let open = Open::after(call.trace, call.saga_id.0, &engine.clock);
+    transaction.enter(Some(call.saga_id), call.cause, Some(open.context));
+    let taken = limited(engine.handler_time, arrivals::answer(transaction, answer)).await;
+    if engine.spans.want(open.context) {
+        let attributes = vec![
+            ("ballet.saga_id", call.saga_id.to_string()),
+            ("ballet.call_key", call.key.to_string()),
+        ];
+        let error = taken.as_ref().err().map(ToString::to_string);
+        let outcome = error.as_deref().map_or(Ok("answered"), Err);
+        let name = call.step.clone();
+        let span = open.end(Kind::Step, name, attributes, outcome, engine.clock.now());
+        match taken {
+            Ok(_) => transaction.spans.push(span),
+            // The transaction and what it holds are gone.
+            Err(_) => engine.spans.record(span),
+        }
+    }
+    taken.map(drop)
+}
+
+/// Ends the spans of a run's steps. If the run fails, only the message that made it fail has one:
+/// the others run again.
+fn end_steps(
+    transaction: &mut Transaction<'_>,
+    works: &mut [Work],
+    run: &[usize],
+    handler: &Handler,
+    ran: &Result<Vec<Effect>, BatchFailure>,
+) {
+    let engine = Arc::clone(&transaction.engine);
+    let (spans, name) = (&engine.spans, handler.name());
+    if !spans.are_on() {
+        return;
+    }
+    let now = engine.clock.now();
+    match ran {
+        Ok(effects) => {
+            for (at, effect) in run.iter().zip(effects) {
+                let Some(message) = message(works, *at) else { continue };
+                let (traced, envelope) = (&message.traced, &message.envelope);
+                transaction.spans.extend(traced.step(spans, envelope, name, Ok(*effect), now));
+            }
+        }
+        Err(BatchFailure { poison, failure, .. }) => {
+            let poison = poison.and_then(|at| message(works, at));
+            let Some(message) = poison else { return };
+            let (traced, envelope) = (&message.traced, &message.envelope);
+            let failure = failure.to_string();
+            let span = traced.step(spans, envelope, name, Err(&failure), now);
+            span.into_iter().for_each(|span| spans.record(span));
+        }
+    }
 }
 
 /// A bulk step's trigger arrived for several sagas.
@@ -200,49 +255,6 @@ async fn run_all(
         effects[at] = effect.map_err(|failure| RunFailure::of(at, failure))?;
     }
     Ok(effects)
-}
-
-fn message(works: &mut [Work], at: usize) -> Option<&mut Message> {
-    match works.get_mut(at) {
-        Some(Work::Message(message)) => Some(message),
-        Some(Work::Answer(_)) | None => None,
-    }
-}
-
-/// The events of a run for the handler at this place.
-fn items(
-    works: &mut [Work],
-    run: &[usize],
-    place: usize,
-) -> Result<Vec<Item<AnyEvent>>, RunFailure> {
-    let mut items = Vec::with_capacity(run.len());
-    for (at, work) in run.iter().enumerate() {
-        let Some(message) = message(works, *work) else { continue };
-        let event = message.event(place).map_err(|failure| RunFailure::of(at, failure))?;
-        items.push(item(message, event)?);
-    }
-    Ok(items)
-}
-
-/// The aborts of a run, as they came.
-fn facts(works: &mut [Work], run: &[usize]) -> Result<Vec<Item<Encoded>>, RunFailure> {
-    let mut facts = Vec::with_capacity(run.len());
-    for at in run {
-        let Some(message) = message(works, *at) else { continue };
-        let body = Bytes::copy_from_slice(message.body());
-        let fact = Encoded { event_type: message.envelope.event_type, body };
-        facts.push(item(message, fact)?);
-    }
-    Ok(facts)
-}
-
-fn item<E>(message: &Message, event: E) -> Result<Item<E>, Failure> {
-    let envelope = &message.envelope;
-    let saga_id = envelope.saga_id.ok_or_else(|| {
-        Failure::permanent(format!("{} came without a saga", envelope.event_type))
-    })?;
-    let (cause, traceparent) = (Some(envelope.message_id), envelope.traceparent.clone());
-    Ok(Item { saga_id, event, lineage: Lineage { cause, traceparent } })
 }
 
 #[cfg(test)]

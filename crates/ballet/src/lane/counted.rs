@@ -12,12 +12,7 @@ impl Counted {
     }
 
     pub(crate) fn handled(&mut self, event_type: &'static str, effect: Effect) {
-        let outcome = match effect {
-            Effect::Handled => "handled",
-            Effect::Refused => "refused",
-            Effect::Nothing => "nothing",
-        };
-        self.add(event_type, outcome);
+        self.add(event_type, effect.as_str());
     }
 
     pub(crate) fn publish(self) {

@@ -24,11 +24,11 @@ use crate::tables::failures::{self, Failed};
 
 /// A confirm that does not come is waited for: the channel lives, so the broker has the message.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long to wait before publishing again what the broker refuses.
+/// How long to wait before the next attempt to publish a copy.
 const PAUSE: Duration = Duration::from_secs(30);
 const PERSISTENT: u8 = 2;
 /// Publishes the message as a dead letter, and settles the original when the broker has
-/// confirmed it. Until then the original is unacknowledged, so that it cannot be lost.
+/// confirmed it. Until then the original stays unacknowledged, so it cannot be lost.
 pub(crate) fn set_aside(
     engine: &Arc<Engine>,
     delivery: Delivery,
@@ -55,14 +55,14 @@ pub(crate) fn set_aside(
             headers.push((DEAD_STEP, text_value(step)));
             tracing::error!(reason, step, attempts, "a message is set aside: {detail}");
         }
-        // What cannot be read may be quoted in the detail: that is for the letter, not the log.
+        // The detail may quote the message: that is for the dead letter, not for the log.
         None => tracing::error!(
             reason,
             routing_key = delivery.routing_key,
             "a message that cannot be taken is set aside"
         ),
     }
-    // What did not get as far as a handler is among the dead letters alone.
+    // A message that no handler got is not listed as stuck; it is among the dead letters.
     let failed = step.map(|handler| Failed { handler, reason, detail, attempts, wait: None });
     publish_copy(engine, DEAD, delivery, receipt, headers, attempts, failed);
 }
@@ -127,7 +127,7 @@ fn publish_copy(
     });
 }
 
-/// Lists a failure among what is stuck. The copy has what was derived from its message.
+/// Lists a failure as stuck. The copy carries the ids that were derived from its message.
 async fn note(engine: &Engine, letter: &Publish, failed: &Failed) {
     let text = |value: &Option<_>| value.as_ref().map(ToString::to_string);
     let properties = &letter.properties;
@@ -144,12 +144,14 @@ async fn publish_until_confirmed(publisher: &PublisherHandle, mut letter: Publis
             Ok(()) => return,
             Err(error @ PublishError::Unpublishable { .. }) => {
                 if !drop_foreign(&mut letter.properties) {
-                    tracing::error!("a copy cannot be published, its original stays: {error}");
+                    tracing::error!(
+                        "a dead letter or delayed message cannot be published; its original stays unacknowledged: {error}"
+                    );
                     tokio::time::sleep(PAUSE).await;
                 }
             }
             Err(error) => {
-                tracing::warn!("a copy waits: {error}");
+                tracing::warn!("a dead letter or delayed message cannot be published yet: {error}");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -166,8 +168,8 @@ pub(crate) fn waits(delivery: &Delivery) -> u32 {
     count_header(&delivery.properties, RETRIES)
 }
 
-/// The exchange and the routing key by which the message came first: copies come back through the
-/// default exchange.
+/// The exchange and routing key that the message was first published with. Copies come back through
+/// the default exchange.
 fn origin(delivery: &Delivery) -> (&str, &str) {
     let header = |name| text_header(&delivery.properties, name);
     let of_a_copy = header(RETRY_EXCHANGE)
@@ -200,7 +202,7 @@ fn copy(
     }
     headers.insert(ATTEMPTS.into(), AMQPValue::LongUInt(attempts));
     let mut properties = properties_to_keep(original);
-    // What is derived from a message is written into every copy of it.
+    // Properties that were derived from the message are written into every copy.
     let (incoming, events) = (incoming(delivery), &engine.registry.events);
     match Envelope::read(&incoming, events, &engine.limits, engine.clock.now()) {
         Ok(Received { envelope, .. }) => {
@@ -211,7 +213,7 @@ fn copy(
                 properties = properties.with_correlation_id(saga.to_string().into());
             }
         }
-        // Its routing key is lost when it comes back another way.
+        // A copy that comes back through another exchange has another routing key.
         Err(_) => {
             if let Some(event_type) = Envelope::type_of(&incoming, events) {
                 properties = properties.with_type(event_type.name().into());

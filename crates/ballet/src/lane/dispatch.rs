@@ -72,7 +72,8 @@ pub(crate) async fn entomb(
     let Some(saga_id) = envelope.saga_id else { return Ok(()) };
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     transaction.receive(&[saga_id], &[]).await?;
-    transaction.enter(Some(saga_id), Some(envelope.message_id), envelope.traceparent.clone());
+    // Nothing is emitted.
+    transaction.enter(Some(saga_id), Some(envelope.message_id), None);
     let body = Bytes::copy_from_slice(body);
     compensation::entomb(
         &mut transaction,

@@ -1,4 +1,4 @@
-//! Where deliveries and answers come in: each goes to the lane of its saga.
+//! Where deliveries and answers to calls come in: each goes to the lane of its saga.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::lane::dead_letter;
 use crate::lane::message::{Message, Work};
 use crate::tables::calls::Answer;
 
-/// The ways into the lanes.
+/// Hands work to the lanes.
 #[derive(Clone)]
 pub(crate) struct Lanes(Arc<[mpsc::UnboundedSender<Work>]>);
 
-/// What one lane takes its work from.
+/// The queue of one lane.
 pub(crate) type Queue = mpsc::UnboundedReceiver<Work>;
 
 impl Lanes {
-    /// So many lanes, and what each takes its work from.
+    /// Makes `lanes` lanes, and returns their queues.
     pub(crate) fn new(lanes: u16) -> (Self, Vec<Queue>) {
         let (senders, queues): (Vec<_>, Vec<_>) =
             (0..lanes).map(|_| mpsc::unbounded_channel()).unzip();
@@ -33,8 +33,8 @@ impl Lanes {
     /// Takes a delivery to its lane, or sets it aside if it cannot be read.
     pub(crate) fn dispatch(&self, engine: &Arc<Engine>, arrival: Arrival) {
         let Arrival { delivery, receipt } = arrival;
-        let now = engine.clock.now();
-        match Message::read(&engine.registry, &engine.limits, now, delivery, receipt) {
+        let clock = &engine.clock;
+        match Message::read(&engine.registry, &engine.limits, clock, delivery, receipt) {
             Ok(message) => {
                 let envelope = &message.envelope;
                 let serial = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);

@@ -2,7 +2,7 @@
 //!
 //! A lane takes what is ready, so a single message does not wait and a backlog is worked off in
 //! batches. When a handler fails, the batch is rolled back and run again in parts, the poison
-//! alone, so that one bad message costs its neighbours nothing but a little time.
+//! alone, so one bad message costs its neighbours only a little time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,24 +23,24 @@ use crate::lane::dispatch::entomb;
 use crate::lane::message::{Message, Work};
 use crate::lane::{batch, dead_letter};
 
-/// How often a batch that met another transaction is tried as a whole before it is split, and a
-/// single message before it gives way to others for a while.
+/// How often a batch in conflict with another transaction is tried as a whole before it is split,
+/// and a single message before it waits in a retry queue.
 const CONFLICTS: u32 = 3;
-/// A wait for a lock that was longer splits the batch at once: its neighbours need not wait too.
+/// A longer wait for a lock splits the batch at once: the others need not wait too.
 const LONG_WAIT: Duration = Duration::from_secs(1);
-/// How often a batch may lose its connection, with a database that answers, before it is split.
+/// How often a batch may lose its connection, while the database answers, before it is split.
 const LOSSES: u32 = 5;
-/// How long a lane keeps its connection. The pool tests one that was idle for so long, and sees to it
-/// that none grows old.
+/// How long a lane keeps its connection. The pool tests connections that were idle this long, and
+/// replaces old ones.
 const KEEP: Duration = Duration::from_secs(1);
 /// How long a lane pauses before it tries again.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-/// A lane is busy if its last batch was at least this big. Then it leaves the next one time to fill,
-/// since bigger batches cost less a message. An idle lane never waits.
+/// A lane is busy if its last batch was at least this big. It then leaves the next one time to
+/// fill: bigger batches cost less per message. An idle lane never waits.
 const BUSY: usize = 8;
 const LONGEST_FILL: Duration = Duration::from_millis(20);
-/// How long a batch waits for the publisher to catch up. Without a broker that takes what we publish,
-/// work goes on, but no faster than a batch in this time.
+/// How long a batch waits for the publisher to catch up. If the broker takes nothing, work goes on
+/// at one batch in this time.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// Works until the channel closes.
@@ -90,9 +90,9 @@ pub(crate) async fn run(
     }
 }
 
-/// Lets messages gather while the broker is still taking in what the last batch emitted: the longer
-/// that takes, the more there is to do for all, and the more is won by bigger batches. It is what
-/// Nagle's algorithm (RFC 896) does with small packets. Without events, as long as the batch took.
+/// Lets messages gather until the broker has confirmed the events of the last batch, as Nagle's
+/// algorithm (RFC 896) does with small packets: the busier the broker, the bigger the batches.
+/// After a batch without events, waits as long as that batch took.
 async fn fill(engine: &Engine, kept: &Kept, took: Duration) {
     let filled = async {
         match kept.emitted {
@@ -103,8 +103,8 @@ async fn fill(engine: &Engine, kept: &Kept, took: Duration) {
     let _filled_or_late = tokio::time::timeout(LONGEST_FILL, filled).await;
 }
 
-/// What is committed faster than the broker takes it would fill the memory, and what does not fit
-/// there has to be read back from the outbox.
+/// Waits for the publisher, for a while. Events committed faster than the broker takes them would
+/// fill the memory, and those that do not fit have to be read back from the outbox.
 async fn let_catch_up(engine: &Engine) {
     if let Some(publisher) = engine.relay.publisher()
         && !publisher.has_room()
@@ -118,7 +118,7 @@ fn count(items: usize) -> f64 {
     items as f64
 }
 
-/// A part of a batch, in its place among the others.
+/// A part of a batch that is tried on its own.
 struct Part {
     works: Vec<Work>,
     attempts: u32,
@@ -181,7 +181,7 @@ async fn go_on(
     };
     match failed.failure.kind() {
         FailureKind::ConnectionLost => {
-            // Nobody's failure. Perhaps it is committed: then the inbox drops the rerun.
+            // No handler failed. If the batch was committed after all, the inbox drops the rerun.
             part.losses += 1;
             tracing::warn!(
                 losses = part.losses,
@@ -225,7 +225,7 @@ async fn go_on(
         FailureKind::Transient if part.retry(&failed).again_at_once(part.attempts + 1) => {
             part.attempts += 1;
             metrics::counter!("ballet_failures_total", "then" => "again").increment(1);
-            tracing::warn!("a handler failed, and is tried again: {}", failed.failure);
+            tracing::warn!("a handler failed; trying again: {}", failed.failure);
             pause(part.attempts).await;
             parts.push_front(part);
         }
@@ -239,7 +239,8 @@ async fn pause(failures: u32) {
     tokio::time::sleep(PAUSES.after(failures)).await;
 }
 
-/// Before the poison, the poison alone, and after it; in halves where there is no poison.
+/// Splits into the messages before the poison, the poison, and those after it; into halves if no
+/// poison is known.
 fn split(mut works: Vec<Work>, poison: Option<usize>) -> Vec<Part> {
     let mut parts = Vec::with_capacity(3);
     match poison {
@@ -265,6 +266,8 @@ fn settle(engine: &Engine, works: Vec<Work>) {
                 if let Some(age) = message.age(now) {
                     metrics::histogram!("ballet_publish_to_commit_seconds").record(age);
                 }
+                let outcome = if message.is_duplicate { "duplicate" } else { "settled" };
+                left(engine, &message, Ok(outcome));
                 message.receipt.settle();
             }
             Work::Answer(answer) => engine.calls.forget([&answer.call]),
@@ -272,14 +275,14 @@ fn settle(engine: &Engine, works: Vec<Work>) {
     }
 }
 
-/// The attempts at once are used up.
+/// Puts messages off, or sets them aside, when the immediate attempts are used up.
 async fn later_or_never(
     engine: &Arc<Engine>,
     works: Vec<Work>,
     failed: &BatchFailure,
     attempts: u32,
 ) {
-    // Whichever of its handlers failed: they commit together, so nothing was undone.
+    // The handlers of a message commit together: if one failed, none compensated anything.
     let compensates = works.iter().any(Work::compensates);
     let permanent = failed.failure.kind() == FailureKind::Permanent;
     if compensates && !permanent {
@@ -302,6 +305,7 @@ async fn later_or_never(
                             leave_tombstone(engine, &message.envelope, message.body()).await;
                         }
                         let why = Unacceptable::new(reason, failed.failure.to_string());
+                        left(engine, &message, Err(&why.detail));
                         let Message { delivery, receipt, .. } = *message;
                         dead_letter::set_aside(
                             engine,
@@ -320,7 +324,7 @@ async fn later_or_never(
     }
 }
 
-/// Tries again after a while, as often as it takes.
+/// Tries again later, without end.
 async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, attempts: u32) {
     for work in works {
         match work {
@@ -346,20 +350,28 @@ fn put_off(
     let waits_for_another = failed.failure.kind() == FailureKind::NotYet;
     let reason = if waits_for_another { Reason::NotYet } else { Reason::Failed };
     let why = Unacceptable::new(reason, failed.failure.to_string());
+    left(engine, &message, Err(&why.detail));
     let Message { delivery, receipt, .. } = message;
     dead_letter::retry_later(engine, delivery, receipt, why, failed.handler, delay, attempts);
 }
 
-/// While an undo is not done, its tombstone must keep later steps from taking effect.
+/// Ends a message's span. What becomes of its copy, if there is one, is in the same trace.
+fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
+    let waits = dead_letter::waits(&message.delivery);
+    let now = engine.clock.now();
+    message.traced.left(&engine.spans, &message.envelope, waits, outcome, now);
+}
+
+/// Until the compensation is done, the tombstone must keep later steps from taking effect.
 fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
-    // Who did not even get the saga's lock would not get it for the tombstone.
+    // Without the saga's lock there is no tombstone either.
     let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
     message.known.aborts() && !locked
 }
 
 async fn leave_tombstone(engine: &Arc<Engine>, envelope: &Envelope, body: &[u8]) {
     while let Err(failure) = entomb(engine, envelope, body).await {
-        tracing::warn!("a tombstone could not be left yet: {failure}");
+        tracing::warn!("a tombstone could not be written; trying again: {failure}");
         if *engine.stopping.borrow() {
             return;
         }

@@ -9,8 +9,10 @@ use ballet_core::{AnyEvent, Envelope, Received, SagaId, Unacceptable};
 use ballet_fault::WorksOn;
 use jiff::Timestamp;
 
+use crate::declare::clock::Clock;
 use crate::declare::failure::Failure;
 use crate::engine::registry::{Known, Registry};
+use crate::lane::traced::Traced;
 use crate::tables::calls::Answer;
 
 /// What a lane works on.
@@ -25,6 +27,9 @@ pub(crate) struct Message {
     pub(crate) known: Arc<Known>,
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
+    pub(crate) traced: Traced,
+    /// Whether it was handled before.
+    pub(crate) is_duplicate: bool,
     /// The event as JSON, where that is not the delivery's body as it came.
     body: Option<Vec<u8>>,
     /// One for each handler; taken when it runs, and decoded again if it has to run again.
@@ -36,11 +41,11 @@ impl Message {
     pub(crate) fn read(
         registry: &Registry,
         limits: &Limits,
-        now: Timestamp,
+        clock: &Clock,
         delivery: Delivery,
         receipt: Receipt,
     ) -> Result<Self, Box<(Unacceptable, Delivery, Receipt)>> {
-        let read = Envelope::read(&incoming(&delivery), &registry.events, limits, now);
+        let read = Envelope::read(&incoming(&delivery), &registry.events, limits, clock.now());
         let read = read.and_then(|Received { envelope, body }| {
             let name = envelope.event_type.name();
             let known = registry.known(name).map(Arc::clone).ok_or_else(|| {
@@ -55,7 +60,9 @@ impl Message {
         });
         match read {
             Ok((envelope, known, body, events)) => {
-                Ok(Self { envelope, known, delivery, receipt, body, events })
+                let traced = Traced::arrived(&envelope, clock);
+                let is_duplicate = false;
+                Ok(Self { envelope, known, delivery, receipt, traced, is_duplicate, body, events })
             }
             Err(unacceptable) => Err(Box::new((unacceptable, delivery, receipt))),
         }
@@ -95,7 +102,11 @@ impl Message {
     pub(crate) fn span(&self) -> tracing::Span {
         let Envelope { event_type, message_id, saga_id, .. } = &self.envelope;
         let saga = saga_id.map(|saga| saga.0);
-        tracing::info_span!("message", r#type = event_type.name(), id = %message_id, saga = ?saga)
+        let trace = self.traced.trace_id();
+        tracing::info_span!(
+            "message", r#type = event_type.name(), id = %message_id, saga = ?saga,
+            trace_id = %format_args!("{trace:032x}")
+        )
     }
 
     /// How long ago the message was made, if its id tells.

@@ -10,3 +10,5 @@ pub(crate) mod intake;
 pub(crate) mod lane;
 pub(crate) mod message;
 pub(crate) mod named_rows;
+pub(crate) mod run_items;
+pub(crate) mod traced;

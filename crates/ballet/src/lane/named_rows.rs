@@ -15,8 +15,8 @@ use crate::lane::message::Work;
 use crate::tables::ledger::{Entry, Row};
 use crate::tables::locks::lock_keys;
 
-/// Locks the rows that the steps of a batch name: of those that it triggers, and of those that it
-/// may undo. After the ledger is read, and before any handler runs.
+/// Locks the rows named by the steps that a batch triggers, and by those that it may compensate.
+/// Runs after the ledger is read and before any handler.
 pub(crate) async fn lock_named(
     transaction: &mut Transaction<'_>,
     works: &mut [Work],
@@ -73,8 +73,8 @@ fn triggers<'a>(works: &'a mut [Work], live: &[usize]) -> Result<Triggers<'a>, B
     Ok(triggers)
 }
 
-/// The steps that may be undone in these sagas, each with its outcomes. The outcomes stay in
-/// memory, so the undos need not read them again.
+/// The steps that may be compensated in these sagas, each with its outcomes. The outcomes stay in
+/// memory, so the compensations need not read them again.
 async fn outcomes(
     transaction: &mut Transaction<'_>,
     sagas: &[SagaId],

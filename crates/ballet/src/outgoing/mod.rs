@@ -1,4 +1,6 @@
 //! From a committed transaction to the publisher.
 
+pub(crate) mod publishing;
 pub(crate) mod relay;
+pub(crate) mod spans;
 pub(crate) mod wire;

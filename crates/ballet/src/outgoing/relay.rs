@@ -14,6 +14,9 @@ use ballet_amqp::{BatchId, Handed, OutBatch, Publish, Published, PublisherHandle
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use crate::declare::clock::Clock;
+use crate::outgoing::publishing::Publishing;
+use crate::outgoing::spans::Spans;
 use crate::tables::outbox;
 use crate::tables::outbox::Mark;
 
@@ -21,9 +24,8 @@ pub(crate) struct Relay {
     /// This process's number.
     pub(crate) owner: i64,
     next: AtomicI64,
-    /// Batches from before their commit until after the commit of their mark, and whether each is
-    /// published.
-    live: Mutex<HashMap<BatchId, bool>>,
+    /// Batches from before their commit until after the commit of their mark.
+    live: Mutex<HashMap<BatchId, Live>>,
     marks: Mutex<Vec<Mark>>,
     /// The number of mark-writing transactions started so far, and of those now running.
     carriers: AtomicU64,
@@ -33,10 +35,19 @@ pub(crate) struct Relay {
     /// Notifies lanes of each published batch.
     published: Notify,
     publisher: OnceLock<PublisherHandle>,
+    clock: Clock,
+    spans: Spans,
+}
+
+/// A batch in memory.
+#[derive(Default)]
+struct Live {
+    is_published: bool,
+    publishing: Publishing,
 }
 
 impl Relay {
-    pub(crate) fn new(owner: i64) -> Self {
+    pub(crate) fn new(owner: i64, clock: Clock, spans: Spans) -> Self {
         Self {
             owner,
             next: AtomicI64::new(0),
@@ -47,10 +58,12 @@ impl Relay {
             marked: Notify::new(),
             published: Notify::new(),
             publisher: OnceLock::new(),
+            clock,
+            spans,
         }
     }
 
-    fn live(&self) -> MutexGuard<'_, HashMap<BatchId, bool>> {
+    fn live(&self) -> MutexGuard<'_, HashMap<BatchId, Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -75,7 +88,7 @@ impl Relay {
         let mut live = self.live();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let batch = BatchId { owner: self.owner, number, table: outbox::table_at(now) };
-        live.insert(batch, false);
+        live.insert(batch, Live::default());
         batch
     }
 
@@ -83,6 +96,15 @@ impl Relay {
     /// sweeper finds it.
     pub(crate) fn forget(&self, batch: BatchId) {
         self.live().remove(&batch);
+    }
+
+    /// Keeps the spans of a batch until it is published. Before it is handed to the publisher.
+    pub(crate) fn watch(&self, batch: BatchId, publishing: Publishing) {
+        if self.spans.are_on()
+            && let Some(live) = self.live().get_mut(&batch)
+        {
+            live.publishing = publishing;
+        }
     }
 
     /// Hands a committed batch to the publisher.
@@ -109,8 +131,12 @@ impl Relay {
                 "event can never be published, it is kept in ballet.outbox_dead: {reason}"
             );
         }
-        if let Some(is_published) = self.live().get_mut(&published.batch) {
-            *is_published = true;
+        let publishing = self.live().get_mut(&published.batch).map(|live| {
+            live.is_published = true;
+            std::mem::take(&mut live.publishing)
+        });
+        if let Some(publishing) = publishing {
+            publishing.end(&self.spans, self.clock.now(), &dead);
         }
         self.marks().push(Mark { batch: published.batch, dead });
         self.marked.notify_one();
@@ -122,7 +148,7 @@ impl Relay {
         loop {
             let mut published = pin!(self.published.notified());
             published.as_mut().enable();
-            if self.live().get(&batch).is_none_or(|is_published| *is_published) {
+            if self.live().get(&batch).is_none_or(|live| live.is_published) {
                 return;
             }
             published.await;
@@ -183,7 +209,7 @@ impl Relay {
         match self.live().entry(batch) {
             Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
-                place.insert(false);
+                place.insert(Live::default());
                 true
             }
         }

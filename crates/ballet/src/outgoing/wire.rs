@@ -8,6 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::declare::event::Emitted;
+use crate::declare::trace_context::TraceContext;
 use crate::tables::outbox::StoredEvent;
 
 const PERSISTENT: u8 = 2;
@@ -18,7 +19,7 @@ struct Outgoing<'a> {
     event_type: &'a str,
     saga_id: Option<SagaId>,
     causation_id: Option<MessageId>,
-    traceparent: Option<&'a str>,
+    trace: Option<TraceContext>,
     created_at: Timestamp,
 }
 
@@ -29,7 +30,7 @@ pub(crate) fn publish(service: &str, event: &Emitted, now: Timestamp) -> Publish
         event_type: event.event.event_type.name(),
         saga_id: event.saga_id,
         causation_id: event.causation_id,
-        traceparent: event.traceparent.as_deref(),
+        trace: event.trace,
         created_at: now,
     };
     outgoing.message(service, event.event.body.clone())
@@ -43,7 +44,7 @@ pub(crate) fn publish_stored(service: &str, event: StoredEvent) -> Publish {
         event_type: &event.event_type,
         saga_id: event.saga_id,
         causation_id: event.causation_id,
-        traceparent: event.traceparent.as_deref(),
+        trace: event.trace,
         created_at: event.created_at,
     };
     outgoing.message(service, body)
@@ -55,8 +56,8 @@ impl Outgoing<'_> {
         if let Some(cause) = self.causation_id {
             insert_text(&mut headers, CAUSATION_ID, &cause.to_string());
         }
-        if let Some(traceparent) = self.traceparent {
-            insert_text(&mut headers, TRACEPARENT, traceparent);
+        if let Some(trace) = self.trace {
+            insert_text(&mut headers, TRACEPARENT, &trace.to_string());
         }
         // A message without a saga is correlated only with itself.
         let correlation = self.saga_id.map_or(self.message_id.0, |saga| saga.0);

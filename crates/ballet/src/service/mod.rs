@@ -3,6 +3,7 @@
 pub(crate) mod error;
 pub(crate) mod logging;
 pub(crate) mod metrics;
+pub(crate) mod otlp;
 pub(crate) mod pool;
 pub(crate) mod prepare;
 pub(crate) mod program;

@@ -15,6 +15,7 @@ use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
 use crate::http::health::{self, Health, Parts};
 use crate::http::problem::Problem;
+use crate::http::trace::Tracer;
 use crate::http::unit::Handle;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
@@ -24,7 +25,7 @@ use crate::service::prepare::Prepare;
 use crate::service::running::{Running, Signals};
 use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
-use crate::service::{metrics, pool, roles, serve};
+use crate::service::{metrics, otlp, pool, roles, serve};
 use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper};
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -101,7 +102,9 @@ impl Service {
         let (away, database_away) = watch::channel(false);
         let health = Health { away: database_away, parts: Arc::new(OnceLock::new()) };
         let own = Arc::new(OnceLock::new());
-        let routes = health::router(health.clone(), metrics::handle(), Arc::clone(&own));
+        let (spans, otlp) = otlp::spans(settings.otlp_endpoint.as_deref())?;
+        let tracer = Tracer { clock: self.clock.clone(), spans: spans.clone() };
+        let routes = health::router(health.clone(), metrics::handle(), Arc::clone(&own), tracer);
         let failing = failed.clone();
         let address =
             serve::serve(&mut http, settings.listen, routes, failing, asked_to_stop.clone())
@@ -118,7 +121,13 @@ impl Service {
             away: &away,
         };
         let (owner, session) = prepare.run().await?;
-        base.spawn("the process's session", process::keep(session, options, owner, leaving));
+        base.spawn(
+            "the process's session",
+            process::keep(session, options, owner, leaving.clone()),
+        );
+        if let Some(otlp) = otlp {
+            base.spawn("the export of spans", otlp.run(self.participant.service(), owner, leaving));
+        }
 
         let (lanes, queues) = Lanes::new(settings.lanes);
         let answers = lanes.clone();
@@ -126,9 +135,10 @@ impl Service {
         let engine = Arc::new(Engine {
             registry: Registry::new(&self.participant),
             pool,
-            clock: self.clock,
             limits,
-            relay: Relay::new(owner),
+            relay: Relay::new(owner, self.clock.clone(), spans.clone()),
+            clock: self.clock,
+            spans,
             calls: OpenCalls::new(settings.calls),
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),

@@ -11,6 +11,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::declare::call_step::CallKey;
+use crate::declare::trace_context::TraceContext;
 
 /// An external call: requested or open.
 #[derive(Debug, Clone)]
@@ -22,7 +23,8 @@ pub(crate) struct NewCall {
     pub(crate) undo: bool,
     pub(crate) request: String,
     pub(crate) cause: Option<MessageId>,
-    pub(crate) traceparent: Option<String>,
+    /// The span of the step that wants it.
+    pub(crate) trace: Option<TraceContext>,
     pub(crate) attempts: u32,
 }
 
@@ -58,7 +60,7 @@ pub(crate) async fn insert(
     .bind(calls.iter().map(|call| call.undo).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.request.clone()).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.cause.map(|id| id.0)).collect::<Vec<_>>())
-    .bind(calls.iter().map(|call| call.traceparent.clone()).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.trace.map(|trace| trace.to_string())).collect::<Vec<_>>())
     .bind(owner)
     .bind(now.to_sqlx())
     .execute(db)
@@ -136,7 +138,7 @@ pub(crate) async fn open(
             undo,
             request,
             cause: cause.map(MessageId),
-            traceparent,
+            trace: traceparent.as_deref().and_then(TraceContext::parse),
             attempts: u32::try_from(attempts).unwrap_or_default(),
         };
         (owner, call)

@@ -70,11 +70,11 @@ async fn publish_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Dur
 async fn publish_portion(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<usize, Failure> {
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     let passed = deadlines::take(transaction.db(), sagas, PORTION).await?;
-    for Passed { saga_id, due_at, saga, cause, traceparent, .. } in &passed {
+    for Passed { saga_id, due_at, saga, cause, trace, .. } in &passed {
         let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
         let Some(deadline) = declared.and_then(|saga| saga.deadline.as_ref()) else { continue };
         let event = (deadline.passed_event)(Due { saga_id: *saga_id, at: *due_at })?;
-        transaction.enter(Some(*saga_id), *cause, traceparent.clone());
+        transaction.enter(Some(*saga_id), *cause, *trace);
         transaction.scope.emit(event);
     }
     if passed.is_empty() {

@@ -19,6 +19,7 @@ use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::caller::make;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
+use crate::outgoing::publishing::Publishing;
 use crate::outgoing::wire;
 use crate::tables::database::{answered, begin};
 use crate::tables::outbox::{Mark, TABLES, Unpublished};
@@ -153,6 +154,8 @@ async fn sweep_table(
             fault::remember(&batch, &*events);
             fault::point(FaultPoint::BeforeSweep, &*events);
             let service = engine.registry.service;
+            let publishing = Publishing::begin_stored(&engine.spans, &engine.clock, &events);
+            relay.watch(batch, publishing);
             let messages =
                 events.into_iter().map(|event| wire::publish_stored(service, event)).collect();
             if publisher.send(OutBatch { batch, messages }) != Handed::Queued {

@@ -57,7 +57,7 @@ impl Event for OrderCompleted {
     const TYPE: EventType = EventType::in_saga("orders.order_completed.v1");
 }
 
-/// The order will not be fulfilled: every service undoes its part.
+/// The order will not be fulfilled: every service compensates its part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderCancelled {
     /// The order.
@@ -76,7 +76,7 @@ impl Event for OrderCancelled {
     const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
 }
 
-/// The time is over in which the order had to be paid. Only orders consumes it, and then decides
+/// The deadline for the payment of the order has passed. Only orders consumes it, and then decides
 /// whether the order is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderDeadlinePassed {

@@ -3,6 +3,7 @@
 //! Without arguments the test programs run side by side. With arguments it is `cargo test` itself,
 //! one program after the other.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::test::programs::{self, Program};
 use crate::test::side_by_side;
 use crate::ui;
 
+/// How many tests of one program run at the same time.
+const THREADS: &str = "RUST_TEST_THREADS";
 const FAIL_FAST: &str = "--fail-fast";
 const NO_FAIL_FAST: &str = "--no-fail-fast";
 
@@ -57,19 +60,19 @@ async fn whole(
     stop: &mut Stop,
 ) -> Result<ExitCode> {
     let output = cargo::target()?.join("test-output");
+    let processors = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
     let mut env = cargo::configured()?;
+    if std::env::var_os(THREADS).is_none() {
+        env.push((THREADS.to_owned(), (2 * processors).to_string()));
+    }
     env.extend(servers.env().map(|(name, value)| (name.to_owned(), value.to_owned())));
     // Dropping a child kills it, and what it has started.
     tokio::select! {
-        passed = side_by_side::run(programs, at_once(), &output, &env, children) => {
+        passed = side_by_side::run(programs, processors + 1, &output, &env, children) => {
             Ok(if passed? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         () = stop.asked() => Ok(interrupted()),
     }
-}
-
-fn at_once() -> usize {
-    std::thread::available_parallelism().map_or(2, |count| count.get() + 1)
 }
 
 /// What the caller asks `cargo test` for.

@@ -81,6 +81,10 @@ pub struct Settings {
     #[arg(long, env = "LOG_FORMAT", default_value = "auto", value_enum)]
     pub log_format: LogFormat,
 
+    /// The collector that spans are sent to over OTLP (HTTP), without the path `/v1/traces`.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true, value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+
     /// Print the settings in force, without secrets, and end.
     #[arg(long)]
     pub print_config: bool,
@@ -118,6 +122,7 @@ impl Settings {
             drain_seconds: 20,
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
+            otlp_endpoint: None,
             print_config: false,
         }
     }
@@ -251,6 +256,7 @@ impl fmt::Debug for Settings {
             drain_seconds,
             log,
             log_format,
+            otlp_endpoint,
             print_config,
         } = self;
         f.debug_struct("Settings")
@@ -270,6 +276,7 @@ impl fmt::Debug for Settings {
             .field("drain_seconds", drain_seconds)
             .field("log", log)
             .field("log_format", log_format)
+            .field("otlp_endpoint", &otlp_endpoint.as_deref().map(masked))
             .field("print_config", print_config)
             .finish()
     }

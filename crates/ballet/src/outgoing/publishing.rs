@@ -1,0 +1,98 @@
+//! The spans of events that are being published.
+
+use ballet_core::{MessageId, SagaId};
+use jiff::Timestamp;
+
+use crate::declare::clock::Clock;
+use crate::declare::event::Emitted;
+use crate::declare::trace_context::TraceContext;
+use crate::outgoing::spans::{Kind, Span, Spans};
+use crate::tables::outbox::StoredEvent;
+
+/// The events of a batch that are with the publisher, by their positions.
+#[derive(Debug, Default)]
+pub(crate) struct Publishing(Vec<(i32, Span)>);
+
+/// An event, as far as its span goes.
+struct Event<'a> {
+    trace: Option<TraceContext>,
+    event_type: &'a str,
+    message_id: MessageId,
+    saga_id: Option<SagaId>,
+}
+
+impl Publishing {
+    /// Begins the spans of events that this service just emitted.
+    pub(crate) fn begin(spans: &Spans, clock: &Clock, events: &[Emitted]) -> Self {
+        let event = |event: &Emitted| Event {
+            trace: event.trace,
+            event_type: event.event.event_type.name(),
+            message_id: event.message_id,
+            saga_id: event.saga_id,
+        };
+        Self::of(spans, clock, events.len(), |at| events.get(at).map(event))
+    }
+
+    /// The same, of events that were read back from the outbox.
+    pub(crate) fn begin_stored(spans: &Spans, clock: &Clock, events: &[StoredEvent]) -> Self {
+        Self::of(spans, clock, events.len(), |at| {
+            events.get(at).map(|event| Event {
+                trace: event.trace,
+                event_type: &event.event_type,
+                message_id: event.message_id,
+                saga_id: event.saga_id,
+            })
+        })
+    }
+
+    fn of<'a>(
+        spans: &Spans,
+        clock: &Clock,
+        count: usize,
+        event: impl Fn(usize) -> Option<Event<'a>>,
+    ) -> Self {
+        if !spans.are_on() {
+            return Self::default();
+        }
+        let now = clock.now();
+        let begin = |at: usize| {
+            let event = event(at)?;
+            let step = event.trace.filter(|step| spans.want(*step))?;
+            let span = event.span(step, step.child(clock), now);
+            Some((i32::try_from(at).ok()?, span))
+        };
+        Self((0..count).filter_map(begin).collect())
+    }
+
+    /// Ends them: these positions can never be published, the others are.
+    pub(crate) fn end(self, spans: &Spans, now: Timestamp, dead: &[(i32, String)]) {
+        for (position, mut span) in self.0 {
+            span.ended = now;
+            span.error =
+                dead.iter().find(|(dead, _)| *dead == position).map(|(_, reason)| reason.clone());
+            spans.record(span);
+        }
+    }
+}
+
+impl Event<'_> {
+    fn span(&self, step: TraceContext, context: TraceContext, now: Timestamp) -> Span {
+        let mut attributes = vec![
+            ("messaging.system", "rabbitmq".to_owned()),
+            ("messaging.operation.type", "send".to_owned()),
+            ("messaging.destination.name", self.event_type.to_owned()),
+            ("messaging.message.id", self.message_id.to_string()),
+        ];
+        attributes.extend(self.saga_id.map(|saga| ("ballet.saga_id", saga.to_string())));
+        Span {
+            context,
+            parent: Some(step.span_id),
+            kind: Kind::Publish,
+            name: format!("publish {}", self.event_type),
+            begun: now,
+            ended: now,
+            attributes,
+            error: None,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Spans on their way to whoever collects them: a bounded queue that nobody waits for.
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::declare::trace_context::TraceContext;
+
+/// A piece of work that has ended.
+#[derive(Debug)]
+pub(crate) struct Span {
+    pub(crate) context: TraceContext,
+    /// The span that it is a part of, or follows from.
+    pub(crate) parent: Option<u64>,
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) begun: Timestamp,
+    pub(crate) ended: Timestamp,
+    pub(crate) attributes: Vec<(&'static str, String)>,
+    /// Why it failed, if it did.
+    pub(crate) error: Option<String>,
+}
+
+/// What a span is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A request that this service answers.
+    Request,
+    /// A message, from its arrival until it is settled.
+    Receive,
+    /// One run of a handler.
+    Step,
+    /// An attempt at a call to the outside.
+    Call,
+    /// An event, from the hand-over until the broker's confirm.
+    Publish,
+}
+
+/// Where spans go; nowhere, unless they are asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Spans(Option<mpsc::Sender<Span>>);
+
+impl Spans {
+    /// Nobody collects them.
+    pub(crate) const fn off() -> Self {
+        Self(None)
+    }
+
+    /// Into a queue of this length.
+    pub(crate) fn queue(length: usize) -> (Self, mpsc::Receiver<Span>) {
+        let (queue, spans) = mpsc::channel(length);
+        (Self(Some(queue)), spans)
+    }
+
+    pub(crate) const fn are_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether a span of this context would be kept. Look before you make one.
+    pub(crate) const fn want(&self, context: TraceContext) -> bool {
+        self.are_on() && context.is_sampled()
+    }
+
+    /// Records a span, or drops and counts it where the queue is full: nothing waits for a
+    /// collector.
+    pub(crate) fn record(&self, span: Span) {
+        let Some(queue) = self.0.as_ref().filter(|_| span.context.is_sampled()) else { return };
+        if let Err(TrySendError::Full(_) | TrySendError::Closed(_)) = queue.try_send(span) {
+            metrics::counter!("ballet_spans_dropped_total", "why" => "queue").increment(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(flags: u8) -> Span {
+        Span {
+            context: TraceContext { trace_id: 1, span_id: 2, flags },
+            parent: None,
+            kind: Kind::Step,
+            name: "reserve_stock".to_owned(),
+            begun: Timestamp::UNIX_EPOCH,
+            ended: Timestamp::UNIX_EPOCH,
+            attributes: Vec::new(),
+            error: None,
+        }
+    }
+
+    #[test]
+    fn a_full_queue_drops_spans_and_nobody_waits() {
+        let (spans, mut queue) = Spans::queue(2);
+        (0..5).for_each(|_| spans.record(span(1)));
+        assert!(queue.try_recv().is_ok() && queue.try_recv().is_ok());
+        assert!(queue.try_recv().is_err(), "three were dropped");
+        spans.record(span(1));
+        assert!(queue.try_recv().is_ok(), "there is room again");
+    }
+
+    #[test]
+    fn what_is_not_sampled_is_not_recorded() {
+        let (spans, mut queue) = Spans::queue(2);
+        spans.record(span(0));
+        assert!(!spans.want(span(0).context) && spans.want(span(1).context));
+        assert!(!Spans::off().want(span(1).context));
+        assert!(queue.try_recv().is_err());
+    }
+}

@@ -1,0 +1,177 @@
+//! Exports spans over OTLP (HTTP, protobuf). Nothing in a service waits for it: what a slow or dead
+//! collector does not take is dropped and counted.
+
+use std::time::{Duration, SystemTime};
+
+use opentelemetry::trace::{
+    SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
+};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
+use tokio::sync::{mpsc, watch};
+
+use crate::engine::stopping::stopped;
+use crate::outgoing::spans::{Kind, Span, Spans};
+use crate::service::settings::error::SettingsError;
+
+/// How many spans wait at the most: a few megabytes.
+const QUEUE: usize = 8192;
+/// The most that one request takes along.
+const BATCH: usize = 512;
+/// How long spans gather.
+const GATHER: Duration = Duration::from_secs(1);
+/// How long a collector may take, with the exporter's own retries.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What takes spans to a collector.
+pub(super) struct Otlp {
+    exporter: SpanExporter,
+    queue: mpsc::Receiver<Span>,
+}
+
+/// Where spans go, and what takes them to the collector at this address if there is one.
+pub(super) fn spans(endpoint: Option<&str>) -> Result<(Spans, Option<Otlp>), SettingsError> {
+    let Some(endpoint) = endpoint.map(str::trim).filter(|endpoint| !endpoint.is_empty()) else {
+        return Ok((Spans::off(), None));
+    };
+    let wrong = |why: String| SettingsError(format!("OTEL_EXPORTER_OTLP_ENDPOINT: {why}"));
+    if !endpoint.starts_with("http://") {
+        return Err(wrong(
+            "the address of the collector has to begin with http://, for instance \
+             http://localhost:4318; a collector elsewhere is reached through one that runs beside \
+             the service"
+                .to_owned(),
+        ));
+    }
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_timeout(TIMEOUT)
+        .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+        .build()
+        .map_err(|error| wrong(error.to_string()))?;
+    let (spans, queue) = Spans::queue(QUEUE);
+    Ok((spans, Some(Otlp { exporter, queue })))
+}
+
+impl Otlp {
+    /// Exports until the process leaves, and then what is still there.
+    pub(super) async fn run(
+        mut self,
+        service: &'static str,
+        instance: i64,
+        mut leaving: watch::Receiver<bool>,
+    ) {
+        let resource = Resource::builder()
+            .with_service_name(service)
+            .with_attribute(KeyValue::new("service.instance.id", instance.to_string()))
+            .build();
+        self.exporter.set_resource(&resource);
+        let scope =
+            InstrumentationScope::builder("ballet").with_version(env!("CARGO_PKG_VERSION")).build();
+        let mut failing = false;
+        loop {
+            let mut batch = Vec::new();
+            let left = tokio::select! {
+                received = self.queue.recv_many(&mut batch, BATCH) => received == 0,
+                () = stopped(&mut leaving) => false,
+            };
+            if left {
+                return;
+            }
+            if batch.len() < BATCH && !*leaving.borrow() {
+                tokio::select! {
+                    () = tokio::time::sleep(GATHER) => {}
+                    () = stopped(&mut leaving) => {}
+                }
+            }
+            if *leaving.borrow() {
+                // What is there is taken; the loop ends when the queue is empty.
+                self.queue.close();
+            }
+            while batch.len() < BATCH
+                && let Ok(span) = self.queue.try_recv()
+            {
+                batch.push(span);
+            }
+            if batch.is_empty() {
+                continue;
+            }
+            self.export(batch, &scope, &mut failing).await;
+        }
+    }
+
+    async fn export(&self, batch: Vec<Span>, scope: &InstrumentationScope, failing: &mut bool) {
+        let count = batch.len() as u64;
+        let batch = batch.into_iter().map(|span| data(span, scope)).collect();
+        let exported = tokio::time::timeout(TIMEOUT, self.exporter.export(batch)).await;
+        let why = match exported {
+            Ok(Ok(())) => {
+                metrics::counter!("ballet_spans_exported_total").increment(count);
+                *failing = false;
+                return;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_elapsed) => format!("no answer within {TIMEOUT:?}"),
+        };
+        metrics::counter!("ballet_spans_dropped_total", "why" => "export").increment(count);
+        if !std::mem::replace(failing, true) {
+            tracing::warn!("the collector takes no spans, they are dropped: {why}");
+        }
+    }
+}
+
+fn data(span: Span, scope: &InstrumentationScope) -> SpanData {
+    let Span { context, parent, kind, name, begun, ended, attributes, error } = span;
+    SpanData {
+        span_context: SpanContext::new(
+            TraceId::from(context.trace_id),
+            SpanId::from(context.span_id),
+            TraceFlags::new(context.flags),
+            false,
+            TraceState::default(),
+        ),
+        parent_span_id: parent.map_or(SpanId::INVALID, SpanId::from),
+        parent_span_is_remote: matches!(kind, Kind::Request | Kind::Receive),
+        span_kind: match kind {
+            Kind::Request => SpanKind::Server,
+            Kind::Receive => SpanKind::Consumer,
+            Kind::Step => SpanKind::Internal,
+            Kind::Call => SpanKind::Client,
+            Kind::Publish => SpanKind::Producer,
+        },
+        name: name.into(),
+        start_time: SystemTime::from(begun),
+        end_time: SystemTime::from(ended),
+        attributes: attributes.into_iter().map(|(key, value)| KeyValue::new(key, value)).collect(),
+        dropped_attributes_count: 0,
+        events: SpanEvents::default(),
+        links: SpanLinks::default(),
+        status: error.map_or(Status::Unset, Status::error),
+        instrumentation_scope: scope.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_off_unless_a_collector_is_named() {
+        for none in [None, Some(""), Some(" ")] {
+            let (spans, otlp) = spans(none).expect("a good setting");
+            assert!(!spans.are_on() && otlp.is_none());
+        }
+        assert!(spans(Some("http://localhost:4318")).expect("a good setting").0.are_on());
+    }
+
+    #[test]
+    fn an_address_that_cannot_work_is_refused_with_an_example() {
+        for wrong in ["https://collector", "localhost:4317", "grpc://collector"] {
+            let error = spans(Some(wrong)).err().expect("refused").to_string();
+            assert!(error.contains("OTEL_EXPORTER_OTLP_ENDPOINT: the address"), "{error}");
+        }
+    }
+}
