@@ -11,7 +11,7 @@ use crate::session::message::Publish;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId {
     /// The process that wrote the batch.
-    pub owner: i64,
+    pub process: i64,
     /// The number of the batch, counted per process.
     pub number: i64,
     /// The outbox table that holds the batch.
@@ -20,7 +20,7 @@ pub struct BatchId {
 
 impl fmt::Display for BatchId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{} in table {}", self.owner, self.number, self.table)
+        write!(f, "{}/{} in table {}", self.process, self.number, self.table)
     }
 }
 

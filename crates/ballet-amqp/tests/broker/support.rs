@@ -22,7 +22,7 @@ pub(crate) fn message(key: &str, id: &str) -> Publish {
 }
 
 pub(crate) fn batch(number: i64) -> BatchId {
-    BatchId { owner: 1, number, table: 0 }
+    BatchId { process: 1, number, table: 0 }
 }
 
 /// A batch whose messages are named `<number>.<index>`.

@@ -24,5 +24,5 @@ pub struct Due {
 pub(crate) struct Deadline {
     pub(crate) part: DeadlinePart,
     pub(crate) passed_event: Arc<dyn Fn(Due) -> Result<Encoded, Failure> + Send + Sync>,
-    pub(crate) fact: Arc<dyn AnyRefusal>,
+    pub(crate) abort_event: Arc<dyn AnyRefusal>,
 }

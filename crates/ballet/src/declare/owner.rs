@@ -20,7 +20,7 @@ pub trait Owner: Send + Sync + 'static {
     fn abort(
         &self,
         tx: &mut Tx<'_>,
-        fact: &<Self::Saga as Saga>::Abort,
+        abort_event: &<Self::Saga as Saga>::Abort,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 

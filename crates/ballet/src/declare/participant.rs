@@ -213,30 +213,30 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         Self(self.0.push(step.erase().0))
     }
 
-    /// Aborts the saga on this refusal. `fact` creates the abort event.
+    /// Aborts the saga on this refusal. `abort_event` creates the abort event.
     #[must_use]
     pub fn aborts_on<E: Event>(
         mut self,
-        fact: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
+        abort_event: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
     ) -> Self {
-        self.0.entry.refusals.push(Arc::new(TypedRefusal { fact, event: PhantomData }));
+        self.0.entry.refusals.push(Arc::new(TypedRefusal { abort_event, event: PhantomData }));
         self
     }
 
     /// Sets the time in which the saga must be decided, counted from its start. When it has passed,
     /// the owner publishes the event `passed` to itself, and aborts with the abort event from
-    /// `fact`, unless another outcome was committed first.
+    /// `abort_event`, unless another outcome was committed first.
     #[must_use]
     pub fn deadline<E: Event>(
         mut self,
         after: SignedDuration,
         passed: impl Fn(Due) -> E + Send + Sync + 'static,
-        fact: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
+        abort_event: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
     ) -> Self {
         self.0.entry.deadline = Some(Deadline {
             part: DeadlinePart { passed: E::TYPE, after },
             passed_event: Arc::new(move |due| Encoded::of(&passed(due))),
-            fact: Arc::new(TypedRefusal { fact, event: PhantomData }),
+            abort_event: Arc::new(TypedRefusal { abort_event, event: PhantomData }),
         });
         self
     }

@@ -180,7 +180,7 @@ pub(crate) async fn abort_as_owner(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
-    fact: Encoded,
+    abort_event: Encoded,
 ) -> Result<Abort, Failure> {
     let Some(owner) = &saga.owner else {
         return Err(Failure::permanent(format!(
@@ -199,12 +199,12 @@ pub(crate) async fn abort_as_owner(
         return Ok(Abort::TooLate);
     }
     check_begun(transaction, saga, saga_id)?;
-    transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(fact.clone()));
+    transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(abort_event.clone()));
     let owner = Arc::clone(owner);
-    owner.abort(transaction.tx(), &fact.body).await?;
+    owner.abort(transaction.tx(), &abort_event.body).await?;
     compensate_next(transaction, saga, saga_id).await?;
     end_deadline(transaction, saga, saga_id);
-    transaction.scope.emit(fact);
+    transaction.scope.emit(abort_event);
     Ok(Abort::Aborted)
 }
 

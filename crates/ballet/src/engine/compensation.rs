@@ -22,11 +22,11 @@ pub(crate) async fn abort_here(
     transaction: &mut Transaction<'_>,
     saga: &SagaEntry,
     saga_id: SagaId,
-    fact: Encoded,
+    abort_event: Encoded,
 ) -> Result<Effect, Failure> {
     let known = transaction.ledger.is_aborted(saga_id);
     if !known {
-        transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(fact));
+        transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(abort_event));
     }
     // Also if the tombstone is there: a compensation may have failed the last time.
     compensate_next(transaction, saga, saga_id).await?;
@@ -35,9 +35,9 @@ pub(crate) async fn abort_here(
 
 /// Leaves only the tombstone, for an abort whose compensation fails: until that is done, later
 /// steps must not take effect.
-pub(crate) fn entomb(transaction: &mut Transaction<'_>, saga_id: SagaId, fact: Encoded) {
+pub(crate) fn entomb(transaction: &mut Transaction<'_>, saga_id: SagaId, abort_event: Encoded) {
     if !transaction.ledger.is_aborted(saga_id) {
-        transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(fact));
+        transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(abort_event));
     }
 }
 

@@ -192,7 +192,7 @@ impl Registry {
                 add(refusal.event_type(), Handler::Refusal { saga, refusal });
             }
             if let Some(deadline) = &saga.deadline {
-                let (saga, passed) = (Arc::clone(saga), Arc::clone(&deadline.fact));
+                let (saga, passed) = (Arc::clone(saga), Arc::clone(&deadline.abort_event));
                 add(deadline.part.passed, Handler::Deadline { saga, passed });
             }
             for undo in &saga.keyed_compensations {

@@ -181,7 +181,7 @@ impl<'db> Transaction<'db> {
         }
         deadlines.flush(db).await?;
         if !calls.is_empty() {
-            answered(calls::insert(db, engine.relay.owner, calls, now)).await?;
+            answered(calls::insert(db, engine.relay.process, calls, now)).await?;
         }
         // Marks of the table that the events go to ride in one statement with them.
         let table = outbox::table_at(now);

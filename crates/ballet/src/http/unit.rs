@@ -110,7 +110,7 @@ impl Unit {
     /// # Errors
     ///
     /// A permanent failure if this service does not own the saga; what the hook fails with.
-    pub async fn abort<Sg: Saga>(&mut self, fact: Sg::Abort) -> Result<Abort, Failure> {
+    pub async fn abort<Sg: Saga>(&mut self, abort_event: Sg::Abort) -> Result<Abort, Failure> {
         let saga_id = self.saga_id.ok_or_else(no_saga)?;
         let engine = Arc::clone(&self.transaction.engine);
         let Some(saga) = engine.registry.sagas.iter().find(|saga| saga.saga == Sg::NAME) else {
@@ -120,8 +120,8 @@ impl Unit {
                 Sg::NAME
             )));
         };
-        let fact = Encoded::of(&fact)?;
-        abort_as_owner(&mut self.transaction, saga, saga_id, fact).await
+        let abort_event = Encoded::of(&abort_event)?;
+        abort_as_owner(&mut self.transaction, saga, saga_id, abort_event).await
     }
 
     /// Commits. When it returns, the events are on their way to the broker. They are published even

@@ -26,7 +26,7 @@ use crate::engine::transaction::Transaction;
 use crate::lane::counted::Counted;
 use crate::lane::dispatch;
 use crate::lane::message::Work;
-use crate::lane::run_items::{begin_step, facts, items, message};
+use crate::lane::run_items::{abort_events, begin_step, items, message};
 use crate::lane::traced::Open;
 use crate::outgoing::spans::Kind;
 use crate::tables::calls::Answer;
@@ -109,10 +109,12 @@ pub(crate) async fn handle(
                     Err(failed) => Err(failed),
                 },
                 None => match handler {
-                    Handler::Abort { saga } if run.len() > 1 => match facts(works, run, clock) {
-                        Ok(facts) => abort_all(transaction, saga, facts).await,
-                        Err(failed) => Err(failed),
-                    },
+                    Handler::Abort { saga } if run.len() > 1 => {
+                        match abort_events(works, run, clock) {
+                            Ok(abort_events) => abort_all(transaction, saga, abort_events).await,
+                            Err(failed) => Err(failed),
+                        }
+                    }
                     _ => one_by_one(transaction, works, run, handler, place).await,
                 },
             };

@@ -37,12 +37,12 @@ pub(crate) async fn handle(
         }
         Handler::Abort { saga } => {
             let body = Bytes::copy_from_slice(message.body());
-            let fact = Encoded { event_type: message.envelope.event_type, body };
-            abort_here(transaction, saga, saga_id, fact).await
+            let abort_event = Encoded { event_type: message.envelope.event_type, body };
+            abort_here(transaction, saga, saga_id, abort_event).await
         }
         Handler::Refusal { saga, refusal } => {
-            let fact = refusal.fact(event)?;
-            let abort = abort_as_owner(transaction, saga, saga_id, fact).await?;
+            let abort_event = refusal.abort_event(event)?;
+            let abort = abort_as_owner(transaction, saga, saga_id, abort_event).await?;
             if abort == Abort::TooLate {
                 tracing::error!(saga = %saga_id, "{} came after the pivot: check the graph's rules", message.envelope.event_type);
             }
@@ -50,7 +50,8 @@ pub(crate) async fn handle(
         }
         // The pivot may have been quicker, and mostly was.
         Handler::Deadline { saga, passed } => {
-            let abort = abort_as_owner(transaction, saga, saga_id, passed.fact(event)?).await?;
+            let abort =
+                abort_as_owner(transaction, saga, saga_id, passed.abort_event(event)?).await?;
             Ok(if abort == Abort::Aborted { Effect::Handled } else { Effect::Nothing })
         }
         Handler::KeyedCompensation { saga, undo } => {

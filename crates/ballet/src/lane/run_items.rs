@@ -36,20 +36,20 @@ pub(crate) fn items(
 }
 
 /// The aborts of a run, as they came.
-pub(crate) fn facts(
+pub(crate) fn abort_events(
     works: &mut [Work],
     run: &[usize],
     clock: &Clock,
 ) -> Result<Vec<Item<Encoded>>, RunFailure> {
-    let mut facts = Vec::with_capacity(run.len());
+    let mut abort_events = Vec::with_capacity(run.len());
     for at in run {
         let Some(message) = message(works, *at) else { continue };
         let lineage = begin_step(message, clock);
         let body = Bytes::copy_from_slice(message.body());
-        let fact = Encoded { event_type: message.envelope.event_type, body };
-        facts.push(item(message, lineage, fact)?);
+        let abort_event = Encoded { event_type: message.envelope.event_type, body };
+        abort_events.push(item(message, lineage, abort_event)?);
     }
-    Ok(facts)
+    Ok(abort_events)
 }
 
 /// Begins the run of a handler for a message; what follows is related to both.

@@ -22,7 +22,7 @@ use crate::tables::outbox::Mark;
 
 pub(crate) struct Relay {
     /// This process's number.
-    pub(crate) owner: i64,
+    pub(crate) process: i64,
     next: AtomicI64,
     /// Batches from before their commit until after the commit of their mark.
     live: Mutex<HashMap<BatchId, Live>>,
@@ -47,9 +47,9 @@ struct Live {
 }
 
 impl Relay {
-    pub(crate) fn new(owner: i64, clock: Clock, spans: Spans) -> Self {
+    pub(crate) fn new(process: i64, clock: Clock, spans: Spans) -> Self {
         Self {
-            owner,
+            process,
             next: AtomicI64::new(0),
             live: Mutex::default(),
             marks: Mutex::default(),
@@ -87,7 +87,7 @@ impl Relay {
         // below `next` that is not in memory as left behind.
         let mut live = self.live();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let batch = BatchId { owner: self.owner, number, table: outbox::table_at(now) };
+        let batch = BatchId { process: self.process, number, table: outbox::table_at(now) };
         live.insert(batch, Live::default());
         batch
     }
@@ -218,6 +218,6 @@ impl Relay {
 
 impl fmt::Debug for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Relay").field("owner", &self.owner).finish_non_exhaustive()
+        f.debug_struct("Relay").field("process", &self.process).finish_non_exhaustive()
     }
 }

@@ -97,12 +97,12 @@ impl Prepare<'_> {
         prepared.map_err(StartError::Database)?;
         pool::log_schema_differences(self.pool).await;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
-        let owner = process::draw(&mut db).await.map_err(StartError::Database)?;
-        let session = process::hold(self.options, owner).await.map_err(StartError::Database)?;
-        if process::is_gone(&mut db, owner).await.map_err(StartError::Database)? {
+        let process = process::draw(&mut db).await.map_err(StartError::Database)?;
+        let session = process::hold(self.options, process).await.map_err(StartError::Database)?;
+        if process::is_gone(&mut db, process).await.map_err(StartError::Database)? {
             return Err(StartError::Pooler);
         }
-        Ok((owner, session))
+        Ok((process, session))
     }
 
     /// Returns when the server process that migrates is lost. A migration may run for hours without

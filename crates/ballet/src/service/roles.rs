@@ -17,7 +17,7 @@ fn expected(service: &str) -> Expected {
 
 pub(super) fn publish(engine: &Arc<Engine>, broker: Arc<dyn Broker>) -> PublisherHandle {
     let service = engine.registry.service;
-    let mut settings = PublisherSettings::new(service, engine.relay.owner.to_string());
+    let mut settings = PublisherSettings::new(service, engine.relay.process.to_string());
     settings.expected = expected(service);
     let relay = Arc::downgrade(engine);
     let publisher = Publisher::start(
@@ -40,7 +40,7 @@ pub(super) fn consume(
     prefetch: u16,
 ) -> ConsumerHandle {
     let service = engine.registry.service;
-    let mut settings = ConsumerSettings::new(service, engine.relay.owner.to_string());
+    let mut settings = ConsumerSettings::new(service, engine.relay.process.to_string());
     settings.expected = expected(service);
     settings.prefetch = prefetch;
     let engine = Arc::clone(engine);

@@ -120,13 +120,16 @@ impl Service {
             clock: &self.clock,
             away: &away,
         };
-        let (owner, session) = prepare.run().await?;
+        let (process, session) = prepare.run().await?;
         base.spawn(
             "the process's session",
-            process::keep(session, options, owner, leaving.clone()),
+            process::keep(session, options, process, leaving.clone()),
         );
         if let Some(otlp) = otlp {
-            base.spawn("the export of spans", otlp.run(self.participant.service(), owner, leaving));
+            base.spawn(
+                "the export of spans",
+                otlp.run(self.participant.service(), process, leaving),
+            );
         }
 
         let (lanes, queues) = Lanes::new(settings.lanes);
@@ -136,7 +139,7 @@ impl Service {
             registry: Registry::new(&self.participant),
             pool,
             limits,
-            relay: Relay::new(owner, self.clock.clone(), spans.clone()),
+            relay: Relay::new(process, self.clock.clone(), spans.clone()),
             clock: self.clock,
             spans,
             calls: OpenCalls::new(settings.calls),

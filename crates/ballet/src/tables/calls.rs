@@ -44,7 +44,7 @@ pub(crate) struct Answer {
 /// Stores the calls that a transaction requests.
 pub(crate) async fn insert(
     db: &mut PgConnection,
-    owner: i64,
+    process: i64,
     calls: &[NewCall],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
@@ -61,7 +61,7 @@ pub(crate) async fn insert(
     .bind(calls.iter().map(|call| call.request.clone()).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.cause.map(|id| id.0)).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.trace.map(|trace| trace.to_string())).collect::<Vec<_>>())
-    .bind(owner)
+    .bind(process)
     .bind(now.to_sqlx())
     .execute(db)
     .await?;
@@ -129,7 +129,9 @@ pub(crate) async fn open(
     .bind(except)
     .fetch_all(db)
     .await?;
-    let call = |(owner, key, saga, step, step_key, undo, request, cause, traceparent, attempts): Columns| {
+    let call = |columns: Columns| {
+        let (process, key, saga, step, step_key, undo, request, cause, traceparent, attempts) =
+            columns;
         let call = NewCall {
             key: CallKey(key),
             saga_id: SagaId(saga),
@@ -141,7 +143,7 @@ pub(crate) async fn open(
             trace: traceparent.as_deref().and_then(TraceContext::parse),
             attempts: u32::try_from(attempts).unwrap_or_default(),
         };
-        (owner, call)
+        (process, call)
     };
     Ok(rows.into_iter().map(call).collect())
 }
@@ -157,11 +159,11 @@ pub(crate) async fn count_open(db: &mut PgConnection) -> Result<i64, sqlx::Error
 pub(crate) async fn take_over(
     db: &mut PgConnection,
     key: CallKey,
-    owner: i64,
+    process: i64,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("update ballet.call set owner = $2 where call_key = $1 and closed_at is null")
         .bind(key.0)
-        .bind(owner)
+        .bind(process)
         .execute(db)
         .await?;
     Ok(())

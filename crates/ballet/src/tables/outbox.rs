@@ -95,7 +95,7 @@ pub(crate) async fn insert(
     let bodies: Vec<String> =
         events.iter().map(|e| String::from_utf8_lossy(&e.event.body).into_owned()).collect();
     let query = sqlx::query(AssertSqlSafe(statement))
-        .bind(batch.owner)
+        .bind(batch.process)
         .bind(batch.number)
         .bind(now.to_sqlx())
         .bind((0..events.len()).map(position).collect::<Vec<_>>())
@@ -105,7 +105,7 @@ pub(crate) async fn insert(
         .bind(events.iter().map(|e| e.causation_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.trace.map(|trace| trace.to_string())).collect::<Vec<_>>())
         .bind(bodies)
-        .bind(marks.iter().map(|mark| mark.owner).collect::<Vec<_>>())
+        .bind(marks.iter().map(|mark| mark.process).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.number).collect::<Vec<_>>());
     let query = if ledger.is_empty() { query } else { ledger.bind(query) };
     query.execute(db).await?;
@@ -136,7 +136,7 @@ pub(crate) async fn mark(
         sqlx::query(AssertSqlSafe(statement))
             .bind(MARK)
             .bind(now.to_sqlx())
-            .bind(of_table.iter().map(|mark| mark.batch.owner).collect::<Vec<_>>())
+            .bind(of_table.iter().map(|mark| mark.batch.process).collect::<Vec<_>>())
             .bind(of_table.iter().map(|mark| mark.batch.number).collect::<Vec<_>>())
             .execute(&mut *db)
             .await?;
@@ -153,7 +153,7 @@ async fn copy_dead(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error
          on dead.position = o.position where o.owner = $1 and o.batch = $2 on conflict do nothing"
     );
     sqlx::query(AssertSqlSafe(statement))
-        .bind(mark.batch.owner)
+        .bind(mark.batch.process)
         .bind(mark.batch.number)
         .bind(mark.dead.iter().map(|(position, _)| *position).collect::<Vec<_>>())
         .bind(mark.dead.iter().map(|(_, reason)| reason.as_str()).collect::<Vec<_>>())
@@ -195,7 +195,7 @@ pub(crate) async fn unpublished(
          order by o.since, o.owner, o.batch"
     );
     let rows = sqlx::query(AssertSqlSafe(statement))
-        .bind(known.iter().map(|batch| batch.owner).collect::<Vec<_>>())
+        .bind(known.iter().map(|batch| batch.process).collect::<Vec<_>>())
         .bind(known.iter().map(|batch| batch.number).collect::<Vec<_>>())
         .bind(alive)
         .bind(limit)
@@ -205,8 +205,8 @@ pub(crate) async fn unpublished(
     for row in rows {
         found.events = row.try_get(0)?;
         found.since = row.try_get::<Option<jiff_sqlx::Timestamp>, _>(1)?.map(|at| at.to_jiff());
-        let (owner, number): (Option<i64>, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
-        let batch = owner.zip(number).map(|(owner, number)| BatchId { owner, number, table });
+        let (process, number): (Option<i64>, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
+        let batch = process.zip(number).map(|(process, number)| BatchId { process, number, table });
         found.batches.extend(batch);
     }
     Ok(found)
@@ -245,7 +245,7 @@ pub(crate) async fn load(
          where o.position > {MARK} order by wanted.at, o.position"
     );
     let rows = sqlx::query(AssertSqlSafe(statement))
-        .bind(batches.iter().map(|batch| batch.owner).collect::<Vec<_>>())
+        .bind(batches.iter().map(|batch| batch.process).collect::<Vec<_>>())
         .bind(batches.iter().map(|batch| batch.number).collect::<Vec<_>>())
         .fetch_all(db)
         .await?;

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn keep(
     mut session: PgConnection,
     options: PgConnectOptions,
-    owner: i64,
+    process: i64,
     mut stopping: watch::Receiver<bool>,
 ) {
     loop {
@@ -39,16 +39,16 @@ pub(crate) async fn keep(
         if let Some(error) = lost {
             tracing::warn!("the process's session is lost; reopening it: {error}");
             tokio::select! {
-                again = hold_again(&options, owner) => session = again,
+                again = hold_again(&options, process) => session = again,
                 () = stopped(&mut stopping) => return,
             }
         }
     }
 }
 
-async fn hold_again(options: &PgConnectOptions, owner: i64) -> PgConnection {
+async fn hold_again(options: &PgConnectOptions, process: i64) -> PgConnection {
     loop {
-        match hold(options, owner).await {
+        match hold(options, process).await {
             Ok(session) => return session,
             Err(error) => {
                 tracing::debug!("the process's session cannot be opened yet: {error}");

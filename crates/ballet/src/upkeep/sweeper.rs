@@ -84,19 +84,21 @@ fn gauge(name: &'static str, value: i64) {
 struct Others(HashMap<i64, bool>);
 
 impl Others {
-    async fn is_gone(&mut self, db: &mut PgConnection, owner: i64) -> Result<bool, Failure> {
-        Ok(match self.0.entry(owner) {
+    async fn is_gone(&mut self, db: &mut PgConnection, process: i64) -> Result<bool, Failure> {
+        Ok(match self.0.entry(process) {
             Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(unknown) => *unknown.insert(answered(process::is_gone(db, owner)).await?),
+            Entry::Vacant(unknown) => {
+                *unknown.insert(answered(process::is_gone(db, process)).await?)
+            }
         })
     }
 
-    fn knows_gone(&self, owner: i64) -> bool {
-        self.0.get(&owner) == Some(&true)
+    fn knows_gone(&self, process: i64) -> bool {
+        self.0.get(&process) == Some(&true)
     }
 
     fn alive(&self) -> Vec<i64> {
-        self.0.iter().filter(|(_, gone)| !**gone).map(|(owner, _)| *owner).collect()
+        self.0.iter().filter(|(_, gone)| !**gone).map(|(process, _)| *process).collect()
     }
 
     /// Checks the processes that are not known yet. Returns true if there were any.
@@ -107,8 +109,8 @@ impl Others {
         batches: &[BatchId],
     ) -> Result<bool, Failure> {
         let before = self.0.len();
-        for batch in batches.iter().filter(|batch| batch.owner != own) {
-            self.is_gone(db, batch.owner).await?;
+        for batch in batches.iter().filter(|batch| batch.process != own) {
+            self.is_gone(db, batch.process).await?;
         }
         Ok(self.0.len() > before)
     }
@@ -130,7 +132,7 @@ async fn sweep_table(
         let found = outbox::unpublished(db, table, &live_before, &alive, PORTION);
         let mut found = answered(found).await?;
         // A process may have written marks after we looked and before it ended. So look again.
-        if others.check_new(db, relay.owner, &found.batches).await? {
+        if others.check_new(db, relay.process, &found.batches).await? {
             continue;
         }
         let whole_portion = found.batches.len() == usize::try_from(PORTION).unwrap_or_default();
@@ -138,8 +140,8 @@ async fn sweep_table(
             return Ok(found);
         };
         found.batches.retain(|batch| {
-            let ours = batch.owner == relay.owner;
-            let left = if ours { batch.number < next } else { others.knows_gone(batch.owner) };
+            let ours = batch.process == relay.process;
+            let left = if ours { batch.number < next } else { others.knows_gone(batch.process) };
             left && relay.adopt(*batch)
         });
         let left = &found.batches;
@@ -174,17 +176,17 @@ async fn sweep_calls(
     others: &mut Others,
 ) -> Result<(), Failure> {
     let in_memory = engine.calls.keys();
-    for (owner, call) in answered(calls::open(db, &in_memory, engine.clock.now())).await? {
-        let ours = owner == engine.relay.owner;
+    for (process, call) in answered(calls::open(db, &in_memory, engine.clock.now())).await? {
+        let ours = process == engine.relay.process;
         // A replica of another version makes the call of a step that this version does not know.
-        if (!ours && !others.is_gone(db, owner).await?)
+        if (!ours && !others.is_gone(db, process).await?)
             || engine.registry.step(&call.step).is_none()
         {
             continue;
         }
         if engine.calls.adopt(call.key) {
             fault::point(FaultPoint::BeforeTakeOver, &call);
-            answered(calls::take_over(db, call.key, engine.relay.owner))
+            answered(calls::take_over(db, call.key, engine.relay.process))
                 .await
                 .inspect_err(|_| engine.calls.forget([&call]))?;
             fault::point(FaultPoint::AfterTakeOver, &call);

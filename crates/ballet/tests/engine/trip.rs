@@ -312,8 +312,8 @@ impl Projection for Names {
 /// What an HTTP handler of the desk does on a cancel.
 pub(crate) async fn cancel(desk: &ballet::Handle, saga: ballet::SagaId) -> Abort {
     let mut unit = desk.saga_unit(saga).await.expect("a transaction");
-    let fact = TripCancelled { reason: "the customer".into() };
-    let abort = unit.abort::<Trip>(fact).await.expect("an answer");
+    let abort_event = TripCancelled { reason: "the customer".into() };
+    let abort = unit.abort::<Trip>(abort_event).await.expect("an answer");
     unit.commit().await.expect("committed");
     abort
 }

@@ -40,8 +40,8 @@ struct Sales;
 impl Owner for Sales {
     type Saga = Sale;
 
-    async fn abort(&self, tx: &mut Tx<'_>, fact: &Cancelled) -> Result<(), Failure> {
-        end(tx, &format!("cancelled: {}", fact.reason)).await
+    async fn abort(&self, tx: &mut Tx<'_>, abort_event: &Cancelled) -> Result<(), Failure> {
+        end(tx, &format!("cancelled: {}", abort_event.reason)).await
     }
 }
 

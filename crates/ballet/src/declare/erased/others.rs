@@ -15,18 +15,19 @@ use crate::declare::tx::Tx;
 
 /// An owner without its type.
 pub(crate) trait AnyOwner: Send + Sync {
-    fn abort<'a>(&'a self, tx: Tx<'a>, fact: &'a [u8]) -> Future<'a, ()>;
+    fn abort<'a>(&'a self, tx: Tx<'a>, abort_event: &'a [u8]) -> Future<'a, ()>;
 }
 
 pub(crate) struct TypedOwner<O>(pub(crate) O);
 
 impl<O: Owner> AnyOwner for TypedOwner<O> {
-    fn abort<'a>(&'a self, mut tx: Tx<'a>, fact: &'a [u8]) -> Future<'a, ()> {
+    fn abort<'a>(&'a self, mut tx: Tx<'a>, abort_event: &'a [u8]) -> Future<'a, ()> {
         Box::pin(async move {
-            let fact: <O::Saga as Saga>::Abort = serde_json::from_slice(fact).map_err(|error| {
-                Failure::permanent(format!("the stored abort event cannot be decoded: {error}"))
-            })?;
-            self.0.abort(&mut tx, &fact).await
+            let abort_event: <O::Saga as Saga>::Abort = serde_json::from_slice(abort_event)
+                .map_err(|error| {
+                    Failure::permanent(format!("the stored abort event cannot be decoded: {error}"))
+                })?;
+            self.0.abort(&mut tx, &abort_event).await
         })
     }
 }
@@ -35,11 +36,11 @@ impl<O: Owner> AnyOwner for TypedOwner<O> {
 pub(crate) trait AnyRefusal: Send + Sync {
     fn event_type(&self) -> EventType;
     fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error>;
-    fn fact(&self, refusal: AnyEvent) -> Result<Encoded, Failure>;
+    fn abort_event(&self, refusal: AnyEvent) -> Result<Encoded, Failure>;
 }
 
 pub(crate) struct TypedRefusal<E, F> {
-    pub(crate) fact: F,
+    pub(crate) abort_event: F,
     pub(crate) event: PhantomData<fn(E)>,
 }
 
@@ -57,8 +58,8 @@ where
         E::decode(0, body)
     }
 
-    fn fact(&self, refusal: AnyEvent) -> Result<Encoded, Failure> {
-        Encoded::of(&(self.fact)(assemble::<E>(E::TYPE.name(), vec![refusal])?))
+    fn abort_event(&self, refusal: AnyEvent) -> Result<Encoded, Failure> {
+        Encoded::of(&(self.abort_event)(assemble::<E>(E::TYPE.name(), vec![refusal])?))
     }
 }
 
