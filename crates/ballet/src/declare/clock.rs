@@ -17,7 +17,7 @@ pub struct Clock {
 struct Ids {
     seed: u64,
     drawn: AtomicU64,
-    /// Counted apart, so that a trace does not change the ids of anything else.
+    /// Counted separately, so traces do not change other ids.
     spans: AtomicU64,
 }
 
@@ -58,7 +58,7 @@ impl Clock {
         uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
 
-    /// A new id for a span of a trace; never zero, which is none.
+    /// Returns a new id for a span. Never zero, which is invalid.
     pub(crate) fn new_span_id(&self) -> u64 {
         let drawn = self.ids.spans.fetch_add(1, Ordering::Relaxed);
         scramble(!self.ids.seed, drawn).max(1)

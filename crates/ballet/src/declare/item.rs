@@ -21,7 +21,7 @@ pub struct Item<E> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lineage {
     pub(crate) cause: Option<MessageId>,
-    /// The span under which it is worked on.
+    /// The span of the work on the item.
     pub(crate) trace: Option<TraceContext>,
 }
 

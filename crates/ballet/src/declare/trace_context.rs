@@ -1,5 +1,5 @@
-//! Which trace a piece of work belongs to, and under which span (W3C Trace Context). It is ours: it
-//! goes on whether or not anybody collects spans.
+//! The trace and span that a piece of work belongs to (W3C Trace Context). It is passed on even if
+//! no spans are collected.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub(crate) struct TraceContext {
 }
 
 impl TraceContext {
-    /// Reads a `traceparent`; `None` for a text that is none. Version 255 and ids of zeros are
+    /// Parses a `traceparent`. Returns `None` if it is invalid. Version 255 and zero ids are
     /// invalid by the specification.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if !is_traceparent(text) {
@@ -34,7 +34,7 @@ impl TraceContext {
         valid.then_some(Self { trace_id, span_id, flags })
     }
 
-    /// Begins a trace. A saga's trace has the saga's id, so that the one is found by the other.
+    /// Starts a trace. The trace of a saga has the saga's id, so one can be found by the other.
     pub(crate) fn root(id: Option<Uuid>, clock: &Clock) -> Self {
         let drawn = || (u128::from(clock.new_span_id()) << 64) | u128::from(clock.new_span_id());
         let given = id.map(|id| id.as_u128()).filter(|id| *id != 0);
@@ -42,24 +42,24 @@ impl TraceContext {
         Self { trace_id, span_id: clock.new_span_id(), flags: SAMPLED }
     }
 
-    /// Another span of the same trace.
+    /// Returns a new span of the same trace.
     #[must_use]
     pub(crate) fn child(self, clock: &Clock) -> Self {
         Self { span_id: clock.new_span_id(), ..self }
     }
 
-    /// A child of the given span, or else a trace of its own.
+    /// Returns a child of the given span, or a new trace if there is none.
     pub(crate) fn after(given: Option<Self>, id: Uuid, clock: &Clock) -> Self {
         given.map_or_else(|| Self::root(Some(id), clock), |given| given.child(clock))
     }
 
-    /// Whether its spans are wanted.
+    /// Returns true if the trace is sampled.
     pub(crate) const fn is_sampled(self) -> bool {
         self.flags & SAMPLED != 0
     }
 }
 
-/// As a `traceparent`.
+/// Formats the context as a `traceparent`.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { trace_id, span_id, flags } = self;

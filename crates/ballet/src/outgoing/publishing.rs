@@ -9,11 +9,11 @@ use crate::declare::trace_context::TraceContext;
 use crate::outgoing::spans::{Kind, Span, Spans};
 use crate::tables::outbox::StoredEvent;
 
-/// The events of a batch that are with the publisher, by their positions.
+/// The events of a batch that the publisher has, by position.
 #[derive(Debug, Default)]
 pub(crate) struct Publishing(Vec<(i32, Span)>);
 
-/// An event, as far as its span goes.
+/// The parts of an event that its span records.
 struct Event<'a> {
     trace: Option<TraceContext>,
     event_type: &'a str,
@@ -22,7 +22,7 @@ struct Event<'a> {
 }
 
 impl Publishing {
-    /// Begins the spans of events that this service just emitted.
+    /// Starts the spans of events that this service just emitted.
     pub(crate) fn begin(spans: &Spans, clock: &Clock, events: &[Emitted]) -> Self {
         let event = |event: &Emitted| Event {
             trace: event.trace,
@@ -33,7 +33,7 @@ impl Publishing {
         Self::of(spans, clock, events.len(), |at| events.get(at).map(event))
     }
 
-    /// The same, of events that were read back from the outbox.
+    /// Starts the spans of events that were read back from the outbox.
     pub(crate) fn begin_stored(spans: &Spans, clock: &Clock, events: &[StoredEvent]) -> Self {
         Self::of(spans, clock, events.len(), |at| {
             events.get(at).map(|event| Event {
@@ -64,7 +64,8 @@ impl Publishing {
         Self((0..count).filter_map(begin).collect())
     }
 
-    /// Ends them: these positions can never be published, the others are.
+    /// Ends the spans. The events at these positions can never be published; the others are
+    /// published.
     pub(crate) fn end(self, spans: &Spans, now: Timestamp, dead: &[(i32, String)]) {
         for (position, mut span) in self.0 {
             span.ended = now;

@@ -98,7 +98,8 @@ impl Relay {
         self.live().remove(&batch);
     }
 
-    /// Keeps the spans of a batch until it is published. Before it is handed to the publisher.
+    /// Keeps the spans of a batch until it is published. Called before the handover to the
+    /// publisher.
     pub(crate) fn watch(&self, batch: BatchId, publishing: Publishing) {
         if self.spans.are_on()
             && let Some(live) = self.live().get_mut(&batch)

@@ -1,4 +1,4 @@
-//! Spans on their way to whoever collects them: a bounded queue that nobody waits for.
+//! Spans on their way to the collector: a bounded queue that never blocks the service.
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -10,18 +10,18 @@ use crate::declare::trace_context::TraceContext;
 #[derive(Debug)]
 pub(crate) struct Span {
     pub(crate) context: TraceContext,
-    /// The span that it is a part of, or follows from.
+    /// The parent span.
     pub(crate) parent: Option<u64>,
     pub(crate) kind: Kind,
     pub(crate) name: String,
     pub(crate) begun: Timestamp,
     pub(crate) ended: Timestamp,
     pub(crate) attributes: Vec<(&'static str, String)>,
-    /// Why it failed, if it did.
+    /// The reason of a failure.
     pub(crate) error: Option<String>,
 }
 
-/// What a span is of.
+/// The kind of work that a span records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A request that this service answers.
@@ -30,23 +30,23 @@ pub(crate) enum Kind {
     Receive,
     /// One run of a handler.
     Step,
-    /// An attempt at a call to the outside.
+    /// An attempt at an external call.
     Call,
-    /// An event, from the hand-over until the broker's confirm.
+    /// An event, from the handover to the publisher until the broker's confirm.
     Publish,
 }
 
-/// Where spans go; nowhere, unless they are asked for.
+/// Collects spans. Drops them unless the settings ask for them.
 #[derive(Debug, Clone)]
 pub(crate) struct Spans(Option<mpsc::Sender<Span>>);
 
 impl Spans {
-    /// Nobody collects them.
+    /// Creates a sink that drops all spans.
     pub(crate) const fn off() -> Self {
         Self(None)
     }
 
-    /// Into a queue of this length.
+    /// Creates a queue of this length.
     pub(crate) fn queue(length: usize) -> (Self, mpsc::Receiver<Span>) {
         let (queue, spans) = mpsc::channel(length);
         (Self(Some(queue)), spans)
@@ -56,7 +56,7 @@ impl Spans {
         self.0.is_some()
     }
 
-    /// Whether a span of this context would be kept. Look before you make one.
+    /// Returns true if a span of this context would be kept. Check it before you create a span.
     pub(crate) const fn want(&self, context: TraceContext) -> bool {
         self.are_on() && context.is_sampled()
     }

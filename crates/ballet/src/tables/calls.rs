@@ -23,7 +23,7 @@ pub(crate) struct NewCall {
     pub(crate) undo: bool,
     pub(crate) request: String,
     pub(crate) cause: Option<MessageId>,
-    /// The span of the step that wants it.
+    /// The span of the step that requests the call.
     pub(crate) trace: Option<TraceContext>,
     pub(crate) attempts: u32,
 }
