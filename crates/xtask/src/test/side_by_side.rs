@@ -43,27 +43,31 @@ pub(crate) async fn run(
     let mut running: FuturesUnordered<_> =
         waiting.by_ref().take(at_once).map(|one| run_one(one, output, env, children)).collect();
     let mut failed = Vec::new();
-    let mut passed = 0;
+    let mut counts = [("passed", 0), ("failed", 0), ("ignored", 0)];
     while let Some(end) = running.next().await {
         let end = end?;
         running.extend(waiting.next().map(|one| run_one(one, output, env, children)));
         show(&end);
-        passed += tests(&end.output, "passed");
+        for (how, count) in &mut counts {
+            *count += tests(&end.output, how);
+        }
         if !end.passed {
             failed.push(end.name);
         }
     }
-    let took = begun.elapsed().as_secs();
-    if failed.is_empty() {
-        ui::print(&format!("{passed} tests {} in {took} s", ui::green("passed")));
-    } else {
-        let names = failed.join("; ");
-        ui::print(&format!(
-            "{passed} tests passed in {took} s, {} in: {names}",
-            ui::red("some failed")
-        ));
+    let all_passed = failed.is_empty();
+    if !all_passed {
+        ui::print(&format!("\n{} in: {}", ui::red("failures"), failed.join("; ")));
     }
-    Ok(failed.is_empty())
+    // In the runner's own form, over all programs.
+    let [passed, failed, ignored] = counts.map(|(how, count)| format!("{count} {how}"));
+    let result = if all_passed { "ok" } else { "FAILED" };
+    let took = begun.elapsed().as_secs_f64();
+    ui::print(&format!(
+        "\ntest result: {result}. {passed}; {failed}; {ignored}; 0 measured; 0 filtered out; \
+         finished in {took:.2}s"
+    ));
+    Ok(all_passed)
 }
 
 async fn run_one(
