@@ -58,9 +58,10 @@ async fn t80_what_two_redrive_at_once_is_sent_by_one_of_them() {
 async fn t80_a_copy_of_what_was_handled_is_dropped() {
     let world = World::new("copy").await;
     let ids = world.dead_ticks(1).await;
-    let dead_letter = world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
+    let dead_letters = world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
     let again = || async {
-        let (properties, body) = (&dead_letters[0]["properties"], dead_letters[0]["payload"].as_str());
+        let (properties, body) =
+            (&dead_letters[0]["properties"], dead_letters[0]["payload"].as_str());
         let body = body.expect("text");
         let put = world.env.management().publish("dead", "counter", properties, body).await;
         assert!(put.expect("published"));
@@ -140,8 +141,12 @@ async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_doe
     }
     // A canary costs one of them another try, and the others none.
     world.ballet(&["redrive", "--all"]).await.ends_with(1);
-    let mut redrives: Vec<u64> =
-        world.list(&[]).await.iter().filter_map(|dead_letter| dead_letter["redrives"].as_u64()).collect();
+    let mut redrives: Vec<u64> = world
+        .list(&[])
+        .await
+        .iter()
+        .filter_map(|dead_letter| dead_letter["redrives"].as_u64())
+        .collect();
     redrives.sort_unstable();
     assert_eq!(redrives, [2, 2, 3]);
     world.trouble("tick", false).await;
@@ -182,7 +187,10 @@ async fn what_the_broker_took_out_by_itself_is_seen_and_sent_back_too() {
     .expect("refused");
     world.dead(1).await;
     let dead_letters = world.list(&["--reason", "rejected"]).await;
-    assert_eq!((&dead_letters[0]["id"], &dead_letters[0]["routing_key"]), (&json!(id), &json!(TICKED)));
+    assert_eq!(
+        (&dead_letters[0]["id"], &dead_letters[0]["routing_key"]),
+        (&json!(id), &json!(TICKED))
+    );
     assert!(dead_letters[0]["dead_at"].is_string(), "{dead_letters:?}");
     world.start().await;
     world.ballet(&["redrive", "--reason", "rejected"]).await.ends_with(0);
@@ -222,7 +230,10 @@ async fn what_the_console_moves_back_as_it_is_is_handled() {
     move_back(&world).await;
     world.dead(1).await;
     let dead_letter = &world.list(&[]).await[0];
-    assert_eq!((&dead_letter["exchange"], &dead_letter["routing_key"]), (&json!("events"), &json!(TICKED)));
+    assert_eq!(
+        (&dead_letter["exchange"], &dead_letter["routing_key"]),
+        (&json!("events"), &json!(TICKED))
+    );
     world.trouble("tick", false).await;
     move_back(&world).await;
     world.all_counted_once(1).await;

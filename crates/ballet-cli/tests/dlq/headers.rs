@@ -25,7 +25,7 @@ fn headers_at_the_limit() -> Value {
 
 /// Publishes a tick with headers of any type, straight to a queue or to the dead letters.
 async fn publish(world: &World, exchange: &str, id: &str, headers: &[(&str, AMQPValue)]) {
-    let session = RabbitMq::new(world.bed.ops_amqp_url()).expect("a URL");
+    let session = RabbitMq::new(world.env.ops_amqp_url()).expect("a URL");
     let session = session.connect("test").await.expect("a connection");
     let mut confirms = session.confirms().await.expect("confirms");
     let mut table = FieldTable::default();

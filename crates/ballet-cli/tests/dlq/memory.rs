@@ -15,7 +15,8 @@ fn old_id() -> String {
 
 /// The dead letter that lies there, as the broker has it.
 async fn dead_letter(world: &World) -> Value {
-    let mut dead_letters = world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
+    let mut dead_letters =
+        world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
     dead_letters.pop().expect("a dead letter")
 }
 

@@ -88,7 +88,8 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
         ])
     );
     let listed = world.list(&[]).await;
-    let ids: BTreeSet<String> = listed.iter().map(|dead_letter| dead_letter["id"].to_string()).collect();
+    let ids: BTreeSet<String> =
+        listed.iter().map(|dead_letter| dead_letter["id"].to_string()).collect();
     assert_eq!((listed.len(), ids.len()), (count, count), "none twice, none missing");
     assert_eq!(groups(&world).await, seen, "looking changes nothing");
 
@@ -149,8 +150,12 @@ async fn t79_one_of_each_group_goes_ahead_and_a_group_whose_canary_dies_again_st
     assert!(!done.err.contains("--patience"), "{done:?}");
     world.all_counted_once(4).await;
     world.dead(4).await;
-    let mut redrives: Vec<u64> =
-        world.list(&[]).await.iter().filter_map(|dead_letter| dead_letter["redrives"].as_u64()).collect();
+    let mut redrives: Vec<u64> = world
+        .list(&[])
+        .await
+        .iter()
+        .filter_map(|dead_letter| dead_letter["redrives"].as_u64())
+        .collect();
     redrives.sort_unstable();
     assert_eq!(redrives, [0, 0, 0, 1]);
     world.close().await;

@@ -83,7 +83,7 @@ async fn t14_a_body_that_is_too_big_is_a_dead_letter_and_is_never_sent() {
 #[tokio::test]
 async fn an_attempt_count_that_another_tool_encoded_anew_is_kept() {
     let world = World::new("encoded", vec![the_hotel()]).await;
-    let session = session(world.bed.ops_amqp_url()).await;
+    let session = session(world.env.ops_amqp_url()).await;
     let mut confirms = session.confirms().await.unwrap();
     let counts = [AMQPValue::LongLongInt(5), AMQPValue::ShortShortInt(7), AMQPValue::LongUInt(9)];
     for count in counts {
