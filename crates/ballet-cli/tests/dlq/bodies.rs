@@ -1,4 +1,4 @@
-//! Letters that are not simply text: packed, broken, or made to harm whoever reads them.
+//! Dead letters whose bodies are not plain text: packed, broken, or made to harm the reader.
 
 use std::io::Write;
 
@@ -79,7 +79,7 @@ async fn a_body_that_cannot_be_unpacked_is_told_and_can_be_replaced() {
 }
 
 #[tokio::test]
-async fn a_letter_with_headers_that_are_nested_without_end_is_read_and_sent_back() {
+async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent_back() {
     let world = World::new("nested").await;
     let mut headers = Vec::new();
     while headers.len() < 120_000 {

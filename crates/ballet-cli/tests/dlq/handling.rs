@@ -58,9 +58,10 @@ async fn t80_what_two_redrive_at_once_is_sent_by_one_of_them() {
 async fn t80_a_copy_of_what_was_handled_is_dropped() {
     let world = World::new("copy").await;
     let ids = world.dead_ticks(1).await;
-    let letter = world.env.management().peek("counter.dead", 1).await.expect("a letter");
+    let dead_letters = world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
     let again = || async {
-        let (properties, body) = (&letter[0]["properties"], letter[0]["payload"].as_str());
+        let (properties, body) =
+            (&dead_letters[0]["properties"], dead_letters[0]["payload"].as_str());
         let body = body.expect("text");
         let put = world.env.management().publish("dead", "counter", properties, body).await;
         assert!(put.expect("published"));
@@ -129,19 +130,23 @@ async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_doe
     for times in 1..=2 {
         world.ballet(&all_at_once).await.ends_with(0);
         world.dead(3).await;
-        let mut letters = world.list(&[]).await;
-        letters.sort_by_key(|letter| letter["id"].to_string());
-        for (letter, id) in letters.iter().zip(&ids) {
-            assert_eq!((&letter["id"], &letter["redrives"]), (&json!(id), &json!(times)));
-            assert_eq!(letter["exchange"], "events");
-            assert_eq!(letter["routing_key"], TICKED);
-            assert_eq!(letter["attempts"], 1);
+        let mut dead_letters = world.list(&[]).await;
+        dead_letters.sort_by_key(|dead_letter| dead_letter["id"].to_string());
+        for (dead_letter, id) in dead_letters.iter().zip(&ids) {
+            assert_eq!((&dead_letter["id"], &dead_letter["redrives"]), (&json!(id), &json!(times)));
+            assert_eq!(dead_letter["exchange"], "events");
+            assert_eq!(dead_letter["routing_key"], TICKED);
+            assert_eq!(dead_letter["attempts"], 1);
         }
     }
     // A canary costs one of them another try, and the others none.
     world.ballet(&["redrive", "--all"]).await.ends_with(1);
-    let mut redrives: Vec<u64> =
-        world.list(&[]).await.iter().filter_map(|letter| letter["redrives"].as_u64()).collect();
+    let mut redrives: Vec<u64> = world
+        .list(&[])
+        .await
+        .iter()
+        .filter_map(|dead_letter| dead_letter["redrives"].as_u64())
+        .collect();
     redrives.sort_unstable();
     assert_eq!(redrives, [2, 2, 3]);
     world.trouble("tick", false).await;
@@ -181,9 +186,12 @@ async fn what_the_broker_took_out_by_itself_is_seen_and_sent_back_too() {
     .await
     .expect("refused");
     world.dead(1).await;
-    let letters = world.list(&["--reason", "rejected"]).await;
-    assert_eq!((&letters[0]["id"], &letters[0]["routing_key"]), (&json!(id), &json!(TICKED)));
-    assert!(letters[0]["dead_at"].is_string(), "{letters:?}");
+    let dead_letters = world.list(&["--reason", "rejected"]).await;
+    assert_eq!(
+        (&dead_letters[0]["id"], &dead_letters[0]["routing_key"]),
+        (&json!(id), &json!(TICKED))
+    );
+    assert!(dead_letters[0]["dead_at"].is_string(), "{dead_letters:?}");
     world.start().await;
     world.ballet(&["redrive", "--reason", "rejected"]).await.ends_with(0);
     world.all_counted_once(1).await;
@@ -221,8 +229,11 @@ async fn what_the_console_moves_back_as_it_is_is_handled() {
     // Too early: it is the same dead letter, told anew.
     move_back(&world).await;
     world.dead(1).await;
-    let letter = &world.list(&[]).await[0];
-    assert_eq!((&letter["exchange"], &letter["routing_key"]), (&json!("events"), &json!(TICKED)));
+    let dead_letter = &world.list(&[]).await[0];
+    assert_eq!(
+        (&dead_letter["exchange"], &dead_letter["routing_key"]),
+        (&json!("events"), &json!(TICKED))
+    );
     world.trouble("tick", false).await;
     move_back(&world).await;
     world.all_counted_once(1).await;

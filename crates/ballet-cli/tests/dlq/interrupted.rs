@@ -24,8 +24,8 @@ async fn killed_at(world: &World, point: FaultPoint, arguments: &[&str]) {
 }
 
 fn points() -> Vec<FaultPoint> {
-    let of_letters = |point: &&FaultPoint| point.about() == [About::Letter];
-    FaultPoint::ALL.iter().filter(of_letters).copied().collect()
+    let of_dead_letters = |point: &&FaultPoint| point.about() == [About::Letter];
+    FaultPoint::ALL.iter().filter(of_dead_letters).copied().collect()
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn t80_a_redrive_that_is_killed_at_any_point_loses_and_doubles_nothing() {
         killed_at(&world, point, &["redrive", "--all", "--no-canary"]).await;
         killed_at(&world, point, &["redrive", "--all", "--patience", "5"]).await;
     }
-    // Perhaps all of them are handled by now, but for letters whose messages are sent.
+    // Perhaps all of them are handled by now, except those whose messages are sent.
     world.ballet(&["redrive", "--all"]).await.ends_with(0);
     world.all_counted_once(12).await;
     world.dead(0).await;

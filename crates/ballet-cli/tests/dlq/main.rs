@@ -3,6 +3,7 @@
 
 mod bodies;
 mod handling;
+mod headers;
 mod interrupted;
 mod memory;
 mod picking;

@@ -1,5 +1,6 @@
 //! Dead letters that are older than what the inbox remembers.
 
+use ballet_amqp::headers::ORIGINAL_MESSAGE_ID;
 use serde_json::{Value, json};
 
 use crate::world::{TICKED, World};
@@ -13,9 +14,10 @@ fn old_id() -> String {
 }
 
 /// The dead letter that lies there, as the broker has it.
-async fn letter(world: &World) -> Value {
-    let mut letters = world.env.management().peek("counter.dead", 1).await.expect("a letter");
-    letters.pop().expect("a letter")
+async fn dead_letter(world: &World) -> Value {
+    let mut dead_letters =
+        world.env.management().peek("counter.dead", 1).await.expect("a dead letter");
+    dead_letters.pop().expect("a dead letter")
 }
 
 #[tokio::test]
@@ -27,7 +29,7 @@ async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_el
     world.dead(1).await;
     let found = world.list(&["--reason", "too_old_to_deduplicate"]).await;
     assert_eq!(found[0]["id"], id);
-    let copy = letter(&world).await;
+    let copy = dead_letter(&world).await;
 
     // Nobody is there to be asked, and a subscription has no ledger: it stays.
     let asked = world.ballet(&["redrive", "--all"]).await.ends_with(3);
@@ -45,7 +47,7 @@ async fn t36_beyond_the_inbox_a_redrive_gives_a_new_id_and_asks_where_nothing_el
         .expect("rows");
     assert!(known.len() == 1 && known[0].0 != id, "{known:?}");
 
-    // A copy of the letter, as a kill between sending and removing leaves it, gets the same id.
+    // A copy of the dead letter, as a kill between sending and removing leaves it, gets the same id.
     let body = copy["payload"].as_str().expect("text");
     let management = world.env.management();
     let put = management.publish("dead", "counter", &copy["properties"], body).await;
@@ -66,10 +68,10 @@ async fn t36_the_old_id_goes_with_the_message_also_when_it_dies_again() {
     world.trouble("tick", true).await;
     world.ballet(&["redrive", "--all", "--beyond-memory"]).await.ends_with(1);
     world.dead(1).await;
-    let again = &letter(&world).await["properties"];
+    let again = &dead_letter(&world).await["properties"];
     let new_id = again["message_id"].clone();
     assert_ne!(new_id, id.as_str());
-    assert_eq!(again["headers"]["x-original-message-id"], id.as_str());
+    assert_eq!(again["headers"][ORIGINAL_MESSAGE_ID], id.as_str());
     world.trouble("tick", false).await;
     world.ballet(&["redrive", "--all"]).await.ends_with(0);
     world.all_counted_once(1).await;

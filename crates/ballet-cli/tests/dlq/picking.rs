@@ -1,7 +1,8 @@
-//! Which letters are meant, how many there are, and what may be done to them.
+//! Which dead letters are selected, how many there are, and what may be done with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ballet_amqp::headers::{DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY};
 use ballet_amqp::{AMQPValue, BasicProperties, Broker, BrokerError, FieldTable, Publish, RabbitMq};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::world::{TICKED, TOCKED, World};
 
 /// Dead letters as the service writes them, many at once.
-async fn put_letters(world: &World, count: usize) {
+async fn put_dead_letters(world: &World, count: usize) {
     let session = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
     let session = session.connect("test").await.expect("a connection");
     let mut confirms = session.confirms().await.expect("confirms");
@@ -23,11 +24,11 @@ async fn put_letters(world: &World, count: usize) {
         let mut headers = FieldTable::default();
         let hour = number * 24 / count;
         for (name, value) in [
-            ("x-dead-reason", reason.to_owned()),
-            ("x-dead-detail", format!("letter {number}")),
-            ("x-dead-at", format!("2026-01-01T{hour:02}:00:00.{number:06}Z")),
-            ("x-dead-exchange", "events".to_owned()),
-            ("x-dead-routing-key", event.to_owned()),
+            (DEAD_REASON, reason.to_owned()),
+            (DEAD_DETAIL, format!("dead letter {number}")),
+            (DEAD_AT, format!("2026-01-01T{hour:02}:00:00.{number:06}Z")),
+            (DEAD_EXCHANGE, "events".to_owned()),
+            (DEAD_ROUTING_KEY, event.to_owned()),
         ] {
             headers.insert(name.into(), AMQPValue::LongString(value.into()));
         }
@@ -73,7 +74,7 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
     let third = count as u64 / 3;
     let mut world = World::new("many").await;
     world.stop().await;
-    put_letters(&world, count).await;
+    put_dead_letters(&world, count).await;
     let key = |reason: &str, event: &str| (reason.to_owned(), event.to_owned());
     let begun = std::time::Instant::now();
     let seen = groups(&world).await;
@@ -87,7 +88,8 @@ async fn t79_t83_of_thousands_exactly_those_that_are_meant_are_sent_and_counts_a
         ])
     );
     let listed = world.list(&[]).await;
-    let ids: BTreeSet<String> = listed.iter().map(|letter| letter["id"].to_string()).collect();
+    let ids: BTreeSet<String> =
+        listed.iter().map(|dead_letter| dead_letter["id"].to_string()).collect();
     assert_eq!((listed.len(), ids.len()), (count, count), "none twice, none missing");
     assert_eq!(groups(&world).await, seen, "looking changes nothing");
 
@@ -148,8 +150,12 @@ async fn t79_one_of_each_group_goes_ahead_and_a_group_whose_canary_dies_again_st
     assert!(!done.err.contains("--patience"), "{done:?}");
     world.all_counted_once(4).await;
     world.dead(4).await;
-    let mut redrives: Vec<u64> =
-        world.list(&[]).await.iter().filter_map(|letter| letter["redrives"].as_u64()).collect();
+    let mut redrives: Vec<u64> = world
+        .list(&[])
+        .await
+        .iter()
+        .filter_map(|dead_letter| dead_letter["redrives"].as_u64())
+        .collect();
     redrives.sort_unstable();
     assert_eq!(redrives, [0, 0, 0, 1]);
     world.close().await;

@@ -14,7 +14,7 @@ async fn t163_who_may_only_look_can_mend_nothing_and_a_stranger_cannot_look() {
     let ids = world.dead_ticks(1).await;
     std::fs::write(world.place.join("body.json"), r#"{"number": 7}"#).expect("written");
 
-    // A service may read its own letters.
+    // A service may read its own dead letters.
     let groups = as_user(&world, "counter", &["groups"]).await.ends_with(0);
     assert!(groups.out.contains("permanent"), "{groups:?}");
     for change in [

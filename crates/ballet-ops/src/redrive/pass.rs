@@ -41,7 +41,7 @@ pub(crate) enum End {
 }
 
 /// A dead letter whose replacement is not yet confirmed.
-struct Pending {
+struct InFlight {
     dead_letter: DeadLetter,
     /// The number of its messages without a confirm.
     unconfirmed: usize,
@@ -55,7 +55,7 @@ pub(crate) struct Pass<'a> {
     action: &'a mut dyn Action,
     /// The time between two dead letters.
     pace: Duration,
-    pending: HashMap<u64, Pending>,
+    in_flight: HashMap<u64, InFlight>,
     /// The dead letter to which a published message belongs, by the message's number.
     published: HashMap<u64, u64>,
     /// The number of dead letters replaced so far. It numbers the last one.
@@ -78,7 +78,7 @@ impl<'a> Pass<'a> {
             confirms,
             action,
             pace,
-            pending: HashMap::new(),
+            in_flight: HashMap::new(),
             published: HashMap::new(),
             replaced: 0,
             left: 0,
@@ -98,7 +98,7 @@ impl<'a> Pass<'a> {
         let begun = Instant::now();
         let mut next_at = begun;
         let end = loop {
-            let has_room = self.pending.len() < IN_FLIGHT;
+            let has_room = self.in_flight.len() < IN_FLIGHT;
             let due = next_at <= Instant::now();
             tokio::select! {
                 biased;
@@ -135,26 +135,26 @@ impl<'a> Pass<'a> {
         let Some(messages) = self.action.replacements(&dead_letter) else { return Ok(false) };
         self.replaced += 1;
         let replaced = self.replaced;
-        let mut pending = Pending { dead_letter, unconfirmed: 0, failure: None };
+        let mut in_flight = InFlight { dead_letter, unconfirmed: 0, failure: None };
         for message in messages {
             fault::point(FaultPoint::BeforeLetter, &*self.service);
             match self.session.publish(&message) {
                 Ok(number) => {
                     fault::point(FaultPoint::AfterLetter, &*self.service);
                     self.published.insert(number, replaced);
-                    pending.unconfirmed += 1;
+                    in_flight.unconfirmed += 1;
                 }
                 Err(error @ BrokerError::Unrepresentable(_)) => {
-                    pending.failure = Some(error.to_string());
+                    in_flight.failure = Some(error.to_string());
                     break;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        if pending.unconfirmed > 0 {
-            self.pending.insert(replaced, pending);
-        } else if let Some(reason) = pending.failure {
-            self.action.failed(pending.dead_letter.id.to_string(), reason);
+        if in_flight.unconfirmed > 0 {
+            self.in_flight.insert(replaced, in_flight);
+        } else if let Some(reason) = in_flight.failure {
+            self.action.failed(in_flight.dead_letter.id.to_string(), reason);
         }
         Ok(true)
     }
@@ -168,29 +168,29 @@ impl<'a> Pass<'a> {
         let mut safe = Vec::new();
         for Confirmed { number, outcome } in confirms.ok_or_else(lost)?? {
             let Some(replaced) = self.published.remove(&number) else { continue };
-            let Some(pending) = self.pending.get_mut(&replaced) else { continue };
-            pending.unconfirmed -= 1;
+            let Some(in_flight) = self.in_flight.get_mut(&replaced) else { continue };
+            in_flight.unconfirmed -= 1;
             match outcome {
                 Outcome::Ack => {}
                 Outcome::Nack => {
-                    pending.failure =
+                    in_flight.failure =
                         Some("the broker did not accept the message; its log says why".to_owned());
                 }
                 Outcome::Returned { code, text } => {
                     let key = &self.service;
-                    pending.failure =
+                    in_flight.failure =
                         Some(format!("no queue takes messages for `{key}`: {code} {text}"));
                 }
             }
-            if pending.unconfirmed > 0 {
+            if in_flight.unconfirmed > 0 {
                 continue;
             }
-            let Some(pending) = self.pending.remove(&replaced) else { continue };
-            match pending.failure {
-                Some(reason) => self.action.failed(pending.dead_letter.id.to_string(), reason),
+            let Some(in_flight) = self.in_flight.remove(&replaced) else { continue };
+            match in_flight.failure {
+                Some(reason) => self.action.failed(in_flight.dead_letter.id.to_string(), reason),
                 None => {
-                    self.action.archive(&pending.dead_letter)?;
-                    safe.push(pending.dead_letter);
+                    self.action.archive(&in_flight.dead_letter)?;
+                    safe.push(in_flight.dead_letter);
                 }
             }
         }

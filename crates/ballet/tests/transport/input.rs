@@ -1,13 +1,17 @@
 //! What comes from outside, good and bad.
 
 use ballet::{Event, EventType, Failure, Migration, Participant, Projection, Settings, Tx};
+use ballet_amqp::headers::ATTEMPTS;
+use ballet_amqp::{AMQPValue, FieldTable};
+use futures_util::StreamExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::scene::{OUTBOX, asleep, rome, settings, start, the_hotel};
+use crate::scene::{OUTBOX, asleep, message, rome, session, settings, start, the_hotel};
 use crate::trip::{
-    DESK_TABLES, GUIDE_TABLES, HotelRenamed, RoomBooked, TripWanted, Trouble, desk, guide, hotel,
+    DESK_TABLES, GUIDE_TABLES, HotelRenamed, RoomBooked, TripBooked, TripWanted, Trouble, desk,
+    guide, hotel,
 };
 use crate::world::{World, part};
 
@@ -73,6 +77,32 @@ async fn t14_a_body_that_is_too_big_is_a_dead_letter_and_is_never_sent() {
     let saga = world.new_saga();
     world.publish(saga, &rome()).await;
     world.event::<RoomBooked>(saga).await;
+}
+
+/// Tools that move messages encode numbers as they like.
+#[tokio::test]
+async fn an_attempt_count_that_another_tool_encoded_anew_is_kept() {
+    let world = World::new("encoded", vec![the_hotel()]).await;
+    let session = session(world.env.ops_amqp_url()).await;
+    let mut confirms = session.confirms().await.unwrap();
+    let counts = [AMQPValue::LongLongInt(5), AMQPValue::ShortShortInt(7), AMQPValue::LongUInt(9)];
+    for count in counts {
+        let mut trip = message(&world, world.new_saga(), &TripBooked { city: "Broken".into() });
+        let mut headers = FieldTable::default();
+        headers.insert(ATTEMPTS.into(), count);
+        trip.properties =
+            trip.properties.with_type(TripBooked::TYPE.name().into()).with_headers(headers);
+        // As it comes back from a retry queue.
+        (trip.exchange, trip.routing_key) = (String::new(), "hotel".to_owned());
+        session.publish(&trip).unwrap();
+        confirms.next().await.unwrap().unwrap();
+    }
+    let dead = world.dead_letters(3).await;
+    let mut attempts: Vec<_> =
+        dead.iter().map(|dead| dead["properties"]["headers"][ATTEMPTS].as_i64()).collect();
+    attempts.sort_unstable();
+    assert_eq!(attempts, [Some(6), Some(8), Some(10)]);
+    session.close().await;
 }
 
 /// Its decoder is broken.

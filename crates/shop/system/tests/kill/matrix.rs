@@ -65,7 +65,7 @@ async fn f12_t144_a_process_is_killed_at_any_point_of_any_step() {
         let declared: Vec<String> = aims::of(part).iter().map(Aim::line).collect();
         let seen = leading.keys().filter(|(service, _)| *service == part.service);
         let lines = seen.map(|(_, line)| line).filter(|line| !declared.contains(line));
-        // The stranger's message and the letter that it becomes.
+        // The stranger's message and the dead letter that it becomes.
         unexpected.extend(lines.filter(|line| !line.ends_with(UNKNOWN) && !line.ends_with(DEAD)));
     }
     assert_eq!(unreached, [""; 0], "unreached, and no reason in `Aim::unreachable`, or reached");

@@ -118,11 +118,11 @@ impl World {
         let sent = management.publish("amq.default", service, &properties, "{}").await;
         assert!(sent.expect("published"), "{service} has a queue");
         let queue = format!("{service}.dead");
-        let letters = wait_until("the dead letter", SOON, || async {
-            let letters = self.letters(&queue).await?;
-            Ok::<_, String>((letters > 0).then_some(()))
+        let dead_letters = wait_until("the dead letter", SOON, || async {
+            let dead_letters = self.dead_letters(&queue).await?;
+            Ok::<_, String>((dead_letters > 0).then_some(()))
         });
-        letters.await.expect("a dead letter");
+        dead_letters.await.expect("a dead letter");
     }
 
     /// Counts mugs in; there are enough for all.
@@ -192,7 +192,7 @@ impl World {
 
     /// Waits until every order is at its end, and nothing is wrong; how many orders there are.
     pub(crate) async fn is_sound(&self) -> usize {
-        let sound = wait_until("a shop at rest without violations", SOON, || async {
+        let sound = wait_until("a quiescent shop without violations", SOON, || async {
             let report = self.whole_audit().await?;
             let sound = report.open.is_empty() && report.is_clean();
             if sound { Ok(Some(report.rows)) } else { Err(report.to_string()) }
@@ -218,7 +218,8 @@ impl World {
     }
 
     /// Waits until all that was published is taken, and nothing of it is dead or unknown but a
-    /// stranger's message: its letter comes twice if the process dies between letter and ack.
+    /// stranger's message: its dead letter comes twice if the process dies between publishing it
+    /// and the ack.
     pub(crate) async fn is_quiet(&self) {
         let management = self.env.management();
         let quiet = wait_until("empty queues", SOON, || async {
@@ -228,7 +229,7 @@ impl World {
                     continue;
                 }
                 if queue.ends_with(".dead") {
-                    self.letters(&queue).await?;
+                    self.dead_letters(&queue).await?;
                 }
                 let depth = management.depth(&queue).await.map_err(said)?;
                 if depth.ready + depth.unacked > 0 {
@@ -241,12 +242,12 @@ impl World {
     }
 
     /// Takes the dead letters out of a queue, all of them a stranger's; how many there were.
-    async fn letters(&self, queue: &str) -> Result<usize, String> {
-        let letters = self.env.management().take(queue, 10).await.map_err(said)?;
-        for letter in &letters {
-            assert_eq!(letter["properties"]["type"], UNKNOWN, "{queue} has {letter}");
+    async fn dead_letters(&self, queue: &str) -> Result<usize, String> {
+        let dead_letters = self.env.management().take(queue, 10).await.map_err(said)?;
+        for dead_letter in &dead_letters {
+            assert_eq!(dead_letter["properties"]["type"], UNKNOWN, "{queue} has {dead_letter}");
         }
-        Ok(letters.len())
+        Ok(dead_letters.len())
     }
 
     async fn post(&self, service: &str, path: &str, body: &Value) -> Result<Response, String> {

@@ -170,12 +170,12 @@ impl Shop {
         .expect("the status")
     }
 
-    /// Waits until everything is at rest and nothing is wrong.
+    /// Waits until everything is quiescent and nothing is wrong.
     pub(crate) async fn is_sound(&self) -> Report {
-        wait_until("a shop at rest without violations", SOON, || async {
+        wait_until("a quiescent shop without violations", SOON, || async {
             let report = self.audit().await?;
-            let at_rest = report.open.is_empty() && report.is_clean();
-            if at_rest { Ok(Some(report)) } else { Err(report.to_string()) }
+            let quiescent = report.open.is_empty() && report.is_clean();
+            if quiescent { Ok(Some(report)) } else { Err(report.to_string()) }
         })
         .await
         .expect("a sound shop")
