@@ -5,6 +5,7 @@
 //! condition. [`suite`] has the checks that every step of a saga has to pass, and [`memory`] a broker
 //! without a server.
 
+mod collector;
 mod env;
 mod error;
 mod management;
@@ -17,6 +18,7 @@ mod tls;
 mod url;
 mod wait;
 
+pub use collector::{Collected, Collector};
 pub use env::{Database, TestEnv};
 pub use error::{Error, Result};
 pub use management::{Depth, Management};

@@ -213,10 +213,10 @@ fn end_steps(
         Err(BatchFailure { poison, failure, .. }) => {
             let poison = poison.and_then(|at| message(works, at));
             let Some(message) = poison else { return };
-            let (traced, envelope) = (&message.traced, &message.envelope);
             let failure = failure.to_string();
-            let span = traced.step(spans, envelope, name, Err(&failure), now);
+            let span = message.traced.step(spans, &message.envelope, name, Err(&failure), now);
             span.into_iter().for_each(|span| spans.record(span));
+            message.traced.failed();
         }
     }
 }

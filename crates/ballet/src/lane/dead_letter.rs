@@ -159,7 +159,7 @@ async fn publish_until_confirmed(publisher: &PublisherHandle, mut letter: Publis
 }
 
 /// How often the message was tried before it came back from a retry queue.
-fn earlier_attempts(delivery: &Delivery) -> u32 {
+pub(crate) fn earlier_attempts(delivery: &Delivery) -> u32 {
     count_header(&delivery.properties, ATTEMPTS)
 }
 

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::declare::clock::Clock;
 use crate::declare::failure::Failure;
 use crate::engine::registry::{Known, Registry};
+use crate::lane::dead_letter::earlier_attempts;
 use crate::lane::traced::Traced;
 use crate::tables::calls::Answer;
 
@@ -60,7 +61,7 @@ impl Message {
         });
         match read {
             Ok((envelope, known, body, events)) => {
-                let traced = Traced::arrived(&envelope, clock);
+                let traced = Traced::arrived(&envelope, earlier_attempts(&delivery), clock);
                 let is_duplicate = false;
                 Ok(Self { envelope, known, delivery, receipt, traced, is_duplicate, body, events })
             }

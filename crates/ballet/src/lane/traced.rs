@@ -16,6 +16,8 @@ pub(crate) struct Traced {
     received: Open,
     /// The handler that is running, or ran last.
     step: Open,
+    /// How often a handler has failed with the message so far.
+    failures: u32,
 }
 
 /// A span that has begun.
@@ -58,11 +60,11 @@ impl Open {
 
 impl Traced {
     /// A message has arrived.
-    pub(crate) fn arrived(envelope: &Envelope, clock: &Clock) -> Self {
+    pub(crate) fn arrived(envelope: &Envelope, failures: u32, clock: &Clock) -> Self {
         let given = envelope.traceparent.as_deref().and_then(TraceContext::parse);
         let id = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);
         let received = Open::after(given, id, clock);
-        Self { received, step: received }
+        Self { received, step: received, failures }
     }
 
     /// A handler begins to run; what it emits, and wants later, follows from this.
@@ -86,8 +88,15 @@ impl Traced {
     ) -> Option<Span> {
         spans.want(self.step.context).then(|| {
             let outcome = outcome.map(Effect::as_str);
-            self.step.end(Kind::Step, handler.to_owned(), attributes(envelope), outcome, now)
+            let mut attributes = attributes(envelope);
+            attributes.push(("ballet.attempt", (self.failures + 1).to_string()));
+            self.step.end(Kind::Step, handler.to_owned(), attributes, outcome, now)
         })
+    }
+
+    /// The handler that ran last has failed.
+    pub(crate) fn failed(&mut self) {
+        self.failures = self.failures.saturating_add(1);
     }
 
     /// Records that the message has left the service.

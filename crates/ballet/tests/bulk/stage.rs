@@ -214,7 +214,9 @@ impl Stage {
                 && text(message.properties.correlation_id()).as_ref() == Some(&saga)
         };
         let line = |message: &Publish| {
-            let (cause, trace) = (header(message, "causation_id"), header(message, "traceparent"));
+            let cause = header(message, "causation_id");
+            // Each handler's run is a span of its own; the trace stays the same.
+            let trace = header(message, "traceparent").map(|trace| trace[..36].to_owned());
             let body = String::from_utf8_lossy(&message.body);
             format!("{} {body} because of {cause:?} in {trace:?}", message.routing_key)
         };

@@ -20,5 +20,6 @@ mod rolling;
 mod sagas;
 mod schema;
 mod steps;
+mod tracing;
 mod trip;
 mod world;

@@ -9,3 +9,4 @@ mod replicas;
 mod rights;
 mod shop;
 mod stuck;
+mod tracing;

@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::shop::{Opened, Shop, mugs};
+use crate::shop::{Opened, Shop, USUAL, mugs};
 
 /// Marks what was sent again, so that it is not sent again for ever.
 const COPY: &str = "x-copy";
@@ -56,7 +56,7 @@ async fn send_everything_twice(shop: &Shop) -> tokio::task::JoinHandle<u64> {
 }
 
 async fn orders_of_all_kinds_end_as_they_have_to(name: &str, replicas: usize, lanes: u16) {
-    let shop = Shop::with(name, Opened { replicas, lanes }).await;
+    let shop = Shop::with(name, Opened { replicas, lanes, ..USUAL }).await;
     shop.receive("mug", "note-2", 990).await;
     let copies = send_everything_twice(&shop).await;
     let mut placed = Vec::new();

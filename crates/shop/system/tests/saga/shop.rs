@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet::core::{Part, topology};
 use ballet::{Running, Settings};
-use ballet_testkit::{Servers, TestEnv, wait_until};
+use ballet_testkit::{Collector, Servers, TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ pub(crate) struct Shop {
     opened: Opened,
     carrier: shipping::sandbox::Sandbox,
     services: Vec<(&'static str, Running)>,
+    collector: Option<Collector>,
 }
 
 /// How a shop is opened.
@@ -28,10 +29,12 @@ pub(crate) struct Opened {
     /// Of each service.
     pub(crate) replicas: usize,
     pub(crate) lanes: u16,
+    /// Whether a collector takes its spans.
+    pub(crate) traced: bool,
 }
 
 /// One of each.
-pub(crate) const USUAL: Opened = Opened { replicas: 1, lanes: 1 };
+pub(crate) const USUAL: Opened = Opened { replicas: 1, lanes: 1, traced: false };
 /// How long the provider takes for a slow card's answer.
 const SLOW: Duration = Duration::from_millis(300);
 
@@ -53,7 +56,11 @@ impl Shop {
         let [orders, inventory, payments, shipping] = std::array::from_fn(|_| String::new());
         let urls = ServiceUrls { orders, inventory, payments, shipping };
         let (client, services) = (Client::new(), Vec::new());
-        let mut shop = Self { env, client, urls, opened, carrier, services };
+        let collector = match opened.traced {
+            true => Some(Collector::start().await.expect("a collector")),
+            false => None,
+        };
+        let mut shop = Self { env, client, urls, opened, carrier, services, collector };
         for _ in 0..opened.replicas {
             for name in &names {
                 shop.start(name).await;
@@ -77,7 +84,8 @@ impl Shop {
             _ => panic!("{name} is no service of the shop"),
         };
         let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
-        let settings = Settings { lanes: self.opened.lanes, ..settings };
+        let otlp_endpoint = self.collector.as_ref().map(|collector| collector.url().to_owned());
+        let settings = Settings { lanes: self.opened.lanes, otlp_endpoint, ..settings };
         let running = service.start(settings).await.expect("started");
         let url = format!("http://{}", running.address());
         match name {
@@ -204,6 +212,11 @@ impl Shop {
             dead += self.env.management().take(&queue, 1000).await.expect("an answer").len();
         }
         dead
+    }
+
+    /// What takes the services' spans.
+    pub(crate) fn collector(&self) -> &Collector {
+        self.collector.as_ref().expect("a shop that was opened with one")
     }
 
     /// Ends all services properly, and the world with them.

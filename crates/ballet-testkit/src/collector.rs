@@ -1,0 +1,168 @@
+//! A collector of spans: takes what services export over OTLP, and keeps it in memory.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode as SpanStatus;
+use prost::Message;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::error::Result;
+use crate::wait::wait_until;
+
+/// A span as a service exported it. Ids are in lower-case hexadecimal, as in a `traceparent`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Collected {
+    /// Which service it is of.
+    pub service: String,
+    /// Its trace.
+    pub trace_id: String,
+    /// Its own id.
+    pub span_id: String,
+    /// The span above it; `None` if it begins the trace.
+    pub parent: Option<String>,
+    /// `server`, `consumer`, `internal`, `client` or `producer`.
+    pub kind: String,
+    /// What was done.
+    pub name: String,
+    /// What else is said of it.
+    pub attributes: BTreeMap<String, String>,
+    /// Whether it failed.
+    pub failed: bool,
+    /// When it began and ended, in nanoseconds since 1970.
+    pub time: (u64, u64),
+}
+
+type Spans = Arc<Mutex<Vec<Collected>>>;
+
+/// A collector on a port of its own. Dropping it ends it.
+#[derive(Debug)]
+pub struct Collector {
+    url: String,
+    spans: Spans,
+    serving: JoinHandle<()>,
+}
+
+impl Collector {
+    /// Starts one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no free port.
+    pub async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let spans = Spans::default();
+        let routes = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&spans));
+        let serving = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, routes).await {
+                eprintln!("the collector ended: {error}");
+            }
+        });
+        Ok(Self { url, spans, serving })
+    }
+
+    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` has to be.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// All spans of a trace that have come so far.
+    #[must_use]
+    pub fn trace(&self, trace_id: &str) -> Vec<Collected> {
+        let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
+        spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect()
+    }
+
+    /// Waits until a trace is as wanted.
+    ///
+    /// # Errors
+    ///
+    /// If it does not become so in time: all spans that have come.
+    pub async fn until(
+        &self,
+        trace_id: &str,
+        time: Duration,
+        wanted: impl Fn(&[Collected]) -> bool,
+    ) -> Result<Vec<Collected>> {
+        wait_until("spans", time, || async {
+            let trace = self.trace(trace_id);
+            if wanted(&trace) { Ok(Some(trace)) } else { Err(format!("{trace:#?}")) }
+        })
+        .await
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn take(State(spans): State<Spans>, body: Bytes) -> Response {
+    let Ok(request) = ExportTraceServiceRequest::decode(body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let mut collected = Vec::new();
+    for of_resource in request.resource_spans {
+        let resource = of_resource.resource.map(|resource| resource.attributes);
+        let mut resource = attributes(resource.unwrap_or_default());
+        let service = resource.remove("service.name").unwrap_or_default();
+        let all = of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
+        collected.extend(all.map(|span| read(span, &service)));
+    }
+    spans.lock().unwrap_or_else(PoisonError::into_inner).extend(collected);
+    let answer = ExportTraceServiceResponse::default().encode_to_vec();
+    ([(header::CONTENT_TYPE, "application/x-protobuf")], answer).into_response()
+}
+
+fn read(span: Span, service: &str) -> Collected {
+    let kind = match span.kind() {
+        SpanKind::Unspecified => "unspecified",
+        SpanKind::Internal => "internal",
+        SpanKind::Server => "server",
+        SpanKind::Client => "client",
+        SpanKind::Producer => "producer",
+        SpanKind::Consumer => "consumer",
+    };
+    Collected {
+        service: service.to_owned(),
+        trace_id: hex(&span.trace_id),
+        span_id: hex(&span.span_id),
+        parent: (!span.parent_span_id.is_empty()).then(|| hex(&span.parent_span_id)),
+        kind: kind.to_owned(),
+        failed: span.status.is_some_and(|status| status.code() == SpanStatus::Error),
+        time: (span.start_time_unix_nano, span.end_time_unix_nano),
+        name: span.name,
+        attributes: attributes(span.attributes),
+    }
+}
+
+fn attributes(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
+    let text = |value: Option<AnyValue>| match value.and_then(|value| value.value) {
+        Some(Value::StringValue(text)) => text,
+        other => format!("{other:?}"),
+    };
+    attributes.into_iter().map(|one| (one.key, text(one.value))).collect()
+}
+
+fn hex(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}

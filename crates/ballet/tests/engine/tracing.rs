@@ -1,0 +1,141 @@
+//! One trace goes through request, outbox, broker and handlers, and each run of a handler is a span.
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::post;
+use ballet::http::Problem;
+use ballet::{Handle, Running, SagaId, Service, Settings};
+use ballet_testkit::{Collected, Collector};
+use tokio::net::TcpListener;
+
+use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
+use crate::world::{SOON, World, part};
+
+const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+async fn book(State(desk): State<Handle>, Path(city): Path<String>) -> Result<String, Problem> {
+    let saga: SagaId = desk.new_id();
+    let mut unit = desk.saga_unit(saga).await?;
+    unit.originate(TripBooked { city }).await?;
+    unit.commit().await?;
+    Ok(saga.to_string())
+}
+
+/// A desk with a door, and a hotel that may have trouble.
+async fn agency(name: &str, trouble: Trouble, otlp: Option<&str>) -> (World, Running) {
+    let parts = vec![part(desk(), DESK_TABLES), part(hotel(Trouble::default()), HOTEL_TABLES)];
+    let mut world = World::new(name, parts).await;
+    for service in world.services.drain(..) {
+        service.stop().await;
+    }
+    let otlp_endpoint = otlp.map(str::to_owned);
+    let hotel = part(hotel(trouble), HOTEL_TABLES);
+    world.start_with(hotel, |settings| settings.otlp_endpoint.clone_from(&otlp_endpoint)).await;
+    let settings = Settings::new(world.env.amqp_url("desk"), world.env.database_url("desk"));
+    let service = Service::new(desk())
+        .migrations(DESK_TABLES)
+        .routes(|handle| Router::new().route("/trips/{city}", post(book)).with_state(handle));
+    let settings = Settings { otlp_endpoint, ..settings };
+    let desk = service.start(settings).await.expect("started");
+    (world, desk)
+}
+
+/// Books a trip with this `traceparent`.
+async fn booked(desk: &Running, city: &str, trace: &str) -> SagaId {
+    let request = reqwest::Client::new().post(format!("http://{}/trips/{city}", desk.address()));
+    let answer = request.header("traceparent", trace).send().await.expect("an answer");
+    answer.text().await.expect("text").parse().expect("an id")
+}
+
+/// Trace and span of the events of a saga, in order.
+async fn traces(world: &World, saga: SagaId) -> Vec<(String, String)> {
+    let of_saga = |m: &&serde_json::Value| {
+        m["exchange"] == "events" && m["properties"]["correlation_id"] == saga.to_string()
+    };
+    let trace = |m: &serde_json::Value| {
+        let text = m["properties"]["headers"]["traceparent"].as_str().expect("a traceparent");
+        let parts: Vec<&str> = text.split('-').collect();
+        assert_eq!((parts[0], parts[3]), ("00", "01"), "{text}");
+        (parts[1].to_owned(), parts[2].to_owned())
+    };
+    world.seen().await.iter().filter(of_saga).map(trace).collect()
+}
+
+#[tokio::test]
+async fn t164_what_a_request_sets_off_goes_on_as_children_in_its_trace() {
+    let (world, desk) = agency("traced", Trouble::default(), None).await;
+    let saga = booked(&desk, "Rome", TRACE).await;
+    world.event::<RoomBooked>(saga).await;
+    let traces = traces(&world, saga).await;
+    let [(booked, of_desk), (room, of_hotel)] = &traces[..] else { panic!("{traces:?}") };
+    assert_eq!([booked, room], [TRACE_ID, TRACE_ID]);
+    assert!(of_desk != &TRACE[36..52] && of_hotel != &TRACE[36..52], "{traces:?}");
+    assert_ne!(of_desk, of_hotel, "each has a span of its own");
+}
+
+#[tokio::test]
+async fn t165_without_a_trace_a_saga_begins_one_that_has_its_id() {
+    let (world, desk) = agency("untraced", Trouble::default(), None).await;
+    let not_one = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
+    for none in ["", "not a trace", not_one] {
+        let saga = booked(&desk, "Rome", none).await;
+        world.event::<RoomBooked>(saga).await;
+        let ids: Vec<String> =
+            traces(&world, saga).await.into_iter().map(|(trace, _)| trace).collect();
+        assert_eq!(ids, [saga.0.simple().to_string(), saga.0.simple().to_string()], "{none:?}");
+    }
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    let answer = world.seen().await.pop().expect("the room");
+    let trace = answer["properties"]["headers"]["traceparent"].as_str().expect("a traceparent");
+    assert_eq!(&trace[3..35], saga.0.simple().to_string(), "a message that came without one");
+}
+
+#[tokio::test]
+async fn t166_the_attempts_of_a_message_are_numbered_in_its_trace() {
+    let collector = Collector::start().await.expect("a collector");
+    let trouble = Trouble::default().times(2);
+    let (world, desk) = agency("attempts", trouble, Some(collector.url())).await;
+    let saga = booked(&desk, "Shaky", TRACE).await;
+    world.event::<RoomBooked>(saga).await;
+    let id = world.seen().await.into_iter().find(|m| m["routing_key"] == "desk.trip_booked.v1");
+    let id = id.expect("the trip")["properties"]["message_id"].clone();
+    let received = |spans: &[Collected]| {
+        spans.iter().find(|span| span.name == "receive desk.trip_booked.v1").cloned()
+    };
+    let spans = collector.until(TRACE_ID, SOON, |spans| received(spans).is_some()).await;
+    let spans = spans.expect("the spans");
+    let received = received(&spans).expect("it was received");
+    assert_eq!(received.attributes["messaging.message.id"], id);
+    let mut attempts: Vec<_> = spans.iter().filter(|span| span.name == "book_room").collect();
+    attempts.sort_by_key(|span| span.time);
+    let told = |span: &&Collected| {
+        assert_eq!(span.parent.as_ref(), Some(&received.span_id), "{spans:#?}");
+        let said = |name: &str| span.attributes[name].clone();
+        assert_eq!(said("ballet.saga_id"), saga.to_string());
+        (said("ballet.attempt"), said("ballet.outcome"), span.failed)
+    };
+    let told: Vec<_> = attempts.iter().map(told).collect();
+    let expected = [("1", "failed", true), ("2", "failed", true), ("3", "handled", false)];
+    assert_eq!(told, expected.map(|(at, how, failed)| (at.to_owned(), how.to_owned(), failed)));
+}
+
+#[tokio::test]
+async fn a_collector_that_never_answers_slows_nothing() {
+    // It takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    let (mut world, desk) = agency("silent", Trouble::default(), Some(&url)).await;
+    for _ in 0..20 {
+        let saga = booked(&desk, "Rome", TRACE).await;
+        world.event::<RoomBooked>(saga).await;
+    }
+    let (_connection, _from) = silent.accept().await.expect("spans are sent");
+    let stopping = async {
+        desk.stop().await;
+        world.services.remove(0).stop().await;
+    };
+    tokio::time::timeout(SOON, stopping).await.expect("it stops all the same");
+}

@@ -1,0 +1,64 @@
+//! One trace shows an order, from the checkout over all services to the last event.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ballet::core::SagaId;
+use ballet_testkit::Collected;
+
+use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+
+/// What `order_fulfillment` ends with: nobody does anything about it.
+const LAST: &str = "publish orders.order_completed.v1";
+
+#[tokio::test]
+async fn t164_one_trace_leads_from_the_checkout_over_four_services_to_the_last_event() {
+    let shop = Shop::with("traced", Opened { traced: true, ..USUAL }).await;
+    let order_id = shop.placed(&mugs(2, "card_approved")).await;
+    shop.order_is(&order_id, "completed").await;
+    shop.is_sound().await;
+    // The checkout came without a trace, so it has the saga's id.
+    let saga: SagaId = order_id.parse().expect("an id");
+    let trace_id = saga.0.simple().to_string();
+    let complete = |spans: &[Collected]| {
+        let ids: BTreeSet<&String> = spans.iter().map(|span| &span.span_id).collect();
+        let is_whole =
+            spans.iter().filter_map(|span| span.parent.as_ref()).all(|parent| ids.contains(parent));
+        is_whole && spans.iter().any(|span| span.name == LAST)
+    };
+    let spans = shop.collector().until(&trace_id, SOON, complete).await.expect("a whole trace");
+
+    let roots: Vec<_> = spans.iter().filter(|span| span.parent.is_none()).collect();
+    assert_eq!(roots.len(), 1, "{roots:#?}");
+    assert_eq!((&*roots[0].kind, &*roots[0].service), ("server", "orders"), "the checkout");
+    assert_eq!(roots[0].attributes["url.path"], "/orders");
+    let ids: BTreeSet<&String> = spans.iter().map(|span| &span.span_id).collect();
+    assert_eq!(ids.len(), spans.len(), "each has an id of its own");
+    let kinds: BTreeSet<&str> = spans.iter().map(|span| &*span.kind).collect();
+    assert_eq!(kinds, BTreeSet::from(["server", "consumer", "internal", "client", "producer"]));
+    let services: BTreeSet<&str> = spans.iter().map(|span| &*span.service).collect();
+    assert_eq!(services, BTreeSet::from(["orders", "inventory", "payments", "shipping"]));
+
+    // Which kind may be below which: a step is a part of what was received or answers a call of a
+    // step; what it publishes and calls, and what others receive of it, follows from it.
+    let by_id: BTreeMap<&String, &Collected> =
+        spans.iter().map(|span| (&span.span_id, span)).collect();
+    for span in &spans {
+        let Some(parent) = span.parent.as_ref().map(|id| by_id[id]) else { continue };
+        let allowed: &[&str] = match &*span.kind {
+            "internal" => &["consumer", "internal"],
+            "client" => &["internal"],
+            _ => &["internal", "server"],
+        };
+        assert!(allowed.contains(&&*parent.kind), "{span:#?} is below {parent:#?}");
+        let leaves_the_service = span.kind == "consumer";
+        assert!(leaves_the_service || span.service == parent.service, "{span:#?} {parent:#?}");
+        assert!(!span.failed, "{span:#?}");
+        assert!(span.time.0 <= span.time.1, "{span:#?}");
+    }
+    for step in ["reserve_stock", "authorize_payment", "schedule_shipment", "capture_payment"] {
+        let runs: Vec<_> = spans.iter().filter(|span| span.name == step).collect();
+        assert!(!runs.is_empty(), "{step} ran");
+        assert!(runs.iter().all(|run| run.attributes["ballet.saga_id"] == order_id));
+    }
+    shop.close().await;
+}
