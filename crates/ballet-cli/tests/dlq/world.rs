@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ballet::core::{System, topology};
@@ -235,7 +236,10 @@ impl World {
 
 /// A directory of a test's own.
 pub(crate) fn place(name: &str) -> PathBuf {
-    let place = format!("dlq-{name}-{}", std::process::id());
+    // Tests run side by side, and two may choose the same name.
+    static PLACES: AtomicU32 = AtomicU32::new(0);
+    let number = PLACES.fetch_add(1, Ordering::Relaxed);
+    let place = format!("dlq-{name}-{}-{number}", std::process::id());
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
     std::fs::create_dir_all(&place).expect("a directory");
     place

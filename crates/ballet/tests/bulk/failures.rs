@@ -173,7 +173,7 @@ async fn an_undo_that_fails_leaves_its_tombstone_and_the_others_are_undone() {
     let dead = dead(&stage);
     assert_eq!(dead.len(), 1, "{dead:?}");
     assert_eq!(dead[0][0], "abort");
-    assert!(dead[0][2].contains("gave 0 answers of its compensation"), "{}", dead[0][2]);
+    assert!(dead[0][2].contains("returned 0 answers of its compensation"), "{}", dead[0][2]);
     assert_eq!(stage.count("held").await, 1);
     assert_eq!(stage.count("ballet.ledger where entry = 'undone'").await, 11);
     assert_eq!(stage.count("ballet.ledger where entry = 'aborted'").await, 13);

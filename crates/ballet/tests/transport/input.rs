@@ -52,7 +52,7 @@ async fn t10_a_foreign_message_without_an_envelope_is_taken_and_its_headers_stay
     .unwrap();
     let properties = &booked["properties"];
     let headers = properties["headers"].as_object().unwrap();
-    assert_eq!(headers.keys().collect::<Vec<_>>(), ["causation_id"]);
+    assert_eq!(headers.keys().collect::<Vec<_>>(), ["causation_id", "traceparent"]);
     // The first message of a saga lends it its id.
     assert_eq!(headers["causation_id"], properties["correlation_id"]);
 }

@@ -153,7 +153,7 @@ async fn t161_with_tls_it_works_and_a_wrong_ca_or_host_is_told() {
     assert!(in_the_clear.contains("write amqps://"), "{in_the_clear}");
     let nothing = files.file("nothing.pem", "nothing");
     let nothing = complaint(settings(amqp, postgres, nothing)).await;
-    assert!(nothing.contains("nothing.pem holds no certificate"), "{nothing}");
+    assert!(nothing.contains("nothing.pem contains no certificate"), "{nothing}");
 
     let mut said = String::new();
     for sentence in [wrong_ca, no_ca, wrong_host, not_tls, in_the_clear, nothing] {

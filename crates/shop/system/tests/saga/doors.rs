@@ -13,7 +13,7 @@ async fn a_receipt_counts_once() {
     let response = shop.receive("mug", "note-1", 11).await;
     assert_eq!(response.status(), StatusCode::CONFLICT);
     let problem: Value = response.json().await.expect("JSON");
-    assert_eq!(problem["detail"], r#"receipt "note-1" was counted before, with 10 of mug"#);
+    assert_eq!(problem["detail"], r#"receipt "note-1" was counted before with 10 of mug"#);
     assert_eq!(shop.receive("mug", "note-2", 5).await.status(), StatusCode::OK);
     assert_eq!(shop.stock("mug").await["on_hand"], 15);
     let refused = shop.receive("mug", "note-3", 0).await.status();
