@@ -1,4 +1,5 @@
-//! What a service does when an event or a call's outcome arrives: the table of the step ledger.
+//! What a service does when an event or a call's outcome arrives: the table of the step ledger. The
+//! owner judges refusals, cancels and deadlines here.
 //!
 //! | arrives | the ledger says | what happens |
 //! |---|---|---|

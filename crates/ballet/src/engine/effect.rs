@@ -1,4 +1,4 @@
-//! What became of an arrival.
+//! The effect of an arrival: handled, refused or nothing.
 
 /// What became of an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! A message on its way through the service.
+//! The work of a lane: messages and answers to calls, as they travel through the service.
 
 use std::borrow::Cow;
 use std::sync::Arc;
