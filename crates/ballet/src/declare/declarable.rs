@@ -28,10 +28,10 @@ pub enum Bulk {}
 /// A step that can be undone, for [`compensatable`](crate::SagaSteps::compensatable) and
 /// [`pivot`](crate::SagaSteps::pivot).
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be undone: the compensation is missing",
-    label = "a compensatable step, and a pivot, says how it is undone",
+    message = "`{Self}` has no compensation",
+    label = "a compensatable step, and a pivot, needs one",
     note = "write `impl Compensate for {Self}` beside `impl Step for {Self}`; for a `CallStep`, write `impl CallCompensate for {Self}`; for a `BulkStep`, `impl BulkCompensate for {Self}`",
-    note = "a step that never has to be undone, because nothing can be refused after it, is declared with `.retriable(..)`"
+    note = "a step that never has to be compensated, because nothing can be refused after it, is declared with `.retriable(..)`"
 )]
 pub trait Compensatable<Via> {
     #[doc(hidden)]
@@ -42,7 +42,7 @@ pub trait Compensatable<Via> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` may refuse, so it cannot be a retriable step",
     label = "a retriable step goes on until it is done",
-    note = "after the pivot nothing can be undone: set `type Refused = Never`, or move the step before the pivot and declare it with `.compensatable(..)`"
+    note = "after the pivot nothing can be compensated: set `type Refused = Never`, or move the step before the pivot and declare it with `.compensatable(..)`"
 )]
 pub trait Retriable<Via> {
     #[doc(hidden)]
