@@ -38,6 +38,9 @@ pub(super) fn error(from: &lapin::Error) -> BrokerError {
     }
 }
 
+/// CONNECTION_FORCED.
+const FORCED: u16 = 320;
+
 /// Converts the error of a failed connect.
 pub(super) fn connect_error(from: &lapin::Error, at: String) -> BrokerError {
     let reason = match error(from) {
@@ -45,6 +48,9 @@ pub(super) fn connect_error(from: &lapin::Error, at: String) -> BrokerError {
         | BrokerError::ConnectionClosed { code: 403 | 530, text } => {
             return BrokerError::AccessRefused { at, reason: text };
         }
+        // The broker was there, and closed the connection before it was open: it stops, or an operator
+        // closed it.
+        closed @ BrokerError::ConnectionClosed { code: FORCED, .. } => return closed,
         BrokerError::Lost(reason) => reason,
         other => other.to_string(),
     };
@@ -54,5 +60,25 @@ pub(super) fn connect_error(from: &lapin::Error, at: String) -> BrokerError {
     match from.kind() {
         ErrorKind::InvalidProtocolVersion(_) => BrokerError::TooOld { at, reason },
         _ => BrokerError::Unreachable { at, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::protocol::{AMQPError, AMQPHardError};
+
+    use super::*;
+
+    #[test]
+    fn a_broker_that_closes_a_connection_while_it_opens_was_reached() {
+        let closed = |kind: AMQPHardError| {
+            let error = AMQPError::new(AMQPErrorKind::Hard(kind), "said".into());
+            connect_error(&ErrorKind::ProtocolError(error).into(), "rabbit".to_owned())
+        };
+        let forced = closed(AMQPHardError::CONNECTIONFORCED);
+        assert!(matches!(&forced, BrokerError::ConnectionClosed { code: FORCED, .. }), "{forced}");
+        assert!(forced.is_loss() && !forced.needs_a_person());
+        let no_vhost = closed(AMQPHardError::NOTALLOWED);
+        assert!(matches!(&no_vhost, BrokerError::AccessRefused { .. }), "{no_vhost}");
     }
 }
