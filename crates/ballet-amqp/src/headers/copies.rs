@@ -8,7 +8,7 @@ use crate::headers::names::{DEAD_HEADERS, is_brokers, is_dead_letters, is_ours};
 use crate::headers::value::{depth, insert_text};
 
 /// The note in a copy about headers that are nested too deep to keep.
-pub const NESTED_TOO_DEEP: &str = "headers nested too deep were dropped";
+pub(crate) const NESTED_TOO_DEEP: &str = "headers nested too deep were dropped";
 
 /// Returns the original headers without those that would affect the copy: that would route it
 /// elsewhere, or mark it as dead-lettered or redelivered.

@@ -74,13 +74,13 @@ pub fn is_ours(name: &str) -> bool {
 
 /// Returns true if the broker writes headers of this name.
 #[must_use]
-pub fn is_brokers(name: &str) -> bool {
+pub(crate) fn is_brokers(name: &str) -> bool {
     begins(name, &BROKERS)
 }
 
 /// Returns true if the header records why a message is dead or waits. Each copy gets new ones.
 #[must_use]
-pub fn is_dead_letters(name: &str) -> bool {
+pub(crate) fn is_dead_letters(name: &str) -> bool {
     begins(name, &["x-retr", DEAD_PREFIX])
 }
 
