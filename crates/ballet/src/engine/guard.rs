@@ -29,11 +29,11 @@ pub(crate) async fn guarded<T>(
     })
 }
 
-/// The text of a panic; empty if it has none.
+/// The text of a panic, or that it has none.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     panic
         .downcast_ref::<&str>()
         .map(ToString::to_string)
         .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_default()
+        .unwrap_or_else(|| "without a message".to_owned())
 }
