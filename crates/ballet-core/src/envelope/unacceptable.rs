@@ -21,6 +21,10 @@ pub enum Reason {
     UnknownVersion,
     /// The headers are more, bigger or deeper than the limits allow.
     HeadersTooBig,
+    /// The header `CC` sends the message past its publisher's rights.
+    CarbonCopy,
+    /// The journal cannot keep one of the headers.
+    UnkeptHeader,
     /// The content type is not JSON.
     WrongContentType,
     /// The content encoding is unknown, or the body is not encoded that way.
@@ -61,8 +65,10 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, roughly in the order in which a message is checked.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::HeadersTooBig,
+        Self::CarbonCopy,
+        Self::UnkeptHeader,
         Self::WrongContentType,
         Self::WrongContentEncoding,
         Self::BodyTooBig,
@@ -94,6 +100,8 @@ impl Reason {
             Self::UnknownType => "unknown_type",
             Self::UnknownVersion => "unknown_version",
             Self::HeadersTooBig => "headers_too_big",
+            Self::CarbonCopy => "carbon_copy",
+            Self::UnkeptHeader => "unkept_header",
             Self::WrongContentType => "wrong_content_type",
             Self::WrongContentEncoding => "wrong_content_encoding",
             Self::BodyTooBig => "body_too_big",
