@@ -6,7 +6,7 @@ use jiff_sqlx::ToSqlx;
 use paging::Limit;
 use shop_events::OrderId;
 use shop_events::orders::{OrderCancelled, OrderPlaced};
-use sqlx::types::{Json, Uuid};
+use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::order::{Order, Status};

@@ -7,7 +7,7 @@ use paging::Limit;
 use serde::Serialize;
 use shop_events::{Money, OrderId};
 use sqlx::postgres::PgRow;
-use sqlx::types::{Text, Uuid};
+use sqlx::types::Text;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 use crate::provider::{Authorization, Authorize, Settle};
