@@ -290,6 +290,12 @@ fn a_packed_body_is_unpacked_within_the_limit() {
     assert!(packed(&vec![b' '; limit]).is_ok());
     assert_eq!(packed(&vec![b' '; limit + 1]).expect_err("a bomb").reason, Reason::BodyTooBig);
     assert_eq!(packed(b"\xff").expect_err("refused").reason, Reason::NotUtf8);
+    let two = [gzip(b"{"), gzip(b"}")].concat();
+    let members = Incoming { content_encoding: Some("gzip"), body: &two, ..checked_out() };
+    assert_eq!(&received(&members).expect("accepted").body[..], b"{}");
+    let bomb = gzip(&vec![b' '; limit / 2 + 1]).repeat(2);
+    let bomb = Incoming { body: &bomb, ..members };
+    assert_eq!(reason(&bomb), Reason::BodyTooBig);
     let good = gzip(b"{}");
     for broken in
         [good[..good.len() - 3].to_vec(), [&good[..], b"more"].concat(), good[1..].to_vec()]
