@@ -19,6 +19,8 @@ pub enum Reason {
     UnknownType,
     /// The event is known here, but not in this version.
     UnknownVersion,
+    /// The message came again and again, and was never settled: it may end the process.
+    CrashLoop,
     /// The headers are more, bigger or deeper than the limits allow.
     HeadersTooBig,
     /// The header `CC` sends the message past its publisher's rights.
@@ -65,7 +67,8 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, roughly in the order in which a message is checked.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
+        Self::CrashLoop,
         Self::HeadersTooBig,
         Self::CarbonCopy,
         Self::UnkeptHeader,
@@ -99,6 +102,7 @@ impl Reason {
             Self::NoType => "no_type",
             Self::UnknownType => "unknown_type",
             Self::UnknownVersion => "unknown_version",
+            Self::CrashLoop => "crash_loop",
             Self::HeadersTooBig => "headers_too_big",
             Self::CarbonCopy => "carbon_copy",
             Self::UnkeptHeader => "unkept_header",

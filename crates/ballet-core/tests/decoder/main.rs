@@ -92,7 +92,10 @@ fn message() -> impl Strategy<Value = Message> {
     let size = (0..100_usize, 0..50_000_usize, 0..12_usize)
         .prop_map(|(count, bytes, depth)| HeaderSize { count, bytes, depth });
     let size = prop_oneof![20 => Just(HeaderSize::default()), 1 => size];
-    (names, content, headers, size, body()).prop_map(|(names, content, headers, size, body)| {
+    let unkept = prop_oneof![20 => Just(None), 1 => Just(Some(("price", "it is a decimal")))];
+    let odd = (prop_oneof![20 => Just(false), 1 => Just(true)], unkept);
+    (names, content, headers, size, odd, body()).prop_map(|parts| {
+        let (names, content, headers, size, (carbon_copy, unkept_header), body) = parts;
         let (exchange, routing_key, event_type, message_id, correlation_id, app_id) = names;
         let (content_type, content_encoding) = content;
         Message {
@@ -106,6 +109,8 @@ fn message() -> impl Strategy<Value = Message> {
             content_encoding,
             headers,
             size,
+            carbon_copy,
+            unkept_header,
             body,
         }
     })
@@ -131,8 +136,14 @@ fn whatever_comes_is_taken_or_refused_the_same_way_every_time() {
     });
     run.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
     // Every outcome that a reader can have is seen. The event starts a saga, and no handler runs.
-    let not_here = [Reason::NoCorrelationId, Reason::Permanent, Reason::Failed, Reason::NotYet]
-        .map(Reason::code);
+    let not_here = [
+        Reason::CrashLoop,
+        Reason::NoCorrelationId,
+        Reason::Permanent,
+        Reason::Failed,
+        Reason::NotYet,
+    ]
+    .map(Reason::code);
     let all = Reason::ALL.iter().map(|reason| reason.code()).chain(["taken"]);
     let expected: BTreeSet<&str> = all.filter(|code| !not_here.contains(code)).collect();
     assert_eq!(*seen.borrow(), expected);
