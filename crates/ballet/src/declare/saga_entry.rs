@@ -37,6 +37,12 @@ impl SagaEntry {
         }
     }
 
+    /// Whether the saga has a step, or an origin, of that name.
+    pub(crate) fn has_step(&self, name: &str) -> bool {
+        let steps = self.steps.iter().map(|step| step.part());
+        steps.chain(&self.origins).any(|part| part.name == name)
+    }
+
     pub(crate) fn part(&self) -> SagaPart {
         let steps = self.origins.iter().chain(self.steps.iter().map(|step| step.part()));
         let steps = steps.map(|step| StepPart {

@@ -96,8 +96,8 @@ impl Unit {
                 E::TYPE
             )));
         };
-        if !self.transaction.ledger.rows(saga_id).is_empty() {
-            return Err(begun_before(saga_id));
+        if self.transaction.rows_of(saga, saga_id).next().is_some() {
+            return Err(begun_before(saga, saga_id));
         }
         let event = Encoded::of(&event)?;
         originated(&mut self.transaction, saga, saga_id, origin.name, event);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ballet_core::Envelope;
 use bytes::Bytes;
 
 use crate::declare::event::Encoded;
@@ -65,21 +64,19 @@ pub(crate) async fn handle(
 }
 
 /// Commits the tombstones that an abort leaves, and nothing else of it.
-pub(crate) async fn entomb(
-    engine: &Arc<Engine>,
-    envelope: &Envelope,
-    body: &[u8],
-) -> Result<(), Failure> {
+pub(crate) async fn entomb(engine: &Arc<Engine>, message: &Message) -> Result<(), Failure> {
+    let Message { envelope, known, .. } = message;
     let Some(saga_id) = envelope.saga_id else { return Ok(()) };
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     transaction.receive(&[saga_id], &[]).await?;
     // Nothing is emitted.
     transaction.enter(Some(saga_id), Some(envelope.message_id), None);
-    let body = Bytes::copy_from_slice(body);
-    compensation::entomb(
-        &mut transaction,
-        saga_id,
-        Encoded { event_type: envelope.event_type, body },
-    );
+    let body = Bytes::copy_from_slice(message.body());
+    let abort_event = Encoded { event_type: envelope.event_type, body };
+    for handler in &known.handlers {
+        if let Handler::Abort { saga } = handler {
+            compensation::entomb(&mut transaction, saga, saga_id, abort_event.clone());
+        }
+    }
     transaction.commit(&[]).await.map(drop)
 }

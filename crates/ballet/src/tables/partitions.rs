@@ -162,11 +162,11 @@ pub(crate) async fn cover(
 }
 
 /// Drops the partitions that are older than the window. `undoable` are the steps that an abort
-/// undoes: an open compensation keeps its partition.
+/// undoes, each with its saga: an open compensation keeps its partition.
 async fn drop_old(
     db: &mut PgConnection,
     partitioned: &Partitioned,
-    undoable: &[&str],
+    undoable: &[(&str, &str)],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let table = partitioned.table;
@@ -199,7 +199,7 @@ async fn drop_old(
 async fn has_open(
     db: &mut PgConnection,
     name: &str,
-    undoable: &[&str],
+    undoable: &[(&str, &str)],
 ) -> Result<bool, sqlx::Error> {
     let statement = format!(
         "select exists (select from ballet.{name} o where o.entry in ('calling', 'undoing') \
@@ -207,13 +207,16 @@ async fn has_open(
                  and e.step = o.step and e.key = o.key and (e.entry = 'undone' \
                      or (o.entry = 'calling' and e.entry in ('done', 'refused'))))) \
          or exists (select from ballet.{name} t join ballet.{name} d on d.saga_id = t.saga_id \
-             and (t.step = '' or (t.step = d.step and t.key = d.key)) \
-             where t.entry = 'aborted' and d.entry = 'done' and d.step = any($1) \
+             join unnest($1::text[], $2::text[]) as undoable (step, saga) \
+             on undoable.step = d.step and ((t.step = '' and t.key in ('', undoable.saga)) \
+                 or (t.step = d.step and t.key = d.key)) \
+             where t.entry = 'aborted' and d.entry = 'done' \
              and not exists (select from ballet.{name} e where e.saga_id = d.saga_id \
                  and e.step = d.step and e.key = d.key and e.entry = 'undone')) \
          or exists (select from ballet.deadline d join ballet.{name} o using (saga_id))"
     );
-    let open = sqlx::query_as(AssertSqlSafe(statement)).bind(undoable);
+    let (steps, sagas): (Vec<&str>, Vec<&str>) = undoable.iter().copied().unzip();
+    let open = sqlx::query_as(AssertSqlSafe(statement)).bind(steps).bind(sagas);
     let (open,): (bool,) = in_time(open.fetch_one(db)).await?;
     Ok(open)
 }
@@ -222,7 +225,7 @@ async fn has_open(
 pub(crate) async fn drop_expired(
     db: &mut PgConnection,
     limits: &Limits,
-    undoable: &[&str],
+    undoable: &[(&str, &str)],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     clean(db, limits, now).await?;

@@ -22,4 +22,5 @@ mod schema;
 mod steps;
 mod tracing;
 mod trip;
+mod two_sagas;
 mod world;
