@@ -300,14 +300,15 @@ fn check_deadline(saga: &str, owned: &SagaPart, problems: &mut Vec<Problem>) {
             detail: format!("{saga} has none, so every run of it would be aborted at its deadline"),
         });
     }
-    let remembered = Limits::default().saga_window;
-    if deadline.after.is_negative() || deadline.after >= remembered {
+    let limits = Limits::default();
+    let longest = limits.saga_window - limits.saga_room - limits.inbox_window;
+    if deadline.after.is_negative() || deadline.after > longest {
         problems.push(Problem {
             rule: "a deadline ends before its saga is forgotten",
             detail: format!(
-                "that of {saga} is {:#} after the start, and sagas are remembered for \
-                 {remembered:#}",
-                deadline.after
+                "that of {saga} is {:#} after the start, and at most {longest:#} leave room for the \
+                 rest of the saga: it is remembered for {:#}",
+                deadline.after, limits.saga_window
             ),
         });
     }

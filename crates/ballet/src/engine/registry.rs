@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ballet_core::{AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable};
+use jiff::SignedDuration;
 
 use crate::declare::erased::any::AnyStep;
 use crate::declare::erased::others::{AnyKeyedCompensation, AnyProjection, AnyRefusal};
@@ -112,9 +113,22 @@ impl Handler {
 pub(crate) struct Known {
     pub(crate) event_type: EventType,
     pub(crate) handlers: Vec<Handler>,
+    /// If it begins sagas here: the longest deadline among them, zero without one.
+    pub(crate) begins: Option<SignedDuration>,
 }
 
 impl Known {
+    fn new(event_type: EventType, handlers: Vec<Handler>) -> Self {
+        let begins = handlers.iter().filter_map(|handler| match handler {
+            Handler::Step { saga, step, .. } if step.part().kind == StepKind::Origin => {
+                Some(saga.deadline().unwrap_or_default())
+            }
+            _ => None,
+        });
+        let begins = begins.max();
+        Self { event_type, handlers, begins }
+    }
+
     /// Whether a message of this type needs its saga's lock and ledger.
     pub(crate) fn works_on_saga(&self) -> bool {
         self.handlers.iter().any(Handler::works_on_saga)
@@ -212,7 +226,9 @@ impl Registry {
         let events = handlers.values().map(|(event, _)| *event).collect();
         let known = handlers
             .into_iter()
-            .map(|(name, (event_type, handlers))| (name, Arc::new(Known { event_type, handlers })))
+            .map(|(name, (event_type, handlers))| {
+                (name, Arc::new(Known::new(event_type, handlers)))
+            })
             .collect();
         let emits = participant.part().emits().into_iter().collect();
         Self { service: participant.service(), sagas, events, known, emits }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
+use crate::engine::age::forgotten;
 use crate::engine::arrivals::{abort_as_owner, trigger};
 use crate::engine::compensation::{self, abort_here, compensate_key};
 use crate::engine::effect::Effect;
@@ -14,6 +15,7 @@ use crate::engine::engine::Engine;
 use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
 use crate::lane::message::Message;
+use crate::tables::database::answered;
 
 /// Runs one of a message's handlers.
 pub(crate) async fn handle(
@@ -69,6 +71,13 @@ pub(crate) async fn entomb(engine: &Arc<Engine>, message: &Message) -> Result<()
     let Some(saga_id) = envelope.saga_id else { return Ok(()) };
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     transaction.receive(&[saga_id], &[]).await?;
+    if message.is_old {
+        let saga = std::iter::once(saga_id);
+        if answered(forgotten(transaction.db(), &engine.limits, saga)).await?.is_some() {
+            // There is no place for it any more, and nothing that it could keep from happening.
+            return Ok(());
+        }
+    }
     // Nothing is emitted.
     transaction.enter(Some(saga_id), Some(envelope.message_id), None);
     let body = Bytes::copy_from_slice(message.body());

@@ -294,7 +294,7 @@ async fn later_or_never(
             Work::Message(message) => {
                 let waits = dead_letter::waits(&message.delivery);
                 let (reason, delay) = match failed.failure.kind() {
-                    FailureKind::Permanent => (Reason::Permanent, None),
+                    FailureKind::Permanent => (failed.reason.unwrap_or(Reason::Permanent), None),
                     FailureKind::NotYet => (Reason::NotYet, Delay::not_yet(waits)),
                     _ => (Reason::Failed, message.known.retry(failed.handler).after(waits)),
                 };
@@ -366,7 +366,8 @@ fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
 fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
     // Without the saga's lock there is no tombstone either.
     let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
-    message.known.aborts() && !locked
+    // Nor in a saga that is forgotten.
+    message.known.aborts() && !locked && failed.reason != Some(Reason::SagaTooOld)
 }
 
 async fn leave_tombstone(engine: &Arc<Engine>, message: &Message) {

@@ -11,6 +11,7 @@ mod lifecycle;
 mod locks;
 mod memory;
 mod observing;
+mod old_sagas;
 mod pooler;
 mod releases;
 mod restarts;
