@@ -10,6 +10,7 @@ mod keyed;
 mod lifecycle;
 mod locks;
 mod memory;
+mod numbers;
 mod observing;
 mod old_sagas;
 mod pooler;
