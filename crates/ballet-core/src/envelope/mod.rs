@@ -66,7 +66,8 @@ impl Envelope {
     /// Reads a message. The type, message id and saga id depend on the message alone, so every
     /// consumer and every attempt reads the same ones.
     ///
-    /// The body is UTF-8 of bounded size and depth. The caller checks its shape.
+    /// The body is UTF-8 of bounded size and depth. The caller checks its shape, and the age of the
+    /// saga: whether an old saga is still remembered is known to the ledger alone.
     ///
     /// # Errors
     ///

@@ -49,7 +49,7 @@ pub enum Reason {
     ClockAhead,
     /// The message is older than the window in which message ids are remembered.
     TooOldToDeduplicate,
-    /// The saga is older than the window in which sagas are remembered.
+    /// The saga is too old to begin, or so old that nothing is known of it any more.
     SagaTooOld,
     /// A handler said that a retry is of no use.
     Permanent,
