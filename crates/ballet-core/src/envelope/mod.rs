@@ -20,6 +20,7 @@ mod incoming;
 mod known;
 pub(crate) mod limits;
 mod unacceptable;
+pub mod unreadable;
 
 use std::borrow::Cow;
 
@@ -77,6 +78,10 @@ impl Envelope {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<Received<'a>, Unacceptable> {
+        if let Some(header) = message.unreadable {
+            let detail = unreadable::sentence(header);
+            return Err(Unacceptable::new(Reason::UnreadableProperties, detail));
+        }
         check_headers(message.headers, limits.max_headers)?;
         let form = body::form(message.content_type)?;
         let body = unpack(message.body, message.content_encoding, limits)?;

@@ -2,8 +2,8 @@
 
 use ballet_amqp::headers::{
     self, DEAD_AT, DEAD_EXCHANGE, DEAD_PREFIX, DEAD_REASON, DEAD_ROUTING_KEY, DEAD_SERVICE,
-    DISCARDED, EDITED, ORIGINAL_MESSAGE_ID, REDRIVE_ID, REDRIVEN, REDRIVES, insert_text,
-    is_about_redrives, plain_body_properties, properties_to_keep,
+    DISCARDED, EDITED, ORIGINAL_BYTES, ORIGINAL_MESSAGE_ID, REDRIVE_ID, REDRIVEN, REDRIVES,
+    insert_text, is_about_redrives, plain_body_properties, properties_to_keep,
 };
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
 use ballet_core::topology::DEAD;
@@ -149,11 +149,12 @@ fn named(
     }
 }
 
-/// The original headers. The counts begin anew, as for a new message.
+/// The original headers. The counts begin anew, as for a new message. What could not be read stays
+/// behind: the service judges the message by the rest.
 fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     let mut kept = FieldTable::default();
     for (name, value) in headers::kept(dead_letter.properties.headers().as_ref()).inner() {
-        if !is_about_redrives(name.as_str()) {
+        if !is_about_redrives(name.as_str()) && name.as_str() != ORIGINAL_BYTES {
             kept.insert(name.clone(), value.clone());
         }
     }
