@@ -154,7 +154,7 @@ impl FrameFilter {
         let Some(repaired) = repaired(payload, names, self.frame_max - OVERHEAD) else {
             return head.length;
         };
-        self.replace_payload(start, end, repaired)
+        self.replace_payload(start, end, &repaired)
     }
 
     /// The names of the delivery on this channel that could not be read.
@@ -164,14 +164,20 @@ impl FrameFilter {
     }
 
     /// Puts another payload into a frame. Returns the frame's length now.
-    fn replace_payload(&mut self, start: usize, end: usize, payload: Vec<u8>) -> usize {
+    fn replace_payload(&mut self, start: usize, end: usize, payload: &[u8]) -> usize {
         let length = payload.len();
-        let size = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
-        if let Some(old) = self.bytes.get_mut(start - size.len()..start) {
-            old.copy_from_slice(&size);
+        let (moved, rest) = (start + length, self.end.saturating_sub(end));
+        if moved + rest > self.bytes.len() {
+            self.bytes.resize(moved + rest, 0);
         }
-        self.bytes.splice(start..end, payload);
-        self.end = self.end - (end - start) + length;
+        self.bytes.copy_within(end..end + rest, moved);
+        self.end = moved + rest;
+        let size = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        if let Some(frame) = self.bytes.get_mut(start - size.len()..moved) {
+            let (old_size, old) = frame.split_at_mut(size.len());
+            old_size.copy_from_slice(&size);
+            old.copy_from_slice(payload);
+        }
         length + OVERHEAD
     }
 }
