@@ -81,6 +81,36 @@ fn a_message_id_that_is_no_uuid_is_the_same_id_every_time() {
 }
 
 #[test]
+fn a_blank_property_counts_as_absent() {
+    let (absent, name) = (read(&checked_out()).expect("accepted"), PLACED.name());
+    for blank in [Some(""), Some("   "), Some("\t"), Some("\u{a0}\u{3000}")] {
+        let message = Incoming {
+            event_type: blank,
+            message_id: blank,
+            correlation_id: blank,
+            app_id: blank,
+            content_type: blank,
+            content_encoding: blank,
+            causation_id: blank,
+            traceparent: blank,
+            ..checked_out()
+        };
+        assert_eq!(read(&message).expect("accepted"), absent, "{blank:?}");
+        let other = Incoming { body: b"[]", ..message };
+        assert_ne!(read(&other).expect("accepted").message_id, absent.message_id);
+        let mut attributes = Attributes::default();
+        attributes.add("id", blank.unwrap_or_default());
+        attributes.add("type", blank.unwrap_or_default());
+        let message = Incoming { attributes, ..checked_out() };
+        assert_eq!(read(&message).expect("accepted"), absent, "{blank:?}");
+        let in_saga = Incoming { correlation_id: blank, ..placed() };
+        assert_eq!(reason(&in_saga), Reason::NoCorrelationId);
+        let copy = Incoming { event_type: Some(name), app_id: blank, ..placed() };
+        assert_eq!(read(&copy).expect("accepted").app_id, None);
+    }
+}
+
+#[test]
 fn each_fault_has_its_reason() {
     for (message, expected) in [
         (Incoming { event_type: Some("cart.checked_out.v1"), ..placed() }, Reason::ForgedType),

@@ -19,6 +19,8 @@ pub enum Reason {
     UnknownType,
     /// The event is known here, but not in this version.
     UnknownVersion,
+    /// A property is not text, or the headers cannot be read.
+    UnreadableProperties,
     /// The headers are more, bigger or deeper than the limits allow.
     HeadersTooBig,
     /// The content type is not JSON.
@@ -61,7 +63,8 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, roughly in the order in which a message is checked.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
+        Self::UnreadableProperties,
         Self::HeadersTooBig,
         Self::WrongContentType,
         Self::WrongContentEncoding,
@@ -93,6 +96,7 @@ impl Reason {
             Self::NoType => "no_type",
             Self::UnknownType => "unknown_type",
             Self::UnknownVersion => "unknown_version",
+            Self::UnreadableProperties => "unreadable_properties",
             Self::HeadersTooBig => "headers_too_big",
             Self::WrongContentType => "wrong_content_type",
             Self::WrongContentEncoding => "wrong_content_encoding",
