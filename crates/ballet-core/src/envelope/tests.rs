@@ -128,6 +128,8 @@ fn each_fault_has_its_reason() {
         ),
         (Incoming { event_type: None, routing_key: "nowhere", ..placed() }, Reason::NoType),
         (Incoming { exchange: "", event_type: None, routing_key: "", ..placed() }, Reason::NoType),
+        (Incoming { carbon_copy: true, ..placed() }, Reason::CarbonCopy),
+        (Incoming { unkept_header: Some(("price", "why")), ..placed() }, Reason::UnkeptHeader),
         (Incoming { content_type: Some("text/xml"), ..placed() }, Reason::WrongContentType),
         (
             Incoming { content_type: Some("application/json; charset=latin1"), ..placed() },

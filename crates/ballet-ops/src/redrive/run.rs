@@ -2,8 +2,8 @@
 
 use ballet_amqp::headers::{
     self, DEAD_AT, DEAD_EXCHANGE, DEAD_PREFIX, DEAD_REASON, DEAD_ROUTING_KEY, DEAD_SERVICE,
-    DISCARDED, EDITED, ORIGINAL_BYTES, ORIGINAL_MESSAGE_ID, REDRIVE_ID, REDRIVEN, REDRIVES,
-    insert_text, is_about_redrives, plain_body_properties, properties_to_keep,
+    DISCARDED, Deaths, EDITED, ORIGINAL_BYTES, ORIGINAL_MESSAGE_ID, REDRIVE_ID, REDRIVEN, REDRIVES,
+    insert_text, is_about_redrives, plain_body_properties, properties_to_keep, unkept,
 };
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
 use ballet_core::envelope::is_blank;
@@ -154,7 +154,9 @@ fn named(
 /// behind: the service judges the message by the rest.
 fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     let mut kept = FieldTable::default();
-    for (name, value) in headers::kept(dead_letter.properties.headers().as_ref()).inner() {
+    for (name, value) in
+        headers::kept(dead_letter.properties.headers().as_ref(), Deaths::Brokers).inner()
+    {
         if !is_about_redrives(name.as_str()) && name.as_str() != ORIGINAL_BYTES {
             kept.insert(name.clone(), value.clone());
         }
@@ -165,9 +167,10 @@ fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
 /// All headers. What only the broker has said about the death becomes headers of ours.
 fn with_reason(dead_letter: &DeadLetter) -> FieldTable {
     let original = dead_letter.properties.headers().clone().unwrap_or_default();
-    let mut headers = headers::kept(Some(&original));
+    let mut headers = headers::kept(Some(&original), Deaths::Brokers);
     for (name, value) in original.inner() {
-        if name.as_str().starts_with(DEAD_PREFIX) {
+        let name_is_ours = name.as_str().starts_with(DEAD_PREFIX);
+        if name_is_ours && unkept(name.as_str(), value).is_none() {
             headers.insert(name.clone(), value.clone());
         }
     }

@@ -28,6 +28,7 @@ use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
 use crate::service::{metrics, pool, roles, serve};
+use crate::upkeep::progress::Progress;
 use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper};
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -167,11 +168,15 @@ impl Service {
             work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));
         }
 
+        let progress = Progress::new(Arc::clone(&consumer), engine.handler_time);
+        work.spawn("the watch over progress", progress.clone().watch(engine.stopping.clone()));
+
         let handle = Handle { engine: Arc::clone(&engine) };
         let parts = Parts {
             database: database_state,
             consume: consumer.state(),
             publish: publisher.state(),
+            progress,
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let not_found = || async { Problem::not_found("there is no such route") };
