@@ -6,7 +6,7 @@ use ballet_core::envelope::HeaderSize;
 use lapin::BasicProperties;
 use lapin::types::FieldTable;
 
-use crate::headers::names::{CAUSATION_ID, TRACEPARENT, is_brokers, is_ours};
+use crate::headers::names::{CAUSATION_ID, ORIGINAL_BYTES, TRACEPARENT, is_brokers, is_ours};
 use crate::headers::value::{measure, text, text_header, unkept};
 use crate::session::message::Delivery;
 
@@ -25,6 +25,7 @@ pub fn incoming(delivery: &Delivery) -> Incoming<'_> {
         content_encoding: properties.content_encoding().as_ref().map(|text| text.as_str()),
         causation_id: text_header(properties, CAUSATION_ID),
         traceparent: text_header(properties, TRACEPARENT),
+        unreadable: text_header(properties, ORIGINAL_BYTES),
         attributes,
         headers: size,
         carbon_copy,

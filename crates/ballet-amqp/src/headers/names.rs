@@ -44,6 +44,10 @@ pub const ORIGINAL_EXPIRATION: &str = "x-original-expiration";
 /// The `user_id` of the original.
 pub const ORIGINAL_USER_ID: &str = "x-original-user-id";
 
+/// What the original's properties held that cannot be read, as JSON. It is added to a message as it
+/// comes from the broker, before the client parses it.
+pub const ORIGINAL_BYTES: &str = "x-original-bytes";
+
 /// The number of times a dead letter was redriven.
 pub const REDRIVES: &str = "x-redrives";
 /// The id of the tool run that redrove the message last.
@@ -147,6 +151,7 @@ mod tests {
             ORIGINAL_HEADERS,
             ORIGINAL_USER_ID,
             "x-original-cc",
+            ORIGINAL_BYTES,
             REDRIVES,
             REDRIVE_ID,
             "x-redriven-by",

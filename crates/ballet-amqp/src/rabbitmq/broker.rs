@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use lapin::ConnectionProperties;
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::AMQPScheme;
-use lapin::{Connection, ConnectionProperties};
 use tokio::time::timeout;
 
 use crate::rabbitmq::address::{Addresses, peer};
+use crate::rabbitmq::frames;
 use crate::rabbitmq::session::LapinSession;
 use crate::rabbitmq::translate::connect_error;
 use crate::session::error::BrokerError;
@@ -66,10 +67,7 @@ impl Broker for RabbitMq {
             let tls = self.tls_config(&at)?;
             let nobody = uri.scheme == AMQPScheme::AMQPS && tls.identity.is_none();
             let open = async {
-                let runtime = lapin::runtime::default_runtime()?;
-                let connecting =
-                    Connection::connect_uri_with_config(uri.clone(), properties, tls, runtime);
-                let connection = connecting.await?;
+                let connection = frames::connect(uri.clone(), properties, tls).await?;
                 let channel = connection.create_channel().await?;
                 Ok::<_, lapin::Error>((connection, channel))
             };

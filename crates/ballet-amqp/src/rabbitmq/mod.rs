@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod broker;
 mod confirms;
+mod frames;
 mod header_limits;
 mod session;
 mod translate;

@@ -26,6 +26,8 @@ pub struct Incoming<'a> {
     pub causation_id: Option<&'a str>,
     /// Header `traceparent`.
     pub traceparent: Option<&'a str>,
+    /// The description of [unreadable](crate::envelope::unreadable) properties, if there are any.
+    pub unreadable: Option<&'a str>,
     /// CloudEvents attributes among the headers.
     pub attributes: Attributes<'a>,
     /// The size of all headers except those that our own copies of a message add.

@@ -21,6 +21,8 @@ pub enum Reason {
     UnknownVersion,
     /// The message came again and again, and was never settled: it may end the process.
     CrashLoop,
+    /// A property is not text, or the headers cannot be read.
+    UnreadableProperties,
     /// The headers are more, bigger or deeper than the limits allow.
     HeadersTooBig,
     /// The header `CC` sends the message past its publisher's rights.
@@ -55,7 +57,7 @@ pub enum Reason {
     ClockAhead,
     /// The message is older than the window in which message ids are remembered.
     TooOldToDeduplicate,
-    /// The saga is older than the window in which sagas are remembered.
+    /// The saga is too old to begin, or so old that nothing is known of it any more.
     SagaTooOld,
     /// A handler said that a retry is of no use.
     Permanent,
@@ -67,8 +69,9 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, roughly in the order in which a message is checked.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::CrashLoop,
+        Self::UnreadableProperties,
         Self::HeadersTooBig,
         Self::CarbonCopy,
         Self::UnkeptHeader,
@@ -103,6 +106,7 @@ impl Reason {
             Self::UnknownType => "unknown_type",
             Self::UnknownVersion => "unknown_version",
             Self::CrashLoop => "crash_loop",
+            Self::UnreadableProperties => "unreadable_properties",
             Self::HeadersTooBig => "headers_too_big",
             Self::CarbonCopy => "carbon_copy",
             Self::UnkeptHeader => "unkept_header",

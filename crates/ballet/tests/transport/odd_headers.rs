@@ -7,7 +7,7 @@ use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use crate::raw_amqp::{self, Raw, long, short};
+use crate::raw_amqp::{self, Property, Raw, long, short};
 use crate::scene::{in_queue, rome, session, the_hotel};
 use crate::trip::{GUIDE_TABLES, HOTEL_TABLES, RoomBooked, Trouble, guide, hotel};
 use crate::world::{SOON, World, part};
@@ -78,8 +78,9 @@ async fn t173_a_header_of_any_type_is_kept_once_and_stops_nobody() {
     let url = world.env.ops_amqp_url().to_owned();
     let count = tables.len();
     tokio::task::spawn_blocking(move || {
-        let raw = |headers| Raw { queue: "hotel", kind: b"", headers, body: b"?" };
-        let messages: Vec<_> = tables.iter().map(|table| raw(table)).collect();
+        let each: Vec<_> = tables.iter().map(|table| [(Property::Headers, &table[..])]).collect();
+        let raw = |properties| Raw { queue: "hotel", properties, body: b"?" };
+        let messages: Vec<_> = each.iter().map(|properties| raw(properties)).collect();
         raw_amqp::publish(&url, &messages);
     })
     .await
