@@ -29,7 +29,7 @@ use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
 use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::progress::Progress;
-use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper};
+use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper, unsent_copies};
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
 
@@ -161,6 +161,7 @@ impl Service {
         work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
         work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
         work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine)));
+        work.spawn("the sender of unsent copies", unsent_copies::run(Arc::clone(&engine)));
         if engine.registry.with_deadline().next().is_some() {
             work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
         }
