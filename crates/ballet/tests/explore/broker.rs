@@ -1,5 +1,6 @@
 //! The broker in memory with one more fault: acknowledgements that do not get there.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -60,7 +61,7 @@ impl Broker for Lossy {
             }
             let inner = self.memory.connect(name).await?;
             let session =
-                LossySession { inner, acks: Arc::clone(&self.acks), acked: Mutex::new(0) };
+                LossySession { inner, acks: Arc::clone(&self.acks), acked: Mutex::default() };
             Ok(Arc::new(session) as Arc<dyn Session>)
         }
         .boxed()
@@ -71,14 +72,34 @@ impl Broker for Lossy {
 struct LossySession {
     inner: Arc<dyn Session>,
     acks: Arc<Acks>,
-    acked: Mutex<u64>,
+    acked: Mutex<Acked>,
+}
+
+/// What was acknowledged: everything up to a tag, and tags above it one by one.
+#[derive(Debug, Default)]
+struct Acked {
+    to: u64,
+    apart: BTreeSet<u64>,
+}
+
+impl Acked {
+    /// Returns how many deliveries that acknowledges.
+    fn add(&mut self, tag: u64, multiple: bool) -> u64 {
+        assert!(tag > self.to && !self.apart.contains(&tag), "no tag is acknowledged twice");
+        if !multiple {
+            self.apart.insert(tag);
+            return 1;
+        }
+        let above = self.apart.split_off(&tag);
+        let apart = std::mem::replace(&mut self.apart, above).len() as u64;
+        tag - std::mem::replace(&mut self.to, tag) - apart
+    }
 }
 
 impl Session for LossySession {
     fn ack(&self, tag: u64, multiple: bool) -> BoxFuture<'_, Result<(), BrokerError>> {
-        assert!(multiple, "the consumer acknowledges up to a watermark");
         let mut acked = self.acked.lock().expect("not poisoned");
-        let count = tag - std::mem::replace(&mut *acked, tag);
+        let count = acked.add(tag, multiple);
         if self.acks.lost.load(Ordering::SeqCst) {
             self.acks.count.fetch_add(count, Ordering::SeqCst);
             return ready(Ok(())).boxed();
