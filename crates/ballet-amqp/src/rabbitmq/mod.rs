@@ -4,5 +4,6 @@ pub(crate) mod address;
 pub(crate) mod broker;
 mod confirms;
 mod header_limits;
+mod management;
 mod session;
 mod translate;

@@ -7,7 +7,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use ballet_core::topology::Binding;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
@@ -23,7 +25,17 @@ pub trait Broker: Debug + Send + Sync {
     /// Each call is one attempt at one host. The next call tries the next host.
     fn connect<'a>(&'a self, name: &'a str)
     -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>>;
+
+    /// Lists all bindings of the virtual host.
+    fn bindings(&self) -> BoxFuture<'_, Result<Vec<Binding>, BindingsUnknown>> {
+        ready(Err(BindingsUnknown("this broker does not list its bindings".to_owned()))).boxed()
+    }
 }
+
+/// Why the bindings of a broker are not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BindingsUnknown(pub String);
 
 /// The stream of deliveries of one consumer.
 ///

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
+use crate::upkeep::bindings::Bindings;
 
 /// The parts of a service that readiness depends on.
 #[derive(Debug, Clone)]
@@ -29,6 +30,7 @@ pub(crate) struct Parts {
     pub(crate) database: watch::Receiver<bool>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
+    pub(crate) bindings: watch::Receiver<Bindings>,
 }
 
 #[derive(Debug, Serialize)]
@@ -37,6 +39,7 @@ struct Readiness {
     database: &'static str,
     consume: &'static str,
     publish: &'static str,
+    bindings: String,
 }
 
 impl Health {
@@ -48,6 +51,7 @@ impl Health {
                 database: if *self.away.borrow() { "away" } else { starting },
                 consume: starting,
                 publish: starting,
+                bindings: starting.to_owned(),
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -59,11 +63,13 @@ impl Health {
         };
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let database = *parts.database.borrow();
+        let bindings = parts.bindings.borrow().clone();
         Readiness {
-            ready: database && consume.is_ready() && publish.is_ready(),
+            ready: database && consume.is_ready() && publish.is_ready() && bindings.has_all(),
             database: if database { "ok" } else { "away" },
             consume: word(&consume),
             publish: word(&publish),
+            bindings: bindings.to_string(),
         }
     }
 }
