@@ -50,11 +50,16 @@ pub const REDRIVE_ID: &str = "x-redrive-id";
 pub const REDRIVEN: &str = "x-redriven";
 /// Prefix of the headers that record who edited a dead letter, when and why.
 pub const EDITED: &str = "x-edited";
+/// Prefix of the headers that record who searched the journal for what a service missed.
+pub const SEARCHED: &str = "x-searched";
 /// Prefix of the headers that record who discarded a dead letter, when and why.
 pub const DISCARDED: &str = "x-discarded";
 
 /// The broker's record of each time it dead-lettered the message.
 pub const DEATHS: &str = "x-death";
+/// The place of a message in its stream, written by the broker. As an argument of a consumer it is
+/// the place to begin at.
+pub const STREAM_OFFSET: &str = "x-stream-offset";
 /// The number of earlier deliveries of a message, written by the broker. Absent on the first
 /// delivery.
 pub const DELIVERY_COUNT: &str = "x-delivery-count";
@@ -64,7 +69,8 @@ pub const DELIVERY_COUNT: &str = "x-delivery-count";
 const OURS: [&str; 7] =
     [ATTEMPTS, "x-retr", DEAD_PREFIX, "x-original-", "x-redriv", "x-edited-", "x-discarded-"];
 /// Prefixes of the names that the broker writes.
-const BROKERS: [&str; 4] = [DEATHS, DELIVERY_COUNT, "x-first-death-", "x-last-death-"];
+const BROKERS: [&str; 5] =
+    [DEATHS, DELIVERY_COUNT, STREAM_OFFSET, "x-first-death-", "x-last-death-"];
 
 /// Returns true if we write headers of this name into copies of messages.
 #[must_use]

@@ -65,6 +65,19 @@ pub trait Session: Debug + Send + Sync {
         prefetch: u16,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>>;
 
+    /// Starts a consumer of a stream at the messages of that time, in seconds since 1970. The broker
+    /// may begin a little earlier. An acknowledgement only asks for more.
+    fn consume_since<'a>(
+        &'a self,
+        _stream: &'a str,
+        _consumer_tag: &'a str,
+        _prefetch: u16,
+        _seconds: u64,
+    ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
+        let why = "this broker has no streams".to_owned();
+        ready(Err(BrokerError::Unrepresentable(why))).boxed()
+    }
+
     /// Cancels a consumer. Its stream still yields the deliveries on their way, and then ends.
     /// Unacknowledged deliveries stay unacknowledged.
     fn cancel<'a>(&'a self, consumer_tag: &'a str) -> BoxFuture<'a, Result<(), BrokerError>>;

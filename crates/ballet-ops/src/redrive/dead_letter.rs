@@ -93,6 +93,15 @@ impl DeadLetter {
         }
     }
 
+    /// A message that is not dead: the service has never got it.
+    pub(crate) fn missed(service: &str, id: MessageId, delivery: Delivery) -> Self {
+        let (exchange, key) = (delivery.exchange.clone(), delivery.routing_key.clone());
+        let read = Self::read(service, delivery);
+        let event_type = read.event_type.or_else(|| Some(key.clone()));
+        let (exchange, routing_key) = (Some(exchange), Some(key));
+        Self { id, event_type, exchange, routing_key, reason: "missed".to_owned(), ..read }
+    }
+
     pub(crate) fn held_by(mut self, holder: Arc<dyn Session>) -> Self {
         self.holder = Some(holder);
         self

@@ -20,10 +20,10 @@ use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes::{self, MOST_LOSSES};
 use crate::redrive::plan::Plan;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
-use crate::redrive::reader;
 use crate::redrive::replace::{Replace, Replacement};
 use crate::redrive::resend::Resend;
 use crate::redrive::run::Run;
+use crate::redrive::source::Source;
 use crate::redrive::summary::Summary;
 use crate::redrive::watcher::Watcher;
 
@@ -41,7 +41,7 @@ impl DeadLetters {
 
     /// The same on a shared broker.
     pub fn on(broker: Arc<dyn Broker>, service: impl Into<String>) -> Self {
-        Self { queue: DeadQueue { broker, service: service.into() } }
+        Self { queue: DeadQueue::of(broker, service.into()) }
     }
 
     /// The name of the service.
@@ -70,7 +70,7 @@ impl DeadLetters {
         let found = self.queue.find(&*session).await;
         session.close().await;
         found?;
-        let mut reading = reader::read(Arc::clone(&self.queue.broker), self.queue.service.clone());
+        let mut reading = self.queue.read();
         let (mut read, mut failed) = (0, None);
         while let Some(next) = reading.next().await {
             match next {

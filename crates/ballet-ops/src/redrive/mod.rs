@@ -20,26 +20,27 @@
 //! # Ok(()) }
 //! ```
 
-mod action;
+pub(crate) mod action;
 mod archive;
 mod canary;
-mod dead_letter;
+pub(crate) mod dead_letter;
 mod dead_letters;
 mod death;
 mod declared;
-mod error;
+pub(crate) mod error;
 mod filter;
 mod groups;
-mod options;
+pub(crate) mod options;
 mod pass;
-mod passes;
+pub(crate) mod passes;
 mod plan;
 mod queue;
-mod reader;
+pub(crate) mod reader;
 mod replace;
 mod resend;
-mod run;
-mod summary;
+pub(crate) mod run;
+pub(crate) mod source;
+pub(crate) mod summary;
 mod watcher;
 
 pub use archive::Archive;

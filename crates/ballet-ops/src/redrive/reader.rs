@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, Delivery, Found, Object, Session};
-use ballet_core::topology::dead_queue;
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -38,6 +37,14 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// Dead letters that a task of another kind reads.
+    pub(crate) fn of(
+        dead_letters: mpsc::Receiver<Result<DeadLetter, BrokerError>>,
+        task: JoinHandle<()>,
+    ) -> Self {
+        Self { dead_letters, task, held: oneshot::channel().0 }
+    }
+
     /// The next one; `None` at the end of the queue.
     pub(crate) async fn next(&mut self) -> Option<Result<DeadLetter, BrokerError>> {
         self.dead_letters.recv().await
@@ -53,11 +60,11 @@ impl Reading {
 }
 
 /// Reads all dead letters of a service.
-pub(crate) fn read(broker: Arc<dyn Broker>, service: String) -> Reading {
+pub(crate) fn read(broker: Arc<dyn Broker>, service: String, queue: String) -> Reading {
     let (sender, dead_letters) = mpsc::channel(READ_AHEAD);
     let (held, released) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        let mut reader = Reader { broker, service, sender, sessions: Vec::new() };
+        let mut reader = Reader { broker, service, queue, sender, sessions: Vec::new() };
         if let Err(error) = reader.run().await {
             // This fails only if the reading was dropped.
             reader.sender.send(Err(error)).await.ok();
@@ -76,6 +83,7 @@ pub(crate) fn read(broker: Arc<dyn Broker>, service: String) -> Reading {
 struct Reader {
     broker: Arc<dyn Broker>,
     service: String,
+    queue: String,
     sender: mpsc::Sender<Result<DeadLetter, BrokerError>>,
     /// They hold the dead letters.
     sessions: Vec<Arc<dyn Session>>,
@@ -84,7 +92,7 @@ struct Reader {
 impl Reader {
     /// Opens one consumer after the other. Each holds one window of dead letters.
     async fn run(&mut self) -> Result<(), BrokerError> {
-        let queue = dead_queue(&self.service);
+        let queue = self.queue.clone();
         let mut window = FIRST_WINDOW;
         loop {
             let session = self.broker.connect("ballet dead letters").await?;
