@@ -19,7 +19,7 @@ use crate::systems::systems;
 use crate::ui::{self, Output};
 
 /// The options that do not select dead letters by how they died.
-const OTHERS: [&str; 8] =
+pub(crate) const OTHERS: [&str; 8] =
     ["service", "reason", "step", "older_than", "newer_than", "all", "no_canary", "beyond_memory"];
 
 #[derive(Debug, clap::Args)]
@@ -176,7 +176,7 @@ fn show_missed(missed: &Missed, service: &str, options: &GlobalOptions) {
     }
 }
 
-fn events(number: u64) -> String {
+pub(crate) fn events(number: u64) -> String {
     match number {
         1 => "1 event".to_owned(),
         number => format!("{} events", ui::grouped(number)),

@@ -13,6 +13,7 @@ mod render;
 mod selection;
 mod sending;
 mod show;
+mod unrouted;
 
 use anyhow::Result;
 use clap::Subcommand;

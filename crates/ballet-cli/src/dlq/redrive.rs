@@ -11,6 +11,7 @@ use crate::dlq::missed::{self, FromJournal};
 use crate::dlq::plans::{self, Planned, forget};
 use crate::dlq::selection::Selection;
 use crate::dlq::sending::Sending;
+use crate::dlq::unrouted::{self, FromUnrouted};
 use crate::exit::Done;
 use crate::options::GlobalOptions;
 use crate::ui::{self, Output, cell};
@@ -19,6 +20,8 @@ use crate::ui::{self, Output, cell};
 pub(crate) struct Args {
     #[command(flatten)]
     missed: FromJournal,
+    #[command(flatten)]
+    unrouted: FromUnrouted,
     #[command(flatten)]
     selection: Selection,
     /// All dead letters
@@ -52,6 +55,9 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if let Some(service) = &args.missed.from_journal {
         let Args { missed, selection, sending, .. } = args;
         return missed::run(service, missed, selection, sending, options).await;
+    }
+    if args.unrouted.from_unrouted {
+        return unrouted::run(&args.selection, &args.sending, options).await;
     }
     args.selection.require_unless(args.all)?;
     let planned = plans::plans(&args.selection, options).await?;

@@ -1,10 +1,10 @@
 //! What a service has missed is found in the journal and sent, once.
 
-use ballet_testkit::{Method, Servers};
+use ballet_testkit::{Method, Servers, wait_until};
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, checkout};
-use crate::world::{Ended, ballet, ended};
+use crate::world::{Ended, SOON, ballet, ended};
 
 const CONFIRMED: &str = "orders.order_confirmed.v1";
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
@@ -122,5 +122,45 @@ async fn t180_what_was_missed_is_told_only_by_an_inbox_that_still_knows() {
     command.args(redrive("1h")).env_remove("DATABASE_URL");
     let refused = ended(command).await.ends_with(2);
     assert!(refused.err.contains("only the inbox of shipping tells"), "{refused:?}");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t180_events_that_no_binding_took_are_sent_to_the_services_that_consume_them() {
+    let shop = Shop::open("unrouted").await;
+    let management = shop.env.management();
+    let checked_out = "cart.checked_out.v1";
+    shop.unbind("orders", checked_out).await;
+    let orders = shop.order(3).await;
+    // A typing error, which nobody consumes.
+    let misspelt = "cart.checkedout.v1";
+    let published = management.publish("events", misspelt, &json!({}), "{}").await;
+    assert!(published.expect("published"));
+    let depth = || async { management.depth("unrouted").await.expect("a depth").ready };
+    wait_until("events without a binding", SOON, || async {
+        let ready = depth().await;
+        if ready == 4 { Ok(Some(())) } else { Err(format!("{ready} so far")) }
+    })
+    .await
+    .expect("unrouted");
+
+    shop.topology("apply").await.ends_with(0);
+    let redrive = ["dlq", "redrive", "--from-unrouted"];
+    let plan = shop.ballet(&[&redrive[..], &["--dry-run"]].concat()).await.ends_with(0);
+    assert!(plan.err.contains("3 events would be sent"), "{plan:?}");
+    let row = |count: &str, event: &str, services: &str| {
+        plan.out.lines().any(|line| line.split_whitespace().eq([count, event, services]))
+    };
+    assert!(row("3", checked_out, "orders") && row("1", misspelt, "–"), "{plan:?}");
+    let sent = shop.ballet(&redrive).await.ends_with(3);
+    assert!(sent.err.contains("3 events sent") && sent.err.contains("1 event stays"), "{sent:?}");
+    shop.all_are(&orders, "completed").await;
+    let again = shop.ballet(&redrive).await.ends_with(3);
+    assert!(again.err.contains("nothing to send"), "{again:?}");
+    // The journal has them too, and orders knows them now.
+    let orders_since = ["dlq", "redrive", "--from-journal", "orders", "--since", "1h"];
+    let none = shop.ballet(&orders_since).await.ends_with(0);
+    assert!(none.err.contains("orders has missed nothing"), "{none:?}");
+    shop.is_sound().await;
     shop.close().await;
 }

@@ -5,14 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use ballet_amqp::headers::{REDRIVE_ID, STREAM_OFFSET, integer_header, text_header};
-use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Outcome, Session, incoming};
-use ballet_core::envelope::{Envelope, KnownEvents, Limits};
+use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Outcome, Session};
+use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::{DEAD, EVENTS, JOURNAL};
 use ballet_core::{MessageId, Part, id};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 
-use crate::redrive::dead_letter::{DeadLetter, known_id};
+use crate::redrive::dead_letter::{DeadLetter, message_id};
 use crate::redrive::error::RedriveError;
 use crate::redrive::run::Run;
 
@@ -21,8 +21,6 @@ pub(super) const CONNECTION: &str = "ballet journal";
 const PREFETCH: u16 = 1_000;
 /// An acknowledgement asks for more. One covers many messages.
 const ACK_EVERY: u64 = 250;
-/// Bodies are unpacked only to derive the id of a message that has none.
-const MOST_UNPACKED: usize = 16 * 1024 * 1024;
 
 /// The journal, for one service that consumes some of its events.
 #[derive(Clone)]
@@ -96,26 +94,8 @@ impl Journal {
         let cut = first.filter(|first| {
             integer_header(&first.properties, STREAM_OFFSET).is_some_and(|offset| offset > 0)
         });
-        let time = cut.and_then(|first| id::time_of(self.id_of(&first).0));
+        let time = cut.and_then(|first| id::time_of(message_id(&first, &self.events).0));
         Ok(time.filter(|time| *time > self.since))
-    }
-
-    /// The id under which the service knows, or would know, the message.
-    fn id_of(&self, delivery: &Delivery) -> MessageId {
-        let message = incoming(delivery);
-        let limits = Limits { max_body: MOST_UNPACKED, ..Limits::default() };
-        let now = message.message_id.and_then(|id| id.parse().ok()).and_then(id::time_of);
-        // The id's own time: whether it is too old is not asked here.
-        let read = Envelope::read(&message, &self.events, &limits, now.unwrap_or(self.since));
-        match read {
-            Ok(read) => read.envelope.message_id,
-            // The service will refuse it under this id.
-            Err(_) => {
-                let event_type = message.event_type.filter(|text| !text.is_empty());
-                let event_type = event_type.or(Some(message.routing_key));
-                known_id(message.message_id, event_type, message.body)
-            }
-        }
     }
 }
 
@@ -147,7 +127,7 @@ impl Entries<'_> {
             }
             if delivery.exchange == EVENTS {
                 if events.get(&delivery.routing_key).is_some() {
-                    let id = self.journal.id_of(&delivery);
+                    let id = message_id(&delivery, events);
                     return Ok(Some(Entry::Event(id, Box::new(delivery))));
                 }
             } else if delivery.exchange == DEAD {

@@ -41,6 +41,7 @@ mod resend;
 pub(crate) mod run;
 pub(crate) mod source;
 pub(crate) mod summary;
+mod unrouted;
 mod watcher;
 
 pub use archive::Archive;
@@ -54,3 +55,4 @@ pub use options::{Note, Progress, RedriveOptions, Stop};
 pub use plan::Plan;
 pub use queue::QueueStatus;
 pub use summary::Summary;
+pub use unrouted::Unrouted;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, Found, Object, Session};
-use ballet_core::topology::dead_queue;
+use ballet_amqp::{Broker, BrokerError, Delivery, Found, Object, Session};
+use ballet_core::topology::{UNROUTED, dead_queue};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
+use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
 use crate::redrive::reader::{self, Reading};
 use crate::redrive::source::Source;
@@ -37,6 +38,8 @@ pub(crate) struct DeadQueue {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) service: String,
     pub(crate) name: String,
+    /// Reads what a delivery holds.
+    pub(crate) letter: fn(&str, Delivery) -> DeadLetter,
 }
 
 impl Source for DeadQueue {
@@ -53,7 +56,7 @@ impl Source for DeadQueue {
     }
 
     fn read(&self) -> Reading {
-        reader::read(Arc::clone(&self.broker), self.service.clone(), self.name.clone())
+        reader::read(Arc::clone(&self.broker), self.service.clone(), self.name.clone(), self.letter)
     }
 
     /// The broker takes a moment to notice that their connection is gone, and until then the next
@@ -79,7 +82,39 @@ impl Source for DeadQueue {
 impl DeadQueue {
     /// The dead-letter queue of a service.
     pub(crate) fn of(broker: Arc<dyn Broker>, service: String) -> Self {
-        Self { broker, name: dead_queue(&service), service }
+        Self { broker, name: dead_queue(&service), service, letter: DeadLetter::read }
+    }
+
+    /// The queue of events that no binding took.
+    pub(crate) fn of_unrouted(broker: Arc<dyn Broker>) -> Self {
+        let name = UNROUTED.to_owned();
+        Self { broker, service: name.clone(), name, letter: DeadLetter::unrouted }
+    }
+
+    pub(crate) async fn browse(
+        &self,
+        mut each: impl FnMut(DeadLetter),
+    ) -> Result<(), RedriveError> {
+        let session = self.connect().await?;
+        let found = self.find(&*session).await;
+        session.close().await;
+        found?;
+        let mut reading = self.read();
+        let (mut read, mut failed) = (0, None);
+        while let Some(next) = reading.next().await {
+            match next {
+                Ok(dead_letter) => {
+                    each(dead_letter);
+                    read += 1;
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        reading.close().await;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        self.wait_until_returned(read).await
     }
 
     /// Fails if there is no such queue.

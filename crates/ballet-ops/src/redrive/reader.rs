@@ -59,12 +59,17 @@ impl Reading {
     }
 }
 
-/// Reads all dead letters of a service.
-pub(crate) fn read(broker: Arc<dyn Broker>, service: String, queue: String) -> Reading {
+/// Reads all dead letters of a service from a queue. `letter` reads each delivery.
+pub(crate) fn read(
+    broker: Arc<dyn Broker>,
+    service: String,
+    queue: String,
+    letter: fn(&str, Delivery) -> DeadLetter,
+) -> Reading {
     let (sender, dead_letters) = mpsc::channel(READ_AHEAD);
     let (held, released) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        let mut reader = Reader { broker, service, queue, sender, sessions: Vec::new() };
+        let mut reader = Reader { broker, service, queue, letter, sender, sessions: Vec::new() };
         if let Err(error) = reader.run().await {
             // This fails only if the reading was dropped.
             reader.sender.send(Err(error)).await.ok();
@@ -84,6 +89,7 @@ struct Reader {
     broker: Arc<dyn Broker>,
     service: String,
     queue: String,
+    letter: fn(&str, Delivery) -> DeadLetter,
     sender: mpsc::Sender<Result<DeadLetter, BrokerError>>,
     /// They hold the dead letters.
     sessions: Vec<Arc<dyn Session>>,
@@ -131,7 +137,7 @@ impl Reader {
 
     /// Returns false if nobody reads any more.
     async fn send(&self, session: &Arc<dyn Session>, delivery: Delivery) -> bool {
-        let dead_letter = DeadLetter::read(&self.service, delivery);
+        let dead_letter = (self.letter)(&self.service, delivery);
         self.sender.send(Ok(dead_letter.held_by(Arc::clone(session)))).await.is_ok()
     }
 }
