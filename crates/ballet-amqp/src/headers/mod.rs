@@ -11,7 +11,7 @@ pub use names::{
     DEAD_REASON, DEAD_ROUTING_KEY, DEAD_SERVICE, DEAD_STEP, DEATHS, DELIVERY_COUNT, DISCARDED,
     EDITED, ORIGINAL_BYTES, ORIGINAL_EXPIRATION, ORIGINAL_HEADERS, ORIGINAL_MESSAGE_ID,
     ORIGINAL_USER_ID, REDRIVE_ID, REDRIVEN, REDRIVES, RETRIES, RETRY_DETAIL, RETRY_EXCHANGE,
-    RETRY_ROUTING_KEY, TRACEPARENT, is_about_redrives, is_ours,
+    RETRY_ROUTING_KEY, SEARCHED, STREAM_OFFSET, TRACEPARENT, is_about_redrives, is_ours,
 };
 pub use value::{
     count_header, insert_text, integer, integer_header, measure, text, text_header, unkept,
