@@ -96,7 +96,8 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
 
 /// Records an attempt that has ended, as a part of what the step that wants it set off.
 fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Failure>) {
-    let Some(step) = call.trace.filter(|step| engine.spans.want(*step)) else { return };
+    let step = call.trace.as_ref().map(|trace| trace.context);
+    let Some(step) = step.filter(|step| engine.spans.want(*step)) else { return };
     engine.spans.record(Span {
         context: step.child(&engine.clock),
         parent: Some(step.span_id),

@@ -74,7 +74,7 @@ async fn publish_portion(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result
         let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
         let Some(deadline) = declared.and_then(|saga| saga.deadline.as_ref()) else { continue };
         let event = (deadline.passed_event)(Due { saga_id: *saga_id, at: *due_at })?;
-        transaction.enter(Some(*saga_id), *cause, *trace);
+        transaction.enter(Some(*saga_id), *cause, trace.clone());
         transaction.scope.emit(event);
     }
     if passed.is_empty() {
