@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use ballet_fault::{self as fault, Acked, FaultPoint};
 use futures_util::StreamExt;
-use metrics::Counter;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -22,6 +21,7 @@ use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{Wish, changed};
 use crate::headers::names::DELIVERY_COUNT;
 use crate::headers::value::integer_header;
+use crate::metric::Counter;
 use crate::session::error::BrokerError;
 use crate::session::message::Delivery;
 use crate::session::seam::{Deliveries, Session, lost};
@@ -94,9 +94,9 @@ impl<'a> Channel<'a> {
             pace: Pace::Probing,
             consumers: 0,
             held: VecDeque::new(),
-            handed_on: metrics::counter!("ballet_deliveries_total"),
-            acks: metrics::counter!("ballet_acks_total"),
-            settled: metrics::counter!("ballet_settled_total"),
+            handed_on: crate::counter!("ballet_deliveries_total"),
+            acks: crate::counter!("ballet_acks_total"),
+            settled: crate::counter!("ballet_settled_total"),
         }
     }
 

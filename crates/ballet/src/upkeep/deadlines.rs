@@ -82,9 +82,9 @@ async fn publish_portion(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result
     }
     transaction.commit(&[]).await?;
     tracing::info!(deadlines = passed.len(), "deadlines have passed");
-    metrics::counter!("ballet_deadlines_passed_total").increment(passed.len() as u64);
+    ballet_amqp::counter!("ballet_deadlines_passed_total").increment(passed.len() as u64);
     for Passed { late, .. } in &passed {
-        metrics::histogram!("ballet_deadline_late_seconds").record(*late);
+        ballet_amqp::histogram!("ballet_deadline_late_seconds").record(*late);
     }
     Ok(passed.len())
 }
