@@ -4,6 +4,10 @@
 pub const CAUSATION_ID: &str = "causation_id";
 /// The W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
+/// What other systems store beside the trace context (W3C).
+pub const TRACESTATE: &str = "tracestate";
+/// The baggage of a trace (W3C).
+pub const BAGGAGE: &str = "baggage";
 
 /// The number of attempts to handle a message, immediate and delayed.
 pub const ATTEMPTS: &str = "x-attempts";
