@@ -22,3 +22,4 @@ pub(crate) mod step;
 pub(crate) mod text_enum;
 pub(crate) mod trace_context;
 pub(crate) mod tx;
+pub(crate) mod witness;
