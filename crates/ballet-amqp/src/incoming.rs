@@ -9,7 +9,7 @@ use lapin::types::FieldTable;
 use crate::headers::names::{
     BAGGAGE, CAUSATION_ID, ORIGINAL_BYTES, TRACEPARENT, TRACESTATE, is_brokers, is_ours,
 };
-use crate::headers::value::{measure, text};
+use crate::headers::value::{measure, text, unkept};
 use crate::session::message::Delivery;
 
 /// Returns the parts of a delivery that the envelope is read from.
@@ -42,12 +42,16 @@ fn read_headers<'a>(properties: &'a BasicProperties, incoming: &mut Incoming<'a>
             TRACESTATE => incoming.tracestate = text(value),
             BAGGAGE => incoming.baggage = text(value),
             ORIGINAL_BYTES => incoming.unreadable = text(value),
+            // The broker takes `BCC` away before it delivers a message.
+            "CC" => incoming.carbon_copy = true,
             _ => {
                 if let (Some(name), Some(text)) = (Attributes::name(name), text(value)) {
                     incoming.attributes.add(name, text);
                 }
             }
         }
+        let found = || unkept(name, value).map(|why| (name, why));
+        incoming.unkept_header = incoming.unkept_header.or_else(found);
         let added = is_ours(name) || is_brokers(name);
         measure(if added { &mut ours } else { &mut theirs }, name, value);
     }

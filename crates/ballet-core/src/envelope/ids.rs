@@ -89,24 +89,12 @@ pub(crate) fn saga_id(
     };
     if let Some(time) = id::time_of(saga_id.0)
         && event_type.role() != Role::Plain
+        && time > now + limits.clock_skew
     {
-        if time < now - limits.saga_window {
-            return Err(Unacceptable::new(
-                Reason::SagaTooOld,
-                format!(
-                    "saga {saga_id} began at {time}, and sagas are remembered for {:#}",
-                    limits.saga_window
-                ),
-            ));
-        }
-        if time > now + limits.clock_skew {
-            return Err(Unacceptable::new(
-                Reason::ClockAhead,
-                format!(
-                    "saga id {saga_id} was made at {time}, but it is {now} here: set the clocks"
-                ),
-            ));
-        }
+        return Err(Unacceptable::new(
+            Reason::ClockAhead,
+            format!("saga id {saga_id} was made at {time}, but it is {now} here: set the clocks"),
+        ));
     }
     Ok(Some(saga_id))
 }

@@ -36,6 +36,10 @@ pub struct Incoming<'a> {
     pub attributes: Attributes<'a>,
     /// The size of all headers except those that our own copies of a message add.
     pub headers: HeaderSize,
+    /// Whether the header `CC` asks the broker to route the message by other keys as well.
+    pub carbon_copy: bool,
+    /// A header that the journal cannot keep, and why.
+    pub unkept_header: Option<(&'a str, &'static str)>,
     /// The body.
     pub body: &'a [u8],
 }

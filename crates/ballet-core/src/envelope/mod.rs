@@ -76,7 +76,8 @@ impl Envelope {
     /// Reads a message. The type, message id and saga id depend on the message alone, so every
     /// consumer and every attempt reads the same ones.
     ///
-    /// The body is UTF-8 of bounded size and depth. The caller checks its shape.
+    /// The body is UTF-8 of bounded size and depth. The caller checks its shape, and the age of the
+    /// saga: whether an old saga is still remembered is known to the ledger alone.
     ///
     /// # Errors
     ///
@@ -92,6 +93,7 @@ impl Envelope {
             return Err(Unacceptable::new(Reason::UnreadableProperties, detail));
         }
         check_headers(message.headers, limits.max_headers)?;
+        check_routing(message)?;
         let form = body::form(message.content_type)?;
         let body = unpack(message.body, message.content_encoding, limits)?;
         let (attributes, body) = match form {
@@ -141,6 +143,20 @@ fn check_headers(headers: HeaderSize, most: HeaderSize) -> Result<(), Unacceptab
         return Ok(());
     };
     Err(Unacceptable::new(Reason::HeadersTooBig, detail))
+}
+
+/// Refuses what reaches queues that its publisher has no right to, or what the journal did not get.
+fn check_routing(message: &Incoming<'_>) -> Result<(), Unacceptable> {
+    if message.carbon_copy {
+        let detail = "the message has the header `CC`, which sends it past the publisher's rights: \
+                      publish it without `CC`, once for each event";
+        return Err(Unacceptable::new(Reason::CarbonCopy, detail));
+    }
+    if let Some((name, why)) = message.unkept_header {
+        let detail = format!("the journal cannot keep the header {name:?}: {why}");
+        return Err(Unacceptable::new(Reason::UnkeptHeader, detail));
+    }
+    Ok(())
 }
 
 fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), Unacceptable> {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bad_input;
+mod bindings;
 mod calls;
 mod deadlines;
 mod foreign;
@@ -10,7 +11,9 @@ mod keyed;
 mod lifecycle;
 mod locks;
 mod memory;
+mod numbers;
 mod observing;
+mod old_sagas;
 mod pooler;
 mod releases;
 mod restarts;
@@ -22,4 +25,5 @@ mod schema;
 mod steps;
 mod tracing;
 mod trip;
+mod two_sagas;
 mod world;
