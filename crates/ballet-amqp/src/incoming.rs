@@ -50,8 +50,8 @@ fn read_headers<'a>(properties: &'a BasicProperties, incoming: &mut Incoming<'a>
                 }
             }
         }
-        let found = || unkept(name, value).map(|why| (name, why));
-        incoming.unkept_header = incoming.unkept_header.or_else(found);
+        incoming.unkept_header =
+            incoming.unkept_header.or_else(|| Some((name, unkept(name, value)?)));
         let added = is_ours(name) || is_brokers(name);
         measure(if added { &mut ours } else { &mut theirs }, name, value);
     }

@@ -19,8 +19,6 @@ use crate::consumer::arrival::{Arrival, Sink};
 use crate::consumer::receipt::{Receipt, Settling, Unsettled};
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{Wish, changed};
-use crate::headers::names::DELIVERY_COUNT;
-use crate::headers::value::integer_header;
 use crate::metric::Counter;
 use crate::session::error::BrokerError;
 use crate::session::message::Delivery;
@@ -28,7 +26,7 @@ use crate::session::seam::{Deliveries, Session, lost};
 use crate::session::state::ConnectionState;
 
 /// Counts start at 0, so this is the third delivery.
-const SUSPECT_FROM: i64 = 2;
+const SUSPECT_FROM: u32 = 2;
 /// Delay before an ack is sent. The broker writes acks to its log like messages, so an ack sent
 /// right after a commit slows down the events of that commit.
 const ACK_DELAY: Duration = Duration::from_millis(10);
@@ -338,12 +336,7 @@ impl<'a> Channel<'a> {
 }
 
 fn is_suspect(delivery: &Delivery) -> bool {
-    // A producer could have set the header, but not the flag.
-    if !delivery.redelivered {
-        return false;
-    }
-    let count = integer_header(&delivery.properties, DELIVERY_COUNT).unwrap_or(0);
-    count >= SUSPECT_FROM
+    delivery.earlier_deliveries() >= SUSPECT_FROM
 }
 
 /// The broker ends a consumer without an error when its queue is deleted or moves.

@@ -31,6 +31,9 @@ pub(crate) struct Emitted {
     pub(crate) saga_id: Option<SagaId>,
     pub(crate) causation_id: Option<MessageId>,
     pub(crate) trace: Option<Trace>,
+    /// What was noted in the transaction when it was published, see
+    /// [`Witness`](crate::declare::witness::Witness).
+    pub(crate) noted: Option<u32>,
 }
 
 impl WorksOn for Emitted {

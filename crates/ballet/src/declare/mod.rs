@@ -23,3 +23,4 @@ pub(crate) mod text_enum;
 pub(crate) mod trace;
 pub(crate) mod trace_context;
 pub(crate) mod tx;
+pub(crate) mod witness;

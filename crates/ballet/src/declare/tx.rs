@@ -10,6 +10,7 @@ use crate::declare::event::{Emitted, Encoded};
 use crate::declare::failure::Failure;
 use crate::declare::item::{Item, Lineage};
 use crate::declare::trace::Trace;
+use crate::declare::witness::Witness;
 
 /// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and the
 /// outbox commit together. A handler uses no other clock, no other randomness and no network.
@@ -28,13 +29,14 @@ pub(crate) struct Scope {
     pub(crate) cause: Option<MessageId>,
     pub(crate) trace: Option<Trace>,
     pub(crate) emitted: Vec<Emitted>,
+    pub(crate) witness: Witness,
 }
 
 impl Scope {
     pub(crate) fn new(clock: Clock) -> Self {
         let now = clock.now();
-        let emitted = Vec::new();
-        Self { clock, now, saga_id: None, cause: None, trace: None, emitted }
+        let (emitted, witness) = (Vec::new(), Witness::default());
+        Self { clock, now, saga_id: None, cause: None, trace: None, emitted, witness }
     }
 
     /// Sets the saga and the message that later events belong to.
@@ -49,7 +51,12 @@ impl Scope {
         self.trace = trace;
     }
 
+    /// Emits an event that belongs to the transaction as a whole.
     pub(crate) fn emit(&mut self, event: Encoded) -> MessageId {
+        self.emit_noted(event, None)
+    }
+
+    fn emit_noted(&mut self, event: Encoded, noted: Option<u32>) -> MessageId {
         let message_id = MessageId(self.clock.new_id(self.now));
         self.emitted.push(Emitted {
             message_id,
@@ -57,6 +64,7 @@ impl Scope {
             saga_id: self.saga_id,
             causation_id: self.cause,
             trace: self.trace.clone(),
+            noted,
         });
         message_id
     }
@@ -69,6 +77,7 @@ impl<'a> Tx<'a> {
 
     /// Returns the connection of the transaction. The framework commits or rolls back.
     pub fn db(&mut self) -> &mut PgConnection {
+        self.scope.witness.statements();
         self.db
     }
 
@@ -97,6 +106,7 @@ impl<'a> Tx<'a> {
         &mut self,
         statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, sqlx::Error> {
+        self.scope.witness.statements();
         sqlx::query("savepoint attempt").execute(&mut *self.db).await?;
         let result = statements(self.db).await;
         let end = if result.is_ok() {
@@ -141,15 +151,18 @@ impl<'a> Tx<'a> {
         Ok(Item { saga_id, event, lineage })
     }
 
-    /// Publishes an event in addition to a step's outcome, once the transaction has committed. The
-    /// participant declares it with [`Participant::publishes`](crate::Participant::publishes).
+    /// Publishes an event in addition to a step's outcome, once the transaction has committed. An
+    /// event that is published after a savepoint is taken back with it. The participant declares
+    /// the event with [`Participant::publishes`](crate::Participant::publishes).
     ///
     /// # Errors
     ///
-    /// A permanent failure if the event cannot be encoded as JSON.
-    pub fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
+    /// A permanent failure if the event cannot be encoded as JSON; a failure of the transaction.
+    pub async fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
         let event = Encoded::of(event)?;
-        self.scope.emit(event);
+        let Scope { witness, emitted, .. } = &mut *self.scope;
+        let noted = witness.note(self.db, emitted).await?;
+        self.scope.emit_noted(event, noted);
         Ok(())
     }
 }

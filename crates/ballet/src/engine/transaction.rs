@@ -176,6 +176,8 @@ impl<'db> Transaction<'db> {
         let Self { engine, db, scope, ledger, calls, deadlines, spans } = &mut self;
         let engine = Arc::clone(engine);
         let now = scope.now;
+        let Scope { witness, emitted, .. } = &mut *scope;
+        answered(witness.check(db, emitted)).await?;
         let works_on = fault::works_on(|| what_it_works_on(ledger, &scope.emitted));
         fault::point(FaultPoint::AfterHandler, &works_on);
         for emitted in &scope.emitted {
