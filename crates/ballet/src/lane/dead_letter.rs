@@ -4,15 +4,13 @@
 //! delayed retry waits in a retry queue and comes back to the service's own queue.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet_amqp::headers::{
     self, ATTEMPTS, DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY,
     DEAD_SERVICE, DEAD_STEP, Deaths, ORIGINAL_EXPIRATION, ORIGINAL_USER_ID, RETRIES, RETRY_DETAIL,
-    RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, drop_foreign, insert_text, properties_to_keep,
-    text_header,
+    RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, insert_text, properties_to_keep, text_header,
 };
-use ballet_amqp::{AMQPValue, Delivery, Publish, PublishError, PublisherHandle, Receipt, incoming};
+use ballet_amqp::{AMQPValue, Delivery, Publish, Receipt, incoming};
 use ballet_core::topology::DEAD;
 use ballet_core::{Envelope, Received, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
@@ -20,12 +18,9 @@ use ballet_fault::{self as fault, FaultPoint};
 use crate::declare::retry::Delay;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
+use crate::lane::copies;
 use crate::tables::failures::{self, Failed};
 
-/// A confirm that does not come is waited for: the channel lives, so the broker has the message.
-const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long to wait before the next attempt to publish a copy.
-const PAUSE: Duration = Duration::from_secs(30);
 const PERSISTENT: u8 = 2;
 /// Publishes the message as a dead letter, and settles the original when the broker has
 /// confirmed it. Until then the original stays unacknowledged, so it cannot be lost.
@@ -115,7 +110,7 @@ fn publish_copy(
             if let Some(failed) = failed {
                 note(&engine, &letter, &failed).await;
             }
-            publish_until_confirmed(publisher, letter).await;
+            copies::send(&engine, publisher, letter).await;
             fault::point(FaultPoint::AfterCopy, exchange);
             receipt.settle();
         };
@@ -136,26 +131,6 @@ async fn note(engine: &Engine, letter: &Publish, failed: &Failed) {
     let saga = text(properties.correlation_id()).and_then(|id| id.parse().ok());
     let event_type = text(properties.kind()).unwrap_or_default();
     failures::record(&engine.pool, id, saga, &event_type, failed).await;
-}
-
-async fn publish_until_confirmed(publisher: &PublisherHandle, mut letter: Publish) {
-    loop {
-        match publisher.publish_now(letter.clone(), AS_LONG_AS_IT_TAKES).await {
-            Ok(()) => return,
-            Err(error @ PublishError::Unpublishable { .. }) => {
-                if !drop_foreign(&mut letter.properties) {
-                    tracing::error!(
-                        "a dead letter or delayed message cannot be published; its original stays unacknowledged: {error}"
-                    );
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
-            Err(error) => {
-                tracing::warn!("a dead letter or delayed message cannot be published yet: {error}");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
 }
 
 /// How often the message was tried before it came back from a retry queue.
