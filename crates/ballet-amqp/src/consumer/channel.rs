@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use ballet_fault::{self as fault, Acked, FaultPoint};
 use futures_util::StreamExt;
-use metrics::Counter;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -20,6 +19,7 @@ use crate::consumer::arrival::{Arrival, Sink};
 use crate::consumer::receipt::{Receipt, Settling, Unsettled};
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{Wish, changed};
+use crate::metric::Counter;
 use crate::session::error::BrokerError;
 use crate::session::message::Delivery;
 use crate::session::seam::{Deliveries, Session, lost};
@@ -95,9 +95,9 @@ impl<'a> Channel<'a> {
             pace: Pace::Probing,
             consumers: 0,
             held: VecDeque::new(),
-            handed_on: metrics::counter!("ballet_deliveries_total"),
-            acks: metrics::counter!("ballet_acks_total"),
-            settled: metrics::counter!("ballet_settled_total"),
+            handed_on: crate::counter!("ballet_deliveries_total"),
+            acks: crate::counter!("ballet_acks_total"),
+            settled: crate::counter!("ballet_settled_total"),
         }
     }
 

@@ -4,6 +4,10 @@
 pub const CAUSATION_ID: &str = "causation_id";
 /// The W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
+/// What other systems store beside the trace context (W3C).
+pub const TRACESTATE: &str = "tracestate";
+/// The baggage of a trace (W3C).
+pub const BAGGAGE: &str = "baggage";
 
 /// The number of attempts to handle a message, immediate and delayed.
 pub const ATTEMPTS: &str = "x-attempts";
@@ -56,11 +60,16 @@ pub const REDRIVE_ID: &str = "x-redrive-id";
 pub const REDRIVEN: &str = "x-redriven";
 /// Prefix of the headers that record who edited a dead letter, when and why.
 pub const EDITED: &str = "x-edited";
+/// Prefix of the headers that record who searched the journal for what a service missed.
+pub const SEARCHED: &str = "x-searched";
 /// Prefix of the headers that record who discarded a dead letter, when and why.
 pub const DISCARDED: &str = "x-discarded";
 
 /// The broker's record of each time it dead-lettered the message.
 pub const DEATHS: &str = "x-death";
+/// The place of a message in its stream, written by the broker. As an argument of a consumer it is
+/// the place to begin at.
+pub const STREAM_OFFSET: &str = "x-stream-offset";
 /// The number of earlier deliveries of a message, written by the broker. Absent on the first
 /// delivery.
 pub const DELIVERY_COUNT: &str = "x-delivery-count";
@@ -90,7 +99,7 @@ const BROKERS: [&str; 7] = [
 const BROKERS_EXACTLY: [&str; 5] =
     ["x-acquired-count", "x-exchange", "x-routing-key", "x-cc", "x-delay"];
 /// The broker writes these when it delivers a message.
-const AT_DELIVERY: [&str; 3] = [DELIVERY_COUNT, "x-acquired-count", "x-stream-offset"];
+const AT_DELIVERY: [&str; 3] = [DELIVERY_COUNT, "x-acquired-count", STREAM_OFFSET];
 
 /// Returns true if we write headers of this name into copies of messages.
 #[must_use]

@@ -31,9 +31,10 @@ pub const TOPOLOGY: &str = "topology";
 /// The user that may read the journal and nothing else.
 pub const TAP: &str = "tap";
 
-/// What a tool did with a dead letter. A note of it goes to the exchange [`DEAD`] with the routing
+/// What a tool did with a dead letter, or that it searched the journal for what a service missed. A
+/// note of it goes to the exchange [`DEAD`] with the routing
 /// key `<note>.<service>`, so only the journal gets it.
-pub const NOTES: [&str; 3] = ["redriven", "edited", "discarded"];
+pub const NOTES: [&str; 4] = ["redriven", "edited", "discarded", "searched"];
 
 /// The name of a service's dead-letter queue.
 #[must_use]

@@ -3,7 +3,7 @@
 use ballet_amqp::headers::{
     self, DEAD_AT, DEAD_EXCHANGE, DEAD_PREFIX, DEAD_REASON, DEAD_ROUTING_KEY, DEAD_SERVICE,
     DISCARDED, Deaths, EDITED, ORIGINAL_BYTES, ORIGINAL_MESSAGE_ID, REDRIVE_ID, REDRIVEN, REDRIVES,
-    insert_text, is_about_redrives, plain_body_properties, properties_to_keep, unkept,
+    SEARCHED, insert_text, is_about_redrives, plain_body_properties, properties_to_keep, unkept,
 };
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
 use ballet_core::envelope::is_blank;
@@ -108,6 +108,21 @@ impl Run {
         self.sign(&mut headers, DISCARDED);
         let properties = named(dead_letter, properties_to_keep).with_headers(headers);
         vec![record("discarded", dead_letter, properties, dead_letter.body.clone().into())]
+    }
+
+    /// The note that this run searches the journal for what the service missed.
+    pub(crate) fn searched(&self, service: &str) -> Publish {
+        let mut headers = FieldTable::default();
+        insert_text(&mut headers, REDRIVE_ID, &self.id.to_string());
+        self.sign(&mut headers, SEARCHED);
+        let properties = BasicProperties::default().with_headers(headers);
+        Publish {
+            exchange: DEAD.to_owned(),
+            routing_key: format!("searched.{service}"),
+            mandatory: true,
+            properties: properties.with_delivery_mode(PERSISTENT),
+            body: Bytes::new(),
+        }
     }
 
     fn sign(&self, headers: &mut FieldTable, what: &str) {

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
+use crate::upkeep::bindings::Bindings;
 use crate::upkeep::progress::Progress;
 
 /// The parts of a service that readiness depends on.
@@ -31,6 +32,7 @@ pub(crate) struct Parts {
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
     pub(crate) progress: Progress,
+    pub(crate) bindings: watch::Receiver<Bindings>,
 }
 
 #[derive(Debug, Serialize)]
@@ -40,6 +42,7 @@ struct Readiness {
     consume: &'static str,
     publish: &'static str,
     messages: String,
+    bindings: String,
 }
 
 impl Health {
@@ -52,6 +55,7 @@ impl Health {
                 consume: starting,
                 publish: starting,
                 messages: starting.to_owned(),
+                bindings: starting.to_owned(),
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -64,12 +68,18 @@ impl Health {
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let database = *parts.database.borrow();
         let stands_still = parts.progress.stands_still();
+        let bindings = parts.bindings.borrow().clone();
         Readiness {
-            ready: database && consume.is_ready() && publish.is_ready() && stands_still.is_none(),
+            ready: database
+                && consume.is_ready()
+                && publish.is_ready()
+                && stands_still.is_none()
+                && bindings.has_all(),
             database: if database { "ok" } else { "away" },
             consume: word(&consume),
             publish: word(&publish),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
+            bindings: bindings.to_string(),
         }
     }
 }

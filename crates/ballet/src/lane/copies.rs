@@ -27,7 +27,7 @@ pub(super) async fn send(engine: &Arc<Engine>, publisher: &PublisherHandle, copy
             let why = error.to_string();
             match keep(engine, &copy, &why).await {
                 Ok(()) => {
-                    metrics::counter!("ballet_copies_kept_total").increment(1);
+                    ballet_amqp::counter!("ballet_copies_kept_total").increment(1);
                     tracing::error!(
                         exchange = copy.exchange,
                         "a dead letter or delayed message is kept in ballet.unsent_copy until the \

@@ -35,7 +35,7 @@ pub(crate) fn set_aside(
     let attempts = attempts + earlier_attempts(&delivery);
     let Unacceptable { reason, detail } = why;
     let reason = reason.code();
-    metrics::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
+    ballet_amqp::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
     let (exchange, routing_key) = origin(&delivery);
     let mut headers = vec![
         (DEAD_REASON, text_value(reason)),
@@ -75,7 +75,7 @@ pub(crate) fn retry_later(
     let attempts = attempts + earlier_attempts(&delivery);
     let waits = waits(&delivery) + 1;
     let queue = delay.queue();
-    metrics::counter!("ballet_failures_total", "then" => queue).increment(1);
+    ballet_amqp::counter!("ballet_failures_total", "then" => queue).increment(1);
     let Unacceptable { reason, detail } = why;
     tracing::warn!(step, attempts, queue, "a message is tried again later: {detail}");
     let (exchange, routing_key) = origin(&delivery);
@@ -105,7 +105,7 @@ fn publish_copy(
     tokio::spawn(async move {
         let copied = async {
             let Some(publisher) = engine.relay.publisher() else { return };
-            let letter = copy(&engine, exchange, &delivery, &headers, attempts);
+            let letter = copy(&engine, exchange, delivery, &headers, attempts);
             fault::point(FaultPoint::BeforeCopy, exchange);
             if let Some(failed) = failed {
                 note(&engine, &letter, &failed).await;
@@ -156,17 +156,17 @@ fn origin(delivery: &Delivery) -> (&str, &str) {
     }
 }
 
-/// The original, body and properties whole, with more headers.
+/// The original, body and properties whole, with more headers. The body is not copied: it may be big.
 fn copy(
     engine: &Engine,
     exchange: &str,
-    delivery: &Delivery,
+    delivery: Delivery,
     more: &[(&'static str, AMQPValue)],
     attempts: u32,
 ) -> Publish {
     let original = &delivery.properties;
     // Only retry queues dead-letter to a service's queue.
-    let deaths = if waits(delivery) > 0 { Deaths::Brokers } else { Deaths::Foreign };
+    let deaths = if waits(&delivery) > 0 { Deaths::Brokers } else { Deaths::Foreign };
     let mut headers = headers::kept(original.headers().as_ref(), deaths);
     if let Some(expiration) = original.expiration() {
         insert_text(&mut headers, ORIGINAL_EXPIRATION, expiration.as_str());
@@ -180,7 +180,7 @@ fn copy(
     headers.insert(ATTEMPTS.into(), AMQPValue::LongUInt(attempts));
     let mut properties = properties_to_keep(original);
     // Properties that were derived from the message are written into every copy.
-    let (incoming, events) = (incoming(delivery), &engine.registry.events);
+    let (incoming, events) = (incoming(&delivery), &engine.registry.events);
     match Envelope::read(&incoming, events, &engine.limits, engine.clock.now()) {
         Ok(Received { envelope, .. }) => {
             properties = properties
@@ -202,7 +202,7 @@ fn copy(
         routing_key: engine.registry.service.to_owned(),
         mandatory: true,
         properties: properties.with_headers(headers).with_delivery_mode(PERSISTENT),
-        body: delivery.body.clone().into(),
+        body: delivery.body.into(),
     }
 }
 

@@ -62,7 +62,7 @@ impl Lanes {
 
     /// Takes the answer to a call to its saga's lane.
     pub(crate) fn answer(&self, answer: Answer) {
-        self.send(answer.call.saga_id.0.as_u128(), Work::Answer(answer));
+        self.send(answer.call.saga_id.0.as_u128(), Work::Answer(Box::new(answer)));
     }
 
     fn send(&self, serial: u128, work: Work) {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use ballet_amqp::{Broker, RabbitMq};
+use ballet_amqp::{Broker, BrokerError, RabbitMq};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::outgoing::spans::Spans;
@@ -53,7 +53,11 @@ pub(super) fn check(
 
 fn rabbitmq(settings: &Settings) -> Result<Arc<dyn Broker>, SettingsError> {
     let url = settings.amqp_url()?;
-    let broker = RabbitMq::new(&url).map_err(|error| SettingsError::new(error.to_string()))?;
+    let wrong = |error: BrokerError| SettingsError::new(error.to_string());
+    let mut broker = RabbitMq::new(&url).map_err(wrong)?;
+    if let Some(address) = settings.management_url.as_deref() {
+        broker = broker.management(address).map_err(wrong)?;
+    }
     Ok(Arc::new(broker.tls(settings.amqp_tls()?)))
 }
 

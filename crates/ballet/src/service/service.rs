@@ -28,6 +28,7 @@ use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
 use crate::service::{metrics, pool, roles, serve};
+use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper, unsent_copies};
 
@@ -151,6 +152,8 @@ impl Service {
             database,
         });
         let publisher = roles::publish(&engine, Arc::clone(&broker));
+        let (bindings, bindings_state) = watch::channel(Bindings::default());
+        let compare = Compare::new(&self.participant.part(), Arc::clone(&broker), bindings);
         let consumer = Arc::new(roles::consume(&engine, lanes, broker, settings.prefetch()));
         base.watch("the consumer", consumer.state());
         base.watch("the publisher", publisher.state());
@@ -161,6 +164,10 @@ impl Service {
         work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
         work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
         work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine)));
+        work.spawn(
+            "the comparison of bindings",
+            compare.run(engine.clock.clone(), engine.stopping.clone()),
+        );
         work.spawn("the sender of unsent copies", unsent_copies::run(Arc::clone(&engine)));
         if engine.registry.with_deadline().next().is_some() {
             work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
@@ -178,6 +185,7 @@ impl Service {
             consume: consumer.state(),
             publish: publisher.state(),
             progress,
+            bindings: bindings_state,
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let not_found = || async { Problem::not_found("there is no such route") };

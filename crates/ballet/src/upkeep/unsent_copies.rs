@@ -76,7 +76,7 @@ async fn sweep(engine: &Engine, publisher: &PublisherHandle) -> Result<(), Failu
         if sent.is_empty() {
             let left = answered(unsent_copies::count(&mut db)).await?;
             #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-            metrics::gauge!("ballet_copies_unsent").set(left as f64);
+            ballet_amqp::gauge!("ballet_copies_unsent").set(left as f64);
             return Ok(());
         }
     }

@@ -2,12 +2,14 @@
 
 mod audit;
 mod bad_input;
+mod bindings;
 mod calls;
 mod deadlines;
 mod foreign;
 mod hostile;
 mod keyed;
 mod lifecycle;
+mod locked_rows;
 mod locks;
 mod memory;
 mod numbers;

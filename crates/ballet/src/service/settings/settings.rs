@@ -35,6 +35,12 @@ pub struct Settings {
     #[arg(long, env = "AMQP_URL_FILE", value_name = "FILE", conflicts_with = "amqp_url")]
     pub amqp_url_file: Option<PathBuf>,
 
+    /// RabbitMQ's management API, which lists the bindings that the service compares with its own
+    /// every 20 seconds; `off` for no comparison. By default it is port 15672 of a broker on port
+    /// 5672, with the broker's user.
+    #[arg(long, env = "RABBITMQ_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
+    pub management_url: Option<String>,
+
     /// The service's own database, with user.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
@@ -119,6 +125,7 @@ impl Settings {
         Self {
             amqp_url: Some(amqp_url.into()),
             amqp_url_file: None,
+            management_url: None,
             database_url: Some(database_url.into()),
             database_url_file: None,
             tls: TlsSettings::default(),
@@ -253,6 +260,7 @@ impl fmt::Debug for Settings {
         let Self {
             amqp_url,
             amqp_url_file,
+            management_url,
             database_url,
             database_url_file,
             tls,
@@ -273,6 +281,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("amqp_url", &amqp_url.as_deref().map(masked))
             .field("amqp_url_file", amqp_url_file)
+            .field("management_url", &management_url.as_deref().map(masked))
             .field("database_url", &database_url.as_deref().map(masked))
             .field("database_url_file", database_url_file)
             .field("tls", tls)
