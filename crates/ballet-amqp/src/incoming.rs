@@ -6,14 +6,14 @@ use ballet_core::envelope::HeaderSize;
 use lapin::BasicProperties;
 use lapin::types::FieldTable;
 
-use crate::headers::names::{CAUSATION_ID, TRACEPARENT, is_brokers, is_ours};
-use crate::headers::value::{measure, text, text_header};
+use crate::headers::names::{CAUSATION_ID, ORIGINAL_BYTES, TRACEPARENT, is_brokers, is_ours};
+use crate::headers::value::{measure, text, text_header, unkept};
 use crate::session::message::Delivery;
 
 /// Returns the parts of a delivery that the envelope is read from.
 pub fn incoming(delivery: &Delivery) -> Incoming<'_> {
     let properties = &delivery.properties;
-    let (attributes, headers) = headers(properties);
+    let Headers { attributes, size, carbon_copy, unkept } = headers(properties);
     Incoming {
         exchange: &delivery.exchange,
         routing_key: &delivery.routing_key,
@@ -25,21 +25,36 @@ pub fn incoming(delivery: &Delivery) -> Incoming<'_> {
         content_encoding: properties.content_encoding().as_ref().map(|text| text.as_str()),
         causation_id: text_header(properties, CAUSATION_ID),
         traceparent: text_header(properties, TRACEPARENT),
+        unreadable: text_header(properties, ORIGINAL_BYTES),
         attributes,
-        headers,
+        headers: size,
+        carbon_copy,
+        unkept_header: unkept,
         body: &delivery.body,
     }
 }
 
-/// Returns the CloudEvents attributes among the headers, and the size of the headers.
-fn headers(properties: &BasicProperties) -> (Attributes<'_>, HeaderSize) {
-    let mut attributes = Attributes::default();
+#[derive(Default)]
+struct Headers<'a> {
+    /// The CloudEvents attributes.
+    attributes: Attributes<'a>,
+    size: HeaderSize,
+    carbon_copy: bool,
+    /// The first header that the journal cannot keep, and why.
+    unkept: Option<(&'a str, &'static str)>,
+}
+
+fn headers(properties: &BasicProperties) -> Headers<'_> {
+    let mut found = Headers::default();
     let (mut theirs, mut ours) = (HeaderSize::default(), HeaderSize::default());
     for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
         let name = name.as_str();
         if let (Some(name), Some(text)) = (Attributes::name(name), text(value)) {
-            attributes.add(name, text);
+            found.attributes.add(name, text);
         }
+        // The broker takes `BCC` away before it delivers a message.
+        found.carbon_copy |= name == "CC";
+        found.unkept = found.unkept.or_else(|| Some((name, unkept(name, value)?)));
         let added = is_ours(name) || is_brokers(name);
         measure(if added { &mut ours } else { &mut theirs }, name, value);
     }
@@ -48,7 +63,8 @@ fn headers(properties: &BasicProperties) -> (Attributes<'_>, HeaderSize) {
     theirs.count += ours.count.saturating_sub(OURS.count);
     theirs.bytes += ours.bytes.saturating_sub(OURS.bytes);
     theirs.depth = theirs.depth.max(ours.depth);
-    (attributes, theirs)
+    found.size = theirs;
+    found
 }
 
 /// More than we and the broker ever add to a copy.

@@ -48,6 +48,13 @@ fn section(page: &mut String, graph: &Graph, saga: &str) {
     if let Some(abort) = any.saga.abort {
         write!(page, " On `{abort}` every service compensates its own part.").ok();
     }
+    let begins = nodes.iter().filter(|node| node.step.kind == StepKind::Origin);
+    for event in begins.flat_map(|node| &node.step.on) {
+        for other in graph.begun_by(*event).into_iter().filter(|other| *other != saga) {
+            write!(page, " `{event}` also begins `{other}`: both share the id and nothing else.")
+                .ok();
+        }
+    }
     if let Some(pivot) = nodes.iter().find(|node| node.step.kind == StepKind::Pivot) {
         write!(
             page,

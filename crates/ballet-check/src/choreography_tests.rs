@@ -100,3 +100,18 @@ fn the_page_lists_every_step_and_every_projection() {
         assert!(page.contains(part), "{part:?} is missing in:\n{page}");
     }
 }
+
+#[test]
+fn sagas_that_one_event_begins_name_each_other() {
+    let mut system = graph().system().clone();
+    let insured = EventType::in_saga("orders.order_insured.v1");
+    let mut insurance =
+        part("orders", vec![step("insure", StepKind::Origin, WANTED, insured)]).sagas.remove(0);
+    insurance.saga = "insurance";
+    system.parts[0].sagas.push(insurance);
+    let page = page(&Graph::new(system), "make pages");
+    for other in ["insurance", "fulfillment"] {
+        let sentence = format!("`cart.checked_out.v1` also begins `{other}`: both share the id");
+        assert!(page.contains(&sentence), "{sentence:?} is missing in:\n{page}");
+    }
+}

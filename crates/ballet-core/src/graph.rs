@@ -74,6 +74,14 @@ impl Graph {
             .collect()
     }
 
+    /// The sagas that an event begins. There may be several: they share their id, and nothing else.
+    #[must_use]
+    pub fn begun_by(&self, event: EventType) -> BTreeSet<&'static str> {
+        let begun = |saga: &&SagaPart| begins(saga).any(|begins| begins == event);
+        let sagas = self.system.parts.iter().flat_map(|part| &part.sagas);
+        sagas.filter(begun).map(|saga| saga.saga).collect()
+    }
+
     /// The services that consume an event.
     #[must_use]
     pub fn consumers(&self, event: EventType) -> Vec<&'static str> {
@@ -91,6 +99,7 @@ impl Graph {
         let mut problems = Vec::new();
         self.check_events(&mut problems);
         for saga in self.sagas() {
+            self.check_own_events(saga, &mut problems);
             self.check_owner(saga, &mut problems);
             self.check_path(saga, &mut problems);
         }
@@ -155,6 +164,34 @@ impl Graph {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Messages carry no saga's name: the event says of which saga it is. So an event of one saga
+    /// means nothing to another, unless the other begins with it.
+    fn check_own_events(&self, saga: &str, problems: &mut Vec<Problem>) {
+        let all = || self.system.parts.iter().flat_map(|p| p.sagas.iter().map(|s| (p.service, s)));
+        let of = |saga: &str| {
+            let parts = all().filter(move |(_, part)| part.saga == saga);
+            parts.flat_map(|(service, part)| own_events(service, part)).collect::<BTreeSet<_>>()
+        };
+        let begins: BTreeSet<EventType> = all()
+            .filter(|(_, part)| part.saga == saga)
+            .flat_map(|(_, part)| begins(part))
+            .collect();
+        let used: BTreeSet<(&str, EventType)> = all()
+            .filter(|(_, part)| part.saga == saga)
+            .flat_map(|(service, part)| uses(part).map(move |event| (service, event)))
+            .filter(|(_, event)| !begins.contains(event))
+            .collect();
+        for other in self.sagas().into_iter().filter(|other| *other != saga) {
+            let theirs = of(other);
+            for (service, event) in used.iter().filter(|(_, event)| theirs.contains(event)) {
+                problems.push(Problem {
+                    rule: "sagas share no event but the one that begins them",
+                    detail: format!("{service} uses {event} in {saga}, and it is of {other}"),
+                });
             }
         }
     }
@@ -263,17 +300,40 @@ fn check_deadline(saga: &str, owned: &SagaPart, problems: &mut Vec<Problem>) {
             detail: format!("{saga} has none, so every run of it would be aborted at its deadline"),
         });
     }
-    let remembered = Limits::default().saga_window;
-    if deadline.after.is_negative() || deadline.after >= remembered {
+    let limits = Limits::default();
+    let longest = limits.saga_window - limits.saga_room - limits.inbox_window;
+    if deadline.after.is_negative() || deadline.after > longest {
         problems.push(Problem {
             rule: "a deadline ends before its saga is forgotten",
             detail: format!(
-                "that of {saga} is {:#} after the start, and sagas are remembered for \
-                 {remembered:#}",
-                deadline.after
+                "that of {saga} is {:#} after the start, and at most {longest:#} leave room for the \
+                 rest of the saga: it is remembered for {:#}",
+                deadline.after, limits.saga_window
             ),
         });
     }
+}
+
+/// The events that begin a saga.
+fn begins(saga: &SagaPart) -> impl Iterator<Item = EventType> {
+    let origins = saga.steps.iter().filter(|step| step.kind == StepKind::Origin);
+    origins.flat_map(|step| step.on.iter().copied())
+}
+
+/// The events that a service publishes in a saga, and those that begin it.
+fn own_events(service: &str, saga: &SagaPart) -> Vec<EventType> {
+    let emits = |step: &StepPart| [Some(step.done), step.refused, step.compensated];
+    let emitted = saga.steps.iter().flat_map(emits);
+    let owned = [saga.abort, saga.deadline.map(|deadline| deadline.passed)];
+    let owned = owned.into_iter().filter(|_| saga.owner == service);
+    emitted.chain(owned).flatten().chain(begins(saga)).collect()
+}
+
+/// The events on which a service acts in a saga.
+fn uses(saga: &SagaPart) -> impl Iterator<Item = EventType> {
+    let of_step = |step: &'_ StepPart| [&step.on[..], &step.compensated_by[..]].concat();
+    let others = saga.aborts_on.iter().copied().chain(saga.abort);
+    saga.steps.iter().flat_map(of_step).chain(others)
 }
 
 /// The steps that must have happened before the step `at`, over any number of edges.

@@ -206,3 +206,41 @@ fn two_steps_of_one_name_are_found_also_in_two_sagas() {
     parts[1].sagas.push(another);
     assert!(broken(parts).contains(&"a step's name is unique in its service"));
 }
+
+const WANTED: EventType = EventType::starts_saga("orders.order_wanted.v1").also_from(&["shop"]);
+const INSURED: EventType = EventType::in_saga("orders.order_insured.v1");
+const UNINSURED: EventType = EventType::in_saga("orders.insurance_cancelled.v1");
+
+/// The sound choreography and an insurance. One event begins both.
+fn two_sagas(insurance: Vec<StepPart>, abort: EventType) -> Vec<Part> {
+    let mut parts = sound();
+    parts[0].sagas[0].steps[0].on = vec![WANTED];
+    let insure = step("insure", StepKind::Origin, &[WANTED], INSURED);
+    parts[0].sagas.push(SagaPart {
+        saga: "insurance",
+        owner: "orders",
+        abort: Some(abort),
+        aborts_on: Vec::new(),
+        deadline: None,
+        steps: [vec![insure], insurance].concat(),
+    });
+    parts
+}
+
+#[test]
+fn one_event_may_begin_two_sagas() {
+    let graph = Graph::new(System { name: "shop", parts: two_sagas(Vec::new(), UNINSURED) });
+    assert_eq!(graph.problems(), []);
+    assert_eq!(graph.begun_by(WANTED), BTreeSet::from(["fulfillment", "insurance"]));
+    assert_eq!(graph.begun_by(PLACED), BTreeSet::new());
+}
+
+#[test]
+fn a_saga_that_acts_on_an_event_of_another_is_found() {
+    let file = EventType::in_saga("orders.insurance_filed.v1");
+    let steps = vec![step("file", StepKind::Retriable, &[PAID], file)];
+    let rule = "sagas share no event but the one that begins them";
+    assert_eq!(broken(two_sagas(steps, UNINSURED)), [rule]);
+    // The abort of one would abort the other.
+    assert_eq!(broken(two_sagas(Vec::new(), CANCELLED)), [rule; 4]);
+}

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::backoff::until;
 use crate::consumer::arrival::{Arrival, Sink};
-use crate::consumer::receipt::{Receipt, Settling};
+use crate::consumer::receipt::{Receipt, Settling, Unsettled};
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{Wish, changed};
 use crate::headers::names::DELIVERY_COUNT;
@@ -83,14 +83,17 @@ impl<'a> Channel<'a> {
         sink: &'a Sink,
         state: &'a watch::Sender<ConnectionState>,
         cautious: &'a watch::Sender<bool>,
+        unsettled: &Unsettled,
     ) -> Self {
+        let settling = Arc::default();
+        unsettled.follow(&settling);
         Self {
             session,
             settings,
             sink,
             state,
             cautious,
-            settling: Arc::default(),
+            settling,
             pace: Pace::Probing,
             consumers: 0,
             held: VecDeque::new(),
@@ -141,6 +144,7 @@ impl<'a> Channel<'a> {
                 biased;
                 () = changed(wish) => return Ok(()),
                 () = until(due) => {}
+                () = until(settling.gap_due()), if due.is_none() => {}
                 () = settling.changed() => {
                     if self.acks_may_wait() {
                         due.get_or_insert_with(|| Instant::now() + ACK_DELAY);
@@ -279,6 +283,14 @@ impl<'a> Channel<'a> {
         for tag in acks.give_back {
             self.session.give_back(tag).await?;
         }
+        for tag in &acks.single {
+            let acked = Acked { to: *tag, count: 1 };
+            fault::point(FaultPoint::BeforeAck, &acked);
+            self.session.ack(*tag, false).await?;
+            fault::point(FaultPoint::AfterAck, &acked);
+        }
+        self.acks.increment(acks.single.len() as u64);
+        self.settled.increment(acks.single.len() as u64);
         if let Some((to, count)) = acks.ack {
             let acked = Acked { to, count };
             fault::point(FaultPoint::BeforeAck, &acked);

@@ -6,13 +6,14 @@ use std::time::Duration;
 use ballet_core::topology::Binding;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use lapin::ConnectionProperties;
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::AMQPScheme;
-use lapin::{Connection, ConnectionProperties};
 use tokio::time::timeout;
 
 use crate::rabbitmq::address::{Addresses, peer};
-use crate::rabbitmq::management::Management;
+use crate::rabbitmq::frames;
+use crate::rabbitmq::management::{Management, ManagementAddress};
 use crate::rabbitmq::session::LapinSession;
 use crate::rabbitmq::translate::connect_error;
 use crate::session::error::BrokerError;
@@ -42,15 +43,12 @@ impl RabbitMq {
         Ok(Self { addresses, tls: TlsFiles::default(), management })
     }
 
-    /// Sets the address of the management API, such as `http://host:15672`; `off` for none. By
-    /// default it is port 15672 of each host whose AMQP port is 5672.
-    ///
-    /// # Errors
-    ///
-    /// [`BrokerError::BadManagementUrl`] if the address is invalid.
-    pub fn management(self, address: &str) -> Result<Self, BrokerError> {
-        let management = Management::at(address, self.addresses.all())?;
-        Ok(Self { management, ..self })
+    /// Sets the address of the management API. By default it is port 15672 of each host, if all have
+    /// AMQP on port 5672.
+    #[must_use]
+    pub fn management(self, address: ManagementAddress) -> Self {
+        let management = Management::at(address, self.addresses.all());
+        Self { management, ..self }
     }
 
     /// Sets the certificates for URLs that start with `amqps://`.
@@ -82,10 +80,7 @@ impl Broker for RabbitMq {
             let tls = self.tls_config(&at)?;
             let nobody = uri.scheme == AMQPScheme::AMQPS && tls.identity.is_none();
             let open = async {
-                let runtime = lapin::runtime::default_runtime()?;
-                let connecting =
-                    Connection::connect_uri_with_config(uri.clone(), properties, tls, runtime);
-                let connection = connecting.await?;
+                let connection = frames::connect(uri.clone(), properties, tls).await?;
                 let channel = connection.create_channel().await?;
                 Ok::<_, lapin::Error>((connection, channel))
             };

@@ -3,7 +3,8 @@
 pub(crate) mod address;
 pub(crate) mod broker;
 mod confirms;
+mod frames;
 mod header_limits;
-mod management;
+pub(crate) mod management;
 mod session;
 mod translate;

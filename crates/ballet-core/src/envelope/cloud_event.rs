@@ -18,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::envelope::blank::is_blank;
 use crate::envelope::body::{self, Form};
 use crate::envelope::limits::Limits;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
@@ -45,7 +46,7 @@ impl<'a> Attributes<'a> {
         PREFIXES.iter().find_map(|prefix| header.strip_prefix(prefix))
     }
 
-    /// Adds an attribute. Unknown, empty and repeated ones are ignored.
+    /// Adds an attribute. Unknown, blank and repeated ones are ignored.
     pub fn add(&mut self, name: &str, value: &'a str) {
         let attribute = match name {
             "specversion" => &mut self.specversion,
@@ -58,7 +59,7 @@ impl<'a> Attributes<'a> {
             "traceparent" => &mut self.traceparent,
             _ => return,
         };
-        if !value.is_empty() {
+        if !is_blank(value) {
             attribute.get_or_insert(Cow::Borrowed(value));
         }
     }
@@ -130,7 +131,7 @@ fn split<'a>(
         }
         (None, None) => Cow::Borrowed(b"null".as_slice()),
     };
-    let given = |text: String| (!text.is_empty()).then_some(Cow::Owned(text));
+    let given = |text: String| (!is_blank(&text)).then_some(Cow::Owned(text));
     let attributes = Attributes {
         specversion: given(event.specversion),
         id: given(event.id),

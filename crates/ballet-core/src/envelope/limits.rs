@@ -24,10 +24,23 @@ pub struct Limits {
     pub max_headers: HeaderSize,
     /// How long message ids are remembered.
     pub inbox_window: SignedDuration,
-    /// How long sagas are remembered.
+    /// How long sagas are remembered, counted from the time in their id.
     pub saga_window: SignedDuration,
+    /// How much of that time is left for a saga to end after its deadline: for retries, calls to the
+    /// outside, and what people redrive.
+    pub saga_room: SignedDuration,
     /// How far a producer's clock may be ahead of ours.
     pub clock_skew: SignedDuration,
+}
+
+impl Limits {
+    /// The age up to which a saga with this deadline may begin, so that all of it is remembered. A
+    /// saga of the inbox's window always may.
+    #[must_use]
+    pub fn begins_within(&self, deadline: Option<SignedDuration>) -> SignedDuration {
+        let needed = self.saga_room.saturating_add(deadline.unwrap_or_default());
+        self.saga_window.saturating_sub(needed).max(self.inbox_window)
+    }
 }
 
 impl Default for Limits {
@@ -39,6 +52,7 @@ impl Default for Limits {
             max_headers: HeaderSize { count: 64, bytes: 32 * 1024, depth: 8 },
             inbox_window: SignedDuration::from_hours(7 * 24),
             saga_window: SignedDuration::from_hours(90 * 24),
+            saga_room: SignedDuration::from_hours(14 * 24),
             clock_skew: SignedDuration::from_mins(5),
         }
     }

@@ -12,6 +12,7 @@
 //! A foreign producer may leave out most of them, pack the body with gzip, or send a CloudEvent
 //! ([`cloud_event`]).
 
+mod blank;
 mod body;
 pub mod cloud_event;
 mod event_name;
@@ -20,16 +21,19 @@ mod incoming;
 mod known;
 pub(crate) mod limits;
 mod unacceptable;
+pub mod unreadable;
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use crate::envelope::blank::given;
 use crate::envelope::body::Form;
 use crate::envelope::cloud_event::Attributes;
 use crate::event::EventType;
 use crate::id::{MessageId, SagaId};
 
+pub use blank::is_blank;
 pub use body::{CONTENT_TYPE, unpack};
 pub use incoming::Incoming;
 pub use known::KnownEvents;
@@ -66,7 +70,8 @@ impl Envelope {
     /// Reads a message. The type, message id and saga id depend on the message alone, so every
     /// consumer and every attempt reads the same ones.
     ///
-    /// The body is UTF-8 of bounded size and depth. The caller checks its shape.
+    /// The body is UTF-8 of bounded size and depth. The caller checks its shape, and the age of the
+    /// saga: whether an old saga is still remembered is known to the ledger alone.
     ///
     /// # Errors
     ///
@@ -77,7 +82,12 @@ impl Envelope {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<Received<'a>, Unacceptable> {
+        if let Some(header) = message.unreadable {
+            let detail = unreadable::sentence(header);
+            return Err(Unacceptable::new(Reason::UnreadableProperties, detail));
+        }
         check_headers(message.headers, limits.max_headers)?;
+        check_routing(message)?;
         let form = body::form(message.content_type)?;
         let body = unpack(message.body, message.content_encoding, limits)?;
         let (attributes, body) = match form {
@@ -92,14 +102,14 @@ impl Envelope {
         let message_id = ids::message_id(message, &attributes, event_type, &body, limits, now)?;
         let saga_id = ids::saga_id(message, &attributes, event_type, message_id, limits, now)?;
         let Attributes { causation_id, traceparent, .. } = attributes;
-        let causation_id = message.causation_id.map(Cow::Borrowed).or(causation_id);
+        let causation_id = given(message.causation_id).map(Cow::Borrowed).or(causation_id);
         let traceparent = message.traceparent.map(Cow::Borrowed).or(traceparent);
         let envelope = Self {
             message_id,
             event_type,
             saga_id,
             causation_id: causation_id.map(Cow::into_owned),
-            app_id: message.app_id.map(str::to_owned),
+            app_id: given(message.app_id).map(str::to_owned),
             traceparent: traceparent.filter(|text| is_traceparent(text)).map(Cow::into_owned),
         };
         Ok(Received { envelope, body })
@@ -134,14 +144,26 @@ fn check_headers(headers: HeaderSize, most: HeaderSize) -> Result<(), Unacceptab
     Err(Unacceptable::new(Reason::HeadersTooBig, detail))
 }
 
+/// Refuses what reaches queues that its publisher has no right to, or what the journal did not get.
+fn check_routing(message: &Incoming<'_>) -> Result<(), Unacceptable> {
+    if message.carbon_copy {
+        let detail = "the message has the header `CC`, which sends it past the publisher's rights: \
+                      publish it without `CC`, once for each event";
+        return Err(Unacceptable::new(Reason::CarbonCopy, detail));
+    }
+    if let Some((name, why)) = message.unkept_header {
+        let detail = format!("the journal cannot keep the header {name:?}: {why}");
+        return Err(Unacceptable::new(Reason::UnkeptHeader, detail));
+    }
+    Ok(())
+}
+
 fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), Unacceptable> {
-    match message.app_id {
-        Some(app_id) if !app_id.is_empty() && !event_type.may_be_published_by(app_id) => {
-            Err(Unacceptable::new(
-                Reason::ForgedAppId,
-                format!("`app_id` {app_id:?} may not publish {event_type}"),
-            ))
-        }
+    match given(message.app_id) {
+        Some(app_id) if !event_type.may_be_published_by(app_id) => Err(Unacceptable::new(
+            Reason::ForgedAppId,
+            format!("`app_id` {app_id:?} may not publish {event_type}"),
+        )),
         Some(_) | None => Ok(()),
     }
 }

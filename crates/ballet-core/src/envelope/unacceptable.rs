@@ -19,8 +19,14 @@ pub enum Reason {
     UnknownType,
     /// The event is known here, but not in this version.
     UnknownVersion,
+    /// A property is not text, or the headers cannot be read.
+    UnreadableProperties,
     /// The headers are more, bigger or deeper than the limits allow.
     HeadersTooBig,
+    /// The header `CC` sends the message past its publisher's rights.
+    CarbonCopy,
+    /// The journal cannot keep one of the headers.
+    UnkeptHeader,
     /// The content type is not JSON.
     WrongContentType,
     /// The content encoding is unknown, or the body is not encoded that way.
@@ -49,7 +55,7 @@ pub enum Reason {
     ClockAhead,
     /// The message is older than the window in which message ids are remembered.
     TooOldToDeduplicate,
-    /// The saga is older than the window in which sagas are remembered.
+    /// The saga is too old to begin, or so old that nothing is known of it any more.
     SagaTooOld,
     /// A handler said that a retry is of no use.
     Permanent,
@@ -61,8 +67,11 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, roughly in the order in which a message is checked.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
+        Self::UnreadableProperties,
         Self::HeadersTooBig,
+        Self::CarbonCopy,
+        Self::UnkeptHeader,
         Self::WrongContentType,
         Self::WrongContentEncoding,
         Self::BodyTooBig,
@@ -93,7 +102,10 @@ impl Reason {
             Self::NoType => "no_type",
             Self::UnknownType => "unknown_type",
             Self::UnknownVersion => "unknown_version",
+            Self::UnreadableProperties => "unreadable_properties",
             Self::HeadersTooBig => "headers_too_big",
+            Self::CarbonCopy => "carbon_copy",
+            Self::UnkeptHeader => "unkept_header",
             Self::WrongContentType => "wrong_content_type",
             Self::WrongContentEncoding => "wrong_content_encoding",
             Self::BodyTooBig => "body_too_big",

@@ -18,10 +18,11 @@ pub(crate) async fn judge(
     report: &mut Report,
 ) -> Result<(), sqlx::Error> {
     let sagas = part.map_or(&[][..], |part| &part.sagas);
-    let steps = sagas.iter().flat_map(|saga| &saga.steps);
-    let decisions = steps.filter(|step| step.kind == StepKind::Decision).map(|step| step.name);
+    let steps = sagas.iter().flat_map(|saga| saga.steps.iter().map(move |step| (saga, step)));
+    let decisions = steps.filter(|(_, step)| step.kind == StepKind::Decision);
+    let decisions: Vec<_> = decisions.map(|(saga, step)| (step.name, saga.saga)).collect();
     let service = part.map_or("a service that is not declared", |part| part.service);
-    for (saga, due_at, what) in of_ended_sagas(db, &decisions.collect::<Vec<_>>()).await? {
+    for (saga, due_at, what) in of_ended_sagas(db, &decisions).await? {
         report.violations.push(format!(
             "saga {saga}: {service} has {what}, but the deadline at {due_at} is still set"
         ));
@@ -45,22 +46,25 @@ pub(crate) async fn judge(
     Ok(())
 }
 
-/// The deadlines of sagas that are decided or aborted, with what ended the saga. It is one statement,
-/// because a saga and its deadline end in the same transaction.
+/// The deadlines of sagas that are decided or aborted, with what ended the saga. `decisions` are steps,
+/// each with its saga. It is one statement, because a saga and its deadline end in the same transaction.
 async fn of_ended_sagas(
     db: &mut PgConnection,
-    decisions: &[&str],
+    decisions: &[(&str, &str)],
 ) -> Result<Vec<(Uuid, Timestamp, String)>, sqlx::Error> {
+    let (steps, sagas): (Vec<&str>, Vec<&str>) = decisions.iter().copied().unzip();
     let rows: Vec<(Uuid, jiff_sqlx::Timestamp, String)> = sqlx::query_as(
         "select saga_id, due_at, case entry when 'aborted' then 'aborted it' \
              else 'decided it with ' || step end \
          from ballet.deadline join ( \
-             select saga_id, step, entry from ballet.ledger union all \
-             select saga_id, step, entry from ballet.ledger_other) as row using (saga_id) \
-         where (entry = 'aborted' and step = '') or (entry = 'done' and step = any($1)) \
-         order by due_at limit $2",
+             select saga_id, step, key, entry from ballet.ledger union all \
+             select saga_id, step, key, entry from ballet.ledger_other) as row using (saga_id) \
+         where (entry = 'aborted' and step = '' and key in ('', saga)) or (entry = 'done' \
+             and (step, saga) in (select * from unnest($1::text[], $2::text[]))) \
+         order by due_at limit $3",
     )
-    .bind(decisions)
+    .bind(steps)
+    .bind(sagas)
     .bind(MOST)
     .fetch_all(db)
     .await?;

@@ -52,15 +52,17 @@ fn system() -> System {
     System { name: "shop", parts: vec![part("orders", orders), part("stock", stock)] }
 }
 
-/// `done place orders.placed.v1`, or without an event; the tombstone is `aborted -`.
+/// `done place orders.placed.v1`, or without an event; the tombstone is `aborted -`. The key, or the
+/// tombstone's saga, comes last.
 fn rows(lines: &[&str]) -> Vec<Row> {
     let row = |(line, ordinal): (&&str, i32)| {
         let mut words = line.split(' ');
         let mut next = || words.next().map(str::to_owned);
         let entry = next().unwrap_or_default();
         let step = next().filter(|step| step != "-").unwrap_or_default();
-        let (key, arrived, recorded_at) = (String::new(), String::new(), Timestamp::UNIX_EPOCH);
-        Row { step, key, entry, arrived, ordinal, event_type: next(), recorded_at }
+        let (arrived, recorded_at) = (String::new(), Timestamp::UNIX_EPOCH);
+        let (event_type, key) = (next(), next().unwrap_or_default());
+        Row { step, key, entry, arrived, ordinal, event_type, recorded_at }
     };
     lines.iter().zip(0..).map(row).collect()
 }
@@ -209,4 +211,18 @@ fn unpublished_and_unpublishable_events_are_named() {
     assert!(report.open[0].starts_with("stock has unpublished events: 1;"), "{report}");
     assert!(report.open[1].ends_with("stock has not published stock.reserved.v1 yet"), "{report}");
     assert!(report.stuck[0].ends_with("too big"), "{report}");
+}
+
+#[test]
+fn the_tombstone_of_another_saga_with_the_same_id_asks_for_nothing() {
+    let other = "aborted - orders.insurance_cancelled.v1 insurance";
+    let confirmed = undisturbed(&[PLACE, "done confirm orders.confirmed.v1"], &[RESERVE, other]);
+    assert!(confirmed.is_quiescent(), "{confirmed}");
+    // Nor does it stand for the abort of this one.
+    let own = "aborted - orders.cancelled.v1 order";
+    let missed = undisturbed(&[PLACE, own], &[other]);
+    assert_eq!(missed.violations.len(), 2, "{missed}");
+    let undone = [RESERVE, own, "undone reserve stock.released.v1", other];
+    let undone = undisturbed(&[PLACE, own], &undone);
+    assert!(undone.is_quiescent(), "{undone}");
 }

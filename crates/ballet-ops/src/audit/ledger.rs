@@ -20,9 +20,6 @@ pub(crate) struct Row {
 /// All rows of one saga, by service, in the order in which they were added.
 pub(crate) type Rows<'a> = BTreeMap<&'a str, Vec<Row>>;
 
-/// The tombstone of the whole saga has neither step nor key.
-const WHOLE: (&str, &str) = ("", "");
-
 /// The entries of each step and key, each with its ordinal.
 type Entries<'a> = BTreeMap<(&'a str, &'a str), BTreeMap<&'a str, i32>>;
 
@@ -36,10 +33,20 @@ fn entries_of(rows: &[Row]) -> Entries<'_> {
     all
 }
 
+/// Whether a row without a step, a tombstone, covers a saga. Its key is the saga's name; version 0.1
+/// left it out, and then the row counts for every saga with that id.
+fn covers(tombstone: &str, saga: &SagaPart) -> bool {
+    tombstone.is_empty() || tombstone == saga.saga
+}
+
 /// The ordinal of the abort of a step, alone or with the whole saga.
-fn tombstone(all: &Entries<'_>, at: (&str, &str)) -> Option<i32> {
-    let of = |at| all.get(&at).and_then(|entries| entries.get("aborted")).copied();
-    of(WHOLE).into_iter().chain(of(at)).min()
+fn tombstone(part: &Part, all: &Entries<'_>, at: (&str, &str)) -> Option<i32> {
+    let saga = part.sagas.iter().find(|saga| saga.steps.iter().any(|step| step.name == at.0));
+    let covered = |key: &str| saga.is_none_or(|saga| covers(key, saga));
+    let aborts = all
+        .iter()
+        .filter(|((step, key), _)| (*step, *key) == at || (step.is_empty() && covered(key)));
+    aborts.filter_map(|(_, entries)| entries.get("aborted").copied()).min()
 }
 
 fn step<'a>(part: &'a Part, name: &str) -> Option<&'a StepPart> {
@@ -66,7 +73,7 @@ pub(crate) fn contradictions(part: &Part, rows: &[Row]) -> Vec<String> {
         ));
     }
     let all = entries_of(rows);
-    for (at, entries) in all.iter().filter(|(at, _)| **at != WHOLE) {
+    for (at, entries) in all.iter().filter(|(at, _)| !at.0.is_empty()) {
         let has = |entry: &str| entries.contains_key(entry);
         let name = name(*at);
         if has("done") && has("refused") {
@@ -75,7 +82,7 @@ pub(crate) fn contradictions(part: &Part, rows: &[Row]) -> Vec<String> {
         if (has("undoing") || has("undone")) && !has("done") {
             wrong.push(format!("{name} is undone, but was never done"));
         }
-        let tombstone = tombstone(&all, *at);
+        let tombstone = tombstone(part, &all, *at);
         let undone = ["undoing", "undone"].iter().filter_map(|entry| entries.get(entry)).min();
         if let Some(undone) = undone
             && tombstone.is_none_or(|tombstone| tombstone > *undone)
@@ -124,7 +131,7 @@ pub(crate) fn unfinished(
 ) -> Vec<String> {
     let all = entries_of(rows);
     let mut left = Vec::new();
-    for (at, entries) in all.iter().filter(|(at, _)| **at != WHOLE) {
+    for (at, entries) in all.iter().filter(|(at, _)| !at.0.is_empty()) {
         let has = |entry: &str| entries.contains_key(entry);
         let name = name(*at);
         if step(part, at.0).is_none() {
@@ -135,7 +142,7 @@ pub(crate) fn unfinished(
                 left.push(format!("is undoing {name}, but no table has the call for it"));
             }
         } else if has("done") {
-            if tombstone(&all, *at).is_some() && can_be_undone(part, at.0) {
+            if tombstone(part, &all, *at).is_some() && can_be_undone(part, at.0) {
                 left.push(format!("has done {name} in an aborted saga, but has not undone it"));
             }
         } else if has("calling") && !has_call(at.0, at.1) {
@@ -168,11 +175,14 @@ fn published<'a>(part: &Part, rows: &'a [Row]) -> Vec<&'a str> {
     let is_published = |row: &&Row| match row.entry.as_str() {
         // The outcome of a call that came after the abort is stored, but not published.
         "done" | "refused" => {
-            tombstone(&all, (&row.step, &row.key)).is_none_or(|t| t > row.ordinal)
+            tombstone(part, &all, (&row.step, &row.key)).is_none_or(|t| t > row.ordinal)
         }
         "undone" => true,
         // The owner publishes its abort. In other services this row is the receipt of it.
-        "aborted" => row.step.is_empty() && part.sagas.iter().any(|s| s.owner == part.service),
+        "aborted" => {
+            let mut owned = part.sagas.iter().filter(|saga| saga.owner == part.service);
+            row.step.is_empty() && owned.any(|saga| covers(&row.key, saga))
+        }
         _ => false,
     };
     rows.iter().filter(is_published).filter_map(|row| row.event_type.as_deref()).collect()
@@ -181,8 +191,8 @@ fn published<'a>(part: &Part, rows: &'a [Row]) -> Vec<&'a str> {
 /// Whether a service has done for one saga what it does on this event.
 fn has_acted(part: &Part, saga: &SagaPart, event_type: &str, rows: &[Row]) -> bool {
     let is = |event: &ballet_core::EventType| event.name() == event_type;
-    let aborted = rows.iter().any(|row| row.step.is_empty() && row.entry == "aborted");
-    if aborted {
+    let tombstone = |row: &Row| row.step.is_empty() && row.entry == "aborted";
+    if rows.iter().any(|row| tombstone(row) && covers(&row.key, saga)) {
         return true;
     }
     let owns = saga.owner == part.service;

@@ -8,7 +8,7 @@ use ballet_amqp::headers::{
     REDRIVE_ID, REDRIVES, count_header, text_header,
 };
 use ballet_amqp::{BasicProperties, BrokerError, Delivery, Session, incoming};
-use ballet_core::envelope::{self, Envelope, KnownEvents, Limits, Unacceptable};
+use ballet_core::envelope::{self, Envelope, KnownEvents, Limits, Unacceptable, is_blank};
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, id};
 use jiff::Timestamp;
@@ -66,7 +66,8 @@ impl DeadLetter {
         let death = Death::read(&properties);
         let exchange = text(DEAD_EXCHANGE).or(death.exchange);
         let routing_key = text(DEAD_ROUTING_KEY).or(death.routing_key);
-        let named = properties.kind().as_ref().map(ToString::to_string).filter(|t| !t.is_empty());
+        let named =
+            properties.kind().as_ref().map(ToString::to_string).filter(|name| !is_blank(name));
         let event_type =
             named.or_else(|| routing_key.clone().filter(|_| exchange.as_deref() == Some(EVENTS)));
         let message_id = properties.message_id().as_ref().map(ToString::to_string);
@@ -75,7 +76,7 @@ impl DeadLetter {
         Self {
             service: service.to_owned(),
             id: known_id(message_id.as_deref(), event_type.as_deref(), &body),
-            saga: saga.filter(|saga| !saga.is_empty()),
+            saga: saga.filter(|saga| !is_blank(saga)),
             reason: text(DEAD_REASON).or(death.reason).unwrap_or_else(|| "unknown".to_owned()),
             step: text(DEAD_STEP),
             detail: text(DEAD_DETAIL),
@@ -213,7 +214,7 @@ pub(crate) fn known_id(
     event_type: Option<&str>,
     body: &[u8],
 ) -> MessageId {
-    match message_id.filter(|id| !id.is_empty()) {
+    match message_id.filter(|id| !is_blank(id)) {
         Some(text) => text.parse().map_or_else(|_| MessageId::derived_from_text(text), MessageId),
         None => MessageId::derived_from_content(event_type.unwrap_or_default(), body),
     }

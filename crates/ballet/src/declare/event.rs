@@ -5,6 +5,7 @@ use ballet_fault::WorksOn;
 use bytes::Bytes;
 
 use crate::declare::failure::Failure;
+use crate::declare::json;
 use crate::declare::trace_context::TraceContext;
 
 /// An event as JSON, with its type.
@@ -16,9 +17,8 @@ pub(crate) struct Encoded {
 
 impl Encoded {
     pub(crate) fn of<E: Event>(event: &E) -> Result<Self, Failure> {
-        let body = serde_json::to_vec(event).map_err(|error| {
-            Failure::permanent(format!("{} cannot be encoded as JSON: {error}", E::TYPE))
-        })?;
+        let body = json::encode(event)
+            .map_err(|why| Failure::permanent(format!("{} cannot be encoded: {why}", E::TYPE)))?;
         Ok(Self { event_type: E::TYPE, body: body.into() })
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod erased;
 pub(crate) mod event;
 pub(crate) mod failure;
 pub(crate) mod item;
+pub(crate) mod json;
 pub(crate) mod migration;
 pub(crate) mod owner;
 pub(crate) mod participant;

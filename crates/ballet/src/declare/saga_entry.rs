@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ballet_core::{Event, EventType, Saga, SagaPart, StepPart};
+use jiff::SignedDuration;
 
 use crate::declare::deadline::Deadline;
 use crate::declare::erased::any::AnyStep;
@@ -35,6 +36,17 @@ impl SagaEntry {
             deadline: None,
             keyed_compensations: Vec::new(),
         }
+    }
+
+    /// The time from the saga's start to its deadline.
+    pub(crate) fn deadline(&self) -> Option<SignedDuration> {
+        self.deadline.as_ref().map(|deadline| deadline.part.after)
+    }
+
+    /// Whether the saga has a step, or an origin, of that name.
+    pub(crate) fn has_step(&self, name: &str) -> bool {
+        let steps = self.steps.iter().map(|step| step.part());
+        steps.chain(&self.origins).any(|part| part.name == name)
     }
 
     pub(crate) fn part(&self) -> SagaPart {

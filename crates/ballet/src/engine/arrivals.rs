@@ -31,7 +31,7 @@ use crate::engine::effect::Effect;
 use crate::engine::transaction::Transaction;
 use crate::tables::calls::Answer;
 use crate::tables::deadlines::NewDeadline;
-use crate::tables::ledger::{Entry, NO_KEY, Row, StepKey, WHOLE_SAGA};
+use crate::tables::ledger::{Entry, NO_KEY, Row, StepKey};
 
 /// Runs a step whose trigger arrived.
 pub(crate) async fn trigger(
@@ -68,15 +68,15 @@ pub(crate) fn admits(
     key: &str,
 ) -> Result<bool, Failure> {
     let name = step.part().name;
-    if transaction.ledger.is_taken_back(saga_id, name, key)
+    if transaction.is_taken_back(saga, saga_id, StepKey { step: name, key })
         || transaction.ledger.state(saga_id, name, key).is_some()
     {
         return Ok(false);
     }
     if step.part().kind != StepKind::Origin {
         check_begun(transaction, saga, saga_id)?;
-    } else if transaction.ledger.rows(saga_id).iter().any(|row| row.step != name) {
-        return Err(begun_before(saga_id));
+    } else if transaction.rows_of(saga, saga_id).any(|row| row.step != name) {
+        return Err(begun_before(saga, saga_id));
     }
     Ok(true)
 }
@@ -90,7 +90,7 @@ fn check_begun(
 ) -> Result<(), Failure> {
     let begins = !saga.origins.is_empty()
         || saga.steps.iter().any(|step| step.part().kind == StepKind::Origin);
-    if saga.owner.is_some() && begins && transaction.ledger.rows(saga_id).is_empty() {
+    if saga.owner.is_some() && begins && transaction.rows_of(saga, saga_id).next().is_none() {
         return Err(Failure::permanent(format!(
             "{} {saga_id} has not begun in {}, which owns it",
             saga.saga, saga.owner_service
@@ -189,7 +189,7 @@ pub(crate) async fn abort_as_owner(
             saga.owner_service, saga.saga
         )));
     };
-    if transaction.ledger.is_aborted(saga_id) {
+    if transaction.is_aborted(saga, saga_id) {
         return Ok(Abort::AlreadyAborted);
     }
     let decided = saga.steps.iter().map(|step| step.part()).any(|part| {
@@ -200,7 +200,7 @@ pub(crate) async fn abort_as_owner(
         return Ok(Abort::TooLate);
     }
     check_begun(transaction, saga, saga_id)?;
-    transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(abort_event.clone()));
+    transaction.add(saga_id, StepKey::whole(saga.saga), Entry::Aborted, Some(abort_event.clone()));
     let owner = Arc::clone(owner);
     owner.abort(transaction.tx(), &abort_event.body).await?;
     compensate_next(transaction, saga, saga_id).await?;
@@ -229,7 +229,7 @@ pub(crate) async fn answer(
         let undone =
             step.compensate_answered(transaction.tx(), &call.request, &answer.answer).await?;
         record_compensated(transaction, saga_id, at, undone);
-        if transaction.ledger.is_aborted(saga_id) {
+        if transaction.is_aborted(saga, saga_id) {
             compensate_next(transaction, saga, saga_id).await?;
         }
         return Ok(Effect::Handled);
@@ -238,7 +238,7 @@ pub(crate) async fn answer(
         return Ok(Effect::Nothing);
     }
     let outcome = step.answered(transaction.tx(), &call.request, &answer.answer).await?;
-    if !transaction.ledger.is_taken_back(saga_id, at.step, at.key) {
+    if !transaction.is_taken_back(saga, saga_id, at) {
         return take_outcome(transaction, saga, at, saga_id, outcome).await;
     }
     // Aborted meanwhile: the outcome is not published, and what took effect is compensated.
@@ -256,7 +256,7 @@ pub(crate) async fn answer(
             return Ok(Effect::Handled);
         }
     };
-    if transaction.ledger.is_aborted(saga_id) {
+    if transaction.is_aborted(saga, saga_id) {
         compensate_next(transaction, saga, saga_id).await?;
     } else if effect == Effect::Handled {
         compensate_one(transaction, saga, at, saga_id).await?;
@@ -296,7 +296,7 @@ fn begin_deadline(
 
 fn end_deadline(transaction: &mut Transaction<'_>, saga: &SagaEntry, saga_id: SagaId) {
     if saga.deadline.is_some() {
-        transaction.deadlines.end(saga_id);
+        transaction.deadlines.end(saga_id, saga.saga);
     }
 }
 
@@ -319,6 +319,7 @@ fn keep_deadline(
 }
 
 /// A saga begins once: a second beginning under its id could end, or change, another saga.
-pub(crate) fn begun_before(saga_id: SagaId) -> Failure {
-    Failure::permanent(format!("saga {saga_id} has begun before: use a new id for another saga"))
+pub(crate) fn begun_before(saga: &SagaEntry, saga_id: SagaId) -> Failure {
+    let name = saga.saga;
+    Failure::permanent(format!("{name} {saga_id} has begun before: use a new id for another saga"))
 }

@@ -14,7 +14,7 @@ use crate::engine::effect::Effect;
 use crate::engine::failed::RunFailure;
 use crate::engine::guard::limited;
 use crate::engine::transaction::Transaction;
-use crate::tables::ledger::{Entry, Row, StepKey, WHOLE_SAGA};
+use crate::tables::ledger::{Entry, Row, StepKey};
 
 /// Takes in an abort at a participant. The tombstone comes first in any case: it covers the steps
 /// that have not arrived yet.
@@ -24,21 +24,25 @@ pub(crate) async fn abort_here(
     saga_id: SagaId,
     abort_event: Encoded,
 ) -> Result<Effect, Failure> {
-    let known = transaction.ledger.is_aborted(saga_id);
-    if !known {
-        transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(abort_event));
-    }
+    let known = !entomb(transaction, saga, saga_id, abort_event);
     // Also if the tombstone is there: a compensation may have failed the last time.
     compensate_next(transaction, saga, saga_id).await?;
     Ok(if known { Effect::Nothing } else { Effect::Handled })
 }
 
-/// Leaves only the tombstone, for an abort whose compensation fails: until that is done, later
-/// steps must not take effect.
-pub(crate) fn entomb(transaction: &mut Transaction<'_>, saga_id: SagaId, abort_event: Encoded) {
-    if !transaction.ledger.is_aborted(saga_id) {
-        transaction.add(saga_id, WHOLE_SAGA, Entry::Aborted, Some(abort_event));
+/// Leaves the tombstone and nothing else, and returns true if it is new. An abort whose compensation
+/// fails leaves it alone: until that is done, later steps must not take effect.
+pub(crate) fn entomb(
+    transaction: &mut Transaction<'_>,
+    saga: &SagaEntry,
+    saga_id: SagaId,
+    abort_event: Encoded,
+) -> bool {
+    let new = !transaction.is_aborted(saga, saga_id);
+    if new {
+        transaction.add(saga_id, StepKey::whole(saga.saga), Entry::Aborted, Some(abort_event));
     }
+    new
 }
 
 /// Compensates one repetition of a step while the saga goes on. Other keys stay as they are.
@@ -51,7 +55,7 @@ pub(crate) async fn compensate_key(
     event: Encoded,
 ) -> Result<Effect, Failure> {
     let at = StepKey { step, key };
-    let known = transaction.ledger.is_taken_back(saga_id, step, key);
+    let known = transaction.is_taken_back(saga, saga_id, at);
     if !known {
         transaction.add(saga_id, at, Entry::Aborted, Some(event));
     }
@@ -70,10 +74,9 @@ pub(crate) async fn abort_all(
 ) -> Result<Vec<Effect>, RunFailure> {
     let mut effects = Vec::with_capacity(aborts.len());
     for abort in &aborts {
-        let known = transaction.ledger.is_aborted(abort.saga_id);
-        effects.push(if known { Effect::Nothing } else { Effect::Handled });
         transaction.tx().enter(abort);
-        entomb(transaction, abort.saga_id, abort.event.clone());
+        let new = entomb(transaction, saga, abort.saga_id, abort.event.clone());
+        effects.push(if new { Effect::Handled } else { Effect::Nothing });
     }
     loop {
         let mut round: Vec<(String, Vec<(usize, Row)>)> = Vec::new();
@@ -186,12 +189,13 @@ fn next_to_compensate(
     saga: &SagaEntry,
     saga_id: SagaId,
 ) -> Option<Row> {
-    let rows = transaction.ledger.rows(saga_id);
     let state = |row: &Row| transaction.ledger.state(saga_id, &row.step, &row.key);
-    if rows.iter().any(|row| matches!(state(row), Some(Entry::Calling | Entry::Compensating))) {
+    let is_out = |row: &Row| matches!(state(row), Some(Entry::Calling | Entry::Compensating));
+    if transaction.rows_of(saga, saga_id).any(is_out) {
         return None;
     }
-    rows.iter()
+    transaction
+        .rows_of(saga, saga_id)
         .filter(|row| row.entry == Entry::Done && state(row) == Some(Entry::Done))
         .filter(|row| can_be_compensated(transaction, saga, &row.step))
         .max_by_key(|row| row.ordinal)

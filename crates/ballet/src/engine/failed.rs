@@ -1,5 +1,7 @@
 //! Why a batch or a run rolled back, and which message made it fail.
 
+use ballet_core::Reason;
+
 use crate::declare::failure::Failure;
 
 /// Why a batch rolled back.
@@ -10,21 +12,23 @@ pub(crate) struct BatchFailure {
     /// The handler that failed.
     pub(crate) handler: Option<&'static str>,
     pub(crate) failure: Failure,
+    /// The reason of the dead letter, if it is not the one that follows from the failure's kind.
+    pub(crate) reason: Option<Reason>,
 }
 
 impl BatchFailure {
     pub(crate) fn of_work(at: usize, failure: Failure) -> Self {
-        Self { poison: Some(at), handler: None, failure }
+        Self { poison: Some(at), handler: None, failure, reason: None }
     }
 
     pub(crate) fn of_step(step: &'static str, failure: Failure) -> Self {
-        Self { poison: None, handler: Some(step), failure }
+        Self { poison: None, handler: Some(step), failure, reason: None }
     }
 }
 
 impl From<Failure> for BatchFailure {
     fn from(failure: Failure) -> Self {
-        Self { poison: None, handler: None, failure }
+        Self { poison: None, handler: None, failure, reason: None }
     }
 }
 
@@ -42,7 +46,8 @@ impl RunFailure {
     pub(crate) fn in_batch(self, run: &[usize], handler: Option<&'static str>) -> BatchFailure {
         // With one item there is only one candidate.
         let item = self.item.or((run.len() == 1).then_some(0));
-        BatchFailure { poison: item.map(|item| run[item]), handler, failure: self.failure }
+        let poison = item.map(|item| run[item]);
+        BatchFailure { poison, handler, failure: self.failure, reason: None }
     }
 }
 

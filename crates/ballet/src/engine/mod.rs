@@ -1,5 +1,6 @@
 //! The engine: one transaction, what an arrival does in it, and the calls that follow.
 
+pub(crate) mod age;
 pub(crate) mod arrivals;
 pub(crate) mod caller;
 pub(crate) mod compensation;

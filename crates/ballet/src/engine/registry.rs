@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ballet_core::{AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, Unacceptable};
+use jiff::SignedDuration;
 
 use crate::declare::erased::any::AnyStep;
 use crate::declare::erased::others::{AnyKeyedCompensation, AnyProjection, AnyRefusal};
@@ -13,6 +14,7 @@ use crate::declare::participant::Participant;
 use crate::declare::retry::Retry;
 use crate::declare::saga_entry::SagaEntry;
 use crate::engine::guard::panic_message;
+use crate::tables::ledger::Row;
 
 /// The handler that compensates this service's part.
 const ABORT: &str = "abort";
@@ -111,9 +113,22 @@ impl Handler {
 pub(crate) struct Known {
     pub(crate) event_type: EventType,
     pub(crate) handlers: Vec<Handler>,
+    /// If it begins sagas here: the longest deadline among them, zero without one.
+    pub(crate) begins: Option<SignedDuration>,
 }
 
 impl Known {
+    fn new(event_type: EventType, handlers: Vec<Handler>) -> Self {
+        let begins = handlers.iter().filter_map(|handler| match handler {
+            Handler::Step { saga, step, .. } if step.part().kind == StepKind::Origin => {
+                Some(saga.deadline().unwrap_or_default())
+            }
+            _ => None,
+        });
+        let begins = begins.max();
+        Self { event_type, handlers, begins }
+    }
+
     /// Whether a message of this type needs its saga's lock and ledger.
     pub(crate) fn works_on_saga(&self) -> bool {
         self.handlers.iter().any(Handler::works_on_saga)
@@ -211,7 +226,9 @@ impl Registry {
         let events = handlers.values().map(|(event, _)| *event).collect();
         let known = handlers
             .into_iter()
-            .map(|(name, (event_type, handlers))| (name, Arc::new(Known { event_type, handlers })))
+            .map(|(name, (event_type, handlers))| {
+                (name, Arc::new(Known::new(event_type, handlers)))
+            })
             .collect();
         let emits = participant.part().emits().into_iter().collect();
         Self { service: participant.service(), sagas, events, known, emits }
@@ -233,15 +250,15 @@ impl Registry {
         })
     }
 
-    /// The steps that an abort compensates.
-    pub(crate) fn compensatable_steps(&self) -> Vec<&'static str> {
-        self.sagas
-            .iter()
-            .flat_map(|saga| &saga.steps)
-            .map(|step| step.part())
-            .filter(|part| matches!(part.kind, StepKind::Compensatable | StepKind::Pivot))
-            .map(|part| part.name)
-            .collect()
+    /// The steps that an abort compensates, each with its saga.
+    pub(crate) fn compensatable_steps(&self) -> Vec<(&'static str, &'static str)> {
+        let undone =
+            |part: &&StepPart| matches!(part.kind, StepKind::Compensatable | StepKind::Pivot);
+        let of_saga = |saga: &'_ Arc<SagaEntry>| {
+            let steps = saga.steps.iter().map(|step| step.part()).filter(undone);
+            steps.map(|part| (part.name, saga.saga)).collect::<Vec<_>>()
+        };
+        self.sagas.iter().flat_map(of_saga).collect()
     }
 
     /// The steps that are compensated without a call.
@@ -254,8 +271,21 @@ impl Registry {
 
     /// Whether any saga of this service has a step, or an origin, of that name.
     pub(crate) fn has_step(&self, name: &str) -> bool {
-        self.step(name).is_some()
-            || self.sagas.iter().any(|saga| saga.origins.iter().any(|part| part.name == name))
+        self.sagas.iter().any(|saga| saga.has_step(name))
+    }
+
+    /// Whether a row under a saga's id is of this saga, and not of another one with the same id. A
+    /// row that this version cannot tell apart is of all: it was written by another version.
+    pub(crate) fn is_of(&self, saga: &SagaEntry, row: &Row) -> bool {
+        if !row.step.is_empty() {
+            return saga.has_step(&row.step) || !self.has_step(&row.step);
+        }
+        let named = |entry: &SagaEntry| match row.key.as_str() {
+            // Version 0.1 left the name out. The event that aborted tells it.
+            "" => entry.abort.is_some_and(|abort| abort.name() == row.arrived),
+            name => entry.saga == name,
+        };
+        named(saga) || !self.sagas.iter().any(|entry| named(entry))
     }
 
     /// The declared origin that emits this event, with its saga.

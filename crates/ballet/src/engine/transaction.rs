@@ -13,6 +13,7 @@ use sqlx::{PgConnection, Postgres};
 use crate::declare::call_step::CallKey;
 use crate::declare::event::{Emitted, Encoded};
 use crate::declare::failure::{Failure, FailureKind};
+use crate::declare::saga_entry::SagaEntry;
 use crate::declare::trace_context::TraceContext;
 use crate::declare::tx::{Scope, Tx};
 use crate::engine::caller;
@@ -95,6 +96,30 @@ impl<'db> Transaction<'db> {
     ) {
         let (StepKey { step, key }, cause) = (at, self.scope.cause);
         self.ledger.add(saga_id, NewRow { step, key, entry, arrived, event, cause });
+    }
+
+    /// The rows of one saga. Another saga may have the same id.
+    pub(crate) fn rows_of<'a>(
+        &'a self,
+        saga: &'a SagaEntry,
+        saga_id: SagaId,
+    ) -> impl Iterator<Item = &'a Row> {
+        let rows = self.ledger.rows(saga_id).iter();
+        rows.filter(|row| self.engine.registry.is_of(saga, row))
+    }
+
+    /// Whether the saga is aborted. Its tombstone has no step and covers all of them.
+    pub(crate) fn is_aborted(&self, saga: &SagaEntry, saga_id: SagaId) -> bool {
+        let mut aborted =
+            self.ledger.rows(saga_id).iter().filter(|row| row.entry == Entry::Aborted);
+        aborted.any(|row| row.step.is_empty() && self.engine.registry.is_of(saga, row))
+    }
+
+    /// Whether one repetition of a step, or the whole saga, is to be undone.
+    pub(crate) fn is_taken_back(&self, saga: &SagaEntry, saga_id: SagaId, at: StepKey<'_>) -> bool {
+        let of_key = |row: &Row| row.step == at.step && row.key == at.key;
+        self.ledger.rows(saga_id).iter().any(|row| row.entry == Entry::Aborted && of_key(row))
+            || self.is_aborted(saga, saga_id)
     }
 
     pub(crate) fn call(&mut self, saga_id: SagaId, at: StepKey<'_>, undo: bool, request: String) {

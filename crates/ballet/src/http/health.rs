@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
 use crate::upkeep::bindings::Bindings;
+use crate::upkeep::progress::Progress;
 
 /// The parts of a service that readiness depends on.
 #[derive(Debug, Clone)]
@@ -31,6 +32,7 @@ pub(crate) struct Parts {
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
     pub(crate) bindings: watch::Receiver<Bindings>,
+    pub(crate) progress: Progress,
 }
 
 #[derive(Debug, Serialize)]
@@ -40,6 +42,7 @@ struct Readiness {
     consume: &'static str,
     publish: &'static str,
     bindings: String,
+    messages: String,
 }
 
 impl Health {
@@ -52,6 +55,7 @@ impl Health {
                 consume: starting,
                 publish: starting,
                 bindings: starting.to_owned(),
+                messages: starting.to_owned(),
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -64,12 +68,15 @@ impl Health {
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let database = *parts.database.borrow();
         let bindings = parts.bindings.borrow().clone();
+        let stands_still = parts.progress.stands_still();
+        let connected = database && consume.is_ready() && publish.is_ready();
         Readiness {
-            ready: database && consume.is_ready() && publish.is_ready() && bindings.has_all(),
+            ready: connected && bindings.has_all() && stands_still.is_none(),
             database: if database { "ok" } else { "away" },
             consume: word(&consume),
             publish: word(&publish),
             bindings: bindings.to_string(),
+            messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
         }
     }
 }

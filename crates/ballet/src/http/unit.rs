@@ -11,6 +11,7 @@ use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
 use crate::declare::tx::Tx;
+use crate::engine::age::too_old_to_begin;
 use crate::engine::arrivals::{abort_as_owner, begun_before, originated};
 use crate::engine::engine::Engine;
 use crate::engine::transaction::Transaction;
@@ -85,7 +86,8 @@ impl Unit {
     ///
     /// # Errors
     ///
-    /// A permanent failure if the event is not declared, or if the saga has begun before.
+    /// A permanent failure if the event is not declared, if the saga has begun before, or if its id
+    /// is so old that it could be forgotten before it ends.
     pub async fn originate<E: Event>(&mut self, event: E) -> Result<(), Failure> {
         let saga_id = self.saga_id.ok_or_else(no_saga)?;
         let engine = Arc::clone(&self.transaction.engine);
@@ -96,8 +98,12 @@ impl Unit {
                 E::TYPE
             )));
         };
-        if !self.transaction.ledger.rows(saga_id).is_empty() {
-            return Err(begun_before(saga_id));
+        if self.transaction.rows_of(saga, saga_id).next().is_some() {
+            return Err(begun_before(saga, saga_id));
+        }
+        let (limits, now) = (&engine.limits, self.transaction.scope.now);
+        if let Some(why) = too_old_to_begin(limits, saga.deadline(), saga_id, now) {
+            return Err(Failure::permanent(why));
         }
         let event = Encoded::of(&event)?;
         originated(&mut self.transaction, saga, saga_id, origin.name, event);

@@ -7,15 +7,18 @@
 use std::sync::Arc;
 
 use ballet_amqp::BatchId;
-use ballet_core::{MessageId, SagaId};
+use ballet_core::{MessageId, Reason, SagaId};
 use ballet_fault::{self as fault, FaultPoint};
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 use tracing::Instrument;
 
 use crate::declare::call_step::CallKey;
+use crate::declare::failure::Failure;
+use crate::engine::age::{forgotten, why_forgotten};
 use crate::engine::engine::Engine;
 use crate::engine::failed::BatchFailure;
+use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
 use crate::lane::bulk_runs::{self, Slot};
 use crate::lane::counted::Counted;
@@ -88,6 +91,7 @@ async fn in_one_transaction(
             Work::Answer(_) => {}
         }
     }
+    refuse_forgotten(&mut transaction, works, &live).await?;
     lock_named(&mut transaction, works, &live).await?;
 
     for run in bulk_runs::plan(live.iter().map(|at| Slot::of(*at, &works[*at]))) {
@@ -97,6 +101,35 @@ async fn in_one_transaction(
     *kept = Kept { connection: Some(connection), emitted };
     counted.publish();
     Ok(())
+}
+
+/// Fails if the ledger has forgotten the saga of a message: what was done cannot be told from what
+/// was not.
+async fn refuse_forgotten(
+    transaction: &mut Transaction<'_>,
+    works: &[Work],
+    live: &[usize],
+) -> Result<(), BatchFailure> {
+    let old = |at: &usize| match &works[*at] {
+        Work::Message(message) if message.is_old => Some((*at, message, message.saga()?)),
+        Work::Message(_) | Work::Answer(_) => None,
+    };
+    let old: Vec<_> = live.iter().filter_map(old).collect();
+    if old.is_empty() {
+        return Ok(());
+    }
+    let engine = Arc::clone(&transaction.engine);
+    let sagas = old.iter().map(|(.., saga)| *saga);
+    let forgotten = answered(forgotten(transaction.db(), &engine.limits, sagas)).await?;
+    let of_saga = |(.., saga): &&(_, _, SagaId)| Some(*saga) == forgotten;
+    let Some((at, message, saga)) = old.iter().find(of_saga) else { return Ok(()) };
+    let why = why_forgotten(&engine.limits, engine.registry.service, *saga);
+    Err(BatchFailure {
+        poison: Some(*at),
+        handler: message.known.handlers.first().map(Handler::name),
+        failure: Failure::permanent(why),
+        reason: Some(Reason::SagaTooOld),
+    })
 }
 
 fn message_id(work: &Work) -> Option<MessageId> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ballet_amqp::headers::{
     self, ATTEMPTS, DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY,
-    DEAD_SERVICE, DEAD_STEP, ORIGINAL_EXPIRATION, ORIGINAL_USER_ID, RETRIES, RETRY_DETAIL,
+    DEAD_SERVICE, DEAD_STEP, Deaths, ORIGINAL_EXPIRATION, ORIGINAL_USER_ID, RETRIES, RETRY_DETAIL,
     RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, drop_foreign, insert_text, properties_to_keep,
     text_header,
 };
@@ -190,7 +190,9 @@ fn copy(
     attempts: u32,
 ) -> Publish {
     let original = &delivery.properties;
-    let mut headers = headers::kept(original.headers().as_ref());
+    // Only retry queues dead-letter to a service's queue.
+    let deaths = if waits(delivery) > 0 { Deaths::Brokers } else { Deaths::Foreign };
+    let mut headers = headers::kept(original.headers().as_ref(), deaths);
     if let Some(expiration) = original.expiration() {
         insert_text(&mut headers, ORIGINAL_EXPIRATION, expiration.as_str());
     }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use ballet_core::Envelope;
 use bytes::Bytes;
 
 use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
+use crate::engine::age::forgotten;
 use crate::engine::arrivals::{abort_as_owner, trigger};
 use crate::engine::compensation::{self, abort_here, compensate_key};
 use crate::engine::effect::Effect;
@@ -15,6 +15,7 @@ use crate::engine::engine::Engine;
 use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
 use crate::lane::message::Message;
+use crate::tables::database::answered;
 
 /// Runs one of a message's handlers.
 pub(crate) async fn handle(
@@ -65,21 +66,26 @@ pub(crate) async fn handle(
 }
 
 /// Commits the tombstones that an abort leaves, and nothing else of it.
-pub(crate) async fn entomb(
-    engine: &Arc<Engine>,
-    envelope: &Envelope,
-    body: &[u8],
-) -> Result<(), Failure> {
+pub(crate) async fn entomb(engine: &Arc<Engine>, message: &Message) -> Result<(), Failure> {
+    let Message { envelope, known, .. } = message;
     let Some(saga_id) = envelope.saga_id else { return Ok(()) };
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     transaction.receive(&[saga_id], &[]).await?;
+    if message.is_old {
+        let saga = std::iter::once(saga_id);
+        if answered(forgotten(transaction.db(), &engine.limits, saga)).await?.is_some() {
+            // There is no place for it any more, and nothing that it could keep from happening.
+            return Ok(());
+        }
+    }
     // Nothing is emitted.
     transaction.enter(Some(saga_id), Some(envelope.message_id), None);
-    let body = Bytes::copy_from_slice(body);
-    compensation::entomb(
-        &mut transaction,
-        saga_id,
-        Encoded { event_type: envelope.event_type, body },
-    );
+    let body = Bytes::copy_from_slice(message.body());
+    let abort_event = Encoded { event_type: envelope.event_type, body };
+    for handler in &known.handlers {
+        if let Handler::Abort { saga } = handler {
+            compensation::entomb(&mut transaction, saga, saga_id, abort_event.clone());
+        }
+    }
     transaction.commit(&[]).await.map(drop)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_amqp::Backoff;
-use ballet_core::{Envelope, Reason, Unacceptable};
+use ballet_core::{Reason, Unacceptable};
 use tokio::sync::{mpsc, watch};
 
 use crate::declare::failure::FailureKind;
@@ -294,7 +294,7 @@ async fn later_or_never(
             Work::Message(message) => {
                 let waits = dead_letter::waits(&message.delivery);
                 let (reason, delay) = match failed.failure.kind() {
-                    FailureKind::Permanent => (Reason::Permanent, None),
+                    FailureKind::Permanent => (failed.reason.unwrap_or(Reason::Permanent), None),
                     FailureKind::NotYet => (Reason::NotYet, Delay::not_yet(waits)),
                     _ => (Reason::Failed, message.known.retry(failed.handler).after(waits)),
                 };
@@ -302,7 +302,7 @@ async fn later_or_never(
                     Some(delay) => put_off(engine, *message, failed, delay, attempts),
                     None => {
                         if needs_tombstone(&message, failed) {
-                            leave_tombstone(engine, &message.envelope, message.body()).await;
+                            leave_tombstone(engine, &message).await;
                         }
                         let why = Unacceptable::new(reason, failed.failure.to_string());
                         left(engine, &message, Err(&why.detail));
@@ -330,7 +330,7 @@ async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, at
         match work {
             Work::Message(message) => {
                 if needs_tombstone(&message, failed) {
-                    leave_tombstone(engine, &message.envelope, message.body()).await;
+                    leave_tombstone(engine, &message).await;
                 }
                 let delay = Delay::endless(dead_letter::waits(&message.delivery));
                 put_off(engine, *message, failed, delay, attempts);
@@ -366,11 +366,12 @@ fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
 fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
     // Without the saga's lock there is no tombstone either.
     let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
-    message.known.aborts() && !locked
+    // Nor in a saga that is forgotten.
+    message.known.aborts() && !locked && failed.reason != Some(Reason::SagaTooOld)
 }
 
-async fn leave_tombstone(engine: &Arc<Engine>, envelope: &Envelope, body: &[u8]) {
-    while let Err(failure) = entomb(engine, envelope, body).await {
+async fn leave_tombstone(engine: &Arc<Engine>, message: &Message) {
+    while let Err(failure) = entomb(engine, message).await {
         tracing::warn!("a tombstone could not be written; trying again: {failure}");
         if *engine.stopping.borrow() {
             return;

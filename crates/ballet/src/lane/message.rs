@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use ballet_amqp::{Delivery, Receipt, incoming};
 use ballet_core::envelope::Limits;
-use ballet_core::{AnyEvent, Envelope, Received, SagaId, Unacceptable};
+use ballet_core::{AnyEvent, Envelope, Reason, Received, SagaId, Unacceptable};
 use ballet_fault::WorksOn;
 use jiff::Timestamp;
 
 use crate::declare::clock::Clock;
 use crate::declare::failure::Failure;
+use crate::engine::age::{is_old, too_old_to_begin};
 use crate::engine::registry::{Known, Registry};
 use crate::lane::dead_letter::earlier_attempts;
 use crate::lane::traced::Traced;
@@ -29,6 +30,8 @@ pub(crate) struct Message {
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
     pub(crate) traced: Traced,
+    /// Whether the ledger may have forgotten the saga.
+    pub(crate) is_old: bool,
     /// Whether it was handled before.
     pub(crate) is_duplicate: bool,
     /// The event as JSON, where that is not the delivery's body as it came.
@@ -46,12 +49,15 @@ impl Message {
         delivery: Delivery,
         receipt: Receipt,
     ) -> Result<Self, Box<(Unacceptable, Delivery, Receipt)>> {
-        let read = Envelope::read(&incoming(&delivery), &registry.events, limits, clock.now());
+        let now = clock.now();
+        let read = Envelope::read(&incoming(&delivery), &registry.events, limits, now);
         let read = read.and_then(|Received { envelope, body }| {
             let name = envelope.event_type.name();
-            let known = registry.known(name).map(Arc::clone).ok_or_else(|| {
-                Unacceptable::new(ballet_core::Reason::UnknownType, name.to_owned())
-            })?;
+            let known = registry
+                .known(name)
+                .map(Arc::clone)
+                .ok_or_else(|| Unacceptable::new(Reason::UnknownType, name.to_owned()))?;
+            check_age(&known, &envelope, limits, now)?;
             let events = known.decode(&body)?;
             let body = match body {
                 Cow::Borrowed(body) if body.len() == delivery.body.len() => None,
@@ -62,8 +68,19 @@ impl Message {
         match read {
             Ok((envelope, known, body, events)) => {
                 let traced = Traced::arrived(&envelope, earlier_attempts(&delivery), clock);
+                let is_old = envelope.saga_id.is_some_and(|saga| is_old(limits, saga, now));
                 let is_duplicate = false;
-                Ok(Self { envelope, known, delivery, receipt, traced, is_duplicate, body, events })
+                Ok(Self {
+                    envelope,
+                    known,
+                    delivery,
+                    receipt,
+                    traced,
+                    is_old,
+                    is_duplicate,
+                    body,
+                    events,
+                })
             }
             Err(unacceptable) => Err(Box::new((unacceptable, delivery, receipt))),
         }
@@ -119,6 +136,20 @@ impl Message {
     /// The saga whose lock and ledger the message needs.
     pub(crate) fn saga(&self) -> Option<SagaId> {
         if self.known.works_on_saga() { self.envelope.saga_id } else { None }
+    }
+}
+
+/// A saga does not begin so late that it could be forgotten before it ends.
+fn check_age(
+    known: &Known,
+    envelope: &Envelope,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<(), Unacceptable> {
+    let (Some(deadline), Some(saga_id)) = (known.begins, envelope.saga_id) else { return Ok(()) };
+    match too_old_to_begin(limits, Some(deadline), saga_id, now) {
+        Some(why) => Err(Unacceptable::new(Reason::SagaTooOld, why)),
+        None => Ok(()),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn spans(endpoint: Option<&str>) -> Result<(Spans, Option<Otlp>), Set
     let Some(endpoint) = endpoint.map(str::trim).filter(|endpoint| !endpoint.is_empty()) else {
         return Ok((Spans::off(), None));
     };
-    let wrong = |why: String| SettingsError(format!("OTEL_EXPORTER_OTLP_ENDPOINT: {why}"));
+    let wrong = |why: String| SettingsError::new(format!("OTEL_EXPORTER_OTLP_ENDPOINT: {why}"));
     if !endpoint.starts_with("http://") {
         return Err(wrong(
             "the address of the collector has to begin with http://, for instance \

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use ballet_amqp::{Broker, RabbitMq};
+use ballet_amqp::Broker;
 use ballet_core::envelope::Limits;
 use tokio::sync::watch;
 
@@ -20,13 +20,16 @@ use crate::http::unit::Handle;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
+use crate::service::check::{Checked, check};
 use crate::service::error::StartError;
 use crate::service::prepare::Prepare;
 use crate::service::running::{Running, Signals};
+use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
-use crate::service::{metrics, otlp, pool, roles, serve};
+use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
+use crate::upkeep::progress::Progress;
 use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper};
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -69,6 +72,11 @@ impl Service {
         self
     }
 
+    /// Checks the settings before anything starts.
+    pub(super) fn check(&self, settings: &Settings) -> Result<Checked, SettingsError> {
+        check(settings, self.participant.service(), self.broker.clone())
+    }
+
     /// Replaces the broker from the settings.
     #[must_use]
     pub fn broker(mut self, broker: Arc<dyn Broker>) -> Self {
@@ -83,18 +91,7 @@ impl Service {
     ///
     /// A [`StartError`] for problems that do not end by themselves.
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
-        let broker = match self.broker {
-            Some(broker) => broker,
-            None => {
-                let broker = RabbitMq::new(&settings.amqp_url()?)?;
-                let broker = match settings.management_url.as_deref() {
-                    Some(address) => broker.management(address)?,
-                    None => broker,
-                };
-                Arc::new(broker.tls(settings.amqp_tls()?)) as Arc<dyn Broker>
-            }
-        };
-        let options = pool::options(&settings, self.participant.service())?;
+        let Checked { broker, database: options, spans, otlp } = self.check(&settings)?;
         let pool = pool::pool(&settings, &options);
         let (stop, asked_to_stop) = watch::channel(false);
         let (end, stopping) = watch::channel(false);
@@ -107,7 +104,6 @@ impl Service {
         let (away, database_away) = watch::channel(false);
         let health = Health { away: database_away, parts: Arc::new(OnceLock::new()) };
         let own = Arc::new(OnceLock::new());
-        let (spans, otlp) = otlp::spans(settings.otlp_endpoint.as_deref())?;
         let tracer = Tracer { clock: self.clock.clone(), spans: spans.clone() };
         let routes = health::router(health.clone(), metrics::handle(), Arc::clone(&own), tracer);
         let failing = failed.clone();
@@ -179,12 +175,16 @@ impl Service {
             work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));
         }
 
+        let progress = Progress::new(Arc::clone(&consumer), engine.handler_time);
+        work.spawn("the watch over progress", progress.clone().watch(engine.stopping.clone()));
+
         let handle = Handle { engine: Arc::clone(&engine) };
         let parts = Parts {
             database: database_state,
             consume: consumer.state(),
             publish: publisher.state(),
             bindings: bindings_state,
+            progress,
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let not_found = || async { Problem::not_found("there is no such route") };

@@ -20,7 +20,7 @@ const PLAN_KEPT: bool = false;
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     set: Vec<NewDeadline>,
-    ended: Vec<Uuid>,
+    ended: Vec<(Uuid, &'static str)>,
 }
 
 /// A deadline that a transaction sets.
@@ -43,11 +43,11 @@ impl Deadlines {
     }
 
     /// Ends the deadline of a saga that is decided.
-    pub(crate) fn end(&mut self, saga_id: SagaId) {
+    pub(crate) fn end(&mut self, saga_id: SagaId, saga: &'static str) {
         let before = self.set.len();
-        self.set.retain(|set| set.saga_id != saga_id);
+        self.set.retain(|set| (set.saga_id, set.saga) != (saga_id, saga));
         if self.set.len() == before {
-            self.ended.push(saga_id.0);
+            self.ended.push((saga_id.0, saga));
         }
     }
 
@@ -71,11 +71,16 @@ impl Deadlines {
             .await?;
         }
         if !ended.is_empty() {
-            sqlx::query("delete from ballet.deadline where saga_id = any($1)")
-                .persistent(PLAN_KEPT)
-                .bind(&ended)
-                .execute(db)
-                .await?;
+            let (ids, sagas): (Vec<Uuid>, Vec<&str>) = ended.into_iter().unzip();
+            sqlx::query(
+                "delete from ballet.deadline d using unnest($1::uuid[], $2::text[]) \
+                 as ended (saga_id, saga) where d.saga_id = ended.saga_id and d.saga = ended.saga",
+            )
+            .persistent(PLAN_KEPT)
+            .bind(&ids)
+            .bind(&sagas)
+            .execute(db)
+            .await?;
         }
         Ok(())
     }
@@ -122,7 +127,7 @@ pub(crate) async fn take(
 ) -> Result<Vec<Passed>, sqlx::Error> {
     type Columns = (Uuid, String, jiff_sqlx::Timestamp, Option<Uuid>, Option<String>, f64);
     let rows: Vec<Columns> = sqlx::query_as(
-        "delete from ballet.deadline where saga_id = any(array(select saga_id \
+        "delete from ballet.deadline where ctid = any(array(select ctid \
              from ballet.deadline where due_at <= now() and saga = any($1) \
              order by due_at limit $2 for update skip locked)) \
          returning saga_id, saga, due_at, message_id, traceparent, \

@@ -1,7 +1,8 @@
 //! The step ledger: the progress of this service's steps in each saga.
 //!
 //! Rows are only added. The state of a step is its latest entry. The tombstone, which covers every
-//! step and key of a saga, is a row without a step.
+//! step and key of a saga, is a row without a step: its key is the saga's name, because two sagas may
+//! share an id. A step's name is unique in its service, so the other rows need no saga.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -63,7 +64,7 @@ impl Entry {
     }
 }
 
-/// The key of tombstones and of steps that run once in a saga.
+/// The key of steps that run once in a saga.
 pub(crate) const NO_KEY: &str = "";
 
 /// One repetition of a step.
@@ -73,8 +74,12 @@ pub(crate) struct StepKey<'a> {
     pub(crate) key: &'a str,
 }
 
-/// The step and key of a tombstone.
-pub(crate) const WHOLE_SAGA: StepKey<'static> = StepKey { step: "", key: NO_KEY };
+impl StepKey<'static> {
+    /// The step and key of a saga's tombstone.
+    pub(crate) const fn whole(saga: &'static str) -> Self {
+        Self { step: "", key: saga }
+    }
+}
 
 /// One row of the ledger. A row read from the table has no body at first.
 #[derive(Debug, Clone)]
@@ -82,6 +87,8 @@ pub(crate) struct Row {
     pub(crate) step: String,
     pub(crate) key: String,
     pub(crate) entry: Entry,
+    /// The event that arrived for a join. Of a tombstone without a saga's name, which version 0.1
+    /// wrote, it is the event that aborted.
     pub(crate) arrived: String,
     pub(crate) ordinal: i32,
     pub(crate) event: Option<Encoded>,
@@ -126,20 +133,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns the rows of one saga, in the order in which they were added.
+    /// Returns the rows under one saga id, in the order in which they were added.
     pub(crate) fn rows(&self, saga: SagaId) -> &[Row] {
         self.rows.get(&saga).map_or(&[], Vec::as_slice)
-    }
-
-    /// Returns true if the saga is aborted. Its tombstone has no step and covers all of them.
-    pub(crate) fn is_aborted(&self, saga: SagaId) -> bool {
-        self.rows(saga).iter().any(|row| row.entry == Entry::Aborted && row.step.is_empty())
-    }
-
-    /// Returns true if one repetition of a step, or the whole saga, is to be undone.
-    pub(crate) fn is_taken_back(&self, saga: SagaId, step: &str, key: &str) -> bool {
-        let of_key = |row: &Row| row.step.is_empty() || (row.step == step && row.key == key);
-        self.rows(saga).iter().any(|row| row.entry == Entry::Aborted && of_key(row))
     }
 
     /// Returns the state of a step, or `None` if it has not begun.

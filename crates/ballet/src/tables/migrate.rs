@@ -25,6 +25,10 @@ const FRAMEWORK: &[Migration] = &[
         name: "0004_receive",
         sql: include_str!("../../../../migrations/ballet/0004_receive.sql"),
     },
+    Migration {
+        name: "0006_sagas_apart",
+        sql: include_str!("../../../../migrations/ballet/0006_sagas_apart.sql"),
+    },
 ];
 
 /// Opens a connection for migrations only. It has no timeouts, because building an index may take

@@ -18,6 +18,8 @@ use crate::tables::database::{begin, in_time};
 /// How far ahead partitions are created.
 const AHEAD: SignedDuration = SignedDuration::from_hours(3 * 24);
 const DAY_SECONDS: i64 = 24 * 60 * 60;
+/// The days in a partition of the ledger.
+const LEDGER_DAYS: i64 = 7;
 /// The lock that serialises replicas that create partitions ("ballet" as a number).
 pub(crate) const MAKING: i64 = 0x6261_6c6c_6574;
 /// The number of rows that one statement deletes.
@@ -36,7 +38,7 @@ impl Partitioned {
 
     /// Open sagas keep a partition, see [`has_open`].
     const fn ledger(limits: &Limits) -> Self {
-        Self { table: "ledger", days: 7, kept: limits.saga_window }
+        Self { table: "ledger", days: LEDGER_DAYS, kept: limits.saga_window }
     }
 
     fn at(&self, time: Timestamp) -> Wanted {
@@ -67,6 +69,15 @@ struct Wanted {
     name: String,
     from: i64,
     to: i64,
+}
+
+/// Returns the bounds of the ledger partition of that name.
+fn bounds(name: &str) -> (Uuid, Uuid) {
+    let day = name.rsplit('_').next().unwrap_or_default();
+    let begins = jiff::civil::Date::strptime("%Y%m%d", day).unwrap_or_default();
+    let seconds =
+        begins.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |at| at.timestamp().as_second());
+    (bound(seconds), bound(seconds + LEDGER_DAYS * DAY_SECONDS))
 }
 
 /// Returns the smallest UUIDv7 of a time.
@@ -161,12 +172,28 @@ pub(crate) async fn cover(
     Ok(true)
 }
 
+/// Returns for each time whether the ledger has a partition for it. Where it has, it also has every
+/// row of that time.
+pub(crate) async fn ledger_covers(
+    db: &mut PgConnection,
+    limits: &Limits,
+    times: &[Timestamp],
+) -> Result<Vec<bool>, sqlx::Error> {
+    let ledger = Partitioned::ledger(limits);
+    let present = present(db, ledger.table).await?;
+    let covers = |time: &Timestamp| {
+        let name = ledger.at(*time).name;
+        present.iter().any(|it| it.name == name && it.attached && !it.half_detached)
+    };
+    Ok(times.iter().map(covers).collect())
+}
+
 /// Drops the partitions that are older than the window. `undoable` are the steps that an abort
-/// undoes: an open compensation keeps its partition.
+/// undoes, each with its saga: an open compensation keeps its partition.
 async fn drop_old(
     db: &mut PgConnection,
     partitioned: &Partitioned,
-    undoable: &[&str],
+    undoable: &[(&str, &str)],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let table = partitioned.table;
@@ -195,11 +222,11 @@ async fn drop_old(
 }
 
 /// Returns true if a ledger partition contains an open saga: one that is not decided, has an open
-/// call, or has a step to undo.
+/// call, has a step to undo, or has a message that waits to be handled.
 async fn has_open(
     db: &mut PgConnection,
     name: &str,
-    undoable: &[&str],
+    undoable: &[(&str, &str)],
 ) -> Result<bool, sqlx::Error> {
     let statement = format!(
         "select exists (select from ballet.{name} o where o.entry in ('calling', 'undoing') \
@@ -207,13 +234,18 @@ async fn has_open(
                  and e.step = o.step and e.key = o.key and (e.entry = 'undone' \
                      or (o.entry = 'calling' and e.entry in ('done', 'refused'))))) \
          or exists (select from ballet.{name} t join ballet.{name} d on d.saga_id = t.saga_id \
-             and (t.step = '' or (t.step = d.step and t.key = d.key)) \
-             where t.entry = 'aborted' and d.entry = 'done' and d.step = any($1) \
+             join unnest($1::text[], $2::text[]) as undoable (step, saga) \
+             on undoable.step = d.step and ((t.step = '' and t.key in ('', undoable.saga)) \
+                 or (t.step = d.step and t.key = d.key)) \
+             where t.entry = 'aborted' and d.entry = 'done' \
              and not exists (select from ballet.{name} e where e.saga_id = d.saga_id \
                  and e.step = d.step and e.key = d.key and e.entry = 'undone')) \
-         or exists (select from ballet.deadline d join ballet.{name} o using (saga_id))"
+         or exists (select from ballet.deadline d join ballet.{name} o using (saga_id)) \
+         or exists (select from ballet.failure where saga_id >= $3 and saga_id < $4)"
     );
-    let open = sqlx::query_as(AssertSqlSafe(statement)).bind(undoable);
+    let (from, to) = bounds(name);
+    let (steps, sagas): (Vec<&str>, Vec<&str>) = undoable.iter().copied().unzip();
+    let open = sqlx::query_as(AssertSqlSafe(statement)).bind(steps).bind(sagas).bind(from).bind(to);
     let (open,): (bool,) = in_time(open.fetch_one(db)).await?;
     Ok(open)
 }
@@ -222,7 +254,7 @@ async fn has_open(
 pub(crate) async fn drop_expired(
     db: &mut PgConnection,
     limits: &Limits,
-    undoable: &[&str],
+    undoable: &[(&str, &str)],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     clean(db, limits, now).await?;
@@ -239,10 +271,14 @@ async fn clean(db: &mut PgConnection, limits: &Limits, now: Timestamp) -> Result
             limits.inbox_window,
         ),
         (
+            // All rows of a saga or none: from a part of them its state would be read wrongly.
             "delete from ballet.ledger_other where ctid = any(array(select ctid \
-                 from ballet.ledger_other where recorded_at < $1 and saga_id not in \
+                 from ballet.ledger_other o where recorded_at < $1 and saga_id not in \
                  (select saga_id from ballet.call where closed_at is null \
-                 union all select saga_id from ballet.deadline) \
+                 union all select saga_id from ballet.deadline \
+                 union all select saga_id from ballet.failure where saga_id is not null) \
+                 and not exists (select from ballet.ledger_other y \
+                     where y.saga_id = o.saga_id and y.recorded_at >= $1) \
                  limit $2 for update skip locked))",
             limits.saga_window,
         ),
@@ -272,6 +308,13 @@ async fn clean(db: &mut PgConnection, limits: &Limits, now: Timestamp) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bounds_of_a_partition_follow_from_its_name() {
+        let now = Timestamp::from_second(1_763_625_600).expect("in range");
+        let Wanted { name, from, to, .. } = Partitioned::ledger(&Limits::default()).at(now);
+        assert_eq!(bounds(&name), (bound(from), bound(to)));
+    }
 
     #[test]
     fn partitions_cover_the_window_and_the_days_ahead_without_a_gap() {

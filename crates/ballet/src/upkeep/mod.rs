@@ -5,5 +5,6 @@ pub(crate) mod deadlines;
 pub(crate) mod partitions;
 pub(crate) mod pausing;
 pub(crate) mod process;
+pub(crate) mod progress;
 pub(crate) mod stuck;
 pub(crate) mod sweeper;

@@ -74,3 +74,49 @@ async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
     world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
     until_partitions(&mut db, &[]).await;
 }
+
+/// Rows of sagas without a time in their id: the last digit of the id, the entry, its age in days.
+const WITHOUT_TIME: [(u32, &str, i64); 6] = [
+    (1, "done", 100),
+    (2, "done", 100),
+    (2, "undoing", 80),
+    (3, "done", 100),
+    (4, "done", 80),
+    (5, "done", 100),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t177_a_saga_without_a_time_is_forgotten_as_a_whole_and_not_while_it_is_open() {
+    let mut world =
+        World::new("timeless", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let saga = |number| format!("00000000-0000-4000-8000-00000000000{number}");
+    for (number, entry, days) in WITHOUT_TIME {
+        let sql = format!(
+            "insert into ballet.ledger_other (saga_id, step, entry, key, arrived, ordinal, \
+             recorded_at) values ('{}', 'book_room', '{entry}', '', '', 0, \
+             now() - interval '{days} days')",
+            saga(number)
+        );
+        db.execute(AssertSqlSafe(sql)).await.expect("a row");
+    }
+    // A message of one of them waits for a person.
+    let waits = format!(
+        "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, \
+         attempts, first_failed_at) values ('{}', '{}', 'desk.trip_cancelled.v1', 'abort', \
+         'permanent', 'no', 1, now() - interval '50 days')",
+        saga(9),
+        saga(3)
+    );
+    db.execute(AssertSqlSafe(waits)).await.expect("a failure");
+    world.services.truncate(0);
+    world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    world.until_count("hotel", "ballet.ledger_other", 4).await;
+    let left: Vec<(String,)> =
+        sqlx::query_as("select right(saga_id::text, 1) from ballet.ledger_other order by 1")
+            .fetch_all(&mut db)
+            .await
+            .expect("rows");
+    let left: Vec<String> = left.into_iter().map(|(number,)| number).collect();
+    assert_eq!(left, ["2", "2", "3", "4"]);
+}

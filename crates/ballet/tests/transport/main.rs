@@ -8,6 +8,7 @@ mod crash_loop;
 mod flood;
 mod input;
 mod load;
+mod odd_headers;
 mod poison;
 mod publishing;
 mod raw_amqp;

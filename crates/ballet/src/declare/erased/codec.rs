@@ -8,6 +8,7 @@ use crate::declare::erased::any::{AnyCompensated, AnyOutcome};
 use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::item::Item;
+use crate::declare::json;
 use crate::declare::step::{Compensated, Outcome};
 
 pub(crate) fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<T, Failure> {
@@ -17,8 +18,12 @@ pub(crate) fn assemble<T: Trigger>(name: &str, events: Vec<AnyEvent>) -> Result<
 }
 
 pub(crate) fn encode_json<T: Serialize>(name: &str, value: &T) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| {
-        Failure::permanent(format!("a request or answer of {name} cannot be encoded: {error}"))
+    let json = json::encode(value).and_then(|json| {
+        // JSON is always text.
+        String::from_utf8(json).map_err(|error| error.to_string())
+    });
+    json.map_err(|why| {
+        Failure::permanent(format!("a request or answer of {name} cannot be encoded: {why}"))
     })
 }
 

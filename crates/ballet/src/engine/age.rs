@@ -1,0 +1,56 @@
+//! How old a saga may be: to begin, so that all of it can end while it is remembered, and to go on.
+//!
+//! A saga begins only while its deadline and the room after it lie within its memory. Age stops
+//! nothing that has begun, as long as the ledger still covers the time of the saga. Only then can a
+//! step that has not run be told from one that is forgotten.
+
+use ballet_core::envelope::Limits;
+use ballet_core::{SagaId, id};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::PgConnection;
+
+use crate::tables::partitions;
+
+/// Says why a saga is too old to begin, if it is.
+pub(crate) fn too_old_to_begin(
+    limits: &Limits,
+    deadline: Option<SignedDuration>,
+    saga_id: SagaId,
+    now: Timestamp,
+) -> Option<String> {
+    let time = id::time_of(saga_id.0)?;
+    let within = limits.begins_within(deadline);
+    (now.duration_since(time) > within).then(|| {
+        format!(
+            "the id of saga {saga_id} is of {time}, and a saga begins within {within:#} of that, so \
+             that it can end before it is forgotten after {:#}: begin it under a new id",
+            limits.saga_window
+        )
+    })
+}
+
+/// Whether the ledger may have forgotten a saga.
+pub(crate) fn is_old(limits: &Limits, saga_id: SagaId, now: Timestamp) -> bool {
+    id::time_of(saga_id.0).is_some_and(|time| now.duration_since(time) > limits.saga_window)
+}
+
+/// Returns the first of these old sagas that the ledger has forgotten.
+pub(crate) async fn forgotten(
+    db: &mut PgConnection,
+    limits: &Limits,
+    sagas: impl Iterator<Item = SagaId> + Clone,
+) -> Result<Option<SagaId>, sqlx::Error> {
+    let times = sagas.clone().filter_map(|saga| id::time_of(saga.0)).collect::<Vec<_>>();
+    let covered = partitions::ledger_covers(db, limits, &times).await?;
+    Ok(sagas.zip(covered).find_map(|(saga, covered)| (!covered).then_some(saga)))
+}
+
+/// Says what to do about a message of a saga that is forgotten.
+pub(crate) fn why_forgotten(limits: &Limits, service: &str, saga_id: SagaId) -> String {
+    format!(
+        "the id of saga {saga_id} is older than {:#}, and the ledger of {service} no longer covers \
+         its time, so it cannot tell whether this was done: look it up in the service's own rows; \
+         what is missing has to be done by hand, or by a new saga",
+        limits.saga_window
+    )
+}

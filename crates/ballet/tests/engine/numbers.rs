@@ -1,0 +1,214 @@
+//! Numbers come back from ledger, outbox and calls bit by bit, and what JSON cannot hold is refused
+//! at the step.
+
+use std::sync::{Arc, Mutex};
+
+use ballet::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult, Compensate,
+    CompensateRequestResult, CompensateResult, Event, EventType, Failure, Never, Participant,
+    RequestResult, SagaId, Step, StepResult, Tx, call, compensated, compensated_silently, done,
+    known,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::trip::{Trip, TripCancelled};
+use crate::world::{World, part};
+
+macro_rules! events {
+    ($($name:ident = $text:literal { $($field:ident: $type:ty),* })+) => {$(
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        struct $name { $($field: $type),* }
+        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
+    )+};
+}
+
+events! {
+    SampleTaken = "desk.sample_taken.v1" { values: Vec<f64>, trouble: String }
+    Measured = "lab.measured.v1" { values: Vec<f64>, mean: Option<f64>, trouble: String }
+    MeasureUndone = "lab.measure_undone.v1" { values: Vec<f64> }
+    Sent = "lab.sent.v1" { values: Vec<f64> }
+}
+
+/// What the outside was sent.
+type Outside = Arc<Mutex<Vec<u64>>>;
+
+fn lab(outside: &Outside) -> Participant {
+    let outside = Arc::clone(outside);
+    Participant::new("lab")
+        .saga::<Trip>(|saga| saga.compensatable(Measure).compensatable(Send { outside }))
+}
+
+struct Measure;
+
+impl Step for Measure {
+    const NAME: &'static str = "measure";
+    type On = SampleTaken;
+    type Done = Measured;
+    type Refused = Never;
+
+    async fn run(&self, _: &mut Tx<'_>, sample: SampleTaken) -> StepResult<Self> {
+        let SampleTaken { mut values, trouble } = sample;
+        let mean = match trouble.as_str() {
+            "mean" => Some(f64::NEG_INFINITY),
+            "value" => {
+                values.push(f64::NAN);
+                None
+            }
+            _ => None,
+        };
+        done(Measured { values, mean, trouble })
+    }
+}
+
+impl Compensate for Measure {
+    type Compensated = MeasureUndone;
+
+    async fn compensate(&self, _: &mut Tx<'_>, measured: Measured) -> CompensateResult<Self> {
+        compensated(MeasureUndone { values: measured.values })
+    }
+}
+
+struct Send {
+    outside: Outside,
+}
+
+impl CallStep for Send {
+    const NAME: &'static str = "send";
+    type On = Measured;
+    type Done = Sent;
+    type Refused = Never;
+    type Request = Vec<f64>;
+    type Answer = Vec<f64>;
+
+    async fn request(&self, _: &mut Tx<'_>, measured: Measured) -> RequestResult<Self> {
+        let mut values = measured.values;
+        if measured.trouble == "request" {
+            values.push(f64::INFINITY);
+        }
+        call(values)
+    }
+
+    async fn call(&self, _: CallKey, values: &Vec<f64>) -> Result<Vec<f64>, Failure> {
+        self.outside.lock().expect("not poisoned").extend(bits(values));
+        Ok(values.clone())
+    }
+
+    async fn answered(
+        &self,
+        _: &mut Tx<'_>,
+        _: Vec<f64>,
+        values: Vec<f64>,
+    ) -> CallStepResult<Self> {
+        done(Sent { values })
+    }
+}
+
+impl CallCompensate for Send {
+    type Compensated = Never;
+    type UndoRequest = ();
+    type UndoAnswer = ();
+
+    async fn compensate_request(&self, _: &mut Tx<'_>, _: Sent) -> CompensateRequestResult<Self> {
+        known(compensated_silently())
+    }
+
+    async fn compensate_call(&self, _: CallKey, (): &()) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn compensate_answered(
+        &self,
+        _: &mut Tx<'_>,
+        (): (),
+        (): (),
+    ) -> CallCompensateResult<Self> {
+        compensated_silently()
+    }
+}
+
+fn bits(values: &[f64]) -> Vec<u64> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Finite numbers: the ends of the range, and bit patterns from a generator (SplitMix64).
+fn samples(count: usize) -> Vec<f64> {
+    let edges = [
+        0.0,
+        -0.0,
+        5e-324,
+        -5e-324,
+        f64::MIN_POSITIVE,
+        f64::MAX,
+        f64::MIN,
+        1e308,
+        f64::EPSILON,
+        0.1,
+        1.0 / 3.0,
+        9_007_199_254_740_993.0,
+        2.225_073_858_507_201e-308,
+    ];
+    let mut seed = 0_u64;
+    let random = std::iter::from_fn(move || {
+        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = seed;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Some(f64::from_bits(z ^ (z >> 31)))
+    });
+    edges.into_iter().chain(random).filter(|value| value.is_finite()).take(count).collect()
+}
+
+/// Publishes a sample, and undoes everything once it was sent. Returns the numbers of each event.
+async fn there_and_back(world: &World, saga: SagaId, values: &[f64]) -> [Vec<u64>; 3] {
+    let sample = SampleTaken { values: values.to_vec(), trouble: String::new() };
+    world.publish(saga, &sample).await;
+    let sent: Sent = world.event(saga).await;
+    world.publish(saga, &TripCancelled { reason: "the customer".into() }).await;
+    let undone: MeasureUndone = world.event(saga).await;
+    let measured = world.events::<Measured>(saga).await.remove(0);
+    [bits(&measured.values), bits(&sent.values), bits(&undone.values)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t181_every_finite_number_comes_back_bit_by_bit() {
+    let outside = Outside::default();
+    let world = World::new("numbers", vec![part(lab(&outside), &[])]).await;
+    let samples = samples(16_007);
+    let mut changed = 0;
+    for values in samples.chunks(4_002) {
+        let expected = bits(values);
+        for found in there_and_back(&world, world.new_saga(), values).await {
+            assert_eq!(found.len(), expected.len());
+            changed += found.iter().zip(&expected).filter(|(found, given)| found != given).count();
+        }
+    }
+    assert_eq!(changed, 0, "of {} numbers in three events", samples.len());
+    let outside = outside.lock().expect("not poisoned");
+    let differs = outside.iter().zip(bits(&samples)).filter(|(sent, given)| **sent != *given);
+    assert_eq!((outside.len(), differs.count()), (samples.len(), 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t181_what_is_no_number_is_refused_at_the_step() {
+    let world = World::new("no_numbers", vec![part(lab(&Outside::default()), &[])]).await;
+    let told = [
+        ("value", "lab.measured.v1 cannot be encoded: `values` is NaN"),
+        ("mean", "lab.measured.v1 cannot be encoded: `mean` is -inf"),
+        ("request", "a request or answer of send cannot be encoded: it is inf"),
+    ];
+    for (at, (trouble, expected)) in told.into_iter().enumerate() {
+        let saga = world.new_saga();
+        let sample = SampleTaken { values: vec![1.5], trouble: trouble.to_owned() };
+        world.publish(saga, &sample).await;
+        let dead = world.dead_letters(at + 1).await;
+        let headers = &dead[at]["properties"]["headers"];
+        assert_eq!(headers["x-dead-reason"], "permanent");
+        let detail = headers["x-dead-detail"].as_str().expect("text");
+        assert!(detail.starts_with(expected), "{detail}");
+        assert!(detail.ends_with("which JSON does not have: leave it out, or refuse"), "{detail}");
+    }
+    // Only the step before the request was done.
+    assert_eq!(world.count("lab", "ballet.ledger").await, 1);
+    assert_eq!(world.count("lab", "ballet.call").await, 0);
+}

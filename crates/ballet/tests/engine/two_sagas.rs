@@ -1,0 +1,304 @@
+//! Two sagas under one id: a purchase and its insurance, which one event begins. They share the id
+//! and nothing else.
+
+use ballet::{
+    Abort, Compensate, CompensateResult, Due, Event, EventType, Failure, Never, Owner, Participant,
+    Saga, SagaId, Service, Settings, Step, StepResult, Tx, compensated, done,
+};
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+
+use crate::world::{World, part};
+
+macro_rules! events {
+    ($($name:ident = $kind:ident $text:literal { $($field:ident: $type:ty),* })+) => {$(
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        struct $name { $($field: $type),* }
+        impl Event for $name { const TYPE: EventType = EventType::$kind($text); }
+    )+};
+}
+
+events! {
+    DealWanted = starts_saga "agency.deal_wanted.v1" {}
+    PurchaseBegun = in_saga "market.purchase_begun.v1" {}
+    PurchaseOverdue = in_saga "market.purchase_overdue.v1" { due_at: Timestamp }
+    PurchaseCancelled = in_saga "market.purchase_cancelled.v1" {}
+    PurchaseConfirmed = in_saga "market.purchase_confirmed.v1" {}
+    CoverBegun = in_saga "market.cover_begun.v1" {}
+    CoverOverdue = in_saga "market.cover_overdue.v1" { due_at: Timestamp }
+    CoverCancelled = in_saga "market.cover_cancelled.v1" {}
+    CoverConfirmed = in_saga "market.cover_confirmed.v1" {}
+    GoodsHeld = in_saga "depot.goods_held.v1" {}
+    GoodsFreed = in_saga "depot.goods_freed.v1" {}
+    CoverNoted = in_saga "depot.cover_noted.v1" {}
+    CoverDropped = in_saga "depot.cover_dropped.v1" {}
+}
+
+struct Purchase;
+
+impl Saga for Purchase {
+    const NAME: &'static str = "purchase";
+    const OWNER: &'static str = "market";
+    type Abort = PurchaseCancelled;
+}
+
+struct Cover;
+
+impl Saga for Cover {
+    const NAME: &'static str = "cover";
+    const OWNER: &'static str = "market";
+    type Abort = CoverCancelled;
+}
+
+/// An owner without rows of its own.
+macro_rules! owners {
+    ($($owner:ident of $saga:ident)+) => {$(
+        struct $owner;
+        impl Owner for $owner {
+            type Saga = $saga;
+            async fn abort(&self, _: &mut Tx<'_>, _: &<$saga as Saga>::Abort) -> Result<(), Failure> {
+                Ok(())
+            }
+        }
+    )+};
+}
+
+owners! { PurchaseOwner of Purchase  CoverOwner of Cover }
+
+/// Steps without rows of their own.
+macro_rules! steps {
+    ($($step:ident = $name:literal: $on:ident -> $done:ident or $refused:ty)+) => {$(
+        struct $step;
+        impl Step for $step {
+            const NAME: &'static str = $name;
+            type On = $on;
+            type Done = $done;
+            type Refused = $refused;
+            async fn run(&self, _: &mut Tx<'_>, _: $on) -> StepResult<Self> {
+                done($done {})
+            }
+        }
+    )+};
+}
+
+steps! {
+    BeginPurchase = "begin_purchase": DealWanted -> PurchaseBegun or PurchaseCancelled
+    BeginCover = "begin_cover": DealWanted -> CoverBegun or CoverCancelled
+    ConfirmPurchase = "confirm_purchase": GoodsHeld -> PurchaseConfirmed or Never
+    ConfirmCover = "confirm_cover": CoverNoted -> CoverConfirmed or Never
+    HoldGoods = "hold_goods": PurchaseBegun -> GoodsHeld or Never
+    NoteCover = "note_cover": CoverBegun -> CoverNoted or Never
+}
+
+macro_rules! compensations {
+    ($($step:ident -> $undone:ident)+) => {$(
+        impl Compensate for $step {
+            type Compensated = $undone;
+            async fn compensate(
+                &self,
+                _: &mut Tx<'_>,
+                _: <Self as Step>::Done,
+            ) -> CompensateResult<Self> {
+                compensated($undone {})
+            }
+        }
+    )+};
+}
+
+compensations! { HoldGoods -> GoodsFreed  NoteCover -> CoverDropped }
+
+fn market() -> Participant {
+    let hour = SignedDuration::from_hours(1);
+    Participant::new("market")
+        .owns(PurchaseOwner, |saga| {
+            saga.deadline(
+                hour,
+                |due: Due| PurchaseOverdue { due_at: due.at },
+                |_: PurchaseOverdue| PurchaseCancelled {},
+            )
+            .starts(BeginPurchase)
+            .decides(ConfirmPurchase)
+        })
+        .owns(CoverOwner, |saga| {
+            saga.deadline(
+                hour,
+                |due: Due| CoverOverdue { due_at: due.at },
+                |_: CoverOverdue| CoverCancelled {},
+            )
+            .starts(BeginCover)
+            .decides(ConfirmCover)
+        })
+}
+
+fn depot() -> Participant {
+    Participant::new("depot")
+        .saga::<Purchase>(|saga| saga.compensatable(HoldGoods))
+        .saga::<Cover>(|saga| saga.compensatable(NoteCover))
+}
+
+/// The statement of a tombstone as version 0.1 wrote it, without the saga's name.
+fn nameless_tombstone(saga: SagaId, event_type: &str) -> String {
+    format!(
+        "insert into ballet.ledger (saga_id, step, key, entry, arrived, ordinal, event_type, body, \
+         recorded_at) values ('{saga}', '', '', 'aborted', '', 0, '{event_type}', '{{}}', now())"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t179_one_event_begins_two_sagas_and_the_end_of_one_leaves_the_other() {
+    let parts = || vec![part(market(), &[]), part(depot(), &[])];
+    let mut world = World::new("two_sagas", parts()).await;
+    world.services.pop().expect("the depot").stop().await;
+    let saga = world.new_saga();
+    world.publish(saga, &DealWanted {}).await;
+    world.event::<PurchaseBegun>(saga).await;
+    world.event::<CoverBegun>(saga).await;
+    assert_eq!(world.count("market", "ballet.deadline").await, 2, "one for each saga");
+
+    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
+    let abort = unit.abort::<Purchase>(PurchaseCancelled {}).await.expect("an answer");
+    assert_eq!(abort, Abort::Aborted);
+    unit.commit().await.expect("committed");
+    assert_eq!(world.count("market", "ballet.deadline where saga = 'cover'").await, 1);
+    assert_eq!(world.count("market", "ballet.deadline").await, 1, "that of the other is kept");
+
+    // The depot does both, undoes one, and the market confirms the other.
+    world.start(part(depot(), &[])).await;
+    world.event::<GoodsFreed>(saga).await;
+    world.event::<CoverConfirmed>(saga).await;
+    assert_eq!(world.count("market", "ballet.deadline").await, 0);
+    assert_eq!(world.events::<CoverDropped>(saga).await, []);
+    assert_eq!(world.events::<PurchaseConfirmed>(saga).await, []);
+
+    // It has begun: a second beginning changes neither.
+    world.publish(saga, &DealWanted {}).await;
+    world.until_count("market", "ballet.inbox", 4).await;
+    assert_eq!(world.events::<PurchaseBegun>(saga).await.len(), 1);
+    assert_eq!(world.dead_letters(0).await, Vec::<serde_json::Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t179_a_tombstone_that_comes_first_covers_its_own_saga_only() {
+    let world = World::new("own_tombstone", vec![part(depot(), &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &PurchaseCancelled {}).await;
+    world.until_count("depot", "ballet.ledger where entry = 'aborted'", 1).await;
+    world.publish(saga, &PurchaseBegun {}).await;
+    world.publish(saga, &CoverBegun {}).await;
+    world.event::<CoverNoted>(saga).await;
+    world.until_count("depot", "ballet.inbox", 3).await;
+    assert_eq!(world.events::<GoodsHeld>(saga).await, []);
+
+    // Then the other ends too, and nothing is undone twice.
+    world.publish(saga, &CoverCancelled {}).await;
+    world.event::<CoverDropped>(saga).await;
+    assert_eq!(world.count("depot", "ballet.ledger where entry = 'aborted'").await, 2);
+    assert_eq!(world.events::<GoodsFreed>(saga).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t179_a_tombstone_without_a_name_covers_the_saga_that_its_event_aborts() {
+    let world = World::new("old_tombstone", vec![part(depot(), &[])]).await;
+    let mut db = PgConnection::connect(world.env.database_url("depot")).await.expect("connected");
+    let (known, unknown) = (world.new_saga(), world.new_saga());
+    for (saga, event_type) in
+        [(known, PurchaseCancelled::TYPE.name()), (unknown, "market.all_cancelled.v1")]
+    {
+        let tombstone = nameless_tombstone(saga, event_type);
+        db.execute(AssertSqlSafe(tombstone)).await.expect("a tombstone");
+    }
+    for saga in [unknown, known] {
+        world.publish(saga, &PurchaseBegun {}).await;
+        world.publish(saga, &CoverBegun {}).await;
+    }
+    world.event::<CoverNoted>(known).await;
+    world.until_count("depot", "ballet.inbox", 4).await;
+    assert_eq!(world.events::<GoodsHeld>(known).await, []);
+    assert_eq!(world.events::<GoodsHeld>(unknown).await, []);
+    assert_eq!(world.events::<CoverNoted>(unknown).await, [], "it may have been of either");
+    // The abort comes once more: it is known.
+    world.publish(known, &PurchaseCancelled {}).await;
+    world.until_count("depot", "ballet.inbox", 5).await;
+    assert_eq!(world.count("depot", "ballet.ledger where entry = 'aborted'").await, 2);
+}
+
+/// Takes the last migration back, and fills the ledger and the deadlines.
+const RELEASE: &str = concat!(
+    "delete from ballet._framework_migrations where version = 6; \
+     alter table ballet.deadline drop constraint deadline_pkey, \
+         add constraint deadline_pkey primary key (saga_id); \
+     drop function ballet.receive; ",
+    include_str!("../../../../migrations/ballet/0004_receive.sql"),
+    "insert into ballet.ledger_other (saga_id, step, key, entry, arrived, ordinal, event_type, \
+         body, message_id, recorded_at) \
+     select gen_random_uuid(), 'hold_goods', '', 'done', '', 0, 'depot.goods_held.v1', '{}', \
+         gen_random_uuid(), now() from generate_series(1, 50000); \
+     insert into ballet.ledger (saga_id, step, key, entry, arrived, ordinal, event_type, body, \
+         message_id, recorded_at) \
+     select overlay(overlay(gen_random_uuid()::text placing lpad(to_hex((extract(epoch from now()) \
+         * 1000)::bigint >> 16), 8, '0') from 1) placing '7' from 15)::uuid, 'hold_goods', '', \
+         'done', '', 0, 'depot.goods_held.v1', '{}', gen_random_uuid(), now() \
+     from generate_series(1, 50000);"
+);
+
+/// How version 0.1 begins a transaction.
+const OLD_BEGIN: &str = "select * from ballet.receive($1, $2, $3, $4, $5)";
+const OLD_DEADLINE: &str = "insert into ballet.deadline (saga_id, saga, due_at) \
+                            values (gen_random_uuid(), 'purchase', now() + interval '1 hour')";
+
+/// Begins a transaction as version 0.1 does, and returns what it reads of the saga.
+async fn old_batch(db: &mut PgConnection, saga: SagaId) -> Vec<(String, String)> {
+    let none = || Vec::<uuid::Uuid>::new();
+    let query = sqlx::query(OLD_BEGIN).bind(Vec::<i64>::new());
+    let query = query.bind(none()).bind(none()).bind(vec![saga.0]).bind(none());
+    let rows = query.fetch_all(db).await.expect("rows");
+    rows.iter().map(|row| (row.get("step"), row.get("entry"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t179_the_migration_of_a_full_ledger_lets_the_replicas_of_the_release_before_go_on() {
+    let mut world = World::new("full_ledger", vec![part(depot(), &[])]).await;
+    world.services.pop().expect("the depot").stop().await;
+    let url = world.env.database_url("depot").to_owned();
+    let connect = async || PgConnection::connect(&url).await.expect("connected");
+    let (mut first, mut second) = (connect().await, connect().await);
+    first.execute(RELEASE).await.expect("the release before");
+    let saga = world.new_saga();
+    let tombstone = nameless_tombstone(saga, PurchaseCancelled::TYPE.name());
+    first.execute(AssertSqlSafe(tombstone)).await.expect("a tombstone");
+    let aborted = vec![(String::new(), "aborted".to_owned())];
+
+    // One replica is in the middle of a batch while the next version starts.
+    second.execute("set lock_timeout = '2s'").await.expect("set");
+    let old = async {
+        first.execute("begin").await.expect("begun");
+        assert_eq!(old_batch(&mut first, saga).await, aborted);
+        first.execute(OLD_DEADLINE).await.expect("a deadline");
+        let migrating = "pg_stat_activity where datname = current_database() \
+                         and query like '%sagas may share an id%' and pid <> pg_backend_pid()";
+        world.until_count("depot", migrating, 1).await;
+        for _ in 0..20 {
+            assert_eq!(old_batch(&mut second, saga).await, aborted);
+            second.execute(OLD_DEADLINE).await.expect("another replica goes on");
+        }
+        first.execute("commit").await.expect("committed");
+    };
+    let settings = Settings::new(world.env.amqp_url("depot"), &url);
+    let new = async { Service::new(depot()).start(settings).await.expect("started") };
+    let ((), new) = tokio::join!(old, new);
+
+    // The statements that the old replica has prepared still work, and so do its rows.
+    assert_eq!(old_batch(&mut first, saga).await, aborted);
+    assert_eq!(old_batch(&mut second, saga).await, aborted);
+    second.execute(OLD_DEADLINE).await.expect("a deadline");
+    world.publish(saga, &CoverBegun {}).await;
+    world.event::<CoverNoted>(saga).await;
+    // A tombstone with a name is one for the old replica too.
+    let saga = world.new_saga();
+    world.publish(saga, &PurchaseCancelled {}).await;
+    world.until_count("depot", "ballet.ledger where key = 'purchase'", 1).await;
+    assert_eq!(old_batch(&mut first, saga).await, aborted);
+    new.stop().await;
+}
