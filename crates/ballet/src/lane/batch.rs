@@ -5,6 +5,7 @@
 //! or acknowledged.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ballet_amqp::BatchId;
 use ballet_core::{MessageId, Reason, SagaId};
@@ -28,6 +29,12 @@ use crate::tables::calls;
 use crate::tables::database::answered;
 use crate::tables::outbox::Mark;
 
+/// How long a lane hurries after a lock was not free in time.
+const HURRY: Duration = Duration::from_secs(60);
+/// The wait for a lock of a lane that hurries. The lock of a saga is waited for longer.
+const A_MOMENT: &str = "set local lock_timeout = '50ms'";
+const AS_USUAL: &str = "set local lock_timeout to default";
+
 /// What a lane keeps from one batch to the next.
 #[derive(Default)]
 pub(crate) struct Kept {
@@ -36,6 +43,19 @@ pub(crate) struct Kept {
     pub(crate) connection: Option<PoolConnection<Postgres>>,
     /// The events of the last batch, if it had any.
     pub(crate) emitted: Option<BatchId>,
+    /// Until when handlers wait only a moment for a lock, because somebody holds one for long.
+    hurried: Option<Instant>,
+}
+
+impl Kept {
+    /// A lock was not free in time. For a while, handlers wait only a moment for one.
+    pub(crate) fn hurry(&mut self) {
+        self.hurried = Some(Instant::now() + HURRY);
+    }
+
+    fn is_hurried(&self) -> bool {
+        self.hurried.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 /// Runs a batch, with the marks that wait. On an error nothing of it has happened, unless the
@@ -66,6 +86,7 @@ async fn in_one_transaction(
     kept: &mut Kept,
 ) -> Result<(), BatchFailure> {
     let mut counted = Counted::default();
+    let hurried = kept.is_hurried();
     let mut connection = match kept.connection.take() {
         Some(connection) => connection,
         None => answered(engine.pool.acquire()).await?,
@@ -75,6 +96,9 @@ async fn in_one_transaction(
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
     let ids: Vec<MessageId> = works.iter().filter_map(message_id).collect();
     let mut fresh = transaction.receive(&sagas, &ids).await?;
+    if hurried {
+        answered(sqlx::query(A_MOMENT).execute(transaction.db())).await?;
+    }
     let answers: Vec<(CallKey, &str)> = works.iter().filter_map(answer).collect();
     let now = transaction.scope.now;
     let mut open = answered(calls::close(transaction.db(), &answers, now)).await?;
@@ -97,8 +121,11 @@ async fn in_one_transaction(
     for run in bulk_runs::plan(live.iter().map(|at| Slot::of(*at, &works[*at]))) {
         bulk_runs::handle(&mut transaction, works, &run, &mut counted).await?;
     }
+    if hurried {
+        answered(sqlx::query(AS_USUAL).execute(transaction.db())).await?;
+    }
     let emitted = transaction.commit(marks).await?;
-    *kept = Kept { connection: Some(connection), emitted };
+    (kept.connection, kept.emitted) = (Some(connection), emitted);
     counted.publish();
     Ok(())
 }

@@ -160,8 +160,40 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
                 engine.database_answers(true);
                 settle(engine, part.works);
             }
+            Err(failed) if failed.failure.is_lock_timeout() => {
+                kept.hurry();
+                go_on_without(engine, part, failed, &mut parts).await;
+            }
             Err(failed) => go_on(engine, part, failed, took, &mut parts).await,
         }
+    }
+}
+
+/// Puts off the work that needs a lock that somebody holds for long, and goes on with the others.
+/// Nobody knows when the lock will be free, and waiting in the lane holds up all that come later.
+async fn go_on_without(
+    engine: &Arc<Engine>,
+    part: Part,
+    failed: BatchFailure,
+    parts: &mut VecDeque<Part>,
+) {
+    metrics::counter!("ballet_conflicts_total").increment(1);
+    let attempts = part.conflicts + 1;
+    if part.is_single() {
+        return later(engine, part.works, &failed, attempts).await;
+    }
+    metrics::counter!("ballet_splits_total").increment(1);
+    let mut works = part.works;
+    let rest: Vec<Part> = match failed.poison.filter(|at| *at < works.len()) {
+        Some(at) => {
+            let after = works.split_off(at + 1);
+            later(engine, works.split_off(at), &failed, attempts).await;
+            [works, after].into_iter().filter(|works| !works.is_empty()).map(Part::new).collect()
+        }
+        None => split(works, None),
+    };
+    for part in rest.into_iter().rev() {
+        parts.push_front(part);
     }
 }
 

@@ -70,7 +70,7 @@ async fn t14_a_body_that_is_too_big_is_a_dead_letter_and_is_never_sent() {
     assert_eq!(dead[0]["payload"], body.as_str());
 
     let mut unit = hotel.handle().unit().await.unwrap();
-    unit.tx().publish(&HotelRenamed { name: "R".repeat(1000) }).unwrap();
+    unit.tx().publish(&HotelRenamed { name: "R".repeat(1000) }).await.unwrap();
     let refused = unit.commit().await.unwrap_err().to_string();
     assert!(refused.contains("hotel.hotel_renamed.v1") && refused.contains("1000"), "{refused}");
     assert_eq!(world.count("hotel", OUTBOX).await, 0);
