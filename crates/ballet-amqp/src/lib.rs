@@ -18,6 +18,8 @@ mod backoff;
 mod consumer;
 pub mod headers;
 mod incoming;
+#[doc(hidden)]
+pub mod metric;
 mod publisher;
 mod rabbitmq;
 mod session;
@@ -47,7 +49,7 @@ pub use session::{
     message::{Confirmed, Delivery, Outcome, Publish},
     object::{Found, Missing, Object},
     peer::Peer,
-    seam::{Broker, Confirms, Deliveries, Session},
+    seam::{BindingsUnknown, Broker, Confirms, Deliveries, Session},
     state::ConnectionState,
 };
 pub use tls::TlsFiles;

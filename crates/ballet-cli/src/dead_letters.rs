@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use ballet::core::Part;
-use ballet_amqp::BrokerError;
 use ballet_ops::redrive::{DeadLetter, DeadLetters, QueueStatus, RedriveError};
 
-use crate::exit::{Refusal, usage};
+use crate::exit::{usage, with_advice};
 use crate::options::GlobalOptions;
 use crate::systems::systems;
 use crate::ui;
@@ -83,18 +82,4 @@ pub(crate) async fn open(options: &GlobalOptions, named: &[String]) -> Result<Ve
         )));
     }
     Ok(found)
-}
-
-/// An unreachable broker is reported with what to do: this command does not retry.
-fn with_advice(error: RedriveError) -> anyhow::Error {
-    match &error {
-        RedriveError::Broker(BrokerError::Unreachable { at, reason }) => {
-            let message = format!(
-                "RabbitMQ at {at} cannot be reached: {reason}. Check that it is running, or set \
-                 its address with AMQP_URL or --amqp-url"
-            );
-            Refusal::Unreachable(message).into()
-        }
-        _ => error.into(),
-    }
 }

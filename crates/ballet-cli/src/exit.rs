@@ -42,6 +42,20 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     Refusal::Usage(message.into()).into()
 }
 
+/// An unreachable broker is reported with what to do: this command does not retry.
+pub(crate) fn with_advice(error: RedriveError) -> anyhow::Error {
+    match &error {
+        RedriveError::Broker(BrokerError::Unreachable { at, reason }) => {
+            let message = format!(
+                "RabbitMQ at {at} cannot be reached: {reason}. Check that it is running, or set \
+                 its address with AMQP_URL or --amqp-url"
+            );
+            Refusal::Unreachable(message).into()
+        }
+        _ => error.into(),
+    }
+}
+
 /// The exit code for an error.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let found = |error: &(dyn std::error::Error + 'static)| -> Option<u8> {

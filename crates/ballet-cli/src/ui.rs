@@ -156,7 +156,7 @@ pub(crate) fn ask(question: &str) -> Result<String> {
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     what: String,
-    whole: u64,
+    whole: Option<u64>,
     said: Mutex<Instant>,
 }
 
@@ -171,7 +171,19 @@ impl Progress {
             style.into_iter().for_each(|style| bar.set_style(style));
             bar
         });
+        let whole = Some(whole);
         Self { bar, what: what.to_owned(), whole, said: Mutex::new(Instant::now()) }
+    }
+
+    /// Progress towards an unknown end.
+    pub(crate) fn endless(what: &str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{msg}  {human_pos}, {per_sec}");
+            let bar = ProgressBar::no_length().with_message(what.to_owned());
+            style.into_iter().for_each(|style| bar.set_style(style));
+            bar
+        });
+        Self { bar, what: what.to_owned(), whole: None, said: Mutex::new(Instant::now()) }
     }
 
     pub(crate) fn show(&self, done: u64) {
@@ -182,7 +194,8 @@ impl Progress {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.elapsed() > EVERY {
             *said = Instant::now();
-            say(&format!("{}: {} of {}", self.what, grouped(done), grouped(self.whole)));
+            let of = self.whole.map(|whole| format!(" of {}", grouped(whole)));
+            say(&format!("{}: {}{}", self.what, grouped(done), of.unwrap_or_default()));
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
-use ballet_testkit::{Method, Servers, TestEnv};
+use ballet_testkit::{Method, Servers, TestEnv, wait_until};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -96,7 +97,7 @@ async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
     for part in [
         "queue `bell`: ",
         r#"x-queue-type is "classic", but should be "quorum""#,
-        r#"x-dead-letter-exchange is none, but should be "dead""#,
+        "x-delivery-limit is none, but should be 1000000000",
         "x-max-length is 5, but should be none",
         "the binding of queue `bell` to `route` with key `clock.ticked.v1` is missing",
     ] {
@@ -187,4 +188,27 @@ async fn a_broker_that_is_not_there_and_a_wrong_address_are_told() {
         assert_eq!(output.status.code(), Some(code), "{said}");
         assert!(said.contains(says) && !said.contains("secret"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn t175_a_check_names_the_queue_whose_messages_cannot_be_dead_lettered() {
+    let wanted = declared(&[TICKED]);
+    let world = World::new("held", &wanted).await;
+    let management = world.env.management();
+    let published = management.publish("retry.5s", "nowhere", &json!({}), "{}").await;
+    assert!(published.expect("published"));
+    wait_until("the broker to hold it", Duration::from_secs(60), || async {
+        let queue = world.call(Method::GET, &["queues", "retry.5s"], None).await;
+        if queue["messages_dlx"] == 1 { Ok(Some(())) } else { Err(queue.to_string()) }
+    })
+    .await
+    .expect("held");
+    let (code, said) = world.topology(&wanted, &["check"]).await;
+    assert_eq!(code, Some(1), "{said}");
+    for part in
+        ["the broker is as declared", "held     1 message in queue `retry.5s` waited longer"]
+    {
+        assert!(said.contains(part), "{part} is not in:\n{said}");
+    }
+    world.close().await;
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`event`] | [`Event`], [`EventType`]: a past-tense fact with its name, version and JSON shape |
 //! | [`id`] | [`MessageId`], [`SagaId`], and a macro for the ids of a domain |
+//! | [`json`] | decodes events: a struct is an object, never an array |
 //! | [`saga`] | [`Saga`]: the name, owner and abort event of a distributed transaction |
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
 //! | [`part`] | [`Part`]: what one service declares, as data |
@@ -20,6 +21,7 @@ pub mod envelope;
 pub mod event;
 pub mod graph;
 pub mod id;
+pub mod json;
 pub mod part;
 pub mod saga;
 pub mod topology;

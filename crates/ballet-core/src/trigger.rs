@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use crate::event::{Event, EventType};
+use crate::json;
 
 /// A decoded event, on its way to the step that it triggers.
 pub type AnyEvent = Box<dyn Any + Send + Sync>;
@@ -42,7 +43,7 @@ pub trait Trigger: Sized + Send + Sync + 'static {
 }
 
 fn decode_one<E: Event>(body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
-    serde_json::from_slice::<E>(body).map(|event| Box::new(event) as AnyEvent)
+    json::from_slice::<E>(body).map(|event| Box::new(event) as AnyEvent)
 }
 
 fn take<E: Event>(event: Option<AnyEvent>) -> Option<E> {

@@ -1,6 +1,7 @@
 //! RabbitMQ's management API, for tests and measurements.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use ballet::core::topology::JOURNAL;
 use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON};
@@ -91,15 +92,18 @@ impl Management {
     /// The queues and the dead letters, for [`ballet_ops::audit`]. It reads at most `dead_letters`
     /// messages of each dead-letter queue.
     pub async fn audited(&self, dead_letters: u32) -> Result<audit::BrokerSnapshot> {
-        let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;
-        let mut broker = audit::BrokerSnapshot::default();
-        for queue in found.as_array().into_iter().flatten() {
+        let held = self.held().await?;
+        let found = self.list_queues().await?;
+        let mut broker = audit::BrokerSnapshot { held, ..audit::BrokerSnapshot::default() };
+        let on_their_way = audit::held_in(&found);
+        for queue in &found {
             let Some(name) = queue["name"].as_str().filter(|name| *name != JOURNAL) else {
                 continue;
             };
             let Depth { ready, unacked, .. } = serde_json::from_value(queue.clone())
                 .map_err(|error| failed("read a queue", &self.base, &error))?;
-            let mut count = ready + unacked;
+            let held = on_their_way.get(name).copied().unwrap_or_default();
+            let mut count = ready + unacked + held;
             if let Some(service) = name.strip_suffix(".dead") {
                 // The counts may be some seconds old.
                 let dead = self.peek(name, dead_letters).await?;
@@ -111,6 +115,22 @@ impl Management {
             broker.queues.insert(name.to_owned(), count);
         }
         Ok(broker)
+    }
+
+    async fn list_queues(&self) -> Result<Vec<Value>> {
+        let found = self.call(Method::GET, &["queues", &self.vhost], None).await?;
+        Ok(found.as_array().cloned().unwrap_or_default())
+    }
+
+    /// The messages that are held for dead-lettering and do not move.
+    async fn held(&self) -> Result<BTreeMap<String, u64>> {
+        let mut held = audit::held_in(&self.list_queues().await?);
+        let end = Instant::now() + audit::HELD_FOR;
+        while !held.is_empty() && Instant::now() < end {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            audit::still_held(&mut held, &audit::held_in(&self.list_queues().await?));
+        }
+        Ok(held)
     }
 
     /// Deletes a queue with its messages.

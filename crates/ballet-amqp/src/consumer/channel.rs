@@ -11,24 +11,22 @@ use std::time::Duration;
 
 use ballet_fault::{self as fault, Acked, FaultPoint};
 use futures_util::StreamExt;
-use metrics::Counter;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::backoff::until;
 use crate::consumer::arrival::{Arrival, Sink};
-use crate::consumer::receipt::{Receipt, Settling};
+use crate::consumer::receipt::{Receipt, Settling, Unsettled};
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{Wish, changed};
-use crate::headers::names::DELIVERY_COUNT;
-use crate::headers::value::integer_header;
+use crate::metric::Counter;
 use crate::session::error::BrokerError;
 use crate::session::message::Delivery;
 use crate::session::seam::{Deliveries, Session, lost};
 use crate::session::state::ConnectionState;
 
 /// Counts start at 0, so this is the third delivery.
-const SUSPECT_FROM: i64 = 2;
+const SUSPECT_FROM: u32 = 2;
 /// Delay before an ack is sent. The broker writes acks to its log like messages, so an ack sent
 /// right after a commit slows down the events of that commit.
 const ACK_DELAY: Duration = Duration::from_millis(10);
@@ -83,20 +81,23 @@ impl<'a> Channel<'a> {
         sink: &'a Sink,
         state: &'a watch::Sender<ConnectionState>,
         cautious: &'a watch::Sender<bool>,
+        unsettled: &Unsettled,
     ) -> Self {
+        let settling = Arc::default();
+        unsettled.follow(&settling);
         Self {
             session,
             settings,
             sink,
             state,
             cautious,
-            settling: Arc::default(),
+            settling,
             pace: Pace::Probing,
             consumers: 0,
             held: VecDeque::new(),
-            handed_on: metrics::counter!("ballet_deliveries_total"),
-            acks: metrics::counter!("ballet_acks_total"),
-            settled: metrics::counter!("ballet_settled_total"),
+            handed_on: crate::counter!("ballet_deliveries_total"),
+            acks: crate::counter!("ballet_acks_total"),
+            settled: crate::counter!("ballet_settled_total"),
         }
     }
 
@@ -141,6 +142,7 @@ impl<'a> Channel<'a> {
                 biased;
                 () = changed(wish) => return Ok(()),
                 () = until(due) => {}
+                () = until(settling.gap_due()), if due.is_none() => {}
                 () = settling.changed() => {
                     if self.acks_may_wait() {
                         due.get_or_insert_with(|| Instant::now() + ACK_DELAY);
@@ -279,6 +281,14 @@ impl<'a> Channel<'a> {
         for tag in acks.give_back {
             self.session.give_back(tag).await?;
         }
+        for tag in &acks.single {
+            let acked = Acked { to: *tag, count: 1 };
+            fault::point(FaultPoint::BeforeAck, &acked);
+            self.session.ack(*tag, false).await?;
+            fault::point(FaultPoint::AfterAck, &acked);
+        }
+        self.acks.increment(acks.single.len() as u64);
+        self.settled.increment(acks.single.len() as u64);
         if let Some((to, count)) = acks.ack {
             let acked = Acked { to, count };
             fault::point(FaultPoint::BeforeAck, &acked);
@@ -326,12 +336,7 @@ impl<'a> Channel<'a> {
 }
 
 fn is_suspect(delivery: &Delivery) -> bool {
-    // A producer could have set the header, but not the flag.
-    if !delivery.redelivered {
-        return false;
-    }
-    let count = integer_header(&delivery.properties, DELIVERY_COUNT).unwrap_or(0);
-    count >= SUSPECT_FROM
+    delivery.earlier_deliveries() >= SUSPECT_FROM
 }
 
 /// The broker ends a consumer without an error when its queue is deleted or moves.

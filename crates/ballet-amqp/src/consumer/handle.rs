@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::consumer::arrival::Sink;
+use crate::consumer::receipt::Unsettled;
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::supervisor::Supervisor;
 use crate::consumer::wish::Wish;
@@ -36,9 +37,11 @@ impl Consumer {
         let (wish, wishes) = watch::channel(Wish::Run);
         let (state_tx, state) = watch::channel(ConnectionState::connecting(None));
         let (cautious_tx, cautious) = watch::channel(false);
-        let task = Supervisor::new(broker, settings, sink, wishes, state_tx, cautious_tx);
+        let unsettled = Unsettled::default();
+        let follow = unsettled.clone();
+        let task = Supervisor::new(broker, settings, sink, wishes, state_tx, cautious_tx, follow);
         let task = tokio::spawn(task.run());
-        ConsumerHandle { wish, state, cautious, task: Mutex::new(Some(task)) }
+        ConsumerHandle { wish, state, cautious, unsettled, task: Mutex::new(Some(task)) }
     }
 }
 
@@ -48,6 +51,7 @@ pub struct ConsumerHandle {
     wish: watch::Sender<Wish>,
     state: watch::Receiver<ConnectionState>,
     cautious: watch::Receiver<bool>,
+    unsettled: Unsettled,
     task: Mutex<Option<JoinHandle<usize>>>,
 }
 
@@ -64,6 +68,13 @@ impl ConsumerHandle {
     #[must_use]
     pub fn cautious(&self) -> watch::Receiver<bool> {
         self.cautious.clone()
+    }
+
+    /// Returns for how long the oldest unsettled delivery has been the oldest one, or `None` if all
+    /// are settled. It grows when a message is stuck.
+    #[must_use]
+    pub fn unsettled_for(&self) -> Option<Duration> {
+        self.unsettled.longest()
     }
 
     /// Closes the connection, so other replicas get the messages. For a long outage of the

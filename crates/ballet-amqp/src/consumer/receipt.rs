@@ -2,11 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::consumer::watermark::Watermark;
+
+/// Once a delivery is unsettled for this long while later ones are settled, those are acknowledged one
+/// by one. Otherwise it would hold back their acknowledgements, until the prefetch is used up.
+const GAP: Duration = Duration::from_secs(1);
 
 /// Settles one delivery.
 ///
@@ -55,31 +61,69 @@ pub(super) struct Settling {
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     watermark: Watermark,
     /// Everything up to here is settled.
     low: u64,
+    /// The time since which the delivery after `low` is the oldest unsettled one.
+    since: Instant,
     acked: u64,
     /// Tags to give back to the queue.
     give_back: Vec<u64>,
-    /// Tags given back, above the last acknowledged one.
-    given_back: BTreeSet<u64>,
+    /// Tags settled above the watermark, and not acknowledged.
+    above: Vec<u64>,
+    /// Tags given back or acknowledged by themselves, above the last acknowledged one.
+    apart: BTreeSet<u64>,
     /// The channel is gone.
     disabled: bool,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            watermark: Watermark::default(),
+            low: 0,
+            since: Instant::now(),
+            acked: 0,
+            give_back: Vec::new(),
+            above: Vec::new(),
+            apart: BTreeSet::new(),
+            disabled: false,
+        }
+    }
 }
 
 /// The acknowledgements to send to the broker.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Acks {
     pub(super) give_back: Vec<u64>,
+    /// Tags to acknowledge one by one.
+    pub(super) single: Vec<u64>,
     /// The highest tag to acknowledge, and the number of deliveries that this covers.
     pub(super) ack: Option<(u64, u64)>,
 }
 
 impl Settling {
     pub(super) fn delivered(&self, tag: u64) {
-        self.lock().watermark.delivered(tag);
+        let mut inner = self.lock();
+        if inner.watermark.outstanding() == 0 {
+            inner.since = Instant::now();
+        }
+        inner.watermark.delivered(tag);
+    }
+
+    /// Returns for how long the oldest unsettled delivery has been the oldest one.
+    pub(super) fn unsettled_for(&self) -> Option<Duration> {
+        let inner = self.lock();
+        let stands = !inner.disabled && inner.watermark.outstanding() > 0;
+        stands.then(|| inner.since.elapsed())
+    }
+
+    /// Returns the time at which the gap is to be passed over, if there is one.
+    pub(super) fn gap_due(&self) -> Option<Instant> {
+        let inner = self.lock();
+        (!inner.above.is_empty()).then(|| inner.since + GAP)
     }
 
     pub(super) fn outstanding(&self) -> usize {
@@ -105,42 +149,57 @@ impl Settling {
     }
 
     pub(super) fn take_acks(&self) -> Acks {
-        let mut inner = self.lock();
-        // The broker refuses an ack whose tag was given back, so the ack names a lower tag.
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        // The broker refuses an ack whose tag it no longer knows, so the ack names a lower tag.
         let mut to = inner.low;
-        while inner.given_back.contains(&to) {
+        while inner.apart.contains(&to) {
             to -= 1;
         }
         let ack = (to > inner.acked).then(|| {
-            let count = to - inner.acked;
+            let covered = inner.apart.range(inner.acked + 1..to).count() as u64;
+            let count = to - inner.acked - covered;
             inner.acked = to;
-            inner.given_back = inner.given_back.split_off(&to);
+            inner.apart = inner.apart.split_off(&to);
             (to, count)
         });
-        Acks { give_back: std::mem::take(&mut inner.give_back), ack }
+        inner.above.retain(|tag| *tag > inner.low);
+        let mut single = Vec::new();
+        if !inner.above.is_empty() && inner.since.elapsed() >= GAP {
+            single = std::mem::take(&mut inner.above);
+            inner.apart.extend(&single);
+        }
+        Acks { give_back: std::mem::take(&mut inner.give_back), single, ack }
     }
 
     fn settle(&self, tag: u64) {
-        self.done(tag, |_| {});
+        self.done(tag, |inner, is_above| {
+            if is_above {
+                inner.above.push(tag);
+            }
+        });
     }
 
     /// Counts as settled for the watermark. The tag is given back before any later ack, so the
     /// broker no longer counts it on this channel.
     fn give_back(&self, tag: u64) {
-        self.done(tag, |inner| {
+        self.done(tag, |inner, _| {
             inner.give_back.push(tag);
-            inner.given_back.insert(tag);
+            inner.apart.insert(tag);
         });
     }
 
-    fn done(&self, tag: u64, note: impl FnOnce(&mut Inner)) {
+    /// Moves the watermark. The note is told whether the tag stays above it.
+    fn done(&self, tag: u64, note: impl FnOnce(&mut Inner, bool)) {
         let mut inner = self.lock();
         if inner.disabled {
             return;
         }
-        note(&mut inner);
-        if let Some(low) = inner.watermark.settled(tag) {
+        let moved = inner.watermark.settled(tag);
+        note(&mut inner, moved.is_none());
+        if let Some(low) = moved {
             inner.low = low;
+            inner.since = Instant::now();
         }
         drop(inner);
         self.changed.notify_one();
@@ -148,6 +207,26 @@ impl Settling {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells how long the oldest delivery is unsettled, over all connections.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Unsettled(Arc<Mutex<Weak<Settling>>>);
+
+impl Unsettled {
+    /// Follows the deliveries of the next channel.
+    pub(super) fn follow(&self, channel: &Arc<Settling>) {
+        *self.lock() = Arc::downgrade(channel);
+    }
+
+    pub(super) fn longest(&self) -> Option<Duration> {
+        let channel = self.lock().upgrade();
+        channel?.unsettled_for()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Weak<Settling>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -171,7 +250,7 @@ mod tests {
         for index in [1, 0, 2] {
             receipts[index].take().unwrap().settle();
         }
-        assert_eq!(channel.take_acks(), Acks { give_back: vec![], ack: Some((3, 3)) });
+        assert_eq!(channel.take_acks(), Acks { ack: Some((3, 3)), ..Acks::default() });
         assert_eq!(channel.take_acks(), Acks::default());
     }
 
@@ -180,13 +259,36 @@ mod tests {
         let (channel, mut receipts) = delivered(4);
         receipts[0].take().unwrap().settle();
         receipts[1] = None;
-        assert_eq!(channel.take_acks(), Acks { give_back: vec![2], ack: Some((1, 1)) });
+        assert_eq!(
+            channel.take_acks(),
+            Acks { give_back: vec![2], ack: Some((1, 1)), ..Acks::default() }
+        );
         assert_eq!(channel.take_acks(), Acks::default());
         receipts[3].take().unwrap().settle();
         assert_eq!(channel.take_acks(), Acks::default());
         receipts[2].take().unwrap().settle();
-        assert_eq!(channel.take_acks(), Acks { give_back: vec![], ack: Some((4, 3)) });
+        assert_eq!(channel.take_acks(), Acks { ack: Some((4, 2)), ..Acks::default() });
         assert_eq!(channel.outstanding(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_delivery_that_stays_unsettled_does_not_hold_back_the_others() {
+        let (channel, mut receipts) = delivered(5);
+        assert_eq!(channel.gap_due(), None);
+        for index in [0, 2, 3] {
+            receipts[index].take().unwrap().settle();
+        }
+        assert_eq!(channel.take_acks(), Acks { ack: Some((1, 1)), ..Acks::default() });
+        tokio::time::sleep_until(channel.gap_due().unwrap()).await;
+        assert_eq!(channel.unsettled_for(), Some(GAP));
+        assert_eq!(channel.take_acks(), Acks { single: vec![3, 4], ..Acks::default() });
+        assert_eq!((channel.gap_due(), channel.take_acks()), (None, Acks::default()));
+        // The next one names a tag that the broker still knows.
+        receipts[1].take().unwrap().settle();
+        assert_eq!(channel.take_acks(), Acks { ack: Some((2, 1)), ..Acks::default() });
+        receipts[4].take().unwrap().settle();
+        assert_eq!(channel.take_acks(), Acks { ack: Some((5, 1)), ..Acks::default() });
+        assert_eq!(channel.unsettled_for(), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::backoff::{Backoff, GOOD_AFTER};
 use crate::consumer::arrival::Sink;
 use crate::consumer::channel::{Channel, End};
+use crate::consumer::receipt::Unsettled;
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{Wish, changed};
 use crate::session::error::BrokerError;
@@ -23,6 +24,7 @@ pub(super) struct Supervisor {
     wish: watch::Receiver<Wish>,
     state: watch::Sender<ConnectionState>,
     cautious: watch::Sender<bool>,
+    unsettled: Unsettled,
 }
 
 impl Supervisor {
@@ -33,14 +35,15 @@ impl Supervisor {
         wish: watch::Receiver<Wish>,
         state: watch::Sender<ConnectionState>,
         cautious: watch::Sender<bool>,
+        unsettled: Unsettled,
     ) -> Self {
-        Self { broker, settings, sink, wish, state, cautious }
+        Self { broker, settings, sink, wish, state, cautious, unsettled }
     }
 
     /// Runs until stopped. Returns the number of unsettled deliveries.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} consume {}", self.settings.service, self.settings.instance);
-        let reconnects = metrics::counter!("ballet_reconnects_total", "role" => "consume");
+        let reconnects = crate::counter!("ballet_reconnects_total", "role" => "consume");
         let mut backoff = Backoff::default();
         let unsettled = loop {
             match self.wish() {
@@ -84,8 +87,14 @@ impl Supervisor {
             session = connect(&*self.broker, &self.settings, name) => session?,
             () = changed(&mut self.wish) => return Ok(End::Interrupted),
         };
-        let channel =
-            Channel::new(&*session, &self.settings, &self.sink, &self.state, &self.cautious);
+        let channel = Channel::new(
+            &*session,
+            &self.settings,
+            &self.sink,
+            &self.state,
+            &self.cautious,
+            &self.unsettled,
+        );
         let end = channel.run(&mut self.wish).await;
         session.close().await;
         end

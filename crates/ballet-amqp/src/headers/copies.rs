@@ -4,31 +4,56 @@ use ballet_core::envelope::Limits;
 use lapin::BasicProperties;
 use lapin::types::FieldTable;
 
-use crate::headers::names::{DEAD_HEADERS, is_brokers, is_dead_letters, is_ours};
-use crate::headers::value::{depth, insert_text};
+use crate::headers::described::Descriptions;
+use crate::headers::names::{
+    DEAD_HEADERS, ORIGINAL_HEADERS, is_brokers, is_dead_letters, is_ours, is_written_at_delivery,
+};
+use crate::headers::value::{depth, insert_text, text, unkept};
 
 /// The note in a copy about headers that are nested too deep to keep.
 pub(crate) const NESTED_TOO_DEEP: &str = "headers nested too deep were dropped";
 
+/// Whose the headers are by which the broker records deaths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deaths {
+    /// The broker's: it dead-lettered the message itself.
+    Brokers,
+    /// A producer's.
+    Foreign,
+}
+
 /// Returns the original headers without those that would affect the copy: that would route it
-/// elsewhere, or mark it as dead-lettered or redelivered.
+/// elsewhere, mark it as dead-lettered or redelivered, or make a stream refuse it. What a producer
+/// wrote into those is described in [`ORIGINAL_HEADERS`].
 #[must_use]
-pub fn kept(headers: Option<&FieldTable>) -> FieldTable {
+pub fn kept(headers: Option<&FieldTable>, deaths: Deaths) -> FieldTable {
+    let Some(headers) = headers else { return FieldTable::default() };
     let (mut kept, mut deep) = (FieldTable::default(), false);
     let deepest = Limits::default().max_headers.depth;
-    for (name, value) in headers.into_iter().flat_map(|headers| headers.inner()) {
+    let mut described = Descriptions::after(headers.inner().get(ORIGINAL_HEADERS).and_then(text));
+    for (name, value) in headers.inner() {
         match name.as_str() {
+            // Deep nesting could overflow the stack of the copy's readers.
+            _ if depth(value) > deepest => deep = true,
+            ORIGINAL_HEADERS => {}
+            name if is_dead_letters(name) || is_written_at_delivery(name) => {}
+            name if is_brokers(name) => {
+                if deaths == Deaths::Foreign {
+                    described.add(name, value);
+                }
+            }
+            name if unkept(name, value).is_some() => described.add(name, value),
             "CC" | "BCC" => {
                 let name = format!("x-original-{}", name.as_str().to_lowercase());
                 kept.insert(name.into(), value.clone());
             }
-            // Deep nesting could overflow the stack of the copy's readers.
-            _ if depth(value) > deepest => deep = true,
-            name if is_brokers(name) || is_dead_letters(name) => {}
             _ => {
                 kept.insert(name.clone(), value.clone());
             }
         }
+    }
+    if let Some(text) = described.into_text() {
+        insert_text(&mut kept, ORIGINAL_HEADERS, &text);
     }
     if deep {
         insert_text(&mut kept, DEAD_HEADERS, NESTED_TOO_DEEP);

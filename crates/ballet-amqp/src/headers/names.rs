@@ -4,6 +4,10 @@
 pub const CAUSATION_ID: &str = "causation_id";
 /// The W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
+/// What other systems store beside the trace context (W3C).
+pub const TRACESTATE: &str = "tracestate";
+/// The baggage of a trace (W3C).
+pub const BAGGAGE: &str = "baggage";
 
 /// The number of attempts to handle a message, immediate and delayed.
 pub const ATTEMPTS: &str = "x-attempts";
@@ -37,10 +41,16 @@ pub const DEAD_HEADERS: &str = "x-dead-headers";
 
 /// The message id before a redrive assigned a new one.
 pub const ORIGINAL_MESSAGE_ID: &str = "x-original-message-id";
+/// The headers of the original that a copy cannot carry, as JSON: name, type and value of each.
+pub const ORIGINAL_HEADERS: &str = "x-original-headers";
 /// The `expiration` of the original.
 pub const ORIGINAL_EXPIRATION: &str = "x-original-expiration";
 /// The `user_id` of the original.
 pub const ORIGINAL_USER_ID: &str = "x-original-user-id";
+
+/// What the original's properties held that cannot be read, as JSON. It is added to a message as it
+/// comes from the broker, before the client parses it.
+pub const ORIGINAL_BYTES: &str = "x-original-bytes";
 
 /// The number of times a dead letter was redriven.
 pub const REDRIVES: &str = "x-redrives";
@@ -50,21 +60,46 @@ pub const REDRIVE_ID: &str = "x-redrive-id";
 pub const REDRIVEN: &str = "x-redriven";
 /// Prefix of the headers that record who edited a dead letter, when and why.
 pub const EDITED: &str = "x-edited";
+/// Prefix of the headers that record who searched the journal for what a service missed.
+pub const SEARCHED: &str = "x-searched";
 /// Prefix of the headers that record who discarded a dead letter, when and why.
 pub const DISCARDED: &str = "x-discarded";
 
 /// The broker's record of each time it dead-lettered the message.
 pub const DEATHS: &str = "x-death";
+/// The place of a message in its stream, written by the broker. As an argument of a consumer it is
+/// the place to begin at.
+pub const STREAM_OFFSET: &str = "x-stream-offset";
 /// The number of earlier deliveries of a message, written by the broker. Absent on the first
 /// delivery.
 pub const DELIVERY_COUNT: &str = "x-delivery-count";
+/// Prefix of the names under which a stream stores properties. A foreign header of such a name makes
+/// the stream unreadable.
+pub(crate) const STREAM_PROPERTIES: &str = "x-basic-";
+/// The text that a stream filters by. From RabbitMQ 4 on a stream refuses any other type.
+pub(crate) const STREAM_FILTER: &str = "x-stream-filter-value";
 
 /// Prefixes of the names that we write into copies and redriven messages. `x-redriv` covers
 /// `x-redrives`, `x-redrive-id` and `x-redriven-*`; `x-retr` covers `x-retries` and `x-retry-*`.
 const OURS: [&str; 7] =
     [ATTEMPTS, "x-retr", DEAD_PREFIX, "x-original-", "x-redriv", "x-edited-", "x-discarded-"];
-/// Prefixes of the names that the broker writes.
-const BROKERS: [&str; 4] = [DEATHS, DELIVERY_COUNT, "x-first-death-", "x-last-death-"];
+/// Prefixes of the names that the broker writes or acts on. From RabbitMQ 3.10 to 4.3 it derives the
+/// cause of a death or the properties of a stream's message from them, and fails on values that it
+/// does not expect.
+const BROKERS: [&str; 7] = [
+    DEATHS,
+    "x-first-death-",
+    "x-last-death-",
+    DELIVERY_COUNT,
+    "x-stream-",
+    STREAM_PROPERTIES,
+    "x-opt-",
+];
+/// More such names.
+const BROKERS_EXACTLY: [&str; 5] =
+    ["x-acquired-count", "x-exchange", "x-routing-key", "x-cc", "x-delay"];
+/// The broker writes these when it delivers a message.
+const AT_DELIVERY: [&str; 3] = [DELIVERY_COUNT, "x-acquired-count", STREAM_OFFSET];
 
 /// Returns true if we write headers of this name into copies of messages.
 #[must_use]
@@ -72,10 +107,16 @@ pub fn is_ours(name: &str) -> bool {
     begins(name, &OURS)
 }
 
-/// Returns true if the broker writes headers of this name.
+/// Returns true if the broker writes headers of this name, or acts on them.
 #[must_use]
 pub(crate) fn is_brokers(name: &str) -> bool {
-    begins(name, &BROKERS)
+    begins(name, &BROKERS) || BROKERS_EXACTLY.contains(&name)
+}
+
+/// Returns true if the broker writes the header whenever it delivers the message.
+#[must_use]
+pub(crate) fn is_written_at_delivery(name: &str) -> bool {
+    begins(name, &AT_DELIVERY)
 }
 
 /// Returns true if the header records why a message is dead or waits. Each copy gets new ones.
@@ -116,8 +157,10 @@ mod tests {
             DEAD_HEADERS,
             ORIGINAL_MESSAGE_ID,
             ORIGINAL_EXPIRATION,
+            ORIGINAL_HEADERS,
             ORIGINAL_USER_ID,
             "x-original-cc",
+            ORIGINAL_BYTES,
             REDRIVES,
             REDRIVE_ID,
             "x-redriven-by",
@@ -131,7 +174,9 @@ mod tests {
 
     #[test]
     fn a_producers_headers_are_its_own() {
-        for name in ["price", "CC", CAUSATION_ID, TRACEPARENT, "x-tenant", "x-edit", "x-deadline"] {
+        for name in
+            ["price", "CC", CAUSATION_ID, TRACEPARENT, "x-tenant", "x-edit", "x-exchange-rate"]
+        {
             assert!(!is_ours(name), "{name}");
             assert!(!is_brokers(name), "{name}");
         }

@@ -4,6 +4,8 @@ use ballet_core::envelope::HeaderSize;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 
+use crate::headers::names::{STREAM_FILTER, STREAM_PROPERTIES};
+
 /// Upper bound for a count from a header, which any producer may have written.
 const HIGHEST_COUNT: i64 = 1_000_000;
 
@@ -54,6 +56,24 @@ pub fn count_header(properties: &BasicProperties, name: &str) -> u32 {
 
 fn find<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a AMQPValue> {
     properties.headers().as_ref()?.inner().get(name)
+}
+
+/// Returns why the journal, a stream, cannot keep a header: it refuses the message, or nobody can
+/// read it afterwards. Returns `None` for any other header.
+#[must_use]
+pub fn unkept(name: &str, value: &AMQPValue) -> Option<&'static str> {
+    match value {
+        AMQPValue::DecimalValue(_) => {
+            Some("it is a decimal, which a stream refuses: send it as text")
+        }
+        _ if name.starts_with(STREAM_PROPERTIES) => {
+            Some("the broker uses the name in streams: choose another name")
+        }
+        _ if name == STREAM_FILTER && text(value).is_none() => {
+            Some("a stream's filter has to be text")
+        }
+        _ => None,
+    }
 }
 
 /// Adds a text header.

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_core::topology::Binding;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use lapin::ConnectionProperties;
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::AMQPScheme;
-use lapin::{Connection, ConnectionProperties};
 use tokio::time::timeout;
 
 use crate::rabbitmq::address::{Addresses, peer};
+use crate::rabbitmq::frames;
+use crate::rabbitmq::management::Management;
 use crate::rabbitmq::session::LapinSession;
 use crate::rabbitmq::translate::connect_error;
 use crate::session::error::BrokerError;
-use crate::session::seam::{Broker, Session};
+use crate::session::seam::{BindingsUnknown, Broker, Session};
 use crate::tls::TlsFiles;
 
 /// Time limit for TCP, TLS, the AMQP handshake and the channel together.
@@ -25,6 +28,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(6);
 pub struct RabbitMq {
     addresses: Addresses,
     tls: TlsFiles,
+    management: Management,
 }
 
 impl RabbitMq {
@@ -34,7 +38,20 @@ impl RabbitMq {
     ///
     /// [`BrokerError::BadUrl`] if the URL is invalid.
     pub fn new(url: &str) -> Result<Self, BrokerError> {
-        Ok(Self { addresses: Addresses::parse(url)?, tls: TlsFiles::default() })
+        let addresses = Addresses::parse(url)?;
+        let management = Management::beside(addresses.all());
+        Ok(Self { addresses, tls: TlsFiles::default(), management })
+    }
+
+    /// Sets the address of the management API, such as `http://host:15672`; `off` for none. By
+    /// default it is port 15672 of each host whose AMQP port is 5672.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError::BadManagementUrl`] if the address is invalid.
+    pub fn management(self, address: &str) -> Result<Self, BrokerError> {
+        let management = Management::at(address, self.addresses.all())?;
+        Ok(Self { management, ..self })
     }
 
     /// Sets the certificates for URLs that start with `amqps://`.
@@ -66,10 +83,7 @@ impl Broker for RabbitMq {
             let tls = self.tls_config(&at)?;
             let nobody = uri.scheme == AMQPScheme::AMQPS && tls.identity.is_none();
             let open = async {
-                let runtime = lapin::runtime::default_runtime()?;
-                let connecting =
-                    Connection::connect_uri_with_config(uri.clone(), properties, tls, runtime);
-                let connection = connecting.await?;
+                let connection = frames::connect(uri.clone(), properties, tls).await?;
                 let channel = connection.create_channel().await?;
                 Ok::<_, lapin::Error>((connection, channel))
             };
@@ -87,6 +101,10 @@ impl Broker for RabbitMq {
             }
         }
         .boxed()
+    }
+
+    fn bindings(&self) -> BoxFuture<'_, Result<Vec<Binding>, BindingsUnknown>> {
+        self.management.bindings().boxed()
     }
 }
 

@@ -3,6 +3,8 @@
 pub(crate) mod address;
 pub(crate) mod broker;
 mod confirms;
+mod frames;
 mod header_limits;
+mod management;
 mod session;
 mod translate;

@@ -10,12 +10,13 @@ use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
     ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions,
 };
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, Event, ExchangeKind};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use crate::headers::names::STREAM_OFFSET;
 use crate::rabbitmq::confirms::{Pending, confirms};
 use crate::rabbitmq::translate::{delivery, error, short};
 use crate::session::error::BrokerError;
@@ -55,6 +56,24 @@ impl LapinSession {
             closed,
             watcher: watcher.abort_handle(),
         }
+    }
+}
+
+impl LapinSession {
+    async fn consume_with(
+        &self,
+        queue: &str,
+        consumer_tag: &str,
+        prefetch: u16,
+        arguments: FieldTable,
+    ) -> Result<Deliveries, BrokerError> {
+        let qos = BasicQosOptions { global: false };
+        self.channel.basic_qos(prefetch, qos).await.map_err(|e| error(&e))?;
+        let (queue, tag) = (short(queue)?, short(consumer_tag)?);
+        let options = BasicConsumeOptions::default();
+        let consumer = self.channel.basic_consume(queue, tag, options, arguments).await;
+        let consumer = consumer.map_err(|e| error(&e))?;
+        Ok(consumer.map(|next| next.map(delivery).map_err(|e| error(&e))).boxed())
     }
 }
 
@@ -113,22 +132,19 @@ impl Session for LapinSession {
         consumer_tag: &'a str,
         prefetch: u16,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
-        async move {
-            let qos = BasicQosOptions { global: false };
-            self.channel.basic_qos(prefetch, qos).await.map_err(|e| error(&e))?;
-            let consumer = self
-                .channel
-                .basic_consume(
-                    short(queue)?,
-                    short(consumer_tag)?,
-                    BasicConsumeOptions::default(),
-                    FieldTable::default(),
-                )
-                .await
-                .map_err(|e| error(&e))?;
-            Ok(consumer.map(|next| next.map(delivery).map_err(|e| error(&e))).boxed())
-        }
-        .boxed()
+        self.consume_with(queue, consumer_tag, prefetch, FieldTable::default()).boxed()
+    }
+
+    fn consume_since<'a>(
+        &'a self,
+        stream: &'a str,
+        consumer_tag: &'a str,
+        prefetch: u16,
+        seconds: u64,
+    ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
+        let mut arguments = FieldTable::default();
+        arguments.insert(STREAM_OFFSET.into(), AMQPValue::Timestamp(seconds));
+        self.consume_with(stream, consumer_tag, prefetch, arguments).boxed()
     }
 
     fn cancel<'a>(&'a self, consumer_tag: &'a str) -> BoxFuture<'a, Result<(), BrokerError>> {

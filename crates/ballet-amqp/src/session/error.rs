@@ -13,6 +13,13 @@ pub enum BrokerError {
     )]
     BadUrl(String),
 
+    /// The address of the management API is invalid.
+    #[error(
+        "RABBITMQ_MANAGEMENT_URL is invalid: {0}; expected http://host:15672, or off to compare no \
+         bindings"
+    )]
+    BadManagementUrl(String),
+
     /// The broker answered, but refused access.
     #[error(
         "RabbitMQ at {at} refused access: {reason}; check user, password and vhost in AMQP_URL, \
@@ -91,6 +98,7 @@ impl BrokerError {
     pub fn needs_a_person(&self) -> bool {
         match self {
             Self::BadUrl(_)
+            | Self::BadManagementUrl(_)
             | Self::AccessRefused { .. }
             | Self::Tls { .. }
             | Self::TooOld { .. }
@@ -111,6 +119,7 @@ impl BrokerError {
             // A missing permission or object is still missing on a new connection.
             Self::ChannelClosed { code, .. } => ![403, 404].contains(code),
             Self::BadUrl(_)
+            | Self::BadManagementUrl(_)
             | Self::AccessRefused { .. }
             | Self::Tls { .. }
             | Self::TooOld { .. }

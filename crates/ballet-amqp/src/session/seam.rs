@@ -7,7 +7,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use ballet_core::topology::Binding;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 
@@ -23,7 +25,17 @@ pub trait Broker: Debug + Send + Sync {
     /// Each call is one attempt at one host. The next call tries the next host.
     fn connect<'a>(&'a self, name: &'a str)
     -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>>;
+
+    /// Lists all bindings of the virtual host.
+    fn bindings(&self) -> BoxFuture<'_, Result<Vec<Binding>, BindingsUnknown>> {
+        ready(Err(BindingsUnknown("this broker does not list its bindings".to_owned()))).boxed()
+    }
 }
+
+/// Why the bindings of a broker are not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BindingsUnknown(pub String);
 
 /// The stream of deliveries of one consumer.
 ///
@@ -52,6 +64,19 @@ pub trait Session: Debug + Send + Sync {
         consumer_tag: &'a str,
         prefetch: u16,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>>;
+
+    /// Starts a consumer of a stream at the messages of that time, in seconds since 1970. The broker
+    /// may begin a little earlier. An acknowledgement only asks for more.
+    fn consume_since<'a>(
+        &'a self,
+        _stream: &'a str,
+        _consumer_tag: &'a str,
+        _prefetch: u16,
+        _seconds: u64,
+    ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
+        let why = "this broker has no streams".to_owned();
+        ready(Err(BrokerError::Unrepresentable(why))).boxed()
+    }
 
     /// Cancels a consumer. Its stream still yields the deliveries on their way, and then ends.
     /// Unacknowledged deliveries stay unacknowledged.

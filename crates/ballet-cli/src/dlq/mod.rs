@@ -5,12 +5,15 @@ mod edit;
 mod interrupt;
 mod list;
 mod lookup;
+mod missed;
 mod plans;
 mod record;
 mod redrive;
 mod render;
 mod selection;
+mod sending;
 mod show;
+mod unrouted;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -26,7 +29,8 @@ pub(crate) enum Command {
     Groups(list::Groups),
     /// Show a dead letter with its properties, headers and body
     Show(show::Args),
-    /// Send dead letters back to their services, one of each group first
+    /// Send dead letters back to their services, one of each group first; or send what a service
+    /// has missed
     Redrive(redrive::Args),
     /// Change the body of a dead letter, which stays one until it is redriven
     Edit(edit::Args),

@@ -34,6 +34,8 @@ pub(crate) async fn plans(selection: &Selection, options: &GlobalOptions) -> Res
             planned.push(Planned { queue, plan });
         }
     }
+    let ids = planned.iter().flat_map(|planned| planned.plan.message_ids());
+    selection.require_whole_ids(ids)?;
     Ok(planned)
 }
 

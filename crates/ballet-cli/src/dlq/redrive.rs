@@ -7,9 +7,11 @@ use anyhow::Result;
 use ballet_ops::redrive::{Canary, Plan, RedriveOptions, RedriveOutcome, Summary};
 
 use crate::dlq::interrupt::stop_on_ctrl_c;
+use crate::dlq::missed::{self, FromJournal};
 use crate::dlq::plans::{self, Planned, forget};
-use crate::dlq::record::Record;
 use crate::dlq::selection::Selection;
+use crate::dlq::sending::Sending;
+use crate::dlq::unrouted::{self, FromUnrouted};
 use crate::exit::Done;
 use crate::options::GlobalOptions;
 use crate::ui::{self, Output, cell};
@@ -17,27 +19,22 @@ use crate::ui::{self, Output, cell};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
+    missed: FromJournal,
+    #[command(flatten)]
+    unrouted: FromUnrouted,
+    #[command(flatten)]
     selection: Selection,
     /// All dead letters
     #[arg(long, help_heading = "Selection")]
     all: bool,
-    /// Send at most this many per second [default: no limit]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    rate: Option<u32>,
-    /// Send all at once, without redrive_options one of each group first
+    /// Send all at once, without sending one of each group first
     #[arg(long)]
     no_canary: bool,
-    /// How long to wait for the outcome of those that are sent first
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    patience: u64,
     /// Also send those of which it is no longer known whether they were handled
     #[arg(long)]
     beyond_memory: bool,
-    /// Show what would be sent, and send nothing
-    #[arg(long)]
-    dry_run: bool,
     #[command(flatten)]
-    record: Record,
+    sending: Sending,
 }
 
 /// The result over all services.
@@ -55,6 +52,13 @@ struct Totals {
 }
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    if let Some(service) = &args.missed.from_journal {
+        let Args { missed, selection, sending, .. } = args;
+        return missed::run(service, missed, selection, sending, options).await;
+    }
+    if args.unrouted.from_unrouted {
+        return unrouted::run(&args.selection, &args.sending, options).await;
+    }
     args.selection.require_unless(args.all)?;
     let planned = plans::plans(&args.selection, options).await?;
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
@@ -64,7 +68,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     show(&planned, options);
     let unknown: u64 = planned.iter().map(|planned| planned.plan.beyond_memory()).sum();
-    if args.dry_run {
+    if args.sending.dry_run {
         ui::say(&format!("{} would be sent back; nothing was sent", ui::dead_letters(whole)));
         if unknown > 0 {
             ui::say(&unknown_if_handled(unknown));
@@ -86,8 +90,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         );
         let ahead = AtomicU64::new(0);
         let show = |done: u64| progress.show(done + ahead.load(Ordering::Relaxed));
-        let redrive_options = args.record.redrive_options(options, stop.clone(), &show);
-        let redrive_options = RedriveOptions { rate: args.rate, beyond_memory, ..redrive_options };
+        let redrive_options = args.sending.redrive_options(options, stop.clone(), &show);
+        let redrive_options = RedriveOptions { beyond_memory, ..redrive_options };
         let mut canaries = Vec::new();
         let mut summary = Summary::default();
         if !args.no_canary {
@@ -117,7 +121,7 @@ async fn canaries_of(
     options: &GlobalOptions,
 ) -> Result<(Vec<Canary>, Summary)> {
     let inbox = options.connect(planned.queue.service()).await?;
-    let patience = Duration::from_secs(args.patience);
+    let patience = Duration::from_secs(args.sending.patience);
     let dead_letters = planned.queue.dead_letters.clone();
     Ok(dead_letters.canaries(&mut planned.plan, redrive_options, inbox, patience).await?)
 }

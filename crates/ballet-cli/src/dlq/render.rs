@@ -1,5 +1,6 @@
 //! Dead letters as JSON, and as rows of tables.
 
+use ballet_amqp::headers::{ORIGINAL_HEADERS, text_header};
 use ballet_amqp::{AMQPValue, FieldTable};
 use ballet_ops::redrive::{DeadLetter, Group, GroupKey};
 use base64::Engine as _;
@@ -87,6 +88,21 @@ pub(crate) fn properties(dead_letter: &DeadLetter) -> Value {
 
 pub(crate) fn headers(headers: Option<&FieldTable>) -> Value {
     headers.map_or_else(|| json!({}), |headers| table(headers, DEEPEST))
+}
+
+/// The headers that the dead letter only describes, each as its type and value.
+pub(crate) fn unkept(dead_letter: &DeadLetter) -> Value {
+    let text = text_header(&dead_letter.properties, ORIGINAL_HEADERS).unwrap_or_default();
+    let entries: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
+    let lines = entries.iter().filter_map(|entry| {
+        let value = match &entry["value"] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let kind = entry["type"].as_str()?;
+        Some((entry["name"].as_str()?.to_owned(), json!(format!("{kind} {value}"))))
+    });
+    Value::Object(lines.collect())
 }
 
 fn table(table: &FieldTable, deepest: usize) -> Value {

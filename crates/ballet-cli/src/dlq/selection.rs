@@ -1,11 +1,18 @@
 //! The options that select dead letters.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
+use ballet::MessageId;
+use ballet_ops::missed::Missed;
 use ballet_ops::redrive::Filter;
 use clap::Args;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 use crate::exit::usage;
+
+/// The most ids that a refusal lists.
+const MOST_SHOWN: usize = 5;
 
 /// Selects the dead letters that match all given options.
 #[derive(Debug, Args)]
@@ -49,6 +56,37 @@ impl Selection {
         }
     }
 
+    /// Keeps the selected ones of the events that a service has missed.
+    pub(crate) fn narrow(&self, missed: &mut Missed) -> Result<()> {
+        self.require_whole_ids(missed.events().into_iter().map(|event| event.id))?;
+        missed.retain(|event| {
+            let id = event.id.to_string();
+            self.event_type.as_ref().is_none_or(|wanted| *wanted == event.event_type)
+                && self.saga.as_ref().is_none_or(|wanted| Some(wanted) == event.saga.as_ref())
+                && (self.id.is_empty() || self.id.iter().any(|end| is_end(end, &id)))
+        });
+        Ok(())
+    }
+
+    /// Refuses the end of an id that several messages have, so that nobody sends or discards another
+    /// message than the one that was meant.
+    pub(crate) fn require_whole_ids(&self, ids: impl Iterator<Item = MessageId>) -> Result<()> {
+        let ids: BTreeSet<String> = ids.map(|id| id.to_string()).collect();
+        for end in &self.id {
+            let found: Vec<&str> =
+                ids.iter().map(String::as_str).filter(|id| is_end(end, id)).collect();
+            if found.len() > 1 {
+                let (count, first) = (found.len(), found[..found.len().min(MOST_SHOWN)].join(", "));
+                let more = if count > MOST_SHOWN { ", ..." } else { "" };
+                return Err(usage(format!(
+                    "--id {end:?} is the end of {count} ids, give more of the one that you mean: \
+                     {first}{more}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether any option besides the service is given.
     fn is_given(&self) -> bool {
         let Self { service: _, reason, step, event_type, id, saga, older_than, newer_than } = self;
@@ -71,8 +109,12 @@ impl Selection {
     }
 }
 
+fn is_end(end: &str, id: &str) -> bool {
+    !end.is_empty() && id.ends_with(&end.to_lowercase())
+}
+
 /// Parses an age such as `30min`.
-fn age(text: &str) -> Result<SignedDuration, String> {
+pub(crate) fn age(text: &str) -> Result<SignedDuration, String> {
     let span = text.parse::<Span>().map_err(|error| error.to_string())?;
     let age = span.to_duration(SpanRelativeTo::days_are_24_hours());
     let age = age.map_err(|error| error.to_string())?;

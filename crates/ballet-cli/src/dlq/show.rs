@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use ballet_ops::redrive::DeadLetter;
+use serde_json::Map;
 
 use crate::dlq::{lookup, render};
 use crate::exit::Done;
@@ -61,7 +62,11 @@ fn show(dead_letter: &DeadLetter, options: &GlobalOptions) {
     for (title, fields) in [
         ("properties", render::properties(dead_letter)),
         ("headers", render::headers(dead_letter.properties.headers().as_ref())),
+        ("headers of the original that a copy cannot carry", render::unkept(dead_letter)),
     ] {
+        if fields.as_object().is_none_or(Map::is_empty) {
+            continue;
+        }
         ui::print(&format!("\n{}", ui::dim(title)));
         for (name, value) in fields.as_object().into_iter().flatten() {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -40,10 +40,14 @@ impl Management {
     pub(crate) async fn found(&self) -> Result<Found> {
         Ok(Found {
             exchanges: self.list("exchanges").await?,
-            queues: self.list("queues").await?,
+            queues: self.queues().await?,
             bindings: self.list("bindings").await?,
             policies: self.list("policies").await?,
         })
+    }
+
+    pub(crate) async fn queues(&self) -> Result<Vec<Value>> {
+        self.list("queues").await
     }
 
     async fn list(&self, what: &str) -> Result<Vec<Value>> {

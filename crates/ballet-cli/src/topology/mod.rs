@@ -3,10 +3,12 @@
 mod management;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use ballet::core::topology;
 use ballet::core::topology::drift::{Difference, Kind, compare};
+use ballet_ops::audit;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -58,16 +60,19 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
 
 async fn check(source: &Source, options: &GlobalOptions) -> Result<Done> {
     let (definitions, management) = source.open()?;
-    let differences = compare(&definitions, &management.found().await?);
-    show(&differences, options);
-    Ok(if differences.iter().any(Difference::is_drift) { Done::Failed } else { Done::All })
+    let found = management.found().await?;
+    let differences = compare(&definitions, &found);
+    let held = held(&management, &found.queues).await?;
+    show(&differences, &held, options);
+    let is_whole = held.is_empty() && !differences.iter().any(Difference::is_drift);
+    Ok(if is_whole { Done::All } else { Done::Failed })
 }
 
 async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
     let (definitions, management) = args.source.open()?;
     let differences = compare(&definitions, &management.found().await?);
     if args.dry_run {
-        show(&differences, options);
+        show(&differences, &[], options);
         ui::say("nothing was changed");
         return Ok(Done::All);
     }
@@ -81,7 +86,7 @@ async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
         ui::say(&format!("{}: {}", past(difference), difference.object()));
     }
     let left = compare(&definitions, &management.found().await?);
-    show(&left, options);
+    show(&left, &[], options);
     Ok(match left.iter().any(Difference::is_drift) {
         false => Done::All,
         true if done > 0 => Done::Partly,
@@ -112,6 +117,18 @@ impl Source {
     }
 }
 
+/// Sentences about the messages that the broker cannot dead-letter. Those that are only on their way
+/// are not among them.
+async fn held(management: &Management, queues: &[Value]) -> Result<Vec<String>> {
+    let mut held = audit::held_in(queues);
+    let end = Instant::now() + audit::HELD_FOR;
+    while !held.is_empty() && Instant::now() < end {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        audit::still_held(&mut held, &audit::held_in(&management.queues().await?));
+    }
+    Ok(held.iter().map(|(queue, count)| audit::held_words(queue, *count)).collect())
+}
+
 /// What `apply` does about a difference.
 fn action(difference: &Difference) -> &'static str {
     match difference {
@@ -132,12 +149,13 @@ fn past(difference: &Difference) -> &'static str {
     }
 }
 
-fn show(differences: &[Difference], options: &GlobalOptions) {
+fn show(differences: &[Difference], held: &[String], options: &GlobalOptions) {
     if options.output != Output::Table {
         let rows = differences.iter().map(|difference| {
             json!({ "difference": difference.to_string(), "apply": action(difference) })
         });
-        ui::print_json(options.output, rows.collect());
+        let held = held.iter().map(|held| json!({ "held": held }));
+        ui::print_json(options.output, rows.chain(held).collect());
         return;
     }
     if !differences.iter().any(Difference::is_drift) {
@@ -147,6 +165,9 @@ fn show(differences: &[Difference], options: &GlobalOptions) {
         let action = format!("{:<7}", action(difference));
         let action = if difference.is_drift() { ui::yellow(&action) } else { ui::dim(&action) };
         ui::print(&format!("{action}  {difference}"));
+    }
+    for held in held {
+        ui::print(&format!("{}  {held}", ui::yellow("held   ")));
     }
     if differences.iter().any(|difference| action(difference) == "by hand") {
         ui::say(

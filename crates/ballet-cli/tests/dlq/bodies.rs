@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use futures_util::StreamExt;
 use serde_json::Value;
 
-use crate::raw_amqp::{self, Raw, long, short};
+use crate::raw_amqp::{self, Property, Raw, long, short};
 use crate::world::{TICKED, World};
 
 /// Publishes an event with a body that says it is gzip.
@@ -78,6 +78,46 @@ async fn a_body_that_cannot_be_unpacked_is_told_and_can_be_replaced() {
     world.close().await;
 }
 
+/// As the broker puts them there: nobody has taken out what cannot be read.
+#[tokio::test]
+async fn t176_dead_letters_that_cannot_be_read_are_listed_shown_edited_redriven_and_discarded() {
+    let world = World::new("unreadable").await;
+    let readable = world.dead_ticks(1).await;
+    let (no_type, no_app) = (world.new_id(), world.new_id());
+    let body = br#"{"number": 3}"#;
+    for (id, kind, app) in
+        [(&no_type, &b"t\xff"[..], &b"bell"[..]), (&no_app, TICKED.as_bytes(), &b"\xff"[..])]
+    {
+        let properties =
+            [(Property::MessageId, id.as_bytes()), (Property::Type, kind), (Property::AppId, app)];
+        let poison = Raw { queue: "counter.dead", properties: &properties, body };
+        raw_amqp::publish(world.env.ops_amqp_url(), &[poison]);
+    }
+    world.dead(3).await;
+    let listed = world.list(&[]).await;
+    let ids: Vec<_> = listed.iter().filter_map(|letter| letter["id"].as_str()).collect();
+    assert!(ids.contains(&&*no_type) && ids.contains(&&*no_app) && ids.len() == 3, "{ids:?}");
+    let shown = whole(&world, &no_app).await.to_string();
+    assert!(shown.contains("app_id") && shown.contains("is not UTF-8"), "{shown}");
+
+    std::fs::write(world.place.join("body.json"), r#"{"number": 4}"#).expect("written");
+    world.ballet(&["edit", &no_app, "--body", "body.json"]).await.ends_with(0);
+    let edited = whole(&world, &no_app).await.to_string();
+    assert!(edited.contains("x-original-bytes"), "{edited}");
+    world.ballet(&["redrive", "--id", &no_app]).await.ends_with(0);
+    world.ballet(&["redrive", "--id", &readable[0]]).await.ends_with(0);
+    world.are_counted(2).await;
+    assert!(world.counted().await.contains(&(4, 1)));
+
+    world.ballet(&["redrive", "--id", &no_type]).await;
+    world.dead(1).await;
+    let again = whole(&world, &no_type).await.to_string();
+    assert!(again.contains("no_type"), "{again}");
+    world.ballet(&["discard", "--yes", "--id", &no_type]).await.ends_with(0);
+    world.dead(0).await;
+    world.close().await;
+}
+
 #[tokio::test]
 async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent_back() {
     let world = World::new("nested").await;
@@ -86,8 +126,9 @@ async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent
         headers = [&short(b"")[..], b"F", &long(&headers)].concat();
     }
     // Where the broker puts what has ended its reader too often: as it came.
-    let (kind, body) = (TICKED.as_bytes(), br#"{"number": 0}"#);
-    let poison = Raw { queue: "counter.dead", kind, headers: &headers, body };
+    let properties = [(Property::Type, TICKED.as_bytes()), (Property::Headers, &headers)];
+    let body = br#"{"number": 0}"#;
+    let poison = Raw { queue: "counter.dead", properties: &properties, body };
     raw_amqp::publish(world.env.ops_amqp_url(), &[poison]);
     world.dead(1).await;
     let groups = world.ballet(&["groups"]).await.ends_with(0);
@@ -95,7 +136,7 @@ async fn a_dead_letter_with_headers_that_are_nested_without_end_is_read_and_sent
     let id = world.list(&[]).await[0]["id"].as_str().expect("an id").to_owned();
     world.ballet(&["show", &id]).await.ends_with(0);
     let shown = whole(&world, &id).await.to_string();
-    assert!(shown.contains("nested too deep to be shown"), "{shown}");
+    assert!(shown.contains("is nested too deep"), "{shown}");
     world.ballet(&["redrive", "--all"]).await.ends_with(0);
     world.all_counted_once(1).await;
     world.close().await;

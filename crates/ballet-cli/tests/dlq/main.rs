@@ -6,6 +6,7 @@ mod handling;
 mod headers;
 mod interrupted;
 mod memory;
+mod missed;
 mod picking;
 #[allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 #[path = "../../../ballet/tests/transport/raw_amqp.rs"]

@@ -176,6 +176,9 @@ async fn an_id_that_is_unknown_or_means_several_and_a_choice_of_nothing_are_refu
         (vec!["discard", "--yes"], "no dead letters are selected"),
         (vec!["discard", "--all"], "give --yes"),
         (vec!["show", "aaaa"], "several messages"),
+        (vec!["redrive", "--id", "a"], ids[0]),
+        (vec!["redrive", "--id", "aaaa", "--no-canary"], "is the end of 2 ids, give more"),
+        (vec!["discard", "--id", "AAAA", "--yes"], ids[1]),
     ] {
         let refused = world.ballet(&arguments).await.ends_with(2);
         assert!(refused.err.contains(said), "{refused:?}");
@@ -198,10 +201,10 @@ async fn an_id_that_is_unknown_or_means_several_and_a_choice_of_nothing_are_refu
 }
 
 #[tokio::test]
-async fn who_redrives_may_read_dead_letters_and_the_journal_and_write_to_queues_and_no_more() {
+async fn who_redrives_may_read_what_can_be_redriven_and_write_to_queues_and_no_more() {
     let world = World::new("rights").await;
     let broker = RabbitMq::new(world.env.amqp_url("redrive")).expect("a URL");
-    for queue in ["counter", "retry.5s", "unrouted"] {
+    for queue in ["counter", "retry.5s"] {
         let session = broker.connect("test").await.expect("a connection");
         let refused = session.consume(queue, "curious", 1).await.map(|_| ());
         assert!(

@@ -15,18 +15,18 @@ use shop::audit::{ServiceUrls, audit};
 
 use crate::world::{Ended, SOON, ballet, ended, place};
 
-const SERVICES: [&str; 4] = ["orders", "inventory", "payments", "shipping"];
+pub(crate) const SERVICES: [&str; 4] = ["orders", "inventory", "payments", "shipping"];
 
-struct Shop {
-    env: TestEnv,
+pub(crate) struct Shop {
+    pub(crate) env: TestEnv,
     running: BTreeMap<&'static str, Running>,
     carrier: shipping::sandbox::Sandbox,
-    http: Client,
-    place: PathBuf,
+    pub(crate) http: Client,
+    pub(crate) place: PathBuf,
 }
 
 impl Shop {
-    async fn open(name: &str) -> Self {
+    pub(crate) async fn open(name: &str) -> Self {
         let definitions = topology::definitions(&shop::system(), |_| String::new());
         let servers = Servers::shared().await.expect("servers");
         let env =
@@ -66,24 +66,24 @@ impl Shop {
         self.running.remove(name).expect("it runs").stop().await;
     }
 
-    fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         format!("http://{}", self.running[name].address())
     }
 
-    fn new_id() -> String {
+    pub(crate) fn new_id() -> String {
         let context = Clock::system();
         context.new_id(context.now()).to_string()
     }
 
     /// Drops a checkout on the exchange; the order will bear the message's id.
-    async fn drop(&self, id: &str, body: &str) {
+    pub(crate) async fn drop(&self, id: &str, body: &str) {
         let properties = json!({ "message_id": id });
         let key = "cart.checked_out.v1";
         let published = self.env.management().publish("events", key, &properties, body).await;
         assert!(published.expect("published"));
     }
 
-    async fn order_is(&self, id: &str, status: &str) {
+    pub(crate) async fn order_is(&self, id: &str, status: &str) {
         let url = format!("{}/orders/{id}", self.url("orders"));
         wait_until(&format!("order {id} to be {status}"), SOON, || async {
             let answer = self.http.get(&url).send().await.map_err(|error| error.to_string())?;
@@ -94,7 +94,7 @@ impl Shop {
         .expect("the status");
     }
 
-    async fn dead(&self, service: &str) {
+    pub(crate) async fn dead(&self, service: &str) {
         wait_until(&format!("a dead letter of {service}"), SOON, || async {
             let depth = self.env.management().depth(&topology::dead_queue(service)).await;
             let ready = depth.map_err(|error| error.to_string())?.ready;
@@ -105,14 +105,14 @@ impl Shop {
     }
 
     /// The command, which finds the shop's services by itself.
-    async fn ballet(&self, arguments: &[&str]) -> Ended {
+    pub(crate) async fn ballet(&self, arguments: &[&str]) -> Ended {
         let mut command = ballet(&self.env, &self.place);
         let database = self.env.admin_database_url("orders").replace("/orders", "/{service}");
         command.args(arguments).env("DATABASE_URL", database);
         ended(command).await
     }
 
-    async fn is_sound(&self) {
+    pub(crate) async fn is_sound(&self) {
         let url = |name: &str| self.url(name);
         let urls = ServiceUrls {
             orders: url("orders"),
@@ -129,7 +129,7 @@ impl Shop {
         .expect("a sound shop");
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         for service in self.running.into_values() {
             service.stop().await;
         }
@@ -138,7 +138,7 @@ impl Shop {
     }
 }
 
-fn checkout() -> Value {
+pub(crate) fn checkout() -> Value {
     json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
         "lines": [{ "sku": "mug", "quantity": 1,

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::io::Read;
 
-use flate2::bufread::GzDecoder;
+use flate2::bufread::MultiGzDecoder;
 
+use crate::envelope::blank::given;
 use crate::envelope::limits::Limits;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
 
@@ -70,7 +71,7 @@ pub fn unpack<'a>(
         let detail = format!("the body has {} bytes, the limit is {limit}", body.len());
         return Err(Unacceptable::new(Reason::BodyTooBig, detail));
     }
-    let encoding = content_encoding.unwrap_or_default();
+    let encoding = given(content_encoding).unwrap_or_default();
     let is = |known: &&str| encoding.eq_ignore_ascii_case(known);
     let body = if ["", "identity", "utf-8"].iter().any(is) {
         Cow::Borrowed(body)
@@ -99,14 +100,12 @@ pub(crate) fn check(body: &[u8], limits: &Limits) -> Result<(), Unacceptable> {
 
 fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Unacceptable> {
     let wrong = |what: &str| {
-        let detail = format!(
-            "content encoding is \"gzip\", but the body is not a single gzip stream: {what}"
-        );
+        let detail = format!("content encoding is \"gzip\", but the body is not gzip: {what}");
         Unacceptable::new(Reason::WrongContentEncoding, detail)
     };
     let mut plain = Vec::new();
     // One byte over the limit is enough to see that the body is too big.
-    let mut decoder = GzDecoder::new(body).take(limit as u64 + 1);
+    let mut decoder = MultiGzDecoder::new(body).take(limit as u64 + 1);
     decoder.read_to_end(&mut plain).map_err(|error| wrong(&error.to_string()))?;
     if plain.len() > limit {
         let detail = format!(
@@ -114,9 +113,6 @@ fn gunzip(body: &[u8], limit: usize) -> Result<Vec<u8>, Unacceptable> {
             body.len()
         );
         return Err(Unacceptable::new(Reason::BodyTooBig, detail));
-    }
-    if !decoder.into_inner().into_inner().is_empty() {
-        return Err(wrong("there are bytes after it"));
     }
     Ok(plain)
 }

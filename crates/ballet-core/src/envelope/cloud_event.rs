@@ -6,7 +6,7 @@
 //! | `type` | AMQP `type` |
 //! | `id` with `source` | AMQP `message_id`: the id itself if it is a UUID |
 //! | `correlationid` (an extension) | AMQP `correlation_id` |
-//! | `causationid`, `traceparent` (extensions) | the headers of that name |
+//! | `causationid`, `traceparent`, `tracestate` (extensions) | the headers of that name |
 //!
 //! A property takes precedence over an attribute, so a message can be sent again under a new id
 //! with its body and headers unchanged.
@@ -18,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::envelope::blank::is_blank;
 use crate::envelope::body::{self, Form};
 use crate::envelope::limits::Limits;
 use crate::envelope::unacceptable::{Reason, Unacceptable};
@@ -36,6 +37,7 @@ pub struct Attributes<'a> {
     pub(crate) correlation_id: Option<Cow<'a, str>>,
     pub(crate) causation_id: Option<Cow<'a, str>>,
     pub(crate) traceparent: Option<Cow<'a, str>>,
+    pub(crate) tracestate: Option<Cow<'a, str>>,
 }
 
 impl<'a> Attributes<'a> {
@@ -45,7 +47,7 @@ impl<'a> Attributes<'a> {
         PREFIXES.iter().find_map(|prefix| header.strip_prefix(prefix))
     }
 
-    /// Adds an attribute. Unknown, empty and repeated ones are ignored.
+    /// Adds an attribute. Unknown, blank and repeated ones are ignored.
     pub fn add(&mut self, name: &str, value: &'a str) {
         let attribute = match name {
             "specversion" => &mut self.specversion,
@@ -56,9 +58,10 @@ impl<'a> Attributes<'a> {
             "correlationid" => &mut self.correlation_id,
             "causationid" => &mut self.causation_id,
             "traceparent" => &mut self.traceparent,
+            "tracestate" => &mut self.tracestate,
             _ => return,
         };
-        if !value.is_empty() {
+        if !is_blank(value) {
             attribute.get_or_insert(Cow::Borrowed(value));
         }
     }
@@ -90,6 +93,7 @@ struct Structured<'a> {
     correlationid: Option<String>,
     causationid: Option<String>,
     traceparent: Option<String>,
+    tracestate: Option<String>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     data_base64: Option<String>,
@@ -130,7 +134,7 @@ fn split<'a>(
         }
         (None, None) => Cow::Borrowed(b"null".as_slice()),
     };
-    let given = |text: String| (!text.is_empty()).then_some(Cow::Owned(text));
+    let given = |text: String| (!is_blank(&text)).then_some(Cow::Owned(text));
     let attributes = Attributes {
         specversion: given(event.specversion),
         id: given(event.id),
@@ -140,6 +144,7 @@ fn split<'a>(
         correlation_id: event.correlationid.and_then(given),
         causation_id: event.causationid.and_then(given),
         traceparent: event.traceparent.and_then(given),
+        tracestate: event.tracestate.and_then(given),
     };
     Ok((attributes, data))
 }

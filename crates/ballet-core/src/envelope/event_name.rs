@@ -1,5 +1,6 @@
 //! Which event a message is: `type`, the CloudEvent's type and the routing key have to agree.
 
+use crate::envelope::blank::given;
 use crate::envelope::cloud_event::Attributes;
 use crate::envelope::incoming::Incoming;
 use crate::envelope::known::KnownEvents;
@@ -12,8 +13,7 @@ pub(crate) fn event_type(
     attributes: &Attributes<'_>,
     known: &KnownEvents,
 ) -> Result<EventType, Unacceptable> {
-    // Some consoles send an empty `type` for "none".
-    let property = message.event_type.filter(|name| !name.is_empty());
+    let property = given(message.event_type);
     let attribute = attributes.event_type.as_deref();
     let forged = |what: &str, name: &str, is: &str, other: &str| {
         let detail =

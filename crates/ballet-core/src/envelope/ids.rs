@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::envelope::blank::given;
 use crate::envelope::cloud_event::Attributes;
 use crate::envelope::incoming::Incoming;
 use crate::envelope::limits::Limits;
@@ -18,7 +19,7 @@ pub(crate) fn message_id(
     limits: &Limits,
     now: Timestamp,
 ) -> Result<MessageId, Unacceptable> {
-    let property = message.message_id.filter(|text| !text.is_empty());
+    let property = given(message.message_id);
     let Some(text) = property.or(attributes.id.as_deref()) else {
         return Ok(MessageId::derived_from_content(event_type.name(), body));
     };
@@ -58,7 +59,7 @@ pub(crate) fn saga_id(
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Option<SagaId>, Unacceptable> {
-    let property = message.correlation_id.filter(|text| !text.is_empty());
+    let property = given(message.correlation_id);
     let saga_id = match property.or(attributes.correlation_id.as_deref()) {
         Some(text) => match (text.parse::<Uuid>(), event_type.role()) {
             (Ok(id), _) => SagaId(id),

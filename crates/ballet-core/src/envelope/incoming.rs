@@ -26,10 +26,20 @@ pub struct Incoming<'a> {
     pub causation_id: Option<&'a str>,
     /// Header `traceparent`.
     pub traceparent: Option<&'a str>,
+    /// Header `tracestate`.
+    pub tracestate: Option<&'a str>,
+    /// Header `baggage`.
+    pub baggage: Option<&'a str>,
+    /// The description of [unreadable](crate::envelope::unreadable) properties, if there are any.
+    pub unreadable: Option<&'a str>,
     /// CloudEvents attributes among the headers.
     pub attributes: Attributes<'a>,
     /// The size of all headers except those that our own copies of a message add.
     pub headers: HeaderSize,
+    /// Whether the header `CC` asks the broker to route the message by other keys as well.
+    pub carbon_copy: bool,
+    /// A header that the journal cannot keep, and why.
+    pub unkept_header: Option<(&'a str, &'static str)>,
     /// The body.
     pub body: &'a [u8],
 }

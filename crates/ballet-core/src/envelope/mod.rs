@@ -7,11 +7,12 @@
 //! | `correlation_id` | the saga's id |
 //! | `app_id` | the publishing service |
 //! | `timestamp`, `content_type`, `delivery_mode` | seconds, `application/json`, 2 |
-//! | headers | `causation_id` (the message that caused this one), `traceparent` |
+//! | headers | `causation_id` (the message that caused this one), `traceparent`, `tracestate`, `baggage` |
 //!
 //! A foreign producer may leave out most of them, pack the body with gzip, or send a CloudEvent
 //! ([`cloud_event`]).
 
+mod blank;
 mod body;
 pub mod cloud_event;
 mod event_name;
@@ -19,21 +20,26 @@ mod ids;
 mod incoming;
 mod known;
 pub(crate) mod limits;
+mod trace;
 mod unacceptable;
+pub mod unreadable;
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use crate::envelope::blank::given;
 use crate::envelope::body::Form;
 use crate::envelope::cloud_event::Attributes;
 use crate::event::EventType;
 use crate::id::{MessageId, SagaId};
 
+pub use blank::is_blank;
 pub use body::{CONTENT_TYPE, unpack};
 pub use incoming::Incoming;
 pub use known::KnownEvents;
 pub use limits::{HeaderSize, Limits};
+pub use trace::{is_baggage, is_traceparent, is_tracestate};
 pub use unacceptable::{Reason, Unacceptable};
 
 /// What surrounds an event: its ids, its type, its publisher and its cause.
@@ -51,6 +57,10 @@ pub struct Envelope {
     pub app_id: Option<String>,
     /// The W3C trace context.
     pub traceparent: Option<String>,
+    /// What other systems store beside the trace context.
+    pub tracestate: Option<String>,
+    /// The W3C baggage of the trace.
+    pub baggage: Option<String>,
 }
 
 /// A message that was read: the envelope and the event.
@@ -78,7 +88,12 @@ impl Envelope {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<Received<'a>, Unacceptable> {
+        if let Some(header) = message.unreadable {
+            let detail = unreadable::sentence(header);
+            return Err(Unacceptable::new(Reason::UnreadableProperties, detail));
+        }
         check_headers(message.headers, limits.max_headers)?;
+        check_routing(message)?;
         let form = body::form(message.content_type)?;
         let body = unpack(message.body, message.content_encoding, limits)?;
         let (attributes, body) = match form {
@@ -92,16 +107,19 @@ impl Envelope {
         check_publisher(message, event_type)?;
         let message_id = ids::message_id(message, &attributes, event_type, &body, limits, now)?;
         let saga_id = ids::saga_id(message, &attributes, event_type, message_id, limits, now)?;
-        let Attributes { causation_id, traceparent, .. } = attributes;
-        let causation_id = message.causation_id.map(Cow::Borrowed).or(causation_id);
+        let Attributes { causation_id, traceparent, tracestate, .. } = attributes;
+        let causation_id = given(message.causation_id).map(Cow::Borrowed).or(causation_id);
         let traceparent = message.traceparent.map(Cow::Borrowed).or(traceparent);
+        let tracestate = message.tracestate.map(Cow::Borrowed).or(tracestate);
         let envelope = Self {
             message_id,
             event_type,
             saga_id,
             causation_id: causation_id.map(Cow::into_owned),
-            app_id: message.app_id.map(str::to_owned),
+            app_id: given(message.app_id).map(str::to_owned),
             traceparent: traceparent.filter(|text| is_traceparent(text)).map(Cow::into_owned),
+            tracestate: tracestate.filter(|text| is_tracestate(text)).map(Cow::into_owned),
+            baggage: message.baggage.filter(|text| is_baggage(text)).map(str::to_owned),
         };
         Ok(Received { envelope, body })
     }
@@ -111,14 +129,6 @@ impl Envelope {
     pub fn type_of(message: &Incoming<'_>, known: &KnownEvents) -> Option<EventType> {
         event_name::event_type(message, &message.attributes, known).ok()
     }
-}
-
-/// Whether a text is a `traceparent` (W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`). Any
-/// other text is dropped, because the trace is copied into every event that follows.
-#[must_use]
-pub fn is_traceparent(text: &str) -> bool {
-    text.split('-').map(str::len).eq([2, 32, 16, 2])
-        && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 fn check_headers(headers: HeaderSize, most: HeaderSize) -> Result<(), Unacceptable> {
@@ -135,14 +145,26 @@ fn check_headers(headers: HeaderSize, most: HeaderSize) -> Result<(), Unacceptab
     Err(Unacceptable::new(Reason::HeadersTooBig, detail))
 }
 
+/// Refuses what reaches queues that its publisher has no right to, or what the journal did not get.
+fn check_routing(message: &Incoming<'_>) -> Result<(), Unacceptable> {
+    if message.carbon_copy {
+        let detail = "the message has the header `CC`, which sends it past the publisher's rights: \
+                      publish it without `CC`, once for each event";
+        return Err(Unacceptable::new(Reason::CarbonCopy, detail));
+    }
+    if let Some((name, why)) = message.unkept_header {
+        let detail = format!("the journal cannot keep the header {name:?}: {why}");
+        return Err(Unacceptable::new(Reason::UnkeptHeader, detail));
+    }
+    Ok(())
+}
+
 fn check_publisher(message: &Incoming<'_>, event_type: EventType) -> Result<(), Unacceptable> {
-    match message.app_id {
-        Some(app_id) if !app_id.is_empty() && !event_type.may_be_published_by(app_id) => {
-            Err(Unacceptable::new(
-                Reason::ForgedAppId,
-                format!("`app_id` {app_id:?} may not publish {event_type}"),
-            ))
-        }
+    match given(message.app_id) {
+        Some(app_id) if !event_type.may_be_published_by(app_id) => Err(Unacceptable::new(
+            Reason::ForgedAppId,
+            format!("`app_id` {app_id:?} may not publish {event_type}"),
+        )),
         Some(_) | None => Ok(()),
     }
 }

@@ -81,6 +81,36 @@ fn a_message_id_that_is_no_uuid_is_the_same_id_every_time() {
 }
 
 #[test]
+fn a_blank_property_counts_as_absent() {
+    let (absent, name) = (read(&checked_out()).expect("accepted"), PLACED.name());
+    for blank in [Some(""), Some("   "), Some("\t"), Some("\u{a0}\u{3000}")] {
+        let message = Incoming {
+            event_type: blank,
+            message_id: blank,
+            correlation_id: blank,
+            app_id: blank,
+            content_type: blank,
+            content_encoding: blank,
+            causation_id: blank,
+            traceparent: blank,
+            ..checked_out()
+        };
+        assert_eq!(read(&message).expect("accepted"), absent, "{blank:?}");
+        let other = Incoming { body: b"[]", ..message };
+        assert_ne!(read(&other).expect("accepted").message_id, absent.message_id);
+        let mut attributes = Attributes::default();
+        attributes.add("id", blank.unwrap_or_default());
+        attributes.add("type", blank.unwrap_or_default());
+        let message = Incoming { attributes, ..checked_out() };
+        assert_eq!(read(&message).expect("accepted"), absent, "{blank:?}");
+        let in_saga = Incoming { correlation_id: blank, ..placed() };
+        assert_eq!(reason(&in_saga), Reason::NoCorrelationId);
+        let copy = Incoming { event_type: Some(name), app_id: blank, ..placed() };
+        assert_eq!(read(&copy).expect("accepted").app_id, None);
+    }
+}
+
+#[test]
 fn each_fault_has_its_reason() {
     for (message, expected) in [
         (Incoming { event_type: Some("cart.checked_out.v1"), ..placed() }, Reason::ForgedType),
@@ -98,6 +128,8 @@ fn each_fault_has_its_reason() {
         ),
         (Incoming { event_type: None, routing_key: "nowhere", ..placed() }, Reason::NoType),
         (Incoming { exchange: "", event_type: None, routing_key: "", ..placed() }, Reason::NoType),
+        (Incoming { carbon_copy: true, ..placed() }, Reason::CarbonCopy),
+        (Incoming { unkept_header: Some(("price", "why")), ..placed() }, Reason::UnkeptHeader),
         (Incoming { content_type: Some("text/xml"), ..placed() }, Reason::WrongContentType),
         (
             Incoming { content_type: Some("application/json; charset=latin1"), ..placed() },
@@ -298,6 +330,12 @@ fn a_packed_body_is_unpacked_within_the_limit() {
     assert!(packed(&vec![b' '; limit]).is_ok());
     assert_eq!(packed(&vec![b' '; limit + 1]).expect_err("a bomb").reason, Reason::BodyTooBig);
     assert_eq!(packed(b"\xff").expect_err("refused").reason, Reason::NotUtf8);
+    let two = [gzip(b"{"), gzip(b"}")].concat();
+    let members = Incoming { content_encoding: Some("gzip"), body: &two, ..checked_out() };
+    assert_eq!(&received(&members).expect("accepted").body[..], b"{}");
+    let bomb = gzip(&vec![b' '; limit / 2 + 1]).repeat(2);
+    let bomb = Incoming { body: &bomb, ..members };
+    assert_eq!(reason(&bomb), Reason::BodyTooBig);
     let good = gzip(b"{}");
     for broken in
         [good[..good.len() - 3].to_vec(), [&good[..], b"more"].concat(), good[1..].to_vec()]

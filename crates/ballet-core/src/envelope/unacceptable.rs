@@ -19,8 +19,16 @@ pub enum Reason {
     UnknownType,
     /// The event is known here, but not in this version.
     UnknownVersion,
+    /// The message came again and again, and was never settled: it may end the process.
+    CrashLoop,
+    /// A property is not text, or the headers cannot be read.
+    UnreadableProperties,
     /// The headers are more, bigger or deeper than the limits allow.
     HeadersTooBig,
+    /// The header `CC` sends the message past its publisher's rights.
+    CarbonCopy,
+    /// The journal cannot keep one of the headers.
+    UnkeptHeader,
     /// The content type is not JSON.
     WrongContentType,
     /// The content encoding is unknown, or the body is not encoded that way.
@@ -61,8 +69,12 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, roughly in the order in which a message is checked.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
+        Self::CrashLoop,
+        Self::UnreadableProperties,
         Self::HeadersTooBig,
+        Self::CarbonCopy,
+        Self::UnkeptHeader,
         Self::WrongContentType,
         Self::WrongContentEncoding,
         Self::BodyTooBig,
@@ -93,7 +105,11 @@ impl Reason {
             Self::NoType => "no_type",
             Self::UnknownType => "unknown_type",
             Self::UnknownVersion => "unknown_version",
+            Self::CrashLoop => "crash_loop",
+            Self::UnreadableProperties => "unreadable_properties",
             Self::HeadersTooBig => "headers_too_big",
+            Self::CarbonCopy => "carbon_copy",
+            Self::UnkeptHeader => "unkept_header",
             Self::WrongContentType => "wrong_content_type",
             Self::WrongContentEncoding => "wrong_content_encoding",
             Self::BodyTooBig => "body_too_big",

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use crate::event::EventType;
 use crate::part::{Part, System};
+use crate::topology::binding::{self, Binding};
 use crate::topology::names::{
-    DEAD, DELIVERY_LIMIT, EVENTS, JOURNAL, LOOK_LIMIT, OPS, REDRIVE, RETRIES, ROUTE, TAP, TOPOLOGY,
-    UNROUTED, dead_queue,
+    DEAD, EVENTS, JOURNAL, LOOK_LIMIT, OPS, REDRIVE, RETRIES, ROUTE, TAP, TOPOLOGY, UNROUTED,
+    dead_queue,
 };
 
 /// The definitions document of a system.
@@ -24,18 +25,20 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
         json!({"user": OPS, "vhost": vhost, "configure": ".*", "write": ".*", "read": ".*"}),
         json!({"user": TAP, "vhost": vhost, "configure": "^$", "write": "^$", "read": "^journal$"}),
         json!({"user": REDRIVE, "vhost": vhost, "configure": "^$",
-            "write": r"^(amq\.default|dead)$", "read": r"^(journal|[^.]+\.dead)$"}),
+            "write": r"^(amq\.default|dead)$",
+            "read": r"^(journal|unrouted|[^.]+\.dead)$"}),
     ];
     permissions.push(topology_permission(system));
     let mut topic_permissions = Vec::new();
     let mut queues = shared_queues(vhost);
     let mut bindings = shared_bindings(vhost);
     for part in &system.parts {
-        users.push(user(part.service, "", &password_hash));
+        // The tag lets a service ask for the bindings of its virtual host. It adds no right over AMQP.
+        users.push(user(part.service, "management", &password_hash));
         permissions.push(service_permission(vhost, part.service));
         topic_permissions.extend(service_topic_permissions(vhost, part.service));
         queues.extend(service_queues(vhost, part.service));
-        bindings.extend(service_bindings(vhost, part));
+        bindings.extend(binding::of_service(part).iter().map(|of| binding_entry(vhost, of)));
     }
     for (producer, types) in system.foreign_producers() {
         users.push(user(producer, "", &password_hash));
@@ -46,7 +49,7 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
     }
     for event in unconsumed(system) {
         // No service consumes it, so without this binding `route` would send it to `unrouted`.
-        bindings.push(binding(vhost, ROUTE, JOURNAL, "queue", event.name()));
+        bindings.push(binding_entry(vhost, &Binding::of_queue(ROUTE, JOURNAL, event.name())));
     }
     json!({
         "users": users, "vhosts": [{"name": vhost}],
@@ -138,11 +141,12 @@ fn service_queues(vhost: &str, service: &str) -> [Value; 2] {
         queue(
             vhost,
             service,
-            // The limit is an argument and not a policy, because it must hold before the first
-            // message. Without a limit a returned message goes to the tail of the queue.
-            &json!({"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT,
-                "x-dead-letter-exchange": DEAD, "x-dead-letter-routing-key": service,
-                "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}),
+            // The broker dead-letters nothing from here. Some foreign headers crash its
+            // dead-lettering, for all queues of all vhosts: a malformed `x-death` up to 3.12, a
+            // decimal in every version. Services set aside what they cannot handle, also what ends
+            // the process again and again. Without a limit a returned message goes to the tail of the
+            // queue, so there is one that is never reached.
+            &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT}),
         ),
         queue(
             vhost,
@@ -152,30 +156,21 @@ fn service_queues(vhost: &str, service: &str) -> [Value; 2] {
     ]
 }
 
-fn binding(vhost: &str, source: &str, destination: &str, kind: &str, key: &str) -> Value {
+fn binding_entry(vhost: &str, binding: &Binding) -> Value {
+    let Binding { source, kind, destination, key } = binding;
     json!({"source": source, "vhost": vhost, "destination": destination,
-        "destination_type": kind, "routing_key": key, "arguments": {}})
+        "destination_type": kind.name(), "routing_key": key, "arguments": {}})
 }
 
 fn shared_bindings(vhost: &str) -> Vec<Value> {
     let mut bindings = vec![
-        binding(vhost, EVENTS, JOURNAL, "queue", "#"),
-        binding(vhost, EVENTS, ROUTE, "exchange", "#"),
-        binding(vhost, UNROUTED, UNROUTED, "queue", ""),
-        binding(vhost, DEAD, JOURNAL, "queue", "#"),
+        Binding::of_queue(EVENTS, JOURNAL, "#"),
+        Binding::of_exchange(EVENTS, ROUTE, "#"),
+        Binding::of_queue(UNROUTED, UNROUTED, ""),
+        Binding::of_queue(DEAD, JOURNAL, "#"),
     ];
-    bindings.extend(RETRIES.map(|(name, _)| binding(vhost, name, name, "queue", "#")));
-    bindings
-}
-
-fn service_bindings(vhost: &str, part: &Part) -> Vec<Value> {
-    let mut bindings: Vec<Value> = part
-        .consumes()
-        .iter()
-        .map(|event| binding(vhost, ROUTE, part.service, "queue", event.name()))
-        .collect();
-    bindings.push(binding(vhost, DEAD, &dead_queue(part.service), "queue", part.service));
-    bindings
+    bindings.extend(RETRIES.map(|(name, _)| Binding::of_queue(name, name, "#")));
+    bindings.iter().map(|binding| binding_entry(vhost, binding)).collect()
 }
 
 /// What may change over time is a policy and not an argument. Service queues have no length limit,

@@ -6,10 +6,12 @@
 //! with both on one exchange the broker would count every message as routed, and an event with a
 //! misspelt name would vanish.
 
+mod binding;
 mod definitions;
 pub mod drift;
 pub(crate) mod names;
 
+pub use binding::{Binding, Destination, bindings_needed_by};
 pub use definitions::definitions;
 pub use names::{
     DEAD, DELIVERY_LIMIT, EVENTS, JOURNAL, LOOK_LIMIT, NOTES, OPS, REDRIVE, RETRIES, ROUTE, TAP,

@@ -6,6 +6,7 @@ use ballet_core::{System, topology};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::audit::held::held_words;
 use crate::audit::ledger::{Rows, contradictions, not_acted_on, unfinished};
 use crate::audit::pending::{Call, Pending, Unpublished};
 use crate::audit::report::Report;
@@ -62,6 +63,8 @@ impl<'a> Judge<'a> {
         };
         report.open.extend(open.filter_map(not_empty));
         report.stuck.extend(stuck.filter_map(not_empty));
+        let held = self.broker.held.iter();
+        report.violations.extend(held.map(|(queue, count)| held_words(queue, *count)));
         for DeadLetterSnapshot { service, saga, event_type, reason } in &self.broker.dead_letters {
             let of = of(*saga);
             report.stuck.push(format!("dead letter of {service}: {event_type}{of}: {reason}"));

@@ -8,6 +8,7 @@
 
 mod auditor;
 mod deadlines;
+mod held;
 mod judge;
 mod ledger;
 mod pending;
@@ -16,5 +17,6 @@ mod report;
 mod snapshot;
 
 pub use auditor::{Unreadable, audit, not_handled};
+pub use held::{HELD_FOR, held_in, held_words, still_held};
 pub use report::Report;
 pub use snapshot::{BrokerSnapshot, DeadLetterSnapshot};

@@ -8,10 +8,14 @@ use uuid::Uuid;
 /// is missing here has been handled by then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BrokerSnapshot {
-    /// The number of messages in each queue, including unacknowledged ones, without the journal.
+    /// The number of messages in each queue, including those that are unacknowledged or on their way
+    /// to be dead-lettered, without the journal.
     pub queues: BTreeMap<String, u64>,
     /// The dead letters, or some of them.
     pub dead_letters: Vec<DeadLetterSnapshot>,
+    /// The number of messages that each queue holds because they cannot be dead-lettered. See
+    /// [`held_in`](crate::audit::held_in).
+    pub held: BTreeMap<String, u64>,
 }
 
 /// A dead letter, as far as an audit needs it.

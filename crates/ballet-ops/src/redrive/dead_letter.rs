@@ -7,8 +7,8 @@ use ballet_amqp::headers::{
     ATTEMPTS, DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY, DEAD_STEP,
     REDRIVE_ID, REDRIVES, count_header, text_header,
 };
-use ballet_amqp::{BasicProperties, BrokerError, Delivery, Session};
-use ballet_core::envelope::{self, Limits, Unacceptable};
+use ballet_amqp::{BasicProperties, BrokerError, Delivery, Session, incoming};
+use ballet_core::envelope::{self, Envelope, KnownEvents, Limits, Unacceptable, is_blank};
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, id};
 use jiff::Timestamp;
@@ -66,7 +66,8 @@ impl DeadLetter {
         let death = Death::read(&properties);
         let exchange = text(DEAD_EXCHANGE).or(death.exchange);
         let routing_key = text(DEAD_ROUTING_KEY).or(death.routing_key);
-        let named = properties.kind().as_ref().map(ToString::to_string).filter(|t| !t.is_empty());
+        let named =
+            properties.kind().as_ref().map(ToString::to_string).filter(|name| !is_blank(name));
         let event_type =
             named.or_else(|| routing_key.clone().filter(|_| exchange.as_deref() == Some(EVENTS)));
         let message_id = properties.message_id().as_ref().map(ToString::to_string);
@@ -75,7 +76,7 @@ impl DeadLetter {
         Self {
             service: service.to_owned(),
             id: known_id(message_id.as_deref(), event_type.as_deref(), &body),
-            saga: saga.filter(|saga| !saga.is_empty()),
+            saga: saga.filter(|saga| !is_blank(saga)),
             reason: text(DEAD_REASON).or(death.reason).unwrap_or_else(|| "unknown".to_owned()),
             step: text(DEAD_STEP),
             detail: text(DEAD_DETAIL),
@@ -91,6 +92,34 @@ impl DeadLetter {
             holder: None,
             run_id,
         }
+    }
+
+    /// A message that is not dead: the service has never got it.
+    pub(crate) fn missed(service: &str, id: MessageId, delivery: Delivery) -> Self {
+        let (exchange, key) = (delivery.exchange.clone(), delivery.routing_key.clone());
+        let read = Self::read(service, delivery);
+        let event_type = read.event_type.or_else(|| Some(key.clone()));
+        let (exchange, routing_key) = (Some(exchange), Some(key));
+        Self { id, event_type, exchange, routing_key, reason: "missed".to_owned(), ..read }
+    }
+
+    /// An event that no binding took.
+    pub(crate) fn unrouted(service: &str, delivery: Delivery) -> Self {
+        let id = message_id(&delivery, &KnownEvents::default());
+        Self { reason: "unrouted".to_owned(), ..Self::missed(service, id, delivery) }
+    }
+
+    /// The same for this service, which knows it under this id.
+    pub(crate) fn for_service(&self, service: &str, events: &KnownEvents) -> Self {
+        let delivery = Delivery {
+            tag: 0,
+            redelivered: false,
+            exchange: self.exchange.clone().unwrap_or_default(),
+            routing_key: self.routing_key.clone().unwrap_or_default(),
+            properties: self.properties.clone(),
+            body: self.body.clone(),
+        };
+        Self::missed(service, message_id(&delivery, events), delivery)
     }
 
     pub(crate) fn held_by(mut self, holder: Arc<dyn Session>) -> Self {
@@ -160,13 +189,32 @@ impl DeadLetter {
     }
 }
 
+/// The id under which a service that consumes these events knows, or would know, the message.
+pub(crate) fn message_id(delivery: &Delivery, events: &KnownEvents) -> MessageId {
+    let message = incoming(delivery);
+    let limits = Limits { max_body: MOST_UNPACKED, ..Limits::default() };
+    // Whether its ids are too old is not asked here, so the time is theirs.
+    let time = |id: Option<&str>| id.and_then(|id| id.parse().ok()).and_then(id::time_of);
+    let now = time(message.message_id).or_else(|| time(message.correlation_id));
+    let read = Envelope::read(&message, events, &limits, now.unwrap_or(Timestamp::UNIX_EPOCH));
+    match read {
+        Ok(read) => read.envelope.message_id,
+        // The service will refuse it under this id.
+        Err(_) => {
+            let event_type = message.event_type.filter(|text| !text.is_empty());
+            let event_type = event_type.or(Some(message.routing_key));
+            known_id(message.message_id, event_type, message.body)
+        }
+    }
+}
+
 /// The id under which a service knows a message. It is derived from the message alone.
 pub(crate) fn known_id(
     message_id: Option<&str>,
     event_type: Option<&str>,
     body: &[u8],
 ) -> MessageId {
-    match message_id.filter(|id| !id.is_empty()) {
+    match message_id.filter(|id| !is_blank(id)) {
         Some(text) => text.parse().map_or_else(|_| MessageId::derived_from_text(text), MessageId),
         None => MessageId::derived_from_content(event_type.unwrap_or_default(), body),
     }

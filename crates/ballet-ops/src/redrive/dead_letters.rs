@@ -20,7 +20,6 @@ use crate::redrive::options::RedriveOptions;
 use crate::redrive::passes::{self, MOST_LOSSES};
 use crate::redrive::plan::Plan;
 use crate::redrive::queue::{DeadQueue, QueueStatus};
-use crate::redrive::reader;
 use crate::redrive::replace::{Replace, Replacement};
 use crate::redrive::resend::Resend;
 use crate::redrive::run::Run;
@@ -41,7 +40,7 @@ impl DeadLetters {
 
     /// The same on a shared broker.
     pub fn on(broker: Arc<dyn Broker>, service: impl Into<String>) -> Self {
-        Self { queue: DeadQueue { broker, service: service.into() } }
+        Self { queue: DeadQueue::of(broker, service.into()) }
     }
 
     /// The name of the service.
@@ -65,27 +64,8 @@ impl DeadLetters {
     /// # Errors
     ///
     /// If the broker does not answer, or has no such queue.
-    pub async fn browse(&self, mut each: impl FnMut(DeadLetter)) -> Result<(), RedriveError> {
-        let session = self.queue.connect().await?;
-        let found = self.queue.find(&*session).await;
-        session.close().await;
-        found?;
-        let mut reading = reader::read(Arc::clone(&self.queue.broker), self.queue.service.clone());
-        let (mut read, mut failed) = (0, None);
-        while let Some(next) = reading.next().await {
-            match next {
-                Ok(dead_letter) => {
-                    each(dead_letter);
-                    read += 1;
-                }
-                Err(error) => failed = Some(error),
-            }
-        }
-        reading.close().await;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
-        self.queue.wait_until_returned(read).await
+    pub async fn browse(&self, each: impl FnMut(DeadLetter)) -> Result<(), RedriveError> {
+        self.queue.browse(each).await
     }
 
     /// Plans for the dead letters that are in the queue now and match the filter. `part` is what

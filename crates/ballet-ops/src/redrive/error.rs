@@ -22,6 +22,12 @@ pub enum RedriveError {
         /// The vhost that was searched.
         vhost: String,
     },
+    /// The broker did not take the note that marks the end of a search.
+    #[error(
+        "the journal did not take a note: {0}; check with `ballet topology check` that exchange \
+         `dead` is bound to `journal`"
+    )]
+    NoJournal(String),
     /// The service's inbox cannot be read.
     #[error("cannot read the inbox of the service: {0}")]
     Inbox(#[from] sqlx::Error),

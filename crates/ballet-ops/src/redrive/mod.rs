@@ -20,26 +20,28 @@
 //! # Ok(()) }
 //! ```
 
-mod action;
+pub(crate) mod action;
 mod archive;
 mod canary;
-mod dead_letter;
+pub(crate) mod dead_letter;
 mod dead_letters;
 mod death;
 mod declared;
-mod error;
+pub(crate) mod error;
 mod filter;
 mod groups;
-mod options;
+pub(crate) mod options;
 mod pass;
-mod passes;
+pub(crate) mod passes;
 mod plan;
 mod queue;
-mod reader;
+pub(crate) mod reader;
 mod replace;
 mod resend;
-mod run;
-mod summary;
+pub(crate) mod run;
+pub(crate) mod source;
+pub(crate) mod summary;
+mod unrouted;
 mod watcher;
 
 pub use archive::Archive;
@@ -53,3 +55,4 @@ pub use options::{Note, Progress, RedriveOptions, Stop};
 pub use plan::Plan;
 pub use queue::QueueStatus;
 pub use summary::Summary;
+pub use unrouted::Unrouted;

@@ -1,4 +1,4 @@
-//! Goes through a dead-letter queue, in as many passes as it takes.
+//! Goes through a dead-letter queue, or another source, in as many passes as it takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,14 @@ use crate::redrive::action::Action;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::Stop;
 use crate::redrive::pass::{End, Pass};
-use crate::redrive::queue::DeadQueue;
-use crate::redrive::reader;
+use crate::redrive::source::Source;
 
 /// The number of times in a row that the connection may be lost without progress.
 pub(crate) const MOST_LOSSES: u32 = 5;
 
-/// Goes through the queue until its end. Returns whether it was stopped before.
+/// Goes through the source until its end. Returns whether it was stopped before.
 pub(crate) async fn run(
-    queue: &DeadQueue,
+    source: &impl Source,
     action: &mut dyn Action,
     pace: Duration,
     stop: &mut Stop,
@@ -25,7 +24,7 @@ pub(crate) async fn run(
     let mut backoff = Backoff::default();
     let (mut losses, mut removed) = (0, action.removed_count());
     loop {
-        match pass(queue, action, pace, stop).await {
+        match pass(source, action, pace, stop).await {
             Ok(End::Read) => return Ok(false),
             Ok(End::Stopped) => return Ok(true),
             Ok(End::TimeUp) => {}
@@ -50,16 +49,16 @@ pub(crate) async fn run(
 }
 
 async fn pass(
-    queue: &DeadQueue,
+    source: &impl Source,
     action: &mut dyn Action,
     pace: Duration,
     stop: &mut Stop,
 ) -> Result<End, RedriveError> {
-    let session = queue.connect().await?;
+    let session = source.connect().await?;
     let ended = async {
-        queue.find(&*session).await?;
-        let mut dead_letters = reader::read(Arc::clone(&queue.broker), queue.service.clone());
-        let opened = Pass::open(Arc::clone(&session), &queue.service, action, pace).await;
+        source.check(&*session).await?;
+        let mut dead_letters = source.read();
+        let opened = Pass::open(Arc::clone(&session), source.service(), action, pace).await;
         let ended = match opened {
             Ok(mut pass) => pass.run(&mut dead_letters, stop).await.map(|end| (end, pass.left())),
             Err(error) => Err(error),
@@ -70,6 +69,6 @@ async fn pass(
     let ended = ended.await;
     session.close().await;
     let (end, left) = ended?;
-    queue.wait_until_returned(left).await?;
+    source.wait_until_returned(left).await?;
     Ok(end)
 }

@@ -1,9 +1,10 @@
 //! Which dead letters an operation is about.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use ballet_core::Part;
+use ballet_core::{MessageId, Part};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::declared::needs_the_inbox;
@@ -75,6 +76,13 @@ impl Plan {
     #[must_use]
     pub fn groups(&self) -> &Groups {
         &self.groups
+    }
+
+    /// The ids of the messages.
+    #[must_use]
+    pub fn message_ids(&self) -> BTreeSet<MessageId> {
+        let ids = self.fingerprints.iter();
+        ids.map(|(id, _, _)| MessageId(Uuid::from_u128(*id))).collect()
     }
 
     /// The number of dead letters.

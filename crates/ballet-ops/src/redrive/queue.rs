@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, BrokerError, Found, Object, Session};
-use ballet_core::topology::dead_queue;
+use ballet_amqp::{Broker, BrokerError, Delivery, Found, Object, Session};
+use ballet_core::topology::{UNROUTED, dead_queue};
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
+use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::error::RedriveError;
+use crate::redrive::reader::{self, Reading};
+use crate::redrive::source::Source;
 
 /// The name of our connections.
 const CONNECTION: &str = "ballet dead letters";
@@ -29,21 +32,94 @@ pub struct QueueStatus {
     pub readers: u32,
 }
 
-/// The dead-letter queue of one service.
+/// The dead-letter queue of one service, or the queue of events that no service takes.
 #[derive(Clone)]
 pub(crate) struct DeadQueue {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) service: String,
+    pub(crate) name: String,
+    /// Reads what a delivery holds.
+    pub(crate) letter: fn(&str, Delivery) -> DeadLetter,
+}
+
+impl Source for DeadQueue {
+    fn service(&self) -> &str {
+        &self.service
+    }
+
+    async fn connect(&self) -> Result<Arc<dyn Session>, RedriveError> {
+        Ok(self.broker.connect(CONNECTION).await?)
+    }
+
+    async fn check(&self, session: &dyn Session) -> Result<(), RedriveError> {
+        self.find(session).await.map(drop)
+    }
+
+    fn read(&self) -> Reading {
+        reader::read(Arc::clone(&self.broker), self.service.clone(), self.name.clone(), self.letter)
+    }
+
+    /// The broker takes a moment to notice that their connection is gone, and until then the next
+    /// reader misses them.
+    async fn wait_until_returned(&self, released: u64) -> Result<(), RedriveError> {
+        if released == 0 {
+            return Ok(());
+        }
+        let session = self.connect().await?;
+        let end = Instant::now() + RETURN_TIMEOUT;
+        let mut poll = tokio::time::interval(RETURN_POLL);
+        while Instant::now() < end {
+            poll.tick().await;
+            if u64::from(self.find(&*session).await?.messages) >= released {
+                break;
+            }
+        }
+        session.close().await;
+        Ok(())
+    }
 }
 
 impl DeadQueue {
-    pub(crate) async fn connect(&self) -> Result<Arc<dyn Session>, RedriveError> {
-        Ok(self.broker.connect(CONNECTION).await?)
+    /// The dead-letter queue of a service.
+    pub(crate) fn of(broker: Arc<dyn Broker>, service: String) -> Self {
+        Self { broker, name: dead_queue(&service), service, letter: DeadLetter::read }
+    }
+
+    /// The queue of events that no binding took.
+    pub(crate) fn of_unrouted(broker: Arc<dyn Broker>) -> Self {
+        let name = UNROUTED.to_owned();
+        Self { broker, service: name.clone(), name, letter: DeadLetter::unrouted }
+    }
+
+    pub(crate) async fn browse(
+        &self,
+        mut each: impl FnMut(DeadLetter),
+    ) -> Result<(), RedriveError> {
+        let session = self.connect().await?;
+        let found = self.find(&*session).await;
+        session.close().await;
+        found?;
+        let mut reading = self.read();
+        let (mut read, mut failed) = (0, None);
+        while let Some(next) = reading.next().await {
+            match next {
+                Ok(dead_letter) => {
+                    each(dead_letter);
+                    read += 1;
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        reading.close().await;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        self.wait_until_returned(read).await
     }
 
     /// Fails if there is no such queue.
     pub(crate) async fn find(&self, session: &dyn Session) -> Result<Found, RedriveError> {
-        let queue = dead_queue(&self.service);
+        let queue = self.name.clone();
         let found = session.find(&Object::Queue(queue.clone())).await?;
         found.ok_or_else(|| RedriveError::NoQueue {
             service: self.service.clone(),
@@ -68,7 +144,7 @@ impl DeadQueue {
         }
         // The queue is empty, or the broker could not find out. Once it counts a consumer of ours,
         // it did find out.
-        let queue = dead_queue(&self.service);
+        let queue = self.name.clone();
         let mut deliveries = session.consume(&queue, COUNT_TAG, 1).await?;
         let counted = timeout(COUNT_TIMEOUT, async {
             loop {
@@ -91,24 +167,5 @@ impl DeadQueue {
             counted.dead_letters += 1;
         }
         Ok(counted)
-    }
-
-    /// Waits until this many released dead letters are in the queue again. The broker takes a
-    /// moment to notice that their connection is gone, and until then the next reader misses them.
-    pub(crate) async fn wait_until_returned(&self, released: u64) -> Result<(), RedriveError> {
-        if released == 0 {
-            return Ok(());
-        }
-        let session = self.connect().await?;
-        let end = Instant::now() + RETURN_TIMEOUT;
-        let mut poll = tokio::time::interval(RETURN_POLL);
-        while Instant::now() < end {
-            poll.tick().await;
-            if u64::from(self.find(&*session).await?.messages) >= released {
-                break;
-            }
-        }
-        session.close().await;
-        Ok(())
     }
 }

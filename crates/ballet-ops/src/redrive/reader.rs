@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, Delivery, Found, Object, Session};
-use ballet_core::topology::dead_queue;
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -38,6 +37,14 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// Dead letters that a task of another kind reads.
+    pub(crate) fn of(
+        dead_letters: mpsc::Receiver<Result<DeadLetter, BrokerError>>,
+        task: JoinHandle<()>,
+    ) -> Self {
+        Self { dead_letters, task, held: oneshot::channel().0 }
+    }
+
     /// The next one; `None` at the end of the queue.
     pub(crate) async fn next(&mut self) -> Option<Result<DeadLetter, BrokerError>> {
         self.dead_letters.recv().await
@@ -52,12 +59,17 @@ impl Reading {
     }
 }
 
-/// Reads all dead letters of a service.
-pub(crate) fn read(broker: Arc<dyn Broker>, service: String) -> Reading {
+/// Reads all dead letters of a service from a queue. `letter` reads each delivery.
+pub(crate) fn read(
+    broker: Arc<dyn Broker>,
+    service: String,
+    queue: String,
+    letter: fn(&str, Delivery) -> DeadLetter,
+) -> Reading {
     let (sender, dead_letters) = mpsc::channel(READ_AHEAD);
     let (held, released) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
-        let mut reader = Reader { broker, service, sender, sessions: Vec::new() };
+        let mut reader = Reader { broker, service, queue, letter, sender, sessions: Vec::new() };
         if let Err(error) = reader.run().await {
             // This fails only if the reading was dropped.
             reader.sender.send(Err(error)).await.ok();
@@ -76,6 +88,8 @@ pub(crate) fn read(broker: Arc<dyn Broker>, service: String) -> Reading {
 struct Reader {
     broker: Arc<dyn Broker>,
     service: String,
+    queue: String,
+    letter: fn(&str, Delivery) -> DeadLetter,
     sender: mpsc::Sender<Result<DeadLetter, BrokerError>>,
     /// They hold the dead letters.
     sessions: Vec<Arc<dyn Session>>,
@@ -84,7 +98,7 @@ struct Reader {
 impl Reader {
     /// Opens one consumer after the other. Each holds one window of dead letters.
     async fn run(&mut self) -> Result<(), BrokerError> {
-        let queue = dead_queue(&self.service);
+        let queue = self.queue.clone();
         let mut window = FIRST_WINDOW;
         loop {
             let session = self.broker.connect("ballet dead letters").await?;
@@ -123,7 +137,7 @@ impl Reader {
 
     /// Returns false if nobody reads any more.
     async fn send(&self, session: &Arc<dyn Session>, delivery: Delivery) -> bool {
-        let dead_letter = DeadLetter::read(&self.service, delivery);
+        let dead_letter = (self.letter)(&self.service, delivery);
         self.sender.send(Ok(dead_letter.held_by(Arc::clone(session)))).await.is_ok()
     }
 }

@@ -2,10 +2,11 @@
 
 use ballet_amqp::headers::{
     self, DEAD_AT, DEAD_EXCHANGE, DEAD_PREFIX, DEAD_REASON, DEAD_ROUTING_KEY, DEAD_SERVICE,
-    DISCARDED, EDITED, ORIGINAL_MESSAGE_ID, REDRIVE_ID, REDRIVEN, REDRIVES, insert_text,
-    is_about_redrives, plain_body_properties, properties_to_keep,
+    DISCARDED, Deaths, EDITED, ORIGINAL_BYTES, ORIGINAL_MESSAGE_ID, REDRIVE_ID, REDRIVEN, REDRIVES,
+    SEARCHED, insert_text, is_about_redrives, plain_body_properties, properties_to_keep, unkept,
 };
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
+use ballet_core::envelope::is_blank;
 use ballet_core::topology::DEAD;
 use ballet_core::{MessageId, Part};
 use bytes::Bytes;
@@ -51,7 +52,7 @@ impl Run {
             insert_text(&mut headers, DEAD_ROUTING_KEY, key);
         }
         let mut properties = named(dead_letter, properties_to_keep);
-        if properties.kind().as_ref().is_none_or(|kind| kind.as_str().is_empty())
+        if properties.kind().as_ref().is_none_or(|kind| is_blank(kind.as_str()))
             && let Some(name) = dead_letter.event_type.as_deref().and_then(short)
         {
             properties = properties.with_type(name);
@@ -109,6 +110,21 @@ impl Run {
         vec![record("discarded", dead_letter, properties, dead_letter.body.clone().into())]
     }
 
+    /// The note that this run searches the journal for what the service missed.
+    pub(crate) fn searched(&self, service: &str) -> Publish {
+        let mut headers = FieldTable::default();
+        insert_text(&mut headers, REDRIVE_ID, &self.id.to_string());
+        self.sign(&mut headers, SEARCHED);
+        let properties = BasicProperties::default().with_headers(headers);
+        Publish {
+            exchange: DEAD.to_owned(),
+            routing_key: format!("searched.{service}"),
+            mandatory: true,
+            properties: properties.with_delivery_mode(PERSISTENT),
+            body: Bytes::new(),
+        }
+    }
+
     fn sign(&self, headers: &mut FieldTable, what: &str) {
         let Note { by, why, at } = &self.note;
         insert_text(headers, &format!("{what}-by"), by);
@@ -144,16 +160,19 @@ fn named(
 ) -> BasicProperties {
     let properties = kept(&dead_letter.properties);
     match properties.message_id() {
-        Some(id) if !id.as_str().is_empty() => properties,
+        Some(id) if !is_blank(id.as_str()) => properties,
         Some(_) | None => properties.with_message_id(dead_letter.id.to_string().into()),
     }
 }
 
-/// The original headers. The counts begin anew, as for a new message.
+/// The original headers. The counts begin anew, as for a new message. What could not be read stays
+/// behind: the service judges the message by the rest.
 fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     let mut kept = FieldTable::default();
-    for (name, value) in headers::kept(dead_letter.properties.headers().as_ref()).inner() {
-        if !is_about_redrives(name.as_str()) {
+    for (name, value) in
+        headers::kept(dead_letter.properties.headers().as_ref(), Deaths::Brokers).inner()
+    {
+        if !is_about_redrives(name.as_str()) && name.as_str() != ORIGINAL_BYTES {
             kept.insert(name.clone(), value.clone());
         }
     }
@@ -163,9 +182,10 @@ fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
 /// All headers. What only the broker has said about the death becomes headers of ours.
 fn with_reason(dead_letter: &DeadLetter) -> FieldTable {
     let original = dead_letter.properties.headers().clone().unwrap_or_default();
-    let mut headers = headers::kept(Some(&original));
+    let mut headers = headers::kept(Some(&original), Deaths::Brokers);
     for (name, value) in original.inner() {
-        if name.as_str().starts_with(DEAD_PREFIX) {
+        let name_is_ours = name.as_str().starts_with(DEAD_PREFIX);
+        if name_is_ours && unkept(name.as_str(), value).is_none() {
             headers.insert(name.clone(), value.clone());
         }
     }

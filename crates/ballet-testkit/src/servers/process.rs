@@ -1,5 +1,6 @@
 //! A server's process: how it starts, and how it ends with all its children.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -105,11 +106,23 @@ impl Process {
 
     /// Signals the process, its group, and its descendants in groups of their own.
     pub(crate) fn signal(&self, signal: Signal) {
-        let family = descendants(self.id());
-        // An error only means that a process is gone already.
-        kill_process_group(self.pid, signal).ok();
-        for pid in family {
-            kill_process(pid, signal).ok();
+        let mut signalled = HashSet::new();
+        let mut family = descendants(self.id());
+        loop {
+            // An error only means that a process is gone already.
+            kill_process_group(self.pid, signal).ok();
+            for pid in &family {
+                kill_process(*pid, signal).ok();
+            }
+            signalled.extend(family);
+            // A child may be born until its parent has stopped.
+            let moves = |pid: &Pid| state(*pid).is_some_and(|state| !"TtZX".contains(state));
+            let moving =
+                signal == Signal::STOP && (moves(&self.pid) || signalled.iter().any(moves));
+            family = descendants(self.id());
+            if !moving && family.iter().all(|pid| signalled.contains(pid)) {
+                return;
+            }
         }
     }
 
@@ -134,8 +147,13 @@ fn is_running(pid: Pid) -> bool {
     if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
         return false;
     }
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-    !stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
+    state(pid) != Some('Z')
+}
+
+/// The state of a process as a letter, from `/proc`.
+fn state(pid: Pid) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
 /// All descendants: Postgres' backends and Erlang's helpers leave the group of their parent.
@@ -189,4 +207,30 @@ pub(crate) fn start_failed(server: &'static str, cause: String, log: &Path) -> E
     let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let tail = lines[lines.len().saturating_sub(15)..].join("\n");
     Error::StartFailed { server, cause, log: log.to_owned(), tail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Forks without end, like a Postgres whose clients connect: each child leaves the group.
+    const FORKS: &str = "while :; do setsid sleep 0.2 & done";
+
+    #[test]
+    fn a_child_that_is_born_during_a_stop_is_stopped_as_well() {
+        for _ in 0..5 {
+            let mut command = Command::new("sh");
+            let child = command.args(["-c", FORKS]).process_group(0).spawn().unwrap();
+            let forks = Process::watch(child);
+            while descendants(forks.id()).len() < 5 {
+                std::thread::yield_now();
+            }
+            forks.signal(Signal::STOP);
+            let is_stopped = |pid: &Pid| state(*pid).is_none_or(|state| "TZ".contains(state));
+            let family = descendants(forks.id());
+            let running: Vec<_> = family.iter().filter(|pid| !is_stopped(pid)).collect();
+            forks.signal(Signal::KILL);
+            assert_eq!(running, <[&Pid; 0]>::default());
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::declare::clock::Clock;
 use crate::declare::event::{Emitted, Encoded};
 use crate::declare::failure::Failure;
 use crate::declare::item::{Item, Lineage};
-use crate::declare::trace_context::TraceContext;
+use crate::declare::trace::Trace;
 use crate::declare::witness::Witness;
 
 /// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and the
@@ -27,7 +27,7 @@ pub(crate) struct Scope {
     pub(crate) now: Timestamp,
     pub(crate) saga_id: Option<SagaId>,
     pub(crate) cause: Option<MessageId>,
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<Trace>,
     pub(crate) emitted: Vec<Emitted>,
     pub(crate) witness: Witness,
 }
@@ -44,7 +44,7 @@ impl Scope {
         &mut self,
         saga_id: Option<SagaId>,
         cause: Option<MessageId>,
-        trace: Option<TraceContext>,
+        trace: Option<Trace>,
     ) {
         self.saga_id = saga_id;
         self.cause = cause;
@@ -63,7 +63,7 @@ impl Scope {
             event,
             saga_id: self.saga_id,
             causation_id: self.cause,
-            trace: self.trace,
+            trace: self.trace.clone(),
             noted,
         });
         message_id
@@ -138,7 +138,7 @@ impl<'a> Tx<'a> {
 
     /// Returns the view of one item of a run.
     pub(crate) fn enter<E>(&mut self, item: &Item<E>) -> Tx<'_> {
-        let Lineage { cause, trace } = item.lineage;
+        let Lineage { cause, trace } = item.lineage.clone();
         self.scope.enter(Some(item.saga_id), cause, trace);
         Tx::new(self.db, self.scope)
     }
@@ -147,7 +147,7 @@ impl<'a> Tx<'a> {
     pub(crate) fn item<E>(&self, event: E) -> Result<Item<E>, Failure> {
         let saga_id =
             self.scope.saga_id.ok_or_else(|| Failure::permanent("a step runs without a saga"))?;
-        let lineage = Lineage { cause: self.scope.cause, trace: self.scope.trace };
+        let lineage = Lineage { cause: self.scope.cause, trace: self.scope.trace.clone() };
         Ok(Item { saga_id, event, lineage })
     }
 

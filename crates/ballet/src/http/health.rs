@@ -14,6 +14,8 @@ use tokio::sync::watch;
 
 use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
+use crate::upkeep::bindings::Bindings;
+use crate::upkeep::progress::Progress;
 
 /// The parts of a service that readiness depends on.
 #[derive(Debug, Clone)]
@@ -29,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) database: watch::Receiver<bool>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
+    pub(crate) progress: Progress,
+    pub(crate) bindings: watch::Receiver<Bindings>,
 }
 
 #[derive(Debug, Serialize)]
@@ -37,6 +41,8 @@ struct Readiness {
     database: &'static str,
     consume: &'static str,
     publish: &'static str,
+    messages: String,
+    bindings: String,
 }
 
 impl Health {
@@ -48,6 +54,8 @@ impl Health {
                 database: if *self.away.borrow() { "away" } else { starting },
                 consume: starting,
                 publish: starting,
+                messages: starting.to_owned(),
+                bindings: starting.to_owned(),
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -59,11 +67,19 @@ impl Health {
         };
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let database = *parts.database.borrow();
+        let stands_still = parts.progress.stands_still();
+        let bindings = parts.bindings.borrow().clone();
         Readiness {
-            ready: database && consume.is_ready() && publish.is_ready(),
+            ready: database
+                && consume.is_ready()
+                && publish.is_ready()
+                && stands_still.is_none()
+                && bindings.has_all(),
             database: if database { "ok" } else { "away" },
             consume: word(&consume),
             publish: word(&publish),
+            messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
+            bindings: bindings.to_string(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ballet_amqp::headers::{
     self, ATTEMPTS, DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY,
-    DEAD_SERVICE, DEAD_STEP, ORIGINAL_EXPIRATION, ORIGINAL_USER_ID, RETRIES, RETRY_DETAIL,
+    DEAD_SERVICE, DEAD_STEP, Deaths, ORIGINAL_EXPIRATION, ORIGINAL_USER_ID, RETRIES, RETRY_DETAIL,
     RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, drop_foreign, insert_text, properties_to_keep,
     text_header,
 };
@@ -40,7 +40,7 @@ pub(crate) fn set_aside(
     let attempts = attempts + earlier_attempts(&delivery);
     let Unacceptable { reason, detail } = why;
     let reason = reason.code();
-    metrics::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
+    ballet_amqp::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
     let (exchange, routing_key) = origin(&delivery);
     let mut headers = vec![
         (DEAD_REASON, text_value(reason)),
@@ -80,7 +80,7 @@ pub(crate) fn retry_later(
     let attempts = attempts + earlier_attempts(&delivery);
     let waits = waits(&delivery) + 1;
     let queue = delay.queue();
-    metrics::counter!("ballet_failures_total", "then" => queue).increment(1);
+    ballet_amqp::counter!("ballet_failures_total", "then" => queue).increment(1);
     let Unacceptable { reason, detail } = why;
     tracing::warn!(step, attempts, queue, "a message is tried again later: {detail}");
     let (exchange, routing_key) = origin(&delivery);
@@ -190,7 +190,9 @@ fn copy(
     attempts: u32,
 ) -> Publish {
     let original = &delivery.properties;
-    let mut headers = headers::kept(original.headers().as_ref());
+    // Only retry queues dead-letter to a service's queue.
+    let deaths = if waits(delivery) > 0 { Deaths::Brokers } else { Deaths::Foreign };
+    let mut headers = headers::kept(original.headers().as_ref(), deaths);
     if let Some(expiration) = original.expiration() {
         insert_text(&mut headers, ORIGINAL_EXPIRATION, expiration.as_str());
     }

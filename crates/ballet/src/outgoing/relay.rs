@@ -126,7 +126,7 @@ impl Relay {
 
     /// Hands a committed batch to the publisher.
     pub(crate) fn committed(&self, batch: BatchId, messages: Vec<Publish>) {
-        metrics::counter!("ballet_outbox_events_total").increment(messages.len() as u64);
+        ballet_amqp::counter!("ballet_outbox_events_total").increment(messages.len() as u64);
         let handed = self.publisher().map(|to| to.send(OutBatch { batch, messages }));
         if handed != Some(Handed::Queued) {
             self.forget(batch);

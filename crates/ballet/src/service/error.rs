@@ -2,23 +2,15 @@
 
 use std::net::SocketAddr;
 
-use ballet_amqp::BrokerError;
-
 use crate::service::settings::error::SettingsError;
 
 /// The reason why a service did not start. Temporary problems, such as a database or broker that is
 /// not up yet, are waited for instead.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A setting is missing or wrong.
+    /// Settings are missing or wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The broker's URL is wrong.
-    #[error(transparent)]
-    Broker(#[from] BrokerError),
-    /// The database's URL is wrong.
-    #[error("the database's URL: {0}")]
-    DatabaseUrl(sqlx::Error),
     /// The database refuses access: the user is wrong, or a privilege is missing.
     #[error("the database: {0}")]
     Database(sqlx::Error),

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::service::error::StartError;
+use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
 use crate::tables::database::connect_options;
 use crate::tables::schema;
@@ -18,9 +19,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const PING: Duration = Duration::from_secs(2);
 
 /// Returns the options to connect to the database, without timeouts.
-pub(super) fn options(settings: &Settings, service: &str) -> Result<PgConnectOptions, StartError> {
+pub(super) fn options(
+    settings: &Settings,
+    service: &str,
+) -> Result<PgConnectOptions, SettingsError> {
     let options = connect_options(&settings.database_url()?, &settings.database_tls()?);
-    let options = options.map_err(StartError::DatabaseUrl)?;
+    let options = options.map_err(|error| {
+        let why = match error {
+            sqlx::Error::Configuration(why) => why.to_string(),
+            other => other.to_string(),
+        };
+        SettingsError::new(format!(
+            "DATABASE_URL is invalid: {why}; expected postgres://user:password@host:5432/database"
+        ))
+    })?;
     Ok(options.application_name(service).options([
         // Compiling costs more than our short statements.
         ("jit", "off"),

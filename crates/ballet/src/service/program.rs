@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::service::arguments::Arguments;
 use crate::service::service::Service;
+use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{Settings, printed};
-use crate::service::{logging, thread_stack};
+use crate::service::{arguments, logging, thread_stack};
 
 /// Runs a service as a program: reads the arguments, starts the service, and stops it on SIGTERM or
 /// Ctrl-C.
@@ -15,12 +17,16 @@ pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode
         return fail(&error);
     }
     let program = A::command();
-    let given = program.clone().get_matches();
+    let Arguments { given, mut wrong } =
+        match arguments::read(program.clone(), std::env::args_os().collect()) {
+            Ok(arguments) => arguments,
+            Err(error) => error.exit(),
+        };
     let (settings, service) = match A::from_arg_matches(&given) {
         Ok(arguments) => build(arguments),
         Err(error) => error.exit(),
     };
-    if settings.print_config {
+    if settings.print_config && wrong.is_empty() {
         use std::io::Write;
         let printed = printed(&program, &given);
         return match std::io::stdout().write_all(printed.as_bytes()) {
@@ -28,8 +34,12 @@ pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode
             Err(_) => ExitCode::FAILURE,
         };
     }
+    if !wrong.is_empty() || logging::filter(&settings.log).is_err() {
+        wrong.extend(service.check(&settings).err());
+        return fail(&SettingsError::all(wrong).to_string());
+    }
     if let Err(error) = logging::init(&settings.log, settings.log_format) {
-        return fail(&error);
+        return fail(&error.to_string());
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use ballet_amqp::{Broker, RabbitMq};
+use ballet_amqp::Broker;
 use ballet_core::envelope::Limits;
 use tokio::sync::watch;
 
@@ -20,12 +20,16 @@ use crate::http::unit::Handle;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
+use crate::service::check::{Checked, check};
 use crate::service::error::StartError;
 use crate::service::prepare::Prepare;
 use crate::service::running::{Running, Signals};
+use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
-use crate::service::{metrics, otlp, pool, roles, serve};
+use crate::service::{metrics, pool, roles, serve};
+use crate::upkeep::bindings::{Bindings, Compare};
+use crate::upkeep::progress::Progress;
 use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper};
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -68,6 +72,11 @@ impl Service {
         self
     }
 
+    /// Checks the settings before anything starts.
+    pub(super) fn check(&self, settings: &Settings) -> Result<Checked, SettingsError> {
+        check(settings, self.participant.service(), self.broker.clone())
+    }
+
     /// Replaces the broker from the settings.
     #[must_use]
     pub fn broker(mut self, broker: Arc<dyn Broker>) -> Self {
@@ -82,14 +91,7 @@ impl Service {
     ///
     /// A [`StartError`] for problems that do not end by themselves.
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
-        let broker = match self.broker {
-            Some(broker) => broker,
-            None => {
-                let broker = RabbitMq::new(&settings.amqp_url()?)?;
-                Arc::new(broker.tls(settings.amqp_tls()?)) as Arc<dyn Broker>
-            }
-        };
-        let options = pool::options(&settings, self.participant.service())?;
+        let Checked { broker, database: options, spans, otlp } = self.check(&settings)?;
         let pool = pool::pool(&settings, &options);
         let (stop, asked_to_stop) = watch::channel(false);
         let (end, stopping) = watch::channel(false);
@@ -102,7 +104,6 @@ impl Service {
         let (away, database_away) = watch::channel(false);
         let health = Health { away: database_away, parts: Arc::new(OnceLock::new()) };
         let own = Arc::new(OnceLock::new());
-        let (spans, otlp) = otlp::spans(settings.otlp_endpoint.as_deref())?;
         let tracer = Tracer { clock: self.clock.clone(), spans: spans.clone() };
         let routes = health::router(health.clone(), metrics::handle(), Arc::clone(&own), tracer);
         let failing = failed.clone();
@@ -151,6 +152,8 @@ impl Service {
             database,
         });
         let publisher = roles::publish(&engine, Arc::clone(&broker));
+        let (bindings, bindings_state) = watch::channel(Bindings::default());
+        let compare = Compare::new(&self.participant.part(), Arc::clone(&broker), bindings);
         let consumer = Arc::new(roles::consume(&engine, lanes, broker, settings.prefetch()));
         base.watch("the consumer", consumer.state());
         base.watch("the publisher", publisher.state());
@@ -161,6 +164,10 @@ impl Service {
         work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
         work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
         work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine)));
+        work.spawn(
+            "the comparison of bindings",
+            compare.run(engine.clock.clone(), engine.stopping.clone()),
+        );
         if engine.registry.with_deadline().next().is_some() {
             work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
         }
@@ -168,11 +175,16 @@ impl Service {
             work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));
         }
 
+        let progress = Progress::new(Arc::clone(&consumer), engine.handler_time);
+        work.spawn("the watch over progress", progress.clone().watch(engine.stopping.clone()));
+
         let handle = Handle { engine: Arc::clone(&engine) };
         let parts = Parts {
             database: database_state,
             consume: consumer.state(),
             publish: publisher.state(),
+            progress,
+            bindings: bindings_state,
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let not_found = || async { Problem::not_found("there is no such route") };

@@ -51,6 +51,11 @@ pub(crate) async fn begin<'c>(
 ///
 /// The URL is not a Postgres URL.
 pub fn connect_options(url: &str, tls: &TlsFiles) -> Result<PgConnectOptions, sqlx::Error> {
+    // sqlx takes any scheme.
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        let scheme = "it does not begin with postgres:// or postgresql://";
+        return Err(sqlx::Error::Configuration(scheme.into()));
+    }
     let mut options: PgConnectOptions = url.parse()?;
     let TlsFiles { ca, certificate, key } = tls;
     if let Some(ca) = ca {

@@ -13,7 +13,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::declare::event::Emitted;
-use crate::declare::trace_context::TraceContext;
+use crate::declare::trace::Trace;
 use crate::tables::ledger::Columns;
 
 /// The number of outbox tables.
@@ -46,7 +46,7 @@ pub(crate) struct StoredEvent {
     pub(crate) event_type: String,
     pub(crate) saga_id: Option<SagaId>,
     pub(crate) causation_id: Option<MessageId>,
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<Trace>,
     pub(crate) body: String,
     pub(crate) created_at: Timestamp,
 }
@@ -104,7 +104,7 @@ pub(crate) async fn insert(
         .bind(events.iter().map(|e| e.event.event_type.name()).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.saga_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.causation_id.map(|id| id.0)).collect::<Vec<_>>())
-        .bind(events.iter().map(|e| e.trace.map(|trace| trace.to_string())).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| e.trace.as_ref().map(Trace::to_string)).collect::<Vec<_>>())
         .bind(bodies)
         .bind(marks.iter().map(|mark| mark.process).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.number).collect::<Vec<_>>());
@@ -298,7 +298,7 @@ fn read(row: &PgRow) -> Result<Result<StoredEvent, String>, sqlx::Error> {
         event_type,
         saga_id: row.try_get::<Option<_>, _>(3)?.map(SagaId),
         causation_id: row.try_get::<Option<_>, _>(4)?.map(MessageId),
-        trace: row.try_get::<Option<String>, _>(5)?.as_deref().and_then(TraceContext::parse),
+        trace: row.try_get::<Option<String>, _>(5)?.as_deref().and_then(Trace::parse),
         body,
         created_at: row.try_get::<jiff_sqlx::Timestamp, _>(7)?.to_jiff(),
     }))

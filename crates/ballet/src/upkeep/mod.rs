@@ -1,8 +1,10 @@
 //! Background tasks beside the lanes: sweeping, deadlines, partitions, counts.
 
+pub(crate) mod bindings;
 pub(crate) mod deadlines;
 pub(crate) mod partitions;
 pub(crate) mod pausing;
 pub(crate) mod process;
+pub(crate) mod progress;
 pub(crate) mod stuck;
 pub(crate) mod sweeper;

@@ -70,13 +70,13 @@ async fn sweep(engine: &Arc<Engine>) -> Result<(), Failure> {
     gauge("ballet_outbox_unpublished", waiting);
     gauge("ballet_calls_open", answered(calls::count_open(&mut db)).await?);
     let age = |since: Timestamp| engine.clock.now().duration_since(since).as_secs_f64();
-    metrics::gauge!("ballet_outbox_oldest_seconds").set(oldest.map_or(0.0, age));
+    ballet_amqp::gauge!("ballet_outbox_oldest_seconds").set(oldest.map_or(0.0, age));
     Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]
 fn gauge(name: &'static str, value: i64) {
-    metrics::gauge!(name).set(value as f64);
+    ballet_amqp::gauge!(name).set(value as f64);
 }
 
 /// The other processes seen during one sweep, and whether each is gone.
@@ -210,7 +210,7 @@ async fn truncate(engine: &Engine, table: i16) -> Result<(), Failure> {
                 fault::point(FaultPoint::BeforeTables, "truncate");
                 transaction.commit().await?;
                 fault::point(FaultPoint::AfterTables, "truncate");
-                metrics::counter!("ballet_outbox_truncations_total").increment(1);
+                ballet_amqp::counter!("ballet_outbox_truncations_total").increment(1);
             }
             Ok(())
         }

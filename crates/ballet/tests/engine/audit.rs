@@ -3,12 +3,13 @@
 use ballet::core::System;
 use ballet::{Abort, Event, SagaId};
 use ballet_ops::audit::{self, BrokerSnapshot, Report};
+use ballet_testkit::wait_until;
 use jiff::SignedDuration;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use crate::trip::{CarRented, DESK_TABLES, TripBooked, TripConfirmed, cancel, desk};
-use crate::world::{World, part};
+use crate::world::{SOON, World, part};
 
 async fn audited(world: &World) -> Report {
     let system = System { name: "trips", parts: vec![desk().part()] };
@@ -82,4 +83,29 @@ async fn a_dead_letter_is_seen_before_the_broker_has_counted_it() {
     assert_eq!(reasons, ["failed: the line was cut"; 2]);
     assert_eq!(broker.dead_letters[0].saga, Some(saga.0));
     assert_eq!(broker.queues["desk.dead"], 2);
+}
+
+#[tokio::test]
+async fn t175_what_the_broker_cannot_dead_letter_is_a_violation_that_names_the_queue() {
+    let world = World::new("held", vec![part(desk(), DESK_TABLES)]).await;
+    let management = world.env.management();
+    let system = System { name: "trips", parts: vec![desk().part()] };
+    let databases = [("desk".to_owned(), world.env.database_url("desk").to_owned())];
+    // One comes back to its service, and one to a queue that is not there.
+    for key in ["desk", "nowhere"] {
+        let published = management.publish("retry.5s", key, &json!({}), "{}").await;
+        assert!(published.expect("published"));
+    }
+    let report = wait_until("what is held", SOON, || async {
+        let broker = management.audited(20).await.map_err(|error| error.to_string())?;
+        let report = audit::audit(&system, &databases, &broker, SignedDuration::ZERO).await;
+        let report = report.map_err(|error| error.to_string())?;
+        if report.is_clean() { Err(report.to_string()) } else { Ok(Some(report)) }
+    })
+    .await
+    .expect("a violation");
+    let [violation] = &report.violations[..] else { panic!("{report}") };
+    let words = "1 message in queue `retry.5s` waited longer than its time, and the broker cannot";
+    assert!(violation.starts_with(words), "{violation}");
+    assert!(report.open.iter().any(|line| line == "1 message in queue retry.5s"), "{report}");
 }

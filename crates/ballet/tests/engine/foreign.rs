@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
-use ballet::{MessageId, SagaId};
+use ballet::{Event, MessageId, SagaId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
+use crate::trip::{
+    DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripWanted, Trouble, desk, hotel,
+};
 use crate::world::{World, part};
 
 const BOOKED: &str = "desk.trip_booked.v1";
@@ -35,6 +37,26 @@ fn body(message: &Value) -> Vec<u8> {
 async fn to_the_queue(world: &World, properties: &Value, body: impl AsRef<[u8]>) {
     let published = world.env.management().publish("amq.default", "hotel", properties, body).await;
     assert!(published.expect("published"));
+}
+
+#[tokio::test]
+async fn t178_messages_with_blank_ids_are_different_messages() {
+    let world = World::new("blank", vec![part(desk(), DESK_TABLES)]).await;
+    let mut sagas = 0;
+    for blank in ["", "   ", "\t", "\u{3000}"] {
+        let properties = json!({
+            "message_id": blank, "correlation_id": blank, "type": blank, "app_id": blank,
+            "content_encoding": blank, "headers": {"causation_id": blank, "traceparent": blank},
+        });
+        for city in ["Rome", "Oslo"] {
+            let body = json!({"city": city, "nights": sagas}).to_string();
+            world.publish_raw(TripWanted::TYPE.name(), &properties, body).await;
+            sagas += 1;
+        }
+    }
+    world.until_count("desk", "trip", sagas).await;
+    let ids = "(select distinct message_id from ballet.inbox_other) as id";
+    assert_eq!(world.count("desk", ids).await, sagas);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bad_input;
+mod bindings;
 mod calls;
 mod deadlines;
 mod foreign;

@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
+mod brokers_dead_letters;
 mod channels;
 mod crash_loop;
 mod flood;
 mod input;
 mod load;
+mod odd_headers;
 mod poison;
 mod publishing;
 mod raw_amqp;

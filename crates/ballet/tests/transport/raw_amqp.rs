@@ -9,13 +9,44 @@ const HEADER: u8 = 2;
 const BODY: u8 = 3;
 const FRAME_END: u8 = 0xce;
 
-/// A message with a `type` and headers of any bytes.
+/// The place of a property among all, in the order of AMQP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(dead_code, reason = "each binary of tests uses some of them")]
+pub(crate) enum Property {
+    Headers = 2,
+    DeliveryMode = 3,
+    CorrelationId = 5,
+    MessageId = 8,
+    Type = 10,
+    AppId = 12,
+}
+
+/// A message with properties of any bytes.
 pub(crate) struct Raw<'a> {
     pub(crate) queue: &'a str,
-    pub(crate) kind: &'a [u8],
-    /// The entries of the header table, encoded.
-    pub(crate) headers: &'a [u8],
+    /// Each property with its text, in any order. The text of `Headers` is the entries of the
+    /// table, encoded.
+    pub(crate) properties: &'a [(Property, &'a [u8])],
     pub(crate) body: &'a [u8],
+}
+
+impl Raw<'_> {
+    /// The flags and the properties, encoded.
+    fn encoded(&self) -> Vec<u8> {
+        let mut properties = self.properties.to_vec();
+        properties.push((Property::DeliveryMode, &[2]));
+        properties.sort_unstable();
+        let flags = properties.iter().fold(0, |flags, (of, _)| flags | 1 << (15 - *of as u16));
+        let mut encoded = u16::to_be_bytes(flags).to_vec();
+        for (of, text) in properties {
+            encoded.extend(match of {
+                Property::Headers => long(text),
+                Property::DeliveryMode => text.to_vec(),
+                _ => short(text),
+            });
+        }
+        encoded
+    }
 }
 
 /// Puts messages straight on a queue; returns when the broker has confirmed them.
@@ -43,11 +74,7 @@ pub(crate) fn publish(url: &str, messages: &[Raw<'_>]) {
         call(&mut stream, 1, (60, 40), &[&[0, 0, 0], &queue[..], &[0]].concat());
         let mut header = vec![0, 60, 0, 0];
         header.extend((message.body.len() as u64).to_be_bytes());
-        // Headers, delivery mode and type.
-        header.extend((1_u16 << 13 | 1 << 12 | 1 << 5).to_be_bytes());
-        header.extend(long(message.headers));
-        header.push(2);
-        header.extend(short(message.kind));
+        header.extend(message.encoded());
         frame(&mut stream, HEADER, 1, &header);
         frame(&mut stream, BODY, 1, message.body);
         expect(&mut stream, (60, 80));

@@ -6,7 +6,7 @@ use jiff_sqlx::ToSqlx;
 use paging::Limit;
 use shop_events::OrderId;
 use shop_events::orders::{OrderCancelled, OrderPlaced};
-use sqlx::types::{Json, Uuid};
+use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::order::{Order, Status};
@@ -128,17 +128,20 @@ pub(crate) async fn page(
     after: Option<OrderId>,
     limit: Limit,
 ) -> Result<Vec<Order>, Failure> {
-    let after = after.map_or(Uuid::max(), |order_id| order_id.0);
+    let after = after.map(|order_id| order_id.0);
     let query = match status {
         Some(status) => sqlx::query_as(
-            "select * from customer_order where status = $3 and order_id < $1
+            "select * from customer_order where status = $3
+                 and order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1
              order by order_id desc limit $2",
         )
         .bind(after)
         .bind(limit.rows())
         .bind(TextEnum(status)),
         None => sqlx::query_as(
-            "select * from customer_order where order_id < $1 order by order_id desc limit $2",
+            "select * from customer_order
+             where order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1
+             order by order_id desc limit $2",
         )
         .bind(after)
         .bind(limit.rows()),

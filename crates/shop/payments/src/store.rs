@@ -7,7 +7,7 @@ use paging::Limit;
 use serde::Serialize;
 use shop_events::{Money, OrderId};
 use sqlx::postgres::PgRow;
-use sqlx::types::{Text, Uuid};
+use sqlx::types::Text;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 use crate::provider::{Authorization, Authorize, Settle};
@@ -132,8 +132,8 @@ pub(crate) async fn page(
     limit: Limit,
 ) -> Result<Vec<Payment>, Failure> {
     let payments =
-        sqlx::query_as("select * from payment where order_id < $1 order by order_id desc limit $2")
-            .bind(after.map_or(Uuid::max(), |order_id| order_id.0))
+        sqlx::query_as("select * from payment where order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1 order by order_id desc limit $2")
+            .bind(after.map(|order_id| order_id.0))
             .bind(limit.rows())
             .fetch_all(db)
             .await?;

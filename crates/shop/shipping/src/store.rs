@@ -121,9 +121,11 @@ pub(crate) async fn page(
     limit: Limit,
 ) -> Result<Vec<Shipment>, Failure> {
     let shipments = sqlx::query_as(
-        "select * from shipment where order_id < $1 order by order_id desc limit $2",
+        "select * from shipment
+         where order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1
+         order by order_id desc limit $2",
     )
-    .bind(after.map_or(Uuid::max(), |order_id| order_id.0))
+    .bind(after.map(|order_id| order_id.0))
     .bind(limit.rows())
     .fetch_all(db)
     .await?;

@@ -149,7 +149,7 @@ async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Quiescen
         if quiet {
             let broker = BrokerSnapshot {
                 queues: depths(&*session, &queues).await?,
-                dead_letters: Vec::new(),
+                ..BrokerSnapshot::default()
             };
             match endpoints.audit(&broker, SignedDuration::ZERO).await {
                 Ok(report) if report.is_quiescent() || begun.elapsed() > PATIENCE => {

@@ -63,7 +63,7 @@ impl Stage {
             let launch = Launch {
                 name,
                 program: program.clone(),
-                env: Vec::new(),
+                env: vec![("RABBITMQ_MANAGEMENT_URL", env.management().url().to_owned())],
                 amqp_url: env.amqp_url(name).to_owned(),
                 database_url: env.database_url(name).to_owned(),
                 log: self.logs.join(format!("{name}.log")),

@@ -171,6 +171,7 @@ async fn run(children: &Children, launch: &Launch, listen: &str) -> Result<Child
             command
                 .env_remove("AMQP_URL_FILE")
                 .env_remove("DATABASE_URL_FILE")
+                .env_remove("RABBITMQ_MANAGEMENT_URL")
                 .env("AMQP_URL", amqp_url)
                 .env("DATABASE_URL", database_url)
                 .env("LISTEN", listen)

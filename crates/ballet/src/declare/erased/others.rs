@@ -23,7 +23,7 @@ pub(crate) struct TypedOwner<O>(pub(crate) O);
 impl<O: Owner> AnyOwner for TypedOwner<O> {
     fn abort<'a>(&'a self, mut tx: Tx<'a>, abort_event: &'a [u8]) -> Future<'a, ()> {
         Box::pin(async move {
-            let abort_event: <O::Saga as Saga>::Abort = serde_json::from_slice(abort_event)
+            let abort_event: <O::Saga as Saga>::Abort = ballet_core::json::from_slice(abort_event)
                 .map_err(|error| {
                     Failure::permanent(format!("the stored abort event cannot be decoded: {error}"))
                 })?;

@@ -2,15 +2,26 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ballet_amqp::TlsFiles;
+use clap::builder::RangedU64ValueParser;
 use clap::{ArgMatches, Args, Command, ValueEnum};
 
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::mask::masked;
 use crate::service::settings::tls::TlsSettings;
+
+pub(crate) const LANES: RangeInclusive<i64> = 1..=64;
+pub(crate) const BATCH: RangeInclusive<i64> = 1..=5000;
+pub(crate) const AT_LEAST_ONE: RangeInclusive<i64> = 1..=65_535;
+pub(crate) const DATABASE_CONNECTIONS: RangeInclusive<i64> = 4..=500;
+pub(crate) const HANDLER_SECONDS: RangeInclusive<u64> = 1..=3600;
+pub(crate) const DRAIN_SECONDS: RangeInclusive<u64> = 0..=3600;
+/// With less hardly any event is taken. RabbitMQ itself takes at most 512 MiB.
+pub(crate) const MAX_BODY: RangeInclusive<u64> = 512..=512 * 1024 * 1024;
 
 /// What every service is told. Put it into the service's own arguments with
 /// `#[command(flatten)]`.
@@ -23,6 +34,12 @@ pub struct Settings {
     /// A file that holds the broker's URL, instead of the URL itself.
     #[arg(long, env = "AMQP_URL_FILE", value_name = "FILE", conflicts_with = "amqp_url")]
     pub amqp_url_file: Option<PathBuf>,
+
+    /// RabbitMQ's management API, which lists the bindings that the service compares with its own
+    /// every 20 seconds; `off` for no comparison. By default it is port 15672 of a broker on port
+    /// 5672, with the broker's user.
+    #[arg(long, env = "RABBITMQ_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
+    pub management_url: Option<String>,
 
     /// The service's own database, with user.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
@@ -41,36 +58,36 @@ pub struct Settings {
     pub listen: SocketAddr,
 
     /// How many lanes work side by side, each on its own sagas.
-    #[arg(long, env = "LANES", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, env = "LANES", default_value_t = 1, value_parser = clap::value_parser!(u16).range(LANES))]
     pub lanes: u16,
 
     /// The most messages that one transaction takes in.
-    #[arg(long, env = "BATCH", default_value_t = 250, value_parser = clap::value_parser!(u16).range(1..=5000))]
+    #[arg(long, env = "BATCH", default_value_t = 250, value_parser = clap::value_parser!(u16).range(BATCH))]
     pub batch: u16,
 
     /// The most messages that the broker hands over unacknowledged; by default two batches a lane.
-    #[arg(long, env = "PREFETCH", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "PREFETCH", value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub prefetch: Option<u16>,
 
     /// The most calls to the outside that are out at a time.
-    #[arg(long, env = "CALLS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "CALLS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub calls: u16,
 
     /// The biggest message body, in bytes.
-    #[arg(long, env = "MAX_BODY", default_value_t = 1024 * 1024, value_name = "BYTES")]
+    #[arg(long, env = "MAX_BODY", default_value_t = 1024 * 1024, value_name = "BYTES", value_parser = RangedU64ValueParser::<usize>::new().range(MAX_BODY))]
     pub max_body: usize,
 
     /// The most database connections.
-    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=500))]
+    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(DATABASE_CONNECTIONS))]
     pub database_connections: u32,
 
     /// How long one handler may take with one message, in seconds; then it is rolled back and
     /// has failed.
-    #[arg(long, env = "HANDLER_SECONDS", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, env = "HANDLER_SECONDS", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(HANDLER_SECONDS))]
     pub handler_seconds: u64,
 
     /// How long a stop waits for what is in hand, in seconds.
-    #[arg(long, env = "DRAIN_SECONDS", default_value_t = 20, value_name = "SECONDS")]
+    #[arg(long, env = "DRAIN_SECONDS", default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(DRAIN_SECONDS))]
     pub drain_seconds: u64,
 
     /// What is logged: a level, or `target=level` separated by commas.
@@ -108,6 +125,7 @@ impl Settings {
         Self {
             amqp_url: Some(amqp_url.into()),
             amqp_url_file: None,
+            management_url: None,
             database_url: Some(database_url.into()),
             database_url_file: None,
             tls: TlsSettings::default(),
@@ -222,14 +240,14 @@ fn given(
     }
     let Some(file) = file else {
         let flag = name.to_lowercase().replace('_', "-");
-        return Err(SettingsError(format!(
+        return Err(SettingsError::new(format!(
             "{what} is missing: set {name} or {name}_FILE, or give --{flag}; expected something \
              like {example}"
         )));
     };
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(text.trim().to_owned()),
-        Err(error) => Err(SettingsError(format!(
+        Err(error) => Err(SettingsError::new(format!(
             "{name}_FILE names {}, which cannot be read: {error}",
             file.display()
         ))),
@@ -242,6 +260,7 @@ impl fmt::Debug for Settings {
         let Self {
             amqp_url,
             amqp_url_file,
+            management_url,
             database_url,
             database_url_file,
             tls,
@@ -262,6 +281,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("amqp_url", &amqp_url.as_deref().map(masked))
             .field("amqp_url_file", amqp_url_file)
+            .field("management_url", &management_url.as_deref().map(masked))
             .field("database_url", &database_url.as_deref().map(masked))
             .field("database_url_file", database_url_file)
             .field("tls", tls)

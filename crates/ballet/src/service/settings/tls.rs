@@ -74,13 +74,13 @@ impl TlsSettings {
         };
         // Without it everything would be sent in the clear, and look as if it were not.
         if files.any() && url.trim_start().starts_with("amqp://") {
-            return Err(SettingsError(
+            return Err(SettingsError::new(
                 "certificates are set for the broker, but AMQP_URL begins with amqp://, which is \
                  without TLS: write amqps://"
                     .to_owned(),
             ));
         }
-        files.check().map_err(SettingsError)?;
+        files.check().map_err(SettingsError::new)?;
         Ok(files)
     }
 
@@ -95,7 +95,7 @@ impl TlsSettings {
             certificate: self.database_cert_file.clone(),
             key: self.database_key_file.clone(),
         };
-        files.check().map_err(SettingsError)?;
+        files.check().map_err(SettingsError::new)?;
         Ok(files)
     }
 }

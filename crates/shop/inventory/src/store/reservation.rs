@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use shop_events::inventory::ReservationFailure;
 use shop_events::{OrderId, OrderLine, Sku, StockLine};
 use sqlx::postgres::PgRow;
-use sqlx::types::Uuid;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 /// The stock that is or was held for an order.
@@ -176,10 +175,11 @@ pub(crate) async fn page(
     let reservations = sqlx::query_as(
         "select order_id, state, created_at, array_agg(sku) as skus,
              array_agg(quantity) as quantities
-         from reservation where order_id < $1
+         from reservation
+         where order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1
          group by order_id, state, created_at order by order_id desc limit $2",
     )
-    .bind(after.map_or(Uuid::max(), |order_id| order_id.0))
+    .bind(after.map(|order_id| order_id.0))
     .bind(limit.rows())
     .fetch_all(db)
     .await?;

@@ -5,6 +5,7 @@ use ballet_testkit::{Servers, TestEnv};
 use shop_events::Money;
 use shop_events::inventory::StockReceived;
 use sqlx::Connection;
+use sqlx::types::Uuid;
 
 use super::*;
 use crate::store::stock;

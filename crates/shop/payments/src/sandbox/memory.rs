@@ -117,10 +117,11 @@ pub(crate) async fn page(
     limit: Limit,
 ) -> Result<Vec<Remembered>, Failure> {
     let operations = sqlx::query_as(
-        "select * from sandbox_operation where idempotency_key < $1
+        "select * from sandbox_operation
+         where idempotency_key <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and idempotency_key is distinct from $1
          order by idempotency_key desc limit $2",
     )
-    .bind(after.unwrap_or(Uuid::max()))
+    .bind(after)
     .bind(limit.rows())
     .fetch_all(db)
     .await?;

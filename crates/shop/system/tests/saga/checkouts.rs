@@ -30,6 +30,23 @@ async fn a_checkout_on_the_exchange_is_an_order() {
 }
 
 #[tokio::test]
+async fn an_order_with_the_largest_id_is_on_a_page_like_any_other() {
+    let shop = Shop::open("largest").await;
+    let order_id = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+    shop.drop_checkout(&properties(order_id), &mugs(1, "card_approved")).await;
+    shop.order_is(order_id, "completed").await;
+    shop.is_sound().await;
+    let first = shop.orders("?limit=1").await;
+    assert_eq!(
+        (&first["items"][0]["order_id"], &first["next"]),
+        (&json!(order_id), &json!(order_id))
+    );
+    let second = shop.orders(&format!("?after={order_id}")).await;
+    assert_eq!(second["items"], json!([]), "each order is on one page");
+    shop.close().await;
+}
+
+#[tokio::test]
 async fn an_impossible_checkout_is_cancelled_at_once() {
     let shop = Shop::open("impossible").await;
     let cases = [

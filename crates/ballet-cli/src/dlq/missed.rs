@@ -1,0 +1,184 @@
+//! `ballet dlq redrive --from-journal`: sends a service the events that it has missed.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use ballet::core::Part;
+use ballet::core::envelope::Limits;
+use ballet_ops::missed::{self, Journal, Missed};
+use jiff::Timestamp;
+use serde_json::json;
+use sqlx::Connection;
+
+use crate::dlq::interrupt::stop_on_ctrl_c;
+use crate::dlq::selection::{Selection, age};
+use crate::dlq::sending::Sending;
+use crate::exit::{Done, usage, with_advice};
+use crate::options::GlobalOptions;
+use crate::systems::systems;
+use crate::ui::{self, Output};
+
+/// The options that do not select dead letters by how they died.
+pub(crate) const OTHERS: [&str; 8] =
+    ["service", "reason", "step", "older_than", "newer_than", "all", "no_canary", "beyond_memory"];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FromJournal {
+    /// Instead of dead letters, send what this service has missed: events that it consumes, that
+    /// the journal has, and that its inbox does not know
+    #[arg(long, value_name = "SERVICE", requires = "since", conflicts_with_all = OTHERS,
+        help_heading = "Other sources")]
+    pub(crate) from_journal: Option<String>,
+    /// Search the journal from this time on: `2026-02-01T12:00:00Z`, or an age such as `2h`
+    #[arg(long, value_name = "TIME", requires = "from_journal", help_heading = "Other sources")]
+    since: Option<String>,
+}
+
+pub(crate) async fn run(
+    service: &str,
+    args: &FromJournal,
+    selection: &Selection,
+    sending: &Sending,
+    options: &GlobalOptions,
+) -> Result<Done> {
+    let floor = options.clock.now() - Limits::default().inbox_window;
+    let since = since(args.since.as_deref().unwrap_or_default(), floor, options)?;
+    let journal = Journal::new(options.broker()?, part(service)?, since);
+    let Some(mut inbox) = options.connect(service).await? else {
+        return Err(usage(format!(
+            "only the inbox of {service} tells what was missed: set DATABASE_URL or give \
+             --database-url, with {{service}} in place of the service's name"
+        )));
+    };
+    let stop = stop_on_ctrl_c();
+    let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
+    let show = |read: u64| progress.show(read);
+    let search_options = sending.redrive_options(options, stop.clone(), &show);
+    let patience = Duration::from_secs(sending.patience);
+    let mut stopped = stop.clone();
+    let missed = tokio::select! {
+        missed = missed::search(&journal, &search_options, &mut inbox, floor, patience) => missed,
+        _ = stopped.wait_for(|stop| *stop) => {
+            ui::say("stopped; nothing was sent");
+            return Ok(Done::Partly);
+        }
+    };
+    drop(progress);
+    let mut missed = missed.map_err(with_advice)?;
+    inbox.close().await.ok();
+    warn(&missed, journal.service(), since);
+    selection.narrow(&mut missed)?;
+    show_missed(&missed, service, options);
+    let whole = missed.events().len() as u64;
+    if whole == 0 {
+        ui::say(&format!(
+            "{service} has missed nothing; it consumes {} of the events in the journal since {since}",
+            ui::grouped(missed.searched)
+        ));
+        return Ok(Done::All);
+    }
+    if sending.dry_run {
+        ui::say(&format!("{} would be sent; nothing was sent", events(whole)));
+        return Ok(Done::All);
+    }
+    let progress = ui::Progress::new(&format!("sending to {service}"), whole);
+    let show = |done: u64| progress.show(done);
+    let send_options = sending.redrive_options(options, stop, &show);
+    let summary = missed::send(&journal, &missed, &send_options).await;
+    drop(progress);
+    let summary = summary.map_err(with_advice)?;
+    for (id, why) in &summary.failures {
+        ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
+    }
+    let left = whole.saturating_sub(summary.removed);
+    let rest = if left > 0 { format!("; {} were not", ui::grouped(left)) } else { String::new() };
+    ui::say(&format!("{} sent to {service}{rest}", events(summary.removed)));
+    if summary.stopped {
+        ui::say("stopped before the end; nothing is lost, and the same command continues");
+    }
+    Ok(if left > 0 { Done::Partly } else { Done::All })
+}
+
+/// What this build knows of the service.
+fn part(service: &str) -> Result<Part> {
+    let mut parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
+    match parts.iter().position(|part| part.service == service) {
+        Some(at) => Ok(parts.swap_remove(at)),
+        None => {
+            let known: Vec<&str> = parts.iter().map(|part| part.service).collect();
+            let known = known.join(", ");
+            Err(usage(format!("this build knows no service {service:?}, only {known}")))
+        }
+    }
+}
+
+fn since(text: &str, floor: Timestamp, options: &GlobalOptions) -> Result<Timestamp> {
+    let since = match text.parse::<Timestamp>() {
+        Ok(time) => time,
+        Err(_) => {
+            let age = age(text).map_err(|_| {
+                usage(format!(
+                    "--since {text:?} is neither a time such as 2026-02-01T12:00:00Z nor an age \
+                     such as 2h"
+                ))
+            })?;
+            options.clock.now() - age
+        }
+    };
+    if since < floor {
+        return Err(usage(format!(
+            "--since {since} is too long ago: the inbox remembers what was handled since {floor}, \
+             and of what is older nobody can tell whether it was missed"
+        )));
+    }
+    Ok(since)
+}
+
+fn warn(missed: &Missed, service: &str, since: Timestamp) {
+    let note = ui::bad("note:");
+    if let Some(begins) = missed.journal_begins {
+        ui::say(&format!(
+            "{note} the journal begins at {begins}; what was missed between {since} and then is \
+             not in it"
+        ));
+    }
+    if missed.waiting > 0 {
+        ui::say(&format!(
+            "{note} {} still wait in the queue of {service}, and some of them may be listed here. \
+             If they are sent too, the service drops them; --patience waits longer",
+            ui::grouped(missed.waiting)
+        ));
+    }
+    if missed.too_old > 0 {
+        ui::say(&format!(
+            "{note} {} have ids that the service refuses as too old, and are left out",
+            events(missed.too_old)
+        ));
+    }
+}
+
+fn show_missed(missed: &Missed, service: &str, options: &GlobalOptions) {
+    if options.output != Output::Table {
+        let rows = missed.events().into_iter().map(|event| {
+            json!({ "service": service, "id": event.id.to_string(), "type": event.event_type,
+                "saga": event.saga })
+        });
+        ui::print_json(options.output, rows.collect());
+        return;
+    }
+    let rows: Vec<Vec<String>> = missed
+        .by_type()
+        .into_iter()
+        .map(|(event_type, count)| vec![ui::grouped(count), ui::cell(Some(event_type))])
+        .collect();
+    if !rows.is_empty() {
+        ui::print(&ui::table(&["missed", "event"], rows));
+    }
+}
+
+pub(crate) fn events(number: u64) -> String {
+    match number {
+        1 => "1 event".to_owned(),
+        number => format!("{} events", ui::grouped(number)),
+    }
+}

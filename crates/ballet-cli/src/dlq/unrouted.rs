@@ -1,0 +1,107 @@
+//! `ballet dlq redrive --from-unrouted`: sends the events that no binding took to the services that
+//! consume them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use ballet_ops::redrive::Unrouted;
+use serde_json::json;
+
+use crate::dlq::interrupt::stop_on_ctrl_c;
+use crate::dlq::missed::{OTHERS, events};
+use crate::dlq::selection::Selection;
+use crate::dlq::sending::Sending;
+use crate::exit::{Done, with_advice};
+use crate::options::GlobalOptions;
+use crate::systems::systems;
+use crate::ui::{self, Output};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FromUnrouted {
+    /// Instead of dead letters, send what lies in the queue `unrouted` to the services that consume
+    /// it
+    #[arg(long, conflicts_with = "from_journal", conflicts_with_all = OTHERS,
+        help_heading = "Other sources")]
+    pub(crate) from_unrouted: bool,
+}
+
+pub(crate) async fn run(
+    selection: &Selection,
+    sending: &Sending,
+    options: &GlobalOptions,
+) -> Result<Done> {
+    let parts = systems().into_iter().flat_map(|system| system.parts).collect();
+    let unrouted = Unrouted::new(options.broker()?, parts);
+    let filter = selection.filter(options.clock.now());
+    // By type, the services and the number of events.
+    let mut found: BTreeMap<String, (String, u64)> = BTreeMap::new();
+    let mut ids = BTreeSet::new();
+    let (mut whole, mut nobodys) = (0, 0);
+    let browsed = unrouted.browse(|event| {
+        if !filter.matches(&event) {
+            return;
+        }
+        ids.insert(event.id);
+        let services = unrouted.consumers(&event).join(", ");
+        *(if services.is_empty() { &mut nobodys } else { &mut whole }) += 1;
+        let event_type = event.routing_key.unwrap_or_default();
+        found.entry(event_type).or_insert((services, 0)).1 += 1;
+    });
+    browsed.await.map_err(with_advice)?;
+    selection.require_whole_ids(ids.into_iter())?;
+    show(&found, options);
+    if nobodys > 0 {
+        ui::say(&format!(
+            "{} {} stay{}: this build knows no service that consumes them. Is a type misspelt, or a \
+             service not declared?",
+            ui::bad("note:"),
+            events(nobodys),
+            if nobodys == 1 { "s" } else { "" }
+        ));
+    }
+    let done = if nobodys > 0 { Done::Partly } else { Done::All };
+    if whole == 0 {
+        ui::say("there is nothing to send in the queue `unrouted`");
+        return Ok(done);
+    }
+    if sending.dry_run {
+        ui::say(&format!("{} would be sent; nothing was sent", events(whole)));
+        return Ok(Done::All);
+    }
+    let progress = ui::Progress::new("sending from unrouted", whole);
+    let show = |sent: u64| progress.show(sent);
+    let send_options = sending.redrive_options(options, stop_on_ctrl_c(), &show);
+    let summary = unrouted.redrive(&filter, &send_options).await;
+    drop(progress);
+    let summary = summary.map_err(with_advice)?;
+    for (id, why) in &summary.failures {
+        ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
+    }
+    ui::say(&format!("{} sent to their services", events(summary.removed)));
+    if summary.stopped {
+        ui::say("stopped before the end; nothing is lost, and the same command continues");
+    }
+    Ok(if summary.removed < whole { Done::Partly } else { done })
+}
+
+fn show(found: &BTreeMap<String, (String, u64)>, options: &GlobalOptions) {
+    if options.output != Output::Table {
+        let rows = found.iter().map(|(event_type, (services, count))| {
+            let services: Vec<&str> =
+                services.split(", ").filter(|name| !name.is_empty()).collect();
+            json!({ "type": event_type, "count": count, "services": services })
+        });
+        ui::print_json(options.output, rows.collect());
+        return;
+    }
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|(event_type, (services, count))| {
+            let services = Some(&**services).filter(|services| !services.is_empty());
+            vec![ui::grouped(*count), ui::cell(Some(event_type)), ui::cell(services)]
+        })
+        .collect();
+    if !rows.is_empty() {
+        ui::print(&ui::table(&["count", "event", "consumed by"], rows));
+    }
+}

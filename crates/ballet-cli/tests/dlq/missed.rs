@@ -1,0 +1,166 @@
+//! What a service has missed is found in the journal and sent, once.
+
+use ballet_testkit::{Method, Servers, wait_until};
+use serde_json::{Value, json};
+
+use crate::shop::{Shop, checkout};
+use crate::world::{Ended, SOON, ballet, ended};
+
+const CONFIRMED: &str = "orders.order_confirmed.v1";
+const AUTHORIZED: &str = "payments.payment_authorized.v1";
+const ORDERS: usize = 20;
+
+impl Shop {
+    /// Removes the binding of a service for an event.
+    async fn unbind(&self, service: &str, event: &str) {
+        let path = ["bindings", self.env.vhost(), "e", "route", "q", service, event];
+        self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
+    }
+
+    /// The command with the rights to mend the topology.
+    async fn topology(&self, verb: &str) -> Ended {
+        let user = self.env.amqp_url("topology").trim_start_matches("amqp://");
+        let (user, _) = user.split_once('@').expect("a user");
+        let servers = Servers::shared().await.expect("servers");
+        let at = servers.rabbitmq().management_url().trim_start_matches("http://");
+        let mut command = ballet(&self.env, &self.place);
+        command.args(["topology", verb, "--vhost", self.env.vhost()]);
+        command.env("RABBITMQ_MANAGEMENT_URL", format!("http://{user}@{at}"));
+        ended(command).await
+    }
+
+    /// Drops orders that no other carries the bodies of.
+    async fn order(&self, count: usize) -> Vec<String> {
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            let id = Self::new_id();
+            self.drop(&id, &checkout().to_string()).await;
+            ids.push(id);
+        }
+        ids
+    }
+
+    async fn all_are(&self, orders: &[String], status: &str) {
+        for id in orders {
+            self.order_is(id, status).await;
+        }
+    }
+
+    /// What the command would send to shipping.
+    async fn missed(&self) -> Vec<Value> {
+        let arguments = ["dlq", "redrive", "--from-journal", "shipping", "--since", "1h"];
+        let said = self.ballet(&[&arguments[..], &["--dry-run", "-o", "json"]].concat()).await;
+        serde_json::from_str(&said.succeeds()).expect("JSON")
+    }
+}
+
+#[tokio::test]
+async fn t180_what_a_service_missed_without_its_binding_is_sent_from_the_journal_once() {
+    let shop = Shop::open("missed").await;
+    let url = format!("{}/stock/mug/receive", shop.url("inventory"));
+    let note = json!({ "receipt": "note-2", "quantity": 100 });
+    assert!(shop.http.post(&url).json(&note).send().await.expect("answered").status().is_success());
+    // What was handled, or died, or was discarded then, is not missed.
+    let before = shop.order(2).await;
+    shop.all_are(&before, "completed").await;
+    let poison = json!({ "message_id": Shop::new_id(), "correlation_id": Shop::new_id() });
+    let management = shop.env.management();
+    assert!(management.publish("events", AUTHORIZED, &poison, "{").await.expect("published"));
+    shop.dead("shipping").await;
+    assert!(shop.missed().await.is_empty());
+    shop.ballet(&["dlq", "discard", "--all", "--yes"]).await.ends_with(0);
+    assert!(shop.missed().await.is_empty());
+
+    shop.unbind("shipping", CONFIRMED).await;
+    let orders = shop.order(ORDERS).await;
+    shop.all_are(&orders, "confirmed").await;
+    // Nothing else shows that the orders are paid and will not be shipped.
+    assert_eq!(management.depth("unrouted").await.expect("a depth").ready, 0);
+    let stuck = shop.ballet(&["sagas", "stuck"]).await.succeeds();
+    assert!(stuck.contains("no saga is stuck"), "{stuck}");
+    let differs = shop.topology("check").await.ends_with(1);
+    let binding = format!("the binding of queue `shipping` to `route` with key `{CONFIRMED}`");
+    assert!(differs.out.contains(&format!("{binding} is missing")), "{differs:?}");
+    let mended = shop.topology("apply").await.ends_with(0);
+    assert!(mended.err.contains(&format!("created: {binding}")), "{mended:?}");
+
+    let missed = shop.missed().await;
+    assert_eq!(missed.len(), ORDERS);
+    for event in &missed {
+        assert_eq!(event["type"], CONFIRMED);
+        assert!(orders.iter().any(|order| event["saga"] == order.as_str()), "{event}");
+    }
+    let redrive = ["dlq", "redrive", "--from-journal", "shipping", "--since", "1h"];
+    let one = missed[0]["id"].as_str().expect("an id");
+    let few = shop.ballet(&[&redrive[..], &["--id", one]].concat()).await.ends_with(0);
+    assert!(few.err.contains("1 event sent to shipping"), "{few:?}");
+    let sent = shop.ballet(&[&redrive[..], &["--rate", "1000"]].concat()).await.ends_with(0);
+    assert!(sent.err.contains(&format!("{} events sent to shipping", ORDERS - 1)), "{sent:?}");
+    shop.all_are(&orders, "completed").await;
+    let again = shop.ballet(&redrive).await.ends_with(0);
+    assert!(again.err.contains("shipping has missed nothing"), "{again:?}");
+    shop.is_sound().await;
+
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t180_what_was_missed_is_told_only_by_an_inbox_that_still_knows() {
+    let shop = Shop::open("told").await;
+    let redrive = |since| ["dlq", "redrive", "--from-journal", "shipping", "--since", since];
+    for (since, says) in [
+        ("8d", "the inbox remembers what was handled since"),
+        ("yesterday", "neither a time such as"),
+    ] {
+        let refused = shop.ballet(&redrive(since)).await.ends_with(2);
+        assert!(refused.err.contains(says), "{refused:?}");
+    }
+    let unknown = ["dlq", "redrive", "--from-journal", "shipment", "--since", "1h"];
+    let refused = shop.ballet(&unknown).await.ends_with(2);
+    assert!(refused.err.contains(r#"no service "shipment", only"#), "{refused:?}");
+    let mut command = ballet(&shop.env, &shop.place);
+    command.args(redrive("1h")).env_remove("DATABASE_URL");
+    let refused = ended(command).await.ends_with(2);
+    assert!(refused.err.contains("only the inbox of shipping tells"), "{refused:?}");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t180_events_that_no_binding_took_are_sent_to_the_services_that_consume_them() {
+    let shop = Shop::open("unrouted").await;
+    let management = shop.env.management();
+    let checked_out = "cart.checked_out.v1";
+    shop.unbind("orders", checked_out).await;
+    let orders = shop.order(3).await;
+    // A typing error, which nobody consumes.
+    let misspelt = "cart.checkedout.v1";
+    let published = management.publish("events", misspelt, &json!({}), "{}").await;
+    assert!(published.expect("published"));
+    let depth = || async { management.depth("unrouted").await.expect("a depth").ready };
+    wait_until("events without a binding", SOON, || async {
+        let ready = depth().await;
+        if ready == 4 { Ok(Some(())) } else { Err(format!("{ready} so far")) }
+    })
+    .await
+    .expect("unrouted");
+
+    shop.topology("apply").await.ends_with(0);
+    let redrive = ["dlq", "redrive", "--from-unrouted"];
+    let plan = shop.ballet(&[&redrive[..], &["--dry-run"]].concat()).await.ends_with(0);
+    assert!(plan.err.contains("3 events would be sent"), "{plan:?}");
+    let row = |count: &str, event: &str, services: &str| {
+        plan.out.lines().any(|line| line.split_whitespace().eq([count, event, services]))
+    };
+    assert!(row("3", checked_out, "orders") && row("1", misspelt, "–"), "{plan:?}");
+    let sent = shop.ballet(&redrive).await.ends_with(3);
+    assert!(sent.err.contains("3 events sent") && sent.err.contains("1 event stays"), "{sent:?}");
+    shop.all_are(&orders, "completed").await;
+    let again = shop.ballet(&redrive).await.ends_with(3);
+    assert!(again.err.contains("nothing to send"), "{again:?}");
+    // The journal has them too, and orders knows them now.
+    let orders_since = ["dlq", "redrive", "--from-journal", "orders", "--since", "1h"];
+    let none = shop.ballet(&orders_since).await.ends_with(0);
+    assert!(none.err.contains("orders has missed nothing"), "{none:?}");
+    shop.is_sound().await;
+    shop.close().await;
+}

@@ -1,0 +1,318 @@
+//! Decodes JSON into types whose fields have names.
+//!
+//! serde's structs can also be read from an array, field by field in the order of their declaration.
+//! An event that was read so would change its meaning when a release reorders the fields. Here a
+//! struct is read from an object only, on every level.
+
+use std::fmt;
+
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
+};
+
+/// Decodes JSON. Structs are read from objects only.
+///
+/// # Errors
+///
+/// The text is not JSON, or does not have the type's shape.
+pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let value = T::deserialize(ByName(&mut deserializer))?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Passes everything on to the inner part, and stays around all that is nested in it.
+struct ByName<T>(T);
+
+/// The visitor of a struct. It refuses an array.
+struct Fields<V>(V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)?;
+        f.write_str(" as an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(ByName(map))
+    }
+}
+
+macro_rules! deserialize {
+    ($($method:ident($($argument:ident: $type:ty),*))*) => {$(
+        fn $method<V: Visitor<'de>>(
+            self,
+            $($argument: $type,)*
+            visitor: V,
+        ) -> Result<V::Value, D::Error> {
+            self.0.$method($($argument,)* ByName(visitor))
+        }
+    )*};
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for ByName<D> {
+    type Error = D::Error;
+
+    deserialize! {
+        deserialize_any() deserialize_bool() deserialize_i8() deserialize_i16() deserialize_i32()
+        deserialize_i64() deserialize_i128() deserialize_u8() deserialize_u16() deserialize_u32()
+        deserialize_u64() deserialize_u128() deserialize_f32() deserialize_f64() deserialize_char()
+        deserialize_str() deserialize_string() deserialize_bytes() deserialize_byte_buf()
+        deserialize_option() deserialize_unit() deserialize_unit_struct(name: &'static str)
+        deserialize_newtype_struct(name: &'static str) deserialize_seq()
+        deserialize_tuple(length: usize)
+        deserialize_tuple_struct(name: &'static str, length: usize) deserialize_map()
+        deserialize_enum(name: &'static str, variants: &'static [&'static str])
+        deserialize_identifier() deserialize_ignored_any()
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_struct(name, fields, Fields(visitor))
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.0.is_human_readable()
+    }
+}
+
+macro_rules! visit {
+    ($($method:ident($type:ty))*) => {$(
+        fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
+            self.0.$method(value)
+        }
+    )*};
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for ByName<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    visit! {
+        visit_bool(bool) visit_i8(i8) visit_i16(i16) visit_i32(i32) visit_i64(i64)
+        visit_i128(i128) visit_u8(u8) visit_u16(u16) visit_u32(u32) visit_u64(u64)
+        visit_u128(u128) visit_f32(f32) visit_f64(f64) visit_char(char) visit_str(&str)
+        visit_borrowed_str(&'de str) visit_string(String) visit_bytes(&[u8])
+        visit_borrowed_bytes(&'de [u8]) visit_byte_buf(Vec<u8>)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+        self.0.visit_none()
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        self.0.visit_unit()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, some: D) -> Result<V::Value, D::Error> {
+        self.0.visit_some(ByName(some))
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        self.0.visit_newtype_struct(ByName(inner))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<V::Value, A::Error> {
+        self.0.visit_seq(ByName(seq))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(ByName(map))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
+        self.0.visit_enum(ByName(variant))
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for ByName<S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
+        self.0.deserialize(ByName(deserializer))
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for ByName<A> {
+    type Error = A::Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        self.0.next_element_seed(ByName(seed))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.0.size_hint()
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for ByName<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        self.0.next_key_seed(seed)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        self.0.next_value_seed(ByName(seed))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.0.size_hint()
+    }
+}
+
+impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for ByName<A> {
+    type Error = A::Error;
+    type Variant = ByName<A::Variant>;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Self::Variant), A::Error> {
+        let (value, variant) = self.0.variant_seed(seed)?;
+        Ok((value, ByName(variant)))
+    }
+}
+
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for ByName<A> {
+    type Error = A::Error;
+
+    fn unit_variant(self) -> Result<(), A::Error> {
+        self.0.unit_variant()
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
+        self.0.newtype_variant_seed(ByName(seed))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
+        self.0.tuple_variant(length, ByName(visitor))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
+        self.0.struct_variant(fields, Fields(visitor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::{Deserialize, Serialize};
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Point {
+        x: i32,
+        y: Option<f32>,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Id(u64);
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    enum Shape {
+        Nothing,
+        Dot(Point),
+        Line(Point, Point),
+        Named { name: String, points: Vec<Point> },
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Drawing {
+        id: Id,
+        size: (u8, u8),
+        shapes: Vec<Shape>,
+        by_name: std::collections::BTreeMap<String, Point>,
+        first: Option<Point>,
+    }
+
+    #[test]
+    fn a_struct_is_no_array_on_any_level() {
+        for json in [r#"[1,2]"#, r#"[{"x":1,"y":2}]"#, r#" [ ] "#] {
+            let error = from_slice::<Point>(json.as_bytes()).unwrap_err();
+            assert!(error.is_data(), "{json}: {error}");
+        }
+        let told = from_slice::<Point>(b"[1,2]").unwrap_err().to_string();
+        let expected = "invalid type: sequence, expected struct Point as an object at line 1";
+        assert!(told.starts_with(expected), "{told}");
+        for json in [
+            r#"{"Dot":[1,2]}"#,
+            r#"{"Line":[[1,2],[3,4]]}"#,
+            r#"{"Named":["a",[]]}"#,
+            r#"{"Named":{"name":"a","points":[[1,2]]}}"#,
+        ] {
+            assert!(serde_json::from_str::<Shape>(json).is_ok(), "{json}");
+            assert!(from_slice::<Shape>(json.as_bytes()).is_err(), "{json}");
+        }
+        assert!(from_slice::<Option<Point>>(b"[1,2]").is_err());
+        assert!(
+            from_slice::<std::collections::BTreeMap<String, Point>>(br#"{"a":[1,2]}"#).is_err()
+        );
+    }
+
+    #[test]
+    fn the_rest_is_read_as_ever() {
+        assert!(from_slice::<Point>(br#"{"x":1} {}"#).unwrap_err().is_syntax());
+        assert!(from_slice::<Point>(br#"{"x":1"#).unwrap_err().is_eof());
+        let raw: Box<RawValue> = from_slice(b" [1,{}] ").unwrap();
+        assert_eq!(raw.get(), "[1,{}]");
+        let value: serde_json::Value = from_slice(b"[[1],{\"a\":[2]}]").unwrap();
+        assert_eq!(value, serde_json::json!([[1], { "a": [2] }]));
+    }
+
+    fn point() -> impl Strategy<Value = Point> {
+        (any::<i32>(), prop::option::of(-1e6_f32..1e6)).prop_map(|(x, y)| Point { x, y })
+    }
+
+    fn shape() -> impl Strategy<Value = Shape> {
+        prop_oneof![
+            Just(Shape::Nothing),
+            point().prop_map(Shape::Dot),
+            (point(), point()).prop_map(|(a, b)| Shape::Line(a, b)),
+            (any::<String>(), prop::collection::vec(point(), 0..3))
+                .prop_map(|(name, points)| Shape::Named { name, points }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_serde_json_writes_is_read(
+            id: u64,
+            size: (u8, u8),
+            shapes in prop::collection::vec(shape(), 0..4),
+            by_name in prop::collection::btree_map(any::<String>(), point(), 0..3),
+            first in prop::option::of(point()),
+        ) {
+            let drawing = Drawing { id: Id(id), size, shapes, by_name, first };
+            let json = serde_json::to_vec(&drawing).unwrap();
+            prop_assert_eq!(from_slice::<Drawing>(&json).unwrap(), drawing);
+        }
+    }
+}

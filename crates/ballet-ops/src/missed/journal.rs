@@ -1,0 +1,164 @@
+//! Reads the journal from a point in time up to a note that was written at the start.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use ballet_amqp::headers::{REDRIVE_ID, STREAM_OFFSET, integer_header, text_header};
+use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Outcome, Session};
+use ballet_core::envelope::KnownEvents;
+use ballet_core::topology::{DEAD, EVENTS, JOURNAL};
+use ballet_core::{MessageId, Part, id};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+
+use crate::redrive::dead_letter::{DeadLetter, message_id};
+use crate::redrive::error::RedriveError;
+use crate::redrive::run::Run;
+
+/// The name of our connections.
+pub(super) const CONNECTION: &str = "ballet journal";
+const PREFETCH: u16 = 1_000;
+/// An acknowledgement asks for more. One covers many messages.
+const ACK_EVERY: u64 = 250;
+
+/// The journal, for one service that consumes some of its events.
+#[derive(Clone)]
+pub struct Journal {
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) part: Part,
+    events: KnownEvents,
+    pub(super) since: Timestamp,
+}
+
+/// An entry of the journal that matters to the service.
+pub(super) enum Entry {
+    /// An event that the service consumes.
+    Event(MessageId, Box<Delivery>),
+    /// The service had the message, and could not handle it.
+    Dead(MessageId),
+}
+
+impl Journal {
+    /// The journal on `broker` from `since` on, for the service that declares `part`. This does not
+    /// connect yet.
+    pub fn new(broker: Arc<dyn Broker>, part: Part, since: Timestamp) -> Self {
+        let events = part.consumes().into_iter().collect();
+        Self { broker, part, events, since }
+    }
+
+    /// The name of the service.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        self.part.service
+    }
+
+    /// Writes a note that ends the reading. The journal then holds who searched it, when and why.
+    pub(super) async fn mark(&self, run: &Run) -> Result<(), RedriveError> {
+        let session = self.broker.connect(CONNECTION).await?;
+        let marked = async {
+            let mut confirms = session.confirms().await?;
+            session.publish(&run.searched(self.service()))?;
+            let ended = || BrokerError::Lost("the broker closed the channel".to_owned());
+            for confirmed in confirms.next().await.ok_or_else(ended)?? {
+                match confirmed.outcome {
+                    Outcome::Ack => {}
+                    Outcome::Nack => return Err(RedriveError::NoJournal("refused".to_owned())),
+                    Outcome::Returned { code, text } => {
+                        return Err(RedriveError::NoJournal(format!("{code} {text}")));
+                    }
+                }
+            }
+            Ok(())
+        };
+        let marked = marked.await;
+        session.close().await;
+        marked
+    }
+
+    /// Begins to read at the point in time.
+    pub(super) async fn open(&self) -> Result<Entries<'_>, RedriveError> {
+        let seconds = u64::try_from(self.since.as_second()).unwrap_or_default();
+        let session = self.broker.connect(CONNECTION).await?;
+        let deliveries = session.consume_since(JOURNAL, CONNECTION, PREFETCH, seconds).await?;
+        Ok(Entries { journal: self, session, deliveries })
+    }
+
+    /// When the journal begins, if it no longer reaches back to the point in time.
+    pub(super) async fn begins(&self) -> Result<Option<Timestamp>, RedriveError> {
+        // An error on a stream ends the connection, so it gets one of its own.
+        let session = self.broker.connect(CONNECTION).await?;
+        let mut first = session.consume_since(JOURNAL, CONNECTION, 1, 0).await?;
+        let first = first.next().await.transpose()?;
+        session.close().await;
+        let cut = first.filter(|first| {
+            integer_header(&first.properties, STREAM_OFFSET).is_some_and(|offset| offset > 0)
+        });
+        let time = cut.and_then(|first| id::time_of(message_id(&first, &self.events).0));
+        Ok(time.filter(|time| *time > self.since))
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal")
+            .field("service", &self.part.service)
+            .field("since", &self.since)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The entries of the journal, as they are read.
+pub(super) struct Entries<'a> {
+    journal: &'a Journal,
+    session: Arc<dyn Session>,
+    deliveries: Deliveries,
+}
+
+impl Entries<'_> {
+    /// The next entry that matters to the service; `None` at the note of this run.
+    pub(super) async fn next(&mut self, run: &Run) -> Result<Option<Entry>, RedriveError> {
+        let Journal { part, events, .. } = self.journal;
+        loop {
+            let ended = || BrokerError::Lost("the journal ended".to_owned());
+            let delivery = self.deliveries.next().await.ok_or_else(ended)??;
+            if delivery.tag.is_multiple_of(ACK_EVERY) {
+                self.session.ack(delivery.tag, true).await?;
+            }
+            if delivery.exchange == EVENTS {
+                if events.get(&delivery.routing_key).is_some() {
+                    let id = message_id(&delivery, events);
+                    return Ok(Some(Entry::Event(id, Box::new(delivery))));
+                }
+            } else if delivery.exchange == DEAD {
+                if delivery.routing_key == part.service {
+                    return Ok(Some(Entry::Dead(DeadLetter::read(part.service, delivery).id)));
+                }
+                let of = text_header(&delivery.properties, REDRIVE_ID);
+                if delivery.routing_key.starts_with("searched.") && of == Some(&run.id.to_string())
+                {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    pub(super) async fn close(self) {
+        self.session.close().await;
+    }
+}
+
+/// The events with these ids, once each.
+pub(super) fn wanted(
+    service: &str,
+    wanted: &HashSet<MessageId>,
+    seen: &mut HashSet<MessageId>,
+    entry: Entry,
+) -> Option<DeadLetter> {
+    match entry {
+        Entry::Event(id, delivery) if wanted.contains(&id) && seen.insert(id) => {
+            Some(DeadLetter::missed(service, id, *delivery))
+        }
+        Entry::Event(..) | Entry::Dead(_) => None,
+    }
+}

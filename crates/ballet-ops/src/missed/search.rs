@@ -1,0 +1,225 @@
+//! Finds what a service has missed.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use ballet_amqp::{Backoff, Delivery, Object};
+use ballet_core::{MessageId, id};
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use tokio::time::{Instant, sleep};
+
+use crate::missed::journal::{CONNECTION, Entry, Journal};
+use crate::missed::known::known;
+use crate::redrive::error::RedriveError;
+use crate::redrive::options::{Progress, RedriveOptions};
+use crate::redrive::passes::MOST_LOSSES;
+use crate::redrive::run::Run;
+
+/// The events that are looked up in the inbox at a time.
+const LOOK_UP: usize = 1_000;
+/// The time between two looks at a queue, and at an inbox.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// An event that a service has missed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissedEvent {
+    /// Its message id.
+    pub id: MessageId,
+    /// Its type.
+    pub event_type: String,
+    /// Its saga, if it names one.
+    pub saga: Option<String>,
+}
+
+/// What a service has missed.
+#[derive(Debug, Clone)]
+pub struct Missed {
+    pub(super) events: HashMap<MessageId, MissedEvent>,
+    /// The run that wrote the note at which the search ended.
+    pub(super) run: Run,
+    /// The number of events in the journal that the service consumes.
+    pub searched: u64,
+    /// The number of events that the service would refuse, because their ids are older than its
+    /// inbox remembers.
+    pub too_old: u64,
+    /// When the journal begins, if it does not reach back to the given time. What was missed before
+    /// is not in it.
+    pub journal_begins: Option<Timestamp>,
+    /// The number of messages in the service's queue that had to be left out of account: some of
+    /// them may be among what was missed.
+    pub waiting: u64,
+}
+
+impl Missed {
+    /// The missed events, in the order of their ids.
+    #[must_use]
+    pub fn events(&self) -> Vec<&MissedEvent> {
+        let mut events: Vec<&MissedEvent> = self.events.values().collect();
+        events.sort_unstable_by_key(|event| event.id.0);
+        events
+    }
+
+    /// The number of missed events of each type.
+    #[must_use]
+    pub fn by_type(&self) -> BTreeMap<&str, u64> {
+        let mut counts = BTreeMap::new();
+        for event in self.events.values() {
+            *counts.entry(&*event.event_type).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Keeps the events that are selected.
+    pub fn retain(&mut self, mut keep: impl FnMut(&MissedEvent) -> bool) {
+        self.events.retain(|_, event| keep(event));
+    }
+}
+
+/// Searches the journal up to now for what the service has missed. `inbox` is a connection to
+/// the service's database; ids from before `floor` are not in its inbox any more.
+///
+/// What waits in the service's queue is not missed, so the search waits until the service has
+/// handled it, but not longer than `patience`.
+///
+/// # Errors
+///
+/// If the broker or the database does not answer, or denies access.
+pub async fn search(
+    journal: &Journal,
+    options: &RedriveOptions<'_>,
+    inbox: &mut PgConnection,
+    floor: Timestamp,
+    patience: Duration,
+) -> Result<Missed, RedriveError> {
+    let run = Run::new(options, floor);
+    journal.mark(&run).await?;
+    let journal_begins = journal.begins().await?;
+    let (mut backoff, mut losses) = (Backoff::default(), 0);
+    let mut search = loop {
+        match read(journal, &run, inbox, options.progress).await {
+            Ok(search) => break search,
+            Err(RedriveError::Broker(error)) if error.is_loss() && losses < MOST_LOSSES => {
+                losses += 1;
+                tracing::warn!("lost the broker while reading the journal, retrying: {error}");
+                sleep(backoff.wait()).await;
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    let waiting = if search.unknown.is_empty() {
+        0
+    } else {
+        wait_for_the_service(journal, &mut search, inbox, patience).await?
+    };
+    let found = search.unknown.len();
+    search.unknown.retain(|id, _| id::time_of(id.0).is_none_or(|made| made >= floor));
+    let too_old = (found - search.unknown.len()) as u64;
+    let Search { unknown: events, searched, .. } = search;
+    Ok(Missed { events, run, searched, too_old, journal_begins, waiting })
+}
+
+async fn read(
+    journal: &Journal,
+    run: &Run,
+    inbox: &mut PgConnection,
+    progress: Progress<'_>,
+) -> Result<Search, RedriveError> {
+    let mut entries = journal.open().await?;
+    let mut search = Search::default();
+    while let Some(entry) = entries.next(run).await? {
+        match entry {
+            Entry::Dead(id) => {
+                search.dead.insert(id);
+            }
+            Entry::Event(id, delivery) => {
+                search.add(id, &delivery);
+                progress(search.searched);
+                if search.asked.len() >= LOOK_UP {
+                    search.look_up(inbox).await?;
+                }
+            }
+        }
+    }
+    entries.close().await;
+    search.look_up(inbox).await?;
+    let Search { unknown, dead, .. } = &mut search;
+    unknown.retain(|id, _| !dead.contains(id));
+    Ok(search)
+}
+
+/// Waits until the queue is empty and the inbox learns of no more. Returns the number of
+/// messages that still wait.
+async fn wait_for_the_service(
+    journal: &Journal,
+    search: &mut Search,
+    inbox: &mut PgConnection,
+    patience: Duration,
+) -> Result<u64, RedriveError> {
+    let session = journal.broker.connect(CONNECTION).await?;
+    let queue = Object::Queue(journal.service().to_owned());
+    let end = Instant::now() + patience;
+    let waited = loop {
+        let found = session.find(&queue).await?;
+        let waiting = found.map_or(0, |found| found.messages);
+        let before = search.unknown.len();
+        search.forget_known(inbox).await?;
+        // What was delivered and not yet handled is not counted, but it is handled in moments.
+        let settled = waiting == 0 && search.settled(before);
+        if settled || Instant::now() >= end {
+            break waiting;
+        }
+        sleep(LOOK_EVERY).await;
+    };
+    session.close().await;
+    Ok(waited.into())
+}
+
+#[derive(Default)]
+struct Search {
+    /// Read, and not yet looked up.
+    asked: Vec<MissedEvent>,
+    unknown: HashMap<MessageId, MissedEvent>,
+    dead: HashSet<MessageId>,
+    searched: u64,
+    /// How often in a row the service had handled nothing more.
+    quiet: u32,
+}
+
+impl Search {
+    fn add(&mut self, id: MessageId, delivery: &Delivery) {
+        self.searched += 1;
+        let properties = &delivery.properties;
+        let text = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let event_type = text(properties.kind().as_ref().map(ToString::to_string));
+        self.asked.push(MissedEvent {
+            id,
+            event_type: event_type.unwrap_or_else(|| delivery.routing_key.clone()),
+            saga: text(properties.correlation_id().as_ref().map(ToString::to_string)),
+        });
+    }
+
+    async fn look_up(&mut self, inbox: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let ids: Vec<MessageId> = self.asked.iter().map(|event| event.id).collect();
+        let known = known(inbox, &ids).await?;
+        let unknown = self.asked.drain(..).filter(|event| !known.contains(&event.id));
+        self.unknown.extend(unknown.map(|event| (event.id, event)));
+        Ok(())
+    }
+
+    async fn forget_known(&mut self, inbox: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let ids: Vec<MessageId> = self.unknown.keys().copied().collect();
+        for ids in ids.chunks(LOOK_UP) {
+            for id in known(inbox, ids).await? {
+                self.unknown.remove(&id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the service has handled nothing more for three looks.
+    fn settled(&mut self, before: usize) -> bool {
+        self.quiet = if before == self.unknown.len() { self.quiet + 1 } else { 0 };
+        self.quiet >= 3
+    }
+}

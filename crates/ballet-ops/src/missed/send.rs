@@ -1,0 +1,142 @@
+//! Sends what a service has missed to the service's queue.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{Publish, Session};
+use ballet_core::MessageId;
+use tokio::sync::mpsc;
+
+use crate::missed::journal::{CONNECTION, Journal, wanted};
+use crate::missed::search::Missed;
+use crate::redrive::action::Action;
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::error::RedriveError;
+use crate::redrive::options::{Progress, RedriveOptions};
+use crate::redrive::passes;
+use crate::redrive::reader::Reading;
+use crate::redrive::run::Run;
+use crate::redrive::source::Source;
+use crate::redrive::summary::Summary;
+
+/// The messages that are read ahead.
+const READ_AHEAD: usize = 100;
+
+/// Sends what was missed, each event once. It may be stopped: the next search finds the rest.
+///
+/// # Errors
+///
+/// If the broker does not answer, or denies access. What was sent before stays sent.
+pub async fn send(
+    journal: &Journal,
+    missed: &Missed,
+    options: &RedriveOptions<'_>,
+) -> Result<Summary, RedriveError> {
+    let ids: HashSet<MessageId> = missed.events.keys().copied().collect();
+    let events = Events { journal: journal.clone(), run: missed.run.clone(), ids: Arc::new(ids) };
+    let mut send = Send {
+        left: events.ids.iter().copied().collect(),
+        run: Run::new(options, missed.run.floor),
+        journal,
+        summary: Summary::default(),
+        progress: options.progress,
+    };
+    let pace = options.rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.max(1));
+    let mut stop = options.stop.clone();
+    let stopped = passes::run(&events, &mut send, pace, &mut stop).await?;
+    Ok(Summary { stopped, ..send.summary })
+}
+
+/// The events of the journal that were missed.
+struct Events {
+    journal: Journal,
+    run: Run,
+    ids: Arc<HashSet<MessageId>>,
+}
+
+impl Source for Events {
+    fn service(&self) -> &str {
+        self.journal.service()
+    }
+
+    async fn connect(&self) -> Result<Arc<dyn Session>, RedriveError> {
+        Ok(self.journal.broker.connect(CONNECTION).await?)
+    }
+
+    async fn check(&self, _session: &dyn Session) -> Result<(), RedriveError> {
+        Ok(())
+    }
+
+    fn read(&self) -> Reading {
+        let (sender, events) = mpsc::channel(READ_AHEAD);
+        let (journal, run, ids) = (self.journal.clone(), self.run.clone(), Arc::clone(&self.ids));
+        let task = tokio::spawn(async move {
+            if let Err(RedriveError::Broker(error)) = forward(&journal, &run, &ids, &sender).await {
+                // This fails only if nobody reads any more.
+                sender.send(Err(error)).await.ok();
+            }
+        });
+        Reading::of(events, task)
+    }
+
+    async fn wait_until_returned(&self, _left: u64) -> Result<(), RedriveError> {
+        // The journal keeps what is read.
+        Ok(())
+    }
+}
+
+type Sender = mpsc::Sender<Result<DeadLetter, ballet_amqp::BrokerError>>;
+
+async fn forward(
+    journal: &Journal,
+    run: &Run,
+    ids: &HashSet<MessageId>,
+    sender: &Sender,
+) -> Result<(), RedriveError> {
+    let mut seen = HashSet::new();
+    let mut entries = journal.open().await?;
+    loop {
+        let entry = tokio::select! {
+            entry = entries.next(run) => entry?,
+            () = sender.closed() => None,
+        };
+        let Some(entry) = entry else { break };
+        if let Some(event) = wanted(journal.service(), ids, &mut seen, entry)
+            && sender.send(Ok(event)).await.is_err()
+        {
+            break;
+        }
+    }
+    entries.close().await;
+    Ok(())
+}
+
+/// Sends each event, and remembers which the broker has confirmed.
+struct Send<'a> {
+    left: HashSet<MessageId>,
+    run: Run,
+    journal: &'a Journal,
+    summary: Summary,
+    progress: Progress<'a>,
+}
+
+impl Action for Send<'_> {
+    fn replacements(&mut self, event: &DeadLetter) -> Option<Vec<Publish>> {
+        let is_left = self.left.contains(&event.id);
+        is_left.then(|| self.run.redriven(event, Some(&self.journal.part)))
+    }
+
+    fn removed(&mut self, event: &DeadLetter) {
+        self.left.remove(&event.id);
+        self.summary.add_removed(event, false, self.progress);
+    }
+
+    fn failed(&mut self, id: String, reason: String) {
+        self.summary.add_failed(id, reason);
+    }
+
+    fn removed_count(&self) -> u64 {
+        self.summary.removed
+    }
+}

@@ -1,0 +1,30 @@
+//! Where a run takes its messages from.
+
+use std::sync::Arc;
+
+use ballet_amqp::Session;
+
+use crate::redrive::error::RedriveError;
+use crate::redrive::reader::Reading;
+
+/// Where a run takes its messages from. A run may begin to read several times.
+pub(crate) trait Source: Sync {
+    /// The service whose messages they are.
+    fn service(&self) -> &str;
+
+    /// Connects to the broker.
+    fn connect(&self) -> impl Future<Output = Result<Arc<dyn Session>, RedriveError>> + Send;
+
+    /// Fails if there is nothing to read from.
+    fn check(&self, session: &dyn Session)
+    -> impl Future<Output = Result<(), RedriveError>> + Send;
+
+    /// Begins to read.
+    fn read(&self) -> Reading;
+
+    /// Waits until what was read and stays can be read again.
+    fn wait_until_returned(
+        &self,
+        left: u64,
+    ) -> impl Future<Output = Result<(), RedriveError>> + Send;
+}

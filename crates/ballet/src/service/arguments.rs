@@ -1,0 +1,115 @@
+//! Reads a program's arguments and environment. It goes on after a wrong value, so that all of them
+//! can be named at once.
+
+use std::ffi::OsString;
+
+use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgMatches, Command};
+
+use crate::service::settings::error::SettingsError;
+
+/// The arguments of a program. Those whose value is wrong have their default.
+#[derive(Debug)]
+pub(super) struct Arguments {
+    pub(super) given: ArgMatches,
+    pub(super) wrong: Vec<SettingsError>,
+}
+
+/// Reads the arguments of a program.
+///
+/// # Errors
+///
+/// A request for help, or a mistake that is not about a value: clap's own message.
+pub(super) fn read(
+    mut program: Command,
+    mut args: Vec<OsString>,
+) -> clap::error::Result<Arguments> {
+    let mut wrong = Vec::new();
+    loop {
+        let error = match program.clone().try_get_matches_from(&args) {
+            Ok(given) => return Ok(Arguments { given, wrong }),
+            Err(error) => error,
+        };
+        // Only a program that is built knows how its arguments are shown.
+        let mut built = program.clone();
+        built.build();
+        let Some((argument, problem)) = wrong_value(&built, &error) else { return Err(error) };
+        wrong.push(problem);
+        let (id, before) = (argument.get_id().clone(), args.len());
+        leave_out(&mut args, argument);
+        if before == args.len() && argument.get_env().is_none() {
+            return Err(error);
+        }
+        program = program.mut_arg(id, |argument| argument.env(Resettable::Reset));
+    }
+}
+
+/// The argument whose value is wrong, and why.
+fn wrong_value<'a>(program: &'a Command, error: &clap::Error) -> Option<(&'a Arg, SettingsError)> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let shown = text(ContextKind::InvalidArg)?;
+    let argument = program.get_arguments().find(|argument| argument.to_string() == shown)?;
+    let why = match (error.kind(), error.get(ContextKind::ValidValue)) {
+        (ErrorKind::ValueValidation, _) => std::error::Error::source(error)?.to_string(),
+        (ErrorKind::InvalidValue, Some(ContextValue::Strings(known))) => {
+            format!("expected {}", known.join(", "))
+        }
+        _ => return None,
+    };
+    let name = argument.get_env().map_or(shown.into(), |name| name.to_string_lossy());
+    let problem = match text(ContextKind::InvalidValue) {
+        Some(value) if !argument.is_hide_env_values_set() => format!("{value:?}: {why}"),
+        Some(_) | None => why,
+    };
+    Some((argument, SettingsError::new(format!("{name}: {problem}"))))
+}
+
+/// Removes an option and its value.
+fn leave_out(args: &mut Vec<OsString>, argument: &Arg) {
+    let Some(long) = argument.get_long() else { return };
+    let (flag, with_value) = (format!("--{long}"), format!("--{long}="));
+    let mut value_follows = false;
+    args.retain(|arg| {
+        let (is_value, text) = (std::mem::take(&mut value_follows), arg.to_string_lossy());
+        value_follows = !is_value && text == flag;
+        !is_value && !value_follows && !text.starts_with(&with_value)
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Args;
+
+    use super::*;
+    use crate::service::settings::settings::Settings;
+
+    #[test]
+    fn every_wrong_value_is_named_and_the_rest_is_read() {
+        let program = Settings::augment_args(Command::new("service"));
+        let args = ["service", "--lanes", "99", "--log-format=loud", "--batch", "7", "--listen=x"];
+        let read = read(program, args.map(OsString::from).to_vec()).unwrap();
+        let wrong: Vec<_> = read.wrong.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            wrong,
+            [
+                "LANES: \"99\": 99 is not in 1..=64",
+                "LOG_FORMAT: \"loud\": expected auto, text, json",
+                "LISTEN: \"x\": invalid socket address syntax",
+            ]
+        );
+        assert_eq!(read.given.get_one::<u16>("batch"), Some(&7));
+        assert_eq!(read.given.get_one::<u16>("lanes"), Some(&1));
+    }
+
+    #[test]
+    fn a_mistake_that_is_no_value_is_told_by_clap() {
+        let program = Settings::augment_args(Command::new("service"));
+        let args = ["service", "--lanse", "3"].map(OsString::from).to_vec();
+        let error = read(program, args).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnknownArgument);
+    }
+}

@@ -1,0 +1,111 @@
+//! Checks the settings before anything starts. All that is wrong is named at once.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use ballet_amqp::{Broker, BrokerError, RabbitMq};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::outgoing::spans::Spans;
+use crate::service::otlp::{self, Otlp};
+use crate::service::settings::error::SettingsError;
+use crate::service::settings::settings::{
+    AT_LEAST_ONE, BATCH, DATABASE_CONNECTIONS, DRAIN_SECONDS, HANDLER_SECONDS, LANES, MAX_BODY,
+    Settings,
+};
+use crate::service::{logging, pool};
+
+/// What the settings say, ready for use.
+pub(super) struct Checked {
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) database: PgConnectOptions,
+    pub(super) spans: Spans,
+    pub(super) otlp: Option<Otlp>,
+}
+
+/// Checks all settings. `broker` replaces the one that the settings name.
+///
+/// # Errors
+///
+/// All that is wrong, each with the name of its variable.
+pub(super) fn check(
+    settings: &Settings,
+    service: &str,
+    broker: Option<Arc<dyn Broker>>,
+) -> Result<Checked, SettingsError> {
+    let broker = broker.map_or_else(|| rabbitmq(settings), Ok);
+    let database = pool::options(settings, service);
+    let spans = otlp::spans(settings.otlp_endpoint.as_deref());
+    let log = logging::filter(&settings.log);
+    let mut wrong = out_of_range(settings);
+    wrong.extend(log.err());
+    match (broker, database, spans) {
+        (Ok(broker), Ok(database), Ok((spans, otlp))) if wrong.is_empty() => {
+            Ok(Checked { broker, database, spans, otlp })
+        }
+        (broker, database, spans) => {
+            wrong.extend([broker.err(), database.err(), spans.err()].into_iter().flatten());
+            Err(SettingsError::all(wrong))
+        }
+    }
+}
+
+fn rabbitmq(settings: &Settings) -> Result<Arc<dyn Broker>, SettingsError> {
+    let url = settings.amqp_url()?;
+    let wrong = |error: BrokerError| SettingsError::new(error.to_string());
+    let mut broker = RabbitMq::new(&url).map_err(wrong)?;
+    if let Some(address) = settings.management_url.as_deref() {
+        broker = broker.management(address).map_err(wrong)?;
+    }
+    Ok(Arc::new(broker.tls(settings.amqp_tls()?)))
+}
+
+/// The numbers. Those of a program were checked with its arguments; a test or another program sets
+/// them as it likes.
+fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
+    fn outside<T: Copy + Display + PartialOrd>(
+        name: &str,
+        value: T,
+        range: &RangeInclusive<T>,
+    ) -> Option<SettingsError> {
+        let (low, high) = (range.start(), range.end());
+        let problem = || format!("{name}: {value} is not between {low} and {high}");
+        (!range.contains(&value)).then(|| SettingsError::new(problem()))
+    }
+    let Settings { lanes, batch, prefetch, calls, max_body, .. } = settings;
+    let Settings { database_connections, handler_seconds, drain_seconds, .. } = settings;
+    let prefetch = prefetch.and_then(|given| outside("PREFETCH", given.into(), &AT_LEAST_ONE));
+    let rest = [
+        outside("LANES", (*lanes).into(), &LANES),
+        outside("BATCH", (*batch).into(), &BATCH),
+        prefetch,
+        outside("CALLS", (*calls).into(), &AT_LEAST_ONE),
+        outside("MAX_BODY", *max_body as u64, &MAX_BODY),
+        outside("DATABASE_CONNECTIONS", (*database_connections).into(), &DATABASE_CONNECTIONS),
+        outside("HANDLER_SECONDS", *handler_seconds, &HANDLER_SECONDS),
+        outside("DRAIN_SECONDS", *drain_seconds, &DRAIN_SECONDS),
+    ];
+    rest.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_sets_numbers_itself_is_told_all_that_are_wrong() {
+        let good = Settings::new("amqp://u:p@h/v", "postgres://h/d");
+        check(&good, "hotel", None).unwrap();
+        let wrong = Settings { lanes: 0, max_body: 0, drain_seconds: u64::MAX, ..good };
+        let said = check(&wrong, "hotel", None).err().unwrap().to_string();
+        for problem in [
+            "3 settings are wrong",
+            "LANES: 0 is not between 1 and 64",
+            "MAX_BODY: 0 is not between 512 and 536870912",
+            "DRAIN_SECONDS: 18446744073709551615 is not between 0 and 3600",
+        ] {
+            assert!(said.contains(problem), "{problem} is not in {said}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! A binding that is removed while the service runs.
+
+use std::time::{Duration, Instant};
+
+use ballet::Event;
+use ballet_testkit::wait_until;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
+use crate::world::{SOON, World, part};
+
+async fn readiness(base: &str) -> Result<(u16, Value), String> {
+    let answer = reqwest::get(format!("{base}/readyz")).await.map_err(|error| error.to_string())?;
+    let status = answer.status().as_u16();
+    Ok((status, answer.json().await.map_err(|error| error.to_string())?))
+}
+
+/// Waits until readiness says this about the bindings, and returns the whole sentence.
+async fn says(base: &str, status: u16, words: &str) -> String {
+    wait_until(&format!("readiness {status} with {words:?}"), SOON, || async {
+        let (found, readiness) = readiness(base).await?;
+        let said = readiness["bindings"].as_str().unwrap_or_default().to_owned();
+        let is = found == status && said.contains(words);
+        if is { Ok(Some(said)) } else { Err(format!("{found} {readiness}")) }
+    })
+    .await
+    .expect("readiness")
+}
+
+#[tokio::test]
+async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
+    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
+    let mut world = World::new("unbound", vec![hotel()]).await;
+    let url = |world: &World, at: usize| format!("http://{}", world.services[at].address());
+    // Without the address it cannot tell, and does not claim to.
+    says(&url(&world, 0), 200, "not compared: RABBITMQ_MANAGEMENT_URL is not set").await;
+    let address = world.env.management().url().to_owned();
+    world.start_with(hotel(), |settings| settings.management_url = Some(address)).await;
+    let base = url(&world, 1);
+    let said = says(&base, 200, "ok").await;
+    assert_eq!(said, "ok");
+
+    let (management, vhost) = (world.env.management(), world.env.vhost());
+    let key = TripBooked::TYPE.name();
+    let path = ["bindings", vhost, "e", "route", "q", "hotel"];
+    let removed_at = Instant::now();
+    let this = [&path[..], &[key]].concat();
+    management.call(Method::DELETE, &this, None).await.expect("removed");
+    let binding = format!("the binding of queue `hotel` to `route` with key `{key}` is missing");
+    let said = says(&base, 503, &binding).await;
+    assert!(removed_at.elapsed() < Duration::from_secs(60), "{:?}", removed_at.elapsed());
+    assert!(said.contains("`ballet topology apply`"), "{said}");
+    let redrive = said.split('`').find(|words| words.starts_with("ballet dlq redrive"));
+    let redrive = redrive.expect("a command").to_owned();
+    let since = redrive.strip_prefix("ballet dlq redrive --from-journal hotel --since ");
+    since.expect("a time").parse::<jiff::Timestamp>().expect("a time");
+    let metric = |value: u8| {
+        format!(r#"ballet_binding_missing{{exchange="route",to="hotel",key="{key}"}} {value}"#)
+    };
+    let metrics = || async {
+        reqwest::get(format!("{base}/metrics")).await.expect("metrics").text().await.expect("text")
+    };
+    assert!(metrics().await.contains(&metric(1)), "{}", metrics().await);
+
+    management.call(Method::POST, &path, Some(&json!({"routing_key": key}))).await.expect("bound");
+    assert_eq!(says(&base, 200, "ok").await, "ok");
+    assert!(metrics().await.contains(&metric(0)), "{}", metrics().await);
+    // The service itself may still do no more than before.
+    assert!(metrics().await.contains("ballet_bindings_compared 1"));
+}
