@@ -177,12 +177,12 @@ async fn go_on_without(
     failed: BatchFailure,
     parts: &mut VecDeque<Part>,
 ) {
-    metrics::counter!("ballet_conflicts_total").increment(1);
+    ballet_amqp::counter!("ballet_conflicts_total").increment(1);
     let attempts = part.conflicts + 1;
     if part.is_single() {
         return later(engine, part.works, &failed, attempts).await;
     }
-    metrics::counter!("ballet_splits_total").increment(1);
+    ballet_amqp::counter!("ballet_splits_total").increment(1);
     let mut works = part.works;
     let rest: Vec<Part> = match failed.poison.filter(|at| *at < works.len()) {
         Some(at) => {

@@ -152,7 +152,7 @@ impl Relay {
                 let at = usize::try_from(*position).ok().and_then(|at| positions.get(at));
                 *position = at.copied().unwrap_or(*position);
             }
-            metrics::counter!("ballet_unpublishable_total").increment(unreadable.len() as u64);
+            ballet_amqp::counter!("ballet_unpublishable_total").increment(unreadable.len() as u64);
             dead.extend(unreadable);
         }
         for (position, reason) in &dead {
