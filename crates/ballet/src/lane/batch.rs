@@ -31,8 +31,9 @@ use crate::tables::outbox::Mark;
 
 /// How long a lane hurries after a lock was not free in time.
 const HURRY: Duration = Duration::from_secs(60);
-/// The wait for a lock of a lane that hurries. The lock of a saga is waited for longer.
-const A_MOMENT: &str = "set local lock_timeout = '50ms'";
+/// The wait for a lock in the handlers of a lane that hurries. The locks of sagas and of named rows
+/// are waited for longer: only batches hold them.
+const A_MOMENT: &str = "set local lock_timeout = '100ms'";
 const AS_USUAL: &str = "set local lock_timeout to default";
 
 /// What a lane keeps from one batch to the next.
@@ -48,9 +49,12 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// A lock was not free in time. For a while, handlers wait only a moment for one.
+    /// A lock was not free in time. For a while, handlers wait only a moment for one. A lock that is
+    /// not free within that moment does not prolong it: it may be held for a moment only, too.
     pub(crate) fn hurry(&mut self) {
-        self.hurried = Some(Instant::now() + HURRY);
+        if !self.is_hurried() {
+            self.hurried = Some(Instant::now() + HURRY);
+        }
     }
 
     fn is_hurried(&self) -> bool {
@@ -96,9 +100,6 @@ async fn in_one_transaction(
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
     let ids: Vec<MessageId> = works.iter().filter_map(message_id).collect();
     let mut fresh = transaction.receive(&sagas, &ids).await?;
-    if hurried {
-        answered(sqlx::query(A_MOMENT).execute(transaction.db())).await?;
-    }
     let answers: Vec<(CallKey, &str)> = works.iter().filter_map(answer).collect();
     let now = transaction.scope.now;
     let mut open = answered(calls::close(transaction.db(), &answers, now)).await?;
@@ -117,6 +118,9 @@ async fn in_one_transaction(
     }
     refuse_forgotten(&mut transaction, works, &live).await?;
     lock_named(&mut transaction, works, &live).await?;
+    if hurried {
+        answered(sqlx::query(A_MOMENT).execute(transaction.db())).await?;
+    }
 
     for run in bulk_runs::plan(live.iter().map(|at| Slot::of(*at, &works[*at]))) {
         bulk_runs::handle(&mut transaction, works, &run, &mut counted).await?;

@@ -26,7 +26,8 @@ use crate::lane::{batch, dead_letter};
 /// How often a batch in conflict with another transaction is tried as a whole before it is split,
 /// and a single message before it waits in a retry queue.
 const CONFLICTS: u32 = 3;
-/// A longer wait for a lock splits the batch at once: the others need not wait too.
+/// A conflict after a longer wait, such as a deadlock, splits the batch at once: the others need not
+/// wait too.
 const LONG_WAIT: Duration = Duration::from_secs(1);
 /// How often a batch may lose its connection, while the database answers, before it is split.
 const LOSSES: u32 = 5;
