@@ -13,7 +13,7 @@ use ballet_core::{Reason, Unacceptable};
 use tokio::sync::{mpsc, watch};
 
 use crate::declare::failure::FailureKind;
-use crate::declare::retry::{Delay, Retry};
+use crate::declare::retry::Delay;
 use crate::engine::caller::ask_again;
 use crate::engine::engine::Engine;
 use crate::engine::failed::BatchFailure;
@@ -21,6 +21,7 @@ use crate::engine::stopping::stopped;
 use crate::lane::batch::Kept;
 use crate::lane::dispatch::entomb;
 use crate::lane::message::{Message, Work};
+use crate::lane::part::{Part, split};
 use crate::lane::{batch, dead_letter};
 
 /// How often a batch in conflict with another transaction is tried as a whole before it is split,
@@ -117,32 +118,6 @@ async fn let_catch_up(engine: &Engine) {
 #[expect(clippy::cast_precision_loss, reason = "batches are small")]
 fn count(items: usize) -> f64 {
     items as f64
-}
-
-/// A part of a batch that is tried on its own.
-struct Part {
-    works: Vec<Work>,
-    attempts: u32,
-    conflicts: u32,
-    losses: u32,
-}
-
-impl Part {
-    fn new(works: Vec<Work>) -> Self {
-        Self { works, attempts: 0, conflicts: 0, losses: 0 }
-    }
-
-    fn is_single(&self) -> bool {
-        self.works.len() == 1
-    }
-
-    /// The policy of the handler that failed.
-    fn retry(&self, failed: &BatchFailure) -> Retry {
-        match self.works.first() {
-            Some(Work::Message(message)) => message.known.retry(failed.handler),
-            Some(Work::Answer(_)) | None => Retry::DEFAULT,
-        }
-    }
 }
 
 async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
@@ -270,25 +245,6 @@ async fn go_on(
 
 async fn pause(failures: u32) {
     tokio::time::sleep(PAUSES.after(failures)).await;
-}
-
-/// Splits into the messages before the poison, the poison, and those after it; into halves if no
-/// poison is known.
-fn split(mut works: Vec<Work>, poison: Option<usize>) -> Vec<Part> {
-    let mut parts = Vec::with_capacity(3);
-    match poison {
-        Some(at) if at < works.len() => {
-            let after = works.split_off(at + 1);
-            let alone = works.split_off(at);
-            parts.extend([works, alone, after]);
-        }
-        Some(_) | None => {
-            let second = works.split_off(works.len() / 2);
-            parts.extend([works, second]);
-        }
-    }
-    parts.retain(|works| !works.is_empty());
-    parts.into_iter().map(Part::new).collect()
 }
 
 fn settle(engine: &Engine, works: Vec<Work>) {
