@@ -110,7 +110,7 @@ fn publish_copy(
     tokio::spawn(async move {
         let copied = async {
             let Some(publisher) = engine.relay.publisher() else { return };
-            let letter = copy(&engine, exchange, &delivery, &headers, attempts);
+            let letter = copy(&engine, exchange, delivery, &headers, attempts);
             fault::point(FaultPoint::BeforeCopy, exchange);
             if let Some(failed) = failed {
                 note(&engine, &letter, &failed).await;
@@ -181,17 +181,17 @@ fn origin(delivery: &Delivery) -> (&str, &str) {
     }
 }
 
-/// The original, body and properties whole, with more headers.
+/// The original, body and properties whole, with more headers. The body is not copied: it may be big.
 fn copy(
     engine: &Engine,
     exchange: &str,
-    delivery: &Delivery,
+    delivery: Delivery,
     more: &[(&'static str, AMQPValue)],
     attempts: u32,
 ) -> Publish {
     let original = &delivery.properties;
     // Only retry queues dead-letter to a service's queue.
-    let deaths = if waits(delivery) > 0 { Deaths::Brokers } else { Deaths::Foreign };
+    let deaths = if waits(&delivery) > 0 { Deaths::Brokers } else { Deaths::Foreign };
     let mut headers = headers::kept(original.headers().as_ref(), deaths);
     if let Some(expiration) = original.expiration() {
         insert_text(&mut headers, ORIGINAL_EXPIRATION, expiration.as_str());
@@ -205,7 +205,7 @@ fn copy(
     headers.insert(ATTEMPTS.into(), AMQPValue::LongUInt(attempts));
     let mut properties = properties_to_keep(original);
     // Properties that were derived from the message are written into every copy.
-    let (incoming, events) = (incoming(delivery), &engine.registry.events);
+    let (incoming, events) = (incoming(&delivery), &engine.registry.events);
     match Envelope::read(&incoming, events, &engine.limits, engine.clock.now()) {
         Ok(Received { envelope, .. }) => {
             properties = properties
@@ -227,7 +227,7 @@ fn copy(
         routing_key: engine.registry.service.to_owned(),
         mandatory: true,
         properties: properties.with_headers(headers).with_delivery_mode(PERSISTENT),
-        body: delivery.body.clone().into(),
+        body: delivery.body.into(),
     }
 }
 
