@@ -42,7 +42,7 @@ pub use publisher::{
     handle::{Handed, PublishError, Publisher, PublisherHandle},
     settings::PublisherSettings,
 };
-pub use rabbitmq::{address::Addresses, broker::RabbitMq};
+pub use rabbitmq::{address::Addresses, broker::RabbitMq, management::ManagementAddress};
 pub use session::{
     error::BrokerError,
     expected::Expected,

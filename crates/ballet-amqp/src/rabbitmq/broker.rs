@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::rabbitmq::address::{Addresses, peer};
 use crate::rabbitmq::frames;
-use crate::rabbitmq::management::Management;
+use crate::rabbitmq::management::{Management, ManagementAddress};
 use crate::rabbitmq::session::LapinSession;
 use crate::rabbitmq::translate::connect_error;
 use crate::session::error::BrokerError;
@@ -43,15 +43,12 @@ impl RabbitMq {
         Ok(Self { addresses, tls: TlsFiles::default(), management })
     }
 
-    /// Sets the address of the management API, such as `http://host:15672`; `off` for none. By
-    /// default it is port 15672 of each host whose AMQP port is 5672.
-    ///
-    /// # Errors
-    ///
-    /// [`BrokerError::BadManagementUrl`] if the address is invalid.
-    pub fn management(self, address: &str) -> Result<Self, BrokerError> {
-        let management = Management::at(address, self.addresses.all())?;
-        Ok(Self { management, ..self })
+    /// Sets the address of the management API. By default it is port 15672 of each host, if all have
+    /// AMQP on port 5672.
+    #[must_use]
+    pub fn management(self, address: ManagementAddress) -> Self {
+        let management = Management::at(address, self.addresses.all());
+        Self { management, ..self }
     }
 
     /// Sets the certificates for URLs that start with `amqps://`.

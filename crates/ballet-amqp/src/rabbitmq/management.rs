@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use ballet_core::topology::{Binding, Destination};
@@ -21,6 +22,34 @@ const AMQP_PORT: u16 = 5672;
 const MANAGEMENT_PORT: u16 = 15672;
 /// The value of the setting that switches the comparison off.
 const OFF: &str = "off";
+
+/// The address of RabbitMQ's management API: `http://host:15672`, with or without a user, or `off`.
+/// `Debug` shows no password.
+#[derive(Clone)]
+pub struct ManagementAddress(Option<Url>);
+
+impl FromStr for ManagementAddress {
+    type Err = BrokerError;
+
+    fn from_str(address: &str) -> Result<Self, BrokerError> {
+        if address == OFF {
+            return Ok(Self(None));
+        }
+        let wrong = |why: &str| BrokerError::BadManagementUrl(why.to_owned());
+        let base: Url = address.parse().map_err(|_| wrong("it is no URL"))?;
+        if base.scheme() != "http" {
+            return Err(wrong("it does not start with http://"));
+        }
+        Ok(Self(Some(base)))
+    }
+}
+
+impl fmt::Debug for ManagementAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.0.as_ref().map(|base| (base.host_str(), base.port()));
+        f.debug_tuple("ManagementAddress").field(&host).finish()
+    }
+}
 
 /// The management API of a broker. `Debug` shows no password.
 #[derive(Clone)]
@@ -60,23 +89,15 @@ impl Management {
         Self { bases, vhost: vhost(uris) }
     }
 
-    /// The API at this address, or nowhere if it is `off`.
-    pub(super) fn at(address: &str, uris: &[AMQPUri]) -> Result<Self, BrokerError> {
-        let vhost = vhost(uris);
-        if address == OFF {
-            return Ok(Self { bases: Vec::new(), vhost });
+    /// The API at this address.
+    pub(super) fn at(ManagementAddress(base): ManagementAddress, uris: &[AMQPUri]) -> Self {
+        let mut bases: Vec<Url> = base.into_iter().collect();
+        for base in bases.iter_mut().filter(|base| base.username().is_empty()) {
+            if let Some(uri) = uris.first() {
+                sign_in(base, uri);
+            }
         }
-        let wrong = |why: &str| BrokerError::BadManagementUrl(why.to_owned());
-        let mut base: Url = address.parse().map_err(|_| wrong("it is no URL"))?;
-        if base.scheme() != "http" {
-            return Err(wrong("it does not start with http://"));
-        }
-        if base.username().is_empty()
-            && let Some(uri) = uris.first()
-        {
-            sign_in(&mut base, uri);
-        }
-        Ok(Self { bases: vec![base], vhost })
+        Self { bases, vhost: vhost(uris) }
     }
 
     /// All bindings of the virtual host. The hosts are asked in turn until one answers.
@@ -183,18 +204,15 @@ mod tests {
     #[test]
     fn an_address_without_a_user_takes_the_brokers_and_is_never_shown_with_a_password() {
         let uris = uris(&["amqp://orders:s3cret@a:1/shop"]);
-        let at = |address: &str| Management::at(address, &uris);
-        let management = at("http://b:2").expect("an address");
+        let at = |address: &str| Management::at(address.parse().expect("an address"), &uris);
+        let management = at("http://b:2");
         assert_eq!(management.bases[0].as_str(), "http://orders:s3cret@b:2/");
         assert!(!format!("{management:?}").contains("s3cret"));
-        assert_eq!(at("http://me:mine@b:2").expect("one").bases[0].username(), "me");
-        assert!(at("off").expect("off").bases.is_empty());
+        assert_eq!(at("http://me:mine@b:2").bases[0].username(), "me");
+        assert!(at("off").bases.is_empty());
         for wrong in ["https://b", "b:2", "b"] {
-            let error = at(wrong).expect_err("wrong").to_string();
-            assert!(
-                error.contains("RABBITMQ_MANAGEMENT_URL") && !error.contains("s3cret"),
-                "{error}"
-            );
+            let error = wrong.parse::<ManagementAddress>().expect_err("wrong").to_string();
+            assert!(error.contains("RABBITMQ_MANAGEMENT_URL"), "{error}");
         }
     }
 }

@@ -5,6 +5,6 @@ pub(crate) mod broker;
 mod confirms;
 mod frames;
 mod header_limits;
-mod management;
+pub(crate) mod management;
 mod session;
 mod translate;

@@ -125,6 +125,9 @@ fn since(text: &str, floor: Timestamp, options: &GlobalOptions) -> Result<Timest
             options.clock.now() - age
         }
     };
+    if since > options.clock.now() {
+        return Err(usage(format!("--since {since} is in the future")));
+    }
     if since < floor {
         return Err(usage(format!(
             "--since {since} is too long ago: the inbox remembers what was handled since {floor}, \

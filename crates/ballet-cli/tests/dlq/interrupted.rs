@@ -1,11 +1,13 @@
 //! The command is killed, at every point and at any moment: nothing is lost, nothing is doubled.
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use ballet_fault::{About, FaultPoint};
 use ballet_testkit::wait_until;
+use tokio::process::Command;
 
 use crate::world::{SOON, World};
 
@@ -13,17 +15,21 @@ const SIGKILL: i32 = 9;
 
 /// Runs the command so that it kills itself when it is there.
 async fn killed_at(world: &World, point: FaultPoint, arguments: &[&str]) {
-    let faults = world.place.join("faults");
+    dies_at(point, "counter", world.command(arguments), &world.place).await;
+}
+
+/// Runs the command so that it kills itself when it is there with a message of that service.
+pub(crate) async fn dies_at(point: FaultPoint, of: &str, mut command: Command, place: &Path) {
+    let faults = place.join("faults");
     std::fs::create_dir_all(&faults).expect("a directory");
-    std::fs::write(faults.join("aim"), format!("{}@counter", point.name())).expect("an aim");
-    let mut command = world.command(arguments);
+    std::fs::write(faults.join("aim"), format!("{}@{of}", point.name())).expect("an aim");
     command.env("BALLET_FAULTS", &faults);
     let output = tokio::time::timeout(SOON, command.output()).await.expect("it ends in time");
     let status = output.expect("it runs").status;
     assert_eq!(status.signal(), Some(SIGKILL), "it was to die at {}", point.name());
 }
 
-fn points() -> Vec<FaultPoint> {
+pub(crate) fn points() -> Vec<FaultPoint> {
     let of_dead_letters = |point: &&FaultPoint| point.about() == [About::Letter];
     FaultPoint::ALL.iter().filter(of_dead_letters).copied().collect()
 }
@@ -96,7 +102,7 @@ async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
     .await
     .expect("sent");
     let pid = redrive.id().expect("it runs").to_string();
-    let asked = tokio::process::Command::new("kill").args(["-INT", &pid]).status().await;
+    let asked = Command::new("kill").args(["-INT", &pid]).status().await;
     assert!(asked.expect("kill runs").success());
     let output = tokio::time::timeout(SOON, redrive.wait_with_output()).await.expect("in time");
     let output = output.expect("an output");

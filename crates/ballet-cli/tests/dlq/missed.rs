@@ -3,6 +3,7 @@
 use ballet_testkit::{Method, Servers, wait_until};
 use serde_json::{Value, json};
 
+use crate::interrupted::{dies_at, points};
 use crate::shop::{Shop, checkout};
 use crate::world::{Ended, SOON, ballet, ended};
 
@@ -105,16 +106,39 @@ async fn t180_what_a_service_missed_without_its_binding_is_sent_from_the_journal
 }
 
 #[tokio::test]
+async fn t180_sending_what_was_missed_may_be_killed_at_any_point_and_done_again() {
+    let shop = Shop::open("missed_killed").await;
+    shop.unbind("shipping", CONFIRMED).await;
+    let orders = shop.order(6).await;
+    shop.all_are(&orders, "confirmed").await;
+    let redrive = ["dlq", "redrive", "--from-journal", "shipping", "--since", "1h"];
+    for point in points() {
+        // One by one, so that something is left for each point.
+        let slowly = [&redrive[..], &["--rate", "1"]].concat();
+        dies_at(point, "shipping", shop.command(&slowly), &shop.place).await;
+    }
+    shop.ballet(&redrive).await.ends_with(0);
+    shop.all_are(&orders, "completed").await;
+    let again = shop.ballet(&redrive).await.ends_with(0);
+    assert!(again.err.contains("shipping has missed nothing"), "{again:?}");
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
 async fn t180_what_was_missed_is_told_only_by_an_inbox_that_still_knows() {
     let shop = Shop::open("told").await;
     let redrive = |since| ["dlq", "redrive", "--from-journal", "shipping", "--since", since];
     for (since, says) in [
         ("8d", "the inbox remembers what was handled since"),
         ("yesterday", "neither a time such as"),
+        ("2999-01-01T00:00:00Z", "is in the future"),
     ] {
         let refused = shop.ballet(&redrive(since)).await.ends_with(2);
         assert!(refused.err.contains(says), "{refused:?}");
     }
+    let now = shop.ballet(&redrive("0s")).await.ends_with(0);
+    assert!(now.err.contains("shipping has missed nothing"), "{now:?}");
     let unknown = ["dlq", "redrive", "--from-journal", "shipment", "--since", "1h"];
     let refused = shop.ballet(&unknown).await.ends_with(2);
     assert!(refused.err.contains(r#"no service "shipment", only"#), "{refused:?}");

@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use reqwest::Client;
 use serde_json::{Value, json};
 use shop::audit::{ServiceUrls, audit};
+use tokio::process::Command;
 
 use crate::world::{Ended, SOON, ballet, ended, place};
 
@@ -106,10 +107,14 @@ impl Shop {
 
     /// The command, which finds the shop's services by itself.
     pub(crate) async fn ballet(&self, arguments: &[&str]) -> Ended {
+        ended(self.command(arguments)).await
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.env, &self.place);
         let database = self.env.admin_database_url("orders").replace("/orders", "/{service}");
         command.args(arguments).env("DATABASE_URL", database);
-        ended(command).await
+        command
     }
 
     pub(crate) async fn is_sound(&self) {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet_amqp::headers::{REDRIVE_ID, STREAM_OFFSET, integer_header, text_header};
 use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Outcome, Session};
@@ -11,6 +12,7 @@ use ballet_core::topology::{DEAD, EVENTS, JOURNAL};
 use ballet_core::{MessageId, Part, id};
 use futures_util::StreamExt;
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::redrive::dead_letter::{DeadLetter, message_id};
 use crate::redrive::error::RedriveError;
@@ -21,6 +23,12 @@ pub(super) const CONNECTION: &str = "ballet journal";
 const PREFETCH: u16 = 1_000;
 /// An acknowledgement asks for more. One covers many messages.
 const ACK_EVERY: u64 = 250;
+/// In seconds: how far the clocks of the broker and of this machine may differ.
+const SKEW: i64 = 60;
+/// The journal has our note, so it is never silent for long.
+const SILENCE: Duration = Duration::from_secs(30);
+const SILENT: &str = "it was written, but did not come back; the clocks of this machine and the \
+                      broker may differ by more than a minute";
 
 /// The journal, for one service that consumes some of its events.
 #[derive(Clone)]
@@ -78,7 +86,10 @@ impl Journal {
 
     /// Begins to read at the point in time.
     pub(super) async fn open(&self) -> Result<Entries<'_>, RedriveError> {
-        let seconds = u64::try_from(self.since.as_second()).unwrap_or_default();
+        // A stream that is asked for a time after its last message begins at the next one, after
+        // our own note, if the broker's clock is behind.
+        let second = self.since.as_second().saturating_sub(SKEW);
+        let seconds = u64::try_from(second).unwrap_or_default();
         let session = self.broker.connect(CONNECTION).await?;
         let deliveries = session.consume_since(JOURNAL, CONNECTION, PREFETCH, seconds).await?;
         Ok(Entries { journal: self, session, deliveries })
@@ -121,7 +132,9 @@ impl Entries<'_> {
         let Journal { part, events, .. } = self.journal;
         loop {
             let ended = || BrokerError::Lost("the journal ended".to_owned());
-            let delivery = self.deliveries.next().await.ok_or_else(ended)??;
+            let next = timeout(SILENCE, self.deliveries.next()).await;
+            let next = next.map_err(|_| RedriveError::NoJournal(SILENT.to_owned()))?;
+            let delivery = next.ok_or_else(ended)??;
             if delivery.tag.is_multiple_of(ACK_EVERY) {
                 self.session.ack(delivery.tag, true).await?;
             }

@@ -24,8 +24,8 @@ pub enum RedriveError {
     },
     /// The broker did not take the note that marks the end of a search.
     #[error(
-        "the journal did not take a note: {0}; check with `ballet topology check` that exchange \
-         `dead` is bound to `journal`"
+        "the journal does not show the note that ends the search: {0}; check with `ballet topology \
+         check` that exchange `dead` is bound to `journal`"
     )]
     NoJournal(String),
     /// The service's inbox cannot be read.

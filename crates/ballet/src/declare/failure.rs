@@ -48,6 +48,12 @@ impl Failure {
         Self { kind: FailureKind::NotYet, error: error.into() }
     }
 
+    /// Returns true if a lock was not free in time (lock_not_available).
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        let code = database_error(&*self.error).and_then(|error| error.as_database_error()?.code());
+        code.as_deref() == Some("55P03")
+    }
+
     /// Returns the kind of failure, which decides how it is handled.
     #[must_use]
     pub fn kind(&self) -> FailureKind {

@@ -5,6 +5,7 @@
 //! or acknowledged.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ballet_amqp::BatchId;
 use ballet_core::{MessageId, Reason, SagaId};
@@ -28,6 +29,13 @@ use crate::tables::calls;
 use crate::tables::database::answered;
 use crate::tables::outbox::Mark;
 
+/// How long a lane hurries after a lock was not free in time.
+const HURRY: Duration = Duration::from_secs(60);
+/// The wait for a lock in the handlers of a lane that hurries. The locks of sagas and of named rows
+/// are waited for longer: only batches hold them.
+const A_MOMENT: &str = "set local lock_timeout = '100ms'";
+const AS_USUAL: &str = "set local lock_timeout to default";
+
 /// What a lane keeps from one batch to the next.
 #[derive(Default)]
 pub(crate) struct Kept {
@@ -36,6 +44,22 @@ pub(crate) struct Kept {
     pub(crate) connection: Option<PoolConnection<Postgres>>,
     /// The events of the last batch, if it had any.
     pub(crate) emitted: Option<BatchId>,
+    /// Until when handlers wait only a moment for a lock, because somebody holds one for long.
+    hurried: Option<Instant>,
+}
+
+impl Kept {
+    /// A lock was not free in time. For a while, handlers wait only a moment for one. A lock that is
+    /// not free within that moment does not prolong it: it may be held for a moment only, too.
+    pub(crate) fn hurry(&mut self) {
+        if !self.is_hurried() {
+            self.hurried = Some(Instant::now() + HURRY);
+        }
+    }
+
+    fn is_hurried(&self) -> bool {
+        self.hurried.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 /// Runs a batch, with the marks that wait. On an error nothing of it has happened, unless the
@@ -66,6 +90,7 @@ async fn in_one_transaction(
     kept: &mut Kept,
 ) -> Result<(), BatchFailure> {
     let mut counted = Counted::default();
+    let hurried = kept.is_hurried();
     let mut connection = match kept.connection.take() {
         Some(connection) => connection,
         None => answered(engine.pool.acquire()).await?,
@@ -93,12 +118,18 @@ async fn in_one_transaction(
     }
     refuse_forgotten(&mut transaction, works, &live).await?;
     lock_named(&mut transaction, works, &live).await?;
+    if hurried {
+        answered(sqlx::query(A_MOMENT).execute(transaction.db())).await?;
+    }
 
     for run in bulk_runs::plan(live.iter().map(|at| Slot::of(*at, &works[*at]))) {
         bulk_runs::handle(&mut transaction, works, &run, &mut counted).await?;
     }
+    if hurried {
+        answered(sqlx::query(AS_USUAL).execute(transaction.db())).await?;
+    }
     let emitted = transaction.commit(marks).await?;
-    *kept = Kept { connection: Some(connection), emitted };
+    (kept.connection, kept.emitted) = (Some(connection), emitted);
     counted.publish();
     Ok(())
 }

@@ -13,7 +13,7 @@ use ballet_core::{Reason, Unacceptable};
 use tokio::sync::{mpsc, watch};
 
 use crate::declare::failure::FailureKind;
-use crate::declare::retry::{Delay, Retry};
+use crate::declare::retry::Delay;
 use crate::engine::caller::ask_again;
 use crate::engine::engine::Engine;
 use crate::engine::failed::BatchFailure;
@@ -21,12 +21,14 @@ use crate::engine::stopping::stopped;
 use crate::lane::batch::Kept;
 use crate::lane::dispatch::entomb;
 use crate::lane::message::{Message, Work};
+use crate::lane::part::{Part, split};
 use crate::lane::{batch, dead_letter};
 
 /// How often a batch in conflict with another transaction is tried as a whole before it is split,
 /// and a single message before it waits in a retry queue.
 const CONFLICTS: u32 = 3;
-/// A longer wait for a lock splits the batch at once: the others need not wait too.
+/// A conflict after a longer wait, such as a deadlock, splits the batch at once: the others need not
+/// wait too.
 const LONG_WAIT: Duration = Duration::from_secs(1);
 /// How often a batch may lose its connection, while the database answers, before it is split.
 const LOSSES: u32 = 5;
@@ -118,32 +120,6 @@ fn count(items: usize) -> f64 {
     items as f64
 }
 
-/// A part of a batch that is tried on its own.
-struct Part {
-    works: Vec<Work>,
-    attempts: u32,
-    conflicts: u32,
-    losses: u32,
-}
-
-impl Part {
-    fn new(works: Vec<Work>) -> Self {
-        Self { works, attempts: 0, conflicts: 0, losses: 0 }
-    }
-
-    fn is_single(&self) -> bool {
-        self.works.len() == 1
-    }
-
-    /// The policy of the handler that failed.
-    fn retry(&self, failed: &BatchFailure) -> Retry {
-        match self.works.first() {
-            Some(Work::Message(message)) => message.known.retry(failed.handler),
-            Some(Work::Answer(_)) | None => Retry::DEFAULT,
-        }
-    }
-}
-
 async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
     let mut parts = VecDeque::from([Part::new(batch)]);
     while let Some(mut part) = parts.pop_front() {
@@ -160,8 +136,40 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
                 engine.database_answers(true);
                 settle(engine, part.works);
             }
+            Err(failed) if failed.failure.is_lock_timeout() => {
+                kept.hurry();
+                go_on_without(engine, part, failed, &mut parts).await;
+            }
             Err(failed) => go_on(engine, part, failed, took, &mut parts).await,
         }
+    }
+}
+
+/// Puts off the work that needs a lock that somebody holds for long, and goes on with the others.
+/// Nobody knows when the lock will be free, and waiting in the lane holds up all that come later.
+async fn go_on_without(
+    engine: &Arc<Engine>,
+    part: Part,
+    failed: BatchFailure,
+    parts: &mut VecDeque<Part>,
+) {
+    ballet_amqp::counter!("ballet_conflicts_total").increment(1);
+    let attempts = part.conflicts + 1;
+    if part.is_single() {
+        return later(engine, part.works, &failed, attempts).await;
+    }
+    ballet_amqp::counter!("ballet_splits_total").increment(1);
+    let mut works = part.works;
+    let rest: Vec<Part> = match failed.poison.filter(|at| *at < works.len()) {
+        Some(at) => {
+            let after = works.split_off(at + 1);
+            later(engine, works.split_off(at), &failed, attempts).await;
+            [works, after].into_iter().filter(|works| !works.is_empty()).map(Part::new).collect()
+        }
+        None => split(works, None),
+    };
+    for part in rest.into_iter().rev() {
+        parts.push_front(part);
     }
 }
 
@@ -237,25 +245,6 @@ async fn go_on(
 
 async fn pause(failures: u32) {
     tokio::time::sleep(PAUSES.after(failures)).await;
-}
-
-/// Splits into the messages before the poison, the poison, and those after it; into halves if no
-/// poison is known.
-fn split(mut works: Vec<Work>, poison: Option<usize>) -> Vec<Part> {
-    let mut parts = Vec::with_capacity(3);
-    match poison {
-        Some(at) if at < works.len() => {
-            let after = works.split_off(at + 1);
-            let alone = works.split_off(at);
-            parts.extend([works, alone, after]);
-        }
-        Some(_) | None => {
-            let second = works.split_off(works.len() / 2);
-            parts.extend([works, second]);
-        }
-    }
-    parts.retain(|works| !works.is_empty());
-    parts.into_iter().map(Part::new).collect()
 }
 
 fn settle(engine: &Engine, works: Vec<Work>) {

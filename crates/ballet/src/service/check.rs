@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use ballet_amqp::{Broker, BrokerError, RabbitMq};
+use ballet_amqp::{Broker, BrokerError, ManagementAddress, RabbitMq};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::outgoing::spans::Spans;
@@ -52,13 +52,17 @@ pub(super) fn check(
 }
 
 fn rabbitmq(settings: &Settings) -> Result<Arc<dyn Broker>, SettingsError> {
-    let url = settings.amqp_url()?;
     let wrong = |error: BrokerError| SettingsError::new(error.to_string());
-    let mut broker = RabbitMq::new(&url).map_err(wrong)?;
-    if let Some(address) = settings.management_url.as_deref() {
-        broker = broker.management(address).map_err(wrong)?;
+    let broker = settings.amqp_url().and_then(|url| RabbitMq::new(&url).map_err(wrong));
+    let broker = broker.and_then(|broker| Ok(broker.tls(settings.amqp_tls()?)));
+    let management = settings.management_url.as_deref().map(str::parse::<ManagementAddress>);
+    match (broker, management.transpose().map_err(wrong)) {
+        (Ok(broker), Ok(Some(management))) => Ok(Arc::new(broker.management(management))),
+        (Ok(broker), Ok(None)) => Ok(Arc::new(broker)),
+        (broker, management) => {
+            Err(SettingsError::all([broker.err(), management.err()].into_iter().flatten()))
+        }
     }
-    Ok(Arc::new(broker.tls(settings.amqp_tls()?)))
 }
 
 /// The numbers. Those of a program were checked with its arguments; a test or another program sets
@@ -97,10 +101,17 @@ mod tests {
     fn a_program_that_sets_numbers_itself_is_told_all_that_are_wrong() {
         let good = Settings::new("amqp://u:p@h/v", "postgres://h/d");
         check(&good, "hotel", None).unwrap();
-        let wrong = Settings { lanes: 0, max_body: 0, drain_seconds: u64::MAX, ..good };
+        let wrong = Settings {
+            lanes: 0,
+            max_body: 0,
+            drain_seconds: u64::MAX,
+            management_url: Some("rabbit:15672".to_owned()),
+            ..good
+        };
         let said = check(&wrong, "hotel", None).err().unwrap().to_string();
         for problem in [
-            "3 settings are wrong",
+            "4 settings are wrong",
+            "RABBITMQ_MANAGEMENT_URL is invalid",
             "LANES: 0 is not between 1 and 64",
             "MAX_BODY: 0 is not between 512 and 536870912",
             "DRAIN_SECONDS: 18446744073709551615 is not between 0 and 3600",
