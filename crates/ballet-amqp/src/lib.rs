@@ -18,6 +18,8 @@ mod backoff;
 mod consumer;
 pub mod headers;
 mod incoming;
+#[doc(hidden)]
+pub mod metric;
 mod publisher;
 mod rabbitmq;
 mod session;

@@ -97,7 +97,7 @@ async fn t21_a_queue_with_other_arguments_is_named_with_what_differs() {
     for part in [
         "queue `bell`: ",
         r#"x-queue-type is "classic", but should be "quorum""#,
-        r#"x-dead-letter-exchange is none, but should be "dead""#,
+        "x-delivery-limit is none, but should be 1000000000",
         "x-max-length is 5, but should be none",
         "the binding of queue `bell` to `route` with key `clock.ticked.v1` is missing",
     ] {

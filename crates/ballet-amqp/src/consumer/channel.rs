@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use ballet_fault::{self as fault, Acked, FaultPoint};
 use futures_util::StreamExt;
-use metrics::Counter;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -20,15 +19,14 @@ use crate::consumer::arrival::{Arrival, Sink};
 use crate::consumer::receipt::{Receipt, Settling, Unsettled};
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{Wish, changed};
-use crate::headers::names::DELIVERY_COUNT;
-use crate::headers::value::integer_header;
+use crate::metric::Counter;
 use crate::session::error::BrokerError;
 use crate::session::message::Delivery;
 use crate::session::seam::{Deliveries, Session, lost};
 use crate::session::state::ConnectionState;
 
 /// Counts start at 0, so this is the third delivery.
-const SUSPECT_FROM: i64 = 2;
+const SUSPECT_FROM: u32 = 2;
 /// Delay before an ack is sent. The broker writes acks to its log like messages, so an ack sent
 /// right after a commit slows down the events of that commit.
 const ACK_DELAY: Duration = Duration::from_millis(10);
@@ -97,9 +95,9 @@ impl<'a> Channel<'a> {
             pace: Pace::Probing,
             consumers: 0,
             held: VecDeque::new(),
-            handed_on: metrics::counter!("ballet_deliveries_total"),
-            acks: metrics::counter!("ballet_acks_total"),
-            settled: metrics::counter!("ballet_settled_total"),
+            handed_on: crate::counter!("ballet_deliveries_total"),
+            acks: crate::counter!("ballet_acks_total"),
+            settled: crate::counter!("ballet_settled_total"),
         }
     }
 
@@ -338,12 +336,7 @@ impl<'a> Channel<'a> {
 }
 
 fn is_suspect(delivery: &Delivery) -> bool {
-    // A producer could have set the header, but not the flag.
-    if !delivery.redelivered {
-        return false;
-    }
-    let count = integer_header(&delivery.properties, DELIVERY_COUNT).unwrap_or(0);
-    count >= SUSPECT_FROM
+    delivery.earlier_deliveries() >= SUSPECT_FROM
 }
 
 /// The broker ends a consumer without an error when its queue is deleted or moves.

@@ -43,7 +43,7 @@ impl Supervisor {
     /// Runs until stopped. Returns the number of unsettled deliveries.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} consume {}", self.settings.service, self.settings.instance);
-        let reconnects = metrics::counter!("ballet_reconnects_total", "role" => "consume");
+        let reconnects = crate::counter!("ballet_reconnects_total", "role" => "consume");
         let mut backoff = Backoff::default();
         let unsettled = loop {
             match self.wish() {

@@ -4,6 +4,10 @@
 pub const CAUSATION_ID: &str = "causation_id";
 /// The W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
+/// What other systems store beside the trace context (W3C).
+pub const TRACESTATE: &str = "tracestate";
+/// The baggage of a trace (W3C).
+pub const BAGGAGE: &str = "baggage";
 
 /// The number of attempts to handle a message, immediate and delayed.
 pub const ATTEMPTS: &str = "x-attempts";
@@ -95,7 +99,7 @@ const BROKERS: [&str; 7] = [
 const BROKERS_EXACTLY: [&str; 5] =
     ["x-acquired-count", "x-exchange", "x-routing-key", "x-cc", "x-delay"];
 /// The broker writes these when it delivers a message.
-const AT_DELIVERY: [&str; 3] = [DELIVERY_COUNT, "x-acquired-count", "x-stream-offset"];
+const AT_DELIVERY: [&str; 3] = [DELIVERY_COUNT, "x-acquired-count", STREAM_OFFSET];
 
 /// Returns true if we write headers of this name into copies of messages.
 #[must_use]

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ballet_fault::{self as fault, FaultPoint};
 use futures_util::StreamExt;
-use metrics::{Counter, Gauge};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::backoff::until;
+use crate::metric::{Counter, Gauge};
 use crate::publisher::queue::{Command, Queue, UNTIL_MENDED, UNTIL_TAKEN};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{Stop, Stopping};
@@ -59,11 +59,11 @@ impl<'a> PublishLoop<'a> {
             settings,
             state,
             alarm: Alarm::default(),
-            published: metrics::counter!("ballet_published_total"),
-            confirmed: metrics::counter!("ballet_confirmed_total"),
-            returned: metrics::counter!("ballet_returned_total"),
-            nacked: metrics::counter!("ballet_nacked_total"),
-            in_flight: metrics::gauge!("ballet_publish_in_flight"),
+            published: crate::counter!("ballet_published_total"),
+            confirmed: crate::counter!("ballet_confirmed_total"),
+            returned: crate::counter!("ballet_returned_total"),
+            nacked: crate::counter!("ballet_nacked_total"),
+            in_flight: crate::gauge!("ballet_publish_in_flight"),
         }
     }
 
@@ -83,7 +83,7 @@ impl<'a> PublishLoop<'a> {
         let Some(cause) = cause else { return End::Stopped };
         let cause = self.last_confirms(&mut confirms, cause).await;
         let salvaged = self.queue.salvage(&cause);
-        metrics::counter!("ballet_republished_total").increment(salvaged.again as u64);
+        crate::counter!("ballet_republished_total").increment(salvaged.again as u64);
         End::Lost { cause, at_once: salvaged.explained }
     }
 

@@ -188,7 +188,7 @@ impl Queue {
             reason,
             "message can never be published"
         );
-        metrics::counter!("ballet_unpublishable_total").increment(1);
+        crate::counter!("ballet_unpublishable_total").increment(1);
         self.batches.unpublishable(entry, reason);
     }
 }

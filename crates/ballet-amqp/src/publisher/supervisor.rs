@@ -45,7 +45,7 @@ impl Supervisor {
     /// Runs until stopped. Returns the number of unconfirmed messages.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} publish {}", self.settings.service, self.settings.instance);
-        let reconnects = metrics::counter!("ballet_reconnects_total", "role" => "publish");
+        let reconnects = crate::counter!("ballet_reconnects_total", "role" => "publish");
         let mut backoff = Backoff::default();
         loop {
             let attempt = self.attempt(&name).await;

@@ -5,6 +5,9 @@ use ballet_fault::WorksOn;
 use bytes::Bytes;
 use lapin::BasicProperties;
 
+use crate::headers::names::DELIVERY_COUNT;
+use crate::headers::value::count_header;
+
 /// A message to publish.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Publish {
@@ -35,6 +38,15 @@ pub struct Delivery {
     pub properties: BasicProperties,
     /// The body, as delivered.
     pub body: Vec<u8>,
+}
+
+impl Delivery {
+    /// Returns how often the message was delivered before, as the broker counts it.
+    #[must_use]
+    pub fn earlier_deliveries(&self) -> u32 {
+        // A producer could have set the header, but not the flag.
+        if self.redelivered { count_header(&self.properties, DELIVERY_COUNT) } else { 0 }
+    }
 }
 
 /// The broker's answer to one published message.

@@ -69,6 +69,8 @@ fuzz_target!(|input: Input| {
         content_encoding: if input.packed { Some("gzip".into()) } else { input.content_encoding },
         headers: input.headers,
         size: HeaderSize { count, bytes, depth },
+        carbon_copy: false,
+        unkept_header: None,
         body: if input.packed { message::gzip(&input.body) } else { input.body },
     };
     message::refusal(&message);

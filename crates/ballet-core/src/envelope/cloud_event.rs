@@ -6,7 +6,7 @@
 //! | `type` | AMQP `type` |
 //! | `id` with `source` | AMQP `message_id`: the id itself if it is a UUID |
 //! | `correlationid` (an extension) | AMQP `correlation_id` |
-//! | `causationid`, `traceparent` (extensions) | the headers of that name |
+//! | `causationid`, `traceparent`, `tracestate` (extensions) | the headers of that name |
 //!
 //! A property takes precedence over an attribute, so a message can be sent again under a new id
 //! with its body and headers unchanged.
@@ -37,6 +37,7 @@ pub struct Attributes<'a> {
     pub(crate) correlation_id: Option<Cow<'a, str>>,
     pub(crate) causation_id: Option<Cow<'a, str>>,
     pub(crate) traceparent: Option<Cow<'a, str>>,
+    pub(crate) tracestate: Option<Cow<'a, str>>,
 }
 
 impl<'a> Attributes<'a> {
@@ -57,6 +58,7 @@ impl<'a> Attributes<'a> {
             "correlationid" => &mut self.correlation_id,
             "causationid" => &mut self.causation_id,
             "traceparent" => &mut self.traceparent,
+            "tracestate" => &mut self.tracestate,
             _ => return,
         };
         if !is_blank(value) {
@@ -91,6 +93,7 @@ struct Structured<'a> {
     correlationid: Option<String>,
     causationid: Option<String>,
     traceparent: Option<String>,
+    tracestate: Option<String>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     data_base64: Option<String>,
@@ -141,6 +144,7 @@ fn split<'a>(
         correlation_id: event.correlationid.and_then(given),
         causation_id: event.causationid.and_then(given),
         traceparent: event.traceparent.and_then(given),
+        tracestate: event.tracestate.and_then(given),
     };
     Ok((attributes, data))
 }

@@ -26,6 +26,10 @@ pub struct Incoming<'a> {
     pub causation_id: Option<&'a str>,
     /// Header `traceparent`.
     pub traceparent: Option<&'a str>,
+    /// Header `tracestate`.
+    pub tracestate: Option<&'a str>,
+    /// Header `baggage`.
+    pub baggage: Option<&'a str>,
     /// The description of [unreadable](crate::envelope::unreadable) properties, if there are any.
     pub unreadable: Option<&'a str>,
     /// CloudEvents attributes among the headers.

@@ -7,7 +7,7 @@
 //! | `correlation_id` | the saga's id |
 //! | `app_id` | the publishing service |
 //! | `timestamp`, `content_type`, `delivery_mode` | seconds, `application/json`, 2 |
-//! | headers | `causation_id` (the message that caused this one), `traceparent` |
+//! | headers | `causation_id` (the message that caused this one), `traceparent`, `tracestate`, `baggage` |
 //!
 //! A foreign producer may leave out most of them, pack the body with gzip, or send a CloudEvent
 //! ([`cloud_event`]).
@@ -20,6 +20,7 @@ mod ids;
 mod incoming;
 mod known;
 pub(crate) mod limits;
+mod trace;
 mod unacceptable;
 pub mod unreadable;
 
@@ -38,6 +39,7 @@ pub use body::{CONTENT_TYPE, unpack};
 pub use incoming::Incoming;
 pub use known::KnownEvents;
 pub use limits::{HeaderSize, Limits};
+pub use trace::{is_baggage, is_traceparent, is_tracestate};
 pub use unacceptable::{Reason, Unacceptable};
 
 /// What surrounds an event: its ids, its type, its publisher and its cause.
@@ -55,6 +57,10 @@ pub struct Envelope {
     pub app_id: Option<String>,
     /// The W3C trace context.
     pub traceparent: Option<String>,
+    /// What other systems store beside the trace context.
+    pub tracestate: Option<String>,
+    /// The W3C baggage of the trace.
+    pub baggage: Option<String>,
 }
 
 /// A message that was read: the envelope and the event.
@@ -101,9 +107,10 @@ impl Envelope {
         check_publisher(message, event_type)?;
         let message_id = ids::message_id(message, &attributes, event_type, &body, limits, now)?;
         let saga_id = ids::saga_id(message, &attributes, event_type, message_id, limits, now)?;
-        let Attributes { causation_id, traceparent, .. } = attributes;
+        let Attributes { causation_id, traceparent, tracestate, .. } = attributes;
         let causation_id = given(message.causation_id).map(Cow::Borrowed).or(causation_id);
         let traceparent = message.traceparent.map(Cow::Borrowed).or(traceparent);
+        let tracestate = message.tracestate.map(Cow::Borrowed).or(tracestate);
         let envelope = Self {
             message_id,
             event_type,
@@ -111,6 +118,8 @@ impl Envelope {
             causation_id: causation_id.map(Cow::into_owned),
             app_id: given(message.app_id).map(str::to_owned),
             traceparent: traceparent.filter(|text| is_traceparent(text)).map(Cow::into_owned),
+            tracestate: tracestate.filter(|text| is_tracestate(text)).map(Cow::into_owned),
+            baggage: message.baggage.filter(|text| is_baggage(text)).map(str::to_owned),
         };
         Ok(Received { envelope, body })
     }
@@ -120,14 +129,6 @@ impl Envelope {
     pub fn type_of(message: &Incoming<'_>, known: &KnownEvents) -> Option<EventType> {
         event_name::event_type(message, &message.attributes, known).ok()
     }
-}
-
-/// Whether a text is a `traceparent` (W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`). Any
-/// other text is dropped, because the trace is copied into every event that follows.
-#[must_use]
-pub fn is_traceparent(text: &str) -> bool {
-    text.split('-').map(str::len).eq([2, 32, 16, 2])
-        && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 fn check_headers(headers: HeaderSize, most: HeaderSize) -> Result<(), Unacceptable> {

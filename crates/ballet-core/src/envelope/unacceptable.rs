@@ -19,6 +19,8 @@ pub enum Reason {
     UnknownType,
     /// The event is known here, but not in this version.
     UnknownVersion,
+    /// The message came again and again, and was never settled: it may end the process.
+    CrashLoop,
     /// A property is not text, or the headers cannot be read.
     UnreadableProperties,
     /// The headers are more, bigger or deeper than the limits allow.
@@ -67,7 +69,8 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, roughly in the order in which a message is checked.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
+        Self::CrashLoop,
         Self::UnreadableProperties,
         Self::HeadersTooBig,
         Self::CarbonCopy,
@@ -102,6 +105,7 @@ impl Reason {
             Self::NoType => "no_type",
             Self::UnknownType => "unknown_type",
             Self::UnknownVersion => "unknown_version",
+            Self::CrashLoop => "crash_loop",
             Self::UnreadableProperties => "unreadable_properties",
             Self::HeadersTooBig => "headers_too_big",
             Self::CarbonCopy => "carbon_copy",

@@ -15,10 +15,10 @@ pub const JOURNAL: &str = "journal";
 /// message returns to.
 pub const RETRIES: [(&str, u32); 3] =
     [("retry.5s", 5_000), ("retry.30s", 30_000), ("retry.5m", 300_000)];
-/// How often the broker delivers a message to a service before it takes the message for the cause
-/// of a crash loop.
+/// How often a message comes again before the service takes it for the cause of a crash loop, and
+/// sets it aside.
 pub const DELIVERY_LIMIT: u32 = 20;
-/// How often a message in any other queue may be looked at. A look counts as a delivery, and from
+/// How often a message may come again, or be looked at in the console. A look counts as a delivery, and from
 /// RabbitMQ 4 on a queue without a limit drops or dead-letters a message after 20 deliveries.
 pub const LOOK_LIMIT: u32 = 1_000_000_000;
 /// The user of operators.

@@ -92,7 +92,10 @@ fn message() -> impl Strategy<Value = Message> {
     let size = (0..100_usize, 0..50_000_usize, 0..12_usize)
         .prop_map(|(count, bytes, depth)| HeaderSize { count, bytes, depth });
     let size = prop_oneof![20 => Just(HeaderSize::default()), 1 => size];
-    (names, content, headers, size, body()).prop_map(|(names, content, headers, size, body)| {
+    let unkept = prop_oneof![20 => Just(None), 1 => Just(Some(("price", "it is a decimal")))];
+    let odd = (prop_oneof![20 => Just(false), 1 => Just(true)], unkept);
+    (names, content, headers, size, odd, body()).prop_map(|parts| {
+        let (names, content, headers, size, (carbon_copy, unkept_header), body) = parts;
         let (exchange, routing_key, event_type, message_id, correlation_id, app_id) = names;
         let (content_type, content_encoding) = content;
         Message {
@@ -106,6 +109,8 @@ fn message() -> impl Strategy<Value = Message> {
             content_encoding,
             headers,
             size,
+            carbon_copy,
+            unkept_header,
             body,
         }
     })
@@ -133,6 +138,8 @@ fn whatever_comes_is_taken_or_refused_the_same_way_every_time() {
     // Every outcome that a reader can have is seen. The event starts a saga, and there are no handlers
     // and no ledger.
     let not_here = [
+        Reason::CrashLoop,
+        Reason::UnreadableProperties,
         Reason::NoCorrelationId,
         Reason::SagaTooOld,
         Reason::Permanent,

@@ -45,6 +45,8 @@ pub(crate) struct Message {
     pub(crate) content_encoding: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) size: HeaderSize,
+    pub(crate) carbon_copy: bool,
+    pub(crate) unkept_header: Option<(&'static str, &'static str)>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -67,6 +69,8 @@ impl Message {
             content_encoding: self.content_encoding.as_deref(),
             attributes,
             headers: self.size,
+            carbon_copy: self.carbon_copy,
+            unkept_header: self.unkept_header,
             body: &self.body,
             ..Incoming::default()
         }

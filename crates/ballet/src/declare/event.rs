@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::declare::failure::Failure;
 use crate::declare::json;
-use crate::declare::trace_context::TraceContext;
+use crate::declare::trace::Trace;
 
 /// An event as JSON, with its type.
 #[derive(Debug, Clone)]
@@ -30,7 +30,10 @@ pub(crate) struct Emitted {
     pub(crate) event: Encoded,
     pub(crate) saga_id: Option<SagaId>,
     pub(crate) causation_id: Option<MessageId>,
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<Trace>,
+    /// What was noted in the transaction when it was published, see
+    /// [`Witness`](crate::declare::witness::Witness).
+    pub(crate) noted: Option<u32>,
 }
 
 impl WorksOn for Emitted {

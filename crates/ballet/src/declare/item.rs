@@ -5,7 +5,7 @@ use std::ops::Deref;
 use ballet_core::{AnyEvent, MessageId, SagaId};
 
 use crate::declare::failure::Failure;
-use crate::declare::trace_context::TraceContext;
+use crate::declare::trace::Trace;
 
 /// One event of a run, with its saga. It dereferences to the event.
 #[derive(Debug)]
@@ -18,11 +18,11 @@ pub struct Item<E> {
 }
 
 /// The cause and trace of the events that are emitted for an item.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Lineage {
     pub(crate) cause: Option<MessageId>,
     /// The span of the work on the item.
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<Trace>,
 }
 
 impl<E> Deref for Item<E> {
@@ -41,7 +41,7 @@ impl<E> Item<E> {
 
     /// Returns an item of the same saga and message with another event.
     pub(crate) fn with<T>(&self, event: T) -> Item<T> {
-        Item { saga_id: self.saga_id, event, lineage: self.lineage }
+        Item { saga_id: self.saga_id, event, lineage: self.lineage.clone() }
     }
 
     /// Converts the event of the item.

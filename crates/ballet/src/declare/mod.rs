@@ -20,5 +20,7 @@ pub(crate) mod row_locks;
 pub(crate) mod saga_entry;
 pub(crate) mod step;
 pub(crate) mod text_enum;
+pub(crate) mod trace;
 pub(crate) mod trace_context;
 pub(crate) mod tx;
+pub(crate) mod witness;

@@ -9,7 +9,8 @@ use crate::declare::clock::Clock;
 use crate::declare::event::{Emitted, Encoded};
 use crate::declare::failure::Failure;
 use crate::declare::item::{Item, Lineage};
-use crate::declare::trace_context::TraceContext;
+use crate::declare::trace::Trace;
+use crate::declare::witness::Witness;
 
 /// A handler's view: the transaction in which the inbox, the ledger, the handler's own rows and the
 /// outbox commit together. A handler uses no other clock, no other randomness and no network.
@@ -26,15 +27,16 @@ pub(crate) struct Scope {
     pub(crate) now: Timestamp,
     pub(crate) saga_id: Option<SagaId>,
     pub(crate) cause: Option<MessageId>,
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<Trace>,
     pub(crate) emitted: Vec<Emitted>,
+    pub(crate) witness: Witness,
 }
 
 impl Scope {
     pub(crate) fn new(clock: Clock) -> Self {
         let now = clock.now();
-        let emitted = Vec::new();
-        Self { clock, now, saga_id: None, cause: None, trace: None, emitted }
+        let (emitted, witness) = (Vec::new(), Witness::default());
+        Self { clock, now, saga_id: None, cause: None, trace: None, emitted, witness }
     }
 
     /// Sets the saga and the message that later events belong to.
@@ -42,21 +44,27 @@ impl Scope {
         &mut self,
         saga_id: Option<SagaId>,
         cause: Option<MessageId>,
-        trace: Option<TraceContext>,
+        trace: Option<Trace>,
     ) {
         self.saga_id = saga_id;
         self.cause = cause;
         self.trace = trace;
     }
 
+    /// Emits an event that belongs to the transaction as a whole.
     pub(crate) fn emit(&mut self, event: Encoded) -> MessageId {
+        self.emit_noted(event, None)
+    }
+
+    fn emit_noted(&mut self, event: Encoded, noted: Option<u32>) -> MessageId {
         let message_id = MessageId(self.clock.new_id(self.now));
         self.emitted.push(Emitted {
             message_id,
             event,
             saga_id: self.saga_id,
             causation_id: self.cause,
-            trace: self.trace,
+            trace: self.trace.clone(),
+            noted,
         });
         message_id
     }
@@ -69,6 +77,7 @@ impl<'a> Tx<'a> {
 
     /// Returns the connection of the transaction. The framework commits or rolls back.
     pub fn db(&mut self) -> &mut PgConnection {
+        self.scope.witness.statements();
         self.db
     }
 
@@ -97,6 +106,7 @@ impl<'a> Tx<'a> {
         &mut self,
         statements: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, sqlx::Error> {
+        self.scope.witness.statements();
         sqlx::query("savepoint attempt").execute(&mut *self.db).await?;
         let result = statements(self.db).await;
         let end = if result.is_ok() {
@@ -128,7 +138,7 @@ impl<'a> Tx<'a> {
 
     /// Returns the view of one item of a run.
     pub(crate) fn enter<E>(&mut self, item: &Item<E>) -> Tx<'_> {
-        let Lineage { cause, trace } = item.lineage;
+        let Lineage { cause, trace } = item.lineage.clone();
         self.scope.enter(Some(item.saga_id), cause, trace);
         Tx::new(self.db, self.scope)
     }
@@ -137,19 +147,22 @@ impl<'a> Tx<'a> {
     pub(crate) fn item<E>(&self, event: E) -> Result<Item<E>, Failure> {
         let saga_id =
             self.scope.saga_id.ok_or_else(|| Failure::permanent("a step runs without a saga"))?;
-        let lineage = Lineage { cause: self.scope.cause, trace: self.scope.trace };
+        let lineage = Lineage { cause: self.scope.cause, trace: self.scope.trace.clone() };
         Ok(Item { saga_id, event, lineage })
     }
 
-    /// Publishes an event in addition to a step's outcome, once the transaction has committed. The
-    /// participant declares it with [`Participant::publishes`](crate::Participant::publishes).
+    /// Publishes an event in addition to a step's outcome, once the transaction has committed. An
+    /// event that is published after a savepoint is taken back with it. The participant declares
+    /// the event with [`Participant::publishes`](crate::Participant::publishes).
     ///
     /// # Errors
     ///
-    /// A permanent failure if the event cannot be encoded as JSON.
-    pub fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
+    /// A permanent failure if the event cannot be encoded as JSON; a failure of the transaction.
+    pub async fn publish<E: Event>(&mut self, event: &E) -> Result<(), Failure> {
         let event = Encoded::of(event)?;
-        self.scope.emit(event);
+        let Scope { witness, emitted, .. } = &mut *self.scope;
+        let noted = witness.note(self.db, emitted).await?;
+        self.scope.emit_noted(event, noted);
         Ok(())
     }
 }

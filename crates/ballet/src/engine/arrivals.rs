@@ -289,7 +289,7 @@ fn begin_deadline(
             saga: saga.saga,
             after: deadline.part.after,
             cause,
-            trace: transaction.scope.trace,
+            trace: transaction.scope.trace.clone(),
         });
     }
 }

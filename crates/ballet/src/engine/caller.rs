@@ -75,7 +75,7 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
         let failure = match answer {
             Ok(Ok(answer)) => {
                 fault::point(FaultPoint::AfterCall, &call);
-                metrics::counter!("ballet_calls_total", "outcome" => "answered").increment(1);
+                ballet_amqp::counter!("ballet_calls_total", "outcome" => "answered").increment(1);
                 record(engine, &call, begun, None);
                 (engine.answers)(Answer { call, answer });
                 return;
@@ -83,7 +83,7 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
             Ok(Err(failure)) => failure,
             Err(_elapsed) => Failure::transient(format!("no answer within {TIMEOUT:?}")),
         };
-        metrics::counter!("ballet_calls_total", "outcome" => "failed").increment(1);
+        ballet_amqp::counter!("ballet_calls_total", "outcome" => "failed").increment(1);
         record(engine, &call, begun, Some(&failure));
         call.attempts += 1;
         tracing::warn!(
@@ -96,7 +96,8 @@ async fn ask_until_answered(engine: &Arc<Engine>, mut call: NewCall) {
 
 /// Records an attempt that has ended, as a part of what the step that wants it set off.
 fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Failure>) {
-    let Some(step) = call.trace.filter(|step| engine.spans.want(*step)) else { return };
+    let step = call.trace.as_ref().map(|trace| trace.context);
+    let Some(step) = step.filter(|step| engine.spans.want(*step)) else { return };
     engine.spans.record(Span {
         context: step.child(&engine.clock),
         parent: Some(step.span_id),

@@ -14,7 +14,7 @@ use crate::declare::call_step::CallKey;
 use crate::declare::event::{Emitted, Encoded};
 use crate::declare::failure::{Failure, FailureKind};
 use crate::declare::saga_entry::SagaEntry;
-use crate::declare::trace_context::TraceContext;
+use crate::declare::trace::Trace;
 use crate::declare::tx::{Scope, Tx};
 use crate::engine::caller;
 use crate::engine::engine::Engine;
@@ -131,7 +131,7 @@ impl<'db> Transaction<'db> {
             undo,
             request,
             cause: self.scope.cause,
-            trace: self.scope.trace,
+            trace: self.scope.trace.clone(),
             attempts: 0,
         });
     }
@@ -155,7 +155,7 @@ impl<'db> Transaction<'db> {
         &mut self,
         saga_id: Option<SagaId>,
         cause: Option<MessageId>,
-        trace: Option<TraceContext>,
+        trace: Option<Trace>,
     ) {
         self.scope.enter(saga_id, cause, trace);
     }
@@ -176,6 +176,8 @@ impl<'db> Transaction<'db> {
         let Self { engine, db, scope, ledger, calls, deadlines, spans } = &mut self;
         let engine = Arc::clone(engine);
         let now = scope.now;
+        let Scope { witness, emitted, .. } = &mut *scope;
+        answered(witness.check(db, emitted)).await?;
         let works_on = fault::works_on(|| what_it_works_on(ledger, &scope.emitted));
         fault::point(FaultPoint::AfterHandler, &works_on);
         for emitted in &scope.emitted {

@@ -31,8 +31,8 @@ pub(crate) struct Parts {
     pub(crate) database: watch::Receiver<bool>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
-    pub(crate) bindings: watch::Receiver<Bindings>,
     pub(crate) progress: Progress,
+    pub(crate) bindings: watch::Receiver<Bindings>,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,8 +41,8 @@ struct Readiness {
     database: &'static str,
     consume: &'static str,
     publish: &'static str,
-    bindings: String,
     messages: String,
+    bindings: String,
 }
 
 impl Health {
@@ -54,8 +54,8 @@ impl Health {
                 database: if *self.away.borrow() { "away" } else { starting },
                 consume: starting,
                 publish: starting,
-                bindings: starting.to_owned(),
                 messages: starting.to_owned(),
+                bindings: starting.to_owned(),
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -67,16 +67,19 @@ impl Health {
         };
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let database = *parts.database.borrow();
-        let bindings = parts.bindings.borrow().clone();
         let stands_still = parts.progress.stands_still();
-        let connected = database && consume.is_ready() && publish.is_ready();
+        let bindings = parts.bindings.borrow().clone();
         Readiness {
-            ready: connected && bindings.has_all() && stands_still.is_none(),
+            ready: database
+                && consume.is_ready()
+                && publish.is_ready()
+                && stands_still.is_none()
+                && bindings.has_all(),
             database: if database { "ok" } else { "away" },
             consume: word(&consume),
             publish: word(&publish),
-            bindings: bindings.to_string(),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
+            bindings: bindings.to_string(),
         }
     }
 }

@@ -7,6 +7,7 @@ use axum::response::Response;
 use ballet_core::SagaId;
 
 use crate::declare::clock::Clock;
+use crate::declare::trace::{Carried, Trace};
 use crate::declare::trace_context::TraceContext;
 use crate::outgoing::spans::{Kind, Span, Spans};
 
@@ -20,6 +21,7 @@ pub(crate) struct Tracer {
 /// The request that this task serves.
 struct Current {
     given: Option<TraceContext>,
+    carried: Carried,
     clock: Clock,
     /// Set by whatever asks first: a request without a trace joins that of its saga.
     context: OnceLock<TraceContext>,
@@ -40,8 +42,12 @@ impl Current {
 
 /// The span of the request that is being served, which works on this saga; `None` outside of
 /// requests.
-pub(crate) fn current(saga_id: Option<SagaId>) -> Option<TraceContext> {
-    CURRENT.try_with(|current| current.context(saga_id)).ok()
+pub(crate) fn current(saga_id: Option<SagaId>) -> Option<Trace> {
+    let trace = |current: &Current| Trace {
+        context: current.context(saga_id),
+        carried: current.carried.clone(),
+    };
+    CURRENT.try_with(trace).ok()
 }
 
 impl Tracer {
@@ -59,14 +65,19 @@ impl Tracer {
             (method.clone(), vec![("http.request.method", method), ("url.path", path)])
         });
         let given = given(&request);
-        let served_now = Current { given, clock: clock.clone(), context: OnceLock::new() };
+        let served_now = Current {
+            given,
+            carried: carried(&request, given),
+            clock: clock.clone(),
+            context: OnceLock::new(),
+        };
         let served = async {
             let response = serve(request).await;
             (response, current(None))
         };
         let (response, context) = CURRENT.scope(served_now, served).await;
         if let Some((name, mut attributes)) = about
-            && let Some(context) = context
+            && let Some(Trace { context, .. }) = context
         {
             let status = response.status();
             attributes.push(("http.response.status_code", status.as_u16().to_string()));
@@ -88,4 +99,15 @@ impl Tracer {
 /// The trace context that a request brings, if it is one.
 fn given(request: &Request) -> Option<TraceContext> {
     TraceContext::parse(request.headers().get("traceparent")?.to_str().ok()?)
+}
+
+/// What a request brings beside its trace. Each header may come in several lines.
+fn carried(request: &Request, given: Option<TraceContext>) -> Carried {
+    let lines = |name| {
+        let lines = request.headers().get_all(name).iter().filter_map(|line| line.to_str().ok());
+        lines.collect::<Vec<_>>().join(",")
+    };
+    // A `tracestate` belongs to its trace.
+    let tracestate = given.map(|_| lines("tracestate"));
+    Carried::new(tracestate.as_deref(), Some(&lines("baggage")))
 }

@@ -16,6 +16,7 @@ use crate::declare::erased::any::{AnyBulk, AnyStep};
 use crate::declare::failure::Failure;
 use crate::declare::item::{Item, Lineage};
 use crate::declare::saga_entry::SagaEntry;
+use crate::declare::trace::Trace;
 use crate::engine::arrivals::{self, admits};
 use crate::engine::compensation::abort_all;
 use crate::engine::effect::Effect;
@@ -166,8 +167,11 @@ async fn one_by_one(
 async fn take_answer(transaction: &mut Transaction<'_>, answer: &Answer) -> Result<(), Failure> {
     let engine = Arc::clone(&transaction.engine);
     let call = &answer.call;
-    let open = Open::after(call.trace, call.saga_id.0, &engine.clock);
-    transaction.enter(Some(call.saga_id), call.cause, Some(open.context));
+    let asked = call.trace.as_ref().map(|trace| trace.context);
+    let open = Open::after(asked, call.saga_id.0, &engine.clock);
+    let carried = call.trace.as_ref().map(|trace| trace.carried.clone()).unwrap_or_default();
+    let trace = Trace { context: open.context, carried };
+    transaction.enter(Some(call.saga_id), call.cause, Some(trace));
     let taken = limited(engine.handler_time, arrivals::answer(transaction, answer)).await;
     if engine.spans.want(open.context) {
         let attributes = vec![

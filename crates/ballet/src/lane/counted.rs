@@ -17,7 +17,7 @@ impl Counted {
 
     pub(crate) fn publish(self) {
         for (event_type, outcome) in self.0 {
-            metrics::counter!("ballet_messages_total", "type" => event_type, "outcome" => outcome)
+            ballet_amqp::counter!("ballet_messages_total", "type" => event_type, "outcome" => outcome)
                 .increment(1);
         }
     }

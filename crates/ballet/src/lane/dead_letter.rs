@@ -40,7 +40,7 @@ pub(crate) fn set_aside(
     let attempts = attempts + earlier_attempts(&delivery);
     let Unacceptable { reason, detail } = why;
     let reason = reason.code();
-    metrics::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
+    ballet_amqp::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
     let (exchange, routing_key) = origin(&delivery);
     let mut headers = vec![
         (DEAD_REASON, text_value(reason)),
@@ -80,7 +80,7 @@ pub(crate) fn retry_later(
     let attempts = attempts + earlier_attempts(&delivery);
     let waits = waits(&delivery) + 1;
     let queue = delay.queue();
-    metrics::counter!("ballet_failures_total", "then" => queue).increment(1);
+    ballet_amqp::counter!("ballet_failures_total", "then" => queue).increment(1);
     let Unacceptable { reason, detail } = why;
     tracing::warn!(step, attempts, queue, "a message is tried again later: {detail}");
     let (exchange, routing_key) = origin(&delivery);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use ballet_amqp::Arrival;
+use ballet_core::topology::DELIVERY_LIMIT;
+use ballet_core::{Reason, Unacceptable};
 use tokio::sync::mpsc;
 
 use crate::engine::engine::Engine;
@@ -33,6 +35,17 @@ impl Lanes {
     /// Takes a delivery to its lane, or sets it aside if it cannot be read.
     pub(crate) fn dispatch(&self, engine: &Arc<Engine>, arrival: Arrival) {
         let Arrival { delivery, receipt } = arrival;
+        let earlier = delivery.earlier_deliveries();
+        if earlier >= DELIVERY_LIMIT {
+            // Reading it may be what ends the process.
+            let detail = format!(
+                "the message was delivered {earlier} times and never settled: it may be what ends \
+                 the process; find the cause before it is redriven"
+            );
+            let why = Unacceptable::new(Reason::CrashLoop, detail);
+            dead_letter::set_aside(engine, delivery, receipt, why, None, 0);
+            return;
+        }
         let clock = &engine.clock;
         match Message::read(&engine.registry, &engine.limits, clock, delivery, receipt) {
             Ok(message) => {
@@ -49,7 +62,7 @@ impl Lanes {
 
     /// Takes the answer to a call to its saga's lane.
     pub(crate) fn answer(&self, answer: Answer) {
-        self.send(answer.call.saga_id.0.as_u128(), Work::Answer(answer));
+        self.send(answer.call.saga_id.0.as_u128(), Work::Answer(Box::new(answer)));
     }
 
     fn send(&self, serial: u128, work: Work) {

@@ -77,7 +77,7 @@ pub(crate) async fn run(
             }
         }
         last = batch.len();
-        metrics::histogram!("ballet_batch_size").record(count(batch.len()));
+        ballet_amqp::histogram!("ballet_batch_size").record(count(batch.len()));
         let begun = Instant::now();
         if kept.connection.is_none() {
             kept_since = begun;
@@ -154,7 +154,7 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
         let begun = Instant::now();
         let ran = batch::run(engine, &mut part.works, kept).await;
         let took = begun.elapsed();
-        metrics::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
+        ballet_amqp::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
         match ran {
             Ok(()) => {
                 engine.database_answers(true);
@@ -174,7 +174,7 @@ async fn go_on(
     parts: &mut VecDeque<Part>,
 ) {
     let split_up = |part: Part, parts: &mut VecDeque<Part>| {
-        metrics::counter!("ballet_splits_total").increment(1);
+        ballet_amqp::counter!("ballet_splits_total").increment(1);
         for part in split(part.works, failed.poison).into_iter().rev() {
             parts.push_front(part);
         }
@@ -198,7 +198,7 @@ async fn go_on(
             }
         }
         FailureKind::Conflict => {
-            metrics::counter!("ballet_conflicts_total").increment(1);
+            ballet_amqp::counter!("ballet_conflicts_total").increment(1);
             part.conflicts += 1;
             if part.is_single() && part.conflicts > CONFLICTS {
                 later(engine, part.works, &failed, part.conflicts).await;
@@ -224,7 +224,7 @@ async fn go_on(
         }
         FailureKind::Transient if part.retry(&failed).again_at_once(part.attempts + 1) => {
             part.attempts += 1;
-            metrics::counter!("ballet_failures_total", "then" => "again").increment(1);
+            ballet_amqp::counter!("ballet_failures_total", "then" => "again").increment(1);
             tracing::warn!("a handler failed; trying again: {}", failed.failure);
             pause(part.attempts).await;
             parts.push_front(part);
@@ -264,7 +264,7 @@ fn settle(engine: &Engine, works: Vec<Work>) {
         match work {
             Work::Message(message) => {
                 if let Some(age) = message.age(now) {
-                    metrics::histogram!("ballet_publish_to_commit_seconds").record(age);
+                    ballet_amqp::histogram!("ballet_publish_to_commit_seconds").record(age);
                 }
                 let outcome = if message.is_duplicate { "duplicate" } else { "settled" };
                 left(engine, &message, Ok(outcome));

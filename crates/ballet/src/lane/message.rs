@@ -20,7 +20,7 @@ use crate::tables::calls::Answer;
 /// What a lane works on.
 pub(crate) enum Work {
     Message(Box<Message>),
-    Answer(Answer),
+    Answer(Box<Answer>),
 }
 
 /// A message that could be read.

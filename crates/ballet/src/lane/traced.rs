@@ -5,12 +5,13 @@ use jiff::Timestamp;
 use ballet_core::Envelope;
 
 use crate::declare::clock::Clock;
+use crate::declare::trace::{Carried, Trace};
 use crate::declare::trace_context::TraceContext;
 use crate::engine::effect::Effect;
 use crate::outgoing::spans::{Kind, Span, Spans};
 
 /// Where a message is in its trace.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Traced {
     /// From the message's arrival until it is settled.
     received: Open,
@@ -18,6 +19,8 @@ pub(crate) struct Traced {
     step: Open,
     /// How often a handler has failed with the message so far.
     failures: u32,
+    /// What came beside the trace.
+    carried: Carried,
 }
 
 /// A span that has begun.
@@ -64,13 +67,16 @@ impl Traced {
         let given = envelope.traceparent.as_deref().and_then(TraceContext::parse);
         let id = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);
         let received = Open::after(given, id, clock);
-        Self { received, step: received, failures }
+        // A `tracestate` belongs to its trace.
+        let tracestate = envelope.tracestate.as_deref().filter(|_| given.is_some());
+        let carried = Carried::new(tracestate, envelope.baggage.as_deref());
+        Self { received, step: received, failures, carried }
     }
 
     /// A handler begins to run; what it emits, and wants later, follows from this.
-    pub(crate) fn begin_step(&mut self, clock: &Clock) -> TraceContext {
+    pub(crate) fn begin_step(&mut self, clock: &Clock) -> Trace {
         self.step = self.received.child(clock);
-        self.step.context
+        Trace { context: self.step.context, carried: self.carried.clone() }
     }
 
     pub(crate) const fn trace_id(&self) -> u128 {

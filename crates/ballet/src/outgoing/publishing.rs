@@ -25,7 +25,7 @@ impl Publishing {
     /// Starts the spans of events that this service just emitted.
     pub(crate) fn begin(spans: &Spans, clock: &Clock, events: &[Emitted]) -> Self {
         let event = |event: &Emitted| Event {
-            trace: event.trace,
+            trace: event.trace.as_ref().map(|trace| trace.context),
             event_type: event.event.event_type.name(),
             message_id: event.message_id,
             saga_id: event.saga_id,
@@ -37,7 +37,7 @@ impl Publishing {
     pub(crate) fn begin_stored(spans: &Spans, clock: &Clock, events: &[StoredEvent]) -> Self {
         Self::of(spans, clock, events.len(), |at| {
             events.get(at).map(|event| Event {
-                trace: event.trace,
+                trace: event.trace.as_ref().map(|trace| trace.context),
                 event_type: &event.event_type,
                 message_id: event.message_id,
                 saga_id: event.saga_id,

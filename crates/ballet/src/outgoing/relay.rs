@@ -44,6 +44,10 @@ pub(crate) struct Relay {
 struct Live {
     is_published: bool,
     publishing: Publishing,
+    /// The position of each message, if the batch was read back.
+    positions: Vec<i32>,
+    /// The rows that could not be read back.
+    unreadable: Vec<(i32, String)>,
 }
 
 impl Relay {
@@ -108,9 +112,21 @@ impl Relay {
         }
     }
 
+    /// Remembers what of a batch that was left behind is handed over, and what could not be read.
+    pub(crate) fn read_back(
+        &self,
+        batch: BatchId,
+        positions: Vec<i32>,
+        unreadable: Vec<(i32, String)>,
+    ) {
+        if let Some(live) = self.live().get_mut(&batch) {
+            (live.positions, live.unreadable) = (positions, unreadable);
+        }
+    }
+
     /// Hands a committed batch to the publisher.
     pub(crate) fn committed(&self, batch: BatchId, messages: Vec<Publish>) {
-        metrics::counter!("ballet_outbox_events_total").increment(messages.len() as u64);
+        ballet_amqp::counter!("ballet_outbox_events_total").increment(messages.len() as u64);
         let handed = self.publisher().map(|to| to.send(OutBatch { batch, messages }));
         if handed != Some(Handed::Queued) {
             self.forget(batch);
@@ -120,24 +136,31 @@ impl Relay {
     /// Records the publisher's report that a batch is published.
     pub(crate) fn published(&self, published: Published) {
         // Postgres does not store zero bytes in text.
-        let dead: Vec<(i32, String)> = published
+        let mut dead: Vec<(i32, String)> = published
             .unpublishable
             .into_iter()
             .map(|r| (r.position, r.reason.replace("\0", " ")))
             .collect();
+        let live = self.live().get_mut(&published.batch).map(|live| {
+            live.is_published = true;
+            let positions = std::mem::take(&mut live.positions);
+            (std::mem::take(&mut live.publishing), positions, std::mem::take(&mut live.unreadable))
+        });
+        if let Some((publishing, positions, unreadable)) = live {
+            publishing.end(&self.spans, self.clock.now(), &dead);
+            for (position, _) in &mut dead {
+                let at = usize::try_from(*position).ok().and_then(|at| positions.get(at));
+                *position = at.copied().unwrap_or(*position);
+            }
+            ballet_amqp::counter!("ballet_unpublishable_total").increment(unreadable.len() as u64);
+            dead.extend(unreadable);
+        }
         for (position, reason) in &dead {
             tracing::error!(
                 batch = %published.batch,
                 position,
                 "event can never be published, it is kept in ballet.outbox_dead: {reason}"
             );
-        }
-        let publishing = self.live().get_mut(&published.batch).map(|live| {
-            live.is_published = true;
-            std::mem::take(&mut live.publishing)
-        });
-        if let Some(publishing) = publishing {
-            publishing.end(&self.spans, self.clock.now(), &dead);
         }
         self.marks().push(Mark { batch: published.batch, dead });
         self.marked.notify_one();

@@ -1,6 +1,6 @@
 //! Converts outgoing events to messages.
 
-use ballet_amqp::headers::{CAUSATION_ID, TRACEPARENT, insert_text};
+use ballet_amqp::headers::{BAGGAGE, CAUSATION_ID, TRACEPARENT, TRACESTATE, insert_text};
 use ballet_amqp::{BasicProperties, FieldTable, Publish, ShortString};
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, SagaId};
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::declare::event::Emitted;
-use crate::declare::trace_context::TraceContext;
+use crate::declare::trace::Trace;
 use crate::tables::outbox::StoredEvent;
 
 const PERSISTENT: u8 = 2;
@@ -19,7 +19,7 @@ struct Outgoing<'a> {
     event_type: &'a str,
     saga_id: Option<SagaId>,
     causation_id: Option<MessageId>,
-    trace: Option<TraceContext>,
+    trace: Option<&'a Trace>,
     created_at: Timestamp,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn publish(service: &str, event: &Emitted, now: Timestamp) -> Publish
         event_type: event.event.event_type.name(),
         saga_id: event.saga_id,
         causation_id: event.causation_id,
-        trace: event.trace,
+        trace: event.trace.as_ref(),
         created_at: now,
     };
     outgoing.message(service, event.event.body.clone())
@@ -44,7 +44,7 @@ pub(crate) fn publish_stored(service: &str, event: StoredEvent) -> Publish {
         event_type: &event.event_type,
         saga_id: event.saga_id,
         causation_id: event.causation_id,
-        trace: event.trace,
+        trace: event.trace.as_ref(),
         created_at: event.created_at,
     };
     outgoing.message(service, body)
@@ -57,7 +57,13 @@ impl Outgoing<'_> {
             insert_text(&mut headers, CAUSATION_ID, &cause.to_string());
         }
         if let Some(trace) = self.trace {
-            insert_text(&mut headers, TRACEPARENT, &trace.to_string());
+            insert_text(&mut headers, TRACEPARENT, &trace.context.to_string());
+            if let Some(tracestate) = trace.carried.tracestate() {
+                insert_text(&mut headers, TRACESTATE, tracestate);
+            }
+            if let Some(baggage) = trace.carried.baggage() {
+                insert_text(&mut headers, BAGGAGE, baggage);
+            }
         }
         // A message without a saga is correlated only with itself.
         let correlation = self.saga_id.map_or(self.message_id.0, |saga| saga.0);

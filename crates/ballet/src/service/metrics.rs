@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use ballet_amqp::metric::contained;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 
@@ -37,7 +38,7 @@ pub(super) async fn keep(mut stopping: watch::Receiver<bool>) {
             () = stopped(&mut stopping) => return,
         }
         if let Some(metrics) = handle() {
-            metrics.run_upkeep();
+            contained(|| metrics.run_upkeep());
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Exports spans over OTLP (HTTP, protobuf). Nothing in a service waits for it: what a slow or dead
 //! collector does not take is dropped and counted.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt;
 use opentelemetry::trace::{
     SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
@@ -12,6 +14,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
 use tokio::sync::{mpsc, watch};
 
+use crate::engine::guard::panic_message;
 use crate::engine::stopping::stopped;
 use crate::outgoing::spans::{Kind, Span, Spans};
 use crate::service::settings::error::SettingsError;
@@ -106,17 +109,18 @@ impl Otlp {
     async fn export(&self, batch: Vec<Span>, scope: &InstrumentationScope, failing: &mut bool) {
         let count = batch.len() as u64;
         let batch = batch.into_iter().map(|span| data(span, scope)).collect();
-        let exported = tokio::time::timeout(TIMEOUT, self.exporter.export(batch)).await;
-        let why = match exported {
-            Ok(Ok(())) => {
-                metrics::counter!("ballet_spans_exported_total").increment(count);
+        let exported = AssertUnwindSafe(self.exporter.export(batch)).catch_unwind();
+        let why = match tokio::time::timeout(TIMEOUT, exported).await {
+            Ok(Ok(Ok(()))) => {
+                ballet_amqp::counter!("ballet_spans_exported_total").increment(count);
                 *failing = false;
                 return;
             }
-            Ok(Err(error)) => error.to_string(),
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(panic)) => format!("the exporter panicked: {}", panic_message(&*panic)),
             Err(_elapsed) => format!("no answer within {TIMEOUT:?}"),
         };
-        metrics::counter!("ballet_spans_dropped_total", "why" => "export").increment(count);
+        ballet_amqp::counter!("ballet_spans_dropped_total", "why" => "export").increment(count);
         if !std::mem::replace(failing, true) {
             tracing::warn!("the collector takes no spans, they are dropped: {why}");
         }

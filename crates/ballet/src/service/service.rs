@@ -183,8 +183,8 @@ impl Service {
             database: database_state,
             consume: consumer.state(),
             publish: publisher.state(),
-            bindings: bindings_state,
             progress,
+            bindings: bindings_state,
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let not_found = || async { Problem::not_found("there is no such route") };

@@ -11,7 +11,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::declare::call_step::CallKey;
-use crate::declare::trace_context::TraceContext;
+use crate::declare::trace::Trace;
 
 /// An external call: requested or open.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(crate) struct NewCall {
     pub(crate) request: String,
     pub(crate) cause: Option<MessageId>,
     /// The span of the step that requests the call.
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<Trace>,
     pub(crate) attempts: u32,
 }
 
@@ -60,7 +60,7 @@ pub(crate) async fn insert(
     .bind(calls.iter().map(|call| call.undo).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.request.clone()).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.cause.map(|id| id.0)).collect::<Vec<_>>())
-    .bind(calls.iter().map(|call| call.trace.map(|trace| trace.to_string())).collect::<Vec<_>>())
+    .bind(calls.iter().map(|call| call.trace.as_ref().map(Trace::to_string)).collect::<Vec<_>>())
     .bind(process)
     .bind(now.to_sqlx())
     .execute(db)
@@ -140,7 +140,7 @@ pub(crate) async fn open(
             undo,
             request,
             cause: cause.map(MessageId),
-            trace: traceparent.as_deref().and_then(TraceContext::parse),
+            trace: traceparent.as_deref().and_then(Trace::parse),
             attempts: u32::try_from(attempts).unwrap_or_default(),
         };
         (process, call)

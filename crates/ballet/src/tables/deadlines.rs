@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::declare::trace_context::TraceContext;
+use crate::declare::trace::Trace;
 
 /// The table is often empty, and may be big a minute later. A plan cached for the empty table would
 /// then read the whole table each time.
@@ -33,7 +33,7 @@ pub(crate) struct NewDeadline {
     pub(crate) after: SignedDuration,
     /// The event that started the saga.
     pub(crate) cause: MessageId,
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<Trace>,
 }
 
 impl Deadlines {
@@ -65,7 +65,7 @@ impl Deadlines {
             .bind(set.iter().map(|set| micros(set.after)).collect::<Vec<_>>())
             .bind(set.iter().map(|set| set.cause.0).collect::<Vec<_>>())
             .bind(
-                set.iter().map(|set| set.trace.map(|trace| trace.to_string())).collect::<Vec<_>>(),
+                set.iter().map(|set| set.trace.as_ref().map(Trace::to_string)).collect::<Vec<_>>(),
             )
             .execute(&mut *db)
             .await?;
@@ -96,7 +96,7 @@ pub(crate) struct Passed {
     pub(crate) due_at: Timestamp,
     pub(crate) saga: String,
     pub(crate) cause: Option<MessageId>,
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<Trace>,
     /// The time since the deadline, in seconds.
     pub(crate) late: f64,
 }
@@ -143,7 +143,7 @@ pub(crate) async fn take(
         due_at: due_at.to_jiff(),
         saga,
         cause: cause.map(MessageId),
-        trace: traceparent.as_deref().and_then(TraceContext::parse),
+        trace: traceparent.as_deref().and_then(Trace::parse),
         late,
     };
     let mut passed: Vec<Passed> = rows.into_iter().map(passed).collect();

@@ -9,10 +9,11 @@ use ballet_core::{MessageId, SagaId};
 use ballet_fault::{self as fault, WorksOn};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use crate::declare::event::Emitted;
-use crate::declare::trace_context::TraceContext;
+use crate::declare::trace::Trace;
 use crate::tables::ledger::Columns;
 
 /// The number of outbox tables.
@@ -45,7 +46,7 @@ pub(crate) struct StoredEvent {
     pub(crate) event_type: String,
     pub(crate) saga_id: Option<SagaId>,
     pub(crate) causation_id: Option<MessageId>,
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) trace: Option<Trace>,
     pub(crate) body: String,
     pub(crate) created_at: Timestamp,
 }
@@ -103,7 +104,7 @@ pub(crate) async fn insert(
         .bind(events.iter().map(|e| e.event.event_type.name()).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.saga_id.map(|id| id.0)).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.causation_id.map(|id| id.0)).collect::<Vec<_>>())
-        .bind(events.iter().map(|e| e.trace.map(|trace| trace.to_string())).collect::<Vec<_>>())
+        .bind(events.iter().map(|e| e.trace.as_ref().map(Trace::to_string)).collect::<Vec<_>>())
         .bind(bodies)
         .bind(marks.iter().map(|mark| mark.process).collect::<Vec<_>>())
         .bind(marks.iter().map(|mark| mark.number).collect::<Vec<_>>());
@@ -231,15 +232,26 @@ async fn has_unmarked(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::E
     Ok(any)
 }
 
+/// A batch that is read back.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) batch: BatchId,
+    pub(crate) events: Vec<StoredEvent>,
+    /// The position of each event in the batch.
+    pub(crate) positions: Vec<i32>,
+    /// Position and reason of each row that cannot be read.
+    pub(crate) unreadable: Vec<(i32, String)>,
+}
+
 /// Reads back batches of one table, in the given order.
 pub(crate) async fn load(
     db: &mut PgConnection,
     table: i16,
     batches: &[BatchId],
-) -> Result<Vec<(BatchId, Vec<StoredEvent>)>, sqlx::Error> {
+) -> Result<Vec<Loaded>, sqlx::Error> {
     let statement = format!(
         "select (wanted.at - 1)::int, message_id, event_type, saga_id, causation_id, traceparent, \
-         body, created_at from ballet.outbox_{table} o \
+         body, created_at, o.position from ballet.outbox_{table} o \
          join unnest($1::bigint[], $2::bigint[]) with ordinality as wanted (owner, batch, at) \
          on wanted.owner = o.owner and wanted.batch = o.batch \
          where o.position > {MARK} order by wanted.at, o.position"
@@ -249,23 +261,47 @@ pub(crate) async fn load(
         .bind(batches.iter().map(|batch| batch.number).collect::<Vec<_>>())
         .fetch_all(db)
         .await?;
-    let mut loaded: Vec<_> = batches.iter().map(|batch| (*batch, Vec::new())).collect();
+    let empty = |batch: &BatchId| Loaded {
+        batch: *batch,
+        events: Vec::new(),
+        positions: Vec::new(),
+        unreadable: Vec::new(),
+    };
+    let mut loaded: Vec<_> = batches.iter().map(empty).collect();
     for row in rows {
         let at = usize::try_from(row.try_get::<i32, _>(0)?).unwrap_or(usize::MAX);
-        let event = StoredEvent {
-            message_id: MessageId(row.try_get(1)?),
-            event_type: row.try_get(2)?,
-            saga_id: row.try_get::<Option<_>, _>(3)?.map(SagaId),
-            causation_id: row.try_get::<Option<_>, _>(4)?.map(MessageId),
-            trace: row.try_get::<Option<String>, _>(5)?.as_deref().and_then(TraceContext::parse),
-            body: row.try_get(6)?,
-            created_at: row.try_get::<jiff_sqlx::Timestamp, _>(7)?.to_jiff(),
-        };
-        if let Some((_, events)) = loaded.get_mut(at) {
-            events.push(event);
+        let Some(loaded) = loaded.get_mut(at) else { continue };
+        let position = row.try_get(8)?;
+        match read(&row)? {
+            Ok(event) => {
+                loaded.events.push(event);
+                loaded.positions.push(position);
+            }
+            Err(reason) => loaded.unreadable.push((position, reason)),
         }
     }
     Ok(loaded)
+}
+
+/// Reads an event back, or says why it is none. A row may have been changed by hand.
+fn read(row: &PgRow) -> Result<Result<StoredEvent, String>, sqlx::Error> {
+    let (message_id, event_type, body) = (row.try_get(1)?, row.try_get(2)?, row.try_get(6)?);
+    let missing = |what: &str| Ok(Err(format!("it has no {what}")));
+    let Some(message_id) = message_id else { return missing("message id") };
+    let Some(event_type) = event_type else { return missing("event type") };
+    let Some(body): Option<String> = body else { return missing("body") };
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&body) {
+        return Ok(Err(format!("its body is not JSON: {error}")));
+    }
+    Ok(Ok(StoredEvent {
+        message_id: MessageId(message_id),
+        event_type,
+        saga_id: row.try_get::<Option<_>, _>(3)?.map(SagaId),
+        causation_id: row.try_get::<Option<_>, _>(4)?.map(MessageId),
+        trace: row.try_get::<Option<String>, _>(5)?.as_deref().and_then(Trace::parse),
+        body,
+        created_at: row.try_get::<jiff_sqlx::Timestamp, _>(7)?.to_jiff(),
+    }))
 }
 
 /// Truncates a table if all its batches are marked, and returns whether it did. Call it only if no

@@ -8,11 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_amqp::metric::Gauge;
 use ballet_amqp::{BindingsUnknown, Broker};
 use ballet_core::Part;
 use ballet_core::topology::{Binding, bindings_needed_by};
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
-use metrics::Gauge;
 use tokio::sync::watch;
 
 use crate::declare::clock::Clock;
@@ -84,13 +84,13 @@ impl Compare {
         state: watch::Sender<Bindings>,
     ) -> Self {
         let gauge = |binding: &Binding| {
-            metrics::gauge!("ballet_binding_missing", "exchange" => binding.source.clone(),
+            ballet_amqp::gauge!("ballet_binding_missing", "exchange" => binding.source.clone(),
                 "to" => binding.destination.clone(), "key" => binding.key.clone())
         };
         let needed = bindings_needed_by(part);
         let needed = needed.into_iter().map(|binding| (binding.clone(), gauge(&binding))).collect();
         state.send_modify(|state| state.service = part.service);
-        Self { broker, needed, compared: metrics::gauge!("ballet_bindings_compared"), state }
+        Self { broker, needed, compared: ballet_amqp::gauge!("ballet_bindings_compared"), state }
     }
 
     /// Compares now and regularly, until the service stops.

@@ -74,7 +74,7 @@ async fn publish_portion(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result
         let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
         let Some(deadline) = declared.and_then(|saga| saga.deadline.as_ref()) else { continue };
         let event = (deadline.passed_event)(Due { saga_id: *saga_id, at: *due_at })?;
-        transaction.enter(Some(*saga_id), *cause, *trace);
+        transaction.enter(Some(*saga_id), *cause, trace.clone());
         transaction.scope.emit(event);
     }
     if passed.is_empty() {
@@ -82,9 +82,9 @@ async fn publish_portion(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result
     }
     transaction.commit(&[]).await?;
     tracing::info!(deadlines = passed.len(), "deadlines have passed");
-    metrics::counter!("ballet_deadlines_passed_total").increment(passed.len() as u64);
+    ballet_amqp::counter!("ballet_deadlines_passed_total").increment(passed.len() as u64);
     for Passed { late, .. } in &passed {
-        metrics::histogram!("ballet_deadline_late_seconds").record(*late);
+        ballet_amqp::histogram!("ballet_deadline_late_seconds").record(*late);
     }
     Ok(passed.len())
 }

@@ -38,7 +38,7 @@ impl Progress {
 
     /// Measures the oldest message and raises the alarm, until the service stops.
     pub(crate) async fn watch(self, mut stopping: watch::Receiver<bool>) {
-        let oldest = metrics::gauge!("ballet_unsettled_oldest_seconds");
+        let oldest = ballet_amqp::gauge!("ballet_unsettled_oldest_seconds");
         let mut stood_still = false;
         loop {
             tokio::select! {

@@ -19,8 +19,8 @@ pub(crate) async fn keep_count(engine: Arc<Engine>) {
         let counted = async { count(&mut *engine.pool.acquire().await?).await };
         match answered(counted).await {
             Ok((tried_again, for_good)) => {
-                metrics::gauge!("ballet_sagas_stuck", "tried_again" => "yes").set(tried_again);
-                metrics::gauge!("ballet_sagas_stuck", "tried_again" => "no").set(for_good);
+                ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => "yes").set(tried_again);
+                ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => "no").set(for_good);
             }
             Err(failure) => tracing::debug!("stuck sagas could not be counted: {failure}"),
         }

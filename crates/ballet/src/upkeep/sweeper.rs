@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{BatchId, Handed, OutBatch, jittered};
+use ballet_amqp::{BatchId, Handed, OutBatch, Published, jittered};
 use ballet_fault::{self as fault, FaultPoint};
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -22,7 +22,7 @@ use crate::engine::stopping::stopped;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::wire;
 use crate::tables::database::{answered, begin};
-use crate::tables::outbox::{Mark, TABLES, Unpublished};
+use crate::tables::outbox::{Loaded, Mark, TABLES, Unpublished};
 use crate::tables::{calls, outbox, process};
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -70,13 +70,13 @@ async fn sweep(engine: &Arc<Engine>) -> Result<(), Failure> {
     gauge("ballet_outbox_unpublished", waiting);
     gauge("ballet_calls_open", answered(calls::count_open(&mut db)).await?);
     let age = |since: Timestamp| engine.clock.now().duration_since(since).as_secs_f64();
-    metrics::gauge!("ballet_outbox_oldest_seconds").set(oldest.map_or(0.0, age));
+    ballet_amqp::gauge!("ballet_outbox_oldest_seconds").set(oldest.map_or(0.0, age));
     Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]
 fn gauge(name: &'static str, value: i64) {
-    metrics::gauge!(name).set(value as f64);
+    ballet_amqp::gauge!(name).set(value as f64);
 }
 
 /// The other processes seen during one sweep, and whether each is gone.
@@ -150,9 +150,14 @@ async fn sweep_table(
         }
         let loaded = answered(outbox::load(db, table, left)).await;
         let loaded = loaded.inspect_err(|_| left.iter().for_each(|batch| relay.forget(*batch)))?;
-        let events: usize = loaded.iter().map(|(_, events)| events.len()).sum();
+        let events: usize = loaded.iter().map(|loaded| loaded.events.len()).sum();
         tracing::info!(batches = left.len(), events, "publishing batches that were left behind");
-        for (batch, events) in loaded {
+        for Loaded { batch, events, positions, unreadable } in loaded {
+            relay.read_back(batch, positions, unreadable);
+            if events.is_empty() {
+                relay.published(Published { batch, unpublishable: Vec::new() });
+                continue;
+            }
             fault::remember(&batch, &*events);
             fault::point(FaultPoint::BeforeSweep, &*events);
             let service = engine.registry.service;
@@ -205,7 +210,7 @@ async fn truncate(engine: &Engine, table: i16) -> Result<(), Failure> {
                 fault::point(FaultPoint::BeforeTables, "truncate");
                 transaction.commit().await?;
                 fault::point(FaultPoint::AfterTables, "truncate");
-                metrics::counter!("ballet_outbox_truncations_total").increment(1);
+                ballet_amqp::counter!("ballet_outbox_truncations_total").increment(1);
             }
             Ok(())
         }

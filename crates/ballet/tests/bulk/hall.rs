@@ -127,7 +127,7 @@ impl Step for HoldSeats {
             return refused(SeatsShort { wanted: seats });
         }
         if seats == MOST {
-            tx.publish(&HallOpened { seats })?;
+            tx.publish(&HallOpened { seats }).await?;
         }
         sqlx::query("insert into held values ($1, $2)")
             .bind(saga(tx).0)
@@ -172,7 +172,7 @@ impl BulkStep for HoldAllSeats {
         for order in &orders {
             let seats = order.seats;
             if seats == MOST {
-                tx.of(order).publish(&HallOpened { seats })?;
+                tx.of(order).publish(&HallOpened { seats }).await?;
             }
             outcomes.push(if seats > MOST {
                 Outcome::Refused(SeatsShort { wanted: seats })

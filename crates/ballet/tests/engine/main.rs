@@ -9,6 +9,7 @@ mod foreign;
 mod hostile;
 mod keyed;
 mod lifecycle;
+mod locked_rows;
 mod locks;
 mod memory;
 mod numbers;

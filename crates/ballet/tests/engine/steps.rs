@@ -169,7 +169,7 @@ async fn a_projection_applies_a_plain_event_once() {
     )
     .await;
     let mut unit = world.handle(1).unit().await.expect("a transaction");
-    unit.tx().publish(&HotelRenamed { name: "Ritz".into() }).expect("an event");
+    unit.tx().publish(&HotelRenamed { name: "Ritz".into() }).await.expect("an event");
     unit.commit().await.expect("committed");
     wait_until("the new name", SOON, || async {
         Ok::<_, String>((world.count("guide", "hotel_name").await == 1).then_some(()))

@@ -4,11 +4,16 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::http::Problem;
-use ballet::{Handle, Running, SagaId, Service, Settings};
+use ballet::{Event, Handle, Running, SagaId, Service, Settings};
 use ballet_testkit::{Collected, Collector};
+use jiff::SignedDuration;
+use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
+use crate::trip::{
+    DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, TripOverdue, TripWanted,
+    Trouble, desk, desk_within, hotel,
+};
 use crate::world::{SOON, World, part};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -72,6 +77,61 @@ async fn t164_what_a_request_sets_off_goes_on_as_children_in_its_trace() {
     assert_eq!([booked, room], [TRACE_ID, TRACE_ID]);
     assert!(of_desk != &TRACE[36..52] && of_hotel != &TRACE[36..52], "{traces:?}");
     assert_ne!(of_desk, of_hotel, "each has a span of its own");
+}
+
+/// The trace of an event, and what came beside it.
+fn beside(message: &serde_json::Value) -> [Option<&str>; 3] {
+    let headers = &message["properties"]["headers"];
+    let text = |name: &str| headers[name].as_str();
+    [text("traceparent").map(|text| &text[3..35]), text("tracestate"), text("baggage")]
+}
+
+#[tokio::test]
+async fn t164_what_comes_beside_a_trace_goes_on_with_it_and_what_is_invalid_stays_behind() {
+    let desk = || part(desk_within(SignedDuration::from_secs(1)), DESK_TABLES);
+    let world = World::new("beside", vec![desk()]).await;
+    let (state, baggage) = ("vendor=1, other=2", "user=7;plan=free, page=a%20b");
+    let long = format!("k={}", "v".repeat(8200));
+    for (given, expected) in [
+        ([TRACE, state, baggage], [Some(TRACE_ID), Some(state), Some(baggage)]),
+        ([TRACE, "", "none"], [Some(TRACE_ID), None, None]),
+        ([TRACE, &long, &long], [Some(TRACE_ID), None, None]),
+        (["no trace", state, baggage], [None, None, Some(baggage)]),
+    ] {
+        let saga = world.new_saga();
+        let [trace, tracestate, baggage] = given;
+        let headers = json!({"traceparent": trace, "tracestate": tracestate, "baggage": baggage});
+        let ids = [world.new_id(), saga.to_string()];
+        let properties =
+            json!({"message_id": ids[0], "correlation_id": ids[1], "headers": headers});
+        world.publish_raw(TripWanted::TYPE.name(), &properties, r#"{"city":"Rome"}"#).await;
+        // By its deadline, which is kept in the database.
+        world.event::<TripCancelled>(saga).await;
+        let (seen, id) = (world.seen().await, saga.0.simple().to_string());
+        let [trace, tracestate, baggage] = expected;
+        for key in [TripBooked::TYPE, TripOverdue::TYPE, TripCancelled::TYPE] {
+            let of_saga = |m: &&serde_json::Value| {
+                m["routing_key"] == key.name()
+                    && m["properties"]["correlation_id"] == saga.to_string()
+            };
+            let event = seen.iter().find(of_saga).expect("the event");
+            assert_eq!(beside(event), [trace.or(Some(&id)), tracestate, baggage], "{event}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn t164_what_a_request_brings_beside_its_trace_goes_on_with_it() {
+    let (world, desk) = agency("requested", Trouble::default(), None).await;
+    let request = reqwest::Client::new().post(format!("http://{}/trips/Rome", desk.address()));
+    let request = request.header("traceparent", TRACE).header("tracestate", "vendor=1");
+    let request = request.header("baggage", "user=7").header("baggage", "plan=free");
+    let answer = request.send().await.expect("an answer").text().await.expect("text");
+    let saga: SagaId = answer.parse().expect("an id");
+    world.event::<RoomBooked>(saga).await;
+    let seen = world.seen().await;
+    let room = seen.iter().find(|m| m["routing_key"] == RoomBooked::TYPE.name()).expect("a room");
+    assert_eq!(beside(room), [Some(TRACE_ID), Some("vendor=1"), Some("user=7,plan=free")]);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod inbox;
 mod notes;
 mod outbox;
 mod relay;
+mod savepoints;
 mod stage;
 #[expect(dead_code, reason = "shared with the tests of the engine")]
 #[path = "../engine/trip.rs"]

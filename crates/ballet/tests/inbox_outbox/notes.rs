@@ -68,7 +68,7 @@ impl Projection for Notes {
     ) -> Result<(), Failure> {
         self.entered.fetch_add(1, Ordering::SeqCst);
         sqlx::query("insert into note values ($1)").bind(&name).execute(tx.db()).await?;
-        tx.publish(&NotePrinted { name: name.clone() })?;
+        tx.publish(&NotePrinted { name: name.clone() }).await?;
         if let Some(hold) = &self.hold {
             hold.acquire().await?.forget();
         }

@@ -117,3 +117,41 @@ async fn t35_an_outbox_table_is_emptied_when_all_of_it_is_published_and_nobody_w
     assert_eq!(printed[1].body, r#"{"name":"Living"}"#);
     stage.until_count("guide", "ballet.outbox_0", 0).await;
 }
+
+/// Batches of a process that is gone. Some rows cannot be read, alone or among good ones.
+const DAMAGED: &str = r#"
+    insert into ballet.outbox_0 select 99, batch, position, id, type, null, null, null, body, now()
+    from (values
+        (1, 0, gen_random_uuid(), null, '{}'),
+        (2, 0, null, 'guide.note_printed.v1', '{}'),
+        (3, 0, gen_random_uuid(), 'guide.note_printed.v1', '{"name":"One"}'),
+        (3, 1, gen_random_uuid(), 'guide.note_printed.v1', null),
+        (3, 2, gen_random_uuid(), 'guide.note_printed.v1', '{"name":'),
+        (3, 3, gen_random_uuid(), 'guide.note_printed.v1' || repeat('1', 300), '{}'),
+        (3, 4, gen_random_uuid(), 'guide.note_printed.v1', '{"name":"Two"}'),
+        (4, 0, gen_random_uuid(), 'guide.note_printed.v1', '{"name":"Three"}')
+    ) as row (batch, position, id, type, body)"#;
+
+#[tokio::test]
+async fn outbox_rows_that_cannot_be_read_are_set_aside_and_the_others_leave() {
+    let notes = Notes::default();
+    let stage = Stage::new("damaged", &[notes.guide()]).await;
+    let _running = stage.start(notes.guide(), TABLES).await;
+    stage.execute("guide", DAMAGED).await;
+    let printed = stage.until_taken::<NotePrinted>(3).await;
+    let names = ["One", "Two", "Three"].map(|name| format!(r#"{{"name":"{name}"}}"#));
+    let bodies: Vec<_> = printed.iter().map(|m| String::from_utf8_lossy(&m.body)).collect();
+    assert_eq!(bodies, names);
+    stage.until_count("guide", "ballet.outbox_0", 0).await;
+    let dead: Vec<(i64, i32, String)> =
+        sqlx::query_as("select batch, position, reason from ballet.outbox_dead order by 1, 2")
+            .fetch_all(&mut stage.connect("guide").await)
+            .await
+            .expect("rows");
+    let places: Vec<_> = dead.iter().map(|(batch, position, _)| (*batch, *position)).collect();
+    assert_eq!(places, [(1, 0), (2, 0), (3, 1), (3, 2), (3, 3)]);
+    let reasons: Vec<_> = dead.iter().map(|(.., reason)| reason.as_str()).collect();
+    assert_eq!(reasons[..3], ["it has no event type", "it has no message id", "it has no body"]);
+    assert!(reasons[3].starts_with("its body is not JSON: EOF"), "{reasons:?}");
+    assert!(reasons[4].contains("a name is too long"), "{reasons:?}");
+}

@@ -3,6 +3,7 @@
 
 mod logs;
 mod metrics;
+mod recorder;
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/trip.rs"]
 mod trip;

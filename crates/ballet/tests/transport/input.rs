@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::scene::{OUTBOX, asleep, message, rome, session, settings, start, the_hotel};
+use crate::scene::{
+    OUTBOX, asleep, in_journal, in_queue, message, rome, session, settings, start, the_hotel,
+};
 use crate::trip::{
     DESK_TABLES, GUIDE_TABLES, HotelRenamed, RoomBooked, TripBooked, TripWanted, Trouble, desk,
     guide, hotel,
@@ -16,16 +18,15 @@ use crate::trip::{
 use crate::world::{World, part};
 
 #[tokio::test]
-async fn t08_an_event_that_expires_is_a_dead_letter_and_not_lost() {
+async fn t08_an_event_that_expires_stays_in_the_journal_and_stops_nobody() {
     let mut world = asleep("expires", vec![the_hotel()]).await;
     let id = world.new_id();
     let trip = |expiration: &str, saga: String| json!({"correlation_id": saga, "expiration": expiration, "message_id": id});
     let key = "desk.trip_booked.v1";
     let expired = trip("1", world.new_saga().to_string());
     world.publish_raw(key, &expired, r#"{"city":"Rome"}"#).await;
-    let dead = world.dead_letters(1).await;
-    assert_eq!(dead[0]["properties"]["message_id"], id.as_str());
-    assert_eq!(dead[0]["properties"]["headers"]["x-death"][0]["reason"], "expired");
+    in_queue(&world, "hotel", 0).await;
+    assert_eq!(in_journal(&world, 1).await, std::slice::from_ref(&id));
 
     world.start(the_hotel()).await;
     let saga = world.new_saga();
@@ -70,7 +71,7 @@ async fn t14_a_body_that_is_too_big_is_a_dead_letter_and_is_never_sent() {
     assert_eq!(dead[0]["payload"], body.as_str());
 
     let mut unit = hotel.handle().unit().await.unwrap();
-    unit.tx().publish(&HotelRenamed { name: "R".repeat(1000) }).unwrap();
+    unit.tx().publish(&HotelRenamed { name: "R".repeat(1000) }).await.unwrap();
     let refused = unit.commit().await.unwrap_err().to_string();
     assert!(refused.contains("hotel.hotel_renamed.v1") && refused.contains("1000"), "{refused}");
     assert_eq!(world.count("hotel", OUTBOX).await, 0);

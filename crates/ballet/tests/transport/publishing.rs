@@ -148,7 +148,7 @@ async fn t03_an_outbox_row_is_marked_only_after_the_confirm() {
 async fn t05_an_event_that_nobody_needs_is_published_and_one_that_nobody_knows_is_kept() {
     let world = World::new("nobody", vec![the_hotel()]).await;
     let mut unit = world.handle(0).unit().await.unwrap();
-    unit.tx().publish(&HotelRenamed { name: "Ritz".into() }).unwrap();
+    unit.tx().publish(&HotelRenamed { name: "Ritz".into() }).await.unwrap();
     unit.commit().await.unwrap();
     wait_until("the event", SOON, || async {
         let seen = world.seen().await;

@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use ballet::core::{System, topology};
 use ballet::{Event, Participant, Running, SagaId, Service, Settings};
-use ballet_amqp::{BasicProperties, Broker, OutBatch, Publish, RabbitMq, Session};
+use ballet_amqp::{
+    AMQPValue, BasicProperties, Broker, FieldTable, OutBatch, Publish, RabbitMq, Session,
+};
 use ballet_testkit::memory::MemoryBroker;
-use ballet_testkit::wait_until;
+use ballet_testkit::{Servers, wait_until};
+use futures_util::StreamExt;
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use lapin::{Connection, ConnectionProperties};
 
 use crate::support::{Out, batch, id};
 use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
@@ -19,7 +24,12 @@ pub(crate) const OUTBOX: &str = "(select * from ballet.outbox_0 union all \
 
 /// A world in which nobody runs: the queues and databases are there.
 pub(crate) async fn asleep(name: &str, parts: Vec<Part>) -> World {
-    let mut world = World::new(name, parts).await;
+    asleep_on(Servers::shared().await.unwrap(), name, parts).await
+}
+
+/// The same, on servers of one's own.
+pub(crate) async fn asleep_on(servers: &Servers, name: &str, parts: Vec<Part>) -> World {
+    let mut world = World::on(servers, name, parts).await;
     for service in std::mem::take(&mut world.services) {
         service.stop().await;
     }
@@ -106,4 +116,18 @@ pub(crate) async fn in_queue(world: &World, queue: &str, count: usize) -> Vec<se
     })
     .await
     .unwrap()
+}
+
+/// Waits for the journal to hold this many messages, and returns the ids of the first ones.
+pub(crate) async fn in_journal(world: &World, count: usize) -> Vec<String> {
+    let url = world.env.amqp_url("tap");
+    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    channel.basic_qos(100, BasicQosOptions::default()).await.unwrap();
+    let mut first = FieldTable::default();
+    first.insert("x-stream-offset".into(), AMQPValue::LongString("first".into()));
+    let options = BasicConsumeOptions::default();
+    let reader = channel.basic_consume("journal".into(), "late".into(), options, first).await;
+    let read = reader.unwrap().take(count).map(|next| id(&next.unwrap().properties));
+    tokio::time::timeout(SOON, read.collect()).await.unwrap()
 }

@@ -3,13 +3,9 @@
 use std::collections::BTreeSet;
 
 use ballet_testkit::{Method, wait_until};
-use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicQosOptions};
-use lapin::types::FieldTable;
-use lapin::{Connection, ConnectionProperties};
 use serde_json::{Value, json};
 
-use crate::scene::{asleep, in_queue, rome, the_hotel};
+use crate::scene::{asleep, in_journal, in_queue, rome, the_hotel};
 use crate::trip::{GUIDE_TABLES, HotelRenamed, RoomBooked, guide};
 use crate::world::{SOON, World, part};
 
@@ -58,16 +54,7 @@ async fn t16_a_late_reader_of_the_journal_sees_what_was_before_it() {
     for _ in 0..5 {
         published.push(world.publish(world.new_saga(), &rome()).await);
     }
-    let url = world.env.amqp_url("tap");
-    let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    channel.basic_qos(100, BasicQosOptions::default()).await.unwrap();
-    let mut first = FieldTable::default();
-    first.insert("x-stream-offset".into(), lapin::types::AMQPValue::LongString("first".into()));
-    let options = BasicConsumeOptions::default();
-    let reader = channel.basic_consume("journal".into(), "late".into(), options, first).await;
-    let read = reader.unwrap().take(5).map(|next| crate::support::id(&next.unwrap().properties));
-    let read: Vec<String> = tokio::time::timeout(SOON, read.collect()).await.unwrap();
+    let read = in_journal(&world, 5).await;
     assert_eq!(read, published);
 }
 

@@ -74,7 +74,7 @@ async fn receive(
     let mut tx = unit.tx();
     let now = tx.now();
     match stock::receive(tx.db(), &received, now).await? {
-        Received::Now => tx.publish(&received)?,
+        Received::Now => tx.publish(&received).await?,
         Received::Before => {}
         Received::Differently { quantity } => {
             return Err(Problem::conflict(format!(

@@ -15,8 +15,8 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 pub(crate) struct Shop {
     pub(crate) env: TestEnv,
-    client: Client,
-    urls: ServiceUrls,
+    pub(crate) client: Client,
+    pub(crate) urls: ServiceUrls,
     opened: Opened,
     carrier: shipping::sandbox::Sandbox,
     services: Vec<(&'static str, Running)>,

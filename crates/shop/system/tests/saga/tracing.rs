@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ballet::core::SagaId;
 use ballet_testkit::Collected;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
 
@@ -59,6 +61,57 @@ async fn t164_one_trace_leads_from_the_checkout_over_four_services_to_the_last_e
         let runs: Vec<_> = spans.iter().filter(|span| span.name == step).collect();
         assert!(!runs.is_empty(), "{step} ran");
         assert!(runs.iter().all(|run| run.attributes["ballet.saga_id"] == order_id));
+    }
+    shop.close().await;
+}
+
+/// Of two orders, by HTTP and by a message, every event up to the last one.
+#[tokio::test]
+async fn t164_what_comes_beside_a_trace_reaches_the_last_event() {
+    let shop = Shop::open("beside").await;
+    let management = shop.env.management();
+    let (vhost, durable) = (shop.env.vhost(), json!({"durable": true}));
+    for (path, body) in [
+        (vec!["queues", vhost, "probe"], durable),
+        (vec!["bindings", vhost, "e", "events", "q", "probe"], json!({"routing_key": "#"})),
+    ] {
+        let method = if path.len() == 3 { Method::PUT } else { Method::POST };
+        management.call(method, &path, Some(&body)).await.expect("a probe");
+    }
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let (state, baggage) = ("vendor=1", "user=7,plan=free");
+    let request = shop.client.post(format!("{}/orders", shop.urls.orders));
+    let request = request.header("traceparent", trace).header("tracestate", state);
+    let request = request.header("baggage", baggage).json(&mugs(1, "card_approved"));
+    let response: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+    let by_request = response["order_id"].as_str().expect("an id").to_owned();
+    let clock = ballet::Clock::system();
+    let by_message = clock.new_id(clock.now()).to_string();
+    let headers = json!({"traceparent": trace, "tracestate": state, "baggage": baggage});
+    let properties = json!({"message_id": by_message, "headers": headers});
+    shop.drop_checkout(&properties, &mugs(1, "card_approved")).await;
+    for order_id in [&by_request, &by_message] {
+        shop.order_is(order_id, "completed").await;
+    }
+    shop.is_sound().await;
+    let events = management.take("probe", 1000).await.expect("events");
+    for order_id in [&by_request, &by_message] {
+        let of_order = |event: &&Value| {
+            event["properties"]["correlation_id"] == order_id.as_str()
+                && event["properties"]["app_id"].is_string()
+        };
+        let of_order: Vec<_> = events.iter().filter(of_order).collect();
+        let last = of_order.iter().find(|m| m["routing_key"] == "orders.order_completed.v1");
+        assert!(last.is_some(), "{events:#?}");
+        for event in of_order {
+            let headers = &event["properties"]["headers"];
+            assert_eq!(headers["traceparent"].as_str().map(|text| &text[..35]), Some(&trace[..35]));
+            assert_eq!(
+                (&headers["tracestate"], &headers["baggage"]),
+                (&json!(state), &json!(baggage)),
+                "{event}"
+            );
+        }
     }
     shop.close().await;
 }

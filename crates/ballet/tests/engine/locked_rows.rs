@@ -1,0 +1,83 @@
+//! A row that somebody has locked holds up those who need it, and nobody else.
+
+use std::time::Duration;
+
+use ballet::{Compensate, CompensateResult, Migration, Never, Participant, Step, StepResult, Tx};
+use ballet::{compensated, done};
+use ballet_testkit::wait_until;
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::trip::{RoomBooked, RoomFreed, Trip, TripBooked};
+use crate::world::{World, part};
+
+const TABLES: &[Migration] = &[Migration {
+    name: "0001_house",
+    sql: "create table house (city text primary key, booked bigint not null);
+          insert into house values ('Rome', 0), ('Oslo', 0)",
+}];
+
+/// How many trips go to each city.
+const TRIPS: usize = 20;
+
+fn hotel() -> Participant {
+    Participant::new("hotel").saga::<Trip>(|saga| saga.compensatable(BookHouse))
+}
+
+/// Changes the one row of its city.
+struct BookHouse;
+
+impl Step for BookHouse {
+    const NAME: &'static str = "book_house";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        let (room,): (i64,) =
+            sqlx::query_as("update house set booked = booked + 1 where city = $1 returning booked")
+                .bind(trip.city)
+                .fetch_one(tx.db())
+                .await?;
+        done(RoomBooked { room })
+    }
+}
+
+impl Compensate for BookHouse {
+    type Compensated = RoomFreed;
+
+    async fn compensate(&self, _: &mut Tx<'_>, booked: RoomBooked) -> CompensateResult<Self> {
+        compensated(RoomFreed { room: booked.room })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_row_holds_up_nobody_who_does_not_need_it() {
+    let mut world = World::new("locked_row", vec![part(hotel(), TABLES)]).await;
+    world.services.pop().expect("the hotel").stop().await;
+    let mut operator =
+        PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    operator
+        .execute("begin; select from house where city = 'Rome' for update")
+        .await
+        .expect("locked");
+    for _ in 0..TRIPS {
+        for city in ["Rome", "Oslo"] {
+            world.publish(world.new_saga(), &TripBooked { city: city.into() }).await;
+        }
+    }
+    world.start(part(hotel(), TABLES)).await;
+    let oslo = format!("house where city = 'Oslo' and booked = {TRIPS}");
+    wait_until("all trips to Oslo", Duration::from_secs(20), || async {
+        let done = world.count("hotel", &oslo).await;
+        let booked = world.count("hotel", "ballet.ledger").await;
+        if done == 1 { Ok(Some(())) } else { Err(format!("{booked} of {TRIPS}")) }
+    })
+    .await
+    .expect("booked");
+
+    // Those to Rome wait until the row is free, and none is lost.
+    assert_eq!(world.count("hotel", "ballet.ledger").await, 20);
+    operator.execute("commit").await.expect("free");
+    world.until_count("hotel", &format!("house where booked = {TRIPS}"), 2).await;
+    assert_eq!(world.dead_letters(0).await, Vec::<serde_json::Value>::new());
+}

@@ -1,0 +1,130 @@
+//! A recorder of metrics that panics. These tests run on one thread, so it is theirs alone.
+
+use std::sync::Arc;
+
+use ballet_testkit::wait_until;
+use jiff::SignedDuration;
+use metrics::{
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
+    SharedString, Unit,
+};
+use serde_json::json;
+
+use crate::trip::{
+    CarRented, DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, TripBooked, TripCancelled, Trouble,
+    cars, desk_within, hotel,
+};
+use crate::world::{SOON, World, part};
+
+/// Panics when a metric is registered, or only when a value is recorded.
+struct Panics {
+    at_once: bool,
+}
+
+struct Value;
+
+impl Panics {
+    fn registered(&self) -> Arc<Value> {
+        assert!(!self.at_once, "the recorder takes no metric");
+        Arc::new(Value)
+    }
+}
+
+impl Recorder for Panics {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.registered())
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.registered())
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.registered())
+    }
+}
+
+impl CounterFn for Value {
+    fn increment(&self, _: u64) {
+        panic!("the recorder takes no value")
+    }
+
+    fn absolute(&self, _: u64) {
+        panic!("the recorder takes no value")
+    }
+}
+
+impl GaugeFn for Value {
+    fn increment(&self, _: f64) {
+        panic!("the recorder takes no value")
+    }
+
+    fn decrement(&self, _: f64) {
+        panic!("the recorder takes no value")
+    }
+
+    fn set(&self, _: f64) {
+        panic!("the recorder takes no value")
+    }
+}
+
+impl HistogramFn for Value {
+    fn record(&self, _: f64) {
+        panic!("the recorder takes no value")
+    }
+}
+
+/// Steps, calls, deadlines, refusals, dead letters and a lost connection under this recorder.
+async fn all_goes_on(name: &str, recorder: &Panics) {
+    let _guard = metrics::set_default_local_recorder(recorder);
+    let desk = desk_within(SignedDuration::from_secs(3));
+    let hotel = part(hotel(Trouble::default()), HOTEL_TABLES);
+    let parts = vec![part(desk, DESK_TABLES), hotel, part(cars(Rental::default()), &[])];
+    let world = World::new(name, parts).await;
+    for round in 1..=2 {
+        let saga = world.new_saga();
+        world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+        world.event::<RoomBooked>(saga).await;
+        world.event::<CarRented>(saga).await;
+        world.publish_raw("desk.trip_booked.v1", &json!({}), "?").await;
+        world.dead_letters(round).await;
+        // Nobody confirms it.
+        let overdue = world.new_saga();
+        let mut unit = world.handle(0).saga_unit(overdue).await.expect("a transaction");
+        unit.originate(TripBooked { city: "Full".into() }).await.expect("originated");
+        unit.commit().await.expect("committed");
+        world.event::<TripCancelled>(overdue).await;
+        // What is registered with a connection is registered again.
+        let management = world.env.management();
+        for connection in management.connections().await.expect("connections") {
+            let name = connection["client_properties"]["connection_name"].as_str();
+            if let Some(name) = name.filter(|name| name.starts_with("hotel ")) {
+                management.close_connections(name).await.expect("closed");
+            }
+        }
+    }
+    for service in &world.services {
+        let url = format!("http://{}/readyz", service.address());
+        wait_until("a service that is ready", SOON, || async {
+            let answer = reqwest::get(&url).await.map_err(|error| error.to_string())?;
+            let ready = answer.status().is_success();
+            if ready { Ok(Some(())) } else { Err(answer.text().await.unwrap_or_default()) }
+        })
+        .await
+        .expect("ready");
+    }
+}
+
+#[tokio::test]
+async fn t167_a_recorder_that_takes_no_metric_costs_nothing_but_its_metrics() {
+    all_goes_on("no_metric", &Panics { at_once: true }).await;
+}
+
+#[tokio::test]
+async fn t167_a_recorder_that_takes_no_value_costs_nothing_but_its_metrics() {
+    all_goes_on("no_value", &Panics { at_once: false }).await;
+}

@@ -1,0 +1,123 @@
+//! Foreign messages that crash the broker's own dead-lettering: they never come near it.
+
+use ballet_amqp::headers::ORIGINAL_HEADERS;
+use ballet_amqp::{AMQPValue, BasicProperties, FieldArray, FieldTable, Publish};
+use ballet_testkit::{Options, Servers};
+use futures_util::StreamExt;
+
+use crate::scene::{asleep_on, in_queue, message, rome, session, the_hotel};
+use crate::trip::RoomBooked;
+use crate::world::World;
+
+/// Headers on which the broker's dead-lettering fails, in some version.
+fn crashing() -> Vec<FieldTable> {
+    let one = |name: &str, value| {
+        let mut headers = FieldTable::default();
+        headers.insert(name.into(), value);
+        headers
+    };
+    let text = |text: &str| AMQPValue::LongString(text.into());
+    let deaths = |deaths: Vec<AMQPValue>| one("x-death", AMQPValue::FieldArray(deaths.into()));
+    let mut odd_count = FieldTable::default();
+    odd_count.insert("queue".into(), text("hotel"));
+    odd_count.insert("reason".into(), text("expired"));
+    odd_count.insert("count".into(), text("many"));
+    let price = lapin::types::DecimalValue { scale: 2, value: 999 };
+    vec![
+        deaths(vec![text("no table")]),
+        deaths(vec![AMQPValue::FieldTable(odd_count)]),
+        one("price", AMQPValue::DecimalValue(price)),
+    ]
+}
+
+/// Publishes through the exchange, and straight to the queue.
+async fn publish(world: &World, properties: &BasicProperties) {
+    for (exchange, key) in [("events", "desk.trip_booked.v1"), ("", "hotel")] {
+        let session = session(world.env.ops_amqp_url()).await;
+        let mut confirms = session.confirms().await.unwrap();
+        let mut trip = message(world, world.new_saga(), &rome());
+        trip.properties = properties
+            .clone()
+            .with_delivery_mode(2)
+            .with_type("desk.trip_booked.v1".into())
+            .with_message_id(world.new_id().into())
+            .with_correlation_id(world.new_saga().to_string().into());
+        session
+            .publish(&Publish { exchange: exchange.into(), routing_key: key.into(), ..trip })
+            .unwrap();
+        // A confirm, or an error from the journal.
+        let _answer = confirms.next().await.unwrap();
+        session.close().await;
+    }
+}
+
+/// A message in a retry queue comes back to its service.
+async fn retries_come_back(world: &World) {
+    let session = session(world.env.amqp_url("hotel")).await;
+    let mut confirms = session.confirms().await.unwrap();
+    let saga = world.new_saga();
+    let mut trip = message(world, saga, &rome());
+    trip.properties = trip.properties.with_type("desk.trip_booked.v1".into());
+    (trip.exchange, trip.routing_key) = ("retry.5s".to_owned(), "hotel".to_owned());
+    session.publish(&trip).unwrap();
+    confirms.next().await.unwrap().unwrap();
+    session.close().await;
+    world.event::<RoomBooked>(saga).await;
+}
+
+#[tokio::test]
+async fn t175_foreign_headers_never_reach_the_brokers_dead_lettering() {
+    // On a broker of its own: where the test fails, the whole broker dead-letters nothing any more.
+    let servers = Servers::private(Options::fast()).await.unwrap();
+    let mut hit = asleep_on(&servers, "hit", vec![the_hotel()]).await;
+    let other = World::on(&servers, "other", vec![the_hotel()]).await;
+    for headers in crashing() {
+        let expiring = BasicProperties::default().with_headers(headers.clone());
+        publish(&hit, &expiring.with_expiration("1".into())).await;
+    }
+    in_queue(&hit, "hotel", 0).await;
+    for headers in crashing() {
+        publish(&hit, &BasicProperties::default().with_headers(headers)).await;
+    }
+    hit.start(the_hotel()).await;
+    for world in [&other, &hit] {
+        retries_come_back(world).await;
+    }
+    // What did not expire is there: the decimals as dead letters, the others handled.
+    hit.until_count("hotel", "room", 5).await;
+    let dead = in_queue(&hit, "hotel.dead", 2).await;
+    for dead in dead {
+        assert!(dead["properties"]["headers"][ORIGINAL_HEADERS].is_string(), "{dead}");
+    }
+}
+
+/// A handler's failure makes copies: without the headers, which are described.
+#[tokio::test]
+async fn t175_a_copy_carries_no_header_that_the_broker_acts_on() {
+    let world = World::new("no_deaths", vec![the_hotel()]).await;
+    let mut headers = crashing().remove(0);
+    for name in ["x-first-death-reason", "x-delay", "x-stream-filter-value", "x-opt-deaths"] {
+        headers.insert(name.into(), AMQPValue::LongString("forged".into()));
+    }
+    headers.insert("x-tenant".into(), AMQPValue::FieldArray(FieldArray::default()));
+    let session = session(world.env.ops_amqp_url()).await;
+    let mut confirms = session.confirms().await.unwrap();
+    let mut trip = message(&world, world.new_saga(), &rome());
+    trip.properties = trip.properties.with_headers(headers);
+    trip.body = "{}".into();
+    session.publish(&trip).unwrap();
+    confirms.next().await.unwrap().unwrap();
+    session.close().await;
+    let dead = in_queue(&world, "hotel.dead", 1).await;
+    let headers = dead[0]["properties"]["headers"].as_object().unwrap();
+    // The count is of this look.
+    let ours = ["x-dead-", "x-attempts", "x-delivery-count"];
+    let is_ours = |name: &&String| ours.iter().any(|prefix| name.starts_with(prefix));
+    let foreign: Vec<_> = headers.keys().filter(|name| !is_ours(name)).collect();
+    assert_eq!(foreign, [ORIGINAL_HEADERS, "x-tenant"]);
+    let text = headers[ORIGINAL_HEADERS].as_str().unwrap();
+    let described: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert_eq!(described[0]["name"], "x-death");
+    assert_eq!(described[0]["value"][0]["value"], "no table");
+    assert_eq!(described.as_array().unwrap().len(), 5, "{described}");
+}
