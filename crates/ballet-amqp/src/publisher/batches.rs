@@ -19,10 +19,19 @@ pub(super) struct Entry {
     waiter: u64,
 }
 
+/// Why a single message was not published.
+#[derive(Debug)]
+pub(super) enum NotSent {
+    /// It can never be published.
+    Never(String),
+    /// The broker did not take it this time.
+    NotTaken(String),
+}
+
 /// The batch or caller that waits for a message.
 enum Waiter {
     Batch { batch: BatchId, left: usize, unpublishable: Vec<Unpublishable> },
-    Single(oneshot::Sender<Result<(), String>>),
+    Single { patient: bool, done: oneshot::Sender<Result<(), NotSent>> },
 }
 
 /// The unfinished batches and single messages.
@@ -66,17 +75,18 @@ impl Batches {
     pub(super) fn open_single(
         &mut self,
         message: Publish,
-        done: oneshot::Sender<Result<(), String>>,
+        patient: bool,
+        done: oneshot::Sender<Result<(), NotSent>>,
     ) -> Entry {
         self.next += 1;
-        self.open.insert(self.next, Waiter::Single(done));
+        self.open.insert(self.next, Waiter::Single { patient, done });
         Entry { message, position: 0, attempts: 0, waiter: self.next }
     }
 
     /// Returns true if the message still has a waiter. Forgets a waiter that has given up.
     pub(super) fn wanted(&mut self, entry: &Entry) -> bool {
         match self.open.get(&entry.waiter) {
-            Some(Waiter::Single(done)) if done.is_closed() => {
+            Some(Waiter::Single { done, .. }) if done.is_closed() => {
                 self.open.remove(&entry.waiter);
                 false
             }
@@ -87,7 +97,17 @@ impl Batches {
 
     /// Returns true for a single message. Single messages go before batches.
     pub(super) fn is_single(&self, entry: &Entry) -> bool {
-        matches!(self.open.get(&entry.waiter), Some(Waiter::Single(_)))
+        matches!(self.open.get(&entry.waiter), Some(Waiter::Single { .. }))
+    }
+
+    /// Returns true if the message is to be published again when the broker does not take it.
+    pub(super) fn is_patient(&self, entry: &Entry) -> bool {
+        !matches!(self.open.get(&entry.waiter), Some(Waiter::Single { patient: false, .. }))
+    }
+
+    /// Records that the broker did not take the message of a caller who does not wait for it.
+    pub(super) fn not_taken(&mut self, entry: &Entry, reason: String) {
+        self.done(entry, Some(NotSent::NotTaken(reason)));
     }
 
     /// Records that the broker has the message.
@@ -97,22 +117,22 @@ impl Batches {
 
     /// Records that the message can never be published.
     pub(super) fn unpublishable(&mut self, entry: &Entry, reason: String) {
-        self.done(entry, Some(reason));
+        self.done(entry, Some(NotSent::Never(reason)));
     }
 
-    fn done(&mut self, entry: &Entry, reason: Option<String>) {
+    fn done(&mut self, entry: &Entry, failure: Option<NotSent>) {
         let complete = match self.open.get_mut(&entry.waiter) {
             Some(Waiter::Batch { left, unpublishable, .. }) => {
-                if let Some(reason) = reason {
+                if let Some(NotSent::Never(reason)) = failure {
                     unpublishable.push(Unpublishable { position: entry.position, reason });
                 }
                 *left -= 1;
                 *left == 0
             }
-            Some(Waiter::Single(_)) => {
-                if let Some(Waiter::Single(done)) = self.open.remove(&entry.waiter) {
+            Some(Waiter::Single { .. }) => {
+                if let Some(Waiter::Single { done, .. }) = self.open.remove(&entry.waiter) {
                     // The caller is gone if its time was up.
-                    done.send(reason.map_or(Ok(()), Err)).ok();
+                    done.send(failure.map_or(Ok(()), Err)).ok();
                 }
                 return;
             }

@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::publisher::batch::{BatchId, OnPublished, OutBatch};
+use crate::publisher::batches::NotSent;
 use crate::publisher::memory::Memory;
 use crate::publisher::queue::Command;
 use crate::publisher::settings::PublisherSettings;
@@ -46,6 +47,18 @@ pub enum PublishError {
     /// The broker will never accept the message.
     #[error("the message to `{exchange}` with key `{routing_key}` cannot be published: {reason}")]
     Unpublishable {
+        /// The target exchange.
+        exchange: String,
+        /// The routing key.
+        routing_key: String,
+        /// The reason.
+        reason: String,
+    },
+    /// The broker did not take the message. It may take it later.
+    #[error(
+        "the broker did not take the message to `{exchange}` with key `{routing_key}`: {reason}"
+    )]
+    NotTaken {
         /// The target exchange.
         exchange: String,
         /// The routing key.
@@ -126,8 +139,6 @@ impl PublisherHandle {
     /// Publishes one message and waits for its confirm, through reconnects, for at most `within`.
     /// Retries a message that the broker returns or that a full queue refuses.
     ///
-    /// For dead letters, which must be in the broker before the original is acknowledged.
-    ///
     /// # Errors
     ///
     /// No confirm arrived in time, the broker will never accept the message, or the publisher is
@@ -137,16 +148,50 @@ impl PublisherHandle {
         message: Publish,
         within: Duration,
     ) -> Result<(), PublishError> {
+        self.single(message, within, true).await
+    }
+
+    /// Like [`publish_now`](Self::publish_now), but does not retry a message that the broker returns,
+    /// that a full queue refuses, or whose exchange is missing.
+    ///
+    /// For dead letters, which must be in the broker before the original is acknowledged, and for
+    /// which the caller has another place.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish_now`](Self::publish_now), and [`PublishError::NotTaken`].
+    pub async fn try_publish(
+        &self,
+        message: Publish,
+        within: Duration,
+    ) -> Result<(), PublishError> {
+        self.single(message, within, false).await
+    }
+
+    async fn single(
+        &self,
+        message: Publish,
+        within: Duration,
+        patient: bool,
+    ) -> Result<(), PublishError> {
         let exchange = message.exchange.clone();
         let routing_key = message.routing_key.clone();
         let (done, answer) = oneshot::channel();
-        if self.0.commands.send(Command::Single { message: Box::new(message), done }).is_err() {
+        if self
+            .0
+            .commands
+            .send(Command::Single { message: Box::new(message), patient, done })
+            .is_err()
+        {
             return Err(PublishError::Stopped);
         }
         match tokio::time::timeout(within, answer).await {
             Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(reason))) => {
+            Ok(Ok(Err(NotSent::Never(reason)))) => {
                 Err(PublishError::Unpublishable { exchange, routing_key, reason })
+            }
+            Ok(Ok(Err(NotSent::NotTaken(reason)))) => {
+                Err(PublishError::NotTaken { exchange, routing_key, reason })
             }
             Ok(Err(_)) => Err(PublishError::Stopped),
             Err(_) => Err(PublishError::TimedOut { exchange, routing_key, after: within }),

@@ -7,8 +7,9 @@ use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
-use crate::backoff::until;
+use crate::backoff::{Backoff, until};
 use crate::metric::{Counter, Gauge};
+use crate::publisher::batches::Entry;
 use crate::publisher::queue::{Command, Queue, UNTIL_MENDED, UNTIL_TAKEN};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{Stop, Stopping};
@@ -164,15 +165,23 @@ impl<'a> PublishLoop<'a> {
                 self.nacked.increment(1);
                 let problem = "the broker did not accept a message (full queue?); trying again";
                 self.alarm.raise(&entry.message.routing_key, problem);
-                self.queue.postpone(entry, &UNTIL_TAKEN);
+                self.again_or_never(entry, &UNTIL_TAKEN, "a queue did not take it");
             }
             Outcome::Returned { .. } => {
                 self.returned.increment(1);
                 let problem = "the broker returned a message: no queue is bound for it; apply \
                                broker/definitions.json; trying again";
                 self.alarm.raise(&entry.message.routing_key, problem);
-                self.queue.postpone(entry, &UNTIL_MENDED);
+                self.again_or_never(entry, &UNTIL_MENDED, "no queue is bound for it");
             }
+        }
+    }
+
+    fn again_or_never(&mut self, entry: Entry, backoff: &Backoff, why: &str) {
+        if self.queue.batches.is_patient(&entry) {
+            self.queue.postpone(entry, backoff);
+        } else {
+            self.queue.batches.not_taken(&entry, why.to_owned());
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::publisher::batch::OutBatch;
-use crate::publisher::batches::{Batches, Entry};
+use crate::publisher::batches::{Batches, Entry, NotSent};
 use crate::publisher::flight::Flight;
 use crate::publisher::poison::{Blame, blame};
 use crate::session::error::BrokerError;
@@ -24,7 +24,7 @@ pub(super) const UNTIL_MENDED: Backoff =
 /// A batch or a single message to publish.
 pub(super) enum Command {
     Batch(OutBatch),
-    Single { message: Box<Publish>, done: oneshot::Sender<Result<(), String>> },
+    Single { message: Box<Publish>, patient: bool, done: oneshot::Sender<Result<(), NotSent>> },
 }
 
 /// All unconfirmed messages, across reconnects.
@@ -78,8 +78,8 @@ impl Queue {
     pub(super) fn take_in(&mut self, command: Command) {
         match command {
             Command::Batch(batch) => self.ready.extend(self.batches.open(batch)),
-            Command::Single { message, done } => {
-                self.urgent.push_back(self.batches.open_single(*message, done));
+            Command::Single { message, patient, done } => {
+                self.urgent.push_back(self.batches.open_single(*message, patient, done));
             }
         }
     }
@@ -157,6 +157,17 @@ impl Queue {
             match &blame {
                 Blame::Unpublishable(matcher) if matcher.matches(message) => {
                     self.give_up(&entry, cause.to_string());
+                }
+                Blame::Held(matcher)
+                    if matcher.matches(message) && !self.batches.is_patient(&entry) =>
+                {
+                    match cause {
+                        // The message was alone, so it is probably to blame.
+                        BrokerError::ConnectionClosed { .. } => {
+                            self.give_up(&entry, cause.to_string());
+                        }
+                        _ => self.batches.not_taken(&entry, cause.to_string()),
+                    }
                 }
                 Blame::Held(matcher) if matcher.matches(message) => {
                     tracing::error!(

@@ -31,8 +31,8 @@ pub(crate) struct Parts {
     pub(crate) database: watch::Receiver<bool>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
-    pub(crate) progress: Progress,
     pub(crate) bindings: watch::Receiver<Bindings>,
+    pub(crate) progress: Progress,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,8 +41,8 @@ struct Readiness {
     database: &'static str,
     consume: &'static str,
     publish: &'static str,
-    messages: String,
     bindings: String,
+    messages: String,
 }
 
 impl Health {
@@ -54,8 +54,8 @@ impl Health {
                 database: if *self.away.borrow() { "away" } else { starting },
                 consume: starting,
                 publish: starting,
-                messages: starting.to_owned(),
                 bindings: starting.to_owned(),
+                messages: starting.to_owned(),
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -67,19 +67,16 @@ impl Health {
         };
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let database = *parts.database.borrow();
-        let stands_still = parts.progress.stands_still();
         let bindings = parts.bindings.borrow().clone();
+        let stands_still = parts.progress.stands_still();
+        let connected = database && consume.is_ready() && publish.is_ready();
         Readiness {
-            ready: database
-                && consume.is_ready()
-                && publish.is_ready()
-                && stands_still.is_none()
-                && bindings.has_all(),
+            ready: connected && bindings.has_all() && stands_still.is_none(),
             database: if database { "ok" } else { "away" },
             consume: word(&consume),
             publish: word(&publish),
-            messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
             bindings: bindings.to_string(),
+            messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
         }
     }
 }

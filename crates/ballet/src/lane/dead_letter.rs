@@ -4,15 +4,13 @@
 //! delayed retry waits in a retry queue and comes back to the service's own queue.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet_amqp::headers::{
     self, ATTEMPTS, DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY,
     DEAD_SERVICE, DEAD_STEP, Deaths, ORIGINAL_EXPIRATION, ORIGINAL_USER_ID, RETRIES, RETRY_DETAIL,
-    RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, drop_foreign, insert_text, properties_to_keep,
-    text_header,
+    RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, insert_text, properties_to_keep, text_header,
 };
-use ballet_amqp::{AMQPValue, Delivery, Publish, PublishError, PublisherHandle, Receipt, incoming};
+use ballet_amqp::{AMQPValue, Delivery, Publish, Receipt, incoming};
 use ballet_core::topology::DEAD;
 use ballet_core::{Envelope, Received, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
@@ -20,12 +18,9 @@ use ballet_fault::{self as fault, FaultPoint};
 use crate::declare::retry::Delay;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
+use crate::lane::copies;
 use crate::tables::failures::{self, Failed};
 
-/// A confirm that does not come is waited for: the channel lives, so the broker has the message.
-const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long to wait before the next attempt to publish a copy.
-const PAUSE: Duration = Duration::from_secs(30);
 const PERSISTENT: u8 = 2;
 /// Publishes the message as a dead letter, and settles the original when the broker has
 /// confirmed it. Until then the original stays unacknowledged, so it cannot be lost.
@@ -110,12 +105,12 @@ fn publish_copy(
     tokio::spawn(async move {
         let copied = async {
             let Some(publisher) = engine.relay.publisher() else { return };
-            let letter = copy(&engine, exchange, &delivery, &headers, attempts);
+            let letter = copy(&engine, exchange, delivery, &headers, attempts);
             fault::point(FaultPoint::BeforeCopy, exchange);
             if let Some(failed) = failed {
                 note(&engine, &letter, &failed).await;
             }
-            publish_until_confirmed(publisher, letter).await;
+            copies::send(&engine, publisher, letter).await;
             fault::point(FaultPoint::AfterCopy, exchange);
             receipt.settle();
         };
@@ -136,26 +131,6 @@ async fn note(engine: &Engine, letter: &Publish, failed: &Failed) {
     let saga = text(properties.correlation_id()).and_then(|id| id.parse().ok());
     let event_type = text(properties.kind()).unwrap_or_default();
     failures::record(&engine.pool, id, saga, &event_type, failed).await;
-}
-
-async fn publish_until_confirmed(publisher: &PublisherHandle, mut letter: Publish) {
-    loop {
-        match publisher.publish_now(letter.clone(), AS_LONG_AS_IT_TAKES).await {
-            Ok(()) => return,
-            Err(error @ PublishError::Unpublishable { .. }) => {
-                if !drop_foreign(&mut letter.properties) {
-                    tracing::error!(
-                        "a dead letter or delayed message cannot be published; its original stays unacknowledged: {error}"
-                    );
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
-            Err(error) => {
-                tracing::warn!("a dead letter or delayed message cannot be published yet: {error}");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
 }
 
 /// How often the message was tried before it came back from a retry queue.
@@ -181,17 +156,17 @@ fn origin(delivery: &Delivery) -> (&str, &str) {
     }
 }
 
-/// The original, body and properties whole, with more headers.
+/// The original, body and properties whole, with more headers. The body is not copied: it may be big.
 fn copy(
     engine: &Engine,
     exchange: &str,
-    delivery: &Delivery,
+    delivery: Delivery,
     more: &[(&'static str, AMQPValue)],
     attempts: u32,
 ) -> Publish {
     let original = &delivery.properties;
     // Only retry queues dead-letter to a service's queue.
-    let deaths = if waits(delivery) > 0 { Deaths::Brokers } else { Deaths::Foreign };
+    let deaths = if waits(&delivery) > 0 { Deaths::Brokers } else { Deaths::Foreign };
     let mut headers = headers::kept(original.headers().as_ref(), deaths);
     if let Some(expiration) = original.expiration() {
         insert_text(&mut headers, ORIGINAL_EXPIRATION, expiration.as_str());
@@ -205,7 +180,7 @@ fn copy(
     headers.insert(ATTEMPTS.into(), AMQPValue::LongUInt(attempts));
     let mut properties = properties_to_keep(original);
     // Properties that were derived from the message are written into every copy.
-    let (incoming, events) = (incoming(delivery), &engine.registry.events);
+    let (incoming, events) = (incoming(&delivery), &engine.registry.events);
     match Envelope::read(&incoming, events, &engine.limits, engine.clock.now()) {
         Ok(Received { envelope, .. }) => {
             properties = properties
@@ -227,7 +202,7 @@ fn copy(
         routing_key: engine.registry.service.to_owned(),
         mandatory: true,
         properties: properties.with_headers(headers).with_delivery_mode(PERSISTENT),
-        body: delivery.body.clone().into(),
+        body: delivery.body.into(),
     }
 }
 

@@ -30,7 +30,7 @@ use crate::service::tasks::Tasks;
 use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::progress::Progress;
-use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper};
+use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper, unsent_copies};
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
 
@@ -168,6 +168,7 @@ impl Service {
             "the comparison of bindings",
             compare.run(engine.clock.clone(), engine.stopping.clone()),
         );
+        work.spawn("the sender of unsent copies", unsent_copies::run(Arc::clone(&engine)));
         if engine.registry.with_deadline().next().is_some() {
             work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
         }
@@ -183,8 +184,8 @@ impl Service {
             database: database_state,
             consume: consumer.state(),
             publish: publisher.state(),
-            progress,
             bindings: bindings_state,
+            progress,
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let not_found = || async { Problem::not_found("there is no such route") };

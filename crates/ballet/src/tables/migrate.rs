@@ -26,6 +26,10 @@ const FRAMEWORK: &[Migration] = &[
         sql: include_str!("../../../../migrations/ballet/0004_receive.sql"),
     },
     Migration {
+        name: "0005_unsent_copy",
+        sql: include_str!("../../../../migrations/ballet/0005_unsent_copy.sql"),
+    },
+    Migration {
         name: "0006_sagas_apart",
         sql: include_str!("../../../../migrations/ballet/0006_sagas_apart.sql"),
     },

@@ -12,3 +12,4 @@ pub(crate) mod outbox;
 pub(crate) mod partitions;
 pub(crate) mod process;
 pub(crate) mod schema;
+pub(crate) mod unsent_copies;

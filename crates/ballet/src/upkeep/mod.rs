@@ -8,3 +8,4 @@ pub(crate) mod process;
 pub(crate) mod progress;
 pub(crate) mod stuck;
 pub(crate) mod sweeper;
+pub(crate) mod unsent_copies;

@@ -1,20 +1,28 @@
-//! A flood of messages, good, foreign, broken and random, against one running service: none of
-//! them is lost, none takes effect twice, and what is refused says so.
+//! A flood of messages, good, foreign, broken, hostile and random, from three users, against one
+//! running service: none of them is lost, none takes effect twice, what is refused says so, and the
+//! next good message is handled at once.
 //!
 //! `BALLET_FLOOD` sets how many messages there are, `BALLET_SEED` which.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ballet::core::System;
 use ballet::{Failure, MessageId, Migration, Participant, Projection, Tx};
-use ballet_amqp::{AMQPValue, BasicProperties, Deliveries, OutBatch, Session};
+use ballet_amqp::{AMQPValue, BasicProperties, Deliveries, OutBatch, RabbitMq, Session};
+use ballet_ops::audit::{self, BrokerSnapshot};
 use futures_util::StreamExt;
+use jiff::SignedDuration;
+use reqwest::Method;
+use serde_json::json;
 use sqlx::{Connection, PgConnection};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::flood::message::{Fate, Flood};
-use crate::scene::{asleep, ops, session};
+use crate::flood::message::{Fate, Flood, Message};
+use crate::raw_amqp::{self, Raw};
+use crate::scene::{asleep, rome, session};
 use crate::support::{Out, batch};
 use crate::trip::{HotelRenamed, Trouble, hotel};
 use crate::world::{LONG, World, part};
@@ -29,6 +37,8 @@ const TABLES: &[Migration] = &[Migration {
 }];
 /// Messages that are published at a time.
 const PORTION: u64 = 500;
+/// Generous for a busy machine.
+const AT_ONCE: Duration = Duration::from_secs(5);
 /// When no dead letter has come for so long, it is looked what is still missing.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -58,6 +68,7 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
     let mut world = asleep("flood", vec![part(participant.clone(), TABLES)]).await;
     // It would keep a copy of everything.
     world.env.management().delete_queue("probe").await.unwrap();
+    let system = System { name: "trips", parts: vec![participant.part()] };
     world.start(part(participant, TABLES)).await;
     let flood = Flood::new(seed, world.new_saga().0);
 
@@ -66,6 +77,12 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
     let published = began.elapsed();
     let (inbox, dead) = until_settled(&world, &expected).await;
     let handled = began.elapsed();
+
+    let next = next_good_one(&world).await;
+    let databases = [("hotel".to_owned(), world.env.database_url("hotel").to_owned())];
+    let broker = BrokerSnapshot::default();
+    let report = audit::audit(&system, &databases, &broker, SignedDuration::ZERO).await.unwrap();
+    assert!(report.violations.is_empty(), "{report}");
 
     let mut tally: HashMap<&str, u64> = HashMap::new();
     for (number, (id, fate)) in expected.iter().enumerate() {
@@ -95,7 +112,7 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
         *tally.entry(became).or_default() += 1;
     }
     let effects = world.count("hotel", "room").await + world.count("hotel", "hotel_name").await;
-    assert_eq!(usize::try_from(effects).unwrap(), inbox.len(), "each once");
+    assert_eq!(usize::try_from(effects).unwrap(), inbox.len() + 1, "each once, and the next one");
     let letters = dead.values().map(Vec::len).sum::<usize>();
     let duplicates = tally["duplicate"];
     assert_eq!(inbox.len() as u64 + letters as u64 + duplicates, count);
@@ -103,42 +120,119 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
     tally.sort_unstable_by_key(|(_, count)| std::cmp::Reverse(*count));
     println!(
         "{count} messages, seed {seed}: published in {published:.1?}, all handled after \
-         {handled:.1?} ({:.0} a second): {} applied, {duplicates} duplicates, {letters} dead \
+         {handled:.1?} ({:.0} a second), the next one after {next:.1?}: {} applied, {duplicates} duplicates, {letters} dead \
          letters\n{tally:?}",
         count as f64 / handled.as_secs_f64(),
         inbox.len(),
     );
 }
 
+/// How long the next good message takes.
+async fn next_good_one(world: &World) -> Duration {
+    let (saga, began) = (world.new_saga(), Instant::now());
+    world.publish(saga, &rome()).await;
+    let room = format!("room where saga_id = '{saga}'");
+    world.until_count("hotel", &room, 1).await;
+    let took = began.elapsed();
+    assert!(took < AT_ONCE, "the next good message took {took:?}");
+    took
+}
+
 /// Publishes everything, and says what is to become of each message.
 async fn publish(world: &World, flood: &Flood, count: u64) -> Vec<(MessageId, Fate)> {
-    let mut publisher = Out::usual(ops(world));
+    let mut users = Users::new(world).await;
     let mut expected = Vec::new();
     let mut in_flight = 0;
     for first in (0..count).step_by(usize::try_from(PORTION).unwrap()) {
         let portion = (first..count.min(first + PORTION)).map(|number| flood.message(number));
-        let mut messages = Vec::new();
-        for message in portion {
-            expected.push((message.id, message.fate));
-            messages.push(message.publish);
-        }
-        let batch = batch(i64::try_from(first).unwrap());
-        publisher.handle.send(OutBatch { batch, messages });
+        let portion: Vec<_> = portion.collect();
+        expected.extend(portion.iter().map(|message| (message.id, message.fate)));
+        users.send(first, portion);
         in_flight += 1;
         if in_flight == 4 {
-            confirmed(&mut publisher).await;
+            users.confirmed().await;
             in_flight -= 1;
         }
     }
     for _ in 0..in_flight {
-        confirmed(&mut publisher).await;
+        users.confirmed().await;
     }
     expected
 }
 
-async fn confirmed(publisher: &mut Out) {
-    let published = tokio::time::timeout(LONG, publisher.any()).await.unwrap();
-    assert_eq!(published.unpublishable, []);
+/// Who publishes: an agency that may publish the event that begins a trip and nothing else, the
+/// hotel's own user, and the operators, who may put anything on a queue.
+struct Users {
+    publishers: [Out; 3],
+    ops_url: String,
+    by_hand: VecDeque<JoinHandle<()>>,
+}
+
+impl Users {
+    async fn new(world: &World) -> Self {
+        let (vhost, management) = (world.env.vhost(), world.env.management());
+        let agency = format!("{vhost}-agency");
+        let put = async |path: &[&str], body| {
+            management.call(Method::PUT, path, Some(&body)).await.unwrap();
+        };
+        put(&["users", &agency], json!({"password": "agency", "tags": ""})).await;
+        let rights = json!({"configure": "^$", "write": "^events$", "read": "^$"});
+        put(&["permissions", vhost, &agency], rights).await;
+        let topic = r"^desk\.trip_booked\.v1$";
+        let rights = json!({"exchange": "events", "write": topic, "read": "^$"});
+        put(&["topic-permissions", vhost, &agency], rights).await;
+        let ops_url = world.env.ops_amqp_url().to_owned();
+        let (_, host) = ops_url.split_once('@').unwrap();
+        let agency_url = format!("amqp://{agency}:agency@{host}");
+        let of = |url: &str| Out::usual(RabbitMq::new(url).unwrap());
+        let publishers = [of(&agency_url), of(world.env.amqp_url("hotel")), of(&ops_url)];
+        Self { publishers, ops_url, by_hand: VecDeque::new() }
+    }
+
+    /// Sends what each may send. What no client can send goes by hand.
+    fn send(&mut self, number: u64, portion: Vec<Message>) {
+        let (odd, portion): (Vec<_>, Vec<_>) =
+            portion.into_iter().partition(|message| message.raw.is_some());
+        let mut messages: [Vec<_>; 3] = Default::default();
+        for Message { publish, .. } in portion {
+            let user = match &*publish.routing_key {
+                "desk.trip_booked.v1" => 0,
+                "hotel.hotel_renamed.v1" => 1,
+                _ => 2,
+            };
+            messages[user].push(publish);
+        }
+        let batch = batch(i64::try_from(number).unwrap());
+        for (user, messages) in self.publishers.iter().zip(messages) {
+            user.handle.send(OutBatch { batch, messages });
+        }
+        let url = self.ops_url.clone();
+        self.by_hand.push_back(tokio::task::spawn_blocking(move || by_hand(&url, &odd)));
+    }
+
+    /// Waits until the oldest portion is confirmed.
+    async fn confirmed(&mut self) {
+        self.by_hand.pop_front().unwrap().await.unwrap();
+        for user in &mut self.publishers {
+            let published = tokio::time::timeout(LONG, user.any()).await.unwrap();
+            assert_eq!(published.unpublishable, []);
+        }
+    }
+}
+
+fn by_hand(url: &str, messages: &[Message]) {
+    let properties: Vec<_> =
+        messages.iter().map(|message| message.raw_properties().unwrap()).collect();
+    let properties: Vec<Vec<_>> = properties
+        .iter()
+        .map(|each| each.iter().map(|(of, bytes)| (*of, &bytes[..])).collect())
+        .collect();
+    let raw = messages.iter().zip(&properties).map(|(message, properties)| Raw {
+        queue: "hotel",
+        properties,
+        body: &message.publish.body,
+    });
+    raw_amqp::publish(url, &raw.collect::<Vec<_>>());
 }
 
 /// Waits until each message is in the inbox or dead, and nothing is left in the queues; there is no

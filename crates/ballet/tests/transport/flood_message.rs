@@ -4,7 +4,10 @@ use std::io::Write;
 
 use ballet::MessageId;
 use ballet_amqp::{AMQPValue, BasicProperties, FieldArray, FieldTable, Publish, ShortString};
+use lapin::types::DecimalValue;
 use uuid::Uuid;
+
+use crate::raw_amqp::{self, Property};
 
 /// The header that bears the number.
 pub(super) const NUMBER: &str = "number";
@@ -12,6 +15,9 @@ const BOOKED: &str = "desk.trip_booked.v1";
 const RENAMED: &str = "hotel.hotel_renamed.v1";
 const OLD: &str = "01000000-0000-7000-8000-000000000000";
 const AHEAD: &str = "0fffffff-ffff-7fff-8fff-ffffffffffff";
+const DAY: u128 = 24 * 60 * 60 * 1000;
+/// Far enough from a limit in days for a run of hours.
+const NEARLY: u128 = DAY / 4;
 
 /// What is to become of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +35,27 @@ pub(super) struct Message {
     pub(super) id: MessageId,
     pub(super) fate: Fate,
     pub(super) publish: Publish,
+    /// The bytes of a property that is no text, instead of the same property in `publish`.
+    pub(super) raw: Option<(Property, Vec<u8>)>,
+}
+
+impl Message {
+    /// The properties of a message with one that no client can send, encoded.
+    pub(super) fn raw_properties(&self) -> Option<Vec<(Property, Vec<u8>)>> {
+        let (odd, bytes) = self.raw.clone()?;
+        let number = self.publish.properties.headers().as_ref()?.inner().get(NUMBER)?.clone();
+        let AMQPValue::LongLongInt(number) = number else { return None };
+        let number = [&raw_amqp::short(NUMBER.as_bytes())[..], b"l", &number.to_be_bytes()];
+        let properties = &self.publish.properties;
+        let given = [
+            (Property::CorrelationId, properties.correlation_id()),
+            (Property::MessageId, properties.message_id()),
+            (Property::Type, properties.kind()),
+        ];
+        let given = given.into_iter().filter(|(of, _)| *of != odd);
+        let given = given.filter_map(|(of, text)| Some((of, text.as_ref()?.as_str().into())));
+        Some(given.chain([(Property::Headers, number.concat()), (odd, bytes)]).collect())
+    }
 }
 
 pub(super) struct Flood {
@@ -126,7 +153,7 @@ impl Draft {
             properties: self.properties.with_headers(self.headers).with_delivery_mode(2),
             body: self.body.into(),
         };
-        Message { id, fate, publish }
+        Message { id, fate, publish, raw: None }
     }
 }
 
@@ -142,7 +169,12 @@ impl Flood {
 
     /// A UUIDv7 with the number in it.
     fn id(&self, number: u64) -> Uuid {
-        let time = self.millis << 80;
+        self.id_before(number, 0)
+    }
+
+    /// The same from a time before.
+    fn id_before(&self, number: u64, millis: u128) -> Uuid {
+        let time = (self.millis - millis) << 80;
         Uuid::from_u128(time | 0x7 << 76 | 0x2 << 62 | u128::from(number))
     }
 
@@ -204,7 +236,7 @@ impl Flood {
         let saga =
             |properties: BasicProperties| properties.with_correlation_id(short(&id.to_string()));
         let plain = MessageId(id);
-        let (draft, id) = match dice.roll(8) {
+        let (draft, id) = match dice.roll(16) {
             0 => (draft.packed(), plain),
             1 => (draft.straight(), plain),
             2 => {
@@ -239,6 +271,46 @@ impl Flood {
                 }
                 (draft, plain)
             }
+            6 => {
+                let (start, end) = draft.body.split_at(dice.index(draft.body.len()));
+                let members = [gzip(start), gzip(end)].concat();
+                let packed = |p: BasicProperties| p.with_content_encoding("gzip".into());
+                (draft.with(packed).body(members), plain)
+            }
+            7 => {
+                let blank = dice.pick(&[" ", "\t", " \u{a0} \u{3000}"]);
+                let id = MessageId::derived_from_content(draft.key, &draft.body);
+                (draft.with(|p| p.with_message_id(blank.into())), id)
+            }
+            8 => {
+                let days = dice.pick(&[1, 6, 7]);
+                let id = self.id_before(content, days * DAY - NEARLY);
+                let draft = draft.with(|p| p.with_message_id(short(&id.to_string())));
+                (draft, MessageId(id))
+            }
+            9 if in_saga => {
+                let days = dice.pick(&[7, 75, 89, 90]);
+                let saga = self.id_before(content, days * DAY - NEARLY).to_string();
+                (draft.with(|p| p.with_correlation_id(short(&saga))), plain)
+            }
+            10 => {
+                let draft = draft.with(|p| p.with_priority(dice.byte()));
+                (draft.header("prices", list([decimal()])), plain)
+            }
+            11 => {
+                let bad = text(dice.text());
+                let draft = draft.header("baggage", bad.clone()).header("tracestate", bad);
+                (draft.header("BCC", list([text("hotel"), text("#")])), plain)
+            }
+            12 => {
+                let draft = draft.header("x-death", death(&mut dice)).header("x-delay", odd());
+                (draft.header("x-first-death-queue", odd()).header("x-exchange", odd()), plain)
+            }
+            13 => {
+                let names = ["some", "x-delivery-count", "x-retries", "x-attempts", "x-cc"];
+                let (name, value) = (dice.pick(&names), value(&mut dice, 0));
+                (draft.header(name, value), plain)
+            }
             _ => {
                 let kind = draft.key;
                 let known = |given: BasicProperties| {
@@ -254,7 +326,7 @@ impl Flood {
     fn bad(&self, number: u64, dice: &mut Dice) -> Message {
         let good = || self.draft(number, true);
         let deep = || "[".repeat(70);
-        let (reason, draft) = match dice.roll(22) {
+        let (reason, draft) = match dice.roll(30) {
             0 => ("not_json", good().body("{")),
             1 => ("not_json", good().body("")),
             2 => ("wrong_shape", good().body("[]")),
@@ -285,12 +357,47 @@ impl Flood {
                 ("headers_too_big", draft)
             }
             20 => ("headers_too_big", good().header("h", text("x".repeat(40_000)))),
+            21 => {
+                let many = [text("hotel"), text("hotel.hotel_renamed.v1"), text("retry.5s")];
+                let draft = good().header("CC", list(many));
+                ("carbon_copy", draft.header("x-death", death(dice)))
+            }
+            22 => {
+                // Through the exchange it would reach the journal, which closes the connection.
+                ("unkept_header", good().straight().header("price", decimal()))
+            }
+            23 => ("unkept_header", good().straight().header("x-basic-type", odd())),
+            24 => ("wrong_shape", good().body(r#"["Rome"]"#)),
+            25 => {
+                ("saga_too_old", good().with(|p| p.with_correlation_id(short(&self.old(number)))))
+            }
+            26 => {
+                let old = self.id_before(number, 7 * DAY + NEARLY).to_string();
+                ("too_old_to_deduplicate", good().with(|p| p.with_message_id(short(&old))))
+            }
+            27 | 28 => {
+                let odd =
+                    dice.pick(&[Property::Type, Property::MessageId, Property::CorrelationId]);
+                let bytes = [b"caf\xe9".to_vec(), vec![0xff; 200], vec![0xc3]];
+                let bytes = bytes[dice.index(bytes.len())].clone();
+                let message = good().straight().message(
+                    number,
+                    MessageId(self.id(number)),
+                    Fate::Dead("unreadable_properties"),
+                );
+                return Message { raw: Some((odd, bytes)), ..message };
+            }
             _ => {
                 let kind = "application/cloudevents+json";
                 ("not_a_cloud_event", good().with(|p| p.with_content_type(kind.into())))
             }
         };
         draft.message(number, MessageId(self.id(number)), Fate::Dead(reason))
+    }
+
+    /// The id of a saga that is forgotten.
+    fn old(&self, number: u64) -> String {
+        self.id_before(number, 130 * DAY).to_string()
     }
 
     /// A good message with some things changed at random.
@@ -318,7 +425,7 @@ impl Flood {
             }
         }
         let word = short(&dice.text());
-        draft = match dice.roll(12) {
+        draft = match dice.roll(14) {
             0 => draft.with(|p| p.with_type(word)),
             1 => draft.with(|p| p.with_app_id(word)),
             2 => draft.with(|p| p.with_content_type(word)),
@@ -326,6 +433,13 @@ impl Flood {
             4 => draft.with(|p| p.with_correlation_id(word)),
             5 => draft.with(|p| p.with_reply_to(word)),
             6 => draft.straight().with(|p| p.with_type(word)),
+            7 | 8 => {
+                // The largest ids and the smallest; each saga has one trip.
+                let number = u128::from(number);
+                let number = if dice.roll(2) == 0 { u128::MAX - number } else { number };
+                let saga = Uuid::from_u128(number).to_string();
+                draft.with(|p| p.with_correlation_id(short(&saga)))
+            }
             _ => draft,
         };
         for _ in 0..dice.roll(3) {
@@ -339,9 +453,44 @@ impl Flood {
     }
 }
 
-/// A header's value of any kind.
+fn list<const N: usize>(values: [AMQPValue; N]) -> AMQPValue {
+    AMQPValue::FieldArray(values.to_vec().into())
+}
+
+fn decimal() -> AMQPValue {
+    AMQPValue::DecimalValue(DecimalValue { scale: 2, value: 1234 })
+}
+
+/// A value that nobody expects under a name of the broker.
+fn odd() -> AMQPValue {
+    AMQPValue::LongLongInt(i64::MIN)
+}
+
+/// A record of deaths as no broker writes it.
+fn death(dice: &mut Dice) -> AMQPValue {
+    let mut table = FieldTable::default();
+    for name in ["queue", "reason", "count", "exchange", "time", "routing-keys"] {
+        if dice.roll(2) == 0 {
+            table.insert(name.into(), value(dice, 3));
+        }
+    }
+    match dice.roll(3) {
+        0 => value(dice, 0),
+        1 => list([AMQPValue::FieldTable(table)]),
+        _ => list([value(dice, 3), AMQPValue::FieldTable(table)]),
+    }
+}
+
+/// A header's value of any kind but a decimal, which the journal does not take.
 fn value(dice: &mut Dice, depth: u32) -> AMQPValue {
-    match dice.roll(if depth < 4 { 9 } else { 7 }) {
+    match dice.roll(if depth < 4 { 16 } else { 14 }) {
+        9 => AMQPValue::ShortShortInt(-1),
+        10 => AMQPValue::ShortShortUInt(255),
+        11 => AMQPValue::ShortInt(i16::MIN),
+        12 => AMQPValue::ShortUInt(u16::MAX),
+        13 => AMQPValue::LongUInt(u32::MAX),
+        8 => AMQPValue::LongInt(i32::MIN),
+        7 => AMQPValue::Float(f32::MAX),
         0 => AMQPValue::LongLongInt(-1),
         1 => AMQPValue::Boolean(false),
         2 => AMQPValue::Double(-1.5e300),
@@ -349,7 +498,7 @@ fn value(dice: &mut Dice, depth: u32) -> AMQPValue {
         4 => AMQPValue::Void,
         5 => AMQPValue::ByteArray(vec![dice.byte(); 9].into()),
         6 => text(dice.text()),
-        7 => {
+        14 => {
             let mut list = FieldArray::default();
             for _ in 0..dice.roll(4) {
                 list.push(value(dice, depth + 1));

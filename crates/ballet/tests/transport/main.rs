@@ -23,6 +23,7 @@ mod topology;
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/trip.rs"]
 mod trip;
+mod unsent_copies;
 #[allow(dead_code, reason = "the engine's tests use all of it")]
 #[path = "../engine/world.rs"]
 mod world;

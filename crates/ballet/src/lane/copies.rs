@@ -1,0 +1,68 @@
+//! Publishes copies of messages. One that the broker does not take is kept in a table, so that its
+//! original holds up no other message.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::headers::drop_foreign;
+use ballet_amqp::{Publish, PublishError, PublisherHandle};
+
+use crate::engine::engine::Engine;
+use crate::tables::database::answered;
+use crate::tables::unsent_copies::{self, Encoded};
+
+/// A confirm that does not come is waited for: the channel lives, so the broker has the message.
+const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long to wait before the next attempt, when neither the broker nor the database takes a copy.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Returns when the copy is in the broker, or in the table.
+pub(super) async fn send(engine: &Arc<Engine>, publisher: &PublisherHandle, copy: Publish) {
+    loop {
+        let error = match publish(publisher, &copy).await {
+            Ok(()) => return,
+            Err(error) => error,
+        };
+        if error != PublishError::Stopped {
+            let why = error.to_string();
+            match keep(engine, &copy, &why).await {
+                Ok(()) => {
+                    ballet_amqp::counter!("ballet_copies_kept_total").increment(1);
+                    tracing::error!(
+                        exchange = copy.exchange,
+                        "a dead letter or delayed message is kept in ballet.unsent_copy until the \
+                         broker takes it: {why}"
+                    );
+                    return;
+                }
+                Err(failure) => tracing::error!(
+                    "a dead letter or delayed message can neither be published nor kept; its \
+                     original stays unacknowledged: {why}; {failure}"
+                ),
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Publishes the copy; without the foreign headers if they are what the broker refuses.
+async fn publish(publisher: &PublisherHandle, copy: &Publish) -> Result<(), PublishError> {
+    let published = publisher.try_publish(copy.clone(), AS_LONG_AS_IT_TAKES).await;
+    if !matches!(published, Err(PublishError::Unpublishable { .. })) {
+        return published;
+    }
+    let mut plain = copy.clone();
+    if !drop_foreign(&mut plain.properties) {
+        return published;
+    }
+    publisher.try_publish(plain, AS_LONG_AS_IT_TAKES).await
+}
+
+async fn keep(engine: &Engine, copy: &Publish, why: &str) -> Result<(), String> {
+    let encoded = Encoded::new(copy).map_err(|error| error.to_string())?;
+    let insert = async {
+        let mut db = engine.pool.acquire().await?;
+        unsent_copies::insert(&mut db, copy, &encoded, why).await
+    };
+    answered(insert).await.map_err(|failure| failure.to_string())
+}
