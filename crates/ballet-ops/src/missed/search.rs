@@ -79,8 +79,8 @@ impl Missed {
 /// Searches the journal up to now for what the service has missed. `inbox` is a connection to
 /// the service's database; ids from before `floor` are not in its inbox any more.
 ///
-/// A message in the service's queue is not missed, so the search waits until the service has handled
-/// the queue, but not longer than `patience`.
+/// A message in the service's queue is not missed, so the search waits until the service has
+/// handled the queue, but not longer than `patience`.
 ///
 /// # Errors
 ///
