@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ballet::{Event, SagaId};
+use serde_json::json;
 
 use crate::raw_amqp::{Property, Raw, long, publish, short};
 use crate::scene::{asleep, rome, the_hotel};
@@ -85,6 +86,36 @@ async fn t176_properties_that_are_no_text_are_dead_letters_at_once_and_others_go
         assert_eq!(found.count(), 1, "{what}: {told:?}");
     }
     assert_eq!(world.count("hotel", "room").await, 5);
+}
+
+/// RabbitMQ takes properties as long as a frame may be, and sends them in a frame that is longer. By its
+/// management API it takes longer ones still.
+#[tokio::test]
+async fn t176_properties_longer_than_a_frame_are_dead_letters_at_once_and_others_go_on() {
+    let world = World::new("long_frame", vec![the_hotel()]).await;
+    let began = Instant::now();
+    for payload in [131_065, 131_072] {
+        let header = |size| [&short(b"h")[..], b"S", &long(&vec![b'a'; size])].concat();
+        // The class, the weight, the body's size, the flags, the table's length and the delivery mode.
+        let others = 12 + 2 + 4 + 1 + header(0).len();
+        let header = header(payload - others);
+        let properties = &[(Property::Headers, &header[..])];
+        publish(world.env.ops_amqp_url(), &[Raw { queue: "hotel", properties, body: b"{}" }]);
+    }
+    let properties = json!({"headers": {"h": "a".repeat(2 * 1024 * 1024)}});
+    let published = world.env.management().publish("amq.default", "hotel", &properties, "{}").await;
+    published.unwrap();
+    let saga = world.new_saga();
+    world.publish(saga, &rome()).await;
+    world.event::<RoomBooked>(saga).await;
+    assert!(began.elapsed() < DELAYED, "the other took {:?}", began.elapsed());
+    for letter in world.dead_letters(3).await {
+        let headers = &letter["properties"]["headers"];
+        assert_eq!(headers["x-dead-reason"], "unreadable_properties");
+        let detail = headers["x-dead-detail"].as_str().unwrap();
+        assert!(detail.contains("`headers` do not fit into a frame"), "{detail}");
+        assert_eq!(letter["payload"], "{}");
+    }
 }
 
 #[tokio::test]

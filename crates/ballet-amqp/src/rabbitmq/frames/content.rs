@@ -87,7 +87,8 @@ impl Form {
 }
 
 /// Takes out of the payload what lapin cannot parse, and adds a header that describes it and the
-/// `others`. The result has at most `room` bytes. Returns `None` if this is no content header.
+/// `others`. The result has at most `room` bytes: headers that do not fit are taken out too. Returns
+/// `None` if this is no content header.
 pub(super) fn repaired(
     payload: &[u8],
     mut others: Vec<UnreadablePart>,
@@ -117,13 +118,13 @@ pub(super) fn repaired(
     let mut note = describe(&others);
     if readable.size(&note) > room {
         let headers = std::mem::take(&mut readable.headers);
-        others.push(UnreadablePart::new("headers", "have no room beside this one", &headers));
+        others.push(UnreadablePart::new("headers", "do not fit into a frame", &headers));
         note = describe(&others);
     }
     if readable.size(&note) > room {
         // Only with a `frame_max` that is shorter than any broker's default.
         readable = Readable::default();
-        note = describe(&[UnreadablePart::new("properties", "have no room here", b"")]);
+        note = describe(&[UnreadablePart::new("properties", "do not fit into a frame", b"")]);
     }
     Some(readable.encode(start, &note))
 }

@@ -1,17 +1,17 @@
 //! Walks the frames of a connection, and repairs those that lapin cannot parse.
 
 use ballet_core::envelope::unreadable::UnreadablePart;
+use lapin::protocol::constants::FRAME_MIN_SIZE;
 
 use crate::rabbitmq::frames::content::{is_sound, repaired};
 use crate::rabbitmq::frames::delivery::{DELIVER, make_readable};
 
 /// How many bytes are read at once.
 const CHUNK: usize = 64 * 1024;
-/// The longest frame that is looked at. Longer ones are passed on as they are; with the usual
-/// `frame_max` of 128 KiB there are none.
-const LONGEST: usize = 1024 * 1024;
-/// The least that a `frame_max` may be, by the specification.
-const SHORTEST_MAX: usize = 4096;
+/// The longest frame that is looked at. Longer ones are passed on as they are. A content header may be
+/// longer than the connection's `frame_max`: the broker does not split it, and other ways to publish
+/// limit it to about 20 MB.
+const LONGEST: usize = 32 * 1024 * 1024;
 
 const METHOD: u8 = 1;
 const CONTENT_HEADER: u8 = 2;
@@ -57,8 +57,8 @@ impl Head {
         Some(Self { kind: *kind, channel: [*c1, *c2], length: size.saturating_add(OVERHEAD) })
     }
 
-    fn is_looked_at(&self, frame_max: usize) -> bool {
-        matches!(self.kind, METHOD | CONTENT_HEADER) && self.length <= frame_max.min(LONGEST)
+    fn is_looked_at(&self) -> bool {
+        matches!(self.kind, METHOD | CONTENT_HEADER) && self.length <= LONGEST
     }
 }
 
@@ -76,7 +76,7 @@ impl FrameFilter {
         }
     }
 
-    /// Room for bytes from the broker. Never empty.
+    /// Room for bytes from the broker. Never empty, and never more than a chunk.
     pub(super) fn room(&mut self) -> &mut [u8] {
         if self.from > 0 {
             self.bytes.copy_within(self.from..self.end, 0);
@@ -84,10 +84,15 @@ impl FrameFilter {
             self.end -= self.from;
             self.from = 0;
         }
-        if self.end == self.bytes.len() {
+        if self.end < CHUNK {
+            // Gives back the memory of a long frame.
+            self.bytes.truncate(CHUNK);
+            self.bytes.shrink_to_fit();
+        } else if self.end == self.bytes.len() {
             self.bytes.resize(self.end + CHUNK, 0);
         }
-        self.bytes.get_mut(self.end..).unwrap_or_default()
+        let end = self.bytes.len().min(self.end + CHUNK);
+        self.bytes.get_mut(self.end..end).unwrap_or_default()
     }
 
     /// Takes in the bytes that were put into the room, and looks at the frames that are complete.
@@ -119,7 +124,7 @@ impl FrameFilter {
             self.pass -= passed;
             let rest = self.bytes.get(self.checked..self.end).unwrap_or_default();
             let Some(head) = Head::read(rest).filter(|_| self.pass == 0) else { return };
-            if !head.is_looked_at(self.frame_max) {
+            if !head.is_looked_at() {
                 self.pass = head.length;
             } else if rest.len() < head.length {
                 return;
@@ -148,7 +153,8 @@ impl FrameFilter {
         // Almost always empty.
         let names = if self.names.is_empty() { Vec::new() } else { self.take_names(head.channel) };
         let Some(payload) = self.bytes.get(start..end) else { return head.length };
-        if names.is_empty() && is_sound(payload) {
+        let fits = head.length <= self.frame_max;
+        if fits && names.is_empty() && is_sound(payload) {
             return head.length;
         }
         let Some(repaired) = repaired(payload, names, self.frame_max - OVERHEAD) else {
@@ -182,11 +188,12 @@ impl FrameFilter {
     }
 }
 
-/// How long a frame may be, by a `frame_max`. 0 means that there is no limit.
+/// How long a frame may be, by a `frame_max`. 0 means that there is no limit. lapin raises a limit that
+/// is too low.
 fn limit(frame_max: u32) -> usize {
     match usize::try_from(frame_max) {
         Ok(0) | Err(_) => LONGEST,
-        Ok(frame_max) => frame_max.max(SHORTEST_MAX),
+        Ok(frame_max) => frame_max.max(FRAME_MIN_SIZE as usize),
     }
 }
 

@@ -124,6 +124,51 @@ fn a_frame_stays_within_the_limit_of_the_connection() {
     assert_eq!((&note[0]["part"], &note[1]["part"]), (&"message_id".into(), &"headers".into()));
 }
 
+/// RabbitMQ takes a payload as long as a frame may be, and then sends the frame with its head. It also
+/// adds headers, and other protocols have no frames of this kind.
+#[test]
+fn a_content_header_longer_than_a_frame_loses_its_headers() {
+    let tune = frame(1, &[0, 10, 0, 30, 0, 0, 0, 2, 0, 0, 0, 0]);
+    for (length, kind) in (131_073..=131_080)
+        .chain([3_000_000])
+        .flat_map(|length| [(length, &b"kind"[..]), (length, b"k\xff")])
+    {
+        let long_one = |size| {
+            frame(2, &content(&header(b"h", b'S', &long(&vec![b'a'; size])), b"id", kind, b"app"))
+        };
+        let sent = long_one(length - long_one(0).len());
+        assert_eq!(sent.len(), length);
+        let rest = [frame(3, b"the body!"), frame(2, &content(b"", b"", b"", b""))].concat();
+        let out = through(&[&tune[..], &sent, &rest].concat(), &[70_000]);
+        let received = out.strip_prefix(&tune[..]).unwrap().strip_suffix(&rest[..]).unwrap();
+        assert!(received.len() <= 131_072, "{length}: {}", received.len());
+        let properties = parsed(&received[7..received.len() - 1]).unwrap();
+        assert_eq!(properties.message_id().as_ref().unwrap().as_str(), "id");
+        let note = note(&properties);
+        let parts: Vec<_> = note.as_array().unwrap().iter().map(|part| &part["part"]).collect();
+        let expected = if kind == b"kind" { &["headers"][..] } else { &["type", "headers"] };
+        assert_eq!(parts, expected, "{length}");
+    }
+    let longest =
+        131_072 - frame(2, &content(&header(b"h", b'S', &long(b"")), b"", b"", b"")).len();
+    let fits = content(&header(b"h", b'S', &long(&vec![b'a'; longest])), b"", b"", b"");
+    let both = [&tune[..], &frame(2, &fits)].concat();
+    assert!(through(&both, &[70_000]) == both);
+}
+
+#[test]
+fn a_long_frame_leaves_no_more_room_than_before() {
+    let mut filter = FrameFilter::new(None);
+    let sent = frame(2, &content(&header(b"h", b'S', &long(&vec![b'a'; 900_000])), b"", b"", b""));
+    for piece in sent.chunks(4096) {
+        assert!(filter.room().len() <= 64 * 1024, "{}", filter.room().len());
+        filter.room()[..piece.len()].copy_from_slice(piece);
+        filter.filled(piece.len());
+    }
+    while filter.hand_out(&mut [0; 50_000]) > 0 {}
+    assert!(filter.room().len() <= 64 * 1024, "{}", filter.room().len());
+}
+
 #[test]
 fn it_fits_even_the_shortest_frame_with_the_longest_properties() {
     let bad = |app: &[u8]| content(b"", &[0xff; 255], &[0xff; 255], app);
