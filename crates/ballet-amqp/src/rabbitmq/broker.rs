@@ -44,11 +44,15 @@ impl RabbitMq {
     }
 
     /// Sets the address of the management API. By default it is port 15672 of each host, if all have
-    /// AMQP on port 5672.
-    #[must_use]
-    pub fn management(self, address: ManagementAddress) -> Self {
-        let management = Management::at(address, self.addresses.all());
-        Self { management, ..self }
+    /// AMQP on port 5672. An address without a user takes the broker's, except with TLS: this
+    /// connection is not encrypted.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError::BadManagementUrl`] if the address has no user, and a broker has TLS.
+    pub fn management(self, address: ManagementAddress) -> Result<Self, BrokerError> {
+        let management = Management::at(address, self.addresses.all())?;
+        Ok(Self { management, ..self })
     }
 
     /// Sets the certificates for URLs that start with `amqps://`.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ballet_core::topology::{Binding, Destination};
 use lapin::uri::{AMQPScheme, AMQPUri};
+use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 
@@ -20,8 +21,14 @@ use crate::session::seam::BindingsUnknown;
 const LIMIT: Duration = Duration::from_secs(5);
 const AMQP_PORT: u16 = 5672;
 const MANAGEMENT_PORT: u16 = 15672;
+/// The longest answer that is read. A binding takes about 200 bytes.
+const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// The value of the setting that switches the comparison off.
 const OFF: &str = "off";
+const SWITCHED_OFF: &str = "RABBITMQ_MANAGEMENT_URL is off";
+const UNSET: &str = "RABBITMQ_MANAGEMENT_URL is not set";
+const UNENCRYPTED: &str = "the broker's password, which AMQP_URL sends over TLS, would go there \
+                           unencrypted; name a user of its own, or `off`";
 
 /// The address of RabbitMQ's management API: `http://host:15672`, with or without a user, or `off`.
 /// `Debug` shows no password.
@@ -56,6 +63,8 @@ impl fmt::Debug for ManagementAddress {
 pub(super) struct Management {
     /// With user and password, which reqwest turns into a header.
     bases: Vec<Url>,
+    /// What is said if there are no addresses.
+    unknown: &'static str,
     vhost: String,
 }
 
@@ -86,23 +95,30 @@ impl Management {
         } else {
             Vec::new()
         };
-        Self { bases, vhost: vhost(uris) }
+        Self { bases, unknown: UNSET, vhost: vhost(uris) }
     }
 
-    /// The API at this address.
-    pub(super) fn at(ManagementAddress(base): ManagementAddress, uris: &[AMQPUri]) -> Self {
+    /// The API at this address. Without a user it takes that of the first broker, unless its
+    /// password would then go over a connection without TLS.
+    pub(super) fn at(
+        ManagementAddress(base): ManagementAddress,
+        uris: &[AMQPUri],
+    ) -> Result<Self, BrokerError> {
         let mut bases: Vec<Url> = base.into_iter().collect();
         for base in bases.iter_mut().filter(|base| base.username().is_empty()) {
+            if uris.iter().any(|uri| uri.scheme == AMQPScheme::AMQPS) {
+                return Err(BrokerError::BadManagementUrl(UNENCRYPTED.to_owned()));
+            }
             if let Some(uri) = uris.first() {
                 sign_in(base, uri);
             }
         }
-        Self { bases, vhost: vhost(uris) }
+        Ok(Self { bases, unknown: SWITCHED_OFF, vhost: vhost(uris) })
     }
 
     /// All bindings of the virtual host. The hosts are asked in turn until one answers.
     pub(super) async fn bindings(&self) -> Result<Vec<Binding>, BindingsUnknown> {
-        let mut unknown = BindingsUnknown("RABBITMQ_MANAGEMENT_URL is not set".to_owned());
+        let mut unknown = BindingsUnknown(self.unknown.to_owned());
         for base in &self.bases {
             match self.list(base.clone()).await {
                 Ok(bindings) => return Ok(bindings),
@@ -125,9 +141,10 @@ impl Management {
         if let Ok(mut parts) = url.path_segments_mut() {
             parts.pop_if_empty().extend(["api", "bindings", &self.vhost]);
         }
-        let http = Client::builder().no_proxy().timeout(LIMIT).build();
+        // A redirect would lead elsewhere.
+        let http = Client::builder().no_proxy().redirect(Policy::none()).timeout(LIMIT).build();
         let http = http.map_err(|error| failed(&innermost(&error)))?;
-        let answer = http.get(url).send().await.map_err(|error| failed(&innermost(&error)))?;
+        let mut answer = http.get(url).send().await.map_err(|error| failed(&innermost(&error)))?;
         match answer.status() {
             StatusCode::OK => {}
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
@@ -135,8 +152,14 @@ impl Management {
             }
             status => return Err(failed(&status)),
         }
-        let listed: Vec<Listed> =
-            answer.json().await.map_err(|error| failed(&innermost(&error)))?;
+        let mut body = Vec::new();
+        while let Some(part) = answer.chunk().await.map_err(|error| failed(&innermost(&error)))? {
+            if body.len() + part.len() > LONGEST_ANSWER {
+                return Err(failed(&format!("the answer has more than {LONGEST_ANSWER} bytes")));
+            }
+            body.extend_from_slice(&part);
+        }
+        let listed: Vec<Listed> = serde_json::from_slice(&body).map_err(|error| failed(&error))?;
         Ok(listed.into_iter().map(Binding::from).collect())
     }
 }
@@ -181,6 +204,9 @@ fn innermost(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
 
     fn uris(urls: &[&str]) -> Vec<AMQPUri> {
@@ -201,10 +227,13 @@ mod tests {
         assert_eq!(found(&["amqps://u:p@a/shop"]), [""; 0]);
     }
 
+    fn at(address: &str, amqp: &[&str]) -> Result<Management, BrokerError> {
+        Management::at(address.parse().expect("an address"), &uris(amqp))
+    }
+
     #[test]
     fn an_address_without_a_user_takes_the_brokers_and_is_never_shown_with_a_password() {
-        let uris = uris(&["amqp://orders:s3cret@a:1/shop"]);
-        let at = |address: &str| Management::at(address.parse().expect("an address"), &uris);
+        let at = |address: &str| at(address, &["amqp://orders:s3cret@a:1/shop"]).expect("good");
         let management = at("http://b:2");
         assert_eq!(management.bases[0].as_str(), "http://orders:s3cret@b:2/");
         assert!(!format!("{management:?}").contains("s3cret"));
@@ -214,5 +243,54 @@ mod tests {
             let error = wrong.parse::<ManagementAddress>().expect_err("wrong").to_string();
             assert!(error.contains("RABBITMQ_MANAGEMENT_URL"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_password_of_an_encrypted_connection_is_not_sent_over_another() {
+        for amqp in [&["amqps://u:s3cret@a/shop"][..], &["amqp://u:p@a", "amqps://u:s3cret@b"]] {
+            for address in ["http://b:2", "http://:s3cret@b:2"] {
+                let error = at(address, amqp).expect_err("refused").to_string();
+                assert!(error.contains("name a user of its own, or `off`"), "{error}");
+                assert!(!error.contains("s3cret"), "{error}");
+            }
+            assert_eq!(at("http://me:mine@b:2", amqp).expect("good").bases[0].username(), "me");
+            at("off", amqp).expect("good");
+        }
+    }
+
+    /// What is said about an API that answers like this, and if it goes on, with blanks until
+    /// nobody reads them.
+    async fn said(answer: &'static [u8], goes_on: bool) -> String {
+        let api = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("http://{}", api.local_addr().expect("an address"));
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = api.accept().await.expect("a question");
+            assert!(stream.read(&mut [0; 4096]).await.expect("a request") > 0);
+            stream.write_all(answer).await.expect("heard");
+            while goes_on && stream.write_all(&[b' '; 65_536]).await.is_ok() {}
+        });
+        let management = at(&address, &["amqp://u:p@a/shop"]).expect("good");
+        let unknown = management.bindings().await.expect_err("no bindings");
+        answering.await.expect("the answer");
+        unknown.to_string()
+    }
+
+    #[tokio::test]
+    async fn what_is_not_the_api_is_neither_followed_nor_read_without_end() {
+        let elsewhere =
+            b"HTTP/1.1 302 Found\r\nlocation: http://a.invalid/\r\ncontent-length: 0\r\n\r\n";
+        let said_there = said(elsewhere, false).await;
+        assert!(said_there.ends_with("302 Found"), "{said_there}");
+        let endless = said(b"HTTP/1.1 200 OK\r\n\r\n[", true).await;
+        assert!(endless.ends_with("the answer has more than 16777216 bytes"), "{endless}");
+    }
+
+    #[tokio::test]
+    async fn it_says_whether_it_is_off_or_not_set() {
+        let amqp = ["amqps://u:p@a/shop"];
+        let off = at("off", &amqp).expect("good").bindings().await.expect_err("off");
+        assert_eq!(off.to_string(), "RABBITMQ_MANAGEMENT_URL is off");
+        let unset = Management::beside(&uris(&amqp)).bindings().await.expect_err("not set");
+        assert_eq!(unset.to_string(), "RABBITMQ_MANAGEMENT_URL is not set");
     }
 }

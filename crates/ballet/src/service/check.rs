@@ -57,7 +57,9 @@ fn rabbitmq(settings: &Settings) -> Result<Arc<dyn Broker>, SettingsError> {
     let broker = broker.and_then(|broker| Ok(broker.tls(settings.amqp_tls()?)));
     let management = settings.management_url.as_deref().map(str::parse::<ManagementAddress>);
     match (broker, management.transpose().map_err(wrong)) {
-        (Ok(broker), Ok(Some(management))) => Ok(Arc::new(broker.management(management))),
+        (Ok(broker), Ok(Some(management))) => {
+            Ok(Arc::new(broker.management(management).map_err(wrong)?))
+        }
         (Ok(broker), Ok(None)) => Ok(Arc::new(broker)),
         (broker, management) => {
             Err(SettingsError::all([broker.err(), management.err()].into_iter().flatten()))
