@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::backoff::until;
 use crate::consumer::arrival::{Arrival, Sink};
-use crate::consumer::receipt::{Receipt, Settling, Unsettled};
+use crate::consumer::receipt::{Acks, Receipt, Settling, Unsettled};
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{Wish, changed};
 use crate::metric::Counter;
@@ -122,7 +122,7 @@ impl<'a> Channel<'a> {
         };
         if !matches!(end, Ok(End::Lost(_))) {
             // Ack messages settled by now, so they are not delivered again.
-            timeout(LAST_ACKS, self.send_acks()).await.ok();
+            timeout(LAST_ACKS, self.send(self.settling.take_last_acks())).await.ok();
         }
         self.settling.disable();
         self.cautious.send_replace(false);
@@ -278,7 +278,10 @@ impl<'a> Channel<'a> {
     }
 
     async fn send_acks(&self) -> Result<(), BrokerError> {
-        let acks = self.settling.take_acks();
+        self.send(self.settling.take_acks()).await
+    }
+
+    async fn send(&self, acks: Acks) -> Result<(), BrokerError> {
         for tag in acks.give_back {
             self.session.give_back(tag).await?;
         }

@@ -149,6 +149,16 @@ impl Settling {
     }
 
     pub(super) fn take_acks(&self) -> Acks {
+        self.take(GAP)
+    }
+
+    /// Takes all, because nothing can be acknowledged later. What is left out is delivered again.
+    pub(super) fn take_last_acks(&self) -> Acks {
+        self.take(Duration::ZERO)
+    }
+
+    /// Acknowledges behind a gap that is at least this old.
+    fn take(&self, gap: Duration) -> Acks {
         let mut guard = self.lock();
         let inner = &mut *guard;
         // The broker refuses an ack whose tag it no longer knows, so the ack names a lower tag.
@@ -165,7 +175,7 @@ impl Settling {
         });
         inner.above.retain(|tag| *tag > inner.low);
         let mut single = Vec::new();
-        if !inner.above.is_empty() && inner.since.elapsed() >= GAP {
+        if !inner.above.is_empty() && inner.since.elapsed() >= gap {
             single = std::mem::take(&mut inner.above);
             inner.apart.extend(&single);
         }
@@ -289,6 +299,17 @@ mod tests {
         receipts[4].take().unwrap().settle();
         assert_eq!(channel.take_acks(), Acks { ack: Some((5, 1)), ..Acks::default() });
         assert_eq!(channel.unsettled_for(), None);
+    }
+
+    #[test]
+    fn at_the_end_all_that_is_settled_is_acknowledged_whatever_gap_there_is() {
+        let (channel, mut receipts) = delivered(5);
+        for index in [0, 2, 3] {
+            receipts[index].take().unwrap().settle();
+        }
+        let last = Acks { single: vec![3, 4], ack: Some((1, 1)), ..Acks::default() };
+        assert_eq!(channel.take_last_acks(), last);
+        assert_eq!(channel.take_last_acks(), Acks::default());
     }
 
     #[test]
