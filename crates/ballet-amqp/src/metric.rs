@@ -20,57 +20,73 @@ pub fn contained<T>(call: impl FnOnce() -> T) -> Option<T> {
     called
 }
 
+/// A recorder's handle. It is not called again after a panic: the panic hook writes each to stderr.
+#[derive(Debug)]
+struct Handle<T> {
+    handle: Option<T>,
+    panicked: AtomicBool,
+}
+
+impl<T> Handle<T> {
+    fn new(register: impl FnOnce() -> T) -> Self {
+        Self { handle: contained(register), panicked: AtomicBool::new(false) }
+    }
+
+    fn call(&self, call: impl FnOnce(&T)) {
+        if let Some(handle) = &self.handle
+            && !self.panicked.load(Ordering::Relaxed)
+            && contained(|| call(handle)).is_none()
+        {
+            self.panicked.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// A counter, as [`counter!`](crate::counter) makes it.
 #[derive(Debug)]
-pub struct Counter(Option<metrics::Counter>);
+pub struct Counter(Handle<metrics::Counter>);
 
 impl Counter {
     /// Registers it.
     pub fn new(register: impl FnOnce() -> metrics::Counter) -> Self {
-        Self(contained(register))
+        Self(Handle::new(register))
     }
 
     /// Adds to it.
     pub fn increment(&self, by: u64) {
-        if let Some(counter) = &self.0 {
-            contained(|| counter.increment(by));
-        }
+        self.0.call(|counter| counter.increment(by));
     }
 }
 
 /// A gauge, as [`gauge!`](crate::gauge) makes it.
 #[derive(Debug)]
-pub struct Gauge(Option<metrics::Gauge>);
+pub struct Gauge(Handle<metrics::Gauge>);
 
 impl Gauge {
     /// Registers it.
     pub fn new(register: impl FnOnce() -> metrics::Gauge) -> Self {
-        Self(contained(register))
+        Self(Handle::new(register))
     }
 
     /// Sets it.
     pub fn set(&self, value: impl metrics::IntoF64) {
-        if let Some(gauge) = &self.0 {
-            contained(|| gauge.set(value));
-        }
+        self.0.call(|gauge| gauge.set(value));
     }
 }
 
 /// A histogram, as [`histogram!`](crate::histogram) makes it.
 #[derive(Debug)]
-pub struct Histogram(Option<metrics::Histogram>);
+pub struct Histogram(Handle<metrics::Histogram>);
 
 impl Histogram {
     /// Registers it.
     pub fn new(register: impl FnOnce() -> metrics::Histogram) -> Self {
-        Self(contained(register))
+        Self(Handle::new(register))
     }
 
     /// Records a sample.
     pub fn record(&self, value: impl metrics::IntoF64) {
-        if let Some(histogram) = &self.0 {
-            contained(|| histogram.record(value));
-        }
+        self.0.call(|histogram| histogram.record(value));
     }
 }
 
@@ -99,4 +115,42 @@ macro_rules! histogram {
     ($($arguments:tt)+) => {
         $crate::metric::Histogram::new(|| $crate::metric::metrics::histogram!($($arguments)+))
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
+    use super::*;
+
+    /// Counts its calls, and panics.
+    #[derive(Default)]
+    struct Panics(AtomicU64);
+
+    impl Panics {
+        fn called(&self) -> ! {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            panic!("no value is taken")
+        }
+    }
+
+    impl metrics::CounterFn for Panics {
+        fn increment(&self, _: u64) {
+            self.called()
+        }
+
+        fn absolute(&self, _: u64) {
+            self.called()
+        }
+    }
+
+    #[test]
+    fn a_handle_that_panicked_is_not_called_again() {
+        let panics = Arc::new(Panics::default());
+        let counter = Counter::new(|| metrics::Counter::from_arc(Arc::clone(&panics)));
+        counter.increment(1);
+        counter.increment(1);
+        assert_eq!(panics.0.load(Ordering::Relaxed), 1);
+    }
 }
