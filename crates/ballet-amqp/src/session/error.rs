@@ -15,8 +15,8 @@ pub enum BrokerError {
 
     /// The address of the management API is invalid.
     #[error(
-        "RABBITMQ_MANAGEMENT_URL is invalid: {0}; expected http://host:15672, or off to compare no \
-         bindings"
+        "RABBITMQ_MANAGEMENT_URL is invalid: {0}; expected http://user:password@host:15672, or off \
+         to compare no bindings"
     )]
     BadManagementUrl(String),
 
