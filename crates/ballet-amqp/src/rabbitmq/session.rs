@@ -25,7 +25,9 @@ use crate::session::object::{Found, Object};
 use crate::session::peer::Peer;
 use crate::session::seam::{Confirms, Deliveries, Session};
 
-const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// What was acknowledged before counts only if the broker reads it. A connection that is dropped
+/// too early may lose it.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 /// How often lapin's connection state is polled, to detect the loss of an idle connection.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
