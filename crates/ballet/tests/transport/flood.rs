@@ -29,6 +29,8 @@ use crate::world::{LONG, World, part};
 
 #[path = "flood_message.rs"]
 mod message;
+#[path = "flood_values.rs"]
+mod values;
 
 const TABLES: &[Migration] = &[Migration {
     name: "0001_hotel",

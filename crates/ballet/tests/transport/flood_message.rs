@@ -3,10 +3,10 @@
 use std::io::Write;
 
 use ballet::MessageId;
-use ballet_amqp::{AMQPValue, BasicProperties, FieldArray, FieldTable, Publish, ShortString};
-use lapin::types::DecimalValue;
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use uuid::Uuid;
 
+use crate::flood::values::{Dice, death, decimal, list, odd, short, text, value};
 use crate::raw_amqp::{self, Property};
 
 /// The header that bears the number.
@@ -63,36 +63,6 @@ pub(super) struct Flood {
     millis: u128,
 }
 
-/// A small generator of numbers (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % sides
-    }
-
-    fn index(&mut self, length: usize) -> usize {
-        usize::try_from(self.roll(length.max(1) as u64)).unwrap()
-    }
-
-    fn byte(&mut self) -> u8 {
-        u8::try_from(self.roll(256)).unwrap()
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.index(from.len())]
-    }
-
-    fn text(&mut self) -> String {
-        let length = self.index(60);
-        (0..length).filter_map(|_| char::from_u32(u32::try_from(self.roll(0x3000)).ok()?)).collect()
-    }
-}
-
 /// A message in the making.
 struct Draft {
     exchange: &'static str,
@@ -100,14 +70,6 @@ struct Draft {
     properties: BasicProperties,
     headers: FieldTable,
     body: Vec<u8>,
-}
-
-fn text(text: impl Into<String>) -> AMQPValue {
-    AMQPValue::LongString(text.into().into())
-}
-
-fn short(text: &str) -> ShortString {
-    ShortString::try_new(text).unwrap_or_default()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -450,68 +412,5 @@ impl Flood {
             draft.headers.insert(short(&name), value);
         }
         draft.message(number, MessageId(self.id(number)), Fate::Random)
-    }
-}
-
-fn list<const N: usize>(values: [AMQPValue; N]) -> AMQPValue {
-    AMQPValue::FieldArray(values.to_vec().into())
-}
-
-fn decimal() -> AMQPValue {
-    AMQPValue::DecimalValue(DecimalValue { scale: 2, value: 1234 })
-}
-
-/// A value that nobody expects under a name of the broker.
-fn odd() -> AMQPValue {
-    AMQPValue::LongLongInt(i64::MIN)
-}
-
-/// A record of deaths as no broker writes it.
-fn death(dice: &mut Dice) -> AMQPValue {
-    let mut table = FieldTable::default();
-    for name in ["queue", "reason", "count", "exchange", "time", "routing-keys"] {
-        if dice.roll(2) == 0 {
-            table.insert(name.into(), value(dice, 3));
-        }
-    }
-    match dice.roll(3) {
-        0 => value(dice, 0),
-        1 => list([AMQPValue::FieldTable(table)]),
-        _ => list([value(dice, 3), AMQPValue::FieldTable(table)]),
-    }
-}
-
-/// A header's value of any kind but a decimal, which the journal does not take.
-fn value(dice: &mut Dice, depth: u32) -> AMQPValue {
-    match dice.roll(if depth < 4 { 16 } else { 14 }) {
-        9 => AMQPValue::ShortShortInt(-1),
-        10 => AMQPValue::ShortShortUInt(255),
-        11 => AMQPValue::ShortInt(i16::MIN),
-        12 => AMQPValue::ShortUInt(u16::MAX),
-        13 => AMQPValue::LongUInt(u32::MAX),
-        8 => AMQPValue::LongInt(i32::MIN),
-        7 => AMQPValue::Float(f32::MAX),
-        0 => AMQPValue::LongLongInt(-1),
-        1 => AMQPValue::Boolean(false),
-        2 => AMQPValue::Double(-1.5e300),
-        3 => AMQPValue::Timestamp(u64::MAX),
-        4 => AMQPValue::Void,
-        5 => AMQPValue::ByteArray(vec![dice.byte(); 9].into()),
-        6 => text(dice.text()),
-        14 => {
-            let mut list = FieldArray::default();
-            for _ in 0..dice.roll(4) {
-                list.push(value(dice, depth + 1));
-            }
-            AMQPValue::FieldArray(list)
-        }
-        _ => {
-            let mut table = FieldTable::default();
-            for _ in 0..dice.roll(4) {
-                let name = dice.text();
-                table.insert(short(&name), value(dice, depth + 1));
-            }
-            AMQPValue::FieldTable(table)
-        }
     }
 }
