@@ -2,18 +2,21 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 
 use crate::declare::failure::Failure;
+use crate::engine::engine::Engine;
 
 /// Fails a handler that takes too long, or panics.
 pub(crate) async fn limited<T>(
-    limit: Duration,
+    engine: &Engine,
     handler: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    tokio::time::timeout(limit, guarded(handler)).await.unwrap_or_else(|_| {
+    let limit = engine.handler_time;
+    let ended = tokio::time::timeout(limit, guarded(handler)).await;
+    engine.last_work.note();
+    ended.unwrap_or_else(|_| {
         Err(Failure::transient(format!(
             "the handler took longer than {limit:?}, the limit (HANDLER_SECONDS)"
         )))

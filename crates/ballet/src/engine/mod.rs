@@ -9,6 +9,7 @@ pub(crate) mod effect;
 pub(crate) mod engine;
 pub(crate) mod failed;
 pub(crate) mod guard;
+pub(crate) mod last_work;
 pub(crate) mod open_calls;
 pub(crate) mod registry;
 pub(crate) mod stopping;

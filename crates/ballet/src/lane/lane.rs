@@ -137,6 +137,7 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
         match ran {
             Ok(()) => {
                 engine.database_answers(true);
+                engine.last_work.note();
                 settle(engine, part.works);
             }
             Err(failed) if failed.failure.is_lock_timeout() && (hurried || took >= LOCK_WAIT) => {
