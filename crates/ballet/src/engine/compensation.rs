@@ -12,7 +12,7 @@ use crate::declare::item::Item;
 use crate::declare::saga_entry::SagaEntry;
 use crate::engine::effect::Effect;
 use crate::engine::failed::RunFailure;
-use crate::engine::guard::limited;
+use crate::engine::limited::limited;
 use crate::engine::transaction::Transaction;
 use crate::tables::ledger::{Entry, Row, StepKey};
 

@@ -1,4 +1,4 @@
-//! Limits on handlers: one that hangs or panics has failed, and the lane goes on.
+//! A handler that panics has failed, and the lane goes on.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -6,22 +6,6 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 
 use crate::declare::failure::Failure;
-use crate::engine::engine::Engine;
-
-/// Fails a handler that takes too long, or panics.
-pub(crate) async fn limited<T>(
-    engine: &Engine,
-    handler: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let limit = engine.handler_time;
-    let ended = tokio::time::timeout(limit, guarded(handler)).await;
-    engine.last_work.note();
-    ended.unwrap_or_else(|_| {
-        Err(Failure::transient(format!(
-            "the handler took longer than {limit:?}, the limit (HANDLER_SECONDS)"
-        )))
-    })
-}
 
 /// Fails a handler that panics. The lane goes on.
 pub(crate) async fn guarded<T>(

@@ -21,7 +21,7 @@ use crate::engine::arrivals::{self, admits};
 use crate::engine::compensation::abort_all;
 use crate::engine::effect::Effect;
 use crate::engine::failed::{BatchFailure, RunFailure};
-use crate::engine::guard::limited;
+use crate::engine::limited::limited;
 use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
 use crate::lane::counted::Counted;

@@ -9,7 +9,7 @@ use crate::declare::failure::Failure;
 use crate::declare::item::Item;
 use crate::declare::row_locks::Rows;
 use crate::engine::failed::BatchFailure;
-use crate::engine::guard::limited;
+use crate::engine::limited::limited;
 use crate::engine::transaction::Transaction;
 use crate::lane::message::Work;
 use crate::tables::ledger::{Entry, Row};
