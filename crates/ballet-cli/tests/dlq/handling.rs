@@ -171,10 +171,24 @@ async fn a_canary_of_which_nothing_is_heard_holds_the_others_back() {
     world.close().await;
 }
 
+/// The broker dead-letters from a service's queue only if an earlier release declared it.
+async fn declared_by_an_earlier_release(world: &World) {
+    let (management, vhost) = (world.env.management(), world.env.vhost());
+    management.delete_queue("counter").await.expect("deleted");
+    let queue = json!({ "durable": true, "arguments": { "x-queue-type": "quorum",
+        "x-dead-letter-exchange": "dead", "x-dead-letter-routing-key": "counter" } });
+    let path = ["queues", vhost, "counter"];
+    management.call(Method::PUT, &path, Some(&queue)).await.expect("declared");
+    let binding = json!({ "routing_key": TICKED });
+    let path = ["bindings", vhost, "e", "route", "q", "counter"];
+    management.call(Method::POST, &path, Some(&binding)).await.expect("bound");
+}
+
 #[tokio::test]
 async fn what_the_broker_took_out_by_itself_is_seen_and_sent_back_too() {
     let mut world = World::new("broker").await;
     world.stop().await;
+    declared_by_an_earlier_release(&world).await;
     let id = world.tick(TICKED, 0).await;
     let path = ["queues", world.env.vhost(), "counter", "get"];
     let refuse = json!({ "count": 1, "ackmode": "reject_requeue_false", "encoding": "auto" });

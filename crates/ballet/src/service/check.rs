@@ -113,7 +113,7 @@ mod tests {
             "4 settings are wrong",
             "RABBITMQ_MANAGEMENT_URL is invalid",
             "LANES: 0 is not between 1 and 64",
-            "MAX_BODY: 0 is not between 512 and 536870912",
+            "MAX_BODY: 0 is not between 1 and 536870912",
             "DRAIN_SECONDS: 18446744073709551615 is not between 0 and 3600",
         ] {
             assert!(said.contains(problem), "{problem} is not in {said}");

@@ -20,8 +20,8 @@ pub(crate) const AT_LEAST_ONE: RangeInclusive<i64> = 1..=65_535;
 pub(crate) const DATABASE_CONNECTIONS: RangeInclusive<i64> = 4..=500;
 pub(crate) const HANDLER_SECONDS: RangeInclusive<u64> = 1..=3600;
 pub(crate) const DRAIN_SECONDS: RangeInclusive<u64> = 0..=3600;
-/// With less hardly any event is taken. RabbitMQ itself takes at most 512 MiB.
-pub(crate) const MAX_BODY: RangeInclusive<u64> = 512..=512 * 1024 * 1024;
+/// RabbitMQ itself takes at most 512 MiB.
+pub(crate) const MAX_BODY: RangeInclusive<u64> = 1..=512 * 1024 * 1024;
 
 /// What every service is told. Put it into the service's own arguments with
 /// `#[command(flatten)]`.
