@@ -48,7 +48,8 @@ impl Failure {
         Self { kind: FailureKind::NotYet, error: error.into() }
     }
 
-    /// Returns true if a lock was not free in time (lock_not_available).
+    /// Returns true if a lock was not free (lock_not_available): in time, or at once for
+    /// a statement with `nowait`.
     pub(crate) fn is_lock_timeout(&self) -> bool {
         let code = database_error(&*self.error).and_then(|error| error.as_database_error()?.code());
         code.as_deref() == Some("55P03")

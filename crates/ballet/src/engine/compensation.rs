@@ -12,7 +12,7 @@ use crate::declare::item::Item;
 use crate::declare::saga_entry::SagaEntry;
 use crate::engine::effect::Effect;
 use crate::engine::failed::RunFailure;
-use crate::engine::guard::limited;
+use crate::engine::limited::limited;
 use crate::engine::transaction::Transaction;
 use crate::tables::ledger::{Entry, Row, StepKey};
 
@@ -112,9 +112,7 @@ async fn compensate_all(
             transaction.tx().enter(&aborts[at]);
             let undo =
                 compensate_one(transaction, saga, StepKey { step: name, key: &row.key }, saga_id);
-            limited(engine.handler_time, undo)
-                .await
-                .map_err(|failure| RunFailure::of(at, failure))?;
+            limited(&engine, undo).await.map_err(|failure| RunFailure::of(at, failure))?;
         }
         return Ok(());
     };
@@ -124,7 +122,7 @@ async fn compensate_all(
         done.push(aborts[*at].with(body.map_err(|failure| RunFailure::of(*at, failure))?));
     }
     let tx = BulkTx::new(transaction.tx());
-    let undone = limited(engine.handler_time, bulk.compensate_all(tx, done)).await?;
+    let undone = limited(&engine, bulk.compensate_all(tx, done)).await?;
     for ((at, row), undone) in rows.iter().zip(undone) {
         transaction.tx().enter(&aborts[*at]);
         record_compensated(

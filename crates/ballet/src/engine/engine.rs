@@ -1,6 +1,7 @@
 //! What all parts of a running service share.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::Backoff;
@@ -9,6 +10,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use crate::declare::clock::Clock;
+use crate::engine::last_work::LastWork;
 use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
 use crate::engine::stopping::stopped;
@@ -34,6 +36,7 @@ pub(crate) struct Engine {
     pub(crate) batch: usize,
     /// How long one handler may take with one message.
     pub(crate) handler_time: Duration,
+    pub(crate) last_work: Arc<LastWork>,
     /// How many lanes there are.
     pub(crate) lanes: usize,
     /// Takes the answer to a call to its lane.

@@ -1,24 +1,11 @@
-//! Limits on handlers: one that hangs or panics has failed, and the lane goes on.
+//! A handler that panics has failed, and the lane goes on.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 
 use crate::declare::failure::Failure;
-
-/// Fails a handler that takes too long, or panics.
-pub(crate) async fn limited<T>(
-    limit: Duration,
-    handler: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    tokio::time::timeout(limit, guarded(handler)).await.unwrap_or_else(|_| {
-        Err(Failure::transient(format!(
-            "the handler took longer than {limit:?}, the limit (HANDLER_SECONDS)"
-        )))
-    })
-}
 
 /// Fails a handler that panics. The lane goes on.
 pub(crate) async fn guarded<T>(

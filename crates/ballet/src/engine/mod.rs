@@ -9,6 +9,8 @@ pub(crate) mod effect;
 pub(crate) mod engine;
 pub(crate) mod failed;
 pub(crate) mod guard;
+pub(crate) mod last_work;
+pub(crate) mod limited;
 pub(crate) mod open_calls;
 pub(crate) mod registry;
 pub(crate) mod stopping;

@@ -57,7 +57,7 @@ impl Kept {
         }
     }
 
-    fn is_hurried(&self) -> bool {
+    pub(crate) fn is_hurried(&self) -> bool {
         self.hurried.is_some_and(|until| Instant::now() < until)
     }
 }

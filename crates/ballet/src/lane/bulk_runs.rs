@@ -21,7 +21,7 @@ use crate::engine::arrivals::{self, admits};
 use crate::engine::compensation::abort_all;
 use crate::engine::effect::Effect;
 use crate::engine::failed::{BatchFailure, RunFailure};
-use crate::engine::guard::limited;
+use crate::engine::limited::limited;
 use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
 use crate::lane::counted::Counted;
@@ -155,9 +155,7 @@ async fn one_by_one(
         let Some(message) = message(works, *at) else { continue };
         let Lineage { cause, trace } = begin_step(message, &engine.clock);
         transaction.enter(message.envelope.saga_id, cause, trace);
-        let effect =
-            limited(engine.handler_time, dispatch::handle(transaction, handler, place, message))
-                .await;
+        let effect = limited(&engine, dispatch::handle(transaction, handler, place, message)).await;
         effects.push(effect.map_err(|failure| RunFailure::of(item, failure))?);
     }
     Ok(effects)
@@ -172,7 +170,7 @@ async fn take_answer(transaction: &mut Transaction<'_>, answer: &Answer) -> Resu
     let carried = call.trace.as_ref().map(|trace| trace.carried.clone()).unwrap_or_default();
     let trace = Trace { context: open.context, carried };
     transaction.enter(Some(call.saga_id), call.cause, Some(trace));
-    let taken = limited(engine.handler_time, arrivals::answer(transaction, answer)).await;
+    let taken = limited(&engine, arrivals::answer(transaction, answer)).await;
     if engine.spans.want(open.context) {
         let attributes = vec![
             ("ballet.saga_id", call.saga_id.to_string()),
@@ -249,12 +247,12 @@ async fn run_all(
     }
     let engine = Arc::clone(&transaction.engine);
     let tx = BulkTx::new(transaction.tx());
-    let outcomes = limited(engine.handler_time, bulk.run_all(tx, admitted)).await?;
+    let outcomes = limited(&engine, bulk.run_all(tx, admitted)).await?;
     for ((at, key), outcome) in of.into_iter().zip(outcomes) {
         transaction.tx().enter(&key);
         let place = StepKey { step: step.part().name, key: &key.event };
         let effect = limited(
-            engine.handler_time,
+            &engine,
             arrivals::take_outcome(transaction, saga, place, key.saga_id, outcome),
         )
         .await;

@@ -2,7 +2,7 @@
 //! original holds up no other message.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ballet_amqp::headers::drop_foreign;
 use ballet_amqp::{Publish, PublishError, PublisherHandle};
@@ -17,9 +17,9 @@ const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Returns when the copy is in the broker, or in the table.
-pub(super) async fn send(engine: &Arc<Engine>, publisher: &PublisherHandle, copy: Publish) {
+pub(super) async fn send(engine: &Arc<Engine>, publisher: &PublisherHandle, mut copy: Publish) {
     loop {
-        let error = match publish(publisher, &copy).await {
+        let error = match publish(publisher, &mut copy, AS_LONG_AS_IT_TAKES).await {
             Ok(()) => return,
             Err(error) => error,
         };
@@ -45,17 +45,20 @@ pub(super) async fn send(engine: &Arc<Engine>, publisher: &PublisherHandle, copy
     }
 }
 
-/// Publishes the copy; without the foreign headers if they are what the broker refuses.
-async fn publish(publisher: &PublisherHandle, copy: &Publish) -> Result<(), PublishError> {
-    let published = publisher.try_publish(copy.clone(), AS_LONG_AS_IT_TAKES).await;
-    if !matches!(published, Err(PublishError::Unpublishable { .. })) {
+/// Publishes the copy. If the broker refuses its foreign headers, they are dropped: whoever tries
+/// again need not be refused again.
+pub(crate) async fn publish(
+    publisher: &PublisherHandle,
+    copy: &mut Publish,
+    within: Duration,
+) -> Result<(), PublishError> {
+    let begun = Instant::now();
+    let published = publisher.try_publish(copy.clone(), within).await;
+    let is_refused = matches!(published, Err(PublishError::Unpublishable { .. }));
+    if !is_refused || !drop_foreign(&mut copy.properties) {
         return published;
     }
-    let mut plain = copy.clone();
-    if !drop_foreign(&mut plain.properties) {
-        return published;
-    }
-    publisher.try_publish(plain, AS_LONG_AS_IT_TAKES).await
+    publisher.try_publish(copy.clone(), within.saturating_sub(begun.elapsed())).await
 }
 
 async fn keep(engine: &Engine, copy: &Publish, why: &str) -> Result<(), String> {

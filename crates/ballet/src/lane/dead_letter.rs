@@ -11,7 +11,7 @@ use ballet_amqp::headers::{
     RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, insert_text, properties_to_keep, text_header,
 };
 use ballet_amqp::{AMQPValue, Delivery, Publish, Receipt, incoming};
-use ballet_core::topology::DEAD;
+use ballet_core::topology::{DEAD, DELIVERY_LIMIT};
 use ballet_core::{Envelope, Received, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
 
@@ -133,6 +133,12 @@ async fn note(engine: &Engine, letter: &Publish, failed: &Failed) {
     failures::record(&engine.pool, id, saga, &event_type, failed).await;
 }
 
+/// Whether the message was delivered so often, and never settled, that reading it may be what ends
+/// the process.
+pub(crate) fn is_crash_loop(delivery: &Delivery) -> bool {
+    delivery.earlier_deliveries() >= DELIVERY_LIMIT
+}
+
 /// How often the message was tried before it came back from a retry queue.
 pub(crate) fn earlier_attempts(delivery: &Delivery) -> u32 {
     count_header(&delivery.properties, ATTEMPTS)
@@ -181,8 +187,10 @@ fn copy(
     let mut properties = properties_to_keep(original);
     // Properties that were derived from the message are written into every copy.
     let (incoming, events) = (incoming(&delivery), &engine.registry.events);
-    match Envelope::read(&incoming, events, &engine.limits, engine.clock.now()) {
-        Ok(Received { envelope, .. }) => {
+    let read = (!is_crash_loop(&delivery))
+        .then(|| Envelope::read(&incoming, events, &engine.limits, engine.clock.now()));
+    match read {
+        Some(Ok(Received { envelope, .. })) => {
             properties = properties
                 .with_type(envelope.event_type.name().into())
                 .with_message_id(envelope.message_id.to_string().into());
@@ -191,7 +199,7 @@ fn copy(
             }
         }
         // A copy that comes back through another exchange has another routing key.
-        Err(_) => {
+        Some(Err(_)) | None => {
             if let Some(event_type) = Envelope::type_of(&incoming, events) {
                 properties = properties.with_type(event_type.name().into());
             }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ballet_amqp::Arrival;
-use ballet_core::topology::DELIVERY_LIMIT;
 use ballet_core::{Reason, Unacceptable};
 use tokio::sync::mpsc;
 
@@ -35,9 +34,8 @@ impl Lanes {
     /// Takes a delivery to its lane, or sets it aside if it cannot be read.
     pub(crate) fn dispatch(&self, engine: &Arc<Engine>, arrival: Arrival) {
         let Arrival { delivery, receipt } = arrival;
-        let earlier = delivery.earlier_deliveries();
-        if earlier >= DELIVERY_LIMIT {
-            // Reading it may be what ends the process.
+        if dead_letter::is_crash_loop(&delivery) {
+            let earlier = delivery.earlier_deliveries();
             let detail = format!(
                 "the message was delivered {earlier} times and never settled: it may be what ends \
                  the process; find the cause before it is redriven"

@@ -30,6 +30,9 @@ const CONFLICTS: u32 = 3;
 /// A conflict after a longer wait, such as a deadlock, splits the batch at once: the others need not
 /// wait too.
 const LONG_WAIT: Duration = Duration::from_secs(1);
+/// A lock that was not free in the time that a connection allows (`lock_timeout`) was waited for at
+/// least this long. A handler may wait less, or not at all (`nowait`), which is a short conflict.
+const LOCK_WAIT: Duration = Duration::from_millis(2900);
 /// How often a batch may lose its connection, while the database answers, before it is split.
 const LOSSES: u32 = 5;
 /// How long a lane keeps its connection. The pool tests connections that were idle this long, and
@@ -127,16 +130,17 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
             // The broker delivers again, and open calls are found in their table.
             return;
         }
-        let begun = Instant::now();
+        let (begun, hurried) = (Instant::now(), kept.is_hurried());
         let ran = batch::run(engine, &mut part.works, kept).await;
         let took = begun.elapsed();
         ballet_amqp::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
         match ran {
             Ok(()) => {
                 engine.database_answers(true);
+                engine.last_work.note();
                 settle(engine, part.works);
             }
-            Err(failed) if failed.failure.is_lock_timeout() => {
+            Err(failed) if failed.failure.is_lock_timeout() && (hurried || took >= LOCK_WAIT) => {
                 kept.hurry();
                 go_on_without(engine, part, failed, &mut parts).await;
             }

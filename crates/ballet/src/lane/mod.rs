@@ -2,7 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod bulk_runs;
-mod copies;
+pub(crate) mod copies;
 pub(crate) mod counted;
 pub(crate) mod dead_letter;
 pub(crate) mod dispatch;

@@ -9,7 +9,7 @@ use crate::declare::failure::Failure;
 use crate::declare::item::Item;
 use crate::declare::row_locks::Rows;
 use crate::engine::failed::BatchFailure;
-use crate::engine::guard::limited;
+use crate::engine::limited::limited;
 use crate::engine::transaction::Transaction;
 use crate::lane::message::Work;
 use crate::tables::ledger::{Entry, Row};
@@ -25,7 +25,7 @@ pub(crate) async fn lock_named(
     let engine = Arc::clone(&transaction.engine);
     let mut rows = Rows::none();
     for (step, on) in triggers(works, live)? {
-        let named = limited(engine.handler_time, step.touches(transaction.db(), on)).await;
+        let named = limited(&engine, step.touches(transaction.db(), on)).await;
         rows.extend(named.map_err(|failure| BatchFailure::of_step(step.part().name, failure))?);
     }
     let mut sagas: Vec<SagaId> = live
@@ -37,8 +37,7 @@ pub(crate) async fn lock_named(
     sagas.sort_unstable();
     sagas.dedup();
     for (step, done) in outcomes(transaction, &sagas).await? {
-        let named =
-            limited(engine.handler_time, step.compensate_touches(transaction.db(), done)).await;
+        let named = limited(&engine, step.compensate_touches(transaction.db(), done)).await;
         rows.extend(named.map_err(|failure| BatchFailure::of_step(step.part().name, failure))?);
     }
     Ok(lock_keys(transaction.db(), rows.into_lock_keys()).await.map_err(Failure::from)?)

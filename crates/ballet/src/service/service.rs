@@ -11,6 +11,7 @@ use crate::declare::clock::Clock;
 use crate::declare::migration::Migration;
 use crate::declare::participant::Participant;
 use crate::engine::engine::Engine;
+use crate::engine::last_work::LastWork;
 use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
 use crate::http::health::{self, Health, Parts};
@@ -146,6 +147,7 @@ impl Service {
             calls: OpenCalls::new(settings.calls),
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
+            last_work: Arc::new(LastWork::new()),
             lanes: lanes.count(),
             answers: Box::new(move |answer| answers.answer(answer)),
             stopping,
@@ -176,7 +178,8 @@ impl Service {
             work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));
         }
 
-        let progress = Progress::new(Arc::clone(&consumer), engine.handler_time);
+        let (consuming, last_work) = (Arc::clone(&consumer), Arc::clone(&engine.last_work));
+        let progress = Progress::new(consuming, last_work, engine.handler_time);
         work.spawn("the watch over progress", progress.clone().watch(engine.stopping.clone()));
 
         let handle = Handle { engine: Arc::clone(&engine) };

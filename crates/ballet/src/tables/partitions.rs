@@ -22,7 +22,7 @@ const DAY_SECONDS: i64 = 24 * 60 * 60;
 const LEDGER_DAYS: i64 = 7;
 /// The lock that serialises replicas that create partitions ("ballet" as a number).
 pub(crate) const MAKING: i64 = 0x6261_6c6c_6574;
-/// The number of rows that one statement deletes.
+/// The number of rows that one statement deletes, and the other rows of their sagas.
 const PORTION: u64 = 1000;
 
 struct Partitioned {
@@ -272,7 +272,7 @@ async fn clean(db: &mut PgConnection, limits: &Limits, now: Timestamp) -> Result
         ),
         (
             // All rows of a saga or none: from a part of them its state would be read wrongly.
-            "delete from ballet.ledger_other where ctid = any(array(select ctid \
+            "delete from ballet.ledger_other where saga_id = any(array(select saga_id \
                  from ballet.ledger_other o where recorded_at < $1 and saga_id not in \
                  (select saga_id from ballet.call where closed_at is null \
                  union all select saga_id from ballet.deadline \
@@ -300,7 +300,7 @@ async fn clean(db: &mut PgConnection, limits: &Limits, now: Timestamp) -> Result
         let before = (now - kept).to_sqlx();
         let portion = i64::try_from(PORTION).unwrap_or(i64::MAX);
         let query = || sqlx::query(statement).bind(before).bind(portion);
-        while in_time(query().execute(&mut *db)).await?.rows_affected() == PORTION {}
+        while in_time(query().execute(&mut *db)).await?.rows_affected() >= PORTION {}
     }
     Ok(())
 }

@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 /// The time to the next attempt, after the broker did not take a copy.
 const PAUSE: &str = "10 seconds";
-/// How long a process that tries to publish a copy has it to itself. An attempt is shorter.
+/// The longest time to the next attempt, for a copy that the broker refuses for what it is.
+const LONGEST_PAUSE: &str = "1 hour";
+/// How long a process that tries to publish a copy has it to itself. Two attempts are shorter.
 const LEASE: &str = "60 seconds";
 
 /// An unsent copy.
@@ -40,8 +42,13 @@ impl Encoded {
         let same = serde_json::to_string(&copy.properties.clone().with_headers(same))?;
         let name = format!("{}\0{}\0{same}", copy.exchange, copy.routing_key);
         let id = MessageId::derived_from_content(&name, &copy.body).0;
-        Ok(Self { id, properties: serde_json::to_vec(&copy.properties)? })
+        Ok(Self { id, properties: encode(&copy.properties)? })
     }
+}
+
+/// Returns properties as they are stored.
+pub(crate) fn encode(properties: &BasicProperties) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(properties)
 }
 
 /// Stores a copy, once.
@@ -67,16 +74,33 @@ pub(crate) async fn insert(
     .map(drop)
 }
 
-/// Takes some of the copies that are due, for one attempt.
-pub(crate) async fn take(db: &mut PgConnection, count: i64) -> Result<Vec<Unsent>, sqlx::Error> {
+/// A copy that was not published.
+pub(crate) struct Refused {
+    pub(crate) id: Uuid,
+    /// As it was tried last.
+    pub(crate) properties: Vec<u8>,
+    pub(crate) why: String,
+    /// Whether the broker refuses the copy for what it is, and not for want of room.
+    pub(crate) is_unpublishable: bool,
+}
+
+/// Takes some of the copies that are due, for one attempt, except those for the exchanges that take
+/// none now.
+pub(crate) async fn take(
+    db: &mut PgConnection,
+    count: i64,
+    closed: &[String],
+) -> Result<Vec<Unsent>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "update ballet.unsent_copy set next_at = now() + $1::interval where copy_id in ( \
              select copy_id from ballet.unsent_copy where next_at < now() \
-             order by next_at limit $2 for update skip locked) \
+             and exchange <> all($3) order by next_at limit $2 \
+             for update skip locked) \
          returning copy_id, exchange, routing_key, properties, body",
     )
     .bind(LEASE)
     .bind(count)
+    .bind(closed)
     .fetch_all(db)
     .await?;
     let unsent = rows.into_iter().filter_map(|(id, exchange, routing_key, properties, body)| {
@@ -99,7 +123,26 @@ pub(crate) async fn delete(db: &mut PgConnection, ids: &[Uuid]) -> Result<(), sq
     delete.bind(ids).execute(db).await.map(drop)
 }
 
-/// Lets copies that the broker did not take be tried again soon.
+/// Notes why a copy was not published, and lets it be tried again: soon, or, if it is refused for
+/// what it is, after as long as it has waited so far.
+pub(crate) async fn refuse(db: &mut PgConnection, refused: &Refused) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update ballet.unsent_copy set properties = $2, why = $3, next_at = now() + \
+             greatest($4::interval, case when $5 then least(now() - since, $6::interval) end) \
+         where copy_id = $1",
+    )
+    .bind(refused.id)
+    .bind(&refused.properties)
+    .bind(&refused.why)
+    .bind(PAUSE)
+    .bind(refused.is_unpublishable)
+    .bind(LONGEST_PAUSE)
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Lets copies that were not tried be tried soon.
 pub(crate) async fn postpone(db: &mut PgConnection, ids: &[Uuid]) -> Result<(), sqlx::Error> {
     let postpone = "update ballet.unsent_copy set next_at = now() + $1::interval \
                     where copy_id = any($2)";

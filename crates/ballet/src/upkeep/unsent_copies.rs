@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use ballet_amqp::{PublishError, PublisherHandle, jittered};
 use futures_util::future::join_all;
+use uuid::Uuid;
 
 use crate::declare::failure::Failure;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
+use crate::lane::copies;
 use crate::tables::database::answered;
-use crate::tables::unsent_copies::{self, Unsent};
+use crate::tables::unsent_copies::{self, Refused, Unsent};
 
 const EVERY: Duration = Duration::from_secs(5);
 /// Copies may be as big as the broker allows.
 const PORTION: i64 = 10;
-/// A process has a copy to itself for a little longer.
-const ATTEMPT: Duration = Duration::from_secs(45);
+/// Two of them, one after the other, are shorter than a process has a copy to itself.
+const ATTEMPT: Duration = Duration::from_secs(25);
 
 /// Publishes unsent copies until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
@@ -37,47 +39,71 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     }
 }
 
+/// Tries all copies that are due, but no more of those for an exchange that takes none.
 async fn sweep(engine: &Engine, publisher: &PublisherHandle) -> Result<(), Failure> {
+    let mut closed = Vec::new();
     loop {
         let mut db = answered(engine.pool.acquire()).await?;
-        let unsent = answered(unsent_copies::take(&mut db, PORTION)).await?;
-        drop(db);
-        let (mut sent, mut refused) = (Vec::new(), Vec::new());
-        // One of a kind goes first: where a queue is full, the others need not try.
-        let mut seen = HashSet::new();
-        let (first, rest): (Vec<_>, Vec<_>) =
-            unsent.into_iter().partition(|Unsent { copy, .. }| seen.insert(copy.exchange.clone()));
-        let mut full = HashSet::new();
-        for group in [first, rest] {
-            let (open, closed): (Vec<_>, Vec<_>) =
-                group.into_iter().partition(|unsent| !full.contains(&unsent.copy.exchange));
-            refused.extend(closed.into_iter().map(|unsent| unsent.id));
-            let attempts = open.into_iter().map(async |Unsent { id, copy }| {
-                let exchange = copy.exchange.clone();
-                (id, exchange, publisher.try_publish(copy, ATTEMPT).await)
-            });
-            for (id, exchange, published) in join_all(attempts).await {
-                match published {
-                    Ok(()) => sent.push(id),
-                    // It may have been published: the lease has to end first.
-                    Err(PublishError::TimedOut { .. } | PublishError::Stopped) => {
-                        full.insert(exchange);
-                    }
-                    Err(_) => {
-                        refused.push(id);
-                        full.insert(exchange);
-                    }
-                }
-            }
-        }
-        let mut db = answered(engine.pool.acquire()).await?;
-        answered(unsent_copies::delete(&mut db, &sent)).await?;
-        answered(unsent_copies::postpone(&mut db, &refused)).await?;
-        if sent.is_empty() {
+        let unsent = answered(unsent_copies::take(&mut db, PORTION, &closed)).await?;
+        if unsent.is_empty() {
             let left = answered(unsent_copies::count(&mut db)).await?;
             #[expect(clippy::cast_precision_loss, reason = "a gauge")]
             ballet_amqp::gauge!("ballet_copies_unsent").set(left as f64);
             return Ok(());
         }
+        drop(db);
+        let tried = attempt(publisher, unsent, &mut closed).await?;
+        let mut db = answered(engine.pool.acquire()).await?;
+        answered(unsent_copies::delete(&mut db, &tried.sent)).await?;
+        answered(unsent_copies::postpone(&mut db, &tried.untried)).await?;
+        for refused in &tried.refused {
+            answered(unsent_copies::refuse(&mut db, refused)).await?;
+        }
     }
+}
+
+/// What became of copies. Those that may have been published are in none: their lease has to end.
+#[derive(Default)]
+struct Tried {
+    sent: Vec<Uuid>,
+    untried: Vec<Uuid>,
+    refused: Vec<Refused>,
+}
+
+/// Tries one copy for each exchange, and the others for those that took one.
+async fn attempt(
+    publisher: &PublisherHandle,
+    unsent: Vec<Unsent>,
+    closed: &mut Vec<String>,
+) -> Result<Tried, Failure> {
+    let mut tried = Tried::default();
+    let mut seen = HashSet::new();
+    let (first, rest): (Vec<_>, Vec<_>) =
+        unsent.into_iter().partition(|Unsent { copy, .. }| seen.insert(copy.exchange.clone()));
+    for group in [first, rest] {
+        let (open, others): (Vec<_>, Vec<_>) =
+            group.into_iter().partition(|unsent| !closed.contains(&unsent.copy.exchange));
+        tried.untried.extend(others.into_iter().map(|unsent| unsent.id));
+        let attempts = open.into_iter().map(async |Unsent { id, mut copy }| {
+            let published = copies::publish(publisher, &mut copy, ATTEMPT).await;
+            (id, copy, published)
+        });
+        for (id, copy, published) in join_all(attempts).await {
+            let Err(error) = published else {
+                tried.sent.push(id);
+                continue;
+            };
+            // What is refused for what it is says nothing about the others.
+            let is_unpublishable = matches!(error, PublishError::Unpublishable { .. });
+            if !is_unpublishable {
+                closed.push(copy.exchange);
+            }
+            if !matches!(error, PublishError::TimedOut { .. } | PublishError::Stopped) {
+                let (properties, why) =
+                    (unsent_copies::encode(&copy.properties)?, error.to_string());
+                tried.refused.push(Refused { id, properties, why, is_unpublishable });
+            }
+        }
+    }
+    Ok(tried)
 }
