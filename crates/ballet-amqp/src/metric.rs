@@ -1,5 +1,5 @@
-//! Metrics that a recorder cannot hurt us by. A program may install a recorder of its own: one that
-//! panics loses its samples, and whatever counts goes on.
+//! Metrics that contain a recorder's panics. A program may install its own recorder. If it panics,
+//! the sample is lost, and the code that counts goes on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
-//! Consumes over one connection: hands deliveries on, and acknowledges them up to the watermark.
+//! Consumes over one connection: hands deliveries on, and acknowledges them up to the watermark, or
+//! one by one behind a gap that stays.
 //!
 //! A crash adds one delivery to the count of every unsettled message. A message that kills the
 //! process would therefore send its neighbours to the dead-letter queue too. So a connection starts

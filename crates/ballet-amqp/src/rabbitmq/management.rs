@@ -1,7 +1,7 @@
 //! The one question to RabbitMQ's management API: which bindings a virtual host has.
 //!
-//! AMQP 0-9-1 cannot ask it: a passive declare shows no bindings, and to bind anew neither tells
-//! whether the binding was there nor stays within the rights of a service.
+//! AMQP 0-9-1 has no way to list bindings. A passive declare does not show them. Binding again does
+//! not tell whether the binding was there, and a service has no right to bind.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What a service knows: the messages that it has handled, and those that it will try again.
+//! The messages that a service knows: those that it has handled, and those that it will try again.
 
 use std::collections::HashSet;
 

@@ -46,8 +46,8 @@ pub struct Missed {
     /// When the journal begins, if it does not reach back to the given time. What was missed before
     /// is not in it.
     pub journal_begins: Option<Timestamp>,
-    /// The number of messages in the service's queue that had to be left out of account: some of
-    /// them may be among what was missed.
+    /// The number of messages that still waited in the service's queue at the end. Some of them may
+    /// be listed as missed.
     pub waiting: u64,
 }
 
@@ -79,8 +79,8 @@ impl Missed {
 /// Searches the journal up to now for what the service has missed. `inbox` is a connection to
 /// the service's database; ids from before `floor` are not in its inbox any more.
 ///
-/// What waits in the service's queue is not missed, so the search waits until the service has
-/// handled it, but not longer than `patience`.
+/// A message in the service's queue is not missed, so the search waits until the service has
+/// handled the queue, but not longer than `patience`.
 ///
 /// # Errors
 ///

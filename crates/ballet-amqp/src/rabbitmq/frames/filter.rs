@@ -90,7 +90,7 @@ impl FrameFilter {
         self.bytes.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// So many bytes were put into the room.
+    /// Takes in the bytes that were put into the room, and looks at the frames that are complete.
     pub(super) fn filled(&mut self, count: usize) {
         self.end = self.end.saturating_add(count).min(self.bytes.len());
         self.check();
