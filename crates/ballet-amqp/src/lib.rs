@@ -49,7 +49,7 @@ pub use session::{
     message::{Confirmed, Delivery, Outcome, Publish},
     object::{Found, Missing, Object},
     peer::Peer,
-    seam::{BindingsUnknown, Broker, Confirms, Deliveries, Session},
+    seam::{BindingsUnknown, Broker, Confirms, Deliveries, Session, StreamStart},
     state::ConnectionState,
 };
 pub use tls::TlsFiles;

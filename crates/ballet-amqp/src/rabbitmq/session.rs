@@ -23,7 +23,7 @@ use crate::session::error::BrokerError;
 use crate::session::message::Publish;
 use crate::session::object::{Found, Object};
 use crate::session::peer::Peer;
-use crate::session::seam::{Confirms, Deliveries, Session};
+use crate::session::seam::{Confirms, Deliveries, Session, StreamStart};
 
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// How often lapin's connection state is polled, to detect the loss of an idle connection.
@@ -135,15 +135,22 @@ impl Session for LapinSession {
         self.consume_with(queue, consumer_tag, prefetch, FieldTable::default()).boxed()
     }
 
-    fn consume_since<'a>(
+    fn consume_stream<'a>(
         &'a self,
         stream: &'a str,
         consumer_tag: &'a str,
         prefetch: u16,
-        seconds: u64,
+        start: StreamStart,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
         let mut arguments = FieldTable::default();
-        arguments.insert(STREAM_OFFSET.into(), AMQPValue::Timestamp(seconds));
+        let start = match start {
+            StreamStart::Time(seconds) => AMQPValue::Timestamp(seconds),
+            // A stream cannot have more.
+            StreamStart::Offset(offset) => {
+                AMQPValue::LongLongInt(i64::try_from(offset).unwrap_or(i64::MAX))
+            }
+        };
+        arguments.insert(STREAM_OFFSET.into(), start);
         self.consume_with(stream, consumer_tag, prefetch, arguments).boxed()
     }
 

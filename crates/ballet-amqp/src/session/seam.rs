@@ -43,6 +43,15 @@ pub struct BindingsUnknown(pub String);
 /// consumer without an error, for example when its queue is deleted.
 pub type Deliveries = BoxStream<'static, Result<Delivery, BrokerError>>;
 
+/// Where a consumer of a stream begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamStart {
+    /// At the messages of that time, in seconds since 1970. The broker may begin a little earlier.
+    Time(u64),
+    /// At the message with this offset, or at the next one that the stream still has.
+    Offset(u64),
+}
+
 /// The broker's answers to published messages, some at a time. The last item is the error that
 /// ended the channel. The outcome of a message without an answer by then is *unknown*.
 pub type Confirms = BoxStream<'static, Result<Vec<Confirmed>, BrokerError>>;
@@ -65,14 +74,13 @@ pub trait Session: Debug + Send + Sync {
         prefetch: u16,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>>;
 
-    /// Starts a consumer of a stream at the messages of that time, in seconds since 1970. The broker
-    /// may begin a little earlier. An acknowledgement only asks for more.
-    fn consume_since<'a>(
+    /// Starts a consumer of a stream. An acknowledgement only asks for more.
+    fn consume_stream<'a>(
         &'a self,
         _stream: &'a str,
         _consumer_tag: &'a str,
         _prefetch: u16,
-        _seconds: u64,
+        _start: StreamStart,
     ) -> BoxFuture<'a, Result<Deliveries, BrokerError>> {
         let why = "this broker has no streams".to_owned();
         ready(Err(BrokerError::Unrepresentable(why))).boxed()

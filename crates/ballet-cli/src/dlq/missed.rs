@@ -1,5 +1,6 @@
 //! `ballet dlq redrive --from-journal`: sends a service the events that it has missed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -70,16 +71,17 @@ pub(crate) async fn run(
     selection.narrow(&mut missed)?;
     show_missed(&missed, service, options);
     let whole = missed.events().len() as u64;
+    let done = if missed.unreadable.is_empty() { Done::All } else { Done::Partly };
     if whole == 0 {
         ui::say(&format!(
             "{service} has missed nothing; it consumes {} of the events in the journal since {since}",
             ui::grouped(missed.searched)
         ));
-        return Ok(Done::All);
+        return Ok(done);
     }
     if sending.dry_run {
         ui::say(&format!("{} would be sent; nothing was sent", events(whole)));
-        return Ok(Done::All);
+        return Ok(done);
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
     let show = |done: u64| progress.show(done);
@@ -96,7 +98,7 @@ pub(crate) async fn run(
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
     }
-    Ok(if left > 0 { Done::Partly } else { Done::All })
+    Ok(if left > 0 { Done::Partly } else { done })
 }
 
 /// What this build knows of the service.
@@ -145,6 +147,17 @@ fn warn(missed: &Missed, service: &str, since: Timestamp) {
              not in it"
         ));
     }
+    if !missed.unreadable.is_empty() {
+        let messages = match missed.unreadable.len() {
+            1 => "1 message".to_owned(),
+            number => format!("{} messages", ui::grouped(number as u64)),
+        };
+        ui::say(&format!(
+            "{note} {messages} of the journal could not be read: offset {}. RabbitMQ can deliver \
+             them to no reader, because of their headers; whether {service} missed them is unknown",
+            ranges(&missed.unreadable)
+        ));
+    }
     if missed.waiting > 0 {
         ui::say(&format!(
             "{note} {} still wait in the queue of {service}, and some of them may be listed here. \
@@ -164,9 +177,13 @@ fn show_missed(missed: &Missed, service: &str, options: &GlobalOptions) {
     if options.output != Output::Table {
         let rows = missed.events().into_iter().map(|event| {
             json!({ "service": service, "id": event.id.to_string(), "type": event.event_type,
-                "saga": event.saga })
+                "saga": event.saga, "unreadable_offset": null })
         });
-        ui::print_json(options.output, rows.collect());
+        let unreadable = missed.unreadable.iter().map(|offset| {
+            json!({ "service": service, "id": null, "type": null, "saga": null,
+                "unreadable_offset": offset })
+        });
+        ui::print_json(options.output, rows.chain(unreadable).collect());
         return;
     }
     let rows: Vec<Vec<String>> = missed
@@ -177,6 +194,21 @@ fn show_missed(missed: &Missed, service: &str, options: &GlobalOptions) {
     if !rows.is_empty() {
         ui::print(&ui::table(&["missed", "event"], rows));
     }
+}
+
+/// Such as `3, 7-9`.
+fn ranges(offsets: &BTreeSet<u64>) -> String {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for &offset in offsets {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == offset => *last = offset,
+            _ => ranges.push((offset, offset)),
+        }
+    }
+    let texts = ranges.into_iter().map(|(first, last)| {
+        if first == last { first.to_string() } else { format!("{first}-{last}") }
+    });
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 pub(crate) fn events(number: u64) -> String {

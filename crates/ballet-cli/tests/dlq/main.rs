@@ -14,4 +14,5 @@ mod raw_amqp;
 mod rights;
 mod shop;
 mod tls;
+mod undeliverable;
 mod world;

@@ -7,19 +7,19 @@ use crate::interrupted::{dies_at, points};
 use crate::shop::{Shop, checkout};
 use crate::world::{Ended, SOON, ballet, ended};
 
-const CONFIRMED: &str = "orders.order_confirmed.v1";
+pub(crate) const CONFIRMED: &str = "orders.order_confirmed.v1";
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
 const ORDERS: usize = 20;
 
 impl Shop {
     /// Removes the binding of a service for an event.
-    async fn unbind(&self, service: &str, event: &str) {
+    pub(crate) async fn unbind(&self, service: &str, event: &str) {
         let path = ["bindings", self.env.vhost(), "e", "route", "q", service, event];
         self.env.management().call(Method::DELETE, &path, None).await.expect("removed");
     }
 
     /// The command with the rights to mend the topology.
-    async fn topology(&self, verb: &str) -> Ended {
+    pub(crate) async fn topology(&self, verb: &str) -> Ended {
         let user = self.env.amqp_url("topology").trim_start_matches("amqp://");
         let (user, _) = user.split_once('@').expect("a user");
         let servers = Servers::shared().await.expect("servers");
@@ -31,7 +31,7 @@ impl Shop {
     }
 
     /// Drops orders that no other carries the bodies of.
-    async fn order(&self, count: usize) -> Vec<String> {
+    pub(crate) async fn order(&self, count: usize) -> Vec<String> {
         let mut ids = Vec::new();
         for _ in 0..count {
             let id = Self::new_id();
@@ -41,7 +41,7 @@ impl Shop {
         ids
     }
 
-    async fn all_are(&self, orders: &[String], status: &str) {
+    pub(crate) async fn all_are(&self, orders: &[String], status: &str) {
         for id in orders {
             self.order_is(id, status).await;
         }

@@ -1,34 +1,24 @@
 //! Reads the journal from a point in time up to a note that was written at the start.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ballet_amqp::headers::{REDRIVE_ID, STREAM_OFFSET, integer_header, text_header};
-use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Outcome, Session};
+use ballet_amqp::{Broker, BrokerError, Delivery, Outcome, StreamStart};
 use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::{DEAD, EVENTS, JOURNAL};
 use ballet_core::{MessageId, Part, id};
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use tokio::time::timeout;
 
+use crate::missed::records::{CONNECTION, Records, is_undeliverable};
 use crate::redrive::dead_letter::{DeadLetter, message_id};
 use crate::redrive::error::RedriveError;
 use crate::redrive::run::Run;
 
-/// The name of our connections.
-pub(super) const CONNECTION: &str = "ballet journal";
-const PREFETCH: u16 = 1_000;
-/// An acknowledgement asks for more. One covers many messages.
-const ACK_EVERY: u64 = 250;
 /// In seconds: how far the clocks of the broker and of this machine may differ.
 const SKEW: i64 = 60;
-/// The journal has our note, so it is never silent for long.
-const SILENCE: Duration = Duration::from_secs(30);
-const SILENT: &str = "it was written, but did not come back; the clocks of this machine and the \
-                      broker may differ by more than a minute";
 
 /// The journal, for one service that consumes some of its events.
 #[derive(Clone)]
@@ -84,24 +74,32 @@ impl Journal {
         marked
     }
 
-    /// Begins to read at the point in time.
-    pub(super) async fn open(&self) -> Result<Entries<'_>, RedriveError> {
+    /// Begins to read at the point in time. `unreadable` are offsets where an earlier reading found
+    /// that no reader gets the message.
+    pub(super) fn open(&self, unreadable: BTreeSet<u64>) -> Entries<'_> {
         // A stream that is asked for a time after its last message begins at the next one, after
         // our own note, if the broker's clock is behind.
         let second = self.since.as_second().saturating_sub(SKEW);
         let seconds = u64::try_from(second).unwrap_or_default();
-        let session = self.broker.connect(CONNECTION).await?;
-        let deliveries = session.consume_since(JOURNAL, CONNECTION, PREFETCH, seconds).await?;
-        Ok(Entries { journal: self, session, deliveries })
+        Entries { journal: self, records: Records::since(&self.broker, seconds, unreadable) }
     }
 
     /// When the journal begins, if it no longer reaches back to the point in time.
     pub(super) async fn begins(&self) -> Result<Option<Timestamp>, RedriveError> {
         // An error on a stream ends the connection, so it gets one of its own.
         let session = self.broker.connect(CONNECTION).await?;
-        let mut first = session.consume_since(JOURNAL, CONNECTION, 1, 0).await?;
-        let first = first.next().await.transpose()?;
+        let first = async {
+            let start = StreamStart::Time(0);
+            let mut first = session.consume_stream(JOURNAL, CONNECTION, 1, start).await?;
+            first.next().await.transpose()
+        };
+        let first = first.await;
         session.close().await;
+        let first = match first {
+            // Nobody can read when the journal begins.
+            Err(error) if is_undeliverable(&error) => None,
+            first => first?,
+        };
         let cut = first.filter(|first| {
             integer_header(&first.properties, STREAM_OFFSET).is_some_and(|offset| offset > 0)
         });
@@ -122,8 +120,7 @@ impl fmt::Debug for Journal {
 /// The entries of the journal, as they are read.
 pub(super) struct Entries<'a> {
     journal: &'a Journal,
-    session: Arc<dyn Session>,
-    deliveries: Deliveries,
+    records: Records,
 }
 
 impl Entries<'_> {
@@ -131,13 +128,7 @@ impl Entries<'_> {
     pub(super) async fn next(&mut self, run: &Run) -> Result<Option<Entry>, RedriveError> {
         let Journal { part, events, .. } = self.journal;
         loop {
-            let ended = || BrokerError::Lost("the journal ended".to_owned());
-            let next = timeout(SILENCE, self.deliveries.next()).await;
-            let next = next.map_err(|_| RedriveError::NoJournal(SILENT.to_owned()))?;
-            let delivery = next.ok_or_else(ended)??;
-            if delivery.tag.is_multiple_of(ACK_EVERY) {
-                self.session.ack(delivery.tag, true).await?;
-            }
+            let delivery = self.records.next().await?;
             if delivery.exchange == EVENTS {
                 if events.get(&delivery.routing_key).is_some() {
                     let id = message_id(&delivery);
@@ -156,8 +147,9 @@ impl Entries<'_> {
         }
     }
 
-    pub(super) async fn close(self) {
-        self.session.close().await;
+    /// Ends the reading. Returns the offsets of the messages that no reader gets.
+    pub(super) async fn close(self) -> BTreeSet<u64> {
+        self.records.close().await
     }
 }
 

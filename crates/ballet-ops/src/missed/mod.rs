@@ -8,6 +8,7 @@
 
 mod journal;
 mod known;
+mod records;
 mod search;
 mod send;
 

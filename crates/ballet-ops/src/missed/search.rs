@@ -1,6 +1,6 @@
 //! Finds what a service has missed.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, Delivery, Object};
@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 
-use crate::missed::journal::{CONNECTION, Entry, Journal};
+use crate::missed::journal::{Entry, Journal};
 use crate::missed::known::known;
+use crate::missed::records::CONNECTION;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::passes::MOST_LOSSES;
@@ -49,6 +50,9 @@ pub struct Missed {
     /// The number of messages that still waited in the service's queue at the end. Some of them may
     /// be listed as missed.
     pub waiting: u64,
+    /// The offsets of the messages in the journal that the broker cannot deliver to any reader. What
+    /// they are is unknown, so the service may have missed them.
+    pub unreadable: BTreeSet<u64>,
 }
 
 impl Missed {
@@ -115,8 +119,8 @@ pub async fn search(
     let found = search.unknown.len();
     search.unknown.retain(|id, _| id::time_of(id.0).is_none_or(|made| made >= floor));
     let too_old = (found - search.unknown.len()) as u64;
-    let Search { unknown: events, searched, .. } = search;
-    Ok(Missed { events, run, searched, too_old, journal_begins, waiting })
+    let Search { unknown: events, searched, unreadable, .. } = search;
+    Ok(Missed { events, run, searched, too_old, journal_begins, waiting, unreadable })
 }
 
 async fn read(
@@ -125,7 +129,7 @@ async fn read(
     inbox: &mut PgConnection,
     progress: Progress<'_>,
 ) -> Result<Search, RedriveError> {
-    let mut entries = journal.open().await?;
+    let mut entries = journal.open(BTreeSet::new());
     let mut search = Search::default();
     while let Some(entry) = entries.next(run).await? {
         match entry {
@@ -141,7 +145,7 @@ async fn read(
             }
         }
     }
-    entries.close().await;
+    search.unreadable = entries.close().await;
     search.look_up(inbox).await?;
     let Search { unknown, dead, .. } = &mut search;
     unknown.retain(|id, _| !dead.contains(id));
@@ -182,6 +186,7 @@ struct Search {
     unknown: HashMap<MessageId, MissedEvent>,
     dead: HashSet<MessageId>,
     searched: u64,
+    unreadable: BTreeSet<u64>,
     /// How often in a row the service had handled nothing more.
     quiet: u32,
 }

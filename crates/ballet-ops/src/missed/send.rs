@@ -1,6 +1,6 @@
 //! Sends what a service has missed to the service's queue.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use ballet_amqp::{Publish, Session};
 use ballet_core::MessageId;
 use tokio::sync::mpsc;
 
-use crate::missed::journal::{CONNECTION, Journal, wanted};
+use crate::missed::journal::{Entries, Journal, wanted};
+use crate::missed::records::CONNECTION;
 use crate::missed::search::Missed;
 use crate::redrive::action::Action;
 use crate::redrive::dead_letter::DeadLetter;
@@ -34,7 +35,12 @@ pub async fn send(
     options: &RedriveOptions<'_>,
 ) -> Result<Summary, RedriveError> {
     let ids: HashSet<MessageId> = missed.events.keys().copied().collect();
-    let events = Events { journal: journal.clone(), run: missed.run.clone(), ids: Arc::new(ids) };
+    let events = Events {
+        journal: journal.clone(),
+        run: missed.run.clone(),
+        ids: Arc::new(ids),
+        unreadable: missed.unreadable.clone(),
+    };
     let mut send = Send {
         left: events.ids.iter().copied().collect(),
         run: Run::new(options, missed.run.floor),
@@ -53,6 +59,7 @@ struct Events {
     journal: Journal,
     run: Run,
     ids: Arc<HashSet<MessageId>>,
+    unreadable: BTreeSet<u64>,
 }
 
 impl Source for Events {
@@ -71,8 +78,11 @@ impl Source for Events {
     fn read(&self) -> Reading {
         let (sender, events) = mpsc::channel(READ_AHEAD);
         let (journal, run, ids) = (self.journal.clone(), self.run.clone(), Arc::clone(&self.ids));
+        let unreadable = self.unreadable.clone();
         let task = tokio::spawn(async move {
-            if let Err(RedriveError::Broker(error)) = forward(&journal, &run, &ids, &sender).await {
+            let entries = journal.open(unreadable);
+            let forwarded = forward(entries, journal.service(), &run, &ids, &sender).await;
+            if let Err(RedriveError::Broker(error)) = forwarded {
                 // This fails only if nobody reads any more.
                 sender.send(Err(error)).await.ok();
             }
@@ -89,20 +99,20 @@ impl Source for Events {
 type Sender = mpsc::Sender<Result<DeadLetter, ballet_amqp::BrokerError>>;
 
 async fn forward(
-    journal: &Journal,
+    mut entries: Entries<'_>,
+    service: &str,
     run: &Run,
     ids: &HashSet<MessageId>,
     sender: &Sender,
 ) -> Result<(), RedriveError> {
     let mut seen = HashSet::new();
-    let mut entries = journal.open().await?;
     loop {
         let entry = tokio::select! {
             entry = entries.next(run) => entry?,
             () = sender.closed() => None,
         };
         let Some(entry) = entry else { break };
-        if let Some(event) = wanted(journal.service(), ids, &mut seen, entry)
+        if let Some(event) = wanted(service, ids, &mut seen, entry)
             && sender.send(Ok(event)).await.is_err()
         {
             break;

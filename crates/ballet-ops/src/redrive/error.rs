@@ -28,6 +28,19 @@ pub enum RedriveError {
          check` that exchange `dead` is bound to `journal`"
     )]
     NoJournal(String),
+    /// The broker cannot deliver the journal.
+    #[error(
+        "RabbitMQ could not deliver {count} messages of the journal in a row, up to offset {last}: \
+         {error}; its log says why. What came after them can be searched with a later --since"
+    )]
+    Undeliverable {
+        /// The number of messages.
+        count: u32,
+        /// The offset of the last.
+        last: u64,
+        /// What the broker said.
+        error: BrokerError,
+    },
     /// The service's inbox cannot be read.
     #[error("cannot read the inbox of the service: {0}")]
     Inbox(#[from] sqlx::Error),

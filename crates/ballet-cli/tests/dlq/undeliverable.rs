@@ -1,0 +1,130 @@
+//! The journal is read past messages that the broker delivers to nobody.
+
+use ballet_amqp::{AMQPValue, BasicProperties, Broker, FieldTable, Publish, RabbitMq};
+use futures_util::StreamExt;
+use serde_json::Value;
+
+use crate::missed::CONFIRMED;
+use crate::shop::Shop;
+
+/// A typing error, which nobody consumes.
+const MISSPELT: &str = "cart.checkedout.v1";
+const REDRIVE: [&str; 5] = ["dlq", "redrive", "--from-journal", "shipping", "--since"];
+
+/// A stream takes these headers. The broker cannot write them as the property `type`.
+fn undeliverable() -> [AMQPValue; 2] {
+    [AMQPValue::LongInt(5), AMQPValue::LongString("t".repeat(256).into())]
+}
+
+impl Shop {
+    /// Publishes events at once, so that the journal may take them as one chunk. An event without an
+    /// id has the header, and is undeliverable.
+    async fn burst(&self, events: &[Result<String, AMQPValue>]) {
+        let broker = RabbitMq::new(self.env.ops_amqp_url()).expect("a URL");
+        let session = broker.connect("test").await.expect("a connection");
+        let mut confirms = session.confirms().await.expect("confirms");
+        for event in events {
+            let (key, properties) = match event {
+                Ok(id) => {
+                    let properties = BasicProperties::default().with_message_id(id.as_str().into());
+                    (CONFIRMED, properties.with_type(CONFIRMED.into()))
+                }
+                Err(header) => {
+                    let mut headers = FieldTable::default();
+                    headers.insert("x-basic-type".into(), header.clone());
+                    (MISSPELT, BasicProperties::default().with_headers(headers))
+                }
+            };
+            let message = Publish {
+                exchange: "events".to_owned(),
+                routing_key: key.to_owned(),
+                mandatory: true,
+                properties,
+                body: "{}".into(),
+            };
+            session.publish(&message).expect("published");
+        }
+        let mut confirmed = 0;
+        while confirmed < events.len() {
+            confirmed += confirms.next().await.expect("confirms").expect("confirmed").len();
+        }
+        session.close().await;
+    }
+
+    /// What a dry run lists: the ids, and the offsets of what could not be read.
+    async fn listed(&self) -> (Vec<String>, Vec<u64>) {
+        let arguments = [&REDRIVE[..], &["1h", "--dry-run", "-o", "json"]].concat();
+        let listed = self.ballet(&arguments).await.ends_with(3);
+        let listed: Vec<Value> = serde_json::from_str(&listed.out).expect("JSON");
+        let mut ids = Vec::new();
+        let mut offsets = Vec::new();
+        for row in &listed {
+            match row["unreadable_offset"].as_u64() {
+                None => ids.push(row["id"].as_str().expect("an id").to_owned()),
+                Some(offset) => {
+                    assert!(row["id"].is_null() && row["type"].is_null(), "{row}");
+                    offsets.push(offset);
+                }
+            }
+        }
+        (ids, offsets)
+    }
+}
+
+#[tokio::test]
+async fn t175_the_journal_is_read_past_messages_that_no_reader_gets_and_they_are_counted() {
+    let shop = Shop::open("undeliverable").await;
+    shop.unbind("shipping", CONFIRMED).await;
+    let mut orders = shop.order(2).await;
+    shop.all_are(&orders, "confirmed").await;
+    for header in undeliverable() {
+        shop.burst(&[Err(header)]).await;
+    }
+    let behind = shop.order(2).await;
+    shop.all_are(&behind, "confirmed").await;
+    orders.extend(behind);
+    shop.topology("apply").await.ends_with(0);
+
+    let (ids, offsets) = shop.listed().await;
+    assert_eq!((ids.len(), offsets.len()), (4, 2), "{ids:?} {offsets:?}");
+    let sent = shop.ballet(&[&REDRIVE[..], &["1h"]].concat()).await.ends_with(3);
+    assert!(sent.err.contains("4 events sent to shipping"), "{sent:?}");
+    let says = "2 messages of the journal could not be read: offset ";
+    let says = format!("{says}{}", offsets[0]);
+    assert!(sent.err.contains(&says), "{sent:?}");
+    shop.all_are(&orders, "completed").await;
+    let again = shop.ballet(&[&REDRIVE[..], &["1h"]].concat()).await.ends_with(3);
+    assert!(again.err.contains("shipping has missed nothing"), "{again:?}");
+    assert!(again.err.contains(&says), "{again:?}");
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t175_good_events_among_undeliverable_ones_are_all_found() {
+    let shop = Shop::open("among").await;
+    shop.unbind("shipping", CONFIRMED).await;
+    let [number, long] = undeliverable();
+    let good = || Ok(Shop::new_id());
+    let bad = || Err(number.clone());
+    // The first message, and some one by one.
+    let mut bursts = vec![vec![bad()], vec![good()], vec![Err(long)], vec![bad(), bad(), good()]];
+    bursts.extend((0..4).flat_map(|_| [vec![bad()], vec![good()]]));
+    // Chunks that hold both, and the end.
+    let mut chunk: Vec<_> = (0..300).map(|_| good()).collect();
+    chunk.push(bad());
+    chunk.extend((0..20).map(|_| good()));
+    chunk.push(bad());
+    bursts.push(chunk);
+    for burst in &bursts {
+        shop.burst(burst).await;
+    }
+
+    let events = bursts.concat();
+    let mut expected: Vec<String> = events.iter().filter_map(|event| event.clone().ok()).collect();
+    expected.sort_unstable();
+    let (ids, offsets) = shop.listed().await;
+    assert_eq!(offsets.len(), events.len() - expected.len(), "{offsets:?}");
+    assert_eq!(ids, expected);
+    shop.close().await;
+}
