@@ -13,7 +13,7 @@ const DANGEROUS: [&str; 7] = [
     "session.publish(",
     "session.ack(",
     "guarded(step.call(",
-    "publish_until_confirmed(publisher, letter).await",
+    "copies::send(&engine",
     "take_over(db",
     "note_failure(&engine",
 ];
@@ -31,7 +31,8 @@ fn a_commit_a_publish_an_ack_and_a_call_are_between_two_points() {
             let Some(which) = DANGEROUS.iter().position(|code| line.contains(code)) else {
                 continue;
             };
-            if line.contains("self.transaction.commit") {
+            // A search's note in the journal replaces nothing; the next search writes its own.
+            if line.contains("self.transaction.commit") || line.contains("run.searched(") {
                 continue;
             }
             found[which] += 1;

@@ -49,7 +49,11 @@ impl Shop {
 
     /// What the command would send to shipping.
     async fn missed(&self) -> Vec<Value> {
-        let arguments = ["dlq", "redrive", "--from-journal", "shipping", "--since", "1h"];
+        self.missed_by("shipping").await
+    }
+
+    async fn missed_by(&self, service: &str) -> Vec<Value> {
+        let arguments = ["dlq", "redrive", "--from-journal", service, "--since", "1h"];
         let said = self.ballet(&[&arguments[..], &["--dry-run", "-o", "json"]].concat()).await;
         serde_json::from_str(&said.succeeds()).expect("JSON")
     }
@@ -186,5 +190,50 @@ async fn t180_events_that_no_binding_took_are_sent_to_the_services_that_consume_
     let none = shop.ballet(&orders_since).await.ends_with(0);
     assert!(none.err.contains("orders has missed nothing"), "{none:?}");
     shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t180_what_was_handled_under_any_id_is_not_missed() {
+    let shop = Shop::open("foreign_ids").await;
+    let (management, checked_out) = (shop.env.management(), "cart.checked_out.v1");
+    let send = async |properties: &Value, body: &Value| {
+        let body = body.to_string();
+        let sent = management.publish("events", checked_out, properties, body).await;
+        assert!(sent.expect("published"));
+    };
+    let structured = |id: &str| {
+        json!({ "specversion": "1.0", "id": id, "source": "/cart", "type": checked_out,
+            "data": checkout() })
+    };
+    let attributes = |id: &str| json!({ "ce-id": id, "ce-source": "/cart" });
+    let ce_type = "application/cloudevents+json";
+    let [inside, around] = [Shop::new_id(), Shop::new_id()];
+    send(&json!({ "content_type": ce_type }), &structured(&inside)).await;
+    send(&json!({ "headers": attributes(&around) }), &checkout()).await;
+    // Sagas whose ids are older than their messages, as those of most events are.
+    let [old_inside, old_around, plain] = [Shop::old_id(), Shop::old_id(), Shop::old_id()];
+    let properties = json!({ "content_type": ce_type, "correlation_id": old_inside });
+    send(&properties, &structured(&Shop::new_id())).await;
+    let headers = attributes(&Shop::new_id());
+    send(&json!({ "correlation_id": old_around, "headers": headers }), &checkout()).await;
+    send(&json!({ "correlation_id": plain }), &checkout()).await;
+    shop.all_are(&[inside, around, old_inside, old_around, plain], "completed").await;
+    assert_eq!(shop.missed_by("orders").await, Vec::<Value>::new());
+
+    // Refused events are dead letters under the same ids, and have no time that breaks the search.
+    let never = "ffffffff-ffff-7fff-8fff-ffffffffffff";
+    send(&json!({ "message_id": never }), &checkout()).await;
+    send(&json!({ "correlation_id": never }), &checkout()).await;
+    send(&json!({ "content_type": ce_type }), &structured(never)).await;
+    send(&json!({ "headers": attributes(never) }), &checkout()).await;
+    let ready = || async { management.depth("orders.dead").await.expect("a depth").ready };
+    wait_until("dead letters of orders", SOON, || async {
+        let ready = ready().await;
+        if ready == 4 { Ok(Some(())) } else { Err(format!("{ready} so far")) }
+    })
+    .await
+    .expect("dead");
+    assert_eq!(shop.missed_by("orders").await, Vec::<Value>::new());
     shop.close().await;
 }

@@ -76,6 +76,12 @@ impl Shop {
         context.new_id(context.now()).to_string()
     }
 
+    /// An id of half an hour ago.
+    pub(crate) fn old_id() -> String {
+        let clock = Clock::system();
+        clock.new_id(clock.now() - SignedDuration::from_mins(30)).to_string()
+    }
+
     /// Drops a checkout on the exchange; the order will bear the message's id.
     pub(crate) async fn drop(&self, id: &str, body: &str) {
         let properties = json!({ "message_id": id });

@@ -8,6 +8,12 @@ use crate::envelope::unacceptable::{Reason, Unacceptable};
 use crate::event::{EventType, is_well_formed};
 use crate::topology::names::EVENTS;
 
+/// The event's name, known or not.
+pub(crate) fn named<'a>(message: &Incoming<'a>, attributes: &'a Attributes<'_>) -> &'a str {
+    let property = given(message.event_type);
+    property.or(attributes.event_type.as_deref()).unwrap_or(message.routing_key)
+}
+
 pub(crate) fn event_type(
     message: &Incoming<'_>,
     attributes: &Attributes<'_>,

@@ -11,33 +11,41 @@ use crate::envelope::unacceptable::{Reason, Unacceptable};
 use crate::event::{EventType, Role};
 use crate::id::{self, MessageId, SagaId};
 
+/// The id of a message, whether or not it is acceptable. It depends on no clock.
 pub(crate) fn message_id(
     message: &Incoming<'_>,
     attributes: &Attributes<'_>,
-    event_type: EventType,
+    event_name: &str,
     body: &[u8],
-    limits: &Limits,
-    now: Timestamp,
-) -> Result<MessageId, Unacceptable> {
+) -> MessageId {
     let property = given(message.message_id);
     let Some(text) = property.or(attributes.id.as_deref()) else {
-        return Ok(MessageId::derived_from_content(event_type.name(), body));
+        return MessageId::derived_from_content(event_name, body);
     };
-    let Ok(id) = text.parse::<Uuid>() else {
-        // A CloudEvent's id is unique only within its source.
-        return Ok(match (property, attributes.source.as_deref()) {
-            (None, Some(source)) => MessageId::derived_from_source(source, text),
-            (Some(_), _) | (None, None) => MessageId::derived_from_text(text),
-        });
-    };
+    if let Ok(id) = text.parse::<Uuid>() {
+        return MessageId(id);
+    }
+    // A CloudEvent's id is unique only within its source.
+    match (property, attributes.source.as_deref()) {
+        (None, Some(source)) => MessageId::derived_from_source(source, text),
+        (Some(_), _) | (None, None) => MessageId::derived_from_text(text),
+    }
+}
+
+/// Refuses an id that is not of our time, or that is no longer remembered.
+pub(crate) fn check_time(
+    MessageId(id): MessageId,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<(), Unacceptable> {
     if let Some(time) = id::time_of(id) {
-        if time > now + limits.clock_skew {
+        if now.duration_until(time) > limits.clock_skew {
             return Err(Unacceptable::new(
                 Reason::ClockAhead,
                 format!("message id {id} was made at {time}, but it is {now} here: set the clocks"),
             ));
         }
-        if time < now - limits.inbox_window {
+        if now.duration_since(time) > limits.inbox_window {
             return Err(Unacceptable::new(
                 Reason::TooOldToDeduplicate,
                 format!(
@@ -48,7 +56,7 @@ pub(crate) fn message_id(
             ));
         }
     }
-    Ok(MessageId(id))
+    Ok(())
 }
 
 pub(crate) fn saga_id(
@@ -89,7 +97,7 @@ pub(crate) fn saga_id(
     };
     if let Some(time) = id::time_of(saga_id.0)
         && event_type.role() != Role::Plain
-        && time > now + limits.clock_skew
+        && now.duration_until(time) > limits.clock_skew
     {
         return Err(Unacceptable::new(
             Reason::ClockAhead,

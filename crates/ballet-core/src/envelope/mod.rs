@@ -94,18 +94,11 @@ impl Envelope {
         }
         check_headers(message.headers, limits.max_headers)?;
         check_routing(message)?;
-        let form = body::form(message.content_type)?;
-        let body = unpack(message.body, message.content_encoding, limits)?;
-        let (attributes, body) = match form {
-            Form::Json => {
-                message.attributes.check()?;
-                (message.attributes.clone(), body)
-            }
-            Form::CloudEvent => cloud_event::open(&body, limits)?,
-        };
+        let (attributes, body) = open(message, limits)?;
         let event_type = event_name::event_type(message, &attributes, known)?;
         check_publisher(message, event_type)?;
-        let message_id = ids::message_id(message, &attributes, event_type, &body, limits, now)?;
+        let message_id = ids::message_id(message, &attributes, event_type.name(), &body);
+        ids::check_time(message_id, limits, now)?;
         let saga_id = ids::saga_id(message, &attributes, event_type, message_id, limits, now)?;
         let Attributes { causation_id, traceparent, tracestate, .. } = attributes;
         let causation_id = given(message.causation_id).map(Cow::Borrowed).or(causation_id);
@@ -124,10 +117,39 @@ impl Envelope {
         Ok(Received { envelope, body })
     }
 
+    /// The id under which every consumer knows a message, or would know it if it accepted it. It is
+    /// the id that [`read`](Self::read) returns, and depends on no clock.
+    #[must_use]
+    pub fn message_id_of(message: &Incoming<'_>, limits: &Limits) -> MessageId {
+        if given(message.message_id).is_some() {
+            return ids::message_id(message, &message.attributes, "", &[]);
+        }
+        let (attributes, body) = open(message, limits)
+            .unwrap_or_else(|_| (message.attributes.clone(), Cow::Borrowed(message.body)));
+        let name = event_name::named(message, &attributes);
+        ids::message_id(message, &attributes, name, &body)
+    }
+
     /// The type of a message that [`read`](Self::read) refused, if the message names a known one.
     #[must_use]
     pub fn type_of(message: &Incoming<'_>, known: &KnownEvents) -> Option<EventType> {
         event_name::event_type(message, &message.attributes, known).ok()
+    }
+}
+
+/// Takes the event and its CloudEvents attributes out of the message.
+fn open<'a>(
+    message: &Incoming<'a>,
+    limits: &Limits,
+) -> Result<(Attributes<'a>, Cow<'a, [u8]>), Unacceptable> {
+    let form = body::form(message.content_type)?;
+    let body = unpack(message.body, message.content_encoding, limits)?;
+    match form {
+        Form::Json => {
+            message.attributes.check()?;
+            Ok((message.attributes.clone(), body))
+        }
+        Form::CloudEvent => cloud_event::open(&body, limits),
     }
 }
 

@@ -103,7 +103,7 @@ impl Journal {
         let cut = first.filter(|first| {
             integer_header(&first.properties, STREAM_OFFSET).is_some_and(|offset| offset > 0)
         });
-        let time = cut.and_then(|first| id::time_of(message_id(&first, &self.events).0));
+        let time = cut.and_then(|first| id::time_of(message_id(&first).0));
         Ok(time.filter(|time| *time > self.since))
     }
 }
@@ -131,7 +131,7 @@ impl Entries<'_> {
             let delivery = self.records.next().await?;
             if delivery.exchange == EVENTS {
                 if events.get(&delivery.routing_key).is_some() {
-                    let id = message_id(&delivery, events);
+                    let id = message_id(&delivery);
                     return Ok(Some(Entry::Event(id, Box::new(delivery))));
                 }
             } else if delivery.exchange == DEAD {

@@ -75,6 +75,12 @@ impl Source for Events {
         Ok(())
     }
 
+    fn longest_pass(&self) -> Option<Duration> {
+        // The journal holds nothing back. A new pass begins at the start again, so a limit could end
+        // each one before the first missed event.
+        None
+    }
+
     fn read(&self) -> Reading {
         let (sender, events) = mpsc::channel(READ_AHEAD);
         let (journal, run, ids) = (self.journal.clone(), self.run.clone(), Arc::clone(&self.ids));
@@ -82,7 +88,7 @@ impl Source for Events {
         let task = tokio::spawn(async move {
             let entries = journal.open(unreadable);
             let forwarded = forward(entries, journal.service(), &run, &ids, &sender).await;
-            if let Err(RedriveError::Broker(error)) = forwarded {
+            if let Err(error) = forwarded {
                 // This fails only if nobody reads any more.
                 sender.send(Err(error)).await.ok();
             }
@@ -96,7 +102,7 @@ impl Source for Events {
     }
 }
 
-type Sender = mpsc::Sender<Result<DeadLetter, ballet_amqp::BrokerError>>;
+type Sender = mpsc::Sender<Result<DeadLetter, RedriveError>>;
 
 async fn forward(
     mut entries: Entries<'_>,

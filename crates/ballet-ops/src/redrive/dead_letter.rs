@@ -8,7 +8,7 @@ use ballet_amqp::headers::{
     REDRIVE_ID, REDRIVES, count_header, text_header,
 };
 use ballet_amqp::{BasicProperties, BrokerError, Delivery, Session, incoming};
-use ballet_core::envelope::{self, Envelope, KnownEvents, Limits, Unacceptable, is_blank};
+use ballet_core::envelope::{self, Envelope, Incoming, Limits, Unacceptable, is_blank};
 use ballet_core::topology::EVENTS;
 use ballet_core::{MessageId, id};
 use jiff::Timestamp;
@@ -61,21 +61,23 @@ pub struct DeadLetter {
 
 impl DeadLetter {
     pub(crate) fn read(service: &str, delivery: Delivery) -> Self {
-        let Delivery { tag, properties, body, .. } = delivery;
-        let text = |name: &str| text_header(&properties, name).map(str::to_owned);
-        let death = Death::read(&properties);
+        let death = Death::read(&delivery.properties);
+        let text = |name: &str| text_header(&delivery.properties, name).map(str::to_owned);
         let exchange = text(DEAD_EXCHANGE).or(death.exchange);
         let routing_key = text(DEAD_ROUTING_KEY).or(death.routing_key);
+        let published_as = routing_key.as_deref().unwrap_or_default();
+        let id = id_of(&Incoming { routing_key: published_as, ..incoming(&delivery) });
+        let Delivery { tag, properties, body, .. } = delivery;
+        let text = |name: &str| text_header(&properties, name).map(str::to_owned);
         let named =
             properties.kind().as_ref().map(ToString::to_string).filter(|name| !is_blank(name));
         let event_type =
             named.or_else(|| routing_key.clone().filter(|_| exchange.as_deref() == Some(EVENTS)));
-        let message_id = properties.message_id().as_ref().map(ToString::to_string);
         let saga = properties.correlation_id().as_ref().map(ToString::to_string);
         let run_id = text(REDRIVE_ID).and_then(|id| id.parse().ok());
         Self {
             service: service.to_owned(),
-            id: known_id(message_id.as_deref(), event_type.as_deref(), &body),
+            id,
             saga: saga.filter(|saga| !is_blank(saga)),
             reason: text(DEAD_REASON).or(death.reason).unwrap_or_else(|| "unknown".to_owned()),
             step: text(DEAD_STEP),
@@ -105,12 +107,12 @@ impl DeadLetter {
 
     /// An event that no binding took.
     pub(crate) fn unrouted(service: &str, delivery: Delivery) -> Self {
-        let id = message_id(&delivery, &KnownEvents::default());
+        let id = message_id(&delivery);
         Self { reason: "unrouted".to_owned(), ..Self::missed(service, id, delivery) }
     }
 
-    /// The same for this service, which knows it under this id.
-    pub(crate) fn for_service(&self, service: &str, events: &KnownEvents) -> Self {
+    /// The same for this service.
+    pub(crate) fn for_service(&self, service: &str) -> Self {
         let delivery = Delivery {
             tag: 0,
             redelivered: false,
@@ -119,7 +121,7 @@ impl DeadLetter {
             properties: self.properties.clone(),
             body: self.body.clone(),
         };
-        Self::missed(service, message_id(&delivery, events), delivery)
+        Self::missed(service, self.id, delivery)
     }
 
     pub(crate) fn held_by(mut self, holder: Arc<dyn Session>) -> Self {
@@ -189,33 +191,12 @@ impl DeadLetter {
     }
 }
 
-/// The id under which a service that consumes these events knows, or would know, the message.
-pub(crate) fn message_id(delivery: &Delivery, events: &KnownEvents) -> MessageId {
-    let message = incoming(delivery);
-    let limits = Limits { max_body: MOST_UNPACKED, ..Limits::default() };
-    // Whether its ids are too old is not asked here, so the time is theirs.
-    let time = |id: Option<&str>| id.and_then(|id| id.parse().ok()).and_then(id::time_of);
-    let now = time(message.message_id).or_else(|| time(message.correlation_id));
-    let read = Envelope::read(&message, events, &limits, now.unwrap_or(Timestamp::UNIX_EPOCH));
-    match read {
-        Ok(read) => read.envelope.message_id,
-        // The service will refuse it under this id.
-        Err(_) => {
-            let event_type = message.event_type.filter(|text| !text.is_empty());
-            let event_type = event_type.or(Some(message.routing_key));
-            known_id(message.message_id, event_type, message.body)
-        }
-    }
+/// The id under which every service knows, or would know, the message.
+pub(crate) fn message_id(delivery: &Delivery) -> MessageId {
+    id_of(&incoming(delivery))
 }
 
-/// The id under which a service knows a message. It is derived from the message alone.
-pub(crate) fn known_id(
-    message_id: Option<&str>,
-    event_type: Option<&str>,
-    body: &[u8],
-) -> MessageId {
-    match message_id.filter(|id| !is_blank(id)) {
-        Some(text) => text.parse().map_or_else(|_| MessageId::derived_from_text(text), MessageId),
-        None => MessageId::derived_from_content(event_type.unwrap_or_default(), body),
-    }
+fn id_of(message: &Incoming<'_>) -> MessageId {
+    let limits = Limits { max_body: MOST_UNPACKED, max_depth: usize::MAX, ..Limits::default() };
+    Envelope::message_id_of(message, &limits)
 }

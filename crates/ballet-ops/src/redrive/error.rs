@@ -41,6 +41,9 @@ pub enum RedriveError {
         /// What the broker said.
         error: BrokerError,
     },
+    /// The task that reads the messages panicked.
+    #[error("the messages could not be read to the end, because of a bug: {0}; please report it")]
+    Reader(String),
     /// The service's inbox cannot be read.
     #[error("cannot read the inbox of the service: {0}")]
     Inbox(#[from] sqlx::Error),

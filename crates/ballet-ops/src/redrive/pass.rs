@@ -21,9 +21,6 @@ use crate::redrive::reader::Reading;
 
 /// The most dead letters whose replacements are unconfirmed.
 const IN_FLIGHT: usize = 256;
-/// RabbitMQ closes a channel whose message is unacknowledged for 30 minutes. No dead letter is
-/// held longer than this; another pass follows.
-const LONGEST_PASS: Duration = Duration::from_secs(10 * 60);
 /// The time that the last confirms get.
 const LAST_CONFIRMS: Duration = Duration::from_secs(10);
 /// The most that a pass which fell behind its pace may catch up.
@@ -93,6 +90,7 @@ impl<'a> Pass<'a> {
     pub(crate) async fn run(
         &mut self,
         reading: &mut Reading,
+        longest: Option<Duration>,
         stop: &mut Stop,
     ) -> Result<End, RedriveError> {
         let begun = Instant::now();
@@ -106,7 +104,7 @@ impl<'a> Pass<'a> {
                 confirms = self.confirms.next(), if !self.published.is_empty() => {
                     self.confirmed(confirms).await?;
                 }
-                () = sleep_until(begun + LONGEST_PASS) => break End::TimeUp,
+                () = time_up(begun, longest) => break End::TimeUp,
                 () = sleep_until(next_at), if has_room && !due => {}
                 next = reading.next(), if has_room && due => match next {
                     None => break End::Read,
@@ -206,6 +204,14 @@ impl<'a> Pass<'a> {
             self.action.removed(&dead_letter);
         }
         Ok(())
+    }
+}
+
+/// Waits until the time for one pass is up, for ever if there is no limit.
+async fn time_up(begun: Instant, longest: Option<Duration>) {
+    match longest {
+        Some(longest) => sleep_until(begun + longest).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -59,12 +59,17 @@ async fn pass(
         source.check(&*session).await?;
         let mut dead_letters = source.read();
         let opened = Pass::open(Arc::clone(&session), source.service(), action, pace).await;
+        let longest = source.longest_pass();
         let ended = match opened {
-            Ok(mut pass) => pass.run(&mut dead_letters, stop).await.map(|end| (end, pass.left())),
+            Ok(mut pass) => {
+                let ended = pass.run(&mut dead_letters, longest, stop).await;
+                ended.map(|end| (end, pass.left()))
+            }
             Err(error) => Err(error),
         };
-        dead_letters.close().await;
-        ended
+        let closed = dead_letters.close().await;
+        let ended = ended?;
+        closed.map(|()| ended)
     };
     let ended = ended.await;
     session.close().await;
@@ -72,3 +77,7 @@ async fn pass(
     source.wait_until_returned(left).await?;
     Ok(end)
 }
+
+#[cfg(test)]
+#[path = "passes_tests.rs"]
+mod tests;

@@ -110,10 +110,11 @@ impl DeadQueue {
                 Err(error) => failed = Some(error),
             }
         }
-        reading.close().await;
+        let closed = reading.close().await;
         if let Some(error) = failed {
-            return Err(error.into());
+            return Err(error);
         }
+        closed?;
         self.wait_until_returned(read).await
     }
 

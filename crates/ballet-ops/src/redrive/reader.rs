@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::error::RedriveError;
 
 const TAG: &str = "ballet";
 /// The first window shows how big the dead letters are.
@@ -31,7 +32,7 @@ const READ_AHEAD: usize = 100;
 
 /// Dead letters as they are read. They are held until this is closed or dropped.
 pub(crate) struct Reading {
-    dead_letters: mpsc::Receiver<Result<DeadLetter, BrokerError>>,
+    dead_letters: mpsc::Receiver<Result<DeadLetter, RedriveError>>,
     task: JoinHandle<()>,
     held: oneshot::Sender<()>,
 }
@@ -39,23 +40,28 @@ pub(crate) struct Reading {
 impl Reading {
     /// Dead letters that a task of another kind reads.
     pub(crate) fn of(
-        dead_letters: mpsc::Receiver<Result<DeadLetter, BrokerError>>,
+        dead_letters: mpsc::Receiver<Result<DeadLetter, RedriveError>>,
         task: JoinHandle<()>,
     ) -> Self {
         Self { dead_letters, task, held: oneshot::channel().0 }
     }
 
-    /// The next one; `None` at the end of the queue.
-    pub(crate) async fn next(&mut self) -> Option<Result<DeadLetter, BrokerError>> {
+    /// The next one; `None` at the end of the queue. Only [`close`](Self::close) tells whether the
+    /// task has come to that end.
+    pub(crate) async fn next(&mut self) -> Option<Result<DeadLetter, RedriveError>> {
         self.dead_letters.recv().await
     }
 
     /// Releases all that were not removed.
-    pub(crate) async fn close(self) {
+    ///
+    /// # Errors
+    ///
+    /// If the reading task panicked. It has not read everything.
+    pub(crate) async fn close(self) -> Result<(), RedriveError> {
         let Self { dead_letters, task, held } = self;
         drop((dead_letters, held));
         // The task only closes connections.
-        task.await.ok();
+        task.await.map_err(|error| RedriveError::Reader(error.to_string()))
     }
 }
 
@@ -72,7 +78,7 @@ pub(crate) fn read(
         let mut reader = Reader { broker, service, queue, letter, sender, sessions: Vec::new() };
         if let Err(error) = reader.run().await {
             // This fails only if the reading was dropped.
-            reader.sender.send(Err(error)).await.ok();
+            reader.sender.send(Err(error.into())).await.ok();
         }
         let Reader { sender, sessions, .. } = reader;
         drop(sender);
@@ -90,7 +96,7 @@ struct Reader {
     service: String,
     queue: String,
     letter: fn(&str, Delivery) -> DeadLetter,
-    sender: mpsc::Sender<Result<DeadLetter, BrokerError>>,
+    sender: mpsc::Sender<Result<DeadLetter, RedriveError>>,
     /// They hold the dead letters.
     sessions: Vec<Arc<dyn Session>>,
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use ballet_amqp::{Publish, ShortString};
 use ballet_core::MessageId;
+use ballet_core::envelope::{Envelope, Incoming, Limits};
 
 use crate::redrive::action::Action;
-use crate::redrive::dead_letter::{DeadLetter, known_id};
+use crate::redrive::dead_letter::DeadLetter;
 use crate::redrive::groups::GroupKey;
 use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::plan::Plan;
@@ -96,11 +97,7 @@ impl Action for Resend<'_> {
 
 /// The id under which a service knows the message sent to it.
 fn id_of(message: &Publish) -> MessageId {
-    let text = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string);
-    let properties = &message.properties;
-    known_id(
-        text(properties.message_id()).as_deref(),
-        text(properties.kind()).as_deref(),
-        &message.body,
-    )
+    let text = message.properties.message_id().as_ref().map(ShortString::as_str);
+    let incoming = Incoming { message_id: text, body: &message.body, ..Incoming::default() };
+    Envelope::message_id_of(&incoming, &Limits::default())
 }

@@ -1,11 +1,16 @@
 //! Where a run takes its messages from.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet_amqp::Session;
 
 use crate::redrive::error::RedriveError;
 use crate::redrive::reader::Reading;
+
+/// RabbitMQ closes a channel whose message is unacknowledged for 30 minutes. No dead letter is held
+/// longer than this.
+const LONGEST_PASS: Duration = Duration::from_secs(10 * 60);
 
 /// Where a run takes its messages from. A run may begin to read several times.
 pub(crate) trait Source: Sync {
@@ -18,6 +23,12 @@ pub(crate) trait Source: Sync {
     /// Fails if there is nothing to read from.
     fn check(&self, session: &dyn Session)
     -> impl Future<Output = Result<(), RedriveError>> + Send;
+
+    /// How long one pass may last, if messages are held while it does. Another pass follows, and
+    /// begins to read anew.
+    fn longest_pass(&self) -> Option<Duration> {
+        Some(LONGEST_PASS)
+    }
 
     /// Begins to read.
     fn read(&self) -> Reading;

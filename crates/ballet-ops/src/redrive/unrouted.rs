@@ -117,8 +117,8 @@ impl Action for Route<'_> {
             return None;
         }
         let send = |consumer: &Consumer| {
-            let Consumer { part, events } = consumer;
-            self.run.redriven(&event.for_service(part.service, events), Some(part))
+            let part = &consumer.part;
+            self.run.redriven(&event.for_service(part.service), Some(part))
         };
         let messages: Vec<Publish> = self.unrouted.consumers_of(event).flat_map(send).collect();
         (!messages.is_empty()).then_some(messages)

@@ -1,0 +1,106 @@
+//! Tests of how a pass and a run end.
+
+use ballet_amqp::{Broker, Publish, Session};
+use ballet_testkit::memory::MemoryBroker;
+use tokio::sync::{mpsc, watch};
+
+use super::*;
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::reader::Reading;
+
+const SILENT: &str = "silent";
+
+/// How the task of a reading ends.
+#[derive(Debug, Clone, Copy)]
+enum Ends {
+    AtItsEnd,
+    /// When nobody reads any more.
+    WhenClosed,
+    Silent,
+    Panics,
+}
+
+struct Messages(MemoryBroker, Ends);
+
+impl Source for Messages {
+    fn service(&self) -> &'static str {
+        "hotel"
+    }
+
+    async fn connect(&self) -> Result<Arc<dyn Session>, RedriveError> {
+        Ok(self.0.connect("test").await?)
+    }
+
+    async fn check(&self, _session: &dyn Session) -> Result<(), RedriveError> {
+        Ok(())
+    }
+
+    fn read(&self) -> Reading {
+        let (sender, messages) = mpsc::channel(1);
+        let ends = self.1;
+        let task = tokio::spawn(async move {
+            match ends {
+                Ends::AtItsEnd => {}
+                Ends::WhenClosed => sender.closed().await,
+                Ends::Silent => {
+                    let error = RedriveError::NoJournal(SILENT.to_owned());
+                    sender.send(Err(error)).await.ok();
+                }
+                Ends::Panics => panic!("as a test wants it"),
+            }
+        });
+        Reading::of(messages, task)
+    }
+
+    async fn wait_until_returned(&self, _left: u64) -> Result<(), RedriveError> {
+        Ok(())
+    }
+}
+
+struct Nothing;
+
+impl Action for Nothing {
+    fn replacements(&mut self, _dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
+        None
+    }
+
+    fn removed(&mut self, _dead_letter: &DeadLetter) {}
+
+    fn failed(&mut self, _id: String, _reason: String) {}
+
+    fn removed_count(&self) -> u64 {
+        0
+    }
+}
+
+async fn run_to(ends: Ends) -> Result<bool, RedriveError> {
+    let (_sender, mut stop) = watch::channel(false);
+    let source = Messages(MemoryBroker::new(), ends);
+    run(&source, &mut Nothing, Duration::ZERO, &mut stop).await
+}
+
+#[tokio::test]
+async fn t180_a_reading_that_breaks_off_is_not_taken_for_the_end() {
+    assert!(!run_to(Ends::AtItsEnd).await.expect("read"));
+    let silent = run_to(Ends::Silent).await;
+    assert!(matches!(&silent, Err(RedriveError::NoJournal(why)) if why == SILENT), "{silent:?}");
+    let panicked = run_to(Ends::Panics).await;
+    assert!(matches!(panicked, Err(RedriveError::Reader(_))), "{panicked:?}");
+}
+
+#[tokio::test]
+async fn t180_a_source_that_holds_nothing_is_read_without_a_limit() {
+    let (_sender, mut stop) = watch::channel(false);
+    for (longest, ends, expected) in
+        [(Some(Duration::ZERO), Ends::WhenClosed, End::TimeUp), (None, Ends::AtItsEnd, End::Read)]
+    {
+        let source = Messages(MemoryBroker::new(), ends);
+        let session = source.connect().await.expect("a session");
+        let mut action = Nothing;
+        let pass = Pass::open(session, "hotel", &mut action, Duration::ZERO).await;
+        let mut reading = source.read();
+        let ended = pass.expect("open").run(&mut reading, longest, &mut stop).await;
+        assert_eq!(ended.expect("ended"), expected);
+        reading.close().await.expect("closed");
+    }
+}
