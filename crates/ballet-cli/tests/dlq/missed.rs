@@ -2,6 +2,7 @@
 
 use ballet_testkit::{Method, Servers, wait_until};
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 
 use crate::interrupted::{dies_at, points};
 use crate::shop::{Shop, checkout};
@@ -234,6 +235,36 @@ async fn t180_what_was_handled_under_any_id_is_not_missed() {
     })
     .await
     .expect("dead");
+    assert_eq!(shop.missed_by("orders").await, Vec::<Value>::new());
+    shop.close().await;
+}
+
+async fn kept(database: &str) -> Result<i64, sqlx::Error> {
+    let mut db = PgConnection::connect(database).await?;
+    sqlx::query_scalar("select count(*) from ballet.unsent_copy").fetch_one(&mut db).await
+}
+
+#[tokio::test]
+async fn t180_a_dead_letter_that_the_broker_has_not_taken_is_not_missed() {
+    let shop = Shop::open("unsent_copies").await;
+    let management = shop.env.management();
+    let user = shop.env.amqp_url("orders").trim_start_matches("amqp://");
+    let (user, _) = user.split_once(':').expect("a user");
+    let path = ["permissions", shop.env.vhost(), user];
+    let mut rights = management.call(Method::GET, &path, None).await.expect("rights");
+    rights["write"] = json!("^events$");
+    management.call(Method::PUT, &path, Some(&rights)).await.expect("put");
+    shop.drop(&Shop::new_id(), "{").await;
+    wait_until("a copy that is kept", SOON, || async {
+        let kept = kept(shop.env.database_url("orders")).await;
+        if kept.map_err(|error| error.to_string())? > 0 {
+            Ok(Some(()))
+        } else {
+            Err("none".to_owned())
+        }
+    })
+    .await
+    .expect("a copy");
     assert_eq!(shop.missed_by("orders").await, Vec::<Value>::new());
     shop.close().await;
 }

@@ -1,10 +1,18 @@
-//! The messages that a service knows: those that it has handled, and those that it will try again.
+//! The messages that a service knows: those that it has handled, those that it will try again, and
+//! those whose dead letters the broker has not taken yet.
 
 use std::collections::HashSet;
 
+use ballet_amqp::Delivery;
 use ballet_core::MessageId;
+use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
+
+use crate::redrive::dead_letter::DeadLetter;
+
+/// Exchange, routing key, properties and body.
+type Copy = (String, String, Vec<u8>, Vec<u8>);
 
 /// Which of these messages the service has handled, or has failed to handle.
 pub(super) async fn known(
@@ -21,4 +29,24 @@ pub(super) async fn known(
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(|(id,)| MessageId(id)).collect())
+}
+
+/// The messages whose copies, as dead letters or delayed messages, wait in the service's database
+/// until the broker takes them. The journal does not have them before that.
+pub(super) async fn unsent(
+    db: &mut PgConnection,
+    service: &str,
+) -> Result<HashSet<MessageId>, sqlx::Error> {
+    let mut copies = sqlx::query_as::<_, Copy>(
+        "select exchange, routing_key, properties, body from ballet.unsent_copy",
+    )
+    .fetch(db);
+    let mut unsent = HashSet::new();
+    while let Some((exchange, routing_key, properties, body)) = copies.try_next().await? {
+        // The service says which of its copies it cannot read.
+        let Ok(properties) = serde_json::from_slice(&properties) else { continue };
+        let copy = Delivery { tag: 0, redelivered: false, exchange, routing_key, properties, body };
+        unsent.insert(DeadLetter::read(service, copy).id);
+    }
+    Ok(unsent)
 }

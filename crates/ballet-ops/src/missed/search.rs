@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 
 use crate::missed::journal::{Entry, Journal};
-use crate::missed::known::known;
+use crate::missed::known::{known, unsent};
 use crate::missed::records::CONNECTION;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{Progress, RedriveOptions};
@@ -97,6 +97,8 @@ pub async fn search(
     patience: Duration,
 ) -> Result<Missed, RedriveError> {
     let run = Run::new(options, floor);
+    // Before the note: a copy that has left the table by now is in the journal before the note.
+    let unsent = unsent(inbox, journal.service()).await?;
     journal.mark(&run).await?;
     let journal_begins = journal.begins().await?;
     let (mut backoff, mut losses) = (Backoff::default(), 0);
@@ -111,6 +113,7 @@ pub async fn search(
             Err(error) => return Err(error),
         }
     };
+    search.unknown.retain(|id, _| !unsent.contains(id));
     let waiting = if search.unknown.is_empty() {
         0
     } else {
@@ -167,7 +170,7 @@ async fn wait_for_the_service(
         let found = session.find(&queue).await?;
         let waiting = found.map_or(0, |found| found.messages);
         let before = search.unknown.len();
-        search.forget_known(inbox).await?;
+        search.forget_known(inbox, journal.service()).await?;
         // What was delivered and not yet handled is not counted, but it is handled in moments.
         let settled = waiting == 0 && search.settled(before);
         if settled || Instant::now() >= end {
@@ -212,7 +215,14 @@ impl Search {
         Ok(())
     }
 
-    async fn forget_known(&mut self, inbox: &mut PgConnection) -> Result<(), sqlx::Error> {
+    async fn forget_known(
+        &mut self,
+        inbox: &mut PgConnection,
+        service: &str,
+    ) -> Result<(), sqlx::Error> {
+        for id in unsent(inbox, service).await? {
+            self.unknown.remove(&id);
+        }
         let ids: Vec<MessageId> = self.unknown.keys().copied().collect();
         for ids in ids.chunks(LOOK_UP) {
             for id in known(inbox, ids).await? {
