@@ -124,7 +124,7 @@ fn since(text: &str, floor: Timestamp, options: &GlobalOptions) -> Result<Timest
                      such as 2h"
                 ))
             })?;
-            options.clock.now() - age
+            options.clock.now().checked_sub(age).unwrap_or(Timestamp::MIN)
         }
     };
     if since > options.clock.now() {

@@ -45,14 +45,15 @@ pub(crate) struct Selection {
 
 impl Selection {
     pub(crate) fn filter(&self, now: Timestamp) -> Filter {
+        let ago = |age| now.checked_sub(age).unwrap_or(Timestamp::MIN);
         Filter {
             reason: self.reason.clone(),
             step: self.step.clone(),
             event_type: self.event_type.clone(),
             ids: self.id.clone(),
             saga: self.saga.clone(),
-            before: self.older_than.map(|age| now - age),
-            after: self.newer_than.map(|age| now - age),
+            before: self.older_than.map(ago),
+            after: self.newer_than.map(ago),
         }
     }
 

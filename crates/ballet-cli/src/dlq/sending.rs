@@ -13,7 +13,7 @@ pub(crate) struct Sending {
     rate: Option<u32>,
     /// How long to wait for the outcome of those that are sent first, or for a service that is
     /// behind
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) patience: u64,
     /// Show what would be sent, and send nothing
     #[arg(long)]
