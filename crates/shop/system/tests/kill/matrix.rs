@@ -199,15 +199,17 @@ async fn run(case: &Case, process: &mut Process, world: &Arc<World>) -> Vec<Orde
     for attempt in 1..=ATTEMPTS {
         process.aim(&lines[0]);
         let in_vain = Arc::new(Notify::new());
-        if let Some(path) = case.path {
-            let (world, in_vain) = (Arc::clone(world), Arc::clone(&in_vain));
-            let order = tokio::spawn(async move {
-                let order_id = path.go(&world).await;
-                in_vain.notify_one();
-                order_id
-            });
-            orders.push((name.clone(), order));
-        }
+        // A table is emptied by itself once its turn is over, if anything is in it.
+        let (path, by_itself) = (case.path.unwrap_or(Path::Buys), case.path.is_none());
+        let (of_world, told) = (Arc::clone(world), Arc::clone(&in_vain));
+        let order = tokio::spawn(async move {
+            let order_id = path.go(&of_world).await;
+            if !by_itself {
+                told.notify_one();
+            }
+            order_id
+        });
+        orders.push((name.clone(), order));
         let too_late = async {
             in_vain.notified().await;
             tokio::time::sleep(AFTERWARDS).await;
