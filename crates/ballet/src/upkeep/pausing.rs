@@ -75,7 +75,7 @@ async fn stays(
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_state_that_comes_and_goes_does_not_stay() {
         let long = Duration::from_millis(50);
         let (set, mut state) = watch::channel(true);
