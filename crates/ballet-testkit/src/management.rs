@@ -1,7 +1,7 @@
 //! RabbitMQ's management API, for tests and measurements.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ballet::core::topology::JOURNAL;
 use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON};
@@ -124,13 +124,8 @@ impl Management {
 
     /// The messages that are held for dead-lettering and do not move.
     async fn held(&self) -> Result<BTreeMap<String, u64>> {
-        let mut held = audit::held_in(&self.list_queues().await?);
-        let end = Instant::now() + audit::HELD_FOR;
-        while !held.is_empty() && Instant::now() < end {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            audit::still_held(&mut held, &audit::held_in(&self.list_queues().await?));
-        }
-        Ok(held)
+        let queues = self.list_queues().await?;
+        audit::stay_held(&queues, || self.list_queues()).await
     }
 
     /// Deletes a queue with its messages.

@@ -3,7 +3,6 @@
 mod management;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use ballet::core::topology;
@@ -120,12 +119,7 @@ impl Source {
 /// Sentences about the messages that the broker cannot dead-letter. Those that are only on their way
 /// are not among them.
 async fn held(management: &Management, queues: &[Value]) -> Result<Vec<String>> {
-    let mut held = audit::held_in(queues);
-    let end = Instant::now() + audit::HELD_FOR;
-    while !held.is_empty() && Instant::now() < end {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        audit::still_held(&mut held, &audit::held_in(&management.queues().await?));
-    }
+    let held = audit::stay_held(queues, || management.queues()).await?;
     Ok(held.iter().map(|(queue, count)| audit::held_words(queue, *count)).collect())
 }
 

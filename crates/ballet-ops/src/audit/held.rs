@@ -5,13 +5,14 @@
 //! unacknowledged: only the count `messages_dlx` shows it. Usually it is there for moments.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ballet_core::topology::{RETRIES, dead_queue};
 use serde_json::Value;
 
 /// A message that is held for longer is not on its way. RabbitMQ 4 counts every five seconds.
-pub const HELD_FOR: Duration = Duration::from_secs(8);
+const HELD_FOR: Duration = Duration::from_secs(8);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The number of messages that each queue holds for dead-lettering, in a list of queues as the
 /// management API writes it.
@@ -24,8 +25,30 @@ pub fn held_in(queues: &[Value]) -> BTreeMap<String, u64> {
     queues.iter().filter_map(held).collect()
 }
 
+/// Returns the messages that stay held. `queues` is a list of queues as in [`held_in`], and `later`
+/// reads it again.
+///
+/// # Errors
+///
+/// Those of `later`.
+pub async fn stay_held<E, F>(
+    queues: &[Value],
+    later: impl Fn() -> F,
+) -> Result<BTreeMap<String, u64>, E>
+where
+    F: Future<Output = Result<Vec<Value>, E>>,
+{
+    let mut held = held_in(queues);
+    let end = Instant::now() + HELD_FOR;
+    while !held.is_empty() && Instant::now() < end {
+        tokio::time::sleep(LOOK_EVERY).await;
+        still_held(&mut held, &held_in(&later().await?));
+    }
+    Ok(held)
+}
+
 /// Keeps the messages that are held in a later list, too.
-pub fn still_held(held: &mut BTreeMap<String, u64>, later: &BTreeMap<String, u64>) {
+fn still_held(held: &mut BTreeMap<String, u64>, later: &BTreeMap<String, u64>) {
     held.retain(|queue, count| {
         *count = later.get(queue).map_or(0, |later| *later.min(count));
         *count > 0

@@ -17,6 +17,6 @@ mod report;
 mod snapshot;
 
 pub use auditor::{Unreadable, audit, not_handled};
-pub use held::{HELD_FOR, held_in, held_words, still_held};
+pub use held::{held_in, held_words, stay_held};
 pub use report::Report;
 pub use snapshot::{BrokerSnapshot, DeadLetterSnapshot};
