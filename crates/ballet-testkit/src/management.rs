@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 use crate::url;
 use crate::wait::wait_until;
 
+/// The pause before a call is repeated that the broker answered with 500.
+const REPEAT_AFTER: Duration = Duration::from_millis(500);
+
 /// RabbitMQ's management API for an administrator and one vhost.
 #[derive(Debug, Clone)]
 pub struct Management {
@@ -201,7 +204,29 @@ impl Management {
     }
 
     /// Makes any other call. The parts of the path are encoded here, so a vhost may be named `/`.
+    ///
+    /// A broker under load now and then answers 500 without a word. A call that may be repeated without
+    /// harm is repeated then.
     pub async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value> {
+        let repeatable = method != Method::POST || path == ["definitions"];
+        let mut attempts_left = if repeatable { 4 } else { 0 };
+        loop {
+            match self.call_once(method.clone(), path, body).await {
+                Err(Error::Server { cause, .. }) if attempts_left > 0 && cause.starts_with("500") => {
+                    attempts_left -= 1;
+                    tokio::time::sleep(REPEAT_AFTER).await;
+                }
+                answered => return answered,
+            }
+        }
+    }
+
+    async fn call_once(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> Result<Value> {
         let mut url = self.base.clone();
         let what = format!("{method} /api/{}", path.join("/"));
         if let Ok(mut parts) = url.path_segments_mut() {

@@ -2,6 +2,8 @@
 
 // `cfg(test)` holds here anyway; written out, it tells clippy that the helper functions are test code.
 #[cfg(test)]
+mod management;
+#[cfg(test)]
 mod private;
 #[cfg(test)]
 mod refusals;
