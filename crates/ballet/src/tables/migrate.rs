@@ -33,6 +33,10 @@ const FRAMEWORK: &[Migration] = &[
         name: "0006_sagas_apart",
         sql: include_str!("../../../../migrations/ballet/0006_sagas_apart.sql"),
     },
+    Migration {
+        name: "0007_clock",
+        sql: include_str!("../../../../migrations/ballet/0007_clock.sql"),
+    },
 ];
 
 /// Opens a connection for migrations only. It has no timeouts, because building an index may take
