@@ -10,6 +10,7 @@ pub(crate) mod inbox;
 pub(crate) mod ledger;
 pub(crate) mod locks;
 pub(crate) mod migrate;
+pub(crate) mod old_partitions;
 pub(crate) mod open_sagas;
 pub(crate) mod outbox;
 pub(crate) mod partitions;
