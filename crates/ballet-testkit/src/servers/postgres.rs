@@ -15,6 +15,7 @@ use crate::servers::options::Options;
 use crate::servers::postgres_access::check;
 use crate::servers::postgres_node::Node;
 use crate::servers::run::Run;
+use crate::servers::small_disk::SmallDisk;
 use crate::servers::source::{self, Source};
 use crate::servers::version::{self, Version};
 use crate::url;
@@ -104,6 +105,33 @@ impl Postgres {
     /// Ends [`Postgres::freeze`].
     pub async fn thaw(&self) -> Result<()> {
         self.signal("thaw", Signal::CONT).await
+    }
+
+    /// Whether it has a disk of its own that can be filled.
+    pub fn has_small_disk(&self) -> bool {
+        self.backend.local().is_some_and(|node| node.disk().is_some())
+    }
+
+    /// Fills its disk to the last byte.
+    pub fn fill_disk(&self) -> Result<()> {
+        self.on_small_disk("fill the disk of")?.disk().map_or(Ok(()), SmallDisk::fill)
+    }
+
+    /// Makes room again, and starts the server if it has ended meanwhile, as an operator would.
+    pub async fn free_disk(&self) -> Result<()> {
+        let node = self.on_small_disk("free the disk of")?;
+        node.disk().map_or(Ok(()), SmallDisk::free)?;
+        if node.is_running().await {
+            return wait_until("Postgres to be ready", PATIENCE, || ready(&self.url))
+                .await
+                .map(drop);
+        }
+        node.start_again(&self.url).await
+    }
+
+    fn on_small_disk(&self, action: &'static str) -> Result<&Node> {
+        let node = self.backend.local().filter(|node| node.disk().is_some());
+        node.ok_or(Error::NotPrivate { server: NAME, action })
     }
 
     async fn signal(&self, action: &'static str, signal: Signal) -> Result<()> {

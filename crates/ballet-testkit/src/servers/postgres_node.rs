@@ -18,6 +18,7 @@ use crate::servers::postgres_access::check;
 use crate::servers::process::{Launch, Process, User, forget_env, start_failed};
 use crate::servers::run::{Run, write_secret};
 use crate::servers::scram::verifier;
+use crate::servers::small_disk::SmallDisk;
 use crate::servers::user;
 use crate::servers::version::Version;
 use crate::wait::wait_until;
@@ -55,6 +56,7 @@ pub(crate) struct Node {
     settings: Vec<String>,
     log: PathBuf,
     user: Option<User>,
+    disk: Option<SmallDisk>,
     server: Mutex<Process>,
 }
 
@@ -67,10 +69,10 @@ impl Node {
     ) -> Result<(Self, Version)> {
         let log = run.dir().join("postgres.log");
         let user = user::for_postgres()?;
-        init(run, &programs, user, &log).await?;
+        let disk = init(run, &programs, options, user, &log).await?;
         let settings = settings(run, options, user)?;
         let server = Mutex::new(launch(run, &programs, &settings, &log, user)?);
-        let node = Self { run: Arc::clone(run), programs, settings, log, user, server };
+        let node = Self { run: Arc::clone(run), programs, settings, log, user, disk, server };
         let version = node.wait(&*node.server.lock().await, url).await;
         let version = version.map_err(|cause| node.failed(cause))?;
         Ok((node, version))
@@ -78,6 +80,14 @@ impl Node {
 
     pub(crate) fn log(&self) -> &Path {
         &self.log
+    }
+
+    pub(crate) fn disk(&self) -> Option<&SmallDisk> {
+        self.disk.as_ref()
+    }
+
+    pub(crate) async fn is_running(&self) -> bool {
+        self.server.lock().await.exited().is_none()
     }
 
     pub(crate) async fn pids(&self) -> Vec<i32> {
@@ -124,7 +134,13 @@ fn dir(run: &Run) -> PathBuf {
 }
 
 /// Makes the data directory, owned by the user that the server runs as.
-async fn init(run: &Run, programs: &Path, user: Option<User>, log: &Path) -> Result<()> {
+async fn init(
+    run: &Run,
+    programs: &Path,
+    options: &Options,
+    user: Option<User>,
+    log: &Path,
+) -> Result<Option<SmallDisk>> {
     let dir = dir(run);
     fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
     let password_file = dir.join("password");
@@ -132,6 +148,10 @@ async fn init(run: &Run, programs: &Path, user: Option<User>, log: &Path) -> Res
     for path in [&dir, &password_file] {
         give(path, user)?;
     }
+    let disk = match options.small_disks {
+        true => Some(SmallDisk::mount(&dir.join("data"), user)?),
+        false => None,
+    };
     let mut command = std::process::Command::new(programs.join("initdb"));
     forget_env(&mut command, FORGET);
     let mut command = Command::from(command);
@@ -147,7 +167,7 @@ async fn init(run: &Run, programs: &Path, user: Option<User>, log: &Path) -> Res
     let output = command.output().await.map_err(machine("run Postgres' initdb"))?;
     fs::remove_file(&password_file).ok();
     if output.status.success() {
-        return Ok(());
+        return Ok(disk);
     }
     fs::write(log, [output.stdout, output.stderr].concat()).ok();
     run.keep();

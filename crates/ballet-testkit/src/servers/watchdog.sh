@@ -49,6 +49,10 @@ if [ -f "$pid_file" ] && command -v ipcrm >/dev/null; then
     ipcrm -m "$(sed -n '7s/.* //p' "$pid_file")" 2>/dev/null
 fi
 
+for disk in "$dir"/*/data; do
+    mountpoint -q "$disk" 2>/dev/null && umount -l "$disk"
+done
+
 # Kept when start-up failed: somebody wants to read the log.
 [ -e "$dir/keep" ] && exit
 tries=20
