@@ -2,7 +2,9 @@
 //! database, and a broker in memory that fails on command.
 
 mod concurrency;
+mod copies;
 mod inbox;
+mod left_behind;
 mod notes;
 mod outbox;
 mod relay;
