@@ -24,6 +24,7 @@ use crate::outgoing::wire;
 use crate::tables::calls::NewCall;
 use crate::tables::database::{answered, begin};
 use crate::tables::deadlines::Deadlines;
+use crate::tables::inbox::NewMessage;
 use crate::tables::ledger::{Entry, Ledger, NewRow, Row, StepKey};
 use crate::tables::outbox::Mark;
 use crate::tables::{calls, inbox, outbox};
@@ -165,7 +166,7 @@ impl<'db> Transaction<'db> {
     pub(crate) async fn receive(
         &mut self,
         sagas: &[SagaId],
-        messages: &[MessageId],
+        messages: &[NewMessage],
     ) -> Result<HashSet<MessageId>, Failure> {
         answered(inbox::receive(&mut self.db, &mut self.ledger, sagas, messages)).await
     }
