@@ -15,6 +15,7 @@ mod memory;
 mod numbers;
 mod observing;
 mod old_sagas;
+mod open_calls;
 mod pooler;
 mod releases;
 mod restarts;
