@@ -33,7 +33,7 @@ use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{
-    clock, deadlines, partitions, pausing, process, stuck, sweeper, unsent_copies,
+    calls, clock, deadlines, partitions, pausing, process, stuck, sweeper, unsent_copies,
 };
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -143,15 +143,16 @@ impl Service {
         let (lanes, queues) = Lanes::new(settings.lanes);
         let answers = lanes.clone();
         let (database, database_state) = watch::channel(true);
+        let registry = Registry::new(&self.participant);
         let engine = Arc::new(Engine {
-            registry: Registry::new(&self.participant),
+            calls: OpenCalls::new(&registry, settings.calls),
+            registry,
             pool,
             limits,
             relay: Relay::new(process, clock.clone(), spans.clone()),
             clock,
             shared_clock,
             spans,
-            calls: OpenCalls::new(settings.calls),
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
             last_work: Arc::new(LastWork::new()),
@@ -173,6 +174,8 @@ impl Service {
         work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
         work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
         work.spawn("the watch over the clock", clock::follow(Arc::clone(&engine)));
+        work.spawn("the worker for open calls", calls::run(Arc::clone(&engine)));
+        work.spawn("the watch for calls left behind", calls::let_go(Arc::clone(&engine)));
         work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine)));
         work.spawn(
             "the comparison of bindings",

@@ -1,6 +1,7 @@
 //! Background tasks beside the lanes: sweeping, deadlines, partitions, counts.
 
 pub(crate) mod bindings;
+pub(crate) mod calls;
 pub(crate) mod clock;
 pub(crate) mod deadlines;
 pub(crate) mod partitions;

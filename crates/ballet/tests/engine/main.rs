@@ -17,6 +17,7 @@ mod memory;
 mod numbers;
 mod observing;
 mod old_sagas;
+mod open_calls;
 mod pooler;
 mod releases;
 mod restarts;
