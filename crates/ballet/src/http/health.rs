@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::engine::shared_clock::SharedClock;
 use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
 use crate::upkeep::bindings::Bindings;
@@ -33,6 +34,7 @@ pub(crate) struct Parts {
     pub(crate) publish: watch::Receiver<ConnectionState>,
     pub(crate) bindings: watch::Receiver<Bindings>,
     pub(crate) progress: Progress,
+    pub(crate) shared_clock: Arc<SharedClock>,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,6 +45,8 @@ struct Readiness {
     publish: &'static str,
     bindings: String,
     messages: String,
+    /// Says why nothing is removed by age. The service works all the same.
+    clock: String,
 }
 
 impl Health {
@@ -56,6 +60,7 @@ impl Health {
                 publish: starting,
                 bindings: starting.to_owned(),
                 messages: starting.to_owned(),
+                clock: starting.to_owned(),
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -77,6 +82,7 @@ impl Health {
             publish: word(&publish),
             bindings: bindings.to_string(),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
+            clock: parts.shared_clock.doubt().unwrap_or_else(|| "ok".to_owned()),
         }
     }
 }

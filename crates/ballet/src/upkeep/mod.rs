@@ -1,6 +1,8 @@
 //! Background tasks beside the lanes: sweeping, deadlines, partitions, counts.
 
 pub(crate) mod bindings;
+pub(crate) mod calls;
+pub(crate) mod clock;
 pub(crate) mod deadlines;
 pub(crate) mod partitions;
 pub(crate) mod pausing;

@@ -1,8 +1,6 @@
-//! The sweeper: publishes batches and makes calls that were left behind, and truncates outbox
-//! tables.
+//! The sweeper: publishes batches that were left behind, and truncates outbox tables.
 //!
-//! Left behind are batches and calls of dead processes, and those of this process that are not in
-//! its memory: a commit may have succeeded after the session was lost, or memory was full. One
+//! Left behind are batches of dead processes, and those of this process that are not in its memory: a commit may have succeeded after the session was lost, or memory was full. One
 //! sweep at the start would not be enough.
 
 use std::collections::HashMap;
@@ -16,14 +14,13 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 
 use crate::declare::failure::{Failure, FailureKind};
-use crate::engine::caller::make;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::wire;
 use crate::tables::database::{answered, begin};
 use crate::tables::outbox::{Loaded, Mark, TABLES, Unpublished};
-use crate::tables::{calls, outbox, process};
+use crate::tables::{outbox, process};
 
 const EVERY: Duration = Duration::from_secs(2);
 /// The idle time after which marks are written without a batch.
@@ -66,9 +63,7 @@ async fn sweep(engine: &Arc<Engine>) -> Result<(), Failure> {
             answered(truncate(engine, table)).await?;
         }
     }
-    sweep_calls(engine, &mut db, &mut others).await?;
     gauge("ballet_outbox_unpublished", waiting);
-    gauge("ballet_calls_open", answered(calls::count_open(&mut db)).await?);
     let age = |since: Timestamp| engine.clock.now().duration_since(since).as_secs_f64();
     ballet_amqp::gauge!("ballet_outbox_oldest_seconds").set(oldest.map_or(0.0, age));
     Ok(())
@@ -173,33 +168,6 @@ async fn sweep_table(
             return Ok(found);
         }
     }
-}
-
-async fn sweep_calls(
-    engine: &Arc<Engine>,
-    db: &mut PgConnection,
-    others: &mut Others,
-) -> Result<(), Failure> {
-    let in_memory = engine.calls.keys();
-    for (process, call) in answered(calls::open(db, &in_memory, engine.clock.now())).await? {
-        let ours = process == engine.relay.process;
-        // A replica of another version makes the call of a step that this version does not know.
-        if (!ours && !others.is_gone(db, process).await?)
-            || engine.registry.step(&call.step).is_none()
-        {
-            continue;
-        }
-        if engine.calls.adopt(call.key) {
-            fault::point(FaultPoint::BeforeTakeOver, &call);
-            answered(calls::take_over(db, call.key, engine.relay.process))
-                .await
-                .inspect_err(|_| engine.calls.forget([&call]))?;
-            fault::point(FaultPoint::AfterTakeOver, &call);
-            tracing::info!(step = call.step, key = %call.key, "making a call that was left behind");
-            make(engine, call);
-        }
-    }
-    Ok(())
 }
 
 async fn truncate(engine: &Engine, table: i16) -> Result<(), Failure> {

@@ -63,7 +63,7 @@ impl Stage {
         Service::new(participant)
             .migrations(tables)
             .broker(broker)
-            .clock(Clock::new(move || now, seed))
+            .clock(Clock::standing(now, seed))
             .start(settings)
             .await
             .expect("started")
