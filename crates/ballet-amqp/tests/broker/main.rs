@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
 mod consumer;
+mod permissions;
 mod publisher;
 mod rabbitmq;
+mod spoilt;
 mod support;
