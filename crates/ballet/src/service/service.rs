@@ -31,7 +31,10 @@ use crate::service::tasks::Tasks;
 use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::progress::Progress;
-use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper, unsent_copies};
+use crate::upkeep::{
+    deadlines, left_calls, marks, partitions, pausing, process, stuck, sweeper, turns,
+    unsent_copies,
+};
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
 
@@ -122,7 +125,7 @@ impl Service {
             clock: &self.clock,
             away: &away,
         };
-        let (process, session) = prepare.run().await?;
+        let (process, session, table) = prepare.run().await?;
         base.spawn(
             "the process's session",
             process::keep(session, options, process, leaving.clone()),
@@ -141,7 +144,7 @@ impl Service {
             registry: Registry::new(&self.participant),
             pool,
             limits,
-            relay: Relay::new(process, self.clock.clone(), spans.clone()),
+            relay: Relay::new(process, table, self.clock.clone(), spans.clone()),
             clock: self.clock,
             spans,
             calls: OpenCalls::new(settings.calls),
@@ -163,7 +166,9 @@ impl Service {
         let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
         work.spawn("the database check", watch);
         work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
-        work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
+        work.spawn("the writer of marks", marks::flush_marks(Arc::clone(&engine)));
+        work.spawn("the turns of the outbox", turns::keep(Arc::clone(&engine)));
+        work.spawn("the look at open calls", left_calls::run(Arc::clone(&engine)));
         work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
         work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine)));
         work.spawn(
@@ -187,6 +192,7 @@ impl Service {
             database: database_state,
             consume: consumer.state(),
             publish: publisher.state(),
+            held: publisher.held(),
             bindings: bindings_state,
             progress,
         };
