@@ -11,7 +11,7 @@ use ballet_amqp::{BasicProperties, Publish};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::{Servers, TestEnv, wait_until};
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::broker::Lossy;
