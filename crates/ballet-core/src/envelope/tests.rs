@@ -71,6 +71,33 @@ fn a_bare_body_on_a_known_routing_key_is_accepted() {
 }
 
 #[test]
+fn only_type_and_body_make_the_id_of_a_message_without_one() {
+    let id = |message: &Incoming<'_>| read(message).expect("accepted").message_id;
+    let plain = id(&checked_out());
+    // What differs from one copy of a message to the next: who sent it again, and on whose behalf.
+    let copies = [
+        Incoming { app_id: Some("cart"), ..checked_out() },
+        Incoming { content_type: Some("application/json"), ..checked_out() },
+        Incoming { causation_id: Some(SOME_ID), ..checked_out() },
+        Incoming {
+            traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+            ..checked_out()
+        },
+        Incoming { tracestate: Some("vendor=1"), baggage: Some("user=1"), ..checked_out() },
+        Incoming {
+            headers: HeaderSize { count: 3, bytes: 100, ..HeaderSize::default() },
+            ..checked_out()
+        },
+        Incoming { correlation_id: Some(SOME_ID), ..checked_out() },
+        Incoming { event_type: Some("cart.checked_out.v1"), ..checked_out() },
+    ];
+    for copy in copies {
+        assert_eq!(id(&copy), plain, "{copy:?}");
+    }
+    assert_ne!(id(&Incoming { body: b"{ }", ..checked_out() }), plain);
+}
+
+#[test]
 fn a_message_id_that_is_no_uuid_is_the_same_id_every_time() {
     let message = Incoming { message_id: Some("cart-17"), ..checked_out() };
     assert_eq!(
@@ -329,8 +356,12 @@ fn a_packed_body_is_unpacked_within_the_limit() {
     let members = Incoming { content_encoding: Some("gzip"), body: &two, ..checked_out() };
     assert_eq!(&received(&members).expect("accepted").body[..], b"{}");
     let bomb = gzip(&vec![b' '; limit / 2 + 1]).repeat(2);
-    let bomb = Incoming { body: &bomb, ..members };
+    let bomb = Incoming { body: &bomb, ..members.clone() };
     assert_eq!(reason(&bomb), Reason::BodyTooBig);
+    // What comes after the limit is not even looked at, so it takes no memory.
+    let bomb = gzip(&vec![b' '; limit * 2]);
+    let cut_off = Incoming { body: &bomb[..bomb.len() - 8], ..members };
+    assert_eq!(reason(&cut_off), Reason::BodyTooBig);
     let good = gzip(b"{}");
     for broken in
         [good[..good.len() - 3].to_vec(), [&good[..], b"more"].concat(), good[1..].to_vec()]

@@ -2,6 +2,7 @@
 
 pub(crate) mod age;
 pub(crate) mod arrivals;
+pub(crate) mod call_line;
 pub(crate) mod caller;
 pub(crate) mod compensation;
 pub(crate) mod effect;

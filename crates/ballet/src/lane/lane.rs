@@ -263,7 +263,7 @@ fn settle(engine: &Engine, works: Vec<Work>) {
                 left(engine, &message, Ok(outcome));
                 message.receipt.settle();
             }
-            Work::Answer(answer) => engine.calls.forget([&answer.call]),
+            Work::Answer(answer) => drop(answer),
         }
     }
 }
@@ -312,7 +312,7 @@ async fn later_or_never(
                 }
             }
             // A call is never given up: its answer is asked for again under the same key.
-            Work::Answer(answer) => ask_again(engine, answer.call, &failed.failure),
+            Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
         }
     }
 }
@@ -328,7 +328,7 @@ async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, at
                 let delay = Delay::endless(dead_letter::waits(&message.delivery));
                 put_off(engine, *message, failed, delay, attempts);
             }
-            Work::Answer(answer) => ask_again(engine, answer.call, &failed.failure),
+            Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
         }
     }
 }

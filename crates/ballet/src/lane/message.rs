@@ -12,10 +12,10 @@ use jiff::Timestamp;
 use crate::declare::clock::Clock;
 use crate::declare::failure::Failure;
 use crate::engine::age::{id_is_old, is_old, too_old_to_begin};
+use crate::engine::open_calls::Answer;
 use crate::engine::registry::{Known, Registry};
 use crate::lane::dead_letter::earlier_attempts;
 use crate::lane::traced::Traced;
-use crate::tables::calls::Answer;
 
 /// What a lane works on.
 pub(crate) enum Work {

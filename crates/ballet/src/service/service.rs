@@ -33,7 +33,8 @@ use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{
-    clock, deadlines, partitions, pausing, process, stuck, sweeper, unsent_copies,
+    calls, clock, deadlines, marks, partitions, pausing, process, stuck, sweeper, turns,
+    unsent_copies,
 };
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -128,7 +129,7 @@ impl Service {
             shared_clock: &shared_clock,
             away: &away,
         };
-        let (process, session) = prepare.run().await?;
+        let (process, session, table) = prepare.run().await?;
         base.spawn(
             "the process's session",
             process::keep(session, options, process, leaving.clone()),
@@ -143,15 +144,16 @@ impl Service {
         let (lanes, queues) = Lanes::new(settings.lanes);
         let answers = lanes.clone();
         let (database, database_state) = watch::channel(true);
+        let registry = Registry::new(&self.participant);
         let engine = Arc::new(Engine {
-            registry: Registry::new(&self.participant),
+            calls: OpenCalls::new(&registry, settings.calls),
+            registry,
             pool,
             limits,
-            relay: Relay::new(process, clock.clone(), spans.clone()),
+            relay: Relay::new(process, table, clock.clone(), spans.clone()),
             clock,
             shared_clock,
             spans,
-            calls: OpenCalls::new(settings.calls),
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
             last_work: Arc::new(LastWork::new()),
@@ -170,9 +172,12 @@ impl Service {
         let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
         work.spawn("the database check", watch);
         work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
-        work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
+        work.spawn("the writer of marks", marks::flush_marks(Arc::clone(&engine)));
+        work.spawn("the turns of the outbox", turns::keep(Arc::clone(&engine)));
         work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
         work.spawn("the watch over the clock", clock::follow(Arc::clone(&engine)));
+        work.spawn("the worker for open calls", calls::run(Arc::clone(&engine)));
+        work.spawn("the watch for calls left behind", calls::let_go(Arc::clone(&engine)));
         work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine)));
         work.spawn(
             "the comparison of bindings",
@@ -195,6 +200,7 @@ impl Service {
             database: database_state,
             consume: consumer.state(),
             publish: publisher.state(),
+            held: publisher.held(),
             bindings: bindings_state,
             progress,
             shared_clock: Arc::clone(&engine.shared_clock),
