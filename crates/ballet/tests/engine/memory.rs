@@ -3,7 +3,7 @@
 use ballet_testkit::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::trip::{HOTEL_TABLES, Trouble, hotel};
+use crate::trip::{DESK_TABLES, HOTEL_TABLES, Trouble, desk, hotel};
 use crate::world::{SOON, World, part};
 
 /// Sagas of the year 2000, each in a partition of its own: how many days ago its rows were made, the
@@ -22,6 +22,43 @@ const OLD: [(&str, i64, &str, bool); 8] = [
 
 /// It has a deadline, which is never due.
 const UNDECIDED: &str = "00dc6acf-0008";
+
+/// The same at the owner, which knows how a saga ended.
+const OLD_AT_THE_OWNER: [(&str, i64, &str, bool); 4] = [
+    ("00dc6acf-0001", 999, "('book_trip', 'done')", true),
+    ("00dc6acf-0002", 999, "('accept_trip', 'done')", true),
+    ("00dc6acf-0003", 0, "('book_trip', 'done'), ('confirm_trip', 'done')", false),
+    ("00dc6acf-0004", 0, "('accept_trip', 'done'), ('', 'aborted')", false),
+];
+
+async fn make_old(db: &mut PgConnection, sagas: &[(&str, i64, &str, bool)]) {
+    for (number, (id, days, rows, _)) in sagas.iter().enumerate() {
+        let day = number + 1;
+        let sql = format!(
+            "create table ballet.ledger_2000010{day} partition of ballet.ledger for values from \
+             ('{id}-0000-0000-000000000000') to ('{id}-ffff-0000-000000000000');
+             insert into ballet.ledger (saga_id, step, entry, key, arrived, ordinal, recorded_at) \
+             select '{id}-7000-8000-000000000000', step, entry, '', '', 0, \
+             now() - interval '{days} days' \
+             from (values {rows}) as row (step, entry)"
+        );
+        db.execute(AssertSqlSafe(sql)).await.expect("an old partition");
+    }
+}
+
+fn kept(sagas: &[(&str, i64, &str, bool)]) -> Vec<String> {
+    let kept = sagas.iter().enumerate().filter(|(_, (.., kept))| *kept);
+    kept.map(|(number, _)| format!("ledger_2000010{}", number + 1)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_saga_that_its_owner_has_not_decided_is_kept() {
+    let mut world = World::new("owners_memory", vec![part(desk(), DESK_TABLES)]).await;
+    let mut db = PgConnection::connect(world.env.database_url("desk")).await.expect("connected");
+    make_old(&mut db, &OLD_AT_THE_OWNER).await;
+    world.start(part(desk(), DESK_TABLES)).await;
+    until_partitions(&mut db, &kept(&OLD_AT_THE_OWNER)).await;
+}
 
 async fn partitions(db: &mut PgConnection) -> Vec<String> {
     let sql =
@@ -44,31 +81,14 @@ async fn until_partitions(db: &mut PgConnection, expected: &[String]) {
 async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
     let mut world = World::new("memory", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
     let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
-    for (number, (id, days, rows, _)) in OLD.iter().enumerate() {
-        let day = number + 1;
-        let sql = format!(
-            "create table ballet.ledger_2000010{day} partition of ballet.ledger for values from \
-             ('{id}-0000-0000-000000000000') to ('{id}-ffff-0000-000000000000');
-             insert into ballet.ledger (saga_id, step, entry, key, arrived, ordinal, recorded_at) \
-             select '{id}-7000-8000-000000000000', step, entry, '', '', 0, \
-             now() - interval '{days} days' \
-             from (values {rows}) as row (step, entry)"
-        );
-        db.execute(AssertSqlSafe(sql)).await.expect("an old partition");
-    }
+    make_old(&mut db, &OLD).await;
     let deadline = format!(
         "insert into ballet.deadline (saga_id, saga, due_at) \
          values ('{UNDECIDED}-7000-8000-000000000000', 'trip', 'infinity')"
     );
     db.execute(AssertSqlSafe(deadline)).await.expect("a deadline");
     world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
-    let kept: Vec<String> = OLD
-        .iter()
-        .enumerate()
-        .filter(|(_, (.., kept))| *kept)
-        .map(|(number, _)| format!("ledger_2000010{}", number + 1))
-        .collect();
-    until_partitions(&mut db, &kept).await;
+    until_partitions(&mut db, &kept(&OLD)).await;
 
     let ends = "insert into ballet.ledger (saga_id, step, entry, key, arrived, ordinal, recorded_at) \
                 select distinct saga_id, 'book_room', 'undone', '', '', 9, now() from ballet.ledger \
