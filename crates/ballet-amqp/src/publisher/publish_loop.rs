@@ -5,7 +5,7 @@ use std::time::Duration;
 use ballet_fault::{self as fault, FaultPoint};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::backoff::{Backoff, until};
 use crate::metric::{Counter, Gauge};
@@ -104,6 +104,7 @@ impl<'a> PublishLoop<'a> {
     ) -> Option<BrokerError> {
         let (mut blocked, mut closed) = (session.blocked(), session.closed());
         let mut taken = Vec::with_capacity(TAKE_IN);
+        let mut oldest = Oldest::new(self.settings.confirm_limit);
         self.show(*blocked.borrow_and_update());
         loop {
             if let Err(cause) = self.pump(session) {
@@ -128,9 +129,26 @@ impl<'a> PublishLoop<'a> {
                 Ok(()) = blocked.changed() => self.show(*blocked.borrow_and_update()),
                 cause = lost(&mut closed) => return Some(cause),
                 () = until(due) => self.queue.fetch_due(),
+                _ = oldest.look.tick() => {
+                    let in_flight = self.queue.flight.oldest().filter(|_| !*blocked.borrow());
+                    if oldest.is_overdue(in_flight) {
+                        return Some(self.no_confirm());
+                    }
+                }
                 wish = stop.next() => if wish == Stopping::Over { return None },
             }
         }
+    }
+
+    /// After a change of leaders a broker may forget a confirm, or may never give it: RabbitMQ 3.10
+    /// does for streams after a partition. A new connection, perhaps to another node, helps.
+    fn no_confirm(&self) -> BrokerError {
+        let unconfirmed = self.queue.flight.len();
+        BrokerError::Lost(format!(
+            "the broker has not confirmed the oldest of {unconfirmed} messages for {:?}; publishing \
+             them again over another connection",
+            self.settings.confirm_limit
+        ))
     }
 
     /// Publishes as much as the window allows.
@@ -237,6 +255,32 @@ impl<'a> PublishLoop<'a> {
             ConnectionState::Ready
         };
         self.state.send_replace(state);
+    }
+}
+
+/// The oldest unconfirmed message, looked at now and then.
+struct Oldest {
+    limit: Duration,
+    look: Interval,
+    seen: Option<(u64, Instant)>,
+}
+
+impl Oldest {
+    fn new(limit: Duration) -> Self {
+        let mut look = interval(limit / 10);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { limit, look, seen: None }
+    }
+
+    /// Whether the same message has been the oldest for longer than the limit.
+    fn is_overdue(&mut self, number: Option<u64>) -> bool {
+        match (number, self.seen) {
+            (Some(now), Some((before, since))) if now == before => since.elapsed() > self.limit,
+            _ => {
+                self.seen = number.map(|number| (number, Instant::now()));
+                false
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Settings of the publish role.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::session::expected::Expected;
 
@@ -22,11 +23,14 @@ pub struct PublisherSettings {
     pub max_in_memory: usize,
     /// The maximum number of body bytes in memory. Batches beyond that are spilled.
     pub max_bytes_in_memory: usize,
+    /// Without a confirm of the oldest message for this long, the connection is closed and another
+    /// one is opened.
+    pub confirm_limit: Duration,
 }
 
 impl PublisherSettings {
     /// Creates settings with the default bounds: 2,000 messages in flight, 6,000 messages and 256
-    /// MiB in memory.
+    /// MiB in memory, and 30 seconds for a confirm.
     pub fn new(service: impl Into<String>, instance: impl Into<String>) -> Self {
         Self {
             service: service.into(),
@@ -36,6 +40,7 @@ impl PublisherSettings {
             window: 2_000,
             max_in_memory: 6_000,
             max_bytes_in_memory: 256 * 1024 * 1024,
+            confirm_limit: Duration::from_secs(30),
         }
     }
 }

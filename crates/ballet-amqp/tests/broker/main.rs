@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
 mod consumer;
+mod generous;
+mod one_ack;
 mod permissions;
 mod publisher;
 mod rabbitmq;

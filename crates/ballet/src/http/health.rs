@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::engine::shared_clock::SharedClock;
 use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
 use crate::upkeep::bindings::Bindings;
@@ -35,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) held: watch::Receiver<Option<String>>,
     pub(crate) bindings: watch::Receiver<Bindings>,
     pub(crate) progress: Progress,
+    pub(crate) shared_clock: Arc<SharedClock>,
 }
 
 #[derive(Debug, Serialize)]
@@ -45,6 +47,8 @@ struct Readiness {
     publish: String,
     bindings: String,
     messages: String,
+    /// Says why nothing is removed by age. The service works all the same.
+    clock: String,
 }
 
 impl Health {
@@ -58,6 +62,7 @@ impl Health {
                 publish: starting.to_owned(),
                 bindings: starting.to_owned(),
                 messages: starting.to_owned(),
+                clock: starting.to_owned(),
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -83,6 +88,7 @@ impl Health {
             },
             bindings: bindings.to_string(),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
+            clock: parts.shared_clock.doubt().unwrap_or_else(|| "ok".to_owned()),
         }
     }
 }

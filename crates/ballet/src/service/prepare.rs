@@ -16,10 +16,11 @@ use tokio::time::{sleep, timeout};
 use crate::declare::clock::Clock;
 use crate::declare::failure::server_is_away;
 use crate::declare::migration::Migration;
+use crate::engine::shared_clock::SharedClock;
 use crate::service::error::StartError;
 use crate::service::pool;
 use crate::tables::{migrate, outbox_tables, process};
-use crate::upkeep::partitions;
+use crate::upkeep::{clock, partitions};
 
 /// If the database is not reached within this time, readiness reports it as away.
 const REPORT_AFTER: Duration = Duration::from_secs(1);
@@ -39,6 +40,7 @@ pub(super) struct Prepare<'a> {
     pub(super) migrations: &'a [Migration],
     pub(super) limits: &'a Limits,
     pub(super) clock: &'a Clock,
+    pub(super) shared_clock: &'a SharedClock,
     /// Whether the database is away, for readiness.
     pub(super) away: &'a watch::Sender<bool>,
 }
@@ -93,6 +95,8 @@ impl Prepare<'_> {
             done = migrate::migrate(db, self.migrations) => done?,
             lost = self.lost(pid) => return Err(StartError::Database(lost)),
         }
+        let asked = clock::ask(self.pool, self.shared_clock).await;
+        asked.map_err(StartError::Database)?;
         let prepared = partitions::prepare(self.pool, self.limits, self.clock).await;
         prepared.map_err(StartError::Database)?;
         pool::log_schema_differences(self.pool).await;

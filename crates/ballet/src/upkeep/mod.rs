@@ -1,9 +1,10 @@
 //! Background tasks beside the lanes: sweeping, deadlines, partitions, counts.
 
 pub(crate) mod bindings;
+pub(crate) mod calls;
+pub(crate) mod clock;
 pub(crate) mod deadlines;
 pub(crate) mod drain;
-pub(crate) mod left_calls;
 pub(crate) mod marks;
 pub(crate) mod others;
 pub(crate) mod partitions;

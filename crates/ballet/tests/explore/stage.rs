@@ -10,8 +10,8 @@ use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Serv
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::{Servers, TestEnv, wait_until};
-use sqlx::postgres::PgPoolOptions;
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
 
 use crate::broker::Lossy;

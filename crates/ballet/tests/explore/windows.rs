@@ -125,8 +125,8 @@ async fn a_call_that_two_processes_make_has_one_outcome() {
     stage.start(1).await;
     stage.put(stage.new_id(), saga, &Placed {});
     stage.settle().await;
-    // As if the process that makes it were gone: another makes it as well.
-    sqlx::query("update ballet.call set owner = 999999").execute(&stage.db).await.expect("taken");
+    // As if the claim of the process that makes it had run out: another makes it as well.
+    sqlx::query("update ballet.call set next_at = now()").execute(&stage.db).await.expect("due");
     let asked =
         || async { Ok::<_, String>((stage.outside.account(saga.0).asked == 2).then_some(())) };
     ballet_testkit::wait_until("both to ask", crate::stage::LONG, asked).await.expect("asked");

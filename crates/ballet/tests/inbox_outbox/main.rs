@@ -3,7 +3,9 @@
 
 mod backlog;
 mod concurrency;
+mod copies;
 mod inbox;
+mod left_behind;
 mod notes;
 mod outbox;
 mod relay;

@@ -259,9 +259,12 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Takes open calls from the process that makes them, as if it were gone.
+    /// Ends the claims on open calls, as if the process that makes them were gone.
     pub(crate) async fn orphan_calls(&mut self) -> Checked {
-        self.execute("update ballet.call set owner = 0 where closed_at is null".to_owned()).await
+        self.execute(
+            "update ballet.call set owner = 0, next_at = now() where closed_at is null".to_owned(),
+        )
+        .await
     }
 }
 
