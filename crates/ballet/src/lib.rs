@@ -171,7 +171,6 @@ pub mod internal {
 
     pub use crate::service::settings::mask::masked;
     pub use crate::tables::database::connect_options;
-    pub use crate::tables::outbox::{TABLES as OUTBOX_TABLES, unpublished_events};
     pub use crate::tables::partitions::bound as partition_bound;
     pub use crate::tables::schema::differences;
 }

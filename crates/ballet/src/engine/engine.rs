@@ -13,6 +13,7 @@ use crate::declare::clock::Clock;
 use crate::engine::last_work::LastWork;
 use crate::engine::open_calls::{Answer, OpenCalls};
 use crate::engine::registry::Registry;
+use crate::engine::shared_clock::SharedClock;
 use crate::engine::stopping::stopped;
 use crate::outgoing::relay::Relay;
 use crate::outgoing::spans::Spans;
@@ -26,7 +27,9 @@ const LONGEST_LOOK: Duration = Duration::from_secs(2);
 pub(crate) struct Engine {
     pub(crate) registry: Registry,
     pub(crate) pool: PgPool,
+    /// The time that all processes of the service share, and this process's ids.
     pub(crate) clock: Clock,
+    pub(crate) shared_clock: Arc<SharedClock>,
     pub(crate) limits: Limits,
     pub(crate) relay: Relay,
     pub(crate) spans: Spans,

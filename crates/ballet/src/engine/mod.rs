@@ -14,5 +14,6 @@ pub(crate) mod last_work;
 pub(crate) mod limited;
 pub(crate) mod open_calls;
 pub(crate) mod registry;
+pub(crate) mod shared_clock;
 pub(crate) mod stopping;
 pub(crate) mod transaction;

@@ -359,12 +359,18 @@ fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
 fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
     // Without the saga's lock there is no tombstone either.
     let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
-    // Nor in a saga that is forgotten.
-    message.known.aborts() && !locked && failed.reason != Some(Reason::SagaTooOld)
+    // Nor for what is forgotten.
+    let forgotten = matches!(failed.reason, Some(Reason::SagaTooOld | Reason::TooOldToDeduplicate));
+    message.known.aborts() && !locked && !forgotten
 }
 
 async fn leave_tombstone(engine: &Arc<Engine>, message: &Message) {
-    while let Err(failure) = entomb(engine, message).await {
+    let mut may_be_forgotten = message.age.saga_is_old || message.age.is_doubtful;
+    while let Err(failure) = entomb(engine, message, may_be_forgotten).await {
+        if failure.is_missing_partition() {
+            batch::make_partitions(engine).await;
+            may_be_forgotten = true;
+        }
         tracing::warn!("a tombstone could not be written; trying again: {failure}");
         if *engine.stopping.borrow() {
             return;

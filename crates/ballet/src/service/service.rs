@@ -14,6 +14,7 @@ use crate::engine::engine::Engine;
 use crate::engine::last_work::LastWork;
 use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
+use crate::engine::shared_clock::SharedClock;
 use crate::http::health::{self, Health, Parts};
 use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
@@ -32,7 +33,8 @@ use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{
-    calls, deadlines, partitions, pausing, process, stuck, sweeper, unsent_copies,
+    calls, clock, deadlines, marks, partitions, pausing, process, stuck, sweeper, turns,
+    unsent_copies,
 };
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -107,7 +109,10 @@ impl Service {
         let (away, database_away) = watch::channel(false);
         let health = Health { away: database_away, parts: Arc::new(OnceLock::new()) };
         let own = Arc::new(OnceLock::new());
-        let tracer = Tracer { clock: self.clock.clone(), spans: spans.clone() };
+        let limits = Limits { max_body: settings.max_body, ..Limits::default() };
+        let shared_clock = SharedClock::new(self.clock, limits.clock_skew);
+        let clock = shared_clock.clock();
+        let tracer = Tracer { clock: clock.clone(), spans: spans.clone() };
         let routes = health::router(health.clone(), metrics::handle(), Arc::clone(&own), tracer);
         let failing = failed.clone();
         let address =
@@ -115,16 +120,16 @@ impl Service {
                 .await?;
         tracing::info!(service = self.participant.service(), %address, "serving HTTP");
 
-        let limits = Limits { max_body: settings.max_body, ..Limits::default() };
         let prepare = Prepare {
             pool: &pool,
             options: &options,
             migrations: self.migrations,
             limits: &limits,
-            clock: &self.clock,
+            clock: &clock,
+            shared_clock: &shared_clock,
             away: &away,
         };
-        let (process, session) = prepare.run().await?;
+        let (process, session, table) = prepare.run().await?;
         base.spawn(
             "the process's session",
             process::keep(session, options, process, leaving.clone()),
@@ -145,8 +150,9 @@ impl Service {
             registry,
             pool,
             limits,
-            relay: Relay::new(process, self.clock.clone(), spans.clone()),
-            clock: self.clock,
+            relay: Relay::new(process, table, clock.clone(), spans.clone()),
+            clock,
+            shared_clock,
             spans,
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
@@ -166,8 +172,10 @@ impl Service {
         let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
         work.spawn("the database check", watch);
         work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
-        work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
+        work.spawn("the writer of marks", marks::flush_marks(Arc::clone(&engine)));
+        work.spawn("the turns of the outbox", turns::keep(Arc::clone(&engine)));
         work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
+        work.spawn("the watch over the clock", clock::follow(Arc::clone(&engine)));
         work.spawn("the worker for open calls", calls::run(Arc::clone(&engine)));
         work.spawn("the watch for calls left behind", calls::let_go(Arc::clone(&engine)));
         work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine)));
@@ -192,8 +200,10 @@ impl Service {
             database: database_state,
             consume: consumer.state(),
             publish: publisher.state(),
+            held: publisher.held(),
             bindings: bindings_state,
             progress,
+            shared_clock: Arc::clone(&engine.shared_clock),
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let not_found = || async { Problem::not_found("there is no such route") };
