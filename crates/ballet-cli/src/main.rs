@@ -53,11 +53,6 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // A dead letter may be nested deep enough to overflow an ordinary stack.
-    if let Err(error) = ballet::internal::enlarge() {
-        ui::say(&format!("{} {error}", ui::bad("error:")));
-        return ExitCode::FAILURE;
-    }
     let args = Args::parse();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = lines.without_time().with_target(false).with_ansi(ui::is_stderr_a_terminal());

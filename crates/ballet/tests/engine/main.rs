@@ -12,6 +12,7 @@ mod foreign;
 mod hostile;
 mod joins;
 mod keyed;
+mod keyed_calls;
 mod lifecycle;
 mod locked_rows;
 mod locks;

@@ -14,3 +14,4 @@ mod stage;
 #[expect(dead_code, reason = "shared with the tests of the engine")]
 #[path = "../engine/trip.rs"]
 mod trip;
+mod unsent;
