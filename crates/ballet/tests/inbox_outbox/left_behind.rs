@@ -50,24 +50,19 @@ async fn what_is_committed_while_memory_has_no_room_is_published_by_the_next_swe
     stage.until_count("desk", UNMARKED, 0).await;
 }
 
-/// A view in the place of a dead process's outbox table. A body is read twice: its size by the look,
-/// and then as a whole, which fails the first time.
+/// The first time that the events of a table are read back, it fails. A look at the table does not ask
+/// for the traces.
 const FUSE: &str = "
     create sequence fuse;
-    create function fuse(body text) returns text stable language plpgsql as $$ begin
-        if nextval('fuse') = 2 then raise exception 'fuse' using errcode = '53200'; end if;
-        return body; end $$;
-    do $$ declare columns text; begin
-        select string_agg(
-            case when column_name = 'body' then 'fuse(body) as body' else quote_ident(column_name) end,
-            ', ' order by ordinal_position) into columns
-        from information_schema.columns
-        where table_schema = 'ballet' and table_name = 'outbox_0';
-        create table ballet.behind (like ballet.outbox_0);
-        execute format('create view ballet.outbox_99 as select %s from ballet.behind', columns);
-    end $$";
-
-const TAKEN: &str = "insert into ballet.outbox_table (table_number, owner) values (99, 99999)";
+    create function fuse() returns boolean stable language plpgsql as $$ begin
+        if current_query() like '%traceparent%' and nextval('fuse') = 1 then
+            raise exception 'fuse' using errcode = '53200';
+        end if;
+        return true; end $$;
+    alter table ballet.outbox_3 enable row level security;
+    alter table ballet.outbox_3 force row level security;
+    create policy fuse on ballet.outbox_3 for select using (fuse());
+    create policy marks on ballet.outbox_3 for insert with check (true)";
 
 #[tokio::test]
 async fn what_could_not_be_read_back_at_first_is_read_by_the_next_sweep() {
@@ -75,10 +70,9 @@ async fn what_could_not_be_read_back_at_first_is_read_by_the_next_sweep() {
     let _running = stage.start(desk(), DESK_TABLES).await;
     let mut db = stage.connect("desk").await;
     execute(&mut db, FUSE).await;
-    execute(&mut db, &left(1, 1).replace("outbox_3", "behind")).await;
-    execute(&mut db, TAKEN).await;
+    execute(&mut db, &left(1, 1)).await;
     stage.until_taken::<TripBooked>(1).await;
-    stage.until_count("desk", "fuse where last_value >= 4", 1).await;
+    stage.until_count("desk", "fuse where last_value >= 2", 1).await;
 }
 
 #[tokio::test]
