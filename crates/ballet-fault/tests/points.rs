@@ -15,7 +15,7 @@ const DANGEROUS: [&str; 7] = [
     "guarded(step.call(",
     "copies::send(&engine",
     "calls::claim(",
-    "note_failures(&engine",
+    "calls::note_failures(&engine",
 ];
 /// How many lines away it may be.
 const NEAR: usize = 12;

@@ -41,12 +41,14 @@ pub(super) struct PublishLoop<'a> {
     queue: &'a mut Queue,
     settings: &'a PublisherSettings,
     state: &'a watch::Sender<ConnectionState>,
+    held: &'a watch::Sender<Option<String>>,
     alarm: Alarm,
     published: Counter,
     confirmed: Counter,
     returned: Counter,
     nacked: Counter,
     in_flight: Gauge,
+    waiting: Gauge,
 }
 
 impl<'a> PublishLoop<'a> {
@@ -54,17 +56,20 @@ impl<'a> PublishLoop<'a> {
         queue: &'a mut Queue,
         settings: &'a PublisherSettings,
         state: &'a watch::Sender<ConnectionState>,
+        held: &'a watch::Sender<Option<String>>,
     ) -> Self {
         Self {
             queue,
             settings,
             state,
+            held,
             alarm: Alarm::default(),
             published: crate::counter!("ballet_published_total"),
             confirmed: crate::counter!("ballet_confirmed_total"),
             returned: crate::counter!("ballet_returned_total"),
             nacked: crate::counter!("ballet_nacked_total"),
             in_flight: crate::gauge!("ballet_publish_in_flight"),
+            waiting: crate::gauge!("ballet_publish_held"),
         }
     }
 
@@ -84,6 +89,7 @@ impl<'a> PublishLoop<'a> {
         let Some(cause) = cause else { return End::Stopped };
         let cause = self.last_confirms(&mut confirms, cause).await;
         let salvaged = self.queue.salvage(&cause);
+        self.show_held();
         crate::counter!("ballet_republished_total").increment(salvaged.again as u64);
         End::Lost { cause, at_once: salvaged.explained }
     }
@@ -104,6 +110,7 @@ impl<'a> PublishLoop<'a> {
             if let Err(cause) = self.pump(session) {
                 return Some(cause);
             }
+            self.show_held();
             let nothing_to_do = self.queue.len() == 0;
             if nothing_to_do && commands.is_empty() && (stop.is_asked() || commands.is_closed()) {
                 return None;
@@ -173,6 +180,7 @@ impl<'a> PublishLoop<'a> {
 
     fn take(&mut self, answer: &Confirmed) {
         let Some(entry) = self.queue.flight.take(answer.number) else { return };
+        self.queue.taken(&entry);
         match answer.outcome {
             Outcome::Ack => {
                 fault::point(FaultPoint::AfterConfirm, &entry.message);
@@ -221,6 +229,22 @@ impl<'a> PublishLoop<'a> {
             None
         };
         reason.unwrap_or(cause)
+    }
+
+    fn show_held(&self) {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52 messages are in memory")]
+        let waiting = self.queue.held_count() as f64;
+        let reason = self.queue.held();
+        if reason.is_some() || self.held.borrow().is_some() {
+            self.waiting.set(waiting);
+        }
+        self.held.send_if_modified(|held| {
+            let differs = held.as_deref() != reason;
+            if differs {
+                *held = reason.map(str::to_owned);
+            }
+            differs
+        });
     }
 
     fn show(&self, blocked: bool) {

@@ -1,5 +1,6 @@
 //! Settings of the publish role.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::session::expected::Expected;
@@ -13,6 +14,9 @@ pub struct PublisherSettings {
     pub instance: String,
     /// The objects that must exist before publishing starts.
     pub expected: Expected,
+    /// The routing keys that the service declares. While the right to one of them is missing, its
+    /// messages wait. A message whose key is refused and is none of them can never be published.
+    pub keys: BTreeSet<String>,
     /// The maximum number of unconfirmed messages in flight.
     pub window: usize,
     /// The maximum number of messages in memory. Batches beyond that are spilled.
@@ -32,6 +36,7 @@ impl PublisherSettings {
             service: service.into(),
             instance: instance.into(),
             expected: Expected::new(),
+            keys: BTreeSet::new(),
             window: 2_000,
             max_in_memory: 6_000,
             max_bytes_in_memory: 256 * 1024 * 1024,

@@ -5,6 +5,8 @@
 mod consumer;
 mod generous;
 mod one_ack;
+mod permissions;
 mod publisher;
 mod rabbitmq;
+mod spoilt;
 mod support;

@@ -239,6 +239,11 @@ impl Registry {
         self.known.get(name)
     }
 
+    /// What the service declares that it publishes.
+    pub(crate) fn emitted(&self) -> impl Iterator<Item = EventType> {
+        self.emits.iter().copied()
+    }
+
     /// Whether the service declares that it publishes this.
     pub(crate) fn emits(&self, event: EventType) -> bool {
         self.emits.contains(&event)

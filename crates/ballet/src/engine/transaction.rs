@@ -217,7 +217,7 @@ impl<'db> Transaction<'db> {
             answered(calls::insert(db, engine.relay.process, calls, &claimed_for, now)).await?;
         }
         // Marks of the table that the events go to ride in one statement with them.
-        let table = outbox::table_at(now);
+        let table = engine.relay.turns.current();
         let along = |mark: &&Mark| mark.dead.is_empty() && mark.batch.table == table;
         let along = |mark: &&Mark| emits && along(mark);
         let (along, apart): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(along);
@@ -226,7 +226,7 @@ impl<'db> Transaction<'db> {
         let emitted = std::mem::take(&mut scope.emitted);
         // In memory before the commit is sent: what the sweeper finds and does not see there it
         // takes for left behind.
-        let batch = emits.then(|| engine.relay.begin(now));
+        let batch = emits.then(|| engine.relay.begin(table, emitted.len(), now));
         if let Some(batch) = batch {
             let written = outbox::insert(db, batch, &emitted, &added.timed, &along, now);
             if let Err(failure) = answered(written).await {
@@ -244,7 +244,7 @@ impl<'db> Transaction<'db> {
         if let Err(failure) = committed {
             if let Some(batch) = batch {
                 // Perhaps it is committed all the same: then the sweeper finds it.
-                engine.relay.forget(batch);
+                engine.relay.leave(batch);
             }
             return Err(failed_at_commit(failure));
         }

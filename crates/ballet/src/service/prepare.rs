@@ -19,7 +19,7 @@ use crate::declare::migration::Migration;
 use crate::engine::shared_clock::SharedClock;
 use crate::service::error::StartError;
 use crate::service::pool;
-use crate::tables::{migrate, process};
+use crate::tables::{migrate, outbox_tables, process};
 use crate::upkeep::{clock, partitions};
 
 /// If the database is not reached within this time, readiness reports it as away.
@@ -46,9 +46,9 @@ pub(super) struct Prepare<'a> {
 }
 
 impl Prepare<'_> {
-    /// Prepares the database. Returns the number of the process, and the session that holds its
-    /// lock.
-    pub(super) async fn run(&self) -> Result<(i64, PgConnection), StartError> {
+    /// Prepares the database. Returns the number of the process, the session that holds its
+    /// lock, and the first outbox table to write to.
+    pub(super) async fn run(&self) -> Result<(i64, PgConnection, i16), StartError> {
         loop {
             self.reach().await?;
             let error = match self.attempt().await {
@@ -88,7 +88,7 @@ impl Prepare<'_> {
         })
     }
 
-    async fn attempt(&self) -> Result<(i64, PgConnection), StartError> {
+    async fn attempt(&self) -> Result<(i64, PgConnection, i16), StartError> {
         let mut db = migrate::connect(self.options).await?;
         let pid = migrate::pid(&mut db).await?;
         tokio::select! {
@@ -106,7 +106,8 @@ impl Prepare<'_> {
         if process::is_gone(&mut db, process).await.map_err(StartError::Database)? {
             return Err(StartError::Pooler);
         }
-        Ok((process, session))
+        let table = outbox_tables::take(&mut db, process).await.map_err(StartError::Database)?;
+        Ok((process, session, table))
     }
 
     /// Returns when the server process that migrates is lost. A migration may run for hours without

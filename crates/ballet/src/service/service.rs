@@ -33,7 +33,8 @@ use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{
-    calls, clock, deadlines, partitions, pausing, process, stuck, sweeper, unsent_copies,
+    calls, clock, deadlines, marks, partitions, pausing, process, stuck, sweeper, turns,
+    unsent_copies,
 };
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -128,7 +129,7 @@ impl Service {
             shared_clock: &shared_clock,
             away: &away,
         };
-        let (process, session) = prepare.run().await?;
+        let (process, session, table) = prepare.run().await?;
         base.spawn(
             "the process's session",
             process::keep(session, options, process, leaving.clone()),
@@ -149,7 +150,7 @@ impl Service {
             registry,
             pool,
             limits,
-            relay: Relay::new(process, clock.clone(), spans.clone()),
+            relay: Relay::new(process, table, clock.clone(), spans.clone()),
             clock,
             shared_clock,
             spans,
@@ -171,7 +172,8 @@ impl Service {
         let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
         work.spawn("the database check", watch);
         work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
-        work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
+        work.spawn("the writer of marks", marks::flush_marks(Arc::clone(&engine)));
+        work.spawn("the turns of the outbox", turns::keep(Arc::clone(&engine)));
         work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
         work.spawn("the watch over the clock", clock::follow(Arc::clone(&engine)));
         work.spawn("the worker for open calls", calls::run(Arc::clone(&engine)));
@@ -198,6 +200,7 @@ impl Service {
             database: database_state,
             consume: consumer.state(),
             publish: publisher.state(),
+            held: publisher.held(),
             bindings: bindings_state,
             progress,
             shared_clock: Arc::clone(&engine.shared_clock),

@@ -42,6 +42,10 @@ const FRAMEWORK: &[Migration] = &[
         sql: include_str!("../../../../migrations/ballet/0008_memory.sql"),
     },
     Migration {
+        name: "0009_outbox_table",
+        sql: include_str!("../../../../migrations/ballet/0009_outbox_table.sql"),
+    },
+    Migration {
         name: "0010_leases",
         sql: include_str!("../../../../migrations/ballet/0010_leases.sql"),
     },

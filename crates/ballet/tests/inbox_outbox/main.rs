@@ -1,6 +1,7 @@
 //! Inbox and outbox: every effect once and every event sent, whatever fails in between. On a real
 //! database, and a broker in memory that fails on command.
 
+mod backlog;
 mod concurrency;
 mod copies;
 mod inbox;
