@@ -1,7 +1,6 @@
 //! What [`Envelope::read`] takes, derives and refuses.
 
 use jiff::SignedDuration;
-use uuid::Uuid;
 
 use super::*;
 use crate::id;

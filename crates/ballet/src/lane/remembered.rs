@@ -66,10 +66,10 @@ pub(crate) async fn forget_failures(
     works: &[Work],
     fresh: &HashSet<MessageId>,
 ) -> Result<(), BatchFailure> {
-    let apart: Vec<MessageId> = new_messages(works)
-        .into_iter()
-        .filter(|new| new.apart && fresh.contains(&new.id))
-        .map(|new| new.id)
+    let apart: Vec<MessageId> = messages(works)
+        .filter(|(_, message)| message.age.is_apart)
+        .map(|(_, message)| message.envelope.message_id)
+        .filter(|message_id| fresh.contains(message_id))
         .collect();
     if !apart.is_empty() {
         answered(failures::forget(transaction.db(), &apart)).await?;

@@ -71,7 +71,7 @@ async fn forget_sagas(
              and not exists ({}) \
              limit $9 for update skip locked)) returning saga_id) \
          insert into ballet.forgotten_saga select distinct saga_id from old on conflict do nothing",
-        Open::query("ledger_other", "and r.saga_id = o.saga_id")
+        Open::queries("ledger_other", "and r.saga_id = o.saga_id").join(" union all ")
     );
     let open = Open::new(stages, now - limits.unsettled_window);
     let before = (now - limits.saga_window).to_sqlx();

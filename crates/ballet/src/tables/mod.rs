@@ -11,6 +11,7 @@ pub(crate) mod ledger;
 pub(crate) mod left_behind;
 pub(crate) mod locks;
 pub(crate) mod migrate;
+pub(crate) mod old_partitions;
 pub(crate) mod open_sagas;
 pub(crate) mod outbox;
 pub(crate) mod outbox_tables;

@@ -27,7 +27,7 @@ pub(crate) struct Stages {
     pub(crate) last: Vec<StepOf>,
 }
 
-/// Finds the open sagas of a ledger table. Its parameters are those of [`Open::bind`].
+/// Finds the open sagas of a ledger table.
 pub(crate) struct Open<'a> {
     stages: &'a Stages,
     /// The time from which on it counts that a saga may still be aborted.
@@ -39,9 +39,9 @@ impl<'a> Open<'a> {
         Self { stages, since }
     }
 
-    /// A query for the ids of the open sagas. `only` narrows it to some rows `r`, and begins with
+    /// Queries for the ids of the open sagas. `only` narrows them to some rows `r`, and begins with
     /// `and` if it is not empty.
-    pub(crate) fn query(table: &str, only: &str) -> String {
+    pub(crate) fn queries(table: &str, only: &str) -> [String; 5] {
         let of = |what: &str| {
             format!("exists (select from ballet.{table} e where e.saga_id = r.saga_id and {what})")
         };
@@ -63,15 +63,26 @@ impl<'a> Open<'a> {
         let from = format!("select r.saga_id from ballet.{table} r");
         let undoable = "join unnest($1::text[], $2::text[]) as s (step, saga) on s.step = r.step";
         let begin = "join unnest($5::text[], $6::text[]) as s (step, saga) on s.step = r.step";
-        format!(
-            "{from} where r.entry in ('calling', 'undoing') and not {call_is_over} {only} \
-             union all {from} {undoable} where r.entry = 'done' and not {undone} and {taken_back} {only} \
-             union all {from} {begin} where r.entry = 'done' and not {decided} {only} \
-             union all {from} {undoable} where r.entry = 'done' and r.recorded_at >= $7 \
-                 and not {undone} and not {settled} {only} \
-             union all {from} where r.entry = 'arrived' and r.recorded_at >= $7 \
+        [
+            // It may still be aborted.
+            format!(
+                "{from} {undoable} where r.entry = 'done' and r.recorded_at >= $7 \
+                 and not {undone} and not {settled} {only}"
+            ),
+            // A call is open.
+            format!("{from} where r.entry in ('calling', 'undoing') and not {call_is_over} {only}"),
+            // It is aborted, and not all of it is undone.
+            format!(
+                "{from} {undoable} where r.entry = 'done' and not {undone} and {taken_back} {only}"
+            ),
+            // Its owner has not decided.
+            format!("{from} {begin} where r.entry = 'done' and not {decided} {only}"),
+            // A join waits.
+            format!(
+                "{from} where r.entry = 'arrived' and r.recorded_at >= $7 \
                  and not {arrived_ran} {only}"
-        )
+            ),
+        ]
     }
 
     /// Binds the parameters 1 to 7.
@@ -97,12 +108,19 @@ pub(crate) async fn any(
     (from, to): (Uuid, Uuid),
     open: &Open<'_>,
 ) -> Result<bool, sqlx::Error> {
+    // One by one: a partition may be big, and each statement has its time.
+    for query in Open::queries(partition, "") {
+        let statement = format!("select from (select) as one where exists ({query})");
+        let query = open.bind(sqlx::query(AssertSqlSafe(statement)));
+        if in_time(query.fetch_optional(&mut *db)).await?.is_some() {
+            return Ok(true);
+        }
+    }
     let statement = format!(
-        "select from (select) as one where exists ({}) \
-         or exists (select from ballet.deadline d join ballet.{partition} o using (saga_id)) \
-         or exists (select from ballet.failure where saga_id >= $8 and saga_id < $9)",
-        Open::query(partition, "")
+        "select from (select) as one where \
+         exists (select from ballet.deadline d join ballet.{partition} o using (saga_id)) \
+         or exists (select from ballet.failure where saga_id >= $1 and saga_id < $2)"
     );
-    let query = open.bind(sqlx::query(AssertSqlSafe(statement))).bind(from).bind(to);
+    let query = sqlx::query(AssertSqlSafe(statement)).bind(from).bind(to);
     Ok(in_time(query.fetch_optional(db)).await?.is_some())
 }

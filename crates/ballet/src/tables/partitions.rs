@@ -1,9 +1,10 @@
 //! The partitions of inbox and ledger, by the time in the UUIDv7 ids.
 //!
 //! Messages older than the window are refused, so their partitions can be dropped. A ledger
-//! partition with open sagas is kept. What was dropped is never made again. Creating and dropping do not block the service, and the
-//! service does not block them: a table is created on its own and then attached, and detached
-//! before it is dropped. Both take locks that are compatible with reads and writes.
+//! partition with open sagas is kept. What was dropped is never made again. Creating and dropping do
+//! not block the service, and the service does not block them: a table is created on its own and then
+//! attached, and detached before it is dropped. Both take locks that are compatible with reads and
+//! writes.
 
 use ballet_core::envelope::Limits;
 use ballet_fault::{self as fault, FaultPoint};
@@ -12,7 +13,6 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::tables::database::{begin, in_time};
-use crate::tables::open_sagas::{self, Open, Stages};
 
 /// How far ahead partitions are created.
 const AHEAD: SignedDuration = SignedDuration::from_hours(3 * 24);
@@ -22,19 +22,19 @@ const LEDGER_DAYS: i64 = 7;
 /// The lock that serialises replicas that create partitions ("ballet" as a number).
 pub(crate) const MAKING: i64 = 0x6261_6c6c_6574;
 
-struct Partitioned {
-    table: &'static str,
+/// A table with partitions.
+pub(crate) struct Partitioned {
+    pub(crate) table: &'static str,
     days: i64,
     kept: SignedDuration,
 }
 
 impl Partitioned {
-    const fn inbox(limits: &Limits) -> Self {
+    pub(crate) const fn inbox(limits: &Limits) -> Self {
         Self { table: "inbox", days: 1, kept: limits.inbox_window }
     }
 
-    /// Open sagas keep a partition, see [`open_sagas`].
-    const fn ledger(limits: &Limits) -> Self {
+    pub(crate) const fn ledger(limits: &Limits) -> Self {
         Self { table: "ledger", days: LEDGER_DAYS, kept: limits.saga_window }
     }
 
@@ -51,7 +51,7 @@ impl Partitioned {
     }
 
     /// Returns the partitions that should exist, the oldest first.
-    fn wanted(&self, now: Timestamp) -> Vec<Wanted> {
+    pub(crate) fn wanted(&self, now: Timestamp) -> Vec<Wanted> {
         let step = self.days * DAY_SECONDS;
         // One more than is kept, since clocks differ.
         let first = (now - self.kept).as_second().div_euclid(step) - 1;
@@ -61,15 +61,15 @@ impl Partitioned {
 }
 
 /// A partition that should exist, with its bounds in seconds.
-struct Wanted {
+pub(crate) struct Wanted {
     table: &'static str,
-    name: String,
+    pub(crate) name: String,
     from: i64,
     to: i64,
 }
 
 /// Returns the bounds of the ledger partition of that name.
-fn bounds(name: &str) -> (Uuid, Uuid) {
+pub(crate) fn bounds(name: &str) -> (Uuid, Uuid) {
     let day = name.rsplit('_').next().unwrap_or_default();
     let begins = jiff::civil::Date::strptime("%Y%m%d", day).unwrap_or_default();
     let seconds =
@@ -84,16 +84,19 @@ pub fn bound(seconds: i64) -> Uuid {
 }
 
 /// A table that is, was or will become a partition.
-struct Present {
-    name: String,
-    attached: bool,
+pub(crate) struct Present {
+    pub(crate) name: String,
+    pub(crate) attached: bool,
     /// The detach was interrupted.
-    half_detached: bool,
+    pub(crate) half_detached: bool,
 }
 
 /// Reads only the catalog, so it never waits for a lock. Half-detached partitions come first: no
 /// other partition can be detached before they are finished.
-async fn present(db: &mut PgConnection, table: &str) -> Result<Vec<Present>, sqlx::Error> {
+pub(crate) async fn present(
+    db: &mut PgConnection,
+    table: &str,
+) -> Result<Vec<Present>, sqlx::Error> {
     let statement = "select c.relname::text as name, i.inhparent is not null as attached, \
              coalesce(i.inhdetachpending, false) as half_detached \
          from pg_class c left join pg_inherits i on i.inhrelid = c.oid \
@@ -127,6 +130,20 @@ async fn missing(
     Ok(missing)
 }
 
+/// Makes a table a partition.
+pub(crate) async fn attach(
+    db: &mut PgConnection,
+    table: &str,
+    name: &str,
+    (from, to): (Uuid, Uuid),
+) -> Result<(), sqlx::Error> {
+    let statement = format!(
+        "alter table ballet.{table} attach partition ballet.{name} \
+         for values from ('{from}') to ('{to}')"
+    );
+    in_time(sqlx::query(AssertSqlSafe(statement)).execute(db)).await.map(drop)
+}
+
 /// Creates the missing partitions.
 pub(crate) async fn make(
     pool: &PgPool,
@@ -142,15 +159,10 @@ pub(crate) async fn make(
     // If a lock is held for longer, the next round tries again.
     in_time(sqlx::query("set local lock_timeout = '1s'").execute(&mut *db)).await?;
     for Wanted { table, name, from, to } in missing(&mut db, limits, now).await? {
-        let (from, to) = (bound(from), bound(to));
         let statement =
             format!("create table if not exists ballet.{name} (like ballet.{table} including all)");
         in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
-        let statement = format!(
-            "alter table ballet.{table} attach partition ballet.{name} \
-             for values from ('{from}') to ('{to}')"
-        );
-        in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
+        attach(&mut db, table, &name, (bound(from), bound(to))).await?;
     }
     fault::point(FaultPoint::BeforeTables, "partitions");
     in_time(db.commit()).await?;
@@ -205,77 +217,6 @@ async fn covers(
         present.iter().any(|it| it.name == name && it.attached && !it.half_detached)
     };
     Ok(times.iter().map(covers).collect())
-}
-
-/// Drops the partitions that are older than the windows. An open saga keeps its partition.
-pub(crate) async fn drop_old(
-    db: &mut PgConnection,
-    limits: &Limits,
-    stages: &Stages,
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    let open = Open::new(stages, now - limits.unsettled_window);
-    let (inbox, ledger) = (Partitioned::inbox(limits), Partitioned::ledger(limits));
-    for partition in old(db, &inbox, now).await? {
-        if partition.attached {
-            forget_handled(db, &partition.name).await?;
-        }
-        drop_one(db, &inbox, &partition).await?;
-    }
-    for partition in old(db, &ledger, now).await? {
-        let Present { name, attached, half_detached } = &partition;
-        if *attached && !half_detached && open_sagas::any(db, name, bounds(name), &open).await? {
-            tracing::warn!(
-                partition = name,
-                "an old partition is kept because it contains open sagas"
-            );
-            continue;
-        }
-        drop_one(db, &ledger, &partition).await?;
-    }
-    Ok(())
-}
-
-async fn old(
-    db: &mut PgConnection,
-    partitioned: &Partitioned,
-    now: Timestamp,
-) -> Result<Vec<Present>, sqlx::Error> {
-    let oldest = partitioned.wanted(now).into_iter().next().map(|wanted| wanted.name);
-    let mut old = present(db, partitioned.table).await?;
-    old.retain(|found| oldest.as_ref().is_some_and(|oldest| found.name < *oldest));
-    Ok(old)
-}
-
-/// Deletes the failures of messages that the partition knows as handled. Without it they would look
-/// as if they were still failing.
-async fn forget_handled(db: &mut PgConnection, partition: &str) -> Result<(), sqlx::Error> {
-    let statement = format!(
-        "delete from ballet.failure f using ballet.{partition} i where i.message_id = f.message_id"
-    );
-    in_time(sqlx::query(AssertSqlSafe(statement)).execute(db)).await.map(drop)
-}
-
-async fn drop_one(
-    db: &mut PgConnection,
-    Partitioned { table, .. }: &Partitioned,
-    Present { name, attached, half_detached }: &Present,
-) -> Result<(), sqlx::Error> {
-    if *attached {
-        // Waits for readers of the table without blocking others. Cannot run in a transaction.
-        let how = if *half_detached { "finalize" } else { "concurrently" };
-        let statement = format!("alter table ballet.{table} detach partition ballet.{name} {how}");
-        in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
-    }
-    let mut db = begin(db).await?;
-    let dropped = "insert into ballet.dropped_partition (name) values ($1) on conflict do nothing";
-    in_time(sqlx::query(dropped).bind(name).execute(&mut *db)).await?;
-    let statement = format!("drop table ballet.{name}");
-    in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
-    fault::point(FaultPoint::BeforeTables, "partitions");
-    in_time(db.commit()).await?;
-    fault::point(FaultPoint::AfterTables, "partitions");
-    Ok(())
 }
 
 #[cfg(test)]

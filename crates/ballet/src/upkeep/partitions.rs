@@ -11,8 +11,8 @@ use crate::declare::clock::Clock;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::tables::database::{begin, in_time};
-use crate::tables::expired_rows;
 use crate::tables::partitions::{self, cover, make};
+use crate::tables::{expired_rows, old_partitions};
 use crate::upkeep::clock;
 
 /// If partitions cover less time ahead, the failure is logged as an error.
@@ -106,7 +106,7 @@ async fn tidy(engine: &Engine) -> Result<(), sqlx::Error> {
         let mut db = engine.pool.acquire().await?;
         let stages = engine.registry.stages();
         expired_rows::delete(&mut db, limits, &stages, now).await?;
-        partitions::drop_old(&mut db, limits, &stages, now).await?;
+        old_partitions::drop_old(&mut db, limits, &stages, now).await?;
     }
     in_time(turn.rollback()).await
 }

@@ -65,7 +65,8 @@ pub struct Settings {
     #[arg(long, env = "BATCH", default_value_t = 250, value_parser = clap::value_parser!(u16).range(BATCH))]
     pub batch: u16,
 
-    /// The most messages that the broker hands over unacknowledged; by default two batches a lane.
+    /// The most messages that the broker hands over unacknowledged; by default two batches a lane,
+    /// and fewer while they are big.
     #[arg(long, env = "PREFETCH", value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub prefetch: Option<u16>,
 
