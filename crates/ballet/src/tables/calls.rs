@@ -206,10 +206,10 @@ pub(crate) async fn claim(
 }
 
 /// Ends the claims of processes that are gone.
-pub(crate) async fn end_claims(pool: &PgPool, gone: &[i64]) -> Result<u64, sqlx::Error> {
+pub(crate) async fn end_claims(db: &mut PgConnection, gone: &[i64]) -> Result<u64, sqlx::Error> {
     let end = "update ballet.call set owner = 0, next_at = least(next_at, ballet.now()) \
                where closed_at is null and owner = any($1)";
-    Ok(sqlx::query(end).bind(gone).execute(pool).await?.rows_affected())
+    Ok(sqlx::query(end).bind(gone).execute(db).await?.rows_affected())
 }
 
 /// Returns the number of calls without an answer.
