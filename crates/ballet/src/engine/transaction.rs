@@ -40,9 +40,15 @@ pub(crate) struct Transaction<'db> {
 }
 
 impl Transaction<'static> {
-    /// Opens a transaction on a connection of the pool's.
+    /// Opens a transaction for upkeep.
     pub(crate) async fn begin(engine: Arc<Engine>) -> Result<Self, Failure> {
         let db = begin(&engine.pool).await?;
+        Ok(Self::new(engine, db))
+    }
+
+    /// Opens a transaction for an HTTP request.
+    pub(crate) async fn begin_for_request(engine: Arc<Engine>) -> Result<Self, Failure> {
+        let db = begin(&engine.request_pool).await?;
         Ok(Self::new(engine, db))
     }
 }

@@ -21,6 +21,7 @@ use crate::engine::arrivals::{self, admits};
 use crate::engine::compensation::abort_all;
 use crate::engine::effect::Effect;
 use crate::engine::failed::{BatchFailure, RunFailure};
+use crate::engine::guard::caught;
 use crate::engine::limited::limited;
 use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
@@ -235,7 +236,8 @@ async fn run_all(
     let mut admitted = Vec::with_capacity(items.len());
     let mut of = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
-        let key = step.key(&item.event);
+        let key = caught("the key of the step", || step.key(&item.event));
+        let key = key.map_err(|failure| RunFailure::of(at, failure))?;
         let admits = admits(transaction, saga, step, item.saga_id, &key);
         if admits.map_err(|failure| RunFailure::of(at, failure))? {
             of.push((at, item.with(key)));

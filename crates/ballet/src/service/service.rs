@@ -15,6 +15,7 @@ use crate::engine::last_work::LastWork;
 use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
 use crate::http::health::{self, Health, Parts};
+use crate::http::own_routes::OwnRoutes;
 use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
 use crate::http::unit::Handle;
@@ -93,7 +94,7 @@ impl Service {
     /// A [`StartError`] for problems that do not end by themselves.
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
         let Checked { broker, database: options, spans, otlp } = self.check(&settings)?;
-        let pool = pool::pool(&settings, &options);
+        let pools = pool::pools(&settings, &options);
         let (stop, asked_to_stop) = watch::channel(false);
         let (end, stopping) = watch::channel(false);
         let (leave, leaving) = watch::channel(false);
@@ -104,9 +105,9 @@ impl Service {
 
         let (away, database_away) = watch::channel(false);
         let health = Health { away: database_away, parts: Arc::new(OnceLock::new()) };
-        let own = Arc::new(OnceLock::new());
         let tracer = Tracer { clock: self.clock.clone(), spans: spans.clone() };
-        let routes = health::router(health.clone(), metrics::handle(), Arc::clone(&own), tracer);
+        let own_routes = OwnRoutes::new(settings.http_requests, pools.renewal.clone(), tracer);
+        let routes = health::router(health.clone(), metrics::handle(), own_routes.clone());
         let failing = failed.clone();
         let address =
             serve::serve(&mut http, settings.listen, routes, failing, asked_to_stop.clone())
@@ -115,7 +116,7 @@ impl Service {
 
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
         let prepare = Prepare {
-            pool: &pool,
+            pool: &pools.upkeep,
             options: &options,
             migrations: self.migrations,
             limits: &limits,
@@ -139,7 +140,11 @@ impl Service {
         let (database, database_state) = watch::channel(true);
         let engine = Arc::new(Engine {
             registry: Registry::new(&self.participant),
-            pool,
+            pool: pools.upkeep,
+            lane_pool: pools.lanes,
+            request_pool: pools.requests,
+            probe: pools.probe,
+            renewal: pools.renewal.clone(),
             limits,
             relay: Relay::new(process, self.clock.clone(), spans.clone()),
             clock: self.clock,
@@ -148,7 +153,6 @@ impl Service {
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
             last_work: Arc::new(LastWork::new()),
-            lanes: lanes.count(),
             answers: Box::new(move |answer| answers.answer(answer)),
             stopping,
             database,
@@ -192,7 +196,7 @@ impl Service {
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let not_found = || async { Problem::not_found("there is no such route") };
-        if own.set(routes.fallback(not_found)).is_err() || health.parts.set(parts).is_err() {
+        if !own_routes.serve(routes.fallback(not_found)) || health.parts.set(parts).is_err() {
             tracing::error!("the service was started twice");
         }
         let drain = settings.drain();

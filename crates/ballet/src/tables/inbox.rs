@@ -12,6 +12,9 @@ use uuid::Uuid;
 use crate::tables::ledger::{Ledger, split};
 use crate::tables::locks;
 
+const RECEIVE: &str = "select message_id, saga_id, step, key, entry, arrived, ordinal \
+     from ballet.receive($1, $2, $3, $4, $5)";
+
 /// Starts a transaction on sagas: takes their locks first, then records the messages and reads the
 /// ledger of the sagas. Returns the messages that are new. Waits for a message that another
 /// transaction is handling.
@@ -27,7 +30,7 @@ pub(crate) async fn receive(
     }
     let (timed_ids, other_ids) = sorted(messages.iter().map(|id| id.0));
     let (timed_sagas, other_sagas) = sorted(sagas.iter().map(|saga| saga.0));
-    let rows = sqlx::query("select * from ballet.receive($1, $2, $3, $4, $5)")
+    let rows = sqlx::query(RECEIVE)
         .bind(locks::keys(sagas.iter().copied()))
         .bind(timed_ids)
         .bind(other_ids)
@@ -42,6 +45,23 @@ pub(crate) async fn receive(
         }
     }
     Ok(fresh)
+}
+
+/// Takes back messages that this transaction recorded and does not handle after all.
+pub(crate) async fn forget(
+    db: &mut PgConnection,
+    messages: &[MessageId],
+) -> Result<(), sqlx::Error> {
+    let (timed, others) = sorted(messages.iter().map(|id| id.0));
+    for (ids, delete) in [
+        (timed, "delete from ballet.inbox where message_id = any($1)"),
+        (others, "delete from ballet.inbox_other where message_id = any($1)"),
+    ] {
+        if !ids.is_empty() {
+            sqlx::query(delete).bind(ids).execute(&mut *db).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Splits ids into those with a time and those without, and sorts both. Without one order

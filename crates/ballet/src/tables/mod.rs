@@ -10,6 +10,8 @@ pub(crate) mod locks;
 pub(crate) mod migrate;
 pub(crate) mod outbox;
 pub(crate) mod partitions;
+pub(crate) mod probe;
 pub(crate) mod process;
+pub(crate) mod renewal;
 pub(crate) mod schema;
 pub(crate) mod unsent_copies;
