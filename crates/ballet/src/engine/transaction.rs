@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ballet_amqp::BatchId;
 use ballet_core::{MessageId, SagaId};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
-use sqlx::{PgConnection, Postgres};
+use sqlx::{Connection, PgConnection, Postgres};
 
 use crate::declare::call_step::CallKey;
 use crate::declare::event::{Emitted, Encoded};
@@ -67,6 +67,18 @@ impl<'db> Transaction<'db> {
         let scope = Scope::new(engine.clock.clone());
         let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
         Self { engine, db, scope, ledger, calls, deadlines, spans: Vec::new() }
+    }
+
+    /// Fails if a handler has ended the transaction. What came after would commit by itself, one
+    /// statement at a time. sqlx ends it if a savepoint of its own is cancelled while it begins.
+    pub(crate) fn check_open(&self) -> Result<(), Failure> {
+        if self.db.is_in_transaction() {
+            return Ok(());
+        }
+        Err(Failure::transient(
+            "the handler ended the transaction: it may have begun one on `tx.db()`, and been \
+             cancelled; use `tx.attempt`",
+        ))
     }
 
     pub(crate) fn db(&mut self) -> &mut PgConnection {
@@ -179,6 +191,7 @@ impl<'db> Transaction<'db> {
     /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
     /// broker, and the calls are being made, when this returns. Returns what names the events.
     pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<Option<BatchId>, Failure> {
+        self.check_open()?;
         let Self { engine, db, scope, ledger, calls, deadlines, spans } = &mut self;
         let engine = Arc::clone(engine);
         let now = scope.now;

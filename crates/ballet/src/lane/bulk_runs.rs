@@ -93,7 +93,8 @@ pub(crate) async fn handle(
     let (known, span) = match first {
         Work::Answer(answer) => {
             let failed = |failure| RunFailure::of(0, failure).in_batch(run, None);
-            return take_answer(transaction, answer).await.map_err(failed);
+            take_answer(transaction, answer).await.map_err(failed)?;
+            return transaction.check_open().map_err(failed);
         }
         Work::Message(message) if run.len() == 1 => (Arc::clone(&message.known), message.span()),
         Work::Message(message) => {
@@ -120,6 +121,10 @@ pub(crate) async fn handle(
                     _ => one_by_one(transaction, works, run, handler, place).await,
                 },
             };
+            let effects = effects.and_then(|effects| {
+                transaction.check_open()?;
+                Ok(effects)
+            });
             let effects = effects.map_err(|failed| failed.in_batch(run, Some(handler.name())));
             end_steps(transaction, works, run, handler, &effects);
             for effect in effects? {

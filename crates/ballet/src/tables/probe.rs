@@ -73,3 +73,51 @@ impl Probe {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use ballet_testkit::{Database, Link, Postgres, Proxy};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn t183_a_database_that_never_answers_is_told_within_seconds() {
+        let postgres = Postgres::shared().await.expect("Postgres");
+        let database = Database::new(postgres, "probe").await.expect("a database");
+        let proxy = Proxy::to(database.url()).await.expect("a proxy");
+        let probe = Probe::new(proxy.url().parse().expect("a URL"));
+        assert!(probe.answers().await && probe.works().await && probe.answers().await);
+        proxy.set(Link::Silent);
+        for _ in 0..2 {
+            let begun = Instant::now();
+            assert!(!probe.answers().await && !probe.works().await);
+            assert!(begun.elapsed() < 3 * LIMIT, "{:?}", begun.elapsed());
+        }
+        proxy.set(Link::Open);
+        assert!(probe.works().await && probe.answers().await);
+    }
+
+    #[tokio::test]
+    async fn who_may_create_no_temporary_tables_may_work_all_the_same() {
+        let postgres = Postgres::shared().await.expect("Postgres");
+        let database = Database::new(postgres, "no_temp").await.expect("a database");
+        let options: PgConnectOptions = database.url().parse().expect("a URL");
+        let mut db = options.connect().await.expect("a connection");
+        let probe = Probe::new(options);
+        let revoke = "do $$ begin execute format('revoke temporary on database %I from public, %I',
+            current_database(), current_user); end $$";
+        db.execute(revoke).await.expect("revoked");
+        let refused = db.execute(NEEDS_ROOM).await.expect_err("no temporary tables");
+        let code = refused.as_database_error().and_then(|error| error.code());
+        assert_eq!(code.as_deref(), Some("42501"));
+        assert!(probe.works().await);
+        let read_only =
+            "do $$ begin execute format('alter role %I set default_transaction_read_only = on',
+            current_user); end $$";
+        db.execute("rollback").await.expect("rolled back");
+        db.execute(read_only).await.expect("set");
+        assert!(!probe.works().await);
+    }
+}

@@ -1,10 +1,12 @@
 //! One message that fails in an unusual way, among others that do not.
 
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 
 use ballet::{Failure, Never, Participant, Retry, Step, StepResult, Tx, done};
 use ballet_testkit::wait_until;
-use sqlx::{AssertSqlSafe, Executor};
+use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::stage::{BOOK, RoomBooked, SOON, Stage, Trip, TripBooked, until};
 
@@ -43,6 +45,10 @@ impl Step for Sick {
                 tx.db().execute("set transaction read only").await?;
                 sqlx::query(BOOK).bind(saga).bind(&city).execute(tx.db()).await?;
             }
+            "a savepoint is cancelled" => {
+                cancel_savepoint(tx).await;
+                return done(RoomBooked { city });
+            }
             "at the commit" => {
                 tx.db().execute("insert into checked values (1)").await?;
             }
@@ -53,6 +59,12 @@ impl Step for Sick {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "what a handler had better not do")]
+async fn cancel_savepoint(tx: &mut Tx<'_>) {
+    let mut begin = Box::pin(tx.db().begin());
+    poll_fn(|cx| Poll::Ready(begin.as_mut().poll(cx).is_ready())).await;
+}
+
 async fn raise(tx: &mut Tx<'_>, code: &str) -> Result<(), Failure> {
     let raise =
         format!("do $$ begin raise exception 'of this message' using errcode = '{code}'; end $$");
@@ -61,7 +73,7 @@ async fn raise(tx: &mut Tx<'_>, code: &str) -> Result<(), Failure> {
 }
 
 /// Each poison, and a part of what its dead letter says.
-const POISONS: [(&str, &str); 23] = [
+const POISONS: [(&str, &str); 24] = [
     ("XX000", "of this message"),
     ("XX001", "of this message"),
     ("53000", "of this message"),
@@ -85,6 +97,7 @@ const POISONS: [(&str, &str); 23] = [
     ("I/O", "reset"),
     ("another pool", "timed out"),
     ("read only", "read-only transaction"),
+    ("a savepoint is cancelled", "ended the transaction"),
 ];
 
 /// A constraint that only the commit checks.
