@@ -1,9 +1,10 @@
-//! `ballet`: the operator's command for dead letters, stuck sagas and the broker's topology.
+//! `ballet`: the operator's command for dead letters, unpublished events, stuck sagas and the broker's topology.
 
 mod dead_letters;
 mod dlq;
 mod exit;
 mod options;
+mod outbox;
 mod sagas;
 mod systems;
 mod topology;
@@ -40,6 +41,9 @@ enum Command {
     /// Dead letters: messages that a service could not handle
     #[command(subcommand)]
     Dlq(Box<dlq::Command>),
+    /// Events that a service could not publish
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// Sagas that are stuck
     #[command(subcommand)]
     Sagas(sagas::Command),
@@ -49,11 +53,6 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // A dead letter may be nested deep enough to overflow an ordinary stack.
-    if let Err(error) = ballet::internal::enlarge() {
-        ui::say(&format!("{} {error}", ui::bad("error:")));
-        return ExitCode::FAILURE;
-    }
     let args = Args::parse();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = lines.without_time().with_target(false).with_ansi(ui::is_stderr_a_terminal());
@@ -80,6 +79,7 @@ fn start(args: Args) -> anyhow::Result<Done> {
 async fn run(args: Args) -> anyhow::Result<Done> {
     match args.command {
         Command::Dlq(command) => Box::pin(dlq::run(*command, &args.options)).await,
+        Command::Outbox(command) => Box::pin(outbox::run(command, &args.options)).await,
         Command::Sagas(command) => Box::pin(sagas::run(command, &args.options)).await,
         Command::Topology(command) => Box::pin(topology::run(command, &args.options)).await,
     }

@@ -1,11 +1,11 @@
-//! Fault points with the feature `faults`: the process records the points it reaches, and dies at
-//! the one a test names.
+//! Fault points with the feature `faults`: the process records the points it reaches, and dies or
+//! freezes at the one a test names.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,13 +41,28 @@ pub fn point<W: WorksOn + ?Sized>(point: FaultPoint, what: &W) {
                 tracing::error!("cannot record fault point {line}: {error}");
             }
         }
-        let aim = directory.join("aim");
-        if fs::read_to_string(&aim).is_ok_and(|aim| aim.trim() == line)
-            && fs::remove_file(&aim).is_ok()
-        {
+        if is_named(directory, "aim", &line) {
             die(point, &line);
         }
+        if is_named(directory, "freeze", &line) {
+            freeze(&line);
+        }
     }
+}
+
+/// Returns true if the file holds the line, and removes it.
+fn is_named(directory: &Path, file: &str, line: &str) -> bool {
+    let file = directory.join(file);
+    fs::read_to_string(&file).is_ok_and(|named| named.trim() == line)
+        && fs::remove_file(&file).is_ok()
+}
+
+/// Stops all threads. They go on here when the test sends SIGCONT.
+fn freeze(line: &str) {
+    tracing::warn!("freezing this process at fault point {line}");
+    let frozen =
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+    tracing::warn!("this process goes on: {frozen:?}");
 }
 
 fn die(point: FaultPoint, line: &str) -> ! {

@@ -70,10 +70,10 @@ points! {
     BeforeNote = "before_note" about Call,
     /// The failed call is recorded.
     AfterNote = "after_note" about Call,
-    /// A call of a dead process is about to be taken over.
-    BeforeTakeOver = "before_take_over" about Call,
-    /// The call is taken over, but not made.
-    AfterTakeOver = "after_take_over" about Call,
+    /// A call that is due is claimed, but the claim is not committed.
+    BeforeClaim = "before_claim" about Call,
+    /// The claim is committed; the call is not made.
+    AfterClaim = "after_claim" about Call,
     /// An event is about to be published.
     BeforePublish = "before_publish" about Event,
     /// The event is sent, but not confirmed.

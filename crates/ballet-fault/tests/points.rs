@@ -14,8 +14,8 @@ const DANGEROUS: [&str; 7] = [
     "session.ack(",
     "guarded(step.call(",
     "copies::send(&engine",
-    "take_over(db",
-    "note_failure(&engine",
+    "calls::claim(",
+    "calls::note_failures(&engine",
 ];
 /// How many lines away it may be.
 const NEAR: usize = 12;

@@ -1,5 +1,5 @@
 //! What is stuck in a service: messages that could not be handled, and calls to the outside that
-//! fail, each with the reason.
+//! fail or have waited for a minute, each with the reason.
 //!
 //! A service records a failure before the message goes to a retry queue or becomes a dead letter.
 //! The record is not changed when the message is handled later: the inbox shows that. A message
@@ -76,9 +76,11 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx:
          where not exists (select from ballet.inbox i where i.message_id = f.message_id) \
              and not exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
          union all \
-         select call_key, null, undo, saga_id, step, 'call_failed', last_error, attempts, \
-             created_at, next_at \
-         from ballet.call where closed_at is null and last_error is not null \
+         select call_key, null, undo, saga_id, step, 'call_failed', \
+             coalesce(last_error, 'it waits for its turn: other calls of this step fail or take long'), \
+             attempts, created_at, next_at \
+         from ballet.call where closed_at is null \
+             and (last_error is not null or created_at < ballet.now() - interval '1 minute') \
          order by since limit $1",
     )
     .bind(i64::from(limit))

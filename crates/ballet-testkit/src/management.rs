@@ -212,7 +212,9 @@ impl Management {
         let mut attempts_left = if repeatable { 4 } else { 0 };
         loop {
             match self.call_once(method.clone(), path, body).await {
-                Err(Error::Server { cause, .. }) if attempts_left > 0 && cause.starts_with("500") => {
+                Err(Error::Server { cause, .. })
+                    if attempts_left > 0 && cause.starts_with("500") =>
+                {
                     attempts_left -= 1;
                     tokio::time::sleep(REPEAT_AFTER).await;
                 }

@@ -1,4 +1,5 @@
-//! A proxy in front of a server whose connections can be slowed down, cut, or left hanging.
+//! A proxy in front of a server whose connections can be slowed down, cut, corrupted, or left
+//! hanging.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -10,6 +11,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result, machine};
+
+const GARBAGE: [u8; 8] = [0xff; 8];
 
 /// A loopback port that forwards to a server. Dropping it closes the port and all connections.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ struct State {
     silences: u64,
     /// Connections from before the last cut are closed.
     cuts: u64,
+    /// Open connections get garbage, once each in both directions.
+    corruptions: u64,
 }
 
 impl Proxy {
@@ -88,6 +93,12 @@ impl Proxy {
             state.link = link;
             state.silences += u64::from(link == Link::Silent);
         });
+    }
+
+    /// Puts eight bytes that mean nothing before the next bytes of each open connection, in both
+    /// directions.
+    pub fn corrupt(&self) {
+        self.state.send_modify(|state| state.corruptions += 1);
     }
 
     /// Closes all connections. New ones are accepted.
@@ -142,11 +153,17 @@ async fn pass(
     state: &watch::Receiver<State>,
 ) {
     let mut bytes = vec![0; 65_536];
+    let mut corrupted = state.borrow().corruptions;
     loop {
         let Ok(count @ 1..) = from.read(&mut bytes).await else { return };
-        let link = state.borrow().link;
+        let State { link, corruptions, .. } = *state.borrow();
         if let Link::Slow(delay) = link {
             tokio::time::sleep(delay).await;
+        }
+        if corruptions != std::mem::replace(&mut corrupted, corruptions)
+            && to.write_all(&GARBAGE).await.is_err()
+        {
+            return;
         }
         if to.write_all(&bytes[..count]).await.is_err() {
             return;
@@ -186,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connections_can_be_open_slow_cut_and_silent() {
+    async fn connections_can_be_open_slow_cut_corrupted_and_silent() {
         let proxy = Proxy::to(&echo().await).await.unwrap();
         let mut client = connect(&proxy).await;
         assert_eq!(say(&mut client).await.unwrap(), 7);
@@ -201,6 +218,13 @@ mod tests {
         assert!(say(&mut client).await.is_err());
         let mut client = connect(&proxy).await;
         assert_eq!(say(&mut client).await.unwrap(), 7);
+
+        proxy.corrupt();
+        client.write_all(&[7]).await.unwrap();
+        let mut echoed = [0; 17];
+        client.read_exact(&mut echoed).await.unwrap();
+        assert_eq!(echoed.iter().filter(|byte| **byte == 0xff).count(), 16, "{echoed:?}");
+        assert!(echoed.contains(&7), "{echoed:?}");
 
         proxy.set(Link::Silent);
         let mut late = connect(&proxy).await;

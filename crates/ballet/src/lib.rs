@@ -170,9 +170,7 @@ pub mod internal {
     //! What the project's own tools use. It may change at any time.
 
     pub use crate::service::settings::mask::masked;
-    pub use crate::service::thread_stack::enlarge;
     pub use crate::tables::database::connect_options;
-    pub use crate::tables::outbox::{TABLES as OUTBOX_TABLES, unpublished_events};
     pub use crate::tables::partitions::bound as partition_bound;
     pub use crate::tables::schema::differences;
 }

@@ -16,6 +16,10 @@ pub(super) struct Entry {
     pub(super) position: i32,
     /// How often the broker did not accept it.
     pub(super) attempts: u32,
+    /// How often the channel closed while this message was alone on it.
+    pub(super) strikes: u32,
+    /// What the broker had confirmed by the last time.
+    pub(super) struck_at: u64,
     waiter: u64,
 }
 
@@ -67,6 +71,8 @@ impl Batches {
             message,
             position,
             attempts: 0,
+            strikes: 0,
+            struck_at: 0,
             waiter,
         })
     }
@@ -80,7 +86,7 @@ impl Batches {
     ) -> Entry {
         self.next += 1;
         self.open.insert(self.next, Waiter::Single { patient, done });
-        Entry { message, position: 0, attempts: 0, waiter: self.next }
+        Entry { message, position: 0, attempts: 0, strikes: 0, struck_at: 0, waiter: self.next }
     }
 
     /// Returns true if the message still has a waiter. Forgets a waiter that has given up.

@@ -17,6 +17,11 @@ impl Flight {
         self.unconfirmed
     }
 
+    /// The number of the oldest message.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        (!self.entries.is_empty()).then_some(self.first)
+    }
+
     /// The numbers on a channel are consecutive.
     pub(super) fn insert(&mut self, number: u64, entry: Entry) {
         if self.entries.is_empty() {

@@ -87,6 +87,7 @@ impl Publisher {
         let (commands, commands_rx) = mpsc::unbounded_channel();
         let (stop, stop_rx) = watch::channel(None);
         let (state_tx, state) = watch::channel(ConnectionState::connecting(None));
+        let (held_tx, held) = watch::channel(None);
         let task = Supervisor::new(
             broker,
             settings,
@@ -95,6 +96,7 @@ impl Publisher {
             commands_rx,
             stop_rx,
             state_tx,
+            held_tx,
         );
         let task = tokio::spawn(task.run());
         PublisherHandle(Arc::new(Shared {
@@ -102,6 +104,7 @@ impl Publisher {
             memory,
             stop,
             state,
+            held,
             task: Mutex::new(Some(task)),
         }))
     }
@@ -116,6 +119,7 @@ struct Shared {
     memory: Arc<Memory>,
     stop: watch::Sender<Option<Duration>>,
     state: watch::Receiver<ConnectionState>,
+    held: watch::Receiver<Option<String>>,
     task: Mutex<Option<JoinHandle<usize>>>,
 }
 
@@ -231,6 +235,13 @@ impl PublisherHandle {
     #[must_use]
     pub fn state(&self) -> watch::Receiver<ConnectionState> {
         self.0.state.clone()
+    }
+
+    /// Returns a receiver with the broker's reason while messages wait until somebody mends the
+    /// broker: an exchange, or the right to it or to a key, is missing.
+    #[must_use]
+    pub fn held(&self) -> watch::Receiver<Option<String>> {
+        self.0.held.clone()
     }
 
     /// Ends at once, as a crash would. The outbox table has the unconfirmed messages.

@@ -5,6 +5,7 @@ pub(crate) mod batch;
 mod batches;
 mod flight;
 pub(crate) mod handle;
+mod holds;
 mod memory;
 mod poison;
 mod publish_loop;

@@ -3,6 +3,8 @@
 //! One refused publish closes the channel, and leaves the fate of every unconfirmed message
 //! unknown. Unless the poison message is found, every republish ends the same way.
 
+use std::collections::BTreeSet;
+
 use crate::publisher::batches::Entry;
 use crate::session::error::BrokerError;
 use crate::session::message::Publish;
@@ -18,6 +20,10 @@ pub(super) enum Blame {
     Held(Matcher),
     /// One of the messages. Publishing them one by one shows which.
     OneOfThem,
+    /// The only message on the channel, or else something on the way to the broker.
+    Suspect,
+    /// The only message on the channel, or else a problem of the broker.
+    Alone,
 }
 
 /// Selects messages.
@@ -31,10 +37,19 @@ pub(super) enum Matcher {
     KeyPrefix(String),
     Exchange(String),
     Size(usize),
-    Any,
 }
 
 impl Matcher {
+    /// Returns true if it selects messages of an exchange as a whole, or of one of these keys.
+    fn is_of(&self, keys: &BTreeSet<String>) -> bool {
+        match self {
+            Self::Exchange(_) => true,
+            Self::Key { key, .. } => keys.contains(key),
+            Self::KeyPrefix(prefix) => keys.iter().any(|key| key.starts_with(prefix)),
+            Self::Size(_) => false,
+        }
+    }
+
     pub(super) fn matches(&self, message: &Publish) -> bool {
         match self {
             Self::Key { key, exchange } => {
@@ -44,17 +59,24 @@ impl Matcher {
             Self::KeyPrefix(prefix) => message.routing_key.starts_with(prefix),
             Self::Exchange(exchange) => message.exchange == *exchange,
             Self::Size(size) => message.body.len() == *size,
-            Self::Any => true,
         }
     }
 }
 
-/// Interprets the broker's error. `unconfirmed` are the messages on the channel when it closed.
-pub(super) fn blame(cause: &BrokerError, unconfirmed: &[Entry]) -> Blame {
+/// Interprets the broker's error. `unconfirmed` are the messages on the channel when it closed, `keys`
+/// the routing keys that the service may be expected to write.
+///
+/// What is refused for its exchange is held until the right or the exchange is there: nothing is wrong
+/// with the message. So is what is refused for a key that the service declares. Another key is the
+/// message's own fault.
+pub(super) fn blame(cause: &BrokerError, unconfirmed: &[Entry], keys: &BTreeSet<String>) -> Blame {
     let alone = unconfirmed.len() == 1;
     let blame = match cause {
         BrokerError::ChannelClosed { code: 403, text } => {
-            access_refused(text).map(Blame::Unpublishable)
+            access_refused(text).map(|matcher| match matcher.is_of(keys) {
+                true => Blame::Held(matcher),
+                false => Blame::Unpublishable(matcher),
+            })
         }
         BrokerError::ChannelClosed { code: 404, text } => {
             quoted(text, "exchange '").map(|name| Blame::Held(Matcher::Exchange(name.to_owned())))
@@ -67,7 +89,7 @@ pub(super) fn blame(cause: &BrokerError, unconfirmed: &[Entry]) -> Blame {
         | BrokerError::ConnectionClosed { code: 501..=505, .. } => None,
         // The cause may be one message, or a problem of the broker.
         BrokerError::ConnectionClosed { code: 541, .. } => {
-            alone.then_some(Blame::Held(Matcher::Any))
+            return if alone { Blame::Alone } else { Blame::OneOfThem };
         }
         _ => return Blame::Nobody,
     };
@@ -82,9 +104,10 @@ pub(super) fn blame(cause: &BrokerError, unconfirmed: &[Entry]) -> Blame {
     }
 }
 
-/// A message that is alone on the channel is the poison message.
+/// A message that is alone on the channel may be the poison message. So may be a proxy that spoils
+/// frames.
 fn one_of(alone: bool) -> Blame {
-    if alone { Blame::Unpublishable(Matcher::Any) } else { Blame::OneOfThem }
+    if alone { Blame::Suspect } else { Blame::OneOfThem }
 }
 
 /// `... access to topic 'payments.x' in exchange 'events' in vhost ...` or
@@ -150,10 +173,21 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_right_is_waited_for_unless_the_key_is_none_of_ours() {
+        let keys = BTreeSet::from(["orders.order_placed.v1".to_owned()]);
+        let of = |matcher: Matcher| matcher.is_of(&keys);
+        let key = |key: &str| Matcher::Key { key: key.to_owned(), exchange: None };
+        assert!(of(Matcher::Exchange("events".to_owned())));
+        assert!(of(key("orders.order_placed.v1")) && !of(key("stock.forged")));
+        assert!(!of(Matcher::KeyPrefix("aaaa".to_owned())));
+    }
+
+    #[test]
     fn a_lost_connection_is_nobodys_fault() {
-        assert_eq!(blame(&BrokerError::Lost("reset".to_owned()), &[]), Blame::Nobody);
+        let keys = BTreeSet::new();
+        assert_eq!(blame(&BrokerError::Lost("reset".to_owned()), &[], &keys), Blame::Nobody);
         let forced =
             BrokerError::ConnectionClosed { code: 320, text: "CONNECTION_FORCED".to_owned() };
-        assert_eq!(blame(&forced, &[]), Blame::Nobody);
+        assert_eq!(blame(&forced, &[], &keys), Blame::Nobody);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ballet_fault::{self as fault, FaultPoint};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::backoff::{Backoff, until};
 use crate::metric::{Counter, Gauge};
@@ -41,12 +41,14 @@ pub(super) struct PublishLoop<'a> {
     queue: &'a mut Queue,
     settings: &'a PublisherSettings,
     state: &'a watch::Sender<ConnectionState>,
+    held: &'a watch::Sender<Option<String>>,
     alarm: Alarm,
     published: Counter,
     confirmed: Counter,
     returned: Counter,
     nacked: Counter,
     in_flight: Gauge,
+    waiting: Gauge,
 }
 
 impl<'a> PublishLoop<'a> {
@@ -54,17 +56,20 @@ impl<'a> PublishLoop<'a> {
         queue: &'a mut Queue,
         settings: &'a PublisherSettings,
         state: &'a watch::Sender<ConnectionState>,
+        held: &'a watch::Sender<Option<String>>,
     ) -> Self {
         Self {
             queue,
             settings,
             state,
+            held,
             alarm: Alarm::default(),
             published: crate::counter!("ballet_published_total"),
             confirmed: crate::counter!("ballet_confirmed_total"),
             returned: crate::counter!("ballet_returned_total"),
             nacked: crate::counter!("ballet_nacked_total"),
             in_flight: crate::gauge!("ballet_publish_in_flight"),
+            waiting: crate::gauge!("ballet_publish_held"),
         }
     }
 
@@ -84,6 +89,7 @@ impl<'a> PublishLoop<'a> {
         let Some(cause) = cause else { return End::Stopped };
         let cause = self.last_confirms(&mut confirms, cause).await;
         let salvaged = self.queue.salvage(&cause);
+        self.show_held();
         crate::counter!("ballet_republished_total").increment(salvaged.again as u64);
         End::Lost { cause, at_once: salvaged.explained }
     }
@@ -98,11 +104,13 @@ impl<'a> PublishLoop<'a> {
     ) -> Option<BrokerError> {
         let (mut blocked, mut closed) = (session.blocked(), session.closed());
         let mut taken = Vec::with_capacity(TAKE_IN);
+        let mut oldest = Oldest::new(self.settings.confirm_limit);
         self.show(*blocked.borrow_and_update());
         loop {
             if let Err(cause) = self.pump(session) {
                 return Some(cause);
             }
+            self.show_held();
             let nothing_to_do = self.queue.len() == 0;
             if nothing_to_do && commands.is_empty() && (stop.is_asked() || commands.is_closed()) {
                 return None;
@@ -121,9 +129,26 @@ impl<'a> PublishLoop<'a> {
                 Ok(()) = blocked.changed() => self.show(*blocked.borrow_and_update()),
                 cause = lost(&mut closed) => return Some(cause),
                 () = until(due) => self.queue.fetch_due(),
+                _ = oldest.look.tick() => {
+                    let in_flight = self.queue.flight.oldest().filter(|_| !*blocked.borrow());
+                    if oldest.is_overdue(in_flight) {
+                        return Some(self.no_confirm());
+                    }
+                }
                 wish = stop.next() => if wish == Stopping::Over { return None },
             }
         }
+    }
+
+    /// After a change of leaders a broker may forget a confirm, or may never give it: RabbitMQ 3.10
+    /// does for streams after a partition. A new connection, perhaps to another node, helps.
+    fn no_confirm(&self) -> BrokerError {
+        let unconfirmed = self.queue.flight.len();
+        BrokerError::Lost(format!(
+            "the broker has not confirmed the oldest of {unconfirmed} messages for {:?}; publishing \
+             them again over another connection",
+            self.settings.confirm_limit
+        ))
     }
 
     /// Publishes as much as the window allows.
@@ -155,6 +180,7 @@ impl<'a> PublishLoop<'a> {
 
     fn take(&mut self, answer: &Confirmed) {
         let Some(entry) = self.queue.flight.take(answer.number) else { return };
+        self.queue.taken(&entry);
         match answer.outcome {
             Outcome::Ack => {
                 fault::point(FaultPoint::AfterConfirm, &entry.message);
@@ -205,6 +231,22 @@ impl<'a> PublishLoop<'a> {
         reason.unwrap_or(cause)
     }
 
+    fn show_held(&self) {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52 messages are in memory")]
+        let waiting = self.queue.held_count() as f64;
+        let reason = self.queue.held();
+        if reason.is_some() || self.held.borrow().is_some() {
+            self.waiting.set(waiting);
+        }
+        self.held.send_if_modified(|held| {
+            let differs = held.as_deref() != reason;
+            if differs {
+                *held = reason.map(str::to_owned);
+            }
+            differs
+        });
+    }
+
     fn show(&self, blocked: bool) {
         let state = if blocked {
             tracing::warn!("the broker accepts no messages (memory or disk alarm); waiting");
@@ -213,6 +255,32 @@ impl<'a> PublishLoop<'a> {
             ConnectionState::Ready
         };
         self.state.send_replace(state);
+    }
+}
+
+/// The oldest unconfirmed message, looked at now and then.
+struct Oldest {
+    limit: Duration,
+    look: Interval,
+    seen: Option<(u64, Instant)>,
+}
+
+impl Oldest {
+    fn new(limit: Duration) -> Self {
+        let mut look = interval(limit / 10);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { limit, look, seen: None }
+    }
+
+    /// Whether the same message has been the oldest for longer than the limit.
+    fn is_overdue(&mut self, number: Option<u64>) -> bool {
+        match (number, self.seen) {
+            (Some(now), Some((before, since))) if now == before => since.elapsed() > self.limit,
+            _ => {
+                self.seen = number.map(|number| (number, Instant::now()));
+                false
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The messages that wait to be published, and their order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -10,6 +10,7 @@ use crate::backoff::Backoff;
 use crate::publisher::batch::OutBatch;
 use crate::publisher::batches::{Batches, Entry, NotSent};
 use crate::publisher::flight::Flight;
+use crate::publisher::holds::Holds;
 use crate::publisher::poison::{Blame, blame};
 use crate::session::error::BrokerError;
 use crate::session::message::Publish;
@@ -20,6 +21,9 @@ pub(super) const UNTIL_TAKEN: Backoff =
 /// Backoff for a message that waits until the topology is fixed.
 pub(super) const UNTIL_MENDED: Backoff =
     Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+
+/// A message that was alone so often when the channel closed is declared unpublishable.
+const STRIKES: u32 = 5;
 
 /// A batch or a single message to publish.
 pub(super) enum Command {
@@ -41,6 +45,14 @@ pub(super) struct Queue {
     suspects: VecDeque<Entry>,
     /// A single suspect is in flight.
     isolating: bool,
+    /// The routing keys that the service declares.
+    keys: BTreeSet<String>,
+    /// Messages that wait until somebody mends the broker.
+    holds: Holds,
+    /// One of those, to be tried.
+    tries: VecDeque<Entry>,
+    /// The number of messages that the broker confirmed.
+    confirmed: u64,
 }
 
 /// The outcome of a lost channel.
@@ -53,7 +65,7 @@ pub(super) struct Salvaged {
 }
 
 impl Queue {
-    pub(super) fn new(batches: Batches) -> Self {
+    pub(super) fn new(batches: Batches, keys: BTreeSet<String>) -> Self {
         Self {
             batches,
             flight: Flight::default(),
@@ -63,6 +75,10 @@ impl Queue {
             laters: 0,
             suspects: VecDeque::new(),
             isolating: false,
+            keys,
+            holds: Holds::new(UNTIL_MENDED),
+            tries: VecDeque::new(),
+            confirmed: 0,
         }
     }
 
@@ -73,6 +89,8 @@ impl Queue {
             + self.ready.len()
             + self.later.len()
             + self.suspects.len()
+            + self.holds.len()
+            + self.tries.len()
     }
 
     pub(super) fn take_in(&mut self, command: Command) {
@@ -99,16 +117,67 @@ impl Queue {
         if self.flight.len() >= window {
             return None;
         }
+        if let Some(entry) = self.tries.pop_front() {
+            return Some(entry);
+        }
         while let Some(entry) = self.urgent.pop_front() {
-            if self.batches.wanted(&entry) {
+            if self.batches.wanted(&entry)
+                && let Some(entry) = self.unless_held(entry)
+            {
                 return Some(entry);
             }
         }
-        self.ready.pop_front()
+        while let Some(entry) = self.ready.pop_front() {
+            if let Some(entry) = self.unless_held(entry) {
+                return Some(entry);
+            }
+        }
+        None
+    }
+
+    /// Returns the message, unless it has to wait with others.
+    fn unless_held(&mut self, entry: Entry) -> Option<Entry> {
+        if self.holds.is_empty() {
+            return Some(entry);
+        }
+        match self.holds.reason_for(&entry.message) {
+            None => Some(entry),
+            Some(reason) if !self.batches.is_patient(&entry) => {
+                let reason = reason.to_owned();
+                self.batches.not_taken(&entry, reason);
+                None
+            }
+            Some(_) => self.holds.push_back(entry).err(),
+        }
+    }
+
+    /// Returns the broker's reason why messages wait, if any do.
+    pub(super) fn held(&self) -> Option<&str> {
+        self.holds.reason()
+    }
+
+    /// Returns the number of messages that wait until somebody mends the broker.
+    pub(super) fn held_count(&self) -> usize {
+        self.holds.len() + self.tries.len()
+    }
+
+    /// Records that the broker took a message, though perhaps no queue did.
+    pub(super) fn taken(&mut self, entry: &Entry) {
+        self.confirmed += 1;
+        if self.holds.is_empty() {
+            return;
+        }
+        for released in self.holds.release(&entry.message).into_iter().rev() {
+            self.put_back(released);
+        }
     }
 
     /// Puts an unsent message back at the front.
     pub(super) fn put_back(&mut self, entry: Entry) {
+        let entry = match self.holds.push_front(entry) {
+            Ok(()) => return,
+            Err(entry) => entry,
+        };
         if self.isolating {
             self.suspects.push_front(entry);
         } else if self.batches.is_single(&entry) {
@@ -128,7 +197,8 @@ impl Queue {
 
     /// Returns the time at which the next postponed message is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.later.first_key_value().map(|((when, _), _)| *when)
+        let later = self.later.first_key_value().map(|((when, _), _)| *when);
+        [later, self.holds.next_due()].into_iter().flatten().min()
     }
 
     pub(super) fn fetch_due(&mut self) {
@@ -138,57 +208,88 @@ impl Queue {
                 break;
             }
             let entry = entry.remove();
-            if self.batches.is_single(&entry) {
+            if entry.strikes > 0 {
+                self.suspects.push_back(entry);
+            } else if self.batches.is_single(&entry) {
                 self.urgent.push_back(entry);
             } else {
                 self.ready.push_back(entry);
             }
         }
+        let batches = &mut self.batches;
+        self.tries.extend(self.holds.take_due(|entry| batches.wanted(entry)));
     }
 
     /// Handles the loss of the channel: finds the messages to blame, and queues the others again in
     /// order.
     pub(super) fn salvage(&mut self, cause: &BrokerError) -> Salvaged {
         let unconfirmed = self.flight.drain();
-        let blame = blame(cause, &unconfirmed);
-        let mut again = Vec::with_capacity(unconfirmed.len());
+        let blame = blame(cause, &unconfirmed, &self.keys);
+        self.holds.no_attempt_is_left();
+        let (mut again, mut held) = (Vec::with_capacity(unconfirmed.len()), Vec::new());
         for entry in unconfirmed {
             let message = &entry.message;
             match &blame {
                 Blame::Unpublishable(matcher) if matcher.matches(message) => {
                     self.give_up(&entry, cause.to_string());
                 }
-                Blame::Held(matcher)
-                    if matcher.matches(message) && !self.batches.is_patient(&entry) =>
-                {
-                    match cause {
-                        // The message was alone, so it is probably to blame.
-                        BrokerError::ConnectionClosed { .. } => {
-                            self.give_up(&entry, cause.to_string());
-                        }
-                        _ => self.batches.not_taken(&entry, cause.to_string()),
+                Blame::Held(matcher) if matcher.matches(message) => {
+                    if self.batches.is_patient(&entry) {
+                        held.push(entry);
+                    } else {
+                        self.batches.not_taken(&entry, cause.to_string());
                     }
                 }
-                Blame::Held(matcher) if matcher.matches(message) => {
-                    tracing::error!(
-                        exchange = message.exchange,
-                        routing_key = message.routing_key,
-                        reason = %cause,
-                        "message cannot be published until the broker is fixed; trying again"
-                    );
-                    self.postpone(entry, &UNTIL_MENDED);
+                Blame::Suspect => self.strike(entry, cause),
+                // The message was alone, so it is probably to blame.
+                Blame::Alone if !self.batches.is_patient(&entry) => {
+                    self.give_up(&entry, cause.to_string());
                 }
+                Blame::Alone => self.postpone(entry, &UNTIL_MENDED),
                 _ if self.batches.wanted(&entry) => again.push(entry),
                 _ => {}
             }
         }
         let salvaged = Salvaged { again: again.len(), explained: blame != Blame::Nobody };
+        if let Blame::Held(matcher) = &blame {
+            tracing::error!(
+                messages = held.len() + self.holds.len(),
+                reason = %cause,
+                "messages cannot be published until the broker is mended; they wait, and one of \
+                 them is tried now and then"
+            );
+            if !held.is_empty() {
+                self.holds.hold(matcher.clone(), cause.to_string(), held);
+            }
+        }
         self.isolating |= blame == Blame::OneOfThem;
         for entry in again.into_iter().rev() {
             self.put_back(entry);
         }
         self.isolating = false;
         salvaged
+    }
+
+    /// Counts how often the channel closed on a message that was alone on it. Something between us
+    /// and the broker may have spoilt a frame, so a batch's message counts only if the broker took
+    /// others in between.
+    fn strike(&mut self, mut entry: Entry, cause: &BrokerError) {
+        let is_patient = self.batches.is_patient(&entry);
+        if entry.strikes == 0 || !is_patient || self.confirmed > entry.struck_at {
+            entry.strikes += 1;
+            entry.struck_at = self.confirmed;
+        }
+        if entry.strikes >= STRIKES {
+            self.give_up(&entry, cause.to_string());
+            return;
+        }
+        tracing::warn!(
+            exchange = entry.message.exchange,
+            routing_key = entry.message.routing_key,
+            reason = %cause,
+            "the channel closed while this message was alone on it; trying it again"
+        );
+        self.postpone(entry, if is_patient { &UNTIL_MENDED } else { &UNTIL_TAKEN });
     }
 
     /// Gives up on a message that can never be published.

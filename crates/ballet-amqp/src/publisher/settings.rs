@@ -1,5 +1,8 @@
 //! Settings of the publish role.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use crate::session::expected::Expected;
 
 /// Settings of the publish role.
@@ -11,25 +14,33 @@ pub struct PublisherSettings {
     pub instance: String,
     /// The objects that must exist before publishing starts.
     pub expected: Expected,
+    /// The routing keys that the service declares. While the right to one of them is missing, its
+    /// messages wait. A message whose key is refused and is none of them can never be published.
+    pub keys: BTreeSet<String>,
     /// The maximum number of unconfirmed messages in flight.
     pub window: usize,
     /// The maximum number of messages in memory. Batches beyond that are spilled.
     pub max_in_memory: usize,
     /// The maximum number of body bytes in memory. Batches beyond that are spilled.
     pub max_bytes_in_memory: usize,
+    /// Without a confirm of the oldest message for this long, the connection is closed and another
+    /// one is opened.
+    pub confirm_limit: Duration,
 }
 
 impl PublisherSettings {
     /// Creates settings with the default bounds: 2,000 messages in flight, 6,000 messages and 256
-    /// MiB in memory.
+    /// MiB in memory, and 30 seconds for a confirm.
     pub fn new(service: impl Into<String>, instance: impl Into<String>) -> Self {
         Self {
             service: service.into(),
             instance: instance.into(),
             expected: Expected::new(),
+            keys: BTreeSet::new(),
             window: 2_000,
             max_in_memory: 6_000,
             max_bytes_in_memory: 256 * 1024 * 1024,
+            confirm_limit: Duration::from_secs(30),
         }
     }
 }

@@ -26,6 +26,7 @@ pub(super) struct Supervisor {
     commands: mpsc::UnboundedReceiver<Command>,
     stop: Stop,
     state: watch::Sender<ConnectionState>,
+    held: watch::Sender<Option<String>>,
 }
 
 impl Supervisor {
@@ -37,9 +38,10 @@ impl Supervisor {
         commands: mpsc::UnboundedReceiver<Command>,
         stop: watch::Receiver<Option<Duration>>,
         state: watch::Sender<ConnectionState>,
+        held: watch::Sender<Option<String>>,
     ) -> Self {
-        let queue = Queue::new(Batches::new(memory, on_published));
-        Self { broker, settings, queue, commands, stop: Stop::new(stop), state }
+        let queue = Queue::new(Batches::new(memory, on_published), settings.keys.clone());
+        Self { broker, settings, queue, commands, stop: Stop::new(stop), state, held }
     }
 
     /// Runs until stopped. Returns the number of unconfirmed messages.
@@ -53,7 +55,8 @@ impl Supervisor {
             let (lost, at_once) = match attempt {
                 Ok(session) => {
                     let since = Instant::now();
-                    let publishing = PublishLoop::new(&mut self.queue, &self.settings, &self.state);
+                    let publishing =
+                        PublishLoop::new(&mut self.queue, &self.settings, &self.state, &self.held);
                     let end = publishing.run(&*session, &mut self.commands, &mut self.stop).await;
                     session.close().await;
                     if since.elapsed() > GOOD_AFTER {

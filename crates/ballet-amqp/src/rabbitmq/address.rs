@@ -10,6 +10,8 @@ use crate::session::peer::Peer;
 
 /// In seconds. A frozen broker is detected after two heartbeats.
 const HEARTBEAT: u16 = 10;
+/// The longest frame, in bytes: the default of RabbitMQ. A broker may allow more, or set no limit.
+const FRAME_MAX: u32 = 131_072;
 /// In milliseconds.
 const CONNECT_TIMEOUT: u64 = 5_000;
 
@@ -91,6 +93,7 @@ fn read(url: &str) -> Result<AMQPUri, BrokerError> {
         BrokerError::BadUrl(error.split(": '").next().unwrap_or_default().to_owned())
     })?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT);
+    uri.query.frame_max.get_or_insert(FRAME_MAX);
     uri.query.connection_timeout.get_or_insert(CONNECT_TIMEOUT);
     Ok(uri)
 }
@@ -122,6 +125,9 @@ mod tests {
     fn keeps_what_the_url_says() {
         let addresses = Addresses::parse("amqp://u:p@a/shop?heartbeat=3").unwrap();
         assert_eq!(addresses.next().query.heartbeat, Some(3));
+        assert_eq!(addresses.next().query.frame_max, Some(FRAME_MAX));
+        let addresses = Addresses::parse("amqp://u:p@a/shop?frame_max=8192").unwrap();
+        assert_eq!(addresses.next().query.frame_max, Some(8192));
         assert_eq!(addresses.next().query.connection_timeout, Some(5_000));
         assert_eq!(addresses.next().vhost, "shop");
     }

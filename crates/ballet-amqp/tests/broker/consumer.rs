@@ -4,6 +4,7 @@ use std::time::Duration;
 use ballet_amqp::{ConnectionState, Consumer, ConsumerSettings, Drained};
 use ballet_testkit::memory::{Kind, MemoryBroker, QueueOptions};
 
+use crate::generous::Generous;
 use crate::support::{In, Notes, SOON, id, message, until, wait_for};
 
 const MOMENT: Duration = Duration::from_millis(50);
@@ -83,6 +84,22 @@ async fn a_dropped_receipt_brings_the_message_again() {
     // The ack after a message was given back did not cost the channel.
     assert_eq!(broker.connections(), ["orders consume one"]);
     assert!(consumer.handle.state().borrow().is_ready());
+}
+
+#[tokio::test]
+async fn what_is_given_back_comes_again_though_a_later_one_is_settled() {
+    let broker = broker(2);
+    let mut consumer = In::usual(broker.clone());
+    let mut both = consumer.take(2).await;
+    let (second, first) = (both.pop().unwrap(), both.pop().unwrap());
+    // At once, so that one ack and one give-back are told together. The ack covers both tags.
+    drop(first);
+    second.1.settle();
+    let (id, receipt) = consumer.next().await;
+    assert_eq!(id, "0");
+    receipt.settle();
+    until("done", || broker.unacked("orders") == 0).await;
+    assert_eq!(broker.connections(), ["orders consume one"]);
 }
 
 #[tokio::test]
@@ -200,6 +217,17 @@ async fn stopping_without_a_broker_is_quick() {
     let consumer = In::usual(broker);
     tokio::time::sleep(MOMENT).await;
     tokio::time::timeout(SOON / 2, consumer.handle.stop(SOON)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_sent_ahead_of_the_first_message_is_handed_on() {
+    let broker = broker(4);
+    let mut consumer = In::usual(Generous(broker.clone()));
+    // The first is handed on with a prefetch of 1, and the others are already on their way.
+    let taken = consumer.take(4).await;
+    assert_eq!(ids(&taken), ["0", "1", "2", "3"]);
+    taken.into_iter().for_each(|(_, receipt)| receipt.settle());
+    until("all are acknowledged", || broker.unacked("orders") == 0).await;
 }
 
 /// DESIGN 8: one poison and 500 good ones make one dead letter.

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
 mod consumer;
+mod generous;
+mod one_ack;
+mod permissions;
 mod publisher;
 mod rabbitmq;
+mod spoilt;
 mod support;

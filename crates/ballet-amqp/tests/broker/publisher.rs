@@ -59,6 +59,47 @@ async fn t03_a_batch_is_in_memory_until_every_message_is_confirmed() {
 }
 
 #[tokio::test]
+async fn t197_what_is_not_confirmed_for_long_is_published_over_another_connection() {
+    let broker = broker();
+    broker.hold_confirms();
+    let settings = PublisherSettings {
+        confirm_limit: Duration::from_millis(300),
+        ..PublisherSettings::new("orders", "one")
+    };
+    let mut publisher = Out::start(broker.clone(), settings);
+    publisher.handle.send(out(1, &["a.x", "a.y"]));
+    until("taken twice", || broker.taken().len() == 4).await;
+    assert!(publisher.none_published());
+    broker.release_confirms();
+    assert_eq!(publisher.published().await.batch, batch(1));
+    assert!(taken(&broker).starts_with(&["1.0", "1.1", "1.0", "1.1"].map(str::to_owned)));
+    assert_eq!(broker.connections(), ["orders publish one"]);
+}
+
+#[tokio::test]
+async fn a_broker_that_blocks_is_waited_for_without_another_connection() {
+    let broker = broker();
+    let settings = PublisherSettings {
+        confirm_limit: Duration::from_millis(100),
+        ..PublisherSettings::new("orders", "one")
+    };
+    let mut publisher = Out::start(broker.clone(), settings);
+    publisher.ready().await;
+    broker.block(true);
+    publisher.handle.send(out(1, &["a.x"]));
+    let quiet = publisher.handle.state();
+    wait_for(quiet.clone(), "blocked", |state| *state == ConnectionState::Blocked).await;
+    let changed = tokio::time::timeout(Duration::from_secs(1), async {
+        let mut state = quiet;
+        state.borrow_and_update();
+        state.changed().await
+    });
+    assert!(changed.await.is_err(), "the connection stays as it is");
+    broker.block(false);
+    assert_eq!(publisher.published().await.batch, batch(1));
+}
+
+#[tokio::test]
 async fn t172_what_is_unconfirmed_when_the_connection_is_lost_is_published_again_in_order() {
     let broker = broker();
     broker.hold_confirms();

@@ -42,16 +42,16 @@ fn definitions() -> Value {
     })
 }
 
-async fn env(name: &str) -> TestEnv {
+pub(crate) async fn env(name: &str) -> TestEnv {
     let servers = Servers::shared().await.unwrap();
     TestEnv::new(servers, name, &definitions(), &[]).await.unwrap()
 }
 
-fn rabbitmq(env: &TestEnv) -> RabbitMq {
+pub(crate) fn rabbitmq(env: &TestEnv) -> RabbitMq {
     RabbitMq::new(env.amqp_url("orders")).unwrap()
 }
 
-async fn bind(env: &TestEnv, source: &str, key: &str) {
+pub(crate) async fn bind(env: &TestEnv, source: &str, key: &str) {
     let path = ["bindings", env.vhost(), "e", source, "q", "orders"];
     let body = json!({"routing_key": key});
     env.management().call(Method::POST, &path, Some(&body)).await.unwrap();
@@ -93,27 +93,18 @@ async fn t137_one_forged_key_costs_its_neighbours_nothing() {
     keys[25] = "stock.forged";
     publisher.handle.send(out(2, &keys));
     publisher.handle.send(out(3, &["orders.z"]));
-    let mut elsewhere = out(4, &["orders.x"; 3]);
-    elsewhere.messages[1].exchange = "private".to_owned();
-    publisher.handle.send(elsewhere);
     let mut refused = Vec::new();
-    for _ in 1..=4 {
+    for _ in 1..=3 {
         let published = publisher.published().await;
         refused
             .extend(published.unpublishable.into_iter().map(|one| (published.batch.number, one)));
     }
-    refused.sort_by_key(|(number, _)| *number);
-    let [
-        (2, Unpublishable { position: 25, reason: topic }),
-        (4, Unpublishable { position: 1, reason }),
-    ] = &refused[..]
-    else {
+    let [(2, Unpublishable { position: 25, reason })] = &refused[..] else {
         panic!("{refused:?}");
     };
-    assert!(topic.contains("topic 'stock.forged' in exchange 'events'"), "{topic}");
-    assert!(reason.contains("exchange 'private'"), "{reason}");
+    assert!(reason.contains("topic 'stock.forged' in exchange 'events'"), "{reason}");
     let mut arrived = BTreeSet::new();
-    while arrived.len() < 50 + 49 + 1 + 2 {
+    while arrived.len() < 50 + 49 + 1 {
         let (id, receipt) = consumer.next().await;
         arrived.insert(id);
         receipt.settle();

@@ -32,31 +32,19 @@ pub(crate) fn message_id(
     }
 }
 
-/// Refuses an id that is not of our time, or that is no longer remembered.
+/// Refuses an id that is not of our time.
 pub(crate) fn check_time(
     MessageId(id): MessageId,
     limits: &Limits,
     now: Timestamp,
 ) -> Result<(), Unacceptable> {
-    if let Some(time) = id::time_of(id) {
-        if now.duration_until(time) > limits.clock_skew {
-            return Err(Unacceptable::new(
-                Reason::ClockAhead,
-                format!("message id {id} was made at {time}, but it is {now} here: set the clocks"),
-            ));
-        }
-        if now.duration_since(time) > limits.inbox_window {
-            return Err(Unacceptable::new(
-                Reason::TooOldToDeduplicate,
-                format!(
-                    "message id {id} was made at {time}, and ids are remembered for {:#}: check \
-                     whether it was handled, and redrive it under a new id if it was not",
-                    limits.inbox_window
-                ),
-            ));
-        }
+    match id::time_of(id) {
+        Some(time) if now.duration_until(time) > limits.clock_skew => Err(Unacceptable::new(
+            Reason::ClockAhead,
+            format!("message id {id} was made at {time}, but it is {now} here: set the clocks"),
+        )),
+        Some(_) | None => Ok(()),
     }
-    Ok(())
 }
 
 pub(crate) fn saga_id(

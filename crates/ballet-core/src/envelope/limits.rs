@@ -26,6 +26,9 @@ pub struct Limits {
     pub inbox_window: SignedDuration,
     /// How long sagas are remembered, counted from the time in their id.
     pub saga_window: SignedDuration,
+    /// How long a saga is remembered after a step that can still be undone, if nothing tells this
+    /// service how the saga ended.
+    pub unsettled_window: SignedDuration,
     /// How much of that time is left for a saga to end after its deadline: for retries, calls to the
     /// outside, and what people redrive.
     pub saga_room: SignedDuration,
@@ -52,6 +55,7 @@ impl Default for Limits {
             max_headers: HeaderSize { count: 64, bytes: 32 * 1024, depth: 8 },
             inbox_window: SignedDuration::from_hours(7 * 24),
             saga_window: SignedDuration::from_hours(90 * 24),
+            unsettled_window: SignedDuration::from_hours(365 * 24),
             saga_room: SignedDuration::from_hours(14 * 24),
             clock_skew: SignedDuration::from_mins(5),
         }

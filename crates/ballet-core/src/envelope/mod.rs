@@ -77,7 +77,7 @@ impl Envelope {
     /// consumer and every attempt reads the same ones.
     ///
     /// The body is UTF-8 of bounded size and depth. The caller checks its shape, and the age of the
-    /// saga: whether an old saga is still remembered is known to the ledger alone.
+    /// message and of the saga: what is still known of an old one only the service's tables tell.
     ///
     /// # Errors
     ///

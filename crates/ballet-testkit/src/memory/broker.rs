@@ -192,6 +192,16 @@ impl MemoryBroker {
         self.lock().faults.refused_keys.push(key.to_owned());
     }
 
+    /// Takes a routing key for a spoilt frame: publishing with it ends the connection.
+    pub fn spoil_key(&self, key: &str) {
+        self.lock().faults.spoilt_keys.push(key.to_owned());
+    }
+
+    /// Refuses no routing key any more.
+    pub fn refuse_no_key(&self) {
+        self.lock().faults.refused_keys.clear();
+    }
+
     /// Holds confirms back from now on.
     pub fn hold_confirms(&self) {
         self.lock().faults.hold_confirms = true;

@@ -29,6 +29,7 @@ pub(super) struct Faults {
     pub(super) lose_acks: bool,
     pub(super) nack: usize,
     pub(super) refused_keys: Vec<String>,
+    pub(super) spoilt_keys: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -80,6 +81,11 @@ impl Connection {
 
 impl State {
     pub(super) fn publish(&mut self, connection: u64, number: u64, message: &Publish) {
+        if self.faults.spoilt_keys.contains(&message.routing_key) {
+            let text = "FRAME_ERROR - type 3, all octets = <<>>".to_owned();
+            self.disconnect(connection, &BrokerError::ConnectionClosed { code: 501, text });
+            return;
+        }
         let refused = self.faults.refused_keys.contains(&message.routing_key);
         let unknown =
             !message.exchange.is_empty() && !self.exchanges.contains_key(&message.exchange);

@@ -18,6 +18,7 @@ pub(crate) mod rabbitmq_access;
 mod rabbitmq_node;
 mod run;
 pub(crate) mod scram;
+mod small_disk;
 mod source;
 mod user;
 mod version;

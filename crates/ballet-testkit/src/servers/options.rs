@@ -15,6 +15,7 @@ pub(crate) type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Options {
     pub(crate) fast: bool,
     pub(crate) nodes: usize,
+    pub(crate) small_disks: bool,
     pub(crate) definitions: Option<Value>,
     pub(crate) tls: Option<ServerTls>,
     pub(crate) progress: Progress,
@@ -25,7 +26,7 @@ impl Options {
     #[must_use]
     pub fn durable() -> Self {
         let progress: Progress = Arc::new(|line| eprintln!("{line}"));
-        Self { fast: false, nodes: 1, definitions: None, tls: None, progress }
+        Self { fast: false, nodes: 1, small_disks: false, definitions: None, tls: None, progress }
     }
 
     /// For tests: Postgres survives `kill -9` but no power cut, and the broker updates its statistics
@@ -39,6 +40,13 @@ impl Options {
     #[must_use]
     pub fn nodes(self, nodes: usize) -> Self {
         Self { nodes: nodes.max(1), ..self }
+    }
+
+    /// Servers of our own have a disk each that can be filled; from local programs, for root on
+    /// Linux only.
+    #[must_use]
+    pub fn small_disks(self) -> Self {
+        Self { small_disks: true, ..self }
     }
 
     /// A broker of our own loads this document when it starts; from local programs only.

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use reqwest::Url;
 use rustix::process::Signal;
+use sqlx::Executor;
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
 use crate::servers::backend::Backend;
 use crate::servers::install;
 use crate::servers::options::Options;
-use crate::servers::postgres_access::check;
+use crate::servers::postgres_access::{check, connect, sql};
 use crate::servers::postgres_node::Node;
 use crate::servers::run::Run;
+use crate::servers::small_disk::SmallDisk;
 use crate::servers::source::{self, Source};
 use crate::servers::version::{self, Version};
 use crate::url;
@@ -96,6 +98,39 @@ impl Postgres {
         }
     }
 
+    /// Starts a standby with a copy of the data. From then on a commit waits until the standby has
+    /// it on its disk, too.
+    ///
+    /// # Errors
+    ///
+    /// If this is not a private server from local programs, or if the standby does not start.
+    pub async fn synchronous_standby(&self) -> Result<Self> {
+        let action = "add a standby to";
+        let node = self.backend.local().ok_or(Error::NotPrivate { server: NAME, action })?;
+        let (standby, url) = node.standby("postgres-2", &self.url).await?;
+        self.execute("alter system set synchronous_standby_names = '*'").await?;
+        self.execute("select pg_reload_conf()").await?;
+        wait_until("the standby to be synchronous", PATIENCE, || async {
+            let found = "select 1 from pg_stat_replication where sync_state = 'sync'";
+            Ok::<_, Error>((self.execute(found).await? > 0).then_some(()))
+        })
+        .await?;
+        Ok(Self { url, version: self.version, backend: Backend::Local(standby) })
+    }
+
+    /// Makes a standby the primary.
+    pub async fn promote(&self) -> Result<()> {
+        self.execute("select pg_promote()").await.map(drop)
+    }
+
+    /// Executes a statement as the administrator, and returns how many rows it has found or changed.
+    async fn execute(&self, statement: &'static str) -> Result<u64> {
+        let mut db = connect(&self.url).await?;
+        let done = db.execute(statement).await;
+        let done = done.map_err(|error| sql(statement, &self.url, &error))?;
+        Ok(done.rows_affected())
+    }
+
     /// Freezes it: sessions stay open and nothing answers.
     pub async fn freeze(&self) -> Result<()> {
         self.signal("freeze", Signal::STOP).await
@@ -104,6 +139,33 @@ impl Postgres {
     /// Ends [`Postgres::freeze`].
     pub async fn thaw(&self) -> Result<()> {
         self.signal("thaw", Signal::CONT).await
+    }
+
+    /// Whether it has a disk of its own that can be filled.
+    pub fn has_small_disk(&self) -> bool {
+        self.backend.local().is_some_and(|node| node.disk().is_some())
+    }
+
+    /// Fills its disk to the last byte.
+    pub fn fill_disk(&self) -> Result<()> {
+        self.on_small_disk("fill the disk of")?.disk().map_or(Ok(()), SmallDisk::fill)
+    }
+
+    /// Makes room again, and starts the server if it has ended meanwhile, as an operator would.
+    pub async fn free_disk(&self) -> Result<()> {
+        let node = self.on_small_disk("free the disk of")?;
+        node.disk().map_or(Ok(()), SmallDisk::free)?;
+        if node.is_running().await {
+            return wait_until("Postgres to be ready", PATIENCE, || ready(&self.url))
+                .await
+                .map(drop);
+        }
+        node.start_again(&self.url).await
+    }
+
+    fn on_small_disk(&self, action: &'static str) -> Result<&Node> {
+        let node = self.backend.local().filter(|node| node.disk().is_some());
+        node.ok_or(Error::NotPrivate { server: NAME, action })
     }
 
     async fn signal(&self, action: &'static str, signal: Signal) -> Result<()> {

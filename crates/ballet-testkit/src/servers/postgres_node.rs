@@ -14,15 +14,19 @@ use tokio::sync::Mutex;
 
 use crate::error::{Error, Result, machine};
 use crate::servers::options::Options;
+use crate::servers::ports::Ports;
 use crate::servers::postgres_access::check;
 use crate::servers::process::{Launch, Process, User, forget_env, start_failed};
 use crate::servers::run::{Run, write_secret};
 use crate::servers::scram::verifier;
+use crate::servers::small_disk::SmallDisk;
 use crate::servers::user;
 use crate::servers::version::Version;
 use crate::wait::wait_until;
 
 const NAME: &str = "Postgres";
+/// The directory of the first server.
+const FIRST: &str = "postgres";
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Prefixes of variables that set up the user's own server and tools.
 const FORGET: &str = "PG POSTGRES";
@@ -51,10 +55,15 @@ const FAST: &[&str] = &["fsync=off", "full_page_writes=off"];
 #[derive(Debug)]
 pub(crate) struct Node {
     run: Arc<Run>,
+    /// The name of its directory.
+    label: &'static str,
+    /// A standby has a port of its own.
+    _ports: Option<Ports>,
     programs: PathBuf,
     settings: Vec<String>,
     log: PathBuf,
     user: Option<User>,
+    disk: Option<SmallDisk>,
     server: Mutex<Process>,
 }
 
@@ -67,17 +76,69 @@ impl Node {
     ) -> Result<(Self, Version)> {
         let log = run.dir().join("postgres.log");
         let user = user::for_postgres()?;
-        init(run, &programs, user, &log).await?;
-        let settings = settings(run, options, user)?;
-        let server = Mutex::new(launch(run, &programs, &settings, &log, user)?);
-        let node = Self { run: Arc::clone(run), programs, settings, log, user, server };
+        let disk = init(run, &programs, options, user, &log).await?;
+        let mut settings = settings(run, options, user)?;
+        settings.push(format!("port={}", run.ports().postgres()));
+        let server = Mutex::new(launch(run, FIRST, &programs, &settings, &log, user)?);
+        let (run, label, ports) = (Arc::clone(run), FIRST, None);
+        let node = Self { run, label, _ports: ports, programs, settings, log, user, disk, server };
         let version = node.wait(&*node.server.lock().await, url).await;
         let version = version.map_err(|cause| node.failed(cause))?;
         Ok((node, version))
     }
 
+    /// Starts a standby that follows this server, with a copy of its data.
+    pub(crate) async fn standby(&self, label: &'static str, url: &Url) -> Result<(Self, Url)> {
+        let (run, user) = (Arc::clone(&self.run), self.user);
+        let dir = run.dir().join(label);
+        fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
+        give(&dir, user)?;
+        let mut command = self.command("pg_basebackup", &dir);
+        command.args(["--pgdata=data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+        command.arg("--dbname").arg(url.as_str());
+        let output = command.output().await.map_err(machine("run pg_basebackup"))?;
+        if !output.status.success() {
+            let cause = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(start_failed(NAME, cause, &self.log));
+        }
+        let ports = Ports::reserve()?;
+        let mut own = url.clone();
+        // It fails only for a URL without a host.
+        own.set_port(Some(ports.postgres())).ok();
+        let mut settings = self.settings.clone();
+        settings.retain(|setting| !setting.starts_with("port="));
+        settings.push(format!("port={}", ports.postgres()));
+        let (log, programs) = (run.dir().join(format!("{label}.log")), self.programs.clone());
+        let server = Mutex::new(launch(&run, label, &programs, &settings, &log, user)?);
+        let (ports, disk) = (Some(ports), None);
+        let node = Self { run, label, _ports: ports, programs, settings, log, user, disk, server };
+        let ready = node.wait(&*node.server.lock().await, &own).await;
+        ready.map_err(|cause| node.failed(cause))?;
+        Ok((node, own))
+    }
+
+    /// One of Postgres' programs, run in a directory as the server's user.
+    fn command(&self, program: &str, dir: &Path) -> Command {
+        let mut command = std::process::Command::new(self.programs.join(program));
+        forget_env(&mut command, FORGET);
+        let mut command = Command::from(command);
+        command.current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
+        if let Some(User { uid, gid }) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+
     pub(crate) fn log(&self) -> &Path {
         &self.log
+    }
+
+    pub(crate) fn disk(&self) -> Option<&SmallDisk> {
+        self.disk.as_ref()
+    }
+
+    pub(crate) async fn is_running(&self) -> bool {
+        self.server.lock().await.exited().is_none()
     }
 
     pub(crate) async fn pids(&self) -> Vec<i32> {
@@ -98,7 +159,8 @@ impl Node {
             let why = "it is running";
             return Err(Error::WrongState { server: NAME, action: "start", why });
         }
-        *server = launch(&self.run, &self.programs, &self.settings, &self.log, self.user)?;
+        let Self { run, label, programs, settings, log, user, .. } = self;
+        *server = launch(run, label, programs, settings, log, *user)?;
         self.wait(&server, url).await.map(drop).map_err(|cause| self.failed(cause))
     }
 
@@ -120,11 +182,17 @@ impl Node {
 }
 
 fn dir(run: &Run) -> PathBuf {
-    run.dir().join("postgres")
+    run.dir().join(FIRST)
 }
 
 /// Makes the data directory, owned by the user that the server runs as.
-async fn init(run: &Run, programs: &Path, user: Option<User>, log: &Path) -> Result<()> {
+async fn init(
+    run: &Run,
+    programs: &Path,
+    options: &Options,
+    user: Option<User>,
+    log: &Path,
+) -> Result<Option<SmallDisk>> {
     let dir = dir(run);
     fs::create_dir(&dir).map_err(machine(format!("create {}", dir.display())))?;
     let password_file = dir.join("password");
@@ -132,6 +200,10 @@ async fn init(run: &Run, programs: &Path, user: Option<User>, log: &Path) -> Res
     for path in [&dir, &password_file] {
         give(path, user)?;
     }
+    let disk = match options.small_disks {
+        true => Some(SmallDisk::mount(&dir.join("data"), user)?),
+        false => None,
+    };
     let mut command = std::process::Command::new(programs.join("initdb"));
     forget_env(&mut command, FORGET);
     let mut command = Command::from(command);
@@ -147,7 +219,7 @@ async fn init(run: &Run, programs: &Path, user: Option<User>, log: &Path) -> Res
     let output = command.output().await.map_err(machine("run Postgres' initdb"))?;
     fs::remove_file(&password_file).ok();
     if output.status.success() {
-        return Ok(());
+        return Ok(disk);
     }
     fs::write(log, [output.stdout, output.stderr].concat()).ok();
     run.keep();
@@ -158,7 +230,6 @@ fn settings(run: &Run, options: &Options, user: Option<User>) -> Result<Vec<Stri
     let fast: &[&str] = if options.fast { FAST } else { &[] };
     let mut settings: Vec<String> =
         SETTINGS.iter().chain(fast).map(|setting| (*setting).to_owned()).collect();
-    settings.push(format!("port={}", run.ports().postgres()));
     if let Some(tls) = &options.tls {
         settings.push("ssl=on".to_owned());
         let files = [
@@ -184,6 +255,7 @@ fn give(path: &Path, user: Option<User>) -> Result<()> {
 
 fn launch(
     run: &Run,
+    label: &str,
     programs: &Path,
     settings: &[String],
     log: &Path,
@@ -196,10 +268,10 @@ fn launch(
         args,
         env: Vec::new(),
         forget_env: FORGET,
-        dir: &dir(run),
+        dir: &run.dir().join(label),
         log,
         user,
-        group_file: run.group_file("postgres"),
+        group_file: run.group_file(label),
         // An immediate shutdown is as final as KILL, but removes the shared memory.
         stop_signal: "QUIT",
     })

@@ -16,6 +16,7 @@ use crate::servers::options::Options;
 use crate::servers::rabbitmq_access::Access;
 use crate::servers::rabbitmq_node::Node;
 use crate::servers::run::Run;
+use crate::servers::small_disk::SmallDisk;
 use crate::servers::source::{self, Source};
 use crate::servers::version::{self, Version};
 use crate::url;
@@ -140,6 +141,31 @@ impl RabbitMq {
         let action = "control";
         let node = self.backend.local().ok_or(Error::NotPrivate { server: NAME, action })?;
         node.control(arguments).await
+    }
+
+    /// Whether it has a disk of its own that can be filled.
+    pub fn has_small_disk(&self) -> bool {
+        self.backend.local().is_some_and(|node| node.disk().is_some())
+    }
+
+    /// Fills its disk to the last byte.
+    pub fn fill_disk(&self) -> Result<()> {
+        self.on_small_disk("fill the disk of")?.disk().map_or(Ok(()), SmallDisk::fill)
+    }
+
+    /// Makes room again, and starts the server anew, as an operator would: a node whose log could not
+    /// be written does not recover by itself.
+    pub async fn free_disk(&self) -> Result<()> {
+        self.on_small_disk("free the disk of")?.disk().map_or(Ok(()), SmallDisk::free)?;
+        if let Backend::Local(node) = &self.backend {
+            node.kill().await?;
+        }
+        self.start().await
+    }
+
+    fn on_small_disk(&self, action: &'static str) -> Result<&Node> {
+        let node = self.backend.local().filter(|node| node.disk().is_some());
+        node.ok_or(Error::NotPrivate { server: NAME, action })
     }
 
     async fn signal(&self, action: &'static str, signal: Signal) -> Result<()> {

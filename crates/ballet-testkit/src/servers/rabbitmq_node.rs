@@ -13,6 +13,7 @@ use crate::servers::node_home::{FORGET, NodeHome};
 use crate::servers::options::Options;
 use crate::servers::process::{Launch, Process, forget_env, start_failed};
 use crate::servers::rabbitmq_access::Access;
+use crate::servers::small_disk::SmallDisk;
 use crate::servers::version::Version;
 use crate::wait::wait_until;
 
@@ -26,6 +27,7 @@ pub(crate) struct Node {
     script: PathBuf,
     log: PathBuf,
     tls: bool,
+    disk: Option<SmallDisk>,
     epmd: Option<Process>,
     server: Mutex<Process>,
 }
@@ -38,11 +40,15 @@ impl Node {
         access: &Access,
     ) -> Result<(Self, Version)> {
         home.prepare(options, find::installed_version(&script))?;
+        let disk = match options.small_disks {
+            true => Some(SmallDisk::mount(&home.dir().join("data"), None)?),
+            false => None,
+        };
         let log = home.log();
         let epmd = if home.is_first() { Some(start_epmd(&home, &log)?) } else { None };
         let server = Mutex::new(launch(&home, &script, &log)?);
         let tls = options.tls.is_some();
-        let node = Self { home, script, log, tls, epmd, server };
+        let node = Self { home, script, log, tls, disk, epmd, server };
         let version = node.wait(&*node.server.lock().await, access).await?;
         Ok((node, version))
     }
@@ -55,6 +61,10 @@ impl Node {
     /// The start script, for further nodes.
     pub(crate) fn script(&self) -> &Path {
         &self.script
+    }
+
+    pub(crate) fn disk(&self) -> Option<&SmallDisk> {
+        self.disk.as_ref()
     }
 
     pub(crate) fn tls_port(&self) -> Option<u16> {

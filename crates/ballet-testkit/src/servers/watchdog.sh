@@ -44,10 +44,15 @@ for file in "$dir"/*.compose; do
 done
 
 # A killed postmaster leaves a small System V memory segment; its id is in line 7.
-pid_file=$dir/postgres/data/postmaster.pid
-if [ -f "$pid_file" ] && command -v ipcrm >/dev/null; then
-    ipcrm -m "$(sed -n '7s/.* //p' "$pid_file")" 2>/dev/null
-fi
+for pid_file in "$dir"/postgres*/data/postmaster.pid; do
+    if [ -f "$pid_file" ] && command -v ipcrm >/dev/null; then
+        ipcrm -m "$(sed -n '7s/.* //p' "$pid_file")" 2>/dev/null
+    fi
+done
+
+for disk in "$dir"/*/data; do
+    mountpoint -q "$disk" 2>/dev/null && umount -l "$disk"
+done
 
 # Kept when start-up failed: somebody wants to read the log.
 [ -e "$dir/keep" ] && exit

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
 use ballet_core::{Event, Trigger};
 use serde::Serialize;
@@ -74,6 +75,9 @@ pub trait CallStep: Send + Sync + 'static {
     /// How often the step is retried when its database part fails. The call itself is repeated
     /// until it is answered.
     const RETRY: Retry = Retry::DEFAULT;
+    /// How long one attempt at the call, or at the compensation's call, may take. After this the
+    /// answer counts as unknown, and the call is made again.
+    const CALL_TIME: Duration = Duration::from_secs(30);
     /// The request, stored as JSON until the answer is known.
     type Request: Serialize + DeserializeOwned + Send + Sync + 'static;
     /// The answer of the other side. A "no" is an answer, not a failure.

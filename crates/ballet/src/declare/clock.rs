@@ -1,4 +1,4 @@
-//! The only source of time and new ids, so a run can be repeated.
+//! A process's source of time and new ids, so a run can be repeated.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 pub struct Clock {
     time: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ids: Arc<Ids>,
+    stands_still: bool,
 }
 
 struct Ids {
@@ -33,11 +34,28 @@ impl Clock {
         Self::new(Timestamp::now, Uuid::now_v7().as_u128() as u64)
     }
 
-    /// Creates a clock from a time source and a seed, for repeatable runs.
+    /// Creates a clock from a time source and a seed for its ids. A service that runs with it takes
+    /// only the ids from it, and goes by the time of its database.
     #[must_use]
     pub fn new(time: impl Fn() -> Timestamp + Send + Sync + 'static, seed: u64) -> Self {
         let ids = Ids { seed, drawn: AtomicU64::new(0), spans: AtomicU64::new(0) };
-        Self { time: Arc::new(time), ids: Arc::new(ids) }
+        Self { time: Arc::new(time), ids: Arc::new(ids), stands_still: false }
+    }
+
+    /// Creates a clock that stands still, for repeatable runs. A service that runs with it goes by
+    /// this time, and not by that of its database.
+    #[must_use]
+    pub fn standing(at: Timestamp, seed: u64) -> Self {
+        Self { stands_still: true, ..Self::new(move || at, seed) }
+    }
+
+    /// Returns a clock that tells another time, with ids from the same source.
+    pub(crate) fn with_time(&self, time: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self { time: Arc::new(time), ids: Arc::clone(&self.ids), stands_still: false }
+    }
+
+    pub(crate) const fn stands_still(&self) -> bool {
+        self.stands_still
     }
 
     /// Returns the current time.

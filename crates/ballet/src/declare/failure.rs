@@ -66,6 +66,11 @@ impl Failure {
         database_error(&*self.error).is_some_and(is_stale_statement)
     }
 
+    /// Returns true if one of the framework's tables had no partition for a row.
+    pub(crate) fn is_missing_partition(&self) -> bool {
+        database_error(&*self.error).is_some_and(is_missing_partition)
+    }
+
     /// Returns the kind of failure, which decides how it is handled.
     #[must_use]
     pub fn kind(&self) -> FailureKind {
@@ -111,7 +116,19 @@ pub(crate) fn server_is_away(error: &sqlx::Error) -> bool {
         && !code.is_some_and(|code| request_may_be_wrong(&code))
 }
 
+/// check_violation without a constraint is what Postgres answers if no partition takes a row.
+fn is_missing_partition(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error().and_then(|it| it.try_downcast_ref::<PgDatabaseError>());
+    error.is_some_and(|error| {
+        error.code() == "23514" && error.constraint().is_none() && error.schema() == Some("ballet")
+    })
+}
+
 fn kind_of_database_error(error: &sqlx::Error) -> FailureKind {
+    if is_missing_partition(error) {
+        // It is made before the batch runs again.
+        return FailureKind::Conflict;
+    }
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)

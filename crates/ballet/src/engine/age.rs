@@ -5,7 +5,7 @@
 //! step that has not run be told from one that is forgotten.
 
 use ballet_core::envelope::Limits;
-use ballet_core::{SagaId, id};
+use ballet_core::{MessageId, SagaId, id};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
@@ -34,6 +34,30 @@ pub(crate) fn is_old(limits: &Limits, saga_id: SagaId, now: Timestamp) -> bool {
     id::time_of(saga_id.0).is_some_and(|time| now.duration_since(time) > limits.saga_window)
 }
 
+/// Whether the inbox may have forgotten a message.
+pub(crate) fn id_is_old(limits: &Limits, MessageId(id): MessageId, now: Timestamp) -> bool {
+    id::time_of(id).is_some_and(|time| now.duration_since(time) > limits.inbox_window)
+}
+
+/// Says what to do about a message that the inbox may have forgotten.
+pub(crate) fn why_too_old(limits: &Limits, MessageId(id): MessageId) -> String {
+    let made = id::time_of(id).unwrap_or_default();
+    format!(
+        "message id {id} was made at {made}, and ids are remembered for {:#}: check whether it was \
+         handled, and redrive it under a new id if it was not",
+        limits.inbox_window
+    )
+}
+
+/// Says what to do about a message that was taken for the beginning of a saga twice.
+pub(crate) fn why_repeated(MessageId(id): MessageId) -> String {
+    format!(
+        "message id {id} has no time in it, and saga {id} has begun with this id longer ago than it \
+         is remembered: this is a copy, or a new message with the same body or id; give each \
+         message an id of its own, a UUIDv7"
+    )
+}
+
 /// Returns the first of these old sagas that the ledger has forgotten.
 pub(crate) async fn forgotten(
     db: &mut PgConnection,
@@ -47,6 +71,13 @@ pub(crate) async fn forgotten(
 
 /// Says what to do about a message of a saga that is forgotten.
 pub(crate) fn why_forgotten(limits: &Limits, service: &str, saga_id: SagaId) -> String {
+    if id::time_of(saga_id.0).is_none() {
+        return format!(
+            "the id of saga {saga_id} has no time in it, and {service} has forgotten this saga: look \
+             it up in the service's own rows; what is missing has to be done by hand, or by a new \
+             saga under a new id"
+        );
+    }
     format!(
         "the id of saga {saga_id} is older than {:#}, and the ledger of {service} no longer covers \
          its time, so it cannot tell whether this was done: look it up in the service's own rows; \

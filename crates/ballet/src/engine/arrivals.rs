@@ -28,8 +28,8 @@ use crate::engine::compensation::{
     compensate_next, compensate_one, record_compensated, unknown_step,
 };
 use crate::engine::effect::Effect;
+use crate::engine::open_calls::Answer;
 use crate::engine::transaction::Transaction;
-use crate::tables::calls::Answer;
 use crate::tables::deadlines::NewDeadline;
 use crate::tables::ledger::{Entry, NO_KEY, Row, StepKey};
 

@@ -11,12 +11,12 @@ use tokio::sync::watch;
 
 use crate::declare::clock::Clock;
 use crate::engine::last_work::LastWork;
-use crate::engine::open_calls::OpenCalls;
+use crate::engine::open_calls::{Answer, OpenCalls};
 use crate::engine::registry::Registry;
+use crate::engine::shared_clock::SharedClock;
 use crate::engine::stopping::stopped;
 use crate::outgoing::relay::Relay;
 use crate::outgoing::spans::Spans;
-use crate::tables::calls::Answer;
 use crate::tables::probe::Probe;
 use crate::tables::renewal::Renewal;
 
@@ -34,11 +34,13 @@ pub(crate) struct Engine {
     pub(crate) request_pool: PgPool,
     pub(crate) probe: Probe,
     pub(crate) renewal: Renewal,
+    /// The time that all processes of the service share, and this process's ids.
     pub(crate) clock: Clock,
+    pub(crate) shared_clock: Arc<SharedClock>,
     pub(crate) limits: Limits,
     pub(crate) relay: Relay,
     pub(crate) spans: Spans,
-    pub(crate) calls: OpenCalls,
+    pub(crate) calls: Arc<OpenCalls>,
     /// The most messages of one transaction.
     pub(crate) batch: usize,
     /// How long one handler may take with one message.

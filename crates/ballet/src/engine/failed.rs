@@ -34,6 +34,14 @@ pub(crate) enum NotCommitted {
     RolledBack(BatchFailure),
 }
 
+impl NotCommitted {
+    pub(crate) fn failure(&self) -> &Failure {
+        match self {
+            Self::NotBegun(failure) | Self::RolledBack(BatchFailure { failure, .. }) => failure,
+        }
+    }
+}
+
 impl From<BatchFailure> for NotCommitted {
     fn from(failure: BatchFailure) -> Self {
         Self::RolledBack(failure)

@@ -2,6 +2,7 @@
 
 pub(crate) mod age;
 pub(crate) mod arrivals;
+pub(crate) mod call_line;
 pub(crate) mod caller;
 pub(crate) mod compensation;
 pub(crate) mod effect;
@@ -13,5 +14,6 @@ pub(crate) mod last_work;
 pub(crate) mod limited;
 pub(crate) mod open_calls;
 pub(crate) mod registry;
+pub(crate) mod shared_clock;
 pub(crate) mod stopping;
 pub(crate) mod transaction;

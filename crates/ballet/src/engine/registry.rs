@@ -15,6 +15,7 @@ use crate::declare::retry::Retry;
 use crate::declare::saga_entry::SagaEntry;
 use crate::engine::guard::panic_message;
 use crate::tables::ledger::Row;
+use crate::tables::open_sagas::Stages;
 
 /// The handler that compensates this service's part.
 const ABORT: &str = "abort";
@@ -238,6 +239,11 @@ impl Registry {
         self.known.get(name)
     }
 
+    /// What the service declares that it publishes.
+    pub(crate) fn emitted(&self) -> impl Iterator<Item = EventType> {
+        self.emits.iter().copied()
+    }
+
     /// Whether the service declares that it publishes this.
     pub(crate) fn emits(&self, event: EventType) -> bool {
         self.emits.contains(&event)
@@ -250,15 +256,23 @@ impl Registry {
         })
     }
 
-    /// The steps that an abort compensates, each with its saga.
-    pub(crate) fn compensatable_steps(&self) -> Vec<(&'static str, &'static str)> {
-        let undone =
-            |part: &&StepPart| matches!(part.kind, StepKind::Compensatable | StepKind::Pivot);
-        let of_saga = |saga: &'_ Arc<SagaEntry>| {
-            let steps = saga.steps.iter().map(|step| step.part()).filter(undone);
-            steps.map(|part| (part.name, saga.saga)).collect::<Vec<_>>()
-        };
-        self.sagas.iter().flat_map(of_saga).collect()
+    /// The steps that tell whether a saga has ended here.
+    pub(crate) fn stages(&self) -> Stages {
+        let mut stages = Stages::default();
+        for saga in &self.sagas {
+            let steps = || saga.origins.iter().chain(saga.steps.iter().map(|step| step.part()));
+            let decides = steps().any(|part| part.kind == StepKind::Decision);
+            for part in steps() {
+                let step = (part.name, saga.saga);
+                match part.kind {
+                    StepKind::Origin if decides => stages.begin.push(step),
+                    StepKind::Origin => {}
+                    StepKind::Compensatable | StepKind::Pivot => stages.undoable.push(step),
+                    StepKind::Decision | StepKind::Retriable => stages.last.push(step),
+                }
+            }
+        }
+        stages
     }
 
     /// The steps that are compensated without a call.

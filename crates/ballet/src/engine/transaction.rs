@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet_amqp::BatchId;
 use ballet_core::{MessageId, SagaId};
@@ -18,12 +19,14 @@ use crate::declare::trace::Trace;
 use crate::declare::tx::{Scope, Tx};
 use crate::engine::caller;
 use crate::engine::engine::Engine;
+use crate::engine::open_calls::Claim;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Span;
 use crate::outgoing::wire;
 use crate::tables::calls::NewCall;
 use crate::tables::database::{answered, begin};
 use crate::tables::deadlines::Deadlines;
+use crate::tables::inbox::NewMessage;
 use crate::tables::ledger::{Entry, Ledger, NewRow, Row, StepKey};
 use crate::tables::outbox::Mark;
 use crate::tables::{calls, inbox, outbox};
@@ -183,7 +186,7 @@ impl<'db> Transaction<'db> {
     pub(crate) async fn receive(
         &mut self,
         sagas: &[SagaId],
-        messages: &[MessageId],
+        messages: &[NewMessage],
     ) -> Result<HashSet<MessageId>, Failure> {
         answered(inbox::receive(&mut self.db, &mut self.ledger, sagas, messages)).await
     }
@@ -226,11 +229,14 @@ impl<'db> Transaction<'db> {
             answered(sqlx::query("select 1").execute(&mut **db)).await?;
         }
         deadlines.flush(db).await?;
+        let claims = engine.calls.claim_new(calls);
         if !calls.is_empty() {
-            answered(calls::insert(db, engine.relay.process, calls, now)).await?;
+            let claimed_for: Vec<_> =
+                claims.iter().map(|claim| claim.as_ref().map(Claim::time)).collect();
+            answered(calls::insert(db, engine.relay.process, calls, &claimed_for, now)).await?;
         }
         // Marks of the table that the events go to ride in one statement with them.
-        let table = outbox::table_at(now);
+        let table = engine.relay.turns.current();
         let along = |mark: &&Mark| mark.dead.is_empty() && mark.batch.table == table;
         let along = |mark: &&Mark| emits && along(mark);
         let (along, apart): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(along);
@@ -239,7 +245,7 @@ impl<'db> Transaction<'db> {
         let emitted = std::mem::take(&mut scope.emitted);
         // In memory before the commit is sent: what the sweeper finds and does not see there it
         // takes for left behind.
-        let batch = emits.then(|| engine.relay.begin(now));
+        let batch = emits.then(|| engine.relay.begin(table, emitted.len(), now));
         if let Some(batch) = batch {
             let written = outbox::insert(db, batch, &emitted, &added.timed, &along, now);
             if let Err(failure) = answered(written).await {
@@ -247,7 +253,6 @@ impl<'db> Transaction<'db> {
                 return Err(failure);
             }
         }
-        engine.calls.remember(calls);
         let (calls, spans) = (std::mem::take(calls), std::mem::take(spans));
         if let Some(batch) = &batch {
             fault::remember(batch, &*emitted);
@@ -258,9 +263,8 @@ impl<'db> Transaction<'db> {
         if let Err(failure) = committed {
             if let Some(batch) = batch {
                 // Perhaps it is committed all the same: then the sweeper finds it.
-                engine.relay.forget(batch);
+                engine.relay.leave(batch);
             }
-            engine.calls.forget(&calls);
             return Err(failed_at_commit(failure));
         }
         fault::point(FaultPoint::AfterCommit, &works_on);
@@ -273,8 +277,11 @@ impl<'db> Transaction<'db> {
             let messages = emitted.iter().map(|e| wire::publish(service, e, now)).collect();
             engine.relay.committed(batch, messages);
         }
-        for call in calls {
-            caller::make(&engine, call);
+        for (call, claim) in calls.into_iter().zip(claims) {
+            match claim {
+                Some(claim) => caller::make(&engine, call, claim),
+                None => engine.calls.look_after(&call, Duration::ZERO),
+            }
         }
         Ok(batch)
     }

@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::engine::shared_clock::SharedClock;
 use crate::http::own_routes::OwnRoutes;
 use crate::upkeep::bindings::Bindings;
 use crate::upkeep::progress::Progress;
@@ -29,8 +30,11 @@ pub(crate) struct Parts {
     pub(crate) database: watch::Receiver<bool>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
+    /// Why events wait at the publisher, if any do.
+    pub(crate) held: watch::Receiver<Option<String>>,
     pub(crate) bindings: watch::Receiver<Bindings>,
     pub(crate) progress: Progress,
+    pub(crate) shared_clock: Arc<SharedClock>,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,9 +42,11 @@ struct Readiness {
     ready: bool,
     database: &'static str,
     consume: &'static str,
-    publish: &'static str,
+    publish: String,
     bindings: String,
     messages: String,
+    /// Says why nothing is removed by age. The service works all the same.
+    clock: String,
 }
 
 impl Health {
@@ -51,9 +57,10 @@ impl Health {
                 ready: false,
                 database: if *self.away.borrow() { "away" } else { starting },
                 consume: starting,
-                publish: starting,
+                publish: starting.to_owned(),
                 bindings: starting.to_owned(),
                 messages: starting.to_owned(),
+                clock: starting.to_owned(),
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -66,15 +73,20 @@ impl Health {
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
         let database = *parts.database.borrow();
         let bindings = parts.bindings.borrow().clone();
+        let held = parts.held.borrow().clone();
         let stands_still = parts.progress.stands_still();
         let connected = database && consume.is_ready() && publish.is_ready();
         Readiness {
-            ready: connected && bindings.has_all() && stands_still.is_none(),
+            ready: connected && held.is_none() && bindings.has_all() && stands_still.is_none(),
             database: if database { "ok" } else { "away" },
             consume: word(&consume),
-            publish: word(&publish),
+            publish: match &held {
+                Some(reason) if publish.is_ready() => format!("events wait: {reason}"),
+                _ => word(&publish).to_owned(),
+            },
             bindings: bindings.to_string(),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
+            clock: parts.shared_clock.doubt().unwrap_or_else(|| "ok".to_owned()),
         }
     }
 }

@@ -11,11 +11,13 @@ use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
 use crate::declare::tx::Tx;
-use crate::engine::age::too_old_to_begin;
+use crate::engine::age::{too_old_to_begin, why_forgotten};
 use crate::engine::arrivals::{abort_as_owner, begun_before, originated};
 use crate::engine::engine::Engine;
 use crate::engine::transaction::Transaction;
 use crate::http::trace::current;
+use crate::tables::database::answered;
+use crate::tables::partitions;
 
 /// A running service, as its HTTP handlers see it.
 #[derive(Debug, Clone)]
@@ -107,6 +109,12 @@ impl Unit {
         if let Some(why) = too_old_to_begin(limits, saga.deadline(), saga_id, now) {
             return Err(Failure::permanent(why));
         }
+        let (db, ledger) = self.transaction.db_and_ledger();
+        let forgotten = ledger.forgotten_without_time(db, std::iter::once(saga_id));
+        if answered(forgotten).await?.is_some() {
+            let why = why_forgotten(limits, engine.registry.service, saga_id);
+            return Err(Failure::permanent(why));
+        }
         let event = Encoded::of(&event)?;
         originated(&mut self.transaction, saga, saga_id, origin.name, event);
         Ok(())
@@ -140,7 +148,17 @@ impl Unit {
     /// A failure if nothing was committed, or if the database's answer was lost and nobody knows.
     pub async fn commit(self) -> Result<(), Failure> {
         // On a task of its own: a commit goes on when its request is dropped.
-        let committed = tokio::spawn(async move { self.transaction.commit(&[]).await.map(drop) });
+        let committed = tokio::spawn(async move {
+            let engine = Arc::clone(&self.transaction.engine);
+            let committed = self.transaction.commit(&[]).await.map(drop);
+            if let Err(failure) = &committed
+                && failure.is_missing_partition()
+            {
+                // For the next attempt of the caller.
+                partitions::make(&engine.pool, &engine.limits, engine.clock.now()).await?;
+            }
+            committed
+        });
         committed.await.unwrap_or_else(|error| Err(Failure::transient(error)))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_amqp::BatchId;
-use ballet_core::{MessageId, Reason, SagaId};
+use ballet_core::SagaId;
 use ballet_fault::{self as fault, FaultPoint};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
@@ -16,20 +16,20 @@ use tracing::Instrument;
 
 use crate::declare::call_step::CallKey;
 use crate::declare::failure::{Failure, FailureKind};
-use crate::engine::age::{forgotten, why_forgotten};
 use crate::engine::engine::Engine;
-use crate::engine::failed::{BatchFailure, NotCommitted};
+use crate::engine::failed::NotCommitted;
 use crate::engine::guard::guarded;
-use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
 use crate::lane::bulk_runs::{self, Slot};
 use crate::lane::counted::Counted;
 use crate::lane::message::Work;
 use crate::lane::named_rows::lock_named;
 use crate::lane::pace::{Pace, TURN};
+use crate::lane::remembered::{self, forget_failures, new_message, new_messages};
 use crate::tables::database::answered;
+use crate::tables::inbox::NewMessage;
 use crate::tables::outbox::Mark;
-use crate::tables::{calls, inbox};
+use crate::tables::{calls, inbox, partitions};
 
 /// How long a lane hurries after a lock was not free in time.
 const HURRY: Duration = Duration::from_secs(60);
@@ -89,25 +89,36 @@ pub(crate) async fn run(
         }
         Err(failed) => {
             engine.relay.give_back(marks);
-            close_if_suspect(engine, connection, &failed);
+            close_if_suspect(engine, connection, failed.failure());
+            if failed.failure().is_missing_partition() {
+                make_partitions(engine).await;
+                for work in works {
+                    if let Work::Message(message) = work {
+                        message.age.is_doubtful = true;
+                    }
+                }
+            }
             Err(failed)
         }
     }
 }
 
 /// Closes a connection that may be what failed: whoever came next would fail on it, too.
-fn close_if_suspect(
-    engine: &Engine,
-    mut connection: PoolConnection<Postgres>,
-    failed: &NotCommitted,
-) {
-    let (NotCommitted::NotBegun(failure) | NotCommitted::RolledBack(BatchFailure { failure, .. })) =
-        failed;
+fn close_if_suspect(engine: &Engine, mut connection: PoolConnection<Postgres>, failure: &Failure) {
     if failure.is_stale_statement() {
         engine.renewal.renew();
     }
     if failure.kind() == FailureKind::ConnectionLost {
         connection.close_on_drop();
+    }
+}
+
+/// Makes the partitions that a transaction lacked. Where one is missing all the same, what belonged
+/// there is forgotten.
+pub(crate) async fn make_partitions(engine: &Engine) {
+    let now = engine.clock.now();
+    if let Err(error) = partitions::make(&engine.pool, &engine.limits, now).await {
+        tracing::error!("a partition of ballet.inbox or ballet.ledger is missing: {error}");
     }
 }
 
@@ -138,8 +149,8 @@ async fn in_one_transaction(
     let mut transaction = begun.map_err(NotCommitted::NotBegun)?;
     fault::point(FaultPoint::AfterBegin, &*works);
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
-    let ids: Vec<MessageId> = works.iter().filter_map(message_id).collect();
-    let mut fresh = transaction.receive(&sagas, &ids).await?;
+    remembered::check_messages(&mut transaction, works).await?;
+    let mut fresh = transaction.receive(&sagas, &new_messages(works)).await?;
     let answers: Vec<(CallKey, &str)> = works.iter().filter_map(answer).collect();
     let now = transaction.scope.now;
     let mut open = answered(calls::close(transaction.db(), &answers, now)).await?;
@@ -156,7 +167,7 @@ async fn in_one_transaction(
             Work::Answer(_) => {}
         }
     }
-    refuse_forgotten(&mut transaction, works, &live).await?;
+    remembered::check_sagas(&mut transaction, works, &live).await?;
     lock_named(&mut transaction, works, &live).await?;
     if hurried {
         answered(sqlx::query(A_MOMENT).execute(transaction.db())).await?;
@@ -174,6 +185,8 @@ async fn in_one_transaction(
     let mut rest: Vec<usize> = runs.flatten().collect();
     rest.sort_unstable();
     give_back(&mut transaction, works, &rest).await?;
+    let handled = live.iter().copied().filter(|at| rest.binary_search(at).is_err());
+    forget_failures(&mut transaction, works, handled).await?;
     if hurried {
         answered(sqlx::query(AS_USUAL).execute(transaction.db())).await?;
     }
@@ -192,47 +205,11 @@ async fn give_back(
     if rest.is_empty() {
         return Ok(());
     }
-    let messages: Vec<MessageId> = rest.iter().filter_map(|at| message_id(&works[*at])).collect();
+    let messages: Vec<NewMessage> = rest.iter().filter_map(|at| new_message(&works[*at])).collect();
     let calls: Vec<CallKey> =
         rest.iter().filter_map(|at| answer(&works[*at])).map(|(key, _)| key).collect();
     answered(inbox::forget(transaction.db(), &messages)).await?;
     answered(calls::reopen(transaction.db(), &calls)).await
-}
-
-/// Fails if the ledger has forgotten the saga of a message: what was done cannot be told from what
-/// was not.
-async fn refuse_forgotten(
-    transaction: &mut Transaction<'_>,
-    works: &[Work],
-    live: &[usize],
-) -> Result<(), BatchFailure> {
-    let old = |at: &usize| match &works[*at] {
-        Work::Message(message) if message.is_old => Some((*at, message, message.saga()?)),
-        Work::Message(_) | Work::Answer(_) => None,
-    };
-    let old: Vec<_> = live.iter().filter_map(old).collect();
-    if old.is_empty() {
-        return Ok(());
-    }
-    let engine = Arc::clone(&transaction.engine);
-    let sagas = old.iter().map(|(.., saga)| *saga);
-    let forgotten = answered(forgotten(transaction.db(), &engine.limits, sagas)).await?;
-    let of_saga = |(.., saga): &&(_, _, SagaId)| Some(*saga) == forgotten;
-    let Some((at, message, saga)) = old.iter().find(of_saga) else { return Ok(()) };
-    let why = why_forgotten(&engine.limits, engine.registry.service, *saga);
-    Err(BatchFailure {
-        poison: Some(*at),
-        handler: message.known.handlers.first().map(Handler::name),
-        failure: Failure::permanent(why),
-        reason: Some(Reason::SagaTooOld),
-    })
-}
-
-fn message_id(work: &Work) -> Option<MessageId> {
-    match work {
-        Work::Message(message) => Some(message.envelope.message_id),
-        Work::Answer(_) => None,
-    }
 }
 
 fn answer(work: &Work) -> Option<(CallKey, &str)> {

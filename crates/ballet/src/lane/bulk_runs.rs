@@ -23,6 +23,7 @@ use crate::engine::effect::Effect;
 use crate::engine::failed::{BatchFailure, RunFailure};
 use crate::engine::guard::caught;
 use crate::engine::limited::limited;
+use crate::engine::open_calls::Answer;
 use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
 use crate::lane::counted::Counted;
@@ -31,7 +32,6 @@ use crate::lane::message::Work;
 use crate::lane::run_items::{abort_events, begin_step, items, message};
 use crate::lane::traced::Open;
 use crate::outgoing::spans::Kind;
-use crate::tables::calls::Answer;
 use crate::tables::ledger::StepKey;
 
 /// A piece of work among those of its batch, as far as it matters for the order.

@@ -57,8 +57,13 @@ pub(crate) fn set_aside(
             "a message that cannot be taken is set aside"
         ),
     }
-    // A message that no handler got is not listed as stuck; it is among the dead letters.
-    let failed = step.map(|handler| Failed { handler, reason, detail, attempts, wait: None });
+    // A message that no handler ever got is not listed as stuck; it is among the dead letters.
+    let failed = match step {
+        Some(handler) => {
+            Some(Noted::Failed(Failed { handler, reason, detail, attempts, wait: None }))
+        }
+        None => (waits(&delivery) > 0).then_some(Noted::GivenUp { reason, detail }),
+    };
     publish_copy(engine, DEAD, delivery, receipt, headers, attempts, failed);
 }
 
@@ -86,8 +91,8 @@ pub(crate) fn retry_later(
         (RETRY_ROUTING_KEY, text_value(routing_key)),
     ];
     let wait = Some(delay.time());
-    let failed =
-        step.map(|handler| Failed { handler, reason: reason.code(), detail, attempts, wait });
+    let failed = |handler| Failed { handler, reason: reason.code(), detail, attempts, wait };
+    let failed = step.map(|handler| Noted::Failed(failed(handler)));
     publish_copy(engine, queue, delivery, receipt, headers, attempts, failed);
 }
 
@@ -98,7 +103,7 @@ fn publish_copy(
     receipt: Receipt,
     headers: Vec<(&'static str, AMQPValue)>,
     attempts: u32,
-    failed: Option<Failed>,
+    noted: Option<Noted>,
 ) {
     let engine = Arc::clone(engine);
     let mut stopping = engine.stopping.clone();
@@ -107,8 +112,8 @@ fn publish_copy(
             let Some(publisher) = engine.relay.publisher() else { return };
             let letter = copy(&engine, exchange, delivery, &headers, attempts);
             fault::point(FaultPoint::BeforeCopy, exchange);
-            if let Some(failed) = failed {
-                note(&engine, &letter, &failed).await;
+            if let Some(noted) = noted {
+                note(&engine, &letter, &noted).await;
             }
             copies::send(&engine, publisher, letter).await;
             fault::point(FaultPoint::AfterCopy, exchange);
@@ -122,12 +127,28 @@ fn publish_copy(
     });
 }
 
+/// What is recorded of a message that could not be handled.
+enum Noted {
+    Failed(Failed),
+    /// It failed before, and became a dead letter before a handler got it again.
+    GivenUp {
+        reason: &'static str,
+        detail: String,
+    },
+}
+
 /// Lists a failure as stuck. The copy carries the ids that were derived from its message.
-async fn note(engine: &Engine, letter: &Publish, failed: &Failed) {
+async fn note(engine: &Engine, letter: &Publish, noted: &Noted) {
     let text = |value: &Option<_>| value.as_ref().map(ToString::to_string);
     let properties = &letter.properties;
     let id = text(properties.message_id()).and_then(|id| id.parse().ok());
     let Some(id) = id else { return };
+    let failed = match noted {
+        Noted::Failed(failed) => failed,
+        Noted::GivenUp { reason, detail } => {
+            return failures::give_up(&engine.pool, id, reason, detail).await;
+        }
+    };
     let saga = text(properties.correlation_id()).and_then(|id| id.parse().ok());
     let event_type = text(properties.kind()).unwrap_or_default();
     failures::record(&engine.pool, id, saga, &event_type, failed).await;

@@ -66,12 +66,16 @@ pub(crate) async fn handle(
 }
 
 /// Commits the tombstones that an abort leaves, and nothing else of it.
-pub(crate) async fn entomb(engine: &Arc<Engine>, message: &Message) -> Result<(), Failure> {
+pub(crate) async fn entomb(
+    engine: &Arc<Engine>,
+    message: &Message,
+    may_be_forgotten: bool,
+) -> Result<(), Failure> {
     let Message { envelope, known, .. } = message;
     let Some(saga_id) = envelope.saga_id else { return Ok(()) };
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     transaction.receive(&[saga_id], &[]).await?;
-    if message.is_old {
+    if may_be_forgotten {
         let saga = std::iter::once(saga_id);
         if answered(forgotten(transaction.db(), &engine.limits, saga)).await?.is_some() {
             // There is no place for it any more, and nothing that it could keep from happening.

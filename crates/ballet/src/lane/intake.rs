@@ -7,9 +7,9 @@ use ballet_core::{Reason, Unacceptable};
 use tokio::sync::mpsc;
 
 use crate::engine::engine::Engine;
+use crate::engine::open_calls::Answer;
 use crate::lane::dead_letter;
 use crate::lane::message::{Message, Work};
-use crate::tables::calls::Answer;
 
 /// Hands work to the lanes.
 #[derive(Clone)]

@@ -287,7 +287,7 @@ fn settle(engine: &Engine, works: Vec<Work>) {
                 left(engine, &message, Ok(outcome));
                 message.receipt.settle();
             }
-            Work::Answer(answer) => engine.calls.forget([&answer.call]),
+            Work::Answer(answer) => drop(answer),
         }
     }
 }

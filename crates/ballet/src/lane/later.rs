@@ -9,6 +9,7 @@ use crate::declare::retry::Delay;
 use crate::engine::caller::ask_again;
 use crate::engine::engine::Engine;
 use crate::engine::failed::BatchFailure;
+use crate::lane::batch::make_partitions;
 use crate::lane::dead_letter;
 use crate::lane::dispatch::entomb;
 use crate::lane::message::{Message, Work};
@@ -58,7 +59,7 @@ pub(super) async fn later_or_never(
                 }
             }
             // A call is never given up: its answer is asked for again under the same key.
-            Work::Answer(answer) => ask_again(engine, answer.call, &failed.failure),
+            Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
         }
     }
 }
@@ -79,7 +80,7 @@ pub(super) async fn later(
                 let delay = Delay::endless(dead_letter::waits(&message.delivery));
                 put_off(engine, *message, failed, delay, attempts);
             }
-            Work::Answer(answer) => ask_again(engine, answer.call, &failed.failure),
+            Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
         }
     }
 }
@@ -110,12 +111,18 @@ pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &st
 fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
     // Without the saga's lock there is no tombstone either.
     let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
-    // Nor in a saga that is forgotten.
-    message.known.aborts() && !locked && failed.reason != Some(Reason::SagaTooOld)
+    // Nor for what is forgotten.
+    let forgotten = matches!(failed.reason, Some(Reason::SagaTooOld | Reason::TooOldToDeduplicate));
+    message.known.aborts() && !locked && !forgotten
 }
 
 async fn leave_tombstone(engine: &Arc<Engine>, message: &Message) {
-    while let Err(failure) = entomb(engine, message).await {
+    let mut may_be_forgotten = message.age.saga_is_old || message.age.is_doubtful;
+    while let Err(failure) = entomb(engine, message, may_be_forgotten).await {
+        if failure.is_missing_partition() {
+            make_partitions(engine).await;
+            may_be_forgotten = true;
+        }
         tracing::warn!("a tombstone could not be written; trying again: {failure}");
         if *engine.stopping.borrow() {
             return;

@@ -11,16 +11,29 @@ use jiff::Timestamp;
 
 use crate::declare::clock::Clock;
 use crate::declare::failure::Failure;
-use crate::engine::age::{is_old, too_old_to_begin};
+use crate::engine::age::{id_is_old, is_old, too_old_to_begin};
+use crate::engine::open_calls::Answer;
 use crate::engine::registry::{Known, Registry};
 use crate::lane::dead_letter::earlier_attempts;
 use crate::lane::traced::Traced;
-use crate::tables::calls::Answer;
 
 /// What a lane works on.
 pub(crate) enum Work {
     Message(Box<Message>),
     Answer(Box<Answer>),
+}
+
+/// How much of a message may be forgotten here.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Age {
+    /// Whether the ledger may have forgotten the saga.
+    pub(crate) saga_is_old: bool,
+    /// Whether the inbox may have forgotten the message.
+    pub(crate) id_is_old: bool,
+    /// Whether a table lacked a partition, so that it is looked up what is remembered, at any age.
+    pub(crate) is_doubtful: bool,
+    /// Whether the inbox keeps the message among those without a time in their id.
+    pub(crate) is_apart: bool,
 }
 
 /// A message that could be read.
@@ -30,8 +43,8 @@ pub(crate) struct Message {
     pub(crate) delivery: Delivery,
     pub(crate) receipt: Receipt,
     pub(crate) traced: Traced,
-    /// Whether the ledger may have forgotten the saga.
-    pub(crate) is_old: bool,
+    /// How much of it may be forgotten.
+    pub(crate) age: Age,
     /// Whether it was handled before.
     pub(crate) is_duplicate: bool,
     /// The event as JSON, where that is not the delivery's body as it came.
@@ -68,7 +81,11 @@ impl Message {
         match read {
             Ok((envelope, known, body, events)) => {
                 let traced = Traced::arrived(&envelope, earlier_attempts(&delivery), clock);
-                let is_old = envelope.saga_id.is_some_and(|saga| is_old(limits, saga, now));
+                let age = Age {
+                    saga_is_old: envelope.saga_id.is_some_and(|saga| is_old(limits, saga, now)),
+                    id_is_old: id_is_old(limits, envelope.message_id, now),
+                    ..Age::default()
+                };
                 let is_duplicate = false;
                 Ok(Self {
                     envelope,
@@ -76,7 +93,7 @@ impl Message {
                     delivery,
                     receipt,
                     traced,
-                    is_old,
+                    age,
                     is_duplicate,
                     body,
                     events,

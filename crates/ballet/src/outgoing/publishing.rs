@@ -7,7 +7,7 @@ use crate::declare::clock::Clock;
 use crate::declare::event::Emitted;
 use crate::declare::trace_context::TraceContext;
 use crate::outgoing::spans::{Kind, Span, Spans};
-use crate::tables::outbox::StoredEvent;
+use crate::tables::left_behind::StoredEvent;
 
 /// The events of a batch that the publisher has, by position.
 #[derive(Debug, Default)]

@@ -17,12 +17,13 @@ use tokio::sync::Notify;
 use crate::declare::clock::Clock;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Spans;
-use crate::tables::outbox;
+use crate::outgoing::turns::Turns;
 use crate::tables::outbox::Mark;
 
 pub(crate) struct Relay {
     /// This process's number.
     pub(crate) process: i64,
+    pub(crate) turns: Turns,
     next: AtomicI64,
     /// Batches from before their commit until after the commit of their mark.
     live: Mutex<HashMap<BatchId, Live>>,
@@ -40,8 +41,9 @@ pub(crate) struct Relay {
 }
 
 /// A batch in memory.
-#[derive(Default)]
 struct Live {
+    events: usize,
+    since: Timestamp,
     is_published: bool,
     publishing: Publishing,
     /// The position of each message, if the batch was read back.
@@ -50,10 +52,25 @@ struct Live {
     unreadable: Vec<(i32, String)>,
 }
 
+impl Live {
+    fn new(events: usize, since: Timestamp) -> Self {
+        Self {
+            events,
+            since,
+            is_published: false,
+            publishing: Publishing::default(),
+            positions: Vec::new(),
+            unreadable: Vec::new(),
+        }
+    }
+}
+
 impl Relay {
-    pub(crate) fn new(process: i64, clock: Clock, spans: Spans) -> Self {
+    /// `first` is the outbox table that the process writes to first.
+    pub(crate) fn new(process: i64, first: i16, clock: Clock, spans: Spans) -> Self {
         Self {
             process,
+            turns: Turns::new(first, clock.now()),
             next: AtomicI64::new(0),
             live: Mutex::default(),
             marks: Mutex::default(),
@@ -86,19 +103,28 @@ impl Relay {
     }
 
     /// Assigns the id of a new batch and keeps it in memory. Called before the commit is sent.
-    pub(crate) fn begin(&self, now: Timestamp) -> BatchId {
+    pub(crate) fn begin(&self, table: i16, events: usize, now: Timestamp) -> BatchId {
         // One lock covers drawing the number and registering the batch: the sweeper treats a number
         // below `next` that is not in memory as left behind.
         let mut live = self.live();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let batch = BatchId { process: self.process, number, table: outbox::table_at(now) };
-        live.insert(batch, Live::default());
+        let batch = BatchId { process: self.process, number, table };
+        live.insert(batch, Live::new(events, now));
+        self.turns.wrote(events);
         batch
     }
 
-    /// Forgets a batch that rolled back or whose commit is uncertain. If it is committed, the
-    /// sweeper finds it.
+    /// Forgets a batch that rolled back.
     pub(crate) fn forget(&self, batch: BatchId) {
+        self.live().remove(&batch);
+    }
+
+    /// Leaves a batch to the sweeper: its commit is uncertain, or memory is full.
+    pub(crate) fn leave(&self, batch: BatchId) {
+        // Noted first: a table with neither a live batch nor a note may be emptied.
+        let live = self.live().get(&batch).map(|live| (live.events, live.since));
+        let (events, since) = live.unzip();
+        self.turns.note_left(batch.table, events.unwrap_or_default(), since);
         self.live().remove(&batch);
     }
 
@@ -129,7 +155,7 @@ impl Relay {
         ballet_amqp::counter!("ballet_outbox_events_total").increment(messages.len() as u64);
         let handed = self.publisher().map(|to| to.send(OutBatch { batch, messages }));
         if handed != Some(Handed::Queued) {
-            self.forget(batch);
+            self.leave(batch);
         }
     }
 
@@ -229,14 +255,26 @@ impl Relay {
     }
 
     /// Puts a batch that was left behind into memory. Returns false if it is already there.
-    pub(crate) fn adopt(&self, batch: BatchId) -> bool {
+    pub(crate) fn adopt(&self, batch: BatchId, events: usize, since: Timestamp) -> bool {
         match self.live().entry(batch) {
             Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
-                place.insert(Live::default());
+                place.insert(Live::new(events, since));
                 true
             }
         }
+    }
+
+    /// Returns the number of events that are committed, or being committed, and not published, and
+    /// the time of the oldest.
+    pub(crate) fn unpublished(&self) -> (i64, Option<Timestamp>) {
+        let left = self.turns.left();
+        let live = self.live();
+        let waiting = || live.values().filter(|live| !live.is_published);
+        let in_memory = i64::try_from(waiting().map(|live| live.events).sum::<usize>());
+        let events = in_memory.unwrap_or(i64::MAX) + left.values().map(|l| l.events).sum::<i64>();
+        let since = waiting().map(|live| live.since);
+        (events, since.chain(left.values().filter_map(|left| left.since)).min())
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::declare::event::Emitted;
 use crate::declare::trace::Trace;
-use crate::tables::outbox::StoredEvent;
+use crate::tables::left_behind::StoredEvent;
 
 const PERSISTENT: u8 = 2;
 

@@ -16,4 +16,3 @@ pub(crate) mod serve;
 pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod tasks;
-pub(crate) mod thread_stack;

@@ -16,10 +16,11 @@ use tokio::time::{sleep, timeout};
 use crate::declare::clock::Clock;
 use crate::declare::failure::server_is_away;
 use crate::declare::migration::Migration;
+use crate::engine::shared_clock::SharedClock;
 use crate::service::error::StartError;
 use crate::service::pool;
-use crate::tables::{migrate, process};
-use crate::upkeep::partitions;
+use crate::tables::{migrate, outbox_tables, process};
+use crate::upkeep::{clock, partitions};
 
 /// If the database is not reached within this time, readiness reports it as away.
 const REPORT_AFTER: Duration = Duration::from_secs(1);
@@ -39,14 +40,15 @@ pub(super) struct Prepare<'a> {
     pub(super) migrations: &'a [Migration],
     pub(super) limits: &'a Limits,
     pub(super) clock: &'a Clock,
+    pub(super) shared_clock: &'a SharedClock,
     /// Whether the database is away, for readiness.
     pub(super) away: &'a watch::Sender<bool>,
 }
 
 impl Prepare<'_> {
-    /// Prepares the database. Returns the number of the process, and the session that holds its
-    /// lock.
-    pub(super) async fn run(&self) -> Result<(i64, PgConnection), StartError> {
+    /// Prepares the database. Returns the number of the process, the session that holds its
+    /// lock, and the first outbox table to write to.
+    pub(super) async fn run(&self) -> Result<(i64, PgConnection, i16), StartError> {
         loop {
             self.reach().await?;
             let error = match self.attempt().await {
@@ -86,13 +88,15 @@ impl Prepare<'_> {
         })
     }
 
-    async fn attempt(&self) -> Result<(i64, PgConnection), StartError> {
+    async fn attempt(&self) -> Result<(i64, PgConnection, i16), StartError> {
         let mut db = migrate::connect(self.options).await?;
         let pid = migrate::pid(&mut db).await?;
         tokio::select! {
             done = migrate::migrate(db, self.migrations) => done?,
             lost = self.lost(pid) => return Err(StartError::Database(lost)),
         }
+        let asked = clock::ask(self.pool, self.shared_clock).await;
+        asked.map_err(StartError::Database)?;
         let prepared = partitions::prepare(self.pool, self.limits, self.clock).await;
         prepared.map_err(StartError::Database)?;
         pool::log_schema_differences(self.pool).await;
@@ -102,7 +106,8 @@ impl Prepare<'_> {
         if process::is_gone(&mut db, process).await.map_err(StartError::Database)? {
             return Err(StartError::Pooler);
         }
-        Ok((process, session))
+        let table = outbox_tables::take(&mut db, process).await.map_err(StartError::Database)?;
+        Ok((process, session, table))
     }
 
     /// Returns when the server process that migrates is lost. A migration may run for hours without

@@ -8,14 +8,11 @@ use crate::service::arguments::Arguments;
 use crate::service::service::Service;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{Settings, printed};
-use crate::service::{arguments, logging, thread_stack};
+use crate::service::{arguments, logging};
 
 /// Runs a service as a program: reads the arguments, starts the service, and stops it on SIGTERM or
 /// Ctrl-C.
 pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode {
-    if let Err(error) = thread_stack::enlarge() {
-        return fail(&error);
-    }
     let program = A::command();
     let Arguments { given, mut wrong } =
         match arguments::read(program.clone(), std::env::args_os().collect()) {

@@ -19,6 +19,7 @@ pub(super) fn publish(engine: &Arc<Engine>, broker: Arc<dyn Broker>) -> Publishe
     let service = engine.registry.service;
     let mut settings = PublisherSettings::new(service, engine.relay.process.to_string());
     settings.expected = expected(service);
+    settings.keys = engine.registry.emitted().map(|event| event.name().to_owned()).collect();
     let relay = Arc::downgrade(engine);
     let publisher = Publisher::start(
         broker,

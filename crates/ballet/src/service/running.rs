@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::http::unit::Handle;
 use crate::service::tasks::Tasks;
-use crate::upkeep::sweeper;
+use crate::upkeep::marks;
 
 /// Extra time for the last steps of a stop.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -134,7 +134,7 @@ impl Running {
             Err(_) => tracing::warn!("the publisher's connection did not close in time"),
         }
         let last = deadline.max(Instant::now() + LEAVE);
-        let why = match timeout_at(last, sweeper::flush_now(&self.handle.engine)).await {
+        let why = match timeout_at(last, marks::flush_now(&self.handle.engine)).await {
             Ok(Ok(())) => return,
             Ok(Err(failure)) => failure.to_string(),
             Err(_) => "the database does not answer".to_owned(),

@@ -14,6 +14,7 @@ use crate::engine::engine::Engine;
 use crate::engine::last_work::LastWork;
 use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
+use crate::engine::shared_clock::SharedClock;
 use crate::http::health::{self, Health, Parts};
 use crate::http::own_routes::OwnRoutes;
 use crate::http::problem::Problem;
@@ -32,7 +33,10 @@ use crate::service::tasks::Tasks;
 use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::progress::Progress;
-use crate::upkeep::{deadlines, partitions, pausing, process, stuck, sweeper, unsent_copies};
+use crate::upkeep::{
+    calls, clock, deadlines, marks, partitions, pausing, process, stuck, sweeper, turns,
+    unsent_copies,
+};
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
 
@@ -105,7 +109,10 @@ impl Service {
 
         let (away, database_away) = watch::channel(false);
         let health = Health { away: database_away, parts: Arc::new(OnceLock::new()) };
-        let tracer = Tracer { clock: self.clock.clone(), spans: spans.clone() };
+        let limits = Limits { max_body: settings.max_body, ..Limits::default() };
+        let shared_clock = SharedClock::new(self.clock, limits.clock_skew);
+        let clock = shared_clock.clock();
+        let tracer = Tracer { clock: clock.clone(), spans: spans.clone() };
         let own_routes = OwnRoutes::new(settings.http_requests, pools.renewal.clone(), tracer);
         let routes = health::router(health.clone(), metrics::handle(), own_routes.clone());
         let failing = failed.clone();
@@ -114,16 +121,16 @@ impl Service {
                 .await?;
         tracing::info!(service = self.participant.service(), %address, "serving HTTP");
 
-        let limits = Limits { max_body: settings.max_body, ..Limits::default() };
         let prepare = Prepare {
             pool: &pools.upkeep,
             options: &options,
             migrations: self.migrations,
             limits: &limits,
-            clock: &self.clock,
+            clock: &clock,
+            shared_clock: &shared_clock,
             away: &away,
         };
-        let (process, session) = prepare.run().await?;
+        let (process, session, table) = prepare.run().await?;
         base.spawn(
             "the process's session",
             process::keep(session, options, process, leaving.clone()),
@@ -138,18 +145,20 @@ impl Service {
         let (lanes, queues) = Lanes::new(settings.lanes);
         let answers = lanes.clone();
         let (database, database_state) = watch::channel(true);
+        let registry = Registry::new(&self.participant);
         let engine = Arc::new(Engine {
-            registry: Registry::new(&self.participant),
+            calls: OpenCalls::new(&registry, settings.calls),
+            registry,
             pool: pools.upkeep,
             lane_pool: pools.lanes,
             request_pool: pools.requests,
             probe: pools.probe,
             renewal: pools.renewal.clone(),
             limits,
-            relay: Relay::new(process, self.clock.clone(), spans.clone()),
-            clock: self.clock,
+            relay: Relay::new(process, table, clock.clone(), spans.clone()),
+            clock,
+            shared_clock,
             spans,
-            calls: OpenCalls::new(settings.calls),
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
             last_work: Arc::new(LastWork::new()),
@@ -167,8 +176,12 @@ impl Service {
         let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
         work.spawn("the database check", watch);
         work.spawn("the sweeper", sweeper::run(Arc::clone(&engine)));
-        work.spawn("the writer of marks", sweeper::flush_marks(Arc::clone(&engine)));
+        work.spawn("the writer of marks", marks::flush_marks(Arc::clone(&engine)));
+        work.spawn("the turns of the outbox", turns::keep(Arc::clone(&engine)));
         work.spawn("the upkeep of partitions", partitions::keep(Arc::clone(&engine)));
+        work.spawn("the watch over the clock", clock::follow(Arc::clone(&engine)));
+        work.spawn("the worker for open calls", calls::run(Arc::clone(&engine)));
+        work.spawn("the watch for calls left behind", calls::let_go(Arc::clone(&engine)));
         work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine)));
         work.spawn(
             "the comparison of bindings",
@@ -191,8 +204,10 @@ impl Service {
             database: database_state,
             consume: consumer.state(),
             publish: publisher.state(),
+            held: publisher.held(),
             bindings: bindings_state,
             progress,
+            shared_clock: Arc::clone(&engine.shared_clock),
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let not_found = || async { Problem::not_found("there is no such route") };

@@ -1,7 +1,11 @@
 //! The table of external calls. The transaction that requests a call stores it, and the one that
 //! handles its answer closes it.
+//!
+//! The table is a queue: an open call may be claimed once its `next_at` has passed, by the
+//! database's clock. A claim moves `next_at` on, so the call is claimed again if the process dies.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use ballet_core::{MessageId, SagaId};
 use ballet_fault::WorksOn;
@@ -12,6 +16,9 @@ use uuid::Uuid;
 
 use crate::declare::call_step::CallKey;
 use crate::declare::trace::Trace;
+
+/// The longest text of a failure that is stored, in characters.
+const LONGEST_ERROR: usize = 2000;
 
 /// An external call: requested or open.
 #[derive(Debug, Clone)]
@@ -34,24 +41,24 @@ impl WorksOn for NewCall {
     }
 }
 
-/// The answer to a call.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) call: NewCall,
-    pub(crate) answer: String,
-}
-
-/// Stores the calls that a transaction requests.
+/// Stores the calls that a transaction requests. Those with a time in `claimed_for` are claimed by
+/// the process for that long; the others are due.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     process: i64,
     calls: &[NewCall],
+    claimed_for: &[Option<Duration>],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into ballet.call (call_key, saga_id, step, key, undo, request, message_id, \
-         traceparent, owner, created_at, next_at) select *, $9, $10, $10 from unnest($1::uuid[], \
-         $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::uuid[], $8::text[])",
+         traceparent, owner, created_at, next_at) \
+         select new.call_key, new.saga_id, new.step, new.key, new.undo, new.request, \
+         new.message_id, new.traceparent, case when new.claimed_for is null then 0 else $10 end, \
+         $11, ballet.now() + make_interval(secs => coalesce(new.claimed_for, 0)) \
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], \
+         $7::uuid[], $8::text[], $9::float8[]) as new (call_key, saga_id, step, key, undo, \
+         request, message_id, traceparent, claimed_for)",
     )
     .bind(calls.iter().map(|call| call.key.0).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.saga_id.0).collect::<Vec<_>>())
@@ -61,6 +68,9 @@ pub(crate) async fn insert(
     .bind(calls.iter().map(|call| call.request.clone()).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.cause.map(|id| id.0)).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.trace.as_ref().map(Trace::to_string)).collect::<Vec<_>>())
+    .bind(
+        claimed_for.iter().map(|time| time.as_ref().map(Duration::as_secs_f64)).collect::<Vec<_>>(),
+    )
     .bind(process)
     .bind(now.to_sqlx())
     .execute(db)
@@ -104,48 +114,96 @@ pub(crate) async fn reopen(db: &mut PgConnection, keys: &[CallKey]) -> Result<()
     Ok(())
 }
 
-/// Records a failed attempt, and the time of the next one.
-pub(crate) async fn note_failure(
+/// A failed attempt.
+#[derive(Debug)]
+pub(crate) struct Failed<'a> {
+    pub(crate) call: &'a NewCall,
+    pub(crate) failure: &'a str,
+    /// The time to the next attempt.
+    pub(crate) pause: Duration,
+}
+
+/// Records failed attempts, and ends the claims of the process on their calls.
+pub(crate) async fn note_failures(
     pool: &PgPool,
-    call: &NewCall,
-    failure: &str,
-    next_at: Timestamp,
+    process: i64,
+    failed: &[Failed<'_>],
 ) -> Result<(), sqlx::Error> {
+    // Postgres does not store zero bytes in text.
+    let text = |failed: &Failed<'_>| {
+        failed.failure.chars().filter(|c| *c != '\0').take(LONGEST_ERROR).collect::<String>()
+    };
     sqlx::query(
-        "update ballet.call set attempts = $2, last_error = $3, next_at = $4 \
-         where call_key = $1 and closed_at is null",
+        "update ballet.call set owner = 0, attempts = failed.attempts, \
+         last_error = failed.failure, next_at = ballet.now() + make_interval(secs => failed.pause) \
+         from unnest($1::uuid[], $2::int[], $3::text[], $4::float8[]) \
+         as failed (call_key, attempts, failure, pause) \
+         where call.call_key = failed.call_key and call.owner = $5 and call.closed_at is null",
     )
-    .bind(call.key.0)
-    .bind(i32::try_from(call.attempts).unwrap_or(i32::MAX))
-    .bind(failure)
-    .bind(next_at.to_sqlx())
+    .bind(failed.iter().map(|failed| failed.call.key.0).collect::<Vec<_>>())
+    .bind(
+        failed
+            .iter()
+            .map(|failed| i32::try_from(failed.call.attempts).unwrap_or(i32::MAX))
+            .collect::<Vec<_>>(),
+    )
+    .bind(failed.iter().map(text).collect::<Vec<_>>())
+    .bind(failed.iter().map(|failed| failed.pause.as_secs_f64()).collect::<Vec<_>>())
+    .bind(process)
     .execute(pool)
     .await?;
     Ok(())
 }
 
-/// Returns open calls that are due, except the given ones, each with the process responsible for
-/// it.
-pub(crate) async fn open(
+/// The room that a process has for calls of one step, or of its compensation.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) step: &'static str,
+    pub(crate) undo: bool,
+    /// The most calls to claim.
+    pub(crate) count: usize,
+    pub(crate) claim_for: Duration,
+}
+
+/// Claims calls that are due, the oldest first, except those that the process holds.
+pub(crate) async fn claim(
     db: &mut PgConnection,
-    except: &[Uuid],
-    now: Timestamp,
-) -> Result<Vec<(i64, NewCall)>, sqlx::Error> {
-    type Columns =
-        (i64, Uuid, Uuid, String, String, bool, String, Option<Uuid>, Option<String>, i32);
+    process: i64,
+    rooms: &[Room],
+    held: &[Uuid],
+) -> Result<Vec<NewCall>, sqlx::Error> {
+    type Columns = (Uuid, Uuid, String, String, bool, String, Option<Uuid>, Option<String>, i32);
+    // Planned each time, for the rows that there are: a plan that is made while the table is short,
+    // and then kept, reads all of it.
     let rows: Vec<Columns> = sqlx::query_as(
-        "select owner, call_key, saga_id, step, key, undo, request, message_id, traceparent, \
-         attempts from ballet.call where closed_at is null and next_at <= $1 \
-         and call_key <> all($2) order by next_at limit 500",
+        "with room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[]) \
+         as room (step, undo, count, claim_for)), \
+         due as materialized (select due.ctid from room cross join lateral ( \
+             select c.ctid from ballet.call c where c.closed_at is null and c.step = room.step \
+             and c.undo = room.undo and c.next_at <= (select ballet.now()) \
+             and c.call_key <> all($6) order by c.next_at limit room.count \
+             for update skip locked) as due) \
+         update ballet.call c set owner = $5, \
+         next_at = ballet.now() + make_interval(secs => room.claim_for) from room \
+         where c.ctid = any(array(select ctid from due)) \
+         and c.step = room.step and c.undo = room.undo \
+         returning call_key, saga_id, c.step, key, c.undo, request, message_id, traceparent, \
+         attempts",
     )
-    .bind(now.to_sqlx())
-    .bind(except)
+    .bind(rooms.iter().map(|room| room.step).collect::<Vec<_>>())
+    .bind(rooms.iter().map(|room| room.undo).collect::<Vec<_>>())
+    .bind(
+        rooms.iter().map(|room| i64::try_from(room.count).unwrap_or(i64::MAX)).collect::<Vec<_>>(),
+    )
+    .bind(rooms.iter().map(|room| room.claim_for.as_secs_f64()).collect::<Vec<_>>())
+    .bind(process)
+    .bind(held)
+    .persistent(false)
     .fetch_all(db)
     .await?;
     let call = |columns: Columns| {
-        let (process, key, saga, step, step_key, undo, request, cause, traceparent, attempts) =
-            columns;
-        let call = NewCall {
+        let (key, saga, step, step_key, undo, request, cause, traceparent, attempts) = columns;
+        NewCall {
             key: CallKey(key),
             saga_id: SagaId(saga),
             step,
@@ -155,29 +213,21 @@ pub(crate) async fn open(
             cause: cause.map(MessageId),
             trace: traceparent.as_deref().and_then(Trace::parse),
             attempts: u32::try_from(attempts).unwrap_or_default(),
-        };
-        (process, call)
+        }
     };
     Ok(rows.into_iter().map(call).collect())
 }
 
-/// Returns the number of calls without an answer.
-pub(crate) async fn count_open(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    let statement = "select count(*) from ballet.call where closed_at is null";
-    let (open,): (i64,) = sqlx::query_as(statement).fetch_one(db).await?;
-    Ok(open)
+/// Ends the claims of processes that are gone.
+pub(crate) async fn end_claims(pool: &PgPool, gone: &[i64]) -> Result<u64, sqlx::Error> {
+    let end = "update ballet.call set owner = 0, next_at = least(next_at, ballet.now()) \
+               where closed_at is null and owner = any($1)";
+    Ok(sqlx::query(end).bind(gone).execute(pool).await?.rows_affected())
 }
 
-/// Takes over a call of a dead process.
-pub(crate) async fn take_over(
-    db: &mut PgConnection,
-    key: CallKey,
-    process: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("update ballet.call set owner = $2 where call_key = $1 and closed_at is null")
-        .bind(key.0)
-        .bind(process)
-        .execute(db)
-        .await?;
-    Ok(())
+/// Returns the number of calls without an answer.
+pub(crate) async fn count_open(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    let statement = "select count(*) from ballet.call where closed_at is null";
+    let (open,): (i64,) = sqlx::query_as(statement).fetch_one(pool).await?;
+    Ok(open)
 }

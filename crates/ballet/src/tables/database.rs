@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ballet_amqp::TlsFiles;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{Acquire, Postgres, Transaction};
+use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 
 use crate::declare::failure::Failure;
 
@@ -12,6 +12,9 @@ use crate::declare::failure::Failure;
 /// answer never comes. A connection whose other end lost power is never closed, and without a limit
 /// a caller would wait forever.
 const ANSWERED: Duration = Duration::from_secs(40);
+
+/// Time limit for an answer to a statement that may run for ten minutes.
+const PATIENT: Duration = Duration::from_secs(11 * 60);
 
 /// Waits for the database. After a time limit the connection counts as lost.
 pub(crate) async fn answered<T, E: Into<Failure>>(
@@ -43,6 +46,24 @@ pub(crate) async fn begin<'c>(
     on: impl Acquire<'c, Database = Postgres>,
 ) -> Result<Transaction<'c, Postgres>, sqlx::Error> {
     in_time(on.begin()).await
+}
+
+/// Like [`answered`], in a transaction from [`patient`].
+pub(crate) async fn patiently<T, E: Into<Failure>>(
+    statements: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(PATIENT, statements).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err(silent().into()),
+    }
+}
+
+/// Opens a transaction for a statement that may read millions of rows, and on which nobody waits.
+pub(crate) async fn patient(db: &mut PgConnection) -> Result<Transaction<'_, Postgres>, Failure> {
+    let mut transaction = begin(db).await?;
+    let limit = sqlx::query("set local statement_timeout = '10min'");
+    answered(limit.execute(&mut *transaction)).await?;
+    Ok(transaction)
 }
 
 /// Returns the options to connect to Postgres with these certificates.

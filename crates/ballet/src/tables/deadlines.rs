@@ -56,8 +56,8 @@ impl Deadlines {
         if !set.is_empty() {
             sqlx::query(
                 "insert into ballet.deadline (saga_id, saga, due_at, message_id, traceparent) \
-                 select saga_id, saga, now() + after * interval '1 microsecond', message_id, \
-                 traceparent from unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[], \
+                 select saga_id, saga, (select ballet.now()) + after * interval '1 microsecond', \
+                 message_id, traceparent from unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[], \
                  $5::text[]) as row (saga_id, saga, after, message_id, traceparent)",
             )
             .bind(set.iter().map(|set| set.saga_id.0).collect::<Vec<_>>())
@@ -107,7 +107,7 @@ pub(crate) async fn next(
     sagas: &[&'static str],
 ) -> Result<Option<Duration>, sqlx::Error> {
     let next: Option<(i64,)> = sqlx::query_as(
-        "select ceil(extract(epoch from due_at - now()) * 1000)::bigint from ballet.deadline \
+        "select ceil(extract(epoch from due_at - ballet.now()) * 1000)::bigint from ballet.deadline \
          where saga = any($1) order by due_at limit 1",
     )
     .persistent(PLAN_KEPT)
@@ -128,10 +128,10 @@ pub(crate) async fn take(
     type Columns = (Uuid, String, jiff_sqlx::Timestamp, Option<Uuid>, Option<String>, f64);
     let rows: Vec<Columns> = sqlx::query_as(
         "delete from ballet.deadline where ctid = any(array(select ctid \
-             from ballet.deadline where due_at <= now() and saga = any($1) \
+             from ballet.deadline where due_at <= (select ballet.now()) and saga = any($1) \
              order by due_at limit $2 for update skip locked)) \
          returning saga_id, saga, due_at, message_id, traceparent, \
-             extract(epoch from now() - due_at)::float8",
+             extract(epoch from ballet.now() - due_at)::float8",
     )
     .persistent(PLAN_KEPT)
     .bind(sagas)

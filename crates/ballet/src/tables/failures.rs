@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ballet_core::{MessageId, SagaId};
 use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 /// Time limit for recording a failure. The message waits unacknowledged meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,6 +38,28 @@ pub(crate) async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Err
     .await
 }
 
+/// Deletes the records of messages that were handled. The inbox shows that of most; one that is kept
+/// apart may be forgotten before its record.
+pub(crate) async fn forget(
+    db: &mut PgConnection,
+    messages: &[MessageId],
+) -> Result<(), sqlx::Error> {
+    let messages: Vec<Uuid> = messages.iter().map(|message| message.0).collect();
+    let delete = sqlx::query("delete from ballet.failure where message_id = any($1)");
+    delete.bind(messages).execute(db).await.map(drop)
+}
+
+/// Records of a message that was tried before that it is not tried again: it became a dead letter
+/// before any handler got it.
+pub(crate) async fn give_up(pool: &PgPool, message: MessageId, reason: &str, detail: &str) {
+    let update = sqlx::query(
+        "update ballet.failure set reason = $2, detail = $3, next_at = null, \
+             last_failed_at = ballet.now() where message_id = $1",
+    );
+    let update = update.bind(message.0).bind(reason).bind(detail.replace('\0', " "));
+    log_failure(message, async { update.execute(pool).await.map(drop) }).await;
+}
+
 /// A failure of a handler.
 #[derive(Debug)]
 pub(crate) struct Failed {
@@ -56,13 +79,16 @@ pub(crate) async fn record(
     event_type: &str,
     failed: &Failed,
 ) {
-    let recorded = tokio::time::timeout(PATIENCE, insert(pool, message, saga, event_type, failed));
-    let error = match recorded.await {
+    log_failure(message, insert(pool, message, saga, event_type, failed)).await;
+}
+
+async fn log_failure(message: MessageId, recorded: impl Future<Output = Result<(), sqlx::Error>>) {
+    let error = match tokio::time::timeout(PATIENCE, recorded).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer within {PATIENCE:?}"),
     };
-    tracing::warn!(id = %message, "cannot add a message to the list of stuck sagas: {error}");
+    tracing::warn!(id = %message, "cannot change the list of stuck sagas for a message: {error}");
 }
 
 async fn insert(
@@ -76,11 +102,12 @@ async fn insert(
     let wait = wait.map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
     sqlx::query(
         "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, \
-             attempts, first_failed_at, next_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, now(), now() + $8 * interval '1 millisecond') \
+             attempts, first_failed_at, last_failed_at, next_at) \
+         select $1, $2, $3, $4, $5, $6, $7, at, at, at + $8 * interval '1 millisecond' \
+         from (select ballet.now() as at) as now \
          on conflict (message_id) do update set handler = excluded.handler, \
              reason = excluded.reason, detail = excluded.detail, attempts = excluded.attempts, \
-             next_at = excluded.next_at",
+             last_failed_at = excluded.last_failed_at, next_at = excluded.next_at",
     )
     .bind(message.0)
     .bind(saga.map(|saga| saga.0))

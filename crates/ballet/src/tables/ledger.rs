@@ -138,6 +138,25 @@ impl Ledger {
         self.rows.get(&saga).map_or(&[], Vec::as_slice)
     }
 
+    /// Returns those of some sagas that have no time in their id and no row here, and whose rows were
+    /// deleted.
+    pub(crate) async fn forgotten_without_time(
+        &self,
+        db: &mut PgConnection,
+        sagas: impl Iterator<Item = SagaId>,
+    ) -> Result<Option<SagaId>, sqlx::Error> {
+        let unknown =
+            |saga: &SagaId| !ballet_core::id::is_timed(saga.0) && self.rows(*saga).is_empty();
+        let unknown: Vec<Uuid> = sagas.filter(unknown).map(|saga| saga.0).collect();
+        if unknown.is_empty() {
+            return Ok(None);
+        }
+        let select = "select saga_id from ballet.forgotten_saga where saga_id = any($1) limit 1";
+        let found: Option<(Uuid,)> =
+            sqlx::query_as(select).bind(unknown).fetch_optional(db).await?;
+        Ok(found.map(|(saga,)| SagaId(saga)))
+    }
+
     /// Returns the state of a step, or `None` if it has not begun.
     pub(crate) fn state(&self, saga: SagaId, step: &str, key: &str) -> Option<Entry> {
         self.rows(saga)

@@ -40,3 +40,20 @@ fn sort(keys: &mut Vec<i64>) {
 fn lock_key(saga: SagaId) -> i64 {
     saga.0.as_u128() as i64
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn locks_are_taken_in_one_order_whatever_the_order_of_the_sagas() {
+        let saga = |low: u128| SagaId(Uuid::from_u128(low));
+        // As signed numbers the halves are in another order than the ids.
+        let sagas = [3, u128::from(u64::MAX), 1, 2, 1].map(saga);
+        let forward = keys(sagas);
+        assert_eq!(forward, [-1, 1, 2, 3]);
+        assert_eq!(keys(sagas.into_iter().rev()), forward);
+    }
+}

@@ -37,6 +37,18 @@ const FRAMEWORK: &[Migration] = &[
         name: "0007_clock",
         sql: include_str!("../../../../migrations/ballet/0007_clock.sql"),
     },
+    Migration {
+        name: "0008_memory",
+        sql: include_str!("../../../../migrations/ballet/0008_memory.sql"),
+    },
+    Migration {
+        name: "0009_outbox_table",
+        sql: include_str!("../../../../migrations/ballet/0009_outbox_table.sql"),
+    },
+    Migration {
+        name: "0010_leases",
+        sql: include_str!("../../../../migrations/ballet/0010_leases.sql"),
+    },
 ];
 
 /// Opens a connection for migrations only. It has no timeouts, because building an index may take

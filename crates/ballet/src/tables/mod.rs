@@ -1,14 +1,19 @@
 //! The framework's own tables in a service's database, as functions over a connection.
 
 pub(crate) mod calls;
+pub(crate) mod clock;
 pub(crate) mod database;
 pub(crate) mod deadlines;
+pub(crate) mod expired_rows;
 pub(crate) mod failures;
 pub(crate) mod inbox;
 pub(crate) mod ledger;
+pub(crate) mod left_behind;
 pub(crate) mod locks;
 pub(crate) mod migrate;
+pub(crate) mod open_sagas;
 pub(crate) mod outbox;
+pub(crate) mod outbox_tables;
 pub(crate) mod partitions;
 pub(crate) mod probe;
 pub(crate) mod process;

@@ -1,34 +1,23 @@
-//! The outbox tables: a few short tables used in turn. Rows are only added.
+//! Writing to the outbox tables. Rows are only added.
 //!
 //! The rows of a batch carry its id. One more row, the mark, records that the whole batch is
 //! published. A table whose batches are all marked is truncated, so nothing waits for vacuum, and a
 //! long transaction elsewhere slows nothing down.
 
+use std::collections::BTreeSet;
+
 use ballet_amqp::BatchId;
-use ballet_core::{MessageId, SagaId};
 use ballet_fault::{self as fault, WorksOn};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::declare::event::Emitted;
 use crate::declare::trace::Trace;
 use crate::tables::ledger::Columns;
 
-/// The number of outbox tables.
-pub const TABLES: i16 = 4;
-/// How long a table is written to before the next table's turn.
-const TURN_SECONDS: i64 = 10;
 /// The position of a mark among a batch's rows.
-const MARK: i32 = -1;
-
-/// Returns the table whose turn it is. All processes of a service derive it from the time, so they
-/// write to the same table while the others are emptied.
-pub(crate) fn table_at(now: Timestamp) -> i16 {
-    let turn = now.as_second().div_euclid(TURN_SECONDS).rem_euclid(i64::from(TABLES));
-    i16::try_from(turn).unwrap_or_default()
-}
+pub(crate) const MARK: i32 = -1;
 
 /// Marks a batch as published, except for messages that can never be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,24 +26,6 @@ pub(crate) struct Mark {
     /// Position and reason of each event that can never be published. They are copied to
     /// `outbox_dead`.
     pub(crate) dead: Vec<(i32, String)>,
-}
-
-/// An event that is read back from the outbox.
-#[derive(Debug, Clone)]
-pub(crate) struct StoredEvent {
-    pub(crate) message_id: MessageId,
-    pub(crate) event_type: String,
-    pub(crate) saga_id: Option<SagaId>,
-    pub(crate) causation_id: Option<MessageId>,
-    pub(crate) trace: Option<Trace>,
-    pub(crate) body: String,
-    pub(crate) created_at: Timestamp,
-}
-
-impl WorksOn for StoredEvent {
-    fn names(&self) -> Vec<String> {
-        vec![self.event_type.clone()]
-    }
 }
 
 impl WorksOn for Mark {
@@ -120,12 +91,10 @@ pub(crate) async fn mark(
     marks: &[&Mark],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    for table in 0..TABLES {
+    let tables: BTreeSet<i16> = marks.iter().map(|mark| mark.batch.table).collect();
+    for table in tables {
         let of_table: Vec<&Mark> =
             marks.iter().copied().filter(|mark| mark.batch.table == table).collect();
-        if of_table.is_empty() {
-            continue;
-        }
         for mark in of_table.iter().filter(|mark| !mark.dead.is_empty()) {
             copy_dead(db, mark).await?;
         }
@@ -165,171 +134,4 @@ async fn copy_dead(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error
         .execute(db)
         .await?;
     Ok(())
-}
-
-/// The unpublished events of a table.
-pub(crate) struct Unpublished {
-    /// The number of events.
-    pub(crate) events: i64,
-    /// The time of the oldest event.
-    pub(crate) since: Option<Timestamp>,
-    /// The oldest of their batches, except those that the caller excluded.
-    pub(crate) batches: Vec<BatchId>,
-}
-
-/// Finds batches without a mark, except those in `known` and those of processes in `alive`. Reads
-/// the whole table once.
-pub(crate) async fn unpublished(
-    db: &mut PgConnection,
-    table: i16,
-    known: &[BatchId],
-    alive: &[i64],
-    limit: i64,
-) -> Result<Unpublished, sqlx::Error> {
-    let statement = format!(
-        "with unmarked as (select owner, batch, count(*) as events, min(created_at) as since \
-         from ballet.outbox_{table} group by owner, batch having min(position) > {MARK}), \
-         waiting as (select coalesce(sum(events), 0)::bigint as events, min(since) as since \
-         from unmarked) \
-         select waiting.events, waiting.since, o.owner, o.batch from waiting left join \
-         (select u.owner, u.batch, u.since from unmarked u \
-         left join unnest($1::bigint[], $2::bigint[]) as known (owner, batch) \
-         on known.owner = u.owner and known.batch = u.batch \
-         where known.owner is null and u.owner <> all($3) \
-         order by u.since, u.owner, u.batch limit $4) as o on true \
-         order by o.since, o.owner, o.batch"
-    );
-    let rows = sqlx::query(AssertSqlSafe(statement))
-        .bind(known.iter().map(|batch| batch.process).collect::<Vec<_>>())
-        .bind(known.iter().map(|batch| batch.number).collect::<Vec<_>>())
-        .bind(alive)
-        .bind(limit)
-        .fetch_all(db)
-        .await?;
-    let mut found = Unpublished { events: 0, since: None, batches: Vec::with_capacity(rows.len()) };
-    for row in rows {
-        found.events = row.try_get(0)?;
-        found.since = row.try_get::<Option<jiff_sqlx::Timestamp>, _>(1)?.map(|at| at.to_jiff());
-        let (process, number): (Option<i64>, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
-        let batch = process.zip(number).map(|(process, number)| BatchId { process, number, table });
-        found.batches.extend(batch);
-    }
-    Ok(found)
-}
-
-/// Returns the number of unpublished events of a table.
-///
-/// # Errors
-///
-/// The error of the database.
-pub async fn unpublished_events(db: &mut PgConnection, table: i16) -> Result<i64, sqlx::Error> {
-    Ok(unpublished(db, table, &[], &[], 0).await?.events)
-}
-
-/// Returns true if any batch of a table has no mark.
-async fn has_unmarked(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::Error> {
-    let statement = format!(
-        "select exists (select from ballet.outbox_{table} group by owner, batch \
-         having min(position) > {MARK})"
-    );
-    let (any,): (bool,) = sqlx::query_as(AssertSqlSafe(statement)).fetch_one(db).await?;
-    Ok(any)
-}
-
-/// A batch that is read back.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) batch: BatchId,
-    pub(crate) events: Vec<StoredEvent>,
-    /// The position of each event in the batch.
-    pub(crate) positions: Vec<i32>,
-    /// Position and reason of each row that cannot be read.
-    pub(crate) unreadable: Vec<(i32, String)>,
-}
-
-/// Reads back batches of one table, in the given order.
-pub(crate) async fn load(
-    db: &mut PgConnection,
-    table: i16,
-    batches: &[BatchId],
-) -> Result<Vec<Loaded>, sqlx::Error> {
-    let statement = format!(
-        "select (wanted.at - 1)::int, message_id, event_type, saga_id, causation_id, traceparent, \
-         body, created_at, o.position from ballet.outbox_{table} o \
-         join unnest($1::bigint[], $2::bigint[]) with ordinality as wanted (owner, batch, at) \
-         on wanted.owner = o.owner and wanted.batch = o.batch \
-         where o.position > {MARK} order by wanted.at, o.position"
-    );
-    let rows = sqlx::query(AssertSqlSafe(statement))
-        .bind(batches.iter().map(|batch| batch.process).collect::<Vec<_>>())
-        .bind(batches.iter().map(|batch| batch.number).collect::<Vec<_>>())
-        .fetch_all(db)
-        .await?;
-    let empty = |batch: &BatchId| Loaded {
-        batch: *batch,
-        events: Vec::new(),
-        positions: Vec::new(),
-        unreadable: Vec::new(),
-    };
-    let mut loaded: Vec<_> = batches.iter().map(empty).collect();
-    for row in rows {
-        let at = usize::try_from(row.try_get::<i32, _>(0)?).unwrap_or(usize::MAX);
-        let Some(loaded) = loaded.get_mut(at) else { continue };
-        let position = row.try_get(8)?;
-        match read(&row)? {
-            Ok(event) => {
-                loaded.events.push(event);
-                loaded.positions.push(position);
-            }
-            Err(reason) => loaded.unreadable.push((position, reason)),
-        }
-    }
-    Ok(loaded)
-}
-
-/// Reads an event back, or says why it is none. A row may have been changed by hand.
-fn read(row: &PgRow) -> Result<Result<StoredEvent, String>, sqlx::Error> {
-    let (message_id, event_type, body) = (row.try_get(1)?, row.try_get(2)?, row.try_get(6)?);
-    let missing = |what: &str| Ok(Err(format!("it has no {what}")));
-    let Some(message_id) = message_id else { return missing("message id") };
-    let Some(event_type) = event_type else { return missing("event type") };
-    let Some(body): Option<String> = body else { return missing("body") };
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&body) {
-        return Ok(Err(format!("its body is not JSON: {error}")));
-    }
-    Ok(Ok(StoredEvent {
-        message_id: MessageId(message_id),
-        event_type,
-        saga_id: row.try_get::<Option<_>, _>(3)?.map(SagaId),
-        causation_id: row.try_get::<Option<_>, _>(4)?.map(MessageId),
-        trace: row.try_get::<Option<String>, _>(5)?.as_deref().and_then(Trace::parse),
-        body,
-        created_at: row.try_get::<jiff_sqlx::Timestamp, _>(7)?.to_jiff(),
-    }))
-}
-
-/// Truncates a table if all its batches are marked, and returns whether it did. Call it only if no
-/// unmarked batch was found before.
-///
-/// It takes the lock before it looks for unmarked batches. A look before the lock would miss a
-/// batch that commits in between, and the truncation would lose that batch.
-pub(crate) async fn truncate(
-    transaction: &mut PgConnection,
-    table: i16,
-) -> Result<bool, sqlx::Error> {
-    let size = format!("select pg_relation_size('ballet.outbox_{table}')");
-    let (size,): (i64,) = sqlx::query_as(AssertSqlSafe(size)).fetch_one(&mut *transaction).await?;
-    if size == 0 {
-        return Ok(false);
-    }
-    // Do not wait for a writer that holds the table: other writers would queue up behind us.
-    sqlx::query("set local lock_timeout = '50ms'").execute(&mut *transaction).await?;
-    let lock = format!("lock table ballet.outbox_{table} in access exclusive mode");
-    sqlx::query(AssertSqlSafe(lock)).execute(&mut *transaction).await?;
-    if has_unmarked(transaction, table).await? {
-        return Ok(false);
-    }
-    let truncate = format!("truncate ballet.outbox_{table}");
-    sqlx::query(AssertSqlSafe(truncate)).execute(transaction).await?;
-    Ok(true)
 }

@@ -1,19 +1,18 @@
-//! The partitions of inbox and ledger, by the time in the UUIDv7 ids, and the cleanup of tables
-//! without partitions.
+//! The partitions of inbox and ledger, by the time in the UUIDv7 ids.
 //!
 //! Messages older than the window are refused, so their partitions can be dropped. A ledger
-//! partition with open sagas is kept. Creating and dropping do not block the service, and the
+//! partition with open sagas is kept. What was dropped is never made again. Creating and dropping do not block the service, and the
 //! service does not block them: a table is created on its own and then attached, and detached
 //! before it is dropped. Both take locks that are compatible with reads and writes.
 
 use ballet_core::envelope::Limits;
 use ballet_fault::{self as fault, FaultPoint};
 use jiff::{SignedDuration, Timestamp};
-use jiff_sqlx::ToSqlx;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::tables::database::{begin, in_time};
+use crate::tables::open_sagas::{self, Open, Stages};
 
 /// How far ahead partitions are created.
 const AHEAD: SignedDuration = SignedDuration::from_hours(3 * 24);
@@ -22,8 +21,6 @@ const DAY_SECONDS: i64 = 24 * 60 * 60;
 const LEDGER_DAYS: i64 = 7;
 /// The lock that serialises replicas that create partitions ("ballet" as a number).
 pub(crate) const MAKING: i64 = 0x6261_6c6c_6574;
-/// The number of rows that one statement deletes, and the other rows of their sagas.
-const PORTION: u64 = 1000;
 
 struct Partitioned {
     table: &'static str,
@@ -36,7 +33,7 @@ impl Partitioned {
         Self { table: "inbox", days: 1, kept: limits.inbox_window }
     }
 
-    /// Open sagas keep a partition, see [`has_open`].
+    /// Open sagas keep a partition, see [`open_sagas`].
     const fn ledger(limits: &Limits) -> Self {
         Self { table: "ledger", days: LEDGER_DAYS, kept: limits.saga_window }
     }
@@ -114,12 +111,18 @@ async fn missing(
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Vec<Wanted>, sqlx::Error> {
+    let dropped =
+        in_time(sqlx::query_as("select name from ballet.dropped_partition").fetch_all(&mut *db));
+    let dropped: Vec<(String,)> = dropped.await?;
     let mut missing = Vec::new();
     for partitioned in [Partitioned::inbox(limits), Partitioned::ledger(limits)] {
         let present = present(db, partitioned.table).await?;
         let is_there = |name| present.iter().any(|found| found.attached && found.name == name);
         let wanted = partitioned.wanted(now).into_iter();
-        missing.extend(wanted.filter(|wanted| !is_there(wanted.name.clone())));
+        let was_dropped = |name: &str| dropped.iter().any(|(dropped,)| dropped == name);
+        missing.extend(
+            wanted.filter(|wanted| !is_there(wanted.name.clone()) && !was_dropped(&wanted.name)),
+        );
     }
     Ok(missing)
 }
@@ -179,129 +182,99 @@ pub(crate) async fn ledger_covers(
     limits: &Limits,
     times: &[Timestamp],
 ) -> Result<Vec<bool>, sqlx::Error> {
-    let ledger = Partitioned::ledger(limits);
-    let present = present(db, ledger.table).await?;
+    covers(db, &Partitioned::ledger(limits), times).await
+}
+
+/// The same for the inbox.
+pub(crate) async fn inbox_covers(
+    db: &mut PgConnection,
+    limits: &Limits,
+    times: &[Timestamp],
+) -> Result<Vec<bool>, sqlx::Error> {
+    covers(db, &Partitioned::inbox(limits), times).await
+}
+
+async fn covers(
+    db: &mut PgConnection,
+    partitioned: &Partitioned,
+    times: &[Timestamp],
+) -> Result<Vec<bool>, sqlx::Error> {
+    let present = present(db, partitioned.table).await?;
     let covers = |time: &Timestamp| {
-        let name = ledger.at(*time).name;
+        let name = partitioned.at(*time).name;
         present.iter().any(|it| it.name == name && it.attached && !it.half_detached)
     };
     Ok(times.iter().map(covers).collect())
 }
 
-/// Drops the partitions that are older than the window. `undoable` are the steps that an abort
-/// undoes, each with its saga: an open compensation keeps its partition.
-async fn drop_old(
+/// Drops the partitions that are older than the windows. An open saga keeps its partition.
+pub(crate) async fn drop_old(
     db: &mut PgConnection,
-    partitioned: &Partitioned,
-    undoable: &[(&str, &str)],
+    limits: &Limits,
+    stages: &Stages,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    let table = partitioned.table;
-    let oldest = partitioned.wanted(now).into_iter().next().map(|wanted| wanted.name);
-    let mut old = present(db, table).await?;
-    old.retain(|found| oldest.as_ref().is_some_and(|oldest| found.name < *oldest));
-    for Present { name, attached, half_detached } in old {
-        if table == "ledger" && attached && !half_detached && has_open(db, &name, undoable).await? {
+    let open = Open::new(stages, now - limits.unsettled_window);
+    let (inbox, ledger) = (Partitioned::inbox(limits), Partitioned::ledger(limits));
+    for partition in old(db, &inbox, now).await? {
+        if partition.attached {
+            forget_handled(db, &partition.name).await?;
+        }
+        drop_one(db, &inbox, &partition).await?;
+    }
+    for partition in old(db, &ledger, now).await? {
+        let Present { name, attached, half_detached } = &partition;
+        if *attached && !half_detached && open_sagas::any(db, name, bounds(name), &open).await? {
             tracing::warn!(
                 partition = name,
                 "an old partition is kept because it contains open sagas"
             );
             continue;
         }
-        if attached {
-            // Waits for readers of the table without blocking others. Cannot run in a transaction.
-            let how = if half_detached { "finalize" } else { "concurrently" };
-            let statement =
-                format!("alter table ballet.{table} detach partition ballet.{name} {how}");
-            in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
-        }
-        let statement = format!("drop table ballet.{name}");
-        in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
+        drop_one(db, &ledger, &partition).await?;
     }
     Ok(())
 }
 
-/// Returns true if a ledger partition contains an open saga: one that is not decided, has an open
-/// call, has a step to undo, or has a message that waits to be handled.
-async fn has_open(
+async fn old(
     db: &mut PgConnection,
-    name: &str,
-    undoable: &[(&str, &str)],
-) -> Result<bool, sqlx::Error> {
-    let statement = format!(
-        "select exists (select from ballet.{name} o where o.entry in ('calling', 'undoing') \
-             and not exists (select from ballet.{name} e where e.saga_id = o.saga_id \
-                 and e.step = o.step and e.key = o.key and (e.entry = 'undone' \
-                     or (o.entry = 'calling' and e.entry in ('done', 'refused'))))) \
-         or exists (select from ballet.{name} t join ballet.{name} d on d.saga_id = t.saga_id \
-             join unnest($1::text[], $2::text[]) as undoable (step, saga) \
-             on undoable.step = d.step and ((t.step = '' and t.key in ('', undoable.saga)) \
-                 or (t.step = d.step and t.key = d.key)) \
-             where t.entry = 'aborted' and d.entry = 'done' \
-             and not exists (select from ballet.{name} e where e.saga_id = d.saga_id \
-                 and e.step = d.step and e.key = d.key and e.entry = 'undone')) \
-         or exists (select from ballet.deadline d join ballet.{name} o using (saga_id)) \
-         or exists (select from ballet.failure where saga_id >= $3 and saga_id < $4)"
-    );
-    let (from, to) = bounds(name);
-    let (steps, sagas): (Vec<&str>, Vec<&str>) = undoable.iter().copied().unzip();
-    let open = sqlx::query_as(AssertSqlSafe(statement)).bind(steps).bind(sagas).bind(from).bind(to);
-    let (open,): (bool,) = in_time(open.fetch_one(db)).await?;
-    Ok(open)
-}
-
-/// Drops partitions and deletes rows that are older than the windows.
-pub(crate) async fn drop_expired(
-    db: &mut PgConnection,
-    limits: &Limits,
-    undoable: &[(&str, &str)],
+    partitioned: &Partitioned,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    clean(db, limits, now).await?;
-    drop_old(db, &Partitioned::inbox(limits), undoable, now).await?;
-    drop_old(db, &Partitioned::ledger(limits), undoable, now).await
+) -> Result<Vec<Present>, sqlx::Error> {
+    let oldest = partitioned.wanted(now).into_iter().next().map(|wanted| wanted.name);
+    let mut old = present(db, partitioned.table).await?;
+    old.retain(|found| oldest.as_ref().is_some_and(|oldest| found.name < *oldest));
+    Ok(old)
 }
 
-/// Deletes old rows of tables without partitions, in portions, so nothing waits long for a row.
-async fn clean(db: &mut PgConnection, limits: &Limits, now: Timestamp) -> Result<(), sqlx::Error> {
-    for (statement, kept) in [
-        (
-            "delete from ballet.inbox_other where ctid = any(array(select ctid \
-                 from ballet.inbox_other where received_at < $1 limit $2 for update skip locked))",
-            limits.inbox_window,
-        ),
-        (
-            // All rows of a saga or none: from a part of them its state would be read wrongly.
-            "delete from ballet.ledger_other where saga_id = any(array(select saga_id \
-                 from ballet.ledger_other o where recorded_at < $1 and saga_id not in \
-                 (select saga_id from ballet.call where closed_at is null \
-                 union all select saga_id from ballet.deadline \
-                 union all select saga_id from ballet.failure where saga_id is not null) \
-                 and not exists (select from ballet.ledger_other y \
-                     where y.saga_id = o.saga_id and y.recorded_at >= $1) \
-                 limit $2 for update skip locked))",
-            limits.saga_window,
-        ),
-        // Deleted before the inbox forgets the handled messages.
-        (
-            "delete from ballet.failure where ctid = any(array(select ctid \
-                 from ballet.failure f where first_failed_at < $1 \
-                 or exists (select from ballet.inbox i where i.message_id = f.message_id) \
-                 or exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
-                 limit $2 for update skip locked))",
-            limits.saga_window,
-        ),
-        (
-            "delete from ballet.call where ctid = any(array(select ctid \
-                 from ballet.call where closed_at < $1 limit $2 for update skip locked))",
-            limits.saga_window,
-        ),
-    ] {
-        let before = (now - kept).to_sqlx();
-        let portion = i64::try_from(PORTION).unwrap_or(i64::MAX);
-        let query = || sqlx::query(statement).bind(before).bind(portion);
-        while in_time(query().execute(&mut *db)).await?.rows_affected() >= PORTION {}
+/// Deletes the failures of messages that the partition knows as handled. Without it they would look
+/// as if they were still failing.
+async fn forget_handled(db: &mut PgConnection, partition: &str) -> Result<(), sqlx::Error> {
+    let statement = format!(
+        "delete from ballet.failure f using ballet.{partition} i where i.message_id = f.message_id"
+    );
+    in_time(sqlx::query(AssertSqlSafe(statement)).execute(db)).await.map(drop)
+}
+
+async fn drop_one(
+    db: &mut PgConnection,
+    Partitioned { table, .. }: &Partitioned,
+    Present { name, attached, half_detached }: &Present,
+) -> Result<(), sqlx::Error> {
+    if *attached {
+        // Waits for readers of the table without blocking others. Cannot run in a transaction.
+        let how = if *half_detached { "finalize" } else { "concurrently" };
+        let statement = format!("alter table ballet.{table} detach partition ballet.{name} {how}");
+        in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
     }
+    let mut db = begin(db).await?;
+    let dropped = "insert into ballet.dropped_partition (name) values ($1) on conflict do nothing";
+    in_time(sqlx::query(dropped).bind(name).execute(&mut *db)).await?;
+    let statement = format!("drop table ballet.{name}");
+    in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
+    fault::point(FaultPoint::BeforeTables, "partitions");
+    in_time(db.commit()).await?;
+    fault::point(FaultPoint::AfterTables, "partitions");
     Ok(())
 }
 

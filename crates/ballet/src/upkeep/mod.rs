@@ -1,11 +1,17 @@
 //! Background tasks beside the lanes: sweeping, deadlines, partitions, counts.
 
 pub(crate) mod bindings;
+pub(crate) mod calls;
+pub(crate) mod clock;
 pub(crate) mod deadlines;
+pub(crate) mod drain;
+pub(crate) mod marks;
+pub(crate) mod others;
 pub(crate) mod partitions;
 pub(crate) mod pausing;
 pub(crate) mod process;
 pub(crate) mod progress;
 pub(crate) mod stuck;
 pub(crate) mod sweeper;
+pub(crate) mod turns;
 pub(crate) mod unsent_copies;

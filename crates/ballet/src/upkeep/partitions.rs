@@ -11,7 +11,9 @@ use crate::declare::clock::Clock;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::tables::database::{begin, in_time};
+use crate::tables::expired_rows;
 use crate::tables::partitions::{self, cover, make};
+use crate::upkeep::clock;
 
 /// If partitions cover less time ahead, the failure is logged as an error.
 const URGENT: SignedDuration = SignedDuration::from_hours(24);
@@ -91,14 +93,20 @@ async fn make_ahead(engine: &Engine) -> Result<(), sqlx::Error> {
 }
 
 async fn tidy(engine: &Engine) -> Result<(), sqlx::Error> {
+    // Freshly asked: what is removed does not come back.
+    clock::ask(&engine.pool, &engine.shared_clock).await?;
+    if engine.shared_clock.doubt().is_some() {
+        return Ok(());
+    }
     let (limits, now) = (&engine.limits, engine.clock.now());
     let mut turn = begin(&engine.pool).await?;
     let ours = sqlx::query_as("select pg_try_advisory_xact_lock($1)").bind(TIDYING);
     let (ours,): (bool,) = in_time(ours.fetch_one(&mut *turn)).await?;
     if ours {
         let mut db = engine.pool.acquire().await?;
-        let undoable = engine.registry.compensatable_steps();
-        partitions::drop_expired(&mut db, limits, &undoable, now).await?;
+        let stages = engine.registry.stages();
+        expired_rows::delete(&mut db, limits, &stages, now).await?;
+        partitions::drop_old(&mut db, limits, &stages, now).await?;
     }
     in_time(turn.rollback()).await
 }

@@ -1,4 +1,4 @@
-//! Holds the lock that shows that this process is alive.
+//! Shows that this process is alive: holds its lock, and renews its lease.
 
 use std::time::Duration;
 
@@ -8,13 +8,14 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::engine::stopping::stopped;
-use crate::tables::process::hold;
+use crate::tables::process::{hold, renew};
 
 const BEAT: Duration = Duration::from_secs(2);
-/// Without an answer for this long, the connection counts as lost.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Without an answer for this long, the connection counts as lost. There is still time then to open
+/// another one before the lease runs out.
+const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Keeps the lock until the process stops. Reopens the session after every loss.
+/// Keeps lock and lease until the process stops. Reopens the session after every loss.
 pub(crate) async fn keep(
     mut session: PgConnection,
     options: PgConnectOptions,
@@ -31,7 +32,7 @@ pub(crate) async fn keep(
                 return;
             }
         }
-        let lost = match timeout(PATIENCE, session.ping()).await {
+        let lost = match timeout(PATIENCE, renew(&mut session, process)).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some(format!("no answer within {PATIENCE:?}")),
@@ -48,12 +49,12 @@ pub(crate) async fn keep(
 
 async fn hold_again(options: &PgConnectOptions, process: i64) -> PgConnection {
     loop {
-        match hold(options, process).await {
-            Ok(session) => return session,
-            Err(error) => {
-                tracing::debug!("the process's session cannot be opened yet: {error}");
-                tokio::time::sleep(BEAT).await;
-            }
-        }
+        let failure = match timeout(PATIENCE, hold(options, process)).await {
+            Ok(Ok(session)) => return session,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {PATIENCE:?}"),
+        };
+        tracing::debug!("the process's session cannot be opened yet: {failure}");
+        tokio::time::sleep(BEAT).await;
     }
 }

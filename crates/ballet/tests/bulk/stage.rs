@@ -157,18 +157,9 @@ impl Stage {
         wait_until("a rest", LONG, || async {
             let taken = self.broker.taken().len();
             let waiting = self.broker.ready(queue).len() + self.broker.unacked(queue);
-            let batches: Vec<String> = (0..4)
-                .map(|table| {
-                    format!(
-                        "select from ballet.outbox_{table} group by owner, batch \
-                         having min(position) >= 0"
-                    )
-                })
-                .collect();
-            let unpublished =
-                format!("select count(*) from ({}) as batch", batches.join(" union all "));
-            let (unpublished,): (i64,) =
-                sqlx::query_as(AssertSqlSafe(unpublished)).fetch_one(&self.db).await?;
+            let unpublished = "select count(*) from (select from ballet.outbox() \
+                               group by owner, batch having min(position) >= 0) as batch";
+            let (unpublished,): (i64,) = sqlx::query_as(unpublished).fetch_one(&self.db).await?;
             let rest = waiting == 0 && unpublished == 0 && self.broker.taken().len() == taken;
             Ok::<_, sqlx::Error>(rest.then_some(()))
         })

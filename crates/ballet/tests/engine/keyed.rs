@@ -123,6 +123,7 @@ async fn a_keyed_undo_covers_its_key_only_and_the_saga_goes_on() {
     let other = world.new_saga();
     world.publish(other, &driver::<DriverWanted>("dot")).await;
     world.event::<DriverReserved>(other).await;
+    world.until_count("drivers", "ballet.inbox", 9).await;
     let released = world.events::<DriverReleased>(saga).await;
     assert_eq!(released.iter().map(|e| e.driver.as_str()).collect::<Vec<_>>(), ["ann", "bob"]);
     assert_eq!(world.events::<DriverReserved>(saga).await.len(), 2);
@@ -139,4 +140,23 @@ async fn a_keyed_undo_that_comes_first_keeps_its_key_from_taking_effect() {
     assert_eq!(world.event::<DriverReserved>(saga).await.driver, "bob");
     assert_eq!(world.count("drivers", "reserved").await, 1);
     assert_eq!(world.events::<DriverReserved>(saga).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_abort_undoes_every_repetition_with_its_own_outcome() {
+    let world = drivers("keyed_abort").await;
+    let saga = world.new_saga();
+    for name in ["ann", "bob", "cem"] {
+        world.publish(saga, &driver::<DriverWanted>(name)).await;
+    }
+    until_reserved(&world, 3).await;
+    world.publish(saga, &driver::<RideCancelled>("")).await;
+    until_reserved(&world, 0).await;
+    wait_until("all released", SOON, || async {
+        let released = world.events::<DriverReleased>(saga).await;
+        let names: Vec<_> = released.iter().map(|event| event.driver.as_str()).collect();
+        if names == ["cem", "bob", "ann"] { Ok(Some(())) } else { Err(format!("{names:?}")) }
+    })
+    .await
+    .expect("in reverse, each once");
 }

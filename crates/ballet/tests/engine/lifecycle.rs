@@ -246,7 +246,7 @@ async fn t35_what_has_no_time_in_its_id_is_cleaned_by_its_age() {
         "insert into ballet.inbox_other select gen_random_uuid(), now() - make_interval(days => 8) \
              from generate_series(1, 2500);
          insert into ballet.inbox_other select gen_random_uuid(), now() - make_interval(days => 6);
-         insert into ballet.ledger_other select gen_random_uuid(), 'book_room', '', 'done', '', 0, \
+         insert into ballet.ledger_other select gen_random_uuid(), 'book_room', '', 'refused', '', 0, \
              null, null, null, now() - make_interval(days => days) from unnest(array[89, 91]) days;
          insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
              next_at, closed_at) select gen_random_uuid(), gen_random_uuid(), 'rent_car', '', \

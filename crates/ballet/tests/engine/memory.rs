@@ -6,18 +6,22 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::trip::{HOTEL_TABLES, Trouble, hotel};
 use crate::world::{SOON, World, part};
 
-/// Five sagas of the year 2000, each in a partition of its own: what the ledger has of it, and
-/// whether that keeps the partition.
-const OLD: [(&str, &str, bool); 5] = [
-    ("00dc6acf-0001", "('book_room', 'done')", false),
-    ("00dc6acf-0002", "('', 'aborted'), ('book_room', 'done')", true),
-    ("00dc6acf-0003", "('', 'aborted'), ('book_room', 'done'), ('book_room', 'undone')", false),
-    ("00dc6acf-0004", "('book_room', 'done'), ('book_room', 'undoing')", true),
-    (UNDECIDED, "('book_trip', 'done')", true),
+/// Sagas of the year 2000, each in a partition of its own: how many days ago its rows were made, the
+/// rows, and whether they keep the partition.
+const OLD: [(&str, i64, &str, bool); 8] = [
+    // It may be aborted for a year, as far as the hotel knows.
+    ("00dc6acf-0001", 364, "('book_room', 'done')", true),
+    ("00dc6acf-0002", 366, "('book_room', 'done')", false),
+    ("00dc6acf-0003", 999, "('', 'aborted'), ('book_room', 'done')", true),
+    ("00dc6acf-0004", 0, "('', 'aborted'), ('book_room', 'done'), ('book_room', 'undone')", false),
+    ("00dc6acf-0005", 999, "('book_room', 'done'), ('book_room', 'undoing')", true),
+    ("00dc6acf-0006", 0, "('book_room', 'refused')", false),
+    ("00dc6acf-0007", 0, "('', 'aborted')", false),
+    (UNDECIDED, 999, "('book_trip', 'done')", true),
 ];
 
 /// It has a deadline, which is never due.
-const UNDECIDED: &str = "00dc6acf-0005";
+const UNDECIDED: &str = "00dc6acf-0008";
 
 async fn partitions(db: &mut PgConnection) -> Vec<String> {
     let sql =
@@ -40,13 +44,14 @@ async fn until_partitions(db: &mut PgConnection, expected: &[String]) {
 async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
     let mut world = World::new("memory", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
     let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
-    for (number, (id, rows, _)) in OLD.iter().enumerate() {
+    for (number, (id, days, rows, _)) in OLD.iter().enumerate() {
         let day = number + 1;
         let sql = format!(
             "create table ballet.ledger_2000010{day} partition of ballet.ledger for values from \
              ('{id}-0000-0000-000000000000') to ('{id}-ffff-0000-000000000000');
              insert into ballet.ledger (saga_id, step, entry, key, arrived, ordinal, recorded_at) \
-             select '{id}-7000-8000-000000000000', step, entry, '', '', 0, now() \
+             select '{id}-7000-8000-000000000000', step, entry, '', '', 0, \
+             now() - interval '{days} days' \
              from (values {rows}) as row (step, entry)"
         );
         db.execute(AssertSqlSafe(sql)).await.expect("an old partition");
@@ -76,13 +81,15 @@ async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
 }
 
 /// Rows of sagas without a time in their id: the last digit of the id, the entry, its age in days.
-const WITHOUT_TIME: [(u32, &str, i64); 6] = [
-    (1, "done", 100),
+const WITHOUT_TIME: [(u32, &str, i64); 7] = [
+    (1, "refused", 100),
     (2, "done", 100),
     (2, "undoing", 80),
-    (3, "done", 100),
-    (4, "done", 80),
-    (5, "done", 100),
+    (3, "refused", 100),
+    (4, "refused", 80),
+    (5, "refused", 100),
+    // It may still be aborted.
+    (6, "done", 100),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,12 +119,15 @@ async fn t177_a_saga_without_a_time_is_forgotten_as_a_whole_and_not_while_it_is_
     );
     db.execute(AssertSqlSafe(waits)).await.expect("a failure");
     world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
-    world.until_count("hotel", "ballet.ledger_other", 4).await;
+    world.until_count("hotel", "ballet.ledger_other", 5).await;
     let left: Vec<(String,)> =
         sqlx::query_as("select right(saga_id::text, 1) from ballet.ledger_other order by 1")
             .fetch_all(&mut db)
             .await
             .expect("rows");
     let left: Vec<String> = left.into_iter().map(|(number,)| number).collect();
-    assert_eq!(left, ["2", "2", "3", "4"]);
+    assert_eq!(left, ["2", "2", "3", "4", "6"]);
+    let forgotten = "ballet.forgotten_saga where right(saga_id::text, 1) in ('1', '5')";
+    assert_eq!(world.count("hotel", forgotten).await, 2);
+    assert_eq!(world.count("hotel", "ballet.forgotten_saga").await, 2);
 }

@@ -7,13 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::trip::{
-    DESK_TABLES, HOTEL_TABLES, RoomBooked, RoomFreed, TripBooked, TripCancelled, TripWanted,
-    Trouble, desk, hotel,
+    DESK_TABLES, HOTEL_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled,
+    TripWanted, Trouble, desk, hotel,
 };
 use crate::world::{Part, World, part};
 
 /// How long ago the service runs whose memory the test looks at later.
-const EARLIER: SignedDuration = days(35);
+const EARLIER: SignedDuration = days(EARLIER_DAYS);
+const EARLIER_DAYS: i64 = 35;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const WEEK: i64 = 7 * 24 * 60 * 60;
 
@@ -88,16 +89,18 @@ async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
     let mut world = World::new("goes_on", vec![hotel_part()]).await;
     world.services.pop().expect("the hotel").stop().await;
     // In the summer, one saga gets a room, and the message of another dies.
-    world.start_by(hotel_part(), clock(EARLIER), |_| {}).await;
+    world.let_pass("hotel", -EARLIER_DAYS).await;
+    world.start(hotel_part()).await;
     let (dead, ended) = (of_age(days(110)), of_age(days(120)));
-    book(&world, EARLIER, ended, "Rome").await;
-    world.event::<RoomBooked>(ended).await;
+    book(&world, EARLIER, ended, "Full").await;
+    world.event::<RoomRefused>(ended).await;
     book(&world, EARLIER, dead, "Broken").await;
     let letter = dead_letter(&world, dead, 1).await;
     assert_eq!(reason_and_detail(&letter).0, "permanent");
     world.services.pop().expect("the hotel").stop().await;
 
     // In the autumn, only what is open is remembered.
+    world.let_pass("hotel", 0).await;
     world.start(hotel_part()).await;
     let now = Clock::system().now().as_second() - days(120).as_secs();
     let week = Timestamp::from_second(now.div_euclid(WEEK) * WEEK).expect("in range");
@@ -128,5 +131,5 @@ async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
-    assert_eq!(world.count("hotel", "room").await, 5);
+    assert_eq!(world.count("hotel", "room").await, 4);
 }

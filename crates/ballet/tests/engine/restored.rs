@@ -33,7 +33,11 @@ async fn forget(world: &World, saga: SagaId, message: &str) {
          delete from room where saga_id = '{saga}'; \
          delete from ballet.inbox where message_id = '{message}';"
     );
-    for table in 0..4 {
+    let tables: Vec<(i16,)> = sqlx::query_as("select table_number from ballet.outbox_table")
+        .fetch_all(&mut db)
+        .await
+        .expect("tables");
+    for (table,) in tables {
         gone.push_str(&format!("delete from ballet.outbox_{table} where saga_id = '{saga}';"));
     }
     db.execute(sqlx::raw_sql(AssertSqlSafe(gone))).await.expect("forgotten");

@@ -16,8 +16,8 @@ async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
     let by_hand = "create index mine_step on ballet.call (step); \
                    alter table ballet.call add column mine text; \
                    create table ballet.mine (id int primary key); \
-                   drop index ballet.call_open; \
-                   create index call_open on ballet.call (next_at) where closed_at is not null; \
+                   drop index ballet.call_due; \
+                   create index call_due on ballet.call (next_at) where closed_at is not null; \
                    drop index ballet.failure_first_failed_at; \
                    alter table ballet.deadline alter saga type varchar(20); \
                    alter table ballet.failure alter detail drop not null; \
@@ -28,7 +28,7 @@ async fn t125_what_was_changed_by_hand_is_listed_and_additions_are_not() {
     told.retain(|line| !line.contains("outbox_dead."));
     let said = told.join("\n");
     for difference in [
-        "index call_open is `",
+        "index call_due is `",
         "WHERE (closed_at IS NOT NULL)` but should be `",
         "index failure_first_failed_at is missing: ",
         "column deadline.saga is `character varying(20) not null` but should be `text not null`",

@@ -209,7 +209,7 @@ impl Rental {
         }
     }
 
-    async fn ask(&self, key: CallKey, what: &str) -> Result<(), Failure> {
+    pub(crate) async fn ask(&self, key: CallKey, what: &str) -> Result<(), Failure> {
         if let Some(hold) = &self.hold {
             hold.acquire().await?.forget();
         }

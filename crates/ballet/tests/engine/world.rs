@@ -6,8 +6,9 @@ use std::time::Duration;
 use ballet::core::{System, topology};
 use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Service, Settings};
 use ballet_testkit::{Servers, TestEnv, wait_until};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::Mutex;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -92,6 +93,30 @@ impl World {
         set(&mut settings);
         let service = Service::new(part.participant).migrations(part.tables).clock(context);
         self.services.push(service.start(settings).await.expect("started"));
+    }
+
+    /// Lets days pass for a service, by its database's clock. Its processes know within seconds, and
+    /// at their start.
+    pub(crate) async fn let_pass(&self, service: &str, days: i64) {
+        let sql = format!(
+            "create or replace function ballet.now() returns timestamptz \
+             language sql volatile parallel safe \
+             as 'select pg_catalog.clock_timestamp() + interval ''{days} days''';
+             create or replace function ballet.clock_is_checked() returns boolean \
+             language sql volatile parallel safe as 'select false'"
+        );
+        self.execute(service, &sql).await;
+    }
+
+    /// An id that is made some days from now.
+    pub(crate) fn id_after(&self, days: i64) -> String {
+        let then = self.context.now() + SignedDuration::from_hours(24 * days);
+        self.context.new_id(then).to_string()
+    }
+
+    pub(crate) async fn execute(&self, service: &str, sql: &str) {
+        let mut db = PgConnection::connect(self.env.database_url(service)).await.expect("a door");
+        db.execute(AssertSqlSafe(sql.to_owned())).await.expect("executed");
     }
 
     pub(crate) fn handle(&self, at: usize) -> &Handle {
@@ -186,7 +211,7 @@ impl World {
 
     pub(crate) async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
         let mut db = PgConnection::connect(self.env.database_url(service)).await?;
-        let sql = sqlx::AssertSqlSafe(format!("select count(*) from {what}"));
+        let sql = AssertSqlSafe(format!("select count(*) from {what}"));
         let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await?;
         Ok(count)
     }

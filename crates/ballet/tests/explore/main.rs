@@ -2,6 +2,7 @@
 //! thousands of them at a time in a real database, and each is judged when it is at rest.
 
 mod broker;
+mod doubt;
 mod judge;
 mod orders;
 mod outside;

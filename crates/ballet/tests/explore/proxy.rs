@@ -1,4 +1,4 @@
-//! A way to the database on which the answer to a commit can be lost.
+//! A way to the database on which the answer to a commit can be lost, or be late.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,13 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 pub(crate) struct Proxy {
     /// The database's URL by this way.
     pub(crate) url: String,
-    armed: Arc<AtomicBool>,
-    lost: Arc<Notify>,
+    doubt: Arc<Doubt>,
+}
+
+#[derive(Debug)]
+struct Doubt {
+    loses: AtomicBool,
+    lost: Notify,
+    holds: AtomicBool,
+    release: Semaphore,
 }
 
 impl Proxy {
@@ -25,33 +32,42 @@ impl Proxy {
         let port = listener.local_addr().expect("an address").port();
         url.set_host(Some("127.0.0.1")).expect("a host");
         url.set_port(Some(port)).expect("a port");
-        let (armed, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
-        let (is_armed, tell) = (Arc::clone(&armed), Arc::clone(&lost));
+        let doubt = Arc::new(Doubt {
+            loses: AtomicBool::new(false),
+            lost: Notify::new(),
+            holds: AtomicBool::new(false),
+            release: Semaphore::new(0),
+        });
+        let shared = Arc::clone(&doubt);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(server.clone()).await.expect("the database");
-                tokio::spawn(pass(client, server, Arc::clone(&is_armed), Arc::clone(&tell)));
+                tokio::spawn(pass(client, server, Arc::clone(&shared)));
             }
         });
-        Self { url: url.to_string(), armed, lost }
+        Self { url: url.to_string(), doubt }
     }
 
     /// The connection ends when the server answers to the next commit, before the client hears it.
     pub(crate) fn lose_the_next_commit(&self) {
-        self.armed.store(true, Ordering::SeqCst);
+        self.doubt.loses.store(true, Ordering::SeqCst);
+    }
+
+    /// The client hears the server's answer to the next commit only when it is released.
+    pub(crate) fn hold_the_next_commit(&self) {
+        self.doubt.holds.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn release(&self) {
+        self.doubt.release.add_permits(1);
     }
 
     pub(crate) async fn lost(&self) {
-        self.lost.notified().await;
+        self.doubt.lost.notified().await;
     }
 }
 
-async fn pass(
-    mut client: TcpStream,
-    mut server: TcpStream,
-    armed: Arc<AtomicBool>,
-    lost: Arc<Notify>,
-) {
+async fn pass(mut client: TcpStream, mut server: TcpStream, doubt: Arc<Doubt>) {
     let (mut from_client, mut from_server) = (vec![0; 65_536], vec![0; 65_536]);
     loop {
         tokio::select! {
@@ -61,10 +77,13 @@ async fn pass(
                 if server.write_all(&from_client[..count]).await.is_err() {
                     return;
                 }
-                if commits && armed.swap(false, Ordering::SeqCst) {
+                if commits && doubt.holds.swap(false, Ordering::SeqCst) {
+                    doubt.release.acquire().await.expect("open").forget();
+                }
+                if commits && doubt.loses.swap(false, Ordering::SeqCst) {
                     // Its answer says that it is done.
                     if server.read(&mut from_server).await.is_ok() {
-                        lost.notify_one();
+                        doubt.lost.notify_one();
                     }
                     return;
                 }

@@ -10,8 +10,8 @@ use ballet::{Clock, Event, Handle, Migration, Participant, Running, SagaId, Serv
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::{Servers, TestEnv, wait_until};
+use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
 use crate::broker::Lossy;
@@ -177,16 +177,10 @@ impl Stage {
     /// Waits until everything that was committed is published and marked.
     pub(crate) async fn publish_all(&self) {
         wait_until("an empty outbox", LONG, || async {
-            let mut left = 0;
-            for table in 0..4 {
-                let unmarked = format!(
-                    "select count(*) from (select 1 from ballet.outbox_{table} \
-                     group by owner, batch having min(position) > -1) as batch"
-                );
-                let counted = sqlx::query_as(AssertSqlSafe(unmarked)).fetch_one(&self.db).await;
-                let (count,): (i64,) = counted.map_err(|error| error.to_string())?;
-                left += count;
-            }
+            let unmarked = "select count(*) from (select from ballet.outbox() \
+                            group by owner, batch having min(position) > -1) as batch";
+            let counted = sqlx::query_as(unmarked).fetch_one(&self.db).await;
+            let (left,): (i64,) = counted.map_err(|error| error.to_string())?;
             if left == 0 { Ok(Some(())) } else { Err(format!("{left} batches")) }
         })
         .await

@@ -5,7 +5,7 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use crate::outside::{Ask, No, Outside};
 use crate::sale::{
-    Authorized, Cancelled, Captured, Confirmed, PAY_TABLES, Placed, Released, Sale, Wanted,
+    Authorized, Cancelled, Captured, Confirmed, PAY_TABLES, Packed, Placed, Released, Sale, Wanted,
     calling, local,
 };
 use crate::sales::{SALES_TABLES, sales};
@@ -125,8 +125,8 @@ async fn a_call_that_two_processes_make_has_one_outcome() {
     stage.start(1).await;
     stage.put(stage.new_id(), saga, &Placed {});
     stage.settle().await;
-    // As if the process that makes it were gone: another makes it as well.
-    sqlx::query("update ballet.call set owner = 999999").execute(&stage.db).await.expect("taken");
+    // As if the claim of the process that makes it had run out: another makes it as well.
+    sqlx::query("update ballet.call set next_at = now()").execute(&stage.db).await.expect("due");
     let asked =
         || async { Ok::<_, String>((stage.outside.account(saga.0).asked == 2).then_some(())) };
     ballet_testkit::wait_until("both to ask", crate::stage::LONG, asked).await.expect("asked");
@@ -144,4 +144,35 @@ async fn a_call_that_two_processes_make_has_one_outcome() {
     let facts = &stage.facts().await[&saga.0];
     assert_eq!((facts.told::<Released>(), facts.told::<Authorized>()), (1, 0));
     assert!(stage.outside.account(saga.0).voided);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_compensation_is_put_off_no_later_step_takes_effect() {
+    let (stage, saga) = stage("put_off", true, &[]).await;
+    stage.put(stage.new_id(), saga, &Placed {});
+    stage.settle().await;
+    let mut db = connect(&stage).await;
+    db.execute(
+        "create function stuck() returns trigger language plpgsql as
+             $$ begin raise exception 'stuck'; end $$;
+         create trigger stuck before update on hold for each row execute function stuck()",
+    )
+    .await
+    .expect("a trigger");
+    // The second finds the tombstone of the first, and fails all the same.
+    for copies in 1..=2 {
+        stage.put(stage.new_id(), saga, &cancelled());
+        stage.settle().await;
+        let retried = |m: &&ballet_amqp::Publish| m.exchange.starts_with("retry");
+        assert_eq!(stage.broker.memory.taken().iter().filter(retried).count(), copies);
+    }
+    stage.put(stage.new_id(), saga, &Packed {});
+    stage.settle().await;
+    assert_eq!(stage.outside.account(saga.0).asked, 0, "the later step ran in an aborted saga");
+    db.execute("drop trigger stuck on hold").await.expect("dropped");
+    stage.put(stage.new_id(), saga, &cancelled());
+    stage.settle().await;
+    stage.publish_all().await;
+    assert_eq!(stage.count("select count(*) from hold where not freed").await, 0);
+    assert_eq!(stage.facts().await[&saga.0].told::<Released>(), 1);
 }

@@ -1,8 +1,11 @@
 //! Inbox and outbox: every effect once and every event sent, whatever fails in between. On a real
 //! database, and a broker in memory that fails on command.
 
+mod backlog;
 mod concurrency;
+mod copies;
 mod inbox;
+mod left_behind;
 mod notes;
 mod outbox;
 mod relay;
@@ -11,3 +14,4 @@ mod stage;
 #[expect(dead_code, reason = "shared with the tests of the engine")]
 #[path = "../engine/trip.rs"]
 mod trip;
+mod unsent;

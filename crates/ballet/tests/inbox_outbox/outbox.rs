@@ -8,7 +8,7 @@ use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, TripBooked, Tro
 use crate::trip::{desk, hotel};
 
 /// Batches without a mark.
-const UNMARKED: &str = "(select from ballet.outbox_3 group by owner, batch \
+const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
                         having min(position) >= 0) as batch";
 
 async fn book(desk: &Running, saga: SagaId) {

@@ -8,6 +8,7 @@ use ballet::{Clock, Event, Migration, Participant, Running, SagaId, Service, Set
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::{Servers, TestEnv, wait_until};
+use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -49,21 +50,30 @@ impl Stage {
         tables: &'static [Migration],
         set: impl FnOnce(&mut Settings),
     ) -> Running {
+        // The clock stands still: the table that is written to keeps its turn.
+        let now = Clock::system().now();
+        self.start_by(participant, tables, move || now, set).await
+    }
+
+    /// Starts one replica whose clock is the test's.
+    pub(crate) async fn start_by(
+        &self,
+        participant: Participant,
+        tables: &'static [Migration],
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+        set: impl FnOnce(&mut Settings),
+    ) -> Running {
         let database = self.env.database_url(participant.service());
         let mut settings = Settings::new("amqp://in.memory", database);
         set(&mut settings);
-        // The clock stands still, so that it is always the turn of the last outbox table.
-        let system = Clock::system();
-        let seconds = system.now().as_second();
-        let now = system.now()
-            - Duration::from_secs(u64::try_from(seconds.rem_euclid(40)).expect("small") + 5);
-        let seed = u64::from_le_bytes(system.new_id(now).into_bytes()[8..].try_into().expect("8"));
+        let id = Clock::system().new_id(clock());
+        let seed = u64::from_le_bytes(id.into_bytes()[8..].try_into().expect("8"));
         let broker = Arc::new(self.broker.clone());
         self.alive.lock().expect("not poisoned").push(Arc::downgrade(&broker));
         Service::new(participant)
             .migrations(tables)
             .broker(broker)
-            .clock(Clock::new(move || now, seed))
+            .clock(Clock::new(clock, seed))
             .start(settings)
             .await
             .expect("started")

@@ -71,12 +71,12 @@ async fn t103_a_failure_that_is_no_refusal_aborts_nothing_by_itself() {
 async fn t118_business_rows_inbox_ledger_and_outbox_commit_together_or_not_at_all() {
     let world = World::new("together", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
     let tables = ["room", "ballet.inbox", "ballet.ledger"];
-    let outbox = (0..4).map(|table| format!("ballet.outbox_{table} where position >= 0"));
+    let outbox = "ballet.outbox() where position >= 0";
     // The handler fails after it has written its row.
     world.publish(world.new_saga(), &TripBooked { city: "Broken".into() }).await;
     world.dead_letters(1).await;
-    for table in tables.map(str::to_owned).into_iter().chain(outbox) {
-        assert_eq!(world.count("hotel", &table).await, 0, "{table}");
+    for table in tables.into_iter().chain([outbox]) {
+        assert_eq!(world.count("hotel", table).await, 0, "{table}");
     }
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;

@@ -10,6 +10,7 @@ mod flood;
 mod input;
 mod load;
 mod odd_headers;
+mod permissions;
 mod poison;
 mod publishing;
 mod raw_amqp;

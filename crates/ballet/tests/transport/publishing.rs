@@ -128,9 +128,7 @@ async fn a_header_that_the_broker_cannot_read_is_refused_and_its_neighbours_go_t
 async fn t03_an_outbox_row_is_marked_only_after_the_confirm() {
     let (world, broker, _hotel) = hotel_in_memory("marked").await;
     let unmarked = format!(
-        "{OUTBOX} and not exists (select from (select * from ballet.outbox_0 union all \
-         select * from ballet.outbox_1 union all select * from ballet.outbox_2 union all \
-         select * from ballet.outbox_3) as mark where mark.position < 0 \
+        "{OUTBOX} and not exists (select from ballet.outbox() as mark where mark.position < 0 \
          and (mark.owner, mark.batch) = (row.owner, row.batch))"
     );
     broker.hold_confirms();

@@ -18,9 +18,7 @@ use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
 use crate::world::{LONG, Part, SOON, World, part};
 
 /// All outbox rows of events.
-pub(crate) const OUTBOX: &str = "(select * from ballet.outbox_0 union all \
-     select * from ballet.outbox_1 union all select * from ballet.outbox_2 union all \
-     select * from ballet.outbox_3) as row where row.position >= 0";
+pub(crate) const OUTBOX: &str = "ballet.outbox() as row where row.position >= 0";
 
 /// A world in which nobody runs: the queues and databases are there.
 pub(crate) async fn asleep(name: &str, parts: Vec<Part>) -> World {

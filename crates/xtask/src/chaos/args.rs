@@ -48,7 +48,14 @@ impl Args {
         if !self.only.is_empty() {
             return self.only.clone();
         }
-        Kind::ALL.into_iter().filter(|kind| self.cluster || !kind.needs_cluster()).collect()
+        let possible = |kind: &&Kind| self.cluster || !kind.needs_cluster();
+        Kind::all().iter().filter(possible).copied().collect()
+    }
+
+    /// Whether the servers get disks that can be filled. Only root can mount them.
+    pub(crate) fn small_disks(&self) -> bool {
+        let wanted = self.kinds().contains(&Kind::Full);
+        wanted && cfg!(target_os = "linux") && rustix::process::geteuid().is_root()
     }
 
     pub(crate) fn nodes(&self) -> usize {

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use tokio::sync::Mutex;
 
 use crate::chaos::dice::Dice;
+use crate::harness::clock;
 use crate::harness::serve::SERVICE;
 use crate::harness::service::{DRAIN, Launch, Service};
 use crate::process::children::Children;
@@ -20,6 +21,7 @@ use crate::process::children::Children;
 const LOOK: Duration = Duration::from_millis(20);
 /// The most processes of one service.
 const MOST: usize = 4;
+const DAY: usize = 24 * 60 * 60;
 /// A younger process may not listen to signals yet.
 const YOUNG: Duration = Duration::from_secs(1);
 /// How much longer than the drain time a stop may take.
@@ -80,17 +82,19 @@ impl Fleet {
         database_url: &str,
     ) -> Result<()> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let log = self.logs.join(format!("{name}-{number}.log"));
         let launch = Launch {
             name,
             program: self.program.clone(),
             env: vec![
                 (SERVICE, name.to_owned()),
+                (clock::FILE, clock::file(&log).display().to_string()),
                 // Short enough for a run in which payments are killed every few seconds.
                 ("SANDBOX_SLOW_MILLIS", "500".to_owned()),
             ],
             amqp_url: amqp_url.to_owned(),
             database_url: database_url.to_owned(),
-            log: self.logs.join(format!("{name}-{number}.log")),
+            log,
         };
         let service = Service::start(&self.children, launch).await?;
         let since = Instant::now();
@@ -140,6 +144,47 @@ impl Fleet {
         replica.not_before = Instant::now() + pause;
         replica.service.signal(Signal::KILL);
         Some(replica.service.launch.name)
+    }
+
+    /// Freezes a process for up to a minute. Returns the service's name.
+    pub(crate) async fn pause(&self, dice: &mut Dice) -> Option<&'static str> {
+        let longest = if dice.one_in(4) { 60_000 } else { 15_000 };
+        let time = dice.millis(500, longest);
+        let (name, pid) = {
+            let replicas = self.replicas.lock().await;
+            let replica = replicas.get(dice.below(replicas.len()))?;
+            if replica.killed || replica.down {
+                return None;
+            }
+            replica.service.signal(Signal::STOP);
+            (replica.service.launch.name, replica.service.pid())
+        };
+        tokio::time::sleep(time).await;
+        let replicas = self.replicas.lock().await;
+        // It may have been killed and replaced meanwhile.
+        if let Some(replica) = replicas.iter().find(|replica| replica.service.pid() == pid) {
+            replica.service.signal(Signal::CONT);
+        }
+        Some(name)
+    }
+
+    /// Lets the clock of a process jump ahead or back, and then to the right time again.
+    pub(crate) async fn shift_clock(&self, dice: &mut Dice) -> Result<Option<String>> {
+        let most = [10 * 60, 3 * DAY, 40 * DAY, 200 * DAY];
+        let most = dice.pick(&most).copied().unwrap_or_default();
+        let seconds = i64::try_from(dice.below(most)).unwrap_or_default() + 1;
+        let seconds = if dice.one_in(2) { -seconds } else { seconds };
+        let time = dice.millis(1_000, 15_000);
+        let (name, log) = {
+            let replicas = self.replicas.lock().await;
+            let at = dice.below(replicas.len());
+            let Some(replica) = replicas.get(at) else { return Ok(None) };
+            (replica.service.launch.name, replica.service.launch.log.clone())
+        };
+        clock::shift(&log, seconds)?;
+        tokio::time::sleep(time).await;
+        clock::shift(&log, 0)?;
+        Ok(Some(format!("{name} by {seconds} s for {time:?}")))
     }
 
     /// Stops a process with SIGTERM, and restarts it unless `for_good`. Returns the service's

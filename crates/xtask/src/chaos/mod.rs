@@ -31,7 +31,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let seed = args.seed.unwrap_or_else(some_seed);
     ui::say(&format!("seed {seed}"));
     let stage = tokio::select! {
-        stage = Box::pin(Stage::set(args.replicas, args.nodes())) => stage?,
+        stage = Box::pin(Stage::set(args.replicas, args.nodes(), args.small_disks())) => stage?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let logs = stage.logs().to_owned();

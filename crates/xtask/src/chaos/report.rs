@@ -55,7 +55,7 @@ impl Report {
             format!("{:.1} s", time.as_secs_f64())
         };
         ui::print(&format!("\n{}", ui::bold("What was broken")));
-        for kind in Kind::ALL {
+        for kind in Kind::all() {
             if let Some(count) = self.faults.get(kind.name()) {
                 ui::print(&format!("  {count:>6}  {}", kind.description()));
             }

@@ -50,11 +50,12 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn set(replicas: usize, nodes: usize) -> Result<Self> {
+    pub(crate) async fn set(replicas: usize, nodes: usize, small_disks: bool) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let logs = run_dir(Some(&program), "chaos")?;
-        let progress = Options::durable().nodes(nodes).progress(ui::say);
-        let servers = Servers::private(progress).await?;
+        let options = Options::durable().nodes(nodes).progress(ui::say);
+        let options = if small_disks { options.small_disks() } else { options };
+        let servers = Servers::private(options).await?;
         let definitions = topology::definitions(&shop::system(), |_| String::new());
         let env = TestEnv::with_plain_names(&servers, &definitions, &SERVICES).await?;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();

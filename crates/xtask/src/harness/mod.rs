@@ -2,6 +2,7 @@
 //! says how they end. The demo, the chaos run and the audit use it.
 
 pub(crate) mod cases;
+pub(crate) mod clock;
 pub(crate) mod endpoints;
 pub(crate) mod http;
 pub(crate) mod journal;

@@ -7,6 +7,7 @@ use orders::config::OrderSettings;
 use payments::config::ProviderSettings;
 use shipping::config::CarrierSettings;
 
+use crate::harness::clock::clock;
 use crate::ui;
 
 /// The variable that names the service to run.
@@ -45,17 +46,21 @@ struct Shipping {
 /// Does what the service's own program does.
 pub(crate) fn run(service: &str) -> ExitCode {
     match service {
-        "orders" => {
-            ballet::main(|args: Orders| (args.ballet, orders::service(args.orders.deadline())))
+        "orders" => ballet::main(|args: Orders| {
+            let service = orders::service(args.orders.deadline());
+            (args.ballet, service.clock(clock()))
+        }),
+        "inventory" => {
+            ballet::main(|args: Plain| (args.ballet, inventory::service().clock(clock())))
         }
-        "inventory" => ballet::main(|args: Plain| (args.ballet, inventory::service())),
         "payments" => ballet::main(|args: Payments| {
             let provider = args.provider.provider(&args.ballet);
-            (args.ballet, payments::service(provider))
+            (args.ballet, payments::service(provider).clock(clock()))
         }),
-        "shipping" => {
-            ballet::main(|args: Shipping| (args.ballet, shipping::service(args.carrier.carrier())))
-        }
+        "shipping" => ballet::main(|args: Shipping| {
+            let service = shipping::service(args.carrier.carrier());
+            (args.ballet, service.clock(clock()))
+        }),
         unknown => {
             ui::say(&format!("{SERVICE} is {unknown}, but the shop has no such service"));
             ExitCode::FAILURE

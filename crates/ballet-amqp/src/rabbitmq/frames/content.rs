@@ -12,6 +12,7 @@ const START: usize = 12;
 const HEADERS: usize = 2;
 /// What a header of ours adds to its name and its text: two lengths and the type.
 const HEADER_OVERHEAD: usize = 6;
+const TOO_LONG: &str = "do not fit into a frame";
 
 /// How a property is encoded.
 #[derive(Debug, Clone, Copy)]
@@ -118,15 +119,33 @@ pub(super) fn repaired(
     let mut note = describe(&others);
     if readable.size(&note) > room {
         let headers = std::mem::take(&mut readable.headers);
-        others.push(UnreadablePart::new("headers", "do not fit into a frame", &headers));
+        others.push(UnreadablePart::new("headers", TOO_LONG, &headers));
         note = describe(&others);
     }
     if readable.size(&note) > room {
         // Only with a `frame_max` that is shorter than any broker's default.
         readable = Readable::default();
-        note = describe(&[UnreadablePart::new("properties", "do not fit into a frame", b"")]);
+        note = describe(&[UnreadablePart::new("properties", TOO_LONG, b"")]);
     }
     Some(readable.encode(start, &note))
+}
+
+/// How much of a content header is needed for [`without_properties`].
+pub(super) const NEEDED: usize = START;
+
+/// Returns a content header with nothing but a description, for one that is too long to be looked at.
+pub(super) fn without_properties(
+    start: &[u8],
+    mut others: Vec<UnreadablePart>,
+    room: usize,
+) -> Vec<u8> {
+    others.push(UnreadablePart::new("properties", TOO_LONG, b""));
+    let (readable, note) = (Readable::default(), describe(&others));
+    if readable.size(&note) <= room {
+        return readable.encode(start, &note);
+    }
+    let note = describe(&[UnreadablePart::new("properties", TOO_LONG, b"")]);
+    readable.encode(start, &note)
 }
 
 /// The headers that lapin can parse, encoded. The others are described.

@@ -3,18 +3,21 @@
 use ballet_core::envelope::unreadable::UnreadablePart;
 use lapin::protocol::constants::FRAME_MIN_SIZE;
 
-use crate::rabbitmq::frames::content::{is_sound, repaired};
+use crate::rabbitmq::frames::content::{NEEDED, is_sound, repaired, without_properties};
 use crate::rabbitmq::frames::delivery::{DELIVER, make_readable};
 
 /// How many bytes are read at once.
 const CHUNK: usize = 64 * 1024;
-/// The longest frame that is looked at. Longer ones are passed on as they are. A content header may be
-/// longer than the connection's `frame_max`: the broker does not split it, and other ways to publish
-/// limit it to about 20 MB.
+/// The longest frame that is looked at. A content header may be longer than the connection's
+/// `frame_max`: the broker does not split it. Ways to publish other than AMQP limit it to about 20 MB;
+/// AMQP does not, if the broker sets no limit. A content header that is longer still loses its
+/// properties.
 const LONGEST: usize = 32 * 1024 * 1024;
 
 const METHOD: u8 = 1;
 const CONTENT_HEADER: u8 = 2;
+/// The octet at the end of a frame.
+const END: u8 = 0xce;
 /// Type, channel and size.
 const HEAD: usize = 7;
 /// The head and the octet at the end.
@@ -36,6 +39,8 @@ pub(super) struct FrameFilter {
     end: usize,
     /// How much of the current frame is passed on without a look.
     pass: usize,
+    /// How much of the current frame is dropped.
+    drop: usize,
     /// The longest frame that lapin accepts.
     frame_max: usize,
     /// Names that could not be read in a delivery whose content header is still to come.
@@ -57,6 +62,10 @@ impl Head {
         Some(Self { kind: *kind, channel: [*c1, *c2], length: size.saturating_add(OVERHEAD) })
     }
 
+    fn is_too_long(&self) -> bool {
+        self.kind == CONTENT_HEADER && self.length > LONGEST
+    }
+
     fn is_looked_at(&self) -> bool {
         matches!(self.kind, METHOD | CONTENT_HEADER) && self.length <= LONGEST
     }
@@ -71,6 +80,7 @@ impl FrameFilter {
             checked: 0,
             end: 0,
             pass: 0,
+            drop: 0,
             frame_max: limit(frame_max.unwrap_or(0)),
             names: Vec::new(),
         }
@@ -122,9 +132,16 @@ impl FrameFilter {
             let passed = self.pass.min(self.end - self.checked);
             self.checked += passed;
             self.pass -= passed;
+            self.drop_some();
             let rest = self.bytes.get(self.checked..self.end).unwrap_or_default();
-            let Some(head) = Head::read(rest).filter(|_| self.pass == 0) else { return };
-            if !head.is_looked_at() {
+            let is_inside = self.pass > 0 || self.drop > 0;
+            let Some(head) = Head::read(rest).filter(|_| !is_inside) else { return };
+            if head.is_too_long() {
+                if rest.len() < HEAD + NEEDED {
+                    return;
+                }
+                self.shorten(&head);
+            } else if !head.is_looked_at() {
                 self.pass = head.length;
             } else if rest.len() < head.length {
                 return;
@@ -161,6 +178,34 @@ impl FrameFilter {
             return head.length;
         };
         self.replace_payload(start, end, &repaired)
+    }
+
+    /// Puts a short frame in place of a content header that is too long to be looked at, all but the
+    /// start of which is dropped.
+    fn shorten(&mut self, head: &Head) {
+        let names = self.take_names(head.channel);
+        let start = self.checked + HEAD;
+        let Some(kept) = self.bytes.get(start..start + NEEDED) else { return };
+        let payload = without_properties(kept, names, self.frame_max - OVERHEAD);
+        self.drop = head.length - HEAD - NEEDED;
+        self.checked = start + NEEDED;
+        self.drop_some();
+        // What follows the frame, if its end has come.
+        let length = self.replace_payload(start, self.checked, &payload);
+        let end = start + payload.len();
+        self.bytes.insert(end, END);
+        self.end += 1;
+        self.checked = start - HEAD + length;
+    }
+
+    /// Drops what has come of a frame that is dropped.
+    fn drop_some(&mut self) {
+        let count = self.drop.min(self.end - self.checked);
+        if count > 0 {
+            self.bytes.copy_within(self.checked + count..self.end, self.checked);
+            self.end -= count;
+            self.drop -= count;
+        }
     }
 
     /// The names of the delivery on this channel that could not be read.

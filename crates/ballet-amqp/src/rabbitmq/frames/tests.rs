@@ -156,6 +156,27 @@ fn a_content_header_longer_than_a_frame_loses_its_headers() {
     assert!(through(&both, &[70_000]) == both);
 }
 
+/// Only a broker without a limit sends one. lapin would parse it however deep it is nested.
+#[test]
+fn a_content_header_that_is_too_long_to_be_looked_at_loses_its_properties() {
+    let mut headers = header(b"h", b'S', &long(&vec![b'a'; 33 * 1024 * 1024]));
+    for _ in 0..40 {
+        headers = header(b"", b'F', &long(&headers));
+    }
+    let sent = frame(2, &content(&headers, b"id", b"kind", b"app"));
+    let rest = [frame(3, b"the body!"), frame(2, &content(b"", b"id", b"", b""))].concat();
+    for pieces in [&[70_000][..], &[65_536, 7, 3, 1]] {
+        let out = through(&[&sent[..], &rest].concat(), pieces);
+        let received = out.strip_suffix(&rest[..]).unwrap();
+        assert!(received.len() < 500, "{}", received.len());
+        let payload = &received[7..received.len() - 1];
+        assert_eq!(received[3..7], u32::try_from(payload.len()).unwrap().to_be_bytes());
+        assert_eq!((received[0], received.last()), (2, Some(&0xce)));
+        assert_eq!(payload[..12], sent[7..19], "the size of the body is kept");
+        assert_eq!(note(&parsed(payload).unwrap())[0]["part"], "properties");
+    }
+}
+
 #[test]
 fn a_long_frame_leaves_no_more_room_than_before() {
     let mut filter = FrameFilter::new(None);

@@ -68,7 +68,7 @@ impl<'a> StepRig<'a> {
             case,
             definitions: topology::definitions(&system, |_| String::new()),
             database,
-            context: Clock::new(move || now, 0),
+            context: Clock::standing(now, 0),
             starts: AtomicU64::new(1),
             expected: Expected::default(),
         };
@@ -93,7 +93,7 @@ impl<'a> StepRig<'a> {
             (settings.batch, settings.prefetch) = (batch, Some(prefetch));
         }
         let service: Service = (self.subject.service)(&settings, outside);
-        let context = Clock::new(move || now, seed);
+        let context = Clock::standing(now, seed);
         Ok(service.clock(context).broker(broker).start(settings).await?)
     }
 

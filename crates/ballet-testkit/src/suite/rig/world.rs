@@ -245,7 +245,7 @@ impl<'a> World<'a> {
             let (ready, unacked) = (broker.ready(queue).len(), broker.unacked(queue));
             let mut db = db.lock().await;
             let (calls, outbox): (i64, i64) =
-                sqlx::query_as(AssertSqlSafe(unfinished())).fetch_one(&mut **db).await?;
+                sqlx::query_as(UNFINISHED).fetch_one(&mut **db).await?;
             // A message published between the two queries might be missed by both.
             if ready + unacked == 0 && calls + outbox == 0 && broker.taken().len() == taken {
                 return Ok(Some(()));
@@ -259,9 +259,12 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Takes open calls from the process that makes them, as if it were gone.
+    /// Ends the claims on open calls, as if the process that makes them were gone.
     pub(crate) async fn orphan_calls(&mut self) -> Checked {
-        self.execute("update ballet.call set owner = 0 where closed_at is null".to_owned()).await
+        self.execute(
+            "update ballet.call set owner = 0, next_at = now() where closed_at is null".to_owned(),
+        )
+        .await
     }
 }
 
@@ -275,20 +278,9 @@ impl HeldLanes {
 }
 
 /// Open calls and unpublished batches.
-fn unfinished() -> String {
-    let unpublished: Vec<String> = (0..4)
-        .map(|table| {
-            format!(
-                "select from ballet.outbox_{table} group by owner, batch having min(position) >= 0"
-            )
-        })
-        .collect();
-    format!(
-        "select (select count(*) from ballet.call where closed_at is null), \
-         (select count(*) from ({}) as batch)",
-        unpublished.join(" union all ")
-    )
-}
+const UNFINISHED: &str = "select (select count(*) from ballet.call where closed_at is null), \
+    (select count(*) from (select from ballet.outbox() group by owner, batch \
+        having min(position) >= 0) as batch)";
 
 pub(crate) fn message_id(message: &Publish) -> Option<String> {
     message.properties.message_id().as_ref().map(ToString::to_string)

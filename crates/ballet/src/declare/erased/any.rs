@@ -1,6 +1,7 @@
 //! The object-safe traits through which the engine runs steps of any type.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet_core::{AnyEvent, StepPart};
 use futures_util::future::BoxFuture;
@@ -41,6 +42,10 @@ pub(crate) trait AnyStep: Send + Sync {
     fn key(&self, event: &AnyEvent) -> String;
     fn run<'a>(&'a self, tx: Tx<'a>, events: Vec<AnyEvent>) -> Future<'a, AnyOutcome>;
     fn compensate<'a>(&'a self, tx: Tx<'a>, done: &'a str) -> Future<'a, AnyCompensated>;
+    /// Returns how long one attempt at the external call may take.
+    fn call_time(&self) -> Duration {
+        Duration::ZERO
+    }
     /// Makes the external call of the step or of its compensation.
     fn call<'a>(&'a self, _undo: bool, _: CallKey, _request: &'a str) -> Future<'a, String> {
         calls_nobody(self.part().name)

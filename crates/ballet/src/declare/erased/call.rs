@@ -1,5 +1,7 @@
 //! Call steps without their types.
 
+use std::time::Duration;
+
 use ballet_core::{AnyEvent, StepPart, Trigger};
 
 use crate::declare::call_step::{Ask, CallCompensate, CallKey, CallStep};
@@ -89,6 +91,10 @@ impl<S: CallStep> AnyStep for OutsideStep<S> {
             Some(compensation) => (compensation.request)(&self.step, tx, done),
             None => no_compensation(S::NAME),
         }
+    }
+
+    fn call_time(&self) -> Duration {
+        S::CALL_TIME
     }
 
     fn call<'a>(&'a self, undo: bool, key: CallKey, request: &'a str) -> Future<'a, String> {

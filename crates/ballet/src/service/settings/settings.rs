@@ -71,7 +71,7 @@ pub struct Settings {
     #[arg(long, env = "PREFETCH", value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub prefetch: Option<u16>,
 
-    /// The most calls to the outside that are out at a time.
+    /// The most calls to the outside that are made at a time, of each step and each compensation.
     #[arg(long, env = "CALLS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub calls: u16,
 

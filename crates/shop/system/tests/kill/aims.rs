@@ -20,7 +20,7 @@ impl Aim {
     pub(crate) fn after(&self) -> Option<Self> {
         let point = match self.point {
             FaultPoint::BeforeSweep => FaultPoint::BeforePublish,
-            FaultPoint::BeforeTakeOver | FaultPoint::AfterTakeOver => FaultPoint::BeforeCall,
+            FaultPoint::BeforeClaim | FaultPoint::AfterClaim => FaultPoint::BeforeCall,
             _ => return None,
         };
         Some(Self { point, what: self.what.clone() })

@@ -4,8 +4,11 @@
 //! Nothing is listed here that the code could be asked for: the points come from
 //! [`ballet::fault`], what to aim at from what the services declare, and which order takes which
 //! path from what the services saw on it. What cannot be reached is listed in `aims`, exactly.
+//!
+//! A process that is frozen (SIGSTOP) is in `frozen`.
 
 mod aims;
+mod frozen;
 mod matrix;
 mod path;
 mod process;

@@ -116,7 +116,7 @@ impl Path {
     }
 }
 
-fn goods(card_token: &str) -> Value {
+pub(crate) fn goods(card_token: &str) -> Value {
     json!({
         "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
         "lines": [{ "sku": "mug", "quantity": 1,

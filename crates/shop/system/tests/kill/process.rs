@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ballet::{Service, Settings};
 use ballet_testkit::TestEnv;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
@@ -80,6 +81,25 @@ impl Process {
     /// Lets it live; whether it was to die.
     pub(crate) fn spare(&self) -> bool {
         fs::remove_file(self.place.join("aim")).is_ok()
+    }
+
+    /// Makes it stop at a point (SIGSTOP), with all that it holds.
+    pub(crate) fn freeze(&self, at: &str) {
+        let (new, freeze) = (self.place.join("freeze.new"), self.place.join("freeze"));
+        fs::write(&new, at).expect("a point");
+        fs::rename(new, freeze).expect("a point");
+    }
+
+    /// Whether it has come to the point at which it stops.
+    pub(crate) fn is_frozen(&self) -> bool {
+        !self.place.join("freeze").exists()
+    }
+
+    /// Lets it go on.
+    pub(crate) fn wake(&self) {
+        let running = self.running.as_ref().expect("it is started");
+        let pid = running.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        kill_process(pid.expect("it lives"), Signal::CONT).expect("a signal");
     }
 
     /// Waits until it is gone, which it must be by SIGKILL.

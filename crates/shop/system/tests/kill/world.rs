@@ -241,6 +241,18 @@ impl World {
         quiet.await.expect("empty queues");
     }
 
+    /// Waits until a service has dropped a copy of an event.
+    pub(crate) async fn dropped_a_copy(&self, service: &str, event_type: &str) {
+        let line = format!(r#"ballet_messages_total{{type="{event_type}",outcome="duplicate"}}"#);
+        let dropped = wait_until("a duplicate", SOON, || async {
+            let url = format!("{}/metrics", self.url(service));
+            let metrics = self.client.get(url).send().await.map_err(said)?;
+            let metrics = metrics.text().await.map_err(said)?;
+            Ok::<_, String>(metrics.contains(&line).then_some(()))
+        });
+        dropped.await.expect("a duplicate");
+    }
+
     /// Takes the dead letters out of a queue, all of them a stranger's; how many there were.
     async fn dead_letters(&self, queue: &str) -> Result<usize, String> {
         let dead_letters = self.env.management().take(queue, 10).await.map_err(said)?;

@@ -1,12 +1,18 @@
 //! The kinds of faults, and how often each is chosen.
 
+use clap::ValueEnum;
+
 /// A kind of fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub(crate) enum Kind {
     /// SIGKILL for a process of a service.
     Kill,
     /// SIGTERM for a process of a service, which must end in time.
     Stop,
+    /// SIGSTOP for a process of a service, for up to a minute.
+    Pause,
+    /// The clock of a process jumps by minutes, days or months, and comes back.
+    Clock,
     /// One process more or less of a service.
     Scale,
     /// `kill -9` for the broker, all nodes of a cluster at once, and a restart.
@@ -15,6 +21,8 @@ pub(crate) enum Kind {
     Leader,
     /// The same for a node that follows.
     Follower,
+    /// A node of a cluster loses its links to the others, which pauses it.
+    Split,
     /// `kill -9` for the database server, and a restart.
     Postgres,
     /// The broker or the database server stands still for some seconds.
@@ -27,10 +35,22 @@ pub(crate) enum Kind {
     Memory,
     /// The broker's disk alarm: publishing is blocked.
     Disk,
+    /// The disk of Postgres or of the broker is really full.
+    Full,
+    /// A service may not publish, or not consume, for a while.
+    Permission,
+    /// A reader holds all tables of a service, as `pg_dump` does.
+    Dump,
+    /// A database accepts no more connections of its service.
+    Pool,
+    /// The payment provider hangs or fails for a while.
+    Provider,
     /// The databases answer late.
     Slow,
     /// The network between a service and a server: slow, cut, or half-open.
     Network,
+    /// Bytes that belong to no frame get between a service and the broker.
+    Corrupt,
     /// Events come again, late and in another order, some of them under other ids.
     Copies,
     /// Messages are taken out of a service's queue and put back in another order.
@@ -38,83 +58,69 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 16] = [
-        Self::Kill,
-        Self::Stop,
-        Self::Scale,
-        Self::Broker,
-        Self::Leader,
-        Self::Follower,
-        Self::Postgres,
-        Self::Freeze,
-        Self::Close,
-        Self::Queue,
-        Self::Memory,
-        Self::Disk,
-        Self::Slow,
-        Self::Network,
-        Self::Copies,
-        Self::Reorder,
-    ];
+    pub(crate) fn all() -> &'static [Self] {
+        Self::value_variants()
+    }
 
     /// Whether the fault needs more than one node.
     pub(crate) const fn needs_cluster(self) -> bool {
-        matches!(self, Self::Leader | Self::Follower)
+        matches!(self, Self::Leader | Self::Follower | Self::Split)
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        self.row().0
     }
 
     /// How often the fault is chosen, relative to the others. Kills run besides all others, and a
     /// queue is deleted only when nothing moves.
     pub(crate) const fn weight(self) -> usize {
-        match self {
-            Self::Kill | Self::Queue => 0,
-            // For seconds after one of these nothing else happens.
-            Self::Broker | Self::Postgres | Self::Freeze | Self::Memory | Self::Disk => 2,
-            Self::Scale | Self::Slow => 3,
-            Self::Leader | Self::Follower => 4,
-            Self::Stop | Self::Close | Self::Network | Self::Copies | Self::Reorder => 5,
-        }
-    }
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Kill => "kill",
-            Self::Stop => "stop",
-            Self::Scale => "scale",
-            Self::Broker => "broker",
-            Self::Leader => "leader",
-            Self::Follower => "follower",
-            Self::Postgres => "postgres",
-            Self::Freeze => "freeze",
-            Self::Close => "close",
-            Self::Queue => "queue",
-            Self::Memory => "memory",
-            Self::Disk => "disk",
-            Self::Slow => "slow",
-            Self::Network => "network",
-            Self::Copies => "copies",
-            Self::Reorder => "reorder",
-        }
+        self.row().1
     }
 
     /// The line of the summary.
     pub(crate) const fn description(self) -> &'static str {
+        self.row().2
+    }
+
+    const fn row(self) -> (&'static str, usize, &'static str) {
         match self {
-            Self::Kill => "a service killed (SIGKILL) and started again",
-            Self::Stop => "a service stopped (SIGTERM) and started again",
-            Self::Scale => "a replica added or removed",
-            Self::Broker => "the broker killed (SIGKILL), with all its nodes, and started again",
-            Self::Leader => "the node that leads a queue killed (SIGKILL) and started again",
-            Self::Follower => "a node that follows killed (SIGKILL) and started again",
-            Self::Postgres => "Postgres killed (SIGKILL) and started again",
-            Self::Freeze => "the broker or Postgres frozen",
-            Self::Close => "a service's connections closed by the broker",
-            Self::Queue => "a service's queue deleted and created again",
-            Self::Memory => "memory alarm: publishing blocked",
-            Self::Disk => "disk alarm: publishing blocked",
-            Self::Slow => "slow databases",
-            Self::Network => "network slow, cut or half-open",
-            Self::Copies => "events sent again, late and shuffled",
-            Self::Reorder => "a queue's messages put back in another order",
+            Self::Kill => ("kill", 0, "a service killed (SIGKILL) and started again"),
+            Self::Stop => ("stop", 5, "a service stopped (SIGTERM) and started again"),
+            Self::Pause => ("pause", 3, "a service frozen (SIGSTOP) for up to a minute"),
+            Self::Clock => {
+                ("clock", 4, "a service's clock jumped by minutes, days or months, and back")
+            }
+            Self::Scale => ("scale", 3, "a replica added or removed"),
+            Self::Broker => {
+                ("broker", 2, "the broker killed (SIGKILL), with all its nodes, and started again")
+            }
+            Self::Leader => {
+                ("leader", 4, "the node that leads a queue killed (SIGKILL) and started again")
+            }
+            Self::Follower => {
+                ("follower", 4, "a node that follows killed (SIGKILL) and started again")
+            }
+            Self::Split => ("split", 4, "the cluster cut in two"),
+            Self::Postgres => ("postgres", 2, "Postgres killed (SIGKILL) and started again"),
+            Self::Freeze => ("freeze", 2, "the broker or Postgres frozen"),
+            Self::Close => ("close", 5, "a service's connections closed by the broker"),
+            Self::Queue => ("queue", 0, "a service's queue deleted and created again"),
+            Self::Memory => ("memory", 2, "memory alarm: publishing blocked"),
+            Self::Disk => ("disk", 2, "disk alarm: publishing blocked"),
+            Self::Full => ("full", 2, "the disk of Postgres or of the broker full"),
+            Self::Permission => {
+                ("permission", 4, "a broker permission taken from a service and given back")
+            }
+            Self::Dump => ("dump", 4, "all tables of a service held by a reader, as pg_dump does"),
+            Self::Pool => {
+                ("pool", 4, "a service's connections to its database ended, new ones refused")
+            }
+            Self::Provider => ("provider", 3, "the payment provider away"),
+            Self::Slow => ("slow", 3, "slow databases"),
+            Self::Network => ("network", 5, "network slow, cut or half-open"),
+            Self::Corrupt => ("corrupt", 4, "garbage between a service and the broker"),
+            Self::Copies => ("copies", 5, "events sent again, late and shuffled"),
+            Self::Reorder => ("reorder", 5, "a queue's messages put back in another order"),
         }
     }
 }

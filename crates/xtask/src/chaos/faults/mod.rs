@@ -1,5 +1,6 @@
 //! The faults. Each cleans up after itself, so only its consequences remain.
 
+mod databases;
 pub(crate) mod kind;
 mod messages;
 mod nodes;
@@ -34,10 +35,13 @@ impl Faults<'_> {
         let what = match kind {
             Kind::Kill => return Ok(fleet.kill(&mut self.dice).await.map(str::to_owned)),
             Kind::Stop => return Ok(fleet.stop(&mut self.dice, false).await?.map(str::to_owned)),
+            Kind::Pause => return Ok(fleet.pause(&mut self.dice).await.map(str::to_owned)),
+            Kind::Clock => return fleet.shift_clock(&mut self.dice).await,
             Kind::Scale => return self.scale().await,
             Kind::Broker => nodes::all(servers).await?,
             Kind::Leader => nodes::one(self.stage, &mut self.dice, true).await?,
             Kind::Follower => nodes::one(self.stage, &mut self.dice, false).await?,
+            Kind::Split => nodes::split(servers, &mut self.dice).await?,
             Kind::Postgres => {
                 servers.postgres().kill().await?;
                 tokio::time::sleep(self.dice.millis(0, 3_000)).await;
@@ -55,6 +59,11 @@ impl Faults<'_> {
                 self.alarm(&["set_disk_free_limit", "100000GB"], &["set_disk_free_limit", DISK])
                     .await?
             }
+            Kind::Full => return self.full().await,
+            Kind::Permission => self.permission().await?,
+            Kind::Dump => databases::dump(self.stage, &mut self.dice).await?,
+            Kind::Pool => databases::pool(self.stage, &mut self.dice).await?,
+            Kind::Provider => databases::provider(self.stage, &mut self.dice).await?,
             Kind::Slow => {
                 let delay = self.dice.millis(5, 100);
                 self.stage
@@ -66,6 +75,7 @@ impl Faults<'_> {
                 format!("{delay:?}")
             }
             Kind::Network => self.network().await,
+            Kind::Corrupt => self.corrupt(),
             Kind::Copies => messages::copies(self.stage, self.recorder, &mut self.dice).await?,
             Kind::Reorder => messages::reorder(self.stage, &mut self.dice).await?,
         };
@@ -144,6 +154,52 @@ impl Faults<'_> {
         }
         ended?;
         Ok(format!("{time:?}"))
+    }
+
+    /// Fills the disk of Postgres or of a node of the broker. Not possible without small disks.
+    async fn full(&mut self) -> Result<Option<String>> {
+        let servers = &self.stage.servers;
+        if !servers.postgres().has_small_disk() {
+            return Ok(None);
+        }
+        let time = self.dice.millis(2_000, 15_000);
+        if self.dice.one_in(2) {
+            servers.postgres().fill_disk()?;
+            tokio::time::sleep(time).await;
+            servers.postgres().free_disk().await?;
+            return Ok(Some(format!("Postgres, {time:?}")));
+        }
+        let nodes: Vec<_> = servers.nodes().collect();
+        let node = self.dice.pick(&nodes).context("there is no broker")?;
+        node.fill_disk()?;
+        tokio::time::sleep(time).await;
+        node.free_disk().await?;
+        Ok(Some(format!("{}, {time:?}", node.node_name().unwrap_or_default())))
+    }
+
+    /// Takes a service's permission to publish or to consume, and gives it back.
+    async fn permission(&mut self) -> Result<String> {
+        let (management, vhost) = (self.stage.env.management(), self.stage.env.vhost());
+        let service = SERVICES[self.dice.below(SERVICES.len())];
+        let path = ["permissions", vhost, service];
+        let full = management.call(Method::GET, &path, None).await?;
+        let which = if self.dice.one_in(3) { "read" } else { "write" };
+        let mut without = full.clone();
+        without[which] = "^$".into();
+        management.call(Method::PUT, &path, Some(&without)).await?;
+        tokio::time::sleep(self.dice.millis(1_000, 15_000)).await;
+        let given = ballet_testkit::wait_until("the permission", PATIENCE, || async {
+            management.call(Method::PUT, &path, Some(&full)).await.map(Some)
+        });
+        given.await?;
+        Ok(format!("{service}, {which}"))
+    }
+
+    /// Puts garbage between the frames of a service's connections to the broker.
+    fn corrupt(&mut self) -> String {
+        let service = SERVICES[self.dice.below(SERVICES.len())];
+        self.stage.proxies[service].broker.iter().for_each(Proxy::corrupt);
+        service.to_owned()
     }
 
     async fn network(&mut self) -> String {

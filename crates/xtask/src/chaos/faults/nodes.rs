@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::{Method, RabbitMq, Servers};
+use ballet_testkit::{Method, RabbitMq, Servers, wait_until};
 use futures_util::future::try_join_all;
 
 use crate::chaos::dice::Dice;
 use crate::chaos::stage::Stage;
 use crate::harness::service::SERVICES;
+
+/// How long a node that was cut off may take to come back.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Kills all nodes and starts them again together.
 pub(crate) async fn all(servers: &Servers) -> Result<String> {
@@ -31,6 +34,35 @@ pub(crate) async fn one(stage: &Stage, dice: &mut Dice, leader: bool) -> Result<
     tokio::time::sleep(dice.millis(200, 5_000)).await;
     node.start().await?;
     Ok(format!("{}, of {service}", node.node_name().unwrap_or_default()))
+}
+
+/// Cuts the links between a node and the others, and mends them. The node is in the minority, so it
+/// pauses.
+pub(crate) async fn split(servers: &Servers, dice: &mut Dice) -> Result<String> {
+    let nodes: Vec<_> = servers.nodes().collect();
+    let apart = dice.pick(&nodes).context("there is no broker")?;
+    let name = apart.node_name().unwrap_or_default();
+    let others: Vec<_> =
+        nodes.iter().filter(|node| node.node_name() != apart.node_name()).collect();
+    // Another cookie keeps the nodes from connecting again.
+    let cut = |node: String| {
+        format!("erlang:set_cookie('{node}', apart), erlang:disconnect_node('{node}').")
+    };
+    let mend = |node: String| format!("erlang:set_cookie('{node}', erlang:get_cookie()).");
+    for other in &others {
+        other.control(&["eval", &cut(name.clone())]).await?;
+        apart.control(&["eval", &cut(other.node_name().unwrap_or_default())]).await?;
+    }
+    tokio::time::sleep(dice.millis(5_000, 25_000)).await;
+    for other in &others {
+        other.control(&["eval", &mend(name.clone())]).await?;
+        apart.control(&["eval", &mend(other.node_name().unwrap_or_default())]).await?;
+    }
+    wait_until("the node to be back", PATIENCE, || async {
+        apart.control(&["await_startup"]).await.map(Some)
+    })
+    .await?;
+    Ok(name)
 }
 
 /// Freezes one node.

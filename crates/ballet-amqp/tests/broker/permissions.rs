@@ -1,0 +1,87 @@
+//! Permissions that are taken and given back, on a real broker.
+
+use ballet_amqp::PublisherSettings;
+use ballet_testkit::{Method, TestEnv};
+use serde_json::{Value, json};
+
+use crate::rabbitmq::{bind, env, rabbitmq};
+use crate::support::{In, Out, batch, out, wait_for};
+
+/// Takes or gives a permission of the service.
+async fn permit(env: &TestEnv, kind: &str, permission: &Value) {
+    let user = env.amqp_url("orders").split_once("://").unwrap().1.split_once(':').unwrap().0;
+    let path = [kind, env.vhost(), user];
+    env.management().call(Method::PUT, &path, Some(permission)).await.unwrap();
+}
+
+fn write(exchanges: &str) -> Value {
+    json!({"configure": "^$", "write": exchanges, "read": "^orders$"})
+}
+
+fn write_topic(keys: &str) -> Value {
+    json!({"exchange": "events", "write": keys, "read": ".*"})
+}
+
+#[tokio::test]
+async fn t186_events_wait_while_the_right_to_their_exchange_is_taken_and_leave_in_order() {
+    let env = env("right").await;
+    let mut publisher = Out::usual(rabbitmq(&env));
+    let mut consumer = In::usual(rabbitmq(&env));
+    publisher.ready().await;
+    permit(&env, "permissions", &write("^bare$")).await;
+    bind(&env, "bare", "#").await;
+    for number in 1..=40 {
+        publisher.handle.send(out(number, &["orders.x"]));
+    }
+    wait_for(publisher.handle.held(), "held", |held| {
+        held.as_ref().is_some_and(|reason| reason.contains("exchange 'events'"))
+    })
+    .await;
+    // What goes to another exchange does not wait.
+    let mut elsewhere = out(41, &["orders.x"]);
+    elsewhere.messages[0].exchange = "bare".to_owned();
+    publisher.handle.send(elsewhere);
+    assert_eq!(publisher.published().await.batch, batch(41));
+    permit(&env, "permissions", &write("^(events|bare)$")).await;
+    for number in 1..=40 {
+        let published = publisher.published().await;
+        assert_eq!((published.batch, published.unpublishable), (batch(number), vec![]));
+    }
+    wait_for(publisher.handle.held(), "free", Option::is_none).await;
+    let (first, receipt) = consumer.next().await;
+    assert_eq!(first, "41.0");
+    receipt.settle();
+    for number in 1..=40 {
+        let (id, receipt) = consumer.next().await;
+        assert_eq!(id, format!("{number}.0"));
+        receipt.settle();
+    }
+    env.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn t186_events_of_our_own_wait_while_the_right_to_their_key_is_taken() {
+    let env = env("key").await;
+    let mut settings = PublisherSettings::new("orders", "one");
+    settings.keys = ["orders.x", "orders.y"].map(str::to_owned).into();
+    let mut publisher = Out::start(rabbitmq(&env), settings);
+    publisher.ready().await;
+    permit(&env, "topic-permissions", &write_topic("^orders\\.y$")).await;
+    for number in 1..=20 {
+        publisher.handle.send(out(number, &["orders.y", "orders.x"]));
+        publisher.handle.send(out(100 + number, &["orders.y"]));
+    }
+    for number in 101..=120 {
+        assert_eq!(publisher.published().await.batch, batch(number), "a neighbour waits");
+    }
+    wait_for(publisher.handle.held(), "held", |held| {
+        held.as_ref().is_some_and(|reason| reason.contains("topic 'orders.x'"))
+    })
+    .await;
+    permit(&env, "topic-permissions", &write_topic("^orders\\.")).await;
+    for number in 1..=20 {
+        let published = publisher.published().await;
+        assert_eq!((published.batch, published.unpublishable), (batch(number), vec![]));
+    }
+    env.close().await.unwrap();
+}

@@ -1,0 +1,150 @@
+//! `ballet outbox`: events that a service could not publish.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet::core::{System, topology};
+use ballet::{Event, EventType, Participant, Running, Service, Settings};
+use ballet_testkit::memory::MemoryBroker;
+use ballet_testkit::{Servers, TestEnv, wait_until};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::process::Command;
+
+const SOON: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Struck {
+    hour: u8,
+}
+
+impl Event for Struck {
+    const TYPE: EventType = EventType::plain("bell.struck.v1");
+}
+
+/// A bell that could not publish some events.
+struct Tower {
+    env: TestEnv,
+    broker: MemoryBroker,
+    _bell: Running,
+}
+
+const DEAD: &str = "insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, \
+    saga_id, body, created_at, reason) select 7, 1, hour, gen_random_uuid(), 'bell.struck.v1', null, \
+    format('{\"hour\":%s}', hour), now() - interval '1 day', 'the tower burns' \
+    from generate_series(1, 3) as hour";
+
+impl Tower {
+    async fn new(name: &str) -> Self {
+        let servers = Servers::shared().await.expect("servers");
+        let bell = Participant::new("bell").publishes::<Struck>();
+        let definitions =
+            topology::definitions(&System { name: "tower", parts: vec![bell.part()] }, |_| {
+                String::new()
+            });
+        let env =
+            TestEnv::new(servers, name, &definitions, &["bell"]).await.expect("an environment");
+        let broker = MemoryBroker::with_definitions(&definitions);
+        let settings = Settings::new("amqp://in.memory", env.database_url("bell"));
+        let service = Service::new(bell).broker(Arc::new(broker.clone()));
+        let tower = Self { _bell: service.start(settings).await.expect("started"), env, broker };
+        tower.db().await.execute(DEAD).await.expect("events");
+        tower
+    }
+
+    async fn db(&self) -> PgConnection {
+        PgConnection::connect(self.env.database_url("bell")).await.expect("a database")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        command.arg("outbox").args(arguments).args(["--service", "bell"]).stdin(Stdio::null());
+        command.env("DATABASE_URL", self.env.database_url("bell")).stdout(Stdio::piped());
+        command
+    }
+
+    async fn ballet(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output =
+            self.command(arguments).stderr(Stdio::piped()).output().await.expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    }
+
+    async fn dead(&self) -> Vec<String> {
+        let ids = "select message_id::text from ballet.outbox_dead order by position";
+        let ids: Vec<(String,)> =
+            sqlx::query_as(ids).fetch_all(&mut self.db().await).await.expect("ids");
+        ids.into_iter().map(|(id,)| id).collect()
+    }
+
+    fn published(&self) -> Vec<String> {
+        let taken = self.broker.taken();
+        taken
+            .iter()
+            .map(|m| m.properties.message_id().as_ref().expect("an id").to_string())
+            .collect()
+    }
+
+    async fn until_published(&self, expected: &[String]) {
+        wait_until("the events", SOON, || async {
+            let published = self.published();
+            if published == expected { Ok(Some(())) } else { Err(format!("{published:?}")) }
+        })
+        .await
+        .expect("published");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t186_what_could_not_be_published_is_listed_put_back_once_and_forgotten() {
+    let tower = Tower::new("outbox").await;
+    let dead = tower.dead().await;
+    let (code, said) = tower.ballet(&["list"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(dead.iter().all(|id| said.contains(id)) && said.contains("the tower burns"), "{said}");
+    let (_, said) = tower.ballet(&["list", "-o", "json", "--id", &dead[1]]).await;
+    let listed: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(listed[0]["body"], "{\"hour\":2}");
+    assert_eq!(listed.as_array().map(Vec::len), Some(1));
+
+    assert_eq!(tower.ballet(&["retry"]).await.0, Some(2), "which?");
+    let (code, said) = tower.ballet(&["retry", "--all", "--dry-run"]).await;
+    assert!(code == Some(0) && said.contains("3 events"), "{said}");
+    let (code, said) = tower.ballet(&["retry", "--id", &dead[1], "--id", &dead[0]]).await;
+    assert!(code == Some(0) && said.contains("2 events"), "{said}");
+    tower.until_published(&dead[..2]).await;
+    let (_, said) = tower.ballet(&["retry", "--id", &dead[0]]).await;
+    assert!(said.contains("no events match"), "{said}");
+
+    assert_eq!(tower.ballet(&["forget", "--all"]).await.0, Some(2), "nobody to ask");
+    let (code, said) = tower.ballet(&["forget", "--all", "--yes"]).await;
+    assert!(code == Some(0) && said.contains("1 event"), "{said}");
+    assert_eq!(tower.dead().await, Vec::<String>::new());
+    assert_eq!(tower.published(), dead[..2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t186_a_retry_that_is_killed_changes_nothing_and_may_be_done_again() {
+    let tower = Tower::new("killed").await;
+    let dead = tower.dead().await;
+    let mut holder = tower.db().await;
+    // The statement that puts the events back has to wait for this.
+    holder.execute("begin; lock table ballet.outbox_dead in share mode").await.expect("a lock");
+    let mut retry = tower.command(&["retry", "--all"]).spawn().expect("it runs");
+    wait_until("a command that waits", SOON, || async {
+        let waiting = "select count(*) from pg_stat_activity where application_name = 'ballet' \
+                       and datname = current_database() and wait_event_type = 'Lock'";
+        let (waiting,): (i64,) = sqlx::query_as(waiting).fetch_one(&mut tower.db().await).await?;
+        Ok::<_, sqlx::Error>((waiting == 1).then_some(()))
+    })
+    .await
+    .expect("waiting");
+    retry.kill().await.expect("killed");
+    holder.execute("commit").await.expect("released");
+    let (code, said) = tower.ballet(&["retry", "--all"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    tower.until_published(&dead).await;
+}

@@ -1,0 +1,148 @@
+//! Events that a service could not publish, and that it keeps in `ballet.outbox_dead` with the reason.
+
+use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection, Row};
+use uuid::Uuid;
+
+/// The events of one batch that is put back.
+const BATCH: i64 = 500;
+
+/// An event that could not be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpublished {
+    /// Its message id, unless somebody removed it from the row.
+    pub message_id: Option<Uuid>,
+    /// Its type.
+    pub event_type: Option<String>,
+    /// The saga that it belongs to, if any.
+    pub saga_id: Option<Uuid>,
+    /// When it was emitted.
+    pub created_at: Timestamp,
+    /// Why it could not be published.
+    pub reason: String,
+    /// Its body.
+    pub body: Option<String>,
+}
+
+/// Selects events. An empty filter selects all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only these message ids.
+    pub messages: Vec<Uuid>,
+    /// Only these sagas.
+    pub sagas: Vec<Uuid>,
+    /// Only these event types.
+    pub events: Vec<String>,
+}
+
+/// The condition of a [`Filter`], with parameters 1 to 3.
+const SELECTED: &str = "(cardinality($1::uuid[]) = 0 or message_id = any($1)) \
+    and (cardinality($2::uuid[]) = 0 or saga_id = any($2)) \
+    and (cardinality($3::text[]) = 0 or event_type = any($3))";
+
+/// Lists the events that the service of this database could not publish: the oldest first, at most
+/// `limit`.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn list(
+    db: &mut PgConnection,
+    filter: &Filter,
+    limit: u32,
+) -> Result<Vec<Unpublished>, sqlx::Error> {
+    let statement = format!(
+        "select message_id, event_type, saga_id, created_at, reason, body from ballet.outbox_dead \
+         where {SELECTED} order by created_at, owner, batch, position limit $4"
+    );
+    sqlx::query_as(AssertSqlSafe(statement))
+        .bind(&filter.messages)
+        .bind(&filter.sagas)
+        .bind(&filter.events)
+        .bind(i64::from(limit))
+        .fetch_all(db)
+        .await
+}
+
+/// Counts the events that a filter selects.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn count(db: &mut PgConnection, filter: &Filter) -> Result<i64, sqlx::Error> {
+    let statement = format!("select count(*) from ballet.outbox_dead where {SELECTED}");
+    let (count,): (i64,) = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(&filter.messages)
+        .bind(&filter.sagas)
+        .bind(&filter.events)
+        .fetch_one(db)
+        .await?;
+    Ok(count)
+}
+
+/// Puts events back into the outbox, and returns how many. A replica of the service publishes them,
+/// under their message ids and in order, as it publishes what a dead process left behind. An event is
+/// put back once, whenever this is interrupted.
+///
+/// # Errors
+///
+/// If the database does not answer, or the service has not migrated it yet.
+pub async fn retry(db: &mut PgConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
+    #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
+    let mut transaction = db.begin().await?;
+    // A process that never lived: whoever finds its table takes it over.
+    let (process, table): (i64, i16) = sqlx::query_as(
+        "select process, ballet.take_outbox(process) \
+         from (select nextval('ballet.process') as process) as drawn",
+    )
+    .fetch_one(&mut *transaction)
+    .await?;
+    let statement = format!(
+        "with gone as (delete from ballet.outbox_dead where {SELECTED} returning *), \
+         ordered as (select *, row_number() over (order by created_at, owner, batch, position) - 1 \
+             as at from gone) \
+         insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
+             saga_id, causation_id, traceparent, body, created_at) \
+         select $4, at / {BATCH}, (at % {BATCH})::int, message_id, event_type, saga_id, \
+             causation_id, traceparent, body, created_at from ordered"
+    );
+    let put = sqlx::query(AssertSqlSafe(statement))
+        .bind(&filter.messages)
+        .bind(&filter.sagas)
+        .bind(&filter.events)
+        .bind(process)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(put.rows_affected())
+}
+
+/// Deletes events for good, and returns how many.
+///
+/// # Errors
+///
+/// If the database does not answer.
+pub async fn forget(db: &mut PgConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
+    let statement = format!("delete from ballet.outbox_dead where {SELECTED}");
+    let deleted = sqlx::query(AssertSqlSafe(statement))
+        .bind(&filter.messages)
+        .bind(&filter.sagas)
+        .bind(&filter.events)
+        .execute(db)
+        .await?;
+    Ok(deleted.rows_affected())
+}
+
+impl FromRow<'_, PgRow> for Unpublished {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            message_id: row.try_get(0)?,
+            event_type: row.try_get(1)?,
+            saga_id: row.try_get(2)?,
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>(3)?.to_jiff(),
+            reason: row.try_get(4)?,
+            body: row.try_get(5)?,
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! A disk of a server's own, small enough to fill. Only root can have one, on Linux.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{Error, Result, machine};
+use crate::servers::process::User;
+
+/// Enough for hours of tests, and soon filled.
+const SIZE: &str = "4g";
+const BALLAST: &str = "ballast";
+
+/// A file system that holds a server's data. The watchdog unmounts it.
+#[derive(Debug, Clone)]
+pub(crate) struct SmallDisk {
+    path: PathBuf,
+}
+
+impl SmallDisk {
+    /// Creates the directory, and mounts a file system in memory there.
+    pub(crate) fn mount(path: &Path, user: Option<User>) -> Result<Self> {
+        let what = || format!("mount a small disk at {}", path.display());
+        fs::create_dir_all(path).map_err(machine(what()))?;
+        let owner = user.map(|User { uid, gid }| format!(",uid={uid},gid={gid}"));
+        let options = format!("size={SIZE},mode=0700{}", owner.unwrap_or_default());
+        let output = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "ballet"])
+            .arg(path)
+            .output()
+            .map_err(machine(what()))?;
+        if !output.status.success() {
+            return Err(Error::Server {
+                what: what(),
+                place: "this machine".to_owned(),
+                cause: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+                advice: "only root on Linux may mount a disk",
+            });
+        }
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// Fills it to the last byte.
+    pub(crate) fn fill(&self) -> Result<()> {
+        let path = self.path.join(BALLAST);
+        let mut ballast = fs::File::create(&path).map_err(machine("create the ballast"))?;
+        let mut portion = vec![1; 1 << 20];
+        while !portion.is_empty() {
+            if ballast.write_all(&portion).is_err() {
+                portion.truncate(portion.len() / 2);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes room again.
+    pub(crate) fn free(&self) -> Result<()> {
+        fs::remove_file(self.path.join(BALLAST)).map_err(machine("remove the ballast"))
+    }
+}

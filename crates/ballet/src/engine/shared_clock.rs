@@ -1,0 +1,273 @@
+//! The time that the processes of a service share: that of its database.
+//!
+//! A process asks the database every few seconds and counts on by a clock that nobody sets. Its own
+//! clock is only a witness: while it and the database disagree, one of them is wrong, and nothing is
+//! removed by age.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::declare::clock::Clock;
+use crate::tables::clock::Reading;
+
+/// How long nothing is removed after the database's clock has leapt: time for people to see it.
+const HELD: Duration = Duration::from_secs(24 * 60 * 60);
+/// Before the first answer.
+const UNKNOWN: i64 = i64::MIN;
+
+/// The time that the processes of a service share.
+pub(crate) struct SharedClock {
+    own: Clock,
+    /// The most by which two clocks may differ that agree.
+    bound: SignedDuration,
+    origin: Instant,
+    /// The database's time at the origin, in microseconds.
+    at_origin: AtomicI64,
+    seen: Mutex<Seen>,
+}
+
+/// What the last answers of the database showed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// How far this process's clock is ahead of the database's.
+    ahead: Option<SignedDuration>,
+    is_checked: bool,
+    leap: Option<Leap>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Leap {
+    by: SignedDuration,
+    until: Instant,
+}
+
+impl SharedClock {
+    pub(crate) fn new(own: Clock, bound: SignedDuration) -> Arc<Self> {
+        let (origin, at_origin) = (Instant::now(), AtomicI64::new(UNKNOWN));
+        Arc::new(Self { own, bound, origin, at_origin, seen: Mutex::default() })
+    }
+
+    /// Returns a clock that tells the shared time and draws ids from this process's source.
+    pub(crate) fn clock(self: &Arc<Self>) -> Clock {
+        if self.own.stands_still() {
+            return self.own.clone();
+        }
+        let shared = Arc::clone(self);
+        self.own.with_time(move || shared.now())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.at(Instant::now()).unwrap_or_else(|| self.own.now())
+    }
+
+    /// The shared time at a moment, if the database has ever answered.
+    fn at(&self, moment: Instant) -> Option<Timestamp> {
+        let at_origin = self.at_origin.load(Ordering::Relaxed);
+        if at_origin == UNKNOWN {
+            return None;
+        }
+        let since = micros(moment.saturating_duration_since(self.origin));
+        Timestamp::from_microsecond(at_origin.saturating_add(since)).ok()
+    }
+
+    fn set(&self, moment: Instant, time: Timestamp) {
+        let since = micros(moment.saturating_duration_since(self.origin));
+        self.at_origin.store(time.as_microsecond().saturating_sub(since), Ordering::Relaxed);
+    }
+
+    /// Takes in an answer of the database, which read its clock between these moments.
+    pub(crate) fn observe(&self, reading: Reading, asked: Instant, answered: Instant) {
+        let half = answered.saturating_duration_since(asked) / 2;
+        let moment = asked + half;
+        let unsure = SignedDuration::try_from(half).unwrap_or(SignedDuration::MAX);
+        let own = self.own.now();
+        let ahead = own.duration_since(reading.now).saturating_sub(unsure);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        (seen.ahead, seen.is_checked) = (Some(ahead), reading.is_checked);
+        let Some(expected) = self.at(moment) else { return self.set(moment, reading.now) };
+        let by = reading.now.duration_since(expected);
+        let leapt = reading.is_checked && by.abs() > self.bound.saturating_add(unsure);
+        if leapt && own.duration_since(expected).abs() <= self.bound.saturating_add(unsure) {
+            // Two witnesses against one. What the database says of the time is not followed.
+            return;
+        }
+        if leapt {
+            seen.leap = Some(Leap { by, until: answered + HELD });
+        }
+        // Within its own round trip an answer tells nothing new.
+        if by.abs() > unsure {
+            self.set(moment, reading.now);
+        }
+    }
+
+    /// How far this process's clock is ahead of the database's, if that has answered.
+    pub(crate) fn ahead(&self) -> Option<SignedDuration> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).ahead
+    }
+
+    /// Says why nothing may be removed by age, if so.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        self.doubt_at(Instant::now())
+    }
+
+    fn doubt_at(&self, moment: Instant) -> Option<String> {
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(ahead) = seen.ahead else {
+            return Some("the database has not told its time yet".to_owned());
+        };
+        if !seen.is_checked {
+            return None;
+        }
+        if ahead.abs() > self.bound {
+            let (by, where_to) =
+                (words(ahead), if ahead.is_negative() { "behind" } else { "ahead of" });
+            return Some(format!(
+                "the clock of this process is {by} {where_to} the database's: set the wrong one; \
+                 nothing old is removed by this process until they agree"
+            ));
+        }
+        let leap = seen.leap.filter(|leap| moment < leap.until)?;
+        let (by, to) = (words(leap.by), if leap.by.is_negative() { "back" } else { "ahead" });
+        let hours = leap.until.saturating_duration_since(moment).as_secs().div_ceil(60 * 60);
+        Some(format!(
+            "the clock of the database was set {by} {to}: nothing old is removed by this process \
+             for another {hours} h, or until it is restarted"
+        ))
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn words(duration: SignedDuration) -> String {
+    let whole = SignedDuration::from_secs(duration.as_secs()).abs();
+    format!("{whole:#}")
+}
+
+impl std::fmt::Debug for SharedClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SharedClock").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUND: SignedDuration = SignedDuration::from_mins(5);
+    const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+    /// A process and its database. Each has a clock, and both can be set.
+    struct Pair {
+        shared: Arc<SharedClock>,
+        own: Arc<AtomicI64>,
+        database: Timestamp,
+        moment: Instant,
+        is_checked: bool,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let begun = Timestamp::from_second(1_800_000_000).expect("in range");
+            let own = Arc::new(AtomicI64::new(begun.as_second()));
+            let told = Arc::clone(&own);
+            let time =
+                move || Timestamp::from_second(told.load(Ordering::Relaxed)).expect("in range");
+            let shared = SharedClock::new(Clock::new(time, 1), BOUND);
+            let moment = shared.origin;
+            let mut pair = Self { shared, own, database: begun, moment, is_checked: true };
+            pair.go_on(0);
+            pair
+        }
+
+        fn set_own(&self, by: SignedDuration) {
+            self.own.fetch_add(by.as_secs(), Ordering::Relaxed);
+        }
+
+        /// Lets some seconds pass, and asks the database.
+        fn go_on(&mut self, seconds: u64) {
+            self.moment += Duration::from_secs(seconds);
+            self.database += Duration::from_secs(seconds);
+            self.own.fetch_add(i64::try_from(seconds).expect("few"), Ordering::Relaxed);
+            let reading = Reading { now: self.database, is_checked: self.is_checked };
+            self.shared.observe(reading, self.moment, self.moment);
+        }
+
+        fn now(&self) -> Timestamp {
+            self.shared.at(self.moment).expect("a time")
+        }
+
+        fn doubt(&self) -> Option<String> {
+            self.shared.doubt_at(self.moment)
+        }
+    }
+
+    #[test]
+    fn t184_the_databases_time_counts_and_a_process_that_differs_removes_nothing() {
+        let mut pair = Pair::new();
+        assert_eq!(pair.doubt(), None);
+        for days in [30, -120] {
+            pair.set_own(DAY * days);
+            pair.go_on(5);
+            assert_eq!(pair.now(), pair.database);
+            assert_eq!(pair.shared.ahead(), Some(DAY * days));
+            let doubt = pair.doubt().expect("told");
+            assert!(doubt.contains(&format!("{}h", (24 * days).abs())), "{doubt}");
+            pair.set_own(DAY * -days);
+            pair.go_on(5);
+            assert_eq!(pair.doubt(), None);
+        }
+    }
+
+    #[test]
+    fn t184_a_database_that_leaps_alone_is_not_followed() {
+        let mut pair = Pair::new();
+        let before = pair.now();
+        for days in [30, -60] {
+            pair.database += DAY * days;
+            pair.go_on(5);
+            assert!(pair.doubt().is_some());
+        }
+        assert_eq!(pair.now().duration_since(before), SignedDuration::from_secs(10));
+        pair.database += DAY * 30;
+        pair.go_on(5);
+        assert_eq!(pair.doubt(), None);
+        assert_eq!(pair.now(), pair.database);
+    }
+
+    #[test]
+    fn t184_after_a_leap_of_both_nothing_is_removed_for_a_day() {
+        let mut pair = Pair::new();
+        pair.set_own(DAY * 30);
+        pair.database += DAY * 30;
+        pair.go_on(5);
+        assert_eq!(pair.now(), pair.database);
+        assert!(pair.doubt().expect("told").contains("set 720h ahead"));
+        pair.go_on(24 * 60 * 60);
+        assert_eq!(pair.doubt(), None);
+    }
+
+    #[test]
+    fn time_that_passes_on_purpose_is_followed() {
+        let mut pair = Pair::new();
+        pair.is_checked = false;
+        pair.database += DAY * 30;
+        pair.go_on(5);
+        assert_eq!(pair.now(), pair.database);
+        assert_eq!(pair.doubt(), None);
+    }
+
+    #[test]
+    fn an_answer_that_took_long_changes_nothing_within_its_round_trip() {
+        let pair = Pair::new();
+        let asked = pair.moment;
+        let reading = Reading { now: pair.database, is_checked: true };
+        pair.shared.observe(reading, asked, asked + Duration::from_secs(4));
+        assert_eq!(pair.now(), pair.database);
+        assert_eq!(pair.doubt(), None);
+    }
+}

@@ -1,0 +1,154 @@
+//! What a batch looks up before it works on messages that this service may have forgotten.
+//!
+//! Without a memory, a message that was handled looks like one that was not. Such a message is a
+//! dead letter that says so. What is noted as failing here was not handled, however old it is.
+
+use std::sync::Arc;
+
+use ballet_core::{MessageId, Reason, SagaId, id};
+
+use crate::declare::failure::Failure;
+use crate::engine::age::{forgotten, why_forgotten, why_repeated, why_too_old};
+use crate::engine::failed::BatchFailure;
+use crate::engine::registry::Handler;
+use crate::engine::transaction::Transaction;
+use crate::lane::message::{Message, Work};
+use crate::tables::database::answered;
+use crate::tables::failures;
+use crate::tables::inbox::{Memory, NewMessage, remembered};
+
+/// Fails if the inbox may have forgotten a message, and decides where old ones are kept.
+pub(crate) async fn check_messages(
+    transaction: &mut Transaction<'_>,
+    works: &mut [Work],
+) -> Result<(), BatchFailure> {
+    let old: Vec<(usize, MessageId)> = messages(works)
+        .filter(|(_, message)| message.age.id_is_old || message.age.is_doubtful)
+        .map(|(at, message)| (at, message.envelope.message_id))
+        .filter(|(_, message_id)| id::is_timed(message_id.0))
+        .collect();
+    if old.is_empty() {
+        return Ok(());
+    }
+    let engine = Arc::clone(&transaction.engine);
+    let ids: Vec<MessageId> = old.iter().map(|(_, message_id)| *message_id).collect();
+    let memories = answered(remembered(transaction.db(), &engine.limits, &ids)).await?;
+    for ((at, message_id), memory) in old.into_iter().zip(memories) {
+        let Work::Message(message) = &mut works[at] else { continue };
+        let Memory { covered, handled, handled_apart, failing } = memory;
+        let is_known = handled || handled_apart || failing;
+        if !is_known && (message.age.id_is_old || !covered) {
+            return Err(BatchFailure {
+                poison: Some(at),
+                handler: None,
+                failure: Failure::permanent(why_too_old(&engine.limits, message_id)),
+                reason: Some(Reason::TooOldToDeduplicate),
+            });
+        }
+        message.age.is_apart = handled_apart || !covered;
+    }
+    Ok(())
+}
+
+/// What the inbox records of a batch.
+pub(crate) fn new_messages(works: &[Work]) -> Vec<NewMessage> {
+    works.iter().filter_map(new_message).collect()
+}
+
+/// What the inbox records of a message.
+pub(crate) fn new_message(work: &Work) -> Option<NewMessage> {
+    match work {
+        Work::Message(message) => {
+            Some(NewMessage { id: message.envelope.message_id, apart: message.age.is_apart })
+        }
+        Work::Answer(_) => None,
+    }
+}
+
+/// Deletes the failures of messages that are kept apart, and are handled now.
+pub(crate) async fn forget_failures(
+    transaction: &mut Transaction<'_>,
+    works: &[Work],
+    handled: impl Iterator<Item = usize>,
+) -> Result<(), BatchFailure> {
+    let apart: Vec<MessageId> = handled
+        .filter_map(|at| new_message(&works[at]))
+        .filter(|new| new.apart)
+        .map(|new| new.id)
+        .collect();
+    if !apart.is_empty() {
+        answered(failures::forget(transaction.db(), &apart)).await?;
+    }
+    Ok(())
+}
+
+/// Fails if the ledger has forgotten the saga of a message, or if the message began it once before:
+/// what was done cannot be told from what was not.
+pub(crate) async fn check_sagas(
+    transaction: &mut Transaction<'_>,
+    works: &[Work],
+    live: &[usize],
+) -> Result<(), BatchFailure> {
+    let engine = Arc::clone(&transaction.engine);
+    let of_saga = |at: &usize| match &works[*at] {
+        Work::Message(message) => Some((*at, &**message, message.saga()?)),
+        Work::Answer(_) => None,
+    };
+    let fail = |(at, message, _): (usize, &Message, SagaId), reason, why| BatchFailure {
+        poison: Some(at),
+        handler: message.known.handlers.first().map(Handler::name),
+        failure: Failure::permanent(why),
+        reason: Some(reason),
+    };
+    let mut old = Vec::new();
+    let mut without_time = Vec::new();
+    for of_saga in live.iter().filter_map(of_saga) {
+        let (_, message, saga) = of_saga;
+        if !id::is_timed(saga.0) {
+            if began_before(transaction, message, saga) {
+                let why = why_repeated(message.envelope.message_id);
+                return Err(fail(of_saga, Reason::TooOldToDeduplicate, why));
+            }
+            without_time.push(of_saga);
+        } else if message.age.saga_is_old || message.age.is_doubtful {
+            old.push(of_saga);
+        }
+    }
+    let mut gone = None;
+    if !old.is_empty() {
+        let sagas = old.iter().map(|(.., saga)| *saga);
+        gone = answered(forgotten(transaction.db(), &engine.limits, sagas)).await?;
+    }
+    if gone.is_none() && !without_time.is_empty() {
+        let sagas = without_time.iter().map(|(.., saga)| *saga);
+        let (db, ledger) = transaction.db_and_ledger();
+        gone = answered(ledger.forgotten_without_time(db, sagas)).await?;
+    }
+    let gone = old.into_iter().chain(without_time).find(|(.., saga)| Some(*saga) == gone);
+    match gone {
+        Some(of_saga) => {
+            let why = why_forgotten(&engine.limits, engine.registry.service, of_saga.2);
+            Err(fail(of_saga, Reason::SagaTooOld, why))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether a message that gives its saga its own id has run here before, so that the inbox has
+/// forgotten it, and the ledger has not.
+fn began_before(transaction: &Transaction<'_>, message: &Message, saga: SagaId) -> bool {
+    saga.0 == message.envelope.message_id.0
+        && message.known.handlers.iter().any(|handler| match handler {
+            Handler::Step { step, .. } => {
+                transaction.ledger.rows(saga).iter().any(|row| row.step == step.part().name)
+            }
+            _ => false,
+        })
+}
+
+fn messages(works: &[Work]) -> impl Iterator<Item = (usize, &Message)> {
+    works.iter().enumerate().filter_map(|(at, work)| match work {
+        Work::Message(message) => Some((at, &**message)),
+        Work::Answer(_) => None,
+    })
+}

@@ -1,0 +1,176 @@
+//! The turns of this process's outbox tables: which one it writes to, and in which it left something
+//! behind.
+//!
+//! A turn ends after a time, or when the table has its fill: what reads a table from end to end then
+//! reads a short one.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a table is written to, if it is written to at all.
+const TURN: SignedDuration = SignedDuration::from_secs(10);
+/// The events after which the next table has its turn.
+const FILL: u64 = 20_000;
+
+#[derive(Debug)]
+pub(crate) struct Turns(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    current: i16,
+    begun: Timestamp,
+    /// The events that were written in this turn.
+    written: u64,
+    left: BTreeMap<i16, Left>,
+    notes: u64,
+}
+
+/// What is left behind in a table: committed, and in the memory of no living process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// Tells this note from a later one about the same table.
+    pub(crate) note: u64,
+    /// The number of events, as far as it is known.
+    pub(crate) events: i64,
+    /// The time of the oldest of them.
+    pub(crate) since: Option<Timestamp>,
+}
+
+impl Turns {
+    pub(crate) fn new(first: i16, now: Timestamp) -> Self {
+        let left = BTreeMap::new();
+        Self(Mutex::new(Inner { current: first, begun: now, written: 0, left, notes: 0 }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the table to write to.
+    pub(crate) fn current(&self) -> i16 {
+        self.lock().current
+    }
+
+    pub(crate) fn wrote(&self, events: usize) {
+        self.lock().written += events as u64;
+    }
+
+    /// Returns true if it is time for the next table. A clock that is wrong or jumps does no harm.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        let inner = self.lock();
+        inner.written >= FILL
+            || (inner.written > 0 && now.duration_since(inner.begun).abs() >= TURN)
+    }
+
+    /// Begins the turn of a table. The one before is to be looked at.
+    pub(crate) fn begin(&self, table: i16, now: Timestamp) {
+        let mut inner = self.lock();
+        let before = inner.current;
+        (inner.current, inner.begun, inner.written) = (table, now, 0);
+        inner.note(before, 0, None);
+    }
+
+    /// Notes that a table is to be looked at, since events may be left behind in it.
+    pub(crate) fn note_left(&self, table: i16, events: usize, since: Option<Timestamp>) {
+        self.lock().note(table, i64::try_from(events).unwrap_or(i64::MAX), since);
+    }
+
+    /// Returns the tables that are to be looked at.
+    pub(crate) fn left(&self) -> BTreeMap<i16, Left> {
+        self.lock().left.clone()
+    }
+
+    /// Records what is left after a look that began at this note. The table is `settled` if each of
+    /// its batches is marked.
+    pub(crate) fn looked(
+        &self,
+        table: i16,
+        at: Option<Left>,
+        settled: bool,
+        events: i64,
+        since: Option<Timestamp>,
+    ) {
+        let mut inner = self.lock();
+        let noted = inner.left.get(&table).map(|left| left.note);
+        if noted != at.map(|left| left.note) {
+            return;
+        }
+        match noted {
+            Some(_) if settled => {
+                inner.left.remove(&table);
+            }
+            Some(note) => {
+                inner.left.insert(table, Left { note, events, since });
+            }
+            None if settled => {}
+            None => inner.note(table, events, since),
+        }
+    }
+
+    /// Returns true if a table is not written to, and nothing of it is left behind as far as this
+    /// process knows.
+    pub(crate) fn may_be_emptied(&self, table: i16) -> bool {
+        let inner = self.lock();
+        inner.current != table && !inner.left.contains_key(&table)
+    }
+}
+
+impl Inner {
+    fn note(&mut self, table: i16, events: i64, since: Option<Timestamp>) {
+        self.notes += 1;
+        let before = self.left.get(&table).copied();
+        let left = Left {
+            note: self.notes,
+            events: events + before.map_or(0, |left| left.events),
+            since: before.and_then(|left| left.since).or(since),
+        };
+        self.left.insert(table, left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_turn_ends_after_a_time_or_when_the_table_has_its_fill() {
+        let turns = Turns::new(4, at(0));
+        assert!(!turns.is_over(at(100)), "nothing was written");
+        turns.wrote(1);
+        assert!(!turns.is_over(at(9)) && turns.is_over(at(10)));
+        assert!(turns.is_over(at(-10)), "the clock was set back");
+        turns.begin(5, at(10));
+        assert!(turns.current() == 5 && !turns.is_over(at(30)));
+        turns.wrote(20_000);
+        assert!(turns.is_over(at(10)));
+    }
+
+    #[test]
+    fn what_is_left_behind_during_a_look_is_looked_at_again() {
+        let turns = Turns::new(4, at(0));
+        turns.note_left(4, 3, Some(at(1)));
+        let before = turns.left()[&4];
+        turns.note_left(4, 2, Some(at(2)));
+        turns.looked(4, Some(before), true, 0, None);
+        let left = turns.left()[&4];
+        assert_eq!((left.events, left.since), (5, Some(at(1))));
+        turns.looked(4, Some(left), true, 0, None);
+        assert!(turns.left().is_empty());
+    }
+
+    #[test]
+    fn a_table_may_be_emptied_after_its_turn_and_a_look() {
+        let turns = Turns::new(4, at(0));
+        assert!(!turns.may_be_emptied(4));
+        turns.begin(5, at(10));
+        assert!(!turns.may_be_emptied(4));
+        turns.looked(4, turns.left().get(&4).copied(), true, 0, None);
+        assert!(turns.may_be_emptied(4) && !turns.may_be_emptied(5));
+    }
+}

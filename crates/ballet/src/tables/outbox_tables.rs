@@ -1,0 +1,113 @@
+//! Which outbox tables there are, and whose they are.
+//!
+//! A process writes to tables of its own, one after the other, so it knows what of them is published.
+//! The tables `outbox_0` to `outbox_3` belong to the release before, whose replicas all write to the
+//! same one at a time.
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::tables::left_behind::has_unmarked;
+
+/// The number of tables of the release before.
+const OLD_TABLES: i16 = 4;
+
+/// An outbox table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutboxTable {
+    pub(crate) number: i16,
+    /// The process that writes to it; `None` if it is free or belongs to the release before.
+    pub(crate) owner: Option<i64>,
+}
+
+impl OutboxTable {
+    /// Whether replicas of the release before write to it.
+    pub(crate) const fn is_old(self) -> bool {
+        self.number < OLD_TABLES
+    }
+}
+
+/// Lists all outbox tables.
+pub(crate) async fn list(db: &mut PgConnection) -> Result<Vec<OutboxTable>, sqlx::Error> {
+    let statement = "select table_number, owner from ballet.outbox_table order by table_number";
+    let rows: Vec<(i16, Option<i64>)> = sqlx::query_as(statement).fetch_all(db).await?;
+    let old = (0..OLD_TABLES).map(|number| OutboxTable { number, owner: None });
+    Ok(old.chain(rows.into_iter().map(|(number, owner)| OutboxTable { number, owner })).collect())
+}
+
+/// Returns true if a table holds no rows, published or not.
+pub(crate) async fn is_empty(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::Error> {
+    let size = format!("select pg_relation_size('ballet.outbox_{table}') = 0");
+    let (empty,): (bool,) = sqlx::query_as(AssertSqlSafe(size)).fetch_one(db).await?;
+    Ok(empty)
+}
+
+/// Gives a process an empty table.
+pub(crate) async fn take(db: &mut PgConnection, process: i64) -> Result<i16, sqlx::Error> {
+    let statement = "select ballet.take_outbox($1)";
+    let (table,): (i16,) = sqlx::query_as(statement).bind(process).fetch_one(db).await?;
+    Ok(table)
+}
+
+/// Gives a process a table of another that is gone, or a free one, and returns whether it got it. Of
+/// several replicas one gets it.
+pub(crate) async fn take_over(
+    db: &mut PgConnection,
+    table: OutboxTable,
+    process: i64,
+) -> Result<bool, sqlx::Error> {
+    let statement = "update ballet.outbox_table set owner = $3 \
+                     where table_number = $1 and owner is not distinct from $2";
+    let taken = sqlx::query(statement)
+        .bind(table.number)
+        .bind(table.owner)
+        .bind(process)
+        .execute(db)
+        .await?;
+    Ok(taken.rows_affected() > 0)
+}
+
+/// Gives back a table that a process no longer needs.
+pub(crate) async fn release(
+    db: &mut PgConnection,
+    table: i16,
+    process: i64,
+) -> Result<(), sqlx::Error> {
+    let statement =
+        "update ballet.outbox_table set owner = null where table_number = $1 and owner = $2";
+    sqlx::query(statement).bind(table).bind(process).execute(db).await?;
+    Ok(())
+}
+
+/// How an attempt to empty a table ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Emptied {
+    /// It is empty once the transaction has committed.
+    Yes,
+    /// It was empty before.
+    Already,
+    /// A batch has no mark.
+    Unmarked,
+}
+
+/// Truncates a table if all its batches are marked.
+///
+/// It takes the lock before it looks for unmarked batches. A look before the lock would miss a
+/// batch that commits in between, and the truncation would lose that batch.
+pub(crate) async fn truncate(
+    transaction: &mut PgConnection,
+    table: i16,
+) -> Result<Emptied, sqlx::Error> {
+    if is_empty(&mut *transaction, table).await? {
+        return Ok(Emptied::Already);
+    }
+    // Do not wait for a writer that holds the table: other writers would queue up behind us.
+    sqlx::query("set local lock_timeout = '50ms'").execute(&mut *transaction).await?;
+    let lock = format!("lock table ballet.outbox_{table} in access exclusive mode");
+    sqlx::query(AssertSqlSafe(lock)).execute(&mut *transaction).await?;
+    if has_unmarked(transaction, table).await? {
+        return Ok(Emptied::Unmarked);
+    }
+    let truncate = format!("truncate ballet.outbox_{table}");
+    sqlx::query(AssertSqlSafe(truncate)).execute(transaction).await?;
+    Ok(Emptied::Yes)
+}

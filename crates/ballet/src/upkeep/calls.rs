@@ -1,0 +1,154 @@
+//! Claims calls that are due, and records attempts that failed: many with one statement, and one
+//! statement at a time. So open calls take one connection, however many there are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{Backoff, jittered};
+use ballet_fault::{self as fault, FaultPoint, WorksOn};
+use tokio::time::Instant;
+
+use crate::declare::failure::Failure;
+use crate::engine::caller::make;
+use crate::engine::engine::Engine;
+use crate::engine::open_calls::FailedCall;
+use crate::engine::stopping::stopped;
+use crate::tables::database::{answered, begin};
+use crate::tables::{calls, process};
+
+/// The pauses between the attempts of one call. The number of attempts is stored with the call.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(60));
+/// Time for failures, and for room, to gather before the next statement.
+const GATHER: Duration = Duration::from_millis(20);
+/// The pause after an error of the database.
+const AFTER_ERROR: Duration = Duration::from_secs(2);
+/// How often to look for processes that are gone.
+const LOOK_FOR_GONE: Duration = Duration::from_secs(2);
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+
+/// Claims and records until the service stops.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
+    let work = async {
+        loop {
+            engine.calls.until_due().await;
+            let worked = async {
+                note_failures(&engine).await?;
+                claim_due(&engine).await
+            };
+            let pause = match worked.await {
+                Ok(()) => GATHER,
+                Err(failure) => {
+                    tracing::warn!("calls to the outside wait: {failure}");
+                    AFTER_ERROR
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = stopped(&mut stopping) => {}
+    }
+}
+
+async fn note_failures(engine: &Engine) -> Result<(), Failure> {
+    let failed = engine.calls.take_failed();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let note = |failed: &FailedCall| jittered(PAUSES.after(failed.call.attempts));
+    let pauses: Vec<Duration> = failed.iter().map(note).collect();
+    let notes: Vec<_> = failed
+        .iter()
+        .zip(&pauses)
+        .map(|(failed, pause)| calls::Failed {
+            call: &failed.call,
+            failure: &failed.failure,
+            pause: *pause,
+        })
+        .collect();
+    fault::point(FaultPoint::BeforeNote, &*failed);
+    let noted = answered(calls::note_failures(&engine.pool, engine.relay.process, &notes)).await;
+    drop(notes);
+    if let Err(failure) = noted {
+        engine.calls.give_back(failed);
+        return Err(failure);
+    }
+    fault::point(FaultPoint::AfterNote, &*failed);
+    for (FailedCall { call, claim, .. }, pause) in failed.into_iter().zip(pauses) {
+        drop(claim);
+        engine.calls.look_after(&call, pause);
+    }
+    Ok(())
+}
+
+async fn claim_due(engine: &Arc<Engine>) -> Result<(), Failure> {
+    let rooms = engine.calls.rooms();
+    if rooms.is_empty() {
+        return Ok(());
+    }
+    let held = engine.calls.held();
+    let mut transaction = begin(&engine.pool).await?;
+    let claim = calls::claim(&mut transaction, engine.relay.process, &rooms, &held);
+    let claimed = answered(claim).await?;
+    fault::point(FaultPoint::BeforeClaim, &*claimed);
+    answered(transaction.commit()).await?;
+    fault::point(FaultPoint::AfterClaim, &*claimed);
+    for room in &rooms {
+        let of_room = |call: &&calls::NewCall| call.step == room.step && call.undo == room.undo;
+        engine.calls.looked(room, claimed.iter().filter(of_room).count());
+    }
+    for call in claimed {
+        if let Some(claim) = engine.calls.claimed(&call) {
+            make(engine, call, claim);
+        }
+    }
+    Ok(())
+}
+
+/// Lets go the calls of processes that are gone, and counts open calls, until the service stops.
+pub(crate) async fn let_go(engine: Arc<Engine>) {
+    let mut stopping = engine.stopping.clone();
+    let mut counted: Option<Instant> = None;
+    loop {
+        let looked = async {
+            let gone = answered(process::end_leases(&engine.pool, engine.relay.process)).await?;
+            if !gone.is_empty() {
+                let let_go = answered(calls::end_claims(&engine.pool, &gone)).await?;
+                tracing::info!(
+                    ?gone,
+                    calls = let_go,
+                    "processes are gone; their calls are made here"
+                );
+                engine.calls.look_now();
+            }
+            if counted.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
+                count(&engine).await?;
+                counted = Some(Instant::now());
+            }
+            Ok::<_, Failure>(())
+        };
+        if let Err(failure) = looked.await {
+            tracing::debug!("could not look for processes that are gone: {failure}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(jittered(LOOK_FOR_GONE)) => {}
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+async fn count(engine: &Engine) -> Result<(), Failure> {
+    let open = answered(calls::count_open(&engine.pool)).await?;
+    ballet_amqp::gauge!("ballet_calls_open").set(open as f64);
+    ballet_amqp::gauge!("ballet_calls_held").set(engine.calls.held().len() as f64);
+    Ok(())
+}
+
+impl WorksOn for FailedCall {
+    fn names(&self) -> Vec<String> {
+        self.call.names()
+    }
+}

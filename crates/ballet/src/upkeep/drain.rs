@@ -1,0 +1,157 @@
+//! Looks at one outbox table, and publishes what was left behind in it.
+//!
+//! Left behind are batches of dead processes, and those of this process that are not in its memory: a
+//! commit may have succeeded after the session was lost, or memory was full. They are read back in
+//! portions, whenever the publisher has room. A table is short, so a portion costs little more than
+//! what it brings.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ballet_amqp::{BatchId, Handed, OutBatch, Published};
+use ballet_fault::{self as fault, FaultPoint};
+
+use crate::declare::failure::Failure;
+use crate::engine::engine::Engine;
+use crate::engine::stopping::stopped;
+use crate::outgoing::publishing::Publishing;
+use crate::outgoing::wire;
+use crate::tables::database::{answered, patient, patiently};
+use crate::tables::left_behind;
+use crate::tables::left_behind::{Loaded, Look, Unmarked};
+use crate::upkeep::others::Others;
+
+/// The most batches that a look lists.
+const LIST: i64 = 50_000;
+/// What is read back at a time, unless one batch is larger.
+const PORTION_EVENTS: i64 = 3_000;
+const PORTION_BYTES: i64 = 64 * 1024 * 1024;
+/// How long to wait for room in the publisher's memory before other tables are looked at.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(2);
+
+/// How the look at a table ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Drained {
+    /// All that was left behind is on its way. The table is `settled` if each of its batches was
+    /// marked already.
+    Done { took: Duration, settled: bool },
+    /// The publisher's memory is full.
+    NoRoom,
+}
+
+/// Publishes the batches that were left behind in a table.
+pub(crate) async fn drain(
+    engine: &Arc<Engine>,
+    table: i16,
+    others: &mut Others,
+) -> Result<Drained, Failure> {
+    let relay = &engine.relay;
+    loop {
+        let noted = relay.turns.left().get(&table).copied();
+        let begun = Instant::now();
+        let found = look(engine, table, others).await?;
+        let took = begun.elapsed();
+        let is_whole = i64::try_from(found.left.len()).unwrap_or(i64::MAX) < LIST;
+        let mut left = &*found.left;
+        let settled = found.unmarked == 0;
+        while !left.is_empty() {
+            if !has_room(engine).await {
+                let events = left.iter().map(|batch| batch.events).sum();
+                let since = left.iter().map(|batch| batch.since).min();
+                relay.turns.looked(table, noted, settled, events, since);
+                return Ok(Drained::NoRoom);
+            }
+            let (portion, rest) = left.split_at(portion(left));
+            publish(engine, table, portion).await?;
+            left = rest;
+        }
+        relay.turns.looked(table, noted, settled, 0, None);
+        if is_whole {
+            return Ok(Drained::Done { took, settled });
+        }
+    }
+}
+
+/// Lists what is left behind in a table.
+async fn look(engine: &Engine, table: i16, others: &mut Others) -> Result<Look, Failure> {
+    let relay = &engine.relay;
+    let mut db = answered(engine.pool.acquire()).await?;
+    loop {
+        // Batches that begin after this point are in memory, and this look ignores them.
+        let next = relay.next_number();
+        let live_before = relay.live_of_table(table);
+        let alive = others.alive();
+        let mut transaction = patient(&mut db).await?;
+        let found = left_behind::look(&mut transaction, table, &live_before, &alive, LIST);
+        let mut found = patiently(found).await?;
+        answered(transaction.rollback()).await?;
+        // A process may have written marks after we looked and before it ended. So look again.
+        let owners = found.left.iter().map(|left| left.batch.process);
+        if others.check_new(&mut db, relay.process, owners).await? {
+            continue;
+        }
+        found.left.retain(|Unmarked { batch, .. }| {
+            let ours = batch.process == relay.process;
+            if ours { batch.number < next } else { others.knows_gone(batch.process) }
+        });
+        return Ok(found);
+    }
+}
+
+/// Returns how many of the batches make a portion.
+fn portion(left: &[Unmarked]) -> usize {
+    let (mut events, mut bytes) = (0, 0);
+    let fits = |batch: &&Unmarked| {
+        events += batch.events;
+        bytes += batch.bytes;
+        events <= PORTION_EVENTS && bytes <= PORTION_BYTES
+    };
+    left.iter().take_while(fits).count().max(1)
+}
+
+/// Waits a while for room in the publisher's memory.
+async fn has_room(engine: &Engine) -> bool {
+    let Some(publisher) = engine.relay.publisher() else { return false };
+    let mut stopping = engine.stopping.clone();
+    tokio::select! {
+        biased;
+        () = stopped(&mut stopping) => false,
+        () = publisher.room() => true,
+        () = tokio::time::sleep(WAIT_FOR_ROOM) => false,
+    }
+}
+
+/// Reads batches back, and hands them to the publisher.
+async fn publish(engine: &Arc<Engine>, table: i16, portion: &[Unmarked]) -> Result<(), Failure> {
+    let relay = &engine.relay;
+    let Some(publisher) = relay.publisher() else { return Ok(()) };
+    let adopt = |left: &&Unmarked| {
+        relay.adopt(left.batch, usize::try_from(left.events).unwrap_or_default(), left.since)
+    };
+    let left: Vec<BatchId> = portion.iter().filter(adopt).map(|left| left.batch).collect();
+    let loaded = async {
+        let mut db = answered(engine.pool.acquire()).await?;
+        answered(left_behind::load(&mut db, table, &left)).await
+    };
+    let loaded = loaded.await.inspect_err(|_| left.iter().for_each(|batch| relay.leave(*batch)))?;
+    let events: usize = loaded.iter().map(|loaded| loaded.events.len()).sum();
+    tracing::info!(batches = left.len(), events, table, "publishing events that were left behind");
+    for Loaded { batch, events, positions, unreadable } in loaded {
+        relay.read_back(batch, positions, unreadable);
+        if events.is_empty() {
+            relay.published(Published { batch, unpublishable: Vec::new() });
+            continue;
+        }
+        fault::remember(&batch, &*events);
+        fault::point(FaultPoint::BeforeSweep, &*events);
+        let service = engine.registry.service;
+        let publishing = Publishing::begin_stored(&engine.spans, &engine.clock, &events);
+        relay.watch(batch, publishing);
+        let messages =
+            events.into_iter().map(|event| wire::publish_stored(service, event)).collect();
+        if publisher.send(OutBatch { batch, messages }) != Handed::Queued {
+            relay.leave(batch);
+        }
+    }
+    Ok(())
+}

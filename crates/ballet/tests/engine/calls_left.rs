@@ -1,0 +1,135 @@
+//! Calls that were left behind, or whose answer could not be taken in at first: each is made in the
+//! end, by a process that knows its step.
+
+use ballet::{
+    CallKey, CallStep, CallStepResult, Event, EventType, Failure, Never, Participant,
+    RequestResult, SagaId, Tx, call, done,
+};
+use ballet_testkit::wait_until;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::trip::{CarRented, Rental, RoomBooked, Trip, TripBooked, cars};
+use crate::world::{SOON, World, part};
+
+/// A trip for which a car is to be rented.
+async fn wanted(world: &World) -> SagaId {
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.publish(saga, &RoomBooked { room: 7 }).await;
+    saga
+}
+
+async fn execute(world: &World, sql: &str) {
+    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    db.execute(AssertSqlSafe(sql.to_owned())).await.expect("executed");
+}
+
+async fn until_asked(rental: &Rental, count: usize) {
+    wait_until("the rental is asked", SOON, || async {
+        let asked = rental.asked();
+        if asked.len() >= count { Ok(Some(())) } else { Err(format!("{asked:?}")) }
+    })
+    .await
+    .expect("asked");
+}
+
+#[tokio::test]
+async fn a_call_that_could_not_be_taken_over_at_first_is_taken_over_later() {
+    let mut world = World::new("take_over", vec![part(cars(Rental::held()), &[])]).await;
+    let saga = wanted(&world).await;
+    world.until_count("cars", "ballet.call", 1).await;
+    drop(world.services.pop());
+    let fuse = "create sequence fuse;
+        create function fuse() returns trigger language plpgsql as $$ begin
+            if nextval('fuse') = 1 then raise exception 'fuse' using errcode = '53200'; end if;
+            return new; end $$;
+        create trigger fuse before update on ballet.call for each row execute function fuse()";
+    execute(&world, fuse).await;
+    let rental = Rental::default();
+    world.start(part(cars(rental.clone()), &[])).await;
+    world.event::<CarRented>(saga).await;
+    assert_eq!(rental.asked(), ["rent in Rome"]);
+    assert_eq!(world.count("cars", "fuse where last_value >= 2").await, 1, "it failed at first");
+}
+
+macro_rules! events {
+    ($($name:ident = $text:literal)+) => {$(
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        struct $name {}
+        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
+    )+};
+}
+
+events! {
+    TripPaid = "bank.trip_paid.v1"
+    CarParked = "cars.car_parked.v1"
+}
+
+/// The one step of the version before, which knows no other.
+struct ParkCar(Rental);
+
+impl CallStep for ParkCar {
+    const NAME: &'static str = "park_car";
+    type On = TripPaid;
+    type Done = CarParked;
+    type Refused = Never;
+    type Request = ();
+    type Answer = ();
+
+    async fn request(&self, _: &mut Tx<'_>, _: TripPaid) -> RequestResult<Self> {
+        call(())
+    }
+
+    async fn call(&self, key: CallKey, (): &()) -> Result<(), Failure> {
+        self.0.ask(key, "park").await
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, (): (), (): ()) -> CallStepResult<Self> {
+        done(CarParked {})
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_left_to_the_replica_that_knows_its_step() {
+    let before =
+        |rental| Participant::new("cars").saga::<Trip>(|saga| saga.retriable(ParkCar(rental)));
+    let both =
+        |rental: Rental| cars(rental.clone()).saga::<Trip>(|saga| saga.retriable(ParkCar(rental)));
+    let mut world = World::new("unknown_step", vec![part(both(Rental::held()), &[])]).await;
+    let saga = wanted(&world).await;
+    world.until_count("cars", "ballet.call", 1).await;
+    world.publish(saga, &TripPaid {}).await;
+    world.until_count("cars", "ballet.call", 2).await;
+    drop(world.services.pop());
+    // It comes to the call that it knows after the one that it does not know.
+    let parking = Rental::default();
+    world.start(part(before(parking.clone()), &[])).await;
+    until_asked(&parking, 1).await;
+    let renting = Rental::default();
+    world.start(part(both(renting.clone()), &[])).await;
+    world.event::<CarRented>(saga).await;
+    assert_eq!(
+        (parking.asked(), renting.asked()),
+        (vec!["park".into()], vec!["rent in Rome".into()])
+    );
+}
+
+#[tokio::test]
+async fn an_answer_whose_transaction_is_in_conflict_is_asked_for_again_until_it_is_taken_in() {
+    let rental = Rental::default();
+    let world = World::new("conflict", vec![part(cars(rental.clone()), &[])]).await;
+    let conflict = "create function conflict() returns trigger language plpgsql as $$ begin
+            raise exception 'conflict' using errcode = '40001'; end $$;
+        create trigger conflict before insert on ballet.ledger for each row
+            when (new.entry = 'done') execute function conflict()";
+    execute(&world, conflict).await;
+    let saga = wanted(&world).await;
+    until_asked(&rental, 2).await;
+    execute(&world, "drop trigger conflict on ballet.ledger").await;
+    world.event::<CarRented>(saga).await;
+    let asked = rental.asked.lock().expect("not poisoned").clone();
+    assert!(asked.iter().all(|one| *one == asked[0]), "another key, or another request: {asked:?}");
+    assert_eq!(world.count("cars", "ballet.ledger where entry = 'done'").await, 1);
+}

@@ -1,0 +1,204 @@
+//! Clocks that are wrong, and time that passes: what processes share goes by the database's clock.
+
+use ballet::Clock;
+use ballet_testkit::wait_until;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+
+use crate::lifecycle::old_partition;
+use crate::trip::{
+    GUIDE_TABLES, HOTEL_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled,
+    Trouble, guide, hotel,
+};
+use crate::world::{Part, SOON, World, part};
+
+/// The hours by which the clock of a process is wrong.
+const WRONG: [i64; 4] = [1, 30 * 24, 120 * 24, -120 * 24];
+
+fn wrong(hours: i64) -> Clock {
+    let system = Clock::system();
+    let seed = system.new_id(system.now()).as_u128() & u128::from(u64::MAX);
+    let time = move || system.now() + SignedDuration::from_hours(hours);
+    Clock::new(time, u64::try_from(seed).expect("64 bits"))
+}
+
+fn guide_part() -> Part {
+    part(guide(), GUIDE_TABLES)
+}
+
+fn hotel_part() -> Part {
+    part(hotel(Trouble::default()), HOTEL_TABLES)
+}
+
+async fn rename(world: &World, id: &str, name: &str) {
+    let properties = json!({
+        "message_id": id, "type": "hotel.hotel_renamed.v1", "app_id": "hotel",
+        "content_type": "application/json", "delivery_mode": 2,
+    });
+    let body = format!(r#"{{"name":"{name}"}}"#);
+    world.publish_raw("hotel.hotel_renamed.v1", &properties, &body).await;
+}
+
+/// What a path of the newest service answers.
+async fn answer(world: &World, path: &str) -> String {
+    let address = world.services.last().expect("a service").address();
+    let answer = reqwest::get(format!("http://{address}{path}")).await.expect("an answer");
+    answer.text().await.expect("text")
+}
+
+async fn until_clock(world: &World, expected: &str) {
+    wait_until("what readiness says of the clock", SOON, || async {
+        let text = answer(world, "/readyz").await;
+        if text.contains(expected) { Ok(Some(())) } else { Err(text) }
+    })
+    .await
+    .expect("told");
+}
+
+/// The services of other tests write the same metric.
+async fn until_metric(world: &World, expected: f64) {
+    wait_until("the difference of the clocks", SOON, || async {
+        let metrics = answer(world, "/metrics").await;
+        let mut lines = metrics.lines();
+        let line = lines.find_map(|line| line.strip_prefix("ballet_clock_difference_seconds "));
+        let difference: Option<f64> = line.and_then(|number| number.parse().ok());
+        let is_it = difference.is_some_and(|it| (it - expected).abs() < 60.0);
+        if is_it { Ok(Some(())) } else { Err(format!("{difference:?}, not {expected}")) }
+    })
+    .await
+    .expect("measured");
+}
+
+/// One replica works alone with a wrong clock. Its neighbours and those that come after it remember
+/// what they knew.
+#[tokio::test(flavor = "multi_thread")]
+async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
+    let mut world = World::new("wrong", vec![guide_part()]).await;
+    let first = world.new_id();
+    rename(&world, &first, "Ritz").await;
+    world.until_count("guide", "hotel_name", 1).await;
+    world.services.pop().expect("the guide").stop().await;
+    let mut db = PgConnection::connect(world.env.database_url("guide")).await.expect("connected");
+    old_partition(&mut db, 1).await;
+    for (number, hours) in (2..).zip(WRONG) {
+        world.start_by(guide_part(), wrong(hours), |_| {}).await;
+        rename(&world, &world.new_id(), "Savoy").await;
+        world.until_count("guide", "hotel_name", number).await;
+        until_clock(&world, "nothing old is removed").await;
+        until_metric(&world, SignedDuration::from_hours(hours).as_secs_f64()).await;
+        assert_eq!(world.count("guide", "pg_class where relname = 'inbox_20000101'").await, 1);
+        world.services.pop().expect("the guide").stop().await;
+    }
+    // The last of them dies, and one with the right clock goes on.
+    world.start(guide_part()).await;
+    world.until_count("guide", "pg_class where relname = 'inbox_20000101'", 0).await;
+    until_clock(&world, r#""clock":"ok""#).await;
+    rename(&world, &first, "Ritz").await;
+    rename(&world, &world.new_id(), "Palace").await;
+    world.until_count("guide", "hotel_name where name = 'Palace'", 1).await;
+    assert_eq!(world.count("guide", "hotel_name where name = 'Ritz'").await, 1);
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t184_a_wrong_clock_forgets_no_saga_and_its_events_are_of_today() {
+    let mut world = World::new("wrong_ledger", vec![hotel_part()]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    world.services.pop().expect("the hotel").stop().await;
+    world.start_by(hotel_part(), wrong(120 * 24), |_| {}).await;
+    // It takes part in another saga. The ids of its events are of today.
+    let other = world.new_saga();
+    world.publish(other, &TripBooked { city: "Oslo".into() }).await;
+    world.event::<RoomBooked>(other).await;
+    for message in world.seen().await {
+        let id = message["properties"]["message_id"].as_str().expect("an id");
+        let made = ballet::core::id::time_of(id.parse().expect("a UUID")).expect("a time");
+        let age = Clock::system().now().duration_since(made).abs();
+        assert!(age < SignedDuration::from_mins(5), "{message}");
+    }
+    world.services.pop().expect("the hotel").stop().await;
+    world.start(hotel_part()).await;
+    for saga in [saga, other] {
+        world.publish(saga, &TripCancelled { reason: "the customer".into() }).await;
+        world.event::<RoomFreed>(saga).await;
+    }
+    assert_eq!(world.count("hotel", "room where freed").await, 2);
+}
+
+/// The names of today's partitions.
+fn of_today() -> [String; 2] {
+    let now = Clock::system().now();
+    let week = now.as_second().div_euclid(7 * 86_400) * 7 * 86_400;
+    let week = Timestamp::from_second(week).expect("in range");
+    [now.strftime("inbox_%Y%m%d").to_string(), week.strftime("ledger_%Y%m%d").to_string()]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t35_what_has_no_partition_gets_one_at_once() {
+    let world = World::new("no_partition", vec![hotel_part()]).await;
+    for partition in of_today() {
+        world.execute("hotel", &format!("drop table ballet.{partition}")).await;
+        let saga = world.new_saga();
+        world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+        world.event::<RoomBooked>(saga).await;
+        let there = format!("pg_class where relname = '{partition}' and relispartition");
+        assert_eq!(world.count("hotel", &there).await, 1, "{partition}");
+    }
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t184_what_was_forgotten_too_early_is_told_and_nothing_is_done_twice() {
+    let mut world = World::new("too_early", vec![hotel_part()]).await;
+    let saga = world.new_saga();
+    let id = world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    let [inbox, ledger] = of_today();
+    for (number, (partition, reason)) in
+        [(ledger, "saga_too_old"), (inbox, "too_old_to_deduplicate")].into_iter().enumerate()
+    {
+        // As the release before does with a clock that is ahead, and as this one remembers it.
+        let sql = format!(
+            "drop table ballet.{partition}; \
+             insert into ballet.dropped_partition values ('{partition}')"
+        );
+        world.execute("hotel", &sql).await;
+        // Also after a start, which makes what is missing.
+        world.services.clear();
+        world.start(hotel_part()).await;
+        let again = if number == 0 { world.new_id() } else { id.clone() };
+        world.publish_as(&again, saga, &TripBooked { city: "Rome".into() }).await;
+        let dead = world.dead_letters(number + 1).await;
+        assert_eq!(dead[number]["properties"]["headers"]["x-dead-reason"], reason);
+        assert_eq!(world.count("hotel", "room").await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t184_what_may_still_be_aborted_is_remembered_for_longer() {
+    let mut world = World::new("undecided", vec![hotel_part()]).await;
+    let (undecided, ended) = (world.new_saga(), world.new_saga());
+    world.publish(undecided, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(undecided).await;
+    world.publish(ended, &TripBooked { city: "Full".into() }).await;
+    world.event::<RoomRefused>(ended).await;
+    world.services.pop().expect("the hotel").stop().await;
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    old_partition(&mut db, 1).await;
+    world.let_pass("hotel", 120).await;
+    world.start(hotel_part()).await;
+    world.until_count("hotel", "pg_class where relname = 'inbox_20000101'", 0).await;
+    let cancelled = TripCancelled { reason: "the customer".into() };
+    world.publish_as(&world.id_after(120), undecided, &cancelled).await;
+    world.event::<RoomFreed>(undecided).await;
+    // Now both have ended here.
+    world.services.clear();
+    world.start(hotel_part()).await;
+    world.until_count("hotel", "ballet.ledger", 0).await;
+    world.publish_as(&world.id_after(120), undecided, &cancelled).await;
+    let dead = world.dead_letters(1).await;
+    assert_eq!(dead[0]["properties"]["headers"]["x-dead-reason"], "saga_too_old");
+}

@@ -1,0 +1,167 @@
+//! A compensation that fails for longer than anything is remembered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use ballet::{
+    Clock, Compensate, CompensateResult, Failure, Participant, Projection, SagaId, Step,
+    StepResult, Tx, compensated, done,
+};
+use ballet_ops::stuck;
+use ballet_testkit::wait_until;
+use jiff::SignedDuration;
+use sqlx::{Connection, PgConnection};
+
+use crate::trip::{
+    HOTEL_TABLES, RoomBooked, RoomFreed, RoomRefused, Trip, TripBooked, TripCancelled,
+};
+use crate::world::{Part, SOON, World, part};
+
+/// A hotel that does not take back its rooms while it is closed.
+#[derive(Clone, Default)]
+struct Closed {
+    closed: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Step for Closed {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = RoomRefused;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.0);
+        let insert = sqlx::query("insert into room (saga_id) values ($1)").bind(saga);
+        insert.execute(tx.db()).await?;
+        done(RoomBooked { room: 1 })
+    }
+}
+
+impl Compensate for Closed {
+    type Compensated = RoomFreed;
+
+    async fn compensate(&self, tx: &mut Tx<'_>, _: RoomBooked) -> CompensateResult<Self> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Failure::transient("the hotel is closed for the season"));
+        }
+        sqlx::query("update room set freed = true").execute(tx.db()).await?;
+        compensated(RoomFreed { room: 1 })
+    }
+}
+
+impl Closed {
+    fn part(&self) -> Part {
+        let step = self.clone();
+        let hotel = Participant::new("hotel").saga::<Trip>(move |saga| saga.compensatable(step));
+        part(hotel, HOTEL_TABLES)
+    }
+
+    /// Waits until it was asked again, in more than one attempt.
+    async fn until_asked_again(&self) {
+        let before = self.asked.load(Ordering::SeqCst);
+        wait_until("another attempt", SOON, || async {
+            let asked = self.asked.load(Ordering::SeqCst) - before;
+            if asked > 8 { Ok(Some(())) } else { Err(format!("{asked} so far")) }
+        })
+        .await
+        .expect("tried again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t192_a_compensation_that_fails_beyond_the_inboxs_memory_is_tried_again() {
+    let hotel = Closed::default();
+    let world = World::new("endless", vec![hotel.part()]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    hotel.closed.store(true, Ordering::SeqCst);
+    // It was made seven days ago, but for a few seconds.
+    let (system, window) = (Clock::system(), SignedDuration::from_hours(7 * 24));
+    let made = system.now() - window + SignedDuration::from_secs(10);
+    let id = system.new_id(made).to_string();
+    world.publish_as(&id, saga, &TripCancelled { reason: "the customer".into() }).await;
+    wait_until("the end of the inbox's memory", SOON, || async {
+        Ok::<_, String>((system.now() > made + window).then_some(()))
+    })
+    .await
+    .expect("over");
+    hotel.until_asked_again().await;
+    hotel.closed.store(false, Ordering::SeqCst);
+    world.event::<RoomFreed>(saga).await;
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t192_a_compensation_that_fails_beyond_all_memory_is_tried_again_and_listed() {
+    let hotel = Closed::default();
+    let mut world = World::new("very_endless", vec![hotel.part()]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    hotel.closed.store(true, Ordering::SeqCst);
+    let cancelled = TripCancelled { reason: "the customer".into() };
+    let id = world.publish(saga, &cancelled).await;
+    hotel.until_asked_again().await;
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    // First the inbox forgets that time, then sagas of that age are old, then the oldest memory ends.
+    for days in [9, 100, 400] {
+        world.services.pop().expect("the hotel").stop().await;
+        world.let_pass("hotel", days).await;
+        world.start(hotel.part()).await;
+        let partition = Clock::system().now().strftime("inbox_%Y%m%d").to_string();
+        let gone = format!("pg_class where relname = '{partition}'");
+        world.until_count("hotel", &gone, 0).await;
+        hotel.until_asked_again().await;
+        let stuck = stuck::list(&mut db, 10).await.expect("a list");
+        assert!(matches!(&stuck[..], [one] if one.next_at.is_some()), "{days}: {stuck:?}");
+        assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+    }
+    hotel.closed.store(false, Ordering::SeqCst);
+    world.event::<RoomFreed>(saga).await;
+    world.until_count("hotel", "ballet.failure", 0).await;
+    assert!(stuck::list(&mut db, 10).await.expect("a list").is_empty());
+    // A copy is still known.
+    let before = hotel.asked.load(Ordering::SeqCst);
+    world.publish_as(&id, saga, &cancelled).await;
+    let next = SagaId(world.id_after(400).parse().expect("a UUID"));
+    world.publish_as(&world.id_after(400), next, &TripBooked { city: "Oslo".into() }).await;
+    world.event::<RoomBooked>(next).await;
+    assert_eq!(hotel.asked.load(Ordering::SeqCst), before);
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}
+
+/// A message that failed before and cannot be read any more is no longer listed as tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn t192_what_is_given_up_before_a_handler_gets_it_is_listed_as_dead() {
+    let hotel = Closed::default();
+    let mut world = World::new("given_up", vec![hotel.part()]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    hotel.closed.store(true, Ordering::SeqCst);
+    world.publish(saga, &TripCancelled { reason: "the customer".into() }).await;
+    hotel.until_asked_again().await;
+    world.services.pop().expect("the hotel").stop().await;
+    // A release that does not know the event any more.
+    let other = Participant::new("hotel").projects(Deaf);
+    world.start(part(other, HOTEL_TABLES)).await;
+    let dead = world.dead_letters(1).await;
+    assert_eq!(dead[0]["properties"]["headers"]["x-dead-reason"], "unknown_type");
+    let listed = "ballet.failure where reason = 'unknown_type' and next_at is null";
+    world.until_count("hotel", listed, 1).await;
+    assert_eq!(world.count("hotel", "ballet.failure").await, 1);
+}
+
+struct Deaf;
+
+impl Projection for Deaf {
+    const NAME: &'static str = "deaf";
+    type On = TripBooked;
+
+    async fn apply(&self, _: &mut Tx<'_>, _: TripBooked) -> Result<(), Failure> {
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! Calls to the outside that stay open: the provider is away, or hangs, or there are many.
+
+use std::time::{Duration, Instant};
+
+use ballet::{
+    CallKey, CallStep, CallStepResult, Failure, Never, Outcome, Participant, RequestResult, Tx,
+    call,
+};
+use ballet_testkit::{Link, Proxy, wait_until};
+use sqlx::{Connection, PgConnection};
+
+use crate::trip::{CarRented, CarReturned, Rental, RoomBooked, Trip, TripBooked, Trouble, cars};
+use crate::world::{LONG, SOON, World, part};
+
+/// A step whose call does not return as often as it has trouble.
+struct Hangs<const MILLIS: u64> {
+    trouble: Trouble,
+}
+
+impl<const MILLIS: u64> CallStep for Hangs<MILLIS> {
+    const NAME: &'static str = "rent_slowly";
+    const CALL_TIME: Duration = Duration::from_millis(MILLIS);
+    type On = TripBooked;
+    type Done = CarRented;
+    type Refused = Never;
+    type Request = String;
+    type Answer = ();
+
+    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
+        call(trip.city)
+    }
+
+    async fn call(&self, _: CallKey, _: &String) -> Result<(), Failure> {
+        if self.trouble.strikes() {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, car: String, (): ()) -> CallStepResult<Self> {
+        Ok(Outcome::Done(CarRented { car }))
+    }
+}
+
+/// A step whose call is answered at once.
+struct Answers;
+
+impl CallStep for Answers {
+    const NAME: &'static str = "return_at_once";
+    type On = RoomBooked;
+    type Done = CarReturned;
+    type Refused = Never;
+    type Request = i64;
+    type Answer = ();
+
+    async fn request(&self, _: &mut Tx<'_>, booked: RoomBooked) -> RequestResult<Self> {
+        call(booked.room)
+    }
+
+    async fn call(&self, _: CallKey, _: &i64) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, room: i64, (): ()) -> CallStepResult<Self> {
+        Ok(Outcome::Done(CarReturned { car: room.to_string() }))
+    }
+}
+
+fn hangs<const MILLIS: u64>(times: u32) -> Participant {
+    let step = Hangs::<MILLIS> { trouble: Trouble::default().times(times) };
+    Participant::new("cars").saga::<Trip>(|saga| saga.retriable(step).retriable(Answers))
+}
+
+#[tokio::test]
+async fn t189_a_call_that_hangs_is_cut_at_its_time_limit_and_made_again() {
+    let world = World::new("hangs", vec![part(hangs::<300>(1), &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    let begun = Instant::now();
+    world.event::<CarRented>(saga).await;
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let cut = "ballet.call where attempts = 1 and last_error like '%no answer within 300ms%'";
+    assert_eq!(world.count("cars", cut).await, 1);
+}
+
+#[tokio::test]
+async fn t189_a_provider_that_hangs_does_not_hold_up_the_calls_of_another_step() {
+    let mut world = World::new("line", vec![part(hangs::<30_000>(u32::MAX), &[])]).await;
+    world.services.remove(0).stop().await;
+    world.start_with(part(hangs::<30_000>(u32::MAX), &[]), |settings| settings.calls = 2).await;
+    for _ in 0..20 {
+        world.publish(world.new_saga(), &TripBooked { city: "Rome".into() }).await;
+    }
+    world.until_count("cars", "ballet.call where closed_at is null", 20).await;
+    let begun = Instant::now();
+    let saga = world.new_saga();
+    world.publish(saga, &RoomBooked { room: 7 }).await;
+    world.event::<CarReturned>(saga).await;
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    // Those that wait for their turn, and have not been claimed, are free for other replicas.
+    assert_eq!(world.count("cars", "ballet.call where owner = 0").await, 4);
+}
+
+const MANY: i64 = 100_000;
+/// For as long as this messages are handled while the calls are open.
+const MEANWHILE: Duration = Duration::from_secs(20);
+/// How long one of these messages may take.
+const AT_MOST: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t189_messages_do_not_wait_while_100_000_calls_wait_for_a_provider_that_is_away() {
+    let rental = Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() };
+    let mut world = World::new("away", vec![part(cars(rental.clone()), &[])]).await;
+    world.services.remove(0).stop().await;
+    let proxy = Proxy::to(world.env.database_url("cars")).await.expect("a proxy");
+    let url = proxy.url().to_owned();
+    let away = part(cars(rental.clone()), &[]);
+    world.start_with(away, |settings| settings.database_url = Some(url)).await;
+    // A database in another zone.
+    proxy.set(Link::Slow(Duration::from_millis(3)));
+    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    // As a release before left them; its process is gone.
+    let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, \
+                 created_at, next_at) select gen_random_uuid(), gen_random_uuid(), 'rent_car', \
+                 '', false, '\"Rome\"', 7777, now(), now() from generate_series(1, $1)";
+    sqlx::query(calls).bind(MANY).execute(&mut db).await.expect("calls");
+    world
+        .until_count("cars", "(select from ballet.call where attempts > 0 limit 32) as c", 32)
+        .await;
+
+    let (begun, before) = (Instant::now(), updates(&mut db).await);
+    let (mut longest, mut most_held, mut messages) = (Duration::ZERO, 0, 0);
+    while begun.elapsed() < MEANWHILE {
+        let (saga, sent) = (world.new_saga(), Instant::now());
+        world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+        world.until_count("cars", &format!("ballet.ledger where saga_id = '{saga}'"), 1).await;
+        longest = longest.max(sent.elapsed());
+        messages += 1;
+        most_held =
+            most_held.max(world.count("cars", "ballet.call where owner not in (0, 7777)").await);
+    }
+    let updates = updates(&mut db).await - before;
+    eprintln!(
+        "{messages} messages, the longest {longest:?}; {updates} updates of calls, {most_held} held"
+    );
+    assert!(longest < AT_MOST, "{longest:?}");
+    assert!(updates < 2000, "{updates} updates of calls in {MEANWHILE:?}");
+    assert!(most_held <= 64, "{most_held} calls held");
+
+    // The provider is back.
+    let _the_same = rental.trouble.clone().times(0);
+    let begun = Instant::now();
+    wait_until("answers", LONG, || async {
+        let answered = world.try_count("cars", "ballet.call where closed_at is not null").await;
+        let answered = answered.map_err(|error| error.to_string())?;
+        if answered >= MANY / 5 { Ok(Some(())) } else { Err(format!("{answered} answered")) }
+    })
+    .await
+    .expect("answers");
+    eprintln!("{} calls were answered in {:?}", MANY / 5, begun.elapsed());
+}
+
+/// How often rows of calls were changed. The server counts late, but counts all.
+async fn updates(db: &mut PgConnection) -> i64 {
+    let counted = "select pg_stat_get_tuples_updated('ballet.call'::regclass)";
+    sqlx::query_scalar(counted).fetch_one(db).await.expect("a count")
+}
+
+#[tokio::test]
+async fn t189_calls_of_a_process_that_is_gone_do_not_wait_for_the_end_of_its_claims() {
+    let held = Rental::held();
+    let mut world = World::new("claims", vec![part(cars(held), &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.publish(saga, &RoomBooked { room: 7 }).await;
+    let claimed = "ballet.call where owner <> 0 and next_at > ballet.now() + interval '30 seconds'";
+    world.until_count("cars", claimed, 1).await;
+    drop(world.services.pop());
+    world.start(part(cars(Rental::default()), &[])).await;
+    let begun = Instant::now();
+    world.event::<CarRented>(saga).await;
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    wait_until("one lease", SOON, || async {
+        let leases = world.count("cars", "ballet.process_lease").await;
+        if leases == 1 { Ok(Some(())) } else { Err(format!("{leases}")) }
+    })
+    .await
+    .expect("the lease of the dead process is gone");
+}

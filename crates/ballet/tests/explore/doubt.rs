@@ -1,0 +1,69 @@
+//! Commits whose answer is lost or late: what they hold is published, and their calls are made.
+
+use ballet::{Event, SagaId};
+use ballet_testkit::wait_until;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::outside::{No, Outside};
+use crate::proxy::Proxy;
+use crate::sale::{Authorized, PAY_TABLES, Placed, calling, local};
+use crate::stage::{LONG, Stage, env};
+
+async fn behind_a_proxy(name: &str, is_local: bool) -> (Stage, Proxy, SagaId) {
+    let outside = Outside::new();
+    let participant = if is_local { local(&outside) } else { calling(&outside) };
+    let mut stage = Stage::new(&env(name, &["pay"]).await, "pay", participant, PAY_TABLES, outside);
+    let proxy = Proxy::to(stage.url()).await;
+    stage.connect_through(&proxy.url);
+    stage.start(1).await;
+    let saga = SagaId(stage.new_id());
+    stage.outside.open_account(saga.0, No::Never, &[], is_local);
+    (stage, proxy, saga)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_commits_answer_is_lost_is_made() {
+    let (stage, proxy, saga) = behind_a_proxy("call_in_doubt", false).await;
+    proxy.lose_the_next_commit();
+    stage.put(stage.new_id(), saga, &Placed {});
+    proxy.lost().await;
+    stage.until("select count(*) from ballet.ledger where entry = 'done'", 1).await;
+    stage.publish_all().await;
+    assert_eq!(stage.facts().await[&saga.0].told::<Authorized>(), 1);
+    assert_eq!(stage.outside.account(saga.0).wrong, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_whose_commits_answer_is_late_is_not_taken_for_left_behind() {
+    let (stage, proxy, saga) = behind_a_proxy("late_answer", true).await;
+    proxy.hold_the_next_commit();
+    stage.put(stage.new_id(), saga, &Placed {});
+    stage.until("select count(*) from hold", 1).await;
+    // A process that is gone left this one behind. It shows that a sweep has been through.
+    let mut db = PgConnection::connect(stage.url()).await.expect("a database");
+    let (event, other) = (Authorized::TYPE, stage.new_id());
+    for table in 0..4 {
+        let left = format!(
+            "insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
+                 saga_id, body, created_at) \
+             values (99999, {table}, 0, gen_random_uuid(), '{event}', '{other}', '{{}}', now())"
+        );
+        db.execute(AssertSqlSafe(left)).await.expect("inserted");
+    }
+    let count = |saga: SagaId| {
+        let taken = stage.broker.memory.taken();
+        let of_saga =
+            |id: &Option<_>| id.as_ref().map(ToString::to_string) == Some(saga.to_string());
+        taken.iter().filter(|message| of_saga(message.properties.correlation_id())).count()
+    };
+    wait_until("a sweep of all tables", LONG, || async {
+        Ok::<_, String>((count(SagaId(other)) == 4).then_some(()))
+    })
+    .await
+    .expect("a sweep");
+    proxy.release();
+    stage.settle().await;
+    stage.publish_all().await;
+    // The trigger, and what follows from it.
+    assert_eq!(count(saga), 2, "published again by the sweep");
+}

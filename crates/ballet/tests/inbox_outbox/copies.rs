@@ -1,0 +1,40 @@
+//! Copies of a message, in one batch and in the next, under ids of every kind.
+
+use crate::notes::{NotePrinted, Notes, TABLES, renamed};
+use crate::stage::{Stage, until};
+
+/// Two copies of each of three messages: with an id that has a time, with a text for an id, and with
+/// none at all.
+fn put_copies(stage: &Stage, timed: &str) {
+    for _ in 0..2 {
+        stage.put(timed, None, &renamed("timed"));
+        stage.put("note 17", None, &renamed("text"));
+        stage.put("", None, &renamed("none"));
+    }
+}
+
+#[tokio::test]
+async fn copies_in_one_batch_and_in_the_next_take_effect_once() {
+    let notes = Notes::held();
+    let stage = Stage::new("copies", &[notes.guide()]).await;
+    let one_lane = |settings: &mut ballet::Settings| settings.lanes = 1;
+    let _running = stage.start_with(notes.guide(), TABLES, one_lane).await;
+    stage.put(&stage.new_id(), None, &renamed("first"));
+    until("the first is at work", || notes.entered(), 1).await;
+    let timed = stage.new_id();
+    put_copies(&stage, &timed);
+    until("all are in hand", || stage.broker.unacked("guide"), 7).await;
+    notes.let_go();
+    stage.until_settled("guide").await;
+    for batch in 1..=2 {
+        let names = ["first", "none", "text", "timed"];
+        let rows: Vec<(String,)> = sqlx::query_as("select name from note order by name")
+            .fetch_all(&mut stage.connect("guide").await)
+            .await
+            .expect("rows");
+        assert_eq!(rows.iter().map(|(name,)| name.as_str()).collect::<Vec<_>>(), names, "{batch}");
+        put_copies(&stage, &timed);
+        stage.until_settled("guide").await;
+    }
+    assert_eq!((stage.taken::<NotePrinted>().len(), stage.copies()), (4, 0));
+}

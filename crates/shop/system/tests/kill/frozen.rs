@@ -1,0 +1,73 @@
+//! A process that is frozen between commit and publish keeps its sessions and its locks. Another one
+//! publishes what it left behind, and when it wakes nothing is doubled.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ballet::core::topology;
+use ballet_testkit::{Servers, TestEnv, wait_until};
+use sqlx::{Connection, PgConnection};
+
+use crate::path::goods;
+use crate::process::Process;
+use crate::world::World;
+
+const FROZEN: &str = "after_commit@done:reserve_stock";
+const SOON: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_doubled() {
+    let place =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("frozen-{}", std::process::id()));
+    let system = shop::system();
+    let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
+    let definitions = topology::definitions(&system, |_| String::new());
+    let servers = Servers::shared().await.expect("servers");
+    let env =
+        TestEnv::new(servers, "frozen", &definitions, &services).await.expect("a test environment");
+    let world = World::new(env);
+    let mut processes: Vec<Process> =
+        services.iter().map(|service| Process::new(service, &world.env, &place)).collect();
+    processes.iter_mut().for_each(Process::start);
+    for process in &mut processes {
+        world.serves(process.service, process.serving().await);
+    }
+    world.fill().await;
+    let at = services.iter().position(|service| *service == "inventory").expect("a service");
+    processes[at].freeze(FROZEN);
+    let order = world.place(&goods("card_approved")).await;
+    wait_until("a frozen process", SOON, || async {
+        Ok::<_, String>(processes[at].is_frozen().then_some(()))
+    })
+    .await
+    .expect("frozen");
+
+    let begun = Instant::now();
+    let mut other = Process::new("inventory", &world.env, &place.join("other"));
+    other.start();
+    world.serves("inventory", other.serving().await);
+    world.ends(&order, "completed").await;
+    eprintln!("the order was completed {:?} after its process froze", begun.elapsed());
+    assert_eq!(locks(&world).await, 2, "the frozen process holds its lock");
+
+    processes[at].wake();
+    world.dropped_a_copy("payments", "inventory.stock_reserved.v1").await;
+    let next = world.place(&goods("card_approved")).await;
+    world.ends(&next, "completed").await;
+    world.are_sound(&[order, next]).await;
+    world.is_sound().await;
+    world.is_quiet().await;
+    drop((processes, other));
+    std::fs::remove_dir_all(&place).expect("removed");
+}
+
+/// The number of processes of inventory that hold the lock that says that they are alive.
+async fn locks(world: &World) -> i64 {
+    let mut db =
+        PgConnection::connect(world.env.database_url("inventory")).await.expect("a database");
+    let held = "select count(*) from pg_locks \
+                where locktype = 'advisory' and classid::bigint = 6450292 and granted \
+                and database = (select oid from pg_database where datname = current_database())";
+    let (held,): (i64,) = sqlx::query_as(held).fetch_one(&mut db).await.expect("locks");
+    held
+}

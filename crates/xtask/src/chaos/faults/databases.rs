@@ -1,0 +1,86 @@
+//! Faults of the databases that no server has by itself: readers, roles, and the provider's table.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet_testkit::wait_until;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::chaos::dice::Dice;
+use crate::chaos::stage::Stage;
+use crate::harness::service::SERVICES;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Holds all tables of a service as `pg_dump` does.
+pub(crate) async fn dump(stage: &Stage, dice: &mut Dice) -> Result<String> {
+    let service = SERVICES[dice.below(SERVICES.len())];
+    let mut db = PgConnection::connect(stage.env.admin_database_url(service)).await?;
+    let tables: Vec<(String,)> = sqlx::query_as(
+        "select format('%I.%I', schemaname, tablename) from pg_tables \
+         where schemaname in ('ballet', 'public')",
+    )
+    .fetch_all(&mut db)
+    .await?;
+    let tables: Vec<String> = tables.into_iter().map(|(name,)| name).collect();
+    let time = dice.millis(2_000, 30_000);
+    let mut reader = db.begin_with("begin isolation level repeatable read read only").await?;
+    let lock = format!("lock table {} in access share mode", tables.join(", "));
+    reader.execute(AssertSqlSafe(lock)).await?;
+    tokio::time::sleep(time).await;
+    reader.rollback().await?;
+    Ok(format!("{service}, {time:?}"))
+}
+
+/// Ends a service's sessions, and refuses all but two new ones for a while.
+pub(crate) async fn pool(stage: &Stage, dice: &mut Dice) -> Result<String> {
+    let service = SERVICES[dice.below(SERVICES.len())];
+    let url = stage.env.admin_database_url(service);
+    let mut db = PgConnection::connect(url).await?;
+    let (role, before): (String, i32) = sqlx::query_as(
+        "select r.rolname::text, r.rolconnlimit from pg_database d \
+         join pg_roles r on r.oid = d.datdba where d.datname = current_database()",
+    )
+    .fetch_one(&mut db)
+    .await?;
+    limit(&mut db, &role, 2).await?;
+    sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where usename = $1")
+        .bind(&role)
+        .execute(&mut db)
+        .await?;
+    tokio::time::sleep(dice.millis(1_000, 8_000)).await;
+    limit(&mut db, &role, before).await?;
+    Ok(service.to_owned())
+}
+
+async fn limit(db: &mut PgConnection, role: &str, connections: i32) -> Result<()> {
+    let statement = format!("alter role \"{role}\" connection limit {connections}");
+    db.execute(AssertSqlSafe(statement)).await?;
+    Ok(())
+}
+
+/// Makes the payment provider hang, or fail at once, for up to a minute: it loses its table.
+pub(crate) async fn provider(stage: &Stage, dice: &mut Dice) -> Result<String> {
+    let mut db = PgConnection::connect(stage.env.admin_database_url("payments")).await?;
+    let time =
+        if dice.one_in(4) { dice.millis(20_000, 60_000) } else { dice.millis(2_000, 20_000) };
+    if dice.one_in(2) {
+        let mut holder = db.begin().await?;
+        holder.execute("lock table sandbox_operation in access exclusive mode").await?;
+        tokio::time::sleep(time).await;
+        holder.rollback().await?;
+        return Ok(format!("it hangs, {time:?}"));
+    }
+    db.execute("alter table sandbox_operation rename to sandbox_operation_away").await?;
+    tokio::time::sleep(time).await;
+    let url = stage.env.admin_database_url("payments");
+    wait_until("the provider's table", PATIENCE, || async {
+        let mut db = PgConnection::connect(url).await?;
+        db.execute("alter table if exists sandbox_operation_away rename to sandbox_operation")
+            .await?;
+        Ok::<_, sqlx::Error>(Some(()))
+    })
+    .await
+    .context("the provider does not come back")?;
+    Ok(format!("it fails, {time:?}"))
+}
