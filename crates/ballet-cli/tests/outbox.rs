@@ -1,11 +1,13 @@
 //! `ballet outbox`: events that a service could not publish.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{Event, EventType, Participant, Running, Service, Settings};
+use ballet_fault::FaultPoint;
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::{Servers, TestEnv, wait_until};
 use schemars::JsonSchema;
@@ -127,24 +129,19 @@ async fn t186_what_could_not_be_published_is_listed_put_back_once_and_forgotten(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn t186_a_retry_that_is_killed_changes_nothing_and_may_be_done_again() {
+async fn t186_a_retry_that_is_killed_loses_and_doubles_nothing() {
     let tower = Tower::new("killed").await;
     let dead = tower.dead().await;
-    let mut holder = tower.db().await;
-    // The statement that puts the events back has to wait for this.
-    holder.execute("begin; lock table ballet.outbox_dead in share mode").await.expect("a lock");
-    let mut retry = tower.command(&["retry", "--all"]).spawn().expect("it runs");
-    wait_until("a command that waits", SOON, || async {
-        let waiting = "select count(*) from pg_stat_activity where application_name = 'ballet' \
-                       and datname = current_database() and wait_event_type = 'Lock'";
-        let (waiting,): (i64,) = sqlx::query_as(waiting).fetch_one(&mut tower.db().await).await?;
-        Ok::<_, sqlx::Error>((waiting == 1).then_some(()))
-    })
-    .await
-    .expect("waiting");
-    retry.kill().await.expect("killed");
-    holder.execute("commit").await.expect("released");
-    let (code, said) = tower.ballet(&["retry", "--all"]).await;
-    assert_eq!(code, Some(0), "{said}");
+    for (point, left) in [(FaultPoint::BeforeTables, 3), (FaultPoint::AfterTables, 0)] {
+        let place = format!("outbox-{}-{}", point.name(), std::process::id());
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
+        std::fs::create_dir_all(&place).expect("a directory");
+        std::fs::write(place.join("aim"), format!("{}@put_back", point.name())).expect("an aim");
+        let mut retry = tower.command(&["retry", "--all"]);
+        let died = retry.env("BALLET_FAULTS", &place).output().await.expect("it runs");
+        assert_eq!(died.status.code(), None, "it was not killed at {}", point.name());
+        std::fs::remove_dir_all(&place).expect("removed");
+        assert_eq!(tower.dead().await.len(), left);
+    }
     tower.until_published(&dead).await;
 }

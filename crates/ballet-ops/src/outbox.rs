@@ -1,5 +1,6 @@
 //! Events that a service could not publish, and that it keeps in `ballet.outbox_dead` with the reason.
 
+use ballet_fault::{self as fault, FaultPoint};
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection, Row};
@@ -114,7 +115,9 @@ pub async fn retry(db: &mut PgConnection, filter: &Filter) -> Result<u64, sqlx::
         .bind(process)
         .execute(&mut *transaction)
         .await?;
+    fault::point(FaultPoint::BeforeTables, "put_back");
     transaction.commit().await?;
+    fault::point(FaultPoint::AfterTables, "put_back");
     Ok(put.rows_affected())
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::backoff::until;
+use crate::consumer::ahead::Ahead;
 use crate::consumer::arrival::{Arrival, Sink};
 use crate::consumer::receipt::{Acks, Receipt, Settling, Unsettled};
 use crate::consumer::settings::ConsumerSettings;
@@ -52,7 +53,7 @@ pub(super) enum End {
 enum Pace {
     /// One, because no message has shown yet that more are safe.
     Probing,
-    /// As many as the settings allow.
+    /// As many as the settings allow, or fewer if they are big.
     Open,
     /// One, which is handed on only when everything before it is settled.
     Cautious,
@@ -67,6 +68,7 @@ pub(super) struct Channel<'a> {
     cautious: &'a watch::Sender<bool>,
     settling: Arc<Settling>,
     pace: Pace,
+    ahead: Ahead,
     consumers: u32,
     /// Received but not handed on. Used only when cautious.
     held: VecDeque<Delivery>,
@@ -94,6 +96,7 @@ impl<'a> Channel<'a> {
             cautious,
             settling,
             pace: Pace::Probing,
+            ahead: Ahead::new(settings.prefetch),
             consumers: 0,
             held: VecDeque::new(),
             handed_on: crate::counter!("ballet_deliveries_total"),
@@ -152,7 +155,12 @@ impl<'a> Channel<'a> {
                 }
                 next = deliveries.next() => {
                     match next {
-                        Some(Ok(delivery)) => self.receive(delivery, deliveries).await?,
+                        Some(Ok(delivery)) => {
+                            self.receive(delivery, deliveries).await?;
+                            if self.pace == Pace::Open && self.ahead.adjusts() {
+                                self.open_up(deliveries).await?;
+                            }
+                        }
                         Some(Err(lost)) => return Err(lost),
                         None => return Err(cancelled(&self.settings.queue)),
                     }
@@ -168,7 +176,7 @@ impl<'a> Channel<'a> {
 
     /// Returns true if the pending acks may be sent a little later.
     fn acks_may_wait(&self) -> bool {
-        let enough = u64::from(self.settings.prefetch) / ACK_SHARE;
+        let enough = u64::from(self.ahead.count()) / ACK_SHARE;
         self.pace == Pace::Open && self.settling.has_only_acks_below(enough)
     }
 
@@ -178,6 +186,7 @@ impl<'a> Channel<'a> {
         deliveries: &mut Deliveries,
     ) -> Result<(), BrokerError> {
         self.settling.delivered(delivery.tag);
+        self.ahead.delivered(delivery.body.len());
         match self.pace {
             Pace::Open | Pace::Probing if is_suspect(&delivery) => {
                 tracing::warn!(
@@ -250,7 +259,7 @@ impl<'a> Channel<'a> {
         while let Some(delivery) = deliveries.next().await {
             rest.push(delivery?);
         }
-        *deliveries = self.consume(self.settings.prefetch).await?;
+        *deliveries = self.consume(self.ahead.count()).await?;
         for delivery in rest {
             Box::pin(self.receive(delivery, deliveries)).await?;
         }

@@ -11,7 +11,8 @@ pub struct ConsumerSettings {
     pub instance: String,
     /// The queue to consume.
     pub queue: String,
-    /// The maximum number of unsettled deliveries. Two batches are a good value.
+    /// The maximum number of unsettled deliveries. Two batches are a good value. It is lower while
+    /// messages are so big that they would take more than 64 MiB.
     pub prefetch: u16,
     /// The objects that must exist before consuming starts. The queue is always checked.
     pub expected: Expected,

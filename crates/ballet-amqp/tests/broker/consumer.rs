@@ -317,3 +317,26 @@ async fn while_cautious_messages_come_one_by_one() {
     assert_eq!(ids(&fresh), ["fresh 1", "fresh 2"]);
     assert!(!*consumer.handle.cautious().borrow());
 }
+
+#[tokio::test]
+async fn big_messages_are_sent_ahead_by_their_size_and_come_once_and_in_order() {
+    let broker = broker(0);
+    let put = |number: usize, bytes: usize| {
+        let mut message = message("a.x", &number.to_string());
+        message.body = vec![b'a'; bytes].into();
+        broker.put(&message);
+    };
+    (0..100).for_each(|number| put(number, 4 * 1024 * 1024));
+    (100..300).for_each(|number| put(number, 10));
+    let mut consumer = In::usual(broker.clone());
+    let mut most = 0;
+    for expected in 0..300 {
+        let (id, receipt) = consumer.next().await;
+        assert_eq!(id, expected.to_string());
+        most = most.max(if expected < 40 { broker.unacked("orders") } else { 0 });
+        receipt.settle();
+    }
+    // Those on their way when the number changes, and 16 of 4 MiB.
+    assert!(most <= 40, "{most} messages of 4 MiB were in hand");
+    until("all are acknowledged", || broker.unacked("orders") == 0).await;
+}

@@ -68,6 +68,8 @@ pub(crate) fn of_service(part: &Part) -> Vec<Binding> {
     let mut bindings: Vec<Binding> =
         consumed.map(|key| Binding::of_queue(ROUTE, part.service, key)).collect();
     bindings.push(Binding::of_queue(DEAD, &dead_queue(part.service), part.service));
+    // What comes back from a retry queue.
+    bindings.push(Binding::of_queue(ROUTE, part.service, part.service));
     bindings
 }
 
@@ -98,6 +100,7 @@ mod tests {
             [
                 "the binding of queue `bell` to `route` with key `clock.struck.v1`",
                 "the binding of queue `bell.dead` to `dead` with key `bell`",
+                "the binding of queue `bell` to `route` with key `bell`",
                 "the binding of exchange `route` to `events` with key `#`",
                 "the binding of queue `retry.5s` to `retry.5s` with key `#`",
                 "the binding of queue `retry.30s` to `retry.30s` with key `#`",

@@ -72,8 +72,8 @@ fn service_permission(vhost: &str, service: &str) -> Value {
         "read": format!(r"^{service}(\.dead)?$")})
 }
 
-/// The system's own objects, and the default exchange: to declare a queue that dead-letters to an
-/// exchange, a user needs the right to write to that exchange.
+/// The system's own objects. To declare a queue that dead-letters to an exchange, a user needs the
+/// right to write to that exchange.
 fn topology_permission(system: &System) -> Value {
     let retries = RETRIES.map(|(name, _)| name);
     let shared = [EVENTS, ROUTE, UNROUTED, DEAD, JOURNAL].into_iter().chain(retries);
@@ -81,7 +81,7 @@ fn topology_permission(system: &System) -> Value {
     let services = system.parts.iter().map(|part| format!(r"{}(\.dead)?", part.service));
     let own = shared.chain(services).collect::<Vec<_>>().join("|");
     json!({"user": TOPOLOGY, "vhost": system.name, "configure": format!("^({own})$"),
-        "write": format!(r"^(amq\.default|{own})$"), "read": format!("^({own})$")})
+        "write": format!("^({own})$"), "read": format!("^({own})$")})
 }
 
 fn service_topic_permissions(vhost: &str, service: &str) -> Vec<Value> {
@@ -126,10 +126,12 @@ fn shared_queues(vhost: &str) -> Vec<Value> {
         queues.push(queue(
             vhost,
             name,
-            // At-least-once dead-lettering needs reject-publish. The default exchange routes by the
-            // queue's name, so the routing key is the queue that the message returns to.
+            // At-least-once dead-lettering needs reject-publish. The routing key is the queue that
+            // the message returns to. Not through the default exchange: what it cannot route, because
+            // a queue was deleted, stays in the hands of the broker's worker, and 32 such messages
+            // stop the retries of all services. `route` has an alternate exchange.
             &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT,
-                "x-message-ttl": ttl, "x-dead-letter-exchange": "",
+                "x-message-ttl": ttl, "x-dead-letter-exchange": ROUTE,
                 "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}),
         ));
     }

@@ -101,6 +101,19 @@ pub(crate) async fn close(
     Ok(rows.into_iter().map(|(key,)| CallKey(key)).collect())
 }
 
+/// Opens calls again that this transaction has closed, and whose answers it does not handle after
+/// all.
+pub(crate) async fn reopen(db: &mut PgConnection, keys: &[CallKey]) -> Result<(), sqlx::Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("update ballet.call set answer = null, closed_at = null where call_key = any($1)")
+        .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// A failed attempt.
 #[derive(Debug)]
 pub(crate) struct Failed<'a> {
@@ -206,10 +219,10 @@ pub(crate) async fn claim(
 }
 
 /// Ends the claims of processes that are gone.
-pub(crate) async fn end_claims(pool: &PgPool, gone: &[i64]) -> Result<u64, sqlx::Error> {
+pub(crate) async fn end_claims(db: &mut PgConnection, gone: &[i64]) -> Result<u64, sqlx::Error> {
     let end = "update ballet.call set owner = 0, next_at = least(next_at, ballet.now()) \
                where closed_at is null and owner = any($1)";
-    Ok(sqlx::query(end).bind(gone).execute(pool).await?.rows_affected())
+    Ok(sqlx::query(end).bind(gone).execute(db).await?.rows_affected())
 }
 
 /// Returns the number of calls without an answer.

@@ -7,7 +7,7 @@
 //! drop.
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection, PgPool};
+use sqlx::{ConnectOptions, PgConnection};
 
 use crate::tables::database::in_time;
 
@@ -67,9 +67,9 @@ pub(crate) async fn is_gone(db: &mut PgConnection, process: i64) -> Result<bool,
 
 /// Ends the leases of other processes whose lock is free, and returns these processes. The row of a
 /// frozen process stays: without it, the process would count as alive by its lock.
-pub(crate) async fn end_leases(pool: &PgPool, own: i64) -> Result<Vec<i64>, sqlx::Error> {
+pub(crate) async fn end_leases(db: &mut PgConnection, own: i64) -> Result<Vec<i64>, sqlx::Error> {
     let others = "select process from ballet.process_lease where process <> $1";
-    let others: Vec<i64> = sqlx::query_scalar(others).bind(own).fetch_all(pool).await?;
+    let others: Vec<i64> = sqlx::query_scalar(others).bind(own).fetch_all(&mut *db).await?;
     if others.is_empty() {
         return Ok(others);
     }
@@ -77,5 +77,5 @@ pub(crate) async fn end_leases(pool: &PgPool, own: i64) -> Result<Vec<i64>, sqlx
                as other (process, lock_key) where l.process = other.process \
                and pg_try_advisory_xact_lock($1, other.lock_key) returning l.process";
     let keys: Vec<i32> = others.iter().map(|process| lock_key(*process)).collect();
-    sqlx::query_scalar(end).bind(CLASS).bind(&others).bind(keys).fetch_all(pool).await
+    sqlx::query_scalar(end).bind(CLASS).bind(&others).bind(keys).fetch_all(db).await
 }

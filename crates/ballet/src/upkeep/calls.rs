@@ -113,9 +113,8 @@ pub(crate) async fn let_go(engine: Arc<Engine>) {
     let mut counted: Option<Instant> = None;
     loop {
         let looked = async {
-            let gone = answered(process::end_leases(&engine.pool, engine.relay.process)).await?;
+            let (gone, let_go) = answered(end_claims(&engine)).await?;
             if !gone.is_empty() {
-                let let_go = answered(calls::end_claims(&engine.pool, &gone)).await?;
                 tracing::info!(
                     ?gone,
                     calls = let_go,
@@ -137,6 +136,21 @@ pub(crate) async fn let_go(engine: Arc<Engine>) {
             () = stopped(&mut stopping) => return,
         }
     }
+}
+
+/// Ends the leases of processes that are gone, and their claims. Both in one transaction: whose lease
+/// has ended is not looked at again.
+async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
+    let mut transaction = begin(&engine.pool).await?;
+    let gone = process::end_leases(&mut transaction, engine.relay.process).await?;
+    if gone.is_empty() {
+        return Ok((gone, 0));
+    }
+    let let_go = calls::end_claims(&mut transaction, &gone).await?;
+    fault::point(FaultPoint::BeforeTables, "claims");
+    transaction.commit().await?;
+    fault::point(FaultPoint::AfterTables, "claims");
+    Ok((gone, let_go))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]

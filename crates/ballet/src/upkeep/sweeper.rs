@@ -5,6 +5,7 @@
 //! release before, which all replicas of that release write to, as long as they hold rows.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,12 +31,12 @@ const SHARE: u32 = 20;
 /// Sweeps every few seconds until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
-    let mut sweeper = Sweeper { engine, looks: HashMap::new() };
+    let mut sweeper = Sweeper { engine, looks: HashMap::new(), firsts: HashMap::new() };
     // Services that start together would otherwise sweep one database server at the same moments.
     let mut pause = jittered(EVERY);
     loop {
         match sweeper.sweep().await {
-            Ok(()) => sweeper.engine.database_answers(true),
+            Ok(()) => {}
             Err(failure) => {
                 tracing::warn!("a sweep failed; the next one is in {pause:?}: {failure}");
                 if failure.kind() == FailureKind::ConnectionLost {
@@ -54,6 +55,8 @@ struct Sweeper {
     engine: Arc<Engine>,
     /// The tables that were looked at and hold rows, as far as it is known.
     looks: HashMap<i16, Schedule>,
+    /// The first batch of each table that was to be looked at.
+    firsts: HashMap<i16, Option<(i64, i64)>>,
 }
 
 /// When a table is looked at again.
@@ -71,6 +74,7 @@ impl Sweeper {
         let mut others = Others::default();
         let mut tables = self.tables(&mut others).await?;
         self.looks.retain(|table, _| tables.contains(table));
+        self.firsts.retain(|table, _| tables.contains(table));
         let has_room = self.engine.relay.publisher().is_some_and(|publisher| publisher.has_room());
         let left = self.engine.relay.turns.left();
         // What is left behind waits for room. The other tables are looked at to be emptied.
@@ -153,19 +157,20 @@ impl Sweeper {
     }
 
     /// Sorts tables by the order in which they were written to.
-    async fn in_order(&self, tables: Vec<i16>) -> Result<Vec<i16>, Failure> {
+    async fn in_order(&mut self, mut tables: Vec<i16>) -> Result<Vec<i16>, Failure> {
         if tables.len() < 2 {
             return Ok(tables);
         }
         let mut db = answered(self.engine.pool.acquire()).await?;
-        let mut keyed = Vec::with_capacity(tables.len());
-        for table in tables {
-            // Its place is of no account if it cannot be read.
-            let first = answered(left_behind::first(&mut db, table)).await.unwrap_or_default();
-            keyed.push((first, table));
+        for table in &tables {
+            if let Entry::Vacant(unknown) = self.firsts.entry(*table) {
+                // Its place is of no account if it cannot be read.
+                let first = answered(left_behind::first(&mut db, *table)).await;
+                unknown.insert(first.unwrap_or_default());
+            }
         }
-        keyed.sort_unstable();
-        Ok(keyed.into_iter().map(|(_, table)| table).collect())
+        tables.sort_unstable_by_key(|table| (self.firsts.get(table).copied().flatten(), *table));
+        Ok(tables)
     }
 }
 

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::trip::{CarRented, Rental, RoomBooked, Trip, TripBooked, cars};
+use crate::trip::{CarRented, Rental, RoomBooked, Trip, TripBooked, Trouble, cars};
 use crate::world::{SOON, World, part};
 
 /// A trip for which a car is to be rented.
@@ -35,23 +35,37 @@ async fn until_asked(rental: &Rental, count: usize) {
     .expect("asked");
 }
 
+/// The first statement that changes a call fails.
+const FUSE: &str = "create sequence fuse;
+    create function fuse() returns trigger language plpgsql as $$ begin
+        if nextval('fuse') = 1 then raise exception 'fuse' using errcode = '53200'; end if;
+        return new; end $$;
+    create trigger fuse before update on ballet.call for each row execute function fuse()";
+const FAILED_ONCE: &str = "fuse where last_value >= 2";
+
 #[tokio::test]
 async fn a_call_that_could_not_be_taken_over_at_first_is_taken_over_later() {
     let mut world = World::new("take_over", vec![part(cars(Rental::held()), &[])]).await;
     let saga = wanted(&world).await;
     world.until_count("cars", "ballet.call", 1).await;
     drop(world.services.pop());
-    let fuse = "create sequence fuse;
-        create function fuse() returns trigger language plpgsql as $$ begin
-            if nextval('fuse') = 1 then raise exception 'fuse' using errcode = '53200'; end if;
-            return new; end $$;
-        create trigger fuse before update on ballet.call for each row execute function fuse()";
-    execute(&world, fuse).await;
+    execute(&world, FUSE).await;
     let rental = Rental::default();
     world.start(part(cars(rental.clone()), &[])).await;
     world.event::<CarRented>(saga).await;
     assert_eq!(rental.asked(), ["rent in Rome"]);
-    assert_eq!(world.count("cars", "fuse where last_value >= 2").await, 1, "it failed at first");
+    assert_eq!(world.count("cars", FAILED_ONCE).await, 1);
+}
+
+#[tokio::test]
+async fn a_call_whose_failure_could_not_be_noted_at_first_is_made_again() {
+    let rental = Rental { trouble: Trouble::default().times(1), ..Rental::default() };
+    let world = World::new("not_noted", vec![part(cars(rental.clone()), &[])]).await;
+    execute(&world, FUSE).await;
+    let saga = wanted(&world).await;
+    world.event::<CarRented>(saga).await;
+    assert_eq!(rental.asked(), ["rent in Rome"]);
+    assert_eq!(world.count("cars", FAILED_ONCE).await, 1);
 }
 
 macro_rules! events {

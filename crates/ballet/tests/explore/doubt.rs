@@ -34,6 +34,18 @@ async fn a_call_whose_commits_answer_is_lost_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_batch_whose_commit_never_arrived_runs_again() {
+    let (stage, proxy, saga) = behind_a_proxy("no_commit", true).await;
+    proxy.drop_the_next_commit();
+    stage.put(stage.new_id(), saga, &Placed {});
+    proxy.lost().await;
+    stage.settle().await;
+    assert_eq!(stage.count("select count(*) from hold").await, 1);
+    stage.publish_all().await;
+    assert_eq!(stage.facts().await[&saga.0].told::<Authorized>(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_whose_commits_answer_is_late_is_not_taken_for_left_behind() {
     let (stage, proxy, saga) = behind_a_proxy("late_answer", true).await;
     proxy.hold_the_next_commit();

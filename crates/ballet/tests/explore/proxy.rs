@@ -18,6 +18,7 @@ pub(crate) struct Proxy {
 struct Doubt {
     loses: AtomicBool,
     lost: Notify,
+    drops: AtomicBool,
     holds: AtomicBool,
     release: Semaphore,
 }
@@ -35,6 +36,7 @@ impl Proxy {
         let doubt = Arc::new(Doubt {
             loses: AtomicBool::new(false),
             lost: Notify::new(),
+            drops: AtomicBool::new(false),
             holds: AtomicBool::new(false),
             release: Semaphore::new(0),
         });
@@ -51,6 +53,11 @@ impl Proxy {
     /// The connection ends when the server answers to the next commit, before the client hears it.
     pub(crate) fn lose_the_next_commit(&self) {
         self.doubt.loses.store(true, Ordering::SeqCst);
+    }
+
+    /// The connection ends before the server hears of the next commit.
+    pub(crate) fn drop_the_next_commit(&self) {
+        self.doubt.drops.store(true, Ordering::SeqCst);
     }
 
     /// The client hears the server's answer to the next commit only when it is released.
@@ -74,6 +81,10 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, doubt: Arc<Doubt>) {
             read = client.read(&mut from_client) => {
                 let Ok(count @ 1..) = read else { return };
                 let commits = from_client[..count].windows(6).any(|word| word == b"COMMIT");
+                if commits && doubt.drops.swap(false, Ordering::SeqCst) {
+                    doubt.lost.notify_one();
+                    return;
+                }
                 if server.write_all(&from_client[..count]).await.is_err() {
                     return;
                 }

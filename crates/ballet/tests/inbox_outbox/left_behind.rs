@@ -1,12 +1,13 @@
 //! What the publisher did not get, or could not hold, is published all the same.
 
-use ballet::{Running, SagaId};
+use ballet::{Event, Running, SagaId};
+use ballet_testkit::memory::Kind;
 
 use crate::stage::{Stage, execute, until};
-use crate::trip::{DESK_TABLES, TripBooked, TripWanted, desk};
+use crate::trip::{DESK_TABLES, Trip, TripBooked, TripCancelled, TripWanted, desk};
 
 /// Batches without a mark.
-const UNMARKED: &str = "(select from ballet.outbox_3 group by owner, batch \
+const UNMARKED: &str = "(select from ballet.outbox() group by owner, batch \
                         having min(position) >= 0) as batch";
 
 async fn book(desk: &Running, saga: SagaId) {
@@ -50,30 +51,27 @@ async fn what_is_committed_while_memory_has_no_room_is_published_by_the_next_swe
     stage.until_count("desk", UNMARKED, 0).await;
 }
 
-/// Puts a view in the place of an outbox table: the first time that a body is read, it fails. (What a
-/// look does not ask for is not read, because the function says that it changes nothing.)
+/// An outbox table of a process that is gone, whose types cannot be read the first time. (A look asks
+/// for no type, so it does not read any: the function says that it changes nothing.)
 const FUSE: &str = "
     create sequence fuse;
-    create function fuse(body text) returns text stable language plpgsql as $$ begin
+    create function fuse(event_type text) returns text stable language plpgsql as $$ begin
         if nextval('fuse') = 1 then raise exception 'fuse' using errcode = '53200'; end if;
-        return body; end $$;
-    do $$ declare columns text; begin
-        select string_agg(
-            case when column_name = 'body' then 'fuse(body) as body' else quote_ident(column_name) end,
-            ', ' order by ordinal_position) into columns
-        from information_schema.columns
-        where table_schema = 'ballet' and table_name = 'outbox_0';
-        alter table ballet.outbox_0 rename to behind;
-        execute format('create view ballet.outbox_0 as select %s from ballet.behind', columns);
-    end $$";
+        return event_type; end $$;
+    create table behind (like ballet.outbox_0);
+    create view ballet.outbox_77 as select owner, batch, position, message_id,
+        fuse(event_type) as event_type, saga_id, causation_id, traceparent, body, created_at
+        from behind;
+    insert into ballet.outbox_table values (77, 99999)";
 
 #[tokio::test]
 async fn what_could_not_be_read_back_at_first_is_read_by_the_next_sweep() {
     let stage = Stage::new("read_back", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
     let mut db = stage.connect("desk").await;
-    execute(&mut db, FUSE).await;
-    execute(&mut db, &left(1, 1).replace("outbox_3", "behind")).await;
+    let fuse =
+        format!("begin; {FUSE}; {}; commit", left(1, 1).replace("ballet.outbox_3", "behind"));
+    execute(&mut db, &fuse).await;
     stage.until_taken::<TripBooked>(1).await;
     stage.until_count("desk", "fuse where last_value >= 2", 1).await;
 }
@@ -95,26 +93,60 @@ async fn a_batch_that_a_gone_process_left_is_found_among_any_number_of_living_on
     until("each once", || stage.taken::<TripBooked>().len(), 511).await;
 }
 
+/// Does something with the outbox table that a process writes to.
+fn in_current(what: &str) -> String {
+    format!(
+        "do $$ declare current int; begin \
+             select table_number into strict current from ballet.outbox_table \
+                 where owner is not null; \
+             execute format('{what}', current); end $$"
+    )
+}
+
 #[tokio::test]
 async fn an_event_that_can_never_be_published_is_kept_when_the_next_batch_brings_its_mark() {
     let stage = Stage::new("kept_aside", &[desk()]).await;
-    let _running = stage.start(desk(), DESK_TABLES).await;
+    let running = stage.start(desk(), DESK_TABLES).await;
+    // An event that is not in memory is damaged in its table.
     stage.broker.hold_confirms();
-    let too_long = left(1, 2).replace(
-        "'desk.trip_booked.v1'",
-        "case when position = 0 then repeat('x', 300) else 'desk.trip_booked.v1' end",
-    );
-    stage.execute("desk", &too_long).await;
-    stage.until_taken::<TripBooked>(1).await;
-    // The mark cannot be written by itself, and waits for the next batch to take it along.
+    stage.execute("desk", &left(1, 6000)).await;
+    stage.until_taken::<TripBooked>(2000).await;
+    book(&running, stage.new_saga()).await;
+    let damage = "update ballet.outbox_%s set event_type = repeat(''x'', 300)";
+    stage.execute("desk", &in_current(damage)).await;
+    // Its mark cannot be written by itself, and waits for the next batch to take it along.
     let mut blocker = stage.connect("desk").await;
-    execute(&mut blocker, "begin; lock table ballet.outbox_3 in share row exclusive mode").await;
+    let lock = in_current("lock table ballet.outbox_%s in share row exclusive mode");
+    execute(&mut blocker, &format!("begin; {lock}")).await;
     stage.broker.release_confirms();
     stage.until_waiting("desk", 1).await;
     stage.until_waiting("desk", 0).await;
     execute(&mut blocker, "commit").await;
     stage.put(&stage.new_id(), None, &TripWanted { city: "Rome".into() });
-    stage.until_taken::<TripBooked>(2).await;
+    stage.until_taken::<TripBooked>(6001).await;
     stage.until_count("desk", UNMARKED, 0).await;
     assert_eq!(stage.count("desk", "ballet.outbox_dead where reason <> ''").await, 1);
+}
+
+#[tokio::test]
+async fn an_event_that_no_queue_takes_waits_until_one_does() {
+    let stage = Stage::new("no_queue_at_all", &[desk()]).await;
+    let running = stage.start(desk(), DESK_TABLES).await;
+    // Without any binding but this one.
+    stage.broker.exchange("events", Kind::Topic);
+    stage.broker.queue("late");
+    stage.broker.bind("events", TripCancelled::TYPE.name(), "late");
+    let saga = stage.new_saga();
+    book(&running, saga).await;
+    let mut unit = running.handle().saga_unit(saga).await.expect("a transaction");
+    unit.abort::<Trip>(TripCancelled { reason: "test".into() }).await.expect("an answer");
+    unit.commit().await.expect("committed");
+    // The one before it came to the broker before it.
+    stage.until_taken::<TripCancelled>(1).await;
+    stage.broker.bind("events", TripBooked::TYPE.name(), "late");
+    until("both", || stage.broker.ready("late").len(), 2).await;
+    stage.until_count("desk", UNMARKED, 0).await;
+    for event in stage.broker.ready("late") {
+        assert_eq!(event.properties.delivery_mode(), &Some(2), "a classic queue keeps it, too");
+    }
 }

@@ -8,7 +8,6 @@ use ballet::{Clock, Event, Migration, Participant, Running, SagaId, Service, Set
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::{Servers, TestEnv, wait_until};
-use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -51,29 +50,29 @@ impl Stage {
         set: impl FnOnce(&mut Settings),
     ) -> Running {
         // The clock stands still: the table that is written to keeps its turn.
-        let now = Clock::system().now();
-        self.start_by(participant, tables, move || now, set).await
+        let clock = Clock::system();
+        let now = clock.now();
+        let seed = u64::from_le_bytes(clock.new_id(now).into_bytes()[8..].try_into().expect("8"));
+        self.start_by(participant, tables, Clock::standing(now, seed), set).await
     }
 
-    /// Starts one replica whose clock is the test's.
+    /// Starts one replica that goes by this clock.
     pub(crate) async fn start_by(
         &self,
         participant: Participant,
         tables: &'static [Migration],
-        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+        clock: Clock,
         set: impl FnOnce(&mut Settings),
     ) -> Running {
         let database = self.env.database_url(participant.service());
         let mut settings = Settings::new("amqp://in.memory", database);
         set(&mut settings);
-        let id = Clock::system().new_id(clock());
-        let seed = u64::from_le_bytes(id.into_bytes()[8..].try_into().expect("8"));
         let broker = Arc::new(self.broker.clone());
         self.alive.lock().expect("not poisoned").push(Arc::downgrade(&broker));
         Service::new(participant)
             .migrations(tables)
             .broker(broker)
-            .clock(Clock::new(clock, seed))
+            .clock(clock)
             .start(settings)
             .await
             .expect("started")

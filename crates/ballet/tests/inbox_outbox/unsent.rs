@@ -40,7 +40,8 @@ async fn an_original_stays_until_its_copy_is_published_or_kept() {
     stage.until_count("guide", "tried where last_value >= 2", 1).await;
     assert_eq!(stage.broker.unacked("guide"), 1, "settled, and its copy is nowhere");
     stage.broker.nack(0);
-    until_dead(&stage, 1).await;
+    let dead = until_dead(&stage, 1).await;
+    assert_eq!(dead[0].properties.delivery_mode(), &Some(2));
     stage.until_settled("guide").await;
 }
 

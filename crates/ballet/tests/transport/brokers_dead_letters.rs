@@ -121,3 +121,21 @@ async fn t175_a_copy_carries_no_header_that_the_broker_acts_on() {
     assert_eq!(described[0]["value"][0]["value"], "no table");
     assert_eq!(described.as_array().unwrap().len(), 5, "{described}");
 }
+
+/// The broker's worker holds at most this many messages that nobody confirms.
+const HELD_BY_THE_WORKER: usize = 32;
+
+#[tokio::test]
+async fn t175_messages_for_a_queue_that_is_gone_do_not_stop_the_retries_of_others() {
+    let world = World::new("gone", vec![the_hotel()]).await;
+    let session = session(world.env.ops_amqp_url()).await;
+    let mut confirms = session.confirms().await.unwrap();
+    for _ in 0..2 * HELD_BY_THE_WORKER {
+        let mut trip = message(&world, world.new_saga(), &rome());
+        (trip.exchange, trip.routing_key) = ("retry.5s".to_owned(), "gone".to_owned());
+        session.publish(&trip).unwrap();
+        confirms.next().await.unwrap().unwrap();
+    }
+    session.close().await;
+    retries_come_back(&world).await;
+}

@@ -1,0 +1,85 @@
+//! How many messages the broker may send ahead, by how big they are. AMQP counts messages only: 500
+//! bodies of 16 MiB would not fit into memory.
+
+/// The bytes that may be on their way, about.
+const BYTES: usize = 64 * 1024 * 1024;
+/// The number of messages to begin with, before any size is known. A process that ran out of memory
+/// finds the same messages when it starts again.
+const FIRST: u16 = 16;
+
+/// The number of messages that the broker may send ahead.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    most: u16,
+    count: u16,
+    /// What was delivered since the number was last looked at.
+    messages: usize,
+    bytes: usize,
+}
+
+impl Ahead {
+    pub(super) fn new(most: u16) -> Self {
+        let count = if most > 2 * FIRST { FIRST } else { most };
+        Self { most, count, messages: 0, bytes: 0 }
+    }
+
+    pub(super) const fn count(&self) -> u16 {
+        self.count
+    }
+
+    pub(super) const fn delivered(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Adjusts the number to what was delivered. Returns true if it changed by much: a change costs a
+    /// new consumer.
+    pub(super) fn adjusts(&mut self) -> bool {
+        if self.messages < usize::from(self.count).max(1) && self.bytes <= BYTES {
+            return false;
+        }
+        let average = (self.bytes / self.messages.max(1)).max(1);
+        let fits = u16::try_from(BYTES / average).unwrap_or(u16::MAX).clamp(1, self.most.max(1));
+        (self.messages, self.bytes) = (0, 0);
+        let changes = fits < self.count - self.count / 4 || fits > self.count + self.count / 2;
+        if changes {
+            self.count = fits;
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BIG: usize = 16 * 1024 * 1024;
+
+    /// Delivers until the number changes, at most this many messages.
+    fn deliver(ahead: &mut Ahead, most: usize, bytes: usize) -> Option<usize> {
+        (1..=most).find(|_| {
+            ahead.delivered(bytes);
+            ahead.adjusts()
+        })
+    }
+
+    #[test]
+    fn small_messages_come_as_many_as_are_allowed() {
+        let mut ahead = Ahead::new(500);
+        assert_eq!((deliver(&mut ahead, 1000, 300), ahead.count()), (Some(16), 500));
+        assert_eq!(deliver(&mut ahead, 10_000, 100_000), None);
+        assert_eq!((Ahead::new(7).count(), Ahead::new(30).count()), (7, 30));
+    }
+
+    #[test]
+    fn few_big_messages_come_until_they_are_small_again() {
+        let mut ahead = Ahead::new(500);
+        assert_eq!((deliver(&mut ahead, 16, BIG), ahead.count()), (Some(5), 4));
+        assert_eq!(deliver(&mut ahead, 1000, BIG), None);
+        assert!(deliver(&mut ahead, 10, 300).is_some());
+        assert_eq!(ahead.count(), 500);
+        assert_eq!((deliver(&mut ahead, 500, BIG), ahead.count()), (Some(5), 4));
+        assert_eq!((deliver(&mut ahead, 9, 10 * BIG), ahead.count()), (Some(1), 1));
+        assert_eq!(deliver(&mut ahead, 9, 10 * BIG), None);
+    }
+}
