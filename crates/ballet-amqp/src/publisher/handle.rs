@@ -8,9 +8,9 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::publisher::batch::{BatchId, OnPublished, OutBatch};
-use crate::publisher::batches::NotSent;
+use crate::publisher::batches::{Batches, NotSent};
 use crate::publisher::memory::Memory;
-use crate::publisher::queue::Command;
+use crate::publisher::queue::{Command, Queue};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::supervisor::Supervisor;
 use crate::session::message::Publish;
@@ -88,16 +88,10 @@ impl Publisher {
         let (stop, stop_rx) = watch::channel(None);
         let (state_tx, state) = watch::channel(ConnectionState::connecting(None));
         let (held_tx, held) = watch::channel(None);
-        let task = Supervisor::new(
-            broker,
-            settings,
-            on_published,
-            Arc::clone(&memory),
-            commands_rx,
-            stop_rx,
-            state_tx,
-            held_tx,
-        );
+        let batches = Batches::new(Arc::clone(&memory), on_published);
+        let queue = Queue::new(batches, settings.keys.clone());
+        let task =
+            Supervisor::new(broker, settings, queue, commands_rx, stop_rx, state_tx, held_tx);
         let task = tokio::spawn(task.run());
         PublisherHandle(Arc::new(Shared {
             commands,

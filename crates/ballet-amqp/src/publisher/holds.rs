@@ -54,22 +54,22 @@ impl Holds {
         hold.map(|hold| hold.reason.as_str())
     }
 
-    /// Puts a message that has to wait behind the others.
-    pub(super) fn push_back(&mut self, entry: Entry) -> Result<(), Entry> {
+    /// Puts a message that has to wait behind the others. Returns one that need not wait.
+    pub(super) fn push_back(&mut self, entry: Entry) -> Option<Entry> {
         match self.of(&entry) {
             Some(hold) => hold.entries.push_back(entry),
-            None => return Err(entry),
+            None => return Some(entry),
         }
-        Ok(())
+        None
     }
 
-    /// Puts a message that was tried back in front of the others.
-    pub(super) fn push_front(&mut self, entry: Entry) -> Result<(), Entry> {
+    /// Puts a message that was tried back in front of the others. Returns one that need not wait.
+    pub(super) fn push_front(&mut self, entry: Entry) -> Option<Entry> {
         match self.of(&entry) {
             Some(hold) => hold.entries.push_front(entry),
-            None => return Err(entry),
+            None => return Some(entry),
         }
-        Ok(())
+        None
     }
 
     fn of(&mut self, entry: &Entry) -> Option<&mut Hold> {

@@ -147,7 +147,7 @@ impl Queue {
                 self.batches.not_taken(&entry, reason);
                 None
             }
-            Some(_) => self.holds.push_back(entry).err(),
+            Some(_) => self.holds.push_back(entry),
         }
     }
 
@@ -174,10 +174,7 @@ impl Queue {
 
     /// Puts an unsent message back at the front.
     pub(super) fn put_back(&mut self, entry: Entry) {
-        let entry = match self.holds.push_front(entry) {
-            Ok(()) => return,
-            Err(entry) => entry,
-        };
+        let Some(entry) = self.holds.push_front(entry) else { return };
         if self.isolating {
             self.suspects.push_front(entry);
         } else if self.batches.is_single(&entry) {

@@ -7,9 +7,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::{Backoff, GOOD_AFTER};
-use crate::publisher::batch::OnPublished;
-use crate::publisher::batches::Batches;
-use crate::publisher::memory::Memory;
 use crate::publisher::publish_loop::{End, PublishLoop};
 use crate::publisher::queue::{Command, Queue};
 use crate::publisher::settings::PublisherSettings;
@@ -36,14 +33,12 @@ impl Supervisor {
     pub(super) fn new(
         broker: Arc<dyn Broker>,
         settings: PublisherSettings,
-        on_published: OnPublished,
-        memory: Arc<Memory>,
+        queue: Queue,
         commands: mpsc::UnboundedReceiver<Command>,
         stop: watch::Receiver<Option<Duration>>,
         state: watch::Sender<ConnectionState>,
         held: watch::Sender<Option<String>>,
     ) -> Self {
-        let queue = Queue::new(Batches::new(memory, on_published), settings.keys.clone());
         Self { broker, settings, queue, commands, stop: Stop::new(stop), state, held }
     }
 
