@@ -104,11 +104,13 @@ impl Holds {
         let mut due = Vec::new();
         for hold in self.holds.iter_mut().filter(|hold| hold.next.is_some_and(|at| at <= now)) {
             hold.entries.retain(&mut is_wanted);
-            due.extend(hold.entries.pop_front());
-            hold.next = None;
+            if let Some(first) = hold.entries.pop_front() {
+                due.push(first);
+                hold.next = None;
+            }
         }
-        // Those who waited have given up, and nobody is left who would find it mended.
-        self.holds.retain(|hold| hold.next.is_some() || has_one(&due, hold));
+        // Those who waited have given up.
+        self.holds.retain(|hold| hold.next.is_none() || !hold.entries.is_empty());
         due
     }
 
@@ -125,8 +127,4 @@ impl Holds {
         let at = self.holds.iter().position(|hold| hold.matcher.matches(taken));
         at.map(|at| self.holds.remove(at).entries).unwrap_or_default()
     }
-}
-
-fn has_one(due: &[Entry], hold: &Hold) -> bool {
-    !hold.entries.is_empty() || due.iter().any(|entry| hold.matcher.matches(&entry.message))
 }

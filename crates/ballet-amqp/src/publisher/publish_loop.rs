@@ -33,11 +33,15 @@ pub(super) enum End {
         cause: BrokerError,
         /// The cause is known and handled, so reconnect without waiting.
         at_once: bool,
+        /// The oldest confirm did not come in time.
+        is_overdue: bool,
     },
 }
 
 /// Publishes over one connection.
 pub(super) struct PublishLoop<'a> {
+    confirm_limit: Duration,
+    is_overdue: bool,
     queue: &'a mut Queue,
     settings: &'a PublisherSettings,
     state: &'a watch::Sender<ConnectionState>,
@@ -57,8 +61,11 @@ impl<'a> PublishLoop<'a> {
         settings: &'a PublisherSettings,
         state: &'a watch::Sender<ConnectionState>,
         held: &'a watch::Sender<Option<String>>,
+        confirm_limit: Duration,
     ) -> Self {
         Self {
+            confirm_limit,
+            is_overdue: false,
             queue,
             settings,
             state,
@@ -81,7 +88,7 @@ impl<'a> PublishLoop<'a> {
     ) -> End {
         let mut confirms = match session.confirms().await {
             Ok(confirms) => confirms,
-            Err(cause) => return End::Lost { cause, at_once: false },
+            Err(cause) => return End::Lost { cause, at_once: false, is_overdue: false },
         };
         tracing::info!(peer = %session.peer(), unpublished = self.queue.batches.in_memory(), "publisher is connected");
         let cause = self.until_lost(session, &mut confirms, commands, stop).await;
@@ -91,7 +98,8 @@ impl<'a> PublishLoop<'a> {
         let salvaged = self.queue.salvage(&cause);
         self.show_held();
         crate::counter!("ballet_republished_total").increment(salvaged.again as u64);
-        End::Lost { cause, at_once: salvaged.explained }
+        let is_overdue = self.is_overdue;
+        End::Lost { cause, at_once: salvaged.explained, is_overdue }
     }
 
     /// Returns the cause of the loss, or `None` when stopped.
@@ -104,7 +112,7 @@ impl<'a> PublishLoop<'a> {
     ) -> Option<BrokerError> {
         let (mut blocked, mut closed) = (session.blocked(), session.closed());
         let mut taken = Vec::with_capacity(TAKE_IN);
-        let mut oldest = Oldest::new(self.settings.confirm_limit);
+        let mut oldest = Oldest::new(self.confirm_limit);
         self.show(*blocked.borrow_and_update());
         loop {
             if let Err(cause) = self.pump(session) {
@@ -132,6 +140,7 @@ impl<'a> PublishLoop<'a> {
                 _ = oldest.look.tick() => {
                     let in_flight = self.queue.flight.oldest().filter(|_| !*blocked.borrow());
                     if oldest.is_overdue(in_flight) {
+                        self.is_overdue = true;
                         return Some(self.no_confirm());
                     }
                 }
@@ -147,7 +156,7 @@ impl<'a> PublishLoop<'a> {
         BrokerError::Lost(format!(
             "the broker has not confirmed the oldest of {unconfirmed} messages for {:?}; publishing \
              them again over another connection",
-            self.settings.confirm_limit
+            self.confirm_limit
         ))
     }
 

@@ -24,7 +24,7 @@ pub struct PublisherSettings {
     /// The maximum number of body bytes in memory. Batches beyond that are spilled.
     pub max_bytes_in_memory: usize,
     /// Without a confirm of the oldest message for this long, the connection is closed and another
-    /// one is opened.
+    /// one is opened. If that does not help, the limit doubles, up to sixteen times.
     pub confirm_limit: Duration,
 }
 

@@ -18,6 +18,9 @@ use crate::session::error::BrokerError;
 use crate::session::seam::{Broker, Session};
 use crate::session::state::ConnectionState;
 
+/// The limit for the oldest confirm grows up to this many times the first one.
+const MOST_PATIENCE: u32 = 16;
+
 /// Connects and publishes, and reconnects after each loss, until stopped and drained.
 pub(super) struct Supervisor {
     broker: Arc<dyn Broker>,
@@ -49,14 +52,21 @@ impl Supervisor {
         let name = format!("{} publish {}", self.settings.service, self.settings.instance);
         let reconnects = crate::counter!("ballet_reconnects_total", "role" => "publish");
         let mut backoff = Backoff::default();
+        let first_limit = self.settings.confirm_limit;
+        let mut confirm_limit = first_limit;
         loop {
             let attempt = self.attempt(&name).await;
             let Some(attempt) = attempt else { break };
             let (lost, at_once) = match attempt {
                 Ok(session) => {
                     let since = Instant::now();
-                    let publishing =
-                        PublishLoop::new(&mut self.queue, &self.settings, &self.state, &self.held);
+                    let publishing = PublishLoop::new(
+                        &mut self.queue,
+                        &self.settings,
+                        &self.state,
+                        &self.held,
+                        confirm_limit,
+                    );
                     let end = publishing.run(&*session, &mut self.commands, &mut self.stop).await;
                     session.close().await;
                     if since.elapsed() > GOOD_AFTER {
@@ -64,7 +74,15 @@ impl Supervisor {
                     }
                     match end {
                         End::Stopped => break,
-                        End::Lost { cause, at_once } => (cause, at_once),
+                        End::Lost { cause, at_once, is_overdue } => {
+                            // A queue without a majority confirms nothing on any connection.
+                            let at_once_again = is_overdue && since.elapsed() < confirm_limit * 2;
+                            confirm_limit = match at_once_again {
+                                true => (confirm_limit * 2).min(first_limit * MOST_PATIENCE),
+                                false => first_limit,
+                            };
+                            (cause, at_once)
+                        }
                     }
                 }
                 Err(error) => (error, false),

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
 /// The error of a handler that cannot do its work for a technical reason.
@@ -25,7 +26,9 @@ pub enum FailureKind {
     NotYet,
     /// Two transactions were in conflict. The batch runs again, and no attempt is counted.
     Conflict,
-    /// The database is away or cannot work. No attempt is counted.
+    /// The database may be away, or unable to work. If it is, no attempt is counted. If it works all
+    /// the same, each time that it is asked, this is [`Transient`](Self::Transient) from the third
+    /// time on.
     ConnectionLost,
 }
 
@@ -55,6 +58,12 @@ impl Failure {
     pub(crate) fn is_lock_timeout(&self) -> bool {
         let code = database_error(&*self.error).and_then(|error| error.as_database_error()?.code());
         code.as_deref() == Some("55P03")
+    }
+
+    /// Returns true if a prepared statement has another result than when it was prepared, because
+    /// a table was altered. It fails on this connection until it is prepared anew.
+    pub(crate) fn is_stale_statement(&self) -> bool {
+        database_error(&*self.error).is_some_and(is_stale_statement)
     }
 
     /// Returns true if one of the framework's tables had no partition for a row.
@@ -92,9 +101,9 @@ fn database_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a sqlx::Erro
     None
 }
 
-/// Classes of errors for which the server is to blame, not the statement: connections,
+/// Classes of errors for which the server may be to blame, not the statement: connections,
 /// authorisation (a rotated password), resources, shutdown and crash, system errors, internal
-/// errors.
+/// errors. A statement can cause each of them as well.
 const SERVER_TROUBLE: [&str; 6] = ["08", "28", "53", "57P", "58", "XX"];
 
 /// Returns true if the server is away or accepts no writes for now, which ends by itself. A refused
@@ -132,6 +141,8 @@ fn kind_of_database_error(error: &sqlx::Error) -> FailureKind {
             Some("40001" | "40P01" | "55P03") => FailureKind::Conflict,
             // read_only_sql_transaction (a server after a fail-over), idle_in_transaction_timeout
             Some("25006" | "25P03") => FailureKind::ConnectionLost,
+            // feature_not_supported
+            Some("0A000") if is_stale_statement_error(&**error) => FailureKind::ConnectionLost,
             Some(code) if SERVER_TROUBLE.iter().any(|class| code.starts_with(class)) => {
                 FailureKind::ConnectionLost
             }
@@ -139,6 +150,19 @@ fn kind_of_database_error(error: &sqlx::Error) -> FailureKind {
         },
         _ => FailureKind::Transient,
     }
+}
+
+fn is_stale_statement(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(is_stale_statement_error)
+}
+
+/// "cached plan must not change result type". The words depend on the server's language; the
+/// function that reports it does not.
+fn is_stale_statement_error(error: &dyn DatabaseError) -> bool {
+    let error = error.try_downcast_ref::<PgDatabaseError>();
+    error.is_some_and(|error| {
+        error.code() == "0A000" && error.routine() == Some("RevalidateCachedQuery")
+    })
 }
 
 /// Returns the name of the constraint that a statement violated, if any. A service uses named

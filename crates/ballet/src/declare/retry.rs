@@ -13,7 +13,7 @@ use ballet_core::topology::RETRIES;
 /// ```
 ///
 /// The policy applies to [transient](crate::FailureKind::Transient) failures. A permanent failure
-/// makes a dead letter at once. A lost connection and a conflict of transactions count as no
+/// makes a dead letter at once. A database that is away and a conflict of transactions count as no
 /// attempt. An event that waits for another one has [its own delays](crate::Failure::not_yet). A
 /// compensation is retried until it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

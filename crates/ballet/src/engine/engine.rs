@@ -17,16 +17,23 @@ use crate::engine::shared_clock::SharedClock;
 use crate::engine::stopping::stopped;
 use crate::outgoing::relay::Relay;
 use crate::outgoing::spans::Spans;
+use crate::tables::probe::Probe;
+use crate::tables::renewal::Renewal;
 
-/// Connections kept for the sweeper, marks, deadlines and HTTP.
-const FOR_THE_REST: usize = 3;
 /// The waits between two looks at a database that is away: the first, and the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LONGEST_LOOK: Duration = Duration::from_secs(2);
 
 pub(crate) struct Engine {
     pub(crate) registry: Registry,
+    /// Connections for upkeep.
     pub(crate) pool: PgPool,
+    /// A connection for each lane.
+    pub(crate) lane_pool: PgPool,
+    /// Connections for HTTP requests.
+    pub(crate) request_pool: PgPool,
+    pub(crate) probe: Probe,
+    pub(crate) renewal: Renewal,
     /// The time that all processes of the service share, and this process's ids.
     pub(crate) clock: Clock,
     pub(crate) shared_clock: Arc<SharedClock>,
@@ -39,8 +46,6 @@ pub(crate) struct Engine {
     /// How long one handler may take with one message.
     pub(crate) handler_time: Duration,
     pub(crate) last_work: Arc<LastWork>,
-    /// How many lanes there are.
-    pub(crate) lanes: usize,
     /// Takes the answer to a call to its lane.
     pub(crate) answers: Box<dyn Fn(Answer) + Send + Sync>,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -49,22 +54,16 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Whether enough connections are left for everything else if each lane keeps one.
-    pub(crate) fn has_connections_to_keep(&self) -> bool {
-        let most = usize::try_from(self.pool.options().get_max_connections()).unwrap_or_default();
-        self.lanes + FOR_THE_REST <= most
-    }
-
     /// Records whether the database answers, for readiness.
     pub(crate) fn database_answers(&self, answers: bool) {
         self.database.send_if_modified(|before| std::mem::replace(before, answers) != answers);
     }
 
-    /// Asks whether the database takes writes. After a fail-over a server may answer that takes
-    /// none.
+    /// Asks whether the database works, within a few seconds. While it does, a cheap question is
+    /// enough; when it was away, it has to show that it takes writes.
     pub(crate) async fn database_works(&self) -> bool {
-        let asked = sqlx::query_as("select current_setting('transaction_read_only') = 'off'");
-        matches!(asked.fetch_one(&self.pool).await, Ok((true,)))
+        let worked = *self.database.borrow();
+        if worked { self.probe.answers().await } else { self.probe.works().await }
     }
 
     /// Returns when the database answers again, or the service stops.

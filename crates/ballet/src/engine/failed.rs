@@ -26,6 +26,34 @@ impl BatchFailure {
     }
 }
 
+/// Why a batch did not commit.
+#[derive(Debug)]
+pub(crate) enum NotCommitted {
+    /// There was no connection on which it could begin.
+    NotBegun(Failure),
+    RolledBack(BatchFailure),
+}
+
+impl NotCommitted {
+    pub(crate) fn failure(&self) -> &Failure {
+        match self {
+            Self::NotBegun(failure) | Self::RolledBack(BatchFailure { failure, .. }) => failure,
+        }
+    }
+}
+
+impl From<BatchFailure> for NotCommitted {
+    fn from(failure: BatchFailure) -> Self {
+        Self::RolledBack(failure)
+    }
+}
+
+impl From<Failure> for NotCommitted {
+    fn from(failure: Failure) -> Self {
+        Self::RolledBack(failure.into())
+    }
+}
+
 impl From<Failure> for BatchFailure {
     fn from(failure: Failure) -> Self {
         Self { poison: None, handler: None, failure, reason: None }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ballet_amqp::BatchId;
 use ballet_core::{MessageId, SagaId};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
-use sqlx::{PgConnection, Postgres};
+use sqlx::{Connection, PgConnection, Postgres};
 
 use crate::declare::call_step::CallKey;
 use crate::declare::event::{Emitted, Encoded};
@@ -43,9 +43,15 @@ pub(crate) struct Transaction<'db> {
 }
 
 impl Transaction<'static> {
-    /// Opens a transaction on a connection of the pool's.
+    /// Opens a transaction for upkeep.
     pub(crate) async fn begin(engine: Arc<Engine>) -> Result<Self, Failure> {
         let db = begin(&engine.pool).await?;
+        Ok(Self::new(engine, db))
+    }
+
+    /// Opens a transaction for an HTTP request.
+    pub(crate) async fn begin_for_request(engine: Arc<Engine>) -> Result<Self, Failure> {
+        let db = begin(&engine.request_pool).await?;
         Ok(Self::new(engine, db))
     }
 }
@@ -64,6 +70,18 @@ impl<'db> Transaction<'db> {
         let scope = Scope::new(engine.clock.clone());
         let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
         Self { engine, db, scope, ledger, calls, deadlines, spans: Vec::new() }
+    }
+
+    /// Fails if a handler has ended the transaction. What came after would commit by itself, one
+    /// statement at a time. sqlx ends it if a savepoint of its own is cancelled while it begins.
+    pub(crate) fn check_open(&self) -> Result<(), Failure> {
+        if self.db.is_in_transaction() {
+            return Ok(());
+        }
+        Err(Failure::transient(
+            "the handler ended the transaction: it may have begun one on `tx.db()`, and been \
+             cancelled; use `tx.attempt`",
+        ))
     }
 
     pub(crate) fn db(&mut self) -> &mut PgConnection {
@@ -176,6 +194,7 @@ impl<'db> Transaction<'db> {
     /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
     /// broker, and the calls are being made, when this returns. Returns what names the events.
     pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<Option<BatchId>, Failure> {
+        self.check_open()?;
         let Self { engine, db, scope, ledger, calls, deadlines, spans } = &mut self;
         let engine = Arc::clone(engine);
         let now = scope.now;

@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ballet_amqp::ConnectionState;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -13,8 +12,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::engine::shared_clock::SharedClock;
-use crate::http::problem::Problem;
-use crate::http::trace::Tracer;
+use crate::http::own_routes::OwnRoutes;
 use crate::upkeep::bindings::Bindings;
 use crate::upkeep::progress::Progress;
 
@@ -93,13 +91,8 @@ impl Health {
     }
 }
 
-/// Routes for health, readiness and metrics, and the service's own once it has started.
-pub(crate) fn router(
-    health: Health,
-    metrics: Option<PrometheusHandle>,
-    own: Arc<OnceLock<Router>>,
-    tracer: Tracer,
-) -> Router {
+/// Routes for health, readiness and metrics, and the service's own.
+pub(crate) fn router(health: Health, metrics: Option<PrometheusHandle>, own: OwnRoutes) -> Router {
     let ready = move || async move {
         let readiness = health.readiness();
         let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -109,29 +102,10 @@ pub(crate) fn router(
         let text = metrics.map(|metrics| metrics.render()).unwrap_or_default();
         ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
     };
-    let service = move |request: Request| {
-        let (own, tracer) = (Arc::clone(&own), tracer.clone());
-        async move {
-            match own.get() {
-                Some(own) => tracer.serve(request, |request| call(own.clone(), request)).await,
-                None => Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the service is starting: /readyz says what it waits for",
-                )
-                .into_response(),
-            }
-        }
-    };
+    let service = move |request: Request| own.answer(request);
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .fallback(service)
-}
-
-async fn call(mut router: Router, request: Request) -> Response {
-    match tower_service::Service::call(&mut router, request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
 }

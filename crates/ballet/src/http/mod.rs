@@ -2,6 +2,7 @@
 //! about itself.
 
 pub(crate) mod health;
+pub(crate) mod own_routes;
 pub(crate) mod problem;
 pub(crate) mod trace;
 pub(crate) mod unit;

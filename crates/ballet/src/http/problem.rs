@@ -19,7 +19,16 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong here, and what to do.
     pub detail: String,
+    #[serde(skip)]
+    outdated: Option<Outdated>,
 }
+
+/// Set on an answer if a statement of its request was prepared for a table that has changed since.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outdated;
+
+/// When a caller may try again, in seconds: what keeps a request from being served ends soon.
+const RETRY_AFTER: header::HeaderValue = header::HeaderValue::from_static("1");
 
 impl Problem {
     /// A problem with any status.
@@ -30,6 +39,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
+            outdated: None,
         }
     }
 
@@ -61,7 +71,14 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let outdated = self.outdated;
         let mut response = (status, axum::Json(self)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if let Some(outdated) = outdated {
+            response.extensions_mut().insert(outdated);
+        }
         let value = header::HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, value);
         response
@@ -73,11 +90,12 @@ impl From<Failure> for Problem {
         match failure.kind() {
             FailureKind::ConnectionLost | FailureKind::Conflict => {
                 tracing::warn!("a request failed for now: {failure}");
-                Self::new(
+                let problem = Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "the service cannot reach its database, or was interrupted: read the thing \
-                     back before you try again",
-                )
+                    "the service cannot reach its database, is busy, or was interrupted: read the \
+                     thing back before you try again",
+                );
+                Self { outdated: failure.is_stale_statement().then_some(Outdated), ..problem }
             }
             FailureKind::Transient | FailureKind::Permanent | FailureKind::NotYet => {
                 tracing::error!("a request failed: {failure}");

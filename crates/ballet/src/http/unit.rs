@@ -26,10 +26,12 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// The service's database, for reads.
+    /// The service's database, for reads. The connections are those for HTTP requests; whoever waits
+    /// for one longer than three seconds gets an error, which a [`Problem`](crate::http::Problem)
+    /// answers with 503.
     #[must_use]
     pub fn db(&self) -> &PgPool {
-        &self.engine.pool
+        &self.engine.request_pool
     }
 
     /// The time.
@@ -50,7 +52,7 @@ impl Handle {
     ///
     /// A failure if the database does not answer.
     pub async fn unit(&self) -> Result<Unit, Failure> {
-        let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
+        let mut transaction = Transaction::begin_for_request(Arc::clone(&self.engine)).await?;
         transaction.enter(None, None, current(None));
         Ok(Unit { transaction, saga_id: None })
     }
@@ -62,7 +64,7 @@ impl Handle {
     ///
     /// A failure if the database does not answer, or if the lock is not free in time.
     pub async fn saga_unit(&self, saga_id: SagaId) -> Result<Unit, Failure> {
-        let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
+        let mut transaction = Transaction::begin_for_request(Arc::clone(&self.engine)).await?;
         transaction.receive(&[saga_id], &[]).await?;
         transaction.enter(Some(saga_id), None, current(Some(saga_id)));
         Ok(Unit { transaction, saga_id: Some(saga_id) })

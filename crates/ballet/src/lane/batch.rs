@@ -10,22 +10,26 @@ use std::time::{Duration, Instant};
 use ballet_amqp::BatchId;
 use ballet_core::SagaId;
 use ballet_fault::{self as fault, FaultPoint};
-use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, Postgres};
 use tracing::Instrument;
 
 use crate::declare::call_step::CallKey;
+use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
-use crate::engine::failed::BatchFailure;
+use crate::engine::failed::NotCommitted;
+use crate::engine::guard::guarded;
 use crate::engine::transaction::Transaction;
 use crate::lane::bulk_runs::{self, Slot};
 use crate::lane::counted::Counted;
 use crate::lane::message::Work;
 use crate::lane::named_rows::lock_named;
-use crate::lane::remembered::{self, forget_failures, new_messages};
+use crate::lane::pace::{Pace, TURN};
+use crate::lane::remembered::{self, forget_failures, new_message, new_messages};
 use crate::tables::database::answered;
+use crate::tables::inbox::NewMessage;
 use crate::tables::outbox::Mark;
-use crate::tables::{calls, partitions};
+use crate::tables::{calls, inbox, partitions};
 
 /// How long a lane hurries after a lock was not free in time.
 const HURRY: Duration = Duration::from_secs(60);
@@ -38,12 +42,14 @@ const AS_USUAL: &str = "set local lock_timeout to default";
 #[derive(Default)]
 pub(crate) struct Kept {
     /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs
-    /// as much as a small batch's own statements. One on which a batch failed does go back.
+    /// as much as a small batch's own statements. One on which a batch failed does go back, or is
+    /// closed if the failure may be that of the connection.
     pub(crate) connection: Option<PoolConnection<Postgres>>,
     /// The events of the last batch, if it had any.
     pub(crate) emitted: Option<BatchId>,
     /// Until when handlers wait only a moment for a lock, because somebody holds one for long.
     hurried: Option<Instant>,
+    pub(crate) pace: Pace,
 }
 
 impl Kept {
@@ -60,23 +66,31 @@ impl Kept {
     }
 }
 
-/// Runs a batch, with the marks that wait. On an error nothing of it has happened, unless the
-/// connection was lost during the commit: then the inbox knows.
+/// Runs a batch, with the marks that wait, for about one turn. Returns what has not run yet; what has
+/// run stays in `works`. On an error nothing of it has happened, unless the connection was lost
+/// during the commit: then the inbox knows.
 pub(crate) async fn run(
     engine: &Arc<Engine>,
-    works: &mut [Work],
+    works: &mut Vec<Work>,
     kept: &mut Kept,
-) -> Result<(), BatchFailure> {
+) -> Result<Vec<Work>, NotCommitted> {
+    let mut connection = match kept.connection.take() {
+        Some(connection) => connection,
+        None => answered(engine.lane_pool.acquire()).await.map_err(NotCommitted::NotBegun)?,
+    };
     let marks = engine.relay.take_marks();
     let span = tracing::info_span!("batch", service = engine.registry.service, size = works.len());
-    match in_one_transaction(engine, works, &marks, kept).instrument(span).await {
-        Ok(()) => {
+    let ran = guarded(in_one_transaction(engine, works, &marks, kept, &mut connection));
+    match ran.instrument(span).await {
+        Ok(rest) => {
             engine.relay.marks_committed(&marks);
-            Ok(())
+            kept.connection = Some(connection);
+            Ok(take_out(works, &rest))
         }
         Err(failed) => {
             engine.relay.give_back(marks);
-            if failed.failure.is_missing_partition() {
+            close_if_suspect(engine, connection, failed.failure());
+            if failed.failure().is_missing_partition() {
                 make_partitions(engine).await;
                 for work in works {
                     if let Work::Message(message) = work {
@@ -89,6 +103,16 @@ pub(crate) async fn run(
     }
 }
 
+/// Closes a connection that may be what failed: whoever came next would fail on it, too.
+fn close_if_suspect(engine: &Engine, mut connection: PoolConnection<Postgres>, failure: &Failure) {
+    if failure.is_stale_statement() {
+        engine.renewal.renew();
+    }
+    if failure.kind() == FailureKind::ConnectionLost {
+        connection.close_on_drop();
+    }
+}
+
 /// Makes the partitions that a transaction lacked. Where one is missing all the same, what belonged
 /// there is forgotten.
 pub(crate) async fn make_partitions(engine: &Engine) {
@@ -98,24 +122,35 @@ pub(crate) async fn make_partitions(engine: &Engine) {
     }
 }
 
+/// Takes the works at these places out of the others.
+fn take_out(works: &mut Vec<Work>, places: &[usize]) -> Vec<Work> {
+    let mut taken = Vec::with_capacity(places.len());
+    if places.is_empty() {
+        return taken;
+    }
+    for (at, work) in std::mem::take(works).into_iter().enumerate() {
+        let into = if places.binary_search(&at).is_ok() { &mut taken } else { &mut *works };
+        into.push(work);
+    }
+    taken
+}
+
+/// Returns the places of the works that have not run, in order.
 async fn in_one_transaction(
     engine: &Arc<Engine>,
     works: &mut [Work],
     marks: &[Mark],
     kept: &mut Kept,
-) -> Result<(), BatchFailure> {
+    connection: &mut PgConnection,
+) -> Result<Vec<usize>, NotCommitted> {
     let mut counted = Counted::default();
     let hurried = kept.is_hurried();
-    let mut connection = match kept.connection.take() {
-        Some(connection) => connection,
-        None => answered(engine.pool.acquire()).await?,
-    };
-    let mut transaction = Transaction::begin_on(Arc::clone(engine), &mut connection).await?;
+    let begun = Transaction::begin_on(Arc::clone(engine), connection).await;
+    let mut transaction = begun.map_err(NotCommitted::NotBegun)?;
     fault::point(FaultPoint::AfterBegin, &*works);
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
     remembered::check_messages(&mut transaction, works).await?;
     let mut fresh = transaction.receive(&sagas, &new_messages(works)).await?;
-    forget_failures(&mut transaction, works, &fresh).await?;
     let answers: Vec<(CallKey, &str)> = works.iter().filter_map(answer).collect();
     let now = transaction.scope.now;
     let mut open = answered(calls::close(transaction.db(), &answers, now)).await?;
@@ -138,16 +173,43 @@ async fn in_one_transaction(
         answered(sqlx::query(A_MOMENT).execute(transaction.db())).await?;
     }
 
-    for run in bulk_runs::plan(live.iter().map(|at| Slot::of(*at, &works[*at]))) {
+    let begun = Instant::now();
+    let mut runs = bulk_runs::plan(live.iter().map(|at| Slot::of(*at, &works[*at]))).into_iter();
+    for run in runs.by_ref() {
         bulk_runs::handle(&mut transaction, works, &run, &mut counted).await?;
+        if begun.elapsed() >= TURN {
+            break;
+        }
     }
+    let took = begun.elapsed();
+    let mut rest: Vec<usize> = runs.flatten().collect();
+    rest.sort_unstable();
+    give_back(&mut transaction, works, &rest).await?;
+    let handled = live.iter().copied().filter(|at| rest.binary_search(at).is_err());
+    forget_failures(&mut transaction, works, handled).await?;
     if hurried {
         answered(sqlx::query(AS_USUAL).execute(transaction.db())).await?;
     }
-    let emitted = transaction.commit(marks).await?;
-    (kept.connection, kept.emitted) = (Some(connection), emitted);
+    kept.emitted = transaction.commit(marks).await?;
+    kept.pace.learn(live.len() - rest.len(), took, engine.batch);
     counted.publish();
-    Ok(())
+    Ok(rest)
+}
+
+/// Leaves works to the next transaction, as if this one had not taken them in.
+async fn give_back(
+    transaction: &mut Transaction<'_>,
+    works: &[Work],
+    rest: &[usize],
+) -> Result<(), Failure> {
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let messages: Vec<NewMessage> = rest.iter().filter_map(|at| new_message(&works[*at])).collect();
+    let calls: Vec<CallKey> =
+        rest.iter().filter_map(|at| answer(&works[*at])).map(|(key, _)| key).collect();
+    answered(inbox::forget(transaction.db(), &messages)).await?;
+    answered(calls::reopen(transaction.db(), &calls)).await
 }
 
 fn answer(work: &Work) -> Option<(CallKey, &str)> {

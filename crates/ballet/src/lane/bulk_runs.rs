@@ -21,6 +21,7 @@ use crate::engine::arrivals::{self, admits};
 use crate::engine::compensation::abort_all;
 use crate::engine::effect::Effect;
 use crate::engine::failed::{BatchFailure, RunFailure};
+use crate::engine::guard::caught;
 use crate::engine::limited::limited;
 use crate::engine::open_calls::Answer;
 use crate::engine::registry::Handler;
@@ -92,7 +93,8 @@ pub(crate) async fn handle(
     let (known, span) = match first {
         Work::Answer(answer) => {
             let failed = |failure| RunFailure::of(0, failure).in_batch(run, None);
-            return take_answer(transaction, answer).await.map_err(failed);
+            take_answer(transaction, answer).await.map_err(failed)?;
+            return transaction.check_open().map_err(failed);
         }
         Work::Message(message) if run.len() == 1 => (Arc::clone(&message.known), message.span()),
         Work::Message(message) => {
@@ -119,6 +121,10 @@ pub(crate) async fn handle(
                     _ => one_by_one(transaction, works, run, handler, place).await,
                 },
             };
+            let effects = effects.and_then(|effects| {
+                transaction.check_open()?;
+                Ok(effects)
+            });
             let effects = effects.map_err(|failed| failed.in_batch(run, Some(handler.name())));
             end_steps(transaction, works, run, handler, &effects);
             for effect in effects? {
@@ -235,7 +241,8 @@ async fn run_all(
     let mut admitted = Vec::with_capacity(items.len());
     let mut of = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
-        let key = step.key(&item.event);
+        let key = caught("the key of the step", || step.key(&item.event));
+        let key = key.map_err(|failure| RunFailure::of(at, failure))?;
         let admits = admits(transaction, saga, step, item.saga_id, &key);
         if admits.map_err(|failure| RunFailure::of(at, failure))? {
             of.push((at, item.with(key)));

@@ -11,7 +11,7 @@ use crate::engine::engine::Engine;
 use crate::tables::database::answered;
 use crate::tables::unsent_copies::{self, Encoded};
 
-/// A confirm that does not come is waited for: the channel lives, so the broker has the message.
+/// A confirm that does not come is waited for. The publisher asks again over another connection.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long to wait before the next attempt, when neither the broker nor the database takes a copy.
 const PAUSE: Duration = Duration::from_secs(5);

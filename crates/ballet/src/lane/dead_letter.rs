@@ -11,7 +11,7 @@ use ballet_amqp::headers::{
     RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, insert_text, properties_to_keep, text_header,
 };
 use ballet_amqp::{AMQPValue, Delivery, Publish, Receipt, incoming};
-use ballet_core::topology::{DEAD, DELIVERY_LIMIT};
+use ballet_core::topology::{DEAD, DELIVERY_LIMIT, ROUTE};
 use ballet_core::{Envelope, Received, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
 
@@ -170,15 +170,16 @@ pub(crate) fn waits(delivery: &Delivery) -> u32 {
     count_header(&delivery.properties, RETRIES)
 }
 
-/// The exchange and routing key that the message was first published with. Copies come back through
-/// the default exchange.
+/// The exchange and routing key that the message was first published with. Copies come back from a
+/// retry queue through `route`, to which nobody publishes, and from elsewhere through the default
+/// exchange.
 fn origin(delivery: &Delivery) -> (&str, &str) {
     let header = |name| text_header(&delivery.properties, name);
     let of_a_copy = header(RETRY_EXCHANGE)
         .zip(header(RETRY_ROUTING_KEY))
         .or_else(|| header(DEAD_EXCHANGE).zip(header(DEAD_ROUTING_KEY)));
     match of_a_copy {
-        Some(origin) if delivery.exchange.is_empty() => origin,
+        Some(origin) if matches!(&*delivery.exchange, "" | ROUTE) => origin,
         _ => (&delivery.exchange, &delivery.routing_key),
     }
 }

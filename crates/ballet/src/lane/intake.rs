@@ -26,11 +26,6 @@ impl Lanes {
         (Self(senders.into()), queues)
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.0.len()
-    }
-
     /// Takes a delivery to its lane, or sets it aside if it cannot be read.
     pub(crate) fn dispatch(&self, engine: &Arc<Engine>, arrival: Arrival) {
         let Arrival { delivery, receipt } = arrival;

@@ -8,21 +8,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ballet_amqp::Backoff;
-use ballet_core::{Reason, Unacceptable};
 use tokio::sync::{mpsc, watch};
 
-use crate::declare::failure::FailureKind;
-use crate::declare::retry::Delay;
-use crate::engine::caller::ask_again;
+use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
-use crate::engine::failed::BatchFailure;
+use crate::engine::failed::{BatchFailure, NotCommitted};
 use crate::engine::stopping::stopped;
+use crate::lane::batch;
 use crate::lane::batch::Kept;
-use crate::lane::dispatch::entomb;
-use crate::lane::message::{Message, Work};
-use crate::lane::part::{Part, split};
-use crate::lane::{batch, dead_letter};
+use crate::lane::later::{later, later_or_never, left};
+use crate::lane::message::Work;
+use crate::lane::part::{Part, pause, split};
 
 /// How often a batch in conflict with another transaction is tried as a whole before it is split,
 /// and a single message before it waits in a retry queue.
@@ -33,13 +29,12 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 /// A lock that was not free in the time that a connection allows (`lock_timeout`) was waited for at
 /// least this long. A handler may wait less, or not at all (`nowait`), which is a short conflict.
 const LOCK_WAIT: Duration = Duration::from_millis(2900);
-/// How often a batch may lose its connection, while the database answers, before it is split.
-const LOSSES: u32 = 5;
+/// How often a batch may fail as if the database were away, while the database works. Then one of
+/// its messages is to blame: the batch is split, and a single message has failed like any other.
+const LOSSES: u32 = 3;
 /// How long a lane keeps its connection. The pool tests connections that were idle this long, and
 /// replaces old ones.
 const KEEP: Duration = Duration::from_secs(1);
-/// How long a lane pauses before it tries again.
-const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 /// A lane is busy if its last batch was at least this big. It then leaves the next one time to
 /// fill: bigger batches cost less per message. An idle lane never waits.
 const BUSY: usize = 8;
@@ -60,7 +55,8 @@ pub(crate) async fn run(
     let mut took = Duration::ZERO;
     let mut kept_since = Instant::now();
     loop {
-        if last >= BUSY && works.len() < engine.batch {
+        let most = if *cautious.borrow() { 1 } else { kept.pace.limit(engine.batch) };
+        if last >= BUSY && works.len() < most {
             fill(&engine, &kept, took).await;
         }
         let_catch_up(&engine).await;
@@ -73,9 +69,9 @@ pub(crate) async fn run(
             }
         };
         let Some(first) = first else { return };
-        let limit = if *cautious.borrow() { 1 } else { engine.batch };
+        let most = if *cautious.borrow() { 1 } else { kept.pace.limit(engine.batch) };
         let mut batch = vec![first];
-        while batch.len() < limit {
+        while batch.len() < most {
             match works.try_recv() {
                 Ok(work) => batch.push(work),
                 Err(_) => break,
@@ -89,7 +85,7 @@ pub(crate) async fn run(
         }
         process(&engine, batch, &mut kept).await;
         took = begun.elapsed();
-        if kept_since.elapsed() > KEEP || !engine.has_connections_to_keep() {
+        if kept_since.elapsed() > KEEP {
             kept.connection = None;
         }
     }
@@ -130,21 +126,35 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
             // The broker delivers again, and open calls are found in their table.
             return;
         }
+        if let Some(others) = part.split_off(kept.pace.limit(engine.batch)) {
+            parts.push_front(others);
+        }
         let (begun, hurried) = (Instant::now(), kept.is_hurried());
         let ran = batch::run(engine, &mut part.works, kept).await;
         let took = begun.elapsed();
         ballet_amqp::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
         match ran {
-            Ok(()) => {
+            Ok(rest) => {
                 engine.database_answers(true);
                 engine.last_work.note();
                 settle(engine, part.works);
+                if !rest.is_empty() {
+                    parts.push_front(Part::new(rest));
+                }
             }
-            Err(failed) if failed.failure.is_lock_timeout() && (hurried || took >= LOCK_WAIT) => {
+            Err(NotCommitted::NotBegun(failure)) => {
+                until_it_works(engine, &mut part, &failure).await;
+                parts.push_front(part);
+            }
+            Err(NotCommitted::RolledBack(failed))
+                if failed.failure.is_lock_timeout() && (hurried || took >= LOCK_WAIT) =>
+            {
                 kept.hurry();
                 go_on_without(engine, part, failed, &mut parts).await;
             }
-            Err(failed) => go_on(engine, part, failed, took, &mut parts).await,
+            Err(NotCommitted::RolledBack(failed)) => {
+                go_on(engine, part, failed, took, &mut parts).await;
+            }
         }
     }
 }
@@ -170,7 +180,7 @@ async fn go_on_without(
             later(engine, works.split_off(at), &failed, attempts).await;
             [works, after].into_iter().filter(|works| !works.is_empty()).map(Part::new).collect()
         }
-        None => split(works, None),
+        None => split(Part { works, ..part }, None),
     };
     for part in rest.into_iter().rev() {
         parts.push_front(part);
@@ -187,28 +197,33 @@ async fn go_on(
 ) {
     let split_up = |part: Part, parts: &mut VecDeque<Part>| {
         ballet_amqp::counter!("ballet_splits_total").increment(1);
-        for part in split(part.works, failed.poison).into_iter().rev() {
+        for part in split(part, failed.poison).into_iter().rev() {
             parts.push_front(part);
         }
     };
-    match failed.failure.kind() {
-        FailureKind::ConnectionLost => {
-            // No handler failed. If the batch was committed after all, the inbox drops the rerun.
-            part.losses += 1;
-            tracing::warn!(
-                losses = part.losses,
-                "the database is away, the batch waits: {}",
-                failed.failure
-            );
-            engine.database_answers(false);
-            pause(part.losses).await;
-            engine.wait_for_database().await;
-            if part.losses >= LOSSES && !part.is_single() {
+    if failed.failure.kind() == FailureKind::ConnectionLost {
+        let is_stale = failed.failure.is_stale_statement();
+        if !is_stale && !engine.probe.works().await {
+            // If the batch was committed after all, the inbox drops the rerun.
+            until_it_works(engine, &mut part, &failed.failure).await;
+            return parts.push_front(part);
+        }
+        part.losses += 1;
+        let (losses, failure) = (part.losses, &failed.failure);
+        if losses < LOSSES || !part.is_single() {
+            tracing::warn!(losses, "a batch failed, and the database works: {failure}");
+            if !is_stale {
+                pause(losses.min(LOSSES)).await;
+            }
+            if losses + 1 >= LOSSES && !part.is_single() {
                 split_up(part, parts);
             } else {
                 parts.push_front(part);
             }
+            return;
         }
+    }
+    match failed.failure.kind() {
         FailureKind::Conflict => {
             ballet_amqp::counter!("ballet_conflicts_total").increment(1);
             part.conflicts += 1;
@@ -224,9 +239,7 @@ async fn go_on(
                 parts.push_front(part);
             }
         }
-        FailureKind::Transient | FailureKind::Permanent | FailureKind::NotYet
-            if !part.is_single() =>
-        {
+        _ if !part.is_single() => {
             tracing::debug!(
                 "a batch of {} runs again in parts: {}",
                 part.works.len(),
@@ -234,21 +247,32 @@ async fn go_on(
             );
             split_up(part, parts);
         }
-        FailureKind::Transient if part.retry(&failed).again_at_once(part.attempts + 1) => {
+        FailureKind::Transient | FailureKind::ConnectionLost
+            if part.retry(&failed).again_at_once(part.attempts + 1) =>
+        {
             part.attempts += 1;
             ballet_amqp::counter!("ballet_failures_total", "then" => "again").increment(1);
             tracing::warn!("a handler failed; trying again: {}", failed.failure);
             pause(part.attempts).await;
             parts.push_front(part);
         }
-        FailureKind::Transient | FailureKind::Permanent | FailureKind::NotYet => {
+        FailureKind::Transient
+        | FailureKind::ConnectionLost
+        | FailureKind::Permanent
+        | FailureKind::NotYet => {
             later_or_never(engine, part.works, &failed, part.attempts + 1).await;
         }
     }
 }
 
-async fn pause(failures: u32) {
-    tokio::time::sleep(PAUSES.after(failures)).await;
+/// Waits for a database that is away. No handler has failed.
+async fn until_it_works(engine: &Engine, part: &mut Part, failure: &Failure) {
+    part.waits += 1;
+    let waits = part.waits;
+    tracing::warn!(waits, "the database is away, the batch waits: {failure}");
+    engine.database_answers(false);
+    pause(waits).await;
+    engine.wait_for_database().await;
 }
 
 fn settle(engine: &Engine, works: Vec<Work>) {
@@ -265,117 +289,5 @@ fn settle(engine: &Engine, works: Vec<Work>) {
             }
             Work::Answer(answer) => drop(answer),
         }
-    }
-}
-
-/// Puts messages off, or sets them aside, when the immediate attempts are used up.
-async fn later_or_never(
-    engine: &Arc<Engine>,
-    works: Vec<Work>,
-    failed: &BatchFailure,
-    attempts: u32,
-) {
-    // The handlers of a message commit together: if one failed, none compensated anything.
-    let compensates = works.iter().any(Work::compensates);
-    let permanent = failed.failure.kind() == FailureKind::Permanent;
-    if compensates && !permanent {
-        // A compensation is never given up silently.
-        return later(engine, works, failed, attempts).await;
-    }
-    for work in works {
-        match work {
-            Work::Message(message) => {
-                let waits = dead_letter::waits(&message.delivery);
-                let (reason, delay) = match failed.failure.kind() {
-                    FailureKind::Permanent => (failed.reason.unwrap_or(Reason::Permanent), None),
-                    FailureKind::NotYet => (Reason::NotYet, Delay::not_yet(waits)),
-                    _ => (Reason::Failed, message.known.retry(failed.handler).after(waits)),
-                };
-                match delay {
-                    Some(delay) => put_off(engine, *message, failed, delay, attempts),
-                    None => {
-                        if needs_tombstone(&message, failed) {
-                            leave_tombstone(engine, &message).await;
-                        }
-                        let why = Unacceptable::new(reason, failed.failure.to_string());
-                        left(engine, &message, Err(&why.detail));
-                        let Message { delivery, receipt, .. } = *message;
-                        dead_letter::set_aside(
-                            engine,
-                            delivery,
-                            receipt,
-                            why,
-                            failed.handler,
-                            attempts,
-                        );
-                    }
-                }
-            }
-            // A call is never given up: its answer is asked for again under the same key.
-            Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
-        }
-    }
-}
-
-/// Tries again later, without end.
-async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, attempts: u32) {
-    for work in works {
-        match work {
-            Work::Message(message) => {
-                if needs_tombstone(&message, failed) {
-                    leave_tombstone(engine, &message).await;
-                }
-                let delay = Delay::endless(dead_letter::waits(&message.delivery));
-                put_off(engine, *message, failed, delay, attempts);
-            }
-            Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
-        }
-    }
-}
-
-fn put_off(
-    engine: &Arc<Engine>,
-    message: Message,
-    failed: &BatchFailure,
-    delay: Delay,
-    attempts: u32,
-) {
-    let waits_for_another = failed.failure.kind() == FailureKind::NotYet;
-    let reason = if waits_for_another { Reason::NotYet } else { Reason::Failed };
-    let why = Unacceptable::new(reason, failed.failure.to_string());
-    left(engine, &message, Err(&why.detail));
-    let Message { delivery, receipt, .. } = message;
-    dead_letter::retry_later(engine, delivery, receipt, why, failed.handler, delay, attempts);
-}
-
-/// Ends a message's span. What becomes of its copy, if there is one, is in the same trace.
-fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
-    let waits = dead_letter::waits(&message.delivery);
-    let now = engine.clock.now();
-    message.traced.left(&engine.spans, &message.envelope, waits, outcome, now);
-}
-
-/// Until the compensation is done, the tombstone must keep later steps from taking effect.
-fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
-    // Without the saga's lock there is no tombstone either.
-    let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
-    // Nor for what is forgotten.
-    let forgotten = matches!(failed.reason, Some(Reason::SagaTooOld | Reason::TooOldToDeduplicate));
-    message.known.aborts() && !locked && !forgotten
-}
-
-async fn leave_tombstone(engine: &Arc<Engine>, message: &Message) {
-    let mut may_be_forgotten = message.age.saga_is_old || message.age.is_doubtful;
-    while let Err(failure) = entomb(engine, message, may_be_forgotten).await {
-        if failure.is_missing_partition() {
-            batch::make_partitions(engine).await;
-            may_be_forgotten = true;
-        }
-        tracing::warn!("a tombstone could not be written; trying again: {failure}");
-        if *engine.stopping.borrow() {
-            return;
-        }
-        pause(4).await;
-        engine.wait_for_database().await;
     }
 }

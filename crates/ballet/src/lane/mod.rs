@@ -9,8 +9,10 @@ pub(crate) mod dispatch;
 pub(crate) mod intake;
 #[expect(clippy::module_inception, reason = "the file holds what the folder is named after")]
 pub(crate) mod lane;
+pub(crate) mod later;
 pub(crate) mod message;
 pub(crate) mod named_rows;
+pub(crate) mod pace;
 pub(crate) mod part;
 pub(crate) mod remembered;
 pub(crate) mod run_items;

@@ -1,22 +1,41 @@
 //! The parts of a batch that rolled back: each is tried on its own.
 
+use std::time::Duration;
+
+use ballet_amqp::Backoff;
+
 use crate::declare::retry::Retry;
 use crate::engine::failed::BatchFailure;
 use crate::lane::message::Work;
 
+/// How long a lane pauses before it tries again.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+pub(crate) async fn pause(failures: u32) {
+    tokio::time::sleep(PAUSES.after(failures)).await;
+}
+
 /// A part of a batch that is tried on its own.
 pub(crate) struct Part {
     pub(crate) works: Vec<Work>,
-    /// How often its handler failed, its transaction was in conflict with another, and its
-    /// connection was lost.
+    /// How often its handler failed, its transaction was in conflict with another, and it failed
+    /// as if the database were away, though it was not.
     pub(crate) attempts: u32,
     pub(crate) conflicts: u32,
     pub(crate) losses: u32,
+    /// How often the database was away.
+    pub(crate) waits: u32,
 }
 
 impl Part {
     pub(crate) fn new(works: Vec<Work>) -> Self {
-        Self { works, attempts: 0, conflicts: 0, losses: 0 }
+        Self { works, attempts: 0, conflicts: 0, losses: 0, waits: 0 }
+    }
+
+    /// Keeps this many, and returns the others, if there are any.
+    pub(crate) fn split_off(&mut self, most: usize) -> Option<Self> {
+        let others = self.works.len() > most;
+        others.then(|| Self { works: self.works.split_off(most), ..*self })
     }
 
     pub(crate) fn is_single(&self) -> bool {
@@ -33,8 +52,9 @@ impl Part {
 }
 
 /// Splits into the messages before the poison, the poison, and those after it; into halves if no
-/// poison is known.
-pub(crate) fn split(mut works: Vec<Work>, poison: Option<usize>) -> Vec<Part> {
+/// poison is known. What seemed to be the database's fault may be that of one of them.
+pub(crate) fn split(part: Part, poison: Option<usize>) -> Vec<Part> {
+    let Part { mut works, losses, .. } = part;
     let mut parts = Vec::with_capacity(3);
     match poison {
         Some(at) if at < works.len() => {
@@ -48,5 +68,5 @@ pub(crate) fn split(mut works: Vec<Work>, poison: Option<usize>) -> Vec<Part> {
         }
     }
     parts.retain(|works| !works.is_empty());
-    parts.into_iter().map(Part::new).collect()
+    parts.into_iter().map(|works| Part { losses, ..Part::new(works) }).collect()
 }

@@ -3,7 +3,6 @@
 //! Without a memory, a message that was handled looks like one that was not. Such a message is a
 //! dead letter that says so. What is noted as failing here was not handled, however old it is.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use ballet_core::{MessageId, Reason, SagaId, id};
@@ -53,23 +52,29 @@ pub(crate) async fn check_messages(
 
 /// What the inbox records of a batch.
 pub(crate) fn new_messages(works: &[Work]) -> Vec<NewMessage> {
-    let new = |(_, message): (usize, &Message)| NewMessage {
-        id: message.envelope.message_id,
-        apart: message.age.is_apart,
-    };
-    messages(works).map(new).collect()
+    works.iter().filter_map(new_message).collect()
+}
+
+/// What the inbox records of a message.
+pub(crate) fn new_message(work: &Work) -> Option<NewMessage> {
+    match work {
+        Work::Message(message) => {
+            Some(NewMessage { id: message.envelope.message_id, apart: message.age.is_apart })
+        }
+        Work::Answer(_) => None,
+    }
 }
 
 /// Deletes the failures of messages that are kept apart, and are handled now.
 pub(crate) async fn forget_failures(
     transaction: &mut Transaction<'_>,
     works: &[Work],
-    fresh: &HashSet<MessageId>,
+    handled: impl Iterator<Item = usize>,
 ) -> Result<(), BatchFailure> {
-    let apart: Vec<MessageId> = messages(works)
-        .filter(|(_, message)| message.age.is_apart)
-        .map(|(_, message)| message.envelope.message_id)
-        .filter(|message_id| fresh.contains(message_id))
+    let apart: Vec<MessageId> = handled
+        .filter_map(|at| new_message(&works[at]))
+        .filter(|new| new.apart)
+        .map(|new| new.id)
         .collect();
     if !apart.is_empty() {
         answered(failures::forget(transaction.db(), &apart)).await?;

@@ -80,7 +80,18 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
         (!range.contains(&value)).then(|| SettingsError::new(problem()))
     }
     let Settings { lanes, batch, prefetch, calls, max_body, .. } = settings;
-    let Settings { database_connections, handler_seconds, drain_seconds, .. } = settings;
+    let Settings { http_requests, handler_seconds, drain_seconds, .. } = settings;
+    let connections = settings.database_connections.and_then(|given| {
+        let fewest = pool::fewest_connections(*lanes);
+        let too_few = || {
+            let problem = format!(
+                "DATABASE_CONNECTIONS: {given} are too few for {lanes} lanes (LANES), which need \
+                 {fewest}"
+            );
+            (given < fewest).then(|| SettingsError::new(problem))
+        };
+        outside("DATABASE_CONNECTIONS", given.into(), &DATABASE_CONNECTIONS).or_else(too_few)
+    });
     let prefetch = prefetch.and_then(|given| outside("PREFETCH", given.into(), &AT_LEAST_ONE));
     let rest = [
         outside("LANES", (*lanes).into(), &LANES),
@@ -88,7 +99,8 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
         prefetch,
         outside("CALLS", (*calls).into(), &AT_LEAST_ONE),
         outside("MAX_BODY", *max_body as u64, &MAX_BODY),
-        outside("DATABASE_CONNECTIONS", (*database_connections).into(), &DATABASE_CONNECTIONS),
+        connections,
+        outside("HTTP_REQUESTS", (*http_requests).into(), &AT_LEAST_ONE),
         outside("HANDLER_SECONDS", *handler_seconds, &HANDLER_SECONDS),
         outside("DRAIN_SECONDS", *drain_seconds, &DRAIN_SECONDS),
     ];
@@ -107,12 +119,14 @@ mod tests {
             lanes: 0,
             max_body: 0,
             drain_seconds: u64::MAX,
+            http_requests: 0,
             management_url: Some("rabbit:15672".to_owned()),
             ..good
         };
         let said = check(&wrong, "hotel", None).err().unwrap().to_string();
         for problem in [
-            "4 settings are wrong",
+            "5 settings are wrong",
+            "HTTP_REQUESTS: 0 is not between 1 and 65535",
             "RABBITMQ_MANAGEMENT_URL is invalid",
             "LANES: 0 is not between 1 and 64",
             "MAX_BODY: 0 is not between 1 and 536870912",
@@ -120,5 +134,21 @@ mod tests {
         ] {
             assert!(said.contains(problem), "{problem} is not in {said}");
         }
+    }
+
+    #[test]
+    fn there_is_a_connection_for_each_lane_for_upkeep_and_for_requests() {
+        let settings = |lanes, connections| {
+            let mut settings = Settings::new("amqp://u:p@h/v", "postgres://h/d");
+            (settings.lanes, settings.database_connections) = (lanes, connections);
+            settings
+        };
+        for good in [(1, Some(8)), (1, None), (64, None), (12, Some(19))] {
+            let (lanes, connections) = good;
+            check(&settings(lanes, connections), "hotel", None).map(drop).unwrap();
+        }
+        let said = check(&settings(12, Some(18)), "hotel", None).err().unwrap().to_string();
+        let problem = "DATABASE_CONNECTIONS: 18 are too few for 12 lanes (LANES), which need 19";
+        assert!(said.contains(problem), "{said}");
     }
 }

@@ -1,22 +1,52 @@
-//! The connection pool, and the wait for a database that is not up yet.
+//! The connection pools, and the wait for a database that is not up yet.
+//!
+//! Lanes, requests and upkeep each have a pool of their own, so that none of them waits for the
+//! others' connections.
 
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, tls};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{Executor, PgConnection, PgPool, Row};
 
 use crate::service::error::StartError;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
 use crate::tables::database::connect_options;
+use crate::tables::probe::Probe;
+use crate::tables::renewal::Renewal;
 use crate::tables::schema;
 
 /// The first and the longest pause between attempts to reach the database.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Time limit for a ping.
-const PING: Duration = Duration::from_secs(2);
+/// Time limit for the test of a connection.
+const TEST: Duration = Duration::from_secs(2);
+/// Connections for the sweeper, marks, deadlines and the like.
+const UPKEEP: u32 = 4;
+/// Connections outside of the pools: the process's session and the probe.
+const APART: u32 = 2;
+/// How long lanes and upkeep wait for a connection.
+const WAIT: Duration = Duration::from_secs(10);
+/// How long a request waits for a connection. A caller had better try again than wait for long.
+const WAIT_OF_REQUEST: Duration = Duration::from_secs(3);
+
+/// The connection pools of a service.
+pub(super) struct Pools {
+    /// A connection for each lane.
+    pub(super) lanes: PgPool,
+    /// For HTTP requests.
+    pub(super) requests: PgPool,
+    /// For everything else.
+    pub(super) upkeep: PgPool,
+    pub(super) probe: Probe,
+    pub(super) renewal: Renewal,
+}
+
+/// The fewest connections of a service with this many lanes: one is left for requests.
+pub(super) fn fewest_connections(lanes: u16) -> u32 {
+    u32::from(lanes) + UPKEEP + APART + 1
+}
 
 /// Returns the options to connect to the database, without timeouts.
 pub(super) fn options(
@@ -42,31 +72,57 @@ pub(super) fn options(
     ]))
 }
 
-/// Returns the connection pool, with timeouts. Migrations do not use it.
-pub(super) fn pool(settings: &Settings, options: &PgConnectOptions) -> PgPool {
+/// Returns the connection pools, with timeouts. Migrations do not use them.
+pub(super) fn pools(settings: &Settings, options: &PgConnectOptions) -> Pools {
     let bounded = options.clone().options([
         ("statement_timeout", "30s"),
         ("lock_timeout", "3s"),
         ("idle_in_transaction_session_timeout", "60s"),
     ]);
+    let lanes = u32::from(settings.lanes);
+    let requests = settings.database_connections().saturating_sub(lanes + UPKEEP + APART).max(1);
+    let renewal = Renewal::new();
+    let pool = |most, wait| pool(bounded.clone(), most, wait, &renewal);
+    Pools {
+        lanes: pool(lanes, WAIT),
+        requests: pool(requests, WAIT_OF_REQUEST),
+        upkeep: pool(UPKEEP, WAIT),
+        probe: Probe::new(bounded.clone()),
+        renewal: renewal.clone(),
+    }
+}
+
+fn pool(options: PgConnectOptions, most: u32, wait: Duration, renewal: &Renewal) -> PgPool {
+    let renewal = renewal.clone();
     PgPoolOptions::new()
-        .max_connections(settings.database_connections)
+        .max_connections(most)
         // A connection in constant use needs no test. An idle one may have been lost with the
         // server.
         .test_before_acquire(false)
-        .before_acquire(|db, meta| {
-            Box::pin(async move { Ok(meta.idle_for < Duration::from_secs(1) || answers(db).await) })
+        .before_acquire(move |db, meta| {
+            let is_stale = renewal.is_stale(meta.age);
+            let is_fresh = meta.idle_for < Duration::from_secs(1);
+            Box::pin(async move { Ok(!is_stale && (is_fresh || is_clean(db).await)) })
         })
-        // A caller may have abandoned a connection that no longer answers. Such a connection must
-        // not stay in the pool.
-        .after_release(|db, _| Box::pin(async move { Ok(answers(db).await) }))
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_lazy_with(bounded)
+        // A caller may have abandoned a connection that no longer answers, or that is still inside
+        // a transaction. Such a connection must not stay in the pool.
+        .after_release(|db, _| Box::pin(async move { Ok(is_clean(db).await) }))
+        .acquire_timeout(wait)
+        .connect_lazy_with(options)
 }
 
-/// Returns true if the server answers on this connection.
-async fn answers(db: &mut PgConnection) -> bool {
-    matches!(tokio::time::timeout(PING, db.ping()).await, Ok(Ok(())))
+/// Returns true if the server answers on this connection, outside of any transaction.
+///
+/// sqlx does not know of a transaction whose `begin` was cancelled, for example because the caller
+/// of a request hung up (transact-rs/sqlx#4385). Whoever got the connection next would work inside
+/// that transaction. So the server is asked: a transaction has begun before its second statement.
+async fn is_clean(db: &mut PgConnection) -> bool {
+    // Without arguments it is a simple query, which is not prepared.
+    let asked = async {
+        let row = db.fetch_one("select now() = statement_timestamp()").await?;
+        row.try_get::<bool, _>(0)
+    };
+    matches!(tokio::time::timeout(TEST, asked).await, Ok(Ok(true)))
 }
 
 /// Waits for a database that is not up yet. Returns an error if the database refuses access, since

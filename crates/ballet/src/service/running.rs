@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{ConsumerHandle, PublisherHandle};
+use futures_util::future::join_all;
+use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
@@ -94,7 +96,10 @@ impl Running {
 
         self.publish(deadline).await;
         let last = deadline.max(Instant::now() + LEAVE);
-        if timeout_at(last, self.handle.engine.pool.close()).await.is_err() {
+        let engine = &self.handle.engine;
+        let pools = [&engine.request_pool, &engine.lane_pool, &engine.pool];
+        let closed = join_all(pools.map(PgPool::close));
+        if timeout_at(last, closed).await.is_err() {
             tracing::warn!("a database connection is still in use, or does not answer");
         }
         self.signals.leave.send_replace(true);

@@ -16,6 +16,7 @@ use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::SharedClock;
 use crate::http::health::{self, Health, Parts};
+use crate::http::own_routes::OwnRoutes;
 use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
 use crate::http::unit::Handle;
@@ -97,7 +98,7 @@ impl Service {
     /// A [`StartError`] for problems that do not end by themselves.
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
         let Checked { broker, database: options, spans, otlp } = self.check(&settings)?;
-        let pool = pool::pool(&settings, &options);
+        let pools = pool::pools(&settings, &options);
         let (stop, asked_to_stop) = watch::channel(false);
         let (end, stopping) = watch::channel(false);
         let (leave, leaving) = watch::channel(false);
@@ -108,12 +109,12 @@ impl Service {
 
         let (away, database_away) = watch::channel(false);
         let health = Health { away: database_away, parts: Arc::new(OnceLock::new()) };
-        let own = Arc::new(OnceLock::new());
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
         let shared_clock = SharedClock::new(self.clock, limits.clock_skew);
         let clock = shared_clock.clock();
         let tracer = Tracer { clock: clock.clone(), spans: spans.clone() };
-        let routes = health::router(health.clone(), metrics::handle(), Arc::clone(&own), tracer);
+        let own_routes = OwnRoutes::new(settings.http_requests, pools.renewal.clone(), tracer);
+        let routes = health::router(health.clone(), metrics::handle(), own_routes.clone());
         let failing = failed.clone();
         let address =
             serve::serve(&mut http, settings.listen, routes, failing, asked_to_stop.clone())
@@ -121,7 +122,7 @@ impl Service {
         tracing::info!(service = self.participant.service(), %address, "serving HTTP");
 
         let prepare = Prepare {
-            pool: &pool,
+            pool: &pools.upkeep,
             options: &options,
             migrations: self.migrations,
             limits: &limits,
@@ -148,7 +149,11 @@ impl Service {
         let engine = Arc::new(Engine {
             calls: OpenCalls::new(&registry, settings.calls),
             registry,
-            pool,
+            pool: pools.upkeep,
+            lane_pool: pools.lanes,
+            request_pool: pools.requests,
+            probe: pools.probe,
+            renewal: pools.renewal.clone(),
             limits,
             relay: Relay::new(process, table, clock.clone(), spans.clone()),
             clock,
@@ -157,7 +162,6 @@ impl Service {
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
             last_work: Arc::new(LastWork::new()),
-            lanes: lanes.count(),
             answers: Box::new(move |answer| answers.answer(answer)),
             stopping,
             database,
@@ -207,7 +211,7 @@ impl Service {
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let not_found = || async { Problem::not_found("there is no such route") };
-        if own.set(routes.fallback(not_found)).is_err() || health.parts.set(parts).is_err() {
+        if !own_routes.serve(routes.fallback(not_found)) || health.parts.set(parts).is_err() {
             tracing::error!("the service was started twice");
         }
         let drain = settings.drain();

@@ -101,6 +101,19 @@ pub(crate) async fn close(
     Ok(rows.into_iter().map(|(key,)| CallKey(key)).collect())
 }
 
+/// Opens calls again that this transaction has closed, and whose answers it does not handle after
+/// all.
+pub(crate) async fn reopen(db: &mut PgConnection, keys: &[CallKey]) -> Result<(), sqlx::Error> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("update ballet.call set answer = null, closed_at = null where call_key = any($1)")
+        .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// A failed attempt.
 #[derive(Debug)]
 pub(crate) struct Failed<'a> {

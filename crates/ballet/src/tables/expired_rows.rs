@@ -1,7 +1,7 @@
 //! The cleanup of tables without partitions: rows older than the windows are deleted.
 
 use ballet_core::envelope::Limits;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
@@ -13,29 +13,16 @@ use crate::tables::open_sagas::{Open, Stages};
 /// The number of rows that one statement deletes, and the other rows of their sagas.
 const PORTION: i64 = 1000;
 
-/// What is deleted by age alone.
-const BY_AGE: [(&str, fn(&Limits) -> SignedDuration); 3] = [
-    (
-        "delete from ballet.inbox_other where ctid = any(array(select ctid \
-             from ballet.inbox_other where received_at < $1 limit $2 for update skip locked))",
-        |limits| limits.inbox_window,
-    ),
-    // Deleted before the inbox forgets the handled messages. What is still tried again has no age: it
-    // is never given up silently.
-    (
-        "delete from ballet.failure where ctid = any(array(select ctid \
-             from ballet.failure f where (next_at is null and last_failed_at < $1) \
-             or exists (select from ballet.inbox i where i.message_id = f.message_id) \
-             or exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
-             limit $2 for update skip locked))",
-        |limits| limits.saga_window,
-    ),
-    (
-        "delete from ballet.call where ctid = any(array(select ctid \
-             from ballet.call where closed_at < $1 limit $2 for update skip locked))",
-        |limits| limits.saga_window,
-    ),
-];
+const HANDLED_APART: &str = "delete from ballet.inbox_other where ctid = any(array(select ctid \
+     from ballet.inbox_other where received_at < $1 limit $2 for update skip locked))";
+/// What is still tried again has no age: it is never given up silently.
+const FAILURES: &str = "delete from ballet.failure where ctid = any(array(select ctid \
+     from ballet.failure f where (next_at is null and last_failed_at < $1) \
+     or exists (select from ballet.inbox i where i.message_id = f.message_id) \
+     or exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
+     limit $2 for update skip locked))";
+const CLOSED_CALLS: &str = "delete from ballet.call where ctid = any(array(select ctid \
+     from ballet.call where closed_at < $1 limit $2 for update skip locked))";
 
 /// Deletes rows in portions, so nothing waits long for one.
 pub(crate) async fn delete(
@@ -44,9 +31,13 @@ pub(crate) async fn delete(
     stages: &Stages,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    // In this order: `inbox_other` shows which failures are over.
-    for (statement, window) in BY_AGE.into_iter().rev() {
-        let before = (now - window(limits)).to_sqlx();
+    // Failures come first: the inbox shows which of them are over.
+    for (statement, window) in [
+        (FAILURES, limits.saga_window),
+        (HANDLED_APART, limits.inbox_window),
+        (CLOSED_CALLS, limits.saga_window),
+    ] {
+        let before = (now - window).to_sqlx();
         in_portions(db, || sqlx::query(statement).bind(before).bind(PORTION)).await?;
     }
     forget_sagas(db, limits, stages, now).await

@@ -22,6 +22,9 @@ pub(crate) struct NewMessage {
     pub(crate) apart: bool,
 }
 
+const RECEIVE: &str = "select message_id, saga_id, step, key, entry, arrived, ordinal \
+     from ballet.receive($1, $2, $3, $4, $5)";
+
 /// Starts a transaction on sagas: takes their locks first, then records the messages and reads the
 /// ledger of the sagas. Returns the messages that are new. Waits for a message that another
 /// transaction is handling.
@@ -35,15 +38,11 @@ pub(crate) async fn receive(
     if sagas.is_empty() && messages.is_empty() {
         return Ok(fresh);
     }
-    let is_timed = |message: &&NewMessage| !message.apart && id::is_timed(message.id.0);
-    let (timed_ids, other_ids): (Vec<&NewMessage>, Vec<&NewMessage>) =
-        messages.iter().partition(is_timed);
-    let ids = |messages: Vec<&NewMessage>| sorted(messages.iter().map(|message| message.id.0));
-    let (timed_ids, other_ids) = (ids(timed_ids), ids(other_ids));
+    let (timed_ids, other_ids) = places(messages);
     let (timed_sagas, other_sagas) = split(sagas.iter().map(|saga| saga.0), |saga| *saga);
     let (timed_sagas, other_sagas) =
         (sorted(timed_sagas.into_iter()), sorted(other_sagas.into_iter()));
-    let rows = sqlx::query("select * from ballet.receive($1, $2, $3, $4, $5)")
+    let rows = sqlx::query(RECEIVE)
         .bind(locks::keys(sagas.iter().copied()))
         .bind(timed_ids)
         .bind(other_ids)
@@ -58,6 +57,31 @@ pub(crate) async fn receive(
         }
     }
     Ok(fresh)
+}
+
+/// Takes back messages that this transaction recorded and does not handle after all.
+pub(crate) async fn forget(
+    db: &mut PgConnection,
+    messages: &[NewMessage],
+) -> Result<(), sqlx::Error> {
+    let (timed, others) = places(messages);
+    for (ids, delete) in [
+        (timed, "delete from ballet.inbox where message_id = any($1)"),
+        (others, "delete from ballet.inbox_other where message_id = any($1)"),
+    ] {
+        if !ids.is_empty() {
+            sqlx::query(delete).bind(ids).execute(&mut *db).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The ids that are kept by their time, and those that are kept apart.
+fn places(messages: &[NewMessage]) -> (Vec<Uuid>, Vec<Uuid>) {
+    let is_timed = |message: &&NewMessage| !message.apart && id::is_timed(message.id.0);
+    let (timed, others): (Vec<&NewMessage>, Vec<&NewMessage>) = messages.iter().partition(is_timed);
+    let ids = |messages: Vec<&NewMessage>| sorted(messages.iter().map(|message| message.id.0));
+    (ids(timed), ids(others))
 }
 
 /// Without one order everywhere, two batches with the same ids could deadlock.

@@ -16,6 +16,8 @@ pub(crate) mod open_sagas;
 pub(crate) mod outbox;
 pub(crate) mod outbox_tables;
 pub(crate) mod partitions;
+pub(crate) mod probe;
 pub(crate) mod process;
+pub(crate) mod renewal;
 pub(crate) mod schema;
 pub(crate) mod unsent_copies;

@@ -119,9 +119,11 @@ async fn copy_dead(db: &mut PgConnection, mark: &Mark) -> Result<(), sqlx::Error
     let table = mark.batch.table;
     let statement = format!(
         "insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, saga_id, \
-         causation_id, traceparent, body, created_at, reason) select o.owner, o.batch, o.position, \
-         o.message_id, o.event_type, o.saga_id, o.causation_id, o.traceparent, o.body, \
-         o.created_at, dead.reason from ballet.outbox_{table} o join unnest($3::int[], $4::text[]) as dead (position, reason) \
+         causation_id, traceparent, body, created_at, reason) \
+         select o.owner, o.batch, o.position, o.message_id, o.event_type, o.saga_id, \
+         o.causation_id, o.traceparent, o.body, o.created_at, dead.reason \
+         from ballet.outbox_{table} o \
+         join unnest($3::int[], $4::text[]) as dead (position, reason) \
          on dead.position = o.position where o.owner = $1 and o.batch = $2 on conflict do nothing"
     );
     sqlx::query(AssertSqlSafe(statement))

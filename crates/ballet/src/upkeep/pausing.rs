@@ -16,7 +16,6 @@ use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 
 const EVERY: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(5);
 const AWAY: Duration = Duration::from_secs(10);
 /// By then the lanes have handled their messages. So they never hold much more than one prefetch.
 const BACK: Duration = Duration::from_secs(1);
@@ -36,8 +35,7 @@ pub(crate) async fn run(engine: Arc<Engine>, consumer: Arc<ConsumerHandle>) {
 async fn ask(engine: &Engine) {
     loop {
         tokio::time::sleep(EVERY).await;
-        let answers = timeout(PATIENCE, engine.database_works()).await.unwrap_or(false);
-        engine.database_answers(answers);
+        engine.database_answers(engine.database_works().await);
     }
 }
 

@@ -6,6 +6,7 @@ use ballet::{
     CallKey, CallStep, CallStepResult, Failure, Never, Outcome, Participant, RequestResult, Tx,
     call,
 };
+use ballet_ops::stuck;
 use ballet_testkit::{Link, Proxy, wait_until};
 use sqlx::{Connection, PgConnection};
 
@@ -99,6 +100,14 @@ async fn t189_a_provider_that_hangs_does_not_hold_up_the_calls_of_another_step()
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     // Those that wait for their turn, and have not been claimed, are free for other replicas.
     assert_eq!(world.count("cars", "ballet.call where owner = 0").await, 4);
+    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    assert_eq!(stuck::list(&mut db, 100).await.expect("a list"), []);
+    let long_ago =
+        "update ballet.call set created_at = now() - interval '2 minutes' where owner = 0";
+    sqlx::query(long_ago).execute(&mut db).await.expect("changed");
+    let stuck = stuck::list(&mut db, 100).await.expect("a list");
+    assert!(stuck.iter().all(|call| call.detail.contains("waits for its turn")), "{stuck:?}");
+    assert_eq!(stuck.len(), 4);
 }
 
 const MANY: i64 = 100_000;

@@ -73,7 +73,7 @@ impl Stage {
     pub(crate) async fn start(&mut self, lanes: u16) {
         let mut settings = Settings::new("amqp://in.memory", &self.url);
         settings.lanes = lanes;
-        settings.database_connections = 6;
+        settings.database_connections = Some(7 + u32::from(lanes));
         // Who loses its acknowledgements gets no further than this.
         settings.prefetch = Some(u16::MAX);
         // As many as may be held at a time.

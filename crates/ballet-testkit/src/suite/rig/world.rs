@@ -87,14 +87,15 @@ impl<'a> World<'a> {
         self.until_idle().await
     }
 
-    /// Empties all tables except those of the migrations.
+    /// Empties all tables except those of the migrations, and the list of outbox tables.
     async fn empty_tables(&mut self) -> Checked {
         let statement: Option<(String,)> = sqlx::query_as(
             // There are many tables and few rows: truncating would take longer.
             "select string_agg(format('delete from %I.%I', n.nspname, c.relname), '; ') \
              from pg_class c join pg_namespace n on n.oid = c.relnamespace \
              where n.nspname in ('public', 'ballet') and c.relkind in ('r', 'p') \
-             and not c.relispartition and c.relname not like '%\\_migrations'",
+             and not c.relispartition and c.relname not like '%\\_migrations' \
+             and c.relname <> 'outbox_table'",
         )
         .fetch_optional(&mut self.db)
         .await?;

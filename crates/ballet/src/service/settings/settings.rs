@@ -17,7 +17,9 @@ use crate::service::settings::tls::TlsSettings;
 pub(crate) const LANES: RangeInclusive<i64> = 1..=64;
 pub(crate) const BATCH: RangeInclusive<i64> = 1..=5000;
 pub(crate) const AT_LEAST_ONE: RangeInclusive<i64> = 1..=65_535;
-pub(crate) const DATABASE_CONNECTIONS: RangeInclusive<i64> = 4..=500;
+pub(crate) const DATABASE_CONNECTIONS: RangeInclusive<i64> = 8..=500;
+/// Connections beside those of the lanes, by default: five of them are for requests.
+const MORE_CONNECTIONS: u32 = 11;
 pub(crate) const HANDLER_SECONDS: RangeInclusive<u64> = 1..=3600;
 pub(crate) const DRAIN_SECONDS: RangeInclusive<u64> = 0..=3600;
 /// RabbitMQ itself takes at most 512 MiB.
@@ -78,9 +80,14 @@ pub struct Settings {
     #[arg(long, env = "MAX_BODY", default_value_t = 1024 * 1024, value_name = "BYTES", value_parser = RangedU64ValueParser::<usize>::new().range(MAX_BODY))]
     pub max_body: usize,
 
-    /// The most database connections.
-    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(DATABASE_CONNECTIONS))]
-    pub database_connections: u32,
+    /// The most database connections: one for each lane, six for upkeep, and the others for HTTP
+    /// requests; by default eleven more than lanes.
+    #[arg(long, env = "DATABASE_CONNECTIONS", value_parser = clap::value_parser!(u32).range(DATABASE_CONNECTIONS))]
+    pub database_connections: Option<u32>,
+
+    /// The most HTTP requests that are served at a time. Others are answered with 503.
+    #[arg(long, env = "HTTP_REQUESTS", default_value_t = 256, value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
+    pub http_requests: u16,
 
     /// How long one handler may take with one message, in seconds; then it is rolled back and
     /// has failed.
@@ -136,7 +143,8 @@ impl Settings {
             prefetch: None,
             calls: 32,
             max_body: 1024 * 1024,
-            database_connections: 10,
+            database_connections: None,
+            http_requests: 256,
             handler_seconds: 30,
             drain_seconds: 20,
             log: "info".to_owned(),
@@ -148,6 +156,10 @@ impl Settings {
 
     pub(crate) fn prefetch(&self) -> u16 {
         self.prefetch.unwrap_or_else(|| self.batch.saturating_mul(2).saturating_mul(self.lanes))
+    }
+
+    pub(crate) fn database_connections(&self) -> u32 {
+        self.database_connections.unwrap_or(u32::from(self.lanes) + MORE_CONNECTIONS)
     }
 
     pub(crate) fn handler_time(&self) -> Duration {
@@ -272,6 +284,7 @@ impl fmt::Debug for Settings {
             calls,
             max_body,
             database_connections,
+            http_requests,
             handler_seconds,
             drain_seconds,
             log,
@@ -293,6 +306,7 @@ impl fmt::Debug for Settings {
             .field("calls", calls)
             .field("max_body", max_body)
             .field("database_connections", database_connections)
+            .field("http_requests", http_requests)
             .field("handler_seconds", handler_seconds)
             .field("drain_seconds", drain_seconds)
             .field("log", log)

@@ -1,0 +1,66 @@
+//! The service's own routes: how many requests are served at a time, and under which span.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+
+use crate::http::problem::{Outdated, Problem};
+use crate::http::trace::Tracer;
+use crate::tables::renewal::Renewal;
+
+/// The service's own routes, once it has started.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnRoutes {
+    router: Arc<OnceLock<Router>>,
+    permits: Arc<Semaphore>,
+    most: u16,
+    renewal: Renewal,
+    tracer: Tracer,
+}
+
+impl OwnRoutes {
+    /// At most `most` requests are served at a time.
+    pub(crate) fn new(most: u16, renewal: Renewal, tracer: Tracer) -> Self {
+        let permits = Arc::new(Semaphore::new(usize::from(most)));
+        Self { router: Arc::default(), permits, most, renewal, tracer }
+    }
+
+    /// Serves these routes from now on. Returns false if there are others already.
+    pub(crate) fn serve(&self, router: Router) -> bool {
+        self.router.set(router).is_ok()
+    }
+
+    /// Answers a request.
+    pub(super) async fn answer(self, request: Request) -> Response {
+        let Some(router) = self.router.get().cloned() else {
+            let starting = "the service is starting: /readyz says what it waits for";
+            return unavailable(starting);
+        };
+        let Ok(_permit) = self.permits.try_acquire() else {
+            return unavailable(format!(
+                "the service is serving {} requests, the limit (HTTP_REQUESTS): try again",
+                self.most
+            ));
+        };
+        let response = self.tracer.serve(request, |request| call(router, request)).await;
+        if response.extensions().get::<Outdated>().is_some() {
+            self.renewal.renew();
+        }
+        response
+    }
+}
+
+fn unavailable(detail: impl Into<String>) -> Response {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
+}
+
+async fn call(mut router: Router, request: Request) -> Response {
+    match tower_service::Service::call(&mut router, request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}

@@ -1,0 +1,133 @@
+//! What becomes of messages whose immediate attempts are used up: a retry queue, or a dead letter.
+
+use std::sync::Arc;
+
+use ballet_core::{Reason, Unacceptable};
+
+use crate::declare::failure::FailureKind;
+use crate::declare::retry::Delay;
+use crate::engine::caller::ask_again;
+use crate::engine::engine::Engine;
+use crate::engine::failed::BatchFailure;
+use crate::lane::batch::make_partitions;
+use crate::lane::dead_letter;
+use crate::lane::dispatch::entomb;
+use crate::lane::message::{Message, Work};
+use crate::lane::part::pause;
+
+/// Puts messages off, or sets them aside, when the immediate attempts are used up.
+pub(super) async fn later_or_never(
+    engine: &Arc<Engine>,
+    works: Vec<Work>,
+    failed: &BatchFailure,
+    attempts: u32,
+) {
+    // The handlers of a message commit together: if one failed, none compensated anything.
+    let compensates = works.iter().any(Work::compensates);
+    let permanent = failed.failure.kind() == FailureKind::Permanent;
+    if compensates && !permanent {
+        // A compensation is never given up silently.
+        return later(engine, works, failed, attempts).await;
+    }
+    for work in works {
+        match work {
+            Work::Message(message) => {
+                let waits = dead_letter::waits(&message.delivery);
+                let (reason, delay) = match failed.failure.kind() {
+                    FailureKind::Permanent => (failed.reason.unwrap_or(Reason::Permanent), None),
+                    FailureKind::NotYet => (Reason::NotYet, Delay::not_yet(waits)),
+                    _ => (Reason::Failed, message.known.retry(failed.handler).after(waits)),
+                };
+                match delay {
+                    Some(delay) => put_off(engine, *message, failed, delay, attempts),
+                    None => {
+                        if needs_tombstone(&message, failed) {
+                            leave_tombstone(engine, &message).await;
+                        }
+                        let why = Unacceptable::new(reason, failed.failure.to_string());
+                        left(engine, &message, Err(&why.detail));
+                        let Message { delivery, receipt, .. } = *message;
+                        dead_letter::set_aside(
+                            engine,
+                            delivery,
+                            receipt,
+                            why,
+                            failed.handler,
+                            attempts,
+                        );
+                    }
+                }
+            }
+            // A call is never given up: its answer is asked for again under the same key.
+            Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
+        }
+    }
+}
+
+/// Tries again later, without end.
+pub(super) async fn later(
+    engine: &Arc<Engine>,
+    works: Vec<Work>,
+    failed: &BatchFailure,
+    attempts: u32,
+) {
+    for work in works {
+        match work {
+            Work::Message(message) => {
+                if needs_tombstone(&message, failed) {
+                    leave_tombstone(engine, &message).await;
+                }
+                let delay = Delay::endless(dead_letter::waits(&message.delivery));
+                put_off(engine, *message, failed, delay, attempts);
+            }
+            Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
+        }
+    }
+}
+
+fn put_off(
+    engine: &Arc<Engine>,
+    message: Message,
+    failed: &BatchFailure,
+    delay: Delay,
+    attempts: u32,
+) {
+    let waits_for_another = failed.failure.kind() == FailureKind::NotYet;
+    let reason = if waits_for_another { Reason::NotYet } else { Reason::Failed };
+    let why = Unacceptable::new(reason, failed.failure.to_string());
+    left(engine, &message, Err(&why.detail));
+    let Message { delivery, receipt, .. } = message;
+    dead_letter::retry_later(engine, delivery, receipt, why, failed.handler, delay, attempts);
+}
+
+/// Ends a message's span. What becomes of its copy, if there is one, is in the same trace.
+pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &str>) {
+    let waits = dead_letter::waits(&message.delivery);
+    let now = engine.clock.now();
+    message.traced.left(&engine.spans, &message.envelope, waits, outcome, now);
+}
+
+/// Until the compensation is done, the tombstone must keep later steps from taking effect.
+fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
+    // Without the saga's lock there is no tombstone either.
+    let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
+    // Nor for what is forgotten.
+    let forgotten = matches!(failed.reason, Some(Reason::SagaTooOld | Reason::TooOldToDeduplicate));
+    message.known.aborts() && !locked && !forgotten
+}
+
+async fn leave_tombstone(engine: &Arc<Engine>, message: &Message) {
+    let mut may_be_forgotten = message.age.saga_is_old || message.age.is_doubtful;
+    while let Err(failure) = entomb(engine, message, may_be_forgotten).await {
+        if failure.is_missing_partition() {
+            make_partitions(engine).await;
+            may_be_forgotten = true;
+        }
+        tracing::warn!("a tombstone could not be written; trying again: {failure}");
+        if *engine.stopping.borrow() {
+            return;
+        }
+        pause(4).await;
+        engine.wait_for_database().await;
+    }
+}

@@ -1,0 +1,134 @@
+//! Requests whose callers hang up, at every point at which they wait.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::Router;
+use ballet::{Handle, Never, Participant, Running, Settings, Step, StepResult, Tx, done};
+use ballet_testkit::{Link, Proxy};
+use sqlx::Executor;
+
+use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked};
+
+struct BookRoom;
+
+impl Step for BookRoom {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.0);
+        sqlx::query(BOOK).bind(saga).bind(&trip.city).execute(tx.db()).await?;
+        done(RoomBooked { city: trip.city })
+    }
+}
+
+fn hotel() -> Participant {
+    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(BookRoom))
+}
+
+/// Polls a request this often, then drops it. Returns whether it was over.
+async fn hangs_up_after(polls: u32, request: impl Future<Output = ()>) -> bool {
+    let mut request = pin!(request);
+    let mut left = polls;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        request.as_mut().poll(cx).map(|()| true)
+    })
+    .await
+}
+
+const PLAIN: &str = "insert into room (saga_id, city) values (gen_random_uuid(), 'plain')";
+const ROLLED_BACK: &str = "insert into room (saga_id, city) values (gen_random_uuid(), 'nobody')";
+
+/// Drops requests at each of their awaits. After each, what a later one is told to be stored must
+/// be stored, whatever the one after that rolls back.
+async fn all_of_it_clean(stage: &Stage, running: &Running, request: impl AsyncFn(&Handle)) {
+    let handle = running.handle();
+    let mut stored = stage.count("room where city = 'plain'").await;
+    for polls in 1.. {
+        let over = hangs_up_after(polls, request(handle)).await;
+        // As many as there are connections for requests: each of them is lent once.
+        for _ in 0..CONNECTIONS {
+            handle.db().execute(PLAIN).await.expect("stored");
+            stored += 1;
+        }
+        for _ in 0..CONNECTIONS {
+            let mut unit = handle.unit().await.expect("a transaction");
+            unit.tx().db().execute(ROLLED_BACK).await.expect("a row");
+        }
+        if over {
+            assert!(polls > 2, "it hardly ever waited");
+            break;
+        }
+    }
+    stage.until_count("room where city = 'plain'", stored).await;
+    assert_eq!(stage.count("room where city = 'nobody'").await, 0);
+}
+
+/// The connections for requests.
+const CONNECTIONS: u32 = 1;
+
+/// Starts the service behind a network on which every answer takes a moment.
+async fn start(stage: &Stage) -> (Running, Proxy) {
+    let proxy = Proxy::to(stage.url()).await.expect("a proxy");
+    proxy.set(Link::Slow(Duration::from_millis(1)));
+    let set = |settings: &mut Settings| {
+        settings.database_url = Some(proxy.url().to_owned());
+        settings.database_connections = Some(7 + CONNECTIONS);
+    };
+    (stage.start_with(hotel(), |_| Router::new(), set).await, proxy)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t194_a_unit_that_is_dropped_at_any_await_leaves_a_clean_connection() {
+    let stage = Stage::new("dropped_unit", &hotel()).await;
+    let (running, _proxy) = start(&stage).await;
+    all_of_it_clean(&stage, &running, async |handle| {
+        let mut unit = handle.unit().await.expect("a transaction");
+        unit.tx().db().execute(ROLLED_BACK).await.expect("a row");
+        let attempt = unit.tx().attempt(async |db| db.execute("select 1").await).await;
+        attempt.expect("an attempt");
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t194_a_saga_unit_that_is_dropped_at_any_await_leaves_a_clean_connection() {
+    let stage = Stage::new("dropped_saga_unit", &hotel()).await;
+    let (running, _proxy) = start(&stage).await;
+    let saga = stage.new_saga();
+    all_of_it_clean(&stage, &running, async |handle| {
+        let mut unit = handle.saga_unit(saga).await.expect("a transaction");
+        unit.tx().db().execute(ROLLED_BACK).await.expect("a row");
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "what a handler had better not do")]
+async fn t194_whoever_uses_the_pool_itself_leaves_a_clean_connection_too() {
+    let stage = Stage::new("dropped_pool", &hotel()).await;
+    let (running, _proxy) = start(&stage).await;
+    all_of_it_clean(&stage, &running, async |handle| {
+        let mut transaction = handle.db().begin().await.expect("a transaction");
+        transaction.execute(ROLLED_BACK).await.expect("a row");
+    })
+    .await;
+    all_of_it_clean(&stage, &running, async |handle| {
+        let mut db = handle.db().acquire().await.expect("a connection");
+        db.execute("begin").await.expect("begun");
+        db.execute(ROLLED_BACK).await.expect("a row");
+    })
+    .await;
+    running.stop().await;
+}

@@ -1,0 +1,10 @@
+//! A service under pressure: poisonous messages, slow handlers, slow requests and callers that hang
+//! up, tables that change. The databases are real, the broker is in memory.
+
+mod cancelled;
+mod keys;
+mod poison;
+mod requests;
+mod slow;
+mod stage;
+mod widened;

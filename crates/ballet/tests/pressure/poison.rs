@@ -1,0 +1,193 @@
+//! One message that fails in an unusual way, among others that do not.
+
+use std::future::{Future, poll_fn};
+use std::task::Poll;
+use std::time::Duration;
+
+use ballet::{Failure, Never, Participant, Retry, Step, StepResult, Tx, done};
+use ballet_testkit::wait_until;
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+use crate::stage::{BOOK, RoomBooked, SOON, Stage, Trip, TripBooked, until};
+
+/// Fails as the city says.
+struct Sick;
+
+impl Step for Sick {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+    const RETRY: Retry = Retry::at_once(1);
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.0);
+        let TripBooked { city } = trip;
+        match city.as_str() {
+            "Rome" => {}
+            "too many parameters" => {
+                let mut query = sqlx::QueryBuilder::new("select * from (");
+                query.push_values(0..70_000, |mut row, n: i32| {
+                    row.push_bind(n);
+                });
+                query.push(") as many").build().execute(tx.db()).await?;
+            }
+            "its connection ends" => {
+                let end = "select pg_terminate_backend(pg_backend_pid())";
+                tx.db().execute(end).await?;
+            }
+            "I/O" => {
+                let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+                return Err(sqlx::Error::Io(reset).into());
+            }
+            "another pool" => return Err(sqlx::Error::PoolTimedOut.into()),
+            "read only" => {
+                tx.db().execute("set transaction read only").await?;
+                sqlx::query(BOOK).bind(saga).bind(&city).execute(tx.db()).await?;
+            }
+            "a savepoint is cancelled" => {
+                cancel_savepoint(tx).await;
+                return done(RoomBooked { city });
+            }
+            "at the commit" => {
+                tx.db().execute("insert into checked values (1)").await?;
+            }
+            code => raise(tx, code).await?,
+        }
+        sqlx::query(BOOK).bind(saga).bind(&city).execute(tx.db()).await?;
+        done(RoomBooked { city })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what a handler had better not do")]
+async fn cancel_savepoint(tx: &mut Tx<'_>) {
+    let mut begin = Box::pin(tx.db().begin());
+    poll_fn(|cx| Poll::Ready(begin.as_mut().poll(cx).is_ready())).await;
+}
+
+async fn raise(tx: &mut Tx<'_>, code: &str) -> Result<(), Failure> {
+    let raise =
+        format!("do $$ begin raise exception 'of this message' using errcode = '{code}'; end $$");
+    tx.db().execute(AssertSqlSafe(raise)).await?;
+    Ok(())
+}
+
+/// Each poison, and a part of what its dead letter says.
+const POISONS: [(&str, &str); 24] = [
+    ("XX000", "of this message"),
+    ("XX001", "of this message"),
+    ("53000", "of this message"),
+    ("53100", "of this message"),
+    ("53200", "of this message"),
+    ("53300", "of this message"),
+    ("53400", "of this message"),
+    ("57014", "of this message"),
+    ("57P01", "of this message"),
+    ("57P03", "of this message"),
+    ("58000", "of this message"),
+    ("58030", "of this message"),
+    ("58P01", "of this message"),
+    ("08000", "of this message"),
+    ("08006", "of this message"),
+    ("28000", "of this message"),
+    ("25P03", "of this message"),
+    ("P0001", "of this message"),
+    ("too many parameters", "too many arguments"),
+    ("its connection ends", "terminating connection"),
+    ("I/O", "reset"),
+    ("another pool", "timed out"),
+    ("read only", "read-only transaction"),
+    ("a savepoint is cancelled", "ended the transaction"),
+];
+
+/// A constraint that only the commit checks.
+const CHECKED: &str = "create table checked (n int);
+    create function check_late() returns trigger language plpgsql as $$ begin
+        raise exception 'of this message' using errcode = 'XX000'; end $$;
+    create constraint trigger late after insert on checked initially deferred
+        for each row execute function check_late()";
+
+fn hotel() -> Participant {
+    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Sick))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t185_a_message_fails_by_itself_however_it_fails_while_the_database_works() {
+    let stage = Stage::new("poison", &hotel()).await;
+    stage.execute(CHECKED).await;
+    // Nobody knows whose failure a commit's is, so it has the default policy.
+    stage.book("at the commit");
+    // All are there when the lane takes its first batch.
+    for (city, _) in POISONS {
+        stage.book(city);
+        stage.book("Rome");
+    }
+    let running = stage.start(hotel()).await;
+    stage.until_count("room where city = 'Rome'", POISONS.len() as i64).await;
+    let missing = || {
+        let dead = stage.dead_letters();
+        let is_missing = |city: &&str| !dead.iter().any(|(of, _)| of == city);
+        POISONS.map(|(city, _)| city).into_iter().filter(is_missing).collect::<Vec<_>>()
+    };
+    until("the dead letters", missing, Vec::new()).await;
+    let dead = stage.dead_letters();
+    for (city, said) in POISONS {
+        let letters: Vec<_> = dead.iter().filter(|(of, _)| of == city).collect();
+        let [(_, detail)] = &letters[..] else { panic!("{city}: {letters:?}") };
+        assert!(detail.starts_with("failed: ") && detail.contains(said), "{city}: {detail}");
+    }
+    assert_eq!(stage.count("room").await, POISONS.len() as i64, "only of those that succeeded");
+    until("the one that failed at its commit", || stage.put_off(), 1).await;
+    running.stop().await;
+}
+
+/// Sets whether new sessions may write, and ends those that there are.
+async fn read_only(stage: &Stage, on: bool) {
+    let mut db = stage.connect().await;
+    let set = if on {
+        "set default_transaction_read_only = on"
+    } else {
+        "reset default_transaction_read_only"
+    };
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity \
+        where datname = current_database() and pid <> pg_backend_pid()";
+    // For this session, whatever it is for others.
+    db.execute("set default_transaction_read_only = off").await.expect("set");
+    let set = AssertSqlSafe(format!("alter role current_user {set}"));
+    db.execute(set).await.expect("altered");
+    db.execute(end).await.expect("ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t198_a_server_that_takes_no_writes_makes_no_dead_letters() {
+    let stage = Stage::new("no_writes", &hotel()).await;
+    let running = stage.start(hotel()).await;
+    stage.book("Rome");
+    stage.until_count("room", 1).await;
+    read_only(&stage, true).await;
+    for _ in 0..20 {
+        stage.book("Rome");
+    }
+    let ready = format!("http://{}/readyz", running.address());
+    let says = async |text: &str| {
+        wait_until(text, SOON, || async {
+            let said = reqwest::get(&ready).await.map_err(|error| error.to_string())?;
+            let said = said.text().await.map_err(|error| error.to_string())?;
+            if said.contains(text) { Ok(Some(())) } else { Err(said) }
+        })
+        .await
+        .expect("readiness");
+    };
+    says("\"database\":\"away\"").await;
+    // It stays so: several looks of the lane and of the watch.
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(6) {
+        says("\"database\":\"away\"").await;
+    }
+    assert_eq!((stage.dead_letters(), stage.put_off()), (Vec::new(), 0));
+    read_only(&stage, false).await;
+    stage.until_count("room", 21).await;
+    says("\"ready\":true").await;
+    assert_eq!((stage.dead_letters(), stage.put_off()), (Vec::new(), 0));
+    running.stop().await;
+}

@@ -1,0 +1,135 @@
+//! More slow requests than there are connections for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use ballet::http::Problem;
+use ballet::{Handle, Never, Participant, Step, StepResult, Tx, done};
+use ballet_testkit::wait_until;
+use reqwest::StatusCode;
+use sqlx::Executor;
+
+use crate::stage::{BOOK, RoomBooked, SOON, Stage, Trip, TripBooked};
+
+struct BookRoom;
+
+impl Step for BookRoom {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.0);
+        sqlx::query(BOOK).bind(saga).bind(&trip.city).execute(tx.db()).await?;
+        done(RoomBooked { city: trip.city })
+    }
+}
+
+fn hotel() -> Participant {
+    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(BookRoom))
+}
+
+/// Holds a connection for as long as somebody else holds the lock.
+async fn hold(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
+    let mut unit = hotel.unit().await?;
+    unit.tx().db().execute("set local lock_timeout = 0").await?;
+    unit.tx().db().execute("select pg_advisory_xact_lock_shared(7)").await?;
+    unit.commit().await?;
+    Ok("held")
+}
+
+fn routes(hotel: Handle) -> Router {
+    Router::new().route("/hold", post(hold)).with_state(hotel)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t190_slow_requests_take_no_connection_from_messages() {
+    let stage = Stage::new("slow_requests", &hotel()).await;
+    let running =
+        stage.start_with(hotel(), routes, |settings| settings.database_connections = Some(9)).await;
+    let url = |path: &str| format!("http://{}{path}", running.address());
+    let mut lock = stage.connect().await;
+    lock.execute("select pg_advisory_lock(7)").await.expect("locked");
+    let client = Arc::new(reqwest::Client::new());
+    let asked: Vec<_> = (0..15).map(|_| tokio::spawn(client.post(url("/hold")).send())).collect();
+    let waiting = "pg_locks where locktype = 'advisory' and objid = 7 and not granted \
+        and database = (select oid from pg_database where datname = current_database())";
+    stage.until_count(waiting, 2).await;
+    // While they wait, messages are handled and the service is ready, all the time.
+    let begun = std::time::Instant::now();
+    let mut booked = 0;
+    while begun.elapsed() < Duration::from_secs(7) {
+        for _ in 0..10 {
+            stage.book("Rome");
+            booked += 1;
+        }
+        let round = std::time::Instant::now();
+        stage.until_count("room", booked).await;
+        assert!(round.elapsed() < Duration::from_secs(5), "{:?}", round.elapsed());
+        let ready = client.get(url("/readyz")).send().await.expect("an answer");
+        let (status, text) = (ready.status(), ready.text().await.expect("text"));
+        // Nothing but the connection to the broker, which begins, may be missing.
+        assert!(text.contains("\"database\":\"ok\""), "{status} {text}");
+    }
+    // More of them than there are connections, less than there are in line.
+    let mut refused = 0;
+    let mut held = Vec::new();
+    for asked in asked {
+        if !asked.is_finished() {
+            held.push(asked);
+            continue;
+        }
+        let answer = asked.await.expect("no panic").expect("an answer");
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert!(answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
+        refused += 1;
+    }
+    assert_eq!((refused, held.len()), (13, 2));
+    lock.execute("select pg_advisory_unlock(7)").await.expect("unlocked");
+    for held in held {
+        assert_eq!(held.await.expect("no panic").expect("an answer").status(), StatusCode::OK);
+    }
+    // They do so again.
+    let again = client.post(url("/hold")).send().await.expect("an answer");
+    assert_eq!(again.status(), StatusCode::OK);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t190_requests_beyond_the_limit_are_refused_at_once() {
+    let stage = Stage::new("many_requests", &hotel()).await;
+    let running = stage.start_with(hotel(), routes, |settings| settings.http_requests = 3).await;
+    let url = |path: &str| format!("http://{}{path}", running.address());
+    let mut lock = stage.connect().await;
+    lock.execute("select pg_advisory_lock(7)").await.expect("locked");
+    let client = Arc::new(reqwest::Client::new());
+    let held: Vec<_> = (0..3).map(|_| tokio::spawn(client.post(url("/hold")).send())).collect();
+    wait_until("a refusal", SOON, || async {
+        let answer = client.post(url("/nowhere")).send().await.map_err(|e| e.to_string())?;
+        match answer.status() {
+            StatusCode::SERVICE_UNAVAILABLE => Ok(Some(answer)),
+            status => Err(status.to_string()),
+        }
+    })
+    .await
+    .map(|answer| {
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert!(answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
+    })
+    .expect("refused");
+    // What the service says about itself is not of them.
+    let alive = client.get(url("/healthz")).send().await.expect("an answer");
+    assert_eq!(alive.status(), StatusCode::OK);
+    lock.execute("select pg_advisory_unlock(7)").await.expect("unlocked");
+    for held in held {
+        assert_eq!(held.await.expect("no panic").expect("an answer").status(), StatusCode::OK);
+    }
+    let after = client.post(url("/nowhere")).send().await.expect("an answer");
+    assert_eq!(after.status(), StatusCode::NOT_FOUND);
+    running.stop().await;
+}

@@ -1,0 +1,182 @@
+//! Handlers that are slow, and what waits for their sagas meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use ballet::{
+    BulkResult, BulkStep, BulkTx, CallKey, CallStep, CallStepResult, Failure, Item, Never, Outcome,
+    Participant, RequestResult, SagaId, Step, StepResult, Tx, call, done,
+};
+use sqlx::Executor;
+use tokio::sync::Semaphore;
+
+use crate::stage::{BOOK, RoomBooked, SOON, Stage, Trip, TripBooked};
+
+/// Books rooms, slowly.
+#[derive(Clone, Default)]
+struct Slow {
+    booked: Arc<AtomicUsize>,
+}
+
+impl Step for Slow {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.0);
+        sqlx::query(BOOK).bind(saga).bind(&trip.city).execute(tx.db()).await?;
+        tx.db().execute("select pg_sleep(0.1)").await?;
+        self.booked.fetch_add(1, Ordering::SeqCst);
+        done(RoomBooked { city: trip.city })
+    }
+}
+
+/// The same for many at once.
+#[derive(Clone, Default)]
+struct SlowBulk {
+    booked: Arc<AtomicUsize>,
+}
+
+impl BulkStep for SlowBulk {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
+        sqlx::query("insert into room (saga_id, city) select *, 'Rome' from unnest($1::uuid[])")
+            .bind(trips.iter().map(|trip| trip.saga_id.0).collect::<Vec<_>>())
+            .execute(tx.db())
+            .await?;
+        sqlx::query("select pg_sleep($1 * 0.1)").bind(trips.len() as f64).execute(tx.db()).await?;
+        self.booked.fetch_add(trips.len(), Ordering::SeqCst);
+        let booked = |trip: Item<TripBooked>| RoomBooked { city: trip.event.city };
+        Ok(trips.into_iter().map(booked).map(Outcome::Done).collect())
+    }
+}
+
+/// Asks outside, and takes the answers in slowly.
+#[derive(Clone)]
+struct SlowAnswers {
+    asked: Arc<Semaphore>,
+    booked: Arc<AtomicUsize>,
+}
+
+impl CallStep for SlowAnswers {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+    type Request = String;
+    type Answer = ();
+
+    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
+        call(trip.city)
+    }
+
+    async fn call(&self, _: CallKey, _: &String) -> Result<(), Failure> {
+        self.asked.acquire().await?.forget();
+        Ok(())
+    }
+
+    async fn answered(&self, tx: &mut Tx<'_>, city: String, (): ()) -> CallStepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.0);
+        sqlx::query(BOOK).bind(saga).bind(&city).execute(tx.db()).await?;
+        tx.db().execute("select pg_sleep(0.1)").await?;
+        self.booked.fetch_add(1, Ordering::SeqCst);
+        Ok(Outcome::Done(RoomBooked { city }))
+    }
+}
+
+const LONGEST: &str = "select coalesce(max(extract(epoch from clock_timestamp() - xact_start)), 0)::float8 \
+    from pg_stat_activity where datname = current_database() and application_name = 'hotel'";
+
+/// Waits for this many rooms. Returns the seconds of the longest transaction until then.
+async fn longest_until(stage: &Stage, rooms: i64) -> f64 {
+    let mut db = stage.connect().await;
+    let (mut most, begun) = (0.0_f64, Instant::now());
+    loop {
+        let (longest,): (f64,) =
+            sqlx::query_as(LONGEST).fetch_one(&mut db).await.expect("an answer");
+        most = most.max(longest);
+        let booked = stage.count("room").await;
+        if booked == rooms {
+            return most;
+        }
+        assert!(begun.elapsed() < SOON, "{booked} of {rooms} rooms");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t191_a_batch_of_slow_handlers_commits_and_goes_on_with_the_rest() {
+    let hotel = |slow: &Slow| {
+        let slow = slow.clone();
+        Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(slow))
+    };
+    let slow = Slow::default();
+    let stage = Stage::new("slow_steps", &hotel(&slow)).await;
+    let sagas = stage.book_many(60);
+    let running = stage.start(hotel(&slow)).await;
+    stage.until_count("(select from room limit 1) as one", 1).await;
+    // A request for a saga in the middle of the queue does not wait for all those before it.
+    let asked = Instant::now();
+    let unit = running.handle().saga_unit(sagas[40]).await.expect("the saga's lock");
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert_eq!(stage.count(&format!("room where saga_id = '{}'", sagas[40])).await, 0);
+    unit.commit().await.expect("committed");
+    let most = longest_until(&stage, 60).await;
+    assert!(most < 2.0, "a transaction took {most} s");
+    // Each ran once, in the order of delivery.
+    assert_eq!(slow.booked.load(Ordering::SeqCst), 60);
+    let booked: Vec<(uuid::Uuid,)> = sqlx::query_as("select saga_id from room order by room")
+        .fetch_all(&mut stage.connect().await)
+        .await
+        .expect("rooms");
+    let booked: Vec<SagaId> = booked.into_iter().map(|(saga,)| SagaId(saga)).collect();
+    assert_eq!(booked, sagas);
+    assert_eq!(stage.count("ballet.inbox").await, 60);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t191_runs_of_a_slow_bulk_step_become_short() {
+    let hotel = |slow: &SlowBulk| {
+        let slow = slow.clone();
+        Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(slow))
+    };
+    let slow = SlowBulk::default();
+    let stage = Stage::new("slow_bulk", &hotel(&slow)).await;
+    stage.book_many(20);
+    let running = stage.start(hotel(&slow)).await;
+    // A run that has begun is not cut, but what it took is known from then on.
+    stage.until_count("room", 20).await;
+    stage.book_many(40);
+    let most = longest_until(&stage, 60).await;
+    assert!(most < 2.0, "a transaction took {most} s");
+    assert_eq!(slow.booked.load(Ordering::SeqCst), 60, "each ran once");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t191_answers_that_did_not_fit_into_a_turn_are_taken_in_once() {
+    let asked = Arc::new(Semaphore::new(0));
+    let slow = SlowAnswers { asked: Arc::clone(&asked), booked: Arc::default() };
+    let hotel = || {
+        let slow = slow.clone();
+        Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(slow))
+    };
+    let stage = Stage::new("slow_answers", &hotel()).await;
+    let running = stage.start(hotel()).await;
+    stage.book_many(30);
+    stage.until_count("ballet.call where closed_at is null", 30).await;
+    // All answers come at once.
+    asked.add_permits(30);
+    stage.until_count("ballet.call where closed_at is not null", 30).await;
+    assert_eq!(slow.booked.load(Ordering::SeqCst), 30, "each was taken in once");
+    assert_eq!(stage.count("room").await, 30);
+    assert_eq!(stage.count("ballet.ledger where entry = 'done'").await, 30);
+    running.stop().await;
+}
