@@ -14,7 +14,7 @@ const DANGEROUS: [&str; 7] = [
     "session.ack(",
     "guarded(step.call(",
     "copies::send(&engine",
-    "calls::claim(",
+    ".commit()).await",
     "calls::note_failures(&engine",
 ];
 /// How many lines away it may be.

@@ -8,6 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 
+/// With this a batch begins. A connection sends the text once, so only its first batch is known.
+const BATCH: &[u8] = b"ballet.receive";
+
 pub(crate) struct Proxy {
     /// The database's URL by this way.
     pub(crate) url: String,
@@ -50,7 +53,7 @@ impl Proxy {
         Self { url: url.to_string(), doubt }
     }
 
-    /// The connection ends when the server answers to the next commit, before the client hears it.
+    /// The connection ends when the server answers to the next commit of a batch, before the client hears it.
     pub(crate) fn lose_the_next_commit(&self) {
         self.doubt.loses.store(true, Ordering::SeqCst);
     }
@@ -76,11 +79,16 @@ impl Proxy {
 
 async fn pass(mut client: TcpStream, mut server: TcpStream, doubt: Arc<Doubt>) {
     let (mut from_client, mut from_server) = (vec![0; 65_536], vec![0; 65_536]);
+    let mut is_batch = false;
     loop {
         tokio::select! {
             read = client.read(&mut from_client) => {
                 let Ok(count @ 1..) = read else { return };
-                let commits = from_client[..count].windows(6).any(|word| word == b"COMMIT");
+                let has = |text: &[u8]| from_client[..count].windows(text.len()).any(|at| at == text);
+                is_batch |= has(BATCH);
+                // Others commit as well, now and then.
+                let commits = is_batch && has(b"COMMIT");
+                is_batch &= !commits;
                 if commits && doubt.drops.swap(false, Ordering::SeqCst) {
                     doubt.lost.notify_one();
                     return;
