@@ -57,7 +57,7 @@ impl Scope {
     }
 
     fn emit_noted(&mut self, event: Encoded, noted: Option<u32>) -> MessageId {
-        let message_id = MessageId(self.clock.new_id(self.now));
+        let message_id = MessageId(self.clock.draw(self.now));
         self.emitted.push(Emitted {
             message_id,
             event,
@@ -127,7 +127,7 @@ impl<'a> Tx<'a> {
     /// Returns a new id (UUIDv7), for example `tx.new_id::<ShipmentId>()`.
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
-        self.scope.clock.new_id(self.scope.now).into()
+        self.scope.clock.draw(self.scope.now).into()
     }
 
     /// Returns the current saga, or `None` for an event outside of sagas.

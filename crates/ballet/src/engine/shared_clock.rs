@@ -1,10 +1,10 @@
 //! The time that the processes of a service share: that of its database.
 //!
 //! A process asks the database every few seconds and counts on by a clock that nobody sets. Its own
-//! clock is only a witness: while it and the database disagree, one of them is wrong, and nothing is
-//! removed by age.
+//! clock is a witness. While it and the database disagree, one of them is wrong: nothing is removed by
+//! age, no message is refused that either clock allows, and new ids get the earlier time.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,9 @@ use crate::tables::clock::Reading;
 
 /// How long nothing is removed after the database's clock has leapt: time for people to see it.
 const HELD: Duration = Duration::from_secs(24 * 60 * 60);
+/// The most by which this process's own clock may differ and still give new ids their time. It costs
+/// an id that much of the time for which receivers remember it.
+const WITNESS: SignedDuration = SignedDuration::from_hours(24);
 /// Before the first answer.
 const UNKNOWN: i64 = i64::MIN;
 
@@ -26,6 +29,8 @@ pub(crate) struct SharedClock {
     origin: Instant,
     /// The database's time at the origin, in microseconds.
     at_origin: AtomicI64,
+    /// False while time passes on purpose: then only the database knows it.
+    is_checked: AtomicBool,
     seen: Mutex<Seen>,
 }
 
@@ -34,7 +39,6 @@ pub(crate) struct SharedClock {
 struct Seen {
     /// How far this process's clock is ahead of the database's.
     ahead: Option<SignedDuration>,
-    is_checked: bool,
     leap: Option<Leap>,
 }
 
@@ -47,7 +51,8 @@ struct Leap {
 impl SharedClock {
     pub(crate) fn new(own: Clock, bound: SignedDuration) -> Arc<Self> {
         let (origin, at_origin) = (Instant::now(), AtomicI64::new(UNKNOWN));
-        Arc::new(Self { own, bound, origin, at_origin, seen: Mutex::default() })
+        let is_checked = AtomicBool::new(true);
+        Arc::new(Self { own, bound, origin, at_origin, is_checked, seen: Mutex::default() })
     }
 
     /// Returns a clock that tells the shared time and draws ids from this process's source.
@@ -55,8 +60,32 @@ impl SharedClock {
         if self.own.stands_still() {
             return self.own.clone();
         }
-        let shared = Arc::clone(self);
-        self.own.with_time(move || shared.now())
+        let (shared, of_ids) = (Arc::clone(self), Arc::clone(self));
+        self.own.with_time(move || shared.now(), move |now| of_ids.of_ids(now))
+    }
+
+    /// The later of the two clocks: what is ahead of both is ahead.
+    pub(crate) fn latest(&self) -> Timestamp {
+        if self.own.stands_still() {
+            return self.own.now();
+        }
+        let shared = self.now();
+        self.witness().map_or(shared, |own| own.max(shared))
+    }
+
+    /// The time of a new id: the earlier of the two clocks, so that nobody takes the id for one that
+    /// is ahead. A clock that differs by more than a day does not count: receivers would take the id
+    /// for an old one.
+    fn of_ids(&self, shared: Timestamp) -> Timestamp {
+        match self.witness() {
+            Some(own) if own.duration_since(shared).abs() <= WITNESS => own.min(shared),
+            Some(_) | None => shared,
+        }
+    }
+
+    /// This process's own clock, if it counts beside the database's.
+    fn witness(&self) -> Option<Timestamp> {
+        self.is_checked.load(Ordering::Relaxed).then(|| self.own.now())
     }
 
     fn now(&self) -> Timestamp {
@@ -86,7 +115,8 @@ impl SharedClock {
         let own = self.own.now();
         let ahead = own.duration_since(reading.now).saturating_sub(unsure);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        (seen.ahead, seen.is_checked) = (Some(ahead), reading.is_checked);
+        seen.ahead = Some(ahead);
+        self.is_checked.store(reading.is_checked, Ordering::Relaxed);
         let Some(expected) = self.at(moment) else { return self.set(moment, reading.now) };
         let by = reading.now.duration_since(expected);
         let leapt = reading.is_checked && by.abs() > self.bound.saturating_add(unsure);
@@ -118,7 +148,7 @@ impl SharedClock {
         let Some(ahead) = seen.ahead else {
             return Some("the database has not told its time yet".to_owned());
         };
-        if !seen.is_checked {
+        if !self.is_checked.load(Ordering::Relaxed) {
             return None;
         }
         if ahead.abs() > self.bound {
@@ -158,7 +188,7 @@ impl std::fmt::Debug for SharedClock {
 mod tests {
     use super::*;
 
-    const BOUND: SignedDuration = SignedDuration::from_mins(5);
+    const BOUND: SignedDuration = SignedDuration::from_mins(1);
     const DAY: SignedDuration = SignedDuration::from_hours(24);
 
     /// A process and its database. Each has a clock, and both can be set.
@@ -220,6 +250,24 @@ mod tests {
             pair.set_own(DAY * -days);
             pair.go_on(5);
             assert_eq!(pair.doubt(), None);
+        }
+    }
+
+    #[test]
+    fn t184_two_clocks_that_differ_refuse_only_what_is_ahead_of_both() {
+        for hours in [-23, -1, 0, 1, 23, 25, 24 * 120, -24 * 120] {
+            let mut pair = Pair::new();
+            let by = SignedDuration::from_hours(hours);
+            pair.set_own(by);
+            pair.go_on(5);
+            let (own, shared) = (pair.database + by, pair.database);
+            let close = SignedDuration::from_secs(5);
+            let latest = pair.shared.latest();
+            assert!(latest.duration_since(own.max(shared)).abs() < close, "{hours}: {latest}");
+            let earliest = if hours.abs() <= 24 { own.min(shared) } else { shared };
+            let drawn = pair.shared.clock().draw(shared);
+            let drawn = ballet_core::id::time_of(drawn).expect("a time");
+            assert!(drawn.duration_since(earliest).abs() < close, "{hours}: {drawn}");
         }
     }
 

@@ -145,7 +145,7 @@ impl<'db> Transaction<'db> {
 
     pub(crate) fn call(&mut self, saga_id: SagaId, at: StepKey<'_>, undo: bool, request: String) {
         self.calls.push(NewCall {
-            key: CallKey(self.scope.clock.new_id(self.scope.now)),
+            key: CallKey(self.scope.clock.draw(self.scope.now)),
             saga_id,
             step: at.step.to_owned(),
             step_key: at.key.to_owned(),

@@ -43,7 +43,7 @@ impl Handle {
     /// A new id (UUIDv7).
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
-        self.engine.clock.new_id(self.now()).into()
+        self.engine.clock.draw(self.now()).into()
     }
 
     /// Opens a transaction for events outside of sagas.

@@ -210,7 +210,7 @@ fn copy(
     // Properties that were derived from the message are written into every copy.
     let (incoming, events) = (incoming(&delivery), &engine.registry.events);
     let read = (!is_crash_loop(&delivery))
-        .then(|| Envelope::read(&incoming, events, &engine.limits, engine.clock.now()));
+        .then(|| Envelope::read(&incoming, events, &engine.limits, engine.shared_clock.latest()));
     match read {
         Some(Ok(Received { envelope, .. })) => {
             properties = properties

@@ -39,8 +39,8 @@ impl Lanes {
             dead_letter::set_aside(engine, delivery, receipt, why, None, 0);
             return;
         }
-        let clock = &engine.clock;
-        match Message::read(&engine.registry, &engine.limits, clock, delivery, receipt) {
+        let (clock, latest) = (&engine.clock, engine.shared_clock.latest());
+        match Message::read(&engine.registry, &engine.limits, clock, latest, delivery, receipt) {
             Ok(message) => {
                 let envelope = &message.envelope;
                 let serial = envelope.saga_id.map_or(envelope.message_id.0, |saga| saga.0);

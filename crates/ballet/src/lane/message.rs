@@ -30,7 +30,7 @@ pub(crate) struct Age {
     pub(crate) saga_is_old: bool,
     /// Whether the inbox may have forgotten the message.
     pub(crate) id_is_old: bool,
-    /// Whether a table lacked a partition, so that it is looked up what is remembered, at any age.
+    /// Whether a table lacked a partition. So what is remembered is looked up, at any age.
     pub(crate) is_doubtful: bool,
     /// Whether the inbox keeps the message among those without a time in their id.
     pub(crate) is_apart: bool,
@@ -54,16 +54,18 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Reads a delivery. What cannot be read leaves before any transaction.
+    /// Reads a delivery. What cannot be read leaves before any transaction. What is ahead is told by
+    /// the latest time that any clock tells.
     pub(crate) fn read(
         registry: &Registry,
         limits: &Limits,
         clock: &Clock,
+        latest: Timestamp,
         delivery: Delivery,
         receipt: Receipt,
     ) -> Result<Self, Box<(Unacceptable, Delivery, Receipt)>> {
         let now = clock.now();
-        let read = Envelope::read(&incoming(&delivery), &registry.events, limits, now);
+        let read = Envelope::read(&incoming(&delivery), &registry.events, limits, latest);
         let read = read.and_then(|Received { envelope, body }| {
             let name = envelope.event_type.name();
             let known = registry

@@ -110,7 +110,7 @@ impl Service {
         let (away, database_away) = watch::channel(false);
         let health = Health { away: database_away, parts: Arc::new(OnceLock::new()) };
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
-        let shared_clock = SharedClock::new(self.clock, limits.clock_skew);
+        let shared_clock = SharedClock::new(self.clock, limits.clock_skew / 5);
         let clock = shared_clock.clock();
         let tracer = Tracer { clock: clock.clone(), spans: spans.clone() };
         let own_routes = OwnRoutes::new(settings.http_requests, pools.renewal.clone(), tracer);
