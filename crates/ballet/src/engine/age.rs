@@ -9,7 +9,7 @@ use ballet_core::{MessageId, SagaId, id};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
 
-use crate::tables::partitions;
+use crate::tables::partitions::{Memory, Partitioned, memories};
 
 /// Says why a saga is too old to begin, if it is.
 pub(crate) fn too_old_to_begin(
@@ -58,15 +58,19 @@ pub(crate) fn why_repeated(MessageId(id): MessageId) -> String {
     )
 }
 
-/// Returns the first of these old sagas that the ledger has forgotten.
+/// Returns the first of these sagas that the ledger has forgotten. All have a time in their id.
 pub(crate) async fn forgotten(
     db: &mut PgConnection,
     limits: &Limits,
     sagas: impl Iterator<Item = SagaId> + Clone,
+    now: Timestamp,
 ) -> Result<Option<SagaId>, sqlx::Error> {
     let times = sagas.clone().filter_map(|saga| id::time_of(saga.0)).collect::<Vec<_>>();
-    let covered = partitions::ledger_covers(db, limits, &times).await?;
-    Ok(sagas.zip(covered).find_map(|(saga, covered)| (!covered).then_some(saga)))
+    let memories = memories(db, &Partitioned::ledger(limits), &times).await?;
+    let mut sagas = sagas.zip(memories);
+    let is_forgotten =
+        |(saga, memory): &(SagaId, Memory)| memory.is_forgotten(is_old(limits, *saga, now));
+    Ok(sagas.find(is_forgotten).map(|(saga, _)| saga))
 }
 
 /// Says what to do about a message of a saga that is forgotten.

@@ -113,12 +113,15 @@ fn close_if_suspect(engine: &Engine, mut connection: PoolConnection<Postgres>, f
     }
 }
 
-/// Makes the partitions that a transaction lacked. Where one is missing all the same, what belonged
-/// there is forgotten.
+/// Makes the partitions that a transaction lacked. Where one cannot be made now, the transaction
+/// fails again, and comes back here. Where one was dropped, what belonged there is forgotten.
 pub(crate) async fn make_partitions(engine: &Engine) {
     let now = engine.clock.now();
     if let Err(error) = partitions::make(&engine.pool, &engine.limits, now).await {
-        tracing::error!("a partition of ballet.inbox or ballet.ledger is missing: {error}");
+        tracing::error!(
+            "a partition of ballet.inbox or ballet.ledger is missing, and cannot be made; its \
+             messages are tried again: {error}"
+        );
     }
 }
 

@@ -77,7 +77,9 @@ pub(crate) async fn entomb(
     transaction.receive(&[saga_id], &[]).await?;
     if may_be_forgotten {
         let saga = std::iter::once(saga_id);
-        if answered(forgotten(transaction.db(), &engine.limits, saga)).await?.is_some() {
+        let now = transaction.scope.now;
+        let forgotten = forgotten(transaction.db(), &engine.limits, saga, now);
+        if answered(forgotten).await?.is_some() {
             // There is no place for it any more, and nothing that it could keep from happening.
             return Ok(());
         }

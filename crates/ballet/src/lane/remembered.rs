@@ -1,7 +1,8 @@
 //! What a batch looks up before it works on messages that this service may have forgotten.
 //!
 //! Without a memory, a message that was handled looks like one that was not. Such a message is a
-//! dead letter that says so. What is noted as failing here was not handled, however old it is.
+//! dead letter that says so. What is noted as failing here was not handled, however old it is. A
+//! partition that could not be made yet has forgotten nothing: its messages are tried again.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::engine::transaction::Transaction;
 use crate::lane::message::{Message, Work};
 use crate::tables::database::answered;
 use crate::tables::failures;
-use crate::tables::inbox::{Memory, NewMessage, remembered};
+use crate::tables::inbox::{NewMessage, Remembered, remembered};
 
 /// Fails if the inbox may have forgotten a message, and decides where old ones are kept.
 pub(crate) async fn check_messages(
@@ -35,9 +36,10 @@ pub(crate) async fn check_messages(
     let memories = answered(remembered(transaction.db(), &engine.limits, &ids)).await?;
     for ((at, message_id), memory) in old.into_iter().zip(memories) {
         let Work::Message(message) = &mut works[at] else { continue };
-        let Memory { covered, handled, handled_apart, failing } = memory;
+        let Remembered { of_its_time, handled, handled_apart, failing } = memory;
         let is_known = handled || handled_apart || failing;
-        if !is_known && (message.age.id_is_old || !covered) {
+        let is_gone = of_its_time.is_forgotten(message.age.id_is_old);
+        if !is_known && (message.age.id_is_old || is_gone) {
             return Err(BatchFailure {
                 poison: Some(at),
                 handler: None,
@@ -45,7 +47,7 @@ pub(crate) async fn check_messages(
                 reason: Some(Reason::TooOldToDeduplicate),
             });
         }
-        message.age.is_apart = handled_apart || !covered;
+        message.age.is_apart = handled_apart || is_gone;
     }
     Ok(())
 }
@@ -65,19 +67,23 @@ pub(crate) fn new_message(work: &Work) -> Option<NewMessage> {
     }
 }
 
-/// Deletes the failures of messages that are kept apart, and are handled now.
+/// Deletes the failures of old messages that are handled now: the inbox may forget such a message
+/// before anybody looks whether it was handled.
 pub(crate) async fn forget_failures(
     transaction: &mut Transaction<'_>,
     works: &[Work],
     handled: impl Iterator<Item = usize>,
 ) -> Result<(), BatchFailure> {
-    let apart: Vec<MessageId> = handled
-        .filter_map(|at| new_message(&works[at]))
-        .filter(|new| new.apart)
-        .map(|new| new.id)
+    let old: Vec<MessageId> = handled
+        .filter_map(|at| match &works[at] {
+            Work::Message(message) => Some(message),
+            Work::Answer(_) => None,
+        })
+        .filter(|message| message.age.id_is_old || message.age.is_apart)
+        .map(|message| message.envelope.message_id)
         .collect();
-    if !apart.is_empty() {
-        answered(failures::forget(transaction.db(), &apart)).await?;
+    if !old.is_empty() {
+        answered(failures::forget(transaction.db(), &old)).await?;
     }
     Ok(())
 }
@@ -117,7 +123,8 @@ pub(crate) async fn check_sagas(
     let mut gone = None;
     if !old.is_empty() {
         let sagas = old.iter().map(|(.., saga)| *saga);
-        gone = answered(forgotten(transaction.db(), &engine.limits, sagas)).await?;
+        let now = transaction.scope.now;
+        gone = answered(forgotten(transaction.db(), &engine.limits, sagas, now)).await?;
     }
     if gone.is_none() && !without_time.is_empty() {
         let sagas = without_time.iter().map(|(.., saga)| *saga);

@@ -48,6 +48,13 @@ pub(crate) async fn begin<'c>(
     in_time(on.begin()).await
 }
 
+/// Like [`in_time`], in a transaction from [`patient`].
+pub(crate) async fn in_long_time<T, E: From<sqlx::Error>>(
+    statements: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(PATIENT, statements).await.unwrap_or_else(|_| Err(silent().into()))
+}
+
 /// Like [`answered`], in a transaction from [`patient`].
 pub(crate) async fn patiently<T, E: Into<Failure>>(
     statements: impl Future<Output = Result<T, E>>,
@@ -59,10 +66,12 @@ pub(crate) async fn patiently<T, E: Into<Failure>>(
 }
 
 /// Opens a transaction for a statement that may read millions of rows, and on which nobody waits.
-pub(crate) async fn patient(db: &mut PgConnection) -> Result<Transaction<'_, Postgres>, Failure> {
+pub(crate) async fn patient(
+    db: &mut PgConnection,
+) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
     let mut transaction = begin(db).await?;
     let limit = sqlx::query("set local statement_timeout = '10min'");
-    answered(limit.execute(&mut *transaction)).await?;
+    in_time(limit.execute(&mut *transaction)).await?;
     Ok(transaction)
 }
 

@@ -7,7 +7,8 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres};
 
-use crate::tables::database::in_time;
+use crate::tables::chores::Chores;
+use crate::tables::database::{in_long_time, in_time, patient};
 use crate::tables::open_sagas::{Open, Stages};
 
 /// The number of rows that one statement deletes, and the other rows of their sagas.
@@ -30,17 +31,20 @@ pub(crate) async fn delete(
     limits: &Limits,
     stages: &Stages,
     now: Timestamp,
+    chores: &mut Chores,
 ) -> Result<(), sqlx::Error> {
     // Failures come first: the inbox shows which of them are over.
-    for (statement, window) in [
-        (FAILURES, limits.saga_window),
-        (HANDLED_APART, limits.inbox_window),
-        (CLOSED_CALLS, limits.saga_window),
+    for (table, statement, window) in [
+        ("failure", FAILURES, limits.saga_window),
+        ("inbox_other", HANDLED_APART, limits.inbox_window),
+        ("call", CLOSED_CALLS, limits.saga_window),
     ] {
         let before = (now - window).to_sqlx();
-        in_portions(db, || sqlx::query(statement).bind(before).bind(PORTION)).await?;
+        let deleted = in_portions(db, || sqlx::query(statement).bind(before).bind(PORTION)).await;
+        chores.took(table, deleted)?;
     }
-    forget_sagas(db, limits, stages, now).await
+    let forgotten = forget_sagas(db, limits, stages, now).await;
+    chores.took("ledger_other", forgotten).map(drop)
 }
 
 /// Deletes the rows of sagas without a time in their id. All rows of a saga or none: from a part of
@@ -68,7 +72,15 @@ async fn forget_sagas(
     let before = (now - limits.saga_window).to_sqlx();
     let query =
         || open.bind(sqlx::query(AssertSqlSafe(statement.clone()))).bind(before).bind(PORTION);
-    in_portions(db, query).await
+    // It looks at all rows of the table for each portion.
+    loop {
+        let mut db = patient(db).await?;
+        let deleted = in_long_time(query().execute(&mut *db)).await?.rows_affected();
+        in_time(db.commit()).await?;
+        if deleted == 0 {
+            return Ok(());
+        }
+    }
 }
 
 async fn in_portions<'q>(

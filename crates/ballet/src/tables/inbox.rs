@@ -12,6 +12,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use crate::tables::ledger::{Ledger, split};
+use crate::tables::partitions::Partitioned;
 use crate::tables::{locks, partitions};
 
 /// A message that a transaction records.
@@ -93,10 +94,10 @@ fn sorted(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
 }
 
 /// What is remembered of a message whose id is old.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Memory {
-    /// Whether the inbox has every message of that time.
-    pub(crate) covered: bool,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Remembered {
+    /// What the inbox knows of that time.
+    pub(crate) of_its_time: partitions::Memory,
     /// Whether it was handled, and is kept with those of its time, or apart.
     pub(crate) handled: bool,
     pub(crate) handled_apart: bool,
@@ -109,10 +110,11 @@ pub(crate) async fn remembered(
     db: &mut PgConnection,
     limits: &Limits,
     ids: &[MessageId],
-) -> Result<Vec<Memory>, sqlx::Error> {
+) -> Result<Vec<Remembered>, sqlx::Error> {
     let times: Vec<Timestamp> =
         ids.iter().map(|it| id::time_of(it.0).unwrap_or_default()).collect();
-    let covered = partitions::inbox_covers(db, limits, &times).await?;
+    let inbox = Partitioned::inbox(limits);
+    let memories = partitions::memories(db, &inbox, &times).await?;
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows: Vec<(bool, bool, bool)> = sqlx::query_as(
         "select exists (select from ballet.inbox i where i.message_id = wanted.id), \
@@ -123,11 +125,11 @@ pub(crate) async fn remembered(
     .bind(ids)
     .fetch_all(db)
     .await?;
-    let memory = |(covered, (handled, handled_apart, failing))| Memory {
-        covered,
+    let remembered = |(of_its_time, (handled, handled_apart, failing))| Remembered {
+        of_its_time,
         handled,
         handled_apart,
         failing,
     };
-    Ok(covered.into_iter().zip(rows).map(memory).collect())
+    Ok(memories.into_iter().zip(rows).map(remembered).collect())
 }

@@ -1,6 +1,7 @@
 //! The framework's own tables in a service's database, as functions over a connection.
 
 pub(crate) mod calls;
+pub(crate) mod chores;
 pub(crate) mod clock;
 pub(crate) mod database;
 pub(crate) mod deadlines;

@@ -1,13 +1,24 @@
 //! Drops the partitions that are older than the windows, but for those with open sagas.
+//!
+//! No clock alone decides: one that leapt ahead would drop the memory of everybody. A partition with
+//! rows goes only when enough newer ones have rows, too.
 
 use ballet_core::envelope::Limits;
 use ballet_fault::{self as fault, FaultPoint};
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use crate::tables::chores::Chores;
 use crate::tables::database::{begin, in_time};
 use crate::tables::open_sagas::{self, Open, Stages};
-use crate::tables::partitions::{Partitioned, Present, attach, bounds, present};
+use crate::tables::partitions::{Partitioned, Present, attach, present};
+
+/// A partition that may go.
+struct Old {
+    partition: Present,
+    /// Whether it may go with its rows.
+    with_rows: bool,
+}
 
 /// Drops old partitions.
 pub(crate) async fn drop_old(
@@ -15,34 +26,22 @@ pub(crate) async fn drop_old(
     limits: &Limits,
     stages: &Stages,
     now: Timestamp,
+    chores: &mut Chores,
 ) -> Result<(), sqlx::Error> {
     let inbox = Partitioned::inbox(limits);
-    for partition in old(db, &inbox, now).await? {
-        forget_handled(db, &partition.name).await?;
-        if partition.attached {
-            detach(db, &inbox, &partition).await?;
-        }
-        drop_detached(db, &partition.name).await?;
+    for old in old(db, &inbox, now).await? {
+        let name = old.partition.name.clone();
+        chores.took(&name, drop_from_inbox(db, &inbox, &old).await)?;
     }
     let ledger = Partitioned::ledger(limits);
     let open = Open::new(stages, now - limits.unsettled_window);
     let mut kept = Vec::new();
-    for partition in old(db, &ledger, now).await? {
-        let Present { name, attached, half_detached } = &partition;
-        if *attached && !half_detached && open_sagas::any(db, name, bounds(name), &open).await? {
-            kept.push(partition.name);
-            continue;
+    for old in old(db, &ledger, now).await? {
+        let name = old.partition.name.clone();
+        let dropped = drop_from_ledger(db, &ledger, &old, &open).await;
+        if chores.took(&name, dropped)? == Some(false) {
+            kept.push(name);
         }
-        if *attached {
-            detach(db, &ledger, &partition).await?;
-        }
-        // Something may have begun while it was being detached. Now nothing can.
-        if open_sagas::any(db, name, bounds(name), &open).await? {
-            attach(db, ledger.table, name, bounds(name)).await?;
-            kept.push(partition.name);
-            continue;
-        }
-        drop_detached(db, name).await?;
     }
     if let Some(oldest) = kept.first() {
         tracing::info!(
@@ -54,15 +53,89 @@ pub(crate) async fn drop_old(
     Ok(())
 }
 
+async fn drop_from_inbox(
+    db: &mut PgConnection,
+    inbox: &Partitioned,
+    Old { partition, with_rows }: &Old,
+) -> Result<(), sqlx::Error> {
+    let name = &partition.name;
+    forget_handled(db, name).await?;
+    if partition.attached {
+        detach(db, inbox, partition).await?;
+    }
+    if !with_rows && has_rows(db, name).await? {
+        return attach(db, inbox.table, name, inbox.bounds(name)).await;
+    }
+    drop_detached(db, name).await
+}
+
+/// Returns false if the partition is kept.
+async fn drop_from_ledger(
+    db: &mut PgConnection,
+    ledger: &Partitioned,
+    Old { partition, with_rows }: &Old,
+    open: &Open<'_>,
+) -> Result<bool, sqlx::Error> {
+    let Present { name, attached, half_detached } = partition;
+    let bounds = ledger.bounds(name);
+    if *attached && !half_detached && open_sagas::any(db, name, bounds, open).await? {
+        return Ok(false);
+    }
+    if *attached {
+        detach(db, ledger, partition).await?;
+    }
+    // Something may have begun while it was being detached. Now nothing can.
+    let has_too_much = !with_rows && has_rows(db, name).await?;
+    if has_too_much || open_sagas::any(db, name, bounds, open).await? {
+        attach(db, ledger.table, name, bounds).await?;
+        return Ok(false);
+    }
+    drop_detached(db, name).await?;
+    Ok(true)
+}
+
+/// Returns the partitions that are older than the window, and are empty or have enough rows after
+/// them. One that is detached or half detached is among them in any case: it goes, or comes back.
 async fn old(
     db: &mut PgConnection,
     partitioned: &Partitioned,
     now: Timestamp,
-) -> Result<Vec<Present>, sqlx::Error> {
-    let oldest = partitioned.wanted(now).into_iter().next().map(|wanted| wanted.name);
-    let mut old = present(db, partitioned.table).await?;
-    old.retain(|found| oldest.as_ref().is_some_and(|oldest| found.name < *oldest));
+) -> Result<Vec<Old>, sqlx::Error> {
+    let Some(oldest) = partitioned.wanted(now).into_iter().next() else { return Ok(Vec::new()) };
+    let present = present(db, partitioned.table).await?;
+    if present.iter().all(|it| it.name >= oldest.name) {
+        return Ok(Vec::new());
+    }
+    let mut names: Vec<&String> =
+        present.iter().filter(|it| it.attached).map(|it| &it.name).collect();
+    names.sort_unstable();
+    let (mut newer, mut before) = (0, None);
+    for name in names.into_iter().rev() {
+        newer += usize::from(has_rows(db, name).await?);
+        if newer == partitioned.newer() {
+            before = Some(name.clone());
+            break;
+        }
+    }
+    let mut old = Vec::new();
+    for partition in present {
+        if partition.name >= oldest.name {
+            continue;
+        }
+        let with_rows = before.as_ref().is_some_and(|before| partition.name < *before);
+        let is_whole = partition.attached && !partition.half_detached;
+        if with_rows || !is_whole || !has_rows(db, &partition.name).await? {
+            old.push(Old { partition, with_rows });
+        }
+    }
     Ok(old)
+}
+
+async fn has_rows(db: &mut PgConnection, partition: &str) -> Result<bool, sqlx::Error> {
+    let statement = format!("select exists (select from ballet.{partition})");
+    let query = sqlx::query_as(AssertSqlSafe(statement));
+    let (has_rows,): (bool,) = in_time(query.fetch_one(db)).await?;
+    Ok(has_rows)
 }
 
 /// Deletes the failures of messages that the partition knows as handled. Without it they would look
@@ -85,10 +158,17 @@ async fn detach(
     in_time(sqlx::query(AssertSqlSafe(statement)).execute(db)).await.map(drop)
 }
 
+/// Drops a table. Its name is kept if there are rows in it: only then something is forgotten.
 async fn drop_detached(db: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     let mut db = begin(db).await?;
-    let dropped = "insert into ballet.dropped_partition (name) values ($1) on conflict do nothing";
-    in_time(sqlx::query(dropped).bind(name).execute(&mut *db)).await?;
+    // Another replica may attach it just now.
+    let lock = format!("lock table ballet.{name} in access exclusive mode");
+    in_time(sqlx::query(AssertSqlSafe(lock)).execute(&mut *db)).await?;
+    if has_rows(&mut db, name).await? {
+        let dropped =
+            "insert into ballet.dropped_partition (name) values ($1) on conflict do nothing";
+        in_time(sqlx::query(dropped).bind(name).execute(&mut *db)).await?;
+    }
     let statement = format!("drop table ballet.{name}");
     in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
     fault::point(FaultPoint::BeforeTables, "partitions");

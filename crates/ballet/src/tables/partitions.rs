@@ -1,10 +1,12 @@
 //! The partitions of inbox and ledger, by the time in the UUIDv7 ids.
 //!
 //! Messages older than the window are refused, so their partitions can be dropped. A ledger
-//! partition with open sagas is kept. What was dropped is never made again. Creating and dropping do
+//! partition with open sagas is kept. What was dropped with rows in it is never made again. Creating and dropping do
 //! not block the service, and the service does not block them: a table is created on its own and then
 //! attached, and detached before it is dropped. Both take locks that are compatible with reads and
 //! writes.
+
+use std::collections::HashSet;
 
 use ballet_core::envelope::Limits;
 use ballet_fault::{self as fault, FaultPoint};
@@ -38,6 +40,23 @@ impl Partitioned {
         Self { table: "ledger", days: LEDGER_DAYS, kept: limits.saga_window }
     }
 
+    /// How many newer partitions with rows there are before one is dropped: as many as the window
+    /// covers, and one more. A clock that leapt ahead makes new partitions, but no rows in them.
+    pub(crate) const fn newer(&self) -> usize {
+        let days = self.kept.as_secs() / DAY_SECONDS;
+        let newer = (days + self.days - 1) / self.days + 1;
+        newer.unsigned_abs() as usize
+    }
+
+    /// Returns the bounds of the partition of that name.
+    pub(crate) fn bounds(&self, name: &str) -> (Uuid, Uuid) {
+        let day = name.rsplit('_').next().unwrap_or_default();
+        let begins = jiff::civil::Date::strptime("%Y%m%d", day).unwrap_or_default();
+        let seconds =
+            begins.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |at| at.timestamp().as_second());
+        (bound(seconds), bound(seconds + self.days * DAY_SECONDS))
+    }
+
     fn at(&self, time: Timestamp) -> Wanted {
         let step = self.days * DAY_SECONDS;
         self.number(time.as_second().div_euclid(step))
@@ -68,15 +87,6 @@ pub(crate) struct Wanted {
     to: i64,
 }
 
-/// Returns the bounds of the ledger partition of that name.
-pub(crate) fn bounds(name: &str) -> (Uuid, Uuid) {
-    let day = name.rsplit('_').next().unwrap_or_default();
-    let begins = jiff::civil::Date::strptime("%Y%m%d", day).unwrap_or_default();
-    let seconds =
-        begins.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |at| at.timestamp().as_second());
-    (bound(seconds), bound(seconds + LEDGER_DAYS * DAY_SECONDS))
-}
-
 /// Returns the smallest UUIDv7 of a time.
 pub fn bound(seconds: i64) -> Uuid {
     let millis = u128::try_from(seconds.max(0)).unwrap_or_default() * 1000;
@@ -89,6 +99,13 @@ pub(crate) struct Present {
     pub(crate) attached: bool,
     /// The detach was interrupted.
     pub(crate) half_detached: bool,
+}
+
+impl Present {
+    /// Whether it takes rows.
+    const fn is_there(&self) -> bool {
+        self.attached && !self.half_detached
+    }
 }
 
 /// Reads only the catalog, so it never waits for a lock. Half-detached partitions come first: no
@@ -109,23 +126,25 @@ pub(crate) async fn present(
     Ok(rows.into_iter().map(present).collect())
 }
 
+/// Returns the names of partitions that were dropped with rows in them.
+async fn dropped(db: &mut PgConnection) -> Result<HashSet<String>, sqlx::Error> {
+    let select = sqlx::query_as("select name from ballet.dropped_partition");
+    let names: Vec<(String,)> = in_time(select.fetch_all(db)).await?;
+    Ok(names.into_iter().map(|(name,)| name).collect())
+}
+
 async fn missing(
     db: &mut PgConnection,
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Vec<Wanted>, sqlx::Error> {
-    let dropped =
-        in_time(sqlx::query_as("select name from ballet.dropped_partition").fetch_all(&mut *db));
-    let dropped: Vec<(String,)> = dropped.await?;
+    let dropped = dropped(db).await?;
     let mut missing = Vec::new();
     for partitioned in [Partitioned::inbox(limits), Partitioned::ledger(limits)] {
         let present = present(db, partitioned.table).await?;
-        let is_there = |name| present.iter().any(|found| found.attached && found.name == name);
+        let is_there = |name: &String| present.iter().any(|it| it.is_there() && it.name == *name);
         let wanted = partitioned.wanted(now).into_iter();
-        let was_dropped = |name: &str| dropped.iter().any(|(dropped,)| dropped == name);
-        missing.extend(
-            wanted.filter(|wanted| !is_there(wanted.name.clone()) && !was_dropped(&wanted.name)),
-        );
+        missing.extend(wanted.filter(|it| !is_there(&it.name) && !dropped.contains(&it.name)));
     }
     Ok(missing)
 }
@@ -144,6 +163,21 @@ pub(crate) async fn attach(
     in_time(sqlx::query(AssertSqlSafe(statement)).execute(db)).await.map(drop)
 }
 
+/// Finishes what an interrupted detach left of a partition that is wanted all the same. Its rows
+/// come back when it is attached again.
+async fn finish_detaching(
+    db: &mut PgConnection,
+    table: &str,
+    name: &str,
+) -> Result<(), sqlx::Error> {
+    let present = present(db, table).await?;
+    if !present.iter().any(|it| it.half_detached && it.name == name) {
+        return Ok(());
+    }
+    let statement = format!("alter table ballet.{table} detach partition ballet.{name} finalize");
+    in_time(sqlx::query(AssertSqlSafe(statement)).execute(db)).await.map(drop)
+}
+
 /// Creates the missing partitions.
 pub(crate) async fn make(
     pool: &PgPool,
@@ -159,6 +193,7 @@ pub(crate) async fn make(
     // If a lock is held for longer, the next round tries again.
     in_time(sqlx::query("set local lock_timeout = '1s'").execute(&mut *db)).await?;
     for Wanted { table, name, from, to } in missing(&mut db, limits, now).await? {
+        finish_detaching(&mut db, table, &name).await?;
         let statement =
             format!("create table if not exists ballet.{name} (like ballet.{table} including all)");
         in_time(sqlx::query(AssertSqlSafe(statement)).execute(&mut *db)).await?;
@@ -187,36 +222,48 @@ pub(crate) async fn cover(
     Ok(true)
 }
 
-/// Returns for each time whether the ledger has a partition for it. Where it has, it also has every
-/// row of that time.
-pub(crate) async fn ledger_covers(
-    db: &mut PgConnection,
-    limits: &Limits,
-    times: &[Timestamp],
-) -> Result<Vec<bool>, sqlx::Error> {
-    covers(db, &Partitioned::ledger(limits), times).await
+/// What a table knows of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// There is a partition, and it has every row of that time.
+    Whole,
+    /// There is no partition. Of a time that is not old, it could not be made yet.
+    Missing,
+    /// The partition was dropped, and there were rows in it.
+    Dropped,
 }
 
-/// The same for the inbox.
-pub(crate) async fn inbox_covers(
-    db: &mut PgConnection,
-    limits: &Limits,
-    times: &[Timestamp],
-) -> Result<Vec<bool>, sqlx::Error> {
-    covers(db, &Partitioned::inbox(limits), times).await
+impl Memory {
+    /// Whether something of that time may be forgotten, given whether the time is old.
+    pub(crate) const fn is_forgotten(self, is_old: bool) -> bool {
+        match self {
+            Self::Whole => false,
+            Self::Missing => is_old,
+            Self::Dropped => true,
+        }
+    }
 }
 
-async fn covers(
+/// Returns what a table knows of each time.
+pub(crate) async fn memories(
     db: &mut PgConnection,
     partitioned: &Partitioned,
     times: &[Timestamp],
-) -> Result<Vec<bool>, sqlx::Error> {
+) -> Result<Vec<Memory>, sqlx::Error> {
     let present = present(db, partitioned.table).await?;
-    let covers = |time: &Timestamp| {
+    // Read second: what was dropped in between is told so.
+    let dropped = dropped(db).await?;
+    let memory = |time: &Timestamp| {
         let name = partitioned.at(*time).name;
-        present.iter().any(|it| it.name == name && it.attached && !it.half_detached)
+        if present.iter().any(|it| it.is_there() && it.name == name) {
+            Memory::Whole
+        } else if dropped.contains(&name) {
+            Memory::Dropped
+        } else {
+            Memory::Missing
+        }
     };
-    Ok(times.iter().map(covers).collect())
+    Ok(times.iter().map(memory).collect())
 }
 
 #[cfg(test)]
@@ -226,8 +273,18 @@ mod tests {
     #[test]
     fn the_bounds_of_a_partition_follow_from_its_name() {
         let now = Timestamp::from_second(1_763_625_600).expect("in range");
-        let Wanted { name, from, to, .. } = Partitioned::ledger(&Limits::default()).at(now);
-        assert_eq!(bounds(&name), (bound(from), bound(to)));
+        let limits = Limits::default();
+        for partitioned in [Partitioned::inbox(&limits), Partitioned::ledger(&limits)] {
+            let Wanted { name, from, to, .. } = partitioned.at(now);
+            assert_eq!(partitioned.bounds(&name), (bound(from), bound(to)));
+        }
+    }
+
+    #[test]
+    fn more_is_kept_than_the_window() {
+        let limits = Limits::default();
+        assert_eq!(Partitioned::inbox(&limits).newer(), 8);
+        assert_eq!(Partitioned::ledger(&limits).newer(), 14);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_amqp::Backoff;
 use ballet_core::envelope::Limits;
 use jiff::SignedDuration;
 use sqlx::PgPool;
@@ -10,7 +11,8 @@ use sqlx::PgPool;
 use crate::declare::clock::Clock;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
-use crate::tables::database::{begin, in_time};
+use crate::tables::chores::Chores;
+use crate::tables::database::in_time;
 use crate::tables::partitions::{self, cover, make};
 use crate::tables::{expired_rows, old_partitions};
 use crate::upkeep::clock;
@@ -58,15 +60,25 @@ pub(crate) async fn prepare(
 /// Creates partitions ahead and cleans up, until the service stops.
 pub(crate) async fn keep(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
+    let mut tidying = Backoff::new(AGAIN, EVERY);
     loop {
         let (made, tidied) = tokio::select! {
             done = async { (make_ahead(&engine).await, tidy(&engine).await) } => done,
             () = stopped(&mut stopping) => return,
         };
-        if let Err(error) = &tidied {
-            tracing::warn!("old rows and partitions could not be removed; trying again: {error}");
+        let failed = tidied.unwrap_or_else(|error| Some(error.to_string()));
+        if let Some(failed) = &failed {
+            tracing::warn!("old rows or partitions could not be removed; trying again: {failed}");
         }
-        let pause = if made.and(tidied).is_ok() { EVERY } else { AGAIN };
+        let pause = if made.is_err() {
+            AGAIN
+        } else if failed.is_some() {
+            // What always fails does not make the rest be done each minute.
+            tidying.wait().max(AGAIN)
+        } else {
+            tidying.reset();
+            EVERY
+        };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = stopped(&mut stopping) => return,
@@ -92,21 +104,27 @@ async fn make_ahead(engine: &Engine) -> Result<(), sqlx::Error> {
     made
 }
 
-async fn tidy(engine: &Engine) -> Result<(), sqlx::Error> {
+/// Returns what failed.
+async fn tidy(engine: &Engine) -> Result<Option<String>, sqlx::Error> {
     // Freshly asked: what is removed does not come back.
     clock::ask(&engine.pool, &engine.shared_clock).await?;
     if engine.shared_clock.doubt().is_some() {
-        return Ok(());
+        return Ok(None);
     }
     let (limits, now) = (&engine.limits, engine.clock.now());
-    let mut turn = begin(&engine.pool).await?;
-    let ours = sqlx::query_as("select pg_try_advisory_xact_lock($1)").bind(TIDYING);
-    let (ours,): (bool,) = in_time(ours.fetch_one(&mut *turn)).await?;
+    let mut db = in_time(engine.pool.acquire()).await?;
+    // The lock belongs to the session, since no transaction lasts as long as this may take. However
+    // this ends, the connection is closed, and the lock is free.
+    db.close_on_drop();
+    let ours = sqlx::query_as("select pg_try_advisory_lock($1)").bind(TIDYING);
+    let (ours,): (bool,) = in_time(ours.fetch_one(&mut *db)).await?;
+    let mut chores = Chores::default();
     if ours {
-        let mut db = engine.pool.acquire().await?;
         let stages = engine.registry.stages();
-        expired_rows::delete(&mut db, limits, &stages, now).await?;
-        old_partitions::drop_old(&mut db, limits, &stages, now).await?;
+        expired_rows::delete(&mut db, limits, &stages, now, &mut chores).await?;
+        old_partitions::drop_old(&mut db, limits, &stages, now, &mut chores).await?;
+        let turn = sqlx::query("select pg_advisory_unlock($1)").bind(TIDYING);
+        in_time(turn.execute(&mut *db)).await?;
     }
-    in_time(turn.rollback()).await
+    Ok(chores.failed())
 }

@@ -4,9 +4,9 @@ use ballet::Clock;
 use ballet_testkit::wait_until;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::lifecycle::old_partition;
+use crate::lifecycle::{old_partition, work_at_all_times};
 use crate::trip::{
     GUIDE_TABLES, HOTEL_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled,
     Trouble, guide, hotel,
@@ -81,6 +81,7 @@ async fn t184_a_wrong_clock_drops_doubles_and_stalls_nothing_and_is_told() {
     world.services.pop().expect("the guide").stop().await;
     let mut db = PgConnection::connect(world.env.database_url("guide")).await.expect("connected");
     old_partition(&mut db, 1).await;
+    work_at_all_times(&mut db).await;
     for (number, hours) in (2..).zip(WRONG) {
         world.start_by(guide_part(), wrong(hours), |_| {}).await;
         rename(&world, &world.new_id(), "Savoy").await;
@@ -177,6 +178,83 @@ async fn t184_what_was_forgotten_too_early_is_told_and_nothing_is_done_twice() {
     }
 }
 
+/// A host boots with a clock that is ahead, and everything on it, the database too, believes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
+    let mut world = World::new("undoubted", vec![guide_part()]).await;
+    let first = world.new_id();
+    rename(&world, &first, "Ritz").await;
+    world.until_count("guide", "hotel_name", 1).await;
+    world.services.pop().expect("the guide").stop().await;
+    let [inbox, _] = of_today();
+    let ahead = Clock::system().now() + SignedDuration::from_hours(3 * 24);
+    let empty = format!("pg_class where relname = 'inbox_{}'", ahead.strftime("%Y%m%d"));
+    assert_eq!(world.count("guide", &empty).await, 1);
+    world.let_pass("guide", 30).await;
+    world.start(guide_part()).await;
+    // It comes after the one of today.
+    world.until_count("guide", &empty, 0).await;
+    assert_eq!(world.count("guide", &format!("pg_class where relname = '{inbox}'")).await, 1);
+    assert_eq!(world.count("guide", "ballet.dropped_partition").await, 0);
+    world.services.pop().expect("the guide").stop().await;
+
+    world.let_pass("guide", 0).await;
+    world.start(guide_part()).await;
+    assert_eq!(world.count("guide", &empty).await, 1, "what was empty is made again");
+    rename(&world, &first, "Ritz").await;
+    rename(&world, &world.new_id(), "Palace").await;
+    world.until_count("guide", "hotel_name where name = 'Palace'", 1).await;
+    assert_eq!(world.count("guide", "hotel_name where name = 'Ritz'").await, 1);
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}
+
+/// A partition is missing, and cannot be made for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn t184_what_has_no_partition_yet_is_tried_again() {
+    let world = World::new("not_yet", vec![hotel_part()]).await;
+    let mut holder = PgConnection::connect(world.env.database_url("hotel")).await.expect("a door");
+    for (partition, table) in of_today().iter().zip(["inbox", "ledger"]) {
+        world.execute("hotel", &format!("drop table ballet.{partition}")).await;
+        // Nothing can be attached, and everybody else goes on.
+        let hold = format!("begin; lock table ballet.{table} in share update exclusive mode");
+        holder.execute(AssertSqlSafe(hold)).await.expect("held");
+        let saga = world.new_saga();
+        world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+        let waits = format!("pg_locks where not granted and relation = 'ballet.{table}'::regclass");
+        for waiting in [1, 0, 1, 0, 1] {
+            world.until_count("hotel", &waits, waiting).await;
+        }
+        holder.execute("commit").await.expect("let go");
+        world.event::<RoomBooked>(saga).await;
+    }
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}
+
+/// The detach of a partition was interrupted, and then the clock was set back: it is wanted again.
+#[tokio::test(flavor = "multi_thread")]
+async fn t184_a_partition_that_is_half_detached_comes_back_with_its_rows() {
+    let world = World::new("half", vec![hotel_part()]).await;
+    let saga = world.new_saga();
+    let id = world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+    let [inbox, _] = of_today();
+    let url = world.env.database_url("hotel");
+    let mut reader = PgConnection::connect(url).await.expect("connected");
+    reader.execute("begin; select count(*) from ballet.inbox").await.expect("read");
+    let mut dying = PgConnection::connect(url).await.expect("connected");
+    dying.execute("set statement_timeout = '100ms'").await.expect("set");
+    let detach = format!("alter table ballet.inbox detach partition ballet.{inbox} concurrently");
+    sqlx::query(AssertSqlSafe(detach)).execute(&mut dying).await.expect_err("interrupted");
+    reader.execute("commit").await.expect("read");
+    let next = world.new_saga();
+    world.publish_as(&id, saga, &TripBooked { city: "Rome".into() }).await;
+    world.publish(next, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(next).await;
+    assert_eq!(world.count("hotel", "room").await, 2);
+    assert_eq!(world.count("hotel", &format!("ballet.{inbox}")).await, 2);
+    assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_what_may_still_be_aborted_is_remembered_for_longer() {
     let mut world = World::new("undecided", vec![hotel_part()]).await;
@@ -188,16 +266,18 @@ async fn t184_what_may_still_be_aborted_is_remembered_for_longer() {
     world.services.pop().expect("the hotel").stop().await;
     let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
     old_partition(&mut db, 1).await;
+    work_at_all_times(&mut db).await;
     world.let_pass("hotel", 120).await;
     world.start(hotel_part()).await;
     world.until_count("hotel", "pg_class where relname = 'inbox_20000101'", 0).await;
+    work_at_all_times(&mut db).await;
     let cancelled = TripCancelled { reason: "the customer".into() };
     world.publish_as(&world.id_after(120), undecided, &cancelled).await;
     world.event::<RoomFreed>(undecided).await;
     // Now both have ended here.
     world.services.clear();
     world.start(hotel_part()).await;
-    world.until_count("hotel", "ballet.ledger", 0).await;
+    world.until_count("hotel", "ballet.ledger where step <> 'rest'", 0).await;
     world.publish_as(&world.id_after(120), undecided, &cancelled).await;
     let dead = world.dead_letters(1).await;
     assert_eq!(dead[0]["properties"]["headers"]["x-dead-reason"], "saga_too_old");

@@ -3,6 +3,7 @@
 use ballet_testkit::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
+use crate::lifecycle::work_at_all_times;
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Trouble, desk, hotel};
 use crate::world::{SOON, World, part};
 
@@ -56,6 +57,7 @@ async fn an_old_saga_that_its_owner_has_not_decided_is_kept() {
     let mut world = World::new("owners_memory", vec![part(desk(), DESK_TABLES)]).await;
     let mut db = PgConnection::connect(world.env.database_url("desk")).await.expect("connected");
     make_old(&mut db, &OLD_AT_THE_OWNER).await;
+    work_at_all_times(&mut db).await;
     world.start(part(desk(), DESK_TABLES)).await;
     until_partitions(&mut db, &kept(&OLD_AT_THE_OWNER)).await;
 }
@@ -82,6 +84,7 @@ async fn an_old_ledger_partition_goes_unless_something_in_it_is_open() {
     let mut world = World::new("memory", vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
     let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
     make_old(&mut db, &OLD).await;
+    work_at_all_times(&mut db).await;
     let deadline = format!(
         "insert into ballet.deadline (saga_id, saga, due_at) \
          values ('{UNDECIDED}-7000-8000-000000000000', 'trip', 'infinity')"

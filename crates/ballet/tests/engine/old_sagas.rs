@@ -5,7 +5,9 @@ use ballet::core::envelope::Limits;
 use ballet::{Clock, FailureKind, SagaId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use sqlx::{Connection, PgConnection};
 
+use crate::lifecycle::work_at_all_times;
 use crate::trip::{
     DESK_TABLES, HOTEL_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled,
     TripWanted, Trouble, desk, hotel,
@@ -101,6 +103,10 @@ async fn t177_what_is_open_goes_on_at_any_age_and_what_is_forgotten_is_told() {
 
     // In the autumn, only what is open is remembered.
     world.let_pass("hotel", 0).await;
+    world.start(hotel_part()).await;
+    world.services.pop().expect("the hotel").stop().await;
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    work_at_all_times(&mut db).await;
     world.start(hotel_part()).await;
     let now = Clock::system().now().as_second() - days(120).as_secs();
     let week = Timestamp::from_second(now.div_euclid(WEEK) * WEEK).expect("in range");

@@ -11,7 +11,7 @@ use ballet_testkit::{Link, Options, Proxy, Servers, wait_until};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 
-use crate::lifecycle::old_partition;
+use crate::lifecycle::{old_partition, work_at_all_times};
 use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, TripBooked, Trouble, cars, desk, hotel};
 use crate::world::{LONG, SOON, World, part};
 
@@ -250,6 +250,7 @@ async fn upkeep_that_hangs_for_ever_is_given_up_and_done_again() {
     .expect("a slow row");
     // Its turn comes behind that row.
     old_partition(&mut db, 1).await;
+    work_at_all_times(&mut db).await;
     let way = Proxy::to(world.env.database_url("hotel")).await.expect("a way");
     let by_this_way = |settings: &mut Settings| settings.database_url = Some(way.url().to_owned());
     world.start_with(hotel(), by_this_way).await;
