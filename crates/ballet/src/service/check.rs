@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ballet_amqp::{Broker, BrokerError, ManagementAddress, RabbitMq};
-use sqlx::postgres::PgConnectOptions;
 
 use crate::outgoing::spans::Spans;
 use crate::service::otlp::{self, Otlp};
@@ -15,11 +14,12 @@ use crate::service::settings::settings::{
     Settings,
 };
 use crate::service::{logging, pool};
+use crate::tables::hosts::Hosts;
 
 /// What the settings say, ready for use.
 pub(super) struct Checked {
     pub(super) broker: Arc<dyn Broker>,
-    pub(super) database: PgConnectOptions,
+    pub(super) database: Hosts,
     pub(super) spans: Spans,
     pub(super) otlp: Option<Otlp>,
 }

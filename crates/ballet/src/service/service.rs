@@ -32,6 +32,7 @@ use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
 use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
+use crate::upkeep::hosts as upkeep_hosts;
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{
     calls, clock, deadlines, marks, partitions, pausing, process, stuck, sweeper, turns,
@@ -97,8 +98,11 @@ impl Service {
     ///
     /// A [`StartError`] for problems that do not end by themselves.
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
-        let Checked { broker, database: options, spans, otlp } = self.check(&settings)?;
-        let pools = pool::pools(&settings, &options);
+        let Checked { broker, database: hosts, spans, otlp } = self.check(&settings)?;
+        if hosts.are_several() {
+            hosts.look().await;
+        }
+        let pools = pool::pools(&settings, &hosts);
         let (stop, asked_to_stop) = watch::channel(false);
         let (end, stopping) = watch::channel(false);
         let (leave, leaving) = watch::channel(false);
@@ -121,9 +125,20 @@ impl Service {
                 .await?;
         tracing::info!(service = self.participant.service(), %address, "serving HTTP");
 
+        let all_pools = [&pools.lanes, &pools.requests, &pools.upkeep].map(Clone::clone);
+        base.spawn(
+            "the watch over the database's servers",
+            upkeep_hosts::follow(
+                pools.hosts.clone(),
+                all_pools,
+                pools.renewal.clone(),
+                leaving.clone(),
+            ),
+        );
+
         let prepare = Prepare {
             pool: &pools.upkeep,
-            options: &options,
+            hosts: &hosts,
             migrations: self.migrations,
             limits: &limits,
             clock: &clock,
@@ -133,7 +148,7 @@ impl Service {
         let (process, session, table) = prepare.run().await?;
         base.spawn(
             "the process's session",
-            process::keep(session, options, process, leaving.clone()),
+            process::keep(session, hosts, process, leaving.clone()),
         );
         if let Some(otlp) = otlp {
             base.spawn(

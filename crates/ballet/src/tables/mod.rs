@@ -6,6 +6,7 @@ pub(crate) mod database;
 pub(crate) mod deadlines;
 pub(crate) mod expired_rows;
 pub(crate) mod failures;
+pub(crate) mod hosts;
 pub(crate) mod inbox;
 pub(crate) mod ledger;
 pub(crate) mod left_behind;

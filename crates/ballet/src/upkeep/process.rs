@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::engine::stopping::stopped;
+use crate::tables::hosts::Hosts;
 use crate::tables::process::{hold, renew};
 
 const BEAT: Duration = Duration::from_secs(2);
@@ -18,10 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// Keeps lock and lease until the process stops. Reopens the session after every loss.
 pub(crate) async fn keep(
     mut session: PgConnection,
-    options: PgConnectOptions,
+    hosts: Hosts,
     process: i64,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let mut at = hosts.current();
     loop {
         tokio::select! {
             () = tokio::time::sleep(BEAT) => {}
@@ -33,6 +34,7 @@ pub(crate) async fn keep(
             }
         }
         let lost = match timeout(PATIENCE, renew(&mut session, process)).await {
+            Ok(Ok(())) if at != hosts.current() => Some("another server takes writes".to_owned()),
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some(format!("no answer within {PATIENCE:?}")),
@@ -40,17 +42,18 @@ pub(crate) async fn keep(
         if let Some(error) = lost {
             tracing::warn!("the process's session is lost; reopening it: {error}");
             tokio::select! {
-                again = hold_again(&options, process) => session = again,
+                (again, host) = hold_again(&hosts, process) => (session, at) = (again, host),
                 () = stopped(&mut stopping) => return,
             }
         }
     }
 }
 
-async fn hold_again(options: &PgConnectOptions, process: i64) -> PgConnection {
+async fn hold_again(hosts: &Hosts, process: i64) -> (PgConnection, usize) {
     loop {
-        let failure = match timeout(PATIENCE, hold(options, process)).await {
-            Ok(Ok(session)) => return session,
+        let at = hosts.current();
+        let failure = match timeout(PATIENCE, hold(&hosts.options(), process)).await {
+            Ok(Ok(session)) => return (session, at),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {PATIENCE:?}"),
         };

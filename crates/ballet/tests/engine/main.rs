@@ -8,6 +8,7 @@ mod calls_left;
 mod clocks;
 mod deadlines;
 mod endless;
+mod fail_over;
 mod foreign;
 mod hostile;
 mod joins;
