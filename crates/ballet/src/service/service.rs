@@ -125,16 +125,14 @@ impl Service {
                 .await?;
         tracing::info!(service = self.participant.service(), %address, "serving HTTP");
 
-        let all_pools = [&pools.lanes, &pools.requests, &pools.upkeep].map(Clone::clone);
-        base.spawn(
-            "the watch over the database's servers",
-            upkeep_hosts::follow(
-                pools.hosts.clone(),
-                all_pools,
-                pools.renewal.clone(),
-                leaving.clone(),
-            ),
-        );
+        if hosts.are_several() {
+            let all_pools = [&pools.lanes, &pools.requests, &pools.upkeep].map(Clone::clone);
+            let (bounded, renewal) = (pools.hosts.clone(), pools.renewal.clone());
+            base.spawn(
+                "the watch over the database's servers",
+                upkeep_hosts::follow(bounded, all_pools, renewal, leaving.clone()),
+            );
+        }
 
         let prepare = Prepare {
             pool: &pools.upkeep,

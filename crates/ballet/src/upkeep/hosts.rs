@@ -19,7 +19,7 @@ pub(crate) async fn follow(
     renewal: Renewal,
     mut stopping: watch::Receiver<bool>,
 ) {
-    while hosts.are_several() {
+    loop {
         if hosts.look().await {
             let to = hosts.options();
             tracing::warn!(
