@@ -83,7 +83,9 @@ pub(super) fn pools(settings: &Settings, hosts: &Hosts) -> Pools {
         ])
     });
     let lanes = u32::from(settings.lanes);
-    let requests = settings.database_connections().saturating_sub(lanes + UPKEEP + APART).max(1);
+    // The look for the server that takes writes has a connection, too.
+    let apart = APART + u32::from(hosts.are_several());
+    let requests = settings.database_connections().saturating_sub(lanes + UPKEEP + apart).max(1);
     let renewal = Renewal::new();
     let pool = |most, wait| pool(bounded.options(), most, wait, &renewal);
     Pools {

@@ -1,7 +1,7 @@
 //! The servers of a database: one, or several of which one takes writes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ballet_amqp::TlsFiles;
@@ -20,6 +20,8 @@ const ANSWER: Duration = Duration::from_secs(3);
 pub(crate) struct Hosts {
     all: Arc<[PgConnectOptions]>,
     current: Arc<AtomicUsize>,
+    /// The latest timeline that any of them has shown.
+    latest: Arc<AtomicU32>,
 }
 
 impl Hosts {
@@ -31,13 +33,13 @@ impl Hosts {
     pub(crate) fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
         let all: Result<Vec<_>, _> =
             one_by_one(url)?.iter().map(|url| connect_options(url, tls)).collect();
-        Ok(Self { all: all?.into(), current: Arc::default() })
+        Ok(Self { all: all?.into(), current: Arc::default(), latest: Arc::default() })
     }
 
     /// Changes the options for all servers.
     pub(crate) fn with(&self, change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> Self {
         let all = self.all.iter().cloned().map(change).collect();
-        Self { all, current: Arc::clone(&self.current) }
+        Self { all, current: Arc::clone(&self.current), latest: Arc::clone(&self.latest) }
     }
 
     /// The options for the server that took writes last.
@@ -59,29 +61,32 @@ impl Hosts {
     /// is another one than before.
     ///
     /// A primary that was cut off and replaced may come back and take writes as before. So of several
-    /// the one with the latest timeline counts: each promotion begins a new one.
+    /// the one with the latest timeline counts: each promotion begins a new one. One of an earlier
+    /// timeline than was ever seen does not count, even if it is the only one that answers.
     pub(crate) async fn look(&self) -> bool {
         let before = self.current.load(Ordering::Relaxed);
         let asked = self.all.iter().map(|options| timeout(ANSWER, timeline(options)));
         let answers = join_all(asked).await.into_iter().map(|it| it.ok()?.ok()?);
         let writable = answers.enumerate().filter_map(|(at, timeline)| Some((timeline?, at)));
         // Of several with the same timeline the one in use stays.
-        let best = writable.max_by_key(|(timeline, at)| (timeline.clone(), *at == before));
-        let Some((_, now)) = best else { return false };
+        let best = writable.max_by_key(|(timeline, at)| (*timeline, *at == before));
+        let Some((timeline, now)) = best else { return false };
+        if timeline < self.latest.fetch_max(timeline, Ordering::Relaxed) {
+            return false;
+        }
         self.current.swap(now, Ordering::Relaxed) != now
     }
 }
 
-/// The timeline of a server that takes writes, eight hexadecimal digits. `None` for one that takes
-/// none, such as a standby.
-async fn timeline(options: &PgConnectOptions) -> Result<Option<String>, sqlx::Error> {
+/// The timeline of a server that takes writes. `None` for one that takes none, such as a standby.
+async fn timeline(options: &PgConnectOptions) -> Result<Option<u32>, sqlx::Error> {
     let mut db = options.connect().await?;
     let asked = "select case when not pg_is_in_recovery() \
              and current_setting('transaction_read_only') = 'off' \
          then left(pg_walfile_name(pg_current_wal_lsn()), 8) end";
-    let (timeline,) = sqlx::query_as(asked).fetch_one(&mut db).await?;
+    let (digits,): (Option<String>,) = sqlx::query_as(asked).fetch_one(&mut db).await?;
     db.close().await?;
-    Ok(timeline)
+    Ok(digits.and_then(|digits| u32::from_str_radix(&digits, 16).ok()))
 }
 
 /// Makes one URL for each host.

@@ -1,6 +1,6 @@
 //! Follows the server that takes writes, when a URL names several.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -10,6 +10,8 @@ use crate::tables::hosts::Hosts;
 use crate::tables::renewal::Renewal;
 
 const EVERY: Duration = Duration::from_secs(2);
+/// A connection to the last server may have been opening during the switch for as long as this.
+const OPENING: Duration = Duration::from_secs(15);
 
 /// Looks for another server again and again. When there is one, the pools connect to it, and drop
 /// their connections to the last one.
@@ -19,7 +21,12 @@ pub(crate) async fn follow(
     renewal: Renewal,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let mut renew_at: Option<Instant> = None;
     loop {
+        if renew_at.is_some_and(|at| at <= Instant::now()) {
+            renew_at = None;
+            renewal.renew();
+        }
         if hosts.look().await {
             let to = hosts.options();
             tracing::warn!(
@@ -29,6 +36,7 @@ pub(crate) async fn follow(
             );
             pools.iter().for_each(|pool| pool.set_connect_options(to.clone()));
             renewal.renew();
+            renew_at = Some(Instant::now() + OPENING);
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
