@@ -8,7 +8,7 @@ use ballet_amqp::Backoff;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::tables::calls::Room;
+use crate::tables::calls::{Reach, Room};
 
 /// How long a claimed call may wait in memory for its turn.
 const WAIT: Duration = Duration::from_secs(30);
@@ -69,6 +69,12 @@ impl Line {
     /// How long a call is claimed.
     pub(crate) const fn claim_time(&self) -> Duration {
         self.time_limit.saturating_add(WAIT)
+    }
+
+    /// Returns the longest time to the next claim of a call: its longest pause, or its claim.
+    pub(crate) fn reach(&self, longest_pause: Duration) -> Reach {
+        let longest = self.claim_time().max(longest_pause);
+        Reach { step: self.step, undo: self.undo, longest }
     }
 
     /// Waits for the turn of a call.

@@ -85,6 +85,17 @@ pub(crate) async fn is_gone(db: &mut PgConnection, process: i64) -> Result<bool,
     Ok(gone)
 }
 
+/// Returns the lock keys of processes of a release before, which are alive and have no lease: the lower
+/// halves of their numbers.
+pub(crate) async fn without_lease(db: &mut PgConnection) -> Result<Vec<i64>, sqlx::Error> {
+    let statement = "select objid::bigint from pg_locks where locktype = 'advisory' \
+                     and classid::bigint = $1 and objsubid = 2 and granted and database = \
+                     (select oid from pg_database where datname = current_database()) \
+                     and not exists (select from ballet.process_lease \
+                     where process & 4294967295 = objid::bigint)";
+    sqlx::query_scalar(statement).bind(i64::from(CLASS)).fetch_all(db).await
+}
+
 /// Ends the leases of other processes whose lock is free, and returns these processes. The row of a
 /// frozen process stays: without it, the process would count as alive by its lock.
 pub(crate) async fn end_leases(db: &mut PgConnection, own: i64) -> Result<Vec<i64>, sqlx::Error> {
