@@ -100,11 +100,10 @@ impl Prepare<'_> {
         let prepared = partitions::prepare(self.pool, self.limits, self.clock).await;
         prepared.map_err(StartError::Database)?;
         pool::log_schema_differences(self.pool).await;
+        let begun = process::begin(&self.hosts.options()).await;
+        let (process, session) = begun.map_err(StartError::Database)?;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
-        let process = process::draw(&mut db).await.map_err(StartError::Database)?;
-        let session =
-            process::hold(&self.hosts.options(), process).await.map_err(StartError::Database)?;
-        if process::is_gone(&mut db, process).await.map_err(StartError::Database)? {
+        if process::lock_is_free(&mut db, process).await.map_err(StartError::Database)? {
             return Err(StartError::Pooler);
         }
         let table = outbox_tables::take(&mut db, process).await.map_err(StartError::Database)?;

@@ -23,7 +23,7 @@ use crate::http::unit::Handle;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
-use crate::service::check::{Checked, check};
+use crate::service::check::{Checked, check, check_call_times};
 use crate::service::error::StartError;
 use crate::service::prepare::Prepare;
 use crate::service::running::{Running, Signals};
@@ -98,6 +98,7 @@ impl Service {
     ///
     /// A [`StartError`] for problems that do not end by themselves.
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
+        check_call_times(&self.participant)?;
         let Checked { broker, database: hosts, spans, otlp } = self.check(&settings)?;
         if hosts.are_several() {
             hosts.look().await;

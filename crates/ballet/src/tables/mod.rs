@@ -8,6 +8,7 @@ pub(crate) mod expired_rows;
 pub(crate) mod failures;
 pub(crate) mod hosts;
 pub(crate) mod inbox;
+pub(crate) mod indexes;
 pub(crate) mod ledger;
 pub(crate) mod left_behind;
 pub(crate) mod locks;

@@ -14,6 +14,7 @@ mod hostile;
 mod joins;
 mod keyed;
 mod keyed_calls;
+mod leases;
 mod lifecycle;
 mod locked_rows;
 mod locks;
