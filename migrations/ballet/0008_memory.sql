@@ -19,16 +19,18 @@ create function ballet.clock_is_checked() returns boolean
 language sql volatile parallel safe
 as 'select true';
 
--- The tables are short or used for a moment only. Whoever waits for an exclusive lock makes all others
+-- The locks are held for a moment only. Whoever waits for an exclusive lock makes all others
 -- wait behind it, so this asks for it again and again.
 do $$
 begin
     loop
         begin
             set local lock_timeout = '200ms';
-            -- A failure is forgotten by the age of its last attempt, not of its first.
+            -- A failure is forgotten by the age of its last attempt, not of its first. For a volatile
+            -- default, as ballet.now() is, the table would be written anew under the lock.
             alter table ballet.failure
-                add column last_failed_at timestamptz not null default ballet.now();
+                add column last_failed_at timestamptz not null default now();
+            alter table ballet.failure alter column last_failed_at set default ballet.now();
             alter table ballet.inbox_other alter column received_at set default ballet.now();
             exit;
         exception when lock_not_available then

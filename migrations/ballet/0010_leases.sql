@@ -10,19 +10,6 @@ create table ballet.process_lease (
 
 -- Open calls are claimed by step, compensations apart: next_at is when a call may be claimed next.
 -- While a process has claimed it, this is when the claim ends, and the process is the owner; else the
--- owner is 0. In place of the index by next_at alone. Whoever waits for an exclusive lock makes all
--- others wait behind it, so this asks for it again and again.
-do $$
-begin
-    loop
-        begin
-            set local lock_timeout = '200ms';
-            lock table ballet.call in access exclusive mode;
-            create index call_due on ballet.call (step, undo, next_at) where closed_at is null;
-            drop index ballet.call_open;
-            exit;
-        exception when lock_not_available then
-            perform pg_sleep(0.5);
-        end;
-    end loop;
-end $$;
+-- owner is 0. The index for this, call_due, is built after the migrations, beside the replicas that
+-- write (tables/indexes.rs). Replicas of the release before read by next_at alone, so call_open stays
+-- for this release; the next one drops it.

@@ -76,7 +76,7 @@ pub trait CallStep: Send + Sync + 'static {
     /// until it is answered.
     const RETRY: Retry = Retry::DEFAULT;
     /// How long one attempt at the call, or at the compensation's call, may take. After this the
-    /// answer counts as unknown, and the call is made again.
+    /// answer counts as unknown, and the call is made again. At most an hour.
     const CALL_TIME: Duration = Duration::from_secs(30);
     /// The request, stored as JSON until the answer is known.
     type Request: Serialize + DeserializeOwned + Send + Sync + 'static;

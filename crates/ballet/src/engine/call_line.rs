@@ -8,7 +8,7 @@ use ballet_amqp::Backoff;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::tables::calls::Room;
+use crate::tables::calls::{Reach, Room};
 
 /// How long a claimed call may wait in memory for its turn.
 const WAIT: Duration = Duration::from_secs(30);
@@ -43,6 +43,8 @@ struct Pace {
     not_before: Option<Instant>,
     /// When to look for due calls, if some are expected.
     look_at: Option<Instant>,
+    /// Whether calls may wait in the table for room. New calls then queue behind them.
+    is_behind: bool,
 }
 
 impl Line {
@@ -69,15 +71,29 @@ impl Line {
         self.time_limit.saturating_add(WAIT)
     }
 
+    /// Returns the longest time to the next claim of a call: its longest pause, or its claim.
+    pub(crate) fn reach(&self, longest_pause: Duration) -> Reach {
+        let longest = self.claim_time().max(longest_pause);
+        Reach { step: self.step, undo: self.undo, longest }
+    }
+
     /// Waits for the turn of a call.
     pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.permits.acquire().await.ok()
     }
 
-    /// Whether a new call may be held without a look at the table.
+    /// Whether a new call may be held without a look at the table. If not, it waits there. While
+    /// calls wait there for room, no new call overtakes them: each freed place would be taken at
+    /// once, and they would wait as long as the line is busy.
     pub(crate) fn has_room_for_new(&self) -> bool {
-        let pace = self.pace();
-        pace.not_before.is_none() && pace.held < self.most_held(&pace)
+        let mut pace = self.pace();
+        if pace.not_before.is_some() {
+            return false;
+        }
+        let is_full = pace.held >= self.most_held(&pace);
+        let is_late = pace.look_at.is_some_and(|at| self.count(&pace) == 0 && at <= Instant::now());
+        pace.is_behind |= is_full || is_late;
+        !pace.is_behind
     }
 
     pub(crate) fn add(&self) {
@@ -114,7 +130,12 @@ impl Line {
         let is_time = pace.look_at.is_some_and(|at| at <= now);
         let is_early = pace.not_before.is_some_and(|at| at > now);
         let count = self.count(&pace);
-        if !(all_look || is_time) || is_early || count == 0 {
+        if !(all_look || is_time) || is_early {
+            return None;
+        }
+        if count == 0 {
+            // The look waits for room.
+            (pace.is_behind, pace.look_at) = (true, Some(now));
             return None;
         }
         pace.look_at = pace.look_at.filter(|at| *at > now);
@@ -142,7 +163,8 @@ impl Line {
             pace.portions = pace.portions.saturating_add(1);
             pace.not_before = Some(now + PORTIONS.after(pace.portions));
         }
-        if found >= count {
+        pace.is_behind = found >= count;
+        if pace.is_behind {
             // There may be more.
             pace.look_at = Some(now);
         }
@@ -215,6 +237,60 @@ mod tests {
         assert!(line.answered(), "the provider was away");
         assert_eq!(room(&line), LIMIT * HELD);
         assert!(!line.answered());
+    }
+
+    /// Holds calls until there is no room.
+    fn fill(line: &Line) {
+        for _ in 0..LIMIT * HELD {
+            assert!(line.has_room_for_new());
+            line.add();
+        }
+    }
+
+    /// As if calls were answered as fast as new ones come. Returns the room for due calls.
+    fn room_under_load(line: &Line) -> Option<usize> {
+        (0..LIMIT * HELD).find_map(|_| {
+            line.remove();
+            if line.has_room_for_new() {
+                line.add();
+            }
+            line.room(Instant::now(), false).map(|room| room.count)
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t189_new_calls_do_not_overtake_those_that_wait_for_room() {
+        let line = line();
+        fill(&line);
+        assert!(!line.has_room_for_new());
+        line.look_at(Instant::now());
+        let count = room_under_load(&line).expect("the call without room is claimed");
+        line.looked(count, count);
+        assert!(!line.has_room_for_new(), "more may wait");
+        assert!(line.room(Instant::now(), false).is_some());
+        line.looked(count, 1);
+        assert!(line.has_room_for_new(), "none waits");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t189_a_retry_and_the_calls_of_others_find_room_while_a_line_is_busy() {
+        let line = line();
+        fill(&line);
+        line.remove();
+        line.look_at(Instant::now() + Duration::from_secs(1));
+        assert!(line.has_room_for_new(), "the retry is not due");
+        sleep(Duration::from_secs(1)).await;
+        let count = room_under_load(&line).expect("room for the retry");
+        line.looked(count, 1);
+
+        while line.has_room_for_new() {
+            line.add();
+        }
+        line.looked(count, 1);
+        line.remove();
+        assert!(line.has_room_for_new());
+        assert!(line.room(Instant::now(), true).is_none());
+        room_under_load(&line).expect("room for the calls of others");
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::declare::call_step::CallKey;
 use crate::engine::call_line::Line;
 use crate::engine::registry::Registry;
-use crate::tables::calls::{NewCall, Room};
+use crate::tables::calls::{NewCall, Reach, Room};
 
 /// How often every line looks for calls that are due: those of processes that are gone, and those
 /// that other processes had no room for.
@@ -162,6 +162,11 @@ impl OpenCalls {
         if let Some(line) = self.lines.get(&(room.step, room.undo)) {
             line.looked(room.count, found);
         }
+    }
+
+    /// Returns the longest time to the next claim of each line's calls, given their longest pause.
+    pub(crate) fn reaches(&self, longest_pause: Duration) -> Vec<Reach> {
+        self.lines.values().map(|line| line.reach(longest_pause)).collect()
     }
 
     /// Returns the keys of the calls that this process holds.

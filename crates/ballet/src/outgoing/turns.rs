@@ -58,10 +58,14 @@ impl Turns {
     }
 
     /// Returns true if it is time for the next table. A clock that is wrong or jumps does no harm.
-    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+    ///
+    /// While the oldest unpublished event waits for longer than a turn, a table could not be emptied
+    /// after its turn, and another one would be needed each time. So then only a full table is left.
+    pub(crate) fn is_over(&self, now: Timestamp, unpublished_since: Option<Timestamp>) -> bool {
         let inner = self.lock();
+        let waits = unpublished_since.is_some_and(|since| now.duration_since(since) >= TURN);
         inner.written >= FILL
-            || (inner.written > 0 && now.duration_since(inner.begun).abs() >= TURN)
+            || (inner.written > 0 && !waits && now.duration_since(inner.begun).abs() >= TURN)
     }
 
     /// Begins the turn of a table. The one before is to be looked at.
@@ -141,14 +145,16 @@ mod tests {
     #[test]
     fn a_turn_ends_after_a_time_or_when_the_table_has_its_fill() {
         let turns = Turns::new(4, at(0));
-        assert!(!turns.is_over(at(100)), "nothing was written");
+        assert!(!turns.is_over(at(100), None), "nothing was written");
         turns.wrote(1);
-        assert!(!turns.is_over(at(9)) && turns.is_over(at(10)));
-        assert!(turns.is_over(at(-10)), "the clock was set back");
+        assert!(!turns.is_over(at(9), None) && turns.is_over(at(10), None));
+        assert!(turns.is_over(at(-10), None), "the clock was set back");
+        assert!(turns.is_over(at(10), Some(at(1))), "an event is on its way");
+        assert!(!turns.is_over(at(10), Some(at(0))), "the broker takes no events");
         turns.begin(5, at(10));
-        assert!(turns.current() == 5 && !turns.is_over(at(30)));
+        assert!(turns.current() == 5 && !turns.is_over(at(30), None));
         turns.wrote(20_000);
-        assert!(turns.is_over(at(10)));
+        assert!(turns.is_over(at(10), Some(at(0))));
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, ManagementAddress, RabbitMq};
-use sqlx::postgres::PgConnectOptions;
 
+use crate::declare::participant::Participant;
 use crate::outgoing::spans::Spans;
+use crate::service::error::StartError;
 use crate::service::otlp::{self, Otlp};
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{
@@ -15,11 +17,12 @@ use crate::service::settings::settings::{
     Settings,
 };
 use crate::service::{logging, pool};
+use crate::tables::hosts::Hosts;
 
 /// What the settings say, ready for use.
 pub(super) struct Checked {
     pub(super) broker: Arc<dyn Broker>,
-    pub(super) database: PgConnectOptions,
+    pub(super) database: Hosts,
     pub(super) spans: Spans,
     pub(super) otlp: Option<Otlp>,
 }
@@ -49,6 +52,22 @@ pub(super) fn check(
             Err(SettingsError::all(wrong))
         }
     }
+}
+
+/// The longest time limit of a call. A process that stops waits for its calls, and another makes a
+/// frozen process's calls only after this time.
+const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
+
+/// Checks the time limits of the calls that steps make.
+pub(super) fn check_call_times(participant: &Participant) -> Result<(), StartError> {
+    let steps = participant.sagas.iter().flat_map(|saga| &saga.steps);
+    for step in steps.filter(|step| step.part().calls_outside) {
+        let (step, time) = (step.part().name, step.call_time());
+        if time.is_zero() || time > LONGEST_CALL {
+            return Err(StartError::CallTime { step, time });
+        }
+    }
+    Ok(())
 }
 
 fn rabbitmq(settings: &Settings) -> Result<Arc<dyn Broker>, SettingsError> {

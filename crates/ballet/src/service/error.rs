@@ -1,6 +1,7 @@
 //! The errors of a service that does not start.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::service::settings::error::SettingsError;
 
@@ -11,6 +12,16 @@ pub enum StartError {
     /// Settings are missing or wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The time limit of a step's calls is zero, or too long.
+    #[error(
+        "the step {step}: its CALL_TIME is {time:?}, but must be longer than zero and at most an hour"
+    )]
+    CallTime {
+        /// The step's name.
+        step: &'static str,
+        /// Its `CALL_TIME`.
+        time: Duration,
+    },
     /// The database refuses access: the user is wrong, or a privilege is missing.
     #[error("the database: {0}")]
     Database(sqlx::Error),

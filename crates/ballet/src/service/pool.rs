@@ -12,7 +12,7 @@ use sqlx::{Executor, PgConnection, PgPool, Row};
 use crate::service::error::StartError;
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::Settings;
-use crate::tables::database::connect_options;
+use crate::tables::hosts::Hosts;
 use crate::tables::probe::Probe;
 use crate::tables::renewal::Renewal;
 use crate::tables::schema;
@@ -41,6 +41,8 @@ pub(super) struct Pools {
     pub(super) upkeep: PgPool,
     pub(super) probe: Probe,
     pub(super) renewal: Renewal,
+    /// The servers, with the options of the pools.
+    pub(super) hosts: Hosts,
 }
 
 /// The fewest connections of a service with this many lanes: one is left for requests.
@@ -49,12 +51,9 @@ pub(super) fn fewest_connections(lanes: u16) -> u32 {
 }
 
 /// Returns the options to connect to the database, without timeouts.
-pub(super) fn options(
-    settings: &Settings,
-    service: &str,
-) -> Result<PgConnectOptions, SettingsError> {
-    let options = connect_options(&settings.database_url()?, &settings.database_tls()?);
-    let options = options.map_err(|error| {
+pub(super) fn options(settings: &Settings, service: &str) -> Result<Hosts, SettingsError> {
+    let hosts = Hosts::parse(&settings.database_url()?, &settings.database_tls()?);
+    let hosts = hosts.map_err(|error| {
         let why = match error {
             sqlx::Error::Configuration(why) => why.to_string(),
             other => other.to_string(),
@@ -63,32 +62,39 @@ pub(super) fn options(
             "DATABASE_URL is invalid: {why}; expected postgres://user:password@host:5432/database"
         ))
     })?;
-    Ok(options.application_name(service).options([
-        // Compiling costs more than our short statements.
-        ("jit", "off"),
-        // A transaction that waited for a saga's lock must see the rows that the previous holder
-        // committed.
-        ("default_transaction_isolation", "read committed"),
-    ]))
+    Ok(hosts.with(|options| {
+        options.application_name(service).options([
+            // Compiling costs more than our short statements.
+            ("jit", "off"),
+            // A transaction that waited for a saga's lock must see the rows that the previous
+            // holder committed.
+            ("default_transaction_isolation", "read committed"),
+        ])
+    }))
 }
 
 /// Returns the connection pools, with timeouts. Migrations do not use them.
-pub(super) fn pools(settings: &Settings, options: &PgConnectOptions) -> Pools {
-    let bounded = options.clone().options([
-        ("statement_timeout", "30s"),
-        ("lock_timeout", "3s"),
-        ("idle_in_transaction_session_timeout", "60s"),
-    ]);
+pub(super) fn pools(settings: &Settings, hosts: &Hosts) -> Pools {
+    let bounded = hosts.with(|options| {
+        options.options([
+            ("statement_timeout", "30s"),
+            ("lock_timeout", "3s"),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ])
+    });
     let lanes = u32::from(settings.lanes);
-    let requests = settings.database_connections().saturating_sub(lanes + UPKEEP + APART).max(1);
+    // The look for the server that takes writes has a connection, too.
+    let apart = APART + u32::from(hosts.are_several());
+    let requests = settings.database_connections().saturating_sub(lanes + UPKEEP + apart).max(1);
     let renewal = Renewal::new();
-    let pool = |most, wait| pool(bounded.clone(), most, wait, &renewal);
+    let pool = |most, wait| pool(bounded.options(), most, wait, &renewal);
     Pools {
         lanes: pool(lanes, WAIT),
         requests: pool(requests, WAIT_OF_REQUEST),
         upkeep: pool(UPKEEP, WAIT),
         probe: Probe::new(bounded.clone()),
         renewal: renewal.clone(),
+        hosts: bounded,
     }
 }
 

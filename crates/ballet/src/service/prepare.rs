@@ -8,7 +8,6 @@ use std::time::Duration;
 use ballet_amqp::tls;
 use ballet_core::envelope::Limits;
 use sqlx::migrate::MigrateError;
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -19,6 +18,7 @@ use crate::declare::migration::Migration;
 use crate::engine::shared_clock::SharedClock;
 use crate::service::error::StartError;
 use crate::service::pool;
+use crate::tables::hosts::Hosts;
 use crate::tables::{migrate, outbox_tables, process};
 use crate::upkeep::{clock, partitions};
 
@@ -36,7 +36,7 @@ const MAX_MISSED: u32 = 3;
 /// The inputs for preparing the database.
 pub(super) struct Prepare<'a> {
     pub(super) pool: &'a PgPool,
-    pub(super) options: &'a PgConnectOptions,
+    pub(super) hosts: &'a Hosts,
     pub(super) migrations: &'a [Migration],
     pub(super) limits: &'a Limits,
     pub(super) clock: &'a Clock,
@@ -89,7 +89,7 @@ impl Prepare<'_> {
     }
 
     async fn attempt(&self) -> Result<(i64, PgConnection, i16), StartError> {
-        let mut db = migrate::connect(self.options).await?;
+        let mut db = migrate::connect(&self.hosts.options()).await?;
         let pid = migrate::pid(&mut db).await?;
         tokio::select! {
             done = migrate::migrate(db, self.migrations) => done?,
@@ -100,10 +100,10 @@ impl Prepare<'_> {
         let prepared = partitions::prepare(self.pool, self.limits, self.clock).await;
         prepared.map_err(StartError::Database)?;
         pool::log_schema_differences(self.pool).await;
+        let begun = process::begin(&self.hosts.options()).await;
+        let (process, session) = begun.map_err(StartError::Database)?;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
-        let process = process::draw(&mut db).await.map_err(StartError::Database)?;
-        let session = process::hold(self.options, process).await.map_err(StartError::Database)?;
-        if process::is_gone(&mut db, process).await.map_err(StartError::Database)? {
+        if process::lock_is_free(&mut db, process).await.map_err(StartError::Database)? {
             return Err(StartError::Pooler);
         }
         let table = outbox_tables::take(&mut db, process).await.map_err(StartError::Database)?;

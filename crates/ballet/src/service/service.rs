@@ -23,7 +23,7 @@ use crate::http::unit::Handle;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
-use crate::service::check::{Checked, check};
+use crate::service::check::{Checked, check, check_call_times};
 use crate::service::error::StartError;
 use crate::service::prepare::Prepare;
 use crate::service::running::{Running, Signals};
@@ -32,6 +32,7 @@ use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
 use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
+use crate::upkeep::hosts as upkeep_hosts;
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{
     calls, clock, deadlines, marks, partitions, pausing, process, stuck, sweeper, turns,
@@ -97,8 +98,12 @@ impl Service {
     ///
     /// A [`StartError`] for problems that do not end by themselves.
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
-        let Checked { broker, database: options, spans, otlp } = self.check(&settings)?;
-        let pools = pool::pools(&settings, &options);
+        check_call_times(&self.participant)?;
+        let Checked { broker, database: hosts, spans, otlp } = self.check(&settings)?;
+        if hosts.are_several() {
+            hosts.look().await;
+        }
+        let pools = pool::pools(&settings, &hosts);
         let (stop, asked_to_stop) = watch::channel(false);
         let (end, stopping) = watch::channel(false);
         let (leave, leaving) = watch::channel(false);
@@ -121,9 +126,18 @@ impl Service {
                 .await?;
         tracing::info!(service = self.participant.service(), %address, "serving HTTP");
 
+        if hosts.are_several() {
+            let all_pools = [&pools.lanes, &pools.requests, &pools.upkeep].map(Clone::clone);
+            let (bounded, renewal) = (pools.hosts.clone(), pools.renewal.clone());
+            base.spawn(
+                "the watch over the database's servers",
+                upkeep_hosts::follow(bounded, all_pools, renewal, leaving.clone()),
+            );
+        }
+
         let prepare = Prepare {
             pool: &pools.upkeep,
-            options: &options,
+            hosts: &hosts,
             migrations: self.migrations,
             limits: &limits,
             clock: &clock,
@@ -133,7 +147,7 @@ impl Service {
         let (process, session, table) = prepare.run().await?;
         base.spawn(
             "the process's session",
-            process::keep(session, options, process, leaving.clone()),
+            process::keep(session, hosts, process, leaving.clone()),
         );
         if let Some(otlp) = otlp {
             base.spawn(

@@ -165,12 +165,14 @@ pub(crate) struct Room {
     pub(crate) claim_for: Duration,
 }
 
-/// Claims calls that are due, the oldest first, except those that the process holds.
+/// Claims calls that are due, the oldest first, except those that the process holds, and those of
+/// owners with these lock keys.
 pub(crate) async fn claim(
     db: &mut PgConnection,
     process: i64,
     rooms: &[Room],
     held: &[Uuid],
+    except_owners: &[i64],
 ) -> Result<Vec<NewCall>, sqlx::Error> {
     type Columns = (Uuid, Uuid, String, String, bool, String, Option<Uuid>, Option<String>, i32);
     // Planned each time, for the rows that there are: a plan that is made while the table is short,
@@ -181,7 +183,7 @@ pub(crate) async fn claim(
          due as materialized (select due.ctid from room cross join lateral ( \
              select c.ctid from ballet.call c where c.closed_at is null and c.step = room.step \
              and c.undo = room.undo and c.next_at <= (select ballet.now()) \
-             and c.call_key <> all($6) order by c.next_at limit room.count \
+             and c.call_key <> all($6) and (c.owner & 4294967295) <> all($7) order by c.next_at limit room.count \
              for update skip locked) as due) \
          update ballet.call c set owner = $5, \
          next_at = ballet.now() + make_interval(secs => room.claim_for) from room \
@@ -198,6 +200,7 @@ pub(crate) async fn claim(
     .bind(rooms.iter().map(|room| room.claim_for.as_secs_f64()).collect::<Vec<_>>())
     .bind(process)
     .bind(held)
+    .bind(except_owners)
     .persistent(false)
     .fetch_all(db)
     .await?;
@@ -223,6 +226,35 @@ pub(crate) async fn end_claims(db: &mut PgConnection, gone: &[i64]) -> Result<u6
     let end = "update ballet.call set owner = 0, next_at = least(next_at, ballet.now()) \
                where closed_at is null and owner = any($1)";
     Ok(sqlx::query(end).bind(gone).execute(db).await?.rows_affected())
+}
+
+/// Processes measure time apart, so a time this much too late may be right.
+const TOLERANCE: Duration = Duration::from_secs(60);
+
+/// A line of calls, and the longest time to the next claim that it gives them.
+#[derive(Debug)]
+pub(crate) struct Reach {
+    pub(crate) step: &'static str,
+    pub(crate) undo: bool,
+    pub(crate) longest: Duration,
+}
+
+/// Makes open calls due whose time no pause and no claim can reach. The database's clock was ahead
+/// when it was written.
+pub(crate) async fn end_unreachable(pool: &PgPool, lines: &[Reach]) -> Result<u64, sqlx::Error> {
+    let end = "update ballet.call c set next_at = ballet.now() \
+               from unnest($1::text[], $2::boolean[], $3::float8[]) as line (step, undo, longest) \
+               where c.closed_at is null and c.step = line.step and c.undo = line.undo \
+               and c.next_at > (select ballet.now()) + make_interval(secs => line.longest + $4)";
+    let done = sqlx::query(end)
+        .bind(lines.iter().map(|line| line.step).collect::<Vec<_>>())
+        .bind(lines.iter().map(|line| line.undo).collect::<Vec<_>>())
+        .bind(lines.iter().map(|line| line.longest.as_secs_f64()).collect::<Vec<_>>())
+        .bind(TOLERANCE.as_secs_f64())
+        .persistent(false)
+        .execute(pool)
+        .await?;
+    Ok(done.rows_affected())
 }
 
 /// Returns the number of calls without an answer.

@@ -16,6 +16,11 @@ const ANSWERED: Duration = Duration::from_secs(40);
 /// Time limit for an answer to a statement that may run for ten minutes.
 const PATIENT: Duration = Duration::from_secs(11 * 60);
 
+/// Options for a session that holds a lock while it is idle. If the other end lost power, the server
+/// ends the session, and the lock, after some seconds instead of two hours.
+pub(crate) const KEEPALIVES: [(&str, &str); 3] =
+    [("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "2"), ("tcp_keepalives_count", "3")];
+
 /// Waits for the database. After a time limit the connection counts as lost.
 pub(crate) async fn answered<T, E: Into<Failure>>(
     statements: impl Future<Output = Result<T, E>>,

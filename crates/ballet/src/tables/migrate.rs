@@ -6,7 +6,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use crate::declare::migration::Migration;
-use crate::tables::database::in_time;
+use crate::tables::database::{KEEPALIVES, in_time};
+use crate::tables::indexes;
 
 const FRAMEWORK: &[Migration] = &[
     Migration {
@@ -61,7 +62,7 @@ pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
         ("lock_timeout", "0"),
         ("idle_in_transaction_session_timeout", "0"),
     ]);
-    Ok(in_time(unlimited.connect()).await?)
+    Ok(in_time(unlimited.options(KEEPALIVES).connect()).await?)
 }
 
 /// Returns the id of the server process behind a connection.
@@ -78,13 +79,14 @@ pub(crate) async fn works(pool: &PgPool, pid: i32) -> Result<bool, sqlx::Error> 
     Ok(works)
 }
 
-/// Applies the missing migrations.
+/// Applies the missing migrations, and builds the missing indexes.
 pub(crate) async fn migrate(
     mut db: PgConnection,
     service: &[Migration],
 ) -> Result<(), MigrateError> {
     run(&mut db, FRAMEWORK, "ballet._framework_migrations").await?;
     run(&mut db, service, "ballet._service_migrations").await?;
+    indexes::build(&mut db).await?;
     Ok(db.close().await?)
 }
 

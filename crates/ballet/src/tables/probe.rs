@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Executor, PgConnection};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+
+use crate::tables::hosts::Hosts;
 
 /// Time limit for an answer. Nothing is behind a connection that does not answer in this time.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -20,13 +21,13 @@ const NEEDS_ROOM: &str = "begin; create temp table ballet_probe on commit drop a
 /// Asks the database whether it works.
 #[derive(Debug)]
 pub(crate) struct Probe {
-    options: PgConnectOptions,
+    hosts: Hosts,
     kept: Mutex<Option<PgConnection>>,
 }
 
 impl Probe {
-    pub(crate) fn new(options: PgConnectOptions) -> Self {
-        Self { options, kept: Mutex::default() }
+    pub(crate) fn new(hosts: Hosts) -> Self {
+        Self { hosts, kept: Mutex::default() }
     }
 
     /// Returns true if the database answers and is not read-only. Cheap.
@@ -35,7 +36,7 @@ impl Probe {
             let mut kept = self.kept.lock().await;
             let mut db = match kept.take() {
                 Some(db) => db,
-                None => self.options.connect().await?,
+                None => self.hosts.options().connect().await?,
             };
             let (works,): (bool,) = sqlx::query_as(TAKES_WRITES).fetch_one(&mut db).await?;
             *kept = Some(db);
@@ -50,7 +51,7 @@ impl Probe {
         let asked = async {
             let mut kept = self.kept.lock().await;
             drop(kept.take());
-            let mut db = self.options.connect().await?;
+            let mut db = self.hosts.options().connect().await?;
             let (works,): (bool,) = sqlx::query_as(TAKES_WRITES).fetch_one(&mut db).await?;
             if works && let Err(error) = db.execute(NEEDS_ROOM).await {
                 let code = error.as_database_error().and_then(|error| error.code());
@@ -78,16 +79,21 @@ impl Probe {
 mod tests {
     use std::time::Instant;
 
+    use ballet_amqp::TlsFiles;
     use ballet_testkit::{Database, Link, Postgres, Proxy};
 
     use super::*;
+
+    fn hosts(url: &str) -> Hosts {
+        Hosts::parse(url, &TlsFiles::default()).expect("a URL")
+    }
 
     #[tokio::test]
     async fn t183_a_database_that_never_answers_is_told_within_seconds() {
         let postgres = Postgres::shared().await.expect("Postgres");
         let database = Database::new(postgres, "probe").await.expect("a database");
         let proxy = Proxy::to(database.url()).await.expect("a proxy");
-        let probe = Probe::new(proxy.url().parse().expect("a URL"));
+        let probe = Probe::new(hosts(proxy.url()));
         assert!(probe.answers().await && probe.works().await && probe.answers().await);
         proxy.set(Link::Silent);
         for _ in 0..2 {
@@ -103,9 +109,9 @@ mod tests {
     async fn who_may_create_no_temporary_tables_may_work_all_the_same() {
         let postgres = Postgres::shared().await.expect("Postgres");
         let database = Database::new(postgres, "no_temp").await.expect("a database");
-        let options: PgConnectOptions = database.url().parse().expect("a URL");
-        let mut db = options.connect().await.expect("a connection");
-        let probe = Probe::new(options);
+        let hosts = hosts(database.url());
+        let mut db = hosts.options().connect().await.expect("a connection");
+        let probe = Probe::new(hosts);
         let revoke = "do $$ begin execute format('revoke temporary on database %I from public, %I',
             current_database(), current_user); end $$";
         db.execute(revoke).await.expect("revoked");

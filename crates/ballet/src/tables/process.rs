@@ -9,13 +9,15 @@
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 
-use crate::tables::database::in_time;
+use crate::tables::database::{KEEPALIVES, in_time};
 
 /// The first key of these two-key advisory locks ("blt" in ASCII).
 const CLASS: i32 = 0x62_6c_74;
 /// How long a process counts as alive without a renewal. Renewals are every two seconds, and a lost
 /// session is open again sooner than this.
 const LEASE: &str = "15 seconds";
+/// No process has a lease for longer than this: the database's clock was ahead when it renewed.
+const LONGEST_LEASE: &str = "1 minute";
 
 fn lock_key(process: i64) -> i32 {
     // Numbers come from a sequence. Two processes whose numbers differ by 2^32 are never alive at
@@ -23,23 +25,39 @@ fn lock_key(process: i64) -> i32 {
     i32::from_ne_bytes(u32::try_from(process & 0xffff_ffff).unwrap_or_default().to_ne_bytes())
 }
 
-/// Draws a process number.
-pub(crate) async fn draw(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    let (number,): (i64,) =
-        in_time(sqlx::query_as("select nextval('ballet.process')").fetch_one(db)).await?;
-    Ok(number)
+/// Draws a process number, and opens the session that holds its lock and begins its lease.
+pub(crate) async fn begin(options: &PgConnectOptions) -> Result<(i64, PgConnection), sqlx::Error> {
+    let mut session = connect(options).await?;
+    loop {
+        let draw = sqlx::query_scalar("select nextval('ballet.process')").fetch_one(&mut session);
+        let process = in_time(draw).await?;
+        // In a restored database the sequence may be behind a process that is alive.
+        if in_time(try_lock(&mut session, process)).await? {
+            in_time(renew(&mut session, process)).await?;
+            return Ok((process, session));
+        }
+    }
 }
 
-/// Opens a session that holds the lock on a number, and begins a lease.
-pub(crate) async fn hold(
-    options: &PgConnectOptions,
+/// Opens a session for lock and lease.
+pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    in_time(options.clone().options(KEEPALIVES).connect()).await
+}
+
+/// Takes the lock on a number, if it is free. It ends with the session.
+pub(crate) async fn try_lock(
+    session: &mut PgConnection,
     process: i64,
-) -> Result<PgConnection, sqlx::Error> {
-    let mut session = in_time(options.connect()).await?;
-    let lock = sqlx::query("select pg_advisory_lock($1, $2)").bind(CLASS).bind(lock_key(process));
-    in_time(lock.execute(&mut session)).await?;
-    in_time(renew(&mut session, process)).await?;
-    Ok(session)
+) -> Result<bool, sqlx::Error> {
+    let lock = sqlx::query_scalar("select pg_try_advisory_lock($1, $2)");
+    lock.bind(CLASS).bind(lock_key(process)).fetch_one(session).await
+}
+
+/// Returns true if no session holds the lock on a number. Call it outside of a transaction: the
+/// probing lock then ends with the statement, and none is left on a pooled connection.
+pub(crate) async fn lock_is_free(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
+    let probe = sqlx::query_scalar("select pg_try_advisory_xact_lock($1, $2)");
+    probe.bind(CLASS).bind(lock_key(process)).fetch_one(db).await
 }
 
 /// Renews the lease of a process.
@@ -50,19 +68,32 @@ pub(crate) async fn renew(session: &mut PgConnection, process: i64) -> Result<()
     sqlx::query(renew).bind(process).bind(LEASE).execute(session).await.map(drop)
 }
 
-/// Returns true if the process with this number is gone. Call it outside of a transaction: the
-/// probing lock then ends with the statement, and none is left on a pooled connection.
+/// Returns true if the process with this number is gone. Call it outside of a transaction, as
+/// [`lock_is_free`].
 pub(crate) async fn is_gone(db: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
     // A process of a release before has no lease, only the lock.
     let statement = "select pg_try_advisory_xact_lock($1, $2) or exists (select \
-                     from ballet.process_lease where process = $3 and lease_until < ballet.now())";
+                     from ballet.process_lease where process = $3 and lease_until \
+                     not between ballet.now() and ballet.now() + $4::interval)";
     let (gone,): (bool,) = sqlx::query_as(statement)
         .bind(CLASS)
         .bind(lock_key(process))
         .bind(process)
+        .bind(LONGEST_LEASE)
         .fetch_one(db)
         .await?;
     Ok(gone)
+}
+
+/// Returns the lock keys of processes of a release before, which are alive and have no lease: the lower
+/// halves of their numbers.
+pub(crate) async fn without_lease(db: &mut PgConnection) -> Result<Vec<i64>, sqlx::Error> {
+    let statement = "select objid::bigint from pg_locks where locktype = 'advisory' \
+                     and classid::bigint = $1 and objsubid = 2 and granted and database = \
+                     (select oid from pg_database where datname = current_database()) \
+                     and not exists (select from ballet.process_lease \
+                     where process & 4294967295 = objid::bigint)";
+    sqlx::query_scalar(statement).bind(i64::from(CLASS)).fetch_all(db).await
 }
 
 /// Ends the leases of other processes whose lock is free, and returns these processes. The row of a

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ballet_amqp::{Backoff, jittered};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
+use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::declare::failure::Failure;
@@ -17,7 +18,8 @@ use crate::tables::database::{answered, begin};
 use crate::tables::{calls, process};
 
 /// The pauses between the attempts of one call. The number of attempts is stored with the call.
-const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(60));
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), LONGEST_PAUSE);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Time for failures, and for room, to gather before the next statement.
 const GATHER: Duration = Duration::from_millis(20);
 /// The pause after an error of the database.
@@ -25,16 +27,37 @@ const AFTER_ERROR: Duration = Duration::from_secs(2);
 /// How often to look for processes that are gone.
 const LOOK_FOR_GONE: Duration = Duration::from_secs(2);
 const COUNT_EVERY: Duration = Duration::from_secs(10);
+/// How often to look for processes of a release before.
+const LOOK_FOR_EARLIER: Duration = Duration::from_secs(2);
+
+/// The processes of a release before that are alive. Such a process makes its open calls itself, and
+/// does not mark them as claimed.
+#[derive(Debug, Default)]
+struct Earlier {
+    lock_keys: Vec<i64>,
+    read_at: Option<Instant>,
+}
+
+impl Earlier {
+    async fn read(&mut self, db: &mut PgConnection) -> Result<&[i64], Failure> {
+        if self.read_at.is_none_or(|at| at.elapsed() >= LOOK_FOR_EARLIER) {
+            self.lock_keys = answered(process::without_lease(db)).await?;
+            self.read_at = Some(Instant::now());
+        }
+        Ok(&self.lock_keys)
+    }
+}
 
 /// Claims and records until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     let work = async {
+        let mut earlier = Earlier::default();
         loop {
             engine.calls.until_due().await;
             let worked = async {
                 note_failures(&engine).await?;
-                claim_due(&engine).await
+                claim_due(&engine, &mut earlier).await
             };
             let pause = match worked.await {
                 Ok(()) => GATHER,
@@ -83,14 +106,15 @@ async fn note_failures(engine: &Engine) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn claim_due(engine: &Arc<Engine>) -> Result<(), Failure> {
+async fn claim_due(engine: &Arc<Engine>, earlier: &mut Earlier) -> Result<(), Failure> {
     let rooms = engine.calls.rooms();
     if rooms.is_empty() {
         return Ok(());
     }
     let held = engine.calls.held();
     let mut transaction = begin(&engine.pool).await?;
-    let claim = calls::claim(&mut transaction, engine.relay.process, &rooms, &held);
+    let earlier = earlier.read(&mut transaction).await?;
+    let claim = calls::claim(&mut transaction, engine.relay.process, &rooms, &held, earlier);
     let claimed = answered(claim).await?;
     fault::point(FaultPoint::BeforeClaim, &*claimed);
     answered(transaction.commit()).await?;
@@ -107,7 +131,8 @@ async fn claim_due(engine: &Arc<Engine>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Lets go the calls of processes that are gone, and counts open calls, until the service stops.
+/// Lets go the calls of processes that are gone, corrects times that are too far ahead, and counts
+/// open calls, until the service stops.
 pub(crate) async fn let_go(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
     let mut counted: Option<Instant> = None;
@@ -123,6 +148,7 @@ pub(crate) async fn let_go(engine: Arc<Engine>) {
                 engine.calls.look_now();
             }
             if counted.is_none_or(|at| at.elapsed() >= COUNT_EVERY) {
+                end_unreachable(&engine).await?;
                 count(&engine).await?;
                 counted = Some(Instant::now());
             }
@@ -151,6 +177,20 @@ async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
     transaction.commit().await?;
     fault::point(FaultPoint::AfterTables, "claims");
     Ok((gone, let_go))
+}
+
+async fn end_unreachable(engine: &Engine) -> Result<(), Failure> {
+    let reaches = engine.calls.reaches(LONGEST_PAUSE);
+    let ended = answered(calls::end_unreachable(&engine.pool, &reaches)).await?;
+    if ended > 0 {
+        tracing::warn!(
+            calls = ended,
+            "open calls waited for a time too far ahead, as if the database's clock had gone back; \
+             they are made now"
+        );
+        engine.calls.look_now();
+    }
+    Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]

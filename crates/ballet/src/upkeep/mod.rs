@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub(crate) mod clock;
 pub(crate) mod deadlines;
 pub(crate) mod drain;
+pub(crate) mod hosts;
 pub(crate) mod marks;
 pub(crate) mod others;
 pub(crate) mod partitions;

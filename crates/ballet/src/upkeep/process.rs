@@ -1,60 +1,87 @@
-//! Shows that this process is alive: holds its lock, and renews its lease.
+//! Shows that this process is alive: renews its lease, and holds its lock.
 
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::engine::stopping::stopped;
-use crate::tables::process::{hold, renew};
+use crate::tables::hosts::Hosts;
+use crate::tables::process::{connect, renew, try_lock};
 
 const BEAT: Duration = Duration::from_secs(2);
 /// Without an answer for this long, the connection counts as lost. There is still time then to open
 /// another one before the lease runs out.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Keeps lock and lease until the process stops. Reopens the session after every loss.
+/// Keeps lease and lock until the process stops, beginning with a session that holds both. Opens
+/// another session after every loss.
 pub(crate) async fn keep(
-    mut session: PgConnection,
-    options: PgConnectOptions,
+    session: PgConnection,
+    hosts: Hosts,
     process: i64,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let (mut session, mut has_lock) = (Some(session), true);
+    let mut at = hosts.current();
     loop {
         tokio::select! {
-            () = tokio::time::sleep(BEAT) => {}
-            () = stopped(&mut stopping) => {
-                if let Err(error) = session.close().await {
-                    tracing::debug!("the process's session did not close cleanly: {error}");
-                }
-                return;
-            }
+            () = sleep(BEAT) => {}
+            () = stopped(&mut stopping) => return close(session).await,
         }
-        let lost = match timeout(PATIENCE, renew(&mut session, process)).await {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some(format!("no answer within {PATIENCE:?}")),
+        if at != hosts.current() {
+            // Another server takes writes now.
+            at = hosts.current();
+            session = None;
+        }
+        let options = hosts.options();
+        let beat = timeout(PATIENCE, beat(&mut session, &mut has_lock, &options, process));
+        let done = tokio::select! {
+            done = beat => done,
+            () = stopped(&mut stopping) => return,
         };
-        if let Some(error) = lost {
-            tracing::warn!("the process's session is lost; reopening it: {error}");
-            tokio::select! {
-                again = hold_again(&options, process) => session = again,
-                () = stopped(&mut stopping) => return,
-            }
+        let lost = match done {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {PATIENCE:?}"),
+        };
+        if session.take().is_some() {
+            tracing::warn!("the process's session is lost; reopening it: {lost}");
+        } else {
+            tracing::debug!("the process's session cannot be opened yet: {lost}");
         }
     }
 }
 
-async fn hold_again(options: &PgConnectOptions, process: i64) -> PgConnection {
-    loop {
-        let failure = match timeout(PATIENCE, hold(options, process)).await {
-            Ok(Ok(session)) => return session,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {PATIENCE:?}"),
-        };
-        tracing::debug!("the process's session cannot be opened yet: {failure}");
-        tokio::time::sleep(BEAT).await;
+async fn close(session: Option<PgConnection>) {
+    if let Some(session) = session
+        && let Err(error) = session.close().await
+    {
+        tracing::debug!("the process's session did not close cleanly: {error}");
     }
+}
+
+/// Renews the lease, then takes the lock if this session does not hold it. The server may keep a
+/// session whose connection was lost, and its lock, for some time. Until then the lease alone shows
+/// that the process is alive.
+async fn beat(
+    session: &mut Option<PgConnection>,
+    has_lock: &mut bool,
+    options: &PgConnectOptions,
+    process: i64,
+) -> Result<(), sqlx::Error> {
+    let session = match session {
+        Some(session) => session,
+        None => {
+            *has_lock = false;
+            session.insert(connect(options).await?)
+        }
+    };
+    renew(session, process).await?;
+    if !*has_lock {
+        *has_lock = try_lock(session, process).await?;
+    }
+    Ok(())
 }

@@ -117,10 +117,10 @@ impl Sweeper {
             let is_mine = match table.owner {
                 Some(owner) if owner == relay.process => number != relay.turns.current(),
                 Some(owner) => {
-                    others.is_gone(&mut db, owner).await? && self.take_over(&mut db, table).await?
+                    others.is_gone(&mut db, owner).await? && self.take_over(&mut db, table).await
                 }
                 None if has_rows(&mut db, number).await => {
-                    table.is_old() || self.take_over(&mut db, table).await?
+                    table.is_old() || self.take_over(&mut db, table).await
                 }
                 None => false,
             };
@@ -132,13 +132,21 @@ impl Sweeper {
     }
 
     /// Takes over a table in which something may be left behind.
-    async fn take_over(&self, db: &mut PgConnection, table: OutboxTable) -> Result<bool, Failure> {
+    async fn take_over(&self, db: &mut PgConnection, table: OutboxTable) -> bool {
         let relay = &self.engine.relay;
-        let taken = answered(outbox_tables::take_over(db, table, relay.process)).await?;
-        if taken {
-            relay.turns.note_left(table.number, 0, None);
+        match answered(outbox_tables::take_over(db, table, relay.process)).await {
+            Ok(true) => {
+                relay.turns.note_left(table.number, 0, None);
+                true
+            }
+            Ok(false) => false,
+            // Somebody holds the list. The other tables are looked at all the same.
+            Err(failure) => {
+                let table = table.number;
+                tracing::warn!(table, "an outbox table cannot be taken over: {failure}");
+                false
+            }
         }
-        Ok(taken)
     }
 
     fn is_due(&self, table: i16, noted: Option<&Left>) -> bool {

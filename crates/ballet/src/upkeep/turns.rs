@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_fault::{self as fault, FaultPoint};
+use sqlx::PgConnection;
 
 use crate::declare::failure::Failure;
 use crate::engine::engine::Engine;
@@ -28,7 +29,9 @@ pub(crate) async fn keep(engine: Arc<Engine>) {
             () = tokio::time::sleep(TICK) => {}
             () = stopped(&mut stopping) => return,
         }
-        if keeper.engine.relay.turns.is_over(keeper.engine.clock.now())
+        let relay = &keeper.engine.relay;
+        let (_, unpublished_since) = relay.unpublished();
+        if relay.turns.is_over(keeper.engine.clock.now(), unpublished_since)
             && let Err(failure) = keeper.next_turn().await
         {
             tracing::warn!("no other outbox table can be had, so this one is used on: {failure}");
@@ -83,7 +86,7 @@ impl Keeper {
             {
                 continue;
             }
-            match truncate(&engine, number).await {
+            match truncate(&mut db, number).await {
                 Ok(Emptied::Yes | Emptied::Already) if table.is_old() => {}
                 Ok(Emptied::Yes | Emptied::Already) if self.spare.len() < SPARE => {
                     self.spare.push(number);
@@ -117,9 +120,8 @@ impl Keeper {
     }
 }
 
-async fn truncate(engine: &Engine, table: i16) -> Result<Emptied, Failure> {
-    let mut db = answered(engine.pool.acquire()).await?;
-    let mut transaction = patient(&mut db).await?;
+async fn truncate(db: &mut PgConnection, table: i16) -> Result<Emptied, Failure> {
+    let mut transaction = patient(db).await?;
     let emptied = patiently(outbox_tables::truncate(&mut transaction, table)).await?;
     if emptied == Emptied::Yes {
         fault::point(FaultPoint::BeforeTables, "truncate");

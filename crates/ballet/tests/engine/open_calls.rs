@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ballet::{
-    CallKey, CallStep, CallStepResult, Failure, Never, Outcome, Participant, RequestResult, Tx,
-    call,
+    CallKey, CallStep, CallStepResult, Failure, Never, Outcome, Participant, RequestResult,
+    Service, Settings, Tx, call,
 };
 use ballet_ops::stuck;
 use ballet_testkit::{Link, Proxy, wait_until};
@@ -82,6 +82,18 @@ async fn t189_a_call_that_hangs_is_cut_at_its_time_limit_and_made_again() {
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     let cut = "ballet.call where attempts = 1 and last_error like '%no answer within 300ms%'";
     assert_eq!(world.count("cars", cut).await, 1);
+}
+
+#[tokio::test]
+async fn t189_a_time_limit_that_is_zero_or_longer_than_an_hour_is_refused_at_the_start() {
+    for (participant, said) in
+        [(hangs::<0>(0), "its CALL_TIME is 0ns"), (hangs::<{ u64::MAX }>(0), "at most an hour")]
+    {
+        let settings = Settings::new("amqp://u:p@h/v", "postgres://h/d");
+        let error = Service::new(participant).start(settings).await.expect_err("refused");
+        let error = error.to_string();
+        assert!(error.contains("the step rent_slowly: ") && error.contains(said), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -195,4 +207,43 @@ async fn t189_calls_of_a_process_that_is_gone_do_not_wait_for_the_end_of_its_cla
     })
     .await
     .expect("the lease of the dead process is gone");
+}
+
+#[tokio::test]
+async fn t189_a_clock_that_jumped_ahead_and_back_strands_no_call() {
+    let rental = Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() };
+    let world = World::new("jumped", vec![part(cars(rental.clone()), &[])]).await;
+    world.let_pass("cars", 1).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.publish(saga, &RoomBooked { room: 7 }).await;
+    let failed = "ballet.call where next_at > clock_timestamp() + interval '12 hours' and owner = 0 \
+                  and attempts > 2";
+    world.until_count("cars", failed, 1).await;
+    world.let_pass("cars", 0).await;
+    let _the_same = rental.trouble.clone().times(0);
+    let begun = Instant::now();
+    world.event::<CarRented>(saga).await;
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn t189_calls_of_a_living_process_of_the_release_before_are_left_to_it() {
+    let mut world = World::new("earlier", vec![part(cars(Rental::default()), &[])]).await;
+    world.services.remove(0).stop().await;
+    let mut earlier =
+        PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    let lock = "select pg_advisory_lock(x'626c74'::int, 7777)";
+    sqlx::query(lock).execute(&mut earlier).await.expect("locked");
+    // The other owner is gone. Its call is due later, and would be claimed second.
+    let calls = "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, \
+                 created_at, next_at) select gen_random_uuid(), gen_random_uuid(), 'rent_car', \
+                 '', false, '\"Rome\"', owner, now(), now() - make_interval(secs => 8000 - owner) \
+                 from unnest(array[7777, 7778]) as owner";
+    sqlx::query(calls).execute(&mut earlier).await.expect("calls");
+    world.start(part(cars(Rental::default()), &[])).await;
+    world.until_count("cars", "ballet.call where owner = 7778", 0).await;
+    assert_eq!(world.count("cars", "ballet.call where owner = 7777").await, 1);
+    earlier.close().await.expect("closed");
+    world.until_count("cars", "ballet.call where owner = 7777", 0).await;
 }

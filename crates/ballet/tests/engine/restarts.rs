@@ -82,7 +82,7 @@ impl Customers {
     }
 
     /// Lets [`SAGAS`] more book in a rush, and returns how many will have booked then.
-    fn rush(&self) -> usize {
+    pub(crate) fn rush(&self) -> usize {
         let booked = self.booked.load(Ordering::SeqCst) + SAGAS;
         self.rush.store(booked, Ordering::SeqCst);
         booked

@@ -18,6 +18,8 @@ pub(crate) const LONG: Duration = Duration::from_secs(180);
 pub(crate) struct World {
     pub(crate) env: TestEnv,
     pub(crate) services: Vec<Running>,
+    /// The port of the server that is asked for rows, if it is another one than at the start.
+    pub(crate) asked_at: Option<u16>,
     context: Clock,
     seen: Arc<Mutex<Vec<Value>>>,
 }
@@ -65,7 +67,8 @@ impl World {
                 .expect("a binding");
         }
         let context = Clock::system();
-        let mut world = Self { env, services: Vec::new(), context, seen: Arc::default() };
+        let mut world =
+            Self { env, services: Vec::new(), asked_at: None, context, seen: Arc::default() };
         for part in parts {
             world.start(part).await;
         }
@@ -210,7 +213,11 @@ impl World {
     }
 
     pub(crate) async fn try_count(&self, service: &str, what: &str) -> Result<i64, sqlx::Error> {
-        let mut db = PgConnection::connect(self.env.database_url(service)).await?;
+        let mut url = reqwest::Url::parse(self.env.database_url(service)).expect("a URL");
+        if self.asked_at.is_some() {
+            url.set_port(self.asked_at).expect("a URL with a host");
+        }
+        let mut db = PgConnection::connect(url.as_str()).await?;
         let sql = AssertSqlSafe(format!("select count(*) from {what}"));
         let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await?;
         Ok(count)

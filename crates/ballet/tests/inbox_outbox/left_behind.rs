@@ -81,7 +81,7 @@ async fn a_batch_that_a_gone_process_left_is_found_among_any_number_of_living_on
     let stage = Stage::new("among_living", &[desk()]).await;
     let running = stage.start(desk(), DESK_TABLES).await;
     stage.broker.hold_confirms();
-    // More batches than one look of the sweeper takes, all of them older.
+    // Older batches that wait for their confirms.
     for _ in 0..510 {
         book(&running, stage.new_saga()).await;
     }

@@ -65,7 +65,7 @@ pub(crate) async fn provider(stage: &Stage, dice: &mut Dice) -> Result<String> {
     let time =
         if dice.one_in(4) { dice.millis(20_000, 60_000) } else { dice.millis(2_000, 20_000) };
     if dice.one_in(2) {
-        let mut holder = db.begin().await?;
+        let mut holder = db.begin_with("begin").await?;
         holder.execute("lock table sandbox_operation in access exclusive mode").await?;
         tokio::time::sleep(time).await;
         holder.rollback().await?;

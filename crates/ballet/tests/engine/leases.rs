@@ -1,0 +1,62 @@
+//! How a process shows that it is alive: by its lock and by its lease.
+
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
+use crate::world::{Part, World, part};
+
+fn hotel_part() -> Part {
+    part(hotel(Trouble::default()), HOTEL_TABLES)
+}
+
+/// The sessions that hold or want the lock of a process. There is one process.
+const LOCKS: &str = "pg_locks where locktype = 'advisory' and objsubid = 2 and classid = x'626c74'::int \
+    and database = (select oid from pg_database where datname = current_database())";
+
+#[tokio::test]
+async fn t189_a_process_renews_its_lease_while_a_lost_session_keeps_its_lock() {
+    let world = World::new("half_open", vec![hotel_part()]).await;
+    let connect = async || PgConnection::connect(world.env.database_url("hotel")).await;
+    let mut db = connect().await.expect("connected");
+    let (process,): (i64,) = sqlx::query_as("select process from ballet.process_lease")
+        .fetch_one(&mut db)
+        .await
+        .expect("a lease");
+    // It gets the lock at the end of the process's session, as if the server had kept that.
+    let mut kept = connect().await.expect("connected");
+    let keeps = tokio::spawn(async move {
+        let lock = sqlx::query("select pg_advisory_lock(x'626c74'::int, $1::int)").bind(process);
+        lock.execute(&mut kept).await.expect("locked");
+        kept
+    });
+    world.until_count("hotel", &format!("{LOCKS} and not granted"), 1).await;
+    let lose = format!("select pg_terminate_backend(pid) from {LOCKS} and granted");
+    db.execute(sqlx::AssertSqlSafe(lose)).await.expect("terminated");
+    db.execute("create table lost as select now() as at").await.expect("noted");
+    let kept = keeps.await.expect("locked");
+
+    let renewed = "ballet.process_lease, lost where lease_until > at + interval '18 seconds'";
+    world.until_count("hotel", renewed, 1).await;
+    assert_eq!(world.count("hotel", &format!("{LOCKS} and not granted")).await, 0, "none waits");
+    kept.close().await.expect("closed");
+    world.until_count("hotel", &format!("{LOCKS} and granted"), 1).await;
+}
+
+#[tokio::test]
+async fn t189_a_freeze_during_the_start_is_not_taken_for_a_pooler() {
+    let mut world = World::new("frozen_start", vec![hotel_part()]).await;
+    world.services.remove(0).stop().await;
+    // Twenty seconds pass from each look at the clock to the next, so the lease has run out.
+    let jumps = "create sequence ballet.ticks; \
+                 create or replace function ballet.now() returns timestamptz \
+                 language sql volatile parallel safe as 'select pg_catalog.clock_timestamp() \
+                     + nextval(''ballet.ticks'') * interval ''20 seconds'''; \
+                 create or replace function ballet.clock_is_checked() returns boolean \
+                 language sql volatile parallel safe as 'select false'; \
+                 grant all on sequence ballet.ticks to public";
+    world.execute("hotel", jumps).await;
+    world.start(hotel_part()).await;
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(saga).await;
+}
