@@ -42,10 +42,10 @@ impl Partitioned {
 
     /// How many newer partitions with rows there are before one is dropped: as many as the window
     /// covers, and one more. A clock that leapt ahead makes new partitions, but no rows in them.
-    pub(crate) const fn newer(&self) -> usize {
+    pub(crate) fn newer(&self) -> usize {
         let days = self.kept.as_secs() / DAY_SECONDS;
         let newer = (days + self.days - 1) / self.days + 1;
-        newer.unsigned_abs() as usize
+        usize::try_from(newer.unsigned_abs()).unwrap_or(usize::MAX)
     }
 
     /// Returns the bounds of the partition of that name.
