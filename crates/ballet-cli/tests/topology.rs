@@ -195,6 +195,19 @@ async fn t175_a_check_names_the_queue_whose_messages_cannot_be_dead_lettered() {
     let wanted = declared(&[TICKED]);
     let world = World::new("held", &wanted).await;
     let management = world.env.management();
+    // What no queue takes goes to `unrouted`, which is full.
+    let full = json!({"pattern": "^unrouted$", "apply-to": "queues", "priority": 99,
+        "definition": {"max-length": 1, "overflow": "reject-publish"}});
+    let policy = ["policies", world.env.vhost(), "full"];
+    management.call(Method::PUT, &policy, Some(&full)).await.expect("a policy");
+    wait_until("a full queue", Duration::from_secs(60), || async {
+        match management.publish("amq.default", "unrouted", &json!({}), "{}").await {
+            Err(refused) if refused.to_string().contains("Check queue limits") => Ok(Some(())),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await
+    .expect("full");
     let published = management.publish("retry.5s", "nowhere", &json!({}), "{}").await;
     assert!(published.expect("published"));
     wait_until("the broker to hold it", Duration::from_secs(60), || async {

@@ -279,11 +279,16 @@ fn the_suite_finds_what_an_undo_or_a_refusal_leaves() {
 
 #[test]
 fn the_suite_finds_what_happens_twice() {
-    let said = said_of(Fault::WritesPastTheTransaction);
-    assert!(
-        said.contains("a failing handler among good ones: it differs from the undisturbed run"),
-        "{said}"
-    );
+    // On a busy machine a batch may end, after its time, before the turn of the handler that fails.
+    let words = "a failing handler among good ones: it differs from the undisturbed run";
+    let mut said = String::new();
+    for _ in 0..5 {
+        said = said_of(Fault::WritesPastTheTransaction);
+        if said.contains(words) {
+            break;
+        }
+    }
+    assert!(said.contains(words), "{said}");
     let said = said_of(Fault::ForgetsKeys);
     for check in ["asked again after a lost answer", "crash with the answer on its way"] {
         assert!(said.contains(&format!("{check}: it differs from the undisturbed run")), "{said}");

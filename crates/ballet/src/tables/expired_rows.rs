@@ -1,6 +1,7 @@
 //! The cleanup of tables without partitions: rows older than the windows are deleted.
 
 use ballet_core::envelope::Limits;
+use ballet_fault::{self as fault, FaultPoint};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::postgres::PgArguments;
@@ -76,7 +77,9 @@ async fn forget_sagas(
     loop {
         let mut db = patient(db).await?;
         let deleted = in_long_time(query().execute(&mut *db)).await?.rows_affected();
+        fault::point(FaultPoint::BeforeTables, "forget_sagas");
         in_time(db.commit()).await?;
+        fault::point(FaultPoint::AfterTables, "forget_sagas");
         if deleted == 0 {
             return Ok(());
         }

@@ -91,7 +91,9 @@ async fn t175_what_the_broker_cannot_dead_letter_is_a_violation_that_names_the_q
     let management = world.env.management();
     let system = System { name: "trips", parts: vec![desk().part()] };
     let databases = [("desk".to_owned(), world.env.database_url("desk").to_owned())];
-    // One comes back to its service, and one to a queue that is not there.
+    // One comes back to its service, and one to a queue that is not there. What no queue takes goes to
+    // `unrouted`, which is gone, too.
+    management.delete_queue("unrouted").await.expect("deleted");
     for key in ["desk", "nowhere"] {
         let published = management.publish("retry.5s", key, &json!({}), "{}").await;
         assert!(published.expect("published"));

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 
 use ballet::{Clock, Event, EventType, Participant, Running};
+use ballet_testkit::wait_until;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::stage::{Stage, execute, until};
+use crate::stage::{SOON, Stage, execute, until};
 use crate::trip::{Rental, cars};
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -85,8 +86,14 @@ async fn t187_beside_a_dump_looks_cost_what_is_written_and_all_is_emptied_when_i
             stage.until_taken::<LotCounted>(events).await;
         }
     }
-    let (written, read) = written_and_read(&stage).await;
-    assert!(written >= 105_000, "{written} rows were written");
+    // A session reports what it did now and then.
+    let (written, read) = wait_until("the statistics", SOON, || async {
+        let (written, read) = written_and_read(&stage).await;
+        let all = (written >= 105_000).then_some((written, read));
+        if all.is_some() { Ok(all) } else { Err(format!("{written} rows were written")) }
+    })
+    .await
+    .expect("all that was written");
     // Of four tables that take turns by the clock each look reads all that is stored: 17 times as much
     // as was written after a third of this, and growing.
     assert!(read < 10 * written, "{read} rows were read of {written} written");
