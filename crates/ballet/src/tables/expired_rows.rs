@@ -77,12 +77,12 @@ async fn forget_sagas(
     loop {
         let mut db = patient(db).await?;
         let deleted = in_long_time(query().execute(&mut *db)).await?.rows_affected();
-        fault::point(FaultPoint::BeforeTables, "forget_sagas");
-        in_time(db.commit()).await?;
-        fault::point(FaultPoint::AfterTables, "forget_sagas");
         if deleted == 0 {
             return Ok(());
         }
+        fault::point(FaultPoint::BeforeTables, "forget_sagas");
+        in_time(db.commit()).await?;
+        fault::point(FaultPoint::AfterTables, "forget_sagas");
     }
 }
 
