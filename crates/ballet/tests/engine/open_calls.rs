@@ -111,7 +111,9 @@ async fn t189_a_provider_that_hangs_does_not_hold_up_the_calls_of_another_step()
     world.event::<CarReturned>(saga).await;
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     // Those that wait for their turn, and have not been claimed, are free for other replicas.
-    assert_eq!(world.count("cars", "ballet.call where owner = 0").await, 4);
+    // Four at least: sixteen may be held at a time.
+    let free = world.count("cars", "ballet.call where owner = 0").await;
+    assert!((4..=18).contains(&free), "{free}");
     let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
     assert_eq!(stuck::list(&mut db, 100).await.expect("a list"), []);
     let long_ago =
