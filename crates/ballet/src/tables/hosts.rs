@@ -44,8 +44,7 @@ impl Hosts {
 
     /// The options for the server that took writes last.
     pub(crate) fn options(&self) -> PgConnectOptions {
-        let at = self.current.load(Ordering::Relaxed);
-        self.all[at.min(self.all.len() - 1)].clone()
+        self.all[self.current().min(self.all.len() - 1)].clone()
     }
 
     /// The place of the server that took writes last.
@@ -64,7 +63,7 @@ impl Hosts {
     /// the one with the latest timeline counts: each promotion begins a new one. One of an earlier
     /// timeline than was ever seen does not count, even if it is the only one that answers.
     pub(crate) async fn look(&self) -> bool {
-        let before = self.current.load(Ordering::Relaxed);
+        let before = self.current();
         let asked = self.all.iter().map(|options| timeout(ANSWER, timeline(options)));
         let answers = join_all(asked).await.into_iter().map(|it| it.ok()?.ok()?);
         let writable = answers.enumerate().filter_map(|(at, timeline)| Some((timeline?, at)));

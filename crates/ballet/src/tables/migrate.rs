@@ -9,47 +9,27 @@ use crate::declare::migration::Migration;
 use crate::tables::database::{KEEPALIVES, in_time};
 use crate::tables::indexes;
 
+/// A migration by the name of its file.
+macro_rules! framework {
+    ($name:literal) => {
+        Migration {
+            name: $name,
+            sql: include_str!(concat!("../../../../migrations/ballet/", $name, ".sql")),
+        }
+    };
+}
+
 const FRAMEWORK: &[Migration] = &[
-    Migration {
-        name: "0001_ballet",
-        sql: include_str!("../../../../migrations/ballet/0001_ballet.sql"),
-    },
-    Migration {
-        name: "0002_deadline",
-        sql: include_str!("../../../../migrations/ballet/0002_deadline.sql"),
-    },
-    Migration {
-        name: "0003_failure",
-        sql: include_str!("../../../../migrations/ballet/0003_failure.sql"),
-    },
-    Migration {
-        name: "0004_receive",
-        sql: include_str!("../../../../migrations/ballet/0004_receive.sql"),
-    },
-    Migration {
-        name: "0005_unsent_copy",
-        sql: include_str!("../../../../migrations/ballet/0005_unsent_copy.sql"),
-    },
-    Migration {
-        name: "0006_sagas_apart",
-        sql: include_str!("../../../../migrations/ballet/0006_sagas_apart.sql"),
-    },
-    Migration {
-        name: "0007_clock",
-        sql: include_str!("../../../../migrations/ballet/0007_clock.sql"),
-    },
-    Migration {
-        name: "0008_memory",
-        sql: include_str!("../../../../migrations/ballet/0008_memory.sql"),
-    },
-    Migration {
-        name: "0009_outbox_table",
-        sql: include_str!("../../../../migrations/ballet/0009_outbox_table.sql"),
-    },
-    Migration {
-        name: "0010_leases",
-        sql: include_str!("../../../../migrations/ballet/0010_leases.sql"),
-    },
+    framework!("0001_ballet"),
+    framework!("0002_deadline"),
+    framework!("0003_failure"),
+    framework!("0004_receive"),
+    framework!("0005_unsent_copy"),
+    framework!("0006_sagas_apart"),
+    framework!("0007_clock"),
+    framework!("0008_memory"),
+    framework!("0009_outbox_table"),
+    framework!("0010_leases"),
 ];
 
 /// Opens a connection for migrations only. It has no timeouts, because building an index may take

@@ -6,30 +6,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use ballet::{Handle, Never, Participant, Running, Settings, Step, StepResult, Tx, done};
+use ballet::{Handle, Running, Settings};
 use ballet_testkit::{Link, Proxy};
 use sqlx::Executor;
 
-use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked};
-
-struct BookRoom;
-
-impl Step for BookRoom {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
-        let saga = tx.saga_id().map(|saga| saga.0);
-        sqlx::query(BOOK).bind(saga).bind(&trip.city).execute(tx.db()).await?;
-        done(RoomBooked { city: trip.city })
-    }
-}
-
-fn hotel() -> Participant {
-    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(BookRoom))
-}
+use crate::hotel::hotel;
+use crate::stage::Stage;
 
 /// Polls a request this often, then drops it. Returns whether it was over.
 async fn hangs_up_after(polls: u32, request: impl Future<Output = ()>) -> bool {

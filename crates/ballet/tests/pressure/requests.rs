@@ -6,32 +6,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
+use ballet::Handle;
 use ballet::http::Problem;
-use ballet::{Handle, Never, Participant, Step, StepResult, Tx, done};
 use ballet_testkit::wait_until;
 use reqwest::StatusCode;
 use sqlx::Executor;
 
-use crate::stage::{BOOK, RoomBooked, SOON, Stage, Trip, TripBooked};
-
-struct BookRoom;
-
-impl Step for BookRoom {
-    const NAME: &'static str = "book_room";
-    type On = TripBooked;
-    type Done = RoomBooked;
-    type Refused = Never;
-
-    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
-        let saga = tx.saga_id().map(|saga| saga.0);
-        sqlx::query(BOOK).bind(saga).bind(&trip.city).execute(tx.db()).await?;
-        done(RoomBooked { city: trip.city })
-    }
-}
-
-fn hotel() -> Participant {
-    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(BookRoom))
-}
+use crate::hotel::hotel;
+use crate::stage::{SOON, Stage};
 
 /// Holds a connection for as long as somebody else holds the lock.
 async fn hold(State(hotel): State<Handle>) -> Result<&'static str, Problem> {
