@@ -11,6 +11,7 @@ use ballet_core::{Graph, System};
 #[must_use]
 pub fn system() -> System {
     let services = [
+        catalog::participant(),
         inventory::participant(),
         orders::participant(orders::config::DEADLINE),
         payments::participant(payments::sandbox::Sandbox::default()),
