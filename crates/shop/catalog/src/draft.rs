@@ -1,6 +1,7 @@
 //! What an administrator sends to publish a product, and what is wrong with it.
 
 use axum::http::Uri;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::catalog::Product;
 use shop_events::{Money, Sku, Slug};
@@ -17,16 +18,29 @@ const MAX_URL: usize = 2_000;
 const MAX_PRICE: i64 = 1_000_000_000_000;
 
 /// A product that is to be published.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(rename = "NewProduct")]
 pub(crate) struct Draft {
+    /// The product's SKU, which no other product ever had.
     pub(crate) sku: Sku,
+    /// The title, without control characters.
+    #[schemars(length(min = 1, max = MAX_TITLE))]
     pub(crate) title: String,
+    /// The description. Of control characters it may have line breaks and tabs.
     #[serde(default)]
+    #[schemars(length(max = MAX_DESCRIPTION))]
     pub(crate) description: String,
+    /// The price of one piece, not below zero.
     pub(crate) price: Money,
+    /// The category.
     pub(crate) category: Slug,
+    /// The tags. One that is sent twice counts once.
     #[serde(default)]
+    #[schemars(length(max = MAX_TAGS))]
     pub(crate) tags: Vec<Slug>,
+    /// The address of an image, `https://...`.
+    #[serde(default)]
+    #[schemars(length(max = MAX_URL))]
     pub(crate) image_url: Option<String>,
 }
 

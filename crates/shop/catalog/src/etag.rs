@@ -5,7 +5,8 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::request::Parts;
-use ballet::http::Problem;
+use ballet::http::{Place, Problem};
+use ballet_openapi::{Draft, Takes, json};
 
 /// The ETag of a version.
 pub(crate) fn etag(version: i64) -> HeaderValue {
@@ -43,8 +44,19 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
                 StatusCode::PRECONDITION_REQUIRED,
                 "send If-Match with the ETag of the product as you have read it, so that no change \
                  of another is lost",
-            )),
+            )
+            .at(Place::header("If-Match"))),
         }
+    }
+}
+
+impl Takes for IfMatch {
+    fn describe(draft: &mut Draft<'_>) {
+        let about = "The ETag of the product as the client has read it.";
+        let schema = json!({ "type": "string", "description": about });
+        draft.parameters("header", &json!({ "properties": { "If-Match": schema } }));
+        let status = StatusCode::PRECONDITION_REQUIRED;
+        draft.refuses(status, "The request does not say which version it changes.");
     }
 }
 
@@ -68,6 +80,14 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         Ok(Self(ETags::read(&parts.headers, &header::IF_NONE_MATCH)))
+    }
+}
+
+impl Takes for IfNoneMatch {
+    fn describe(draft: &mut Draft<'_>) {
+        let about = "The ETags of the product that the client has.";
+        let schema = json!({ "type": "string", "description": about });
+        draft.parameters("header", &json!({ "properties": { "If-None-Match": schema } }));
     }
 }
 

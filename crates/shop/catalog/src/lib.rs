@@ -3,6 +3,7 @@
 
 #![warn(missing_docs)]
 
+mod answers;
 mod draft;
 mod etag;
 mod http;
@@ -10,6 +11,7 @@ mod search;
 mod store;
 
 use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
 use shop_events::catalog::{ProductPriceChanged, ProductPublished, ProductWithdrawn};
 
 /// Everything that catalog publishes. It takes part in no saga.
@@ -31,4 +33,10 @@ const MIGRATIONS: &[Migration] = &[Migration {
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
 }

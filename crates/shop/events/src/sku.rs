@@ -70,7 +70,9 @@ impl JsonSchema for Sku {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" })
+        json_schema!({
+            "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$", "examples": ["mug"],
+        })
     }
 }
 

@@ -1,10 +1,12 @@
 //! Finds products by their words, the best first.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use ballet::Failure;
 use paging::Limit;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use shop_events::Sku;
 use shop_events::catalog::Product;
@@ -160,6 +162,23 @@ impl TryFrom<String> for Place {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
+    }
+}
+
+impl JsonSchema for Place {
+    fn schema_name() -> Cow<'static, str> {
+        "SearchCursor".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^[0-3]\\.[0-9]{1,9}\\.[A-Za-z0-9._-]{1,64}$",
+            "examples": ["0.607927.mug"],
+        })
     }
 }
 

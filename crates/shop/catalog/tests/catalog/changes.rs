@@ -95,7 +95,7 @@ async fn a_change_is_of_the_version_that_its_sender_has_read() {
         for refused in refusals {
             assert_eq!(refused.status(), StatusCode::PRECONDITION_FAILED, "{wrong}");
             assert_eq!(tag(&refused), "\"1\"");
-            assert!(detail(refused).await.contains("it is at version 1"));
+            assert!(detail(refused).await.contains("is at version 1 now"));
         }
     }
     let unknown = world.set_price("cup", Some("\"1\""), 1).await;

@@ -14,20 +14,24 @@ async fn wrong_fields_are_named() {
         product
     };
     for (body, named) in [
-        (wrong("sku", json!("a mug")), "sku: \"a mug\" is not a SKU"),
+        (wrong("sku", json!("a mug")), "/sku is wrong: \"a mug\" is not a SKU"),
         (wrong("title", json!(" ")), "title: it is empty"),
         (wrong("title", json!("x".repeat(201))), "title: it is longer than 200 characters"),
         (wrong("description", json!("\0")), "description: it has control characters"),
         (wrong("price", euros(-1)), "price.amount_minor: -1 is out of range"),
-        (wrong("price", json!({ "amount_minor": 1, "currency": "€" })), "price.currency: \"€\""),
-        (wrong("category", json!("Küche")), "category: \"Küche\" is not a slug"),
-        (wrong("tags", json!(["tea", "a b"])), "tags[1]: \"a b\" is not a slug"),
+        (
+            wrong("price", json!({ "amount_minor": 1, "currency": "€" })),
+            "/price/currency is wrong: \"€\"",
+        ),
+        (wrong("category", json!("Küche")), "/category is wrong: \"Küche\" is not a slug"),
+        (wrong("tags", json!(["tea", "a b"])), "/tags/1 is wrong: \"a b\" is not a slug"),
         (wrong("image_url", json!("mug.png")), "image_url: it is not an address"),
     ] {
         let refused = world.post(&body).await;
         assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "{body}");
-        let detail = detail(refused).await;
-        assert!(detail.contains(named), "{detail}");
+        let problem: Value = refused.json().await.expect("JSON");
+        assert!(problem["detail"].as_str().is_some_and(|text| text.contains(named)), "{problem}");
+        assert_eq!(problem["errors"][0]["in"], "body", "{problem}");
     }
     world.published(&product("mug", "Mug", "")).await;
     let refused = world.set_price("mug", Some("\"1\""), -1).await;
@@ -79,7 +83,7 @@ async fn no_text_breaks_the_search() {
         (&format!("q={long}"), "q: it is longer than 200 characters"),
         (&format!("q={many}"), "q: it has 17 words: send at most 16"),
         ("", "missing field `q`"),
-        ("q=mug&after=mug", "after: it is no cursor"),
+        ("q=mug&after=mug", "after is wrong: it is no cursor"),
         ("q=mug&limit=0", "limit 0 is out of range"),
     ] {
         let refused = world.get(&format!("/products/search?{query}")).await;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ballet::core::{Part, topology};
-use ballet::{Running, Settings};
+use ballet::{Running, Service, Settings};
 use ballet_testkit::{Collector, Servers, TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
@@ -83,6 +83,11 @@ impl Shop {
             "shipping" => shipping::service(self.carrier.clone()),
             _ => panic!("{name} is no service of the shop"),
         };
+        self.start_as(name, service).await;
+    }
+
+    /// Starts a service that is made in another way.
+    pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
         let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
         let otlp_endpoint = self.collector.as_ref().map(|collector| collector.url().to_owned());
         let settings = Settings { lanes: self.opened.lanes, otlp_endpoint, ..settings };
@@ -94,6 +99,12 @@ impl Shop {
     /// The URL of a service, of the replica that was started last.
     pub(crate) fn url(&self, name: &str) -> &str {
         &self.urls[name]
+    }
+
+    /// Where each replica of a service answers.
+    pub(crate) fn replicas(&self, name: &str) -> Vec<String> {
+        let replicas = self.services.iter().filter(|(other, _)| *other == name);
+        replicas.map(|(_, running)| format!("http://{}", running.address())).collect()
     }
 
     /// Ends all replicas of a service.
