@@ -1,5 +1,5 @@
--- Similar words are found by trigrams. The role that owns the database may create the extension
--- itself, because it is a trusted one, if its files are on the server.
+-- Similar words are found by trigrams. The extension is a trusted one: whoever may create a schema in
+-- the database, as a service has to, may create it, if its files are on the server.
 do $$
 begin
     create extension if not exists pg_trgm;
@@ -9,7 +9,7 @@ exception
     when insufficient_privilege then
         raise exception using errcode = sqlstate, message = format(
             'the role %I may not create the extension pg_trgm in the database %I: run `create '
-            'extension pg_trgm` there as an administrator, or make the role the owner of the database',
+            'extension pg_trgm` there as an administrator, or grant it the privilege create on the database',
             current_user, current_database());
     when undefined_file or feature_not_supported then
         raise exception using errcode = sqlstate, message =
@@ -71,7 +71,7 @@ create index word_by_trigram on word using gin (word gin_trgm_ops) with (fastupd
 -- For each of some words, the known words that are most similar to it or to a beginning of them.
 create function similar_words(words text[]) returns table (typed text, known text)
 language sql stable parallel safe
-set pg_trgm.word_similarity_threshold = 0.3
+set pg_trgm.word_similarity_threshold = 0.2
 as $$
     select t.typed, near.word
     from unnest(words) as t (typed)

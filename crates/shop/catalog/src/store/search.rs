@@ -196,3 +196,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "search_tests.rs"]
+mod measured;

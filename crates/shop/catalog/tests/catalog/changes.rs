@@ -138,7 +138,6 @@ async fn a_product_is_published_once_however_often_it_is_sent() {
     let of = |status| answers.iter().filter(|answer| answer.status() == status).count();
     assert_eq!((of(StatusCode::CREATED), of(StatusCode::OK)), (1, 7));
     assert!(answers.iter().all(|answer| tag(answer) == "\"1\""));
-    assert!(answers.iter().all(|answer| answer.headers()["location"] == "/products/mug"));
     let other = world.post(&product("mug", "Mug", "Red.")).await;
     assert_eq!(other.status(), StatusCode::CONFLICT);
     assert_eq!(detail(other).await, "there is another product mug");
