@@ -248,10 +248,10 @@ impl<'db> Transaction<'db> {
         // takes for left behind.
         let mut begun = emits.then(|| Begun::new(&engine.relay, table, emitted.len(), now));
         let batch = begun.as_ref().map(|begun| begun.batch);
-        if let Some(batch) = batch {
-            let written = outbox::insert(db, batch, &emitted, &added.timed, &along, now);
+        if let Some(begun) = &mut begun {
+            let written = outbox::insert(db, begun.batch, &emitted, &added.timed, &along, now);
             if let Err(failure) = answered(written).await {
-                begun.take().map(Begun::forget);
+                begun.forget();
                 return Err(failure);
             }
         }
@@ -263,7 +263,9 @@ impl<'db> Transaction<'db> {
         fault::point(FaultPoint::BeforeMark, marks);
         let committed = answered(self.db.commit()).await;
         committed.map_err(failed_at_commit)?;
-        begun.take().map(Begun::committed);
+        if let Some(begun) = &mut begun {
+            begun.committed();
+        }
         fault::point(FaultPoint::AfterCommit, &works_on);
         fault::point(FaultPoint::AfterMark, marks);
         spans.into_iter().for_each(|span| engine.spans.record(span));

@@ -20,13 +20,13 @@ impl<'a> Begun<'a> {
     }
 
     /// It was rolled back.
-    pub(crate) fn forget(mut self) {
+    pub(crate) fn forget(&mut self) {
         self.is_known = true;
         self.relay.forget(self.batch);
     }
 
     /// It was committed.
-    pub(crate) fn committed(mut self) {
+    pub(crate) fn committed(&mut self) {
         self.is_known = true;
     }
 }
