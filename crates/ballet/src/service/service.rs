@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use ballet_amqp::Broker;
 use ballet_core::envelope::Limits;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::declare::clock::Clock;
 use crate::declare::migration::Migration;
@@ -173,6 +173,7 @@ impl Service {
             clock,
             shared_clock,
             spans,
+            suspects: Mutex::default(),
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
             last_work: Arc::new(LastWork::new()),
