@@ -96,6 +96,10 @@ impl Source {
             Some(_) => format!("where id > $2::text::{id_type}"),
             None => "where $2::text is null".to_owned(),
         };
-        format!("select {COLUMNS}, {last_column} from {view} {after} order by id limit $1")
+        // Without its table's name, `id` in `order by` would be the text that is selected.
+        format!(
+            "select {COLUMNS}, {last_column} from {view} as source {after} \
+             order by source.id limit $1"
+        )
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use ballet::{Entity, StartError};
 use ballet_ops::copies::Rebuild;
+use ballet_testkit::wait_until;
 
 use crate::lamps::{HOUSE_TABLES, Lamp, change, house};
-use crate::stage::Stage;
+use crate::stage::{LONG, Stage};
 
 /// Lamps that were there before anybody copied them; each fifth is removed.
 const LAMPS: &str = "insert into lamp select 'old' || at, 1 + at % 3, \
@@ -88,8 +89,8 @@ async fn a_rebuild_mends_what_no_event_would() {
     let (_house, _porter) = (stage.house().await, stage.reader("porter").await);
     stage.execute("house", LAMPS).await;
     stage.until_filled("porter").await;
-    let mut rebuild = Rebuild::request(&mut stage.db("house").await, "lamp").await.expect("asked");
-    assert!(rebuild.is_some());
+    let asked = Rebuild::request(&mut stage.db("house").await, "lamp").await.expect("asked");
+    assert!(asked.is_some());
     stage.until("house", DONE, 1).await;
     stage.until_equal("porter").await;
 
@@ -102,15 +103,14 @@ async fn a_rebuild_mends_what_no_event_would() {
              update ballet.copy set state = '{\"text\": \"?\"}' where id like 'old3%';",
         )
         .await;
-    rebuild = Rebuild::request(&mut stage.db("house").await, "lamp").await.expect("asked");
-    let mut rebuild = rebuild.expect("a request");
-    let (mut porter, mut house) = (stage.db("porter").await, stage.db("house").await);
-    ballet_testkit::wait_until("the rebuild", crate::stage::LONG, || {
-        let progress = rebuild.progress(&mut porter, &mut house);
-        // One look after the other: it is not called again before it has answered.
-        futures_util::FutureExt::map(progress, |progress| {
-            progress.map(|progress| progress.is_done.then_some(()))
-        })
+    let rebuild = Rebuild::request(&mut stage.db("house").await, "lamp").await.expect("asked");
+    let rebuild = rebuild.expect("a request");
+    let dbs = (stage.db("porter").await, stage.db("house").await);
+    let followed = tokio::sync::Mutex::new((rebuild, dbs));
+    wait_until("the rebuild", LONG, || async {
+        let (rebuild, (porter, house)) = &mut *followed.lock().await;
+        let progress = rebuild.progress(porter, house).await?;
+        Ok::<_, sqlx::Error>(progress.is_done.then_some(()))
     })
     .await
     .expect("done");
