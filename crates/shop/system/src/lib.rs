@@ -12,6 +12,7 @@ use ballet_openapi::Document;
 #[must_use]
 pub fn system() -> System {
     let services = [
+        catalog::participant(),
         inventory::participant(),
         orders::participant(orders::config::DEADLINE),
         payments::participant(payments::sandbox::Sandbox::default()),
@@ -24,6 +25,7 @@ pub fn system() -> System {
 #[must_use]
 pub fn documents() -> Vec<(&'static str, Document)> {
     vec![
+        ("catalog", catalog::openapi()),
         ("inventory", inventory::openapi()),
         ("orders", orders::openapi()),
         ("payments", payments::openapi()),

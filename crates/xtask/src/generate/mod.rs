@@ -57,7 +57,7 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
         let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
         bail!("the choreography of the shop is not sound:\n  {}", list.join("\n  "));
     }
-    let catalog = Catalog::new(graph.system(), shop_events::catalog())?;
+    let catalog = Catalog::new(graph.system(), shop_events::schemas())?;
     let mut all = vec![
         Generated {
             path: "broker/definitions.json".to_owned(),

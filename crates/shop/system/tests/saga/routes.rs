@@ -25,6 +25,11 @@ async fn does_what_it_says(name: &str) {
 }
 
 #[tokio::test]
+async fn catalog_does_what_its_document_says() {
+    does_what_it_says("catalog").await;
+}
+
+#[tokio::test]
 async fn inventory_does_what_its_document_says() {
     does_what_it_says("inventory").await;
 }
