@@ -111,3 +111,72 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
         self.router.route(DOCUMENT, get(serve)).with_state(state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use ballet::http::{Json, Path, Problem};
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Note {
+        text: String,
+    }
+
+    async fn read(Path(_): Path<u16>) -> Result<Json<Note>, Problem> {
+        Ok(Json(Note { text: String::new() }))
+    }
+
+    async fn write(Json(note): Json<Note>) -> Result<Json<Note>, Problem> {
+        Ok(Json(note))
+    }
+
+    fn mistakes(api: &Api<()>) -> Vec<String> {
+        api.document().mistakes().to_vec()
+    }
+
+    #[test]
+    fn the_types_of_a_handler_describe_its_route() {
+        let written = Operation::new("write_note", "Write").example(json!({ "text": "buy milk" }));
+        let api = Api::new("notes", "Notes.")
+            .get("/notes/{number}", read, Operation::new("read_note", "Read"))
+            .post("/notes", write, written);
+        assert_eq!(mistakes(&api), [""; 0]);
+        let document: Value = serde_json::from_str(&api.document().text()).expect("JSON");
+        let read = &document["paths"]["/notes/{number}"]["get"];
+        assert_eq!(read["parameters"][0]["name"], "number");
+        assert_eq!(read["parameters"][0]["schema"]["maximum"], u16::MAX);
+        let note = json!({ "$ref": "#/components/schemas/Note" });
+        assert_eq!(read["responses"]["200"]["content"]["application/json"]["schema"], note);
+        let write = &document["paths"]["/notes"]["post"];
+        assert_eq!(write["requestBody"]["content"]["application/json"]["schema"], note);
+        let statuses: Vec<&String> =
+            write["responses"].as_object().expect("answers").keys().collect();
+        assert_eq!(statuses, ["200", "400", "413", "415", "422", "503"]);
+    }
+
+    #[test]
+    fn what_its_author_forgot_is_a_mistake() {
+        let api = Api::new("notes", "Notes.")
+            .get("/notes", read, Operation::new("a", "Read"))
+            .post("/notes", write, Operation::new("a", "Write"))
+            .get(
+                "/{number}",
+                read,
+                Operation::new("b", "Read").answers(StatusCode::CREATED, "Never."),
+            );
+        let mistakes = mistakes(&api).join("\n");
+        for expected in [
+            "/notes has 0 parameters, its handler takes one",
+            "a: a body has an example, and only a body",
+            "b says when it answers 201 Created, but never does",
+            "two routes have the id a",
+        ] {
+            assert!(mistakes.contains(expected), "{expected} is not in\n{mistakes}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, LastEventId, Path, Query};
 use schemars::JsonSchema;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::draft::Draft;
 
@@ -58,14 +58,11 @@ impl<T: JsonSchema> Takes for Query<T> {
 
 impl<T: JsonSchema> Takes for LastEventId<T> {
     fn describe(draft: &mut Draft<'_>) {
-        let id = draft.schema::<T>();
-        let description = "The id of the last event that the client has seen. The answer begins \
-                           behind it.";
-        let mut object = json!({ "properties": {} });
-        if let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) {
-            let schema = json!({ "description": description, "allOf": [id] });
-            properties.insert(LastEventId::HEADER.to_owned(), schema);
-        }
+        let mut id = draft.schema::<T>();
+        id["description"] = "The id of the last event that the client has seen. The answer begins \
+                             behind it."
+            .into();
+        let object = json!({ "properties": { LastEventId::HEADER: id } });
         draft.parameters("header", &object);
         draft.refuses(StatusCode::BAD_REQUEST, "A parameter is wrong.");
     }

@@ -34,7 +34,7 @@ pub(super) struct Operation<'a> {
 pub(super) struct Parameter<'a> {
     pub(super) name: &'a str,
     /// `path`, `query` or `header`.
-    pub(super) place: &'a str,
+    pub(super) place: &'static str,
     pub(super) required: bool,
     pub(super) schema: Schema<'a>,
 }
@@ -67,7 +67,12 @@ impl<'a> Operation<'a> {
                 |name| parameter[name].as_str().ok_or(format!("{id}: a parameter has no {name}"));
             parameters.push(Parameter {
                 name: text("name")?,
-                place: text("in")?,
+                place: match text("in")? {
+                    "path" => "path",
+                    "query" => "query",
+                    "header" => "header",
+                    other => return Err(format!("{id}: a parameter is in {other}")),
+                },
                 required: parameter["required"] == true,
                 schema: schema(&parameter["schema"]),
             });

@@ -12,6 +12,7 @@ mod dice;
 mod document;
 mod judge;
 mod pattern;
+mod place;
 mod request;
 mod sample;
 mod schema;

@@ -5,6 +5,8 @@ use std::fmt;
 use reqwest::{Client, Method};
 use serde_json::Value;
 
+use crate::openapi::document::Parameter;
+
 /// The most bytes of an answer that are read.
 const MOST: usize = 4 << 20;
 
@@ -30,6 +32,29 @@ pub(super) struct Answer {
 }
 
 impl Request {
+    /// Sets a parameter of the route with this path.
+    pub(super) fn set(&mut self, route: &str, parameter: &Parameter<'_>, text: &str) {
+        let put = |list: &mut Vec<(String, String)>| {
+            list.retain(|(name, _)| name != parameter.name);
+            list.push((parameter.name.to_owned(), text.to_owned()));
+        };
+        match parameter.place {
+            "query" => put(&mut self.query),
+            "header" => put(&mut self.headers),
+            _ => {
+                let template = format!("{{{}}}", parameter.name);
+                let parts = route.split('/').zip(self.path.split('/'));
+                let parts =
+                    parts.map(
+                        |(name, now)| {
+                            if name == template { encoded(text) } else { now.to_owned() }
+                        },
+                    );
+                self.path = parts.collect::<Vec<_>>().join("/");
+            }
+        }
+    }
+
     /// Sends it. A stream of events is read up to the end of the first one.
     pub(super) async fn send(&self, client: &Client, url: &str) -> Result<Answer, String> {
         let failed = |error: reqwest::Error| format!("there was no whole answer: {error:?}");
@@ -100,4 +125,17 @@ impl fmt::Display for Answer {
         let body: String = self.body.chars().take(2_000).collect();
         write!(f, "{} {:?} {body}", self.status, self.content_type)
     }
+}
+
+/// The text as a part of a path.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// A value as it stands in a path, a query or a header.
+pub(super) fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use ballet_amqp::Broker;
 use ballet_core::envelope::Limits;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::declare::clock::Clock;
 use crate::declare::migration::Migration;
@@ -35,8 +35,8 @@ use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::hosts as upkeep_hosts;
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{
-    calls, clock, deadlines, marks, partitions, pausing, process, stuck, sweeper, turns,
-    unsent_copies,
+    calls, clock, copied, deadlines, marks, partitions, pausing, process, republish, stuck,
+    sweeper, turns, unsent_copies,
 };
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -139,6 +139,8 @@ impl Service {
             pool: &pools.upkeep,
             hosts: &hosts,
             migrations: self.migrations,
+            shares: &self.participant.shares,
+            copies: &self.participant.copies,
             limits: &limits,
             clock: &clock,
             shared_clock: &shared_clock,
@@ -173,6 +175,7 @@ impl Service {
             clock,
             shared_clock,
             spans,
+            suspects: Mutex::default(),
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
             last_work: Arc::new(LastWork::new()),
@@ -183,7 +186,8 @@ impl Service {
         let publisher = roles::publish(&engine, Arc::clone(&broker));
         let (bindings, bindings_state) = watch::channel(Bindings::default());
         let compare = Compare::new(&self.participant.part(), Arc::clone(&broker), bindings);
-        let consumer = Arc::new(roles::consume(&engine, lanes, broker, settings.prefetch()));
+        let consumer = roles::consume(&engine, lanes, Arc::clone(&broker), settings.prefetch());
+        let consumer = Arc::new(consumer);
         base.watch("the consumer", consumer.state());
         base.watch("the publisher", publisher.state());
         base.spawn("the upkeep of metrics", metrics::keep(engine.stopping.clone()));
@@ -205,6 +209,24 @@ impl Service {
         if engine.registry.with_deadline().next().is_some() {
             work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
         }
+        let Participant { shares, copies, .. } = self.participant;
+        if !shares.is_empty() {
+            let republish = republish::run(Arc::clone(&engine), shares, settings.republish_rate);
+            work.spawn("the publisher of shared entities", republish);
+        }
+        let mut copies_state = None;
+        if !copies.is_empty() {
+            let (state, told) = watch::channel("not known yet".to_owned());
+            copies_state = Some(told);
+            let keeper = copied::Keeper {
+                engine: Arc::clone(&engine),
+                broker,
+                consumer: Arc::clone(&consumer),
+                copies: copies.into_iter().map(|copy| copy.part).collect(),
+                state,
+            };
+            work.spawn("the keeper of copies", keeper.run());
+        }
         for works in queues {
             work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));
         }
@@ -220,6 +242,7 @@ impl Service {
             publish: publisher.state(),
             held: publisher.held(),
             bindings: bindings_state,
+            copies: copies_state,
             progress,
             shared_clock: Arc::clone(&engine.shared_clock),
         };

@@ -128,10 +128,14 @@ pub(crate) async fn history(
     db: impl PgExecutor<'_>,
     order_id: OrderId,
 ) -> Result<Option<History>, Failure> {
-    let history = sqlx::query_as("select * from customer_order where order_id = $1")
-        .bind(order_id.0)
-        .fetch_optional(db)
-        .await?;
+    let history = sqlx::query_as(
+        "select order_id, status, customer_id, reason, failed_step, detail, created_at,
+             confirmed_at, changed_at
+         from customer_order where order_id = $1",
+    )
+    .bind(order_id.0)
+    .fetch_optional(db)
+    .await?;
     Ok(history)
 }
 
@@ -143,9 +147,12 @@ pub(crate) async fn changed(
     let (orders, statuses): (Vec<_>, Vec<_>) =
         seen.iter().map(|(order_id, status)| (order_id.0, TextEnum(*status))).unzip();
     let changed = sqlx::query_as(
-        "select customer_order.* from unnest($1::uuid[], $2::text[]) as seen (order_id, status)
-             join customer_order using (order_id)
-         where customer_order.status <> seen.status",
+        // Named columns: a prepared `*` fails for good when a later release adds one.
+        "select order_id, changed.status, customer_id, reason, failed_step, detail, created_at,
+             confirmed_at, changed_at
+         from unnest($1::uuid[], $2::text[]) as seen (order_id, status)
+             join customer_order as changed using (order_id)
+         where changed.status <> seen.status",
     )
     .bind(orders)
     .bind(statuses)

@@ -1,9 +1,9 @@
 //! The clients that watch orders.
 //!
 //! One query looks at all watched orders of this process together, again and again, so a watcher
-//! costs no database connection and no query of its own. It sees what other replicas commit. A
-//! notification by the database would be faster by some milliseconds, but every commit with one
-//! takes a lock that the whole database shares, and a pooler does not pass it on.
+//! costs no database connection and no query of its own. It sees what other replicas commit.
+//! Notifications by the database would be faster by some milliseconds, but commits with one wait for
+//! each other, and a pooler does not pass them on.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

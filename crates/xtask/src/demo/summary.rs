@@ -179,6 +179,7 @@ pub(crate) fn addresses(stage: &Stage) -> Result<()> {
         let url = format!("{}/{list}", stage.url(service));
         rows.push((service.to_owned(), format!("{url:<35} process {}", stage.pid(service))));
     }
+    rows.push(("HTTP documents".to_owned(), "/openapi.json at each of these".to_owned()));
     rows.push(("storefront".to_owned(), format!("AMQP_URL={}", env.amqp_url("storefront"))));
     for (service, _) in lists {
         let name = if service == lists[0].0 { "databases" } else { "" };
