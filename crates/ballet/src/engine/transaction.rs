@@ -25,6 +25,7 @@ use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Span;
 use crate::outgoing::wire;
 use crate::tables::calls::NewCall;
+use crate::tables::copied::Copied;
 use crate::tables::database::{answered, begin};
 use crate::tables::deadlines::Deadlines;
 use crate::tables::inbox::NewMessage;
@@ -39,6 +40,7 @@ pub(crate) struct Transaction<'db> {
     pub(crate) ledger: Ledger,
     pub(crate) calls: Vec<NewCall>,
     pub(crate) deadlines: Deadlines,
+    pub(crate) copied: Copied,
     /// The handlers that have run: they count once the transaction has committed.
     pub(crate) spans: Vec<Span>,
 }
@@ -70,7 +72,8 @@ impl<'db> Transaction<'db> {
     fn new(engine: Arc<Engine>, db: sqlx::Transaction<'db, Postgres>) -> Self {
         let scope = Scope::new(engine.clock.clone());
         let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
-        Self { engine, db, scope, ledger, calls, deadlines, spans: Vec::new() }
+        let copied = Copied::default();
+        Self { engine, db, scope, ledger, calls, deadlines, copied, spans: Vec::new() }
     }
 
     /// Fails if a handler has ended the transaction. What came after would commit by itself, one
@@ -196,7 +199,7 @@ impl<'db> Transaction<'db> {
     /// broker, and the calls are being made, when this returns. Returns what names the events.
     pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<Option<BatchId>, Failure> {
         self.check_open()?;
-        let Self { engine, db, scope, ledger, calls, deadlines, spans } = &mut self;
+        let Self { engine, db, scope, ledger, calls, deadlines, copied, spans } = &mut self;
         let engine = Arc::clone(engine);
         let now = scope.now;
         let Scope { witness, emitted, .. } = &mut *scope;
@@ -230,6 +233,7 @@ impl<'db> Transaction<'db> {
             answered(sqlx::query("select 1").execute(&mut **db)).await?;
         }
         deadlines.flush(db).await?;
+        answered(copied.flush(db)).await?;
         let claims = engine.calls.claim_new(calls);
         if !calls.is_empty() {
             let claimed_for: Vec<_> =

@@ -92,7 +92,9 @@ fn bulk(handler: &Handler) -> Option<(&SagaEntry, &Arc<dyn AnyStep>, &dyn AnyBul
         | Handler::Refusal { .. }
         | Handler::Deadline { .. }
         | Handler::KeyedCompensation { .. }
-        | Handler::Projection(_) => None,
+        | Handler::Projection(_)
+        | Handler::Copy(_)
+        | Handler::Share(_) => None,
     }
 }
 
