@@ -129,7 +129,9 @@ impl Handler {
             Self::Refusal { .. }
             | Self::Deadline { .. }
             | Self::KeyedCompensation { .. }
-            | Self::Projection(_) => false,
+            | Self::Projection(_)
+            | Self::Copy(_)
+            | Self::Share(_) => false,
         }
     }
 
