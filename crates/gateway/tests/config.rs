@@ -158,3 +158,17 @@ fn what_is_in_force_is_printed_without_secrets_and_can_be_read_again() {
     let (again, _, error) = check(&printed);
     assert!(again, "{error}\n{printed}");
 }
+
+#[test]
+fn the_shops_own_file_is_in_order() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/shop.toml");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ballet-gateway"));
+    command
+        .args(["check", file])
+        .env("GATEWAY_DATABASE_URL", "postgres://gateway@localhost/gateway");
+    let output = command.output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{error}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.ends_with("in order (6 routes, 1 pages, 4 upstreams)\n"), "{said}");
+}

@@ -29,7 +29,7 @@ async fn shop(upstream: &str, more: &str) -> Shop {
     };
     let ((key, a), (other, b)) = (client("first"), client("second"));
     let config = format!(
-        "[database]\nurl = \"{}\"\n{a}{b}{upstream}[[route]]\nprefix = \"/a\"\n\
+        "[database]\nurl = \"{}\"\ntimeout = \"1m\"\n{a}{b}{upstream}[[route]]\nprefix = \"/a\"\n\
          methods = [\"POST\", \"GET\"]\nupstream = \"a\"\nscopes = []\n\
          idempotency = \"required\"\n{more}",
         database.url()

@@ -202,12 +202,16 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
 async fn slow_clients_are_left() {
     let service = Service::ok().await;
     let folder = Folder::new();
-    let times = "[timeouts]\nheaders = \"300ms\"\nbody = \"300ms\"\n";
+    let times = "[timeouts]\nheaders = \"300ms\"\n";
     let gateway =
         Gateway::start(&folder, &format!("{times}{}{ROUTE}", service.upstream("a"))).await;
     let mut client = TcpStream::connect(gateway.host()).await.unwrap();
     client.write_all(b"GET /a HTTP/1.1\r\nHos").await.unwrap();
     assert_eq!(read_to_end(&mut client).await, "");
+    drop(gateway);
+    let times = "[timeouts]\nbody = \"300ms\"\n";
+    let gateway =
+        Gateway::start(&folder, &format!("{times}{}{ROUTE}", service.upstream("a"))).await;
     let head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc";
     let answer = exchange(gateway.host(), head).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");

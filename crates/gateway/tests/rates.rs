@@ -13,7 +13,9 @@ use support::service::{ROUTE, Service};
 const WINDOW: &str = "366d";
 
 fn config(service: &Service, requests: u32, window: &str, database: Option<&str>) -> String {
-    let database = database.map(|url| format!("[database]\nurl = \"{url}\"\n")).unwrap_or_default();
+    let database = database
+        .map(|url| format!("[database]\nurl = \"{url}\"\ntimeout = \"1m\"\n"))
+        .unwrap_or_default();
     let rate = format!("[[rate]]\nname = \"r\"\nrequests = {requests}\nwindow = \"{window}\"\n");
     format!("{database}{rate}{}{ROUTE}rate = \"r\"\n", service.upstream("a"))
 }

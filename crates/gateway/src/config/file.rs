@@ -81,6 +81,9 @@ pub(crate) struct Database {
     pub(crate) url: SecretUrl,
     #[serde(default = "eight")]
     pub(crate) connections: u32,
+    /// How long a request waits for it.
+    #[serde(default = "one_second")]
+    pub(crate) timeout: Span,
 }
 
 /// Which tokens count.

@@ -17,13 +17,20 @@ use crate::limits::verdict::Verdict;
 use crate::store::database::Database;
 use crate::store::rate_windows::{self, Ask};
 
-/// Above this many clients, those whose window is over are forgotten.
+/// From this many clients on, those whose window is over are forgotten now and then.
 const MANY: usize = 10_000;
+/// More than this many within a window are an attack: all are forgotten, and lease again.
+const TOO_MANY: usize = 200_000;
 /// The largest portion, and its share of the rate.
 const PORTION: i32 = 64;
 const SHARE: i32 = 20;
 
-type Buckets = HashMap<(String, String), Arc<Mutex<Option<Bucket>>>>;
+/// The clients of this process, and at how many of them to look for what can be forgotten.
+#[derive(Debug)]
+struct Buckets {
+    all: HashMap<(String, String), Arc<Mutex<Option<Bucket>>>>,
+    sweep_at: usize,
+}
 
 /// The limits of this process.
 #[derive(Debug)]
@@ -34,7 +41,8 @@ pub(crate) struct Limiter {
 
 impl Limiter {
     pub(crate) fn new(database: Option<Arc<Database>>) -> Self {
-        Self { database, buckets: StdMutex::default() }
+        let buckets = StdMutex::new(Buckets { all: HashMap::new(), sweep_at: MANY });
+        Self { database, buckets }
     }
 
     /// Counts a request of a client.
@@ -63,18 +71,23 @@ impl Limiter {
     fn bucket(&self, rate: &Rate, client: &str) -> Arc<Mutex<Option<Bucket>>> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (rate.name.clone(), client.to_owned());
-        if let Some(known) = buckets.get(&key) {
+        if let Some(known) = buckets.all.get(&key) {
             return Arc::clone(known);
         }
-        if buckets.len() >= MANY {
+        if buckets.all.len() >= buckets.sweep_at {
             let now = Instant::now();
             let in_use = |bucket: &Arc<Mutex<Option<Bucket>>>| match bucket.try_lock() {
                 Ok(bucket) => bucket.as_ref().is_some_and(|bucket| !bucket.is_over(now)),
                 Err(_) => true,
             };
-            buckets.retain(|_, bucket| in_use(bucket));
+            buckets.all.retain(|_, bucket| in_use(bucket));
+            if buckets.all.len() >= TOO_MANY {
+                buckets.all.clear();
+            }
+            // A sweep costs each new client the same, however many there are.
+            buckets.sweep_at = MANY.max(buckets.all.len() * 2);
         }
-        Arc::clone(buckets.entry(key).or_default())
+        Arc::clone(buckets.all.entry(key).or_default())
     }
 
     async fn lease(&self, rate: &Rate, client: &str, before: Option<&Bucket>) -> Bucket {

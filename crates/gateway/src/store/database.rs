@@ -11,8 +11,6 @@ use sqlx::{PgPool, SqlStr};
 use crate::config::file;
 
 const MIGRATION: &str = include_str!("../../../../migrations/gateway/0001_gateway.sql");
-/// How long a request waits for the database.
-const PATIENCE: Duration = Duration::from_millis(1500);
 /// After a failure requests that can do without the database do not ask it for this long.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -25,6 +23,7 @@ pub(crate) struct Away(String);
 #[derive(Debug)]
 pub(crate) struct Database {
     pool: PgPool,
+    patience: Duration,
     prepared: AtomicBool,
     failed_at: Mutex<Option<Instant>>,
 }
@@ -34,12 +33,15 @@ impl Database {
         let url = settings.url.reveal()?;
         let options: PgConnectOptions =
             url.parse().map_err(|error| format!("database.url is not understood: {error}"))?;
-        let options = options.options([("statement_timeout", "1500"), ("jit", "off")]);
+        let patience = settings.timeout.0;
+        // What a request no longer waits for is not worth finishing.
+        let limit = patience.as_millis().to_string();
+        let options = options.options([("statement_timeout", limit.as_str()), ("jit", "off")]);
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections.max(1))
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(patience)
             .connect_lazy_with(options);
-        Ok(Self { pool, prepared: AtomicBool::new(false), failed_at: Mutex::default() })
+        Ok(Self { pool, patience, prepared: AtomicBool::new(false), failed_at: Mutex::default() })
     }
 
     /// Whether the last statement worked, or the last failure is a while ago.
@@ -61,9 +63,9 @@ impl Database {
         if !self.prepared.load(Ordering::Acquire) {
             return Err(Away("it has not been reached yet".to_owned()));
         }
-        let outcome = match tokio::time::timeout(PATIENCE, statement(&self.pool)).await {
+        let outcome = match tokio::time::timeout(self.patience, statement(&self.pool)).await {
             Ok(outcome) => outcome.map_err(|error| Away(error.to_string())),
-            Err(_) => Err(Away(format!("no answer within {PATIENCE:?}"))),
+            Err(_) => Err(Away(format!("no answer within {:?}", self.patience))),
         };
         self.note(outcome.as_ref().err());
         outcome

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::http::uri::{Authority, Scheme};
-use hyper::{Method, Request, Response, StatusCode, Uri, header};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -20,8 +20,8 @@ use crate::upstream::failure::Failure;
 use crate::upstream::outgoing::Outgoing;
 use crate::upstream::servers::Servers;
 
-/// How long a connection without requests stays open. Services close theirs later.
-const IDLE: Duration = Duration::from_secs(30);
+/// How long a connection without requests stays open: shorter than most services keep theirs.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// A service behind the gateway.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Service {
         let deadline = Instant::now() + request.timeout;
         self.budget.request();
         loop {
-            let outcome = self.attempt(&mut request, deadline).await;
+            let outcome = self.attempt(&mut request, retries == 0, deadline).await;
             let word = match &outcome {
                 Ok(answer) if !is_bad(answer.status()) => "ok",
                 Ok(_) => "unavailable",
@@ -90,6 +90,7 @@ impl Service {
     async fn attempt(
         &self,
         request: &mut Outgoing,
+        is_last: bool,
         deadline: Instant,
     ) -> Result<Response<Incoming>, Failure> {
         let permit = self.breaker.admit().map_err(Failure::LeftAlone)?;
@@ -97,7 +98,12 @@ impl Service {
             return Err(Failure::Unreachable("no server".to_owned()));
         };
         let (body, stream) = request.payload.take();
-        let sent = build(request, server, body).map(|request| self.client.request(request));
+        let headers = match is_last {
+            true => std::mem::take(&mut request.headers),
+            false => request.headers.clone(),
+        };
+        let sent =
+            build(request, headers, server, body).map(|request| self.client.request(request));
         let sent = sent.map_err(Failure::Unreachable)?;
         let outcome = match &stream {
             None => within(deadline, request.timeout, sent).await,
@@ -156,7 +162,12 @@ async fn within(
     }
 }
 
-fn build(request: &Outgoing, server: &Authority, body: Body) -> Result<Request<Body>, String> {
+fn build(
+    request: &Outgoing,
+    headers: HeaderMap,
+    server: &Authority,
+    body: Body,
+) -> Result<Request<Body>, String> {
     let uri = Uri::builder()
         .scheme(Scheme::HTTP)
         .authority(server.clone())
@@ -166,7 +177,7 @@ fn build(request: &Outgoing, server: &Authority, body: Body) -> Result<Request<B
     let mut built = Request::new(body);
     *built.method_mut() = request.method.clone();
     *built.uri_mut() = uri;
-    *built.headers_mut() = request.headers.clone();
+    *built.headers_mut() = headers;
     if request.payload.is_empty() && matches!(request.method, Method::GET | Method::HEAD) {
         built.headers_mut().remove(header::CONTENT_LENGTH);
     }
