@@ -4,7 +4,7 @@
 
 mod support;
 
-use ballet_testkit::{Database, Postgres, wait_until};
+use ballet_testkit::{Database, Link, Postgres, Proxy, wait_until};
 use reqwest::{Client, Response};
 use support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use support::service::{ROUTE, Service};
@@ -124,4 +124,32 @@ async fn without_its_database_a_gateway_counts_for_itself() {
         statuses.push(get(&gateway).await.status().as_u16());
     }
     assert_eq!(statuses, [200, 200, 429, 429]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_away_and_comes_back_is_noticed() {
+    let database = Database::new(Postgres::shared().await.unwrap(), "away").await.unwrap();
+    let link = Proxy::to(database.url()).await.unwrap();
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let config = config(&service, 40, "1s", Some(link.url())).replace("1m", "500ms");
+    let gateway = Gateway::start(&folder, &config).await;
+    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+    for (state, database) in [(Link::Silent, "away: "), (Link::Open, "ok")] {
+        link.set(state);
+        // Requests go on, whatever the database does.
+        let what = format!("{state:?} to be noticed");
+        let noticed = wait_until(&what, LIMIT, || async {
+            let status = get(&gateway).await.status().as_u16();
+            assert!(matches!(status, 200 | 429), "{status}");
+            let ready = reqwest::get(format!("{}/readyz", gateway.private)).await;
+            let text = ready.map_err(|error| error.to_string())?.text().await;
+            let text = text.map_err(|error| error.to_string())?;
+            if text.contains(&format!("\"database\":\"{database}")) {
+                Ok(Some(()))
+            } else {
+                Err(text)
+            }
+        });
+        noticed.await.unwrap();
+    }
 }
