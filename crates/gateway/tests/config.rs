@@ -170,5 +170,5 @@ fn the_shops_own_file_is_in_order() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{error}");
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.ends_with("in order (6 routes, 1 pages, 4 upstreams)\n"), "{said}");
+    assert!(said.ends_with("in order (8 routes, 2 pages, 5 upstreams)\n"), "{said}");
 }

@@ -50,7 +50,7 @@ async fn t03_a_batch_is_in_memory_until_every_message_is_confirmed() {
     broker.hold_confirms();
     let mut publisher = Out::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x"]));
-    until("taken", || broker.taken().len() == 1).await;
+    until("taken", || broker.taken_count() == 1).await;
     assert!(publisher.handle.in_memory(&batch(1)));
     assert!(publisher.none_published());
     broker.release_confirms();
@@ -68,10 +68,10 @@ async fn t197_what_is_not_confirmed_for_long_is_published_over_another_connectio
     };
     let mut publisher = Out::start(broker.clone(), settings);
     publisher.handle.send(out(1, &["a.x", "a.y"]));
-    until("taken twice", || broker.taken().len() == 4).await;
+    until("taken twice", || broker.taken_count() == 4).await;
     // That did not help, so the next limit is longer.
     let begun = Instant::now();
-    until("taken three times", || broker.taken().len() == 6).await;
+    until("taken three times", || broker.taken_count() == 6).await;
     assert!(begun.elapsed() > Duration::from_millis(500), "{:?}", begun.elapsed());
     assert!(publisher.none_published());
     broker.release_confirms();
@@ -110,14 +110,14 @@ async fn t172_what_is_unconfirmed_when_the_connection_is_lost_is_published_again
     let mut publisher = Out::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x", "a.y"]));
     publisher.handle.send(out(2, &["a.z"]));
-    until("all taken", || broker.taken().len() == 3).await;
+    until("all taken", || broker.taken_count() == 3).await;
     broker.release_confirms();
     publisher.published().await;
     publisher.published().await;
 
     broker.hold_confirms();
     publisher.handle.send(out(3, &["a.x", "a.y"]));
-    until("all taken", || broker.taken().len() == 5).await;
+    until("all taken", || broker.taken_count() == 5).await;
     broker.unreachable(true);
     broker.drop_connections("orders publish one");
     wait_for(publisher.handle.state(), "connecting", |state| {
@@ -242,7 +242,7 @@ async fn a_single_message_is_confirmed_through_a_loss_of_the_connection() {
     tokio::pin!(publishing);
     tokio::select! {
         _ = &mut publishing => panic!("published without a confirm"),
-        () = until("taken", || broker.taken().len() == 1) => {}
+        () = until("taken", || broker.taken_count() == 1) => {}
     }
     broker.drop_connections("publish");
     broker.release_confirms();

@@ -1,0 +1,40 @@
+//! A batch of events from before its commit until its end is known.
+
+use ballet_amqp::BatchId;
+use jiff::Timestamp;
+
+use crate::outgoing::relay::Relay;
+
+/// A batch whose commit is not known. Whoever drops it leaves it to the sweeper, which finds it if it
+/// was committed all the same: the answer may have been lost, or nobody waits for it any more.
+pub(crate) struct Begun<'a> {
+    relay: &'a Relay,
+    pub(crate) batch: BatchId,
+    is_known: bool,
+}
+
+impl<'a> Begun<'a> {
+    /// Assigns the id of a new batch, and keeps it in memory.
+    pub(crate) fn new(relay: &'a Relay, table: i16, events: usize, now: Timestamp) -> Self {
+        Self { relay, batch: relay.begin(table, events, now), is_known: false }
+    }
+
+    /// It was rolled back.
+    pub(crate) fn forget(&mut self) {
+        self.is_known = true;
+        self.relay.forget(self.batch);
+    }
+
+    /// It was committed.
+    pub(crate) fn committed(&mut self) {
+        self.is_known = true;
+    }
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if !self.is_known {
+            self.relay.leave(self.batch);
+        }
+    }
+}
