@@ -117,6 +117,24 @@ impl Handler {
         }
     }
 
+    /// Whether the handler takes many messages at once, and none of them alone.
+    fn is_bulk(&self) -> bool {
+        match self {
+            Self::Step { step, .. } => step.bulk().is_some(),
+            Self::Abort { saga } => saga.steps.iter().all(|step| {
+                let kind = step.part().kind;
+                let undone = matches!(kind, StepKind::Compensatable | StepKind::Pivot);
+                !undone || step.bulk().is_some()
+            }),
+            Self::Refusal { .. }
+            | Self::Deadline { .. }
+            | Self::KeyedCompensation { .. }
+            | Self::Projection(_)
+            | Self::Copy(_)
+            | Self::Share(_) => false,
+        }
+    }
+
     /// Whether the handler gains from many messages at once.
     fn runs(&self) -> bool {
         match self {
@@ -180,6 +198,11 @@ impl Known {
     /// Whether messages of this type are handled many at a time.
     pub(crate) fn runs(&self) -> bool {
         self.handlers.iter().any(Handler::runs)
+    }
+
+    /// Whether only bulk steps handle messages of this type: their time cannot be told apart.
+    pub(crate) fn is_all_bulk(&self) -> bool {
+        self.handlers.iter().all(Handler::is_bulk)
     }
 
     /// The retry policy of the handler of that name.

@@ -20,6 +20,7 @@ use crate::declare::tx::{Scope, Tx};
 use crate::engine::caller;
 use crate::engine::engine::Engine;
 use crate::engine::open_calls::Claim;
+use crate::outgoing::begun::Begun;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Span;
 use crate::outgoing::wire;
@@ -249,11 +250,12 @@ impl<'db> Transaction<'db> {
         let emitted = std::mem::take(&mut scope.emitted);
         // In memory before the commit is sent: what the sweeper finds and does not see there it
         // takes for left behind.
-        let batch = emits.then(|| engine.relay.begin(table, emitted.len(), now));
-        if let Some(batch) = batch {
-            let written = outbox::insert(db, batch, &emitted, &added.timed, &along, now);
+        let mut begun = emits.then(|| Begun::new(&engine.relay, table, emitted.len(), now));
+        let batch = begun.as_ref().map(|begun| begun.batch);
+        if let Some(begun) = &mut begun {
+            let written = outbox::insert(db, begun.batch, &emitted, &added.timed, &along, now);
             if let Err(failure) = answered(written).await {
-                engine.relay.forget(batch);
+                begun.forget();
                 return Err(failure);
             }
         }
@@ -264,12 +266,9 @@ impl<'db> Transaction<'db> {
         fault::point(FaultPoint::BeforeCommit, &works_on);
         fault::point(FaultPoint::BeforeMark, marks);
         let committed = answered(self.db.commit()).await;
-        if let Err(failure) = committed {
-            if let Some(batch) = batch {
-                // Perhaps it is committed all the same: then the sweeper finds it.
-                engine.relay.leave(batch);
-            }
-            return Err(failed_at_commit(failure));
+        committed.map_err(failed_at_commit)?;
+        if let Some(begun) = &mut begun {
+            begun.committed();
         }
         fault::point(FaultPoint::AfterCommit, &works_on);
         fault::point(FaultPoint::AfterMark, marks);

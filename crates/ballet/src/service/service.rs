@@ -3,9 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use ballet_amqp::Broker;
 use ballet_core::envelope::Limits;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::declare::clock::Clock;
 use crate::declare::migration::Migration;
@@ -17,7 +18,6 @@ use crate::engine::registry::Registry;
 use crate::engine::shared_clock::SharedClock;
 use crate::http::health::{self, Health, Parts};
 use crate::http::own_routes::OwnRoutes;
-use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
 use crate::http::unit::Handle;
 use crate::lane::intake::Lanes;
@@ -175,6 +175,7 @@ impl Service {
             clock,
             shared_clock,
             spans,
+            suspects: Mutex::default(),
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
             last_work: Arc::new(LastWork::new()),
@@ -234,7 +235,7 @@ impl Service {
         let progress = Progress::new(consuming, last_work, engine.handler_time);
         work.spawn("the watch over progress", progress.clone().watch(engine.stopping.clone()));
 
-        let handle = Handle { engine: Arc::clone(&engine) };
+        let handle = Handle { engine: Arc::clone(&engine), asked_to_stop };
         let parts = Parts {
             database: database_state,
             consume: consumer.state(),
@@ -246,8 +247,8 @@ impl Service {
             shared_clock: Arc::clone(&engine.shared_clock),
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
-        let not_found = || async { Problem::not_found("there is no such route") };
-        if !own_routes.serve(routes.fallback(not_found)) || health.parts.set(parts).is_err() {
+        let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
+        if !own_routes.serve(routes) || health.parts.set(parts).is_err() {
             tracing::error!("the service was started twice");
         }
         let drain = settings.drain();

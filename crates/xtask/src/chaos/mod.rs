@@ -6,6 +6,7 @@ mod dice;
 mod faults;
 mod fleet;
 mod load;
+mod merchant;
 mod oracle;
 mod record;
 mod report;

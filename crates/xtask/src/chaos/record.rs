@@ -15,15 +15,13 @@ use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
 use crate::chaos::stage::Stage;
-use crate::harness::journal::Journal;
+use crate::harness::journal::{COPY, Journal};
 
 /// The recorder's queue. It is durable, so nothing is missed while the broker is down.
 const QUEUE: &str = "chaos";
 const PREFETCH: u16 = 500;
 /// The number of events that can be sent again.
 const REMEMBERED: usize = 2_000;
-/// Marks the events that we sent again.
-pub(crate) const COPY: &str = "x-copy";
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A message, by its id.

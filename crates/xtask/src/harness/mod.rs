@@ -7,6 +7,7 @@ pub(crate) mod endpoints;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod orders;
+pub(crate) mod products;
 pub(crate) mod run_dir;
 pub(crate) mod serve;
 pub(crate) mod service;

@@ -11,8 +11,9 @@ use futures_util::StreamExt;
 use shop_events::cart::CartCheckedOut;
 
 use crate::chaos::dice::Dice;
-use crate::chaos::record::{COPY, Recorder};
+use crate::chaos::record::Recorder;
 use crate::chaos::stage::Stage;
+use crate::harness::journal::COPY;
 use crate::harness::service::SERVICES;
 
 /// The number of messages that are sent again or reordered at once.
