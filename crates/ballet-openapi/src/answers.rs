@@ -66,7 +66,7 @@ impl<T: Serialize + JsonSchema> Answers for Created<T> {
     fn describe(draft: &mut Draft<'_>) {
         draft.answers::<T>(StatusCode::CREATED, "It was created.");
         let schema = json!({ "type": "string", "format": "uri-reference" });
-        draft.header(StatusCode::CREATED, "Location", "The path of what was created.", schema);
+        draft.header(StatusCode::CREATED, "Location", "The path of what was created.", &schema);
     }
 }
 
@@ -116,6 +116,6 @@ impl<T: Answers> Answers for Result<T, Problem> {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         draft.refuses(status, "The service is starting, is busy, or cannot reach its database.");
         let schema = json!({ "type": "integer", "minimum": 0 });
-        draft.header(status, "Retry-After", "The seconds to wait before the next try.", schema);
+        draft.header(status, "Retry-After", "The seconds to wait before the next try.", &schema);
     }
 }

@@ -104,7 +104,6 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
     }
 
     /// The routes, and `GET /openapi.json`.
-    #[must_use]
     pub fn router(self, state: S) -> Router {
         let text = Bytes::from(self.document().text());
         let serve = move || async move { ([(header::CONTENT_TYPE, "application/json")], text) };

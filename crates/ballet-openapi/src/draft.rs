@@ -123,7 +123,7 @@ impl<'a> Draft<'a> {
     }
 
     /// A status that was described before has a header.
-    pub fn header(&mut self, status: StatusCode, name: &str, description: &str, schema: Value) {
+    pub fn header(&mut self, status: StatusCode, name: &str, description: &str, schema: &Value) {
         if let Some(answer) = self.answers.get_mut(&status.as_u16()) {
             let header = json!({ "description": description, "schema": schema });
             answer["headers"][name] = header;

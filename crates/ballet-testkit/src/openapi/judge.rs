@@ -80,7 +80,13 @@ fn size_is(schema: Schema<'_>, of: &str, size: usize, place: &str, wrong: &mut V
 }
 
 fn number_is(schema: Schema<'_>, value: &Value, place: &str, wrong: &mut Vec<String>) {
-    let (least, most) = schema.bounds();
+    let (least, most) = match schema.kinds().contains(&Kind::Integer) {
+        true => schema.bounds(),
+        false => (
+            schema.number("minimum").unwrap_or(i128::MIN),
+            schema.number("maximum").unwrap_or(i128::MAX),
+        ),
+    };
     if whole(value).is_some_and(|number| !(least..=most).contains(&number)) {
         wrong.push(format!("{place} is {value}, not between {least} and {most}"));
     }

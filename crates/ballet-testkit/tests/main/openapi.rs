@@ -20,7 +20,7 @@ async fn findings(routes: Router, paths: Value) -> String {
     findings.join("\n")
 }
 
-fn operation(id: &str, answers: Value) -> Value {
+fn operation(id: &str, answers: &Value) -> Value {
     json!({ "operationId": id, "responses": answers })
 }
 
@@ -40,10 +40,10 @@ async fn an_answer_that_the_document_does_not_have_is_found() {
         .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))
         .route("/plain", get(|| async { "1" }));
     let paths = json!({
-        "/text": { "get": operation("read_text", number()) },
-        "/teapot": { "get": operation("make_tea", number()) },
-        "/broken": { "get": operation("fail", number()) },
-        "/plain": { "get": operation("read_plain", number()) },
+        "/text": { "get": operation("read_text", &number()) },
+        "/teapot": { "get": operation("make_tea", &number()) },
+        "/broken": { "get": operation("fail", &number()) },
+        "/plain": { "get": operation("read_plain", &number()) },
     });
     let findings = findings(routes, paths).await;
     found(&findings, "read_text: the body does not fit its schema: # is \"one\", not [Integer]");
@@ -73,7 +73,7 @@ async fn a_refusal_that_names_nothing_is_found() {
     });
     let mut answers = number();
     answers["400"] = json!({ "content": { "application/problem+json": { "schema": {} } } });
-    let mut write = operation("write", answers);
+    let mut write = operation("write", &answers);
     let content = json!({ "application/json": { "schema": body, "example": { "n": 2 } } });
     write["requestBody"] = json!({ "content": content });
     let paths = json!({ "/numbers": { "post": write } });
