@@ -1,7 +1,7 @@
 //! The events of catalog. Each has the whole product as it is after the change, so that others can
 //! keep copies: of two states of a product, the one with the higher version is the newer.
 
-use ballet_core::{Event, EventType};
+use ballet_core::{Entity, EntityEvent, Event, EventType, Versioned};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,12 @@ pub struct Product {
     pub changed_at: Timestamp,
 }
 
+impl Entity for Product {
+    const NAME: &'static str = "product";
+    const REPUBLISHED: EventType = EventType::plain("catalog.products_republished.v1");
+    const REQUESTS: &'static [EventType] = &[];
+}
+
 /// A product can be bought from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -43,6 +49,14 @@ pub struct ProductPublished(pub Product);
 
 impl Event for ProductPublished {
     const TYPE: EventType = EventType::plain("catalog.product_published.v1");
+}
+
+impl EntityEvent for ProductPublished {
+    type Entity = Product;
+
+    fn into_version(self) -> Versioned<Product> {
+        current(self.0)
+    }
 }
 
 /// A product has another price.
@@ -54,6 +68,14 @@ impl Event for ProductPriceChanged {
     const TYPE: EventType = EventType::plain("catalog.product_price_changed.v1");
 }
 
+impl EntityEvent for ProductPriceChanged {
+    type Entity = Product;
+
+    fn into_version(self) -> Versioned<Product> {
+        current(self.0)
+    }
+}
+
 /// A product can no longer be bought. It does not come back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -61,4 +83,34 @@ pub struct ProductWithdrawn(pub Product);
 
 impl Event for ProductWithdrawn {
     const TYPE: EventType = EventType::plain("catalog.product_withdrawn.v1");
+}
+
+impl EntityEvent for ProductWithdrawn {
+    type Entity = Product;
+
+    fn into_version(self) -> Versioned<Product> {
+        Versioned::removed(self.0.sku, self.0.version)
+    }
+}
+
+fn current(product: Product) -> Versioned<Product> {
+    Versioned::of(product.sku.clone(), product.version, product)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_of_a_product_is_the_product_with_its_version() {
+        let product = r#"{ "sku": "mug", "version": 3, "title": "Mug", "description": "",
+            "price": { "amount_minor": 1250, "currency": "EUR" }, "category": "kitchen",
+            "tags": ["tea"], "published_at": "2026-01-01T00:00:00Z",
+            "changed_at": "2026-01-02T00:00:00Z" }"#;
+        let changed: ProductPriceChanged = serde_json::from_str(product).expect("an event");
+        let expected = Versioned::of("mug", 3, changed.0.clone());
+        assert_eq!(changed.into_version(), expected);
+        let withdrawn: ProductWithdrawn = serde_json::from_str(product).expect("an event");
+        assert_eq!(withdrawn.into_version(), Versioned::removed("mug", 3));
+    }
 }

@@ -33,7 +33,7 @@ pub(super) fn words(text: &str) -> Vec<Word> {
 
 fn split(folded: &str) -> Vec<String> {
     let words = folded.split(|c: char| !(c.is_alphanumeric() || is_combining_mark(c)));
-    let words = words.filter(|word| !word.is_empty());
+    let words = words.filter(|word| word.chars().any(char::is_alphanumeric));
     words.map(|word| word.chars().take(LONGEST).collect()).collect()
 }
 
@@ -52,9 +52,10 @@ fn fold(text: impl Iterator<Item = char>) -> String {
     folded
 }
 
-/// Diacritics of European scripts. Other marks are parts of their words.
+/// Diacritics of European scripts, and what chooses between two forms of a sign. Other marks are parts
+/// of their words.
 fn is_diacritic(letter: char) -> bool {
-    matches!(letter, '\u{300}'..='\u{36f}')
+    matches!(letter, '\u{300}'..='\u{36f}' | '\u{fe00}'..='\u{fe0f}')
 }
 
 fn is_apostrophe(letter: char) -> bool {

@@ -176,7 +176,7 @@ impl JsonSchema for Place {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "type": "string", "pattern": "^[0-3]\\.[0-9]{1,9}\\.[A-Za-z0-9._-]{1,64}$",
+            "type": "string", "pattern": "^[0-3]\\.[0-9]{1,9}\\.[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$",
             "examples": ["0.607927.mug"],
         })
     }
