@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use ballet_testkit::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::chaos::dice::Dice;
-use crate::chaos::stage::Stage;
+use crate::harness::dice::Dice;
 use crate::harness::service::SERVICES;
+use crate::harness::stage::Stage;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
