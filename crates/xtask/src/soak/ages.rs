@@ -1,16 +1,20 @@
 //! Lets days pass for all services: their databases' clock and those of their processes go ahead.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use ballet::Clock;
+use ballet_testkit::wait_until;
 use jiff::SignedDuration;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use std::sync::Arc;
 
 use crate::harness::service::SERVICES;
 use crate::harness::stage::Stage;
+
+/// How long a service may take to make its partitions.
+const CAUGHT_UP: Duration = Duration::from_secs(300);
 
 /// The time that has passed for the shop beyond the real time. Clones share it.
 #[derive(Debug, Clone)]
@@ -52,6 +56,7 @@ impl Ages {
     /// of calls that are being made.
     pub(crate) async fn step(&self, stage: &Stage, by: SignedDuration) -> Result<()> {
         let (ahead, by) = (self.ahead().saturating_add(by).as_secs(), by.as_secs());
+        self.wait_for_partitions(stage, ahead).await?;
         stage.fleet.set_clocks(ahead).await?;
         for service in SERVICES {
             let mut db = PgConnection::connect(stage.env.admin_database_url(service)).await?;
@@ -74,6 +79,27 @@ impl Ages {
             db.close().await?;
         }
         self.ahead.store(ahead, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Waits until each service has a partition for the time after a step. On a busy machine making
+    /// and dropping them may take longer than the time between two steps; then fewer days pass.
+    async fn wait_for_partitions(&self, stage: &Stage, ahead: i64) -> Result<()> {
+        let then = Clock::system().now() + SignedDuration::from_secs(ahead);
+        let name = format!("inbox_{}", then.strftime("%Y%m%d"));
+        for service in SERVICES {
+            let what = format!("the partition {name} of {service}");
+            let made = wait_until(&what, CAUGHT_UP, || async {
+                let url = stage.env.admin_database_url(service);
+                let mut db = PgConnection::connect(url).await?;
+                let made = "select 1 from pg_class where relname = $1 and relispartition";
+                let made: Option<(i32,)> =
+                    sqlx::query_as(made).bind(&name).fetch_optional(&mut db).await?;
+                db.close().await?;
+                Ok::<_, sqlx::Error>(made.map(drop))
+            });
+            made.await?;
+        }
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum What {
-    /// The resident memory of a process.
+    /// The resident memory of a process, without that of its program's file.
     Memory,
     /// The open files of a process, its connections among them.
     Files,
@@ -130,7 +130,7 @@ impl What {
         // (docs/decisions/0016-the-database-tells-the-time.md). The others learn the end.
         let ledger = if of == "payments" { 365.0 } else { 90.0 } + 2.0 * 7.0;
         match self {
-            Self::Memory => rule(0.0, 0.15, 12.0 * MB),
+            Self::Memory => rule(0.0, 0.25, 6.0 * MB),
             Self::Files => rule(0.0, 0.1, 8.0),
             Self::Inbox => rule(30.0, 0.15, 2.0 * MB),
             Self::InboxPartitions => rule(30.0, 0.15, 4.0),

@@ -6,7 +6,7 @@ use std::fmt::Write;
 const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 280.0;
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 190.0;
+const RIGHT: f64 = 210.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 40.0;
 /// Okabe and Ito's colours, which people with any colour vision can tell apart, and black.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use jiff::SignedDuration;
 use sqlx::{Connection, PgConnection};
+use tokio::time::MissedTickBehavior;
 
 use crate::harness::cases::{self, Case, SLOW_CARRIER};
 use crate::harness::load::{Load, Mix};
@@ -107,6 +108,7 @@ impl<'a> Soak<'a> {
 
     async fn let_time_pass(&self, until: Instant) -> Result<()> {
         let mut ticks = tokio::time::interval(self.pace.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while Instant::now() < until {
             ticks.tick().await;
             self.step().await?;

@@ -142,11 +142,12 @@ fn at_share(sorted: &[Duration], percent: usize) -> Option<Duration> {
     sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied()
 }
 
-/// The resident memory and the open files of a process.
+/// The memory of a process and its open files. Pages of the program's file are left out: more and more
+/// of them are touched, and they can be given back.
 fn process(pid: u32) -> Result<(f64, f64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kilobytes = status.lines().find_map(|line| {
-        line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()
+        line.strip_prefix("RssAnon:")?.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()
     });
     let files = fs::read_dir(format!("/proc/{pid}/fd"))?.count();
     let kilobytes = kilobytes.context("it has no memory: has it ended?")?;
@@ -206,6 +207,6 @@ mod tests {
     #[test]
     fn this_process_has_memory_and_files() {
         let (memory, files) = process(std::process::id()).expect("a look");
-        assert!(memory > 1e6 && files > 2.0, "{memory} {files}");
+        assert!(memory > 1e5 && files > 2.0, "{memory} {files}");
     }
 }
