@@ -75,7 +75,14 @@ impl<'a> Soak<'a> {
             self.wait_for_carriers().await?;
             let handled = std::mem::take(&mut *self.handled.lock().await).into_all();
             let known = Known { handled, ahead: self.ages.ahead() };
-            oracle::check_when_quiescent(self.stage, &self.load, &self.recorder, &known).await
+            let verdict =
+                oracle::check_when_quiescent(self.stage, &self.load, &self.recorder, &known).await;
+            if self.pace.step.is_zero() {
+                // Now every order has left all that it leaves behind.
+                let mut sampler = Sampler::new(self.stage, &self.recorder, &self.load);
+                self.take_sample(&mut sampler).await;
+            }
+            verdict
         };
         let verdict = tokio::select! {
             // Restarts the services whenever they end. It returns only with an error.
@@ -133,18 +140,22 @@ impl<'a> Soak<'a> {
         ticks.tick().await;
         while Instant::now() < until {
             ticks.tick().await;
-            let (at, days) = (self.begun.elapsed(), days(self.ages.passed()));
-            let sampled = sampler.sample().await;
-            let mut taken = lock(&self.taken);
-            match sampled {
-                Ok(values) => taken.samples.push(Sample { at, days, values }),
-                Err(error) if taken.failed.len() < MOST_FAILURES => {
-                    taken.failed.push(format!("after {:.0} s: {error:#}", at.as_secs_f64()));
-                }
-                Err(_) => {}
-            }
+            self.take_sample(&mut sampler).await;
         }
         Ok(())
+    }
+
+    async fn take_sample(&self, sampler: &mut Sampler<'_>) {
+        let (at, days) = (self.begun.elapsed(), days(self.ages.passed()));
+        let sampled = sampler.sample().await;
+        let mut taken = lock(&self.taken);
+        match sampled {
+            Ok(values) => taken.samples.push(Sample { at, days, values }),
+            Err(error) if taken.failed.len() < MOST_FAILURES => {
+                taken.failed.push(format!("after {:.0} s: {error:#}", at.as_secs_f64()));
+            }
+            Err(_) => {}
+        }
     }
 
     /// After the last order days go on to pass, until the carrier has answered everybody.
