@@ -38,7 +38,7 @@ pub use incoming::incoming;
 pub use lapin::BasicProperties;
 pub use lapin::types::{AMQPValue, FieldArray, FieldTable, LongString, ShortString};
 pub use publisher::{
-    batch::{BatchId, OnPublished, OutBatch, Published, Unpublishable},
+    batch::{BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable},
     handle::{Handed, PublishError, Publisher, PublisherHandle},
     settings::PublisherSettings,
 };

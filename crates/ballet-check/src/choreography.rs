@@ -32,6 +32,19 @@ pub fn page(graph: &Graph, made_by: &str) -> String {
         page += "\n## Outside of sagas\n\n";
         page += &table(["service", "projection", "event"], &projections);
     }
+    let copies: Vec<[String; 4]> = graph
+        .system()
+        .parts
+        .iter()
+        .flat_map(|part| part.copies.iter().map(|copy| (part.service, copy)))
+        .map(|(service, copy)| {
+            [code(service), code(copy.entity), code(copy.owner), codes(copy.fed_by.clone())]
+        })
+        .collect();
+    if !copies.is_empty() {
+        page += "\n## Copies\n\n";
+        page += &table(["service", "copies", "of", "fed by"], &copies);
+    }
     page
 }
 

@@ -72,6 +72,8 @@ fn section(page: &mut String, graph: &Graph, event: EventType, shape: &Shape) {
             Purpose::Deadline(saga) => format!("which aborts the saga `{saga}` if it is undecided"),
             Purpose::Compensates(saga) => format!("which compensates its part of `{saga}`"),
             Purpose::Projection(name) => format!("for `{name}`"),
+            Purpose::Copy(entity) => format!("for its copy of `{entity}`"),
+            Purpose::Share(entity) => format!("which publishes every `{entity}` anew"),
         };
         writeln!(page, "- Consumed by `{service}`, {what}.").ok();
     }

@@ -1,7 +1,7 @@
 //! Which services publish and consume an event, and what for.
 
 use ballet_core::graph::Node;
-use ballet_core::{EventType, Graph, Part, System};
+use ballet_core::{CopyPart, EventType, Graph, Part, System};
 
 /// A service that consumes an event, and what for.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub(crate) enum Purpose {
     Compensates(&'static str),
     /// A projection outside of sagas.
     Projection(&'static str),
+    /// It feeds the copy of an entity.
+    Copy(&'static str),
+    /// A reader asks the owner for all entities of this name.
+    Share(&'static str),
 }
 
 /// The services that publish an event.
@@ -52,6 +56,10 @@ pub(crate) fn consumers(graph: &Graph, event: EventType) -> Vec<Consumer> {
         }
         let projections = part.subscriptions.iter().filter(|projection| projection.on == event);
         projections.for_each(|projection| add(Purpose::Projection(projection.name)));
+        let feeds = |copy: &&CopyPart| copy.republished == event || copy.fed_by.contains(&event);
+        part.copies.iter().filter(feeds).for_each(|copy| add(Purpose::Copy(copy.entity)));
+        let asked = part.shares.iter().filter(|share| share.requests.contains(&event));
+        asked.for_each(|share| add(Purpose::Share(share.entity)));
     }
     found
 }

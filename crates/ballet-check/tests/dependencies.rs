@@ -15,6 +15,8 @@ enum Layer {
     /// The broker.
     Amqp,
     Framework,
+    /// The description of HTTP routes.
+    OpenApi,
     /// What operators do with a running system.
     Ops,
     /// A small library for services; it depends on nothing of ours.
@@ -63,6 +65,7 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
         ["crates", "ballet-fault"] => (Layer::Fault, None),
         ["crates", "ballet-amqp"] => (Layer::Amqp, None),
         ["crates", "ballet"] => (Layer::Framework, None),
+        ["crates", "ballet-openapi"] => (Layer::OpenApi, None),
         ["crates", "ballet-ops"] => (Layer::Ops, None),
         ["crates", "paging"] => (Layer::Library, None),
         ["crates", "ballet-check"] => (Layer::Check, None),
@@ -93,13 +96,14 @@ const fn below(layer: Layer) -> &'static [Layer] {
         Events | Check => &[Core],
         Amqp => &[Core, Fault],
         Framework => &[Core, Fault, Amqp],
+        OpenApi => &[Framework],
         Ops => &[Core, Fault, Amqp, Framework],
         Testkit => &[Core, Fault, Amqp, Framework, Ops],
-        Service => &[Core, Library, Framework, Events],
-        System => &[Core, Framework, Ops, Events, Service, Check],
+        Service => &[Core, Library, Framework, OpenApi, Events],
+        System => &[Core, Framework, OpenApi, Ops, Events, Service, Check],
         Program => &[
-            Core, Fault, Amqp, Framework, Ops, Library, Events, Service, System, Check, Testkit,
-            Program,
+            Core, Fault, Amqp, Framework, OpenApi, Ops, Library, Events, Service, System, Check,
+            Testkit, Program,
         ],
     }
 }

@@ -1,5 +1,7 @@
-//! `ballet`: the operator's command for dead letters, unpublished events, stuck sagas and the broker's topology.
+//! `ballet`: the operator's command for dead letters, unpublished events, stuck sagas, copies and the
+//! broker's topology.
 
+mod copies;
 mod dead_letters;
 mod dlq;
 mod exit;
@@ -38,6 +40,9 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Copies that services keep of each other's entities
+    #[command(subcommand)]
+    Copies(copies::Command),
     /// Dead letters: messages that a service could not handle
     #[command(subcommand)]
     Dlq(Box<dlq::Command>),
@@ -78,6 +83,7 @@ fn start(args: Args) -> anyhow::Result<Done> {
 
 async fn run(args: Args) -> anyhow::Result<Done> {
     match args.command {
+        Command::Copies(command) => Box::pin(copies::run(command, &args.options)).await,
         Command::Dlq(command) => Box::pin(dlq::run(*command, &args.options)).await,
         Command::Outbox(command) => Box::pin(outbox::run(command, &args.options)).await,
         Command::Sagas(command) => Box::pin(sagas::run(command, &args.options)).await,

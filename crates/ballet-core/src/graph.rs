@@ -2,31 +2,17 @@
 //! rules that keep a saga from ending half done.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
+use crate::copy_rules;
 use crate::envelope::limits::Limits;
 use crate::event::{EventType, Role};
 use crate::part::{Part, SagaPart, StepKind, StepPart, System};
+use crate::problem::Problem;
 
 /// Who triggers whom in a system.
 #[derive(Debug, Clone)]
 pub struct Graph {
     system: System,
-}
-
-/// A rule that the declarations break.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The rule, as a sentence.
-    pub rule: &'static str,
-    /// What breaks it.
-    pub detail: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.rule, self.detail)
-    }
 }
 
 /// A step and the service that it belongs to.
@@ -98,6 +84,7 @@ impl Graph {
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.check_events(&mut problems);
+        problems.extend(copy_rules::problems(&self.system));
         for saga in self.sagas() {
             self.check_own_events(saga, &mut problems);
             self.check_owner(saga, &mut problems);

@@ -8,6 +8,7 @@
 //! | [`json`] | decodes events: a struct is an object, never an array |
 //! | [`saga`] | [`Saga`]: the name, owner and abort event of a distributed transaction |
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
+//! | [`entity`] | [`Entity`]: a thing that one service owns and others copy; its versions |
 //! | [`part`] | [`Part`]: what one service declares, as data |
 //! | [`topology`] | the broker's exchanges, queues and rights that follow from the declarations |
 //! | [`topology::drift`] | how a running broker differs from them |
@@ -17,22 +18,29 @@
 
 #![warn(missing_docs)]
 
+mod copy_rules;
+pub mod entity;
 pub mod envelope;
 pub mod event;
 pub mod graph;
 pub mod id;
 pub mod json;
 pub mod part;
+mod problem;
 pub mod saga;
 pub mod topology;
 pub mod trigger;
 
+pub use entity::{CopyRequested, Entity, EntityEvent, Republished, Versioned};
 pub use envelope::cloud_event;
 pub use envelope::{Envelope, Incoming, KnownEvents, Reason, Received, Unacceptable};
 pub use event::{Event, EventType, Never, Role};
-pub use graph::{Graph, Problem};
+pub use graph::Graph;
 pub use id::{MessageId, SagaId};
-pub use part::{DeadlinePart, Part, SagaPart, StepKind, StepPart, SubscriptionPart, System};
+pub use part::{
+    CopyPart, DeadlinePart, Part, SagaPart, SharePart, StepKind, StepPart, SubscriptionPart, System,
+};
+pub use problem::Problem;
 pub use saga::Saga;
 pub use trigger::{AnyEvent, Trigger};
 

@@ -17,6 +17,10 @@ pub struct Part {
     pub subscriptions: Vec<SubscriptionPart>,
     /// Events that it publishes outside of sagas.
     pub publishes: Vec<EventType>,
+    /// Its entities that others keep copies of.
+    pub shares: Vec<SharePart>,
+    /// Its copies of others' entities.
+    pub copies: Vec<CopyPart>,
 }
 
 /// A service's part in one saga.
@@ -107,6 +111,34 @@ pub struct SubscriptionPart {
     pub on: EventType,
 }
 
+/// An entity that a service owns and shares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SharePart {
+    /// The entity's name.
+    pub entity: &'static str,
+    /// The view of the owner's database with the columns `id`, `version` and `state`.
+    pub view: &'static str,
+    /// The event with which it publishes all entities anew.
+    pub republished: EventType,
+    /// The requests on which it does, one for each reader.
+    pub requests: Vec<EventType>,
+}
+
+/// A copy of another service's entities.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CopyPart {
+    /// The entity's name.
+    pub entity: &'static str,
+    /// The service that owns it.
+    pub owner: &'static str,
+    /// The events that feed the copy, besides `republished`.
+    pub fed_by: Vec<EventType>,
+    /// The event with which the owner publishes all entities anew.
+    pub republished: EventType,
+    /// The event by which the reader asks for that. Missing if the entity names none for it.
+    pub request: Option<EventType>,
+}
+
 impl Part {
     /// The types that the service's queue is bound to.
     #[must_use]
@@ -121,6 +153,11 @@ impl Part {
             if saga.owner != self.service {
                 types.extend(saga.abort);
             }
+        }
+        types.extend(self.shares.iter().flat_map(|share| &share.requests));
+        for copy in &self.copies {
+            types.extend(&copy.fed_by);
+            types.push(copy.republished);
         }
         types.sort_unstable();
         types.dedup();
@@ -142,6 +179,8 @@ impl Part {
             }
             types.extend(saga.deadline.map(|deadline| deadline.passed));
         }
+        types.extend(self.shares.iter().map(|share| share.republished));
+        types.extend(self.copies.iter().filter_map(|copy| copy.request));
         types.sort_unstable();
         types.dedup();
         types

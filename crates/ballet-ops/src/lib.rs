@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod audit;
+pub mod copies;
 pub mod missed;
 pub mod outbox;
 pub mod redrive;

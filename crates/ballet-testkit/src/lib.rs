@@ -2,14 +2,15 @@
 //!
 //! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is the environment of one test on
 //! them: a vhost with its topology, users, and a database per service. [`wait_until`] waits for a
-//! condition. [`suite`] has the checks that every step of a saga has to pass, and [`memory`] a broker
-//! without a server.
+//! condition. [`suite`] has the checks that every step of a saga has to pass, [`openapi`] those of a service's
+//! HTTP routes, and [`memory`] a broker without a server.
 
 mod collector;
 mod env;
 mod error;
 mod management;
 pub mod memory;
+pub mod openapi;
 mod proxy;
 mod random;
 mod servers;

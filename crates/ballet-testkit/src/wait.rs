@@ -9,11 +9,18 @@ use crate::error::{Error, Result};
 /// The limit of one probe.
 const PROBE: Duration = Duration::from_secs(20);
 
-/// Polls `probe` until it yields a value, for at most `limit`. This is the one way to wait in tests.
+/// How often the limit may begin again.
+const RENEWALS: u32 = 5;
+
+/// Polls `probe` until it yields a value. This is the one way to wait in tests.
 ///
 /// `Ok(None)` means "not yet". An `Err` does not end the wait, because servers come and go in tests;
 /// its text is part of the error when the time is up. A probe that takes more than twenty seconds is
 /// dropped and tried again.
+///
+/// `limit` is the time in which nothing changes: it begins again when the text of the `Err` is
+/// another one, so that a slow machine that makes progress fails no test. In all, a wait takes at
+/// most five times the limit.
 ///
 /// ```
 /// # async fn example() -> Result<(), ballet_testkit::Error> {
@@ -33,7 +40,8 @@ where
     E: Display,
     Probe: Future<Output = std::result::Result<Option<T>, E>>,
 {
-    let deadline = Instant::now() + limit;
+    let last_deadline = Instant::now() + limit * RENEWALS;
+    let mut deadline = Instant::now() + limit;
     let mut pause = Duration::from_millis(5);
     let mut last = "nothing yet".to_owned();
     loop {
@@ -43,7 +51,13 @@ where
         match tokio::time::timeout(patience, probe()).await {
             Ok(Ok(Some(value))) => return Ok(value),
             Ok(Ok(None)) => {}
-            Ok(Err(state)) => last = state.to_string(),
+            Ok(Err(state)) => {
+                let state = state.to_string();
+                if state != last {
+                    deadline = (Instant::now() + limit).min(last_deadline);
+                    last = state;
+                }
+            }
             Err(_) => last = format!("a probe without an answer (before that: {last})"),
         }
         let left = deadline.saturating_duration_since(Instant::now());
@@ -77,6 +91,19 @@ mod tests {
         });
         let text = error.await.unwrap_err().to_string();
         assert_eq!(text, "waited 20ms for an empty queue; last seen: depth is 7");
+    }
+
+    #[tokio::test]
+    async fn a_wait_with_progress_goes_on_but_not_for_ever() {
+        let limit = Duration::from_millis(100);
+        let (begun, mut depth) = (Instant::now(), 1_000_000);
+        let endless = wait_until("an empty queue", limit, || {
+            depth -= 1;
+            let depth = depth;
+            async move { Err::<Option<()>, _>(format!("depth is {depth}")) }
+        });
+        assert!(endless.await.unwrap_err().to_string().contains("last seen: depth is "));
+        assert!(begun.elapsed() >= 3 * limit, "{:?}", begun.elapsed());
     }
 
     #[tokio::test]

@@ -98,7 +98,9 @@
 //! | a step that takes many messages at once | [`BulkStep`], [`BulkCompensate`] |
 //! | a step that calls another system | [`CallStep`], [`CallCompensate`] |
 //! | the service that decides how a saga ends | [`Owner`], [`OwnerSteps`] |
-//! | a copy of another service's data | [`Projection`] |
+//! | a copy of another service's data | [`Participant::copies`], [`Entity`], [`copies`] |
+//! | what another service copies | [`Participant::shares`], [`EntityEvent`] |
+//! | rows that follow from another service's events | [`Projection`] |
 //! | the whole contract of a service | [`Participant`] |
 //! | what a failing handler means | [`Failure`], [`Retry`] |
 //! | HTTP routes | [`Handle`], [`Unit`], [`http`] |
@@ -120,7 +122,10 @@ mod upkeep;
 
 pub use ballet_amqp as amqp;
 pub use ballet_core as core;
-pub use ballet_core::{Event, EventType, MessageId, Never, Part, Saga, SagaId, Trigger};
+pub use ballet_core::{
+    CopyRequested, Entity, EntityEvent, Event, EventType, MessageId, Never, Part, Republished,
+    Saga, SagaId, Trigger, Versioned,
+};
 
 pub use declare::bulk::{BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx};
 pub use declare::call_step::{
@@ -128,6 +133,7 @@ pub use declare::call_step::{
     CompensateRequestResult, RequestResult, call, known,
 };
 pub use declare::clock::Clock;
+pub use declare::copies::CopyOf;
 pub use declare::deadline::Due;
 pub use declare::failure::{Failure, FailureKind, broken_constraint};
 pub use declare::item::Item;
@@ -165,6 +171,15 @@ pub mod kinds {
     pub use crate::declare::erased::any::ErasedStep;
 }
 
+pub mod copies {
+    //! Reads the copies that a service keeps of others' entities.
+    //!
+    //! A copy is declared with [`Participant::copies`](crate::Participant::copies). Each entity is a
+    //! row of the table `ballet.copy`: the entity's name, its id, version, and state as `jsonb`.
+
+    pub use crate::tables::copied::{get, get_all};
+}
+
 #[doc(hidden)]
 pub mod internal {
     //! What the project's own tools use. It may change at any time.
@@ -173,4 +188,5 @@ pub mod internal {
     pub use crate::tables::database::connect_options;
     pub use crate::tables::partitions::bound as partition_bound;
     pub use crate::tables::schema::differences;
+    pub use crate::tables::source::{Source, SourceVersion};
 }

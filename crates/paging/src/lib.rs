@@ -2,6 +2,9 @@
 
 #![warn(missing_docs)]
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The maximum number of items on a page: 1 to 1,000, by default 100.
@@ -25,6 +28,22 @@ impl Default for Limit {
     }
 }
 
+impl JsonSchema for Limit {
+    fn schema_name() -> Cow<'static, str> {
+        "Limit".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "integer", "minimum": 1, "maximum": Self::MAX, "default": Self::default().0,
+        })
+    }
+}
+
 impl TryFrom<u16> for Limit {
     type Error = String;
 
@@ -37,8 +56,19 @@ impl TryFrom<u16> for Limit {
     }
 }
 
+/// The part of a list that a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct After<Key> {
+    /// The `next` of the page before. Without it, the list begins.
+    pub after: Option<Key>,
+    /// The most items on the page.
+    #[serde(default)]
+    pub limit: Limit,
+}
+
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
 pub struct Page<T> {
     /// The items, in list order.
     pub items: Vec<T>,

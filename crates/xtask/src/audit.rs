@@ -114,9 +114,10 @@ fn running_demo() -> Result<PathBuf> {
 fn show(report: &Report, quiescent_after: u32) {
     let Report { rows, violations, open, stuck } = report;
     ui::print(&format!(
-        "{}: {rows} rows of four services, their ledgers, outboxes and calls, and the broker's \
+        "{}: {rows} rows of {} services, their ledgers, outboxes and calls, and the broker's \
          queues; quiescent is what has not changed for {quiescent_after} s",
-        ui::bold("The audit")
+        ui::bold("The audit"),
+        SERVICES.len()
     ));
     let wrong = match violations.len() {
         0 => "no violations".to_owned(),

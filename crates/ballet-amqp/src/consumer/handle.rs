@@ -77,6 +77,12 @@ impl ConsumerHandle {
         self.unsettled.longest()
     }
 
+    /// Returns the number of unsettled deliveries.
+    #[must_use]
+    pub fn unsettled(&self) -> usize {
+        self.unsettled.count()
+    }
+
     /// Closes the connection, so other replicas get the messages. For a long outage of the
     /// database. Outstanding receipts do nothing afterwards.
     pub fn pause(&self) {

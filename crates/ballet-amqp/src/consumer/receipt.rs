@@ -235,6 +235,11 @@ impl Unsettled {
         channel?.unsettled_for()
     }
 
+    pub(super) fn count(&self) -> usize {
+        let channel = self.lock().upgrade();
+        channel.map_or(0, |channel| channel.outstanding())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Weak<Settling>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

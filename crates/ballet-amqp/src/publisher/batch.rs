@@ -33,13 +33,29 @@ pub struct OutBatch {
     pub messages: Vec<Publish>,
 }
 
-/// A finished batch: each message is either confirmed by the broker or can never be published.
+/// A finished batch: each message is confirmed by the broker, can never be published, or is left
+/// behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
     /// The batch.
     pub batch: BatchId,
     /// The messages that can never be published.
     pub unpublishable: Vec<Unpublishable>,
+    /// The messages that are left behind, if there are any.
+    pub left_behind: Option<LeftBehind>,
+}
+
+/// Messages of a batch that wait until somebody mends the broker, and for which memory has no room.
+/// They are only in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// The indexes in [`OutBatch::messages`], in order.
+    pub positions: Vec<i32>,
+    /// The bytes of their bodies.
+    pub bytes: usize,
+    /// What [`releases`](crate::PublisherHandle::releases) returned then. They may be read back when
+    /// it returns more.
+    pub releases: u64,
 }
 
 /// A message that can never be published.

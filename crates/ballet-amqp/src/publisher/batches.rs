@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::publisher::batch::{BatchId, OnPublished, OutBatch, Published, Unpublishable};
+use crate::publisher::batch::{
+    BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable,
+};
 use crate::publisher::memory::Memory;
 use crate::session::message::Publish;
 
@@ -34,8 +36,16 @@ pub(super) enum NotSent {
 
 /// The batch or caller that waits for a message.
 enum Waiter {
-    Batch { batch: BatchId, left: usize, unpublishable: Vec<Unpublishable> },
-    Single { patient: bool, done: oneshot::Sender<Result<(), NotSent>> },
+    Batch {
+        batch: BatchId,
+        left: usize,
+        unpublishable: Vec<Unpublishable>,
+        left_behind: Option<LeftBehind>,
+    },
+    Single {
+        patient: bool,
+        done: oneshot::Sender<Result<(), NotSent>>,
+    },
 }
 
 /// The unfinished batches and single messages.
@@ -62,9 +72,10 @@ impl Batches {
         let waiter = self.next;
         let left = out.messages.len();
         if left == 0 {
-            self.published(out.batch, Vec::new());
+            self.published(out.batch, Vec::new(), None);
         } else {
-            let batch = Waiter::Batch { batch: out.batch, left, unpublishable: Vec::new() };
+            let (batch, unpublishable) = (out.batch, Vec::new());
+            let batch = Waiter::Batch { batch, left, unpublishable, left_behind: None };
             self.open.insert(waiter, batch);
         }
         (0..).zip(out.messages).map(move |(position, message)| Entry {
@@ -126,6 +137,32 @@ impl Batches {
         self.done(entry, Some(NotSent::Never(reason)));
     }
 
+    /// Returns true if memory has room for a message that waits until somebody mends the broker. The
+    /// `first` one of its kind always stays: one has to be tried.
+    pub(super) fn may_wait(&self, entry: &Entry, first: bool) -> bool {
+        match self.open.get(&entry.waiter) {
+            Some(Waiter::Batch { batch, .. }) => self.memory.hold(batch, first),
+            Some(Waiter::Single { .. }) | None => true,
+        }
+    }
+
+    /// Leaves a message behind in the outbox. Only messages of batches are there.
+    pub(super) fn leave_behind(&mut self, entry: &Entry) {
+        if let Some(Waiter::Batch { left_behind, .. }) = self.open.get_mut(&entry.waiter) {
+            let none =
+                || LeftBehind { positions: Vec::new(), bytes: 0, releases: self.memory.releases() };
+            let left_behind = left_behind.get_or_insert_with(none);
+            left_behind.positions.push(entry.position);
+            left_behind.bytes += entry.message.body.len();
+            self.done(entry, None);
+        }
+    }
+
+    /// Records that messages that waited for the broker to be mended may go.
+    pub(super) fn released(&self) {
+        self.memory.release();
+    }
+
     fn done(&mut self, entry: &Entry, failure: Option<NotSent>) {
         let complete = match self.open.get_mut(&entry.waiter) {
             Some(Waiter::Batch { left, unpublishable, .. }) => {
@@ -145,18 +182,26 @@ impl Batches {
             None => return,
         };
         if complete
-            && let Some(Waiter::Batch { batch, mut unpublishable, .. }) =
+            && let Some(Waiter::Batch { batch, mut unpublishable, mut left_behind, .. }) =
                 self.open.remove(&entry.waiter)
         {
             unpublishable.sort_by_key(|unpublishable| unpublishable.position);
-            self.published(batch, unpublishable);
+            if let Some(left_behind) = &mut left_behind {
+                left_behind.positions.sort_unstable();
+            }
+            self.published(batch, unpublishable, left_behind);
         }
     }
 
     /// Reports first and forgets second. The sweeper thus always finds the batch in memory or
     /// marked.
-    fn published(&self, batch: BatchId, unpublishable: Vec<Unpublishable>) {
-        (self.on_published)(Published { batch, unpublishable });
+    fn published(
+        &self,
+        batch: BatchId,
+        unpublishable: Vec<Unpublishable>,
+        left_behind: Option<LeftBehind>,
+    ) {
+        (self.on_published)(Published { batch, unpublishable, left_behind });
         self.memory.forget(&batch);
     }
 }

@@ -83,7 +83,7 @@ impl Publisher {
         settings: PublisherSettings,
         on_published: OnPublished,
     ) -> PublisherHandle {
-        let memory = Arc::new(Memory::new(settings.max_in_memory, settings.max_bytes_in_memory));
+        let memory = Arc::new(Memory::new(&settings));
         let (commands, commands_rx) = mpsc::unbounded_channel();
         let (stop, stop_rx) = watch::channel(None);
         let (state_tx, state) = watch::channel(ConnectionState::connecting(None));
@@ -194,6 +194,13 @@ impl PublisherHandle {
             Ok(Err(_)) => Err(PublishError::Stopped),
             Err(_) => Err(PublishError::TimedOut { exchange, routing_key, after: within }),
         }
+    }
+
+    /// Returns how often messages that waited for the broker to be mended could go. Those that were
+    /// [left behind](crate::LeftBehind) may then be read back.
+    #[must_use]
+    pub fn releases(&self) -> u64 {
+        self.0.memory.releases()
     }
 
     /// Returns true while the batch waits here, is on its way, or is being reported.

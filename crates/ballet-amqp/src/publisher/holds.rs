@@ -2,13 +2,17 @@
 //!
 //! All messages that one cause concerns wait together. Now and then one of them is tried: each attempt
 //! may cost the channel. When the broker takes it, the others follow in order.
+//!
+//! Where one key is refused, only so many messages wait in memory, and later ones are left behind in
+//! the outbox: the others go on meanwhile. Where the exchange is refused, nothing goes on, and
+//! batches are spilled when memory is full.
 
 use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::publisher::batches::Entry;
+use crate::publisher::batches::{Batches, Entry};
 use crate::publisher::poison::Matcher;
 use crate::session::message::Publish;
 
@@ -24,6 +28,8 @@ struct Hold {
     matcher: Matcher,
     reason: String,
     entries: VecDeque<Entry>,
+    /// Whether messages were left behind. Later ones would overtake them.
+    is_full: bool,
     attempts: u32,
     /// When one of them is tried; `None` while one is on its way.
     next: Option<Instant>,
@@ -55,9 +61,9 @@ impl Holds {
     }
 
     /// Puts a message that has to wait behind the others. Returns one that need not wait.
-    pub(super) fn push_back(&mut self, entry: Entry) -> Option<Entry> {
+    pub(super) fn push_back(&mut self, entry: Entry, batches: &mut Batches) -> Option<Entry> {
         match self.of(&entry) {
-            Some(hold) => hold.entries.push_back(entry),
+            Some(hold) => hold.push_back(entry, batches),
             None => return Some(entry),
         }
         None
@@ -76,18 +82,26 @@ impl Holds {
         self.holds.iter_mut().find(|hold| hold.matcher.matches(&entry.message))
     }
 
-    /// Makes messages wait, in front of those that already wait for the same. Each time the wait is
+    /// Makes messages wait. One that was tried is again in front of the others. Each time the wait is
     /// longer.
-    pub(super) fn hold(&mut self, matcher: Matcher, reason: String, entries: Vec<Entry>) {
+    pub(super) fn hold(
+        &mut self,
+        matcher: Matcher,
+        reason: String,
+        entries: Vec<Entry>,
+        batches: &mut Batches,
+    ) {
         let known = self.holds.iter().position(|hold| hold.matcher == matcher);
         let at = known.unwrap_or_else(|| {
-            let entries = VecDeque::new();
-            let reason = reason.clone();
-            self.holds.push(Hold { matcher, reason, entries, attempts: 0, next: None });
+            self.holds.push(Hold::new(matcher));
             self.holds.len() - 1
         });
         let Some(hold) = self.holds.get_mut(at) else { return };
-        entries.into_iter().rev().for_each(|entry| hold.entries.push_front(entry));
+        if known.is_some() {
+            entries.into_iter().rev().for_each(|entry| hold.entries.push_front(entry));
+        } else {
+            entries.into_iter().for_each(|entry| hold.push_back(entry, batches));
+        }
         hold.reason = reason;
         hold.attempts += 1;
         hold.next = Some(Instant::now() + self.backoff.after(hold.attempts));
@@ -99,18 +113,22 @@ impl Holds {
     }
 
     /// Takes one message of each cause that is due.
-    pub(super) fn take_due(&mut self, mut is_wanted: impl FnMut(&Entry) -> bool) -> Vec<Entry> {
+    pub(super) fn take_due(&mut self, batches: &mut Batches) -> Vec<Entry> {
         let now = Instant::now();
         let mut due = Vec::new();
         for hold in self.holds.iter_mut().filter(|hold| hold.next.is_some_and(|at| at <= now)) {
-            hold.entries.retain(&mut is_wanted);
+            hold.entries.retain(|entry| batches.wanted(entry));
             if let Some(first) = hold.entries.pop_front() {
                 due.push(first);
                 hold.next = None;
             }
         }
-        // Those who waited have given up.
+        // Those who waited have given up. What was left behind is tried in their place.
+        let before = self.holds.len();
         self.holds.retain(|hold| hold.next.is_none() || !hold.entries.is_empty());
+        if self.holds.len() < before {
+            batches.released();
+        }
         due
     }
 
@@ -123,8 +141,31 @@ impl Holds {
     }
 
     /// The broker took a message: whatever else waits for the same may go. Returns it in order.
-    pub(super) fn release(&mut self, taken: &Publish) -> VecDeque<Entry> {
+    pub(super) fn release(&mut self, taken: &Publish, batches: &Batches) -> VecDeque<Entry> {
         let at = self.holds.iter().position(|hold| hold.matcher.matches(taken));
-        at.map(|at| self.holds.remove(at).entries).unwrap_or_default()
+        let Some(at) = at else { return VecDeque::new() };
+        batches.released();
+        self.holds.remove(at).entries
+    }
+}
+
+impl Hold {
+    fn new(matcher: Matcher) -> Self {
+        let (reason, entries) = (String::new(), VecDeque::new());
+        Self { matcher, reason, entries, is_full: false, attempts: 0, next: None }
+    }
+
+    /// Puts a message behind the others, or leaves it behind if there is no room.
+    fn push_back(&mut self, entry: Entry, batches: &mut Batches) {
+        let first = self.entries.is_empty();
+        let may_wait = self.matcher.is_of_exchange()
+            || batches.is_single(&entry)
+            || (!self.is_full && batches.may_wait(&entry, first));
+        if may_wait {
+            self.entries.push_back(entry);
+        } else {
+            self.is_full = true;
+            batches.leave_behind(&entry);
+        }
     }
 }

@@ -1,26 +1,42 @@
-//! The batches in the publisher's memory, and the bound on them.
+//! The batches in the publisher's memory, and the bounds on them.
+//!
+//! Batches that wait until somebody mends the broker have a bound of their own: they may wait for
+//! hours, and the others go on beside them.
 
 use std::collections::HashMap;
+use std::ops::{AddAssign, SubAssign};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
 use crate::publisher::batch::{BatchId, OutBatch};
+use crate::publisher::settings::PublisherSettings;
 
 /// The batches in memory, shared between the handles and the publisher's task.
 #[derive(Debug)]
 pub(super) struct Memory {
-    max_messages: usize,
-    max_bytes: usize,
-    held: Mutex<Held>,
+    most: Size,
+    most_held: Size,
+    inner: Mutex<Inner>,
     spilled: watch::Sender<u64>,
     has_room: watch::Sender<bool>,
+    /// How often held batches could go.
+    releases: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct Held {
-    batches: HashMap<BatchId, Size>,
+struct Inner {
+    batches: HashMap<BatchId, Known>,
+    /// Of those that are not held.
     total: Size,
+    held: Size,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    size: Size,
+    is_held: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -29,14 +45,36 @@ struct Size {
     bytes: usize,
 }
 
+impl Size {
+    fn fits(self, more: Self, most: Self) -> bool {
+        self.messages + more.messages <= most.messages && self.bytes + more.bytes <= most.bytes
+    }
+}
+
+impl AddAssign for Size {
+    fn add_assign(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+    }
+}
+
+impl SubAssign for Size {
+    fn sub_assign(&mut self, other: Self) {
+        self.messages -= other.messages;
+        self.bytes -= other.bytes;
+    }
+}
+
 impl Memory {
-    pub(super) fn new(max_messages: usize, max_bytes: usize) -> Self {
+    pub(super) fn new(settings: &PublisherSettings) -> Self {
+        let size = |messages, bytes| Size { messages, bytes };
         Self {
-            max_messages,
-            max_bytes,
-            held: Mutex::default(),
+            most: size(settings.max_in_memory, settings.max_bytes_in_memory),
+            most_held: size(settings.max_held, settings.max_bytes_held),
+            inner: Mutex::default(),
             spilled: watch::Sender::new(0),
             has_room: watch::Sender::new(true),
+            releases: AtomicU64::new(0),
         }
     }
 
@@ -45,23 +83,51 @@ impl Memory {
     pub(super) fn admit(&self, batch: &OutBatch) -> bool {
         let messages = batch.messages.len();
         let bytes = batch.messages.iter().map(|message| message.body.len()).sum::<usize>();
-        let mut held = self.lock();
-        let fits = held.total.messages + messages <= self.max_messages
-            && held.total.bytes + bytes <= self.max_bytes;
-        if !fits && held.total.messages > 0 {
-            drop(held);
+        let size = Size { messages, bytes };
+        let mut inner = self.lock();
+        if !inner.total.fits(size, self.most) && inner.total.messages > 0 {
+            drop(inner);
             self.spill();
             return false;
         }
         // A batch that is swept while on its way is handed over twice: published twice, forgotten
         // once.
-        let size = held.batches.entry(batch.batch).or_default();
-        size.messages += messages;
-        size.bytes += bytes;
-        held.total.messages += messages;
-        held.total.bytes += bytes;
-        self.tell_room(&held);
+        let known = inner.batches.entry(batch.batch).or_default();
+        known.size += size;
+        if known.is_held {
+            inner.held += size;
+        } else {
+            inner.total += size;
+        }
+        self.tell_room(&inner);
         true
+    }
+
+    /// Counts a batch among those that are held until it is forgotten. Returns false if there is no
+    /// room for it, unless it `must` be held.
+    pub(super) fn hold(&self, batch: &BatchId, must: bool) -> bool {
+        let mut inner = self.lock();
+        let Inner { batches, total, held } = &mut *inner;
+        let Some(known) = batches.get_mut(batch).filter(|known| !known.is_held) else {
+            return true;
+        };
+        if !must && !held.fits(known.size, self.most_held) {
+            return false;
+        }
+        known.is_held = true;
+        *total -= known.size;
+        *held += known.size;
+        self.tell_room(&inner);
+        true
+    }
+
+    /// Notes that held batches may go.
+    pub(super) fn release(&self) {
+        self.releases.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn releases(&self) -> u64 {
+        self.releases.load(Ordering::Relaxed)
     }
 
     pub(super) fn spill(&self) {
@@ -69,12 +135,13 @@ impl Memory {
     }
 
     pub(super) fn forget(&self, batch: &BatchId) {
-        let mut held = self.lock();
-        if let Some(size) = held.batches.remove(batch) {
-            held.total.messages -= size.messages;
-            held.total.bytes -= size.bytes;
+        let mut inner = self.lock();
+        match inner.batches.remove(batch) {
+            Some(Known { size, is_held: true }) => inner.held -= size,
+            Some(Known { size, is_held: false }) => inner.total -= size,
+            None => {}
         }
-        self.tell_room(&held);
+        self.tell_room(&inner);
     }
 
     pub(super) fn holds(&self, batch: &BatchId) -> bool {
@@ -82,7 +149,8 @@ impl Memory {
     }
 
     pub(super) fn messages(&self) -> usize {
-        self.lock().total.messages
+        let inner = self.lock();
+        inner.total.messages + inner.held.messages
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -98,13 +166,13 @@ impl Memory {
         self.spilled.subscribe()
     }
 
-    fn tell_room(&self, held: &Held) {
-        let room =
-            held.total.messages * 2 <= self.max_messages && held.total.bytes * 2 <= self.max_bytes;
+    fn tell_room(&self, inner: &Inner) {
+        // As much as is there would fit once more.
+        let room = inner.total.fits(inner.total, self.most);
         self.has_room.send_if_modified(|had| std::mem::replace(had, room) != room);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

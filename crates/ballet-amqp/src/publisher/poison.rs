@@ -50,6 +50,11 @@ impl Matcher {
         }
     }
 
+    /// Returns true if it selects all messages of an exchange.
+    pub(super) fn is_of_exchange(&self) -> bool {
+        matches!(self, Self::Exchange(_))
+    }
+
     pub(super) fn matches(&self, message: &Publish) -> bool {
         match self {
             Self::Key { key, exchange } => {

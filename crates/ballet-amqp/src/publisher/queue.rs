@@ -147,7 +147,7 @@ impl Queue {
                 self.batches.not_taken(&entry, reason);
                 None
             }
-            Some(_) => self.holds.push_back(entry),
+            Some(_) => self.holds.push_back(entry, &mut self.batches),
         }
     }
 
@@ -167,7 +167,7 @@ impl Queue {
         if self.holds.is_empty() {
             return;
         }
-        for released in self.holds.release(&entry.message).into_iter().rev() {
+        for released in self.holds.release(&entry.message, &self.batches).into_iter().rev() {
             self.put_back(released);
         }
     }
@@ -213,8 +213,7 @@ impl Queue {
                 self.ready.push_back(entry);
             }
         }
-        let batches = &mut self.batches;
-        self.tries.extend(self.holds.take_due(|entry| batches.wanted(entry)));
+        self.tries.extend(self.holds.take_due(&mut self.batches));
     }
 
     /// Handles the loss of the channel: finds the messages to blame, and queues the others again in
@@ -256,7 +255,8 @@ impl Queue {
                  them is tried now and then"
             );
             if !held.is_empty() {
-                self.holds.hold(matcher.clone(), cause.to_string(), held);
+                let reason = cause.to_string();
+                self.holds.hold(matcher.clone(), reason, held, &mut self.batches);
             }
         }
         self.isolating |= blame == Blame::OneOfThem;

@@ -23,6 +23,12 @@ pub struct PublisherSettings {
     pub max_in_memory: usize,
     /// The maximum number of body bytes in memory. Batches beyond that are spilled.
     pub max_bytes_in_memory: usize,
+    /// The maximum number of messages in memory whose batches wait until somebody mends the broker:
+    /// the right to a routing key is missing. They do not count for the bounds above. Messages
+    /// beyond that are left behind in the outbox.
+    pub max_held: usize,
+    /// The maximum number of body bytes of those.
+    pub max_bytes_held: usize,
     /// Without a confirm of the oldest message for this long, the connection is closed and another
     /// one is opened. If that does not help, the limit doubles, up to sixteen times.
     pub confirm_limit: Duration,
@@ -30,7 +36,8 @@ pub struct PublisherSettings {
 
 impl PublisherSettings {
     /// Creates settings with the default bounds: 2,000 messages in flight, 6,000 messages and 256
-    /// MiB in memory, and 30 seconds for a confirm.
+    /// MiB in memory, 2,000 messages and 64 MiB that wait for the broker to be mended, and 30 seconds
+    /// for a confirm.
     pub fn new(service: impl Into<String>, instance: impl Into<String>) -> Self {
         Self {
             service: service.into(),
@@ -40,6 +47,8 @@ impl PublisherSettings {
             window: 2_000,
             max_in_memory: 6_000,
             max_bytes_in_memory: 256 * 1024 * 1024,
+            max_held: 2_000,
+            max_bytes_held: 64 * 1024 * 1024,
             confirm_limit: Duration::from_secs(30),
         }
     }

@@ -1,7 +1,8 @@
 use std::time::{Duration, Instant};
 
 use ballet_amqp::{
-    ConnectionState, Expected, Handed, PublishError, PublisherSettings, Unpublishable,
+    ConnectionState, Expected, Handed, LeftBehind, PublishError, Published, PublisherSettings,
+    Unpublishable,
 };
 use ballet_testkit::memory::{Kind, MemoryBroker};
 
@@ -50,7 +51,7 @@ async fn t03_a_batch_is_in_memory_until_every_message_is_confirmed() {
     broker.hold_confirms();
     let mut publisher = Out::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x"]));
-    until("taken", || broker.taken().len() == 1).await;
+    until("taken", || broker.taken_count() == 1).await;
     assert!(publisher.handle.in_memory(&batch(1)));
     assert!(publisher.none_published());
     broker.release_confirms();
@@ -68,10 +69,10 @@ async fn t197_what_is_not_confirmed_for_long_is_published_over_another_connectio
     };
     let mut publisher = Out::start(broker.clone(), settings);
     publisher.handle.send(out(1, &["a.x", "a.y"]));
-    until("taken twice", || broker.taken().len() == 4).await;
+    until("taken twice", || broker.taken_count() == 4).await;
     // That did not help, so the next limit is longer.
     let begun = Instant::now();
-    until("taken three times", || broker.taken().len() == 6).await;
+    until("taken three times", || broker.taken_count() == 6).await;
     assert!(begun.elapsed() > Duration::from_millis(500), "{:?}", begun.elapsed());
     assert!(publisher.none_published());
     broker.release_confirms();
@@ -110,14 +111,14 @@ async fn t172_what_is_unconfirmed_when_the_connection_is_lost_is_published_again
     let mut publisher = Out::usual(broker.clone());
     publisher.handle.send(out(1, &["a.x", "a.y"]));
     publisher.handle.send(out(2, &["a.z"]));
-    until("all taken", || broker.taken().len() == 3).await;
+    until("all taken", || broker.taken_count() == 3).await;
     broker.release_confirms();
     publisher.published().await;
     publisher.published().await;
 
     broker.hold_confirms();
     publisher.handle.send(out(3, &["a.x", "a.y"]));
-    until("all taken", || broker.taken().len() == 5).await;
+    until("all taken", || broker.taken_count() == 5).await;
     broker.unreachable(true);
     broker.drop_connections("orders publish one");
     wait_for(publisher.handle.state(), "connecting", |state| {
@@ -233,6 +234,34 @@ async fn beyond_the_bound_batches_are_spilled_and_room_is_told() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_refused_key_leaves_memory_beyond_a_bound_of_its_own() {
+    let broker = broker();
+    broker.refuse_key("a.x");
+    let settings = PublisherSettings {
+        keys: ["a.x", "a.y"].map(str::to_owned).into(),
+        max_in_memory: 4,
+        max_held: 2,
+        ..PublisherSettings::new("orders", "one")
+    };
+    let mut publisher = Out::start(broker.clone(), settings);
+    publisher.handle.send(out(1, &["a.x", "a.y"]));
+    wait_for(publisher.handle.held(), "held", Option::is_some).await;
+    for number in 2..=5 {
+        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handed::Queued);
+        let Published { batch: of, left_behind, .. } = publisher.published().await;
+        let expected = LeftBehind { positions: vec![0], bytes: 3, releases: 0 };
+        assert_eq!((of, left_behind), (batch(number), Some(expected)));
+    }
+    assert_eq!(taken(&broker), ["1.1", "2.1", "3.1", "4.1", "5.1"]);
+    assert!(publisher.handle.has_room());
+    assert_eq!(publisher.handle.waiting(), 2, "the first one waits");
+    broker.refuse_no_key();
+    let published = publisher.published().await;
+    assert_eq!((published.batch, published.left_behind), (batch(1), None));
+    assert_eq!(publisher.handle.releases(), 1);
+}
+
+#[tokio::test]
 async fn a_single_message_is_confirmed_through_a_loss_of_the_connection() {
     let broker = broker();
     broker.hold_confirms();
@@ -242,7 +271,7 @@ async fn a_single_message_is_confirmed_through_a_loss_of_the_connection() {
     tokio::pin!(publishing);
     tokio::select! {
         _ = &mut publishing => panic!("published without a confirm"),
-        () = until("taken", || broker.taken().len() == 1) => {}
+        () = until("taken", || broker.taken_count() == 1) => {}
     }
     broker.drop_connections("publish");
     broker.release_confirms();

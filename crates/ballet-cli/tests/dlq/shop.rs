@@ -16,8 +16,6 @@ use tokio::process::Command;
 
 use crate::world::{Ended, SOON, ballet, ended, place};
 
-pub(crate) const SERVICES: [&str; 4] = ["orders", "inventory", "payments", "shipping"];
-
 pub(crate) struct Shop {
     pub(crate) env: TestEnv,
     running: BTreeMap<&'static str, Running>,
@@ -28,14 +26,16 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) async fn open(name: &str) -> Self {
-        let definitions = topology::definitions(&shop::system(), |_| String::new());
+        let system = shop::system();
+        let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
+        let definitions = topology::definitions(&system, |_| String::new());
         let servers = Servers::shared().await.expect("servers");
         let env =
-            TestEnv::new(servers, name, &definitions, &SERVICES).await.expect("a test environment");
+            TestEnv::new(servers, name, &definitions, &services).await.expect("a test environment");
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let (running, http, place) = (BTreeMap::new(), Client::new(), place(name));
         let mut shop = Self { env, running, carrier, http, place };
-        for service in SERVICES {
+        for service in services {
             shop.start(service, None).await;
         }
         let url = format!("{}/stock/mug/receive", shop.url("inventory"));
@@ -54,6 +54,7 @@ impl Shop {
         };
         let service: Service = match name {
             "orders" => orders::service(SignedDuration::from_mins(10)),
+            "catalog" => catalog::service(),
             "inventory" => inventory::service(),
             "payments" => payments::service(payments::sandbox::Sandbox::new(
                 settings.database_url.clone().expect("a URL"),
@@ -124,13 +125,7 @@ impl Shop {
     }
 
     pub(crate) async fn is_sound(&self) {
-        let url = |name: &str| self.url(name);
-        let urls = ServiceUrls {
-            orders: url("orders"),
-            inventory: url("inventory"),
-            payments: url("payments"),
-            shipping: url("shipping"),
-        };
+        let urls: ServiceUrls = self.running.keys().map(|name| (*name, self.url(name))).collect();
         wait_until("a shop at rest without violations", SOON, || async {
             let report = audit(&urls, SignedDuration::ZERO).await.map_err(|e| e.to_string())?;
             let at_rest = report.open.is_empty() && report.is_clean();
@@ -163,7 +158,8 @@ pub(crate) fn checkout() -> Value {
 #[tokio::test]
 async fn f11_a_poison_event_in_any_service_is_redriven_after_a_fix_and_completes_the_saga() {
     let mut shop = Shop::open("f11").await;
-    for service in SERVICES {
+    let of_a_saga = shop::system().parts.into_iter().filter(|part| !part.sagas.is_empty());
+    for service in of_a_saga.map(|part| part.service) {
         shop.stop(service).await;
         shop.start(service, Some(10)).await;
         let id = Shop::new_id();

@@ -100,6 +100,10 @@ impl Source for Events {
         // The journal keeps what is read.
         Ok(())
     }
+
+    async fn holds_more_than(&self, _left: u64) -> Result<bool, RedriveError> {
+        Ok(false)
+    }
 }
 
 type Sender = mpsc::Sender<Result<DeadLetter, RedriveError>>;

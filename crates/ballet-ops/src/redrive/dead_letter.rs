@@ -20,6 +20,9 @@ use crate::redrive::death::Death;
 /// enough to be safe from a decompression bomb.
 const MOST_UNPACKED: usize = 16 * 1024 * 1024;
 
+/// What distinguishes a dead letter: its id, when it died, its redrives, and who sent it last.
+pub(crate) type Identity = ((u128, i128, u64), Option<Uuid>);
+
 /// A message that a service could not handle, with the reason. Every part of it is kept as it
 /// came, since any part may be the cause.
 #[derive(Debug, Clone)]
@@ -182,6 +185,11 @@ impl DeadLetter {
             // Other ids have no time of their own: the inbox keeps them from their receipt on.
             None => self.dead_at.is_some_and(|at| at < floor),
         }
+    }
+
+    /// Distinguishes dead letters, even an edited one from what it was before.
+    pub(crate) fn identity(&self) -> Identity {
+        (self.fingerprint(), self.run_id)
     }
 
     /// Distinguishes dead letters, even those of the same message.

@@ -4,7 +4,7 @@
 //! the process or the connection ends, the dead letter is still there, or its replacement is, or
 //! both are. Both have the same message id, and the service's inbox accepts one of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::redrive::action::Action;
-use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::dead_letter::{DeadLetter, Identity};
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::Stop;
 use crate::redrive::reader::Reading;
@@ -59,6 +59,10 @@ pub(crate) struct Pass<'a> {
     replaced: u64,
     /// The number of dead letters that were read and stay.
     left: u64,
+    /// What earlier passes removed.
+    removed_before: &'a HashSet<Identity>,
+    /// What this pass removed.
+    removed: Vec<Identity>,
 }
 
 impl<'a> Pass<'a> {
@@ -67,6 +71,7 @@ impl<'a> Pass<'a> {
         service: &str,
         action: &'a mut dyn Action,
         pace: Duration,
+        removed_before: &'a HashSet<Identity>,
     ) -> Result<Self, RedriveError> {
         let confirms = session.confirms().await?;
         Ok(Self {
@@ -79,12 +84,19 @@ impl<'a> Pass<'a> {
             published: HashMap::new(),
             replaced: 0,
             left: 0,
+            removed_before,
+            removed: Vec::new(),
         })
     }
 
     /// The number of dead letters that were read and stay.
     pub(crate) fn left(&self) -> u64 {
         self.left
+    }
+
+    /// What it removed.
+    pub(crate) fn into_removed(self) -> Vec<Identity> {
+        self.removed
     }
 
     pub(crate) async fn run(
@@ -108,6 +120,11 @@ impl<'a> Pass<'a> {
                 () = sleep_until(next_at), if has_room && !due => {}
                 next = reading.next(), if has_room && due => match next {
                     None => break End::Read,
+                    Some(Ok(dead_letter)) if self.removed_before.contains(&dead_letter.identity()) => {
+                        // Its acknowledgement was lost.
+                        dead_letter.remove().await?;
+                        self.removed.push(dead_letter.identity());
+                    }
                     Some(dead_letter) => if self.replace(dead_letter?)? {
                         next_at = (next_at + self.pace).max(Instant::now() - CATCH_UP);
                     },
@@ -201,6 +218,7 @@ impl<'a> Pass<'a> {
             dead_letter.remove().await?;
             fault::point(FaultPoint::AfterRemoval, &*self.service);
             self.left -= 1;
+            self.removed.push(dead_letter.identity());
             self.action.removed(&dead_letter);
         }
         Ok(())

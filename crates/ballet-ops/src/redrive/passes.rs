@@ -1,11 +1,18 @@
 //! Goes through a dead-letter queue, or another source, in as many passes as it takes.
+//!
+//! RabbitMQ may lose the last acknowledgements of a connection: a channel with more than 32 commands
+//! under way to a quorum queue keeps further ones in its own memory, which ends with the channel
+//! (`settle` in `rabbit_fifo_client`). Such a dead letter is back in the queue although its
+//! replacement was sent. So a run counts what the queue holds at its end, and removes those again.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::Backoff;
 
 use crate::redrive::action::Action;
+use crate::redrive::dead_letter::Identity;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::Stop;
 use crate::redrive::pass::{End, Pass};
@@ -23,11 +30,12 @@ pub(crate) async fn run(
 ) -> Result<bool, RedriveError> {
     let mut backoff = Backoff::default();
     let (mut losses, mut removed) = (0, action.removed_count());
+    let mut identities = HashSet::new();
     loop {
-        match pass(source, action, pace, stop).await {
-            Ok(End::Read) => return Ok(false),
-            Ok(End::Stopped) => return Ok(true),
-            Ok(End::TimeUp) => {}
+        match pass(source, action, pace, stop, &mut identities).await {
+            Ok((End::Read, Holds::WhatIsLeft)) => return Ok(false),
+            Ok((End::Stopped, _)) => return Ok(true),
+            Ok((End::TimeUp, _) | (End::Read, Holds::More)) => {}
             Err(RedriveError::Broker(error)) if error.is_loss() => {
                 if action.removed_count() > removed {
                     (losses, removed) = (0, action.removed_count());
@@ -48,22 +56,35 @@ pub(crate) async fn run(
     }
 }
 
+/// What a source holds after a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    WhatIsLeft,
+    /// Among it may be what the pass removed.
+    More,
+}
+
 async fn pass(
     source: &impl Source,
     action: &mut dyn Action,
     pace: Duration,
     stop: &mut Stop,
-) -> Result<End, RedriveError> {
+    identities: &mut HashSet<Identity>,
+) -> Result<(End, Holds), RedriveError> {
     let session = source.connect().await?;
+    let mut removed = Vec::new();
     let ended = async {
         source.check(&*session).await?;
         let mut dead_letters = source.read();
-        let opened = Pass::open(Arc::clone(&session), source.service(), action, pace).await;
+        let opened =
+            Pass::open(Arc::clone(&session), source.service(), action, pace, identities).await;
         let longest = source.longest_pass();
         let ended = match opened {
             Ok(mut pass) => {
                 let ended = pass.run(&mut dead_letters, longest, stop).await;
-                ended.map(|end| (end, pass.left()))
+                let left = pass.left();
+                removed = pass.into_removed();
+                ended.map(|end| (end, left))
             }
             Err(error) => Err(error),
         };
@@ -73,9 +94,12 @@ async fn pass(
     };
     let ended = ended.await;
     session.close().await;
+    let has_removed = !removed.is_empty();
+    identities.extend(removed);
     let (end, left) = ended?;
+    let holds_more = end == End::Read && has_removed && source.holds_more_than(left).await?;
     source.wait_until_returned(left).await?;
-    Ok(end)
+    Ok((end, if holds_more { Holds::More } else { Holds::WhatIsLeft }))
 }
 
 #[cfg(test)]

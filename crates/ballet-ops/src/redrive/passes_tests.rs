@@ -1,11 +1,13 @@
 //! Tests of how a pass and a run end.
 
-use ballet_amqp::{Broker, Publish, Session};
+use ballet_amqp::{BasicProperties, Broker, Publish, Session};
+use ballet_core::{Part, System, topology};
 use ballet_testkit::memory::MemoryBroker;
 use tokio::sync::{mpsc, watch};
 
 use super::*;
 use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::queue::DeadQueue;
 use crate::redrive::reader::Reading;
 
 const SILENT: &str = "silent";
@@ -55,6 +57,10 @@ impl Source for Messages {
     async fn wait_until_returned(&self, _left: u64) -> Result<(), RedriveError> {
         Ok(())
     }
+
+    async fn holds_more_than(&self, _left: u64) -> Result<bool, RedriveError> {
+        Ok(false)
+    }
 }
 
 struct Nothing;
@@ -97,10 +103,61 @@ async fn t180_a_source_that_holds_nothing_is_read_without_a_limit() {
         let source = Messages(MemoryBroker::new(), ends);
         let session = source.connect().await.expect("a session");
         let mut action = Nothing;
-        let pass = Pass::open(session, "hotel", &mut action, Duration::ZERO).await;
+        let removed = HashSet::new();
+        let pass = Pass::open(session, "hotel", &mut action, Duration::ZERO, &removed).await;
         let mut reading = source.read();
         let ended = pass.expect("open").run(&mut reading, longest, &mut stop).await;
         assert_eq!(ended.expect("ended"), expected);
         reading.close().await.expect("closed");
     }
+}
+
+/// Sends each dead letter to its service.
+#[derive(Default)]
+struct Resends(u64);
+
+impl Action for Resends {
+    fn replacements(&mut self, dead_letter: &DeadLetter) -> Option<Vec<Publish>> {
+        let body = dead_letter.body.clone().into();
+        let properties = dead_letter.properties.clone();
+        let (exchange, routing_key) = (String::new(), "hotel".to_owned());
+        Some(vec![Publish { exchange, routing_key, mandatory: true, properties, body }])
+    }
+
+    fn removed(&mut self, _dead_letter: &DeadLetter) {
+        self.0 += 1;
+    }
+
+    fn failed(&mut self, id: String, reason: String) {
+        panic!("{id}: {reason}");
+    }
+
+    fn removed_count(&self) -> u64 {
+        self.0
+    }
+}
+
+#[tokio::test]
+async fn t80_dead_letters_whose_acknowledgements_were_lost_are_removed_again_and_not_sent_again() {
+    let definitions = topology::definitions(
+        &System { name: "trips", parts: vec![Part { service: "hotel", ..Part::default() }] },
+        |_| String::new(),
+    );
+    let broker = MemoryBroker::with_definitions(&definitions);
+    for number in 0..5 {
+        broker.put(&Publish {
+            exchange: String::new(),
+            routing_key: "hotel.dead".to_owned(),
+            mandatory: true,
+            properties: BasicProperties::default().with_message_id(format!("{number}").into()),
+            body: format!("{number}").into(),
+        });
+    }
+    broker.lose_next_acks(2);
+    let (_sender, mut stop) = watch::channel(false);
+    let queue = DeadQueue::of(Arc::new(broker.clone()), "hotel".to_owned());
+    let mut action = Resends::default();
+    assert!(!run(&queue, &mut action, Duration::ZERO, &mut stop).await.expect("done"));
+    assert_eq!((broker.ready("hotel.dead").len(), broker.ready("hotel").len()), (0, 5));
+    assert_eq!(action.0, 5, "none is counted twice");
 }

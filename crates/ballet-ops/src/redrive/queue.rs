@@ -77,6 +77,13 @@ impl Source for DeadQueue {
         session.close().await;
         Ok(())
     }
+
+    async fn holds_more_than(&self, left: u64) -> Result<bool, RedriveError> {
+        let session = self.connect().await?;
+        let counted = self.count_on(&*session).await;
+        session.close().await;
+        Ok(counted?.dead_letters > left)
+    }
 }
 
 impl DeadQueue {
@@ -138,19 +145,23 @@ impl DeadQueue {
 
     async fn status_on(&self, session: &dyn Session) -> Result<QueueStatus, RedriveError> {
         let found = self.find(session).await?;
-        let status =
-            |found: &Found, readers| QueueStatus { dead_letters: found.messages.into(), readers };
         if found.messages > 0 || found.consumers > 0 {
             return Ok(status(&found, found.consumers));
         }
-        // The queue is empty, or the broker could not find out. Once it counts a consumer of ours,
-        // it did find out.
+        // The queue is empty, or the broker could not find out.
+        self.count_on(session).await
+    }
+
+    /// Counts with a consumer. Once the broker counts it, it did find out what the queue holds, and
+    /// has taken back what connections held that ended before.
+    async fn count_on(&self, session: &dyn Session) -> Result<QueueStatus, RedriveError> {
+        let others = self.find(session).await?.consumers;
         let queue = self.name.clone();
         let mut deliveries = session.consume(&queue, COUNT_TAG, 1).await?;
         let counted = timeout(COUNT_TIMEOUT, async {
             loop {
                 let found = self.find(session).await?;
-                if found.consumers > 0 {
+                if found.consumers > others {
                     return Ok::<_, RedriveError>(status(&found, found.consumers - 1));
                 }
             }
@@ -169,4 +180,8 @@ impl DeadQueue {
         }
         Ok(counted)
     }
+}
+
+fn status(found: &Found, readers: u32) -> QueueStatus {
+    QueueStatus { dead_letters: found.messages.into(), readers }
 }

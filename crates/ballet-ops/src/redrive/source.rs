@@ -38,4 +38,9 @@ pub(crate) trait Source: Sync {
         &self,
         left: u64,
     ) -> impl Future<Output = Result<(), RedriveError>> + Send;
+
+    /// Whether it holds more than what was read and stays: new messages, or some whose removal was
+    /// lost.
+    fn holds_more_than(&self, left: u64)
+    -> impl Future<Output = Result<bool, RedriveError>> + Send;
 }

@@ -136,6 +136,12 @@ impl MemoryBroker {
         self.lock().taken.clone()
     }
 
+    /// How many messages were accepted so far: [`taken`](Self::taken) copies them all.
+    #[must_use]
+    pub fn taken_count(&self) -> usize {
+        self.lock().taken.len()
+    }
+
     /// The names of the connections, oldest first.
     #[must_use]
     pub fn connections(&self) -> Vec<String> {
@@ -223,6 +229,11 @@ impl MemoryBroker {
     /// Loses acknowledgements, as happens when a process dies, or stops losing them.
     pub fn lose_acks(&self, lose: bool) {
         self.lock().faults.lose_acks = lose;
+    }
+
+    /// Loses the next acknowledgements. Until their connection ends they seem to be done.
+    pub fn lose_next_acks(&self, count: usize) {
+        self.lock().faults.lose_next_acks = count;
     }
 
     /// Cancels the consumers of a queue without an error, as deleting the queue does.

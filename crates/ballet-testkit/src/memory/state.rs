@@ -27,6 +27,7 @@ pub(super) struct Faults {
     pub(super) blocked: bool,
     pub(super) hold_confirms: bool,
     pub(super) lose_acks: bool,
+    pub(super) lose_next_acks: usize,
     pub(super) nack: usize,
     pub(super) refused_keys: Vec<String>,
     pub(super) spoilt_keys: Vec<String>,
@@ -223,6 +224,10 @@ impl State {
     }
 
     pub(super) fn ack(&mut self, connection: u64, tag: u64, multiple: bool) -> bool {
+        if self.faults.lose_next_acks > 0 {
+            self.faults.lose_next_acks -= 1;
+            return self.connections.contains_key(&connection);
+        }
         if self.faults.lose_acks {
             return self.connections.contains_key(&connection);
         }

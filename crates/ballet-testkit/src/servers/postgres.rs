@@ -49,6 +49,11 @@ impl Postgres {
         SHARED.get_or_init(acquire).await.as_ref()
     }
 
+    /// A server of a test's own, which it may kill or crash. It ends when this is dropped.
+    pub async fn private() -> Result<Self> {
+        Self::bring_up(&Arc::new(Run::start()?), &Options::fast()).await
+    }
+
     /// The administrator's URL.
     pub fn url(&self) -> &str {
         self.url.as_str()

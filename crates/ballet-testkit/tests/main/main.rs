@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod management;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod private;
 #[cfg(test)]
 mod refusals;

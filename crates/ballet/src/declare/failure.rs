@@ -24,11 +24,13 @@ pub enum FailureKind {
     Permanent,
     /// The event arrived before another one that it depends on; retried later.
     NotYet,
-    /// Two transactions were in conflict. The batch runs again, and no attempt is counted.
+    /// Two transactions were in conflict. The batch runs again, and no attempt is counted. A message
+    /// that is in conflict again and again waits in the retry queues, and after about an hour this is
+    /// [`Transient`](Self::Transient).
     Conflict,
-    /// The database may be away, or unable to work. If it is, no attempt is counted. If it works all
-    /// the same, each time that it is asked, this is [`Transient`](Self::Transient) from the third
-    /// time on.
+    /// The database may be away, or unable to work. If it is, no attempt is counted. If it happens to
+    /// the same message three times in a row, and the database works all the same or has come back
+    /// in between, this is [`Transient`](Self::Transient).
     ConnectionLost,
 }
 

@@ -4,8 +4,10 @@
 pub(crate) mod bulk;
 pub(crate) mod call_step;
 pub(crate) mod clock;
+pub(crate) mod copies;
 pub(crate) mod deadline;
 pub(crate) mod declarable;
+pub(crate) mod entity_row;
 pub(crate) mod erased;
 pub(crate) mod event;
 pub(crate) mod failure;

@@ -6,10 +6,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use ballet_core::{
-    DeadlinePart, Event, EventType, Part, Saga, StepKind, StepPart, SubscriptionPart,
+    DeadlinePart, Entity, Event, EventType, Part, Saga, StepKind, StepPart, SubscriptionPart,
 };
 use jiff::SignedDuration;
 
+use crate::declare::copies::{CopyEntry, CopyOf, ShareEntry};
 use crate::declare::deadline::{Deadline, Due};
 use crate::declare::declarable::{Compensatable, Decides, Retriable, Starts};
 use crate::declare::erased::any::AnyStep;
@@ -57,6 +58,8 @@ pub struct Participant {
     pub(crate) sagas: Vec<SagaEntry>,
     pub(crate) projections: Vec<Arc<dyn AnyProjection>>,
     pub(crate) publishes: Vec<EventType>,
+    pub(crate) shares: Vec<ShareEntry>,
+    pub(crate) copies: Vec<CopyEntry>,
 }
 
 impl Participant {
@@ -64,7 +67,14 @@ impl Participant {
     /// the first part of its event names.
     #[must_use]
     pub const fn new(service: &'static str) -> Self {
-        Self { service, sagas: Vec::new(), projections: Vec::new(), publishes: Vec::new() }
+        Self {
+            service,
+            sagas: Vec::new(),
+            projections: Vec::new(),
+            publishes: Vec::new(),
+            shares: Vec::new(),
+            copies: Vec::new(),
+        }
     }
 
     /// Adds the service's part in a saga that another service owns.
@@ -101,6 +111,61 @@ impl Participant {
         self
     }
 
+    /// Shares an entity, so that other services can keep copies of it. `view` is a view, or a table,
+    /// of the service's database with the columns
+    ///
+    /// - `id`: the entity's id, with an index in its order;
+    /// - `version` (`bigint`): the number of the last change;
+    /// - `state` (`jsonb`): the whole state as the events carry it; null for a removed entity, which
+    ///   stays in the view.
+    ///
+    /// The service publishes an [`EntityEvent`](crate::EntityEvent) for each change, in the
+    /// transaction of the change. From the view the framework publishes all entities anew, when a
+    /// reader asks.
+    #[must_use]
+    pub fn shares<E: Entity>(mut self, view: &'static str) -> Self {
+        self.shares.push(ShareEntry::new::<E>(view));
+        self
+    }
+
+    /// Keeps a copy of another service's entities, fed by these events. [`copies`](crate::copies)
+    /// reads it.
+    ///
+    /// ```
+    /// # use ballet::*;
+    /// # use schemars::JsonSchema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, JsonSchema)] struct Product { price_minor: i64 }
+    /// # impl Entity for Product {
+    /// #     const NAME: &'static str = "product";
+    /// #     const REPUBLISHED: EventType = EventType::plain("catalog.products_republished.v1");
+    /// #     const REQUESTS: &'static [EventType] =
+    /// #         &[EventType::plain("cart.products_requested.v1")];
+    /// # }
+    /// # #[derive(Serialize, Deserialize, JsonSchema)]
+    /// # struct PriceChanged { product: Versioned<Product> }
+    /// # impl Event for PriceChanged {
+    /// #     const TYPE: EventType = EventType::plain("catalog.product_price_changed.v1");
+    /// # }
+    /// # impl EntityEvent for PriceChanged {
+    /// #     type Entity = Product;
+    /// #     fn into_version(self) -> Versioned<Product> { self.product }
+    /// # }
+    /// let cart =
+    ///     Participant::new("cart").copies::<Product>(|copy| copy.fed_by::<PriceChanged>());
+    ///
+    /// async fn price(tx: &mut Tx<'_>, sku: &str) -> Result<Option<i64>, Failure> {
+    ///     let product = copies::get::<Product>(tx.db(), sku).await?;
+    ///     Ok(product.and_then(|product| product.state).map(|state| state.price_minor))
+    /// }
+    /// # assert_eq!(cart.part().consumes().len(), 2);
+    /// ```
+    #[must_use]
+    pub fn copies<E: Entity>(mut self, feeds: impl FnOnce(CopyOf<E>) -> CopyOf<E>) -> Self {
+        self.copies.push(CopyEntry::new(self.service, feeds));
+        self
+    }
+
     /// Returns the service's name.
     #[must_use]
     pub const fn service(&self) -> &'static str {
@@ -119,6 +184,8 @@ impl Participant {
                 .map(|p| SubscriptionPart { name: p.name(), on: p.event_type() })
                 .collect(),
             publishes: self.publishes.clone(),
+            shares: self.shares.iter().map(|share| share.part.clone()).collect(),
+            copies: self.copies.iter().map(|copy| copy.part.clone()).collect(),
         }
     }
 }

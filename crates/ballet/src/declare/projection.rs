@@ -1,4 +1,4 @@
-//! Projections: a service's own copy of other services' data, outside of sagas.
+//! Projections: rows that follow from other services' events, outside of sagas.
 
 use std::future::Future;
 
@@ -10,8 +10,8 @@ use crate::declare::tx::Tx;
 
 /// Follows an event and stores the data that the service needs from it.
 ///
-/// Each message is applied once. Order is not guaranteed: a copy should store the version of its
-/// source, and apply only newer versions.
+/// Each message is applied once. Order is not guaranteed. For a copy of another service's entities
+/// use [`Participant::copies`](crate::Participant::copies), which knows their versions.
 pub trait Projection: Send + Sync + 'static {
     /// The projection's name in metrics and on pages, for example `points`.
     const NAME: &'static str;

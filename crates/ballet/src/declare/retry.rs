@@ -13,8 +13,8 @@ use ballet_core::topology::RETRIES;
 /// ```
 ///
 /// The policy applies to [transient](crate::FailureKind::Transient) failures. A permanent failure
-/// makes a dead letter at once. A database that is away and a conflict of transactions count as no
-/// attempt. An event that waits for another one has [its own delays](crate::Failure::not_yet). A
+/// makes a dead letter at once. A database that is away counts as no attempt, nor does a conflict of
+/// transactions, for about an hour. An event that waits for another one has [its own delays](crate::Failure::not_yet). A
 /// compensation is retried until it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
@@ -97,9 +97,9 @@ impl Delay {
         }
     }
 
-    /// Returns the delay of an event that waits for another one. After about an hour there is none,
-    /// and a person has to look.
-    pub(crate) const fn not_yet(waits: u32) -> Option<Self> {
+    /// Returns the delay of what is likely to end by itself: an event that waits for another one, or a
+    /// conflict of transactions. After about an hour there is none, and a person has to look.
+    pub(crate) const fn for_an_hour(waits: u32) -> Option<Self> {
         if waits < 14 { Some(Self::endless(waits)) } else { None }
     }
 }
@@ -121,8 +121,8 @@ mod tests {
 
     #[test]
     fn waiting_for_an_event_ends_and_undoing_does_not() {
-        assert_eq!(Delay::not_yet(13), Some(Delay::FiveMinutes));
-        assert_eq!(Delay::not_yet(14), None);
+        assert_eq!(Delay::for_an_hour(13), Some(Delay::FiveMinutes));
+        assert_eq!(Delay::for_an_hour(14), None);
         assert_eq!(Delay::endless(u32::MAX), Delay::FiveMinutes);
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ballet_amqp::Backoff;
 use ballet_core::envelope::Limits;
 use sqlx::PgPool;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::declare::clock::Clock;
 use crate::engine::last_work::LastWork;
@@ -41,6 +41,9 @@ pub(crate) struct Engine {
     pub(crate) relay: Relay,
     pub(crate) spans: Spans,
     pub(crate) calls: Arc<OpenCalls>,
+    /// Held by a lane while it runs a batch that was lost with its connection before. One of them may
+    /// crash the server each time, and then it is known which.
+    pub(crate) suspects: Mutex<()>,
     /// The most messages of one transaction.
     pub(crate) batch: usize,
     /// How long one handler may take with one message.

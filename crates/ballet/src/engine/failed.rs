@@ -31,13 +31,17 @@ impl BatchFailure {
 pub(crate) enum NotCommitted {
     /// There was no connection on which it could begin.
     NotBegun(Failure),
+    /// Another server of the database takes writes now. If the batch was committed, the inbox knows.
+    ServerReplaced(Failure),
     RolledBack(BatchFailure),
 }
 
 impl NotCommitted {
     pub(crate) fn failure(&self) -> &Failure {
         match self {
-            Self::NotBegun(failure) | Self::RolledBack(BatchFailure { failure, .. }) => failure,
+            Self::NotBegun(failure)
+            | Self::ServerReplaced(failure)
+            | Self::RolledBack(BatchFailure { failure, .. }) => failure,
         }
     }
 }

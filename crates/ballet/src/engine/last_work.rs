@@ -1,8 +1,9 @@
-//! When a handler last ended, or a batch was last committed.
+//! When a handler last ended, or a batch was last committed, and how new its messages were.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 /// The time of the last work. To note it costs as much as to look at the clock.
@@ -11,12 +12,14 @@ pub(crate) struct LastWork {
     start: Instant,
     /// Milliseconds from the start to the last work.
     at: AtomicU64,
+    /// The time in the id of the newest message that was handled, in milliseconds since 1970.
+    newest: AtomicI64,
 }
 
 impl LastWork {
     /// The start counts as work.
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), at: AtomicU64::new(0) }
+        Self { start: Instant::now(), at: AtomicU64::new(0), newest: AtomicI64::new(0) }
     }
 
     /// Work is done now.
@@ -29,5 +32,16 @@ impl LastWork {
     pub(crate) fn ago(&self) -> Duration {
         let at = Duration::from_millis(self.at.load(Ordering::Relaxed));
         self.start.elapsed().saturating_sub(at)
+    }
+
+    /// Messages were handled, the newest of which was made then.
+    pub(crate) fn handled(&self, newest: Timestamp) {
+        self.newest.fetch_max(newest.as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// When the newest message was made that this process has handled, if it has handled any.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        let newest = self.newest.load(Ordering::Relaxed);
+        Timestamp::from_millisecond(newest).ok().filter(|_| newest > 0)
     }
 }

@@ -9,6 +9,7 @@ use ballet_core::{AnyEvent, EventType, KnownEvents, Reason, StepKind, StepPart, 
 use jiff::SignedDuration;
 
 use crate::declare::erased::any::AnyStep;
+use crate::declare::erased::entities::AnyFeed;
 use crate::declare::erased::others::{AnyKeyedCompensation, AnyProjection, AnyRefusal};
 use crate::declare::participant::Participant;
 use crate::declare::retry::Retry;
@@ -26,6 +27,11 @@ const ABORT_ON_DEADLINE: &str = "abort_on_deadline";
 /// The handler that compensates one repetition of a step.
 const UNDO: &str = "undo";
 
+/// The handler that writes entities to a copy.
+const COPY: &str = "copy";
+/// The handler that notes that a reader asks for a shared entity.
+const SHARE: &str = "share";
+
 /// How a service handles an event.
 #[derive(Clone)]
 pub(crate) enum Handler {
@@ -41,6 +47,10 @@ pub(crate) enum Handler {
     KeyedCompensation { saga: Arc<SagaEntry>, undo: Arc<dyn AnyKeyedCompensation> },
     /// A projection follows it.
     Projection(Arc<dyn AnyProjection>),
+    /// It carries entities that this service copies.
+    Copy(Arc<dyn AnyFeed>),
+    /// A reader asks for all entities of this name.
+    Share(&'static str),
 }
 
 impl Handler {
@@ -53,6 +63,8 @@ impl Handler {
             Self::Deadline { .. } => ABORT_ON_DEADLINE,
             Self::KeyedCompensation { .. } => UNDO,
             Self::Projection(projection) => projection.name(),
+            Self::Copy(_) => COPY,
+            Self::Share(_) => SHARE,
         }
     }
 
@@ -63,25 +75,31 @@ impl Handler {
             Self::Abort { .. }
             | Self::Refusal { .. }
             | Self::Deadline { .. }
-            | Self::KeyedCompensation { .. } => Retry::DEFAULT,
+            | Self::KeyedCompensation { .. }
+            | Self::Copy(_)
+            | Self::Share(_) => Retry::DEFAULT,
         }
     }
 
     pub(crate) fn decode(&self, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
         match self {
             Self::Step { step, place, .. } => step.decode(*place, body),
-            // The abort event is stored as it came; it only has to be JSON.
-            Self::Abort { .. } => serde_json::from_slice::<serde::de::IgnoredAny>(body)
-                .map(|_| Box::new(()) as AnyEvent),
+            // The abort event is stored as it came, and a request says nothing but its type: they
+            // only have to be JSON.
+            Self::Abort { .. } | Self::Share(_) => {
+                serde_json::from_slice::<serde::de::IgnoredAny>(body)
+                    .map(|_| Box::new(()) as AnyEvent)
+            }
             Self::Refusal { refusal, .. } => refusal.decode(body),
             Self::Deadline { passed, .. } => passed.decode(body),
             Self::KeyedCompensation { undo, .. } => undo.decode(body),
             Self::Projection(projection) => projection.decode(body),
+            Self::Copy(feed) => feed.decode(body),
         }
     }
 
     fn works_on_saga(&self) -> bool {
-        !matches!(self, Self::Projection(_))
+        !matches!(self, Self::Projection(_) | Self::Copy(_) | Self::Share(_))
     }
 
     /// The step that it triggers without joining other events.
@@ -93,7 +111,27 @@ impl Handler {
             | Self::Refusal { .. }
             | Self::Deadline { .. }
             | Self::KeyedCompensation { .. }
-            | Self::Projection(_) => None,
+            | Self::Projection(_)
+            | Self::Copy(_)
+            | Self::Share(_) => None,
+        }
+    }
+
+    /// Whether the handler takes many messages at once, and none of them alone.
+    fn is_bulk(&self) -> bool {
+        match self {
+            Self::Step { step, .. } => step.bulk().is_some(),
+            Self::Abort { saga } => saga.steps.iter().all(|step| {
+                let kind = step.part().kind;
+                let undone = matches!(kind, StepKind::Compensatable | StepKind::Pivot);
+                !undone || step.bulk().is_some()
+            }),
+            Self::Refusal { .. }
+            | Self::Deadline { .. }
+            | Self::KeyedCompensation { .. }
+            | Self::Projection(_)
+            | Self::Copy(_)
+            | Self::Share(_) => false,
         }
     }
 
@@ -105,7 +143,9 @@ impl Handler {
             Self::Refusal { .. }
             | Self::Deadline { .. }
             | Self::KeyedCompensation { .. }
-            | Self::Projection(_) => false,
+            | Self::Projection(_)
+            | Self::Copy(_)
+            | Self::Share(_) => false,
         }
     }
 }
@@ -147,7 +187,10 @@ impl Known {
             | Handler::Refusal { .. }
             | Handler::Deadline { .. }
             | Handler::KeyedCompensation { .. } => true,
-            Handler::Step { .. } | Handler::Projection(_) => false,
+            Handler::Step { .. }
+            | Handler::Projection(_)
+            | Handler::Copy(_)
+            | Handler::Share(_) => false,
         };
         self.handlers.iter().any(undoes)
     }
@@ -155,6 +198,11 @@ impl Known {
     /// Whether messages of this type are handled many at a time.
     pub(crate) fn runs(&self) -> bool {
         self.handlers.iter().any(Handler::runs)
+    }
+
+    /// Whether only bulk steps handle messages of this type: their time cannot be told apart.
+    pub(crate) fn is_all_bulk(&self) -> bool {
+        self.handlers.iter().all(Handler::is_bulk)
     }
 
     /// The retry policy of the handler of that name.
@@ -223,6 +271,14 @@ impl Registry {
         }
         for projection in &participant.projections {
             add(projection.event_type(), Handler::Projection(Arc::clone(projection)));
+        }
+        for feed in participant.copies.iter().flat_map(|copy| &copy.feeds) {
+            add(feed.event_type(), Handler::Copy(Arc::clone(feed)));
+        }
+        for share in &participant.shares {
+            for request in &share.part.requests {
+                add(*request, Handler::Share(share.part.entity));
+            }
         }
         let events = handlers.values().map(|(event, _)| *event).collect();
         let known = handlers

@@ -20,10 +20,12 @@ use crate::declare::tx::{Scope, Tx};
 use crate::engine::caller;
 use crate::engine::engine::Engine;
 use crate::engine::open_calls::Claim;
+use crate::outgoing::begun::Begun;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Span;
 use crate::outgoing::wire;
 use crate::tables::calls::NewCall;
+use crate::tables::copied::Copied;
 use crate::tables::database::{answered, begin};
 use crate::tables::deadlines::Deadlines;
 use crate::tables::inbox::NewMessage;
@@ -38,6 +40,7 @@ pub(crate) struct Transaction<'db> {
     pub(crate) ledger: Ledger,
     pub(crate) calls: Vec<NewCall>,
     pub(crate) deadlines: Deadlines,
+    pub(crate) copied: Copied,
     /// The handlers that have run: they count once the transaction has committed.
     pub(crate) spans: Vec<Span>,
 }
@@ -69,7 +72,8 @@ impl<'db> Transaction<'db> {
     fn new(engine: Arc<Engine>, db: sqlx::Transaction<'db, Postgres>) -> Self {
         let scope = Scope::new(engine.clock.clone());
         let (ledger, calls, deadlines) = (Ledger::default(), Vec::new(), Deadlines::default());
-        Self { engine, db, scope, ledger, calls, deadlines, spans: Vec::new() }
+        let copied = Copied::default();
+        Self { engine, db, scope, ledger, calls, deadlines, copied, spans: Vec::new() }
     }
 
     /// Fails if a handler has ended the transaction. What came after would commit by itself, one
@@ -196,7 +200,7 @@ impl<'db> Transaction<'db> {
     /// written only if that is the table that is written to.
     pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<Committed, Failure> {
         self.check_open()?;
-        let Self { engine, db, scope, ledger, calls, deadlines, spans } = &mut self;
+        let Self { engine, db, scope, ledger, calls, deadlines, copied, spans } = &mut self;
         let engine = Arc::clone(engine);
         let now = scope.now;
         let Scope { witness, emitted, .. } = &mut *scope;
@@ -230,6 +234,7 @@ impl<'db> Transaction<'db> {
             answered(sqlx::query("select 1").execute(&mut **db)).await?;
         }
         deadlines.flush(db).await?;
+        answered(copied.flush(db)).await?;
         let claims = engine.calls.claim_new(calls);
         if !calls.is_empty() {
             let claimed_for: Vec<_> =
@@ -247,11 +252,12 @@ impl<'db> Transaction<'db> {
         let emitted = std::mem::take(&mut scope.emitted);
         // In memory before the commit is sent: what the sweeper finds and does not see there it
         // takes for left behind.
-        let batch = emits.then(|| engine.relay.begin(table, emitted.len(), now));
-        if let Some(batch) = batch {
-            let written = outbox::insert(db, batch, &emitted, &added.timed, &along, now);
+        let mut begun = emits.then(|| Begun::new(&engine.relay, table, emitted.len(), now));
+        let batch = begun.as_ref().map(|begun| begun.batch);
+        if let Some(begun) = &mut begun {
+            let written = outbox::insert(db, begun.batch, &emitted, &added.timed, &along, now);
             if let Err(failure) = answered(written).await {
-                engine.relay.forget(batch);
+                begun.forget();
                 return Err(failure);
             }
         }
@@ -262,12 +268,9 @@ impl<'db> Transaction<'db> {
         fault::point(FaultPoint::BeforeCommit, &works_on);
         fault::point(FaultPoint::BeforeMark, marks);
         let committed = answered(self.db.commit()).await;
-        if let Err(failure) = committed {
-            if let Some(batch) = batch {
-                // Perhaps it is committed all the same: then the sweeper finds it.
-                engine.relay.leave(batch);
-            }
-            return Err(failed_at_commit(failure));
+        committed.map_err(failed_at_commit)?;
+        if let Some(begun) = &mut begun {
+            begun.committed();
         }
         fault::point(FaultPoint::AfterCommit, &works_on);
         fault::point(FaultPoint::AfterMark, marks);

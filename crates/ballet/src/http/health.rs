@@ -33,6 +33,8 @@ pub(crate) struct Parts {
     /// Why events wait at the publisher, if any do.
     pub(crate) held: watch::Receiver<Option<String>>,
     pub(crate) bindings: watch::Receiver<Bindings>,
+    /// How far the copies of others' entities are behind, if there are copies.
+    pub(crate) copies: Option<watch::Receiver<String>>,
     pub(crate) progress: Progress,
     pub(crate) shared_clock: Arc<SharedClock>,
 }
@@ -47,6 +49,9 @@ struct Readiness {
     messages: String,
     /// Says why nothing is removed by age. The service works all the same.
     clock: String,
+    /// How far the copies of others' entities are behind. The service works with old ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copies: Option<String>,
 }
 
 impl Health {
@@ -61,6 +66,7 @@ impl Health {
                 bindings: starting.to_owned(),
                 messages: starting.to_owned(),
                 clock: starting.to_owned(),
+                copies: None,
             };
         };
         let word = |state: &ConnectionState| match state {
@@ -87,6 +93,7 @@ impl Health {
             bindings: bindings.to_string(),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
             clock: parts.shared_clock.doubt().unwrap_or_else(|| "ok".to_owned()),
+            copies: parts.copies.as_ref().map(|copies| copies.borrow().clone()),
         }
     }
 }

@@ -1,10 +1,15 @@
 //! HTTP: errors as problem+json, extractors that answer with them, and what every service serves
 //! about itself.
 
+mod extract;
 pub(crate) mod health;
 pub(crate) mod own_routes;
+mod place;
 pub(crate) mod problem;
+pub(crate) mod refusal;
 pub(crate) mod trace;
 pub(crate) mod unit;
 
-pub use problem::{Json, Path, Problem, Query};
+pub use extract::{Json, LastEventId, Path, Query};
+pub use place::Place;
+pub use problem::{FieldError, Problem};

@@ -1,12 +1,11 @@
-//! Errors of HTTP handlers as problem+json (RFC 9457), and extractors that answer with them.
+//! Errors of HTTP handlers as problem+json (RFC 9457).
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::declare::failure::{Failure, FailureKind};
+use crate::http::place::Place;
 
 /// An error of an HTTP handler, answered as `application/problem+json`.
 #[derive(Debug, Clone, Serialize)]
@@ -19,8 +18,21 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong here, and what to do.
     pub detail: String,
+    /// The parts of the request that are wrong, if it is known which.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
     #[serde(skip)]
     outdated: Option<Outdated>,
+}
+
+/// A part of a request that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// Which part.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What is wrong with it.
+    pub detail: String,
 }
 
 /// Set on an answer if a statement of its request was prepared for a table that has changed since.
@@ -39,8 +51,23 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
+            errors: Vec::new(),
             outdated: None,
         }
+    }
+
+    /// Names a part of the request that is wrong. Its detail is that of the problem.
+    #[must_use]
+    pub fn at(self, place: Place) -> Self {
+        let detail = self.detail.clone();
+        self.and(place, detail)
+    }
+
+    /// Names a part of the request that is wrong, with a detail of its own.
+    #[must_use]
+    pub fn and(mut self, place: Place, detail: impl Into<String>) -> Self {
+        self.errors.push(FieldError { place, detail: detail.into() });
+        self
     }
 
     /// 400: the request cannot be read.
@@ -111,36 +138,3 @@ impl From<sqlx::Error> for Problem {
         Failure::from(error).into()
     }
 }
-
-macro_rules! rejection {
-    ($($rejection:ty),+) => {$(
-        impl From<$rejection> for Problem {
-            fn from(rejection: $rejection) -> Self {
-                Self::new(rejection.status(), rejection.body_text())
-            }
-        }
-    )+};
-}
-
-rejection!(JsonRejection, PathRejection, QueryRejection);
-
-/// A JSON body, in and out; what cannot be read is answered with a [`Problem`].
-#[derive(Debug, Clone, Copy, FromRequest)]
-#[from_request(via(axum::Json), rejection(Problem))]
-pub struct Json<T>(pub T);
-
-impl<T: Serialize> IntoResponse for Json<T> {
-    fn into_response(self) -> Response {
-        axum::Json(self.0).into_response()
-    }
-}
-
-/// The path's parameters; what cannot be read is answered with a [`Problem`].
-#[derive(Debug, Clone, Copy, FromRequestParts)]
-#[from_request(via(axum::extract::Path), rejection(Problem))]
-pub struct Path<T>(pub T);
-
-/// The query's parameters; what cannot be read is answered with a [`Problem`].
-#[derive(Debug, Clone, Copy, FromRequestParts)]
-#[from_request(via(axum::extract::Query), rejection(Problem))]
-pub struct Query<T>(pub T);

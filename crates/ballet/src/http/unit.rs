@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ballet_core::{Event, Saga, SagaId};
 use jiff::Timestamp;
 use sqlx::PgPool;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::declare::event::Encoded;
@@ -14,6 +15,7 @@ use crate::declare::tx::Tx;
 use crate::engine::age::{too_old_to_begin, why_forgotten};
 use crate::engine::arrivals::{abort_as_owner, begun_before, originated};
 use crate::engine::engine::Engine;
+use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::http::trace::current;
 use crate::tables::database::answered;
@@ -23,6 +25,7 @@ use crate::tables::partitions;
 #[derive(Debug, Clone)]
 pub struct Handle {
     pub(crate) engine: Arc<Engine>,
+    pub(crate) asked_to_stop: watch::Receiver<bool>,
 }
 
 impl Handle {
@@ -44,6 +47,13 @@ impl Handle {
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
         self.engine.clock.draw(self.now()).into()
+    }
+
+    /// Returns when the service is asked to stop. An answer that goes on, such as a stream of events,
+    /// has to end then: a stop waits for the requests in progress.
+    pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut asked_to_stop = self.asked_to_stop.clone();
+        async move { stopped(&mut asked_to_stop).await }
     }
 
     /// Opens a transaction for events outside of sagas.

@@ -20,15 +20,17 @@ use crate::engine::engine::Engine;
 use crate::engine::failed::NotCommitted;
 use crate::engine::guard::guarded;
 use crate::engine::transaction::{Committed, Transaction};
-use crate::lane::bulk_runs::{self, Slot};
+use crate::lane::bulk_runs;
 use crate::lane::counted::Counted;
 use crate::lane::message::Work;
 use crate::lane::named_rows::lock_named;
 use crate::lane::pace::{Pace, TURN};
+use crate::lane::plan::{Slot, plan};
 use crate::lane::remembered::{self, forget_failures, new_message, new_messages};
 use crate::tables::database::answered;
 use crate::tables::inbox::NewMessage;
 use crate::tables::outbox::Mark;
+use crate::tables::renewal::Replaced;
 use crate::tables::{calls, inbox, partitions};
 
 /// How long a lane hurries after a lock was not free in time.
@@ -38,13 +40,20 @@ const HURRY: Duration = Duration::from_secs(60);
 const A_MOMENT: &str = "set local lock_timeout = '100ms'";
 const AS_USUAL: &str = "set local lock_timeout to default";
 
+/// A connection of a lane.
+pub(crate) struct Connection {
+    db: PoolConnection<Postgres>,
+    /// Whether its server was replaced since.
+    replaced: Replaced,
+}
+
 /// What a lane keeps from one batch to the next.
 #[derive(Default)]
 pub(crate) struct Kept {
     /// Its connection. Whenever one comes back, the pool asks whether it still works, which costs
     /// as much as a small batch's own statements. One on which a batch failed does go back, or is
     /// closed if the failure may be that of the connection.
-    pub(crate) connection: Option<PoolConnection<Postgres>>,
+    pub(crate) connection: Option<Connection>,
     /// The events of the last batch, if it had any.
     pub(crate) emitted: Option<BatchId>,
     /// Until when handlers wait only a moment for a lock, because somebody holds one for long.
@@ -74,14 +83,18 @@ pub(crate) async fn run(
     works: &mut Vec<Work>,
     kept: &mut Kept,
 ) -> Result<Vec<Work>, NotCommitted> {
-    let mut connection = match kept.connection.take() {
-        Some(connection) => connection,
-        None => answered(engine.lane_pool.acquire()).await.map_err(NotCommitted::NotBegun)?,
-    };
+    let mut connection = connection(engine, kept).await.map_err(NotCommitted::NotBegun)?;
     let marks = engine.relay.take_marks(engine.relay.turns.current());
     let span = tracing::info_span!("batch", service = engine.registry.service, size = works.len());
-    let ran = guarded(in_one_transaction(engine, works, &marks, kept, &mut connection));
-    match ran.instrument(span).await {
+    let Connection { db, replaced } = &mut connection;
+    let ran = guarded(in_one_transaction(engine, works, &marks, kept, db));
+    let ran = tokio::select! {
+        biased;
+        ran = ran.instrument(span) => ran,
+        // A server that lost power never answers.
+        failure = replaced.failure() => Err(NotCommitted::ServerReplaced(failure)),
+    };
+    match ran {
         Ok(Ran { rest, has_marks }) => {
             match has_marks {
                 true => engine.relay.marks_committed(&marks),
@@ -92,7 +105,7 @@ pub(crate) async fn run(
         }
         Err(failed) => {
             engine.relay.give_back(marks);
-            close_if_suspect(engine, connection, failed.failure());
+            close_if_suspect(engine, connection.db, failed.failure());
             if failed.failure().is_missing_partition() {
                 make_partitions(engine).await;
                 for work in works {
@@ -104,6 +117,20 @@ pub(crate) async fn run(
             Err(failed)
         }
     }
+}
+
+/// The connection that a lane keeps, or else another one.
+async fn connection(engine: &Engine, kept: &mut Kept) -> Result<Connection, Failure> {
+    if let Some(mut connection) = kept.connection.take() {
+        if !connection.replaced.is_so() {
+            return Ok(connection);
+        }
+        connection.db.close_on_drop();
+    }
+    // Before the connection is made: a server may be replaced meanwhile.
+    let replaced = engine.renewal.replaced();
+    let db = answered(engine.lane_pool.acquire()).await?;
+    Ok(Connection { db, replaced })
 }
 
 /// Closes a connection that may be what failed: whoever came next would fail on it, too.
@@ -187,7 +214,7 @@ async fn in_one_transaction(
     }
 
     let begun = Instant::now();
-    let mut runs = bulk_runs::plan(live.iter().map(|at| Slot::of(*at, &works[*at]))).into_iter();
+    let mut runs = plan(live.iter().map(|at| Slot::of(*at, &works[*at]))).into_iter();
     for run in runs.by_ref() {
         bulk_runs::handle(&mut transaction, works, &run, &mut counted).await?;
         if begun.elapsed() >= TURN {

@@ -16,6 +16,7 @@ use crate::engine::registry::Handler;
 use crate::engine::transaction::Transaction;
 use crate::lane::message::Message;
 use crate::tables::database::answered;
+use crate::tables::republications;
 
 /// Runs one of a message's handlers.
 pub(crate) async fn handle(
@@ -25,24 +26,23 @@ pub(crate) async fn handle(
     message: &mut Message,
 ) -> Result<Effect, Failure> {
     let event = message.event(at)?;
-    if let Handler::Projection(projection) = handler {
-        projection.apply(transaction.tx(), event).await?;
-        return Ok(Effect::Handled);
-    }
-    let saga_id = message.envelope.saga_id.ok_or_else(|| {
-        Failure::permanent(format!("{} came without a saga", message.envelope.event_type))
-    })?;
+    let saga_id = || {
+        message.envelope.saga_id.ok_or_else(|| {
+            Failure::permanent(format!("{} came without a saga", message.envelope.event_type))
+        })
+    };
     match handler {
         Handler::Step { saga, step, place } => {
-            trigger(transaction, saga, step, *place, saga_id, event, message.body()).await
+            let (saga_id, body) = (saga_id()?, message.body());
+            trigger(transaction, saga, step, *place, saga_id, event, body).await
         }
         Handler::Abort { saga } => {
             let body = Bytes::copy_from_slice(message.body());
             let abort_event = Encoded { event_type: message.envelope.event_type, body };
-            abort_here(transaction, saga, saga_id, abort_event).await
+            abort_here(transaction, saga, saga_id()?, abort_event).await
         }
         Handler::Refusal { saga, refusal } => {
-            let abort_event = refusal.abort_event(event)?;
+            let (saga_id, abort_event) = (saga_id()?, refusal.abort_event(event)?);
             let abort = abort_as_owner(transaction, saga, saga_id, abort_event).await?;
             if abort == Abort::TooLate {
                 tracing::error!(saga = %saga_id, "{} came after the pivot: check the graph's rules", message.envelope.event_type);
@@ -51,17 +51,29 @@ pub(crate) async fn handle(
         }
         // The pivot may have been quicker, and mostly was.
         Handler::Deadline { saga, passed } => {
-            let abort =
-                abort_as_owner(transaction, saga, saga_id, passed.abort_event(event)?).await?;
+            let (saga_id, abort_event) = (saga_id()?, passed.abort_event(event)?);
+            let abort = abort_as_owner(transaction, saga, saga_id, abort_event).await?;
             Ok(if abort == Abort::Aborted { Effect::Handled } else { Effect::Nothing })
         }
         Handler::KeyedCompensation { saga, undo } => {
-            let key = undo.key(event)?;
+            let (saga_id, key) = (saga_id()?, undo.key(event)?);
             let body = Bytes::copy_from_slice(message.body());
             let event = Encoded { event_type: message.envelope.event_type, body };
             compensate_key(transaction, saga, undo.step(), &key, saga_id, event).await
         }
-        Handler::Projection(_) => Ok(Effect::Nothing),
+        Handler::Projection(projection) => {
+            projection.apply(transaction.tx(), event).await?;
+            Ok(Effect::Handled)
+        }
+        Handler::Copy(feed) => {
+            let (rows, page) = feed.versions(event)?;
+            transaction.copied.add(feed.entity(), rows, page);
+            Ok(Effect::Handled)
+        }
+        Handler::Share(entity) => {
+            answered(republications::request(transaction.db(), entity)).await?;
+            Ok(Effect::Handled)
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::engine::failed::{BatchFailure, NotCommitted};
 use crate::engine::stopping::stopped;
 use crate::lane::batch;
 use crate::lane::batch::Kept;
-use crate::lane::later::{later, later_or_never, left};
+use crate::lane::later::{after_conflict, later_or_never, left};
 use crate::lane::message::Work;
 use crate::lane::part::{Part, pause, split};
 
@@ -29,8 +29,10 @@ const LONG_WAIT: Duration = Duration::from_secs(1);
 /// A lock that was not free in the time that a connection allows (`lock_timeout`) was waited for at
 /// least this long. A handler may wait less, or not at all (`nowait`), which is a short conflict.
 const LOCK_WAIT: Duration = Duration::from_millis(2900);
-/// How often a batch may fail as if the database were away, while the database works. Then one of
-/// its messages is to blame: the batch is split, and a single message has failed like any other.
+/// How often a batch may lose its connection, or fail as if it had, while the database works or comes
+/// back in between. Then one of its messages is to blame: the batch is split, and a single message
+/// has failed like any other. It may crash the server. A database that is away for long loses a
+/// batch once.
 const LOSSES: u32 = 3;
 /// How long a lane keeps its connection. The pool tests connections that were idle this long, and
 /// replaces old ones.
@@ -129,8 +131,10 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
         if let Some(others) = part.split_off(kept.pace.limit(engine.batch)) {
             parts.push_front(others);
         }
+        let turn = if part.losses > 0 { Some(engine.suspects.lock().await) } else { None };
         let (begun, hurried) = (Instant::now(), kept.is_hurried());
         let ran = batch::run(engine, &mut part.works, kept).await;
+        drop(turn);
         let took = begun.elapsed();
         ballet_amqp::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
         match ran {
@@ -142,7 +146,7 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
                     parts.push_front(Part::new(rest));
                 }
             }
-            Err(NotCommitted::NotBegun(failure)) => {
+            Err(NotCommitted::NotBegun(failure) | NotCommitted::ServerReplaced(failure)) => {
                 until_it_works(engine, &mut part, &failure).await;
                 parts.push_front(part);
             }
@@ -170,14 +174,14 @@ async fn go_on_without(
     ballet_amqp::counter!("ballet_conflicts_total").increment(1);
     let attempts = part.conflicts + 1;
     if part.is_single() {
-        return later(engine, part.works, &failed, attempts).await;
+        return after_conflict(engine, part.works, &failed, attempts).await;
     }
     ballet_amqp::counter!("ballet_splits_total").increment(1);
     let mut works = part.works;
     let rest: Vec<Part> = match failed.poison.filter(|at| *at < works.len()) {
         Some(at) => {
             let after = works.split_off(at + 1);
-            later(engine, works.split_off(at), &failed, attempts).await;
+            after_conflict(engine, works.split_off(at), &failed, attempts).await;
             [works, after].into_iter().filter(|works| !works.is_empty()).map(Part::new).collect()
         }
         None => split(Part { works, ..part }, None),
@@ -201,18 +205,22 @@ async fn go_on(
             parts.push_front(part);
         }
     };
+    let mut is_down = false;
     if failed.failure.kind() == FailureKind::ConnectionLost {
         let is_stale = failed.failure.is_stale_statement();
-        if !is_stale && !engine.probe.works().await {
+        is_down = !is_stale && !engine.probe.works().await;
+        part.losses += 1;
+        let losses = part.losses;
+        if is_down {
             // If the batch was committed after all, the inbox drops the rerun.
             until_it_works(engine, &mut part, &failed.failure).await;
-            return parts.push_front(part);
         }
-        part.losses += 1;
-        let (losses, failure) = (part.losses, &failed.failure);
         if losses < LOSSES || !part.is_single() {
-            tracing::warn!(losses, "a batch failed, and the database works: {failure}");
-            if !is_stale {
+            if !is_down {
+                let failure = &failed.failure;
+                tracing::warn!(losses, "a batch failed, and the database works: {failure}");
+            }
+            if !is_down && !is_stale {
                 pause(losses.min(LOSSES)).await;
             }
             if losses + 1 >= LOSSES && !part.is_single() {
@@ -228,7 +236,7 @@ async fn go_on(
             ballet_amqp::counter!("ballet_conflicts_total").increment(1);
             part.conflicts += 1;
             if part.is_single() && part.conflicts > CONFLICTS {
-                later(engine, part.works, &failed, part.conflicts).await;
+                after_conflict(engine, part.works, &failed, part.conflicts).await;
             } else if part.is_single() {
                 pause(part.conflicts).await;
                 parts.push_back(part);
@@ -248,7 +256,8 @@ async fn go_on(
             split_up(part, parts);
         }
         FailureKind::Transient | FailureKind::ConnectionLost
-            if part.retry(&failed).again_at_once(part.attempts + 1) =>
+            // What may have crashed the server does not crash it again at once.
+            if !is_down && part.retry(&failed).again_at_once(part.attempts + 1) =>
         {
             part.attempts += 1;
             ballet_amqp::counter!("ballet_failures_total", "then" => "again").increment(1);
@@ -277,11 +286,14 @@ async fn until_it_works(engine: &Engine, part: &mut Part, failure: &Failure) {
 
 fn settle(engine: &Engine, works: Vec<Work>) {
     let now = engine.clock.now();
+    let mut newest = None;
     for work in works {
         match work {
             Work::Message(message) => {
-                if let Some(age) = message.age(now) {
+                if let Some(made) = message.made_at() {
+                    let age = now.duration_since(made).as_secs_f64().max(0.0);
                     ballet_amqp::histogram!("ballet_publish_to_commit_seconds").record(age);
+                    newest = newest.max(Some(made));
                 }
                 let outcome = if message.is_duplicate { "duplicate" } else { "settled" };
                 left(engine, &message, Ok(outcome));
@@ -289,5 +301,8 @@ fn settle(engine: &Engine, works: Vec<Work>) {
             }
             Work::Answer(answer) => drop(answer),
         }
+    }
+    if let Some(newest) = newest {
+        engine.last_work.handled(newest);
     }
 }

@@ -35,7 +35,7 @@ pub(super) async fn later_or_never(
                 let waits = dead_letter::waits(&message.delivery);
                 let (reason, delay) = match failed.failure.kind() {
                     FailureKind::Permanent => (failed.reason.unwrap_or(Reason::Permanent), None),
-                    FailureKind::NotYet => (Reason::NotYet, Delay::not_yet(waits)),
+                    FailureKind::NotYet => (Reason::NotYet, Delay::for_an_hour(waits)),
                     _ => (Reason::Failed, message.known.retry(failed.handler).after(waits)),
                 };
                 match delay {
@@ -64,13 +64,28 @@ pub(super) async fn later_or_never(
     }
 }
 
-/// Tries again later, without end.
-pub(super) async fn later(
+/// Tries work that is in conflict with another transaction again later, for about an hour. Then it has
+/// failed like any other.
+pub(super) async fn after_conflict(
     engine: &Arc<Engine>,
     works: Vec<Work>,
     failed: &BatchFailure,
     attempts: u32,
 ) {
+    // A missing partition is made, so that conflict ends.
+    let may_end = |work: &Work| match work {
+        Work::Message(message) if !failed.failure.is_missing_partition() => {
+            Delay::for_an_hour(dead_letter::waits(&message.delivery)).is_some()
+        }
+        Work::Message(_) | Work::Answer(_) => true,
+    };
+    let (later_again, over) = works.into_iter().partition(may_end);
+    later(engine, later_again, failed, attempts).await;
+    later_or_never(engine, over, failed, attempts).await;
+}
+
+/// Tries again later, without end.
+async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, attempts: u32) {
     for work in works {
         match work {
             Work::Message(message) => {

@@ -146,10 +146,9 @@ impl Message {
         )
     }
 
-    /// How long ago the message was made, if its id tells.
-    pub(crate) fn age(&self, now: Timestamp) -> Option<f64> {
-        let made = ballet_core::id::time_of(self.envelope.message_id.0)?;
-        Some(now.duration_since(made).as_secs_f64().max(0.0))
+    /// When the message was made, if its id tells.
+    pub(crate) fn made_at(&self) -> Option<Timestamp> {
+        ballet_core::id::time_of(self.envelope.message_id.0)
     }
 
     /// The saga whose lock and ledger the message needs.

@@ -14,6 +14,7 @@ pub(crate) mod message;
 pub(crate) mod named_rows;
 pub(crate) mod pace;
 pub(crate) mod part;
+pub(crate) mod plan;
 pub(crate) mod remembered;
 pub(crate) mod run_items;
 pub(crate) mod traced;

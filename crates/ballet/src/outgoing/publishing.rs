@@ -45,6 +45,11 @@ impl Publishing {
         })
     }
 
+    /// Drops the spans of the events at these positions, which are left behind.
+    pub(crate) fn forget(&mut self, positions: &[i32]) {
+        self.0.retain(|(position, _)| !positions.contains(position));
+    }
+
     fn of<'a>(
         spans: &Spans,
         clock: &Clock,

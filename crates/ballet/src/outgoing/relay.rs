@@ -11,11 +11,12 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use ballet_amqp::{BatchId, Handed, OutBatch, Publish, Published, PublisherHandle};
+use ballet_amqp::{BatchId, Handed, LeftBehind, OutBatch, Publish, Published, PublisherHandle};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::declare::clock::Clock;
+use crate::outgoing::held::HeldBatches;
 use crate::outgoing::publishing::Publishing;
 use crate::outgoing::spans::Spans;
 use crate::outgoing::turns::Turns;
@@ -28,6 +29,8 @@ pub(crate) struct Relay {
     next: AtomicI64,
     /// Batches from before their commit until after the commit of their mark.
     live: Mutex<HashMap<BatchId, Live>>,
+    /// The batches in memory whose other events are left behind in their table.
+    pub(crate) held: HeldBatches,
     marks: Mutex<Vec<Mark>>,
     /// The number of mark-writing transactions started so far, and of those now running.
     carriers: AtomicU64,
@@ -43,13 +46,16 @@ pub(crate) struct Relay {
 
 /// A batch in memory.
 struct Live {
+    /// The events that are not published.
     events: usize,
     since: Timestamp,
     is_published: bool,
+    /// Whether events of it wait in its table until somebody mends the broker.
+    is_held: bool,
     publishing: Publishing,
     /// The position of each message, if the batch was read back.
     positions: Vec<i32>,
-    /// The rows that could not be read back.
+    /// The rows that could not be read back or, if the batch is held, that can never be published.
     unreadable: Vec<(i32, String)>,
 }
 
@@ -59,6 +65,7 @@ impl Live {
             events,
             since,
             is_published: false,
+            is_held: false,
             publishing: Publishing::default(),
             positions: Vec::new(),
             unreadable: Vec::new(),
@@ -74,6 +81,7 @@ impl Relay {
             turns: Turns::new(first, clock.now()),
             next: AtomicI64::new(0),
             live: Mutex::default(),
+            held: HeldBatches::default(),
             marks: Mutex::default(),
             carriers: AtomicU64::new(0),
             carrying: AtomicUsize::new(0),
@@ -147,7 +155,8 @@ impl Relay {
         unreadable: Vec<(i32, String)>,
     ) {
         if let Some(live) = self.live().get_mut(&batch) {
-            (live.positions, live.unreadable) = (positions, unreadable);
+            live.positions = positions;
+            live.unreadable.extend(unreadable);
         }
     }
 
@@ -160,7 +169,7 @@ impl Relay {
         }
     }
 
-    /// Records the publisher's report that a batch is published.
+    /// Records the publisher's report that a batch is published, or that the rest of it is left behind.
     pub(crate) fn published(&self, published: Published) {
         // Postgres does not store zero bytes in text.
         let mut dead: Vec<(i32, String)> = published
@@ -168,6 +177,9 @@ impl Relay {
             .into_iter()
             .map(|r| (r.position, r.reason.replace("\0", " ")))
             .collect();
+        if let Some(left_behind) = published.left_behind {
+            return self.hold(published.batch, left_behind, dead);
+        }
         let live = self.live().get_mut(&published.batch).map(|live| {
             live.is_published = true;
             let positions = std::mem::take(&mut live.positions);
@@ -176,8 +188,7 @@ impl Relay {
         if let Some((publishing, positions, unreadable)) = live {
             publishing.end(&self.spans, self.clock.now(), &dead);
             for (position, _) in &mut dead {
-                let at = usize::try_from(*position).ok().and_then(|at| positions.get(at));
-                *position = at.copied().unwrap_or(*position);
+                *position = of_row(*position, &positions);
             }
             ballet_amqp::counter!("ballet_unpublishable_total").increment(unreadable.len() as u64);
             dead.extend(unreadable);
@@ -194,12 +205,34 @@ impl Relay {
         self.published.notify_waiters();
     }
 
-    /// Returns when a batch is published, or is no longer in memory.
+    /// Keeps a batch of which events are left behind in its table until somebody mends the broker. It is
+    /// unmarked, and no sweep finds it: the events of it that are published would come again.
+    fn hold(&self, batch: BatchId, mut left_behind: LeftBehind, dead: Vec<(i32, String)>) {
+        {
+            let mut live = self.live();
+            // One that is no longer in memory is found by a sweep.
+            let Some(live) = live.get_mut(&batch) else { return };
+            let mut publishing = std::mem::take(&mut live.publishing);
+            publishing.forget(&left_behind.positions);
+            publishing.end(&self.spans, self.clock.now(), &dead);
+            let positions = std::mem::take(&mut live.positions);
+            let dead = dead.into_iter().map(|(at, reason)| (of_row(at, &positions), reason));
+            live.unreadable.extend(dead);
+            for position in &mut left_behind.positions {
+                *position = of_row(*position, &positions);
+            }
+            (live.events, live.is_held) = (left_behind.positions.len(), true);
+        }
+        self.held.add(batch, left_behind);
+        self.published.notify_waiters();
+    }
+
+    /// Returns when a batch is published, as far as it is not held, or is no longer in memory.
     pub(crate) async fn until_published(&self, batch: BatchId) {
         loop {
             let mut published = pin!(self.published.notified());
             published.as_mut().enable();
-            if self.live().get(&batch).is_none_or(|live| live.is_published) {
+            if self.live().get(&batch).is_none_or(|live| live.is_published || live.is_held) {
                 return;
             }
             published.await;
@@ -282,6 +315,11 @@ impl Relay {
         let since = waiting().map(|live| live.since);
         (events, since.chain(left.values().filter_map(|left| left.since)).min())
     }
+}
+
+/// The position in the table of a message at this position among those that were handed over.
+fn of_row(at: i32, positions: &[i32]) -> i32 {
+    usize::try_from(at).ok().and_then(|at| positions.get(at)).copied().unwrap_or(at)
 }
 
 impl fmt::Debug for Relay {

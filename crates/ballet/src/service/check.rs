@@ -14,7 +14,7 @@ use crate::service::otlp::{self, Otlp};
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{
     AT_LEAST_ONE, BATCH, DATABASE_CONNECTIONS, DRAIN_SECONDS, HANDLER_SECONDS, LANES, MAX_BODY,
-    Settings,
+    REPUBLISH_RATE, Settings,
 };
 use crate::service::{logging, pool};
 use crate::tables::hosts::Hosts;
@@ -99,7 +99,7 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
         (!range.contains(&value)).then(|| SettingsError::new(problem()))
     }
     let Settings { lanes, batch, prefetch, calls, max_body, .. } = settings;
-    let Settings { http_requests, handler_seconds, drain_seconds, .. } = settings;
+    let Settings { http_requests, republish_rate, handler_seconds, drain_seconds, .. } = settings;
     let connections = settings.database_connections.and_then(|given| {
         let fewest = pool::fewest_connections(*lanes);
         let too_few = || {
@@ -120,6 +120,7 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
         outside("MAX_BODY", *max_body as u64, &MAX_BODY),
         connections,
         outside("HTTP_REQUESTS", (*http_requests).into(), &AT_LEAST_ONE),
+        outside("REPUBLISH_RATE", (*republish_rate).into(), &REPUBLISH_RATE),
         outside("HANDLER_SECONDS", *handler_seconds, &HANDLER_SECONDS),
         outside("DRAIN_SECONDS", *drain_seconds, &DRAIN_SECONDS),
     ];

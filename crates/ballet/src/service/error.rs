@@ -44,6 +44,19 @@ pub enum StartError {
         /// The error of the operating system.
         error: std::io::Error,
     },
+    /// The view of a shared entity is missing, or lacks a column.
+    #[error(
+        "the view {view} of the shared entity {entity} needs the columns id, version (bigint) and \
+         state (jsonb): {error}"
+    )]
+    Source {
+        /// The entity's name.
+        entity: &'static str,
+        /// The view's name.
+        view: &'static str,
+        /// The error of the database.
+        error: sqlx::Error,
+    },
     /// The tables cannot be created.
     #[error("the database's tables: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),

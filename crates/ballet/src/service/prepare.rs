@@ -13,13 +13,15 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::declare::clock::Clock;
+use crate::declare::copies::{CopyEntry, ShareEntry};
 use crate::declare::failure::server_is_away;
 use crate::declare::migration::Migration;
 use crate::engine::shared_clock::SharedClock;
 use crate::service::error::StartError;
 use crate::service::pool;
 use crate::tables::hosts::Hosts;
-use crate::tables::{migrate, outbox_tables, process};
+use crate::tables::source::Source;
+use crate::tables::{copy_fills, migrate, outbox_tables, process, republications};
 use crate::upkeep::{clock, partitions};
 
 /// If the database is not reached within this time, readiness reports it as away.
@@ -38,6 +40,8 @@ pub(super) struct Prepare<'a> {
     pub(super) pool: &'a PgPool,
     pub(super) hosts: &'a Hosts,
     pub(super) migrations: &'a [Migration],
+    pub(super) shares: &'a [ShareEntry],
+    pub(super) copies: &'a [CopyEntry],
     pub(super) limits: &'a Limits,
     pub(super) clock: &'a Clock,
     pub(super) shared_clock: &'a SharedClock,
@@ -100,6 +104,7 @@ impl Prepare<'_> {
         let prepared = partitions::prepare(self.pool, self.limits, self.clock).await;
         prepared.map_err(StartError::Database)?;
         pool::log_schema_differences(self.pool).await;
+        self.register().await?;
         let begun = process::begin(&self.hosts.options()).await;
         let (process, session) = begun.map_err(StartError::Database)?;
         let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
@@ -108,6 +113,30 @@ impl Prepare<'_> {
         }
         let table = outbox_tables::take(&mut db, process).await.map_err(StartError::Database)?;
         Ok((process, session, table))
+    }
+
+    /// Records the shared entities and the copies, for the command and for the replicas together.
+    async fn register(&self) -> Result<(), StartError> {
+        if self.shares.is_empty() && self.copies.is_empty() {
+            return Ok(());
+        }
+        let mut db = self.pool.acquire().await.map_err(StartError::Database)?;
+        for ShareEntry { part, .. } in self.shares {
+            Source::open(&mut db, part.view).await.map_err(|error| {
+                let (entity, view) = (part.entity, part.view);
+                match server_is_away(&error) {
+                    true => StartError::Database(error),
+                    false => StartError::Source { entity, view, error },
+                }
+            })?;
+            let registered = republications::register(&mut db, part.entity, part.view).await;
+            registered.map_err(StartError::Database)?;
+        }
+        for CopyEntry { part, .. } in self.copies {
+            let registered = copy_fills::register(&mut db, part.entity, part.owner).await;
+            registered.map_err(StartError::Database)?;
+        }
+        Ok(())
     }
 
     /// Returns when the server process that migrates is lost. A migration may run for hours without

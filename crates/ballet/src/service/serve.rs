@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::engine::stopping::stopped;
 use crate::http::problem::Problem;
+use crate::http::refusal::in_words;
 use crate::service::error::StartError;
 use crate::service::tasks::Tasks;
 
@@ -54,11 +55,15 @@ async fn answer(
         ("/readyz", Some(why)) => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, why).into_response()
         }
-        // A commit in progress is not cancelled with its request.
-        _ => timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
-            let late =
-                format!("no answer within {REQUEST:?}; check its effect before you try again");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).into_response()
-        }),
+        _ => {
+            let (method, uri) = (request.method().clone(), request.uri().clone());
+            // A commit in progress is not cancelled with its request.
+            let response = timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
+                let late =
+                    format!("no answer within {REQUEST:?}; check its effect before you try again");
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).into_response()
+            });
+            in_words(response, &method, &uri)
+        }
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use ballet_amqp::Broker;
 use ballet_core::envelope::Limits;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::declare::clock::Clock;
 use crate::declare::migration::Migration;
@@ -17,7 +18,6 @@ use crate::engine::registry::Registry;
 use crate::engine::shared_clock::SharedClock;
 use crate::http::health::{self, Health, Parts};
 use crate::http::own_routes::OwnRoutes;
-use crate::http::problem::Problem;
 use crate::http::trace::Tracer;
 use crate::http::unit::Handle;
 use crate::lane::intake::Lanes;
@@ -35,8 +35,8 @@ use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::hosts as upkeep_hosts;
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{
-    calls, clock, deadlines, marks, partitions, pausing, process, stuck, sweeper, turns,
-    unsent_copies,
+    calls, clock, copied, deadlines, marks, partitions, pausing, process, republish, stuck,
+    sweeper, turns, unsent_copies,
 };
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -139,6 +139,8 @@ impl Service {
             pool: &pools.upkeep,
             hosts: &hosts,
             migrations: self.migrations,
+            shares: &self.participant.shares,
+            copies: &self.participant.copies,
             limits: &limits,
             clock: &clock,
             shared_clock: &shared_clock,
@@ -173,6 +175,7 @@ impl Service {
             clock,
             shared_clock,
             spans,
+            suspects: Mutex::default(),
             batch: usize::from(settings.batch),
             handler_time: settings.handler_time(),
             last_work: Arc::new(LastWork::new()),
@@ -183,7 +186,8 @@ impl Service {
         let publisher = roles::publish(&engine, Arc::clone(&broker));
         let (bindings, bindings_state) = watch::channel(Bindings::default());
         let compare = Compare::new(&self.participant.part(), Arc::clone(&broker), bindings);
-        let consumer = Arc::new(roles::consume(&engine, lanes, broker, settings.prefetch()));
+        let consumer = roles::consume(&engine, lanes, Arc::clone(&broker), settings.prefetch());
+        let consumer = Arc::new(consumer);
         base.watch("the consumer", consumer.state());
         base.watch("the publisher", publisher.state());
         base.spawn("the upkeep of metrics", metrics::keep(engine.stopping.clone()));
@@ -205,6 +209,24 @@ impl Service {
         if engine.registry.with_deadline().next().is_some() {
             work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
         }
+        let Participant { shares, copies, .. } = self.participant;
+        if !shares.is_empty() {
+            let republish = republish::run(Arc::clone(&engine), shares, settings.republish_rate);
+            work.spawn("the publisher of shared entities", republish);
+        }
+        let mut copies_state = None;
+        if !copies.is_empty() {
+            let (state, told) = watch::channel("not known yet".to_owned());
+            copies_state = Some(told);
+            let keeper = copied::Keeper {
+                engine: Arc::clone(&engine),
+                broker,
+                consumer: Arc::clone(&consumer),
+                copies: copies.into_iter().map(|copy| copy.part).collect(),
+                state,
+            };
+            work.spawn("the keeper of copies", keeper.run());
+        }
         for works in queues {
             work.spawn("a lane", lane::run(Arc::clone(&engine), works, consumer.cautious()));
         }
@@ -213,19 +235,20 @@ impl Service {
         let progress = Progress::new(consuming, last_work, engine.handler_time);
         work.spawn("the watch over progress", progress.clone().watch(engine.stopping.clone()));
 
-        let handle = Handle { engine: Arc::clone(&engine) };
+        let handle = Handle { engine: Arc::clone(&engine), asked_to_stop };
         let parts = Parts {
             database: database_state,
             consume: consumer.state(),
             publish: publisher.state(),
             held: publisher.held(),
             bindings: bindings_state,
+            copies: copies_state,
             progress,
             shared_clock: Arc::clone(&engine.shared_clock),
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
-        let not_found = || async { Problem::not_found("there is no such route") };
-        if !own_routes.serve(routes.fallback(not_found)) || health.parts.set(parts).is_err() {
+        let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
+        if !own_routes.serve(routes) || health.parts.set(parts).is_err() {
             tracing::error!("the service was started twice");
         }
         let drain = settings.drain();

@@ -125,24 +125,57 @@ pub(crate) struct Loaded {
     pub(crate) unreadable: Vec<(i32, String)>,
 }
 
+/// What [`load`] and [`load_some`] select.
+fn select(table: i16, wanted: &str, condition: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "select (wanted.at - 1)::int, message_id, event_type, saga_id, causation_id, traceparent, \
+         body, created_at, o.position from ballet.outbox_{table} o \
+         join {wanted} on wanted.owner = o.owner and wanted.batch = o.batch \
+         where o.position > {MARK} and {condition} order by wanted.at, o.position"
+    ))
+}
+
 /// Reads back batches of one table, in the given order.
 pub(crate) async fn load(
     db: &mut PgConnection,
     table: i16,
     batches: &[BatchId],
 ) -> Result<Vec<Loaded>, sqlx::Error> {
-    let statement = format!(
-        "select (wanted.at - 1)::int, message_id, event_type, saga_id, causation_id, traceparent, \
-         body, created_at, o.position from ballet.outbox_{table} o \
-         join unnest($1::bigint[], $2::bigint[]) with ordinality as wanted (owner, batch, at) \
-         on wanted.owner = o.owner and wanted.batch = o.batch \
-         where o.position > {MARK} order by wanted.at, o.position"
-    );
-    let rows = sqlx::query(AssertSqlSafe(statement))
+    let wanted = "unnest($1::bigint[], $2::bigint[]) with ordinality as wanted (owner, batch, at)";
+    let rows = sqlx::query(select(table, wanted, "true"))
         .bind(batches.iter().map(|batch| batch.process).collect::<Vec<_>>())
         .bind(batches.iter().map(|batch| batch.number).collect::<Vec<_>>())
         .fetch_all(db)
         .await?;
+    loaded(batches, &rows)
+}
+
+/// Reads back the events at these positions of batches of one table, in the given order.
+pub(crate) async fn load_some(
+    db: &mut PgConnection,
+    table: i16,
+    some: &[(BatchId, Vec<i32>)],
+) -> Result<Vec<Loaded>, sqlx::Error> {
+    let wanted = "unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[]) \
+         as wanted (owner, batch, at, position)";
+    let all = || {
+        (1_i64..).zip(some).flat_map(|(at, (batch, positions))| {
+            positions.iter().map(move |position| (batch, at, *position))
+        })
+    };
+    let rows = sqlx::query(select(table, wanted, "wanted.position = o.position"))
+        .bind(all().map(|(batch, ..)| batch.process).collect::<Vec<_>>())
+        .bind(all().map(|(batch, ..)| batch.number).collect::<Vec<_>>())
+        .bind(all().map(|(_, at, _)| at).collect::<Vec<_>>())
+        .bind(all().map(|(.., position)| position).collect::<Vec<_>>())
+        .fetch_all(db)
+        .await?;
+    let batches: Vec<BatchId> = some.iter().map(|(batch, _)| *batch).collect();
+    loaded(&batches, &rows)
+}
+
+/// Sorts rows by their batches.
+fn loaded(batches: &[BatchId], rows: &[PgRow]) -> Result<Vec<Loaded>, sqlx::Error> {
     let empty = |batch: &BatchId| Loaded {
         batch: *batch,
         events: Vec::new(),
@@ -154,7 +187,7 @@ pub(crate) async fn load(
         let at = usize::try_from(row.try_get::<i32, _>(0)?).unwrap_or(usize::MAX);
         let Some(loaded) = loaded.get_mut(at) else { continue };
         let position = row.try_get(8)?;
-        match read(&row)? {
+        match read(row)? {
             Ok(event) => {
                 loaded.events.push(event);
                 loaded.positions.push(position);

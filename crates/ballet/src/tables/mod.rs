@@ -3,6 +3,8 @@
 pub(crate) mod calls;
 pub(crate) mod chores;
 pub(crate) mod clock;
+pub(crate) mod copied;
+pub(crate) mod copy_fills;
 pub(crate) mod database;
 pub(crate) mod deadlines;
 pub(crate) mod expired_rows;
@@ -22,5 +24,7 @@ pub(crate) mod partitions;
 pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod renewal;
+pub(crate) mod republications;
 pub(crate) mod schema;
+pub(crate) mod source;
 pub(crate) mod unsent_copies;

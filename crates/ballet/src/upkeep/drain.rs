@@ -24,8 +24,8 @@ use crate::upkeep::others::Others;
 /// The most batches that a look lists.
 const LIST: i64 = 50_000;
 /// What is read back at a time, unless one batch is larger.
-const PORTION_EVENTS: i64 = 3_000;
-const PORTION_BYTES: i64 = 64 * 1024 * 1024;
+const PORTION_EVENTS: usize = 3_000;
+const PORTION_BYTES: usize = 64 * 1024 * 1024;
 /// How long to wait for room in the publisher's memory before other tables are looked at.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(2);
 
@@ -72,6 +72,23 @@ pub(crate) async fn drain(
     }
 }
 
+/// Reads back the events that waited until somebody mended the broker, and may be tried again.
+pub(crate) async fn read_back(engine: &Arc<Engine>) -> Result<(), Failure> {
+    let Some(publisher) = engine.relay.publisher() else { return Ok(()) };
+    let held = &engine.relay.held;
+    while held.has_due(publisher.releases()) && has_room(engine).await {
+        let due = held.take_due(publisher.releases(), PORTION_EVENTS, PORTION_BYTES);
+        let Some(table) = due.first().map(|(batch, _)| batch.table) else { return Ok(()) };
+        let batches: Vec<BatchId> = due.iter().map(|(batch, _)| *batch).collect();
+        let loaded = async {
+            let mut db = answered(engine.pool.acquire()).await?;
+            answered(left_behind::load_some(&mut db, table, &due)).await
+        };
+        hand_over(engine, table, &batches, loaded.await)?;
+    }
+    Ok(())
+}
+
 /// Lists what is left behind in a table.
 async fn look(engine: &Engine, table: i16, others: &mut Others) -> Result<Look, Failure> {
     let relay = &engine.relay;
@@ -102,8 +119,8 @@ async fn look(engine: &Engine, table: i16, others: &mut Others) -> Result<Look, 
 fn portion(left: &[Unmarked]) -> usize {
     let (mut events, mut bytes) = (0, 0);
     let fits = |batch: &&Unmarked| {
-        events += batch.events;
-        bytes += batch.bytes;
+        events += usize::try_from(batch.events).unwrap_or_default();
+        bytes += usize::try_from(batch.bytes).unwrap_or_default();
         events <= PORTION_EVENTS && bytes <= PORTION_BYTES
     };
     left.iter().take_while(fits).count().max(1)
@@ -123,23 +140,34 @@ async fn has_room(engine: &Engine) -> bool {
 
 /// Reads batches back, and hands them to the publisher.
 async fn publish(engine: &Arc<Engine>, table: i16, portion: &[Unmarked]) -> Result<(), Failure> {
-    let relay = &engine.relay;
-    let Some(publisher) = relay.publisher() else { return Ok(()) };
     let adopt = |left: &&Unmarked| {
-        relay.adopt(left.batch, usize::try_from(left.events).unwrap_or_default(), left.since)
+        engine.relay.adopt(left.batch, usize::try_from(left.events).unwrap_or_default(), left.since)
     };
     let left: Vec<BatchId> = portion.iter().filter(adopt).map(|left| left.batch).collect();
     let loaded = async {
         let mut db = answered(engine.pool.acquire()).await?;
         answered(left_behind::load(&mut db, table, &left)).await
     };
-    let loaded = loaded.await.inspect_err(|_| left.iter().for_each(|batch| relay.leave(*batch)))?;
+    hand_over(engine, table, &left, loaded.await)
+}
+
+/// Hands what was read back to the publisher. If it could not be read, it is left to a sweep.
+fn hand_over(
+    engine: &Arc<Engine>,
+    table: i16,
+    batches: &[BatchId],
+    loaded: Result<Vec<Loaded>, Failure>,
+) -> Result<(), Failure> {
+    let relay = &engine.relay;
+    let Some(publisher) = relay.publisher() else { return Ok(()) };
+    let loaded = loaded.inspect_err(|_| batches.iter().for_each(|batch| relay.leave(*batch)))?;
     let events: usize = loaded.iter().map(|loaded| loaded.events.len()).sum();
-    tracing::info!(batches = left.len(), events, table, "publishing events that were left behind");
+    let batches = batches.len();
+    tracing::info!(batches, events, table, "publishing events that were left behind");
     for Loaded { batch, events, positions, unreadable } in loaded {
         relay.read_back(batch, positions, unreadable);
         if events.is_empty() {
-            relay.published(Published { batch, unpublishable: Vec::new() });
+            relay.published(Published { batch, unpublishable: Vec::new(), left_behind: None });
             continue;
         }
         fault::remember(&batch, &*events);

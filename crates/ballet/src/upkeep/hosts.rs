@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_secs(2);
 const OPENING: Duration = Duration::from_secs(15);
 
 /// Looks for another server again and again. When there is one, the pools connect to it, and drop
-/// their connections to the last one.
+/// their connections to the last one. Lanes that wait for the last one go on at once.
 pub(crate) async fn follow(
     hosts: Hosts,
     pools: [PgPool; 3],
@@ -35,7 +35,7 @@ pub(crate) async fn follow(
                 "another server of the database takes writes now; going on there"
             );
             pools.iter().for_each(|pool| pool.set_connect_options(to.clone()));
-            renewal.renew();
+            renewal.replace_server();
             renew_at = Some(Instant::now() + OPENING);
         }
         tokio::select! {

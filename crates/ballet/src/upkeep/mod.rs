@@ -3,6 +3,7 @@
 pub(crate) mod bindings;
 pub(crate) mod calls;
 pub(crate) mod clock;
+pub(crate) mod copied;
 pub(crate) mod deadlines;
 pub(crate) mod drain;
 pub(crate) mod hosts;
@@ -12,6 +13,7 @@ pub(crate) mod partitions;
 pub(crate) mod pausing;
 pub(crate) mod process;
 pub(crate) mod progress;
+pub(crate) mod republish;
 pub(crate) mod stuck;
 pub(crate) mod sweeper;
 pub(crate) mod turns;

@@ -19,7 +19,7 @@ use crate::outgoing::turns::Left;
 use crate::tables::database::answered;
 use crate::tables::outbox_tables::OutboxTable;
 use crate::tables::{left_behind, outbox_tables};
-use crate::upkeep::drain::{Drained, drain};
+use crate::upkeep::drain::{Drained, drain, read_back};
 use crate::upkeep::others::Others;
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -71,6 +71,7 @@ struct Schedule {
 impl Sweeper {
     /// Looks at the tables that are due. An error in one table leaves the others alone.
     async fn sweep(&mut self) -> Result<(), Failure> {
+        let mut result = read_back(&self.engine).await;
         let mut others = Others::default();
         let mut tables = self.tables(&mut others).await?;
         self.looks.retain(|table, _| tables.contains(table));
@@ -82,11 +83,13 @@ impl Sweeper {
             let noted = left.get(table);
             (has_room || noted.is_none()) && self.is_due(*table, noted)
         });
-        let mut result = Ok(());
+        // Nothing is to be done in them until somebody mends the broker.
+        let held = self.engine.relay.held.tables();
         for table in self.in_order(tables).await? {
             match drain(&self.engine, table, &mut others).await {
                 Ok(Drained::Done { took, settled }) => {
-                    self.schedule(table, left.get(&table), took, settled);
+                    let is_quiet = settled || held.contains(&table);
+                    self.schedule(table, left.get(&table), took, is_quiet);
                 }
                 Ok(Drained::NoRoom) => break,
                 Err(failure) => {
@@ -155,11 +158,11 @@ impl Sweeper {
         look.next <= Instant::now() || (noted.is_some() && noted.map(|left| left.note) != look.note)
     }
 
-    /// Puts the next look off. A settled table that somebody keeps from being emptied is looked at
-    /// more and more seldom: a commit that came late may still bring something.
-    fn schedule(&mut self, table: i16, noted: Option<&Left>, took: Duration, settled: bool) {
+    /// Puts the next look off. A quiet table, in which there is nothing to do but which cannot be
+    /// emptied, is looked at more and more seldom: a commit that came late may still bring something.
+    fn schedule(&mut self, table: i16, noted: Option<&Left>, took: Duration, is_quiet: bool) {
         let note = noted.map(|left| left.note);
-        let before = self.looks.get(&table).filter(|_| settled);
+        let before = self.looks.get(&table).filter(|_| is_quiet);
         let pause = before.map_or(EVERY, |look| LONGEST_PAUSE.min(look.pause * 2));
         let next = Instant::now() + pause.max(took * SHARE);
         self.looks.insert(table, Schedule { next, pause, note });

@@ -155,12 +155,12 @@ impl Stage {
     pub(crate) async fn settle(&self) {
         let queue = self.participant.service();
         wait_until("a rest", LONG, || async {
-            let taken = self.broker.taken().len();
+            let taken = self.broker.taken_count();
             let waiting = self.broker.ready(queue).len() + self.broker.unacked(queue);
             let unpublished = "select count(*) from (select from ballet.outbox() \
                                group by owner, batch having min(position) >= 0) as batch";
             let (unpublished,): (i64,) = sqlx::query_as(unpublished).fetch_one(&self.db).await?;
-            let rest = waiting == 0 && unpublished == 0 && self.broker.taken().len() == taken;
+            let rest = waiting == 0 && unpublished == 0 && self.broker.taken_count() == taken;
             Ok::<_, sqlx::Error>(rest.then_some(()))
         })
         .await

@@ -1,15 +1,40 @@
 //! A database whose primary is lost, and whose synchronous standby is promoted under load.
 
-use ballet::Settings;
-use ballet_testkit::{Options, Postgres, Servers};
+use std::time::{Duration, Instant};
+
+use ballet::{Never, Participant, Settings, Step, StepResult, Tx, done};
+use ballet_testkit::{Options, Postgres, Servers, wait_until};
 use reqwest::Url;
 
 use crate::restarts::{Customers, SAGAS, all_ended_once, everybody};
-use crate::trip::{DESK_TABLES, HOTEL_TABLES, Rental, Trouble, cars, desk, hotel};
-use crate::world::{World, part};
+use crate::trip::{
+    DESK_TABLES, HOTEL_TABLES, Rental, RoomBooked, Trip, TripBooked, Trouble, cars, desk, hotel,
+};
+use crate::world::{LONG, World, part};
 
 fn port(server: &Postgres) -> u16 {
     Url::parse(server.url()).expect("a URL").port().expect("a port")
+}
+
+/// Books slowly, so that a lane is at work at any time.
+struct SlowPorter;
+
+impl Step for SlowPorter {
+    const NAME: &'static str = "book_slowly";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.0);
+        sqlx::query("insert into room (saga_id) values ($1)").bind(saga).execute(tx.db()).await?;
+        sqlx::query("select pg_sleep(0.05)").execute(tx.db()).await?;
+        done(RoomBooked { room: 1 })
+    }
+}
+
+fn slow_hotel() -> Participant {
+    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(SlowPorter))
 }
 
 /// The services, each with both servers in its URL.
@@ -18,16 +43,19 @@ async fn with_two_hosts(servers: &Servers, standby: &Postgres, name: &str) -> Wo
     for service in std::mem::take(&mut world.services) {
         service.stop().await;
     }
-    let both = format!("127.0.0.1:{},127.0.0.1:{}", port(servers.postgres()), port(standby));
-    let one = format!("127.0.0.1:{}", port(servers.postgres()));
-    let two_hosts = |settings: &mut Settings| {
-        let url = settings.database_url.as_mut().expect("a URL");
-        *url = format!("{}?target_session_attrs=read-write", url.replace(&one, &both));
-    };
+    let two_hosts = |settings: &mut Settings| name_both(settings, servers, standby);
     world.start_with(part(desk(), DESK_TABLES), two_hosts).await;
     world.start_with(part(hotel(Trouble::default()), HOTEL_TABLES), two_hosts).await;
     world.start_with(part(cars(Rental::default()), &[]), two_hosts).await;
     world
+}
+
+/// Names both servers in the URL.
+fn name_both(settings: &mut Settings, servers: &Servers, standby: &Postgres) {
+    let both = format!("127.0.0.1:{},127.0.0.1:{}", port(servers.postgres()), port(standby));
+    let one = format!("127.0.0.1:{}", port(servers.postgres()));
+    let url = settings.database_url.as_mut().expect("a URL");
+    *url = format!("{}?target_session_attrs=read-write", url.replace(&one, &both));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,6 +89,50 @@ async fn t196_a_primary_that_comes_back_after_the_promotion_is_used_no_more() {
     servers.postgres().thaw().await.expect("thawed");
     world.asked_at = Some(port(&standby));
     all_ended_once(&world, customers.leave().await).await;
+    drop(world);
+    servers.stop().await.expect("stopped");
+}
+
+/// How long a lane waits for an answer on a connection whose server says nothing.
+const UNTIL_GIVEN_UP: Duration = Duration::from_secs(40);
+const TRIPS: i64 = 300;
+
+/// A primary that lost power closes no connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn t196_lanes_do_not_wait_for_a_server_that_was_replaced() {
+    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let standby = servers.postgres().synchronous_standby().await.expect("a standby");
+    let mut world = World::on(&servers, "half_open", vec![part(slow_hotel(), HOTEL_TABLES)]).await;
+    world.services.remove(0).stop().await;
+    for _ in 0..TRIPS {
+        world.publish(world.new_saga(), &TripBooked { city: "Rome".into() }).await;
+    }
+    let two_hosts = |settings: &mut Settings| {
+        name_both(settings, &servers, &standby);
+        // Longer than a lane waits for an answer.
+        settings.handler_seconds = 120;
+    };
+    world.start_with(part(slow_hotel(), HOTEL_TABLES), two_hosts).await;
+    let rooms = async |world: &World, more_than: i64| {
+        wait_until("rooms", LONG, || async {
+            let rooms = world.try_count("hotel", "room").await.map_err(|e| e.to_string())?;
+            if rooms > more_than { Ok(Some(rooms)) } else { Err(format!("{rooms} rooms")) }
+        })
+        .await
+        .expect("rooms")
+    };
+    rooms(&world, 20).await;
+    let frozen = Instant::now();
+    servers.postgres().freeze().await.expect("frozen");
+    standby.promote().await.expect("promoted");
+    world.asked_at = Some(port(&standby));
+    let before = world.count("hotel", "room").await;
+    assert!(before < TRIPS, "all were booked before");
+    rooms(&world, before).await;
+    assert!(frozen.elapsed() < UNTIL_GIVEN_UP, "{:?}", frozen.elapsed());
+    world.until_count("hotel", "room", TRIPS).await;
+    assert_eq!(world.dead_letters(0).await, Vec::<serde_json::Value>::new());
+    servers.postgres().thaw().await.expect("thawed");
     drop(world);
     servers.stop().await.expect("stopped");
 }

@@ -169,6 +169,47 @@ async fn t76_the_brokers_delivery_limit_does_not_cut_our_retries_short() {
     assert!(world.seen().await.iter().all(|message| message["exchange"] != "dead"));
 }
 
+/// Is in conflict with another transaction each time.
+#[derive(Clone)]
+struct Rivals(Porter);
+
+impl Step for Rivals {
+    const NAME: &'static str = "carry_luggage";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, _: TripBooked) -> StepResult<Self> {
+        self.0.called.fetch_add(1, Ordering::SeqCst);
+        let conflict = "do $$ begin raise serialization_failure; end $$";
+        sqlx::query(conflict).execute(tx.db()).await?;
+        done(RoomBooked { room: 1 })
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_that_does_not_end_makes_a_dead_letter_after_an_hour_of_retries() {
+    let rivals = Rivals(Porter::default());
+    let hotel = Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(rivals.clone()));
+    let world = World::new("rivals", vec![part(hotel, HOTEL_TABLES)]).await;
+    world.publish(world.new_saga(), &trip_to("Rome")).await;
+    wait_until("a dead letter", LONG, || async {
+        let seen = world.seen().await;
+        let called = rivals.0.called.load(Ordering::SeqCst);
+        let dead = seen.iter().any(|message| message["exchange"] == "dead");
+        if dead { Ok(Some(())) } else { Err(format!("called {called} times")) }
+    })
+    .await
+    .expect("a dead letter");
+    let dead = world.dead_letters(1).await;
+    let headers = &dead[0]["properties"]["headers"];
+    assert_eq!(headers["x-dead-reason"], "failed");
+    assert_eq!(headers["x-dead-step"], "carry_luggage");
+    // Four times at once, and after each of 14 waits.
+    assert_eq!(rivals.0.called.load(Ordering::SeqCst), 60);
+    assert_eq!(headers["x-attempts"], 60);
+}
+
 /// A lift: it holds so many as there are lanes.
 #[derive(Clone)]
 struct Lift {

@@ -47,6 +47,17 @@ async fn written_and_read(stage: &Stage) -> (i64, i64) {
     .expect("statistics")
 }
 
+/// The same, once so many written rows are reported: a session reports what it did now and then.
+async fn until_reported(stage: &Stage, rows: i64) -> (i64, i64) {
+    wait_until("the statistics", SOON, || async {
+        let (written, read) = written_and_read(stage).await;
+        let all = (written >= rows).then_some((written, read));
+        if all.is_some() { Ok(all) } else { Err(format!("{written} rows were written")) }
+    })
+    .await
+    .expect("all that was written")
+}
+
 /// Holds all outbox tables that there are, as a dump does.
 const DUMP: &str = "begin; do $$ declare t regclass; begin
     for t in select oid from pg_class where relnamespace = 'ballet'::regnamespace
@@ -86,14 +97,7 @@ async fn t187_beside_a_dump_looks_cost_what_is_written_and_all_is_emptied_when_i
             stage.until_taken::<LotCounted>(events).await;
         }
     }
-    // A session reports what it did now and then.
-    let (written, read) = wait_until("the statistics", SOON, || async {
-        let (written, read) = written_and_read(&stage).await;
-        let all = (written >= 105_000).then_some((written, read));
-        if all.is_some() { Ok(all) } else { Err(format!("{written} rows were written")) }
-    })
-    .await
-    .expect("all that was written");
+    let (written, read) = until_reported(&stage, 105_000).await;
     // Of four tables that take turns by the clock each look reads all that is stored: 17 times as much
     // as was written after a third of this, and growing.
     assert!(read < 10 * written, "{read} rows were read of {written} written");
@@ -115,7 +119,7 @@ async fn t188_what_waits_behind_an_outage_drains_in_order_and_in_linear_time() {
     count_lots(&running, 0..batches, 500).await;
     stage.broker.unreachable(false);
     let events = 500 * usize::try_from(batches).expect("small");
-    until("all events", || stage.broker.taken().len(), events).await;
+    until("all events", || stage.broker.taken_count(), events).await;
     let mut counts: HashMap<i64, Vec<i64>> = HashMap::new();
     for message in stage.taken::<LotCounted>() {
         let LotCounted { lot, count } = serde_json::from_slice(&message.body).expect("an event");
@@ -124,6 +128,6 @@ async fn t188_what_waits_behind_an_outage_drains_in_order_and_in_linear_time() {
     for (lot, counts) in &counts {
         assert!(counts.iter().copied().eq(0..batches), "lot {lot}: {counts:?}");
     }
-    let (written, read) = written_and_read(&stage).await;
+    let (written, read) = until_reported(&stage, 500 * batches).await;
     assert!(read < 15 * written, "{read} rows were read of {written} written");
 }

@@ -4,6 +4,7 @@
 mod backlog;
 mod concurrency;
 mod copies;
+mod held;
 mod inbox;
 mod left_behind;
 mod notes;

@@ -2,6 +2,7 @@
 //! up, tables that change. The databases are real, the broker is in memory.
 
 mod cancelled;
+mod crash;
 mod hotel;
 mod keys;
 mod poison;

@@ -1,12 +1,12 @@
 //! Handlers that are slow, and what waits for their sagas meanwhile.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ballet::{
     BulkResult, BulkStep, BulkTx, CallKey, CallStep, CallStepResult, Failure, Item, Never, Outcome,
-    Participant, RequestResult, SagaId, Step, StepResult, Tx, call, done,
+    Participant, Projection, RequestResult, SagaId, Step, StepResult, Tx, call, done,
 };
 use sqlx::Executor;
 use tokio::sync::Semaphore;
@@ -58,6 +58,45 @@ impl BulkStep for SlowBulk {
     }
 }
 
+/// Books many rooms at once, quickly.
+#[derive(Clone, Default)]
+struct QuickBulk {
+    /// The sizes of its runs.
+    runs: Arc<Mutex<Vec<usize>>>,
+}
+
+impl BulkStep for QuickBulk {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, _: &mut BulkTx<'_>, trips: Vec<Item<TripBooked>>) -> BulkResult<Self> {
+        self.runs.lock().expect("not poisoned").push(trips.len());
+        let booked = |trip: Item<TripBooked>| RoomBooked { city: trip.event.city };
+        Ok(trips.into_iter().map(booked).map(Outcome::Done).collect())
+    }
+}
+
+/// Writes down each trip, and takes its time over Venice.
+struct Diary;
+
+impl Projection for Diary {
+    const NAME: &'static str = "diary";
+    type On = TripBooked;
+
+    async fn apply(&self, tx: &mut Tx<'_>, trip: TripBooked) -> Result<(), Failure> {
+        sqlx::query("insert into room (saga_id, city) values (gen_random_uuid(), $1)")
+            .bind(&trip.city)
+            .execute(tx.db())
+            .await?;
+        if trip.city == "Venice" {
+            tx.db().execute("select pg_sleep(0.1)").await?;
+        }
+        Ok(())
+    }
+}
+
 /// Asks outside, and takes the answers in slowly.
 #[derive(Clone)]
 struct SlowAnswers {
@@ -93,6 +132,10 @@ impl CallStep for SlowAnswers {
 
 const LONGEST: &str = "select coalesce(max(extract(epoch from clock_timestamp() - xact_start)), 0)::float8 \
     from pg_stat_activity where datname = current_database() and application_name = 'hotel'";
+
+/// The sessions that wait for a lock.
+const WAITING: &str =
+    "pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
 
 /// Waits for this many rooms. Returns the seconds of the longest transaction until then.
 async fn longest_until(stage: &Stage, rooms: i64) -> f64 {
@@ -157,6 +200,46 @@ async fn t191_runs_of_a_slow_bulk_step_become_short() {
     let most = longest_until(&stage, 60).await;
     assert!(most < 2.0, "a transaction took {most} s");
     assert_eq!(slow.booked.load(Ordering::SeqCst), 60, "each ran once");
+    running.stop().await;
+}
+
+fn hotel_with_a_diary(quick: &QuickBulk) -> Participant {
+    let quick = quick.clone();
+    let hotel = Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(quick));
+    hotel.projects(Diary)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t191_a_slow_handler_beside_a_bulk_step_is_cut_by_time() {
+    let quick = QuickBulk::default();
+    let stage = Stage::new("slow_beside_bulk", &hotel_with_a_diary(&quick)).await;
+    let running = stage.start(hotel_with_a_diary(&quick)).await;
+    // The lane waits for a saga until all others are there.
+    let saga = stage.new_saga();
+    let unit = running.handle().saga_unit(saga).await.expect("the saga's lock");
+    stage.put(saga, &TripBooked { city: "Rome".to_owned() });
+    stage.until_count(WAITING, 1).await;
+    for _ in 0..60 {
+        stage.book("Venice");
+    }
+    drop(unit);
+    let most = longest_until(&stage, 61).await;
+    assert!(most < 2.0, "a transaction took {most} s");
+    let runs = quick.runs.lock().expect("not poisoned").clone();
+    assert_eq!(runs.iter().sum::<usize>(), 61, "each ran once: {runs:?}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quick_handler_beside_a_bulk_step_leaves_it_long_runs() {
+    let quick = QuickBulk::default();
+    let stage = Stage::new("quick_beside_bulk", &hotel_with_a_diary(&quick)).await;
+    stage.book_many(250);
+    let running = stage.start(hotel_with_a_diary(&quick)).await;
+    stage.until_count("room", 250).await;
+    let runs = quick.runs.lock().expect("not poisoned").clone();
+    assert_eq!(runs.iter().sum::<usize>(), 250, "each ran once: {runs:?}");
+    assert!(runs.len() < 60, "{runs:?}");
     running.stop().await;
 }
 

@@ -57,7 +57,10 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new(name: &str, participant: &Participant) -> Self {
-        let postgres = Postgres::shared().await.expect("Postgres");
+        Self::on(Postgres::shared().await.expect("Postgres"), name, participant).await
+    }
+
+    pub(crate) async fn on(postgres: &Postgres, name: &str, participant: &Participant) -> Self {
         let database = Database::new(postgres, name).await.expect("a database");
         let system = System { name: "trips", parts: vec![participant.part()] };
         let definitions = topology::definitions(&system, |_| String::new());
@@ -155,15 +158,19 @@ impl Stage {
     }
 
     pub(crate) async fn count(&self, what: &str) -> i64 {
+        self.try_count(what).await.expect("a count")
+    }
+
+    async fn try_count(&self, what: &str) -> Result<i64, sqlx::Error> {
         let sql = AssertSqlSafe(format!("select count(*) from {what}"));
-        let mut db = self.connect().await;
-        let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await.expect("a count");
-        count
+        let mut db = PgConnection::connect(self.url()).await?;
+        let (count,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await?;
+        Ok(count)
     }
 
     pub(crate) async fn until_count(&self, what: &str, expected: i64) {
         wait_until(what, SOON, || async {
-            let count = self.count(what).await;
+            let count = self.try_count(what).await.map_err(|error| error.to_string())?;
             if count == expected { Ok(Some(())) } else { Err(format!("{count} of {expected}")) }
         })
         .await

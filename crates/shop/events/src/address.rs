@@ -9,13 +9,17 @@ use crate::code::Country;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Address {
     /// The recipient.
+    #[schemars(length(min = 1, max = 200))]
     pub name: String,
     /// Street and number.
+    #[schemars(length(min = 1, max = 200))]
     pub street: String,
     /// The postal code; empty where there is none.
     #[serde(default)]
+    #[schemars(length(max = 200))]
     pub postal_code: String,
     /// The city.
+    #[schemars(length(min = 1, max = 200))]
     pub city: String,
     /// The country, two capital letters as in ISO 3166-1.
     pub country: Country,

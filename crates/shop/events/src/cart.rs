@@ -18,8 +18,10 @@ pub struct CartCheckedOut {
     /// The customer.
     pub customer_id: CustomerId,
     /// The goods: 1 to 100 lines, all in one currency.
+    #[schemars(length(min = 1, max = 100))]
     pub lines: Vec<OrderLine>,
     /// The payment provider's token for the card, never the card's number.
+    #[schemars(length(min = 1, max = 200))]
     pub card_token: String,
     /// The delivery address.
     pub ship_to: Address,

@@ -1,38 +1,64 @@
-//! All events of the shop with their JSON schemas, from which the documents are generated.
+//! The events of catalog. Each has the whole product as it is after the change, so that others can
+//! keep copies: of two states of a product, the one with the higher version is the newer.
 
 use ballet_core::{Event, EventType};
-use schemars::{Schema, schema_for};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::{cart, inventory, orders, payments, shipping};
+use crate::money::Money;
+use crate::sku::Sku;
+use crate::slug::Slug;
 
-/// Every event of the shop with its JSON schema, by service and then in the order of the saga.
-#[must_use]
-pub fn catalog() -> Vec<(EventType, Schema)> {
-    macro_rules! of {
-        ($($event:ty),+ $(,)?) => { vec![$((<$event as Event>::TYPE, schema_for!($event))),+] };
-    }
-    of![
-        cart::CartCheckedOut,
-        inventory::StockReceived,
-        inventory::StockReserved,
-        inventory::StockReservationFailed,
-        inventory::StockReleased,
-        inventory::StockCommitted,
-        orders::OrderPlaced,
-        orders::OrderConfirmed,
-        orders::OrderCompleted,
-        orders::OrderCancelled,
-        orders::OrderDeadlinePassed,
-        payments::PaymentAuthorized,
-        payments::PaymentDeclined,
-        payments::PaymentCaptured,
-        payments::PaymentCaptureFailed,
-        payments::PaymentVoided,
-        payments::PaymentRefunded,
-        shipping::ShipmentScheduled,
-        shipping::ShipmentRejected,
-        shipping::ShipmentCancelled,
-        shipping::ShipmentDispatched,
-        shipping::ShipmentDelivered,
-    ]
+/// A product, whole, as it was after one change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Product {
+    /// The product. No other product ever gets its SKU.
+    pub sku: Sku,
+    /// 1 when the product is published, and 1 more with each change of it.
+    pub version: i64,
+    /// The title.
+    pub title: String,
+    /// The description. It may be empty.
+    pub description: String,
+    /// The price of one piece.
+    pub price: Money,
+    /// The category.
+    pub category: Slug,
+    /// The tags, in order, each once.
+    pub tags: Vec<Slug>,
+    /// The address of an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_url: Option<String>,
+    /// When it was published.
+    pub published_at: Timestamp,
+    /// When it was changed last.
+    pub changed_at: Timestamp,
+}
+
+/// A product can be bought from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct ProductPublished(pub Product);
+
+impl Event for ProductPublished {
+    const TYPE: EventType = EventType::plain("catalog.product_published.v1");
+}
+
+/// A product has another price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct ProductPriceChanged(pub Product);
+
+impl Event for ProductPriceChanged {
+    const TYPE: EventType = EventType::plain("catalog.product_price_changed.v1");
+}
+
+/// A product can no longer be bought. It does not come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct ProductWithdrawn(pub Product);
+
+impl Event for ProductWithdrawn {
+    const TYPE: EventType = EventType::plain("catalog.product_withdrawn.v1");
 }

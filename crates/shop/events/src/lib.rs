@@ -22,7 +22,7 @@
 
 mod address;
 pub mod cart;
-mod catalog;
+pub mod catalog;
 mod code;
 mod ids;
 pub mod inventory;
@@ -31,14 +31,17 @@ mod money;
 pub mod orders;
 pub mod payments;
 mod saga;
+mod schemas;
 pub mod shipping;
 mod sku;
+mod slug;
 
 pub use address::Address;
-pub use catalog::catalog;
 pub use code::{Code, Country, Currency, NotACode};
 pub use ids::{CartId, CustomerId, OrderId, ShipmentId};
 pub use line::{OrderLine, StockLine};
 pub use money::Money;
 pub use saga::OrderFulfillment;
+pub use schemas::schemas;
 pub use sku::{NotASku, Sku};
+pub use slug::{NotASlug, Slug};

@@ -12,6 +12,7 @@ pub struct OrderLine {
     /// The product.
     pub sku: Sku,
     /// The quantity, 1 to 10,000.
+    #[schemars(range(min = 1, max = 10_000))]
     pub quantity: u32,
     /// The price of one piece.
     pub unit_price: Money,

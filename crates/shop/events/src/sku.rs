@@ -7,14 +7,15 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// The name of a product: 1 to 64 letters, digits, `.`, `_` or `-`.
+/// The name of a product: 1 to 64 letters, digits, `.`, `_` or `-`. It does not begin with a dot,
+/// because no URL has a part that is `.` or `..`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sku(String);
 
 /// A text that is not a SKU.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a SKU: send 1 to 64 letters, digits, `.`, `_` or `-`")]
+#[error("{text:?} is not a SKU: send 1 to 64 letters, digits, `.`, `_` or `-`, no dot first")]
 pub struct NotASku {
     text: String,
 }
@@ -40,7 +41,7 @@ impl TryFrom<String> for Sku {
 
     fn try_from(text: String) -> Result<Self, NotASku> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('.') {
             Ok(Self(text))
         } else {
             Err(NotASku { text: text.chars().take(80).collect() })
@@ -70,7 +71,9 @@ impl JsonSchema for Sku {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" })
+        json_schema!({
+            "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$", "examples": ["mug"],
+        })
     }
 }
 
@@ -81,7 +84,7 @@ mod tests {
     #[test]
     fn a_sku_is_short_and_plain() {
         assert_eq!("mug-01.blue_L".parse::<Sku>().expect("a SKU").as_str(), "mug-01.blue_L");
-        for wrong in ["", "a b", "a/b", "ä", "a\0", &"x".repeat(65)] {
+        for wrong in ["", ".", "..", ".a", "a b", "a/b", "ä", "a\0", &"x".repeat(65)] {
             assert!(wrong.parse::<Sku>().is_err(), "{wrong:?} was accepted");
         }
     }

@@ -2,10 +2,12 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::http::StatusCode;
 use ballet::Handle;
-use ballet::http::{Json, Path, Problem, Query};
-use paging::{Limit, Page};
+use ballet::http::{Json, Path, Place, Problem, Query};
+use ballet_openapi::{Api, Operation, json};
+use paging::{After, Page};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::inventory::StockReceived;
 use shop_events::{OrderId, Sku};
@@ -15,24 +17,55 @@ use crate::store::stock::{self, Received, Stock};
 
 /// The largest quantity of a receipt.
 const MAX_RECEIVED: u64 = 1_000_000_000;
-/// The longest delivery note number, in bytes.
+/// The longest delivery note number, in characters.
 const MAX_RECEIPT: usize = 100;
 
 pub(crate) fn routes(handle: Handle) -> Router {
-    Router::new()
-        .route("/stock", get(list))
-        .route("/stock/{sku}", get(read))
-        .route("/stock/{sku}/receive", post(receive))
-        .route("/reservations", get(list_reservations))
-        .route("/reservations/{order_id}", get(read_reservation))
-        .with_state(handle)
+    api().router(handle)
 }
 
-#[derive(Debug, Deserialize)]
-struct After<Key> {
-    after: Option<Key>,
-    #[serde(default)]
-    limit: Limit,
+pub(crate) fn api() -> Api<Handle> {
+    Api::new("inventory", "The stock of each product, and what is held of it for orders.")
+        .get(
+            "/stock",
+            list,
+            Operation::new("list_stock", "List the stock")
+                .about("In the order of the SKUs.")
+                .answers(StatusCode::OK, "A page of stock."),
+        )
+        .get(
+            "/stock/{sku}",
+            read,
+            Operation::new("read_stock", "Read the stock of a product")
+                .answers(StatusCode::OK, "The stock.")
+                .refuses(StatusCode::NOT_FOUND, "The product was never received."),
+        )
+        .post(
+            "/stock/{sku}/receive",
+            receive,
+            Operation::new("receive_stock", "Receive goods")
+                .about("Repeating a request changes nothing: the delivery note counts once.")
+                .example(json!({ "receipt": "note-4711", "quantity": 10 }))
+                .answers(StatusCode::OK, "The stock with the goods.")
+                .refuses(
+                    StatusCode::CONFLICT,
+                    "The delivery note was counted before with another quantity.",
+                ),
+        )
+        .get(
+            "/reservations",
+            list_reservations,
+            Operation::new("list_reservations", "List reservations")
+                .about("The newest orders come first.")
+                .answers(StatusCode::OK, "A page of reservations."),
+        )
+        .get(
+            "/reservations/{order_id}",
+            read_reservation,
+            Operation::new("read_reservation", "Read the reservation of an order")
+                .answers(StatusCode::OK, "The reservation.")
+                .refuses(StatusCode::NOT_FOUND, "Nothing was held for the order, or not yet."),
+        )
 }
 
 async fn list(
@@ -48,26 +81,34 @@ async fn read(State(handle): State<Handle>, Path(sku): Path<Sku>) -> Result<Json
     stock.map(Json).ok_or_else(|| Problem::not_found(format!("{sku} was never received")))
 }
 
-#[derive(Debug, Deserialize)]
+/// Goods that were delivered.
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Receipt {
-    /// The delivery note's number.
+    /// The delivery note's number, without control characters.
+    #[schemars(length(min = 1, max = MAX_RECEIPT))]
     receipt: String,
+    /// The quantity.
+    #[schemars(range(min = 1, max = MAX_RECEIVED))]
     quantity: u64,
 }
 
-/// Receives goods. A repeated request changes nothing.
 async fn receive(
     State(handle): State<Handle>,
     Path(sku): Path<Sku>,
     Json(Receipt { receipt, quantity }): Json<Receipt>,
 ) -> Result<Json<Stock>, Problem> {
     if !(1..=MAX_RECEIVED).contains(&quantity) {
-        return Err(Problem::unprocessable(format!("quantity is 1 to {MAX_RECEIVED}")));
+        return Err(Problem::unprocessable(format!("quantity is 1 to {MAX_RECEIVED}"))
+            .at(Place::body(["quantity"])));
     }
-    if !(1..=MAX_RECEIPT).contains(&receipt.len()) || receipt.chars().any(char::is_control) {
+    if !(1..=MAX_RECEIPT).contains(&receipt.chars().count())
+        || receipt.chars().any(char::is_control)
+    {
         return Err(Problem::unprocessable(format!(
-            "receipt is the delivery note's number: 1 to {MAX_RECEIPT} bytes, no control characters"
-        )));
+            "receipt is the delivery note's number: 1 to {MAX_RECEIPT} characters, none of them a \
+             control character"
+        ))
+        .at(Place::body(["receipt"])));
     }
     let received = StockReceived { sku, quantity, receipt };
     let mut unit = handle.unit().await?;

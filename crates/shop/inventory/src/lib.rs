@@ -8,6 +8,7 @@ pub mod steps;
 mod store;
 
 use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
 use shop_events::OrderFulfillment;
 use shop_events::inventory::StockReceived;
 
@@ -31,4 +32,10 @@ const MIGRATIONS: &[Migration] = &[Migration {
 #[must_use]
 pub fn service() -> Service {
     Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
 }

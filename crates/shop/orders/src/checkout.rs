@@ -56,6 +56,30 @@ pub(crate) enum Impossible {
     ControlCharacters(&'static str),
 }
 
+impl Impossible {
+    /// The names and indexes that lead to the wrong field of the checkout.
+    pub(crate) fn field(&self) -> Vec<String> {
+        let line = |line: usize, field: &str| {
+            let field = field.split('.').map(str::to_owned);
+            ["lines".to_owned(), line.saturating_sub(1).to_string()]
+                .into_iter()
+                .chain(field)
+                .collect()
+        };
+        match self {
+            Self::NoLines | Self::TooManyLines(_) | Self::TotalOutOfRange => {
+                vec!["lines".to_owned()]
+            }
+            Self::Quantity { line: number, .. } => line(*number, "quantity"),
+            Self::NegativePrice(number) => line(*number, "unit_price.amount_minor"),
+            Self::MixedCurrencies { line: number, .. } => line(*number, "unit_price.currency"),
+            Self::Empty(field) | Self::TooLong(field) | Self::ControlCharacters(field) => {
+                field.split('.').map(str::to_owned).collect()
+            }
+        }
+    }
+}
+
 /// Makes an order from a checkout.
 pub(crate) fn place(
     order_id: OrderId,

@@ -6,12 +6,26 @@ use jiff::SignedDuration;
 /// The default time within which an order must be paid.
 pub const DEADLINE: SignedDuration = SignedDuration::from_mins(15);
 
+/// The most clients that watch orders at a time, by default.
+const WATCHERS: u16 = 1_000;
+
 /// The settings of orders, besides those of every service.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OrderSettings {
     /// The seconds within which an order must be paid. Then it is cancelled.
     #[arg(long, env = "ORDER_DEADLINE_SECONDS", default_value_t = DEADLINE.as_secs(), value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=30 * 24 * 60 * 60))]
     pub order_deadline_seconds: i64,
+
+    /// The most clients that watch orders at a time. Others are answered with 503.
+    #[arg(long, env = "ORDER_WATCHERS", default_value_t = WATCHERS, value_name = "CLIENTS")]
+    pub order_watchers: u16,
+}
+
+impl From<SignedDuration> for OrderSettings {
+    /// The usual settings with this deadline.
+    fn from(deadline: SignedDuration) -> Self {
+        Self { order_deadline_seconds: deadline.as_secs(), order_watchers: WATCHERS }
+    }
 }
 
 impl OrderSettings {

@@ -2,65 +2,155 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::{get, post};
-use ballet::http::{Json, Path, Problem, Query};
+use axum::http::StatusCode;
+use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
 use ballet::{Abort, Handle, SagaId};
+use ballet_openapi::{Accepted, Api, Created, Either, Events, NoContent, Operation, Value, json};
 use paging::{Limit, Page};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_events::cart::CartCheckedOut;
 use shop_events::{OrderFulfillment, OrderId};
 
+use crate::history::StatusChange;
 use crate::order::{Order, Status};
+use crate::watchers::Watchers;
 use crate::{cancel, checkout, store};
 
-pub(crate) fn routes(handle: Handle) -> Router {
-    Router::new()
-        .route("/orders", post(place).get(list))
-        .route("/orders/{order_id}", get(read))
-        .route("/orders/{order_id}/cancel", post(cancel))
-        .with_state(handle)
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub(crate) struct Orders {
+    handle: Handle,
+    watchers: Watchers,
 }
 
-#[derive(Debug, Serialize)]
+/// At most `watchers` clients watch orders at a time.
+pub(crate) fn routes(handle: Handle, watchers: u16) -> Router {
+    let watchers = Watchers::new(handle.clone(), watchers);
+    api().router(Orders { handle, watchers })
+}
+
+pub(crate) fn api() -> Api<Orders> {
+    let no_order = "There is no such order.";
+    Api::new("orders", "Places, reads, watches and cancels orders.")
+        .get(
+            "/orders",
+            list,
+            Operation::new("list_orders", "List orders")
+                .about("The newest orders come first.")
+                .answers(StatusCode::OK, "A page of orders."),
+        )
+        .post(
+            "/orders",
+            place,
+            Operation::new("place_order", "Place an order")
+                .about(
+                    "The answer comes before stock, payment and shipment are known: read or watch \
+                     the order to learn them.",
+                )
+                .example(example())
+                .answers(StatusCode::CREATED, "The order is placed."),
+        )
+        .get(
+            "/orders/{order_id}",
+            read,
+            Operation::new("read_order", "Read an order")
+                .answers(StatusCode::OK, "The order.")
+                .refuses(StatusCode::NOT_FOUND, no_order),
+        )
+        .get(
+            "/orders/{order_id}/events",
+            watch,
+            Operation::new("watch_order", "Watch the status of an order")
+                .about(
+                    "Server-sent events: the status changes so far, and each further one until the \
+                     order is completed or cancelled. A client that was cut off sends the id of \
+                     the last event that it has seen as `Last-Event-ID`, to any replica, and \
+                     misses none.",
+                )
+                .answers(StatusCode::OK, "The changes of the status.")
+                .answers(StatusCode::NO_CONTENT, "The client has seen the last change.")
+                .refuses(StatusCode::NOT_FOUND, no_order)
+                .refuses(StatusCode::SERVICE_UNAVAILABLE, "Too many clients watch orders."),
+        )
+        .post(
+            "/orders/{order_id}/cancel",
+            cancel,
+            Operation::new("cancel_order", "Cancel an order")
+                .answers(
+                    StatusCode::ACCEPTED,
+                    "The order is cancelled. The other services still undo their parts.",
+                )
+                .answers(StatusCode::OK, "The order was cancelled before.")
+                .refuses(StatusCode::NOT_FOUND, no_order)
+                .refuses(StatusCode::CONFLICT, "The order is paid and can no longer be cancelled."),
+        )
+}
+
+/// A checkout with an example of every field.
+fn example() -> Value {
+    json!({
+        "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
+        "lines": [{
+            "sku": "mug",
+            "quantity": 2,
+            "unit_price": { "amount_minor": 1250, "currency": "EUR" },
+        }],
+        "card_token": "card_approved",
+        "ship_to": {
+            "name": "Pia Kamp",
+            "street": "Am Hafen 3",
+            "postal_code": "20457",
+            "city": "Hamburg",
+            "country": "DE",
+        },
+    })
+}
+
+/// The answer to a placed order.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PlacedOrder")]
 struct Placed {
+    /// The order.
     order_id: OrderId,
 }
 
-/// Places an order. The body is that of `cart.checked_out.v1`; an invalid checkout is refused.
+/// The body is that of `cart.checked_out.v1`.
 async fn place(
-    State(handle): State<Handle>,
+    State(Orders { handle, .. }): State<Orders>,
     Json(checkout): Json<CartCheckedOut>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Created<Placed>, Problem> {
     let order_id = handle.new_id::<OrderId>();
-    let order = checkout::place(order_id, checkout, handle.now())
-        .map_err(|impossible| Problem::unprocessable(impossible.to_string()))?;
+    let order = checkout::place(order_id, checkout, handle.now()).map_err(|impossible| {
+        Problem::unprocessable(impossible.to_string()).at(Place::body(impossible.field()))
+    })?;
     let mut unit = handle.saga_unit(SagaId(order_id.0)).await?;
     store::place(unit.tx().db(), &order).await?;
     unit.originate(order).await?;
     unit.commit().await?;
-    let location = [(header::LOCATION, format!("/orders/{order_id}"))];
-    Ok((StatusCode::CREATED, location, Json(Placed { order_id })))
+    Ok(Created { location: format!("/orders/{order_id}"), body: Placed { order_id } })
 }
 
 async fn read(
-    State(handle): State<Handle>,
+    State(Orders { handle, .. }): State<Orders>,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<Order>, Problem> {
     store::find(handle.db(), order_id).await?.map(Json).ok_or_else(|| unknown(order_id))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Filter {
+    /// Only orders with this status.
     status: Option<Status>,
+    /// The `next` of the page before. Without it, the list begins.
     after: Option<OrderId>,
+    /// The most items on the page.
     #[serde(default)]
     limit: Limit,
 }
 
 async fn list(
-    State(handle): State<Handle>,
+    State(Orders { handle, .. }): State<Orders>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Page<Order>>, Problem> {
     let Filter { status, after, limit } = filter;
@@ -68,19 +158,26 @@ async fn list(
     Ok(Json(Page::new(orders, limit, |order| order.order_id)))
 }
 
-/// Cancels an order. 202 if the other services still have to undo their parts, 200 if the order was
-/// already cancelled.
-async fn cancel(
-    State(handle): State<Handle>,
+async fn watch(
+    State(Orders { watchers, .. }): State<Orders>,
     Path(order_id): Path<OrderId>,
-) -> Result<(StatusCode, Json<Order>), Problem> {
+    LastEventId(seen): LastEventId<u8>,
+) -> Result<Either<Events<StatusChange>, NoContent>, Problem> {
+    let changes = watchers.watch(order_id, seen.unwrap_or(0)).await?;
+    Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(Events::new(changes))))
+}
+
+async fn cancel(
+    State(Orders { handle, .. }): State<Orders>,
+    Path(order_id): Path<OrderId>,
+) -> Result<Either<Accepted<Order>, Json<Order>>, Problem> {
     let mut unit = handle.saga_unit(SagaId(order_id.0)).await?;
     if store::find(unit.tx().db(), order_id).await?.is_none() {
         return Err(unknown(order_id));
     }
-    let status = match unit.abort::<OrderFulfillment>(cancel::by_customer(order_id)).await? {
-        Abort::Aborted => StatusCode::ACCEPTED,
-        Abort::AlreadyAborted => StatusCode::OK,
+    let now = match unit.abort::<OrderFulfillment>(cancel::by_customer(order_id)).await? {
+        Abort::Aborted => true,
+        Abort::AlreadyAborted => false,
         Abort::TooLate => {
             return Err(Problem::conflict(format!(
                 "order {order_id} is paid and can no longer be cancelled"
@@ -89,7 +186,7 @@ async fn cancel(
     };
     let order = store::find(unit.tx().db(), order_id).await?.ok_or_else(|| unknown(order_id))?;
     unit.commit().await?;
-    Ok((status, Json(order)))
+    Ok(if now { Either::This(Accepted(order)) } else { Either::That(Json(order)) })
 }
 
 fn unknown(order_id: OrderId) -> Problem {

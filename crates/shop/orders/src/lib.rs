@@ -7,15 +7,19 @@
 mod cancel;
 mod checkout;
 pub mod config;
+mod history;
 mod http;
 mod order;
 pub mod steps;
 mod store;
+mod watchers;
 
 use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
 use jiff::SignedDuration;
 use shop_events::orders::OrderPlaced;
 
+use crate::config::OrderSettings;
 use crate::steps::{AcceptCheckout, CompleteOrder, ConfirmOrder, OrderRow};
 
 /// Everything that orders does in a saga. An order that is not paid within the deadline is
@@ -36,13 +40,28 @@ pub fn participant(deadline: SignedDuration) -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_order",
-    sql: include_str!("../../../../migrations/orders/0001_order.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_order",
+        sql: include_str!("../../../../migrations/orders/0001_order.sql"),
+    },
+    Migration {
+        name: "0002_confirmed",
+        sql: include_str!("../../../../migrations/orders/0002_confirmed.sql"),
+    },
+];
 
 /// The service: its participant, its tables, its HTTP routes.
 #[must_use]
-pub fn service(deadline: SignedDuration) -> Service {
-    Service::new(participant(deadline)).migrations(MIGRATIONS).routes(http::routes)
+pub fn service(settings: impl Into<OrderSettings>) -> Service {
+    let settings = settings.into();
+    Service::new(participant(settings.deadline()))
+        .migrations(MIGRATIONS)
+        .routes(move |handle| http::routes(handle, settings.order_watchers))
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
 }

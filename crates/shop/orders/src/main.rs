@@ -16,5 +16,5 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    ballet::main(|args: Args| (args.ballet, orders::service(args.orders.deadline())))
+    ballet::main(|args: Args| (args.ballet, orders::service(args.orders)))
 }

@@ -2,15 +2,18 @@
 
 use ballet::TextEnum;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use shop_events::orders::CancelReason;
 use shop_events::{Address, CustomerId, Money, OrderId, OrderLine};
 use sqlx::postgres::PgRow;
 use sqlx::types::{Json, Text};
 use sqlx::{FromRow, Row};
 
 /// The status of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "OrderStatus")]
 pub(crate) enum Status {
     /// It can still be cancelled.
     Placed,
@@ -23,33 +26,45 @@ pub(crate) enum Status {
 }
 
 /// An order. The contents are missing if the checkout was invalid or never arrived.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Order {
+    /// The order.
     pub(crate) order_id: OrderId,
+    /// The status of the order.
     pub(crate) status: Status,
     #[serde(flatten)]
     pub(crate) contents: Option<Contents>,
     #[serde(flatten)]
     pub(crate) cancelled: Option<Cancelled>,
+    /// When it was placed, or cancelled if it was never placed.
     pub(crate) created_at: Timestamp,
+    /// When its status changed last.
     pub(crate) changed_at: Timestamp,
 }
 
 /// What was ordered, by whom, and the delivery address.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Contents {
+    /// The customer.
     customer_id: CustomerId,
+    /// The goods.
     lines: Vec<OrderLine>,
+    /// The price of all lines.
     total: Money,
+    /// The delivery address.
     ship_to: Address,
 }
 
 /// Why an order is cancelled.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Cancelled {
+    /// Why the order is cancelled.
+    #[schemars(with = "CancelReason")]
     reason: String,
+    /// The step that refused, if a step did.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_step: Option<String>,
+    /// What exactly was wrong, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -79,7 +94,7 @@ impl Contents {
 }
 
 impl Cancelled {
-    fn from_row(row: &PgRow) -> sqlx::Result<Option<Self>> {
+    pub(crate) fn from_row(row: &PgRow) -> sqlx::Result<Option<Self>> {
         let Some(reason) = row.try_get("reason")? else { return Ok(None) };
         let (failed_step, detail) = (row.try_get("failed_step")?, row.try_get("detail")?);
         Ok(Some(Self { reason, failed_step, detail }))

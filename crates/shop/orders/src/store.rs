@@ -9,6 +9,7 @@ use shop_events::orders::{OrderCancelled, OrderPlaced};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 
+use crate::history::History;
 use crate::order::{Order, Status};
 
 /// Stores a new order.
@@ -57,7 +58,8 @@ async fn advance(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let advanced = sqlx::query(
-        "update customer_order set status = $3, changed_at = $4
+        "update customer_order set status = $3, changed_at = $4,
+             confirmed_at = case $3 when 'confirmed' then $4 else confirmed_at end
          where order_id = $1 and status = $2",
     )
     .bind(order_id.0)
@@ -119,6 +121,44 @@ pub(crate) async fn find(
         .fetch_optional(db)
         .await?;
     Ok(order)
+}
+
+/// What happened to an order so far, if it exists.
+pub(crate) async fn history(
+    db: impl PgExecutor<'_>,
+    order_id: OrderId,
+) -> Result<Option<History>, Failure> {
+    let history = sqlx::query_as(
+        "select order_id, status, customer_id, reason, failed_step, detail, created_at,
+             confirmed_at, changed_at
+         from customer_order where order_id = $1",
+    )
+    .bind(order_id.0)
+    .fetch_optional(db)
+    .await?;
+    Ok(history)
+}
+
+/// What happened to those of these orders that no longer have this status.
+pub(crate) async fn changed(
+    db: impl PgExecutor<'_>,
+    seen: &[(OrderId, Status)],
+) -> Result<Vec<History>, Failure> {
+    let (orders, statuses): (Vec<_>, Vec<_>) =
+        seen.iter().map(|(order_id, status)| (order_id.0, TextEnum(*status))).unzip();
+    let changed = sqlx::query_as(
+        // Named columns: a prepared `*` fails for good when a later release adds one.
+        "select order_id, changed.status, customer_id, reason, failed_step, detail, created_at,
+             confirmed_at, changed_at
+         from unnest($1::uuid[], $2::text[]) as seen (order_id, status)
+             join customer_order as changed using (order_id)
+         where changed.status <> seen.status",
+    )
+    .bind(orders)
+    .bind(statuses)
+    .fetch_all(db)
+    .await?;
+    Ok(changed)
 }
 
 /// A page of orders, the newest first.

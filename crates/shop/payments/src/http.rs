@@ -2,11 +2,11 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
+use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use paging::{Limit, Page};
-use serde::Deserialize;
+use ballet_openapi::{Api, Operation};
+use paging::{After, Page};
 use shop_events::OrderId;
 use sqlx::types::Uuid;
 
@@ -14,18 +14,35 @@ use crate::sandbox::memory::{self, Remembered};
 use crate::store::{self, Payment};
 
 pub(crate) fn routes(handle: Handle) -> Router {
-    Router::new()
-        .route("/payments", get(list))
-        .route("/payments/{order_id}", get(read))
-        .route("/sandbox/operations", get(list_operations))
-        .with_state(handle)
+    api().router(handle)
 }
 
-#[derive(Debug, Deserialize)]
-struct After<Key> {
-    after: Option<Key>,
-    #[serde(default)]
-    limit: Limit,
+pub(crate) fn api() -> Api<Handle> {
+    Api::new("payments", "The payments of orders, and the sandbox of the card processor.")
+        .get(
+            "/payments",
+            list,
+            Operation::new("list_payments", "List payments")
+                .about("The newest orders come first.")
+                .answers(StatusCode::OK, "A page of payments."),
+        )
+        .get(
+            "/payments/{order_id}",
+            read,
+            Operation::new("read_payment", "Read the payment of an order")
+                .answers(StatusCode::OK, "The payment.")
+                .refuses(StatusCode::NOT_FOUND, "The order has no payment, or not yet."),
+        )
+        .get(
+            "/sandbox/operations",
+            list_operations,
+            Operation::new("list_sandbox_operations", "List the operations of the sandbox")
+                .about(
+                    "What the card processor knows, for operators and the audit. The newest keys \
+                     come first.",
+                )
+                .answers(StatusCode::OK, "A page of operations."),
+        )
 }
 
 async fn list(
@@ -46,7 +63,6 @@ async fn read(
         .ok_or_else(|| Problem::not_found(format!("there is no payment for an order {order_id}")))
 }
 
-/// The operations of the sandbox by key: the provider's view, for the audit and for operators.
 async fn list_operations(
     State(handle): State<Handle>,
     Query(After { after, limit }): Query<After<Uuid>>,

@@ -14,6 +14,7 @@ mod store;
 use std::sync::Arc;
 
 use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
 use shop_events::OrderFulfillment;
 
 use crate::provider::Provider;
@@ -44,4 +45,10 @@ const MIGRATIONS: &[Migration] = &[
 #[must_use]
 pub fn service(provider: impl Provider) -> Service {
     Service::new(participant(provider)).migrations(MIGRATIONS).routes(http::routes)
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
 }

@@ -1,10 +1,12 @@
 //! The states of a payment, and which may follow which.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The state of a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "PaymentState")]
 pub(crate) enum State {
     /// The provider holds the money.
     Authorized,

@@ -4,6 +4,7 @@ use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
+use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::{Money, OrderId};
 use sqlx::postgres::PgRow;
@@ -14,19 +15,27 @@ use crate::provider::{Authorization, Authorize, Settle};
 use crate::state::State;
 
 /// An order's payment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Payment {
+    /// The order.
     pub(crate) order_id: OrderId,
+    /// The state of the payment.
     pub(crate) state: State,
+    /// The whole amount.
     pub(crate) amount: Money,
+    /// What was captured of it, in minor units.
     pub(crate) captured_minor: i64,
+    /// What was refunded of it, in minor units.
     pub(crate) refunded_minor: i64,
     /// The provider's reference for the authorisation. It is not shown.
     #[serde(skip)]
     pub(crate) reference: Option<String>,
+    /// The provider's code for why it declined, or failed to capture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+    /// When the provider answered first.
     pub(crate) created_at: Timestamp,
+    /// When the state changed last.
     pub(crate) changed_at: Timestamp,
 }
 

@@ -2,32 +2,40 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
+use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use paging::{Limit, Page};
-use serde::Deserialize;
+use ballet_openapi::{Api, Operation};
+use paging::{After, Page};
 use shop_events::OrderId;
 
 use crate::store::{self, Shipment};
 
 pub(crate) fn routes(handle: Handle) -> Router {
-    Router::new()
-        .route("/shipments", get(list))
-        .route("/shipments/{order_id}", get(read))
-        .with_state(handle)
+    api().router(handle)
 }
 
-#[derive(Debug, Deserialize)]
-struct After {
-    after: Option<OrderId>,
-    #[serde(default)]
-    limit: Limit,
+pub(crate) fn api() -> Api<Handle> {
+    Api::new("shipping", "The shipments of orders.")
+        .get(
+            "/shipments",
+            list,
+            Operation::new("list_shipments", "List shipments")
+                .about("The newest orders come first.")
+                .answers(StatusCode::OK, "A page of shipments."),
+        )
+        .get(
+            "/shipments/{order_id}",
+            read,
+            Operation::new("read_shipment", "Read the shipment of an order")
+                .answers(StatusCode::OK, "The shipment.")
+                .refuses(StatusCode::NOT_FOUND, "The order has no shipment, or not yet."),
+        )
 }
 
 async fn list(
     State(handle): State<Handle>,
-    Query(After { after, limit }): Query<After>,
+    Query(After { after, limit }): Query<After<OrderId>>,
 ) -> Result<Json<Page<Shipment>>, Problem> {
     let shipments = store::page(handle.db(), after, limit).await?;
     Ok(Json(Page::new(shipments, limit, |shipment| shipment.order_id)))

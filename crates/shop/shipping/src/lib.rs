@@ -14,6 +14,7 @@ mod store;
 use std::sync::Arc;
 
 use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
 use shop_events::OrderFulfillment;
 
 use crate::carrier::Carrier;
@@ -40,4 +41,10 @@ const MIGRATIONS: &[Migration] = &[Migration {
 #[must_use]
 pub fn service(carrier: impl Carrier) -> Service {
     Service::new(participant(carrier)).migrations(MIGRATIONS).routes(http::routes)
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
 }

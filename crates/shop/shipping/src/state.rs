@@ -1,10 +1,12 @@
 //! The states of a shipment, and which may follow which.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The state of a shipment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ShipmentState")]
 pub(crate) enum State {
     /// The carrier will collect it.
     Scheduled,

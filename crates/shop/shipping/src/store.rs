@@ -4,6 +4,7 @@ use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
+use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::{Address, OrderId, ShipmentId};
 use sqlx::postgres::PgRow;
@@ -14,17 +15,25 @@ use crate::carrier::{Book, Booking, Parcel};
 use crate::state::State;
 
 /// An order's shipment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Shipment {
+    /// The order.
     pub(crate) order_id: OrderId,
+    /// The shipment.
     pub(crate) shipment_id: ShipmentId,
+    /// The state of the shipment.
     pub(crate) state: State,
+    /// The delivery address.
     pub(crate) ship_to: Address,
+    /// The carrier's number. Absent if the carrier refused the parcel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tracking: Option<String>,
+    /// Why the carrier refused the parcel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+    /// When the carrier answered.
     pub(crate) created_at: Timestamp,
+    /// When the state changed last.
     pub(crate) changed_at: Timestamp,
 }
 

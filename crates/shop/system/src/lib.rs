@@ -6,17 +6,31 @@
 pub mod audit;
 
 use ballet_core::{Graph, System};
+use ballet_openapi::Document;
 
 /// The declarations of all services of the shop. No service runs.
 #[must_use]
 pub fn system() -> System {
     let services = [
+        catalog::participant(),
         inventory::participant(),
         orders::participant(orders::config::DEADLINE),
         payments::participant(payments::sandbox::Sandbox::default()),
         shipping::participant(shipping::sandbox::Sandbox::default()),
     ];
     System { name: "shop", parts: services.iter().map(|service| service.part()).collect() }
+}
+
+/// The names of the services with what their HTTP routes take and answer.
+#[must_use]
+pub fn documents() -> Vec<(&'static str, Document)> {
+    vec![
+        ("catalog", catalog::openapi()),
+        ("inventory", inventory::openapi()),
+        ("orders", orders::openapi()),
+        ("payments", payments::openapi()),
+        ("shipping", shipping::openapi()),
+    ]
 }
 
 /// Who triggers whom in the shop.
@@ -32,5 +46,17 @@ mod tests {
     #[test]
     fn the_shop_is_a_sound_choreography() {
         assert_eq!(graph().problems(), []);
+    }
+
+    #[test]
+    fn every_route_is_described() {
+        for (service, document) in documents() {
+            assert_eq!(document.mistakes(), [""; 0], "{service}");
+        }
+        let (documents, system) = (documents(), system());
+        let mut services: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
+        services.sort_unstable();
+        let documented: Vec<&str> = documents.iter().map(|(service, _)| *service).collect();
+        assert_eq!(documented, services);
     }
 }

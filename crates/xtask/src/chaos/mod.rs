@@ -3,6 +3,7 @@
 
 mod args;
 mod faults;
+mod merchant;
 mod report;
 mod storm;
 

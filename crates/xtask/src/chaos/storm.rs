@@ -10,12 +10,14 @@ use ballet::Clock;
 use crate::chaos::args::Args;
 use crate::chaos::faults::Faults;
 use crate::chaos::faults::kind::Kind;
+use crate::chaos::merchant::Merchant;
 use crate::chaos::report::Report;
 use crate::harness::cases;
 use crate::harness::dice::Dice;
 use crate::harness::load::{Load, Mix};
 use crate::harness::oracle::{self, Known, Verdict};
 use crate::harness::record::Recorder;
+use crate::harness::service::SERVICES;
 use crate::harness::stage::Stage;
 use crate::harness::storefront::STOREFRONT;
 use crate::ui;
@@ -38,6 +40,7 @@ struct Storm<'a> {
     stage: &'a Stage,
     recorder: Recorder,
     load: Load,
+    merchant: Merchant,
     done: Mutex<Done>,
     begun: Instant,
 }
@@ -48,8 +51,9 @@ pub(crate) async fn run(args: &Args, seed: u64, stage: &Stage) -> Result<Report>
     let storefront = stage.broker(stage.env.amqp_url(STOREFRONT))?;
     let mix = Mix { cases: cases::cases(300), rate: args.rate, clock: Clock::system() };
     let load = Load::new(storefront, stage.http.clone(), recorder.clone(), mix);
-    let begun = Instant::now();
-    let storm = Storm { args, stage, recorder, load, done: Mutex::default(), begun };
+    let merchant = Merchant::new(stage.http.clone());
+    let (done, begun) = (Mutex::default(), Instant::now());
+    let storm = Storm { args, stage, recorder, load, merchant, done, begun };
     tokio::select! {
         // Restarts the services whenever they end. It returns only with an error.
         failed = stage.fleet.keep() => { failed?; unreachable!("it never returns by itself") }
@@ -60,7 +64,8 @@ pub(crate) async fn run(args: &Args, seed: u64, stage: &Stage) -> Result<Report>
 impl Storm<'_> {
     async fn play(&self, seed: u64) -> Result<Report> {
         self.stage.ready().await?;
-        ui::say(&format!("{} processes of four services are ready", self.stage.fleet.size().await));
+        let (processes, services) = (self.stage.fleet.size().await, SERVICES.len());
+        ui::say(&format!("{processes} processes of {services} services are ready"));
         let kinds = self.args.kinds();
         let mut killer = self.faults(Dice::new(seed, 1));
         let mut wrecker = self.faults(Dice::new(seed, 2));
@@ -72,6 +77,7 @@ impl Storm<'_> {
                 self.kill(&mut killer, &kinds, until),
                 self.wreck(&mut wrecker, &kinds, until),
                 self.load.run(&self.stage.fleet, until),
+                self.merchant.run(&self.stage.fleet, until),
                 self.show_progress(until),
             )?;
             self.stage.open_proxies();

@@ -16,6 +16,7 @@ use crate::demo::stage::Stage;
 use crate::demo::tap::Tap;
 use crate::harness::cases;
 use crate::harness::orders::Orders;
+use crate::harness::products;
 use crate::process::stop::Stop;
 use crate::ui;
 
@@ -68,6 +69,8 @@ async fn play(args: &Args, stage: &mut Stage) -> Result<bool> {
     let with_python = placing::has_pika().await;
     stage.set().await?;
     let tap = Tap::start(stage.env()?).await?;
+    // The tap has to see every version of a product.
+    products::publish_all(&stage.http, stage.url("catalog")).await?;
     let orders = Orders::default();
     let late = u32::from(args.orders > 1);
     let cases = cases::cases(args.orders - late);

@@ -152,8 +152,10 @@ async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Quiescen
                 ..BrokerSnapshot::default()
             };
             match endpoints.audit(&broker, SignedDuration::ZERO).await {
-                Ok(report) if report.is_quiescent() || begun.elapsed() > PATIENCE => {
+                Ok(mut report) if report.is_quiescent() || begun.elapsed() > PATIENCE => {
                     session.close().await;
+                    let published = tap.journal(|journal| journal.products.clone())?;
+                    report.violations.extend(endpoints.unlike_published(&published).await?);
                     let waiting = broker.queues.iter().filter(|(_, count)| **count > 0);
                     let waiting = waiting.map(|(queue, count)| format!("{count} in {queue}"));
                     return Ok(Quiescent { report, waiting: waiting.collect(), took });

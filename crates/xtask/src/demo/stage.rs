@@ -58,7 +58,7 @@ impl Stage {
         let env = TestEnv::with_plain_names(servers, &definitions, &SERVICES).await?;
         let env = self.env.insert(env);
 
-        for name in SERVICES {
+        for name in SERVICES.iter().copied() {
             let program = programs.get(name).with_context(|| format!("cargo built no {name}"))?;
             let launch = Launch {
                 name,
@@ -98,8 +98,8 @@ impl Stage {
     /// Where everything can be reached, for the audit.
     pub(crate) fn endpoints(&self) -> Result<Endpoints> {
         let (servers, env) = (self.servers()?, self.env()?);
-        let services = SERVICES.map(|name| (name.to_owned(), self.url(name).to_owned()));
-        Endpoints::new(servers, env, services.into())
+        let services = SERVICES.iter().map(|name| ((*name).to_owned(), self.url(name).to_owned()));
+        Endpoints::new(servers, env, services.collect())
     }
 
     pub(crate) fn servers(&self) -> Result<&Servers> {

@@ -13,6 +13,7 @@ use crate::demo::tap::Tap;
 use crate::demo::timeline;
 use crate::harness::journal::{Ended, Journal};
 use crate::harness::orders::{Order, Orders, in_event};
+use crate::harness::service::SERVICES;
 use crate::ui;
 
 /// How the orders of one kind ended.
@@ -142,12 +143,17 @@ fn invariants(
             "money: captured - refunded = the total of what was completed, here and at the provider",
             "a cancelled order holds no stock, no authorisation, no shipment",
             "nothing was done twice, although some events were sent twice",
+            "each version of a product was published once, and the last is what catalog has",
         ] {
             ui::rule(rule, &[]);
         }
     }
     held & ui::rule(
-        &format!("the audit of {} rows in four services and their ledgers", report.rows),
+        &format!(
+            "the audit of {} rows in {} services and their ledgers",
+            report.rows,
+            SERVICES.len()
+        ),
         audited,
     )
 }
@@ -163,6 +169,7 @@ pub(crate) fn addresses(stage: &Stage) -> Result<()> {
         (String::new(), format!("user {user}, password {password}, virtual host {}", env.vhost())),
     ];
     let lists = [
+        ("catalog", "products"),
         ("orders", "orders"),
         ("inventory", "stock"),
         ("payments", "payments"),
@@ -172,9 +179,10 @@ pub(crate) fn addresses(stage: &Stage) -> Result<()> {
         let url = format!("{}/{list}", stage.url(service));
         rows.push((service.to_owned(), format!("{url:<35} process {}", stage.pid(service))));
     }
+    rows.push(("HTTP documents".to_owned(), "/openapi.json at each of these".to_owned()));
     rows.push(("storefront".to_owned(), format!("AMQP_URL={}", env.amqp_url("storefront"))));
     for (service, _) in lists {
-        let name = if service == "orders" { "databases" } else { "" };
+        let name = if service == lists[0].0 { "databases" } else { "" };
         rows.push((name.to_owned(), format!("psql {}", env.database_url(service))));
     }
     let database = env.admin_database_url("orders").replace("/orders", "/{service}");

@@ -19,7 +19,7 @@ const EXAMPLE: &str = "examples/loyalty/src/lib.rs";
 
 /// A generated file: its path in the workspace, and its text.
 struct Generated {
-    path: &'static str,
+    path: String,
     text: String,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn run(check: bool) -> Result<ExitCode> {
     let root = cargo::root();
     let mut stale = 0;
     for Generated { path, text } in generated(&root)? {
-        let file = root.join(path);
+        let file = root.join(&path);
         if read(&file)?.as_ref() == Some(&text) {
             continue;
         }
@@ -57,26 +57,39 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
         let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
         bail!("the choreography of the shop is not sound:\n  {}", list.join("\n  "));
     }
-    let catalog = Catalog::new(graph.system(), shop_events::catalog())?;
+    let catalog = Catalog::new(graph.system(), shop_events::schemas())?;
     let mut all = vec![
         Generated {
-            path: "broker/definitions.json",
+            path: "broker/definitions.json".to_owned(),
             text: definitions::text(graph.system(), COMMAND),
         },
-        Generated { path: "docs/events.md", text: events::page(&graph, &catalog, COMMAND) },
-        Generated { path: "docs/choreography.md", text: choreography::page(&graph, COMMAND) },
+        Generated {
+            path: "docs/events.md".to_owned(),
+            text: events::page(&graph, &catalog, COMMAND),
+        },
+        Generated {
+            path: "docs/choreography.md".to_owned(),
+            text: choreography::page(&graph, COMMAND),
+        },
     ];
+    for (service, document) in shop::documents() {
+        let path = format!("docs/openapi/{service}.json");
+        all.push(Generated { path, text: document.text() });
+    }
     match read(&root.join(README))? {
         Some(readme) => {
             let example = read(&root.join(EXAMPLE))?.with_context(|| format!("no {EXAMPLE}"))?;
             let text = between_marks(&readme, "events", &events::table(&graph, &catalog))?;
             let text = between_marks(&text, "loyalty", &format!("```rust\n{example}```\n"))?;
-            all.push(Generated { path: README, text });
+            all.push(Generated { path: README.to_owned(), text });
         }
         None => ui::say(&format!("there is no {README} for the table of events")),
     }
     let rows = read(&root.join(conformance::PAGE))?.unwrap_or_default();
-    all.push(Generated { path: conformance::PAGE, text: conformance::page(root, &rows)? });
+    all.push(Generated {
+        path: conformance::PAGE.to_owned(),
+        text: conformance::page(root, &rows)?,
+    });
     Ok(all)
 }
 

@@ -13,7 +13,7 @@ use ballet_testkit::{Management, Servers, TestEnv};
 use jiff::SignedDuration;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
-use shop::audit::ServiceUrls;
+use shop::audit::{Published, ServiceUrls, Unreadable};
 
 /// The file in the directory of a run.
 pub(crate) const FILE: &str = "endpoints.json";
@@ -68,17 +68,14 @@ impl Endpoints {
             .with_context(|| format!("{} does not hold a shop's endpoints", file.display()))
     }
 
-    fn service_urls(&self) -> Result<ServiceUrls> {
-        let url = |service: &str| {
-            let known = self.services.get(service).cloned();
-            known.with_context(|| format!("the URL of {service} is missing: add --service"))
-        };
-        Ok(ServiceUrls {
-            orders: url("orders")?,
-            inventory: url("inventory")?,
-            payments: url("payments")?,
-            shipping: url("shipping")?,
-        })
+    fn service_urls(&self) -> ServiceUrls {
+        self.services.clone().into_iter().collect()
+    }
+
+    /// What of the products is unlike what was published of them.
+    pub(crate) async fn unlike_published(&self, published: &Published) -> Result<Vec<String>> {
+        let products = shop::audit::products(&self.service_urls()).await?;
+        Ok(shop::audit::unlike_published(&products, published))
     }
 
     /// What the broker holds now.
@@ -108,7 +105,11 @@ impl Endpoints {
         let framework =
             ballet_ops::audit::audit(&system, &databases, broker, quiescent_after).await?;
         // The framework's audit goes by the databases' clock, the shop's by this machine's.
-        let shop = shop::audit::audit(&self.service_urls()?, quiescent_after - ahead).await?;
-        Ok(shop.and(framework))
+        let business = shop::audit::audit(&self.service_urls(), quiescent_after - ahead).await;
+        let business = business.map_err(|error| match error {
+            Unreadable::NoUrl(_) => anyhow::anyhow!("{error}: add --service"),
+            Unreadable::NoAnswer { .. } => error.into(),
+        })?;
+        Ok(business.and(framework))
     }
 }

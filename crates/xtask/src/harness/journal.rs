@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use ballet::core::MessageId;
 use ballet::core::id;
 use ballet::core::topology::DEAD;
 use ballet::{Event, EventType};
 use ballet_amqp::headers::{DEAD_DETAIL, text_header};
 use ballet_amqp::{Delivery, ShortString};
 use serde_json::Value;
+use shop::audit::Published;
 use shop_events::orders::{OrderCancelled, OrderCompleted};
 use uuid::Uuid;
+
+/// Marks events that somebody sends again to try the services.
+pub(crate) const COPY: &str = "x-copy";
 
 /// One event of a saga.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub(crate) struct Journal {
     sagas: HashMap<Uuid, Vec<Entry>>,
     /// How each saga ended, and when that was read.
     ended: HashMap<Uuid, (Ended, Instant)>,
+    /// What was published of the products.
+    pub(crate) products: Published,
     pub(crate) events: usize,
     /// A sentence for each dead letter.
     pub(crate) dead_letters: Vec<String>,
@@ -59,6 +66,10 @@ impl Journal {
         }
         self.events += 1;
         let Ok(message_id) = text(properties.message_id()).parse::<Uuid>() else { return };
+        let headers = properties.headers().as_ref();
+        if headers.is_none_or(|headers| !headers.inner().contains_key(COPY)) {
+            self.products.add(&name, MessageId(message_id), &delivery.body);
+        }
         // A saga without a correlation id takes the id of its first message.
         let saga = text(properties.correlation_id()).parse().unwrap_or(message_id);
         let body: Value = serde_json::from_slice(&delivery.body).unwrap_or_default();

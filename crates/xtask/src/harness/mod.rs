@@ -11,6 +11,7 @@ pub(crate) mod journal;
 pub(crate) mod load;
 pub(crate) mod oracle;
 pub(crate) mod orders;
+pub(crate) mod products;
 pub(crate) mod record;
 pub(crate) mod run_dir;
 pub(crate) mod serve;

@@ -77,8 +77,10 @@ async fn judge(stage: &Stage, load: &Load, recorder: &Recorder, known: &Known) -
     let broker = endpoints.broker().await?;
     let report = endpoints.audit_ahead(&broker, SignedDuration::ZERO, known.ahead).await?;
     unfinished.extend(report.open.into_iter().chain(report.stuck));
-    let mut verdict =
-        Verdict { rows: report.rows, broken: report.violations, unfinished, ..Verdict::default() };
+    let published = recorder.record().journal.products.clone();
+    let mut broken = report.violations;
+    broken.extend(endpoints.unlike_published(&published).await?);
+    let mut verdict = Verdict { rows: report.rows, broken, unfinished, ..Verdict::default() };
     lost(stage, load, recorder, known, &mut verdict).await?;
     let record = recorder.record();
     let mut once: HashMap<(Uuid, &str), usize> = HashMap::new();

@@ -14,7 +14,7 @@ use serde_json::json;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
-use crate::harness::journal::Journal;
+use crate::harness::journal::{COPY, Journal};
 use crate::harness::stage::Stage;
 
 /// The recorder's queue. It is durable, so nothing is missed while the broker is down.
@@ -22,8 +22,6 @@ const QUEUE: &str = "recorder";
 const PREFETCH: u16 = 500;
 /// The number of events that can be sent again.
 const REMEMBERED: usize = 2_000;
-/// Marks the events that we sent again.
-pub(crate) const COPY: &str = "x-copy";
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A message, by its id.

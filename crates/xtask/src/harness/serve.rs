@@ -48,9 +48,10 @@ struct Shipping {
 pub(crate) fn run(service: &str) -> ExitCode {
     match service {
         "orders" => ballet::main(|args: Orders| {
-            let service = orders::service(args.orders.deadline());
+            let service = orders::service(args.orders);
             (args.ballet, service.clock(clock()))
         }),
+        "catalog" => ballet::main(|args: Plain| (args.ballet, catalog::service().clock(clock()))),
         "inventory" => {
             ballet::main(|args: Plain| (args.ballet, inventory::service().clock(clock())))
         }

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -13,7 +14,8 @@ use serde_json::Value;
 use crate::process::children::{Child, Children};
 
 /// The services of the shop.
-pub(crate) const SERVICES: [&str; 4] = ["orders", "inventory", "payments", "shipping"];
+pub(crate) static SERVICES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| shop::system().parts.iter().map(|part| part.service).collect());
 
 /// How long a service may take to create its tables and to connect.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -86,8 +86,8 @@ impl Stage {
         let http = http.context("cannot set up HTTP")?;
         let fleet = Fleet::new(Children::new()?, &logs, plan.env)?;
         let mut proxies = BTreeMap::new();
-        let proxied = if plan.proxies { &SERVICES[..] } else { &[] };
-        for (number, &name) in proxied.iter().enumerate() {
+        let proxied: &[&'static str] = if plan.proxies { &SERVICES } else { &[] };
+        for (number, name) in proxied.iter().copied().enumerate() {
             let mut new =
                 Proxies::new(&servers, env.amqp_url(name), env.database_url(name)).await?;
             // Each service starts with another node.
@@ -95,7 +95,7 @@ impl Stage {
             proxies.insert(name, new);
         }
         let stage = Self { servers, env, fleet, proxies, http, logs };
-        for name in SERVICES {
+        for name in SERVICES.iter().copied() {
             for _ in 0..plan.replicas.max(1) {
                 stage.add(name).await?;
             }
@@ -139,7 +139,7 @@ impl Stage {
     /// Where everything can be reached without the proxies, for the audit.
     pub(crate) async fn endpoints(&self) -> Result<Endpoints> {
         let mut services = BTreeMap::new();
-        for name in SERVICES {
+        for name in SERVICES.iter().copied() {
             let url = self.fleet.url(name, 0).await.unwrap_or_default();
             services.insert(name.to_owned(), url);
         }

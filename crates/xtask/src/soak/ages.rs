@@ -58,7 +58,7 @@ impl Ages {
         let (ahead, by) = (self.ahead().saturating_add(by).as_secs(), by.as_secs());
         self.wait_for_partitions(stage, ahead).await?;
         stage.fleet.set_clocks(ahead).await?;
-        for service in SERVICES {
+        for service in SERVICES.iter().copied() {
             let mut db = PgConnection::connect(stage.env.admin_database_url(service)).await?;
             let sql = format!(
                 "begin;
@@ -87,7 +87,7 @@ impl Ages {
     async fn wait_for_partitions(&self, stage: &Stage, ahead: i64) -> Result<()> {
         let then = Clock::system().now() + SignedDuration::from_secs(ahead);
         let name = format!("inbox_{}", then.strftime("%Y%m%d"));
-        for service in SERVICES {
+        for service in SERVICES.iter().copied() {
             let what = format!("the partition {name} of {service}");
             let made = wait_until(&what, CAUGHT_UP, || async {
                 let url = stage.env.admin_database_url(service);

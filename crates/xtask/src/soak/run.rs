@@ -222,7 +222,7 @@ impl<'a> Soak<'a> {
 
     async fn report(self, verdict: Verdict) -> Result<(Report, Vec<Sample>)> {
         let mut partitions_dropped = BTreeMap::new();
-        for service in SERVICES {
+        for service in SERVICES.iter().copied() {
             let dropped = self.number(service, "ballet.dropped_partition").await?;
             partitions_dropped.insert(service.to_owned(), dropped);
         }

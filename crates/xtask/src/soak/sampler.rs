@@ -51,7 +51,7 @@ impl<'a> Sampler<'a> {
             values.insert((What::Memory, name.clone()), memory);
             values.insert((What::Files, name), files);
         }
-        for service in SERVICES {
+        for service in SERVICES.iter().copied() {
             let sizes = self.sizes(service).await;
             let sizes = sizes.with_context(|| format!("the database of {service}"))?;
             for (kind, bytes, tables) in sizes {

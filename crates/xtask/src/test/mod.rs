@@ -1,5 +1,7 @@
 //! All tests against one set of servers.
 
+mod alone;
+mod one;
 mod programs;
 mod run;
 mod side_by_side;

@@ -242,13 +242,13 @@ impl<'a> World<'a> {
         let (queue, broker) = (self.queue(), self.broker.clone());
         let db = tokio::sync::Mutex::new(&mut self.db);
         wait_until("the service to be idle", SOON, || async {
-            let taken = broker.taken().len();
+            let taken = broker.taken_count();
             let (ready, unacked) = (broker.ready(queue).len(), broker.unacked(queue));
             let mut db = db.lock().await;
             let (calls, outbox): (i64, i64) =
                 sqlx::query_as(UNFINISHED).fetch_one(&mut **db).await?;
             // A message published between the two queries might be missed by both.
-            if ready + unacked == 0 && calls + outbox == 0 && broker.taken().len() == taken {
+            if ready + unacked == 0 && calls + outbox == 0 && broker.taken_count() == taken {
                 return Ok(Some(()));
             }
             Err(Wrong(format!(

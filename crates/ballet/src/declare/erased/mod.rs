@@ -4,5 +4,6 @@ pub(crate) mod any;
 pub(crate) mod bulk;
 pub(crate) mod call;
 pub(crate) mod codec;
+pub(crate) mod entities;
 pub(crate) mod local;
 pub(crate) mod others;

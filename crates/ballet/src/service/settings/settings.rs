@@ -20,6 +20,7 @@ pub(crate) const AT_LEAST_ONE: RangeInclusive<i64> = 1..=65_535;
 pub(crate) const DATABASE_CONNECTIONS: RangeInclusive<i64> = 8..=500;
 /// Connections beside those of the lanes, by default: five of them are for requests.
 const MORE_CONNECTIONS: u32 = 11;
+pub(crate) const REPUBLISH_RATE: RangeInclusive<i64> = 1..=1_000_000;
 pub(crate) const HANDLER_SECONDS: RangeInclusive<u64> = 1..=3600;
 pub(crate) const DRAIN_SECONDS: RangeInclusive<u64> = 0..=3600;
 /// RabbitMQ itself takes at most 512 MiB.
@@ -89,6 +90,11 @@ pub struct Settings {
     #[arg(long, env = "HTTP_REQUESTS", default_value_t = 256, value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub http_requests: u16,
 
+    /// The most entities that are published anew in a second, when a service asks for all that this
+    /// one shares; of all replicas together.
+    #[arg(long, env = "REPUBLISH_RATE", default_value_t = 5000, value_name = "ENTITIES", value_parser = clap::value_parser!(u32).range(REPUBLISH_RATE))]
+    pub republish_rate: u32,
+
     /// How long one handler may take with one message, in seconds; then it is rolled back and
     /// has failed.
     #[arg(long, env = "HANDLER_SECONDS", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(HANDLER_SECONDS))]
@@ -145,6 +151,7 @@ impl Settings {
             max_body: 1024 * 1024,
             database_connections: None,
             http_requests: 256,
+            republish_rate: 5000,
             handler_seconds: 30,
             drain_seconds: 20,
             log: "info".to_owned(),
@@ -285,6 +292,7 @@ impl fmt::Debug for Settings {
             max_body,
             database_connections,
             http_requests,
+            republish_rate,
             handler_seconds,
             drain_seconds,
             log,
@@ -307,6 +315,7 @@ impl fmt::Debug for Settings {
             .field("max_body", max_body)
             .field("database_connections", database_connections)
             .field("http_requests", http_requests)
+            .field("republish_rate", republish_rate)
             .field("handler_seconds", handler_seconds)
             .field("drain_seconds", drain_seconds)
             .field("log", log)

@@ -6,6 +6,7 @@ use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_events::inventory::ReservationFailure;
 use shop_events::{OrderId, OrderLine, Sku, StockLine};
@@ -13,17 +14,22 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 /// The stock that is or was held for an order.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Reservation {
+    /// The order.
     pub(crate) order_id: OrderId,
+    /// The state of the reservation.
     pub(crate) state: State,
+    /// The stock, one line per SKU.
     pub(crate) lines: Vec<StockLine>,
+    /// When the stock was held.
     pub(crate) created_at: Timestamp,
 }
 
 /// The state of a reservation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "ReservationState")]
 pub(crate) enum State {
     /// The stock is held for the order.
     Held,

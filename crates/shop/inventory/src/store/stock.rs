@@ -4,6 +4,7 @@ use ballet::{Failure, Rows};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
+use schemars::JsonSchema;
 use serde::Serialize;
 use shop_events::Sku;
 use shop_events::inventory::StockReceived;
@@ -11,12 +12,17 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
 
 /// The stock of one SKU.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Stock {
+    /// The product.
     pub(crate) sku: String,
+    /// The quantity that can be held for orders.
     on_hand: i64,
+    /// The quantity that is held for orders.
     held: i64,
+    /// The quantity that is sold.
     committed: i64,
+    /// The quantity that was ever received: the sum of the three others.
     received: i64,
 }
 

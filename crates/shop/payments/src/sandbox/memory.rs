@@ -3,6 +3,7 @@
 use ballet::{CallKey, Failure, TextEnum};
 use jiff::Timestamp;
 use paging::Limit;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shop_events::{Money, OrderId};
 use sqlx::postgres::PgRow;
@@ -10,12 +11,17 @@ use sqlx::types::{Text, Uuid};
 use sqlx::{FromRow, PgExecutor, PgPool, Row};
 
 /// The kind of an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "SandboxOperationKind")]
 pub(crate) enum Kind {
+    /// Hold money.
     Authorize,
+    /// Take the money that is held.
     Capture,
+    /// Release the money that is held.
     Void,
+    /// Give back the money that was taken.
     Refund,
 }
 
@@ -96,17 +102,25 @@ pub(super) async fn card_of(memory: &PgPool, reference: &str) -> sqlx::Result<Op
 }
 
 /// An operation as the audit sees it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "SandboxOperation")]
 pub(crate) struct Remembered {
+    /// The key that the operation was requested under.
     pub(crate) idempotency_key: Uuid,
+    /// What was requested.
     kind: Kind,
+    /// The order.
     order_id: OrderId,
+    /// The provider's reference for the authorisation.
     reference: String,
+    /// The amount.
     amount: Money,
+    /// How often it was requested under this key.
     attempts: i32,
-    /// Absent until it has taken effect.
+    /// The result. Absent until it has taken effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
+    /// When it was requested first.
     created_at: Timestamp,
 }
 

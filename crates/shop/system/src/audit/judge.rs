@@ -10,14 +10,23 @@ use crate::audit::rows::{Operation, Order, Payment, Snapshot, Stock};
 
 /// Checks a snapshot. Orders that changed after `quiescent_at` are still open.
 pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
-    let Snapshot { read_at: _, orders, stock, reservations, payments, operations, shipments } =
-        snapshot;
+    let Snapshot {
+        read_at: _,
+        orders,
+        stock,
+        reservations,
+        payments,
+        operations,
+        shipments,
+        products,
+    } = snapshot;
     let rows = orders.len()
         + stock.len()
         + reservations.len()
         + payments.len()
         + operations.len()
-        + shipments.len();
+        + shipments.len()
+        + products.len();
     let mut report = Report { rows, ..Report::default() };
     for stock in stock {
         check_stock(stock, &mut report);

@@ -51,6 +51,7 @@ fn shop(status: &str) -> Snapshot {
         payments: vec![row(payment)],
         operations,
         shipments: vec![shipment],
+        products: Vec::new(),
     }
 }
 

@@ -6,13 +6,15 @@
 //! are listed as open.
 
 mod judge;
+mod published;
 mod read;
 mod rows;
 
 use jiff::SignedDuration;
 
 pub use ballet_ops::audit::Report;
-pub use read::{ServiceUrls, Unreadable};
+pub use published::{Published, unlike_published};
+pub use read::{ServiceUrls, Unreadable, products};
 
 /// Reads and checks everything. An order is quiescent when it is completed or cancelled and has not
 /// changed for `quiescent_after`.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use shop_events::catalog::Product;
 use shop_events::{Money, OrderId, Sku, StockLine};
 use uuid::Uuid;
 
@@ -15,6 +16,7 @@ pub(super) struct Snapshot {
     pub(super) payments: Vec<Payment>,
     pub(super) operations: Vec<Operation>,
     pub(super) shipments: Vec<Shipment>,
+    pub(super) products: Vec<Product>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -30,6 +30,8 @@ pub(crate) enum Path {
     Fills,
     /// Pens come in.
     Restocks,
+    /// A product is published, gets another price, and is withdrawn.
+    Catalogs,
     /// A message comes that a service cannot take.
     Disturbs(&'static str),
 }
@@ -39,6 +41,7 @@ impl Path {
     pub(crate) fn all(services: &[&'static str]) -> Vec<Self> {
         let mut all = vec![
             Self::Restocks,
+            Self::Catalogs,
             Self::Fills,
             Self::Buys,
             Self::ChecksOut,
@@ -104,6 +107,10 @@ impl Path {
             }
             Self::Restocks => {
                 world.restock().await;
+                return None;
+            }
+            Self::Catalogs => {
+                world.catalog().await;
                 return None;
             }
             Self::Disturbs(service) => {

@@ -175,6 +175,7 @@ async fn run(name: &str) {
 
 fn by_name(name: &str, database_url: String) -> Service {
     match name {
+        "catalog" => catalog::service(),
         "inventory" => inventory::service(),
         "orders" => orders::service(orders::config::DEADLINE),
         "payments" => payments::service(payments::sandbox::Sandbox::new(database_url)),

@@ -1,4 +1,4 @@
-//! The shop as four processes, and what is done in it while any of them may be dead.
+//! The shop as processes, and what is done in it while any of them may be dead.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ballet::core::Part;
-use ballet_testkit::{TestEnv, wait_until};
+use ballet_testkit::{Method, TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use shop::audit::{Report, ServiceUrls, audit};
+use shop::audit::{Published, Report, ServiceUrls, audit, products, unlike_published};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -26,13 +26,36 @@ pub(crate) struct World {
     client: Client,
     urls: Mutex<BTreeMap<&'static str, String>>,
     notes: AtomicU64,
+    products: AtomicU64,
 }
+
+/// A queue that gets all events.
+const RECORD: &str = "record";
 
 impl World {
     pub(crate) fn new(env: TestEnv) -> Self {
         // A hung process is not waited for.
         let client = Client::builder().timeout(Duration::from_secs(5)).build().expect("HTTP");
-        Self { env, client, urls: Mutex::default(), notes: AtomicU64::new(0) }
+        Self {
+            env,
+            client,
+            urls: Mutex::default(),
+            notes: AtomicU64::new(0),
+            products: AtomicU64::new(0),
+        }
+    }
+
+    /// Keeps all events from now on.
+    pub(crate) async fn record(&self) {
+        let (management, vhost) = (self.env.management(), self.env.vhost());
+        let (durable, of_catalog) =
+            (json!({ "durable": true }), json!({ "routing_key": "catalog.#" }));
+        for (method, path, body) in [
+            (Method::PUT, &["queues", vhost, RECORD][..], &durable),
+            (Method::POST, &["bindings", vhost, "e", "events", "q", RECORD], &of_catalog),
+        ] {
+            management.call(method, path, Some(body)).await.expect("a record");
+        }
     }
 
     /// A service serves here now.
@@ -45,13 +68,7 @@ impl World {
     }
 
     fn urls(&self) -> ServiceUrls {
-        let url = |service| self.url(service);
-        ServiceUrls {
-            orders: url("orders"),
-            inventory: url("inventory"),
-            payments: url("payments"),
-            shipping: url("shipping"),
-        }
+        self.urls.lock().expect("the addresses").clone().into_iter().collect()
     }
 
     /// Places an order. Where the answer is lost it is placed again: then there are two, and both
@@ -143,6 +160,59 @@ impl World {
         assert_eq!(pens["received"], 10 * self.notes.load(Ordering::Relaxed));
     }
 
+    /// Publishes a new product, gives it another price, and withdraws it. Whose answer is lost asks
+    /// again, and finds out what was done.
+    pub(crate) async fn catalog(&self) {
+        let sku = format!("pen-{}", self.products.fetch_add(1, Ordering::Relaxed) + 1);
+        let price = |amount_minor| json!({ "amount_minor": amount_minor, "currency": "EUR" });
+        let product = json!({ "sku": sku, "title": "A pen", "price": price(199),
+            "category": "office" });
+        let withdrawn = wait_until("a product to be withdrawn", SOON, || async {
+            let status = self.post("catalog", "products", &product).await?.status();
+            let path = format!("{}/products/{sku}", self.url("catalog"));
+            let read = || async { self.client.get(&path).send().await.map_err(said) };
+            let mut known = read().await?;
+            if known.status() == StatusCode::NOT_FOUND {
+                return Err(format!("publishing it is {status}"));
+            }
+            if known.status() == StatusCode::OK && known.headers()["etag"] == "\"1\"" {
+                let change = self.client.put(format!("{path}/price")).header("If-Match", "\"1\"");
+                change.json(&price(299)).send().await.map_err(said)?;
+                known = read().await?;
+            }
+            if known.status() == StatusCode::OK && known.headers()["etag"] == "\"2\"" {
+                let change = self.client.delete(&path).header("If-Match", "\"2\"");
+                change.send().await.map_err(said)?;
+                known = read().await?;
+            }
+            let status = known.status();
+            if status == StatusCode::GONE { Ok(Some(())) } else { Err(format!("it is {status}")) }
+        });
+        withdrawn.await.expect("an end");
+    }
+
+    /// Each product has the versions that it has to have, and each version was published once.
+    pub(crate) async fn products_are_as_published(&self) {
+        let products = products(&self.urls()).await.expect("products");
+        let count = usize::try_from(self.products.load(Ordering::Relaxed)).expect("some");
+        assert_eq!(products.len(), count);
+        assert!(products.iter().all(|product| product.version == 3), "{products:#?}");
+        let mut published = Published::default();
+        loop {
+            let some = self.env.management().take(RECORD, 100).await.expect("events");
+            for event in &some {
+                let text = |value: &Value| value.as_str().expect("text").to_owned();
+                let (properties, body) = (&event["properties"], text(&event["payload"]));
+                let id = text(&properties["message_id"]).parse().expect("an id");
+                published.add(&text(&properties["type"]), id, body.as_bytes());
+            }
+            if some.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(unlike_published(&products, &published), [""; 0]);
+    }
+
     async fn receive(&self, sku: &str, receipt: &str, quantity: u64) {
         let receipt = json!({ "receipt": receipt, "quantity": quantity });
         let counted = wait_until("goods to be counted", SOON, || async {
@@ -225,7 +295,7 @@ impl World {
         let quiet = wait_until("empty queues", SOON, || async {
             for queue in management.queues().await.map_err(said)? {
                 // A stream keeps what it has.
-                if queue == "journal" {
+                if queue == "journal" || queue == RECORD {
                     continue;
                 }
                 if queue.ends_with(".dead") {

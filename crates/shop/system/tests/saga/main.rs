@@ -7,6 +7,8 @@ mod paths;
 mod refusals;
 mod replicas;
 mod rights;
+mod routes;
 mod shop;
 mod stuck;
 mod tracing;
+mod watching;

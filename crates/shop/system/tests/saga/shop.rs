@@ -1,14 +1,15 @@
 //! One test's shop: its services in this process, in a world of their own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ballet::core::{Part, topology};
-use ballet::{Running, Settings};
+use ballet::{Running, Service, Settings};
 use ballet_testkit::{Collector, Servers, TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use shop::audit::{Report, ServiceUrls, audit};
+use shop::audit::{Report, audit};
 use sqlx::{Connection, Executor, PgConnection};
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -16,7 +17,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) struct Shop {
     pub(crate) env: TestEnv,
     pub(crate) client: Client,
-    pub(crate) urls: ServiceUrls,
+    urls: BTreeMap<&'static str, String>,
     opened: Opened,
     carrier: shipping::sandbox::Sandbox,
     services: Vec<(&'static str, Running)>,
@@ -53,9 +54,7 @@ impl Shop {
         let env =
             TestEnv::new(servers, name, &definitions, &names).await.expect("a test environment");
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
-        let [orders, inventory, payments, shipping] = std::array::from_fn(|_| String::new());
-        let urls = ServiceUrls { orders, inventory, payments, shipping };
-        let (client, services) = (Client::new(), Vec::new());
+        let (client, urls, services) = (Client::new(), BTreeMap::new(), Vec::new());
         let collector = match opened.traced {
             true => Some(Collector::start().await.expect("a collector")),
             false => None,
@@ -76,6 +75,7 @@ impl Shop {
         let service = match name {
             // With time enough for everything.
             "orders" => orders::service(orders::config::DEADLINE),
+            "catalog" => catalog::service(),
             "inventory" => inventory::service(),
             "payments" => payments::service(
                 payments::sandbox::Sandbox::new(self.env.database_url(name)).slow(SLOW),
@@ -83,18 +83,28 @@ impl Shop {
             "shipping" => shipping::service(self.carrier.clone()),
             _ => panic!("{name} is no service of the shop"),
         };
+        self.start_as(name, service).await;
+    }
+
+    /// Starts a service that is made in another way.
+    pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
         let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
         let otlp_endpoint = self.collector.as_ref().map(|collector| collector.url().to_owned());
         let settings = Settings { lanes: self.opened.lanes, otlp_endpoint, ..settings };
         let running = service.start(settings).await.expect("started");
-        let url = format!("http://{}", running.address());
-        match name {
-            "orders" => self.urls.orders = url,
-            "inventory" => self.urls.inventory = url,
-            "payments" => self.urls.payments = url,
-            _ => self.urls.shipping = url,
-        }
+        self.urls.insert(name, format!("http://{}", running.address()));
         self.services.push((name, running));
+    }
+
+    /// The URL of a service, of the replica that was started last.
+    pub(crate) fn url(&self, name: &str) -> &str {
+        &self.urls[name]
+    }
+
+    /// Where each replica of a service answers.
+    pub(crate) fn replicas(&self, name: &str) -> Vec<String> {
+        let replicas = self.services.iter().filter(|(other, _)| *other == name);
+        replicas.map(|(_, running)| format!("http://{}", running.address())).collect()
     }
 
     /// Ends all replicas of a service.
@@ -122,11 +132,11 @@ impl Shop {
 
     pub(crate) async fn receive(&self, sku: &str, receipt: &str, quantity: u64) -> Response {
         let body = json!({ "receipt": receipt, "quantity": quantity });
-        self.post(&format!("{}/stock/{sku}/receive", self.urls.inventory), &body).await
+        self.post(&format!("{}/stock/{sku}/receive", self.url("inventory")), &body).await
     }
 
     pub(crate) async fn place(&self, checkout: &Value) -> Response {
-        self.post(&format!("{}/orders", self.urls.orders), checkout).await
+        self.post(&format!("{}/orders", self.url("orders")), checkout).await
     }
 
     /// Places an order that has to be taken, and gives its id.
@@ -141,7 +151,7 @@ impl Shop {
     }
 
     pub(crate) async fn cancel(&self, order_id: &str) -> Response {
-        self.post(&format!("{}/orders/{order_id}/cancel", self.urls.orders), &json!({})).await
+        self.post(&format!("{}/orders/{order_id}/cancel", self.url("orders")), &json!({})).await
     }
 
     /// Drops a message on the exchange for events, as a program in any language would.
@@ -153,19 +163,19 @@ impl Shop {
     }
 
     pub(crate) async fn order(&self, order_id: &str) -> Value {
-        self.get(&format!("{}/orders/{order_id}", self.urls.orders)).await
+        self.get(&format!("{}/orders/{order_id}", self.url("orders"))).await
     }
 
     pub(crate) async fn orders(&self, query: &str) -> Value {
-        self.get(&format!("{}/orders{query}", self.urls.orders)).await
+        self.get(&format!("{}/orders{query}", self.url("orders"))).await
     }
 
     pub(crate) async fn payment(&self, order_id: &str) -> Value {
-        self.get(&format!("{}/payments/{order_id}", self.urls.payments)).await
+        self.get(&format!("{}/payments/{order_id}", self.url("payments"))).await
     }
 
     pub(crate) async fn stock(&self, sku: &str) -> Value {
-        self.get(&format!("{}/stock/{sku}", self.urls.inventory)).await
+        self.get(&format!("{}/stock/{sku}", self.url("inventory"))).await
     }
 
     /// Waits until an order has a status.
@@ -200,7 +210,9 @@ impl Shop {
         let quiescent_after = SignedDuration::ZERO;
         let framework =
             ballet_ops::audit::audit(&system, &databases, &broker, quiescent_after).await;
-        let business = audit(&self.urls, quiescent_after).await.map_err(|error| said(&error))?;
+        let business = audit(&self.urls.clone().into_iter().collect(), quiescent_after)
+            .await
+            .map_err(|error| said(&error))?;
         Ok(business.and(framework.map_err(|error| said(&error))?))
     }
 

@@ -80,7 +80,7 @@ async fn t164_what_comes_beside_a_trace_reaches_the_last_event() {
     }
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let (state, baggage) = ("vendor=1", "user=7,plan=free");
-    let request = shop.client.post(format!("{}/orders", shop.urls.orders));
+    let request = shop.client.post(format!("{}/orders", shop.url("orders")));
     let request = request.header("traceparent", trace).header("tracestate", state);
     let request = request.header("baggage", baggage).json(&mugs(1, "card_approved"));
     let response: Value = request.send().await.expect("an answer").json().await.expect("JSON");

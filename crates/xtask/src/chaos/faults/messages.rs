@@ -11,7 +11,8 @@ use futures_util::StreamExt;
 use shop_events::cart::CartCheckedOut;
 
 use crate::harness::dice::Dice;
-use crate::harness::record::{COPY, Recorder};
+use crate::harness::journal::COPY;
+use crate::harness::record::Recorder;
 use crate::harness::service::SERVICES;
 use crate::harness::stage::Stage;
 

@@ -1,0 +1,250 @@
+//! `ballet copies`: who copies what, which rows differ, and how they are brought anew.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet::core::{System, topology};
+use ballet::{
+    Entity, EntityEvent, Event, EventType, Migration, Participant, Running, Service, Settings,
+    Versioned,
+};
+use ballet_testkit::memory::MemoryBroker;
+use ballet_testkit::{Servers, TestEnv, wait_until};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::process::Command;
+
+const LONG: Duration = Duration::from_secs(120);
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Book {
+    title: String,
+}
+
+impl Entity for Book {
+    const NAME: &'static str = "book";
+    const REPUBLISHED: EventType = EventType::plain("shelf.books_republished.v1");
+    const REQUESTS: &'static [EventType] = &[EventType::plain("desk.books_requested.v1")];
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct BookChanged {
+    book: Versioned<Book>,
+}
+
+impl Event for BookChanged {
+    const TYPE: EventType = EventType::plain("shelf.book_changed.v1");
+}
+
+impl EntityEvent for BookChanged {
+    type Entity = Book;
+
+    fn into_version(self) -> Versioned<Book> {
+        self.book
+    }
+}
+
+/// Ids that are numbers: they are in another order than their texts.
+const SHELF: &[Migration] = &[Migration {
+    name: "0001_book",
+    sql: "create table book (book_id bigint primary key, version bigint not null, title text); \
+          create view shared_book as select book_id as id, version, \
+              case when title is not null then jsonb_build_object('title', title) end as state \
+              from book; \
+          insert into book select at, 1 + at % 4, case when at % 10 > 0 then 'title' end \
+              from generate_series(1, 12000) as at",
+}];
+
+/// A shelf with books, and a desk that copies them.
+struct Library {
+    env: TestEnv,
+    broker: MemoryBroker,
+    shelf: Option<Running>,
+    _desk: Running,
+}
+
+fn shelf() -> Participant {
+    Participant::new("shelf").publishes::<BookChanged>().shares::<Book>("shared_book")
+}
+
+impl Library {
+    async fn new(name: &str) -> Self {
+        let servers = Servers::shared().await.expect("servers");
+        let desk = Participant::new("desk").copies::<Book>(|copy| copy.fed_by::<BookChanged>());
+        let system = System { name: "library", parts: vec![shelf().part(), desk.part()] };
+        let definitions = topology::definitions(&system, |_| String::new());
+        let env = TestEnv::new(servers, name, &definitions, &["shelf", "desk"]).await;
+        let env = env.expect("an environment");
+        let broker = MemoryBroker::with_definitions(&definitions);
+        let desk = start(&env, &broker, desk, &[]).await;
+        let shelf = Some(start(&env, &broker, shelf(), SHELF).await);
+        let library = Self { env, broker, shelf, _desk: desk };
+        library.until("desk", "select filled_run is not null from ballet.copy_fill").await;
+        library
+    }
+
+    async fn until(&self, service: &str, sql: &str) {
+        wait_until(sql, LONG, || async {
+            let mut db = PgConnection::connect(self.env.database_url(service)).await?;
+            let holds = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+            let holds: bool = holds.fetch_one(&mut db).await?;
+            Ok::<_, sqlx::Error>(holds.then_some(()))
+        })
+        .await
+        .expect(sql);
+    }
+
+    async fn execute(&self, service: &str, sql: &str) {
+        let mut db = PgConnection::connect(self.env.database_url(service)).await.expect("a door");
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        sql.execute(&mut db).await.expect("executed");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        // The names of the databases differ in the service's name only.
+        let url = self.env.admin_database_url("desk").replace("desk", "{service}");
+        command.arg("copies").args(arguments).args(["--service", "desk"]).stdin(Stdio::null());
+        command.env("DATABASE_URL", url);
+        command
+    }
+
+    async fn ballet(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.command(arguments).output().await.expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    }
+
+    /// The result of a command as JSON.
+    async fn json(&self, arguments: &[&str]) -> (Option<i32>, Value) {
+        let output = self.command(arguments).args(["-o", "json"]).output().await.expect("it runs");
+        let json = serde_json::from_slice(&output.stdout);
+        (output.status.code(), json.expect("JSON"))
+    }
+}
+
+async fn start(
+    env: &TestEnv,
+    broker: &MemoryBroker,
+    participant: Participant,
+    tables: &'static [Migration],
+) -> Running {
+    let settings = Settings::new("amqp://in.memory", env.database_url(participant.service()));
+    let service = Service::new(participant).migrations(tables).broker(Arc::new(broker.clone()));
+    service.start(settings).await.expect("started")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_are_listed_compared_and_brought_anew() {
+    let library = Library::new("library").await;
+    let (code, listed) = library.json(&["list"]).await;
+    assert_eq!(code, Some(0));
+    assert_eq!(listed[0]["entities"], 12_000, "{listed}");
+    assert_eq!(listed[0]["events_behind"], 0, "{listed}");
+    let (code, said) = library.ballet(&["list"]).await;
+    assert!(code == Some(0) && said.contains("12,000") && said.contains("filled"), "{said}");
+    let (code, said) = library.ballet(&["check"]).await;
+    assert!(code == Some(0) && said.contains("12,000 of book equal those of shelf"), "{said}");
+
+    // One of each kind.
+    library
+        .execute(
+            "desk",
+            "delete from ballet.copy where id = '9'; \
+             update ballet.copy set version = 1 where id = '11999'; \
+             update ballet.copy set version = 99 where id = '2'; \
+             update ballet.copy set state = '{\"title\": \"x\"}' where id = '20'; \
+             update ballet.copy set state = null where id = '1001'; \
+             insert into ballet.copy values ('book', '77777', 1, '{}')",
+        )
+        .await;
+    let (code, differ) = library.json(&["check", "--patience", "1"]).await;
+    assert_eq!(code, Some(1));
+    let differ = differ
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| json!([row["id"], row["problem"], row["version"], row["owner_version"]]));
+    let differ: Vec<_> = differ.collect();
+    assert_eq!(
+        differ,
+        [
+            json!(["1001", "removed", 2, 2]),
+            json!(["11999", "older", 1, 4]),
+            json!(["2", "newer", 99, 3]),
+            json!(["20", "not removed", 1, 1]),
+            json!(["77777", "unknown to the owner", 1, null]),
+            json!(["9", "missing", null, 2]),
+        ]
+    );
+    let (_, said) = library.ballet(&["check", "--patience", "0"]).await;
+    assert!(said.contains("missing") && said.contains("copies rebuild --service"), "{said}");
+
+    // A rebuild leaves what is newer than the owner's, and what the owner does not know.
+    assert_eq!(library.ballet(&["rebuild", "--dry-run"]).await.0, Some(0));
+    let (code, said) = library.ballet(&["rebuild"]).await;
+    assert!(code == Some(0) && said.contains("desk has every book of shelf: 12,000"), "{said}");
+    let (_, differ) = library.json(&["check", "--patience", "0"]).await;
+    let left: Vec<_> = differ.as_array().expect("rows").iter().map(|row| &row["id"]).collect();
+    assert_eq!(left, ["2", "77777"]);
+    let (code, said) = library.ballet(&["rebuild", "--empty", "--entity", "book"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = library.ballet(&["check"]).await;
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_difference_that_is_under_way_is_not_wrong() {
+    let library = Library::new("under-way").await;
+    // The desk's lane waits for this row, and the owner's change for the lane.
+    let mut held = PgConnection::connect(library.env.database_url("desk")).await.expect("a door");
+    let lock = "begin; select from ballet.copy where id = '5' for update";
+    sqlx::raw_sql(lock).execute(&mut held).await.expect("held");
+    let handle = library.shelf.as_ref().expect("a shelf").handle();
+    let mut unit = handle.unit().await.expect("a transaction");
+    let changed = "update book set version = 50, title = 'new' where book_id = 5";
+    sqlx::query(changed).execute(unit.tx().db()).await.expect("changed");
+    let book = Versioned::of("5", 50, Book { title: "new".to_owned() });
+    unit.tx().publish(&BookChanged { book }).await.expect("published");
+    unit.commit().await.expect("committed");
+
+    let (code, said) = library.ballet(&["check", "--patience", "0"]).await;
+    assert!(code == Some(1) && said.contains("older"), "{said}");
+    let (_, listed) = library.json(&["list"]).await;
+    assert_eq!(listed[0]["events_behind"], 48, "{listed}");
+    let patient = library.command(&["check", "--patience", "120"]).stdout(Stdio::piped()).spawn();
+    let patient = patient.expect("it runs");
+    held.close().await.expect("let go");
+    let output = patient.wait_with_output().await.expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_without_its_owner_is_kept_and_goes_on_later() {
+    let mut library = Library::new("later").await;
+    library.shelf.take().expect("a shelf").stop().await;
+    let (code, said) = library.ballet(&["rebuild", "--empty", "--patience", "1"]).await;
+    assert!(code == Some(3) && said.contains("nothing has come for 1 s"), "{said}");
+    let (_, said) = library.ballet(&["list"]).await;
+    assert!(said.contains("being filled"), "{said}");
+    library.shelf = Some(start(&library.env, &library.broker, shelf(), SHELF).await);
+    library.until("desk", "select filled_run is not null from ballet.copy_fill").await;
+    let (code, said) = library.ballet(&["check"]).await;
+    assert_eq!(code, Some(0), "{said}");
+
+    let without = Command::new(env!("CARGO_BIN_EXE_ballet"))
+        .args(["copies", "list", "--service", "desk"])
+        .env_remove("DATABASE_URL")
+        .output();
+    assert_eq!(without.await.expect("it runs").status.code(), Some(2), "which database?");
+    let away = Command::new(env!("CARGO_BIN_EXE_ballet"))
+        .args(["copies", "list", "--service", "desk"])
+        .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/{service}")
+        .output();
+    assert_eq!(away.await.expect("it runs").status.code(), Some(4), "nobody is there");
+    let (code, _) = library.ballet(&["rebuild", "--entity", "pen"]).await;
+    assert_eq!(code, Some(1), "there is no such copy");
+}

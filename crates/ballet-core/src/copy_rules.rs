@@ -1,0 +1,131 @@
+//! The rules for copies: who shares an entity, and whether each reader can be fed.
+
+use crate::part::{CopyPart, System};
+use crate::problem::Problem;
+
+/// Returns every rule for copies that the declarations break.
+pub(crate) fn problems(system: &System) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let shares = || {
+        let parts = system.parts.iter();
+        parts.flat_map(|part| part.shares.iter().map(move |share| (part.service, share.entity)))
+    };
+    let owners = |entity: &str| -> Vec<&str> {
+        shares().filter(|(_, shared)| *shared == entity).map(|(service, _)| service).collect()
+    };
+    let mut several: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (_, entity) in shares() {
+        let of_entity = owners(entity);
+        if of_entity.len() > 1 && !several.iter().any(|(known, _)| *known == entity) {
+            several.push((entity, of_entity));
+        }
+    }
+    problems.extend(several.into_iter().map(|(entity, owners)| Problem {
+        rule: "an entity has one owner",
+        detail: format!("{entity} is shared by {}", owners.join(" and ")),
+    }));
+    for part in &system.parts {
+        for copy in &part.copies {
+            check(part.service, copy, &owners(copy.entity), &mut problems);
+        }
+    }
+    problems
+}
+
+fn check(reader: &str, copy: &CopyPart, owners: &[&str], problems: &mut Vec<Problem>) {
+    let CopyPart { entity, owner, .. } = copy;
+    if !owners.contains(owner) {
+        problems.push(Problem {
+            rule: "what is copied is shared by its owner",
+            detail: format!("{reader} copies {entity}, and {owner} does not share it"),
+        });
+    }
+    if copy.request.is_none() {
+        problems.push(Problem {
+            rule: "who keeps a copy can ask for it",
+            detail: format!(
+                "{reader} copies {entity}, and the entity's REQUESTS have no event of {reader}"
+            ),
+        });
+    }
+    for event in copy.fed_by.iter().filter(|event| event.service() != *owner) {
+        problems.push(Problem {
+            rule: "a copy is fed by the owner's events",
+            detail: format!("{reader} feeds its copy of {entity} from {event}; {owner} owns it"),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::EventType;
+    use crate::graph::Graph;
+    use crate::part::{Part, SharePart};
+
+    const CHANGED: EventType = EventType::plain("catalog.product_changed.v1");
+    const REPUBLISHED: EventType = EventType::plain("catalog.products_republished.v1");
+    const REQUESTED: EventType = EventType::plain("cart.products_requested.v1");
+
+    fn catalog() -> Part {
+        let share = SharePart {
+            entity: "product",
+            view: "shared_product",
+            republished: REPUBLISHED,
+            requests: vec![REQUESTED],
+        };
+        let publishes = vec![CHANGED];
+        Part { service: "catalog", publishes, shares: vec![share], ..Part::default() }
+    }
+
+    fn cart() -> Part {
+        let copy = CopyPart {
+            entity: "product",
+            owner: "catalog",
+            fed_by: vec![CHANGED],
+            republished: REPUBLISHED,
+            request: Some(REQUESTED),
+        };
+        Part { service: "cart", copies: vec![copy], ..Part::default() }
+    }
+
+    fn broken(parts: Vec<Part>) -> Vec<String> {
+        let graph = Graph::new(System { name: "shop", parts });
+        graph.problems().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_copy_that_its_owner_feeds_is_sound() {
+        assert_eq!(broken(vec![catalog(), cart()]), [""; 0]);
+        let consumed = cart().consumes();
+        assert_eq!(consumed, [CHANGED, REPUBLISHED]);
+        assert_eq!((cart().emits(), catalog().consumes()), (vec![REQUESTED], vec![REQUESTED]));
+    }
+
+    #[test]
+    fn a_copy_of_what_nobody_shares_is_found() {
+        let said = broken(vec![Part { shares: Vec::new(), ..catalog() }, cart()]).join("\n");
+        let problem = "what is copied is shared by its owner: cart copies product, and catalog does \
+                       not share it";
+        assert!(said.contains(problem), "{said}");
+        assert!(said.contains("cart waits for catalog.products_republished.v1"), "{said}");
+    }
+
+    #[test]
+    fn two_owners_are_found_once() {
+        let other = Part { service: "archive", ..catalog() };
+        let said = broken(vec![catalog(), other, cart()]);
+        let named = |line: &&String| line.contains("product is shared by catalog and archive");
+        assert_eq!(said.iter().filter(named).count(), 1, "{said:?}");
+    }
+
+    #[test]
+    fn a_reader_that_cannot_ask_and_one_that_reads_others_events_are_found() {
+        let mut reader = cart();
+        reader.copies[0].request = None;
+        reader.copies[0].fed_by = vec![EventType::plain("orders.order_changed.v1")];
+        let said = broken(vec![catalog(), reader]).join("\n");
+        assert!(said.contains("the entity's REQUESTS have no event of cart"), "{said}");
+        assert!(said.contains("feeds its copy of product from orders.order_changed.v1"), "{said}");
+    }
+}

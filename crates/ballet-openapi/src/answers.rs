@@ -1,0 +1,121 @@
+//! What a handler answers.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ballet::http::{Json, Problem};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::draft::Draft;
+
+/// The result of a handler, which describes itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what it answers",
+    note = "return `Json`, `Created`, `Accepted`, `NoContent`, `Either` or `Events`, alone or in a \
+            `Result<_, Problem>`, or implement `Answers`"
+)]
+pub trait Answers: IntoResponse {
+    /// Adds the answers with their schemas.
+    fn describe(draft: &mut Draft<'_>);
+}
+
+/// 201: a thing was made, and lies there now.
+#[derive(Debug, Clone)]
+pub struct Created<T> {
+    /// The path of the new thing.
+    pub location: String,
+    /// The body of the answer.
+    pub body: T,
+}
+
+/// 202: the request is taken. Its effect comes later.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepted<T>(pub T);
+
+/// 204: there is nothing to say.
+#[derive(Debug, Clone, Copy)]
+pub struct NoContent;
+
+/// One of two answers, with different statuses.
+#[derive(Debug, Clone, Copy)]
+pub enum Either<A, B> {
+    /// The one.
+    This(A),
+    /// The other.
+    That(B),
+}
+
+impl<T: Serialize + JsonSchema> Answers for Json<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.answers::<T>(StatusCode::OK, "Done.");
+    }
+}
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = (StatusCode::CREATED, Json(self.body)).into_response();
+        if let Ok(location) = HeaderValue::from_str(&self.location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+}
+
+impl<T: Serialize + JsonSchema> Answers for Created<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.answers::<T>(StatusCode::CREATED, "It was created.");
+        let schema = json!({ "type": "string", "format": "uri-reference" });
+        draft.header(StatusCode::CREATED, "Location", "The path of what was created.", &schema);
+    }
+}
+
+impl<T: Serialize> IntoResponse for Accepted<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::ACCEPTED, Json(self.0)).into_response()
+    }
+}
+
+impl<T: Serialize + JsonSchema> Answers for Accepted<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.answers::<T>(StatusCode::ACCEPTED, "The request is taken; its effect comes later.");
+    }
+}
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+impl Answers for NoContent {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.answers_nothing(StatusCode::NO_CONTENT, "There is nothing to say.");
+    }
+}
+
+impl<A: IntoResponse, B: IntoResponse> IntoResponse for Either<A, B> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::This(answer) => answer.into_response(),
+            Self::That(answer) => answer.into_response(),
+        }
+    }
+}
+
+impl<A: Answers, B: Answers> Answers for Either<A, B> {
+    fn describe(draft: &mut Draft<'_>) {
+        A::describe(draft);
+        B::describe(draft);
+    }
+}
+
+impl<T: Answers> Answers for Result<T, Problem> {
+    fn describe(draft: &mut Draft<'_>) {
+        T::describe(draft);
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        draft.refuses(status, "The service is starting, is busy, or cannot reach its database.");
+        let schema = json!({ "type": "integer", "minimum": 0 });
+        draft.header(status, "Retry-After", "The seconds to wait before the next try.", &schema);
+    }
+}

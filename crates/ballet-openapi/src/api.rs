@@ -1,0 +1,181 @@
+//! Routes with their descriptions.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::http::header;
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use bytes::Bytes;
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::described::Described;
+use crate::document::Document;
+use crate::draft::Draft;
+use crate::operation::Operation;
+
+/// Where the document is served.
+const DOCUMENT: &str = "/openapi.json";
+
+/// The routes of a service with their descriptions. `S` is the state of the handlers.
+#[derive(Debug)]
+pub struct Api<S> {
+    name: &'static str,
+    about: &'static str,
+    router: Router<S>,
+    generator: SchemaGenerator,
+    paths: BTreeMap<&'static str, BTreeMap<&'static str, Value>>,
+    mistakes: Vec<String>,
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $method:ident;)+) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub fn $method<H, T: 'static, Signature>(
+            self,
+            path: &'static str,
+            handler: H,
+            operation: Operation,
+        ) -> Self
+        where
+            H: Handler<T, S> + Described<Signature>,
+        {
+            self.add(stringify!($method), path, $method(handler), H::describe, operation)
+        }
+    )+};
+}
+
+impl<S: Clone + Send + Sync + 'static> Api<S> {
+    /// Begins without routes.
+    #[must_use]
+    pub fn new(name: &'static str, about: &'static str) -> Self {
+        let settings = SchemaSettings::draft2020_12().with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        });
+        Self {
+            name,
+            about,
+            router: Router::new(),
+            generator: settings.into_generator(),
+            paths: BTreeMap::new(),
+            mistakes: Vec::new(),
+        }
+    }
+
+    methods! {
+        /// Adds a `GET` route.
+        get;
+        /// Adds a `POST` route.
+        post;
+        /// Adds a `PUT` route.
+        put;
+        /// Adds a `PATCH` route.
+        patch;
+        /// Adds a `DELETE` route.
+        delete;
+    }
+
+    fn add(
+        mut self,
+        method: &'static str,
+        path: &'static str,
+        route: MethodRouter<S>,
+        describe: fn(&mut Draft<'_>),
+        operation: Operation,
+    ) -> Self {
+        let mut draft = Draft::new(&mut self.generator, &mut self.mistakes, path);
+        describe(&mut draft);
+        let described = draft.finish(self.name, operation);
+        self.paths.entry(path).or_default().insert(method, described);
+        self.router = self.router.route(path, route);
+        self
+    }
+
+    /// The document.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        let mut generator = self.generator.clone();
+        let schemas = generator.take_definitions(true);
+        Document::new(self.name, self.about, self.paths.clone(), schemas, self.mistakes.clone())
+    }
+
+    /// The routes, and `GET /openapi.json`.
+    pub fn router(self, state: S) -> Router {
+        let text = Bytes::from(self.document().text());
+        let serve = move || async move { ([(header::CONTENT_TYPE, "application/json")], text) };
+        self.router.route(DOCUMENT, get(serve)).with_state(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use ballet::http::{Json, Path, Problem};
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Note {
+        text: String,
+    }
+
+    async fn read(Path(_): Path<u16>) -> Result<Json<Note>, Problem> {
+        Ok(Json(Note { text: String::new() }))
+    }
+
+    async fn write(Json(note): Json<Note>) -> Result<Json<Note>, Problem> {
+        Ok(Json(note))
+    }
+
+    fn mistakes(api: &Api<()>) -> Vec<String> {
+        api.document().mistakes().to_vec()
+    }
+
+    #[test]
+    fn the_types_of_a_handler_describe_its_route() {
+        let written = Operation::new("write_note", "Write").example(json!({ "text": "buy milk" }));
+        let api = Api::new("notes", "Notes.")
+            .get("/notes/{number}", read, Operation::new("read_note", "Read"))
+            .post("/notes", write, written);
+        assert_eq!(mistakes(&api), [""; 0]);
+        let document: Value = serde_json::from_str(&api.document().text()).expect("JSON");
+        let read = &document["paths"]["/notes/{number}"]["get"];
+        assert_eq!(read["parameters"][0]["name"], "number");
+        assert_eq!(read["parameters"][0]["schema"]["maximum"], u16::MAX);
+        let note = json!({ "$ref": "#/components/schemas/Note" });
+        assert_eq!(read["responses"]["200"]["content"]["application/json"]["schema"], note);
+        let write = &document["paths"]["/notes"]["post"];
+        assert_eq!(write["requestBody"]["content"]["application/json"]["schema"], note);
+        let statuses: Vec<&String> =
+            write["responses"].as_object().expect("answers").keys().collect();
+        assert_eq!(statuses, ["200", "400", "413", "415", "422", "503"]);
+    }
+
+    #[test]
+    fn what_its_author_forgot_is_a_mistake() {
+        let api = Api::new("notes", "Notes.")
+            .get("/notes", read, Operation::new("a", "Read"))
+            .post("/notes", write, Operation::new("a", "Write"))
+            .get(
+                "/{number}",
+                read,
+                Operation::new("b", "Read").answers(StatusCode::CREATED, "Never."),
+            );
+        let mistakes = mistakes(&api).join("\n");
+        for expected in [
+            "/notes has 0 parameters, its handler takes one",
+            "a: a body has an example, and only a body",
+            "b says when it answers 201 Created, but never does",
+            "two routes have the id a",
+        ] {
+            assert!(mistakes.contains(expected), "{expected} is not in\n{mistakes}");
+        }
+    }
+}

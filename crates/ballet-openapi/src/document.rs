@@ -1,0 +1,132 @@
+//! The finished document.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// An OpenAPI 3.1 document.
+#[derive(Debug, Clone, Serialize)]
+pub struct Document {
+    openapi: &'static str,
+    info: Info,
+    paths: BTreeMap<&'static str, BTreeMap<&'static str, Value>>,
+    components: Components,
+    #[serde(skip)]
+    mistakes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Info {
+    title: &'static str,
+    description: &'static str,
+    version: &'static str,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Components {
+    schemas: BTreeMap<String, Value>,
+}
+
+impl Document {
+    pub(crate) fn new(
+        title: &'static str,
+        description: &'static str,
+        paths: BTreeMap<&'static str, BTreeMap<&'static str, Value>>,
+        schemas: Map<String, Value>,
+        mut mistakes: Vec<String>,
+    ) -> Self {
+        let mut ids: Vec<&str> = paths
+            .values()
+            .flat_map(BTreeMap::values)
+            .filter_map(|one| one["operationId"].as_str())
+            .collect();
+        ids.sort_unstable();
+        for pair in ids.windows(2).filter(|pair| pair[0] == pair[1]) {
+            mistakes.push(format!("two routes have the id {}", pair[0]));
+        }
+        let mut schemas: BTreeMap<String, Value> = schemas.into_iter().collect();
+        if schemas.insert("Problem".to_owned(), problem()).is_some() {
+            mistakes.push("a type is named Problem, as the errors are".to_owned());
+        }
+        let paths = paths.into_iter().map(|(path, operations)| {
+            (path, operations.into_iter().map(|(method, one)| (method, sorted(one))).collect())
+        });
+        let schemas = schemas.into_iter().map(|(name, schema)| (name, sorted(schema))).collect();
+        Self {
+            openapi: "3.1.0",
+            info: Info { title, description, version: "1" },
+            paths: paths.collect(),
+            components: Components { schemas },
+            mistakes,
+        }
+    }
+
+    /// The document as JSON for people. It is the same text in every build.
+    #[must_use]
+    pub fn text(&self) -> String {
+        // A document is maps with text as keys, so it can always be written.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// What its author forgot. A service's tests expect none.
+    #[must_use]
+    pub fn mistakes(&self) -> &[String] {
+        &self.mistakes
+    }
+}
+
+/// Sorts the keys of all objects: their order otherwise depends on how serde_json was built.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let entries: BTreeMap<String, Value> = object.into_iter().collect();
+            entries.into_iter().map(|(key, value)| (key, sorted(value))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        other => other,
+    }
+}
+
+/// The schema of [`ballet::http::Problem`].
+fn problem() -> Value {
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    json!({
+        "type": "object",
+        "description": "An error (RFC 9457).",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": text("Always `about:blank`: the status says what kind of problem it is."),
+            "title": text("The status in words."),
+            "status": { "type": "integer", "description": "The HTTP status code." },
+            "detail": text("What is wrong, and what to do."),
+            "errors": {
+                "type": "array",
+                "description": "The parts of the request that are wrong, if it is known which.",
+                "items": {
+                    "type": "object",
+                    "required": ["in", "detail"],
+                    "properties": {
+                        "in": { "enum": ["body", "query", "path", "header"] },
+                        "pointer": text("The field of the body, as a JSON Pointer (RFC 6901) in a URI fragment."),
+                        "name": text("The name of the parameter or header."),
+                        "detail": text("What is wrong with it."),
+                    },
+                },
+            },
+        },
+        "examples": [{
+            "type": "about:blank",
+            "title": "Unprocessable Entity",
+            "status": 422,
+            "detail": "the body's field #/lines/0/quantity is wrong: missing field `quantity`",
+            "errors": [{
+                "in": "body",
+                "pointer": "#/lines/0/quantity",
+                "detail": "missing field `quantity`",
+            }],
+        }],
+    })
+}

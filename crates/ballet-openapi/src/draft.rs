@@ -1,0 +1,227 @@
+//! The description of one route while it is being made.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::operation::Operation;
+
+/// The schema of every problem, in the document's components.
+pub(crate) const PROBLEM: &str = "#/components/schemas/Problem";
+
+/// The description of one route while it is being made.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    generator: &'a mut SchemaGenerator,
+    path: &'static str,
+    parameters: Vec<Value>,
+    body: Option<Value>,
+    answers: BTreeMap<u16, Value>,
+    mistakes: &'a mut Vec<String>,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(
+        generator: &'a mut SchemaGenerator,
+        mistakes: &'a mut Vec<String>,
+        path: &'static str,
+    ) -> Self {
+        let (parameters, answers) = (Vec::new(), BTreeMap::new());
+        Self { generator, path, parameters, body: None, answers, mistakes }
+    }
+
+    /// The schema of a type; a type with a name is a component of the document.
+    pub fn schema<T: JsonSchema>(&mut self) -> Value {
+        self.generator.subschema_for::<T>().to_value()
+    }
+
+    /// The schema of a type, which becomes no component.
+    pub fn inline<T: JsonSchema>(&mut self) -> Value {
+        T::json_schema(self.generator).to_value()
+    }
+
+    /// Takes a JSON body.
+    pub fn body<T: JsonSchema>(&mut self) {
+        let schema = self.schema::<T>();
+        self.body = Some(json!({
+            "required": true,
+            "content": { "application/json": { "schema": schema } },
+        }));
+    }
+
+    /// Takes parameters: the properties of this schema.
+    pub fn parameters(&mut self, place: &str, object: &Value) {
+        let required: Vec<&str> =
+            object["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        for (name, schema) in object["properties"].as_object().into_iter().flatten() {
+            let required = place == "path" || required.contains(&name.as_str());
+            self.parameter(place, name, required, schema.clone());
+        }
+    }
+
+    /// Takes the one parameter of the path.
+    pub(crate) fn only_parameter(&mut self, schema: Value) {
+        match names(self.path)[..] {
+            [name] => self.parameter("path", name, true, schema),
+            ref several => self.mistakes.push(format!(
+                "{} has {} parameters, its handler takes one",
+                self.path,
+                several.len()
+            )),
+        }
+    }
+
+    fn parameter(&mut self, place: &str, name: &str, required: bool, mut schema: Value) {
+        let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        let schema = never_null(schema);
+        let mut parameter =
+            json!({ "name": name, "in": place, "required": required, "schema": schema });
+        if let (Some(parameter), Some(text)) = (parameter.as_object_mut(), description) {
+            parameter.insert("description".to_owned(), text);
+        }
+        self.parameters.push(parameter);
+    }
+
+    /// Answers with a JSON body.
+    pub fn answers<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
+        let schema = self.schema::<T>();
+        let content = json!({ "application/json": { "schema": schema } });
+        self.answer(status, json!({ "description": when, "content": content }));
+    }
+
+    /// Answers without a body.
+    pub fn answers_nothing(&mut self, status: StatusCode, when: &str) {
+        self.answer(status, json!({ "description": when }));
+    }
+
+    /// Answers with server-sent events whose data are these.
+    pub(crate) fn answers_events<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
+        let data = self.schema::<T>();
+        // OpenAPI 3.1 has no word for the data of an event; 3.2 calls it `itemSchema`.
+        let schema = json!({ "type": "string", "x-event-data": data });
+        let content = json!({ "text/event-stream": { "schema": schema } });
+        self.answer(status, json!({ "description": when, "content": content }));
+    }
+
+    /// Answers with a problem. A status that several arguments refuse has all their reasons.
+    pub fn refuses(&mut self, status: StatusCode, when: &str) {
+        let before = self.answers.get(&status.as_u16()).and_then(|one| one["description"].as_str());
+        let when = match before {
+            Some(before) if before.contains(when) => before.to_owned(),
+            Some(before) => format!("{before} {when}"),
+            None => when.to_owned(),
+        };
+        let content = json!({ "application/problem+json": { "schema": { "$ref": PROBLEM } } });
+        let mut answer = json!({ "description": when, "content": content });
+        if let Some(headers) = self.answers.get(&status.as_u16()).and_then(|one| one.get("headers"))
+        {
+            answer["headers"] = headers.clone();
+        }
+        self.answer(status, answer);
+    }
+
+    /// A status that was described before has a header.
+    pub fn header(&mut self, status: StatusCode, name: &str, description: &str, schema: &Value) {
+        if let Some(answer) = self.answers.get_mut(&status.as_u16()) {
+            let header = json!({ "description": description, "schema": schema });
+            answer["headers"][name] = header;
+        }
+    }
+
+    fn answer(&mut self, status: StatusCode, answer: Value) {
+        self.answers.insert(status.as_u16(), answer);
+    }
+
+    /// The operation object: what the types say, and what its author says.
+    pub(crate) fn finish(mut self, tag: &str, operation: Operation) -> Value {
+        let Operation { id, summary, about, example, answers, refusals } = operation;
+        for (status, when) in refusals {
+            self.refuses(status, when);
+        }
+        for (status, when) in answers {
+            match self.answers.get_mut(&status.as_u16()) {
+                Some(answer) => answer["description"] = when.into(),
+                None => self
+                    .mistakes
+                    .push(format!("{id} says when it answers {status}, but never does")),
+            }
+        }
+        self.check(id, summary, example.is_some());
+        let mut made = Map::new();
+        let mut put = |name: &str, value: Value| made.insert(name.to_owned(), value);
+        put("operationId", id.into());
+        put("summary", summary.into());
+        put("tags", json!([tag]));
+        if let Some(about) = about {
+            put("description", about.into());
+        }
+        if !self.parameters.is_empty() {
+            put("parameters", self.parameters.into());
+        }
+        if let Some(mut body) = self.body {
+            if let Some(example) = example {
+                body["content"]["application/json"]["example"] = example;
+            }
+            put("requestBody", body);
+        }
+        let answers = self.answers.into_iter().map(|(status, answer)| (status.to_string(), answer));
+        put("responses", Value::Object(answers.collect()));
+        Value::Object(made)
+    }
+
+    fn check(&mut self, id: &str, summary: &str, has_example: bool) {
+        let mut mistake = |what: String| self.mistakes.push(format!("{id}: {what}"));
+        if summary.is_empty() {
+            mistake("it has no summary".to_owned());
+        }
+        if self.body.is_some() != has_example {
+            mistake("a body has an example, and only a body".to_owned());
+        }
+        if !self.answers.keys().any(|status| (200..300).contains(status)) {
+            mistake("it never answers with success".to_owned());
+        }
+        let mut described: Vec<&str> = self
+            .parameters
+            .iter()
+            .filter(|parameter| parameter["in"] == "path")
+            .filter_map(|parameter| parameter["name"].as_str())
+            .collect();
+        let mut named = names(self.path);
+        described.sort_unstable();
+        named.sort_unstable();
+        if described != named {
+            mistake(format!("the path has {named:?}, the handler takes {described:?}"));
+        }
+    }
+}
+
+/// The names of a path's parameters.
+fn names(path: &str) -> Vec<&str> {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect()
+}
+
+/// The schema of an optional parameter: it is left out, not null.
+fn never_null(mut schema: Value) -> Value {
+    let is_null = |one: &Value| *one == "null" || one["type"] == "null";
+    let Some(object) = schema.as_object_mut() else { return schema };
+    for keyword in ["anyOf", "type", "enum"] {
+        let Some(Value::Array(choices)) = object.get_mut(keyword) else { continue };
+        choices.retain(|one| !is_null(one) && !one.is_null());
+        if keyword == "type" && choices.len() == 1 {
+            let only = choices.remove(0);
+            object.insert(keyword.to_owned(), only);
+        } else if keyword == "anyOf"
+            && choices.len() == 1
+            && let Value::Object(only) = choices.remove(0)
+        {
+            object.remove(keyword);
+            object.extend(only);
+        }
+    }
+    if object.get("default").is_some_and(Value::is_null) {
+        object.remove("default");
+    }
+    schema
+}

@@ -1,0 +1,59 @@
+//! An answer that goes on: server-sent events.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{BoxStream, Stream, StreamExt};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::answers::Answers;
+use crate::draft::Draft;
+
+/// How often a comment is sent while nothing happens, so that nobody on the way takes the
+/// connection for dead, and so that the service notices a client that is gone.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// An answer that goes on: server-sent events with an id each, the data as JSON. The next event is
+/// asked for when the client has taken the one before.
+pub struct Events<T> {
+    events: BoxStream<'static, Result<Event, Infallible>>,
+    data: PhantomData<fn() -> T>,
+}
+
+impl<T: Serialize> Events<T> {
+    /// Sends these events with their ids, and ends with them.
+    pub fn new<Id: fmt::Display>(events: impl Stream<Item = (Id, T)> + Send + 'static) -> Self {
+        let written = events.map(|(id, data)| {
+            let event = Event::default().id(id.to_string());
+            Ok(event.json_data(data).unwrap_or_else(|error| {
+                // JSON of our own types can be written; a client sees at least that it was not.
+                Event::default().comment(format!("an event could not be written: {error}"))
+            }))
+        });
+        Self { events: written.boxed(), data: PhantomData }
+    }
+}
+
+impl<T> IntoResponse for Events<T> {
+    fn into_response(self) -> Response {
+        Sse::new(self.events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+    }
+}
+
+impl<T: Serialize + JsonSchema> Answers for Events<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.answers_events::<T>(StatusCode::OK, "The events.");
+    }
+}
+
+impl<T> fmt::Debug for Events<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}

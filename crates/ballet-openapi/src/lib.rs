@@ -1,0 +1,61 @@
+//! HTTP routes that describe themselves. An [`Api`] takes each route once: its handler answers the
+//! requests, and the types in the handler's signature describe it in an OpenAPI 3.1 document. So a
+//! route without a description, or a description without a route, cannot be written.
+//!
+//! ```
+//! use axum::http::StatusCode;
+//! use ballet::http::{Json, Path, Problem};
+//! use ballet_openapi::{Api, Operation};
+//! use schemars::JsonSchema;
+//! use serde::{Deserialize, Serialize};
+//!
+//! /// A note.
+//! #[derive(Serialize, Deserialize, JsonSchema)]
+//! struct Note {
+//!     /// What it says.
+//!     text: String,
+//! }
+//!
+//! async fn read(Path(number): Path<u16>) -> Result<Json<Note>, Problem> {
+//!     match number {
+//!         1 => Ok(Json(Note { text: "buy milk".to_owned() })),
+//!         _ => Err(Problem::not_found(format!("there is no note {number}"))),
+//!     }
+//! }
+//!
+//! let api = Api::new("notes", "Keeps notes.").get(
+//!     "/notes/{number}",
+//!     read,
+//!     Operation::new("read_note", "Read a note")
+//!         .refuses(StatusCode::NOT_FOUND, "There is no such note."),
+//! );
+//! let document = api.document();
+//! assert_eq!(document.mistakes(), [""; 0]);
+//! let router: axum::Router = api.router(()); // it serves `GET /openapi.json`, too
+//! # assert!(document.text().contains("read_note"));
+//! ```
+//!
+//! Every schema is made by schemars in the JSON Schema dialect of OpenAPI 3.1, so the body of an
+//! event and the body of a request have the same one.
+
+#![warn(missing_docs)]
+
+mod answers;
+mod api;
+mod described;
+mod document;
+mod draft;
+mod events;
+mod operation;
+mod takes;
+
+pub use answers::{Accepted, Answers, Created, Either, NoContent};
+pub use api::Api;
+pub use described::Described;
+pub use document::Document;
+pub use draft::Draft;
+pub use events::Events;
+pub use operation::Operation;
+pub use takes::Takes;
+
+pub use serde_json::{Value, json};

@@ -1,0 +1,55 @@
+//! What the author of a route says about it, beside its types.
+
+use axum::http::StatusCode;
+use serde::Serialize;
+use serde_json::Value;
+
+/// What the author of a route says about it. The types of its handler say the rest.
+#[derive(Debug)]
+pub struct Operation {
+    pub(crate) id: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) about: Option<&'static str>,
+    pub(crate) example: Option<Value>,
+    pub(crate) answers: Vec<(StatusCode, &'static str)>,
+    pub(crate) refusals: Vec<(StatusCode, &'static str)>,
+}
+
+impl Operation {
+    /// `id` is unique in the whole system, a verb and a noun: `place_order`. Generated clients name
+    /// their functions after it.
+    #[must_use]
+    pub fn new(id: &'static str, summary: &'static str) -> Self {
+        let (answers, refusals) = (Vec::new(), Vec::new());
+        Self { id, summary, about: None, example: None, answers, refusals }
+    }
+
+    /// Says more than the summary.
+    #[must_use]
+    pub const fn about(mut self, text: &'static str) -> Self {
+        self.about = Some(text);
+        self
+    }
+
+    /// An example of the body, which the route takes.
+    #[must_use]
+    pub fn example(mut self, body: impl Serialize) -> Self {
+        // A body that cannot be written as JSON is missing in the document, which is a mistake.
+        self.example = serde_json::to_value(body).ok();
+        self
+    }
+
+    /// Says when a status is answered that the handler's type has.
+    #[must_use]
+    pub fn answers(mut self, status: StatusCode, when: &'static str) -> Self {
+        self.answers.push((status, when));
+        self
+    }
+
+    /// Says when a status is answered as a problem, beside those that follow from the types.
+    #[must_use]
+    pub fn refuses(mut self, status: StatusCode, when: &'static str) -> Self {
+        self.refusals.push((status, when));
+        self
+    }
+}

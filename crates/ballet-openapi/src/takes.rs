@@ -1,0 +1,69 @@
+//! What a handler takes from a request.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use ballet::http::{Json, LastEventId, Path, Query};
+use schemars::JsonSchema;
+use serde_json::json;
+
+use crate::draft::Draft;
+
+/// An argument of a handler, which describes itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what it takes from a request",
+    note = "use the extractors of `ballet::http`, or implement `Takes`"
+)]
+pub trait Takes {
+    /// Adds what the argument takes, and the answers if the request does not have it.
+    fn describe(draft: &mut Draft<'_>);
+}
+
+impl<S> Takes for State<S> {
+    fn describe(_: &mut Draft<'_>) {}
+}
+
+impl<T: JsonSchema> Takes for Json<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.body::<T>();
+        draft.refuses(StatusCode::BAD_REQUEST, "The body is not JSON.");
+        draft.refuses(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.");
+        draft.refuses(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's type is not JSON.");
+        draft.refuses(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "The body is JSON, but one of its fields is missing or wrong.",
+        );
+    }
+}
+
+impl<T: JsonSchema> Takes for Path<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        let schema = draft.inline::<T>();
+        if schema.get("properties").is_some() {
+            draft.parameters("path", &schema);
+        } else {
+            let schema = draft.schema::<T>();
+            draft.only_parameter(schema);
+        }
+        draft.refuses(StatusCode::BAD_REQUEST, "A parameter is wrong.");
+    }
+}
+
+impl<T: JsonSchema> Takes for Query<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        let schema = draft.inline::<T>();
+        draft.parameters("query", &schema);
+        draft.refuses(StatusCode::BAD_REQUEST, "A parameter is wrong.");
+    }
+}
+
+impl<T: JsonSchema> Takes for LastEventId<T> {
+    fn describe(draft: &mut Draft<'_>) {
+        let mut id = draft.schema::<T>();
+        id["description"] = "The id of the last event that the client has seen. The answer begins \
+                             behind it."
+            .into();
+        let object = json!({ "properties": { LastEventId::HEADER: id } });
+        draft.parameters("header", &object);
+        draft.refuses(StatusCode::BAD_REQUEST, "A parameter is wrong.");
+    }
+}

@@ -1,0 +1,271 @@
+//! Compares a copy with its source, over two databases, a page at a time.
+//!
+//! An event takes a while from the owner to the reader. So a row that differs is looked at again: it
+//! is wrong only if the copy does not reach the version that the owner had at the first look.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use ballet::internal::{Source, SourceVersion};
+use sqlx::PgConnection;
+use tokio::time::{Instant, sleep};
+
+use crate::copies::state::source;
+
+/// The rows of one page.
+const PAGE: i64 = 5_000;
+/// The time between two looks at rows that differ.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// How a row of a copy differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The owner has the entity, and the copy does not.
+    Missing,
+    /// The copy has an older version.
+    Older,
+    /// The copy has a newer version: the owner's data were set back.
+    Newer,
+    /// The owner removed the entity, and the copy did not.
+    NotRemoved,
+    /// The copy removed the entity, and the owner did not.
+    Removed,
+    /// The owner does not know the entity, not even as removed.
+    Unknown,
+}
+
+impl Kind {
+    /// Returns the kind in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Older => "older",
+            Self::Newer => "newer",
+            Self::NotRemoved => "not removed",
+            Self::Removed => "removed",
+            Self::Unknown => "unknown to the owner",
+        }
+    }
+}
+
+/// A row of a copy that differs from its source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The entity's id.
+    pub id: String,
+    /// How it differs.
+    pub kind: Kind,
+    /// Its version in the copy.
+    pub copy: Option<i64>,
+    /// Its version at the owner.
+    pub owner: Option<i64>,
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The rows that differ.
+    pub differences: Vec<Difference>,
+    /// The number of the owner's entities that were compared.
+    pub compared: u64,
+    /// Whether the comparison ended early because more rows differ than asked for.
+    pub is_cut: bool,
+}
+
+/// A comparison of a copy with its source.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    /// How long rows that differ may take to become equal.
+    pub patience: Duration,
+    /// The most rows that are looked at again.
+    pub most: usize,
+}
+
+/// A version, and whether it is the removal.
+type State = (i64, bool);
+
+impl Check {
+    /// Compares the reader's copy of an entity with the owner's. Returns `None` if the owner does not
+    /// share it. `progress` is told how many entities were compared so far.
+    ///
+    /// # Errors
+    ///
+    /// If a database does not answer.
+    pub async fn run(
+        self,
+        reader: &mut PgConnection,
+        owner: &mut PgConnection,
+        entity: &str,
+        progress: impl Fn(u64),
+    ) -> Result<Option<Report>, sqlx::Error> {
+        let Some(source) = source(owner, entity).await? else { return Ok(None) };
+        let mut report = Report::default();
+        // By id: the version that the owner had at the first look.
+        let mut suspects: HashMap<String, Option<i64>> = HashMap::new();
+        let mut after: Option<String> = None;
+        loop {
+            let rows = source.versions(owner, after.as_deref(), PAGE).await?;
+            let Some((last, ..)) = rows.last() else { break };
+            after = Some(last.clone());
+            let ids: Vec<String> = rows.iter().map(|(id, ..)| id.clone()).collect();
+            let copied = by_id(copied(reader, entity, &ids).await?);
+            report.compared += rows.len() as u64;
+            progress(report.compared);
+            for (id, version, removed) in rows {
+                if copied.get(&id) != Some(&(version, removed)) {
+                    suspects.insert(id, Some(version));
+                }
+            }
+            if suspects.len() > self.most {
+                report.is_cut = true;
+                break;
+            }
+        }
+        if !report.is_cut {
+            self.add_unknown(reader, owner, entity, &source, &mut suspects, &mut report).await?;
+        }
+        report.differences = self.look_again(reader, owner, entity, &source, suspects).await?;
+        report.differences.truncate(self.most);
+        Ok(Some(report))
+    }
+
+    /// Adds the rows of the copy that the owner does not know.
+    async fn add_unknown(
+        self,
+        reader: &mut PgConnection,
+        owner: &mut PgConnection,
+        entity: &str,
+        source: &Source,
+        suspects: &mut HashMap<String, Option<i64>>,
+        report: &mut Report,
+    ) -> Result<(), sqlx::Error> {
+        let mut after = String::new();
+        while !report.is_cut {
+            let ids: Vec<(String,)> = sqlx::query_as(
+                "select id from ballet.copy where entity = $1 and id > $2 order by id limit $3",
+            )
+            .bind(entity)
+            .bind(&after)
+            .bind(PAGE)
+            .fetch_all(&mut *reader)
+            .await?;
+            let ids: Vec<String> = ids.into_iter().map(|(id,)| id).collect();
+            let Some(last) = ids.last() else { break };
+            after.clone_from(last);
+            let known = by_id(source.versions_of(owner, &ids).await?);
+            for id in ids.into_iter().filter(|id| !known.contains_key(id)) {
+                suspects.entry(id).or_insert(None);
+            }
+            report.is_cut = suspects.len() > self.most;
+        }
+        Ok(())
+    }
+
+    /// Looks at the rows that differ until they no longer do, or patience ends.
+    async fn look_again(
+        self,
+        reader: &mut PgConnection,
+        owner: &mut PgConnection,
+        entity: &str,
+        source: &Source,
+        mut suspects: HashMap<String, Option<i64>>,
+    ) -> Result<Vec<Difference>, sqlx::Error> {
+        let end = Instant::now() + self.patience;
+        let mut differences = Vec::new();
+        loop {
+            differences.clear();
+            let ids: Vec<String> = suspects.keys().cloned().collect();
+            for ids in ids.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
+                // The copy first: what it has then, the owner had before.
+                let copied = by_id(copied(reader, entity, ids).await?);
+                let owned = by_id(source.versions_of(owner, ids).await?);
+                for id in ids {
+                    let first = suspects.get(id).copied().flatten();
+                    let (copy, owner) = (copied.get(id), owned.get(id));
+                    match difference(copy.copied(), owner.copied(), first) {
+                        Some(kind) => differences.push(Difference {
+                            id: id.clone(),
+                            kind,
+                            copy: copy.map(|(version, _)| *version),
+                            owner: owner.map(|(version, _)| *version),
+                        }),
+                        None => drop(suspects.remove(id)),
+                    }
+                }
+            }
+            if suspects.is_empty() || Instant::now() >= end {
+                differences.sort_by(|a, b| a.id.cmp(&b.id));
+                return Ok(differences);
+            }
+            sleep(AGAIN).await;
+        }
+    }
+}
+
+/// How a row differs, if it does: `first` is the version that the owner had at the first look.
+fn difference(copy: Option<State>, owner: Option<State>, first: Option<i64>) -> Option<Kind> {
+    let (owned, owner_removed) = match (copy, owner) {
+        (None, None) => return None,
+        (Some(_), None) => return Some(Kind::Unknown),
+        (_, Some(owner)) => owner,
+    };
+    let Some((copied, copy_removed)) = copy else { return Some(Kind::Missing) };
+    let reached = copied >= first.unwrap_or(owned);
+    match copied.cmp(&owned) {
+        std::cmp::Ordering::Greater => Some(Kind::Newer),
+        std::cmp::Ordering::Equal if owner_removed && !copy_removed => Some(Kind::NotRemoved),
+        std::cmp::Ordering::Equal if copy_removed && !owner_removed => Some(Kind::Removed),
+        std::cmp::Ordering::Less if !reached && owner_removed && !copy_removed => {
+            Some(Kind::NotRemoved)
+        }
+        std::cmp::Ordering::Less if !reached => Some(Kind::Older),
+        // Changes since the first look may still be under way.
+        std::cmp::Ordering::Less | std::cmp::Ordering::Equal => None,
+    }
+}
+
+async fn copied(
+    reader: &mut PgConnection,
+    entity: &str,
+    ids: &[String],
+) -> Result<Vec<SourceVersion>, sqlx::Error> {
+    sqlx::query_as(
+        "select id, version, state is null from ballet.copy where entity = $1 and id = any($2)",
+    )
+    .bind(entity)
+    .bind(ids)
+    .fetch_all(reader)
+    .await
+}
+
+fn by_id(rows: Vec<SourceVersion>) -> HashMap<String, State> {
+    rows.into_iter().map(|(id, version, removed)| (id, (version, removed))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: bool = false;
+    const REMOVED: bool = true;
+
+    #[test]
+    fn a_row_differs_if_it_has_not_reached_what_the_owner_had_at_first() {
+        for (copy, owner, first, kind) in [
+            (Some((2, HERE)), Some((2, HERE)), Some(2), None),
+            // One more change since the first look.
+            (Some((2, HERE)), Some((3, HERE)), Some(2), None),
+            (Some((1, HERE)), Some((3, HERE)), Some(2), Some(Kind::Older)),
+            (Some((1, HERE)), Some((2, REMOVED)), Some(2), Some(Kind::NotRemoved)),
+            (Some((2, HERE)), Some((2, REMOVED)), Some(2), Some(Kind::NotRemoved)),
+            (Some((2, REMOVED)), Some((2, HERE)), Some(2), Some(Kind::Removed)),
+            (Some((3, HERE)), Some((2, HERE)), Some(2), Some(Kind::Newer)),
+            (None, Some((1, HERE)), Some(1), Some(Kind::Missing)),
+            (Some((1, HERE)), None, None, Some(Kind::Unknown)),
+            (None, None, Some(1), None),
+        ] {
+            assert_eq!(difference(copy, owner, first), kind, "{copy:?} {owner:?} {first:?}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Tries out a service's HTTP routes by its own OpenAPI document: requests that the document allows,
+//! requests that it forbids, and whether each answer is what the document says.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), ballet_testkit::Error> {
+//! let findings = ballet_testkit::openapi::try_out("http://127.0.0.1:8080", 7, 50).await?;
+//! assert_eq!(findings, [""; 0]);
+//! # Ok(()) }
+//! ```
+
+mod dice;
+mod document;
+mod judge;
+mod pattern;
+mod place;
+mod request;
+mod sample;
+mod schema;
+mod spoil;
+mod trial;
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::openapi::document::Document;
+use crate::openapi::trial::Trial;
+
+/// Tries out all routes of the service at this URL, which serves its document, and returns what is
+/// wrong, as sentences. `seed` decides every request; `rounds` is how many of each kind are sent to
+/// each route.
+///
+/// Values that occur in answers are used in later requests, so the routes should know a thing of
+/// each kind.
+///
+/// # Errors
+///
+/// If the service does not answer, or if its document is none.
+pub async fn try_out(url: &str, seed: u64, rounds: u32) -> Result<Vec<String>> {
+    let client = reqwest::Client::builder().no_proxy().build();
+    let client = client.map_err(|error| Error::OpenApi(error.to_string()))?;
+    let unreadable = |error: reqwest::Error| Error::OpenApi(format!("{url}/openapi.json: {error}"));
+    let answer = client.get(format!("{url}/openapi.json")).send().await.map_err(unreadable)?;
+    let root: Value = answer.json().await.map_err(unreadable)?;
+    let document = Document::read(&root).map_err(Error::OpenApi)?;
+    Ok(Trial::new(client, url, &document, seed).run(rounds).await)
+}

@@ -1,0 +1,141 @@
+//! A request, and what came back.
+
+use std::fmt;
+
+use reqwest::{Client, Method};
+use serde_json::Value;
+
+use crate::openapi::document::Parameter;
+
+/// The most bytes of an answer that are read.
+const MOST: usize = 4 << 20;
+
+/// A request to one route.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) content_type: Option<&'static str>,
+    pub(super) body: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// Without its parameters.
+    pub(super) content_type: String,
+    pub(super) allow: String,
+    pub(super) body: String,
+}
+
+impl Request {
+    /// Sets a parameter of the route with this path.
+    pub(super) fn set(&mut self, route: &str, parameter: &Parameter<'_>, text: &str) {
+        let put = |list: &mut Vec<(String, String)>| {
+            list.retain(|(name, _)| name != parameter.name);
+            list.push((parameter.name.to_owned(), text.to_owned()));
+        };
+        match parameter.place {
+            "query" => put(&mut self.query),
+            "header" => put(&mut self.headers),
+            _ => {
+                let template = format!("{{{}}}", parameter.name);
+                let parts = route.split('/').zip(self.path.split('/'));
+                let parts =
+                    parts.map(
+                        |(name, now)| {
+                            if name == template { encoded(text) } else { now.to_owned() }
+                        },
+                    );
+                self.path = parts.collect::<Vec<_>>().join("/");
+            }
+        }
+    }
+
+    /// Sends it. A stream of events is read up to the end of the first one.
+    pub(super) async fn send(&self, client: &Client, url: &str) -> Result<Answer, String> {
+        let failed = |error: reqwest::Error| format!("there was no whole answer: {error:?}");
+        let method =
+            Method::from_bytes(self.method.as_bytes()).map_err(|error| error.to_string())?;
+        let mut request = client.request(method, format!("{url}{}", self.path)).query(&self.query);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        if let Some(content_type) = self.content_type {
+            request = request.header("Content-Type", content_type);
+        }
+        if let Some(body) = &self.body {
+            request = request.body(body.clone());
+        }
+        let mut response = request.send().await.map_err(failed)?;
+        let header = |name| {
+            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let content_type = header("content-type");
+        let content_type = content_type.split(';').next().unwrap_or_default().to_owned();
+        let (status, allow) = (response.status().as_u16(), header("allow"));
+        let is_stream = content_type == "text/event-stream";
+        // An answer behind a certain event may have to wait for the next one.
+        let waits = is_stream && !self.headers.is_empty();
+        let mut body = Vec::new();
+        while !waits && body.len() < MOST {
+            let Some(chunk) = response.chunk().await.map_err(failed)? else { break };
+            body.extend_from_slice(&chunk);
+            if is_stream && body.windows(2).any(|pair| pair == b"\n\n") {
+                break;
+            }
+        }
+        let body = String::from_utf8(body).map_err(|_| "the answer is not UTF-8".to_owned())?;
+        Ok(Answer { status, content_type, allow, body })
+    }
+}
+
+impl Answer {
+    /// The body as JSON: that of an event, if it is a stream.
+    pub(super) fn json(&self) -> Result<Value, String> {
+        let text = match self.content_type.as_str() {
+            "text/event-stream" => {
+                let mut lines = self.body.lines();
+                lines.find_map(|line| line.strip_prefix("data:")).unwrap_or_default()
+            }
+            _ => &self.body,
+        };
+        serde_json::from_str(text)
+            .map_err(|error| format!("the body is not JSON ({error}): {text}"))
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, path, query, headers, content_type, body } = self;
+        write!(f, "{method} {path} {query:?} {headers:?} {content_type:?}")?;
+        match body {
+            Some(body) => write!(f, " {}", body.chars().take(2_000).collect::<String>()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body: String = self.body.chars().take(2_000).collect();
+        write!(f, "{} {:?} {body}", self.status, self.content_type)
+    }
+}
+
+/// The text as a part of a path.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// A value as it stands in a path, a query or a header.
+pub(super) fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,145 @@
+//! Values that fit a schema.
+
+use serde_json::{Map, Value, json};
+
+use crate::openapi::dice::Dice;
+use crate::openapi::schema::{Kind, Schema};
+
+/// How many more items or letters than the least, where there is no most.
+const MORE: usize = 4;
+/// Texts are made of these: letters of one to four bytes, and what needs quoting somewhere.
+const LETTERS: &[char] = &[
+    'a', 'Z', '0', ' ', '-', '.', '_', '~', '/', '?', '&', '=', '%', '+', '"', '\'', '\\', '<',
+    '>', '{', '}', ';', '$', 'ä', 'ß', 'é', '€', '中', '😀', '\u{202e}',
+];
+
+/// A value that fits.
+pub(super) fn sample(schema: Schema<'_>, dice: &mut Dice) -> Value {
+    if let Some(values) = schema.values() {
+        return dice.pick(&values).map_or(Value::Null, |value| (*value).clone());
+    }
+    let example = schema.node["examples"].as_array().and_then(|examples| dice.pick(examples));
+    if let Some(example) = example
+        && dice.once_in(3)
+    {
+        return example.clone();
+    }
+    let choices = schema.choices();
+    let chosen = dice.pick(&choices).map(|choice| sample(*choice, dice));
+    let parts = schema.list("allOf").into_iter().map(|part| sample(part, dice)).chain(chosen);
+    let parts: Vec<Value> = parts.collect();
+    let kinds = schema.kinds();
+    let own = dice.pick(&kinds).map(|kind| of_kind(*kind, schema, dice));
+    match own {
+        // What is flattened into an object.
+        Some(Value::Object(mut whole)) => {
+            let objects = parts.into_iter().filter_map(|part| match part {
+                Value::Object(object) => Some(object),
+                _ => None,
+            });
+            objects.for_each(|object| whole.extend(object));
+            Value::Object(whole)
+        }
+        Some(own) => own,
+        None => parts.into_iter().next().unwrap_or_else(|| json!({})),
+    }
+}
+
+fn of_kind(kind: Kind, schema: Schema<'_>, dice: &mut Dice) -> Value {
+    match kind {
+        Kind::Null => Value::Null,
+        Kind::Boolean => Value::Bool(dice.once_in(2)),
+        Kind::Integer => number(schema, dice),
+        Kind::Number => json!(dice.between(-1_000_000, 1_000_000) as f64 / 64.0),
+        Kind::Text => Value::String(text(schema, dice)),
+        Kind::Array => {
+            let size = size(schema, "Items", dice);
+            let item = |_| schema.items().map_or(Value::Null, |items| sample(items, dice));
+            (0..size).map(item).collect()
+        }
+        Kind::Object => {
+            let mut object = Map::new();
+            for (name, property) in schema.properties() {
+                if schema.requires(name) || dice.once_in(2) {
+                    object.insert(name.to_owned(), sample(property, dice));
+                }
+            }
+            Value::Object(object)
+        }
+    }
+}
+
+/// The ends of a range are more likely than what is between them.
+fn number(schema: Schema<'_>, dice: &mut Dice) -> Value {
+    let (least, most) = schema.bounds();
+    let number = match dice.below(6) {
+        0 => least,
+        1 => most,
+        2 => dice.between(least, most),
+        _ => dice.between(least.max(0), least.max(0).saturating_add(20).min(most)),
+    };
+    i64::try_from(number)
+        .map_or_else(|_| json!(u64::try_from(number).unwrap_or_default()), Value::from)
+}
+
+fn size(schema: Schema<'_>, of: &str, dice: &mut Dice) -> usize {
+    let least = schema.size(&format!("min{of}")).unwrap_or(0);
+    let most = schema.size(&format!("max{of}"));
+    match dice.below(8) {
+        0 => least,
+        1 => most.unwrap_or(least + MORE),
+        _ => (least + dice.below(MORE)).min(most.unwrap_or(usize::MAX)),
+    }
+}
+
+fn text(schema: Schema<'_>, dice: &mut Dice) -> String {
+    if let Some(Ok(pattern)) = schema.pattern() {
+        return pattern.sample(dice);
+    }
+    match schema.format() {
+        "uuid" => {
+            let bits = u128::from(dice.next()) << 64 | u128::from(dice.next());
+            let digits = format!("{bits:032x}");
+            let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &digits[part]);
+            parts.join("-")
+        }
+        "date-time" => {
+            format!("20{:02}-0{}-1{}T12:00:00Z", dice.below(100), 1 + dice.below(9), dice.below(10))
+        }
+        _ => {
+            let size = size(schema, "Length", dice);
+            (0..size).filter_map(|_| dice.pick(LETTERS)).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openapi::judge::judge;
+
+    #[test]
+    fn what_is_made_for_a_schema_fits_it() {
+        let root = json!({
+            "type": "object",
+            "required": ["id", "lines"],
+            "properties": {
+                "id": { "type": "string", "format": "uuid" },
+                "at": { "type": "string", "format": "date-time" },
+                "lines": { "type": "array", "minItems": 1, "maxItems": 7, "items": { "oneOf": [
+                    { "type": "integer", "format": "uint64", "minimum": 0 },
+                    { "type": "string", "pattern": "^[a-z]{2,9}$" },
+                    { "const": "x" },
+                ] } },
+                "note": { "type": ["string", "null"], "minLength": 1, "maxLength": 3 },
+            },
+            "anyOf": [{ "type": "object", "required": ["more"], "properties": { "more": { "type": "boolean" } } }],
+        });
+        let schema = Schema::new(&root, &root);
+        let mut dice = Dice::new(3);
+        for _ in 0..200 {
+            let value = sample(schema, &mut dice);
+            assert_eq!(judge(schema, &value), [""; 0], "{value}");
+        }
+    }
+}

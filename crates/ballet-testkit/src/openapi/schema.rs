@@ -1,0 +1,167 @@
+//! JSON Schemas as an OpenAPI 3.1 document has them, as far as services use them.
+
+use serde_json::Value;
+
+use crate::openapi::pattern::Pattern;
+
+/// The keywords that are understood, and those that mean nothing for a value.
+const KNOWN: &[&str] = &[
+    "type",
+    "enum",
+    "const",
+    "format",
+    "pattern",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "items",
+    "properties",
+    "required",
+    "additionalProperties",
+    "oneOf",
+    "anyOf",
+    "allOf",
+    "description",
+    "title",
+    "default",
+    "examples",
+    "example",
+    "deprecated",
+    "$ref",
+    "readOnly",
+    "writeOnly",
+];
+
+/// The types of JSON values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Null,
+    Boolean,
+    Integer,
+    Number,
+    Text,
+    Array,
+    Object,
+}
+
+/// A schema, with references followed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schema<'a> {
+    root: &'a Value,
+    pub(super) node: &'a Value,
+}
+
+impl<'a> Schema<'a> {
+    /// `root` is the document that references point into.
+    pub(super) fn new(root: &'a Value, node: &'a Value) -> Self {
+        let node = match node["$ref"].as_str().and_then(|path| path.strip_prefix('#')) {
+            Some(path) => root.pointer(path).unwrap_or(node),
+            None => node,
+        };
+        Self { root, node }
+    }
+
+    fn at(self, node: &'a Value) -> Self {
+        Self::new(self.root, node)
+    }
+
+    /// The kinds of values that its `type` allows; none if it has no `type`.
+    pub(super) fn kinds(self) -> Vec<Kind> {
+        let kind = |name: &Value| match name.as_str() {
+            Some("null") => Some(Kind::Null),
+            Some("boolean") => Some(Kind::Boolean),
+            Some("integer") => Some(Kind::Integer),
+            Some("number") => Some(Kind::Number),
+            Some("string") => Some(Kind::Text),
+            Some("array") => Some(Kind::Array),
+            Some("object") => Some(Kind::Object),
+            _ => None,
+        };
+        match &self.node["type"] {
+            Value::Array(several) => several.iter().filter_map(kind).collect(),
+            one => kind(one).into_iter().collect(),
+        }
+    }
+
+    pub(super) fn list(self, keyword: &str) -> Vec<Self> {
+        let parts = self.node[keyword].as_array().into_iter().flatten();
+        parts.map(|part| self.at(part)).collect()
+    }
+
+    /// The schemas of which a value fits one: `oneOf` or `anyOf`.
+    pub(super) fn choices(self) -> Vec<Self> {
+        [self.list("oneOf"), self.list("anyOf")].concat()
+    }
+
+    pub(super) fn values(self) -> Option<Vec<&'a Value>> {
+        if let Some(only) = self.node.get("const") {
+            return Some(vec![only]);
+        }
+        self.node["enum"].as_array().map(|values| values.iter().collect())
+    }
+
+    pub(super) fn properties(self) -> impl Iterator<Item = (&'a str, Self)> {
+        let properties = self.node["properties"].as_object().into_iter().flatten();
+        properties.map(move |(name, schema)| (name.as_str(), self.at(schema)))
+    }
+
+    pub(super) fn requires(self, name: &str) -> bool {
+        self.required().any(|required| required == name)
+    }
+
+    pub(super) fn required(self) -> impl Iterator<Item = &'a str> {
+        self.node["required"].as_array().into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    pub(super) fn items(self) -> Option<Self> {
+        self.node.get("items").map(|items| self.at(items))
+    }
+
+    pub(super) fn format(self) -> &'a str {
+        self.node["format"].as_str().unwrap_or_default()
+    }
+
+    pub(super) fn pattern(self) -> Option<Result<Pattern, String>> {
+        self.node["pattern"].as_str().map(Pattern::parse)
+    }
+
+    pub(super) fn size(self, keyword: &str) -> Option<usize> {
+        self.node[keyword].as_u64().and_then(|size| usize::try_from(size).ok())
+    }
+
+    /// The least and the greatest whole number.
+    pub(super) fn bounds(self) -> (i128, i128) {
+        let (least, most) = match self.format() {
+            "int32" => (i32::MIN.into(), i32::MAX.into()),
+            "uint32" => (0, u32::MAX.into()),
+            "uint64" => (0, u64::MAX.into()),
+            _ => (i64::MIN.into(), i64::MAX.into()),
+        };
+        (self.number("minimum").unwrap_or(least), self.number("maximum").unwrap_or(most))
+    }
+
+    pub(super) fn number(self, keyword: &str) -> Option<i128> {
+        whole(&self.node[keyword])
+    }
+
+    /// The schema of the data of a stream's events.
+    pub(super) fn event_data(self) -> Self {
+        self.node.get("x-event-data").map_or(self, |data| self.at(data))
+    }
+
+    /// Keywords that nobody here understands: what they forbid would not be seen.
+    pub(super) fn unknown_keywords(self) -> impl Iterator<Item = &'a str> {
+        let keywords = self.node.as_object().into_iter().flat_map(|object| object.keys());
+        keywords
+            .map(String::as_str)
+            .filter(|keyword| !KNOWN.contains(keyword) && !keyword.starts_with("x-"))
+    }
+}
+
+/// The value as a whole number, if it is one.
+pub(super) fn whole(value: &Value) -> Option<i128> {
+    value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
+}

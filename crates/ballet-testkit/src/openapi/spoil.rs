@@ -1,0 +1,97 @@
+//! Values that do not fit a schema, in one known place.
+
+use serde_json::{Value, json};
+
+use crate::openapi::dice::Dice;
+use crate::openapi::judge::judge;
+use crate::openapi::schema::{Kind, Schema};
+
+/// A value with one wrong part.
+#[derive(Debug)]
+pub(super) struct Spoilt {
+    pub(super) value: Value,
+    /// Where it is wrong, as a JSON Pointer in a URI fragment.
+    pub(super) pointer: String,
+}
+
+/// Spoils one part of a value that fits.
+pub(super) fn spoil(schema: Schema<'_>, value: &Value, dice: &mut Dice) -> Option<Spoilt> {
+    let mut places = Vec::new();
+    collect(schema, value, "", &mut places);
+    let (pointer, schema) = dice.pick(&places)?;
+    let mut spoilt = value.clone();
+    let part = spoilt.pointer_mut(pointer)?;
+    let missing: Vec<&str> = schema.required().collect();
+    if let (Some(object), Some(name)) = (part.as_object_mut(), dice.pick(&missing))
+        && dice.once_in(2)
+    {
+        object.remove(*name);
+        return Some(Spoilt { value: spoilt, pointer: format!("#{pointer}/{name}") });
+    }
+    *part = wrong(*schema, part, dice)?;
+    Some(Spoilt { value: spoilt, pointer: format!("#{pointer}") })
+}
+
+/// A value that does not fit, for a parameter.
+pub(super) fn wrong(schema: Schema<'_>, fits: &Value, dice: &mut Dice) -> Option<Value> {
+    let mut wrong = others(schema, fits);
+    wrong.retain(|value| !judge(schema, value).is_empty());
+    dice.pick(&wrong).cloned()
+}
+
+/// All parts of the value, with their schemas.
+fn collect<'a>(
+    schema: Schema<'a>,
+    value: &Value,
+    pointer: &str,
+    places: &mut Vec<(String, Schema<'a>)>,
+) {
+    let fitting = schema.choices().into_iter().find(|choice| judge(*choice, value).is_empty());
+    // A choice of constants is spoilt as a whole.
+    let has_constants = schema.choices().iter().any(|choice| choice.values().is_some());
+    if let Some(chosen) = fitting.filter(|_| !has_constants) {
+        if value.is_object() || schema.kinds().is_empty() {
+            collect(chosen, value, pointer, places);
+        }
+        if schema.kinds().is_empty() {
+            return;
+        }
+    }
+    places.push((pointer.to_owned(), schema));
+    for (name, property) in schema.properties() {
+        if let Some(value) = value.get(name) {
+            collect(property, value, &format!("{pointer}/{name}"), places);
+        }
+    }
+    if let (Some(items), Some(values)) = (schema.items(), value.as_array()) {
+        for (index, value) in values.iter().enumerate() {
+            collect(items, value, &format!("{pointer}/{index}"), places);
+        }
+    }
+}
+
+/// Values of other types, beyond the bounds, and of another form.
+fn others(schema: Schema<'_>, fits: &Value) -> Vec<Value> {
+    let mut others = vec![json!(true), json!({ "a": 1 }), json!([[]]), json!("?!"), json!(-1.5)];
+    others.push(Value::Null);
+    if schema.kinds().contains(&Kind::Integer) {
+        let (least, most) = schema.bounds();
+        others.extend(i64::try_from(least - 1).map(Value::from));
+        others.extend(i64::try_from(most + 1).map(Value::from));
+    }
+    if let Some(most) = schema.size("maxLength") {
+        others.push(json!("x".repeat(most + 1)));
+    }
+    if let Some(text) = fits.as_str() {
+        others.extend([json!(format!("{text}\u{7}")), json!(format!("{text}{text}")), json!("")]);
+    }
+    if let Some(items) = fits.as_array() {
+        if schema.size("minItems").is_some_and(|least| least > 0) {
+            others.push(json!([]));
+        }
+        if let (Some(most), Some(item)) = (schema.size("maxItems"), items.first()) {
+            others.push(json!(vec![item; most + 1]));
+        }
+    }
+    others
+}

@@ -1,0 +1,313 @@
+//! The requests that are sent to each route, and what their answers have to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use crate::openapi::dice::Dice;
+use crate::openapi::document::{Document, Operation, Parameter};
+use crate::openapi::judge::judge;
+use crate::openapi::place::{Place, names};
+use crate::openapi::request::{Answer, Request, text_of};
+use crate::openapi::sample::sample;
+use crate::openapi::spoil::{spoil, wrong};
+
+const PROBLEM: &str = "application/problem+json";
+/// The most values that are remembered of each name.
+const REMEMBERED: usize = 50;
+/// The most findings that are listed of each route.
+const FINDINGS: usize = 4;
+
+/// A trial of all routes of a service.
+pub(super) struct Trial<'a> {
+    client: Client,
+    url: &'a str,
+    document: &'a Document<'a>,
+    dice: Dice,
+    /// Values that occurred in answers, by their names.
+    known: BTreeMap<String, Vec<Value>>,
+    /// The routes that answered with success.
+    succeeded: BTreeSet<&'a str>,
+    findings: Vec<String>,
+}
+
+impl<'a> Trial<'a> {
+    pub(super) fn new(client: Client, url: &'a str, document: &'a Document<'a>, seed: u64) -> Self {
+        let (known, succeeded, findings) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        Self { client, url, document, dice: Dice::new(seed), known, succeeded, findings }
+    }
+
+    pub(super) async fn run(mut self, rounds: u32) -> Vec<String> {
+        let operations = &self.document.operations;
+        for operation in operations {
+            self.example(operation).await;
+        }
+        for _ in 0..rounds {
+            for operation in operations {
+                self.allowed(operation).await;
+                self.forbidden(operation).await;
+            }
+        }
+        for operation in operations.iter().filter(|operation| operation.body.is_some()) {
+            self.unreadable(operation).await;
+        }
+        self.unknown_routes().await;
+        for operation in operations.iter().filter(|one| !self.succeeded.contains(one.id)) {
+            let missed = format!("{} never answered with success", operation.id);
+            self.findings.push(missed);
+        }
+        self.findings
+    }
+
+    /// The document's own example is taken.
+    async fn example(&mut self, operation: &'a Operation<'a>) {
+        let Some((schema, example)) = operation.body else { return };
+        for what in judge(schema, example) {
+            self.findings.push(format!("{}: the example of the body {what}", operation.id));
+        }
+        let mut request = self.request(operation);
+        request.body = Some(example.to_string());
+        self.send(operation, &request, |answer| match answer.status {
+            200..300 => Ok(()),
+            _ => Err("the document's example is not taken".to_owned()),
+        })
+        .await;
+    }
+
+    /// A request that the document allows. It may be refused for what a schema cannot say, but not
+    /// as unreadable.
+    async fn allowed(&mut self, operation: &'a Operation<'a>) {
+        let mut request = self.request(operation);
+        if let Some((schema, _)) = operation.body {
+            let mut body = sample(schema, &mut self.dice);
+            // Unknown fields are ignored.
+            if let Some(object) = body.as_object_mut()
+                && self.dice.once_in(5)
+            {
+                object.insert("an_unknown_field".to_owned(), json!({ "a": [1, null] }));
+            }
+            request.body = Some(body.to_string());
+        }
+        self.send(operation, &request, |answer| match answer.status {
+            400 | 405 | 413 | 415 => Err("the document allows this request".to_owned()),
+            422 => names(answer, None),
+            _ => Ok(()),
+        })
+        .await;
+    }
+
+    /// A request with one wrong part, which the problem names.
+    async fn forbidden(&mut self, operation: &'a Operation<'a>) {
+        let mut request = self.request(operation);
+        // The example is wrong in no other way, so the problem has to be about the spoilt part.
+        let by_example = !self.dice.once_in(3);
+        let mut body = operation.body.map(|(schema, example)| {
+            let body = if by_example { example.clone() } else { sample(schema, &mut self.dice) };
+            (schema, body)
+        });
+        let chosen = self.dice.below(operation.parameters.len() + usize::from(body.is_some()) * 3);
+        let place = if let Some(parameter) = operation.parameters.get(chosen) {
+            let Some(text) = self.wrong_text(parameter) else { return };
+            request.set(operation.path, parameter, &text);
+            Some(Place { r#in: parameter.place, name: parameter.name.to_owned() })
+        } else {
+            let Some((schema, value)) = &mut body else { return };
+            let Some(spoilt) = spoil(*schema, value, &mut self.dice) else { return };
+            *value = spoilt.value;
+            by_example.then_some(Place { r#in: "body", name: spoilt.pointer })
+        };
+        request.body = body.map(|(_, value)| value.to_string());
+        self.send(operation, &request, |answer| match answer.status {
+            400 | 422 => names(answer, place.as_ref()),
+            _ => Err(format!("the document forbids this request: {place:?}")),
+        })
+        .await;
+    }
+
+    /// Bodies that are no JSON, or too large, or of another type.
+    async fn unreadable(&mut self, operation: &'a Operation<'a>) {
+        let json = Some("application/json");
+        let (deep, large) = ("[".repeat(100_000), format!("\"{}\"", "x".repeat(8 << 20)));
+        let cases = [
+            (&[415][..], None, "{}"),
+            (&[415], Some("text/plain"), "{}"),
+            (&[415], Some("application/x-www-form-urlencoded"), "a=1"),
+            (&[400], json, ""),
+            (&[400], json, "\u{feff}{}"),
+            (&[400, 422], json, "{"),
+            (&[400, 422], json, "{} {}"),
+            (&[400, 422], json, &deep),
+            (&[413], json, &large),
+        ];
+        for (statuses, content_type, body) in cases {
+            let mut request = self.request(operation);
+            request.content_type = content_type;
+            request.body = Some(body.to_owned());
+            self.send(operation, &request, |answer| {
+                let refused = statuses.contains(&answer.status);
+                if refused { Ok(()) } else { Err(format!("its body has to get {statuses:?}")) }
+            })
+            .await;
+        }
+    }
+
+    /// Methods and paths that the document does not have.
+    async fn unknown_routes(&mut self) {
+        for (path, methods) in &self.document.methods {
+            let filled = path.split('/').map(|part| if part.starts_with('{') { "x" } else { part });
+            let path = filled.collect::<Vec<_>>().join("/");
+            for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+                if methods.iter().any(|one| one == method) {
+                    continue;
+                }
+                let request =
+                    Request { method: method.to_owned(), path: path.clone(), ..Request::default() };
+                self.refused(&request, 405, methods).await;
+            }
+        }
+        for path in ["/", "/no/such/route", "/openapi.json/"] {
+            let request =
+                Request { method: "GET".to_owned(), path: path.to_owned(), ..Request::default() };
+            self.refused(&request, 404, &[]).await;
+        }
+    }
+
+    async fn refused(&mut self, request: &Request, status: u16, allowed: &[String]) {
+        let found = match request.send(&self.client, self.url).await {
+            Ok(answer) => answer,
+            Err(error) => return self.find(&request.path, &format!("{request}: {error}")),
+        };
+        let is_problem = found.status == status && found.content_type == PROBLEM;
+        let allows = |method: &String| found.allow.split(',').any(|one| one.trim() == method);
+        if !is_problem || !allowed.iter().all(allows) {
+            self.find(
+                &request.path,
+                &format!("{request}: {found}; expected a problem with {status} {allowed:?}"),
+            );
+        }
+    }
+
+    /// A request that the document allows, without its body.
+    fn request(&mut self, operation: &Operation<'_>) -> Request {
+        let mut request = Request {
+            method: operation.method.clone(),
+            path: operation.path.to_owned(),
+            content_type: operation.body.map(|_| "application/json"),
+            ..Request::default()
+        };
+        for parameter in &operation.parameters {
+            if !parameter.required && self.dice.once_in(2) {
+                continue;
+            }
+            let known = self.known.get(parameter.name).map(Vec::as_slice).unwrap_or_default();
+            let known =
+                self.dice.pick(known).filter(|value| judge(parameter.schema, value).is_empty());
+            let value = match known {
+                Some(known) if !self.dice.once_in(4) => known.clone(),
+                _ => sample(parameter.schema, &mut self.dice),
+            };
+            request.set(operation.path, parameter, &text_of(&value));
+        }
+        request
+    }
+
+    /// A text that no value of this parameter has.
+    fn wrong_text(&mut self, parameter: &Parameter<'_>) -> Option<String> {
+        let fits = sample(parameter.schema, &mut self.dice);
+        let text = text_of(&wrong(parameter.schema, &fits, &mut self.dice)?);
+        // A path without the part is another route; a header holds visible letters only.
+        let can_be_sent = match parameter.place {
+            "path" => !text.is_empty(),
+            "header" => text.chars().all(|letter| letter.is_ascii_graphic()),
+            _ => true,
+        };
+        // As text, a wrong type may be a right value.
+        let is_wrong = |value: &Value| !judge(parameter.schema, value).is_empty();
+        let read = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let wrong = is_wrong(&Value::String(text.clone())) && is_wrong(&read);
+        (can_be_sent && wrong).then_some(text)
+    }
+
+    async fn send(
+        &mut self,
+        operation: &'a Operation<'a>,
+        request: &Request,
+        expect: impl FnOnce(&Answer) -> Result<(), String>,
+    ) {
+        let answer = match request.send(&self.client, self.url).await {
+            Ok(answer) => answer,
+            Err(error) => return self.find(operation.id, &format!("{request}: {error}")),
+        };
+        let judged = self.as_declared(operation, request, &answer).and_then(|()| expect(&answer));
+        if let Err(what) = judged {
+            self.find(operation.id, &format!("{what}\n  sent: {request}\n  got: {answer}"));
+        }
+    }
+
+    /// The answer is one that the document has, and of its form.
+    fn as_declared(
+        &mut self,
+        operation: &'a Operation<'a>,
+        request: &Request,
+        answer: &Answer,
+    ) -> Result<(), String> {
+        if answer.status >= 500 {
+            return Err("the service failed".to_owned());
+        }
+        let Some(contents) = operation.answers.get(&answer.status) else {
+            return Err(format!("the status {} is not declared", answer.status));
+        };
+        if answer.status >= 400 && answer.content_type != PROBLEM {
+            return Err("an error is no problem+json".to_owned());
+        }
+        if (200..300).contains(&answer.status) {
+            self.succeeded.insert(operation.id);
+        }
+        if contents.is_empty() && answer.body.is_empty() {
+            return Ok(());
+        }
+        let Some(schema) = contents.get(answer.content_type.as_str()) else {
+            return Err(format!("the content type {:?} is not declared", answer.content_type));
+        };
+        if answer.content_type == "text/event-stream" && !request.headers.is_empty() {
+            return Ok(());
+        }
+        let body = answer.json()?;
+        let schema = schema.event_data();
+        self.learn(&body);
+        match judge(schema, &body).first() {
+            Some(what) => Err(format!("the body does not fit its schema: {what}")),
+            None if answer.status >= 400 && body["status"] != answer.status => {
+                Err("the problem has another status".to_owned())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn learn(&mut self, value: &Value) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.learn(item)),
+            Value::Object(object) => {
+                for (name, value) in object {
+                    self.learn(value);
+                    // The way to the next page.
+                    let name = if name == "next" { "after" } else { name };
+                    let known = self.known.entry(name.to_owned()).or_default();
+                    let is_plain = value.is_string() || value.is_number();
+                    if is_plain && known.len() < REMEMBERED && !known.contains(value) {
+                        known.push(value.clone());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn find(&mut self, route: &str, what: &str) {
+        let of_route = format!("{route}: ");
+        if self.findings.iter().filter(|one| one.starts_with(&of_route)).count() < FINDINGS {
+            self.findings.push(format!("{of_route}{what}"));
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The trial of HTTP routes finds what a document is wrong about.
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use ballet_testkit::openapi::try_out;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// Serves these routes, and a document with one operation for each of these paths.
+async fn findings(routes: Router, paths: Value) -> String {
+    let document = json!({ "openapi": "3.1.0", "paths": paths });
+    let routes = routes.route("/openapi.json", get(|| async move { axum::Json(document) }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let served = tokio::spawn(async move { axum::serve(listener, routes).await });
+    let findings = try_out(&url, 1, 20).await.expect("a document");
+    served.abort();
+    findings.join("\n")
+}
+
+fn operation(id: &str, answers: &Value) -> Value {
+    json!({ "operationId": id, "responses": answers })
+}
+
+fn number() -> Value {
+    json!({ "200": { "content": { "application/json": { "schema": { "type": "integer" } } } } })
+}
+
+fn found(findings: &str, expected: &str) {
+    assert!(findings.contains(expected), "{expected:?} is not in\n{findings}");
+}
+
+#[tokio::test]
+async fn an_answer_that_the_document_does_not_have_is_found() {
+    let routes = Router::new()
+        .route("/text", get(|| async { axum::Json("one") }))
+        .route("/teapot", get(|| async { StatusCode::IM_A_TEAPOT }))
+        .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))
+        .route("/plain", get(|| async { "1" }));
+    let paths = json!({
+        "/text": { "get": operation("read_text", &number()) },
+        "/teapot": { "get": operation("make_tea", &number()) },
+        "/broken": { "get": operation("fail", &number()) },
+        "/plain": { "get": operation("read_plain", &number()) },
+    });
+    let findings = findings(routes, paths).await;
+    found(&findings, "read_text: the body does not fit its schema: # is \"one\", not [Integer]");
+    found(&findings, "make_tea: the status 418 is not declared");
+    found(&findings, "make_tea never answered with success");
+    found(&findings, "fail: the service failed");
+    found(&findings, "read_plain: the content type \"text/plain\" is not declared");
+}
+
+#[tokio::test]
+async fn a_refusal_that_names_nothing_is_found() {
+    // It takes only even numbers, which the document does not say, and refuses in plain text.
+    let read = |body: String| async move {
+        match serde_json::from_str::<Value>(&body).ok().and_then(|body| body["n"].as_i64()) {
+            Some(even) if even % 2 == 0 => axum::Json(even).into_response(),
+            Some(_) => {
+                let problem = json!({ "status": 400, "detail": "odd" }).to_string();
+                let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+                (StatusCode::BAD_REQUEST, kind, problem).into_response()
+            }
+            None => StatusCode::BAD_REQUEST.into_response(),
+        }
+    };
+    let body = json!({
+        "type": "object", "required": ["n"],
+        "properties": { "n": { "type": "integer", "minimum": 0 } },
+    });
+    let mut answers = number();
+    answers["400"] = json!({ "content": { "application/problem+json": { "schema": {} } } });
+    let mut write = operation("write", &answers);
+    let content = json!({ "application/json": { "schema": body, "example": { "n": 2 } } });
+    write["requestBody"] = json!({ "content": content });
+    let paths = json!({ "/numbers": { "post": write } });
+    let findings = findings(Router::new().route("/numbers", post(read)), paths).await;
+    found(&findings, "write: the document allows this request");
+    found(&findings, "write: an error is no problem+json");
+    found(&findings, "expected a problem with 405 [\"POST\"]");
+    found(&findings, "expected a problem with 404");
+}

@@ -1,0 +1,193 @@
+//! Extractors that answer with a [`Problem`] what they cannot read.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use crate::http::place::Place;
+use crate::http::problem::Problem;
+
+/// A JSON body, in and out.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<T>(pub T);
+
+/// The path's parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<T>(pub T);
+
+/// The query's parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<T>(pub T);
+
+/// The id of the last event that the client of an event stream has seen: its header
+/// `Last-Event-ID`.
+#[derive(Debug, Clone, Copy)]
+pub struct LastEventId<T>(pub Option<T>);
+
+impl LastEventId<()> {
+    /// The header's name.
+    pub const HEADER: &'static str = "Last-Event-ID";
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match axum::Json::from_request(request, state).await {
+            Ok(axum::Json(body)) => Ok(Self(body)),
+            Err(rejection) => Err(unreadable_body(&rejection)),
+        }
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Query::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(unreadable_query(&rejection)),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let rejection = match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(path)) => return Ok(Self(path)),
+            Err(rejection) => rejection,
+        };
+        // A single parameter is read without its name.
+        let names = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map(|params| params.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>());
+        Err(unreadable_path(&rejection, &names.unwrap_or_default()))
+    }
+}
+
+impl<T: FromStr<Err: Display>, S: Send + Sync> FromRequestParts<S> for LastEventId<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(LastEventId::HEADER) else { return Ok(Self(None)) };
+        let place = Place::header(LastEventId::HEADER);
+        let text = value.to_str().map_err(|error| wrong(place.clone(), error))?;
+        text.parse().map(|id| Self(Some(id))).map_err(|error| wrong(place, error))
+    }
+}
+
+/// 400: a parameter cannot be read.
+fn wrong(place: Place, what: impl Display) -> Problem {
+    Problem::bad_request(format!("{place} is wrong: {what}")).and(place, what.to_string())
+}
+
+fn unreadable_body(rejection: &JsonRejection) -> Problem {
+    match rejection {
+        JsonRejection::JsonDataError(error) => {
+            let inner = source::<serde_path_to_error::Error<serde_json::Error>>(error);
+            let Some(inner) = inner else { return Problem::unprocessable(error.body_text()) };
+            let what = inner.inner().to_string();
+            // The position in the text means little beside the field.
+            let what = what.rsplit_once(" at line ").map_or(what.as_str(), |(what, _)| what);
+            let place = Place::body(names(inner.path(), what));
+            Problem::unprocessable(format!("{place} is wrong: {what}")).and(place, what)
+        }
+        JsonRejection::JsonSyntaxError(error) => {
+            let inner = source::<serde_path_to_error::Error<serde_json::Error>>(error);
+            let what = inner.map_or_else(|| error.body_text(), |inner| inner.inner().to_string());
+            Problem::bad_request(format!("the body is not JSON: {what}"))
+                .and(Place::body([""; 0]), what)
+        }
+        JsonRejection::MissingJsonContentType(_) => Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body has to be JSON: send it with the header `Content-Type: application/json`",
+        )
+        .and(Place::header("Content-Type"), "it is not application/json"),
+        other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is larger than the service takes (MAX_BODY): send less",
+        ),
+        other => Problem::new(other.status(), other.body_text()),
+    }
+}
+
+fn unreadable_query(rejection: &QueryRejection) -> Problem {
+    type Unreadable = serde_path_to_error::Error<serde::de::value::Error>;
+    let Some(error) = source::<Unreadable>(rejection) else {
+        return Problem::new(rejection.status(), rejection.body_text());
+    };
+    let what = error.inner().to_string();
+    match names(error.path(), &what).into_iter().next() {
+        Some(name) => wrong(Place::query(name), what),
+        None => Problem::bad_request(format!("the query is wrong: {what}")),
+    }
+}
+
+/// `names` are those of the route's parameters.
+fn unreadable_path(rejection: &PathRejection, names: &[String]) -> Problem {
+    let PathRejection::FailedToDeserializePathParams(error) = rejection else {
+        return Problem::new(rejection.status(), rejection.body_text());
+    };
+    let (name, what) = match error.kind() {
+        ErrorKind::ParseErrorAtKey { key, expected_type, .. } => {
+            (Some(key), format!("it is no {expected_type}"))
+        }
+        ErrorKind::DeserializeError { key, message, .. } => (Some(key), message.clone()),
+        ErrorKind::InvalidUtf8InPathParam { key } => (Some(key), "it is not UTF-8".to_owned()),
+        ErrorKind::ParseErrorAtIndex { index, expected_type, .. } => {
+            (names.get(*index), format!("it is no {expected_type}"))
+        }
+        ErrorKind::ParseError { expected_type, .. } => {
+            (names.first(), format!("it is no {expected_type}"))
+        }
+        ErrorKind::Message(message) if names.len() == 1 => (names.first(), message.clone()),
+        _ => (None, error.body_text()),
+    };
+    match name {
+        Some(name) => wrong(Place::path(name), what),
+        None => Problem::new(error.status(), what),
+    }
+}
+
+/// The names and indexes that lead to a field. A missing field belongs to them, too: serde names it
+/// in its message, and its parent in the path.
+fn names(path: &serde_path_to_error::Path, what: &str) -> Vec<String> {
+    let missing = what.strip_prefix("missing field `").and_then(|name| name.strip_suffix('`'));
+    let known = path.iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { variant } => Some(variant.clone()),
+        Segment::Unknown => None,
+    });
+    known.chain(missing.map(str::to_owned)).collect()
+}
+
+/// The first cause of this type.
+fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -1,0 +1,88 @@
+//! Batches of which events wait in their outbox table until somebody mends the broker.
+//!
+//! The other events of such a batch are published. So it is read back from here, by the positions of
+//! its events, and not by a sweep, which would publish all of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ballet_amqp::{BatchId, LeftBehind};
+
+/// The batches, in order.
+#[derive(Debug, Default)]
+pub(crate) struct HeldBatches(Mutex<BTreeMap<BatchId, LeftBehind>>);
+
+impl HeldBatches {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<BatchId, LeftBehind>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a batch, with the positions in its table.
+    pub(crate) fn add(&self, batch: BatchId, events: LeftBehind) {
+        self.lock().insert(batch, events);
+    }
+
+    /// Returns true if events may be tried again after so many releases.
+    pub(crate) fn has_due(&self, releases: u64) -> bool {
+        self.lock().values().any(|events| events.releases < releases)
+    }
+
+    /// Takes the first batches that may be tried again, each with the positions of its events. They are
+    /// of one table, and have about as many events and bytes.
+    pub(crate) fn take_due(
+        &self,
+        releases: u64,
+        most_events: usize,
+        most_bytes: usize,
+    ) -> Vec<(BatchId, Vec<i32>)> {
+        let mut held = self.lock();
+        let (mut events, mut bytes) = (0, 0);
+        let mut due: Vec<(BatchId, Vec<i32>)> = Vec::new();
+        for (batch, one) in held.iter_mut().filter(|(_, one)| one.releases < releases) {
+            events += one.positions.len();
+            bytes += one.bytes;
+            let is_full = events > most_events || bytes > most_bytes;
+            if due.first().is_some_and(|(first, _)| is_full || first.table != batch.table) {
+                break;
+            }
+            due.push((*batch, std::mem::take(&mut one.positions)));
+        }
+        for (batch, _) in &due {
+            held.remove(batch);
+        }
+        due
+    }
+
+    /// Returns the tables in which events wait.
+    pub(crate) fn tables(&self) -> BTreeSet<i16> {
+        self.lock().keys().map(|batch| batch.table).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(number: i64, table: i16) -> BatchId {
+        BatchId { process: 1, number, table }
+    }
+
+    fn numbers(due: &[(BatchId, Vec<i32>)]) -> Vec<i64> {
+        due.iter().map(|(batch, _)| batch.number).collect()
+    }
+
+    #[test]
+    fn what_waited_before_the_release_comes_back_in_order_and_in_portions_of_one_table() {
+        let held = HeldBatches::default();
+        let events = |releases| LeftBehind { positions: vec![0, 2], bytes: 10, releases };
+        for (number, table, releases) in [(3, 2, 0), (1, 1, 0), (2, 1, 0), (4, 2, 1)] {
+            held.add(batch(number, table), events(releases));
+        }
+        assert!(!held.has_due(0) && held.take_due(0, 100, 100).is_empty());
+        assert_eq!(numbers(&held.take_due(1, 1, 100)), [1], "one at least");
+        assert_eq!(held.take_due(1, 100, 100), [(batch(2, 1), vec![0, 2])]);
+        assert_eq!(held.tables(), BTreeSet::from([2]));
+        assert_eq!(numbers(&held.take_due(1, 100, 100)), [3], "the other waits for a release");
+        assert!(!held.has_due(1) && held.has_due(2));
+    }
+}

@@ -1,0 +1,156 @@
+//! Looks after the copies that this service keeps: asks for one that was never filled, and tells how
+//! far they are behind.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{Broker, ConsumerHandle, Found, Object, Session};
+use ballet_core::CopyPart;
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::declare::event::Encoded;
+use crate::declare::failure::Failure;
+use crate::engine::engine::Engine;
+use crate::engine::guard::guarded;
+use crate::engine::stopping::stopped;
+use crate::engine::transaction::Transaction;
+use crate::tables::copy_fills::{self, Fill};
+use crate::tables::database::answered;
+
+const EVERY: Duration = Duration::from_secs(5);
+/// How long the broker may take to tell what waits in the queue.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// Looks after copies.
+pub(crate) struct Keeper {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) consumer: Arc<ConsumerHandle>,
+    pub(crate) copies: Vec<CopyPart>,
+    /// What readiness tells.
+    pub(crate) state: watch::Sender<String>,
+}
+
+impl Keeper {
+    /// Looks after the copies until the service stops.
+    pub(crate) async fn run(self) {
+        let mut stopping = self.engine.stopping.clone();
+        let since = self.engine.clock.now();
+        let mut session = None;
+        loop {
+            let look = async {
+                if let Err(failure) = self.ask_for_empty().await {
+                    tracing::warn!("a copy cannot be asked for; trying again: {failure}");
+                }
+                let waiting = self.waiting(&mut session).await;
+                self.tell(waiting, since).await;
+            };
+            tokio::select! {
+                () = look => {}
+                () = stopped(&mut stopping) => return,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = stopped(&mut stopping) => return,
+            }
+        }
+    }
+
+    /// Asks the owners of the copies that were never filled.
+    async fn ask_for_empty(&self) -> Result<(), Failure> {
+        let asked_with = |copy: &CopyPart| Some((copy.entity, copy.owner, copy.request?));
+        for (entity, owner, request) in self.copies.iter().filter_map(asked_with) {
+            let ask = async {
+                let mut transaction = Transaction::begin(Arc::clone(&self.engine)).await?;
+                let turn = copy_fills::take_turn_to_ask(transaction.db(), entity);
+                if answered(turn).await? {
+                    let body = Bytes::from_static(b"{}");
+                    transaction.scope.emit(Encoded { event_type: request, body });
+                    transaction.commit(&[]).await?;
+                    tracing::info!("asked {owner} for all entities named {entity}");
+                }
+                Ok::<_, Failure>(())
+            };
+            Box::pin(guarded(ask)).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns how many messages wait for this service, if the broker tells.
+    async fn waiting(&self, session: &mut Option<Arc<dyn Session>>) -> Option<usize> {
+        let service = self.engine.registry.service;
+        let queue = Object::Queue(service.to_owned());
+        let look = async {
+            let open = match session.take() {
+                Some(open) => open,
+                None => self.broker.connect(&format!("{service} copies")).await?,
+            };
+            let found = open.find(&queue).await?;
+            *session = Some(open);
+            Ok::<Option<Found>, ballet_amqp::BrokerError>(found)
+        };
+        match timeout(ANSWER, look).await {
+            Ok(Ok(found)) => {
+                let ready = usize::try_from(found?.messages).ok()?;
+                Some(ready + self.consumer.unsettled())
+            }
+            Ok(Err(error)) => {
+                tracing::debug!("the broker does not tell what waits: {error}");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Tells how far the copies are behind. The queue is in order, so everything older than the
+    /// newest message that was handled is in the copies.
+    async fn tell(&self, waiting: Option<usize>, since: Timestamp) {
+        let entities: Vec<&str> = self.copies.iter().map(|copy| copy.entity).collect();
+        let fills =
+            async { copy_fills::all(&mut *self.engine.pool.acquire().await?, &entities).await };
+        let Ok(fills) = answered(fills).await.inspect_err(|failure| {
+            tracing::debug!("the state of the copies cannot be read: {failure}");
+        }) else {
+            return;
+        };
+        let mut told = String::new();
+        for fill in &fills {
+            let filled = if fill.is_filled { 1.0 } else { 0.0 };
+            ballet_amqp::gauge!("ballet_copy_filled", "entity" => fill.entity.clone()).set(filled);
+            if !fill.is_filled {
+                // Writing to a string cannot fail.
+                write!(told, "{}, ", in_words(fill)).ok();
+            }
+        }
+        let Some(waiting) = waiting else {
+            told.push_str("the broker does not tell how much waits");
+            self.state.send_replace(told);
+            return;
+        };
+        let newest = self.engine.last_work.newest().unwrap_or(since);
+        let behind = self.engine.clock.now().duration_since(newest).as_secs_f64().max(0.0);
+        let seconds = if waiting == 0 { 0.0 } else { behind };
+        let events = f64::from(u32::try_from(waiting).unwrap_or(u32::MAX));
+        ballet_amqp::gauge!("ballet_copies_behind_events").set(events);
+        ballet_amqp::gauge!("ballet_copies_behind_seconds").set(seconds);
+        if waiting == 0 && told.is_empty() {
+            told.push_str("ok");
+        } else {
+            write!(told, "at most {waiting} events and {seconds:.0} s behind").ok();
+        }
+        self.state.send_replace(told);
+    }
+}
+
+fn in_words(fill: &Fill) -> String {
+    let Fill { entity, owner, seen, pages, .. } = fill;
+    match (seen, pages) {
+        (0, _) => format!("{entity} is not filled: {owner} has published none yet"),
+        (seen, Some(pages)) => format!("{entity} is being filled: {seen} of {pages} pages came"),
+        (seen, None) => format!("{entity} is being filled: {seen} pages came"),
+    }
+}

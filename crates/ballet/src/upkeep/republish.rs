@@ -1,0 +1,161 @@
+//! Publishes all entities that this service shares anew, when a reader asks: page by page, at a
+//! rate, and from where the last page ended.
+//!
+//! A page and its place in the run commit together, so a process that dies leaves a run that another
+//! goes on with. Changes go on meanwhile: a reader keeps the newest version, however it comes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use crate::declare::copies::ShareEntry;
+use crate::declare::entity_row::EntityRow;
+use crate::declare::failure::{Failure, FailureKind};
+use crate::engine::engine::Engine;
+use crate::engine::guard::guarded;
+use crate::engine::stopping::stopped;
+use crate::engine::transaction::Transaction;
+use crate::tables::database::answered;
+use crate::tables::republications::{self, Run};
+use crate::tables::source::Source;
+
+/// The longest time between two looks at the requests. Those that come meanwhile share a run.
+const EVERY: Duration = Duration::from_secs(1);
+/// The pause while another replica has the run, or the broker has to catch up.
+const SOON: Duration = Duration::from_millis(100);
+/// The pause after a page that could not be published.
+const AFTER_FAILURE: Duration = Duration::from_secs(10);
+/// The entities of one transaction.
+const PORTION: i64 = 500;
+
+/// Publishes the shared entities when they are asked for, until the service stops. All replicas
+/// together publish at most `rate` entities per second.
+pub(crate) async fn run(engine: Arc<Engine>, shares: Vec<ShareEntry>, rate: u32) {
+    let mut stopping = engine.stopping.clone();
+    let mut sources = HashMap::new();
+    loop {
+        let pause = match publish_due(&engine, &shares, &mut sources, rate).await {
+            Ok(pause) => pause,
+            Err(failure) => {
+                if failure.kind() == FailureKind::ConnectionLost {
+                    engine.database_answers(false);
+                }
+                tracing::warn!("shared entities cannot be published; trying again: {failure}");
+                EVERY
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stopped(&mut stopping) => return,
+        }
+    }
+}
+
+/// Publishes a portion, if one is due. Returns the time until the next.
+async fn publish_due(
+    engine: &Arc<Engine>,
+    shares: &[ShareEntry],
+    sources: &mut HashMap<&'static str, Source>,
+    rate: u32,
+) -> Result<Duration, Failure> {
+    let names: Vec<&str> = shares.iter().map(|share| share.part.entity).collect();
+    let mut db = engine.pool.acquire().await?;
+    let next = answered(republications::next(&mut db, &names)).await?;
+    drop(db);
+    let Some((entity, wait)) = next else { return Ok(EVERY) };
+    if !wait.is_zero() {
+        return Ok(wait.min(EVERY));
+    }
+    if engine.relay.publisher().is_some_and(|publisher| !publisher.has_room()) {
+        return Ok(SOON);
+    }
+    let Some(share) = shares.iter().find(|share| share.part.entity == entity) else {
+        return Ok(EVERY);
+    };
+    match Box::pin(guarded(publish_portion(engine, share, sources, rate))).await {
+        Ok(true) => Ok(Duration::ZERO),
+        Ok(false) => Ok(SOON),
+        Err(failure) if failure.kind() == FailureKind::ConnectionLost => Err(failure),
+        Err(failure) => {
+            sources.remove(share.part.entity);
+            tracing::error!("{entity} cannot be published anew; trying again: {failure}");
+            let why = failure.to_string();
+            answered(republications::failed(&engine.pool, &entity, &why, AFTER_FAILURE)).await?;
+            Ok(EVERY)
+        }
+    }
+}
+
+/// Publishes the next portion of a run. Returns false if another replica has the run.
+async fn publish_portion(
+    engine: &Arc<Engine>,
+    share: &ShareEntry,
+    sources: &mut HashMap<&'static str, Source>,
+    rate: u32,
+) -> Result<bool, Failure> {
+    let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
+    let taken = answered(republications::take(transaction.db(), share.part.entity)).await?;
+    let Some(taken) = taken else { return Ok(false) };
+    let mut run = begun(taken, || engine.clock.draw(transaction.scope.now));
+    let Some(id) = run.run else { return Ok(false) };
+    let source = source(transaction.db(), share, sources).await?;
+    let after = run.position.as_deref();
+    let rows = answered(source.page(transaction.db(), after, PORTION)).await?;
+    let read = rows.len();
+    let is_last = i64::try_from(read).is_ok_and(|read| read < PORTION);
+    if let Some((last, ..)) = rows.last() {
+        run.position = Some(last.clone());
+    }
+    let rows = rows.into_iter().map(|(id, version, state)| EntityRow { id, version, state });
+    let pages = share.share.pages(id, run.pages, rows.collect(), is_last)?;
+    run.pages += i64::try_from(pages.len()).unwrap_or(i64::MAX);
+    run.entities += i64::try_from(read).unwrap_or(i64::MAX);
+    if is_last {
+        run.done = run.begun;
+    }
+    for page in pages {
+        transaction.scope.emit(page);
+    }
+    let pause = Duration::from_secs_f64(
+        f64::from(u32::try_from(read).unwrap_or(u32::MAX)) / f64::from(rate.max(1)),
+    );
+    answered(republications::advance(transaction.db(), &run, pause)).await?;
+    transaction.commit(&[]).await?;
+    if is_last {
+        let (entity, entities) = (share.part.entity, run.entities);
+        tracing::info!(entities, "all entities named {entity} are published anew");
+    }
+    Ok(true)
+}
+
+/// The run that goes on, or a new one. One that has published nothing yet serves also those who
+/// asked since it began.
+fn begun(taken: Run, new_id: impl FnOnce() -> uuid::Uuid) -> Run {
+    let goes_on = taken.begun > taken.done && taken.run.is_some();
+    match (goes_on, &taken.position) {
+        (true, Some(_)) => taken,
+        (true, None) => Run { begun: taken.requested, ..taken },
+        (false, _) => Run {
+            begun: taken.requested,
+            run: Some(new_id()),
+            position: None,
+            pages: 0,
+            entities: 0,
+            ..taken
+        },
+    }
+}
+
+async fn source<'a>(
+    db: &mut PgConnection,
+    share: &ShareEntry,
+    sources: &'a mut HashMap<&'static str, Source>,
+) -> Result<&'a Source, Failure> {
+    let entity = share.part.entity;
+    if !sources.contains_key(entity) {
+        sources.insert(entity, answered(Source::open(db, share.part.view)).await?);
+    }
+    sources.get(entity).ok_or_else(|| Failure::transient("the source is gone"))
+}

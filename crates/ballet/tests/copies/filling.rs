@@ -1,0 +1,185 @@
+//! How a copy is filled: by a run of its owner, while changes go on and processes die.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ballet::{Entity, StartError};
+use ballet_ops::copies::Rebuild;
+use ballet_testkit::wait_until;
+
+use crate::lamps::{HOUSE_TABLES, Lamp, change, house};
+use crate::stage::{LONG, Stage};
+
+/// Lamps that were there before anybody copied them; each fifth is removed.
+const LAMPS: &str = "insert into lamp select 'old' || at, 1 + at % 3, \
+    case when at % 5 > 0 then 'text ' || at end from generate_series(1, 2300) as at";
+const REQUESTED: &str = "select requested from ballet.republication";
+const DONE: &str = "select count(*) from ballet.republication where done = requested \
+    and requested > 0";
+
+fn runs(stage: &Stage) -> BTreeSet<String> {
+    let pages = stage.taken(Lamp::REPUBLISHED);
+    pages.iter().map(|page| page["run"].as_str().expect("a run").to_owned()).collect()
+}
+
+/// How many entities were published anew.
+fn published(stage: &Stage) -> usize {
+    let pages = stage.taken(Lamp::REPUBLISHED);
+    pages.iter().map(|page| page["entities"].as_array().expect("entities").len()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_join_later_ask_and_one_run_serves_them_all() {
+    let stage = Stage::new("joined").await;
+    let _house = stage.house().await;
+    stage.execute("house", LAMPS).await;
+    // The next run waits until both have asked.
+    let pause = "update ballet.republication set next_at = ballet.now() + interval '1 hour'";
+    stage.execute("house", pause).await;
+    let (_porter, _gardener) = (stage.reader("porter").await, stage.reader("gardener").await);
+    stage.until("house", REQUESTED, 2).await;
+    stage.execute("house", "update ballet.republication set next_at = ballet.now()").await;
+    for reader in ["porter", "gardener"] {
+        stage.until_filled(reader).await;
+        stage.until_equal(reader).await;
+    }
+    assert_eq!((runs(&stage).len(), published(&stage)), (1, 2300));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_house_fills_its_readers() {
+    let stage = Stage::new("empty").await;
+    let _porter = stage.reader("porter").await;
+    let _house = stage.house().await;
+    stage.until_filled("porter").await;
+    assert_eq!(published(&stage), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_on_after_a_crash_of_the_owner_while_changes_go_on() {
+    let stage = Stage::new("crash").await;
+    let slowly = |settings: &mut ballet::Settings| settings.republish_rate = 1_000;
+    let first = stage.start(house(), HOUSE_TABLES, slowly).await;
+    stage.execute("house", LAMPS).await;
+    let _porter = stage.reader("porter").await;
+    let begun = "select count(*) from ballet.republication where position is not null \
+        and done < requested";
+    stage.until("house", begun, 1).await;
+    for at in [3, 1200, 2299] {
+        change(first.handle(), &format!("old{at}"), Some("changed")).await;
+    }
+    drop(first);
+    let second = stage.start(house(), HOUSE_TABLES, slowly).await;
+    for at in (0..2300).step_by(100) {
+        change(second.handle(), &format!("old{at}"), Some("changed again")).await;
+        change(second.handle(), &format!("old{}", at + 1), None).await;
+        change(second.handle(), &format!("new{at}"), Some("new")).await;
+    }
+    stage.until_filled("porter").await;
+    stage.until_equal("porter").await;
+    assert_eq!(runs(&stage).len(), 1, "the run goes on");
+    // A page that was on its way when the process died may come twice.
+    let most = 2300 + 24 + 500;
+    assert!(published(&stage) <= most, "{} were published", published(&stage));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_mends_what_no_event_would() {
+    let stage = Stage::new("mended").await;
+    let (_house, _porter) = (stage.house().await, stage.reader("porter").await);
+    stage.execute("house", LAMPS).await;
+    stage.until_filled("porter").await;
+    let asked = Rebuild::request(&mut stage.db("house").await, "lamp").await.expect("asked");
+    assert!(asked.is_some());
+    stage.until("house", DONE, 1).await;
+    stage.until_equal("porter").await;
+
+    // Lost, old, changed by hand without another version.
+    stage
+        .execute(
+            "porter",
+            "delete from ballet.copy where id like 'old1%'; \
+             update ballet.copy set version = 0, state = null where id like 'old2%'; \
+             update ballet.copy set state = '{\"text\": \"?\"}' where id like 'old3%';",
+        )
+        .await;
+    let rebuild = Rebuild::request(&mut stage.db("house").await, "lamp").await.expect("asked");
+    let rebuild = rebuild.expect("a request");
+    let dbs = (stage.db("porter").await, stage.db("house").await);
+    let followed = tokio::sync::Mutex::new((rebuild, dbs));
+    wait_until("the rebuild", LONG, || async {
+        let (rebuild, (porter, house)) = &mut *followed.lock().await;
+        let progress = rebuild.progress(porter, house).await?;
+        Ok::<_, sqlx::Error>(progress.is_done.then_some(()))
+    })
+    .await
+    .expect("done");
+    assert_eq!(stage.copied("porter").await, stage.owned().await);
+
+    // Newer than at the owner, and unknown to it: only an empty copy takes the owner's state.
+    stage
+        .execute(
+            "porter",
+            "update ballet.copy set version = 99 where id = 'old7'; \
+            insert into ballet.copy values ('lamp', 'ghost', 1, '{\"text\": \"boo\"}');",
+        )
+        .await;
+    Rebuild::empty(&mut stage.db("porter").await, "lamp").await.expect("emptied");
+    Rebuild::request(&mut stage.db("house").await, "lamp").await.expect("asked");
+    stage.until_filled("porter").await;
+    stage.until_equal("porter").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_replicas_together_keep_the_rate() {
+    let stage = Stage::new("rate").await;
+    let slowly = |settings: &mut ballet::Settings| settings.republish_rate = 1_000;
+    let _one = stage.start(house(), HOUSE_TABLES, slowly).await;
+    let _two = stage.start(house(), HOUSE_TABLES, slowly).await;
+    stage.execute("house", LAMPS).await;
+    let begun = std::time::Instant::now();
+    let _porter = stage.reader("porter").await;
+    stage.until_filled("porter").await;
+    // The last portion has no pause before it but those of the four others.
+    let least = Duration::from_millis(2_000);
+    assert!(begun.elapsed() >= least, "2300 in {:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_cannot_be_published_is_told_and_the_run_goes_on_when_it_is_mended() {
+    let stage = Stage::new("told").await;
+    let _house = stage.house().await;
+    stage.execute("house", LAMPS).await;
+    stage
+        .execute(
+            "house",
+            "create or replace view shared_lamp as select lamp_id as id, version, \
+             case when text is not null then '{\"letters\": 1}'::jsonb end as state from lamp",
+        )
+        .await;
+    let _porter = stage.reader("porter").await;
+    let failed = "select count(*) from ballet.republication where failure like \
+        'the state of lamp \"old%cannot be decoded%text%'";
+    stage.until("house", failed, 1).await;
+    stage
+        .execute(
+            "house",
+            "create or replace view shared_lamp as select lamp_id as id, version, \
+             case when text is not null then jsonb_build_object('text', text) end as state \
+             from lamp; update ballet.republication set next_at = ballet.now()",
+        )
+        .await;
+    stage.until_filled("porter").await;
+    stage.until_equal("porter").await;
+    let failed = "select count(*) from ballet.republication where failure is not null";
+    assert_eq!(stage.number("house", failed).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_lacks_a_column_is_named_at_the_start() {
+    let stage = Stage::new("view").await;
+    let wrong = ballet::Participant::new("house").shares::<Lamp>("lamp");
+    let error = stage.try_start(wrong, HOUSE_TABLES).await.expect_err("a table without id");
+    assert!(matches!(error, StartError::Source { entity: "lamp", view: "lamp", .. }), "{error}");
+    assert!(error.to_string().contains("\"id\""), "{error}");
+}

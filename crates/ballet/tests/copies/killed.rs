@@ -1,0 +1,156 @@
+//! Owner and reader as processes on a real broker, killed (SIGKILL) in the middle of a run, while
+//! changes go on.
+
+use std::io::{Read, Write};
+use std::process::Stdio;
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::routing::post;
+use ballet::core::{System, topology};
+use ballet::{Handle, Participant, Service, Settings};
+use ballet_testkit::{Servers, TestEnv, wait_until};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::lamps::{HOUSE_TABLES, Lamps, change, copied, house, owned, reader};
+use crate::stage::LONG;
+
+const SERVICE: &str = "LAMPS_SERVICE";
+const AMQP: &str = "LAMPS_AMQP_URL";
+const DATABASE: &str = "LAMPS_DATABASE_URL";
+const SERVING: &str = "serving ";
+
+/// A service in a process of its own.
+struct Process {
+    name: &'static str,
+    child: Child,
+    address: String,
+}
+
+impl Process {
+    async fn start(name: &'static str, env: &TestEnv) -> Self {
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["killed::service", "--exact", "--nocapture"])
+            .env(SERVICE, name)
+            .env(AMQP, env.amqp_url(name))
+            .env(DATABASE, env.database_url(name))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("a process");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let address = tokio::time::timeout(LONG, async {
+            loop {
+                let line = lines.next_line().await.expect("a line").expect("it serves");
+                if let Some((_, address)) = line.split_once(SERVING) {
+                    return address.to_owned();
+                }
+            }
+        });
+        let address = address.await.expect("it serves in time");
+        Self { name, child, address }
+    }
+
+    /// Kills it, and starts it again.
+    async fn again(mut self, env: &TestEnv) -> Self {
+        self.child.kill().await.expect("killed");
+        Self::start(self.name, env).await
+    }
+}
+
+async fn db(env: &TestEnv, service: &str) -> PgConnection {
+    PgConnection::connect(env.database_url(service)).await.expect("a database")
+}
+
+async fn until(env: &TestEnv, service: &str, sql: &str) {
+    wait_until(sql, LONG, || async {
+        let holds = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+        let holds: bool = holds.fetch_one(&mut db(env, service).await).await?;
+        Ok::<_, sqlx::Error>(holds.then_some(()))
+    })
+    .await
+    .expect(sql);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_goes_on_after_its_owner_and_its_reader_were_killed() {
+    let servers = Servers::shared().await.expect("servers");
+    let parts = [house(), reader("porter"), reader("gardener")];
+    let parts: Vec<_> = parts.iter().map(Participant::part).collect();
+    let definitions = topology::definitions(&System { name: "town", parts }, |_| String::new());
+    let names = ["house", "porter", "gardener"];
+    let env = TestEnv::new(servers, "lamps", &definitions, &names).await.expect("an environment");
+    let mut house = Process::start("house", &env).await;
+    let lamps = "insert into lamp select 'old' || at, 1 + at % 3, \
+        case when at % 5 > 0 then 'text ' || at end from generate_series(1, 6000) as at";
+    sqlx::query(lamps).execute(&mut db(&env, "house").await).await.expect("lamps");
+    let mut porter = Process::start("porter", &env).await;
+
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().expect("HTTP");
+    for published in [500, 2_500, 4_500] {
+        let begun = format!("select entities >= {published} from ballet.republication");
+        until(&env, "house", &begun).await;
+        house = house.again(&env).await;
+        porter = porter.again(&env).await;
+        for at in 0..20 {
+            for (id, text) in [
+                (format!("old{}", published + at), "changed"),
+                (format!("old{}", 6_000 - published + at), ""),
+                (format!("new{published}-{at}"), "new"),
+            ] {
+                let url = format!("{}/lamps/{id}", house.address);
+                let answer = client.post(url).body(text).send().await.expect("an answer");
+                assert!(answer.status().is_success(), "{}", answer.status());
+            }
+        }
+    }
+    until(&env, "porter", "select filled_run is not null from ballet.copy_fill").await;
+    wait_until("an equal copy", LONG, || async {
+        let copy: Lamps = copied(&mut db(&env, "porter").await).await;
+        let source = owned(&mut db(&env, "house").await).await;
+        let differ = |id: &&String| copy.get(*id) != source.get(*id);
+        let ids: Vec<_> = source.keys().chain(copy.keys()).filter(differ).take(3).collect();
+        if copy == source { Ok(Some(())) } else { Err(format!("{ids:?}")) }
+    })
+    .await
+    .expect("equal");
+    until(&env, "house", "select done = requested from ballet.republication").await;
+    let one = "select r.done = 1 and r.begun = 1 from ballet.republication r";
+    until(&env, "house", one).await;
+    drop((house, porter));
+}
+
+/// No test: what the processes of the test run. Without a service to be it does nothing.
+#[test]
+fn service() {
+    let Ok(name) = std::env::var(SERVICE) else { return };
+    // The test is gone when its end of the pipe is closed.
+    std::thread::spawn(|| {
+        std::io::stdin().read_to_end(&mut Vec::new()).ok();
+        std::process::exit(0);
+    });
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let setting = |name| std::env::var(name).expect("a setting");
+        let mut settings = Settings::new(setting(AMQP), setting(DATABASE));
+        settings.republish_rate = 1_000;
+        let service = match name.as_str() {
+            "house" => Service::new(house()).migrations(HOUSE_TABLES).routes(routes),
+            _ => Service::new(reader("porter")),
+        };
+        let running = service.start(settings).await.expect("started");
+        writeln!(std::io::stdout(), "{SERVING}http://{}", running.address()).expect("a reader");
+        panic!("{name} has failed: {}", running.failed().await);
+    });
+}
+
+fn routes(handle: Handle) -> axum::Router {
+    let set = async |State(handle): State<Handle>, Path(id): Path<String>, text: String| {
+        change(&handle, &id, (!text.is_empty()).then_some(&text)).await;
+    };
+    axum::Router::new().route("/lamps/{id}", post(set)).with_state(handle)
+}

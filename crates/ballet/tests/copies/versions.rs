@@ -1,0 +1,119 @@
+//! What a copy takes, and what it leaves.
+
+use ballet::{Versioned, copies};
+
+use crate::lamps::{Lamp, LampChanged, LampRemoved, Lamps, change};
+use crate::stage::Stage;
+
+fn changed(id: &str, version: i64, text: &str) -> LampChanged {
+    LampChanged { lamp: Versioned::of(id, version, Lamp { text: text.to_owned() }) }
+}
+
+fn removed(id: &str, version: i64) -> LampRemoved {
+    LampRemoved { lamp_id: id.to_owned(), version }
+}
+
+fn lamps(lamps: &[(&str, i64, Option<&str>)]) -> Lamps {
+    let lamp = |(id, version, text): &(&str, i64, Option<&str>)| {
+        ((*id).to_owned(), (*version, text.map(str::to_owned)))
+    };
+    lamps.iter().map(lamp).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_or_equal_version_that_comes_late_changes_nothing() {
+    let stage = Stage::new("late").await;
+    let _porter = stage.reader("porter").await;
+    for event in [changed("hall", 2, "bright"), changed("hall", 1, "dark"), changed("hall", 2, "?")]
+    {
+        stage.put(&event);
+        stage.settled("porter").await;
+    }
+    assert_eq!(stage.copied("porter").await, lamps(&[("hall", 2, Some("bright"))]));
+    stage.put(&changed("hall", 4, "brighter"));
+    stage.settled("porter").await;
+    assert_eq!(stage.copied("porter").await, lamps(&[("hall", 4, Some("brighter"))]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_entity_stays_removed() {
+    let stage = Stage::new("removed").await;
+    let porter = stage.reader("porter").await;
+    stage.put(&changed("hall", 1, "bright"));
+    stage.put(&removed("hall", 3));
+    // It is removed before anything else is known of it.
+    stage.put(&removed("attic", 2));
+    stage.settled("porter").await;
+    stage.put(&changed("hall", 2, "dark"));
+    stage.put(&changed("attic", 1, "dark"));
+    stage.settled("porter").await;
+    assert_eq!(stage.copied("porter").await, lamps(&[("attic", 2, None), ("hall", 3, None)]));
+
+    let mut db = porter.handle().db().acquire().await.expect("a connection");
+    let hall = copies::get::<Lamp>(&mut db, "hall").await.expect("an answer");
+    assert_eq!(hall, Some(Versioned::removed("hall", 3)));
+    assert_eq!(copies::get::<Lamp>(&mut db, "cellar").await.expect("an answer"), None);
+    stage.put(&changed("hall", 4, "back"));
+    stage.settled("porter").await;
+    let known = copies::get_all::<Lamp>(&mut db, &["hall", "attic", "cellar"]).await;
+    let known = known.expect("an answer");
+    assert_eq!(known.len(), 2);
+    assert_eq!(known["hall"], Versioned::of("hall", 4, Lamp { text: "back".to_owned() }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_that_share_the_events_end_with_the_newest_versions_and_no_conflicts() {
+    let stage = Stage::new("replicas").await;
+    let two_lanes = |settings: &mut ballet::Settings| {
+        settings.lanes = 2;
+        settings.batch = 40;
+    };
+    let reader = || crate::lamps::reader("porter");
+    let _one = stage.start(reader(), &[], two_lanes).await;
+    let _two = stage.start(reader(), &[], two_lanes).await;
+    // Each version twice, the newest first, over rows that every batch has in another order.
+    let (lamps, versions): (usize, i64) = (30, 20);
+    for version in (1..=versions).rev() {
+        for at in 0..lamps {
+            let id = format!("{:02}", (at * 7 + usize::try_from(version).unwrap() * 11) % lamps);
+            let newest = changed(&id, version, &version.to_string());
+            stage.put(&newest);
+            stage.put(&newest);
+        }
+    }
+    stage.settled("porter").await;
+    let copied = stage.copied("porter").await;
+    assert_eq!(copied.len(), lamps);
+    let newest = (versions, Some(versions.to_string()));
+    assert!(copied.values().all(|lamp| *lamp == newest), "{copied:?}");
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+    assert_eq!(stage.number("porter", deadlocks).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_the_database_refuses_fails_alone() {
+    let stage = Stage::new("refused").await;
+    let _porter = stage.reader("porter").await;
+    stage.put(&changed("hall", 1, "bright"));
+    // JSON may have this character; Postgres has no place for it.
+    stage.put(&changed("attic", 1, "a\0b"));
+    stage.put(&changed("cellar", 1, "dark"));
+    let failed = "select count(*) from ballet.failure where detail like '%u0000%'";
+    stage.until("porter", failed, 1).await;
+    stage.settled("porter").await;
+    let good = lamps(&[("cellar", 1, Some("dark")), ("hall", 1, Some("bright"))]);
+    assert_eq!(stage.copied("porter").await, good);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_owner_changes_is_copied() {
+    let stage = Stage::new("changes").await;
+    let (house, _porter) = (stage.house().await, stage.reader("porter").await);
+    for (id, text) in [("hall", Some("one")), ("hall", Some("two")), ("attic", Some("one"))] {
+        change(house.handle(), id, text).await;
+    }
+    change(house.handle(), "attic", None).await;
+    stage.until_equal("porter").await;
+    let expected = lamps(&[("attic", 2, None), ("hall", 2, Some("two"))]);
+    assert_eq!(stage.copied("porter").await, expected);
+}

@@ -1,0 +1,104 @@
+//! A key that the broker refuses for long: its events wait, and all others go on.
+
+use std::collections::HashMap;
+
+use ballet::{Clock, Event, EventType, Participant, Running};
+use ballet_amqp::Publish;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::stage::{Stage, until};
+use crate::trip::{Rental, cars};
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct LotCounted {
+    lot: i64,
+    count: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct LotClosed {
+    lot: i64,
+    count: i64,
+}
+
+impl Event for LotCounted {
+    const TYPE: EventType = EventType::plain("cars.lot_counted.v1");
+}
+
+impl Event for LotClosed {
+    const TYPE: EventType = EventType::plain("cars.lot_closed.v1");
+}
+
+fn service() -> Participant {
+    cars(Rental::default()).publishes::<LotCounted>().publishes::<LotClosed>()
+}
+
+const BATCHES: i64 = 40;
+const LOTS: i64 = 250;
+/// As many as there are of each type: more than the publisher holds in memory.
+const EVENTS: usize = 10_000;
+
+/// Commits batches with one event of each type for each lot.
+async fn close_lots(running: &Running, batches: std::ops::Range<i64>) {
+    for count in batches {
+        let mut unit = running.handle().unit().await.expect("a transaction");
+        for lot in 0..LOTS {
+            unit.tx().publish(&LotCounted { lot, count }).await.expect("published");
+            unit.tx().publish(&LotClosed { lot, count }).await.expect("published");
+        }
+        unit.commit().await.expect("committed");
+    }
+}
+
+/// Whether each lot's events are there once and in order.
+fn assert_once_and_in_order(events: &[Publish], batches: i64) {
+    let mut counts: HashMap<i64, Vec<i64>> = HashMap::new();
+    for event in events {
+        let body: Value = serde_json::from_slice(&event.body).expect("JSON");
+        let number = |name: &str| body[name].as_i64().expect("a number");
+        counts.entry(number("lot")).or_default().push(number("count"));
+    }
+    assert_eq!(counts.len(), usize::try_from(LOTS).expect("few"));
+    for (lot, counts) in &counts {
+        assert!(counts.iter().copied().eq(0..batches), "lot {lot}: {counts:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t186_a_refused_key_holds_up_no_other_however_many_of_its_events_wait() {
+    let stage = Stage::new("refused_key", &[service()]).await;
+    stage.broker.refuse_key(LotCounted::TYPE.name());
+    let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    close_lots(&running, 0..BATCHES).await;
+    let closed = stage.until_taken::<LotClosed>(EVENTS).await;
+    assert_once_and_in_order(&closed, BATCHES);
+    assert_eq!(stage.taken::<LotCounted>().len(), 0);
+    // It stays so.
+    close_lots(&running, BATCHES..BATCHES + 1).await;
+    let one_more = EVENTS + EVENTS / 40;
+    stage.until_taken::<LotClosed>(one_more).await;
+    stage.broker.refuse_no_key();
+    let counted = stage.until_taken::<LotCounted>(one_more).await;
+    assert_once_and_in_order(&counted, BATCHES + 1);
+    // What was published meanwhile did not come again.
+    stage.until_count("cars", "ballet.outbox()", 0).await;
+    until("each once", || stage.broker.taken().len(), 2 * one_more).await;
+    assert_eq!(stage.count("cars", "ballet.outbox_dead").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t186_what_waits_for_a_refused_key_is_published_by_another_process_after_a_crash() {
+    let stage = Stage::new("refused_and_gone", &[service()]).await;
+    stage.broker.refuse_key(LotCounted::TYPE.name());
+    let running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    close_lots(&running, 0..BATCHES).await;
+    stage.until_taken::<LotClosed>(EVENTS).await;
+    stage.crash(running).await;
+    stage.broker.refuse_no_key();
+    let _running = stage.start_by(service(), &[], Clock::system(), |_| {}).await;
+    let counted = stage.until_taken::<LotCounted>(EVENTS).await;
+    assert_once_and_in_order(&counted, BATCHES);
+    stage.until_count("cars", "ballet.outbox()", 0).await;
+}

@@ -1,0 +1,159 @@
+//! What an administrator sends to publish a product, and what is wrong with it.
+
+use axum::http::Uri;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use shop_events::catalog::Product;
+use shop_events::{Money, Sku, Slug};
+
+/// The longest title, in characters.
+const MAX_TITLE: usize = 200;
+/// The longest description, in characters.
+const MAX_DESCRIPTION: usize = 10_000;
+/// The most tags.
+const MAX_TAGS: usize = 20;
+/// The longest address of an image, in bytes.
+const MAX_URL: usize = 2_000;
+/// The highest price, in minor units.
+const MAX_PRICE: i64 = 1_000_000_000_000;
+
+/// A product that is to be published.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[schemars(rename = "NewProduct")]
+pub(crate) struct Draft {
+    /// The product's SKU, which no other product ever had.
+    pub(crate) sku: Sku,
+    /// The title, without control characters.
+    #[schemars(length(min = 1, max = MAX_TITLE))]
+    pub(crate) title: String,
+    /// The description. Of control characters it may have line breaks and tabs.
+    #[serde(default)]
+    #[schemars(length(max = MAX_DESCRIPTION))]
+    pub(crate) description: String,
+    /// The price of one piece, not below zero.
+    pub(crate) price: Money,
+    /// The category.
+    pub(crate) category: Slug,
+    /// The tags. One that is sent twice counts once.
+    #[serde(default)]
+    #[schemars(length(max = MAX_TAGS))]
+    pub(crate) tags: Vec<Slug>,
+    /// The address of an image, `https://...`.
+    #[serde(default)]
+    #[schemars(length(max = MAX_URL))]
+    pub(crate) image_url: Option<String>,
+}
+
+/// A field with a value that cannot be, and why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Invalid {
+    pub(crate) field: &'static str,
+    pub(crate) why: String,
+}
+
+impl Draft {
+    /// Checks it, and puts the tags in order.
+    pub(crate) fn checked(mut self) -> Result<Self, Vec<Invalid>> {
+        let mut invalid = Vec::new();
+        let mut wrong = |field, why| invalid.push(Invalid { field, why });
+        if self.title.trim().is_empty() {
+            wrong("title", "it is empty".to_owned());
+        }
+        check_text(&self.title, MAX_TITLE, |_| false).map_err(|why| wrong("title", why)).ok();
+        let breaks_lines = |c| matches!(c, '\n' | '\r' | '\t');
+        let description = check_text(&self.description, MAX_DESCRIPTION, breaks_lines);
+        description.map_err(|why| wrong("description", why)).ok();
+        check_price(self.price).map_err(|why| wrong("price.amount_minor", why)).ok();
+        self.tags.sort_unstable();
+        self.tags.dedup();
+        if self.tags.len() > MAX_TAGS {
+            wrong("tags", format!("there are {}: send at most {MAX_TAGS}", self.tags.len()));
+        }
+        if let Some(url) = &self.image_url
+            && !is_address(url)
+        {
+            let why = format!("it is not an address: send http(s)://..., {MAX_URL} bytes at most");
+            wrong("image_url", why);
+        }
+        if invalid.is_empty() { Ok(self) } else { Err(invalid) }
+    }
+
+    /// Whether the product is as this draft wants it.
+    pub(crate) fn is_like(&self, product: &Product) -> bool {
+        let Self { sku, title, description, price, category, tags, image_url } = self;
+        (sku, title, description) == (&product.sku, &product.title, &product.description)
+            && (price, category) == (&product.price, &product.category)
+            && (tags, image_url) == (&product.tags, &product.image_url)
+    }
+}
+
+/// Checks a new price.
+pub(crate) fn checked_price(price: Money) -> Result<Money, Vec<Invalid>> {
+    let invalid = |why| vec![Invalid { field: "amount_minor", why }];
+    check_price(price).map(|()| price).map_err(invalid)
+}
+
+fn check_price(price: Money) -> Result<(), String> {
+    if (0..=MAX_PRICE).contains(&price.amount_minor) {
+        Ok(())
+    } else {
+        Err(format!("{} is out of range: it is 0 to {MAX_PRICE}", price.amount_minor))
+    }
+}
+
+fn check_text(text: &str, longest: usize, allowed: impl Fn(char) -> bool) -> Result<(), String> {
+    if text.chars().nth(longest).is_some() {
+        Err(format!("it is longer than {longest} characters"))
+    } else if text.chars().any(|c| c.is_control() && !allowed(c)) {
+        // Among them NUL, which Postgres cannot store.
+        Err("it has control characters".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+fn is_address(url: &str) -> bool {
+    let parsed = url.parse::<Uri>();
+    let web =
+        |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    url.len() <= MAX_URL && parsed.is_ok_and(|uri| web(&uri))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> Draft {
+        Draft {
+            sku: "mug".parse().expect("a SKU"),
+            title: "Mug".to_owned(),
+            description: "Blue.\n\tFor tea.".to_owned(),
+            price: Money { amount_minor: 1_250, currency: "EUR".parse().expect("a currency") },
+            category: "kitchen".parse().expect("a slug"),
+            tags: ["tea", "blue", "tea"].map(|tag| tag.parse().expect("a slug")).to_vec(),
+            image_url: Some("https://example.org/mug.png".to_owned()),
+        }
+    }
+
+    #[test]
+    fn tags_are_in_order_each_once() {
+        let checked = draft().checked().expect("a draft");
+        let tags: Vec<&str> = checked.tags.iter().map(Slug::as_str).collect();
+        assert_eq!(tags, ["blue", "tea"]);
+    }
+
+    #[test]
+    fn each_wrong_field_is_named() {
+        let mut draft = draft();
+        " ".clone_into(&mut draft.title);
+        draft.description = "\0".to_owned();
+        draft.price.amount_minor = -1;
+        draft.tags = (0..21).map(|n| format!("t{n}").parse().expect("a slug")).collect();
+        draft.image_url = Some("mug.png".to_owned());
+        let invalid = draft.checked().expect_err("all is wrong");
+        let fields: Vec<&str> = invalid.iter().map(|invalid| invalid.field).collect();
+        let all = ["title", "description", "price.amount_minor", "tags", "image_url"];
+        assert_eq!(fields, all);
+        assert_eq!(invalid[2].why, "-1 is out of range: it is 0 to 1000000000000");
+    }
+}

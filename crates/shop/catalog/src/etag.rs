@@ -1,0 +1,166 @@
+//! The ETag of a product is its version. With `If-Match` a change is of the version that its sender
+//! has seen, and of no other.
+
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::http::request::Parts;
+use ballet::http::{Place, Problem};
+use ballet_openapi::{Draft, Takes, json};
+
+/// The ETag of a version.
+pub(crate) fn etag(version: i64) -> HeaderValue {
+    let mut digits = Vec::with_capacity(22);
+    digits.extend_from_slice(b"\"");
+    digits.extend_from_slice(version.to_string().as_bytes());
+    digits.extend_from_slice(b"\"");
+    // Digits and quotes are a header's value, so the default is never taken.
+    HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// The versions of which a change may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IfMatch(Vec<i64>);
+
+impl IfMatch {
+    /// Whether the change is of this version.
+    pub(crate) fn has(&self, version: i64) -> bool {
+        self.0.contains(&version)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match ETags::read(&parts.headers, &header::IF_MATCH) {
+            Some(ETags::These(tags)) if tags.is_empty() => {
+                let detail =
+                    "If-Match is wrong: the ETag of a product is its version in quotes, \"1\"";
+                Err(Problem::bad_request(detail).at(Place::header("If-Match")))
+            }
+            Some(ETags::These(tags)) => {
+                let strong =
+                    tags.into_iter().filter_map(|(version, strong)| strong.then_some(version));
+                Ok(Self(strong.collect()))
+            }
+            // Any version: just what must not be.
+            Some(ETags::Any) | None => Err(Problem::new(
+                StatusCode::PRECONDITION_REQUIRED,
+                "send If-Match with the ETag of the product as you have read it, so that no change \
+                 of another is lost",
+            )
+            .at(Place::header("If-Match"))),
+        }
+    }
+}
+
+impl Takes for IfMatch {
+    fn describe(draft: &mut Draft<'_>) {
+        let about = "The ETag of the product as the client has read it.";
+        let schema = json!({
+            "type": "string", "description": about,
+            "pattern": "^\"[1-9][0-9]{0,17}\"$", "examples": ["\"1\""],
+        });
+        let object = json!({ "properties": { "If-Match": schema }, "required": ["If-Match"] });
+        draft.parameters("header", &object);
+        draft.refuses(StatusCode::BAD_REQUEST, "A parameter is wrong.");
+        let status = StatusCode::PRECONDITION_REQUIRED;
+        draft.refuses(status, "The request does not say which version it changes.");
+    }
+}
+
+/// The versions that the client has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IfNoneMatch(Option<ETags>);
+
+impl IfNoneMatch {
+    /// Whether the client has this version.
+    pub(crate) fn has(&self, version: i64) -> bool {
+        match &self.0 {
+            Some(ETags::Any) => true,
+            Some(ETags::These(tags)) => tags.iter().any(|(tag, _)| *tag == version),
+            None => false,
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self(ETags::read(&parts.headers, &header::IF_NONE_MATCH)))
+    }
+}
+
+impl Takes for IfNoneMatch {
+    fn describe(draft: &mut Draft<'_>) {
+        let about = "The ETags of the product that the client has.";
+        let schema = json!({ "type": "string", "description": about });
+        draft.parameters("header", &json!({ "properties": { "If-None-Match": schema } }));
+    }
+}
+
+/// The value of a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ETags {
+    Any,
+    /// Versions, and whether the tag is a strong one. Tags that no product can have are left out.
+    These(Vec<(i64, bool)>),
+}
+
+impl ETags {
+    /// Reads a condition, if the request has it.
+    fn read(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
+        let mut lines = headers.get_all(name).iter().peekable();
+        lines.peek()?;
+        let mut tags = Vec::new();
+        for tag in lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')) {
+            match tag.trim() {
+                "*" => return Some(Self::Any),
+                tag => tags.extend(read(tag)),
+            }
+        }
+        Some(Self::These(tags))
+    }
+}
+
+fn read(tag: &str) -> Option<(i64, bool)> {
+    let (tag, strong) = tag.strip_prefix("W/").map_or((tag, true), |tag| (tag, false));
+    let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+    let version = digits.parse().ok()?;
+    // As we write it: no sign, no zeros before it.
+    (version > 0 && etag(version) == tag).then_some((version, strong))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(lines: &[&'static str]) -> Option<ETags> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::IF_MATCH, HeaderValue::from_static(line));
+        }
+        ETags::read(&headers, &header::IF_MATCH)
+    }
+
+    #[test]
+    fn etags_are_read() {
+        assert_eq!(etag(12), "\"12\"");
+        assert_eq!(tags(&[]), None);
+        assert_eq!(tags(&["*"]), Some(ETags::Any));
+        assert_eq!(
+            tags(&["\"1\" , W/\"2\"", "\"3\""]).expect("a header"),
+            ETags::These(vec![(1, true), (2, false), (3, true)])
+        );
+        for other in
+            ["", "1", "\"0\"", "\"x\"", "\"+1\"", "\"01\"", "\"1", "\"99999999999999999999\""]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_MATCH, HeaderValue::from_str(other).expect("a value"));
+            let found = ETags::read(&headers, &header::IF_MATCH);
+            assert_eq!(found, Some(ETags::These(Vec::new())), "{other}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The HTTP routes of catalog.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ballet::http::{Json, Path, Place, Problem, Query};
+use ballet::{Handle, Tx};
+use ballet_openapi::{Api, Either, NoContent, Operation, json};
+use paging::{Limit, Page};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
+use shop_events::{Money, Sku, Slug};
+
+use crate::answers::{Changed, Found, Known, New};
+use crate::draft::{Draft, Invalid, checked_price};
+use crate::etag::{IfMatch, IfNoneMatch};
+use crate::search::query;
+use crate::store::product::{self, Listed, Stored};
+use crate::store::search;
+
+/// The longest text to search for, in characters.
+const MAX_QUERY: usize = 200;
+
+pub(crate) fn routes(handle: Handle) -> Router {
+    api().router(handle)
+}
+
+pub(crate) fn api() -> Api<Handle> {
+    let (none, gone) = ("There never was such a product.", "The product is withdrawn.");
+    Api::new("catalog", "The products that the shop sells, to browse, to search and to keep.")
+        .get(
+            "/products",
+            list,
+            Operation::new("list_products", "List products")
+                .about("In the order of the SKUs.")
+                .answers(StatusCode::OK, "A page of products."),
+        )
+        .get(
+            "/products/search",
+            find,
+            Operation::new("search_products", "Search products")
+                .about(
+                    "Finds the products that have all words, in any order and in any field, the \
+                     best first. A word also finds longer ones, and those from which it differs by \
+                     a typing error, an accent or an ending.",
+                )
+                .answers(StatusCode::OK, "A page of products."),
+        )
+        .get(
+            "/products/{sku}",
+            read,
+            Operation::new("read_product", "Read a product")
+                .refuses(StatusCode::NOT_FOUND, none)
+                .refuses(StatusCode::GONE, gone),
+        )
+        .post(
+            "/products",
+            publish,
+            Operation::new("publish_product", "Publish a product")
+                .example(example())
+                .answers(StatusCode::CREATED, "The product is published.")
+                .answers(StatusCode::OK, "It was published like this before.")
+                .refuses(StatusCode::CONFLICT, "There is or was another product with its SKU."),
+        )
+        .put(
+            "/products/{sku}/price",
+            set_price,
+            Operation::new("set_price", "Change the price of a product")
+                .example(json!({ "amount_minor": 990, "currency": "EUR" }))
+                .answers(StatusCode::OK, "The product with this price.")
+                .refuses(StatusCode::NOT_FOUND, none)
+                .refuses(StatusCode::GONE, gone),
+        )
+        .delete(
+            "/products/{sku}",
+            withdraw,
+            Operation::new("withdraw_product", "Withdraw a product")
+                .about("It is no longer listed or found, and does not come back.")
+                .answers(StatusCode::NO_CONTENT, "The product is withdrawn.")
+                .refuses(StatusCode::NOT_FOUND, none)
+                .refuses(StatusCode::GONE, "The product was withdrawn before."),
+        )
+}
+
+/// A product with every field.
+fn example() -> ballet_openapi::Value {
+    json!({
+        "sku": "mug",
+        "title": "Blue mug",
+        "description": "Holds a lot of tea.",
+        "price": { "amount_minor": 1250, "currency": "EUR" },
+        "category": "kitchen",
+        "tags": ["blue", "tea"],
+        "image_url": "https://example.org/mug.png",
+    })
+}
+
+/// The products that a list shows.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Filter {
+    /// Only those of this category.
+    category: Option<Slug>,
+    /// Only those with this tag.
+    tag: Option<Slug>,
+    /// The withdrawn products in place of the others.
+    #[serde(default)]
+    withdrawn: bool,
+    /// The `next` of the page before.
+    after: Option<Sku>,
+    /// The most products on the page.
+    #[serde(default)]
+    limit: Limit,
+}
+
+async fn list(
+    State(handle): State<Handle>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Page<Product>>, Problem> {
+    let Filter { category, tag, withdrawn, after, limit } = filter;
+    let listed = Listed { category, tag, withdrawn };
+    let products = product::page(handle.db(), &listed, after.as_ref(), limit).await?;
+    Ok(Json(Page::new(products, limit, |product| product.sku.clone())))
+}
+
+/// What is looked for.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Search {
+    /// What somebody typed. The first 16 words count.
+    #[schemars(length(max = MAX_QUERY))]
+    q: String,
+    /// The `next` of the page before.
+    after: Option<search::Place>,
+    /// The most products on the page.
+    #[serde(default)]
+    limit: Limit,
+}
+
+async fn find(
+    State(handle): State<Handle>,
+    Query(Search { q, after, limit }): Query<Search>,
+) -> Result<Json<Page<Product>>, Problem> {
+    let query = read_query(&q)
+        .map_err(|why| Problem::bad_request(format!("q: {why}")).and(Place::query("q"), why))?;
+    let found = search::find(handle.db(), &query, after.as_ref(), limit).await?;
+    let Page { items, next } = Page::new(found, limit, search::Found::place);
+    Ok(Json(Page { items: items.into_iter().map(|found| found.product).collect(), next }))
+}
+
+fn read_query(q: &str) -> Result<query::Query, String> {
+    if q.chars().nth(MAX_QUERY).is_some() {
+        return Err(format!("it is longer than {MAX_QUERY} characters"));
+    }
+    if q.contains('\0') {
+        return Err("it has a NUL character".to_owned());
+    }
+    Ok(query::Query::read(q))
+}
+
+async fn read(
+    State(handle): State<Handle>,
+    Path(sku): Path<Sku>,
+    known: IfNoneMatch,
+) -> Result<Either<Found, Known>, Problem> {
+    let stored = product::find(handle.db(), &sku).await?;
+    let product = for_sale(&sku, stored)?;
+    if known.has(product.version) {
+        Ok(Either::That(Known(product.version)))
+    } else {
+        Ok(Either::This(Found(product)))
+    }
+}
+
+/// What was published like this before is not changed.
+async fn publish(
+    State(handle): State<Handle>,
+    Json(draft): Json<Draft>,
+) -> Result<Either<New, Found>, Problem> {
+    let draft = draft.checked().map_err(invalid)?;
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let answer = match product::publish(tx.db(), &draft, now).await? {
+        Some(product) => {
+            let event = ProductPublished(product);
+            tx.publish(&event).await?;
+            Either::This(New(event.0))
+        }
+        None => Either::That(Found(published_before(&mut tx, &draft).await?)),
+    };
+    unit.commit().await?;
+    Ok(answer)
+}
+
+/// The product that has the draft's SKU, if it is what the draft wants.
+async fn published_before(tx: &mut Tx<'_>, draft: &Draft) -> Result<Product, Problem> {
+    let sku = &draft.sku;
+    match product::find(tx.db(), sku).await? {
+        Some(Stored { withdrawn: true, .. }) => Err(Problem::conflict(format!(
+            "product {sku} was withdrawn and does not come back: choose another SKU"
+        ))),
+        Some(Stored { product, .. }) if draft.is_like(&product) => Ok(product),
+        _ => Err(Problem::conflict(format!("there is another product {sku}"))),
+    }
+}
+
+/// The price that the product has changes nothing.
+async fn set_price(
+    State(handle): State<Handle>,
+    Path(sku): Path<Sku>,
+    of: IfMatch,
+    Json(price): Json<Money>,
+) -> Result<Either<Found, Changed>, Problem> {
+    let price = checked_price(price).map_err(invalid)?;
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let mut product = match to_change(&mut tx, &sku, &of).await? {
+        Ok(product) => product,
+        Err(changed) => return Ok(Either::That(changed)),
+    };
+    if product.price != price {
+        let event = ProductPriceChanged(product::set_price(tx.db(), &sku, price, now).await?);
+        tx.publish(&event).await?;
+        product = event.0;
+    }
+    unit.commit().await?;
+    Ok(Either::This(Found(product)))
+}
+
+async fn withdraw(
+    State(handle): State<Handle>,
+    Path(sku): Path<Sku>,
+    of: IfMatch,
+) -> Result<Either<NoContent, Changed>, Problem> {
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    if let Err(changed) = to_change(&mut tx, &sku, &of).await? {
+        return Ok(Either::That(changed));
+    }
+    let event = ProductWithdrawn(product::withdraw(tx.db(), &sku, now).await?);
+    tx.publish(&event).await?;
+    unit.commit().await?;
+    Ok(Either::This(NoContent))
+}
+
+/// Locks a product for a change, if the version that is to be changed is still the current one.
+async fn to_change(
+    tx: &mut Tx<'_>,
+    sku: &Sku,
+    of: &IfMatch,
+) -> Result<Result<Product, Changed>, Problem> {
+    let product = for_sale(sku, product::find_to_change(tx.db(), sku).await?)?;
+    Ok(if of.has(product.version) { Ok(product) } else { Err(Changed(product)) })
+}
+
+fn for_sale(sku: &Sku, stored: Option<Stored>) -> Result<Product, Problem> {
+    match stored {
+        Some(Stored { product, withdrawn: false }) => Ok(product),
+        Some(Stored { product, withdrawn: true }) => Err(Problem::new(
+            StatusCode::GONE,
+            format!("product {sku} was withdrawn at {}", product.changed_at),
+        )),
+        None => Err(Problem::not_found(format!("there is no product {sku}"))),
+    }
+}
+
+/// All wrong fields of a body as one answer.
+fn invalid(invalid: Vec<Invalid>) -> Problem {
+    let fields = invalid.iter().map(|Invalid { field, why }| format!("{field}: {why}"));
+    let problem = Problem::unprocessable(fields.collect::<Vec<_>>().join("; "));
+    invalid.into_iter().fold(problem, |problem, Invalid { field, why }| {
+        problem.and(Place::body(field.split('.')), why)
+    })
+}

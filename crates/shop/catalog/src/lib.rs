@@ -1,0 +1,42 @@
+//! Catalog: the products that the shop sells, and their prices. Others keep copies of them, so every
+//! change of a product is an event with the whole product and its next version.
+
+#![warn(missing_docs)]
+
+mod answers;
+mod draft;
+mod etag;
+mod http;
+mod search;
+mod store;
+
+use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
+use shop_events::catalog::{ProductPriceChanged, ProductPublished, ProductWithdrawn};
+
+/// Everything that catalog publishes. It takes part in no saga.
+#[must_use]
+pub fn participant() -> Participant {
+    Participant::new("catalog")
+        .publishes::<ProductPublished>()
+        .publishes::<ProductPriceChanged>()
+        .publishes::<ProductWithdrawn>()
+}
+
+/// The service's tables.
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001_product",
+    sql: include_str!("../../../../migrations/catalog/0001_product.sql"),
+}];
+
+/// The service: its participant, its tables, its HTTP routes.
+#[must_use]
+pub fn service() -> Service {
+    Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
+}

@@ -1,0 +1,173 @@
+//! What is asked for, as queries for Postgres.
+
+use std::collections::BTreeSet;
+
+use crate::search::typo::{errors, errors_at_beginning, forgiven};
+use crate::search::words::{Word, words};
+
+/// The most words that are looked for. Whoever pastes a page gets what its first words find.
+const MAX_WORDS: usize = 16;
+/// The most words of products that are tried for one that may be typed wrongly.
+const CORRECTIONS: usize = 8;
+/// A word of this length or longer also finds the word without its last two letters: `dishes` finds
+/// `dish`.
+const INFLECTED: usize = 6;
+
+/// The words that are looked for. A product has to have all of them, in any order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Query {
+    words: Vec<Word>,
+}
+
+/// A word of the query, and one of some product that is similar.
+pub(crate) type Similar = (String, String);
+
+/// A query for all of the words, each a `tsquery` as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Finds products that have all words.
+    pub(crate) all: String,
+    /// Finds products that have any of them: these rank the products that `all` finds.
+    pub(crate) any: String,
+}
+
+impl Query {
+    /// Reads what a person typed. What is neither a letter nor a digit only separates words.
+    pub(crate) fn read(text: &str) -> Self {
+        let mut words = words(text);
+        words.truncate(MAX_WORDS);
+        Self { words }
+    }
+
+    /// Whether there is nothing to look for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// The words in which a typing error is forgiven, each once.
+    pub(crate) fn unsure(&self) -> Vec<String> {
+        let unsure = self.words.iter().map(|word| &word.plain).filter(|word| forgiven(word) > 0);
+        unsure.collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    }
+
+    /// All words are in the title as they are.
+    pub(crate) fn in_title(&self) -> Wanted {
+        self.wanted(|word, _| lexemes(word.spellings(), "A"))
+    }
+
+    /// Words of the title begin with all words.
+    pub(crate) fn begin_in_title(&self) -> Wanted {
+        self.wanted(|word, _| self.beginnings(word, "A"))
+    }
+
+    /// Words of the product begin with all words.
+    pub(crate) fn begin(&self) -> Wanted {
+        self.wanted(|word, _| self.beginnings(word, ""))
+    }
+
+    /// The product has words that begin with all words or are like them, given the words of
+    /// products that are similar to the unsure ones.
+    pub(crate) fn alike(&self, similar: &[Similar]) -> Wanted {
+        self.wanted(|word, is_last| {
+            let corrections = corrections(&word.plain, is_last, similar);
+            let others = corrections.into_iter().chain(uninflected(&word.plain));
+            [self.beginnings(word, ""), lexemes(others, "")].concat()
+        })
+    }
+
+    /// All words, each by any of its alternatives.
+    fn wanted(&self, alternatives: impl Fn(&Word, bool) -> Vec<String>) -> Wanted {
+        let numbered = self.words.iter().zip(1..);
+        let words = numbered.map(|(word, number)| alternatives(word, number == self.words.len()));
+        let words: Vec<String> = words.map(|any| format!("({})", any.join(" | "))).collect();
+        Wanted { all: words.join(" & "), any: words.join(" | ") }
+    }
+
+    /// A single letter begins nothing: most products have a word that begins with it.
+    fn beginnings(&self, word: &Word, weight: &str) -> Vec<String> {
+        let letters = self.words.iter().map(|word| word.plain.chars().count());
+        if letters.max() > Some(1) {
+            lexemes(word.spellings(), &format!("*{weight}"))
+        } else {
+            lexemes(word.spellings(), weight)
+        }
+    }
+}
+
+/// Words are letters and digits, so nothing in them has to be escaped.
+fn lexemes<'a>(words: impl Iterator<Item = &'a str>, weight: &str) -> Vec<String> {
+    words.map(|word| format!("'{word}':{weight}")).collect()
+}
+
+/// The similar words that differ by typing errors only, the likeliest first. The last word may be
+/// unfinished.
+fn corrections<'a>(typed: &str, is_last: bool, similar: &'a [Similar]) -> Vec<&'a str> {
+    let errors = if is_last { errors_at_beginning } else { errors };
+    let candidates = similar.iter().filter(|(of, _)| of == typed).map(|(_, word)| word.as_str());
+    let counted = candidates.map(|word| (errors(typed, word), word));
+    let forgiven = forgiven(typed);
+    let mut likely: Vec<_> = counted.filter(|(errors, _)| *errors <= forgiven).collect();
+    likely.sort_unstable();
+    likely.into_iter().map(|(_, word)| word).take(CORRECTIONS).collect()
+}
+
+fn uninflected(word: &str) -> Option<&str> {
+    if forgiven(word) == 0 || word.chars().count() < INFLECTED {
+        return None;
+    }
+    let (end, _) = word.char_indices().rev().nth(1)?;
+    word.get(..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> Query {
+        Query::read(text)
+    }
+
+    fn alike(text: &str, similar: &[(&str, &str)]) -> String {
+        let owned = |(of, word): &(&str, &str)| ((*of).to_owned(), (*word).to_owned());
+        query(text).alike(&similar.iter().map(owned).collect::<Vec<_>>()).all
+    }
+
+    #[test]
+    fn words_become_queries() {
+        let blue = query("Blue ketel");
+        assert_eq!(blue.in_title().all, "('blue':A) & ('ketel':A)");
+        assert_eq!(blue.begin_in_title().all, "('blue':*A) & ('ketel':*A)");
+        assert_eq!(blue.begin().all, "('blue':*) & ('ketel':*)");
+        assert_eq!(blue.begin().any, "('blue':*) | ('ketel':*)");
+        let similar = [("blue", "glue"), ("ketel", "metal"), ("ketel", "kettle")];
+        let all = "('blue':* | 'glue':) & ('ketel':* | 'kettle':)";
+        assert_eq!(alike("Blue ketel", &similar), all);
+        assert_eq!(query("Müller").in_title().all, "('muller':A | 'mueller':A)");
+        assert_eq!(alike("dishes", &[]), "('dishes':* | 'dish':)");
+        assert_eq!(query("a").begin().all, "('a':)");
+        assert_eq!(query("tea p").begin().all, "('tea':*) & ('p':*)");
+    }
+
+    #[test]
+    fn only_the_last_word_may_be_unfinished() {
+        let similar = [("tepo", "teapot")];
+        assert!(alike("tepo", &similar).contains("'teapot'"));
+        assert!(alike("blue tepo", &similar).contains("'teapot'"));
+        assert!(!alike("tepo blue", &similar).contains("'teapot'"));
+    }
+
+    #[test]
+    fn odd_input_is_only_separators() {
+        for text in ["", "  ", "☕️", "' \" \\ :* & | ! <-> ()", "-- ; %_"] {
+            assert!(Query::read(text).is_empty(), "{text:?}");
+        }
+        let many = "word ".repeat(MAX_WORDS + 1);
+        assert_eq!(query(&many), query(&"word ".repeat(MAX_WORDS)));
+    }
+
+    #[test]
+    fn unsure_are_long_words_without_digits() {
+        let query = Query::read("mug kettle x200 kettle 4000w");
+        assert_eq!(query.unsure(), ["kettle"]);
+    }
+}

@@ -1,0 +1,135 @@
+//! The words of a text, folded: small letters without diacritics.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// The longest word, in characters. The rest of a longer one is not looked at.
+const LONGEST: usize = 40;
+
+/// A word of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Word {
+    /// The word without diacritics: `muller` of `Müller`.
+    pub(super) plain: String,
+    /// The word as it is written where there are no such letters: `mueller` of `Müller`.
+    pub(super) spelt: Option<String>,
+}
+
+impl Word {
+    /// Its spellings, one or two.
+    pub(super) fn spellings(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.plain.as_str()).chain(self.spelt.as_deref())
+    }
+}
+
+/// The words of a text, in order. An apostrophe does not end a word: `men's` is `mens`.
+pub(super) fn words(text: &str) -> Vec<Word> {
+    // Letters are spelt out only into letters, so both have the same words.
+    let spelt = split(&fold(text.nfc().flat_map(spell)));
+    let plain = split(&fold(text.chars()));
+    let words = plain.into_iter().zip(spelt);
+    words.map(|(plain, spelt)| Word { spelt: (spelt != plain).then_some(spelt), plain }).collect()
+}
+
+fn split(folded: &str) -> Vec<String> {
+    let words = folded.split(|c: char| !(c.is_alphanumeric() || is_combining_mark(c)));
+    let words = words.filter(|word| !word.is_empty());
+    words.map(|word| word.chars().take(LONGEST).collect()).collect()
+}
+
+/// In small letters, without diacritics and apostrophes; ligatures, wide letters and the like as the
+/// letters that they stand for.
+fn fold(text: impl Iterator<Item = char>) -> String {
+    let letters = text.nfkd().filter(|c| !is_diacritic(*c) && !is_apostrophe(*c));
+    let small = letters.flat_map(char::to_lowercase).filter(|c| !is_diacritic(*c));
+    let mut folded = String::new();
+    for letter in small {
+        match undecomposed(letter) {
+            Some(letters) => folded.push_str(letters),
+            None => folded.push(letter),
+        }
+    }
+    folded
+}
+
+/// Diacritics of European scripts. Other marks are parts of their words.
+fn is_diacritic(letter: char) -> bool {
+    matches!(letter, '\u{300}'..='\u{36f}')
+}
+
+fn is_apostrophe(letter: char) -> bool {
+    matches!(letter, '\'' | '’' | 'ʼ')
+}
+
+/// Letters that Unicode does not take apart.
+fn undecomposed(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'ß' => "ss",
+        'æ' => "ae",
+        'œ' => "oe",
+        'ø' => "o",
+        'ł' => "l",
+        'đ' | 'ð' => "d",
+        'þ' => "th",
+        'ı' => "i",
+        _ => return None,
+    })
+}
+
+/// A letter as Germans, Danes, Norwegians and Swedes write it on a foreign keyboard.
+fn spell(letter: char) -> impl Iterator<Item = char> {
+    let (letter, other) = match letter {
+        'ä' | 'Ä' => ('a', Some('e')),
+        'ö' | 'Ö' | 'ø' | 'Ø' => ('o', Some('e')),
+        'ü' | 'Ü' => ('u', Some('e')),
+        'å' | 'Å' => ('a', Some('a')),
+        letter => (letter, None),
+    };
+    std::iter::once(letter).chain(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> Vec<String> {
+        words(text).into_iter().map(|word| word.plain).collect()
+    }
+
+    #[test]
+    fn words_are_folded() {
+        for (text, folded) in [
+            ("Crème brûlée", &["creme", "brulee"][..]),
+            ("Cre\u{300}me", &["creme"]),
+            ("MEN'S men’s T-Shirt", &["mens", "mens", "t", "shirt"]),
+            ("Łódź, Ærø; STRASSE/Straße", &["lodz", "aero", "strasse", "strasse"]),
+            ("ﬁne ＷＩＤＥ İstanbul ½", &["fine", "wide", "istanbul", "1", "2"]),
+            ("ЧАЙНИК чашка", &["чаиник", "чашка"]),
+            ("☕️ \"quoted\" & | ! :* <-> ('", &["quoted"]),
+            ("", &[]),
+        ] {
+            assert_eq!(plain(text), folded, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn umlauts_have_two_spellings() {
+        let word = |plain: &str, spelt: Option<&str>| Word {
+            plain: plain.to_owned(),
+            spelt: spelt.map(str::to_owned),
+        };
+        for text in ["Müller", "Mu\u{308}ller", "MÜLLER"] {
+            assert_eq!(words(text), [word("muller", Some("mueller"))], "{text}");
+        }
+        assert_eq!(words("Mueller"), [word("mueller", None)]);
+        assert_eq!(
+            words("blå Smörgås"),
+            [word("bla", Some("blaa")), word("smorgas", Some("smoergaas"))]
+        );
+    }
+
+    #[test]
+    fn a_word_is_bounded() {
+        assert_eq!(plain(&"x".repeat(3_000)), ["x".repeat(LONGEST)]);
+    }
+}

@@ -1,0 +1,166 @@
+//! The rows of products.
+
+use ballet::Failure;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use shop_events::catalog::Product;
+use shop_events::{Money, Sku, Slug};
+use sqlx::postgres::PgRow;
+use sqlx::types::Text;
+use sqlx::{FromRow, PgConnection, PgExecutor, Postgres, QueryBuilder, Row};
+
+use crate::draft::Draft;
+use crate::store::words;
+
+/// A product as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) product: Product,
+    pub(crate) withdrawn: bool,
+}
+
+/// Which products are listed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listed {
+    pub(crate) category: Option<Slug>,
+    pub(crate) tag: Option<Slug>,
+    /// Those that can no longer be bought, in place of the others.
+    pub(crate) withdrawn: bool,
+}
+
+/// Stores a new product. `None` if there is or was a product with its SKU.
+pub(crate) async fn publish(
+    db: &mut PgConnection,
+    draft: &Draft,
+    now: Timestamp,
+) -> Result<Option<Product>, Failure> {
+    let tags: Vec<&str> = draft.tags.iter().map(Slug::as_str).collect();
+    let published: Option<Stored> = sqlx::query_as(
+        "insert into product
+             (sku, version, title, description, price_minor, currency, category, tags, image_url,
+              published_at, changed_at)
+         values ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+         on conflict (sku) do nothing
+         returning *",
+    )
+    .bind(draft.sku.as_str())
+    .bind(&draft.title)
+    .bind(&draft.description)
+    .bind(draft.price.amount_minor)
+    .bind(draft.price.currency.as_str())
+    .bind(draft.category.as_str())
+    .bind(tags)
+    .bind(&draft.image_url)
+    .bind(now.to_sqlx())
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(Stored { product, withdrawn: _ }) = published else { return Ok(None) };
+    words::add(db, &product).await?;
+    Ok(Some(product))
+}
+
+/// Gives a product another price, and the next version.
+pub(crate) async fn set_price(
+    db: &mut PgConnection,
+    sku: &Sku,
+    price: Money,
+    now: Timestamp,
+) -> Result<Product, Failure> {
+    let stored: Stored = sqlx::query_as(
+        "update product
+         set price_minor = $2, currency = $3, version = version + 1, changed_at = $4
+         where sku = $1
+         returning *",
+    )
+    .bind(sku.as_str())
+    .bind(price.amount_minor)
+    .bind(price.currency.as_str())
+    .bind(now.to_sqlx())
+    .fetch_one(db)
+    .await?;
+    Ok(stored.product)
+}
+
+/// Withdraws a product, with the next version.
+pub(crate) async fn withdraw(
+    db: &mut PgConnection,
+    sku: &Sku,
+    now: Timestamp,
+) -> Result<Product, Failure> {
+    let stored: Stored = sqlx::query_as(
+        "update product
+         set version = version + 1, changed_at = $2, withdrawn_at = $2
+         where sku = $1
+         returning *",
+    )
+    .bind(sku.as_str())
+    .bind(now.to_sqlx())
+    .fetch_one(&mut *db)
+    .await?;
+    words::remove(db, sku).await?;
+    Ok(stored.product)
+}
+
+/// A product, if there is or was one.
+pub(crate) async fn find(db: impl PgExecutor<'_>, sku: &Sku) -> Result<Option<Stored>, Failure> {
+    let product = sqlx::query_as("select * from product where sku = $1");
+    Ok(product.bind(sku.as_str()).fetch_optional(db).await?)
+}
+
+/// The same. Whoever else wants to change the product waits until this transaction ends, and then
+/// sees what it did.
+pub(crate) async fn find_to_change(
+    db: &mut PgConnection,
+    sku: &Sku,
+) -> Result<Option<Stored>, Failure> {
+    let product = sqlx::query_as("select * from product where sku = $1 for no key update");
+    Ok(product.bind(sku.as_str()).fetch_optional(db).await?)
+}
+
+/// A page of products, in SKU order.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    listed: &Listed,
+    after: Option<&Sku>,
+    limit: Limit,
+) -> Result<Vec<Product>, Failure> {
+    let Listed { category, tag, withdrawn } = listed;
+    let withdrawn = if *withdrawn { "is not null" } else { "is null" };
+    let mut query = QueryBuilder::<Postgres>::new("select * from product where withdrawn_at ");
+    query.push(withdrawn).push(" and sku > ").push_bind(after.map_or("", Sku::as_str));
+    if let Some(category) = category {
+        query.push(" and category = ").push_bind(category.as_str());
+    }
+    if let Some(tag) = tag {
+        query.push(" and tags @> array[").push_bind(tag.as_str()).push("]");
+    }
+    query.push(" order by sku limit ").push_bind(limit.rows());
+    let stored: Vec<Stored> = query.build_query_as().fetch_all(db).await?;
+    Ok(stored.into_iter().map(|stored| stored.product).collect())
+}
+
+impl FromRow<'_, PgRow> for Stored {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let time = |name| -> sqlx::Result<Timestamp> {
+            Ok(row.try_get::<jiff_sqlx::Timestamp, _>(name)?.to_jiff())
+        };
+        let (Text(sku), Text(currency)) = (row.try_get("sku")?, row.try_get("currency")?);
+        let Text(category) = row.try_get("category")?;
+        let tags: Vec<Text<Slug>> = row.try_get("tags")?;
+        let product = Product {
+            sku,
+            version: row.try_get("version")?,
+            title: row.try_get("title")?,
+            description: row.try_get("description")?,
+            price: Money { amount_minor: row.try_get("price_minor")?, currency },
+            category,
+            tags: tags.into_iter().map(|Text(tag)| tag).collect(),
+            image_url: row.try_get("image_url")?,
+            published_at: time("published_at")?,
+            changed_at: time("changed_at")?,
+        };
+        let withdrawn_at: Option<jiff_sqlx::Timestamp> = row.try_get("withdrawn_at")?;
+        Ok(Self { product, withdrawn: withdrawn_at.is_some() })
+    }
+}

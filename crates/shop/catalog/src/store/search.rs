@@ -1,0 +1,202 @@
+//! Finds products by their words, the best first.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use ballet::Failure;
+use paging::Limit;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use shop_events::Sku;
+use shop_events::catalog::Product;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, PgPool, Row};
+
+use crate::search::query::{Query, Similar};
+use crate::store::product::Stored;
+
+/// The place of a product in what is found: by tier, within it by rank from the highest, and equal ones
+/// in SKU order. As text it is the cursor of a page.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Place {
+    tier: i16,
+    rank: i32,
+    sku: Sku,
+}
+
+/// A product that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    tier: i16,
+    rank: i32,
+    pub(crate) product: Product,
+}
+
+impl Found {
+    pub(crate) fn place(&self) -> Place {
+        Place { tier: self.tier, rank: self.rank, sku: self.product.sku.clone() }
+    }
+}
+
+/// A statement that finds products by a condition, with two queries, of which the second is for those
+/// that were found by the tier before. They are ranked by how much of the heading the words are, with
+/// the weights of its texts. Ranks are whole numbers, so that a cursor is exact.
+macro_rules! find {
+    ($condition:literal) => {
+        concat!(
+            "with page as (
+                 select sku, rank from (
+                     select sku, (ts_rank(heading, $3::tsquery, 1) * 1000000)::integer as rank
+                     from product_words where ",
+            $condition,
+            "
+                 ) as found
+                 where $4::integer is null or rank < $4 or (rank = $4 and sku > $5)
+                 order by rank desc, sku limit $6
+             )
+             select page.rank, product.* from page join product using (sku)
+             order by page.rank desc, product.sku"
+        )
+    };
+}
+
+const IN_TITLE: &str = find!("heading @@ $1::tsquery and ($2::text is null)");
+const BEGIN_IN_TITLE: &str = find!("heading @@ $1::tsquery and not heading @@ $2::tsquery");
+const BEGIN: &str = find!("words @@ $1::tsquery and not heading @@ $2::tsquery");
+const ALIKE: &str = find!("words @@ $1::tsquery and not words @@ $2::tsquery");
+/// The number of tiers.
+const TIERS: i16 = 4;
+
+/// A page of the products that a query finds. They come in tiers: a tier is looked for only if those
+/// before it do not fill the page.
+pub(crate) async fn find(
+    db: &PgPool,
+    query: &Query,
+    after: Option<&Place>,
+    limit: Limit,
+) -> Result<Vec<Found>, Failure> {
+    let mut found = Vec::new();
+    if query.is_empty() {
+        return Ok(found);
+    }
+    for tier in after.map_or(0, |place| place.tier)..TIERS {
+        let wanted = match tier {
+            0 => query.in_title(),
+            1 => query.begin_in_title(),
+            2 => query.begin(),
+            _ => query.alike(&similar(db, query.unsure()).await?),
+        };
+        let (statement, before) = match tier {
+            0 => (IN_TITLE, None),
+            1 => (BEGIN_IN_TITLE, Some(query.in_title().all)),
+            2 => (BEGIN, Some(query.begin_in_title().all)),
+            _ => (ALIKE, Some(query.begin().all)),
+        };
+        let after = after.filter(|place| place.tier == tier);
+        let left = limit.rows() - i64::try_from(found.len())?;
+        let rows: Vec<Ranked> = sqlx::query_as(statement)
+            .bind(wanted.all)
+            .bind(before)
+            .bind(wanted.any)
+            .bind(after.map(|place| place.rank))
+            .bind(after.map(|place| place.sku.as_str()))
+            .bind(left)
+            .fetch_all(db)
+            .await?;
+        found.extend(rows.into_iter().map(|Ranked { rank, product }| Found {
+            tier,
+            rank,
+            product,
+        }));
+        if i64::try_from(found.len())? >= limit.rows() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+async fn similar(db: &PgPool, unsure: Vec<String>) -> Result<Vec<Similar>, Failure> {
+    if unsure.is_empty() {
+        return Ok(Vec::new());
+    }
+    let similar = sqlx::query_as("select typed, known from similar_words($1)");
+    Ok(similar.bind(unsure).fetch_all(db).await?)
+}
+
+#[derive(Debug)]
+struct Ranked {
+    rank: i32,
+    product: Product,
+}
+
+impl FromRow<'_, PgRow> for Ranked {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let Stored { product, withdrawn: _ } = Stored::from_row(row)?;
+        Ok(Self { rank: row.try_get("rank")?, product })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.tier, self.rank, self.sku)
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let place = text.split_once('.').and_then(|(tier, rest)| {
+            let (rank, sku) = rest.split_once('.')?;
+            let tier = tier.parse().ok().filter(|tier| (0..TIERS).contains(tier))?;
+            Some(Self { tier, rank: rank.parse().ok()?, sku: sku.parse().ok()? })
+        });
+        place.ok_or_else(|| "it is no cursor: send the `next` of the page before".to_owned())
+    }
+}
+
+impl TryFrom<String> for Place {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl JsonSchema for Place {
+    fn schema_name() -> Cow<'static, str> {
+        "SearchCursor".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": "^[0-3]\\.[0-9]{1,9}\\.[A-Za-z0-9._-]{1,64}$",
+            "examples": ["0.607927.mug"],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_cursor() {
+        let place = Place { tier: 2, rank: 317, sku: "mug.01".parse().expect("a SKU") };
+        assert_eq!(place.to_string(), "2.317.mug.01");
+        assert_eq!(place.to_string().parse(), Ok(place));
+        for wrong in ["", "mug", "1.mug", "1.x.mug", "1.2.", "1.2.a b", "4.2.mug", "-1.2.mug"] {
+            assert!(wrong.parse::<Place>().is_err(), "{wrong:?} was accepted");
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "search_tests.rs"]
+mod measured;

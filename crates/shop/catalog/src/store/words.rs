@@ -1,0 +1,42 @@
+//! The words by which products are found.
+
+use ballet::Failure;
+use shop_events::Sku;
+use shop_events::catalog::Product;
+use sqlx::PgConnection;
+
+use crate::search::document::Document;
+
+/// Lets a product be found.
+pub(crate) async fn add(db: &mut PgConnection, product: &Product) -> Result<(), Failure> {
+    let tags = product.tags.iter().map(|tag| ('B', tag.as_str()));
+    let title = [('A', product.title.as_str()), ('B', product.category.as_str())];
+    let heading = title.into_iter().chain(tags).chain([('C', product.sku.as_str())]);
+    let Document { heading, words, vocabulary } = Document::new(heading, &product.description);
+    sqlx::query(
+        "insert into product_words (sku, heading, words) values ($1, $2::tsvector, $3::tsvector)",
+    )
+    .bind(product.sku.as_str())
+    .bind(heading)
+    .bind(words)
+    .execute(&mut *db)
+    .await?;
+    // In order, so that of two products with the same new words one waits for the other, and not
+    // each for the other.
+    sqlx::query(
+        "insert into word select word from unnest($1::text[]) as word
+         order by word collate \"C\"
+         on conflict (word) do nothing",
+    )
+    .bind(vocabulary)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Lets a product no longer be found.
+pub(crate) async fn remove(db: &mut PgConnection, sku: &Sku) -> Result<(), Failure> {
+    let removed = sqlx::query("delete from product_words where sku = $1");
+    removed.bind(sku.as_str()).execute(db).await?;
+    Ok(())
+}

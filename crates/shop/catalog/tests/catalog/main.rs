@@ -1,0 +1,8 @@
+//! The service on a real broker and a real database, through its HTTP routes.
+
+mod browse;
+mod changes;
+mod requests;
+mod search;
+mod start;
+mod world;

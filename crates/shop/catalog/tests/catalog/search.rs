@@ -1,0 +1,130 @@
+//! What people type, and what they find: a small shop, searches, and their products in order.
+
+use crate::world::{World, product, skus};
+
+const SHOP: &[(&str, &str, &str)] = &[
+    ("kettle", "Kettle", "Boils a litre in two minutes."),
+    ("descaler", "Kettle descaler", "Cleans kettles."),
+    ("kettel", "Kettel", "Somebody misspelt it."),
+    ("tea-towel", "Tea towel", "Linen, 50 x 70 cm."),
+    ("teapot", "Teapot", "For four cups."),
+    ("mug", "Blue mug", "Holds a lot of tea."),
+    ("mug-tree", "Mug tree", "Oak. Holds six blue mugs."),
+    ("brulee", "Crème brûlée dishes", "Set of four, with a torch."),
+    ("knife", "Müller chef's knife", "Solingen steel."),
+    ("spoon", "Smørrebrød spoon", "Steel from Łódź."),
+    ("shirt", "T-shirt", "Cotton, with a teapot on it."),
+    ("x200", "Toaster X200", "Two slices."),
+    ("x300", "Toaster X300", "Three slices."),
+    ("samovar", "Самовар", "Для чая."),
+];
+
+async fn stocked(name: &str) -> World {
+    let world = World::new(name).await;
+    for (sku, title, description) in SHOP {
+        let mut product = product(sku, title, description);
+        product["tags"] = serde_json::json!(["household"]);
+        world.published(&product).await;
+    }
+    world
+}
+
+async fn found(world: &World, q: &str) -> Vec<String> {
+    let page = world.read(&format!("/products/search?q={q}")).await;
+    skus(&page).into_iter().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn what_people_type_is_found_the_best_first() {
+    let world = stocked("typed").await;
+    for (q, expected) in [
+        // Exact before longer before similar; in short products before in long ones.
+        ("kettle", &["kettle", "descaler", "kettel"][..]),
+        ("KETTLE", &["kettle", "descaler", "kettel"]),
+        // In the title before in the description, and a title's beginning before a description.
+        ("tea", &["tea-towel", "teapot", "mug", "shirt"]),
+        ("teapot", &["teapot", "shirt"]),
+        ("steel", &["knife", "spoon"]),
+        // While it is being typed.
+        ("ket", &["kettel", "kettle", "descaler"]),
+        ("kettle de", &["descaler"]),
+        ("tea t", &["tea-towel", "teapot", "shirt", "mug"]),
+        // Words in any order, and in several fields.
+        ("mug blue", &["mug", "mug-tree"]),
+        ("blue mug", &["mug", "mug-tree"]),
+        ("tree mug", &["mug-tree"]),
+        ("teapot cotton", &["shirt"]),
+        // Typing errors: a wrong letter, a missing one, one too many, two swapped, two errors.
+        ("teapat", &["teapot", "shirt"]),
+        ("tepot", &["teapot", "shirt"]),
+        ("teappot", &["teapot", "shirt"]),
+        ("taepot", &["teapot", "shirt"]),
+        ("tpeot", &[]),
+        ("desclaerr", &["descaler"]),
+        ("tepo", &["teapot", "shirt"]),
+        ("blu mgu", &[]),
+        ("bleu mug", &["mug", "mug-tree"]),
+        // Diacritics, ligatures, spellings.
+        ("creme brulee", &["brulee"]),
+        ("Crème Brûlée", &["brulee"]),
+        ("cremé brule", &["brulee"]),
+        ("muller", &["knife"]),
+        ("mueller", &["knife"]),
+        ("Müller", &["knife"]),
+        ("smorrebrod lodz", &["spoon"]),
+        ("smoerrebroed", &["spoon"]),
+        // Inflected, hyphenated, with an apostrophe.
+        ("mugs", &["mug-tree", "mug"]),
+        ("dish", &["brulee"]),
+        ("teapots", &["teapot", "shirt"]),
+        ("tshirt", &["shirt"]),
+        ("t-shirt", &["shirt"]),
+        ("t shirt", &["shirt"]),
+        ("chefs knife", &["knife"]),
+        // In a number every digit counts; a SKU is found, and a tag.
+        ("toaster x200", &["x200"]),
+        ("toaster", &["x200", "x300"]),
+        ("mug-tree", &["mug-tree"]),
+        ("household самовар", &["samovar"]),
+        ("САМОВАР", &["samovar"]),
+        ("сам", &["samovar"]),
+        ("unicorn", &[]),
+        ("kettle unicorn", &[]),
+    ] {
+        assert_eq!(found(&world, q).await, expected, "{q}");
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn pages_of_a_search_have_each_product_once_and_in_order() {
+    let world = stocked("pages").await;
+    let all = found(&world, "household").await;
+    assert_eq!(all.len(), SHOP.len());
+    for q in ["household", "steel", "kettle"] {
+        let (mut paged, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = world.read(&format!("/products/search?q={q}&limit=2{after}")).await;
+            paged.extend(skus(&page).into_iter().map(str::to_owned));
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(paged, found(&world, q).await, "{q}");
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_product_is_found_from_its_publication_to_its_withdrawal() {
+    let world = World::new("found").await;
+    assert_eq!(found(&world, "mug").await, [""; 0]);
+    world.published(&product("mug", "Mug", "")).await;
+    assert_eq!(found(&world, "mug").await, ["mug"]);
+    world.set_price("mug", Some("\"1\""), 1).await;
+    assert_eq!(found(&world, "mug").await, ["mug"]);
+    world.withdraw("mug", Some("\"2\"")).await;
+    assert_eq!(found(&world, "mug").await, [""; 0]);
+    world.close().await;
+}

@@ -1,0 +1,57 @@
+//! The tables of catalog in a database where its role may not do all that they need.
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::world::{asleep, settings};
+
+const TABLES: &str = include_str!("../../../../../migrations/catalog/0001_product.sql");
+
+/// Runs a statement as the server's administrator, with the name of the database, which is also that
+/// of the role, in place of `{}`.
+async fn as_administrator(url: &str, statement: &str) {
+    let mut db = PgConnection::connect(url).await.expect("a session");
+    let (name,): (String,) =
+        sqlx::query_as("select current_database()::text").fetch_one(&mut db).await.expect("a name");
+    let statement = statement.replace("{}", &name);
+    db.execute(AssertSqlSafe(statement)).await.expect("done");
+}
+
+#[tokio::test]
+async fn a_missing_right_to_the_extension_is_named_with_what_to_do() {
+    let env = asleep("poor").await;
+    let url = env.admin_database_url("catalog");
+    for statement in [
+        "alter database {} owner to current_user",
+        "grant connect, temporary on database {} to {}",
+        "grant all on schema public to {}",
+    ] {
+        as_administrator(url, statement).await;
+    }
+    let mut db = PgConnection::connect(env.database_url("catalog")).await.expect("a session");
+    let refused = db.execute(TABLES).await.expect_err("it is created").to_string();
+    assert!(refused.contains("may not create the extension pg_trgm in the database"), "{refused}");
+    assert!(
+        refused.contains("run `create extension pg_trgm` there as an administrator"),
+        "{refused}"
+    );
+
+    as_administrator(url, "create extension pg_trgm").await;
+    db.execute(TABLES).await.expect("as it says");
+    env.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn a_role_that_may_create_schemas_makes_its_tables_by_itself() {
+    let env = asleep("enough").await;
+    let url = env.admin_database_url("catalog");
+    for statement in [
+        "alter database {} owner to current_user",
+        "grant connect, temporary, create on database {} to {}",
+        "grant all on schema public to {}",
+    ] {
+        as_administrator(url, statement).await;
+    }
+    let running = catalog::service().start(settings(&env)).await.expect("started");
+    running.stop().await;
+    env.close().await.expect("closed");
+}

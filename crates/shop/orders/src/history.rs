@@ -1,0 +1,130 @@
+//! What happened to an order so far: the changes of its status, each with a number.
+
+use ballet::TextEnum;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use shop_events::OrderId;
+use sqlx::postgres::PgRow;
+use sqlx::types::Uuid;
+use sqlx::{FromRow, Row};
+
+use crate::order::{Cancelled, Status};
+
+/// What happened to an order so far. Its row says it all, because a status is left for few others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct History {
+    pub(crate) order_id: OrderId,
+    pub(crate) status: Status,
+    was_placed: bool,
+    cancelled: Option<Cancelled>,
+    created_at: Timestamp,
+    confirmed_at: Option<Timestamp>,
+    changed_at: Timestamp,
+}
+
+/// A change of an order's status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct StatusChange {
+    /// The order.
+    order_id: OrderId,
+    /// The status from then on.
+    status: Status,
+    #[serde(flatten)]
+    cancelled: Option<Cancelled>,
+    /// When the status changed.
+    changed_at: Timestamp,
+}
+
+impl History {
+    /// The changes behind the one with this number, with their numbers. An order has at most one
+    /// change with each number.
+    pub(crate) fn after(&self, number: u8) -> impl Iterator<Item = (u8, StatusChange)> {
+        let change = |status, changed_at| {
+            let cancelled = self.cancelled.clone().filter(|_| status == Status::Cancelled);
+            let change = StatusChange { order_id: self.order_id, status, cancelled, changed_at };
+            (number_of(status), change)
+        };
+        let placed = self.was_placed.then(|| change(Status::Placed, self.created_at));
+        let confirmed = (self.status == Status::Completed)
+            .then(|| change(Status::Confirmed, self.confirmed_at.unwrap_or(self.changed_at)));
+        let now = (self.status != Status::Placed).then(|| change(self.status, self.changed_at));
+        [placed, confirmed, now].into_iter().flatten().filter(move |(n, _)| *n > number)
+    }
+
+    /// Whether something happened since `other`, which is of the same order.
+    pub(crate) fn is_later_than(&self, other: &Self) -> bool {
+        number_of(self.status) > number_of(other.status)
+    }
+
+    /// Whether nothing more can happen.
+    pub(crate) const fn has_ended(&self) -> bool {
+        matches!(self.status, Status::Completed | Status::Cancelled)
+    }
+}
+
+/// The number of the change to this status. Nothing follows on `Cancelled`, and a confirmed order is
+/// never cancelled.
+const fn number_of(status: Status) -> u8 {
+    match status {
+        Status::Placed => 1,
+        Status::Confirmed | Status::Cancelled => 2,
+        Status::Completed => 3,
+    }
+}
+
+impl FromRow<'_, PgRow> for History {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let TextEnum(status) = row.try_get("status")?;
+        let confirmed_at: Option<jiff_sqlx::Timestamp> = row.try_get("confirmed_at")?;
+        Ok(Self {
+            order_id: OrderId(row.try_get("order_id")?),
+            status,
+            was_placed: row.try_get::<Option<Uuid>, _>("customer_id")?.is_some(),
+            cancelled: Cancelled::from_row(row)?,
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
+            confirmed_at: confirmed_at.map(jiff_sqlx::Timestamp::to_jiff),
+            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(status: Status, was_placed: bool) -> History {
+        let time = |text: &str| text.parse::<Timestamp>().expect("a time");
+        History {
+            order_id: OrderId(Uuid::nil()),
+            status,
+            was_placed,
+            cancelled: None,
+            created_at: time("2026-01-01T00:00:01Z"),
+            confirmed_at: Some(time("2026-01-01T00:00:02Z")),
+            changed_at: time("2026-01-01T00:00:03Z"),
+        }
+    }
+
+    fn after(history: &History, number: u8) -> Vec<(u8, Status, i64)> {
+        let seconds = |change: &StatusChange| change.changed_at.as_second() % 60;
+        history.after(number).map(|(n, change)| (n, change.status, seconds(&change))).collect()
+    }
+
+    #[test]
+    fn every_change_is_in_the_history_once_and_in_order() {
+        let completed = history(Status::Completed, true);
+        let all = [(1, Status::Placed, 1), (2, Status::Confirmed, 2), (3, Status::Completed, 3)];
+        assert_eq!(after(&completed, 0), all);
+        assert_eq!(after(&completed, 1), all[1..]);
+        assert_eq!(after(&completed, 3), []);
+        let cancelled = history(Status::Cancelled, true);
+        assert_eq!(after(&cancelled, 0), [(1, Status::Placed, 1), (2, Status::Cancelled, 3)]);
+        assert_eq!(after(&history(Status::Placed, true), 0), all[..1]);
+    }
+
+    #[test]
+    fn an_order_that_was_never_placed_is_only_cancelled() {
+        assert_eq!(after(&history(Status::Cancelled, false), 0), [(2, Status::Cancelled, 3)]);
+    }
+}

@@ -1,0 +1,72 @@
+//! The HTTP routes of every service against its OpenAPI document.
+
+use ballet_testkit::openapi::try_out;
+use serde_json::json;
+
+use crate::shop::{Shop, mugs};
+
+/// The seed decides every request: a finding comes again with it.
+const SEED: u64 = 9457;
+/// How many requests of each kind every route gets.
+const ROUNDS: u32 = 40;
+
+/// Tries out a service's routes in a shop with one order of each end.
+async fn does_what_it_says(name: &str) {
+    let shop = Shop::open(name).await;
+    let completed = shop.placed(&mugs(1, "card_approved")).await;
+    let cancelled = shop.placed(&mugs(1, "card_declined")).await;
+    shop.order_is(&completed, "completed").await;
+    shop.order_is(&cancelled, "cancelled").await;
+    let url = shop.replicas(name).remove(0);
+    let findings = try_out(&url, SEED, ROUNDS).await.expect("a document");
+    assert!(findings.is_empty(), "seed {SEED}:\n{}", findings.join("\n"));
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn catalog_does_what_its_document_says() {
+    does_what_it_says("catalog").await;
+}
+
+#[tokio::test]
+async fn inventory_does_what_its_document_says() {
+    does_what_it_says("inventory").await;
+}
+
+#[tokio::test]
+async fn orders_does_what_its_document_says() {
+    does_what_it_says("orders").await;
+}
+
+#[tokio::test]
+async fn payments_does_what_its_document_says() {
+    does_what_it_says("payments").await;
+}
+
+#[tokio::test]
+async fn shipping_does_what_its_document_says() {
+    does_what_it_says("shipping").await;
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_field() {
+    let shop = Shop::open("field").await;
+    let mut checkout = mugs(2, "card_approved");
+    checkout["lines"][0]["quantity"] = json!("two");
+    let problem: serde_json::Value = shop.place(&checkout).await.json().await.expect("JSON");
+    assert_eq!(problem["status"], 422, "{problem}");
+    let errors = json!([{ "in": "body", "pointer": "#/lines/0/quantity",
+        "detail": "invalid type: string \"two\", expected u32" }]);
+    assert_eq!(problem["errors"], errors);
+    checkout["lines"][0]["quantity"] = json!(10_001);
+    let problem: serde_json::Value = shop.place(&checkout).await.json().await.expect("JSON");
+    assert_eq!(problem["errors"][0]["pointer"], "#/lines/0/quantity", "{problem}");
+    assert_eq!(problem["detail"], "line 1 has quantity 10001: it is 1 to 10000");
+    let problem = shop.orders("?status=lost").await;
+    assert_eq!(problem["errors"][0]["name"], "status", "{problem}");
+    let problem = shop.order("mug").await;
+    assert_eq!(problem["errors"][0]["in"], "path", "{problem}");
+    assert_eq!(problem["errors"][0]["name"], "order_id", "{problem}");
+    shop.close().await;
+}

@@ -1,0 +1,62 @@
+//! The catalog's products: what the shop sells, published over HTTP.
+
+use anyhow::{Context, Result, bail};
+use reqwest::{Client, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::harness::http::send_until_answered;
+use crate::harness::stock::{PLENTY, RARE};
+
+/// Publishes all products, and reduces the price of the rare one.
+pub(crate) async fn publish_all(http: &Client, catalog: &str) -> Result<()> {
+    let rare_price = 8_900;
+    for (sku, price) in PLENTY.into_iter().chain([(RARE.0, rare_price)]) {
+        publish(http, catalog, sku, price).await?;
+    }
+    reprice(http, catalog, RARE.0, 1, rare_price - 1_000).await
+}
+
+/// Publishes a product, which may have been published before.
+pub(crate) async fn publish(http: &Client, catalog: &str, sku: &str, price: i64) -> Result<()> {
+    let product = json!({ "sku": sku, "title": sku, "description": format!("A {sku} for your home."),
+        "price": euros(price), "category": "home", "tags": ["demo"] });
+    let request = http.post(format!("{catalog}/products")).json(&product);
+    let answer = send_until_answered(request).await?;
+    ended(answer, StatusCode::CONFLICT).await.with_context(|| format!("cannot publish {sku}"))
+}
+
+/// Changes the price of a product's version. Nothing is changed if it has a newer one.
+pub(crate) async fn reprice(
+    http: &Client,
+    catalog: &str,
+    sku: &str,
+    version: i64,
+    price: i64,
+) -> Result<()> {
+    let request = http.put(format!("{catalog}/products/{sku}/price")).json(&euros(price));
+    let request = request.header(header::IF_MATCH, format!("\"{version}\""));
+    let answer = send_until_answered(request).await?;
+    let ended = ended(answer, StatusCode::PRECONDITION_FAILED).await;
+    ended.with_context(|| format!("cannot change the price of {sku}"))
+}
+
+/// Withdraws a product's version. Nothing is changed if it has a newer one.
+pub(crate) async fn withdraw(http: &Client, catalog: &str, sku: &str, version: i64) -> Result<()> {
+    let request = http.delete(format!("{catalog}/products/{sku}"));
+    let request = request.header(header::IF_MATCH, format!("\"{version}\""));
+    let answer = send_until_answered(request).await?;
+    ended(answer, StatusCode::GONE).await.with_context(|| format!("cannot withdraw {sku}"))
+}
+
+/// A change is done, or was done by an earlier request whose answer was lost.
+async fn ended(answer: Response, before: StatusCode) -> Result<()> {
+    let status = answer.status();
+    if status.is_success() || status == before {
+        return Ok(());
+    }
+    bail!("it answered {status}: {}", answer.text().await.unwrap_or_default())
+}
+
+fn euros(amount_minor: i64) -> Value {
+    json!({ "amount_minor": amount_minor, "currency": "EUR" })
+}

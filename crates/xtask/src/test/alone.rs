@@ -1,0 +1,57 @@
+//! Tests that failed beside others run once more, alone.
+//!
+//! Where the time was up because the machine was busy, they pass. That is shown, and is no failure
+//! of the run. What fails for a reason of its own fails again.
+
+use crate::test::programs::Program;
+
+/// With more failed tests than this, the cause is not how busy the machine was.
+pub(crate) const MOST: usize = 3;
+
+/// The tests that failed, by the list at the end of a program's output.
+pub(crate) fn failed_tests(output: &str) -> Vec<String> {
+    let Some((_, list)) = output.rsplit_once("\nfailures:\n") else { return Vec::new() };
+    let names = list.lines().map_while(|line| line.strip_prefix("    "));
+    names.map(str::to_owned).collect()
+}
+
+/// The program with these tests only. `None` for one that takes no names: cargo itself, or one that
+/// ended before it could list what failed.
+pub(crate) fn only(program: &Program, tests: &[String]) -> Option<Program> {
+    if tests.is_empty() || !program.args.is_empty() {
+        return None;
+    }
+    let mut args = tests.to_vec();
+    args.extend(["--exact", "--test-threads=1"].map(str::to_owned));
+    Some(Program { name: format!("{}, alone", program.name), args, ..program.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_at_the_end_names_what_failed() {
+        let output = "running 3 tests\ntest a::one ... FAILED\n\nfailures:\n\n---- a::one stdout ----\n\
+            \nfailures:\n    said by the test\n---- b stdout\n\nfailures:\n    a::one\n    b\n\n\
+            test result: FAILED. 1 passed; 2 failed; 0 ignored\n";
+        assert_eq!(failed_tests(output), ["a::one", "b"]);
+        assert_eq!(failed_tests("running 3 tests\nabort"), [""; 0]);
+    }
+
+    #[test]
+    fn only_a_test_program_runs_again() {
+        let program = |args: &[&str]| Program {
+            name: "ballet engine".to_owned(),
+            file: "engine".into(),
+            args: args.iter().map(|&arg| arg.to_owned()).collect(),
+            dir: "/w".into(),
+        };
+        let one = ["a::one".to_owned()];
+        let again = only(&program(&[]), &one).expect("again");
+        assert_eq!(again.name, "ballet engine, alone");
+        assert_eq!(again.args, ["a::one", "--exact", "--test-threads=1"]);
+        assert_eq!(only(&program(&[]), &[]), None);
+        assert_eq!(only(&program(&["test", "--doc"]), &one), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! One test program: how it is run, and what is shown when it has ended.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::process::cargo;
+use crate::process::children::Children;
+use crate::test::programs::Program;
+use crate::ui;
+
+/// How a program ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) name: String,
+    pub(crate) passed: bool,
+    pub(crate) took: Duration,
+    pub(crate) output: String,
+}
+
+/// Runs a program. Its whole output is kept in the directory.
+pub(crate) async fn run_one(
+    program: Program,
+    output: &Path,
+    env: &[(String, String)],
+    children: &Children,
+) -> Result<End> {
+    let begun = Instant::now();
+    let place = place(output, &program.name);
+    let file = File::create(&place).with_context(|| format!("cannot write {}", place.display()))?;
+    let errors = file.try_clone().context("cannot share a file")?;
+    let mut child = children
+        .start(&program.file, &program.args, |command| {
+            command
+                .current_dir(&program.dir)
+                .envs(env.iter().map(|(name, value)| (name, value)))
+                .env("CARGO", cargo::program())
+                .env("CARGO_MANIFEST_DIR", &program.dir)
+                .stdout(file)
+                .stderr(errors);
+            for name in cargo::inherited().filter(|name| name != "CARGO_MANIFEST_DIR") {
+                command.env_remove(name);
+            }
+        })
+        .await?;
+    let status = child.wait().await?;
+    let bytes = fs::read(&place).with_context(|| format!("cannot read {}", place.display()))?;
+    Ok(End {
+        name: program.name,
+        passed: status.success(),
+        took: begun.elapsed(),
+        output: String::from_utf8_lossy(&bytes).into_owned(),
+    })
+}
+
+fn place(output: &Path, name: &str) -> PathBuf {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    output.join(format!("{}.log", name.chars().map(plain).collect::<String>()))
+}
+
+/// All that a program said if it failed, else what it said last. A program without tests is not
+/// worth a line.
+pub(crate) fn show(end: &End) {
+    let End { name, passed, took, output } = end;
+    let seconds = took.as_secs();
+    if !passed {
+        ui::print(&format!(
+            "\n{} in {name}, {seconds} s:\n{}",
+            ui::red("failure"),
+            output.trim_end()
+        ));
+    } else if tests(output, "passed") + tests(output, "ignored") > 0 {
+        let ignored = match tests(output, "ignored") {
+            0 => String::new(),
+            count => format!(", {count} ignored"),
+        };
+        let count = tests(output, "passed");
+        ui::print(&format!("{name}: {count} {}{ignored}, {seconds} s", ui::green("passed")));
+    }
+}
+
+/// How many tests ended so, by the runner's closing lines: `test result: ok. 3 passed; 0 failed`.
+pub(crate) fn tests(output: &str, how: &str) -> usize {
+    let closing = output.lines().filter_map(|line| line.strip_prefix("test result: "));
+    let counts = closing.flat_map(|line| line.split(['.', ';'])).filter_map(|part| {
+        let (count, ended) = part.trim().split_once(' ')?;
+        if ended == how { count.parse::<usize>().ok() } else { None }
+    });
+    counts.sum()
+}
+
+#[cfg(test)]
+mod tests_of_counting {
+    use super::*;
+
+    #[test]
+    fn the_closing_lines_are_counted() {
+        let line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; \
+                    finished in 0.10s";
+        let output = format!("running 4 tests\n{line}\nrunning 4 tests\n{line}\n");
+        assert_eq!((tests(&output, "passed"), tests(&output, "ignored")), (6, 2));
+        assert_eq!(tests("test result: FAILED. 1 passed; 2 failed; 0 ignored", "failed"), 2);
+        assert_eq!(tests("nothing of the kind", "passed"), 0);
+    }
+}
