@@ -84,5 +84,5 @@ impl Answers for Changed {
 
 fn tagged(draft: &mut Draft<'_>, status: StatusCode) {
     let schema = json!({ "type": "string" });
-    draft.header(status, "ETag", "The version of the product, for `If-Match`.", schema);
+    draft.header(status, "ETag", "The version of the product, for `If-Match`.", &schema);
 }
