@@ -159,11 +159,12 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done
         return Err(usage("say which events: --id, --saga, --event, or --all"));
     }
     let mut databases = args.selection.databases(options).await?;
-    let mut whole = 0;
+    let (mut whole, mut counts) = (0, Vec::new());
     for (service, db) in &mut databases {
         let count = outbox::count(db, &filter).await;
         let count = count.with_context(|| format!("the database of {service}"))?;
         whole += count;
+        counts.push(count.unsigned_abs());
         if count > 0 {
             ui::print(&format!("{service}: {}", events(count)));
         }
@@ -179,9 +180,12 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done
     if way == Way::Forget {
         confirm(args, whole)?;
     }
-    for (service, mut db) in databases {
+    for ((service, mut db), count) in databases.into_iter().zip(counts) {
         let changed = match way {
-            Way::Retry => outbox::retry(&mut db, &filter).await,
+            Way::Retry => {
+                let progress = ui::Progress::new("events put back", count);
+                outbox::retry(&mut db, &filter, |put| progress.show(put)).await
+            }
             Way::Forget => outbox::forget(&mut db, &filter).await,
         };
         let changed = changed.with_context(|| format!("the database of {service}"))?;

@@ -1,6 +1,6 @@
 //! `ballet outbox`: events that a service could not publish.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use ballet_testkit::{Servers, TestEnv, wait_until};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Command;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -75,6 +75,15 @@ impl Tower {
         (output.status.code(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
     }
 
+    /// A directory that has a retry killed at a point.
+    fn aim(&self, point: FaultPoint) -> PathBuf {
+        let place = format!("outbox-{}-{}-{}", self.env.vhost(), point.name(), std::process::id());
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
+        std::fs::create_dir_all(&place).expect("a directory");
+        std::fs::write(place.join("aim"), format!("{}@put_back", point.name())).expect("an aim");
+        place
+    }
+
     async fn dead(&self) -> Vec<String> {
         let ids = "select message_id::text from ballet.outbox_dead order by position";
         let ids: Vec<(String,)> =
@@ -133,10 +142,7 @@ async fn t186_a_retry_that_is_killed_loses_and_doubles_nothing() {
     let tower = Tower::new("killed").await;
     let dead = tower.dead().await;
     for (point, left) in [(FaultPoint::BeforeTables, 3), (FaultPoint::AfterTables, 0)] {
-        let place = format!("outbox-{}-{}", point.name(), std::process::id());
-        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(place);
-        std::fs::create_dir_all(&place).expect("a directory");
-        std::fs::write(place.join("aim"), format!("{}@put_back", point.name())).expect("an aim");
+        let place = tower.aim(point);
         let mut retry = tower.command(&["retry", "--all"]);
         let died = retry.env("BALLET_FAULTS", &place).output().await.expect("it runs");
         assert_eq!(died.status.code(), None, "it was not killed at {}", point.name());
@@ -144,4 +150,32 @@ async fn t186_a_retry_that_is_killed_loses_and_doubles_nothing() {
         assert_eq!(tower.dead().await.len(), left);
     }
     tower.until_published(&dead).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t186_many_events_are_put_back_in_steps_and_an_interrupted_retry_goes_on() {
+    let tower = Tower::new("steps").await;
+    let many = DEAD.replace("generate_series(1, 3)", "generate_series(4, 12000)");
+    tower.db().await.execute(AssertSqlSafe(many)).await.expect("events");
+    let mut dead = tower.dead().await;
+    let place = tower.aim(FaultPoint::AfterTables);
+    let mut retry = tower.command(&["retry", "--all"]);
+    let died = retry.env("BALLET_FAULTS", &place).output().await.expect("it runs");
+    assert_eq!(died.status.code(), None, "it was not killed");
+    std::fs::remove_dir_all(&place).expect("removed");
+    assert_eq!(tower.dead().await.len(), 7_000, "one step of 5,000 was done");
+    let (code, said) = tower.ballet(&["retry", "--all"]).await;
+    assert!(code == Some(0) && said.contains("7,000 events"), "{said}");
+    assert_eq!(tower.dead().await, Vec::<String>::new());
+    let published = || tower.published().len();
+    wait_until("the events", SOON, || async {
+        if published() >= 12_000 { Ok(Some(())) } else { Err(published()) }
+    })
+    .await
+    .expect("published");
+    let mut published = tower.published();
+    published.sort_unstable();
+    dead.sort_unstable();
+    assert_eq!(published.len(), dead.len());
+    assert!(published == dead, "each once");
 }

@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 /// The events of one batch that is put back.
 const BATCH: i64 = 500;
+/// The events that are put back in one transaction. While it gets a table for them, no process of the
+/// service can take another one.
+const STEP: i64 = 5_000;
 
 /// An event that could not be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,15 +86,59 @@ pub async fn count(db: &mut PgConnection, filter: &Filter) -> Result<i64, sqlx::
 }
 
 /// Puts events back into the outbox, and returns how many. A replica of the service publishes them,
-/// under their message ids and in order, as it publishes what a dead process left behind. An event is
-/// put back once, whenever this is interrupted.
+/// under their message ids, as it publishes what a dead process left behind: in order, but for several
+/// replicas that publish at the same time.
+///
+/// It goes in steps of some thousand events, so nothing waits long for it. An event is put back once,
+/// whenever this is interrupted; the next call goes on. What cannot be published this time either is not
+/// put back a second time. `progress` hears after each step how many were put back.
 ///
 /// # Errors
 ///
 /// If the database does not answer, or the service has not migrated it yet.
-pub async fn retry(db: &mut PgConnection, filter: &Filter) -> Result<u64, sqlx::Error> {
+pub async fn retry(
+    db: &mut PgConnection,
+    filter: &Filter,
+    mut progress: impl FnMut(u64),
+) -> Result<u64, sqlx::Error> {
+    // What dies again has the number of its step's process.
+    let mut steps = Vec::new();
+    let mut put = 0;
+    loop {
+        let step = retry_step(db, filter, &mut steps).await?;
+        put += step;
+        if step > 0 {
+            progress(put);
+        }
+        if step < STEP.unsigned_abs() {
+            return Ok(put);
+        }
+    }
+}
+
+/// Puts back some events, but none that a step before this one has put back.
+async fn retry_step(
+    db: &mut PgConnection,
+    filter: &Filter,
+    steps: &mut Vec<i64>,
+) -> Result<u64, sqlx::Error> {
     #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
     let mut transaction = db.begin().await?;
+    // Chosen first: looking for them takes longer than moving them.
+    let choose = format!(
+        "select owner, batch, position from ballet.outbox_dead where {SELECTED} and owner <> all($4) \
+         order by owner, batch, position limit {STEP} for update skip locked"
+    );
+    let chosen: Vec<(i64, i64, i32)> = sqlx::query_as(AssertSqlSafe(choose))
+        .bind(&filter.messages)
+        .bind(&filter.sagas)
+        .bind(&filter.events)
+        .bind(&*steps)
+        .fetch_all(&mut *transaction)
+        .await?;
+    if chosen.is_empty() {
+        return Ok(0);
+    }
     // A process that never lived: whoever finds its table takes it over.
     let (process, table): (i64, i16) = sqlx::query_as(
         "select process, ballet.take_outbox(process) \
@@ -99,19 +146,23 @@ pub async fn retry(db: &mut PgConnection, filter: &Filter) -> Result<u64, sqlx::
     )
     .fetch_one(&mut *transaction)
     .await?;
+    steps.push(process);
     let statement = format!(
-        "with gone as (delete from ballet.outbox_dead where {SELECTED} returning *), \
-         ordered as (select *, row_number() over (order by created_at, owner, batch, position) - 1 \
-             as at from gone) \
+        "with gone as (delete from ballet.outbox_dead d \
+             using unnest($1::bigint[], $2::bigint[], $3::int[]) as chosen (owner, batch, position) \
+             where (d.owner, d.batch, d.position) = (chosen.owner, chosen.batch, chosen.position) \
+             returning d.*), \
+         ordered as (select *, row_number() over (order by owner, batch, position) - 1 as at \
+             from gone) \
          insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
              saga_id, causation_id, traceparent, body, created_at) \
          select $4, at / {BATCH}, (at % {BATCH})::int, message_id, event_type, saga_id, \
              causation_id, traceparent, body, created_at from ordered"
     );
     let put = sqlx::query(AssertSqlSafe(statement))
-        .bind(&filter.messages)
-        .bind(&filter.sagas)
-        .bind(&filter.events)
+        .bind(chosen.iter().map(|(owner, ..)| *owner).collect::<Vec<_>>())
+        .bind(chosen.iter().map(|(_, batch, _)| *batch).collect::<Vec<_>>())
+        .bind(chosen.iter().map(|(.., position)| *position).collect::<Vec<_>>())
         .bind(process)
         .execute(&mut *transaction)
         .await?;

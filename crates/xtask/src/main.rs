@@ -10,6 +10,7 @@ mod harness;
 mod house;
 mod licences;
 mod process;
+mod soak;
 mod test;
 mod ui;
 
@@ -41,6 +42,9 @@ enum Command {
     Audit(audit::Args),
     /// Kill, stop and disconnect everything while orders come in, and check that nothing is lost.
     Chaos(chaos::Args),
+    /// Let the shop work for hours in which months pass for its services: memory, disk and latency
+    /// must stay flat, and nothing may be lost.
+    Soak(soak::Args),
     /// Write the broker's definitions and the generated pages.
     Generate {
         /// Write nothing, and fail if a file is out of date.
@@ -65,7 +69,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // This is a process of a chaos run.
+    // This is a service of a chaos run or of a soak.
     if let Ok(service) = std::env::var(serve::SERVICE) {
         return serve::run(&service);
     }
@@ -84,6 +88,7 @@ async fn run() -> ExitCode {
         Command::Demo(args) => demo::run(&args).await,
         Command::Audit(args) => audit::run(&args).await,
         Command::Chaos(args) => chaos::run(&args).await,
+        Command::Soak(args) => soak::run(&args).await,
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
         Command::House(args) => house::run(&args),

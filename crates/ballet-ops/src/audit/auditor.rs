@@ -61,7 +61,7 @@ pub async fn audit(
             deadlines::judge(db, part, quiescent_after, &mut report).await?;
         }
         let Some(now) = now else { return Ok(()) };
-        let judge = Judge::new(system, broker, &pending, now - quiescent_after);
+        let judge = Judge::new(system, broker, &pending, now, quiescent_after);
         judge.system(&mut report);
         loop {
             let mut upper = None;

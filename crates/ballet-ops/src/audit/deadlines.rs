@@ -80,7 +80,7 @@ async fn passed(
 ) -> Result<Vec<(String, bool, i64, Timestamp)>, sqlx::Error> {
     let rows: Vec<(String, bool, i64, jiff_sqlx::Timestamp)> = sqlx::query_as(
         "select saga, saga = any($1), count(*), min(due_at) from ballet.deadline \
-         where due_at < now() - $2 * interval '1 millisecond' group by saga order by saga",
+         where due_at < ballet.now() - $2 * interval '1 millisecond' group by saga order by saga",
     )
     .bind(declared)
     .bind(i64::try_from(quiescent_after.as_millis()).unwrap_or(i64::MAX))

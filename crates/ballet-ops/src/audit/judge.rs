@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ballet_core::{System, topology};
-use jiff::Timestamp;
+use ballet_core::envelope::Limits;
+use ballet_core::{System, id, topology};
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::audit::held::held_words;
@@ -18,17 +19,22 @@ pub(crate) struct Judge<'a> {
     broker: &'a BrokerSnapshot,
     pending: &'a BTreeMap<&'a str, Pending>,
     quiescent_since: Timestamp,
+    /// Sagas since then are remembered by every service.
+    remembered_since: Timestamp,
 }
 
 impl<'a> Judge<'a> {
-    /// A saga of which something was recorded after `quiescent_since` is not quiescent.
+    /// A saga of which something was recorded in the last `quiescent_after` is not quiescent.
     pub(crate) fn new(
         system: &'a System,
         broker: &'a BrokerSnapshot,
         pending: &'a BTreeMap<&'a str, Pending>,
-        quiescent_since: Timestamp,
+        now: Timestamp,
+        quiescent_after: SignedDuration,
     ) -> Self {
-        Self { system, broker, pending, quiescent_since }
+        let quiescent_since = now - quiescent_after;
+        let remembered_since = now - Limits::default().saga_window;
+        Self { system, broker, pending, quiescent_since, remembered_since }
     }
 
     /// Judges what belongs to no single saga: outboxes, calls, queues, dead letters.
@@ -85,7 +91,7 @@ impl<'a> Judge<'a> {
             };
             left.extend(unfinished(part, own, is_out).into_iter().map(|it| (part.service, it)));
         }
-        left.extend(not_acted_on(self.system, rows));
+        left.extend(not_acted_on(self.system, rows, self.may_be_forgotten(saga, rows)));
         let changed = rows.values().flatten().map(|row| row.recorded_at).max();
         for (service, what) in left {
             let line = format!("saga {saga}: {service} {what}");
@@ -102,6 +108,14 @@ impl<'a> Judge<'a> {
                 report.violations.push(format!("{line}, and nothing is on its way"));
             }
         }
+    }
+
+    /// Whether a service may have forgotten a saga. Services forget at different times: one that has
+    /// nothing left to undo is the first.
+    fn may_be_forgotten(&self, saga: Uuid, rows: &Rows<'_>) -> bool {
+        let recorded = || rows.values().flatten().map(|row| row.recorded_at).min();
+        let began = id::time_of(saga).or_else(recorded);
+        began.is_some_and(|began| began < self.remembered_since)
     }
 
     /// Why a message of the saga died in a service, if one did.

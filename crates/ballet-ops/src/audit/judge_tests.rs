@@ -73,7 +73,7 @@ fn judged(orders: &[&str], stock: &[&str], pending: &Pending, broker: &BrokerSna
     let pending = BTreeMap::from([("stock", pending.clone())]);
     let rows = BTreeMap::from([("orders", rows(orders)), ("stock", rows(stock))]);
     let system = system();
-    let judge = Judge::new(&system, broker, &pending, Timestamp::UNIX_EPOCH);
+    let judge = Judge::new(&system, broker, &pending, Timestamp::UNIX_EPOCH, SignedDuration::ZERO);
     judge.system(&mut report);
     judge.saga(Uuid::nil(), &rows, &mut report);
     report
@@ -100,6 +100,22 @@ fn finished_sagas_are_quiescent() {
     for report in [confirmed, refused, undone, early, late] {
         assert!(report.is_quiescent(), "{report}");
     }
+}
+
+#[test]
+fn a_saga_that_one_service_has_forgotten_is_not_lost() {
+    let (system, pending, broker) = (system(), BTreeMap::new(), BrokerSnapshot::default());
+    // Nobody undoes it any more, so `orders` remembers it for 90 days; `stock` does not know that.
+    let rows = BTreeMap::from([("stock", rows(&[RESERVE]))]);
+    let judged = |days: i64| {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * days);
+        let mut report = Report::default();
+        let judge = Judge::new(&system, &broker, &pending, now, SignedDuration::ZERO);
+        judge.saga(Uuid::nil(), &rows, &mut report);
+        report
+    };
+    assert_eq!(judged(89).violations.len(), 1, "{}", judged(89));
+    assert!(judged(91).is_quiescent(), "{}", judged(91));
 }
 
 #[test]

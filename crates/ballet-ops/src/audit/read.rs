@@ -15,9 +15,10 @@ const MOST: i64 = 1_000;
 /// Message ids of this age are certainly still in the inbox, which remembers seven days.
 const SURELY_IN_INBOX: SignedDuration = SignedDuration::from_hours(5 * 24);
 
-/// The database's clock.
+/// The clock that the service's processes share.
 pub(crate) async fn now(db: &mut PgConnection) -> Result<Timestamp, sqlx::Error> {
-    let (now,): (jiff_sqlx::Timestamp,) = sqlx::query_as("select now()").fetch_one(db).await?;
+    let (now,): (jiff_sqlx::Timestamp,) =
+        sqlx::query_as("select ballet.now()").fetch_one(db).await?;
     Ok(now.to_jiff())
 }
 
@@ -72,7 +73,7 @@ pub(crate) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, 
     let statement = "
         select saga_id, step, entry, message_id
         from (select * from ballet.ledger union all select * from ballet.ledger_other) as row
-        where message_id is not null and recorded_at > now() - interval '5 days'
+        where message_id is not null and recorded_at > ballet.now() - interval '5 days'
           and not exists (select from ballet.inbox as known where known.message_id = row.message_id)
           and not exists (select from ballet.inbox_other as known where known.message_id = row.message_id)
           and not (substring(message_id::text from 15 for 1) = '7' and message_id < $1)

@@ -196,8 +196,9 @@ impl<'db> Transaction<'db> {
     }
 
     /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the
-    /// broker, and the calls are being made, when this returns. Returns what names the events.
-    pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<Option<BatchId>, Failure> {
+    /// broker, and the calls are being made, when this returns. All marks are of one table, and are
+    /// written only if that is the table that is written to.
+    pub(crate) async fn commit(mut self, marks: &[Mark]) -> Result<Committed, Failure> {
         self.check_open()?;
         let Self { engine, db, scope, ledger, calls, deadlines, copied, spans } = &mut self;
         let engine = Arc::clone(engine);
@@ -240,10 +241,11 @@ impl<'db> Transaction<'db> {
                 claims.iter().map(|claim| claim.as_ref().map(Claim::time)).collect();
             answered(calls::insert(db, engine.relay.process, calls, &claimed_for, now)).await?;
         }
-        // Marks of the table that the events go to ride in one statement with them.
         let table = engine.relay.turns.current();
-        let along = |mark: &&Mark| mark.dead.is_empty() && mark.batch.table == table;
-        let along = |mark: &&Mark| emits && along(mark);
+        let has_marks = marks.first().is_none_or(|mark| mark.batch.table == table);
+        let marks = if has_marks { marks } else { &[] };
+        // They ride in one statement with the events, but for those with events that are copied.
+        let along = |mark: &&Mark| emits && mark.dead.is_empty();
         let (along, apart): (Vec<&Mark>, Vec<&Mark>) = marks.iter().partition(along);
         answered(outbox::mark(db, &apart, now)).await?;
         let along: Vec<BatchId> = along.into_iter().map(|mark| mark.batch).collect();
@@ -286,8 +288,17 @@ impl<'db> Transaction<'db> {
                 None => engine.calls.look_after(&call, Duration::ZERO),
             }
         }
-        Ok(batch)
+        Ok(Committed { batch, has_marks })
     }
+}
+
+/// What a transaction has committed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Committed {
+    /// What names the events.
+    pub(crate) batch: Option<BatchId>,
+    /// Whether the marks are written.
+    pub(crate) has_marks: bool,
 }
 
 /// The rows that a transaction adds to the ledger, or else what it emits.

@@ -19,7 +19,7 @@ use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
 use crate::engine::failed::NotCommitted;
 use crate::engine::guard::guarded;
-use crate::engine::transaction::Transaction;
+use crate::engine::transaction::{Committed, Transaction};
 use crate::lane::bulk_runs;
 use crate::lane::counted::Counted;
 use crate::lane::message::Work;
@@ -75,7 +75,7 @@ impl Kept {
     }
 }
 
-/// Runs a batch, with the marks that wait, for about one turn. Returns what has not run yet; what has
+/// Runs a batch, with the marks of the outbox table that it writes to, for about one turn. Returns what has not run yet; what has
 /// run stays in `works`. On an error nothing of it has happened, unless the connection was lost
 /// during the commit: then the inbox knows.
 pub(crate) async fn run(
@@ -84,7 +84,7 @@ pub(crate) async fn run(
     kept: &mut Kept,
 ) -> Result<Vec<Work>, NotCommitted> {
     let mut connection = connection(engine, kept).await.map_err(NotCommitted::NotBegun)?;
-    let marks = engine.relay.take_marks();
+    let marks = engine.relay.take_marks(engine.relay.turns.current());
     let span = tracing::info_span!("batch", service = engine.registry.service, size = works.len());
     let Connection { db, replaced } = &mut connection;
     let ran = guarded(in_one_transaction(engine, works, &marks, kept, db));
@@ -95,8 +95,11 @@ pub(crate) async fn run(
         failure = replaced.failure() => Err(NotCommitted::ServerReplaced(failure)),
     };
     match ran {
-        Ok(rest) => {
-            engine.relay.marks_committed(&marks);
+        Ok(Ran { rest, has_marks }) => {
+            match has_marks {
+                true => engine.relay.marks_committed(&marks),
+                false => engine.relay.give_back(marks),
+            }
             kept.connection = Some(connection);
             Ok(take_out(works, &rest))
         }
@@ -165,14 +168,21 @@ fn take_out(works: &mut Vec<Work>, places: &[usize]) -> Vec<Work> {
     taken
 }
 
-/// Returns the places of the works that have not run, in order.
+/// What a transaction has done.
+struct Ran {
+    /// The places of the works that have not run, in order.
+    rest: Vec<usize>,
+    /// Whether it has written the marks.
+    has_marks: bool,
+}
+
 async fn in_one_transaction(
     engine: &Arc<Engine>,
     works: &mut [Work],
     marks: &[Mark],
     kept: &mut Kept,
     connection: &mut PgConnection,
-) -> Result<Vec<usize>, NotCommitted> {
+) -> Result<Ran, NotCommitted> {
     let mut counted = Counted::default();
     let hurried = kept.is_hurried();
     let begun = Transaction::begin_on(Arc::clone(engine), connection).await;
@@ -220,10 +230,11 @@ async fn in_one_transaction(
     if hurried {
         answered(sqlx::query(AS_USUAL).execute(transaction.db())).await?;
     }
-    kept.emitted = transaction.commit(marks).await?;
+    let Committed { batch, has_marks } = transaction.commit(marks).await?;
+    kept.emitted = batch;
     kept.pace.learn(live.len() - rest.len(), took, engine.batch);
     counted.publish();
-    Ok(rest)
+    Ok(Ran { rest, has_marks })
 }
 
 /// Leaves works to the next transaction, as if this one had not taken them in.

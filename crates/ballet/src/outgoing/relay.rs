@@ -1,10 +1,11 @@
 //! The relay hands committed batches to the publisher, and collects the marks of published ones.
 //!
-//! The next batch's transaction writes the marks, or a separate one after a short idle time. A mark
-//! is forgotten only when the transaction that writes it has committed.
+//! The next batch's transaction writes the marks of the table that it writes to, or a separate one after
+//! a short idle time. Those of other tables are always written separately: what is wrong with such a
+//! table fails no batch. A mark is forgotten only when the transaction that writes it has committed.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -238,12 +239,21 @@ impl Relay {
         }
     }
 
-    /// Takes the waiting marks for a transaction. The caller then calls
+    /// Takes the waiting marks of one table for a transaction. The caller then calls
     /// [`give_back`](Self::give_back) or [`marks_committed`](Self::marks_committed).
-    pub(crate) fn take_marks(&self) -> Vec<Mark> {
+    pub(crate) fn take_marks(&self, table: i16) -> Vec<Mark> {
         self.carriers.fetch_add(1, Ordering::Relaxed);
         self.carrying.fetch_add(1, Ordering::Relaxed);
-        std::mem::take(&mut self.marks())
+        let mut marks = self.marks();
+        if marks.iter().all(|mark| mark.batch.table == table) {
+            return std::mem::take(&mut marks);
+        }
+        marks.extract_if(.., |mark| mark.batch.table == table).collect()
+    }
+
+    /// Returns the tables with waiting marks.
+    pub(crate) fn marked_tables(&self) -> BTreeSet<i16> {
+        self.marks().iter().map(|mark| mark.batch.table).collect()
     }
 
     /// Returns the number of mark-writing transactions so far, or `None` if one is running.
@@ -269,10 +279,6 @@ impl Relay {
         for mark in marks {
             live.remove(&mark.batch);
         }
-    }
-
-    pub(crate) fn has_marks(&self) -> bool {
-        !self.marks().is_empty()
     }
 
     /// Returns the number of the next batch. A sweep ignores batches from this number on, since

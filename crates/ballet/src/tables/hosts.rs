@@ -7,7 +7,8 @@ use std::time::Duration;
 use ballet_amqp::TlsFiles;
 use futures_util::future::join_all;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, PgConnection};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::tables::database::connect_options;
@@ -22,6 +23,8 @@ pub(crate) struct Hosts {
     current: Arc<AtomicUsize>,
     /// The latest timeline that any of them has shown.
     latest: Arc<AtomicU32>,
+    /// The connection to each server over which it was asked last.
+    asked: Arc<[Mutex<Option<PgConnection>>]>,
 }
 
 impl Hosts {
@@ -33,13 +36,16 @@ impl Hosts {
     pub(crate) fn parse(url: &str, tls: &TlsFiles) -> Result<Self, sqlx::Error> {
         let all: Result<Vec<_>, _> =
             one_by_one(url)?.iter().map(|url| connect_options(url, tls)).collect();
-        Ok(Self { all: all?.into(), current: Arc::default(), latest: Arc::default() })
+        let all: Arc<[_]> = all?.into();
+        let asked = all.iter().map(|_| Mutex::default()).collect();
+        Ok(Self { all, current: Arc::default(), latest: Arc::default(), asked })
     }
 
     /// Changes the options for all servers.
     pub(crate) fn with(&self, change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> Self {
         let all = self.all.iter().cloned().map(change).collect();
-        Self { all, current: Arc::clone(&self.current), latest: Arc::clone(&self.latest) }
+        let (current, latest) = (Arc::clone(&self.current), Arc::clone(&self.latest));
+        Self { all, current, latest, asked: Arc::clone(&self.asked) }
     }
 
     /// The options for the server that took writes last.
@@ -64,7 +70,8 @@ impl Hosts {
     /// timeline than was ever seen does not count, even if it is the only one that answers.
     pub(crate) async fn look(&self) -> bool {
         let before = self.current();
-        let asked = self.all.iter().map(|options| timeout(ANSWER, timeline(options)));
+        let asked = self.all.iter().zip(&*self.asked);
+        let asked = asked.map(|(options, kept)| timeout(ANSWER, timeline(options, kept)));
         let answers = join_all(asked).await.into_iter().map(|it| it.ok()?.ok()?);
         let writable = answers.enumerate().filter_map(|(at, timeline)| Some((timeline?, at)));
         // Of several with the same timeline the one in use stays.
@@ -77,14 +84,30 @@ impl Hosts {
     }
 }
 
-/// The timeline of a server that takes writes. `None` for one that takes none, such as a standby.
-async fn timeline(options: &PgConnectOptions) -> Result<Option<u32>, sqlx::Error> {
+/// The timeline of a server that takes writes. `None` for one that takes none, such as a standby. The
+/// connection is kept; one that no longer works is replaced.
+async fn timeline(
+    options: &PgConnectOptions,
+    kept: &Mutex<Option<PgConnection>>,
+) -> Result<Option<u32>, sqlx::Error> {
+    let mut kept = kept.lock().await;
+    if let Some(mut db) = kept.take()
+        && let Ok(timeline) = ask(&mut db).await
+    {
+        *kept = Some(db);
+        return Ok(timeline);
+    }
     let mut db = options.connect().await?;
+    let timeline = ask(&mut db).await?;
+    *kept = Some(db);
+    Ok(timeline)
+}
+
+async fn ask(db: &mut PgConnection) -> Result<Option<u32>, sqlx::Error> {
     let asked = "select case when not pg_is_in_recovery() \
              and current_setting('transaction_read_only') = 'off' \
          then left(pg_walfile_name(pg_current_wal_lsn()), 8) end";
-    let (digits,): (Option<String>,) = sqlx::query_as(asked).fetch_one(&mut db).await?;
-    db.close().await?;
+    let (digits,): (Option<String>,) = sqlx::query_as(asked).fetch_one(db).await?;
     Ok(digits.and_then(|digits| u32::from_str_radix(&digits, 16).ok()))
 }
 

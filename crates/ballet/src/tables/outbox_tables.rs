@@ -41,6 +41,24 @@ pub(crate) async fn is_empty(db: &mut PgConnection, table: i16) -> Result<bool, 
     Ok(empty)
 }
 
+/// Returns those of the tables that hold rows, published or not, with one statement. It fails if
+/// somebody holds the lock of any of them.
+pub(crate) async fn with_rows(
+    db: &mut PgConnection,
+    tables: &[i16],
+) -> Result<Vec<i16>, sqlx::Error> {
+    let statement = "select number from unnest($1::smallint[]) as number \
+                     where pg_relation_size(to_regclass('ballet.outbox_' || number)) > 0";
+    sqlx::query_scalar(statement).bind(tables).fetch_all(db).await
+}
+
+/// Returns true if there is a table with this number.
+pub(crate) async fn exists(db: &mut PgConnection, table: i16) -> Result<bool, sqlx::Error> {
+    let statement = "select to_regclass('ballet.outbox_' || $1::text) is not null";
+    let (exists,): (bool,) = sqlx::query_as(statement).bind(table).fetch_one(db).await?;
+    Ok(exists)
+}
+
 /// Gives a process an empty table.
 pub(crate) async fn take(db: &mut PgConnection, process: i64) -> Result<i16, sqlx::Error> {
     let statement = "select ballet.take_outbox($1)";

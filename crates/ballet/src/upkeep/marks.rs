@@ -9,59 +9,83 @@ use crate::declare::failure::Failure;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::tables::database::{answered, begin};
-use crate::tables::outbox;
 use crate::tables::outbox::Mark;
+use crate::tables::{outbox, outbox_tables};
 
 /// The idle time after which marks are written without a batch.
 const IDLE: Duration = Duration::from_millis(100);
 /// The wait after marks could not be written.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Writes the marks that no batch's transaction includes, once no batch has begun for a moment.
+/// Writes the marks that no batch's transaction includes: those of the table that batches write to once
+/// no batch has begun for a moment, and those of other tables soon.
 pub(crate) async fn flush_marks(engine: Arc<Engine>) {
+    let relay = &engine.relay;
     let mut stopping = engine.stopping.clone();
     loop {
         tokio::select! {
-            () = engine.relay.marked.notified() => {}
+            () = relay.marked.notified() => {}
             () = stopped(&mut stopping) => return,
         }
         loop {
-            let before = engine.relay.idle_since();
+            let before = relay.idle_since();
             tokio::time::sleep(IDLE).await;
-            let idle = before.is_some() && engine.relay.idle_since() == before;
-            if idle || *stopping.borrow() {
+            let idle = before.is_some() && relay.idle_since() == before;
+            let idle = idle || *stopping.borrow();
+            let current = relay.turns.current();
+            let tables = relay.marked_tables();
+            let due = tables.iter().copied().filter(|table| idle || *table != current);
+            if let Err(failure) = flush(&engine, due).await {
+                tracing::debug!("marks could not be written: {failure}");
+                tokio::time::sleep(AGAIN).await;
+            }
+            if idle || !tables.contains(&current) {
                 break;
             }
-        }
-        if let Err(failure) = flush_now(&engine).await {
-            tracing::debug!("marks could not be written: {failure}");
-            tokio::time::sleep(AGAIN).await;
         }
     }
 }
 
 /// Writes all waiting marks.
 pub(crate) async fn flush_now(engine: &Engine) -> Result<(), Failure> {
-    if !engine.relay.has_marks() {
-        return Ok(());
-    }
-    let marks = engine.relay.take_marks();
-    let written = async {
-        let mut transaction = begin(&engine.pool).await?;
-        let all: Vec<&Mark> = marks.iter().collect();
-        outbox::mark(&mut transaction, &all, engine.clock.now()).await?;
-        fault::point(FaultPoint::BeforeMark, &*marks);
-        transaction.commit().await
-    };
-    match answered(written).await {
-        Ok(()) => {
-            fault::point(FaultPoint::AfterMark, &*marks);
-            engine.relay.marks_committed(&marks);
-            Ok(())
+    flush(engine, engine.relay.marked_tables()).await
+}
+
+/// Writes the marks of these tables, each on its own. Returns the first error.
+async fn flush(engine: &Engine, tables: impl IntoIterator<Item = i16>) -> Result<(), Failure> {
+    let mut result = Ok(());
+    for table in tables {
+        let marks = engine.relay.take_marks(table);
+        let written = match answered(write(engine, &marks)).await {
+            Err(_) if is_gone(engine, table).await => {
+                tracing::warn!(table, "an outbox table is gone: its marks are not written");
+                Ok(())
+            }
+            written => written,
+        };
+        match written {
+            Ok(()) => engine.relay.marks_committed(&marks),
+            Err(failure) => {
+                engine.relay.give_back(marks);
+                result = result.and(Err(failure));
+            }
         }
-        Err(error) => {
-            engine.relay.give_back(marks);
-            Err(error)
-        }
     }
+    result
+}
+
+async fn write(engine: &Engine, marks: &[Mark]) -> Result<(), sqlx::Error> {
+    let mut transaction = begin(&engine.pool).await?;
+    let all: Vec<&Mark> = marks.iter().collect();
+    outbox::mark(&mut transaction, &all, engine.clock.now()).await?;
+    fault::point(FaultPoint::BeforeMark, marks);
+    transaction.commit().await?;
+    fault::point(FaultPoint::AfterMark, marks);
+    Ok(())
+}
+
+/// Returns true if a table is known not to exist.
+async fn is_gone(engine: &Engine, table: i16) -> bool {
+    let exists = async { outbox_tables::exists(&mut *engine.pool.acquire().await?, table).await };
+    matches!(answered(exists).await, Ok(false))
 }

@@ -1,7 +1,7 @@
 //! Creates partitions ahead and drops old ones while the service runs.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ballet_amqp::Backoff;
 use ballet_core::envelope::Limits;
@@ -23,6 +23,8 @@ const URGENT: SignedDuration = SignedDuration::from_hours(24);
 const TIDYING: i64 = partitions::MAKING + 1;
 const EVERY: Duration = Duration::from_secs(60 * 60);
 const AGAIN: Duration = Duration::from_secs(60);
+/// How often it asks whether it is due.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Creates the partitions that a service needs to start. Partitions for later days may still be
 /// missing.
@@ -80,9 +82,19 @@ pub(crate) async fn keep(engine: Arc<Engine>) {
             EVERY
         };
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = passed(&engine.clock, pause) => {}
             () = stopped(&mut stopping) => return,
         }
+    }
+}
+
+/// Returns when this much time has passed, by the shared clock or by the time that this process was
+/// running. A machine that was suspended for days is due at once.
+async fn passed(clock: &Clock, pause: Duration) {
+    let (begun, due) = (clock.now(), Instant::now() + pause);
+    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+    while Instant::now() < due && clock.now().duration_since(begun) < pause {
+        tokio::time::sleep(LOOK.min(due.saturating_duration_since(Instant::now()))).await;
     }
 }
 

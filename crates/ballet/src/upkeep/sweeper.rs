@@ -112,17 +112,18 @@ impl Sweeper {
         // Also tables that it has lost to another, while it seemed to be dead.
         let left = relay.turns.left();
         let mut tables: Vec<i16> = left.keys().copied().collect();
-        for table in answered(outbox_tables::list(&mut db)).await? {
+        let mut all = answered(outbox_tables::list(&mut db)).await?;
+        all.retain(|table| !left.contains_key(&table.number));
+        let free = all.iter().filter(|table| table.owner.is_none()).map(|table| table.number);
+        let with_rows = with_rows(&mut db, free.collect()).await;
+        for table in all {
             let number = table.number;
-            if left.contains_key(&number) {
-                continue;
-            }
             let is_mine = match table.owner {
                 Some(owner) if owner == relay.process => number != relay.turns.current(),
                 Some(owner) => {
                     others.is_gone(&mut db, owner).await? && self.take_over(&mut db, table).await
                 }
-                None if has_rows(&mut db, number).await => {
+                None if with_rows.contains(&number) => {
                     table.is_old() || self.take_over(&mut db, table).await
                 }
                 None => false,
@@ -185,13 +186,20 @@ impl Sweeper {
     }
 }
 
-/// Returns true if a table holds rows. Somebody may hold its lock: then it is asked again.
-async fn has_rows(db: &mut PgConnection, table: i16) -> bool {
-    match answered(outbox_tables::is_empty(db, table)).await {
-        Ok(empty) => !empty,
-        Err(failure) => {
-            tracing::warn!(table, "an outbox table cannot be looked at: {failure}");
-            false
+/// Returns those of the tables that hold rows. There may be hundreds after an outage, so they are asked
+/// about together. If somebody holds one of them, each is asked about alone, and that one again later.
+async fn with_rows(db: &mut PgConnection, tables: Vec<i16>) -> Vec<i16> {
+    if let Ok(with_rows) = answered(outbox_tables::with_rows(db, &tables)).await {
+        return with_rows;
+    }
+    let mut with_rows = Vec::new();
+    for table in tables {
+        match answered(outbox_tables::with_rows(db, &[table])).await {
+            Ok(found) => with_rows.extend(found),
+            Err(failure) => {
+                tracing::warn!(table, "an outbox table cannot be looked at: {failure}");
+            }
         }
     }
+    with_rows
 }

@@ -208,6 +208,20 @@ async fn t184_a_clock_that_nobody_doubts_drops_no_memory_either() {
     assert!(world.seen().await.iter().all(|m| m["exchange"] != "dead"));
 }
 
+/// A machine is suspended for weeks, or time is sped up.
+#[tokio::test(flavor = "multi_thread")]
+async fn t184_weeks_that_pass_at_once_are_caught_up_with_by_a_running_service() {
+    let world = World::new("caught_up", vec![guide_part()]).await;
+    let mut db = PgConnection::connect(world.env.database_url("guide")).await.expect("connected");
+    old_partition(&mut db, 1).await;
+    work_at_all_times(&mut db).await;
+    world.let_pass("guide", 30).await;
+    let ahead = Clock::system().now() + SignedDuration::from_hours(32 * 24);
+    let made = format!("pg_class where relname = 'inbox_{}'", ahead.strftime("%Y%m%d"));
+    world.until_count("guide", &made, 1).await;
+    world.until_count("guide", "pg_class where relname = 'inbox_20000101'", 0).await;
+}
+
 /// A partition is missing, and cannot be made for a while.
 #[tokio::test(flavor = "multi_thread")]
 async fn t184_what_has_no_partition_yet_is_tried_again() {

@@ -150,3 +150,81 @@ async fn an_event_that_no_queue_takes_waits_until_one_does() {
         assert_eq!(event.properties.delivery_mode(), &Some(2), "a classic queue keeps it, too");
     }
 }
+
+/// An outbox table of a process that is gone, with one event. The service may not write to it.
+const SEALED: &str = "
+    do $$ declare sealed int; begin
+        sealed := ballet.take_outbox(99999);
+        execute format('insert into ballet.outbox_%s (owner, batch, position, message_id, event_type,
+            saga_id, body, created_at) select 99999, 1, 0, gen_random_uuid(), ''desk.trip_booked.v1'',
+            gen_random_uuid(), ''{\"city\":\"Oslo\"}'', now()', sealed);
+        execute format('revoke insert on ballet.outbox_%s from current_user', sealed);
+    end $$";
+
+#[tokio::test]
+async fn marks_of_a_table_that_cannot_be_written_keep_no_batch_from_committing() {
+    let stage = Stage::new("sealed", &[desk()]).await;
+    let _running = stage.start(desk(), DESK_TABLES).await;
+    stage.execute("desk", SEALED).await;
+    // It is published, and its mark waits.
+    stage.until_taken::<TripBooked>(1).await;
+    for _ in 0..20 {
+        stage.put(&stage.new_id(), None, &TripWanted { city: "Rome".into() });
+    }
+    stage.until_taken::<TripBooked>(21).await;
+    assert_eq!(stage.copies(), 0, "none was put off or died");
+    // The marks of the others are written all the same.
+    stage.until_count("desk", UNMARKED, 1).await;
+    let open = "do $$ declare sealed text; begin
+        for sealed in select format('ballet.outbox_%s', table_number) from ballet.outbox_table
+        loop execute format('grant insert on %s to current_user', sealed); end loop; end $$";
+    stage.execute("desk", open).await;
+    stage.until_count("desk", UNMARKED, 0).await;
+}
+
+/// Tables that were needed once: nobody owns them, and they are empty.
+const SPARE: &str = "
+    do $$ begin for number in 100 .. 399 loop
+        execute format('create table ballet.outbox_%s (like ballet.outbox_0)', number);
+        insert into ballet.outbox_table (table_number, owner) values (number, null);
+    end loop; end $$";
+
+#[tokio::test]
+async fn empty_tables_that_an_outage_left_cost_no_statement_each() {
+    let stage = Stage::new("spare", &[desk()]).await;
+    let _running = stage.start(desk(), DESK_TABLES).await;
+    stage.execute("desk", SPARE).await;
+    let transactions = "select xact_commit from pg_stat_database where datname = current_database()";
+    let mut db = stage.connect("desk").await;
+    let (before,): (i64,) = sqlx::query_as(transactions).fetch_one(&mut db).await.expect("a count");
+    // Each is found by another sweep.
+    for sweep in 1..=4 {
+        stage.execute("desk", &left(1, 1).replace("99999", &(99_990 + sweep).to_string())).await;
+        stage.until_taken::<TripBooked>(sweep).await;
+    }
+    // What a session has counted is seen after a second.
+    let (after,): (i64,) = sqlx::query_as(transactions).fetch_one(&mut db).await.expect("a count");
+    assert!(after - before < 300, "{} transactions", after - before);
+}
+
+#[tokio::test]
+async fn upkeep_that_waits_for_a_table_keeps_no_other_upkeep_waiting() {
+    let stage = Stage::new("held", &[desk()]).await;
+    let _running = stage.start(desk(), DESK_TABLES).await;
+    let mut holder = stage.connect("desk").await;
+    execute(&mut holder, "create table held as select clock_timestamp() as since").await;
+    let lock = "begin; lock table ballet.call, ballet.failure, ballet.unsent_copy, ballet.deadline, \
+                ballet.inbox_other, ballet.outbox_1 in access exclusive mode";
+    execute(&mut holder, lock).await;
+    let while_held = "held where since < clock_timestamp() - interval '12 seconds'";
+    stage.until_count("desk", while_held, 1).await;
+    // Each has a connection of the few, and gives it back.
+    let waiting = "pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' \
+                   and query_start < clock_timestamp() - interval '10 seconds'";
+    assert_eq!(stage.count("desk", waiting).await, 0, "sessions wait for long");
+    let alive = "ballet.process_lease where lease_until > clock_timestamp()";
+    assert_eq!(stage.count("desk", alive).await, 1, "the lease is renewed");
+    stage.execute("desk", &left(1, 1)).await;
+    stage.until_taken::<TripBooked>(1).await;
+    execute(&mut holder, "rollback").await;
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use reqwest::Client;
 
-use crate::chaos::fleet::Fleet;
+use crate::harness::fleet::Fleet;
 use crate::harness::products::{publish, reprice, withdraw};
 
 /// The pause after each product.

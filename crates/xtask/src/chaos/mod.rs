@@ -2,15 +2,9 @@
 //! faults it checks that nothing is lost, doubled or broken.
 
 mod args;
-mod dice;
 mod faults;
-mod fleet;
-mod load;
 mod merchant;
-mod oracle;
-mod record;
 mod report;
-mod stage;
 mod storm;
 
 use std::process::ExitCode;
@@ -18,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::chaos::report::Report;
-use crate::chaos::stage::Stage;
+use crate::harness::stage::{Plan, Stage};
 use crate::process::stop::Stop;
 use crate::ui;
 
@@ -32,7 +26,7 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let seed = args.seed.unwrap_or_else(some_seed);
     ui::say(&format!("seed {seed}"));
     let stage = tokio::select! {
-        stage = Box::pin(Stage::set(args.replicas, args.nodes(), args.small_disks())) => stage?,
+        stage = Box::pin(Stage::set(plan(args))) => stage?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
     };
     let logs = stage.logs().to_owned();
@@ -58,6 +52,18 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
         ui::say(&format!("to repeat the same choices: --seed {seed}"));
     }
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn plan(args: &Args) -> Plan {
+    Plan {
+        kind: "chaos",
+        replicas: args.replicas,
+        nodes: args.nodes(),
+        small_disks: args.small_disks(),
+        proxies: true,
+        env: Vec::new(),
+        journal: None,
+    }
 }
 
 /// Any number. It only matters that it is printed.

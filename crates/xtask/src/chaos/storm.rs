@@ -5,18 +5,20 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use ballet::Clock;
 
 use crate::chaos::args::Args;
-use crate::chaos::dice::Dice;
 use crate::chaos::faults::Faults;
 use crate::chaos::faults::kind::Kind;
-use crate::chaos::load::Load;
 use crate::chaos::merchant::Merchant;
-use crate::chaos::oracle::{self, Verdict};
-use crate::chaos::record::Recorder;
 use crate::chaos::report::Report;
-use crate::chaos::stage::Stage;
+use crate::harness::cases;
+use crate::harness::dice::Dice;
+use crate::harness::load::{Load, Mix};
+use crate::harness::oracle::{self, Known, Verdict};
+use crate::harness::record::Recorder;
 use crate::harness::service::SERVICES;
+use crate::harness::stage::Stage;
 use crate::harness::storefront::STOREFRONT;
 use crate::ui;
 
@@ -47,7 +49,8 @@ struct Storm<'a> {
 pub(crate) async fn run(args: &Args, seed: u64, stage: &Stage) -> Result<Report> {
     let recorder = Recorder::start(stage).await?;
     let storefront = stage.broker(stage.env.amqp_url(STOREFRONT))?;
-    let load = Load::new(storefront, stage.http.clone(), recorder.clone(), args.rate);
+    let mix = Mix { cases: cases::cases(300), rate: args.rate, clock: Clock::system() };
+    let load = Load::new(storefront, stage.http.clone(), recorder.clone(), mix);
     let merchant = Merchant::new(stage.http.clone());
     let (done, begun) = (Mutex::default(), Instant::now());
     let storm = Storm { args, stage, recorder, load, merchant, done, begun };
@@ -79,8 +82,10 @@ impl Storm<'_> {
             )?;
             self.stage.open_proxies();
             let calm_since = Instant::now();
+            let known = Known::default();
             let verdict =
-                oracle::check_when_quiescent(self.stage, &self.load, &self.recorder).await?;
+                oracle::check_when_quiescent(self.stage, &self.load, &self.recorder, &known)
+                    .await?;
             checks += 1;
             longest = longest.max(calm_since.elapsed());
             let bad_stops = !self.stage.fleet.ends().await.bad_stops.is_empty();

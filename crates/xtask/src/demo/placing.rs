@@ -16,7 +16,7 @@ use crate::demo::stage::Stage;
 use crate::demo::tap::Tap;
 use crate::harness::cases::{self, CAPTURE_FAILS, Cancel, Case, DECLINED, End, GOOD};
 use crate::harness::http::send_until_answered;
-use crate::harness::orders::Orders;
+use crate::harness::orders::{Order, Orders};
 use crate::harness::storefront::Storefront;
 use crate::process::cargo;
 use crate::process::children::Children;
@@ -94,7 +94,7 @@ impl Placer {
             for (number, case) in some {
                 let id = self.new_id();
                 let checkout = cases::checkout(case, *number, self.new_id())?;
-                self.orders.add(id, *case, None);
+                self.orders.add(id, Order::new(*case));
                 self.storefront.send(id, &checkout)?;
                 if number % TWICE == 0 {
                     self.storefront.send(id, &checkout)?;
@@ -126,7 +126,7 @@ impl Placer {
         let Some(id) = id.filter(|_| status == StatusCode::CREATED) else {
             bail!("POST {url} answered {status}: {body}");
         };
-        self.orders.add(id, *case, None);
+        self.orders.add(id, Order::new(*case));
         if let End::CustomerCancels(when) = case.end {
             match when {
                 Cancel::AtOnce => {}
@@ -138,7 +138,7 @@ impl Placer {
             if !status.is_success() && status != StatusCode::CONFLICT {
                 bail!("POST {url} answered {status}");
             }
-            self.orders.add(id, *case, Some(status));
+            self.orders.add(id, Order { cancel_status: Some(status), ..Order::new(*case) });
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Placer {
             let id = words.next().and_then(|id| id.parse().ok());
             let Some((id, card)) = id.zip(words.next()) else { continue };
             let case = if card == DECLINED.card { DECLINED } else { GOOD };
-            self.orders.add(id, case, None);
+            self.orders.add(id, Order::new(case));
         }
         let status = producer.wait().await?;
         if !status.success() {

@@ -7,6 +7,7 @@ use shop_events::orders::CancelReason;
 use shop_events::{Address, CustomerId, Money, OrderLine};
 use uuid::Uuid;
 
+use crate::harness::slow_carrier;
 use crate::harness::stock::{PLENTY, RARE};
 
 /// A kind of order.
@@ -96,6 +97,9 @@ pub(crate) const CAPTURE_FAILS: Case = Case {
 /// One order besides the others: its carrier does not answer before the deadline has passed.
 pub(crate) const LATE: Case =
     refused("a carrier that does not answer", 0, CancelReason::DeadlinePassed);
+
+/// The same, with a carrier that answers days after the deadline.
+pub(crate) const SLOW_CARRIER: Case = Case { country: slow_carrier::COUNTRY, ..LATE };
 
 const CASES: [Case; 14] = [
     GOOD,

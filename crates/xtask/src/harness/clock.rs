@@ -12,6 +12,8 @@ use jiff::SignedDuration;
 
 /// The variable that names the file with the clock's error, in seconds.
 pub(crate) const FILE: &str = "XTASK_CLOCK";
+/// The extension of the file in which a process writes what it has read.
+const KNOWN: &str = "clock-known";
 /// How often the file is read.
 const EVERY: Duration = Duration::from_millis(100);
 
@@ -27,16 +29,31 @@ pub(crate) fn shift(log: &Path, seconds: i64) -> Result<()> {
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// By how many seconds the process that writes a log knows its clock to be wrong.
+pub(crate) fn known(log: &Path) -> Option<i64> {
+    read(&file(log).with_extension(KNOWN))
+}
+
+fn read(path: &Path) -> Option<i64> {
+    fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok())
+}
+
 /// The clock of this process.
 pub(crate) fn clock() -> Clock {
     let Ok(path) = std::env::var(FILE) else { return Clock::system() };
-    let read = move || fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-    let wrong_by = Arc::new(AtomicI64::new(read().unwrap_or(0)));
+    let path = PathBuf::from(path);
+    let wrong_by = Arc::new(AtomicI64::new(read(&path).unwrap_or(0)));
     let shared = Arc::clone(&wrong_by);
     std::thread::spawn(move || {
+        let mut known = None;
         loop {
+            let new = read(&path).unwrap_or(0);
+            shared.store(new, Ordering::Relaxed);
+            if known.replace(new) != Some(new) {
+                // Whoever waits for this gives up after a while.
+                fs::write(path.with_extension(KNOWN), new.to_string()).ok();
+            }
             std::thread::sleep(EVERY);
-            shared.store(read().unwrap_or(0), Ordering::Relaxed);
         }
     });
     let system = Clock::system();

@@ -90,11 +90,22 @@ impl Endpoints {
         broker: &BrokerSnapshot,
         quiescent_after: SignedDuration,
     ) -> Result<Report> {
+        self.audit_ahead(broker, quiescent_after, SignedDuration::ZERO).await
+    }
+
+    /// The same for a shop whose clock is ahead of this machine's.
+    pub(crate) async fn audit_ahead(
+        &self,
+        broker: &BrokerSnapshot,
+        quiescent_after: SignedDuration,
+        ahead: SignedDuration,
+    ) -> Result<Report> {
         let databases: Vec<_> = self.databases.clone().into_iter().collect();
         let system = shop::system();
         let framework =
             ballet_ops::audit::audit(&system, &databases, broker, quiescent_after).await?;
-        let business = shop::audit::audit(&self.service_urls(), quiescent_after).await;
+        // The framework's audit goes by the databases' clock, the shop's by this machine's.
+        let business = shop::audit::audit(&self.service_urls(), quiescent_after - ahead).await;
         let business = business.map_err(|error| match error {
             Unreadable::NoUrl(_) => anyhow::anyhow!("{error}: add --service"),
             Unreadable::NoAnswer { .. } => error.into(),

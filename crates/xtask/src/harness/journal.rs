@@ -39,7 +39,8 @@ pub(crate) enum Ended {
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     sagas: HashMap<Uuid, Vec<Entry>>,
-    ended: HashMap<Uuid, Ended>,
+    /// How each saga ended, and when that was read.
+    ended: HashMap<Uuid, (Ended, Instant)>,
     /// What was published of the products.
     pub(crate) products: Published,
     pub(crate) events: usize,
@@ -51,7 +52,8 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn add(&mut self, delivery: &Delivery) {
-        self.last_read = Some(Instant::now());
+        let now = Instant::now();
+        self.last_read = Some(now);
         let text = |value: &Option<ShortString>| {
             value.as_ref().map(|text| text.as_str().to_owned()).unwrap_or_default()
         };
@@ -80,7 +82,9 @@ impl Journal {
             None
         };
         if let Some(ended) = ended {
-            self.ended.insert(saga, ended);
+            // It may come again. The first time counts.
+            let first = self.ended.get(&saga).map_or(now, |(_, at)| *at);
+            self.ended.insert(saga, (ended, first));
         }
         let events = self.sagas.entry(saga).or_default();
         // A relay that was interrupted publishes an event again, under the same id.
@@ -97,7 +101,17 @@ impl Journal {
     }
 
     pub(crate) fn ended(&self, order: Uuid) -> Option<&Ended> {
-        self.ended.get(&order)
+        self.ended.get(&order).map(|(ended, _)| ended)
+    }
+
+    /// When the end of an order was read.
+    pub(crate) fn ended_at(&self, order: Uuid) -> Option<Instant> {
+        self.ended.get(&order).map(|(_, at)| *at)
+    }
+
+    /// Forgets the events of the sagas that have ended, but not how they ended.
+    pub(crate) fn forget_events(&mut self) {
+        self.sagas.retain(|saga, _| !self.ended.contains_key(saga));
     }
 
     /// The events of a saga in the order of their ids.

@@ -1,15 +1,22 @@
 //! A shop to work with: its services as processes, the orders that are placed, and the journal that
-//! says how they end. The demo, the chaos run and the audit use it.
+//! says how they end. The demo, the chaos run, the soak and the audit use it.
 
 pub(crate) mod cases;
 pub(crate) mod clock;
+pub(crate) mod dice;
 pub(crate) mod endpoints;
+pub(crate) mod fleet;
 pub(crate) mod http;
 pub(crate) mod journal;
+pub(crate) mod load;
+pub(crate) mod oracle;
 pub(crate) mod orders;
 pub(crate) mod products;
+pub(crate) mod record;
 pub(crate) mod run_dir;
 pub(crate) mod serve;
 pub(crate) mod service;
+pub(crate) mod slow_carrier;
+pub(crate) mod stage;
 pub(crate) mod stock;
 pub(crate) mod storefront;

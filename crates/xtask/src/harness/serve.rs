@@ -1,4 +1,4 @@
-//! Runs a service of the shop in this program, so that the chaos run needs no other build.
+//! Runs a service of the shop in this program, so that a long run needs no other build.
 
 use std::process::ExitCode;
 
@@ -8,6 +8,7 @@ use payments::config::ProviderSettings;
 use shipping::config::CarrierSettings;
 
 use crate::harness::clock::clock;
+use crate::harness::slow_carrier::SlowCarrier;
 use crate::ui;
 
 /// The variable that names the service to run.
@@ -59,8 +60,9 @@ pub(crate) fn run(service: &str) -> ExitCode {
             (args.ballet, payments::service(provider).clock(clock()))
         }),
         "shipping" => ballet::main(|args: Shipping| {
-            let service = shipping::service(args.carrier.carrier());
-            (args.ballet, service.clock(clock()))
+            let clock = clock();
+            let carrier = SlowCarrier::new(clock.clone(), args.carrier.carrier());
+            (args.ballet, shipping::service(carrier).clock(clock))
         }),
         unknown => {
             ui::say(&format!("{SERVICE} is {unknown}, but the shop has no such service"));

@@ -15,6 +15,7 @@ const LONGEST: &[&str] = &[
     "shop kill",
     "ballet engine",
     "xtask chaos",
+    "xtask soak",
     "ballet compile_fail",
     "ballet transport",
     "ballet-testkit main",

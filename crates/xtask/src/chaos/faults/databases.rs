@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use ballet_testkit::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::chaos::dice::Dice;
-use crate::chaos::stage::Stage;
+use crate::harness::dice::Dice;
 use crate::harness::service::SERVICES;
+use crate::harness::stage::Stage;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -49,14 +49,18 @@ pub(crate) async fn pool(stage: &Stage, dice: &mut Dice) -> Result<String> {
         .execute(&mut db)
         .await?;
     tokio::time::sleep(dice.millis(1_000, 8_000)).await;
-    limit(&mut db, &role, before).await?;
+    // The server may have been killed meanwhile, and may be starting.
+    wait_until("the role's connections", PATIENCE, || async {
+        limit(&mut PgConnection::connect(url).await?, &role, before).await.map(Some)
+    })
+    .await
+    .context("the role does not get its connections back")?;
     Ok(service.to_owned())
 }
 
-async fn limit(db: &mut PgConnection, role: &str, connections: i32) -> Result<()> {
+async fn limit(db: &mut PgConnection, role: &str, connections: i32) -> Result<(), sqlx::Error> {
     let statement = format!("alter role \"{role}\" connection limit {connections}");
-    db.execute(AssertSqlSafe(statement)).await?;
-    Ok(())
+    db.execute(AssertSqlSafe(statement)).await.map(drop)
 }
 
 /// Makes the payment provider hang, or fail at once, for up to a minute: it loses its table.

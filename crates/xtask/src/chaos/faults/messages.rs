@@ -10,11 +10,11 @@ use ballet_amqp::{AMQPValue, Broker, Confirms, Delivery, Outcome, Publish, Rabbi
 use futures_util::StreamExt;
 use shop_events::cart::CartCheckedOut;
 
-use crate::chaos::dice::Dice;
-use crate::chaos::record::Recorder;
-use crate::chaos::stage::Stage;
+use crate::harness::dice::Dice;
 use crate::harness::journal::COPY;
+use crate::harness::record::Recorder;
 use crate::harness::service::SERVICES;
+use crate::harness::stage::Stage;
 
 /// The number of messages that are sent again or reordered at once.
 const SOME: usize = 40;

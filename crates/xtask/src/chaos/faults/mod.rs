@@ -10,11 +10,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ballet_testkit::{Link, Method, Proxy};
 
-use crate::chaos::dice::Dice;
 use crate::chaos::faults::kind::Kind;
-use crate::chaos::record::Recorder;
-use crate::chaos::stage::Stage;
+use crate::harness::dice::Dice;
+use crate::harness::record::Recorder;
 use crate::harness::service::SERVICES;
+use crate::harness::stage::Stage;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The broker's limits in `broker/rabbitmq.conf`.

@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use ballet_testkit::{Method, RabbitMq, Servers, wait_until};
 use futures_util::future::try_join_all;
 
-use crate::chaos::dice::Dice;
-use crate::chaos::stage::Stage;
+use crate::harness::dice::Dice;
 use crate::harness::service::SERVICES;
+use crate::harness::stage::Stage;
 
 /// How long a node that was cut off may take to come back.
 const PATIENCE: Duration = Duration::from_secs(120);

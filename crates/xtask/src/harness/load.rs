@@ -16,11 +16,11 @@ use shop_events::shipping::ShipmentScheduled;
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
 
-use crate::chaos::fleet::Fleet;
-use crate::chaos::record::Recorder;
 use crate::harness::cases::{self, Cancel, Case, End};
+use crate::harness::fleet::Fleet;
 use crate::harness::http::send_until_answered;
-use crate::harness::orders::Orders;
+use crate::harness::orders::{Order, Orders};
+use crate::harness::record::Recorder;
 use crate::harness::storefront::Storefront;
 
 /// The most orders that are open at a time.
@@ -30,6 +30,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The number of requests under way at once.
 const AT_ONCE: usize = 16;
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Which orders are placed, and how fast.
+pub(crate) struct Mix {
+    /// The kinds, in turn.
+    pub(crate) cases: Vec<Case>,
+    /// Orders per second.
+    pub(crate) rate: u32,
+    /// The customers' clock.
+    pub(crate) clock: Clock,
+}
 
 pub(crate) struct Load {
     http: Client,
@@ -47,14 +57,14 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn new(broker: RabbitMq, http: Client, recorder: Recorder, rate: u32) -> Self {
+    pub(crate) fn new(broker: RabbitMq, http: Client, recorder: Recorder, mix: Mix) -> Self {
         Self {
             http,
             broker,
-            clock: Clock::system(),
-            cases: cases::cases(300),
+            clock: mix.clock,
+            cases: mix.cases,
             next: AtomicUsize::new(0),
-            every: Duration::from_secs(1) / rate.max(1),
+            every: Duration::from_secs(1) / mix.rate.max(1),
             orders: Orders::default(),
             recorder,
             confirmed: Mutex::default(),
@@ -65,7 +75,7 @@ impl Load {
     /// The number of open orders, and of all orders.
     pub(crate) fn open(&self) -> (usize, usize) {
         let record = self.recorder.record();
-        self.orders.count(|id| record.journal.ended(id).is_none())
+        self.orders.open(|id| record.journal.ended(id).is_some())
     }
 
     /// Places orders until the time is over, and finishes those that are under way.
@@ -104,7 +114,7 @@ impl Load {
             let case = if matches!(case.end, End::CustomerCancels(_)) { cases::GOOD } else { case };
             let id = self.new_id();
             let checkout = cases::checkout(&case, number, self.new_id())?;
-            self.orders.add(id, case, None);
+            self.orders.add(id, Order::new(case));
             to_front.send((id, checkout)).ok();
         }
         drop(to_front);
@@ -165,6 +175,7 @@ impl Load {
     }
 
     async fn try_request(&self, fleet: &Fleet, number: usize, case: Case) -> Result<()> {
+        let placed = Order::new(case);
         let checkout = cases::checkout(&case, number, self.new_id())?;
         let Some(orders_url) = fleet.url("orders", number).await else { return Ok(()) };
         let url = format!("{orders_url}/orders");
@@ -176,7 +187,7 @@ impl Load {
             anyhow::bail!("POST {url} answered {status}: {body}");
         };
         let End::CustomerCancels(when) = case.end else {
-            self.orders.add(id, case, None);
+            self.orders.add(id, placed);
             return Ok(());
         };
         match when {
@@ -194,7 +205,7 @@ impl Load {
             let status = reply.map(|reply| reply.status());
             match status {
                 Ok(status) if status.is_success() || status == StatusCode::CONFLICT => {
-                    self.orders.add(id, case, Some(status));
+                    self.orders.add(id, Order { cancel_status: Some(status), ..placed });
                     return Ok(());
                 }
                 _ if begun.elapsed() > PATIENCE => anyhow::bail!("no answer to a cancellation"),

@@ -1,22 +1,43 @@
-//! What chaos runs on: private servers, proxies in front of them, and the services.
+//! What a long run has to itself: private servers, proxies in front of them, and the services.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet::core::topology;
+use ballet::core::topology::{self, JOURNAL};
 use ballet_amqp::RabbitMq;
 use ballet_testkit::{Link, Options, Proxy, Servers, TestEnv};
 use reqwest::Client;
+use serde_json::Value;
 
-use crate::chaos::fleet::Fleet;
 use crate::harness::endpoints::Endpoints;
+use crate::harness::fleet::Fleet;
 use crate::harness::run_dir::run_dir;
 use crate::harness::service::SERVICES;
 use crate::harness::stock::fill_shelves;
 use crate::process::children::Children;
 use crate::ui;
+
+/// What is to be set up.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The kind of run, for the directory of its logs.
+    pub(crate) kind: &'static str,
+    /// Processes of each service.
+    pub(crate) replicas: usize,
+    /// Nodes of the broker.
+    pub(crate) nodes: usize,
+    /// Whether the servers get disks that can be filled.
+    pub(crate) small_disks: bool,
+    /// Whether the services reach their servers through proxies.
+    pub(crate) proxies: bool,
+    /// Variables of all services.
+    pub(crate) env: Vec<(&'static str, String)>,
+    /// The size at which the journal forgets its oldest messages, in bytes, if not that of the
+    /// definitions.
+    pub(crate) journal: Option<u64>,
+}
 
 /// The proxies between a service and its servers.
 #[derive(Debug)]
@@ -50,28 +71,32 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn set(replicas: usize, nodes: usize, small_disks: bool) -> Result<Self> {
+    pub(crate) async fn set(plan: Plan) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
-        let logs = run_dir(Some(&program), "chaos")?;
-        let options = Options::durable().nodes(nodes).progress(ui::say);
-        let options = if small_disks { options.small_disks() } else { options };
+        let logs = run_dir(Some(&program), plan.kind)?;
+        let options = Options::durable().nodes(plan.nodes).progress(ui::say);
+        let options = if plan.small_disks { options.small_disks() } else { options };
         let servers = Servers::private(options).await?;
-        let definitions = topology::definitions(&shop::system(), |_| String::new());
+        let mut definitions = topology::definitions(&shop::system(), |_| String::new());
+        if let Some(bytes) = plan.journal {
+            limit_journal(&mut definitions, bytes);
+        }
         let env = TestEnv::with_plain_names(&servers, &definitions, &SERVICES).await?;
         let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
         let http = http.context("cannot set up HTTP")?;
-        let fleet = Fleet::new(Children::new()?, &logs)?;
+        let fleet = Fleet::new(Children::new()?, &logs, plan.env)?;
         let mut proxies = BTreeMap::new();
-        for (number, name) in SERVICES.iter().copied().enumerate() {
+        let proxied: &[&'static str] = if plan.proxies { &SERVICES } else { &[] };
+        for (number, name) in proxied.iter().copied().enumerate() {
             let mut new =
                 Proxies::new(&servers, env.amqp_url(name), env.database_url(name)).await?;
             // Each service starts with another node.
-            new.broker.rotate_left(number % nodes);
+            new.broker.rotate_left(number % plan.nodes);
             proxies.insert(name, new);
         }
         let stage = Self { servers, env, fleet, proxies, http, logs };
         for name in SERVICES.iter().copied() {
-            for _ in 0..replicas.max(1) {
+            for _ in 0..plan.replicas.max(1) {
                 stage.add(name).await?;
             }
         }
@@ -80,8 +105,16 @@ impl Stage {
 
     /// Starts one more process of a service.
     pub(crate) async fn add(&self, name: &'static str) -> Result<()> {
-        let proxies = self.proxies.get(name).with_context(|| format!("no proxies for {name}"))?;
-        self.fleet.add(name, &proxies.amqp_url(), proxies.database.url()).await
+        match self.proxies.get(name) {
+            Some(proxies) => {
+                self.fleet.add(name, &proxies.amqp_url(), proxies.database.url()).await
+            }
+            None => {
+                let (amqp_url, database_url) =
+                    (self.env.amqp_url(name), self.env.database_url(name));
+                self.fleet.add(name, amqp_url, database_url).await
+            }
+        }
     }
 
     /// The broker for a user, with all its nodes and without the proxies.
@@ -140,5 +173,18 @@ impl Stage {
 
     pub(crate) fn logs(&self) -> &Path {
         &self.logs
+    }
+}
+
+/// Makes the journal small, so that a run sees it forget. A stream forgets whole segments.
+fn limit_journal(definitions: &mut Value, bytes: u64) {
+    for (list, inside, name, bytes) in [
+        ("queues", "arguments", "x-stream-max-segment-size-bytes", bytes / 10),
+        ("policies", "definition", "max-length-bytes", bytes),
+    ] {
+        let all = definitions[list].as_array_mut().into_iter().flatten();
+        for found in all.filter(|found| found["name"] == JOURNAL) {
+            found[inside][name] = bytes.into();
+        }
     }
 }

@@ -1,15 +1,15 @@
 //! Waits until nothing moves any more, and checks that nothing is lost, doubled or broken.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::chaos::load::Load;
-use crate::chaos::record::Recorder;
-use crate::chaos::stage::Stage;
+use crate::harness::load::Load;
+use crate::harness::record::Recorder;
+use crate::harness::stage::Stage;
 
 /// The longest time to quiescence. It is longer than the longest retry delay.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -39,18 +39,28 @@ impl Verdict {
     }
 }
 
+/// What the oracle has to know besides what it sees.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// Messages that are known to be handled. An inbox may have forgotten them.
+    pub(crate) handled: HashSet<Uuid>,
+    /// How far the shop's clock is ahead of this machine's.
+    pub(crate) ahead: SignedDuration,
+}
+
 /// Waits until everything is quiescent and holds, at most for the patience, and returns the verdict.
 pub(crate) async fn check_when_quiescent(
     stage: &Stage,
     load: &Load,
     recorder: &Recorder,
+    known: &Known,
 ) -> Result<Verdict> {
     let begun = Instant::now();
     loop {
         let late = begun.elapsed() > PATIENCE;
         let quiet = load.open().0 == 0 && recorder.record().quiet_for() > QUIET;
         if quiet || late {
-            match judge(stage, load, recorder).await {
+            match judge(stage, load, recorder, known).await {
                 Ok(verdict) if late || verdict.holds() => return Ok(verdict),
                 Err(error) if late => return Err(error),
                 // Something is on its way, or a server or a service is not back yet.
@@ -61,16 +71,17 @@ pub(crate) async fn check_when_quiescent(
     }
 }
 
-async fn judge(stage: &Stage, load: &Load, recorder: &Recorder) -> Result<Verdict> {
+async fn judge(stage: &Stage, load: &Load, recorder: &Recorder, known: &Known) -> Result<Verdict> {
     let mut unfinished = stage.fleet.not_ready(&stage.http).await;
     let endpoints = stage.endpoints().await?;
-    let report = endpoints.audit(&endpoints.broker().await?, SignedDuration::ZERO).await?;
+    let broker = endpoints.broker().await?;
+    let report = endpoints.audit_ahead(&broker, SignedDuration::ZERO, known.ahead).await?;
     unfinished.extend(report.open.into_iter().chain(report.stuck));
     let published = recorder.record().journal.products.clone();
     let mut broken = report.violations;
     broken.extend(endpoints.unlike_published(&published).await?);
     let mut verdict = Verdict { rows: report.rows, broken, unfinished, ..Verdict::default() };
-    lost(stage, load, recorder, &mut verdict).await?;
+    lost(stage, load, recorder, known, &mut verdict).await?;
     let record = recorder.record();
     let mut once: HashMap<(Uuid, &str), usize> = HashMap::new();
     for message in record.messages.values().filter(|message| !message.copy) {
@@ -98,33 +109,61 @@ async fn lost(
     stage: &Stage,
     load: &Load,
     recorder: &Recorder,
+    known: &Known,
     verdict: &mut Verdict,
 ) -> Result<()> {
     let confirmed = load.confirmed.lock().await.clone();
-    let mut by_type: BTreeMap<String, Vec<Uuid>> = BTreeMap::new();
+    let mut messages: Vec<(Uuid, String)> = Vec::new();
     {
         let record = recorder.record();
-        for (id, message) in &record.messages {
-            by_type.entry(message.event_type.clone()).or_default().push(*id);
-        }
         for id in confirmed.iter().filter(|id| !record.messages.contains_key(id)) {
             verdict.lost.push(format!("checkout {id} was confirmed, but reached no queue"));
         }
+        let consumers = consumers();
+        for (id, message) in &record.messages {
+            verdict.expected += consumers.get(&*message.event_type).copied().unwrap_or_default();
+            if !known.handled.contains(id) {
+                messages.push((*id, message.event_type.clone()));
+            }
+        }
     }
+    let types: HashMap<Uuid, &str> =
+        messages.iter().map(|(id, event_type)| (*id, &**event_type)).collect();
+    let missing = not_handled(stage, &messages).await?;
+    verdict.lost.extend(missing.into_iter().map(|(service, id)| {
+        let event_type = types.get(&id).copied().unwrap_or_default();
+        format!("{service} has not handled {event_type} {id}")
+    }));
+    Ok(())
+}
+
+/// How many services consume each type.
+fn consumers() -> HashMap<&'static str, usize> {
+    let mut consumers = HashMap::new();
+    for event in shop::system().parts.iter().flat_map(|part| part.consumes()) {
+        *consumers.entry(event.name()).or_default() += 1;
+    }
+    consumers
+}
+
+/// Which of these messages is not in the inbox of a service that consumes its type.
+pub(crate) async fn not_handled(
+    stage: &Stage,
+    messages: &[(Uuid, String)],
+) -> Result<Vec<(&'static str, Uuid)>> {
+    let mut by_type: BTreeMap<&str, Vec<Uuid>> = BTreeMap::new();
+    for (id, event_type) in messages {
+        by_type.entry(event_type).or_default().push(*id);
+    }
+    let mut missing = Vec::new();
     for part in shop::system().parts {
         let consumed = part.consumes();
         let ids = consumed.iter().filter_map(|event| by_type.get(event.name()));
         let ids: Vec<Uuid> = ids.flatten().copied().collect();
         let database = stage.env.database_url(part.service);
-        let missing = ballet_ops::audit::not_handled(database, &ids).await;
-        let missing = missing.with_context(|| format!("the inbox of {}", part.service))?;
-        verdict.expected += ids.len();
-        let record = recorder.record();
-        verdict.lost.extend(missing.iter().map(|id| {
-            let message = record.messages.get(id);
-            let event_type = message.map_or("", |message| message.event_type.as_str());
-            format!("{} has not handled {event_type} {id}", part.service)
-        }));
+        let found = ballet_ops::audit::not_handled(database, &ids).await;
+        let found = found.with_context(|| format!("the inbox of {}", part.service))?;
+        missing.extend(found.into_iter().map(|id| (part.service, id)));
     }
-    Ok(())
+    Ok(missing)
 }

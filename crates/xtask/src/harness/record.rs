@@ -14,11 +14,11 @@ use serde_json::json;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
-use crate::chaos::stage::Stage;
 use crate::harness::journal::{COPY, Journal};
+use crate::harness::stage::Stage;
 
 /// The recorder's queue. It is durable, so nothing is missed while the broker is down.
-const QUEUE: &str = "chaos";
+const QUEUE: &str = "recorder";
 const PREFETCH: u16 = 500;
 /// The number of events that can be sent again.
 const REMEMBERED: usize = 2_000;
@@ -136,8 +136,8 @@ impl Recorder {
 }
 
 async fn read(broker: &RabbitMq, record: &Mutex<Record>) -> Result<(), BrokerError> {
-    let session = broker.connect("chaos recorder").await?;
-    let mut deliveries = session.consume(QUEUE, "chaos", PREFETCH).await?;
+    let session = broker.connect("recorder").await?;
+    let mut deliveries = session.consume(QUEUE, "recorder", PREFETCH).await?;
     while let Some(delivery) = deliveries.next().await {
         let delivery = delivery?;
         record.lock().unwrap_or_else(PoisonError::into_inner).add(&delivery);

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ballet_testkit::wait_until;
 use reqwest::Client;
 use rustix::process::Signal;
 use tokio::sync::Mutex;
 
-use crate::chaos::dice::Dice;
 use crate::harness::clock;
+use crate::harness::dice::Dice;
 use crate::harness::serve::SERVICE;
 use crate::harness::service::{DRAIN, Launch, Service};
 use crate::process::children::Children;
@@ -24,6 +25,8 @@ const MOST: usize = 4;
 const DAY: usize = 24 * 60 * 60;
 /// A younger process may not listen to signals yet.
 const YOUNG: Duration = Duration::from_secs(1);
+/// How long a process may take to see that its clock is set.
+const CLOCK_IS_SET: Duration = Duration::from_secs(60);
 /// How much longer than the drain time a stop may take.
 const SLACK: Duration = Duration::from_secs(5);
 
@@ -56,18 +59,25 @@ pub(crate) struct Fleet {
     children: Children,
     program: PathBuf,
     logs: PathBuf,
+    /// Variables of all processes.
+    env: Vec<(&'static str, String)>,
     replicas: Mutex<Vec<Replica>>,
     ends: Mutex<Ends>,
     number: AtomicUsize,
 }
 
 impl Fleet {
-    pub(crate) fn new(children: Children, logs: &Path) -> Result<Self> {
+    pub(crate) fn new(
+        children: Children,
+        logs: &Path,
+        env: Vec<(&'static str, String)>,
+    ) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program")?;
         Ok(Self {
             children,
             program,
             logs: logs.to_owned(),
+            env,
             replicas: Mutex::default(),
             ends: Mutex::default(),
             number: 0.into(),
@@ -83,15 +93,17 @@ impl Fleet {
     ) -> Result<()> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let log = self.logs.join(format!("{name}-{number}.log"));
+        let mut env = vec![
+            (SERVICE, name.to_owned()),
+            (clock::FILE, clock::file(&log).display().to_string()),
+            // Short enough for a run in which payments are killed every few seconds.
+            ("SANDBOX_SLOW_MILLIS", "500".to_owned()),
+        ];
+        env.extend(self.env.iter().cloned());
         let launch = Launch {
             name,
             program: self.program.clone(),
-            env: vec![
-                (SERVICE, name.to_owned()),
-                (clock::FILE, clock::file(&log).display().to_string()),
-                // Short enough for a run in which payments are killed every few seconds.
-                ("SANDBOX_SLOW_MILLIS", "500".to_owned()),
-            ],
+            env,
             amqp_url: amqp_url.to_owned(),
             database_url: database_url.to_owned(),
             log,
@@ -185,6 +197,34 @@ impl Fleet {
         tokio::time::sleep(time).await;
         clock::shift(&log, 0)?;
         Ok(Some(format!("{name} by {seconds} s for {time:?}")))
+    }
+
+    /// Sets the clocks of all processes ahead, and waits until each goes by it.
+    pub(crate) async fn set_clocks(&self, seconds: i64) -> Result<()> {
+        let replicas = self.replicas.lock().await;
+        let logs: Vec<_> = replicas.iter().map(|r| r.service.launch.log.clone()).collect();
+        drop(replicas);
+        for log in &logs {
+            clock::shift(log, seconds)?;
+        }
+        for log in &logs {
+            let ahead = wait_until("a clock that is set", CLOCK_IS_SET, || async {
+                Ok::<_, String>((clock::known(log) == Some(seconds)).then_some(()))
+            });
+            ahead.await?;
+        }
+        Ok(())
+    }
+
+    /// The processes that run: a name for each, and its number.
+    pub(crate) async fn processes(&self) -> Vec<(String, u32)> {
+        let replicas = self.replicas.lock().await;
+        let process = |replica: &Replica| {
+            let log = &replica.service.launch.log;
+            let name = log.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            (name, replica.service.pid())
+        };
+        replicas.iter().filter(|replica| !replica.down).map(process).collect()
     }
 
     /// Stops a process with SIGTERM, and restarts it unless `for_good`. Returns the service's

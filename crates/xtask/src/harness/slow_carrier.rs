@@ -1,0 +1,45 @@
+//! A carrier that is quick, but for one country: there it answers only after weeks, by the clock of its
+//! process. A run in which time passes fast uses it for orders whose deadline passes.
+
+use ballet::core::id;
+use ballet::{CallKey, Clock};
+use jiff::SignedDuration;
+use shipping::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
+use shipping::sandbox::Sandbox;
+
+/// The country for which the carrier needs its time: Greenland.
+pub(crate) const COUNTRY: &str = "GL";
+/// How long it takes there. No deadline of an order is longer than 30 days.
+const TAKES: SignedDuration = SignedDuration::from_hours(40 * 24);
+
+#[derive(Debug)]
+pub(crate) struct SlowCarrier {
+    clock: Clock,
+    sandbox: Sandbox,
+}
+
+impl SlowCarrier {
+    pub(crate) const fn new(clock: Clock, sandbox: Sandbox) -> Self {
+        Self { clock, sandbox }
+    }
+}
+
+impl Carrier for SlowCarrier {
+    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
+        let asked = id::time_of(key.0).unwrap_or_default();
+        let waits = request.ship_to.country.as_str() == COUNTRY
+            && self.clock.now().duration_since(asked) < TAKES;
+        if waits {
+            return Box::pin(async { Err(NoAnswer("the ship has not sailed".to_owned())) });
+        }
+        self.sandbox.book(key, request)
+    }
+
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled> {
+        self.sandbox.cancel(key, request)
+    }
+
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
+        self.sandbox.delivered(key, request)
+    }
+}

@@ -1,0 +1,80 @@
+//! `cargo xtask soak`: the shop under a steady load for hours, in which months pass for its services.
+//! Memory, disk and latency must stay flat, and nothing may be lost, doubled or broken.
+
+mod ages;
+mod args;
+mod handled;
+mod measure;
+mod plot;
+mod report;
+mod run;
+mod sampler;
+mod verdict;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::harness::run_dir::run_dir;
+use crate::harness::stage::{Plan, Stage};
+use crate::process::stop::Stop;
+use crate::soak::run::Soak;
+use crate::ui;
+
+pub(crate) use args::Args;
+
+/// The time within which an order must be paid: the longest that orders takes.
+const DEADLINE_DAYS: u32 = 30;
+/// The size of the journal. It is small, so that the run sees it forget.
+const JOURNAL: u64 = 50_000_000;
+
+pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
+    if !Path::new("/proc/self/status").exists() {
+        bail!("this machine has no /proc, where the soak finds the memory of processes: use Linux");
+    }
+    let pace = args.pace()?;
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => run_dir(Some(&program), "soak")?,
+    };
+    let mut stop = Stop::listen()?;
+    let stage = tokio::select! {
+        stage = Box::pin(Stage::set(plan(args))) => stage?,
+        () = stop.asked() => return Ok(ExitCode::from(130)),
+    };
+    let logs = stage.logs().to_owned();
+    let soaked = async {
+        let soak = Soak::begin(pace, args.rate, &stage).await?;
+        Box::pin(soak.run(&mut stop)).await
+    };
+    let soaked = soaked.await;
+    let held = matches!(&soaked, Ok((report, _)) if report.held);
+    stage.tear_down(!held).await?;
+    let (report, samples) =
+        soaked.with_context(|| format!("the logs are in {}", logs.display()))?;
+    report::write(&out, &samples, &report)?;
+    if args.json {
+        ui::print(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
+    } else {
+        report.show();
+    }
+    ui::say(&format!("samples and plots are in {}", out.display()));
+    if !held {
+        ui::say(&format!("all logs are in {}", logs.display()));
+    }
+    Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn plan(args: &Args) -> Plan {
+    Plan {
+        kind: "soak-logs",
+        replicas: args.replicas,
+        nodes: 1,
+        small_disks: false,
+        proxies: false,
+        env: vec![("ORDER_DEADLINE_SECONDS", (DEADLINE_DAYS * 24 * 60 * 60).to_string())],
+        journal: Some(JOURNAL),
+    }
+}
