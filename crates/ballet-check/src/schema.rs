@@ -36,7 +36,11 @@ impl Shape {
         // Values without a description.
         let plain = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
         values.extend(plain.map(|value| (value.to_owned(), String::new())));
-        Self { meaning: text(&schema["description"]), fields: fields(schema, definitions), values }
+        // A type that is another one under its own name has the other's fields.
+        let other = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+        let fields_of = other.and_then(|name| definitions.get(name)).unwrap_or(schema);
+        let fields = fields(fields_of, definitions);
+        Self { meaning: text(&schema["description"]), fields, values }
     }
 
     /// Whether it is text or a number, which needs no section of its own.
@@ -166,5 +170,21 @@ mod tests {
         );
         let why = Shape::read(&definitions["Why"], &definitions);
         assert_eq!(why.values, [("sold_out".to_owned(), "All gone.".to_owned())]);
+    }
+    /// A line under another name.
+    #[derive(JsonSchema)]
+    #[schemars(transparent)]
+    #[expect(dead_code, reason = "only its schema is read")]
+    struct Renamed(Line);
+
+    #[test]
+    fn a_type_that_is_another_one_has_its_fields() {
+        let schema = schema_for!(Renamed).to_value();
+        let definitions: BTreeMap<String, Value> =
+            serde_json::from_value(schema["$defs"].clone()).expect("definitions");
+        let shape = Shape::read(&schema, &definitions);
+        assert_eq!(shape.meaning, "A line under another name.");
+        assert_eq!(shape.fields, Shape::read(&definitions["Line"], &definitions).fields);
+        assert!(!shape.fields.is_empty());
     }
 }

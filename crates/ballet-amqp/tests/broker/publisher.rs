@@ -1,7 +1,8 @@
 use std::time::{Duration, Instant};
 
 use ballet_amqp::{
-    ConnectionState, Expected, Handed, PublishError, PublisherSettings, Unpublishable,
+    ConnectionState, Expected, Handed, LeftBehind, PublishError, Published, PublisherSettings,
+    Unpublishable,
 };
 use ballet_testkit::memory::{Kind, MemoryBroker};
 
@@ -230,6 +231,34 @@ async fn beyond_the_bound_batches_are_spilled_and_room_is_told() {
     until("empty", || publisher.handle.waiting() == 0).await;
     assert_eq!(publisher.handle.send(out(4, &["a.x"; 9])), Handed::Queued);
     publisher.published().await;
+}
+
+#[tokio::test]
+async fn what_waits_for_a_refused_key_leaves_memory_beyond_a_bound_of_its_own() {
+    let broker = broker();
+    broker.refuse_key("a.x");
+    let settings = PublisherSettings {
+        keys: ["a.x", "a.y"].map(str::to_owned).into(),
+        max_in_memory: 4,
+        max_held: 2,
+        ..PublisherSettings::new("orders", "one")
+    };
+    let mut publisher = Out::start(broker.clone(), settings);
+    publisher.handle.send(out(1, &["a.x", "a.y"]));
+    wait_for(publisher.handle.held(), "held", Option::is_some).await;
+    for number in 2..=5 {
+        assert_eq!(publisher.handle.send(out(number, &["a.x", "a.y"])), Handed::Queued);
+        let Published { batch: of, left_behind, .. } = publisher.published().await;
+        let expected = LeftBehind { positions: vec![0], bytes: 3, releases: 0 };
+        assert_eq!((of, left_behind), (batch(number), Some(expected)));
+    }
+    assert_eq!(taken(&broker), ["1.1", "2.1", "3.1", "4.1", "5.1"]);
+    assert!(publisher.handle.has_room());
+    assert_eq!(publisher.handle.waiting(), 2, "the first one waits");
+    broker.refuse_no_key();
+    let published = publisher.published().await;
+    assert_eq!((published.batch, published.left_behind), (batch(1), None));
+    assert_eq!(publisher.handle.releases(), 1);
 }
 
 #[tokio::test]

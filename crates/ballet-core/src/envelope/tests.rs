@@ -5,6 +5,9 @@ use jiff::SignedDuration;
 use super::*;
 use crate::id;
 
+mod cloud_events;
+mod ids;
+
 const PLACED: EventType = EventType::in_saga("orders.order_placed.v1");
 const CHECKED_OUT: EventType =
     EventType::starts_saga("cart.checked_out.v1").also_from(&["storefront"]);
@@ -95,15 +98,6 @@ fn only_type_and_body_make_the_id_of_a_message_without_one() {
         assert_eq!(id(&copy), plain, "{copy:?}");
     }
     assert_ne!(id(&Incoming { body: b"{ }", ..checked_out() }), plain);
-}
-
-#[test]
-fn a_message_id_that_is_no_uuid_is_the_same_id_every_time() {
-    let message = Incoming { message_id: Some("cart-17"), ..checked_out() };
-    assert_eq!(
-        read(&message).expect("accepted").message_id,
-        MessageId::derived_from_text("cart-17")
-    );
 }
 
 #[test]
@@ -201,18 +195,6 @@ fn a_trace_that_is_none_is_dropped() {
 }
 
 #[test]
-fn ids_of_the_future_are_refused() {
-    let at = |now| Envelope::read(&placed(), &known(), &Limits::default(), now);
-    let made = soon_after() - SignedDuration::from_secs(60);
-    let refused = |now| at(now).expect_err("refused").reason;
-    assert_eq!(refused(made - SignedDuration::from_mins(6)), Reason::ClockAhead);
-    assert!(at(made - SignedDuration::from_mins(4)).is_ok());
-    assert!(at(made + SignedDuration::from_hours(6 * 24)).is_ok());
-    // Whether the message or its saga is forgotten is for inbox and ledger to say.
-    assert!(at(made + SignedDuration::from_hours(91 * 24)).is_ok());
-}
-
-#[test]
 fn a_saga_begins_early_enough_to_end_while_it_is_remembered() {
     let days = |days: i64| SignedDuration::from_hours(days * 24);
     let limits = Limits::default();
@@ -228,108 +210,6 @@ fn a_charset_after_the_content_type_is_no_fault() {
         read(&Incoming { content_type: Some("application/json; charset=utf-8"), ..placed() })
             .is_ok()
     );
-}
-
-fn structured(event: &str) -> Incoming<'_> {
-    Incoming {
-        content_type: Some("application/cloudevents+json"),
-        routing_key: "cart.checked_out.v1",
-        exchange: "events",
-        body: event.as_bytes(),
-        ..Incoming::default()
-    }
-}
-
-#[test]
-fn a_structured_cloud_event_is_split() {
-    let event = format!(
-        r#"{{"specversion":"1.0","id":"{SOME_ID}","source":"/shop","type":"cart.checked_out.v1",
-            "time":"2024-12-24T06:11:16Z","datacontenttype":"application/json","vendor":7,
-            "correlationid":"0193f7a0-0000-7000-8000-000000000002","causationid":"click-1",
-            "traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "data":{{"lines": [1]}}}}"#
-    );
-    let Received { envelope, body } = received(&structured(&event)).expect("accepted");
-    assert_eq!(envelope.event_type, CHECKED_OUT);
-    assert_eq!(envelope.message_id.to_string(), SOME_ID);
-    assert!(envelope.saga_id.is_some_and(|saga| saga.to_string().ends_with("02")));
-    assert_eq!(envelope.causation_id.as_deref(), Some("click-1"));
-    assert!(envelope.traceparent.is_some());
-    assert_eq!(&*body, br#"{"lines": [1]}"#);
-}
-
-#[test]
-fn what_a_structured_cloud_event_may_look_like() {
-    let event = |rest: &str| {
-        format!(
-            r#"{{"specversion":"1.0","id":"7","source":"/shop","type":"cart.checked_out.v1"{rest}}}"#
-        )
-    };
-    let packed = event(r#","data_base64":"eyJhIjoxfQ==""#);
-    assert_eq!(&*received(&structured(&packed)).expect("accepted").body, br#"{"a":1}"#);
-    assert_eq!(&*received(&structured(&event(""))).expect("accepted").body, b"null");
-    for (rest, expected) in [
-        (r#","data":1,"data_base64":"MQ==""#, Reason::NotACloudEvent),
-        (r#","data_base64":"?""#, Reason::NotACloudEvent),
-        (r#","data_base64":"/w==""#, Reason::NotUtf8),
-        (r#","id":"8""#, Reason::NotACloudEvent),
-        (r#","correlationid":8"#, Reason::NotACloudEvent),
-        (r#","datacontenttype":"text/xml""#, Reason::WrongContentType),
-        (r#","datacontenttype":"application/cloudevents+json""#, Reason::NotACloudEvent),
-        (",", Reason::NotJson),
-    ] {
-        assert_eq!(reason(&structured(&event(rest))), expected, "{rest}");
-    }
-    let foreign = event("").replace("cart.checked_out.v1", "com.example.paid");
-    assert_eq!(reason(&structured(&foreign)), Reason::ForgedType);
-    assert_eq!(reason(&structured(&event("").replace("1.0", "0.3"))), Reason::NotACloudEvent);
-    assert_eq!(reason(&structured(r#"{"hello":1}"#)), Reason::NotACloudEvent);
-    assert_eq!(reason(&structured("hello")), Reason::NotJson);
-}
-
-#[test]
-fn a_binary_cloud_event_says_in_headers_what_the_properties_leave_out() {
-    let saga = "0193f7a0-0000-7000-8000-000000000002";
-    for prefix in ["cloudEvents_", "cloudEvents:", "ce-"] {
-        let mut attributes = Attributes::default();
-        for (name, value) in [
-            ("specversion", "1.0"),
-            ("id", "order 7"),
-            ("source", "/shop"),
-            ("type", "orders.order_placed.v1"),
-            ("correlationid", saga),
-            ("subject", "unheard"),
-        ] {
-            let header = format!("{prefix}{name}");
-            attributes.add(Attributes::name(&header).expect("an attribute"), value);
-        }
-        let bare = Incoming {
-            exchange: "",
-            routing_key: "inventory",
-            attributes: attributes.clone(),
-            body: b"{}",
-            ..Incoming::default()
-        };
-        let envelope = read(&bare).expect("accepted");
-        assert_eq!(envelope.event_type, PLACED);
-        assert_eq!(envelope.message_id, MessageId::derived_from_source("/shop", "order 7"));
-        assert_eq!(envelope.saga_id.map(|saga| saga.to_string()).as_deref(), Some(saga));
-        // A copy carries what was derived, and means the same.
-        let (id, name) = (envelope.message_id.to_string(), envelope.event_type.name());
-        let copy = Incoming {
-            message_id: Some(&id),
-            event_type: Some(name),
-            correlation_id: Some(saga),
-            ..bare.clone()
-        };
-        assert_eq!(read(&copy).expect("accepted"), envelope);
-        // Sent again under another id, it is another message.
-        let again = Incoming { message_id: Some(SOME_ID), ..copy.clone() };
-        assert_eq!(read(&again).expect("accepted").message_id.to_string(), SOME_ID);
-        let forged = Incoming { event_type: Some("cart.checked_out.v1"), ..copy };
-        assert_eq!(reason(&forged), Reason::ForgedType);
-    }
-    assert_eq!(Attributes::name("ce_id"), None);
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -378,50 +258,4 @@ fn a_body_may_be_nested_so_deep_and_no_deeper() {
     assert!(read(&Incoming { body: deep.as_bytes(), ..placed() }).is_ok());
     let deeper = nested(Limits::default().max_depth + 1);
     assert_eq!(reason(&Incoming { body: deeper.as_bytes(), ..placed() }), Reason::TooDeep);
-}
-
-#[test]
-fn the_id_of_a_message_needs_no_clock() {
-    let limits = Limits::default();
-    let old = "0193f000-0000-7000-8000-000000000001";
-    let wrapped = format!(
-        r#"{{"specversion":"1.0","id":"{SOME_ID}","source":"/o","type":"orders.order_placed.v1"}}"#
-    );
-    let mut attributes = Attributes::default();
-    attributes.add("id", SOME_ID);
-    let in_saga = Incoming { message_id: None, correlation_id: Some(old), ..placed() };
-    for message in [
-        placed(),
-        Incoming { message_id: Some("7"), ..placed() },
-        Incoming { event_type: None, ..in_saga.clone() },
-        Incoming { attributes, ..in_saga.clone() },
-        Incoming {
-            content_type: Some("application/cloudevents+json"),
-            body: wrapped.as_bytes(),
-            ..in_saga.clone()
-        },
-        in_saga,
-    ] {
-        let id = Envelope::message_id_of(&message, &limits);
-        assert_eq!(id, read(&message).expect("accepted").message_id);
-    }
-    // What is refused has an id too.
-    let unknown = Incoming { event_type: Some("a.b.v1"), message_id: None, ..placed() };
-    assert_eq!(reason(&unknown), Reason::ForgedType);
-    let derived = MessageId::derived_from_content("a.b.v1", b"{}");
-    assert_eq!(Envelope::message_id_of(&unknown, &limits), derived);
-}
-
-#[test]
-fn no_time_is_too_far_to_be_compared() {
-    let never = "ffffffff-ffff-7fff-8fff-ffffffffffff";
-    let at = |message: &Incoming<'_>, now| {
-        Envelope::read(message, &known(), &Limits::default(), now).map(|read| read.envelope)
-    };
-    let message = Incoming { message_id: Some(never), correlation_id: Some(never), ..placed() };
-    for now in [Timestamp::MIN, Timestamp::UNIX_EPOCH, soon_after()] {
-        assert_eq!(at(&message, now).expect_err("refused").reason, Reason::ClockAhead);
-    }
-    assert!(at(&message, Timestamp::MAX).is_ok());
-    assert!(at(&placed(), Timestamp::MAX).is_ok());
 }

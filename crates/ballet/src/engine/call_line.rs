@@ -1,23 +1,18 @@
-//! The calls of one step, or of its compensation: how many are made at a time, and how they slow down
-//! while the provider is away.
+//! The calls of one step, or of its compensation: how many are held and made at a time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ballet_amqp::Backoff;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use crate::engine::provider::Provider;
 use crate::tables::calls::{Reach, Room};
 
 /// How long a claimed call may wait in memory for its turn.
 const WAIT: Duration = Duration::from_secs(30);
 /// While the provider answers, this many times as many calls are held as are made at a time.
 const HELD: usize = 8;
-/// After this many failures in a row, at least, the provider counts as away.
-const AWAY_AFTER: usize = 10;
-/// The pause between portions of attempts while the provider is away.
-const PORTIONS: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
 
 /// The calls of one step, or of its compensation.
 #[derive(Debug)]
@@ -36,11 +31,7 @@ struct Pace {
     /// The number of calls that are made, wait for their turn, or have an answer that is not
     /// committed.
     held: usize,
-    failures_in_a_row: usize,
-    /// The number of portions since the provider is away.
-    portions: u32,
-    /// While the provider is away: when the next portion begins.
-    not_before: Option<Instant>,
+    provider: Provider,
     /// When to look for due calls, if some are expected.
     look_at: Option<Instant>,
     /// Whether calls may wait in the table for room. New calls then queue behind them.
@@ -87,7 +78,7 @@ impl Line {
     /// once, and they would wait as long as the line is busy.
     pub(crate) fn has_room_for_new(&self) -> bool {
         let mut pace = self.pace();
-        if pace.not_before.is_some() {
+        if pace.provider.is_away() {
             return false;
         }
         let is_full = pace.held >= self.most_held(&pace);
@@ -111,7 +102,7 @@ impl Line {
     fn count(&self, pace: &Pace) -> usize {
         let most = self.most_held(pace);
         // Few large portions cost less than many small ones.
-        if pace.not_before.is_some() || pace.held <= most / 2 {
+        if pace.provider.is_away() || pace.held <= most / 2 {
             most.saturating_sub(pace.held)
         } else {
             0
@@ -121,14 +112,14 @@ impl Line {
     /// Returns how many calls may be held: those that are made, and some that wait for their turn
     /// while the provider answers.
     fn most_held(&self, pace: &Pace) -> usize {
-        if pace.not_before.is_some() { self.limit } else { self.limit.saturating_mul(HELD) }
+        if pace.provider.is_away() { self.limit } else { self.limit.saturating_mul(HELD) }
     }
 
     /// Returns the room for due calls, if it is time to look for them.
     pub(crate) fn room(&self, now: Instant, all_look: bool) -> Option<Room> {
         let mut pace = self.pace();
         let is_time = pace.look_at.is_some_and(|at| at <= now);
-        let is_early = pace.not_before.is_some_and(|at| at > now);
+        let is_early = pace.provider.not_before().is_some_and(|at| at > now);
         let count = self.count(&pace);
         if !(all_look || is_time) || is_early {
             return None;
@@ -146,7 +137,7 @@ impl Line {
     pub(crate) fn next_look(&self) -> Option<Instant> {
         let pace = self.pace();
         let at = pace.look_at.filter(|_| self.count(&pace) > 0)?;
-        Some(pace.not_before.map_or(at, |not_before| not_before.max(at)))
+        Some(pace.provider.not_before().map_or(at, |not_before| not_before.max(at)))
     }
 
     /// Makes the line look for due calls at this time, or before.
@@ -159,9 +150,8 @@ impl Line {
     pub(crate) fn looked(&self, count: usize, found: usize) {
         let now = Instant::now();
         let mut pace = self.pace();
-        if found > 0 && pace.not_before.is_some() {
-            pace.portions = pace.portions.saturating_add(1);
-            pace.not_before = Some(now + PORTIONS.after(pace.portions));
+        if found > 0 {
+            pace.provider.begin_portion(now);
         }
         pace.is_behind = found >= count;
         if pace.is_behind {
@@ -173,25 +163,16 @@ impl Line {
     /// Notes that the provider answered. Returns true if it counted as away.
     pub(crate) fn answered(&self) -> bool {
         let mut pace = self.pace();
-        pace.failures_in_a_row = 0;
-        let was_away = pace.not_before.take().is_some();
+        let was_away = pace.provider.answered();
         if was_away {
-            (pace.portions, pace.look_at) = (0, Some(Instant::now()));
+            pace.look_at = Some(Instant::now());
         }
         was_away
     }
 
     /// Notes a failed attempt. Returns true if the provider counts as away from now on.
     pub(crate) fn failed(&self) -> bool {
-        let mut pace = self.pace();
-        pace.failures_in_a_row += 1;
-        let is_away = pace.failures_in_a_row >= self.limit.max(AWAY_AFTER);
-        let is_new = is_away && pace.not_before.is_none();
-        if is_new {
-            pace.portions = 1;
-            pace.not_before = Some(Instant::now() + PORTIONS.after(1));
-        }
-        is_new
+        self.pace().provider.failed(self.limit)
     }
 }
 

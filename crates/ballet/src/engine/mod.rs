@@ -13,6 +13,7 @@ pub(crate) mod guard;
 pub(crate) mod last_work;
 pub(crate) mod limited;
 pub(crate) mod open_calls;
+pub(crate) mod provider;
 pub(crate) mod registry;
 pub(crate) mod shared_clock;
 pub(crate) mod stopping;

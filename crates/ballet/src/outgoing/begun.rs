@@ -38,3 +38,30 @@ impl Drop for Begun<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::declare::clock::Clock;
+    use crate::outgoing::spans::Spans;
+
+    const TABLE: i16 = 4;
+
+    #[test]
+    fn a_batch_whose_end_nobody_learned_is_left_to_the_sweeper() {
+        let clock = Clock::system();
+        let relay = Relay::new(1, TABLE, clock.clone(), Spans::off());
+        let begin = || Begun::new(&relay, TABLE, 3, clock.now());
+        begin().forget();
+        assert!(relay.turns.left().is_empty() && relay.live_of_table(TABLE).is_empty());
+        let mut committed = begin();
+        committed.committed();
+        let batch = committed.batch;
+        drop(committed);
+        assert!(relay.turns.left().is_empty());
+        assert_eq!(relay.live_of_table(TABLE), [batch]);
+        drop(begin());
+        assert_eq!(relay.turns.left()[&TABLE].events, 3);
+        assert_eq!(relay.live_of_table(TABLE), [batch]);
+    }
+}

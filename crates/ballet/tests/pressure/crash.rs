@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ballet::{Never, Participant, Retry, Step, StepResult, Tx, done};
+use ballet::{Never, Participant, Retry, Settings, Step, StepResult, Tx, done};
 use ballet_testkit::Postgres;
 use reqwest::Url;
 use sqlx::{Connection, Executor, PgConnection};
@@ -51,6 +51,13 @@ impl Step for Guest {
                 self.crashes.fetch_add(1, Ordering::SeqCst);
                 tx.db().execute("select crash()").await?;
             }
+            "crash late" => {
+                tx.db().execute("select pg_sleep(0.3)").await?;
+                tx.db().execute("select crash()").await?;
+            }
+            "slow" => {
+                tx.db().execute("select pg_sleep(1)").await?;
+            }
             "door" => {
                 self.at_the_door.fetch_add(1, Ordering::SeqCst);
                 self.door.acquire().await?.forget();
@@ -62,27 +69,26 @@ impl Step for Guest {
     }
 }
 
+/// Creates the function as an administrator.
+async fn let_crash(postgres: &Postgres, stage: &Stage) {
+    let mut url = Url::parse(postgres.url()).expect("a URL");
+    url.set_path(Url::parse(stage.url()).expect("a URL").path());
+    let mut operator = PgConnection::connect(url.as_str()).await.expect("connected");
+    operator.execute(CRASH).await.expect("a function");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn t185_a_statement_that_crashes_the_server_fails_by_itself() {
     let postgres = Postgres::private().await.expect("a Postgres of its own");
     let guest = Guest::new();
     let stage = Stage::on(&postgres, "crash", &guest.hotel()).await;
-    let mut url = Url::parse(postgres.url()).expect("a URL");
-    url.set_path(Url::parse(stage.url()).expect("a URL").path());
-    let mut operator = PgConnection::connect(url.as_str()).await.expect("connected");
-    operator.execute(CRASH).await.expect("a function");
+    let_crash(&postgres, &stage).await;
     // All are there when the lanes take their first batches.
     for trip in 0..200 {
         stage.book(if trip == 70 { "crash" } else { "Rome" });
     }
-    let running = stage.start_with(
-        guest.hotel(),
-        |_| axum::Router::new(),
-        |settings| {
-            settings.lanes = 3;
-        },
-    );
-    let running = running.await;
+    let lanes = |settings: &mut Settings| settings.lanes = 3;
+    let running = stage.start_with(guest.hotel(), |_| axum::Router::new(), lanes).await;
     stage.until_count("room", 199).await;
     until("a dead letter", || stage.dead_letters().len(), 1).await;
     let (city, detail) = stage.dead_letters().remove(0);
@@ -94,6 +100,29 @@ async fn t185_a_statement_that_crashes_the_server_fails_by_itself() {
     // It is forgotten, and the service goes on.
     stage.book("Oslo");
     stage.until_count("room where city = 'Oslo'", 1).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t185_who_is_at_work_on_another_lane_during_each_crash_is_not_charged() {
+    let postgres = Postgres::private().await.expect("a Postgres of its own");
+    let guest = Guest::new();
+    let stage = Stage::on(&postgres, "crash_beside", &guest.hotel()).await;
+    let_crash(&postgres, &stage).await;
+    // One on each of two lanes.
+    let mut sagas = [stage.new_saga(), stage.new_saga()];
+    while sagas[0].0.as_u128() % 2 == sagas[1].0.as_u128() % 2 {
+        sagas[1] = stage.new_saga();
+    }
+    for (saga, city) in sagas.into_iter().zip(["crash late", "slow"]) {
+        stage.put(saga, &TripBooked { city: city.to_owned() });
+    }
+    let lanes = |settings: &mut Settings| settings.lanes = 2;
+    let running = stage.start_with(guest.hotel(), |_| axum::Router::new(), lanes).await;
+    stage.until_count("room where city = 'slow'", 1).await;
+    until("a dead letter", || stage.dead_letters().len(), 1).await;
+    assert_eq!(stage.dead_letters()[0].0, "crash late");
+    assert_eq!(stage.put_off(), 0);
     running.stop().await;
 }
 

@@ -34,6 +34,11 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         match ETags::read(&parts.headers, &header::IF_MATCH) {
+            Some(ETags::These(tags)) if tags.is_empty() => {
+                let detail =
+                    "If-Match is wrong: the ETag of a product is its version in quotes, \"1\"";
+                Err(Problem::bad_request(detail).at(Place::header("If-Match")))
+            }
             Some(ETags::These(tags)) => {
                 let strong =
                     tags.into_iter().filter_map(|(version, strong)| strong.then_some(version));
@@ -53,8 +58,13 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 impl Takes for IfMatch {
     fn describe(draft: &mut Draft<'_>) {
         let about = "The ETag of the product as the client has read it.";
-        let schema = json!({ "type": "string", "description": about });
-        draft.parameters("header", &json!({ "properties": { "If-Match": schema } }));
+        let schema = json!({
+            "type": "string", "description": about,
+            "pattern": "^\"[1-9][0-9]{0,17}\"$", "examples": ["\"1\""],
+        });
+        let object = json!({ "properties": { "If-Match": schema }, "required": ["If-Match"] });
+        draft.parameters("header", &object);
+        draft.refuses(StatusCode::BAD_REQUEST, "A parameter is wrong.");
         let status = StatusCode::PRECONDITION_REQUIRED;
         draft.refuses(status, "The request does not say which version it changes.");
     }
@@ -95,7 +105,7 @@ impl Takes for IfNoneMatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ETags {
     Any,
-    /// Versions, and whether the tag is a strong one. Tags that no product of ours has are left out.
+    /// Versions, and whether the tag is a strong one. Tags that no product can have are left out.
     These(Vec<(i64, bool)>),
 }
 
@@ -120,7 +130,7 @@ fn read(tag: &str) -> Option<(i64, bool)> {
     let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
     let version = digits.parse().ok()?;
     // As we write it: no sign, no zeros before it.
-    (etag(version) == tag).then_some((version, strong))
+    (version > 0 && etag(version) == tag).then_some((version, strong))
 }
 
 #[cfg(test)]
@@ -144,7 +154,9 @@ mod tests {
             tags(&["\"1\" , W/\"2\"", "\"3\""]).expect("a header"),
             ETags::These(vec![(1, true), (2, false), (3, true)])
         );
-        for other in ["", "1", "\"x\"", "\"+1\"", "\"01\"", "\"1", "\"99999999999999999999\""] {
+        for other in
+            ["", "1", "\"0\"", "\"x\"", "\"+1\"", "\"01\"", "\"1", "\"99999999999999999999\""]
+        {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_MATCH, HeaderValue::from_str(other).expect("a value"));
             let found = ETags::read(&headers, &header::IF_MATCH);

@@ -126,7 +126,7 @@ async fn list(
 /// What is looked for.
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Search {
-    /// What somebody typed, 16 words at most.
+    /// What somebody typed. The first 16 words count.
     #[schemars(length(max = MAX_QUERY))]
     q: String,
     /// The `next` of the page before.
@@ -154,7 +154,7 @@ fn read_query(q: &str) -> Result<query::Query, String> {
     if q.contains('\0') {
         return Err("it has a NUL character".to_owned());
     }
-    query::Query::read(q).map_err(|error| error.to_string())
+    Ok(query::Query::read(q))
 }
 
 async fn read(

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use crate::search::typo::{errors, errors_at_beginning, forgiven};
 use crate::search::words::{Word, words};
 
-/// The most words of a query.
-pub(crate) const MAX_WORDS: usize = 16;
+/// The most words that are looked for. Whoever pastes a page gets what its first words find.
+const MAX_WORDS: usize = 16;
 /// The most words of products that are tried for one that may be typed wrongly.
 const CORRECTIONS: usize = 8;
 /// A word of this length or longer also finds the word without its last two letters: `dishes` finds
@@ -18,11 +18,6 @@ const INFLECTED: usize = 6;
 pub(crate) struct Query {
     words: Vec<Word>,
 }
-
-/// A query has too many words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it has {0} words: send at most {MAX_WORDS}")]
-pub(crate) struct TooManyWords(usize);
 
 /// A word of the query, and one of some product that is similar.
 pub(crate) type Similar = (String, String);
@@ -38,9 +33,10 @@ pub(crate) struct Wanted {
 
 impl Query {
     /// Reads what a person typed. What is neither a letter nor a digit only separates words.
-    pub(crate) fn read(text: &str) -> Result<Self, TooManyWords> {
-        let words = words(text);
-        if words.len() > MAX_WORDS { Err(TooManyWords(words.len())) } else { Ok(Self { words }) }
+    pub(crate) fn read(text: &str) -> Self {
+        let mut words = words(text);
+        words.truncate(MAX_WORDS);
+        Self { words }
     }
 
     /// Whether there is nothing to look for.
@@ -128,7 +124,7 @@ mod tests {
     use super::*;
 
     fn query(text: &str) -> Query {
-        Query::read(text).expect("a query")
+        Query::read(text)
     }
 
     fn alike(text: &str, similar: &[(&str, &str)]) -> String {
@@ -163,16 +159,15 @@ mod tests {
     #[test]
     fn odd_input_is_only_separators() {
         for text in ["", "  ", "☕️", "' \" \\ :* & | ! <-> ()", "-- ; %_"] {
-            assert!(Query::read(text).expect("a query").is_empty(), "{text:?}");
+            assert!(Query::read(text).is_empty(), "{text:?}");
         }
         let many = "word ".repeat(MAX_WORDS + 1);
-        let error = Query::read(&many).expect_err("too many");
-        assert_eq!(error.to_string(), "it has 17 words: send at most 16");
+        assert_eq!(query(&many), query(&"word ".repeat(MAX_WORDS)));
     }
 
     #[test]
     fn unsure_are_long_words_without_digits() {
-        let query = Query::read("mug kettle x200 kettle 4000w").expect("a query");
+        let query = Query::read("mug kettle x200 kettle 4000w");
         assert_eq!(query.unsure(), ["kettle"]);
     }
 }

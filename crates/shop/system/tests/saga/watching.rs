@@ -117,7 +117,7 @@ async fn a_watcher_that_comes_back_misses_nothing_and_sees_nothing_twice() {
 async fn a_cancelled_order_ends_the_stream_with_its_reason() {
     let shop = Shop::open("watchend").await;
     let order_id = shop.placed(&mugs(1, "card_declined")).await;
-    let url = shop.urls.orders.clone();
+    let url = shop.url("orders").to_owned();
     let mut watch = Watch::begin(&shop, &url, &order_id, Some("1")).await;
     let (id, data) = watch.next().await.expect("the end");
     assert_eq!((id.as_str(), &data["status"]), ("2", &json!("cancelled")));
@@ -139,14 +139,14 @@ async fn a_stop_ends_the_streams_properly() {
     let mut shop = Shop::open("watchdrain").await;
     let provider = shop.silent_provider().await;
     let order_id = shop.placed(&mugs(1, "card_approved")).await;
-    let url = shop.urls.orders.clone();
+    let url = shop.url("orders").to_owned();
     let mut watch = Watch::begin(&shop, &url, &order_id, None).await;
     watch.next().await.expect("the status now");
     let (ended, ()) = tokio::join!(watch.next(), shop.stop("orders"));
     assert_eq!(ended, None, "the stream ended, and was not cut off");
     provider.close().await.expect("it answers");
     shop.start("orders").await;
-    let url = shop.urls.orders.clone();
+    let url = shop.url("orders").to_owned();
     let watch = Watch::begin(&shop, &url, &order_id, Some("1")).await;
     assert_eq!(watch.rest().await, changes(&[("2", "confirmed"), ("3", "completed")]));
     shop.close().await;
@@ -161,7 +161,7 @@ async fn watchers_are_bounded_and_hold_no_database_connection() {
     let settings = OrderSettings { order_watchers: most, ..orders::config::DEADLINE.into() };
     shop.stop("orders").await;
     shop.start_as("orders", orders::service(settings)).await;
-    let url = shop.urls.orders.clone();
+    let url = shop.url("orders").to_owned();
     let mut watches = Vec::new();
     for _ in 0..most {
         let mut watch = Watch::begin(&shop, &url, &order_id, None).await;

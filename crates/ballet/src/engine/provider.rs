@@ -1,0 +1,59 @@
+//! Whether the provider of a line's calls is away, and how the calls slow down while it is.
+
+use std::time::Duration;
+
+use ballet_amqp::Backoff;
+use tokio::time::Instant;
+
+/// After this many failures in a row, at least, the provider counts as away.
+const AWAY_AFTER: usize = 10;
+/// The pause between portions of attempts while the provider is away.
+const PORTIONS: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
+
+/// What is known of a provider.
+#[derive(Debug, Default)]
+pub(crate) struct Provider {
+    failures_in_a_row: usize,
+    /// The number of portions since the provider is away.
+    portions: u32,
+    /// While the provider is away: when the next portion begins.
+    not_before: Option<Instant>,
+}
+
+impl Provider {
+    pub(crate) const fn is_away(&self) -> bool {
+        self.not_before.is_some()
+    }
+
+    /// While the provider is away: when the next portion of attempts begins.
+    pub(crate) const fn not_before(&self) -> Option<Instant> {
+        self.not_before
+    }
+
+    /// Notes that a portion of attempts begins, if the provider is away.
+    pub(crate) fn begin_portion(&mut self, now: Instant) {
+        if self.is_away() {
+            self.portions = self.portions.saturating_add(1);
+            self.not_before = Some(now + PORTIONS.after(self.portions));
+        }
+    }
+
+    /// Notes that the provider answered. Returns true if it counted as away.
+    pub(crate) fn answered(&mut self) -> bool {
+        let was_away = self.is_away();
+        *self = Self::default();
+        was_away
+    }
+
+    /// Notes a failed attempt of a line that makes at most `limit` at a time. Returns true if the
+    /// provider counts as away from now on.
+    pub(crate) fn failed(&mut self, limit: usize) -> bool {
+        self.failures_in_a_row += 1;
+        let is_new = self.failures_in_a_row >= limit.max(AWAY_AFTER) && !self.is_away();
+        if is_new {
+            self.portions = 1;
+            self.not_before = Some(Instant::now() + PORTIONS.after(1));
+        }
+        is_new
+    }
+}

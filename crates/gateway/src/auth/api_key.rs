@@ -1,0 +1,59 @@
+//! API keys: programs sign in with a secret of 256 random bits.
+//!
+//! A key is stored as its SHA-256. Slow hashes protect secrets that can be guessed. This one cannot,
+//! so a fast hash is enough, and it costs a request nothing.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ring::digest;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::auth::identity::Identity;
+use crate::config::file::ApiKey;
+
+const SECRET_BYTES: usize = 32;
+
+/// A new key of a client, and its hash.
+pub(crate) fn generate(id: &str) -> Result<(String, String), ring::error::Unspecified> {
+    let mut secret = [0; SECRET_BYTES];
+    SystemRandom::new().fill(&mut secret)?;
+    let key = format!("{id}.{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
+    let hash = hash(&key);
+    Ok((key, hash))
+}
+
+/// The client that a key belongs to.
+pub(crate) fn sign_in(known: &[ApiKey], given: &str) -> Option<Identity> {
+    let (id, _) = given.split_once('.')?;
+    let key = known.iter().find(|key| key.id == id)?;
+    // How long it takes says something of the hash only, and a hash leads to no key.
+    if !key.hash.eq_ignore_ascii_case(&hash(given)) {
+        return None;
+    }
+    Some(Identity {
+        client: format!("key:{id}"),
+        subject: id.to_owned(),
+        scopes: key.scopes.iter().map(|scope| scope.0.clone()).collect(),
+    })
+}
+
+fn hash(key: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, key.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_key_signs_in() {
+        let (key, hash) = generate("mobile").unwrap();
+        let known = [ApiKey { id: "mobile".to_owned(), hash, scopes: Vec::new() }];
+        assert_eq!(sign_in(&known, &key).map(|found| found.client), Some("key:mobile".to_owned()));
+        let wrong = ["", "mobile", "mobile.", &key[..key.len() - 1], &key.replace("mobile", "web")];
+        for wrong in wrong {
+            assert_eq!(sign_in(&known, wrong), None, "{wrong}");
+        }
+    }
+}

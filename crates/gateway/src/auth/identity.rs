@@ -1,0 +1,28 @@
+//! A client that has signed in.
+
+use hyper::HeaderMap;
+
+use crate::http::headers::set;
+
+/// A client that has signed in, and what it may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// Unique over tokens and API keys.
+    pub(crate) client: String,
+    /// The person or program that the credentials stand for.
+    pub(crate) subject: String,
+    pub(crate) scopes: Vec<String>,
+}
+
+impl Identity {
+    pub(crate) fn may(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|own| own == scope)
+    }
+
+    /// Tells a service. A client's own headers of these names are removed before.
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        set(headers, "x-ballet-client", &self.client);
+        set(headers, "x-ballet-subject", &self.subject);
+        set(headers, "x-ballet-scopes", &self.scopes.join(" "));
+    }
+}

@@ -1,0 +1,182 @@
+//! Signed tokens (RFC 7515, RFC 7519), checked strictly.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::auth::identity::Identity;
+use crate::auth::jwk::{Algorithm, PublicKey};
+
+/// More than any honest token has.
+const LONGEST: usize = 8 * 1024;
+
+/// Why a token does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenError {
+    Malformed,
+    Algorithm,
+    UnknownKey,
+    Signature,
+    Expired,
+    NotYetValid,
+    Issuer,
+    Audience,
+    Subject,
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => {
+                "the token is not a signed JWT with the claims iss, aud, sub and exp"
+            }
+            Self::Algorithm => {
+                "the token must be signed with the algorithm of its key: EdDSA or RS256"
+            }
+            Self::UnknownKey => "no key of the key set has the token's kid",
+            Self::Signature => "the token's signature is wrong",
+            Self::Expired => "the token has expired",
+            Self::NotYetValid => "the token is not valid yet",
+            Self::Issuer => "the token is of another issuer",
+            Self::Audience => "the token is for another audience",
+            Self::Subject => "the token's sub must be 1 to 200 visible ASCII characters",
+        })
+    }
+}
+
+/// What a token says before its signature is checked.
+#[derive(Debug)]
+pub(crate) struct Token<'a> {
+    pub(crate) kid: String,
+    algorithm: Algorithm,
+    signed: &'a [u8],
+    claims: &'a str,
+    signature: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    crit: Option<serde_json::Value>,
+    b64: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    aud: Audience,
+    sub: String,
+    /// A time that is no number makes the token malformed; it is never taken for an absent one.
+    exp: f64,
+    nbf: Option<f64>,
+    scope: Option<Scopes>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scopes {
+    Text(String),
+    List(Vec<String>),
+}
+
+/// What a token has to say to count here and now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) audience: &'a str,
+    pub(crate) leeway: i64,
+    pub(crate) now: i64,
+}
+
+impl<'a> Token<'a> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, TokenError> {
+        if text.len() > LONGEST {
+            return Err(TokenError::Malformed);
+        }
+        let mut parts = text.split('.');
+        let (Some(header), Some(claims), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(TokenError::Malformed);
+        };
+        let read: Header = decode(header)?;
+        let algorithm = match read.alg.as_str() {
+            "EdDSA" => Algorithm::EdDSA,
+            "RS256" => Algorithm::RS256,
+            _ => return Err(TokenError::Algorithm),
+        };
+        // Extensions that must be understood, and are not.
+        if read.crit.is_some() || read.b64.is_some() {
+            return Err(TokenError::Malformed);
+        }
+        let signature =
+            BASE64_URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
+        let signed = &text.as_bytes()[..header.len() + 1 + claims.len()];
+        let kid = read.kid.ok_or(TokenError::UnknownKey)?;
+        Ok(Self { kid, algorithm, signed, claims, signature })
+    }
+
+    /// Checks the token with the key of its `kid`.
+    pub(crate) fn check(
+        &self,
+        key: &PublicKey,
+        expected: &Expected<'_>,
+    ) -> Result<Identity, TokenError> {
+        if key.algorithm() != self.algorithm {
+            return Err(TokenError::Algorithm);
+        }
+        if !key.signed(self.signed, &self.signature) {
+            return Err(TokenError::Signature);
+        }
+        let claims: Claims = decode(self.claims)?;
+        #[expect(clippy::cast_precision_loss, reason = "seconds fit into a float")]
+        let (now, leeway) = (expected.now as f64, expected.leeway as f64);
+        if now - leeway >= claims.exp {
+            return Err(TokenError::Expired);
+        }
+        if claims.nbf.is_some_and(|nbf| now + leeway < nbf) {
+            return Err(TokenError::NotYetValid);
+        }
+        if claims.iss != expected.issuer {
+            return Err(TokenError::Issuer);
+        }
+        let meant = match &claims.aud {
+            Audience::One(audience) => audience == expected.audience,
+            Audience::Several(all) => all.iter().any(|one| one == expected.audience),
+        };
+        if !meant {
+            return Err(TokenError::Audience);
+        }
+        // It becomes a header of the requests to services.
+        let subject = claims.sub;
+        let visible = subject.bytes().all(|byte| byte.is_ascii_graphic());
+        if subject.is_empty() || subject.len() > 200 || !visible {
+            return Err(TokenError::Subject);
+        }
+        let scopes = match claims.scope {
+            None => Vec::new(),
+            Some(Scopes::Text(text)) => text.split(' ').map(str::to_owned).collect(),
+            Some(Scopes::List(list)) => list,
+        };
+        let graphic =
+            |scope: &String| !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic());
+        let scopes = scopes.into_iter().filter(graphic).collect();
+        Ok(Identity { client: format!("sub:{subject}"), subject, scopes })
+    }
+}
+
+fn decode<T: DeserializeOwned>(part: &str) -> Result<T, TokenError> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)?;
+    serde_json::from_slice(&bytes).map_err(|_| TokenError::Malformed)
+}

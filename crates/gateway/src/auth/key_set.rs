@@ -1,0 +1,95 @@
+//! The keys that tokens may be signed with, kept up to date without a restart.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use crate::auth::jwk::{self, PublicKey};
+use crate::auth::key_source::KeySource;
+
+/// A token with an unknown key may have been signed with a new one. The set is read again for it,
+/// but not more often than this, or tokens with invented keys would be a load for the source.
+const FOR_UNKNOWN: Duration = Duration::from_secs(2);
+
+type Keys = HashMap<String, Arc<PublicKey>>;
+
+/// A key set. What was read last stays valid while its source is away.
+#[derive(Debug)]
+pub(crate) struct KeySet {
+    source: KeySource,
+    keys: RwLock<Option<Arc<Keys>>>,
+    last_try: Mutex<Option<Instant>>,
+}
+
+/// What a key set says to a key's id.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Key(Arc<PublicKey>),
+    Unknown,
+    /// No key set has been read yet.
+    NoSet,
+}
+
+impl KeySet {
+    pub(crate) fn new(source: KeySource) -> Self {
+        Self { source, keys: RwLock::default(), last_try: Mutex::default() }
+    }
+
+    /// Reads the set again.
+    pub(crate) async fn read(&self) -> Result<(), String> {
+        let mut last_try = self.last_try.lock().await;
+        self.read_now(&mut last_try).await
+    }
+
+    async fn read_now(&self, last_try: &mut Option<Instant>) -> Result<(), String> {
+        *last_try = Some(Instant::now());
+        let keys = self.source.load().await.and_then(|text| jwk::parse(&text));
+        metrics::counter!("gateway_key_set_reads_total",
+            "outcome" => if keys.is_ok() { "ok" } else { "failed" })
+        .increment(1);
+        let keys = keys?.into_iter().map(|(id, key)| (id, Arc::new(key))).collect();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(keys));
+        Ok(())
+    }
+
+    pub(crate) fn is_read(&self) -> bool {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn known(&self, kid: &str) -> Found {
+        match &*self.keys.read().unwrap_or_else(PoisonError::into_inner) {
+            None => Found::NoSet,
+            Some(keys) => keys.get(kid).map_or(Found::Unknown, |key| Found::Key(Arc::clone(key))),
+        }
+    }
+
+    pub(crate) async fn find(&self, kid: &str) -> Found {
+        if let found @ Found::Key(_) = self.known(kid) {
+            return found;
+        }
+        let mut last_try = self.last_try.lock().await;
+        // Whoever had the lock before may have read it.
+        if let found @ Found::Key(_) = self.known(kid) {
+            return found;
+        }
+        if last_try.is_none_or(|last| last.elapsed() >= FOR_UNKNOWN)
+            && let Err(why) = self.read_now(&mut last_try).await
+        {
+            tracing::warn!("the key set was not read again for an unknown key: {why}");
+        }
+        self.known(kid)
+    }
+
+    /// Reads the set regularly, as long as somebody has it.
+    pub(crate) async fn keep(set: Weak<Self>, every: Duration) {
+        loop {
+            tokio::time::sleep(every).await;
+            let Some(set) = set.upgrade() else { return };
+            if let Err(why) = set.read().await {
+                tracing::warn!("the key set is as it was, because it cannot be read: {why}");
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Where a key set comes from: a file, or an address.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Limited};
+use hyper::{Request, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::time::timeout;
+
+use crate::http::body::{Body, empty};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+const LARGEST: usize = 256 * 1024;
+
+/// Where a key set comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum KeySource {
+    File(PathBuf),
+    Address(Uri),
+}
+
+impl KeySource {
+    /// A relative file is beside the config file.
+    pub(crate) fn of(keys: &str, config: &Path) -> Result<Self, String> {
+        if keys.starts_with("http://") {
+            let address =
+                keys.parse().map_err(|error| format!("{keys:?} is no address: {error}"))?;
+            return Ok(Self::Address(address));
+        }
+        let folder = config.parent().unwrap_or(Path::new(""));
+        Ok(Self::File(folder.join(keys)))
+    }
+
+    pub(crate) async fn load(&self) -> Result<Vec<u8>, String> {
+        match self {
+            Self::File(path) => tokio::fs::read(path)
+                .await
+                .map_err(|error| format!("{} cannot be read: {error}", path.display())),
+            Self::Address(address) => match timeout(PATIENCE, fetch(address)).await {
+                Ok(done) => done.map_err(|why| format!("{address} cannot be read: {why}")),
+                Err(_) => Err(format!("{address} did not answer within {PATIENCE:?}")),
+            },
+        }
+    }
+}
+
+async fn fetch(address: &Uri) -> Result<Vec<u8>, String> {
+    let client: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new()).build_http();
+    let request = Request::get(address).body(empty()).map_err(|error| error.to_string())?;
+    let answer = client.request(request).await.map_err(|error| error.to_string())?;
+    if !answer.status().is_success() {
+        return Err(format!("it answered {}", answer.status()));
+    }
+    let body = Limited::new(answer.into_body(), LARGEST).collect().await;
+    body.map(|body| body.to_bytes().to_vec()).map_err(|error| error.to_string())
+}

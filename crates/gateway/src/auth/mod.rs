@@ -1,0 +1,10 @@
+//! Who a client is, and what it may do.
+
+pub(crate) mod api_key;
+pub(crate) mod identity;
+pub(crate) mod jwk;
+pub(crate) mod jwt;
+pub(crate) mod key_set;
+pub(crate) mod key_source;
+pub(crate) mod sign_in;
+pub(crate) mod wall_clock;

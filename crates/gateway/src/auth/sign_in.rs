@@ -1,0 +1,127 @@
+//! Finds out who sent a request, from its token or its API key.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use hyper::header::{self, HeaderMap};
+
+use crate::auth::identity::Identity;
+use crate::auth::jwt::{Expected, Token, TokenError};
+use crate::auth::key_set::{Found, KeySet};
+use crate::auth::key_source::KeySource;
+use crate::auth::{api_key, wall_clock};
+use crate::config::file::{ApiKey, Config, Jwt};
+use crate::http::headers::single;
+use crate::http::problem::Problem;
+
+/// How clients sign in.
+#[derive(Debug)]
+pub(crate) struct SignIn {
+    jwt: Option<(Jwt, Arc<KeySet>)>,
+    api_keys: Vec<ApiKey>,
+}
+
+impl SignIn {
+    /// Sets sign-in up. Key sets that are used already go on being used.
+    ///
+    /// # Errors
+    ///
+    /// If a key file cannot be read. An address may be away for now.
+    pub(crate) async fn new(
+        config: &Config,
+        place: &Path,
+        before: Option<&Self>,
+    ) -> Result<Self, String> {
+        let api_keys = config.api_keys.clone();
+        let Some(jwt) = &config.jwt else { return Ok(Self { jwt: None, api_keys }) };
+        let known = before.and_then(|before| before.jwt.as_ref());
+        let known = known.filter(|(old, _)| (&old.keys, old.refresh) == (&jwt.keys, jwt.refresh));
+        let set = match known {
+            Some((_, set)) => Arc::clone(set),
+            None => {
+                let set = Arc::new(KeySet::new(KeySource::of(&jwt.keys, place)?));
+                tokio::spawn(KeySet::keep(Arc::downgrade(&set), jwt.refresh.0));
+                set
+            }
+        };
+        match set.read().await {
+            Err(why) if !jwt.keys.starts_with("http://") && !set.is_read() => return Err(why),
+            Err(why) => tracing::warn!("the key set cannot be read for now: {why}"),
+            Ok(()) => {}
+        }
+        Ok(Self { jwt: Some((jwt.clone(), set)), api_keys })
+    }
+
+    /// Whether tokens can be checked.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.jwt.as_ref().is_none_or(|(_, set)| set.is_read())
+    }
+
+    /// The client that a request names; `None` if it names none.
+    pub(crate) async fn identify(&self, headers: &HeaderMap) -> Result<Option<Identity>, Problem> {
+        let one = |name: &str| {
+            single(headers, name).map_err(|()| refused("header", &format!("expected one {name}")))
+        };
+        match (one("authorization")?, one("x-api-key")?) {
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => {
+                Err(refused("both", "expected a token or an API key, found both"))
+            }
+            (None, Some(key)) => match api_key::sign_in(&self.api_keys, key) {
+                Some(identity) => Ok(Some(identity)),
+                None => Err(refused("api_key", "the API key is unknown")),
+            },
+            (Some(value), None) => {
+                let scheme = value.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case("bearer "));
+                let Some(token) = scheme.and_then(|_| value.get(7..)) else {
+                    return Err(refused("scheme", "expected `Authorization: Bearer <token>`"));
+                };
+                self.token(token.trim()).await.map(Some)
+            }
+        }
+    }
+
+    async fn token(&self, text: &str) -> Result<Identity, Problem> {
+        let Some((jwt, set)) = &self.jwt else {
+            return Err(refused("no_tokens", "this gateway takes no tokens, only API keys"));
+        };
+        let why = |error: TokenError| refused("token", &error.to_string());
+        let token = Token::parse(text).map_err(why)?;
+        let key = match set.find(&token.kid).await {
+            Found::Key(key) => key,
+            Found::Unknown => return Err(why(TokenError::UnknownKey)),
+            Found::NoSet => {
+                let away = "tokens cannot be checked now: the key set has not been read yet";
+                return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, away)
+                    .retry_after(std::time::Duration::from_secs(2)));
+            }
+        };
+        let leeway = i64::try_from(jwt.leeway.0.as_secs()).unwrap_or(0);
+        let now = wall_clock::unix_seconds();
+        let expected = Expected { issuer: &jwt.issuer, audience: &jwt.audience, leeway, now };
+        token.check(&key, &expected).map_err(why)
+    }
+}
+
+/// 401 for credentials that do not count.
+fn refused(reason: &'static str, detail: &str) -> Problem {
+    metrics::counter!("gateway_sign_ins_refused_total", "reason" => reason).increment(1);
+    let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{detail}\"");
+    Problem::new(StatusCode::UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, challenge)
+}
+
+/// Checks that a client may do what needs these scopes.
+pub(crate) fn allowed(identity: Option<&Identity>, scopes: &[String]) -> Result<(), Problem> {
+    let Some(identity) = identity else {
+        let detail = "sign in with `Authorization: Bearer <token>` or `X-API-Key`";
+        return Err(
+            Problem::new(StatusCode::UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, "Bearer")
+        );
+    };
+    let Some(missing) = scopes.iter().find(|scope| !identity.may(scope)) else { return Ok(()) };
+    let needed = scopes.join(" ");
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\"");
+    let detail = format!("this needs the scope {missing}, which the credentials do not have");
+    Err(Problem::new(StatusCode::FORBIDDEN, detail).with(header::WWW_AUTHENTICATE, challenge))
+}

@@ -1,0 +1,28 @@
+//! What is wrong with a config file, in one sentence.
+
+use std::fmt;
+
+/// A mistake in a config file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConfigError {
+    pub(crate) file: String,
+    pub(crate) line: Option<usize>,
+    pub(crate) field: Option<String>,
+    /// What is wrong, and what was expected.
+    pub(crate) what: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        if let Some(field) = &self.field {
+            write!(f, ", {field}")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,295 @@
+//! What a config file may say. Each field has its default here.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::secret::SecretUrl;
+use crate::config::units::{Size, Span};
+use crate::config::words::{Origin, Prefix, Scope, Server, Verb};
+
+/// A config file.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    #[serde(default)]
+    pub(crate) listen: Listen,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+    #[serde(default)]
+    pub(crate) timeouts: Timeouts,
+    pub(crate) database: Option<Database>,
+    pub(crate) jwt: Option<Jwt>,
+    pub(crate) cors: Option<Cors>,
+    #[serde(default)]
+    pub(crate) security: Security,
+    #[serde(default, rename = "api_key")]
+    pub(crate) api_keys: Vec<ApiKey>,
+    #[serde(default, rename = "rate")]
+    pub(crate) rates: Vec<Rate>,
+    #[serde(default, rename = "upstream")]
+    pub(crate) upstreams: Vec<Upstream>,
+    #[serde(default, rename = "route")]
+    pub(crate) routes: Vec<Route>,
+    #[serde(default, rename = "page")]
+    pub(crate) pages: Vec<Page>,
+}
+
+/// Where the gateway listens.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Listen {
+    /// For clients.
+    pub(crate) public: SocketAddr,
+    /// For operators: health, readiness, metrics.
+    pub(crate) private: SocketAddr,
+    /// Proxies in front of the gateway. Their `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<IpAddr>,
+}
+
+/// What a client may send.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    pub(crate) connections: usize,
+    pub(crate) body: Size,
+    pub(crate) headers: usize,
+    pub(crate) header_bytes: Size,
+    pub(crate) uri: Size,
+}
+
+/// How long the gateway waits.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Timeouts {
+    /// For a client's headers, and for its next request.
+    pub(crate) headers: Span,
+    /// For a client's whole body.
+    pub(crate) body: Span,
+    /// For the head of an upstream's answer, retries included.
+    pub(crate) upstream: Span,
+    /// For the next piece of an upstream's answer, and for a client to take it.
+    pub(crate) idle: Span,
+    /// For the requests in progress at a stop.
+    pub(crate) drain: Span,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Database {
+    pub(crate) url: SecretUrl,
+    #[serde(default = "eight")]
+    pub(crate) connections: u32,
+    /// How long a request waits for it.
+    #[serde(default = "one_second")]
+    pub(crate) timeout: Span,
+}
+
+/// Which tokens count.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Jwt {
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+    /// A JWK set: a file, beside the config file if it is relative, or an `http://` address.
+    pub(crate) keys: String,
+    #[serde(default = "five_minutes")]
+    pub(crate) refresh: Span,
+    /// By how much clocks may differ.
+    #[serde(default = "thirty_seconds")]
+    pub(crate) leeway: Span,
+}
+
+/// A key of a client that is a program. Only its hash is here.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApiKey {
+    pub(crate) id: String,
+    /// The SHA-256 of the key, in hex.
+    pub(crate) hash: String,
+    #[serde(default)]
+    pub(crate) scopes: Vec<Scope>,
+}
+
+/// How many requests a client may make in a window of time.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rate {
+    pub(crate) name: String,
+    pub(crate) requests: u32,
+    pub(crate) window: Span,
+}
+
+/// A service.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Upstream {
+    pub(crate) name: String,
+    pub(crate) servers: Vec<Server>,
+    #[serde(default = "one_second")]
+    pub(crate) connect: Span,
+    /// How often a GET or HEAD is tried again.
+    #[serde(default = "one")]
+    pub(crate) retries: u32,
+    #[serde(default)]
+    pub(crate) breaker: Breaker,
+}
+
+/// When a service is left alone for a while.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Breaker {
+    /// After this many failures in a row.
+    pub(crate) failures: u32,
+    /// For this long. Then one request tries.
+    pub(crate) open: Span,
+}
+
+/// Which requests go where, and who may make them.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Route {
+    pub(crate) prefix: Prefix,
+    pub(crate) methods: Vec<Verb>,
+    pub(crate) upstream: String,
+    /// Replaces the prefix on the way to the upstream.
+    pub(crate) to: Option<Prefix>,
+    /// For everybody. Without this, `scopes` must be there.
+    #[serde(default)]
+    pub(crate) public: bool,
+    /// All of them are needed. None of them: any client that signs in.
+    pub(crate) scopes: Option<Vec<Scope>>,
+    /// How often a client may use it.
+    pub(crate) rate: Option<String>,
+    #[serde(default)]
+    pub(crate) idempotency: IdempotencyKey,
+    /// The upstream recognises the `Idempotency-Key` itself, so a request of which the outcome is
+    /// unknown may be sent again.
+    #[serde(default)]
+    pub(crate) deduplicates: bool,
+    pub(crate) body: Option<Size>,
+    pub(crate) timeout: Option<Span>,
+    pub(crate) idle: Option<Span>,
+}
+
+/// Whether a route remembers answers by the client's `Idempotency-Key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IdempotencyKey {
+    #[default]
+    Off,
+    Optional,
+    Required,
+}
+
+/// A page composed from several services.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Page {
+    /// With parameters: `/pages/product/{sku}`.
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) public: bool,
+    pub(crate) scopes: Option<Vec<Scope>>,
+    pub(crate) rate: Option<String>,
+    #[serde(rename = "part")]
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A part of a page.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) upstream: String,
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) optional: bool,
+    pub(crate) timeout: Option<Span>,
+}
+
+/// Which pages of other origins may call the gateway.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cors {
+    pub(crate) origins: Vec<Origin>,
+    #[serde(default = "ten_minutes")]
+    pub(crate) max_age: Span,
+}
+
+/// Headers that protect browsers.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Security {
+    /// `Strict-Transport-Security` for this long: only behind TLS.
+    pub(crate) hsts: Option<Span>,
+}
+
+const fn seconds(seconds: u64) -> Span {
+    Span(Duration::from_secs(seconds))
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn eight() -> u32 {
+    8
+}
+
+fn one_second() -> Span {
+    seconds(1)
+}
+
+fn thirty_seconds() -> Span {
+    seconds(30)
+}
+
+fn five_minutes() -> Span {
+    seconds(300)
+}
+
+fn ten_minutes() -> Span {
+    seconds(600)
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            public: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            private: SocketAddr::from(([127, 0, 0, 1], 9080)),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            body: Size(1024 * 1024),
+            headers: 64,
+            header_bytes: Size(16 * 1024),
+            uri: Size(4 * 1024),
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            headers: seconds(10),
+            body: seconds(30),
+            upstream: seconds(10),
+            idle: seconds(60),
+            drain: seconds(20),
+        }
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self { failures: 5, open: seconds(5) }
+    }
+}

@@ -1,0 +1,245 @@
+//! What a config file must say beyond its form: names that refer to each other, and choices that
+//! nobody should make by accident.
+
+use std::collections::BTreeSet;
+
+use crate::config::file::{ApiKey, Config, IdempotencyKey, Jwt, Page, Part, Rate, Route, Upstream};
+use crate::config::words::{Prefix, Scope};
+use crate::http::path::Pattern;
+
+/// A broken rule: the table and its place among those of its kind, the field, and what is wrong.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) table: &'static str,
+    pub(crate) index: usize,
+    pub(crate) field: &'static str,
+    pub(crate) what: String,
+}
+
+type Check = Result<(), Broken>;
+
+/// Checks all rules, and returns the first that is broken.
+pub(crate) fn check(config: &Config) -> Check {
+    server(config)?;
+    for (index, key) in config.api_keys.iter().enumerate() {
+        let before = &config.api_keys[..index];
+        api_key(key, before).map_err(|(field, what)| broken("api_key", index, field, what))?;
+    }
+    for (index, rate) in config.rates.iter().enumerate() {
+        let before = &config.rates[..index];
+        self::rate(rate, before).map_err(|(field, what)| broken("rate", index, field, what))?;
+    }
+    for (index, upstream) in config.upstreams.iter().enumerate() {
+        let before = &config.upstreams[..index];
+        self::upstream(upstream, before)
+            .map_err(|(field, what)| broken("upstream", index, field, what))?;
+    }
+    for (index, route) in config.routes.iter().enumerate() {
+        let before = &config.routes[..index];
+        self::route(config, route, before)
+            .map_err(|(field, what)| broken("route", index, field, what))?;
+    }
+    let mut parts = 0;
+    for (index, page) in config.pages.iter().enumerate() {
+        let before = &config.pages[..index];
+        let pattern = self::page(config, page, before)
+            .map_err(|(field, what)| broken("page", index, field, what))?;
+        let mut names = BTreeSet::from(["missing"]);
+        for part in &page.parts {
+            self::part(config, &pattern, part, &mut names)
+                .map_err(|(field, what)| broken("page.part", parts, field, what))?;
+            parts += 1;
+        }
+    }
+    if config.routes.is_empty() && config.pages.is_empty() {
+        let what = "nothing is served: expected at least one [[route]] or [[page]]";
+        return Err(broken("route", 0, "", what.to_owned()));
+    }
+    Ok(())
+}
+
+type Wrong = (&'static str, String);
+
+fn broken(table: &'static str, index: usize, field: &'static str, what: String) -> Broken {
+    Broken { table, index, field, what }
+}
+
+fn server(config: &Config) -> Check {
+    let limits = &config.limits;
+    let ranges = [
+        ("connections", limits.connections, 1, 1_000_000),
+        ("headers", limits.headers, 8, 1000),
+        ("header_bytes", limits.header_bytes.0, 1024, 1024 * 1024),
+        ("uri", limits.uri.0, 64, 64 * 1024),
+    ];
+    for (field, value, least, most) in ranges {
+        if !(least..=most).contains(&value) {
+            let what = format!("expected {least} to {most}, found {value}");
+            return Err(broken("limits", 0, field, what));
+        }
+    }
+    if let Some(Jwt { keys, .. }) = &config.jwt
+        && keys.starts_with("https://")
+    {
+        let what = "expected a file or an http:// address; this gateway makes no TLS connections, \
+                    so let a job fetch the keys into a file";
+        return Err(broken("jwt", 0, "keys", what.to_owned()));
+    }
+    if let Some(database) = &config.database {
+        let wrong = |what| Err(broken("database", 0, "url", what));
+        match database.url.reveal() {
+            Err(what) => return wrong(what),
+            Ok(url) if !url.starts_with("postgres://") && !url.starts_with("postgresql://") => {
+                return wrong("expected an address like postgres://user:password@host/name".into());
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn name(name: &str) -> Result<(), Wrong> {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    if !name.is_empty() && name.len() <= 60 && name.chars().all(good) {
+        return Ok(());
+    }
+    Err(("name", format!("expected letters a-z, digits, - and _, found {name:?}")))
+}
+
+fn api_key(key: &ApiKey, before: &[ApiKey]) -> Result<(), Wrong> {
+    name(&key.id).map_err(|(_, what)| ("id", what))?;
+    if before.iter().any(|other| other.id == key.id) {
+        return Err(("id", format!("{:?} is taken by another key", key.id)));
+    }
+    if key.hash.len() != 64 || !key.hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let what = "expected 64 hex digits, as `ballet-gateway api-key` prints them";
+        return Err(("hash", what.to_owned()));
+    }
+    Ok(())
+}
+
+fn rate(rate: &Rate, before: &[Rate]) -> Result<(), Wrong> {
+    name(&rate.name)?;
+    if before.iter().any(|other| other.name == rate.name) {
+        return Err(("name", format!("{:?} is taken by another rate", rate.name)));
+    }
+    if rate.requests == 0 {
+        return Err(("requests", "expected at least 1".to_owned()));
+    }
+    if rate.window.0.as_secs() == 0 || rate.window.0.subsec_nanos() != 0 {
+        return Err(("window", format!("expected whole seconds, found \"{}\"", rate.window)));
+    }
+    Ok(())
+}
+
+fn upstream(upstream: &Upstream, before: &[Upstream]) -> Result<(), Wrong> {
+    name(&upstream.name)?;
+    if before.iter().any(|other| other.name == upstream.name) {
+        return Err(("name", format!("{:?} is taken by another upstream", upstream.name)));
+    }
+    if upstream.servers.is_empty() {
+        return Err(("servers", "expected at least one address".to_owned()));
+    }
+    if upstream.retries > 3 {
+        return Err(("retries", format!("expected 0 to 3, found {}", upstream.retries)));
+    }
+    if upstream.breaker.failures == 0 {
+        return Err(("breaker.failures", "expected at least 1".to_owned()));
+    }
+    Ok(())
+}
+
+fn known<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    let known: BTreeSet<&str> = known.collect();
+    if known.contains(name) {
+        return Ok(());
+    }
+    if known.is_empty() {
+        return Err(format!("there is no [[{what}]], so {name:?} names nothing"));
+    }
+    let known = known.into_iter().collect::<Vec<_>>().join(", ");
+    Err(format!("there is no {what} {name:?}; expected one of {known}"))
+}
+
+fn access(
+    config: &Config,
+    public: bool,
+    scopes: Option<&[Scope]>,
+    rate: Option<&str>,
+) -> Result<(), Wrong> {
+    match (public, scopes) {
+        (true, Some(_)) => {
+            return Err(("scopes", "a public route has none; remove one of the two".to_owned()));
+        }
+        (false, None) => {
+            let what = "nobody is named; expected public = true, or scopes = [\"...\"], or \
+                        scopes = [] for every client that signs in";
+            return Err(("scopes", what.to_owned()));
+        }
+        (false, Some(_)) if config.jwt.is_none() && config.api_keys.is_empty() => {
+            let what = "nobody can sign in: expected [jwt], an [[api_key]], or public = true";
+            return Err(("scopes", what.to_owned()));
+        }
+        _ => {}
+    }
+    let Some(rate) = rate else { return Ok(()) };
+    known("rate", rate, config.rates.iter().map(|rate| &*rate.name)).map_err(|what| ("rate", what))
+}
+
+fn route(config: &Config, route: &Route, before: &[Route]) -> Result<(), Wrong> {
+    known("upstream", &route.upstream, config.upstreams.iter().map(|one| &*one.name))
+        .map_err(|what| ("upstream", what))?;
+    if route.methods.is_empty() {
+        return Err(("methods", "expected at least one, like \"GET\"".to_owned()));
+    }
+    let twin = before.iter().filter(|other| other.prefix == route.prefix);
+    if let Some(twice) =
+        route.methods.iter().find(|verb| twin.clone().any(|other| other.methods.contains(verb)))
+    {
+        let Prefix(prefix) = &route.prefix;
+        return Err(("methods", format!("{twice} {prefix} is taken by another route")));
+    }
+    access(config, route.public, route.scopes.as_deref(), route.rate.as_deref())?;
+    if route.idempotency == IdempotencyKey::Off {
+        return Ok(());
+    }
+    if route.public {
+        let what = "keys belong to a client that signs in: expected \"off\" on a public route";
+        return Err(("idempotency", what.to_owned()));
+    }
+    if config.database.is_none() {
+        return Err(("idempotency", "answers are kept in a database: expected [database]".into()));
+    }
+    Ok(())
+}
+
+fn page(config: &Config, page: &Page, before: &[Page]) -> Result<Pattern, Wrong> {
+    let pattern = Pattern::parse(&page.path).map_err(|what| ("path", what))?;
+    if before.iter().any(|other| other.path == page.path) {
+        return Err(("path", format!("{} is taken by another page", page.path)));
+    }
+    access(config, page.public, page.scopes.as_deref(), page.rate.as_deref())?;
+    if page.parts.is_empty() {
+        return Err(("part", "expected at least one [[page.part]]".to_owned()));
+    }
+    Ok(pattern)
+}
+
+fn part<'a>(
+    config: &Config,
+    page: &Pattern,
+    part: &'a Part,
+    names: &mut BTreeSet<&'a str>,
+) -> Result<(), Wrong> {
+    name(&part.name)?;
+    if !names.insert(&part.name) {
+        return Err(("name", format!("{:?} is taken", part.name)));
+    }
+    known("upstream", &part.upstream, config.upstreams.iter().map(|one| &*one.name))
+        .map_err(|what| ("upstream", what))?;
+    let path = Pattern::parse(&part.path).map_err(|what| ("path", what))?;
+    match path.parameters().find(|name| !page.has(name)) {
+        Some(unknown) => Err(("path", format!("the page's path has no {{{unknown}}}"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,60 @@
+//! Values that are not shown.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A URL with a password. `env:NAME` takes it from the environment.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct SecretUrl(String);
+
+impl SecretUrl {
+    /// The URL, from the environment if the file says so.
+    pub(crate) fn reveal(&self) -> Result<String, String> {
+        let Some(name) = self.0.strip_prefix("env:") else { return Ok(self.0.clone()) };
+        std::env::var(name)
+            .map_err(|_| format!("the environment has no variable {name}, which this names"))
+    }
+
+    fn masked(&self) -> String {
+        if self.0.starts_with("env:") {
+            return self.0.clone();
+        }
+        let Some((scheme, rest)) = self.0.split_once("://") else { return "***".to_owned() };
+        // Both the part before `@` and the query may hold a password.
+        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+        let place = place.split('?').next().unwrap_or_default();
+        let mark = if rest.contains('@') { "***@" } else { "" };
+        format!("{scheme}://{mark}{place}")
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl Serialize for SecretUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.masked())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_url_has_no_password() {
+        for (url, shown) in [
+            ("postgres://gateway:se@cret@host:5432/db", "postgres://***@host:5432/db"),
+            ("postgres://host/db?password=secret", "postgres://host/db"),
+            ("env:DATABASE_URL", "env:DATABASE_URL"),
+            ("secret", "***"),
+        ] {
+            assert_eq!(SecretUrl(url.to_owned()).masked(), shown);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Which pages of other origins may use the gateway (the Fetch standard's CORS protocol).
+
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use crate::config::file::Cors;
+use crate::http::body::{Answer, empty};
+
+/// What a page's script may send. `Authorization` and a JSON body make a preflight.
+const ALLOWED: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, \
+                       last-event-id, traceparent, tracestate, x-api-key, x-request-id";
+/// What it may read beyond the few headers that it always may.
+const EXPOSED: &str = "etag, idempotency-replayed, location, ratelimit, ratelimit-policy, \
+                       retry-after, x-request-id";
+
+/// The origin of a request, if it is allowed.
+pub(crate) fn origin(cors: Option<&Cors>, headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = headers.get(header::ORIGIN)?;
+    let allowed = cors?.origins.iter().any(|known| known.0.as_bytes() == origin.as_bytes());
+    allowed.then(|| origin.clone())
+}
+
+pub(crate) fn is_preflight<B>(request: &Request<B>) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ORIGIN)
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The answer to a preflight. A page of another origin gets no leave, and the browser stops it.
+pub(crate) fn preflight(cors: &Cors, origin: Option<&HeaderValue>, methods: &str) -> Answer {
+    let mut answer = Response::new(empty());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    if origin.is_some() {
+        let age = cors.max_age.0.as_secs().to_string();
+        for (name, value) in [
+            (header::ACCESS_CONTROL_ALLOW_METHODS, methods),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED),
+            (header::ACCESS_CONTROL_MAX_AGE, &age),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                answer.headers_mut().insert(name, value);
+            }
+        }
+    }
+    answer
+}
+
+/// Lets the page read the answer. Credentials are headers, never cookies, so none are allowed.
+pub(crate) fn write(origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+    // A cache must not give one origin's answer to another.
+    headers.append(header::VARY, HeaderValue::from_static("origin"));
+    let Some(origin) = origin else { return };
+    let exposed: HeaderName = header::ACCESS_CONTROL_EXPOSE_HEADERS;
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(exposed, HeaderValue::from_static(EXPOSED));
+}

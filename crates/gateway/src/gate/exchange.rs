@@ -1,0 +1,89 @@
+//! One request and its answer, as the log and the metrics tell it.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use hyper::{Method, Request, StatusCode};
+
+use crate::config::file::Rate;
+use crate::http::headers::single;
+use crate::http::ids::request_id;
+use crate::http::trace::Trace;
+use crate::limits::verdict::Verdict;
+
+/// A request in progress. Dropped before its answer, it is logged as one whose client went away.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) id: String,
+    pub(crate) trace: Trace,
+    pub(crate) address: IpAddr,
+    /// Who signed in.
+    pub(crate) client: Option<String>,
+    /// The prefix or the path of what serves it.
+    pub(crate) route: Option<String>,
+    pub(crate) limited: Option<(Rate, Verdict)>,
+    method: Method,
+    path: String,
+    begun: Instant,
+    answered: bool,
+}
+
+impl Exchange {
+    pub(crate) fn begin<B>(request: &Request<B>, address: IpAddr) -> Self {
+        let headers = request.headers();
+        Self {
+            id: request_id(single(headers, "x-request-id").ok().flatten()),
+            trace: Trace::of(headers),
+            address,
+            client: None,
+            route: None,
+            limited: None,
+            method: request.method().clone(),
+            // Without the query, which may hold what is nobody's business.
+            path: request.uri().path().to_owned(),
+            begun: Instant::now(),
+            answered: false,
+        }
+    }
+
+    pub(crate) fn end(mut self, status: StatusCode) {
+        self.answered = true;
+        self.tell(status.as_u16());
+    }
+
+    fn tell(&self, status: u16) {
+        let took = self.begun.elapsed();
+        let route = self.route.as_deref().unwrap_or("none");
+        tracing::info!(
+            target: "access",
+            method = %self.method,
+            path = %self.path,
+            status,
+            milliseconds = took.as_secs_f64() * 1000.0,
+            route,
+            client = self.client.as_deref().unwrap_or("-"),
+            address = %self.address,
+            request_id = %self.id,
+            trace_id = %self.trace.id(),
+            "request",
+        );
+        // Anybody can invent a method, but not a series of metrics.
+        let known =
+            [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        let method = if known.contains(&self.method) { self.method.as_str() } else { "other" };
+        metrics::counter!("gateway_requests_total", "route" => route.to_owned(),
+            "method" => method.to_owned(), "status" => status.to_string())
+        .increment(1);
+        metrics::histogram!("gateway_request_seconds", "route" => route.to_owned())
+            .record(took.as_secs_f64());
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if !self.answered {
+            // As nginx calls it: the client closed the connection.
+            self.tell(499);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Passes a request on to a service, and its answer back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body as HttpBody, Incoming};
+use hyper::{HeaderMap, Method, Request, StatusCode, header};
+
+use crate::auth::identity::Identity;
+use crate::config::file::IdempotencyKey;
+use crate::gate::exchange::Exchange;
+use crate::gate::in_force::Gate;
+use crate::gate::table::Route;
+use crate::http::body::Answer;
+use crate::http::bounded::{BodyFault, Bounded, Progress};
+use crate::http::headers::{clean_request, clean_response, set};
+use crate::http::problem::Problem;
+use crate::http::quiet::Quiet;
+use crate::idempotency::key;
+use crate::idempotency::remember::{self, Keyed};
+use crate::upstream::failure::{Failure, body_problem};
+use crate::upstream::outgoing::{Outgoing, Payload};
+use crate::upstream::service::Service;
+
+/// Serves a request by a route.
+pub(crate) async fn forward(
+    gate: &Gate,
+    route: &Route,
+    exchange: &Exchange,
+    identity: Option<&Identity>,
+    request: Request<Incoming>,
+) -> Result<Answer, Problem> {
+    let too_large = request.body().size_hint().lower() > route.body as u64;
+    if too_large {
+        return Err(body_problem(BodyFault::TooLarge));
+    }
+    let idempotency_key = match route.idempotency {
+        IdempotencyKey::Off => None,
+        _ if matches!(*request.method(), Method::GET | Method::HEAD) => None,
+        IdempotencyKey::Optional => key::of(request.headers())?,
+        IdempotencyKey::Required => Some(key::of(request.headers())?.ok_or_else(|| {
+            let detail =
+                "this needs an Idempotency-Key: any text that you use for one request only";
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        })?),
+    };
+    let (head, body) = request.into_parts();
+    let path = target(route, head.uri.path(), head.uri.query());
+    let headers = outgoing_headers(exchange, identity, head.headers);
+    let time = gate.config.timeouts.body.0;
+    let progress = Arc::new(Progress::default());
+    let empty = body.is_end_stream();
+    let bounded = Bounded::new(body, route.body, time, Arc::clone(&progress));
+    let mut outgoing = Outgoing {
+        method: head.method,
+        path,
+        headers,
+        payload: Payload::Empty,
+        timeout: route.timeout,
+    };
+    let (service, idle) = (Arc::clone(&route.service), route.idle);
+    let Some((text, identity)) = idempotency_key.zip(identity) else {
+        if !empty {
+            outgoing.payload = Payload::Stream(bounded.boxed_unsync(), progress, time);
+        }
+        let sent = send(&service, outgoing, idle).await;
+        return sent.map_err(|failure| told(&failure, exchange, service.name()));
+    };
+    let bytes = match bounded.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return Err(body_problem(progress.fault().unwrap_or(BodyFault::Broken))),
+    };
+    let fingerprint = key::fingerprint(&outgoing.method, &outgoing.path, &outgoing.headers, &bytes);
+    if route.deduplicates {
+        // Of this client only: another may use the same text.
+        set(&mut outgoing.headers, "idempotency-key", &format!("{}:{text}", identity.client));
+    }
+    outgoing.payload = whole(bytes);
+    let keyed = Keyed {
+        client: identity.client.clone(),
+        key: text,
+        fingerprint,
+        time: route.timeout + idle,
+        deduplicates: route.deduplicates,
+        upstream: service.name().to_owned(),
+    };
+    let Some(database) = gate.lasting.database.clone() else {
+        let detail = "the gateway has no memory for Idempotency-Key";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+    };
+    // It goes on when the client goes away: the answer is for whoever asks again.
+    let working = gate.lasting.in_flight.begin();
+    let running = tokio::spawn(async move {
+        let _working = working;
+        remember::once(&database, keyed, send(&service, outgoing, idle)).await
+    });
+    running.await.unwrap_or_else(|error| {
+        tracing::error!("a request with an Idempotency-Key failed: {error}");
+        Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed; its log says why"))
+    })
+}
+
+fn whole(bytes: Bytes) -> Payload {
+    if bytes.is_empty() { Payload::Empty } else { Payload::Whole(bytes) }
+}
+
+/// The path at the service, with the query.
+fn target(route: &Route, path: &str, query: Option<&str>) -> String {
+    let rest = match &route.to {
+        None => path.to_owned(),
+        Some(to) => {
+            let rest = path.strip_prefix(route.prefix.trim_end_matches('/')).unwrap_or(path);
+            let to = to.trim_end_matches('/');
+            if to.is_empty() && rest.is_empty() { "/".to_owned() } else { format!("{to}{rest}") }
+        }
+    };
+    match query {
+        Some(query) => format!("{rest}?{query}"),
+        None => rest,
+    }
+}
+
+/// What a service is told: what the client may say, and what only the gateway says.
+pub(crate) fn outgoing_headers(
+    exchange: &Exchange,
+    identity: Option<&Identity>,
+    mut headers: HeaderMap,
+) -> HeaderMap {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+    clean_request(&mut headers);
+    set(&mut headers, "x-request-id", &exchange.id);
+    set(&mut headers, "x-forwarded-for", &exchange.address.to_string());
+    if let Some(host) = host {
+        set(&mut headers, "x-forwarded-host", &host);
+    }
+    exchange.trace.write(&mut headers);
+    if let Some(identity) = identity {
+        identity.write(&mut headers);
+    }
+    headers
+}
+
+async fn send(service: &Service, outgoing: Outgoing, idle: Duration) -> Result<Answer, Failure> {
+    let mut answer = service.send(outgoing).await?;
+    clean_response(answer.headers_mut());
+    Ok(answer.map(|body| Quiet::new(body, idle).boxed_unsync()))
+}
+
+/// The client gets a sentence, the log the cause.
+pub(crate) fn told(failure: &Failure, exchange: &Exchange, upstream: &str) -> Problem {
+    match failure {
+        Failure::Unreachable(cause) | Failure::Broken(cause) => {
+            tracing::warn!(upstream, request_id = %exchange.id, "{}: {cause}", failure.word());
+        }
+        Failure::TooSlow(limit) => {
+            tracing::warn!(upstream, request_id = %exchange.id, "no answer within {limit:?}");
+        }
+        Failure::LeftAlone(_) | Failure::Client(_) => {}
+    }
+    failure.problem(upstream)
+}

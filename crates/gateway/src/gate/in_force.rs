@@ -1,0 +1,73 @@
+//! All that a config file sets up. A reload makes a new one and takes over what is the same.
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::auth::sign_in::SignIn;
+use crate::config::file::{Config, Upstream};
+use crate::gate::in_flight::InFlight;
+use crate::gate::table::Table;
+use crate::limits::limiter::Limiter;
+use crate::store::database::Database;
+use crate::upstream::service::Service;
+
+/// What lives as long as the process.
+#[derive(Debug, Clone)]
+pub(crate) struct Lasting {
+    pub(crate) database: Option<Arc<Database>>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) in_flight: InFlight,
+}
+
+/// A config in force.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    pub(crate) config: Config,
+    pub(crate) lasting: Lasting,
+    pub(crate) table: Table,
+    pub(crate) sign_in: SignIn,
+    services: Vec<Arc<Service>>,
+}
+
+impl Gate {
+    /// Sets a config up. Upstreams that have not changed keep their connections and breakers.
+    ///
+    /// # Errors
+    ///
+    /// If a key file cannot be read.
+    pub(crate) async fn new(
+        config: Config,
+        place: &Path,
+        lasting: Lasting,
+        before: Option<&Self>,
+    ) -> Result<Self, String> {
+        let known = before.map(|before| before.services.as_slice()).unwrap_or_default();
+        let service = |upstream: &Upstream| {
+            let same = known.iter().find(|service| service.config == *upstream);
+            same.cloned().unwrap_or_else(|| Arc::new(Service::new(upstream)))
+        };
+        let services: Vec<_> = config.upstreams.iter().map(service).collect();
+        let sign_in = SignIn::new(&config, place, before.map(|before| &before.sign_in)).await?;
+        let table = Table::new(&config, &services)?;
+        Ok(Self { config, lasting, table, sign_in, services })
+    }
+}
+
+/// The config in force, for all connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Current(Arc<RwLock<Arc<Gate>>>);
+
+impl Current {
+    pub(crate) fn new(gate: Gate) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(gate))))
+    }
+
+    pub(crate) fn get(&self) -> Arc<Gate> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on requests are served by this one. Those in progress end with the old one.
+    pub(crate) fn set(&self, gate: Gate) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(gate);
+    }
+}

@@ -1,0 +1,13 @@
+//! What happens to a request: checks, sign-in, limits, and then a route or a page.
+
+pub(crate) mod check;
+pub(crate) mod cors;
+pub(crate) mod exchange;
+pub(crate) mod forward;
+
+pub(crate) mod in_flight;
+pub(crate) mod in_force;
+pub(crate) mod page;
+pub(crate) mod peer;
+pub(crate) mod serve;
+pub(crate) mod table;

@@ -1,0 +1,116 @@
+//! Pages composed from several services: one JSON object with a field for each part.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use http_body_util::{BodyExt, Limited};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::auth::identity::Identity;
+use crate::gate::exchange::Exchange;
+use crate::gate::forward::{outgoing_headers, told};
+use crate::gate::table::{Page, Part};
+use crate::http::body::{Answer, full};
+use crate::http::problem::Problem;
+use crate::upstream::outgoing::{Outgoing, Payload};
+
+const LARGEST_PART: usize = 1024 * 1024;
+
+#[derive(Serialize)]
+struct Composed<'a> {
+    #[serde(flatten)]
+    parts: BTreeMap<&'a str, Option<Box<RawValue>>>,
+    /// Optional parts that could not be had.
+    missing: Vec<Missing<'a>>,
+}
+
+#[derive(Serialize)]
+struct Missing<'a> {
+    part: &'a str,
+    status: u16,
+    detail: String,
+}
+
+/// Asks all services at once. The page comes when the slowest has answered, or its time is over.
+pub(crate) async fn compose(
+    page: &Page,
+    path: &str,
+    exchange: &Exchange,
+    identity: Option<&Identity>,
+) -> Result<Answer, Problem> {
+    let values = page.pattern.matches(path).unwrap_or_default();
+    let fetched = join_all(page.parts.iter().map(|part| {
+        let path = part.path.fill(&values);
+        fetch(part, path, exchange, identity)
+    }));
+    let mut composed = Composed { parts: BTreeMap::new(), missing: Vec::new() };
+    for (part, outcome) in page.parts.iter().zip(fetched.await) {
+        let value = match outcome {
+            Ok(value) => Some(value),
+            Err(problem) if part.optional => {
+                metrics::counter!("gateway_parts_missing_total",
+                    "page" => page.path.clone(), "part" => part.name.clone())
+                .increment(1);
+                let status = problem.status.as_u16();
+                let detail = problem.detail;
+                composed.missing.push(Missing { part: &part.name, status, detail });
+                None
+            }
+            Err(problem) => return Err(problem),
+        };
+        composed.parts.insert(&part.name, value);
+    }
+    let text = serde_json::to_vec(&composed).map_err(|error| {
+        tracing::error!("a page cannot be written: {error}");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be written")
+    })?;
+    let mut answer = Response::new(full(text));
+    let json = HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(header::CONTENT_TYPE, json);
+    Ok(answer)
+}
+
+async fn fetch(
+    part: &Part,
+    path: String,
+    exchange: &Exchange,
+    identity: Option<&Identity>,
+) -> Result<Box<RawValue>, Problem> {
+    let name = &part.name;
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    let request = Outgoing {
+        method: Method::GET,
+        path,
+        headers: outgoing_headers(exchange, identity, headers),
+        payload: Payload::Empty,
+        timeout: part.timeout,
+    };
+    let bad = |detail: String| Problem::new(StatusCode::BAD_GATEWAY, detail);
+    let answered = async {
+        let upstream = part.service.name();
+        let answer = part
+            .service
+            .send(request)
+            .await
+            .map_err(|failure| told(&failure, exchange, upstream))?;
+        let status = answer.status();
+        if status.is_client_error() {
+            return Err(Problem::new(status, format!("{name}: {upstream} answered {status}")));
+        }
+        if !status.is_success() {
+            return Err(bad(format!("{name}: {upstream} answered {status}")));
+        }
+        let body = Limited::new(answer.into_body(), LARGEST_PART).collect().await;
+        let bytes = body.map_err(|_| bad(format!("{name}: {upstream} broke off")))?.to_bytes();
+        serde_json::from_slice(&bytes).map_err(|_| bad(format!("{name}: {upstream} sent no JSON")))
+    };
+    let limit = part.timeout;
+    tokio::time::timeout(limit, answered).await.unwrap_or_else(|_| {
+        let detail = format!("{name}: {} did not answer within {limit:?}", part.service.name());
+        Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail))
+    })
+}

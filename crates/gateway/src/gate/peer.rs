@@ -1,0 +1,52 @@
+//! Where a request comes from.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use hyper::HeaderMap;
+
+/// The client's address. Behind trusted proxies it is the last one in `X-Forwarded-For` that is not
+/// a proxy; what stands before it anybody may have written.
+pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+    let peer = peer.to_canonical();
+    if !trusted.contains(&peer) {
+        return peer;
+    }
+    let lines = headers.get_all("x-forwarded-for").iter();
+    let text = lines.filter_map(|line| line.to_str().ok()).collect::<Vec<_>>().join(",");
+    let mut client = peer;
+    for hop in text.rsplit(',') {
+        let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
+        client = hop.to_canonical();
+        if !trusted.contains(&client) {
+            break;
+        }
+    }
+    client
+}
+
+/// What limits count by: a home has a whole IPv6 network.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "6.6.6.6, 1.2.3.4, 10.0.0.2".parse().unwrap());
+        let trusted = [ip("10.0.0.1"), ip("10.0.0.2")];
+        assert_eq!(client(ip("9.9.9.9"), &headers, &trusted), ip("9.9.9.9"));
+        assert_eq!(client(ip("10.0.0.1"), &headers, &trusted), ip("1.2.3.4"));
+        assert_eq!(client(ip("10.0.0.1"), &HeaderMap::new(), &trusted), ip("10.0.0.1"));
+    }
+}

@@ -1,0 +1,93 @@
+//! Serves one request from its first check to its last header.
+
+use std::net::SocketAddr;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+
+use crate::auth::sign_in;
+use crate::config::file::Security;
+use crate::gate::exchange::Exchange;
+use crate::gate::in_force::Gate;
+use crate::gate::table::Target;
+use crate::gate::{check, cors, forward, page, peer};
+use crate::http::body::Answer;
+use crate::http::headers::set;
+use crate::http::problem::Problem;
+
+/// Answers a request.
+pub(crate) async fn serve(gate: &Gate, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+    let config = &gate.config;
+    let address = peer::client(peer.ip(), request.headers(), &config.listen.trusted_proxies);
+    let mut exchange = Exchange::begin(&request, address);
+    let origin = cors::origin(config.cors.as_ref(), request.headers());
+    let outcome = decide(gate, &mut exchange, origin.as_ref(), request).await;
+    let mut answer = outcome.unwrap_or_else(|problem| problem.answer(&exchange.id));
+    let headers = answer.headers_mut();
+    set(headers, "x-request-id", &exchange.id);
+    if let Some((rate, verdict)) = &exchange.limited {
+        verdict.write(rate, headers);
+    }
+    if config.cors.is_some() {
+        cors::write(origin, headers);
+    }
+    protect(&config.security, headers);
+    let status = answer.status();
+    exchange.end(status);
+    answer
+}
+
+async fn decide(
+    gate: &Gate,
+    exchange: &mut Exchange,
+    origin: Option<&HeaderValue>,
+    request: Request<Incoming>,
+) -> Result<Answer, Problem> {
+    check::check(&request, &gate.config.limits)?;
+    let path = request.uri().path();
+    if let Some(cors) = &gate.config.cors
+        && cors::is_preflight(&request)
+    {
+        return Ok(cors::preflight(cors, origin, &gate.table.methods(path)));
+    }
+    let target = gate.table.find(request.method(), path)?;
+    exchange.route = Some(target.name().to_owned());
+    let access = target.access();
+    let identity = gate.sign_in.identify(request.headers()).await?;
+    exchange.client = identity.as_ref().map(|identity| identity.client.clone());
+    if let Some(scopes) = &access.scopes {
+        sign_in::allowed(identity.as_ref(), scopes)?;
+    }
+    if let Some(rate) = &access.rate {
+        let client = match &identity {
+            Some(identity) => identity.client.clone(),
+            None => format!("ip:{}", peer::network(exchange.address)),
+        };
+        let verdict = gate.lasting.limiter.take(rate, &client).await;
+        let refused = (!verdict.allowed).then(|| verdict.problem(rate));
+        exchange.limited = Some((rate.clone(), verdict));
+        refused.map_or(Ok(()), Err)?;
+    }
+    let identity = identity.as_ref();
+    match target {
+        Target::Page(page) => page::compose(page, path, exchange, identity).await,
+        Target::Route(route) => forward::forward(gate, route, exchange, identity, request).await,
+    }
+}
+
+/// Headers for browsers. What a service says itself stays.
+fn protect(security: &Security, headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if let Some(hsts) = security.hsts {
+        let value = format!("max-age={}", hsts.0.as_secs());
+        set(headers, "strict-transport-security", &value);
+    }
+}

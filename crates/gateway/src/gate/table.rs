@@ -1,0 +1,176 @@
+//! Which route or page a request is for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::{Method, StatusCode, header};
+
+use crate::config::file::{Config, IdempotencyKey, Rate};
+use crate::config::words::Scope;
+use crate::http::path::{Pattern, begins_with};
+use crate::http::problem::Problem;
+use crate::upstream::service::Service;
+
+/// Who may use a route or a page, and how often.
+#[derive(Debug)]
+pub(crate) struct Access {
+    /// `None`: everybody.
+    pub(crate) scopes: Option<Vec<String>>,
+    pub(crate) rate: Option<Rate>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) prefix: String,
+    pub(crate) methods: Vec<Method>,
+    /// What replaces the prefix.
+    pub(crate) to: Option<String>,
+    pub(crate) access: Access,
+    pub(crate) service: Arc<Service>,
+    pub(crate) idempotency: IdempotencyKey,
+    pub(crate) deduplicates: bool,
+    pub(crate) body: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) idle: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) path: Pattern,
+    pub(crate) service: Arc<Service>,
+    pub(crate) optional: bool,
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) path: String,
+    pub(crate) pattern: Pattern,
+    pub(crate) access: Access,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What serves a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Target<'a> {
+    Route(&'a Route),
+    Page(&'a Page),
+}
+
+impl Target<'_> {
+    pub(crate) fn access(&self) -> &Access {
+        match self {
+            Self::Route(route) => &route.access,
+            Self::Page(page) => &page.access,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Route(route) => &route.prefix,
+            Self::Page(page) => &page.path,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    routes: Vec<Route>,
+    pages: Vec<Page>,
+}
+
+impl Table {
+    /// The table of a checked config.
+    pub(crate) fn new(config: &Config, services: &[Arc<Service>]) -> Result<Self, String> {
+        let service = |name: &str| {
+            let found = services.iter().find(|service| service.name() == name);
+            found.cloned().ok_or_else(|| format!("there is no upstream {name:?}"))
+        };
+        let access = |public: bool, scopes: Option<&[Scope]>, rate: Option<&str>| Access {
+            scopes: (!public)
+                .then(|| scopes.unwrap_or_default().iter().map(|scope| scope.0.clone()).collect()),
+            rate: config.rates.iter().find(|known| Some(&*known.name) == rate).cloned(),
+        };
+        let timeouts = &config.timeouts;
+        let routes = config.routes.iter().map(|route| {
+            Ok(Route {
+                prefix: route.prefix.0.clone(),
+                methods: route.methods.iter().map(|verb| verb.0.clone()).collect(),
+                to: route.to.as_ref().map(|to| to.0.clone()),
+                access: access(route.public, route.scopes.as_deref(), route.rate.as_deref()),
+                service: service(&route.upstream)?,
+                idempotency: route.idempotency,
+                deduplicates: route.deduplicates,
+                body: route.body.unwrap_or(config.limits.body).0,
+                timeout: route.timeout.unwrap_or(timeouts.upstream).0,
+                idle: route.idle.unwrap_or(timeouts.idle).0,
+            })
+        });
+        let mut routes = routes.collect::<Result<Vec<_>, String>>()?;
+        // The longest prefix decides.
+        routes.sort_by_key(|route| std::cmp::Reverse(route.prefix.len()));
+        let pages = config.pages.iter().map(|page| {
+            let parts = page.parts.iter().map(|part| {
+                Ok(Part {
+                    name: part.name.clone(),
+                    path: Pattern::parse(&part.path)?,
+                    service: service(&part.upstream)?,
+                    optional: part.optional,
+                    timeout: part.timeout.unwrap_or(timeouts.upstream).0,
+                })
+            });
+            Ok(Page {
+                path: page.path.clone(),
+                pattern: Pattern::parse(&page.path)?,
+                access: access(page.public, page.scopes.as_deref(), page.rate.as_deref()),
+                parts: parts.collect::<Result<_, String>>()?,
+            })
+        });
+        Ok(Self { routes, pages: pages.collect::<Result<_, String>>()? })
+    }
+
+    /// What serves this request. The longest prefix decides, also over which methods there are: a
+    /// request never falls through to a shorter one with other scopes.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<Target<'_>, Problem> {
+        let page = self.pages.iter().find(|page| page.pattern.matches(path).is_some());
+        if let Some(page) = page
+            && matches!(*method, Method::GET | Method::HEAD)
+        {
+            return Ok(Target::Page(page));
+        }
+        let takes = |route: &&Route| {
+            route.methods.contains(method)
+                || (*method == Method::HEAD && route.methods.contains(&Method::GET))
+        };
+        if let Some(route) = self.at(path).find(takes) {
+            return Ok(Target::Route(route));
+        }
+        let methods = self.methods(path);
+        if methods.is_empty() {
+            let detail = format!("there is nothing at {path}");
+            return Err(Problem::new(StatusCode::NOT_FOUND, detail));
+        }
+        let detail = format!("{path} takes {methods}");
+        Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).with(header::ALLOW, methods))
+    }
+
+    /// The routes with the longest prefix of this path.
+    fn at<'a>(&'a self, path: &str) -> impl Iterator<Item = &'a Route> + use<'a> {
+        let longest = self.routes.iter().find(|route| begins_with(path, &route.prefix));
+        let longest = longest.map(|route| route.prefix.as_str());
+        self.routes.iter().filter(move |route| longest == Some(route.prefix.as_str()))
+    }
+
+    /// The methods that a path takes, as a list.
+    pub(crate) fn methods(&self, path: &str) -> String {
+        let mut methods: Vec<&str> =
+            self.at(path).flat_map(|route| &route.methods).map(Method::as_str).collect();
+        if self.pages.iter().any(|page| page.pattern.matches(path).is_some()) {
+            methods.push("GET");
+        }
+        methods.sort_unstable();
+        methods.dedup();
+        methods.join(", ")
+    }
+}

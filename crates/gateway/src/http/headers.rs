@@ -1,0 +1,150 @@
+//! Which headers pass: none that belong to one connection, and none that are internal.
+
+use hyper::HeaderMap;
+use hyper::header::{self, HeaderName, HeaderValue};
+
+/// Headers of one connection (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// What only the gateway may tell a service, by the beginning of the name.
+const INTERNAL: [&str; 8] = [
+    "x-ballet-",
+    "x-forwarded-",
+    "x-user-",
+    "x-auth-",
+    "x-client-",
+    "x-internal-",
+    "x-original-",
+    "x-envoy-",
+];
+
+/// The same, by the whole name. A service never sees a client's credentials.
+const INTERNAL_IN: [&str; 14] = [
+    "authorization",
+    "expect",
+    "forwarded",
+    "host",
+    "idempotency-key",
+    "remote-user",
+    "traceparent",
+    "tracestate",
+    "true-client-ip",
+    "via",
+    "x-api-key",
+    "x-real-ip",
+    "x-remote-user",
+    "x-request-id",
+];
+
+/// What a service may not tell a client.
+const INTERNAL_OUT: [&str; 8] = [
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "server",
+    "traceparent",
+    "tracestate",
+    "via",
+    "x-powered-by",
+    "x-request-id",
+];
+
+/// Removes what a client may not send to a service.
+pub(crate) fn clean_request(headers: &mut HeaderMap) {
+    clean(headers, &INTERNAL_IN);
+}
+
+/// Removes what a service may not send to a client.
+pub(crate) fn clean_response(headers: &mut HeaderMap) {
+    clean(headers, &INTERNAL_OUT);
+}
+
+fn clean(headers: &mut HeaderMap, internal: &[&str]) {
+    // `Connection` may name further headers of this connection.
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    let stays = |name: &HeaderName| {
+        let text = name.as_str();
+        // Some servers take `x_user_id` for `x-user-id`.
+        !text.contains('_')
+            && !HOP_BY_HOP.contains(&text)
+            && !internal.contains(&text)
+            && !INTERNAL.iter().any(|prefix| text.starts_with(prefix))
+            // Naming these would make the body unreadable, or remove what the gateway sets.
+            && (!named.contains(name) || matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH))
+    };
+    if headers.keys().all(stays) {
+        return;
+    }
+    let gone: Vec<HeaderName> = headers.keys().filter(|name| !stays(name)).cloned().collect();
+    for name in gone {
+        headers.remove(name);
+    }
+}
+
+/// Sets a header whose value may not fit into one. What does not fit is left out.
+pub(crate) fn set(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// The only value of a header, as text. `Err` if there are several, or it is no text.
+pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
+    let mut values = headers.get_all(name).iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(());
+    }
+    first.to_str().map(Some).map_err(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_keeps_only_what_is_the_clients_to_say() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "accept",
+            "content-type",
+            "content-length",
+            "if-match",
+            "last-event-id",
+            "connection",
+            "x-hop",
+            "te",
+            "x-ballet-subject",
+            "x_ballet_subject",
+            "x-forwarded-for",
+            "x-user-id",
+            "authorization",
+            "x-api-key",
+            "x-real-ip",
+            "transfer-encoding",
+            "x-request-id",
+        ] {
+            let value = if name == "connection" { "close, X-Hop, content-type" } else { "1" };
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        clean_request(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["accept", "content-length", "content-type", "if-match", "last-event-id"]);
+    }
+}

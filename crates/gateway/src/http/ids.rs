@@ -1,0 +1,18 @@
+//! Request ids, and numbers that need to differ but not to be secret.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+/// A number that hardly anybody else draws. It is no secret.
+pub(crate) fn drawn() -> u64 {
+    // Each state has other keys.
+    RandomState::new().build_hasher().finish().max(1)
+}
+
+/// The client's own id for its request if it is well formed, else a new one.
+pub(crate) fn request_id(given: Option<&str>) -> String {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    match given {
+        Some(id) if (8..=64).contains(&id.len()) && id.chars().all(good) => id.to_owned(),
+        _ => format!("{:016x}{:016x}", drawn(), drawn()),
+    }
+}

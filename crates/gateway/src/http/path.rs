@@ -1,0 +1,173 @@
+//! Paths that mean the same to the gateway and to every service, and patterns for them.
+
+/// What keeps a path from being passed on, if anything does.
+///
+/// A path that a service may read differently from the gateway would lead around the routes: dot
+/// segments, empty segments, encoded slashes and dots, backslashes.
+pub(crate) fn refused(path: &str) -> Option<&'static str> {
+    if !path.starts_with('/') {
+        return Some("the path does not begin with a slash");
+    }
+    if path.bytes().any(|byte| !(0x21..0x7f).contains(&byte) || byte == b'\\') {
+        return Some("the path has a character that must be percent-encoded");
+    }
+    let mut rest = path;
+    while let Some((_, after)) = rest.split_once('%') {
+        let code = after.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+        match code {
+            None => return Some("the path has a `%` without two hex digits"),
+            Some(b'/' | b'\\' | b'.' | b'%') => {
+                return Some("the path has an encoded slash, dot, backslash or percent sign");
+            }
+            Some(0..0x20 | 0x7f) => return Some("the path has an encoded control character"),
+            Some(_) => rest = after,
+        }
+    }
+    let mut segments = path[1..].split('/').peekable();
+    while let Some(segment) = segments.next() {
+        // The matrix parameters of a segment do not count: `..;a=b` is `..` to some servers.
+        let name = segment.split(';').next().unwrap_or_default();
+        if matches!(name, "." | "..") {
+            return Some("the path has a dot segment");
+        }
+        if segment.is_empty() && segments.peek().is_some() {
+            return Some("the path has an empty segment");
+        }
+    }
+    None
+}
+
+/// Whether a path is this prefix, or goes on behind it with a slash.
+pub(crate) fn begins_with(path: &str, prefix: &str) -> bool {
+    if prefix == "/" {
+        return true;
+    }
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Segment {
+    Literal(String),
+    Parameter(String),
+}
+
+/// A path with parameters: `/products/{sku}`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pattern(Vec<Segment>);
+
+impl Pattern {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let wrong = |why: &str| {
+            Err(format!("expected a path like \"/products/{{sku}}\", found {text:?}: {why}"))
+        };
+        if let Some(why) = refused(text) {
+            return wrong(why);
+        }
+        let mut segments = Vec::new();
+        for segment in text[1..].split('/') {
+            let inner = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            match inner {
+                Some(name) if name.is_empty() || name.contains(['{', '}']) => {
+                    return wrong("a parameter needs a name");
+                }
+                Some(name) => segments.push(Segment::Parameter(name.to_owned())),
+                None if segment.contains(['{', '}', '?', '#']) => {
+                    return wrong("a segment is either text or a parameter");
+                }
+                None => segments.push(Segment::Literal(segment.to_owned())),
+            }
+        }
+        Ok(Self(segments))
+    }
+
+    /// The values of the parameters, if the path fits. They stay percent-encoded.
+    pub(crate) fn matches<'a>(&'a self, path: &'a str) -> Option<Vec<(&'a str, &'a str)>> {
+        let mut values = Vec::new();
+        let mut given = path.strip_prefix('/')?.split('/');
+        for segment in &self.0 {
+            match (segment, given.next()?) {
+                (Segment::Literal(text), given) if text == given => {}
+                (Segment::Literal(_), _) | (Segment::Parameter(_), "") => return None,
+                (Segment::Parameter(name), given) => values.push((name.as_str(), given)),
+            }
+        }
+        given.next().is_none().then_some(values)
+    }
+
+    /// The path with these values.
+    pub(crate) fn fill(&self, values: &[(&str, &str)]) -> String {
+        let value = |name: &str| {
+            let found = values.iter().find(|(known, _)| *known == name);
+            found.map_or("", |(_, value)| *value)
+        };
+        self.0.iter().fold(String::new(), |path, segment| match segment {
+            Segment::Literal(text) => path + "/" + text,
+            Segment::Parameter(name) => path + "/" + value(name),
+        })
+    }
+
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|segment| match segment {
+            Segment::Parameter(name) => Some(name.as_str()),
+            Segment::Literal(_) => None,
+        })
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.parameters().any(|known| known == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_others_may_read_differently_is_refused() {
+        for path in ["/", "/orders", "/orders/7", "/orders/", "/a;v=1/b", "/caf%C3%A9", "/a.b/..c"]
+        {
+            assert_eq!(refused(path), None, "{path}");
+        }
+        for path in [
+            "*",
+            "",
+            "/a/../b",
+            "/a/./b",
+            "/..",
+            "/a/%2e%2e/b",
+            "/a%2fb",
+            "/a%5Cb",
+            "/a\\b",
+            "//a",
+            "/a//b",
+            "/a%00",
+            "/a%0d%0ab",
+            "/a%2",
+            "/a%zz",
+            "/..;x=1/admin",
+            "/a%252e",
+            "/caf\u{e9}",
+        ] {
+            assert!(refused(path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_ends_at_a_slash() {
+        assert!(begins_with("/orders", "/orders") && begins_with("/orders/7", "/orders"));
+        assert!(!begins_with("/ordersx", "/orders") && begins_with("/x", "/"));
+    }
+
+    #[test]
+    fn a_pattern_takes_and_gives_parameters() {
+        let pattern = Pattern::parse("/pages/product/{sku}").unwrap();
+        let path = "/pages/product/A%20b";
+        let values = pattern.matches(path).unwrap();
+        assert_eq!(values, [("sku", "A%20b")]);
+        assert_eq!(Pattern::parse("/products/{sku}/x").unwrap().fill(&values), "/products/A%20b/x");
+        for other in ["/pages/product", "/pages/product/", "/pages/product/a/b", "/x/product/a"] {
+            assert_eq!(pattern.matches(other), None, "{other}");
+        }
+        assert!(Pattern::parse("/a/{b").is_err() && Pattern::parse("/a/{}").is_err());
+    }
+}

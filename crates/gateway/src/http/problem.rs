@@ -1,0 +1,63 @@
+//! Errors of the gateway itself, as problem+json (RFC 9457).
+
+use std::time::Duration;
+
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use crate::http::body::{Answer, full};
+use crate::http::headers::set;
+
+/// A refusal, with the reason for the client.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) detail: String,
+    headers: Vec<(HeaderName, String)>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), headers: Vec::new() }
+    }
+
+    #[must_use]
+    pub(crate) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// When the client may try again.
+    #[must_use]
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.with(header::RETRY_AFTER, seconds.max(1).to_string())
+    }
+
+    pub(crate) fn json(&self, request_id: &str) -> serde_json::Value {
+        json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "request_id": request_id,
+        })
+    }
+
+    pub(crate) fn answer(self, request_id: &str) -> Answer {
+        let mut answer = Response::new(full(self.json(request_id).to_string()));
+        *answer.status_mut() = self.status;
+        let json = HeaderValue::from_static("application/problem+json");
+        answer.headers_mut().insert(header::CONTENT_TYPE, json);
+        let no_store = HeaderValue::from_static("no-store");
+        answer.headers_mut().insert(header::CACHE_CONTROL, no_store);
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                answer.headers_mut().insert(name, value);
+            }
+        }
+        set(answer.headers_mut(), "x-request-id", request_id);
+        answer
+    }
+}

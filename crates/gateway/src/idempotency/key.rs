@@ -1,0 +1,47 @@
+//! The client's key, and what request it stands for.
+
+use hyper::{HeaderMap, Method, StatusCode};
+use ring::digest::{Context, SHA256};
+
+use crate::http::headers::single;
+use crate::http::problem::Problem;
+
+const LONGEST: usize = 128;
+
+/// The key of a request, if it has one.
+pub(crate) fn of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let wrong = || {
+        let detail = format!(
+            "Idempotency-Key: expected one text of 1 to {LONGEST} visible ASCII characters"
+        );
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    };
+    let Some(text) = single(headers, "idempotency-key").map_err(|()| wrong())? else {
+        return Ok(None);
+    };
+    // The standard's form is a quoted string.
+    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let key = quoted.unwrap_or(text);
+    let good = key.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
+    if key.is_empty() || key.len() > LONGEST || !good {
+        return Err(wrong());
+    }
+    Ok(Some(key.to_owned()))
+}
+
+/// What tells requests apart.
+pub(crate) fn fingerprint(
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Vec<u8> {
+    let kind = headers.get("content-type").map_or(&[][..], |value| value.as_bytes());
+    let mut context = Context::new(&SHA256);
+    for part in [method.as_str().as_bytes(), path.as_bytes(), kind, body] {
+        // With its length, so that no part can look like the end of another.
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    context.finish().as_ref().to_vec()
+}

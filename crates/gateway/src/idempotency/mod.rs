@@ -1,0 +1,5 @@
+//! `Idempotency-Key`: a request takes effect once, and its answer is given again.
+
+pub(crate) mod key;
+pub(crate) mod prefixed;
+pub(crate) mod remember;

@@ -1,0 +1,171 @@
+//! Makes a request once, and gives its answer again.
+//!
+//! A request of which the outcome is unknown (the gateway died, the service broke off or answered
+//! 5xx) is not made again, unless the service recognises the key itself. The key then answers 409:
+//! the client looks whether it took effect, and chooses another key if it did not.
+
+use std::time::Duration;
+
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use crate::http::body::{Answer, full};
+use crate::http::ids::drawn;
+use crate::http::problem::Problem;
+use crate::idempotency::prefixed::{self, Start};
+use crate::store::database::Database;
+use crate::store::idempotent_requests::{self as store, Kept, Key, Known};
+use crate::upstream::failure::Failure;
+
+const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// The largest answer that is kept.
+const LARGEST: usize = 256 * 1024;
+/// A lease outlives its request by this much.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// A request with a key.
+#[derive(Debug)]
+pub(crate) struct Keyed {
+    pub(crate) client: String,
+    pub(crate) key: String,
+    pub(crate) fingerprint: Vec<u8>,
+    /// How long the request takes at most.
+    pub(crate) time: Duration,
+    /// The service recognises the key itself.
+    pub(crate) deduplicates: bool,
+    pub(crate) upstream: String,
+}
+
+/// Makes a request, or gives the answer that it had before.
+pub(crate) async fn once(
+    database: &Database,
+    keyed: Keyed,
+    send: impl Future<Output = Result<Answer, Failure>>,
+) -> Result<Answer, Problem> {
+    let attempt = i64::from_ne_bytes(drawn().to_ne_bytes());
+    let key = Key { client: keyed.client, key: keyed.key, attempt };
+    let (print, lease, again) = (&keyed.fingerprint, keyed.time + MARGIN, keyed.deduplicates);
+    let known = database
+        .ask(async |pool| store::begin(pool, &key, print, lease, KEPT_FOR, again).await)
+        .await
+        .map_err(|why| {
+            tracing::warn!("a request with an Idempotency-Key was not sent: {why}");
+            let detail = "the memory for Idempotency-Key is away, so nothing was sent: try again";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+                .retry_after(Duration::from_secs(1))
+        })?;
+    let word = match &known {
+        Known::New => "new",
+        Known::Other => "other",
+        Known::Running => "running",
+        Known::Unknown => "unknown",
+        Known::Answered(_) => "answered",
+    };
+    metrics::counter!("gateway_idempotent_requests_total", "found" => word).increment(1);
+    let refused = |status, detail: &str| Err(Problem::new(status, detail));
+    match known {
+        Known::New => {}
+        Known::Answered(kept) => return again_answer(kept),
+        Known::Other => {
+            let detail = "this Idempotency-Key was used for another request: choose a new one";
+            return refused(StatusCode::UNPROCESSABLE_ENTITY, detail);
+        }
+        Known::Running => {
+            let detail = "the first request with this Idempotency-Key is still running";
+            return Err(Problem::new(StatusCode::CONFLICT, detail).retry_after(MARGIN / 30));
+        }
+        Known::Unknown => {
+            let detail = "nobody knows whether the request with this Idempotency-Key took effect: \
+                          look, and choose a new key if it did not";
+            return refused(StatusCode::CONFLICT, detail);
+        }
+    }
+    let outcome = send.await;
+    settle(database, &key, outcome, &keyed.upstream).await
+}
+
+async fn settle(
+    database: &Database,
+    key: &Key,
+    outcome: Result<Answer, Failure>,
+    upstream: &str,
+) -> Result<Answer, Problem> {
+    let answer = match outcome {
+        Ok(answer) => answer,
+        Err(failure) => {
+            end(database, key, failure.may_have_acted()).await;
+            return Err(failure.problem(upstream));
+        }
+    };
+    let status = answer.status();
+    // The service says that it did nothing yet.
+    let later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::TOO_EARLY, StatusCode::REQUEST_TIMEOUT];
+    if status.is_server_error() || later.contains(&status) {
+        end(database, key, status.is_server_error()).await;
+        return Ok(answer);
+    }
+    let (head, body) = answer.into_parts();
+    let start = match prefixed::read(body, LARGEST).await {
+        Ok(start) => start,
+        Err(why) => {
+            end(database, key, true).await;
+            return Err(Failure::Broken(why.to_string()).problem(upstream));
+        }
+    };
+    let headers: Vec<(&str, &str)> = head
+        .headers
+        .iter()
+        .filter(|(name, _)| **name != CONTENT_LENGTH)
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+        .collect();
+    let kept = Kept {
+        status: i32::from(status.as_u16()),
+        headers: serde_json::to_string(&headers).unwrap_or_default(),
+        body: match &start {
+            Start::Whole(bytes) => Some(bytes.to_vec()),
+            Start::More(_) => None,
+        },
+    };
+    if let Err(why) = database.ask(async |pool| store::answered(pool, key, &kept).await).await {
+        // The lease runs out, and the outcome is unknown to those who ask then.
+        tracing::warn!("an answer for an Idempotency-Key was not kept: {why}");
+    }
+    let body = match start {
+        Start::Whole(bytes) => full(bytes),
+        Start::More(body) => body,
+    };
+    Ok(Response::from_parts(head, body))
+}
+
+async fn end(database: &Database, key: &Key, may_have_acted: bool) {
+    let ended = if may_have_acted {
+        database.ask(async |pool| store::unknown(pool, key).await).await
+    } else {
+        database.ask(async |pool| store::never_sent(pool, key).await).await
+    };
+    if let Err(why) = ended {
+        tracing::warn!("an Idempotency-Key stays in use until its lease ends: {why}");
+    }
+}
+
+fn again_answer(kept: Kept) -> Result<Answer, Problem> {
+    let Some(body) = kept.body else {
+        let detail = format!(
+            "the request was carried out with status {}; its answer was too large to be kept",
+            kept.status
+        );
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    };
+    let mut answer = Response::new(full(body));
+    let status = u16::try_from(kept.status).ok().and_then(|code| StatusCode::from_u16(code).ok());
+    *answer.status_mut() = status.unwrap_or(StatusCode::OK);
+    let headers: Vec<(String, String)> = serde_json::from_str(&kept.headers).unwrap_or_default();
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(&value)) {
+            answer.headers_mut().append(name, value);
+        }
+    }
+    let again = HeaderName::from_static("idempotency-replayed");
+    answer.headers_mut().insert(again, HeaderValue::from_static("true"));
+    Ok(answer)
+}

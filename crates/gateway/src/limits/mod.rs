@@ -1,0 +1,5 @@
+//! How many requests a client may make.
+
+pub(crate) mod bucket;
+pub(crate) mod limiter;
+pub(crate) mod verdict;

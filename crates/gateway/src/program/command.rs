@@ -1,0 +1,73 @@
+//! The command line.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::read::read;
+use crate::program::{api_key, keys, run, token};
+
+/// The HTTP front door of a system of services.
+#[derive(Debug, Parser)]
+#[command(name = "ballet-gateway", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves what a config file says. SIGHUP reads it again, SIGTERM ends.
+    Run {
+        file: PathBuf,
+        /// Levels of the log: `info`, or a list like `info,access=off`.
+        #[arg(long, env = "LOG", default_value = "info")]
+        log: String,
+    },
+    /// Says what is wrong with a config file.
+    Check {
+        file: PathBuf,
+        /// Prints what is in force, defaults included, secrets masked.
+        #[arg(long)]
+        print_config: bool,
+    },
+    /// Makes a key set for development, or adds a new key to it.
+    Keys(keys::Arguments),
+    /// Makes a token for development.
+    Token(token::Arguments),
+    /// Makes an API key, and the lines for the config file.
+    ApiKey(api_key::Arguments),
+}
+
+pub(crate) fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Run { file, log } => run::main(&file, &log).map(|()| String::new()),
+        Command::Check { file, print_config } => check(&file, print_config),
+        Command::Keys(arguments) => keys::make(&arguments),
+        Command::Token(arguments) => token::make(&arguments),
+        Command::ApiKey(arguments) => api_key::make(&arguments),
+    };
+    match done {
+        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(why) => {
+            let _nobody_reads = writeln!(std::io::stderr(), "error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(file: &Path, print_config: bool) -> Result<String, String> {
+    let config = read(file).map_err(|error| error.to_string())?;
+    if print_config {
+        return toml::to_string(&config).map_err(|error| error.to_string());
+    }
+    let (routes, pages) = (config.routes.len(), config.pages.len());
+    let upstreams = config.upstreams.len();
+    let file = file.display();
+    Ok(format!("{file}: in order ({routes} routes, {pages} pages, {upstreams} upstreams)\n"))
+}

@@ -1,0 +1,113 @@
+//! Starts the gateway, reads its config again on SIGHUP, and ends it on SIGTERM.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::config::file::Config;
+use crate::config::read::read;
+use crate::door::{private, public};
+use crate::gate::in_flight::InFlight;
+use crate::gate::in_force::{Current, Gate, Lasting};
+use crate::limits::limiter::Limiter;
+use crate::program::{logging, measures};
+use crate::store::database::Database;
+
+/// Runs until a signal asks to end.
+///
+/// # Errors
+///
+/// What keeps the gateway from starting.
+pub(crate) fn main(file: &Path, log: &str) -> Result<(), String> {
+    let config = read(file).map_err(|error| error.to_string())?;
+    logging::init(log)?;
+    let metrics = measures::install()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("the runtime cannot start: {error}"))?;
+    runtime.block_on(run(config, file, metrics))
+}
+
+async fn run(config: Config, file: &Path, metrics: PrometheusHandle) -> Result<(), String> {
+    let handler = |kind| signal(kind).map_err(|error| format!("signals: {error}"));
+    let (mut terminate, mut interrupt, mut hang_up) = (
+        handler(SignalKind::terminate())?,
+        handler(SignalKind::interrupt())?,
+        handler(SignalKind::hangup())?,
+    );
+    let database = match &config.database {
+        None => None,
+        Some(settings) => {
+            let database = Arc::new(Database::new(settings)?);
+            tokio::spawn(Database::keep(Arc::downgrade(&database)));
+            Some(database)
+        }
+    };
+    let lasting = Lasting {
+        limiter: Arc::new(Limiter::new(database.clone())),
+        database,
+        in_flight: InFlight::new(),
+    };
+    let listen = config.listen.clone();
+    let current = Current::new(Gate::new(config, file, lasting, None).await?);
+    let bind = async |address| {
+        let listener = TcpListener::bind(address).await;
+        listener.map_err(|error| format!("{address}: cannot listen: {error}"))
+    };
+    let (public, private) = (bind(listen.public).await?, bind(listen.private).await?);
+    let local = |listener: &TcpListener| {
+        listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
+    };
+    tracing::info!(public = local(&public), private = local(&private), "listening");
+    let (stop, stopping) = watch::channel(false);
+    tokio::spawn(measures::keep(metrics.clone()));
+    tokio::spawn(private::run(private, current.clone(), metrics, stopping.clone()));
+    let served = tokio::spawn(public::run(public, current.clone(), stopping));
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => reload(&current, file).await,
+        }
+    }
+    tracing::info!("stopping");
+    let _nobody_listens = stop.send(true);
+    served.await.map_err(|error| format!("the public listener failed: {error}"))
+}
+
+/// Reads the config again. A wrong one changes nothing.
+async fn reload(current: &Current, file: &Path) {
+    let before = current.get();
+    let made = async {
+        let config = read(file).map_err(|error| error.to_string())?;
+        let old = &before.config;
+        let fixed = [
+            (
+                "listen",
+                (&old.listen.public, &old.listen.private)
+                    != (&config.listen.public, &config.listen.private),
+            ),
+            ("limits.connections", old.limits.connections != config.limits.connections),
+            ("database", old.database != config.database),
+        ];
+        for (name, _) in fixed.iter().filter(|(_, changed)| *changed) {
+            tracing::warn!("{name} has changed: that needs a restart");
+        }
+        Gate::new(config, file, before.lasting.clone(), Some(&before)).await
+    };
+    let outcome = match made.await {
+        Ok(gate) => {
+            current.set(gate);
+            tracing::info!("the config was read again");
+            "ok"
+        }
+        Err(why) => {
+            tracing::error!("the config is as it was, because the new one is wrong: {why}");
+            "failed"
+        }
+    };
+    metrics::counter!("gateway_reloads_total", "outcome" => outcome).increment(1);
+}

@@ -1,0 +1,60 @@
+//! `ballet-gateway token`: tokens for development, signed with the key of `ballet-gateway keys`.
+
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ring::signature::Ed25519KeyPair;
+use serde_json::{Value, json};
+
+use crate::auth::wall_clock::unix_seconds;
+use crate::config::read::read;
+use crate::config::units::Span;
+use crate::program::keys::{SIGNING_KEY, SigningKey};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The config file, which names issuer and audience.
+    file: PathBuf,
+    /// The folder with `signing-key.json`.
+    #[arg(long)]
+    keys: PathBuf,
+    /// Whom the token is for.
+    #[arg(long)]
+    subject: String,
+    /// Scopes, with spaces between them.
+    #[arg(long, default_value = "")]
+    scopes: String,
+    /// How long it is valid: `15m`, `1h`.
+    #[arg(long, default_value = "1h", value_parser = |text: &str| Span::try_from(text.to_owned()))]
+    valid: Span,
+}
+
+/// # Errors
+///
+/// If the config names no issuer, or the key cannot be read.
+pub(crate) fn make(arguments: &Arguments) -> Result<String, String> {
+    let config = read(&arguments.file).map_err(|error| error.to_string())?;
+    let no_tokens =
+        || format!("{}: it has no [jwt], so it takes no tokens", arguments.file.display());
+    let jwt = config.jwt.ok_or_else(no_tokens)?;
+    let path = arguments.keys.join(SIGNING_KEY);
+    let wrong = |why: String| format!("{}: {why}", path.display());
+    let text = std::fs::read(&path).map_err(|error| wrong(error.to_string()))?;
+    let key: SigningKey =
+        serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+    let pkcs8 = BASE64_URL_SAFE_NO_PAD.decode(&key.pkcs8);
+    let pair = pkcs8.ok().and_then(|pkcs8| Ed25519KeyPair::from_pkcs8(&pkcs8).ok());
+    let pair = pair.ok_or_else(|| wrong("this is no key of `ballet-gateway keys`".to_owned()))?;
+    let now = unix_seconds();
+    let valid = i64::try_from(arguments.valid.0.as_secs()).unwrap_or(0);
+    let header = json!({ "alg": "EdDSA", "typ": "JWT", "kid": key.kid });
+    let claims = json!({
+        "iss": jwt.issuer, "aud": jwt.audience, "sub": arguments.subject,
+        "scope": arguments.scopes, "iat": now, "nbf": now, "exp": now + valid
+    });
+    let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(&header), part(&claims));
+    let signature = BASE64_URL_SAFE_NO_PAD.encode(pair.sign(signed.as_bytes()).as_ref());
+    Ok(format!("{signed}.{signature}\n"))
+}

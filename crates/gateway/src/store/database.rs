@@ -1,0 +1,135 @@
+//! The connection to the database. The gateway starts and works without it, with less.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, SqlStr};
+
+use crate::config::file;
+
+const MIGRATION: &str = include_str!("../../../../migrations/gateway/0001_gateway.sql");
+/// After a failure requests that can do without the database do not ask it for this long.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The database is away, or refuses.
+#[derive(Debug, thiserror::Error)]
+#[error("the gateway's database: {0}")]
+pub(crate) struct Away(String);
+
+/// The gateway's database.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pool: PgPool,
+    patience: Duration,
+    prepared: AtomicBool,
+    failed_at: Mutex<Option<Instant>>,
+}
+
+impl Database {
+    pub(crate) fn new(settings: &file::Database) -> Result<Self, String> {
+        let url = settings.url.reveal()?;
+        let options: PgConnectOptions =
+            url.parse().map_err(|error| format!("database.url is not understood: {error}"))?;
+        let patience = settings.timeout.0;
+        // What a request no longer waits for is not worth finishing.
+        let limit = patience.as_millis().to_string();
+        let options = options.options([("statement_timeout", limit.as_str()), ("jit", "off")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections.max(1))
+            .acquire_timeout(patience)
+            .connect_lazy_with(options);
+        Ok(Self { pool, patience, prepared: AtomicBool::new(false), failed_at: Mutex::default() })
+    }
+
+    /// Whether the last statement worked, or the last failure is a while ago.
+    pub(crate) fn is_worth_asking(&self) -> bool {
+        let failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.prepared.load(Ordering::Acquire) && failed_at.is_none_or(|at| at.elapsed() >= PAUSE)
+    }
+
+    pub(crate) fn is_away(&self) -> bool {
+        !self.prepared.load(Ordering::Acquire)
+            || self.failed_at.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Does something with the database, within the time that a request can wait.
+    pub(crate) async fn ask<T>(
+        &self,
+        statement: impl AsyncFnOnce(&PgPool) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Away> {
+        if !self.prepared.load(Ordering::Acquire) {
+            return Err(Away("it has not been reached yet".to_owned()));
+        }
+        let outcome = match tokio::time::timeout(self.patience, statement(&self.pool)).await {
+            Ok(outcome) => outcome.map_err(|error| Away(error.to_string())),
+            Err(_) => Err(Away(format!("no answer within {:?}", self.patience))),
+        };
+        self.note(outcome.as_ref().err());
+        outcome
+    }
+
+    fn note(&self, failure: Option<&Away>) {
+        let mut failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        match (failure, failed_at.is_some()) {
+            (Some(why), false) => tracing::warn!("{why}; rates are limited per process meanwhile"),
+            (None, true) => tracing::info!("the gateway's database is back"),
+            _ => {}
+        }
+        *failed_at = failure.map(|_| Instant::now());
+        metrics::gauge!("gateway_database_away").set(if failure.is_some() { 1.0 } else { 0.0 });
+    }
+
+    /// Creates the tables as soon as the database can be reached, and removes old rows from then on.
+    pub(crate) async fn keep(database: Weak<Self>) {
+        loop {
+            let Some(this) = database.upgrade() else { return };
+            match this.migrate().await {
+                Ok(()) => break,
+                Err(error) => this.note(Some(&Away(error.to_string()))),
+            }
+            drop(this);
+            tokio::time::sleep(PAUSE).await;
+        }
+        if let Some(this) = database.upgrade() {
+            this.prepared.store(true, Ordering::Release);
+            this.note(None);
+        }
+        loop {
+            let Some(this) = database.upgrade() else { return };
+            for statement in CLEANING {
+                let removed = this
+                    .ask(async |pool| sqlx::query(statement).execute(pool).await.map(drop))
+                    .await;
+                if let Err(why) = removed {
+                    tracing::debug!("old rows stay for now: {why}");
+                }
+            }
+            drop(this);
+            tokio::time::sleep(Duration::from_secs(30)).await;
+        }
+    }
+
+    async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        let kind = MigrationType::Simple;
+        let sql = SqlStr::from_static(MIGRATION);
+        let mut migrator =
+            Migrator::with_migrations(vec![Migration::new(1, "gateway".into(), kind, sql, false)]);
+        migrator.dangerous_set_table_name("gateway._migrations");
+        migrator.create_schema("gateway");
+        // A gateway of the release before may start beside one of the next.
+        migrator.set_ignore_missing(true);
+        migrator.run(&self.pool).await
+    }
+}
+
+/// In portions, so that no statement takes long.
+const CLEANING: [&str; 2] = [
+    "delete from gateway.idempotent_request where (client, key) in \
+     (select client, key from gateway.idempotent_request where expires_at < now() limit 5000)",
+    "delete from gateway.rate_window where (rate, client) in \
+     (select rate, client from gateway.rate_window \
+      where window_start < extract(epoch from now()) - 400 * 86400 limit 5000)",
+];

@@ -1,0 +1,120 @@
+//! Requests with an `Idempotency-Key`, and their answers.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+
+/// A client's key. Clients do not see each other's.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    pub(crate) client: String,
+    pub(crate) key: String,
+    /// Of this attempt.
+    pub(crate) attempt: i64,
+}
+
+/// An answer as it is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) status: i32,
+    pub(crate) headers: String,
+    /// `None` if it was too large.
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+/// What is known of a key.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// Nothing: the request is this attempt's to make.
+    New,
+    /// The key was used for another request.
+    Other,
+    Running,
+    /// The gateway that made the request died, or did not get an answer.
+    Unknown,
+    Answered(Kept),
+}
+
+/// Mine, same, running, status, headers, body.
+type Row = (bool, bool, bool, Option<i32>, Option<String>, Option<Vec<u8>>);
+
+const BEGIN: &str = "
+    with mine as (
+        insert into gateway.idempotent_request as r
+            (client, key, fingerprint, attempt, lease_until, expires_at)
+        values ($1, $2, $3, $4, now() + $5 * interval '1 second', now() + $6 * interval '1 second')
+        on conflict (client, key) do update set
+            fingerprint = excluded.fingerprint, attempt = excluded.attempt,
+            lease_until = excluded.lease_until, expires_at = excluded.expires_at,
+            status = null, headers = null, body = null
+        where r.expires_at <= now() or ($7 and r.status is null and r.lease_until <= now()
+            and r.fingerprint = excluded.fingerprint)
+        returning 1
+    )
+    select true as mine, true as same, true as running,
+        null::integer as status, null::text as headers, null::bytea as body
+    from mine
+    union all
+    select false, fingerprint = $3, lease_until > now(), status, headers, body
+    from gateway.idempotent_request
+    where client = $1 and key = $2 and not exists (select from mine)";
+
+/// Begins a request, or finds out what became of it. `again` takes a request of which the outcome is
+/// unknown.
+pub(crate) async fn begin(
+    pool: &PgPool,
+    key: &Key,
+    fingerprint: &[u8],
+    lease: Duration,
+    kept_for: Duration,
+    again: bool,
+) -> Result<Known, sqlx::Error> {
+    for _ in 0..5 {
+        let row: Option<Row> = sqlx::query_as(BEGIN)
+            .bind(&key.client)
+            .bind(&key.key)
+            .bind(fingerprint)
+            .bind(key.attempt)
+            .bind(lease.as_secs_f64())
+            .bind(kept_for.as_secs_f64())
+            .bind(again)
+            .fetch_optional(pool)
+            .await?;
+        // A row that another transaction has just inserted is in nobody's way, but not seen yet.
+        let Some(row) = row else { continue };
+        return Ok(match row {
+            (true, ..) => Known::New,
+            (_, false, ..) => Known::Other,
+            (.., Some(status), headers, body) => {
+                Known::Answered(Kept { status, headers: headers.unwrap_or_default(), body })
+            }
+            (_, _, true, ..) => Known::Running,
+            (..) => Known::Unknown,
+        });
+    }
+    Ok(Known::Running)
+}
+
+/// Keeps an answer.
+pub(crate) async fn answered(pool: &PgPool, key: &Key, answer: &Kept) -> Result<(), sqlx::Error> {
+    let statement = "update gateway.idempotent_request set status = $4, headers = $5, body = $6 \
+                     where client = $1 and key = $2 and attempt = $3";
+    let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
+    query.bind(answer.status).bind(&answer.headers).bind(&answer.body).execute(pool).await.map(drop)
+}
+
+/// Forgets a request that was never sent.
+pub(crate) async fn never_sent(pool: &PgPool, key: &Key) -> Result<(), sqlx::Error> {
+    let statement = "delete from gateway.idempotent_request \
+                     where client = $1 and key = $2 and attempt = $3 and status is null";
+    let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
+    query.execute(pool).await.map(drop)
+}
+
+/// Ends an attempt without an answer: nobody waits for its lease.
+pub(crate) async fn unknown(pool: &PgPool, key: &Key) -> Result<(), sqlx::Error> {
+    let statement = "update gateway.idempotent_request set lease_until = now() \
+                     where client = $1 and key = $2 and attempt = $3 and status is null";
+    let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
+    query.execute(pool).await.map(drop)
+}

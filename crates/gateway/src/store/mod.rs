@@ -1,0 +1,5 @@
+//! The gateway's database.
+
+pub(crate) mod database;
+pub(crate) mod idempotent_requests;
+pub(crate) mod rate_windows;

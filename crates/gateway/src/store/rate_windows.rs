@@ -1,0 +1,57 @@
+//! Permits of a rate, taken from the window that all gateways share.
+
+use sqlx::PgPool;
+
+/// What a gateway asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) rate: &'a str,
+    pub(crate) client: &'a str,
+    pub(crate) requests: i32,
+    pub(crate) window_seconds: i32,
+    /// At most this many at once.
+    pub(crate) most: i32,
+}
+
+/// What it got.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lease {
+    pub(crate) granted: i32,
+    /// What is left in the window for all gateways.
+    pub(crate) left: i32,
+    /// Until the window ends.
+    pub(crate) seconds: f64,
+}
+
+/// A quarter of what is left, so that little lies unused elsewhere when the window is nearly used
+/// up. The window never goes back: a statement that waited may have an older time.
+const LEASE: &str = "
+    with clock as (select extract(epoch from now())::float8 as at),
+    current as (select floor(at / $4)::bigint * $4 as start, at from clock)
+    insert into gateway.rate_window as w (rate, client, window_start, taken, granted)
+    select $1, $2, start, lease, lease
+    from current, (select least($3, greatest(1, least($5, $3 / 4))) as lease) as first
+    on conflict (rate, client) do update set
+        window_start = greatest(w.window_start, excluded.window_start),
+        taken = case when w.window_start >= excluded.window_start then w.taken else 0 end
+            + (select least(free, greatest(1, least($5, free / 4))) from (select greatest(0,
+                $3 - case when w.window_start >= excluded.window_start then w.taken else 0 end)
+                as free) as f),
+        granted = (select least(free, greatest(1, least($5, free / 4))) from (select greatest(0,
+                $3 - case when w.window_start >= excluded.window_start then w.taken else 0 end)
+                as free) as f)
+    returning granted, greatest(0, $3 - taken) as left,
+        (select (start + $4 - at)::float8 from current) as seconds";
+
+/// Takes permits. They are counted as used from then on.
+pub(crate) async fn lease(pool: &PgPool, ask: Ask<'_>) -> Result<Lease, sqlx::Error> {
+    let (granted, left, seconds) = sqlx::query_as(LEASE)
+        .bind(ask.rate)
+        .bind(ask.client)
+        .bind(ask.requests)
+        .bind(ask.window_seconds)
+        .bind(ask.most)
+        .fetch_one(pool)
+        .await?;
+    Ok(Lease { granted, left, seconds })
+}

@@ -1,0 +1,148 @@
+//! A circuit breaker: after failures in a row a service is left alone for a while.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Instant,
+    },
+    /// One request is trying.
+    HalfOpen,
+}
+
+/// The breaker of one upstream.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    name: String,
+    most: u32,
+    pause: Duration,
+    state: Mutex<State>,
+}
+
+/// Leave to send one request. Dropped without a verdict it says nothing about the service.
+#[derive(Debug)]
+pub(crate) struct Permit<'a> {
+    breaker: &'a Breaker,
+    is_trial: bool,
+    judged: bool,
+}
+
+impl Breaker {
+    pub(crate) fn new(name: &str, most: u32, pause: Duration) -> Self {
+        let state = Mutex::new(State::Closed { failures: 0 });
+        let breaker = Self { name: name.to_owned(), most, pause, state };
+        breaker.tell(0.0);
+        breaker
+    }
+
+    /// Leave to send a request, or how long to wait for it.
+    pub(crate) fn admit(&self) -> Result<Permit<'_>, Duration> {
+        let mut state = self.lock();
+        match *state {
+            State::Closed { .. } => Ok(Permit { breaker: self, is_trial: false, judged: false }),
+            State::HalfOpen => Err(Duration::from_secs(1)),
+            State::Open { until } => {
+                let left = until.saturating_duration_since(Instant::now());
+                if !left.is_zero() {
+                    return Err(left);
+                }
+                *state = State::HalfOpen;
+                self.tell(0.5);
+                Ok(Permit { breaker: self, is_trial: true, judged: false })
+            }
+        }
+    }
+
+    fn judge(&self, is_trial: bool, good: bool) {
+        let mut state = self.lock();
+        let next = match (*state, good) {
+            (State::HalfOpen, true) if is_trial => State::Closed { failures: 0 },
+            (State::HalfOpen, false) if is_trial => self.open(),
+            // A request from before the breaker opened.
+            (State::HalfOpen | State::Open { .. }, _) => return,
+            (State::Closed { .. }, true) => State::Closed { failures: 0 },
+            (State::Closed { failures }, false) if failures + 1 < self.most => {
+                State::Closed { failures: failures + 1 }
+            }
+            (State::Closed { .. }, false) => self.open(),
+        };
+        if let (State::HalfOpen, State::Closed { .. }) = (*state, next) {
+            tracing::info!(upstream = %self.name, "the upstream works again");
+            self.tell(0.0);
+        }
+        *state = next;
+    }
+
+    fn open(&self) -> State {
+        tracing::warn!(upstream = %self.name, "the upstream fails and is left alone for {:?}", self.pause);
+        self.tell(1.0);
+        State::Open { until: Instant::now() + self.pause }
+    }
+
+    fn tell(&self, value: f64) {
+        metrics::gauge!("gateway_breaker_open", "upstream" => self.name.clone()).set(value);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit<'_> {
+    pub(crate) fn judge(mut self, good: bool) {
+        self.judged = true;
+        self.breaker.judge(self.is_trial, good);
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if self.is_trial && !self.judged {
+            // The trial's client went away: the next request tries.
+            *self.breaker.lock() = State::Open { until: Instant::now() };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fail(breaker: &Breaker) {
+        breaker.admit().unwrap().judge(false);
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it_and_one_trial_closes_it() {
+        let breaker = Breaker::new("a", 2, Duration::ZERO);
+        fail(&breaker);
+        breaker.admit().unwrap().judge(true);
+        fail(&breaker);
+        assert!(matches!(*breaker.lock(), State::Closed { failures: 1 }));
+        fail(&breaker);
+        assert!(matches!(*breaker.lock(), State::Open { .. }));
+        let trial = breaker.admit().unwrap();
+        assert!(breaker.admit().is_err(), "one trial at a time");
+        drop(trial);
+        let trial = breaker.admit().unwrap();
+        trial.judge(false);
+        let trial = breaker.admit().unwrap();
+        trial.judge(true);
+        assert!(matches!(*breaker.lock(), State::Closed { failures: 0 }));
+    }
+
+    #[test]
+    fn an_open_breaker_says_how_long_to_wait() {
+        let breaker = Breaker::new("b", 1, Duration::from_secs(60));
+        let early = breaker.admit().unwrap();
+        fail(&breaker);
+        assert!(breaker.admit().unwrap_err() > Duration::from_secs(50));
+        early.judge(true);
+        assert!(breaker.admit().is_err(), "an answer from before says nothing");
+    }
+}

@@ -1,0 +1,72 @@
+//! Why there is no answer of an upstream, and what the client is told.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use crate::http::bounded::BodyFault;
+use crate::http::problem::Problem;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The breaker is open for this long.
+    LeftAlone(Duration),
+    Unreachable(String),
+    Broken(String),
+    TooSlow(Duration),
+    Client(BodyFault),
+}
+
+impl Failure {
+    /// Whether the service can have done something.
+    pub(crate) const fn may_have_acted(&self) -> bool {
+        !matches!(self, Self::LeftAlone(_) | Self::Unreachable(_))
+    }
+
+    /// A word for metrics and the log.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::LeftAlone(_) => "left_alone",
+            Self::Unreachable(_) => "unreachable",
+            Self::Broken(_) => "broken",
+            Self::TooSlow(_) => "too_slow",
+            Self::Client(_) => "client",
+        }
+    }
+
+    pub(crate) fn problem(&self, upstream: &str) -> Problem {
+        match self {
+            Self::LeftAlone(wait) => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("{upstream} has failed several times and is left alone for a moment"),
+            )
+            .retry_after(*wait),
+            Self::Unreachable(_) => {
+                Problem::new(StatusCode::BAD_GATEWAY, format!("{upstream} cannot be reached"))
+            }
+            Self::Broken(_) => {
+                let detail = format!("{upstream} broke off before it answered");
+                Problem::new(StatusCode::BAD_GATEWAY, detail)
+            }
+            Self::TooSlow(limit) => {
+                let detail = format!("{upstream} did not answer within {limit:?}");
+                Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
+            }
+            Self::Client(fault) => body_problem(*fault),
+        }
+    }
+}
+
+pub(crate) fn body_problem(fault: BodyFault) -> Problem {
+    match fault {
+        BodyFault::TooLarge => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than allowed here")
+        }
+        BodyFault::TooSlow => {
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
+        }
+        BodyFault::Broken => {
+            Problem::new(StatusCode::BAD_REQUEST, "the body ended early or is malformed")
+        }
+    }
+}

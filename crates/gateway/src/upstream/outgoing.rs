@@ -1,0 +1,47 @@
+//! A request as it goes to a service.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::{HeaderMap, Method};
+
+use crate::http::body::{Body, empty, full};
+use crate::http::bounded::Progress;
+
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Empty,
+    Whole(Bytes),
+    /// Passed on while it comes. Reading takes at most this long.
+    Stream(Body, Arc<Progress>, Duration),
+}
+
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    /// With the query.
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Payload,
+    /// For the head of the answer, all attempts together.
+    pub(crate) timeout: Duration,
+}
+
+impl Payload {
+    /// The body to send. A stream can be sent once.
+    pub(crate) fn take(&mut self) -> (Body, Option<(Arc<Progress>, Duration)>) {
+        match std::mem::replace(self, Self::Empty) {
+            Self::Empty => (empty(), None),
+            Self::Whole(bytes) => {
+                *self = Self::Whole(bytes.clone());
+                (full(bytes), None)
+            }
+            Self::Stream(body, progress, time) => (body, Some((progress, time))),
+        }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+}

@@ -1,0 +1,185 @@
+//! Sends requests to one service.
+
+use std::error::Error;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::http::uri::{Authority, Scheme};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, header};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, ResponseFuture};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, sleep};
+
+use crate::config::file::Upstream;
+use crate::http::body::Body;
+use crate::http::ids::drawn;
+use crate::upstream::breaker::Breaker;
+use crate::upstream::budget::Budget;
+use crate::upstream::failure::Failure;
+use crate::upstream::outgoing::Outgoing;
+use crate::upstream::servers::Servers;
+
+/// How long a connection without requests stays open: shorter than most services keep theirs.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// A service behind the gateway.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) config: Upstream,
+    client: Client<HttpConnector, Body>,
+    servers: Servers,
+    breaker: Breaker,
+    budget: Budget,
+}
+
+impl Service {
+    pub(crate) fn new(config: &Upstream) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(config.connect.0));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
+        Self {
+            client,
+            servers: Servers::new(config.servers.iter().map(|server| &server.0)),
+            breaker: Breaker::new(&config.name, config.breaker.failures, config.breaker.open.0),
+            budget: Budget::new(),
+            config: config.clone(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Sends a request and returns the head of the answer. Safe requests without a body are tried
+    /// again, if there is time left.
+    pub(crate) async fn send(&self, mut request: Outgoing) -> Result<Response<Incoming>, Failure> {
+        let safe = matches!(request.method, Method::GET | Method::HEAD);
+        let mut retries = if safe && request.payload.is_empty() { self.config.retries } else { 0 };
+        let deadline = Instant::now() + request.timeout;
+        self.budget.request();
+        loop {
+            let outcome = self.attempt(&mut request, retries == 0, deadline).await;
+            let word = match &outcome {
+                Ok(answer) if !is_bad(answer.status()) => "ok",
+                Ok(_) => "unavailable",
+                Err(failure) => failure.word(),
+            };
+            metrics::counter!("gateway_upstream_attempts_total",
+                "upstream" => self.config.name.clone(), "outcome" => word)
+            .increment(1);
+            let worth_it = match &outcome {
+                Ok(answer) => is_bad(answer.status()),
+                Err(failure) => matches!(failure, Failure::Unreachable(_) | Failure::Broken(_)),
+            };
+            // Between half a pause and one and a half, so that retries do not come at once.
+            let pause = Duration::from_millis(25 + drawn() % 50);
+            let in_time = Instant::now() + pause < deadline;
+            if !worth_it || retries == 0 || !in_time || !self.budget.retry() {
+                return outcome;
+            }
+            retries -= 1;
+            sleep(pause).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        request: &mut Outgoing,
+        is_last: bool,
+        deadline: Instant,
+    ) -> Result<Response<Incoming>, Failure> {
+        let permit = self.breaker.admit().map_err(Failure::LeftAlone)?;
+        let Some(server) = self.servers.next() else {
+            return Err(Failure::Unreachable("no server".to_owned()));
+        };
+        let (body, stream) = request.payload.take();
+        let headers = match is_last {
+            true => std::mem::take(&mut request.headers),
+            false => request.headers.clone(),
+        };
+        let sent =
+            build(request, headers, server, body).map(|request| self.client.request(request));
+        let sent = sent.map_err(Failure::Unreachable)?;
+        let outcome = match &stream {
+            None => within(deadline, request.timeout, sent).await,
+            Some((progress, time)) => {
+                // The upstream's time begins when the client has sent everything.
+                let whole = Instant::now() + *time + request.timeout;
+                let outcome = tokio::select! {
+                    outcome = within(whole, request.timeout, sent) => outcome,
+                    () = async { progress.over().await; sleep(request.timeout).await } => {
+                        Err(Failure::TooSlow(request.timeout))
+                    }
+                };
+                match progress.fault() {
+                    Some(fault) if outcome.is_err() => Err(Failure::Client(fault)),
+                    _ => outcome,
+                }
+            }
+        };
+        match &outcome {
+            Ok(answer) => permit.judge(!is_bad(answer.status())),
+            // It says nothing about the service.
+            Err(Failure::Client(_)) => drop(permit),
+            Err(failure) => {
+                if let Failure::Unreachable(_) = failure {
+                    self.servers.is_away(server);
+                }
+                tracing::debug!(upstream = %self.config.name, %server, "no answer: {failure:?}");
+                permit.judge(false);
+            }
+        }
+        outcome
+    }
+}
+
+/// Answers that say that the service is not there for now.
+fn is_bad(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
+async fn within(
+    deadline: Instant,
+    limit: Duration,
+    sent: ResponseFuture,
+) -> Result<Response<Incoming>, Failure> {
+    match tokio::time::timeout_at(deadline, sent).await {
+        Err(_) => Err(Failure::TooSlow(limit)),
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => {
+            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            let never_sent = error.is_connect();
+            Err(if never_sent { Failure::Unreachable(cause) } else { Failure::Broken(cause) })
+        }
+    }
+}
+
+fn build(
+    request: &Outgoing,
+    headers: HeaderMap,
+    server: &Authority,
+    body: Body,
+) -> Result<Request<Body>, String> {
+    let uri = Uri::builder()
+        .scheme(Scheme::HTTP)
+        .authority(server.clone())
+        .path_and_query(request.path.as_str())
+        .build()
+        .map_err(|error| error.to_string())?;
+    let mut built = Request::new(body);
+    *built.method_mut() = request.method.clone();
+    *built.uri_mut() = uri;
+    *built.headers_mut() = headers;
+    if request.payload.is_empty() && matches!(request.method, Method::GET | Method::HEAD) {
+        built.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    Ok(built)
+}

@@ -1,0 +1,259 @@
+//! Who gets in, and who does not.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+
+use ballet_testkit::wait_until;
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+use support::gateway::{Folder, Gateway, LIMIT, command, problem};
+use support::service::{Service, text};
+use support::tokens::{Key, claims, encode, jwt, now, set};
+
+/// Two routes: `/a` needs a scope, `/b` only a client.
+fn routes(service: &Service) -> String {
+    let route = |prefix: &str, rest: &str| {
+        format!("[[route]]\nprefix = \"{prefix}\"\nmethods = [\"GET\"]\nupstream = \"a\"\n{rest}\n")
+    };
+    service.upstream("a") + &route("/a", "scopes = [\"a:read\"]") + &route("/b", "scopes = []")
+}
+
+async fn get(gateway: &Gateway, path: &str, token: &str) -> Response {
+    Client::new().get(gateway.at(path)).bearer_auth(token).send().await.unwrap()
+}
+
+async fn refused(gateway: &Gateway, token: &str, sentence: &str) {
+    let answer = get(gateway, "/a", token).await;
+    let challenge = answer.headers().get("www-authenticate").cloned();
+    let detail = problem(answer, 401).await;
+    assert_eq!(detail, sentence, "{token}");
+    assert!(challenge.unwrap().to_str().unwrap().starts_with("Bearer error=\"invalid_token\""));
+}
+
+#[tokio::test]
+async fn a_token_signs_in_and_the_service_is_told_who() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let (ed, rsa) = (Key::ed25519("ed"), Key::rsa("rsa"));
+    folder.write("jwks.json", &set(&[&ed, &rsa]));
+    let gateway = Gateway::start(&folder, &(jwt() + &routes(&service))).await;
+    for key in [&ed, &rsa] {
+        let token = key.token(&claims("alice", "a:read b:read"));
+        assert_eq!(get(&gateway, "/a", &token).await.status(), 200);
+    }
+    let audiences = json!({ "aud": ["other", "shop"], "scope": ["a:read"] });
+    let mut several = claims("alice", "");
+    several.as_object_mut().unwrap().extend(audiences.as_object().unwrap().clone());
+    assert_eq!(get(&gateway, "/a", &ed.token(&several)).await.status(), 200);
+    let got = &service.got()[0];
+    assert_eq!(got.header("x-ballet-subject"), Some("alice"));
+    assert_eq!(got.header("x-ballet-client"), Some("sub:alice"));
+    assert_eq!(got.header("x-ballet-scopes"), Some("a:read b:read"));
+    assert_eq!(got.header("authorization"), None, "services never see credentials");
+}
+
+#[tokio::test]
+async fn a_scope_that_is_missing_is_named() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let key = Key::ed25519("ed");
+    folder.write("jwks.json", &set(&[&key]));
+    let gateway = Gateway::start(&folder, &(jwt() + &routes(&service))).await;
+    let token = key.token(&claims("bob", "b:read a:readx"));
+    let answer = get(&gateway, "/a", &token).await;
+    let challenge = answer.headers()["www-authenticate"].clone();
+    let detail = problem(answer, 403).await;
+    assert_eq!(detail, "this needs the scope a:read, which the credentials do not have");
+    assert_eq!(challenge, "Bearer error=\"insufficient_scope\", scope=\"a:read\"");
+    assert_eq!(get(&gateway, "/b", &token).await.status(), 200);
+    let answer = reqwest::get(gateway.at("/b")).await.unwrap();
+    assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+    problem(answer, 401).await;
+}
+
+#[tokio::test]
+async fn each_kind_of_bad_token_is_refused() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let (key, rsa, stranger) = (Key::ed25519("ed"), Key::rsa("rsa"), Key::ed25519("ed"));
+    folder.write("jwks.json", &set(&[&key, &rsa]));
+    let gateway = Gateway::start(&folder, &(jwt() + &routes(&service))).await;
+    let good = claims("alice", "a:read");
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
+    };
+    let algorithm = "the token must be signed with the algorithm of its key: EdDSA or RS256";
+    let malformed = "the token is not a signed JWT with the claims iss, aud, sub and exp";
+    // No signature at all.
+    let header = json!({ "alg": "none", "kid": "ed" });
+    let none = format!("{}.{}.", encode(header.to_string()), encode(good.to_string()));
+    refused(&gateway, &none, algorithm).await;
+    // The public key as the secret of an HMAC.
+    let Key::Rsa(_, pair) = &rsa else { panic!("an RSA key") };
+    let public =
+        ring::rsa::PublicKeyComponents::<Vec<u8>>::from(ring::signature::KeyPair::public_key(pair));
+    let header = json!({ "alg": "HS256", "kid": "rsa" });
+    let signed = format!("{}.{}", encode(header.to_string()), encode(good.to_string()));
+    let hmac = ring::hmac::sign(
+        &ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &public.n),
+        signed.as_bytes(),
+    );
+    refused(&gateway, &format!("{signed}.{}", encode(hmac)), algorithm).await;
+    // The name of one key, the algorithm of another.
+    let confused = rsa.token_with(&json!({ "alg": "RS256", "kid": "ed" }), &good);
+    refused(&gateway, &confused, algorithm).await;
+    for weak in ["RS384", "PS256", "ES256", "eddsa"] {
+        refused(&gateway, &key.token_with(&json!({ "alg": weak, "kid": "ed" }), &good), algorithm)
+            .await;
+    }
+    refused(&gateway, &stranger.token(&good), "the token's signature is wrong").await;
+    let token = key.token(&good);
+    let (rest, signature) = token.rsplit_once('.').unwrap();
+    let other = encode(with("sub", json!("mallory")).to_string());
+    let head = rest.split('.').next().unwrap();
+    refused(&gateway, &format!("{head}.{other}.{signature}"), "the token's signature is wrong")
+        .await;
+    let unknown = Key::ed25519("new").token(&good);
+    refused(&gateway, &unknown, "no key of the key set has the token's kid").await;
+    let nameless = key.token_with(&json!({ "alg": "EdDSA" }), &good);
+    refused(&gateway, &nameless, "no key of the key set has the token's kid").await;
+    for (claims, sentence) in [
+        (with("exp", json!(now() - 60)), "the token has expired"),
+        (with("exp", json!(null)), malformed),
+        (with("exp", json!((now() + 600).to_string())), malformed),
+        (with("nbf", json!(now() + 120)), "the token is not valid yet"),
+        // A time in quotes must not count as none.
+        (with("nbf", json!((now() + 120).to_string())), malformed),
+        (with("iss", json!("https://evil.example")), "the token is of another issuer"),
+        (with("aud", json!("other")), "the token is for another audience"),
+        (with("aud", json!([])), "the token is for another audience"),
+        (
+            with("sub", json!("a\r\nx-ballet-scopes: admin")),
+            "the token's sub must be 1 to 200 visible ASCII characters",
+        ),
+    ] {
+        refused(&gateway, &key.token(&claims), sentence).await;
+    }
+    let critical = json!({ "alg": "EdDSA", "kid": "ed", "crit": ["exp"] });
+    refused(&gateway, &key.token_with(&critical, &good), malformed).await;
+    for text in ["a", "a.b.c", "....", &"x".repeat(9000)] {
+        refused(&gateway, text, malformed).await;
+    }
+    let request = Client::new().get(gateway.at("/a")).bearer_auth(key.token(&good));
+    problem(request.header("x-api-key", "x").send().await.unwrap(), 401).await;
+    assert!(service.got().is_empty());
+    // Clocks may differ a little.
+    let late = key.token(&with("exp", json!(now() - 5)));
+    assert_eq!(get(&gateway, "/a", &late).await.status(), 200);
+}
+
+/// Waits until a token is answered with this status.
+async fn becomes(gateway: &Gateway, token: &str, status: u16) {
+    let what = format!("a token to be answered {status}");
+    let found = wait_until(&what, LIMIT, || async {
+        let is = get(gateway, "/a", token).await.status();
+        if is == status { Ok(Some(())) } else { Err(is) }
+    });
+    found.await.unwrap();
+}
+
+#[tokio::test]
+async fn keys_change_without_a_restart() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let (old, new) = (Key::ed25519("old"), Key::ed25519("new"));
+    let keys = Arc::new(Mutex::new(set(&[&old])));
+    let served = Arc::clone(&keys);
+    let login = Service::start(move |_| match served.lock().unwrap().as_str() {
+        "" => text(500, "away"),
+        keys => text(200, keys),
+    })
+    .await;
+    let jwt = jwt().replace("jwks.json", &login.address) + "refresh = \"1s\"\n";
+    let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
+    let (by_old, by_new) =
+        (old.token(&claims("alice", "a:read")), new.token(&claims("alice", "a:read")));
+    becomes(&gateway, &by_old, 200).await;
+    becomes(&gateway, &by_new, 401).await;
+    *keys.lock().unwrap() = set(&[&old, &new]);
+    becomes(&gateway, &by_new, 200).await;
+    becomes(&gateway, &by_old, 200).await;
+    // The source is away: what was read last counts.
+    *keys.lock().unwrap() = String::new();
+    let reads = login.got().len();
+    wait_until("further reads", LIMIT, || async {
+        Ok::<_, String>((login.got().len() >= reads + 2).then_some(()))
+    })
+    .await
+    .unwrap();
+    assert_eq!(get(&gateway, "/a", &by_new).await.status(), 200);
+    // A key that is taken away no longer counts.
+    *keys.lock().unwrap() = set(&[&new]);
+    becomes(&gateway, &by_old, 401).await;
+    becomes(&gateway, &by_new, 200).await;
+}
+
+#[tokio::test]
+async fn a_key_set_that_is_away_at_the_start_is_awaited() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let key = Key::ed25519("ed");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let jwt = jwt().replace("jwks.json", &format!("http://{address}")) + "refresh = \"1s\"\n";
+    let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
+    let token = key.token(&claims("alice", "a:read"));
+    problem(get(&gateway, "/a", &token).await, 503).await;
+    gateway.private_says("/readyz", 503, "not read yet").await;
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    let keys = set(&[&key]);
+    let _login = Service::on(listener, move |_| text(200, &keys));
+    becomes(&gateway, &token, 200).await;
+    gateway.private_says("/readyz", 200, "\"keys\":\"ok\"").await;
+}
+
+#[tokio::test]
+async fn an_api_key_signs_in_and_only_its_hash_is_stored() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let (good, printed, error) = command(&["api-key", "mobile", "--scopes", "a:read"]);
+    assert!(good, "{error}");
+    let (key, stanza) = printed.split_once("\n\n").unwrap();
+    assert!(!stanza.contains(key.split_once('.').unwrap().1));
+    let gateway = Gateway::start(&folder, &format!("{stanza}{}", routes(&service))).await;
+    let get = async |path: &str, key: &str| {
+        Client::new().get(gateway.at(path)).header("x-api-key", key).send().await.unwrap()
+    };
+    assert_eq!(get("/a", key).await.status(), 200);
+    for wrong in ["", "mobile", "mobile.x", "other.x", &key[1..], &format!("{key}x")] {
+        assert_eq!(problem(get("/a", wrong).await, 401).await, "the API key is unknown");
+    }
+    let [got] = &service.got()[..] else { panic!("one request") };
+    assert_eq!(got.header("x-ballet-client"), Some("key:mobile"));
+    assert_eq!(got.header("x-api-key"), None);
+}
+
+#[tokio::test]
+async fn development_tokens_and_keys_work_together() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let keys = folder.path().join("keys");
+    let keys = keys.to_str().unwrap();
+    assert!(command(&["keys", keys]).0);
+    assert!(command(&["keys", keys]).2.contains("--rotate adds a key"));
+    let jwt = jwt().replace("jwks.json", "keys/jwks.json");
+    let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
+    let file = folder.path().join("gateway.toml");
+    let make = || {
+        let file = file.to_str().unwrap();
+        let arguments = ["token", file, "--keys", keys, "--subject", "alice", "--scopes", "a:read"];
+        let (good, token, error) = command(&arguments);
+        assert!(good, "{error}");
+        token.trim().to_owned()
+    };
+    let first = make();
+    assert_eq!(get(&gateway, "/a", &first).await.status(), 200);
+    assert!(command(&["keys", keys, "--rotate"]).0);
+    let second = make();
+    becomes(&gateway, &second, 200).await;
+    assert_eq!(get(&gateway, "/a", &first).await.status(), 200);
+}

@@ -1,0 +1,174 @@
+//! Config files, good and wrong, as an operator meets them.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+mod support;
+
+use support::gateway::{Folder, command};
+
+const GOOD: &str = "
+[database]
+url = \"postgres://gateway:geheim@127.0.0.1/gateway\"
+
+[[api_key]]
+id = \"mobile\"
+hash = \"0000000000000000000000000000000000000000000000000000000000000000\"
+
+[[rate]]
+name = \"default\"
+requests = 100
+window = \"1m\"
+
+[[upstream]]
+name = \"orders\"
+servers = [\"http://127.0.0.1:7001\"]
+
+[[route]]
+prefix = \"/orders\"
+methods = [\"GET\"]
+upstream = \"orders\"
+scopes = [\"orders:read\"]
+rate = \"default\"
+
+[[page]]
+path = \"/pages/order/{id}\"
+public = true
+[[page.part]]
+name = \"order\"
+upstream = \"orders\"
+path = \"/orders/{id}\"
+";
+
+fn check(text: &str) -> (bool, String, String) {
+    let folder = Folder::new();
+    let file = folder.write("shop.toml", text);
+    let (good, out, error) = command(&["check", file.to_str().unwrap()]);
+    let place = format!("{}/", folder.path().display());
+    (good, out.replace(&place, ""), error.replace(&place, ""))
+}
+
+#[test]
+fn a_good_file_is_in_order() {
+    let (good, out, error) = check(GOOD);
+    assert!(good, "{error}");
+    assert_eq!(out, "shop.toml: in order (1 routes, 1 pages, 1 upstreams)\n");
+}
+
+/// A change to the good file, and the sentence that it earns.
+#[test]
+fn a_wrong_file_is_refused_with_file_line_and_field() {
+    for (from, to, sentence) in [
+        (
+            "requests = 100",
+            "requests = \"many\"",
+            "line 11, requests: invalid type: string \"many\", expected u32",
+        ),
+        (
+            "window = \"1m\"",
+            "window = \"soon\"",
+            "line 12, window: expected a time like \"500ms\", \"10s\", \"5m\" or \"24h\", found \"soon\"",
+        ),
+        (
+            "window = \"1m\"",
+            "window = \"500ms\"",
+            "line 12, rate.window: expected whole seconds, found \"500ms\"",
+        ),
+        (
+            "upstream = \"orders\"\nscopes",
+            "upstream = \"order\"\nscopes",
+            "line 21, route.upstream: there is no upstream \"order\"; expected one of orders",
+        ),
+        (
+            "rate = \"default\"",
+            "rate = \"fast\"",
+            "line 23, route.rate: there is no rate \"fast\"; expected one of default",
+        ),
+        (
+            "methods = [\"GET\"]",
+            "methods = [\"FETCH\"]",
+            "line 20, methods: expected one of GET, HEAD, POST, PUT, PATCH, DELETE, found \"FETCH\"",
+        ),
+        (
+            "prefix = \"/orders\"",
+            "prefix = \"/orders/\"",
+            "line 19, prefix: expected a path like \"/orders\" without a slash at the end, found \"/orders/\"",
+        ),
+        (
+            "scopes = [\"orders:read\"]",
+            "",
+            "line 18, route.scopes: nobody is named; expected public = true, or scopes = [\"...\"], or scopes = [] for every client that signs in",
+        ),
+        (
+            "servers = [\"http://127.0.0.1:7001\"]",
+            "servers = [\"127.0.0.1:7001\"]",
+            "line 16, servers: expected an address like \"http://orders:8080\", found \"127.0.0.1:7001\"",
+        ),
+        (
+            "hash = \"00",
+            "hash = \"",
+            "line 7, api_key.hash: expected 64 hex digits, as `ballet-gateway api-key` prints them",
+        ),
+        (
+            "path = \"/orders/{id}\"",
+            "path = \"/orders/{key}\"",
+            "line 31, page.part.path: the page's path has no {key}",
+        ),
+        (
+            "rate = \"default\"\n\n[[page]]",
+            "idempotency = \"required\"\n[database2]\n[[page]]",
+            "unknown field `database2`",
+        ),
+        (
+            "url = \"postgres://gateway:geheim",
+            "url = \"mysql://gateway:geheim",
+            "line 3, database.url: expected an address like postgres://user:password@host/name",
+        ),
+        (
+            "url = \"postgres://gateway:geheim@127.0.0.1/gateway\"",
+            "url = \"env:NOT_SET_ANYWHERE\"",
+            "line 3, database.url: the environment has no variable NOT_SET_ANYWHERE, which this names",
+        ),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let (good, _, error) = check(&GOOD.replacen(from, to, 1));
+        assert!(!good, "{to}");
+        assert!(error.starts_with("error: shop.toml, line "), "{error}");
+        assert!(error.contains(sentence), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(!error.contains("geheim"), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let (good, _, error) = command(&["run", "nowhere.toml"]);
+    assert!(!good);
+    assert!(error.starts_with("error: nowhere.toml: the file cannot be read: "), "{error}");
+}
+
+#[test]
+fn what_is_in_force_is_printed_without_secrets_and_can_be_read_again() {
+    let folder = Folder::new();
+    let file = folder.write("shop.toml", GOOD);
+    let (good, printed, error) = command(&["check", "--print-config", file.to_str().unwrap()]);
+    assert!(good, "{error}");
+    assert!(printed.contains("postgres://***@127.0.0.1/gateway"), "{printed}");
+    assert!(!printed.contains("geheim"), "{printed}");
+    assert!(printed.contains("body = \"1MiB\""), "{printed}");
+    let (again, _, error) = check(&printed);
+    assert!(again, "{error}\n{printed}");
+}
+
+#[test]
+fn the_shops_own_file_is_in_order() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/shop.toml");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ballet-gateway"));
+    command
+        .args(["check", file])
+        .env("GATEWAY_DATABASE_URL", "postgres://gateway@localhost/gateway");
+    let output = command.output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{error}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.ends_with("in order (8 routes, 2 pages, 5 upstreams)\n"), "{said}");
+}

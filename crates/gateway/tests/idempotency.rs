@@ -1,0 +1,249 @@
+//! `Idempotency-Key`: once, and the same answer again.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+mod support;
+
+use ballet_testkit::{Database, Postgres, wait_until};
+use reqwest::{Client, Response};
+use support::gateway::{Folder, Gateway, LIMIT, command, problem};
+use support::raw::{self, nobody, read_until};
+use support::service::{Service, text};
+use tokio::io::AsyncWriteExt;
+
+/// A client, and a gateway with a route that remembers.
+struct Shop {
+    _database: Database,
+    folder: Folder,
+    gateway: Gateway,
+    key: String,
+    other: String,
+}
+
+async fn shop(upstream: &str, more: &str) -> Shop {
+    let database = Database::new(Postgres::shared().await.unwrap(), "idempotency").await.unwrap();
+    let client = |id: &str| {
+        let (_, printed, _) = command(&["api-key", id]);
+        let (key, stanza) = printed.split_once("\n\n").unwrap();
+        (key.to_owned(), stanza.to_owned())
+    };
+    let ((key, a), (other, b)) = (client("first"), client("second"));
+    let config = format!(
+        "[database]\nurl = \"{}\"\ntimeout = \"1m\"\n{a}{b}{upstream}[[route]]\nprefix = \"/a\"\n\
+         methods = [\"POST\", \"GET\"]\nupstream = \"a\"\nscopes = []\n\
+         idempotency = \"required\"\n{more}",
+        database.url()
+    );
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &config).await;
+    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+    Shop { _database: database, folder, gateway, key, other }
+}
+
+impl Shop {
+    async fn post(&self, key: &str, body: &str) -> Response {
+        self.post_as(&self.key, key, body).await
+    }
+
+    async fn post_as(&self, client: &str, key: &str, body: &str) -> Response {
+        let request = Client::new().post(self.gateway.at("/a")).header("x-api-key", client);
+        request.header("idempotency-key", key).body(body.to_owned()).send().await.unwrap()
+    }
+}
+
+/// A service that counts what it does.
+async fn counting(status: u16) -> Service {
+    let count = std::sync::atomic::AtomicU32::new(0);
+    Service::start(move |_| {
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+        let mut answer = text(status, &format!("order {number}"));
+        answer.headers_mut().insert("location", format!("/a/{number}").parse().unwrap());
+        answer
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_same_request_takes_effect_once() {
+    let service = counting(201).await;
+    let shop = shop(&service.upstream("a"), "").await;
+    let first = shop.post("k1", "x").await;
+    assert_eq!(first.status(), 201);
+    assert!(!first.headers().contains_key("idempotency-replayed"));
+    for _ in 0..3 {
+        // With and without the quotes of the standard.
+        for key in ["k1", "\"k1\""] {
+            let again = shop.post(key, "x").await;
+            assert_eq!(again.status(), 201);
+            assert_eq!(again.headers()["idempotency-replayed"], "true");
+            assert_eq!(again.headers()["location"], "/a/1");
+            assert_eq!(again.text().await.unwrap(), "order 1");
+        }
+    }
+    assert_eq!(service.got().len(), 1);
+    let detail = problem(shop.post("k1", "y").await, 422).await;
+    assert_eq!(detail, "this Idempotency-Key was used for another request: choose a new one");
+    // Another client's key is another key.
+    let other = shop.post_as(&shop.other, "k1", "x").await;
+    assert_eq!(other.text().await.unwrap(), "order 2");
+    let missing = Client::new().post(shop.gateway.at("/a")).header("x-api-key", &shop.key);
+    problem(missing.send().await.unwrap(), 400).await;
+    for wrong in ["", "a b", &"k".repeat(129)] {
+        problem(shop.post(wrong, "x").await, 400).await;
+    }
+    let safe = Client::new().get(shop.gateway.at("/a")).header("x-api-key", &shop.key);
+    assert_eq!(safe.send().await.unwrap().text().await.unwrap(), "order 3");
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_service_is_an_answer_too() {
+    let service = counting(409).await;
+    let shop = shop(&service.upstream("a"), "").await;
+    for _ in 0..2 {
+        let answer = shop.post("k", "x").await;
+        assert_eq!(
+            (answer.status().as_u16(), answer.text().await.unwrap().as_str()),
+            (409, "order 1")
+        );
+    }
+}
+
+#[tokio::test]
+async fn while_the_first_is_running_the_second_is_told_so_and_a_client_that_leaves_changes_nothing()
+{
+    let (address, mut connections) = raw::connections().await;
+    let shop = shop(&raw::upstream("a", &address), "").await;
+    let request = Client::new().post(shop.gateway.at("/a")).header("x-api-key", &shop.key);
+    let first = tokio::spawn(request.header("idempotency-key", "k").body("x").send());
+    let mut service = connections.recv().await.unwrap();
+    read_until(&mut service, "\r\n\r\nx").await;
+    let second = shop.post("k", "x").await;
+    assert!(second.headers().contains_key("retry-after"));
+    let detail = problem(second, 409).await;
+    assert_eq!(detail, "the first request with this Idempotency-Key is still running");
+    // The client goes away, the request does not.
+    first.abort();
+    shop.gateway.logged("request").await;
+    service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await.unwrap();
+    wait_until("the answer", LIMIT, || async {
+        let answer = shop.post("k", "x").await;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| error.to_string())?;
+        if status == 200 && text == "done" { Ok(Some(())) } else { Err(text) }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn twenty_at_once_take_effect_once() {
+    let service = counting(201).await;
+    let shop = shop(&service.upstream("a"), "").await;
+    let mut posts = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let request = Client::new().post(shop.gateway.at("/a")).header("x-api-key", &shop.key);
+        posts.spawn(request.header("idempotency-key", "k").body("x").send());
+    }
+    for answer in posts.join_all().await {
+        let answer = answer.unwrap();
+        match answer.status().as_u16() {
+            201 => assert_eq!(answer.text().await.unwrap(), "order 1"),
+            409 => {}
+            other => panic!("{other}: {}", answer.text().await.unwrap()),
+        }
+    }
+    assert_eq!(service.got().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_was_never_sent_may_be_sent_again() {
+    let away = nobody().await;
+    let shop = shop(&raw::upstream("a", &away), "").await;
+    assert_eq!(problem(shop.post("k", "x").await, 502).await, "a cannot be reached");
+    let address = away.strip_prefix("http://").unwrap();
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    let service = Service::on(listener, |_| text(201, "placed"));
+    let answer = shop.post("k", "x").await;
+    assert_eq!((answer.status().as_u16(), service.got().len()), (201, 1));
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_not_tried_again() {
+    let (address, mut connections) = raw::connections().await;
+    let shop = shop(&raw::upstream("a", &address), "").await;
+    let breaks = async {
+        let mut service = connections.recv().await.unwrap();
+        read_until(&mut service, "\r\n\r\nx").await;
+    };
+    let (answer, ()) = tokio::join!(shop.post("k", "x"), breaks);
+    problem(answer, 502).await;
+    let detail = problem(shop.post("k", "x").await, 409).await;
+    assert!(detail.starts_with("nobody knows whether the request"), "{detail}");
+    assert!(connections.try_recv().is_err(), "nothing was sent again");
+}
+
+#[tokio::test]
+async fn a_service_that_recognises_keys_is_asked_again() {
+    let service = counting(503).await;
+    let shop = shop(&service.upstream("a"), "deduplicates = true\n").await;
+    for _ in 0..2 {
+        assert_eq!(shop.post("k", "x").await.status(), 503);
+    }
+    let [first, second] = &service.got()[..] else { panic!("two requests") };
+    let key = first.header("idempotency-key");
+    assert_eq!((key, second.header("idempotency-key")), (Some("key:first:k"), key));
+}
+
+#[tokio::test]
+async fn a_gateway_killed_in_the_middle_leaves_an_unknown_outcome() {
+    let (address, mut connections) = raw::connections().await;
+    let times = "timeout = \"1s\"\nidle = \"1s\"\n";
+    let mut shop = shop(&raw::upstream("a", &address), times).await;
+    let request = Client::new().post(shop.gateway.at("/a")).header("x-api-key", &shop.key);
+    let first = tokio::spawn(request.header("idempotency-key", "k").body("x").send());
+    let mut service = connections.recv().await.unwrap();
+    read_until(&mut service, "\r\n\r\nx").await;
+    shop.gateway.signal("-KILL");
+    assert!(!shop.gateway.ended().await);
+    assert!(first.await.unwrap().is_err());
+    shop.gateway = Gateway::run(&shop.folder.path().join("gateway.toml")).await;
+    shop.gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+    // Until its lease ends it may still be running; then nobody knows.
+    wait_until("the lease to end", LIMIT, || async {
+        let detail = problem(shop.post("k", "x").await, 409).await;
+        if detail.starts_with("nobody knows") { Ok(Some(())) } else { Err(detail) }
+    })
+    .await
+    .unwrap();
+    assert!(connections.try_recv().is_err(), "nothing was sent again");
+}
+
+#[tokio::test]
+async fn an_answer_too_large_to_be_kept_reaches_the_first_client_only() {
+    let service = Service::start(|_| text(200, &"x".repeat(300 * 1024))).await;
+    let shop = shop(&service.upstream("a"), "").await;
+    assert_eq!(shop.post("k", "x").await.text().await.unwrap().len(), 300 * 1024);
+    let detail = problem(shop.post("k", "x").await, 409).await;
+    let wanted = "the request was carried out with status 200; its answer was too large to be kept";
+    assert_eq!((detail.as_str(), service.got().len()), (wanted, 1));
+}
+
+#[tokio::test]
+async fn without_its_database_nothing_with_a_key_is_sent() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let (_, printed, _) = command(&["api-key", "first"]);
+    let (key, stanza) = printed.split_once("\n\n").unwrap();
+    let config = format!(
+        "[database]\nurl = \"postgres://nobody@127.0.0.1:1/nothing\"\n{stanza}{}[[route]]\n\
+         prefix = \"/a\"\nmethods = [\"POST\"]\nupstream = \"a\"\nscopes = []\n\
+         idempotency = \"optional\"\n",
+        service.upstream("a")
+    );
+    let gateway = Gateway::start(&folder, &config).await;
+    let post = || Client::new().post(gateway.at("/a")).header("x-api-key", key);
+    let answer = post().header("idempotency-key", "k").send().await.unwrap();
+    assert!(problem(answer, 503).await.contains("nothing was sent: try again"));
+    assert!(service.got().is_empty());
+    assert_eq!(post().send().await.unwrap().status(), 200);
+}

@@ -1,0 +1,236 @@
+//! Pages, browsers, and what an operator does and sees.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+mod support;
+
+use std::time::Duration;
+
+use ballet_testkit::wait_until;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use support::gateway::{Folder, Gateway, LIMIT, problem};
+use support::raw::{self, nobody, read_until};
+use support::service::{ROUTE, Service, json, text};
+use tokio::io::AsyncWriteExt;
+
+const PAGE: &str = "
+[[page]]
+path = \"/pages/product/{sku}\"
+public = true
+[[page.part]]
+name = \"product\"
+upstream = \"a\"
+path = \"/products/{sku}\"
+[[page.part]]
+name = \"related\"
+upstream = \"b\"
+path = \"/related/{sku}\"
+optional = true
+timeout = \"300ms\"
+";
+
+async fn page(gateway: &Gateway) -> Value {
+    let answer = reqwest::get(gateway.at("/pages/product/tea%20pot")).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_page_is_composed_and_names_what_is_missing() {
+    let catalog = Service::start(|_| json(200, "{\"price\":12.10}")).await;
+    let related = Service::start(|_| json(200, "[\"cup\"]")).await;
+    let folder = Folder::new();
+    let config = format!(
+        "{}{}{}",
+        catalog.upstream("a"),
+        related.upstream("b"),
+        PAGE.replace("300ms", "1m")
+    );
+    let gateway = Gateway::start(&folder, &config).await;
+    let whole = json!({ "product": { "price": 12.10 }, "related": ["cup"], "missing": [] });
+    assert_eq!(page(&gateway).await, whole);
+    let got = &catalog.got()[0];
+    assert_eq!(got.path, "/products/tea%20pot");
+    assert_eq!(got.header("traceparent").map(str::len), Some(55));
+    drop(gateway);
+    // Away, silent, failing, and no JSON.
+    let (silent, _connections) = raw::connections().await;
+    let failing = Service::start(|_| text(500, "a stack trace")).await;
+    let wordy = Service::ok().await;
+    for (address, status, detail) in [
+        (nobody().await, 502, "b cannot be reached"),
+        (silent.clone(), 504, "b did not answer within 300ms"),
+        (failing.address.clone(), 502, "related: b answered 500 Internal Server Error"),
+        (wordy.address.clone(), 502, "related: b sent no JSON"),
+    ] {
+        let upstreams = catalog.upstream("a") + &raw::upstream("b", &address);
+        // Only the silent one may be too slow.
+        let patient = PAGE.replace("300ms", "1m");
+        let page_text = if address == silent { PAGE } else { &patient };
+        let gateway = Gateway::start(&folder, &(upstreams + page_text)).await;
+        let missing = json!([{ "part": "related", "status": status, "detail": detail }]);
+        let rest = json!({ "product": { "price": 12.10 }, "related": null, "missing": missing });
+        assert_eq!(page(&gateway).await, rest);
+    }
+}
+
+#[tokio::test]
+async fn a_page_without_its_main_part_is_no_page() {
+    let catalog = Service::start(|_| json(404, "{}")).await;
+    let related = Service::start(|_| json(200, "[]")).await;
+    let folder = Folder::new();
+    let config = format!(
+        "{}{}{}",
+        catalog.upstream("a"),
+        related.upstream("b"),
+        PAGE.replace("300ms", "1m")
+    );
+    let gateway = Gateway::start(&folder, &config).await;
+    let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
+    assert_eq!(problem(answer, 404).await, "product: a answered 404 Not Found");
+    drop(gateway);
+    let config = raw::upstream("a", &nobody().await) + &related.upstream("b") + PAGE;
+    let gateway = Gateway::start(&folder, &config).await;
+    let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
+    assert_eq!(problem(answer, 502).await, "a cannot be reached");
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
+    let service = Service::start(|_| {
+        let mut answer = text(200, "ok");
+        // The gateway decides, not a service.
+        answer.headers_mut().insert("access-control-allow-origin", "*".parse().unwrap());
+        answer
+    })
+    .await;
+    let folder = Folder::new();
+    let cors = "[cors]\norigins = [\"https://shop.example\"]\n";
+    let gateway = Gateway::start(&folder, &format!("{cors}{}{ROUTE}", service.upstream("a"))).await;
+    let ask = async |method: Method, origin: &str| {
+        let request = Client::new().request(method, gateway.at("/a")).header("origin", origin);
+        request.header("access-control-request-method", "PUT").send().await.unwrap()
+    };
+    let leave = ask(Method::OPTIONS, "https://shop.example").await;
+    assert_eq!(leave.status(), 204);
+    assert_eq!(leave.headers()["access-control-allow-origin"], "https://shop.example");
+    assert_eq!(leave.headers()["access-control-allow-methods"], "GET, POST, PUT");
+    assert_eq!(leave.headers()["access-control-max-age"], "600");
+    let answer = ask(Method::GET, "https://shop.example").await;
+    assert_eq!(answer.headers()["access-control-allow-origin"], "https://shop.example");
+    assert_eq!(answer.headers()["vary"], "origin");
+    for other in ["https://evil.example", "null", "https://shop.example.evil.example"] {
+        for method in [Method::OPTIONS, Method::GET] {
+            let answer = ask(method, other).await;
+            assert!(!answer.headers().contains_key("access-control-allow-origin"), "{other}");
+        }
+    }
+    // A refusal can be read by the page, too.
+    let request = Client::new().get(gateway.at("/none")).header("origin", "https://shop.example");
+    let refused = request.send().await.unwrap();
+    assert_eq!(refused.headers()["access-control-allow-origin"], "https://shop.example");
+    assert_eq!(service.got().len(), 4, "preflights reach no service");
+}
+
+#[tokio::test]
+async fn answers_have_security_headers_and_keep_the_services_own() {
+    let service = Service::start(|_| {
+        let mut answer = text(200, "ok");
+        answer
+            .headers_mut()
+            .insert("content-security-policy", "default-src 'self'".parse().unwrap());
+        answer
+    })
+    .await;
+    let folder = Folder::new();
+    let config = format!("[security]\nhsts = \"365d\"\n{}{ROUTE}", service.upstream("a"));
+    let gateway = Gateway::start(&folder, &config).await;
+    for path in ["/a", "/none"] {
+        let answer = reqwest::get(gateway.at(path)).await.unwrap();
+        let headers = answer.headers();
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["x-frame-options"], "DENY");
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+        assert_eq!(headers["strict-transport-security"], "max-age=31536000");
+        assert_eq!(headers.get_all("content-security-policy").iter().count(), 1);
+        let own = headers["content-security-policy"] == "default-src 'self'";
+        assert_eq!(own, path == "/a");
+    }
+}
+
+#[tokio::test]
+async fn a_new_config_is_read_without_breaking_connections() {
+    let (address, mut connections) = raw::connections().await;
+    let other = Service::ok().await;
+    let folder = Folder::new();
+    let old = raw::upstream("a", &address) + ROUTE;
+    let gateway = Gateway::start(&folder, &old).await;
+    let mut client = tokio::net::TcpStream::connect(gateway.host()).await.unwrap();
+    client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut service = connections.recv().await.unwrap();
+    read_until(&mut service, "\r\n\r\n").await;
+    // A wrong one changes nothing.
+    folder.write("gateway.toml", "[[route]]\n");
+    gateway.signal("-HUP");
+    gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"failed\"} 1").await;
+    assert!(gateway.log().contains("gateway.toml, line 1"), "{}", gateway.log());
+    let listen = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
+    let new = other.upstream("a") + &ROUTE.replace("/a", "/b");
+    folder.write("gateway.toml", &format!("{listen}{new}"));
+    gateway.signal("-HUP");
+    gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"ok\"} 1").await;
+    // The request in progress ends as it began, and its connection serves by the new config.
+    service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold").await.unwrap();
+    read_until(&mut client, "old").await;
+    client.write_all(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    read_until(&mut client, "\r\n\r\nok").await;
+    problem(reqwest::get(gateway.at("/a")).await.unwrap(), 404).await;
+}
+
+#[tokio::test]
+async fn an_operator_sees_requests_in_the_log_and_in_metrics() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    gateway.private_says("/healthz", 200, "ok").await;
+    gateway.private_says("/readyz", 200, "\"ready\":true").await;
+    let secret = gateway.at("/a/7?card=4111");
+    reqwest::get(secret).await.unwrap();
+    problem(Client::new().request(Method::OPTIONS, gateway.at("/a")).send().await.unwrap(), 405)
+        .await;
+    let done = "gateway_requests_total{route=\"/a\",method=\"GET\",status=\"200\"} 1";
+    gateway.private_says("/metrics", 200, done).await;
+    let invented = "gateway_requests_total{route=\"none\",method=\"other\",status=\"405\"} 1";
+    gateway.private_says("/metrics", 200, invented).await;
+    gateway
+        .private_says("/metrics", 200, "gateway_request_seconds_bucket{route=\"/a\",le=\"30\"} 1")
+        .await;
+    wait_until("two entries", LIMIT, || async {
+        let accesses = gateway.accesses();
+        if accesses.len() == 2 { Ok(Some(())) } else { Err(accesses.len()) }
+    })
+    .await
+    .unwrap();
+    let entry = &gateway.accesses()[0];
+    assert_eq!((&entry["method"], &entry["path"]), (&json!("GET"), &json!("/a/7")));
+    assert_eq!((&entry["status"], &entry["route"]), (&json!(200), &json!("/a")));
+    assert_eq!(entry["address"], "127.0.0.1");
+    assert!(!gateway.log().contains("4111"), "queries may be secret");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_in_the_log() {
+    let (address, mut connections) = raw::connections().await;
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &(raw::upstream("a", &address) + ROUTE)).await;
+    let request = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
+    let asked = tokio::spawn(request.get(gateway.at("/a")).send());
+    let mut service = connections.recv().await.unwrap();
+    read_until(&mut service, "\r\n\r\n").await;
+    asked.abort();
+    assert_eq!(gateway.logged("request").await["status"], 499);
+    // The service is not left working for nobody.
+    assert_eq!(raw::read_to_end(&mut service).await, "");
+}

@@ -1,0 +1,277 @@
+//! Requests through the gateway, and what must not get through.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+mod support;
+
+use std::time::Duration;
+
+use ballet_testkit::wait_until;
+use reqwest::{Client, StatusCode};
+use support::gateway::{Folder, Gateway, LIMIT, problem};
+use support::raw::{self, exchange, is_silent, read_to_end, read_until};
+use support::service::{ROUTE, Service, text};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+#[tokio::test]
+async fn a_request_and_its_answer_pass_whole() {
+    let service = Service::start(|got| {
+        let mut answer = text(201, &format!("{} bytes", got.body.len()));
+        answer.headers_mut().insert("location", "/a/1".parse().unwrap());
+        answer.headers_mut().insert("etag", "\"7\"".parse().unwrap());
+        answer
+    })
+    .await;
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let request = Client::new().post(gateway.at("/a/x%20y?q=1&q=2")).header("if-match", "\"6\"");
+    let answer = request.body(vec![7; 300_000]).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    assert_eq!(
+        (&answer.headers()["location"], &answer.headers()["etag"]),
+        (&"/a/1".parse().unwrap(), &"\"7\"".parse().unwrap())
+    );
+    assert_eq!(answer.text().await.unwrap(), "300000 bytes");
+    let [got] = &service.got()[..] else { panic!("one request") };
+    assert_eq!((got.path.as_str(), got.header("if-match")), ("/a/x%20y?q=1&q=2", Some("\"6\"")));
+    assert_eq!(got.body, vec![7; 300_000]);
+}
+
+#[tokio::test]
+async fn no_internal_header_passes_in_either_direction() {
+    let service = Service::start(|_| {
+        let mut answer = text(200, "ok");
+        for name in
+            ["server", "x-powered-by", "x-ballet-node", "x-user-id", "via", "x-internal-a", "x-ok"]
+        {
+            answer.headers_mut().insert(name, "secret".parse().unwrap());
+        }
+        answer
+    })
+    .await;
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let forged = [
+        "x-ballet-subject",
+        "X-Ballet-Scopes",
+        "x_ballet_subject",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "forwarded",
+        "x-user-id",
+        "x-real-ip",
+        "x-original-url",
+        "via",
+        "x-hop",
+    ];
+    let mut request = Client::new().get(gateway.at("/a"));
+    for name in forged {
+        request = request.header(name, "forged");
+    }
+    let request = request.header("connection", "x-hop").header("x-own", "stays");
+    let answer = request.send().await.unwrap();
+    let left: Vec<_> = answer.headers().iter().filter(|(_, value)| *value == "secret").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    let [got] = &service.got()[..] else { panic!("one request") };
+    assert!(got.headers.values().all(|value| value != "forged"), "{:?}", got.headers);
+    assert_eq!(got.header("x-own"), Some("stays"));
+    assert_eq!(got.header("x-forwarded-for"), Some("127.0.0.1"));
+    assert_eq!(got.header("x-forwarded-host"), Some(gateway.host()));
+}
+
+#[tokio::test]
+async fn a_request_id_and_a_trace_are_taken_on_or_begun() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let request = Client::new().get(gateway.at("/a")).header("x-request-id", "order-page-1");
+    let request = request.header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"));
+    let answer = request.header("tracestate", "a=1").send().await.unwrap();
+    assert_eq!(answer.headers()["x-request-id"], "order-page-1");
+    let request = Client::new().get(gateway.at("/a")).header("x-request-id", "<script>");
+    let answer = request.header("traceparent", "00-no-trace-01").send().await.unwrap();
+    let made = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+    assert_eq!(made.len(), 32);
+    let [first, second] = &service.got()[..] else { panic!("two requests") };
+    assert_eq!(first.header("x-request-id"), Some("order-page-1"));
+    let parent = first.header("traceparent").unwrap();
+    assert!(parent.starts_with(&format!("00-{trace}-")) && !parent.contains("00f067aa0ba902b7"));
+    assert_eq!(first.header("tracestate"), Some("a=1"));
+    assert_eq!(second.header("x-request-id"), Some(made.as_str()));
+    assert_eq!(second.header("traceparent").map(str::len), Some(55));
+    gateway.logged("request").await;
+    let accesses = gateway.accesses();
+    assert_eq!(accesses[0]["trace_id"], trace, "{accesses:?}");
+    assert_eq!(accesses[0]["request_id"], "order-page-1");
+}
+
+#[tokio::test]
+async fn bodies_pass_while_they_come_in_both_directions() {
+    let (address, mut connections) = raw::connections().await;
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &(raw::upstream("a", &address) + ROUTE)).await;
+    let mut client = TcpStream::connect(gateway.host()).await.unwrap();
+    client
+        .write_all(b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        .await
+        .unwrap();
+    let mut service = connections.recv().await.unwrap();
+    // The service has the beginning although the end is not sent yet.
+    read_until(&mut service, "abc").await;
+    client.write_all(b"3\r\ndef\r\n0\r\n\r\n").await.unwrap();
+    read_until(&mut service, "0\r\n\r\n").await;
+    service
+        .write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        .await
+        .unwrap();
+    read_until(&mut client, "first").await;
+    service.write_all(b"6\r\nsecond\r\n0\r\n\r\n").await.unwrap();
+    read_until(&mut client, "second").await;
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_broken_for_the_client_too() {
+    let (address, mut connections) = raw::connections().await;
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &(raw::upstream("a", &address) + ROUTE)).await;
+    let asked = tokio::spawn(reqwest::get(gateway.at("/a")));
+    let mut service = connections.recv().await.unwrap();
+    read_until(&mut service, "\r\n\r\n").await;
+    let part = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n";
+    service.write_all(part).await.unwrap();
+    let answer = asked.await.unwrap().unwrap();
+    drop(service);
+    assert!(answer.text().await.is_err(), "half an answer is no answer");
+}
+
+#[tokio::test]
+async fn an_address_that_others_read_differently_is_refused() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    for path in ["/a/../b", "/a/%2e%2e/b", "/a%2f..%2fb", "//a", "/a\\b", "/a/%00", "/a/..;x/b"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = exchange(gateway.host(), request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
+    }
+    for (path, status) in [("/b", 404), ("/ab", 404), ("/", 404)] {
+        let detail = problem(reqwest::get(gateway.at(path)).await.unwrap(), status).await;
+        assert_eq!(detail, format!("there is nothing at {path}"));
+    }
+    let answer = Client::new().delete(gateway.at("/a")).send().await.unwrap();
+    assert_eq!(answer.headers()["allow"], "GET, POST, PUT");
+    problem(answer, 405).await;
+    assert!(service.got().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_with_a_sentence() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let limits =
+        "[limits]\nbody = \"1KiB\"\nheaders = 20\nheader_bytes = \"2KiB\"\nuri = \"128B\"\n";
+    let gateway =
+        Gateway::start(&folder, &format!("{limits}{}{ROUTE}", service.upstream("a"))).await;
+    let client = Client::new();
+    let long = gateway.at(&format!("/a?{}", "x".repeat(128)));
+    let detail = problem(client.get(long).send().await.unwrap(), 414).await;
+    assert_eq!(detail, "the address is longer than 128B");
+    let request = client.get(gateway.at("/a")).header("x-large", "x".repeat(2048));
+    let detail = problem(request.send().await.unwrap(), 431).await;
+    assert_eq!(detail, "the headers are larger than 2KiB");
+    let mut request = client.get(gateway.at("/a"));
+    for i in 0..21 {
+        request = request.header(format!("x-{i}"), "1");
+    }
+    let detail = problem(request.send().await.unwrap(), 431).await;
+    assert_eq!(detail, "there are more than 20 headers");
+    let request = client.post(gateway.at("/a")).body(vec![0; 1025]);
+    let detail = problem(request.send().await.unwrap(), 413).await;
+    assert_eq!(detail, "the body is larger than allowed here");
+    assert!(service.got().is_empty(), "{:?}", service.got());
+    // Nobody said how long this one would be.
+    let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
+    let head = "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = exchange(gateway.host(), format!("{head}{chunk}{chunk}").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
+async fn slow_clients_are_left() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let times = "[timeouts]\nheaders = \"300ms\"\n";
+    let gateway =
+        Gateway::start(&folder, &format!("{times}{}{ROUTE}", service.upstream("a"))).await;
+    let mut client = TcpStream::connect(gateway.host()).await.unwrap();
+    client.write_all(b"GET /a HTTP/1.1\r\nHos").await.unwrap();
+    assert_eq!(read_to_end(&mut client).await, "");
+    drop(gateway);
+    let times = "[timeouts]\nbody = \"300ms\"\n";
+    let gateway =
+        Gateway::start(&folder, &format!("{times}{}{ROUTE}", service.upstream("a"))).await;
+    let head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc";
+    let answer = exchange(gateway.host(), head).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("the body did not come in time"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_left() {
+    let service = Service::start(|_| text(200, &"x".repeat(64 * 1024 * 1024))).await;
+    let folder = Folder::new();
+    let times = "[timeouts]\nidle = \"300ms\"\n";
+    let gateway =
+        Gateway::start(&folder, &format!("{times}{}{ROUTE}", service.upstream("a"))).await;
+    let mut client = TcpStream::connect(gateway.host()).await.unwrap();
+    client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    gateway.logged("request").await;
+    gateway.private_says("/metrics", 200, "gateway_connections 0").await;
+    drop(client);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_told_so() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let config = format!("[limits]\nconnections = 1\n{}{ROUTE}", service.upstream("a"));
+    let gateway = Gateway::start(&folder, &config).await;
+    let mut first = TcpStream::connect(gateway.host()).await.unwrap();
+    first.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    read_until(&mut first, "ok").await;
+    let mut second = TcpStream::connect(gateway.host()).await.unwrap();
+    let answer = read_to_end(&mut second).await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("try again"), "{answer}");
+    drop(first);
+    let again = wait_until("room again", LIMIT, || async {
+        let answer = reqwest::get(gateway.at("/a")).await.map_err(|error| error.to_string())?;
+        Ok::<_, String>((answer.status() == 200).then_some(()))
+    });
+    again.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_lets_requests_in_progress_end() {
+    let (address, mut connections) = raw::connections().await;
+    let folder = Folder::new();
+    let mut gateway = Gateway::start(&folder, &(raw::upstream("a", &address) + ROUTE)).await;
+    let mut idle = TcpStream::connect(gateway.host()).await.unwrap();
+    let asked = tokio::spawn(reqwest::get(gateway.at("/a")));
+    let mut service = connections.recv().await.unwrap();
+    read_until(&mut service, "\r\n\r\n").await;
+    gateway.signal("-TERM");
+    gateway.private_says("/readyz", 503, "\"stopping\":true").await;
+    assert!(
+        TcpStream::connect(gateway.host()).await.is_err() || {
+            // Accepted by the system, and never served.
+            let mut late = TcpStream::connect(gateway.host()).await.unwrap();
+            is_silent(&mut late, Duration::from_millis(50)).await
+        }
+    );
+    assert_eq!(read_to_end(&mut idle).await, "", "an idle connection is closed");
+    service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await.unwrap();
+    assert_eq!(asked.await.unwrap().unwrap().text().await.unwrap(), "done");
+    assert!(gateway.ended().await, "{}", gateway.log());
+}

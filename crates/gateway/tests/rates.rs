@@ -1,0 +1,155 @@
+//! Limits per client, over one gateway and over several.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+mod support;
+
+use ballet_testkit::{Database, Link, Postgres, Proxy, wait_until};
+use reqwest::{Client, Response};
+use support::gateway::{Folder, Gateway, LIMIT, command, problem};
+use support::service::{ROUTE, Service};
+
+/// A window that no test outlives, so that no limit begins anew.
+const WINDOW: &str = "366d";
+
+fn config(service: &Service, requests: u32, window: &str, database: Option<&str>) -> String {
+    let database = database
+        .map(|url| format!("[database]\nurl = \"{url}\"\ntimeout = \"1m\"\n"))
+        .unwrap_or_default();
+    let rate = format!("[[rate]]\nname = \"r\"\nrequests = {requests}\nwindow = \"{window}\"\n");
+    format!("{database}{rate}{}{ROUTE}rate = \"r\"\n", service.upstream("a"))
+}
+
+async fn get(gateway: &Gateway) -> Response {
+    reqwest::get(gateway.at("/a")).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_asks_too_often_is_told_when_to_come_back() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let gateway = Gateway::start(&folder, &config(&service, 3, "1h", None)).await;
+    for left in [2, 1, 0] {
+        let answer = get(&gateway).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["ratelimit-policy"], "\"r\";q=3;w=3600");
+        let said = answer.headers()["ratelimit"].to_str().unwrap().to_owned();
+        assert!(said.starts_with(&format!("\"r\";r={left};t=3")), "{said}");
+    }
+    let answer = get(&gateway).await;
+    let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((3000..=3600).contains(&wait), "{wait}");
+    let detail = problem(answer, 429).await;
+    assert_eq!(detail, "more than 3 requests in 1h: wait for the next window");
+    assert_eq!(service.got().len(), 3);
+}
+
+#[tokio::test]
+async fn each_client_has_a_limit_of_its_own_and_windows_end() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let key = |id: &str| {
+        let (_, printed, _) = command(&["api-key", id]);
+        let (key, stanza) = printed.split_once("\n\n").unwrap();
+        (key.to_owned(), stanza.to_owned())
+    };
+    let ((first, a), (second, b)) = (key("first"), key("second"));
+    let config = format!("{a}{b}{}", config(&service, 1, "2s", None));
+    let gateway = Gateway::start(&folder, &config).await;
+    let get = async |key: &str| {
+        let request = Client::new().get(gateway.at("/a")).header("x-api-key", key);
+        request.send().await.unwrap().status().as_u16()
+    };
+    for key in [&first, &second] {
+        // Each is stopped at some time, and let in again later.
+        for wanted in [200, 429, 200] {
+            wait_until(&format!("{wanted}"), LIMIT, || async {
+                let is = get(key).await;
+                if is == wanted { Ok(Some(())) } else { Err(is) }
+            })
+            .await
+            .unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_gateways_share_one_limit() {
+    let database = Database::new(Postgres::shared().await.unwrap(), "rates").await.unwrap();
+    let (service, folders) = (Service::ok().await, [Folder::new(), Folder::new(), Folder::new()]);
+    let config = config(&service, 200, WINDOW, Some(database.url()));
+    let mut gateways = Vec::new();
+    for folder in &folders {
+        let gateway = Gateway::start(folder, &config).await;
+        gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+        gateways.push(gateway);
+    }
+    // 1200 requests, from 12 clients at once that count as one.
+    let mut clients = tokio::task::JoinSet::new();
+    for number in 0..12 {
+        let address = gateways[number % 3].at("/a");
+        clients.spawn(async move {
+            let client = Client::new();
+            let mut good = 0;
+            for _ in 0..100 {
+                let status = client.get(&address).send().await.unwrap().status().as_u16();
+                assert!(matches!(status, 200 | 429), "{status}");
+                good += u32::from(status == 200);
+            }
+            good
+        });
+    }
+    let good: u32 = clients.join_all().await.into_iter().sum();
+    // All gateways were asked until they refused, so nothing lies unused.
+    assert_eq!(good, 200);
+    assert_eq!(service.got().len(), 200);
+    // Not every request was a round trip.
+    let mut leases = 0;
+    for gateway in &gateways {
+        let metrics = reqwest::get(format!("{}/metrics", gateway.private)).await.unwrap();
+        let text = metrics.text().await.unwrap();
+        let line =
+            text.lines().find(|line| line.starts_with("gateway_rate_leases_total ")).unwrap();
+        leases += line.rsplit(' ').next().unwrap().parse::<u32>().unwrap();
+    }
+    assert!(leases < 60, "{leases} leases for 1200 requests");
+}
+
+#[tokio::test]
+async fn without_its_database_a_gateway_counts_for_itself() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let nowhere = "postgres://nobody@127.0.0.1:1/nothing";
+    let gateway = Gateway::start(&folder, &config(&service, 2, WINDOW, Some(nowhere))).await;
+    gateway.private_says("/readyz", 200, "limits hold for each gateway alone").await;
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(get(&gateway).await.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 429, 429]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_away_and_comes_back_is_noticed() {
+    let database = Database::new(Postgres::shared().await.unwrap(), "away").await.unwrap();
+    let link = Proxy::to(database.url()).await.unwrap();
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let config = config(&service, 40, "1s", Some(link.url())).replace("1m", "500ms");
+    let gateway = Gateway::start(&folder, &config).await;
+    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+    for (state, database) in [(Link::Silent, "away: "), (Link::Open, "ok")] {
+        link.set(state);
+        // Requests go on, whatever the database does.
+        let what = format!("{state:?} to be noticed");
+        let noticed = wait_until(&what, LIMIT, || async {
+            let status = get(&gateway).await.status().as_u16();
+            assert!(matches!(status, 200 | 429), "{status}");
+            let ready = reqwest::get(format!("{}/readyz", gateway.private)).await;
+            let text = ready.map_err(|error| error.to_string())?.text().await;
+            let text = text.map_err(|error| error.to_string())?;
+            if text.contains(&format!("\"database\":\"{database}")) {
+                Ok(Some(()))
+            } else {
+                Err(text)
+            }
+        });
+        noticed.await.unwrap();
+    }
+}

@@ -1,0 +1,169 @@
+//! A gateway as a process of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ballet_testkit::wait_until;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// For hangs, not for pace.
+pub(crate) const LIMIT: Duration = Duration::from_secs(90);
+
+/// A folder that ends with the test.
+#[derive(Debug)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ballet-gateway-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        // Whole or not at all, as an editor does it.
+        let beside = self.0.join(format!("{name}.new"));
+        std::fs::write(&beside, text).unwrap();
+        std::fs::rename(&beside, &path).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// Runs a command of the program to its end. Returns whether it succeeded, and what it said.
+pub(crate) fn command(arguments: &[&str]) -> (bool, String, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ballet-gateway"));
+    let output = command.args(arguments).env_remove("LOG").output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+/// A running gateway. It is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    child: Child,
+    pub(crate) public: String,
+    pub(crate) private: String,
+    log: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Gateway {
+    /// Starts a gateway with this config, on free ports.
+    pub(crate) async fn start(folder: &Folder, config: &str) -> Self {
+        let listen = "[listen]\npublic = \"127.0.0.1:0\"\nprivate = \"127.0.0.1:0\"\n";
+        Self::run(&folder.write("gateway.toml", &format!("{listen}{config}"))).await
+    }
+
+    /// Starts a gateway with this file.
+    pub(crate) async fn run(file: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ballet-gateway"))
+            .arg("run")
+            .arg(file)
+            .env_remove("LOG")
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let log: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let written = Arc::clone(&log);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let entry = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                written.lock().unwrap().push(entry);
+            }
+        });
+        let mut gateway = Self { child, public: String::new(), private: String::new(), log };
+        let entry = gateway.logged("listening").await;
+        let address = |name: &str| format!("http://{}", entry[name].as_str().unwrap());
+        (gateway.public, gateway.private) = (address("public"), address("private"));
+        gateway
+    }
+
+    /// The address of a path.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.public)
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        self.public.strip_prefix("http://").unwrap()
+    }
+
+    /// Waits for an entry of the log with this message.
+    pub(crate) async fn logged(&self, message: &str) -> Value {
+        let what = format!("{message:?} in the log");
+        let found = wait_until(&what, LIMIT, || async {
+            let entries = self.log.lock().unwrap();
+            let entry = entries.iter().find(|entry| entry["message"] == message);
+            match entry {
+                Some(entry) => Ok(Some(entry.clone())),
+                None => Err(format!("{entries:?}")),
+            }
+        });
+        found.await.unwrap()
+    }
+
+    /// All entries of the access log so far.
+    pub(crate) fn accesses(&self) -> Vec<Value> {
+        let entries = self.log.lock().unwrap();
+        entries.iter().filter(|entry| entry["target"] == "access").cloned().collect()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        format!("{:?}", self.log.lock().unwrap())
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        let done = std::process::Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(done.success());
+    }
+
+    /// Waits for its end. Returns whether it ended as it should.
+    pub(crate) async fn ended(&mut self) -> bool {
+        tokio::time::timeout(LIMIT, self.child.wait()).await.unwrap().unwrap().success()
+    }
+
+    /// Waits until a page of the private listener answers with this status and text.
+    pub(crate) async fn private_says(&self, path: &str, status: u16, text: &str) {
+        let what = format!("{path} to answer {status} with {text:?}");
+        let found = wait_until(&what, LIMIT, || async {
+            let answer = reqwest::get(format!("{}{path}", self.private)).await;
+            let answer = answer.map_err(|error| error.to_string())?;
+            let is = answer.status().as_u16();
+            let body = answer.text().await.map_err(|error| error.to_string())?;
+            if is == status && body.contains(text) { Ok(Some(())) } else { Err(body) }
+        });
+        found.await.unwrap();
+    }
+}
+
+/// Checks an answer that the gateway gave itself, and returns its sentence.
+pub(crate) async fn problem(answer: reqwest::Response, status: u16) -> String {
+    let (is, headers) = (answer.status().as_u16(), answer.headers().clone());
+    let text = answer.text().await.unwrap();
+    assert_eq!(is, status, "{text}");
+    assert_eq!(headers["content-type"], "application/problem+json", "{text}");
+    let body: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(body["status"], status);
+    assert_eq!(body["request_id"].as_str(), headers["x-request-id"].to_str().ok());
+    body["detail"].as_str().unwrap().to_owned()
+}

@@ -1,0 +1,75 @@
+//! Peers that speak bytes: slow clients, and services that break off.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use crate::support::gateway::LIMIT;
+
+/// Sends bytes and reads until the peer closes.
+pub(crate) async fn exchange(host: &str, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    read_to_end(&mut stream).await
+}
+
+/// All that comes until the peer closes, or breaks the connection.
+pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut all = Vec::new();
+    let reading = async {
+        let mut piece = [0; 4096];
+        while let Ok(count @ 1..) = stream.read(&mut piece).await {
+            all.extend_from_slice(&piece[..count]);
+        }
+    };
+    tokio::time::timeout(LIMIT, reading).await.expect("the peer closes");
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+/// Reads until these bytes have come.
+pub(crate) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut all = String::new();
+    let reading = async {
+        while !all.contains(end) {
+            let mut piece = [0; 4096];
+            let count = stream.read(&mut piece).await.unwrap();
+            assert!(count > 0, "closed before {end:?}: {all:?}");
+            all.push_str(&String::from_utf8_lossy(&piece[..count]));
+        }
+    };
+    tokio::time::timeout(LIMIT, reading).await.expect("it comes");
+    all
+}
+
+/// A service that hands out its connections. Its address, and where they come.
+pub(crate) async fn connections() -> (String, mpsc::UnboundedReceiver<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if sender.send(stream).is_err() {
+                return;
+            }
+        }
+    });
+    (address, receiver)
+}
+
+/// An address where nobody listens.
+pub(crate) async fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+pub(crate) fn upstream(name: &str, address: &str) -> String {
+    format!("[[upstream]]\nname = \"{name}\"\nservers = [\"{address}\"]\n")
+}
+
+/// Whether nothing comes for this long. Only for what must not happen.
+pub(crate) async fn is_silent(stream: &mut TcpStream, time: Duration) -> bool {
+    let mut piece = [0; 1];
+    tokio::time::timeout(time, stream.read(&mut piece)).await.is_err()
+}

@@ -1,0 +1,116 @@
+//! Services that are away, slow, busy or broken.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+mod support;
+
+use ballet_testkit::wait_until;
+use reqwest::Client;
+use support::gateway::{Folder, Gateway, LIMIT, problem};
+use support::raw::{self, nobody};
+use support::service::{ROUTE, Service, text};
+
+#[tokio::test]
+async fn upstreams_that_fail_are_told_apart() {
+    let (address, mut connections) = raw::connections().await;
+    let folder = Folder::new();
+    let config = format!(
+        "{}retries = 0\n{}retries = 0\n{ROUTE}\
+         [[route]]\nprefix = \"/gone\"\nmethods = [\"GET\"]\nupstream = \"gone\"\npublic = true\n",
+        raw::upstream("a", &address),
+        raw::upstream("gone", &nobody().await),
+    );
+    let gateway = Gateway::start(&folder, &config).await;
+    let detail = problem(reqwest::get(gateway.at("/gone")).await.unwrap(), 502).await;
+    assert_eq!(detail, "gone cannot be reached");
+    let asked = tokio::spawn(reqwest::get(gateway.at("/a")));
+    drop(connections.recv().await.unwrap());
+    let detail = problem(asked.await.unwrap().unwrap(), 502).await;
+    assert_eq!(detail, "a broke off before it answered");
+    drop(gateway);
+    let config = format!("[timeouts]\nupstream = \"300ms\"\n{config}");
+    let gateway = Gateway::start(&folder, &config).await;
+    let detail = problem(reqwest::get(gateway.at("/a")).await.unwrap(), 504).await;
+    assert_eq!(detail, "a did not answer within 300ms");
+}
+
+/// Answers 503 this many times, then 200.
+async fn fails_first(times: usize) -> Service {
+    let left = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(times));
+    Service::start(move |_| {
+        let one_less = |left: usize| left.checked_sub(1);
+        let order = std::sync::atomic::Ordering::SeqCst;
+        match left.fetch_update(order, order, one_less) {
+            Ok(_) => text(503, "busy"),
+            Err(_) => text(200, "ok"),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn only_safe_requests_are_tried_again_and_not_for_ever() {
+    let folder = Folder::new();
+    let (service, other) = (fails_first(2).await, fails_first(100).await);
+    let config = format!(
+        "{}retries = 2\n{}retries = 2\nbreaker = {{ failures = 50 }}\n{ROUTE}\
+         [[route]]\nprefix = \"/b\"\nmethods = [\"GET\"]\nupstream = \"b\"\npublic = true\n",
+        service.upstream("a"),
+        other.upstream("b")
+    );
+    let gateway = Gateway::start(&folder, &config).await;
+    assert_eq!(reqwest::get(gateway.at("/a")).await.unwrap().status(), 200);
+    assert_eq!(service.got().len(), 3);
+    let answer = reqwest::get(gateway.at("/b")).await.unwrap();
+    assert_eq!((answer.status().as_u16(), other.got().len()), (503, 3));
+    drop((service, gateway));
+    let service = fails_first(1).await;
+    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    let answer = Client::new().post(gateway.at("/a")).body("x").send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), service.got().len()), (503, 1));
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_passed_over() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let servers = format!("servers = [\"{}\", \"{}\"]", nobody().await, service.address);
+    let gateway =
+        Gateway::start(&folder, &format!("[[upstream]]\nname = \"a\"\n{servers}\n{ROUTE}")).await;
+    for _ in 0..6 {
+        assert_eq!(reqwest::get(gateway.at("/a")).await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_breaker_opens_tries_and_closes() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let folder = Folder::new();
+    let config = format!(
+        "{}retries = 0\nbreaker = {{ failures = 3, open = \"2s\" }}\n{ROUTE}",
+        raw::upstream("a", &format!("http://{address}"))
+    );
+    let gateway = Gateway::start(&folder, &config).await;
+    for _ in 0..3 {
+        problem(reqwest::get(gateway.at("/a")).await.unwrap(), 502).await;
+    }
+    gateway.private_says("/metrics", 200, "gateway_breaker_open{upstream=\"a\"} 1").await;
+    let open = reqwest::get(gateway.at("/a")).await.unwrap();
+    // On a slow machine the pause may be over already.
+    if open.status() == 503 {
+        assert!(open.headers().contains_key("retry-after"));
+        let detail = problem(open, 503).await;
+        assert_eq!(detail, "a has failed several times and is left alone for a moment");
+    }
+    let service =
+        Service::on(tokio::net::TcpListener::bind(address).await.unwrap(), |_| text(200, "ok"));
+    let back = wait_until("the breaker to close", LIMIT, || async {
+        let answer = reqwest::get(gateway.at("/a")).await.map_err(|error| error.to_string())?;
+        Ok::<_, String>((answer.status() == 200).then_some(()))
+    });
+    back.await.unwrap();
+    gateway.private_says("/metrics", 200, "gateway_breaker_open{upstream=\"a\"} 0").await;
+    assert!(!service.got().is_empty());
+}
