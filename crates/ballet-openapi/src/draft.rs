@@ -99,8 +99,19 @@ impl<'a> Draft<'a> {
     /// Answers with server-sent events whose data are these.
     pub(crate) fn answers_events<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
         let data = self.schema::<T>();
-        // OpenAPI 3.1 has no word for the data of an event; 3.2 calls it `itemSchema`.
-        let schema = json!({ "type": "string", "x-event-data": data });
+        // Each event of the stream, in the form that OpenAPI 3.2 has for its `itemSchema`.
+        let schema = json!({
+            "type": "object",
+            "required": ["id", "data"],
+            "properties": {
+                "id": { "type": "string" },
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": data,
+                },
+            },
+        });
         let content = json!({ "text/event-stream": { "schema": schema } });
         self.answer(status, json!({ "description": when, "content": content }));
     }

@@ -93,6 +93,12 @@ fn number_is(schema: Schema<'_>, value: &Value, place: &str, wrong: &mut Vec<Str
 }
 
 fn text_is(schema: Schema<'_>, text: &str, place: &str, wrong: &mut Vec<String>) {
+    if let Some(content) = schema.content() {
+        match serde_json::from_str(text) {
+            Ok(value) => at(content, &value, place, wrong),
+            Err(error) => wrong.push(format!("{place} is not JSON: {error}")),
+        }
+    }
     size_is(schema, "Length", text.chars().count(), place, wrong);
     match schema.pattern() {
         Some(Ok(pattern)) if !pattern.matches(text) => {

@@ -95,15 +95,14 @@ impl Request {
 }
 
 impl Answer {
-    /// The body as JSON: that of an event, if it is a stream.
+    /// The body as JSON: an object of the first event's fields, if it is a stream.
     pub(super) fn json(&self) -> Result<Value, String> {
-        let text = match self.content_type.as_str() {
-            "text/event-stream" => {
-                let mut lines = self.body.lines();
-                lines.find_map(|line| line.strip_prefix("data:")).unwrap_or_default()
-            }
-            _ => &self.body,
-        };
+        if self.content_type == "text/event-stream" {
+            let event = self.body.split("\n\n").next().unwrap_or_default();
+            let fields = event.lines().filter_map(|line| line.split_once(": "));
+            return Ok(fields.map(|(name, value)| (name.to_owned(), Value::from(value))).collect());
+        }
+        let text = &self.body;
         serde_json::from_str(text)
             .map_err(|error| format!("the body is not JSON ({error}): {text}"))
     }

@@ -33,6 +33,8 @@ const KNOWN: &[&str] = &[
     "$ref",
     "readOnly",
     "writeOnly",
+    "contentMediaType",
+    "contentSchema",
 ];
 
 /// The types of JSON values.
@@ -147,9 +149,9 @@ impl<'a> Schema<'a> {
         whole(&self.node[keyword])
     }
 
-    /// The schema of the data of a stream's events.
-    pub(super) fn event_data(self) -> Self {
-        self.node.get("x-event-data").map_or(self, |data| self.at(data))
+    /// The schema of the JSON in a text, if it has one.
+    pub(super) fn content(self) -> Option<Self> {
+        self.node.get("contentSchema").map(|content| self.at(content))
     }
 
     /// Keywords that nobody here understands: what they forbid would not be seen.

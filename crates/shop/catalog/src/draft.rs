@@ -64,11 +64,11 @@ impl Draft {
         let description = check_text(&self.description, MAX_DESCRIPTION, breaks_lines);
         description.map_err(|why| wrong("description", why)).ok();
         check_price(self.price).map_err(|why| wrong("price.amount_minor", why)).ok();
-        self.tags.sort_unstable();
-        self.tags.dedup();
         if self.tags.len() > MAX_TAGS {
             wrong("tags", format!("there are {}: send at most {MAX_TAGS}", self.tags.len()));
         }
+        self.tags.sort_unstable();
+        self.tags.dedup();
         if let Some(url) = &self.image_url
             && !is_address(url)
         {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::money::Money;
+use crate::money::{Money, Price};
 use crate::sku::Sku;
 
 /// A quantity of one product at a price.
@@ -15,6 +15,7 @@ pub struct OrderLine {
     #[schemars(range(min = 1, max = 10_000))]
     pub quantity: u32,
     /// The price of one piece.
+    #[schemars(with = "Price")]
     pub unit_price: Money,
 }
 

@@ -1,6 +1,8 @@
 //! Money, in whole minor units.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::code::Currency;
@@ -27,6 +29,24 @@ impl Money {
     pub fn times(self, quantity: u32) -> Option<Self> {
         let amount_minor = self.amount_minor.checked_mul(i64::from(quantity))?;
         Some(Self { amount_minor, ..self })
+    }
+}
+
+/// The schema of a price: money that is not below zero.
+pub(crate) struct Price;
+
+impl JsonSchema for Price {
+    fn schema_name() -> Cow<'static, str> {
+        "Price".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Money::json_schema(generator);
+        schema.insert("description".to_owned(), "Money that is not below zero.".into());
+        if let Some(amount) = schema.pointer_mut("/properties/amount_minor") {
+            amount["minimum"] = 0.into();
+        }
+        schema
     }
 }
 
