@@ -194,7 +194,8 @@ async fn empty_tables_that_an_outage_left_cost_no_statement_each() {
     let stage = Stage::new("spare", &[desk()]).await;
     let _running = stage.start(desk(), DESK_TABLES).await;
     stage.execute("desk", SPARE).await;
-    let transactions = "select xact_commit from pg_stat_database where datname = current_database()";
+    let transactions =
+        "select xact_commit from pg_stat_database where datname = current_database()";
     let mut db = stage.connect("desk").await;
     let (before,): (i64,) = sqlx::query_as(transactions).fetch_one(&mut db).await.expect("a count");
     // Each is found by another sweep.
