@@ -75,9 +75,9 @@ impl Kept {
     }
 }
 
-/// Runs a batch, with the marks of the outbox table that it writes to, for about one turn. Returns what has not run yet; what has
-/// run stays in `works`. On an error nothing of it has happened, unless the connection was lost
-/// during the commit: then the inbox knows.
+/// Runs a batch, with the marks of the outbox table that it writes to, for about one turn. Returns
+/// what has not run yet; what has run stays in `works`. On an error nothing of it has happened, unless
+/// the connection was lost during the commit: then the inbox knows.
 pub(crate) async fn run(
     engine: &Arc<Engine>,
     works: &mut Vec<Work>,
