@@ -67,5 +67,10 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
     assert_eq!(says(&base, 200, "ok").await, "ok");
     assert!(metrics().await.contains(&metric(0)), "{}", metrics().await);
     // The service itself may still do no more than before.
-    assert!(metrics().await.contains("ballet_bindings_compared 1"));
+    let compared = wait_until("a comparison", SOON, || async {
+        let metrics = metrics().await;
+        let is = metrics.contains("ballet_bindings_compared 1");
+        if is { Ok(Some(())) } else { Err("the console has not answered") }
+    });
+    compared.await.expect("a comparison");
 }
