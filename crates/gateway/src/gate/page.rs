@@ -110,7 +110,7 @@ async fn fetch(
     };
     let limit = part.timeout;
     tokio::time::timeout(limit, answered).await.unwrap_or_else(|_| {
-        let detail = format!("{name}: {} did not answer within {limit:?}", part.service.name());
+        let detail = format!("{} did not answer within {limit:?}", part.service.name());
         Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, detail))
     })
 }

@@ -104,7 +104,7 @@ async fn over_http_an_impossible_order_is_refused_with_the_reason() {
     let response = shop.place(&checkout).await;
     let problem: Value = response.json().await.expect("JSON");
     let detail = problem["detail"].as_str().expect("text");
-    assert!(detail.contains("lines[0].sku") && detail.contains("is not a SKU"), "{detail}");
+    assert!(detail.contains("#/lines/0/sku") && detail.contains("is not a SKU"), "{detail}");
     assert_eq!(shop.orders("").await["items"], json!([]));
     shop.close().await;
 }
