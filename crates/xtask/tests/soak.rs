@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 #[tokio::test]
+#[ignore = "takes minutes, and on a busy machine too few days pass for the carrier to answer"]
 async fn in_a_short_soak_days_pass_partitions_go_and_nothing_is_lost() {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("soak");
     // The days are too few for the ledger to forget, and enough for the inbox.

@@ -52,7 +52,12 @@ async fn t186_events_wait_while_the_right_to_their_exchange_is_taken_and_leave_i
     assert_eq!(first, "41.0");
     receipt.settle();
     for number in 1..=40 {
-        let (id, receipt) = consumer.next().await;
+        let (mut id, mut receipt) = consumer.next().await;
+        while id == first {
+            // A channel that a refusal closed has carried it without a confirm, so it came again.
+            receipt.settle();
+            (id, receipt) = consumer.next().await;
+        }
         assert_eq!(id, format!("{number}.0"));
         receipt.settle();
     }
