@@ -30,6 +30,11 @@ optional = true
 timeout = \"300ms\"
 ";
 
+/// The page with a part that may be slow.
+fn patient() -> String {
+    PAGE.replace("300ms", "1m")
+}
+
 async fn page(gateway: &Gateway) -> Value {
     let answer = reqwest::get(gateway.at("/pages/product/tea%20pot")).await.unwrap();
     assert_eq!(answer.status(), 200);
@@ -42,12 +47,7 @@ async fn a_page_is_composed_and_names_what_is_missing() {
     let catalog = Service::start(|_| json(200, "{\"price\":12.10}")).await;
     let related = Service::start(|_| json(200, "[\"cup\"]")).await;
     let folder = Folder::new();
-    let config = format!(
-        "{}{}{}",
-        catalog.upstream("a"),
-        related.upstream("b"),
-        PAGE.replace("300ms", "1m")
-    );
+    let config = catalog.upstream("a") + &related.upstream("b") + &patient();
     let gateway = Gateway::start(&folder, &config).await;
     let whole = json!({ "product": { "price": 12.10 }, "related": ["cup"], "missing": [] });
     assert_eq!(page(&gateway).await, whole);
@@ -67,9 +67,8 @@ async fn a_page_is_composed_and_names_what_is_missing() {
     ] {
         let upstreams = catalog.upstream("a") + &raw::upstream("b", &address);
         // Only the silent one may be too slow.
-        let patient = PAGE.replace("300ms", "1m");
-        let page_text = if address == silent { PAGE } else { &patient };
-        let gateway = Gateway::start(&folder, &(upstreams + page_text)).await;
+        let page_text = if address == silent { PAGE.to_owned() } else { patient() };
+        let gateway = Gateway::start(&folder, &(upstreams + &page_text)).await;
         let missing = json!([{ "part": "related", "status": status, "detail": detail }]);
         let rest = json!({ "product": { "price": 12.10 }, "related": null, "missing": missing });
         assert_eq!(page(&gateway).await, rest);
@@ -81,12 +80,7 @@ async fn a_page_without_its_main_part_is_no_page() {
     let catalog = Service::start(|_| json(404, "{}")).await;
     let related = Service::start(|_| json(200, "[]")).await;
     let folder = Folder::new();
-    let config = format!(
-        "{}{}{}",
-        catalog.upstream("a"),
-        related.upstream("b"),
-        PAGE.replace("300ms", "1m")
-    );
+    let config = catalog.upstream("a") + &related.upstream("b") + &patient();
     let gateway = Gateway::start(&folder, &config).await;
     let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
     assert_eq!(problem(answer, 404).await, "product: a answered 404 Not Found");
