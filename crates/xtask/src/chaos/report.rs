@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::chaos::faults::kind::Kind;
+use crate::harness::report::show_effects;
 use crate::ui;
 
 /// The figures of a run.
@@ -84,12 +85,7 @@ impl Report {
         }
         ui::list(&self.unexpected_exits, ui::yellow);
         ui::list(&self.failed_faults, ui::dim);
-        ui::print(&format!("\n{}", ui::bold("What must hold")));
-        ui::rule(&format!("lost: {}", self.lost.len()), &self.lost);
-        ui::rule(&format!("doubled: {}", self.doubled.len()), &self.doubled);
-        let broken = format!("invariants broken: {} ({} rows)", self.broken.len(), self.rows);
-        ui::rule(&broken, &self.broken);
-        ui::rule("everything came to an end", &self.unfinished);
+        show_effects(&self.lost, &self.doubled, &self.broken, self.rows, &self.unfinished);
         ui::rule("every stop ended in time", &self.bad_stops);
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod oracle;
 pub(crate) mod orders;
 pub(crate) mod products;
 pub(crate) mod record;
+pub(crate) mod report;
 pub(crate) mod run_dir;
 pub(crate) mod serve;
 pub(crate) mod service;

@@ -10,6 +10,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
+use crate::harness::report::show_effects;
 use crate::soak::measure::{Key, Sample, What};
 use crate::soak::plot::{Axes, Line, draw};
 use crate::soak::verdict::{Finding, Judged};
@@ -82,12 +83,7 @@ impl Report {
             ui::print(&format!("  {bytes:>9.0}  bytes per order: {what}"));
         }
         ui::list(&self.failed_samples, ui::dim);
-        ui::print(&format!("\n{}", ui::bold("What must hold")));
-        ui::rule(&format!("lost: {}", self.lost.len()), &self.lost);
-        ui::rule(&format!("doubled: {}", self.doubled.len()), &self.doubled);
-        let broken = format!("invariants broken: {} ({} rows)", self.broken.len(), self.rows);
-        ui::rule(&broken, &self.broken);
-        ui::rule("everything came to an end", &self.unfinished);
+        show_effects(&self.lost, &self.doubled, &self.broken, self.rows, &self.unfinished);
         ui::rule("no service ended", &self.unexpected_exits);
         ui::rule("nothing grew that should be flat", &self.grew);
     }
