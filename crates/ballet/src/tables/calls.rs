@@ -155,6 +155,14 @@ pub(crate) async fn note_failures(
     Ok(())
 }
 
+/// Makes an open call due now, whoever has claimed it. The failure of an attempt that runs meanwhile
+/// is not recorded, so it cannot put the next attempt off. Returns true if the call is open.
+pub(crate) async fn hurry(db: &mut PgConnection, key: CallKey) -> Result<bool, sqlx::Error> {
+    let hurry = "update ballet.call set owner = 0, next_at = ballet.now() \
+                 where call_key = $1 and closed_at is null";
+    Ok(sqlx::query(hurry).bind(key.0).execute(db).await?.rows_affected() > 0)
+}
+
 /// The room that a process has for calls of one step, or of its compensation.
 #[derive(Debug)]
 pub(crate) struct Room {
