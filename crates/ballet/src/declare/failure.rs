@@ -65,8 +65,9 @@ impl Failure {
         Self::of(FailureKind::NotYet, error.into())
     }
 
-    /// Says how long to wait until a call to the outside is made again, as the other side asks for;
-    /// at most an hour. Other failures have their own delays.
+    /// Says how long to wait until a call to the outside is made again, as the other side asks for:
+    /// at most five minutes, and an hour for [`not_yet`](Self::not_yet). The failures of messages have
+    /// their own delays.
     #[must_use]
     pub fn again_after(mut self, pause: Duration) -> Self {
         self.again_after = Some(pause);

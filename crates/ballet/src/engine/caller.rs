@@ -17,8 +17,10 @@ use crate::tables::calls::NewCall;
 
 /// The pause until the other side is asked again that has no outcome yet.
 const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
-/// The longest pause that the other side may ask for.
-pub(crate) const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(60 * 60);
+/// The longest pause that the other side may ask for until it has an outcome.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+/// The longest pause after a failed attempt, whatever the other side asks for.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// Makes a call that this process has claimed, once, unless the process stops.
 pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
@@ -41,7 +43,7 @@ pub(crate) fn ask_again(engine: &Engine, answer: Answer, failure: &Failure) {
 
 fn fail(engine: &Engine, mut call: NewCall, claim: Claim, failure: &Failure) {
     call.attempts = call.attempts.saturating_add(1);
-    let pause = failure.pause().map(|pause| pause.min(LONGEST_ASKED_PAUSE));
+    let pause = failure.pause().map(|pause| pause.min(LONGEST_PAUSE));
     engine.calls.failed(FailedCall { call, claim, failure: failure.to_string(), pause });
 }
 
@@ -51,7 +53,7 @@ fn wait(engine: &Engine, mut call: NewCall, claim: Claim, failure: &Failure) {
     ballet_amqp::counter!("ballet_calls_total", "outcome" => "not_yet").increment(1);
     claim.answered();
     call.attempts = 0;
-    let pause = failure.pause().unwrap_or(UNTIL_IT_KNOWS).min(LONGEST_ASKED_PAUSE);
+    let pause = failure.pause().unwrap_or(UNTIL_IT_KNOWS).min(LONGEST_WAIT);
     engine.calls.failed(FailedCall {
         call,
         claim,

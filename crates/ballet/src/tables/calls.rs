@@ -248,17 +248,25 @@ pub(crate) struct Reach {
 }
 
 /// Makes open calls due whose time no pause and no claim can reach. The database's clock was ahead
-/// when it was written.
-pub(crate) async fn end_unreachable(pool: &PgPool, lines: &[Reach]) -> Result<u64, sqlx::Error> {
+/// when it was written. A call without an outcome yet, which has a reason and no failed attempts, waits
+/// for at most `longest_wait`.
+pub(crate) async fn end_unreachable(
+    pool: &PgPool,
+    lines: &[Reach],
+    longest_wait: Duration,
+) -> Result<u64, sqlx::Error> {
     let end = "update ballet.call c set next_at = ballet.now() \
                from unnest($1::text[], $2::boolean[], $3::float8[]) as line (step, undo, longest) \
                where c.closed_at is null and c.step = line.step and c.undo = line.undo \
-               and c.next_at > (select ballet.now()) + make_interval(secs => line.longest + $4)";
+               and c.next_at > (select ballet.now()) + make_interval(secs => $4 + case \
+                   when c.attempts = 0 and c.last_error is not null then greatest(line.longest, $5) \
+                   else line.longest end)";
     let done = sqlx::query(end)
         .bind(lines.iter().map(|line| line.step).collect::<Vec<_>>())
         .bind(lines.iter().map(|line| line.undo).collect::<Vec<_>>())
         .bind(lines.iter().map(|line| line.longest.as_secs_f64()).collect::<Vec<_>>())
         .bind(TOLERANCE.as_secs_f64())
+        .bind(longest_wait.as_secs_f64())
         .persistent(false)
         .execute(pool)
         .await?;

@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::declare::failure::Failure;
-use crate::engine::caller::{LONGEST_ASKED_PAUSE, make};
+use crate::engine::caller::{LONGEST_PAUSE, LONGEST_WAIT, make};
 use crate::engine::engine::Engine;
 use crate::engine::open_calls::FailedCall;
 use crate::engine::stopping::stopped;
@@ -183,8 +183,8 @@ async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
 }
 
 async fn end_unreachable(engine: &Engine) -> Result<(), Failure> {
-    let reaches = engine.calls.reaches(LONGEST_ASKED_PAUSE);
-    let ended = answered(calls::end_unreachable(&engine.pool, &reaches)).await?;
+    let reaches = engine.calls.reaches(LONGEST_PAUSE);
+    let ended = answered(calls::end_unreachable(&engine.pool, &reaches, LONGEST_WAIT)).await?;
     if ended > 0 {
         tracing::warn!(
             calls = ended,

@@ -125,9 +125,9 @@ async fn a_hint_that_comes_while_the_call_is_made_is_not_lost() {
 
 #[tokio::test]
 async fn a_pause_that_the_other_side_asks_for_is_kept() {
-    let busy = || Failure::transient("too many requests").again_after(Duration::from_secs(600));
+    let busy = || Failure::transient("too many requests").again_after(Duration::from_secs(240));
     let (world, asked) = world("pause", busy, 2).await;
     world.publish(world.new_saga(), &TripBooked { city: "Rome".into() }).await;
-    world.until_count("cars", &waits(9, 1), 1).await;
+    world.until_count("cars", &waits(3, 1), 1).await;
     assert_eq!(asked.keys().len(), 1);
 }
