@@ -16,7 +16,7 @@ pub struct Remote(Client);
 /// What the processor did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
+enum OperationResult {
     Approved,
     Declined,
     Captured,
@@ -31,7 +31,7 @@ enum Outcome {
 struct Operation {
     order_id: OrderId,
     amount: Money,
-    result: Outcome,
+    result: OperationResult,
     reference: Option<Word>,
     reason: Option<Word>,
 }
@@ -89,7 +89,7 @@ fn given(what: &str, word: Option<Word>) -> Result<String, Lost> {
     word.map(String::from).ok_or_else(|| Lost::NotUnderstood(format!("it has no {what}")))
 }
 
-fn unexpected(path: &str, result: Outcome) -> Lost {
+fn unexpected(path: &str, result: OperationResult) -> Lost {
     Lost::NotUnderstood(format!("{path} with the result {result:?}"))
 }
 
@@ -100,11 +100,11 @@ impl Provider for Remote {
             let path = "/authorizations";
             let operation = self.operate(path, key, request, *order_id, *amount).await?;
             match operation.result {
-                Outcome::Approved => {
+                OperationResult::Approved => {
                     let reference = given("reference", operation.reference)?;
                     Ok(Authorization::Approved { reference })
                 }
-                Outcome::Declined => {
+                OperationResult::Declined => {
                     Ok(Authorization::Declined { reason: given("reason", operation.reason)? })
                 }
                 other => Err(unexpected(path, other).into()),
@@ -117,8 +117,8 @@ impl Provider for Remote {
             let path = "/captures";
             let operation = self.settle(path, key, request).await?;
             match operation.result {
-                Outcome::Captured => Ok(Capture::Captured),
-                Outcome::Failed => {
+                OperationResult::Captured => Ok(Capture::Captured),
+                OperationResult::Failed => {
                     Ok(Capture::Failed { reason: given("reason", operation.reason)? })
                 }
                 other => Err(unexpected(path, other).into()),
@@ -130,8 +130,8 @@ impl Provider for Remote {
         Box::pin(async move {
             let path = "/voids";
             match self.settle(path, key, request).await?.result {
-                Outcome::Voided => Ok(Void::Voided),
-                Outcome::EndedBefore => Ok(Void::EndedBefore),
+                OperationResult::Voided => Ok(Void::Voided),
+                OperationResult::EndedBefore => Ok(Void::EndedBefore),
                 other => Err(unexpected(path, other).into()),
             }
         })
@@ -141,7 +141,7 @@ impl Provider for Remote {
         Box::pin(async move {
             let path = "/refunds";
             match self.settle(path, key, request).await?.result {
-                Outcome::Refunded => Ok(Refund::Refunded),
+                OperationResult::Refunded => Ok(Refund::Refunded),
                 other => Err(unexpected(path, other).into()),
             }
         })

@@ -20,7 +20,7 @@ pub struct Remote(Client);
 /// What the carrier did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
+enum OperationResult {
     Booked,
     Refused,
     Cancelled,
@@ -31,7 +31,7 @@ enum Outcome {
 #[derive(Debug, Deserialize)]
 struct Operation {
     order_id: OrderId,
-    result: Outcome,
+    result: OperationResult,
     tracking: Option<Word>,
     reason: Option<Word>,
 }
@@ -69,7 +69,7 @@ impl Remote {
         path: &str,
         key: CallKey,
         request: &Parcel,
-        expected: Outcome,
+        expected: OperationResult,
     ) -> Result<(), Lost> {
         let operation = self.operate(path, key, request, request.order_id).await?;
         match operation.tracking {
@@ -86,7 +86,7 @@ fn given(what: &str, word: Option<Word>) -> Result<String, Lost> {
     word.map(String::from).ok_or_else(|| Lost::NotUnderstood(format!("it has no {what}")))
 }
 
-fn unexpected(path: &str, result: Outcome) -> Lost {
+fn unexpected(path: &str, result: OperationResult) -> Lost {
     Lost::NotUnderstood(format!("{path} with the result {result:?}"))
 }
 
@@ -96,10 +96,10 @@ impl Carrier for Remote {
             let path = "/shipments";
             let operation = self.operate(path, key, request, request.order_id).await?;
             match operation.result {
-                Outcome::Booked => {
+                OperationResult::Booked => {
                     Ok(Booking::Booked { tracking: given("tracking", operation.tracking)? })
                 }
-                Outcome::Refused => {
+                OperationResult::Refused => {
                     Ok(Booking::Refused { reason: given("reason", operation.reason)? })
                 }
                 other => Err(unexpected(path, other).into()),
@@ -109,14 +109,14 @@ impl Carrier for Remote {
 
     fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled> {
         Box::pin(async move {
-            self.handle("/cancellations", key, request, Outcome::Cancelled).await?;
+            self.handle("/cancellations", key, request, OperationResult::Cancelled).await?;
             Ok(Cancelled)
         })
     }
 
     fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
         Box::pin(async move {
-            match self.handle("/deliveries", key, request, Outcome::Delivered).await {
+            match self.handle("/deliveries", key, request, OperationResult::Delivered).await {
                 Err(Lost::NotYet { after: None }) => {
                     Err(Lost::NotYet { after: Some(ASK_EVERY) }.into())
                 }
