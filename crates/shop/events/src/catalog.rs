@@ -39,7 +39,10 @@ pub struct Product {
 impl Entity for Product {
     const NAME: &'static str = "product";
     const REPUBLISHED: EventType = EventType::plain("catalog.products_republished.v1");
-    const REQUESTS: &'static [EventType] = &[];
+    const REQUESTS: &'static [EventType] = &[
+        EventType::plain("cart.products_requested.v1"),
+        EventType::plain("recommendations.products_requested.v1"),
+    ];
 }
 
 /// A product can be bought from now on.
