@@ -16,6 +16,7 @@ pub fn system() -> System {
         inventory::participant(),
         orders::participant(orders::config::DEADLINE),
         payments::participant(payments::sandbox::Sandbox::default()),
+        recommendations::participant(),
         shipping::participant(shipping::sandbox::Sandbox::default()),
     ];
     System { name: "shop", parts: services.iter().map(|service| service.part()).collect() }
@@ -29,6 +30,7 @@ pub fn documents() -> Vec<(&'static str, Document)> {
         ("inventory", inventory::openapi()),
         ("orders", orders::openapi()),
         ("payments", payments::openapi()),
+        ("recommendations", recommendations::openapi()),
         ("shipping", shipping::openapi()),
     ]
 }

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::audit::rows::{Reservation, Shipment};
+use crate::audit::rows::{Learned, Reservation, Shipment};
 
 const ORDER: &str = "0193f7a0-0000-7000-8000-000000000001";
 
@@ -52,6 +52,20 @@ fn shop(status: &str) -> Snapshot {
         operations,
         shipments: vec![shipment],
         products: Vec::new(),
+        learned: learned(completed),
+    }
+}
+
+/// What is learnt from an order of two products, if it counts.
+fn learned(counts: bool) -> Learned {
+    if !counts {
+        return Learned::default();
+    }
+    let product = |sku: &str| row(json!({ "sku": sku, "orders": 1 }));
+    Learned {
+        orders: vec![row(json!({ "order_id": ORDER, "skus": ["mug", "pen"] }))],
+        products: ["mug", "pen"].map(product).into(),
+        pairs: vec![row(json!({ "sku": "mug", "other": "pen", "orders": 1 }))],
     }
 }
 
@@ -117,4 +131,31 @@ fn money_is_captured_once_and_only_for_orders_that_are_fulfilled() {
     kept.operations.pop();
     let found = violations(&kept).join("\n");
     assert!(found.contains("payments has 500 of its money instead of 0"), "{found}");
+}
+
+#[test]
+fn only_what_was_sold_is_recommended() {
+    let mut cancelled = shop("cancelled");
+    cancelled.learned = learned(true);
+    let expected = [format!("order {ORDER} is cancelled, but recommendations counts it")];
+    assert_eq!(violations(&cancelled), expected);
+
+    // Recommendations is no part of the saga: its event may come after the end.
+    let mut late = shop("completed");
+    late.learned = Learned::default();
+    let report = judge(&late, Timestamp::MAX);
+    assert_eq!(
+        report.open,
+        [format!("order {ORDER} is completed, and recommendations has not counted it")]
+    );
+    assert!(report.is_clean());
+
+    let mut twice = shop("completed");
+    twice.learned.products[0].orders = 2;
+    twice.learned.pairs.clear();
+    let expected = [
+        "recommendations counts mug in 2 orders, but has 1",
+        "recommendations counts mug with pen in 0 orders, but has 1",
+    ];
+    assert_eq!(violations(&twice), expected);
 }

@@ -6,6 +6,7 @@
 //! are listed as open.
 
 mod judge;
+mod learned;
 mod published;
 mod read;
 mod rows;
