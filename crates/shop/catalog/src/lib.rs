@@ -5,7 +5,6 @@
 
 mod answers;
 mod draft;
-mod etag;
 mod http;
 mod search;
 mod store;

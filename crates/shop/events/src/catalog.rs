@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::money::Money;
-use crate::sku::Sku;
-use crate::slug::Slug;
+use crate::values::money::Money;
+use crate::values::sku::Sku;
+use crate::values::slug::Slug;
 
 /// A product, whole, as it was after one change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -15,6 +15,8 @@ pub fn schemas() -> Vec<(EventType, Schema)> {
     }
     let mut schemas = of![
         cart::CartCheckedOut,
+        cart::CartReopened,
+        cart::CartCleared,
         catalog::ProductPublished,
         catalog::ProductPriceChanged,
         catalog::ProductWithdrawn,

@@ -12,6 +12,7 @@ use ballet_openapi::Document;
 #[must_use]
 pub fn system() -> System {
     let services = [
+        cart::participant(),
         catalog::participant(),
         inventory::participant(),
         orders::participant(orders::config::DEADLINE),
@@ -26,6 +27,7 @@ pub fn system() -> System {
 #[must_use]
 pub fn documents() -> Vec<(&'static str, Document)> {
     vec![
+        ("cart", cart::openapi()),
         ("catalog", catalog::openapi()),
         ("inventory", inventory::openapi()),
         ("orders", orders::openapi()),

@@ -51,6 +51,7 @@ pub(crate) fn run(service: &str) -> ExitCode {
             let service = orders::service(args.orders);
             (args.ballet, service.clock(clock()))
         }),
+        "cart" => ballet::main(|args: Plain| (args.ballet, cart::service().clock(clock()))),
         "catalog" => ballet::main(|args: Plain| (args.ballet, catalog::service().clock(clock()))),
         "inventory" => {
             ballet::main(|args: Plain| (args.ballet, inventory::service().clock(clock())))

@@ -6,6 +6,7 @@ use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use shop_events::OrderId;
 
+use crate::audit::carts;
 use crate::audit::learned::{check_counted, check_counts};
 use crate::audit::rows::{Operation, Order, Payment, Snapshot, Stock};
 
@@ -20,6 +21,8 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         operations,
         shipments,
         products,
+        carts,
+        checkouts,
         learned,
     } = snapshot;
     let rows = orders.len()
@@ -29,6 +32,8 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         + operations.len()
         + shipments.len()
         + products.len()
+        + carts.len()
+        + checkouts.len()
         + learned.orders.len();
     let mut report = Report { rows, ..Report::default() };
     for stock in stock {
@@ -43,7 +48,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         shipments.iter().map(|row| (row.order_id, row.state.as_str())).collect();
     let counted: HashSet<OrderId> = learned.orders.iter().map(|order| order.order_id).collect();
     for order in orders {
-        let Order { order_id, status, total: _, changed_at } = order;
+        let Order { order_id, status, changed_at, .. } = order;
         if !matches!(status.as_str(), "completed" | "cancelled") || *changed_at > quiescent_at {
             report.open.push(format!("order {order_id} is {status} since {changed_at}"));
             continue;
@@ -66,15 +71,19 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         }
     }
     let known: HashSet<OrderId> = orders.iter().map(|order| order.order_id).collect();
-    let named = reservations.keys().chain(payments.keys()).chain(shipments.keys()).chain(&counted);
+    let checked_out = checkouts.iter().map(|checkout| &checkout.order_id);
+    let named = reservations.keys().chain(payments.keys()).chain(shipments.keys());
+    let named = named.chain(checked_out).chain(&counted);
     for order_id in named.copied().collect::<BTreeSet<_>>() {
         if !known.contains(&order_id) {
             // It was placed during the read. If it stays open, orders does not know it.
             report.open.push(format!("order {order_id} was unknown when the orders were read"));
         }
     }
+    carts::check_orders(checkouts, orders, &mut report);
     if report.open.is_empty() {
         check_sums(snapshot, &mut report);
+        carts::check_ends(snapshot, &mut report);
         check_counts(learned, &mut report);
     }
     report
@@ -153,7 +162,7 @@ fn check_money(
     at_provider: Option<i64>,
     report: &mut Report,
 ) {
-    let Order { order_id, status, total, changed_at: _ } = order;
+    let Order { order_id, status, total, .. } = order;
     let due = match (status.as_str(), total) {
         ("completed", Some(total)) => total.amount_minor,
         _ => 0,

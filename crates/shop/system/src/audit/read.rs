@@ -51,15 +51,18 @@ pub(super) async fn read(urls: &ServiceUrls) -> Result<Snapshot, Unreadable> {
     let read_at = now();
     let services = Services::new(urls)?;
     let orders = services.all("orders", "orders", &[]).await?;
-    let (stock, reservations, payments, operations, shipments, products, learned) = tokio::try_join!(
+    let (stock, reservations, payments, operations, shipments, products, checkouts) = tokio::try_join!(
         services.all("inventory", "stock", &[]),
         services.all("inventory", "reservations", &[]),
         services.all("payments", "payments", &[]),
         services.all("payments", "sandbox/operations", &[]),
         services.all("shipping", "shipments", &[]),
         services.products(),
-        services.learned(),
+        services.all("cart", "checkouts", &[]),
     )?;
+    // After the checkouts: an order that a cart names is among them, unless the cart is new.
+    let carts = services.all("cart", "carts", &[]).await?;
+    let learned = services.learned().await?;
     Ok(Snapshot {
         read_at,
         orders,
@@ -69,6 +72,8 @@ pub(super) async fn read(urls: &ServiceUrls) -> Result<Snapshot, Unreadable> {
         operations,
         shipments,
         products,
+        carts,
+        checkouts,
         learned,
     })
 }

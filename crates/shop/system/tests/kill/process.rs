@@ -175,6 +175,7 @@ async fn run(name: &str) {
 
 fn by_name(name: &str, database_url: String) -> Service {
     match name {
+        "cart" => cart::service(),
         "catalog" => catalog::service(),
         "inventory" => inventory::service(),
         "orders" => orders::service(orders::config::DEADLINE),

@@ -75,6 +75,7 @@ impl Shop {
         let service = match name {
             // With time enough for everything.
             "orders" => orders::service(orders::config::DEADLINE),
+            "cart" => cart::service(),
             "catalog" => catalog::service(),
             "inventory" => inventory::service(),
             "payments" => payments::service(
