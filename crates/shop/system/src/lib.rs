@@ -17,6 +17,7 @@ pub fn system() -> System {
         inventory::participant(),
         orders::participant(orders::config::DEADLINE),
         payments::participant(payments::sandbox::Sandbox::default()),
+        recommendations::participant(),
         shipping::participant(shipping::sandbox::Sandbox::default()),
     ];
     System { name: "shop", parts: services.iter().map(|service| service.part()).collect() }
@@ -31,6 +32,7 @@ pub fn documents() -> Vec<(&'static str, Document)> {
         ("inventory", inventory::openapi()),
         ("orders", orders::openapi()),
         ("payments", payments::openapi()),
+        ("recommendations", recommendations::openapi()),
         ("shipping", shipping::openapi()),
     ]
 }

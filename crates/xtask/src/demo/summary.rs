@@ -173,6 +173,7 @@ pub(crate) fn addresses(stage: &Stage) -> Result<()> {
         ("orders", "orders"),
         ("inventory", "stock"),
         ("payments", "payments"),
+        ("recommendations", "popular"),
         ("shipping", "shipments"),
     ];
     for (service, list) in lists {

@@ -60,6 +60,9 @@ pub(crate) fn run(service: &str) -> ExitCode {
             let provider = args.provider.provider(&args.ballet);
             (args.ballet, payments::service(provider).clock(clock()))
         }),
+        "recommendations" => {
+            ballet::main(|args: Plain| (args.ballet, recommendations::service().clock(clock())))
+        }
         "shipping" => ballet::main(|args: Shipping| {
             let clock = clock();
             let carrier = SlowCarrier::new(clock.clone(), args.carrier.carrier());

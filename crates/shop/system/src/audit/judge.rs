@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use shop_events::OrderId;
 
 use crate::audit::carts;
+use crate::audit::learned::{check_counted, check_counts};
 use crate::audit::rows::{Operation, Order, Payment, Snapshot, Stock};
 
 /// Checks a snapshot. Orders that changed after `quiescent_at` are still open.
@@ -22,6 +23,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         products,
         carts,
         checkouts,
+        learned,
     } = snapshot;
     let rows = orders.len()
         + stock.len()
@@ -31,7 +33,8 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         + shipments.len()
         + products.len()
         + carts.len()
-        + checkouts.len();
+        + checkouts.len()
+        + learned.orders.len();
     let mut report = Report { rows, ..Report::default() };
     for stock in stock {
         check_stock(stock, &mut report);
@@ -43,6 +46,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
     let payments: HashMap<_, _> = payments.iter().map(|row| (row.order_id, row)).collect();
     let shipments: HashMap<_, _> =
         shipments.iter().map(|row| (row.order_id, row.state.as_str())).collect();
+    let counted: HashSet<OrderId> = learned.orders.iter().map(|order| order.order_id).collect();
     for order in orders {
         let Order { order_id, status, changed_at, .. } = order;
         if !matches!(status.as_str(), "completed" | "cancelled") || *changed_at > quiescent_at {
@@ -50,6 +54,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
             continue;
         }
         let payment = payments.get(order_id).copied();
+        check_counted(order, counted.contains(order_id), &mut report);
         check_money(order, payment, at_provider.get(order_id).copied(), &mut report);
         let found = [
             ("stock", reservations.get(order_id).copied()),
@@ -68,7 +73,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
     let known: HashSet<OrderId> = orders.iter().map(|order| order.order_id).collect();
     let checked_out = checkouts.iter().map(|checkout| &checkout.order_id);
     let named = reservations.keys().chain(payments.keys()).chain(shipments.keys());
-    let named = named.chain(checked_out);
+    let named = named.chain(checked_out).chain(&counted);
     for order_id in named.copied().collect::<BTreeSet<_>>() {
         if !known.contains(&order_id) {
             // It was placed during the read. If it stays open, orders does not know it.
@@ -79,6 +84,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
     if report.open.is_empty() {
         check_sums(snapshot, &mut report);
         carts::check_ends(snapshot, &mut report);
+        check_counts(learned, &mut report);
     }
     report
 }

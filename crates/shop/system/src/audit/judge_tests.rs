@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::audit::rows::{Reservation, Shipment};
+use crate::audit::rows::{Learned, Reservation, Shipment};
 
 const ORDER: &str = "0193f7a0-0000-7000-8000-000000000001";
 const CART: &str = "0193f7a0-0000-7000-8000-0000000000c1";
@@ -65,6 +65,20 @@ fn shop(status: &str) -> Snapshot {
         carts: vec![row(json!({ "cart_id": CART, "order_id": ORDER,
             "status": state("closed", "open") }))],
         checkouts: vec![row(checkout(ORDER, &state("confirmed", "cancelled")))],
+        learned: learned(completed),
+    }
+}
+
+/// What is learnt from an order of two products, if it counts.
+fn learned(counts: bool) -> Learned {
+    if !counts {
+        return Learned::default();
+    }
+    let product = |sku: &str| row(json!({ "sku": sku, "orders": 1 }));
+    Learned {
+        orders: vec![row(json!({ "order_id": ORDER, "skus": ["mug", "pen"] }))],
+        products: ["mug", "pen"].map(product).into(),
+        pairs: vec![row(json!({ "sku": "mug", "other": "pen", "orders": 1 }))],
     }
 }
 
@@ -163,4 +177,31 @@ fn a_cart_is_checked_out_once_and_ends_as_its_order() {
     let found = violations(&open).join("\n");
     assert!(found.contains("is completed, but its checkout is placed"), "{found}");
     assert!(found.contains("is open, but its checkout is placed"), "{found}");
+}
+
+#[test]
+fn only_what_was_sold_is_recommended() {
+    let mut cancelled = shop("cancelled");
+    cancelled.learned = learned(true);
+    let expected = [format!("order {ORDER} is cancelled, but recommendations counts it")];
+    assert_eq!(violations(&cancelled), expected);
+
+    // Recommendations is no part of the saga: its event may come after the end.
+    let mut late = shop("completed");
+    late.learned = Learned::default();
+    let report = judge(&late, Timestamp::MAX);
+    assert_eq!(
+        report.open,
+        [format!("order {ORDER} is completed, and recommendations has not counted it")]
+    );
+    assert!(report.is_clean());
+
+    let mut twice = shop("completed");
+    twice.learned.products[0].orders = 2;
+    twice.learned.pairs.clear();
+    let expected = [
+        "recommendations counts mug in 2 orders, but has 1",
+        "recommendations counts mug with pen in 0 orders, but has 1",
+    ];
+    assert_eq!(violations(&twice), expected);
 }

@@ -7,6 +7,7 @@
 
 mod carts;
 mod judge;
+mod learned;
 mod published;
 mod read;
 mod rows;

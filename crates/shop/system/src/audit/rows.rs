@@ -19,6 +19,34 @@ pub(super) struct Snapshot {
     pub(super) products: Vec<Product>,
     pub(super) carts: Vec<Cart>,
     pub(super) checkouts: Vec<Checkout>,
+    pub(super) learned: Learned,
+}
+
+/// What recommendations counts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Learned {
+    pub(super) orders: Vec<LearnedOrder>,
+    pub(super) products: Vec<LearnedProduct>,
+    pub(super) pairs: Vec<LearnedPair>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct LearnedOrder {
+    pub(super) order_id: OrderId,
+    pub(super) skus: Vec<Sku>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct LearnedProduct {
+    pub(super) sku: Sku,
+    pub(super) orders: i64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct LearnedPair {
+    pub(super) sku: Sku,
+    pub(super) other: Sku,
+    pub(super) orders: i64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

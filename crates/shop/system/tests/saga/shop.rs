@@ -81,6 +81,7 @@ impl Shop {
             "payments" => payments::service(
                 payments::sandbox::Sandbox::new(self.env.database_url(name)).slow(SLOW),
             ),
+            "recommendations" => recommendations::service(),
             "shipping" => shipping::service(self.carrier.clone()),
             _ => panic!("{name} is no service of the shop"),
         };
