@@ -147,33 +147,6 @@ fn money_is_captured_once_and_only_for_orders_that_are_fulfilled() {
 }
 
 #[test]
-fn only_what_was_sold_is_recommended() {
-    let mut cancelled = shop("cancelled");
-    cancelled.learned = learned(true);
-    let expected = [format!("order {ORDER} is cancelled, but recommendations counts it")];
-    assert_eq!(violations(&cancelled), expected);
-
-    // Recommendations is no part of the saga: its event may come after the end.
-    let mut late = shop("completed");
-    late.learned = Learned::default();
-    let report = judge(&late, Timestamp::MAX);
-    assert_eq!(
-        report.open,
-        [format!("order {ORDER} is completed, and recommendations has not counted it")]
-    );
-    assert!(report.is_clean());
-
-    let mut twice = shop("completed");
-    twice.learned.products[0].orders = 2;
-    twice.learned.pairs.clear();
-    let expected = [
-        "recommendations counts mug in 2 orders, but has 1",
-        "recommendations counts mug with pen in 0 orders, but has 1",
-    ];
-    assert_eq!(violations(&twice), expected);
-}
-
-#[test]
 fn an_order_has_the_prices_that_its_cart_showed() {
     let mut dearer = shop("completed");
     dearer.orders[0].lines = row(lines(251));
@@ -204,4 +177,31 @@ fn a_cart_is_checked_out_once_and_ends_as_its_order() {
     let found = violations(&open).join("\n");
     assert!(found.contains("is completed, but its checkout is placed"), "{found}");
     assert!(found.contains("is open, but its checkout is placed"), "{found}");
+}
+
+#[test]
+fn only_what_was_sold_is_recommended() {
+    let mut cancelled = shop("cancelled");
+    cancelled.learned = learned(true);
+    let expected = [format!("order {ORDER} is cancelled, but recommendations counts it")];
+    assert_eq!(violations(&cancelled), expected);
+
+    // Recommendations is no part of the saga: its event may come after the end.
+    let mut late = shop("completed");
+    late.learned = Learned::default();
+    let report = judge(&late, Timestamp::MAX);
+    assert_eq!(
+        report.open,
+        [format!("order {ORDER} is completed, and recommendations has not counted it")]
+    );
+    assert!(report.is_clean());
+
+    let mut twice = shop("completed");
+    twice.learned.products[0].orders = 2;
+    twice.learned.pairs.clear();
+    let expected = [
+        "recommendations counts mug in 2 orders, but has 1",
+        "recommendations counts mug with pen in 0 orders, but has 1",
+    ];
+    assert_eq!(violations(&twice), expected);
 }

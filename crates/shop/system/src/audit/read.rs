@@ -51,7 +51,7 @@ pub(super) async fn read(urls: &ServiceUrls) -> Result<Snapshot, Unreadable> {
     let read_at = now();
     let services = Services::new(urls)?;
     let orders = services.all("orders", "orders", &[]).await?;
-    let (stock, reservations, payments, operations, shipments, products, checkouts) = tokio::try_join!(
+    let (stock, reservations, payments, operations, shipments, products, checkouts, learned) = tokio::try_join!(
         services.all("inventory", "stock", &[]),
         services.all("inventory", "reservations", &[]),
         services.all("payments", "payments", &[]),
@@ -59,10 +59,10 @@ pub(super) async fn read(urls: &ServiceUrls) -> Result<Snapshot, Unreadable> {
         services.all("shipping", "shipments", &[]),
         services.products(),
         services.all("cart", "checkouts", &[]),
+        services.learned(),
     )?;
     // After the checkouts: an order that a cart names is among them, unless the cart is new.
     let carts = services.all("cart", "carts", &[]).await?;
-    let learned = services.learned().await?;
     Ok(Snapshot {
         read_at,
         orders,

@@ -8,6 +8,7 @@
 //! A process that is frozen (SIGSTOP) is in `frozen`.
 
 mod aims;
+mod carts;
 mod frozen;
 mod matrix;
 mod path;

@@ -3,14 +3,16 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::refill;
 use crate::world::World;
+use crate::{carts, refill};
 
 /// What a customer, or somebody else, does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Path {
     /// Buys, over HTTP.
     Buys,
+    /// Fills a cart and checks it out, twice: the first card is declined.
+    Carts,
     /// Buys, with a message.
     ChecksOut,
     /// Checks out nothing.
@@ -27,7 +29,7 @@ pub(crate) enum Path {
     CancelsLate,
     /// Does not get to pay in time.
     IsOverdue,
-    /// Mugs come in, enough for all that follows.
+    /// Mugs come in, enough for all that follows, and catalog sells them.
     Fills,
     /// Pens come in.
     Restocks,
@@ -49,6 +51,7 @@ impl Path {
             Self::Catalogs,
             Self::Fills,
             Self::Buys,
+            Self::Carts,
             Self::ChecksOut,
             Self::ChecksOutNothing,
             Self::WantsTooMuch,
@@ -72,6 +75,7 @@ impl Path {
     pub(crate) async fn go(self, world: &World) -> Option<String> {
         let (order_id, end) = match self {
             Self::Buys => (world.place(&goods("card_approved")).await, "completed"),
+            Self::Carts => (carts::shop(world, &goods("card_approved")).await, "completed"),
             Self::ChecksOut => (world.check_out(&goods("card_approved")).await, "completed"),
             Self::ChecksOutNothing => {
                 let mut nothing = goods("card_approved");
