@@ -85,7 +85,8 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The document's own example is taken.
+    /// The document's own example is taken, unless the thing that it meets is not there or in another
+    /// state. Each route has to succeed at some time anyway.
     async fn example(&mut self, operation: &'a Operation<'a>) {
         let Some((schema, example)) = operation.body else { return };
         for what in judge(schema, example) {
@@ -95,6 +96,7 @@ impl<'a> Trial<'a> {
         request.body = Some(example.to_string());
         self.send(operation, &request, |answer| match answer.status {
             200..300 => Ok(()),
+            404 | 409 | 410 | 412 if !operation.parameters.is_empty() => Ok(()),
             _ => Err("the document's example is not taken".to_owned()),
         })
         .await;

@@ -9,6 +9,7 @@
 //! `outside`.
 
 mod aims;
+mod carts;
 mod frozen;
 mod matrix;
 mod outside;
@@ -17,4 +18,5 @@ mod outside;
 mod partner;
 mod path;
 mod process;
+mod refill;
 mod world;
