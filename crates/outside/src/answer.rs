@@ -31,7 +31,9 @@ pub(crate) fn operation<T: DeserializeOwned>(
     let after = retry_after(headers);
     match status {
         // A "no" of the card's bank has a status of its own.
-        StatusCode::OK | StatusCode::CREATED | StatusCode::PAYMENT_REQUIRED => read(key, body),
+        StatusCode::OK | StatusCode::CREATED | StatusCode::PAYMENT_REQUIRED => {
+            read(key, body, secret)
+        }
         StatusCode::ACCEPTED => Err(NoAnswer::NotYet { after }),
         StatusCode::TOO_MANY_REQUESTS => Err(NoAnswer::TooMany { after }),
         StatusCode::REQUEST_TIMEOUT => Err(NoAnswer::Unavailable { status: 408, after }),
@@ -42,9 +44,9 @@ pub(crate) fn operation<T: DeserializeOwned>(
     }
 }
 
-fn read<T: DeserializeOwned>(key: CallKey, body: &Bytes) -> Result<T, NoAnswer> {
-    // The text is not repeated: it may hold anything.
-    let garbage = |error: serde_json::Error| NoAnswer::NotUnderstood(error.to_string());
+fn read<T: DeserializeOwned>(key: CallKey, body: &Bytes, secret: &str) -> Result<T, NoAnswer> {
+    let garbage =
+        |error: serde_json::Error| NoAnswer::NotUnderstood(without(secret, &error.to_string()));
     let Named { idempotency_key } = serde_json::from_slice(body).map_err(garbage)?;
     if !idempotency_key.eq_ignore_ascii_case(&key.to_string()) {
         return Err(NoAnswer::Foreign(format!("we asked under the key {key}")));
@@ -65,8 +67,13 @@ fn detail(body: &Bytes, secret: &str) -> String {
     let said = value.as_ref().and_then(|value| {
         ["detail", "message", "error"].iter().find_map(|name| value.get(name)?.as_str())
     });
-    let said = said.unwrap_or_default().replace(secret, "***");
-    said.chars().filter(|c| !c.is_control()).take(LONGEST_DETAIL).collect()
+    without(secret, said.unwrap_or_default())
+}
+
+/// A text of the other side that may be shown.
+fn without(secret: &str, text: &str) -> String {
+    let text = text.replace(secret, "***");
+    text.chars().filter(|c| !c.is_control()).take(LONGEST_DETAIL).collect()
 }
 
 #[cfg(test)]
@@ -119,6 +126,8 @@ mod tests {
             judged(503, &[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], ""),
             "Unavailable { status: 503, after: None }"
         );
+        let said = judged(200, &[], r#"{"idempotency_key":7,"idempotency_key":"s3cret"}"#);
+        assert!(said.starts_with("NotUnderstood") && !said.contains("s3cret"), "{said}");
         let said = judged(401, &[], r#"{"detail":"s3cret is no key\n"}"#);
         assert_eq!(said, r#"Refused { status: 401, detail: "*** is no key" }"#);
     }

@@ -36,7 +36,7 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 pub struct Connection {
     /// Its address.
     pub url: BaseUrl,
-    /// Our key. Of several, the first is used.
+    /// Our key.
     pub key: Secrets,
     /// CA certificates to trust in addition to the public ones.
     pub ca_file: Option<PathBuf>,

@@ -8,7 +8,11 @@ use crate::wrong_setting::WrongSetting;
 /// A secret, or several that are valid at the same time, from the environment or from a file. A file
 /// is read each time, so a renewed one takes effect without a restart.
 #[derive(Clone)]
-pub struct Secrets(Source);
+pub struct Secrets {
+    source: Source,
+    /// Whether there may be several.
+    many: bool,
+}
 
 #[derive(Clone)]
 enum Source {
@@ -17,7 +21,22 @@ enum Source {
 }
 
 impl Secrets {
-    /// The secrets of a setting: its text, or else the file that it names. `None` without either.
+    /// The one secret of a setting: its text, or else that of the file beside it. `None` without
+    /// either.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or is empty.
+    pub fn key(
+        setting: &str,
+        text: Option<&str>,
+        file: Option<&PathBuf>,
+    ) -> Result<Option<Self>, WrongSetting> {
+        Self::read_from(setting, text, file, 1, false)
+    }
+
+    /// The secrets of a setting, of so many characters at least: one a line, or with commas between
+    /// them. `None` without a setting.
     ///
     /// # Errors
     ///
@@ -27,6 +46,16 @@ impl Secrets {
         text: Option<&str>,
         file: Option<&PathBuf>,
         at_least: usize,
+    ) -> Result<Option<Self>, WrongSetting> {
+        Self::read_from(setting, text, file, at_least, true)
+    }
+
+    fn read_from(
+        setting: &str,
+        text: Option<&str>,
+        file: Option<&PathBuf>,
+        at_least: usize,
+        many: bool,
     ) -> Result<Option<Self>, WrongSetting> {
         let (name, source) = match (text, file) {
             (Some(text), _) => (setting.to_owned(), Source::Text(text.to_owned())),
@@ -38,7 +67,7 @@ impl Secrets {
             Source::File(file) => std::fs::read_to_string(file)
                 .map_err(|error| format!("the file {} cannot be read: {error}", file.display())),
         };
-        let secrets = text.and_then(|text| split(&text));
+        let secrets = text.and_then(|text| split(&text, many));
         let checked = secrets.and_then(|secrets| match secrets.iter().map(String::len).min() {
             Some(shortest) if shortest < at_least => {
                 Err(format!("a secret has {shortest} characters: it needs {at_least}"))
@@ -46,33 +75,33 @@ impl Secrets {
             Some(_) | None => Ok(()),
         });
         checked.map_err(|why| WrongSetting(format!("{name}: {why}")))?;
-        Ok(Some(Self(source)))
+        Ok(Some(Self { source, many }))
     }
 
     /// Reads the secrets. There is at least one.
     pub(crate) async fn read(&self) -> Result<Vec<String>, String> {
-        match &self.0 {
-            Source::Text(text) => split(text),
+        match &self.source {
+            Source::Text(text) => split(text, self.many),
             Source::File(file) => {
                 let text = tokio::fs::read_to_string(file).await.map_err(|error| {
                     format!("the file {} cannot be read: {error}", file.display())
                 })?;
-                split(&text)
+                split(&text, self.many)
             }
         }
     }
 }
 
-/// One a line, or with commas between them.
-fn split(text: &str) -> Result<Vec<String>, String> {
-    let secrets = text.split([',', '\n', '\r']).map(str::trim).filter(|one| !one.is_empty());
+fn split(text: &str, many: bool) -> Result<Vec<String>, String> {
+    let separates = |letter: char| many && matches!(letter, ',' | '\n' | '\r');
+    let secrets = text.split(separates).map(str::trim).filter(|one| !one.is_empty());
     let secrets: Vec<String> = secrets.map(str::to_owned).collect();
     if secrets.is_empty() { Err("there is no secret".to_owned()) } else { Ok(secrets) }
 }
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.source {
             Source::Text(_) => f.write_str("***"),
             Source::File(file) => write!(f, "*** in {}", file.display()),
         }
@@ -82,6 +111,12 @@ impl fmt::Debug for Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_one_and_secrets_are_several() {
+        assert_eq!(split(" a,b\n", false), Ok(vec!["a,b".to_owned()]));
+        assert_eq!(split("a, b\n\nc\n", true).map(|all| all.len()), Ok(3));
+    }
 
     #[test]
     fn a_wrong_secret_is_named_and_not_shown() {

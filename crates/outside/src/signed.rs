@@ -60,6 +60,7 @@ impl<T: JsonSchema> Takes for Signed<T> {
     fn describe(draft: &mut Draft<'_>) {
         let signature = json!({
             "type": "string",
+            "pattern": "^t=[0-9]{1,12}(,v1=[0-9a-f]{64}){1,8}$",
             "description": "`t=` the seconds since 1970, `,v1=` the HMAC-SHA256 of these seconds, a \
                             dot and the body, under the webhook's secret, in hexadecimal.",
         });

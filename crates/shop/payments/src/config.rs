@@ -67,11 +67,10 @@ impl ProviderSettings {
     ///
     /// If a setting of the API is missing or cannot be used.
     pub fn provider(&self, settings: &ballet::Settings) -> Result<Arc<dyn Provider>, WrongSetting> {
-        let key = Secrets::of(
+        let key = Secrets::key(
             "PAYMENT_PROVIDER_KEY",
             self.payment_provider_key.as_deref(),
             self.payment_provider_key_file.as_ref(),
-            1,
         )?;
         let Some(url) = &self.payment_provider_url else {
             return match key {

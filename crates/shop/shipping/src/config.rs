@@ -62,11 +62,10 @@ impl CarrierSettings {
     ///
     /// If a setting of the API is missing or cannot be used.
     pub fn carrier(&self) -> Result<Arc<dyn Carrier>, WrongSetting> {
-        let key = Secrets::of(
+        let key = Secrets::key(
             "CARRIER_KEY",
             self.carrier_key.as_deref(),
             self.carrier_key_file.as_ref(),
-            1,
         )?;
         let Some(url) = &self.carrier_url else {
             return match key {
