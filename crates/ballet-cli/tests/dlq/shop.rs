@@ -54,6 +54,7 @@ impl Shop {
         };
         let service: Service = match name {
             "orders" => orders::service(SignedDuration::from_mins(10)),
+            "cart" => cart::service(),
             "catalog" => catalog::service(),
             "inventory" => inventory::service(),
             "payments" => payments::service(payments::sandbox::Sandbox::new(

@@ -76,10 +76,12 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             Err(rejection) => rejection,
         };
         // A single parameter is read without its name.
-        let names = RawPathParams::from_request_parts(parts, state)
-            .await
-            .map(|params| params.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>());
-        Err(unreadable_path(&rejection, &names.unwrap_or_default()))
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params: Vec<(String, String)> = params.map_or_else(
+            |_| Vec::new(),
+            |params| params.iter().map(|(name, text)| (name.into(), text.into())).collect(),
+        );
+        Err(unreadable_path::<T>(&rejection, &params))
     }
 }
 
@@ -141,30 +143,54 @@ fn unreadable_query(rejection: &QueryRejection) -> Problem {
     }
 }
 
-/// `names` are those of the route's parameters.
-fn unreadable_path(rejection: &PathRejection, names: &[String]) -> Problem {
+/// `params` are the route's parameters with their values.
+fn unreadable_path<T: DeserializeOwned>(
+    rejection: &PathRejection,
+    params: &[(String, String)],
+) -> Problem {
     let PathRejection::FailedToDeserializePathParams(error) = rejection else {
         return Problem::new(rejection.status(), rejection.body_text());
     };
+    let name_of = |at: usize| params.get(at).map(|(name, _)| name.clone());
     let (name, what) = match error.kind() {
         ErrorKind::ParseErrorAtKey { key, expected_type, .. } => {
-            (Some(key), format!("it is no {expected_type}"))
+            (Some(key.clone()), format!("it is no {expected_type}"))
         }
-        ErrorKind::DeserializeError { key, message, .. } => (Some(key), message.clone()),
-        ErrorKind::InvalidUtf8InPathParam { key } => (Some(key), "it is not UTF-8".to_owned()),
+        ErrorKind::DeserializeError { key, message, .. } => (Some(key.clone()), message.clone()),
+        ErrorKind::InvalidUtf8InPathParam { key } => {
+            (Some(key.clone()), "it is not UTF-8".to_owned())
+        }
         ErrorKind::ParseErrorAtIndex { index, expected_type, .. } => {
-            (names.get(*index), format!("it is no {expected_type}"))
+            (name_of(*index), format!("it is no {expected_type}"))
         }
         ErrorKind::ParseError { expected_type, .. } => {
-            (names.first(), format!("it is no {expected_type}"))
+            (name_of(0), format!("it is no {expected_type}"))
         }
-        ErrorKind::Message(message) if names.len() == 1 => (names.first(), message.clone()),
+        ErrorKind::Message(message) if params.len() == 1 => (name_of(0), message.clone()),
+        ErrorKind::Message(message) => match wrong_one::<T>(params) {
+            Some((name, what)) => (Some(name), what),
+            None => (None, message.clone()),
+        },
         _ => (None, error.body_text()),
     };
     match name {
         Some(name) => wrong(Place::path(name), what),
         None => Problem::new(error.status(), what),
     }
+}
+
+/// Which of several parameters is wrong, and how. axum does not name one whose type refuses a text by
+/// itself; read as a query, the same type does.
+fn wrong_one<T: DeserializeOwned>(params: &[(String, String)]) -> Option<(String, String)> {
+    let mut uri = "/?".to_owned();
+    for (name, text) in params {
+        let text = text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        uri.push_str(&format!("{name}={text}&"));
+    }
+    let rejection = axum::extract::Query::<T>::try_from_uri(&uri.parse().ok()?).err()?;
+    let error = source::<serde_path_to_error::Error<serde::de::value::Error>>(&rejection)?;
+    let what = error.inner().to_string();
+    Some((names(error.path(), &what).into_iter().next()?, what))
 }
 
 /// The names and indexes that lead to a field. A missing field belongs to them, too: serde names it
@@ -190,4 +216,39 @@ fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'
         cause = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "String")]
+    struct Even;
+
+    impl TryFrom<String> for Even {
+        type Error = String;
+
+        fn try_from(text: String) -> Result<Self, String> {
+            if text.len().is_multiple_of(2) { Ok(Self) } else { Err(format!("{text:?} is odd")) }
+        }
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is only read")]
+    struct Both {
+        number: u16,
+        text: Even,
+    }
+
+    #[test]
+    fn of_several_parameters_the_wrong_one_is_named() {
+        let of = |text: &str| {
+            wrong_one::<Both>(&[("number".into(), "7".into()), ("text".into(), text.into())])
+        };
+        assert_eq!(of("a?&"), Some(("text".into(), "\"a?&\" is odd".into())));
+        assert_eq!(of("ab"), None);
+    }
 }

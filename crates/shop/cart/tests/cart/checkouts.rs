@@ -139,3 +139,17 @@ async fn a_checkout_that_is_no_order_is_refused_with_a_sentence() {
     world.events("cart.checked_out.v1", 0).await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_checkout_waits_for_a_copy_that_is_filled_anew() {
+    let world = World::new("refilled").await;
+    let cart = world.opened(&[("mug", 1)]).await;
+    world.forgets("mug").await;
+    let refused = world.check_out(id(&cart), 1).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert!(detail(refused).await.starts_with("the price of mug is not known at the moment"));
+    world.costs("mug", 1, euros(1_250)).await;
+    world.ordered(id(&cart), 1).await;
+    world.close().await;
+}

@@ -87,6 +87,13 @@ impl World {
         known.await.expect("it is copied");
     }
 
+    /// The copy has lost a product.
+    pub(crate) async fn forgets(&self, sku: &str) {
+        let mut db = PgConnection::connect(self.env.database_url("cart")).await.expect("a session");
+        let lost = sqlx::query("delete from ballet.copy where id = $1").bind(sku);
+        lost.execute(&mut db).await.expect("deleted");
+    }
+
     /// Waits until everything that was told is taken.
     pub(crate) async fn has_heard(&self) {
         // There is one lane: what comes after this has not come before.
