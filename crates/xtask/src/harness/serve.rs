@@ -57,7 +57,7 @@ pub(crate) fn run(service: &str) -> ExitCode {
             ballet::main(|args: Plain| (args.ballet, inventory::service().clock(clock())))
         }
         "payments" => ballet::main(|args: Payments| {
-            let provider = args.provider.provider(&args.ballet);
+            let provider = args.provider.sandbox(&args.ballet);
             (args.ballet, payments::service(provider).clock(clock()))
         }),
         "recommendations" => {
@@ -65,7 +65,7 @@ pub(crate) fn run(service: &str) -> ExitCode {
         }
         "shipping" => ballet::main(|args: Shipping| {
             let clock = clock();
-            let carrier = SlowCarrier::new(clock.clone(), args.carrier.carrier());
+            let carrier = SlowCarrier::new(clock.clone(), args.carrier.sandbox());
             (args.ballet, shipping::service(carrier).clock(clock))
         }),
         unknown => {
