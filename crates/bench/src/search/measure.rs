@@ -19,21 +19,25 @@ use crate::search::vocabulary::{Vocabulary, beginning, misspelt, plain};
 const SIDE_BY_SIDE: usize = 16;
 const SEED: u64 = 7;
 
-/// What is typed.
-type Typed = fn(&mut Vocabulary) -> String;
+/// One product in so many is remembered, for searches that find something.
+const REMEMBERED: usize = 100;
+
+/// What is typed, given the texts of some products.
+type Typed = fn(&mut Vocabulary, &[String]) -> String;
 
 /// The kinds of searches.
 const KINDS: [(&str, Typed); 9] = [
-    ("any word", Vocabulary::word),
-    ("a word that many products have", Vocabulary::frequent),
-    ("a word without its accents", |words| plain(&words.word())),
-    ("two words", |words| words.words(2, 2)),
-    ("four words", |words| words.words(4, 4)),
-    ("the first two letters", |words| beginning(&words.word(), 2)),
-    ("the first four letters", |words| beginning(&words.word(), 4)),
-    ("a misspelt word", |words| misspelt(&words.word())),
-    ("two misspelt words", |words| {
-        format!("{} {}", misspelt(&words.word()), misspelt(&words.word()))
+    ("any word", |words, _| words.word()),
+    ("a word that many products have", |words, _| words.frequent()),
+    ("a word without its accents", |words, _| plain(&words.word())),
+    ("two words of a product", |words, texts| words.together(texts, 2).join(" ")),
+    ("four words of a product", |words, texts| words.together(texts, 4).join(" ")),
+    ("the first two letters", |words, _| beginning(&words.word(), 2)),
+    ("the first four letters", |words, _| beginning(&words.word(), 4)),
+    ("a misspelt word", |words, _| misspelt(&words.word())),
+    ("two misspelt words of a product", |words, texts| {
+        let words = words.together(texts, 2);
+        words.iter().map(|word| misspelt(word)).collect::<Vec<_>>().join(" ")
     }),
 ];
 
@@ -55,8 +59,8 @@ pub async fn measure(
     let running = catalog::service().start(settings).await?;
     let url = format!("http://{}", running.address());
     let measured = async {
-        fill(&env, &url, products, &say).await?;
-        search(&url, products, searches, &say).await
+        let texts = fill(&env, &url, products, &say).await?;
+        search(&url, products, &texts, searches, &say).await
     };
     let measured = measured.await;
     running.stop().await;
@@ -64,8 +68,14 @@ pub async fn measure(
     measured
 }
 
-/// Publishes the products over HTTP. The indexes for searching are made at the end, which is faster.
-async fn fill(env: &TestEnv, url: &str, products: usize, say: &impl Fn(&str)) -> Result<()> {
+/// Publishes the products over HTTP, and returns the texts of some. The indexes for searching are made
+/// at the end, which is faster.
+async fn fill(
+    env: &TestEnv,
+    url: &str,
+    products: usize,
+    say: &impl Fn(&str),
+) -> Result<Vec<String>> {
     let begun = Instant::now();
     let mut db = admin(env, "catalog").await?;
     let indexes: Vec<(String, String)> = sqlx::query_as(
@@ -77,11 +87,15 @@ async fn fill(env: &TestEnv, url: &str, products: usize, say: &impl Fn(&str)) ->
     for (name, _) in &indexes {
         db.execute(AssertSqlSafe(format!("drop index {name}"))).await?;
     }
-    let (client, mut words) = (client()?, Vocabulary::new(SEED));
+    let (client, mut words, mut texts) = (client()?, Vocabulary::new(SEED), Vec::new());
     let product = |number| {
         let price = json!({ "amount_minor": 100 + number, "currency": "EUR" });
-        json!({ "sku": format!("sku-{number}"), "title": words.words(2, 6), "price": price,
-            "description": words.words(20, 80), "category": "category" })
+        let (title, description) = (words.words(2, 6), words.words(20, 80));
+        if number % REMEMBERED == 0 {
+            texts.push(format!("{title} {description}"));
+        }
+        json!({ "sku": format!("sku-{number}"), "title": title, "price": price,
+            "description": description, "category": "category" })
     };
     let publish = async |product: Value| {
         let answer = client.post(format!("{url}/products")).json(&product).send().await?;
@@ -102,12 +116,15 @@ async fn fill(env: &TestEnv, url: &str, products: usize, say: &impl Fn(&str)) ->
     }
     db.execute("vacuum analyze").await?;
     say(&format!("search: {products} products and their indexes in {:.0?}", begun.elapsed()));
-    Ok(db.close().await?)
+    db.close().await?;
+    drop(published);
+    Ok(texts)
 }
 
 async fn search(
     url: &str,
     products: usize,
+    texts: &[String],
     searches: usize,
     say: &impl Fn(&str),
 ) -> Result<Searches> {
@@ -118,7 +135,7 @@ async fn search(
         let mut words = Vocabulary::new(SEED + 1);
         let mut kind = Kind { name, example: String::new(), latencies: Vec::new(), found: 0 };
         for _ in 0..searches {
-            kind.example = typed(&mut words);
+            kind.example = typed(&mut words, texts);
             let begun = Instant::now();
             let request = client.get(format!("{url}/products/search"));
             let request = request.query(&[("q", kind.example.as_str()), ("limit", "20")]);

@@ -33,6 +33,13 @@ impl Vocabulary {
         word(self.0.below(WORDS[0]))
     }
 
+    /// Words that are together in one of these texts.
+    pub(crate) fn together(&mut self, texts: &[String], count: usize) -> Vec<String> {
+        let Some(text) = texts.get(self.number(texts.len().max(1))) else { return Vec::new() };
+        let words: Vec<&str> = text.split(' ').collect();
+        (0..count).map(|_| words[self.number(words.len())].to_owned()).collect()
+    }
+
     /// A number of words between the two.
     pub(crate) fn words(&mut self, from: usize, to: usize) -> String {
         let count = from + self.number(to - from + 1);

@@ -5,24 +5,34 @@ use sqlx::{Connection, PgConnection};
 
 use crate::world::{SOON, World};
 
-/// Empties the copies of all services that keep one, and waits until they have them again.
+/// Empties the copies of all services that keep one, and waits until each has asked for the products
+/// and has them again.
 pub(crate) async fn refill(world: &World) {
     let system = shop::system();
     let readers = system.parts.iter().filter(|part| !part.copies.is_empty());
     let readers: Vec<&str> = readers.map(|part| world.env.database_url(part.service)).collect();
     for reader in &readers {
         let mut db = PgConnection::connect(reader).await.expect("a session");
-        let empty = "with gone as (delete from ballet.copy) update ballet.copy_fill set \
-            run = null, seen = 0, pages = null, filled_run = null, requested_at = null";
-        sqlx::query(empty).execute(&mut db).await.expect("an answer");
+        empty(&mut db).await.expect("an answer");
     }
     for reader in readers {
         let filled = wait_until("a copy to be filled", SOON, || async {
             let mut db = PgConnection::connect(reader).await?;
-            let filled = "select filled_run is not null from ballet.copy_fill";
-            let (filled,): (bool,) = sqlx::query_as(filled).fetch_one(&mut db).await?;
-            Ok::<_, sqlx::Error>(filled.then_some(()))
+            let state =
+                "select filled_run is not null, requested_at is not null from ballet.copy_fill";
+            let (filled, asked): (bool, bool) = sqlx::query_as(state).fetch_one(&mut db).await?;
+            if filled && !asked {
+                // What another service asked for came first.
+                empty(&mut db).await?;
+            }
+            Ok::<_, sqlx::Error>((filled && asked).then_some(()))
         });
         filled.await.expect("a copy");
     }
+}
+
+async fn empty(db: &mut PgConnection) -> sqlx::Result<()> {
+    let empty = "with gone as (delete from ballet.copy) update ballet.copy_fill set \
+        run = null, seen = 0, pages = null, filled_run = null, requested_at = null";
+    sqlx::query(empty).execute(db).await.map(drop)
 }
