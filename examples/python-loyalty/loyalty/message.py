@@ -103,7 +103,8 @@ def body_of(delivery: Delivery) -> str:
     properties = delivery.properties
     content_type = (properties.content_type or "application/json").lower().replace(" ", "")
     if content_type not in ("application/json", "application/json;charset=utf-8"):
-        raise Unacceptable("wrong_content_type", f"{properties.content_type!r} is not JSON in UTF-8")
+        detail = f"{properties.content_type!r} is not JSON in UTF-8"
+        raise Unacceptable("wrong_content_type", detail)
     if properties.content_encoding not in (None, "", "identity"):
         detail = f"this service does not unpack {properties.content_encoding!r}"
         raise Unacceptable("wrong_content_encoding", detail)

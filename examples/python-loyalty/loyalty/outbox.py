@@ -1,4 +1,4 @@
-"""The outbox: events that are written in the transaction which makes them true, and published after."""
+"""The outbox: events are written in the transaction that makes them true, and published after it."""
 
 import json
 import uuid
@@ -28,10 +28,13 @@ class Row:
     created_at: datetime
 
 
-def add(db: psycopg.Connection, now: datetime, cause: Message, event_type: str, event: Event) -> None:
+def add(
+    db: psycopg.Connection, now: datetime, cause: Message, event_type: str, event: Event
+) -> None:
     """Part of the caller's transaction. The id is made here, once: a copy is the same message."""
     db.execute(
-        "insert into outbox (message_id, type, saga_id, causation_id, traceparent, body, created_at)"
+        "insert into outbox"
+        " (message_id, type, saga_id, causation_id, traceparent, body, created_at)"
         " values (%s, %s, %s, %s, %s, %s, %s)",
         (
             ids.new_id(now),
@@ -53,7 +56,7 @@ def publish(db: psycopg.Connection, send: Callable[[Row], None]) -> None:
         with db.transaction(), db.cursor(row_factory=class_row(Row)) as cursor:
             cursor.execute(
                 "delete from outbox where position in (select position from outbox"
-                " order by position limit 100 for update skip locked) returning *"
+                " order by position limit 20 for update skip locked) returning *"
             )
             found = sorted(cursor.fetchall(), key=lambda row: row.position)
             for row in found:

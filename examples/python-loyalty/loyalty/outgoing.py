@@ -6,6 +6,7 @@ from typing import Any
 
 from pika import BasicProperties
 
+from . import ids
 from .message import Delivery, Unacceptable, is_unkept
 from .outbox import Row
 
@@ -97,11 +98,15 @@ def origin(delivery: Delivery) -> tuple[str, str]:
 
 def copy(exchange: str, service: str, delivery: Delivery, more: dict[str, Any]) -> Publish:
     """The body is as it came. So is what can be kept of the properties."""
-    kept = {}
-    for name in KEPT:
-        value = getattr(delivery.properties, name)
-        if not isinstance(value, bytes):
-            kept[name] = value
+    kept = {name: getattr(delivery.properties, name) for name in KEPT}
+    kept = {name: value for name, value in kept.items() if not isinstance(value, bytes)}
+    # What was derived is written into the copy, which has another routing key when it comes back.
+    routing_key = origin(delivery)[1]
+    event_type = kept.get("type") or (routing_key if routing_key != service else None)
+    kept["type"] = event_type
+    if event_type and "message_id" in kept:
+        text = delivery.body.decode("utf-8", errors="replace")
+        kept["message_id"] = str(ids.message_id(kept["message_id"], event_type, text))
     headers = {}
     for name, value in delivery.headers().items():
         if isinstance(name, bytes) or name.startswith(DROPPED) or is_unkept(name, value):

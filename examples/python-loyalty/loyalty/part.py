@@ -11,7 +11,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """A step that never refuses, with its compensation. Both write to the given transaction only."""
+    """A step that never refuses, and its compensation. Both write to the given transaction."""
 
     name: str
     on: str

@@ -74,7 +74,8 @@ def check_age(message: Message, now: datetime) -> None:
     for reason, (of, limit) in oldest.items():
         age = ids.age(of, now)
         if age is not None and age > limit:
-            raise Unacceptable(reason, f"the id {of} is {age.days} days old, the limit is {limit.days}")
+            detail = f"the id {of} is {age.days} days old, the limit is {limit.days}"
+            raise Unacceptable(reason, detail)
         if age is not None and age < -AHEAD:
             raise Unacceptable("clock_ahead", f"the id {of} lies in the future: set the clocks")
 

@@ -23,7 +23,13 @@ from .part import Part
 
 LOG = logging.getLogger(__name__)
 #: A server that is away. What was not committed then comes again.
-LOST = (psycopg.OperationalError, psycopg.InterfaceError, AMQPError, AMQPConnectorException, OSError)
+LOST = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    AMQPError,
+    AMQPConnectorException,
+    OSError,
+)
 #: Messages that the broker hands out ahead.
 PREFETCH = 50
 #: How often the outbox and the wish to stop are looked at while no message comes, in seconds.

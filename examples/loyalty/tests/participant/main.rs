@@ -3,6 +3,7 @@
 
 mod contract;
 mod faults;
+mod retries;
 
 use std::path::Path;
 use std::time::Duration;
@@ -45,10 +46,12 @@ async fn each_fault_is_found_by_its_scenario() {
     let _turn = TURN.lock().await;
     let missed = stream::iter(FAULTS)
         .map(|fault| async move {
-            let copy = fault.copy();
+            let copy = fault.copy("tried");
             let program = program_in_python(copy.dir()).await;
             let suite = Suite::new(program, contract(in_python())).patience(SOON);
-            match suite.run(fault.scenario).await {
+            let ended = suite.run(fault.scenario).await;
+            eprintln!("{}: {} ended", fault.name, fault.scenario);
+            match ended {
                 Ok(()) => Some(format!("{}: {} passes", fault.name, fault.scenario)),
                 Err(wrong) if wrong.contains(fault.says) => None,
                 Err(wrong) => Some(format!("{}: fails otherwise: {wrong}", fault.name)),
@@ -59,6 +62,13 @@ async fn each_fault_is_found_by_its_scenario() {
         .collect::<Vec<_>>()
         .await;
     assert!(missed.is_empty(), "{}", missed.join("\n\n"));
+}
+
+#[test]
+fn each_fault_fits_the_program() {
+    for fault in FAULTS {
+        drop(fault.copy("fits"));
+    }
 }
 
 #[test]
