@@ -56,7 +56,6 @@ pub enum Scenario {
 impl Scenario {
     /// All of them.
     pub const ALL: [Self; 19] = [
-        Self::BrokerRestarted,
         Self::KilledUnderLoad,
         Self::Once,
         Self::Twice,
@@ -75,6 +74,7 @@ impl Scenario {
         Self::ConnectionsLost,
         Self::DatabaseAway,
         Self::Poison,
+        Self::BrokerRestarted,
     ];
 
     pub(crate) async fn run(

@@ -12,40 +12,50 @@ use crate::random;
 /// A race is tried so often: a program may have said something to a server in between.
 const ROUNDS: usize = 3;
 const SLOW: Duration = Duration::from_millis(15);
+/// A program with a handful of statements for a message takes a second for each.
+const SLOWER: Duration = Duration::from_millis(100);
 /// Longer than it takes to look at the effect after an event was seen.
 const VERY_SLOW: Duration = Duration::from_millis(400);
 
-/// It dies while it handles a message, before it can have committed.
+/// It dies while it handles a message: one of several is done, the others are not.
 pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
     let mut ends = Vec::new();
     for _ in 0..ROUNDS {
-        world.start().await?;
-        let saga = World::new_id();
-        in_hand(&mut world, saga).await?;
-        world.kill().await?;
-        world.database.cut();
+        world.database.set(Link::Slow(SLOWER));
+        let before = world.seen().await?.len();
+        for _ in 0..6 {
+            let saga = World::new_id();
+            world.trigger(saga).await?;
+            ends.push((saga, End::Done));
+        }
+        world
+            .until("the first event", || async {
+                Ok((world.seen().await?.len() > before).then_some(()))
+            })
+            .await?;
+        world.kill().await;
         world.database.set(Link::Open);
-        ends.push((saga, End::Done));
+        world.start_again().await?;
     }
-    world.start().await?;
     world.ends(&ends).await
 }
 
 /// It dies when it has committed, and could not publish yet.
 pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
     let mut ends = Vec::new();
     for _ in 0..ROUNDS {
-        world.start().await?;
         let saga = World::new_id();
         in_hand(&mut world, saga).await?;
         world.amqp.set(Link::Silent);
         world.database.set(Link::Open);
         committed(&world, saga).await?;
-        world.kill().await?;
+        world.kill().await;
         world.amqp.set(Link::Open);
         ends.push((saga, End::Done));
+        world.start_again().await?;
     }
-    world.start().await?;
     world.ends(&ends).await
 }
 
@@ -112,8 +122,8 @@ pub(crate) async fn under_load(mut world: World<'_>) -> Result<(), Wrong> {
     let mut ends = Vec::new();
     for _ in 0..6 {
         load(&mut world, &mut ends).await?;
-        world.kill().await?;
-        world.start().await?;
+        world.kill().await;
+        world.start_again().await?;
     }
     world.database.set(Link::Open);
     world.ends(&ends).await
@@ -127,7 +137,7 @@ pub(crate) async fn by_request(mut world: World<'_>) -> Result<(), Wrong> {
     for _ in 0..2 {
         load(&mut world, &mut ends).await?;
         world.stop().await?;
-        world.start().await?;
+        world.start_again().await?;
     }
     world.database.set(Link::Open);
     world.ends(&ends).await
@@ -170,8 +180,10 @@ pub(crate) async fn load(world: &mut World<'_>, ends: &mut Vec<(Uuid, End)>) -> 
 /// Triggers a step while the database's link is held, and waits until the program has the message
 /// and has asked the database for something.
 async fn in_hand(world: &mut World<'_>, saga: Uuid) -> Result<(), Wrong> {
-    world.database.set(Link::Held);
+    // What is in its hands from then on is this message.
+    world.is_quiet().await?;
     let held = world.database.held();
+    world.database.set(Link::Held);
     world.trigger(saga).await?;
     world.is_delivered().await?;
     world
