@@ -21,6 +21,8 @@ enum Layer {
     Ops,
     /// A small library for services; it depends on nothing of ours.
     Library,
+    /// Other companies' APIs, and their webhooks.
+    Outside,
     Events,
     Service,
     /// What a system is made of, for tools and whole-system tests.
@@ -68,6 +70,7 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
         ["crates", "ballet-openapi"] => (Layer::OpenApi, None),
         ["crates", "ballet-ops"] => (Layer::Ops, None),
         ["crates", "paging"] => (Layer::Library, None),
+        ["crates", "outside"] => (Layer::Outside, None),
         ["crates", "ballet-check"] => (Layer::Check, None),
         ["crates", "ballet-testkit"] => (Layer::Testkit, None),
         ["crates", _] => (Layer::Program, None),
@@ -97,13 +100,14 @@ const fn below(layer: Layer) -> &'static [Layer] {
         Amqp => &[Core, Fault],
         Framework => &[Core, Fault, Amqp],
         OpenApi => &[Framework],
+        Outside => &[Framework, OpenApi],
         Ops => &[Core, Fault, Amqp, Framework],
         Testkit => &[Core, Fault, Amqp, Framework, Ops],
-        Service => &[Core, Library, Framework, OpenApi, Events],
-        System => &[Core, Framework, OpenApi, Ops, Events, Service, Check],
+        Service => &[Core, Library, Framework, OpenApi, Outside, Events],
+        System => &[Core, Framework, OpenApi, Outside, Ops, Events, Service, Check],
         Program => &[
-            Core, Fault, Amqp, Framework, OpenApi, Ops, Library, Events, Service, System, Check,
-            Testkit, Program,
+            Core, Fault, Amqp, Framework, OpenApi, Outside, Ops, Library, Events, Service, System,
+            Check, Testkit, Program,
         ],
     }
 }

@@ -68,7 +68,8 @@ pub enum What {
 ///
 /// If the database does not answer.
 pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx::Error> {
-    // A retry may succeed at any moment, so this is only what is stuck now.
+    // A retry may succeed at any moment, so this is only what is stuck now. The attempts of a call
+    // begin anew when the other side answers that it has no outcome yet: that call is not stuck.
     sqlx::query_as(
         "select message_id as id, event_type, null as undo, saga_id, handler, reason, detail, \
              attempts, first_failed_at as since, next_at \
@@ -81,6 +82,8 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx:
              attempts, created_at, next_at \
          from ballet.call where closed_at is null \
              and (last_error is not null or created_at < ballet.now() - interval '1 minute') \
+             and not (attempts = 0 and last_error is not null \
+                 and next_at > ballet.now() - interval '1 minute') \
          order by since limit $1",
     )
     .bind(i64::from(limit))

@@ -29,6 +29,8 @@ use crate::openapi::trial::Trial;
 /// wrong, as sentences. `seed` decides every request; `rounds` is how many of each kind are sent to
 /// each route.
 ///
+/// A route that can answer 401 has to answer it to all of these requests, which nobody has signed.
+///
 /// Values that occur in answers are used in later requests, so the routes should know a thing of
 /// each kind.
 ///

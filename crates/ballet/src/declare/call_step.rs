@@ -97,7 +97,9 @@ pub trait CallStep: Send + Sync + 'static {
     ) -> impl Future<Output = RequestResult<Self>> + Send;
 
     /// Makes the call. A failure means that the outcome is unknown, and the call is repeated later
-    /// under the same key. Two calls with the same key may run at the same time.
+    /// under the same key. [`Failure::not_yet`] says that the other side has no outcome yet, and
+    /// [`Unit::ask_again`](crate::Unit::ask_again) makes the call again when there is a hint that it
+    /// has. Two calls with the same key may run at the same time.
     fn call(
         &self,
         key: CallKey,

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
@@ -13,6 +14,7 @@ use sqlx::postgres::PgDatabaseError;
 pub struct Failure {
     kind: FailureKind,
     error: Box<dyn Error + Send + Sync>,
+    again_after: Option<Duration>,
 }
 
 /// How the framework handles a failure.
@@ -35,24 +37,46 @@ pub enum FailureKind {
 }
 
 impl Failure {
+    fn of(kind: FailureKind, error: Box<dyn Error + Send + Sync>) -> Self {
+        Self { kind, error, again_after: None }
+    }
+
     /// Creates a failure that a retry cannot fix.
     #[must_use]
     pub fn permanent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind: FailureKind::Permanent, error: error.into() }
+        Self::of(FailureKind::Permanent, error.into())
     }
 
     /// Creates a failure that a retry may fix.
     #[must_use]
     pub fn transient(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind: FailureKind::Transient, error: error.into() }
+        Self::of(FailureKind::Transient, error.into())
     }
 
     /// Creates a failure for an event that has overtaken the one it depends on. The event is
     /// retried after 5 seconds, after 30 seconds and then every 5 minutes. After an hour it becomes
     /// a dead letter with the reason `not_yet`.
+    ///
+    /// Of a call to the outside it says that the other side answers, but has no outcome yet. The call
+    /// is made again after a minute, or after [`again_after`](Self::again_after), and is not listed as
+    /// stuck.
     #[must_use]
     pub fn not_yet(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind: FailureKind::NotYet, error: error.into() }
+        Self::of(FailureKind::NotYet, error.into())
+    }
+
+    /// Says how long to wait until a call to the outside is made again, as the other side asks for:
+    /// at most five minutes, and an hour for [`not_yet`](Self::not_yet). The failures of messages have
+    /// their own delays.
+    #[must_use]
+    pub fn again_after(mut self, pause: Duration) -> Self {
+        self.again_after = Some(pause);
+        self
+    }
+
+    /// Returns the pause that the other side of a call asks for.
+    pub(crate) const fn pause(&self) -> Option<Duration> {
+        self.again_after
     }
 
     /// Returns true if a lock was not free (lock_not_available): in time, or at once for
@@ -83,7 +107,7 @@ impl Failure {
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let kind = database_error(&error).map_or(FailureKind::Transient, kind_of_database_error);
-        Self { kind, error: Box::new(error) }
+        Self::of(kind, Box::new(error))
     }
 }
 

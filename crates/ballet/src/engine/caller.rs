@@ -2,17 +2,25 @@
 //! same key until its answer is known.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet_fault::{self as fault, FaultPoint};
 use jiff::Timestamp;
 
-use crate::declare::failure::Failure;
+use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
 use crate::engine::open_calls::{Answer, Claim, FailedCall};
 use crate::engine::stopping::stopped;
 use crate::outgoing::spans::{Kind, Span};
 use crate::tables::calls::NewCall;
+
+/// The pause until the other side is asked again that has no outcome yet.
+const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
+/// The longest pause that the other side may ask for until it has an outcome.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+/// The longest pause after a failed attempt, whatever the other side asks for.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// Makes a call that this process has claimed, once, unless the process stops.
 pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
@@ -35,7 +43,23 @@ pub(crate) fn ask_again(engine: &Engine, answer: Answer, failure: &Failure) {
 
 fn fail(engine: &Engine, mut call: NewCall, claim: Claim, failure: &Failure) {
     call.attempts = call.attempts.saturating_add(1);
-    engine.calls.failed(FailedCall { call, claim, failure: failure.to_string() });
+    let pause = failure.pause().map(|pause| pause.min(LONGEST_PAUSE));
+    engine.calls.failed(FailedCall { call, claim, failure: failure.to_string(), pause });
+}
+
+/// The other side answers, but has no outcome yet. So the attempts begin anew.
+fn wait(engine: &Engine, mut call: NewCall, claim: Claim, failure: &Failure) {
+    tracing::debug!(step = call.step, key = %call.key, "a call has no outcome yet: {failure}");
+    ballet_amqp::counter!("ballet_calls_total", "outcome" => "not_yet").increment(1);
+    claim.answered();
+    call.attempts = 0;
+    let pause = failure.pause().unwrap_or(UNTIL_IT_KNOWS).min(LONGEST_WAIT);
+    engine.calls.failed(FailedCall {
+        call,
+        claim,
+        failure: failure.to_string(),
+        pause: Some(pause),
+    });
 }
 
 async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
@@ -67,8 +91,11 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
         Err(_elapsed) => Failure::transient(format!("no answer within {limit:?}")),
     };
     drop(turn);
-    ballet_amqp::counter!("ballet_calls_total", "outcome" => "failed").increment(1);
     record(engine, &call, begun, Some(&failure));
+    if failure.kind() == FailureKind::NotYet {
+        return wait(engine, call, claim, &failure);
+    }
+    ballet_amqp::counter!("ballet_calls_total", "outcome" => "failed").increment(1);
     tracing::warn!(
         step = call.step, undo = call.undo, key = %call.key, saga = %call.saga_id,
         attempts = call.attempts + 1, "a call failed, and is made again: {failure}"

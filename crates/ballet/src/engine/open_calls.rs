@@ -34,6 +34,8 @@ pub(crate) struct Answer {
 pub(crate) struct FailedCall {
     pub(crate) call: NewCall,
     pub(crate) failure: String,
+    /// The time to the next attempt; `None` for the usual one.
+    pub(crate) pause: Option<Duration>,
     pub(crate) claim: Claim,
 }
 

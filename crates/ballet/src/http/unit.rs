@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::declare::call_step::CallKey;
 use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
 use crate::declare::owner::Abort;
@@ -19,7 +20,7 @@ use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::http::trace::current;
 use crate::tables::database::answered;
-use crate::tables::partitions;
+use crate::tables::{calls, partitions};
 
 /// A running service, as its HTTP handlers see it.
 #[derive(Debug, Clone)]
@@ -64,7 +65,7 @@ impl Handle {
     pub async fn unit(&self) -> Result<Unit, Failure> {
         let mut transaction = Transaction::begin_for_request(Arc::clone(&self.engine)).await?;
         transaction.enter(None, None, current(None));
-        Ok(Unit { transaction, saga_id: None })
+        Ok(Unit { transaction, saga_id: None, hurried: false })
     }
 
     /// Opens a transaction for one saga and takes its lock, so that nothing else in this service
@@ -77,7 +78,7 @@ impl Handle {
         let mut transaction = Transaction::begin_for_request(Arc::clone(&self.engine)).await?;
         transaction.receive(&[saga_id], &[]).await?;
         transaction.enter(Some(saga_id), None, current(Some(saga_id)));
-        Ok(Unit { transaction, saga_id: Some(saga_id) })
+        Ok(Unit { transaction, saga_id: Some(saga_id), hurried: false })
     }
 }
 
@@ -87,6 +88,8 @@ impl Handle {
 pub struct Unit {
     transaction: Transaction<'static>,
     saga_id: Option<SagaId>,
+    /// Whether an open call was made due.
+    hurried: bool,
 }
 
 impl Unit {
@@ -150,6 +153,19 @@ impl Unit {
         abort_as_owner(&mut self.transaction, saga, saga_id, abort_event).await
     }
 
+    /// Makes the open call with this key due, once this transaction commits: the other side says that
+    /// it has an outcome. The call asks for it under its key, so a hint that is wrong, old, or comes
+    /// twice changes nothing. Returns false if no call with this key is open.
+    ///
+    /// # Errors
+    ///
+    /// A failure if the database does not answer.
+    pub async fn ask_again(&mut self, key: CallKey) -> Result<bool, Failure> {
+        let is_open = answered(calls::hurry(self.transaction.db(), key)).await?;
+        self.hurried |= is_open;
+        Ok(is_open)
+    }
+
     /// Commits. When it returns, the events are on their way to the broker. They are published even
     /// if the process dies now.
     ///
@@ -161,6 +177,9 @@ impl Unit {
         let committed = tokio::spawn(async move {
             let engine = Arc::clone(&self.transaction.engine);
             let committed = self.transaction.commit(&[]).await.map(drop);
+            if self.hurried && committed.is_ok() {
+                engine.calls.look_now();
+            }
             if let Err(failure) = &committed
                 && failure.is_missing_partition()
             {

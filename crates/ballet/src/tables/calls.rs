@@ -155,6 +155,14 @@ pub(crate) async fn note_failures(
     Ok(())
 }
 
+/// Makes an open call due now, whoever has claimed it. The failure of an attempt that runs meanwhile
+/// is not recorded, so it cannot put the next attempt off. Returns true if the call is open.
+pub(crate) async fn hurry(db: &mut PgConnection, key: CallKey) -> Result<bool, sqlx::Error> {
+    let hurry = "update ballet.call set owner = 0, next_at = ballet.now() \
+                 where call_key = $1 and closed_at is null";
+    Ok(sqlx::query(hurry).bind(key.0).execute(db).await?.rows_affected() > 0)
+}
+
 /// The room that a process has for calls of one step, or of its compensation.
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -240,17 +248,25 @@ pub(crate) struct Reach {
 }
 
 /// Makes open calls due whose time no pause and no claim can reach. The database's clock was ahead
-/// when it was written.
-pub(crate) async fn end_unreachable(pool: &PgPool, lines: &[Reach]) -> Result<u64, sqlx::Error> {
+/// when it was written. A call without an outcome yet, which has a reason and no failed attempts, waits
+/// for at most `longest_wait`.
+pub(crate) async fn end_unreachable(
+    pool: &PgPool,
+    lines: &[Reach],
+    longest_wait: Duration,
+) -> Result<u64, sqlx::Error> {
     let end = "update ballet.call c set next_at = ballet.now() \
                from unnest($1::text[], $2::boolean[], $3::float8[]) as line (step, undo, longest) \
                where c.closed_at is null and c.step = line.step and c.undo = line.undo \
-               and c.next_at > (select ballet.now()) + make_interval(secs => line.longest + $4)";
+               and c.next_at > (select ballet.now()) + make_interval(secs => $4 + case \
+                   when c.attempts = 0 and c.last_error is not null then greatest(line.longest, $5) \
+                   else line.longest end)";
     let done = sqlx::query(end)
         .bind(lines.iter().map(|line| line.step).collect::<Vec<_>>())
         .bind(lines.iter().map(|line| line.undo).collect::<Vec<_>>())
         .bind(lines.iter().map(|line| line.longest.as_secs_f64()).collect::<Vec<_>>())
         .bind(TOLERANCE.as_secs_f64())
+        .bind(longest_wait.as_secs_f64())
         .persistent(false)
         .execute(pool)
         .await?;

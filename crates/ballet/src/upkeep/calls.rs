@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use crate::declare::failure::Failure;
-use crate::engine::caller::make;
+use crate::engine::caller::{LONGEST_PAUSE, LONGEST_WAIT, make};
 use crate::engine::engine::Engine;
 use crate::engine::open_calls::FailedCall;
 use crate::engine::stopping::stopped;
@@ -18,8 +18,7 @@ use crate::tables::database::{answered, begin};
 use crate::tables::{calls, process};
 
 /// The pauses between the attempts of one call. The number of attempts is stored with the call.
-const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), LONGEST_PAUSE);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(60));
 /// Time for failures, and for room, to gather before the next statement.
 const GATHER: Duration = Duration::from_millis(20);
 /// The pause after an error of the database.
@@ -80,7 +79,11 @@ async fn note_failures(engine: &Engine) -> Result<(), Failure> {
     if failed.is_empty() {
         return Ok(());
     }
-    let note = |failed: &FailedCall| jittered(PAUSES.after(failed.call.attempts));
+    let note = |failed: &FailedCall| match failed.pause {
+        // Not before the other side wants it.
+        Some(pause) => pause + jittered(GATHER),
+        None => jittered(PAUSES.after(failed.call.attempts)),
+    };
     let pauses: Vec<Duration> = failed.iter().map(note).collect();
     let notes: Vec<_> = failed
         .iter()
@@ -181,7 +184,7 @@ async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
 
 async fn end_unreachable(engine: &Engine) -> Result<(), Failure> {
     let reaches = engine.calls.reaches(LONGEST_PAUSE);
-    let ended = answered(calls::end_unreachable(&engine.pool, &reaches)).await?;
+    let ended = answered(calls::end_unreachable(&engine.pool, &reaches, LONGEST_WAIT)).await?;
     if ended > 0 {
         tracing::warn!(
             calls = ended,

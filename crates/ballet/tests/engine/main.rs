@@ -1,5 +1,6 @@
 //! The framework on a real broker and real databases: publish a message, see the events and rows.
 
+mod asked_again;
 mod audit;
 mod bad_input;
 mod bindings;

@@ -3,21 +3,42 @@
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet_openapi::{Api, Operation};
+use ballet::{CallKey, Handle, SagaId};
+use ballet_openapi::{Api, NoContent, Operation, json};
+use jiff::Timestamp;
+use outside::{Door, Signed, Webhooks};
 use paging::{After, Page};
 use shop_events::OrderId;
 use sqlx::types::Uuid;
 
 use crate::sandbox::memory::{self, Remembered};
-use crate::store::{self, Payment};
+use crate::store::payment::{self as store, Payment};
+use crate::store::webhook;
+use crate::webhook::{FINISHED, Webhook};
 
-pub(crate) fn routes(handle: Handle) -> Router {
-    api().router(handle)
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub(crate) struct Payments {
+    pub(crate) handle: Handle,
+    pub(crate) webhooks: Webhooks,
 }
 
-pub(crate) fn api() -> Api<Handle> {
+impl Door for Payments {
+    fn webhooks(&self) -> &Webhooks {
+        &self.webhooks
+    }
+
+    fn now(&self) -> Timestamp {
+        self.handle.now()
+    }
+}
+
+pub(crate) fn routes(handle: Handle, webhooks: Webhooks) -> Router {
+    api().router(Payments { handle, webhooks })
+}
+
+pub(crate) fn api() -> Api<Payments> {
     Api::new("payments", "The payments of orders, and the sandbox of the card processor.")
         .get(
             "/payments",
@@ -43,10 +64,28 @@ pub(crate) fn api() -> Api<Handle> {
                 )
                 .answers(StatusCode::OK, "A page of operations."),
         )
+        .post(
+            "/webhooks/payment-provider",
+            take_webhook,
+            Operation::new("take_payment_webhook", "Take a webhook of the payment provider")
+                .about(
+                    "It is stored before it is answered. One that comes again is answered in the \
+                     same way and changes nothing.",
+                )
+                .example(json!({
+                    "event_id": "evt_1",
+                    "type": "operation.finished",
+                    "occurred_at": "2026-01-01T00:00:00Z",
+                    "order_id": "0193f7a0-0000-7000-8000-00000000c001",
+                    "idempotency_key": "0193f7a0-0000-7000-8000-00000000c002",
+                    "reference": null,
+                }))
+                .answers(StatusCode::NO_CONTENT, "The webhook is stored."),
+        )
 }
 
 async fn list(
-    State(handle): State<Handle>,
+    State(Payments { handle, .. }): State<Payments>,
     Query(After { after, limit }): Query<After<OrderId>>,
 ) -> Result<Json<Page<Payment>>, Problem> {
     let payments = store::page(handle.db(), after, limit).await?;
@@ -54,7 +93,7 @@ async fn list(
 }
 
 async fn read(
-    State(handle): State<Handle>,
+    State(Payments { handle, .. }): State<Payments>,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<Payment>, Problem> {
     let payment = store::find(handle.db(), order_id).await?;
@@ -64,9 +103,27 @@ async fn read(
 }
 
 async fn list_operations(
-    State(handle): State<Handle>,
+    State(Payments { handle, .. }): State<Payments>,
     Query(After { after, limit }): Query<After<Uuid>>,
 ) -> Result<Json<Page<Remembered>>, Problem> {
     let operations = memory::page(handle.db(), after, limit).await?;
     Ok(Json(Page::new(operations, limit, |operation| operation.idempotency_key)))
+}
+
+/// Answers once the webhook is stored together with its effect.
+async fn take_webhook(
+    State(Payments { handle, .. }): State<Payments>,
+    Signed(webhook): Signed<Webhook>,
+) -> Result<NoContent, Problem> {
+    let mut unit = handle.saga_unit(SagaId(webhook.order_id.0)).await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    if !webhook::insert(tx.db(), &webhook, now).await? {
+        return Ok(NoContent);
+    }
+    if let (FINISHED, Some(key)) = (webhook.r#type.as_str(), webhook.idempotency_key) {
+        unit.ask_again(CallKey(key)).await?;
+    }
+    unit.commit().await?;
+    Ok(NoContent)
 }

@@ -6,15 +6,18 @@
 pub mod config;
 mod http;
 pub mod provider;
+pub mod remote;
 pub mod sandbox;
 mod state;
 pub mod steps;
 mod store;
+mod webhook;
 
 use std::sync::Arc;
 
 use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
+use outside::Webhooks;
 use shop_events::OrderFulfillment;
 
 use crate::provider::Provider;
@@ -23,7 +26,10 @@ use crate::steps::{AuthorizePayment, CapturePayment};
 /// Everything that payments does in a saga, with the provider that it calls.
 #[must_use]
 pub fn participant(provider: impl Provider) -> Participant {
-    let provider: Arc<dyn Provider> = Arc::new(provider);
+    participant_with(Arc::new(provider))
+}
+
+fn participant_with(provider: Arc<dyn Provider>) -> Participant {
     Participant::new("payments").saga::<OrderFulfillment>(|saga| {
         saga.compensatable(AuthorizePayment(Arc::clone(&provider))).pivot(CapturePayment(provider))
     })
@@ -39,12 +45,24 @@ const MIGRATIONS: &[Migration] = &[
         name: "0002_sandbox",
         sql: include_str!("../../../../migrations/payments/0002_sandbox.sql"),
     },
+    Migration {
+        name: "0003_webhook",
+        sql: include_str!("../../../../migrations/payments/0003_webhook.sql"),
+    },
 ];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// The service: its participant, its tables, its HTTP routes. It believes no webhooks.
 #[must_use]
 pub fn service(provider: impl Provider) -> Service {
-    Service::new(participant(provider)).migrations(MIGRATIONS).routes(http::routes)
+    service_with(Arc::new(provider), Webhooks::signed_with(None, "PAYMENT_WEBHOOK_SECRETS"))
+}
+
+/// The service, with whose webhooks it believes.
+#[must_use]
+pub fn service_with(provider: Arc<dyn Provider>, webhooks: Webhooks) -> Service {
+    Service::new(participant_with(provider))
+        .migrations(MIGRATIONS)
+        .routes(move |handle| http::routes(handle, webhooks))
 }
 
 /// What the HTTP routes take and answer.

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use payments::config::ProviderSettings;
 
 /// The shop's payments.
@@ -18,6 +19,10 @@ struct Args {
 fn main() -> ExitCode {
     ballet::main(|args: Args| {
         let provider = args.provider.provider(&args.ballet);
-        (args.ballet, payments::service(provider))
+        let chosen = provider.and_then(|provider| Ok((provider, args.provider.webhooks()?)));
+        match chosen {
+            Ok((provider, webhooks)) => (args.ballet, payments::service_with(provider, webhooks)),
+            Err(wrong) => Args::command().error(ErrorKind::ValueValidation, wrong).exit(),
+        }
     })
 }

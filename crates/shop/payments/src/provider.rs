@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use ballet::CallKey;
+use ballet::{CallKey, Failure};
 use serde::{Deserialize, Serialize};
 use shop_events::{Money, OrderId};
 
@@ -33,6 +33,19 @@ pub enum NoAnswer {
     /// The sandbox cannot reach its database.
     #[error("the sandbox cannot reach its database")]
     Memory(#[from] sqlx::Error),
+    /// The provider's API gave no answer that counts.
+    #[error("the payment provider: {0}")]
+    Lost(outside::NoAnswer),
+}
+
+impl NoAnswer {
+    /// The failure of the call.
+    pub(crate) fn failure(self) -> Failure {
+        match self {
+            Self::Lost(lost) => lost.failure("the payment provider"),
+            other @ (Self::Unavailable(_) | Self::Memory(_)) => other.into(),
+        }
+    }
 }
 
 /// A request to hold money.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use ballet::CallKey;
+use ballet::{CallKey, Failure};
 use serde::{Deserialize, Serialize};
 use shop_events::{Address, OrderId, ShipmentId};
 
@@ -24,8 +24,24 @@ pub type Reply<'a, Answer> = Pin<Box<dyn Future<Output = Result<Answer, NoAnswer
 
 /// The outcome is unknown: repeat the request under the same key.
 #[derive(Debug, thiserror::Error)]
-#[error("the carrier did not answer: {0}")]
-pub struct NoAnswer(pub String);
+pub enum NoAnswer {
+    /// The carrier cannot answer now.
+    #[error("the carrier did not answer: {0}")]
+    Unavailable(String),
+    /// The carrier's API gave no answer that counts.
+    #[error("the carrier: {0}")]
+    Lost(outside::NoAnswer),
+}
+
+impl NoAnswer {
+    /// The failure of the call.
+    pub(crate) fn failure(self) -> Failure {
+        match self {
+            Self::Lost(lost) => lost.failure("the carrier"),
+            other @ Self::Unavailable(_) => other.into(),
+        }
+    }
+}
 
 /// A request to collect a parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,23 +1,120 @@
 //! The settings of the service `shipping`.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use outside::{BaseUrl, Connection, Secrets, Webhooks, WrongSetting};
 
+use crate::carrier::Carrier;
+use crate::remote::Remote;
 use crate::sandbox::Sandbox;
 
+/// The fewest characters of a webhook's secret.
+const SECRET: usize = 16;
+
 /// The settings of shipping, besides those of every service.
-#[derive(Debug, Clone, Args)]
+#[derive(Clone, Args)]
 pub struct CarrierSettings {
+    /// The carrier's API. Without it shipping uses the sandbox.
+    #[arg(long, env = "CARRIER_URL", hide_env_values = true, value_name = "URL")]
+    pub carrier_url: Option<String>,
+
+    /// Our key at the carrier.
+    #[arg(long, env = "CARRIER_KEY", hide_env_values = true, value_name = "KEY")]
+    pub carrier_key: Option<String>,
+
+    /// A file that holds the key, instead of the key itself. It is read for each request.
+    #[arg(long, env = "CARRIER_KEY_FILE", value_name = "FILE", conflicts_with = "carrier_key")]
+    pub carrier_key_file: Option<PathBuf>,
+
+    /// CA certificates that the carrier's may be signed with, besides the public ones.
+    #[arg(long, env = "CARRIER_CA_FILE", value_name = "FILE")]
+    pub carrier_ca_file: Option<PathBuf>,
+
+    /// How long a request to the carrier may take, in milliseconds. A call makes up to two.
+    #[arg(long, env = "CARRIER_MILLIS", default_value_t = 10_000, value_name = "MILLIS", value_parser = clap::value_parser!(u64).range(1..=14_000))]
+    pub carrier_millis: u64,
+
+    /// The secrets that the carrier may sign webhooks with, separated by commas.
+    #[arg(long, env = "CARRIER_WEBHOOK_SECRETS", hide_env_values = true, value_name = "SECRETS")]
+    pub carrier_webhook_secrets: Option<String>,
+
+    /// A file that holds these secrets, one a line. It is read for each webhook.
+    #[arg(
+        long,
+        env = "CARRIER_WEBHOOK_SECRETS_FILE",
+        value_name = "FILE",
+        conflicts_with = "carrier_webhook_secrets"
+    )]
+    pub carrier_webhook_secrets_file: Option<PathBuf>,
+
     /// How long the sandbox's deliveries take, in milliseconds.
     #[arg(long, env = "SANDBOX_TRANSIT_MILLIS", default_value_t = 200, value_name = "MILLIS")]
     pub sandbox_transit_millis: u64,
 }
 
 impl CarrierSettings {
-    /// The carrier.
+    /// The carrier: the sandbox, or the API if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If a setting of the API is missing or cannot be used.
+    pub fn carrier(&self) -> Result<Arc<dyn Carrier>, WrongSetting> {
+        let key = Secrets::of(
+            "CARRIER_KEY",
+            self.carrier_key.as_deref(),
+            self.carrier_key_file.as_ref(),
+            1,
+        )?;
+        let Some(url) = &self.carrier_url else {
+            return match key {
+                None => Ok(Arc::new(self.sandbox())),
+                Some(_) => Err(WrongSetting(
+                    "CARRIER_KEY is set without CARRIER_URL: shipping would use \
+                     the sandbox"
+                        .to_owned(),
+                )),
+            };
+        };
+        let url: BaseUrl =
+            url.parse().map_err(|why| WrongSetting(format!("CARRIER_URL: {why}")))?;
+        let key = key.ok_or_else(|| {
+            let why = "set CARRIER_KEY or CARRIER_KEY_FILE";
+            WrongSetting(format!("CARRIER_URL is set without a key: {why}"))
+        })?;
+        let remote = Remote::new(Connection {
+            url,
+            key,
+            ca_file: self.carrier_ca_file.clone(),
+            timeout: Duration::from_millis(self.carrier_millis),
+        })?;
+        Ok(Arc::new(remote))
+    }
+
+    /// The sandbox.
     #[must_use]
-    pub const fn carrier(&self) -> Sandbox {
+    pub const fn sandbox(&self) -> Sandbox {
         Sandbox::new(Duration::from_millis(self.sandbox_transit_millis))
+    }
+
+    /// Whose webhooks are believed.
+    ///
+    /// # Errors
+    ///
+    /// If the secrets cannot be used.
+    pub fn webhooks(&self) -> Result<Webhooks, WrongSetting> {
+        let setting = "CARRIER_WEBHOOK_SECRETS";
+        let text = self.carrier_webhook_secrets.as_deref();
+        let file = self.carrier_webhook_secrets_file.as_ref();
+        let secrets = Secrets::of(setting, text, file, SECRET)?;
+        Ok(Webhooks::signed_with(secrets, setting))
+    }
+}
+
+impl std::fmt::Debug for CarrierSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CarrierSettings").finish_non_exhaustive()
     }
 }

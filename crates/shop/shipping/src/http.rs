@@ -3,19 +3,40 @@
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet_openapi::{Api, Operation};
+use ballet::{CallKey, Handle, SagaId};
+use ballet_openapi::{Api, NoContent, Operation, json};
+use jiff::Timestamp;
+use outside::{Door, Signed, Webhooks};
 use paging::{After, Page};
 use shop_events::OrderId;
 
-use crate::store::{self, Shipment};
+use crate::store::shipment::{self as store, Shipment};
+use crate::store::webhook;
+use crate::webhook::{FINISHED, Webhook};
 
-pub(crate) fn routes(handle: Handle) -> Router {
-    api().router(handle)
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub(crate) struct Shipping {
+    pub(crate) handle: Handle,
+    pub(crate) webhooks: Webhooks,
 }
 
-pub(crate) fn api() -> Api<Handle> {
+impl Door for Shipping {
+    fn webhooks(&self) -> &Webhooks {
+        &self.webhooks
+    }
+
+    fn now(&self) -> Timestamp {
+        self.handle.now()
+    }
+}
+
+pub(crate) fn routes(handle: Handle, webhooks: Webhooks) -> Router {
+    api().router(Shipping { handle, webhooks })
+}
+
+pub(crate) fn api() -> Api<Shipping> {
     Api::new("shipping", "The shipments of orders.")
         .get(
             "/shipments",
@@ -31,10 +52,28 @@ pub(crate) fn api() -> Api<Handle> {
                 .answers(StatusCode::OK, "The shipment.")
                 .refuses(StatusCode::NOT_FOUND, "The order has no shipment, or not yet."),
         )
+        .post(
+            "/webhooks/carrier",
+            take_webhook,
+            Operation::new("take_carrier_webhook", "Take a webhook of the carrier")
+                .about(
+                    "It is stored before it is answered. One that comes again is answered in the \
+                     same way and changes nothing.",
+                )
+                .example(json!({
+                    "event_id": "evt_1",
+                    "type": "operation.finished",
+                    "occurred_at": "2026-01-01T00:00:00Z",
+                    "order_id": "0193f7a0-0000-7000-8000-00000000c001",
+                    "idempotency_key": "0193f7a0-0000-7000-8000-00000000c002",
+                    "tracking": null,
+                }))
+                .answers(StatusCode::NO_CONTENT, "The webhook is stored."),
+        )
 }
 
 async fn list(
-    State(handle): State<Handle>,
+    State(Shipping { handle, .. }): State<Shipping>,
     Query(After { after, limit }): Query<After<OrderId>>,
 ) -> Result<Json<Page<Shipment>>, Problem> {
     let shipments = store::page(handle.db(), after, limit).await?;
@@ -42,11 +81,29 @@ async fn list(
 }
 
 async fn read(
-    State(handle): State<Handle>,
+    State(Shipping { handle, .. }): State<Shipping>,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<Shipment>, Problem> {
     let shipment = store::find(handle.db(), order_id).await?;
     shipment
         .map(Json)
         .ok_or_else(|| Problem::not_found(format!("there is no shipment for an order {order_id}")))
+}
+
+/// Answers once the webhook is stored together with its effect.
+async fn take_webhook(
+    State(Shipping { handle, .. }): State<Shipping>,
+    Signed(webhook): Signed<Webhook>,
+) -> Result<NoContent, Problem> {
+    let mut unit = handle.saga_unit(SagaId(webhook.order_id.0)).await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    if !webhook::insert(tx.db(), &webhook, now).await? {
+        return Ok(NoContent);
+    }
+    if let (FINISHED, Some(key)) = (webhook.r#type.as_str(), webhook.idempotency_key) {
+        unit.ask_again(CallKey(key)).await?;
+    }
+    unit.commit().await?;
+    Ok(NoContent)
 }

@@ -6,15 +6,18 @@
 pub mod carrier;
 pub mod config;
 mod http;
+pub mod remote;
 pub mod sandbox;
 mod state;
 pub mod steps;
 mod store;
+mod webhook;
 
 use std::sync::Arc;
 
 use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
+use outside::Webhooks;
 use shop_events::OrderFulfillment;
 
 use crate::carrier::Carrier;
@@ -23,7 +26,10 @@ use crate::steps::{DeliverShipment, DispatchShipment, ScheduleShipment};
 /// Everything that shipping does in a saga, with the carrier that it calls.
 #[must_use]
 pub fn participant(carrier: impl Carrier) -> Participant {
-    let carrier: Arc<dyn Carrier> = Arc::new(carrier);
+    participant_with(Arc::new(carrier))
+}
+
+fn participant_with(carrier: Arc<dyn Carrier>) -> Participant {
     Participant::new("shipping").saga::<OrderFulfillment>(|saga| {
         saga.compensatable(ScheduleShipment(Arc::clone(&carrier)))
             .retriable(DispatchShipment)
@@ -32,15 +38,29 @@ pub fn participant(carrier: impl Carrier) -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_shipment",
-    sql: include_str!("../../../../migrations/shipping/0001_shipment.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_shipment",
+        sql: include_str!("../../../../migrations/shipping/0001_shipment.sql"),
+    },
+    Migration {
+        name: "0002_webhook",
+        sql: include_str!("../../../../migrations/shipping/0002_webhook.sql"),
+    },
+];
 
-/// The service: its participant, its tables, its HTTP routes.
+/// The service: its participant, its tables, its HTTP routes. It believes no webhooks.
 #[must_use]
 pub fn service(carrier: impl Carrier) -> Service {
-    Service::new(participant(carrier)).migrations(MIGRATIONS).routes(http::routes)
+    service_with(Arc::new(carrier), Webhooks::signed_with(None, "CARRIER_WEBHOOK_SECRETS"))
+}
+
+/// The service, with whose webhooks it believes.
+#[must_use]
+pub fn service_with(carrier: Arc<dyn Carrier>, webhooks: Webhooks) -> Service {
+    Service::new(participant_with(carrier))
+        .migrations(MIGRATIONS)
+        .routes(move |handle| http::routes(handle, webhooks))
 }
 
 /// What the HTTP routes take and answer.

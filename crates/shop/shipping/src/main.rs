@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use shipping::config::CarrierSettings;
 
 /// The shop's shipping.
@@ -16,5 +17,12 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    ballet::main(|args: Args| (args.ballet, shipping::service(args.carrier.carrier())))
+    ballet::main(|args: Args| {
+        let carrier = args.carrier.carrier();
+        let chosen = carrier.and_then(|carrier| Ok((carrier, args.carrier.webhooks()?)));
+        match chosen {
+            Ok((carrier, webhooks)) => (args.ballet, shipping::service_with(carrier, webhooks)),
+            Err(wrong) => Args::command().error(ErrorKind::ValueValidation, wrong).exit(),
+        }
+    })
 }

@@ -90,7 +90,7 @@ impl Watched {
         T: Send + 'a,
     {
         Box::pin(async move {
-            let lost = || Err(NoAnswer("lost on the way".to_owned()));
+            let lost = || Err(NoAnswer::Unavailable("lost on the way".to_owned()));
             self.outside.ask(key, reply).await.unwrap_or_else(lost)
         })
     }

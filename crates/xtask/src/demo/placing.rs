@@ -1,4 +1,4 @@
-//! Places the orders: over AMQP, over HTTP, and from another language.
+//! Places the orders: over AMQP, over HTTP, with carts, and from another language.
 
 use std::process::Stdio;
 
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::demo::stage::Stage;
 use crate::demo::tap::Tap;
+use crate::harness::carts;
 use crate::harness::cases::{self, CAPTURE_FAILS, Cancel, Case, DECLINED, End, GOOD};
 use crate::harness::http::send_until_answered;
 use crate::harness::orders::{Order, Orders};
@@ -33,6 +34,8 @@ pub(crate) struct Placer {
     http: Client,
     /// The URL of the service `orders`.
     orders_url: String,
+    /// The URL of the service `cart`.
+    cart_url: String,
     storefront: Storefront,
     storefront_url: String,
     children: Children,
@@ -47,6 +50,7 @@ impl Placer {
         Ok(Self {
             http: stage.http.clone(),
             orders_url: stage.url("orders").to_owned(),
+            cart_url: stage.url("cart").to_owned(),
             storefront: Storefront::open(env).await?,
             storefront_url: env.amqp_url("storefront").to_owned(),
             children: stage.children.clone(),
@@ -119,12 +123,17 @@ impl Placer {
     async fn post(&self, number: usize, case: &Case) -> Result<()> {
         let checkout = cases::checkout(case, number, self.new_id())?;
         let url = format!("{}/orders", self.orders_url);
-        let reply = send_until_answered(self.http.post(&url).json(&checkout)).await?;
-        let (status, body) = (reply.status(), reply.text().await?);
-        let order: Value = serde_json::from_str(&body).unwrap_or_default();
-        let id: Option<Uuid> = order["order_id"].as_str().and_then(|id| id.parse().ok());
-        let Some(id) = id.filter(|_| status == StatusCode::CREATED) else {
-            bail!("POST {url} answered {status}: {body}");
+        let id = if case.is_from_a_cart(number) {
+            carts::buy(&self.http, async || self.cart_url.clone(), &checkout).await?
+        } else {
+            let reply = send_until_answered(self.http.post(&url).json(&checkout)).await?;
+            let (status, body) = (reply.status(), reply.text().await?);
+            let order: Value = serde_json::from_str(&body).unwrap_or_default();
+            let id: Option<Uuid> = order["order_id"].as_str().and_then(|id| id.parse().ok());
+            let Some(id) = id.filter(|_| status == StatusCode::CREATED) else {
+                bail!("POST {url} answered {status}: {body}");
+            };
+            id
         };
         self.orders.add(id, Order::new(*case));
         if let End::CustomerCancels(when) = case.end {

@@ -144,6 +144,8 @@ fn invariants(
             "a cancelled order holds no stock, no authorisation, no shipment",
             "nothing was done twice, although some events were sent twice",
             "each version of a product was published once, and the last is what catalog has",
+            "a cart was checked out at most once, and its order has the prices that it showed",
+            "every copy of a product is what catalog has",
         ] {
             ui::rule(rule, &[]);
         }
@@ -169,10 +171,12 @@ pub(crate) fn addresses(stage: &Stage) -> Result<()> {
         (String::new(), format!("user {user}, password {password}, virtual host {}", env.vhost())),
     ];
     let lists = [
+        ("cart", "carts"),
         ("catalog", "products"),
         ("orders", "orders"),
         ("inventory", "stock"),
         ("payments", "payments"),
+        ("recommendations", "popular"),
         ("shipping", "shipments"),
     ];
     for (service, list) in lists {

@@ -64,6 +64,11 @@ impl Case {
         matches!(self.end, End::CustomerCancels(_))
             || (number.is_multiple_of(6) && self.goods != Goods::None)
     }
+
+    /// Whether an order that is placed over HTTP comes from a cart. Carts take only what catalog sells.
+    pub(crate) fn is_from_a_cart(&self, number: usize) -> bool {
+        number.is_multiple_of(2) && self.goods == Goods::Plenty
+    }
 }
 
 /// An ordinary order.

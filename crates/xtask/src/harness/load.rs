@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use ballet::{Clock, Event, EventType};
 use ballet_amqp::RabbitMq;
 use futures_util::StreamExt;
@@ -16,6 +16,7 @@ use shop_events::shipping::ShipmentScheduled;
 use tokio::sync::{Mutex, mpsc};
 use uuid::Uuid;
 
+use crate::harness::carts;
 use crate::harness::cases::{self, Cancel, Case, End};
 use crate::harness::fleet::Fleet;
 use crate::harness::http::send_until_answered;
@@ -177,14 +178,12 @@ impl Load {
     async fn try_request(&self, fleet: &Fleet, number: usize, case: Case) -> Result<()> {
         let placed = Order::new(case);
         let checkout = cases::checkout(&case, number, self.new_id())?;
-        let Some(orders_url) = fleet.url("orders", number).await else { return Ok(()) };
-        let url = format!("{orders_url}/orders");
-        let reply = send_until_answered(self.http.post(&url).json(&checkout)).await?;
-        let (status, body) = (reply.status(), reply.text().await?);
-        let order: Value = serde_json::from_str(&body).unwrap_or_default();
-        let id: Option<Uuid> = order["order_id"].as_str().and_then(|id| id.parse().ok());
-        let Some(id) = id.filter(|_| status == StatusCode::CREATED) else {
-            anyhow::bail!("POST {url} answered {status}: {body}");
+        let id = if case.is_from_a_cart(number) {
+            let cart_url = async || fleet.url("cart", number).await.unwrap_or_default();
+            carts::buy(&self.http, cart_url, &checkout).await?
+        } else {
+            let Some(orders_url) = fleet.url("orders", number).await else { return Ok(()) };
+            self.place(&orders_url, &checkout).await?
         };
         let End::CustomerCancels(when) = case.end else {
             self.orders.add(id, placed);
@@ -212,6 +211,17 @@ impl Load {
                 _ => tokio::time::sleep(PAUSE).await,
             }
         }
+    }
+
+    /// Places an order without a cart.
+    async fn place(&self, orders_url: &str, checkout: &CartCheckedOut) -> Result<Uuid> {
+        let url = format!("{orders_url}/orders");
+        let reply = send_until_answered(self.http.post(&url).json(checkout)).await?;
+        let (status, body) = (reply.status(), reply.text().await?);
+        let order: Value = serde_json::from_str(&body).unwrap_or_default();
+        let id: Option<Uuid> = order["order_id"].as_str().and_then(|id| id.parse().ok());
+        id.filter(|_| status == StatusCode::CREATED)
+            .with_context(|| format!("POST {url} answered {status}: {body}"))
     }
 
     async fn wait_for(&self, order: Uuid, event: EventType) {

@@ -1,6 +1,7 @@
 //! A shop to work with: its services as processes, the orders that are placed, and the journal that
 //! says how they end. The demo, the chaos run, the soak and the audit use it.
 
+pub(crate) mod carts;
 pub(crate) mod cases;
 pub(crate) mod clock;
 pub(crate) mod dice;

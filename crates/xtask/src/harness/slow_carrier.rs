@@ -30,7 +30,9 @@ impl Carrier for SlowCarrier {
         let waits = request.ship_to.country.as_str() == COUNTRY
             && self.clock.now().duration_since(asked) < TAKES;
         if waits {
-            return Box::pin(async { Err(NoAnswer("the ship has not sailed".to_owned())) });
+            return Box::pin(async {
+                Err(NoAnswer::Unavailable("the ship has not sailed".to_owned()))
+            });
         }
         self.sandbox.book(key, request)
     }

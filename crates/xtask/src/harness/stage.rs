@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::harness::endpoints::Endpoints;
 use crate::harness::fleet::Fleet;
+use crate::harness::products::publish_all;
 use crate::harness::run_dir::run_dir;
 use crate::harness::service::SERVICES;
 use crate::harness::stock::fill_shelves;
@@ -124,7 +125,7 @@ impl Stage {
         Ok(RabbitMq::new(&nodes?.join(","))?)
     }
 
-    /// Waits until all services are ready, and fills the shelves.
+    /// Waits until all services are ready, fills the shelves, and publishes the products.
     pub(crate) async fn ready(&self) -> Result<()> {
         let ready =
             ballet_testkit::wait_until("the services", Duration::from_secs(120), || async {
@@ -133,7 +134,9 @@ impl Stage {
             });
         ready.await?;
         let inventory = self.fleet.url("inventory", 0).await.unwrap_or_default();
-        fill_shelves(&self.http, &inventory).await
+        fill_shelves(&self.http, &inventory).await?;
+        let catalog = self.fleet.url("catalog", 0).await.unwrap_or_default();
+        publish_all(&self.http, &catalog).await
     }
 
     /// Where everything can be reached without the proxies, for the audit.

@@ -11,9 +11,9 @@ use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::payments::{PaymentAuthorized, PaymentDeclined, PaymentVoided};
 
-use crate::provider::{Authorization, Authorize, Provider, Settle, Void};
+use crate::provider::{Authorization, Authorize, NoAnswer, Provider, Settle, Void};
 use crate::state::State;
-use crate::store;
+use crate::store::payment as store;
 
 /// Asks the provider to hold the order's total, once the goods are held.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl CallStep for AuthorizePayment {
     }
 
     async fn call(&self, key: CallKey, request: &Authorize) -> Result<Authorization, Failure> {
-        Ok(self.0.authorize(key, request).await?)
+        self.0.authorize(key, request).await.map_err(NoAnswer::failure)
     }
 
     async fn answered(
@@ -79,7 +79,7 @@ impl CallCompensate for AuthorizePayment {
     }
 
     async fn compensate_call(&self, key: CallKey, request: &Settle) -> Result<Void, Failure> {
-        Ok(self.0.void(key, request).await?)
+        self.0.void(key, request).await.map_err(NoAnswer::failure)
     }
 
     /// An authorisation that had already ended counts as voided.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use ballet::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
-    CompensateRequestResult, Failure, RequestResult, Tx, call, compensated, done, refused,
+    CompensateRequestResult, Failure, RequestResult, Tx, call, compensated, done, known, refused,
 };
 use shop_events::payments::{PaymentCaptureFailed, PaymentCaptured, PaymentRefunded};
 use shop_events::shipping::ShipmentScheduled;
 
-use crate::provider::{Capture, Provider, Refund, Settle};
+use crate::provider::{Capture, NoAnswer, Provider, Refund, Settle};
 use crate::state::State;
-use crate::store;
+use crate::store::{payment as store, webhook};
 
 /// Asks the provider to capture the money, once the carrier is booked.
 #[derive(Debug, Clone)]
@@ -26,11 +26,19 @@ impl CallStep for CapturePayment {
     type Answer = Capture;
 
     async fn request(&self, tx: &mut Tx<'_>, shipment: ShipmentScheduled) -> RequestResult<Self> {
-        call(store::of_order(tx.db(), shipment.order_id).await?.settle()?)
+        let request = store::of_order(tx.db(), shipment.order_id).await?.settle()?;
+        let Some(reason) = webhook::ended(tx.db(), &request.reference).await? else {
+            return call(request);
+        };
+        // The provider said so by itself. If it is mistaken, the void that follows ends it.
+        let Settle { order_id, .. } = request;
+        let now = tx.now();
+        store::advance(tx.db(), order_id, State::CaptureFailed, Some(reason), now).await?;
+        known(refused(PaymentCaptureFailed { order_id, reason: reason.to_owned() }))
     }
 
     async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {
-        Ok(self.0.capture(key, request).await?)
+        self.0.capture(key, request).await.map_err(NoAnswer::failure)
     }
 
     async fn answered(
@@ -68,7 +76,7 @@ impl CallCompensate for CapturePayment {
     }
 
     async fn compensate_call(&self, key: CallKey, request: &Settle) -> Result<Refund, Failure> {
-        Ok(self.0.refund(key, request).await?)
+        self.0.refund(key, request).await.map_err(NoAnswer::failure)
     }
 
     async fn compensate_answered(

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use ballet::{CallKey, CallStep, CallStepResult, Failure, Never, RequestResult, Tx, call, done};
 use shop_events::shipping::{ShipmentDelivered, ShipmentDispatched};
 
-use crate::carrier::{Carrier, Delivered, Parcel};
+use crate::carrier::{Carrier, Delivered, NoAnswer, Parcel};
 use crate::state::State;
-use crate::store;
+use crate::store::shipment as store;
 
 /// Waits until the carrier has delivered the parcel.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ impl CallStep for DeliverShipment {
     }
 
     async fn call(&self, key: CallKey, parcel: &Parcel) -> Result<Delivered, Failure> {
-        Ok(self.0.delivered(key, parcel).await?)
+        self.0.delivered(key, parcel).await.map_err(NoAnswer::failure)
     }
 
     async fn answered(

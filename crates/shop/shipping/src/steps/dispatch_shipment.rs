@@ -5,7 +5,7 @@ use shop_events::orders::OrderConfirmed;
 use shop_events::shipping::ShipmentDispatched;
 
 use crate::state::State;
-use crate::store;
+use crate::store::shipment as store;
 
 /// Hands the parcel over to the carrier.
 #[derive(Debug)]

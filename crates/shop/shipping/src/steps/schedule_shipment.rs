@@ -10,9 +10,9 @@ use shop_events::orders::OrderPlaced;
 use shop_events::payments::PaymentAuthorized;
 use shop_events::shipping::{ShipmentCancelled, ShipmentRejected, ShipmentScheduled};
 
-use crate::carrier::{Book, Booking, Cancelled, Carrier, Parcel};
+use crate::carrier::{Book, Booking, Cancelled, Carrier, NoAnswer, Parcel};
 use crate::state::State;
-use crate::store;
+use crate::store::shipment as store;
 
 /// Books a carrier for the parcel, once the money is held.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl CallStep for ScheduleShipment {
     }
 
     async fn call(&self, key: CallKey, request: &Book) -> Result<Booking, Failure> {
-        Ok(self.0.book(key, request).await?)
+        self.0.book(key, request).await.map_err(NoAnswer::failure)
     }
 
     async fn answered(
@@ -69,7 +69,7 @@ impl CallCompensate for ScheduleShipment {
     }
 
     async fn compensate_call(&self, key: CallKey, request: &Parcel) -> Result<Cancelled, Failure> {
-        Ok(self.0.cancel(key, request).await?)
+        self.0.cancel(key, request).await.map_err(NoAnswer::failure)
     }
 
     async fn compensate_answered(

@@ -5,11 +5,18 @@
 //! [`ballet::fault`], what to aim at from what the services declare, and which order takes which
 //! path from what the services saw on it. What cannot be reached is listed in `aims`, exactly.
 //!
-//! A process that is frozen (SIGSTOP) is in `frozen`.
+//! A process that is frozen (SIGSTOP) is in `frozen`, and one that is killed around calls over HTTP in
+//! `outside`.
 
 mod aims;
+mod carts;
 mod frozen;
 mod matrix;
+mod outside;
+#[path = "../../../partner.rs"]
+#[expect(dead_code, reason = "this provider behaves well")]
+mod partner;
 mod path;
 mod process;
+mod refill;
 mod world;

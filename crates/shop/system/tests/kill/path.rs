@@ -4,12 +4,15 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::world::World;
+use crate::{carts, refill};
 
 /// What a customer, or somebody else, does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Path {
     /// Buys, over HTTP.
     Buys,
+    /// Fills a cart and checks it out, twice: the first card is declined.
+    Carts,
     /// Buys, with a message.
     ChecksOut,
     /// Checks out nothing.
@@ -26,12 +29,15 @@ pub(crate) enum Path {
     CancelsLate,
     /// Does not get to pay in time.
     IsOverdue,
-    /// Mugs come in, enough for all that follows.
+    /// Mugs come in, enough for all that follows, and catalog sells them.
     Fills,
     /// Pens come in.
     Restocks,
     /// A product is published, gets another price, and is withdrawn.
     Catalogs,
+    /// Services have lost their copies of the products, and ask for all of them. They ask at their
+    /// first start, too, so this is the first path.
+    Refills,
     /// A message comes that a service cannot take.
     Disturbs(&'static str),
 }
@@ -40,10 +46,12 @@ impl Path {
     /// All of them.
     pub(crate) fn all(services: &[&'static str]) -> Vec<Self> {
         let mut all = vec![
+            Self::Refills,
             Self::Restocks,
             Self::Catalogs,
             Self::Fills,
             Self::Buys,
+            Self::Carts,
             Self::ChecksOut,
             Self::ChecksOutNothing,
             Self::WantsTooMuch,
@@ -67,6 +75,7 @@ impl Path {
     pub(crate) async fn go(self, world: &World) -> Option<String> {
         let (order_id, end) = match self {
             Self::Buys => (world.place(&goods("card_approved")).await, "completed"),
+            Self::Carts => (carts::shop(world, &goods("card_approved")).await, "completed"),
             Self::ChecksOut => (world.check_out(&goods("card_approved")).await, "completed"),
             Self::ChecksOutNothing => {
                 let mut nothing = goods("card_approved");
@@ -111,6 +120,10 @@ impl Path {
             }
             Self::Catalogs => {
                 world.catalog().await;
+                return None;
+            }
+            Self::Refills => {
+                refill::refill(world).await;
                 return None;
             }
             Self::Disturbs(service) => {

@@ -9,15 +9,21 @@ use std::time::Duration;
 
 use ballet::{Service, Settings};
 use ballet_testkit::TestEnv;
+use outside::{Connection, Secrets};
+use payments::remote::Remote;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::partner;
+
 const SERVICE: &str = "SHOP_SERVICE";
 const AMQP: &str = "SHOP_SERVICE_AMQP_URL";
 const DATABASE: &str = "SHOP_SERVICE_DATABASE_URL";
+/// The API of the payment provider, if it is not the sandbox.
+const PROVIDER: &str = "SHOP_SERVICE_PROVIDER_URL";
 const SERVING: &str = "serving at ";
 /// Until a service has made its tables.
 const STARTED: Duration = Duration::from_secs(60);
@@ -29,6 +35,7 @@ pub(crate) struct Process {
     place: PathBuf,
     amqp_url: String,
     database_url: String,
+    provider_url: Option<String>,
     running: Option<Running>,
 }
 
@@ -47,13 +54,17 @@ impl Process {
         fs::create_dir_all(&place).expect("a directory");
         let amqp_url = env.amqp_url(service).to_owned();
         let database_url = env.database_url(service).to_owned();
-        Self { service, place, amqp_url, database_url, running: None }
+        Self { service, place, amqp_url, database_url, provider_url: None, running: None }
+    }
+
+    /// Makes payments call this API.
+    pub(crate) fn calling(self, provider_url: &str) -> Self {
+        Self { provider_url: Some(provider_url.to_owned()), ..self }
     }
 
     /// Starts it, or starts it again.
     pub(crate) fn start(&mut self) {
-        let running = spawn(self.service, &self.amqp_url, &self.database_url, &self.place);
-        self.running = Some(running);
+        self.running = Some(spawn(self));
     }
 
     /// Where it serves HTTP, once it does.
@@ -117,12 +128,14 @@ impl Process {
     }
 }
 
-fn spawn(service: &str, amqp_url: &str, database_url: &str, place: &Path) -> Running {
+fn spawn(process: &Process) -> Running {
+    let Process { service, place, amqp_url, database_url, provider_url, running: _ } = process;
     let mut child = Command::new(std::env::current_exe().expect("this program"))
         .args(["process::service", "--exact", "--nocapture"])
         .env(SERVICE, service)
         .env(AMQP, amqp_url)
         .env(DATABASE, database_url)
+        .envs(provider_url.iter().map(|url| (PROVIDER, url)))
         .env("BALLET_FAULTS", place)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -174,12 +187,25 @@ async fn run(name: &str) {
 }
 
 fn by_name(name: &str, database_url: String) -> Service {
+    if let ("payments", Ok(url)) = (name, std::env::var(PROVIDER)) {
+        return payments::service(remote(&url));
+    }
     match name {
+        "cart" => cart::service(),
         "catalog" => catalog::service(),
         "inventory" => inventory::service(),
         "orders" => orders::service(orders::config::DEADLINE),
         "payments" => payments::service(payments::sandbox::Sandbox::new(database_url)),
+        "recommendations" => recommendations::service(),
         "shipping" => shipping::service(shipping::sandbox::Sandbox::new(Duration::from_millis(20))),
         _ => panic!("{name} is no service of the shop: add it here"),
     }
+}
+
+/// A payment provider behind an API.
+fn remote(url: &str) -> Remote {
+    let key = Secrets::of("A_KEY", Some(partner::KEY), None, 1).expect("a key").expect("a key");
+    let url = url.parse().expect("an address");
+    let timeout = Duration::from_secs(5);
+    Remote::new(Connection { url, key, ca_file: None, timeout }).expect("a provider")
 }

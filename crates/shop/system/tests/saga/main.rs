@@ -1,5 +1,6 @@
 //! Whole orders on a real broker and real databases, through the doors that customers use.
 
+mod carts;
 mod checkouts;
 mod deadlines;
 mod doors;

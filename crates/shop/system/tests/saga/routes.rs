@@ -3,6 +3,7 @@
 use ballet_testkit::openapi::try_out;
 use serde_json::json;
 
+use crate::carts::sold;
 use crate::shop::{Shop, mugs};
 
 /// The seed decides every request: a finding comes again with it.
@@ -13,6 +14,9 @@ const ROUNDS: u32 = 40;
 /// Tries out a service's routes in a shop with one order of each end.
 async fn does_what_it_says(name: &str) {
     let shop = Shop::open(name).await;
+    if name == "cart" {
+        sold(&shop, "mug", 1_250).await;
+    }
     let completed = shop.placed(&mugs(1, "card_approved")).await;
     let cancelled = shop.placed(&mugs(1, "card_declined")).await;
     shop.order_is(&completed, "completed").await;
@@ -22,6 +26,11 @@ async fn does_what_it_says(name: &str) {
     assert!(findings.is_empty(), "seed {SEED}:\n{}", findings.join("\n"));
     shop.is_sound().await;
     shop.close().await;
+}
+
+#[tokio::test]
+async fn cart_does_what_its_document_says() {
+    does_what_it_says("cart").await;
 }
 
 #[tokio::test]
@@ -42,6 +51,11 @@ async fn orders_does_what_its_document_says() {
 #[tokio::test]
 async fn payments_does_what_its_document_says() {
     does_what_it_says("payments").await;
+}
+
+#[tokio::test]
+async fn recommendations_does_what_its_document_says() {
+    does_what_it_says("recommendations").await;
 }
 
 #[tokio::test]

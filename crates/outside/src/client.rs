@@ -1,0 +1,188 @@
+//! Requests operations under idempotency keys.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ballet::CallKey;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::{Method, Request, header};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Http;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::answer::operation;
+use crate::no_answer::NoAnswer;
+use crate::secrets::Secrets;
+use crate::url::BaseUrl;
+use crate::wrong_setting::WrongSetting;
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long a connection without requests stays open: shorter than most servers keep theirs.
+const IDLE: Duration = Duration::from_secs(10);
+/// The longest body of an answer, in bytes.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// How an API is reached.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Its address.
+    pub url: BaseUrl,
+    /// Our key. Of several, the first is used.
+    pub key: Secrets,
+    /// CA certificates to trust in addition to the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// The limit of one request with its answer. A call makes up to two.
+    pub timeout: Duration,
+}
+
+/// An API of another company.
+///
+/// `POST {path}` requests an operation under the header `Idempotency-Key`, and `GET
+/// /operations/{key}` asks what became of it. Both answer the operation with its `idempotency_key`.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    connection: Connection,
+}
+
+impl Client {
+    /// A client, which connects with the first request.
+    ///
+    /// # Errors
+    ///
+    /// If the file with CA certificates cannot be used.
+    pub fn new(connection: Connection) -> Result<Self, WrongSetting> {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls(connection.ca_file.as_ref())?)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let http = Http::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
+        Ok(Self { http, connection })
+    }
+
+    /// Requests an operation and returns it. If the answer is lost, the API is asked once what became
+    /// of the operation.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer that counts.
+    pub async fn operate<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        key: CallKey,
+        request: &(impl Serialize + Sync),
+    ) -> Result<T, NoAnswer> {
+        let body = serde_json::to_vec(request)
+            .map_err(|error| NoAnswer::NotUnderstood(format!("our own request: {error}")))?;
+        let requested = self.ask(Method::POST, path, key, Bytes::from(body)).await;
+        match requested {
+            Err(lost) if lost.may_have_acted() => {
+                let known = format!("/operations/{key}");
+                match self.ask(Method::GET, &known, key, Bytes::new()).await {
+                    Ok(operation) => Ok(operation),
+                    Err(not_yet @ NoAnswer::NotYet { .. }) => Err(not_yet),
+                    // The first failure says more.
+                    Err(_) => Err(lost),
+                }
+            }
+            requested => requested,
+        }
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        key: CallKey,
+        body: Bytes,
+    ) -> Result<T, NoAnswer> {
+        let limit = self.connection.timeout;
+        let exchange = self.exchange(method, path, key, body);
+        tokio::time::timeout(limit, exchange).await.unwrap_or(Err(NoAnswer::TooSlow(limit)))
+    }
+
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        key: CallKey,
+        body: Bytes,
+    ) -> Result<T, NoAnswer> {
+        let secrets = self.connection.key.read().await.map_err(NoAnswer::NoKey)?;
+        let secret = secrets.first().map(String::as_str).unwrap_or_default();
+        let mut bearer = header::HeaderValue::try_from(format!("Bearer {secret}"))
+            .map_err(|_| NoAnswer::NoKey("it is not printable".to_owned()))?;
+        bearer.set_sensitive(true);
+        let uri = self.connection.url.join(path);
+        let uri = uri.map_err(|error| NoAnswer::Unreachable(format!("{path}: {error}")))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(header::AUTHORIZATION, bearer)
+            .header("idempotency-key", key.to_string())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| NoAnswer::Unreachable(error.to_string()))?;
+        let answer = self.http.request(request).await.map_err(|error| {
+            let why = cause(&error);
+            if error.is_connect() { NoAnswer::Unreachable(why) } else { NoAnswer::Cut(why) }
+        })?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                NoAnswer::NotUnderstood(format!("it is longer than {LONGEST_ANSWER} bytes"))
+            } else {
+                NoAnswer::Cut(error.to_string())
+            }
+        })?;
+        operation(key, head.status, &head.headers, &body.to_bytes(), secret)
+    }
+}
+
+/// The error at the bottom, which says what happened.
+fn cause(error: &(dyn Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+fn tls(ca_file: Option<&PathBuf>) -> Result<ClientConfig, WrongSetting> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(file) = ca_file {
+        let wrong = |why: String| WrongSetting(format!("the file {}: {why}", file.display()));
+        let certificates = CertificateDer::pem_file_iter(file)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| wrong(error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(wrong("it contains no certificate in PEM format".to_owned()));
+        }
+        for certificate in certificates {
+            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+        }
+    }
+    let provider = rustls::crypto::ring::default_provider();
+    let config = ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| WrongSetting(format!("TLS: {error}")))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}

@@ -1,0 +1,29 @@
+//! Calls to other companies' HTTP APIs, and the webhooks that they send.
+//!
+//! Both sides of a call can fail, be slow or lie. So each request has an idempotency key and limits
+//! of time and size, and each answer is checked for being the answer to this request. A webhook is
+//! believed only with a valid signature, and even then it is a hint: the call that waits is made again
+//! under its key, and the answer to it is what counts.
+
+#![warn(missing_docs)]
+
+mod answer;
+mod client;
+mod no_answer;
+mod secrets;
+mod signature;
+mod signed;
+mod url;
+mod webhooks;
+mod word;
+mod wrong_setting;
+
+pub use client::{Client, Connection};
+pub use no_answer::NoAnswer;
+pub use secrets::Secrets;
+pub use signature::{HEADER as SIGNATURE_HEADER, signature};
+pub use signed::{Door, Signed};
+pub use url::BaseUrl;
+pub use webhooks::Webhooks;
+pub use word::Word;
+pub use wrong_setting::WrongSetting;

@@ -1,0 +1,90 @@
+//! Why a request has no answer that counts.
+
+use std::time::Duration;
+
+use ballet::Failure;
+
+/// A request without an answer that counts. It is made again under the same key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// Nothing was sent.
+    #[error("cannot connect: {0}")]
+    Unreachable(String),
+    /// The time is up. What became of the request is not known.
+    #[error("no whole answer within {0:?}")]
+    TooSlow(Duration),
+    /// The connection broke. What became of the request is not known.
+    #[error("the connection broke: {0}")]
+    Cut(String),
+    /// The other side cannot answer now. What became of the request is not known.
+    #[error("it answers {status}")]
+    Unavailable {
+        /// The status.
+        status: u16,
+        /// How long it asks to wait.
+        after: Option<Duration>,
+    },
+    /// The answer is not what the API answers. What became of the request is not known.
+    #[error("its answer is not understood: {0}")]
+    NotUnderstood(String),
+    /// The other side works on the request, and has no outcome yet.
+    #[error("it has no outcome yet")]
+    NotYet {
+        /// How long it asks to wait.
+        after: Option<Duration>,
+    },
+    /// There are too many requests.
+    #[error("it answers 429: too many requests")]
+    TooMany {
+        /// How long it asks to wait.
+        after: Option<Duration>,
+    },
+    /// The request is at fault, or our account is. Somebody has to look.
+    #[error("it refuses the request with {status}{}{detail}", if .detail.is_empty() { "" } else { ": " })]
+    Refused {
+        /// The status.
+        status: u16,
+        /// What the other side says about it.
+        detail: String,
+    },
+    /// The answer is about another request. It is never taken as ours.
+    #[error("its answer is not ours: {0}")]
+    Foreign(String),
+    /// A secret cannot be read.
+    #[error("the key cannot be used: {0}")]
+    NoKey(String),
+}
+
+impl NoAnswer {
+    /// Whether the other side may have acted.
+    pub(crate) const fn may_have_acted(&self) -> bool {
+        match self {
+            Self::TooSlow(_) | Self::Cut(_) | Self::Unavailable { .. } | Self::NotUnderstood(_) => {
+                true
+            }
+            Self::Unreachable(_)
+            | Self::NotYet { .. }
+            | Self::TooMany { .. }
+            | Self::Refused { .. }
+            | Self::Foreign(_)
+            | Self::NoKey(_) => false,
+        }
+    }
+
+    /// The failure of the call, with the pause that the other side asks for. `who` is the other side.
+    #[must_use]
+    pub fn failure(self, who: &str) -> Failure {
+        let text = format!("{who}: {self}");
+        let (failure, after) = match self {
+            Self::NotYet { after } => (Failure::not_yet(text), after),
+            Self::TooMany { after } | Self::Unavailable { after, .. } => {
+                (Failure::transient(text), after)
+            }
+            _ => return Failure::transient(text),
+        };
+        match after {
+            Some(after) => failure.again_after(after),
+            None => failure,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The HTTP API of another company, for tests: it remembers what it did under each key, and
+//! misbehaves as it is told.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub(crate) const KEY: &str = "the-key-of-the-tests";
+
+/// How the API misbehaves with one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// The connection stays open, and nothing happens.
+    Hangs,
+    /// It acts, and the answer never comes.
+    ActsAndHangs,
+    /// It acts, and the connection breaks in the middle of the answer.
+    ActsAndBreaks,
+    /// It acts, and the answer comes too slowly ever to end.
+    ActsAndTrickles,
+    /// It acts, and answers this status.
+    ActsAndSays(u16),
+    /// It does not act, and answers this status.
+    Says(u16),
+    /// It acts, and answers with something else.
+    ActsAndBabbles,
+    /// It acts, and answers with a megabyte.
+    ActsAndFloods,
+    /// It acts, and answers under another key.
+    OtherKey,
+    /// It acts, and answers for another order.
+    OtherOrder,
+    /// It acts, and answers for another amount.
+    OtherAmount,
+    /// It takes the request, and has no outcome until it is finished.
+    Later,
+}
+
+/// What was done under a key.
+#[derive(Debug, Clone)]
+pub(crate) struct Done {
+    pub(crate) path: String,
+    pub(crate) order_id: String,
+    pub(crate) answer: Value,
+    pub(crate) is_finished: bool,
+    /// How often it was requested.
+    pub(crate) asked: u32,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    done: BTreeMap<Uuid, Done>,
+    moods: BTreeMap<String, VecDeque<Mood>>,
+}
+
+/// What an operation at a path, with this request, results in.
+pub(crate) type Decides = fn(&str, Uuid, &Value) -> Value;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Partner {
+    pub(crate) url: String,
+    decides: Decides,
+    memory: Arc<Mutex<Memory>>,
+}
+
+impl Partner {
+    pub(crate) async fn start(decides: Decides) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let partner = Self { url, decides, memory: Arc::default() };
+        let routes = Router::new()
+            .route("/operations/{key}", get(known))
+            .route("/{path}", post(requested))
+            .with_state(partner.clone());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        partner
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().expect("not poisoned")
+    }
+
+    /// The next requests at a path get these moods, and the others none.
+    pub(crate) fn is(&self, path: &str, moods: &[Mood]) {
+        self.memory().moods.insert(path.to_owned(), moods.iter().copied().collect());
+    }
+
+    fn mood(&self, path: &str) -> Option<Mood> {
+        self.memory().moods.get_mut(path)?.pop_front()
+    }
+
+    /// What was done for an order at a path, by the key of each.
+    pub(crate) fn done(&self, path: &str, order_id: &str) -> Vec<(Uuid, Done)> {
+        let memory = self.memory();
+        let done =
+            memory.done.iter().filter(|(_, done)| done.path == path && done.order_id == order_id);
+        done.map(|(key, done)| (*key, done.clone())).collect()
+    }
+
+    /// Ends what has no outcome.
+    pub(crate) fn finish(&self, key: Uuid) {
+        self.memory().done.get_mut(&key).expect("an operation").is_finished = true;
+    }
+
+    /// Acts once for each key, and gives what the key stands for.
+    fn act(&self, path: &str, key: Uuid, request: &Value, is_finished: bool) -> Done {
+        let mut answer = (self.decides)(path, key, request);
+        answer["idempotency_key"] = json!(key);
+        for field in ["order_id", "amount"] {
+            if let Some(value) = request.get(field) {
+                answer[field] = value.clone();
+            }
+        }
+        let order_id = request["order_id"].as_str().expect("an order").to_owned();
+        let new = Done { path: path.to_owned(), order_id, answer, is_finished, asked: 0 };
+        let mut memory = self.memory();
+        let done = memory.done.entry(key).or_insert(new);
+        assert_eq!(done.path, path, "a key for two operations");
+        done.asked += 1;
+        done.clone()
+    }
+}
+
+async fn requested(
+    State(partner): State<Partner>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let path = uri.path();
+    if headers["authorization"] != format!("Bearer {KEY}") {
+        let detail = format!("who is {:?}?", headers["authorization"]);
+        return (StatusCode::UNAUTHORIZED, json!({ "detail": detail }).to_string()).into_response();
+    }
+    let key = headers["idempotency-key"].to_str().expect("text").parse().expect("a UUID");
+    let request: Value = serde_json::from_slice(&body).expect("JSON");
+    let mood = partner.mood(path);
+    match mood {
+        Some(Mood::Hangs) => std::future::pending().await,
+        Some(Mood::Says(status)) => return says(status),
+        _ => {}
+    }
+    let done = partner.act(path, key, &request, mood != Some(Mood::Later));
+    if let Some(mood) = mood { in_mood(mood, done).await } else { told(&done) }
+}
+
+async fn known(State(partner): State<Partner>, Path(key): Path<Uuid>) -> Response {
+    match partner.mood("/operations") {
+        Some(Mood::Says(status)) => return says(status),
+        Some(_) => std::future::pending().await,
+        None => {}
+    }
+    let done = partner.memory().done.get(&key).cloned();
+    done.map_or_else(|| says(404), |done| told(&done))
+}
+
+async fn in_mood(mood: Mood, mut done: Done) -> Response {
+    let text = done.answer.to_string();
+    match mood {
+        Mood::Hangs | Mood::ActsAndHangs => std::future::pending().await,
+        Mood::Says(status) | Mood::ActsAndSays(status) => says(status),
+        Mood::ActsAndBreaks => {
+            let broken = std::io::Error::other("broken");
+            let pieces = [Ok(text[..9].to_owned()), Err(broken)];
+            Body::from_stream(stream::iter(pieces)).into_response()
+        }
+        Mood::ActsAndTrickles => {
+            let spaces = stream::repeat(" ").then(|space| async move {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Ok::<_, Infallible>(space)
+            });
+            Body::from_stream(spaces).into_response()
+        }
+        Mood::ActsAndBabbles => "<html>It works!</html>".into_response(),
+        Mood::ActsAndFloods => format!("{}{text}", " ".repeat(1024 * 1024)).into_response(),
+        Mood::OtherKey => {
+            done.answer["idempotency_key"] = json!(Uuid::from_u128(7));
+            told(&done)
+        }
+        Mood::OtherOrder => {
+            done.answer["order_id"] = json!(Uuid::from_u128(7));
+            told(&done)
+        }
+        Mood::OtherAmount => {
+            done.answer["amount"]["amount_minor"] = json!(1);
+            told(&done)
+        }
+        Mood::Later => told(&done),
+    }
+}
+
+fn told(done: &Done) -> Response {
+    let status = match (done.is_finished, done.answer["result"].as_str()) {
+        (false, _) => return (StatusCode::ACCEPTED, [("retry-after", "3600")]).into_response(),
+        (true, Some("declined")) => StatusCode::PAYMENT_REQUIRED,
+        (true, _) => StatusCode::OK,
+    };
+    (status, done.answer.to_string()).into_response()
+}
+
+fn says(status: u16) -> Response {
+    let body = json!({ "detail": format!("it is {status}, {KEY}") }).to_string();
+    let status = StatusCode::from_u16(status).expect("a status");
+    (status, [("retry-after", "1")], body).into_response()
+}

@@ -1,0 +1,52 @@
+//! The webhooks that came.
+
+use ballet::Failure;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use outside::Word;
+use sqlx::{PgConnection, PgExecutor};
+
+use crate::webhook::{EXPIRED, REVERSED, Webhook};
+
+/// Stores a webhook. Returns false if it came before.
+pub(crate) async fn insert(
+    db: &mut PgConnection,
+    webhook: &Webhook,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let inserted = sqlx::query(
+        "insert into webhook
+             (event_id, type, order_id, idempotency_key, reference, occurred_at, received_at)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (event_id) do nothing",
+    )
+    .bind(webhook.event_id.as_str())
+    .bind(webhook.r#type.as_str())
+    .bind(webhook.order_id.0)
+    .bind(webhook.idempotency_key)
+    .bind(webhook.reference.as_ref().map(Word::as_str))
+    .bind(webhook.occurred_at.to_sqlx())
+    .bind(now.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// Why an authorisation has ended by itself, if the provider said so.
+pub(crate) async fn ended(
+    db: impl PgExecutor<'_>,
+    reference: &str,
+) -> Result<Option<&'static str>, Failure> {
+    let ended: Option<String> = sqlx::query_scalar(
+        "select type from webhook where reference = $1 and type = any($2)
+         order by received_at limit 1",
+    )
+    .bind(reference)
+    .bind(&[EXPIRED, REVERSED][..])
+    .fetch_optional(db)
+    .await?;
+    Ok(ended.map(|ended| match ended.as_str() {
+        EXPIRED => "authorization_expired",
+        _ => "authorization_reversed",
+    }))
+}

@@ -1,0 +1,40 @@
+//! What the payment provider tells by itself.
+//!
+//! A webhook changes no payment. That an operation has finished makes the call that waits for it ask
+//! again; that an authorisation has ended is kept until its money is to be captured. So webhooks may
+//! come twice, late, and in any order.
+
+use jiff::Timestamp;
+use outside::Word;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use shop_events::OrderId;
+use sqlx::types::Uuid;
+
+/// An operation has an outcome.
+pub(crate) const FINISHED: &str = "operation.finished";
+/// An authorisation has expired.
+pub(crate) const EXPIRED: &str = "authorization.expired";
+/// The card's bank has taken an authorisation back.
+pub(crate) const REVERSED: &str = "authorization.reversed";
+
+/// A webhook of the payment provider.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "PaymentWebhook")]
+pub(crate) struct Webhook {
+    /// The provider's id of this event. Repeated attempts have the same.
+    pub(crate) event_id: Word,
+    /// `operation.finished`, `authorization.expired` or `authorization.reversed`. Others are stored
+    /// and change nothing.
+    pub(crate) r#type: Word,
+    /// When it happened.
+    pub(crate) occurred_at: Timestamp,
+    /// The order, as we named it.
+    pub(crate) order_id: OrderId,
+    /// The key of the operation that has finished.
+    #[serde(default)]
+    pub(crate) idempotency_key: Option<Uuid>,
+    /// The provider's reference of the authorisation that has ended.
+    #[serde(default)]
+    pub(crate) reference: Option<Word>,
+}

@@ -1,0 +1,136 @@
+//! A carrier behind an HTTP API. docs/providers.md says what it owes.
+
+use std::time::Duration;
+
+use ballet::CallKey;
+use outside::{Client, Connection, NoAnswer as Lost, Word, WrongSetting};
+use serde::{Deserialize, Serialize};
+use shop_events::OrderId;
+
+use crate::carrier::{Book, Booking, Cancelled, Carrier, Delivered, NoAnswer, Parcel, Reply};
+
+/// How often a carrier is asked about a parcel that is on its way, unless it says how often. A
+/// webhook is earlier.
+const ASK_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// A carrier behind an HTTP API.
+#[derive(Debug, Clone)]
+pub struct Remote(Client);
+
+/// What the carrier did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OperationResult {
+    Booked,
+    Refused,
+    Cancelled,
+    Delivered,
+}
+
+/// An operation, as the carrier tells it.
+#[derive(Debug, Deserialize)]
+struct Operation {
+    order_id: OrderId,
+    result: OperationResult,
+    tracking: Option<Word>,
+    reason: Option<Word>,
+}
+
+impl Remote {
+    /// A carrier that is reached like this.
+    ///
+    /// # Errors
+    ///
+    /// If the connection's settings cannot be used.
+    pub fn new(connection: Connection) -> Result<Self, WrongSetting> {
+        Client::new(connection).map(Self)
+    }
+
+    /// Requests an operation. Its answer has to be about our order.
+    async fn operate(
+        &self,
+        path: &str,
+        key: CallKey,
+        request: &(impl Serialize + Sync),
+        order_id: OrderId,
+    ) -> Result<Operation, Lost> {
+        let operation: Operation = self.0.operate(path, key, request).await?;
+        let other = operation.order_id;
+        if other == order_id {
+            Ok(operation)
+        } else {
+            Err(Lost::Foreign(format!("it is about order {other}, we asked for {order_id}")))
+        }
+    }
+
+    /// Requests an operation on a parcel, which has to be ours, and this result.
+    async fn handle(
+        &self,
+        path: &str,
+        key: CallKey,
+        request: &Parcel,
+        expected: OperationResult,
+    ) -> Result<(), Lost> {
+        let operation = self.operate(path, key, request, request.order_id).await?;
+        match operation.tracking {
+            Some(other) if other.as_str() != request.tracking => {
+                Err(Lost::Foreign("it is about another parcel of the order".to_owned()))
+            }
+            Some(_) | None if operation.result == expected => Ok(()),
+            Some(_) | None => Err(unexpected(path, operation.result)),
+        }
+    }
+}
+
+fn given(what: &str, word: Option<Word>) -> Result<String, Lost> {
+    word.map(String::from).ok_or_else(|| Lost::NotUnderstood(format!("it has no {what}")))
+}
+
+fn unexpected(path: &str, result: OperationResult) -> Lost {
+    Lost::NotUnderstood(format!("{path} with the result {result:?}"))
+}
+
+impl Carrier for Remote {
+    fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
+        Box::pin(async move {
+            let path = "/shipments";
+            let operation = self.operate(path, key, request, request.order_id).await?;
+            match operation.result {
+                OperationResult::Booked => {
+                    Ok(Booking::Booked { tracking: given("tracking", operation.tracking)? })
+                }
+                OperationResult::Refused => {
+                    Ok(Booking::Refused { reason: given("reason", operation.reason)? })
+                }
+                other => Err(unexpected(path, other).into()),
+            }
+        })
+    }
+
+    fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled> {
+        Box::pin(async move {
+            self.handle("/cancellations", key, request, OperationResult::Cancelled).await?;
+            Ok(Cancelled)
+        })
+    }
+
+    fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered> {
+        Box::pin(async move {
+            match self.handle("/deliveries", key, request, OperationResult::Delivered).await {
+                Err(Lost::NotYet { after: None }) => {
+                    Err(Lost::NotYet { after: Some(ASK_EVERY) }.into())
+                }
+                handled => {
+                    handled?;
+                    Ok(Delivered)
+                }
+            }
+        })
+    }
+}
+
+impl From<Lost> for NoAnswer {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost)
+    }
+}

@@ -1,0 +1,4 @@
+//! The tables of shipping.
+
+pub(crate) mod shipment;
+pub(crate) mod webhook;

@@ -1,0 +1,34 @@
+//! What the carrier tells by itself.
+//!
+//! A webhook changes no shipment. That an operation has finished, such as a delivery, makes the call
+//! that waits for it ask again. So webhooks may come twice, late, and in any order.
+
+use jiff::Timestamp;
+use outside::Word;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use shop_events::OrderId;
+use sqlx::types::Uuid;
+
+/// An operation has an outcome: the parcel is delivered, for instance.
+pub(crate) const FINISHED: &str = "operation.finished";
+
+/// A webhook of the carrier.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "CarrierWebhook")]
+pub(crate) struct Webhook {
+    /// The carrier's id of this event. Repeated attempts have the same.
+    pub(crate) event_id: Word,
+    /// `operation.finished`. Others are stored and change nothing.
+    pub(crate) r#type: Word,
+    /// When it happened.
+    pub(crate) occurred_at: Timestamp,
+    /// The order, as we named it.
+    pub(crate) order_id: OrderId,
+    /// The key of the operation that has finished.
+    #[serde(default)]
+    pub(crate) idempotency_key: Option<Uuid>,
+    /// The carrier's tracking number.
+    #[serde(default)]
+    pub(crate) tracking: Option<Word>,
+}

@@ -1,0 +1,90 @@
+//! Payments is killed around its calls to a provider over HTTP, which counts what it does.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ballet::core::topology;
+use ballet_testkit::{Servers, TestEnv, wait_until};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::partner::Partner;
+use crate::path::goods;
+use crate::process::Process;
+use crate::world::World;
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// Where payments dies, and at which path the provider was asked then.
+const AIMS: [(&str, &str); 7] = [
+    ("before_call@authorize_payment", "/authorizations"),
+    ("after_call@authorize_payment", "/authorizations"),
+    ("before_commit@done:authorize_payment", "/authorizations"),
+    ("after_call@capture_payment", "/captures"),
+    ("before_commit@done:capture_payment", "/captures"),
+    ("after_call@undo:authorize_payment", "/voids"),
+    ("before_commit@undone:authorize_payment", "/voids"),
+];
+
+fn decides(path: &str, key: Uuid, request: &Value) -> Value {
+    let result = match path {
+        "/authorizations" => "approved",
+        "/captures" => "captured",
+        "/voids" => "voided",
+        "/refunds" => "refunded",
+        other => panic!("{other} is no path of the provider"),
+    };
+    let reference = request.get("reference").cloned();
+    json!({ "result": result, "reference": reference.unwrap_or(json!(format!("auth_{key}"))) })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
+    let place =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("outside-{}", std::process::id()));
+    let system = shop::system();
+    let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
+    let definitions = topology::definitions(&system, |_| String::new());
+    let servers = Servers::shared().await.expect("servers");
+    let env = TestEnv::new(servers, "outside", &definitions, &services).await;
+    let world = World::new(env.expect("a test environment"));
+    let partner = Partner::start(decides).await;
+    let process = |service| Process::new(service, &world.env, &place).calling(&partner.url);
+    let mut processes: Vec<Process> = services.iter().copied().map(process).collect();
+    processes.iter_mut().for_each(Process::start);
+    for process in &mut processes {
+        world.serves(process.service, process.serving().await);
+    }
+    world.fill().await;
+    let at = services.iter().position(|service| *service == "payments").expect("a service");
+    for (aim, path) in AIMS {
+        let payments = &mut processes[at];
+        payments.aim(aim);
+        let mut order = goods("card_approved");
+        let (paths, end) = if path == "/voids" {
+            // Nobody delivers there, so the money is let go.
+            order["ship_to"]["country"] = json!("AQ");
+            (["/authorizations", "/voids"], "cancelled")
+        } else {
+            (["/authorizations", "/captures"], "completed")
+        };
+        let order = world.place(&order).await;
+        payments.died().await;
+        let left = partner.done(path, &order).len();
+        assert_eq!(left, usize::from(!aim.starts_with("before_call")), "{aim}");
+        payments.start();
+        world.serves("payments", payments.serving().await);
+        world.ends(&order, end).await;
+        for path in paths {
+            wait_until("the provider to be asked", SOON, || async {
+                Ok::<_, String>((!partner.done(path, &order).is_empty()).then_some(()))
+            })
+            .await
+            .expect("a request");
+            let done = partner.done(path, &order);
+            assert_eq!(done.len(), 1, "{aim}: {path} of {order}: {done:?}");
+        }
+    }
+    drop(processes);
+    std::fs::remove_dir_all(&place).expect("removed");
+}

@@ -1,0 +1,109 @@
+//! Orders that begin with a cart.
+
+use ballet_testkit::wait_until;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::shop::{SOON, Shop, mugs};
+
+#[tokio::test]
+async fn a_cart_is_bought_at_the_price_that_it_showed() {
+    let shop = Shop::open("bought").await;
+    let mug = sold(&shop, "mug", 1_250).await;
+    let cart = opened(&shop, 2).await;
+    let refused = change(&shop, &mug, 1_400, &cart).await;
+    assert_eq!(refused["lines"][0]["new_price"]["amount_minor"], 1_400, "{refused}");
+
+    let checkout = check_out(&shop, &cart, "\"2\"", "card_approved").await;
+    assert_eq!(checkout.status(), StatusCode::CREATED);
+    let location = checkout.headers()["location"].to_str().expect("text").to_owned();
+    let checkout: Value = checkout.json().await.expect("JSON");
+    let order_id = checkout["order_id"].as_str().expect("an id");
+    assert_eq!(location, format!("/orders/{order_id}"));
+    let order = shop.order_is(order_id, "completed").await;
+    assert_eq!(order["total"]["amount_minor"], 2_800);
+    assert_eq!(order["lines"], checkout["lines"]);
+    cart_is(&shop, &cart, "closed").await;
+    shop.is_sound().await;
+    assert_eq!(shop.dead_letters().await, 0);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_declined_card_leaves_the_cart_to_be_bought_with_another() {
+    let shop = Shop::open("again").await;
+    sold(&shop, "mug", 1_250).await;
+    let cart = opened(&shop, 1).await;
+    let mut orders = Vec::new();
+    for (tag, card, end) in
+        [("\"1\"", "card_declined", "open"), ("\"3\"", "card_approved", "closed")]
+    {
+        let checkout: Value = check_out(&shop, &cart, tag, card).await.json().await.expect("JSON");
+        orders.push(checkout["order_id"].as_str().expect("an id").to_owned());
+        cart_is(&shop, &cart, end).await;
+    }
+    assert_eq!(shop.order_is(&orders[0], "cancelled").await["reason"], "payment_declined");
+    shop.order_is(&orders[1], "completed").await;
+    shop.is_sound().await;
+    assert_eq!(shop.stock("mug").await["committed"], 1);
+    shop.close().await;
+}
+
+/// Publishes a product, and waits until carts know it; its URL.
+pub(crate) async fn sold(shop: &Shop, sku: &str, amount_minor: i64) -> String {
+    let url = format!("{}/products", shop.url("catalog"));
+    let product = json!({ "sku": sku, "title": "A mug", "category": "kitchen",
+        "price": { "amount_minor": amount_minor, "currency": "EUR" } });
+    assert!(shop.post(&url, &product).await.status().is_success());
+    let known = wait_until("a product that carts know", SOON, || async {
+        let body = json!({ "customer_id": mugs(1, "")["customer_id"],
+            "items": [{ "sku": sku, "quantity": 1 }] });
+        let status = shop.post(&format!("{}/carts", shop.url("cart")), &body).await.status();
+        if status == StatusCode::CREATED { Ok(Some(())) } else { Err(status.to_string()) }
+    });
+    known.await.expect("it is known");
+    format!("{url}/{sku}")
+}
+
+/// Opens a cart with mugs; its URL.
+async fn opened(shop: &Shop, quantity: u32) -> String {
+    let body = json!({ "customer_id": mugs(1, "")["customer_id"],
+        "items": [{ "sku": "mug", "quantity": quantity }] });
+    let url = format!("{}/carts", shop.url("cart"));
+    let cart: Value = shop.post(&url, &body).await.json().await.expect("JSON");
+    format!("{url}/{}", cart["cart_id"].as_str().expect("an id"))
+}
+
+async fn check_out(shop: &Shop, cart: &str, tag: &str, card: &str) -> reqwest::Response {
+    let terms = json!({ "card_token": card, "ship_to": mugs(1, "")["ship_to"] });
+    let request = shop.client.post(format!("{cart}/checkout")).header("If-Match", tag);
+    request.json(&terms).send().await.expect("an answer")
+}
+
+/// Changes the price of a product that is in a cart, whose checkout then has to be refused.
+async fn change(shop: &Shop, product: &str, amount_minor: i64, cart: &str) -> Value {
+    let price = json!({ "amount_minor": amount_minor, "currency": "EUR" });
+    let change = shop.client.request(Method::PUT, format!("{product}/price"));
+    let changed = change.header("If-Match", "\"1\"").json(&price).send().await;
+    assert_eq!(changed.expect("an answer").status(), StatusCode::OK);
+    // Another cart shows when the change has come.
+    let known = wait_until("the new price", SOON, || async {
+        let body = json!({ "customer_id": mugs(1, "")["customer_id"],
+            "items": [{ "sku": "mug", "quantity": 1 }] });
+        let url = format!("{}/carts", shop.url("cart"));
+        let other: Value = shop.post(&url, &body).await.json().await?;
+        Ok::<_, reqwest::Error>((other["total"]["amount_minor"] == amount_minor).then_some(()))
+    });
+    known.await.expect("it is known");
+    let refused = check_out(shop, cart, "\"1\"", "card_approved").await;
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    refused.json().await.expect("JSON")
+}
+
+async fn cart_is(shop: &Shop, cart: &str, status: &str) {
+    let is = wait_until("a cart's status", SOON, || async {
+        let found: Value = shop.client.get(cart).send().await?.json().await?;
+        Ok::<_, reqwest::Error>((found["status"] == status).then_some(()))
+    });
+    is.await.expect("the status");
+}
