@@ -3,7 +3,7 @@
 //! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is the environment of one test on
 //! them: a vhost with its topology, users, and a database per service. [`wait_until`] waits for a
 //! condition. [`suite`] has the checks that every step of a saga has to pass, [`openapi`] those of a service's
-//! HTTP routes, and [`memory`] a broker without a server.
+//! HTTP routes, [`participant`] those of a program in any language, and [`memory`] a broker without a server.
 
 mod collector;
 mod env;
@@ -11,6 +11,7 @@ mod error;
 mod management;
 pub mod memory;
 pub mod openapi;
+pub mod participant;
 mod proxy;
 mod random;
 mod servers;
@@ -25,6 +26,6 @@ pub use error::{Error, Result};
 pub use management::{Depth, Management};
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
-pub use servers::{Options, Postgres, RabbitMq, Servers, Version};
+pub use servers::{Options, Postgres, RabbitMq, Servers, Version, python};
 pub use tls::{Authority, Identity};
 pub use wait::wait_until;

@@ -2,6 +2,8 @@
 //! hanging.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -19,6 +21,7 @@ const GARBAGE: [u8; 8] = [0xff; 8];
 pub struct Proxy {
     url: Url,
     state: watch::Sender<State>,
+    counts: Arc<Counts>,
     listening: JoinHandle<()>,
 }
 
@@ -34,6 +37,26 @@ pub enum Link {
     /// close. The client's connections, and those it opens meanwhile, hang forever, even after the
     /// proxy is open again.
     Silent,
+    /// Whatever either side says is held, and forwarded when the proxy is open again.
+    Held,
+    /// The same for what the server says. What the client says is forwarded at once.
+    Deaf,
+    /// All connections are closed, new ones as soon as they are made.
+    Refused,
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
+/// What has happened so far.
+#[derive(Debug, Default)]
+struct Counts {
+    held: AtomicU64,
+    refused: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +68,12 @@ struct State {
     cuts: u64,
     /// Open connections get garbage, once each in both directions.
     corruptions: u64,
+}
+
+impl State {
+    fn holds(&self, speaker: Side) -> bool {
+        self.link == Link::Held || (self.link == Link::Deaf && speaker == Side::Server)
+    }
 }
 
 impl Proxy {
@@ -68,18 +97,21 @@ impl Proxy {
         url.set_host(Some("127.0.0.1")).map_err(|_| wrong())?;
         url.set_port(Some(port)).map_err(|()| wrong())?;
         let (state, seen) = watch::channel(State::default());
+        let counts = Arc::<Counts>::default();
+        let counting = Arc::clone(&counts);
         let listening = tokio::spawn(async move {
             loop {
                 match listener.accept().await {
                     Ok((client, _)) => {
-                        drop(tokio::spawn(serve(client, server.clone(), seen.clone())));
+                        let counts = Arc::clone(&counting);
+                        drop(tokio::spawn(serve(client, server.clone(), seen.clone(), counts)));
                     }
                     // It may pass, as "too many open files" does.
                     Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                 }
             }
         });
-        Ok(Self { url, state, listening })
+        Ok(Self { url, state, counts, listening })
     }
 
     /// The server's URL through the proxy, with the same user and path.
@@ -92,7 +124,18 @@ impl Proxy {
         self.state.send_modify(|state| {
             state.link = link;
             state.silences += u64::from(link == Link::Silent);
+            state.cuts += u64::from(link == Link::Refused);
         });
+    }
+
+    /// How often something that a client said was held.
+    pub fn held(&self) -> u64 {
+        self.counts.held.load(Ordering::Relaxed)
+    }
+
+    /// How many connections were refused.
+    pub fn refused(&self) -> u64 {
+        self.counts.refused.load(Ordering::Relaxed)
     }
 
     /// Puts eight bytes that mean nothing before the next bytes of each open connection, in both
@@ -114,8 +157,17 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(mut client: TcpStream, server: (String, u16), mut state: watch::Receiver<State>) {
+async fn serve(
+    mut client: TcpStream,
+    server: (String, u16),
+    mut state: watch::Receiver<State>,
+    counts: Arc<Counts>,
+) {
     let begun = *state.borrow_and_update();
+    if begun.link == Link::Refused {
+        counts.refused.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
     let cut = |state: &State| state.cuts != begun.cuts;
     if begun.link != Link::Silent {
         // If there is no server, the client sees its connection close.
@@ -129,8 +181,8 @@ async fn serve(mut client: TcpStream, server: (String, u16), mut state: watch::R
         let mut changes = state.clone();
         let stopped = changes.wait_for(|state| cut(state) || state.silences != begun.silences);
         tokio::select! {
-            () = pass(from_client, to_server, &state) => return,
-            () = pass(from_server, to_client, &state) => return,
+            () = pass(from_client, to_server, Side::Client, state.clone(), &counts) => return,
+            () = pass(from_server, to_client, Side::Server, state.clone(), &counts) => return,
             _ = stopped => {}
         }
     }
@@ -150,7 +202,9 @@ async fn serve(mut client: TcpStream, server: (String, u16), mut state: watch::R
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    state: &watch::Receiver<State>,
+    speaker: Side,
+    mut state: watch::Receiver<State>,
+    counts: &Counts,
 ) {
     let mut bytes = vec![0; 65_536];
     let mut corrupted = state.borrow().corruptions;
@@ -159,6 +213,14 @@ async fn pass(
         let State { link, corruptions, .. } = *state.borrow();
         if let Link::Slow(delay) = link {
             tokio::time::sleep(delay).await;
+        }
+        if state.borrow().holds(speaker) {
+            if speaker == Side::Client {
+                counts.held.fetch_add(1, Ordering::Relaxed);
+            }
+            if state.wait_for(|state| !state.holds(speaker)).await.is_err() {
+                return;
+            }
         }
         if corruptions != std::mem::replace(&mut corrupted, corruptions)
             && to.write_all(&GARBAGE).await.is_err()
@@ -237,6 +299,26 @@ mod tests {
         assert_eq!(say(&mut connect(&proxy).await).await.unwrap(), 7);
         drop(proxy);
         assert!(client.read_u8().await.is_err(), "it is closed");
+    }
+
+    #[tokio::test]
+    async fn what_is_said_can_be_held_and_connections_refused() {
+        let proxy = Proxy::to(&echo().await).await.unwrap();
+        let mut client = connect(&proxy).await;
+        assert_eq!(say(&mut client).await.unwrap(), 7);
+        for (link, held) in [(Link::Held, 1), (Link::Deaf, 1)] {
+            proxy.set(link);
+            assert!(tokio::time::timeout(LONG, say(&mut client)).await.is_err(), "it is held");
+            assert_eq!(proxy.held(), held);
+            proxy.set(Link::Open);
+            assert_eq!(client.read_u8().await.unwrap(), 7);
+        }
+        proxy.set(Link::Refused);
+        assert!(client.read_u8().await.is_err(), "it is closed");
+        assert!(say(&mut connect(&proxy).await).await.is_err());
+        assert_eq!(proxy.refused(), 1);
+        proxy.set(Link::Open);
+        assert_eq!(say(&mut connect(&proxy).await).await.unwrap(), 7);
     }
 
     #[tokio::test]

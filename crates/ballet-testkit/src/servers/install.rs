@@ -1,4 +1,4 @@
-//! Installs a server with the system's package manager.
+//! Installs a server, or what a test needs besides, with the system's package manager.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ use crate::servers::find::{self, Absent};
 use crate::servers::options::Progress;
 use crate::servers::run::base_dir;
 
-/// A server as software: how it is found, and what package managers call it.
+/// A server as software: how it is found, and what package managers call it. An empty name means
+/// that we know none.
 pub(crate) struct Package {
     pub(crate) server: &'static str,
     pub(crate) advice: &'static str,
@@ -48,6 +49,19 @@ pub(crate) const POSTGRES: Package = Package {
     user: "",
 };
 
+/// What `examples/python-loyalty` is built on. It is no server.
+pub(crate) const PYTHON: Package = Package {
+    server: "Python with pika and psycopg",
+    advice: "Install the Debian packages python3-pika and python3-psycopg, or \
+             `pip install pika \"psycopg[binary]\"` and name that Python in BALLET_PYTHON.",
+    apt: "python3-pika python3-psycopg",
+    dnf: "",
+    pacman: "",
+    brew: "",
+    units: "",
+    user: "",
+};
+
 impl Package {
     /// The server's programs on this machine. The inner error says why there are none to use.
     pub(crate) async fn find(&self) -> Result<Result<PathBuf, Absent>> {
@@ -80,7 +94,7 @@ pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Re
         "{}: installing the package {name} (no service of it is left running)",
         package.server
     ));
-    let log = base_dir().join(format!("install-{name}.log"));
+    let log = base_dir().join(format!("install-{}.log", name.replace(' ', "-")));
     let output = File::create(&log).map_err(machine(format!("write {}", log.display())))?;
     let errors = output.try_clone().map_err(machine("share a log file"))?;
     command.stdin(Stdio::null()).stdout(output).stderr(errors);
@@ -97,13 +111,14 @@ pub(crate) async fn install(package: &Package, progress: &Progress) -> Result<Re
 /// The command that installs the package, if we may run one.
 async fn plan(package: &Package) -> Option<(&'static str, Command)> {
     let system = [("apt-get", package.apt), ("dnf", package.dnf), ("pacman", package.pacman)];
-    if let Some((_, name)) = system.into_iter().find(|(manager, _)| find::on_path(manager)) {
+    let usable = |(manager, name): &(&str, &str)| !name.is_empty() && find::on_path(manager);
+    if let Some((_, name)) = system.into_iter().find(usable) {
         let mut command = as_root().await?;
         let script = include_str!("install.sh");
         command.args(["sh", "-c", script, "install", name, package.units, package.user]);
         return Some((name, command));
     }
-    if !find::on_path("brew") {
+    if package.brew.is_empty() || !find::on_path("brew") {
         return None;
     }
     let mut command = Command::new("brew");

@@ -1,8 +1,8 @@
-# Installs the package $1 and leaves no service of it behind, neither running now nor started at
-# the next boot: we start private nodes ourselves. $2 lists the units that the package brings,
+# Installs the packages $1 and leaves no service of them behind, neither running now nor started at
+# the next boot: we start private nodes ourselves. $2 lists the units that they bring,
 # $3 is the user that they run as, if what runs as that user has to end.
 set -e
-package=$1
+packages=$1
 units=$2
 user=$3
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -27,11 +27,11 @@ if has apt-get; then
     # Where there is no systemd but a `runlevel`, packages look at it; 1 starts nothing.
     export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
     apt-get -o DPkg::Lock::Timeout=300 update || :
-    apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends "$package"
+    apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends $packages
 elif has dnf; then
-    dnf install --assumeyes "$package"
+    dnf install --assumeyes $packages
 elif has pacman; then
-    pacman --sync --noconfirm "$package"
+    pacman --sync --noconfirm $packages
 fi
 
 if booted_with_systemd; then

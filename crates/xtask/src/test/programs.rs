@@ -14,6 +14,7 @@ use crate::process::children::Children;
 const LONGEST: &[&str] = &[
     "shop kill",
     "ballet engine",
+    "loyalty participant",
     "xtask chaos",
     "xtask soak",
     "ballet compile_fail",

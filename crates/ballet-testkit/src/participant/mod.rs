@@ -1,0 +1,41 @@
+//! A suite for any program that takes part in a saga, whatever language it is written in.
+//!
+//! The program is known only by its command line and its [`Contract`]: what it consumes, what it
+//! publishes, and a query for what it has done. It runs as processes of its own on a real broker and
+//! a real database, under the rights of its own broker user. The suite sends it messages, copies
+//! them, reorders them, kills it, and takes its servers away. At the end each effect must be there
+//! once, each event must be published once, under one id, and nothing may be left.
+//!
+//! ```no_run
+//! # fn part() -> ballet::core::Part { unimplemented!() }
+//! use ballet_testkit::participant::{Contract, Program, Suite};
+//! use serde_json::json;
+//!
+//! let contract = Contract {
+//!     part: part(),
+//!     step: "grant_points",
+//!     trigger: |saga| json!({ "order_id": saga, "customer_id": saga, "total": 2500 }),
+//!     done: |saga| json!({ "customer_id": saga, "points": 25 }),
+//!     abort: |saga| json!({ "order_id": saga, "reason": "customer_cancelled" }),
+//!     compensated: |saga| json!({ "customer_id": saga, "points": 25 }),
+//!     reference: "",
+//!     effect: "select points from account where customer_id = $1",
+//!     effect_when_done: 25,
+//! };
+//! Suite::new(Program::new("python3").args(["-m", "loyalty"]), contract).check();
+//! ```
+//!
+//! The program gets `AMQP_URL` and `DATABASE_URL`. Its queue, its rights and an empty database are
+//! there when it starts. [`Scenario`] lists what happens to it.
+
+mod contract;
+mod program;
+mod rig;
+mod scenario;
+mod scenarios;
+mod suite;
+
+pub use contract::Contract;
+pub use program::Program;
+pub use scenario::Scenario;
+pub use suite::Suite;

@@ -1,0 +1,116 @@
+//! A participant's process.
+
+use std::collections::VecDeque;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::error::{Result, machine};
+use crate::participant::program::Program;
+
+/// How much of its output is kept for an error message.
+const LINES: usize = 20;
+/// Kills the process when we are gone, however that comes.
+const WATCHDOG: &str = r#"read -r _; kill -9 -- "-$1""#;
+
+/// A process that runs. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    pid: Pid,
+    output: Output,
+    _watchdog: Child,
+}
+
+type Output = Arc<Mutex<VecDeque<String>>>;
+
+impl Process {
+    pub(crate) fn start(program: &Program, amqp_url: &str, database_url: &str) -> Result<Self> {
+        let what = || format!("start {}", program.program.display());
+        let mut command = Command::new(&program.program);
+        command
+            .args(&program.args)
+            .envs(program.env.iter().map(|(name, value)| (name, value)))
+            .env("AMQP_URL", amqp_url)
+            .env("DATABASE_URL", database_url)
+            .env_remove("RABBITMQ_MANAGEMENT_URL")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        if let Some(dir) = &program.dir {
+            command.current_dir(dir);
+        }
+        let mut child = command.spawn().map_err(machine(what()))?;
+        let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let pid = id.ok_or_else(|| machine(what())(std::io::Error::other("it has no id")))?;
+        let watchdog = Command::new("sh")
+            .args(["-c", WATCHDOG, "sh", &pid.as_raw_nonzero().to_string()])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(machine("start sh, which watches over the program"))?;
+        let output = Output::default();
+        keep(child.stdout.take(), &output);
+        keep(child.stderr.take(), &output);
+        Ok(Self { child, pid, output, _watchdog: watchdog })
+    }
+
+    /// How it has ended, if it has, with what it said last.
+    pub(crate) fn ended(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok().flatten()?;
+        Some(self.end(status))
+    }
+
+    /// Kills it and its children with SIGKILL.
+    pub(crate) async fn kill(mut self) {
+        // An error means that it is gone.
+        kill_process_group(self.pid, Signal::KILL).ok();
+        self.child.wait().await.ok();
+    }
+
+    /// Asks it to stop, and waits until it has. It must end well.
+    pub(crate) async fn stop(mut self, patience: Duration) -> Result<(), String> {
+        kill_process(self.pid, Signal::TERM).map_err(|error| format!("it has ended: {error}"))?;
+        let Ok(ended) = tokio::time::timeout(patience, self.child.wait()).await else {
+            return Err(format!("it runs {patience:?} after SIGTERM; it said\n{}", self.said()));
+        };
+        match ended {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(format!("after SIGTERM {}", self.end(status))),
+            Err(error) => Err(format!("nobody can wait for it: {error}")),
+        }
+    }
+
+    fn end(&self, status: ExitStatus) -> String {
+        format!("the program ended with {status}; it said\n{}", self.said())
+    }
+
+    /// What it said last.
+    pub(crate) fn said(&self) -> String {
+        let lines = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(|line| format!("    {line}\n")).collect()
+    }
+}
+
+fn keep(from: Option<impl AsyncRead + Send + Unpin + 'static>, output: &Output) {
+    let Some(from) = from else { return };
+    let output = Arc::clone(output);
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(from).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let mut kept = output.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() == LINES {
+                kept.pop_front();
+            }
+            kept.push_back(line);
+        }
+    });
+}

@@ -1,0 +1,95 @@
+//! Whether what was published for a saga is what the contract promises.
+
+use std::collections::BTreeSet;
+
+use ballet::core::EventType;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::participant::contract::{Contract, Types};
+use crate::participant::rig::record::Seen;
+
+/// How a saga has to end in the participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The step is done.
+    Done,
+    /// The step was done, and is undone.
+    Undone,
+    /// The step never took effect.
+    Never,
+    /// One of the last two.
+    Aborted,
+}
+
+/// How often each event was published, by the ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) done: usize,
+    pub(crate) compensated: usize,
+}
+
+impl Counts {
+    pub(crate) fn of(types: Types, saga: Uuid, all: &[Seen]) -> Self {
+        let count = |event: EventType| {
+            let of_saga = |seen: &&Seen| seen.is_of(saga) && seen.routing_key == event.name();
+            let ids: BTreeSet<&str> =
+                all.iter().filter(of_saga).map(|seen| seen.property("message_id")).collect();
+            ids.len()
+        };
+        Self { done: count(types.done), compensated: count(types.compensated) }
+    }
+}
+
+impl End {
+    /// Whether effect and events are those of this end.
+    pub(crate) fn is(self, contract: &Contract, effect: i64, counts: Counts) -> bool {
+        let of = |done, compensated| counts == Counts { done, compensated };
+        match self {
+            Self::Done => effect == contract.effect_when_done && of(1, 0),
+            Self::Undone => effect == 0 && of(1, 1),
+            Self::Never => effect == 0 && of(0, 0),
+            Self::Aborted => effect == 0 && (of(1, 1) || of(0, 0)),
+        }
+    }
+}
+
+/// What an event lacks that the contract promises of each.
+pub(crate) fn lacks(
+    contract: &Contract,
+    types: Types,
+    seen: &Seen,
+    saga: Uuid,
+    sent: &[Uuid],
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut must = |holds: bool, what: &str| {
+        if !holds {
+            wrong.push(format!("{}: {what}: {seen:?}", seen.routing_key));
+        }
+    };
+    let expected = match &*seen.routing_key {
+        name if name == types.done.name() => (contract.done)(saga),
+        name if name == types.compensated.name() => (contract.compensated)(saga),
+        _ => {
+            must(false, "an event that the contract does not promise");
+            return wrong;
+        }
+    };
+    must(seen.property("type") == seen.routing_key, "`type` is not the routing key");
+    let id = seen.property("message_id").parse::<Uuid>();
+    must(id.is_ok_and(|id| id.get_version_num() == 7), "`message_id` is no UUIDv7");
+    must(seen.property("app_id") == contract.part.service, "`app_id` is not the service");
+    let content_type = seen.property("content_type");
+    must(content_type == "application/json", "`content_type` is not JSON");
+    must(seen.properties["delivery_mode"] == 2, "`delivery_mode` is not 2, so a restart loses it");
+    must(seen.properties["timestamp"].is_i64(), "there is no `timestamp`");
+    let cause = seen.header("causation_id").parse::<Uuid>();
+    must(cause.is_ok_and(|id| sent.contains(&id)), "`causation_id` is no message of the saga");
+    let trace = seen.header("traceparent").split('-').nth(1);
+    let of_saga = saga.simple().to_string();
+    must(trace == Some(&of_saga), "`traceparent` is not of the trace of its cause");
+    let body = serde_json::from_str::<Value>(&seen.body);
+    must(body.is_ok_and(|body| body == expected), &format!("the body is not {expected}"));
+    wrong
+}

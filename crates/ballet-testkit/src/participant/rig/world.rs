@@ -1,0 +1,383 @@
+//! One participant on servers of its own name: what is sent to it, and how it has to end.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::Mutex as SyncMutex;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use ballet::Clock;
+use ballet::core::{EventType, System, topology};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::env::TestEnv;
+use crate::management::Depth;
+use crate::participant::contract::{Contract, Types};
+use crate::participant::program::Program;
+use crate::participant::rig::process::Process;
+use crate::participant::rig::record::{Record, Seen};
+use crate::participant::rig::verdict::{Counts, End, lacks};
+use crate::proxy::Proxy;
+use crate::servers::Servers;
+use crate::wait::wait_until;
+
+/// What went wrong, in a sentence.
+pub(crate) type Wrong = String;
+
+/// The counts of a queue are at most a second old. Queues that were empty for longer are.
+const CALM: Duration = Duration::from_millis(2_500);
+/// For what comes in any case, unless the program hangs.
+const SURELY: Duration = Duration::from_secs(60);
+
+/// A participant, alone in its system.
+pub(crate) struct World<'a> {
+    pub(crate) contract: &'a Contract,
+    pub(crate) types: Types,
+    pub(crate) env: TestEnv,
+    /// The program's links to its servers. The suite itself has others.
+    pub(crate) amqp: Proxy,
+    pub(crate) database: Proxy,
+    program: &'a Program,
+    patience: Duration,
+    probe: Mutex<PgConnection>,
+    processes: SyncMutex<Vec<Process>>,
+    record: Record,
+    sent: BTreeMap<Uuid, Vec<Uuid>>,
+    markers: Vec<(Uuid, End)>,
+    has_reference: bool,
+}
+
+impl<'a> World<'a> {
+    pub(crate) async fn new(
+        servers: &Servers,
+        program: &'a Program,
+        contract: &'a Contract,
+        patience: Duration,
+    ) -> Result<Self, Wrong> {
+        let service = contract.part.service;
+        let system = System { name: "suite", parts: vec![contract.part.clone()] };
+        let definitions = topology::definitions(&system, |_| String::new());
+        let env = TestEnv::new(servers, service, &definitions, &[service]).await.map_err(said)?;
+        let record = Record::begin(&env, service).await.map_err(said)?;
+        let probe = PgConnection::connect(env.admin_database_url(service)).await.map_err(said)?;
+        Ok(Self {
+            contract,
+            types: contract.types()?,
+            amqp: Proxy::to(env.amqp_url(service)).await.map_err(said)?,
+            database: Proxy::to(env.database_url(service)).await.map_err(said)?,
+            env,
+            program,
+            patience,
+            probe: Mutex::new(probe),
+            processes: SyncMutex::default(),
+            record,
+            sent: BTreeMap::new(),
+            markers: Vec::new(),
+            has_reference: false,
+        })
+    }
+
+    fn service(&self) -> &'static str {
+        self.contract.part.service
+    }
+
+    /// Starts a process beside those that run, and waits until it consumes.
+    pub(crate) async fn start(&mut self) -> Result<(), Wrong> {
+        let expected = self.spawn()?;
+        self.until("the program to consume from its queue", || async {
+            let consumers = self.depth().await?.consumers;
+            if consumers >= expected { Ok(Some(())) } else { Err(format!("{consumers} do")) }
+        })
+        .await?;
+        if !std::mem::replace(&mut self.has_reference, true) {
+            let mut db = self.probe.lock().await;
+            let reference = sqlx::raw_sql(self.contract.reference).execute(&mut *db).await;
+            reference.map_err(|error| format!("the reference rows: {error}"))?;
+        }
+        Ok(())
+    }
+
+    fn taken(&self) -> Vec<Process> {
+        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *processes)
+    }
+
+    /// Starts a process after others have ended, and waits until it has handled a message: the
+    /// broker's count of consumers may still have those that are gone.
+    pub(crate) async fn start_again(&mut self) -> Result<(), Wrong> {
+        self.spawn()?;
+        let saga = Self::new_id();
+        self.trigger(saga).await?;
+        self.is_done(saga).await?;
+        self.markers.push((saga, End::Done));
+        Ok(())
+    }
+
+    /// Starts a process; how many run.
+    fn spawn(&self) -> Result<u64, Wrong> {
+        let process = Process::start(self.program, self.amqp.url(), self.database.url());
+        let process = process.map_err(said)?;
+        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        processes.push(process);
+        Ok(processes.len() as u64)
+    }
+
+    /// Kills all processes.
+    pub(crate) async fn kill(&self) {
+        for process in self.taken() {
+            process.kill().await;
+        }
+    }
+
+    /// Asks all processes to stop, and waits until they have.
+    pub(crate) async fn stop(&self) -> Result<(), Wrong> {
+        for process in self.taken() {
+            process.stop(SURELY).await?;
+        }
+        Ok(())
+    }
+
+    async fn depth(&self) -> Result<Depth, Wrong> {
+        self.env.management().depth(self.service()).await.map_err(said)
+    }
+
+    /// Waits for a condition. A process that ends by itself ends the wait.
+    pub(crate) async fn until<T, F>(&self, what: &str, probe: impl FnMut() -> F) -> Result<T, Wrong>
+    where
+        F: Future<Output = Result<Option<T>, Wrong>>,
+    {
+        self.within(SURELY, what, probe).await
+    }
+
+    async fn within<T, F>(
+        &self,
+        limit: Duration,
+        what: &str,
+        mut probe: impl FnMut() -> F,
+    ) -> Result<T, Wrong>
+    where
+        F: Future<Output = Result<Option<T>, Wrong>>,
+    {
+        let ended = || {
+            let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+            processes.iter_mut().find_map(Process::ended)
+        };
+        let found = wait_until(what, limit, || {
+            let (ended, next) = (ended(), probe());
+            async move {
+                match ended {
+                    Some(ended) => Ok::<_, Wrong>(Some(Err(ended))),
+                    None => Ok(next.await?.map(Ok)),
+                }
+            }
+        });
+        match found.await {
+            Ok(found) => found,
+            Err(error) => {
+                let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+                let said: String = processes.iter().map(Process::said).collect();
+                Err(format!("{error}\n  the program said\n{said}"))
+            }
+        }
+    }
+
+    /// The id of a new saga, or of a new message.
+    pub(crate) fn new_id() -> Uuid {
+        let clock = Clock::system();
+        clock.new_id(clock.now())
+    }
+
+    /// Triggers the step of a saga; the message's id.
+    pub(crate) async fn trigger(&mut self, saga: Uuid) -> Result<Uuid, Wrong> {
+        let id = Self::new_id();
+        self.trigger_as(saga, id).await.map(|()| id)
+    }
+
+    /// The same under a given message id.
+    pub(crate) async fn trigger_as(&mut self, saga: Uuid, id: Uuid) -> Result<(), Wrong> {
+        let body = (self.contract.trigger)(saga);
+        self.send(self.types.trigger, saga, id, &body).await
+    }
+
+    /// Aborts a saga; the message's id.
+    pub(crate) async fn abort(&mut self, saga: Uuid) -> Result<Uuid, Wrong> {
+        let id = Self::new_id();
+        self.abort_as(saga, id).await.map(|()| id)
+    }
+
+    /// The same under a given message id.
+    pub(crate) async fn abort_as(&mut self, saga: Uuid, id: Uuid) -> Result<(), Wrong> {
+        let body = (self.contract.abort)(saga);
+        self.send(self.types.abort, saga, id, &body).await
+    }
+
+    /// Publishes an event as the service does that it is named after.
+    pub(crate) async fn send(
+        &mut self,
+        event: EventType,
+        saga: Uuid,
+        id: Uuid,
+        body: &Value,
+    ) -> Result<(), Wrong> {
+        self.sent.entry(saga).or_default().push(id);
+        let (properties, body) = (properties(event, saga, id), body.to_string());
+        // An answer that is lost costs a copy, which does no harm.
+        self.until("the broker to take a message", || async {
+            self.publish("events", event.name(), &properties, &body).await.map(Some)
+        })
+        .await
+    }
+
+    /// Publishes any message.
+    pub(crate) async fn publish(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        properties: &Value,
+        body: impl AsRef<[u8]>,
+    ) -> Result<(), Wrong> {
+        let routed = self.env.management().publish(exchange, routing_key, properties, body).await;
+        if routed.map_err(said)? { Ok(()) } else { Err(format!("nobody gets {routing_key}")) }
+    }
+
+    /// What the step of a saga has left.
+    pub(crate) async fn effect(&self, saga: Uuid) -> Result<i64, Wrong> {
+        let mut db = self.probe.lock().await;
+        let found: Result<Option<Option<i64>>, _> =
+            sqlx::query_scalar(AssertSqlSafe(self.contract.effect))
+                .bind(saga)
+                .fetch_optional(&mut *db)
+                .await;
+        Ok(found.map_err(said)?.flatten().unwrap_or_default())
+    }
+
+    /// All events that have been published.
+    pub(crate) async fn seen(&self) -> Result<Vec<Seen>, Wrong> {
+        self.record.read(&self.env).await.map_err(said)
+    }
+
+    /// Waits until a saga is at an end.
+    pub(crate) async fn becomes(&self, saga: Uuid, end: End) -> Result<(), Wrong> {
+        self.within(self.patience, &format!("a saga to be {end:?}"), || async {
+            self.is(saga, end, &self.seen().await?).await.map(Some)
+        })
+        .await
+    }
+
+    /// Waits until the step of a saga is done.
+    pub(crate) async fn is_done(&self, saga: Uuid) -> Result<(), Wrong> {
+        self.becomes(saga, End::Done).await
+    }
+
+    /// Whether the program's queue is there, and has a leader.
+    pub(crate) async fn is_there(&self) -> Result<bool, Wrong> {
+        let path = ["queues", self.env.vhost(), self.service()];
+        let queue = self.env.management().call(Method::GET, &path, None).await.map_err(said)?;
+        Ok(queue["state"] == "running")
+    }
+
+    async fn is(&self, saga: Uuid, end: End, seen: &[Seen]) -> Result<(), Wrong> {
+        let (effect, counts) = (self.effect(saga).await?, Counts::of(self.types, saga, seen));
+        if end.is(self.contract, effect, counts) {
+            return Ok(());
+        }
+        let Counts { done, compensated } = counts;
+        Err(format!(
+            "saga {saga} should be {end:?}: its effect is {effect} (done: {}), published are \
+             {done} of {} and {compensated} of {}, counted by ids",
+            self.contract.effect_when_done, self.types.done, self.types.compensated
+        ))
+    }
+
+    /// Waits until nothing is in the program's queue, nor in its hands.
+    pub(crate) async fn is_quiet(&self) -> Result<(), Wrong> {
+        self.queue_has("the program's queue to be empty", |_| false).await
+    }
+
+    /// Waits until the program has a message in its hands, or has acknowledged it.
+    pub(crate) async fn is_delivered(&self) -> Result<(), Wrong> {
+        self.queue_has("the program to get a message", |depth| depth.unacked > 0).await
+    }
+
+    /// Waits until the program's queue is as wanted, or empty for so long that it is sure.
+    async fn queue_has(&self, what: &str, wanted: impl Fn(Depth) -> bool) -> Result<(), Wrong> {
+        let since = SyncMutex::new(None::<Instant>);
+        self.until(what, || async {
+            let depth = self.depth().await?;
+            let mut since = since.lock().unwrap_or_else(PoisonError::into_inner);
+            if wanted(depth) {
+                return Ok(Some(()));
+            }
+            if depth.ready + depth.unacked > 0 {
+                *since = None;
+                return Err(format!("{depth:?}"));
+            }
+            let begun = *since.get_or_insert_with(Instant::now);
+            Ok((begun.elapsed() >= CALM).then_some(()))
+        })
+        .await
+    }
+
+    /// The messages in the program's dead-letter queue.
+    pub(crate) async fn dead_letters(&self) -> Result<Vec<Value>, Wrong> {
+        let queue = topology::dead_queue(self.service());
+        self.env.management().peek(&queue, 100).await.map_err(said)
+    }
+
+    /// Waits until all sagas are at their ends, stops the program, and looks again: by then nothing
+    /// can come any more.
+    pub(crate) async fn ends(self, sagas: &[(Uuid, End)]) -> Result<(), Wrong> {
+        self.ends_with(sagas, 0).await
+    }
+
+    /// The same with dead letters.
+    pub(crate) async fn ends_with(self, sagas: &[(Uuid, End)], dead: usize) -> Result<(), Wrong> {
+        let sagas = [sagas, &self.markers].concat();
+        for (saga, end) in &sagas {
+            self.becomes(*saga, *end).await?;
+        }
+        self.is_quiet().await?;
+        self.stop().await?;
+        let seen = self.seen().await?;
+        for (saga, end) in &sagas {
+            self.is(*saga, *end, &seen).await?;
+        }
+        for event in &seen {
+            let saga = self.sent.iter().find(|(saga, _)| event.is_of(**saga));
+            let (saga, sent) =
+                saga.ok_or_else(|| format!("`correlation_id` is of no saga: {event:?}"))?;
+            let wrong = lacks(self.contract, self.types, event, *saga, sent);
+            if !wrong.is_empty() {
+                return Err(wrong.join("\n"));
+            }
+        }
+        let letters = self.dead_letters().await?;
+        if letters.len() != dead {
+            return Err(format!(
+                "there are {} dead letters, not {dead}: {letters:?}",
+                letters.len()
+            ));
+        }
+        self.env.close().await.map_err(said)
+    }
+}
+
+/// The properties with which an event of a saga is published.
+pub(crate) fn properties(event: EventType, saga: Uuid, id: Uuid) -> Value {
+    let trace = format!("00-{}-00f067aa0ba902b7-01", saga.simple());
+    json!({
+        "message_id": id, "type": event.name(), "correlation_id": saga, "app_id": event.service(),
+        "content_type": "application/json", "delivery_mode": 2,
+        "timestamp": Clock::system().now().as_second(),
+        "headers": { "causation_id": World::new_id(), "traceparent": trace },
+    })
+}
+
+pub(crate) fn said(error: impl Display) -> Wrong {
+    error.to_string()
+}

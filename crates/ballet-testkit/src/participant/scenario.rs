@@ -1,0 +1,122 @@
+//! The scenarios, by name.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::participant::contract::Contract;
+use crate::participant::program::Program;
+use crate::participant::rig::world::{World, Wrong, said};
+use crate::participant::scenarios::{aborts, copies, deaths, outages, poison};
+use crate::servers::{Options, Servers};
+
+/// What happens to the program. In each, every effect must be there once at the end, and every
+/// event must be published under one id. Each ends with a SIGTERM, which the program must obey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scenario {
+    /// One message comes, and one with a field that is not known yet.
+    Once,
+    /// The same message comes several times.
+    Twice,
+    /// The same event comes under another message id.
+    UnderAnotherId,
+    /// Two processes get copies of the same messages at the same time.
+    TwoProcesses,
+    /// The saga is aborted after the step.
+    AbortAfter,
+    /// The abort comes before the event that triggers the step.
+    AbortBefore,
+    /// The abort comes several times.
+    AbortTwice,
+    /// The event that triggers the step comes again after the abort.
+    AgainAfterAbort,
+    /// Two processes get the event and the abort at the same time.
+    AbortMeanwhile,
+    /// The process is killed before it commits.
+    KilledBeforeCommit,
+    /// The process is killed between the commit and the publishing.
+    KilledAfterCommit,
+    /// The process is killed at random moments, under load.
+    KilledUnderLoad,
+    /// The broker's confirmation of an event is lost with the connection.
+    ConfirmLost,
+    /// No event is seen before its effect is committed.
+    NotBeforeCommit,
+    /// The process is asked to stop under load, and started again.
+    Stopped,
+    /// The connections to both servers break under load.
+    ConnectionsLost,
+    /// The database is away for a while.
+    DatabaseAway,
+    /// The broker is killed and started again. It has servers of its own.
+    BrokerRestarted,
+    /// Messages come that cannot be handled.
+    Poison,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 19] = [
+        Self::KilledUnderLoad,
+        Self::Once,
+        Self::Twice,
+        Self::UnderAnotherId,
+        Self::TwoProcesses,
+        Self::AbortAfter,
+        Self::AbortBefore,
+        Self::AbortTwice,
+        Self::AgainAfterAbort,
+        Self::AbortMeanwhile,
+        Self::KilledBeforeCommit,
+        Self::KilledAfterCommit,
+        Self::ConfirmLost,
+        Self::NotBeforeCommit,
+        Self::Stopped,
+        Self::ConnectionsLost,
+        Self::DatabaseAway,
+        Self::Poison,
+        Self::BrokerRestarted,
+    ];
+
+    pub(crate) async fn run(
+        self,
+        program: &Program,
+        contract: &Contract,
+        patience: Duration,
+    ) -> Result<(), Wrong> {
+        if self == Self::BrokerRestarted {
+            let servers = Servers::private(Options::fast()).await.map_err(said)?;
+            let world = World::new(&servers, program, contract, patience).await?;
+            outages::broker(world, &servers).await?;
+            return servers.stop().await.map_err(said);
+        }
+        let servers = Servers::shared().await.map_err(said)?;
+        let world = World::new(servers, program, contract, patience).await?;
+        match self {
+            Self::Once => copies::once(world).await,
+            Self::Twice => copies::twice(world).await,
+            Self::UnderAnotherId => copies::under_another_id(world).await,
+            Self::TwoProcesses => copies::two_processes(world).await,
+            Self::AbortAfter => aborts::after(world).await,
+            Self::AbortBefore => aborts::before(world).await,
+            Self::AbortTwice => aborts::twice(world).await,
+            Self::AgainAfterAbort => aborts::then_again(world).await,
+            Self::AbortMeanwhile => aborts::meanwhile(world).await,
+            Self::KilledBeforeCommit => deaths::before_the_commit(world).await,
+            Self::KilledAfterCommit => deaths::after_the_commit(world).await,
+            Self::KilledUnderLoad => deaths::under_load(world).await,
+            Self::ConfirmLost => deaths::without_the_confirm(world).await,
+            Self::NotBeforeCommit => deaths::not_before_the_commit(world).await,
+            Self::Stopped => deaths::by_request(world).await,
+            Self::ConnectionsLost => outages::connections(world).await,
+            Self::DatabaseAway => outages::database(world).await,
+            Self::BrokerRestarted => Err("it has servers of its own".to_owned()),
+            Self::Poison => poison::poison(world).await,
+        }
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

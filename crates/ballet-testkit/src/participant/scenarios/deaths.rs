@@ -1,0 +1,203 @@
+//! Processes that die, or are asked to stop, at moments that matter.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::participant::rig::verdict::End;
+use crate::participant::rig::world::{World, Wrong, said};
+use crate::proxy::Link;
+use crate::random;
+
+/// A race is tried so often: a program may have said something to a server in between.
+const ROUNDS: usize = 3;
+const SLOW: Duration = Duration::from_millis(15);
+/// A program with a handful of statements for a message takes a second for each.
+const SLOWER: Duration = Duration::from_millis(100);
+/// Longer than it takes to look at the effect after an event was seen.
+const VERY_SLOW: Duration = Duration::from_millis(400);
+
+/// It dies while it handles a message: one of several is done, the others are not.
+pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    let mut ends = Vec::new();
+    for _ in 0..ROUNDS {
+        world.database.set(Link::Slow(SLOWER));
+        let before = world.seen().await?.len();
+        for _ in 0..6 {
+            let saga = World::new_id();
+            world.trigger(saga).await?;
+            ends.push((saga, End::Done));
+        }
+        world
+            .until("the first event", || async {
+                Ok((world.seen().await?.len() > before).then_some(()))
+            })
+            .await?;
+        world.kill().await;
+        world.database.set(Link::Open);
+        world.start_again().await?;
+    }
+    world.ends(&ends).await
+}
+
+/// It dies when it has committed, and could not publish yet.
+pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    let mut ends = Vec::new();
+    for _ in 0..ROUNDS {
+        let saga = World::new_id();
+        in_hand(&mut world, saga).await?;
+        world.amqp.set(Link::Silent);
+        world.database.set(Link::Open);
+        committed(&world, saga).await?;
+        world.kill().await;
+        world.amqp.set(Link::Open);
+        ends.push((saga, End::Done));
+        world.start_again().await?;
+    }
+    world.ends(&ends).await
+}
+
+/// The broker gets the event, and its confirmation is lost with the connection.
+pub(crate) async fn without_the_confirm(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    let mut ends = Vec::new();
+    for _ in 0..ROUNDS {
+        let saga = World::new_id();
+        in_hand(&mut world, saga).await?;
+        world.amqp.set(Link::Deaf);
+        world.database.set(Link::Open);
+        world
+            .until("the event to reach the broker", || async {
+                let seen = world.seen().await?;
+                Ok(seen.iter().any(|event| event.is_of(saga)).then_some(()))
+            })
+            .await?;
+        world.amqp.cut();
+        world.amqp.set(Link::Open);
+        world.becomes(saga, End::Done).await?;
+        ends.push((saga, End::Done));
+        // The program is back when it handles another message.
+        let next = World::new_id();
+        world.trigger(next).await?;
+        world.is_done(next).await?;
+        ends.push((next, End::Done));
+    }
+    world.ends(&ends).await
+}
+
+/// An event must not be seen before what it says is committed.
+pub(crate) async fn not_before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    world.database.set(Link::Slow(VERY_SLOW));
+    let mut ends = Vec::new();
+    for _ in 0..ROUNDS {
+        let saga = World::new_id();
+        world.trigger(saga).await?;
+        let effect = world
+            .until("an event", || async {
+                let seen = world.seen().await?;
+                match seen.iter().any(|event| event.is_of(saga)) {
+                    true => world.effect(saga).await.map(Some),
+                    false => Ok(None),
+                }
+            })
+            .await?;
+        if effect != world.contract.effect_when_done {
+            return Err(format!(
+                "the event is published before its effect is committed: the effect is {effect}"
+            ));
+        }
+        ends.push((saga, End::Done));
+    }
+    world.database.set(Link::Open);
+    world.ends(&ends).await
+}
+
+/// It is killed again and again while messages, copies and aborts come.
+pub(crate) async fn under_load(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    world.database.set(Link::Slow(SLOW));
+    let mut ends = Vec::new();
+    for _ in 0..6 {
+        load(&mut world, &mut ends).await?;
+        world.kill().await;
+        world.start_again().await?;
+    }
+    world.database.set(Link::Open);
+    world.ends(&ends).await
+}
+
+/// It is asked to stop while messages come, and started again.
+pub(crate) async fn by_request(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    world.database.set(Link::Slow(SLOW));
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        load(&mut world, &mut ends).await?;
+        world.stop().await?;
+        world.start_again().await?;
+    }
+    world.database.set(Link::Open);
+    world.ends(&ends).await
+}
+
+/// Publishes for some more sagas, and waits until a random part of them is handled.
+pub(crate) async fn load(world: &mut World<'_>, ends: &mut Vec<(Uuid, End)>) -> Result<(), Wrong> {
+    let before = world.seen().await?.len();
+    for number in 0..8 {
+        let saga = World::new_id();
+        let id = world.trigger(saga).await?;
+        let end = match number % 4 {
+            0 => End::Done,
+            1 => {
+                world.trigger_as(saga, id).await?;
+                End::Done
+            }
+            2 => {
+                world.abort(saga).await?;
+                End::Aborted
+            }
+            _ => {
+                world.trigger(saga).await?;
+                world.abort(saga).await?;
+                End::Aborted
+            }
+        };
+        ends.push((saga, end));
+    }
+    let [random] = random::bytes::<1>().map_err(said)?;
+    let wanted = before + usize::from(random % 4);
+    world
+        .until("some of the messages to be handled", || async {
+            let seen = world.seen().await?.len();
+            if seen >= wanted { Ok(Some(())) } else { Err(format!("{seen} of {wanted} events")) }
+        })
+        .await
+}
+
+/// Triggers a step while the database's link is held, and waits until the program has the message
+/// and has asked the database for something.
+async fn in_hand(world: &mut World<'_>, saga: Uuid) -> Result<(), Wrong> {
+    // What is in its hands from then on is this message.
+    world.is_quiet().await?;
+    let held = world.database.held();
+    world.database.set(Link::Held);
+    world.trigger(saga).await?;
+    world.is_delivered().await?;
+    world
+        .until("the program to ask its database", || async {
+            Ok((world.database.held() > held).then_some(()))
+        })
+        .await
+}
+
+async fn committed(world: &World<'_>, saga: Uuid) -> Result<(), Wrong> {
+    world
+        .until("the effect to be committed", || async {
+            let effect = world.effect(saga).await?;
+            if effect == 0 { Err("there is none yet".to_owned()) } else { Ok(Some(())) }
+        })
+        .await
+}

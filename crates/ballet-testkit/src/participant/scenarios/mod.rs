@@ -1,0 +1,7 @@
+//! What happens to a participant, one function for each scenario.
+
+pub(crate) mod aborts;
+pub(crate) mod copies;
+pub(crate) mod deaths;
+pub(crate) mod outages;
+pub(crate) mod poison;

@@ -1,0 +1,75 @@
+//! Servers that go away and come back.
+
+use std::time::Duration;
+
+use crate::participant::rig::verdict::End;
+use crate::participant::rig::world::{World, Wrong, said};
+use crate::participant::scenarios::deaths::load;
+use crate::proxy::Link;
+use crate::servers::Servers;
+
+const SLOW: Duration = Duration::from_millis(15);
+/// So often the program has to ask for a server that is away.
+const ATTEMPTS: u64 = 3;
+
+/// Its connections break again and again while messages come.
+pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    world.database.set(Link::Slow(SLOW));
+    let mut ends = Vec::new();
+    for round in 0..6 {
+        load(&mut world, &mut ends).await?;
+        if round % 3 != 1 {
+            world.amqp.cut();
+        }
+        if round % 3 != 0 {
+            world.database.cut();
+        }
+    }
+    world.database.set(Link::Open);
+    world.ends(&ends).await
+}
+
+/// Its database is away while messages come: none of them is a failure.
+pub(crate) async fn database(mut world: World<'_>) -> Result<(), Wrong> {
+    world.start().await?;
+    world.database.set(Link::Refused);
+    let mut ends = Vec::new();
+    for _ in 0..10 {
+        let saga = World::new_id();
+        world.trigger(saga).await?;
+        ends.push((saga, End::Done));
+    }
+    world
+        .until("the program to look for its database", || async {
+            let refused = world.database.refused();
+            if refused >= ATTEMPTS { Ok(Some(())) } else { Err(format!("{refused} attempts")) }
+        })
+        .await?;
+    world.database.set(Link::Open);
+    world.ends(&ends).await
+}
+
+/// The broker is killed, and comes back later.
+pub(crate) async fn broker(mut world: World<'_>, servers: &Servers) -> Result<(), Wrong> {
+    world.start().await?;
+    let mut ends = Vec::new();
+    load(&mut world, &mut ends).await?;
+    servers.rabbitmq().kill().await.map_err(said)?;
+    world.amqp.set(Link::Refused);
+    world
+        .until("the program to look for its broker", || async {
+            let refused = world.amqp.refused();
+            if refused >= ATTEMPTS { Ok(Some(())) } else { Err(format!("{refused} attempts")) }
+        })
+        .await?;
+    servers.rabbitmq().start().await.map_err(said)?;
+    world.amqp.set(Link::Open);
+    world
+        .until("the broker to have the queue again", || async {
+            world.is_there().await.map(|there| there.then_some(()))
+        })
+        .await?;
+    load(&mut world, &mut ends).await?;
+    world.ends(&ends).await
+}

@@ -1,0 +1,77 @@
+//! Finds a Python for the programs of tests, or installs what it lacks.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use tokio::process::Command;
+
+use crate::error::{Error, Result, machine};
+use crate::servers::install::{self, PYTHON};
+use crate::servers::options::Progress;
+use crate::servers::run::base_dir;
+
+/// Names the interpreter; there is no search then.
+const NAMED: &str = "BALLET_PYTHON";
+/// Packages of the system are for the system's Python, which may not be the first on the `PATH`.
+const PLACES: [&str; 2] = ["python3", "/usr/bin/python3"];
+
+/// A Python interpreter that has `pika` and `psycopg`.
+///
+/// # Errors
+///
+/// If there is none, and the system's package manager cannot install them.
+pub async fn python() -> Result<PathBuf> {
+    if let Some(named) = env::var_os(NAMED).filter(|named| !named.is_empty()) {
+        let named = PathBuf::from(named);
+        return if has_both(&named).await { Ok(named) } else { Err(wrong(&named)) };
+    }
+    if let Some(found) = find().await {
+        return Ok(found);
+    }
+    fs::create_dir_all(base_dir()).map_err(machine("create target/servers"))?;
+    let _lock = install::lock(true).await?;
+    // Another process may have installed them while we waited for the lock.
+    if let Some(found) = find().await {
+        return Ok(found);
+    }
+    let progress: Progress = Arc::new(|line| eprintln!("{line}"));
+    let mut tried = vec![format!("{} cannot import both", PLACES.join(" and "))];
+    match install::install(&PYTHON, &progress).await? {
+        Ok(()) => match find().await {
+            Some(found) => return Ok(found),
+            None => tried.push("the same after the installation".to_owned()),
+        },
+        Err(why) => tried.push(why),
+    }
+    Err(Error::NoServer { server: PYTHON.server, tried, advice: PYTHON.advice })
+}
+
+async fn find() -> Option<PathBuf> {
+    for place in PLACES.map(PathBuf::from) {
+        if has_both(&place).await {
+            return Some(place);
+        }
+    }
+    None
+}
+
+async fn has_both(python: &Path) -> bool {
+    let looks = Command::new(python)
+        .args(["-c", "import pika, psycopg"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    looks.await.is_ok_and(|status| status.success())
+}
+
+fn wrong(named: &Path) -> Error {
+    Error::Setting {
+        name: NAMED,
+        value: named.display().to_string(),
+        expected: "it should be a Python that can import pika and psycopg".to_owned(),
+    }
+}

@@ -1,0 +1,247 @@
+//! Faults that a participant may have: each a small change to the service in Python, the scenario
+//! that has to find it, and a part of what that has to say.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ballet_testkit::participant::Scenario;
+
+/// A fault, as changes of text.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) name: &'static str,
+    pub(crate) scenario: Scenario,
+    pub(crate) says: &'static str,
+    /// The file, what is there, and what is there instead.
+    changes: &'static [(&'static str, &'static str, &'static str)],
+}
+
+/// A copy of the program with a fault. Dropping it removes it.
+#[derive(Debug)]
+pub(crate) struct Copy(PathBuf);
+
+impl Copy {
+    pub(crate) fn dir(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// Where the service in Python is.
+pub(crate) fn original() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../python-loyalty")
+}
+
+impl Fault {
+    /// Makes a copy for a purpose. A change that does not fit any more is an error.
+    pub(crate) fn copy(&self, purpose: &str) -> Copy {
+        let name: String =
+            self.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{purpose}-{name}"));
+        let copy = Copy(dir);
+        let package = copy.dir().join("loyalty");
+        fs::create_dir_all(&package).expect("a directory");
+        for file in fs::read_dir(original().join("loyalty")).expect("the program").flatten() {
+            if file.path().is_file() {
+                fs::copy(file.path(), package.join(file.file_name())).expect("a copy");
+            }
+        }
+        for (file, from, to) in self.changes {
+            let path = package.join(file);
+            let text = fs::read_to_string(&path).expect("a file of the program");
+            assert_eq!(text.matches(from).count(), 1, "{}: {file} has {from:?} once", self.name);
+            fs::write(&path, text.replace(from, to)).expect("a file with a fault");
+        }
+        copy
+    }
+}
+
+const NO_INBOX: (&str, &str, &str) = ("saga.py", ".rowcount == 0:", ".rowcount < 0:");
+const NO_LEDGER: (&str, &str, &str) = (
+    "saga.py",
+    "(message.saga_id, step.name)).rowcount > 0:",
+    "(message.saga_id, \"\")).rowcount > 0:",
+);
+const LEDGER_TAKES_ALL: (&str, &str, &str) =
+    ("saga.py", "'done', %s)\"", "'done', %s) on conflict do nothing\"");
+const NO_TOMBSTONE: (&str, &str, &str) =
+    ("saga.py", "    db.execute(tombstone, (message.saga_id,))\n", "");
+const NO_LOCK: (&str, &str, &str) = (
+    "saga.py",
+    "select pg_advisory_xact_lock(hashtextextended(%s, 0)), now()",
+    "select length(%s), now()",
+);
+const EVENT: &str = "published are";
+
+pub(crate) const FAULTS: &[Fault] = &[
+    Fault {
+        name: "it leaves events in the broker's memory",
+        scenario: Scenario::Once,
+        says: "`delivery_mode` is not 2",
+        changes: &[("outgoing.py", "PERSISTENT = 2", "PERSISTENT = 1")],
+    },
+    Fault {
+        name: "it remembers no message",
+        scenario: Scenario::Twice,
+        says: EVENT,
+        changes: &[NO_INBOX, NO_LEDGER, LEDGER_TAKES_ALL],
+    },
+    Fault {
+        name: "it has an inbox and no ledger",
+        scenario: Scenario::UnderAnotherId,
+        says: EVENT,
+        changes: &[NO_LEDGER, LEDGER_TAKES_ALL],
+    },
+    Fault {
+        name: "it looks into its ledger before it writes, and locks nothing",
+        scenario: Scenario::TwoProcesses,
+        says: EVENT,
+        changes: &[NO_LOCK, LEDGER_TAKES_ALL],
+    },
+    Fault {
+        name: "it compensates nothing",
+        scenario: Scenario::AbortAfter,
+        says: EVENT,
+        changes: &[("saga.py", "        if row:\n", "        if not row and row:\n")],
+    },
+    Fault {
+        name: "it leaves no tombstone",
+        scenario: Scenario::AbortBefore,
+        says: EVENT,
+        changes: &[NO_TOMBSTONE],
+    },
+    Fault {
+        name: "it compensates as often as it is told to",
+        scenario: Scenario::AbortTwice,
+        says: EVENT,
+        changes: &[("saga.py", " and state = 'done' returning", " returning")],
+    },
+    Fault {
+        name: "it forgets a saga that it has compensated",
+        scenario: Scenario::AgainAfterAbort,
+        says: EVENT,
+        changes: &[
+            NO_TOMBSTONE,
+            ("saga.py", "update ledger set state = 'undone'\"", "delete from ledger\""),
+        ],
+    },
+    Fault {
+        name: "it does not lock the saga",
+        scenario: Scenario::AbortMeanwhile,
+        says: EVENT,
+        changes: &[NO_LOCK],
+    },
+    Fault {
+        name: "it acknowledges before it commits",
+        scenario: Scenario::KilledBeforeCommit,
+        says: EVENT,
+        changes: &[
+            ("service.py", "        channel.basic_ack(delivery.method.delivery_tag)\n", ""),
+            (
+                "service.py",
+                "            failed = self.attempt(db, delivery)\n",
+                "            channel.basic_ack(delivery.method.delivery_tag)\n            \
+                 failed = self.attempt(db, delivery)\n",
+            ),
+        ],
+    },
+    Fault {
+        name: "it deletes from its outbox before it publishes",
+        scenario: Scenario::KilledAfterCommit,
+        says: EVENT,
+        changes: &[(
+            "outbox.py",
+            "            for row in found:\n                send(row)",
+            "        for row in found:\n            send(row)",
+        )],
+    },
+    Fault {
+        name: "it lets the broker acknowledge for it",
+        scenario: Scenario::KilledUnderLoad,
+        says: EVENT,
+        changes: &[
+            ("service.py", "inactivity_timeout=TICK", "inactivity_timeout=TICK, auto_ack=True"),
+            ("service.py", "        channel.basic_ack(delivery.method.delivery_tag)\n", ""),
+        ],
+    },
+    Fault {
+        name: "it makes the id of an event when it publishes it",
+        scenario: Scenario::ConfirmLost,
+        says: EVENT,
+        changes: &[
+            ("outgoing.py", "message_id=str(row.message_id)", "message_id=str(anew())"),
+            (
+                "outgoing.py",
+                "from .outbox import Row\n",
+                "from .outbox import Row\nfrom .ids import new_id\n\n\ndef anew():\n    \
+                 return new_id(datetime.now(timezone.utc))\n",
+            ),
+        ],
+    },
+    Fault {
+        name: "it publishes before it commits",
+        scenario: Scenario::NotBeforeCommit,
+        says: "before its effect is committed",
+        changes: &[(
+            "service.py",
+            "            failed = self.attempt(db, delivery)\n",
+            "            with db.transaction():\n                \
+             failed = self.attempt(db, delivery)\n                \
+             outbox.publish(db, lambda row: send(channel, outgoing.event(service, row)))\n",
+        )],
+    },
+    Fault {
+        name: "it dies of SIGTERM",
+        scenario: Scenario::Stopped,
+        says: "after SIGTERM",
+        changes: &[("__main__.py", "(signal.SIGTERM, signal.SIGINT)", "(signal.SIGINT,)")],
+    },
+    Fault {
+        name: "it ends when a connection does",
+        scenario: Scenario::ConnectionsLost,
+        says: "the program ended with",
+        changes: &[(
+            "service.py",
+            "                LOG.warning(\"a server is",
+            "                raise\n                LOG.warning(\"a server is",
+        )],
+    },
+    Fault {
+        name: "it takes a lost database for the message's failure",
+        scenario: Scenario::DatabaseAway,
+        says: EVENT,
+        changes: &[
+            (
+                "service.py",
+                "                if db.closed or db.broken:\n                    raise\n",
+                "",
+            ),
+            (
+                "service.py",
+                "RETRIES = (\"retry.5s\", \"retry.30s\", \"retry.5m\", \"retry.5m\")",
+                "RETRIES = ()",
+            ),
+        ],
+    },
+    Fault {
+        name: "it waits for no broker",
+        scenario: Scenario::BrokerRestarted,
+        says: "the program ended with",
+        changes: &[("service.py", "    AMQPError,\n    AMQPConnectorException,\n", "")],
+    },
+    Fault {
+        name: "it drops what it cannot read",
+        scenario: Scenario::Poison,
+        says: "dead letters",
+        changes: &[(
+            "service.py",
+            "            send(channel, outgoing.dead_letter(service, delivery, why, attempts))\n",
+            "",
+        )],
+    },
+];

@@ -1,0 +1,97 @@
+//! Loyalty takes part in the shop's saga as a program that is known by its contract alone: the one
+//! in Rust, the one in Python, and some in Python with a fault, which must not get away with it.
+
+mod contract;
+mod faults;
+mod retries;
+
+use std::path::Path;
+use std::time::Duration;
+
+use ballet_testkit::participant::{Program, Suite};
+use ballet_testkit::python;
+use futures_util::{StreamExt, stream};
+use tokio::sync::Mutex;
+
+use crate::contract::{contract, in_python};
+use crate::faults::FAULTS;
+
+/// The tests take turns, since each keeps the machine busy.
+static TURN: Mutex<()> = Mutex::const_new(());
+/// A program with a fault loses something; the suite waits so long for it.
+const SOON: Duration = Duration::from_secs(12);
+
+async fn program_in_python(dir: &Path) -> Program {
+    let python = python().await.expect("a Python with pika and psycopg");
+    // Without it, the modules of a fault could be those that were compiled before.
+    Program::new(python).args(["-m", "loyalty"]).dir(dir).env("PYTHONDONTWRITEBYTECODE", "1")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_in_rust_keeps_the_contract_whatever_happens_to_it() {
+    let _turn = TURN.lock().await;
+    let program = Program::new(env!("CARGO_BIN_EXE_loyalty")).env("LOG", "warn");
+    Suite::new(program, contract(loyalty::participant().part())).check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_in_python_keeps_the_contract_whatever_happens_to_it() {
+    let _turn = TURN.lock().await;
+    let program = program_in_python(&faults::original()).await;
+    Suite::new(program, contract(in_python())).check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_fault_is_found_by_its_scenario() {
+    let _turn = TURN.lock().await;
+    let missed = stream::iter(FAULTS)
+        .map(|fault| async move {
+            let copy = fault.copy("tried");
+            let program = program_in_python(copy.dir()).await;
+            let suite = Suite::new(program, contract(in_python())).patience(SOON);
+            let ended = suite.run(fault.scenario).await;
+            eprintln!("{}: {} ended", fault.name, fault.scenario);
+            match ended {
+                Ok(()) => Some(format!("{}: {} passes", fault.name, fault.scenario)),
+                Err(wrong) if wrong.contains(fault.says) => None,
+                Err(wrong) => Some(format!("{}: fails otherwise: {wrong}", fault.name)),
+            }
+        })
+        .buffer_unordered(4)
+        .filter_map(std::future::ready)
+        .collect::<Vec<_>>()
+        .await;
+    assert!(missed.is_empty(), "{}", missed.join("\n\n"));
+}
+
+#[test]
+fn each_fault_fits_the_program() {
+    for fault in FAULTS {
+        drop(fault.copy("fits"));
+    }
+}
+
+#[test]
+fn each_scenario_can_fail() {
+    for scenario in ballet_testkit::participant::Scenario::ALL {
+        let found = FAULTS.iter().any(|fault| fault.scenario == scenario);
+        assert!(found, "no fault shows that {scenario} finds something");
+    }
+}
+
+#[test]
+fn the_guide_shows_the_declaration_that_is_tried() {
+    let part = |text: &str| {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let begin = text.find("Part { service: \"loyalty\"").expect("a part");
+        let end = text[begin..].find("..Part::default() }").expect("its end");
+        text[begin..begin + end].to_owned()
+    };
+    let guide = include_str!("../../../../docs/join-from-any-language.md");
+    assert_eq!(part(guide), part(include_str!("contract.rs")));
+}
+
+#[test]
+fn the_declaration_by_hand_is_that_of_the_service_in_rust() {
+    assert_eq!(in_python(), loyalty::participant().part());
+}

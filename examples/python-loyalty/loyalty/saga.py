@@ -1,0 +1,89 @@
+"""What one message does, in one transaction: inbox, ledger, the step's own rows, outbox."""
+
+from datetime import datetime, timedelta
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from . import ids, outbox
+from .message import Message, Unacceptable
+from .part import Part, Step
+
+#: How long a message id is remembered, and a saga. Older ones are refused: nobody guesses.
+INBOX = timedelta(days=7)
+LEDGER = timedelta(days=90)
+AHEAD = timedelta(minutes=5)
+
+
+def handle(db: psycopg.Connection, part: Part, message: Message) -> None:
+    """Handles a message once, however often it comes and to how many processes."""
+    with db.transaction():
+        # What the service does for one saga is serial, over all of its processes.
+        locked = "select pg_advisory_xact_lock(hashtextextended(%s, 0)), now()"
+        _, now = db.execute(locked, (str(message.saga_id),)).fetchone()
+        check_age(message, now)
+        seen = "insert into inbox (message_id) values (%s) on conflict do nothing"
+        if db.execute(seen, (message.message_id,)).rowcount == 0:
+            return
+        if message.type == part.abort:
+            abort(db, part, message, now)
+        for step in part.steps:
+            if message.type == step.on:
+                run(db, step, message, now)
+
+
+def run(db: psycopg.Connection, step: Step, message: Message, now: datetime) -> None:
+    """Runs a step, unless it has run for the saga, or the saga is aborted."""
+    try:
+        wanted = step.read(message.event)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        detail = f"the body does not have the shape of {message.type}: {error!r}"
+        raise Unacceptable("wrong_shape", detail) from None
+    aborted = "select from tombstone where saga_id = %s"
+    if db.execute(aborted, (message.saga_id,)).rowcount > 0:
+        return
+    known = "select from ledger where saga_id = %s and step = %s"
+    if db.execute(known, (message.saga_id, step.name)).rowcount > 0:
+        return
+    outcome = step.run(db, wanted)
+    done = "insert into ledger (saga_id, step, state, outcome) values (%s, %s, 'done', %s)"
+    db.execute(done, (message.saga_id, step.name, Jsonb(outcome)))
+    outbox.add(db, now, message, step.done, outcome)
+
+
+def abort(db: psycopg.Connection, part: Part, message: Message, now: datetime) -> None:
+    """Leaves the tombstone first, whatever was done. Then the steps are undone, the last first."""
+    tombstone = "insert into tombstone (saga_id) values (%s) on conflict do nothing"
+    db.execute(tombstone, (message.saga_id,))
+    undone = (
+        "update ledger set state = 'undone'"
+        " where saga_id = %s and step = %s and state = 'done' returning outcome"
+    )
+    for step in reversed(part.steps):
+        row = db.execute(undone, (message.saga_id, step.name)).fetchone()
+        if row:
+            outbox.add(db, now, message, step.compensated, step.compensate(db, row[0]))
+
+
+def check_age(message: Message, now: datetime) -> None:
+    """Refuses what is too old to be remembered. The time is the database's."""
+    oldest = {
+        "too_old_to_deduplicate": (message.message_id, INBOX),
+        "saga_too_old": (message.saga_id, LEDGER),
+    }
+    for reason, (of, limit) in oldest.items():
+        age = ids.age(of, now)
+        if age is not None and age > limit:
+            detail = f"the id {of} is {age.days} days old, the limit is {limit.days}"
+            raise Unacceptable(reason, detail)
+        if age is not None and age < -AHEAD:
+            raise Unacceptable("clock_ahead", f"the id {of} lies in the future: set the clocks")
+
+
+def forget(db: psycopg.Connection) -> None:
+    """Removes what is older than any message that is still accepted."""
+    db.execute("delete from inbox where received_at < now() - %s", (INBOX + timedelta(days=1),))
+    for table in ("ledger", "tombstone"):
+        # The table's name is one of these two.
+        statement = f"delete from {table} where recorded_at < now() - %s"
+        db.execute(statement, (LEDGER + timedelta(days=1),))
