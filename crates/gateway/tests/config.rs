@@ -51,7 +51,7 @@ fn check(text: &str) -> (bool, String, String) {
 fn a_good_file_is_in_order() {
     let (good, out, error) = check(GOOD);
     assert!(good, "{error}");
-    assert_eq!(out, "shop.toml: in order (1 routes, 1 pages, 1 upstreams)\n");
+    assert_eq!(out, "shop.toml: in order (1 route, 1 page, 1 upstream)\n");
 }
 
 /// A change to the good file, and the sentence that it earns.
@@ -159,16 +159,39 @@ fn what_is_in_force_is_printed_without_secrets_and_can_be_read_again() {
     assert!(again, "{error}\n{printed}");
 }
 
+const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/shop.toml");
+
 #[test]
-fn the_shops_own_file_is_in_order() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/shop.toml");
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ballet-gateway"));
-    command
-        .args(["check", file])
-        .env("GATEWAY_DATABASE_URL", "postgres://gateway@localhost/gateway");
-    let output = command.output().unwrap();
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{error}");
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.ends_with("in order (8 routes, 2 pages, 5 upstreams)\n"), "{said}");
+fn the_shops_own_file_is_in_order_once_there_are_keys() {
+    let folder = Folder::new();
+    let documents = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi");
+    let text = std::fs::read_to_string(SHOP).unwrap().replace("../../docs/openapi", documents);
+    let text = text.replace("env:GATEWAY_DATABASE_URL", "postgres://gateway@localhost/gateway");
+    let file = folder.write("shop.toml", &text);
+    let (good, _, error) = command(&["check", file.to_str().unwrap()]);
+    let keys = folder.path().join("keys");
+    assert!(!good);
+    let advice =
+        format!("`ballet-gateway keys {}` makes a key set for development", keys.display());
+    assert!(error.contains("keys/jwks.json cannot be read") && error.contains(&advice), "{error}");
+    assert!(command(&["keys", keys.to_str().unwrap()]).0);
+    let (good, said, error) = command(&["check", file.to_str().unwrap()]);
+    assert!(good, "{error}");
+    assert!(said.contains("in order (") && said.contains(" upstreams)"), "{said}");
+}
+
+#[test]
+fn neither_a_token_nor_the_document_needs_the_database() {
+    let folder = Folder::new();
+    let keys = folder.path().join("keys");
+    let keys = keys.to_str().unwrap();
+    assert!(command(&["keys", keys]).0);
+    let (good, token, error) = command(&["token", SHOP, "--keys", keys, "--subject", "alice"]);
+    assert!(good, "{error}");
+    assert_eq!(token.trim().split('.').count(), 3);
+    let (good, document, error) = command(&["openapi", SHOP]);
+    assert!(good, "{error}");
+    // Written by `cargo xtask generate`.
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi/shop.json");
+    assert!(document == std::fs::read_to_string(committed).unwrap(), "it is out of date");
 }

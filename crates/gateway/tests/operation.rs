@@ -85,6 +85,20 @@ async fn a_page_without_its_main_part_is_no_page() {
     let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
     assert_eq!(problem(answer, 404).await, "product: a answered 404 Not Found");
     drop(gateway);
+    // What the service says of its refusal is for the client.
+    let catalog = Service::start(|_| {
+        let said = "{\"detail\":\"there is no product x\",\"errors\":[{\"in\":\"path\"}]}";
+        let mut answer = json(410, said);
+        let kind = "application/problem+json".parse().unwrap();
+        answer.headers_mut().insert("content-type", kind);
+        answer
+    })
+    .await;
+    let config = catalog.upstream("a") + &related.upstream("b") + &patient();
+    let gateway = Gateway::start(&folder, &config).await;
+    let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
+    assert_eq!(problem(answer, 410).await, "product: there is no product x");
+    drop(gateway);
     let config = raw::upstream("a", &nobody().await) + &related.upstream("b") + PAGE;
     let gateway = Gateway::start(&folder, &config).await;
     let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();

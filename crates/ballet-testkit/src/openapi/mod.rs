@@ -19,6 +19,7 @@ mod schema;
 mod spoil;
 mod trial;
 
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -38,7 +39,21 @@ use crate::openapi::trial::Trial;
 ///
 /// If the service does not answer, or if its document is none.
 pub async fn try_out(url: &str, seed: u64, rounds: u32) -> Result<Vec<String>> {
-    let client = reqwest::Client::builder().no_proxy().build();
+    try_out_with(HeaderMap::new(), url, seed, rounds).await
+}
+
+/// The same, with these headers in every request: credentials, for example.
+///
+/// # Errors
+///
+/// If the service does not answer, or if its document is none.
+pub async fn try_out_with(
+    headers: HeaderMap,
+    url: &str,
+    seed: u64,
+    rounds: u32,
+) -> Result<Vec<String>> {
+    let client = reqwest::Client::builder().no_proxy().default_headers(headers).build();
     let client = client.map_err(|error| Error::OpenApi(error.to_string()))?;
     let unreadable = |error: reqwest::Error| Error::OpenApi(format!("{url}/openapi.json: {error}"));
     let answer = client.get(format!("{url}/openapi.json")).send().await.map_err(unreadable)?;

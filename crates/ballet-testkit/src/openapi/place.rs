@@ -15,6 +15,10 @@ pub(super) fn names(answer: &Answer, place: Option<&Place>) -> Result<(), String
     let mut errors = problem["errors"].as_array().into_iter().flatten();
     let named = errors.any(|error| {
         let Some(Place { r#in, name }) = place else { return true };
+        // A gateway sees that the path is wrong, and not which part of it.
+        if *r#in == "path" && error["in"] == "path" && error.get("name").is_none() {
+            return true;
+        }
         let key = if *r#in == "body" { "pointer" } else { "name" };
         let found = error[key].as_str().and_then(|found| found.strip_prefix(name.as_str()));
         error["in"] == **r#in && found.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

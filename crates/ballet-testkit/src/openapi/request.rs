@@ -128,7 +128,10 @@ impl fmt::Display for Answer {
 
 /// The text as a part of a path.
 fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    // A segment of dots only would be a step up.
+    let dots = if text.bytes().all(|byte| byte == b'.') { &b""[..] } else { b"." };
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) || dots.contains(&byte);
     text.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()

@@ -14,6 +14,7 @@ use crate::openapi::sample::sample;
 use crate::openapi::spoil::{spoil, wrong};
 
 const PROBLEM: &str = "application/problem+json";
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const UNAUTHORIZED: u16 = 401;
 /// The most values that are remembered of each name.
 const REMEMBERED: usize = 50;
@@ -28,6 +29,8 @@ pub(super) struct Trial<'a> {
     dice: Dice,
     /// Values that occurred in answers, by their names.
     known: BTreeMap<String, Vec<Value>>,
+    /// How many keys of requests were used.
+    keys: u64,
     /// The routes that answered with success.
     succeeded: BTreeSet<&'a str>,
     findings: Vec<String>,
@@ -36,7 +39,8 @@ pub(super) struct Trial<'a> {
 impl<'a> Trial<'a> {
     pub(super) fn new(client: Client, url: &'a str, document: &'a Document<'a>, seed: u64) -> Self {
         let (known, succeeded, findings) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
-        Self { client, url, document, dice: Dice::new(seed), known, succeeded, findings }
+        let dice = Dice::new(seed);
+        Self { client, url, document, dice, known, keys: 0, succeeded, findings }
     }
 
     pub(super) async fn run(mut self, rounds: u32) -> Vec<String> {
@@ -188,8 +192,10 @@ impl<'a> Trial<'a> {
                 if methods.iter().any(|one| one == method) {
                     continue;
                 }
-                let request =
-                    Request { method: method.to_owned(), path: path.clone(), ..Request::default() };
+                // A gateway may look for it before the method.
+                let headers = vec![(IDEMPOTENCY_KEY.to_owned(), self.fresh_key())];
+                let (method, path) = (method.to_owned(), path.clone());
+                let request = Request { method, path, headers, ..Request::default() };
                 self.refused(&request, 405, methods).await;
             }
         }
@@ -227,6 +233,12 @@ impl<'a> Trial<'a> {
             if !parameter.required && self.dice.once_in(2) {
                 continue;
             }
+            // A key that was used before would get the answer of another request.
+            if parameter.name == IDEMPOTENCY_KEY {
+                let key = self.fresh_key();
+                request.set(operation.path, parameter, &key);
+                continue;
+            }
             let known = self.known.get(parameter.name).map(Vec::as_slice).unwrap_or_default();
             let known =
                 self.dice.pick(known).filter(|value| judge(parameter.schema, value).is_empty());
@@ -237,6 +249,11 @@ impl<'a> Trial<'a> {
             request.set(operation.path, parameter, &text_of(&value));
         }
         request
+    }
+
+    fn fresh_key(&mut self) -> String {
+        self.keys += 1;
+        format!("{}-{}", std::process::id(), self.keys)
     }
 
     /// A text that no value of this parameter has.

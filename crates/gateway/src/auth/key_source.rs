@@ -10,6 +10,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
+use crate::auth::jwk;
+use crate::config::file::Config;
 use crate::http::body::{Body, empty};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,15 +38,37 @@ impl KeySource {
 
     pub(crate) async fn load(&self) -> Result<Vec<u8>, String> {
         match self {
-            Self::File(path) => tokio::fs::read(path)
-                .await
-                .map_err(|error| format!("{} cannot be read: {error}", path.display())),
+            Self::File(path) => {
+                tokio::fs::read(path).await.map_err(|error| unreadable(path, &error))
+            }
             Self::Address(address) => match timeout(PATIENCE, fetch(address)).await {
                 Ok(done) => done.map_err(|why| format!("{address} cannot be read: {why}")),
                 Err(_) => Err(format!("{address} did not answer within {PATIENCE:?}")),
             },
         }
     }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    let folder = path.parent().unwrap_or(Path::new("")).display();
+    format!(
+        "jwt.keys: {} cannot be read: {error}; `ballet-gateway keys {folder}` makes a key set for \
+         development",
+        path.display()
+    )
+}
+
+/// Checks that a key file can be read. An address may be away for now.
+///
+/// # Errors
+///
+/// What is wrong with the file.
+pub(crate) fn check(config: &Config, config_file: &Path) -> Result<(), String> {
+    let Some(jwt) = &config.jwt else { return Ok(()) };
+    let KeySource::File(path) = KeySource::of(&jwt.keys, config_file)? else { return Ok(()) };
+    let text = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+    jwk::parse(&text).map_err(|why| format!("jwt.keys: {}: {why}", path.display()))?;
+    Ok(())
 }
 
 async fn fetch(address: &Uri) -> Result<Vec<u8>, String> {

@@ -6,5 +6,6 @@ pub(crate) mod jwk;
 pub(crate) mod jwt;
 pub(crate) mod key_set;
 pub(crate) mod key_source;
+pub(crate) mod refused;
 pub(crate) mod sign_in;
 pub(crate) mod wall_clock;

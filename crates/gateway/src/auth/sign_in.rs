@@ -82,6 +82,31 @@ impl SignIn {
         }
     }
 
+    /// Checks that a client may do what needs these scopes.
+    pub(crate) fn allowed(
+        &self,
+        identity: Option<&Identity>,
+        scopes: &[String],
+    ) -> Result<(), Problem> {
+        let Some(identity) = identity else {
+            let detail = match (&self.jwt, self.api_keys.is_empty()) {
+                (Some(_), true) => "sign in with `Authorization: Bearer <token>`",
+                (None, false) => "sign in with `X-API-Key`",
+                _ => "sign in with `Authorization: Bearer <token>` or `X-API-Key`",
+            };
+            let problem = Problem::new(StatusCode::UNAUTHORIZED, detail);
+            return Err(problem.with(header::WWW_AUTHENTICATE, "Bearer"));
+        };
+        let Some(missing) = scopes.iter().find(|scope| !identity.may(scope)) else {
+            return Ok(());
+        };
+        let needed = scopes.join(" ");
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\"");
+        let detail = format!("this needs the scope {missing}, which the credentials do not have");
+        let problem = Problem::new(StatusCode::FORBIDDEN, detail);
+        Err(problem.with(header::WWW_AUTHENTICATE, challenge))
+    }
+
     async fn token(&self, text: &str) -> Result<Identity, Problem> {
         let Some((jwt, set)) = &self.jwt else {
             return Err(refused("no_tokens", "this gateway takes no tokens, only API keys"));
@@ -111,17 +136,7 @@ fn refused(reason: &'static str, detail: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, challenge)
 }
 
-/// Checks that a client may do what needs these scopes.
-pub(crate) fn allowed(identity: Option<&Identity>, scopes: &[String]) -> Result<(), Problem> {
-    let Some(identity) = identity else {
-        let detail = "sign in with `Authorization: Bearer <token>` or `X-API-Key`";
-        return Err(
-            Problem::new(StatusCode::UNAUTHORIZED, detail).with(header::WWW_AUTHENTICATE, "Bearer")
-        );
-    };
-    let Some(missing) = scopes.iter().find(|scope| !identity.may(scope)) else { return Ok(()) };
-    let needed = scopes.join(" ");
-    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\"");
-    let detail = format!("this needs the scope {missing}, which the credentials do not have");
-    Err(Problem::new(StatusCode::FORBIDDEN, detail).with(header::WWW_AUTHENTICATE, challenge))
+/// Whether a request has any credentials.
+pub(crate) fn has_credentials(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::AUTHORIZATION) || headers.contains_key("x-api-key")
 }

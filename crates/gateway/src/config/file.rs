@@ -24,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) cors: Option<Cors>,
     #[serde(default)]
     pub(crate) security: Security,
+    pub(crate) openapi: Option<OpenApi>,
     #[serde(default, rename = "api_key")]
     pub(crate) api_keys: Vec<ApiKey>,
     #[serde(default, rename = "rate")]
@@ -57,6 +58,8 @@ pub(crate) struct Limits {
     pub(crate) headers: usize,
     pub(crate) header_bytes: Size,
     pub(crate) uri: Size,
+    /// Credentials that do not count, from one address in a minute.
+    pub(crate) refused_sign_ins: u32,
 }
 
 /// How long the gateway waits.
@@ -134,6 +137,9 @@ pub(crate) struct Upstream {
     pub(crate) retries: u32,
     #[serde(default)]
     pub(crate) breaker: Breaker,
+    /// Whether it has an OpenAPI document.
+    #[serde(default = "yes")]
+    pub(crate) documented: bool,
 }
 
 /// When a service is left alone for a while.
@@ -171,6 +177,9 @@ pub(crate) struct Route {
     pub(crate) body: Option<Size>,
     pub(crate) timeout: Option<Span>,
     pub(crate) idle: Option<Span>,
+    /// Whether it is in the system's OpenAPI document. A webhook is not for its clients.
+    #[serde(default = "yes")]
+    pub(crate) documented: bool,
 }
 
 /// Whether a route remembers answers by the client's `Idempotency-Key`.
@@ -226,6 +235,26 @@ pub(crate) struct Security {
     pub(crate) hsts: Option<Span>,
 }
 
+/// The OpenAPI document of the whole system.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpenApi {
+    pub(crate) title: String,
+    #[serde(default = "first_version")]
+    pub(crate) version: String,
+    pub(crate) description: Option<String>,
+    /// The folder with `<upstream>.json` of each upstream, beside the config file if it is relative.
+    pub(crate) documents: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn first_version() -> String {
+    "1".to_owned()
+}
+
 const fn seconds(seconds: u64) -> Span {
     Span(Duration::from_secs(seconds))
 }
@@ -272,6 +301,7 @@ impl Default for Limits {
             headers: 64,
             header_bytes: Size(16 * 1024),
             uri: Size(4 * 1024),
+            refused_sign_ins: 60,
         }
     }
 }

@@ -6,12 +6,28 @@ use crate::config::error::ConfigError;
 use crate::config::file::Config;
 use crate::config::rules::{self, Broken};
 
-/// Reads and checks a config file.
+/// Reads and checks a config file, with what it takes from the environment.
 ///
 /// # Errors
 ///
 /// What is wrong with it: the first mistake.
 pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
+    checked(path, |config| rules::check(config).and_then(|()| rules::environment(config)))
+}
+
+/// Reads and checks a config file by itself.
+///
+/// # Errors
+///
+/// What is wrong with it: the first mistake.
+pub(crate) fn read_file(path: &Path) -> Result<Config, ConfigError> {
+    checked(path, rules::check)
+}
+
+fn checked(
+    path: &Path,
+    check: impl Fn(&Config) -> Result<(), Broken>,
+) -> Result<Config, ConfigError> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
         file: file.clone(),
@@ -19,14 +35,10 @@ pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
         field: None,
         what: format!("the file cannot be read: {error}"),
     })?;
-    parse(&file, &text)
-}
-
-fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
-    let config: Config = toml::from_str(text).map_err(|error| malformed(file, text, &error))?;
-    match rules::check(&config) {
+    let config: Config = toml::from_str(&text).map_err(|error| malformed(&file, &text, &error))?;
+    match check(&config) {
         Ok(()) => Ok(config),
-        Err(broken) => Err(against_rules(file, text, broken)),
+        Err(broken) => Err(against_rules(&file, &text, broken)),
     }
 }
 

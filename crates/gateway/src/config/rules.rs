@@ -16,6 +16,9 @@ pub(crate) struct Broken {
     pub(crate) what: String,
 }
 
+/// Where the document of the whole system is served.
+pub(crate) const DOCUMENT: &str = "/openapi.json";
+
 type Check = Result<(), Broken>;
 
 /// Checks all rules, and returns the first that is broken.
@@ -71,6 +74,7 @@ fn server(config: &Config) -> Check {
         ("headers", limits.headers, 8, 1000),
         ("header_bytes", limits.header_bytes.0, 1024, 1024 * 1024),
         ("uri", limits.uri.0, 64, 64 * 1024),
+        ("refused_sign_ins", limits.refused_sign_ins as usize, 1, 1_000_000),
     ];
     for (field, value, least, most) in ranges {
         if !(least..=most).contains(&value) {
@@ -85,17 +89,20 @@ fn server(config: &Config) -> Check {
                     so let a job fetch the keys into a file";
         return Err(broken("jwt", 0, "keys", what.to_owned()));
     }
-    if let Some(database) = &config.database {
-        let wrong = |what| Err(broken("database", 0, "url", what));
-        match database.url.reveal() {
-            Err(what) => return wrong(what),
-            Ok(url) if !url.starts_with("postgres://") && !url.starts_with("postgresql://") => {
-                return wrong("expected an address like postgres://user:password@host/name".into());
-            }
-            Ok(_) => {}
-        }
-    }
     Ok(())
+}
+
+/// Checks what the file takes from the environment. Only a gateway that runs needs it.
+pub(crate) fn environment(config: &Config) -> Check {
+    let Some(database) = &config.database else { return Ok(()) };
+    let wrong = |what| Err(broken("database", 0, "url", what));
+    match database.url.reveal() {
+        Err(what) => wrong(what),
+        Ok(url) if !url.starts_with("postgres://") && !url.starts_with("postgresql://") => {
+            wrong("expected an address like postgres://user:password@host/name".into())
+        }
+        Ok(_) => Ok(()),
+    }
 }
 
 fn name(name: &str) -> Result<(), Wrong> {
@@ -199,6 +206,9 @@ fn route(config: &Config, route: &Route, before: &[Route]) -> Result<(), Wrong> 
         let Prefix(prefix) = &route.prefix;
         return Err(("methods", format!("{twice} {prefix} is taken by another route")));
     }
+    if config.openapi.is_some() && route.prefix.0 == DOCUMENT {
+        return Err(("prefix", format!("{DOCUMENT} is the system's document, by [openapi]")));
+    }
     access(config, route.public, route.scopes.as_deref(), route.rate.as_deref())?;
     if route.idempotency == IdempotencyKey::Off {
         return Ok(());
@@ -217,6 +227,9 @@ fn page(config: &Config, page: &Page, before: &[Page]) -> Result<Pattern, Wrong>
     let pattern = Pattern::parse(&page.path).map_err(|what| ("path", what))?;
     if before.iter().any(|other| other.path == page.path) {
         return Err(("path", format!("{} is taken by another page", page.path)));
+    }
+    if config.openapi.is_some() && pattern.matches(DOCUMENT).is_some() {
+        return Err(("path", format!("{DOCUMENT} is the system's document, by [openapi]")));
     }
     access(config, page.public, page.scopes.as_deref(), page.rate.as_deref())?;
     if page.parts.is_empty() {

@@ -26,7 +26,8 @@ pub(crate) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Prob
     if hosts > 1 || (hosts == 0 && request.version() >= Version::HTTP_11) {
         return bad("expected one Host header");
     }
-    path::refused(uri.path()).map_or(Ok(()), bad)
+    let path_refused = |detail| Err(Problem::new(StatusCode::BAD_REQUEST, detail).path());
+    path::refused(uri.path()).map_or(Ok(()), path_refused)
 }
 
 fn size(headers: &HeaderMap) -> usize {

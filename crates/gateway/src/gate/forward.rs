@@ -43,7 +43,7 @@ pub(crate) async fn forward(
         IdempotencyKey::Required => Some(key::of(request.headers())?.ok_or_else(|| {
             let detail =
                 "this needs an Idempotency-Key: any text that you use for one request only";
-            Problem::new(StatusCode::BAD_REQUEST, detail)
+            Problem::new(StatusCode::BAD_REQUEST, detail).header("Idempotency-Key")
         })?),
     };
     let (head, body) = request.into_parts();

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::auth::refused::RefusedSignIns;
 use crate::auth::sign_in::SignIn;
 use crate::config::file::{Config, Upstream};
 use crate::gate::in_flight::InFlight;
 use crate::gate::table::Table;
 use crate::limits::limiter::Limiter;
+use crate::openapi::assemble;
 use crate::store::database::Database;
 use crate::upstream::service::Service;
 
@@ -16,6 +18,7 @@ use crate::upstream::service::Service;
 pub(crate) struct Lasting {
     pub(crate) database: Option<Arc<Database>>,
     pub(crate) limiter: Arc<Limiter>,
+    pub(crate) refused: Arc<RefusedSignIns>,
     pub(crate) in_flight: InFlight,
 }
 
@@ -34,7 +37,7 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// If a key file cannot be read.
+    /// If a key file or a service's document cannot be read.
     pub(crate) async fn new(
         config: Config,
         place: &Path,
@@ -48,7 +51,7 @@ impl Gate {
         };
         let services: Vec<_> = config.upstreams.iter().map(service).collect();
         let sign_in = SignIn::new(&config, place, before.map(|before| &before.sign_in)).await?;
-        let table = Table::new(&config, &services)?;
+        let table = Table::new(&config, &services, assemble::of(&config, place)?)?;
         Ok(Self { config, lasting, table, sign_in, services })
     }
 }

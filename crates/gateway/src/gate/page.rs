@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Response, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::auth::identity::Identity;
 use crate::gate::exchange::Exchange;
 use crate::gate::forward::{outgoing_headers, told};
 use crate::gate::table::{Page, Part};
-use crate::http::body::{Answer, full};
+use crate::http::body::{Answer, json};
+use crate::http::headers::single;
 use crate::http::problem::Problem;
 use crate::upstream::outgoing::{Outgoing, Payload};
 
 const LARGEST_PART: usize = 1024 * 1024;
+const LARGEST_PROBLEM: usize = 16 * 1024;
 
 #[derive(Serialize)]
 struct Composed<'a> {
@@ -67,10 +71,26 @@ pub(crate) async fn compose(
         tracing::error!("a page cannot be written: {error}");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be written")
     })?;
-    let mut answer = Response::new(full(text));
-    let json = HeaderValue::from_static("application/json");
-    answer.headers_mut().insert(header::CONTENT_TYPE, json);
-    Ok(answer)
+    Ok(json(text))
+}
+
+/// What a service says of a refusal.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Said {
+    detail: Option<String>,
+    errors: Vec<Value>,
+}
+
+/// What a service says of its refusal, if it says so as problem+json.
+async fn said(answer: Response<Incoming>) -> Said {
+    let kind = single(answer.headers(), header::CONTENT_TYPE.as_str()).ok().flatten();
+    if !kind.is_some_and(|kind| kind.starts_with("application/problem+json")) {
+        return Said::default();
+    }
+    let body = Limited::new(answer.into_body(), LARGEST_PROBLEM).collect().await;
+    let bytes = body.map(|body| body.to_bytes()).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
 async fn fetch(
@@ -99,7 +119,10 @@ async fn fetch(
             .map_err(|failure| told(&failure, exchange, upstream))?;
         let status = answer.status();
         if status.is_client_error() {
-            return Err(Problem::new(status, format!("{name}: {upstream} answered {status}")));
+            let said = said(answer).await;
+            let wordless = || format!("{name}: {upstream} answered {status}");
+            let detail = said.detail.map_or_else(wordless, |detail| format!("{name}: {detail}"));
+            return Err(Problem::new(status, detail).errors(said.errors));
         }
         if !status.is_success() {
             return Err(bad(format!("{name}: {upstream} answered {status}")));

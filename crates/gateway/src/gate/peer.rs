@@ -24,8 +24,13 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> I
     client
 }
 
-/// What limits count by: a home has a whole IPv6 network.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
+/// The name by which limits count a client that has not signed in.
+pub(crate) fn client_name(address: IpAddr) -> String {
+    format!("ip:{}", network(address))
+}
+
+/// A home has a whole IPv6 network.
+fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {

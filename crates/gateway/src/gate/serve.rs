@@ -2,17 +2,18 @@
 
 use std::net::SocketAddr;
 
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Request, StatusCode};
 
+use crate::auth::identity::Identity;
 use crate::auth::sign_in;
 use crate::config::file::Security;
 use crate::gate::exchange::Exchange;
 use crate::gate::in_force::Gate;
 use crate::gate::table::Target;
 use crate::gate::{check, cors, forward, page, peer};
-use crate::http::body::Answer;
+use crate::http::body::{Answer, json};
 use crate::http::headers::set;
 use crate::http::problem::Problem;
 
@@ -54,15 +55,15 @@ async fn decide(
     let target = gate.table.find(request.method(), path)?;
     exchange.route = Some(target.name().to_owned());
     let access = target.access();
-    let identity = gate.sign_in.identify(request.headers()).await?;
+    let identity = identify(gate, exchange, request.headers()).await?;
     exchange.client = identity.as_ref().map(|identity| identity.client.clone());
     if let Some(scopes) = &access.scopes {
-        sign_in::allowed(identity.as_ref(), scopes)?;
+        gate.sign_in.allowed(identity.as_ref(), scopes)?;
     }
     if let Some(rate) = &access.rate {
         let client = match &identity {
             Some(identity) => identity.client.clone(),
-            None => format!("ip:{}", peer::network(exchange.address)),
+            None => peer::client_name(exchange.address),
         };
         let verdict = gate.lasting.limiter.take(rate, &client).await;
         let refused = (!verdict.allowed).then(|| verdict.problem(rate));
@@ -71,9 +72,29 @@ async fn decide(
     }
     let identity = identity.as_ref();
     match target {
+        Target::Document(document) => Ok(json(document.text.clone())),
         Target::Page(page) => page::compose(page, path, exchange, identity).await,
         Target::Route(route) => forward::forward(gate, route, exchange, identity, request).await,
     }
+}
+
+/// Who sends the request, if it has credentials.
+async fn identify(
+    gate: &Gate,
+    exchange: &Exchange,
+    headers: &HeaderMap,
+) -> Result<Option<Identity>, Problem> {
+    if !sign_in::has_credentials(headers) {
+        return Ok(None);
+    }
+    let (refused, limits) = (&gate.lasting.refused, &gate.config.limits);
+    let address = peer::client_name(exchange.address);
+    refused.check(limits, &address).await?;
+    let identified = gate.sign_in.identify(headers).await;
+    if matches!(&identified, Err(problem) if problem.status == StatusCode::UNAUTHORIZED) {
+        refused.note(limits, &address).await;
+    }
+    identified
 }
 
 /// Headers for browsers. What a service says itself stays.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::{Method, StatusCode, header};
 
 use crate::config::file::{Config, IdempotencyKey, Rate};
+use crate::config::rules::DOCUMENT;
 use crate::config::words::Scope;
 use crate::http::path::{Pattern, begins_with};
 use crate::http::problem::Problem;
@@ -51,9 +53,17 @@ pub(crate) struct Page {
     pub(crate) parts: Vec<Part>,
 }
 
+/// The document of the whole system, for everybody.
+#[derive(Debug)]
+pub(crate) struct Document {
+    access: Access,
+    pub(crate) text: Bytes,
+}
+
 /// What serves a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target<'a> {
+    Document(&'a Document),
     Route(&'a Route),
     Page(&'a Page),
 }
@@ -61,6 +71,7 @@ pub(crate) enum Target<'a> {
 impl Target<'_> {
     pub(crate) fn access(&self) -> &Access {
         match self {
+            Self::Document(document) => &document.access,
             Self::Route(route) => &route.access,
             Self::Page(page) => &page.access,
         }
@@ -68,6 +79,7 @@ impl Target<'_> {
 
     pub(crate) fn name(&self) -> &str {
         match self {
+            Self::Document(_) => DOCUMENT,
             Self::Route(route) => &route.prefix,
             Self::Page(page) => &page.path,
         }
@@ -76,13 +88,18 @@ impl Target<'_> {
 
 #[derive(Debug)]
 pub(crate) struct Table {
+    document: Option<Document>,
     routes: Vec<Route>,
     pages: Vec<Page>,
 }
 
 impl Table {
-    /// The table of a checked config.
-    pub(crate) fn new(config: &Config, services: &[Arc<Service>]) -> Result<Self, String> {
+    /// The table of a checked config. Its system may have a document.
+    pub(crate) fn new(
+        config: &Config,
+        services: &[Arc<Service>],
+        document: Option<String>,
+    ) -> Result<Self, String> {
         let service = |name: &str| {
             let found = services.iter().find(|service| service.name() == name);
             found.cloned().ok_or_else(|| format!("there is no upstream {name:?}"))
@@ -127,16 +144,22 @@ impl Table {
                 parts: parts.collect::<Result<_, String>>()?,
             })
         });
-        Ok(Self { routes, pages: pages.collect::<Result<_, String>>()? })
+        let document = document.map(|text| Document {
+            access: Access { scopes: None, rate: None },
+            text: text.into(),
+        });
+        Ok(Self { document, routes, pages: pages.collect::<Result<_, String>>()? })
     }
 
     /// What serves this request. The longest prefix decides, also over which methods there are: a
     /// request never falls through to a shorter one with other scopes.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Result<Target<'_>, Problem> {
+        let is_read = matches!(*method, Method::GET | Method::HEAD);
+        if let Some(document) = self.document_at(path).filter(|_| is_read) {
+            return Ok(Target::Document(document));
+        }
         let page = self.pages.iter().find(|page| page.pattern.matches(path).is_some());
-        if let Some(page) = page
-            && matches!(*method, Method::GET | Method::HEAD)
-        {
+        if let Some(page) = page.filter(|_| is_read) {
             return Ok(Target::Page(page));
         }
         let takes = |route: &&Route| {
@@ -148,11 +171,19 @@ impl Table {
         }
         let methods = self.methods(path);
         if methods.is_empty() {
-            let detail = format!("there is nothing at {path}");
+            let hint = match self.document {
+                Some(_) => format!("; {DOCUMENT} says what there is"),
+                None => String::new(),
+            };
+            let detail = format!("there is nothing at {path}{hint}");
             return Err(Problem::new(StatusCode::NOT_FOUND, detail));
         }
         let detail = format!("{path} takes {methods}");
         Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).with(header::ALLOW, methods))
+    }
+
+    fn document_at(&self, path: &str) -> Option<&Document> {
+        self.document.as_ref().filter(|_| path == DOCUMENT)
     }
 
     /// The routes with the longest prefix of this path.
@@ -166,7 +197,8 @@ impl Table {
     pub(crate) fn methods(&self, path: &str) -> String {
         let mut methods: Vec<&str> =
             self.at(path).flat_map(|route| &route.methods).map(Method::as_str).collect();
-        if self.pages.iter().any(|page| page.pattern.matches(path).is_some()) {
+        let is_page = self.pages.iter().any(|page| page.pattern.matches(path).is_some());
+        if is_page || self.document_at(path).is_some() {
             methods.push("GET");
         }
         methods.sort_unstable();

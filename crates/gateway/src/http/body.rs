@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::Response;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -15,6 +16,14 @@ pub(crate) type Answer = Response<Body>;
 
 pub(crate) fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A good answer in JSON.
+pub(crate) fn json(bytes: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(full(bytes));
+    let json = HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(CONTENT_TYPE, json);
+    answer
 }
 
 pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::http::body::{Answer, full};
 use crate::http::headers::set;
@@ -15,16 +16,51 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) detail: String,
     headers: Vec<(HeaderName, String)>,
+    /// The parts of the request that are wrong.
+    errors: Vec<Value>,
+}
+
+/// As clients get it.
+#[derive(Serialize)]
+struct Written<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Value],
+    request_id: &'a str,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), headers: Vec::new() }
+        Self { status, detail: detail.into(), headers: Vec::new(), errors: Vec::new() }
     }
 
     #[must_use]
     pub(crate) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Names a header that is wrong.
+    #[must_use]
+    pub(crate) fn header(mut self, name: &str) -> Self {
+        self.errors.push(json!({ "in": "header", "name": name, "detail": self.detail }));
+        self
+    }
+
+    /// Says that it is the path that is wrong.
+    #[must_use]
+    pub(crate) fn path(mut self) -> Self {
+        self.errors.push(json!({ "in": "path", "detail": self.detail }));
+        self
+    }
+
+    /// With the parts of the request that a service names.
+    #[must_use]
+    pub(crate) fn errors(mut self, errors: Vec<Value>) -> Self {
+        self.errors = errors;
         self
     }
 
@@ -35,18 +71,17 @@ impl Problem {
         self.with(header::RETRY_AFTER, seconds.max(1).to_string())
     }
 
-    pub(crate) fn json(&self, request_id: &str) -> serde_json::Value {
-        json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-            "request_id": request_id,
-        })
-    }
-
     pub(crate) fn answer(self, request_id: &str) -> Answer {
-        let mut answer = Response::new(full(self.json(request_id).to_string()));
+        let written = Written {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            errors: &self.errors,
+            request_id,
+        };
+        let text = serde_json::to_vec(&written).unwrap_or_default();
+        let mut answer = Response::new(full(text));
         *answer.status_mut() = self.status;
         let json = HeaderValue::from_static("application/problem+json");
         answer.headers_mut().insert(header::CONTENT_TYPE, json);

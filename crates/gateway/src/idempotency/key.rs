@@ -6,7 +6,8 @@ use ring::digest::{Context, SHA256};
 use crate::http::headers::single;
 use crate::http::problem::Problem;
 
-const LONGEST: usize = 128;
+/// The longest key, in characters.
+pub(crate) const LONGEST: usize = 128;
 
 /// The key of a request, if it has one.
 pub(crate) fn of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -14,7 +15,7 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         let detail = format!(
             "Idempotency-Key: expected one text of 1 to {LONGEST} visible ASCII characters"
         );
-        Problem::new(StatusCode::BAD_REQUEST, detail)
+        Problem::new(StatusCode::BAD_REQUEST, detail).header("Idempotency-Key")
     };
     let Some(text) = single(headers, "idempotency-key").map_err(|()| wrong())? else {
         return Ok(None);

@@ -68,7 +68,8 @@ pub(crate) async fn once(
         Known::Answered(kept) => return again_answer(kept),
         Known::Other => {
             let detail = "this Idempotency-Key was used for another request: choose a new one";
-            return refused(StatusCode::UNPROCESSABLE_ENTITY, detail);
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+            return Err(problem.header("Idempotency-Key"));
         }
         Known::Running => {
             let detail = "the first request with this Idempotency-Key is still running";

@@ -30,6 +30,12 @@ impl Bucket {
         self.ends <= now
     }
 
+    /// How long there are no permits any more, here and elsewhere.
+    pub(crate) fn spent(&self, now: Instant) -> Option<Duration> {
+        let none_left = self.permits == 0 && self.elsewhere == 0;
+        (none_left && !self.is_over(now)).then(|| self.ends.saturating_duration_since(now))
+    }
+
     /// The verdict, if it can be given without asking for more permits.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Verdict> {
         if self.is_over(now) {

@@ -68,6 +68,17 @@ impl Limiter {
         verdict
     }
 
+    /// How long a client has to wait that has used everything up. Asks nobody, and counts nothing.
+    pub(crate) async fn spent(&self, rate: &Rate, client: &str) -> Option<Duration> {
+        let known = {
+            let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+            buckets.all.get(&(rate.name.clone(), client.to_owned())).map(Arc::clone)
+        };
+        let bucket = known?;
+        let bucket = bucket.lock().await;
+        bucket.as_ref().and_then(|bucket| bucket.spent(Instant::now()))
+    }
+
     fn bucket(&self, rate: &Rate, client: &str) -> Arc<Mutex<Option<Bucket>>> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (rate.name.clone(), client.to_owned());

@@ -1,13 +1,16 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::auth::key_source;
 use crate::config::read::read;
-use crate::program::{api_key, keys, run, token};
+use crate::openapi::assemble;
+use crate::program::{api_key, keys, openapi, run, token};
 
 /// The HTTP front door of a system of services.
 #[derive(Debug, Parser)]
@@ -33,6 +36,8 @@ enum Command {
         #[arg(long)]
         print_config: bool,
     },
+    /// Prints the OpenAPI document of the whole system.
+    Openapi { file: PathBuf },
     /// Makes a key set for development, or adds a new key to it.
     Keys(keys::Arguments),
     /// Makes a token for development.
@@ -41,10 +46,11 @@ enum Command {
     ApiKey(api_key::Arguments),
 }
 
-pub(crate) fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let done = match Arguments::parse_from(arguments).command {
         Command::Run { file, log } => run::main(&file, &log).map(|()| String::new()),
         Command::Check { file, print_config } => check(&file, print_config),
+        Command::Openapi { file } => openapi::make(&file),
         Command::Keys(arguments) => keys::make(&arguments),
         Command::Token(arguments) => token::make(&arguments),
         Command::ApiKey(arguments) => api_key::make(&arguments),
@@ -61,13 +67,20 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// All that a start would find wrong, and the services' documents.
 fn check(file: &Path, print_config: bool) -> Result<String, String> {
     let config = read(file).map_err(|error| error.to_string())?;
+    key_source::check(&config, file)?;
+    assemble::of(&config, file)?;
     if print_config {
         return toml::to_string(&config).map_err(|error| error.to_string());
     }
     let (routes, pages) = (config.routes.len(), config.pages.len());
     let upstreams = config.upstreams.len();
+    let count = |number: usize, what: &str| {
+        format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+    };
+    let (routes, pages) = (count(routes, "route"), count(pages, "page"));
     let file = file.display();
-    Ok(format!("{file}: in order ({routes} routes, {pages} pages, {upstreams} upstreams)\n"))
+    Ok(format!("{file}: in order ({routes}, {pages}, {})\n", count(upstreams, "upstream")))
 }

@@ -5,5 +5,6 @@ pub(crate) mod command;
 pub(crate) mod keys;
 pub(crate) mod logging;
 pub(crate) mod measures;
+pub(crate) mod openapi;
 pub(crate) mod run;
 pub(crate) mod token;

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::auth::refused::RefusedSignIns;
 use crate::config::file::Config;
 use crate::config::read::read;
 use crate::door::{private, public};
@@ -49,6 +50,7 @@ async fn run(config: Config, file: &Path, metrics: PrometheusHandle) -> Result<(
     let lasting = Lasting {
         limiter: Arc::new(Limiter::new(database.clone())),
         database,
+        refused: Arc::new(RefusedSignIns::new()),
         in_flight: InFlight::new(),
     };
     let listen = config.listen.clone();

@@ -8,7 +8,7 @@ use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 
 use crate::auth::wall_clock::unix_seconds;
-use crate::config::read::read;
+use crate::config::read::read_file;
 use crate::config::units::Span;
 use crate::program::keys::{SIGNING_KEY, SigningKey};
 
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 ///
 /// If the config names no issuer, or the key cannot be read.
 pub(crate) fn make(arguments: &Arguments) -> Result<String, String> {
-    let config = read(&arguments.file).map_err(|error| error.to_string())?;
+    let config = read_file(&arguments.file).map_err(|error| error.to_string())?;
     let no_tokens =
         || format!("{}: it has no [jwt], so it takes no tokens", arguments.file.display());
     let jwt = config.jwt.ok_or_else(no_tokens)?;

@@ -51,7 +51,12 @@ impl Drop for Folder {
 /// Runs a command of the program to its end. Returns whether it succeeded, and what it said.
 pub(crate) fn command(arguments: &[&str]) -> (bool, String, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ballet-gateway"));
-    let output = command.args(arguments).env_remove("LOG").output().unwrap();
+    let output = command
+        .args(arguments)
+        .env_remove("LOG")
+        .env_remove("GATEWAY_DATABASE_URL")
+        .output()
+        .unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.success(), text(output.stdout), text(output.stderr))
 }

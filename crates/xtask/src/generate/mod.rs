@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use ballet_check::{Catalog, choreography, definitions, events};
 
 use crate::process::cargo;
@@ -15,6 +15,7 @@ use crate::ui;
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
+const GATEWAY: &str = "crates/gateway/shop.toml";
 const EXAMPLE: &str = "examples/loyalty/src/lib.rs";
 
 /// A generated file: its path in the workspace, and its text.
@@ -76,6 +77,11 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
         let path = format!("docs/openapi/{service}.json");
         all.push(Generated { path, text: document.text() });
     }
+    let documents = shop::documents();
+    let documents = documents.iter().map(|(service, document)| (*service, document.text()));
+    let system = ballet_gateway::document(&root.join(GATEWAY), documents);
+    let text = system.map_err(|why| anyhow!("the document of the whole shop: {why}"))?;
+    all.push(Generated { path: "docs/openapi/shop.json".to_owned(), text });
     match read(&root.join(README))? {
         Some(readme) => {
             let example = read(&root.join(EXAMPLE))?.with_context(|| format!("no {EXAMPLE}"))?;

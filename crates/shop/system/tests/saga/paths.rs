@@ -25,9 +25,16 @@ async fn an_order_goes_to_the_door() {
     shop.close().await;
 }
 
+/// What happens in a shop, in one of its own.
+async fn alone(name: &str, scenario: impl AsyncFnOnce(&mut Shop)) {
+    let mut shop = Shop::open(name).await;
+    scenario(&mut shop).await;
+    shop.close().await;
+}
+
 /// An order that fails ends as cancelled with this reason, and nothing stays held.
-async fn fails(name: &str, checkout: &Value, reason: &str, failed_step: &str, payment: &str) {
-    let shop = Shop::open(name).await;
+async fn fails(shop: &Shop, checkout: &Value, reason: &str, failed_step: &str, payment: &str) {
+    let before = shop.stock("mug").await;
     let order_id = shop.placed(checkout).await;
     let order = shop.order_is(&order_id, "cancelled").await;
     assert_eq!(order["reason"], reason, "{order}");
@@ -35,37 +42,56 @@ async fn fails(name: &str, checkout: &Value, reason: &str, failed_step: &str, pa
     shop.is_sound().await;
     let state = &shop.payment(&order_id).await["state"];
     assert_eq!(state.as_str().unwrap_or("none"), payment);
-    assert_eq!(shop.stock("mug").await["on_hand"], 10);
-    shop.close().await;
+    assert_eq!(shop.stock("mug").await, before);
+}
+
+/// F1: an order for more than there is.
+pub(crate) async fn out_of_stock(shop: &mut Shop) {
+    fails(shop, &mugs(11, "card_approved"), "out_of_stock", "reserve_stock", "none").await;
 }
 
 #[tokio::test]
 async fn f1_out_of_stock() {
-    fails("f1", &mugs(11, "card_approved"), "out_of_stock", "reserve_stock", "none").await;
+    alone("f1", out_of_stock).await;
+}
+
+/// F2: the card has no money.
+pub(crate) async fn card_declined(shop: &mut Shop) {
+    let checkout = mugs(1, "card_insufficient_funds");
+    fails(shop, &checkout, "payment_declined", "authorize_payment", "declined").await;
 }
 
 #[tokio::test]
 async fn f2_card_declined() {
-    let checkout = mugs(1, "card_insufficient_funds");
-    fails("f2", &checkout, "payment_declined", "authorize_payment", "declined").await;
+    alone("f2", card_declined).await;
+}
+
+/// F3: nobody delivers there.
+pub(crate) async fn address_refused(shop: &mut Shop) {
+    let mut checkout = mugs(1, "card_approved");
+    checkout["ship_to"]["country"] = json!("AQ");
+    fails(shop, &checkout, "shipment_rejected", "schedule_shipment", "voided").await;
 }
 
 #[tokio::test]
 async fn f3_address_refused() {
-    let mut checkout = mugs(1, "card_approved");
-    checkout["ship_to"]["country"] = json!("AQ");
-    fails("f3", &checkout, "shipment_rejected", "schedule_shipment", "voided").await;
+    alone("f3", address_refused).await;
+}
+
+/// F4: the money is there and cannot be taken.
+pub(crate) async fn capture_fails(shop: &mut Shop) {
+    let checkout = mugs(1, "card_capture_fails");
+    fails(shop, &checkout, "capture_failed", "capture_payment", "voided").await;
 }
 
 #[tokio::test]
 async fn f4_capture_fails() {
-    let checkout = mugs(1, "card_capture_fails");
-    fails("f4", &checkout, "capture_failed", "capture_payment", "voided").await;
+    alone("f4", capture_fails).await;
 }
 
-#[tokio::test]
-async fn f5_the_customer_cancels_in_time() {
-    let shop = Shop::open("f5").await;
+/// F5: a cancel before the money is taken.
+pub(crate) async fn customer_cancels_in_time(shop: &mut Shop) {
+    let before = shop.stock("mug").await;
     let provider = shop.silent_provider().await;
     let order_id = shop.placed(&mugs(3, "card_approved")).await;
     let cancelled = shop.cancel(&order_id).await;
@@ -78,13 +104,16 @@ async fn f5_the_customer_cancels_in_time() {
     assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::OK, "cancelled before");
     provider.close().await.expect("it answers");
     shop.is_sound().await;
-    assert_eq!(shop.stock("mug").await["on_hand"], 10);
-    shop.close().await;
+    assert_eq!(shop.stock("mug").await, before);
 }
 
 #[tokio::test]
-async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
-    let shop = Shop::open("f7").await;
+async fn f5_the_customer_cancels_in_time() {
+    alone("f5", customer_cancels_in_time).await;
+}
+
+/// F7: a cancel while the money is taken.
+pub(crate) async fn cancel_races_capture(shop: &mut Shop) {
     let mut outcomes = Vec::new();
     for _ in 0..10 {
         outcomes.push((shop.placed(&mugs(1, "card_slow")).await, "unknown"));
@@ -99,12 +128,16 @@ async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
         shop.order_is(order_id, outcome).await;
     }
     shop.is_sound().await;
-    shop.close().await;
 }
 
 #[tokio::test]
-async fn f8_an_abort_that_arrives_before_the_step_keeps_it_from_taking_effect() {
-    let shop = Shop::open("f8").await;
+async fn f7_a_cancel_that_races_the_capture_wins_or_loses_but_not_half() {
+    alone("f7", cancel_races_capture).await;
+}
+
+/// F8: the abort overtakes what it aborts.
+pub(crate) async fn abort_before_step(shop: &mut Shop) {
+    let before = shop.stock("mug").await["on_hand"].as_u64().expect("a number");
     let context = Clock::system();
     let [order_id, abort_id] = [0; 2].map(|_| context.new_id(context.now()).to_string());
     let properties = |id: &str, event: &str| {
@@ -123,27 +156,39 @@ async fn f8_an_abort_that_arrives_before_the_step_keeps_it_from_taking_effect() 
     shop.order_is(&other, "completed").await;
     shop.order_is(&order_id, "placed").await;
     let stock = shop.stock("mug").await;
-    assert_eq!((&stock["on_hand"], &stock["held"]), (&json!(9), &json!(0)));
+    assert_eq!((&stock["on_hand"], &stock["held"]), (&json!(before - 1), &json!(0)));
     assert_eq!(shop.cancel(&order_id).await.status(), StatusCode::ACCEPTED);
     shop.is_sound().await;
     assert_eq!(shop.payment(&order_id).await["state"], Value::Null);
-    assert_eq!(shop.stock("mug").await["on_hand"], 9);
-    shop.close().await;
+    assert_eq!(shop.stock("mug").await["on_hand"], before - 1);
+}
+
+#[tokio::test]
+async fn f8_an_abort_that_arrives_before_the_step_keeps_it_from_taking_effect() {
+    alone("f8", abort_before_step).await;
+}
+
+/// F9: the authorisation ends before the capture.
+pub(crate) async fn authorisation_expires(shop: &mut Shop) {
+    let checkout = mugs(1, "card_expires");
+    fails(shop, &checkout, "capture_failed", "capture_payment", "voided").await;
 }
 
 #[tokio::test]
 async fn f9_the_authorisation_expires() {
-    let checkout = mugs(1, "card_expires");
-    fails("f9", &checkout, "capture_failed", "capture_payment", "voided").await;
+    alone("f9", authorisation_expires).await;
+}
+
+/// F10: answers of the provider get lost.
+pub(crate) async fn transient_errors(shop: &mut Shop) {
+    let order_id = shop.placed(&mugs(1, "card_flaky")).await;
+    shop.order_is(&order_id, "completed").await;
+    shop.is_sound().await;
 }
 
 #[tokio::test]
 async fn f10_transient_errors_have_no_effect() {
-    let shop = Shop::open("f10").await;
-    let order_id = shop.placed(&mugs(1, "card_flaky")).await;
-    shop.order_is(&order_id, "completed").await;
-    shop.is_sound().await;
-    shop.close().await;
+    alone("f10", transient_errors).await;
 }
 
 #[tokio::test]

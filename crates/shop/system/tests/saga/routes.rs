@@ -1,10 +1,10 @@
 //! The HTTP routes of every service against its OpenAPI document.
 
-use ballet_testkit::openapi::try_out;
+use ballet_testkit::openapi::{try_out, try_out_with};
 use serde_json::json;
 
 use crate::carts::sold;
-use crate::shop::{Shop, mugs};
+use crate::shop::{Opened, Shop, USUAL, mugs};
 
 /// The seed decides every request: a finding comes again with it.
 const SEED: u64 = 9457;
@@ -61,6 +61,19 @@ async fn recommendations_does_what_its_document_says() {
 #[tokio::test]
 async fn shipping_does_what_its_document_says() {
     does_what_it_says("shipping").await;
+}
+
+#[tokio::test]
+async fn the_gateway_does_what_its_document_says() {
+    let shop = Shop::with("document", Opened { gateway: true, ..USUAL }).await;
+    let completed = shop.placed(&mugs(1, "card_approved")).await;
+    shop.order_is(&completed, "completed").await;
+    let gateway = shop.gateway.as_ref().expect("a gateway");
+    let findings = try_out_with(gateway.credentials(), &gateway.url, SEED, ROUNDS).await;
+    let findings = findings.expect("a document");
+    assert!(findings.is_empty(), "seed {SEED}:\n{}", findings.join("\n"));
+    shop.is_sound().await;
+    shop.close().await;
 }
 
 #[tokio::test]

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ballet::core::{Part, topology};
-use ballet::{Running, Service, Settings};
+use ballet::{Clock, Running, Service, Settings};
 use ballet_testkit::{Collector, Servers, TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use shop::audit::{Report, audit};
 use sqlx::{Connection, Executor, PgConnection};
+
+use crate::gateway::Gateway;
 
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
@@ -22,6 +24,7 @@ pub(crate) struct Shop {
     carrier: shipping::sandbox::Sandbox,
     services: Vec<(&'static str, Running)>,
     collector: Option<Collector>,
+    pub(crate) gateway: Option<Gateway>,
 }
 
 /// How a shop is opened.
@@ -32,10 +35,12 @@ pub(crate) struct Opened {
     pub(crate) lanes: u16,
     /// Whether a collector takes its spans.
     pub(crate) traced: bool,
+    /// Whether its customers come through its gateway.
+    pub(crate) gateway: bool,
 }
 
 /// One of each.
-pub(crate) const USUAL: Opened = Opened { replicas: 1, lanes: 1, traced: false };
+pub(crate) const USUAL: Opened = Opened { replicas: 1, lanes: 1, traced: false, gateway: false };
 /// How long the provider takes for a slow card's answer.
 const SLOW: Duration = Duration::from_millis(300);
 
@@ -59,11 +64,19 @@ impl Shop {
             true => Some(Collector::start().await.expect("a collector")),
             false => None,
         };
-        let mut shop = Self { env, client, urls, opened, carrier, services, collector };
+        let gateway = None;
+        let mut shop = Self { env, client, urls, opened, carrier, services, collector, gateway };
         for _ in 0..opened.replicas {
             for name in &names {
                 shop.start(name).await;
             }
+        }
+        if opened.gateway {
+            let urls = shop.urls.iter().map(|(name, url)| (*name, url.as_str()));
+            let gateway = Gateway::start(urls).await;
+            let client = Client::builder().default_headers(gateway.credentials()).build();
+            shop.client = client.expect("a client");
+            shop.gateway = Some(gateway);
         }
         shop.receive("mug", "note-1", 10).await;
         shop.receive("pen", "note-1", 5).await;
@@ -92,7 +105,21 @@ impl Shop {
     pub(crate) async fn start_as(&mut self, name: &'static str, service: Service) {
         let settings = Settings::new(self.env.amqp_url(name), self.env.database_url(name));
         let otlp_endpoint = self.collector.as_ref().map(|collector| collector.url().to_owned());
-        let settings = Settings { lanes: self.opened.lanes, otlp_endpoint, ..settings };
+        let mut settings = Settings { lanes: self.opened.lanes, otlp_endpoint, ..settings };
+        if self.gateway.is_some() {
+            // Where the gateway looks for it.
+            settings.listen = self.urls[name]["http://".len()..].parse().expect("an address");
+        }
+        self.start_with(name, service, settings).await;
+    }
+
+    /// Starts a service with settings of its own.
+    pub(crate) async fn start_with(
+        &mut self,
+        name: &'static str,
+        service: Service,
+        settings: Settings,
+    ) {
         let running = service.start(settings).await.expect("started");
         self.urls.insert(name, format!("http://{}", running.address()));
         self.services.push((name, running));
@@ -101,6 +128,11 @@ impl Shop {
     /// The URL of a service, of the replica that was started last.
     pub(crate) fn url(&self, name: &str) -> &str {
         &self.urls[name]
+    }
+
+    /// Where customers reach what a service has: at the gateway, if there is one.
+    pub(crate) fn door(&self, name: &str) -> &str {
+        self.gateway.as_ref().map_or_else(|| self.url(name), |gateway| &gateway.url)
     }
 
     /// Where each replica of a service answers.
@@ -134,11 +166,11 @@ impl Shop {
 
     pub(crate) async fn receive(&self, sku: &str, receipt: &str, quantity: u64) -> Response {
         let body = json!({ "receipt": receipt, "quantity": quantity });
-        self.post(&format!("{}/stock/{sku}/receive", self.url("inventory")), &body).await
+        self.post(&format!("{}/stock/{sku}/receive", self.door("inventory")), &body).await
     }
 
     pub(crate) async fn place(&self, checkout: &Value) -> Response {
-        self.post(&format!("{}/orders", self.url("orders")), checkout).await
+        self.post(&format!("{}/orders", self.door("orders")), checkout).await
     }
 
     /// Places an order that has to be taken, and gives its id.
@@ -153,7 +185,7 @@ impl Shop {
     }
 
     pub(crate) async fn cancel(&self, order_id: &str) -> Response {
-        self.post(&format!("{}/orders/{order_id}/cancel", self.url("orders")), &json!({})).await
+        self.post(&format!("{}/orders/{order_id}/cancel", self.door("orders")), &json!({})).await
     }
 
     /// Drops a message on the exchange for events, as a program in any language would.
@@ -165,19 +197,19 @@ impl Shop {
     }
 
     pub(crate) async fn order(&self, order_id: &str) -> Value {
-        self.get(&format!("{}/orders/{order_id}", self.url("orders"))).await
+        self.get(&format!("{}/orders/{order_id}", self.door("orders"))).await
     }
 
     pub(crate) async fn orders(&self, query: &str) -> Value {
-        self.get(&format!("{}/orders{query}", self.url("orders"))).await
+        self.get(&format!("{}/orders{query}", self.door("orders"))).await
     }
 
     pub(crate) async fn payment(&self, order_id: &str) -> Value {
-        self.get(&format!("{}/payments/{order_id}", self.url("payments"))).await
+        self.get(&format!("{}/payments/{order_id}", self.door("payments"))).await
     }
 
     pub(crate) async fn stock(&self, sku: &str) -> Value {
-        self.get(&format!("{}/stock/{sku}", self.url("inventory"))).await
+        self.get(&format!("{}/stock/{sku}", self.door("inventory"))).await
     }
 
     /// Waits until an order has a status.
@@ -235,6 +267,9 @@ impl Shop {
 
     /// Ends all services properly, and the world with them.
     pub(crate) async fn close(self) {
+        if let Some(gateway) = self.gateway {
+            gateway.stop().await;
+        }
         for (_, service) in self.services {
             service.stop().await;
         }
@@ -242,7 +277,10 @@ impl Shop {
     }
 
     pub(crate) async fn post(&self, url: &str, body: &Value) -> Response {
-        self.client.post(url).json(body).send().await.expect("an answer")
+        // What the gateway wants; a service does not look at it.
+        let key = Clock::system().new_id(Clock::system().now()).to_string();
+        let request = self.client.post(url).header("Idempotency-Key", key);
+        request.json(body).send().await.expect("an answer")
     }
 
     async fn get(&self, url: &str) -> Value {

@@ -9,7 +9,7 @@ use sqlx::Connection;
 use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
 
 /// A client's stream of events.
-struct Watch {
+pub(crate) struct Watch {
     response: Response,
     unread: String,
 }
@@ -27,7 +27,12 @@ async fn ask(shop: &Shop, url: &str, order_id: &str, last_seen: Option<&str>) ->
 }
 
 impl Watch {
-    async fn begin(shop: &Shop, url: &str, order_id: &str, last_seen: Option<&str>) -> Self {
+    pub(crate) async fn begin(
+        shop: &Shop,
+        url: &str,
+        order_id: &str,
+        last_seen: Option<&str>,
+    ) -> Self {
         let response = ask(shop, url, order_id, last_seen).await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -57,7 +62,7 @@ impl Watch {
     }
 
     /// The ids and statuses of all further events.
-    async fn rest(mut self) -> Vec<(String, String)> {
+    pub(crate) async fn rest(mut self) -> Vec<(String, String)> {
         let mut rest = Vec::new();
         while let Some((id, data)) = self.next().await {
             rest.push((id, data["status"].as_str().expect("a status").to_owned()));
@@ -66,7 +71,7 @@ impl Watch {
     }
 }
 
-fn changes(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn changes(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(|(id, status)| ((*id).to_owned(), (*status).to_owned())).collect()
 }
 

@@ -1,0 +1,46 @@
+//! Credentials that do not count, by the addresses that they come from: whoever guesses gets few
+//! tries. Each gateway counts for itself.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use crate::config::file::{Limits, Rate};
+use crate::config::units::Span;
+use crate::http::problem::Problem;
+use crate::limits::limiter::Limiter;
+
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// What addresses have been refused.
+#[derive(Debug)]
+pub(crate) struct RefusedSignIns(Limiter);
+
+impl RefusedSignIns {
+    pub(crate) fn new() -> Self {
+        Self(Limiter::new(None))
+    }
+
+    /// Refuses further credentials of an address that had too many wrong ones.
+    pub(crate) async fn check(&self, limits: &Limits, address: &str) -> Result<(), Problem> {
+        let rate = rate(limits);
+        let Some(wait) = self.0.spent(&rate, address).await else { return Ok(()) };
+        metrics::counter!("gateway_limited_total", "rate" => rate.name).increment(1);
+        let detail = format!(
+            "{} credentials from this address did not count within a minute: no further ones are \
+             looked at for a while",
+            rate.requests
+        );
+        Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(wait))
+    }
+
+    /// Counts credentials that did not count.
+    pub(crate) async fn note(&self, limits: &Limits, address: &str) {
+        self.0.take(&rate(limits), address).await;
+    }
+}
+
+fn rate(limits: &Limits) -> Rate {
+    let name = "refused-sign-ins".to_owned();
+    Rate { name, requests: limits.refused_sign_ins, window: Span(WINDOW) }
+}

@@ -1,0 +1,40 @@
+//! The HTTP front door of a system of services, set up by one config file. Almost everybody uses it
+//! as the program `ballet-gateway`.
+
+#![warn(missing_docs)]
+
+mod auth;
+mod config;
+mod door;
+mod gate;
+mod http;
+mod idempotency;
+mod limits;
+mod openapi;
+mod program;
+mod store;
+mod upstream;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The program `ballet-gateway` with these arguments, of which the first is its name. It ends the
+/// process if they are wrong.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    program::command::main(arguments)
+}
+
+/// The OpenAPI document of the system with this config file, made of its services' documents by the
+/// names of their upstreams.
+///
+/// # Errors
+///
+/// What is wrong with the config, or what a route or page leads to and no document has.
+pub fn document<'a>(
+    config: &Path,
+    documents: impl IntoIterator<Item = (&'a str, String)>,
+) -> Result<String, String> {
+    program::openapi::made_of(config, documents)
+}

@@ -1,0 +1,185 @@
+//! The components of the services' documents in one namespace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+const PLACE: &str = "#/components/";
+/// The place of the errors that the gateway answers itself.
+pub(crate) const PROBLEM: &str = "#/components/schemas/Problem";
+
+/// The components by their places: `schemas/Order`.
+#[derive(Debug)]
+pub(crate) struct Components(BTreeMap<String, Value>);
+
+/// Which components of a service's document have another name in the system's.
+#[derive(Debug, Default)]
+pub(crate) struct Names(BTreeMap<String, String>);
+
+impl Components {
+    pub(crate) fn new() -> Self {
+        Self(BTreeMap::from([("schemas/Problem".to_owned(), problem())]))
+    }
+
+    /// Takes the components of a service. Equal ones are shared. One that is there with another
+    /// content gets the name of the upstream in front.
+    pub(crate) fn take(&mut self, upstream: &str, document: &Value) -> Names {
+        let mut own = BTreeMap::new();
+        for (section, entries) in object(&document["components"]) {
+            // How a service is signed in to is between it and the gateway.
+            if section == "securitySchemes" {
+                continue;
+            }
+            for (name, value) in object(entries) {
+                own.insert(format!("{section}/{name}"), value);
+            }
+        }
+        own.retain(|place, value| place != "schemas/Problem" || !is_plain_problem(value));
+        let mut differ: BTreeSet<&str> = BTreeSet::new();
+        loop {
+            // What refers to another component than before is another one itself.
+            let refers = |value: &Value| references(value).iter().any(|to| differ.contains(&**to));
+            let is_new = |(place, value): &(&String, &&Value)| {
+                let known = self.0.get(*place);
+                !differ.contains(place.as_str())
+                    && known.is_some_and(|known| known != **value || refers(value))
+            };
+            let Some((place, _)) = own.iter().find(is_new) else { break };
+            differ.insert(place);
+        }
+        let renamed = differ.iter().filter_map(|place| {
+            let (section, name) = place.split_once('/')?;
+            Some(((*place).to_owned(), format!("{section}/{upstream}_{name}")))
+        });
+        let names = Names(renamed.collect());
+        for (place, value) in &own {
+            let new = names.0.get(place).unwrap_or(place);
+            self.0.entry(new.clone()).or_insert_with(|| names.rewrite(value));
+        }
+        names
+    }
+
+    /// The components that are referred to, in sections.
+    pub(crate) fn used_by(&self, paths: &Value) -> BTreeMap<&str, BTreeMap<&str, &Value>> {
+        let mut used: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
+        let mut open: Vec<String> = references(paths).into_iter().collect();
+        while let Some(place) = open.pop() {
+            let Some((place, value)) = self.0.get_key_value(&place) else { continue };
+            let Some((section, name)) = place.split_once('/') else { continue };
+            if used.entry(section).or_default().insert(name, value).is_none() {
+                open.extend(references(value));
+            }
+        }
+        used
+    }
+}
+
+impl Names {
+    /// The value with the system's names of its components.
+    pub(crate) fn rewrite(&self, value: &Value) -> Value {
+        match value {
+            Value::Object(object) => {
+                let entries = object.iter().map(|(key, value)| {
+                    let renamed = value.as_str().filter(|_| key == "$ref").and_then(|text| {
+                        let new = self.0.get(text.strip_prefix(PLACE)?)?;
+                        Some(Value::String(format!("{PLACE}{new}")))
+                    });
+                    (key.clone(), renamed.unwrap_or_else(|| self.rewrite(value)))
+                });
+                Value::Object(entries.collect())
+            }
+            Value::Array(items) => items.iter().map(|item| self.rewrite(item)).collect(),
+            other => other.clone(),
+        }
+    }
+}
+
+/// The entries of an object; none if it is something else.
+pub(crate) fn object(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flat_map(Map::iter)
+}
+
+/// The places of the components that a value refers to.
+fn references(value: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(object) => {
+                let text = object.get("$ref").and_then(Value::as_str);
+                found.extend(text.and_then(|text| text.strip_prefix(PLACE)).map(str::to_owned));
+                open.extend(object.values());
+            }
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether a service's schema of errors says nothing that the gateway's does not say.
+fn is_plain_problem(schema: &Value) -> bool {
+    let known = problem();
+    object(&schema["properties"]).all(|(name, _)| known["properties"].get(name).is_some())
+        && schema.get("additionalProperties").is_none_or(|more| *more != false)
+}
+
+/// The schema of an error, of the gateway or of a service.
+fn problem() -> Value {
+    let text = |description: &str| json!({ "type": "string", "description": description });
+    json!({
+        "type": "object",
+        "description": "An error (RFC 9457).",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": text("`about:blank`: the status says what kind of problem it is."),
+            "title": text("The status in words."),
+            "status": { "type": "integer", "description": "The HTTP status code." },
+            "detail": text("What is wrong, and what to do."),
+            "errors": {
+                "type": "array",
+                "description": "The parts of the request that are wrong, if it is known which.",
+                "items": {
+                    "type": "object",
+                    "required": ["in", "detail"],
+                    "properties": {
+                        "in": { "enum": ["body", "query", "path", "header"] },
+                        "pointer": text("The field of the body, as a JSON Pointer (RFC 6901) in a \
+                                         URI fragment."),
+                        "name": text("The name of the parameter or header."),
+                        "detail": text("What is wrong with it."),
+                    },
+                },
+            },
+            "request_id": text("The request's id in the gateway's log, if the error is the \
+                                gateway's."),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_components_are_shared_and_others_get_the_name_of_their_service() {
+        let document = |price: &str| {
+            json!({ "components": { "schemas": {
+                "Money": { "type": price },
+                "Line": { "properties": { "price": { "$ref": "#/components/schemas/Money" } } },
+                "Id": { "type": "string" },
+            } } })
+        };
+        let mut components = Components::new();
+        assert!(components.take("a", &document("integer")).0.is_empty());
+        assert!(components.take("b", &document("integer")).0.is_empty());
+        // The line of `c` is another one, because its money is.
+        let names = components.take("c", &document("string"));
+        assert_eq!(names.0.len(), 2);
+        let used = names.rewrite(&json!({ "$ref": "#/components/schemas/Line" }));
+        assert_eq!(used, json!({ "$ref": "#/components/schemas/c_Line" }));
+        let used = components.used_by(&used);
+        let names: Vec<&str> = used["schemas"].keys().copied().collect();
+        assert_eq!(names, ["c_Line", "c_Money"]);
+    }
+}

@@ -1,0 +1,158 @@
+//! A composed page as an operation: its parts are what the services answer.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::config::file::{Config, IdempotencyKey, Page, Part};
+use crate::openapi::components::{Names, object};
+use crate::openapi::operation::{Described, resolved, security};
+use crate::openapi::refusals::{self, Demands};
+use crate::openapi::source::Documents;
+
+/// # Errors
+///
+/// If the document of a part's service does not have its path.
+pub(crate) fn operation(
+    config: &Config,
+    page: &Page,
+    documents: &Documents,
+    names: &BTreeMap<String, Names>,
+) -> Result<Value, String> {
+    let mut parameters: BTreeMap<&str, Value> = BTreeMap::new();
+    let (mut properties, mut responses) = (Map::new(), Map::new());
+    for part in &page.parts {
+        // A service without a document answers any JSON.
+        let Some((document, names)) = documents.get(&part.upstream).zip(names.get(&part.upstream))
+        else {
+            properties.insert(part.name.clone(), json!({}));
+            continue;
+        };
+        let (path, of) = described(document, part).ok_or_else(|| {
+            let Part { name, upstream, path, .. } = part;
+            let page = &page.path;
+            format!(
+                "the part {name} of the page {page} is GET {path}, which the OpenAPI document \
+                     of {upstream} does not have"
+            )
+        })?;
+        for (own, theirs) in part.path.split('/').zip(path.split('/')) {
+            if let (Some(own), Some(theirs)) = (parameter(own), parameter(theirs)) {
+                parameters.entry(own).or_insert_with(|| {
+                    json!({ "name": own, "in": "path", "required": true,
+                        "schema": names.rewrite(schema_of(of, theirs)) })
+                });
+            }
+        }
+        let answers = &of.operation["responses"];
+        let good = &resolved(document, &answers["200"])["content"]["application/json"]["schema"];
+        let mut schema = match good {
+            Value::Null => json!({}),
+            schema => names.rewrite(schema),
+        };
+        if part.optional {
+            schema = json!({ "anyOf": [schema, { "type": "null" }] });
+        } else {
+            for (status, answer) in object(answers) {
+                let refused = status.parse().ok().filter(|status| (400..500).contains(status));
+                let when = &resolved(document, answer)["description"];
+                if let (Some(status), Some(when)) = (refused, when.as_str()) {
+                    refusals::refuse(&mut responses, status, when);
+                }
+            }
+        }
+        properties.insert(part.name.clone(), schema);
+    }
+    for name in page.path.split('/').filter_map(parameter) {
+        parameters.entry(name).or_insert_with(|| {
+            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+        });
+    }
+    let optional = || page.parts.iter().filter(|part| part.optional).map(|part| part.name.as_str());
+    let always = page.parts.iter().filter(|part| !part.optional).map(|part| part.name.as_str());
+    let mut about = format!("Always there: {}.", list(always));
+    if optional().next().is_some() {
+        about += &format!(
+            " If it cannot be had, `null`: {}; `missing` then says why.",
+            list(optional())
+        );
+    }
+    properties.insert("missing".to_owned(), missing());
+    let required: Vec<&String> = properties.keys().collect();
+    let schema = json!({ "type": "object", "required": required, "properties": properties });
+    let good = json!({ "description": "The page.",
+        "content": { "application/json": { "schema": schema } } });
+    responses.insert("200".to_owned(), good);
+    let demands = Demands {
+        sign_in: !page.public,
+        scopes: page.scopes.as_ref().is_some_and(|scopes| !scopes.is_empty()),
+        rate: page.rate.is_some(),
+        body: false,
+        idempotency: IdempotencyKey::Off,
+    };
+    refusals::add(config, demands, &mut responses);
+    let literals =
+        page.path.split('/').filter(|part| !part.is_empty() && parameter(part).is_none());
+    let id = literals.collect::<Vec<_>>().join("_").replace(['-', '.'], "_");
+    let parts = list(page.parts.iter().map(|part| part.name.as_str()));
+    Ok(json!({
+        "operationId": id,
+        "summary": format!("Read in one request: {parts}"),
+        "description": about,
+        "tags": ["pages"],
+        "security": security(config, page.scopes.as_deref()),
+        "parameters": parameters.into_values().collect::<Vec<_>>(),
+        "responses": responses,
+    }))
+}
+
+/// The path and the operation that a part asks for.
+fn described<'a>(document: &'a Value, part: &Part) -> Option<(&'a str, Described<'a>)> {
+    let fits = |path: &str| {
+        let mut pairs = part.path.split('/').zip(path.split('/'));
+        path.split('/').count() == part.path.split('/').count()
+            && pairs.all(|(own, theirs)| {
+                own == theirs || (parameter(own).is_some() && parameter(theirs).is_some())
+            })
+    };
+    let (path, item) = object(&document["paths"]).find(|(path, _)| fits(path))?;
+    let operation = item.get("get")?;
+    Some((path, Described { document, item, operation }))
+}
+
+/// The schema of a parameter of the path.
+fn schema_of<'a>(of: Described<'a>, name: &str) -> &'a Value {
+    let lists = [&of.operation["parameters"], &of.item["parameters"]];
+    let all = lists.into_iter().filter_map(Value::as_array).flatten();
+    let mut of_name = all
+        .map(|one| resolved(of.document, one))
+        .filter(|one| one["in"] == "path" && one["name"] == name);
+    of_name.next().map_or(&Value::Bool(true), |one| &one["schema"])
+}
+
+/// The name of a segment that is a parameter.
+fn parameter(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// The schema of the parts that could not be had.
+fn missing() -> Value {
+    json!({
+        "type": "array",
+        "description": "The parts that could not be had.",
+        "items": {
+            "type": "object",
+            "required": ["part", "status", "detail"],
+            "properties": {
+                "part": { "type": "string", "description": "Its name." },
+                "status": { "type": "integer", "description": "What asking for it alone would \
+                                                               have got." },
+                "detail": { "type": "string", "description": "Why it is missing." },
+            },
+        },
+    })
+}

@@ -1,0 +1,90 @@
+//! The answers that the gateway gives itself, as the document has them.
+
+use serde_json::{Map, Value, json};
+
+use crate::config::file::{Config, IdempotencyKey};
+use crate::openapi::components::PROBLEM;
+
+/// What an operation asks of its clients.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demands {
+    /// Whether it is only for clients that sign in, and whether these need scopes.
+    pub(crate) sign_in: bool,
+    pub(crate) scopes: bool,
+    pub(crate) rate: bool,
+    pub(crate) body: bool,
+    pub(crate) idempotency: IdempotencyKey,
+}
+
+/// Adds the gateway's own answers to those of the service.
+pub(crate) fn add(config: &Config, demands: Demands, responses: &mut Map<String, Value>) {
+    let signs_in = config.jwt.is_some() || !config.api_keys.is_empty();
+    let keyed = demands.idempotency != IdempotencyKey::Off;
+    let all = [
+        (true, 400, "The address or a header is malformed."),
+        (demands.sign_in, 401, "The request has no credentials, or they do not count."),
+        (!demands.sign_in && signs_in, 401, "The request has credentials that do not count."),
+        (demands.scopes, 403, "The credentials lack a scope."),
+        (demands.body, 408, "The body did not come in time."),
+        (
+            keyed,
+            409,
+            "The request with this `Idempotency-Key` is running, or its outcome is unknown.",
+        ),
+        (demands.body, 413, "The body is too large."),
+        (true, 414, "The address is too long."),
+        (keyed, 422, "The `Idempotency-Key` was used for another request."),
+        (demands.rate, 429, "The client has used up its limit, or failed to sign in too often."),
+        (!demands.rate && signs_in, 429, "The client has failed to sign in too often."),
+        (true, 431, "The headers are too large, or too many."),
+        (true, 502, "The service cannot be reached, or broke off."),
+        (
+            true,
+            503,
+            "The service, or what the gateway needs for this request, is away for a moment.",
+        ),
+        (true, 504, "The service did not answer in time."),
+    ];
+    for (_, status, when) in all.into_iter().filter(|(answered, ..)| *answered) {
+        refuse(responses, status, when);
+        let header = |description: &str, schema: Value| json!({ "description": description, "schema": schema });
+        let answer = responses.entry(status.to_string()).or_insert(Value::Null);
+        if matches!(status, 409 | 429 | 503) {
+            let text = "The seconds to wait before the next try.";
+            let schema = json!({ "type": "integer", "minimum": 0 });
+            *within(within(answer, "headers"), "Retry-After") = header(text, schema);
+        }
+        if status == 401 {
+            let text = "What is wrong with the credentials (RFC 6750).";
+            let schema = json!({ "type": "string" });
+            *within(within(answer, "headers"), "WWW-Authenticate") = header(text, schema);
+        }
+    }
+}
+
+/// Adds a problem. A status that the service answers too has both reasons.
+pub(crate) fn refuse(responses: &mut Map<String, Value>, status: u16, when: &str) {
+    let problem = json!({ "$ref": PROBLEM });
+    let answer = responses.entry(status.to_string()).or_insert(Value::Null);
+    let both = match answer["description"].as_str() {
+        None | Some("") => when.to_owned(),
+        Some(before) if before.contains(when) => before.to_owned(),
+        Some(before) => format!("{before} {when}"),
+    };
+    *within(answer, "description") = both.into();
+    let media = within(within(answer, "content"), "application/problem+json");
+    let schema = within(media, "schema");
+    if schema.is_null() {
+        *schema = problem;
+    } else if *schema != problem {
+        *schema = json!({ "anyOf": [schema.take(), problem] });
+    }
+}
+
+/// A field of an object. What is no object becomes one.
+pub(crate) fn within<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
+    if !value.is_object() {
+        *value = json!({});
+    }
+    &mut value[name]
+}

@@ -1,0 +1,52 @@
+//! The services' own documents, as files. So a service that is down takes nothing from the document.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::config::file::{Config, OpenApi};
+
+/// The documents of services, by the names of their upstreams.
+pub(crate) type Documents = BTreeMap<String, Value>;
+
+/// Reads `<upstream>.json` of each upstream that has a document. A relative folder is beside the
+/// config file.
+///
+/// # Errors
+///
+/// If a document is missing, or is none.
+pub(crate) fn read(
+    config: &Config,
+    openapi: &OpenApi,
+    config_file: &Path,
+) -> Result<Documents, String> {
+    let folder = config_file.parent().unwrap_or(Path::new("")).join(&openapi.documents);
+    let documented = config.upstreams.iter().filter(|upstream| upstream.documented);
+    let read = documented.map(|upstream| {
+        let file = folder.join(format!("{}.json", upstream.name));
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            let file = file.display();
+            format!(
+                "openapi.documents: {file} cannot be read: {error}; write `documented = false` if \
+                 the upstream {} has no OpenAPI document",
+                upstream.name
+            )
+        })?;
+        Ok((upstream.name.clone(), parse(&file.display().to_string(), &text)?))
+    });
+    read.collect()
+}
+
+/// # Errors
+///
+/// If the text is no OpenAPI 3.1 document.
+pub(crate) fn parse(place: &str, text: &str) -> Result<Value, String> {
+    let document: Value = serde_json::from_str(text)
+        .map_err(|error| format!("openapi.documents: {place} is not JSON: {error}"))?;
+    let version = &document["openapi"];
+    if version.as_str().is_some_and(|version| version.starts_with("3.1.")) {
+        return Ok(document);
+    }
+    Err(format!("openapi.documents: {place}: expected an OpenAPI 3.1 document, found {version}"))
+}

@@ -1,0 +1,202 @@
+//! The document of the whole system.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+mod support;
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use support::gateway::{Folder, Gateway, command, problem};
+use support::raw::{self, nobody};
+use support::service::{Service, json as answer};
+use support::tokens::{Key, jwt, set};
+
+/// The document of a service of orders, with something that no route leads to.
+fn orders() -> Value {
+    let order = json!({ "$ref": "#/components/schemas/Order" });
+    let good = json!({ "description": "The order.",
+        "content": { "application/json": { "schema": order } } });
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "orders", "description": "Takes orders.", "version": "1" },
+        "paths": {
+            "/orders/{id}": {
+                "parameters": [{ "name": "id", "in": "path", "required": true,
+                    "schema": { "type": "string", "maxLength": 9 } }],
+                "get": { "operationId": "read", "responses": { "200": good,
+                    "404": { "description": "There is no such order." } } },
+                "delete": { "operationId": "remove", "responses": { "204": { "description": "Gone." } } },
+            },
+            "/orders": { "post": { "operationId": "place", "requestBody": { "content": {} },
+                "responses": { "201": good, "409": { "description": "There is one already." } } } },
+            "/internal/rows": { "get": { "operationId": "rows", "responses": { "200": {
+                "description": "All rows.", "content": { "application/json": {
+                    "schema": { "$ref": "#/components/schemas/Row" } } } } } } },
+        },
+        "components": { "schemas": {
+            "Order": { "type": "object" }, "Row": { "type": "object" }
+        } },
+    })
+}
+
+const CONFIG: &str = "
+[openapi]
+title = \"A system\"
+documents = \"documents\"
+
+[[rate]]
+name = \"few\"
+requests = 10
+window = \"1m\"
+
+[[route]]
+prefix = \"/api/orders\"
+to = \"/orders\"
+methods = [\"GET\"]
+upstream = \"a\"
+public = true
+rate = \"few\"
+
+[[route]]
+prefix = \"/api/orders\"
+to = \"/orders\"
+methods = [\"POST\"]
+upstream = \"a\"
+scopes = [\"orders:write\"]
+
+[[page]]
+path = \"/pages/order/{order_id}\"
+scopes = []
+[[page.part]]
+name = \"order\"
+upstream = \"a\"
+path = \"/orders/{order_id}\"
+[[page.part]]
+name = \"advice\"
+upstream = \"b\"
+path = \"/advice/{order_id}\"
+optional = true
+";
+
+fn upstreams(a: &str, b: &str) -> String {
+    raw::upstream("a", a) + &raw::upstream("b", b) + "documented = false\n"
+}
+
+fn folder(document: &Value) -> Folder {
+    let folder = Folder::new();
+    folder.write("jwks.json", &set(&[&Key::ed25519("k")]));
+    std::fs::create_dir_all(folder.path().join("documents")).unwrap();
+    folder.write("documents/a.json", &document.to_string());
+    folder
+}
+
+async fn document(gateway: &Gateway) -> Value {
+    let answer = reqwest::get(gateway.at("/openapi.json")).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_system_has_one_document_while_all_its_services_are_down() {
+    let folder = folder(&orders());
+    let down = upstreams(&nobody().await, &nobody().await);
+    let gateway = Gateway::start(&folder, &(jwt() + &down + CONFIG)).await;
+    let document = document(&gateway).await;
+    let paths = &document["paths"];
+    let all: Vec<&String> = paths.as_object().unwrap().keys().collect();
+    assert_eq!(all, ["/api/orders", "/api/orders/{id}", "/pages/order/{order_id}"]);
+    assert_eq!(document["info"]["title"], "A system");
+    assert_eq!(document["tags"][0], json!({ "name": "a", "description": "Takes orders." }));
+    // Only what a route leads to, and what that needs.
+    assert_eq!(paths["/api/orders/{id}"]["delete"], Value::Null);
+    assert_eq!(document["components"]["schemas"]["Row"], Value::Null);
+    // Who may use it.
+    let (read, place) = (&paths["/api/orders/{id}"]["get"], &paths["/api/orders"]["post"]);
+    assert_eq!((&read["security"], &read["tags"]), (&json!([]), &json!(["a"])));
+    assert_eq!(place["security"], json!([{ "token": ["orders:write"] }]));
+    assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+    // The parameters of the path, and what the gateway answers beside the service.
+    assert_eq!(read["parameters"][0]["schema"]["maxLength"], 9);
+    let statuses = |operation: &Value| -> Vec<String> {
+        operation["responses"].as_object().unwrap().keys().cloned().collect()
+    };
+    let always = ["414", "429", "431", "502", "503", "504"];
+    assert_eq!(statuses(read), [&["200", "400", "401", "404"][..], &always].concat());
+    let of_place = ["201", "400", "401", "403", "408", "409", "413"];
+    assert_eq!(statuses(place), [&of_place[..], &always].concat());
+    assert_eq!(place["responses"]["409"]["description"], "There is one already.");
+    let problem = json!({ "$ref": "#/components/schemas/Problem" });
+    for (status, header) in [("401", "WWW-Authenticate"), ("429", "Retry-After")] {
+        let refused = &read["responses"][status];
+        assert_eq!(refused["content"]["application/problem+json"]["schema"], problem);
+        assert!(refused["headers"][header].is_object(), "{refused}");
+    }
+    // A page has its parts; of an optional one without a document nothing is known.
+    let page = &paths["/pages/order/{order_id}"]["get"];
+    assert_eq!(page["parameters"][0]["schema"]["maxLength"], 9);
+    assert_eq!(page["responses"]["404"]["description"], "There is no such order.");
+    let parts = &page["responses"]["200"]["content"]["application/json"]["schema"]["properties"];
+    assert_eq!(parts["order"], json!({ "$ref": "#/components/schemas/Order" }));
+    assert_eq!(parts["advice"], json!({}));
+    assert_eq!(parts["missing"]["type"], "array");
+}
+
+#[tokio::test]
+async fn the_document_is_read_only_and_read_again_at_a_reload() {
+    let folder = folder(&orders());
+    let service = Service::start(|_| answer(200, "{}")).await;
+    let config = jwt() + &upstreams(&service.address, &service.address) + CONFIG;
+    let gateway = Gateway::start(&folder, &config).await;
+    let url = gateway.at("/openapi.json");
+    let refused = Client::new().request(Method::POST, &url).send().await.unwrap();
+    assert_eq!(refused.headers()["allow"], "GET");
+    assert_eq!(problem(refused, 405).await, "/openapi.json takes GET");
+    let head = Client::new().head(&url).send().await.unwrap();
+    assert_eq!((head.status().as_u16(), head.text().await.unwrap()), (200, String::new()));
+    let nothing = reqwest::get(gateway.at("/nothing")).await.unwrap();
+    let hint = "there is nothing at /nothing; /openapi.json says what there is";
+    assert_eq!(problem(nothing, 404).await, hint);
+    assert_eq!(service.got().len(), 0, "no service is asked");
+    let mut changed = orders();
+    changed["info"]["description"] = json!("Takes more orders.");
+    folder.write("documents/a.json", &changed.to_string());
+    gateway.signal("-HUP");
+    gateway.private_says("/metrics", 200, "gateway_reloads_total{outcome=\"ok\"} 1").await;
+    assert_eq!(document(&gateway).await["tags"][0]["description"], "Takes more orders.");
+}
+
+#[test]
+fn what_no_document_has_is_refused_with_a_sentence() {
+    let check = |document: &Value, from: &str, to: &str| {
+        let folder = folder(document);
+        let upstreams = upstreams("http://127.0.0.1:1", "http://127.0.0.1:1");
+        let text = (jwt() + &upstreams + CONFIG).replacen(from, to, 1);
+        let file = folder.write("gateway.toml", &text);
+        let (good, _, error) = command(&["check", file.to_str().unwrap()]);
+        assert!(!good, "{to}");
+        error
+    };
+    for (from, to, sentence) in [
+        (
+            "[\"POST\"]",
+            "[\"POST\", \"PATCH\"]",
+            "the route PATCH /api/orders leads to nothing that the OpenAPI document of a has",
+        ),
+        (
+            "path = \"/orders/{order_id}\"",
+            "path = \"/order/{order_id}\"",
+            "the part order of the page /pages/order/{order_id} is GET /order/{order_id}, which the \
+             OpenAPI document of a does not have",
+        ),
+        ("documented = false\n", "", "write `documented = false` if the upstream b has no OpenAPI"),
+        ("/pages/order/{order_id}", "/openapi.json", "is the system's document, by [openapi]"),
+    ] {
+        let error = check(&orders(), from, to);
+        assert!(error.contains(sentence), "{error}");
+    }
+    let mut old = orders();
+    old["openapi"] = json!("3.0.3");
+    let error = check(&old, "", "");
+    assert!(error.contains("a.json: expected an OpenAPI 3.1 document, found \"3.0.3\""), "{error}");
+}

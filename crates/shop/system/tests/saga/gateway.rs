@@ -1,0 +1,145 @@
+//! The shop's gateway as a process of its own: this very test program, told to be the gateway.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use ballet_testkit::{Database, Servers, wait_until};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+use crate::shop::SOON;
+
+const ARGUMENTS: &str = "SHOP_GATEWAY_ARGUMENTS";
+const SCOPES: &str = "carts:read carts:write orders:read orders:write products:write stock:write";
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/shop.toml");
+const DOCUMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/openapi");
+
+/// A gateway in front of a shop, and a token for it.
+pub(crate) struct Gateway {
+    place: PathBuf,
+    token: String,
+    child: Child,
+    pub(crate) url: String,
+    database: Database,
+}
+
+impl Gateway {
+    /// Starts the shop's own gateway in front of these services.
+    pub(crate) async fn start<'a>(services: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let servers = Servers::shared().await.expect("servers");
+        let database = Database::new(servers.postgres(), "gateway").await.expect("a database");
+        let name = database.url().rsplit('/').next().unwrap_or_default();
+        let place = std::env::temp_dir().join(format!("shop-{name}"));
+        std::fs::create_dir_all(&place).expect("a folder");
+        let mut text = std::fs::read_to_string(CONFIG).expect("the shop's file");
+        for (name, url) in services {
+            text = text.replace(&format!("http://{name}:8080"), url);
+        }
+        for (from, to) in [
+            ("127.0.0.1:8080", "127.0.0.1:0"),
+            ("127.0.0.1:9080", "127.0.0.1:0"),
+            ("../../docs/openapi", DOCUMENTS),
+            // Tests are in a hurry, and machines may be slow.
+            ("env:GATEWAY_DATABASE_URL\"", "env:GATEWAY_DATABASE_URL\"\ntimeout = \"60s\""),
+            ("requests = 60", "requests = 100000"),
+        ] {
+            assert!(text.contains(from), "the shop's file has {from}");
+            text = text.replace(from, to);
+        }
+        std::fs::write(place.join("shop.toml"), text).expect("a file");
+        let keys = place.join("keys");
+        let keys = keys.to_str().expect("text");
+        said(&place, &["keys", keys]).await;
+        let token = ["token", "shop.toml", "--keys", keys, "--subject", "ada", "--scopes", SCOPES];
+        let said = said(&place, &token).await;
+        let token = said.lines().find(|line| line.split('.').count() == 3 && !line.contains(' '));
+        let token = token.expect("a token").to_owned();
+        let child = serve(&place, &database);
+        let mut gateway = Self { place, token, child, url: String::new(), database };
+        gateway.listens().await;
+        gateway
+    }
+
+    /// What a client that has signed in sends with each request.
+    pub(crate) fn credentials(&self) -> HeaderMap {
+        let token = format!("Bearer {}", self.token).parse().expect("a header");
+        HeaderMap::from_iter([(AUTHORIZATION, token)])
+    }
+
+    /// Kills it (SIGKILL).
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.expect("killed");
+    }
+
+    /// Starts it again, at another address.
+    pub(crate) async fn start_again(&mut self) {
+        self.child = serve(&self.place, &self.database);
+        self.listens().await;
+    }
+
+    /// Ends it properly.
+    pub(crate) async fn stop(mut self) {
+        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        kill_process(pid.expect("it lives"), Signal::TERM).expect("a signal");
+        let status = tokio::time::timeout(SOON, self.child.wait()).await.expect("in time");
+        assert!(status.expect("a status").success(), "{}", log(&self.place));
+        std::fs::remove_dir_all(&self.place).expect("removed");
+    }
+
+    async fn listens(&mut self) {
+        let place = &self.place;
+        let found = wait_until("the gateway to listen", SOON, || async {
+            let log = log(place);
+            let entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let mut listening = entries.filter(|entry| entry["message"] == "listening");
+            let public = listening.find_map(|entry| entry["public"].as_str().map(str::to_owned));
+            public.map(Some).ok_or(log)
+        });
+        self.url = format!("http://{}", found.await.expect("its address"));
+    }
+}
+
+fn log(place: &Path) -> String {
+    std::fs::read_to_string(place.join("log")).unwrap_or_default()
+}
+
+fn gateway(place: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command
+        .args(["gateway::program", "--exact", "--nocapture", "--quiet"])
+        .env(ARGUMENTS, arguments.join("\n"))
+        .env("LOG", "info")
+        .current_dir(place)
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs a command of the gateway to its end, and returns what it said.
+async fn said(place: &Path, arguments: &[&str]) -> String {
+    let output = gateway(place, arguments).output().await.expect("a process");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    assert!(output.status.success(), "{arguments:?}: {}", text(output.stderr));
+    text(output.stdout)
+}
+
+fn serve(place: &Path, database: &Database) -> Child {
+    let log = std::fs::File::create(place.join("log")).expect("a log");
+    gateway(place, &["run", "shop.toml"])
+        .env("GATEWAY_DATABASE_URL", database.url())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("a process")
+}
+
+/// No test: what the gateway's processes run. Without arguments it does nothing.
+#[test]
+fn program() {
+    let Ok(arguments) = std::env::var(ARGUMENTS) else { return };
+    let arguments = arguments.split('\n').map(OsString::from);
+    let code = ballet_gateway::main(std::iter::once("ballet-gateway".into()).chain(arguments));
+    std::process::exit(i32::from(code != std::process::ExitCode::SUCCESS));
+}

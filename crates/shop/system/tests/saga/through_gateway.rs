@@ -1,0 +1,173 @@
+//! F1 to F14 as a customer meets them, who knows the gateway only.
+
+use ballet::{Clock, Settings};
+use ballet_amqp::RabbitMq;
+use ballet_ops::redrive::{DeadLetters, Filter, Note, RedriveOptions};
+use ballet_testkit::wait_until;
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sqlx::{Connection, Executor};
+use tokio::sync::watch;
+
+use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+use crate::watching::{Watch, changes};
+use crate::{deadlines, paths, stuck};
+
+async fn behind_its_gateway(name: &str) -> Shop {
+    Shop::with(name, Opened { gateway: true, ..USUAL }).await
+}
+
+#[tokio::test]
+async fn f1_f2_f3_f4_f9_f10_end_through_the_gateway_as_without_it() {
+    let mut shop = behind_its_gateway("gw_refused").await;
+    paths::out_of_stock(&mut shop).await;
+    paths::card_declined(&mut shop).await;
+    paths::address_refused(&mut shop).await;
+    paths::capture_fails(&mut shop).await;
+    paths::authorisation_expires(&mut shop).await;
+    paths::transient_errors(&mut shop).await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f5_f6_f7_f8_end_through_the_gateway_as_without_it() {
+    let mut shop = behind_its_gateway("gw_cancelled").await;
+    paths::customer_cancels_in_time(&mut shop).await;
+    paths::abort_before_step(&mut shop).await;
+    deadlines::participant_is_silent(&mut shop).await;
+    paths::cancel_races_capture(&mut shop).await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f13_f14_end_through_the_gateway_as_without_it() {
+    let mut shop = behind_its_gateway("gw_stuck").await;
+    stuck::compensation_fails(&mut shop).await;
+    stuck::failure_after_the_pivot(&mut shop).await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_customer_watches_an_order_and_reads_every_refusal_in_a_sentence() {
+    let shop = behind_its_gateway("gw_watch").await;
+    let door = shop.door("orders").to_owned();
+    let provider = shop.silent_provider().await;
+    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let watch = Watch::begin(&shop, &door, &order_id, None).await;
+    provider.close().await.expect("it answers");
+    let all = [("1", "placed"), ("2", "confirmed"), ("3", "completed")];
+    assert_eq!(watch.rest().await, changes(&all));
+    let watch = Watch::begin(&shop, &door, &order_id, Some("2")).await;
+    assert_eq!(watch.rest().await, changes(&all[2..]));
+    let page: Value = get(&shop, &format!("/pages/order/{order_id}")).await;
+    assert_eq!(page["missing"], json!([]));
+    assert_eq!(
+        (&page["order"]["status"], &page["payment"]["state"], &page["shipment"]["state"]),
+        (&json!("completed"), &json!("captured"), &json!("delivered"))
+    );
+    let unknown = "0193f7a0-0000-7000-8000-000000000000";
+    let late: Value = shop.cancel(&order_id).await.json().await.expect("JSON");
+    let nothing: Value = shop.place(&json!({})).await.json().await.expect("JSON");
+    for (problem, status, sentence) in [
+        (late, 409, "is paid and can no longer be cancelled"),
+        (nothing, 422, "customer_id"),
+        (get(&shop, &format!("/pages/order/{unknown}")).await, 404, unknown),
+        (get(&shop, &format!("/orders/{unknown}")).await, 404, unknown),
+        (get(&shop, "/reservations").await, 404, "/openapi.json says what there is"),
+    ] {
+        assert_eq!(problem["status"], status, "{problem}");
+        assert!(problem["detail"].as_str().expect("text").contains(sentence), "{problem}");
+    }
+    shop.close().await;
+}
+
+async fn get(shop: &Shop, path: &str) -> Value {
+    let answer = shop.client.get(format!("{}{path}", shop.door("orders"))).send().await;
+    answer.expect("an answer").json().await.expect("JSON")
+}
+
+#[tokio::test]
+async fn f11_an_order_that_a_poison_event_holds_up_is_completed_after_a_redrive() {
+    let mut shop = behind_its_gateway("gw_poison").await;
+    shop.stop("inventory").await;
+    let settings =
+        Settings::new(shop.env.amqp_url("inventory"), shop.env.database_url("inventory"));
+    let small = Settings { max_body: 10, ..settings };
+    let address = shop.url("inventory")["http://".len()..].parse().expect("an address");
+    let small = Settings { listen: address, ..small };
+    shop.start_with("inventory", inventory::service(), small).await;
+    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let broker = RabbitMq::new(shop.env.ops_amqp_url()).expect("a URL");
+    let dead_letters = DeadLetters::new(broker, "inventory");
+    wait_until("a dead letter", SOON, || async {
+        let status = dead_letters.status().await.map_err(|error| error.to_string())?;
+        Ok::<_, String>((status.dead_letters > 0).then_some(()))
+    })
+    .await
+    .expect("a dead letter");
+    shop.order_is(&order_id, "placed").await;
+    shop.stop("inventory").await;
+    shop.start("inventory").await;
+    let clock = Clock::system();
+    let plan =
+        dead_letters.plan(Filter::default(), None, Timestamp::UNIX_EPOCH).await.expect("a plan");
+    let (_keep, stop) = watch::channel(false);
+    let note = Note { by: "a test".to_owned(), why: None, at: clock.now() };
+    let run_id = clock.new_id(clock.now());
+    let options =
+        RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress: &|_| {} };
+    dead_letters.redrive(&plan, &options).await.expect("redriven");
+    shop.order_is(&order_id, "completed").await;
+    shop.is_sound().await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn f12_a_gateway_killed_in_the_middle_of_an_order_never_places_it_twice() {
+    let mut shop = behind_its_gateway("gw_killed").await;
+    let before = shop.placed(&mugs(1, "card_approved")).await;
+    // Orders has the request, and cannot answer yet.
+    let mut orders = shop.database("orders").await;
+    orders
+        .execute("begin; lock table customer_order in access exclusive mode")
+        .await
+        .expect("held");
+    let place = |shop: &Shop| {
+        let url = format!("{}/orders", shop.door("orders"));
+        let request = shop.client.post(url).header("Idempotency-Key", "the-one");
+        request.json(&mugs(1, "card_approved")).send()
+    };
+    let asked = tokio::spawn(place(&shop));
+    let database = shop.database("orders").await;
+    let database = tokio::sync::Mutex::new(database);
+    wait_until("the order to wait for the lock", SOON, || async {
+        let waiting: Result<(i64,), _> = sqlx::query_as(
+            "select count(*) from pg_locks where not granted and database = \
+             (select oid from pg_database where datname = current_database())",
+        )
+        .fetch_one(&mut *database.lock().await)
+        .await;
+        let (waiting,) = waiting.map_err(|error| error.to_string())?;
+        Ok::<_, String>((waiting > 0).then_some(()))
+    })
+    .await
+    .expect("the request");
+    let gateway = shop.gateway.as_mut().expect("a gateway");
+    gateway.kill().await;
+    asked.await.expect("a task").expect_err("its connection was cut off");
+    gateway.start_again().await;
+    orders.close().await.expect("released");
+    // The customer asks again: nobody knows whether the first request took effect, so it is not
+    // sent a second time.
+    let again = place(&shop).await.expect("an answer");
+    assert_eq!(again.status(), StatusCode::CONFLICT);
+    let problem: Value = again.json().await.expect("JSON");
+    assert!(problem["detail"].as_str().expect("text").contains("Idempotency-Key"), "{problem}");
+    shop.order_is(&before, "completed").await;
+    shop.is_sound().await;
+    let all = shop.orders("").await;
+    let placed = all["items"].as_array().expect("a list").len();
+    assert!(placed <= 2, "{all}");
+    shop.close().await;
+}
