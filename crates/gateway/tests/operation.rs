@@ -60,7 +60,7 @@ async fn a_page_is_composed_and_names_what_is_missing() {
     let failing = Service::start(|_| text(500, "a stack trace")).await;
     let wordy = Service::ok().await;
     for (address, status, detail) in [
-        (nobody().await, 502, "b cannot be reached"),
+        (nobody().await, 503, "b cannot be reached"),
         (silent.clone(), 504, "b did not answer within 300ms"),
         (failing.address.clone(), 502, "related: b answered 500 Internal Server Error"),
         (wordy.address.clone(), 502, "related: b sent no JSON"),
@@ -88,7 +88,7 @@ async fn a_page_without_its_main_part_is_no_page() {
     let config = raw::upstream("a", &nobody().await) + &related.upstream("b") + PAGE;
     let gateway = Gateway::start(&folder, &config).await;
     let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
-    assert_eq!(problem(answer, 502).await, "a cannot be reached");
+    assert_eq!(problem(answer, 503).await, "a cannot be reached");
 }
 
 #[tokio::test]

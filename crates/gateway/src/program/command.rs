@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,6 +23,8 @@ enum Command {
     /// Serves what a config file says. SIGHUP reads it again, SIGTERM ends.
     Run {
         file: PathBuf,
+        #[command(flatten)]
+        addresses: run::Addresses,
         /// Levels of the log: `info`, or a list like `info,access=off`.
         #[arg(long, env = "LOG", default_value = "info")]
         log: String,
@@ -41,9 +44,11 @@ enum Command {
     ApiKey(api_key::Arguments),
 }
 
-pub(crate) fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Run { file, log } => run::main(&file, &log).map(|()| String::new()),
+pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let done = match Arguments::parse_from(arguments).command {
+        Command::Run { file, addresses, log } => {
+            run::main(&file, addresses, &log).map(|()| String::new())
+        }
         Command::Check { file, print_config } => check(&file, print_config),
         Command::Keys(arguments) => keys::make(&arguments),
         Command::Token(arguments) => token::make(&arguments),
