@@ -58,11 +58,13 @@ async fn a_page_is_composed_and_names_what_is_missing() {
     // Away, silent, failing, and no JSON.
     let (silent, _connections) = raw::connections().await;
     let failing = Service::start(|_| text(500, "a stack trace")).await;
+    let starting = Service::start(|_| text(503, "not yet")).await;
     let wordy = Service::ok().await;
     for (address, status, detail) in [
         (nobody().await, 503, "b cannot be reached"),
         (silent.clone(), 504, "b did not answer within 300ms"),
         (failing.address.clone(), 502, "related: b answered 500 Internal Server Error"),
+        (starting.address.clone(), 503, "related: b answered 503 Service Unavailable"),
         (wordy.address.clone(), 502, "related: b sent no JSON"),
     ] {
         let upstreams = catalog.upstream("a") + &raw::upstream("b", &address);
