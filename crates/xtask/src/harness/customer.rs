@@ -23,6 +23,8 @@ pub(crate) const SELLS: &str = "products:write stock:write";
 
 /// How long the way to the shop may be broken.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an order may take on a busy machine.
+const ENDED: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A person or program with a token.
@@ -105,9 +107,9 @@ impl Customer {
 
     /// Waits until an order has ended, which must be the right end.
     pub(crate) async fn ends(&self, order: Uuid, end: End) -> Result<()> {
-        let right = if end == End::Completed { "completed" } else { "cancelled" };
+        let right = end.status();
         let what = format!("order {order} to be {right}");
-        let ended = wait_until(&what, PATIENCE, || async {
+        let ended = wait_until(&what, ENDED, || async {
             let status = self.status(order).await?;
             if status == right { Ok(Some(())) } else { Err(anyhow::anyhow!("it is {status}")) }
         });
