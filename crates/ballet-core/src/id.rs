@@ -64,11 +64,15 @@ ids! {
 const DERIVED: Uuid = Uuid::from_u128(0x6261_6c6c_6574_5000_8000_6465_7269_7665);
 
 impl MessageId {
-    /// The id of a message without one. Messages with the same type and body have the same id.
+    /// The id of a message without one. Messages with the same type, body and correlation id have
+    /// the same id.
     #[must_use]
-    pub fn derived_from_content(event_type: &str, body: &[u8]) -> Self {
-        let mut content = Vec::with_capacity(event_type.len() + 1 + body.len());
-        content.extend_from_slice(event_type.as_bytes());
+    pub fn derived_from_content(event_type: &str, saga: Option<&str>, body: &[u8]) -> Self {
+        let mut content = event_type.as_bytes().to_vec();
+        if let Some(saga) = saga {
+            content.push(1);
+            content.extend_from_slice(saga.as_bytes());
+        }
         content.push(0);
         content.extend_from_slice(body);
         Self(Uuid::new_v5(&DERIVED, &content))
@@ -122,10 +126,11 @@ mod tests {
 
     #[test]
     fn derived_ids_depend_on_the_message_alone() {
-        let one = MessageId::derived_from_content("a.b.v1", b"{}");
-        assert_eq!(one, MessageId::derived_from_content("a.b.v1", b"{}"));
-        assert_ne!(one, MessageId::derived_from_content("a.b.v1", b"{ }"));
-        assert_ne!(one, MessageId::derived_from_content("a.b.v2", b"{}"));
+        let one = MessageId::derived_from_content("a.b.v1", None, b"{}");
+        assert_eq!(one, MessageId::derived_from_content("a.b.v1", None, b"{}"));
+        assert_ne!(one, MessageId::derived_from_content("a.b.v1", None, b"{ }"));
+        assert_ne!(one, MessageId::derived_from_content("a.b.v2", None, b"{}"));
+        assert_ne!(one, MessageId::derived_from_content("a.b.v1", Some("saga"), b"{}"));
         assert_eq!(one.0.get_version_num(), 5);
         assert_eq!(time_of(one.0), None);
     }

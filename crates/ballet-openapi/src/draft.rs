@@ -11,6 +11,9 @@ use crate::operation::Operation;
 /// The schema of every problem, in the document's components.
 pub(crate) const PROBLEM: &str = "#/components/schemas/Problem";
 
+/// The content type of a problem.
+const JSON: &str = "application/problem+json";
+
 /// The description of one route while it is being made.
 #[derive(Debug)]
 pub struct Draft<'a> {
@@ -124,13 +127,24 @@ impl<'a> Draft<'a> {
             Some(before) => format!("{before} {when}"),
             None => when.to_owned(),
         };
-        let content = json!({ "application/problem+json": { "schema": { "$ref": PROBLEM } } });
-        let mut answer = json!({ "description": when, "content": content });
+        let known = self.answers.get(&status.as_u16()).and_then(|one| one["content"].get(JSON));
+        let content = known.cloned().unwrap_or(json!({ "schema": { "$ref": PROBLEM } }));
+        let mut answer = json!({ "description": when, "content": { JSON: content } });
         if let Some(headers) = self.answers.get(&status.as_u16()).and_then(|one| one.get("headers"))
         {
             answer["headers"] = headers.clone();
         }
         self.answer(status, answer);
+    }
+
+    /// Answers with a problem that has further members: the fields of `T`, which are optional if the
+    /// status has other reasons, too.
+    pub fn refuses_with<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
+        self.refuses(status, when);
+        let members = self.schema::<T>();
+        if let Some(answer) = self.answers.get_mut(&status.as_u16()) {
+            answer["content"][JSON]["schema"] = json!({ "allOf": [{ "$ref": PROBLEM }, members] });
+        }
     }
 
     /// A status that was described before has a header.

@@ -1,9 +1,10 @@
 //! The benchmark: ballet and hand-written code that does the same, measured in one run.
 //!
 //! [`saga4`] is the work, [`contestants`] are the ways to write it, [`runs`] measures them, and
-//! [`report`] says what is measured and compares the figures.
+//! [`report`] says what is measured and compares the figures. [`search`] measures the shop's catalogue.
 
 pub mod contestants;
 pub mod report;
 pub mod runs;
 pub mod saga4;
+pub mod search;

@@ -59,6 +59,7 @@ impl Shop {
             "payments" => payments::service(payments::sandbox::Sandbox::new(
                 settings.database_url.clone().expect("a URL"),
             )),
+            "recommendations" => recommendations::service(),
             _ => shipping::service(self.carrier.clone()),
         };
         self.running.insert(name, service.start(settings).await.expect("started"));

@@ -20,7 +20,8 @@ pub(crate) fn message_id(
 ) -> MessageId {
     let property = given(message.message_id);
     let Some(text) = property.or(attributes.id.as_deref()) else {
-        return MessageId::derived_from_content(event_name, body);
+        let saga = given(message.correlation_id).or(attributes.correlation_id.as_deref());
+        return MessageId::derived_from_content(event_name, saga, body);
     };
     if let Ok(id) = text.parse::<Uuid>() {
         return MessageId(id);

@@ -11,7 +11,7 @@ use crate::audit::judge::Judge;
 use crate::audit::ledger::Rows;
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
-use crate::audit::{deadlines, read};
+use crate::audit::{copies, deadlines, read};
 
 /// A database that could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +92,8 @@ pub async fn audit(
     };
     let read = read.await;
     read.map_err(|error| Unreadable { service: service.to_owned(), error })?;
+    let compared = copies::judge(system, &mut connections, broker, &mut report).await;
+    compared.map_err(|(service, error)| Unreadable { service, error })?;
     Ok(report)
 }
 

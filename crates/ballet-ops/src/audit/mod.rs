@@ -1,5 +1,5 @@
-//! Audits the framework's own tables: the ledgers, outboxes, calls and deadlines of all services of
-//! a system. What the business rows of a system must satisfy is for the system's own audit.
+//! Audits the framework's own tables: the ledgers, outboxes, calls, deadlines and copies of all
+//! services of a system. What the business rows of a system must satisfy is for the system's own audit.
 //!
 //! Some rules hold at any moment: a step is not both done and refused. Others hold once a saga is
 //! quiescent: every service has acted on every event that concerns it. Breaking one of those is a
@@ -7,6 +7,7 @@
 //! what it waits for. An audit writes nothing and takes no locks.
 
 mod auditor;
+mod copies;
 mod deadlines;
 mod held;
 mod judge;

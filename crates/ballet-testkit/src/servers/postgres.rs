@@ -152,8 +152,11 @@ impl Postgres {
     }
 
     /// Fills its disk to the last byte.
-    pub fn fill_disk(&self) -> Result<()> {
-        self.on_small_disk("fill the disk of")?.disk().map_or(Ok(()), SmallDisk::fill)
+    pub async fn fill_disk(&self) -> Result<()> {
+        match self.on_small_disk("fill the disk of")?.disk() {
+            Some(disk) => disk.fill().await,
+            None => Ok(()),
+        }
     }
 
     /// Makes room again, and starts the server if it has ended meanwhile, as an operator would.

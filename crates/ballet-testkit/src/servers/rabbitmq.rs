@@ -149,8 +149,11 @@ impl RabbitMq {
     }
 
     /// Fills its disk to the last byte.
-    pub fn fill_disk(&self) -> Result<()> {
-        self.on_small_disk("fill the disk of")?.disk().map_or(Ok(()), SmallDisk::fill)
+    pub async fn fill_disk(&self) -> Result<()> {
+        match self.on_small_disk("fill the disk of")?.disk() {
+            Some(disk) => disk.fill().await,
+            None => Ok(()),
+        }
     }
 
     /// Makes room again, and starts the server anew, as an operator would: a node whose log could not

@@ -9,7 +9,7 @@ use crate::error::{Error, Result, machine};
 use crate::servers::process::User;
 
 /// Enough for hours of tests, and soon filled.
-const SIZE: &str = "4g";
+const SIZE: &str = "2g";
 const BALLAST: &str = "ballast";
 
 /// A file system that holds a server's data. The watchdog unmounts it.
@@ -42,7 +42,14 @@ impl SmallDisk {
     }
 
     /// Fills it to the last byte.
-    pub(crate) fn fill(&self) -> Result<()> {
+    pub(crate) async fn fill(&self) -> Result<()> {
+        let disk = self.clone();
+        // It takes seconds, and on a busy machine a minute.
+        let filled = tokio::task::spawn_blocking(move || disk.fill_now()).await;
+        filled.map_err(|lost| machine("fill a disk")(lost.into()))?
+    }
+
+    fn fill_now(&self) -> Result<()> {
         let path = self.path.join(BALLAST);
         let mut ballast = fs::File::create(&path).map_err(machine("create the ballast"))?;
         let mut portion = vec![1; 1 << 20];

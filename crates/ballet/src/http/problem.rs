@@ -3,6 +3,7 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::declare::failure::{Failure, FailureKind};
 use crate::http::place::Place;
@@ -21,6 +22,9 @@ pub struct Problem {
     /// The parts of the request that are wrong, if it is known which.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// Further members, which depend on the route.
+    #[serde(flatten)]
+    pub members: Map<String, Value>,
     #[serde(skip)]
     outdated: Option<Outdated>,
 }
@@ -52,6 +56,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            members: Map::new(),
             outdated: None,
         }
     }
@@ -67,6 +72,13 @@ impl Problem {
     #[must_use]
     pub fn and(mut self, place: Place, detail: impl Into<String>) -> Self {
         self.errors.push(FieldError { place, detail: detail.into() });
+        self
+    }
+
+    /// Adds a member of the route's own, for programs (RFC 9457, section 3.2).
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.members.insert(name.to_owned(), value);
         self
     }
 

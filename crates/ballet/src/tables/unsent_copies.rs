@@ -41,7 +41,7 @@ impl Encoded {
         }
         let same = serde_json::to_string(&copy.properties.clone().with_headers(same))?;
         let name = format!("{}\0{}\0{same}", copy.exchange, copy.routing_key);
-        let id = MessageId::derived_from_content(&name, &copy.body).0;
+        let id = MessageId::derived_from_content(&name, None, &copy.body).0;
         Ok(Self { id, properties: encode(&copy.properties)? })
     }
 }

@@ -204,7 +204,7 @@ impl Flood {
             2 => {
                 let (body, key) = (draft.body.clone(), draft.key);
                 let bare = draft.with(|_| saga(BasicProperties::default()));
-                (bare, MessageId::derived_from_content(key, &body))
+                (bare, MessageId::derived_from_content(key, Some(&id.to_string()), &body))
             }
             3 => {
                 let name = format!("text {content}");
@@ -241,7 +241,8 @@ impl Flood {
             }
             7 => {
                 let blank = dice.pick(&[" ", "\t", " \u{a0} \u{3000}"]);
-                let id = MessageId::derived_from_content(draft.key, &draft.body);
+                let saga = in_saga.then(|| id.to_string());
+                let id = MessageId::derived_from_content(draft.key, saga.as_deref(), &draft.body);
                 (draft.with(|p| p.with_message_id(blank.into())), id)
             }
             8 => {

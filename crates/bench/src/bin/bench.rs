@@ -16,6 +16,7 @@ use bench::runs::broker_alone::{self, Route};
 use bench::runs::run;
 use bench::runs::stage::Stage;
 use bench::runs::statements::statements;
+use bench::search;
 use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -123,6 +124,10 @@ async fn measure(args: &Args, stage: &Stage) -> Result<Vec<Outcome>> {
             let outcome = rows(args, stage, Group::Throughput, effort, &mut peaks).await?;
             drop(outcome);
         }
+        if group == Group::Search {
+            search_products(args, stage).await?;
+            continue;
+        }
         let rows = match group {
             Group::Broker => broker(stage, effort).await?,
             _ => rows(args, stage, group, effort, &mut peaks).await?,
@@ -173,6 +178,15 @@ async fn rows(
         }
     }
     Ok(rows)
+}
+
+async fn search_products(args: &Args, stage: &Stage) -> Result<()> {
+    let (products, searches) = if args.quick { (2_000, 20) } else { (100_000, 300) };
+    let found = Box::pin(search::measure::measure(stage, products, searches, say)).await?;
+    writeln!(std::io::stdout(), "{found}").ok();
+    let file = args.out.join("search.json");
+    fs::write(&file, serde_json::to_vec_pretty(&found)?)
+        .with_context(|| format!("cannot write {}", file.display()))
 }
 
 async fn broker(stage: &Stage, effort: Effort) -> Result<Vec<Row>> {

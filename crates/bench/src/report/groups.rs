@@ -34,6 +34,8 @@ pub enum Group {
     Backlog,
     /// The broker alone, with the topology and without parts of it.
     Broker,
+    /// The catalogue's search among 100,000 products.
+    Search,
 }
 
 impl Group {
@@ -55,6 +57,7 @@ impl Group {
             Self::OldRows => "old-rows",
             Self::Backlog => "backlog",
             Self::Broker => "broker",
+            Self::Search => "search",
         }
     }
 
@@ -73,6 +76,7 @@ impl Group {
             Self::OldRows => "10 million old rows in inboxes and ledgers, and a held snapshot",
             Self::Backlog => "Backlog of a million messages: messages, counted as sagas",
             Self::Broker => "The broker alone: five messages per saga",
+            Self::Search => "Search in the catalogue",
         }
     }
 }
@@ -211,8 +215,8 @@ pub fn cases(
             };
             without.map(backlog).collect()
         }
-        // It has no contestants: see `broker_alone`.
-        Group::Broker => Vec::new(),
+        // They have no contestants: see `broker_alone` and `search`.
+        Group::Broker | Group::Search => Vec::new(),
     }
 }
 
@@ -261,6 +265,8 @@ pub fn targets(group: Group) -> Vec<Target> {
             alone("ballet", Measure::Memory, Bound::AtMost(60.0)),
             alone("ballet-bulk", Measure::Memory, Bound::AtMost(60.0)),
         ],
-        Group::Doubled | Group::Replicas | Group::Lanes | Group::Broker => Vec::new(),
+        Group::Doubled | Group::Replicas | Group::Lanes | Group::Broker | Group::Search => {
+            Vec::new()
+        }
     }
 }

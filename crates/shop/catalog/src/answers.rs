@@ -3,10 +3,8 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ballet::http::{Json, Problem};
-use ballet_openapi::{Answers, Created, Draft, json};
+use ballet_openapi::{Answers, Created, Draft, etag, json};
 use shop_events::catalog::Product;
-
-use crate::etag::etag;
 
 /// 200: the product.
 #[derive(Debug)]

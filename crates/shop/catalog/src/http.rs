@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
 use ballet::{Handle, Tx};
-use ballet_openapi::{Api, Either, NoContent, Operation, json};
+use ballet_openapi::{Api, Either, IfMatch, IfNoneMatch, NoContent, Operation, json};
 use paging::{Limit, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,7 +14,6 @@ use shop_events::{Money, Sku, Slug};
 
 use crate::answers::{Changed, Found, Known, New};
 use crate::draft::{Draft, Invalid, checked_price};
-use crate::etag::{IfMatch, IfNoneMatch};
 use crate::search::query;
 use crate::store::product::{self, Listed, Stored};
 use crate::store::search;

@@ -5,29 +5,35 @@
 
 mod answers;
 mod draft;
-mod etag;
 mod http;
 mod search;
 mod store;
 
 use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
-use shop_events::catalog::{ProductPriceChanged, ProductPublished, ProductWithdrawn};
+use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 
-/// Everything that catalog publishes. It takes part in no saga.
+/// Everything that catalog publishes, and the products that others copy. It takes part in no saga.
 #[must_use]
 pub fn participant() -> Participant {
     Participant::new("catalog")
         .publishes::<ProductPublished>()
         .publishes::<ProductPriceChanged>()
         .publishes::<ProductWithdrawn>()
+        .shares::<Product>("shared_product")
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_product",
-    sql: include_str!("../../../../migrations/catalog/0001_product.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_product",
+        sql: include_str!("../../../../migrations/catalog/0001_product.sql"),
+    },
+    Migration {
+        name: "0002_shared_product",
+        sql: include_str!("../../../../migrations/catalog/0002_shared_product.sql"),
+    },
+];
 
 /// The service: its participant, its tables, its HTTP routes.
 #[must_use]

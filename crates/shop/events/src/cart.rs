@@ -4,9 +4,10 @@ use ballet_core::{Event, EventType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
-use crate::ids::{CartId, CustomerId};
-use crate::line::OrderLine;
+use crate::orders::CancelReason;
+use crate::values::address::Address;
+use crate::values::ids::{CartId, CustomerId, OrderId};
+use crate::values::line::{MAX_LINES, OrderLine};
 
 /// A customer checked out a cart. It starts an order. A foreign shop front may publish it, too. The
 /// order's id is the message's correlation id, or its message id if it has none.
@@ -18,7 +19,7 @@ pub struct CartCheckedOut {
     /// The customer.
     pub customer_id: CustomerId,
     /// The goods: 1 to 100 lines, all in one currency.
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1, max = MAX_LINES))]
     pub lines: Vec<OrderLine>,
     /// The payment provider's token for the card, never the card's number.
     #[schemars(length(min = 1, max = 200))]
@@ -30,4 +31,52 @@ pub struct CartCheckedOut {
 impl Event for CartCheckedOut {
     const TYPE: EventType =
         EventType::starts_saga("cart.checked_out.v1").also_from(&["storefront"]);
+}
+
+/// The order of a cart was cancelled for a reason that the customer can mend: the cart can be changed
+/// and checked out again, as another order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CartReopened {
+    /// The cart.
+    pub cart_id: CartId,
+    /// The customer.
+    pub customer_id: CustomerId,
+    /// The order that was cancelled.
+    pub order_id: OrderId,
+    /// Why it was cancelled.
+    pub reason: CancelReason,
+}
+
+impl Event for CartReopened {
+    const TYPE: EventType = EventType::plain("cart.reopened.v1");
+}
+
+/// All lines were taken out of a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CartCleared {
+    /// The cart.
+    pub cart_id: CartId,
+    /// The customer.
+    pub customer_id: CustomerId,
+    /// Why it was cleared.
+    pub reason: ClearReason,
+    /// The order that ended the cart. Missing if the customer cleared it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<OrderId>,
+}
+
+impl Event for CartCleared {
+    const TYPE: EventType = EventType::plain("cart.cleared.v1");
+}
+
+/// Why a cart was cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClearReason {
+    /// The customer cleared it, and may go on with it.
+    Customer,
+    /// Its order is confirmed.
+    OrderConfirmed,
+    /// Its order was cancelled by the customer.
+    OrderCancelled,
 }

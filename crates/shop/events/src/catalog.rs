@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::money::Money;
-use crate::sku::Sku;
-use crate::slug::Slug;
+use crate::values::money::Money;
+use crate::values::sku::Sku;
+use crate::values::slug::Slug;
 
 /// A product, whole, as it was after one change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,7 +39,10 @@ pub struct Product {
 impl Entity for Product {
     const NAME: &'static str = "product";
     const REPUBLISHED: EventType = EventType::plain("catalog.products_republished.v1");
-    const REQUESTS: &'static [EventType] = &[];
+    const REQUESTS: &'static [EventType] = &[
+        EventType::plain("cart.products_requested.v1"),
+        EventType::plain("recommendations.products_requested.v1"),
+    ];
 }
 
 /// A product can be bought from now on.

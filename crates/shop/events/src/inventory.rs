@@ -4,9 +4,9 @@ use ballet_core::{Event, EventType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::OrderId;
-use crate::line::StockLine;
-use crate::sku::Sku;
+use crate::values::ids::OrderId;
+use crate::values::line::StockLine;
+use crate::values::sku::Sku;
 
 /// Goods were received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -16,32 +16,30 @@
 //!   -> orders.order_completed
 //! any refusal, cancel or deadline -> orders.order_cancelled
 //!   -> stock_released, payment_voided | payment_refunded, shipment_cancelled
+//!
+//! Beside the saga, which does not wait for it:
+//! order_confirmed | order_cancelled -> cart.cleared | cart.reopened
 //! ```
 
 #![warn(missing_docs)]
 
-mod address;
 pub mod cart;
 pub mod catalog;
-mod code;
-mod ids;
 pub mod inventory;
-mod line;
-mod money;
 pub mod orders;
 pub mod payments;
 mod saga;
 mod schemas;
 pub mod shipping;
-mod sku;
-mod slug;
+mod values;
 
-pub use address::Address;
-pub use code::{Code, Country, Currency, NotACode};
-pub use ids::{CartId, CustomerId, OrderId, ShipmentId};
-pub use line::{OrderLine, StockLine};
-pub use money::Money;
 pub use saga::OrderFulfillment;
 pub use schemas::schemas;
-pub use sku::{NotASku, Sku};
-pub use slug::{NotASlug, Slug};
+pub use values::address::Address;
+pub use values::code::{Code, Country, Currency, NotACode};
+pub use values::ids::{CartId, CustomerId, OrderId, ShipmentId};
+pub use values::line::{MAX_LINES, MAX_QUANTITY, OrderLine, StockLine};
+pub use values::money::Money;
+pub use values::sku::{NotASku, Sku};
+pub use values::slug::{NotASlug, Slug};
+pub use values::text::{WrongText, check_text};

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::address::Address;
-use crate::ids::{CustomerId, OrderId};
-use crate::line::OrderLine;
-use crate::money::Money;
+use crate::values::address::Address;
+use crate::values::ids::{CustomerId, OrderId};
+use crate::values::line::OrderLine;
+use crate::values::money::Money;
 
 /// A valid order was placed: its saga begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

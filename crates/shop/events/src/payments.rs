@@ -4,8 +4,8 @@ use ballet_core::{Event, EventType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::OrderId;
-use crate::money::Money;
+use crate::values::ids::OrderId;
+use crate::values::money::Money;
 
 /// The provider holds the money for the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,21 +1,26 @@
 //! All events of the shop with their JSON schemas, from which the documents are generated.
 
-use ballet_core::{Event, EventType};
+use ballet_core::{CopyRequested, Entity, Event, EventType, Republished};
 use schemars::{Schema, schema_for};
 
+use crate::catalog::Product;
 use crate::{cart, catalog, inventory, orders, payments, shipping};
 
-/// Every event of the shop with its JSON schema, by service and then in the order of the saga.
+/// Every event of the shop with its JSON schema, by service and then in the order of the saga. The
+/// requests for copies come last.
 #[must_use]
 pub fn schemas() -> Vec<(EventType, Schema)> {
     macro_rules! of {
         ($($event:ty),+ $(,)?) => { vec![$((<$event as Event>::TYPE, schema_for!($event))),+] };
     }
-    of![
+    let mut schemas = of![
         cart::CartCheckedOut,
+        cart::CartReopened,
+        cart::CartCleared,
         catalog::ProductPublished,
         catalog::ProductPriceChanged,
         catalog::ProductWithdrawn,
+        Republished<Product>,
         inventory::StockReceived,
         inventory::StockReserved,
         inventory::StockReservationFailed,
@@ -37,5 +42,8 @@ pub fn schemas() -> Vec<(EventType, Schema)> {
         shipping::ShipmentCancelled,
         shipping::ShipmentDispatched,
         shipping::ShipmentDelivered,
-    ]
+    ];
+    let requests = Product::REQUESTS.iter();
+    schemas.extend(requests.map(|request| (*request, schema_for!(CopyRequested))));
+    schemas
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{OrderId, ShipmentId};
+use crate::values::ids::{OrderId, ShipmentId};
 
 /// The carrier will collect the order's parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

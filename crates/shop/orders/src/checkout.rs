@@ -3,14 +3,9 @@
 use jiff::Timestamp;
 use shop_events::cart::CartCheckedOut;
 use shop_events::orders::OrderPlaced;
-use shop_events::{Address, Currency, Money, OrderId, OrderLine};
-
-/// The most lines that an order has.
-pub(crate) const MAX_LINES: usize = 100;
-/// The largest quantity of a line.
-pub(crate) const MAX_QUANTITY: u32 = 10_000;
-/// The longest text, in characters.
-pub(crate) const MAX_TEXT: usize = 200;
+use shop_events::{
+    Currency, MAX_LINES, MAX_QUANTITY, Money, OrderId, OrderLine, WrongText, check_text,
+};
 
 /// Why a checkout is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,15 +40,14 @@ pub(crate) enum Impossible {
     /// The total is out of range.
     #[error("the total is out of range")]
     TotalOutOfRange,
-    /// A required text is empty.
-    #[error("{0} is empty")]
-    Empty(&'static str),
-    /// A text is too long.
-    #[error("{0} is longer than {MAX_TEXT} characters")]
-    TooLong(&'static str),
-    /// A text has characters that cannot be stored or printed.
-    #[error("{0} has control characters")]
-    ControlCharacters(&'static str),
+    /// A text is wrong.
+    #[error("{field} {wrong}")]
+    Text {
+        /// The text's field.
+        field: String,
+        /// What is wrong with it.
+        wrong: WrongText,
+    },
 }
 
 impl Impossible {
@@ -73,9 +67,7 @@ impl Impossible {
             Self::Quantity { line: number, .. } => line(*number, "quantity"),
             Self::NegativePrice(number) => line(*number, "unit_price.amount_minor"),
             Self::MixedCurrencies { line: number, .. } => line(*number, "unit_price.currency"),
-            Self::Empty(field) | Self::TooLong(field) | Self::ControlCharacters(field) => {
-                field.split('.').map(str::to_owned).collect()
-            }
+            Self::Text { field, .. } => field.split('.').map(str::to_owned).collect(),
         }
     }
 }
@@ -88,8 +80,9 @@ pub(crate) fn place(
 ) -> Result<OrderPlaced, Impossible> {
     let CartCheckedOut { cart_id: _, customer_id, lines, card_token, ship_to } = checkout;
     let total = total(&lines)?;
-    check_text("card_token", &card_token)?;
-    check_address(&ship_to)?;
+    let wrong = |field, wrong| Impossible::Text { field, wrong };
+    check_text(&card_token).map_err(|why| wrong("card_token".to_owned(), why))?;
+    ship_to.check().map_err(|(field, why)| wrong(format!("ship_to.{field}"), why))?;
     Ok(OrderPlaced { order_id, customer_id, lines, total, card_token, ship_to, placed_at })
 }
 
@@ -115,29 +108,6 @@ fn total(lines: &[OrderLine]) -> Result<Money, Impossible> {
         total = total.plus(price).ok_or(Impossible::TotalOutOfRange)?;
     }
     Ok(total)
-}
-
-fn check_address(address: &Address) -> Result<(), Impossible> {
-    check_text("ship_to.name", &address.name)?;
-    check_text("ship_to.street", &address.street)?;
-    check_text("ship_to.city", &address.city)?;
-    if address.postal_code.is_empty() {
-        return Ok(());
-    }
-    check_text("ship_to.postal_code", &address.postal_code)
-}
-
-fn check_text(field: &'static str, text: &str) -> Result<(), Impossible> {
-    if text.trim().is_empty() {
-        Err(Impossible::Empty(field))
-    } else if text.chars().nth(MAX_TEXT).is_some() {
-        Err(Impossible::TooLong(field))
-    } else if text.chars().any(char::is_control) {
-        // Among them NUL, which Postgres cannot store.
-        Err(Impossible::ControlCharacters(field))
-    } else {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -12,10 +12,12 @@ use ballet_openapi::Document;
 #[must_use]
 pub fn system() -> System {
     let services = [
+        cart::participant(),
         catalog::participant(),
         inventory::participant(),
         orders::participant(orders::config::DEADLINE),
         payments::participant(payments::sandbox::Sandbox::default()),
+        recommendations::participant(),
         shipping::participant(shipping::sandbox::Sandbox::default()),
     ];
     System { name: "shop", parts: services.iter().map(|service| service.part()).collect() }
@@ -25,10 +27,12 @@ pub fn system() -> System {
 #[must_use]
 pub fn documents() -> Vec<(&'static str, Document)> {
     vec![
+        ("cart", cart::openapi()),
         ("catalog", catalog::openapi()),
         ("inventory", inventory::openapi()),
         ("orders", orders::openapi()),
         ("payments", payments::openapi()),
+        ("recommendations", recommendations::openapi()),
         ("shipping", shipping::openapi()),
     ]
 }

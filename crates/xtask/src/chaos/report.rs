@@ -39,6 +39,8 @@ pub(crate) struct Report {
     pub(crate) broken: Vec<String>,
     pub(crate) unfinished: Vec<String>,
     pub(crate) longest_stall_ms: u128,
+    /// When it was, and the faults of that time.
+    pub(crate) longest_stall_during: Vec<String>,
     /// The longest time from the last fault to quiescence.
     pub(crate) longest_recovery_ms: u128,
     pub(crate) stops: usize,
@@ -83,6 +85,8 @@ impl Report {
         for (figure, text) in lines {
             ui::print(&format!("  {figure:>9}  {text}"));
         }
+        ui::print("  in the longest stall:");
+        ui::list(&self.longest_stall_during, ui::dim);
         ui::list(&self.unexpected_exits, ui::yellow);
         ui::list(&self.failed_faults, ui::dim);
         show_effects(&self.lost, &self.doubled, &self.broken, self.rows, &self.unfinished);

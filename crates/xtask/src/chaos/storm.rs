@@ -16,7 +16,7 @@ use crate::harness::cases;
 use crate::harness::dice::Dice;
 use crate::harness::load::{Load, Mix};
 use crate::harness::oracle::{self, Known, Verdict};
-use crate::harness::record::Recorder;
+use crate::harness::record::{Recorder, Stall};
 use crate::harness::service::SERVICES;
 use crate::harness::stage::Stage;
 use crate::harness::storefront::STOREFRONT;
@@ -33,6 +33,8 @@ struct Done {
     failed: Vec<String>,
     /// The fault that is being caused now.
     now: String,
+    /// All faults but kills, each with the time until its cause was gone.
+    spans: Vec<(Kind, Instant, Instant)>,
 }
 
 struct Storm<'a> {
@@ -126,10 +128,12 @@ impl Storm<'_> {
         if shown {
             kind.description().clone_into(&mut self.done().now);
         }
+        let begun = Instant::now();
         let caused = faults.cause(kind).await;
         let mut done = self.done();
         if shown {
             done.now.clear();
+            done.spans.push((kind, begun, Instant::now()));
         }
         match caused {
             Ok(Some(_)) => *done.counts.entry(kind.name()).or_default() += 1,
@@ -138,6 +142,19 @@ impl Storm<'_> {
             }
             Ok(None) | Err(_) => {}
         }
+    }
+
+    /// The faults in the time of a stall, each with its seconds since the start of the run.
+    fn during(&self, stall: Stall, faults: &[(Kind, Instant, Instant)]) -> Vec<String> {
+        let Some(began) = stall.began else { return Vec::new() };
+        let since = |at: Instant| at.duration_since(self.begun).as_secs();
+        let ended = began + stall.length;
+        let overlap = faults.iter().filter(|(_, from, to)| *from < ended && *to > began);
+        let fault = |(kind, from, to): &(Kind, Instant, Instant)| {
+            format!("{} to {} s: {}", since(*from), since(*to), kind.description())
+        };
+        let whole = format!("{} to {} s: no event", since(began), since(ended));
+        std::iter::once(whole).chain(overlap.map(fault)).collect()
     }
 
     /// Kills services, sometimes one right after the other.
@@ -179,7 +196,7 @@ impl Storm<'_> {
             let (open, orders) = self.load.open();
             let (messages, stall, quiet) = {
                 let record = self.recorder.record();
-                (record.messages.len(), record.longest_stall, record.quiet_for())
+                (record.messages.len(), record.longest_stall.length, record.quiet_for())
             };
             let done = self.done();
             let all: usize = done.counts.values().sum();
@@ -233,7 +250,8 @@ impl Storm<'_> {
             doubled,
             broken,
             unfinished,
-            longest_stall_ms: record.longest_stall.as_millis(),
+            longest_stall_ms: record.longest_stall.length.as_millis(),
+            longest_stall_during: self.during(record.longest_stall, &done.spans),
             longest_recovery_ms: longest.as_millis(),
             stops: ends.stops,
             longest_stop_ms: ends.longest_stop.as_millis(),

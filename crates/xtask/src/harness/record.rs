@@ -43,7 +43,14 @@ pub(crate) struct Record {
     /// When the last new event came.
     last_new: Option<Instant>,
     /// The longest time between two new events while there was work.
-    pub(crate) longest_stall: Duration,
+    pub(crate) longest_stall: Stall,
+}
+
+/// A time without a new event.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stall {
+    pub(crate) length: Duration,
+    pub(crate) began: Option<Instant>,
 }
 
 impl Record {
@@ -81,7 +88,10 @@ impl Record {
         }
         // Checkouts come in all the time. A stall is a pause of the services.
         if delivery.routing_key != CartCheckedOut::TYPE.name() {
-            self.longest_stall = self.longest_stall.max(self.quiet_for());
+            let stall = Stall { length: self.quiet_for(), began: self.last_new };
+            if stall.length > self.longest_stall.length {
+                self.longest_stall = stall;
+            }
             self.last_new = Some(Instant::now());
         }
         self.latest.push_back(delivery.clone());

@@ -54,6 +54,7 @@ pub(crate) fn run(service: &str) -> ExitCode {
             let service = orders::service(args.orders);
             (args.ballet, service.clock(clock()))
         }),
+        "cart" => ballet::main(|args: Plain| (args.ballet, cart::service().clock(clock()))),
         "catalog" => ballet::main(|args: Plain| (args.ballet, catalog::service().clock(clock()))),
         "inventory" => {
             ballet::main(|args: Plain| (args.ballet, inventory::service().clock(clock())))
@@ -62,6 +63,9 @@ pub(crate) fn run(service: &str) -> ExitCode {
             let provider = args.provider.provider(&args.ballet);
             (args.ballet, payments::service(provider).clock(clock()))
         }),
+        "recommendations" => {
+            ballet::main(|args: Plain| (args.ballet, recommendations::service().clock(clock())))
+        }
         "shipping" => ballet::main(|args: Shipping| {
             let clock = clock();
             let carrier = SlowCarrier::new(clock.clone(), args.carrier.carrier());

@@ -42,7 +42,7 @@ fn the_id_of_a_message_needs_no_clock() {
     // What is refused has an id too.
     let unknown = Incoming { event_type: Some("a.b.v1"), message_id: None, ..placed() };
     assert_eq!(reason(&unknown), Reason::ForgedType);
-    let derived = MessageId::derived_from_content("a.b.v1", b"{}");
+    let derived = MessageId::derived_from_content("a.b.v1", Some(SOME_ID), b"{}");
     assert_eq!(Envelope::message_id_of(&unknown, &limits), derived);
 }
 

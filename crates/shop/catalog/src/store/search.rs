@@ -196,7 +196,3 @@ mod tests {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "search_tests.rs"]
-mod measured;

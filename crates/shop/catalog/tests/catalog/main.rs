@@ -4,5 +4,6 @@ mod browse;
 mod changes;
 mod requests;
 mod search;
+mod sharing;
 mod start;
 mod world;

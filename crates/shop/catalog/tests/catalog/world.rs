@@ -33,7 +33,11 @@ pub(crate) fn settings(env: &TestEnv) -> Settings {
 impl World {
     /// A catalog without products.
     pub(crate) async fn new(name: &str) -> Self {
-        let env = asleep(name).await;
+        Self::start(asleep(name).await).await
+    }
+
+    /// The same, in this environment.
+    pub(crate) async fn start(env: TestEnv) -> Self {
         let management = env.management();
         let (durable, all) = (json!({ "durable": true }), json!({ "routing_key": "#" }));
         let queue = ["queues", env.vhost(), PROBE];

@@ -6,6 +6,8 @@ use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use shop_events::OrderId;
 
+use crate::audit::carts;
+use crate::audit::learned::{check_counted, check_counts};
 use crate::audit::rows::{Operation, Order, Payment, Snapshot, Stock};
 
 /// Checks a snapshot. Orders that changed after `quiescent_at` are still open.
@@ -19,6 +21,9 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         operations,
         shipments,
         products,
+        carts,
+        checkouts,
+        learned,
     } = snapshot;
     let rows = orders.len()
         + stock.len()
@@ -26,7 +31,10 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         + payments.len()
         + operations.len()
         + shipments.len()
-        + products.len();
+        + products.len()
+        + carts.len()
+        + checkouts.len()
+        + learned.orders.len();
     let mut report = Report { rows, ..Report::default() };
     for stock in stock {
         check_stock(stock, &mut report);
@@ -38,13 +46,15 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
     let payments: HashMap<_, _> = payments.iter().map(|row| (row.order_id, row)).collect();
     let shipments: HashMap<_, _> =
         shipments.iter().map(|row| (row.order_id, row.state.as_str())).collect();
+    let counted: HashSet<OrderId> = learned.orders.iter().map(|order| order.order_id).collect();
     for order in orders {
-        let Order { order_id, status, total: _, changed_at } = order;
+        let Order { order_id, status, changed_at, .. } = order;
         if !matches!(status.as_str(), "completed" | "cancelled") || *changed_at > quiescent_at {
             report.open.push(format!("order {order_id} is {status} since {changed_at}"));
             continue;
         }
         let payment = payments.get(order_id).copied();
+        check_counted(order, counted.contains(order_id), &mut report);
         check_money(order, payment, at_provider.get(order_id).copied(), &mut report);
         let found = [
             ("stock", reservations.get(order_id).copied()),
@@ -61,15 +71,20 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         }
     }
     let known: HashSet<OrderId> = orders.iter().map(|order| order.order_id).collect();
+    let checked_out = checkouts.iter().map(|checkout| &checkout.order_id);
     let named = reservations.keys().chain(payments.keys()).chain(shipments.keys());
+    let named = named.chain(checked_out).chain(&counted);
     for order_id in named.copied().collect::<BTreeSet<_>>() {
         if !known.contains(&order_id) {
             // It was placed during the read. If it stays open, orders does not know it.
             report.open.push(format!("order {order_id} was unknown when the orders were read"));
         }
     }
+    carts::check_orders(checkouts, orders, &mut report);
     if report.open.is_empty() {
         check_sums(snapshot, &mut report);
+        carts::check_ends(snapshot, &mut report);
+        check_counts(learned, &mut report);
     }
     report
 }
@@ -147,7 +162,7 @@ fn check_money(
     at_provider: Option<i64>,
     report: &mut Report,
 ) {
-    let Order { order_id, status, total, changed_at: _ } = order;
+    let Order { order_id, status, total, .. } = order;
     let due = match (status.as_str(), total) {
         ("completed", Some(total)) => total.amount_minor,
         _ => 0,

@@ -4,9 +4,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::audit::rows::{Reservation, Shipment};
+use crate::audit::rows::{Learned, Reservation, Shipment};
 
 const ORDER: &str = "0193f7a0-0000-7000-8000-000000000001";
+const CART: &str = "0193f7a0-0000-7000-8000-0000000000c1";
 
 fn row<Row: DeserializeOwned>(value: Value) -> Row {
     serde_json::from_value(value).expect("a row")
@@ -14,6 +15,15 @@ fn row<Row: DeserializeOwned>(value: Value) -> Row {
 
 fn euros(amount_minor: i64) -> Value {
     json!({ "amount_minor": amount_minor, "currency": "EUR" })
+}
+
+fn lines(amount_minor: i64) -> Value {
+    json!([{ "sku": "mug", "quantity": 2, "unit_price": euros(amount_minor) }])
+}
+
+fn checkout(order_id: &str, status: &str) -> Value {
+    json!({ "order_id": order_id, "cart_id": CART, "cart_version": 1, "lines": lines(250),
+        "total": euros(500), "status": status })
 }
 
 fn operation(key: u8, result: &str) -> Operation {
@@ -29,7 +39,7 @@ fn shop(status: &str) -> Snapshot {
     let state = |yes: &str, no: &str| if completed { yes.to_owned() } else { no.to_owned() };
     let (committed, on_hand) = if completed { (2, 8) } else { (0, 10) };
     let order = json!({ "order_id": ORDER, "status": status, "total": euros(500),
-        "changed_at": "2026-01-01T00:00:00Z" });
+        "lines": lines(250), "changed_at": "2026-01-01T00:00:00Z" });
     let stock = json!({ "sku": "mug", "on_hand": on_hand, "held": 0, "committed": committed,
         "received": 10 });
     let reservation: Reservation = row(json!({ "order_id": ORDER,
@@ -52,6 +62,23 @@ fn shop(status: &str) -> Snapshot {
         operations,
         shipments: vec![shipment],
         products: Vec::new(),
+        carts: vec![row(json!({ "cart_id": CART, "order_id": ORDER,
+            "status": state("closed", "open") }))],
+        checkouts: vec![row(checkout(ORDER, &state("confirmed", "cancelled")))],
+        learned: learned(completed),
+    }
+}
+
+/// What is learnt from an order of two products, if it counts.
+fn learned(counts: bool) -> Learned {
+    if !counts {
+        return Learned::default();
+    }
+    let product = |sku: &str| row(json!({ "sku": sku, "orders": 1 }));
+    Learned {
+        orders: vec![row(json!({ "order_id": ORDER, "skus": ["mug", "pen"] }))],
+        products: ["mug", "pen"].map(product).into(),
+        pairs: vec![row(json!({ "sku": "mug", "other": "pen", "orders": 1 }))],
     }
 }
 
@@ -117,4 +144,64 @@ fn money_is_captured_once_and_only_for_orders_that_are_fulfilled() {
     kept.operations.pop();
     let found = violations(&kept).join("\n");
     assert!(found.contains("payments has 500 of its money instead of 0"), "{found}");
+}
+
+#[test]
+fn an_order_has_the_prices_that_its_cart_showed() {
+    let mut dearer = shop("completed");
+    dearer.orders[0].lines = row(lines(251));
+    let found = violations(&dearer).join("\n");
+    assert!(found.contains("does not have the lines and prices of its cart"), "{found}");
+    let mut cancelled = shop("cancelled");
+    // What was never placed has no lines.
+    (cancelled.orders[0].lines, cancelled.orders[0].total) = (None, None);
+    cancelled.payments.clear();
+    cancelled.operations.clear();
+    assert_eq!(violations(&cancelled), [""; 0]);
+}
+
+#[test]
+fn a_cart_is_checked_out_once_and_ends_as_its_order() {
+    let mut twice = shop("completed");
+    let other = "0193f7a0-0000-7000-8000-000000000002";
+    twice.checkouts.push(row(checkout(other, "placed")));
+    let report = judge(&twice, Timestamp::MAX);
+    let found = report.violations.join("\n");
+    assert!(found.contains("is checked out more than once: as orders"), "{found}");
+    assert!(found.contains("version 1 of cart"), "{found}");
+    assert_eq!(report.open.len(), 1, "its order is not known");
+
+    let mut open = shop("completed");
+    "open".clone_into(&mut open.carts[0].status);
+    "placed".clone_into(&mut open.checkouts[0].status);
+    let found = violations(&open).join("\n");
+    assert!(found.contains("is completed, but its checkout is placed"), "{found}");
+    assert!(found.contains("is open, but its checkout is placed"), "{found}");
+}
+
+#[test]
+fn only_what_was_sold_is_recommended() {
+    let mut cancelled = shop("cancelled");
+    cancelled.learned = learned(true);
+    let expected = [format!("order {ORDER} is cancelled, but recommendations counts it")];
+    assert_eq!(violations(&cancelled), expected);
+
+    // Recommendations is no part of the saga: its event may come after the end.
+    let mut late = shop("completed");
+    late.learned = Learned::default();
+    let report = judge(&late, Timestamp::MAX);
+    assert_eq!(
+        report.open,
+        [format!("order {ORDER} is completed, and recommendations has not counted it")]
+    );
+    assert!(report.is_clean());
+
+    let mut twice = shop("completed");
+    twice.learned.products[0].orders = 2;
+    twice.learned.pairs.clear();
+    let expected = [
+        "recommendations counts mug in 2 orders, but has 1",
+        "recommendations counts mug with pen in 0 orders, but has 1",
+    ];
+    assert_eq!(violations(&twice), expected);
 }

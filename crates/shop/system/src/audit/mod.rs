@@ -5,7 +5,9 @@
 //! for a quiescent order is checked only for orders that have not changed for a while; the others
 //! are listed as open.
 
+mod carts;
 mod judge;
+mod learned;
 mod published;
 mod read;
 mod rows;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shop_events::catalog::Product;
 
-use crate::audit::rows::Snapshot;
+use crate::audit::rows::{Learned, Snapshot};
 
 /// The time limit for one page of a list.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -51,15 +51,31 @@ pub(super) async fn read(urls: &ServiceUrls) -> Result<Snapshot, Unreadable> {
     let read_at = now();
     let services = Services::new(urls)?;
     let orders = services.all("orders", "orders", &[]).await?;
-    let (stock, reservations, payments, operations, shipments, products) = tokio::try_join!(
+    let (stock, reservations, payments, operations, shipments, products, checkouts, learned) = tokio::try_join!(
         services.all("inventory", "stock", &[]),
         services.all("inventory", "reservations", &[]),
         services.all("payments", "payments", &[]),
         services.all("payments", "sandbox/operations", &[]),
         services.all("shipping", "shipments", &[]),
         services.products(),
+        services.all("cart", "checkouts", &[]),
+        services.learned(),
     )?;
-    Ok(Snapshot { read_at, orders, stock, reservations, payments, operations, shipments, products })
+    // After the checkouts: an order that a cart names is among them, unless the cart is new.
+    let carts = services.all("cart", "carts", &[]).await?;
+    Ok(Snapshot {
+        read_at,
+        orders,
+        stock,
+        reservations,
+        payments,
+        operations,
+        shipments,
+        products,
+        carts,
+        checkouts,
+        learned,
+    })
 }
 
 /// All products, also those that are withdrawn.
@@ -99,6 +115,16 @@ impl<'a> Services<'a> {
         products.retain(|product: &Product| withdrawn.iter().all(|one| one.sku != product.sku));
         products.extend(withdrawn);
         Ok(products)
+    }
+
+    async fn learned(&self) -> Result<Learned, Unreadable> {
+        let service = "recommendations";
+        let (orders, products, pairs) = tokio::try_join!(
+            self.all(service, "learned/orders", &[]),
+            self.all(service, "learned/products", &[]),
+            self.all(service, "learned/pairs", &[]),
+        )?;
+        Ok(Learned { orders, products, pairs })
     }
 
     /// All rows of a service's list.

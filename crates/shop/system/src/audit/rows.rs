@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use shop_events::catalog::Product;
-use shop_events::{Money, OrderId, Sku, StockLine};
+use shop_events::{CartId, Money, OrderId, OrderLine, Sku, StockLine};
 use uuid::Uuid;
 
 /// All rows. The orders are read first, so the rows of the other services are not older.
@@ -17,12 +17,44 @@ pub(super) struct Snapshot {
     pub(super) operations: Vec<Operation>,
     pub(super) shipments: Vec<Shipment>,
     pub(super) products: Vec<Product>,
+    pub(super) carts: Vec<Cart>,
+    pub(super) checkouts: Vec<Checkout>,
+    pub(super) learned: Learned,
+}
+
+/// What recommendations counts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Learned {
+    pub(super) orders: Vec<LearnedOrder>,
+    pub(super) products: Vec<LearnedProduct>,
+    pub(super) pairs: Vec<LearnedPair>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct LearnedOrder {
+    pub(super) order_id: OrderId,
+    pub(super) skus: Vec<Sku>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct LearnedProduct {
+    pub(super) sku: Sku,
+    pub(super) orders: i64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct LearnedPair {
+    pub(super) sku: Sku,
+    pub(super) other: Sku,
+    pub(super) orders: i64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Order {
     pub(super) order_id: OrderId,
     pub(super) status: String,
+    /// Missing if it was never placed.
+    pub(super) lines: Option<Vec<OrderLine>>,
     pub(super) total: Option<Money>,
     pub(super) changed_at: Timestamp,
 }
@@ -65,4 +97,23 @@ pub(super) struct Operation {
 pub(super) struct Shipment {
     pub(super) order_id: OrderId,
     pub(super) state: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Cart {
+    pub(super) cart_id: CartId,
+    pub(super) status: String,
+    /// The order of the last checkout.
+    pub(super) order_id: Option<OrderId>,
+}
+
+/// A checkout, with the prices that the customer was shown.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Checkout {
+    pub(super) order_id: OrderId,
+    pub(super) cart_id: CartId,
+    pub(super) cart_version: i64,
+    pub(super) lines: Vec<OrderLine>,
+    pub(super) total: Money,
+    pub(super) status: String,
 }

@@ -60,6 +60,8 @@ fn whats(part: &Part, about: About) -> Vec<String> {
         About::Event => names(part.emits()),
         About::Row => {
             let mut rows: Vec<String> = names(part.publishes.clone());
+            rows.extend(names(part.shares.iter().map(|share| share.republished).collect()));
+            rows.extend(names(part.copies.iter().filter_map(|copy| copy.request).collect()));
             rows.extend(steps().flat_map(rows_of));
             let deadlines = part.sagas.iter().filter_map(|saga| saga.deadline);
             rows.extend(deadlines.map(|deadline| deadline.passed.name().to_owned()));

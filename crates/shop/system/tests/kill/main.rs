@@ -12,4 +12,5 @@ mod frozen;
 mod matrix;
 mod path;
 mod process;
+mod refill;
 mod world;

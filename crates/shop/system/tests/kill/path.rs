@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::refill;
 use crate::world::World;
 
 /// What a customer, or somebody else, does.
@@ -32,6 +33,9 @@ pub(crate) enum Path {
     Restocks,
     /// A product is published, gets another price, and is withdrawn.
     Catalogs,
+    /// Services have lost their copies of the products, and ask for all of them. They ask at their
+    /// first start, too, so this is the first path.
+    Refills,
     /// A message comes that a service cannot take.
     Disturbs(&'static str),
 }
@@ -40,6 +44,7 @@ impl Path {
     /// All of them.
     pub(crate) fn all(services: &[&'static str]) -> Vec<Self> {
         let mut all = vec![
+            Self::Refills,
             Self::Restocks,
             Self::Catalogs,
             Self::Fills,
@@ -111,6 +116,10 @@ impl Path {
             }
             Self::Catalogs => {
                 world.catalog().await;
+                return None;
+            }
+            Self::Refills => {
+                refill::refill(world).await;
                 return None;
             }
             Self::Disturbs(service) => {

@@ -175,10 +175,12 @@ async fn run(name: &str) {
 
 fn by_name(name: &str, database_url: String) -> Service {
     match name {
+        "cart" => cart::service(),
         "catalog" => catalog::service(),
         "inventory" => inventory::service(),
         "orders" => orders::service(orders::config::DEADLINE),
         "payments" => payments::service(payments::sandbox::Sandbox::new(database_url)),
+        "recommendations" => recommendations::service(),
         "shipping" => shipping::service(shipping::sandbox::Sandbox::new(Duration::from_millis(20))),
         _ => panic!("{name} is no service of the shop: add it here"),
     }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// A type that nobody knows: it becomes a dead letter.
 pub(crate) const UNKNOWN: &str = "nobody.knows_this.v1";
 
-const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(crate) struct World {

@@ -45,6 +45,11 @@ async fn payments_does_what_its_document_says() {
 }
 
 #[tokio::test]
+async fn recommendations_does_what_its_document_says() {
+    does_what_it_says("recommendations").await;
+}
+
+#[tokio::test]
 async fn shipping_does_what_its_document_says() {
     does_what_it_says("shipping").await;
 }

@@ -75,11 +75,13 @@ impl Shop {
         let service = match name {
             // With time enough for everything.
             "orders" => orders::service(orders::config::DEADLINE),
+            "cart" => cart::service(),
             "catalog" => catalog::service(),
             "inventory" => inventory::service(),
             "payments" => payments::service(
                 payments::sandbox::Sandbox::new(self.env.database_url(name)).slow(SLOW),
             ),
+            "recommendations" => recommendations::service(),
             "shipping" => shipping::service(self.carrier.clone()),
             _ => panic!("{name} is no service of the shop"),
         };

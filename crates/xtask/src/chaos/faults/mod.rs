@@ -164,14 +164,14 @@ impl Faults<'_> {
         }
         let time = self.dice.millis(2_000, 15_000);
         if self.dice.one_in(2) {
-            servers.postgres().fill_disk()?;
+            servers.postgres().fill_disk().await?;
             tokio::time::sleep(time).await;
             servers.postgres().free_disk().await?;
             return Ok(Some(format!("Postgres, {time:?}")));
         }
         let nodes: Vec<_> = servers.nodes().collect();
         let node = self.dice.pick(&nodes).context("there is no broker")?;
-        node.fill_disk()?;
+        node.fill_disk().await?;
         tokio::time::sleep(time).await;
         node.free_disk().await?;
         Ok(Some(format!("{}, {time:?}", node.node_name().unwrap_or_default())))

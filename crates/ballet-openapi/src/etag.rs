@@ -1,15 +1,19 @@
-//! The ETag of a product is its version. With `If-Match` a change is of the version that its sender
-//! has seen, and of no other.
+//! The ETag of a thing is its version. With `If-Match` a change is of the version that its sender has
+//! seen, and of no other.
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use ballet::http::{Place, Problem};
-use ballet_openapi::{Draft, Takes, json};
+use serde_json::json;
+
+use crate::draft::Draft;
+use crate::takes::Takes;
 
 /// The ETag of a version.
-pub(crate) fn etag(version: i64) -> HeaderValue {
+#[must_use]
+pub fn etag(version: i64) -> HeaderValue {
     let mut digits = Vec::with_capacity(22);
     digits.extend_from_slice(b"\"");
     digits.extend_from_slice(version.to_string().as_bytes());
@@ -18,14 +22,22 @@ pub(crate) fn etag(version: i64) -> HeaderValue {
     HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// The versions of which a change may be.
+/// The versions of which a change may be: the request's `If-Match`. Without it the request is refused
+/// with 428.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct IfMatch(Vec<i64>);
+pub struct IfMatch(Vec<i64>);
 
 impl IfMatch {
     /// Whether the change is of this version.
-    pub(crate) fn has(&self, version: i64) -> bool {
+    #[must_use]
+    pub fn has(&self, version: i64) -> bool {
         self.0.contains(&version)
+    }
+
+    /// The versions.
+    #[must_use]
+    pub fn versions(&self) -> &[i64] {
+        &self.0
     }
 }
 
@@ -36,7 +48,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
         match ETags::read(&parts.headers, &header::IF_MATCH) {
             Some(ETags::These(tags)) if tags.is_empty() => {
                 let detail =
-                    "If-Match is wrong: the ETag of a product is its version in quotes, \"1\"";
+                    "If-Match is wrong: an ETag is a version in quotes, \"1\"";
                 Err(Problem::bad_request(detail).at(Place::header("If-Match")))
             }
             Some(ETags::These(tags)) => {
@@ -47,8 +59,8 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
             // Any version: just what must not be.
             Some(ETags::Any) | None => Err(Problem::new(
                 StatusCode::PRECONDITION_REQUIRED,
-                "send If-Match with the ETag of the product as you have read it, so that no change \
-                 of another is lost",
+                "send If-Match with the ETag of what you have read, so that no change of another is \
+                 lost",
             )
             .at(Place::header("If-Match"))),
         }
@@ -57,7 +69,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 
 impl Takes for IfMatch {
     fn describe(draft: &mut Draft<'_>) {
-        let about = "The ETag of the product as the client has read it.";
+        let about = "The ETag of what the client has read.";
         let schema = json!({
             "type": "string", "description": about,
             "pattern": "^\"[1-9][0-9]{0,17}\"$", "examples": ["\"1\""],
@@ -70,13 +82,14 @@ impl Takes for IfMatch {
     }
 }
 
-/// The versions that the client has.
+/// The versions that the client has: the request's `If-None-Match`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct IfNoneMatch(Option<ETags>);
+pub struct IfNoneMatch(Option<ETags>);
 
 impl IfNoneMatch {
     /// Whether the client has this version.
-    pub(crate) fn has(&self, version: i64) -> bool {
+    #[must_use]
+    pub fn has(&self, version: i64) -> bool {
         match &self.0 {
             Some(ETags::Any) => true,
             Some(ETags::These(tags)) => tags.iter().any(|(tag, _)| *tag == version),
@@ -95,7 +108,7 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 
 impl Takes for IfNoneMatch {
     fn describe(draft: &mut Draft<'_>) {
-        let about = "The ETags of the product that the client has.";
+        let about = "The ETags that the client has.";
         let schema = json!({ "type": "string", "description": about });
         draft.parameters("header", &json!({ "properties": { "If-None-Match": schema } }));
     }
@@ -105,7 +118,7 @@ impl Takes for IfNoneMatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ETags {
     Any,
-    /// Versions, and whether the tag is a strong one. Tags that no product can have are left out.
+    /// Versions, and whether the tag is a strong one. Tags that no version has are left out.
     These(Vec<(i64, bool)>),
 }
 

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::code::Country;
+use crate::values::code::Country;
+use crate::values::text::{WrongText, check_text};
 
 /// A postal address. No part is longer than 200 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,4 +24,22 @@ pub struct Address {
     pub city: String,
     /// The country, two capital letters as in ISO 3166-1.
     pub country: Country,
+}
+
+impl Address {
+    /// Checks the texts of an address.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is wrong, and what is wrong with it.
+    pub fn check(&self) -> Result<(), (&'static str, WrongText)> {
+        let Self { name, street, postal_code, city, country: _ } = self;
+        for (field, text) in [("name", name), ("street", street), ("city", city)] {
+            check_text(text).map_err(|wrong| (field, wrong))?;
+        }
+        if postal_code.is_empty() {
+            return Ok(());
+        }
+        check_text(postal_code).map_err(|wrong| ("postal_code", wrong))
+    }
 }

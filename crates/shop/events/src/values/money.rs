@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::code::Currency;
+use crate::values::code::Currency;
 
 /// An amount in the smallest unit of its currency: 19.99 euros are `1999` `EUR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

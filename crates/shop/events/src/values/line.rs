@@ -3,8 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::money::{Money, Price};
-use crate::sku::Sku;
+use crate::values::money::{Money, Price};
+use crate::values::sku::Sku;
+
+/// The most lines that an order has.
+pub const MAX_LINES: usize = 100;
+/// The largest quantity of a line.
+pub const MAX_QUANTITY: u32 = 10_000;
 
 /// A quantity of one product at a price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -12,7 +17,7 @@ pub struct OrderLine {
     /// The product.
     pub sku: Sku,
     /// The quantity, 1 to 10,000.
-    #[schemars(range(min = 1, max = 10_000))]
+    #[schemars(range(min = 1, max = MAX_QUANTITY))]
     pub quantity: u32,
     /// The price of one piece.
     #[schemars(with = "Price")]

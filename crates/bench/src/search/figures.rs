@@ -1,0 +1,58 @@
+//! What searches took, as a table.
+
+use std::fmt;
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::report::outcome::quantile;
+
+/// The searches of one kind.
+#[derive(Debug, Serialize)]
+pub struct Kind {
+    /// What is typed.
+    pub name: &'static str,
+    /// One of them.
+    pub example: String,
+    /// What each took, in milliseconds.
+    pub latencies: Vec<f64>,
+    /// The products on all pages.
+    pub found: usize,
+}
+
+/// All searches among some products.
+#[derive(Debug, Serialize)]
+pub struct Searches {
+    /// The number of products.
+    pub products: usize,
+    /// By kind.
+    pub kinds: Vec<Kind>,
+    /// The machine's load average of a minute, before and after the searches.
+    pub load: (f64, f64),
+}
+
+impl fmt::Display for Searches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(["", "for instance", "p50 ms", "p99 ms", "slowest", "found"]);
+        for Kind { name, example, latencies, found } in &self.kinds {
+            #[expect(clippy::cast_precision_loss, reason = "both are small numbers")]
+            let found = *found as f64 / latencies.len() as f64;
+            let at = |at| format!("{:.1}", quantile(latencies, at));
+            let found = format!("{found:.1}");
+            table.add_row([(*name).to_owned(), example.clone(), at(0.5), at(0.99), at(1.0), found]);
+        }
+        for column in table.column_iter_mut().skip(2) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let searches = self.kinds.first().map_or(0, |kind| kind.latencies.len());
+        writeln!(
+            f,
+            "\nSearch among {} products: {searches} of each kind, one after the other, pages of 20",
+            self.products
+        )?;
+        let (before, after) = self.load;
+        writeln!(f, "{table}\n  load of the machine: {before:.1} before, {after:.1} after")
+    }
+}

@@ -1,0 +1,148 @@
+//! Publishes the products, and searches among them.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use ballet::Settings;
+use ballet::core::{System, topology};
+use ballet_testkit::TestEnv;
+use futures_util::{StreamExt, stream};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+use crate::runs::stage::{Stage, admin};
+use crate::search::figures::{Kind, Searches};
+use crate::search::vocabulary::{Vocabulary, beginning, misspelt, plain};
+
+/// How many products are published side by side.
+const SIDE_BY_SIDE: usize = 16;
+const SEED: u64 = 7;
+
+/// What is typed.
+type Typed = fn(&mut Vocabulary) -> String;
+
+/// The kinds of searches.
+const KINDS: [(&str, Typed); 9] = [
+    ("any word", Vocabulary::word),
+    ("a word that many products have", Vocabulary::frequent),
+    ("a word without its accents", |words| plain(&words.word())),
+    ("two words", |words| words.words(2, 2)),
+    ("four words", |words| words.words(4, 4)),
+    ("the first two letters", |words| beginning(&words.word(), 2)),
+    ("the first four letters", |words| beginning(&words.word(), 4)),
+    ("a misspelt word", |words| misspelt(&words.word())),
+    ("two misspelt words", |words| {
+        format!("{} {}", misspelt(&words.word()), misspelt(&words.word()))
+    }),
+];
+
+/// Measures searches of each kind among this many products. `say` is told what is under way.
+///
+/// # Errors
+///
+/// If the service does not start, or does not answer as it should.
+pub async fn measure(
+    stage: &Stage,
+    products: usize,
+    searches: usize,
+    say: impl Fn(&str),
+) -> Result<Searches> {
+    let system = System { name: "shop", parts: vec![catalog::participant().part()] };
+    let definitions = topology::definitions(&system, |_| String::new());
+    let env = TestEnv::new(&stage.servers, "search", &definitions, &["catalog"]).await?;
+    let settings = Settings::new(env.amqp_url("catalog"), env.database_url("catalog"));
+    let running = catalog::service().start(settings).await?;
+    let url = format!("http://{}", running.address());
+    let measured = async {
+        fill(&env, &url, products, &say).await?;
+        search(&url, products, searches, &say).await
+    };
+    let measured = measured.await;
+    running.stop().await;
+    env.close().await?;
+    measured
+}
+
+/// Publishes the products over HTTP. The indexes for searching are made at the end, which is faster.
+async fn fill(env: &TestEnv, url: &str, products: usize, say: &impl Fn(&str)) -> Result<()> {
+    let begun = Instant::now();
+    let mut db = admin(env, "catalog").await?;
+    let indexes: Vec<(String, String)> = sqlx::query_as(
+        "select indexname::text, indexdef from pg_indexes
+         where schemaname = 'public' and indexdef like '% USING gin %'",
+    )
+    .fetch_all(&mut db)
+    .await?;
+    for (name, _) in &indexes {
+        db.execute(AssertSqlSafe(format!("drop index {name}"))).await?;
+    }
+    let (client, mut words) = (client()?, Vocabulary::new(SEED));
+    let product = |number| {
+        let price = json!({ "amount_minor": 100 + number, "currency": "EUR" });
+        json!({ "sku": format!("sku-{number}"), "title": words.words(2, 6), "price": price,
+            "description": words.words(20, 80), "category": "category" })
+    };
+    let publish = async |product: Value| {
+        let answer = client.post(format!("{url}/products")).json(&product).send().await?;
+        let status = answer.status();
+        ensure!(status == StatusCode::CREATED, "{status}: {}", answer.text().await?);
+        Ok(())
+    };
+    let published = stream::iter((0..products).map(product)).map(publish);
+    let mut published = published.buffer_unordered(SIDE_BY_SIDE).enumerate();
+    while let Some((number, done)) = published.next().await {
+        done.context("a product cannot be published")?;
+        if (number + 1) % 10_000 == 0 {
+            say(&format!("search: {} products in {:.0?}", number + 1, begun.elapsed()));
+        }
+    }
+    for (_, definition) in indexes {
+        db.execute(AssertSqlSafe(definition)).await?;
+    }
+    db.execute("vacuum analyze").await?;
+    say(&format!("search: {products} products and their indexes in {:.0?}", begun.elapsed()));
+    Ok(db.close().await?)
+}
+
+async fn search(
+    url: &str,
+    products: usize,
+    searches: usize,
+    say: &impl Fn(&str),
+) -> Result<Searches> {
+    let client = client()?;
+    let before = load()?;
+    let mut kinds = Vec::new();
+    for (name, typed) in KINDS {
+        let mut words = Vocabulary::new(SEED + 1);
+        let mut kind = Kind { name, example: String::new(), latencies: Vec::new(), found: 0 };
+        for _ in 0..searches {
+            kind.example = typed(&mut words);
+            let begun = Instant::now();
+            let request = client.get(format!("{url}/products/search"));
+            let request = request.query(&[("q", kind.example.as_str()), ("limit", "20")]);
+            let answer = request.send().await?.error_for_status()?;
+            let page: Value = answer.json().await?;
+            kind.latencies.push(begun.elapsed().as_secs_f64() * 1_000.0);
+            kind.found += page["items"].as_array().map_or(0, Vec::len);
+        }
+        if kind.found == 0 {
+            bail!("searches for {name}, such as {:?}, find nothing", kind.example);
+        }
+        say(&format!("search: {name}"));
+        kinds.push(kind);
+    }
+    Ok(Searches { products, kinds, load: (before, load()?) })
+}
+
+fn client() -> Result<Client> {
+    Client::builder().no_proxy().build().context("cannot set up HTTP")
+}
+
+/// The machine's load average of a minute.
+fn load() -> Result<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").context("cannot read /proc/loadavg")?;
+    let minute = text.split(' ').next().unwrap_or_default();
+    minute.parse().with_context(|| format!("/proc/loadavg has {text:?}"))
+}

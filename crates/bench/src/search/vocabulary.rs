@@ -1,0 +1,93 @@
+//! The words of products, and what people type for them. They are the same in every run.
+
+use crate::runs::random::Random;
+
+/// As products spell them.
+const SYLLABLES: [&str; 24] = [
+    "ba", "cé", "di", "fo", "gü", "ha", "ke", "li", "mo", "nu", "pa", "rè", "si", "to", "vu", "wa",
+    "ze", "bri", "clo", "dra", "stér", "tle", "ning", "lamp",
+];
+/// The number of words of each frequency: few are in many products, and many in few.
+const WORDS: [u64; 3] = [200, 2_000, 20_000];
+
+/// Throws words.
+pub(crate) struct Vocabulary(Random);
+
+impl Vocabulary {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(Random::new(seed))
+    }
+
+    fn number(&mut self, of: usize) -> usize {
+        usize::try_from(self.0.below(of as u64)).unwrap_or_default()
+    }
+
+    /// A word as products spell it.
+    pub(crate) fn word(&mut self) -> String {
+        let most = WORDS[self.number(WORDS.len())];
+        word(self.0.below(most))
+    }
+
+    /// One of the words that most products have.
+    pub(crate) fn frequent(&mut self) -> String {
+        word(self.0.below(WORDS[0]))
+    }
+
+    /// A number of words between the two.
+    pub(crate) fn words(&mut self, from: usize, to: usize) -> String {
+        let count = from + self.number(to - from + 1);
+        (0..count).map(|_| self.word()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn word(number: u64) -> String {
+    let syllables = SYLLABLES.len() as u64;
+    // At least three syllables.
+    let mut rest = number * 7 + syllables * syllables;
+    let mut word = String::new();
+    while rest > 0 {
+        let at = usize::try_from(rest % syllables).unwrap_or_default();
+        word.push_str(SYLLABLES[at]);
+        rest /= syllables;
+    }
+    word
+}
+
+/// The same without its accents.
+pub(crate) fn plain(text: &str) -> String {
+    let plain = |letter| match letter {
+        'é' | 'è' => 'e',
+        'ü' => 'u',
+        other => other,
+    };
+    text.chars().map(plain).collect()
+}
+
+/// The same with the third and the fourth letter swapped.
+pub(crate) fn misspelt(word: &str) -> String {
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.swap(2, 3);
+    letters.into_iter().collect()
+}
+
+/// The first letters of a word.
+pub(crate) fn beginning(word: &str, letters: usize) -> String {
+    word.chars().take(letters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_repeat_by_seed_and_are_long_enough_to_be_misspelt() {
+        let words = |seed| Vocabulary::new(seed).words(500, 500);
+        assert_eq!(words(1), words(1));
+        assert_ne!(words(1), words(2));
+        let words = words(1);
+        assert!(words.split(' ').all(|word| word.chars().count() >= 6), "{words}");
+        assert!(words.split(' ').any(|word| plain(word) != word));
+        assert_eq!(misspelt("lampba"), "lapmba");
+        assert_eq!(beginning("gübri", 2), "gü");
+    }
+}

@@ -1,0 +1,195 @@
+//! A cart, how its lines change, and how they are compared with the products.
+
+use std::collections::HashMap;
+
+use ballet::Versioned;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use shop_events::catalog::Product;
+use shop_events::{CartId, Currency, CustomerId, MAX_LINES, Money, OrderId, OrderLine, Sku};
+
+/// A cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Cart {
+    /// The cart.
+    pub(crate) cart_id: CartId,
+    /// The customer.
+    pub(crate) customer_id: CustomerId,
+    /// 1 when the cart is opened, and 1 more with each change of it: its ETag.
+    pub(crate) version: i64,
+    /// The status of the cart.
+    pub(crate) status: Status,
+    /// What is in the cart, in the order in which it was put there.
+    #[schemars(length(max = MAX_LINES))]
+    pub(crate) lines: Vec<Line>,
+    /// The price of all lines that can be bought. Missing if there are none, or if they are in
+    /// several currencies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) total: Option<Money>,
+    /// The order of the last checkout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) order_id: Option<OrderId>,
+    /// When it was opened.
+    pub(crate) created_at: Timestamp,
+    /// When it was changed last.
+    pub(crate) changed_at: Timestamp,
+}
+
+/// The status of a cart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "CartStatus")]
+pub(crate) enum Status {
+    /// It can be changed and checked out.
+    Open,
+    /// It is an order, which may still be cancelled.
+    CheckedOut,
+    /// Its order is confirmed, or was cancelled by the customer.
+    Closed,
+}
+
+/// A quantity of a product at the price that the customer was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "CartLine")]
+pub(crate) struct Line {
+    /// The product.
+    pub(crate) sku: Sku,
+    /// Its title.
+    pub(crate) title: String,
+    /// The quantity.
+    pub(crate) quantity: u32,
+    /// The price of one piece.
+    pub(crate) unit_price: Money,
+    /// The product can no longer be bought: take the line out.
+    #[serde(default)]
+    pub(crate) withdrawn: bool,
+}
+
+/// A line that is not as the customer was shown it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ChangedLine")]
+pub(crate) struct Change {
+    /// The product.
+    pub(crate) sku: Sku,
+    /// The price that the customer was shown.
+    pub(crate) old_price: Money,
+    /// The price now. Missing if the product is withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) new_price: Option<Money>,
+}
+
+/// Why lines cannot be one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoOrder {
+    /// There is nothing to buy.
+    Empty,
+    /// This line has another currency than the first.
+    OtherCurrency(Sku, Currency),
+    /// The total cannot be written.
+    TotalOutOfRange,
+}
+
+impl Cart {
+    pub(crate) fn new(cart_id: CartId, customer_id: CustomerId, now: Timestamp) -> Self {
+        Self {
+            cart_id,
+            customer_id,
+            version: 1,
+            status: Status::Open,
+            lines: Vec::new(),
+            total: None,
+            order_id: None,
+            created_at: now,
+            changed_at: now,
+        }
+    }
+
+    /// Puts a quantity of a product in place of what there is of it. Returns whether that changes the
+    /// lines, or `None` if there is no room for another line.
+    pub(crate) fn put(&mut self, product: Product, quantity: u32) -> Option<bool> {
+        let Product { sku, title, price: unit_price, .. } = product;
+        let new = Line { sku, title, quantity, unit_price, withdrawn: false };
+        let is_full = self.lines.len() >= MAX_LINES;
+        match self.lines.iter_mut().find(|line| line.sku == new.sku) {
+            Some(line) if *line == new => return Some(false),
+            Some(line) => *line = new,
+            None if is_full => return None,
+            None => self.lines.push(new),
+        }
+        self.total = total(&self.lines).ok();
+        Some(true)
+    }
+
+    /// Takes a product out. Returns whether it was there.
+    pub(crate) fn remove(&mut self, sku: &Sku) -> bool {
+        let before = self.lines.len();
+        self.lines.retain(|line| line.sku != *sku);
+        self.total = total(&self.lines).ok();
+        self.lines.len() < before
+    }
+
+    /// Takes everything out. Returns whether there was something.
+    pub(crate) fn clear(&mut self) -> bool {
+        let was_empty = self.lines.is_empty();
+        self.lines.clear();
+        self.total = None;
+        !was_empty
+    }
+
+    /// Compares the lines with the products as the copy has them now, by SKU, and shows what is new.
+    /// Returns the lines that are not as they were shown; a withdrawn product is among them until it
+    /// is taken out.
+    pub(crate) fn compare(
+        &mut self,
+        products: &HashMap<String, Versioned<Product>>,
+    ) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for line in &mut self.lines {
+            let Some(version) = products.get(line.sku.as_str()) else { continue };
+            let (sku, old_price) = (line.sku.clone(), line.unit_price);
+            match &version.state {
+                Some(product) if product.price == old_price => {}
+                Some(product) => {
+                    line.unit_price = product.price;
+                    changes.push(Change { sku, old_price, new_price: Some(product.price) });
+                }
+                None => {
+                    line.withdrawn = true;
+                    changes.push(Change { sku, old_price, new_price: None });
+                }
+            }
+        }
+        self.total = total(&self.lines).ok();
+        changes
+    }
+
+    /// The lines of the order, and their price.
+    pub(crate) fn order(&self) -> Result<(Vec<OrderLine>, Money), NoOrder> {
+        let total = total(&self.lines)?;
+        let line = |Line { sku, quantity, unit_price, .. }: &Line| OrderLine {
+            sku: sku.clone(),
+            quantity: *quantity,
+            unit_price: *unit_price,
+        };
+        Ok((self.lines.iter().map(line).collect(), total))
+    }
+}
+
+/// The price of the lines that can be bought.
+pub(crate) fn total(lines: &[Line]) -> Result<Money, NoOrder> {
+    let mut lines = lines.iter().filter(|line| !line.withdrawn);
+    let first = lines.next().ok_or(NoOrder::Empty)?;
+    let price = |line: &Line| line.unit_price.times(line.quantity).ok_or(NoOrder::TotalOutOfRange);
+    lines.try_fold(price(first)?, |total, line| {
+        let price = price(line)?;
+        if price.currency != total.currency {
+            return Err(NoOrder::OtherCurrency(line.sku.clone(), price.currency));
+        }
+        total.plus(price).ok_or(NoOrder::TotalOutOfRange)
+    })
+}
+
+#[cfg(test)]
+#[path = "cart_tests.rs"]
+mod tests;

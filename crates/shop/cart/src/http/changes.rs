@@ -1,0 +1,118 @@
+//! The routes that change a cart. Each does the same when it is sent again, and none needs `If-Match`:
+//! a change of one product says nothing of the others, and a checkout is of the version that was read.
+
+use axum::extract::State;
+use ballet::http::{Json, Path, Place, Problem};
+use ballet::{Handle, Tx, Versioned, copies};
+use shop_events::cart::{CartCleared, ClearReason};
+use shop_events::catalog::Product;
+use shop_events::{CartId, Sku};
+
+use crate::answers::{Found, Opened};
+use crate::cart::{Cart, NoOrder, Status};
+use crate::requests::{Item, NewCart, NewItem, Quantity};
+use crate::{refusals, store};
+
+pub(crate) async fn open(
+    State(handle): State<Handle>,
+    Json(cart): Json<NewCart>,
+) -> Result<Opened, Problem> {
+    let NewCart { customer_id, items } = cart.checked()?;
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let mut cart = Cart::new(tx.new_id(), customer_id, now);
+    let skus: Vec<&str> = items.iter().map(|item| item.sku.as_str()).collect();
+    let mut products = copies::get_all::<Product>(tx.db(), &skus).await?;
+    for (at, NewItem { sku, quantity }) in items.iter().enumerate() {
+        let product = match products.remove(sku.as_str()) {
+            Some(Versioned { state: Some(product), .. }) => Ok(product),
+            Some(_) => Err(refusals::withdrawn_words(sku)),
+            None => Err(refusals::no_product_words(sku)),
+        };
+        let product = product.map_err(|why| {
+            Problem::unprocessable(why).at(Place::body(["items", &at.to_string(), "sku"]))
+        })?;
+        // There is room: the number of items was checked.
+        cart.put(product, *quantity);
+    }
+    check_total(&cart)?;
+    store::cart::open(tx.db(), &cart).await?;
+    unit.commit().await?;
+    Ok(Opened(cart))
+}
+
+/// The same quantity at the same price changes nothing.
+pub(crate) async fn put_item(
+    State(handle): State<Handle>,
+    Path(Item { cart_id, sku }): Path<Item>,
+    Json(quantity): Json<Quantity>,
+) -> Result<Found, Problem> {
+    let quantity = quantity.checked()?;
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let mut cart = to_change(&mut tx, cart_id).await?;
+    let product = for_sale(&sku, copies::get::<Product>(tx.db(), sku.as_str()).await?)?;
+    if cart.put(product, quantity).ok_or_else(|| refusals::full(cart_id))? {
+        check_total(&cart)?;
+        store::cart::save(tx.db(), &mut cart, now).await?;
+    }
+    unit.commit().await?;
+    Ok(Found(cart))
+}
+
+pub(crate) async fn remove_item(
+    State(handle): State<Handle>,
+    Path(Item { cart_id, sku }): Path<Item>,
+) -> Result<Found, Problem> {
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let mut cart = to_change(&mut tx, cart_id).await?;
+    if cart.remove(&sku) {
+        store::cart::save(tx.db(), &mut cart, now).await?;
+    }
+    unit.commit().await?;
+    Ok(Found(cart))
+}
+
+pub(crate) async fn clear(
+    State(handle): State<Handle>,
+    Path(cart_id): Path<CartId>,
+) -> Result<Found, Problem> {
+    let mut unit = handle.unit().await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let mut cart = to_change(&mut tx, cart_id).await?;
+    if cart.clear() {
+        store::cart::save(tx.db(), &mut cart, now).await?;
+        let (customer_id, reason) = (cart.customer_id, ClearReason::Customer);
+        tx.publish(&CartCleared { cart_id, customer_id, reason, order_id: None }).await?;
+    }
+    unit.commit().await?;
+    Ok(Found(cart))
+}
+
+/// Locks a cart that is open.
+async fn to_change(tx: &mut Tx<'_>, cart_id: CartId) -> Result<Cart, Problem> {
+    let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
+    let cart = cart.ok_or_else(|| refusals::no_cart(cart_id))?;
+    match cart.status {
+        Status::Open => Ok(cart),
+        Status::CheckedOut | Status::Closed => Err(refusals::not_open(&cart)),
+    }
+}
+
+fn for_sale(sku: &Sku, version: Option<Versioned<Product>>) -> Result<Product, Problem> {
+    let version = version.ok_or_else(|| refusals::no_product(sku))?;
+    version.state.ok_or_else(|| refusals::withdrawn(sku))
+}
+
+/// A cart whose lines cannot be one order is refused at once, not at its checkout.
+fn check_total(cart: &Cart) -> Result<(), Problem> {
+    match cart.order() {
+        Ok(_) | Err(NoOrder::Empty) => Ok(()),
+        Err(why) => Err(refusals::no_order(cart.cart_id, &why)),
+    }
+}

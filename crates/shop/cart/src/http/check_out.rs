@@ -1,0 +1,110 @@
+//! The checkout: decided once, under the lock of the cart's row.
+
+use axum::extract::State;
+use ballet::http::{Json, Path, Problem};
+use ballet::{Handle, SagaId, Tx, copies};
+use ballet_openapi::IfMatch;
+use shop_events::cart::CartCheckedOut;
+use shop_events::catalog::Product;
+use shop_events::{CartId, OrderId};
+
+use crate::answers::Outcome;
+use crate::cart::{Cart, Change, Status};
+use crate::checkout::{self, Checkout};
+use crate::requests::Terms;
+use crate::{refusals, store};
+
+/// The version that was read is checked out: the prices are those that were shown.
+pub(crate) async fn check_out(
+    State(handle): State<Handle>,
+    Path(cart_id): Path<CartId>,
+    of: IfMatch,
+    Json(terms): Json<Terms>,
+) -> Result<Outcome, Problem> {
+    let terms = terms.checked()?;
+    let order_id = handle.new_id::<OrderId>();
+    // The event starts the order's saga, so it is published in it.
+    let mut unit = handle.saga_unit(SagaId(order_id.0)).await?;
+    let mut tx = unit.tx();
+    let now = tx.now();
+    let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
+    let mut cart = cart.ok_or_else(|| refusals::no_cart(cart_id))?;
+    if let Some(before) = earlier(&mut tx, cart_id, &of, &terms).await? {
+        return Ok(before);
+    }
+    if !of.has(cart.version) {
+        return Ok(Outcome::Refused(refusals::changed(&cart), cart.version));
+    }
+    if cart.status != Status::Open {
+        return Ok(Outcome::Refused(refusals::not_open(&cart), cart.version));
+    }
+    let shown = cart.clone();
+    let changes = compare(&mut tx, &mut cart).await?;
+    if !changes.is_empty() {
+        // The cart shows what is new, so the next checkout can be of that.
+        if cart != shown {
+            store::cart::save(tx.db(), &mut cart, now).await?;
+        }
+        unit.commit().await?;
+        return Ok(Outcome::Refused(refusals::not_as_shown(changes), cart.version));
+    }
+    let (lines, total) = match cart.order() {
+        Ok(order) => order,
+        Err(why) => {
+            return Ok(Outcome::Refused(refusals::no_order(cart_id, &why), cart.version));
+        }
+    };
+    let checkout = Checkout {
+        order_id,
+        cart_id,
+        cart_version: cart.version,
+        lines,
+        total,
+        status: checkout::Status::Placed,
+        reason: None,
+        detail: None,
+        created_at: now,
+        changed_at: now,
+    };
+    store::checkout::place(tx.db(), &checkout, &text(&terms)?).await?;
+    cart.status = Status::CheckedOut;
+    cart.order_id = Some(order_id);
+    store::cart::save(tx.db(), &mut cart, now).await?;
+    let Terms { card_token, ship_to } = terms;
+    let (cart_id, customer_id) = (Some(cart_id), cart.customer_id);
+    let lines = checkout.lines.clone();
+    tx.publish(&CartCheckedOut { cart_id, customer_id, lines, card_token, ship_to }).await?;
+    unit.commit().await?;
+    Ok(Outcome::New(checkout))
+}
+
+/// The answer to a request for a version that was checked out before, whatever the cart is now.
+async fn earlier(
+    tx: &mut Tx<'_>,
+    cart_id: CartId,
+    of: &IfMatch,
+    terms: &Terms,
+) -> Result<Option<Outcome>, Problem> {
+    let terms = text(terms)?;
+    let found = store::checkout::of_versions(tx.db(), cart_id, of.versions(), &terms).await?;
+    match found {
+        Some((checkout, true)) => Ok(Some(Outcome::Before(checkout))),
+        Some((checkout, false)) => Err(refusals::other_terms(checkout.order_id)),
+        None => Ok(None),
+    }
+}
+
+/// Compares the cart with the products as they are in this transaction.
+async fn compare(tx: &mut Tx<'_>, cart: &mut Cart) -> Result<Vec<Change>, Problem> {
+    let skus: Vec<&str> = cart.lines.iter().map(|line| line.sku.as_str()).collect();
+    let products = copies::get_all::<Product>(tx.db(), &skus).await?;
+    match cart.lines.iter().find(|line| !products.contains_key(line.sku.as_str())) {
+        // The copy is being filled anew.
+        Some(line) => Err(refusals::price_unknown(&line.sku)),
+        None => Ok(cart.compare(&products)),
+    }
+}
+
+fn text(terms: &Terms) -> Result<String, Problem> {
+    serde_json::to_string(terms).map_err(|error| Problem::unprocessable(error.to_string()))
+}

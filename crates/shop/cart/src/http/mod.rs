@@ -1,0 +1,8 @@
+//! The HTTP routes of cart.
+
+mod api;
+mod changes;
+mod check_out;
+mod reading;
+
+pub(crate) use api::{api, routes};

@@ -1,0 +1,43 @@
+//! The routes that read.
+
+use axum::extract::State;
+use ballet::Handle;
+use ballet::http::{Json, Path, Problem, Query};
+use ballet_openapi::{Either, IfNoneMatch};
+use paging::{After, Page};
+use shop_events::{CartId, OrderId};
+
+use crate::answers::{Found, Known};
+use crate::cart::Cart;
+use crate::checkout::Checkout;
+use crate::{refusals, store};
+
+pub(crate) async fn list(
+    State(handle): State<Handle>,
+    Query(After { after, limit }): Query<After<CartId>>,
+) -> Result<Json<Page<Cart>>, Problem> {
+    let carts = store::cart::page(handle.db(), after, limit).await?;
+    Ok(Json(Page::new(carts, limit, |cart| cart.cart_id)))
+}
+
+pub(crate) async fn read(
+    State(handle): State<Handle>,
+    Path(cart_id): Path<CartId>,
+    known: IfNoneMatch,
+) -> Result<Either<Found, Known>, Problem> {
+    let cart = store::cart::find(handle.db(), cart_id).await?;
+    let cart = cart.ok_or_else(|| refusals::no_cart(cart_id))?;
+    if known.has(cart.version) {
+        Ok(Either::That(Known(cart.version)))
+    } else {
+        Ok(Either::This(Found(cart)))
+    }
+}
+
+pub(crate) async fn list_checkouts(
+    State(handle): State<Handle>,
+    Query(After { after, limit }): Query<After<OrderId>>,
+) -> Result<Json<Page<Checkout>>, Problem> {
+    let checkouts = store::checkout::page(handle.db(), after, limit).await?;
+    Ok(Json(Page::new(checkouts, limit, |checkout| checkout.order_id)))
+}

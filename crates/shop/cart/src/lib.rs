@@ -1,0 +1,56 @@
+//! Cart: what customers want to buy, at the prices that they were shown, and its checkouts. A checkout
+//! is decided once, under the lock of the cart's row, against the service's copy of the products: its
+//! prices are those of the order.
+
+#![warn(missing_docs)]
+
+mod answers;
+mod cart;
+mod checkout;
+mod http;
+mod projections;
+mod refusals;
+mod requests;
+mod store;
+
+use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
+use shop_events::cart::{CartCheckedOut, CartCleared, CartReopened};
+use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
+
+use crate::projections::{ClearCart, EndCheckout};
+
+/// Everything that cart does. Its checkouts start the saga; it takes no other part in it, and nothing
+/// waits for what it does afterwards.
+#[must_use]
+pub fn participant() -> Participant {
+    Participant::new("cart")
+        .publishes::<CartCheckedOut>()
+        .publishes::<CartReopened>()
+        .publishes::<CartCleared>()
+        .projects(ClearCart)
+        .projects(EndCheckout)
+        .copies::<Product>(|copy| {
+            copy.fed_by::<ProductPublished>()
+                .fed_by::<ProductPriceChanged>()
+                .fed_by::<ProductWithdrawn>()
+        })
+}
+
+/// The service's tables.
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001_cart",
+    sql: include_str!("../../../../migrations/cart/0001_cart.sql"),
+}];
+
+/// The service: its participant, its tables, its HTTP routes.
+#[must_use]
+pub fn service() -> Service {
+    Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
+}

@@ -1,0 +1,87 @@
+//! What becomes of a cart when its order has ended. Of an order's ends only the first counts, and an
+//! order that was not checked out here is none of ours.
+
+use ballet::{Failure, Projection, Tx};
+use shop_events::cart::{CartCleared, CartReopened, ClearReason};
+use shop_events::orders::{CancelReason, OrderCancelled, OrderConfirmed};
+use shop_events::{CartId, OrderId};
+
+use crate::cart::{Cart, Status};
+use crate::checkout::{self, can_be_mended};
+use crate::store;
+
+/// Clears the cart of an order that is paid.
+#[derive(Debug)]
+pub(crate) struct ClearCart;
+
+impl Projection for ClearCart {
+    const NAME: &'static str = "clear_cart";
+    type On = OrderConfirmed;
+
+    async fn apply(&self, tx: &mut Tx<'_>, order: OrderConfirmed) -> Result<(), Failure> {
+        let (order_id, now) = (order.order_id, tx.now());
+        let end = store::checkout::End { status: checkout::Status::Confirmed, why: None };
+        match store::checkout::end(tx.db(), order_id, &end, now).await? {
+            Some(cart_id) => close(tx, cart_id, order_id, ClearReason::OrderConfirmed).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reopens the cart of a cancelled order, or clears it if its customer wanted that.
+#[derive(Debug)]
+pub(crate) struct EndCheckout;
+
+impl Projection for EndCheckout {
+    const NAME: &'static str = "end_checkout";
+    type On = OrderCancelled;
+
+    async fn apply(&self, tx: &mut Tx<'_>, order: OrderCancelled) -> Result<(), Failure> {
+        let OrderCancelled { order_id, reason, failed_step: _, detail } = order;
+        let (why, now) = (Some((reason, detail)), tx.now());
+        let end = store::checkout::End { status: checkout::Status::Cancelled, why };
+        match store::checkout::end(tx.db(), order_id, &end, now).await? {
+            Some(cart_id) if can_be_mended(reason) => reopen(tx, cart_id, order_id, reason).await,
+            Some(cart_id) => close(tx, cart_id, order_id, ClearReason::OrderCancelled).await,
+            None => Ok(()),
+        }
+    }
+}
+
+async fn reopen(
+    tx: &mut Tx<'_>,
+    cart_id: CartId,
+    order_id: OrderId,
+    reason: CancelReason,
+) -> Result<(), Failure> {
+    let mut cart = of_order(tx, cart_id, order_id).await?;
+    cart.status = Status::Open;
+    let now = tx.now();
+    store::cart::save(tx.db(), &mut cart, now).await?;
+    let customer_id = cart.customer_id;
+    tx.publish(&CartReopened { cart_id, customer_id, order_id, reason }).await
+}
+
+async fn close(
+    tx: &mut Tx<'_>,
+    cart_id: CartId,
+    order_id: OrderId,
+    reason: ClearReason,
+) -> Result<(), Failure> {
+    let mut cart = of_order(tx, cart_id, order_id).await?;
+    cart.status = Status::Closed;
+    cart.clear();
+    let now = tx.now();
+    store::cart::save(tx.db(), &mut cart, now).await?;
+    let customer_id = cart.customer_id;
+    tx.publish(&CartCleared { cart_id, customer_id, reason, order_id: Some(order_id) }).await
+}
+
+/// The cart whose checkout is this order, locked. It waits for the order's end in no other status.
+async fn of_order(tx: &mut Tx<'_>, cart_id: CartId, order_id: OrderId) -> Result<Cart, Failure> {
+    let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
+    cart.filter(|cart| cart.status == Status::CheckedOut && cart.order_id == Some(order_id))
+        .ok_or_else(|| {
+            Failure::permanent(format!("cart {cart_id} is not checked out as order {order_id}"))
+        })
+}

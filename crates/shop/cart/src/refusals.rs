@@ -1,0 +1,104 @@
+//! What cannot be done with a cart, in a sentence each.
+
+use axum::http::StatusCode;
+use ballet::http::Problem;
+use schemars::JsonSchema;
+use serde::Serialize;
+use shop_events::{CartId, MAX_LINES, OrderId, Sku};
+
+use crate::cart::{Cart, Change, NoOrder, Status};
+
+/// What a refused checkout says besides.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ChangedLines {
+    /// The lines that are not as they were shown. The cart shows them as they are now.
+    #[serde(default)]
+    lines: Vec<Change>,
+}
+
+pub(crate) fn no_cart(cart_id: CartId) -> Problem {
+    Problem::not_found(format!("there is no cart {cart_id}"))
+}
+
+/// The cart cannot be changed.
+pub(crate) fn not_open(cart: &Cart) -> Problem {
+    let Cart { cart_id, status, .. } = cart;
+    let order = cart.order_id.map_or_else(String::new, |order_id| format!(" {order_id}"));
+    Problem::conflict(match status {
+        Status::Closed => format!("cart {cart_id} was bought as order{order}: open another one"),
+        Status::Open | Status::CheckedOut => format!(
+            "cart {cart_id} is checked out as order{order}: it can be changed again if that is \
+             cancelled"
+        ),
+    })
+}
+
+pub(crate) fn no_product(sku: &Sku) -> Problem {
+    Problem::not_found(no_product_words(sku))
+}
+
+pub(crate) fn no_product_words(sku: &Sku) -> String {
+    format!("there is no product {sku}; one that was just published is known in a moment")
+}
+
+pub(crate) fn withdrawn(sku: &Sku) -> Problem {
+    Problem::new(StatusCode::GONE, withdrawn_words(sku))
+}
+
+pub(crate) fn withdrawn_words(sku: &Sku) -> String {
+    format!("product {sku} is withdrawn and can no longer be bought")
+}
+
+pub(crate) fn full(cart_id: CartId) -> Problem {
+    Problem::conflict(format!("cart {cart_id} has {MAX_LINES} products: take one out first"))
+}
+
+/// The cart cannot be one order.
+pub(crate) fn no_order(cart_id: CartId, why: &NoOrder) -> Problem {
+    Problem::conflict(match why {
+        NoOrder::Empty => format!("cart {cart_id} is empty"),
+        NoOrder::OtherCurrency(sku, currency) => format!(
+            "product {sku} costs {currency} and the cart's first product does not: an order has \
+             one currency"
+        ),
+        NoOrder::TotalOutOfRange => format!("the total of cart {cart_id} is out of range"),
+    })
+}
+
+/// The cart was changed after the client had read it.
+pub(crate) fn changed(cart: &Cart) -> Problem {
+    let Cart { cart_id, version, .. } = cart;
+    let detail = format!("cart {cart_id} is at version {version} now: read it again");
+    Problem::new(StatusCode::PRECONDITION_FAILED, detail)
+}
+
+/// This version was checked out before, on other terms.
+pub(crate) fn other_terms(order_id: OrderId) -> Problem {
+    Problem::conflict(format!(
+        "this version of the cart is checked out as order {order_id}, with another card or address"
+    ))
+}
+
+/// The copy does not have this product at the moment.
+pub(crate) fn price_unknown(sku: &Sku) -> Problem {
+    let detail = format!("the price of {sku} is not known at the moment: try again");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+}
+
+/// The cart is not as the customer was shown it.
+pub(crate) fn not_as_shown(lines: Vec<Change>) -> Problem {
+    let words = lines.iter().map(|Change { sku, old_price, new_price }| match new_price {
+        Some(new) => format!(
+            "{sku} costs {} {} instead of {} {}",
+            new.amount_minor, new.currency, old_price.amount_minor, old_price.currency
+        ),
+        None => format!("{sku} is withdrawn"),
+    });
+    let words = words.collect::<Vec<_>>().join(", ");
+    let detail = format!(
+        "the cart is not as it was shown: {words} (in minor units); check out again to accept the \
+         prices, and take out what is withdrawn"
+    );
+    let members = serde_json::to_value(ChangedLines { lines }).unwrap_or_default();
+    Problem::conflict(detail).with("lines", members["lines"].clone())
+}

@@ -1,0 +1,106 @@
+//! The rows of carts.
+
+use ballet::{Failure, TextEnum};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use shop_events::{CartId, CustomerId, OrderId};
+use sqlx::postgres::PgRow;
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+
+use crate::cart::{Cart, total};
+
+/// Stores a new cart.
+pub(crate) async fn open(db: &mut PgConnection, cart: &Cart) -> Result<(), Failure> {
+    sqlx::query(
+        "insert into cart
+             (cart_id, customer_id, version, status, lines, created_at, changed_at)
+         values ($1, $2, $3, $4, $5, $6, $6)",
+    )
+    .bind(cart.cart_id.0)
+    .bind(cart.customer_id.0)
+    .bind(cart.version)
+    .bind(TextEnum(cart.status))
+    .bind(Json(&cart.lines))
+    .bind(cart.created_at.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Stores a cart that was changed, as its next version. Its row is locked.
+pub(crate) async fn save(
+    db: &mut PgConnection,
+    cart: &mut Cart,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let saved: Cart = sqlx::query_as(
+        "update cart
+         set version = version + 1, status = $2, lines = $3, order_id = $4, changed_at = $5
+         where cart_id = $1
+         returning *",
+    )
+    .bind(cart.cart_id.0)
+    .bind(TextEnum(cart.status))
+    .bind(Json(&cart.lines))
+    .bind(cart.order_id.map(|order_id| order_id.0))
+    .bind(now.to_sqlx())
+    .fetch_one(db)
+    .await?;
+    *cart = saved;
+    Ok(())
+}
+
+/// A cart, if it exists.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    cart_id: CartId,
+) -> Result<Option<Cart>, Failure> {
+    let cart = sqlx::query_as("select * from cart where cart_id = $1");
+    Ok(cart.bind(cart_id.0).fetch_optional(db).await?)
+}
+
+/// The same. Whoever else wants to change the cart waits until this transaction ends, and then sees
+/// what it did.
+pub(crate) async fn find_to_change(
+    db: &mut PgConnection,
+    cart_id: CartId,
+) -> Result<Option<Cart>, Failure> {
+    let cart = sqlx::query_as("select * from cart where cart_id = $1 for no key update");
+    Ok(cart.bind(cart_id.0).fetch_optional(db).await?)
+}
+
+/// A page of carts, the newest first.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<CartId>,
+    limit: Limit,
+) -> Result<Vec<Cart>, Failure> {
+    let carts = sqlx::query_as(
+        "select * from cart
+         where cart_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and cart_id is distinct from $1
+         order by cart_id desc limit $2",
+    );
+    let after = after.map(|cart_id| cart_id.0);
+    Ok(carts.bind(after).bind(limit.rows()).fetch_all(db).await?)
+}
+
+impl FromRow<'_, PgRow> for Cart {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let TextEnum(status) = row.try_get("status")?;
+        let Json(lines): Json<Vec<_>> = row.try_get("lines")?;
+        let order_id: Option<_> = row.try_get("order_id")?;
+        Ok(Self {
+            cart_id: CartId(row.try_get("cart_id")?),
+            customer_id: CustomerId(row.try_get("customer_id")?),
+            version: row.try_get("version")?,
+            status,
+            total: total(&lines).ok(),
+            lines,
+            order_id: order_id.map(OrderId),
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
+            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! The rows of checkouts.
+
+use ballet::{Failure, TextEnum};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use paging::Limit;
+use shop_events::orders::CancelReason;
+use shop_events::{CartId, Money, OrderId};
+use sqlx::postgres::PgRow;
+use sqlx::types::{Json, Text};
+use sqlx::{FromRow, PgConnection, PgExecutor, Row};
+use uuid::Uuid;
+
+use crate::checkout::{Checkout, Status};
+
+/// How an order ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) status: Status,
+    /// Why it was cancelled.
+    pub(crate) why: Option<(CancelReason, Option<String>)>,
+}
+
+/// Stores a new checkout. `request` is what came with it, as text.
+pub(crate) async fn place(
+    db: &mut PgConnection,
+    checkout: &Checkout,
+    request: &str,
+) -> Result<(), Failure> {
+    sqlx::query(
+        "insert into checkout
+             (order_id, cart_id, cart_version, lines, total_minor, currency, request_digest, status,
+              created_at, changed_at)
+         values ($1, $2, $3, $4, $5, $6, sha256(convert_to($7, 'UTF8')), $8, $9, $9)",
+    )
+    .bind(checkout.order_id.0)
+    .bind(checkout.cart_id.0)
+    .bind(checkout.cart_version)
+    .bind(Json(&checkout.lines))
+    .bind(checkout.total.amount_minor)
+    .bind(checkout.total.currency.as_str())
+    .bind(request)
+    .bind(TextEnum(checkout.status))
+    .bind(checkout.created_at.to_sqlx())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The checkout of one of these versions of a cart, and whether it was made by this request.
+pub(crate) async fn of_versions(
+    db: &mut PgConnection,
+    cart_id: CartId,
+    versions: &[i64],
+    request: &str,
+) -> Result<Option<(Checkout, bool)>, Failure> {
+    let found = sqlx::query(
+        "select *, request_digest = sha256(convert_to($3, 'UTF8')) as same from checkout
+         where cart_id = $1 and cart_version = any($2)
+         order by cart_version desc limit 1",
+    );
+    let found = found.bind(cart_id.0).bind(versions).bind(request).fetch_optional(db).await?;
+    let read = |row: PgRow| Ok::<_, sqlx::Error>((Checkout::from_row(&row)?, row.try_get("same")?));
+    Ok(found.map(read).transpose()?)
+}
+
+/// Records how an order ended, if it was checked out here and has not ended before; its cart.
+pub(crate) async fn end(
+    db: &mut PgConnection,
+    order_id: OrderId,
+    end: &End,
+    now: Timestamp,
+) -> Result<Option<CartId>, Failure> {
+    let (reason, detail) = match &end.why {
+        Some((reason, detail)) => (Some(TextEnum(*reason)), detail.as_deref()),
+        None => (None, None),
+    };
+    let ended: Option<(Uuid,)> = sqlx::query_as(
+        "update checkout set status = $2, reason = $3, detail = $4, changed_at = $5
+         where order_id = $1 and status = 'placed'
+         returning cart_id",
+    )
+    .bind(order_id.0)
+    .bind(TextEnum(end.status))
+    .bind(reason)
+    .bind(detail)
+    .bind(now.to_sqlx())
+    .fetch_optional(db)
+    .await?;
+    Ok(ended.map(|(cart_id,)| CartId(cart_id)))
+}
+
+/// A page of checkouts, the newest first.
+pub(crate) async fn page(
+    db: impl PgExecutor<'_>,
+    after: Option<OrderId>,
+    limit: Limit,
+) -> Result<Vec<Checkout>, Failure> {
+    let checkouts = sqlx::query_as(
+        "select * from checkout
+         where order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1
+         order by order_id desc limit $2",
+    );
+    let after = after.map(|order_id| order_id.0);
+    Ok(checkouts.bind(after).bind(limit.rows()).fetch_all(db).await?)
+}
+
+impl FromRow<'_, PgRow> for Checkout {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        let TextEnum(status) = row.try_get("status")?;
+        let reason: Option<TextEnum<CancelReason>> = row.try_get("reason")?;
+        let Json(lines) = row.try_get("lines")?;
+        let Text(currency) = row.try_get("currency")?;
+        Ok(Self {
+            order_id: OrderId(row.try_get("order_id")?),
+            cart_id: CartId(row.try_get("cart_id")?),
+            cart_version: row.try_get("cart_version")?,
+            lines,
+            total: Money { amount_minor: row.try_get("total_minor")?, currency },
+            status,
+            reason: reason.map(|TextEnum(reason)| reason),
+            detail: row.try_get("detail")?,
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
+            changed_at: row.try_get::<jiff_sqlx::Timestamp, _>("changed_at")?.to_jiff(),
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! The service on a real broker and a real database, through its HTTP routes and its queue.
+
+mod checkouts;
+mod ends;
+mod items;
+mod races;
+mod world;

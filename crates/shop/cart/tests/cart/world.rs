@@ -1,0 +1,256 @@
+//! One test's cart, products that it copies, and a queue that gets all its events.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ballet::core::{System, topology};
+use ballet::{Running, Settings};
+use ballet_testkit::{Method, Servers, TestEnv, wait_until};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+const PROBE: &str = "probe";
+const CUSTOMER: &str = "0193f7a0-0000-7000-8000-00000000c001";
+
+pub(crate) struct World {
+    pub(crate) env: TestEnv,
+    url: String,
+    client: Client,
+    running: Running,
+    /// The probe's events so far.
+    events: Mutex<Vec<Value>>,
+}
+
+impl World {
+    /// A cart service that knows a mug at 12.50 and a pot at 30.00.
+    pub(crate) async fn new(name: &str) -> Self {
+        let servers = Servers::shared().await.expect("servers");
+        let system = System { name: "shop", parts: vec![cart::participant().part()] };
+        let definitions = topology::definitions(&system, |_| String::new());
+        let env = TestEnv::new(servers, name, &definitions, &["cart"]).await.expect("an env");
+        let (management, vhost) = (env.management(), env.vhost());
+        let (durable, own) = (json!({ "durable": true }), json!({ "routing_key": "cart.#" }));
+        for (method, path, body) in [
+            (Method::PUT, &["queues", vhost, PROBE][..], &durable),
+            (Method::POST, &["bindings", vhost, "e", "events", "q", PROBE], &own),
+        ] {
+            management.call(method, path, Some(body)).await.expect("a probe");
+        }
+        let settings = Settings::new(env.amqp_url("cart"), env.database_url("cart"));
+        let running = cart::service().start(settings).await.expect("started");
+        let url = format!("http://{}", running.address());
+        let (client, events) = (Client::new(), Mutex::default());
+        let world = Self { env, url, client, running, events };
+        world.costs("mug", 1, euros(1_250)).await;
+        world.costs("pot", 1, euros(3_000)).await;
+        world
+    }
+
+    /// Drops an event on the exchange for events.
+    pub(crate) async fn tell(&self, event_type: &str, saga_id: Option<&str>, body: &Value) {
+        let mut properties = json!({ "type": event_type, "message_id": new_id(),
+            "content_type": "application/json" });
+        if let Some(saga_id) = saga_id {
+            properties["correlation_id"] = json!(saga_id);
+        }
+        let management = self.env.management();
+        let sent = management.publish("events", event_type, &properties, &body.to_string()).await;
+        assert!(sent.expect("published"), "cart follows {event_type}");
+    }
+
+    /// A product has a version with this price, and the copy knows it.
+    pub(crate) async fn costs(&self, sku: &str, version: i64, price: Value) {
+        let what = if version == 1 { "published" } else { "price_changed" };
+        self.product(what, sku, version, price).await;
+    }
+
+    /// A product is withdrawn, and the copy knows it.
+    pub(crate) async fn withdrawn(&self, sku: &str, version: i64) {
+        self.product("withdrawn", sku, version, euros(1)).await;
+    }
+
+    async fn product(&self, what: &str, sku: &str, version: i64, price: Value) {
+        let product = json!({ "sku": sku, "version": version, "title": format!("A {sku}"),
+            "description": "", "price": price, "category": "home", "tags": [],
+            "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z" });
+        self.tell(&format!("catalog.product_{what}.v1"), None, &product).await;
+        let known = wait_until("a copy", SOON, || async {
+            let mut db = PgConnection::connect(self.env.database_url("cart")).await?;
+            let known = "select count(*) > 0 from ballet.copy where id = $1 and version >= $2";
+            let known: bool =
+                sqlx::query_scalar(known).bind(sku).bind(version).fetch_one(&mut db).await?;
+            Ok::<_, sqlx::Error>(known.then_some(()))
+        });
+        known.await.expect("it is copied");
+    }
+
+    /// Waits until everything that was told is taken.
+    pub(crate) async fn has_heard(&self) {
+        // There is one lane: what comes after this has not come before.
+        self.costs(&new_id(), 1, euros(1)).await;
+    }
+
+    /// Opens a cart with these quantities.
+    pub(crate) async fn opened(&self, items: &[(&str, u32)]) -> Value {
+        let response = self.open(&json!({ "customer_id": CUSTOMER, "items": lines(items) })).await;
+        let status = response.status();
+        let location = response.headers().get("location").cloned();
+        let cart: Value = response.json().await.expect("JSON");
+        assert_eq!(status, StatusCode::CREATED, "{cart}");
+        let path = format!("/carts/{}", id(&cart));
+        assert_eq!(location.expect("a location").to_str().expect("text"), path);
+        cart
+    }
+
+    pub(crate) async fn open(&self, body: &Value) -> Response {
+        answer(self.client.post(format!("{}/carts", self.url)).json(body)).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, tag: Option<&str>) -> Response {
+        let request = self.client.get(format!("{}{path}", self.url));
+        answer(match tag {
+            Some(tag) => request.header("If-None-Match", tag),
+            None => request,
+        })
+        .await
+    }
+
+    pub(crate) async fn cart(&self, cart_id: &str) -> Value {
+        let response = self.get(&format!("/carts/{cart_id}"), None).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        response.json().await.expect("JSON")
+    }
+
+    pub(crate) async fn put(&self, cart_id: &str, sku: &str, quantity: u32) -> Response {
+        let request = self.client.put(format!("{}/carts/{cart_id}/items/{sku}", self.url));
+        answer(request.json(&json!({ "quantity": quantity }))).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Response {
+        answer(self.client.delete(format!("{}{path}", self.url))).await
+    }
+
+    /// Checks out a version of a cart.
+    pub(crate) async fn check_out(&self, cart_id: &str, version: i64) -> Response {
+        self.check_out_as(cart_id, Some(&format!("\"{version}\"")), &terms("card_approved")).await
+    }
+
+    pub(crate) async fn check_out_as(
+        &self,
+        cart_id: &str,
+        tag: Option<&str>,
+        terms: &Value,
+    ) -> Response {
+        let request = self.client.post(format!("{}/carts/{cart_id}/checkout", self.url));
+        let request = request.json(terms);
+        answer(match tag {
+            Some(tag) => request.header("If-Match", tag),
+            None => request,
+        })
+        .await
+    }
+
+    /// Checks out a version of a cart, which has to become an order; its id.
+    pub(crate) async fn ordered(&self, cart_id: &str, version: i64) -> String {
+        let response = self.check_out(cart_id, version).await;
+        let status = response.status();
+        let checkout: Value = response.json().await.expect("JSON");
+        assert_eq!(status, StatusCode::CREATED, "{checkout}");
+        checkout["order_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// An order is cancelled for a reason.
+    pub(crate) async fn cancelled(&self, order_id: &str, reason: &str) {
+        let event = json!({ "order_id": order_id, "reason": reason, "detail": "because" });
+        self.tell("orders.order_cancelled.v1", Some(order_id), &event).await;
+    }
+
+    /// An order is paid.
+    pub(crate) async fn confirmed(&self, order_id: &str) {
+        let event = json!({ "order_id": order_id, "total": euros(1_250) });
+        self.tell("orders.order_confirmed.v1", Some(order_id), &event).await;
+    }
+
+    /// Waits until a cart has a status.
+    pub(crate) async fn cart_is(&self, cart_id: &str, status: &str) -> Value {
+        let cart = wait_until("a status", SOON, || async {
+            let cart = self.cart(cart_id).await;
+            if cart["status"] == status { Ok(Some(cart)) } else { Err(cart.to_string()) }
+        });
+        cart.await.expect("the status")
+    }
+
+    /// Waits until this many events of a type have come, and there are no more of them.
+    pub(crate) async fn events(&self, event_type: &str, count: usize) -> Vec<Value> {
+        let of_type = |events: &[Value]| -> Vec<Value> {
+            let is_it = |event: &&Value| event["properties"]["type"] == event_type;
+            events.iter().filter(is_it).cloned().collect()
+        };
+        let found = wait_until("events", SOON, || async {
+            let some = self.env.management().take(PROBE, 100).await;
+            let mut events = self.events.lock().expect("the events");
+            events.extend(some.map_err(|error| error.to_string())?);
+            let found = of_type(&events);
+            if found.len() < count { Err(format!("{} events", found.len())) } else { Ok(Some(())) }
+        });
+        found.await.expect("the events");
+        let found = of_type(&self.events.lock().expect("the events"));
+        assert_eq!(found.len(), count, "{found:#?}");
+        found
+    }
+
+    pub(crate) async fn close(self) {
+        let dead = self.env.management().take("cart.dead", 10).await.expect("an answer");
+        assert_eq!(dead, [Value::Null; 0]);
+        self.running.stop().await;
+        self.env.close().await.expect("closed");
+    }
+}
+
+async fn answer(request: RequestBuilder) -> Response {
+    request.send().await.expect("an answer")
+}
+
+/// The body of an event.
+pub(crate) fn body(event: &Value) -> Value {
+    serde_json::from_str(event["payload"].as_str().expect("text")).expect("JSON")
+}
+
+pub(crate) fn tag(response: &Response) -> &str {
+    response.headers()["etag"].to_str().expect("text")
+}
+
+pub(crate) fn id(cart: &Value) -> &str {
+    cart["cart_id"].as_str().expect("an id")
+}
+
+pub(crate) async fn problem(response: Response) -> Value {
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    response.json().await.expect("JSON")
+}
+
+/// The sentence of a problem.
+pub(crate) async fn detail(response: Response) -> String {
+    problem(response).await["detail"].as_str().expect("a sentence").to_owned()
+}
+
+pub(crate) fn euros(amount_minor: i64) -> Value {
+    json!({ "amount_minor": amount_minor, "currency": "EUR" })
+}
+
+pub(crate) fn lines(items: &[(&str, u32)]) -> Value {
+    items.iter().map(|(sku, quantity)| json!({ "sku": sku, "quantity": quantity })).collect()
+}
+
+pub(crate) fn terms(card_token: &str) -> Value {
+    json!({ "card_token": card_token, "ship_to": { "name": "Ada", "street": "Main Street 1",
+        "postal_code": "D02", "city": "Dublin", "country": "IE" } })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a producer in the world outside")]
+pub(crate) fn new_id() -> String {
+    Uuid::now_v7().to_string()
+}

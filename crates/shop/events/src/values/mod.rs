@@ -1,0 +1,10 @@
+//! The values of which events are made: ids, names, money, addresses and lines.
+
+pub(crate) mod address;
+pub(crate) mod code;
+pub(crate) mod ids;
+pub(crate) mod line;
+pub(crate) mod money;
+pub(crate) mod sku;
+pub(crate) mod slug;
+pub(crate) mod text;

@@ -1,0 +1,51 @@
+//! Recommendations: what is bought with what, and what is popular. It learns from confirmed orders,
+//! unlearns cancelled ones, and publishes nothing. `docs/recommendations.md` has the measures.
+
+#![warn(missing_docs)]
+
+mod association;
+mod basket;
+mod http;
+mod list_size;
+mod popularity;
+mod projections;
+mod recommend;
+mod store;
+
+use ballet::{Migration, Participant, Service};
+use ballet_openapi::Document;
+use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
+
+use crate::projections::{CancelledOrders, ConfirmedOrders, PlacedOrders};
+
+/// The events that recommendations learns from, and its copy of the products.
+#[must_use]
+pub fn participant() -> Participant {
+    Participant::new("recommendations")
+        .projects(PlacedOrders)
+        .projects(ConfirmedOrders)
+        .projects(CancelledOrders)
+        .copies::<Product>(|copy| {
+            copy.fed_by::<ProductPublished>()
+                .fed_by::<ProductPriceChanged>()
+                .fed_by::<ProductWithdrawn>()
+        })
+}
+
+/// The service's tables.
+const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001_learned",
+    sql: include_str!("../../../../migrations/recommendations/0001_learned.sql"),
+}];
+
+/// The service: its participant, its tables, its HTTP routes.
+#[must_use]
+pub fn service() -> Service {
+    Service::new(participant()).migrations(MIGRATIONS).routes(http::routes)
+}
+
+/// What the HTTP routes take and answer.
+#[must_use]
+pub fn openapi() -> Document {
+    http::api().document()
+}

@@ -1,0 +1,129 @@
+//! Puts recommendations together: what goes best with some products, or else what is popular.
+
+use std::collections::HashMap;
+
+use ballet::{Failure, copies};
+use schemars::JsonSchema;
+use serde::Serialize;
+use shop_events::catalog::Product;
+use shop_events::{CustomerId, Money, Sku, Slug};
+use sqlx::PgConnection;
+
+use crate::list_size::ListSize;
+use crate::store::recommended::{bought, partners, popular};
+
+/// The most products that are weighed for one product, from either side of its pairs.
+const WEIGHED_FOR_ONE: i64 = 500;
+/// The same for each that a customer bought.
+const WEIGHED_FOR_EACH: i64 = 50;
+/// The most products of a customer that others are found by, the last ones.
+const LAST_BOUGHT: usize = 30;
+
+/// What is recommended, the best first. Only products that can be bought are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Recommendations {
+    /// Why these.
+    basis: Basis,
+    /// The products.
+    items: Vec<RecommendedProduct>,
+}
+
+/// Why products are recommended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Basis {
+    /// Others bought them together with what this is about.
+    BoughtTogether,
+    /// They are what most customers bought lately.
+    Popular,
+}
+
+/// A product, as it was in catalog a moment ago.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct RecommendedProduct {
+    /// The product.
+    sku: Sku,
+    /// The title.
+    title: String,
+    /// The price of one piece.
+    price: Money,
+    /// The category.
+    category: Slug,
+    /// The address of an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_url: Option<String>,
+}
+
+/// What is bought together with a product.
+pub(crate) async fn related_to(
+    db: &mut PgConnection,
+    sku: Sku,
+    size: ListSize,
+) -> Result<Recommendations, Failure> {
+    found_by(db, &[sku], WEIGHED_FOR_ONE, size).await
+}
+
+/// What is bought together with what a customer bought, without that.
+pub(crate) async fn for_customer(
+    db: &mut PgConnection,
+    customer_id: CustomerId,
+    size: ListSize,
+) -> Result<Recommendations, Failure> {
+    let bought = bought(db, customer_id).await?;
+    found_by(db, &bought, WEIGHED_FOR_EACH, size).await
+}
+
+/// What is popular.
+pub(crate) async fn most_popular(
+    db: &mut PgConnection,
+    without: &[Sku],
+    size: ListSize,
+) -> Result<Recommendations, Failure> {
+    let skus = popular(db, without, size.rows()).await?;
+    shown(db, Basis::Popular, skus).await
+}
+
+/// The products that go best with these, or else what is popular. These are not among them.
+async fn found_by(
+    db: &mut PgConnection,
+    by: &[Sku],
+    weighed: i64,
+    size: ListSize,
+) -> Result<Recommendations, Failure> {
+    let latest = &by[..by.len().min(LAST_BOUGHT)];
+    let mut strengths: HashMap<Sku, f64> = HashMap::new();
+    for partner in partners(db, latest, weighed).await? {
+        if let Some(strength) = partner.together.strength()
+            && !by.contains(&partner.sku)
+        {
+            *strengths.entry(partner.sku).or_default() += strength;
+        }
+    }
+    if strengths.is_empty() {
+        return most_popular(db, by, size).await;
+    }
+    let mut ranked: Vec<(Sku, f64)> = strengths.into_iter().collect();
+    ranked.sort_by(|(a, x), (b, y)| y.total_cmp(x).then_with(|| a.cmp(b)));
+    let skus = ranked.into_iter().take(size.items()).map(|(sku, _)| sku).collect();
+    shown(db, Basis::BoughtTogether, skus).await
+}
+
+async fn shown(
+    db: &mut PgConnection,
+    basis: Basis,
+    skus: Vec<Sku>,
+) -> Result<Recommendations, Failure> {
+    let ids: Vec<&str> = skus.iter().map(Sku::as_str).collect();
+    let mut products = copies::get_all::<Product>(db, &ids).await?;
+    // One that was withdrawn since has no state.
+    let product = |sku: Sku| products.remove(sku.as_str()).and_then(|product| product.state);
+    let items = skus.into_iter().filter_map(product).map(RecommendedProduct::from).collect();
+    Ok(Recommendations { basis, items })
+}
+
+impl From<Product> for RecommendedProduct {
+    fn from(product: Product) -> Self {
+        let Product { sku, title, price, category, image_url, .. } = product;
+        Self { sku, title, price, category, image_url }
+    }
+}

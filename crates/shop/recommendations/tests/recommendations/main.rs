@@ -1,0 +1,6 @@
+//! The service on a real broker and a real database: events go in, recommendations come out.
+
+mod counts;
+mod requests;
+mod structure;
+mod world;

@@ -1,0 +1,143 @@
+//! Orders that are made by a known rule, which has to be found in them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::world::{Message, Order, World, new_id, published, withdrawn};
+
+const SEED: u64 = 20_261_121;
+const CLUSTERS: usize = 6;
+/// The products of a cluster, which are bought together.
+const SIZE: usize = 4;
+const NOISE: usize = 40;
+const ORDERS: usize = 400;
+/// Four of five orders have it, whatever else is in them.
+const BESTSELLER: &str = "bestseller";
+
+/// SplitMix64: the same orders with each run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((z ^ (z >> 31)) % sides as u64).expect("a small number")
+    }
+}
+
+fn member(cluster: usize, at: usize) -> String {
+    format!("c{cluster}-{at}")
+}
+
+fn noise(at: usize) -> String {
+    format!("noise-{at}")
+}
+
+fn orders() -> Vec<Order> {
+    let mut dice = Dice(SEED);
+    let order = |_| {
+        let mut skus = Vec::new();
+        let cluster = dice.below(CLUSTERS);
+        skus.extend((0..SIZE).filter(|_| dice.below(10) < 6).map(|at| member(cluster, at)));
+        skus.extend((0..dice.below(4)).map(|_| noise(dice.below(NOISE))));
+        if dice.below(5) < 4 || skus.is_empty() {
+            skus.push(BESTSELLER.to_owned());
+        }
+        Order::of(skus)
+    };
+    (0..ORDERS).map(order).collect()
+}
+
+fn all_products() -> Vec<Message> {
+    let members = (0..CLUSTERS).flat_map(|c| (0..SIZE).map(move |at| member(c, at)));
+    let all = members.chain((0..NOISE).map(noise)).chain([BESTSELLER.to_owned()]);
+    all.map(|sku| published(&sku)).collect()
+}
+
+#[tokio::test]
+async fn what_belongs_together_is_found_and_the_bestseller_belongs_to_nothing() {
+    let world = World::with("structure", 1, 2).await;
+    world.take(all_products()).await;
+    world.take(orders().iter().flat_map(Order::sold)).await;
+
+    let pairs = world.all("/learned/pairs").await;
+    let mut seduced = 0;
+    for cluster in 0..CLUSTERS {
+        for at in 0..SIZE {
+            let sku = member(cluster, at);
+            let (basis, mut related) =
+                world.recommended(&format!("/products/{sku}/related?limit=3")).await;
+            related.sort_unstable();
+            let others: Vec<String> =
+                (0..SIZE).filter(|other| *other != at).map(|at| member(cluster, at)).collect();
+            assert_eq!((basis.as_str(), &related), ("bought_together", &others), "{sku}");
+            let (_, more) = world.recommended(&format!("/products/{sku}/related?limit=50")).await;
+            assert!(!more.iter().any(|one| one == BESTSELLER), "{sku}: {more:?}");
+            seduced += usize::from(most_often_with(&pairs, &sku) == BESTSELLER);
+        }
+    }
+    // Who only counts orders recommends the bestseller with nearly everything.
+    assert!(seduced > CLUSTERS * SIZE / 2, "only {seduced} are bought most often with it");
+    // It goes with everything, so with nothing in particular.
+    let (basis, popular) = world.recommended(&format!("/products/{BESTSELLER}/related")).await;
+    assert_eq!(basis, "popular");
+    assert!(!popular.iter().any(|one| one == BESTSELLER), "{popular:?}");
+
+    // Somebody new gets what is popular. After the first order it is what goes with that.
+    let customer = new_id();
+    let path = format!("/customers/{customer}/recommendations?limit=3");
+    let (basis, popular) = world.recommended(&path).await;
+    assert_eq!((basis.as_str(), popular[0].as_str()), ("popular", BESTSELLER));
+    world.take(Order::of([member(2, 0), BESTSELLER.to_owned()]).by(customer).sold()).await;
+    let (basis, mut liked) = world.recommended(&path).await;
+    liked.sort_unstable();
+    assert_eq!(
+        (basis.as_str(), liked),
+        ("bought_together", vec![member(2, 1), member(2, 2), member(2, 3)])
+    );
+
+    // What can no longer be bought is not recommended, in whichever order the events come.
+    world.take_in_order([withdrawn(&member(2, 1)), published(&member(2, 1)).repeated()]).await;
+    let (_, liked) = world.recommended(&path).await;
+    assert!(!liked.contains(&member(2, 1)), "{liked:?}");
+    world.take([withdrawn(BESTSELLER)]).await;
+    let (_, popular) = world.recommended("/popular?limit=50").await;
+    assert!(!popular.iter().any(|one| one == BESTSELLER), "{popular:?}");
+    world.close().await;
+}
+
+/// The product that most orders with this one have.
+fn most_often_with(pairs: &[Value], sku: &str) -> String {
+    let mut orders = BTreeMap::new();
+    for pair in pairs {
+        let names = [&pair["sku"], &pair["other"]].map(|name| name.as_str().expect("a SKU"));
+        if let Some(at) = names.iter().position(|name| *name == sku) {
+            orders.insert(pair["orders"].as_i64().expect("a number"), names[1 - at]);
+        }
+    }
+    orders.last_key_value().map(|(_, sku)| (*sku).to_owned()).expect("pairs")
+}
+
+#[tokio::test]
+async fn what_sells_now_is_more_popular_than_what_sold_more_long_ago() {
+    let world = World::new("decay").await;
+    world.take(["old", "new", "gone", "unsold"].map(published)).await;
+    let of_last_year = || Order::of(["old"]).placed_at("2025-11-01T12:00:00Z");
+    let mut orders: Vec<Order> = (0..30).map(|_| of_last_year()).collect();
+    orders.extend((0..2).map(|_| Order::of(["new"])));
+    world.take(orders.iter().flat_map(Order::sold)).await;
+    let expected = ("popular".to_owned(), vec!["new".to_owned(), "old".to_owned()]);
+    assert_eq!(world.recommended("/popular").await, expected);
+    // A clock that is ahead gives no advantage: both were placed "in the year 2999".
+    let gone: Vec<Order> = (0..3).map(|_| Order::of(["gone"])).collect();
+    world.take(gone.iter().flat_map(Order::sold)).await;
+    assert_eq!(world.recommended("/popular?limit=1").await.1, ["gone"]);
+    world.take(gone.iter().map(Order::cancelled)).await;
+    assert_eq!(world.recommended("/popular").await, expected);
+    // A product that is not known here yet has no relations, which is no error.
+    assert_eq!(world.recommended("/products/nobody-knows/related").await, expected);
+    world.close().await;
+}

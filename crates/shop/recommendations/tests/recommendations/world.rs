@@ -1,0 +1,251 @@
+//! One test's recommendations, and the events that others would publish.
+
+use std::time::Duration;
+
+use ballet::core::{Event, System, topology};
+use ballet::{Running, Settings};
+use ballet_testkit::{Servers, TestEnv, wait_until};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+use shop_events::catalog::{ProductPublished, ProductWithdrawn};
+use shop_events::orders::{OrderCancelled, OrderConfirmed, OrderPlaced};
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+const SOON: Duration = Duration::from_secs(120);
+/// How many messages are published side by side.
+const SIDE_BY_SIDE: usize = 16;
+
+pub(crate) struct World {
+    pub(crate) env: TestEnv,
+    client: Client,
+    replicas: Vec<Running>,
+}
+
+/// A message on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    event_type: &'static str,
+    message_id: Uuid,
+    saga_id: Option<Uuid>,
+    body: Value,
+}
+
+impl Message {
+    fn new<E: Event>(saga_id: Option<Uuid>, body: Value) -> Self {
+        Self { event_type: E::TYPE.name(), message_id: new_id(), saga_id, body }
+    }
+
+    /// The same event as another message: what a producer repeats.
+    pub(crate) fn repeated(&self) -> Self {
+        Self { message_id: new_id(), ..self.clone() }
+    }
+}
+
+/// An order of somebody.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) order_id: Uuid,
+    pub(crate) customer_id: Uuid,
+    pub(crate) skus: Vec<String>,
+    placed_at: String,
+}
+
+impl Order {
+    /// An order of today.
+    pub(crate) fn of<Sku: Into<String>>(skus: impl IntoIterator<Item = Sku>) -> Self {
+        let skus = skus.into_iter().map(Into::into).collect();
+        // Later than the clock of the database: it counts as of now.
+        let placed_at = "2999-01-01T00:00:00Z".to_owned();
+        Self { order_id: new_id(), customer_id: new_id(), skus, placed_at }
+    }
+
+    pub(crate) fn by(self, customer_id: Uuid) -> Self {
+        Self { customer_id, ..self }
+    }
+
+    pub(crate) fn placed_at(self, time: &str) -> Self {
+        Self { placed_at: time.to_owned(), ..self }
+    }
+
+    pub(crate) fn placed(&self) -> Message {
+        let price = json!({ "amount_minor": 100, "currency": "EUR" });
+        let line = |sku: &String| json!({ "sku": sku, "quantity": 1, "unit_price": price });
+        let lines: Vec<Value> = self.skus.iter().map(line).collect();
+        let body = json!({
+            "order_id": self.order_id, "customer_id": self.customer_id, "lines": lines,
+            "total": price, "card_token": "card_approved", "placed_at": self.placed_at,
+            "ship_to": { "name": "Ada", "street": "Main Street 1", "postal_code": "D02",
+                "city": "Dublin", "country": "IE" },
+        });
+        Message::new::<OrderPlaced>(Some(self.order_id), body)
+    }
+
+    pub(crate) fn confirmed(&self) -> Message {
+        let total = json!({ "amount_minor": 100, "currency": "EUR" });
+        let body = json!({ "order_id": self.order_id, "total": total });
+        Message::new::<OrderConfirmed>(Some(self.order_id), body)
+    }
+
+    pub(crate) fn cancelled(&self) -> Message {
+        let body = json!({ "order_id": self.order_id, "reason": "customer_cancelled" });
+        Message::new::<OrderCancelled>(Some(self.order_id), body)
+    }
+
+    /// What leads to an order that counts.
+    pub(crate) fn sold(&self) -> [Message; 2] {
+        [self.placed(), self.confirmed()]
+    }
+}
+
+/// A product as catalog publishes it.
+pub(crate) fn published(sku: &str) -> Message {
+    Message::new::<ProductPublished>(None, product(sku, 1))
+}
+
+pub(crate) fn withdrawn(sku: &str) -> Message {
+    Message::new::<ProductWithdrawn>(None, product(sku, 2))
+}
+
+fn product(sku: &str, version: u32) -> Value {
+    json!({ "sku": sku, "version": version, "title": format!("A {sku}"), "description": "",
+        "price": { "amount_minor": 100, "currency": "EUR" }, "category": "all", "tags": [],
+        "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z" })
+}
+
+impl World {
+    pub(crate) async fn new(name: &str) -> Self {
+        Self::with(name, 1, 1).await
+    }
+
+    /// Several replicas with several lanes.
+    pub(crate) async fn with(name: &str, replicas: usize, lanes: u16) -> Self {
+        let servers = Servers::shared().await.expect("servers");
+        let system = System { name: "shop", parts: vec![recommendations::participant().part()] };
+        let definitions = topology::definitions(&system, |_| String::new());
+        let env = TestEnv::new(servers, name, &definitions, &["recommendations"]).await;
+        let env = env.expect("a test environment");
+        let mut world = Self { env, client: Client::new(), replicas: Vec::new() };
+        for _ in 0..replicas {
+            let env = &world.env;
+            let settings =
+                Settings::new(env.amqp_url("recommendations"), env.database_url("recommendations"));
+            let settings = Settings { lanes, ..settings };
+            let running = recommendations::service().start(settings).await.expect("started");
+            world.replicas.push(running);
+        }
+        world
+    }
+
+    /// Publishes messages, in no certain order, and waits until all are handled.
+    pub(crate) async fn take(&self, messages: impl IntoIterator<Item = Message>) {
+        let management = self.env.management();
+        let messages: Vec<Message> = messages.into_iter().collect();
+        let ids: Vec<Uuid> = messages.iter().map(|message| message.message_id).collect();
+        let publish = async |message: Message| {
+            let Message { event_type, message_id, saga_id, body } = message;
+            let mut properties = json!({ "type": event_type, "message_id": message_id,
+                "content_type": "application/json", "delivery_mode": 2 });
+            if let Some(saga_id) = saga_id {
+                properties["correlation_id"] = json!(saga_id);
+            }
+            management.publish("events", event_type, &properties, body.to_string()).await
+        };
+        let published = stream::iter(messages).map(publish).buffer_unordered(SIDE_BY_SIDE);
+        let routed: Vec<bool> = published.try_collect().await.expect("published");
+        assert!(routed.into_iter().all(|routed| routed), "somebody follows each of them");
+        self.have_come(&ids).await;
+    }
+
+    /// Publishes messages one after the other, each when the one before is handled.
+    pub(crate) async fn take_in_order(&self, messages: impl IntoIterator<Item = Message>) {
+        for message in messages {
+            self.take([message]).await;
+        }
+    }
+
+    /// Waits until all these messages are handled.
+    async fn have_come(&self, ids: &[Uuid]) {
+        let mut db = self.database().await;
+        let db = tokio::sync::Mutex::new(&mut db);
+        let handled = wait_until("all messages in the inbox", SOON, || async {
+            let missing: (i64,) = sqlx::query_as(
+                "select count(*) from unnest($1::uuid[]) as sent (message_id)
+                 where not exists (select 1 from ballet.inbox as i where i.message_id = sent.message_id)",
+            )
+            .bind(ids)
+            .fetch_one(&mut **db.lock().await)
+            .await
+            .map_err(|error| error.to_string())?;
+            if missing.0 == 0 { Ok(Some(())) } else { Err(format!("{} are missing", missing.0)) }
+        });
+        if let Err(error) = handled.await {
+            let dead = self.env.management().take("recommendations.dead", 10).await;
+            panic!("{error}; dead letters: {dead:#?}");
+        }
+    }
+
+    async fn database(&self) -> PgConnection {
+        let url = self.env.database_url("recommendations");
+        PgConnection::connect(url).await.expect("a session")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        let url = format!("http://{}{path}", self.replicas[0].address());
+        self.client.get(url).send().await.expect("an answer")
+    }
+
+    pub(crate) async fn read(&self, path: &str) -> Value {
+        let response = self.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.json().await.expect("JSON")
+    }
+
+    /// The basis of a recommendation, and the SKUs.
+    pub(crate) async fn recommended(&self, path: &str) -> (String, Vec<String>) {
+        let list = self.read(path).await;
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        let items = list["items"].as_array().expect("a list").iter();
+        (text(&list["basis"]), items.map(|item| text(&item["sku"])).collect())
+    }
+
+    /// All items of a list, page by page.
+    pub(crate) async fn all(&self, list: &str) -> Vec<Value> {
+        let (mut items, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = self.read(&format!("{list}?limit=50{after}")).await;
+            items.extend(page["items"].as_array().expect("a list").iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return items,
+            }
+        }
+    }
+
+    /// Everything that is counted, as text.
+    pub(crate) async fn counts(&self) -> Vec<String> {
+        let mut db = self.database().await;
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "select t::text from learned t union all
+             (select t::text from product_count t order by sku) union all
+             (select t::text from pair_count t order by sku, other)",
+        )
+        .fetch_all(&mut db)
+        .await
+        .expect("rows");
+        rows.into_iter().map(|(row,)| row).collect()
+    }
+
+    pub(crate) async fn close(self) {
+        for replica in self.replicas {
+            replica.stop().await;
+        }
+        self.env.close().await.expect("closed");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "others in the world outside")]
+pub(crate) fn new_id() -> Uuid {
+    Uuid::now_v7()
+}

@@ -1,0 +1,28 @@
+//! Takes services' copies of the products away: they ask for them, and catalog publishes them anew.
+
+use ballet_testkit::wait_until;
+use sqlx::{Connection, PgConnection};
+
+use crate::world::{SOON, World};
+
+/// Empties the copies of all services that keep one, and waits until they have them again.
+pub(crate) async fn refill(world: &World) {
+    let system = shop::system();
+    let readers = system.parts.iter().filter(|part| !part.copies.is_empty());
+    let readers: Vec<&str> = readers.map(|part| world.env.database_url(part.service)).collect();
+    for reader in &readers {
+        let mut db = PgConnection::connect(reader).await.expect("a session");
+        let empty = "with gone as (delete from ballet.copy) update ballet.copy_fill set \
+            run = null, seen = 0, pages = null, filled_run = null, requested_at = null";
+        sqlx::query(empty).execute(&mut db).await.expect("an answer");
+    }
+    for reader in readers {
+        let filled = wait_until("a copy to be filled", SOON, || async {
+            let mut db = PgConnection::connect(reader).await?;
+            let filled = "select filled_run is not null from ballet.copy_fill";
+            let (filled,): (bool,) = sqlx::query_as(filled).fetch_one(&mut db).await?;
+            Ok::<_, sqlx::Error>(filled.then_some(()))
+        });
+        filled.await.expect("a copy");
+    }
+}
