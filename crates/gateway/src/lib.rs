@@ -1,5 +1,7 @@
-//! The HTTP front door of a system, set up by one config file. The program is `ballet-gateway`; another
-//! program, such as the one behind `cargo xtask`, can be the gateway as well.
+//! The HTTP front door of a system of services, set up by one config file. Almost everybody uses it
+//! as the program `ballet-gateway`.
+
+#![warn(missing_docs)]
 
 mod auth;
 mod config;
@@ -12,10 +14,10 @@ mod program;
 mod store;
 mod upstream;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Does what `ballet-gateway` does with these arguments, the first of which is the program's name.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    program::command::main(arguments)
+/// The program `ballet-gateway`, with the arguments of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    program::command::main()
 }

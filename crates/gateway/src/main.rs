@@ -1,7 +1,7 @@
-//! `ballet-gateway`: the HTTP front door of a system, set up by one config file.
+//! `ballet-gateway`: the program.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    gateway::main(std::env::args_os())
+    ballet_gateway::main()
 }

@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,8 +43,8 @@ enum Command {
     ApiKey(api_key::Arguments),
 }
 
-pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let done = match Arguments::parse_from(arguments).command {
+pub(crate) fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
         Command::Run { file, addresses, log } => {
             run::main(&file, addresses, &log).map(|()| String::new())
         }

@@ -20,7 +20,7 @@ use crate::store::database::Database;
 
 /// Addresses that count more than those of the file. One file then serves inside and outside of a
 /// container.
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct Addresses {
     /// Listen here for clients, whatever the file says.
     #[arg(long, env = "GATEWAY_PUBLIC", value_name = "ADDRESS:PORT")]

@@ -3,19 +3,31 @@
 use anyhow::{Context, Result};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::cases::{self, GOOD};
-use crate::harness::customer::Customer;
+use crate::harness::customer::{Customer, cart_of};
+
+/// A quantity in a cart.
+#[derive(Debug, Serialize)]
+struct Quantity {
+    quantity: u32,
+}
+
+const ONE: Quantity = Quantity { quantity: 1 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Search,
     ProductPage,
+    Related,
     Stock,
     Publish,
     Receive,
+    PutInCart,
+    CheckOut,
     Place,
     Read,
     Watch,
@@ -32,6 +44,8 @@ pub(crate) struct Visitor {
     pub(crate) merchant: Customer,
     /// An order that was completed before anything was stopped.
     pub(crate) order: Uuid,
+    /// An open cart.
+    pub(crate) cart: Uuid,
 }
 
 /// What the client saw.
@@ -51,12 +65,15 @@ pub(crate) enum Seen {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Search,
         Self::ProductPage,
+        Self::Related,
         Self::Stock,
         Self::Publish,
         Self::Receive,
+        Self::PutInCart,
+        Self::CheckOut,
         Self::Place,
         Self::Read,
         Self::Watch,
@@ -70,9 +87,12 @@ impl Operation {
         match self {
             Self::Search => "search for a product",
             Self::ProductPage => "see a product's page",
+            Self::Related => "see what goes with a product",
             Self::Stock => "ask for the stock",
             Self::Publish => "publish a product",
             Self::Receive => "receive goods",
+            Self::PutInCart => "put a product in a cart",
+            Self::CheckOut => "check out a cart",
             Self::Place => "place an order",
             Self::Read => "read an order",
             Self::Watch => "watch an order",
@@ -88,6 +108,8 @@ impl Operation {
         match self {
             Self::Search | Self::ProductPage | Self::Publish => "catalog",
             Self::Stock | Self::Receive => "inventory",
+            Self::Related => "recommendations",
+            Self::PutInCart | Self::CheckOut => "cart",
             Self::Place | Self::Read | Self::Watch | Self::Cancel | Self::OrderPage => "orders",
             Self::Payment => "payments",
             Self::Shipment => "shipping",
@@ -97,7 +119,7 @@ impl Operation {
     /// The services without which it lacks a part, with the part's name.
     pub(crate) const fn shows(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::ProductPage => &[("inventory", "stock")],
+            Self::ProductPage => &[("inventory", "stock"), ("recommendations", "related")],
             Self::OrderPage => &[("payments", "payment"), ("shipping", "shipment")],
             _ => &[],
         }
@@ -118,16 +140,19 @@ impl Operation {
 
     /// Does it once. Returns the order that was placed by it as well.
     pub(crate) async fn attempt(self, visitor: &Visitor) -> Result<(Seen, Option<Uuid>)> {
-        let Visitor { customer, merchant, order } = visitor;
+        let Visitor { customer, merchant, order, cart } = visitor;
         let request = match self {
             Self::Search => customer.get("/products/search?q=teapto"),
             Self::ProductPage => customer.get("/pages/product/mug"),
+            Self::Related => customer.get("/recommendations/products/mug/related"),
             Self::Stock => customer.get("/stock/mug"),
             Self::Publish => publish(merchant),
             Self::Receive => {
                 let receipt = json!({ "receipt": merchant.new_id(), "quantity": 1 });
                 merchant.post_json("/stock/mug/receive", &receipt)
             }
+            Self::PutInCart => customer.put(&format!("/carts/{cart}/items/teapot")).json(&ONE),
+            Self::CheckOut => return check_out(visitor).await,
             Self::Place => return place(customer).await,
             Self::Read => customer.get(&format!("/orders/{order}")),
             Self::Watch => return watch(customer.get(&format!("/orders/{order}/events"))).await,
@@ -158,6 +183,22 @@ fn publish(merchant: &Customer) -> RequestBuilder {
     let product = json!({ "sku": sku, "title": "A new cup", "category": "home",
         "price": { "amount_minor": 900, "currency": "EUR" } });
     merchant.post_json("/products", &product)
+}
+
+/// Opens a cart with a product in it. Returns the cart.
+pub(crate) async fn open_cart(customer: &Customer) -> Result<(Seen, Value)> {
+    let checkout = cases::checkout(&GOOD, 0, customer.new_id())?;
+    seen(customer.post_json("/carts", &cart_of(&checkout))).await
+}
+
+/// Fills a cart and checks it out, at the prices that it shows.
+async fn check_out(visitor: &Visitor) -> Result<(Seen, Option<Uuid>)> {
+    let Visitor { customer, cart, .. } = visitor;
+    let checkout = cases::checkout(&GOOD, 0, customer.new_id())?;
+    let (opened, new) = seen(customer.post_json("/carts", &cart_of(&checkout))).await?;
+    let cart = if opened == Seen::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
+    let (seen, body) = seen(customer.check_out(&cart, &checkout)).await?;
+    Ok((seen, body["order_id"].as_str().and_then(|id| id.parse().ok())))
 }
 
 async fn place(customer: &Customer) -> Result<(Seen, Option<Uuid>)> {

@@ -140,7 +140,12 @@ async fn endure(shop: &Shop, stopped: &'static str, load: &Load) -> Result<Endur
 async fn felt(shop: &Shop, operation: Operation, stopped: &str) -> Result<()> {
     let reads = !matches!(
         operation,
-        Operation::Publish | Operation::Receive | Operation::Place | Operation::Cancel
+        Operation::Publish
+            | Operation::Receive
+            | Operation::PutInCart
+            | Operation::CheckOut
+            | Operation::Place
+            | Operation::Cancel
     );
     if !reads {
         return Ok(());

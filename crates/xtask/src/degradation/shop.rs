@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ballet::core::topology;
-use ballet_testkit::{Database, Options, Servers, TestEnv};
+use ballet_testkit::{Database, Options, Servers, TestEnv, wait_until};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::degradation::operation::Visitor;
+use crate::degradation::PATIENCE;
+use crate::degradation::operation::{Visitor, open_cart};
 use crate::harness::cases::{self, GOOD};
 use crate::harness::customer::{BUYS, Customer, SELLS};
 use crate::harness::endpoints::Endpoints;
@@ -90,7 +91,8 @@ impl Shop {
         let checkout = cases::checkout(&GOOD, 0, customer.new_id())?;
         let order = customer.buy(&checkout).await?;
         customer.ends(order, GOOD.end).await?;
-        let visitor = Visitor { customer, merchant, order };
+        let cart = cart(&customer).await?;
+        let visitor = Visitor { customer, merchant, order, cart };
         let (placed, unknown) = (1, 0);
         Ok(Self {
             children,
@@ -181,4 +183,14 @@ impl Shop {
         }
         Ok(())
     }
+}
+
+/// Opens a cart, once cart knows the products.
+async fn cart(customer: &Customer) -> Result<Uuid> {
+    let opened = wait_until("a cart", PATIENCE, || async {
+        let (seen, cart) = open_cart(customer).await?;
+        let id = cart["cart_id"].as_str().and_then(|id| id.parse().ok());
+        if id.is_some() { Ok(id) } else { Err(anyhow::anyhow!("{seen:?}")) }
+    });
+    Ok(opened.await?)
 }

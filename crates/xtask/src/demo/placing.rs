@@ -112,14 +112,20 @@ impl Placer {
             .await
     }
 
-    /// One customer looks for a product, buys, and may change their mind.
+    /// One customer looks for a product, fills a cart, checks it out, and may change their mind.
     async fn post(&self, number: usize, case: &Case) -> Result<()> {
         let customer = &self.customers[number % self.customers.len()];
         let checkout = cases::checkout(case, number, self.new_id())?;
         if case.goods == Goods::Plenty {
             customer.browse(checkout.lines[0].sku.as_str()).await?;
         }
-        let id = customer.buy(&checkout).await?;
+        // A customer who cancels has no time for a cart: its order exists a moment later.
+        let cancels = matches!(case.end, End::CustomerCancels(_));
+        let id = if case.goods == Goods::Plenty && !cancels {
+            customer.buy_by_cart(&checkout).await?
+        } else {
+            customer.buy(&checkout).await?
+        };
         self.orders.add(id, Order::new(*case));
         if let End::CustomerCancels(when) = case.end {
             match when {

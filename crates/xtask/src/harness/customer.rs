@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use ballet::Clock;
 use ballet_testkit::wait_until;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use shop_events::OrderLine;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
@@ -56,6 +57,10 @@ impl Customer {
         self.http.get(format!("{}{path}", self.shop))
     }
 
+    pub(crate) fn put(&self, path: &str) -> RequestBuilder {
+        self.http.put(format!("{}{path}", self.shop))
+    }
+
     pub(crate) fn new_id(&self) -> Uuid {
         self.clock.new_id(self.clock.now())
     }
@@ -83,6 +88,36 @@ impl Customer {
             }
         }
         Ok(())
+    }
+
+    /// Fills a cart with what a checkout has, and checks it out at the prices that it shows. Returns
+    /// the order.
+    pub(crate) async fn buy_by_cart(&self, checkout: &CartCheckedOut) -> Result<Uuid> {
+        let begun = Instant::now();
+        let cart = loop {
+            let (status, body) = patiently(|| self.post_json("/carts", &cart_of(checkout))).await?;
+            // A product that was published a moment ago may not be known to cart yet.
+            let unknown = status == StatusCode::UNPROCESSABLE_ENTITY && begun.elapsed() < PATIENCE;
+            match serde_json::from_str::<Value>(&body) {
+                Ok(cart) if status == StatusCode::CREATED => break cart,
+                Ok(_) | Err(_) if unknown => tokio::time::sleep(PAUSE).await,
+                Ok(_) | Err(_) => bail!("POST /carts answered {status}: {body}"),
+            }
+        };
+        let (status, body) = patiently(|| self.check_out(&cart, checkout)).await?;
+        let placed: Value = serde_json::from_str(&body).unwrap_or_default();
+        let order = placed["order_id"].as_str().and_then(|id| id.parse().ok());
+        let order = order.filter(|_| status.is_success());
+        order.with_context(|| format!("a checkout was answered with {status}: {body}"))
+    }
+
+    /// Checks out a cart that was read.
+    pub(crate) fn check_out(&self, cart: &Value, checkout: &CartCheckedOut) -> RequestBuilder {
+        let path = format!("/carts/{}/checkout", cart["cart_id"].as_str().unwrap_or_default());
+        let CartCheckedOut { card_token, ship_to, .. } = checkout;
+        self.post(&path)
+            .header(IF_MATCH, format!("\"{}\"", cart["version"]))
+            .json(&json!({ "card_token": card_token, "ship_to": ship_to }))
     }
 
     /// Places an order, and returns its id.
@@ -125,6 +160,13 @@ impl Customer {
         }
         Ok(status)
     }
+}
+
+/// A cart with the lines of a checkout.
+pub(crate) fn cart_of(checkout: &CartCheckedOut) -> Value {
+    let item = |line: &OrderLine| json!({ "sku": line.sku, "quantity": line.quantity });
+    let items: Vec<_> = checkout.lines.iter().map(item).collect();
+    json!({ "customer_id": checkout.customer_id, "items": items })
 }
 
 /// Sends a request anew when the way to the shop broke under it: a customer whose order has no

@@ -12,6 +12,7 @@ use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::process::cargo;
 use crate::process::children::{Child, Children};
 
 /// The shop's config file. Here it gets other addresses.
@@ -19,6 +20,8 @@ const CONFIG: &str = include_str!("../../../gateway/shop.toml");
 const CONFIG_FILE: &str = "gateway.toml";
 /// The folder of the keys, as the config names it.
 const KEYS: &str = "keys";
+/// The services' HTTP documents, in the workspace.
+const DOCUMENTS: &str = "docs/openapi";
 const DATABASE: &str = "env:GATEWAY_DATABASE_URL";
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -157,7 +160,9 @@ impl Gateway {
 
 /// The shop's config with these addresses of its services.
 fn config(database_url: &str, services: &[(&str, &str)]) -> Result<String> {
-    let mut text = CONFIG.replace(DATABASE, database_url);
+    let documents = cargo::root().join(DOCUMENTS).display().to_string();
+    let text = CONFIG.replace(&format!("../../{DOCUMENTS}"), &documents);
+    let mut text = text.replace(DATABASE, database_url);
     for (service, url) in services {
         text = text.replace(&format!("\"http://{service}:8080\""), &format!("\"{url}\""));
     }

@@ -71,7 +71,7 @@ pub(crate) fn run(service: &str) -> ExitCode {
             let carrier = SlowCarrier::new(clock.clone(), args.carrier.carrier());
             (args.ballet, shipping::service(carrier).clock(clock))
         }),
-        GATEWAY => gateway::main(std::env::args_os()),
+        GATEWAY => ballet_gateway::main(),
         unknown => {
             ui::say(&format!("{SERVICE} is {unknown}, but the shop has no such service"));
             ExitCode::FAILURE
