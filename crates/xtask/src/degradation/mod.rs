@@ -9,7 +9,6 @@ mod shop;
 
 use std::fs;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -78,6 +77,3 @@ fn judge(outages: &[Outage], write: bool) -> Result<ExitCode> {
     }
     bail!("{} is not what was seen: run `cargo xtask degradation --write`", page::FILE)
 }
-
-/// For what hangs; nothing depends on the pace.
-const PATIENCE: Duration = Duration::from_secs(300);

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::harness::cases::{self, GOOD};
 use crate::harness::customer::{Customer, cart_of};
+use crate::harness::serve::GATEWAY;
 
 /// A quantity in a cart.
 #[derive(Debug, Serialize)]
@@ -127,7 +128,7 @@ impl Operation {
 
     /// What a client has to see while this service is stopped.
     pub(crate) fn expected(self, stopped: &str) -> Seen {
-        if stopped == super::GATEWAY {
+        if stopped == GATEWAY {
             return Seen::Nothing;
         }
         if self.needs() == stopped {

@@ -9,11 +9,11 @@ use ballet_testkit::wait_until;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::degradation::PATIENCE;
 use crate::degradation::load::Load;
 use crate::degradation::operation::{Operation, Seen};
-use crate::degradation::shop::Shop;
+use crate::degradation::shop::{PATIENCE, Shop};
 use crate::harness::cases::{Case, GOOD};
+use crate::harness::serve::GATEWAY;
 
 /// Orders of the load before the kill, and its requests during the outage.
 const ENOUGH: usize = 12;
@@ -46,7 +46,7 @@ pub(crate) enum Meanwhile {
 impl Meanwhile {
     fn expected(stopped: &str) -> Self {
         match stopped {
-            crate::degradation::GATEWAY | "orders" => Self::Refused,
+            GATEWAY | "orders" => Self::Refused,
             stopped if ON_THE_WAY.contains(&stopped) => Self::Waits,
             _ => Self::Completed,
         }
@@ -95,7 +95,7 @@ type Endured = (Vec<(Operation, Seen)>, usize, (Meanwhile, Option<Uuid>));
 async fn endure(shop: &Shop, stopped: &'static str, load: &Load) -> Result<Endured> {
     // The gateway's connections to it have to break first.
     for operation in Operation::ALL {
-        if operation.needs() == stopped || stopped == super::GATEWAY {
+        if operation.needs() == stopped || stopped == GATEWAY {
             felt(shop, operation, stopped).await?;
         }
     }

@@ -13,7 +13,6 @@ use rustix::process::Signal;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::degradation::PATIENCE;
 use crate::degradation::operation::{Visitor, open_cart};
 use crate::harness::cases::{self, GOOD};
 use crate::harness::customer::{BUYS, Customer, SELLS};
@@ -29,6 +28,8 @@ use crate::ui;
 
 /// The gateway allows each of them 60 orders a minute.
 const CUSTOMERS: usize = 20;
+/// For what hangs; nothing depends on the pace.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// For an answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
