@@ -58,11 +58,13 @@ async fn a_page_is_composed_and_names_what_is_missing() {
     // Away, silent, failing, and no JSON.
     let (silent, _connections) = raw::connections().await;
     let failing = Service::start(|_| text(500, "a stack trace")).await;
+    let starting = Service::start(|_| text(503, "not yet")).await;
     let wordy = Service::ok().await;
     for (address, status, detail) in [
-        (nobody().await, 502, "b cannot be reached"),
+        (nobody().await, 503, "b cannot be reached"),
         (silent.clone(), 504, "b did not answer within 300ms"),
         (failing.address.clone(), 502, "related: b answered 500 Internal Server Error"),
+        (starting.address.clone(), 503, "related: b answered 503 Service Unavailable"),
         (wordy.address.clone(), 502, "related: b sent no JSON"),
     ] {
         let upstreams = catalog.upstream("a") + &raw::upstream("b", &address);
@@ -102,7 +104,7 @@ async fn a_page_without_its_main_part_is_no_page() {
     let config = raw::upstream("a", &nobody().await) + &related.upstream("b") + PAGE;
     let gateway = Gateway::start(&folder, &config).await;
     let answer = reqwest::get(gateway.at("/pages/product/x")).await.unwrap();
-    assert_eq!(problem(answer, 502).await, "a cannot be reached");
+    assert_eq!(problem(answer, 503).await, "a cannot be reached");
 }
 
 #[tokio::test]

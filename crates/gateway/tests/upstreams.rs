@@ -21,7 +21,9 @@ async fn upstreams_that_fail_are_told_apart() {
         raw::upstream("gone", &nobody().await),
     );
     let gateway = Gateway::start(&folder, &config).await;
-    let detail = problem(reqwest::get(gateway.at("/gone")).await.unwrap(), 502).await;
+    let gone = reqwest::get(gateway.at("/gone")).await.unwrap();
+    assert_eq!(gone.headers()["retry-after"], "1");
+    let detail = problem(gone, 503).await;
     assert_eq!(detail, "gone cannot be reached");
     let asked = tokio::spawn(reqwest::get(gateway.at("/a")));
     drop(connections.recv().await.unwrap());
@@ -94,7 +96,7 @@ async fn a_breaker_opens_tries_and_closes() {
     );
     let gateway = Gateway::start(&folder, &config).await;
     for _ in 0..3 {
-        problem(reqwest::get(gateway.at("/a")).await.unwrap(), 502).await;
+        problem(reqwest::get(gateway.at("/a")).await.unwrap(), 503).await;
     }
     gateway.private_says("/metrics", 200, "gateway_breaker_open{upstream=\"a\"} 1").await;
     let open = reqwest::get(gateway.at("/a")).await.unwrap();

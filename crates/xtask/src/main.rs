@@ -4,6 +4,7 @@ mod audit;
 mod bench;
 mod chaos;
 mod check;
+mod degradation;
 mod demo;
 mod generate;
 mod harness;
@@ -42,6 +43,9 @@ enum Command {
     Audit(audit::Args),
     /// Kill, stop and disconnect everything while orders come in, and check that nothing is lost.
     Chaos(chaos::Args),
+    /// Stop each service while customers buy through the gateway: what still works for them, and
+    /// whether everything catches up.
+    Degradation(degradation::Args),
     /// Let the shop work for hours in which months pass for its services: memory, disk and latency
     /// must stay flat, and nothing may be lost.
     Soak(soak::Args),
@@ -85,9 +89,10 @@ fn main() -> ExitCode {
 async fn run() -> ExitCode {
     let done = match Args::parse().command {
         Command::Bench { args } => bench::run(&args).await,
-        Command::Demo(args) => demo::run(&args).await,
+        Command::Demo(args) => Box::pin(demo::run(&args)).await,
         Command::Audit(args) => audit::run(&args).await,
         Command::Chaos(args) => chaos::run(&args).await,
+        Command::Degradation(args) => Box::pin(degradation::run(&args)).await,
         Command::Soak(args) => soak::run(&args).await,
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,

@@ -1,6 +1,7 @@
 //! Pages composed from several services: one JSON object with a field for each part.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use http_body_util::{BodyExt, Limited};
@@ -118,6 +119,11 @@ async fn fetch(
             .await
             .map_err(|failure| told(&failure, exchange, upstream))?;
         let status = answer.status();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            // It starts, or has too much to do.
+            let detail = format!("{name}: {upstream} answered {status}");
+            return Err(Problem::new(status, detail).retry_after(Duration::from_secs(1)));
+        }
         if status.is_client_error() {
             let said = said(answer).await;
             let wordless = || format!("{name}: {upstream} answered {status}");

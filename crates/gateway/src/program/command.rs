@@ -25,6 +25,8 @@ enum Command {
     /// Serves what a config file says. SIGHUP reads it again, SIGTERM ends.
     Run {
         file: PathBuf,
+        #[command(flatten)]
+        addresses: run::Addresses,
         /// Levels of the log: `info`, or a list like `info,access=off`.
         #[arg(long, env = "LOG", default_value = "info")]
         log: String,
@@ -48,7 +50,9 @@ enum Command {
 
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match Arguments::parse_from(arguments).command {
-        Command::Run { file, log } => run::main(&file, &log).map(|()| String::new()),
+        Command::Run { file, addresses, log } => {
+            run::main(&file, addresses, &log).map(|()| String::new())
+        }
         Command::Check { file, print_config } => check(&file, print_config),
         Command::Openapi { file } => openapi::make(&file),
         Command::Keys(arguments) => keys::make(&arguments),

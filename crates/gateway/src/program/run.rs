@@ -1,5 +1,6 @@
 //! Starts the gateway, reads its config again on SIGHUP, and ends it on SIGTERM.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,21 +19,49 @@ use crate::limits::limiter::Limiter;
 use crate::program::{logging, measures};
 use crate::store::database::Database;
 
+/// Addresses that count more than those of the file. One file then serves inside and outside of a
+/// container.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct Addresses {
+    /// Listen here for clients, whatever the file says.
+    #[arg(long, env = "GATEWAY_PUBLIC", value_name = "ADDRESS:PORT")]
+    public: Option<SocketAddr>,
+    /// Listen here for operators, whatever the file says.
+    #[arg(long, env = "GATEWAY_PRIVATE", value_name = "ADDRESS:PORT")]
+    private: Option<SocketAddr>,
+}
+
+impl Addresses {
+    /// The file's config with these addresses.
+    fn read(self, file: &Path) -> Result<Config, String> {
+        let mut config = read(file).map_err(|error| error.to_string())?;
+        let listen = &mut config.listen;
+        listen.public = self.public.unwrap_or(listen.public);
+        listen.private = self.private.unwrap_or(listen.private);
+        Ok(config)
+    }
+}
+
 /// Runs until a signal asks to end.
 ///
 /// # Errors
 ///
 /// What keeps the gateway from starting.
-pub(crate) fn main(file: &Path, log: &str) -> Result<(), String> {
-    let config = read(file).map_err(|error| error.to_string())?;
+pub(crate) fn main(file: &Path, addresses: Addresses, log: &str) -> Result<(), String> {
+    let config = addresses.read(file)?;
     logging::init(log)?;
     let metrics = measures::install()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("the runtime cannot start: {error}"))?;
-    runtime.block_on(run(config, file, metrics))
+    runtime.block_on(run(config, file, addresses, metrics))
 }
 
-async fn run(config: Config, file: &Path, metrics: PrometheusHandle) -> Result<(), String> {
+async fn run(
+    config: Config,
+    file: &Path,
+    addresses: Addresses,
+    metrics: PrometheusHandle,
+) -> Result<(), String> {
     let handler = |kind| signal(kind).map_err(|error| format!("signals: {error}"));
     let (mut terminate, mut interrupt, mut hang_up) = (
         handler(SignalKind::terminate())?,
@@ -72,7 +101,7 @@ async fn run(config: Config, file: &Path, metrics: PrometheusHandle) -> Result<(
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(&current, file).await,
+            _ = hang_up.recv() => reload(&current, file, addresses).await,
         }
     }
     tracing::info!("stopping");
@@ -81,10 +110,10 @@ async fn run(config: Config, file: &Path, metrics: PrometheusHandle) -> Result<(
 }
 
 /// Reads the config again. A wrong one changes nothing.
-async fn reload(current: &Current, file: &Path) {
+async fn reload(current: &Current, file: &Path, addresses: Addresses) {
     let before = current.get();
     let made = async {
-        let config = read(file).map_err(|error| error.to_string())?;
+        let config = addresses.read(file)?;
         let old = &before.config;
         let fixed = [
             (

@@ -41,9 +41,12 @@ impl Failure {
                 format!("{upstream} has failed several times and is left alone for a moment"),
             )
             .retry_after(*wait),
-            Self::Unreachable(_) => {
-                Problem::new(StatusCode::BAD_GATEWAY, format!("{upstream} cannot be reached"))
-            }
+            // Nothing was sent, so the client loses nothing by trying again.
+            Self::Unreachable(_) => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("{upstream} cannot be reached"),
+            )
+            .retry_after(Duration::from_secs(1)),
             Self::Broken(_) => {
                 let detail = format!("{upstream} broke off before it answered");
                 Problem::new(StatusCode::BAD_GATEWAY, detail)

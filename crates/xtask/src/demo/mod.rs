@@ -1,5 +1,7 @@
 //! `cargo xtask demo`: the whole shop at work, with orders of all kinds and how they end.
 
+mod around;
+mod crowd;
 mod late;
 mod placing;
 mod quiescence;
@@ -12,6 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::demo::crowd::Crowd;
 use crate::demo::stage::Stage;
 use crate::demo::tap::Tap;
 use crate::harness::cases;
@@ -19,6 +22,8 @@ use crate::harness::orders::Orders;
 use crate::harness::products;
 use crate::process::stop::Stop;
 use crate::ui;
+
+pub(crate) use crate::demo::around::HINTS;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -44,11 +49,11 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     if let Some(Ok(_)) = played
         && !args.once
     {
-        ui::say(
-            "everything keeps running until you press Ctrl-C; a service that you kill is restarted",
-        );
+        ui::say("customers go on buying until you press Ctrl-C; what you kill is started again");
+        let crowd = Crowd::new(&stage);
         tokio::select! {
             watched = stage.watch() => watched?,
+            () = crowd.shop() => {}
             () = stop.asked() => {}
         }
     }
@@ -70,7 +75,11 @@ async fn play(args: &Args, stage: &mut Stage) -> Result<bool> {
     stage.set().await?;
     let tap = Tap::start(stage.env()?).await?;
     // The tap has to see every version of a product.
-    products::publish_all(&stage.http, stage.url("catalog")).await?;
+    let merchant = stage.merchant()?;
+    products::publish_all(&merchant.http, &merchant.shop).await?;
+    if !args.once {
+        around::show(stage).await?;
+    }
     let orders = Orders::default();
     let late = u32::from(args.orders > 1);
     let cases = cases::cases(args.orders - late);
@@ -81,9 +90,5 @@ async fn play(args: &Args, stage: &mut Stage) -> Result<bool> {
         ui::say("examples/producer.py is left out: it needs python3 with the package pika");
     }
     let quiescent = quiescence::wait(stage, &tap, &orders, &cases, with_python).await?;
-    let held = summary::show(&tap, &orders, &quiescent)?;
-    if !args.once {
-        summary::addresses(stage)?;
-    }
-    Ok(held)
+    summary::show(&tap, &orders, &quiescent)
 }

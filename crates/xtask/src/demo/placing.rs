@@ -1,12 +1,10 @@
-//! Places the orders: over AMQP, over HTTP, with carts, and from another language.
+//! Places the orders: over AMQP, through the gateway, and from another language.
 
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use ballet::{Clock, Event};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use reqwest::{Client, StatusCode};
-use serde_json::Value;
 use shop_events::orders::{OrderCompleted, OrderConfirmed};
 use shop_events::shipping::ShipmentScheduled;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -14,15 +12,14 @@ use uuid::Uuid;
 
 use crate::demo::stage::Stage;
 use crate::demo::tap::Tap;
-use crate::harness::carts;
-use crate::harness::cases::{self, CAPTURE_FAILS, Cancel, Case, DECLINED, End, GOOD};
-use crate::harness::http::send_until_answered;
+use crate::harness::cases::{self, CAPTURE_FAILS, Cancel, Case, DECLINED, End, GOOD, Goods};
+use crate::harness::customer::Customer;
 use crate::harness::orders::{Order, Orders};
 use crate::harness::storefront::Storefront;
 use crate::process::cargo;
 use crate::process::children::Children;
 
-/// The number of requests under way at once.
+/// The number of customers at the gateway at once.
 const HTTP_AT_ONCE: usize = 8;
 /// The number of events that are published before their confirms are awaited.
 const AMQP_AT_ONCE: usize = 50;
@@ -31,11 +28,8 @@ const TWICE: usize = 20;
 
 /// Places orders as customers do.
 pub(crate) struct Placer {
-    http: Client,
-    /// The URL of the service `orders`.
-    orders_url: String,
-    /// The URL of the service `cart`.
-    cart_url: String,
+    /// They take turns, because the gateway counts what each of them does in a minute.
+    customers: Vec<Customer>,
     storefront: Storefront,
     storefront_url: String,
     children: Children,
@@ -48,9 +42,7 @@ impl Placer {
     pub(crate) async fn new(stage: &Stage, tap: Tap, orders: Orders) -> Result<Self> {
         let env = stage.env()?;
         Ok(Self {
-            http: stage.http.clone(),
-            orders_url: stage.url("orders").to_owned(),
-            cart_url: stage.url("cart").to_owned(),
+            customers: stage.customers.clone(),
             storefront: Storefront::open(env).await?,
             storefront_url: env.amqp_url("storefront").to_owned(),
             children: stage.children.clone(),
@@ -73,7 +65,7 @@ impl Placer {
         let (http, amqp): (Vec<_>, Vec<_>) =
             numbered.into_iter().partition(|(number, case)| case.is_placed_over_http(*number));
         self.over_amqp(&amqp).await?;
-        tokio::try_join!(self.over_http(&http), self.in_python(in_python))?;
+        tokio::try_join!(self.through_the_gateway(&http), self.in_python(in_python))?;
         self.storefront.close().await;
         Ok(())
     }
@@ -109,7 +101,7 @@ impl Placer {
         Ok(())
     }
 
-    async fn over_http(&self, cases: &[(usize, Case)]) -> Result<()> {
+    async fn through_the_gateway(&self, cases: &[(usize, Case)]) -> Result<()> {
         let cancelling =
             cases.iter().filter(|(_, case)| matches!(case.end, End::CustomerCancels(_))).count();
         stream::iter(cases)
@@ -120,20 +112,19 @@ impl Placer {
             .await
     }
 
+    /// One customer looks for a product, fills a cart, checks it out, and may change their mind.
     async fn post(&self, number: usize, case: &Case) -> Result<()> {
+        let customer = &self.customers[number % self.customers.len()];
         let checkout = cases::checkout(case, number, self.new_id())?;
-        let url = format!("{}/orders", self.orders_url);
-        let id = if case.is_from_a_cart(number) {
-            carts::buy(&self.http, async || self.cart_url.clone(), &checkout).await?
+        if case.goods == Goods::Plenty {
+            customer.browse(checkout.lines[0].sku.as_str()).await?;
+        }
+        // A customer who cancels has no time for a cart: its order exists a moment later.
+        let cancels = matches!(case.end, End::CustomerCancels(_));
+        let id = if case.goods == Goods::Plenty && !cancels {
+            customer.buy_by_cart(&checkout).await?
         } else {
-            let reply = send_until_answered(self.http.post(&url).json(&checkout)).await?;
-            let (status, body) = (reply.status(), reply.text().await?);
-            let order: Value = serde_json::from_str(&body).unwrap_or_default();
-            let id: Option<Uuid> = order["order_id"].as_str().and_then(|id| id.parse().ok());
-            let Some(id) = id.filter(|_| status == StatusCode::CREATED) else {
-                bail!("POST {url} answered {status}: {body}");
-            };
-            id
+            customer.buy(&checkout).await?
         };
         self.orders.add(id, Order::new(*case));
         if let End::CustomerCancels(when) = case.end {
@@ -142,11 +133,7 @@ impl Placer {
                 Cancel::AtCapture => self.tap.wait_for(id, ShipmentScheduled::TYPE).await?,
                 Cancel::TooLate => self.tap.wait_for(id, OrderConfirmed::TYPE).await?,
             }
-            let url = format!("{url}/{id}/cancel");
-            let status = send_until_answered(self.http.post(&url)).await?.status();
-            if !status.is_success() && status != StatusCode::CONFLICT {
-                bail!("POST {url} answered {status}");
-            }
+            let status = customer.cancel(id).await?;
             self.orders.add(id, Order { cancel_status: Some(status), ..Order::new(*case) });
         }
         Ok(())

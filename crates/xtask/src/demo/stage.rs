@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet::core::topology;
-use ballet_testkit::{Options, Servers, TestEnv};
+use ballet_testkit::{Database, Options, Servers, TestEnv};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
 use rustix::process::Signal;
 
+use crate::harness::customer::{BUYS, Customer, SELLS};
 use crate::harness::endpoints::Endpoints;
+use crate::harness::gateway::{Gateway, Program};
 use crate::harness::run_dir::run_dir;
-use crate::harness::service::{Launch, SERVICES, Service};
+use crate::harness::service::{DRAIN, Launch, SERVICES, Service};
 use crate::harness::stock::fill_shelves;
 use crate::process::cargo;
 use crate::process::children::Children;
@@ -21,6 +23,12 @@ use crate::ui;
 
 /// How often the services are checked.
 const WATCH: Duration = Duration::from_millis(200);
+/// For an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The number of people who buy through the gateway.
+const CUSTOMERS: usize = 20;
+/// The gateway's package, and its program.
+const GATEWAY: (&str, &str) = ("gateway", "ballet-gateway");
 
 /// Everything that must end with the demo. It is set up step by step and can be torn down after
 /// each of them.
@@ -31,25 +39,42 @@ pub(crate) struct Stage {
     servers: Option<Servers>,
     env: Option<TestEnv>,
     pub(crate) services: Vec<Service>,
+    gateway: Option<Gateway>,
+    /// The gateway's.
+    database: Option<Database>,
+    pub(crate) customers: Vec<Customer>,
+    /// Publishes products and counts goods in.
+    merchant: Option<Customer>,
     logs: PathBuf,
 }
 
 impl Stage {
     pub(crate) fn new() -> Result<Self> {
-        let http = Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(30))
-            .build()
-            .context("cannot set up HTTP")?;
+        let http =
+            Client::builder().no_proxy().timeout(PATIENCE).build().context("cannot set up HTTP")?;
         let children = Children::new()?;
         let (servers, env, services) = (None, None, Vec::new());
-        Ok(Self { children, http, servers, env, services, logs: PathBuf::new() })
+        let (gateway, database, merchant) = (None, None, None);
+        let (customers, logs) = (Vec::new(), PathBuf::new());
+        Ok(Self {
+            children,
+            http,
+            servers,
+            env,
+            services,
+            gateway,
+            database,
+            customers,
+            merchant,
+            logs,
+        })
     }
 
-    /// Builds the services, starts everything, and fills the shelves.
+    /// Builds the services and the gateway, starts everything, and fills the shelves.
     pub(crate) async fn set(&mut self) -> Result<()> {
-        ui::say("building the services");
-        let programs = cargo::build(&self.children, &SERVICES).await?;
+        ui::say("building the services and the gateway");
+        let packages = [&SERVICES[..], &[GATEWAY.0]].concat();
+        let programs = cargo::build(&self.children, &packages).await?;
         self.logs = run_dir(programs.values().next().map(PathBuf::as_path), "demo")?;
 
         let servers = self.servers.insert(Servers::acquire(Options::durable()).await?);
@@ -70,9 +95,22 @@ impl Stage {
             };
             self.services.push(Service::start(&self.children, launch).await?);
         }
+        let database = self.database.insert(Database::new(servers.postgres(), GATEWAY.0).await?);
         let http = &self.http;
         try_join_all(self.services.iter_mut().map(|service| service.ready(http))).await?;
-        ui::say(&format!("{} are ready", SERVICES.join(", ")));
+        let urls = self.services.iter().map(|service| (service.launch.name, &*service.url));
+        let urls: Vec<_> = urls.collect();
+        let path = programs.get(GATEWAY.1).context("cargo built no gateway")?.clone();
+        let (program, dir) = (Program { path, env: Vec::new() }, &self.logs);
+        let gateway = Gateway::start(&self.children, program, dir, database.url(), &urls).await?;
+        gateway.ready(http).await?;
+        for number in 1..=CUSTOMERS {
+            let name = format!("customer-{number}");
+            self.customers.push(Customer::new(&gateway, &name, BUYS, PATIENCE).await?);
+        }
+        self.merchant = Some(Customer::new(&gateway, "merchant", SELLS, PATIENCE).await?);
+        self.gateway = Some(gateway);
+        ui::say(&format!("{} and the gateway are ready", SERVICES.join(", ")));
         fill_shelves(&self.http, self.url("inventory")).await?;
         // For `cargo xtask audit`.
         self.endpoints()?.write(&self.logs)
@@ -110,6 +148,14 @@ impl Stage {
         self.env.as_ref().context("the broker's topology is not applied")
     }
 
+    pub(crate) fn gateway(&self) -> Result<&Gateway> {
+        self.gateway.as_ref().context("the gateway is not up")
+    }
+
+    pub(crate) fn merchant(&self) -> Result<&Customer> {
+        self.merchant.as_ref().context("the gateway is not up")
+    }
+
     pub(crate) fn logs(&self) -> &Path {
         &self.logs
     }
@@ -120,6 +166,11 @@ impl Stage {
             if let Some(news) = service.revive(&self.children).await? {
                 ui::say(&news);
             }
+        }
+        if let Some(gateway) = &mut self.gateway
+            && let Some(news) = gateway.revive(&self.children).await?
+        {
+            ui::say(&news);
         }
         Ok(())
     }
@@ -134,13 +185,16 @@ impl Stage {
 
     /// Ends everything, also after a set-up that was interrupted.
     pub(crate) async fn tear_down(self, remove_logs: bool) -> Result<()> {
-        let Self { children, http: _, servers, env, services, logs } = self;
+        let Self { children, servers, env, services, gateway, database, logs, .. } = self;
         let played = !services.is_empty();
         if played {
             ui::say("stopping the services");
         }
+        if let Some(gateway) = gateway {
+            gateway.stop(DRAIN).await;
+        }
         join_all(services.into_iter().map(Service::stop)).await;
-        drop(children);
+        drop((children, database));
         if remove_logs || !played {
             // A failure does no harm: the directory is in `target`, or does not exist.
             fs::remove_dir_all(&logs).ok();

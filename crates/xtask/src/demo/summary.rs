@@ -1,4 +1,4 @@
-//! The demo's summary: how the orders ended, what must hold, and where to look around.
+//! The demo's summary: how the orders ended, and what must hold.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +8,6 @@ use shop_events::orders::CancelReason;
 use uuid::Uuid;
 
 use crate::demo::quiescence::Quiescent;
-use crate::demo::stage::Stage;
 use crate::demo::tap::Tap;
 use crate::demo::timeline;
 use crate::harness::journal::{Ended, Journal};
@@ -158,52 +157,4 @@ fn invariants(
         ),
         audited,
     )
-}
-
-/// Prints where the user can look around.
-pub(crate) fn addresses(stage: &Stage) -> Result<()> {
-    let (servers, env) = (stage.servers()?, stage.env()?);
-    let ops = reqwest::Url::parse(env.ops_amqp_url())?;
-    let (user, password) = (ops.username(), ops.password().unwrap_or_default());
-    ui::print(&format!("\n{}", ui::bold("Where to look around")));
-    let mut rows = vec![
-        ("RabbitMQ console".to_owned(), servers.rabbitmq().management_url().to_owned()),
-        (String::new(), format!("user {user}, password {password}, virtual host {}", env.vhost())),
-    ];
-    let lists = [
-        ("cart", "carts"),
-        ("catalog", "products"),
-        ("orders", "orders"),
-        ("inventory", "stock"),
-        ("payments", "payments"),
-        ("recommendations", "popular"),
-        ("shipping", "shipments"),
-    ];
-    for (service, list) in lists {
-        let url = format!("{}/{list}", stage.url(service));
-        rows.push((service.to_owned(), format!("{url:<35} process {}", stage.pid(service))));
-    }
-    rows.push(("HTTP documents".to_owned(), "/openapi.json at each of these".to_owned()));
-    rows.push(("storefront".to_owned(), format!("AMQP_URL={}", env.amqp_url("storefront"))));
-    for (service, _) in lists {
-        let name = if service == lists[0].0 { "databases" } else { "" };
-        rows.push((name.to_owned(), format!("psql {}", env.database_url(service))));
-    }
-    let database = env.admin_database_url("orders").replace("/orders", "/{service}");
-    let mut management = reqwest::Url::parse(servers.rabbitmq().management_url())?;
-    // These fail only for URLs without a host.
-    management.set_username(user).ok();
-    management.set_password(Some(password)).ok();
-    let ballet = format!(
-        "export AMQP_URL={} DATABASE_URL='{database}' RABBITMQ_MANAGEMENT_URL={management}",
-        env.ops_amqp_url()
-    );
-    rows.push(("dead letters".to_owned(), ballet));
-    rows.push((String::new(), "cargo ballet dlq groups".to_owned()));
-    rows.push(("logs".to_owned(), stage.logs().display().to_string()));
-    rows.push(("audit".to_owned(), "cargo xtask audit".to_owned()));
-    for (name, text) in rows {
-        ui::print(&format!("  {name:<17} {text}"));
-    }
-    Ok(())
 }

@@ -1,5 +1,8 @@
 //! `cargo xtask generate`: writes the files that are made from the services' declarations.
 
+mod compose;
+#[cfg(test)]
+mod compose_tests;
 mod conformance;
 
 use std::fs;
@@ -10,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 use ballet_check::{Catalog, choreography, definitions, events};
 
+use crate::demo::HINTS;
 use crate::process::cargo;
 use crate::ui;
 
@@ -85,12 +89,18 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
     match read(&root.join(README))? {
         Some(readme) => {
             let example = read(&root.join(EXAMPLE))?.with_context(|| format!("no {EXAMPLE}"))?;
-            let text = between_marks(&readme, "events", &events::table(&graph, &catalog))?;
-            let text = between_marks(&text, "loyalty", &format!("```rust\n{example}```\n"))?;
+            let page = Marked { file: README, open: "<!-- ", close: " -->" };
+            let text = page.with(&readme, "events", &events::table(&graph, &catalog))?;
+            let text = page.with(&text, "loyalty", &format!("```rust\n{example}```\n"))?;
+            let text = page.with(&text, "hints", &format!("```sh\n{HINTS}```\n"))?;
             all.push(Generated { path: README.to_owned(), text });
         }
         None => ui::say(&format!("there is no {README} for the table of events")),
     }
+    let text = read(&root.join(compose::FILE))?.with_context(|| format!("no {}", compose::FILE))?;
+    let marked = Marked { file: compose::FILE, open: "  # ", close: "" };
+    let text = marked.with(&text, "shop", &compose::services(graph.system()))?;
+    all.push(Generated { path: compose::FILE.to_owned(), text });
     let rows = read(&root.join(conformance::PAGE))?.unwrap_or_default();
     all.push(Generated {
         path: conformance::PAGE.to_owned(),
@@ -107,17 +117,30 @@ fn read(file: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Replaces the text between a page's lines `<!-- name:begin -->` and `<!-- name:end -->`.
-fn between_marks(page: &str, name: &str, text: &str) -> Result<String> {
-    let (begin, end) = (format!("<!-- {name}:begin -->"), format!("<!-- {name}:end -->"));
-    let parts = page.split_once(&begin).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(&end)?;
-        Some((before, after))
-    });
-    let Some((before, after)) = parts else {
-        bail!("{README} has no lines {begin} and {end}: add them around the part `{name}`");
-    };
-    Ok(format!("{before}{begin}\n{text}{end}{after}"))
+/// A file with parts that are generated, each between a line `name:begin` and a line `name:end` in the
+/// file's comments.
+struct Marked {
+    file: &'static str,
+    /// What begins a comment, and what ends it.
+    open: &'static str,
+    close: &'static str,
+}
+
+impl Marked {
+    /// The file's text with another part of this name.
+    fn with(&self, text: &str, name: &str, part: &str) -> Result<String> {
+        let Self { file, open, close } = self;
+        let (begin, end) =
+            (format!("{open}{name}:begin{close}\n"), format!("{open}{name}:end{close}"));
+        let around = text.split_once(&begin).and_then(|(before, rest)| {
+            let (_, after) = rest.split_once(&end)?;
+            Some((before, after))
+        });
+        let Some((before, after)) = around else {
+            bail!("{file} has no lines {begin}and {end}: add them around the part `{name}`");
+        };
+        Ok(format!("{before}{begin}{part}{end}{after}"))
+    }
 }
 
 #[cfg(test)]
@@ -127,9 +150,10 @@ mod tests {
     #[test]
     fn only_what_is_between_the_marks_changes() {
         let page = "# A\n\n<!-- x:begin -->\nold\n<!-- x:end -->\n\nthe rest\n";
-        let new = between_marks(page, "x", "new\n").expect("marks");
+        let marked = Marked { file: "A", open: "<!-- ", close: " -->" };
+        let new = marked.with(page, "x", "new\n").expect("marks");
         assert_eq!(new, page.replace("old", "new"));
-        assert_eq!(between_marks(&new, "x", "new\n").expect("marks"), new);
-        assert!(between_marks("# A\n", "x", "new\n").is_err());
+        assert_eq!(marked.with(&new, "x", "new\n").expect("marks"), new);
+        assert!(marked.with("# A\n", "x", "new\n").is_err());
     }
 }

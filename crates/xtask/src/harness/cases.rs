@@ -46,6 +46,16 @@ pub(crate) enum End {
     CustomerCancels(Cancel),
 }
 
+impl End {
+    /// The status of an order that has ended so. A customer may cancel too late.
+    pub(crate) const fn status(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Cancelled(_) | Self::CustomerCancels(_) => "cancelled",
+        }
+    }
+}
+
 /// When a customer cancels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cancel {

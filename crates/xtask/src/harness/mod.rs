@@ -4,9 +4,11 @@
 pub(crate) mod carts;
 pub(crate) mod cases;
 pub(crate) mod clock;
+pub(crate) mod customer;
 pub(crate) mod dice;
 pub(crate) mod endpoints;
 pub(crate) mod fleet;
+pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod journal;
 pub(crate) mod load;

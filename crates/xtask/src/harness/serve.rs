@@ -1,4 +1,4 @@
-//! Runs a service of the shop in this program, so that a long run needs no other build.
+//! Runs a service of the shop, or the gateway, in this program, so that a run needs no other build.
 
 use std::process::ExitCode;
 
@@ -13,6 +13,9 @@ use crate::ui;
 
 /// The variable that names the service to run.
 pub(crate) const SERVICE: &str = "XTASK_SERVICE";
+
+/// The gateway's name in that variable.
+pub(crate) const GATEWAY: &str = "gateway";
 
 #[derive(Debug, Parser)]
 struct Plain {
@@ -68,6 +71,7 @@ pub(crate) fn run(service: &str) -> ExitCode {
             let carrier = SlowCarrier::new(clock.clone(), args.carrier.sandbox());
             (args.ballet, shipping::service(carrier).clock(clock))
         }),
+        GATEWAY => ballet_gateway::main(std::env::args_os()),
         unknown => {
             ui::say(&format!("{SERVICE} is {unknown}, but the shop has no such service"));
             ExitCode::FAILURE

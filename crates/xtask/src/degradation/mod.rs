@@ -1,0 +1,79 @@
+//! `cargo xtask degradation`: stops each service under load, and says what still works for the clients
+//! of the gateway. `docs/degradation.md` is written from what was seen.
+
+mod load;
+mod operation;
+mod outage;
+mod page;
+mod shop;
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::degradation::outage::Outage;
+use crate::degradation::shop::Shop;
+use crate::harness::serve::GATEWAY;
+use crate::harness::service::SERVICES;
+use crate::process::cargo;
+use crate::process::stop::Stop;
+use crate::ui;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Stop only these services, by their names; `gateway` is one.
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',', conflicts_with = "write")]
+    only: Vec<String>,
+    /// Write the page. Without it, the run fails if the page is not what was seen.
+    #[arg(long)]
+    write: bool,
+}
+
+pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
+    let all: Vec<&'static str> = SERVICES.iter().copied().chain([GATEWAY]).collect();
+    if let Some(unknown) = args.only.iter().find(|name| !all.contains(&name.as_str())) {
+        bail!("there is no service {unknown}, only {}", all.join(", "));
+    }
+    let chosen = |name: &&str| args.only.is_empty() || args.only.iter().any(|one| one == name);
+    let stopped: Vec<&'static str> = all.iter().copied().filter(chosen).collect();
+    let mut stop = Stop::listen()?;
+    let mut shop = Shop::open().await?;
+    let outages = tokio::select! {
+        outages = Box::pin(all_outages(&mut shop, &stopped)) => Some(outages),
+        () = stop.asked() => None,
+    };
+    let held = matches!(outages, Some(Ok(_)));
+    shop.close(held).await?;
+    match outages {
+        Some(Ok(outages)) if args.only.is_empty() => judge(&outages, args.write),
+        Some(Ok(_)) => Ok(ExitCode::SUCCESS),
+        Some(Err(error)) => Err(error),
+        None => Ok(ExitCode::from(130)),
+    }
+}
+
+async fn all_outages(shop: &mut Shop, stopped: &[&'static str]) -> Result<Vec<Outage>> {
+    let mut outages = Vec::new();
+    for name in stopped.iter().copied() {
+        let outage = outage::suffer(shop, name).await;
+        let outage = outage.with_context(|| format!("while {name} was stopped"))?;
+        ui::print(&outage.to_string());
+        outages.push(outage);
+    }
+    Ok(outages)
+}
+
+/// Compares what was seen with the page, or writes it.
+fn judge(outages: &[Outage], write: bool) -> Result<ExitCode> {
+    let (file, text) = (cargo::root().join(page::FILE), page::text(outages));
+    if write {
+        fs::write(&file, text).with_context(|| format!("cannot write {}", page::FILE))?;
+        ui::print(&format!("wrote {}", page::FILE));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if fs::read_to_string(&file).ok() == Some(text) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    bail!("{} is not what was seen: run `cargo xtask degradation --write`", page::FILE)
+}

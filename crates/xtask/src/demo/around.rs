@@ -1,0 +1,143 @@
+//! Where to look around in the demo, and what to try. All lines fit 80 columns: addresses with
+//! passwords, and tokens, are in a file for the shell.
+
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use crate::demo::stage::Stage;
+use crate::harness::customer::{BUYS, SELLS};
+use crate::harness::service::SERVICES;
+use crate::process::cargo;
+use crate::ui;
+
+/// Commands for a shell that has read the file.
+pub(crate) const HINTS: &str = include_str!("hints.txt");
+
+/// The file for the shell, beside the directories of the runs: it is always that of the last demo.
+const ENV: &str = "env";
+/// What every curl of such a shell does: no progress, and a line of its own for the prompt.
+const CURL: &str = "silent\nshow-error\nwrite-out = \"\\n\"\n";
+
+/// Prints where the user can look around, and what to try.
+pub(crate) async fn show(stage: &Stage) -> Result<()> {
+    let shell = write(stage).await?;
+    let (servers, env, gateway) = (stage.servers()?, stage.env()?, stage.gateway()?);
+    let ops = reqwest::Url::parse(env.ops_amqp_url())?;
+    let (user, password) = (ops.username(), ops.password().unwrap_or_default());
+    ui::print(&format!("\n{}", ui::bold("Where to look around")));
+    let row = |name: &str, text: &str| ui::print(&format!("  {name:<15} {text}"));
+    row("the shop", &format!("{:<34} process {}, the gateway", gateway.url, gateway.pid()));
+    for service in SERVICES.iter() {
+        row(service, &format!("{:<34} process {}", stage.url(service), stage.pid(service)));
+    }
+    row("", "each with its HTTP document at /openapi.json");
+    row(
+        "RabbitMQ",
+        &format!("{}, virtual host {}", servers.rabbitmq().management_url(), env.vhost()),
+    );
+    row("", &format!("user {user}, password {password}"));
+    row("logs", &near(stage.logs()).display().to_string());
+    row("for your shell", &format!(". {}", near(&shell).display()));
+    row("", "then `psql $ORDERS_DATABASE`, `cargo ballet dlq groups`, and the");
+    row("", "lines below; `cargo xtask audit` checks everything at any time");
+    ui::print(&format!("\n{}", ui::bold("What to try, in another terminal")));
+    let hints = HINTS.replace("target/demo/env", &near(&shell).display().to_string());
+    for line in hints.lines() {
+        let comment = line.starts_with('#');
+        ui::print(
+            format!("  {}", if comment { ui::dim(line) } else { line.to_owned() }).trim_end(),
+        );
+    }
+    ui::print("");
+    Ok(())
+}
+
+/// Writes the file for the shell. Only we may read it, because it holds passwords and tokens.
+async fn write(stage: &Stage) -> Result<PathBuf> {
+    let dir = stage.logs();
+    let text = variables(stage).await?;
+    let file = dir.join(ENV);
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file);
+    let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = written.and_then(|()| fs::write(dir.join(".curlrc"), CURL));
+    let checkout = json!({
+        "customer_id": "0193f7a0-0000-7000-8000-00000000a11c",
+        "lines": [{ "sku": "creme", "quantity": 1,
+            "unit_price": { "amount_minor": 1900, "currency": "EUR" } }],
+        "card_token": "card_approved",
+        "ship_to": { "name": "Alice", "street": "Am Hafen 3", "postal_code": "20457",
+            "city": "Hamburg", "country": "DE" },
+    });
+    let written =
+        written.and_then(|()| fs::write(dir.join("checkout.json"), format!("{checkout:#}\n")));
+    written.with_context(|| format!("cannot write to {}", dir.display()))?;
+    let link = dir.parent().unwrap_or(dir).join(ENV);
+    // It is that of an earlier demo, or there is none.
+    fs::remove_file(&link).ok();
+    symlink(&file, &link).with_context(|| format!("cannot create {}", link.display()))?;
+    Ok(link)
+}
+
+async fn variables(stage: &Stage) -> Result<String> {
+    let (servers, env, gateway) = (stage.servers()?, stage.env()?, stage.gateway()?);
+    let dir = stage.logs();
+    let mut management = reqwest::Url::parse(servers.rabbitmq().management_url())?;
+    let ops = reqwest::Url::parse(env.ops_amqp_url())?;
+    // These fail only for URLs without a host.
+    management.set_username(ops.username()).ok();
+    management.set_password(ops.password()).ok();
+    let bearer = |token: String| format!("Authorization: Bearer {token}");
+    let path = |path: &Path| path.display().to_string();
+    let mut all = vec![
+        ("SHOP".to_owned(), gateway.url.clone()),
+        ("ALICE".to_owned(), bearer(gateway.token("alice", BUYS).await?)),
+        ("MERCHANT".to_owned(), bearer(gateway.token("merchant", SELLS).await?)),
+        ("JSON".to_owned(), "Content-Type: application/json".to_owned()),
+        ("CHECKOUT".to_owned(), path(&dir.join("checkout.json"))),
+        ("CURL_HOME".to_owned(), path(dir)),
+        ("GATEWAY".to_owned(), path(gateway.program())),
+        ("CONFIG".to_owned(), path(&gateway.config())),
+        ("KEYS".to_owned(), path(&gateway.keys())),
+        ("STOREFRONT_URL".to_owned(), env.amqp_url("storefront").to_owned()),
+        // For the command `ballet`.
+        ("AMQP_URL".to_owned(), env.ops_amqp_url().to_owned()),
+        (
+            "DATABASE_URL".to_owned(),
+            env.admin_database_url("orders").replace("/orders", "/{service}"),
+        ),
+        ("RABBITMQ_MANAGEMENT_URL".to_owned(), management.into()),
+    ];
+    for service in SERVICES.iter() {
+        let name = service.to_uppercase();
+        all.push((format!("{name}_URL"), stage.url(service).to_owned()));
+        all.push((format!("{name}_DATABASE"), env.database_url(service).to_owned()));
+    }
+    let mut text = String::new();
+    for (name, value) in all {
+        writeln!(text, "export {name}='{value}'")?;
+    }
+    Ok(text)
+}
+
+/// The path from here, if it is below.
+fn near(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_else(|_| cargo::root());
+    path.strip_prefix(&here).unwrap_or(path).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hint_fits_a_terminal() {
+        let long = HINTS.lines().filter(|line| line.chars().count() > 78);
+        assert_eq!(long.collect::<Vec<_>>(), [""; 0]);
+    }
+}

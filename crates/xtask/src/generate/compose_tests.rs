@@ -1,0 +1,131 @@
+//! What can be checked of the containers without an image: that the files name what there is.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::process::cargo;
+
+const DOCKERFILE: &str = "crates/shop/system/Dockerfile";
+/// What is not a service of the shop.
+const OTHERS: [&str; 7] =
+    ["rabbitmq", "postgres", "definitions", "databases", "image", "keys", "gateway"];
+
+fn file(path: &str) -> String {
+    fs::read_to_string(cargo::root().join(path)).expect("a file of the workspace")
+}
+
+fn compose() -> Yaml {
+    let mut documents = YamlLoader::load_from_str(&file(super::compose::FILE)).expect("YAML");
+    documents.pop().expect("one document")
+}
+
+/// A field, from the mapping itself or from one that it is merged with.
+fn field<'a>(of: &'a Yaml, name: &str) -> &'a Yaml {
+    let own = &of[name];
+    if own.is_badvalue() && !of["<<"].is_badvalue() { field(&of["<<"], name) } else { own }
+}
+
+fn names(of: &Yaml) -> BTreeSet<String> {
+    let keys = of.as_hash().expect("a mapping").keys();
+    keys.map(|key| key.as_str().expect("a name").to_owned()).collect()
+}
+
+fn services() -> Vec<&'static str> {
+    shop::system().parts.iter().map(|part| part.service).collect()
+}
+
+fn programs() -> BTreeSet<String> {
+    let metadata = cargo::metadata().expect("metadata");
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let programs = targets.filter(|target| target["kind"][0] == "bin");
+    programs.filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
+}
+
+#[test]
+fn every_service_has_a_container_and_a_user_of_the_broker() {
+    let (compose, all) = (compose(), services());
+    let wanted = all.iter().chain(&OTHERS).map(|name| (*name).to_owned()).collect();
+    assert_eq!(names(&compose["services"]), wanted);
+    let definitions: Value =
+        serde_json::from_str(&file("broker/definitions.json")).expect("definitions");
+    let users = definitions["users"].as_array().expect("users");
+    let vhost = definitions["vhosts"][0]["name"].as_str().expect("a virtual host");
+    let databases = compose["services"]["databases"]["environment"]["NAMES"].as_str();
+    let databases: Vec<_> = databases.expect("names").split(' ').collect();
+    let programs = programs();
+    for name in all {
+        let service = &compose["services"][name];
+        let variable = |name: &str| field(&service["environment"], name).as_str();
+        let broker = format!("amqp://{name}:{name}-development@rabbitmq:5672/{vhost}");
+        assert_eq!(variable("AMQP_URL"), Some(broker.as_str()));
+        let database = format!("postgres://{name}:{name}-development@postgres:5432/{name}");
+        assert_eq!(variable("DATABASE_URL"), Some(database.as_str()));
+        assert!(users.iter().any(|user| user["name"] == name), "the broker has no user {name}");
+        assert!(databases.contains(&name), "{name} has no database");
+        assert_eq!(field(service, "command")[0].as_str(), Some(name));
+        assert!(programs.contains(name), "there is no program {name}");
+        assert_eq!(field(service, "image").as_str(), Some("ballet-shop"));
+    }
+    assert!(databases.contains(&"gateway"));
+}
+
+#[test]
+fn only_the_gateway_can_be_opened_to_others() {
+    let compose = compose();
+    for (name, service) in compose["services"].as_hash().expect("services") {
+        let name = name.as_str().expect("a name");
+        let ports = field(service, "ports").as_vec().cloned().unwrap_or_default();
+        for port in ports.iter().map(|port| port.as_str().expect("a port")) {
+            let may_be_opened = port.starts_with("${BALLET_SHOP_ADDRESS:-127.0.0.1}:");
+            assert_eq!(may_be_opened, name == "gateway", "{name}: {port}");
+            assert!(may_be_opened || port.starts_with("127.0.0.1:"), "{name}: {port}");
+        }
+        let ours = field(service, "image").as_str() == Some("ballet-shop");
+        let serves = ours && !["image", "keys"].contains(&name);
+        assert_eq!(serves, field(service, "read_only").as_bool() == Some(true), "{name}");
+        let checked = field(service, "healthcheck").as_hash().is_some();
+        assert_eq!(checked, serves || ["rabbitmq", "postgres"].contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn the_gateway_finds_every_service_where_compose_puts_it() {
+    let (compose, config) = (compose(), file("crates/gateway/shop.toml"));
+    let config: Value = toml::from_str(&config).expect("TOML");
+    for upstream in config["upstream"].as_array().expect("upstreams") {
+        let name = upstream["name"].as_str().expect("a name");
+        assert_eq!(upstream["servers"][0], format!("http://{name}:8080"));
+        let listen = compose["services"][name]["environment"]["LISTEN"].as_str();
+        assert_eq!(listen, Some("0.0.0.0:8080"), "{name}");
+    }
+}
+
+#[test]
+fn the_image_is_made_of_what_there_is() {
+    let (text, compose, programs) = (file(DOCKERFILE), compose(), programs());
+    let build = &compose["services"]["image"]["build"];
+    assert_eq!(build["dockerfile"].as_str(), Some(DOCKERFILE));
+    assert_eq!(build["args"]["SERVICES"].as_str(), Some(services().join(" ").as_str()));
+    assert!(text.contains("--package gateway") && programs.contains("ballet-gateway"), "{text}");
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let lines: Vec<Vec<String>> = text.lines().map(words).filter(|line| !line.is_empty()).collect();
+    let stages: Vec<_> = lines.iter().filter(|line| line[0] == "FROM").collect();
+    assert!(stages.len() == 2 && stages[0][2..] == ["AS", "build"], "{stages:?}");
+    for copy in lines.iter().filter(|line| line[0] == "COPY") {
+        let sources = copy[1..copy.len() - 1].iter().filter(|word| !word.starts_with("--chmod"));
+        for source in sources {
+            match source.strip_prefix("--from=") {
+                Some(stage) => assert_eq!(stage, "build"),
+                // What a stage has made.
+                None if copy[1].starts_with("--from=") => assert_eq!(source, "/programs/"),
+                None => assert!(cargo::root().join(source).exists(), "{source}"),
+            }
+        }
+    }
+    let user = lines.iter().rfind(|line| line[0] == "USER");
+    assert!(user.is_some_and(|user| !user[1].starts_with('0')), "it runs as root");
+}
