@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use crate::shop::SOON;
 
 const ARGUMENTS: &str = "SHOP_GATEWAY_ARGUMENTS";
-const SCOPES: &str = "carts:read carts:write orders:read orders:write products:write stock:write";
+const SCOPES: &str = "orders:read orders:write products:write stock:write";
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/shop.toml");
 const DOCUMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/openapi");
 
