@@ -84,6 +84,8 @@ async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
             let done = partner.done(path, &order);
             assert_eq!(done.len(), 1, "{aim}: {path} of {order}: {done:?}");
         }
+        // What is left of this order must not meet the next aim.
+        world.has_no_open_calls("payments").await;
     }
     drop(processes);
     std::fs::remove_dir_all(&place).expect("removed");

@@ -321,6 +321,18 @@ impl World {
         quiet.await.expect("empty queues");
     }
 
+    /// Waits until a service has made each of its calls, and stored the outcome.
+    pub(crate) async fn has_no_open_calls(&self, service: &str) {
+        let over = wait_until("no open calls", SOON, || async {
+            let open = "select count(*) from ballet.call where closed_at is null";
+            let url = self.env.database_url(service);
+            let mut db = PgConnection::connect(url).await.map_err(said)?;
+            let open: i64 = sqlx::query_scalar(open).fetch_one(&mut db).await.map_err(said)?;
+            if open == 0 { Ok(Some(())) } else { Err(format!("{open} are open")) }
+        });
+        over.await.expect("no open calls");
+    }
+
     /// Waits until a service has dropped a copy of an event.
     pub(crate) async fn dropped_a_copy(&self, service: &str, event_type: &str) {
         let line = format!(r#"ballet_messages_total{{type="{event_type}",outcome="duplicate"}}"#);
