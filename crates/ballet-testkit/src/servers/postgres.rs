@@ -25,7 +25,7 @@ use crate::wait::wait_until;
 const NAME: &str = "Postgres";
 /// Its name in `compose.yaml`.
 const SERVICE: &str = "postgres";
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A Postgres, with an administrator's access.
 #[derive(Debug)]

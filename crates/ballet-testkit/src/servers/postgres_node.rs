@@ -27,7 +27,7 @@ use crate::wait::wait_until;
 const NAME: &str = "Postgres";
 /// The directory of the first server.
 const FIRST: &str = "postgres";
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Prefixes of variables that set up the user's own server and tools.
 const FORGET: &str = "PG POSTGRES";
 

@@ -25,7 +25,7 @@ use crate::wait::wait_until;
 const NAME: &str = "RabbitMQ";
 /// Its name in `compose.yaml`.
 const SERVICE: &str = "rabbitmq";
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A RabbitMQ, or one node of a cluster, with an administrator's access.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use crate::servers::version::Version;
 use crate::wait::wait_until;
 
 const NAME: &str = "RabbitMQ";
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A private node. The first one of a run has Erlang's name server with it.
 #[derive(Debug)]

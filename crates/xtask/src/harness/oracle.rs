@@ -11,8 +11,10 @@ use crate::harness::load::Load;
 use crate::harness::record::Recorder;
 use crate::harness::stage::Stage;
 
-/// The longest time to quiescence. It is longer than the longest retry delay.
+/// The longest time without news before quiescence. It is longer than the longest retry delay.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// The longest time to quiescence, in patiences.
+const RENEWALS: u32 = 5;
 const LOOK: Duration = Duration::from_millis(250);
 /// After this long without a new event everything is checked.
 const QUIET: Duration = Duration::from_millis(800);
@@ -48,7 +50,8 @@ pub(crate) struct Known {
     pub(crate) ahead: SignedDuration,
 }
 
-/// Waits until everything is quiescent and holds, at most for the patience, and returns the verdict.
+/// Waits until everything is quiescent and holds, and returns the verdict. Patience ends after a time
+/// without news: a busy machine needs long for what is on its way, and loses nothing.
 pub(crate) async fn check_when_quiescent(
     stage: &Stage,
     load: &Load,
@@ -56,8 +59,13 @@ pub(crate) async fn check_when_quiescent(
     known: &Known,
 ) -> Result<Verdict> {
     let begun = Instant::now();
+    let (mut last, mut news) = ((0, 0), begun);
     loop {
-        let late = begun.elapsed() > PATIENCE;
+        let now = (load.open().0, recorder.record().messages.len());
+        if now != last {
+            (last, news) = (now, Instant::now());
+        }
+        let late = news.elapsed() > PATIENCE || begun.elapsed() > PATIENCE * RENEWALS;
         let quiet = load.open().0 == 0 && recorder.record().quiet_for() > QUIET;
         if quiet || late {
             match judge(stage, load, recorder, known).await {
