@@ -21,6 +21,8 @@ enum Layer {
     Ops,
     /// A small library for services; it depends on nothing of ours.
     Library,
+    /// The front door; it knows no service, and nothing of ours.
+    Gateway,
     /// Other companies' APIs, and their webhooks.
     Outside,
     Events,
@@ -70,6 +72,7 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
         ["crates", "ballet-openapi"] => (Layer::OpenApi, None),
         ["crates", "ballet-ops"] => (Layer::Ops, None),
         ["crates", "paging"] => (Layer::Library, None),
+        ["crates", "gateway"] => (Layer::Gateway, None),
         ["crates", "outside"] => (Layer::Outside, None),
         ["crates", "ballet-check"] => (Layer::Check, None),
         ["crates", "ballet-testkit"] => (Layer::Testkit, None),
@@ -95,7 +98,7 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
 const fn below(layer: Layer) -> &'static [Layer] {
     use Layer::*;
     match layer {
-        Core | Fault | Library => &[],
+        Core | Fault | Library | Gateway => &[],
         Events | Check => &[Core],
         Amqp => &[Core, Fault],
         Framework => &[Core, Fault, Amqp],
@@ -107,15 +110,22 @@ const fn below(layer: Layer) -> &'static [Layer] {
         System => &[Core, Framework, OpenApi, Outside, Ops, Events, Service, Check],
         Program => &[
             Core, Fault, Amqp, Framework, OpenApi, Outside, Ops, Library, Events, Service, System,
-            Check, Testkit, Program,
+            Check, Testkit, Gateway, Program,
         ],
     }
 }
 
 /// What the tests of any layer may use: they bring up servers, make processes die, read the broker
 /// and look at whole systems.
-const FOR_TESTS: [Layer; 6] =
-    [Layer::Testkit, Layer::Fault, Layer::Amqp, Layer::Ops, Layer::Check, Layer::System];
+const FOR_TESTS: [Layer; 7] = [
+    Layer::Testkit,
+    Layer::Fault,
+    Layer::Amqp,
+    Layer::Ops,
+    Layer::Check,
+    Layer::System,
+    Layer::Gateway,
+];
 
 #[test]
 fn dependencies_point_one_way() {

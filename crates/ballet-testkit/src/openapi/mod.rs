@@ -30,7 +30,8 @@ use crate::openapi::trial::Trial;
 /// wrong, as sentences. `seed` decides every request; `rounds` is how many of each kind are sent to
 /// each route.
 ///
-/// A route that can answer 401 has to answer it to all of these requests, which nobody has signed.
+/// A route that can answer 401 has to answer it to all of these requests, which nobody has signed. A
+/// route with `If-Match` counts as tried out once only the version was wrong.
 ///
 /// Values that occur in answers are used in later requests, so the routes should know a thing of
 /// each kind.
@@ -39,7 +40,7 @@ use crate::openapi::trial::Trial;
 ///
 /// If the service does not answer, or if its document is none.
 pub async fn try_out(url: &str, seed: u64, rounds: u32) -> Result<Vec<String>> {
-    try_out_with(HeaderMap::new(), url, seed, rounds).await
+    try_out_as(None, url, seed, rounds).await
 }
 
 /// The same, with these headers in every request: credentials, for example.
@@ -53,11 +54,22 @@ pub async fn try_out_with(
     seed: u64,
     rounds: u32,
 ) -> Result<Vec<String>> {
+    try_out_as(Some(headers), url, seed, rounds).await
+}
+
+async fn try_out_as(
+    credentials: Option<HeaderMap>,
+    url: &str,
+    seed: u64,
+    rounds: u32,
+) -> Result<Vec<String>> {
+    let is_known = credentials.is_some();
+    let headers = credentials.unwrap_or_default();
     let client = reqwest::Client::builder().no_proxy().default_headers(headers).build();
     let client = client.map_err(|error| Error::OpenApi(error.to_string()))?;
     let unreadable = |error: reqwest::Error| Error::OpenApi(format!("{url}/openapi.json: {error}"));
     let answer = client.get(format!("{url}/openapi.json")).send().await.map_err(unreadable)?;
     let root: Value = answer.json().await.map_err(unreadable)?;
     let document = Document::read(&root).map_err(Error::OpenApi)?;
-    Ok(Trial::new(client, url, &document, seed).run(rounds).await)
+    Ok(Trial::new(client, url, &document, seed).run(is_known, rounds).await)
 }

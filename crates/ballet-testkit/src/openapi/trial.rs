@@ -16,6 +16,8 @@ use crate::openapi::spoil::{spoil, wrong};
 const PROBLEM: &str = "application/problem+json";
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 const UNAUTHORIZED: u16 = 401;
+/// Only the version was wrong, which is a matter of luck.
+const PRECONDITION_FAILED: u16 = 412;
 /// The most values that are remembered of each name.
 const REMEMBERED: usize = 50;
 /// The most findings that are listed of each route.
@@ -31,7 +33,7 @@ pub(super) struct Trial<'a> {
     known: BTreeMap<String, Vec<Value>>,
     /// How many keys of requests were used.
     keys: u64,
-    /// The routes that answered with success.
+    /// The routes that answered with success, or would have for another version.
     succeeded: BTreeSet<&'a str>,
     findings: Vec<String>,
 }
@@ -43,13 +45,15 @@ impl<'a> Trial<'a> {
         Self { client, url, document, dice, known, keys: 0, succeeded, findings }
     }
 
-    pub(super) async fn run(mut self, rounds: u32) -> Vec<String> {
-        // Who signs a request is not in the document, so such routes can only refuse it.
+    /// `is_known` says that the requests have credentials.
+    pub(super) async fn run(mut self, is_known: bool, rounds: u32) -> Vec<String> {
+        // Who signs a request is not in the document, so without credentials such routes can only
+        // refuse it.
         let (signed, operations): (Vec<&Operation<'_>>, Vec<_>) = self
             .document
             .operations
             .iter()
-            .partition(|operation| operation.answers.contains_key(&UNAUTHORIZED));
+            .partition(|operation| !is_known && operation.answers.contains_key(&UNAUTHORIZED));
         for operation in signed {
             self.unsigned(operation, rounds).await;
         }
@@ -305,7 +309,7 @@ impl<'a> Trial<'a> {
         if answer.status >= 400 && answer.content_type != PROBLEM {
             return Err("an error is no problem+json".to_owned());
         }
-        if (200..300).contains(&answer.status) {
+        if (200..300).contains(&answer.status) || answer.status == PRECONDITION_FAILED {
             self.succeeded.insert(operation.id);
         }
         if contents.is_empty() && answer.body.is_empty() {

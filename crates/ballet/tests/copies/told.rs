@@ -44,6 +44,14 @@ async fn a_copy_that_is_not_filled_says_so_and_the_service_stays_ready() {
     let _house = stage.house().await;
     stage.until_filled("porter").await;
     says(&porter, &["ok"]).await;
-    assert_eq!(metric(&porter, "ballet_copy_filled{entity=\"lamp\"}").await, Some(1.0));
-    assert_eq!(metric(&porter, "ballet_copies_behind_events").await, Some(0.0));
+    // The figures are read now and then.
+    let filled = wait_until("the figures of a filled copy", LONG, || async {
+        let filled = metric(&porter, "ballet_copy_filled{entity=\"lamp\"}").await;
+        let behind = metric(&porter, "ballet_copies_behind_events").await;
+        match (filled, behind) {
+            (Some(1.0), Some(0.0)) => Ok(Some(())),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    filled.await.expect("filled");
 }
