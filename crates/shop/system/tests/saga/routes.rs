@@ -66,6 +66,7 @@ async fn shipping_does_what_its_document_says() {
 #[tokio::test]
 async fn the_gateway_does_what_its_document_says() {
     let shop = Shop::with("document", Opened { gateway: true, ..USUAL }).await;
+    sold(&shop, "mug", 1_250).await;
     let completed = shop.placed(&mugs(1, "card_approved")).await;
     shop.order_is(&completed, "completed").await;
     let gateway = shop.gateway.as_ref().expect("a gateway");
