@@ -57,7 +57,11 @@ pub(crate) fn exposed(config: &Config, route: &Route, of: Described<'_>, names: 
     };
     fields.insert("security".to_owned(), security(config, route.scopes.as_deref()));
     fields.insert("tags".to_owned(), json!([route.upstream]));
-    let parameters = parameters(of.item, fields.remove("parameters"), names, route.idempotency);
+    let own = match fields.remove("parameters") {
+        Some(Value::Array(own)) => own,
+        Some(_) | None => Vec::new(),
+    };
+    let parameters = parameters(of.item, own, names, route.idempotency);
     if !parameters.is_empty() {
         fields.insert("parameters".to_owned(), parameters.into());
     }
@@ -89,11 +93,11 @@ pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 /// The operation's parameters, with those of its path and the gateway's own.
 fn parameters(
     item: &Value,
-    own: Option<Value>,
+    own: Vec<Value>,
     names: &Names,
     idempotency: IdempotencyKey,
 ) -> Vec<Value> {
-    let mut all: Vec<Value> = own.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut all = own;
     let is =
         |one: &Value, other: &Value| (&one["in"], &one["name"]) == (&other["in"], &other["name"]);
     for shared in item["parameters"].as_array().into_iter().flatten() {

@@ -11,6 +11,9 @@ use crate::random;
 
 /// A race is tried so often: a program may have said something to a server in between.
 const ROUNDS: usize = 3;
+/// So many moments after an event are tried, this far apart: some are in the midst of the next message.
+const MOMENTS: u32 = 8;
+const APART: Duration = Duration::from_millis(130);
 const SLOW: Duration = Duration::from_millis(15);
 /// A program with a handful of statements for a message takes a second for each.
 const SLOWER: Duration = Duration::from_millis(100);
@@ -21,7 +24,7 @@ const VERY_SLOW: Duration = Duration::from_millis(400);
 pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
     world.start().await?;
     let mut ends = Vec::new();
-    for _ in 0..ROUNDS {
+    for moment in 0..MOMENTS {
         world.database.set(Link::Slow(SLOWER));
         let before = world.seen().await?.len();
         for _ in 0..6 {
@@ -34,6 +37,7 @@ pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong>
                 Ok((world.seen().await?.len() > before).then_some(()))
             })
             .await?;
+        tokio::time::sleep(APART * moment).await;
         world.kill().await;
         world.database.set(Link::Open);
         world.start_again().await?;
