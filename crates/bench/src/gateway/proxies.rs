@@ -241,7 +241,9 @@ fn sign_in(
     let (key, stanza) = printed.split_once("\n\n").context("`ballet-gateway api-key` is new")?;
     let url = database.url();
     let upstream = format!("[[upstream]]\nname = \"service\"\nservers = [\"http://{service}\"]\n");
-    let config = format!("[database]\nurl = \"{url}\"\n{ROUTES}\n{upstream}\n{stanza}");
+    // On a busy machine a request waits, and does not fail.
+    let database = format!("[database]\nurl = \"{url}\"\ntimeout = \"10s\"\n");
+    let config = format!("{database}{ROUTES}\n{upstream}\n{stanza}");
     let (file, keys) = (dir.join(CONFIG), dir.join("keys"));
     fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;
     let (file, keys) = (file.display().to_string(), keys.display().to_string());
