@@ -199,7 +199,7 @@ async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
     let (service, folder) = (Service::ok().await, Folder::new());
     let (key, other) = (Key::ed25519("ed"), Key::ed25519("ed"));
     folder.write("jwks.json", &set(&[&key]));
-    let jwt = jwt() + "refresh = \"1s\"\nleeway = \"0s\"\n";
+    let jwt = jwt() + "refresh = \"1s\"\nleeway = \"1s\"\n";
     let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
     let token = key.token(&claims("alice", "a:read"));
     becomes(&gateway, &token, 200).await;
