@@ -42,6 +42,11 @@ impl Bucket {
         low
     }
 
+    /// Whether the next portion has been asked for and is not there yet.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked
+    }
+
     /// Adds a portion that was asked for, or nothing if none came. What is not over at the same time
     /// is of the same window: permits are leased in their window, and end no later than it.
     pub(crate) fn add(&mut self, portion: Option<Self>, now: Instant) {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::config::file::Rate;
 use crate::limits::bucket::Bucket;
@@ -26,13 +26,19 @@ const TOO_MANY: usize = 200_000;
 const PORTION: i32 = 64;
 const SHARE: i32 = 20;
 
-/// A client's permits, once it has asked for some.
-type Slot = Arc<Mutex<Option<Bucket>>>;
+/// A client's permits.
+#[derive(Debug, Default)]
+struct Slot {
+    /// `None` before its first request.
+    bucket: Mutex<Option<Bucket>>,
+    /// Wakes the requests that wait for a portion that was asked for ahead.
+    came: Notify,
+}
 
 /// The clients of this process, and at how many of them to look for what can be forgotten.
 #[derive(Debug)]
 struct Buckets {
-    all: HashMap<(String, String), Slot>,
+    all: HashMap<(String, String), Arc<Slot>>,
     sweep_at: usize,
 }
 
@@ -52,25 +58,30 @@ impl Limiter {
     /// Counts a request of a client.
     pub(crate) async fn take(&self, rate: &Rate, client: &str) -> Verdict {
         let slot = self.slot(rate, client);
-        // Requests of one client wait together for a new portion.
-        let mut bucket = slot.lock().await;
-        let mut verdict = bucket.as_mut().and_then(|bucket| bucket.take(Instant::now()));
-        if verdict.is_none() {
-            let mut fresh = self.lease(rate, client, bucket.as_ref()).await;
-            verdict = fresh.take(Instant::now());
-            *bucket = Some(fresh);
-        } else if let Some(database) = self.worth_asking()
-            && bucket.as_mut().is_some_and(Bucket::runs_low)
-        {
-            let (database, slot) = (Arc::clone(database), Arc::clone(&slot));
-            let (rate, client) = (rate.clone(), client.to_owned());
-            tokio::spawn(async move {
-                let portion = portion(&database, &rate, &client).await;
-                if let Some(bucket) = slot.lock().await.as_mut() {
-                    bucket.add(portion, Instant::now());
+        let verdict = loop {
+            // Requests of one client wait together for a new portion.
+            let mut bucket = slot.bucket.lock().await;
+            let verdict = bucket.as_mut().and_then(|bucket| bucket.take(Instant::now()));
+            if verdict.is_some() {
+                if let Some(database) = self.worth_asking()
+                    && bucket.as_mut().is_some_and(Bucket::runs_low)
+                {
+                    ask_ahead(Arc::clone(database), Arc::clone(&slot), rate.clone(), client);
                 }
-            });
-        }
+                break verdict;
+            }
+            // A second question would take more than is needed from the other gateways.
+            if bucket.as_ref().is_some_and(Bucket::is_asked) {
+                let came = slot.came.notified();
+                drop(bucket);
+                came.await;
+                continue;
+            }
+            let mut fresh = self.lease(rate, client, bucket.as_ref()).await;
+            let verdict = fresh.take(Instant::now());
+            *bucket = Some(fresh);
+            break verdict;
+        };
         // A portion that ran out on the way here is of a window that is over.
         let verdict = verdict.unwrap_or(Verdict {
             allowed: true,
@@ -89,12 +100,12 @@ impl Limiter {
             let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
             buckets.all.get(&(rate.name.clone(), client.to_owned())).map(Arc::clone)
         };
-        let bucket = known?;
-        let bucket = bucket.lock().await;
+        let slot = known?;
+        let bucket = slot.bucket.lock().await;
         bucket.as_ref().and_then(|bucket| bucket.spent(Instant::now()))
     }
 
-    fn slot(&self, rate: &Rate, client: &str) -> Slot {
+    fn slot(&self, rate: &Rate, client: &str) -> Arc<Slot> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (rate.name.clone(), client.to_owned());
         if let Some(known) = buckets.all.get(&key) {
@@ -102,11 +113,11 @@ impl Limiter {
         }
         if buckets.all.len() >= buckets.sweep_at {
             let now = Instant::now();
-            let in_use = |bucket: &Arc<Mutex<Option<Bucket>>>| match bucket.try_lock() {
+            let in_use = |slot: &Arc<Slot>| match slot.bucket.try_lock() {
                 Ok(bucket) => bucket.as_ref().is_some_and(|bucket| !bucket.is_over(now)),
                 Err(_) => true,
             };
-            buckets.all.retain(|_, bucket| in_use(bucket));
+            buckets.all.retain(|_, slot| in_use(slot));
             if buckets.all.len() >= TOO_MANY {
                 buckets.all.clear();
             }
@@ -133,6 +144,18 @@ impl Limiter {
             None => Bucket::new(rate.requests, 0, asked, rate.window.0),
         }
     }
+}
+
+/// Asks for the next portion while requests use up the last.
+fn ask_ahead(database: Arc<Database>, slot: Arc<Slot>, rate: Rate, client: &str) {
+    let client = client.to_owned();
+    tokio::spawn(async move {
+        let portion = portion(&database, &rate, &client).await;
+        if let Some(bucket) = slot.bucket.lock().await.as_mut() {
+            bucket.add(portion, Instant::now());
+        }
+        slot.came.notify_waiters();
+    });
 }
 
 /// A portion of the window that all gateways share, if the database can be asked.
