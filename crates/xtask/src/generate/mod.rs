@@ -21,6 +21,7 @@ const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
 const GATEWAY: &str = "crates/gateway/shop.toml";
 const EXAMPLE: &str = "examples/loyalty/src/lib.rs";
+const EXAMPLES_TEST: &str = "examples/loyalty/tests/loyalty.rs";
 
 /// A generated file: its path in the workspace, and its text.
 struct Generated {
@@ -92,6 +93,11 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
             let page = Marked { file: README, open: "<!-- ", close: " -->" };
             let text = page.with(&readme, "events", &events::table(&graph, &catalog))?;
             let text = page.with(&text, "loyalty", &format!("```rust\n{example}```\n"))?;
+            let tests = read(&root.join(EXAMPLES_TEST))?.unwrap_or_default();
+            let (_, test) = tests
+                .rsplit_once("\n#[test]\n")
+                .with_context(|| format!("{EXAMPLES_TEST} has no test of the declarations"))?;
+            let text = page.with(&text, "sound", &format!("```rust\n#[test]\n{test}```\n"))?;
             let text = page.with(&text, "hints", &format!("```sh\n{HINTS}```\n"))?;
             all.push(Generated { path: README.to_owned(), text });
         }
