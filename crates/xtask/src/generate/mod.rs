@@ -23,6 +23,7 @@ const WALK: &str = "docs/try-it.md";
 const GUIDE: &str = "docs/write-a-service.md";
 const GATEWAY: &str = "crates/gateway/shop.toml";
 const EXAMPLE: &str = "examples/loyalty/src/lib.rs";
+const EXAMPLES_TEST: &str = "examples/loyalty/tests/loyalty.rs";
 
 /// A generated file: its path in the workspace, and its text.
 struct Generated {
@@ -93,9 +94,13 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
     for (file, name, part) in [
         (README, "step", rust(&step(&example)?)),
         (GUIDE, "loyalty", rust(&example)),
+        (GUIDE, "sound", rust(&last_test(&read(&root.join(EXAMPLES_TEST))?.unwrap_or_default())?)),
         (WALK, "hints", format!("```sh\n{HINTS}```\n")),
     ] {
-        let page = read(&root.join(file))?.with_context(|| format!("no {file}"))?;
+        let page = match all.iter().position(|generated| generated.path == file) {
+            Some(at) => all.remove(at).text,
+            None => read(&root.join(file))?.with_context(|| format!("no {file}"))?,
+        };
         let text = Marked { file, open: "<!-- ", close: " -->" }.with(&page, name, &part)?;
         all.push(Generated { path: file.to_owned(), text });
     }
@@ -109,6 +114,14 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
         text: conformance::page(root, &rows)?,
     });
     Ok(all)
+}
+
+/// The example's test of the declarations of all services.
+fn last_test(tests: &str) -> Result<String> {
+    let (_, test) = tests
+        .rsplit_once("\n#[test]\n")
+        .with_context(|| format!("{EXAMPLES_TEST} has no test of the declarations"))?;
+    Ok(format!("#[test]\n{test}"))
 }
 
 /// What a reader has to see of the example first: the step, its compensation, and where they are declared.
