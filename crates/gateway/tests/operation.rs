@@ -128,7 +128,17 @@ async fn pages_of_allowed_origins_may_use_the_gateway_and_no_others() {
     assert_eq!(leave.headers()["access-control-allow-origin"], "https://shop.example");
     assert_eq!(leave.headers()["access-control-allow-methods"], "GET, POST, PUT");
     assert_eq!(leave.headers()["access-control-max-age"], "600");
+    // What a script needs to sign in, to change something, and to go on with a stream of events.
+    let sent = leave.headers()["access-control-allow-headers"].to_str().unwrap();
+    for header in ["authorization", "content-type", "idempotency-key", "if-match", "last-event-id"]
+    {
+        assert!(sent.split(", ").any(|one| one == header), "{header} is not in {sent}");
+    }
     let answer = ask(Method::GET, "https://shop.example").await;
+    let read = answer.headers()["access-control-expose-headers"].to_str().unwrap();
+    for header in ["etag", "location", "retry-after"] {
+        assert!(read.split(", ").any(|one| one == header), "{header} is not in {read}");
+    }
     assert_eq!(answer.headers()["access-control-allow-origin"], "https://shop.example");
     assert_eq!(answer.headers()["vary"], "origin");
     for other in ["https://evil.example", "null", "https://shop.example.evil.example"] {
