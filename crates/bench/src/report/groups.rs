@@ -38,6 +38,8 @@ pub enum Group {
     Broker,
     /// The catalogue's search among 100,000 products.
     Search,
+    /// The gateway beside nginx and beside its library alone, and orders through it at 40 a second.
+    Gateway,
 }
 
 impl Group {
@@ -61,6 +63,7 @@ impl Group {
             Self::Backlog => "backlog",
             Self::Broker => "broker",
             Self::Search => "search",
+            Self::Gateway => "gateway",
         }
     }
 
@@ -81,6 +84,7 @@ impl Group {
             Self::Backlog => "Backlog of a million messages: messages, counted as sagas",
             Self::Broker => "The broker alone: five messages per saga",
             Self::Search => "Search in the catalogue",
+            Self::Gateway => "Gateway",
         }
     }
 }
@@ -230,8 +234,8 @@ pub fn cases(
             };
             without.map(backlog).collect()
         }
-        // They have no contestants: see `broker_alone` and `search`.
-        Group::Broker | Group::Search => Vec::new(),
+        // They have no contestants: see `broker_alone`, `search` and `gateway`.
+        Group::Broker | Group::Search | Group::Gateway => Vec::new(),
     }
 }
 
@@ -284,8 +288,11 @@ pub fn targets(group: Group) -> Vec<Target> {
             alone("ballet", Measure::Memory, Bound::AtMost(60.0)),
             alone("ballet-bulk", Measure::Memory, Bound::AtMost(60.0)),
         ],
-        Group::Doubled | Group::Replicas | Group::Lanes | Group::Broker | Group::Search => {
-            Vec::new()
-        }
+        Group::Doubled
+        | Group::Replicas
+        | Group::Lanes
+        | Group::Broker
+        | Group::Search
+        | Group::Gateway => Vec::new(),
     }
 }
