@@ -107,7 +107,7 @@ fn check_refusable(
     }
     let decided = |at: &usize| nodes[*at].step.kind == StepKind::Decision;
     for earlier in &before[at] {
-        let is_told = saga.abort.is_some() && !before[*earlier].iter().any(|at| decided(at));
+        let is_told = saga.abort.is_some() && !before[*earlier].iter().any(&decided);
         let earlier = &nodes[*earlier];
         if earlier.step.kind == StepKind::Retriable && !is_told {
             problems.push(Problem {

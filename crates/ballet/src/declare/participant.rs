@@ -82,7 +82,11 @@ impl Participant {
     #[must_use]
     pub fn saga<Sg: Saga>(mut self, steps: impl FnOnce(SagaSteps<Sg>) -> SagaSteps<Sg>) -> Self {
         let entry = steps(SagaSteps::new()).entry;
-        match self.sagas.iter_mut().find(|known| known.saga == entry.saga) {
+        let same = |known: &&mut SagaEntry| {
+            (known.saga, known.owner_service, known.abort)
+                == (entry.saga, entry.owner_service, entry.abort)
+        };
+        match self.sagas.iter_mut().find(same) {
             // One part, so that all of its steps are undone in one order.
             Some(known) => {
                 known.steps.extend(entry.steps);
