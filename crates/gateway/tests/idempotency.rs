@@ -4,7 +4,7 @@
 
 mod support;
 
-use ballet_testkit::{Database, Postgres, wait_until};
+use ballet_testkit::{Database, Link, Postgres, Proxy, wait_until};
 use reqwest::{Client, Response};
 use support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use support::raw::{self, nobody, read_until};
@@ -246,4 +246,42 @@ async fn without_its_database_nothing_with_a_key_is_sent() {
     assert!(problem(answer, 503).await.contains("nothing was sent: try again"));
     assert!(service.got().is_empty());
     assert_eq!(post().send().await.unwrap().status(), 200);
+    let refused = "gateway_idempotent_requests_total{found=\"away\"} 1";
+    gateway.private_says("/metrics", 200, refused).await;
+    // Only a client that insists on a key stands still.
+    gateway.private_says("/readyz", 200, "\"stands_still\":[]").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_still_without_the_database_is_named_before_a_client_finds_out() {
+    let database = Database::new(Postgres::shared().await.unwrap(), "still").await.unwrap();
+    let link = Proxy::to(database.url()).await.unwrap();
+    let service = Service::ok().await;
+    let (_, printed, _) = command(&["api-key", "first"]);
+    let stanza = printed.split_once("\n\n").unwrap().1;
+    let route = |prefix: &str, idempotency: &str| {
+        format!(
+            "[[route]]\nprefix = \"/{prefix}\"\nmethods = [\"POST\", \"GET\"]\n\
+             upstream = \"a\"\nscopes = []\nidempotency = \"{idempotency}\"\n"
+        )
+    };
+    let config = format!(
+        "[database]\nurl = \"{}\"\ntimeout = \"10s\"\n{stanza}{}{}{}",
+        link.url(),
+        service.upstream("a"),
+        route("orders", "required"),
+        route("carts", "optional")
+    );
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &config).await;
+    let well = "\"database\":\"ok\",\"stands_still\":[]";
+    gateway.private_says("/readyz", 200, well).await;
+    // Nobody asks for anything meanwhile. All gateways may share the database, and they still serve
+    // everything else, so a load balancer keeps them.
+    link.set(Link::Silent);
+    gateway.private_says("/readyz", 200, "\"stands_still\":[\"POST /orders\"]").await;
+    gateway.private_says("/metrics", 200, "gateway_database_away 1").await;
+    link.set(Link::Open);
+    gateway.private_says("/readyz", 200, well).await;
+    gateway.private_says("/metrics", 200, "gateway_database_away 0").await;
 }

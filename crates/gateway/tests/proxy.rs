@@ -199,6 +199,29 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
 }
 
 #[tokio::test]
+async fn a_hundred_headers_too_many_are_refused_with_a_sentence() {
+    let service = Service::ok().await;
+    let folder = Folder::new();
+    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    for count in [65, 101, 200] {
+        let mut head = "GET /a HTTP/1.1\r\n".to_owned();
+        for number in 3..count {
+            head.push_str(&format!("x-{number}: 1\r\n"));
+        }
+        head.push_str("host: x\r\nx-request-id: order-page-1\r\nconnection: close\r\n\r\n");
+        let answer = exchange(gateway.host(), head.as_bytes()).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 431 "), "{count}: {answer}");
+        assert!(head.contains("\r\ncontent-type: application/problem+json"), "{count}: {answer}");
+        assert!(head.contains("\r\nx-request-id: order-page-1"), "{count}: {answer}");
+        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(problem["detail"], "there are more than 64 headers");
+        assert_eq!(problem["request_id"], "order-page-1");
+    }
+    assert!(service.got().is_empty(), "{:?}", service.got());
+}
+
+#[tokio::test]
 async fn slow_clients_are_left() {
     let service = Service::ok().await;
     let folder = Folder::new();

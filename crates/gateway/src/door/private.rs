@@ -1,7 +1,7 @@
 //! The private listener: alive, ready, metrics. It is for operators and never public.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -9,7 +9,9 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::config::file::{Config, IdempotencyKey, Route};
 use crate::gate::in_force::Current;
+use crate::store::database::Database;
 
 #[derive(Debug, Clone)]
 struct Parts {
@@ -22,8 +24,11 @@ struct Parts {
 struct Readiness {
     ready: bool,
     keys: &'static str,
-    /// Says how the gateway works without it. It is ready all the same.
+    /// Says how the gateway works without it. It is ready all the same: gateways share a database,
+    /// and without it they still serve everything but `stands_still`.
     database: &'static str,
+    /// The routes on which every request is refused now.
+    stands_still: Vec<String>,
     stopping: bool,
 }
 
@@ -48,19 +53,35 @@ async fn ready(State(parts): State<Parts>) -> (StatusCode, Json<Readiness>) {
     let gate = parts.current.get();
     let stopping = *parts.stopping.borrow();
     let keys = gate.sign_in.is_ready();
+    let database = gate.lasting.database.as_deref();
+    let is_away = database.is_some_and(Database::is_away);
     let readiness = Readiness {
         ready: keys && !stopping,
         keys: if keys { "ok" } else { "not read yet: tokens are answered with 503" },
-        database: match &gate.lasting.database {
+        database: match database {
             None => "none: limits hold for each gateway alone",
-            Some(database) if database.is_away() => {
+            Some(_) if is_away => {
                 "away: limits hold for each gateway alone, and requests with an Idempotency-Key \
                  are answered with 503"
             }
             Some(_) => "ok",
         },
+        stands_still: if is_away { keyed_only(&gate.config) } else { Vec::new() },
         stopping,
     };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(readiness))
+}
+
+/// The routes that take no request without an `Idempotency-Key`.
+fn keyed_only(config: &Config) -> Vec<String> {
+    let keyed = config.routes.iter().filter(|route| route.idempotency == IdempotencyKey::Required);
+    let named = |route: &Route| {
+        let methods = route.methods.iter().map(|verb| &verb.0);
+        let unsafe_ones: Vec<&str> =
+            methods.filter(|method| !method.is_safe()).map(Method::as_str).collect();
+        let is_any = !unsafe_ones.is_empty();
+        is_any.then(|| format!("{} {}", unsafe_ones.join(", "), route.prefix))
+    };
+    keyed.filter_map(named).collect()
 }

@@ -17,9 +17,9 @@ use crate::door::patient::Patient;
 use crate::gate::in_force::{Current, Gate};
 use crate::gate::serve::serve;
 
-/// What hyper itself takes at most. Below this the gateway refuses with a sentence, above it hyper
-/// ends the connection with a bare 431.
-const HYPER_HEADERS: usize = 100;
+/// Below this many headers the gateway refuses with a sentence. Above it hyper ends the connection
+/// with a bare 431: memory for so many is reserved for each request.
+const LEAST_HEADERS: usize = 256;
 const LEAST_BUFFER: usize = 64 * 1024;
 
 const FULL: &str = "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
@@ -108,9 +108,7 @@ fn builder(limits: &Limits, headers: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(headers);
     builder.max_buf_size(LEAST_BUFFER.max((limits.header_bytes.0 + limits.uri.0) * 2));
-    if limits.headers >= HYPER_HEADERS {
-        builder.max_headers(limits.headers * 2);
-    }
+    builder.max_headers(LEAST_HEADERS.max(limits.headers * 2));
     builder
 }
 

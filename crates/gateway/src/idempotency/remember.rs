@@ -45,23 +45,26 @@ pub(crate) async fn once(
     let attempt = i64::from_ne_bytes(drawn().to_ne_bytes());
     let key = Key { client: keyed.client, key: keyed.key, attempt };
     let (print, lease, again) = (&keyed.fingerprint, keyed.time + MARGIN, keyed.deduplicates);
+    let count = |found: &'static str| {
+        metrics::counter!("gateway_idempotent_requests_total", "found" => found).increment(1);
+    };
     let known = database
         .ask(async |pool| store::begin(pool, &key, print, lease, KEPT_FOR, again).await)
         .await
         .map_err(|why| {
+            count("away");
             tracing::warn!("a request with an Idempotency-Key was not sent: {why}");
             let detail = "the memory for Idempotency-Key is away, so nothing was sent: try again";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
                 .retry_after(Duration::from_secs(1))
         })?;
-    let word = match &known {
+    count(match &known {
         Known::New => "new",
         Known::Other => "other",
         Known::Running => "running",
         Known::Unknown => "unknown",
         Known::Answered(_) => "answered",
-    };
-    metrics::counter!("gateway_idempotent_requests_total", "found" => word).increment(1);
+    });
     let refused = |status, detail: &str| Err(Problem::new(status, detail));
     match known {
         Known::New => {}

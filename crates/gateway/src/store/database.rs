@@ -13,6 +13,8 @@ use crate::config::file;
 const MIGRATION: &str = include_str!("../../../../migrations/gateway/0001_gateway.sql");
 /// After a failure requests that can do without the database do not ask it for this long.
 const PAUSE: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+const CLEAN_EVERY: Duration = Duration::from_secs(30);
 
 /// The database is away, or refuses.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +84,8 @@ impl Database {
         metrics::gauge!("gateway_database_away").set(if failure.is_some() { 1.0 } else { 0.0 });
     }
 
-    /// Creates the tables as soon as the database can be reached, and removes old rows from then on.
+    /// Creates the tables as soon as the database can be reached. From then on looks whether it is
+    /// there, and removes old rows.
     pub(crate) async fn keep(database: Weak<Self>) {
         loop {
             let Some(this) = database.upgrade() else { return };
@@ -97,18 +100,29 @@ impl Database {
             this.prepared.store(true, Ordering::Release);
             this.note(None);
         }
+        let mut cleaned_at: Option<Instant> = None;
         loop {
             let Some(this) = database.upgrade() else { return };
-            for statement in CLEANING {
-                let removed = this
-                    .ask(async |pool| sqlx::query(statement).execute(pool).await.map(drop))
-                    .await;
-                if let Err(why) = removed {
-                    tracing::debug!("old rows stay for now: {why}");
-                }
+            // Readiness and metrics know of its absence before a request has to find out.
+            let look = this.ask(async |pool| sqlx::query("select 1").execute(pool).await).await;
+            if look.is_ok() && cleaned_at.is_none_or(|at| at.elapsed() >= CLEAN_EVERY) {
+                this.clean().await;
+                cleaned_at = Some(Instant::now());
             }
             drop(this);
-            tokio::time::sleep(Duration::from_secs(30)).await;
+            tokio::time::sleep(if look.is_ok() { LOOK_EVERY } else { PAUSE }).await;
+        }
+    }
+
+    /// Removes old rows. A portion that takes too long stays, and says nothing of the database.
+    async fn clean(&self) {
+        for statement in CLEANING {
+            let removed = sqlx::query(statement).execute(&self.pool);
+            match tokio::time::timeout(self.patience, removed).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::debug!("old rows stay for now: {error}"),
+                Err(_) => tracing::debug!("old rows stay for now: it takes too long"),
+            }
         }
     }
 
