@@ -109,7 +109,8 @@ fn problem() -> Value {
                     "type": "object",
                     "required": ["in", "detail"],
                     "properties": {
-                        "in": { "enum": ["body", "query", "path", "header"] },
+                        "in": { "type": "string", "enum": ["body", "query", "path", "header"],
+                            "description": "Where it is in the request." },
                         "pointer": text("The field of the body, as a JSON Pointer (RFC 6901) in a URI fragment."),
                         "name": text("The name of the parameter or header."),
                         "detail": text("What is wrong with it."),

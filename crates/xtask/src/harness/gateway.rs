@@ -23,8 +23,8 @@ const KEYS: &str = "keys";
 /// The services' HTTP documents, in the workspace.
 const DOCUMENTS: &str = "docs/openapi";
 const DATABASE: &str = "env:GATEWAY_DATABASE_URL";
-/// How long it may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take to start, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a client works with its token.
 const VALID: &str = "7d";
 

@@ -17,8 +17,9 @@ use crate::process::children::{Child, Children};
 pub(crate) static SERVICES: LazyLock<Vec<&'static str>> =
     LazyLock::new(|| shop::system().parts.iter().map(|part| part.service).collect());
 
-/// How long a service may take to create its tables and to connect.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a service may take to create its tables and to connect: as long as a server, on a machine
+/// that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a service may take to stop.
 pub(crate) const DRAIN: Duration = Duration::from_secs(5);
 /// How often a service is started again. More restarts point to a fault of the service.
