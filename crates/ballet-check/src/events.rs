@@ -10,12 +10,7 @@ use crate::roles::{Consumer, Purpose, consumers, publishers};
 use crate::schema::{Field, Shape};
 
 /// A table with a row for each event: its publishers, its consumers and its meaning.
-#[must_use]
-pub fn table(graph: &Graph, catalog: &Catalog) -> String {
-    table_with(graph, catalog, code)
-}
-
-fn table_with(graph: &Graph, catalog: &Catalog, name: impl Fn(EventType) -> String) -> String {
+fn table(graph: &Graph, catalog: &Catalog, name: impl Fn(EventType) -> String) -> String {
     let row = |(event, shape): &(EventType, Shape)| {
         let mut services: Vec<_> = consumers(graph, *event).iter().map(|c| c.service).collect();
         services.dedup();
@@ -41,9 +36,7 @@ pub fn page(graph: &Graph, catalog: &Catalog, made_by: &str) -> String {
          name is the routing key and the AMQP property `type`. Unknown fields are ignored. A \
          field that is not required may be left out or be `null`.\n\n"
     );
-    page += &table_with(graph, catalog, |event| {
-        format!("[{}](#{})", code(event), anchor(event.name()))
-    });
+    page += &table(graph, catalog, |event| format!("[{}](#{})", code(event), anchor(event.name())));
     for (event, shape) in &catalog.events {
         section(&mut page, graph, *event, shape);
     }

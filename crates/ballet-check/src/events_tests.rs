@@ -34,7 +34,7 @@ fn catalog(graph: &Graph) -> Catalog {
 fn the_table_has_one_row_for_each_event() {
     let graph = graph();
     assert_eq!(
-        table(&graph, &catalog(&graph)),
+        table(&graph, &catalog(&graph), code),
         "| event | published by | consumed by | meaning |\n\
          |---|---|---|---|\n\
          | `cart.checked_out.v1` | `shopfront` | `orders` | To buy. |\n\

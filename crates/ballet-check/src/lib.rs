@@ -4,7 +4,6 @@
 //! | document | function |
 //! |---|---|
 //! | the page of all events, field by field | [`events::page`] |
-//! | the same as a short table | [`events::table`] |
 //! | the page of all sagas, with their diagrams | [`choreography::page`] |
 //! | one saga as a diagram | [`mermaid::flowchart`] |
 //! | the broker's definitions for development | [`definitions::text`] |

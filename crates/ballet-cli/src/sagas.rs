@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use anyhow::{Context as _, Result};
 use ballet::MessageId;
 use ballet::core::{Part, Role};
+use ballet_ops::outbox::{self, Filter, Unpublished};
 use ballet_ops::redrive::DeadLetter;
 use ballet_ops::stuck::{self, Stuck as Noted, What};
 use clap::Subcommand;
@@ -19,6 +20,8 @@ use crate::ui::{self, Output, cell};
 
 /// The most entries that are read of one service.
 const MOST: u32 = 100_000;
+/// The reason of a saga whose next event its service could not publish.
+const UNPUBLISHABLE: &str = "unpublishable";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -55,15 +58,17 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
     let Command::Stuck(args) = command;
     let mut all = Vec::new();
     let mut without_database = Vec::new();
+    let mut more_unpublished = 0;
     for queue in dead_letters::open(options, &args.service).await? {
         let mut known = HashSet::new();
         match options.connect(queue.service()).await? {
             Some(db) => {
-                let noted = noted(queue.service(), db).await;
+                let noted = noted(queue.service(), db, args.limit.max(1)).await;
                 let noted =
                     noted.with_context(|| format!("the database of {}", queue.service()))?;
-                all.extend(noted.0);
-                known = noted.1;
+                all.extend(noted.waiting);
+                more_unpublished += noted.more_unpublished;
+                known = noted.messages;
             }
             None => without_database.push(queue.service().to_owned()),
         }
@@ -73,6 +78,12 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
     let whole = all.len();
     all.truncate(args.limit.max(1));
     show(&all, whole, options);
+    if more_unpublished > 0 {
+        ui::say(&format!(
+            "events that can never be published, besides these: {more_unpublished} (ballet outbox \
+             list)"
+        ));
+    }
     if !without_database.is_empty() {
         ui::say(&format!(
             "of {} only dead letters are listed: set DATABASE_URL for the rest",
@@ -113,9 +124,18 @@ fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {
     if whole > all.len() {
         ui::say(&format!("{} of {whole} are shown; --limit shows more", all.len()));
     }
-    ui::say(
-        "without a next attempt it is a dead letter; send it back: ballet dlq redrive --saga <saga>",
-    );
+    if all.iter().any(|waiting| waiting.reason == UNPUBLISHABLE) {
+        ui::say(
+            "unpublishable: when the cause is mended, publish the event again: ballet outbox retry \
+             --saga <saga>",
+        );
+    }
+    if all.iter().any(|waiting| waiting.next_at.is_none() && waiting.reason != UNPUBLISHABLE) {
+        ui::say(
+            "without a next attempt it is a dead letter; send it back: ballet dlq redrive --saga \
+             <saga>",
+        );
+    }
 }
 
 impl Waiting {
@@ -173,25 +193,40 @@ fn saga_of(dead_letter: &DeadLetter, part: Option<&Part>) -> Option<String> {
     }
 }
 
-/// What the service has recorded in its database, with the messages concerned.
+/// What waits in one service, from its database.
+#[derive(Debug, Default)]
+struct OfService {
+    waiting: Vec<Waiting>,
+    /// The messages concerned.
+    messages: HashSet<MessageId>,
+    /// The further events that it could not publish: those that no saga waits for, and those beyond
+    /// the limit.
+    more_unpublished: usize,
+}
+
+/// At most `limit` of the events that it could not publish: they come with their bodies.
 async fn noted(
     service: &str,
     mut db: PgConnection,
-) -> Result<(Vec<Waiting>, HashSet<MessageId>), sqlx::Error> {
+    limit: usize,
+) -> Result<OfService, sqlx::Error> {
     let stuck = stuck::list(&mut db, MOST).await?;
+    let limit = u32::try_from(limit).unwrap_or(MOST);
+    let unpublished = outbox::list(&mut db, &Filter::default(), limit).await?;
+    let whole = outbox::count(&mut db, &Filter::default()).await?;
     db.close().await?;
-    let (mut waiting, mut messages) = (Vec::new(), HashSet::new());
+    let mut noted = OfService::default();
     for Noted { saga_id, what, handler, reason, detail, attempts, since, next_at } in stuck {
         let what = match what {
             What::Message { message_id, event_type } => {
-                messages.insert(message_id);
+                noted.messages.insert(message_id);
                 event_type
             }
             What::Call { undo: false, .. } => "a call".to_owned(),
             What::Call { undo: true, .. } => "an undo's call".to_owned(),
         };
         let Some(saga) = saga_id else { continue };
-        waiting.push(Waiting {
+        noted.waiting.push(Waiting {
             saga: saga.to_string(),
             service: service.to_owned(),
             step: Some(handler),
@@ -203,5 +238,22 @@ async fn noted(
             attempts: u64::from(attempts),
         });
     }
-    Ok((waiting, messages))
+    let mut listed = 0;
+    for Unpublished { saga_id, event_type, created_at, reason, .. } in unpublished {
+        let Some(saga) = saga_id else { continue };
+        listed += 1;
+        noted.waiting.push(Waiting {
+            saga: saga.to_string(),
+            service: service.to_owned(),
+            step: None,
+            what: event_type,
+            since: Some(created_at),
+            next_at: None,
+            reason: UNPUBLISHABLE.to_owned(),
+            detail: Some(reason),
+            attempts: 0,
+        });
+    }
+    noted.more_unpublished = usize::try_from(whole).unwrap_or_default().saturating_sub(listed);
+    Ok(noted)
 }

@@ -31,7 +31,7 @@ impl Event for Struck {
 struct Tower {
     env: TestEnv,
     broker: MemoryBroker,
-    _bell: Running,
+    bell: Running,
 }
 
 const DEAD: &str = "insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, \
@@ -52,7 +52,7 @@ impl Tower {
         let broker = MemoryBroker::with_definitions(&definitions);
         let settings = Settings::new("amqp://in.memory", env.database_url("bell"));
         let service = Service::new(bell).broker(Arc::new(broker.clone()));
-        let tower = Self { _bell: service.start(settings).await.expect("started"), env, broker };
+        let tower = Self { bell: service.start(settings).await.expect("started"), env, broker };
         tower.db().await.execute(DEAD).await.expect("events");
         tower
     }
@@ -62,15 +62,23 @@ impl Tower {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
+        self.command_of("outbox", arguments)
+    }
+
+    fn command_of(&self, noun: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
-        command.arg("outbox").args(arguments).args(["--service", "bell"]).stdin(Stdio::null());
+        command.arg(noun).args(arguments).args(["--service", "bell"]).stdin(Stdio::null());
+        command.env("AMQP_URL", self.env.amqp_url("redrive"));
         command.env("DATABASE_URL", self.env.database_url("bell")).stdout(Stdio::piped());
         command
     }
 
     async fn ballet(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let output =
-            self.command(arguments).stderr(Stdio::piped()).output().await.expect("it runs");
+        Self::output(self.command(arguments)).await
+    }
+
+    async fn output(mut command: Command) -> (Option<i32>, String) {
+        let output = command.stderr(Stdio::piped()).output().await.expect("it runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
     }
@@ -97,6 +105,21 @@ impl Tower {
             .iter()
             .map(|m| m.properties.message_id().as_ref().expect("an id").to_string())
             .collect()
+    }
+
+    async fn get(&self, path: &str) -> Result<(u16, String), reqwest::Error> {
+        let answer = reqwest::get(format!("http://{}{path}", self.bell.address())).await?;
+        Ok((answer.status().as_u16(), answer.text().await?))
+    }
+
+    /// Waits until the service says this of itself, and is ready.
+    async fn until_said(&self, path: &str, words: &str) {
+        wait_until(words, SOON, || async {
+            let (status, said) = self.get(path).await.map_err(|error| error.to_string())?;
+            if status == 200 && said.contains(words) { Ok(Some(())) } else { Err(said) }
+        })
+        .await
+        .expect("said");
     }
 
     async fn until_published(&self, expected: &[String]) {
@@ -135,6 +158,38 @@ async fn t186_what_could_not_be_published_is_listed_put_back_once_and_forgotten(
     assert!(code == Some(0) && said.contains("1 event"), "{said}");
     assert_eq!(tower.dead().await, Vec::<String>::new());
     assert_eq!(tower.published(), dead[..2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_can_never_be_published_are_seen_at_every_door() {
+    let tower = Tower::new("doors").await;
+    let saga = "0193f7a0-0000-7000-8000-000000000001";
+    let in_a_saga = format!("update ballet.outbox_dead set saga_id = '{saga}' where position = 3");
+    tower.db().await.execute(AssertSqlSafe(in_a_saga)).await.expect("a saga");
+    // The service works, so it stays ready.
+    tower.until_said("/readyz", "3 events can never be published: ballet outbox list").await;
+    tower.until_said("/metrics", "ballet_outbox_dead 3").await;
+
+    let (code, said) = Tower::output(tower.command_of("sagas", &["stuck"])).await;
+    assert_eq!(code, Some(0), "{said}");
+    for words in [
+        saga,
+        "bell.struck.v1",
+        "unpublishable",
+        "the tower burns",
+        "ballet outbox retry --saga <saga>",
+        "events that can never be published, besides these: 2 (ballet outbox list)",
+    ] {
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+    let (_, said) = Tower::output(tower.command_of("sagas", &["stuck", "-o", "jsonl"])).await;
+    let line = said.lines().next().expect("a line");
+    let stuck: Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!((&stuck["saga"], &stuck["reason"]), (&saga.into(), &"unpublishable".into()));
+
+    let (code, said) = tower.ballet(&["retry", "--all"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    tower.until_said("/readyz", "\"outbox\":\"ok\"").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,9 @@
-//! A sound choreography, and one broken declaration for each rule.
+//! A sound choreography, and broken declarations for each rule.
 
 use jiff::SignedDuration;
 
 use super::*;
-use crate::part::DeadlinePart;
+use crate::part::{DeadlinePart, Part, StepKind, StepPart};
 
 const PLACED: EventType = EventType::in_saga("orders.order_placed.v1");
 const CANCELLED: EventType = EventType::in_saga("orders.order_cancelled.v1");
@@ -159,7 +159,110 @@ fn a_refusal_after_what_cannot_be_undone_is_found() {
     let mut parts = sound();
     parts[1].sagas[0].steps[0] = step("reserve", StepKind::Retriable, &[PLACED], RESERVED);
     parts[0].sagas[0].aborts_on = vec![UNPAID];
-    assert_eq!(broken(parts), ["what comes before a refusal can be undone"]);
+    assert_eq!(broken(parts), [UNDECIDED]);
+    // A saga that is never aborted has no decision to wait for.
+    let mut parts = sound();
+    for part in &mut parts {
+        part.sagas[0].abort = None;
+        part.sagas[0].aborts_on.clear();
+    }
+    parts[1].sagas[0].steps[0] = step("reserve", StepKind::Retriable, &[PLACED], RESERVED);
+    assert!(broken(parts).contains(&"what comes before a refusal can be undone"));
+}
+
+const UNDECIDED: &str = "what cannot be undone waits for the decision";
+
+/// The sound choreography and a retriable step of another service.
+fn with_retriable(on: &[EventType]) -> Vec<Part> {
+    let welcomed = EventType::in_saga("letters.customer_welcomed.v1");
+    let welcome = step("welcome_customer", StepKind::Retriable, on, welcomed);
+    let mut parts = sound();
+    parts.push(part("letters", &[], vec![welcome]));
+    parts
+}
+
+#[test]
+fn a_retriable_step_before_the_decision_is_found_and_told_how_to_mend_it() {
+    // Beside the steps that may refuse, after one of them, and on the pivot's own event, which an
+    // abort may overtake.
+    for on in [&[PLACED][..], &[RESERVED], &[PAID], &[PLACED, RESERVED]] {
+        assert_eq!(broken(with_retriable(on)), [UNDECIDED], "{on:?}");
+    }
+    let graph = Graph::new(System { name: "shop", parts: with_retriable(&[PLACED]) });
+    assert_eq!(
+        graph.problems()[0].detail,
+        "letters.welcome_customer is retriable and runs on orders.order_placed.v1, while fulfillment \
+         may still be aborted; it would stay done. Write its compensation and declare it with \
+         .compensatable(..), or let it wait for an event after the decision, such as \
+         orders.order_confirmed.v1"
+    );
+}
+
+#[test]
+fn a_retriable_step_after_the_decision_is_sound() {
+    for on in [&[CONFIRMED][..], &[PLACED, CONFIRMED]] {
+        assert_eq!(broken(with_retriable(on)), [""; 0], "{on:?}");
+    }
+    // Over another retriable step.
+    let mut parts = with_retriable(&[CONFIRMED]);
+    let welcomed = parts[3].sagas[0].steps[0].done;
+    let asked = EventType::in_saga("critic.review_asked.v1");
+    parts.push(part("critic", &[], vec![step("ask", StepKind::Retriable, &[welcomed], asked)]));
+    assert_eq!(broken(parts), [""; 0]);
+}
+
+#[test]
+fn names_of_another_form_or_of_the_system_are_found() {
+    let named = |service: &'static str| Part { service, ..Part::default() };
+    let said = |part| rules::of_service(&part).iter().map(ToString::to_string).collect::<Vec<_>>();
+    for (name, instead) in [
+        ("Warranty Service", "warranty_service"),
+        ("warranty-service", "warranty_service"),
+        ("warranty.eu", "warranty_eu"),
+        (" Warranty! ", "warranty"),
+        ("2nd", "nd"),
+        ("", "my_service"),
+        ("保証", "my_service"),
+    ] {
+        let told = said(named(name)).join("\n");
+        assert!(told.ends_with(&format!("call it {instead:?}")), "{told}");
+        assert_eq!(said(named(instead)), [""; 0]);
+    }
+    for name in ["journal", "unrouted", "ops", "redrive", "topology", "tap"] {
+        assert!(said(named(name))[0].starts_with("a service's name is its own"), "{name}");
+    }
+    let mut parts = sound();
+    parts[1].sagas[0].steps[0].name = "Reserve stock";
+    assert_eq!(broken(parts), ["a step's name is lower case with underscores"]);
+}
+
+#[test]
+fn what_one_service_declares_wrongly_is_found_without_the_others() {
+    for part in sound() {
+        assert_eq!(rules::of_service(&part), []);
+    }
+    let rules = |part| rules::of_service(&part).iter().map(|p| p.rule).collect::<Vec<_>>();
+    let inventory = || sound().remove(1);
+
+    let mut part = inventory();
+    part.sagas[0].steps[0].on = vec![PLACED, PLACED];
+    assert_eq!(rules(part), ["a join waits for different events"]);
+    let mut part = inventory();
+    part.sagas[0].steps[0].refused = Some(RESERVED);
+    assert_eq!(rules(part), ["a step's outcomes are different events"]);
+    let mut part = inventory();
+    part.sagas[0].abort = Some(EventType::plain("orders.order_cancelled.v1"));
+    assert_eq!(rules(part), ["the events of a saga carry its id"]);
+    let mut part = inventory();
+    let again = SagaPart { steps: Vec::new(), ..part.sagas[0].clone() };
+    part.sagas.push(again);
+    assert_eq!(rules(part), ["a service declares its part in a saga once"]);
+    let mut part = sound().remove(0);
+    part.sagas[0].owner = "sales";
+    assert_eq!(rules(part), ["only its owner begins, decides and aborts a saga"]);
+    let mut part = inventory();
+    part.sagas[0].steps[0].on = vec![RESERVED];
+    assert_eq!(rules(part), ["no step waits for itself"]);
 }
 
 #[test]
@@ -238,7 +341,7 @@ fn one_event_may_begin_two_sagas() {
 #[test]
 fn a_saga_that_acts_on_an_event_of_another_is_found() {
     let file = EventType::in_saga("orders.insurance_filed.v1");
-    let steps = vec![step("file", StepKind::Retriable, &[PAID], file)];
+    let steps = vec![step("file", StepKind::Compensatable, &[PAID], file)];
     let rule = "sagas share no event but the one that begins them";
     assert_eq!(broken(two_sagas(steps, UNINSURED)), [rule]);
     // The abort of one would abort the other.

@@ -14,19 +14,21 @@
 //! | [`topology::drift`] | how a running broker differs from them |
 //! | [`envelope`] | [`Envelope`]: an event on the wire, and why a message is refused |
 //! | [`envelope::cloud_event`] | the CloudEvents attributes that are understood |
-//! | [`graph`] | [`Graph`]: who triggers whom, and the rules of a sound choreography |
+//! | [`graph`] | [`Graph`]: who triggers whom |
+//! | [`rules`] | the rules of a sound choreography, for one service and for a whole system |
 
 #![warn(missing_docs)]
 
-mod copy_rules;
 pub mod entity;
 pub mod envelope;
 pub mod event;
 pub mod graph;
 pub mod id;
 pub mod json;
+mod node;
 pub mod part;
 mod problem;
+pub mod rules;
 pub mod saga;
 pub mod topology;
 pub mod trigger;

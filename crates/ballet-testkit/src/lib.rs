@@ -2,7 +2,7 @@
 //!
 //! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is the environment of one test on
 //! them: a vhost with its topology, users, and a database per service. [`wait_until`] waits for a
-//! condition. [`suite`] has the checks that every step of a saga has to pass, [`openapi`] those of a service's
+//! condition. [`assert_sound`] checks the declarations of all services together. [`suite`] has the checks that every step of a saga has to pass, [`openapi`] those of a service's
 //! HTTP routes, [`participant`] those of a program in any language, and [`memory`] a broker without a server.
 
 mod collector;
@@ -15,6 +15,7 @@ pub mod participant;
 mod proxy;
 mod random;
 mod servers;
+mod sound;
 pub mod suite;
 mod tls;
 mod url;
@@ -27,5 +28,6 @@ pub use management::{Depth, Management};
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
 pub use servers::{Options, Postgres, RabbitMq, Servers, Version, python};
+pub use sound::assert_sound;
 pub use tls::{Authority, Identity};
 pub use wait::wait_until;

@@ -1,9 +1,11 @@
 //! The benchmark: ballet and hand-written code that does the same, measured in one run.
 //!
 //! [`saga4`] is the work, [`contestants`] are the ways to write it, [`runs`] measures them, and
-//! [`report`] says what is measured and compares the figures. [`search`] measures the shop's catalogue.
+//! [`report`] says what is measured and compares the figures. [`search`] measures the shop's catalogue,
+//! and [`gateway`] the gateway.
 
 pub mod contestants;
+pub mod gateway;
 pub mod report;
 pub mod runs;
 pub mod saga4;

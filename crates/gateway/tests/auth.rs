@@ -195,6 +195,28 @@ async fn keys_change_without_a_restart() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let (key, other) = (Key::ed25519("ed"), Key::ed25519("ed"));
+    folder.write("jwks.json", &set(&[&key]));
+    let jwt = jwt() + "refresh = \"1s\"\nleeway = \"0s\"\n";
+    let gateway = Gateway::start(&folder, &(jwt + &routes(&service))).await;
+    let token = key.token(&claims("alice", "a:read"));
+    becomes(&gateway, &token, 200).await;
+    // Another key of the same name.
+    folder.write("jwks.json", &set(&[&other]));
+    becomes(&gateway, &token, 401).await;
+    refused(&gateway, &token, "the token's signature is wrong").await;
+    let mut short = claims("alice", "a:read");
+    // Long enough for a busy machine to see it work.
+    short["exp"] = json!(now() + 20);
+    let token = other.token(&short);
+    becomes(&gateway, &token, 200).await;
+    becomes(&gateway, &token, 401).await;
+    refused(&gateway, &token, "the token has expired").await;
+}
+
+#[tokio::test]
 async fn a_key_set_that_is_away_at_the_start_is_awaited() {
     let (service, folder) = (Service::ok().await, Folder::new());
     let key = Key::ed25519("ed");

@@ -113,6 +113,27 @@ async fn several_gateways_share_one_limit() {
     assert!(leases < 60, "{leases} leases for 1200 requests");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_portion_is_there_before_the_last_is_used_up() {
+    let database = Database::new(Postgres::shared().await.unwrap(), "ahead").await.unwrap();
+    let link = Proxy::to(database.url()).await.unwrap();
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let gateway = Gateway::start(&folder, &config(&service, 1000, WINDOW, Some(link.url()))).await;
+    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+    // More than half of a portion of 50.
+    for _ in 0..30 {
+        assert_eq!(get(&gateway).await.status(), 200);
+    }
+    gateway.private_says("/metrics", 200, "gateway_rate_leases_total 2").await;
+    // Who asks the database now waits for a minute.
+    link.set(Link::Silent);
+    let impatient = Client::builder().timeout(std::time::Duration::from_secs(50)).build().unwrap();
+    for number in 30..95 {
+        let answer = impatient.get(gateway.at("/a")).send().await;
+        assert_eq!(answer.map(|answer| answer.status().as_u16()).ok(), Some(200), "{number}");
+    }
+}
+
 #[tokio::test]
 async fn without_its_database_a_gateway_counts_for_itself() {
     let (service, folder) = (Service::ok().await, Folder::new());

@@ -77,10 +77,19 @@ impl Participant {
         }
     }
 
-    /// Adds the service's part in a saga that another service owns.
+    /// Adds the service's part in a saga that another service owns. A second call for the same saga
+    /// adds further steps to that part.
     #[must_use]
     pub fn saga<Sg: Saga>(mut self, steps: impl FnOnce(SagaSteps<Sg>) -> SagaSteps<Sg>) -> Self {
-        self.sagas.push(steps(SagaSteps::new()).entry);
+        let entry = steps(SagaSteps::new()).entry;
+        match self.sagas.iter_mut().find(|known| known.saga == entry.saga) {
+            // One part, so that all of its steps are undone in one order.
+            Some(known) => {
+                known.steps.extend(entry.steps);
+                known.keyed_compensations.extend(entry.keyed_compensations);
+            }
+            None => self.sagas.push(entry),
+        }
         self
     }
 

@@ -10,6 +10,7 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use ballet_core::json::{in_words, wanted_in_words};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
@@ -107,9 +108,8 @@ fn unreadable_body(rejection: &JsonRejection) -> Problem {
             let inner = source::<serde_path_to_error::Error<serde_json::Error>>(error);
             let Some(inner) = inner else { return Problem::unprocessable(error.body_text()) };
             let what = inner.inner().to_string();
-            // The position in the text means little beside the field.
-            let what = what.rsplit_once(" at line ").map_or(what.as_str(), |(what, _)| what);
-            let place = Place::body(names(inner.path(), what));
+            let place = Place::body(names(inner.path(), &what));
+            let what = in_words(&what);
             Problem::unprocessable(format!("{place} is wrong: {what}")).and(place, what)
         }
         JsonRejection::JsonSyntaxError(error) => {
@@ -160,18 +160,16 @@ fn unreadable_path<T: DeserializeOwned>(
     let name_of = |at: usize| params.get(at).map(|(name, _)| name.clone());
     let (name, what) = match error.kind() {
         ErrorKind::ParseErrorAtKey { key, expected_type, .. } => {
-            (Some(key.clone()), format!("it is no {expected_type}"))
+            (Some(key.clone()), not_of(expected_type))
         }
         ErrorKind::DeserializeError { key, message, .. } => (Some(key.clone()), message.clone()),
         ErrorKind::InvalidUtf8InPathParam { key } => {
             (Some(key.clone()), "it is not UTF-8".to_owned())
         }
         ErrorKind::ParseErrorAtIndex { index, expected_type, .. } => {
-            (name_of(*index), format!("it is no {expected_type}"))
+            (name_of(*index), not_of(expected_type))
         }
-        ErrorKind::ParseError { expected_type, .. } => {
-            (name_of(0), format!("it is no {expected_type}"))
-        }
+        ErrorKind::ParseError { expected_type, .. } => (name_of(0), not_of(expected_type)),
         ErrorKind::Message(message) if params.len() == 1 => (name_of(0), message.clone()),
         ErrorKind::Message(message) => match wrong_one::<T>(params) {
             Some((name, what)) => (Some(name), what),
@@ -183,6 +181,11 @@ fn unreadable_path<T: DeserializeOwned>(
         Some(name) => wrong(Place::path(name), what),
         None => Problem::new(error.status(), what),
     }
+}
+
+/// A path's parameter is not of a type, one of Rust's own.
+fn not_of(expected_type: &str) -> String {
+    format!("{} is wanted", wanted_in_words(expected_type))
 }
 
 /// Which of several parameters is wrong, and how. axum does not name one whose type refuses a text by

@@ -32,6 +32,8 @@ pub(crate) struct Parts {
     pub(crate) publish: watch::Receiver<ConnectionState>,
     /// Why events wait at the publisher, if any do.
     pub(crate) held: watch::Receiver<Option<String>>,
+    /// The number of events that can never be published.
+    pub(crate) unpublishable: watch::Receiver<i64>,
     pub(crate) bindings: watch::Receiver<Bindings>,
     /// How far the copies of others' entities are behind, if there are copies.
     pub(crate) copies: Option<watch::Receiver<String>>,
@@ -45,6 +47,8 @@ struct Readiness {
     database: &'static str,
     consume: &'static str,
     publish: String,
+    /// Says that events wait for a person. The service works all the same.
+    outbox: String,
     bindings: String,
     messages: String,
     /// Says why nothing is removed by age. The service works all the same.
@@ -63,6 +67,7 @@ impl Health {
                 database: if *self.away.borrow() { "away" } else { starting },
                 consume: starting,
                 publish: starting.to_owned(),
+                outbox: starting.to_owned(),
                 bindings: starting.to_owned(),
                 messages: starting.to_owned(),
                 clock: starting.to_owned(),
@@ -89,6 +94,11 @@ impl Health {
             publish: match &held {
                 Some(reason) if publish.is_ready() => format!("events wait: {reason}"),
                 _ => word(&publish).to_owned(),
+            },
+            outbox: match *parts.unpublishable.borrow() {
+                0 => "ok".to_owned(),
+                1 => "1 event can never be published: ballet outbox list".to_owned(),
+                many => format!("{many} events can never be published: ballet outbox list"),
             },
             bindings: bindings.to_string(),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),

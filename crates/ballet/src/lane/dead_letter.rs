@@ -184,7 +184,8 @@ fn origin(delivery: &Delivery) -> (&str, &str) {
     }
 }
 
-/// The original, body and properties whole, with more headers. The body is not copied: it may be big.
+/// The original with its whole body, and more headers. Properties that were derived are written in, and
+/// those that would act on the copy become headers. The body is not copied: it may be big.
 fn copy(
     engine: &Engine,
     exchange: &str,

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, ManagementAddress, RabbitMq};
+use ballet_core::{Problem, rules};
 
 use crate::declare::participant::Participant;
+use crate::declare::saga_entry::SagaEntry;
 use crate::outgoing::spans::Spans;
 use crate::service::error::StartError;
 use crate::service::otlp::{self, Otlp};
@@ -58,8 +60,27 @@ pub(super) fn check(
 /// frozen process's calls only after this time.
 const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
 
+/// Checks what the service declares, without knowing the other services.
+pub(super) fn check_declaration(participant: &Participant) -> Result<(), StartError> {
+    let service = participant.service();
+    let mut problems = rules::of_service(&participant.part());
+    let unowned = |saga: &&SagaEntry| saga.owner.is_none() && saga.owner_service == service;
+    problems.extend(participant.sagas.iter().filter(unowned).map(|saga| Problem {
+        rule: "an owner declares its saga as its own",
+        detail: format!(
+            "{service} is the OWNER of {}, and its queue gets no abort event: declare the saga with \
+             .owns(..)",
+            saga.saga
+        ),
+    }));
+    if !problems.is_empty() {
+        return Err(StartError::Declaration { service, problems });
+    }
+    check_call_times(participant)
+}
+
 /// Checks the time limits of the calls that steps make.
-pub(super) fn check_call_times(participant: &Participant) -> Result<(), StartError> {
+fn check_call_times(participant: &Participant) -> Result<(), StartError> {
     let steps = participant.sagas.iter().flat_map(|saga| &saga.steps);
     for step in steps.filter(|step| step.part().calls_outside) {
         let (step, time) = (step.part().name, step.call_time());

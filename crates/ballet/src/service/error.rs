@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ballet_core::Problem;
+
 use crate::service::settings::error::SettingsError;
 
 /// The reason why a service did not start. Temporary problems, such as a database or broker that is
@@ -12,6 +14,14 @@ pub enum StartError {
     /// Settings are missing or wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The service's own declaration breaks rules of a sound choreography. Started, it would lose work.
+    #[error("the declaration of {service} breaks {}", rules(.problems))]
+    Declaration {
+        /// The service's name.
+        service: &'static str,
+        /// The rules, and what breaks them.
+        problems: Vec<Problem>,
+    },
     /// The time limit of a step's calls is zero, or too long.
     #[error(
         "the step {step}: its CALL_TIME is {time:?}, but must be longer than zero and at most an hour"
@@ -60,4 +70,14 @@ pub enum StartError {
     /// The tables cannot be created.
     #[error("the database's tables: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// One rule in its line, or several as a list.
+fn rules(problems: &[Problem]) -> String {
+    match problems {
+        [problem] => format!("a rule: {problem}"),
+        several => several.iter().fold(format!("{} rules:", several.len()), |said, problem| {
+            format!("{said}\n  {problem}")
+        }),
+    }
 }

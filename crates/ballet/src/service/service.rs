@@ -23,7 +23,7 @@ use crate::http::unit::Handle;
 use crate::lane::intake::Lanes;
 use crate::lane::lane;
 use crate::outgoing::relay::Relay;
-use crate::service::check::{Checked, check, check_call_times};
+use crate::service::check::{Checked, check, check_declaration};
 use crate::service::error::StartError;
 use crate::service::prepare::Prepare;
 use crate::service::running::{Running, Signals};
@@ -96,9 +96,10 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// A [`StartError`] for problems that do not end by themselves.
+    /// A [`StartError`] for problems that do not end by themselves. A declaration that would lose work
+    /// is refused before anything starts, with the rule that it breaks.
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
-        check_call_times(&self.participant)?;
+        check_declaration(&self.participant)?;
         let Checked { broker, database: hosts, spans, otlp } = self.check(&settings)?;
         if hosts.are_several() {
             hosts.look().await;
@@ -200,7 +201,9 @@ impl Service {
         work.spawn("the watch over the clock", clock::follow(Arc::clone(&engine)));
         work.spawn("the worker for open calls", calls::run(Arc::clone(&engine)));
         work.spawn("the watch for calls left behind", calls::let_go(Arc::clone(&engine)));
-        work.spawn("the count of stuck sagas", stuck::keep_count(Arc::clone(&engine)));
+        let (unpublishable, unpublishable_state) = watch::channel(0);
+        let count = stuck::keep_count(Arc::clone(&engine), unpublishable);
+        work.spawn("the count of stuck sagas", count);
         work.spawn(
             "the comparison of bindings",
             compare.run(engine.clock.clone(), engine.stopping.clone()),
@@ -241,6 +244,7 @@ impl Service {
             consume: consumer.state(),
             publish: publisher.state(),
             held: publisher.held(),
+            unpublishable: unpublishable_state,
             bindings: bindings_state,
             copies: copies_state,
             progress,

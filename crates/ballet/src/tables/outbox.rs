@@ -18,6 +18,8 @@ use crate::tables::ledger::Columns;
 
 /// The position of a mark among a batch's rows.
 pub(crate) const MARK: i32 = -1;
+/// Counting stops at this number.
+const MAX_COUNTED: i64 = 10_000;
 
 /// Marks a batch as published, except for messages that can never be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +114,13 @@ pub(crate) async fn mark(
             .await?;
     }
     Ok(())
+}
+
+/// Counts the events in `outbox_dead`, up to a limit.
+pub(crate) async fn count_dead(db: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    let statement =
+        "select count(*) from (select from ballet.outbox_dead limit $1) as unpublishable";
+    sqlx::query_scalar(statement).bind(MAX_COUNTED).fetch_one(db).await
 }
 
 /// Copies the events that can never be published to `outbox_dead`.

@@ -1,26 +1,38 @@
-//! Counts stuck sagas for the metrics.
+//! Counts what waits for a person: stuck sagas, and events that can never be published.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgConnection;
+use tokio::sync::watch;
+
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 use crate::tables::database::answered;
-use crate::tables::failures::count;
+use crate::tables::{failures, outbox};
 
-/// The table is short in good times. In bad times a count may take a moment.
+/// The tables are short in good times. In bad times a count may take a moment.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 
-/// Counts stuck sagas for the metrics, until the service stops. The count comes from the database,
-/// so every replica reports the same number.
-pub(crate) async fn keep_count(engine: Arc<Engine>) {
+struct Counted {
+    tried_again: f64,
+    for_good: f64,
+    unpublishable: i64,
+}
+
+/// Counts for the metrics, and for readiness, until the service stops. The counts come from the
+/// database, so every replica reports the same numbers.
+pub(crate) async fn keep_count(engine: Arc<Engine>, unpublishable: watch::Sender<i64>) {
     let mut stopping = engine.stopping.clone();
     loop {
         let counted = async { count(&mut *engine.pool.acquire().await?).await };
         match answered(counted).await {
-            Ok((tried_again, for_good)) => {
+            Ok(counted) => {
+                let Counted { tried_again, for_good, unpublishable: dead } = counted;
                 ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => "yes").set(tried_again);
                 ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => "no").set(for_good);
+                ballet_amqp::gauge!("ballet_outbox_dead").set(dead as f64);
+                unpublishable.send_replace(dead);
             }
             Err(failure) => tracing::debug!("stuck sagas could not be counted: {failure}"),
         }
@@ -29,4 +41,10 @@ pub(crate) async fn keep_count(engine: Arc<Engine>) {
             () = stopped(&mut stopping) => return,
         }
     }
+}
+
+async fn count(db: &mut PgConnection) -> Result<Counted, sqlx::Error> {
+    let (tried_again, for_good) = failures::count(db).await?;
+    let unpublishable = outbox::count_dead(db).await?;
+    Ok(Counted { tried_again, for_good, unpublishable })
 }

@@ -1,8 +1,8 @@
-//! What cannot be taken is kept whole, with the reason.
+//! What cannot be taken is kept with the reason, its body as it came.
 
 use serde_json::{Value, json};
 
-use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
+use crate::trip::{DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, Trouble, desk, hotel};
 use crate::world::{World, part};
 
 fn without(properties: &Value, name: &str) -> Value {
@@ -89,6 +89,42 @@ async fn a_dead_letter_loses_what_would_act_on_the_copy_but_keeps_the_words() {
     assert_eq!(kept["headers"]["CC"], Value::Null);
     assert_eq!(kept["headers"]["x-original-cc"], json!(["somewhere.else"]));
     assert_eq!(kept["headers"]["mine"], "kept");
+}
+
+#[tokio::test]
+async fn a_dead_letter_has_its_body_as_it_came_and_the_properties_that_were_derived() {
+    let world = World::new("hello", vec![part(desk(), DESK_TABLES)]).await;
+    let (key, body) = ("agency.trip_wanted.v1", "{ \"hello\" : 1 }");
+    world.publish_raw(key, &json!({"delivery_mode": 1, "cluster_id": "c"}), body).await;
+    let dead = world.dead_letters(1).await;
+    let letter = &dead[0];
+    assert_eq!(letter["payload"], body);
+    assert_eq!((&letter["exchange"], &letter["routing_key"]), (&json!("dead"), &json!("desk")));
+    let mut kept = letter["properties"].as_object().expect("properties").clone();
+    let headers = kept.remove("headers").expect("headers");
+    let id = kept["message_id"].clone();
+    assert_eq!(
+        Value::Object(kept),
+        json!({"type": key, "message_id": id, "correlation_id": id, "delivery_mode": 2})
+    );
+    let names: Vec<&String> = headers.as_object().expect("headers").keys().collect();
+    assert_eq!(
+        names,
+        [
+            "x-attempts",
+            "x-dead-at",
+            "x-dead-detail",
+            "x-dead-exchange",
+            "x-dead-reason",
+            "x-dead-routing-key",
+            "x-dead-service"
+        ]
+    );
+    assert_eq!(headers["x-dead-exchange"], "events");
+    assert_eq!(
+        headers["x-dead-detail"],
+        "the body does not have the shape of agency.trip_wanted.v1: city: it is missing"
+    );
 }
 
 #[tokio::test]

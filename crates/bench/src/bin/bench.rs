@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bench::contestants::contestant::Contestant;
+use bench::gateway;
 use bench::report::groups::{self, Effort, Group};
 use bench::report::outcome::{Outcome, Row};
 use bench::report::plot;
@@ -89,14 +90,13 @@ async fn run_all(args: &Args) -> Result<bool> {
     fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
     let stage = Box::pin(Stage::set_up(&args.out)).await?;
-    let outcomes = tokio::select! {
-        outcomes = measure(args, &stage) => outcomes,
+    let reached = tokio::select! {
+        reached = measure(args, &stage) => reached,
         () = stopped() => Err(anyhow::anyhow!("stopped")),
     };
     // Also after an error, so that nothing is left running.
     stage.take_down().await?;
-    let outcomes = outcomes?;
-    Ok(outcomes.iter().flat_map(|outcome| &outcome.verdicts).all(|verdict| verdict.reached))
+    reached
 }
 
 /// Waits for a signal to end.
@@ -113,8 +113,10 @@ async fn stopped() {
     }
 }
 
-async fn measure(args: &Args, stage: &Stage) -> Result<Vec<Outcome>> {
+/// Returns whether all targets were reached.
+async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
     let (groups, effort) = (args.groups(), args.effort());
+    let mut all_reached = true;
     let mut outcomes = Vec::new();
     let mut peaks: HashMap<Contestant, f64> = HashMap::new();
     for group in groups {
@@ -128,6 +130,10 @@ async fn measure(args: &Args, stage: &Stage) -> Result<Vec<Outcome>> {
             search_products(args, stage).await?;
             continue;
         }
+        if group == Group::Gateway {
+            all_reached &= compare_proxies(args, stage).await?;
+            continue;
+        }
         let rows = match group {
             Group::Broker => broker(stage, effort).await?,
             _ => rows(args, stage, group, effort, &mut peaks).await?,
@@ -135,13 +141,14 @@ async fn measure(args: &Args, stage: &Stage) -> Result<Vec<Outcome>> {
         let outcome = Outcome::new(group, rows);
         writeln!(std::io::stdout(), "{outcome}").ok();
         write(args, &outcome)?;
+        all_reached &= outcome.verdicts.iter().all(|verdict| verdict.reached);
         outcomes.push(outcome);
     }
     let all = args.out.join("figures.json");
     fs::write(&all, serde_json::to_vec_pretty(&outcomes)?)
         .with_context(|| format!("cannot write {}", all.display()))?;
     say(&format!("all figures: {}", all.display()));
-    Ok(outcomes)
+    Ok(all_reached)
 }
 
 /// Runs the cases of a group in turn, several times.
@@ -187,6 +194,19 @@ async fn search_products(args: &Args, stage: &Stage) -> Result<()> {
     let file = args.out.join("search.json");
     fs::write(&file, serde_json::to_vec_pretty(&found)?)
         .with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Returns whether the target was reached.
+async fn compare_proxies(args: &Args, stage: &Stage) -> Result<bool> {
+    let (rounds, seconds) = if args.quick { (1, 1) } else { (5, 4) };
+    let turn = Duration::from_secs(args.seconds.unwrap_or(seconds));
+    let rounds = args.rounds.unwrap_or(rounds);
+    let compared = Box::pin(gateway::measure::measure(stage, rounds, turn, say)).await?;
+    writeln!(std::io::stdout(), "{compared}").ok();
+    let file = args.out.join("gateway.json");
+    fs::write(&file, serde_json::to_vec_pretty(&compared)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(compared.is_reached())
 }
 
 async fn broker(stage: &Stage, effort: Effort) -> Result<Vec<Row>> {

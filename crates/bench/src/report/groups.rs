@@ -30,12 +30,16 @@ pub enum Group {
     Lanes,
     /// 10 million old rows in inboxes and ledgers, and a held snapshot in each database.
     OldRows,
+    /// A reader that holds all tables of each database, as `pg_dump` does.
+    Dump,
     /// A backlog of a million messages, for 30 seconds.
     Backlog,
     /// The broker alone, with the topology and without parts of it.
     Broker,
     /// The catalogue's search among 100,000 products.
     Search,
+    /// The gateway beside nginx and beside its library alone, and orders through it at 40 a second.
+    Gateway,
 }
 
 impl Group {
@@ -55,9 +59,11 @@ impl Group {
             Self::Replicas => "replicas",
             Self::Lanes => "lanes",
             Self::OldRows => "old-rows",
+            Self::Dump => "dump",
             Self::Backlog => "backlog",
             Self::Broker => "broker",
             Self::Search => "search",
+            Self::Gateway => "gateway",
         }
     }
 
@@ -74,9 +80,11 @@ impl Group {
             Self::Replicas => "Replicas: processes of each service",
             Self::Lanes => "Lanes in each process",
             Self::OldRows => "10 million old rows in inboxes and ledgers, and a held snapshot",
+            Self::Dump => "A reader that holds all tables during the run, as pg_dump does",
             Self::Backlog => "Backlog of a million messages: messages, counted as sagas",
             Self::Broker => "The broker alone: five messages per saga",
             Self::Search => "Search in the catalogue",
+            Self::Gateway => "Gateway",
         }
     }
 }
@@ -204,6 +212,17 @@ pub fn cases(
             });
             fresh.map(|who| case(who.name(), *who, plan, effort)).chain(old).collect()
         }
+        Group::Dump => {
+            let own = [Contestant::Ballet, Contestant::BalletBulk];
+            let own = own.iter().filter(|who| contestants.contains(who));
+            let held = own.clone().map(|who| {
+                let label = format!("{} held", who.name());
+                let mut case = case(label, *who, plan, effort);
+                case.run.condition.dump = true;
+                case
+            });
+            own.map(|who| case(who.name(), *who, plan, effort)).chain(held).collect()
+        }
         Group::Backlog => {
             let without = contestants.iter().filter(|who| **who != Contestant::Twin);
             let backlog = |who: &Contestant| {
@@ -215,8 +234,8 @@ pub fn cases(
             };
             without.map(backlog).collect()
         }
-        // They have no contestants: see `broker_alone` and `search`.
-        Group::Broker | Group::Search => Vec::new(),
+        // They have no contestants: see `broker_alone`, `search` and `gateway`.
+        Group::Broker | Group::Search | Group::Gateway => Vec::new(),
     }
 }
 
@@ -259,14 +278,21 @@ pub fn targets(group: Group) -> Vec<Target> {
             to("ballet old", "ballet", Measure::Pages, Bound::AtMost(1.05)),
             to("ballet-bulk old", "ballet-bulk", Measure::Pages, Bound::AtMost(1.05)),
         ],
+        Group::Dump => vec![
+            to("ballet held", "ballet", Measure::Sagas, Bound::AtLeast(0.9)),
+            to("ballet-bulk held", "ballet-bulk", Measure::Sagas, Bound::AtLeast(0.9)),
+        ],
         Group::Backlog => vec![
             to("ballet", "ceiling", Measure::Messages, Bound::AtLeast(0.95)),
             to("ballet-bulk", "ceiling-bulk", Measure::Messages, Bound::AtLeast(0.95)),
             alone("ballet", Measure::Memory, Bound::AtMost(60.0)),
             alone("ballet-bulk", Measure::Memory, Bound::AtMost(60.0)),
         ],
-        Group::Doubled | Group::Replicas | Group::Lanes | Group::Broker | Group::Search => {
-            Vec::new()
-        }
+        Group::Doubled
+        | Group::Replicas
+        | Group::Lanes
+        | Group::Broker
+        | Group::Search
+        | Group::Gateway => Vec::new(),
     }
 }

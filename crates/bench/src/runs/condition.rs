@@ -1,4 +1,4 @@
-//! What a contestant finds in its databases: old rows, and a snapshot that is held.
+//! What a contestant finds in its databases: old rows, a snapshot that is held, tables that are held.
 
 use anyhow::Result;
 use ballet_testkit::TestEnv;
@@ -88,6 +88,23 @@ pub(crate) async fn hold_snapshots(env: &TestEnv) -> Result<Vec<PgConnection>> {
         sqlx::query("begin isolation level repeatable read").execute(&mut db).await?;
         sqlx::query("select pg_current_xact_id()").execute(&mut db).await?;
         held.push(db);
+    }
+    Ok(held)
+}
+
+/// Opens a transaction in each database that holds all tables as `pg_dump` does.
+pub(crate) async fn hold_tables(env: &TestEnv) -> Result<Vec<PgConnection>> {
+    let mut held = hold_snapshots(env).await?;
+    for db in &mut held {
+        // Partitions are locked with their parents.
+        sqlx::raw_sql(
+            "do $$ declare t record; begin for t in select c.oid::regclass as name from pg_class c \
+             join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p') \
+             and n.nspname in ('ballet', 'public') \
+             loop execute format('lock table %s in access share mode', t.name); end loop; end $$",
+        )
+        .execute(db)
+        .await?;
     }
     Ok(held)
 }

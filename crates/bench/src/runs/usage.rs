@@ -42,6 +42,11 @@ impl Snapshot {
         milliseconds(ours.map(|pid| self.0[pid].ticks + self.0[pid].ended).sum())
     }
 
+    /// The processes that this one has started, and those that they have.
+    pub(crate) fn descendants(&self, root: i32) -> Vec<i32> {
+        self.0.keys().copied().filter(|pid| *pid != root && self.belongs(*pid, &[root])).collect()
+    }
+
     /// Milliseconds of processor time of one process without its children.
     pub(crate) fn alone(&self, pid: i32) -> f64 {
         milliseconds(self.0.get(&pid).map_or(0, |process| process.ticks))
@@ -87,6 +92,13 @@ pub(crate) fn memory(pid: i32) -> Option<(f64, f64)> {
     Some((field("VmRSS:")? / 1024.0, field("VmHWM:")? / 1024.0))
 }
 
+/// The machine's load average of a minute.
+pub(crate) fn load() -> Result<f64> {
+    let text = fs::read_to_string("/proc/loadavg").context("cannot read /proc/loadavg")?;
+    let minute = text.split(' ').next().unwrap_or_default();
+    minute.parse().with_context(|| format!("/proc/loadavg has {text:?}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +112,7 @@ mod tests {
         let stranger = Process { parent: 1, ticks: 99, ended: 0 };
         let all = Snapshot(HashMap::from([(7, process), (8, child), (9, stranger)]));
         assert!((all.milliseconds(&[7]) - 1000.0).abs() < 1e-6);
+        assert_eq!(all.descendants(7), [8]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::runs::stage::{Stage, admin};
+use crate::runs::usage;
 use crate::search::figures::{Kind, Searches};
 use crate::search::vocabulary::{Vocabulary, beginning, misspelt, plain};
 
@@ -129,7 +130,7 @@ async fn search(
     say: &impl Fn(&str),
 ) -> Result<Searches> {
     let client = client()?;
-    let before = load()?;
+    let before = usage::load()?;
     let mut kinds = Vec::new();
     for (name, typed) in KINDS {
         let mut words = Vocabulary::new(SEED + 1);
@@ -150,16 +151,9 @@ async fn search(
         say(&format!("search: {name}"));
         kinds.push(kind);
     }
-    Ok(Searches { products, kinds, load: (before, load()?) })
+    Ok(Searches { products, kinds, load: (before, usage::load()?) })
 }
 
 fn client() -> Result<Client> {
     Client::builder().no_proxy().build().context("cannot set up HTTP")
-}
-
-/// The machine's load average of a minute.
-fn load() -> Result<f64> {
-    let text = std::fs::read_to_string("/proc/loadavg").context("cannot read /proc/loadavg")?;
-    let minute = text.split(' ').next().unwrap_or_default();
-    minute.parse().with_context(|| format!("/proc/loadavg has {text:?}"))
 }

@@ -1,6 +1,7 @@
 //! Signed tokens (RFC 7515, RFC 7519), checked strictly.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -90,6 +91,20 @@ enum Scopes {
     List(Vec<String>),
 }
 
+/// When a token counts.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    exp: f64,
+    nbf: Option<f64>,
+}
+
+/// A token that is signed and meant for us. Whether it counts now depends on its times.
+#[derive(Debug, Clone)]
+pub(crate) struct Verified {
+    identity: Arc<Identity>,
+    times: Times,
+}
+
 /// What a token has to say to count here and now.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected<'a> {
@@ -132,7 +147,7 @@ impl<'a> Token<'a> {
         &self,
         key: &PublicKey,
         expected: &Expected<'_>,
-    ) -> Result<Identity, TokenError> {
+    ) -> Result<Verified, TokenError> {
         if key.algorithm() != self.algorithm {
             return Err(TokenError::Algorithm);
         }
@@ -140,14 +155,8 @@ impl<'a> Token<'a> {
             return Err(TokenError::Signature);
         }
         let claims: Claims = decode(self.claims)?;
-        #[expect(clippy::cast_precision_loss, reason = "seconds fit into a float")]
-        let (now, leeway) = (expected.now as f64, expected.leeway as f64);
-        if now - leeway >= claims.exp {
-            return Err(TokenError::Expired);
-        }
-        if claims.nbf.is_some_and(|nbf| now + leeway < nbf) {
-            return Err(TokenError::NotYetValid);
-        }
+        let times = Times { exp: claims.exp, nbf: claims.nbf };
+        times.hold(expected)?;
         if claims.iss != expected.issuer {
             return Err(TokenError::Issuer);
         }
@@ -172,7 +181,30 @@ impl<'a> Token<'a> {
         let graphic =
             |scope: &String| !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic());
         let scopes = scopes.into_iter().filter(graphic).collect();
-        Ok(Identity { client: format!("sub:{subject}"), subject, scopes })
+        let identity = Identity { client: format!("sub:{subject}"), subject, scopes };
+        Ok(Verified { identity: Arc::new(identity), times })
+    }
+}
+
+impl Times {
+    fn hold(self, expected: &Expected<'_>) -> Result<(), TokenError> {
+        #[expect(clippy::cast_precision_loss, reason = "seconds fit into a float")]
+        let (now, leeway) = (expected.now as f64, expected.leeway as f64);
+        if now - leeway >= self.exp {
+            return Err(TokenError::Expired);
+        }
+        if self.nbf.is_some_and(|nbf| now + leeway < nbf) {
+            return Err(TokenError::NotYetValid);
+        }
+        Ok(())
+    }
+}
+
+impl Verified {
+    /// Whom the token stands for, if it counts now.
+    pub(crate) fn now(&self, expected: &Expected<'_>) -> Result<Arc<Identity>, TokenError> {
+        self.times.hold(expected)?;
+        Ok(Arc::clone(&self.identity))
     }
 }
 

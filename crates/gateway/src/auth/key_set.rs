@@ -49,8 +49,15 @@ impl KeySet {
         metrics::counter!("gateway_key_set_reads_total",
             "outcome" => if keys.is_ok() { "ok" } else { "failed" })
         .increment(1);
-        let keys = keys?.into_iter().map(|(id, key)| (id, Arc::new(key))).collect();
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(keys));
+        let mut known = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let keys = keys?.into_iter().map(|(id, key)| {
+            // A key that is still there stays the same one: tokens of it need no new check.
+            let same = known.as_ref().and_then(|known| known.get(&id)).filter(|old| ***old == key);
+            let key = same.cloned().unwrap_or_else(|| Arc::new(key));
+            (id, key)
+        });
+        let keys = keys.collect();
+        *known = Some(Arc::new(keys));
         Ok(())
     }
 
@@ -63,6 +70,11 @@ impl KeySet {
             None => Found::NoSet,
             Some(keys) => keys.get(kid).map_or(Found::Unknown, |key| Found::Key(Arc::clone(key))),
         }
+    }
+
+    /// Whether a key that was found is still in the set.
+    pub(crate) fn has(&self, kid: &str, key: &Arc<PublicKey>) -> bool {
+        matches!(self.known(kid), Found::Key(known) if Arc::ptr_eq(&known, key))
     }
 
     pub(crate) async fn find(&self, kid: &str) -> Found {

@@ -8,4 +8,5 @@ pub(crate) mod key_set;
 pub(crate) mod key_source;
 pub(crate) mod refused;
 pub(crate) mod sign_in;
+pub(crate) mod verified;
 pub(crate) mod wall_clock;

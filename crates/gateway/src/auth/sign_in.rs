@@ -10,6 +10,7 @@ use crate::auth::identity::Identity;
 use crate::auth::jwt::{Expected, Token, TokenError};
 use crate::auth::key_set::{Found, KeySet};
 use crate::auth::key_source::KeySource;
+use crate::auth::verified::{Known, VerifiedTokens};
 use crate::auth::{api_key, wall_clock};
 use crate::config::file::{ApiKey, Config, Jwt};
 use crate::http::headers::single;
@@ -19,6 +20,8 @@ use crate::http::problem::Problem;
 #[derive(Debug)]
 pub(crate) struct SignIn {
     jwt: Option<(Jwt, Arc<KeySet>)>,
+    /// By this config: a new one begins without any.
+    verified: VerifiedTokens,
     api_keys: Vec<ApiKey>,
 }
 
@@ -33,8 +36,8 @@ impl SignIn {
         place: &Path,
         before: Option<&Self>,
     ) -> Result<Self, String> {
-        let api_keys = config.api_keys.clone();
-        let Some(jwt) = &config.jwt else { return Ok(Self { jwt: None, api_keys }) };
+        let (api_keys, verified) = (config.api_keys.clone(), VerifiedTokens::default());
+        let Some(jwt) = &config.jwt else { return Ok(Self { jwt: None, verified, api_keys }) };
         let known = before.and_then(|before| before.jwt.as_ref());
         let known = known.filter(|(old, _)| (&old.keys, old.refresh) == (&jwt.keys, jwt.refresh));
         let set = match known {
@@ -50,7 +53,7 @@ impl SignIn {
             Err(why) => tracing::warn!("the key set cannot be read for now: {why}"),
             Ok(()) => {}
         }
-        Ok(Self { jwt: Some((jwt.clone(), set)), api_keys })
+        Ok(Self { jwt: Some((jwt.clone(), set)), verified, api_keys })
     }
 
     /// Whether tokens can be checked.
@@ -59,7 +62,10 @@ impl SignIn {
     }
 
     /// The client that a request names; `None` if it names none.
-    pub(crate) async fn identify(&self, headers: &HeaderMap) -> Result<Option<Identity>, Problem> {
+    pub(crate) async fn identify(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<Arc<Identity>>, Problem> {
         let one = |name: &str| {
             single(headers, name).map_err(|()| refused("header", &format!("expected one {name}")))
         };
@@ -69,7 +75,7 @@ impl SignIn {
                 Err(refused("both", "expected a token or an API key, found both"))
             }
             (None, Some(key)) => match api_key::sign_in(&self.api_keys, key) {
-                Some(identity) => Ok(Some(identity)),
+                Some(identity) => Ok(Some(Arc::new(identity))),
                 None => Err(refused("api_key", "the API key is unknown")),
             },
             (Some(value), None) => {
@@ -107,11 +113,19 @@ impl SignIn {
         Err(problem.with(header::WWW_AUTHENTICATE, challenge))
     }
 
-    async fn token(&self, text: &str) -> Result<Identity, Problem> {
+    async fn token(&self, text: &str) -> Result<Arc<Identity>, Problem> {
         let Some((jwt, set)) = &self.jwt else {
             return Err(refused("no_tokens", "this gateway takes no tokens, only API keys"));
         };
         let why = |error: TokenError| refused("token", &error.to_string());
+        let leeway = i64::try_from(jwt.leeway.0.as_secs()).unwrap_or(0);
+        let now = wall_clock::unix_seconds();
+        let expected = Expected { issuer: &jwt.issuer, audience: &jwt.audience, leeway, now };
+        if let Some(known) = self.verified.find(text)
+            && set.has(&known.kid, &known.key)
+        {
+            return known.token.now(&expected).map_err(why);
+        }
         let token = Token::parse(text).map_err(why)?;
         let key = match set.find(&token.kid).await {
             Found::Key(key) => key,
@@ -122,10 +136,10 @@ impl SignIn {
                     .retry_after(std::time::Duration::from_secs(2)));
             }
         };
-        let leeway = i64::try_from(jwt.leeway.0.as_secs()).unwrap_or(0);
-        let now = wall_clock::unix_seconds();
-        let expected = Expected { issuer: &jwt.issuer, audience: &jwt.audience, leeway, now };
-        token.check(&key, &expected).map_err(why)
+        let verified = token.check(&key, &expected).map_err(why)?;
+        let identity = verified.now(&expected).map_err(why)?;
+        self.verified.add(text, Known { kid: token.kid, key, token: verified });
+        Ok(identity)
     }
 }
 

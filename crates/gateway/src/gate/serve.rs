@@ -1,6 +1,7 @@
 //! Serves one request from its first check to its last header.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -56,21 +57,25 @@ async fn decide(
     exchange.route = Some(target.name().to_owned());
     let access = target.access();
     let identity = identify(gate, exchange, request.headers()).await?;
-    exchange.client = identity.as_ref().map(|identity| identity.client.clone());
+    let identity = identity.as_deref();
+    exchange.client = identity.map(|identity| identity.client.clone());
     if let Some(scopes) = &access.scopes {
-        gate.sign_in.allowed(identity.as_ref(), scopes)?;
+        gate.sign_in.allowed(identity, scopes)?;
     }
     if let Some(rate) = &access.rate {
-        let client = match &identity {
-            Some(identity) => identity.client.clone(),
-            None => peer::client_name(exchange.address),
+        let address;
+        let client = match identity {
+            Some(identity) => &identity.client,
+            None => {
+                address = peer::client_name(exchange.address);
+                &address
+            }
         };
-        let verdict = gate.lasting.limiter.take(rate, &client).await;
+        let verdict = gate.lasting.limiter.take(rate, client).await;
         let refused = (!verdict.allowed).then(|| verdict.problem(rate));
         exchange.limited = Some((rate.clone(), verdict));
         refused.map_or(Ok(()), Err)?;
     }
-    let identity = identity.as_ref();
     match target {
         Target::Document(document) => Ok(json(document.text.clone())),
         Target::Page(page) => page::compose(page, path, exchange, identity).await,
@@ -83,7 +88,7 @@ async fn identify(
     gate: &Gate,
     exchange: &Exchange,
     headers: &HeaderMap,
-) -> Result<Option<Identity>, Problem> {
+) -> Result<Option<Arc<Identity>>, Problem> {
     if !sign_in::has_credentials(headers) {
         return Ok(None);
     }

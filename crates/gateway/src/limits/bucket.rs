@@ -9,8 +9,12 @@ use crate::limits::verdict::Verdict;
 pub(crate) struct Bucket {
     /// Leased and not used.
     permits: u32,
-    /// What other processes have left, as far as known.
+    /// What can still be leased, as far as known.
     elsewhere: u32,
+    /// The last portion that was leased.
+    portion: u32,
+    /// Whether the next portion has been asked for.
+    asked: bool,
     ends: Instant,
 }
 
@@ -18,16 +22,34 @@ impl Bucket {
     /// `seconds` from `asked`, the moment before the question, so that permits never outlive their
     /// window.
     pub(crate) fn new(permits: u32, elsewhere: u32, asked: Instant, window: Duration) -> Self {
-        Self { permits, elsewhere, ends: asked + window }
+        Self { permits, elsewhere, portion: permits, asked: false, ends: asked + window }
     }
 
     /// The rest of the window without the other processes: the whole rate for this one.
     pub(crate) fn alone(&self, requests: u32) -> Self {
-        Self { permits: requests, elsewhere: 0, ends: self.ends }
+        Self { permits: requests, elsewhere: 0, portion: requests, asked: false, ends: self.ends }
     }
 
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         self.ends <= now
+    }
+
+    /// Whether the next portion is to be asked for now, so that no request has to wait for it: half
+    /// of the last one is used up. It is true once for each portion.
+    pub(crate) fn runs_low(&mut self) -> bool {
+        let low = self.permits <= self.portion / 2 && self.elsewhere > 0 && !self.asked;
+        self.asked |= low;
+        low
+    }
+
+    /// Adds a portion that was asked for, or nothing if none came. What is not over at the same time
+    /// is of the same window: permits are leased in their window, and end no later than it.
+    pub(crate) fn add(&mut self, portion: Option<Self>, now: Instant) {
+        self.asked = false;
+        let Some(portion) = portion.filter(|portion| !portion.is_over(now)) else { return };
+        let permits = if self.is_over(now) { 0 } else { self.permits };
+        let ends = if self.is_over(now) { portion.ends } else { self.ends.min(portion.ends) };
+        *self = Self { permits: permits.saturating_add(portion.permits), ends, ..portion };
     }
 
     /// How long there are no permits any more, here and elsewhere.
@@ -69,5 +91,35 @@ mod tests {
         let mut used_up = Bucket::new(0, 0, now, window);
         assert_eq!(used_up.take(now).map(|verdict| verdict.allowed), Some(false));
         assert_eq!(used_up.take(now + window), None, "the next window");
+    }
+
+    #[test]
+    fn the_next_portion_is_asked_for_once_and_before_the_last_is_used_up() {
+        let now = Instant::now();
+        let window = Duration::from_secs(10);
+        let mut bucket = Bucket::new(4, 6, now, window);
+        let mut low = Vec::new();
+        for _ in 0..3 {
+            assert!(bucket.take(now).is_some());
+            low.push(bucket.runs_low());
+        }
+        assert_eq!(low, [false, true, false]);
+        bucket.add(Some(Bucket::new(4, 2, now, window)), now);
+        assert_eq!(bucket.take(now).map(|verdict| verdict.left), Some(6));
+        bucket.add(None, now);
+        let mut last = Bucket::new(1, 0, now, window);
+        assert!(last.take(now).is_some() && !last.runs_low(), "there are no more");
+    }
+
+    #[test]
+    fn a_portion_counts_in_its_window_only() {
+        let now = Instant::now();
+        let window = Duration::from_secs(10);
+        let later = now + window;
+        let mut bucket = Bucket::new(4, 6, now, window);
+        bucket.add(Some(Bucket::new(3, 7, later, window)), later);
+        assert_eq!(bucket.take(later).map(|verdict| verdict.left), Some(9), "of the new window");
+        bucket.add(Some(Bucket::new(3, 7, now, window)), later);
+        assert_eq!(bucket.take(later).map(|verdict| verdict.left), Some(8), "it came too late");
     }
 }

@@ -1,9 +1,10 @@
 //! Limits that hold over several gateways.
 //!
-//! Permits are leased from the shared window in portions, so that few requests wait for the database.
-//! They count as used when they are leased: all gateways together never let more through than the
-//! rate says. A client may get fewer, by the permits that lie unused in other gateways: at most a
-//! portion each. Without the database each gateway counts for itself.
+//! Permits are leased from the shared window in portions, and the next one before the last is used up,
+//! so that hardly a request waits for the database. They count as used when they are leased: all
+//! gateways together never let more through than the rate says. A client may get fewer, by the
+//! permits that lie unused in other gateways: at most a portion and a half each. Without the database
+//! each gateway counts for itself.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
@@ -25,10 +26,13 @@ const TOO_MANY: usize = 200_000;
 const PORTION: i32 = 64;
 const SHARE: i32 = 20;
 
+/// A client's permits, once it has asked for some.
+type Slot = Arc<Mutex<Option<Bucket>>>;
+
 /// The clients of this process, and at how many of them to look for what can be forgotten.
 #[derive(Debug)]
 struct Buckets {
-    all: HashMap<(String, String), Arc<Mutex<Option<Bucket>>>>,
+    all: HashMap<(String, String), Slot>,
     sweep_at: usize,
 }
 
@@ -47,14 +51,25 @@ impl Limiter {
 
     /// Counts a request of a client.
     pub(crate) async fn take(&self, rate: &Rate, client: &str) -> Verdict {
-        let bucket = self.bucket(rate, client);
+        let slot = self.slot(rate, client);
         // Requests of one client wait together for a new portion.
-        let mut bucket = bucket.lock().await;
+        let mut bucket = slot.lock().await;
         let mut verdict = bucket.as_mut().and_then(|bucket| bucket.take(Instant::now()));
         if verdict.is_none() {
             let mut fresh = self.lease(rate, client, bucket.as_ref()).await;
             verdict = fresh.take(Instant::now());
             *bucket = Some(fresh);
+        } else if let Some(database) = self.worth_asking()
+            && bucket.as_mut().is_some_and(Bucket::runs_low)
+        {
+            let (database, slot) = (Arc::clone(database), Arc::clone(&slot));
+            let (rate, client) = (rate.clone(), client.to_owned());
+            tokio::spawn(async move {
+                let portion = portion(&database, &rate, &client).await;
+                if let Some(bucket) = slot.lock().await.as_mut() {
+                    bucket.add(portion, Instant::now());
+                }
+            });
         }
         // A portion that ran out on the way here is of a window that is over.
         let verdict = verdict.unwrap_or(Verdict {
@@ -79,7 +94,7 @@ impl Limiter {
         bucket.as_ref().and_then(|bucket| bucket.spent(Instant::now()))
     }
 
-    fn bucket(&self, rate: &Rate, client: &str) -> Arc<Mutex<Option<Bucket>>> {
+    fn slot(&self, rate: &Rate, client: &str) -> Slot {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (rate.name.clone(), client.to_owned());
         if let Some(known) = buckets.all.get(&key) {
@@ -101,25 +116,16 @@ impl Limiter {
         Arc::clone(buckets.all.entry(key).or_default())
     }
 
+    fn worth_asking(&self) -> Option<&Arc<Database>> {
+        self.database.as_ref().filter(|database| database.is_worth_asking())
+    }
+
     async fn lease(&self, rate: &Rate, client: &str, before: Option<&Bucket>) -> Bucket {
         let asked = Instant::now();
-        if let Some(database) = self.database.as_ref().filter(|database| database.is_worth_asking())
+        if let Some(database) = self.worth_asking()
+            && let Some(portion) = portion(database, rate, client).await
         {
-            let requests = i32::try_from(rate.requests).unwrap_or(i32::MAX);
-            let ask = Ask {
-                rate: &rate.name,
-                client,
-                requests,
-                window_seconds: i32::try_from(rate.window.0.as_secs()).unwrap_or(i32::MAX),
-                most: (requests / SHARE).clamp(1, PORTION),
-            };
-            let lease = database.ask(async |pool| rate_windows::lease(pool, ask).await).await;
-            metrics::counter!("gateway_rate_leases_total").increment(1);
-            if let Ok(lease) = lease {
-                let count = |number: i32| u32::try_from(number).unwrap_or(0);
-                let seconds = Duration::try_from_secs_f64(lease.seconds).unwrap_or_default();
-                return Bucket::new(count(lease.granted), count(lease.left), asked, seconds);
-            }
+            return portion;
         }
         // This process's own count. What was leased before the database went away is part of it.
         match before.filter(|before| !before.is_over(asked)) {
@@ -127,4 +133,23 @@ impl Limiter {
             None => Bucket::new(rate.requests, 0, asked, rate.window.0),
         }
     }
+}
+
+/// A portion of the window that all gateways share, if the database can be asked.
+async fn portion(database: &Database, rate: &Rate, client: &str) -> Option<Bucket> {
+    let asked = Instant::now();
+    let requests = i32::try_from(rate.requests).unwrap_or(i32::MAX);
+    let ask = Ask {
+        rate: &rate.name,
+        client,
+        requests,
+        window_seconds: i32::try_from(rate.window.0.as_secs()).unwrap_or(i32::MAX),
+        most: (requests / SHARE).clamp(1, PORTION),
+    };
+    let lease = database.ask(async |pool| rate_windows::lease(pool, ask).await).await;
+    metrics::counter!("gateway_rate_leases_total").increment(1);
+    let lease = lease.ok()?;
+    let count = |number: i32| u32::try_from(number).unwrap_or(0);
+    let seconds = Duration::try_from_secs_f64(lease.seconds).unwrap_or_default();
+    Some(Bucket::new(count(lease.granted), count(lease.left), asked, seconds))
 }

@@ -5,7 +5,7 @@ mod crowd;
 mod late;
 mod placing;
 mod quiescence;
-mod stage;
+pub(crate) mod stage;
 mod summary;
 mod tap;
 mod timeline;
@@ -13,13 +13,15 @@ mod timeline;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use ballet_testkit::{Options, Servers};
 
 use crate::demo::crowd::Crowd;
-use crate::demo::stage::Stage;
+use crate::demo::stage::{self, Stage};
 use crate::demo::tap::Tap;
 use crate::harness::cases;
 use crate::harness::orders::Orders;
 use crate::harness::products;
+use crate::process::cargo::{self, Profile};
 use crate::process::stop::Stop;
 use crate::ui;
 
@@ -41,7 +43,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let mut stop = Stop::listen()?;
-    let mut stage = Stage::new()?;
+    let mut stage = Stage::new("demo")?;
     let played = tokio::select! {
         played = Box::pin(play(args, &mut stage)) => Some(played),
         () = stop.asked() => None,
@@ -72,7 +74,9 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
 /// whether everything held.
 async fn play(args: &Args, stage: &mut Stage) -> Result<bool> {
     let with_python = placing::has_pika().await;
-    stage.set().await?;
+    ui::say("building the services and the gateway");
+    let programs = cargo::build(&stage.children, Profile::Dev, &stage::packages()).await?;
+    stage.set(&programs, Servers::acquire(Options::durable()).await?).await?;
     let tap = Tap::start(stage.env()?).await?;
     // The tap has to see every version of a product.
     let merchant = stage.merchant()?;

@@ -1,12 +1,13 @@
-//! What the demo runs on: servers, the broker's topology, databases, and the services.
+//! A whole shop: servers, the broker's topology, databases, the services, and the gateway in front.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet::core::topology;
-use ballet_testkit::{Database, Options, Servers, TestEnv};
+use ballet_testkit::{Database, Servers, TestEnv};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
 use rustix::process::Signal;
@@ -17,7 +18,6 @@ use crate::harness::gateway::{Gateway, Program};
 use crate::harness::run_dir::run_dir;
 use crate::harness::service::{DRAIN, Launch, SERVICES, Service};
 use crate::harness::stock::fill_shelves;
-use crate::process::cargo;
 use crate::process::children::Children;
 use crate::ui;
 
@@ -29,6 +29,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const CUSTOMERS: usize = 20;
 /// The gateway's package, and its program.
 const GATEWAY: (&str, &str) = ("gateway", "ballet-gateway");
+
+/// The packages with the programs of a shop.
+pub(crate) fn packages() -> Vec<&'static str> {
+    [&SERVICES[..], &[GATEWAY.0]].concat()
+}
 
 /// Everything that must end with the demo. It is set up step by step and can be torn down after
 /// each of them.
@@ -45,11 +50,13 @@ pub(crate) struct Stage {
     pub(crate) customers: Vec<Customer>,
     /// Publishes products and counts goods in.
     merchant: Option<Customer>,
+    /// The kind of run, for the directory of its logs.
+    kind: &'static str,
     logs: PathBuf,
 }
 
 impl Stage {
-    pub(crate) fn new() -> Result<Self> {
+    pub(crate) fn new(kind: &'static str) -> Result<Self> {
         let http =
             Client::builder().no_proxy().timeout(PATIENCE).build().context("cannot set up HTTP")?;
         let children = Children::new()?;
@@ -66,18 +73,19 @@ impl Stage {
             database,
             customers,
             merchant,
+            kind,
             logs,
         })
     }
 
-    /// Builds the services and the gateway, starts everything, and fills the shelves.
-    pub(crate) async fn set(&mut self) -> Result<()> {
-        ui::say("building the services and the gateway");
-        let packages = [&SERVICES[..], &[GATEWAY.0]].concat();
-        let programs = cargo::build(&self.children, &packages).await?;
-        self.logs = run_dir(programs.values().next().map(PathBuf::as_path), "demo")?;
-
-        let servers = self.servers.insert(Servers::acquire(Options::durable()).await?);
+    /// Starts everything from these programs and on these servers, and fills the shelves.
+    pub(crate) async fn set(
+        &mut self,
+        programs: &HashMap<String, PathBuf>,
+        servers: Servers,
+    ) -> Result<()> {
+        self.logs = run_dir(programs.values().next().map(PathBuf::as_path), self.kind)?;
+        let servers = self.servers.insert(servers);
         ui::say("applying the broker's topology and creating the databases");
         let definitions = topology::definitions(&shop::system(), |_| String::new());
         let env = TestEnv::with_plain_names(servers, &definitions, &SERVICES).await?;

@@ -19,8 +19,11 @@ use crate::ui;
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
+const WALK: &str = "docs/try-it.md";
+const GUIDE: &str = "docs/write-a-service.md";
 const GATEWAY: &str = "crates/gateway/shop.toml";
 const EXAMPLE: &str = "examples/loyalty/src/lib.rs";
+const EXAMPLES_TEST: &str = "examples/loyalty/tests/loyalty.rs";
 
 /// A generated file: its path in the workspace, and its text.
 struct Generated {
@@ -86,16 +89,20 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
     let system = ballet_gateway::document(&root.join(GATEWAY), documents);
     let text = system.map_err(|why| anyhow!("the document of the whole shop: {why}"))?;
     all.push(Generated { path: "docs/openapi/shop.json".to_owned(), text });
-    match read(&root.join(README))? {
-        Some(readme) => {
-            let example = read(&root.join(EXAMPLE))?.with_context(|| format!("no {EXAMPLE}"))?;
-            let page = Marked { file: README, open: "<!-- ", close: " -->" };
-            let text = page.with(&readme, "events", &events::table(&graph, &catalog))?;
-            let text = page.with(&text, "loyalty", &format!("```rust\n{example}```\n"))?;
-            let text = page.with(&text, "hints", &format!("```sh\n{HINTS}```\n"))?;
-            all.push(Generated { path: README.to_owned(), text });
-        }
-        None => ui::say(&format!("there is no {README} for the table of events")),
+    let example = read(&root.join(EXAMPLE))?.with_context(|| format!("no {EXAMPLE}"))?;
+    let rust = |text: &str| format!("```rust\n{}\n```\n", text.trim_end());
+    for (file, name, part) in [
+        (README, "step", rust(&step(&example)?)),
+        (GUIDE, "loyalty", rust(&example)),
+        (GUIDE, "sound", rust(&last_test(&read(&root.join(EXAMPLES_TEST))?.unwrap_or_default())?)),
+        (WALK, "hints", format!("```sh\n{HINTS}```\n")),
+    ] {
+        let page = match all.iter().position(|generated| generated.path == file) {
+            Some(at) => all.remove(at).text,
+            None => read(&root.join(file))?.with_context(|| format!("no {file}"))?,
+        };
+        let text = Marked { file, open: "<!-- ", close: " -->" }.with(&page, name, &part)?;
+        all.push(Generated { path: file.to_owned(), text });
     }
     let text = read(&root.join(compose::FILE))?.with_context(|| format!("no {}", compose::FILE))?;
     let marked = Marked { file: compose::FILE, open: "  # ", close: "" };
@@ -107,6 +114,29 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
         text: conformance::page(root, &rows)?,
     });
     Ok(all)
+}
+
+/// The example's test of the declarations of all services.
+fn last_test(tests: &str) -> Result<String> {
+    let (_, test) = tests
+        .rsplit_once("\n#[test]\n")
+        .with_context(|| format!("{EXAMPLES_TEST} has no test of the declarations"))?;
+    Ok(format!("#[test]\n{test}"))
+}
+
+/// What a reader has to see of the example first: the step, its compensation, and where they are declared.
+fn step(example: &str) -> Result<String> {
+    let between = |from: &str, to: &str| {
+        let (_, rest) = example.split_once(from)?;
+        let (part, _) = rest.split_once(to)?;
+        Some(format!("{from}{part}"))
+    };
+    let step = between("impl Step for", "async fn add(");
+    let declared = between("Participant::new(", "\n}\n");
+    match (step, declared) {
+        (Some(step), Some(declared)) => Ok(format!("{step}{declared}")),
+        _ => bail!("{EXAMPLE} has no step, or declares no participant"),
+    }
 }
 
 fn read(file: &Path) -> Result<Option<String>> {

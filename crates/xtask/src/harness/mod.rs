@@ -1,5 +1,5 @@
 //! A shop to work with: its services as processes, the orders that are placed, and the journal that
-//! says how they end. The demo, the chaos run, the soak and the audit use it.
+//! says how they end. The demo, the chaos run, the soak, the audit and the benchmark use it.
 
 pub(crate) mod carts;
 pub(crate) mod cases;
@@ -14,6 +14,7 @@ pub(crate) mod journal;
 pub(crate) mod load;
 pub(crate) mod oracle;
 pub(crate) mod orders;
+pub(crate) mod percentile;
 pub(crate) mod products;
 pub(crate) mod record;
 pub(crate) mod report;

@@ -56,15 +56,29 @@ pub(crate) fn metadata() -> Result<Value> {
     serde_json::from_slice(&output.stdout).context("cannot read the output of cargo metadata")
 }
 
+/// How programs are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// As everybody builds them who works on them.
+    Dev,
+    /// With all optimisations.
+    Release,
+}
+
 /// Builds programs, with cargo's own progress on the terminal, and returns their paths.
 pub(crate) async fn build(
     children: &Children,
+    profile: Profile,
     packages: &[&str],
 ) -> Result<HashMap<String, PathBuf>> {
-    // With xtask among the packages, the dependencies keep the features they were built with.
-    let chosen = packages.iter().chain(&["xtask"]).flat_map(|package| ["-p", package]);
+    let more: &[&str] = match profile {
+        // With xtask among the packages, the dependencies keep the features they were built with.
+        Profile::Dev => &["-p", "xtask"],
+        Profile::Release => &["--release"],
+    };
+    let chosen = packages.iter().flat_map(|package| ["-p", package]);
     let args = ["build", "--message-format=json-render-diagnostics"].into_iter().chain(chosen);
-    let args: Vec<String> = args.map(str::to_owned).collect();
+    let args: Vec<String> = args.chain(more.iter().copied()).map(str::to_owned).collect();
     let mut cargo = children
         .start(program(), &args, |command| {
             command.current_dir(root()).stdout(Stdio::piped());
@@ -84,7 +98,7 @@ pub(crate) async fn build(
         }
     }
     if !cargo.wait().await?.success() {
-        bail!("the services do not compile; see cargo's output above");
+        bail!("{} do not compile; see cargo's output above", packages.join(", "));
     }
     Ok(built)
 }

@@ -12,6 +12,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::harness::cases::GOOD;
 use crate::harness::load::Load;
+use crate::harness::percentile::at_share;
 use crate::harness::record::Recorder;
 use crate::harness::service::SERVICES;
 use crate::harness::stage::Stage;
@@ -137,11 +138,6 @@ impl<'a> Sampler<'a> {
     }
 }
 
-/// The value that this percentage of the sorted times does not exceed.
-fn at_share(sorted: &[Duration], percent: usize) -> Option<Duration> {
-    sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied()
-}
-
 /// The memory of a process and its open files. Pages of the program's file are left out: more and more
 /// of them are touched, and they can be given back.
 fn process(pid: u32) -> Result<(f64, f64)> {
@@ -194,15 +190,6 @@ const fn bytes(value: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn percentiles_are_values_that_occur() {
-        let times: Vec<Duration> = (1..=200).map(Duration::from_millis).collect();
-        assert_eq!(at_share(&times, 50), Some(Duration::from_millis(100)));
-        assert_eq!(at_share(&times, 99), Some(Duration::from_millis(198)));
-        assert_eq!(at_share(&times[..1], 99), Some(Duration::from_millis(1)));
-        assert_eq!(at_share(&[], 99), None);
-    }
 
     #[test]
     fn this_process_has_memory_and_files() {

@@ -1,11 +1,37 @@
 //! The rules for copies: who shares an entity, and whether each reader can be fed.
 
-use crate::part::{CopyPart, System};
+use std::collections::BTreeSet;
+
+use crate::part::{CopyPart, Part, System};
 use crate::problem::Problem;
 
-/// Returns every rule for copies that the declarations break.
-pub(crate) fn problems(system: &System) -> Vec<Problem> {
-    let mut problems = Vec::new();
+/// The rules for the copies of one service.
+pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
+    for CopyPart { entity, owner, fed_by, request, .. } in &part.copies {
+        let reader = part.service;
+        if request.is_none() {
+            problems.push(Problem {
+                rule: "who keeps a copy can ask for it",
+                detail: format!(
+                    "{reader} copies {entity}, and the entity's REQUESTS have no event of {reader}: \
+                     add {reader}.{entity}s_requested.v1"
+                ),
+            });
+        }
+        for event in fed_by.iter().filter(|event| event.service() != *owner) {
+            problems.push(Problem {
+                rule: "a copy is fed by the owner's events",
+                detail: format!(
+                    "{reader} feeds its copy of {entity} from {event}; {owner} owns it: feed it from \
+                     events of {owner}"
+                ),
+            });
+        }
+    }
+}
+
+/// The rules for entities: each has one owner, who shares what others copy.
+pub(super) fn check_owners(system: &System, problems: &mut Vec<Problem>) {
     let shares = || {
         let parts = system.parts.iter();
         parts.flat_map(|part| part.shares.iter().map(move |share| (part.service, share.entity)))
@@ -13,46 +39,30 @@ pub(crate) fn problems(system: &System) -> Vec<Problem> {
     let owners = |entity: &str| -> Vec<&str> {
         shares().filter(|(_, shared)| *shared == entity).map(|(service, _)| service).collect()
     };
-    let mut several: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (_, entity) in shares() {
-        let of_entity = owners(entity);
-        if of_entity.len() > 1 && !several.iter().any(|(known, _)| *known == entity) {
-            several.push((entity, of_entity));
+    let shared: BTreeSet<&str> = shares().map(|(_, entity)| entity).collect();
+    for (entity, owners) in shared.into_iter().map(|entity| (entity, owners(entity))) {
+        if owners.len() > 1 {
+            problems.push(Problem {
+                rule: "an entity has one owner",
+                detail: format!(
+                    "{entity} is shared by {}: rename one of the entities",
+                    owners.join(" and ")
+                ),
+            });
         }
     }
-    problems.extend(several.into_iter().map(|(entity, owners)| Problem {
-        rule: "an entity has one owner",
-        detail: format!("{entity} is shared by {}", owners.join(" and ")),
-    }));
     for part in &system.parts {
-        for copy in &part.copies {
-            check(part.service, copy, &owners(copy.entity), &mut problems);
+        for CopyPart { entity, owner, .. } in &part.copies {
+            if !owners(entity).contains(owner) {
+                problems.push(Problem {
+                    rule: "what is copied is shared by its owner",
+                    detail: format!(
+                        "{} copies {entity}, and {owner} does not share it: add .shares(..) to {owner}",
+                        part.service
+                    ),
+                });
+            }
         }
-    }
-    problems
-}
-
-fn check(reader: &str, copy: &CopyPart, owners: &[&str], problems: &mut Vec<Problem>) {
-    let CopyPart { entity, owner, .. } = copy;
-    if !owners.contains(owner) {
-        problems.push(Problem {
-            rule: "what is copied is shared by its owner",
-            detail: format!("{reader} copies {entity}, and {owner} does not share it"),
-        });
-    }
-    if copy.request.is_none() {
-        problems.push(Problem {
-            rule: "who keeps a copy can ask for it",
-            detail: format!(
-                "{reader} copies {entity}, and the entity's REQUESTS have no event of {reader}"
-            ),
-        });
-    }
-    for event in copy.fed_by.iter().filter(|event| event.service() != *owner) {
-        problems.push(Problem {
-            rule: "a copy is fed by the owner's events",
-            detail: format!("{reader} feeds its copy of {entity} from {event}; {owner} owns it"),
-        });
     }
 }
 
@@ -61,7 +71,7 @@ mod tests {
     use super::*;
     use crate::event::EventType;
     use crate::graph::Graph;
-    use crate::part::{Part, SharePart};
+    use crate::part::SharePart;
 
     const CHANGED: EventType = EventType::plain("catalog.product_changed.v1");
     const REPUBLISHED: EventType = EventType::plain("catalog.products_republished.v1");

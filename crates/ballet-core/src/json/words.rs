@@ -1,0 +1,181 @@
+//! What serde says about a wrong shape, in the words of JSON: who wrote the text may not know Rust.
+
+/// Says at which place what is wrong. `place` is a path such as `lines[2].quantity`, or `.`.
+pub(super) fn at(place: &str, what: &str) -> String {
+    let inner = |field: &str| match place {
+        "." => field.to_owned(),
+        place => format!("{place}.{field}"),
+    };
+    let what = without_position(what);
+    // These are about a field, and found at what contains it.
+    if let Some(field) = quoted(what, "missing field ") {
+        return format!("{}: it is missing", inner(field));
+    }
+    if let Some(field) = quoted(what, "duplicate field ") {
+        return format!("{}: it is there twice", inner(field));
+    }
+    match place {
+        "." => in_words(what),
+        place => format!("{place}: {}", in_words(what)),
+    }
+}
+
+/// Says in the words of JSON what an error of serde says in those of Rust. The place in the text,
+/// `at line 1 column 7`, is left out.
+#[must_use]
+pub fn in_words(what: &str) -> String {
+    let what = without_position(what);
+    if what == "expected value" {
+        // So serde_json says of an enum that is neither of both.
+        return "a string, or an object with one field, is wanted".to_owned();
+    }
+    let Some((found, wanted)) = what.rsplit_once(", expected ") else { return what.to_owned() };
+    let mismatch =
+        found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: "));
+    if let Some(found) = mismatch {
+        return format!("{} is wanted, but there is {}", wanted_in_words(wanted), kind(found));
+    }
+    if let Some(length) = found.strip_prefix("invalid length ") {
+        return format!("{} is wanted, but its length is {length}", wanted_in_words(wanted));
+    }
+    let known = wanted.strip_prefix("one of ").unwrap_or(wanted);
+    if let Some(variant) = quoted(found, "unknown variant ") {
+        return format!("`{variant}` is none of {known}");
+    }
+    match quoted(found, "unknown field ") {
+        Some(field) => format!("`{field}` is not known, only {known}"),
+        None => what.to_owned(),
+    }
+}
+
+fn without_position(what: &str) -> &str {
+    what.rsplit_once(" at line ").map_or(what, |(what, _)| what)
+}
+
+/// Says in the words of JSON what is wanted where serde wants a type of Rust.
+#[must_use]
+pub fn wanted_in_words(wanted: &str) -> String {
+    let is_nonzero = wanted.starts_with("a nonzero ");
+    let wanted = wanted.strip_prefix("a nonzero ").unwrap_or(wanted);
+    if let Some((low, high)) = whole_numbers(wanted) {
+        return match (is_nonzero, low.as_str()) {
+            (true, "0") => format!("a whole number from 1 to {high}"),
+            (true, low) => format!("a whole number from {low} to {high}, but not 0,"),
+            (false, low) => format!("a whole number from {low} to {high}"),
+        };
+    }
+    let elements = |length: &str| match length {
+        "1" => "an array of 1 element".to_owned(),
+        length => format!("an array of {length} elements"),
+    };
+    let length = wanted.strip_prefix("a tuple of size ");
+    if let Some(length) = length.or_else(|| wanted.strip_prefix("an array of length ")) {
+        return elements(length);
+    }
+    let words = match wanted {
+        "f32" | "f64" | "floating point number" => "a number",
+        "bool" | "a boolean" => "true or false",
+        "a sequence" => "an array",
+        "a map" => "an object",
+        "unit" => "null",
+        "option" => "a value, or null,",
+        "char" | "a character" => "a string of one character",
+        "str" | "string" | "String" | "a borrowed string" | "field identifier"
+        | "variant identifier" => "a string",
+        _ if wanted.ends_with(" as an object") => "an object",
+        _ if wanted.starts_with("struct ") => "an object",
+        _ if wanted.starts_with("unit struct ") => "null",
+        _ if wanted.starts_with("tuple ") => "an array",
+        _ if wanted.starts_with("enum ") => "a string, or an object with one field,",
+        other => other,
+    };
+    words.to_owned()
+}
+
+/// The smallest and the largest number of an integer type.
+fn whole_numbers(of: &str) -> Option<(String, String)> {
+    macro_rules! bounds {
+        ($($of:ident)*) => {
+            match of {
+                $(stringify!($of) => Some(($of::MIN.to_string(), $of::MAX.to_string())),)*
+                _ => None,
+            }
+        };
+    }
+    bounds!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize)
+}
+
+/// What there is, as JSON writes it or calls it.
+fn kind(found: &str) -> &str {
+    if let Some(text) = found.strip_prefix("string ") {
+        return text;
+    }
+    for name in ["integer ", "floating point ", "boolean ", "number ", "character "] {
+        if let Some(value) = quoted(found, name) {
+            return value;
+        }
+    }
+    match found {
+        "sequence" => "an array",
+        "map" => "an object",
+        "unit value" | "Option value" => "null",
+        other => other,
+    }
+}
+
+/// What stands in backticks behind these words, if nothing follows.
+fn quoted<'a>(what: &'a str, words: &str) -> Option<&'a str> {
+    what.strip_prefix(words)?.strip_prefix('`')?.strip_suffix('`')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_json() {
+        for (serde, words) in [
+            (
+                "invalid type: string \"two\", expected u32 at line 1 column 7",
+                "a whole number from 0 to 4294967295 is wanted, but there is \"two\"",
+            ),
+            (
+                "invalid value: integer `-1`, expected a nonzero u8",
+                "a whole number from 1 to 255 is wanted, but there is -1",
+            ),
+            (
+                "invalid type: floating point `1.5`, expected i8",
+                "a whole number from -128 to 127 is wanted, but there is 1.5",
+            ),
+            ("invalid type: null, expected a string", "a string is wanted, but there is null"),
+            ("invalid type: boolean `true`, expected f64", "a number is wanted, but there is true"),
+            (
+                "invalid type: map, expected a sequence",
+                "an array is wanted, but there is an object",
+            ),
+            (
+                "invalid type: integer `7`, expected struct CartCheckedOut with 5 elements",
+                "an object is wanted, but there is 7",
+            ),
+            (
+                "invalid length 1, expected a tuple of size 2",
+                "an array of 2 elements is wanted, but its length is 1",
+            ),
+            (
+                "unknown variant `GBP`, expected one of `EUR`, `USD`, `CHF`",
+                "`GBP` is none of `EUR`, `USD`, `CHF`",
+            ),
+            (
+                "unknown field `page`, expected `limit` or `after`",
+                "`page` is not known, only `limit` or `after`",
+            ),
+            ("a SKU has at most 64 characters", "a SKU has at most 64 characters"),
+            (
+                "invalid type: string \"a, expected b\", expected a boolean",
+                "true or false is wanted, but there is \"a, expected b\"",
+            ),
+        ] {
+            assert_eq!(in_words(serde), words);
+        }
+    }
+}

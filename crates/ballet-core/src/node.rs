@@ -1,0 +1,59 @@
+//! The steps of one saga over all services, and which of them come before which.
+
+use std::collections::BTreeSet;
+
+use crate::event::EventType;
+use crate::part::{Part, SagaPart, StepKind, StepPart, System};
+
+/// A step and the service that it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct Node<'a> {
+    /// The service.
+    pub service: &'static str,
+    /// The service's part in the saga.
+    pub saga: &'a SagaPart,
+    /// The step.
+    pub step: &'a StepPart,
+}
+
+/// The names of all sagas.
+pub(crate) fn sagas(system: &System) -> BTreeSet<&'static str> {
+    system.parts.iter().flat_map(|part| part.sagas.iter().map(|saga| saga.saga)).collect()
+}
+
+/// The parts of all services in one saga.
+pub(crate) fn parts_of<'a>(
+    system: &'a System,
+    saga: &str,
+) -> impl Iterator<Item = (&'static str, &'a SagaPart)> {
+    let of_part = |part: &'a Part| part.sagas.iter().map(|saga| (part.service, saga));
+    system.parts.iter().flat_map(of_part).filter(move |(_, part)| part.saga == saga)
+}
+
+/// The steps of one saga, over all services.
+pub(crate) fn nodes<'a>(system: &'a System, saga: &str) -> Vec<Node<'a>> {
+    let of_saga = |(service, saga): (&'static str, &'a SagaPart)| {
+        saga.steps.iter().map(move |step| Node { service, saga, step })
+    };
+    parts_of(system, saga).flat_map(of_saga).collect()
+}
+
+/// The events that begin a saga.
+pub(crate) fn begins(saga: &SagaPart) -> impl Iterator<Item = EventType> {
+    let origins = saga.steps.iter().filter(|step| step.kind == StepKind::Origin);
+    origins.flat_map(|step| step.on.iter().copied())
+}
+
+/// The steps that must have happened before the step `at`, over any number of edges.
+pub(crate) fn upstream(nodes: &[Node<'_>], at: usize) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![at];
+    while let Some(next) = open.pop() {
+        for (cause, node) in nodes.iter().enumerate() {
+            if nodes[next].step.on.contains(&node.step.done) && found.insert(cause) {
+                open.push(cause);
+            }
+        }
+    }
+    found
+}

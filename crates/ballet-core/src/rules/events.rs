@@ -1,0 +1,144 @@
+//! The rules for events: whose they are, which saga they belong to, and who waits for them.
+
+use std::collections::BTreeSet;
+
+use crate::event::{EventType, Role};
+use crate::node::{begins, parts_of, sagas};
+use crate::part::{Part, SagaPart, StepPart, System};
+use crate::problem::Problem;
+
+/// The rules for the events of one service.
+pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
+    let service = part.service;
+    for event in part.emits().into_iter().filter(|event| event.service() != service) {
+        problems.push(Problem {
+            rule: "an event belongs to the service that it is named after",
+            detail: format!(
+                "{service} publishes {event}, and the broker would refuse it: call it \
+                 {service}.{}.v{}, or let {} publish it",
+                event.event(),
+                event.major(),
+                event.service()
+            ),
+        });
+    }
+    let mut told = BTreeSet::new();
+    for saga in &part.sagas {
+        for (event, place) in events_of(saga) {
+            if event.role() == Role::Plain && told.insert((saga.saga, event)) {
+                problems.push(Problem {
+                    rule: "the events of a saga carry its id",
+                    detail: format!(
+                        "{event} is declared as plain, and {service} uses it in {}, {place}: declare \
+                         it with EventType::in_saga",
+                        saga.saga
+                    ),
+                });
+            }
+        }
+        for step in &saga.steps {
+            check_step(service, step, problems);
+        }
+    }
+}
+
+fn check_step(service: &str, step: &StepPart, problems: &mut Vec<Problem>) {
+    let name = step.name;
+    let mut triggers = BTreeSet::new();
+    if let Some(twice) = step.on.iter().find(|event| !triggers.insert(**event)) {
+        problems.push(Problem {
+            rule: "a join waits for different events",
+            detail: format!(
+                "{service}.{name} waits for {twice} twice, and would wait for ever: name it once"
+            ),
+        });
+    }
+    if step.refused == Some(step.done) {
+        problems.push(Problem {
+            rule: "a step's outcomes are different events",
+            detail: format!(
+                "{service}.{name} says with {} that it is done, and that it refuses: give the \
+                 refusal an event of its own",
+                step.done
+            ),
+        });
+    }
+}
+
+/// The events that a service uses in a saga, each with its place.
+fn events_of(saga: &SagaPart) -> Vec<(EventType, String)> {
+    let mut all = Vec::new();
+    for step in &saga.steps {
+        let of_step = step.on.iter().chain([&step.done]).chain(&step.refused);
+        let of_step = of_step.chain(&step.compensated).chain(&step.compensated_by);
+        all.extend(of_step.map(|event| (*event, format!("step {:?}", step.name))));
+    }
+    all.extend(saga.abort.map(|event| (event, "as its abort".to_owned())));
+    all.extend(saga.aborts_on.iter().map(|event| (*event, "to abort on it".to_owned())));
+    let deadline = saga.deadline.map(|deadline| deadline.passed);
+    all.extend(deadline.map(|event| (event, "as its deadline".to_owned())));
+    all
+}
+
+/// The rule for triggers: somebody publishes them.
+pub(super) fn check_emitters(system: &System, problems: &mut Vec<Problem>) {
+    let emitted: BTreeSet<EventType> = system.parts.iter().flat_map(Part::emits).collect();
+    for part in &system.parts {
+        let nobodys =
+            |event: &EventType| !emitted.contains(event) && event.foreign_producers().is_empty();
+        for event in part.consumes().into_iter().filter(nobodys) {
+            problems.push(Problem {
+                rule: "every trigger has an emitter",
+                detail: format!(
+                    "{} waits for {event}, which nobody emits: declare it in {}, or name its \
+                     producer with also_from",
+                    part.service,
+                    event.service()
+                ),
+            });
+        }
+    }
+}
+
+/// Messages carry no saga's name: the event says of which saga it is. So an event of one saga
+/// means nothing to another, unless the other begins with it.
+pub(super) fn check_sharing(system: &System, problems: &mut Vec<Problem>) {
+    for saga in sagas(system) {
+        let begins: BTreeSet<EventType> =
+            parts_of(system, saga).flat_map(|(_, part)| begins(part)).collect();
+        let used: BTreeSet<(&str, EventType)> = parts_of(system, saga)
+            .flat_map(|(service, part)| uses(part).map(move |event| (service, event)))
+            .filter(|(_, event)| !begins.contains(event))
+            .collect();
+        for other in sagas(system).into_iter().filter(|other| *other != saga) {
+            let theirs: BTreeSet<EventType> = parts_of(system, other)
+                .flat_map(|(service, part)| own_events(service, part))
+                .collect();
+            for (service, event) in used.iter().filter(|(_, event)| theirs.contains(event)) {
+                problems.push(Problem {
+                    rule: "sagas share no event but the one that begins them",
+                    detail: format!(
+                        "{service} uses {event} in {saga}, and it is of {other}: let {saga} begin \
+                         with it, or give {saga} an event of its own"
+                    ),
+                });
+            }
+        }
+    }
+}
+
+/// The events that a service publishes in a saga, and those that begin it.
+fn own_events(service: &str, saga: &SagaPart) -> Vec<EventType> {
+    let emits = |step: &StepPart| [Some(step.done), step.refused, step.compensated];
+    let emitted = saga.steps.iter().flat_map(emits);
+    let owned = [saga.abort, saga.deadline.map(|deadline| deadline.passed)];
+    let owned = owned.into_iter().filter(|_| saga.owner == service);
+    emitted.chain(owned).flatten().chain(begins(saga)).collect()
+}
+
+/// The events on which a service acts in a saga.
+fn uses(saga: &SagaPart) -> impl Iterator<Item = EventType> {
+    let of_step = |step: &'_ StepPart| [&step.on[..], &step.compensated_by[..]].concat();
+    let others = saga.aborts_on.iter().copied().chain(saga.abort);
+    saga.steps.iter().flat_map(of_step).chain(others)
+}

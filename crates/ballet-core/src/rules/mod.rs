@@ -1,0 +1,42 @@
+//! The rules of a sound choreography. Those that one service's declaration breaks by itself stop it
+//! from starting; the others need the declarations of all services.
+
+mod copies;
+mod events;
+mod names;
+mod owner;
+mod path;
+
+use crate::part::{Part, System};
+use crate::problem::Problem;
+
+/// Every rule that one service's declaration breaks, whatever the other services declare.
+#[must_use]
+pub fn of_service(part: &Part) -> Vec<Problem> {
+    whatever_others_declare(&System { name: "", parts: vec![part.clone()] })
+}
+
+/// Every rule that the declarations of a whole system break.
+#[must_use]
+pub fn of_system(system: &System) -> Vec<Problem> {
+    let mut problems = whatever_others_declare(system);
+    events::check_emitters(system, &mut problems);
+    copies::check_owners(system, &mut problems);
+    owner::check_answers(system, &mut problems);
+    path::check_order(system, &mut problems);
+    problems
+}
+
+/// A service that joins or leaves the system mends none of these.
+fn whatever_others_declare(system: &System) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for part in &system.parts {
+        names::check(part, &mut problems);
+        events::check(part, &mut problems);
+        owner::check(part, &mut problems);
+        copies::check(part, &mut problems);
+    }
+    events::check_sharing(system, &mut problems);
+    path::check(system, &mut problems);
+    problems
+}

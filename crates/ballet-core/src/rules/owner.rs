@@ -1,0 +1,118 @@
+//! The rules for a saga's owner: there is one, it alone decides, and it acts on what the others say.
+
+use std::collections::BTreeSet;
+
+use crate::envelope::limits::Limits;
+use crate::node::{nodes, parts_of, sagas};
+use crate::part::{Part, SagaPart, StepKind, System};
+use crate::problem::Problem;
+
+/// The rules for what one service declares as an owner.
+pub(super) fn check(part: &Part, problems: &mut Vec<Problem>) {
+    let mut names = BTreeSet::new();
+    for saga in &part.sagas {
+        if !names.insert(saga.saga) {
+            problems.push(Problem {
+                rule: "a service declares its part in a saga once",
+                detail: format!(
+                    "{} declares {} twice, and an abort would undo the steps of each apart, not the \
+                     latest first: put all steps into one declaration",
+                    part.service, saga.saga
+                ),
+            });
+        }
+        if saga.owner == part.service {
+            check_deadline(saga, problems);
+        } else if decides(saga) {
+            problems.push(Problem {
+                rule: "only its owner begins, decides and aborts a saga",
+                detail: format!(
+                    "{} does for {}, which {} owns: declare the part with .saga(..), or make {} the \
+                     saga's OWNER",
+                    part.service, saga.saga, saga.owner, part.service
+                ),
+            });
+        }
+    }
+}
+
+fn decides(saga: &SagaPart) -> bool {
+    let owners = |kind| matches!(kind, StepKind::Origin | StepKind::Decision);
+    saga.steps.iter().any(|step| owners(step.kind))
+        || !saga.aborts_on.is_empty()
+        || saga.deadline.is_some()
+}
+
+fn check_deadline(owned: &SagaPart, problems: &mut Vec<Problem>) {
+    let Some(deadline) = owned.deadline else { return };
+    let saga = owned.saga;
+    if !owned.steps.iter().any(|step| step.kind == StepKind::Decision) {
+        problems.push(Problem {
+            rule: "a deadline has a decision that ends it",
+            detail: format!(
+                "{saga} has none, so every run of it would be aborted at its deadline: declare the \
+                 step that records its success with .decides(..)"
+            ),
+        });
+    }
+    let limits = Limits::default();
+    let longest = limits.saga_window - limits.saga_room - limits.inbox_window;
+    if deadline.after.is_negative() || deadline.after > longest {
+        problems.push(Problem {
+            rule: "a deadline ends before its saga is forgotten",
+            detail: format!(
+                "that of {saga} is {:#} after the start, and at most {longest:#} leave room for the \
+                 rest of the saga: it is remembered for {:#}",
+                deadline.after, limits.saga_window
+            ),
+        });
+    }
+}
+
+/// The rules for what an owner has to do with the outcomes of others.
+pub(super) fn check_answers(system: &System, problems: &mut Vec<Problem>) {
+    for saga in sagas(system) {
+        let mut parts = parts_of(system, saga);
+        let Some((owner, owned)) = parts.find(|(service, part)| part.owner == *service) else {
+            problems.push(Problem {
+                rule: "a saga has an owner",
+                detail: format!(
+                    "no service of the system owns {saga}: its OWNER has to declare it with .owns(..)"
+                ),
+            });
+            continue;
+        };
+        let nodes = nodes(system, saga);
+        for node in &nodes {
+            let refused = node.step.refused.filter(|event| Some(*event) != owned.abort);
+            if let Some(refused) = refused
+                && !owned.aborts_on.contains(&refused)
+                && !nodes.iter().any(|next| {
+                    next.step.on.contains(&refused) || next.step.compensated_by.contains(&refused)
+                })
+            {
+                problems.push(Problem {
+                    rule: "every refusal has somebody who acts on it",
+                    detail: format!(
+                        "{}.{} may refuse with {refused}, and {owner} does not abort on it: add \
+                         .aborts_on(..) for it to {owner}",
+                        node.service, node.step.name
+                    ),
+                });
+            }
+            if node.step.kind == StepKind::Pivot
+                && !nodes.iter().any(|next| {
+                    next.step.kind == StepKind::Decision && next.step.on.contains(&node.step.done)
+                })
+            {
+                problems.push(Problem {
+                    rule: "the owner records the pivot's outcome",
+                    detail: format!(
+                        "{owner} has no decision on {}: add a step on it to {owner} with .decides(..)",
+                        node.step.done
+                    ),
+                });
+            }
+        }
+    }
+}

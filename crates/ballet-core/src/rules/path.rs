@@ -1,0 +1,127 @@
+//! The rules for the path of a saga: what may come before, beside and after its decision.
+
+use std::collections::BTreeSet;
+
+use crate::node::{Node, nodes, sagas, upstream};
+use crate::part::{StepKind, System};
+use crate::problem::Problem;
+
+/// The rules that no further step could mend.
+pub(super) fn check(system: &System, problems: &mut Vec<Problem>) {
+    for saga in sagas(system) {
+        let nodes = nodes(system, saga);
+        let pivots: Vec<&str> = pivots(&nodes).map(|at| nodes[at].step.name).collect();
+        if pivots.len() > 1 {
+            problems.push(Problem {
+                rule: "a saga has at most one pivot",
+                detail: format!(
+                    "{saga} has {}: declare all but the last with .compensatable(..)",
+                    pivots.join(", ")
+                ),
+            });
+        }
+        for (at, node) in nodes.iter().enumerate() {
+            if upstream(&nodes, at).contains(&at) {
+                problems.push(Problem {
+                    rule: "no step waits for itself",
+                    detail: format!(
+                        "{}.{} is its own cause: let it wait for an event that comes earlier",
+                        node.service, node.step.name
+                    ),
+                });
+            }
+        }
+    }
+}
+
+/// The rules for the order of all services' steps.
+pub(super) fn check_order(system: &System, problems: &mut Vec<Problem>) {
+    for saga in sagas(system) {
+        let nodes = nodes(system, saga);
+        let before: Vec<BTreeSet<usize>> =
+            (0..nodes.len()).map(|at| upstream(&nodes, at)).collect();
+        for (at, node) in nodes.iter().enumerate() {
+            check_retriable(&nodes, at, &before[at], problems);
+            if node.step.refused.is_some() && node.step.kind != StepKind::Origin {
+                check_refusable(&nodes, at, &before, problems);
+            }
+        }
+    }
+}
+
+/// Until the owner has recorded the decision, the saga may be aborted. A step that ran before, and
+/// cannot be undone, would stay done in an aborted saga. The pivot's own event is too early: an
+/// abort that the owner committed first wins against it.
+fn check_retriable(
+    nodes: &[Node<'_>],
+    at: usize,
+    before: &BTreeSet<usize>,
+    problems: &mut Vec<Problem>,
+) {
+    let Node { service, saga, step } = nodes[at];
+    let is_decision = |node: &&Node<'_>| node.step.kind == StepKind::Decision;
+    if step.kind != StepKind::Retriable
+        || saga.abort.is_none()
+        || before.iter().map(|earlier| &nodes[*earlier]).any(|node| is_decision(&node))
+    {
+        return;
+    }
+    let decided = nodes.iter().find(is_decision).map_or_else(
+        || format!(", once the owner of {} has one", saga.saga),
+        |decision| format!(", such as {}", decision.step.done),
+    );
+    let on: Vec<&str> = step.on.iter().map(|event| event.name()).collect();
+    problems.push(Problem {
+        rule: "what cannot be undone waits for the decision",
+        detail: format!(
+            "{service}.{} is retriable and runs on {}, while {} may still be aborted; it would stay \
+             done. Write its compensation and declare it with .compensatable(..), or let it wait for \
+             an event after the decision{decided}",
+            step.name,
+            on.join(" and "),
+            saga.saga
+        ),
+    });
+}
+
+fn check_refusable(
+    nodes: &[Node<'_>],
+    at: usize,
+    before: &[BTreeSet<usize>],
+    problems: &mut Vec<Problem>,
+) {
+    let Node { service, step, saga } = nodes[at];
+    let pivots: Vec<usize> = pivots(nodes).collect();
+    if let [pivot] = pivots[..]
+        && at != pivot
+        && !before[pivot].contains(&at)
+    {
+        problems.push(Problem {
+            rule: "nothing refusable beside or after the pivot",
+            detail: format!(
+                "{service}.{} may refuse, but does not come before {}: let the pivot wait for {}, or \
+                 set `type Refused = Never`",
+                step.name, nodes[pivot].step.name, step.done
+            ),
+        });
+    }
+    let decided = |at: &usize| nodes[*at].step.kind == StepKind::Decision;
+    for earlier in &before[at] {
+        let is_told = saga.abort.is_some() && !before[*earlier].iter().any(|at| decided(at));
+        let earlier = &nodes[*earlier];
+        if earlier.step.kind == StepKind::Retriable && !is_told {
+            problems.push(Problem {
+                rule: "what comes before a refusal can be undone",
+                detail: format!(
+                    "{service}.{} may refuse after {}.{}, which has no compensation: set `type \
+                     Refused = Never`, or move the step before the decision",
+                    step.name, earlier.service, earlier.step.name
+                ),
+            });
+        }
+    }
+}
+
+fn pivots(nodes: &[Node<'_>]) -> impl Iterator<Item = usize> {
+    (0..nodes.len()).filter(|at| nodes[*at].step.kind == StepKind::Pivot)
+}

@@ -1,0 +1,163 @@
+//! A service whose own declaration would lose work does not start, and says what to change.
+
+use std::time::Duration;
+
+use ballet::{
+    Compensate, CompensateResult, Event, EventType, Failure, Never, Owner, Participant, Saga,
+    Service, Settings, Step, StepResult, Tx, compensated, done,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+/// A limit for hangs: no test waits for it.
+const HANG: Duration = Duration::from_secs(60);
+
+macro_rules! events {
+    ($($name:ident = $kind:ident $text:literal)+) => {$(
+        #[derive(Serialize, Deserialize, JsonSchema)]
+        struct $name {}
+        impl Event for $name { const TYPE: EventType = EventType::$kind($text); }
+    )+};
+}
+
+events! {
+    OrderPlaced = in_saga "orders.order_placed.v1"
+    OrderCancelled = in_saga "orders.order_cancelled.v1"
+    WarrantyGiven = in_saga "warranty.warranty_given.v1"
+    WarrantyNoted = plain "warranty.warranty_noted.v1"
+    OrderInsured = in_saga "orders.order_insured.v1"
+    WarrantyEnded = in_saga "warranty.warranty_ended.v1"
+}
+
+struct Fulfillment;
+
+impl Saga for Fulfillment {
+    const NAME: &'static str = "order_fulfillment";
+    const OWNER: &'static str = "orders";
+    type Abort = OrderCancelled;
+}
+
+macro_rules! steps {
+    ($($step:ident $name:literal => $done:ident)+) => {$(
+        struct $step;
+        impl Step for $step {
+            const NAME: &'static str = $name;
+            type On = OrderPlaced;
+            type Done = $done;
+            type Refused = Never;
+            async fn run(&self, _: &mut Tx<'_>, _: OrderPlaced) -> StepResult<Self> {
+                done($done {})
+            }
+        }
+        impl Compensate for $step {
+            type Compensated = WarrantyEnded;
+            async fn compensate(&self, _: &mut Tx<'_>, _: $done) -> CompensateResult<Self> {
+                compensated(WarrantyEnded {})
+            }
+        }
+    )+};
+}
+
+steps! {
+    Give "give_warranty" => WarrantyGiven
+    GiveAgain "give_warranty" => WarrantyGiven
+    Note "note_warranty" => WarrantyNoted
+    Insure "insure_order" => OrderInsured
+    Nameless "" => WarrantyGiven
+    Register "register_warranty" => WarrantyGiven
+}
+
+struct Owns;
+
+impl Owner for Owns {
+    type Saga = Fulfillment;
+    async fn abort(&self, _: &mut Tx<'_>, _: &OrderCancelled) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn warranty() -> Participant {
+    Participant::new("warranty")
+}
+
+/// Starts the service without servers: a sound one waits for its database.
+async fn start(participant: Participant) -> Option<String> {
+    let settings = Settings::new("amqp://u:p@127.0.0.1:1/v", "postgres://u:p@127.0.0.1:1/d");
+    let started = timeout(HANG, Service::new(participant).start(settings)).await;
+    started.ok().and_then(Result::err).map(|error| error.to_string())
+}
+
+async fn is_refused(participant: Participant, expected: &str) {
+    let said = start(participant).await.expect("the service starts");
+    assert!(said.contains(expected), "{expected:?} is not in {said:?}");
+}
+
+#[tokio::test]
+async fn two_steps_of_one_name_do_not_start() {
+    let twice =
+        warranty().saga::<Fulfillment>(|saga| saga.compensatable(Give).compensatable(GiveAgain));
+    is_refused(twice, "warranty has two steps named \"give_warranty\"").await;
+}
+
+#[tokio::test]
+async fn a_plain_event_in_a_saga_does_not_start() {
+    let plain = warranty().saga::<Fulfillment>(|saga| saga.compensatable(Note));
+    is_refused(plain, "warranty.warranty_noted.v1 is declared as plain").await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_named_after_another_service_does_not_start() {
+    let foreign = warranty().saga::<Fulfillment>(|saga| saga.compensatable(Insure));
+    is_refused(foreign, "warranty publishes orders.order_insured.v1").await;
+}
+
+#[tokio::test]
+async fn a_service_whose_name_has_spaces_does_not_start() {
+    is_refused(Participant::new("Warranty Service"), "\"Warranty Service\"").await;
+}
+
+#[tokio::test]
+async fn a_step_without_a_name_does_not_start() {
+    let nameless = warranty().saga::<Fulfillment>(|saga| saga.compensatable(Nameless));
+    is_refused(nameless, "warranty has a step named \"\"").await;
+}
+
+#[tokio::test]
+async fn a_saga_that_is_owned_twice_does_not_start() {
+    let orders = Participant::new("orders").owns(Owns, |saga| saga).owns(Owns, |saga| saga);
+    is_refused(orders, "orders declares order_fulfillment twice").await;
+}
+
+#[test]
+fn two_calls_for_one_saga_make_one_part() {
+    let twice = warranty()
+        .saga::<Fulfillment>(|saga| saga.compensatable(Give))
+        .saga::<Fulfillment>(|saga| saga.compensatable(Register));
+    let part = twice.part();
+    let names: Vec<&str> = part.sagas[0].steps.iter().map(|step| step.name).collect();
+    assert_eq!((part.sagas.len(), names), (1, vec!["give_warranty", "register_warranty"]));
+}
+
+#[tokio::test]
+async fn a_saga_has_the_owner_that_it_names() {
+    let another = warranty().owns(Owns, |saga| saga.originates::<WarrantyGiven>("give"));
+    is_refused(another, "warranty does for order_fulfillment, which orders owns").await;
+    let orders = Participant::new("orders").saga::<Fulfillment>(|saga| saga);
+    is_refused(orders, "orders is the OWNER of order_fulfillment").await;
+}
+
+#[tokio::test]
+async fn all_broken_rules_are_named_at_once() {
+    let wrong = warranty().saga::<Fulfillment>(|saga| {
+        saga.compensatable(Give).compensatable(GiveAgain).compensatable(Note)
+    });
+    let said = start(wrong).await.expect("the service starts");
+    let expected = "the declaration of warranty breaks 2 rules:\n  \
+                    a step's name is unique in its service: warranty has two steps named \
+                    \"give_warranty\", and its ledger would take one for the other: rename one of \
+                    them\n  the events of a saga carry its id: warranty.warranty_noted.v1 is declared \
+                    as plain, and warranty uses it in order_fulfillment, step \"note_warranty\": \
+                    declare it with EventType::in_saga";
+    assert_eq!(said, expected);
+}

@@ -1,0 +1,28 @@
+//! The service behind the proxies, or the proxy without layers, as a process.
+
+use std::net::SocketAddr;
+
+use bench::gateway::http;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+struct Args {
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Answers every request.
+    Service { listen: SocketAddr },
+    /// Passes every request on.
+    Proxy { listen: SocketAddr, upstream: SocketAddr },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Args::parse().role {
+        Role::Service { listen } => http::serve(listen).await,
+        Role::Proxy { listen, upstream } => http::pass_on(listen, upstream).await,
+    }
+}

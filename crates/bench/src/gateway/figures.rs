@@ -1,0 +1,172 @@
+//! The proxies' figures as a table, with their ratios to nginx.
+
+use std::fmt;
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+
+use crate::gateway::proxies::Proxy;
+use crate::report::outcome::quantile;
+
+/// The p99 at half of nginx's peak may be this many times nginx's.
+const MOST: f64 = 1.5;
+
+const NO_NGINX: &str = "  nginx is not on this machine, so its row and the ratios to it are left out, and the rate \
+                        is half of hyper's peak: `apt-get install nginx-light` brings it";
+
+/// What one proxy reached, round by round.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) proxy: Proxy,
+    /// Requests a second in the closed loop.
+    pub(crate) peaks: Vec<f64>,
+    /// Microseconds of its processor time for a request of the closed loop.
+    pub(crate) processor: Vec<f64>,
+    /// Milliseconds at the fixed rate.
+    pub(crate) p50: Vec<f64>,
+    pub(crate) p99: Vec<f64>,
+    /// The most memory that it had, in megabytes.
+    pub(crate) memory: f64,
+}
+
+/// The latencies of requests with an `Idempotency-Key`, in milliseconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Keyed {
+    /// Requests a second.
+    pub(crate) rate: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+}
+
+/// All figures of a run.
+#[derive(Debug, Serialize)]
+pub struct Comparison {
+    pub(crate) rows: Vec<Row>,
+    /// Requests a second at which latency was measured: half of the peak of the first row.
+    pub(crate) rate: f64,
+    pub(crate) keyed: Keyed,
+    /// The machine's load average of a minute, before and after.
+    pub(crate) load: (f64, f64),
+}
+
+impl Row {
+    pub(crate) fn new(proxy: Proxy) -> Self {
+        let (peaks, processor, p50, p99) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { proxy, peaks, processor, p50, p99, memory: 0.0 }
+    }
+}
+
+impl Comparison {
+    fn row(&self, proxy: Proxy) -> Option<&Row> {
+        self.rows.iter().find(|row| row.proxy == proxy)
+    }
+
+    /// The gateway's p99 against nginx's, round by round. Empty without nginx.
+    fn against_nginx(&self) -> Vec<f64> {
+        let both = self.row(Proxy::Gateway).zip(self.row(Proxy::Nginx));
+        both.map(|(gateway, nginx)| ratios(&gateway.p99, &nginx.p99)).unwrap_or_default()
+    }
+
+    /// Whether the target is reached. Without nginx there is none.
+    #[must_use]
+    pub fn is_reached(&self) -> bool {
+        let ratios = self.against_nginx();
+        ratios.is_empty() || quantile(&ratios, 0.5) <= MOST
+    }
+}
+
+/// Round by round, so that what else the machine does in a round is on both sides.
+fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
+    of.iter().zip(to).map(|(of, to)| of / to).collect()
+}
+
+/// The median ratio, with its range.
+fn ratio(of: &[f64], to: Option<&[f64]>) -> String {
+    let Some(to) = to else { return String::new() };
+    let ratios = ratios(of, to);
+    let [median, least, most] = [0.5, 0.0, 1.0].map(|at| quantile(&ratios, at));
+    format!("{median:.2} ({least:.2}-{most:.2})")
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header([
+            "", "peak/s", "of nginx", "CPU us", "of nginx", "p50 ms", "of nginx", "p99 ms",
+            "of nginx", "MB",
+        ]);
+        let nginx = self.row(Proxy::Nginx);
+        for row in &self.rows {
+            let Row { proxy, peaks, processor, p50, p99, memory } = row;
+            let median = |values: &[f64]| quantile(values, 0.5);
+            table.add_row([
+                proxy.name().to_owned(),
+                format!("{:.0}", median(peaks)),
+                ratio(peaks, nginx.map(|nginx| &*nginx.peaks)),
+                format!("{:.0}", median(processor)),
+                ratio(processor, nginx.map(|nginx| &*nginx.processor)),
+                format!("{:.2}", median(p50)),
+                ratio(p50, nginx.map(|nginx| &*nginx.p50)),
+                format!("{:.2}", median(p99)),
+                ratio(p99, nginx.map(|nginx| &*nginx.p99)),
+                format!("{memory:.0}"),
+            ]);
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let rate = self.rate;
+        writeln!(f, "\nGateway: latencies at {rate:.0} requests a second, open loop\n{table}")?;
+        let Keyed { rate, p50, p99 } = self.keyed;
+        writeln!(
+            f,
+            "  gateway, POST with an Idempotency-Key, {rate:.0}/s: p50 {p50:.1} ms, p99 {p99:.1} ms"
+        )?;
+        let ratios = self.against_nginx();
+        if ratios.is_empty() {
+            writeln!(f, "{NO_NGINX}")?;
+        } else {
+            let mark = if self.is_reached() { "reached" } else { "MISSED " };
+            let [median, least, most] = [0.5, 0.0, 1.0].map(|at| quantile(&ratios, at));
+            let what = "p99 of gateway, against nginx";
+            writeln!(f, "  {mark}  {median:8.2}  ({least:.2}-{most:.2})  {what}: at most {MOST}")?;
+        }
+        let (before, after) = self.load;
+        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comparison(proxies: &[(Proxy, [f64; 3])]) -> Comparison {
+        let row = |(proxy, p99): &(Proxy, [f64; 3])| Row {
+            peaks: vec![1_000.0; 3],
+            processor: vec![20.0; 3],
+            p50: vec![0.5; 3],
+            p99: p99.to_vec(),
+            ..Row::new(*proxy)
+        };
+        let keyed = Keyed { rate: 100.0, p50: 1.0, p99: 2.0 };
+        Comparison { rows: proxies.iter().map(row).collect(), rate: 500.0, keyed, load: (0.0, 0.0) }
+    }
+
+    #[test]
+    fn rounds_are_compared_with_each_other() {
+        // Both were slow in the second round.
+        let all = [(Proxy::Nginx, [1.0, 9.0, 2.0]), (Proxy::Gateway, [1.4, 9.9, 4.0])];
+        let slow = comparison(&all);
+        assert!(slow.is_reached() && slow.to_string().contains("reached      1.40  (1.10-2.00)"));
+        let all = [(Proxy::Nginx, [1.0, 1.0, 2.0]), (Proxy::Gateway, [1.6, 1.4, 4.0])];
+        let slow = comparison(&all);
+        assert!(!slow.is_reached() && slow.to_string().contains("MISSED       1.60  (1.40-2.00)"));
+    }
+
+    #[test]
+    fn without_nginx_there_is_no_target() {
+        let alone = comparison(&[(Proxy::Hyper, [1.0; 3]), (Proxy::Gateway, [9.0; 3])]);
+        assert!(alone.is_reached() && alone.to_string().contains("apt-get install nginx-light"));
+    }
+}

@@ -1,0 +1,191 @@
+//! Sends requests over many connections: as fast as answers come, or at a fixed rate.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::gateway::schedule::Schedule;
+use crate::runs::figures::count;
+
+/// The connections of a load.
+const CONNECTIONS: usize = 64;
+/// How long the first requests of a load do not count.
+const WARM_UP: Duration = Duration::from_millis(500);
+/// A request that cannot be sent so long after it was due is given up, with this as its latency.
+const GIVEN_UP: Duration = Duration::from_secs(5);
+/// How much longer than planned a load may take.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// What a client sends to say who it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Credentials {
+    pub(crate) name: HeaderName,
+    pub(crate) value: HeaderValue,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// GET.
+    Read,
+    /// POST with an `Idempotency-Key` of its own.
+    Keyed,
+}
+
+/// Where to, and who.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
+    pub(crate) kind: Kind,
+    /// The clients, who share the connections.
+    pub(crate) clients: Arc<[Credentials]>,
+}
+
+/// Requests a second, each sent when the one before on its connection has its answer.
+pub(crate) async fn closed(target: &Target, time: Duration) -> Result<f64> {
+    let begin = Instant::now() + WARM_UP;
+    let end = begin + time;
+    let each = connect(target).await?.into_iter().map(|mut connection| async move {
+        let mut answers = 0_usize;
+        loop {
+            connection.ask().await?;
+            let now = Instant::now();
+            if now >= end {
+                return anyhow::Ok(answers);
+            }
+            answers += usize::from(now >= begin);
+        }
+    });
+    let answers: usize = together(each, time).await?.into_iter().sum();
+    Ok(count(answers) / time.as_secs_f64())
+}
+
+/// The latencies in milliseconds of requests at a fixed rate, counted from when each was due.
+pub(crate) async fn open(target: &Target, rate: f64, time: Duration) -> Result<Vec<f64>> {
+    let schedule = Schedule::new(rate, WARM_UP + time);
+    let connections = connect(target).await?;
+    let (due, next) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let begin = Instant::now();
+    let released = Arc::clone(&due);
+    let pace = tokio::task::spawn_blocking(move || release(schedule, begin, &released));
+    let each = connections.into_iter().map(|mut connection| {
+        let (due, next) = (Arc::clone(&due), Arc::clone(&next));
+        async move {
+            let mut latencies = Vec::new();
+            loop {
+                due.acquire().await?.forget();
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= schedule.requests {
+                    return anyhow::Ok(latencies);
+                }
+                let since = schedule.due(number);
+                if begin.elapsed() < since + GIVEN_UP {
+                    connection.ask().await?;
+                }
+                if since >= WARM_UP {
+                    let latency = begin.elapsed().saturating_sub(since);
+                    latencies.push(latency.as_secs_f64() * 1_000.0);
+                }
+            }
+        }
+    });
+    let latencies = together(each, time).await?.concat();
+    pace.await.context("the pace of the load failed")?;
+    Ok(latencies)
+}
+
+/// Lets requests go when they are due. A thread sleeps to a few microseconds, the runtime's timer only
+/// to a millisecond.
+fn release(schedule: Schedule, begin: Instant, due: &Semaphore) {
+    let mut released = 0;
+    while released < schedule.requests {
+        let now = schedule.due_by(begin.elapsed());
+        due.add_permits(now - released);
+        released = now;
+        std::thread::sleep(schedule.due(released).saturating_sub(begin.elapsed()));
+    }
+    // Everybody learns that there are no more.
+    due.add_permits(CONNECTIONS);
+}
+
+async fn together<T: Send + 'static>(
+    each: impl Iterator<Item = impl Future<Output = Result<T>> + Send + 'static>,
+    time: Duration,
+) -> Result<Vec<T>> {
+    // Dropped with whatever still runs when one of them fails.
+    let mut tasks: JoinSet<_> = each.collect();
+    let all = async {
+        let mut all = Vec::new();
+        while let Some(ended) = tasks.join_next().await {
+            all.push(ended.context("a client failed")??);
+        }
+        anyhow::Ok(all)
+    };
+    let ended = tokio::time::timeout(time + WARM_UP + SLACK, all).await;
+    ended.context("there are requests without an answer")?
+}
+
+async fn connect(target: &Target) -> Result<Vec<Connection>> {
+    let open = (0..CONNECTIONS).map(|number| Connection::open(target, number));
+    try_join_all(open).await
+}
+
+/// A client's connection.
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    target: Target,
+    /// Different in every run, so that every key is new.
+    salt: u128,
+    number: usize,
+    sent: usize,
+}
+
+impl Connection {
+    pub(crate) async fn open(target: &Target, number: usize) -> Result<Self> {
+        let address = target.address;
+        let stream = TcpStream::connect(address).await;
+        let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
+        stream.set_nodelay(true).context("cannot set up a connection")?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        // Its errors are those of its requests.
+        tokio::spawn(connection);
+        let salt = uuid::Uuid::now_v7().as_u128();
+        Ok(Self { sender, target: target.clone(), salt, number, sent: 0 })
+    }
+
+    /// Sends one request, and reads the whole answer.
+    pub(crate) async fn ask(&mut self) -> Result<()> {
+        let Self { target, salt, number, sent, .. } = self;
+        *sent += 1;
+        let Credentials { name, value } = &target.clients[*number % target.clients.len()];
+        let request = Request::builder().header(HOST, "shop.example").header(name, value);
+        let request = match target.kind {
+            Kind::Read => request.uri(format!("/things/{sent}")).body(Full::default()),
+            Kind::Keyed => request
+                .method(Method::POST)
+                .uri("/things")
+                .header("idempotency-key", format!("{salt:x}-{number}-{sent}"))
+                .header(CONTENT_TYPE, "application/json")
+                .body(Full::from("{\"text\":\"x\"}")),
+        };
+        self.sender.ready().await.context("a connection ended")?;
+        let answer = self.sender.send_request(request?).await.context("no answer")?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await.context("an answer broke off")?.to_bytes();
+        ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
+        Ok(())
+    }
+}

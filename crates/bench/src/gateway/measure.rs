@@ -1,0 +1,104 @@
+//! Loads the proxies in short turns, so that what else the machine does hits all alike.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use ballet_testkit::Database;
+
+use crate::gateway::figures::{Comparison, Keyed, Row};
+use crate::gateway::load::{self, Kind, Target};
+use crate::gateway::proxies::{Proxies, Proxy, Running};
+use crate::report::outcome::quantile;
+use crate::runs::stage::Stage;
+use crate::runs::usage;
+
+/// Requests a second with an `Idempotency-Key`: each takes two transactions.
+const KEYED: f64 = 100.0;
+
+/// Measures the proxies in this many rounds. In a round each has a turn of this length at its peak, and
+/// later another at half of nginx's. `say` is told what is under way.
+///
+/// # Errors
+///
+/// If a proxy does not start, or does not answer as it should.
+pub async fn measure(
+    stage: &Stage,
+    rounds: usize,
+    turn: Duration,
+    say: impl Fn(&str),
+) -> Result<Comparison> {
+    let database = Database::new(stage.servers.postgres(), "gateway").await?;
+    let dir = stage.logs.join("gateway");
+    let proxies = Proxies::start(&dir, &database).await?;
+    let measured = compare(&proxies.all, rounds, turn, say).await;
+    proxies.stop().await;
+    if measured.is_ok() {
+        // The access log is large. A failure does no harm: the next run does it.
+        fs::remove_dir_all(&dir).ok();
+    }
+    measured
+}
+
+async fn compare(
+    all: &[Running],
+    rounds: usize,
+    turn: Duration,
+    say: impl Fn(&str),
+) -> Result<Comparison> {
+    let before = usage::load()?;
+    let mut rows: Vec<Row> = all.iter().map(|running| Row::new(running.proxy)).collect();
+    for round in 0..rounds {
+        for at in turns(round, all.len()) {
+            let (running, row) = (&all[at], &mut rows[at]);
+            let (begun, spent) = (Instant::now(), running.process.processor()?);
+            let peak = load::closed(&running.target, turn).await;
+            let peak = peak.with_context(|| running.proxy.name())?;
+            let spent = running.process.processor()? - spent;
+            // The warm-up is as fast as the turn.
+            let requests = peak * begun.elapsed().as_secs_f64();
+            row.peaks.push(peak);
+            row.processor.push(spent * 1_000.0 / requests);
+            say(&format!("gateway: {} {peak:.0} requests/s at its peak", running.proxy.name()));
+        }
+    }
+    let rate = rows.first().map_or(f64::NAN, |row| quantile(&row.peaks, 0.5)) / 2.0;
+    for round in 0..rounds {
+        for at in turns(round, all.len()) {
+            let (running, row) = (&all[at], &mut rows[at]);
+            let latencies = load::open(&running.target, rate, turn).await;
+            let latencies = latencies.with_context(|| running.proxy.name())?;
+            let (p50, p99) = (quantile(&latencies, 0.5), quantile(&latencies, 0.99));
+            row.p50.push(p50);
+            row.p99.push(p99);
+            let name = running.proxy.name();
+            say(&format!("gateway: {name} p50 {p50:.2} ms, p99 {p99:.2} ms at {rate:.0}/s"));
+        }
+    }
+    for (running, row) in all.iter().zip(&mut rows) {
+        row.memory = running.process.memory()?;
+    }
+    let gateway = all.iter().find(|running| running.proxy == Proxy::Gateway);
+    let target = gateway.map(|running| Target { kind: Kind::Keyed, ..running.target.clone() });
+    let latencies = load::open(&target.context("no gateway")?, KEYED, turn).await?;
+    let (p50, p99) = (quantile(&latencies, 0.5), quantile(&latencies, 0.99));
+    let keyed = Keyed { rate: KEYED, p50, p99 };
+    Ok(Comparison { rows, rate, keyed, load: (before, usage::load()?) })
+}
+
+/// The order of a round: each begins once.
+fn turns(round: usize, all: usize) -> impl Iterator<Item = usize> {
+    (0..all).map(move |turn| (round + turn) % all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_proxy_begins_a_round() {
+        let order = |round| turns(round, 3).collect::<Vec<_>>();
+        assert_eq!([order(0), order(1), order(2)], [[0, 1, 2], [1, 2, 0], [2, 0, 1]]);
+        assert_eq!(order(3), order(0));
+    }
+}

@@ -1,0 +1,273 @@
+//! The proxies that are compared, each in front of the same service.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use ballet_testkit::{Database, wait_until};
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use serde::Serialize;
+
+use crate::gateway::load::{Connection, Credentials, Kind, Target};
+use crate::gateway::processes::Process;
+
+/// The clients with a token; one more has an API key.
+const TOKENS: usize = 15;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What stands in front of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Proxy {
+    /// A bare reverse proxy.
+    Nginx,
+    /// The gateway's server and client without its layers.
+    Hyper,
+    /// With everything that it can do.
+    Gateway,
+}
+
+impl Proxy {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Hyper => "hyper",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+/// A proxy at work.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) proxy: Proxy,
+    pub(crate) process: Process,
+    pub(crate) target: Target,
+}
+
+/// All proxies, and the service behind them.
+#[derive(Debug)]
+pub(crate) struct Proxies {
+    pub(crate) all: Vec<Running>,
+    service: Process,
+}
+
+impl Proxies {
+    /// Starts the service and all proxies. nginx is left out if this machine has none.
+    pub(crate) async fn start(dir: &Path, database: &Database) -> Result<Self> {
+        fs::remove_dir_all(dir).ok();
+        fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        let dir = &dir.canonicalize().context("cannot find the directory of the run")?;
+        let threads = std::thread::available_parallelism()?.get();
+        let (http, gateway) = (beside("bench-http")?, beside("ballet-gateway")?);
+        let [at, nginx_at, hyper_at, public, private] = free_addresses()?;
+        let text = [at, nginx_at, hyper_at, public, private].map(|address| address.to_string());
+        let [service, _, hyper_listen, public_listen, private_listen] = &text;
+        let log = |name: &str| dir.join(format!("{name}.log"));
+        let start = |program: &Path, name: &str, args: &[&str]| {
+            Process::start(program, args, threads, &log(name))
+        };
+        let clients = sign_in(&gateway, dir, database, service)?;
+        let run = |proxy, process, address| {
+            let target = Target { address, kind: Kind::Read, clients: Arc::clone(&clients) };
+            Running { proxy, process, target }
+        };
+        let mut all = Vec::new();
+        if let Some(nginx) = nginx() {
+            let (file, prefix) = (dir.join("nginx.conf"), format!("{}/", dir.display()));
+            fs::write(&file, nginx_config(threads, nginx_at, at)).context("no room for a file")?;
+            let args = ["-p", &prefix, "-e", "stderr", "-c", &file.display().to_string()];
+            all.push(run(Proxy::Nginx, start(&nginx, "nginx", &args)?, nginx_at));
+        }
+        let bare = start(&http, "hyper", &["proxy", hyper_listen, service])?;
+        all.push(run(Proxy::Hyper, bare, hyper_at));
+        let config = dir.join(CONFIG).display().to_string();
+        let args = ["run", &config, "--public", public_listen, "--private", private_listen];
+        all.push(run(Proxy::Gateway, start(&gateway, "gateway", &args)?, public));
+        let service = start(&http, "service", &["service", service])?;
+        let proxies = Self { all, service };
+        for running in &proxies.all {
+            running.ready().await?;
+        }
+        // Without its database the gateway would do less.
+        database_is_there(private).await?;
+        Ok(proxies)
+    }
+
+    pub(crate) async fn stop(self) {
+        for running in self.all {
+            running.process.stop().await;
+        }
+        self.service.stop().await;
+    }
+}
+
+impl Running {
+    /// Waits until it answers.
+    async fn ready(&self) -> Result<()> {
+        let what = format!("{} to answer", self.proxy.name());
+        let there = || async {
+            let answered = async { Connection::open(&self.target, 0).await?.ask().await };
+            match answered.await {
+                Ok(()) => Ok(Some(())),
+                Err(error) => Err(format!("{error:#}\n{}", self.process.said())),
+            }
+        };
+        Ok(wait_until(&what, PATIENCE, there).await?)
+    }
+}
+
+async fn database_is_there(private: SocketAddr) -> Result<()> {
+    let http = reqwest::Client::builder().no_proxy().build().context("cannot set up HTTP")?;
+    let there = || async {
+        let answer = http.get(format!("http://{private}/readyz")).send().await?;
+        let text = answer.text().await?;
+        anyhow::Ok(text.contains("\"database\":\"ok\"").then_some(()))
+    };
+    Ok(wait_until("the gateway's database", PATIENCE, there).await?)
+}
+
+/// A program in the directory of this one.
+fn beside(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find this program")?;
+    let program = own.with_file_name(name);
+    if !program.exists() {
+        bail!("{} is missing: build the packages `bench` and `gateway`", program.display());
+    }
+    Ok(program)
+}
+
+/// nginx, if this machine has it. Debian installs it where only root looks.
+fn nginx() -> Option<PathBuf> {
+    let works = |path: &&str| {
+        let mut command = Command::new(path);
+        command.arg("-v").stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    ["nginx", "/usr/sbin/nginx"].iter().find(|path| works(path)).map(PathBuf::from)
+}
+
+/// Addresses that nobody uses, as of now.
+fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
+    let listeners: Vec<_> =
+        (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+    let addresses: Vec<_> =
+        listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
+    addresses.try_into().ok().context("there are as many addresses as listeners")
+}
+
+/// A reverse proxy that does nothing else, with connections that are used again on both sides.
+fn nginx_config(threads: usize, listen: SocketAddr, service: SocketAddr) -> String {
+    format!(
+        "daemon off;
+worker_processes {threads};
+pid nginx.pid;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    keepalive_requests 1000000000;
+    upstream service {{
+        server {service};
+        keepalive 256;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen {listen};
+        location / {{
+            proxy_pass http://service;
+            proxy_http_version 1.1;
+            proxy_set_header Connection \"\";
+        }}
+    }}
+}}
+"
+    )
+}
+
+const CONFIG: &str = "gateway.toml";
+
+/// Everything that a route can have. The rate is high enough to refuse nobody.
+const ROUTES: &str = r#"
+[jwt]
+issuer = "https://login.shop.example"
+audience = "shop"
+keys = "keys/jwks.json"
+
+[cors]
+origins = ["https://shop.example"]
+
+[security]
+hsts = "365d"
+
+[[rate]]
+name = "things"
+requests = 1000000000
+window = "1h"
+
+[[route]]
+prefix = "/things"
+methods = ["GET"]
+upstream = "service"
+scopes = ["things:read"]
+rate = "things"
+
+[[route]]
+prefix = "/things"
+methods = ["POST"]
+upstream = "service"
+scopes = ["things:write"]
+rate = "things"
+idempotency = "required"
+"#;
+const SCOPES: &str = "things:read things:write";
+
+/// Writes the gateway's config, and makes clients for it.
+fn sign_in(
+    gateway: &Path,
+    dir: &Path,
+    database: &Database,
+    service: &str,
+) -> Result<Arc<[Credentials]>> {
+    let printed = command(gateway, &["api-key", "program", "--scopes", SCOPES])?;
+    let (key, stanza) = printed.split_once("\n\n").context("`ballet-gateway api-key` is new")?;
+    let url = database.url();
+    let upstream = format!("[[upstream]]\nname = \"service\"\nservers = [\"http://{service}\"]\n");
+    // On a busy machine a request waits, and does not fail.
+    let database = format!("[database]\nurl = \"{url}\"\ntimeout = \"10s\"\n");
+    let config = format!("{database}{ROUTES}\n{upstream}\n{stanza}");
+    let (file, keys) = (dir.join(CONFIG), dir.join("keys"));
+    fs::write(&file, config).with_context(|| format!("cannot write {}", file.display()))?;
+    let (file, keys) = (file.display().to_string(), keys.display().to_string());
+    command(gateway, &["keys", &keys])?;
+    let mut clients = Vec::new();
+    for number in 0..TOKENS {
+        let subject = format!("client-{number}");
+        let args = ["token", &file, "--keys", &keys, "--subject", &subject, "--scopes", SCOPES];
+        let token = command(gateway, &[&args[..], &["--valid", "1d"]].concat())?;
+        let value = HeaderValue::try_from(format!("Bearer {}", token.trim()))?;
+        clients.push(Credentials { name: AUTHORIZATION, value });
+    }
+    let (name, value) = (HeaderName::from_static("x-api-key"), HeaderValue::try_from(key)?);
+    clients.push(Credentials { name, value });
+    Ok(clients.into())
+}
+
+/// Runs one of the gateway's commands. Returns its output.
+fn command(gateway: &Path, args: &[&str]) -> Result<String> {
+    let output = Command::new(gateway).args(args).stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("cannot run {}", gateway.display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("ballet-gateway {} failed: {}", args[0], said.trim());
+    }
+    String::from_utf8(output.stdout).context("the gateway printed no text")
+}

@@ -1,0 +1,94 @@
+//! Tokens that were verified before. Checking a signature costs more than all the rest of a request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ring::digest;
+
+use crate::auth::jwk::PublicKey;
+use crate::auth::jwt::Verified;
+
+/// Tokens of a generation: as many clients are known at least, and twice as many at most.
+const GENERATION: usize = 4_096;
+
+/// A token's SHA-256. The token itself is kept nowhere.
+type Print = [u8; digest::SHA256_OUTPUT_LEN];
+
+/// A token, and the key that it was signed with. It counts as long as the key set has this key.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) kid: String,
+    pub(crate) key: Arc<PublicKey>,
+    pub(crate) token: Verified,
+}
+
+/// Tokens that were verified lately.
+#[derive(Debug, Default)]
+pub(crate) struct VerifiedTokens(Mutex<Generations<Arc<Known>>>);
+
+/// What was used lately is young. The old make room for them.
+#[derive(Debug)]
+struct Generations<T> {
+    young: HashMap<Print, T>,
+    old: HashMap<Print, T>,
+}
+
+impl<T> Default for Generations<T> {
+    fn default() -> Self {
+        Self { young: HashMap::new(), old: HashMap::new() }
+    }
+}
+
+impl<T: Clone> Generations<T> {
+    fn find(&mut self, print: &Print) -> Option<T> {
+        if let Some(known) = self.young.get(print) {
+            return Some(known.clone());
+        }
+        let known = self.old.remove(print)?;
+        self.add(*print, known.clone());
+        Some(known)
+    }
+
+    fn add(&mut self, print: Print, known: T) {
+        if self.young.len() >= GENERATION {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(print, known);
+    }
+}
+
+impl VerifiedTokens {
+    pub(crate) fn find(&self, text: &str) -> Option<Arc<Known>> {
+        let print = print(text)?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).find(&print)
+    }
+
+    pub(crate) fn add(&self, text: &str, known: Known) {
+        if let Some(print) = print(text) {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            all.add(print, Arc::new(known));
+        }
+    }
+}
+
+fn print(text: &str) -> Option<Print> {
+    digest::digest(&digest::SHA256, text.as_bytes()).as_ref().try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_stays_and_there_is_an_end_to_the_rest() {
+        let mut all = Generations::default();
+        let name = |number: usize| print(&number.to_string()).unwrap();
+        for number in 0..5 * GENERATION {
+            all.add(name(number), number);
+            assert_eq!(all.find(&name(0)), Some(0), "after {number}");
+        }
+        assert_eq!(all.find(&name(1)), None);
+        assert_eq!(all.find(&name(5 * GENERATION - 1)), Some(5 * GENERATION - 1));
+        assert!(all.young.len() + all.old.len() <= 2 * GENERATION);
+    }
+}

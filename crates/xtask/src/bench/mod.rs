@@ -1,0 +1,83 @@
+//! `cargo xtask bench`: builds the benchmark with all optimisations and runs it. What needs the whole
+//! shop is measured here.
+
+mod checkout;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ballet_testkit::{Options, Servers};
+
+use crate::demo::stage::{self, Stage};
+use crate::process::cargo::{self, Profile};
+use crate::process::children::Children;
+use crate::process::stop::Stop;
+use crate::ui;
+
+/// How long the benchmark may take to end its servers and services.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The program of the benchmark, and its package.
+const BENCH: &str = "bench";
+const SECONDS: u64 = 60;
+const QUICK: u64 = 10;
+
+pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
+    let mut stop = Stop::listen()?;
+    let children = Children::new()?;
+    let has = |wanted: &[&str]| args.iter().any(|arg| wanted.contains(&arg.as_str()));
+    let with_shop = has(&["gateway", "--all"]) && !has(&["-h", "--help"]);
+    let packages =
+        if with_shop { [&stage::packages()[..], &[BENCH]].concat() } else { vec![BENCH] };
+    let programs = tokio::select! {
+        programs = cargo::build(&children, Profile::Release, &packages) => programs?,
+        () = stop.asked() => return Ok(ExitCode::from(130)),
+    };
+    let program = programs.get(BENCH).context("cargo built no benchmark")?;
+    let mut bench = children
+        .start(program, args, |command| {
+            command.current_dir(cargo::root());
+        })
+        .await?;
+    let code = tokio::select! {
+        status = bench.wait() => {
+            let code = status?.code().and_then(|code| u8::try_from(code).ok());
+            code.unwrap_or(1)
+        }
+        () = stop.asked() => {
+            bench.stop(PATIENCE).await;
+            return Ok(ExitCode::from(130));
+        }
+    };
+    // 3: a target was missed, which says nothing against the next part.
+    if !with_shop || !matches!(code, 0 | 3) {
+        return Ok(ExitCode::from(code));
+    }
+    let seconds = if has(&["--quick"]) { QUICK } else { SECONDS };
+    let mut stage = Stage::new("bench-checkout")?;
+    let measured = tokio::select! {
+        measured = Box::pin(checkouts(&mut stage, &programs, seconds)) => Some(measured),
+        () = stop.asked() => None,
+    };
+    // Also after an error, so that nothing is left running.
+    stage.tear_down(matches!(measured, Some(Ok(())))).await?;
+    match measured {
+        Some(Ok(())) => Ok(ExitCode::from(code)),
+        Some(Err(error)) => Err(error),
+        None => Ok(ExitCode::from(130)),
+    }
+}
+
+async fn checkouts(
+    stage: &mut Stage,
+    programs: &HashMap<String, PathBuf>,
+    seconds: u64,
+) -> Result<()> {
+    let servers = Servers::private(Options::durable().progress(ui::say)).await?;
+    stage.set(programs, servers).await?;
+    let took = checkout::measure(stage, Duration::from_secs(seconds)).await?;
+    ui::print(&took.to_string());
+    Ok(())
+}
