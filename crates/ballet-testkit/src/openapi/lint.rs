@@ -175,6 +175,9 @@ impl<'a> Lint<'a> {
             }
             self.used.extend(place.strip_prefix("/components/schemas/"));
         }
+        if items(&value["oneOf"]).any(|one| one.get("const").is_some()) {
+            self.found.push(format!("{at}: a `oneOf` of constants is read wrong; use an `enum`"));
+        }
         if value.get("enum").is_some_and(Value::is_array) && value.get("type").is_none() {
             self.found.push(format!("{at}: an `enum` without a `type`"));
         }
@@ -280,6 +283,11 @@ mod tests {
                 format!("{note}/properties/text"),
                 json!({ "$ref": "#/no" }),
                 "is not in the document",
+            ),
+            (
+                format!("{note}/properties/text"),
+                json!({ "oneOf": [{ "const": "a" }, { "const": "b" }] }),
+                "a `oneOf` of constants",
             ),
             (format!("{note}/description"), json!(""), "the schema Note has no description"),
             ("/components/schemas".to_owned(), json!({}), "is not in the document"),
