@@ -126,7 +126,16 @@ mod tests {
         text: String,
     }
 
-    async fn read(Path(_): Path<u16>) -> Result<Json<Note>, Problem> {
+    /// A note, by its number.
+    #[derive(Deserialize, JsonSchema)]
+    #[schemars(inline)]
+    struct Number(#[expect(dead_code, reason = "only its schema is read")] u16);
+
+    async fn read(Path(_): Path<Number>) -> Result<Json<Note>, Problem> {
+        Ok(Json(Note { text: String::new() }))
+    }
+
+    async fn bare(Path(_): Path<u16>) -> Result<Json<Note>, Problem> {
         Ok(Json(Note { text: String::new() }))
     }
 
@@ -148,6 +157,7 @@ mod tests {
         let document: Value = serde_json::from_str(&api.document().text()).expect("JSON");
         let read = &document["paths"]["/notes/{number}"]["get"];
         assert_eq!(read["parameters"][0]["name"], "number");
+        assert_eq!(read["parameters"][0]["description"], "A note, by its number.");
         assert_eq!(read["parameters"][0]["schema"]["maximum"], u16::MAX);
         let note = json!({ "$ref": "#/components/schemas/Note" });
         assert_eq!(read["responses"]["200"]["content"]["application/json"]["schema"], note);
@@ -167,10 +177,12 @@ mod tests {
                 "/{number}",
                 read,
                 Operation::new("b", "Read").answers(StatusCode::CREATED, "Never."),
-            );
+            )
+            .get("/bare/{number}", bare, Operation::new("c", "Read"));
         let mistakes = mistakes(&api).join("\n");
         for expected in [
             "/notes has 0 parameters, its handler takes one",
+            "/bare/{number}: nothing says what the parameter number is; describe its type",
             "a: a body has an example, and only a body",
             "b says when it answers 201 Created, but never does",
             "two routes have the id a",

@@ -50,9 +50,11 @@ impl Document {
             mistakes.push("a type is named Problem, as the errors are".to_owned());
         }
         let paths = paths.into_iter().map(|(path, operations)| {
-            (path, operations.into_iter().map(|(method, one)| (method, sorted(one))).collect())
+            let operations = operations.into_iter();
+            (path, operations.map(|(method, one)| (method, sorted(enumerated(one)))).collect())
         });
-        let schemas = schemas.into_iter().map(|(name, schema)| (name, sorted(schema))).collect();
+        let schemas = schemas.into_iter();
+        let schemas = schemas.map(|(name, schema)| (name, sorted(enumerated(schema)))).collect();
         Self {
             openapi: "3.1.0",
             info: Info { title, description, version: "1" },
@@ -76,6 +78,46 @@ impl Document {
     pub fn mistakes(&self) -> &[String] {
         &self.mistakes
     }
+}
+
+/// Each choice of texts as one `enum`, with what they mean in its description: a generated client may
+/// take a `oneOf` of constants for its first one.
+fn enumerated(value: Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let entries = object.into_iter().map(|(name, value)| (name, enumerated(value)));
+            let mut object: Map<String, Value> = entries.collect();
+            if let Some((texts, about)) = choice(&object) {
+                object.remove("oneOf");
+                object.insert("type".to_owned(), "string".into());
+                object.insert("enum".to_owned(), texts.into());
+                object.insert("description".to_owned(), about.into());
+            }
+            Value::Object(object)
+        }
+        Value::Array(items) => items.into_iter().map(enumerated).collect(),
+        other => other,
+    }
+}
+
+/// The texts of which a value is one, and what the schema and they mean.
+fn choice(schema: &Map<String, Value>) -> Option<(Vec<String>, String)> {
+    let mut texts = Vec::new();
+    let mut about =
+        schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
+    for one in schema.get("oneOf")?.as_array()? {
+        if let Some(text) = one["const"].as_str() {
+            texts.push(text.to_owned());
+            if let Some(meaning) = one["description"].as_str() {
+                about = format!("{about}\n- `{text}`: {meaning}");
+            }
+        } else {
+            for text in one["enum"].as_array()? {
+                texts.push(text.as_str()?.to_owned());
+            }
+        }
+    }
+    Some((texts, about))
 }
 
 /// Sorts the keys of all objects: their order otherwise depends on how serde_json was built.
@@ -109,7 +151,8 @@ fn problem() -> Value {
                     "type": "object",
                     "required": ["in", "detail"],
                     "properties": {
-                        "in": { "enum": ["body", "query", "path", "header"] },
+                        "in": { "type": "string", "enum": ["body", "query", "path", "header"],
+                            "description": "Where it is in the request." },
                         "pointer": text("The field of the body, as a JSON Pointer (RFC 6901) in a URI fragment."),
                         "name": text("The name of the parameter or header."),
                         "detail": text("What is wrong with it."),

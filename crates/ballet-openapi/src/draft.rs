@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::operation::Operation;
 
+/// Where the schemas of types with a name are.
+const COMPONENTS: &str = "#/components/schemas/";
+
 /// The schema of every problem, in the document's components.
 pub(crate) const PROBLEM: &str = "#/components/schemas/Problem";
 
@@ -64,6 +67,17 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// A query that ignored a parameter would answer a typing error with something else than what
+    /// was asked for.
+    pub(crate) fn only_known_parameters(&mut self, object: &Value) {
+        if object["additionalProperties"] != false {
+            let path = self.path;
+            let mistake =
+                "its query ignores unknown parameters; write #[serde(deny_unknown_fields)]";
+            self.mistakes.push(format!("{path}: {mistake}"));
+        }
+    }
+
     /// Takes the one parameter of the path.
     pub(crate) fn only_parameter(&mut self, schema: Value) {
         match names(self.path)[..] {
@@ -77,14 +91,25 @@ impl<'a> Draft<'a> {
     }
 
     fn parameter(&mut self, place: &str, name: &str, required: bool, mut schema: Value) {
-        let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        let own = schema.as_object_mut().and_then(|schema| schema.remove("description"));
         let schema = never_null(schema);
+        let description = own.or_else(|| self.described(&schema));
         let mut parameter =
             json!({ "name": name, "in": place, "required": required, "schema": schema });
-        if let (Some(parameter), Some(text)) = (parameter.as_object_mut(), description) {
-            parameter.insert("description".to_owned(), text);
+        match description {
+            Some(text) => parameter["description"] = text,
+            None => self.mistakes.push(format!(
+                "{}: nothing says what the parameter {name} is; describe its type",
+                self.path
+            )),
         }
         self.parameters.push(parameter);
+    }
+
+    /// What the component says of itself that the schema refers to.
+    fn described(&self, schema: &Value) -> Option<Value> {
+        let name = schema["$ref"].as_str()?.strip_prefix(COMPONENTS)?;
+        self.generator.definitions().get(name)?.get("description").cloned()
     }
 
     /// Answers with a JSON body.
@@ -102,8 +127,8 @@ impl<'a> Draft<'a> {
     /// Answers with server-sent events whose data are these.
     pub(crate) fn answers_events<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
         let data = self.schema::<T>();
-        // Each event of the stream, in the form that OpenAPI 3.2 has for its `itemSchema`.
-        let schema = json!({
+        // OpenAPI 3.1 knows only the whole stream. The extension is what 3.2 calls `itemSchema`.
+        let item = json!({
             "type": "object",
             "required": ["id", "data"],
             "properties": {
@@ -115,7 +140,12 @@ impl<'a> Draft<'a> {
                 },
             },
         });
-        let content = json!({ "text/event-stream": { "schema": schema } });
+        let schema = json!({
+            "type": "string",
+            "description": "Server-sent events. The `data` of each is JSON.",
+        });
+        let media = json!({ "schema": schema, "x-item-schema": item });
+        let content = json!({ "text/event-stream": media });
         self.answer(status, json!({ "description": when, "content": content }));
     }
 
@@ -142,8 +172,14 @@ impl<'a> Draft<'a> {
     pub fn refuses_with<T: JsonSchema>(&mut self, status: StatusCode, when: &str) {
         self.refuses(status, when);
         let members = self.schema::<T>();
+        let name = format!("{}Problem", T::schema_name());
+        let problem = json!({
+            "description": format!("A problem with the fields of `{}`.", T::schema_name()),
+            "allOf": [{ "$ref": PROBLEM }, members],
+        });
+        self.generator.definitions_mut().insert(name.clone(), problem);
         if let Some(answer) = self.answers.get_mut(&status.as_u16()) {
-            answer["content"][JSON]["schema"] = json!({ "allOf": [{ "$ref": PROBLEM }, members] });
+            answer["content"][JSON]["schema"] = json!({ "$ref": format!("{COMPONENTS}{name}") });
         }
     }
 

@@ -16,7 +16,11 @@
 //!     text: String,
 //! }
 //!
-//! async fn read(Path(number): Path<u16>) -> Result<Json<Note>, Problem> {
+//! /// A note, by its number.
+//! #[derive(Deserialize, JsonSchema)]
+//! struct Number(u16);
+//!
+//! async fn read(Path(Number(number)): Path<Number>) -> Result<Json<Note>, Problem> {
 //!     match number {
 //!         1 => Ok(Json(Note { text: "buy milk".to_owned() })),
 //!         _ => Err(Problem::not_found(format!("there is no note {number}"))),

@@ -51,8 +51,10 @@ impl<T: JsonSchema> Takes for Path<T> {
 impl<T: JsonSchema> Takes for Query<T> {
     fn describe(draft: &mut Draft<'_>) {
         let schema = draft.inline::<T>();
+        draft.only_known_parameters(&schema);
         draft.parameters("query", &schema);
         draft.refuses(StatusCode::BAD_REQUEST, "A parameter is wrong.");
+        draft.refuses(StatusCode::BAD_REQUEST, "The query has an unknown parameter.");
     }
 }
 

@@ -120,7 +120,7 @@ async fn each_kind_of_bad_token_is_refused() {
     let nameless = key.token_with(&json!({ "alg": "EdDSA" }), &good);
     refused(&gateway, &nameless, "no key of the key set has the token's kid").await;
     for (claims, sentence) in [
-        (with("exp", json!(now() - 60)), "the token has expired"),
+        (with("exp", json!(now() - 60)), "the token has expired: get a new one"),
         (with("exp", json!(null)), malformed),
         (with("exp", json!((now() + 600).to_string())), malformed),
         (with("nbf", json!(now() + 120)), "the token is not valid yet"),

@@ -136,7 +136,9 @@ async fn the_system_has_one_document_while_all_its_services_are_down() {
     let page = &paths["/pages/order/{order_id}"]["get"];
     assert_eq!(page["parameters"][0]["schema"]["maxLength"], 9);
     assert_eq!(page["responses"]["404"]["description"], "There is no such order.");
-    let parts = &page["responses"]["200"]["content"]["application/json"]["schema"]["properties"];
+    let good = &page["responses"]["200"]["content"]["application/json"]["schema"];
+    assert_eq!(*good, json!({ "$ref": "#/components/schemas/PagesOrder" }));
+    let parts = &document["components"]["schemas"]["PagesOrder"]["properties"];
     assert_eq!(parts["order"], json!({ "$ref": "#/components/schemas/Order" }));
     assert_eq!(parts["advice"], json!({}));
     assert_eq!(parts["missing"]["type"], "array");

@@ -189,7 +189,7 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
     assert_eq!(detail, "there are more than 20 headers");
     let request = client.post(gateway.at("/a")).body(vec![0; 1025]);
     let detail = problem(request.send().await.unwrap(), 413).await;
-    assert_eq!(detail, "the body is larger than allowed here");
+    assert_eq!(detail, "the body is larger than this route takes: send less");
     assert!(service.got().is_empty(), "{:?}", service.got());
     // Nobody said how long this one would be.
     let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));

@@ -24,7 +24,7 @@ async fn upstreams_that_fail_are_told_apart() {
     let gone = reqwest::get(gateway.at("/gone")).await.unwrap();
     assert_eq!(gone.headers()["retry-after"], "1");
     let detail = problem(gone, 503).await;
-    assert_eq!(detail, "gone cannot be reached");
+    assert_eq!(detail, "gone cannot be reached: nothing was sent, try again in a moment");
     let asked = tokio::spawn(reqwest::get(gateway.at("/a")));
     drop(connections.recv().await.unwrap());
     let detail = problem(asked.await.unwrap().unwrap(), 502).await;
@@ -104,7 +104,11 @@ async fn a_breaker_opens_tries_and_closes() {
     if open.status() == 503 {
         assert!(open.headers().contains_key("retry-after"));
         let detail = problem(open, 503).await;
-        assert_eq!(detail, "a has failed several times and is left alone for a moment");
+        assert_eq!(
+            detail,
+            "a has failed several times and is left alone for a moment: nothing was sent, try again \
+             later"
+        );
     }
     let service =
         Service::on(tokio::net::TcpListener::bind(address).await.unwrap(), |_| text(200, "ok"));

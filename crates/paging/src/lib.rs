@@ -58,6 +58,7 @@ impl TryFrom<u16> for Limit {
 
 /// The part of a list that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct After<Key> {
     /// The `next` of the page before. Without it, the list begins.
     pub after: Option<Key>,

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::openapi::schema::Schema;
 
-const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+/// The methods that an operation can have.
+pub(super) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// An OpenAPI document.
 #[derive(Debug)]
@@ -85,7 +86,10 @@ impl<'a> Operation<'a> {
         for (status, answer) in object(&node["responses"]) {
             let status = status.parse().map_err(|_| format!("{id}: {status} is no status"))?;
             let contents = object(&answer["content"]);
-            let contents = contents.map(|(kind, content)| (kind, schema(&content["schema"])));
+            // Of a stream each event is judged.
+            let judged =
+                |content: &'a Value| content.get("x-item-schema").unwrap_or(&content["schema"]);
+            let contents = contents.map(|(kind, content)| (kind, schema(judged(content))));
             answers.insert(status, contents.collect());
         }
         Ok(Self { id, method: method.to_uppercase(), path, parameters, body, answers })

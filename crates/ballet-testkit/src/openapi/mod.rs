@@ -11,6 +11,7 @@
 mod dice;
 mod document;
 mod judge;
+mod lint;
 mod pattern;
 mod place;
 mod request;
@@ -26,8 +27,10 @@ use crate::error::{Error, Result};
 use crate::openapi::document::Document;
 use crate::openapi::trial::Trial;
 
+pub use crate::openapi::lint::lint;
+
 /// Tries out all routes of the service at this URL, which serves its document, and returns what is
-/// wrong, as sentences. `seed` decides every request; `rounds` is how many of each kind are sent to
+/// wrong, as sentences. First of all the document is [linted](lint). `seed` decides every request; `rounds` is how many of each kind are sent to
 /// each route.
 ///
 /// A route that can answer 401 has to answer it to all of these requests, which nobody has signed. A
@@ -71,5 +74,7 @@ async fn try_out_as(
     let answer = client.get(format!("{url}/openapi.json")).send().await.map_err(unreadable)?;
     let root: Value = answer.json().await.map_err(unreadable)?;
     let document = Document::read(&root).map_err(Error::OpenApi)?;
-    Ok(Trial::new(client, url, &document, seed).run(is_known, rounds).await)
+    let mut findings = lint(&root);
+    findings.extend(Trial::new(client, url, &document, seed).run(is_known, rounds).await);
+    Ok(findings)
 }

@@ -69,6 +69,9 @@ impl<'a> Trial<'a> {
         for &operation in operations.iter().filter(|operation| operation.body.is_some()) {
             self.unreadable(operation).await;
         }
+        for &operation in &operations {
+            self.mistyped(operation).await;
+        }
         self.unknown_routes().await;
         for operation in operations.iter().filter(|one| !self.succeeded.contains(one.id)) {
             let missed = format!("{} never answered with success", operation.id);
@@ -185,6 +188,23 @@ impl<'a> Trial<'a> {
             })
             .await;
         }
+    }
+
+    /// A typing error in the name of a parameter, which would otherwise be answered with something
+    /// else than what was asked for.
+    async fn mistyped(&mut self, operation: &'a Operation<'a>) {
+        if !operation.parameters.iter().any(|parameter| parameter.place == "query") {
+            return;
+        }
+        let mut request = self.request(operation);
+        let name = "an_unknown_parameter".to_owned();
+        request.query.push((name.clone(), "1".to_owned()));
+        let place = Place { r#in: "query", name };
+        self.send(operation, &request, |answer| match answer.status {
+            400 => names(answer, Some(&place)),
+            _ => Err("no such parameter is in the document".to_owned()),
+        })
+        .await;
     }
 
     /// Methods and paths that the document does not have.

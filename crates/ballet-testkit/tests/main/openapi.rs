@@ -1,6 +1,7 @@
 //! The trial of HTTP routes finds what a document is wrong about.
 
 use axum::Router;
+use axum::extract::Query;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -82,4 +83,27 @@ async fn a_refusal_that_names_nothing_is_found() {
     found(&findings, "write: an error is no problem+json");
     found(&findings, "expected a problem with 405 [\"POST\"]");
     found(&findings, "expected a problem with 404");
+}
+
+#[tokio::test]
+async fn a_typing_error_in_a_parameter_that_is_ignored_is_found() {
+    // It looks at no other parameter than its own.
+    let list = |Query(query): Query<Vec<(String, String)>>| async move {
+        let limit = query.iter().find(|(name, _)| name == "limit");
+        if limit.is_none_or(|(_, limit)| limit.parse::<i64>().is_ok()) {
+            return axum::Json(1).into_response();
+        }
+        let errors = json!([{ "in": "query", "name": "limit", "detail": "no number" }]);
+        let problem = json!({ "status": 400, "detail": "no number", "errors": errors });
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        (StatusCode::BAD_REQUEST, kind, problem.to_string()).into_response()
+    };
+    let mut answers = number();
+    answers["400"] = json!({ "content": { "application/problem+json": { "schema": {} } } });
+    let mut read = operation("list", &answers);
+    read["parameters"] = json!([{ "name": "limit", "in": "query", "required": false,
+        "schema": { "type": "integer" } }]);
+    let paths = json!({ "/list": { "get": read } });
+    let findings = findings(Router::new().route("/list", get(list)), paths).await;
+    found(&findings, "list: no such parameter is in the document");
 }

@@ -137,6 +137,12 @@ fn unreadable_query(rejection: &QueryRejection) -> Problem {
         return Problem::new(rejection.status(), rejection.body_text());
     };
     let what = error.inner().to_string();
+    // serde speaks of fields.
+    if let Some(rest) = what.strip_prefix("unknown field `")
+        && let Some((name, known)) = rest.split_once("`, ")
+    {
+        return wrong(Place::query(name), format!("there is no such parameter, {known}"));
+    }
     match names(error.path(), &what).into_iter().next() {
         Some(name) => wrong(Place::query(name), what),
         None => Problem::bad_request(format!("the query is wrong: {what}")),
@@ -244,6 +250,25 @@ mod tests {
     struct Both {
         number: u16,
         text: Even,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "it is only read")]
+    struct Listed {
+        after: Option<u16>,
+        limit: Option<u16>,
+    }
+
+    #[test]
+    fn a_typing_error_in_a_parameters_name_is_named() {
+        let uri = "/?limt=1".parse().expect("a URI");
+        let read = axum::extract::Query::<Listed>::try_from_uri(&uri);
+        let problem = unreadable_query(&read.expect_err("no such parameter"));
+        let detail = "there is no such parameter, expected `after` or `limit`";
+        assert_eq!(problem.detail, format!("the query parameter limt is wrong: {detail}"));
+        assert_eq!(problem.errors[0].place, Place::query("limt"));
+        assert_eq!(problem.errors[0].detail, detail);
     }
 
     #[test]

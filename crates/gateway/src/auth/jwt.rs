@@ -39,7 +39,7 @@ impl fmt::Display for TokenError {
             }
             Self::UnknownKey => "no key of the key set has the token's kid",
             Self::Signature => "the token's signature is wrong",
-            Self::Expired => "the token has expired",
+            Self::Expired => "the token has expired: get a new one",
             Self::NotYetValid => "the token is not valid yet",
             Self::Issuer => "the token is of another issuer",
             Self::Audience => "the token is for another audience",

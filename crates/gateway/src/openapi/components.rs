@@ -59,6 +59,20 @@ impl Components {
         names
     }
 
+    /// Adds a schema, and returns the reference to it. If the name is taken by another schema it gets
+    /// a number.
+    pub(crate) fn add(&mut self, name: &str, schema: Value) -> Value {
+        let mut number = 1;
+        let mut place = format!("schemas/{name}");
+        while self.0.get(&place).is_some_and(|known| *known != schema) {
+            number += 1;
+            place = format!("schemas/{name}_{number}");
+        }
+        let reference = json!({ "$ref": format!("{PLACE}{place}") });
+        self.0.insert(place, schema);
+        reference
+    }
+
     /// The components that are referred to, in sections.
     pub(crate) fn used_by(&self, paths: &Value) -> BTreeMap<&str, BTreeMap<&str, &Value>> {
         let mut used: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
@@ -143,7 +157,8 @@ fn problem() -> Value {
                     "type": "object",
                     "required": ["in", "detail"],
                     "properties": {
-                        "in": { "enum": ["body", "query", "path", "header"] },
+                        "in": { "type": "string", "enum": ["body", "query", "path", "header"],
+                            "description": "Where it is in the request." },
                         "pointer": text("The field of the body, as a JSON Pointer (RFC 6901) in a \
                                          URI fragment."),
                         "name": text("The name of the parameter or header."),

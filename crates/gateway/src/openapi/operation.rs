@@ -52,7 +52,7 @@ pub(crate) fn exposed(config: &Config, route: &Route, of: Described<'_>, names: 
         sign_in: !route.public,
         scopes: route.scopes.as_ref().is_some_and(|scopes| !scopes.is_empty()),
         rate: route.rate.is_some(),
-        body: fields.contains_key("requestBody"),
+        body: fields.contains_key("requestBody").then(|| route.body.unwrap_or(config.limits.body)),
         idempotency: route.idempotency,
     };
     fields.insert("security".to_owned(), security(config, route.scopes.as_deref()));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::config::file::{Config, IdempotencyKey, Page, Part};
-use crate::openapi::components::{Names, object};
+use crate::openapi::components::{Components, Names, object};
 use crate::openapi::operation::{Described, resolved, security};
 use crate::openapi::refusals::{self, Demands};
 use crate::openapi::source::Documents;
@@ -18,6 +18,7 @@ pub(crate) fn operation(
     page: &Page,
     documents: &Documents,
     names: &BTreeMap<String, Names>,
+    components: &mut Components,
 ) -> Result<Value, String> {
     let mut parameters: BTreeMap<&str, Value> = BTreeMap::new();
     let (mut properties, mut responses) = (Map::new(), Map::new());
@@ -38,9 +39,11 @@ pub(crate) fn operation(
         })?;
         for (own, theirs) in part.path.split('/').zip(path.split('/')) {
             if let (Some(own), Some(theirs)) = (parameter(own), parameter(theirs)) {
-                parameters.entry(own).or_insert_with(|| {
-                    json!({ "name": own, "in": "path", "required": true,
-                        "schema": names.rewrite(schema_of(of, theirs)) })
+                parameters.entry(own).or_insert_with(|| match parameter_of(of, theirs) {
+                    Some(found) => json!({ "name": own, "in": "path", "required": true,
+                        "description": found["description"],
+                        "schema": names.rewrite(&found["schema"]) }),
+                    None => any_text(own),
                 });
             }
         }
@@ -64,9 +67,7 @@ pub(crate) fn operation(
         properties.insert(part.name.clone(), schema);
     }
     for name in page.path.split('/').filter_map(parameter) {
-        parameters.entry(name).or_insert_with(|| {
-            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
-        });
+        parameters.entry(name).or_insert_with(|| any_text(name));
     }
     let optional = || page.parts.iter().filter(|part| part.optional).map(|part| part.name.as_str());
     let always = page.parts.iter().filter(|part| !part.optional).map(|part| part.name.as_str());
@@ -77,9 +78,20 @@ pub(crate) fn operation(
             list(optional())
         );
     }
-    properties.insert("missing".to_owned(), missing());
+    let part = components.add("MissingPart", missing_part());
+    properties.insert(
+        "missing".to_owned(),
+        json!({ "type": "array", "description": "The parts that could not be had.", "items": part }),
+    );
+    let literals =
+        page.path.split('/').filter(|part| !part.is_empty() && parameter(part).is_none());
+    let words: Vec<&str> = literals.flat_map(|part| part.split(['-', '.', '_'])).collect();
+    let parts = list(page.parts.iter().map(|part| part.name.as_str()));
     let required: Vec<&String> = properties.keys().collect();
-    let schema = json!({ "type": "object", "required": required, "properties": properties });
+    let schema = json!({ "type": "object", "description": format!("In one answer: {parts}."),
+        "required": required, "properties": properties });
+    let schema =
+        components.add(&words.iter().map(|word| capital(word)).collect::<String>(), schema);
     let good = json!({ "description": "The page.",
         "content": { "application/json": { "schema": schema } } });
     responses.insert("200".to_owned(), good);
@@ -87,16 +99,12 @@ pub(crate) fn operation(
         sign_in: !page.public,
         scopes: page.scopes.as_ref().is_some_and(|scopes| !scopes.is_empty()),
         rate: page.rate.is_some(),
-        body: false,
+        body: None,
         idempotency: IdempotencyKey::Off,
     };
     refusals::add(config, demands, &mut responses);
-    let literals =
-        page.path.split('/').filter(|part| !part.is_empty() && parameter(part).is_none());
-    let id = literals.collect::<Vec<_>>().join("_").replace(['-', '.'], "_");
-    let parts = list(page.parts.iter().map(|part| part.name.as_str()));
     Ok(json!({
-        "operationId": id,
+        "operationId": words.join("_"),
         "summary": format!("Read in one request: {parts}"),
         "description": about,
         "tags": ["pages"],
@@ -120,14 +128,23 @@ fn described<'a>(document: &'a Value, part: &Part) -> Option<(&'a str, Described
     Some((path, Described { document, item, operation }))
 }
 
-/// The schema of a parameter of the path.
-fn schema_of<'a>(of: Described<'a>, name: &str) -> &'a Value {
+/// A parameter of the path.
+fn parameter_of<'a>(of: Described<'a>, name: &str) -> Option<&'a Value> {
     let lists = [&of.operation["parameters"], &of.item["parameters"]];
     let all = lists.into_iter().filter_map(Value::as_array).flatten();
-    let mut of_name = all
-        .map(|one| resolved(of.document, one))
-        .filter(|one| one["in"] == "path" && one["name"] == name);
-    of_name.next().map_or(&Value::Bool(true), |one| &one["schema"])
+    all.map(|one| resolved(of.document, one)).find(|one| one["in"] == "path" && one["name"] == name)
+}
+
+/// A parameter of the path of which no document says more.
+fn any_text(name: &str) -> Value {
+    json!({ "name": name, "in": "path", "required": true,
+        "description": format!("The part `{name}` of the path."), "schema": { "type": "string" } })
+}
+
+/// The word as a part of a type's name.
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// The name of a segment that is a parameter.
@@ -139,20 +156,17 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// The schema of the parts that could not be had.
-fn missing() -> Value {
+/// The schema of a part that could not be had.
+fn missing_part() -> Value {
     json!({
-        "type": "array",
-        "description": "The parts that could not be had.",
-        "items": {
-            "type": "object",
-            "required": ["part", "status", "detail"],
-            "properties": {
-                "part": { "type": "string", "description": "Its name." },
-                "status": { "type": "integer", "description": "What asking for it alone would \
-                                                               have got." },
-                "detail": { "type": "string", "description": "Why it is missing." },
-            },
+        "type": "object",
+        "description": "A part of a page that could not be had.",
+        "required": ["part", "status", "detail"],
+        "properties": {
+            "part": { "type": "string", "description": "Its name." },
+            "status": { "type": "integer", "description": "What asking for it alone would have \
+                                                           got." },
+            "detail": { "type": "string", "description": "Why it is missing." },
         },
     })
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::config::file::{Config, IdempotencyKey};
+use crate::config::units::Size;
 use crate::openapi::components::PROBLEM;
 
 /// What an operation asks of its clients.
@@ -12,7 +13,8 @@ pub(crate) struct Demands {
     pub(crate) sign_in: bool,
     pub(crate) scopes: bool,
     pub(crate) rate: bool,
-    pub(crate) body: bool,
+    /// How large its body may be, if it has one.
+    pub(crate) body: Option<Size>,
     pub(crate) idempotency: IdempotencyKey,
 }
 
@@ -20,30 +22,48 @@ pub(crate) struct Demands {
 pub(crate) fn add(config: &Config, demands: Demands, responses: &mut Map<String, Value>) {
     let signs_in = config.jwt.is_some() || !config.api_keys.is_empty();
     let keyed = demands.idempotency != IdempotencyKey::Off;
+    let limits = &config.limits;
+    let body = demands.body.map(|most| format!("The gateway takes a body of at most {most}."));
+    let uri = format!("The address is longer than {}.", limits.uri);
+    let headers = format!(
+        "There are more than {} headers, or they are larger than {}.",
+        limits.headers, limits.header_bytes
+    );
     let all = [
         (true, 400, "The address or a header is malformed."),
         (demands.sign_in, 401, "The request has no credentials, or they do not count."),
         (!demands.sign_in && signs_in, 401, "The request has credentials that do not count."),
         (demands.scopes, 403, "The credentials lack a scope."),
-        (demands.body, 408, "The body did not come in time."),
+        (body.is_some(), 408, "The body did not come in time."),
         (
             keyed,
             409,
             "The request with this `Idempotency-Key` is running, or its outcome is unknown.",
         ),
-        (demands.body, 413, "The body is too large."),
-        (true, 414, "The address is too long."),
+        (body.is_some(), 413, body.as_deref().unwrap_or_default()),
+        (true, 414, &uri),
         (keyed, 422, "The `Idempotency-Key` was used for another request."),
         (demands.rate, 429, "The client has used up its limit, or failed to sign in too often."),
         (!demands.rate && signs_in, 429, "The client has failed to sign in too often."),
-        (true, 431, "The headers are too large, or too many."),
-        (true, 502, "The service cannot be reached, or broke off."),
+        (true, 431, &headers),
+        (
+            true,
+            502,
+            "The service broke off before it answered. What changes something may have taken \
+             effect: look before you send it again.",
+        ),
         (
             true,
             503,
-            "The service, or what the gateway needs for this request, is away for a moment.",
+            "The service, or what the gateway needs for this request, is away for a moment: try \
+             again after `Retry-After`. The sentence says whether anything was sent.",
         ),
-        (true, 504, "The service did not answer in time."),
+        (
+            true,
+            504,
+            "The service did not answer in time. What changes something may have taken effect: look \
+             before you send it again.",
+        ),
     ];
     for (_, status, when) in all.into_iter().filter(|(answered, ..)| *answered) {
         refuse(responses, status, when);

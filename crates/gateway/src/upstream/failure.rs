@@ -38,13 +38,16 @@ impl Failure {
         match self {
             Self::LeftAlone(wait) => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                format!("{upstream} has failed several times and is left alone for a moment"),
+                format!(
+                    "{upstream} has failed several times and is left alone for a moment: nothing \
+                     was sent, try again later"
+                ),
             )
             .retry_after(*wait),
             // Nothing was sent, so the client loses nothing by trying again.
             Self::Unreachable(_) => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                format!("{upstream} cannot be reached"),
+                format!("{upstream} cannot be reached: nothing was sent, try again in a moment"),
             )
             .retry_after(Duration::from_secs(1)),
             Self::Broken(_) => {
@@ -62,9 +65,10 @@ impl Failure {
 
 pub(crate) fn body_problem(fault: BodyFault) -> Problem {
     match fault {
-        BodyFault::TooLarge => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than allowed here")
-        }
+        BodyFault::TooLarge => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is larger than this route takes: send less",
+        ),
         BodyFault::TooSlow => {
             Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
         }

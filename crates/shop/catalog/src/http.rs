@@ -97,6 +97,7 @@ fn example() -> ballet_openapi::Value {
 
 /// The products that a list shows.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Filter {
     /// Only those of this category.
     category: Option<Slug>,
@@ -124,6 +125,7 @@ async fn list(
 
 /// What is looked for.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Search {
     /// What somebody typed. The first 16 words count.
     #[schemars(length(max = MAX_QUERY))]

@@ -139,6 +139,7 @@ async fn read(
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Filter {
     /// Only orders with this status.
     status: Option<Status>,

@@ -73,6 +73,7 @@ pub(crate) fn api() -> Api<Handle> {
 
 /// How many products are wanted.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Wanted {
     /// The most products.
     #[serde(default)]

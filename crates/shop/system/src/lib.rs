@@ -45,6 +45,8 @@ pub fn graph() -> Graph {
 
 #[cfg(test)]
 mod tests {
+    use ballet_testkit::openapi::lint;
+
     use super::*;
 
     #[test]
@@ -56,11 +58,20 @@ mod tests {
     fn every_route_is_described() {
         for (service, document) in documents() {
             assert_eq!(document.mistakes(), [""; 0], "{service}");
+            let read = serde_json::from_str(&document.text()).expect("JSON");
+            assert_eq!(lint(&read), [""; 0], "{service}");
         }
         let (documents, system) = (documents(), system());
         let mut services: Vec<&str> = system.parts.iter().map(|part| part.service).collect();
         services.sort_unstable();
         let documented: Vec<&str> = documents.iter().map(|(service, _)| *service).collect();
         assert_eq!(documented, services);
+    }
+
+    #[test]
+    fn clients_can_be_generated_for_the_whole_shop() {
+        let text = include_str!("../../../../docs/openapi/shop.json");
+        let document = serde_json::from_str(text).expect("JSON");
+        assert_eq!(lint(&document), [""; 0]);
     }
 }

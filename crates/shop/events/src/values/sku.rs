@@ -72,7 +72,8 @@ impl JsonSchema for Sku {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$", "examples": ["mug"],
+            "type": "string", "description": "A product, by its SKU.",
+            "pattern": "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$", "examples": ["mug"],
         })
     }
 }
