@@ -52,6 +52,7 @@ mod draft;
 mod etag;
 mod events;
 mod operation;
+mod tagged;
 mod takes;
 
 pub use answers::{Accepted, Answers, Created, Either, NoContent};
@@ -62,6 +63,7 @@ pub use draft::Draft;
 pub use etag::{IfMatch, IfNoneMatch, etag};
 pub use events::Events;
 pub use operation::Operation;
+pub use tagged::{Found, Known, New, Tagged, describe_etag};
 pub use takes::Takes;
 
 pub use serde_json::{Value, json};

@@ -112,7 +112,7 @@ fn running_demo() -> Result<PathBuf> {
 }
 
 fn show(report: &Report, quiescent_after: u32) {
-    let Report { rows, violations, open, stuck } = report;
+    let Report { rows, violations, open, stuck, unseen } = report;
     ui::print(&format!(
         "{}: {rows} rows of {} services, their ledgers, outboxes and calls, and the broker's \
          queues; quiescent is what has not changed for {quiescent_after} s",
@@ -125,7 +125,11 @@ fn show(report: &Report, quiescent_after: u32) {
         count => format!("{count} violations"),
     };
     ui::rule(&wrong, violations);
-    for (what, lines) in [("open, and why", open), ("stuck until somebody acts", stuck)] {
+    for (what, lines) in [
+        ("open, and why", open),
+        ("stuck until somebody acts", stuck),
+        ("not looked at, so not judged", unseen),
+    ] {
         if !lines.is_empty() {
             ui::print(&format!("  {} {} {what}", ui::yellow("·"), lines.len()));
             ui::list(lines, ui::yellow);

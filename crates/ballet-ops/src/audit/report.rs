@@ -15,10 +15,12 @@ pub struct Report {
     pub open: Vec<String>,
     /// What goes on only when somebody acts, with the reason.
     pub stuck: Vec<String>,
+    /// What the audit could not look at, so that nothing is said of it, and why.
+    pub unseen: Vec<String>,
 }
 
 impl Report {
-    /// Whether there are no violations. Something may still be open or stuck.
+    /// Whether there are no violations. Something may still be open, stuck or unseen.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.violations.is_empty()
@@ -37,13 +39,14 @@ impl Report {
         self.violations.extend(other.violations);
         self.open.extend(other.open);
         self.stuck.extend(other.stuck);
+        self.unseen.extend(other.unseen);
         self
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, violations, open, stuck } = self;
+        let Self { rows, violations, open, stuck, unseen } = self;
         writeln!(
             f,
             "{rows} rows checked, {} violations, {} open, {} stuck",
@@ -51,7 +54,8 @@ impl fmt::Display for Report {
             open.len(),
             stuck.len()
         )?;
-        let lists = [("violation", violations), ("open", open), ("stuck", stuck)];
+        let lists =
+            [("violation", violations), ("open", open), ("stuck", stuck), ("unseen", unseen)];
         for (what, lines) in lists {
             for line in lines {
                 writeln!(f, "{what}: {line}")?;

@@ -1,25 +1,26 @@
-//! The answers of the HTTP routes, with the ETag of the cart that they are about.
+//! A cart's ETag, and the answer to a checkout.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ballet::http::{Json, Problem};
-use ballet_openapi::{Answers, Created, Draft, etag, json};
+use ballet_openapi::{Answers, Draft, Tagged, describe_etag, etag, json};
 
 use crate::cart::Cart;
 use crate::checkout::Checkout;
 use crate::refusals::ChangedLines;
 
-/// 200: the cart.
-#[derive(Debug)]
-pub(crate) struct Found(pub(crate) Cart);
+impl Tagged for Cart {
+    type Thing = Self;
+    const NAME: &'static str = "cart";
 
-/// 201: the cart was opened.
-#[derive(Debug)]
-pub(crate) struct Opened(pub(crate) Cart);
+    fn version(cart: &Self) -> i64 {
+        cart.version
+    }
 
-/// 304: the client has this version of the cart.
-#[derive(Debug)]
-pub(crate) struct Known(pub(crate) i64);
+    fn location(cart: &Self) -> String {
+        format!("/carts/{}", cart.cart_id)
+    }
+}
 
 /// What became of the request to check out a cart.
 #[derive(Debug)]
@@ -30,47 +31,6 @@ pub(crate) enum Outcome {
     Before(Checkout),
     /// 409 or 412: it is not, and has this version.
     Refused(Problem, i64),
-}
-
-impl IntoResponse for Found {
-    fn into_response(self) -> Response {
-        ([(header::ETAG, etag(self.0.version))], Json(self.0)).into_response()
-    }
-}
-
-impl Answers for Found {
-    fn describe(draft: &mut Draft<'_>) {
-        draft.answers::<Cart>(StatusCode::OK, "The cart.");
-        tagged(draft, StatusCode::OK);
-    }
-}
-
-impl IntoResponse for Opened {
-    fn into_response(self) -> Response {
-        let tag = [(header::ETAG, etag(self.0.version))];
-        let location = format!("/carts/{}", self.0.cart_id);
-        (tag, Created { location, body: self.0 }).into_response()
-    }
-}
-
-impl Answers for Opened {
-    fn describe(draft: &mut Draft<'_>) {
-        <Created<Cart> as Answers>::describe(draft);
-        tagged(draft, StatusCode::CREATED);
-    }
-}
-
-impl IntoResponse for Known {
-    fn into_response(self) -> Response {
-        (StatusCode::NOT_MODIFIED, [(header::ETAG, etag(self.0))]).into_response()
-    }
-}
-
-impl Answers for Known {
-    fn describe(draft: &mut Draft<'_>) {
-        draft.answers_nothing(StatusCode::NOT_MODIFIED, "The client has this version.");
-        tagged(draft, StatusCode::NOT_MODIFIED);
-    }
 }
 
 impl IntoResponse for Outcome {
@@ -104,13 +64,8 @@ impl Answers for Outcome {
         let when = "A price has changed since it was shown, or a product is withdrawn: the answer \
                     names the lines, and the cart shows them as they are now.";
         draft.refuses_with::<ChangedLines>(StatusCode::CONFLICT, when);
-        tagged(draft, StatusCode::CONFLICT);
+        describe_etag::<Cart>(draft, StatusCode::CONFLICT);
         draft.refuses(StatusCode::PRECONDITION_FAILED, "The cart has another version.");
-        tagged(draft, StatusCode::PRECONDITION_FAILED);
+        describe_etag::<Cart>(draft, StatusCode::PRECONDITION_FAILED);
     }
-}
-
-fn tagged(draft: &mut Draft<'_>, status: StatusCode) {
-    let schema = json!({ "type": "string" });
-    draft.header(status, "ETag", "The version of the cart, for `If-Match`.", &schema);
 }

@@ -5,14 +5,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, Path, Place, Problem, Query};
 use ballet::{Handle, Tx};
-use ballet_openapi::{Api, Either, IfMatch, IfNoneMatch, NoContent, Operation, json};
+use ballet_openapi::{
+    Api, Either, Found, IfMatch, IfNoneMatch, Known, New, NoContent, Operation, json,
+};
 use paging::{Limit, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 use shop_events::{Money, Sku, Slug};
 
-use crate::answers::{Changed, Found, Known, New};
+use crate::answers::{Changed, Products};
 use crate::draft::{Draft, Invalid, checked_price};
 use crate::search::query;
 use crate::store::product::{self, Listed, Stored};
@@ -162,11 +164,11 @@ async fn read(
     State(handle): State<Handle>,
     Path(sku): Path<Sku>,
     known: IfNoneMatch,
-) -> Result<Either<Found, Known>, Problem> {
+) -> Result<Either<Found<Products>, Known<Products>>, Problem> {
     let stored = product::find(handle.db(), &sku).await?;
     let product = for_sale(&sku, stored)?;
     if known.has(product.version) {
-        Ok(Either::That(Known(product.version)))
+        Ok(Either::That(Known(product)))
     } else {
         Ok(Either::This(Found(product)))
     }
@@ -176,7 +178,7 @@ async fn read(
 async fn publish(
     State(handle): State<Handle>,
     Json(draft): Json<Draft>,
-) -> Result<Either<New, Found>, Problem> {
+) -> Result<Either<New<Products>, Found<Products>>, Problem> {
     let draft = draft.checked().map_err(invalid)?;
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
@@ -211,7 +213,7 @@ async fn set_price(
     Path(sku): Path<Sku>,
     of: IfMatch,
     Json(price): Json<Money>,
-) -> Result<Either<Found, Changed>, Problem> {
+) -> Result<Either<Found<Products>, Changed>, Problem> {
     let price = checked_price(price).map_err(invalid)?;
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();

@@ -22,6 +22,8 @@ use crate::webhook::{FINISHED, Webhook};
 pub(crate) struct Payments {
     pub(crate) handle: Handle,
     pub(crate) webhooks: Webhooks,
+    /// Whether the provider is the sandbox, whose operations are in our database.
+    pub(crate) is_sandbox: bool,
 }
 
 impl Door for Payments {
@@ -34,8 +36,8 @@ impl Door for Payments {
     }
 }
 
-pub(crate) fn routes(handle: Handle, webhooks: Webhooks) -> Router {
-    api().router(Payments { handle, webhooks })
+pub(crate) fn routes(payments: Payments) -> Router {
+    api().router(payments)
 }
 
 pub(crate) fn api() -> Api<Payments> {
@@ -62,7 +64,11 @@ pub(crate) fn api() -> Api<Payments> {
                     "What the card processor knows, for operators and the audit. The newest keys \
                      come first.",
                 )
-                .answers(StatusCode::OK, "A page of operations."),
+                .answers(StatusCode::OK, "A page of operations.")
+                .refuses(
+                    StatusCode::NOT_FOUND,
+                    "Payments calls a provider's API, not the sandbox.",
+                ),
         )
         .post(
             "/webhooks/payment-provider",
@@ -103,9 +109,14 @@ async fn read(
 }
 
 async fn list_operations(
-    State(Payments { handle, .. }): State<Payments>,
+    State(Payments { handle, is_sandbox, .. }): State<Payments>,
     Query(After { after, limit }): Query<After<Uuid>>,
 ) -> Result<Json<Page<Remembered>>, Problem> {
+    if !is_sandbox {
+        let why = "payments calls a provider's API: there is no sandbox, and what the provider did \
+                   is not listed here";
+        return Err(Problem::not_found(why));
+    }
     let operations = memory::page(handle.db(), after, limit).await?;
     Ok(Json(Page::new(operations, limit, |operation| operation.idempotency_key)))
 }

@@ -20,6 +20,7 @@ use ballet_openapi::Document;
 use outside::Webhooks;
 use shop_events::OrderFulfillment;
 
+use crate::http::Payments;
 use crate::provider::Provider;
 use crate::steps::{AuthorizePayment, CapturePayment};
 
@@ -60,9 +61,10 @@ pub fn service(provider: impl Provider) -> Service {
 /// The service, with whose webhooks it believes.
 #[must_use]
 pub fn service_with(provider: Arc<dyn Provider>, webhooks: Webhooks) -> Service {
+    let is_sandbox = provider.is_sandbox();
     Service::new(participant_with(provider))
         .migrations(MIGRATIONS)
-        .routes(move |handle| http::routes(handle, webhooks))
+        .routes(move |handle| http::routes(Payments { handle, webhooks, is_sandbox }))
 }
 
 /// What the HTTP routes take and answer.

@@ -19,6 +19,10 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void>;
     /// Refunds the money that was taken.
     fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund>;
+    /// Whether payments itself can list what it did.
+    fn is_sandbox(&self) -> bool {
+        false
+    }
 }
 
 /// A future answer.

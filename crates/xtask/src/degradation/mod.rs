@@ -4,6 +4,7 @@
 mod load;
 mod operation;
 mod outage;
+mod overdue;
 mod page;
 mod shop;
 
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::degradation::outage::Outage;
+use crate::degradation::overdue::Overdue;
 use crate::degradation::shop::Shop;
 use crate::harness::serve::GATEWAY;
 use crate::harness::service::SERVICES;
@@ -46,14 +48,18 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     let held = matches!(outages, Some(Ok(_)));
     shop.close(held).await?;
     match outages {
-        Some(Ok(outages)) if args.only.is_empty() => judge(&outages, args.write),
+        Some(Ok((outages, Some(overdue)))) if args.only.is_empty() => {
+            judge(&outages, &overdue, args.write)
+        }
         Some(Ok(_)) => Ok(ExitCode::SUCCESS),
         Some(Err(error)) => Err(error),
         None => Ok(ExitCode::from(130)),
     }
 }
 
-async fn all_outages(shop: &mut Shop, stopped: &[&'static str]) -> Result<Vec<Outage>> {
+type AllSeen = (Vec<Outage>, Option<Overdue>);
+
+async fn all_outages(shop: &mut Shop, stopped: &[&'static str]) -> Result<AllSeen> {
     let mut outages = Vec::new();
     for name in stopped.iter().copied() {
         let outage = outage::suffer(shop, name).await;
@@ -61,12 +67,17 @@ async fn all_outages(shop: &mut Shop, stopped: &[&'static str]) -> Result<Vec<Ou
         ui::print(&outage.to_string());
         outages.push(outage);
     }
-    Ok(outages)
+    if !stopped.contains(&overdue::STOPPED) {
+        return Ok((outages, None));
+    }
+    let overdue = overdue::suffer(shop).await.context("while a deadline passed")?;
+    ui::print(&overdue.to_string());
+    Ok((outages, Some(overdue)))
 }
 
 /// Compares what was seen with the page, or writes it.
-fn judge(outages: &[Outage], write: bool) -> Result<ExitCode> {
-    let (file, text) = (cargo::root().join(page::FILE), page::text(outages));
+fn judge(outages: &[Outage], overdue: &Overdue, write: bool) -> Result<ExitCode> {
+    let (file, text) = (cargo::root().join(page::FILE), page::text(outages, overdue));
     if write {
         fs::write(&file, text).with_context(|| format!("cannot write {}", page::FILE))?;
         ui::print(&format!("wrote {}", page::FILE));

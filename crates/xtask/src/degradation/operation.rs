@@ -104,6 +104,24 @@ impl Operation {
         }
     }
 
+    /// Whether it changes nothing when it is done again, so that it may be tried until it goes as it
+    /// must.
+    pub(crate) const fn is_repeatable(self) -> bool {
+        match self {
+            Self::Search
+            | Self::ProductPage
+            | Self::Related
+            | Self::Stock
+            | Self::PutInCart
+            | Self::Read
+            | Self::Watch
+            | Self::OrderPage
+            | Self::Payment
+            | Self::Shipment => true,
+            Self::Publish | Self::Receive | Self::CheckOut | Self::Place | Self::Cancel => false,
+        }
+    }
+
     /// The one service without which it fails.
     pub(crate) const fn needs(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::degradation::operation::Operation;
 use crate::degradation::outage::{Meanwhile, Outage};
+use crate::degradation::overdue::{Overdue, STOPPED};
 
 pub(crate) const FILE: &str = "docs/degradation.md";
 
@@ -44,7 +45,7 @@ An order does not wait for ever: if it is not paid at its deadline, 15 minutes u
 `ORDER_DEADLINE_SECONDS` says otherwise, it is cancelled, and every service undoes its part when it is back.
 ";
 
-pub(crate) fn text(outages: &[Outage]) -> String {
+pub(crate) fn text(outages: &[Outage], overdue: &Overdue) -> String {
     let mut text = BEFORE.to_owned();
     let row = |text: &mut String, name: &str, cells: &[String]| {
         // Writing to a string does not fail.
@@ -73,5 +74,14 @@ pub(crate) fn text(outages: &[Outage]) -> String {
         };
         row(&mut text, &format!("`{stopped}`"), &[becomes]);
     }
-    text + LAST
+    text += LAST;
+    let Overdue { status, reason, deadline_seconds } = overdue;
+    writeln!(
+        text,
+        "An order that was placed without `{STOPPED}`, with {deadline_seconds} seconds to its deadline, \
+         was\n`{status}` with the reason `{reason}` before `{STOPPED}` was back. Afterwards the audit found \
+         no violation."
+    )
+    .ok();
+    text
 }

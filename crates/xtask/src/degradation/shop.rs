@@ -136,6 +136,18 @@ impl Shop {
         service.ready(&http).await
     }
 
+    /// Ends a service, and starts it again with this setting.
+    pub(crate) async fn start_with(
+        &mut self,
+        name: &str,
+        setting: &'static str,
+        value: String,
+    ) -> Result<()> {
+        self.kill(name).await?;
+        self.service(name)?.launch.env.push((setting, value));
+        self.start(name).await
+    }
+
     fn service(&mut self, name: &str) -> Result<&mut Service> {
         let found = self.services.iter_mut().find(|service| service.launch.name == name);
         found.with_context(|| format!("the shop has no service {name}"))

@@ -3,6 +3,10 @@
 use std::fmt::Write as _;
 
 use ballet::core::System;
+use clap::{Args, Command};
+use orders::config::OrderSettings;
+use payments::config::ProviderSettings;
+use shipping::config::CarrierSettings;
 
 /// The file in the workspace.
 pub(super) const FILE: &str = "compose.yaml";
@@ -55,6 +59,29 @@ pub(super) fn services(system: &System) -> String {
 "
         )
         .ok();
+        let own = own_settings(name);
+        if !own.is_empty() {
+            text.push_str(
+                "      # Of whoever runs compose. What is not set there is not set here.\n",
+            );
+        }
+        for setting in own {
+            writeln!(text, "      {setting}:").ok();
+        }
     }
     text
+}
+
+/// The variables that a service reads besides those of every service. A file's path on the host means
+/// nothing in the container, so those are left to a file of the host's own.
+pub(super) fn own_settings(service: &str) -> Vec<String> {
+    let command = Command::new("");
+    let command = match service {
+        "orders" => OrderSettings::augment_args(command),
+        "payments" => ProviderSettings::augment_args(command),
+        "shipping" => CarrierSettings::augment_args(command),
+        _ => command,
+    };
+    let names = command.get_arguments().filter_map(|setting| setting.get_env()?.to_str());
+    names.filter(|name| !name.ends_with("_FILE")).map(str::to_owned).collect()
 }

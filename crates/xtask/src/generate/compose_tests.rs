@@ -6,6 +6,7 @@ use std::fs;
 use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
+use crate::generate::compose::own_settings;
 use crate::process::cargo;
 
 const DOCKERFILE: &str = "crates/shop/system/Dockerfile";
@@ -71,6 +72,29 @@ fn every_service_has_a_container_and_a_user_of_the_broker() {
         assert_eq!(field(service, "image").as_str(), Some("ballet-shop"));
     }
     assert!(databases.contains(&"gateway"));
+}
+
+#[test]
+fn a_setting_of_a_service_is_passed_on_and_one_that_is_not_set_stays_so() {
+    let compose = compose();
+    for name in services() {
+        let environment = compose["services"][name]["environment"].as_hash().expect("variables");
+        let passed = environment.iter().filter(|(_, value)| value.is_null());
+        let passed: Vec<_> =
+            passed.map(|(name, _)| name.as_str().expect("a name").to_owned()).collect();
+        assert_eq!(passed, own_settings(name), "{name}");
+        // An empty one is set, and a wrong setting ends a service.
+        for (variable, value) in environment.iter().filter(|(_, value)| !value.is_null()) {
+            let value = value.as_str().unwrap_or_default();
+            assert!(!value.is_empty() && !value.contains(":-}"), "{name}: {variable:?}");
+        }
+    }
+    for wanted in ["PAYMENT_PROVIDER_URL", "PAYMENT_PROVIDER_KEY", "PAYMENT_WEBHOOK_SECRETS"] {
+        assert!(own_settings("payments").iter().any(|name| name == wanted), "{wanted}");
+    }
+    for wanted in ["CARRIER_URL", "CARRIER_KEY", "CARRIER_WEBHOOK_SECRETS"] {
+        assert!(own_settings("shipping").iter().any(|name| name == wanted), "{wanted}");
+    }
 }
 
 #[test]

@@ -96,9 +96,10 @@ impl<'a> Soak<'a> {
         self.stage.ready().await?;
         let Pace { length, step, .. } = self.pace;
         ui::say(&format!(
-            "{} processes of four services are ready; orders come in for {:.0} minutes, and {:.1} days \
+            "{} processes of {} services are ready; orders come in for {:.0} minutes, and {:.1} days \
              pass at each step of the clock",
             self.stage.fleet.size().await,
+            SERVICES.len(),
             length.as_secs_f64() / 60.0,
             days(step),
         ));

@@ -4,11 +4,11 @@
 use axum::extract::State;
 use ballet::http::{Json, Path, Place, Problem};
 use ballet::{Handle, Tx, Versioned, copies};
+use ballet_openapi::{Found, New};
 use shop_events::cart::{CartCleared, ClearReason};
 use shop_events::catalog::Product;
 use shop_events::{CartId, Sku};
 
-use crate::answers::{Found, Opened};
 use crate::cart::{Cart, NoOrder, Status};
 use crate::requests::{Item, NewCart, NewItem, Quantity};
 use crate::{refusals, store};
@@ -16,7 +16,7 @@ use crate::{refusals, store};
 pub(crate) async fn open(
     State(handle): State<Handle>,
     Json(cart): Json<NewCart>,
-) -> Result<Opened, Problem> {
+) -> Result<New<Cart>, Problem> {
     let NewCart { customer_id, items } = cart.checked()?;
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
@@ -39,7 +39,7 @@ pub(crate) async fn open(
     check_total(&cart)?;
     store::cart::open(tx.db(), &cart).await?;
     unit.commit().await?;
-    Ok(Opened(cart))
+    Ok(New(cart))
 }
 
 /// The same quantity at the same price changes nothing.
@@ -47,7 +47,7 @@ pub(crate) async fn put_item(
     State(handle): State<Handle>,
     Path(Item { cart_id, sku }): Path<Item>,
     Json(quantity): Json<Quantity>,
-) -> Result<Found, Problem> {
+) -> Result<Found<Cart>, Problem> {
     let quantity = quantity.checked()?;
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
@@ -65,7 +65,7 @@ pub(crate) async fn put_item(
 pub(crate) async fn remove_item(
     State(handle): State<Handle>,
     Path(Item { cart_id, sku }): Path<Item>,
-) -> Result<Found, Problem> {
+) -> Result<Found<Cart>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
@@ -80,7 +80,7 @@ pub(crate) async fn remove_item(
 pub(crate) async fn clear(
     State(handle): State<Handle>,
     Path(cart_id): Path<CartId>,
-) -> Result<Found, Problem> {
+) -> Result<Found<Cart>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();

@@ -3,11 +3,10 @@
 use axum::extract::State;
 use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
-use ballet_openapi::{Either, IfNoneMatch};
+use ballet_openapi::{Either, Found, IfNoneMatch, Known};
 use paging::{After, Page};
 use shop_events::{CartId, OrderId};
 
-use crate::answers::{Found, Known};
 use crate::cart::Cart;
 use crate::checkout::Checkout;
 use crate::{refusals, store};
@@ -24,11 +23,11 @@ pub(crate) async fn read(
     State(handle): State<Handle>,
     Path(cart_id): Path<CartId>,
     known: IfNoneMatch,
-) -> Result<Either<Found, Known>, Problem> {
+) -> Result<Either<Found<Cart>, Known<Cart>>, Problem> {
     let cart = store::cart::find(handle.db(), cart_id).await?;
     let cart = cart.ok_or_else(|| refusals::no_cart(cart_id))?;
     if known.has(cart.version) {
-        Ok(Either::That(Known(cart.version)))
+        Ok(Either::That(Known(cart)))
     } else {
         Ok(Either::This(Found(cart)))
     }

@@ -157,4 +157,8 @@ impl Provider for Sandbox {
             Ok(Refund::Refunded)
         })
     }
+
+    fn is_sandbox(&self) -> bool {
+        true
+    }
 }

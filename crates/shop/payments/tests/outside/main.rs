@@ -2,6 +2,8 @@
 
 #[path = "../../../partner.rs"]
 mod partner;
+#[path = "../../../rig.rs"]
+mod rig;
 #[path = "../../../samples.rs"]
 #[expect(dead_code, reason = "the customers of these tests cancel under ids of their own")]
 mod samples;

@@ -6,17 +6,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::partner::Mood;
-use crate::world::{NEW_SECRET, OLD_SECRET, World, now};
-
-fn finished(event_id: &str, order_id: Uuid, key: Uuid) -> Value {
-    json!({
-        "event_id": event_id,
-        "type": "operation.finished",
-        "occurred_at": now(),
-        "order_id": order_id,
-        "idempotency_key": key,
-    })
-}
+use crate::rig::{SOON, finished, new_id, now};
+use crate::world::{NEW_SECRET, OLD_SECRET, World};
 
 fn ended(event_id: &str, order_id: Uuid, reference: &str) -> Value {
     json!({
@@ -36,7 +27,7 @@ async fn an_outcome_that_comes_late_is_asked_for_when_the_webhook_comes_however_
     let key = world.is_asked("/authorizations", order_id).await;
     // The processor asks for an hour, and nothing is wrong.
     let waiting = "ballet.call where attempts = 0 and last_error like '%no outcome yet%'";
-    ballet_testkit::wait_until("the call to wait", crate::world::SOON, || async {
+    ballet_testkit::wait_until("the call to wait", SOON, || async {
         Ok::<_, String>((world.count(waiting).await == 1).then_some(()))
     })
     .await
@@ -64,7 +55,7 @@ async fn a_webhook_before_the_answer_and_one_of_another_order_change_nothing_twi
     let key = world.is_asked("/authorizations", order_id).await;
     // The request is still under way.
     assert_eq!(world.webhook(&finished("early", order_id, key)).await, 204);
-    let (other, unknown) = (crate::world::new_id(), crate::world::new_id());
+    let (other, unknown) = (new_id(), new_id());
     assert_eq!(world.webhook(&finished("other", other, key)).await, 204);
     assert_eq!(world.webhook(&finished("unknown", order_id, unknown)).await, 204);
     world.payment_is(order_id, "authorized").await;

@@ -3,6 +3,8 @@
 #[path = "../../../partner.rs"]
 #[expect(dead_code, reason = "the carrier deals in no money")]
 mod partner;
+#[path = "../../../rig.rs"]
+mod rig;
 #[path = "../../../samples.rs"]
 #[expect(dead_code, reason = "the customers of these tests cancel under ids of their own")]
 mod samples;

@@ -59,7 +59,7 @@ fn shop(status: &str) -> Snapshot {
         stock: vec![row(stock)],
         reservations: vec![reservation],
         payments: vec![row(payment)],
-        operations,
+        operations: Some(operations),
         shipments: vec![shipment],
         products: Vec::new(),
         carts: vec![row(json!({ "cart_id": CART, "order_id": ORDER,
@@ -82,9 +82,14 @@ fn learned(counts: bool) -> Learned {
     }
 }
 
+fn operations_of(shop: &mut Snapshot) -> &mut Vec<Operation> {
+    shop.operations.as_mut().expect("a sandbox")
+}
+
 fn violations(snapshot: &Snapshot) -> Vec<String> {
     let report = judge(snapshot, Timestamp::MAX);
     assert_eq!(report.open, [""; 0], "everything is quiescent");
+    assert_eq!(report.unseen, [""; 0], "everything is seen");
     report.violations
 }
 
@@ -134,16 +139,32 @@ fn a_cancelled_order_holds_nothing() {
 #[test]
 fn money_is_captured_once_and_only_for_orders_that_are_fulfilled() {
     let mut twice = shop("completed");
-    twice.operations.push(operation(4, "captured"));
+    operations_of(&mut twice).push(operation(4, "captured"));
     let found = violations(&twice).join("\n");
     assert!(found.contains("was captured 2 times"), "{found}");
     assert!(found.contains("the provider has 1000 of its money instead of 500"), "{found}");
 
     let mut kept = shop("cancelled");
     kept.payments[0].refunded_minor = 0;
-    kept.operations.pop();
+    operations_of(&mut kept).pop();
     let found = violations(&kept).join("\n");
     assert!(found.contains("payments has 500 of its money instead of 0"), "{found}");
+}
+
+#[test]
+fn what_a_provider_that_is_no_sandbox_did_is_named_as_unseen_and_the_rest_is_judged() {
+    let mut shop = shop("completed");
+    shop.operations = None;
+    let report = judge(&shop, Timestamp::MAX);
+    assert!(report.is_clean(), "{report}");
+    let [unseen] = &report.unseen[..] else { panic!("{report}") };
+    assert!(unseen.starts_with("what the payment provider did: "), "{unseen}");
+    assert!(report.to_string().contains("unseen: what the payment provider did"), "{report}");
+    shop.payments[0].captured_minor = 0;
+    let report = judge(&shop, Timestamp::MAX);
+    let expected =
+        format!("order {ORDER} is completed: payments has 0 of its money instead of 500");
+    assert_eq!(report.violations, [expected]);
 }
 
 #[test]
@@ -156,7 +177,7 @@ fn an_order_has_the_prices_that_its_cart_showed() {
     // What was never placed has no lines.
     (cancelled.orders[0].lines, cancelled.orders[0].total) = (None, None);
     cancelled.payments.clear();
-    cancelled.operations.clear();
+    operations_of(&mut cancelled).clear();
     assert_eq!(violations(&cancelled), [""; 0]);
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shop_events::catalog::Product;
 
-use crate::audit::rows::{Learned, Snapshot};
+use crate::audit::rows::{Learned, Operation, Snapshot};
 
 /// The time limit for one page of a list.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,7 +55,7 @@ pub(super) async fn read(urls: &ServiceUrls) -> Result<Snapshot, Unreadable> {
         services.all("inventory", "stock", &[]),
         services.all("inventory", "reservations", &[]),
         services.all("payments", "payments", &[]),
-        services.all("payments", "sandbox/operations", &[]),
+        services.operations(),
         services.all("shipping", "shipments", &[]),
         services.products(),
         services.all("cart", "checkouts", &[]),
@@ -115,6 +115,19 @@ impl<'a> Services<'a> {
         products.retain(|product: &Product| withdrawn.iter().all(|one| one.sku != product.sku));
         products.extend(withdrawn);
         Ok(products)
+    }
+
+    /// What the payment provider did. An API does not list it.
+    async fn operations(&self) -> Result<Option<Vec<Operation>>, Unreadable> {
+        match self.all("payments", "sandbox/operations", &[]).await {
+            Ok(operations) => Ok(Some(operations)),
+            Err(Unreadable::NoAnswer { error, .. })
+                if error.status() == Some(StatusCode::NOT_FOUND) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn learned(&self) -> Result<Learned, Unreadable> {

@@ -14,7 +14,8 @@ pub(super) struct Snapshot {
     pub(super) stock: Vec<Stock>,
     pub(super) reservations: Vec<Reservation>,
     pub(super) payments: Vec<Payment>,
-    pub(super) operations: Vec<Operation>,
+    /// `None` if the provider is no sandbox: then nobody lists what it did.
+    pub(super) operations: Option<Vec<Operation>>,
     pub(super) shipments: Vec<Shipment>,
     pub(super) products: Vec<Product>,
     pub(super) carts: Vec<Cart>,

@@ -5,7 +5,8 @@ use ballet_testkit::wait_until;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::world::{SOON, World};
+use crate::services::SOON;
+use crate::world::World;
 
 /// Fills a cart and checks it out; the card is declined, so the cart comes back. Clears it, fills it
 /// again, and buys with another card; the order.
@@ -43,7 +44,7 @@ async fn reaches(world: &World, path: &str, status: &str) {
 /// Asks until there is an answer. A copy that is being filled knows no product for a while.
 async fn ask(world: &World, method: Method, path: &str, body: &Value, tag: Option<&str>) -> Value {
     let answer = wait_until("an answer of the cart", SOON, || async {
-        let answer = world.ask("cart", method.clone(), path, body, tag).await?;
+        let answer = world.services.ask("cart", method.clone(), path, body, tag).await?;
         let status = answer.status();
         let answer: Value = answer.json().await.map_err(|error| error.to_string())?;
         match status {

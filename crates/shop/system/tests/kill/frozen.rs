@@ -30,9 +30,9 @@ async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_do
         services.iter().map(|service| Process::new(service, &world.env, &place)).collect();
     processes.iter_mut().for_each(Process::start);
     for process in &mut processes {
-        world.serves(process.service, process.serving().await);
+        world.services.serves(process.service, process.serving().await);
     }
-    world.fill().await;
+    world.assortment.fill(&world.services).await;
     let at = services.iter().position(|service| *service == "inventory").expect("a service");
     processes[at].freeze(FROZEN);
     let order = world.place(&goods("card_approved")).await;
@@ -45,7 +45,7 @@ async fn t193_another_process_publishes_what_a_frozen_one_left_and_nothing_is_do
     let begun = Instant::now();
     let mut other = Process::new("inventory", &world.env, &place.join("other"));
     other.start();
-    world.serves("inventory", other.serving().await);
+    world.services.serves("inventory", other.serving().await);
     world.ends(&order, "completed").await;
     eprintln!("the order was completed {:?} after its process froze", begun.elapsed());
     assert_eq!(locks(&world).await, 2, "the frozen process holds its lock");

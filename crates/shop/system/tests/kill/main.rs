@@ -9,6 +9,7 @@
 //! `outside`.
 
 mod aims;
+mod assortment;
 mod carts;
 mod frozen;
 mod matrix;
@@ -19,4 +20,5 @@ mod partner;
 mod path;
 mod process;
 mod refill;
+mod services;
 mod world;

@@ -51,7 +51,7 @@ async fn f12_t144_a_process_is_killed_at_any_point_of_any_step() {
     let env =
         TestEnv::new(servers, "kill", &definitions, &services).await.expect("a test environment");
     let world = Arc::new(World::new(env));
-    world.record().await;
+    world.assortment.record(&world.env).await;
 
     let begun = Instant::now();
     let started = services.iter().map(|service| first_start(service, &world, &place));
@@ -84,8 +84,8 @@ async fn f12_t144_a_process_is_killed_at_any_point_of_any_step() {
         processes.iter_mut().zip(&matrix).map(|(process, cases)| run_all(process, cases, &world));
     join_all(runs).await;
     let rows = world.is_sound().await;
-    world.each_note_counts_once().await;
-    world.products_are_as_published().await;
+    world.assortment.each_note_counts_once(&world.services).await;
+    world.assortment.products_are_as_published(&world.env, &world.services).await;
     world.is_quiet().await;
     eprintln!(
         "{cases} cases, {kills} kills and {} at the first start, {rows} rows, {:?}",
@@ -105,7 +105,7 @@ async fn first_start(service: &'static str, world: &World, place: &Directory) ->
         timeout(WITHOUT_AN_ORDER, process.died()).await.expect("it dies at its first start");
     }
     process.start();
-    world.serves(service, process.serving().await);
+    world.services.serves(service, process.serving().await);
     process
 }
 
@@ -237,7 +237,7 @@ async fn run(case: &Case, process: &mut Process, world: &Arc<World>) -> Vec<Orde
             died.unwrap_or_else(|_| panic!("{name}: it lives"));
         }
         process.start();
-        world.serves(process.service, process.serving().await);
+        world.services.serves(process.service, process.serving().await);
         eprintln!("{name}: {:?}, attempt {attempt}, {:?}", case.path, begun.elapsed());
         return orders;
     }

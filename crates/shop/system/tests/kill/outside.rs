@@ -53,9 +53,9 @@ async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
     let mut processes: Vec<Process> = services.iter().copied().map(process).collect();
     processes.iter_mut().for_each(Process::start);
     for process in &mut processes {
-        world.serves(process.service, process.serving().await);
+        world.services.serves(process.service, process.serving().await);
     }
-    world.fill().await;
+    world.assortment.fill(&world.services).await;
     let at = services.iter().position(|service| *service == "payments").expect("a service");
     for (aim, path) in AIMS {
         let payments = &mut processes[at];
@@ -73,7 +73,7 @@ async fn what_a_provider_did_for_a_process_that_was_killed_is_done_once() {
         let left = partner.done(path, &order).len();
         assert_eq!(left, usize::from(!aim.starts_with("before_call")), "{aim}");
         payments.start();
-        world.serves("payments", payments.serving().await);
+        world.services.serves("payments", payments.serving().await);
         world.ends(&order, end).await;
         for path in paths {
             wait_until("the provider to be asked", SOON, || async {

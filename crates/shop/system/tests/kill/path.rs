@@ -111,15 +111,15 @@ impl Path {
                 (order_id, end)
             }
             Self::Fills => {
-                world.fill().await;
+                world.assortment.fill(&world.services).await;
                 return None;
             }
             Self::Restocks => {
-                world.restock().await;
+                world.assortment.restock(&world.services).await;
                 return None;
             }
             Self::Catalogs => {
-                world.catalog().await;
+                world.assortment.catalog(&world.services).await;
                 return None;
             }
             Self::Refills => {

@@ -3,7 +3,8 @@
 use ballet_testkit::wait_until;
 use sqlx::{Connection, PgConnection};
 
-use crate::world::{SOON, World};
+use crate::services::SOON;
+use crate::world::World;
 
 /// Empties the copies of all services that keep one, and waits until each has asked for the products
 /// and has them again.

@@ -1,81 +1,37 @@
 //! The shop as processes, and what is done in it while any of them may be dead.
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
 use ballet::core::Part;
-use ballet_testkit::{Method, TestEnv, wait_until};
+use ballet_testkit::{TestEnv, wait_until};
 use jiff::SignedDuration;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shop::audit::{Published, Report, ServiceUrls, audit, products, unlike_published};
+use shop::audit::{Report, audit};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
+
+use crate::assortment::{Assortment, RECORD};
+use crate::services::{SOON, Services, said};
 
 /// A type that nobody knows: it becomes a dead letter.
 pub(crate) const UNKNOWN: &str = "nobody.knows_this.v1";
 
-pub(crate) const SOON: Duration = Duration::from_secs(60);
-
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) env: TestEnv,
-    client: Client,
-    urls: Mutex<BTreeMap<&'static str, String>>,
-    notes: AtomicU64,
-    products: AtomicU64,
+    pub(crate) services: Services,
+    pub(crate) assortment: Assortment,
 }
-
-/// A queue that gets all events.
-const RECORD: &str = "record";
 
 impl World {
     pub(crate) fn new(env: TestEnv) -> Self {
-        // A hung process is not waited for.
-        let client = Client::builder().timeout(Duration::from_secs(5)).build().expect("HTTP");
-        Self {
-            env,
-            client,
-            urls: Mutex::default(),
-            notes: AtomicU64::new(0),
-            products: AtomicU64::new(0),
-        }
-    }
-
-    /// Keeps all events from now on.
-    pub(crate) async fn record(&self) {
-        let (management, vhost) = (self.env.management(), self.env.vhost());
-        let (durable, of_catalog) =
-            (json!({ "durable": true }), json!({ "routing_key": "catalog.#" }));
-        for (method, path, body) in [
-            (Method::PUT, &["queues", vhost, RECORD][..], &durable),
-            (Method::POST, &["bindings", vhost, "e", "events", "q", RECORD], &of_catalog),
-        ] {
-            management.call(method, path, Some(body)).await.expect("a record");
-        }
-    }
-
-    /// A service serves here now.
-    pub(crate) fn serves(&self, service: &'static str, url: String) {
-        self.urls.lock().expect("the addresses").insert(service, url);
-    }
-
-    fn url(&self, service: &str) -> String {
-        self.urls.lock().expect("the addresses")[service].clone()
-    }
-
-    fn urls(&self) -> ServiceUrls {
-        self.urls.lock().expect("the addresses").clone().into_iter().collect()
+        Self { env, services: Services::new(), assortment: Assortment::default() }
     }
 
     /// Places an order. Where the answer is lost it is placed again: then there are two, and both
     /// have to end.
     pub(crate) async fn place(&self, checkout: &Value) -> String {
         let placed = wait_until("an order to be placed", SOON, || async {
-            let response = self.post("orders", "orders", checkout).await?;
+            let response = self.services.post("orders", "orders", checkout).await?;
             assert_eq!(response.status(), StatusCode::CREATED);
             response.json::<Value>().await.map(Some).map_err(said)
         });
@@ -99,7 +55,7 @@ impl World {
     pub(crate) async fn cancel(&self, order_id: &str) -> StatusCode {
         let cancelled = wait_until("an order to be cancelled", SOON, || async {
             let path = format!("orders/{order_id}/cancel");
-            let status = self.post("orders", &path, &json!({})).await?.status();
+            let status = self.services.post("orders", &path, &json!({})).await?.status();
             let decided = status.is_success() || status == StatusCode::CONFLICT;
             if decided { Ok(Some(status)) } else { Err(status.to_string()) }
         });
@@ -120,8 +76,8 @@ impl World {
     /// Waits until a shipment is scheduled: the next that happens is the capture.
     pub(crate) async fn is_scheduled(&self, order_id: &str) {
         let scheduled = wait_until("a scheduled shipment", SOON, || async {
-            let url = format!("{}/shipments/{order_id}", self.url("shipping"));
-            let response = self.client.get(url).send().await.map_err(said)?;
+            let path = format!("shipments/{order_id}");
+            let response = self.services.get("shipping", &path).await?;
             Ok::<_, String>((response.status() == StatusCode::OK).then_some(()))
         });
         scheduled.await.expect("a shipment");
@@ -142,97 +98,6 @@ impl World {
         dead_letters.await.expect("a dead letter");
     }
 
-    /// Counts mugs in; there are enough for all. They are sold at one price for ever.
-    pub(crate) async fn fill(&self) {
-        self.receive("mug", "note", 5_000).await;
-        let mug = json!({ "sku": "mug", "title": "A mug", "category": "kitchen",
-            "price": { "amount_minor": 1_250, "currency": "EUR" } });
-        let sold = wait_until("a mug to be published", SOON, || async {
-            let status = self.post("catalog", "products", &mug).await?.status();
-            if status.is_success() { Ok(Some(())) } else { Err(status.to_string()) }
-        });
-        sold.await.expect("an answer");
-    }
-
-    /// Counts pens in, once under each delivery note.
-    pub(crate) async fn restock(&self) {
-        let note = self.notes.fetch_add(1, Ordering::Relaxed) + 1;
-        self.receive("pen", &format!("note-{note}"), 10).await;
-    }
-
-    pub(crate) async fn each_note_counts_once(&self) {
-        let url = format!("{}/stock/pen", self.url("inventory"));
-        let pens = self.client.get(url).send().await.expect("an answer");
-        let pens: Value = pens.json().await.expect("JSON");
-        assert_eq!(pens["received"], 10 * self.notes.load(Ordering::Relaxed));
-    }
-
-    /// Publishes a new product, gives it another price, and withdraws it. Whose answer is lost asks
-    /// again, and finds out what was done.
-    pub(crate) async fn catalog(&self) {
-        let sku = format!("pen-{}", self.products.fetch_add(1, Ordering::Relaxed) + 1);
-        let price = |amount_minor| json!({ "amount_minor": amount_minor, "currency": "EUR" });
-        let product = json!({ "sku": sku, "title": "A pen", "price": price(199),
-            "category": "office" });
-        let withdrawn = wait_until("a product to be withdrawn", SOON, || async {
-            let status = self.post("catalog", "products", &product).await?.status();
-            let path = format!("{}/products/{sku}", self.url("catalog"));
-            let read = || async { self.client.get(&path).send().await.map_err(said) };
-            let mut known = read().await?;
-            if known.status() == StatusCode::NOT_FOUND {
-                return Err(format!("publishing it is {status}"));
-            }
-            if known.status() == StatusCode::OK && known.headers()["etag"] == "\"1\"" {
-                let change = self.client.put(format!("{path}/price")).header("If-Match", "\"1\"");
-                change.json(&price(299)).send().await.map_err(said)?;
-                known = read().await?;
-            }
-            if known.status() == StatusCode::OK && known.headers()["etag"] == "\"2\"" {
-                let change = self.client.delete(&path).header("If-Match", "\"2\"");
-                change.send().await.map_err(said)?;
-                known = read().await?;
-            }
-            let status = known.status();
-            if status == StatusCode::GONE { Ok(Some(())) } else { Err(format!("it is {status}")) }
-        });
-        withdrawn.await.expect("an end");
-    }
-
-    /// Each product has the versions that it has to have, and each version was published once.
-    pub(crate) async fn products_are_as_published(&self) {
-        let products = products(&self.urls()).await.expect("products");
-        let (mugs, pens): (Vec<_>, Vec<_>) =
-            products.iter().partition(|product| product.sku.as_str() == "mug");
-        assert!(mugs.iter().all(|mug| mug.version == 1), "{mugs:#?}");
-        let count = usize::try_from(self.products.load(Ordering::Relaxed)).expect("some");
-        assert_eq!(pens.len(), count);
-        assert!(pens.iter().all(|pen| pen.version == 3), "{pens:#?}");
-        let mut published = Published::default();
-        loop {
-            let some = self.env.management().take(RECORD, 100).await.expect("events");
-            for event in &some {
-                let text = |value: &Value| value.as_str().expect("text").to_owned();
-                let (properties, body) = (&event["properties"], text(&event["payload"]));
-                let id = text(&properties["message_id"]).parse().expect("an id");
-                published.add(&text(&properties["type"]), id, body.as_bytes());
-            }
-            if some.is_empty() {
-                break;
-            }
-        }
-        assert_eq!(unlike_published(&products, &published), [""; 0]);
-    }
-
-    async fn receive(&self, sku: &str, receipt: &str, quantity: u64) {
-        let receipt = json!({ "receipt": receipt, "quantity": quantity });
-        let counted = wait_until("goods to be counted", SOON, || async {
-            let path = format!("stock/{sku}/receive");
-            let status = self.post("inventory", &path, &receipt).await?.status();
-            if status == StatusCode::OK { Ok(Some(())) } else { Err(status.to_string()) }
-        });
-        counted.await.expect("an answer");
-    }
-
     /// Waits until an order has ended.
     pub(crate) async fn ends(&self, order_id: &str, end: &'static str) {
         self.ends_as(order_id, &[end]).await;
@@ -246,8 +111,7 @@ impl World {
     async fn ends_as(&self, order_id: &str, ends: &[&'static str]) -> &'static str {
         let what = format!("order {order_id} to be {}", ends.join(" or "));
         let status = wait_until(&what, SOON, || async {
-            let url = format!("{}/orders/{order_id}", self.url("orders"));
-            let response = self.client.get(url).send().await.map_err(said)?;
+            let response = self.services.get("orders", &format!("orders/{order_id}")).await?;
             let order: Value = response.json().await.map_err(said)?;
             let end = ends.iter().copied().find(|end| order["status"] == *end);
             if end.is_some() { Ok(end) } else { Err(order.to_string()) }
@@ -281,7 +145,7 @@ impl World {
     }
 
     async fn audit(&self) -> Result<Report, String> {
-        audit(&self.urls(), SignedDuration::ZERO).await.map_err(said)
+        audit(&self.services.urls(), SignedDuration::ZERO).await.map_err(said)
     }
 
     /// The same, with the framework's rows and the broker's queues.
@@ -337,8 +201,7 @@ impl World {
     pub(crate) async fn dropped_a_copy(&self, service: &str, event_type: &str) {
         let line = format!(r#"ballet_messages_total{{type="{event_type}",outcome="duplicate"}}"#);
         let dropped = wait_until("a duplicate", SOON, || async {
-            let url = format!("{}/metrics", self.url(service));
-            let metrics = self.client.get(url).send().await.map_err(said)?;
+            let metrics = self.services.get(service, "metrics").await?;
             let metrics = metrics.text().await.map_err(said)?;
             Ok::<_, String>(metrics.contains(&line).then_some(()))
         });
@@ -353,32 +216,6 @@ impl World {
         }
         Ok(dead_letters.len())
     }
-
-    async fn post(&self, service: &str, path: &str, body: &Value) -> Result<Response, String> {
-        self.ask(service, Method::POST, path, body, None).await
-    }
-
-    /// What a service answers to a request for a version of a thing, or for any.
-    pub(crate) async fn ask(
-        &self,
-        service: &str,
-        method: Method,
-        path: &str,
-        body: &Value,
-        tag: Option<&str>,
-    ) -> Result<Response, String> {
-        let url = format!("{}/{path}", self.url(service));
-        let request = self.client.request(method, url).json(body);
-        let request = match tag {
-            Some(tag) => request.header("If-Match", tag),
-            None => request,
-        };
-        request.send().await.map_err(said)
-    }
-}
-
-fn said(error: impl Display) -> String {
-    error.to_string()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a producer in the world outside")]

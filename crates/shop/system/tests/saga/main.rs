@@ -5,6 +5,9 @@ mod checkouts;
 mod deadlines;
 mod doors;
 mod gateway;
+#[path = "../../../partner.rs"]
+#[expect(dead_code, reason = "this provider behaves well")]
+mod partner;
 mod paths;
 mod refusals;
 mod replicas;
@@ -15,3 +18,4 @@ mod stuck;
 mod through_gateway;
 mod tracing;
 mod watching;
+mod webhooks;

@@ -1,0 +1,86 @@
+//! The answers with a thing, or about one, with its version as the ETag.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ballet::http::Json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::answers::{Answers, Created};
+use crate::draft::Draft;
+use crate::etag::etag;
+
+/// A kind of thing that has versions.
+pub trait Tagged {
+    /// The thing.
+    type Thing: Serialize + JsonSchema;
+    /// What the document calls it.
+    const NAME: &'static str;
+
+    /// Its version, which is its ETag.
+    fn version(thing: &Self::Thing) -> i64;
+
+    /// Its path.
+    fn location(thing: &Self::Thing) -> String;
+}
+
+/// 200: the thing.
+#[derive(Debug)]
+pub struct Found<K: Tagged>(pub K::Thing);
+
+/// 201: the thing was made.
+#[derive(Debug)]
+pub struct New<K: Tagged>(pub K::Thing);
+
+/// 304: the client has this version of the thing.
+#[derive(Debug)]
+pub struct Known<K: Tagged>(pub K::Thing);
+
+/// Describes the ETag of an answer that was described before.
+pub fn describe_etag<K: Tagged>(draft: &mut Draft<'_>, status: StatusCode) {
+    let about = format!("The version of the {}, for `If-Match`.", K::NAME);
+    draft.header(status, "ETag", &about, &json!({ "type": "string" }));
+}
+
+impl<K: Tagged> IntoResponse for Found<K> {
+    fn into_response(self) -> Response {
+        ([(header::ETAG, etag(K::version(&self.0)))], Json(self.0)).into_response()
+    }
+}
+
+impl<K: Tagged> Answers for Found<K> {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.answers::<K::Thing>(StatusCode::OK, &format!("The {}.", K::NAME));
+        describe_etag::<K>(draft, StatusCode::OK);
+    }
+}
+
+impl<K: Tagged> IntoResponse for New<K> {
+    fn into_response(self) -> Response {
+        let tag = [(header::ETAG, etag(K::version(&self.0)))];
+        let location = K::location(&self.0);
+        (tag, Created { location, body: self.0 }).into_response()
+    }
+}
+
+impl<K: Tagged> Answers for New<K> {
+    fn describe(draft: &mut Draft<'_>) {
+        <Created<K::Thing> as Answers>::describe(draft);
+        describe_etag::<K>(draft, StatusCode::CREATED);
+    }
+}
+
+impl<K: Tagged> IntoResponse for Known<K> {
+    fn into_response(self) -> Response {
+        let tag = [(header::ETAG, etag(K::version(&self.0)))];
+        (StatusCode::NOT_MODIFIED, tag).into_response()
+    }
+}
+
+impl<K: Tagged> Answers for Known<K> {
+    fn describe(draft: &mut Draft<'_>) {
+        draft.answers_nothing(StatusCode::NOT_MODIFIED, "The client has this version.");
+        describe_etag::<K>(draft, StatusCode::NOT_MODIFIED);
+    }
+}

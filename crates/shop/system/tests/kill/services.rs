@@ -1,0 +1,75 @@
+//! The services' HTTP APIs, wherever they serve at the moment.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ballet_testkit::Method;
+use reqwest::{Client, Response};
+use serde_json::Value;
+use shop::audit::ServiceUrls;
+
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(crate) struct Services {
+    client: Client,
+    urls: Mutex<BTreeMap<&'static str, String>>,
+}
+
+impl Services {
+    pub(crate) fn new() -> Self {
+        // A hung process is not waited for.
+        let client = Client::builder().timeout(Duration::from_secs(5)).build().expect("HTTP");
+        Self { client, urls: Mutex::default() }
+    }
+
+    /// A service serves here now.
+    pub(crate) fn serves(&self, service: &'static str, url: String) {
+        self.urls.lock().expect("the addresses").insert(service, url);
+    }
+
+    fn url(&self, service: &str) -> String {
+        self.urls.lock().expect("the addresses")[service].clone()
+    }
+
+    pub(crate) fn urls(&self) -> ServiceUrls {
+        self.urls.lock().expect("the addresses").clone().into_iter().collect()
+    }
+
+    pub(crate) async fn get(&self, service: &str, path: &str) -> Result<Response, String> {
+        self.client.get(format!("{}/{path}", self.url(service))).send().await.map_err(said)
+    }
+
+    pub(crate) async fn post(
+        &self,
+        service: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Response, String> {
+        self.ask(service, Method::POST, path, body, None).await
+    }
+
+    /// What a service answers to a request for a version of a thing, or for any.
+    pub(crate) async fn ask(
+        &self,
+        service: &str,
+        method: Method,
+        path: &str,
+        body: &Value,
+        tag: Option<&str>,
+    ) -> Result<Response, String> {
+        let url = format!("{}/{path}", self.url(service));
+        let request = self.client.request(method, url).json(body);
+        let request = match tag {
+            Some(tag) => request.header("If-Match", tag),
+            None => request,
+        };
+        request.send().await.map_err(said)
+    }
+}
+
+pub(crate) fn said(error: impl Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,146 @@
+//! Webhooks of the payment provider, which knows the gateway's public address only.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet::Clock;
+use ballet_testkit::wait_until;
+use outside::{Connection, Secrets, Webhooks};
+use payments::remote::Remote;
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::partner::{KEY, Mood, Partner};
+use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+
+const SECRET: &str = "the-secret-of-the-tests";
+
+fn decides(path: &str, key: Uuid, request: &Value) -> Value {
+    let result = match path {
+        "/authorizations" => "approved",
+        "/captures" => "captured",
+        other => panic!("{other} is no path of this order"),
+    };
+    let reference = request.get("reference").cloned();
+    json!({ "result": result, "reference": reference.unwrap_or(json!(format!("auth_{key}"))) })
+}
+
+fn secrets(text: &str) -> Secrets {
+    Secrets::of("A_SECRET", Some(text), None, 1).expect("secrets").expect("secrets")
+}
+
+/// A shop behind its gateway whose payments calls a provider's API.
+async fn with_provider(name: &str) -> (Shop, Partner) {
+    let mut shop = Shop::with(name, Opened { gateway: true, ..USUAL }).await;
+    let partner = Partner::start(decides).await;
+    shop.stop("payments").await;
+    let remote = Remote::new(Connection {
+        url: partner.url.parse().expect("an address"),
+        key: secrets(KEY),
+        ca_file: None,
+        timeout: Duration::from_secs(14),
+    });
+    let webhooks = Webhooks::signed_with(Some(secrets(SECRET)), "PAYMENT_WEBHOOK_SECRETS");
+    let service = payments::service_with(Arc::new(remote.expect("a provider")), webhooks);
+    shop.start_as("payments", service).await;
+    (shop, partner)
+}
+
+/// Sends a body as it is. The provider has no token.
+async fn send(shop: &Shop, signature: &str, body: &str) -> Response {
+    let url = format!("{}/webhooks/payment-provider", shop.door("payments"));
+    let request = Client::new().post(url).header("content-type", "application/json");
+    let request = request.header("webhook-signature", signature).body(body.to_owned());
+    request.send().await.expect("an answer")
+}
+
+async fn refused(answer: Response, status: u16) -> String {
+    let is = answer.status();
+    let problem: Value = answer.json().await.expect("a problem");
+    assert_eq!(is, status, "{problem}");
+    problem["detail"].as_str().expect("a sentence").to_owned()
+}
+
+async fn webhooks(shop: &Shop) -> i64 {
+    let mut db = shop.database("payments").await;
+    sqlx::query_scalar("select count(*) from webhook").fetch_one(&mut db).await.expect("a count")
+}
+
+#[tokio::test]
+async fn a_webhook_through_the_gateway_completes_an_order_and_forged_and_replayed_ones_are_refused()
+{
+    let (shop, partner) = with_provider("gw_webhook").await;
+    partner.is("/authorizations", &[Mood::Later]);
+    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    wait_until("a call that waits for an hour", SOON, || async {
+        let mut db = shop.database("payments").await;
+        let waits = "select count(*) from ballet.call where last_error like '%no outcome yet%'";
+        let waits: i64 = sqlx::query_scalar(waits).fetch_one(&mut db).await?;
+        Ok::<_, sqlx::Error>((waits == 1).then_some(()))
+    })
+    .await
+    .expect("a call");
+    let key = partner.done("/authorizations", &order_id)[0].0;
+    partner.finish(key);
+
+    // Spaces and the order of the members are signed too: nothing on the way may touch them.
+    let body = format!(
+        "{{ \"type\":  \"operation.finished\",\n  \"idempotency_key\": \"{key}\", \"event_id\": \
+         \"evt_1\",\n  \"order_id\": \"{order_id}\", \"occurred_at\": \"2026-01-01T00:00:00Z\" }}\n"
+    );
+    let now = Clock::system().now();
+    let sign = |secret: &str, at| outside::signature(secret, at, body.as_bytes());
+    let good = sign(SECRET, now);
+    let forged = refused(send(&shop, &sign("a-guessed-secret-of-16", now), &body).await, 401).await;
+    assert_eq!(forged, "no valid secret signed this body at this time");
+    let changed = body.replace("evt_1", "evt_2");
+    refused(send(&shop, &good, &changed).await, 401).await;
+    // What was recorded on the way, and comes again later.
+    let old = sign(SECRET, now - Duration::from_secs(3600));
+    let replayed = refused(send(&shop, &old, &body).await, 401).await;
+    assert_eq!(replayed, "the signature is too old, or from the future: sign each attempt anew");
+    let huge = format!("{body}{}", " ".repeat(70_000));
+    refused(send(&shop, &good, &huge).await, 413).await;
+    assert_eq!(webhooks(&shop).await, 0);
+    assert_eq!(shop.order(&order_id).await["status"], "placed");
+
+    let taken = send(&shop, &good, &body).await;
+    assert_eq!(taken.status(), 204);
+    assert!(taken.headers()["ratelimit-policy"].to_str().is_ok_and(|it| it.contains("webhook")));
+    shop.order_is(&order_id, "completed").await;
+    // The provider's second try changes nothing.
+    assert_eq!(send(&shop, &good, &body).await.status(), 204);
+    assert_eq!(webhooks(&shop).await, 1);
+    for path in ["/authorizations", "/captures"] {
+        assert_eq!(partner.done(path, &order_id).len(), 1, "{path}");
+    }
+    // What the provider did is not seen from here, and the audit says so.
+    let report = shop.is_sound().await;
+    assert_eq!(report.unseen.len(), 1, "{report}");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn nothing_of_a_service_but_its_webhooks_is_open_to_those_without_a_token() {
+    let shop = Shop::with("gw_closed", Opened { gateway: true, ..USUAL }).await;
+    let door = shop.door("payments").to_owned();
+    let client = Client::new();
+    for (path, of_get, of_post) in [
+        ("/webhooks", 404, 404),
+        ("/webhooks/payment", 404, 404),
+        ("/webhooks/payment-provider/other", 405, 404),
+        ("/sandbox/operations", 404, 404),
+        ("/payments", 401, 405),
+    ] {
+        let url = format!("{door}{path}");
+        let get = client.get(&url).send().await.expect("an answer").status();
+        let post = client.post(&url).send().await.expect("an answer").status();
+        assert_eq!((get.as_u16(), post.as_u16()), (of_get, of_post), "{path}");
+    }
+    // Without secrets no webhook is believed, whoever signs it.
+    let signature = outside::signature("a-guessed-secret-of-16", Clock::system().now(), b"{}");
+    let refused = refused(send(&shop, &signature, "{}").await, 401).await;
+    assert_eq!(refused, "no webhook is believed: PAYMENT_WEBHOOK_SECRETS is not set");
+    shop.close().await;
+}
