@@ -16,7 +16,7 @@ use anyhow::Result;
 use ballet_testkit::{Options, Servers};
 
 use crate::demo::crowd::Crowd;
-use crate::demo::stage::{self, Stage};
+use crate::demo::stage::Stage;
 use crate::demo::tap::Tap;
 use crate::harness::cases;
 use crate::harness::orders::Orders;

@@ -3,7 +3,6 @@
 use ballet_testkit::wait_until;
 use shop_events::OrderId;
 use shop_events::orders::{CancelReason, OrderCancelled};
-use uuid::Uuid;
 
 use crate::partner::Mood;
 use crate::rig::{SOON, finished};
