@@ -213,7 +213,7 @@ async fn a_token_that_was_accepted_ends_with_its_key_and_with_its_time() {
     let token = other.token(&short);
     becomes(&gateway, &token, 200).await;
     becomes(&gateway, &token, 401).await;
-    refused(&gateway, &token, "the token has expired").await;
+    refused(&gateway, &token, "the token has expired: get a new one").await;
 }
 
 #[tokio::test]

@@ -205,14 +205,14 @@ fn wrong_one<T: DeserializeOwned>(params: &[(String, String)]) -> Option<(String
 /// The names and indexes that lead to a field. A missing field belongs to them, too: serde names it
 /// in its message, and its parent in the path.
 fn names(path: &serde_path_to_error::Path, what: &str) -> Vec<String> {
-    let missing = what.strip_prefix("missing field `").and_then(|name| name.strip_suffix('`'));
+    let missing = what.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
     let known = path.iter().filter_map(|segment| match segment {
         Segment::Seq { index } => Some(index.to_string()),
         Segment::Map { key } => Some(key.clone()),
         Segment::Enum { variant } => Some(variant.clone()),
         Segment::Unknown => None,
     });
-    known.chain(missing.map(str::to_owned)).collect()
+    known.chain(missing.map(|(name, _)| name.to_owned())).collect()
 }
 
 /// The first cause of this type.

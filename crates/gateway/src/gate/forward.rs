@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::{Body as HttpBody, Incoming};
+use hyper::body::Body as HttpBody;
 use hyper::{HeaderMap, Method, Request, StatusCode, header};
 
 use crate::auth::identity::Identity;
@@ -16,6 +16,7 @@ use crate::gate::table::Route;
 use crate::http::body::Answer;
 use crate::http::bounded::{BodyFault, Bounded, Progress};
 use crate::http::headers::{clean_request, clean_response, set};
+use crate::http::lingering::Lingering;
 use crate::http::problem::Problem;
 use crate::http::quiet::Quiet;
 use crate::idempotency::key;
@@ -30,7 +31,7 @@ pub(crate) async fn forward(
     route: &Route,
     exchange: &Exchange,
     identity: Option<&Identity>,
-    request: Request<Incoming>,
+    request: Request<Lingering>,
 ) -> Result<Answer, Problem> {
     let too_large = request.body().size_hint().lower() > route.body as u64;
     if too_large {

@@ -16,10 +16,12 @@ use crate::gate::table::Target;
 use crate::gate::{check, cors, forward, page, peer};
 use crate::http::body::{Answer, json};
 use crate::http::headers::set;
+use crate::http::lingering::Lingering;
 use crate::http::problem::Problem;
 
 /// Answers a request.
 pub(crate) async fn serve(gate: &Gate, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+    let request = Lingering::body_of(request);
     let config = &gate.config;
     let address = peer::client(peer.ip(), request.headers(), &config.listen.trusted_proxies);
     let mut exchange = Exchange::begin(&request, address);
@@ -44,7 +46,7 @@ async fn decide(
     gate: &Gate,
     exchange: &mut Exchange,
     origin: Option<&HeaderValue>,
-    request: Request<Incoming>,
+    request: Request<Lingering>,
 ) -> Result<Answer, Problem> {
     check::check(&request, &gate.config.limits)?;
     let path = request.uri().path();
