@@ -39,6 +39,8 @@ pub(super) fn services(system: &System) -> String {
       NAMES: {names} gateway
     volumes:
       - ./crates/shop/system/databases.sh:/databases.sh:ro
+    # The image wants a volume there, and each start would leave one behind.
+    tmpfs: /var/lib/postgresql/data
     command: [bash, /databases.sh]
 "
     );

@@ -126,6 +126,12 @@ fn the_gateway_finds_every_service_where_compose_puts_it() {
         let listen = compose["services"][name]["environment"]["LISTEN"].as_str();
         assert_eq!(listen, Some("0.0.0.0:8080"), "{name}");
     }
+    // From `/etc/gateway` the way up is as long as from the file's folder in the workspace.
+    let documents = config["openapi"]["documents"].as_str().expect("a folder");
+    let documents = documents.strip_prefix("../..").expect("a folder of the workspace");
+    let mounted = format!(".{documents}:{documents}:ro");
+    let volumes = compose["services"]["gateway"]["volumes"].as_vec().expect("volumes");
+    assert!(volumes.iter().any(|volume| volume.as_str() == Some(mounted.as_str())), "{mounted}");
 }
 
 #[test]
