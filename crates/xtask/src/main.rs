@@ -88,7 +88,7 @@ fn main() -> ExitCode {
 
 async fn run() -> ExitCode {
     let done = match Args::parse().command {
-        Command::Bench { args } => bench::run(&args).await,
+        Command::Bench { args } => Box::pin(bench::run(&args)).await,
         Command::Demo(args) => Box::pin(demo::run(&args)).await,
         Command::Audit(args) => audit::run(&args).await,
         Command::Chaos(args) => chaos::run(&args).await,

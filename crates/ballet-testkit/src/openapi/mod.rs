@@ -30,7 +30,7 @@ use crate::openapi::trial::Trial;
 pub use crate::openapi::lint::lint;
 
 /// Tries out all routes of the service at this URL, which serves its document, and returns what is
-/// wrong, as sentences. First of all the document is [linted](lint). `seed` decides every request; `rounds` is how many of each kind are sent to
+/// wrong, as sentences. First of all the document is [linted](lint()). `seed` decides every request; `rounds` is how many of each kind are sent to
 /// each route.
 ///
 /// A route that can answer 401 has to answer it to all of these requests, which nobody has signed. A

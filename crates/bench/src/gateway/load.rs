@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::contestants::handwritten::new_id;
 use crate::gateway::schedule::Schedule;
 use crate::runs::figures::count;
 
@@ -162,7 +163,7 @@ impl Connection {
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         // Its errors are those of its requests.
         tokio::spawn(connection);
-        let salt = uuid::Uuid::now_v7().as_u128();
+        let salt = new_id().as_u128();
         Ok(Self { sender, target: target.clone(), salt, number, sent: 0 })
     }
 
