@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Drops checkouts into the shop, as a shop front in any language can: `pip install pika`, then
     AMQP_URL=amqp://storefront:<password>@127.0.0.1:5672/shop examples/producer.py --count 10
+    AMQP_URL=... examples/producer.py --returned    what no service could handle, and why
 """
 import argparse, json, os, secrets, sys, time, uuid
 import pika
@@ -19,14 +20,27 @@ def checkout(card):
     lines = [{"sku": "mug", "quantity": 1, "unit_price": price}]
     return {"customer_id": uuid7(), "lines": lines, "card_token": card, "ship_to": home}
 
+def show_returned(channel):
+    """Takes what came back out of the queue, and says why it did. It keeps the id that it was sent with."""
+    while True:
+        method, properties, _ = channel.basic_get("storefront.returned")
+        if method is None:
+            return
+        why = properties.headers
+        print(f"{properties.message_id} came back from {why['x-dead-service']}: {why['x-dead-detail']}", flush=True)
+        channel.basic_ack(method.delivery_tag)
+
 def main():
     options = argparse.ArgumentParser(description="Drops checkouts into the shop.")
     options.add_argument("--count", type=int, default=1, help="how many (1)")
+    options.add_argument("--returned", action="store_true", help="show what came back, and send nothing")
     development = "amqp://storefront:storefront-development@127.0.0.1:5672/shop"
     options.add_argument("--url", default=os.environ.get("AMQP_URL", development), help="the broker (AMQP_URL)")
     options = options.parse_args()
     with pika.BlockingConnection(pika.URLParameters(options.url)) as connection:
         channel = connection.channel()
+        if options.returned:
+            return show_returned(channel)
         channel.confirm_delivery()  # From here on basic_publish waits for the broker's word.
         for number in range(options.count):
             card, order = CARDS[number % len(CARDS)], uuid7()

@@ -31,12 +31,13 @@ pub use consumer::watermark::Watermark;
 pub use consumer::{
     arrival::{Arrival, Sink},
     handle::{Consumer, ConsumerHandle, Drained},
+    lengths::Lengths,
     receipt::Receipt,
     settings::ConsumerSettings,
 };
 pub use incoming::incoming;
 pub use lapin::BasicProperties;
-pub use lapin::types::{AMQPValue, FieldArray, FieldTable, LongString, ShortString};
+pub use lapin::types::{AMQPValue, DecimalValue, FieldArray, FieldTable, LongString, ShortString};
 pub use publisher::{
     batch::{BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable},
     handle::{Handed, PublishError, Publisher, PublisherHandle},

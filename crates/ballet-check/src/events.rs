@@ -6,7 +6,7 @@ use ballet_core::{EventType, Graph, Role};
 
 use crate::catalog::Catalog;
 use crate::markdown::{self, anchor, code, codes};
-use crate::roles::{Consumer, Purpose, consumers, publishers};
+use crate::roles::{Consumer, consumers, publishers};
 use crate::schema::{Field, Shape};
 
 /// A table with a row for each event: its publishers, its consumers and its meaning.
@@ -59,15 +59,7 @@ fn section(page: &mut String, graph: &Graph, event: EventType, shape: &Shape) {
         page.push_str("- No service consumes it; the journal keeps it.\n");
     }
     for Consumer { service, purpose } in readers {
-        let what = match purpose {
-            Purpose::Step(step) => format!("in step `{step}`"),
-            Purpose::Aborts(saga) => format!("which aborts the saga `{saga}`"),
-            Purpose::Deadline(saga) => format!("which aborts the saga `{saga}` if it is undecided"),
-            Purpose::Compensates(saga) => format!("which compensates its part of `{saga}`"),
-            Purpose::Projection(name) => format!("for `{name}`"),
-            Purpose::Copy(entity) => format!("for its copy of `{entity}`"),
-            Purpose::Share(entity) => format!("which publishes every `{entity}` anew"),
-        };
+        let what = purpose.words();
         writeln!(page, "- Consumed by `{service}`, {what}.").ok();
     }
     writeln!(page, "- {}", role(event)).ok();

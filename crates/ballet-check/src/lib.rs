@@ -5,20 +5,37 @@
 //! |---|---|
 //! | the page of all events, field by field | [`events::page`] |
 //! | the page of all sagas, with their diagrams | [`choreography::page`] |
-//! | one saga as a diagram | [`mermaid::flowchart`] |
+//! | all events with who publishes and who consumes them, as data | [`listing::events`] |
+//! | one saga as a diagram | [`mermaid::flowchart`], [`lanes::svg`] |
 //! | the broker's definitions for development | [`definitions::text`] |
+//! | AsyncAPI documents of a service or the system | [`asyncapi::of_service`], [`asyncapi::of_system`] |
+//! | what a change of contracts breaks, and whom | [`diff::Diff`] |
+//! | alarms for Prometheus, and a board for Grafana | [`alarms::rules`], [`alarms::board()`] |
+//! | the JSON Schema of each event, as a file of its own | [`schemas::text`] |
+//! | the contracts of a system, read from their files and checked | [`Contracts`] |
 //!
 //! The same declarations always give the same bytes.
 
 #![warn(missing_docs)]
 
+pub mod alarms;
+pub mod asyncapi;
+mod bodies;
 mod catalog;
 pub mod choreography;
+pub mod contracts;
 pub mod definitions;
+pub mod diff;
 pub mod events;
+pub mod lanes;
+pub mod listing;
 mod markdown;
 pub mod mermaid;
 mod roles;
 mod schema;
+pub mod schemas;
+mod takes;
+pub mod validate;
 
 pub use catalog::{Catalog, CatalogError};
+pub use contracts::{Contracts, ContractsError};

@@ -28,6 +28,21 @@ pub(crate) enum Purpose {
     Share(&'static str),
 }
 
+impl Purpose {
+    /// What for, as the end of "consumed by orders, ...", in Markdown.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Step(step) => format!("in step `{step}`"),
+            Self::Aborts(saga) => format!("which aborts the saga `{saga}`"),
+            Self::Deadline(saga) => format!("which aborts the saga `{saga}` if it is undecided"),
+            Self::Compensates(saga) => format!("which compensates its part of `{saga}`"),
+            Self::Projection(name) => format!("for `{name}`"),
+            Self::Copy(entity) => format!("for its copy of `{entity}`"),
+            Self::Share(entity) => format!("which publishes every `{entity}` anew"),
+        }
+    }
+}
+
 /// The services that publish an event.
 pub(crate) fn publishers(system: &System, event: EventType) -> Vec<&'static str> {
     let emits = |part: &&Part| part.emits().contains(&event);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::Schema;
 use serde_json::Value;
 
 use crate::markdown::{anchor, code};
@@ -26,6 +27,17 @@ pub(crate) struct Field {
     pub(crate) meaning: String,
 }
 
+impl Field {
+    /// The type in words, without Markdown: `[Money](#money)` is `Money`.
+    pub(crate) fn plain_kind(&self) -> String {
+        let kind = self.kind.replace('`', "");
+        match kind.split_once("](#") {
+            Some((name, _)) => name.replace('[', ""),
+            None => kind,
+        }
+    }
+}
+
 impl Shape {
     pub(crate) fn read(schema: &Value, definitions: &BTreeMap<String, Value>) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -41,6 +53,19 @@ impl Shape {
         let fields_of = other.and_then(|name| definitions.get(name)).unwrap_or(schema);
         let fields = fields(fields_of, definitions);
         Self { meaning: text(&schema["description"]), fields, values }
+    }
+
+    /// The fields of a schema that holds its own definitions, each as a line of plain text.
+    pub(crate) fn fields_of(schema: &Schema) -> Vec<String> {
+        let definitions = schema.as_value()["$defs"].as_object().into_iter().flatten();
+        let definitions: BTreeMap<String, Value> =
+            definitions.map(|(name, shape)| (name.clone(), shape.clone())).collect();
+        let line = |field: Field| {
+            let kind = field.plain_kind();
+            let optional = if field.required { "" } else { ", optional" };
+            format!("{}: {kind}{optional}", field.name)
+        };
+        Self::read(schema.as_value(), &definitions).fields.into_iter().map(line).collect()
     }
 
     /// Whether it is text or a number, which needs no section of its own.

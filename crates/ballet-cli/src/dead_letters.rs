@@ -11,7 +11,7 @@ use crate::options::GlobalOptions;
 use crate::systems::systems;
 use crate::ui;
 
-/// The dead-letter queue of a service, and the service's declarations if this build knows them.
+/// The dead-letter queue of a service, and the service's declarations if there is a contract.
 #[derive(Debug)]
 pub(crate) struct ServiceQueue {
     pub(crate) dead_letters: DeadLetters,
@@ -55,8 +55,8 @@ impl ServiceQueue {
     }
 }
 
-/// Opens the queues of the named services. Without names it opens those of all services that this
-/// build knows and that have one.
+/// Opens the queues of the named services. Without names it opens those of all services of
+/// the system that have one.
 pub(crate) async fn open(options: &GlobalOptions, named: &[String]) -> Result<Vec<ServiceQueue>> {
     let broker = options.broker()?;
     let parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();

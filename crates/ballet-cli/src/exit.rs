@@ -1,9 +1,10 @@
-//! The exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 a server cannot be reached.
+//! The exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done or different, 4 a server cannot be reached.
 
 use std::fmt;
 
 use ballet_amqp::BrokerError;
 use ballet_ops::redrive::RedriveError;
+use ballet_stream::JournalError;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -16,6 +17,8 @@ pub(crate) enum Done {
     All,
     /// Something is left, and the command has said what.
     Partly,
+    /// What was compared differs, and the command has said how.
+    Different,
     /// Nothing is done, and the command has said why.
     Failed,
 }
@@ -56,6 +59,14 @@ pub(crate) fn with_advice(error: RedriveError) -> anyhow::Error {
     }
 }
 
+/// Like [`with_advice`], for the journal.
+pub(crate) fn of_journal(error: JournalError) -> anyhow::Error {
+    match error {
+        JournalError::Broker(error) => with_advice(error.into()),
+        error => error.into(),
+    }
+}
+
 /// The exit code for an error.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let found = |error: &(dyn std::error::Error + 'static)| -> Option<u8> {
@@ -75,6 +86,11 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
         error.downcast_ref::<sqlx::Error>().map(of_database)
     };
     error.chain().find_map(found).unwrap_or(FAILED)
+}
+
+/// Whether a server cannot be reached.
+pub(crate) fn is_unreachable(error: &anyhow::Error) -> bool {
+    code(error) == UNREACHABLE
 }
 
 fn of_broker(error: &BrokerError) -> u8 {

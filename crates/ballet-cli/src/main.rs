@@ -1,20 +1,34 @@
-//! `ballet`: the operator's command for dead letters, unpublished events, stuck sagas, copies and the
-//! broker's topology.
+//! `ballet`: the command for a system of choreographed sagas. Operators repair it: dead letters,
+//! unpublished events, stuck sagas, copies, the broker's topology. Authors begin it and check it.
 
+mod asyncapi;
+mod catalog;
+mod check;
+mod contract;
 mod copies;
 mod dead_letters;
+mod diagram;
 mod dlq;
+mod doctor;
 mod exit;
+mod id;
+mod input;
+mod manual;
+mod new;
 mod options;
 mod outbox;
+mod publish;
+mod restore;
 mod sagas;
+mod stream;
 mod systems;
 mod topology;
 mod ui;
+mod validate;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -27,9 +41,9 @@ use crate::options::GlobalOptions;
 #[command(
     name = "ballet",
     version,
-    about = "Inspect and repair a system of choreographed sagas",
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 a server cannot be \
-                  reached."
+    about = "Watch, inspect and repair a system of choreographed sagas",
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done or different, 4 a server \
+                  cannot be reached."
 )]
 struct Args {
     #[command(flatten)]
@@ -40,21 +54,93 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The AsyncAPI 3 document of the system, or of one service
+    #[command(after_help = asyncapi::EXAMPLES)]
+    Asyncapi(asyncapi::Args),
+    /// The events of the system: who publishes and who consumes each, and its fields
+    #[command(after_help = catalog::EXAMPLES)]
+    Catalog(catalog::Args),
+    /// Check the contracts of all services together: the rules of a sound choreography, and that
+    /// consumers read what publishers write
+    Check,
+    /// A script that completes this command's words in a shell
+    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
+    Completions(manual::CompletionsArgs),
+    /// Contracts as files: what changed between two versions, and who breaks by it
+    #[command(subcommand)]
+    Contract(contract::Command),
     /// Copies that services keep of each other's entities
     #[command(subcommand)]
     Copies(copies::Command),
+    /// A saga as a picture: a lane for each service
+    #[command(after_help = diagram::EXAMPLES)]
+    Diagram(diagram::Args),
     /// Dead letters: messages that a service could not handle
     #[command(subcommand)]
     Dlq(Box<dlq::Command>),
+    /// A new message id, or the one that services derive for a message without a UUID
+    Id(id::Arguments),
+    /// What is wrong with the system's servers, and what to do
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Args),
+    /// The manual's page of this command, or the pages of all commands
+    #[command(after_help = manual::MAN_EXAMPLES)]
+    Man(manual::ManArgs),
+    /// Begin a system of your own, or a service of a system
+    #[command(subcommand)]
+    New(new::Command),
     /// Events that a service could not publish
     #[command(subcommand)]
     Outbox(outbox::Command),
-    /// Sagas that are stuck
+    /// Publish events from a file, once the contracts have accepted all of them
+    #[command(after_help = publish::EXAMPLES)]
+    Publish(publish::Args),
+    /// Write the events of the journal to a file, which can be replayed
+    Record(Box<stream::RecordArgs>),
+    /// Send the events of a recording again
+    Replay(Box<stream::ReplayArgs>),
+    /// Bring a service whose database comes from a backup to where the others are
+    Restore(Box<restore::Args>),
+    /// Sagas: what one has done, which are open, and which are stuck
     #[command(subcommand)]
     Sagas(sagas::Command),
+    /// Show events as they are published, or those of the journal
+    Tap(Box<stream::TapArgs>),
     /// The broker's exchanges, queues, bindings and policies
     #[command(subcommand)]
     Topology(topology::Command),
+    /// Say of messages in a file whether the services would take them, without a broker
+    Validate(validate::Arguments),
+}
+
+impl Command {
+    /// Whether it works on a system whose services it has to know.
+    fn needs_contracts(&self) -> bool {
+        match self {
+            // Those of the stream need them only for the default of the broker's URL.
+            Self::Completions(_)
+            | Self::Contract(_)
+            | Self::Id(_)
+            | Self::Man(_)
+            | Self::Record(_)
+            | Self::Replay(_)
+            | Self::Tap(_) => false,
+            Self::New(command) => command.needs_contracts(),
+            Self::Topology(command) => command.needs_contracts(),
+            Self::Asyncapi(_)
+            | Self::Catalog(_)
+            | Self::Check
+            | Self::Copies(_)
+            | Self::Diagram(_)
+            | Self::Dlq(_)
+            | Self::Doctor(_)
+            | Self::Outbox(_)
+            | Self::Publish(_)
+            | Self::Restore(_)
+            | Self::Sagas(_)
+            | Self::Validate(_) => true,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -66,7 +152,7 @@ fn main() -> ExitCode {
     tracing_subscriber::registry().with(lines.with_filter(ours)).init();
     match start(args) {
         Ok(Done::All) => ExitCode::SUCCESS,
-        Ok(Done::Partly) => ExitCode::from(exit::PARTLY),
+        Ok(Done::Partly | Done::Different) => ExitCode::from(exit::PARTLY),
         Ok(Done::Failed) => ExitCode::FAILURE,
         Err(error) => {
             ui::say(&format!("{} {error:#}", ui::bad("error:")));
@@ -82,11 +168,30 @@ fn start(args: Args) -> anyhow::Result<Done> {
 }
 
 async fn run(args: Args) -> anyhow::Result<Done> {
+    if args.command.needs_contracts() {
+        systems::read(args.options.contracts.as_deref())?;
+    }
     match args.command {
+        Command::Asyncapi(given) => asyncapi::run(&given),
+        Command::Catalog(given) => catalog::run(&given, &args.options),
+        Command::Check => check::run(&args.options),
+        Command::Completions(given) => manual::completions(&given, Args::command()),
+        Command::Contract(command) => contract::run(&command, &args.options),
         Command::Copies(command) => Box::pin(copies::run(command, &args.options)).await,
+        Command::Diagram(given) => diagram::run(&given),
         Command::Dlq(command) => Box::pin(dlq::run(*command, &args.options)).await,
+        Command::Doctor(given) => Box::pin(doctor::run(&given, &args.options)).await,
+        Command::Id(arguments) => id::run(&arguments, &args.options),
+        Command::Man(given) => manual::man(&given, Args::command()),
+        Command::New(command) => new::run(&command),
         Command::Outbox(command) => Box::pin(outbox::run(command, &args.options)).await,
+        Command::Publish(given) => Box::pin(publish::run(&given, &args.options)).await,
+        Command::Record(command) => Box::pin(stream::record(*command, &args.options)).await,
+        Command::Replay(command) => Box::pin(stream::replay(*command, &args.options)).await,
+        Command::Restore(restore) => Box::pin(restore::run(&restore, &args.options)).await,
         Command::Sagas(command) => Box::pin(sagas::run(command, &args.options)).await,
+        Command::Tap(command) => Box::pin(stream::tap(*command, &args.options)).await,
         Command::Topology(command) => Box::pin(topology::run(command, &args.options)).await,
+        Command::Validate(arguments) => validate::run(&arguments, &args.options),
     }
 }

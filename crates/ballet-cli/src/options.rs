@@ -1,32 +1,49 @@
 //! The options of every command: the broker, the databases, and the form of the result.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ballet::Clock;
 use ballet::TlsSettings;
+use ballet::core::topology::REDRIVE;
 use ballet::internal::connect_options;
 use ballet_amqp::{Broker, RabbitMq, tls};
 use clap::Args;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
 use crate::exit::{Refusal, usage};
+use crate::systems::{self, systems};
 use crate::ui::Output;
 
-/// A broker on this machine that has loaded `broker/definitions.json`.
-const DEVELOPMENT: &str = "amqp://redrive:redrive-development@127.0.0.1:5672/shop";
+/// A database that works lets us in within this time.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Stands for the service's name in a database's URL.
 const SERVICE: &str = "{service}";
 
 /// The options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct GlobalOptions {
-    /// The broker, with user and virtual host [default: the development user on this machine]
+    /// The folder with the contracts of the system's services [default: the one below `contracts`
+    /// or `docs/contracts`, here or in the nearest directory above]
     #[arg(
         long,
         global = true,
-        env = "AMQP_URL",
+        env = "BALLET_CONTRACTS",
+        value_name = "DIR",
+        help_heading = "System"
+    )]
+    pub(crate) contracts: Option<PathBuf>,
+    /// The broker, with user and virtual host [default: AMQP_URL, or the development user on this
+    /// machine]
+    #[arg(
+        long,
+        global = true,
+        env = "BALLET_AMQP_URL",
         hide_env_values = true,
         value_name = "URL",
         help_heading = "Servers"
@@ -36,16 +53,17 @@ pub(crate) struct GlobalOptions {
     #[arg(
         long,
         global = true,
-        env = "AMQP_URL_FILE",
+        env = "BALLET_AMQP_URL_FILE",
         value_name = "FILE",
         help_heading = "Servers"
     )]
     amqp_url_file: Option<PathBuf>,
-    /// The services' databases; {service} in the URL stands for the name of each service
+    /// The services' databases; {service} in the URL stands for the name of each service [default:
+    /// DATABASE_URL]
     #[arg(
         long,
         global = true,
-        env = "DATABASE_URL",
+        env = "BALLET_DATABASE_URL",
         hide_env_values = true,
         value_name = "URL",
         help_heading = "Servers"
@@ -55,7 +73,7 @@ pub(crate) struct GlobalOptions {
     #[arg(
         long,
         global = true,
-        env = "DATABASE_URL_FILE",
+        env = "BALLET_DATABASE_URL_FILE",
         value_name = "FILE",
         help_heading = "Servers"
     )]
@@ -71,28 +89,73 @@ pub(crate) struct GlobalOptions {
 
 impl GlobalOptions {
     pub(crate) fn broker(&self) -> Result<Arc<dyn Broker>> {
-        let url = match (&self.amqp_url, &self.amqp_url_file) {
-            (Some(url), _) => url.clone(),
-            (None, Some(file)) => read(file)?,
-            (None, None) => DEVELOPMENT.to_owned(),
-        };
-        let tls = self.tls.amqp(&url).map_err(|error| usage(error.to_string()))?;
-        Ok(Arc::new(RabbitMq::new(&url)?.tls(tls)))
+        self.broker_as(REDRIVE)
     }
 
-    /// Connects to the service's database, if its URL is given.
-    pub(crate) async fn connect(&self, service: &str) -> Result<Option<PgConnection>> {
-        let url = match (&self.database_url, &self.database_url_file) {
-            (Some(url), _) => url.clone(),
-            (None, Some(file)) => read(file)?,
-            (None, None) => return Ok(None),
+    /// The broker; if no URL is given, this development user of the one on this machine.
+    pub(crate) fn broker_as(&self, user: &str) -> Result<Arc<dyn Broker>> {
+        let given = given(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
+        let url = match given {
+            Some(url) => url,
+            None => {
+                // Some commands need the contracts for nothing else.
+                systems::read(self.contracts.as_deref())?;
+                development(user)
+            }
+        };
+        self.broker_at(&url)
+    }
+
+    /// The broker with this URL.
+    pub(crate) fn broker_at(&self, url: &str) -> Result<Arc<dyn Broker>> {
+        let tls = self.tls.amqp(url).map_err(|error| usage(error.to_string()))?;
+        Ok(Arc::new(RabbitMq::new(url)?.tls(tls)))
+    }
+
+    /// Whether the databases' URL is given.
+    pub(crate) fn has_databases(&self) -> bool {
+        let file = self.database_url_file.as_deref();
+        !matches!(given(self.database_url.as_ref(), file, "DATABASE_URL"), Ok(None))
+    }
+
+    /// The service's database, if its URL is given.
+    pub(crate) fn database(&self, service: &str) -> Result<Option<PgConnectOptions>> {
+        let file = self.database_url_file.as_deref();
+        let Some(url) = given(self.database_url.as_ref(), file, "DATABASE_URL")? else {
+            return Ok(None);
         };
         let url = url.replace("%7Bservice%7D", SERVICE).replace(SERVICE, service);
         let tls = self.tls.database().map_err(|error| usage(error.to_string()))?;
         let context = || format!("the database of {service}");
-        let options = connect_options(&url, &tls).with_context(context)?.application_name("ballet");
-        let opened = PgConnection::connect_with(&options).await;
-        let opened = opened.map_err(|error| {
+        let options = connect_options(&url, &tls).with_context(context)?;
+        Ok(Some(options.application_name("ballet")))
+    }
+
+    /// The databases of these services. Without a URL this is a wrong usage.
+    pub(crate) fn databases(&self, services: &[String]) -> Result<Vec<(String, PgConnectOptions)>> {
+        let database = |service: &String| {
+            let found = self.database(service)?;
+            let options = found.ok_or_else(|| {
+                usage(
+                    "what sagas wait for is in the services' databases: set DATABASE_URL, with \
+                     {service} in place of the service's name",
+                )
+            })?;
+            Ok((service.clone(), options))
+        };
+        services.iter().map(database).collect()
+    }
+
+    /// Connects to the service's database, if its URL is given.
+    pub(crate) async fn connect(&self, service: &str) -> Result<Option<PgConnection>> {
+        let Some(options) = self.database(service)? else { return Ok(None) };
+        let context = || format!("the database of {service}");
+        let opened = timeout(PATIENCE, PgConnection::connect_with(&options)).await;
+        let no_answer = || {
+            let silence = format!("no answer within {} s", PATIENCE.as_secs());
+            sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, silence))
+        };
+        let opened = opened.unwrap_or_else(|_| Err(no_answer())).map_err(|error| {
             match (tls::problem(&error.to_string(), "DATABASE_CA_FILE"), &error) {
                 (Some(problem), _) => Refusal::Unreachable(problem).into(),
                 (None, sqlx::Error::Io(cause)) => {
@@ -107,6 +170,26 @@ impl GlobalOptions {
             }
         });
         opened.map(Some).with_context(context)
+    }
+}
+
+/// A broker on this machine that has loaded the system's definitions.
+fn development(user: &str) -> String {
+    let vhost = systems().first().map_or("", |system| system.name);
+    format!("amqp://{user}:{user}-development@127.0.0.1:5672/{vhost}")
+}
+
+/// The URL that was given to this command; else the one that a service would take.
+fn given(url: Option<&String>, file: Option<&Path>, name: &str) -> Result<Option<String>> {
+    let of_services = || std::env::var(name).ok();
+    let in_file = || std::env::var_os(format!("{name}_FILE")).map(PathBuf::from);
+    match (url, file) {
+        (Some(url), _) => Ok(Some(url.clone())),
+        (None, Some(file)) => read(file).map(Some),
+        (None, None) => match (of_services(), in_file()) {
+            (Some(url), _) => Ok(Some(url)),
+            (None, file) => file.as_deref().map(read).transpose(),
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use ballet_ops::outbox::{self, Filter, Unpublished};
+use ballet_terminal::{Cell, Table, ask, is_interactive};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -10,7 +11,7 @@ use uuid::Uuid;
 use crate::exit::{Done, usage};
 use crate::options::GlobalOptions;
 use crate::systems::systems;
-use crate::ui::{self, Output, cell};
+use crate::ui::{self, Output};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -126,22 +127,26 @@ async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
         return Ok(Done::All);
     }
     let now = options.clock.now();
-    let id = |id: Option<Uuid>| cell(id.map(|id| id.to_string()).as_deref());
-    let rows = all.iter().map(|(service, event)| {
-        vec![
-            ui::ago(Some(event.created_at), now),
-            service.clone(),
-            cell(event.event_type.as_deref()),
+    let id = |id: Option<Uuid>| Cell::from(id.map(|id| id.to_string()));
+    let mut table = Table::new(["age", "service", "event", "id", "saga", "reason"]);
+    for (service, event) in &all {
+        table.row([
+            Cell::from(ui::ago(Some(event.created_at), now)),
+            Cell::from(service),
+            Cell::from(event.event_type.as_ref()),
             id(event.message_id),
             id(event.saga_id),
-            cell(Some(&event.reason)),
-        ]
-    });
-    ui::print(&ui::table(&["age", "service", "event", "id", "saga", "reason"], rows.collect()));
+            Cell::from(&event.reason),
+        ]);
+    }
+    ui::show(&table);
     if usize::try_from(whole).is_ok_and(|whole| whole > all.len()) {
         ui::say(&format!("{} of {whole} are shown; --limit shows more", all.len()));
     }
-    ui::say("when the cause is mended, publish them again: ballet outbox retry --all");
+    ui::say(&format!(
+        "when the cause is mended, publish them again: {} outbox retry --all",
+        ui::ballet()
+    ));
     Ok(Done::All)
 }
 
@@ -204,10 +209,7 @@ async fn change(args: &Change, options: &GlobalOptions, way: Way) -> Result<Done
 }
 
 fn events(number: i64) -> String {
-    match number {
-        1 => "1 event".to_owned(),
-        number => format!("{} events", ui::grouped(number.unsigned_abs())),
-    }
+    ui::events(number.unsigned_abs())
 }
 
 /// Asks the user to confirm, unless `--yes` is given.
@@ -215,12 +217,12 @@ fn confirm(args: &Change, whole: i64) -> Result<()> {
     if args.yes {
         return Ok(());
     }
-    if !ui::is_interactive() {
+    if !is_interactive() {
         return Err(usage(
             "there is no terminal to ask on: give --yes to delete without confirmation",
         ));
     }
-    if ui::ask(&format!("Delete {} for good? Type `forget`:", events(whole)))? != "forget" {
+    if ask(&format!("Delete {} for good? Type `forget`:", events(whole)))? != "forget" {
         bail!("nothing was deleted");
     }
     Ok(())

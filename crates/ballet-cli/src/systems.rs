@@ -1,7 +1,60 @@
-//! The systems whose declarations are part of this build.
+//! The system that the command works on, from the contracts of its services.
 
+use std::path::Path;
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result};
 use ballet::core::System;
+use ballet_check::contracts::{Contracts, folders};
 
+use crate::exit::usage;
+
+static CONTRACTS: OnceLock<Contracts> = OnceLock::new();
+
+/// Reads the contracts of this folder, or of the one that belongs to the current directory.
+pub(crate) fn read(named: Option<&Path>) -> Result<&'static Contracts> {
+    let folder = match named {
+        Some(folder) => folder.to_owned(),
+        None => {
+            let here = std::env::current_dir().context("there is no current directory")?;
+            let found = folders(&here);
+            match &found[..] {
+                [folder] => folder.clone(),
+                [] => {
+                    return Err(usage(
+                        "there are no contracts of services here: run it in a system's workspace, \
+                         or name the folder with --contracts",
+                    ));
+                }
+                several => {
+                    let names: Vec<_> =
+                        several.iter().map(|folder| folder.display().to_string()).collect();
+                    return Err(usage(format!(
+                        "there are contracts of several systems: choose one with --contracts: {}",
+                        names.join(", ")
+                    )));
+                }
+            }
+        }
+    };
+    let contracts = Contracts::read(&folder);
+    let contracts =
+        contracts.map_err(|error| usage(format!("{:#}", anyhow::Error::from(error))))?;
+    Ok(CONTRACTS.get_or_init(|| contracts))
+}
+
+/// The system whose contracts were read.
 pub(crate) fn systems() -> Vec<System> {
-    vec![shop::system()]
+    CONTRACTS.get().map(|contracts| contracts.system().clone()).into_iter().collect()
+}
+
+/// The contracts that were read.
+pub(crate) fn contracts() -> Result<&'static Contracts> {
+    CONTRACTS.get().context("no contracts were read")
+}
+
+/// The names of all services of these systems.
+pub(crate) fn services() -> Vec<String> {
+    let parts = systems().into_iter().flat_map(|system| system.parts);
+    parts.map(|part| part.service.to_owned()).collect()
 }

@@ -5,18 +5,15 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use ballet_terminal::{Table, columns, plain};
 use clap::ValueEnum;
-use comfy_table::{Table, presets};
-use console::{Style, Term};
+use console::Style;
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
 
 /// The time between two lines of progress where there is no bar.
 const EVERY: Duration = Duration::from_secs(2);
-/// The width of a table that does not go to a terminal.
-const WIDE: usize = 160;
 
 /// The form of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,6 +34,12 @@ pub(crate) fn say(line: &str) {
 /// Prints a line of the result.
 pub(crate) fn print(line: &str) {
     writeln!(std::io::stdout(), "{line}").ok();
+}
+
+/// The command as it was called here, for a hint that names another.
+pub(crate) fn ballet() -> &'static str {
+    let by_cargo = std::env::var_os("CARGO_PKG_NAME").is_some_and(|name| name == "ballet-cli");
+    if by_cargo { "cargo ballet" } else { "ballet" }
 }
 
 /// Whether standard error is a terminal.
@@ -74,33 +77,22 @@ pub(crate) fn dim(text: &str) -> String {
     Style::new().dim().apply_to(text).to_string()
 }
 
-/// Text on one line: control characters become spaces, because the text may come from a message.
+/// Text on one line, with a dash for what is not there.
 pub(crate) fn cell(text: Option<&str>) -> String {
-    let text = text.unwrap_or("–");
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    plain(text.unwrap_or("–"))
 }
 
-/// Aligns rows under a header, without borders. The last column is cut to fit the line.
-pub(crate) fn table(header: &[&str], mut rows: Vec<Vec<String>>) -> String {
-    let last = header.len() - 1;
-    let widest = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| console::measure_text_width(cell)).max().unwrap_or(0)
-    };
-    let others: usize = (0..last).map(|at| widest(at).max(header[at].len()) + 2).sum();
-    let line =
-        if std::io::stdout().is_terminal() { usize::from(Term::stdout().size().1) } else { WIDE };
-    let room = line.saturating_sub(others).max(20);
-    for row in &mut rows {
-        if let Some(cell) = row.get_mut(last) {
-            *cell = console::truncate_str(cell, room, "…").into_owned();
-        }
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(header.to_vec());
-    table.add_rows(rows);
-    table.trim_fmt()
+/// Prints a table that fits the terminal.
+pub(crate) fn show(table: &Table) {
+    print(&table.draw(columns()));
+}
+
+/// Parses an age such as `30min`.
+pub(crate) fn age(text: &str) -> Result<SignedDuration, String> {
+    let span = text.parse::<Span>().map_err(|error| error.to_string())?;
+    let age = span.to_duration(SpanRelativeTo::days_are_24_hours());
+    let age = age.map_err(|error| error.to_string())?;
+    if age.is_negative() { Err("an age is not negative".to_owned()) } else { Ok(age) }
 }
 
 /// A rough duration from a time until now.
@@ -128,28 +120,20 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// A number of events, in words.
+pub(crate) fn events(number: u64) -> String {
+    match number {
+        1 => "1 event".to_owned(),
+        number => format!("{} events", grouped(number)),
+    }
+}
+
 /// A number of dead letters, in words.
 pub(crate) fn dead_letters(number: u64) -> String {
     match number {
         1 => "1 dead letter".to_owned(),
         number => format!("{} dead letters", grouped(number)),
     }
-}
-
-/// Whether there is a user on a terminal who can be asked.
-pub(crate) fn is_interactive() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
-}
-
-/// Asks the user and returns the answer.
-pub(crate) fn ask(question: &str) -> Result<String> {
-    write!(std::io::stderr(), "{question} ")?;
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    if std::io::stdin().read_line(&mut answer)? == 0 {
-        bail!("there was no answer");
-    }
-    Ok(answer.trim().to_owned())
 }
 
 /// Progress: a bar on a terminal, otherwise a line now and then.

@@ -158,10 +158,11 @@ async fn all_that_is_missing_is_made_by_a_user_who_may_do_no_more() {
     world.call(Method::DELETE, &["policies", "unrouted"], None).await;
     let other = json!({ "pattern": "^journal$", "apply-to": "queues", "priority": 1,
         "definition": { "max-age": "1h" } });
-    world.call(Method::PUT, &["policies", "journal"], Some(&other)).await;
+    world.call(Method::PUT, &["policies", topology::JOURNAL_POLICY], Some(&other)).await;
     let (code, said) = world.topology(&wanted, &["apply"]).await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("changed: policy `journal`"), "{said}");
+    let changed = format!("changed: policy `{}`", topology::JOURNAL_POLICY);
+    assert!(said.contains(&changed), "{said}");
     assert!(world.reaches_bell(TICKED).await);
 
     // Another queue of that virtual host is none of its business.

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::lasting::lasting;
 
 /// A fact that a service publishes: its name, version and JSON shape in one place.
 ///
@@ -40,7 +42,7 @@ pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'stat
 }
 
 /// An event's part in a saga.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// It belongs to no saga. A correlation id is optional.
@@ -96,6 +98,16 @@ impl EventType {
         Self { name, role, also_from: &[] }
     }
 
+    /// A type from a file. Its text lives as long as the process. `None` if the name is not well
+    /// formed.
+    pub(crate) fn read(name: &str, role: Role, also_from: &[String]) -> Option<Self> {
+        if !is_well_formed(name) {
+            return None;
+        }
+        let also_from: Vec<&'static str> = also_from.iter().map(|from| lasting(from)).collect();
+        Some(Self { name: lasting(name), role, also_from: Vec::leak(also_from) })
+    }
+
     /// The whole name, for instance `orders.order_placed.v1`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -142,6 +154,45 @@ impl EventType {
     #[must_use]
     pub fn if_any(self) -> Option<Self> {
         (self != Never::TYPE).then_some(self)
+    }
+}
+
+/// An event's type with the JSON schema of its body.
+#[derive(Clone, Copy)]
+pub struct EventSchema {
+    event: EventType,
+    schema: fn() -> Schema,
+}
+
+impl EventSchema {
+    /// The schema of an event.
+    #[must_use]
+    pub fn of<E: Event>() -> Self {
+        Self::typed::<E>(E::TYPE)
+    }
+
+    /// The schema of a type whose body is one of `T`.
+    #[must_use]
+    pub fn typed<T: JsonSchema>(event: EventType) -> Self {
+        Self { event, schema: || schema_for!(T) }
+    }
+
+    /// The event's type.
+    #[must_use]
+    pub const fn event(&self) -> EventType {
+        self.event
+    }
+
+    /// Generates the schema.
+    #[must_use]
+    pub fn schema(&self) -> Schema {
+        (self.schema)()
+    }
+}
+
+impl fmt::Debug for EventSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EventSchema").field(&self.event).finish()
     }
 }
 
@@ -239,7 +290,7 @@ impl JsonSchema for Never {
         "Never".into()
     }
 
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
         false.into()
     }
 }

@@ -84,6 +84,13 @@ fn a_trigger_without_an_emitter_is_found() {
 }
 
 #[test]
+fn an_event_has_one_role_wherever_it_is_named() {
+    let mut parts = sound();
+    parts[1].sagas[0].steps[0].on = vec![EventType::starts_saga("orders.order_placed.v1")];
+    assert_eq!(broken(parts), ["an event is the same for all services"]);
+}
+
+#[test]
 fn a_refusal_that_nobody_acts_on_is_found() {
     let mut parts = sound();
     parts[0].sagas[0].aborts_on = vec![UNPAID];

@@ -10,6 +10,7 @@
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
 //! | [`entity`] | [`Entity`]: a thing that one service owns and others copy; its versions |
 //! | [`part`] | [`Part`]: what one service declares, as data |
+//! | [`contract`] | [`ServiceContract`]: the same as a file, with the schemas of the events |
 //! | [`topology`] | the broker's exchanges, queues and rights that follow from the declarations |
 //! | [`topology::drift`] | how a running broker differs from them |
 //! | [`envelope`] | [`Envelope`]: an event on the wire, and why a message is refused |
@@ -19,12 +20,14 @@
 
 #![warn(missing_docs)]
 
+pub mod contract;
 pub mod entity;
 pub mod envelope;
 pub mod event;
 pub mod graph;
 pub mod id;
 pub mod json;
+mod lasting;
 mod node;
 pub mod part;
 mod problem;
@@ -33,10 +36,11 @@ pub mod saga;
 pub mod topology;
 pub mod trigger;
 
+pub use contract::{ContractError, ServiceContract};
 pub use entity::{CopyRequested, Entity, EntityEvent, Republished, Versioned};
 pub use envelope::cloud_event;
 pub use envelope::{Envelope, Incoming, KnownEvents, Reason, Received, Unacceptable};
-pub use event::{Event, EventType, Never, Role};
+pub use event::{Event, EventSchema, EventType, Never, Role};
 pub use graph::Graph;
 pub use id::{MessageId, SagaId};
 pub use part::{

@@ -2,7 +2,8 @@
 //! the service.
 
 use jiff::SignedDuration;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::event::EventType;
 
@@ -72,7 +73,7 @@ pub struct StepPart {
 }
 
 /// What may happen to a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// Where a saga begins, in its owner.

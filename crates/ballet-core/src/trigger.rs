@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use crate::event::{Event, EventType};
+use crate::event::{Event, EventSchema, EventType};
 use crate::json;
 
 /// A decoded event, on its way to the step that it triggers.
@@ -30,6 +30,9 @@ pub trait Trigger: Sized + Send + Sync + 'static {
     /// The events, in the order of the tuple.
     fn types() -> Vec<EventType>;
 
+    /// The events with the schemas of their bodies, in the same order.
+    fn schemas() -> Vec<EventSchema>;
+
     /// Decodes the event at an index of [`types`](Self::types).
     ///
     /// # Errors
@@ -55,6 +58,10 @@ impl<E: Event> Trigger for E {
         vec![E::TYPE]
     }
 
+    fn schemas() -> Vec<EventSchema> {
+        vec![EventSchema::of::<E>()]
+    }
+
     fn decode(_: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {
         decode_one::<E>(body)
     }
@@ -69,6 +76,10 @@ macro_rules! join {
         impl<$($event: Event),+> Trigger for ($($event,)+) {
             fn types() -> Vec<EventType> {
                 vec![$($event::TYPE),+]
+            }
+
+            fn schemas() -> Vec<EventSchema> {
+                vec![$(EventSchema::of::<$event>()),+]
             }
 
             fn decode(index: usize, body: &[u8]) -> Result<AnyEvent, serde_json::Error> {

@@ -46,22 +46,26 @@
 
 mod answers;
 mod api;
+mod caller;
 mod described;
 mod document;
 mod draft;
 mod etag;
 mod events;
+mod idempotency_key;
 mod operation;
 mod tagged;
 mod takes;
 
 pub use answers::{Accepted, Answers, Created, Either, NoContent};
 pub use api::Api;
+pub use caller::{Caller, Owners};
 pub use described::Described;
 pub use document::Document;
 pub use draft::Draft;
 pub use etag::{IfMatch, IfNoneMatch, etag};
 pub use events::Events;
+pub use idempotency_key::IdempotencyKey;
 pub use operation::Operation;
 pub use tagged::{Found, Known, New, Tagged, describe_etag};
 pub use takes::Takes;

@@ -1,11 +1,15 @@
 //! What operators do with a running system: handle dead letters, send what a service missed, audit
-//! the services' tables, and find out what is stuck or could not be published. The `ballet` command is built on this crate.
+//! the services' tables, see what a saga waits for, and find out what is stuck or could not be
+//! published. The `ballet` command is built on this crate.
 
 #![warn(missing_docs)]
 
 pub mod audit;
 pub mod copies;
+mod databases;
 pub mod missed;
 pub mod outbox;
 pub mod redrive;
+pub mod restored;
+pub mod sagas;
 pub mod stuck;

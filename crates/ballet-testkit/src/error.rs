@@ -33,6 +33,10 @@ pub enum Error {
     #[error("{what} at {place} failed: {cause}; {advice}")]
     Server { what: String, place: String, cause: String, advice: &'static str },
 
+    /// A server that the environment names cannot be used.
+    #[error("{name} names a server that cannot be used: {why}")]
+    Named { name: &'static str, why: Box<Self> },
+
     /// A fault was requested for a server that is not ours.
     #[error("cannot {action} {server}, because the environment names it; use `Servers::private`")]
     NotPrivate { server: &'static str, action: &'static str },
@@ -52,6 +56,10 @@ pub enum Error {
     /// The machine refused a file, a process or a port.
     #[error("cannot {what}: {source}")]
     Machine { what: String, source: std::io::Error },
+
+    /// A service in a process of its own does not serve.
+    #[error("the service did not start: {state}; what it wrote to stderr says why")]
+    NotServing { state: String },
 
     /// [`wait_until`](crate::wait_until) gave up.
     #[error("waited {limit:?} for {what}; last seen: {last}")]

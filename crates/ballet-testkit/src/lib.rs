@@ -2,7 +2,8 @@
 //!
 //! [`Servers`] finds or brings up RabbitMQ and Postgres. A [`TestEnv`] is the environment of one test on
 //! them: a vhost with its topology, users, and a database per service. [`wait_until`] waits for a
-//! condition. [`assert_sound`] checks the declarations of all services together. [`suite`] has the checks that every step of a saga has to pass, [`openapi`] those of a service's
+//! condition. An [`OwnProcess`] is a service that a test can kill. [`assert_sound`] checks the declarations of all services together, [`assert_contract`] a service's
+//! contract among those of its system. [`suite`] has the checks that every step of a saga has to pass, [`openapi`] those of a service's
 //! HTTP routes, [`participant`] those of a program in any language, and [`memory`] a broker without a server.
 
 mod collector;
@@ -11,6 +12,7 @@ mod error;
 mod management;
 pub mod memory;
 pub mod openapi;
+mod own_process;
 pub mod participant;
 mod proxy;
 mod random;
@@ -22,12 +24,13 @@ mod url;
 mod wait;
 
 pub use collector::{Collected, Collector};
-pub use env::{Database, TestEnv};
+pub use env::{Database, Reader, TestEnv};
 pub use error::{Error, Result};
 pub use management::{Depth, Management};
+pub use own_process::OwnProcess;
 pub use proxy::{Link, Proxy};
 pub use reqwest::Method;
 pub use servers::{Options, Postgres, RabbitMq, Servers, Version, python};
-pub use sound::assert_sound;
+pub use sound::{assert_contract, assert_sound};
 pub use tls::{Authority, Identity};
 pub use wait::wait_until;

@@ -1,6 +1,10 @@
 //! The rules that need the declarations of all services of a system, as one call for a test.
 
-use ballet::core::{Problem, System, rules};
+use std::fs;
+use std::path::Path;
+
+use ballet::core::{Problem, ServiceContract, System, rules};
+use ballet_check::Contracts;
 
 /// Checks what the services of a system declare: that each event has somebody who publishes it, each
 /// refusal somebody who acts on it, that a saga can be taken back until it is decided, and all other
@@ -23,13 +27,49 @@ use ballet::core::{Problem, System, rules};
 ///
 /// With every rule that is broken, what breaks it, and what to change.
 pub fn assert_sound(system: &System) {
-    let problems: Vec<String> = rules::of_system(system).iter().map(Problem::to_string).collect();
+    assert_no_problems(system.name, &rules::of_system(system));
+}
+
+/// Checks that a service's contract is in the folder of its system as the code has it, and that all
+/// contracts of that folder together are sound: the rules of [`assert_sound`], and that each consumer
+/// reads what the publisher writes. So a service needs the files of the others, and not their code.
+///
+/// ```no_run
+/// use ballet::Participant;
+///
+/// # fn loyalty() -> Participant { Participant::new("loyalty") }
+/// ballet_testkit::assert_contract("../../docs/contracts/shop", &loyalty().contract());
+/// ```
+///
+/// # Panics
+///
+/// If the file is missing or out of date, with the command that writes it; or with every rule that is
+/// broken, what breaks it, and what to change.
+pub fn assert_contract(folder: impl AsRef<Path>, contract: &ServiceContract) {
+    let folder = folder.as_ref();
+    let service = contract.service();
+    let file = folder.join(format!("{service}.json"));
+    let found = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        found == contract.text(),
+        "{} is not the contract that {service} declares: write it with the service's own program, \
+         for instance `cargo run --package {service} -- --print-contract`, and tell those who read \
+         its events",
+        file.display()
+    );
+    match Contracts::read(folder) {
+        Ok(contracts) => assert_no_problems(contracts.system().name, &contracts.problems()),
+        Err(error) => panic!("the contracts in {} cannot be read: {error}", folder.display()),
+    }
+}
+
+fn assert_no_problems(system: &str, problems: &[Problem]) {
+    let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
     assert!(
         problems.is_empty(),
-        "the declarations of {} break {} rules:\n  {}\n",
-        system.name,
+        "the declarations of {system} break {} rules:\n  {}\n",
         problems.len(),
-        problems.join("\n  ")
+        lines.join("\n  ")
     );
 }
 

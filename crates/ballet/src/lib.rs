@@ -187,6 +187,7 @@ pub mod internal {
     pub use crate::service::settings::mask::masked;
     pub use crate::tables::database::connect_options;
     pub use crate::tables::partitions::bound as partition_bound;
+    pub use crate::tables::process::{Alive, alive};
     pub use crate::tables::schema::differences;
     pub use crate::tables::source::{Source, SourceVersion};
 }

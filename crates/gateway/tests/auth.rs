@@ -73,6 +73,25 @@ async fn a_scope_that_is_missing_is_named() {
 }
 
 #[tokio::test]
+async fn a_wide_scope_has_what_it_includes_and_nothing_else() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let key = Key::ed25519("ed");
+    folder.write("jwks.json", &set(&[&key]));
+    let wide = "[[scope]]\nname = \"a:all\"\nincludes = [\"a:read\", \"a:write\"]\n";
+    let other = "[[route]]\nprefix = \"/c\"\nmethods = [\"GET\"]\nupstream = \"a\"\n\
+                 scopes = [\"c:read\"]\n";
+    let gateway = Gateway::start(&folder, &(jwt() + wide + &routes(&service) + other)).await;
+    let token = key.token(&claims("support", "a:all"));
+    assert_eq!(get(&gateway, "/a", &token).await.status(), 200);
+    assert_eq!(service.got()[0].header("x-ballet-scopes"), Some("a:all"), "as the token has it");
+    let detail = problem(get(&gateway, "/c", &token).await, 403).await;
+    assert_eq!(detail, "this needs the scope c:read, which the credentials do not have");
+    // What is included does not include.
+    let token = key.token(&claims("alice", "a:write"));
+    problem(get(&gateway, "/a", &token).await, 403).await;
+}
+
+#[tokio::test]
 async fn each_kind_of_bad_token_is_refused() {
     let (service, folder) = (Service::ok().await, Folder::new());
     let (key, rsa, stranger) = (Key::ed25519("ed"), Key::rsa("rsa"), Key::ed25519("ed"));

@@ -109,6 +109,16 @@ fn a_wrong_file_is_refused_with_file_line_and_field() {
             "line 7, api_key.hash: expected 64 hex digits, as `ballet-gateway api-key` prints them",
         ),
         (
+            "[[rate]]",
+            "[[scope]]\nname = \"orders:all\"\nincludes = []\n\n[[rate]]",
+            "line 11, scope.includes: expected at least one scope that \"orders:all\" includes",
+        ),
+        (
+            "[[rate]]",
+            "[[scope]]\nname = \"all\"\nincludes = [\"all\"]\n\n[[rate]]",
+            "line 11, scope.includes: \"all\" is a [[scope]] itself; expected what that includes",
+        ),
+        (
             "path = \"/orders/{id}\"",
             "path = \"/orders/{key}\"",
             "line 31, page.part.path: the page's path has no {key}",

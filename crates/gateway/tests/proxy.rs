@@ -76,6 +76,8 @@ async fn no_internal_header_passes_in_either_direction() {
     let [got] = &service.got()[..] else { panic!("one request") };
     assert!(got.headers.values().all(|value| value != "forged"), "{:?}", got.headers);
     assert_eq!(got.header("x-own"), Some("stays"));
+    assert_eq!(got.header("x-ballet-subject"), None);
+    assert_eq!(got.header("x-ballet-scopes"), Some(""), "it came through the gateway");
     assert_eq!(got.header("x-forwarded-for"), Some("127.0.0.1"));
     assert_eq!(got.header("x-forwarded-host"), Some(gateway.host()));
 }
@@ -189,13 +191,14 @@ async fn what_is_too_large_is_refused_with_a_sentence() {
     assert_eq!(detail, "there are more than 20 headers");
     let request = client.post(gateway.at("/a")).body(vec![0; 1025]);
     let detail = problem(request.send().await.unwrap(), 413).await;
-    assert_eq!(detail, "the body is larger than this route takes: send less");
+    let sentence = "the body is larger than the 1KiB that this route takes: send less";
+    assert_eq!(detail, sentence);
     assert!(service.got().is_empty(), "{:?}", service.got());
     // Nobody said how long this one would be.
     let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
     let head = "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     let answer = exchange(gateway.host(), format!("{head}{chunk}{chunk}").as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains(sentence), "{answer}");
 }
 
 #[tokio::test]

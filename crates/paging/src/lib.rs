@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The maximum number of items on a page: 1 to 1,000, by default 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -56,11 +57,31 @@ impl TryFrom<u16> for Limit {
     }
 }
 
+/// What a client does about an `after` that leads nowhere.
+pub const CURSOR: &str = "send the `next` of the page before as it came, or leave `after` out to begin \
+                          with the first page";
+
+/// Reads an `after`, for serde's `deserialize_with`. What cannot be read is no cursor, whatever a cursor
+/// of this list is made of.
+///
+/// # Errors
+///
+/// A sentence that says what to do.
+pub fn cursor<'de, D, Key>(deserializer: D) -> Result<Option<Key>, D::Error>
+where
+    D: Deserializer<'de>,
+    Key: Deserialize<'de>,
+{
+    Option::deserialize(deserializer)
+        .map_err(|_| D::Error::custom(format!("it is no cursor of this list: {CURSOR}")))
+}
+
 /// The part of a list that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, bound(deserialize = "Key: Deserialize<'de>"))]
 pub struct After<Key> {
     /// The `next` of the page before. Without it, the list begins.
+    #[serde(default, deserialize_with = "cursor")]
     pub after: Option<Key>,
     /// The most items on the page.
     #[serde(default)]
@@ -102,6 +123,16 @@ mod tests {
         assert_eq!(serde_json::from_str::<Limit>("1000").map(Limit::rows).ok(), Some(1_000));
         let error = serde_json::from_str::<Limit>("1001").expect_err("too many");
         assert_eq!(error.to_string(), "limit 1001 is out of range: it must be 1 to 1000");
+    }
+
+    #[test]
+    fn a_spoilt_cursor_is_refused_with_what_to_do() {
+        let read = |json: &str| serde_json::from_str::<After<u8>>(json);
+        let part = read(r#"{"after": 7}"#).expect("a part");
+        assert_eq!((part.after, part.limit), (Some(7), Limit::default()));
+        assert_eq!(read("{}").expect("the first page").after, None);
+        let error = read(r#"{"after": "seven"}"#).expect_err("no number").to_string();
+        assert!(error.starts_with("it is no cursor of this list: send the `next`"), "{error}");
     }
 
     #[test]

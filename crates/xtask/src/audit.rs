@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use ballet_ops::audit::Report;
+use ballet_terminal::{ask, is_interactive};
 use jiff::SignedDuration;
 use rustix::process::{Pid, test_kill_process};
 
@@ -14,10 +16,12 @@ use crate::harness::endpoints::{Endpoints, FILE};
 use crate::harness::service::SERVICES;
 use crate::ui;
 
+/// The exit code if there are no violations, but somebody did not answer.
+const PARTLY: u8 = 3;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file with all endpoints, as a running demo writes it. By default that of the demo that
-    /// was started last.
+    /// A file with all endpoints, as a running demo writes it. By default that of the demo that runs.
     #[arg(long, env = "SHOP_ENDPOINTS", value_name = "FILE")]
     endpoints: Option<PathBuf>,
     /// The URL of a service, `orders=http://127.0.0.1:8080`. Overrides the file.
@@ -57,13 +61,17 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     // are read.
     let broker = endpoints.broker().await?;
     let quiescent_after = SignedDuration::from_secs(args.quiescent_after.into());
-    let report = endpoints.audit(&broker, quiescent_after).await?;
+    let report = endpoints.audit(&broker, quiescent_after).await;
     if args.json {
         ui::print(&serde_json::to_string_pretty(&report).context("cannot write the report")?);
     } else {
         show(&report, args.quiescent_after);
     }
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match (report.needs_nobody(), report.away.is_empty()) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(PARTLY),
+        (false, _) => ExitCode::FAILURE,
+    })
 }
 
 /// The endpoints of the arguments, and for what they leave out those of the file.
@@ -91,7 +99,7 @@ fn endpoints(args: &Args) -> Result<Endpoints> {
     Ok(endpoints)
 }
 
-/// The file of the demo that was started last and still runs.
+/// The file of the demo that runs. If there are several, the user chooses.
 fn running_demo() -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let demos = program.parent().and_then(Path::parent).map(|target| target.join("demo"));
@@ -102,17 +110,39 @@ fn running_demo() -> Result<PathBuf> {
         let begun = fs::metadata(&file).and_then(|file| file.modified()).ok()?;
         test_kill_process(pid).is_ok().then_some((begun, file))
     });
-    match runs.max() {
-        Some((_, file)) => Ok(file),
-        None => bail!(
+    let mut runs: Vec<(SystemTime, PathBuf)> = runs.collect();
+    runs.sort();
+    let files: Vec<PathBuf> = runs.into_iter().rev().map(|(_, file)| file).collect();
+    match &files[..] {
+        [] => bail!(
             "no demo is running: start `cargo xtask demo`, or name the endpoints of another shop \
              (`cargo xtask audit --help`)"
         ),
+        [file] => Ok(file.clone()),
+        files => choose(files),
     }
 }
 
+/// Asks which of several demos is meant; the latest is the first.
+fn choose(files: &[PathBuf]) -> Result<PathBuf> {
+    let many = format!("{} demos are running", files.len());
+    let names = files.iter().map(|file| format!("--endpoints {}", file.display()));
+    let names: Vec<String> = names.collect();
+    if !is_interactive() {
+        bail!("{many}: choose one with\n  {}", names.join("\n  "));
+    }
+    ui::say(&format!("{many}, the latest is the first:"));
+    for (number, name) in (1..).zip(&names) {
+        ui::say(&format!("  {number}  {name}"));
+    }
+    let answer = ask(&format!("Which one (1 to {})?", files.len()))?;
+    let number: Option<usize> = answer.parse().ok();
+    let chosen = number.and_then(|number| files.get(number.checked_sub(1)?));
+    chosen.cloned().with_context(|| format!("{answer:?} is none of them"))
+}
+
 fn show(report: &Report, quiescent_after: u32) {
-    let Report { rows, violations, open, stuck, unseen } = report;
+    let Report { rows, violations, open, stuck, recent, unseen, away } = report;
     ui::print(&format!(
         "{}: {rows} rows of {} services, their ledgers, outboxes and calls, and the broker's \
          queues; quiescent is what has not changed for {quiescent_after} s",
@@ -125,17 +155,29 @@ fn show(report: &Report, quiescent_after: u32) {
         count => format!("{count} violations"),
     };
     ui::rule(&wrong, violations);
-    for (what, lines) in [
-        ("open, and why", open),
-        ("stuck until somebody acts", stuck),
-        ("not looked at, so not judged", unseen),
-    ] {
+    let waits = match stuck.len() {
+        0 => "nothing waits for a person".to_owned(),
+        1 => "1 thing goes on only when a person acts".to_owned(),
+        count => format!("{count} things go on only when a person acts"),
+    };
+    ui::rule(&waits, stuck);
+    if !away.is_empty() {
+        let services = "did not answer, so nothing is said of them; the rest is judged";
+        ui::print(&format!("  {} {} {services}", ui::red("!"), away.len()));
+        ui::list(away, ui::red);
+    }
+    for (what, lines) in [("open, and why", open), ("not looked at, so not judged", unseen)] {
         if !lines.is_empty() {
             ui::print(&format!("  {} {} {what}", ui::yellow("·"), lines.len()));
             ui::list(lines, ui::yellow);
         }
     }
-    if open.is_empty() && stuck.is_empty() {
+    if !recent.is_empty() {
+        let ended =
+            format!("ended in the last {quiescent_after} s, and the next audit judges them");
+        ui::print(&format!("  {} {} {ended}", ui::dim("·"), recent.len()));
+    }
+    if open.is_empty() && stuck.is_empty() && away.is_empty() {
         ui::print("  everything is quiescent");
     }
 }

@@ -9,6 +9,7 @@ mod demo;
 mod generate;
 mod harness;
 mod house;
+mod joined;
 mod licences;
 mod process;
 mod soak;

@@ -23,7 +23,7 @@ use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{Wish, changed};
 use crate::metric::Counter;
 use crate::session::error::BrokerError;
-use crate::session::message::Delivery;
+use crate::session::message::{Delivery, said};
 use crate::session::seam::{Deliveries, Session, lost};
 use crate::session::state::ConnectionState;
 
@@ -192,6 +192,8 @@ impl<'a> Channel<'a> {
                 tracing::warn!(
                     queue = self.settings.queue,
                     routing_key = delivery.routing_key,
+                    id = said(delivery.properties.message_id()),
+                    saga = said(delivery.properties.correlation_id()),
                     "suspect message, delivered three times or more; handling messages one by one"
                 );
                 self.cautious.send_replace(true);

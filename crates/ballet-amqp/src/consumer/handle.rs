@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::consumer::arrival::Sink;
+use crate::consumer::lengths::Lengths;
 use crate::consumer::receipt::Unsettled;
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::supervisor::Supervisor;
@@ -37,11 +38,20 @@ impl Consumer {
         let (wish, wishes) = watch::channel(Wish::Run);
         let (state_tx, state) = watch::channel(ConnectionState::connecting(None));
         let (cautious_tx, cautious) = watch::channel(false);
+        let (lengths_tx, lengths) = watch::channel(Lengths::new());
         let unsettled = Unsettled::default();
-        let follow = unsettled.clone();
-        let task = Supervisor::new(broker, settings, sink, wishes, state_tx, cautious_tx, follow);
+        let task = Supervisor {
+            broker,
+            settings,
+            sink,
+            wish: wishes,
+            state: state_tx,
+            cautious: cautious_tx,
+            lengths: lengths_tx,
+            unsettled: unsettled.clone(),
+        };
         let task = tokio::spawn(task.run());
-        ConsumerHandle { wish, state, cautious, unsettled, task: Mutex::new(Some(task)) }
+        ConsumerHandle { wish, state, cautious, lengths, unsettled, task: Mutex::new(Some(task)) }
     }
 }
 
@@ -51,6 +61,7 @@ pub struct ConsumerHandle {
     wish: watch::Sender<Wish>,
     state: watch::Receiver<ConnectionState>,
     cautious: watch::Receiver<bool>,
+    lengths: watch::Receiver<Lengths>,
     unsettled: Unsettled,
     task: Mutex<Option<JoinHandle<usize>>>,
 }
@@ -75,6 +86,13 @@ impl ConsumerHandle {
     #[must_use]
     pub fn unsettled_for(&self) -> Option<Duration> {
         self.unsettled.longest()
+    }
+
+    /// Returns the lengths of the [watched](crate::ConsumerSettings::watched) queues, as they were seconds
+    /// ago.
+    #[must_use]
+    pub fn lengths(&self) -> watch::Receiver<Lengths> {
+        self.lengths.clone()
     }
 
     /// Returns the number of unsettled deliveries.

@@ -5,6 +5,7 @@ mod ahead;
 pub(crate) mod arrival;
 mod channel;
 pub(crate) mod handle;
+pub(crate) mod lengths;
 pub(crate) mod receipt;
 pub(crate) mod settings;
 mod supervisor;

@@ -16,6 +16,8 @@ pub struct ConsumerSettings {
     pub prefetch: u16,
     /// The objects that must exist before consuming starts. The queue is always checked.
     pub expected: Expected,
+    /// The queues whose lengths [`ConsumerHandle::lengths`](crate::ConsumerHandle::lengths) tells.
+    pub watched: Vec<String>,
 }
 
 impl ConsumerSettings {
@@ -28,6 +30,7 @@ impl ConsumerSettings {
             instance: instance.into(),
             prefetch: 500,
             expected: Expected::new(),
+            watched: Vec::new(),
         }
     }
 }

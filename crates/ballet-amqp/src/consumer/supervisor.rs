@@ -9,42 +9,33 @@ use tokio::time::{Instant, sleep};
 use crate::backoff::{Backoff, GOOD_AFTER};
 use crate::consumer::arrival::Sink;
 use crate::consumer::channel::{Channel, End};
+use crate::consumer::lengths::{Lengths, look};
 use crate::consumer::receipt::Unsettled;
 use crate::consumer::settings::ConsumerSettings;
 use crate::consumer::wish::{Wish, changed};
 use crate::session::error::BrokerError;
+use crate::session::outage::Outage;
 use crate::session::seam::{Broker, Session};
 use crate::session::state::ConnectionState;
 
 /// Connects and consumes, and reconnects after each loss, until stopped.
 pub(super) struct Supervisor {
-    broker: Arc<dyn Broker>,
-    settings: ConsumerSettings,
-    sink: Sink,
-    wish: watch::Receiver<Wish>,
-    state: watch::Sender<ConnectionState>,
-    cautious: watch::Sender<bool>,
-    unsettled: Unsettled,
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) settings: ConsumerSettings,
+    pub(super) sink: Sink,
+    pub(super) wish: watch::Receiver<Wish>,
+    pub(super) state: watch::Sender<ConnectionState>,
+    pub(super) cautious: watch::Sender<bool>,
+    pub(super) lengths: watch::Sender<Lengths>,
+    pub(super) unsettled: Unsettled,
 }
 
 impl Supervisor {
-    pub(super) fn new(
-        broker: Arc<dyn Broker>,
-        settings: ConsumerSettings,
-        sink: Sink,
-        wish: watch::Receiver<Wish>,
-        state: watch::Sender<ConnectionState>,
-        cautious: watch::Sender<bool>,
-        unsettled: Unsettled,
-    ) -> Self {
-        Self { broker, settings, sink, wish, state, cautious, unsettled }
-    }
-
     /// Runs until stopped. Returns the number of unsettled deliveries.
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} consume {}", self.settings.service, self.settings.instance);
         let reconnects = crate::counter!("ballet_reconnects_total", "role" => "consume");
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut outage) = (Backoff::default(), Outage::default());
         let unsettled = loop {
             match self.wish() {
                 Wish::Run => {}
@@ -60,16 +51,20 @@ impl Supervisor {
                 Ok(End::Stopped { unsettled }) => break unsettled,
                 // Paused, or stopped before anything was delivered.
                 Ok(End::Interrupted) => continue,
-                Ok(End::Lost(error)) | Err(error) => error,
+                Ok(End::Lost(error)) => {
+                    outage.ends();
+                    error
+                }
+                Err(error) => error,
             };
             if since.elapsed() > GOOD_AFTER {
                 backoff.reset();
             }
-            tracing::warn!(
-                connection = name,
-                cause = %lost,
-                "consumer has no connection; retrying"
-            );
+            if outage.is_news(&lost) {
+                tracing::warn!(connection = name, cause = %lost, "consumer has no connection; retrying");
+            } else {
+                tracing::debug!(connection = name, cause = %lost, "consumer has no connection yet");
+            }
             reconnects.increment(1);
             self.state.send_modify(|state| state.lose(lost));
             tokio::select! {
@@ -95,7 +90,11 @@ impl Supervisor {
             &self.cautious,
             &self.unsettled,
         );
-        let end = channel.run(&mut self.wish).await;
+        let end = tokio::select! {
+            end = channel.run(&mut self.wish) => end,
+            never = look(&*session, &self.settings.watched, &self.lengths) => match never {},
+        };
+        self.lengths.send_replace(Lengths::new());
         session.close().await;
         end
     }
@@ -108,7 +107,8 @@ impl Supervisor {
     }
 
     async fn pause(&mut self) {
-        tracing::info!(service = self.settings.service, "consumer is paused");
+        // Whoever asked for it says why.
+        tracing::debug!("consumer is paused");
         self.state.send_replace(ConnectionState::Paused);
         changed(&mut self.wish).await;
         self.state.send_replace(ConnectionState::connecting(None));

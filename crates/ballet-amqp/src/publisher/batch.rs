@@ -63,6 +63,12 @@ pub struct LeftBehind {
 pub struct Unpublishable {
     /// The index in [`OutBatch::messages`].
     pub position: i32,
+    /// The routing key of the message.
+    pub routing_key: String,
+    /// The id of the message.
+    pub message_id: String,
+    /// The correlation id, if the message has one.
+    pub correlation_id: Option<String>,
     /// The reason, as text.
     pub reason: String,
 }

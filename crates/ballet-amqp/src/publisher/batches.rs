@@ -9,7 +9,7 @@ use crate::publisher::batch::{
     BatchId, LeftBehind, OnPublished, OutBatch, Published, Unpublishable,
 };
 use crate::publisher::memory::Memory;
-use crate::session::message::Publish;
+use crate::session::message::{Publish, said};
 
 /// One message on its way, and its waiter.
 #[derive(Debug)]
@@ -167,7 +167,14 @@ impl Batches {
         let complete = match self.open.get_mut(&entry.waiter) {
             Some(Waiter::Batch { left, unpublishable, .. }) => {
                 if let Some(NotSent::Never(reason)) = failure {
-                    unpublishable.push(Unpublishable { position: entry.position, reason });
+                    let properties = &entry.message.properties;
+                    unpublishable.push(Unpublishable {
+                        position: entry.position,
+                        routing_key: entry.message.routing_key.clone(),
+                        message_id: said(properties.message_id()).unwrap_or_default(),
+                        correlation_id: said(properties.correlation_id()),
+                        reason,
+                    });
                 }
                 *left -= 1;
                 *left == 0

@@ -83,28 +83,30 @@ impl Holds {
     }
 
     /// Makes messages wait. One that was tried is again in front of the others. Each time the wait is
-    /// longer.
+    /// longer. Returns true if nothing waited for this reason before.
     pub(super) fn hold(
         &mut self,
         matcher: Matcher,
         reason: String,
         entries: Vec<Entry>,
         batches: &mut Batches,
-    ) {
+    ) -> bool {
         let known = self.holds.iter().position(|hold| hold.matcher == matcher);
         let at = known.unwrap_or_else(|| {
             self.holds.push(Hold::new(matcher));
             self.holds.len() - 1
         });
-        let Some(hold) = self.holds.get_mut(at) else { return };
+        let Some(hold) = self.holds.get_mut(at) else { return false };
         if known.is_some() {
             entries.into_iter().rev().for_each(|entry| hold.entries.push_front(entry));
         } else {
             entries.into_iter().for_each(|entry| hold.push_back(entry, batches));
         }
+        let is_news = hold.reason != reason;
         hold.reason = reason;
         hold.attempts += 1;
         hold.next = Some(Instant::now() + self.backoff.after(hold.attempts));
+        is_news
     }
 
     /// Returns when the next message is to be tried.

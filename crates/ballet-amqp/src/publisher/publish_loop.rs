@@ -14,7 +14,7 @@ use crate::publisher::queue::{Command, Queue, UNTIL_MENDED, UNTIL_TAKEN};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{Stop, Stopping};
 use crate::session::error::BrokerError;
-use crate::session::message::{Confirmed, Outcome};
+use crate::session::message::{Confirmed, Outcome, Publish, said};
 use crate::session::seam::{Confirms, Session, lost};
 use crate::session::state::ConnectionState;
 
@@ -42,6 +42,9 @@ pub(super) enum End {
 pub(super) struct PublishLoop<'a> {
     confirm_limit: Duration,
     is_overdue: bool,
+    /// Whether the log is told that there is a connection: not after a loss that was explained by a
+    /// message.
+    is_news: bool,
     queue: &'a mut Queue,
     settings: &'a PublisherSettings,
     state: &'a watch::Sender<ConnectionState>,
@@ -62,10 +65,12 @@ impl<'a> PublishLoop<'a> {
         state: &'a watch::Sender<ConnectionState>,
         held: &'a watch::Sender<Option<String>>,
         confirm_limit: Duration,
+        is_news: bool,
     ) -> Self {
         Self {
             confirm_limit,
             is_overdue: false,
+            is_news,
             queue,
             settings,
             state,
@@ -90,7 +95,10 @@ impl<'a> PublishLoop<'a> {
             Ok(confirms) => confirms,
             Err(cause) => return End::Lost { cause, at_once: false, is_overdue: false },
         };
-        tracing::info!(peer = %session.peer(), unpublished = self.queue.batches.in_memory(), "publisher is connected");
+        let unpublished = self.queue.batches.in_memory();
+        if self.is_news {
+            tracing::info!(peer = %session.peer(), unpublished, "publisher is connected");
+        }
         let cause = self.until_lost(session, &mut confirms, commands, stop).await;
         self.in_flight.set(0.0);
         let Some(cause) = cause else { return End::Stopped };
@@ -199,14 +207,14 @@ impl<'a> PublishLoop<'a> {
             Outcome::Nack => {
                 self.nacked.increment(1);
                 let problem = "the broker did not accept a message (full queue?); trying again";
-                self.alarm.raise(&entry.message.routing_key, problem);
+                self.alarm.raise(&entry.message, problem);
                 self.again_or_never(entry, &UNTIL_TAKEN, "a queue did not take it");
             }
             Outcome::Returned { .. } => {
                 self.returned.increment(1);
                 let problem = "the broker returned a message: no queue is bound for it; apply \
                                broker/definitions.json; trying again";
-                self.alarm.raise(&entry.message.routing_key, problem);
+                self.alarm.raise(&entry.message, problem);
                 self.again_or_never(entry, &UNTIL_MENDED, "no queue is bound for it");
             }
         }
@@ -261,6 +269,9 @@ impl<'a> PublishLoop<'a> {
             tracing::warn!("the broker accepts no messages (memory or disk alarm); waiting");
             ConnectionState::Blocked
         } else {
+            if *self.state.borrow() == ConnectionState::Blocked {
+                tracing::info!("the broker accepts messages again");
+            }
             ConnectionState::Ready
         };
         self.state.send_replace(state);
@@ -301,12 +312,18 @@ struct Alarm {
 }
 
 impl Alarm {
-    fn raise(&mut self, routing_key: &str, problem: &str) {
+    fn raise(&mut self, message: &Publish, problem: &str) {
         if self.last.is_some_and(|last| last.elapsed() < ALARM_EVERY) {
             self.silent += 1;
             return;
         }
-        tracing::error!(routing_key, others = self.silent, "{problem}");
+        tracing::error!(
+            routing_key = message.routing_key,
+            id = said(message.properties.message_id()),
+            saga = said(message.properties.correlation_id()),
+            others = self.silent,
+            "{problem}"
+        );
         self.last = Some(Instant::now());
         self.silent = 0;
     }

@@ -13,7 +13,7 @@ use crate::publisher::flight::Flight;
 use crate::publisher::holds::Holds;
 use crate::publisher::poison::{Blame, blame};
 use crate::session::error::BrokerError;
-use crate::session::message::Publish;
+use crate::session::message::{Publish, said};
 
 /// Backoff for a message that the broker did not accept, for example because of a full queue.
 pub(super) const UNTIL_TAKEN: Backoff =
@@ -247,16 +247,17 @@ impl Queue {
             }
         }
         let salvaged = Salvaged { again: again.len(), explained: blame != Blame::Nobody };
-        if let Blame::Held(matcher) = &blame {
-            tracing::error!(
-                messages = held.len() + self.holds.len(),
-                reason = %cause,
-                "messages cannot be published until the broker is mended; they wait, and one of \
-                 them is tried now and then"
-            );
-            if !held.is_empty() {
-                let reason = cause.to_string();
-                self.holds.hold(matcher.clone(), reason, held, &mut self.batches);
+        if let Blame::Held(matcher) = &blame
+            && !held.is_empty()
+        {
+            let reason = cause.to_string();
+            if self.holds.hold(matcher.clone(), reason, held, &mut self.batches) {
+                tracing::error!(
+                    messages = self.holds.len(),
+                    reason = %cause,
+                    "messages cannot be published until the broker is mended; they wait, and one \
+                     of them is tried now and then"
+                );
             }
         }
         self.isolating |= blame == Blame::OneOfThem;
@@ -283,6 +284,8 @@ impl Queue {
         tracing::warn!(
             exchange = entry.message.exchange,
             routing_key = entry.message.routing_key,
+            id = said(entry.message.properties.message_id()),
+            saga = said(entry.message.properties.correlation_id()),
             reason = %cause,
             "the channel closed while this message was alone on it; trying it again"
         );
@@ -291,12 +294,7 @@ impl Queue {
 
     /// Gives up on a message that can never be published.
     pub(super) fn give_up(&mut self, entry: &Entry, reason: String) {
-        tracing::error!(
-            exchange = entry.message.exchange,
-            routing_key = entry.message.routing_key,
-            reason,
-            "message can never be published"
-        );
+        // Whoever waits for the message tells people.
         crate::counter!("ballet_unpublishable_total").increment(1);
         self.batches.unpublishable(entry, reason);
     }

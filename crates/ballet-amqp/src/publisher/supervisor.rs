@@ -12,6 +12,7 @@ use crate::publisher::queue::{Command, Queue};
 use crate::publisher::settings::PublisherSettings;
 use crate::publisher::stop::{Stop, Stopping};
 use crate::session::error::BrokerError;
+use crate::session::outage::Outage;
 use crate::session::seam::{Broker, Session};
 use crate::session::state::ConnectionState;
 
@@ -46,7 +47,8 @@ impl Supervisor {
     pub(super) async fn run(mut self) -> usize {
         let name = format!("{} publish {}", self.settings.service, self.settings.instance);
         let reconnects = crate::counter!("ballet_reconnects_total", "role" => "publish");
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut outage) = (Backoff::default(), Outage::default());
+        let mut is_news = true;
         let first_limit = self.settings.confirm_limit;
         let mut confirm_limit = first_limit;
         loop {
@@ -54,6 +56,7 @@ impl Supervisor {
             let Some(attempt) = attempt else { break };
             let (lost, at_once) = match attempt {
                 Ok(session) => {
+                    outage.ends();
                     let since = Instant::now();
                     let publishing = PublishLoop::new(
                         &mut self.queue,
@@ -61,6 +64,7 @@ impl Supervisor {
                         &self.state,
                         &self.held,
                         confirm_limit,
+                        is_news,
                     );
                     let end = publishing.run(&*session, &mut self.commands, &mut self.stop).await;
                     session.close().await;
@@ -82,12 +86,19 @@ impl Supervisor {
                 }
                 Err(error) => (error, false),
             };
-            tracing::warn!(
-                connection = name,
-                cause = %lost,
-                unpublished = self.queue.batches.in_memory(),
-                "publisher has no connection; retrying"
-            );
+            let unpublished = self.queue.batches.in_memory();
+            // What a message explains is told with the message.
+            is_news = !at_once;
+            if is_news && outage.is_news(&lost) {
+                tracing::warn!(
+                    connection = name,
+                    cause = %lost,
+                    unpublished,
+                    "publisher has no connection; retrying"
+                );
+            } else {
+                tracing::debug!(connection = name, cause = %lost, "publisher has no connection yet");
+            }
             reconnects.increment(1);
             self.disconnected(lost);
             if !at_once && !self.wait(backoff.wait()).await {

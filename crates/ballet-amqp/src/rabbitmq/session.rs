@@ -151,6 +151,7 @@ impl Session for LapinSession {
             StreamStart::Offset(offset) => {
                 AMQPValue::LongLongInt(i64::try_from(offset).unwrap_or(i64::MAX))
             }
+            StreamStart::Last => AMQPValue::LongString("last".into()),
         };
         arguments.insert(STREAM_OFFSET.into(), start);
         self.consume_with(stream, consumer_tag, prefetch, arguments).boxed()

@@ -4,9 +4,15 @@ use ballet_core::topology::EVENTS;
 use ballet_fault::WorksOn;
 use bytes::Bytes;
 use lapin::BasicProperties;
+use lapin::types::ShortString;
 
 use crate::headers::names::DELIVERY_COUNT;
 use crate::headers::value::count_header;
+
+/// A property as text, for logs and reports.
+pub(crate) fn said(property: &Option<ShortString>) -> Option<String> {
+    property.as_ref().map(ToString::to_string)
+}
 
 /// A message to publish.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,6 +4,7 @@ pub(crate) mod error;
 pub(crate) mod expected;
 pub(crate) mod message;
 pub(crate) mod object;
+pub(crate) mod outage;
 pub(crate) mod peer;
 pub(crate) mod seam;
 pub(crate) mod state;

@@ -50,6 +50,8 @@ pub enum StreamStart {
     Time(u64),
     /// At the message with this offset, or at the next one that the stream still has.
     Offset(u64),
+    /// At the last messages that were written together.
+    Last,
 }
 
 /// The broker's answers to published messages, some at a time. The last item is the error that

@@ -340,3 +340,23 @@ async fn big_messages_are_sent_ahead_by_their_size_and_come_once_and_in_order() 
     assert!(most <= 40, "{most} messages of 4 MiB were in hand");
     until("all are acknowledged", || broker.unacked("orders") == 0).await;
 }
+
+#[tokio::test]
+async fn the_lengths_of_watched_queues_are_told_while_there_is_a_connection() {
+    let broker = broker(0);
+    for number in 0..3 {
+        let mut dead = message("orders", &number.to_string());
+        dead.exchange = "dead".to_owned();
+        broker.put(&dead);
+    }
+    let watched = ["orders", "orders.dead", "nowhere"].map(str::to_owned).to_vec();
+    let settings = ConsumerSettings { watched, ..ConsumerSettings::new("orders", "one") };
+    let consumer = In::start(broker.clone(), settings);
+    let lengths = || consumer.handle.lengths();
+    wait_for(lengths(), "lengths", |lengths| !lengths.is_empty()).await;
+    let told: Vec<_> = lengths().borrow().clone().into_iter().collect();
+    assert_eq!(told, [("orders".to_owned(), 0), ("orders.dead".to_owned(), 3)]);
+    broker.unreachable(true);
+    broker.drop_connections("orders consume");
+    wait_for(lengths(), "nothing that is out of date", |lengths| lengths.is_empty()).await;
+}

@@ -143,7 +143,7 @@ async fn t51_a_refused_key_is_found_and_its_neighbours_are_published() {
     publisher.handle.send(out(2, &["a.z"]));
     let published = publisher.published().await;
     assert_eq!(published.batch, batch(1));
-    let [Unpublishable { position: 1, reason }] = &published.unpublishable[..] else {
+    let [Unpublishable { position: 1, reason, .. }] = &published.unpublishable[..] else {
         panic!("{:?}", published.unpublishable);
     };
     assert!(reason.contains("ACCESS_REFUSED"), "{reason}");

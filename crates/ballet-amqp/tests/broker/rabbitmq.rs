@@ -99,7 +99,7 @@ async fn t137_one_forged_key_costs_its_neighbours_nothing() {
         refused
             .extend(published.unpublishable.into_iter().map(|one| (published.batch.number, one)));
     }
-    let [(2, Unpublishable { position: 25, reason })] = &refused[..] else {
+    let [(2, Unpublishable { position: 25, reason, .. })] = &refused[..] else {
         panic!("{refused:?}");
     };
     assert!(reason.contains("topic 'stock.forged' in exchange 'events'"), "{reason}");

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use ballet_ops::copies::{Check, Copy, Difference};
+use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
 use crate::copies::kept::{Kept, Selection, both, not_shared};
 use crate::exit::Done;
 use crate::options::GlobalOptions;
-use crate::ui::{self, Output, Progress, cell, grouped};
+use crate::ui::{self, Output, Progress, grouped};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -93,18 +94,19 @@ fn show_differences(all: &[(&Kept, Difference)], options: &GlobalOptions) {
     if all.is_empty() {
         return;
     }
-    let version = |version: Option<i64>| cell(version.map(|at| at.to_string()).as_deref());
-    let rows = all.iter().map(|(kept, one)| {
-        vec![
-            kept.service.clone(),
-            kept.copy.entity.clone(),
-            ui::yellow(one.kind.as_str()),
+    let version = |version: Option<i64>| Cell::from(version.map(|at| at.to_string()));
+    let header = ["service", "entity", "problem", "version", "owner's", "id"];
+    let mut table = Table::new(header).right([3, 4]);
+    for (kept, one) in all {
+        table.row([
+            Cell::from(&kept.service),
+            Cell::from(&kept.copy.entity),
+            Cell::from(one.kind.as_str()).yellow(),
             version(one.copy),
             version(one.owner),
-            cell(Some(&one.id)),
-        ]
-    });
-    let header = ["service", "entity", "problem", "version", "owner's", "id"];
-    ui::print(&ui::table(&header, rows.collect()));
+            Cell::from(&one.id),
+        ]);
+    }
+    ui::show(&table);
     ui::say("bring a copy anew: ballet copies rebuild --service <service> --entity <entity>");
 }

@@ -2,13 +2,14 @@
 
 use anyhow::{Context as _, Result};
 use ballet_ops::copies::{self, Copy, Share};
+use ballet_terminal::{Cell, Table};
 use serde_json::json;
 use sqlx::Connection;
 
 use crate::copies::kept::{Kept, Selection, connect, not_shared};
 use crate::exit::Done;
 use crate::options::GlobalOptions;
-use crate::ui::{self, Output, cell, grouped};
+use crate::ui::{self, Output, grouped};
 
 pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Result<Done> {
     let found = selection.find(options).await?;
@@ -59,16 +60,18 @@ pub(super) async fn run(selection: &Selection, options: &GlobalOptions) -> Resul
             1 => "1 event".to_owned(),
             events => format!("{} events", number(events)),
         });
-        vec![
-            kept.service.clone(),
-            copy.entity.clone(),
-            copy.owner.clone(),
-            number(copy.entities),
-            cell(events.as_deref()),
-            cell(Some(&state)),
+        [
+            Cell::from(&kept.service),
+            Cell::from(&copy.entity),
+            Cell::from(&copy.owner),
+            Cell::from(number(copy.entities)),
+            Cell::from(events),
+            Cell::from(state),
         ]
     };
     let header = ["service", "copies", "of", "entities", "behind", "state"];
-    ui::print(&ui::table(&header, rows.iter().map(row).collect()));
+    let mut table = Table::new(header).right([3]);
+    rows.iter().for_each(|kept| table.row(row(kept)));
+    ui::show(&table);
     Ok(Done::All)
 }

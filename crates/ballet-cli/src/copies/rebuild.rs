@@ -58,7 +58,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         done = match (done, rebuild_one(kept, args, options).await?) {
             (Done::All, of_this) => of_this,
             (Done::Failed, _) | (_, Done::Failed) => Done::Failed,
-            (Done::Partly, _) => Done::Partly,
+            (Done::Partly | Done::Different, _) => Done::Partly,
         };
     }
     Ok(done)
@@ -106,9 +106,10 @@ async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Resul
         if moved.elapsed() > Duration::from_secs(args.patience) {
             drop(bar);
             ui::say(&format!(
-                "nothing has come for {} s; {from} goes on when it can, and `ballet copies list` \
+                "nothing has come for {} s; {from} goes on when it can, and `{} copies list` \
                  shows how far it is",
-                args.patience
+                args.patience,
+                ui::ballet()
             ));
             return Ok(Done::Partly);
         }

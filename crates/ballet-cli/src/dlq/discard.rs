@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ballet_ops::redrive::{Archive, DeadLetter};
+use ballet_terminal::{ask, is_interactive};
 
 use crate::dlq::interrupt::stop_on_ctrl_c;
 use crate::dlq::plans::{self, forget};
@@ -60,6 +61,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let planned = plans::plans(&args.selection, options).await?;
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
+        args.selection.require_known_reason()?;
         ui::print("no dead letters match");
         return Ok(Done::All);
     }
@@ -106,12 +108,12 @@ fn confirm(args: &Args, whole: u64) -> Result<()> {
     if args.yes {
         return Ok(());
     }
-    if !ui::is_interactive() {
+    if !is_interactive() {
         return Err(usage(
             "there is no terminal to ask on: give --yes to discard without confirmation",
         ));
     }
-    let answer = ui::ask(&format!("Discard {}? Type `discard`:", ui::dead_letters(whole)))?;
+    let answer = ask(&format!("Discard {}? Type `discard`:", ui::dead_letters(whole)))?;
     if answer != "discard" {
         bail!("nothing was discarded");
     }

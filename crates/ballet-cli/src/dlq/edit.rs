@@ -71,7 +71,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         return Ok(Done::Failed);
     }
     ui::print(&format!("{id} has a new body; the journal has the old one"));
-    ui::say(&format!("send it back: ballet dlq redrive --id {id}"));
+    ui::say(&format!("send it back: {} dlq redrive --id {id}", ui::ballet()));
     Ok(Done::All)
 }
 

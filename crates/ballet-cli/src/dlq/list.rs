@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use ballet_ops::redrive::{self, DeadLetter};
+use ballet_terminal::{Cell, Table};
 
 use crate::dead_letters;
 use crate::dlq::render;
@@ -63,6 +64,9 @@ pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
         }
     }
     let Latest { dead_letters, seen, .. } = latest;
+    if seen == 0 {
+        args.selection.require_known_reason()?;
+    }
     if options.output != Output::Table {
         ui::print_json(options.output, dead_letters.values().rev().map(render::summary).collect());
         return Ok(Done::All);
@@ -71,29 +75,34 @@ pub(crate) async fn list(args: &List, options: &GlobalOptions) -> Result<Done> {
         ui::print("no dead letters match");
         return Ok(Done::All);
     }
-    let rows = dead_letters.values().rev().map(|dead_letter| {
-        vec![
-            ballet::core::id::short(dead_letter.id),
-            format!("{} ago", ui::ago(dead_letter.dead_at, now)),
-            dead_letter.service.clone(),
-            ui::yellow(&cell(Some(&dead_letter.reason))),
-            cell(dead_letter.step.as_deref()),
-            cell(dead_letter.event_type.as_deref()),
-            dead_letter.redrives.to_string(),
-            cell(dead_letter.detail.as_deref()),
-        ]
-    });
     let header = ["id", "died", "service", "reason", "step", "event", "redriven", "detail"];
-    ui::print(&ui::table(&header, rows.collect()));
+    let mut table = Table::new(header).right([6]);
+    for dead_letter in dead_letters.values().rev() {
+        table.row([
+            Cell::from(ballet::core::id::short(dead_letter.id)),
+            Cell::from(format!("{} ago", ui::ago(dead_letter.dead_at, now))),
+            Cell::from(&dead_letter.service),
+            Cell::from(&dead_letter.reason).yellow(),
+            Cell::from(dead_letter.step.as_ref()),
+            Cell::from(dead_letter.event_type.as_ref()),
+            Cell::from(dead_letter.redrives.to_string()),
+            Cell::from(dead_letter.detail.as_ref()),
+        ]);
+    }
+    ui::show(&table);
     let shown = dead_letters.len() as u64;
     if seen > shown {
         ui::say(&format!(
-            "the latest {} of {} are shown; --limit shows more, `ballet dlq groups` counts them",
+            "the latest {} of {} are shown; --limit shows more, `{} dlq groups` counts them",
             ui::grouped(shown),
-            ui::grouped(seen)
+            ui::grouped(seen),
+            ui::ballet()
         ));
     }
-    ui::say("show one in full: ballet dlq show <id>; send it back: ballet dlq redrive --id <id>");
+    ui::say(&format!(
+        "show one in full: {0} dlq show <id>; send it back: {0} dlq redrive --id <id>",
+        ui::ballet()
+    ));
     Ok(Done::All)
 }
 
@@ -121,6 +130,9 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
         })
         .collect();
     rows.sort_by_key(|(_, _, group)| std::cmp::Reverse(group.count));
+    if rows.is_empty() {
+        args.selection.require_known_reason()?;
+    }
     if options.output != Output::Table {
         let rows = rows.iter().map(|(service, key, group)| render::group(service, key, group));
         ui::print_json(options.output, rows.collect());
@@ -130,15 +142,20 @@ pub(crate) async fn groups(args: &Groups, options: &GlobalOptions) -> Result<Don
         ui::print("no dead letters match");
         return Ok(Done::All);
     };
-    let cells =
-        rows.iter().map(|(service, key, group)| render::group_row(service, key, group, now));
-    ui::print(&ui::table(&render::GROUPS, cells.collect()));
+    let mut table = render::groups_table();
+    for (service, key, group) in &rows {
+        table.row(render::group_row(service, key, group, now));
+    }
+    ui::show(&table);
     let mut which = format!("--service {service} --reason {}", biggest.reason);
     for (flag, value) in [("--step", &biggest.step), ("--type", &biggest.event_type)] {
         if let Some(value) = value {
             which.push_str(&format!(" {flag} {}", cell(Some(value))));
         }
     }
-    ui::say(&format!("when the cause is fixed: ballet dlq redrive {which}"));
+    if let Some(detail) = biggest.telling_part().filter(|part| !part.contains('\'')) {
+        which.push_str(&format!(" --detail '{}'", cell(Some(detail))));
+    }
+    ui::say(&format!("when the cause is fixed: {} dlq redrive {which}", ui::ballet()));
     Ok(Done::All)
 }

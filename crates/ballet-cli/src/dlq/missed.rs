@@ -7,21 +7,31 @@ use anyhow::Result;
 use ballet::core::Part;
 use ballet::core::envelope::Limits;
 use ballet_ops::missed::{self, Journal, Missed};
+use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
 use serde_json::json;
 use sqlx::Connection;
 
 use crate::dlq::interrupt::stop_on_ctrl_c;
-use crate::dlq::selection::{Selection, age};
+use crate::dlq::selection::Selection;
 use crate::dlq::sending::Sending;
 use crate::exit::{Done, usage, with_advice};
 use crate::options::GlobalOptions;
 use crate::systems::systems;
-use crate::ui::{self, Output};
+use crate::ui::{self, Output, age};
 
 /// The options that do not select dead letters by how they died.
-pub(crate) const OTHERS: [&str; 8] =
-    ["service", "reason", "step", "older_than", "newer_than", "all", "no_canary", "beyond_memory"];
+pub(crate) const OTHERS: [&str; 9] = [
+    "service",
+    "reason",
+    "step",
+    "detail",
+    "older_than",
+    "newer_than",
+    "all",
+    "no_canary",
+    "beyond_memory",
+];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FromJournal {
@@ -80,7 +90,7 @@ pub(crate) async fn run(
         return Ok(done);
     }
     if sending.dry_run {
-        ui::say(&format!("{} would be sent; nothing was sent", events(whole)));
+        ui::say(&format!("{} would be sent; nothing was sent", ui::events(whole)));
         return Ok(done);
     }
     let progress = ui::Progress::new(&format!("sending to {service}"), whole);
@@ -94,27 +104,27 @@ pub(crate) async fn run(
     }
     let left = whole.saturating_sub(summary.removed);
     let rest = if left > 0 { format!("; {} were not", ui::grouped(left)) } else { String::new() };
-    ui::say(&format!("{} sent to {service}{rest}", events(summary.removed)));
+    ui::say(&format!("{} sent to {service}{rest}", ui::events(summary.removed)));
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
     }
     Ok(if left > 0 { Done::Partly } else { done })
 }
 
-/// What this build knows of the service.
-fn part(service: &str) -> Result<Part> {
+/// What the service declares.
+pub(crate) fn part(service: &str) -> Result<Part> {
     let mut parts: Vec<Part> = systems().into_iter().flat_map(|system| system.parts).collect();
     match parts.iter().position(|part| part.service == service) {
         Some(at) => Ok(parts.swap_remove(at)),
         None => {
             let known: Vec<&str> = parts.iter().map(|part| part.service).collect();
             let known = known.join(", ");
-            Err(usage(format!("this build knows no service {service:?}, only {known}")))
+            Err(usage(format!("there is no contract of {service:?}, only of {known}")))
         }
     }
 }
 
-fn since(text: &str, floor: Timestamp, options: &GlobalOptions) -> Result<Timestamp> {
+pub(crate) fn since(text: &str, floor: Timestamp, options: &GlobalOptions) -> Result<Timestamp> {
     let since = match text.parse::<Timestamp>() {
         Ok(time) => time,
         Err(_) => {
@@ -139,7 +149,7 @@ fn since(text: &str, floor: Timestamp, options: &GlobalOptions) -> Result<Timest
     Ok(since)
 }
 
-fn warn(missed: &Missed, service: &str, since: Timestamp) {
+pub(crate) fn warn(missed: &Missed, service: &str, since: Timestamp) {
     let note = ui::bad("note:");
     if let Some(begins) = missed.journal_begins {
         ui::say(&format!(
@@ -168,12 +178,12 @@ fn warn(missed: &Missed, service: &str, since: Timestamp) {
     if missed.too_old > 0 {
         ui::say(&format!(
             "{note} {} have ids that the service refuses as too old, and are left out",
-            events(missed.too_old)
+            ui::events(missed.too_old)
         ));
     }
 }
 
-fn show_missed(missed: &Missed, service: &str, options: &GlobalOptions) {
+pub(crate) fn show_missed(missed: &Missed, service: &str, options: &GlobalOptions) {
     if options.output != Output::Table {
         let rows = missed.events().into_iter().map(|event| {
             json!({ "service": service, "id": event.id.to_string(), "type": event.event_type,
@@ -186,13 +196,12 @@ fn show_missed(missed: &Missed, service: &str, options: &GlobalOptions) {
         ui::print_json(options.output, rows.chain(unreadable).collect());
         return;
     }
-    let rows: Vec<Vec<String>> = missed
-        .by_type()
-        .into_iter()
-        .map(|(event_type, count)| vec![ui::grouped(count), ui::cell(Some(event_type))])
-        .collect();
-    if !rows.is_empty() {
-        ui::print(&ui::table(&["missed", "event"], rows));
+    let mut table = Table::new(["missed", "event"]);
+    for (event_type, count) in missed.by_type() {
+        table.row([Cell::from(ui::grouped(count)), Cell::from(event_type)]);
+    }
+    if !missed.events().is_empty() {
+        ui::show(&table);
     }
 }
 
@@ -209,11 +218,4 @@ fn ranges(offsets: &BTreeSet<u64>) -> String {
         if first == last { first.to_string() } else { format!("{first}-{last}") }
     });
     texts.collect::<Vec<_>>().join(", ")
-}
-
-pub(crate) fn events(number: u64) -> String {
-    match number {
-        1 => "1 event".to_owned(),
-        number => format!("{} events", ui::grouped(number)),
-    }
 }

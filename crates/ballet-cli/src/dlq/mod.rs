@@ -2,16 +2,16 @@
 
 mod discard;
 mod edit;
-mod interrupt;
+pub(crate) mod interrupt;
 mod list;
 mod lookup;
-mod missed;
+pub(crate) mod missed;
 mod plans;
 mod record;
 mod redrive;
 mod render;
 mod selection;
-mod sending;
+pub(crate) mod sending;
 mod show;
 mod unrouted;
 
@@ -25,7 +25,7 @@ use crate::options::GlobalOptions;
 pub(crate) enum Command {
     /// List dead letters, the latest first
     List(list::List),
-    /// Count dead letters by reason, step and event
+    /// Count dead letters by reason, step, event and cause
     Groups(list::Groups),
     /// Show a dead letter with its properties, headers and body
     Show(show::Args),

@@ -45,11 +45,13 @@ pub(crate) fn show(planned: &[Planned], options: &GlobalOptions) {
         return;
     }
     let now = options.clock.now();
-    let rows = planned.iter().flat_map(|planned| {
-        let groups = planned.plan.groups().biggest_first().into_iter();
-        groups.map(|(key, group)| render::group_row(planned.queue.service(), key, group, now))
-    });
-    ui::print(&ui::table(&render::GROUPS, rows.collect()));
+    let mut table = render::groups_table();
+    for Planned { queue, plan } in planned {
+        for (key, group) in plan.groups().biggest_first() {
+            table.row(render::group_row(queue.service(), key, group, now));
+        }
+    }
+    ui::show(&table);
 }
 
 /// Removes messages that will not come again from the list of what is stuck.
@@ -63,8 +65,9 @@ pub(crate) async fn forget(
     }
     let Some(mut db) = options.connect(service).await? else {
         ui::say(&format!(
-            "`ballet sagas stuck` may still list them for {service}; with DATABASE_URL they are \
-             removed from that list"
+            "`{} sagas stuck` may still list them for {service}; with DATABASE_URL they are \
+             removed from that list",
+            ui::ballet()
         ));
         return Ok(());
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_ops::redrive::{Canary, Plan, RedriveOptions, RedriveOutcome, Summary};
+use ballet_terminal::{ask, is_interactive};
 
 use crate::dlq::interrupt::stop_on_ctrl_c;
 use crate::dlq::missed::{self, FromJournal};
@@ -63,6 +64,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let planned = plans::plans(&args.selection, options).await?;
     let whole: u64 = planned.iter().map(|planned| planned.plan.dead_letters()).sum();
     if whole == 0 {
+        args.selection.require_known_reason()?;
         ui::print("no dead letters match");
         return Ok(Done::All);
     }
@@ -174,11 +176,11 @@ fn unknown_if_handled(unknown: u64) -> String {
 
 fn confirm(unknown: u64) -> Result<bool> {
     ui::say(&unknown_if_handled(unknown));
-    if !ui::is_interactive() {
+    if !is_interactive() {
         ui::say("they are left out; --beyond-memory sends them too");
         return Ok(false);
     }
-    let answer = ui::ask("Send them too? [y/N]")?;
+    let answer = ask("Send them too? [y/N]")?;
     Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
 }
 
@@ -236,10 +238,11 @@ fn conclude(totals: &Totals, left_out: bool, args: &Args) -> Done {
     }
     if !args.no_canary && totals.left > 0 && !left_out {
         if totals.dead_again > 0 {
-            ui::say(
+            ui::say(&format!(
                 "groups whose first message died again were not sent: fix the cause, or the \
-                 message with `ballet dlq edit`; --no-canary sends them anyway",
-            );
+                 message with `{} dlq edit`; --no-canary sends them anyway",
+                ui::ballet()
+            ));
         }
         if totals.unknown > 0 {
             ui::say(

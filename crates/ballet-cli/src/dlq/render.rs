@@ -3,12 +3,13 @@
 use ballet_amqp::headers::{ORIGINAL_HEADERS, text_header};
 use ballet_amqp::{AMQPValue, FieldTable};
 use ballet_ops::redrive::{DeadLetter, Group, GroupKey};
+use ballet_terminal::{Cell, Table};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::ui::{self, cell};
+use crate::ui;
 
 /// The depth to which headers are shown. JSON parsers have limits, too.
 const DEEPEST: usize = 32;
@@ -55,7 +56,7 @@ pub(crate) fn group(service: &str, key: &GroupKey, group: &Group) -> Value {
         "service": service, "dead_letters": group.count, "reason": key.reason, "step": key.step,
         "type": key.event_type, "first": group.first.map(|at| at.to_string()),
         "last": group.last.map(|at| at.to_string()), "example": group.example,
-        "detail": group.detail,
+        "detail": group.detail, "cause": key.cause, "edited": key.is_edited,
     })
 }
 
@@ -146,23 +147,24 @@ fn plain(value: &AMQPValue, deepest: usize) -> Value {
     }
 }
 
-/// The header of a table of groups.
-pub(crate) const GROUPS: [&str; 7] =
-    ["dead letters", "service", "reason", "step", "event", "died (last)", "detail"];
+/// A table of groups, without rows.
+pub(crate) fn groups_table() -> Table {
+    let header = ["letters", "service", "reason", "step", "event", "died (last)", "detail"];
+    Table::new(header)
+}
 
-pub(crate) fn group_row(
-    service: &str,
-    key: &GroupKey,
-    group: &Group,
-    now: Timestamp,
-) -> Vec<String> {
-    vec![
-        ui::grouped(group.count),
-        service.to_owned(),
-        ui::yellow(&cell(Some(&key.reason))),
-        cell(key.step.as_deref()),
-        cell(key.event_type.as_deref()),
-        format!("{} ago", ui::ago(group.last, now)),
-        cell(group.detail.as_deref()),
+pub(crate) fn group_row(service: &str, key: &GroupKey, group: &Group, now: Timestamp) -> [Cell; 7] {
+    let detail = group.detail.as_ref().map(|detail| match key.is_edited {
+        true => format!("edited since; it was: {detail}"),
+        false => detail.clone(),
+    });
+    [
+        Cell::from(ui::grouped(group.count)),
+        Cell::from(service),
+        Cell::from(&key.reason).yellow(),
+        Cell::from(key.step.as_ref()),
+        Cell::from(key.event_type.as_ref()),
+        Cell::from(format!("{} ago", ui::ago(group.last, now))),
+        Cell::from(detail),
     ]
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use ballet::MessageId;
+use ballet::core::Reason;
 use ballet_ops::missed::Missed;
 use ballet_ops::redrive::Filter;
 use clap::Args;
-use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::exit::usage;
+use crate::ui::{self, age};
 
 /// The most ids that a refusal lists.
 const MOST_SHOWN: usize = 5;
@@ -29,6 +31,9 @@ pub(crate) struct Selection {
     /// Only events of this type
     #[arg(long = "type", value_name = "EVENT", help_heading = "Selection")]
     event_type: Option<String>,
+    /// Only those whose detail contains this text
+    #[arg(long, value_name = "TEXT", help_heading = "Selection")]
+    detail: Option<String>,
     /// Only those with this message id; its last digits are enough
     #[arg(long, value_name = "ID", help_heading = "Selection")]
     pub(crate) id: Vec<String>,
@@ -50,6 +55,7 @@ impl Selection {
             reason: self.reason.clone(),
             step: self.step.clone(),
             event_type: self.event_type.clone(),
+            detail: self.detail.clone(),
             ids: self.id.clone(),
             saga: self.saga.clone(),
             before: self.older_than.map(ago),
@@ -90,8 +96,9 @@ impl Selection {
 
     /// Whether any option besides the service is given.
     fn is_given(&self) -> bool {
-        let Self { service: _, reason, step, event_type, id, saga, older_than, newer_than } = self;
-        [reason, step, event_type, saga].iter().any(|option| option.is_some())
+        let Self { service: _, reason, step, event_type, detail, id, saga, older_than, newer_than } =
+            self;
+        [reason, step, event_type, detail, saga].iter().any(|option| option.is_some())
             || !id.is_empty()
             || older_than.is_some()
             || newer_than.is_some()
@@ -103,21 +110,28 @@ impl Selection {
         if all || self.is_given() {
             return Ok(());
         }
-        Err(usage(
-            "no dead letters are selected: give --id, --reason, --step, --type, --saga, \
-             --older-than or --newer-than, or --all; `ballet dlq groups` shows what there is",
-        ))
+        Err(usage(format!(
+            "no dead letters are selected: give --id, --reason, --step, --type, --detail, \
+             --saga, --older-than or --newer-than, or --all; `{} dlq groups` shows what there is",
+            ui::ballet()
+        )))
+    }
+
+    /// For when nothing matches: refuses a reason that no service gives. A service that is written
+    /// without ballet may give reasons of its own, which then match.
+    pub(crate) fn require_known_reason(&self) -> Result<()> {
+        let Some(reason) = &self.reason else { return Ok(()) };
+        let known = Reason::ALL.map(Reason::code);
+        if known.contains(&reason.as_str()) {
+            return Ok(());
+        }
+        Err(usage(format!(
+            "no dead letter has the reason {reason:?}, which is none of {}",
+            known.join(", ")
+        )))
     }
 }
 
 fn is_end(end: &str, id: &str) -> bool {
     !end.is_empty() && id.ends_with(&end.to_lowercase())
-}
-
-/// Parses an age such as `30min`.
-pub(crate) fn age(text: &str) -> Result<SignedDuration, String> {
-    let span = text.parse::<Span>().map_err(|error| error.to_string())?;
-    let age = span.to_duration(SpanRelativeTo::days_are_24_hours());
-    let age = age.map_err(|error| error.to_string())?;
-    if age.is_negative() { Err("an age is not negative".to_owned()) } else { Ok(age) }
 }

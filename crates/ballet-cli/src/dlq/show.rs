@@ -31,7 +31,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         ui::say(&format!("{} dead letters are copies of this message", dead_letters.len()));
     }
     ui::say(&format!(
-        "send it back: ballet dlq redrive --id {0}; with another body: ballet dlq edit {0}",
+        "send it back: {0} dlq redrive --id {1}; with another body: {0} dlq edit {1}",
+        ui::ballet(),
         args.id
     ));
     Ok(Done::All)

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use ballet_ops::redrive::Unrouted;
+use ballet_terminal::{Cell, Table};
 use serde_json::json;
 
 use crate::dlq::interrupt::stop_on_ctrl_c;
-use crate::dlq::missed::{OTHERS, events};
+use crate::dlq::missed::OTHERS;
 use crate::dlq::selection::Selection;
 use crate::dlq::sending::Sending;
 use crate::exit::{Done, with_advice};
@@ -52,10 +53,10 @@ pub(crate) async fn run(
     show(&found, options);
     if nobodys > 0 {
         ui::say(&format!(
-            "{} {} stay{}: this build knows no service that consumes them. Is a type misspelt, or a \
+            "{} {} stay{}: no contract says who consumes them. Is a type misspelt, or a \
              service not declared?",
             ui::bad("note:"),
-            events(nobodys),
+            ui::events(nobodys),
             if nobodys == 1 { "s" } else { "" }
         ));
     }
@@ -65,7 +66,7 @@ pub(crate) async fn run(
         return Ok(done);
     }
     if sending.dry_run {
-        ui::say(&format!("{} would be sent; nothing was sent", events(whole)));
+        ui::say(&format!("{} would be sent; nothing was sent", ui::events(whole)));
         return Ok(Done::All);
     }
     let progress = ui::Progress::new("sending from unrouted", whole);
@@ -77,7 +78,7 @@ pub(crate) async fn run(
     for (id, why) in &summary.failures {
         ui::say(&format!("{} {id} was not sent: {why}", ui::bad("note:")));
     }
-    ui::say(&format!("{} sent to their services", events(summary.removed)));
+    ui::say(&format!("{} sent to their services", ui::events(summary.removed)));
     if summary.stopped {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
     }
@@ -94,14 +95,13 @@ fn show(found: &BTreeMap<String, (String, u64)>, options: &GlobalOptions) {
         ui::print_json(options.output, rows.collect());
         return;
     }
-    let rows: Vec<Vec<String>> = found
-        .iter()
-        .map(|(event_type, (services, count))| {
-            let services = Some(&**services).filter(|services| !services.is_empty());
-            vec![ui::grouped(*count), ui::cell(Some(event_type)), ui::cell(services)]
-        })
-        .collect();
-    if !rows.is_empty() {
-        ui::print(&ui::table(&["count", "event", "consumed by"], rows));
+    let mut table = Table::new(["count", "event", "consumed by"]);
+    for (event_type, (services, count)) in found {
+        let services = Some(services).filter(|services| !services.is_empty());
+        let count = Cell::from(ui::grouped(*count));
+        table.row([count, Cell::from(event_type), Cell::from(services)]);
+    }
+    if !found.is_empty() {
+        ui::show(&table);
     }
 }

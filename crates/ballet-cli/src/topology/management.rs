@@ -1,10 +1,13 @@
-//! The part of RabbitMQ's management API that `ballet topology` needs.
+//! The part of RabbitMQ's management API that `ballet topology` and `ballet doctor` need.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use ballet::core::topology::drift::{Difference, Found, Kind};
 use ballet::internal::masked;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::DATE;
 use reqwest::{Client, Method, StatusCode, Url};
 use serde_json::{Value, json};
 
@@ -48,6 +51,16 @@ impl Management {
 
     pub(crate) async fn queues(&self) -> Result<Vec<Value>> {
         self.list("queues").await
+    }
+
+    /// What the broker says of itself, and its time, if the answer has one.
+    pub(crate) async fn overview(&self) -> Result<(Value, Option<Timestamp>)> {
+        self.answer(Method::GET, &["overview"], None).await
+    }
+
+    /// Asks for anything.
+    pub(crate) async fn get(&self, path: &[&str]) -> Result<Value> {
+        self.call(Method::GET, path, None).await
     }
 
     async fn list(&self, what: &str) -> Result<Vec<Value>> {
@@ -95,6 +108,16 @@ impl Management {
 
     /// Calls the API. The parts of the path are encoded here.
     async fn call(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<Value> {
+        Ok(self.answer(method, path, body).await?.0)
+    }
+
+    /// The answer, and when the broker gave it.
+    async fn answer(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+    ) -> Result<(Value, Option<Timestamp>)> {
         let mut url = self.base.clone();
         if let Ok(mut parts) = url.path_segments_mut() {
             parts.pop_if_empty().push("api").extend(path);
@@ -105,14 +128,17 @@ impl Management {
         }
         let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
+        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp());
         let text = answer.text().await.map_err(|error| self.unreachable(&error))?;
         if !status.is_success() {
             bail!(self.refused(status, &text));
         }
         if text.is_empty() {
-            return Ok(Value::Null);
+            return Ok((Value::Null, date));
         }
-        serde_json::from_str(&text).context("the management API did not answer in JSON")
+        let value = serde_json::from_str(&text);
+        Ok((value.context("the management API did not answer in JSON")?, date))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {

@@ -1,12 +1,13 @@
 //! `ballet topology`: compares the broker with what the system declares, and repairs it.
 
-mod management;
+pub(crate) mod management;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
-use ballet::core::topology;
+use anyhow::{Context as _, Result};
 use ballet::core::topology::drift::{Difference, Kind, compare};
+use ballet::core::{System, topology};
+use ballet_check::definitions;
 use ballet_ops::audit;
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -26,17 +27,20 @@ pub(crate) enum Command {
     Check(Source),
     /// Create what is missing, and remove our own bindings that are no longer declared
     Apply(Apply),
+    /// Print the definitions of the broker as a file, with passwords for one machine
+    Definitions,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Source {
-    /// RabbitMQ's management API, with user and password [default: the development user on this machine]
-    #[arg(long, env = "RABBITMQ_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
+    /// RabbitMQ's management API, with user and password [default: RABBITMQ_MANAGEMENT_URL, or the
+    /// development user on this machine]
+    #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
     management_url: Option<String>,
     /// The virtual host [default: the one in the definitions]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, env = "BALLET_VHOST", value_name = "NAME")]
     vhost: Option<String>,
-    /// Compare with this file instead of the declarations in this build
+    /// Compare with this file instead of the contracts
     #[arg(long, value_name = "FILE")]
     definitions: Option<PathBuf>,
 }
@@ -54,7 +58,25 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
     match command {
         Command::Check(source) => check(&source, options).await,
         Command::Apply(args) => apply(&args, options).await,
+        Command::Definitions => {
+            ui::print(definitions::text(&system()?, "ballet topology definitions").trim_end());
+            Ok(Done::All)
+        }
     }
+}
+
+impl Command {
+    /// Whether it works on what the services declare.
+    pub(crate) fn needs_contracts(&self) -> bool {
+        match self {
+            Self::Check(source) | Self::Apply(Apply { source, .. }) => source.definitions.is_none(),
+            Self::Definitions => true,
+        }
+    }
+}
+
+fn system() -> Result<System> {
+    systems().pop().context("no contracts were read")
 }
 
 async fn check(source: &Source, options: &GlobalOptions) -> Result<Done> {
@@ -96,22 +118,20 @@ async fn apply(args: &Apply, options: &GlobalOptions) -> Result<Done> {
 impl Source {
     /// The definitions, and the broker's management API.
     fn open(&self) -> Result<(Value, Management)> {
-        let definitions = match &self.definitions {
+        let definitions: Value = match &self.definitions {
             Some(file) => {
                 let text = std::fs::read_to_string(file);
                 let text = text.with_context(|| format!("cannot read {}", file.display()))?;
                 let not_json = || format!("{} is not JSON", file.display());
                 serde_json::from_str(&text).with_context(not_json)?
             }
-            None => match &systems()[..] {
-                [system] => topology::definitions(system, |_| String::new()),
-                _ => bail!("this build knows several systems: choose one with --definitions"),
-            },
+            None => topology::definitions(&system()?, |_| String::new()),
         };
         let vhost = self.vhost.as_deref().or(definitions["vhosts"][0]["name"].as_str());
         let vhost = vhost.context("the definitions name no virtual host: give --vhost")?;
-        let management =
-            Management::at(self.management_url.as_deref().unwrap_or(DEVELOPMENT), vhost)?;
+        let of_services = || std::env::var("RABBITMQ_MANAGEMENT_URL").ok();
+        let url = self.management_url.clone().or_else(of_services);
+        let management = Management::at(url.as_deref().unwrap_or(DEVELOPMENT), vhost)?;
         Ok((definitions, management))
     }
 }
@@ -164,10 +184,11 @@ fn show(differences: &[Difference], held: &[String], options: &GlobalOptions) {
         ui::print(&format!("{}  {held}", ui::yellow("held   ")));
     }
     if differences.iter().any(|difference| action(difference) == "by hand") {
-        ui::say(
+        ui::say(&format!(
             "the arguments of an exchange or a queue cannot be changed. By hand: stop the service, \
              move the queue's messages to another queue (in RabbitMQ's console), delete the queue, \
-             run `ballet topology apply`, and move the messages back",
-        );
+             run `{} topology apply`, and move the messages back",
+            ui::ballet()
+        ));
     }
 }

@@ -146,7 +146,7 @@ async fn t180_what_was_missed_is_told_only_by_an_inbox_that_still_knows() {
     assert!(now.err.contains("shipping has missed nothing"), "{now:?}");
     let unknown = ["dlq", "redrive", "--from-journal", "shipment", "--since", "1h"];
     let refused = shop.ballet(&unknown).await.ends_with(2);
-    assert!(refused.err.contains(r#"no service "shipment", only"#), "{refused:?}");
+    assert!(refused.err.contains(r#"no contract of "shipment", only"#), "{refused:?}");
     let mut command = ballet(&shop.env, &shop.place);
     command.args(redrive("1h")).env_remove("DATABASE_URL");
     let refused = ended(command).await.ends_with(2);

@@ -162,7 +162,7 @@ async fn t79_one_of_each_group_goes_ahead_and_a_group_whose_canary_dies_again_st
 }
 
 #[tokio::test]
-async fn an_id_that_is_unknown_or_means_several_and_a_choice_of_nothing_are_refused_with_words() {
+async fn an_id_a_reason_or_a_choice_that_means_nothing_or_several_is_refused_with_words() {
     let world = World::new("ids").await;
     world.trouble("tick", true).await;
     let ids = ["0193f7a0-0000-4000-8000-00000000aaaa", "0193f7a0-0000-4001-8000-00000000aaaa"];
@@ -175,6 +175,10 @@ async fn an_id_that_is_unknown_or_means_several_and_a_choice_of_nothing_are_refu
         (vec!["redrive"], "no dead letters are selected"),
         (vec!["discard", "--yes"], "no dead letters are selected"),
         (vec!["discard", "--all"], "give --yes"),
+        (vec!["list", "--reason", "fialed"], "none of crash_loop, unreadable_properties"),
+        (vec!["groups", "--reason", "fialed", "-o", "json"], "has the reason \"fialed\""),
+        (vec!["redrive", "--reason", "fialed"], "too_old_to_deduplicate"),
+        (vec!["discard", "--reason", "fialed", "--yes"], "failed, not_yet"),
         (vec!["show", "aaaa"], "several messages"),
         (vec!["redrive", "--id", "a"], ids[0]),
         (vec!["redrive", "--id", "aaaa", "--no-canary"], "is the end of 2 ids, give more"),

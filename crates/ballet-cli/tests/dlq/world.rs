@@ -79,7 +79,7 @@ async fn count(tx: &mut Tx<'_>, number: i64, word: &str) -> Result<(), Failure> 
     Ok(())
 }
 
-fn counter() -> Participant {
+pub(crate) fn counter() -> Participant {
     Participant::new("counter").projects(CountTicks).projects(CountTocks)
 }
 

@@ -20,6 +20,7 @@ mod ids;
 mod incoming;
 mod known;
 pub(crate) mod limits;
+mod producer;
 mod trace;
 mod unacceptable;
 pub mod unreadable;
@@ -39,6 +40,7 @@ pub use body::{CONTENT_TYPE, unpack};
 pub use incoming::Incoming;
 pub use known::KnownEvents;
 pub use limits::{HeaderSize, Limits};
+pub use producer::foreign_producer;
 pub use trace::{is_baggage, is_traceparent, is_tracestate};
 pub use unacceptable::{Reason, Unacceptable};
 

@@ -29,6 +29,9 @@ pub fn in_words(what: &str) -> String {
         // So serde_json says of an enum that is neither of both.
         return "a string, or an object with one field, is wanted".to_owned();
     }
+    if what.starts_with("UUID parsing failed") {
+        return "a UUID is wanted, such as 0193f7a0-0000-7000-8000-00000000c001".to_owned();
+    }
     let Some((found, wanted)) = what.rsplit_once(", expected ") else { return what.to_owned() };
     let mismatch =
         found.strip_prefix("invalid type: ").or_else(|| found.strip_prefix("invalid value: "));
@@ -170,6 +173,10 @@ mod tests {
                 "`page` is not known, only `limit` or `after`",
             ),
             ("a SKU has at most 64 characters", "a SKU has at most 64 characters"),
+            (
+                "UUID parsing failed: invalid character: found `m` at 0",
+                "a UUID is wanted, such as 0193f7a0-0000-7000-8000-00000000c001",
+            ),
             (
                 "invalid type: string \"a, expected b\", expected a boolean",
                 "true or false is wanted, but there is \"a, expected b\"",

@@ -1,6 +1,6 @@
 //! The rules for events: whose they are, which saga they belong to, and who waits for them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{EventType, Role};
 use crate::node::{begins, parts_of, sagas};
@@ -97,6 +97,48 @@ pub(super) fn check_emitters(system: &System, problems: &mut Vec<Problem>) {
                 ),
             });
         }
+    }
+}
+
+/// The rule for contracts that were written apart: an event has one role and the same producers
+/// wherever it is named.
+pub(super) fn check_agreement(system: &System, problems: &mut Vec<Problem>) {
+    let mut first: BTreeMap<EventType, &str> = BTreeMap::new();
+    let named = |part: &'_ Part| {
+        let events = [part.emits(), part.consumes()].concat();
+        events.into_iter().map(|event| (part.service, event)).collect::<Vec<_>>()
+    };
+    let mut all: Vec<(&str, EventType)> = system.parts.iter().flat_map(named).collect();
+    // The service that an event is named after knows it best.
+    all.sort_by_key(|(service, event)| event.service() != *service);
+    for (service, event) in all {
+        let Some((known, by)) = first.get_key_value(&event) else {
+            first.insert(event, service);
+            continue;
+        };
+        if *by != service && words(*known) != words(event) {
+            problems.push(Problem {
+                rule: "an event is the same for all services",
+                detail: format!(
+                    "{by} declares {event} as {}, and {service} as {}: write the same in both",
+                    words(*known),
+                    words(event)
+                ),
+            });
+        }
+    }
+}
+
+/// An event's role and its foreign producers.
+fn words(event: EventType) -> String {
+    let role = match event.role() {
+        Role::Plain => "plain",
+        Role::StartsSaga => "starts_saga",
+        Role::InSaga => "in_saga",
+    };
+    match event.foreign_producers() {
+        [] => role.to_owned(),
+        producers => format!("{role}, also from {}", producers.join(" and ")),
     }
 }
 

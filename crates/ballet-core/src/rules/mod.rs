@@ -21,6 +21,7 @@ pub fn of_service(part: &Part) -> Vec<Problem> {
 pub fn of_system(system: &System) -> Vec<Problem> {
     let mut problems = whatever_others_declare(system);
     events::check_emitters(system, &mut problems);
+    events::check_agreement(system, &mut problems);
     copies::check_owners(system, &mut problems);
     owner::check_answers(system, &mut problems);
     path::check_order(system, &mut problems);

@@ -7,8 +7,8 @@ use crate::event::EventType;
 use crate::part::{Part, System};
 use crate::topology::binding::{self, Binding};
 use crate::topology::names::{
-    DEAD, EVENTS, JOURNAL, LOOK_LIMIT, OPS, REDRIVE, RETRIES, ROUTE, TAP, TOPOLOGY, UNROUTED,
-    dead_queue,
+    DEAD, DEAD_PRODUCER, EVENTS, JOURNAL, JOURNAL_POLICY, LOOK_LIMIT, OPS, REDRIVE, RETRIES,
+    RETURNED, ROUTE, TAP, TOPOLOGY, UNROUTED, dead_queue, returned_queue,
 };
 
 /// The definitions document of a system.
@@ -18,7 +18,8 @@ use crate::topology::names::{
 pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> Value {
     let vhost = system.name;
     let mut users = vec![user(OPS, "administrator", &password_hash)];
-    users.push(user(TAP, "", &password_hash));
+    // Tags that RabbitMQ does not know give no right. This one says in its console what the user is for.
+    users.push(user(TAP, "reads-the-journal-only", &password_hash));
     users.push(user(REDRIVE, "", &password_hash));
     users.push(user(TOPOLOGY, "policymaker", &password_hash));
     let mut permissions = vec![
@@ -42,10 +43,20 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
     }
     for (producer, types) in system.foreign_producers() {
         users.push(user(producer, "", &password_hash));
+        let returned = returned_queue(producer);
         permissions.push(json!({"user": producer, "vhost": vhost, "configure": "^$",
-            "write": "^events$", "read": "^$"}));
+            "write": "^events$", "read": format!("^{}$", returned.replace('.', r"\."))}));
         topic_permissions.push(json!({"user": producer, "vhost": vhost, "exchange": EVENTS,
             "write": one_of(&types), "read": "^$"}));
+        queues.push(queue(
+            vhost,
+            &returned,
+            &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT}),
+        ));
+        // The routing key means nothing here. It is for whoever reads the list of bindings.
+        bindings.push(json!({"source": RETURNED, "vhost": vhost, "destination": returned,
+            "destination_type": "queue", "routing_key": producer,
+            "arguments": {"x-match": "all-with-x", DEAD_PRODUCER: producer}}));
     }
     for event in unconsumed(system) {
         // No service consumes it, so without this binding `route` would send it to `unrouted`.
@@ -76,8 +87,9 @@ fn service_permission(vhost: &str, service: &str) -> Value {
 /// right to write to that exchange.
 fn topology_permission(system: &System) -> Value {
     let retries = RETRIES.map(|(name, _)| name);
-    let shared = [EVENTS, ROUTE, UNROUTED, DEAD, JOURNAL].into_iter().chain(retries);
-    let shared = shared.map(|name| name.replace('.', r"\."));
+    let shared = [EVENTS, ROUTE, UNROUTED, DEAD, RETURNED, JOURNAL].into_iter().chain(retries);
+    let returned = system.foreign_producers().into_iter().map(|(name, _)| returned_queue(name));
+    let shared = shared.map(str::to_owned).chain(returned).map(|name| name.replace('.', r"\."));
     let services = system.parts.iter().map(|part| format!(r"{}(\.dead)?", part.service));
     let own = shared.chain(services).collect::<Vec<_>>().join("|");
     json!({"user": TOPOLOGY, "vhost": system.name, "configure": format!("^({own})$"),
@@ -107,6 +119,7 @@ fn exchanges(vhost: &str) -> Vec<Value> {
         exchange(ROUTE, "direct", true, json!({"alternate-exchange": UNROUTED})),
         exchange(UNROUTED, "fanout", true, json!({})),
         exchange(DEAD, "topic", false, json!({})),
+        exchange(RETURNED, "headers", true, json!({})),
     ];
     exchanges.extend(RETRIES.map(|(name, _)| exchange(name, "topic", false, json!({}))));
     exchanges
@@ -170,21 +183,33 @@ fn shared_bindings(vhost: &str) -> Vec<Value> {
         Binding::of_exchange(EVENTS, ROUTE, "#"),
         Binding::of_queue(UNROUTED, UNROUTED, ""),
         Binding::of_queue(DEAD, JOURNAL, "#"),
+        // A service's name is one word. The notes of tools have two, and are for the journal alone.
+        Binding::of_exchange(DEAD, RETURNED, "*"),
     ];
     bindings.extend(RETRIES.map(|(name, _)| Binding::of_queue(name, name, "#")));
     bindings.iter().map(|binding| binding_entry(vhost, binding)).collect()
 }
 
-/// What may change over time is a policy and not an argument. Service queues have no length limit,
+/// What may change over time is a policy and not an argument. RabbitMQ's console shows the policy's name
+/// beside the queue, so the journal's says that its messages are no backlog. Service queues have no length limit,
 /// because a full queue would make the broker refuse the events of every service.
 fn policies(vhost: &str) -> Vec<Value> {
-    let policy = |name: &str, pattern: &str, definition: Value| {
+    let policy = |name: &str, pattern: &str, priority: u32, definition: Value| {
         json!({"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues",
-            "priority": 1, "definition": definition})
+            "priority": priority, "definition": definition})
     };
+    let kept = json!({"max-length-bytes": 2_000_000_000, "max-age": "7D"});
     vec![
-        policy("journal", "^journal$", json!({"max-length-bytes": 2_000_000_000, "max-age": "7D"})),
-        policy("unrouted", "^unrouted$", json!({"max-length": 10_000})),
+        // Above the policy `journal` that an earlier release left in the broker.
+        policy(JOURNAL_POLICY, "^journal$", 2, kept),
+        policy("unrouted", "^unrouted$", 1, json!({"max-length": 10_000})),
+        // A producer that never reads must not fill the disk. The oldest go: no service ever waits.
+        policy(
+            "returned",
+            r"\.returned$",
+            1,
+            json!({"max-length": 10_000, "max-length-bytes": 100_000_000, "overflow": "drop-head"}),
+        ),
     ]
 }
 
@@ -208,7 +233,7 @@ mod tests {
     use crate::part::SubscriptionPart;
 
     #[test]
-    fn a_foreign_producer_may_write_its_types_and_read_nothing() {
+    fn a_foreign_producer_may_write_its_types_and_read_only_what_comes_back() {
         let checkout = EventType::starts_saga("cart.checked_out.v1").also_from(&["storefront"]);
         let part = Part {
             service: "orders",
@@ -222,6 +247,10 @@ mod tests {
         assert_eq!(of_storefront.len(), 1);
         assert_eq!(of_storefront[0]["write"], r"^(cart\.checked_out\.v1)$");
         assert_eq!(of_storefront[0]["read"], "^$");
+        let rights = document["permissions"].as_array().expect("a list");
+        let of_storefront = rights.iter().find(|r| r["user"] == "storefront").expect("rights");
+        assert_eq!(of_storefront["read"], r"^storefront\.returned$");
+        assert_eq!(of_storefront["configure"], "^$");
     }
 
     #[test]

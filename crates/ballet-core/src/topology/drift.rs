@@ -299,7 +299,7 @@ mod tests {
                 "exchange `unrouted` is missing",
                 "queue `clock`: x-queue-type is \"classic\", but should be \"quorum\"; \
                  x-max-length is 5, but should be none",
-                "policy `journal`: max-age is \"1D\", but should be \"7D\"",
+                "policy `all-events-of-7-days-not-a-backlog`: max-age is \"1D\", but should be \"7D\"",
                 "the binding of queue `retry.5s` to `retry.5s` with key `#` is missing",
             ]
         );

@@ -14,6 +14,6 @@ pub(crate) mod names;
 pub use binding::{Binding, Destination, bindings_needed_by};
 pub use definitions::definitions;
 pub use names::{
-    DEAD, DELIVERY_LIMIT, EVENTS, JOURNAL, LOOK_LIMIT, NOTES, OPS, REDRIVE, RETRIES, ROUTE, TAP,
-    TOPOLOGY, UNROUTED, dead_queue,
+    DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, EVENTS, JOURNAL, JOURNAL_POLICY, LOOK_LIMIT, NOTES, OPS,
+    REDRIVE, RETRIES, RETURNED, ROUTE, TAP, TOPOLOGY, UNROUTED, dead_queue, returned_queue,
 };

@@ -9,8 +9,15 @@ pub const ROUTE: &str = "route";
 pub const UNROUTED: &str = "unrouted";
 /// The topic exchange in front of the dead-letter queues. The routing key is the service's name.
 pub const DEAD: &str = "dead";
+/// The internal exchange between [`DEAD`] and the queues in which foreign producers find what became of
+/// their messages. It routes by the header [`DEAD_PRODUCER`].
+pub const RETURNED: &str = "returned";
+/// The header of a dead letter that names the foreign producer of its message.
+pub const DEAD_PRODUCER: &str = "x-dead-producer";
 /// The stream of all events.
 pub const JOURNAL: &str = "journal";
+/// The policy of the journal. RabbitMQ's console shows its name beside the number of messages.
+pub const JOURNAL_POLICY: &str = "all-events-of-7-days-not-a-backlog";
 /// The retry queues, each with its delay in milliseconds. The routing key is the queue that the
 /// message returns to.
 pub const RETRIES: [(&str, u32); 3] =
@@ -40,4 +47,10 @@ pub const NOTES: [&str; 4] = ["redriven", "edited", "discarded", "searched"];
 #[must_use]
 pub fn dead_queue(service: &str) -> String {
     format!("{service}.dead")
+}
+
+/// The name of the queue with the dead letters of a foreign producer's messages.
+#[must_use]
+pub fn returned_queue(producer: &str) -> String {
+    format!("{producer}.returned")
 }

@@ -2,99 +2,113 @@
 
 use std::collections::BTreeMap;
 
-use ballet_core::System;
-use jiff::SignedDuration;
+use ballet_core::{Part, System};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::audit::judge::Judge;
-use crate::audit::ledger::Rows;
+use crate::audit::pending::Pending;
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
+use crate::audit::window::next_window;
 use crate::audit::{copies, deadlines, read};
-
-/// A database that could not be read.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read the database of {service}: {error}")]
-pub struct Unreadable {
-    service: String,
-    #[source]
-    error: sqlx::Error,
-}
+use crate::databases::{Source, Sources, answered};
 
 /// Audits the framework's tables of all services. A saga is quiescent when no service has recorded
 /// anything of it for `quiescent_after`. That must be longer than the broker's figures are old,
 /// which is up to five seconds by default.
 ///
-/// `databases` names each service with the URL of its database.
-///
-/// # Errors
-///
-/// If a database cannot be read.
+/// `databases` names each service with the URL of its database. A database that cannot be read is
+/// [away](Report::away): nothing is said of its service, and the others are judged.
 pub async fn audit(
     system: &System,
     databases: &[(String, String)],
     broker: &BrokerSnapshot,
     quiescent_after: SignedDuration,
-) -> Result<Report, Unreadable> {
-    let mut connections = Vec::with_capacity(databases.len());
-    for (service, url) in databases {
-        let db = PgConnection::connect(url).await;
-        let db = db.map_err(|error| Unreadable { service: service.clone(), error })?;
-        connections.push((service.as_str(), db));
-    }
+) -> Report {
     let mut report = Report::default();
-    let mut after = None;
-    let mut service = "";
+    let mut known = Vec::with_capacity(databases.len());
+    let mut misnamed = Vec::new();
+    for (service, url) in databases {
+        match url.parse::<PgConnectOptions>() {
+            Ok(options) => known.push((service.clone(), options)),
+            Err(error) => misnamed.push((service.as_str(), error.to_string())),
+        }
+    }
+    let mut sources = Sources::open(&known).await;
+    sources.lose_all(misnamed);
+    judge_all(system, &mut sources, broker, quiescent_after, &mut report).await;
+    copies::judge(system, &mut sources, broker, &mut report).await;
+    report.away.extend(sources.why_away());
+    if let Some(why) = &broker.away {
+        report.away.push(format!("the broker: {why}"));
+    }
+    sources.close().await;
+    report
+}
+
+async fn judge_all(
+    system: &System,
+    sources: &mut Sources<'_>,
+    broker: &BrokerSnapshot,
+    quiescent_after: SignedDuration,
+    report: &mut Report,
+) {
     // Calls and outboxes first: what is closed or published after this is not quiescent yet.
-    let read = async {
-        let mut pending = BTreeMap::new();
-        let mut now = None;
-        for (name, db) in &mut connections {
-            service = *name;
-            now = Some(read::now(db).await?);
-            pending.insert(*name, read::pending(db).await?);
-            report.violations.extend(
-                read::without_inbox(db).await?.into_iter().map(|row| format!("{name}: {row}")),
-            );
-            let part = system.parts.iter().find(|part| part.service == *name);
-            deadlines::judge(db, part, quiescent_after, &mut report).await?;
+    let (mut pending, mut now, mut lost) = (BTreeMap::new(), None, Vec::new());
+    for Source { service, options, db } in &mut sources.open {
+        let part = system.parts.iter().find(|part| part.service == *service);
+        match answered(&[*options], alone(db, service, part, quiescent_after)).await {
+            Ok(Alone { at, pending: of_service, report: found }) => {
+                now = Some(at);
+                pending.insert(*service, of_service);
+                report.add(found);
+            }
+            Err(why) => lost.push((*service, why)),
         }
-        let Some(now) = now else { return Ok(()) };
+    }
+    sources.lose_all(lost);
+    let Some(now) = now else { return };
+    Judge::new(system, broker, &pending, now, quiescent_after).system(report);
+    let mut after = None;
+    loop {
+        let (sagas, upper) = next_window(sources, after).await;
         let judge = Judge::new(system, broker, &pending, now, quiescent_after);
-        judge.system(&mut report);
-        loop {
-            let mut upper = None;
-            for (name, db) in &mut connections {
-                service = *name;
-                let end = read::window(db, after).await?;
-                upper = match (upper, end) {
-                    (Some(one), Some(other)) => Some(std::cmp::min::<Uuid>(one, other)),
-                    (one, other) => one.or(other),
-                };
-            }
-            let mut sagas: BTreeMap<Uuid, Rows<'_>> = BTreeMap::new();
-            for (name, db) in &mut connections {
-                service = *name;
-                for (saga, row) in read::ledger(db, after, upper).await? {
-                    report.rows += 1;
-                    sagas.entry(saga).or_default().entry(*name).or_default().push(row);
-                }
-            }
-            for (saga, rows) in &sagas {
-                judge.saga(*saga, rows, &mut report);
-            }
-            if upper.is_none() {
-                return Ok(());
-            }
-            after = upper;
+        let judge = judge.without(&sources.away);
+        for (saga, rows) in &sagas {
+            report.rows += rows.values().map(Vec::len).sum::<usize>();
+            judge.saga(*saga, rows, report);
         }
-    };
-    let read = read.await;
-    read.map_err(|error| Unreadable { service: service.to_owned(), error })?;
-    let compared = copies::judge(system, &mut connections, broker, &mut report).await;
-    compared.map_err(|(service, error)| Unreadable { service, error })?;
-    Ok(report)
+        if upper.is_none() {
+            return;
+        }
+        after = upper;
+    }
+}
+
+/// What one service shows without the others.
+struct Alone {
+    /// When it was read.
+    at: Timestamp,
+    pending: Pending,
+    report: Report,
+}
+
+async fn alone(
+    db: &mut PgConnection,
+    service: &str,
+    part: Option<&Part>,
+    quiescent_after: SignedDuration,
+) -> Result<Alone, sqlx::Error> {
+    let mut report = Report::default();
+    let at = read::now(db).await?;
+    let pending = read::pending(db).await?;
+    let without = read::without_inbox(db).await?;
+    report.violations.extend(without.into_iter().map(|row| format!("{service}: {row}")));
+    deadlines::judge(db, part, quiescent_after, &mut report).await?;
+    Ok(Alone { at, pending, report })
 }
 
 /// The messages that a service has not handled, according to its inbox. An inbox remembers seven

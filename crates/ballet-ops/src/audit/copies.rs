@@ -7,7 +7,8 @@ use sqlx::PgConnection;
 
 use crate::audit::report::Report;
 use crate::audit::snapshot::BrokerSnapshot;
-use crate::copies::{Check, Difference};
+use crate::copies::{Check, Difference, Report as Compared};
+use crate::databases::{Sources, answered};
 
 /// How long a change may be on its way.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -16,43 +17,57 @@ const MOST: usize = 20;
 
 /// Compares the copies of all services with their owners' rows. A row that differs is a violation if
 /// nothing is on its way to the reader any more, and the copy was filled.
-///
-/// # Errors
-///
-/// The database of which service could not be read, and why.
 pub(super) async fn judge(
     system: &System,
-    connections: &mut [(&str, PgConnection)],
+    sources: &mut Sources<'_>,
     broker: &BrokerSnapshot,
     report: &mut Report,
-) -> Result<(), (String, sqlx::Error)> {
-    let check = Check { patience: PATIENCE, most: MOST };
+) {
     for part in &system.parts {
         for copy in &part.copies {
             let (entity, owner) = (copy.entity, copy.owner);
-            let place = |service: &str| connections.iter().position(|(name, _)| *name == service);
+            let open = &mut sources.open;
+            let place = |service: &str| open.iter().position(|source| source.service == service);
             let (Some(mine), Some(theirs)) = (place(part.service), place(owner)) else { continue };
-            let Ok([(_, reader), (_, source)]) = connections.get_disjoint_mut([mine, theirs])
-            else {
-                continue;
-            };
-            let of_reader = |error| (part.service.to_owned(), error);
-            let found = check.run(reader, source, entity, |_| {}).await.map_err(of_reader)?;
-            let Some(found) = found else { continue };
-            report.rows += usize::try_from(found.compared).unwrap_or(usize::MAX);
-            if found.differences.is_empty() {
-                continue;
+            let Ok([reader, source]) = open.get_disjoint_mut([mine, theirs]) else { continue };
+            let servers = [reader.options, source.options];
+            let compared = compare(&mut reader.db, &mut source.db, entity);
+            match answered(&servers, compared).await {
+                Ok(None) => {}
+                Ok(Some((found, is_filled))) => {
+                    report.rows += usize::try_from(found.compared).unwrap_or(usize::MAX);
+                    let lines = found.differences.iter();
+                    let lines = lines.map(|one| in_words(part.service, entity, one));
+                    // The snapshot of the broker is older than the rows.
+                    let on_the_way = !is_filled
+                        || broker.away.is_some()
+                        || broker.queues.values().any(|waiting| *waiting > 0);
+                    if on_the_way { &mut report.open } else { &mut report.violations }
+                        .extend(lines);
+                }
+                Err(why) => report
+                    .away
+                    .push(format!("{entity} in {}, or its source in {owner}: {why}", part.service)),
             }
-            let lines = found.differences.iter().map(|one| in_words(part.service, entity, one));
-            let filled = "select filled_run is not null from ballet.copy_fill where entity = $1";
-            let filled = sqlx::query_scalar(filled).bind(entity).fetch_optional(reader).await;
-            let is_filled: bool = filled.map_err(of_reader)?.unwrap_or(false);
-            // The snapshot of the broker is older than the rows.
-            let on_the_way = !is_filled || broker.queues.values().any(|waiting| *waiting > 0);
-            if on_the_way { &mut report.open } else { &mut report.violations }.extend(lines);
         }
     }
-    Ok(())
+}
+
+/// The rows that differ, and whether the copy was filled. `None` if the owner does not share the entity.
+async fn compare(
+    reader: &mut PgConnection,
+    source: &mut PgConnection,
+    entity: &str,
+) -> Result<Option<(Compared, bool)>, sqlx::Error> {
+    let check = Check { patience: PATIENCE, most: MOST };
+    let Some(found) = check.run(reader, source, entity, |_| {}).await? else { return Ok(None) };
+    if found.differences.is_empty() {
+        return Ok(Some((found, true)));
+    }
+    let filled = "select filled_run is not null from ballet.copy_fill where entity = $1";
+    let filled: Option<bool> =
+        sqlx::query_scalar(filled).bind(entity).fetch_optional(reader).await?;
+    Ok(Some((found, filled.unwrap_or(false))))
 }
 
 fn in_words(service: &str, entity: &str, difference: &Difference) -> String {

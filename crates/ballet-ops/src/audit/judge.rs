@@ -8,16 +8,21 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::audit::held::held_words;
-use crate::audit::ledger::{Rows, contradictions, not_acted_on, unfinished};
+use crate::audit::ledger::{Left, Rows, contradictions, not_acted_on, unfinished};
 use crate::audit::pending::{Call, Pending, Unpublished};
 use crate::audit::report::Report;
 use crate::audit::snapshot::{BrokerSnapshot, DeadLetterSnapshot};
+
+/// Every service was read.
+static NOBODY: BTreeMap<&str, String> = BTreeMap::new();
 
 /// Judges sagas by the declared system and by what is still on its way.
 pub(crate) struct Judge<'a> {
     system: &'a System,
     broker: &'a BrokerSnapshot,
     pending: &'a BTreeMap<&'a str, Pending>,
+    /// The services that could not be read.
+    away: &'a BTreeMap<&'a str, String>,
     quiescent_since: Timestamp,
     /// Sagas since then are remembered by every service.
     remembered_since: Timestamp,
@@ -34,7 +39,12 @@ impl<'a> Judge<'a> {
     ) -> Self {
         let quiescent_since = now - quiescent_after;
         let remembered_since = now - Limits::default().saga_window;
-        Self { system, broker, pending, quiescent_since, remembered_since }
+        Self { system, broker, pending, away: &NOBODY, quiescent_since, remembered_since }
+    }
+
+    /// The same if these services could not be read, so that nothing is said of them.
+    pub(crate) fn without(self, away: &'a BTreeMap<&'a str, String>) -> Self {
+        Self { away, ..self }
     }
 
     /// Judges what belongs to no single saga: outboxes, calls, queues, dead letters.
@@ -79,7 +89,7 @@ impl<'a> Judge<'a> {
 
     /// Judges one saga over all services.
     pub(crate) fn saga(&self, saga: Uuid, rows: &Rows<'_>, report: &mut Report) {
-        let mut left: Vec<(&str, String)> = Vec::new();
+        let mut left: Vec<Left<'_>> = Vec::new();
         for part in &self.system.parts {
             let Some(own) = rows.get(part.service) else { continue };
             for wrong in contradictions(part, own) {
@@ -89,11 +99,12 @@ impl<'a> Judge<'a> {
             let is_out = |step: &str, key: &str| {
                 calls.iter().any(|c| c.saga == saga && c.step == step && c.key == key)
             };
-            left.extend(unfinished(part, own, is_out).into_iter().map(|it| (part.service, it)));
+            left.extend(unfinished(part, own, is_out));
         }
         left.extend(not_acted_on(self.system, rows, self.may_be_forgotten(saga, rows)));
         let changed = rows.values().flatten().map(|row| row.recorded_at).max();
-        for (service, what) in left {
+        left.retain(|left| !self.away.contains_key(left.service));
+        for Left { service, what, .. } in left {
             let line = format!("saga {saga}: {service} {what}");
             if let Some(reason) = self.death_of(saga, service) {
                 report
@@ -127,6 +138,9 @@ impl<'a> Judge<'a> {
 
     /// What a saga may still wait for in a service.
     fn under_way(&self, saga: Uuid, service: &str) -> Option<String> {
+        if self.broker.away.is_some() {
+            return Some("the broker, which may have its message, did not answer".to_owned());
+        }
         for (by, pending) in self.pending {
             if let Some(call) = pending.calls.iter().find(|call| call.saga == saga) {
                 return Some(format!("{by} {}", waiting_for(call)));

@@ -17,6 +17,18 @@ pub(crate) struct Row {
     pub(crate) recorded_at: Timestamp,
 }
 
+/// What a service has left to do for a saga.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Left<'a> {
+    pub(crate) service: &'a str,
+    /// As a predicate of the service.
+    pub(crate) what: String,
+    /// The event on which it has not acted.
+    pub(crate) event_type: Option<String>,
+    /// Since when.
+    pub(crate) since: Timestamp,
+}
+
 /// All rows of one saga, by service, in the order in which they were added.
 pub(crate) type Rows<'a> = BTreeMap<&'a str, Vec<Row>>;
 
@@ -124,30 +136,38 @@ fn undone_too_early(part: &Part, all: &Entries<'_>) -> Vec<String> {
 
 /// What a service has begun for a saga and not finished. `has_call` says whether a step and key have
 /// an open call.
-pub(crate) fn unfinished(
-    part: &Part,
+pub(crate) fn unfinished<'a>(
+    part: &'a Part,
     rows: &[Row],
     has_call: impl Fn(&str, &str) -> bool,
-) -> Vec<String> {
+) -> Vec<Left<'a>> {
     let all = entries_of(rows);
     let mut left = Vec::new();
     for (at, entries) in all.iter().filter(|(at, _)| !at.0.is_empty()) {
         let has = |entry: &str| entries.contains_key(entry);
         let name = name(*at);
-        if step(part, at.0).is_none() {
-            left.push(format!("has rows of {name}, which is not a step of this version"));
+        let what = if step(part, at.0).is_none() {
+            format!("has rows of {name}, which is not a step of this version")
         } else if has("undone") || has("refused") {
+            continue;
         } else if has("undoing") {
-            if !has_call(at.0, at.1) {
-                left.push(format!("is undoing {name}, but no table has the call for it"));
+            if has_call(at.0, at.1) {
+                continue;
             }
+            format!("is undoing {name}, but no table has the call for it")
         } else if has("done") {
-            if tombstone(part, &all, *at).is_some() && can_be_undone(part, at.0) {
-                left.push(format!("has done {name} in an aborted saga, but has not undone it"));
+            if tombstone(part, &all, *at).is_none() || !can_be_undone(part, at.0) {
+                continue;
             }
+            format!("has done {name} in an aborted saga, but has not undone it")
         } else if has("calling") && !has_call(at.0, at.1) {
-            left.push(format!("has begun {name}, but no table has the call for it"));
-        }
+            format!("has begun {name}, but no table has the call for it")
+        } else {
+            continue;
+        };
+        let of_step = rows.iter().filter(|row| (&*row.step, &*row.key) == *at);
+        let since = of_step.map(|row| row.recorded_at).max().unwrap_or_default();
+        left.push(Left { service: part.service, what, event_type: None, since });
     }
     left
 }
@@ -158,18 +178,24 @@ pub(crate) fn not_acted_on<'a>(
     system: &'a System,
     rows: &Rows<'_>,
     may_be_forgotten: bool,
-) -> Vec<(&'a str, String)> {
+) -> Vec<Left<'a>> {
     let mut left = Vec::new();
     for by in &system.parts {
         let own = rows.get(by.service).map_or(&[][..], Vec::as_slice);
-        for event_type in published(by, own) {
+        for row in published(by, own) {
+            let Some(event_type) = row.event_type.as_deref() else { continue };
             for part in &system.parts {
                 let theirs = rows.get(part.service).map_or(&[][..], Vec::as_slice);
                 if may_be_forgotten && theirs.is_empty() {
                     continue;
                 }
                 if !part.sagas.iter().all(|saga| has_acted(part, saga, event_type, theirs)) {
-                    left.push((part.service, format!("has not acted on {event_type}")));
+                    left.push(Left {
+                        service: part.service,
+                        what: format!("has not acted on {event_type}"),
+                        event_type: Some(event_type.to_owned()),
+                        since: row.recorded_at,
+                    });
                 }
             }
         }
@@ -177,8 +203,8 @@ pub(crate) fn not_acted_on<'a>(
     left
 }
 
-/// The events that a service has published for a saga, according to its ledger.
-fn published<'a>(part: &Part, rows: &'a [Row]) -> Vec<&'a str> {
+/// The rows whose events a service has published for a saga, according to its ledger.
+pub(crate) fn published<'a>(part: &Part, rows: &'a [Row]) -> Vec<&'a Row> {
     let all = entries_of(rows);
     let is_published = |row: &&Row| match row.entry.as_str() {
         // The outcome of a call that came after the abort is stored, but not published.
@@ -187,13 +213,17 @@ fn published<'a>(part: &Part, rows: &'a [Row]) -> Vec<&'a str> {
         }
         "undone" => true,
         // The owner publishes its abort. In other services this row is the receipt of it.
-        "aborted" => {
-            let mut owned = part.sagas.iter().filter(|saga| saga.owner == part.service);
-            row.step.is_empty() && owned.any(|saga| covers(&row.key, saga))
-        }
+        "aborted" => is_aborted(part, std::slice::from_ref(*row)),
         _ => false,
     };
-    rows.iter().filter(is_published).filter_map(|row| row.event_type.as_deref()).collect()
+    rows.iter().filter(is_published).filter(|row| row.event_type.is_some()).collect()
+}
+
+/// Whether the saga's owner has aborted it.
+pub(crate) fn is_aborted(part: &Part, rows: &[Row]) -> bool {
+    let owned = || part.sagas.iter().filter(|saga| saga.owner == part.service);
+    let is_abort = |row: &Row| row.step.is_empty() && row.entry == "aborted";
+    rows.iter().any(|row| is_abort(row) && owned().any(|saga| covers(&row.key, saga)))
 }
 
 /// Whether a service has done for one saga what it does on this event.

@@ -4,20 +4,22 @@
 //! Some rules hold at any moment: a step is not both done and refused. Others hold once a saga is
 //! quiescent: every service has acted on every event that concerns it. Breaking one of those is a
 //! violation only if nothing is on its way any more. Otherwise the saga is open, and the report says
-//! what it waits for. An audit writes nothing and takes no locks.
+//! what it waits for. A database that does not answer is named, and the rest is judged. An audit writes
+//! nothing and takes no locks.
 
 mod auditor;
 mod copies;
 mod deadlines;
 mod held;
 mod judge;
-mod ledger;
-mod pending;
-mod read;
+pub(crate) mod ledger;
+pub(crate) mod pending;
+pub(crate) mod read;
 mod report;
 mod snapshot;
+pub(crate) mod window;
 
-pub use auditor::{Unreadable, audit, not_handled};
+pub use auditor::{audit, not_handled};
 pub use held::{held_in, held_words, stay_held};
 pub use report::Report;
 pub use snapshot::{BrokerSnapshot, DeadLetterSnapshot};

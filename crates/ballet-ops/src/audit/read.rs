@@ -107,26 +107,43 @@ pub(crate) async fn window(
     Ok(last.map(|(saga,)| saga))
 }
 
-/// Reads the ledger rows of the sagas in one window.
+/// Sagas whose ledger rows are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sagas<'a> {
+    /// Those after the first and up to the second.
+    Between(Option<Uuid>, Option<Uuid>),
+    These(&'a [Uuid]),
+}
+
+/// Reads the ledger rows of these sagas.
 pub(crate) async fn ledger(
     db: &mut PgConnection,
-    after: Option<Uuid>,
-    upper: Option<Uuid>,
+    wanted: Sagas<'_>,
 ) -> Result<Vec<(Uuid, Row)>, sqlx::Error> {
-    type Columns =
-        (Uuid, String, String, String, String, i32, Option<String>, jiff_sqlx::Timestamp);
-    let statement = "
-        select saga_id, step, key, entry, arrived, ordinal, event_type, recorded_at
-        from (select * from ballet.ledger union all select * from ballet.ledger_other) as row
-        where ($1::uuid is null or saga_id > $1) and ($2::uuid is null or saga_id <= $2)
-        order by saga_id, ordinal";
-    let rows: Vec<Columns> =
-        sqlx::query_as(statement).bind(after).bind(upper).fetch_all(db).await?;
-    let row = |(saga, step, key, entry, arrived, ordinal, event_type, at): Columns| {
-        let recorded_at = at.to_jiff();
-        (saga, Row { step, key, entry, arrived, ordinal, event_type, recorded_at })
+    let condition = match wanted {
+        Sagas::Between(..) => {
+            "($1::uuid is null or saga_id > $1) and ($2::uuid is null or saga_id <= $2)"
+        }
+        Sagas::These(_) => "saga_id = any($1)",
     };
-    Ok(rows.into_iter().map(row).collect())
+    let statement = format!(
+        "select saga_id, step, key, entry, arrived, ordinal, event_type, recorded_at
+         from (select * from ballet.ledger union all select * from ballet.ledger_other) as row
+         where {condition} order by saga_id, ordinal"
+    );
+    let query = sqlx::query_as(AssertSqlSafe(statement));
+    let query = match wanted {
+        Sagas::Between(after, upper) => query.bind(after).bind(upper),
+        Sagas::These(sagas) => query.bind(sagas),
+    };
+    Ok(query.fetch_all(db).await?.into_iter().map(row).collect())
+}
+
+type Columns = (Uuid, String, String, String, String, i32, Option<String>, jiff_sqlx::Timestamp);
+
+fn row((saga, step, key, entry, arrived, ordinal, event_type, at): Columns) -> (Uuid, Row) {
+    let recorded_at = at.to_jiff();
+    (saga, Row { step, key, entry, arrived, ordinal, event_type, recorded_at })
 }
 
 /// The messages that are not in the inbox.

@@ -15,8 +15,12 @@ pub struct Report {
     pub open: Vec<String>,
     /// What goes on only when somebody acts, with the reason.
     pub stuck: Vec<String>,
-    /// What the audit could not look at, so that nothing is said of it, and why.
+    /// What ended too lately to be judged. It is not open, and a later audit judges it.
+    pub recent: Vec<String>,
+    /// What no audit can look at, so that nothing is said of it, and why.
     pub unseen: Vec<String>,
+    /// Who did not answer, so that nothing is said of them, and why.
+    pub away: Vec<String>,
 }
 
 impl Report {
@@ -26,27 +30,49 @@ impl Report {
         self.violations.is_empty()
     }
 
-    /// Whether there are no violations, and nothing is open or stuck.
+    /// Whether nobody has to act: there are no violations, and nothing is stuck. What is open goes on by
+    /// itself.
+    #[must_use]
+    pub fn needs_nobody(&self) -> bool {
+        self.is_clean() && self.stuck.is_empty()
+    }
+
+    /// Whether everything was judged, and there are no violations. Something may be stuck, and then it
+    /// is in the state that the report says.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let Self { violations, open, recent, away, .. } = self;
+        [violations, open, recent, away].iter().all(|lines| lines.is_empty())
+    }
+
+    /// Whether everything was judged, there are no violations, and nothing is open or stuck.
     #[must_use]
     pub fn is_quiescent(&self) -> bool {
-        self.is_clean() && self.open.is_empty() && self.stuck.is_empty()
+        self.is_settled() && self.stuck.is_empty()
     }
 
     /// Merges this report with another one.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
+        self.add(other);
+        self
+    }
+
+    /// Adds what another report says.
+    pub(crate) fn add(&mut self, other: Self) {
         self.rows += other.rows;
         self.violations.extend(other.violations);
         self.open.extend(other.open);
         self.stuck.extend(other.stuck);
+        self.recent.extend(other.recent);
         self.unseen.extend(other.unseen);
-        self
+        self.away.extend(other.away);
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, violations, open, stuck, unseen } = self;
+        let Self { rows, violations, open, stuck, recent, unseen, away } = self;
         writeln!(
             f,
             "{rows} rows checked, {} violations, {} open, {} stuck",
@@ -54,13 +80,35 @@ impl fmt::Display for Report {
             open.len(),
             stuck.len()
         )?;
-        let lists =
-            [("violation", violations), ("open", open), ("stuck", stuck), ("unseen", unseen)];
+        let lists = [
+            ("violation", violations),
+            ("open", open),
+            ("stuck", stuck),
+            ("recent", recent),
+            ("unseen", unseen),
+            ("away", away),
+        ];
         for (what, lines) in lists {
             for line in lines {
                 writeln!(f, "{what}: {line}")?;
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_has_to_act_on_a_dead_letter_and_not_on_what_is_open() {
+        let lines = || vec!["a sentence".to_owned()];
+        let open = Report { open: lines(), ..Report::default() };
+        assert!(open.needs_nobody() && !open.is_quiescent());
+        let stuck = Report { stuck: lines(), ..Report::default() };
+        assert!(stuck.is_clean() && !stuck.needs_nobody());
+        assert!(!open.and(stuck).needs_nobody());
+        assert!(!Report { violations: lines(), ..Report::default() }.needs_nobody());
     }
 }

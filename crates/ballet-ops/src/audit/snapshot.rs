@@ -16,6 +16,8 @@ pub struct BrokerSnapshot {
     /// The number of messages that each queue holds because they cannot be dead-lettered. See
     /// [`held_in`](crate::audit::held_in).
     pub held: BTreeMap<String, u64>,
+    /// Why the broker could not be read, if it could not.
+    pub away: Option<String>,
 }
 
 /// A dead letter, as far as an audit needs it.

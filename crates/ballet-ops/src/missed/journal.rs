@@ -3,22 +3,28 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet_amqp::headers::{REDRIVE_ID, STREAM_OFFSET, integer_header, text_header};
 use ballet_amqp::{Broker, BrokerError, Delivery, Outcome, StreamStart};
 use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::{DEAD, EVENTS, JOURNAL};
 use ballet_core::{MessageId, Part, id};
+use ballet_stream::{JOURNAL_CONNECTION as CONNECTION, Records, is_undeliverable};
 use futures_util::StreamExt;
 use jiff::Timestamp;
+use tokio::time::timeout;
 
-use crate::missed::records::{CONNECTION, Records, is_undeliverable};
 use crate::redrive::dead_letter::{DeadLetter, message_id};
 use crate::redrive::error::RedriveError;
 use crate::redrive::run::Run;
 
 /// In seconds: how far the clocks of the broker and of this machine may differ.
 const SKEW: i64 = 60;
+/// The journal has our note, so it is never silent for long.
+const SILENCE: Duration = Duration::from_secs(30);
+const SILENT: &str = "it was written, but did not come back; the clocks of this machine and the \
+                      broker may differ by more than a minute";
 
 /// The journal, for one service that consumes some of its events.
 #[derive(Clone)]
@@ -81,7 +87,9 @@ impl Journal {
         // our own note, if the broker's clock is behind.
         let second = self.since.as_second().saturating_sub(SKEW);
         let seconds = u64::try_from(second).unwrap_or_default();
-        Entries { journal: self, records: Records::since(&self.broker, seconds, unreadable) }
+        let start = StreamStart::Time(seconds);
+        let records = Records::new(Arc::clone(&self.broker), start, unreadable);
+        Entries { journal: self, records }
     }
 
     /// When the journal begins, if it no longer reaches back to the point in time.
@@ -128,7 +136,8 @@ impl Entries<'_> {
     pub(super) async fn next(&mut self, run: &Run) -> Result<Option<Entry>, RedriveError> {
         let Journal { part, events, .. } = self.journal;
         loop {
-            let delivery = self.records.next().await?;
+            let next = timeout(SILENCE, self.records.next()).await;
+            let delivery = next.map_err(|_| RedriveError::NoJournal(SILENT.to_owned()))??;
             if delivery.exchange == EVENTS {
                 if events.get(&delivery.routing_key).is_some() {
                     let id = message_id(&delivery);

@@ -8,7 +8,6 @@
 
 mod journal;
 mod known;
-mod records;
 mod search;
 mod send;
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use ballet_amqp::{Backoff, Delivery, Object};
 use ballet_core::{MessageId, id};
+use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 
 use crate::missed::journal::{Entry, Journal};
 use crate::missed::known::{known, unsent};
-use crate::missed::records::CONNECTION;
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::passes::MOST_LOSSES;
@@ -72,6 +72,20 @@ impl Missed {
             *counts.entry(&*event.event_type).or_default() += 1;
         }
         counts
+    }
+
+    /// The number of these events that the service has not handled yet, and has not failed to handle.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub async fn left(&self, inbox: &mut PgConnection) -> Result<u64, RedriveError> {
+        let ids: Vec<MessageId> = self.events.keys().copied().collect();
+        let mut known_count = 0;
+        for ids in ids.chunks(LOOK_UP) {
+            known_count += known(inbox, ids).await?.len();
+        }
+        Ok((ids.len() - known_count) as u64)
     }
 
     /// Keeps the events that are selected.

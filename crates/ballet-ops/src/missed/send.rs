@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ballet_amqp::{Publish, Session};
 use ballet_core::MessageId;
+use ballet_stream::JOURNAL_CONNECTION as CONNECTION;
 use tokio::sync::mpsc;
 
 use crate::missed::journal::{Entries, Journal, wanted};
-use crate::missed::records::CONNECTION;
 use crate::missed::search::Missed;
 use crate::redrive::action::Action;
 use crate::redrive::dead_letter::DeadLetter;

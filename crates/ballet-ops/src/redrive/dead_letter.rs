@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ballet_amqp::headers::{
     ATTEMPTS, DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY, DEAD_STEP,
-    REDRIVE_ID, REDRIVES, count_header, text_header,
+    EDITED, REDRIVE_ID, REDRIVES, count_header, text_header,
 };
 use ballet_amqp::{BasicProperties, BrokerError, Delivery, Session, incoming};
 use ballet_core::envelope::{self, Envelope, Incoming, Limits, Unacceptable, is_blank};
@@ -171,6 +171,13 @@ impl DeadLetter {
         let encoding = self.properties.content_encoding().as_ref().map(|text| text.as_str());
         let body = envelope::unpack(&self.body, encoding, &limits)?;
         Ok(Cow::Owned(String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    /// Whether it was edited since it died.
+    #[must_use]
+    pub fn is_edited(&self) -> bool {
+        let edited_at = self.header(&format!("{EDITED}-at")).and_then(|at| at.parse().ok());
+        edited_at.is_some_and(|at: Timestamp| self.dead_at.is_none_or(|died| died <= at))
     }
 
     /// Whether its id is older than this. The service would not accept it.

@@ -1,6 +1,7 @@
 //! What can go wrong with dead letters.
 
 use ballet_amqp::BrokerError;
+use ballet_stream::JournalError;
 
 /// What can go wrong with dead letters.
 #[derive(Debug, thiserror::Error)]
@@ -50,4 +51,16 @@ pub enum RedriveError {
     /// The archive failed. The dead letters that it did not take stay in the queue.
     #[error("cannot archive the dead letters, so they stay in the queue: {0}")]
     Archive(#[from] std::io::Error),
+}
+
+impl From<JournalError> for RedriveError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Broker(error) => Self::Broker(error),
+            JournalError::Undeliverable { count, last, error } => {
+                Self::Undeliverable { count, last, error }
+            }
+            other => Self::NoJournal(other.to_string()),
+        }
+    }
 }

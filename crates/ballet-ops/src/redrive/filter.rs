@@ -13,6 +13,8 @@ pub struct Filter {
     pub step: Option<String>,
     /// The event's name.
     pub event_type: Option<String>,
+    /// A part of the detail.
+    pub detail: Option<String>,
     /// Message ids, or their last digits. One of them has to match.
     pub ids: Vec<String>,
     /// The saga.
@@ -34,6 +36,9 @@ impl Filter {
         is(&self.reason, Some(&dead_letter.reason))
             && is(&self.step, dead_letter.step.as_deref())
             && is(&self.event_type, dead_letter.event_type.as_deref())
+            && self.detail.as_deref().is_none_or(|part| {
+                dead_letter.detail.as_deref().is_some_and(|detail| detail.contains(part))
+            })
             && is(&self.saga, dead_letter.saga.as_deref())
             && self.before.is_none_or(|before| died.is_some_and(|at| at < before))
             && self.after.is_none_or(|after| died.is_some_and(|at| at > after))

@@ -5,9 +5,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::redrive::cause::cause_of;
 use crate::redrive::dead_letter::DeadLetter;
 
-/// With this many groups, further event types share a group: foreign producers choose the types.
+/// With this many groups, further types and causes share a group: foreign producers choose the types,
+/// and their texts are in the causes.
 const MOST_GROUPS: usize = 1_000;
 
 /// What the dead letters of one group have in common.
@@ -19,6 +21,10 @@ pub struct GroupKey {
     pub step: Option<String>,
     /// The event's name.
     pub event_type: Option<String>,
+    /// The detail without numbers, ids and quoted texts.
+    pub cause: Option<String>,
+    /// Whether it was edited since it died. Then the old cause says nothing of what will happen.
+    pub is_edited: bool,
 }
 
 impl GroupKey {
@@ -27,18 +33,32 @@ impl GroupKey {
             reason: dead_letter.reason.clone(),
             step: dead_letter.step.clone(),
             event_type: dead_letter.event_type.clone(),
+            cause: dead_letter.detail.as_deref().map(cause_of),
+            is_edited: dead_letter.is_edited(),
         }
+    }
+
+    /// The longest part of the cause that is the same in the details of all of the group.
+    #[must_use]
+    pub fn telling_part(&self) -> Option<&str> {
+        let parts = self.cause.as_deref()?.split(['#', '…', '"']).map(str::trim);
+        parts.max_by_key(|part| part.len()).filter(|part| !part.is_empty())
     }
 }
 
 impl fmt::Display for GroupKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { reason, step, event_type } = self;
+        let Self { reason, step, event_type, cause, is_edited } = self;
         write!(f, "{reason}")?;
         if let Some(step) = step {
             write!(f, " in {step}")?;
         }
-        write!(f, ", {}", event_type.as_deref().unwrap_or("no type"))
+        write!(f, ", {}", event_type.as_deref().unwrap_or("no type"))?;
+        match cause {
+            _ if *is_edited => f.write_str(", edited"),
+            Some(cause) => write!(f, ", {cause}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -83,7 +103,7 @@ impl Groups {
     pub fn key(&self, dead_letter: &DeadLetter) -> GroupKey {
         let mut key = GroupKey::of(dead_letter);
         if self.0.len() >= MOST_GROUPS && !self.0.contains_key(&key) {
-            key.event_type = None;
+            (key.event_type, key.cause) = (None, None);
         }
         key
     }

@@ -23,6 +23,7 @@
 pub(crate) mod action;
 mod archive;
 mod canary;
+mod cause;
 pub(crate) mod dead_letter;
 mod dead_letters;
 mod death;

@@ -44,9 +44,12 @@ impl Plan {
         self.renamed += u64::from(dead_letter.id_is_before(self.floor));
     }
 
-    /// Leaves a group out of what follows.
+    /// Leaves a group out of what follows, because its canary was not handled. What was edited is not
+    /// left out: each was edited by itself, so one tells nothing of the others.
     pub(crate) fn hold_back(&mut self, group: GroupKey) {
-        self.held_back.insert(group);
+        if !group.is_edited {
+            self.held_back.insert(group);
+        }
     }
 
     pub(crate) fn is_held_back(&self, group: &GroupKey) -> bool {

@@ -7,7 +7,7 @@ use ballet_amqp::headers::{
 };
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
 use ballet_core::envelope::is_blank;
-use ballet_core::topology::DEAD;
+use ballet_core::topology::{DEAD, DEAD_PRODUCER};
 use ballet_core::{MessageId, Part};
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -179,13 +179,14 @@ fn original_headers(dead_letter: &DeadLetter) -> FieldTable {
     kept
 }
 
-/// All headers. What only the broker has said about the death becomes headers of ours.
+/// All headers but the one that brings a dead letter back to its producer, who has it already. What only
+/// the broker has said about the death becomes headers of ours.
 fn with_reason(dead_letter: &DeadLetter) -> FieldTable {
     let original = dead_letter.properties.headers().clone().unwrap_or_default();
     let mut headers = headers::kept(Some(&original), Deaths::Brokers);
     for (name, value) in original.inner() {
-        let name_is_ours = name.as_str().starts_with(DEAD_PREFIX);
-        if name_is_ours && unkept(name.as_str(), value).is_none() {
+        let is_reason = name.as_str().starts_with(DEAD_PREFIX) && name.as_str() != DEAD_PRODUCER;
+        if is_reason && unkept(name.as_str(), value).is_none() {
             headers.insert(name.clone(), value.clone());
         }
     }

@@ -12,9 +12,27 @@ use crate::error::{Error, Result};
 use crate::management::Management;
 use crate::servers::rabbitmq_access::{amqp, log_in};
 
-/// Loads the definitions, and makes sure that everything is there: an import may fail without
-/// reporting it.
+/// RabbitMQ 3.10 on a busy machine sometimes leaves out a queue, and reports success all the same.
+const ATTEMPTS: usize = 3;
+
+/// Loads the definitions until everything is there.
 pub(crate) async fn apply(
+    management: &Management,
+    definitions: &EnvDefinitions,
+    users: &BTreeMap<String, Url>,
+    services: &[&str],
+    ops: &Url,
+) -> Result<()> {
+    for _ in 1..ATTEMPTS {
+        if load(management, definitions, users, services, ops).await.is_ok() {
+            return Ok(());
+        }
+    }
+    load(management, definitions, users, services, ops).await
+}
+
+/// Loads the definitions, and makes sure that everything is there.
+async fn load(
     management: &Management,
     definitions: &EnvDefinitions,
     users: &BTreeMap<String, Url>,

@@ -6,7 +6,9 @@ mod databases;
 mod definitions;
 mod import;
 mod names;
+mod reader;
 mod test_env;
 
 pub use database::Database;
+pub use reader::Reader;
 pub use test_env::TestEnv;

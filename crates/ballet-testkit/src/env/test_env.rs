@@ -10,6 +10,7 @@ use crate::env::databases::{self, ServiceDatabase};
 use crate::env::definitions::{EnvDefinitions, rewrite};
 use crate::env::import;
 use crate::env::names::{database_names, identifier};
+use crate::env::reader::Reader;
 use crate::error::{Error, Result};
 use crate::management::Management;
 use crate::servers::definitions::{User, administrator, push};
@@ -151,6 +152,23 @@ impl TestEnv {
     /// If the environment was created without that service.
     pub fn admin_database_url(&self, service: &str) -> &str {
         self.database(service).admin_url.as_str()
+    }
+
+    /// Lets a reader hold all tables of a service's database, as `pg_dump` does.
+    ///
+    /// # Panics
+    /// If the environment was created without that service.
+    pub async fn hold_tables(&self, service: &str) -> Result<Reader> {
+        Reader::new(&self.database(service).admin_url, true).await
+    }
+
+    /// Lets a reader lock all tables of a service's database as `pg_dump` does, but without a snapshot
+    /// that keeps dead rows.
+    ///
+    /// # Panics
+    /// If the environment was created without that service.
+    pub async fn lock_tables(&self, service: &str) -> Result<Reader> {
+        Reader::new(&self.database(service).admin_url, false).await
     }
 
     fn database(&self, service: &str) -> &ServiceDatabase {

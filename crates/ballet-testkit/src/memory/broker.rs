@@ -6,7 +6,7 @@ use ballet_amqp::{Broker, BrokerError, Outcome, Peer, Publish, Session};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use serde_json::Value;
 
-use crate::memory::objects::{Exchange, Kind, Queue, QueueOptions, Target};
+use crate::memory::objects::{Binding, Exchange, Kind, Queue, QueueOptions, Target};
 use crate::memory::session::MemorySession;
 use crate::memory::state::{Connection, State, lock};
 
@@ -38,6 +38,7 @@ impl MemoryBroker {
                 Some("topic") => Kind::Topic,
                 Some("fanout") => Kind::Fanout,
                 Some("direct") => Kind::Direct,
+                Some("headers") => Kind::Headers,
                 other => panic!("the in-memory broker has no exchanges of kind {other:?}"),
             };
             let name = text(&exchange["name"]).unwrap_or_default();
@@ -65,7 +66,10 @@ impl MemoryBroker {
                 Some("exchange") => Target::Exchange(destination),
                 _ => Target::Queue(destination),
             };
-            broker.bind_to(&source, &part("routing_key"), target);
+            let arguments = binding["arguments"].as_object().into_iter().flatten();
+            let headers = arguments.filter(|(name, _)| *name != "x-match");
+            let headers = headers.filter_map(|(name, value)| Some((name.clone(), text(value)?)));
+            broker.bind_to(&source, &part("routing_key"), headers.collect(), target);
         }
         broker
     }
@@ -95,17 +99,17 @@ impl MemoryBroker {
 
     /// Binds a queue to an exchange.
     pub fn bind(&self, exchange: &str, key: &str, queue: &str) {
-        self.bind_to(exchange, key, Target::Queue(queue.to_owned()));
+        self.bind_to(exchange, key, Vec::new(), Target::Queue(queue.to_owned()));
     }
 
     /// Binds an exchange to an exchange.
     pub fn bind_exchange(&self, source: &str, key: &str, destination: &str) {
-        self.bind_to(source, key, Target::Exchange(destination.to_owned()));
+        self.bind_to(source, key, Vec::new(), Target::Exchange(destination.to_owned()));
     }
 
-    fn bind_to(&self, source: &str, key: &str, target: Target) {
+    fn bind_to(&self, source: &str, key: &str, headers: Vec<(String, String)>, target: Target) {
         if let Some(source) = self.lock().exchanges.get_mut(source) {
-            source.bindings.push((key.to_owned(), target));
+            source.bindings.push(Binding { key: key.to_owned(), headers, target });
         }
     }
 

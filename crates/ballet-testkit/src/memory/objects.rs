@@ -13,6 +13,8 @@ pub enum Kind {
     Fanout,
     /// By the exact key.
     Direct,
+    /// By headers: all that the binding lists.
+    Headers,
 }
 
 /// What a queue does with messages that come back to it.
@@ -28,7 +30,16 @@ pub struct QueueOptions {
 pub(super) struct Exchange {
     pub(super) kind: Kind,
     pub(super) alternate: Option<String>,
-    pub(super) bindings: Vec<(String, Target)>,
+    pub(super) bindings: Vec<Binding>,
+}
+
+/// What an exchange passes on, and where to.
+#[derive(Debug)]
+pub(super) struct Binding {
+    pub(super) key: String,
+    /// The headers that a message must have, for an exchange that routes by them.
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) target: Target,
 }
 
 #[derive(Debug, Clone)]

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use ballet_amqp::headers::text_header;
 use ballet_amqp::{BrokerError, Confirmed, Delivery, Outcome, Publish};
 use tokio::sync::{mpsc, watch};
 
 use crate::memory::message::Message;
-use crate::memory::objects::{Exchange, Kind, Queue, Target};
+use crate::memory::objects::{Binding, Exchange, Kind, Queue, Target};
 use crate::memory::topic;
 
 #[derive(Debug, Default)]
@@ -121,7 +122,7 @@ impl State {
         if message.exchange.is_empty() {
             queues.extend(self.queues.get_key_value(&message.routing_key).map(|(q, _)| q.clone()));
         } else {
-            self.route(&message.exchange, &message.routing_key, &mut queues);
+            self.route(&message.exchange, message, &mut queues);
         }
         if queues.is_empty() && message.mandatory {
             return Outcome::Returned { code: 312, text: "NO_ROUTE".to_owned() };
@@ -137,14 +138,18 @@ impl State {
         Outcome::Ack
     }
 
-    fn route(&self, exchange: &str, key: &str, queues: &mut Vec<String>) {
+    fn route(&self, exchange: &str, message: &Publish, queues: &mut Vec<String>) {
+        let key = &message.routing_key;
         let Some(exchange) = self.exchanges.get(exchange) else { return };
         let mut routed = false;
-        for (pattern, target) in &exchange.bindings {
+        for Binding { key: pattern, headers, target } in &exchange.bindings {
             let takes = match exchange.kind {
                 Kind::Fanout => true,
                 Kind::Direct => pattern == key,
                 Kind::Topic => topic::matches(pattern, key),
+                Kind::Headers => headers
+                    .iter()
+                    .all(|(name, value)| text_header(&message.properties, name) == Some(value)),
             };
             if !takes {
                 continue;
@@ -153,11 +158,11 @@ impl State {
             match target {
                 Target::Queue(queue) if queues.contains(queue) => {}
                 Target::Queue(queue) => queues.push(queue.clone()),
-                Target::Exchange(exchange) => self.route(exchange, key, queues),
+                Target::Exchange(exchange) => self.route(exchange, message, queues),
             }
         }
         if let (false, Some(alternate)) = (routed, &exchange.alternate) {
-            self.route(alternate, key, queues);
+            self.route(alternate, message, queues);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Servers in containers, from `compose.yaml`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::error::{Error, Result, machine};
 use crate::servers::options::Progress;
-use crate::servers::run::Run;
+use crate::servers::run::{Run, checkout};
 
 /// A remote daemon that is dead may not answer at all.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -99,6 +99,6 @@ impl Containers {
 }
 
 fn compose_file() -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose.yaml");
+    let path = checkout().join("compose.yaml");
     fs::canonicalize(&path).unwrap_or(path)
 }

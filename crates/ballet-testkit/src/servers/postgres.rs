@@ -110,9 +110,7 @@ impl Postgres {
     ///
     /// If this is not a private server from local programs, or if the standby does not start.
     pub async fn synchronous_standby(&self) -> Result<Self> {
-        let action = "add a standby to";
-        let node = self.backend.local().ok_or(Error::NotPrivate { server: NAME, action })?;
-        let (standby, url) = node.standby("postgres-2", &self.url).await?;
+        let standby = self.standby().await?;
         self.execute("alter system set synchronous_standby_names = '*'").await?;
         self.execute("select pg_reload_conf()").await?;
         wait_until("the standby to be synchronous", PATIENCE, || async {
@@ -120,6 +118,19 @@ impl Postgres {
             Ok::<_, Error>((self.execute(found).await? > 0).then_some(()))
         })
         .await?;
+        Ok(standby)
+    }
+
+    /// Starts a standby with a copy of the data, which follows some moments later. Promoted, it is this
+    /// server restored from a base backup and the log up to that moment.
+    ///
+    /// # Errors
+    ///
+    /// If this is not a private server from local programs, or if the standby does not start.
+    pub async fn standby(&self) -> Result<Self> {
+        let action = "add a standby to";
+        let node = self.backend.local().ok_or(Error::NotPrivate { server: NAME, action })?;
+        let (standby, url) = node.standby("postgres-2", &self.url).await?;
         Ok(Self { url, version: self.version, backend: Backend::Local(standby) })
     }
 
@@ -189,7 +200,9 @@ impl Postgres {
     /// Uses the server that the environment names.
     pub(crate) async fn external(text: &str) -> Result<Self> {
         let url = url::parse("DATABASE_URL", text, &["postgres", "postgresql"])?;
-        let version = check(&url).await?;
+        let version = check(&url).await;
+        let unusable = |why| Error::Named { name: "DATABASE_URL", why: Box::new(why) };
+        let version = version.map_err(unusable)?;
         version::check_postgres(version, &url::masked(&url))?;
         Ok(Self { url, version, backend: Backend::External })
     }

@@ -196,7 +196,9 @@ impl RabbitMq {
         let management =
             Management::new(url::without_credentials(base), login.unwrap_or_else(guest))?;
         let access = Access { amqp, management };
-        let version = access.check().await?;
+        let version = access.check().await;
+        let unusable = |why| Error::Named { name: "AMQP_URL", why: Box::new(why) };
+        let version = version.map_err(unusable)?;
         version::check_rabbitmq(version, &url::masked(&access.amqp))?;
         Ok(Self { access, version, backend: Backend::External })
     }

@@ -87,11 +87,29 @@ impl Run {
     }
 }
 
-/// The directory for the runs of this workspace.
+/// The directory for the runs of the workspace that cargo runs this program for.
 pub(crate) fn base_dir() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
+        .map_or_else(|| workspace().unwrap_or_else(built_in).join("target"), PathBuf::from);
     std::path::absolute(&target).unwrap_or(target).join("servers")
+}
+
+/// The checkout of ballet: that of this workspace, or the one that this was built in. A copy of a
+/// checkout is not built anew, so the two may differ.
+pub(crate) fn checkout() -> PathBuf {
+    let holds_us = |root: &PathBuf| root.join("crates/ballet-testkit/Cargo.toml").exists();
+    workspace().filter(holds_us).unwrap_or_else(built_in)
+}
+
+/// The workspace of the package that cargo runs or tests.
+fn workspace() -> Option<PathBuf> {
+    let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?);
+    let has_lock = |directory: &&Path| directory.join("Cargo.lock").exists();
+    package.ancestors().find(has_lock).map(Path::to_owned)
+}
+
+fn built_in() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// Makes the directory of a run, `target/servers/<run>`.

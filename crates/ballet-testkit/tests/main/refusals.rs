@@ -44,6 +44,18 @@ async fn a_server_that_is_too_old_is_refused_and_so_is_a_wrong_url_in_the_same_b
 }
 
 #[tokio::test]
+async fn a_variable_that_names_no_server_is_named() {
+    // A port on which nobody listens.
+    let env = [
+        ("AMQP_URL", "amqp://guest:guest@127.0.0.1:1"),
+        ("DATABASE_URL", "postgres://ops:ops@127.0.0.1:1/{service}"),
+    ];
+    let said = refusal(&env).await;
+    assert!(said.contains("AMQP_URL names a server that cannot be used"), "{said}");
+    assert!(said.contains("DATABASE_URL names a server that cannot be used"), "{said}");
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_start_leaves_its_log_and_its_last_words() {
     let broken = fake("broken", &["rabbitmq-server"], "echo 'BOOT FAILED: no reason'; exit 3");
     let env = [

@@ -4,13 +4,16 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use ballet_core::{CopyPart, Entity, EntityEvent, SharePart};
+use ballet_core::{
+    CopyPart, CopyRequested, Entity, EntityEvent, EventSchema, Republished, SharePart,
+};
 
 use crate::declare::erased::entities::{AnyFeed, AnyShare, Feed, RepublishedFeed, TypedShare};
 
 /// Collects the events that feed a copy. See [`Participant::copies`](crate::Participant::copies).
 pub struct CopyOf<E> {
     feeds: Vec<Arc<dyn AnyFeed>>,
+    events: Vec<EventSchema>,
     entity: PhantomData<fn(E)>,
 }
 
@@ -19,6 +22,7 @@ impl<E: Entity> CopyOf<E> {
     #[must_use]
     pub fn fed_by<T: EntityEvent<Entity = E>>(mut self) -> Self {
         self.feeds.push(Arc::new(Feed::<T>::new()));
+        self.events.push(EventSchema::of::<T>());
         self
     }
 }
@@ -34,6 +38,8 @@ impl<E> fmt::Debug for CopyOf<E> {
 pub(crate) struct CopyEntry {
     pub(crate) part: CopyPart,
     pub(crate) feeds: Vec<Arc<dyn AnyFeed>>,
+    /// Its events, for the service's contract.
+    pub(crate) events: Vec<EventSchema>,
 }
 
 impl CopyEntry {
@@ -41,7 +47,8 @@ impl CopyEntry {
         service: &'static str,
         feeds: impl FnOnce(CopyOf<E>) -> CopyOf<E>,
     ) -> Self {
-        let mut feeds = feeds(CopyOf { feeds: Vec::new(), entity: PhantomData }).feeds;
+        let none = CopyOf { feeds: Vec::new(), events: Vec::new(), entity: PhantomData };
+        let CopyOf { mut feeds, mut events, .. } = feeds(none);
         let part = CopyPart {
             entity: E::NAME,
             owner: E::owner(),
@@ -50,7 +57,9 @@ impl CopyEntry {
             request: E::request_of(service),
         };
         feeds.push(Arc::new(RepublishedFeed::<E>::new()));
-        Self { part, feeds }
+        events.push(EventSchema::of::<Republished<E>>());
+        events.extend(part.request.map(EventSchema::typed::<CopyRequested>));
+        Self { part, feeds, events }
     }
 }
 
@@ -59,12 +68,16 @@ impl CopyEntry {
 pub(crate) struct ShareEntry {
     pub(crate) part: SharePart,
     pub(crate) share: Arc<dyn AnyShare>,
+    /// Its events, for the service's contract.
+    pub(crate) events: Vec<EventSchema>,
 }
 
 impl ShareEntry {
     pub(crate) fn new<E: Entity>(view: &'static str) -> Self {
         let requests = E::REQUESTS.to_vec();
         let part = SharePart { entity: E::NAME, view, republished: E::REPUBLISHED, requests };
-        Self { part, share: Arc::new(TypedShare::<E>::new()) }
+        let mut events = vec![EventSchema::of::<Republished<E>>()];
+        events.extend(E::REQUESTS.iter().copied().map(EventSchema::typed::<CopyRequested>));
+        Self { part, share: Arc::new(TypedShare::<E>::new()), events }
     }
 }

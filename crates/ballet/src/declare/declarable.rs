@@ -1,8 +1,6 @@
 //! The traits that decide how a step may be declared. A wrong declaration fails to compile, with an
 //! error message of ours.
 
-use std::sync::Arc;
-
 use ballet_core::{Event, Never, Saga, StepKind, StepPart, Trigger};
 
 use crate::declare::bulk::{BulkCompensate, BulkStep};
@@ -73,25 +71,28 @@ pub trait Decides<Via> {
 
 impl<Sg: Saga, S: Step<Refused = Sg::Abort>> Starts<Sg, Local> for S {
     fn erase(self) -> ErasedStep {
-        ErasedStep(Arc::new(without_compensation(self, StepKind::Origin)))
+        ErasedStep::new::<S::On, S::Done, S::Refused>(without_compensation(self, StepKind::Origin))
     }
 }
 
 impl<Sg: Saga, S: BulkStep<Refused = Sg::Abort>> Starts<Sg, Bulk> for S {
     fn erase(self) -> ErasedStep {
-        ErasedStep(Arc::new(bulk(self, StepKind::Origin)))
+        ErasedStep::new::<S::On, S::Done, S::Refused>(bulk(self, StepKind::Origin))
     }
 }
 
 impl<S: Step<Refused = Never>> Decides<Local> for S {
     fn erase(self) -> ErasedStep {
-        ErasedStep(Arc::new(without_compensation(self, StepKind::Decision)))
+        ErasedStep::new::<S::On, S::Done, S::Refused>(without_compensation(
+            self,
+            StepKind::Decision,
+        ))
     }
 }
 
 impl<S: BulkStep<Refused = Never>> Decides<Bulk> for S {
     fn erase(self) -> ErasedStep {
-        ErasedStep(Arc::new(bulk(self, StepKind::Decision)))
+        ErasedStep::new::<S::On, S::Done, S::Refused>(bulk(self, StepKind::Decision))
     }
 }
 
@@ -100,7 +101,7 @@ impl<S: Compensate> Compensatable<Local> for S {
         let mut step = without_compensation(self, kind);
         step.part.compensated = S::Compensated::TYPE.if_any();
         step.undo = Some(LocalCompensation::of());
-        ErasedStep(Arc::new(step))
+        ErasedStep::new::<S::On, S::Done, S::Refused>(step).compensated::<S::Compensated>()
     }
 }
 
@@ -109,7 +110,7 @@ impl<S: CallCompensate> Compensatable<Outside> for S {
         let mut step = outside(self, kind);
         step.part.compensated = S::Compensated::TYPE.if_any();
         step.undo = Some(CallCompensation::of());
-        ErasedStep(Arc::new(step))
+        ErasedStep::new::<S::On, S::Done, S::Refused>(step).compensated::<S::Compensated>()
     }
 }
 
@@ -118,25 +119,25 @@ impl<S: BulkCompensate> Compensatable<Bulk> for S {
         let mut step = bulk(self, kind);
         step.part.compensated = S::Compensated::TYPE.if_any();
         step.undo = Some(BulkCompensation::of());
-        ErasedStep(Arc::new(step))
+        ErasedStep::new::<S::On, S::Done, S::Refused>(step).compensated::<S::Compensated>()
     }
 }
 
 impl<S: Step<Refused = Never>> Retriable<Local> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
-        ErasedStep(Arc::new(without_compensation(self, kind)))
+        ErasedStep::new::<S::On, S::Done, S::Refused>(without_compensation(self, kind))
     }
 }
 
 impl<S: CallStep<Refused = Never>> Retriable<Outside> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
-        ErasedStep(Arc::new(outside(self, kind)))
+        ErasedStep::new::<S::On, S::Done, S::Refused>(outside(self, kind))
     }
 }
 
 impl<S: BulkStep<Refused = Never>> Retriable<Bulk> for S {
     fn erase(self, kind: StepKind) -> ErasedStep {
-        ErasedStep(Arc::new(bulk(self, kind)))
+        ErasedStep::new::<S::On, S::Done, S::Refused>(bulk(self, kind))
     }
 }
 

@@ -6,14 +6,15 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use ballet_core::{
-    DeadlinePart, Entity, Event, EventType, Part, Saga, StepKind, StepPart, SubscriptionPart,
+    DeadlinePart, Entity, Event, EventSchema, EventType, Part, Saga, ServiceContract, StepKind,
+    StepPart, SubscriptionPart,
 };
 use jiff::SignedDuration;
 
 use crate::declare::copies::{CopyEntry, CopyOf, ShareEntry};
 use crate::declare::deadline::{Deadline, Due};
 use crate::declare::declarable::{Compensatable, Decides, Retriable, Starts};
-use crate::declare::erased::any::AnyStep;
+use crate::declare::erased::any::ErasedStep;
 use crate::declare::erased::others::{
     AnyProjection, KeyedCompensation, TypedOwner, TypedProjection, TypedRefusal,
 };
@@ -60,6 +61,8 @@ pub struct Participant {
     pub(crate) publishes: Vec<EventType>,
     pub(crate) shares: Vec<ShareEntry>,
     pub(crate) copies: Vec<CopyEntry>,
+    /// The events outside of sagas and copies, for the contract.
+    events: Vec<EventSchema>,
 }
 
 impl Participant {
@@ -74,6 +77,7 @@ impl Participant {
             publishes: Vec::new(),
             shares: Vec::new(),
             copies: Vec::new(),
+            events: Vec::new(),
         }
     }
 
@@ -91,6 +95,7 @@ impl Participant {
             Some(known) => {
                 known.steps.extend(entry.steps);
                 known.keyed_compensations.extend(entry.keyed_compensations);
+                known.events.extend(entry.events);
             }
             None => self.sagas.push(entry),
         }
@@ -114,6 +119,7 @@ impl Participant {
     #[must_use]
     pub fn projects<P: Projection>(mut self, projection: P) -> Self {
         self.projections.push(Arc::new(TypedProjection(projection)));
+        self.events.push(EventSchema::of::<P::On>());
         self
     }
 
@@ -121,6 +127,7 @@ impl Participant {
     #[must_use]
     pub fn publishes<E: Event>(mut self) -> Self {
         self.publishes.push(E::TYPE);
+        self.events.push(EventSchema::of::<E>());
         self
     }
 
@@ -185,6 +192,17 @@ impl Participant {
         self.service
     }
 
+    /// Returns the service's contract: the declaration with the schemas of its events, as a file that
+    /// tools read.
+    #[must_use]
+    pub fn contract(&self) -> ServiceContract {
+        let of_sagas = self.sagas.iter().flat_map(|saga| &saga.events);
+        let of_shares = self.shares.iter().flat_map(|share| &share.events);
+        let of_copies = self.copies.iter().flat_map(|copy| &copy.events);
+        let all = of_sagas.chain(&self.events).chain(of_shares).chain(of_copies);
+        ServiceContract::new(&self.part(), all.copied())
+    }
+
     /// Returns the declaration as data: the source of the choreography graph.
     #[must_use]
     pub fn part(&self) -> Part {
@@ -220,28 +238,29 @@ impl<Sg: Saga> SagaSteps<Sg> {
         Self { entry: SagaEntry::new::<Sg>(), saga: PhantomData }
     }
 
-    fn push(mut self, step: Arc<dyn AnyStep>) -> Self {
-        self.entry.steps.push(step);
+    fn push(mut self, erased: ErasedStep) -> Self {
+        self.entry.steps.push(erased.step);
+        self.entry.events.extend(erased.events);
         self
     }
 
     /// Adds a step that may refuse, and is undone when the saga is aborted.
     #[must_use]
     pub fn compensatable<Via, S: Compensatable<Via>>(self, step: S) -> Self {
-        self.push(step.erase(StepKind::Compensatable).0)
+        self.push(step.erase(StepKind::Compensatable))
     }
 
     /// Adds the step that decides the saga: once its outcome is recorded, the saga is never
     /// aborted. The step is undone if an abort is committed first.
     #[must_use]
     pub fn pivot<Via, S: Compensatable<Via>>(self, step: S) -> Self {
-        self.push(step.erase(StepKind::Pivot).0)
+        self.push(step.erase(StepKind::Pivot))
     }
 
     /// Adds a step that cannot refuse and is retried until it is done.
     #[must_use]
     pub fn retriable<Via, S: Retriable<Via>>(self, step: S) -> Self {
-        self.push(step.erase(StepKind::Retriable).0)
+        self.push(step.erase(StepKind::Retriable))
     }
 
     /// Adds a step that repeats in a saga, each time under another key. One event undoes one
@@ -252,9 +271,10 @@ impl<Sg: Saga> SagaSteps<Sg> {
         S: Compensatable<Via>,
         E: Event,
     {
-        let step = step.erase(StepKind::Compensatable).0;
-        let undo = KeyedCompensation::new(step.part().name, compensated_by);
+        let step = step.erase(StepKind::Compensatable);
+        let undo = KeyedCompensation::new(step.step.part().name, compensated_by);
         self.entry.keyed_compensations.push(Arc::new(undo));
+        self.entry.events.push(EventSchema::of::<E>());
         self.push(step)
     }
 }
@@ -284,13 +304,14 @@ impl<Sg: Saga> OwnerSteps<Sg> {
             compensated_by: Vec::new(),
             calls_outside: false,
         });
+        self.0.entry.events.push(EventSchema::of::<E>());
         self
     }
 
     /// Starts the saga with this step, triggered by an event. Its refusal is the abort event.
     #[must_use]
     pub fn starts<Via, S: Starts<Sg, Via>>(self, step: S) -> Self {
-        Self(self.0.push(step.erase().0))
+        Self(self.0.push(step.erase()))
     }
 
     /// Aborts the saga on this refusal. `abort_event` creates the abort event.
@@ -300,6 +321,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
         abort_event: impl Fn(E) -> Sg::Abort + Send + Sync + 'static,
     ) -> Self {
         self.0.entry.refusals.push(Arc::new(TypedRefusal { abort_event, event: PhantomData }));
+        self.0.entry.events.push(EventSchema::of::<E>());
         self
     }
 
@@ -318,6 +340,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
             passed_event: Arc::new(move |due| Encoded::of(&passed(due))),
             abort_event: Arc::new(TypedRefusal { abort_event, event: PhantomData }),
         });
+        self.0.entry.events.push(EventSchema::of::<E>());
         self
     }
 
@@ -325,7 +348,7 @@ impl<Sg: Saga> OwnerSteps<Sg> {
     /// first.
     #[must_use]
     pub fn decides<Via, S: Decides<Via>>(self, step: S) -> Self {
-        Self(self.0.push(step.erase().0))
+        Self(self.0.push(step.erase()))
     }
 
     /// Adds a step that may refuse, and is undone when the saga is aborted.

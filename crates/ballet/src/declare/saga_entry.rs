@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ballet_core::{Event, EventType, Saga, SagaPart, StepPart};
+use ballet_core::{Event, EventSchema, EventType, Saga, SagaPart, StepPart};
 use jiff::SignedDuration;
 
 use crate::declare::deadline::Deadline;
@@ -21,6 +21,8 @@ pub(crate) struct SagaEntry {
     pub(crate) refusals: Vec<Arc<dyn AnyRefusal>>,
     pub(crate) deadline: Option<Deadline>,
     pub(crate) keyed_compensations: Vec<Arc<dyn AnyKeyedCompensation>>,
+    /// The events of all of this, for the service's contract.
+    pub(crate) events: Vec<EventSchema>,
 }
 
 impl SagaEntry {
@@ -35,6 +37,7 @@ impl SagaEntry {
             refusals: Vec::new(),
             deadline: None,
             keyed_compensations: Vec::new(),
+            events: vec![EventSchema::of::<Sg::Abort>()],
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
 /// Asks again later, after a failure to take in the answer.
 pub(crate) fn ask_again(engine: &Engine, answer: Answer, failure: &Failure) {
     let Answer { call, claim, .. } = answer;
-    tracing::warn!(step = call.step, saga = %call.saga_id, "an answer could not be taken in: {failure}");
+    call.span().in_scope(|| tracing::warn!("an answer could not be taken in: {failure}"));
     fail(engine, call, claim, failure);
 }
 
@@ -49,7 +49,7 @@ fn fail(engine: &Engine, mut call: NewCall, claim: Claim, failure: &Failure) {
 
 /// The other side answers, but has no outcome yet. So the attempts begin anew.
 fn wait(engine: &Engine, mut call: NewCall, claim: Claim, failure: &Failure) {
-    tracing::debug!(step = call.step, key = %call.key, "a call has no outcome yet: {failure}");
+    call.span().in_scope(|| tracing::debug!("a call has no outcome yet: {failure}"));
     ballet_amqp::counter!("ballet_calls_total", "outcome" => "not_yet").increment(1);
     claim.answered();
     call.attempts = 0;
@@ -64,7 +64,8 @@ fn wait(engine: &Engine, mut call: NewCall, claim: Claim, failure: &Failure) {
 
 async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let Some((_, step)) = engine.registry.step(&call.step) else {
-        tracing::error!(step = call.step, key = %call.key, "an open call belongs to a step that this version does not know");
+        let unknown = "an open call belongs to a step that this version does not know";
+        call.span().in_scope(|| tracing::error!("{unknown}"));
         return;
     };
     let line = Arc::clone(&claim.line);
@@ -96,10 +97,9 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
         return wait(engine, call, claim, &failure);
     }
     ballet_amqp::counter!("ballet_calls_total", "outcome" => "failed").increment(1);
-    tracing::warn!(
-        step = call.step, undo = call.undo, key = %call.key, saga = %call.saga_id,
-        attempts = call.attempts + 1, "a call failed, and is made again: {failure}"
-    );
+    let attempts = call.attempts + 1;
+    call.span()
+        .in_scope(|| tracing::warn!(attempts, "a call failed, and is made again: {failure}"));
     if line.failed() {
         tracing::warn!(
             step = call.step,

@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use tokio::sync::{Mutex, watch};
 
 use crate::declare::clock::Clock;
+use crate::declare::failure::Failure;
 use crate::engine::last_work::LastWork;
 use crate::engine::open_calls::{Answer, OpenCalls};
 use crate::engine::registry::Registry;
@@ -57,9 +58,23 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Records whether the database answers, for readiness.
-    pub(crate) fn database_answers(&self, answers: bool) {
-        self.database.send_if_modified(|before| std::mem::replace(before, answers) != answers);
+    /// Records that the database answers, for readiness. The log says when it does again.
+    pub(crate) fn database_answers(&self) {
+        if self.now_answers(true) {
+            tracing::info!("the database answers again");
+        }
+    }
+
+    /// Records that the database does not answer. The log says so once, however many notice.
+    pub(crate) fn database_is_away(&self, why: &Failure) {
+        if self.now_answers(false) {
+            tracing::warn!("the database is away, and what needs it waits: {why}");
+        }
+    }
+
+    /// Returns true if this is news.
+    fn now_answers(&self, answers: bool) -> bool {
+        self.database.send_if_modified(|before| std::mem::replace(before, answers) != answers)
     }
 
     /// Asks whether the database works, within a few seconds. While it does, a cheap question is
@@ -79,7 +94,7 @@ impl Engine {
                 () = stopped(&mut stopping) => return,
             }
             if self.database_works().await {
-                self.database_answers(true);
+                self.database_answers();
                 return;
             }
         }

@@ -2,7 +2,6 @@
 //!
 //! A batch of messages is one, and so is what an HTTP handler originates.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ use crate::tables::calls::NewCall;
 use crate::tables::copied::Copied;
 use crate::tables::database::{answered, begin};
 use crate::tables::deadlines::Deadlines;
-use crate::tables::inbox::NewMessage;
+use crate::tables::inbox::{NewMessage, Received};
 use crate::tables::ledger::{Entry, Ledger, NewRow, Row, StepKey};
 use crate::tables::outbox::Mark;
 use crate::tables::{calls, inbox, outbox};
@@ -186,12 +185,12 @@ impl<'db> Transaction<'db> {
     }
 
     /// Takes the locks of all sagas that this transaction works on, and reads the ledger of them;
-    /// says which of the messages are new. Before anything else.
+    /// says which of the messages are new, and what is known of the others. Before anything else.
     pub(crate) async fn receive(
         &mut self,
         sagas: &[SagaId],
         messages: &[NewMessage],
-    ) -> Result<HashSet<MessageId>, Failure> {
+    ) -> Result<Received, Failure> {
         answered(inbox::receive(&mut self.db, &mut self.ledger, sagas, messages)).await
     }
 

@@ -1,26 +1,18 @@
 //! Extractors that answer with a [`Problem`] what they cannot read.
 
-use std::error::Error;
 use std::fmt::Display;
 use std::str::FromStr;
 
 use axum::extract::path::ErrorKind;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::http::StatusCode;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
 use ballet_core::json::{in_words, wanted_in_words};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_path_to_error::Segment;
 
 use crate::http::place::Place;
 use crate::http::problem::Problem;
-
-/// A JSON body, in and out.
-#[derive(Debug, Clone, Copy)]
-pub struct Json<T>(pub T);
+use crate::http::unreadable::{names, source};
 
 /// The path's parameters.
 #[derive(Debug, Clone, Copy)]
@@ -38,23 +30,6 @@ pub struct LastEventId<T>(pub Option<T>);
 impl LastEventId<()> {
     /// The header's name.
     pub const HEADER: &'static str = "Last-Event-ID";
-}
-
-impl<T: Serialize> IntoResponse for Json<T> {
-    fn into_response(self) -> Response {
-        axum::Json(self.0).into_response()
-    }
-}
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match axum::Json::from_request(request, state).await {
-            Ok(axum::Json(body)) => Ok(Self(body)),
-            Err(rejection) => Err(unreadable_body(&rejection)),
-        }
-    }
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
@@ -99,36 +74,8 @@ impl<T: FromStr<Err: Display>, S: Send + Sync> FromRequestParts<S> for LastEvent
 
 /// 400: a parameter cannot be read.
 fn wrong(place: Place, what: impl Display) -> Problem {
-    Problem::bad_request(format!("{place} is wrong: {what}")).and(place, what.to_string())
-}
-
-fn unreadable_body(rejection: &JsonRejection) -> Problem {
-    match rejection {
-        JsonRejection::JsonDataError(error) => {
-            let inner = source::<serde_path_to_error::Error<serde_json::Error>>(error);
-            let Some(inner) = inner else { return Problem::unprocessable(error.body_text()) };
-            let what = inner.inner().to_string();
-            let place = Place::body(names(inner.path(), &what));
-            let what = in_words(&what);
-            Problem::unprocessable(format!("{place} is wrong: {what}")).and(place, what)
-        }
-        JsonRejection::JsonSyntaxError(error) => {
-            let inner = source::<serde_path_to_error::Error<serde_json::Error>>(error);
-            let what = inner.map_or_else(|| error.body_text(), |inner| inner.inner().to_string());
-            Problem::bad_request(format!("the body is not JSON: {what}"))
-                .and(Place::body([""; 0]), what)
-        }
-        JsonRejection::MissingJsonContentType(_) => Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "the body has to be JSON: send it with the header `Content-Type: application/json`",
-        )
-        .and(Place::header("Content-Type"), "it is not application/json"),
-        other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "the body is larger than the service takes (MAX_BODY): send less",
-        ),
-        other => Problem::new(other.status(), other.body_text()),
-    }
+    let what = in_words(&what.to_string());
+    Problem::bad_request(format!("{place} is wrong: {what}")).and(place, what)
 }
 
 fn unreadable_query(rejection: &QueryRejection) -> Problem {
@@ -200,31 +147,6 @@ fn wrong_one<T: DeserializeOwned>(params: &[(String, String)]) -> Option<(String
     let error = source::<serde_path_to_error::Error<serde::de::value::Error>>(&rejection)?;
     let what = error.inner().to_string();
     Some((names(error.path(), &what).into_iter().next()?, what))
-}
-
-/// The names and indexes that lead to a field. A missing field belongs to them, too: serde names it
-/// in its message, and its parent in the path.
-fn names(path: &serde_path_to_error::Path, what: &str) -> Vec<String> {
-    let missing = what.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
-    let known = path.iter().filter_map(|segment| match segment {
-        Segment::Seq { index } => Some(index.to_string()),
-        Segment::Map { key } => Some(key.clone()),
-        Segment::Enum { variant } => Some(variant.clone()),
-        Segment::Unknown => None,
-    });
-    known.chain(missing.map(|(name, _)| name.to_owned())).collect()
-}
-
-/// The first cause of this type.
-fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        cause = error.source();
-    }
-    None
 }
 
 #[cfg(test)]

@@ -3,13 +3,16 @@
 
 mod extract;
 pub(crate) mod health;
+pub(crate) mod json;
 pub(crate) mod own_routes;
 mod place;
 pub(crate) mod problem;
 pub(crate) mod refusal;
 pub(crate) mod trace;
 pub(crate) mod unit;
+mod unreadable;
 
-pub use extract::{Json, LastEventId, Path, Query};
+pub use extract::{LastEventId, Path, Query};
+pub use json::Json;
 pub use place::Place;
 pub use problem::{FieldError, Problem};

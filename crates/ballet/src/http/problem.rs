@@ -1,6 +1,8 @@
 //! Errors of HTTP handlers as problem+json (RFC 9457).
 
-use axum::http::{StatusCode, header};
+use std::sync::Arc;
+
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -27,6 +29,8 @@ pub struct Problem {
     pub members: Map<String, Value>,
     #[serde(skip)]
     outdated: Option<Outdated>,
+    #[serde(skip)]
+    cause: Option<Cause>,
 }
 
 /// A part of a request that is wrong.
@@ -43,6 +47,23 @@ pub struct FieldError {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outdated;
 
+/// Set on an answer for the log: why the request failed. It is not for the caller. It is one pointer, as
+/// problems are returned as errors.
+#[derive(Debug, Clone)]
+pub(crate) struct Cause(Arc<String>);
+
+impl Cause {
+    /// Says which request failed, and why.
+    pub(crate) fn log(&self, method: &Method, path: &str, status: StatusCode) {
+        let (why, code) = (&self.0, status.as_u16());
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            tracing::warn!(%method, path, status = code, "a request failed for now: {why}");
+        } else {
+            tracing::error!(%method, path, status = code, "a request failed: {why}");
+        }
+    }
+}
+
 /// When a caller may try again, in seconds: what keeps a request from being served ends soon.
 const RETRY_AFTER: header::HeaderValue = header::HeaderValue::from_static("1");
 
@@ -58,6 +79,7 @@ impl Problem {
             errors: Vec::new(),
             members: Map::new(),
             outdated: None,
+            cause: None,
         }
     }
 
@@ -110,13 +132,16 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let outdated = self.outdated;
+        let (outdated, cause) = (self.outdated, self.cause.clone());
         let mut response = (status, axum::Json(self)).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         if let Some(outdated) = outdated {
             response.extensions_mut().insert(outdated);
+        }
+        if let Some(cause) = cause {
+            response.extensions_mut().insert(cause);
         }
         let value = header::HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, value);
@@ -126,20 +151,24 @@ impl IntoResponse for Problem {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
+        let cause = Some(Cause(Arc::new(failure.to_string())));
         match failure.kind() {
             FailureKind::ConnectionLost | FailureKind::Conflict => {
-                tracing::warn!("a request failed for now: {failure}");
                 let problem = Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "the service cannot reach its database, is busy, or was interrupted: read the \
                      thing back before you try again",
                 );
-                Self { outdated: failure.is_stale_statement().then_some(Outdated), ..problem }
+                Self {
+                    outdated: failure.is_stale_statement().then_some(Outdated),
+                    cause,
+                    ..problem
+                }
             }
             FailureKind::Transient | FailureKind::Permanent | FailureKind::NotYet => {
-                tracing::error!("a request failed: {failure}");
                 // Internal errors are for the log, not for the caller.
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed; its log says why")
+                let why = "the service failed; its log says why";
+                Self { cause, ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, why) }
             }
         }
     }

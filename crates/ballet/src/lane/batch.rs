@@ -27,6 +27,7 @@ use crate::lane::named_rows::lock_named;
 use crate::lane::pace::{Pace, TURN};
 use crate::lane::plan::{Slot, plan};
 use crate::lane::remembered::{self, forget_failures, new_message, new_messages};
+use crate::lane::reused_ids::is_reused;
 use crate::tables::database::answered;
 use crate::tables::inbox::NewMessage;
 use crate::tables::outbox::Mark;
@@ -190,21 +191,27 @@ async fn in_one_transaction(
     fault::point(FaultPoint::AfterBegin, &*works);
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
     remembered::check_messages(&mut transaction, works).await?;
-    let mut fresh = transaction.receive(&sagas, &new_messages(works)).await?;
+    let mut received = transaction.receive(&sagas, &new_messages(works)).await?;
     let answers: Vec<(CallKey, &str)> = works.iter().filter_map(answer).collect();
     let now = transaction.scope.now;
     let mut open = answered(calls::close(transaction.db(), &answers, now)).await?;
 
     let mut live = Vec::with_capacity(works.len());
-    for (at, work) in works.iter_mut().enumerate() {
-        match work {
-            Work::Message(message) if fresh.remove(&message.envelope.message_id) => live.push(at),
-            Work::Answer(answer) if open.remove(&answer.call.key) => live.push(at),
-            Work::Message(message) => {
-                message.is_duplicate = true;
+    for at in 0..works.len() {
+        let is_live = match &works[at] {
+            Work::Message(message) => received.fresh.remove(&message.envelope.message_id),
+            Work::Answer(answer) => open.remove(&answer.call.key),
+        };
+        let reuses_id = !is_live && is_reused(works, at, &received);
+        if is_live {
+            live.push(at);
+        }
+        if let Work::Message(message) = &mut works[at] {
+            // It may have been in a batch before, which was rolled back.
+            (message.is_duplicate, message.reuses_id) = (!is_live, reuses_id);
+            if !is_live {
                 counted.add(message.envelope.event_type.name(), "duplicate");
             }
-            Work::Answer(_) => {}
         }
     }
     remembered::check_sagas(&mut transaction, works, &live).await?;

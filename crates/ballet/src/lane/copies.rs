@@ -36,6 +36,7 @@ pub(super) async fn send(engine: &Arc<Engine>, publisher: &PublisherHandle, mut 
                     return;
                 }
                 Err(failure) => tracing::error!(
+                    exchange = copy.exchange,
                     "a dead letter or delayed message can neither be published nor kept; its \
                      original stays unacknowledged: {why}; {failure}"
                 ),

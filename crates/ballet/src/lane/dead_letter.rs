@@ -10,10 +10,12 @@ use ballet_amqp::headers::{
     DEAD_SERVICE, DEAD_STEP, Deaths, ORIGINAL_EXPIRATION, ORIGINAL_USER_ID, RETRIES, RETRY_DETAIL,
     RETRY_EXCHANGE, RETRY_ROUTING_KEY, count_header, insert_text, properties_to_keep, text_header,
 };
-use ballet_amqp::{AMQPValue, Delivery, Publish, Receipt, incoming};
-use ballet_core::topology::{DEAD, DELIVERY_LIMIT, ROUTE};
+use ballet_amqp::{AMQPValue, Delivery, Publish, Receipt, ShortString, incoming};
+use ballet_core::envelope::foreign_producer;
+use ballet_core::topology::{DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, ROUTE};
 use ballet_core::{Envelope, Received, Unacceptable};
 use ballet_fault::{self as fault, FaultPoint};
+use tracing::{Instrument, Span};
 
 use crate::declare::retry::Delay;
 use crate::engine::engine::Engine;
@@ -22,21 +24,46 @@ use crate::lane::copies;
 use crate::tables::failures::{self, Failed};
 
 const PERSISTENT: u8 = 2;
+
+/// A message that goes on as a copy. It stays unacknowledged until the broker has confirmed the copy, so
+/// it cannot be lost.
+pub(crate) struct Original {
+    pub(crate) delivery: Delivery,
+    pub(crate) receipt: Receipt,
+    /// What its log lines have in common.
+    pub(crate) span: Span,
+}
+
+impl Original {
+    /// One that could not be read: what is said of it is what its properties say.
+    pub(crate) fn unread(delivery: Delivery, receipt: Receipt) -> Self {
+        let properties = &delivery.properties;
+        let said = |text: &Option<ShortString>| text.as_ref().map(ToString::to_string);
+        let span = tracing::error_span!(
+            "message",
+            r#type = said(properties.kind()),
+            id = said(properties.message_id()),
+            saga = said(properties.correlation_id()),
+        );
+        Self { delivery, receipt, span }
+    }
+}
+
 /// Publishes the message as a dead letter, and settles the original when the broker has
-/// confirmed it. Until then the original stays unacknowledged, so it cannot be lost.
+/// confirmed it.
 pub(crate) fn set_aside(
     engine: &Arc<Engine>,
-    delivery: Delivery,
-    receipt: Receipt,
+    original: Original,
     why: Unacceptable,
     step: Option<&'static str>,
     attempts: u32,
 ) {
-    let attempts = attempts + earlier_attempts(&delivery);
+    let delivery = &original.delivery;
+    let attempts = attempts + earlier_attempts(delivery);
     let Unacceptable { reason, detail } = why;
     let reason = reason.code();
     ballet_amqp::counter!("ballet_dead_letters_total", "reason" => reason).increment(1);
-    let (exchange, routing_key) = origin(&delivery);
+    let (exchange, routing_key) = origin(delivery);
     let mut headers = vec![
         (DEAD_REASON, text_value(reason)),
         (DEAD_DETAIL, text_value(&detail)),
@@ -45,45 +72,52 @@ pub(crate) fn set_aside(
         (DEAD_EXCHANGE, text_value(exchange)),
         (DEAD_ROUTING_KEY, text_value(routing_key)),
     ];
+    let app_id = delivery.properties.app_id().as_ref().map(ShortString::as_str);
+    if let Some(producer) = foreign_producer(exchange, routing_key, app_id, &engine.registry.events)
+    {
+        headers.push((DEAD_PRODUCER, text_value(producer)));
+    }
     match step {
         Some(step) => {
             headers.push((DEAD_STEP, text_value(step)));
-            tracing::error!(reason, step, attempts, "a message is set aside: {detail}");
+            original.span.in_scope(|| {
+                tracing::error!(reason, step, attempts, "a message is set aside: {detail}");
+            });
         }
         // The detail may quote the message: that is for the dead letter, not for the log.
-        None => tracing::error!(
-            reason,
-            routing_key = delivery.routing_key,
-            "a message that cannot be taken is set aside"
-        ),
+        None => original.span.in_scope(|| {
+            tracing::error!(reason, routing_key, "a message that cannot be taken is set aside");
+        }),
     }
     // A message that no handler ever got is not listed as stuck; it is among the dead letters.
     let failed = match step {
         Some(handler) => {
             Some(Noted::Failed(Failed { handler, reason, detail, attempts, wait: None }))
         }
-        None => (waits(&delivery) > 0).then_some(Noted::GivenUp { reason, detail }),
+        None => (waits(delivery) > 0).then_some(Noted::GivenUp { reason, detail }),
     };
-    publish_copy(engine, DEAD, delivery, receipt, headers, attempts, failed);
+    publish_copy(engine, DEAD, original, headers, attempts, failed);
 }
 
 /// Publishes the message to a retry queue, from which it comes back after the delay.
 pub(crate) fn retry_later(
     engine: &Arc<Engine>,
-    delivery: Delivery,
-    receipt: Receipt,
+    original: Original,
     why: Unacceptable,
     step: Option<&'static str>,
     delay: Delay,
     attempts: u32,
 ) {
-    let attempts = attempts + earlier_attempts(&delivery);
-    let waits = waits(&delivery) + 1;
+    let delivery = &original.delivery;
+    let attempts = attempts + earlier_attempts(delivery);
+    let waits = waits(delivery) + 1;
     let queue = delay.queue();
     ballet_amqp::counter!("ballet_failures_total", "then" => queue).increment(1);
     let Unacceptable { reason, detail } = why;
-    tracing::warn!(step, attempts, queue, "a message is tried again later: {detail}");
-    let (exchange, routing_key) = origin(&delivery);
+    original.span.in_scope(|| {
+        tracing::warn!(step, attempts, queue, "a message is tried again later: {detail}");
+    });
+    let (exchange, routing_key) = origin(delivery);
     let headers = vec![
         (RETRIES, AMQPValue::LongUInt(waits)),
         (RETRY_DETAIL, text_value(&detail)),
@@ -93,21 +127,21 @@ pub(crate) fn retry_later(
     let wait = Some(delay.time());
     let failed = |handler| Failed { handler, reason: reason.code(), detail, attempts, wait };
     let failed = step.map(|handler| Noted::Failed(failed(handler)));
-    publish_copy(engine, queue, delivery, receipt, headers, attempts, failed);
+    publish_copy(engine, queue, original, headers, attempts, failed);
 }
 
 fn publish_copy(
     engine: &Arc<Engine>,
     exchange: &'static str,
-    delivery: Delivery,
-    receipt: Receipt,
+    original: Original,
     headers: Vec<(&'static str, AMQPValue)>,
     attempts: u32,
     noted: Option<Noted>,
 ) {
     let engine = Arc::clone(engine);
     let mut stopping = engine.stopping.clone();
-    tokio::spawn(async move {
+    let Original { delivery, receipt, span } = original;
+    let copied = async move {
         let copied = async {
             let Some(publisher) = engine.relay.publisher() else { return };
             let letter = copy(&engine, exchange, delivery, &headers, attempts);
@@ -124,7 +158,8 @@ fn publish_copy(
             // Unacknowledged: the broker delivers it again.
             () = stopped(&mut stopping) => {}
         }
-    });
+    };
+    tokio::spawn(copied.instrument(span));
 }
 
 /// What is recorded of a message that could not be handled.

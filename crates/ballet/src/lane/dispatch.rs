@@ -45,7 +45,10 @@ pub(crate) async fn handle(
             let (saga_id, abort_event) = (saga_id()?, refusal.abort_event(event)?);
             let abort = abort_as_owner(transaction, saga, saga_id, abort_event).await?;
             if abort == Abort::TooLate {
-                tracing::error!(saga = %saga_id, "{} came after the pivot: check the graph's rules", message.envelope.event_type);
+                let (id, event_type) = (message.envelope.message_id, message.envelope.event_type);
+                tracing::error!(
+                    %id, saga = %saga_id, "{event_type} came after the pivot: check the graph's rules"
+                );
             }
             Ok(if abort == Abort::Aborted { Effect::Handled } else { Effect::Nothing })
         }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::engine::engine::Engine;
 use crate::engine::open_calls::Answer;
-use crate::lane::dead_letter;
+use crate::lane::dead_letter::{self, Original};
 use crate::lane::message::{Message, Work};
 
 /// Hands work to the lanes.
@@ -36,7 +36,8 @@ impl Lanes {
                  the process; find the cause before it is redriven"
             );
             let why = Unacceptable::new(Reason::CrashLoop, detail);
-            dead_letter::set_aside(engine, delivery, receipt, why, None, 0);
+            let original = Original::unread(delivery, receipt);
+            dead_letter::set_aside(engine, original, why, None, 0);
             return;
         }
         let (clock, latest) = (&engine.clock, engine.shared_clock.latest());
@@ -48,7 +49,8 @@ impl Lanes {
             }
             Err(unread) => {
                 let (unacceptable, delivery, receipt) = *unread;
-                dead_letter::set_aside(engine, delivery, receipt, unacceptable, None, 0);
+                let original = Original::unread(delivery, receipt);
+                dead_letter::set_aside(engine, original, unacceptable, None, 0);
             }
         }
     }

@@ -19,6 +19,7 @@ use crate::lane::batch::Kept;
 use crate::lane::later::{after_conflict, later_or_never, left};
 use crate::lane::message::Work;
 use crate::lane::part::{Part, pause, split};
+use crate::lane::reused_ids;
 
 /// How often a batch in conflict with another transaction is tried as a whole before it is split,
 /// and a single message before it waits in a retry queue.
@@ -139,7 +140,7 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
         ballet_amqp::histogram!("ballet_transaction_seconds").record(took.as_secs_f64());
         match ran {
             Ok(rest) => {
-                engine.database_answers(true);
+                engine.database_answers();
                 engine.last_work.note();
                 settle(engine, part.works);
                 if !rest.is_empty() {
@@ -218,7 +219,14 @@ async fn go_on(
         if losses < LOSSES || !part.is_single() {
             if !is_down {
                 let failure = &failed.failure;
-                tracing::warn!(losses, "a batch failed, and the database works: {failure}");
+                let size = part.works.len();
+                part.span().in_scope(|| {
+                    tracing::warn!(
+                        losses,
+                        size,
+                        "a batch failed, and the database works: {failure}"
+                    );
+                });
             }
             if !is_down && !is_stale {
                 pause(losses.min(LOSSES)).await;
@@ -261,7 +269,10 @@ async fn go_on(
         {
             part.attempts += 1;
             ballet_amqp::counter!("ballet_failures_total", "then" => "again").increment(1);
-            tracing::warn!("a handler failed; trying again: {}", failed.failure);
+            let (step, attempts) = (failed.handler, part.attempts_in_all());
+            part.span().in_scope(|| {
+                tracing::warn!(step, attempts, "a handler failed; trying again: {}", failed.failure);
+            });
             pause(part.attempts).await;
             parts.push_front(part);
         }
@@ -278,8 +289,8 @@ async fn go_on(
 async fn until_it_works(engine: &Engine, part: &mut Part, failure: &Failure) {
     part.waits += 1;
     let waits = part.waits;
-    tracing::warn!(waits, "the database is away, the batch waits: {failure}");
-    engine.database_answers(false);
+    tracing::debug!(waits, "a batch waits for the database: {failure}");
+    engine.database_is_away(failure);
     pause(waits).await;
     engine.wait_for_database().await;
 }
@@ -296,6 +307,9 @@ fn settle(engine: &Engine, works: Vec<Work>) {
                     newest = newest.max(Some(made));
                 }
                 let outcome = if message.is_duplicate { "duplicate" } else { "settled" };
+                if message.reuses_id {
+                    reused_ids::tell(&message);
+                }
                 left(engine, &message, Ok(outcome));
                 message.receipt.settle();
             }

@@ -10,7 +10,7 @@ use crate::engine::caller::ask_again;
 use crate::engine::engine::Engine;
 use crate::engine::failed::BatchFailure;
 use crate::lane::batch::make_partitions;
-use crate::lane::dead_letter;
+use crate::lane::dead_letter::{self, Original};
 use crate::lane::dispatch::entomb;
 use crate::lane::message::{Message, Work};
 use crate::lane::part::pause;
@@ -46,15 +46,8 @@ pub(super) async fn later_or_never(
                         }
                         let why = Unacceptable::new(reason, failed.failure.to_string());
                         left(engine, &message, Err(&why.detail));
-                        let Message { delivery, receipt, .. } = *message;
-                        dead_letter::set_aside(
-                            engine,
-                            delivery,
-                            receipt,
-                            why,
-                            failed.handler,
-                            attempts,
-                        );
+                        let original = original(*message);
+                        dead_letter::set_aside(engine, original, why, failed.handler, attempts);
                     }
                 }
             }
@@ -111,8 +104,13 @@ fn put_off(
     let reason = if waits_for_another { Reason::NotYet } else { Reason::Failed };
     let why = Unacceptable::new(reason, failed.failure.to_string());
     left(engine, &message, Err(&why.detail));
+    dead_letter::retry_later(engine, original(message), why, failed.handler, delay, attempts);
+}
+
+fn original(message: Message) -> Original {
+    let span = message.span();
     let Message { delivery, receipt, .. } = message;
-    dead_letter::retry_later(engine, delivery, receipt, why, failed.handler, delay, attempts);
+    Original { delivery, receipt, span }
 }
 
 /// Ends a message's span. What becomes of its copy, if there is one, is in the same trace.
@@ -138,7 +136,9 @@ async fn leave_tombstone(engine: &Arc<Engine>, message: &Message) {
             make_partitions(engine).await;
             may_be_forgotten = true;
         }
-        tracing::warn!("a tombstone could not be written; trying again: {failure}");
+        message.span().in_scope(|| {
+            tracing::warn!("a tombstone could not be written; trying again: {failure}");
+        });
         if *engine.stopping.borrow() {
             return;
         }

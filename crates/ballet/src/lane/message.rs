@@ -8,12 +8,14 @@ use ballet_core::envelope::Limits;
 use ballet_core::{AnyEvent, Envelope, Reason, Received, SagaId, Unacceptable};
 use ballet_fault::WorksOn;
 use jiff::Timestamp;
+use tracing::field::display;
 
 use crate::declare::clock::Clock;
 use crate::declare::failure::Failure;
 use crate::engine::age::{id_is_old, is_old, too_old_to_begin};
 use crate::engine::open_calls::Answer;
 use crate::engine::registry::{Known, Registry};
+use crate::lane::content;
 use crate::lane::dead_letter::earlier_attempts;
 use crate::lane::traced::Traced;
 
@@ -45,8 +47,12 @@ pub(crate) struct Message {
     pub(crate) traced: Traced,
     /// How much of it may be forgotten.
     pub(crate) age: Age,
+    /// The hash of its type and of the event as JSON.
+    pub(crate) content: i64,
     /// Whether it was handled before.
     pub(crate) is_duplicate: bool,
+    /// Whether what was handled before under its id was something else.
+    pub(crate) reuses_id: bool,
     /// The event as JSON, where that is not the delivery's body as it came.
     body: Option<Vec<u8>>,
     /// One for each handler; taken when it runs, and decoded again if it has to run again.
@@ -74,21 +80,21 @@ impl Message {
                 .ok_or_else(|| Unacceptable::new(Reason::UnknownType, name.to_owned()))?;
             check_age(&known, &envelope, limits, now)?;
             let events = known.decode(&body)?;
+            let content = content::hash(name, &body);
             let body = match body {
                 Cow::Borrowed(body) if body.len() == delivery.body.len() => None,
                 other => Some(other.into_owned()),
             };
-            Ok((envelope, known, body, events))
+            Ok((envelope, known, content, body, events))
         });
         match read {
-            Ok((envelope, known, body, events)) => {
+            Ok((envelope, known, content, body, events)) => {
                 let traced = Traced::arrived(&envelope, earlier_attempts(&delivery), clock);
                 let age = Age {
                     saga_is_old: envelope.saga_id.is_some_and(|saga| is_old(limits, saga, now)),
                     id_is_old: id_is_old(limits, envelope.message_id, now),
                     ..Age::default()
                 };
-                let is_duplicate = false;
                 Ok(Self {
                     envelope,
                     known,
@@ -96,7 +102,9 @@ impl Message {
                     receipt,
                     traced,
                     age,
-                    is_duplicate,
+                    content,
+                    is_duplicate: false,
+                    reuses_id: false,
                     body,
                     events,
                 })
@@ -135,13 +143,13 @@ impl Message {
         self.events.get(at)?.as_ref()
     }
 
-    /// What the message's log lines have in common.
+    /// What the message's log lines have in common. Its level keeps it in every log that has lines.
     pub(crate) fn span(&self) -> tracing::Span {
         let Envelope { event_type, message_id, saga_id, .. } = &self.envelope;
-        let saga = saga_id.map(|saga| saga.0);
+        let saga = saga_id.map(display);
         let trace = self.traced.trace_id();
-        tracing::info_span!(
-            "message", r#type = event_type.name(), id = %message_id, saga = ?saga,
+        tracing::error_span!(
+            "message", r#type = event_type.name(), id = %message_id, saga,
             trace_id = %format_args!("{trace:032x}")
         )
     }
@@ -176,6 +184,14 @@ impl Work {
         match self {
             Self::Message(message) => message.saga(),
             Self::Answer(answer) => Some(answer.call.saga_id),
+        }
+    }
+
+    /// What the work's log lines have in common.
+    pub(crate) fn span(&self) -> tracing::Span {
+        match self {
+            Self::Message(message) => message.span(),
+            Self::Answer(answer) => answer.call.span(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod bulk_runs;
+pub(crate) mod content;
 pub(crate) mod copies;
 pub(crate) mod counted;
 pub(crate) mod dead_letter;
@@ -16,5 +17,6 @@ pub(crate) mod pace;
 pub(crate) mod part;
 pub(crate) mod plan;
 pub(crate) mod remembered;
+pub(crate) mod reused_ids;
 pub(crate) mod run_items;
 pub(crate) mod traced;

@@ -6,6 +6,7 @@ use ballet_amqp::Backoff;
 
 use crate::declare::retry::Retry;
 use crate::engine::failed::BatchFailure;
+use crate::lane::dead_letter::earlier_attempts;
 use crate::lane::message::Work;
 
 /// How long a lane pauses before it tries again.
@@ -40,6 +41,22 @@ impl Part {
 
     pub(crate) fn is_single(&self) -> bool {
         self.works.len() == 1
+    }
+
+    /// How often its only message was tried, with the attempts before it waited in retry queues.
+    pub(crate) fn attempts_in_all(&self) -> u32 {
+        match &self.works[..] {
+            [Work::Message(message)] => self.attempts + earlier_attempts(&message.delivery),
+            _ => self.attempts,
+        }
+    }
+
+    /// What the log lines about the part have in common: the ids of its work, if there is only one.
+    pub(crate) fn span(&self) -> tracing::Span {
+        match &self.works[..] {
+            [only] => only.span(),
+            _ => tracing::Span::none(),
+        }
     }
 
     /// The policy of the handler that failed.

@@ -60,9 +60,11 @@ pub(crate) fn new_messages(works: &[Work]) -> Vec<NewMessage> {
 /// What the inbox records of a message.
 pub(crate) fn new_message(work: &Work) -> Option<NewMessage> {
     match work {
-        Work::Message(message) => {
-            Some(NewMessage { id: message.envelope.message_id, apart: message.age.is_apart })
-        }
+        Work::Message(message) => Some(NewMessage {
+            id: message.envelope.message_id,
+            apart: message.age.is_apart,
+            content: message.content,
+        }),
         Work::Answer(_) => None,
     }
 }

@@ -154,6 +154,12 @@ impl Relay {
         positions: Vec<i32>,
         unreadable: Vec<(i32, String)>,
     ) {
+        for (position, reason) in &unreadable {
+            tracing::error!(
+                %batch, position,
+                "an event cannot be read back, it is kept in ballet.outbox_dead: {reason}"
+            );
+        }
         if let Some(live) = self.live().get_mut(&batch) {
             live.positions = positions;
             live.unreadable.extend(unreadable);
@@ -171,6 +177,15 @@ impl Relay {
 
     /// Records the publisher's report that a batch is published, or that the rest of it is left behind.
     pub(crate) fn published(&self, published: Published) {
+        for event in &published.unpublishable {
+            tracing::error!(
+                r#type = event.routing_key,
+                id = event.message_id,
+                saga = event.correlation_id,
+                "an event can never be published as it is, `ballet outbox list` shows it: {}",
+                event.reason
+            );
+        }
         // Postgres does not store zero bytes in text.
         let mut dead: Vec<(i32, String)> = published
             .unpublishable
@@ -192,13 +207,6 @@ impl Relay {
             }
             ballet_amqp::counter!("ballet_unpublishable_total").increment(unreadable.len() as u64);
             dead.extend(unreadable);
-        }
-        for (position, reason) in &dead {
-            tracing::error!(
-                batch = %published.batch,
-                position,
-                "event can never be published, it is kept in ballet.outbox_dead: {reason}"
-            );
         }
         self.marks().push(Mark { batch: published.batch, dead });
         self.marked.notify_one();
@@ -291,6 +299,11 @@ impl Relay {
     /// Returns the batches of a table that are in memory.
     pub(crate) fn live_of_table(&self, table: i16) -> Vec<BatchId> {
         self.live().keys().filter(|batch| batch.table == table).copied().collect()
+    }
+
+    /// Returns true if batches of a table are in memory and no one has to mend the broker first.
+    pub(crate) fn is_under_way(&self, table: i16) -> bool {
+        self.live().iter().any(|(batch, live)| batch.table == table && !live.is_held)
     }
 
     /// Puts a batch that was left behind into memory. Returns false if it is already there.

@@ -10,19 +10,25 @@ use tracing_subscriber::{Layer, fmt};
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::LogFormat;
 
+/// Logs each lost connection several times, and returned messages with their bodies. The service says these
+/// once, with their ids. So lapin is heard only when the filter names it.
+const LAPIN: &str = "lapin";
+
 /// Reads what is to be logged: levels, and `target=level`.
 pub(crate) fn filter(text: &str) -> Result<Targets, SettingsError> {
     // `Targets` takes a misspelled level as the name of a target and logs nothing else. A blank one
     // it takes as `error`.
     let is_level = |part: &str| !part.is_empty() && part.parse::<LevelFilter>().is_ok();
     let is_good = |part: &str| part.contains('=') || is_level(part.trim());
-    let targets = text.parse().ok().filter(|_| text.split(',').all(is_good));
-    targets.ok_or_else(|| {
+    let targets: Option<Targets> = text.parse().ok().filter(|_| text.split(',').all(is_good));
+    let targets = targets.ok_or_else(|| {
         SettingsError::new(format!(
             "LOG: {text:?} is not understood; expected error, warn, info, debug, trace or off, \
              or a list like info,sqlx=warn"
         ))
-    })
+    })?;
+    let is_named = targets.iter().any(|(target, _)| target == LAPIN);
+    Ok(if is_named { targets } else { targets.with_target(LAPIN, LevelFilter::OFF) })
 }
 
 /// Sets the process's logging up; the second time it does nothing.
@@ -45,4 +51,26 @@ pub(crate) fn init(text: &str, format: LogFormat) -> Result<(), SettingsError> {
     // A test that starts several services in one process has one log.
     let _already_set = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn lapin_is_silent_until_it_is_named() {
+        let says = |text: &str, target: &str| {
+            filter(text).expect("a filter").would_enable(target, &Level::ERROR)
+        };
+        for text in ["info", "debug", "warn,sqlx=warn", "ballet=debug"] {
+            assert!(!says(text, "lapin::channel"), "{text}");
+            assert!(says(text, "ballet::lane::lane"), "{text}");
+        }
+        assert!(says("info,lapin=warn", "lapin::channel"));
+        assert!(says("info,lapin::channel=warn", "lapin::channel"));
+        assert!(says("info", "sqlx::query"));
+        assert!(!says("off", "ballet::lane::lane"));
+    }
 }

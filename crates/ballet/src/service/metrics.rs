@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use ballet_amqp::metric::contained;
+use ballet_core::topology::RETRIES;
+use ballet_core::{Part, Reason};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 
@@ -27,6 +29,93 @@ pub(super) fn handle() -> Option<PrometheusHandle> {
             .ok()
     };
     METRICS.get_or_init(install).clone()
+}
+
+/// The roles at the broker, as labels.
+pub(super) const CONSUME: &str = "consume";
+pub(super) const PUBLISH: &str = "publish";
+
+const COUNTERS: [&str; 17] = [
+    "ballet_acks_total",
+    "ballet_confirmed_total",
+    "ballet_conflicts_total",
+    "ballet_copies_kept_total",
+    "ballet_deadlines_passed_total",
+    "ballet_deliveries_total",
+    "ballet_nacked_total",
+    "ballet_outbox_events_total",
+    "ballet_outbox_truncations_total",
+    "ballet_published_total",
+    "ballet_republished_total",
+    "ballet_returned_total",
+    "ballet_reused_ids_total",
+    "ballet_settled_total",
+    "ballet_spans_exported_total",
+    "ballet_splits_total",
+    "ballet_unpublishable_total",
+];
+const GAUGES: [&str; 14] = [
+    "ballet_bindings_compared",
+    "ballet_calls_held",
+    "ballet_calls_open",
+    "ballet_clock_difference_seconds",
+    "ballet_copies_unsent",
+    "ballet_dead_queue_messages",
+    "ballet_outbox_dead",
+    "ballet_outbox_oldest_seconds",
+    "ballet_outbox_unpublished",
+    "ballet_publish_held",
+    "ballet_publish_in_flight",
+    "ballet_queue_behind_seconds",
+    "ballet_queue_messages",
+    "ballet_unsettled_oldest_seconds",
+];
+const HISTOGRAMS: [&str; 4] = [
+    "ballet_batch_size",
+    "ballet_deadline_late_seconds",
+    "ballet_publish_to_commit_seconds",
+    "ballet_transaction_seconds",
+];
+
+/// Registers what this service counts and measures, so that each begins at zero. Otherwise the first
+/// event of a kind would be no increase to Prometheus, and no alarm would ring for it.
+pub(super) fn begin(part: &Part) {
+    COUNTERS.iter().for_each(|name| drop(ballet_amqp::counter!(*name)));
+    GAUGES.iter().for_each(|name| drop(ballet_amqp::gauge!(*name)));
+    HISTOGRAMS.iter().for_each(|name| drop(ballet_amqp::histogram!(*name)));
+    for event in part.consumes() {
+        for outcome in ["handled", "refused", "nothing", "duplicate"] {
+            let counter = ballet_amqp::counter!("ballet_messages_total", "type" => event.name(),
+                "outcome" => outcome);
+            drop(counter);
+        }
+    }
+    for reason in Reason::ALL {
+        drop(ballet_amqp::counter!("ballet_dead_letters_total", "reason" => reason.code()));
+    }
+    for then in ["again"].into_iter().chain(RETRIES.map(|(queue, _)| queue)) {
+        drop(ballet_amqp::counter!("ballet_failures_total", "then" => then));
+    }
+    for outcome in ["answered", "failed", "not_yet"] {
+        drop(ballet_amqp::counter!("ballet_calls_total", "outcome" => outcome));
+    }
+    for role in [CONSUME, PUBLISH] {
+        drop(ballet_amqp::gauge!("ballet_connected", "role" => role));
+        drop(ballet_amqp::counter!("ballet_reconnects_total", "role" => role));
+    }
+    for why in ["queue", "export"] {
+        drop(ballet_amqp::counter!("ballet_spans_dropped_total", "why" => why));
+    }
+    for tried_again in ["yes", "no"] {
+        drop(ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => tried_again));
+    }
+    if !part.copies.is_empty() {
+        drop(ballet_amqp::gauge!("ballet_copies_behind_events"));
+        drop(ballet_amqp::gauge!("ballet_copies_behind_seconds"));
+    }
+    for copy in &part.copies {
+        drop(ballet_amqp::gauge!("ballet_copy_filled", "entity" => copy.entity));
+    }
 }
 
 /// Moves recorded samples into the buckets regularly. Otherwise unread samples would fill the

@@ -135,6 +135,7 @@ async fn is_clean(db: &mut PgConnection) -> bool {
 /// waiting does not help then.
 pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError> {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+    let mut told = String::new();
     loop {
         let Err(error) = sqlx::query("select 1").execute(pool).await else { return Ok(()) };
         let code = error.as_database_error().and_then(|error| error.code()).map(String::from);
@@ -147,9 +148,12 @@ pub(super) async fn wait_until_reachable(pool: &PgPool) -> Result<(), StartError
         if let Some(problem) = tls::problem(&error.to_string(), "DATABASE_CA_FILE") {
             return Err(StartError::DatabaseTls(problem));
         }
-        let pause = backoff.wait();
-        tracing::warn!("the database cannot be reached yet; trying again in {pause:?}: {error}");
-        tokio::time::sleep(pause).await;
+        let why = error.to_string();
+        if told != why {
+            tracing::warn!("the database cannot be reached yet; trying again: {why}");
+            told = why;
+        }
+        tokio::time::sleep(backoff.wait()).await;
     }
 }
 

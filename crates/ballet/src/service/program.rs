@@ -24,12 +24,10 @@ pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode
         Err(error) => error.exit(),
     };
     if settings.print_config && wrong.is_empty() {
-        use std::io::Write;
-        let printed = printed(&program, &given);
-        return match std::io::stdout().write_all(printed.as_bytes()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        };
+        return print(&printed(&program, &given));
+    }
+    if settings.print_contract && wrong.is_empty() {
+        return print(&service.contract().text());
     }
     if !wrong.is_empty() || logging::filter(&settings.log).is_err() {
         wrong.extend(service.check(&settings).err());
@@ -43,8 +41,16 @@ pub fn main<A: Parser>(build: impl FnOnce(A) -> (Settings, Service)) -> ExitCode
         Err(error) => return fail(&format!("the runtime cannot start: {error}")),
     };
     match runtime.block_on(run(service, settings)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(ended) => ended,
         Err(error) => fail(&error),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
@@ -54,33 +60,41 @@ fn fail(error: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Runs until asked to stop, or until a part of the service fails. After a failure the process
-/// supervisor restarts the program.
-async fn run(service: Service, settings: Settings) -> Result<(), String> {
+/// Runs until asked to stop, or until a part of the service fails, which the log has told then. After a
+/// failure the process supervisor restarts the program.
+async fn run(service: Service, settings: Settings) -> Result<ExitCode, String> {
     let asked_to_stop = asked_to_stop();
     tokio::pin!(asked_to_stop);
     let running = tokio::select! {
         running = service.start(settings) => running.map_err(|error| error.to_string())?,
-        () = &mut asked_to_stop => return Ok(()),
+        signal = &mut asked_to_stop => {
+            tracing::info!(signal, "stopped before the service had started");
+            return Ok(ExitCode::SUCCESS);
+        }
     };
-    let failed = tokio::select! {
-        why = running.failed() => Err(why),
-        () = asked_to_stop => Ok(()),
+    let ended = tokio::select! {
+        _failed = running.failed() => ExitCode::FAILURE,
+        signal = asked_to_stop => {
+            tracing::info!(signal, "stopping");
+            ExitCode::SUCCESS
+        }
     };
-    tracing::info!("stopping");
     running.stop().await;
-    failed
+    tracing::info!("stopped");
+    Ok(ended)
 }
 
-async fn asked_to_stop() {
+/// Waits for a signal to stop, and returns its name.
+async fn asked_to_stop() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminated) => tokio::select! {
-            _ = terminated.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => "SIGTERM",
+            _ = tokio::signal::ctrl_c() => "SIGINT",
         },
         Err(_) => {
             let _interrupted = tokio::signal::ctrl_c().await;
+            "SIGINT"
         }
     }
 }

@@ -44,6 +44,7 @@ pub(super) fn consume(
     let mut settings = ConsumerSettings::new(service, engine.relay.process.to_string());
     settings.expected = expected(service);
     settings.prefetch = prefetch;
+    settings.watched = vec![service.to_owned(), dead_queue(service)];
     let engine = Arc::clone(engine);
     Consumer::start(broker, settings, Arc::new(move |arrival| lanes.dispatch(&engine, arrival)))
 }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::engine::stopping::stopped;
-use crate::http::problem::Problem;
+use crate::http::problem::{Cause, Problem};
 use crate::http::refusal::in_words;
 use crate::service::error::StartError;
 use crate::service::tasks::Tasks;
@@ -63,6 +63,9 @@ async fn answer(
                     format!("no answer within {REQUEST:?}; check its effect before you try again");
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).into_response()
             });
+            if let Some(cause) = response.extensions().get::<Cause>() {
+                cause.log(&method, uri.path(), response.status());
+            }
             in_words(response, &method, &uri)
         }
     }

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::{Extension, Router};
 use ballet_amqp::Broker;
+use ballet_core::ServiceContract;
 use ballet_core::envelope::Limits;
 use tokio::sync::{Mutex, watch};
 
@@ -17,6 +18,7 @@ use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::SharedClock;
 use crate::http::health::{self, Health, Parts};
+use crate::http::json::MaxBody;
 use crate::http::own_routes::OwnRoutes;
 use crate::http::trace::Tracer;
 use crate::http::unit::Handle;
@@ -25,6 +27,7 @@ use crate::lane::lane;
 use crate::outgoing::relay::Relay;
 use crate::service::check::{Checked, check, check_declaration};
 use crate::service::error::StartError;
+use crate::service::metrics::{CONSUME, PUBLISH};
 use crate::service::prepare::Prepare;
 use crate::service::running::{Running, Signals};
 use crate::service::settings::error::SettingsError;
@@ -35,7 +38,7 @@ use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::hosts as upkeep_hosts;
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{
-    calls, clock, copied, deadlines, marks, partitions, pausing, process, republish, stuck,
+    calls, clock, copied, deadlines, marks, partitions, pausing, process, queues, republish, stuck,
     sweeper, turns, unsent_copies,
 };
 
@@ -77,6 +80,12 @@ impl Service {
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Returns the service's contract. See [`Participant::contract`].
+    #[must_use]
+    pub fn contract(&self) -> ServiceContract {
+        self.participant.contract()
     }
 
     /// Checks the settings before anything starts.
@@ -121,6 +130,7 @@ impl Service {
         let tracer = Tracer { clock: clock.clone(), spans: spans.clone() };
         let own_routes = OwnRoutes::new(settings.http_requests, pools.renewal.clone(), tracer);
         let routes = health::router(health.clone(), metrics::handle(), own_routes.clone());
+        metrics::begin(&self.participant.part());
         let failing = failed.clone();
         let address =
             serve::serve(&mut http, settings.listen, routes, failing, asked_to_stop.clone())
@@ -187,10 +197,10 @@ impl Service {
         let publisher = roles::publish(&engine, Arc::clone(&broker));
         let (bindings, bindings_state) = watch::channel(Bindings::default());
         let compare = Compare::new(&self.participant.part(), Arc::clone(&broker), bindings);
-        let consumer = roles::consume(&engine, lanes, Arc::clone(&broker), settings.prefetch());
+        let consumer = roles::consume(&engine, lanes, broker, settings.prefetch());
         let consumer = Arc::new(consumer);
-        base.watch("the consumer", consumer.state());
-        base.watch("the publisher", publisher.state());
+        base.watch("the consumer", CONSUME, consumer.state());
+        base.watch("the publisher", PUBLISH, publisher.state());
         base.spawn("the upkeep of metrics", metrics::keep(engine.stopping.clone()));
         let watch = pausing::run(Arc::clone(&engine), Arc::clone(&consumer));
         work.spawn("the database check", watch);
@@ -217,13 +227,14 @@ impl Service {
             let republish = republish::run(Arc::clone(&engine), shares, settings.republish_rate);
             work.spawn("the publisher of shared entities", republish);
         }
+        let watch = queues::watch(Arc::clone(&engine), Arc::clone(&consumer));
+        work.spawn("the watch over the queues", watch);
         let mut copies_state = None;
         if !copies.is_empty() {
             let (state, told) = watch::channel("not known yet".to_owned());
             copies_state = Some(told);
             let keeper = copied::Keeper {
                 engine: Arc::clone(&engine),
-                broker,
                 consumer: Arc::clone(&consumer),
                 copies: copies.into_iter().map(|copy| copy.part).collect(),
                 state,
@@ -252,6 +263,7 @@ impl Service {
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));
         let routes = routes.layer(DefaultBodyLimit::max(settings.max_body));
+        let routes = routes.layer(Extension(MaxBody(settings.max_body)));
         if !own_routes.serve(routes) || health.parts.set(parts).is_err() {
             tracing::error!("the service was started twice");
         }

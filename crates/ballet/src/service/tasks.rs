@@ -52,9 +52,19 @@ impl Tasks {
     pub(super) fn watch(
         &mut self,
         name: &'static str,
+        role: &'static str,
         mut state: watch::Receiver<ConnectionState>,
     ) {
-        self.spawn(name, async move { while state.changed().await.is_ok() {} });
+        let connected = ballet_amqp::gauge!("ballet_connected", "role" => role);
+        self.spawn(name, async move {
+            loop {
+                let is_ready = state.borrow_and_update().is_ready();
+                connected.set(if is_ready { 1.0 } else { 0.0 });
+                if state.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
     }
 
     /// Waits until all tasks end, and aborts those that do not end in time. Returns true if all

@@ -35,6 +35,15 @@ pub(crate) struct NewCall {
     pub(crate) attempts: u32,
 }
 
+impl NewCall {
+    /// What the log lines about the call have in common.
+    pub(crate) fn span(&self) -> tracing::Span {
+        tracing::error_span!(
+            "call", step = self.step, undo = self.undo, key = %self.key, saga = %self.saga_id
+        )
+    }
+}
+
 impl WorksOn for NewCall {
     fn names(&self) -> Vec<String> {
         vec![format!("{}{}", if self.undo { "undo:" } else { "" }, self.step)]

@@ -57,7 +57,7 @@ pub(crate) async fn give_up(pool: &PgPool, message: MessageId, reason: &str, det
              last_failed_at = ballet.now() where message_id = $1",
     );
     let update = update.bind(message.0).bind(reason).bind(detail.replace('\0', " "));
-    log_failure(message, async { update.execute(pool).await.map(drop) }).await;
+    log_failure(async { update.execute(pool).await.map(drop) }).await;
 }
 
 /// A failure of a handler.
@@ -79,16 +79,17 @@ pub(crate) async fn record(
     event_type: &str,
     failed: &Failed,
 ) {
-    log_failure(message, insert(pool, message, saga, event_type, failed)).await;
+    log_failure(insert(pool, message, saga, event_type, failed)).await;
 }
 
-async fn log_failure(message: MessageId, recorded: impl Future<Output = Result<(), sqlx::Error>>) {
+async fn log_failure(recorded: impl Future<Output = Result<(), sqlx::Error>>) {
     let error = match tokio::time::timeout(PATIENCE, recorded).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer within {PATIENCE:?}"),
     };
-    tracing::warn!(id = %message, "cannot change the list of stuck sagas for a message: {error}");
+    // The caller's span names the message.
+    tracing::warn!("cannot change the list of stuck sagas for a message: {error}");
 }
 
 async fn insert(

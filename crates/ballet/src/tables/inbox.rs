@@ -3,7 +3,7 @@
 //! The row commits together with the handlers' effects, so a message takes effect once, no matter
 //! how often it is delivered.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use ballet_core::envelope::Limits;
 use ballet_core::{MessageId, SagaId, id};
@@ -21,43 +21,60 @@ pub(crate) struct NewMessage {
     pub(crate) id: MessageId,
     /// Whether it is kept among those without a time, since the partition of its time is gone.
     pub(crate) apart: bool,
+    /// The hash of its content.
+    pub(crate) content: i64,
 }
 
-const RECEIVE: &str = "select message_id, saga_id, step, key, entry, arrived, ordinal \
-     from ballet.receive($1, $2, $3, $4, $5)";
+/// What the inbox knew of messages before a transaction recorded them.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    /// The messages that are new.
+    pub(crate) fresh: HashSet<MessageId>,
+    /// The hashes of the others, and perhaps of new ones. A release before 0012 kept none.
+    pub(crate) known: HashMap<MessageId, i64>,
+}
+
+const RECEIVE: &str = "select message_id, saga_id, step, key, entry, arrived, ordinal, content \
+     from ballet.receive_with_content($1, $2, $3, $4, $5, $6, $7)";
 
 /// Starts a transaction on sagas: takes their locks first, then records the messages and reads the
-/// ledger of the sagas. Returns the messages that are new. Waits for a message that another
-/// transaction is handling.
+/// ledger of the sagas. Says which messages are new. Waits for a message that another transaction
+/// is handling.
 pub(crate) async fn receive(
     db: &mut PgConnection,
     ledger: &mut Ledger,
     sagas: &[SagaId],
     messages: &[NewMessage],
-) -> Result<HashSet<MessageId>, sqlx::Error> {
-    let mut fresh = HashSet::with_capacity(messages.len());
+) -> Result<Received, sqlx::Error> {
+    let mut received = Received::default();
     if sagas.is_empty() && messages.is_empty() {
-        return Ok(fresh);
+        return Ok(received);
     }
-    let (timed_ids, other_ids) = places(messages);
+    received.fresh.reserve(messages.len());
+    let (timed, others) = places(messages);
     let (timed_sagas, other_sagas) = split(sagas.iter().map(|saga| saga.0), |saga| *saga);
     let (timed_sagas, other_sagas) =
         (sorted(timed_sagas.into_iter()), sorted(other_sagas.into_iter()));
     let rows = sqlx::query(RECEIVE)
         .bind(locks::keys(sagas.iter().copied()))
-        .bind(timed_ids)
-        .bind(other_ids)
+        .bind(ids(&timed))
+        .bind(contents(&timed))
+        .bind(ids(&others))
+        .bind(contents(&others))
         .bind(timed_sagas)
         .bind(other_sagas)
         .fetch_all(db)
         .await?;
     for row in rows {
         match row.try_get::<Option<Uuid>, _>(0)? {
-            Some(id) => drop(fresh.insert(MessageId(id))),
+            Some(id) => match row.try_get::<Option<i64>, _>(7)? {
+                Some(content) => drop(received.known.insert(MessageId(id), content)),
+                None => drop(received.fresh.insert(MessageId(id))),
+            },
             None => ledger.take_in(&row)?,
         }
     }
-    Ok(fresh)
+    Ok(received)
 }
 
 /// Takes back messages that this transaction recorded and does not handle after all.
@@ -66,26 +83,38 @@ pub(crate) async fn forget(
     messages: &[NewMessage],
 ) -> Result<(), sqlx::Error> {
     let (timed, others) = places(messages);
-    for (ids, delete) in [
+    for (messages, delete) in [
         (timed, "delete from ballet.inbox where message_id = any($1)"),
         (others, "delete from ballet.inbox_other where message_id = any($1)"),
     ] {
-        if !ids.is_empty() {
-            sqlx::query(delete).bind(ids).execute(&mut *db).await?;
+        if !messages.is_empty() {
+            sqlx::query(delete).bind(ids(&messages)).execute(&mut *db).await?;
         }
     }
     Ok(())
 }
 
-/// The ids that are kept by their time, and those that are kept apart.
-fn places(messages: &[NewMessage]) -> (Vec<Uuid>, Vec<Uuid>) {
-    let is_timed = |message: &&NewMessage| !message.apart && id::is_timed(message.id.0);
-    let (timed, others): (Vec<&NewMessage>, Vec<&NewMessage>) = messages.iter().partition(is_timed);
-    let ids = |messages: Vec<&NewMessage>| sorted(messages.iter().map(|message| message.id.0));
-    (ids(timed), ids(others))
+/// The messages that are kept by their time, and those that are kept apart. Of those with one id the
+/// first counts. Without one order everywhere, two batches with the same ids could deadlock.
+fn places(messages: &[NewMessage]) -> (Vec<NewMessage>, Vec<NewMessage>) {
+    let is_timed = |message: &NewMessage| !message.apart && id::is_timed(message.id.0);
+    let mut places: (Vec<_>, Vec<_>) = messages.iter().copied().partition(is_timed);
+    for messages in [&mut places.0, &mut places.1] {
+        messages.sort_by_key(|message| message.id);
+        messages.dedup_by_key(|message| message.id);
+    }
+    places
 }
 
-/// Without one order everywhere, two batches with the same ids could deadlock.
+fn ids(messages: &[NewMessage]) -> Vec<Uuid> {
+    messages.iter().map(|message| message.id.0).collect()
+}
+
+fn contents(messages: &[NewMessage]) -> Vec<i64> {
+    messages.iter().map(|message| message.content).collect()
+}
+
+/// In the order of all locks.
 fn sorted(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
     let mut ids: Vec<Uuid> = ids.collect();
     ids.sort_unstable();

@@ -31,6 +31,7 @@ const FRAMEWORK: &[Migration] = &[
     framework!("0009_outbox_table"),
     framework!("0010_leases"),
     framework!("0011_copies"),
+    framework!("0012_content"),
 ];
 
 /// Opens a connection for migrations only. It has no timeouts, because building an index may take

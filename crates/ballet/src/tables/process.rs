@@ -6,6 +6,7 @@
 //! that is gone. If it lives after all, the sweep makes copies with the same ids, which receivers
 //! drop.
 
+use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 
@@ -83,6 +84,39 @@ pub(crate) async fn is_gone(db: &mut PgConnection, process: i64) -> Result<bool,
         .fetch_one(db)
         .await?;
     Ok(gone)
+}
+
+/// Whether a process of a service is alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alive {
+    /// One is.
+    Yes,
+    /// None is. The last lease ended then, if there was one.
+    No(Option<Timestamp>),
+}
+
+/// Returns whether a process is alive, for those who look from outside.
+///
+/// # Errors
+///
+/// The database does not answer.
+pub async fn alive(db: &mut PgConnection) -> Result<Alive, sqlx::Error> {
+    // A process that was killed leaves a lease and no lock; a frozen one a lock and an old lease.
+    let statement = "select coalesce(bool_or(lease_until between ballet.now() \
+                     and ballet.now() + $2::interval and exists (select from pg_locks \
+                     where locktype = 'advisory' and classid::bigint = $1 and objsubid = 2 \
+                     and granted and objid::bigint = process & 4294967295 and database = \
+                     (select oid from pg_database where datname = current_database()))), false), \
+                     least(max(lease_until), ballet.now()) from ballet.process_lease";
+    let (is_alive, ended): (bool, Option<jiff_sqlx::Timestamp>) = sqlx::query_as(statement)
+        .bind(i64::from(CLASS))
+        .bind(LONGEST_LEASE)
+        .fetch_one(&mut *db)
+        .await?;
+    if is_alive || !without_lease(db).await?.is_empty() {
+        return Ok(Alive::Yes);
+    }
+    Ok(Alive::No(ended.map(jiff_sqlx::Timestamp::to_jiff)))
 }
 
 /// Returns the lock keys of processes of a release before, which are alive and have no lease: the lower

@@ -16,6 +16,7 @@ use crate::engine::open_calls::FailedCall;
 use crate::engine::stopping::stopped;
 use crate::tables::database::{answered, begin};
 use crate::tables::{calls, process};
+use crate::upkeep::told;
 
 /// The pauses between the attempts of one call. The number of attempts is stored with the call.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(60));
@@ -61,7 +62,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             let pause = match worked.await {
                 Ok(()) => GATHER,
                 Err(failure) => {
-                    tracing::warn!("calls to the outside wait: {failure}");
+                    told::waits("calls to the outside wait", &failure);
                     AFTER_ERROR
                 }
             };

@@ -5,12 +5,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Broker, ConsumerHandle, Found, Object, Session};
+use ballet_amqp::ConsumerHandle;
 use ballet_core::CopyPart;
 use bytes::Bytes;
-use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use crate::declare::event::Encoded;
 use crate::declare::failure::Failure;
@@ -20,15 +18,14 @@ use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::tables::copy_fills::{self, Fill};
 use crate::tables::database::answered;
+use crate::upkeep::queues::{Backlog, backlog};
+use crate::upkeep::told;
 
 const EVERY: Duration = Duration::from_secs(5);
-/// How long the broker may take to tell what waits in the queue.
-const ANSWER: Duration = Duration::from_secs(5);
 
 /// Looks after copies.
 pub(crate) struct Keeper {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) broker: Arc<dyn Broker>,
     pub(crate) consumer: Arc<ConsumerHandle>,
     pub(crate) copies: Vec<CopyPart>,
     /// What readiness tells.
@@ -39,15 +36,13 @@ impl Keeper {
     /// Looks after the copies until the service stops.
     pub(crate) async fn run(self) {
         let mut stopping = self.engine.stopping.clone();
-        let since = self.engine.clock.now();
-        let mut session = None;
+        let started = self.engine.clock.now();
         loop {
             let look = async {
                 if let Err(failure) = self.ask_for_empty().await {
-                    tracing::warn!("a copy cannot be asked for; trying again: {failure}");
+                    told::waits("a copy cannot be asked for; trying again", &failure);
                 }
-                let waiting = self.waiting(&mut session).await;
-                self.tell(waiting, since).await;
+                self.tell(backlog(&self.engine, &self.consumer, started)).await;
             };
             tokio::select! {
                 () = look => {}
@@ -80,35 +75,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Returns how many messages wait for this service, if the broker tells.
-    async fn waiting(&self, session: &mut Option<Arc<dyn Session>>) -> Option<usize> {
-        let service = self.engine.registry.service;
-        let queue = Object::Queue(service.to_owned());
-        let look = async {
-            let open = match session.take() {
-                Some(open) => open,
-                None => self.broker.connect(&format!("{service} copies")).await?,
-            };
-            let found = open.find(&queue).await?;
-            *session = Some(open);
-            Ok::<Option<Found>, ballet_amqp::BrokerError>(found)
-        };
-        match timeout(ANSWER, look).await {
-            Ok(Ok(found)) => {
-                let ready = usize::try_from(found?.messages).ok()?;
-                Some(ready + self.consumer.unsettled())
-            }
-            Ok(Err(error)) => {
-                tracing::debug!("the broker does not tell what waits: {error}");
-                None
-            }
-            Err(_) => None,
-        }
-    }
-
-    /// Tells how far the copies are behind. The queue is in order, so everything older than the
-    /// newest message that was handled is in the copies.
-    async fn tell(&self, waiting: Option<usize>, since: Timestamp) {
+    /// Tells how far the copies are behind.
+    async fn tell(&self, backlog: Option<Backlog>) {
         let entities: Vec<&str> = self.copies.iter().map(|copy| copy.entity).collect();
         let fills =
             async { copy_fills::all(&mut *self.engine.pool.acquire().await?, &entities).await };
@@ -126,21 +94,17 @@ impl Keeper {
                 write!(told, "{}, ", in_words(fill)).ok();
             }
         }
-        let Some(waiting) = waiting else {
+        let Some(Backlog { messages, seconds }) = backlog else {
             told.push_str("the broker does not tell how much waits");
             self.state.send_replace(told);
             return;
         };
-        let newest = self.engine.last_work.newest().unwrap_or(since);
-        let behind = self.engine.clock.now().duration_since(newest).as_secs_f64().max(0.0);
-        let seconds = if waiting == 0 { 0.0 } else { behind };
-        let events = f64::from(u32::try_from(waiting).unwrap_or(u32::MAX));
-        ballet_amqp::gauge!("ballet_copies_behind_events").set(events);
+        ballet_amqp::gauge!("ballet_copies_behind_events").set(messages);
         ballet_amqp::gauge!("ballet_copies_behind_seconds").set(seconds);
-        if waiting == 0 && told.is_empty() {
+        if messages == 0 && told.is_empty() {
             told.push_str("ok");
         } else {
-            write!(told, "at most {waiting} events and {seconds:.0} s behind").ok();
+            write!(told, "at most {messages} events and {seconds:.0} s behind").ok();
         }
         self.state.send_replace(told);
     }

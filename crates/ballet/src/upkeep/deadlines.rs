@@ -16,6 +16,7 @@ use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::deadlines::{self, Passed};
+use crate::upkeep::told;
 
 /// The longest time between two checks, since another replica may have set an earlier deadline.
 const EVERY: Duration = Duration::from_secs(2);
@@ -35,11 +36,9 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             Ok(pause) => pause,
             Err(failure) => {
                 if failure.kind() == FailureKind::ConnectionLost {
-                    engine.database_answers(false);
+                    engine.database_is_away(&failure);
                 }
-                tracing::warn!(
-                    "deadlines could not be checked; trying again in {EVERY:?}: {failure}"
-                );
+                told::waits("deadlines could not be checked; trying again", &failure);
                 EVERY
             }
         };
@@ -81,7 +80,9 @@ async fn publish_portion(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result
         return Ok(0);
     }
     transaction.commit(&[]).await?;
-    tracing::info!(deadlines = passed.len(), "deadlines have passed");
+    for Passed { saga_id, due_at, saga, .. } in &passed {
+        tracing::info!(saga = %saga_id, %due_at, "the deadline of {saga} has passed");
+    }
     ballet_amqp::counter!("ballet_deadlines_passed_total").increment(passed.len() as u64);
     for Passed { late, .. } in &passed {
         ballet_amqp::histogram!("ballet_deadline_late_seconds").record(*late);

@@ -37,6 +37,7 @@ pub(crate) async fn prepare(
     limits: &Limits,
     clock: &Clock,
 ) -> Result<(), sqlx::Error> {
+    let mut told = false;
     loop {
         let now = clock.now();
         let Err(error) = make(pool, limits, now).await else { return Ok(()) };
@@ -51,10 +52,12 @@ pub(crate) async fn prepare(
         if code.as_deref() != Some("55P03") {
             return Err(error);
         }
-        tracing::warn!(
-            "the partitions for today cannot be created, because another session has locked \
-             ballet.inbox or ballet.ledger; trying again: {error}"
-        );
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!(
+                "the partitions for today cannot be created, because another session has locked \
+                 ballet.inbox or ballet.ledger; trying again: {error}"
+            );
+        }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::sync::watch::error::RecvError;
 use tokio::time::timeout;
 
+use crate::declare::failure::Failure;
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
 
@@ -35,7 +36,11 @@ pub(crate) async fn run(engine: Arc<Engine>, consumer: Arc<ConsumerHandle>) {
 async fn ask(engine: &Engine) {
     loop {
         tokio::time::sleep(EVERY).await;
-        engine.database_answers(engine.database_works().await);
+        if engine.database_works().await {
+            engine.database_answers();
+        } else {
+            engine.database_is_away(&Failure::transient("it does not answer when it is asked"));
+        }
     }
 }
 
@@ -49,7 +54,7 @@ async fn pause_without_database(
         if stays(&mut database, true, BACK).await.is_err() {
             return;
         }
-        tracing::info!("the database is back; consuming resumes");
+        tracing::info!("consuming resumes");
         consumer.resume();
     }
 }

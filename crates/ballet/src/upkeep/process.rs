@@ -48,7 +48,7 @@ pub(crate) async fn keep(
             Err(_) => format!("no answer within {PATIENCE:?}"),
         };
         if session.take().is_some() {
-            tracing::warn!("the process's session is lost; reopening it: {lost}");
+            tracing::debug!("the process's session is lost; reopening it: {lost}");
         } else {
             tracing::debug!("the process's session cannot be opened yet: {lost}");
         }

@@ -20,6 +20,7 @@ use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::republications::{self, Run};
 use crate::tables::source::Source;
+use crate::upkeep::told;
 
 /// The longest time between two looks at the requests. Those that come meanwhile share a run.
 const EVERY: Duration = Duration::from_secs(1);
@@ -40,9 +41,9 @@ pub(crate) async fn run(engine: Arc<Engine>, shares: Vec<ShareEntry>, rate: u32)
             Ok(pause) => pause,
             Err(failure) => {
                 if failure.kind() == FailureKind::ConnectionLost {
-                    engine.database_answers(false);
+                    engine.database_is_away(&failure);
                 }
-                tracing::warn!("shared entities cannot be published; trying again: {failure}");
+                told::waits("shared entities cannot be published; trying again", &failure);
                 EVERY
             }
         };

@@ -21,6 +21,7 @@ use crate::tables::outbox_tables::OutboxTable;
 use crate::tables::{left_behind, outbox_tables};
 use crate::upkeep::drain::{Drained, drain, read_back};
 use crate::upkeep::others::Others;
+use crate::upkeep::told;
 
 const EVERY: Duration = Duration::from_secs(2);
 /// The longest pause between two looks at a table that holds rows.
@@ -38,10 +39,10 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         match sweeper.sweep().await {
             Ok(()) => {}
             Err(failure) => {
-                tracing::warn!("a sweep failed; the next one is in {pause:?}: {failure}");
                 if failure.kind() == FailureKind::ConnectionLost {
-                    sweeper.engine.database_answers(false);
+                    sweeper.engine.database_is_away(&failure);
                 }
+                told::waits("a sweep failed; trying again", &failure);
             }
         }
         tokio::select! {
@@ -93,12 +94,15 @@ impl Sweeper {
                 }
                 Ok(Drained::NoRoom) => break,
                 Err(failure) => {
-                    tracing::warn!(
-                        table,
-                        "what is left in an outbox table is not known: {failure}"
-                    );
                     self.schedule(table, left.get(&table), EVERY, true);
-                    result = Err(failure);
+                    if failure.kind() == FailureKind::ConnectionLost {
+                        result = Err(failure);
+                    } else {
+                        tracing::warn!(
+                            table,
+                            "what is left in an outbox table is not known: {failure}"
+                        );
+                    }
                 }
             }
         }
@@ -153,9 +157,12 @@ impl Sweeper {
         }
     }
 
+    /// A look reads a whole table, so a table is looked at again when something more was left behind, or
+    /// when what the last look found is published.
     fn is_due(&self, table: i16, noted: Option<&Left>) -> bool {
         let Some(look) = self.looks.get(&table) else { return true };
-        look.next <= Instant::now() || (noted.is_some() && noted.map(|left| left.note) != look.note)
+        (noted.is_some() && noted.map(|left| left.note) != look.note)
+            || (look.next <= Instant::now() && !self.engine.relay.is_under_way(table))
     }
 
     /// Puts the next look off. A quiet table, in which there is nothing to do but which cannot be

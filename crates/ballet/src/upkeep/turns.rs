@@ -12,6 +12,7 @@ use crate::engine::stopping::stopped;
 use crate::tables::database::{answered, patient, patiently};
 use crate::tables::outbox_tables;
 use crate::tables::outbox_tables::Emptied;
+use crate::upkeep::told;
 
 /// How often it asks whether a turn is over.
 const TICK: Duration = Duration::from_millis(500);
@@ -34,13 +35,13 @@ pub(crate) async fn keep(engine: Arc<Engine>) {
         if relay.turns.is_over(keeper.engine.clock.now(), unpublished_since)
             && let Err(failure) = keeper.next_turn().await
         {
-            tracing::warn!("no other outbox table can be had, so this one is used on: {failure}");
+            told::waits("no other outbox table can be had, so this one is used on", &failure);
             tokio::time::sleep(EMPTY_EVERY).await;
         }
         if emptied.elapsed() >= EMPTY_EVERY {
             emptied = Instant::now();
             if let Err(failure) = keeper.empty().await {
-                tracing::warn!("the outbox tables cannot be emptied: {failure}");
+                told::waits("the outbox tables cannot be emptied; trying again", &failure);
             }
             keeper.measure();
         }

@@ -14,6 +14,7 @@ use crate::engine::stopping::stopped;
 use crate::lane::copies;
 use crate::tables::database::answered;
 use crate::tables::unsent_copies::{self, Refused, Unsent};
+use crate::upkeep::told;
 
 const EVERY: Duration = Duration::from_secs(5);
 /// Copies may be as big as the broker allows.
@@ -32,7 +33,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         let Some(publisher) = engine.relay.publisher() else { continue };
         tokio::select! {
             swept = sweep(&engine, publisher) => if let Err(failure) = swept {
-                tracing::warn!("unsent copies wait: {failure}");
+                told::waits("unsent copies wait", &failure);
             },
             () = stopped(&mut stopping) => return,
         }

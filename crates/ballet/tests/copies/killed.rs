@@ -1,18 +1,14 @@
 //! Owner and reader as processes on a real broker, killed (SIGKILL) in the middle of a run, while
 //! changes go on.
 
-use std::io::{Read, Write};
-use std::process::Stdio;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::core::{System, topology};
 use ballet::{Handle, Participant, Service, Settings};
-use ballet_testkit::{Servers, TestEnv, wait_until};
+use ballet_testkit::{OwnProcess, Servers, TestEnv, wait_until};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
 
 use crate::lamps::{HOUSE_TABLES, Lamps, change, copied, house, owned, reader};
 use crate::stage::LONG;
@@ -20,43 +16,30 @@ use crate::stage::LONG;
 const SERVICE: &str = "LAMPS_SERVICE";
 const AMQP: &str = "LAMPS_AMQP_URL";
 const DATABASE: &str = "LAMPS_DATABASE_URL";
-const SERVING: &str = "serving ";
 
 /// A service in a process of its own.
 struct Process {
     name: &'static str,
-    child: Child,
+    process: OwnProcess,
     address: String,
 }
 
 impl Process {
     async fn start(name: &'static str, env: &TestEnv) -> Self {
-        let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .args(["killed::service", "--exact", "--nocapture"])
-            .env(SERVICE, name)
-            .env(AMQP, env.amqp_url(name))
-            .env(DATABASE, env.database_url(name))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("a process");
-        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let address = tokio::time::timeout(LONG, async {
-            loop {
-                let line = lines.next_line().await.expect("a line").expect("it serves");
-                if let Some((_, address)) = line.split_once(SERVING) {
-                    return address.to_owned();
-                }
-            }
+        let process = OwnProcess::start("killed::service", |command| {
+            command
+                .env(SERVICE, name)
+                .env(AMQP, env.amqp_url(name))
+                .env(DATABASE, env.database_url(name));
         });
-        let address = address.await.expect("it serves in time");
-        Self { name, child, address }
+        let mut process = process.expect("a process");
+        let address = process.serving().await.expect("it serves");
+        Self { name, process, address }
     }
 
     /// Kills it, and starts it again.
     async fn again(mut self, env: &TestEnv) -> Self {
-        self.child.kill().await.expect("killed");
+        self.process.kill().await.expect("killed");
         Self::start(self.name, env).await
     }
 }
@@ -127,25 +110,14 @@ async fn a_run_goes_on_after_its_owner_and_its_reader_were_killed() {
 #[test]
 fn service() {
     let Ok(name) = std::env::var(SERVICE) else { return };
-    // The test is gone when its end of the pipe is closed.
-    std::thread::spawn(|| {
-        std::io::stdin().read_to_end(&mut Vec::new()).ok();
-        std::process::exit(0);
-    });
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let setting = |name| std::env::var(name).expect("a setting");
-        let mut settings = Settings::new(setting(AMQP), setting(DATABASE));
-        settings.republish_rate = 1_000;
-        let service = match name.as_str() {
-            "house" => Service::new(house()).migrations(HOUSE_TABLES).routes(routes),
-            _ => Service::new(reader("porter")),
-        };
-        let running = service.start(settings).await.expect("started");
-        writeln!(std::io::stdout(), "{SERVING}http://{}", running.address()).expect("a reader");
-        panic!("{name} has failed: {}", running.failed().await);
-    });
+    let setting = |name| std::env::var(name).expect("a setting");
+    let mut settings = Settings::new(setting(AMQP), setting(DATABASE));
+    settings.republish_rate = 1_000;
+    let service = || match name.as_str() {
+        "house" => Service::new(house()).migrations(HOUSE_TABLES).routes(routes),
+        _ => Service::new(reader("porter")),
+    };
+    OwnProcess::serve(service, settings);
 }
 
 fn routes(handle: Handle) -> axum::Router {

@@ -102,10 +102,8 @@ async fn redrive_all(world: &World) {
     let clock = Clock::system();
     let plan =
         dead_letters.plan(Filter::default(), None, Timestamp::UNIX_EPOCH).await.expect("a plan");
-    assert_eq!(
-        plan.groups().biggest_first()[0].0.to_string(),
-        "failed in book_room, desk.trip_booked.v1"
-    );
+    let group = plan.groups().biggest_first()[0].0.to_string();
+    assert!(group.starts_with("failed in book_room, desk.trip_booked.v1, "), "{group}");
     let (_keep, stop) = watch::channel(false);
     let note = Note { by: "a test".to_owned(), why: None, at: clock.now() };
     let run_id = clock.new_id(clock.now());
@@ -145,8 +143,7 @@ async fn t129_a_step_that_is_gone_from_the_code_is_reported_and_its_row_is_kept(
     assert!(stuck.iter().any(|it| it.saga_id == Some(saga) && it.next_at.is_none()), "{stuck:?}");
     let databases = [("hotel".to_owned(), world.env.database_url("hotel").to_owned())];
     let (broker, quiescent_after) = (BrokerSnapshot::default(), SignedDuration::ZERO);
-    let report =
-        audit::audit(&system, &databases, &broker, quiescent_after).await.expect("a report");
+    let report = audit::audit(&system, &databases, &broker, quiescent_after).await;
     let expected = "has rows of book_suite, which is not a step of this version";
     assert!(report.to_string().contains(expected), "{report}");
 

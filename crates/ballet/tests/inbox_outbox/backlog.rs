@@ -8,7 +8,7 @@ use ballet_testkit::wait_until;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::stage::{SOON, Stage, execute, until};
+use crate::stage::{SOON, Stage, until};
 use crate::trip::{Rental, cars};
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -58,13 +58,6 @@ async fn until_reported(stage: &Stage, rows: i64) -> (i64, i64) {
     .expect("all that was written")
 }
 
-/// Holds all outbox tables that there are, as a dump does.
-const DUMP: &str = "begin; do $$ declare t regclass; begin
-    for t in select oid from pg_class where relnamespace = 'ballet'::regnamespace
-        and relname ~ '^outbox_[0-9]+$' loop
-        execute format('lock table %s in access share mode', t);
-    end loop; end $$";
-
 /// An event that a dead process left behind. When it is published, a sweep has come to its end.
 fn left_behind(process: usize) -> String {
     format!(
@@ -86,8 +79,7 @@ async fn t187_beside_a_dump_looks_cost_what_is_written_and_all_is_emptied_when_i
     count_lots(&running, 0..TURN, 500).await;
     let mut events = 21_000;
     stage.until_taken::<LotCounted>(events).await;
-    let mut dump = stage.connect("cars").await;
-    execute(&mut dump, DUMP).await;
+    let dump = stage.env.hold_tables("cars").await.expect("held");
     for turn in 1..=4 {
         count_lots(&running, TURN * turn..TURN * (turn + 1), 500).await;
         events += 21_000;
@@ -101,7 +93,7 @@ async fn t187_beside_a_dump_looks_cost_what_is_written_and_all_is_emptied_when_i
     // Of four tables that take turns by the clock each look reads all that is stored: 17 times as much
     // as was written after a third of this, and growing.
     assert!(read < 10 * written, "{read} rows were read of {written} written");
-    execute(&mut dump, "commit").await;
+    dump.release().await.expect("released");
     stage.until_count("cars", "ballet.outbox()", 0).await;
     assert_eq!(stage.taken::<LotCounted>().len(), events);
 }
@@ -129,6 +121,6 @@ async fn t188_what_waits_behind_an_outage_drains_in_order_and_in_linear_time() {
         assert!(counts.iter().copied().eq(0..batches), "lot {lot}: {counts:?}");
     }
     let (written, read) = until_reported(&stage, 500 * batches).await;
-    // 10 to 20 times as much as was written, of 50,000 events as of a million: it does not grow.
-    assert!(read < 30 * written, "{read} rows were read of {written} written");
+    // A table of 20,000 is read once for each 3,000 that are read back, and for a few looks.
+    assert!(read < 15 * written, "{read} rows were read of {written} written");
 }

@@ -15,7 +15,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 pub(crate) struct Stage {
-    env: TestEnv,
+    pub(crate) env: TestEnv,
     pub(crate) broker: MemoryBroker,
     context: Clock,
     /// Held by whatever of a service still runs, in the order of their starts.

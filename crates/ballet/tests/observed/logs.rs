@@ -1,7 +1,7 @@
 //! What is logged.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use ballet::Event;
 use ballet_testkit::wait_until;
@@ -18,8 +18,17 @@ fn logged() -> MutexGuard<'static, Vec<u8>> {
     LOGGED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn text() -> String {
+pub(crate) fn text() -> String {
     String::from_utf8_lossy(&logged()).into_owned()
+}
+
+/// From now on, all that this process logs can be read.
+pub(crate) fn log_here() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG);
+        lines.with_ansi(false).with_writer(Log).try_init().expect("nobody else logs here");
+    });
 }
 
 struct Log;
@@ -47,8 +56,7 @@ const SECRET: &str = "xyzzy-7391";
 
 #[tokio::test]
 async fn t160_bodies_and_header_values_are_not_logged() {
-    let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG);
-    lines.with_ansi(false).with_writer(Log).try_init().expect("nobody else logs here");
+    log_here();
     let parts = vec![
         part(hotel(Trouble::default().times(4)), HOTEL_TABLES),
         part(cars(Rental::default()), &[]),

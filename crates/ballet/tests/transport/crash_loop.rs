@@ -1,12 +1,11 @@
 //! A message on which the whole process dies, again and again: the service sets it aside in the end,
 //! and nobody else pays for it. The process is this very test program, told to be the service.
 
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use ballet::{Never, Participant, Service, Settings, Step, StepResult, Tx, done};
 use ballet_amqp::OutBatch;
-use ballet_testkit::wait_until;
+use ballet_testkit::{OwnProcess, wait_until};
 
 use crate::scene::{asleep, message, ops, trip_to_rome};
 use crate::support::{Out, batch, id};
@@ -77,27 +76,23 @@ async fn t77_a_crash_loop_ends_at_the_delivery_limit_and_costs_one_message() {
     assert_eq!((sagas, world.count("hotel", "room").await), (500, 500), "each once");
 }
 
-/// A service that is killed with us, however that comes.
-struct Process(Child);
+struct Process(OwnProcess);
 
 impl Process {
     fn start(world: &World) -> Self {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["crash_loop::service", "--exact", "--nocapture"])
-            .env(AMQP, world.env.amqp_url("hotel"))
-            .env(DATABASE, world.env.database_url("hotel"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self(child)
+        let process = OwnProcess::start("crash_loop::service", |command| {
+            command
+                .env(AMQP, world.env.amqp_url("hotel"))
+                .env(DATABASE, world.env.database_url("hotel"))
+                .stderr(Stdio::null());
+        });
+        Self(process.unwrap())
     }
 
     /// Waits until it has died, or there is nothing left to do.
     async fn died_before_all_is_done(&mut self, world: &World) -> bool {
         let ended = wait_until("a death, or the end", LONG, || {
-            let died = self.0.try_wait().unwrap().is_some();
+            let died = self.0.has_ended().unwrap();
             async move {
                 if died {
                     return Ok(Some(true));
@@ -115,27 +110,10 @@ impl Process {
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
 /// No test: what the process runs. Without addresses it does nothing.
 #[test]
 fn service() {
     let (Ok(amqp), Ok(database)) = (std::env::var(AMQP), std::env::var(DATABASE)) else { return };
-    std::thread::spawn(|| {
-        // Ends with whoever holds the other end.
-        let mut nothing = Vec::new();
-        std::io::stdin().read_to_end(&mut nothing).ok();
-        std::process::exit(0);
-    });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let service = Service::new(participant()).migrations(HOTEL_TABLES);
-        let running = service.start(Settings::new(amqp, database)).await.unwrap();
-        panic!("the hotel has failed: {}", running.failed().await);
-    });
+    let service = || Service::new(participant()).migrations(HOTEL_TABLES);
+    OwnProcess::serve(service, Settings::new(amqp, database));
 }

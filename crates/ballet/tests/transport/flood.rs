@@ -83,7 +83,7 @@ async fn whatever_floods_in_is_applied_or_a_duplicate_or_a_dead_letter() {
     let next = next_good_one(&world).await;
     let databases = [("hotel".to_owned(), world.env.database_url("hotel").to_owned())];
     let broker = BrokerSnapshot::default();
-    let report = audit::audit(&system, &databases, &broker, SignedDuration::ZERO).await.unwrap();
+    let report = audit::audit(&system, &databases, &broker, SignedDuration::ZERO).await;
     assert!(report.violations.is_empty(), "{report}");
 
     let mut tally: HashMap<&str, u64> = HashMap::new();

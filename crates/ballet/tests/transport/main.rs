@@ -14,6 +14,7 @@ mod permissions;
 mod poison;
 mod publishing;
 mod raw_amqp;
+mod returned;
 mod scene;
 mod start;
 #[allow(dead_code, reason = "the broker's tests use all of it")]

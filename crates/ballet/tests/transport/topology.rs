@@ -48,6 +48,24 @@ async fn t15_the_journal_is_a_stream_with_retention_and_all_else_is_a_quorum_que
 }
 
 #[tokio::test]
+async fn the_console_says_that_the_journal_is_no_backlog_and_what_the_user_tap_is_for() {
+    let world = asleep("console", vec![the_hotel()]).await;
+    let management = world.env.management();
+    let path = ["queues", world.env.vhost(), "journal"];
+    wait_until("the policy beside the queue", SOON, || async {
+        let shown = management.call(Method::GET, &path, None).await;
+        let policy = &shown.map_err(|error| error.to_string())?["policy"];
+        let is = policy.as_str().is_some_and(|name| name.contains("not-a-backlog"));
+        if is { Ok(Some(())) } else { Err(policy.to_string()) }
+    })
+    .await
+    .unwrap();
+    let tap = world.env.amqp_url("tap").split("://").nth(1).unwrap().split(':').next().unwrap();
+    let user = management.call(Method::GET, &["users", tap], None).await.unwrap();
+    assert!(user["tags"].to_string().contains("reads-the-journal-only"), "{user}");
+}
+
+#[tokio::test]
 async fn t16_a_late_reader_of_the_journal_sees_what_was_before_it() {
     let world = asleep("late", vec![the_hotel()]).await;
     let mut published = Vec::new();

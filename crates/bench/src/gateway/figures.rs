@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-use comfy_table::{CellAlignment, Table, presets};
+use ballet_terminal::{Cell, Table};
 use serde::Serialize;
 
 use crate::gateway::proxies::Proxy;
 use crate::report::outcome::quantile;
 
-/// The p99 at half of nginx's peak may be this many times nginx's.
+/// The p99 at half of the own peak may be this many times nginx's at half of nginx's.
 const MOST: f64 = 1.5;
 
-const NO_NGINX: &str = "  nginx is not on this machine, so its row and the ratios to it are left out, and the rate \
-                        is half of hyper's peak: `apt-get install nginx-light` brings it";
+const NO_NGINX: &str = "  nginx is not on this machine, so its row and the ratios to it are left out, and the same \
+                        rate is half of hyper's peak: `apt-get install nginx-light` brings it";
 
 /// What one proxy reached, round by round.
 #[derive(Debug, Serialize)]
@@ -22,11 +22,19 @@ pub(crate) struct Row {
     pub(crate) peaks: Vec<f64>,
     /// Microseconds of its processor time for a request of the closed loop.
     pub(crate) processor: Vec<f64>,
-    /// Milliseconds at the fixed rate.
-    pub(crate) p50: Vec<f64>,
-    pub(crate) p99: Vec<f64>,
+    /// At half of its own peak.
+    pub(crate) own: Latencies,
+    /// At half of the peak of the first row.
+    pub(crate) same: Latencies,
     /// The most memory that it had, in megabytes.
     pub(crate) memory: f64,
+}
+
+/// Milliseconds at a fixed rate, round by round.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Latencies {
+    pub(crate) p50: Vec<f64>,
+    pub(crate) p99: Vec<f64>,
 }
 
 /// The latencies of requests with an `Idempotency-Key`, in milliseconds.
@@ -42,7 +50,7 @@ pub(crate) struct Keyed {
 #[derive(Debug, Serialize)]
 pub struct Comparison {
     pub(crate) rows: Vec<Row>,
-    /// Requests a second at which latency was measured: half of the peak of the first row.
+    /// Requests a second, half of the peak of the first row.
     pub(crate) rate: f64,
     pub(crate) keyed: Keyed,
     /// The machine's load average of a minute, before and after.
@@ -51,8 +59,13 @@ pub struct Comparison {
 
 impl Row {
     pub(crate) fn new(proxy: Proxy) -> Self {
-        let (peaks, processor, p50, p99) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { proxy, peaks, processor, p50, p99, memory: 0.0 }
+        let (own, same) = (Latencies::default(), Latencies::default());
+        Self { proxy, peaks: Vec::new(), processor: Vec::new(), own, same, memory: 0.0 }
+    }
+
+    /// Half of its peak, in requests a second.
+    pub(crate) fn half(&self) -> f64 {
+        quantile(&self.peaks, 0.5) / 2.0
     }
 }
 
@@ -64,7 +77,7 @@ impl Comparison {
     /// The gateway's p99 against nginx's, round by round. Empty without nginx.
     fn against_nginx(&self) -> Vec<f64> {
         let both = self.row(Proxy::Gateway).zip(self.row(Proxy::Nginx));
-        both.map(|(gateway, nginx)| ratios(&gateway.p99, &nginx.p99)).unwrap_or_default()
+        both.map(|(gateway, nginx)| ratios(&gateway.own.p99, &nginx.own.p99)).unwrap_or_default()
     }
 
     /// Whether the target is reached. Without nginx there is none.
@@ -90,34 +103,46 @@ fn ratio(of: &[f64], to: Option<&[f64]>) -> String {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_header([
-            "", "peak/s", "of nginx", "CPU us", "of nginx", "p50 ms", "of nginx", "p99 ms",
-            "of nginx", "MB",
-        ]);
+        let header = [
+            "",
+            "peak/s",
+            "of nginx",
+            "CPU us",
+            "of nginx",
+            "p50 ms",
+            "of nginx",
+            "p99 ms",
+            "of nginx",
+            "same rate: p50",
+            "p99",
+            "MB",
+        ];
+        let mut table = Table::new(header).right(1..=11);
         let nginx = self.row(Proxy::Nginx);
         for row in &self.rows {
-            let Row { proxy, peaks, processor, p50, p99, memory } = row;
+            let Row { proxy, peaks, processor, own, same, memory } = row;
             let median = |values: &[f64]| quantile(values, 0.5);
-            table.add_row([
+            let cells = [
                 proxy.name().to_owned(),
                 format!("{:.0}", median(peaks)),
                 ratio(peaks, nginx.map(|nginx| &*nginx.peaks)),
                 format!("{:.0}", median(processor)),
                 ratio(processor, nginx.map(|nginx| &*nginx.processor)),
-                format!("{:.2}", median(p50)),
-                ratio(p50, nginx.map(|nginx| &*nginx.p50)),
-                format!("{:.2}", median(p99)),
-                ratio(p99, nginx.map(|nginx| &*nginx.p99)),
+                format!("{:.2}", median(&own.p50)),
+                ratio(&own.p50, nginx.map(|nginx| &*nginx.own.p50)),
+                format!("{:.2}", median(&own.p99)),
+                ratio(&own.p99, nginx.map(|nginx| &*nginx.own.p99)),
+                format!("{:.2}", median(&same.p50)),
+                format!("{:.2}", median(&same.p99)),
                 format!("{memory:.0}"),
-            ]);
-        }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
+            ];
+            table.row(cells.map(Cell::from));
         }
         let rate = self.rate;
-        writeln!(f, "\nGateway: latencies at {rate:.0} requests a second, open loop\n{table}")?;
+        writeln!(
+            f,
+            "\nGateway: open loop at half of the own peak, then all at the same rate, {rate:.0}/s\n{table}"
+        )?;
         let Keyed { rate, p50, p99 } = self.keyed;
         writeln!(
             f,
@@ -145,8 +170,8 @@ mod tests {
         let row = |(proxy, p99): &(Proxy, [f64; 3])| Row {
             peaks: vec![1_000.0; 3],
             processor: vec![20.0; 3],
-            p50: vec![0.5; 3],
-            p99: p99.to_vec(),
+            own: Latencies { p50: vec![0.5; 3], p99: p99.to_vec() },
+            same: Latencies { p50: vec![0.5; 3], p99: p99.to_vec() },
             ..Row::new(*proxy)
         };
         let keyed = Keyed { rate: 100.0, p50: 1.0, p99: 2.0 };

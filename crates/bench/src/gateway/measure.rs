@@ -16,8 +16,8 @@ use crate::runs::usage;
 /// Requests a second with an `Idempotency-Key`: each takes two transactions.
 const KEYED: f64 = 100.0;
 
-/// Measures the proxies in this many rounds. In a round each has a turn of this length at its peak, and
-/// later another at half of nginx's. `say` is told what is under way.
+/// Measures the proxies in this many rounds. In a round each has a turn of this length at its peak, later
+/// another at half of its peak, and one at half of nginx's. `say` is told what is under way.
 ///
 /// # Errors
 ///
@@ -62,17 +62,19 @@ async fn compare(
             say(&format!("gateway: {} {peak:.0} requests/s at its peak", running.proxy.name()));
         }
     }
-    let rate = rows.first().map_or(f64::NAN, |row| quantile(&row.peaks, 0.5)) / 2.0;
+    let rate = rows.first().map_or(f64::NAN, Row::half);
     for round in 0..rounds {
         for at in turns(round, all.len()) {
             let (running, row) = (&all[at], &mut rows[at]);
-            let latencies = load::open(&running.target, rate, turn).await;
-            let latencies = latencies.with_context(|| running.proxy.name())?;
-            let (p50, p99) = (quantile(&latencies, 0.5), quantile(&latencies, 0.99));
-            row.p50.push(p50);
-            row.p99.push(p99);
-            let name = running.proxy.name();
-            say(&format!("gateway: {name} p50 {p50:.2} ms, p99 {p99:.2} ms at {rate:.0}/s"));
+            for (rate, latencies) in [(row.half(), &mut row.own), (rate, &mut row.same)] {
+                let took = load::open(&running.target, rate, turn).await;
+                let took = took.with_context(|| running.proxy.name())?;
+                let (p50, p99) = (quantile(&took, 0.5), quantile(&took, 0.99));
+                latencies.p50.push(p50);
+                latencies.p99.push(p99);
+                let name = running.proxy.name();
+                say(&format!("gateway: {name} p50 {p50:.2} ms, p99 {p99:.2} ms at {rate:.0}/s"));
+            }
         }
     }
     for (running, row) in all.iter().zip(&mut rows) {

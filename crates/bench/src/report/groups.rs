@@ -30,7 +30,7 @@ pub enum Group {
     Lanes,
     /// 10 million old rows in inboxes and ledgers, and a held snapshot in each database.
     OldRows,
-    /// A reader that holds all tables of each database, as `pg_dump` does.
+    /// A reader that locks all tables of each database, as `pg_dump` does.
     Dump,
     /// A backlog of a million messages, for 30 seconds.
     Backlog,
@@ -80,7 +80,7 @@ impl Group {
             Self::Replicas => "Replicas: processes of each service",
             Self::Lanes => "Lanes in each process",
             Self::OldRows => "10 million old rows in inboxes and ledgers, and a held snapshot",
-            Self::Dump => "A reader that holds all tables during the run, as pg_dump does",
+            Self::Dump => "A reader that locks all tables during the run, as pg_dump does",
             Self::Backlog => "Backlog of a million messages: messages, counted as sagas",
             Self::Broker => "The broker alone: five messages per saga",
             Self::Search => "Search in the catalogue",
@@ -162,6 +162,23 @@ fn each(contestants: &[Contestant], plan: Plan, effort: Effort) -> Vec<Case> {
     contestants.iter().map(|who| case(who.name(), *who, plan, effort)).collect()
 }
 
+/// All but the twin, first without and then under a condition with this name.
+fn beside(
+    contestants: &[Contestant],
+    plan: Plan,
+    effort: Effort,
+    name: &str,
+    condition: Condition,
+) -> Vec<Case> {
+    let fresh = contestants.iter().filter(|who| **who != Contestant::Twin);
+    let under = fresh.clone().map(|who| {
+        let mut case = case(format!("{} {name}", who.name()), *who, plan, effort);
+        case.run.condition = condition;
+        case
+    });
+    fresh.map(|who| case(who.name(), *who, plan, effort)).chain(under).collect()
+}
+
 /// The cases of a group. `peak` is what a contestant reached in `throughput`.
 #[must_use]
 pub fn cases(
@@ -204,24 +221,12 @@ pub fn cases(
             .map(|lanes| with(Setting { lanes, ..Setting::default() }, lanes.to_string()))
             .into(),
         Group::OldRows => {
-            let fresh = contestants.iter().filter(|who| **who != Contestant::Twin);
-            let old = fresh.clone().map(|who| {
-                let mut case = case(format!("{} old", who.name()), *who, plan, effort);
-                case.run.condition.old_rows = 10_000_000;
-                case
-            });
-            fresh.map(|who| case(who.name(), *who, plan, effort)).chain(old).collect()
+            let old = Condition { old_rows: 10_000_000, ..Condition::default() };
+            beside(contestants, plan, effort, "old", old)
         }
         Group::Dump => {
-            let own = [Contestant::Ballet, Contestant::BalletBulk];
-            let own = own.iter().filter(|who| contestants.contains(who));
-            let held = own.clone().map(|who| {
-                let label = format!("{} held", who.name());
-                let mut case = case(label, *who, plan, effort);
-                case.run.condition.dump = true;
-                case
-            });
-            own.map(|who| case(who.name(), *who, plan, effort)).chain(held).collect()
+            let locked = Condition { locked: true, ..Condition::default() };
+            beside(contestants, plan, effort, "locked", locked)
         }
         Group::Backlog => {
             let without = contestants.iter().filter(|who| **who != Contestant::Twin);
@@ -279,8 +284,8 @@ pub fn targets(group: Group) -> Vec<Target> {
             to("ballet-bulk old", "ballet-bulk", Measure::Pages, Bound::AtMost(1.05)),
         ],
         Group::Dump => vec![
-            to("ballet held", "ballet", Measure::Sagas, Bound::AtLeast(0.9)),
-            to("ballet-bulk held", "ballet-bulk", Measure::Sagas, Bound::AtLeast(0.9)),
+            to("ballet locked", "ballet", Measure::Sagas, Bound::AtLeast(0.9)),
+            to("ballet-bulk locked", "ballet-bulk", Measure::Sagas, Bound::AtLeast(0.9)),
         ],
         Group::Backlog => vec![
             to("ballet", "ceiling", Measure::Messages, Bound::AtLeast(0.95)),

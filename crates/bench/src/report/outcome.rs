@@ -1,6 +1,6 @@
 //! The outcome of a group: medians, spread, and the verdicts on its targets.
 
-use comfy_table::{CellAlignment, Table, presets};
+use ballet_terminal::{Cell, Table};
 use serde::Serialize;
 
 use crate::report::groups::{Bound, Group, Measure, Target, targets};
@@ -138,16 +138,15 @@ fn milliseconds(values: &[f64]) -> String {
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_header([
+        let header = [
             "", "sagas/s", "spread", "p50 ms", "p99 ms", "stmts", "commits", "WAL B", "pages",
             "CPU ms", "postgres", "broker", "services", "MB",
-        ]);
+        ];
+        let mut table = Table::new(header).right(1..=13);
         for row in &self.rows {
             let sagas = row.measure(Measure::Sagas);
             let spread = format!("{:.0}-{:.0}", quantile(&sagas, 0.0), quantile(&sagas, 1.0));
-            table.add_row([
+            let cells = [
                 row.label.clone(),
                 format!("{:.0}", quantile(&sagas, 0.5)),
                 spread,
@@ -162,10 +161,8 @@ impl std::fmt::Display for Outcome {
                 format!("{:.3}", row.median(|f| f.cpu.broker)),
                 format!("{:.3}", row.median(|f| f.cpu.services)),
                 format!("{:.0}", row.median(|f| f.memory_peak)),
-            ]);
-        }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
+            ];
+            table.row(cells.map(Cell::from));
         }
         writeln!(f, "\n{}\n{table}", self.title)?;
         for verdict in &self.verdicts {

@@ -1,7 +1,7 @@
 //! What a contestant finds in its databases: old rows, a snapshot that is held, tables that are held.
 
 use anyhow::Result;
-use ballet_testkit::TestEnv;
+use ballet_testkit::{Reader, TestEnv};
 use futures_util::future::try_join_all;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -92,21 +92,10 @@ pub(crate) async fn hold_snapshots(env: &TestEnv) -> Result<Vec<PgConnection>> {
     Ok(held)
 }
 
-/// Opens a transaction in each database that holds all tables as `pg_dump` does.
-pub(crate) async fn hold_tables(env: &TestEnv) -> Result<Vec<PgConnection>> {
-    let mut held = hold_snapshots(env).await?;
-    for db in &mut held {
-        // Partitions are locked with their parents.
-        sqlx::raw_sql(
-            "do $$ declare t record; begin for t in select c.oid::regclass as name from pg_class c \
-             join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p') \
-             and n.nspname in ('ballet', 'public') \
-             loop execute format('lock table %s in access share mode', t.name); end loop; end $$",
-        )
-        .execute(db)
-        .await?;
-    }
-    Ok(held)
+/// Lets a reader lock all tables of each database as `pg_dump` does. A snapshot would slow down the
+/// business updates of 1,000 rows, which is none of a contestant's doing.
+pub(crate) async fn lock_tables(env: &TestEnv) -> Result<Vec<Reader>> {
+    Ok(try_join_all(SERVICES.map(|service| env.lock_tables(service))).await?)
 }
 
 /// The number of page reads of all tables but the business tables, in all databases.

@@ -39,8 +39,8 @@ pub struct Condition {
     /// The number of old rows in the inboxes, and again in the ledgers. With old rows a snapshot is
     /// held in each database during the whole run.
     pub old_rows: u64,
-    /// Whether a reader holds all tables during the run, with the locks of `pg_dump`.
-    pub dump: bool,
+    /// Whether a reader locks all tables during the run as `pg_dump` does.
+    pub locked: bool,
     /// The number of sagas that wait in the first queue. The run ends before all are handled.
     pub backlog: usize,
 }
@@ -62,18 +62,18 @@ async fn run_in(stage: &Stage, run: &Run, env: &TestEnv) -> Result<Figures> {
     load.pile_up(run.condition.backlog).await?;
     let services = services::start(stage, run.contestant, env, run.setting).await?;
     let result = async {
-        let mut held = Vec::new();
+        let (mut snapshots, mut readers) = (Vec::new(), Vec::new());
         if run.condition.old_rows > 0 {
             condition::add_old_rows(run.contestant, env, run.condition.old_rows).await?;
-            held = condition::hold_snapshots(env).await?;
+            snapshots = condition::hold_snapshots(env).await?;
         }
-        if run.condition.dump {
-            held = condition::hold_tables(env).await?;
+        if run.condition.locked {
+            readers = condition::lock_tables(env).await?;
         }
         let pages = condition::pages(env).await?;
         let mut figures = under_load(stage, run, env, &services, &mut load).await?;
         figures.pages = -per(pages, 1.0);
-        drop(held);
+        drop((snapshots, readers));
         let drained = run.condition.backlog == 0;
         oracle::judge(env, &load, drained).await?;
         let messages = match drained {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use comfy_table::{CellAlignment, Table, presets};
+use ballet_terminal::{Cell, Table};
 use serde::Serialize;
 
 use crate::report::outcome::quantile;
@@ -33,18 +33,15 @@ pub struct Searches {
 
 impl fmt::Display for Searches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_header(["", "for instance", "p50 ms", "p99 ms", "slowest", "found"]);
+        let header = ["", "for instance", "p50 ms", "p99 ms", "slowest", "found"];
+        let mut table = Table::new(header).right(2..=5);
         for Kind { name, example, latencies, found } in &self.kinds {
             #[expect(clippy::cast_precision_loss, reason = "both are small numbers")]
             let found = *found as f64 / latencies.len() as f64;
             let at = |at| format!("{:.1}", quantile(latencies, at));
             let found = format!("{found:.1}");
-            table.add_row([(*name).to_owned(), example.clone(), at(0.5), at(0.99), at(1.0), found]);
-        }
-        for column in table.column_iter_mut().skip(2) {
-            column.set_cell_alignment(CellAlignment::Right);
+            let cells = [(*name).to_owned(), example.clone(), at(0.5), at(0.99), at(1.0), found];
+            table.row(cells.map(Cell::from));
         }
         let searches = self.kinds.first().map_or(0, |kind| kind.latencies.len());
         writeln!(

@@ -4,6 +4,9 @@ use hyper::HeaderMap;
 
 use crate::http::headers::set;
 
+/// The header that tells a service what the client may do. It is empty if nobody signed in.
+pub(crate) const SCOPES: &str = "x-ballet-scopes";
+
 /// A client that has signed in, and what it may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -23,6 +26,6 @@ impl Identity {
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         set(headers, "x-ballet-client", &self.client);
         set(headers, "x-ballet-subject", &self.subject);
-        set(headers, "x-ballet-scopes", &self.scopes.join(" "));
+        set(headers, SCOPES, &self.scopes.join(" "));
     }
 }

@@ -12,7 +12,7 @@ use crate::auth::key_set::{Found, KeySet};
 use crate::auth::key_source::KeySource;
 use crate::auth::verified::{Known, VerifiedTokens};
 use crate::auth::{api_key, wall_clock};
-use crate::config::file::{ApiKey, Config, Jwt};
+use crate::config::file::{ApiKey, Config, Jwt, WideScope};
 use crate::http::headers::single;
 use crate::http::problem::Problem;
 
@@ -23,6 +23,7 @@ pub(crate) struct SignIn {
     /// By this config: a new one begins without any.
     verified: VerifiedTokens,
     api_keys: Vec<ApiKey>,
+    wide_scopes: Vec<WideScope>,
 }
 
 impl SignIn {
@@ -37,7 +38,10 @@ impl SignIn {
         before: Option<&Self>,
     ) -> Result<Self, String> {
         let (api_keys, verified) = (config.api_keys.clone(), VerifiedTokens::default());
-        let Some(jwt) = &config.jwt else { return Ok(Self { jwt: None, verified, api_keys }) };
+        let wide_scopes = config.wide_scopes.clone();
+        let Some(jwt) = &config.jwt else {
+            return Ok(Self { jwt: None, verified, api_keys, wide_scopes });
+        };
         let known = before.and_then(|before| before.jwt.as_ref());
         let known = known.filter(|(old, _)| (&old.keys, old.refresh) == (&jwt.keys, jwt.refresh));
         let set = match known {
@@ -53,7 +57,7 @@ impl SignIn {
             Err(why) => tracing::warn!("the key set cannot be read for now: {why}"),
             Ok(()) => {}
         }
-        Ok(Self { jwt: Some((jwt.clone(), set)), verified, api_keys })
+        Ok(Self { jwt: Some((jwt.clone(), set)), verified, api_keys, wide_scopes })
     }
 
     /// Whether tokens can be checked.
@@ -103,7 +107,7 @@ impl SignIn {
             let problem = Problem::new(StatusCode::UNAUTHORIZED, detail);
             return Err(problem.with(header::WWW_AUTHENTICATE, "Bearer"));
         };
-        let Some(missing) = scopes.iter().find(|scope| !identity.may(scope)) else {
+        let Some(missing) = scopes.iter().find(|scope| !self.has(identity, scope)) else {
             return Ok(());
         };
         let needed = scopes.join(" ");
@@ -111,6 +115,13 @@ impl SignIn {
         let detail = format!("this needs the scope {missing}, which the credentials do not have");
         let problem = Problem::new(StatusCode::FORBIDDEN, detail);
         Err(problem.with(header::WWW_AUTHENTICATE, challenge))
+    }
+
+    /// Whether a client has a scope, itself or in another one.
+    fn has(&self, identity: &Identity, scope: &str) -> bool {
+        let includes = |wide: &WideScope| wide.includes.iter().any(|own| own.0 == scope);
+        identity.may(scope)
+            || self.wide_scopes.iter().any(|wide| includes(wide) && identity.may(&wide.name.0))
     }
 
     async fn token(&self, text: &str) -> Result<Arc<Identity>, Problem> {

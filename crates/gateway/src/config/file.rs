@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) openapi: Option<OpenApi>,
     #[serde(default, rename = "api_key")]
     pub(crate) api_keys: Vec<ApiKey>,
+    #[serde(default, rename = "scope")]
+    pub(crate) wide_scopes: Vec<WideScope>,
     #[serde(default, rename = "rate")]
     pub(crate) rates: Vec<Rate>,
     #[serde(default, rename = "upstream")]
@@ -113,6 +115,15 @@ pub(crate) struct ApiKey {
     pub(crate) hash: String,
     #[serde(default)]
     pub(crate) scopes: Vec<Scope>,
+}
+
+/// A scope that can do what others can.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WideScope {
+    pub(crate) name: Scope,
+    /// Whoever has the one has these, too.
+    pub(crate) includes: Vec<Scope>,
 }
 
 /// How many requests a client may make in a window of time.

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::file::{ApiKey, Config, IdempotencyKey, Jwt, Page, Part, Rate, Route, Upstream};
+use crate::config::file::{
+    ApiKey, Config, IdempotencyKey, Jwt, Page, Part, Rate, Route, Upstream, WideScope,
+};
 use crate::config::words::{Prefix, Scope};
 use crate::http::path::Pattern;
 
@@ -27,6 +29,11 @@ pub(crate) fn check(config: &Config) -> Check {
     for (index, key) in config.api_keys.iter().enumerate() {
         let before = &config.api_keys[..index];
         api_key(key, before).map_err(|(field, what)| broken("api_key", index, field, what))?;
+    }
+    for (index, scope) in config.wide_scopes.iter().enumerate() {
+        let all = &config.wide_scopes;
+        wide_scope(scope, index, all)
+            .map_err(|(field, what)| broken("scope", index, field, what))?;
     }
     for (index, rate) in config.rates.iter().enumerate() {
         let before = &config.rates[..index];
@@ -123,6 +130,24 @@ fn api_key(key: &ApiKey, before: &[ApiKey]) -> Result<(), Wrong> {
         return Err(("hash", what.to_owned()));
     }
     Ok(())
+}
+
+fn wide_scope(scope: &WideScope, index: usize, all: &[WideScope]) -> Result<(), Wrong> {
+    let Scope(name) = &scope.name;
+    if all[..index].iter().any(|other| other.name == scope.name) {
+        return Err(("name", format!("{name:?} is taken by another scope")));
+    }
+    if scope.includes.is_empty() {
+        return Err(("includes", format!("expected at least one scope that {name:?} includes")));
+    }
+    match scope.includes.iter().find(|own| all.iter().any(|other| other.name == **own)) {
+        // One step is enough to read, and to be sure of.
+        Some(Scope(wide)) => {
+            let what = format!("{wide:?} is a [[scope]] itself; expected what that includes");
+            Err(("includes", what))
+        }
+        None => Ok(()),
+    }
 }
 
 fn rate(rate: &Rate, before: &[Rate]) -> Result<(), Wrong> {

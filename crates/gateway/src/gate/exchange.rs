@@ -11,6 +11,9 @@ use crate::http::ids::request_id;
 use crate::http::trace::Trace;
 use crate::limits::verdict::Verdict;
 
+/// The target of the access log.
+pub(crate) const ACCESS: &str = "access";
+
 /// A request in progress. Dropped before its answer, it is logged as one whose client went away.
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -55,7 +58,7 @@ impl Exchange {
         let took = self.begun.elapsed();
         let route = self.route.as_deref().unwrap_or("none");
         tracing::info!(
-            target: "access",
+            target: ACCESS,
             method = %self.method,
             path = %self.path,
             status,

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Body as HttpBody;
 use hyper::{HeaderMap, Method, Request, StatusCode, header};
 
-use crate::auth::identity::Identity;
+use crate::auth::identity::{Identity, SCOPES};
 use crate::config::file::IdempotencyKey;
 use crate::gate::exchange::Exchange;
 use crate::gate::in_force::Gate;
@@ -35,7 +35,7 @@ pub(crate) async fn forward(
 ) -> Result<Answer, Problem> {
     let too_large = request.body().size_hint().lower() > route.body as u64;
     if too_large {
-        return Err(body_problem(BodyFault::TooLarge));
+        return Err(body_problem(BodyFault::TooLarge(route.body)));
     }
     let idempotency_key = match route.idempotency {
         IdempotencyKey::Off => None,
@@ -51,9 +51,9 @@ pub(crate) async fn forward(
     let path = target(route, head.uri.path(), head.uri.query());
     let headers = outgoing_headers(exchange, identity, head.headers);
     let time = gate.config.timeouts.body.0;
-    let progress = Arc::new(Progress::default());
+    let progress = Arc::new(Progress::of(route.body));
     let empty = body.is_end_stream();
-    let bounded = Bounded::new(body, route.body, time, Arc::clone(&progress));
+    let bounded = Bounded::new(body, time, Arc::clone(&progress));
     let mut outgoing = Outgoing {
         method: head.method,
         path,
@@ -137,8 +137,10 @@ pub(crate) fn outgoing_headers(
         set(&mut headers, "x-forwarded-host", &host);
     }
     exchange.trace.write(&mut headers);
-    if let Some(identity) = identity {
-        identity.write(&mut headers);
+    match identity {
+        Some(identity) => identity.write(&mut headers),
+        // So that a service does not take the request for one from within the network.
+        None => set(&mut headers, SCOPES, ""),
     }
     headers
 }

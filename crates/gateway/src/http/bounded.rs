@@ -16,24 +16,31 @@ use crate::http::body::BoxError;
 /// Why a client's body could not be read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyFault {
-    TooLarge,
+    /// It has more than this many bytes.
+    TooLarge(usize),
     TooSlow,
     /// The client went away, or sent something that is no body.
     Broken,
 }
 
 /// How far a body has been read: for whoever waits for the answer to its request.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Progress {
+    limit: usize,
     fault: AtomicU8,
     over: Notify,
 }
 
 impl Progress {
+    /// Of a body that may have this many bytes.
+    pub(crate) fn of(limit: usize) -> Self {
+        Self { limit, fault: AtomicU8::default(), over: Notify::default() }
+    }
+
     /// Why reading ended early, if it did.
     pub(crate) fn fault(&self) -> Option<BodyFault> {
         match self.fault.load(Ordering::Acquire) {
-            1 => Some(BodyFault::TooLarge),
+            1 => Some(BodyFault::TooLarge(self.limit)),
             2 => Some(BodyFault::TooSlow),
             3 => Some(BodyFault::Broken),
             _ => None,
@@ -47,7 +54,7 @@ impl Progress {
 
     fn fail(&self, fault: BodyFault) -> BoxError {
         let code = match fault {
-            BodyFault::TooLarge => 1,
+            BodyFault::TooLarge(_) => 1,
             BodyFault::TooSlow => 2,
             BodyFault::Broken => 3,
         };
@@ -67,9 +74,9 @@ pub(crate) struct Bounded<B> {
 }
 
 impl<B> Bounded<B> {
-    pub(crate) fn new(inner: B, limit: usize, time: Duration, progress: Arc<Progress>) -> Self {
+    pub(crate) fn new(inner: B, time: Duration, progress: Arc<Progress>) -> Self {
         let deadline = Box::pin(tokio::time::sleep(time));
-        Self { inner, left: limit, deadline, progress }
+        Self { inner, left: progress.limit, deadline, progress }
     }
 }
 
@@ -103,7 +110,8 @@ where
             return Poll::Ready(None);
         };
         let Some(left) = this.left.checked_sub(data.len()) else {
-            return Poll::Ready(Some(Err(this.progress.fail(BodyFault::TooLarge))));
+            let fault = BodyFault::TooLarge(this.progress.limit);
+            return Poll::Ready(Some(Err(this.progress.fail(fault))));
         };
         this.left = left;
         if this.inner.is_end_stream() {

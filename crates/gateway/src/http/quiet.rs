@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Sleep, sleep};
 
 use crate::http::body::BoxError;
 
@@ -15,12 +15,13 @@ use crate::http::body::BoxError;
 pub(crate) struct Quiet {
     inner: Incoming,
     most: Duration,
-    silence: Pin<Box<Sleep>>,
+    /// Begins when there is nothing to read.
+    silence: Option<Pin<Box<Sleep>>>,
 }
 
 impl Quiet {
     pub(crate) fn new(inner: Incoming, most: Duration) -> Self {
-        Self { inner, most, silence: Box::pin(tokio::time::sleep(most)) }
+        Self { inner, most, silence: None }
     }
 }
 
@@ -35,16 +36,19 @@ impl Body for Quiet {
         let this = &mut *self;
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                this.silence.as_mut().reset(Instant::now() + this.most);
+                this.silence = None;
                 Poll::Ready(frame.into_data().ok().map(|data| Ok(Frame::data(data))))
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
             Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending if this.silence.as_mut().poll(cx).is_ready() => {
-                let silent = format!("the upstream was silent for {:?}", this.most);
-                Poll::Ready(Some(Err(silent.into())))
+            Poll::Pending => {
+                let most = this.most;
+                let silence = this.silence.get_or_insert_with(|| Box::pin(sleep(most)));
+                silence
+                    .as_mut()
+                    .poll(cx)
+                    .map(|()| Some(Err(format!("the upstream was silent for {most:?}").into())))
             }
-            Poll::Pending => Poll::Pending,
         }
     }
 

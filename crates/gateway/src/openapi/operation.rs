@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::file::{Config, IdempotencyKey, Route};
+use crate::config::file::{Config, IdempotencyKey, Route, WideScope};
 use crate::config::words::Scope;
 use crate::http::path::begins_with;
 use crate::idempotency::key;
@@ -106,7 +106,7 @@ fn parameters(
             all.push(shared);
         }
     }
-    // The gateway keeps it to itself.
+    // What the gateway takes stands in place of what the service takes from it.
     let is_key = |one: &Value| {
         let name = one["name"].as_str().unwrap_or_default();
         one["in"] == "header" && name.eq_ignore_ascii_case("idempotency-key")
@@ -137,11 +137,15 @@ pub(crate) fn security(config: &Config, scopes: Option<&[Scope]>) -> Value {
 pub(crate) fn schemes(config: &Config) -> Map<String, Value> {
     let mut schemes = Map::new();
     if let Some(jwt) = &config.jwt {
-        let text = format!(
+        let mut text = format!(
             "A token of {} for the audience `{}`. The scopes that an operation lists are needed \
              together, in the token's `scope`.",
             jwt.issuer, jwt.audience
         );
+        for WideScope { name: Scope(name), includes } in &config.wide_scopes {
+            let includes: Vec<_> = includes.iter().map(|Scope(own)| format!("`{own}`")).collect();
+            text += &format!(" `{name}` includes {}.", includes.join(" and "));
+        }
         let scheme = json!({ "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
             "description": text });
         schemes.insert("token".to_owned(), scheme);

@@ -1,4 +1,4 @@
-//! The log: text for people on a terminal, JSON lines otherwise. `access` is the access log.
+//! The log: text for people on a terminal, JSON lines otherwise.
 
 use std::io::{IsTerminal, stderr};
 
@@ -7,18 +7,26 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
+use crate::program::lines::Lines;
+
+/// Begins the log. The lines are to be [finished](Lines::finish) at the end of the program.
+///
 /// # Errors
 ///
 /// What is wrong with the filter.
-pub(crate) fn init(filter: &str) -> Result<(), String> {
+pub(crate) fn init(filter: &str) -> Result<Lines, String> {
     let targets: Targets = filter.parse().map_err(|_| {
         format!("LOG: {filter:?} is not understood; expected a list like info,access=off")
     })?;
+    let lines =
+        Lines::start(stderr()).map_err(|error| format!("no thread for the log: {error}"))?;
+    let layer = fmt::layer().with_ansi(stderr().is_terminal()).with_writer(lines.clone());
     let layer = if stderr().is_terminal() {
-        fmt::layer().with_writer(stderr).boxed()
+        layer.boxed()
     } else {
-        fmt::layer().json().flatten_event(true).with_writer(stderr).boxed()
+        layer.json().flatten_event(true).boxed()
     };
     let set = tracing_subscriber::registry().with(layer.with_filter(targets)).try_init();
-    set.map_err(|error| error.to_string())
+    set.map_err(|error| error.to_string())?;
+    Ok(lines)
 }

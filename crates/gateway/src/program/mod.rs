@@ -3,6 +3,7 @@
 pub(crate) mod api_key;
 pub(crate) mod command;
 pub(crate) mod keys;
+pub(crate) mod lines;
 pub(crate) mod logging;
 pub(crate) mod measures;
 pub(crate) mod openapi;

@@ -49,7 +49,13 @@ impl Addresses {
 /// What keeps the gateway from starting.
 pub(crate) fn main(file: &Path, addresses: Addresses, log: &str) -> Result<(), String> {
     let config = addresses.read(file)?;
-    logging::init(log)?;
+    let lines = logging::init(log)?;
+    let ran = run_to_end(config, file, addresses);
+    lines.finish();
+    ran
+}
+
+fn run_to_end(config: Config, file: &Path, addresses: Addresses) -> Result<(), String> {
     let metrics = measures::install()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("the runtime cannot start: {error}"))?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
+use crate::config::units::Size;
 use crate::http::bounded::BodyFault;
 use crate::http::problem::Problem;
 
@@ -65,10 +66,12 @@ impl Failure {
 
 pub(crate) fn body_problem(fault: BodyFault) -> Problem {
     match fault {
-        BodyFault::TooLarge => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "the body is larger than this route takes: send less",
-        ),
+        BodyFault::TooLarge(most) => {
+            let most = Size(most);
+            let detail =
+                format!("the body is larger than the {most} that this route takes: send less");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+        }
         BodyFault::TooSlow => {
             Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
         }

@@ -38,10 +38,13 @@ pub fn participant() -> Participant {
 }
 
 /// The service's tables.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_cart",
-    sql: include_str!("../../../../migrations/cart/0001_cart.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "0001_cart", sql: include_str!("../../../../migrations/cart/0001_cart.sql") },
+    Migration {
+        name: "0002_by_customer",
+        sql: include_str!("../../../../migrations/cart/0002_by_customer.sql"),
+    },
+];
 
 /// The service: its participant, its tables, its HTTP routes.
 #[must_use]

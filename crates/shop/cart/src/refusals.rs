@@ -1,9 +1,10 @@
 //! What cannot be done with a cart, in a sentence each.
 
 use axum::http::StatusCode;
-use ballet::http::Problem;
+use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::Serialize;
+use shop_access::Caller;
 use shop_events::{CartId, MAX_LINES, OrderId, Sku};
 
 use crate::cart::{Cart, Change, NoOrder, Status};
@@ -16,8 +17,10 @@ pub(crate) struct ChangedLines {
     lines: Vec<Change>,
 }
 
-pub(crate) fn no_cart(cart_id: CartId) -> Problem {
-    Problem::not_found(format!("there is no cart {cart_id}"))
+/// The cart, if there is one that the caller may see.
+pub(crate) fn own(cart: Option<Cart>, cart_id: CartId, caller: &Caller) -> Result<Cart, Problem> {
+    cart.filter(|cart| caller.is_allowed(cart.customer_id))
+        .ok_or_else(|| Problem::not_found(format!("there is no cart {cart_id}")))
 }
 
 /// The cart cannot be changed.
@@ -69,7 +72,7 @@ pub(crate) fn no_order(cart_id: CartId, why: &NoOrder) -> Problem {
 pub(crate) fn changed(cart: &Cart) -> Problem {
     let Cart { cart_id, version, .. } = cart;
     let detail = format!("cart {cart_id} is at version {version} now: read it again");
-    Problem::new(StatusCode::PRECONDITION_FAILED, detail)
+    Problem::new(StatusCode::PRECONDITION_FAILED, detail).at(Place::header("If-Match"))
 }
 
 /// This version was checked out before, on other terms.

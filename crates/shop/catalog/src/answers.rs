@@ -2,7 +2,7 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ballet::http::Problem;
+use ballet::http::{Place, Problem};
 use ballet_openapi::{Answers, Draft, Tagged, describe_etag, etag};
 use shop_events::catalog::Product;
 
@@ -32,6 +32,7 @@ impl IntoResponse for Changed {
         let Product { sku, version, .. } = self.0;
         let detail = format!("product {sku} is at version {version} now: read it again");
         let problem = Problem::new(StatusCode::PRECONDITION_FAILED, detail);
+        let problem = problem.at(Place::header("If-Match"));
         ([(header::ETAG, etag(version))], problem).into_response()
     }
 }

@@ -4,7 +4,7 @@ use ballet::TextEnum;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use shop_events::OrderId;
+use shop_events::{CustomerId, OrderId};
 use sqlx::postgres::PgRow;
 use sqlx::types::Uuid;
 use sqlx::{FromRow, Row};
@@ -16,7 +16,8 @@ use crate::order::{Cancelled, Status};
 pub(crate) struct History {
     pub(crate) order_id: OrderId,
     pub(crate) status: Status,
-    was_placed: bool,
+    /// Unknown if it was never placed.
+    pub(crate) customer_id: Option<CustomerId>,
     cancelled: Option<Cancelled>,
     created_at: Timestamp,
     confirmed_at: Option<Timestamp>,
@@ -45,7 +46,7 @@ impl History {
             let change = StatusChange { order_id: self.order_id, status, cancelled, changed_at };
             (number_of(status), change)
         };
-        let placed = self.was_placed.then(|| change(Status::Placed, self.created_at));
+        let placed = self.customer_id.map(|_| change(Status::Placed, self.created_at));
         let confirmed = (self.status == Status::Completed)
             .then(|| change(Status::Confirmed, self.confirmed_at.unwrap_or(self.changed_at)));
         let now = (self.status != Status::Placed).then(|| change(self.status, self.changed_at));
@@ -80,7 +81,7 @@ impl FromRow<'_, PgRow> for History {
         Ok(Self {
             order_id: OrderId(row.try_get("order_id")?),
             status,
-            was_placed: row.try_get::<Option<Uuid>, _>("customer_id")?.is_some(),
+            customer_id: row.try_get::<Option<Uuid>, _>("customer_id")?.map(CustomerId),
             cancelled: Cancelled::from_row(row)?,
             created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
             confirmed_at: confirmed_at.map(jiff_sqlx::Timestamp::to_jiff),
@@ -98,7 +99,7 @@ mod tests {
         History {
             order_id: OrderId(Uuid::nil()),
             status,
-            was_placed,
+            customer_id: was_placed.then(|| CustomerId(Uuid::nil())),
             cancelled: None,
             created_at: time("2026-01-01T00:00:01Z"),
             confirmed_at: Some(time("2026-01-01T00:00:02Z")),

@@ -5,17 +5,21 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ballet::http::{Json, LastEventId, Path, Place, Problem, Query};
 use ballet::{Abort, Handle, SagaId};
-use ballet_openapi::{Accepted, Api, Created, Either, Events, NoContent, Operation, Value, json};
-use paging::{Limit, Page};
+use ballet_openapi::{
+    Accepted, Api, Created, Either, Events, IdempotencyKey, NoContent, Operation, Value, json,
+};
+use paging::{CURSOR, Limit, Page, cursor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use shop_access::Caller;
 use shop_events::cart::CartCheckedOut;
 use shop_events::{OrderFulfillment, OrderId};
+use sqlx::PgConnection;
 
 use crate::history::StatusChange;
 use crate::order::{Order, Status};
 use crate::watchers::Watchers;
-use crate::{cancel, checkout, store};
+use crate::{cancel, checkout, once, pages, store};
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -37,8 +41,9 @@ pub(crate) fn api() -> Api<Orders> {
             "/orders",
             list,
             Operation::new("list_orders", "List orders")
-                .about("The newest orders come first.")
-                .answers(StatusCode::OK, "A page of orders."),
+                .about("The orders that were placed last come first. A customer has only its own.")
+                .answers(StatusCode::OK, "A page of orders.")
+                .refuses(StatusCode::UNPROCESSABLE_ENTITY, "There is no order `after`."),
         )
         .post(
             "/orders",
@@ -46,10 +51,12 @@ pub(crate) fn api() -> Api<Orders> {
             Operation::new("place_order", "Place an order")
                 .about(
                     "The answer comes before stock, payment and shipment are known: read or watch \
-                     the order to learn them.",
+                     the order to learn them. With an `Idempotency-Key` the request may be sent \
+                     again when no answer came: it gets the same order.",
                 )
                 .example(example())
-                .answers(StatusCode::CREATED, "The order is placed."),
+                .answers(StatusCode::CREATED, "The order is placed.")
+                .refuses(StatusCode::FORBIDDEN, "The order is for another customer."),
         )
         .get(
             "/orders/{order_id}",
@@ -118,24 +125,58 @@ struct Placed {
 /// The body is that of `cart.checked_out.v1`.
 async fn place(
     State(Orders { handle, .. }): State<Orders>,
+    caller: Caller,
+    key: IdempotencyKey,
     Json(checkout): Json<CartCheckedOut>,
 ) -> Result<Created<Placed>, Problem> {
+    caller.may_act_for(checkout.customer_id, Place::body(["customer_id"]))?;
+    let text = key.text().map(|_| text(&checkout)).transpose()?;
+    let request = key.text().zip(text.as_deref());
+    let request = request.map(|(key, checkout)| once::Keyed { key, checkout });
     let order_id = handle.new_id::<OrderId>();
     let order = checkout::place(order_id, checkout, handle.now()).map_err(|impossible| {
         Problem::unprocessable(impossible.to_string()).at(Place::body(impossible.field()))
     })?;
     let mut unit = handle.saga_unit(SagaId(order_id.0)).await?;
-    store::place(unit.tx().db(), &order).await?;
+    let is_new = store::place(unit.tx().db(), &order, request).await?;
+    if let Some(request) = request.filter(|_| !is_new) {
+        return placed_before(unit.tx().db(), request).await;
+    }
     unit.originate(order).await?;
     unit.commit().await?;
-    Ok(Created { location: format!("/orders/{order_id}"), body: Placed { order_id } })
+    Ok(placed(order_id))
+}
+
+fn placed(order_id: OrderId) -> Created<Placed> {
+    Created { location: format!("/orders/{order_id}"), body: Placed { order_id } }
+}
+
+/// The answer to a request whose key was used.
+async fn placed_before(
+    db: &mut PgConnection,
+    request: once::Keyed<'_>,
+) -> Result<Created<Placed>, Problem> {
+    match once::find(db, request).await? {
+        Some(once::Before { order_id, is_same: true }) => Ok(placed(order_id)),
+        Some(_) => Err(IdempotencyKey::taken()),
+        // Orders are never deleted.
+        None => {
+            Err(Problem::conflict("the order of this Idempotency-Key is gone: use another key"))
+        }
+    }
+}
+
+fn text(checkout: &CartCheckedOut) -> Result<String, Problem> {
+    serde_json::to_string(checkout).map_err(|error| Problem::unprocessable(error.to_string()))
 }
 
 async fn read(
     State(Orders { handle, .. }): State<Orders>,
+    caller: Caller,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<Order>, Problem> {
-    store::find(handle.db(), order_id).await?.map(Json).ok_or_else(|| unknown(order_id))
+    let order = store::find(handle.db(), order_id).await?;
+    order.filter(|order| order.is_for(&caller)).map(Json).ok_or_else(|| unknown(order_id))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -144,6 +185,7 @@ struct Filter {
     /// Only orders with this status.
     status: Option<Status>,
     /// The `next` of the page before. Without it, the list begins.
+    #[serde(default, deserialize_with = "cursor")]
     after: Option<OrderId>,
     /// The most items on the page.
     #[serde(default)]
@@ -152,28 +194,42 @@ struct Filter {
 
 async fn list(
     State(Orders { handle, .. }): State<Orders>,
+    caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Page<Order>>, Problem> {
     let Filter { status, after, limit } = filter;
-    let orders = store::page(handle.db(), status, after, limit).await?;
+    let of = caller.only();
+    let after = match after {
+        Some(order_id) => {
+            Some(pages::position(handle.db(), of, order_id).await?.ok_or_else(|| {
+                let detail = format!("there is no order {order_id} to go on behind: {CURSOR}");
+                Problem::unprocessable(detail).at(Place::query("after"))
+            })?)
+        }
+        None => None,
+    };
+    let orders = pages::page(handle.db(), of, status, after, limit).await?;
     Ok(Json(Page::new(orders, limit, |order| order.order_id)))
 }
 
 async fn watch(
     State(Orders { watchers, .. }): State<Orders>,
+    caller: Caller,
     Path(order_id): Path<OrderId>,
     LastEventId(seen): LastEventId<u8>,
 ) -> Result<Either<Events<StatusChange>, NoContent>, Problem> {
-    let changes = watchers.watch(order_id, seen.unwrap_or(0)).await?;
+    let changes = watchers.watch(order_id, &caller, seen.unwrap_or(0)).await?;
     Ok(changes.map_or(Either::That(NoContent), |changes| Either::This(Events::new(changes))))
 }
 
 async fn cancel(
     State(Orders { handle, .. }): State<Orders>,
+    caller: Caller,
     Path(order_id): Path<OrderId>,
 ) -> Result<Either<Accepted<Order>, Json<Order>>, Problem> {
     let mut unit = handle.saga_unit(SagaId(order_id.0)).await?;
-    if store::find(unit.tx().db(), order_id).await?.is_none() {
+    let order = store::find(unit.tx().db(), order_id).await?;
+    if !order.is_some_and(|order| order.is_for(&caller)) {
         return Err(unknown(order_id));
     }
     let now = match unit.abort::<OrderFulfillment>(cancel::by_customer(order_id)).await? {

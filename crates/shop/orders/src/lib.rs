@@ -9,7 +9,9 @@ mod checkout;
 pub mod config;
 mod history;
 mod http;
+mod once;
 mod order;
+mod pages;
 pub mod steps;
 mod store;
 mod watchers;
@@ -49,6 +51,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0002_confirmed",
         sql: include_str!("../../../../migrations/orders/0002_confirmed.sql"),
     },
+    Migration {
+        name: "0003_by_customer",
+        sql: include_str!("../../../../migrations/orders/0003_by_customer.sql"),
+    },
+    Migration { name: "0004_key", sql: include_str!("../../../../migrations/orders/0004_key.sql") },
 ];
 
 /// The service: its participant, its tables, its HTTP routes.

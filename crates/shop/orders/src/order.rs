@@ -4,6 +4,7 @@ use ballet::TextEnum;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use shop_access::Caller;
 use shop_events::orders::CancelReason;
 use shop_events::{Address, CustomerId, Money, OrderId, OrderLine};
 use sqlx::postgres::PgRow;
@@ -23,6 +24,11 @@ pub(crate) enum Status {
     Completed,
     /// It will not be fulfilled.
     Cancelled,
+}
+
+impl Status {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Placed, Self::Confirmed, Self::Completed, Self::Cancelled];
 }
 
 /// An order. The contents are missing if the checkout was invalid or never arrived.
@@ -67,6 +73,14 @@ pub(crate) struct Cancelled {
     /// What exactly was wrong, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+}
+
+impl Order {
+    /// Returns true if the caller may see and change it. Nobody knows whose order it is if the checkout
+    /// was invalid.
+    pub(crate) fn is_for(&self, caller: &Caller) -> bool {
+        caller.is_allowed(self.contents.as_ref().map(|contents| contents.customer_id))
+    }
 }
 
 impl FromRow<'_, PgRow> for Order {

@@ -38,7 +38,7 @@ impl Step for AcceptCheckout {
         let order_id = OrderId::from(saga_id.0);
         match checkout::place(order_id, checkout, tx.now()) {
             Ok(order) => {
-                store::place(tx.db(), &order).await?;
+                store::place(tx.db(), &order, None).await?;
                 done(order)
             }
             // There is no row yet: the abort that follows from the refusal writes it.

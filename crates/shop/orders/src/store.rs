@@ -3,22 +3,28 @@
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use paging::Limit;
 use shop_events::OrderId;
 use shop_events::orders::{OrderCancelled, OrderPlaced};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::history::History;
+use crate::once::Keyed;
 use crate::order::{Order, Status};
 
-/// Stores a new order.
-pub(crate) async fn place(db: &mut PgConnection, order: &OrderPlaced) -> sqlx::Result<()> {
-    sqlx::query(
+/// Stores a new order, unless the client's key was used before; whether it did. A request that comes while
+/// another one with its key is in progress waits for the end of that.
+pub(crate) async fn place(
+    db: &mut PgConnection,
+    order: &OrderPlaced,
+    request: Option<Keyed<'_>>,
+) -> sqlx::Result<bool> {
+    let placed = sqlx::query(
         "insert into customer_order
              (order_id, status, customer_id, lines, ship_to, total_minor, currency,
-              created_at, changed_at)
-         values ($1, 'placed', $2, $3, $4, $5, $6, $7, $7)",
+              created_at, changed_at, idempotency_key, request_digest)
+         values ($1, 'placed', $2, $3, $4, $5, $6, $7, $7, $8, sha256(convert_to($9, 'UTF8')))
+         on conflict (idempotency_key) where idempotency_key is not null do nothing",
     )
     .bind(order.order_id.0)
     .bind(order.customer_id.0)
@@ -27,9 +33,11 @@ pub(crate) async fn place(db: &mut PgConnection, order: &OrderPlaced) -> sqlx::R
     .bind(order.total.amount_minor)
     .bind(order.total.currency.as_str())
     .bind(order.placed_at.to_sqlx())
+    .bind(request.map(|request| request.key))
+    .bind(request.map(|request| request.checkout))
     .execute(db)
     .await?;
-    Ok(())
+    Ok(placed.rows_affected() == 1)
 }
 
 /// Confirms a placed order. A permanent failure if the order is not placed.
@@ -159,32 +167,4 @@ pub(crate) async fn changed(
     .fetch_all(db)
     .await?;
     Ok(changed)
-}
-
-/// A page of orders, the newest first.
-pub(crate) async fn page(
-    db: impl PgExecutor<'_>,
-    status: Option<Status>,
-    after: Option<OrderId>,
-    limit: Limit,
-) -> Result<Vec<Order>, Failure> {
-    let after = after.map(|order_id| order_id.0);
-    let query = match status {
-        Some(status) => sqlx::query_as(
-            "select * from customer_order where status = $3
-                 and order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1
-             order by order_id desc limit $2",
-        )
-        .bind(after)
-        .bind(limit.rows())
-        .bind(TextEnum(status)),
-        None => sqlx::query_as(
-            "select * from customer_order
-             where order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1
-             order by order_id desc limit $2",
-        )
-        .bind(after)
-        .bind(limit.rows()),
-    };
-    Ok(query.fetch_all(db).await?)
 }

@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use ballet::Handle;
 use ballet::http::Problem;
 use futures_util::stream::{Stream, unfold};
+use shop_access::Caller;
 use shop_events::OrderId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -53,10 +54,11 @@ impl Watchers {
     }
 
     /// The changes of an order's status behind the one with this number, as they come. `None` if
-    /// there will be no more.
+    /// there will be no more. A problem if the caller has no such order.
     pub(crate) async fn watch(
         &self,
         order_id: OrderId,
+        caller: &Caller,
         seen: u8,
     ) -> Result<Option<impl Stream<Item = (u8, StatusChange)> + use<>>, Problem> {
         let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
@@ -71,6 +73,7 @@ impl Watchers {
         };
         let history = store::history(self.0.handle.db(), order_id)
             .await?
+            .filter(|history| caller.is_allowed(history.customer_id))
             .ok_or_else(|| Problem::not_found(format!("there is no order {order_id}")))?;
         if history.has_ended() && history.after(seen).next().is_none() {
             return Ok(None);

@@ -9,6 +9,7 @@ use ballet_openapi::{Api, Operation};
 use paging::{After, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use shop_access::Caller;
 use shop_events::{CustomerId, OrderId, Sku};
 
 use crate::list_size::ListSize;
@@ -39,7 +40,8 @@ pub(crate) fn api() -> Api<Handle> {
                     "What goes best with the last orders of the customer, and is not in them. What \
                      is popular for somebody new.",
                 )
-                .answers(StatusCode::OK, "The products, the best first."),
+                .answers(StatusCode::OK, "The products, the best first.")
+                .refuses(StatusCode::NOT_FOUND, "The caller is another customer."),
         )
         .get(
             "/popular",
@@ -91,9 +93,13 @@ async fn related(
 
 async fn for_customer(
     State(handle): State<Handle>,
+    caller: Caller,
     Path(customer_id): Path<CustomerId>,
     Query(Wanted { limit }): Query<Wanted>,
 ) -> Result<Json<Recommendations>, Problem> {
+    if !caller.is_allowed(customer_id) {
+        return Err(Problem::not_found(format!("there is no customer {customer_id}")));
+    }
     let mut db = handle.db().acquire().await?;
     Ok(Json(recommend::for_customer(&mut db, customer_id, limit).await?))
 }

@@ -5,13 +5,24 @@
 
 pub mod audit;
 
-use ballet_core::{Graph, System};
+use ballet::Participant;
+use ballet_core::{Graph, ServiceContract, System};
 use ballet_openapi::Document;
 
 /// The declarations of all services of the shop. No service runs.
 #[must_use]
 pub fn system() -> System {
-    let services = [
+    System { name: "shop", parts: participants().iter().map(Participant::part).collect() }
+}
+
+/// The contracts of all services of the shop.
+#[must_use]
+pub fn contracts() -> Vec<ServiceContract> {
+    participants().iter().map(Participant::contract).collect()
+}
+
+fn participants() -> [Participant; 7] {
+    [
         cart::participant(),
         catalog::participant(),
         inventory::participant(),
@@ -19,8 +30,7 @@ pub fn system() -> System {
         payments::participant(payments::sandbox::Sandbox::default()),
         recommendations::participant(),
         shipping::participant(shipping::sandbox::Sandbox::default()),
-    ];
-    System { name: "shop", parts: services.iter().map(|service| service.part()).collect() }
+    ]
 }
 
 /// The names of the services with what their HTTP routes take and answer.
@@ -52,6 +62,22 @@ mod tests {
     #[test]
     fn the_shop_is_a_sound_choreography() {
         assert_eq!(graph().problems(), []);
+    }
+
+    #[test]
+    fn the_contracts_say_all_that_the_code_declares() {
+        for (contract, part) in contracts().iter().zip(system().parts) {
+            let read: ServiceContract = serde_json::from_str(&contract.text()).expect("JSON");
+            assert_eq!(read.part(), Ok(part.clone()));
+            let schemas = read.schemas().expect("schemas");
+            for event in [part.emits(), part.consumes()].concat() {
+                let known = schemas.iter().find(|(known, _)| *known == event);
+                let (known, _) = known.unwrap_or_else(|| panic!("no schema of {event}"));
+                let is_same = known.role() == event.role()
+                    && known.foreign_producers() == event.foreign_producers();
+                assert!(is_same, "{event}");
+            }
+        }
     }
 
     #[test]

@@ -4,13 +4,13 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use comfy_table::{CellAlignment, Table, presets};
+use ballet_terminal::{Cell, Table};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::demo::stage::Stage;
-use crate::harness::cases::{self, GOOD};
+use crate::harness::cases::GOOD;
 use crate::harness::customer::{BUYS, Customer, cart_of};
 use crate::harness::percentile::at_share;
 use crate::harness::products;
@@ -52,14 +52,12 @@ pub(crate) async fn measure(stage: &Stage, time: Duration) -> Result<Checkouts> 
     let (gateway, merchant) = (stage.gateway()?, stage.merchant()?);
     products::publish_all(&merchant.http, &merchant.shop).await?;
     let mut customers = Vec::new();
-    for number in 0..CUSTOMERS {
-        let name = format!("shopper-{number}");
-        customers.push(Customer::new(gateway, &name, BUYS, PATIENCE).await?);
+    for _ in 0..CUSTOMERS {
+        customers.push(Customer::new(gateway, BUYS, PATIENCE).await?);
     }
     // From then on cart knows all products.
     for (number, customer) in customers.iter().take(PLENTY.len()).enumerate() {
-        let order =
-            customer.buy_by_cart(&cases::checkout(&GOOD, number, customer.new_id())?).await?;
+        let order = customer.buy_by_cart(&customer.checkout(&GOOD, number)?).await?;
         customer.ends(order, GOOD.end).await?;
     }
     ui::say(&format!("{RATE} orders a second through the gateway, for {time:.0?}"));
@@ -91,7 +89,7 @@ pub(crate) async fn measure(stage: &Stage, time: Duration) -> Result<Checkouts> 
 
 /// Fills a cart, checks it out when it is due, and looks at the order until it is confirmed.
 async fn order(customer: &Customer, number: usize, due: Instant) -> Result<Took> {
-    let checkout = cases::checkout(&GOOD, number, customer.new_id())?;
+    let checkout = customer.checkout(&GOOD, number)?;
     let (status, cart) = sent(customer.post_json("/carts", &cart_of(&checkout))).await?;
     if status != StatusCode::CREATED {
         bail!("a cart was answered with {status}: {cart}");
@@ -129,9 +127,8 @@ async fn sent(request: RequestBuilder) -> Result<(StatusCode, Value)> {
 impl fmt::Display for Checkouts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { time, answered, confirmed } = self;
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_header(["from the due checkout", "p50 ms", "p99 ms", "slowest"]);
+        let header = ["from the due checkout", "p50 ms", "p99 ms", "slowest"];
+        let mut table = Table::new(header).right(1..=3);
         for (what, times) in
             [("to its answer", answered), ("until the order is seen confirmed", confirmed)]
         {
@@ -139,10 +136,7 @@ impl fmt::Display for Checkouts {
                 Some(time) => format!("{:.0}", time.as_secs_f64() * 1e3),
                 None => String::new(),
             };
-            table.add_row([what.to_owned(), at(50), at(99), at(100)]);
-        }
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
+            table.row([what.to_owned(), at(50), at(99), at(100)].map(Cell::from));
         }
         let orders = confirmed.len();
         writeln!(

@@ -30,7 +30,7 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     let has = |wanted: &[&str]| args.iter().any(|arg| wanted.contains(&arg.as_str()));
     let with_shop = has(&["gateway", "--all"]) && !has(&["-h", "--help"]);
     let packages =
-        if with_shop { [&stage::packages()[..], &[BENCH]].concat() } else { vec![BENCH] };
+        if with_shop { [&stage::packages(&[])[..], &[BENCH]].concat() } else { vec![BENCH] };
     let programs = tokio::select! {
         programs = cargo::build(&children, Profile::Release, &packages) => programs?,
         () = stop.asked() => return Ok(ExitCode::from(130)),
@@ -76,7 +76,7 @@ async fn checkouts(
     seconds: u64,
 ) -> Result<()> {
     let servers = Servers::private(Options::durable().progress(ui::say)).await?;
-    stage.set(programs, servers).await?;
+    stage.set(programs, &shop::system(), servers).await?;
     let took = checkout::measure(stage, Duration::from_secs(seconds)).await?;
     ui::print(&took.to_string());
     Ok(())

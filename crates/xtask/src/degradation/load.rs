@@ -12,7 +12,7 @@ use reqwest::header::RETRY_AFTER;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::harness::cases::{self, CAPTURE_FAILS, Case, DECLINED, GOOD};
+use crate::harness::cases::{CAPTURE_FAILS, Case, DECLINED, GOOD};
 use crate::harness::customer::Customer;
 
 /// Customers at a time.
@@ -70,10 +70,10 @@ impl Load {
         self.answers.lock().map(|answers| answers.clone()).unwrap_or_default()
     }
 
-    /// Sends one order until it is placed: the same request under the same key, and anew where
-    /// nobody can say what became of it.
+    /// Sends one order until it is placed: the same request under the same key, and anew where the
+    /// gateway that was killed had it.
     async fn place(&self, customer: &Customer, number: usize, case: &Case) -> Result<()> {
-        let checkout = cases::checkout(case, number, customer.new_id())?;
+        let checkout = customer.checkout(case, number)?;
         let mut key = customer.new_id();
         loop {
             self.attempts.fetch_add(1, Ordering::Relaxed);
@@ -100,12 +100,10 @@ impl Load {
                     }
                     return Ok(());
                 }
+                // Orders knows the key, if it got the request.
                 (None | Some(StatusCode::CREATED), _)
-                | (Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS), _) => {}
-                (Some(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT), _) => {
-                    self.unknown.fetch_add(1, Ordering::Relaxed);
-                    key = customer.new_id();
-                }
+                | (Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS), _)
+                | (Some(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT), _) => {}
                 (Some(StatusCode::CONFLICT), _) if text.contains("Idempotency-Key") => {
                     self.unknown.fetch_add(1, Ordering::Relaxed);
                     key = customer.new_id();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::cases::{self, GOOD};
+use crate::harness::cases::GOOD;
 use crate::harness::customer::{Customer, cart_of};
 use crate::harness::serve::GATEWAY;
 
@@ -43,6 +43,8 @@ pub(crate) enum Operation {
 pub(crate) struct Visitor {
     pub(crate) customer: Customer,
     pub(crate) merchant: Customer,
+    /// Somebody behind the shop, who may read the payment and the shipment of any order.
+    pub(crate) support: Customer,
     /// An order that was completed before anything was stopped.
     pub(crate) order: Uuid,
     /// An open cart.
@@ -159,7 +161,7 @@ impl Operation {
 
     /// Does it once. Returns the order that was placed by it as well.
     pub(crate) async fn attempt(self, visitor: &Visitor) -> Result<(Seen, Option<Uuid>)> {
-        let Visitor { customer, merchant, order, cart } = visitor;
+        let Visitor { customer, merchant, support, order, cart } = visitor;
         let request = match self {
             Self::Search => customer.get("/products/search?q=teapto"),
             Self::ProductPage => customer.get("/pages/product/mug"),
@@ -177,8 +179,8 @@ impl Operation {
             Self::Watch => return watch(customer.get(&format!("/orders/{order}/events"))).await,
             Self::Cancel => return cancel(visitor).await,
             Self::OrderPage => customer.get(&format!("/pages/order/{order}")),
-            Self::Payment => customer.get(&format!("/payments/{order}")),
-            Self::Shipment => customer.get(&format!("/shipments/{order}")),
+            Self::Payment => support.get(&format!("/payments/{order}")),
+            Self::Shipment => support.get(&format!("/shipments/{order}")),
         };
         Ok((seen(request).await?.0, None))
     }
@@ -206,14 +208,14 @@ fn publish(merchant: &Customer) -> RequestBuilder {
 
 /// Opens a cart with a product in it. Returns the cart.
 pub(crate) async fn open_cart(customer: &Customer) -> Result<(Seen, Value)> {
-    let checkout = cases::checkout(&GOOD, 0, customer.new_id())?;
+    let checkout = customer.checkout(&GOOD, 0)?;
     seen(customer.post_json("/carts", &cart_of(&checkout))).await
 }
 
 /// Fills a cart and checks it out, at the prices that it shows.
 async fn check_out(visitor: &Visitor) -> Result<(Seen, Option<Uuid>)> {
     let Visitor { customer, cart, .. } = visitor;
-    let checkout = cases::checkout(&GOOD, 0, customer.new_id())?;
+    let checkout = customer.checkout(&GOOD, 0)?;
     let (opened, new) = seen(customer.post_json("/carts", &cart_of(&checkout))).await?;
     let cart = if opened == Seen::Works { new } else { json!({ "cart_id": cart, "version": 1 }) };
     let (seen, body) = seen(customer.check_out(&cart, &checkout)).await?;
@@ -221,7 +223,7 @@ async fn check_out(visitor: &Visitor) -> Result<(Seen, Option<Uuid>)> {
 }
 
 async fn place(customer: &Customer) -> Result<(Seen, Option<Uuid>)> {
-    let checkout = cases::checkout(&GOOD, 0, customer.new_id())?;
+    let checkout = customer.checkout(&GOOD, 0)?;
     let (seen, body) = seen(customer.post_json("/orders", &checkout)).await?;
     Ok((seen, body["order_id"].as_str().and_then(|id| id.parse().ok())))
 }
@@ -230,7 +232,7 @@ async fn place(customer: &Customer) -> Result<(Seen, Option<Uuid>)> {
 /// paid, which is an answer as well.
 async fn cancel(visitor: &Visitor) -> Result<(Seen, Option<Uuid>)> {
     let customer = &visitor.customer;
-    let mut checkout = cases::checkout(&GOOD, 0, customer.new_id())?;
+    let mut checkout = customer.checkout(&GOOD, 0)?;
     "card_slow".clone_into(&mut checkout.card_token);
     let (_, body) = seen(customer.post_json("/orders", &checkout)).await?;
     let placed = body["order_id"].as_str().and_then(|id| id.parse().ok());

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::degradation::operation::Operation;
 use crate::degradation::outage::{felt, is_sound};
 use crate::degradation::shop::Shop;
-use crate::harness::cases::{self, LATE};
+use crate::harness::cases::LATE;
 
 /// Without it no order is paid.
 pub(crate) const STOPPED: &str = "payments";
@@ -32,7 +32,7 @@ pub(crate) async fn suffer(shop: &mut Shop) -> Result<Overdue> {
     felt(shop, Operation::Read, "").await?;
     shop.kill(STOPPED).await?;
     let customer = shop.visitor.customer.clone();
-    let order = customer.buy(&cases::checkout(&LATE, 0, customer.new_id())?).await?;
+    let order = customer.buy(&customer.checkout(&LATE, 0)?).await?;
     customer
         .ends(order, LATE.end)
         .await

@@ -26,8 +26,8 @@ const AFTER: &str = "
   be reached, or, after several failures, that it is left alone for a moment. Nothing was sent, so the client
   sends the same request again, with the same `Idempotency-Key`.
 - A request that was under way when the service died is answered with 502: nobody knows whether it took
-  effect. Under the same key the gateway answers 409 from then on. The client looks, and chooses a new key if
-  it did not.
+  effect. An order is sent again under the same key, and is placed once. Under the key of another request the gateway
+  answers 409 from then on: the client looks, and chooses a new key if it did not take effect.
 - **no answer** is a connection that is refused. Several gateways behind one address share their limits and
   their memory of `Idempotency-Key` in a database, so one of them may go.
 
@@ -39,7 +39,7 @@ const LAST: &str = "
 Every order that a customer was told of ends as it must once the service is back: completed, or cancelled
 with everything undone. Its events wait in the service's queue, and no customer has to do anything. The
 audit then finds no violation, and there are no other orders than those that customers know, apart from
-requests that were answered with 502.
+requests that were under way when the gateway was killed.
 
 An order does not wait for ever: if it is not paid at its deadline, 15 minutes unless
 `ORDER_DEADLINE_SECONDS` says otherwise, it is cancelled, and every service undoes its part when it is back.

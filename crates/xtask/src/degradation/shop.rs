@@ -14,8 +14,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::degradation::operation::{Visitor, open_cart};
-use crate::harness::cases::{self, GOOD};
-use crate::harness::customer::{BUYS, Customer, SELLS};
+use crate::harness::cases::GOOD;
+use crate::harness::customer::{BUYS, Customer, SELLS, SUPPORTS};
 use crate::harness::endpoints::Endpoints;
 use crate::harness::gateway::{Gateway, Program};
 use crate::harness::products;
@@ -82,18 +82,18 @@ impl Shop {
         let inventory = urls.iter().find(|(name, _)| *name == "inventory");
         fill_shelves(&http, inventory.map(|(_, url)| *url).unwrap_or_default()).await?;
         let mut customers = Vec::new();
-        for number in 1..=CUSTOMERS {
-            let name = format!("customer-{number}");
-            customers.push(Customer::new(&gateway, &name, BUYS, TIMEOUT).await?);
+        for _ in 0..CUSTOMERS {
+            customers.push(Customer::new(&gateway, BUYS, TIMEOUT).await?);
         }
-        let customer = Customer::new(&gateway, "visitor", BUYS, TIMEOUT).await?;
-        let merchant = Customer::new(&gateway, "merchant", SELLS, TIMEOUT).await?;
+        let customer = Customer::new(&gateway, BUYS, TIMEOUT).await?;
+        let merchant = Customer::new(&gateway, SELLS, TIMEOUT).await?;
+        let support = Customer::new(&gateway, SUPPORTS, TIMEOUT).await?;
         products::publish_all(&merchant.http, &merchant.shop).await?;
-        let checkout = cases::checkout(&GOOD, 0, customer.new_id())?;
+        let checkout = customer.checkout(&GOOD, 0)?;
         let order = customer.buy(&checkout).await?;
         customer.ends(order, GOOD.end).await?;
         let cart = cart(&customer).await?;
-        let visitor = Visitor { customer, merchant, order, cart };
+        let visitor = Visitor { customer, merchant, support, order, cart };
         let (placed, unknown) = (1, 0);
         Ok(Self {
             children,

@@ -11,13 +11,16 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::demo::stage::Stage;
-use crate::harness::customer::{BUYS, SELLS};
-use crate::harness::service::SERVICES;
+use crate::harness::customer::{BUYS, SELLS, SUPPORTS};
 use crate::process::cargo;
 use crate::ui;
 
 /// Commands for a shell that has read the file.
 pub(crate) const HINTS: &str = include_str!("hints.txt");
+
+/// Two customers: the subjects of their tokens.
+const ALICE: &str = "0193f7a0-0000-7000-8000-00000000a11c";
+const BOB: &str = "0193f7a0-0000-7000-8000-000000000b0b";
 
 /// The file for the shell, beside the directories of the runs: it is always that of the last demo.
 const ENV: &str = "env";
@@ -33,8 +36,9 @@ pub(crate) async fn show(stage: &Stage) -> Result<()> {
     ui::print(&format!("\n{}", ui::bold("Where to look around")));
     let row = |name: &str, text: &str| ui::print(&format!("  {name:<15} {text}"));
     row("the shop", &format!("{:<34} process {}, the gateway", gateway.url, gateway.pid()));
-    for service in SERVICES.iter() {
-        row(service, &format!("{:<34} process {}", stage.url(service), stage.pid(service)));
+    for service in &stage.services {
+        let (name, url) = (service.launch.name, &service.url);
+        row(name, &format!("{url:<34} process {}", service.pid()));
     }
     row("", "each with its HTTP document at /openapi.json");
     row(
@@ -67,7 +71,7 @@ async fn write(stage: &Stage) -> Result<PathBuf> {
     let written = written.and_then(|mut file| file.write_all(text.as_bytes()));
     let written = written.and_then(|()| fs::write(dir.join(".curlrc"), CURL));
     let checkout = json!({
-        "customer_id": "0193f7a0-0000-7000-8000-00000000a11c",
+        "customer_id": ALICE,
         "lines": [{ "sku": "creme", "quantity": 1,
             "unit_price": { "amount_minor": 1900, "currency": "EUR" } }],
         "card_token": "card_approved",
@@ -96,8 +100,10 @@ async fn variables(stage: &Stage) -> Result<String> {
     let path = |path: &Path| path.display().to_string();
     let mut all = vec![
         ("SHOP".to_owned(), gateway.url.clone()),
-        ("ALICE".to_owned(), bearer(gateway.token("alice", BUYS).await?)),
+        ("ALICE".to_owned(), bearer(gateway.token(ALICE, BUYS).await?)),
+        ("BOB".to_owned(), bearer(gateway.token(BOB, BUYS).await?)),
         ("MERCHANT".to_owned(), bearer(gateway.token("merchant", SELLS).await?)),
+        ("SUPPORT".to_owned(), bearer(gateway.token("support", SUPPORTS).await?)),
         ("JSON".to_owned(), "Content-Type: application/json".to_owned()),
         ("CHECKOUT".to_owned(), path(&dir.join("checkout.json"))),
         ("CURL_HOME".to_owned(), path(dir)),
@@ -105,18 +111,19 @@ async fn variables(stage: &Stage) -> Result<String> {
         ("CONFIG".to_owned(), path(&gateway.config())),
         ("KEYS".to_owned(), path(&gateway.keys())),
         ("STOREFRONT_URL".to_owned(), env.amqp_url("storefront").to_owned()),
-        // For the command `ballet`.
-        ("AMQP_URL".to_owned(), env.ops_amqp_url().to_owned()),
+        // For the command `ballet`: other names than those that `cargo xtask` takes for its servers.
+        ("BALLET_AMQP_URL".to_owned(), env.ops_amqp_url().to_owned()),
         (
-            "DATABASE_URL".to_owned(),
+            "BALLET_DATABASE_URL".to_owned(),
             env.admin_database_url("orders").replace("/orders", "/{service}"),
         ),
-        ("RABBITMQ_MANAGEMENT_URL".to_owned(), management.into()),
+        ("BALLET_MANAGEMENT_URL".to_owned(), management.into()),
+        ("BALLET_VHOST".to_owned(), env.vhost().to_owned()),
     ];
-    for service in SERVICES.iter() {
-        let name = service.to_uppercase();
-        all.push((format!("{name}_URL"), stage.url(service).to_owned()));
-        all.push((format!("{name}_DATABASE"), env.database_url(service).to_owned()));
+    for service in &stage.services {
+        let name = service.launch.name.to_uppercase();
+        all.push((format!("{name}_URL"), service.url.clone()));
+        all.push((format!("{name}_DATABASE"), env.database_url(service.launch.name).to_owned()));
     }
     let mut text = String::new();
     for (name, value) in all {

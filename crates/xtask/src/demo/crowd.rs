@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ballet::Clock;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 
@@ -19,7 +18,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Crowd {
     customers: Vec<Customer>,
     cases: Vec<Case>,
-    clock: Clock,
 }
 
 /// What customers do, with how it went last.
@@ -37,46 +35,46 @@ impl Crowd {
     pub(crate) fn new(stage: &Stage) -> Self {
         let mut cases = cases::cases(100);
         cases.retain(|case| case.goods == Goods::Plenty);
-        Self { customers: stage.customers.clone(), cases, clock: Clock::system() }
+        Self { customers: stage.customers.clone(), cases }
     }
 
     /// Never returns.
     pub(crate) async fn shop(&self) {
         let mut experience = Experience::default();
-        let mut last = None;
+        let mut last = vec![None; self.customers.len()];
         for (number, case) in self.cases.iter().cycle().enumerate() {
-            let customer = &self.customers[number % self.customers.len()];
-            let order = self.visit(customer, number, case, last.as_ref(), &mut experience).await;
-            last = order.or(last);
+            let at = number % self.customers.len();
+            let customer = &self.customers[at];
+            let before = last[at].take();
+            let order = visit(customer, number, case, before.as_ref(), &mut experience).await;
+            last[at] = order.or(before);
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
 
-    /// One customer searches, looks, fills a cart, checks it out, and reads how the order before went.
-    async fn visit(
-        &self,
-        customer: &Customer,
-        number: usize,
-        case: &Case,
-        last: Option<&String>,
-        experience: &mut Experience,
-    ) -> Option<String> {
-        let new_id = self.clock.new_id(self.clock.now());
-        let checkout = cases::checkout(case, number, new_id).ok()?;
-        let sku = checkout.lines.first()?.sku.as_str();
-        experience.of("search", customer.get(&format!("/products/search?q={sku}"))).await;
-        experience.of("a product's page", customer.get(&format!("/pages/product/{sku}"))).await;
-        let cart = customer.post_json("/carts", &cart_of(&checkout));
-        let placed = match experience.of("a cart", cart).await {
-            Some(cart) => experience.of("a checkout", customer.check_out(&cart, &checkout)).await,
-            // A client that has no cart can still order.
-            None => experience.of("an order", customer.post_json("/orders", &checkout)).await,
-        };
-        if let Some(last) = last {
-            experience.of("an order's page", customer.get(&format!("/pages/order/{last}"))).await;
-        }
-        Some(placed?["order_id"].as_str()?.to_owned())
+/// One customer searches, looks, fills a cart, checks it out, and reads how their order before went.
+async fn visit(
+    customer: &Customer,
+    number: usize,
+    case: &Case,
+    last: Option<&String>,
+    experience: &mut Experience,
+) -> Option<String> {
+    let checkout = customer.checkout(case, number).ok()?;
+    let sku = checkout.lines.first()?.sku.as_str();
+    experience.of("search", customer.get(&format!("/products/search?q={sku}"))).await;
+    experience.of("a product's page", customer.get(&format!("/pages/product/{sku}"))).await;
+    let cart = customer.post_json("/carts", &cart_of(&checkout));
+    let placed = match experience.of("a cart", cart).await {
+        Some(cart) => experience.of("a checkout", customer.check_out(&cart, &checkout)).await,
+        // A client that has no cart can still order.
+        None => experience.of("an order", customer.post_json("/orders", &checkout)).await,
+    };
+    if let Some(last) = last {
+        experience.of("an order's page", customer.get(&format!("/pages/order/{last}"))).await;
     }
+    Some(placed?["order_id"].as_str()?.to_owned())
 }
 
 impl Experience {

@@ -8,7 +8,6 @@ mod quiescence;
 pub(crate) mod stage;
 mod summary;
 mod tap;
-mod timeline;
 
 use std::process::ExitCode;
 
@@ -21,6 +20,7 @@ use crate::demo::tap::Tap;
 use crate::harness::cases;
 use crate::harness::orders::Orders;
 use crate::harness::products;
+use crate::joined;
 use crate::process::cargo::{self, Profile};
 use crate::process::stop::Stop;
 use crate::ui;
@@ -75,15 +75,16 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
 async fn play(args: &Args, stage: &mut Stage) -> Result<bool> {
     let with_python = placing::has_pika().await;
     ui::say("building the services and the gateway");
-    let programs = cargo::build(&stage.children, Profile::Dev, &stage::packages()).await?;
-    stage.set(&programs, Servers::acquire(Options::durable()).await?).await?;
+    let root = cargo::root();
+    let joined = joined::joined(&root)?;
+    let packages = stage::packages(&joined::programs(&root, &joined)?);
+    let programs = cargo::build(&stage.children, Profile::Dev, &packages).await?;
+    let system = joined::with(shop::system(), &joined)?;
+    stage.set(&programs, &system, Servers::acquire(Options::durable()).await?).await?;
     let tap = Tap::start(stage.env()?).await?;
     // The tap has to see every version of a product.
     let merchant = stage.merchant()?;
     products::publish_all(&merchant.http, &merchant.shop).await?;
-    if !args.once {
-        around::show(stage).await?;
-    }
     let orders = Orders::default();
     let late = u32::from(args.orders > 1);
     let cases = cases::cases(args.orders - late);
@@ -94,5 +95,10 @@ async fn play(args: &Args, stage: &mut Stage) -> Result<bool> {
         ui::say("examples/producer.py is left out: it needs python3 with the package pika");
     }
     let quiescent = quiescence::wait(stage, &tap, &orders, &cases, with_python).await?;
-    summary::show(&tap, &orders, &quiescent)
+    let held = summary::show(&tap, &orders, &quiescent)?;
+    // Last, so that it is still on the screen when the user reads.
+    if !args.once {
+        around::show(stage).await?;
+    }
+    Ok(held)
 }

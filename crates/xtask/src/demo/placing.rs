@@ -115,7 +115,7 @@ impl Placer {
     /// One customer looks for a product, fills a cart, checks it out, and may change their mind.
     async fn post(&self, number: usize, case: &Case) -> Result<()> {
         let customer = &self.customers[number % self.customers.len()];
-        let checkout = cases::checkout(case, number, self.new_id())?;
+        let checkout = customer.checkout(case, number)?;
         if case.goods == Goods::Plenty {
             customer.browse(checkout.lines[0].sku.as_str()).await?;
         }

@@ -151,18 +151,15 @@ async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Quiescen
                 queues: depths(&*session, &queues).await?,
                 ..BrokerSnapshot::default()
             };
-            match endpoints.audit(&broker, SignedDuration::ZERO).await {
-                Ok(mut report) if report.is_quiescent() || begun.elapsed() > PATIENCE => {
-                    session.close().await;
-                    let published = tap.journal(|journal| journal.products.clone())?;
-                    report.violations.extend(endpoints.unlike_published(&published).await?);
-                    let waiting = broker.queues.iter().filter(|(_, count)| **count > 0);
-                    let waiting = waiting.map(|(queue, count)| format!("{count} in {queue}"));
-                    return Ok(Quiescent { report, waiting: waiting.collect(), took });
-                }
-                Err(error) if begun.elapsed() > PATIENCE => return Err(error),
-                // Something is on its way, or a service was killed just now.
-                Ok(_) | Err(_) => {}
+            let mut report = endpoints.audit(&broker, SignedDuration::ZERO).await;
+            // Otherwise something is on its way, or a service was killed just now.
+            if report.is_quiescent() || begun.elapsed() > PATIENCE {
+                session.close().await;
+                let published = tap.journal(|journal| journal.products.clone())?;
+                report.violations.extend(endpoints.unlike_published(&published).await?);
+                let waiting = broker.queues.iter().filter(|(_, count)| **count > 0);
+                let waiting = waiting.map(|(queue, count)| format!("{count} in {queue}"));
+                return Ok(Quiescent { report, waiting: waiting.collect(), took });
             }
         }
         tokio::time::sleep(TICK).await;

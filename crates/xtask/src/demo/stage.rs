@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet::core::topology;
+use ballet::core::{System, topology};
 use ballet_testkit::{Database, Servers, TestEnv};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
@@ -30,9 +30,9 @@ const CUSTOMERS: usize = 20;
 /// The gateway's package, and its program.
 const GATEWAY: (&str, &str) = ("gateway", "ballet-gateway");
 
-/// The packages with the programs of a shop.
-pub(crate) fn packages() -> Vec<&'static str> {
-    [&SERVICES[..], &[GATEWAY.0]].concat()
+/// The packages with the programs of a shop, with these services besides its own.
+pub(crate) fn packages(joined: &[&'static str]) -> Vec<&'static str> {
+    [&SERVICES[..], joined, &[GATEWAY.0]].concat()
 }
 
 /// Everything that must end with the demo. It is set up step by step and can be torn down after
@@ -78,20 +78,26 @@ impl Stage {
         })
     }
 
-    /// Starts everything from these programs and on these servers, and fills the shelves.
+    /// Starts everything from these programs and on these servers, and fills the shelves. `system` has
+    /// the shop's own services and those that have joined it.
     pub(crate) async fn set(
         &mut self,
         programs: &HashMap<String, PathBuf>,
+        system: &System,
         servers: Servers,
     ) -> Result<()> {
         self.logs = run_dir(programs.values().next().map(PathBuf::as_path), self.kind)?;
         let servers = self.servers.insert(servers);
         ui::say("applying the broker's topology and creating the databases");
-        let definitions = topology::definitions(&shop::system(), |_| String::new());
-        let env = TestEnv::with_plain_names(servers, &definitions, &SERVICES).await?;
+        let definitions = topology::definitions(system, |_| String::new());
+        let names = system.parts.iter().map(|part| part.service);
+        // The others run elsewhere, or not at all.
+        let runs = |name: &&str| SERVICES.contains(name) || programs.contains_key(*name);
+        let names: Vec<_> = names.filter(runs).collect();
+        let env = TestEnv::with_plain_names(servers, &definitions, &names).await?;
         let env = self.env.insert(env);
 
-        for name in SERVICES.iter().copied() {
+        for name in names {
             let program = programs.get(name).with_context(|| format!("cargo built no {name}"))?;
             let launch = Launch {
                 name,
@@ -106,19 +112,20 @@ impl Stage {
         let database = self.database.insert(Database::new(servers.postgres(), GATEWAY.0).await?);
         let http = &self.http;
         try_join_all(self.services.iter_mut().map(|service| service.ready(http))).await?;
-        let urls = self.services.iter().map(|service| (service.launch.name, &*service.url));
+        let own = self.services.iter().filter(|service| SERVICES.contains(&service.launch.name));
+        let urls = own.map(|service| (service.launch.name, &*service.url));
         let urls: Vec<_> = urls.collect();
         let path = programs.get(GATEWAY.1).context("cargo built no gateway")?.clone();
         let (program, dir) = (Program { path, env: Vec::new() }, &self.logs);
         let gateway = Gateway::start(&self.children, program, dir, database.url(), &urls).await?;
         gateway.ready(http).await?;
-        for number in 1..=CUSTOMERS {
-            let name = format!("customer-{number}");
-            self.customers.push(Customer::new(&gateway, &name, BUYS, PATIENCE).await?);
+        for _ in 0..CUSTOMERS {
+            self.customers.push(Customer::new(&gateway, BUYS, PATIENCE).await?);
         }
-        self.merchant = Some(Customer::new(&gateway, "merchant", SELLS, PATIENCE).await?);
+        self.merchant = Some(Customer::new(&gateway, SELLS, PATIENCE).await?);
         self.gateway = Some(gateway);
-        ui::say(&format!("{} and the gateway are ready", SERVICES.join(", ")));
+        let ready: Vec<_> = self.services.iter().map(|service| service.launch.name).collect();
+        ui::say(&format!("{} and the gateway are ready", ready.join(", ")));
         fill_shelves(&self.http, self.url("inventory")).await?;
         // For `cargo xtask audit`.
         self.endpoints()?.write(&self.logs)
@@ -128,11 +135,6 @@ impl Stage {
     pub(crate) fn url(&self, name: &str) -> &str {
         let service = self.services.iter().find(|service| service.launch.name == name);
         service.map_or("", |service| service.url.as_str())
-    }
-
-    /// The process id of a service.
-    pub(crate) fn pid(&self, name: &str) -> u32 {
-        self.services.iter().find(|service| service.launch.name == name).map_or(0, Service::pid)
     }
 
     /// Sends a signal to a service's process.

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
-use comfy_table::{CellAlignment, Table, presets};
+use ballet_terminal::lanes::{self, Happened};
+use ballet_terminal::{Cell, Table, columns};
 use shop_events::orders::CancelReason;
 use uuid::Uuid;
 
 use crate::demo::quiescence::Quiescent;
 use crate::demo::tap::Tap;
-use crate::demo::timeline;
-use crate::harness::journal::{Ended, Journal};
+use crate::harness::journal::{Ended, Entry, Journal};
 use crate::harness::orders::{Order, Orders, in_event};
 use crate::harness::service::SERVICES;
 use crate::ui;
@@ -61,9 +61,8 @@ fn lines(journal: &Journal, orders: &HashMap<Uuid, Order>) -> BTreeMap<&'static 
 }
 
 fn table(lines: &BTreeMap<&'static str, Line>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["what was ordered", "orders", "completed", "compensated", "for the reason"]);
+    let header = ["what was ordered", "orders", "completed", "compensated", "for the reason"];
+    let mut table = Table::new(header).right(1..=3);
     let count = |count: usize| if count == 0 { "·".to_owned() } else { count.to_string() };
     let mut sum = Line::default();
     let mut rows: Vec<_> = lines.iter().collect();
@@ -73,19 +72,16 @@ fn table(lines: &BTreeMap<&'static str, Line>) -> String {
         let reasons: Vec<_> = line.reasons.keys().map(String::as_str).collect();
         let [placed, completed, compensated] =
             [line.placed, line.completed, line.compensated].map(count);
-        table.add_row([(*name).to_owned(), placed, completed, compensated, reasons.join(", ")]);
+        let row = [(*name).to_owned(), placed, completed, compensated, reasons.join(", ")];
+        table.row(row.map(Cell::from));
         sum.placed += line.placed;
         sum.completed += line.completed;
         sum.compensated += line.compensated;
     }
     let [placed, completed, compensated] = [sum.placed, sum.completed, sum.compensated].map(count);
-    table.add_row(["together".to_owned(), placed, completed, compensated, String::new()]);
-    for column in 1..=3 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table.trim_fmt()
+    let sum = ["together".to_owned(), placed, completed, compensated, String::new()];
+    table.row(sum.map(Cell::from));
+    table.draw(columns())
 }
 
 fn speed(journal: &Journal, orders: usize, quiescent: &Quiescent) -> String {
@@ -117,8 +113,15 @@ fn sagas(journal: &Journal, orders: &Orders) {
             None => "An open order",
         };
         ui::print(&format!("\n{} {}", ui::bold(title), ui::dim(&id.to_string())));
-        ui::print(timeline::draw(&graph, &journal.saga(id)).trim_end());
+        let entries = journal.saga(id);
+        let happened: Vec<_> = entries.iter().map(happened).collect();
+        ui::print(lanes::draw(&graph, &happened, columns()).trim_end());
     }
+}
+
+fn happened(entry: &Entry) -> Happened<'_> {
+    let Entry { millis, publisher, name, body, .. } = entry;
+    Happened { millis: *millis, publisher, event_type: name, body }
 }
 
 /// Prints a line for each invariant. Returns whether all hold.
@@ -133,7 +136,9 @@ fn invariants(
     let wrong: Vec<String> = wrong.iter().map(|id| format!("order {id} did not")).collect();
     ui::print(&format!("\n{}", ui::bold("What must hold")));
     let mut held = ui::rule("every order ended as it should, completed or compensated", &wrong);
-    held &= ui::rule("no order is open in any service", &report.open);
+    let unjudged: Vec<String> =
+        [&report.open, &report.recent, &report.away].into_iter().flatten().cloned().collect();
+    held &= ui::rule("no order is open in any service", &unjudged);
     held &= ui::rule("no queue holds a message, a dead letter or an unknown event", waiting);
     held &= ui::rule("no event became a dead letter on the way", &journal.dead_letters);
     if audited.is_empty() {

@@ -3,18 +3,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use ballet::EventType;
-use ballet::core::topology::{JOURNAL, TAP};
-use ballet_amqp::{Broker, RabbitMq, Session};
+use ballet::core::topology::TAP;
+use ballet_amqp::RabbitMq;
+use ballet_stream::{Read as Next, Start};
 use ballet_testkit::TestEnv;
-use futures_util::StreamExt;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::harness::journal::Journal;
 
-const PREFETCH: u16 = 1_000;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Reads until the last clone is dropped.
@@ -41,26 +40,19 @@ impl Drop for Reader {
 }
 
 impl Tap {
-    /// Reads everything that is published from now on: a stream's consumer starts at its end.
+    /// Reads everything that is published in this environment.
     pub(crate) async fn start(env: &TestEnv) -> Result<Self> {
-        let broker = RabbitMq::new(env.amqp_url(TAP))?;
-        let session = broker.connect("demo tap").await?;
-        let deliveries = session.consume(JOURNAL, "demo", PREFETCH).await;
-        let mut deliveries = deliveries.context("cannot read the journal")?;
+        let broker = Arc::new(RabbitMq::new(env.amqp_url(TAP))?);
+        let mut reader = ballet_stream::Reader::open(broker, Start::First).await?;
         let read = Arc::new(Mutex::new(Read::default()));
         let shared = Arc::clone(&read);
         let task = tokio::spawn(async move {
             let failed = loop {
-                match deliveries.next().await {
-                    Some(Ok(delivery)) => {
-                        let tag = delivery.tag;
-                        lock(&shared).journal.add(&delivery);
-                        if let Err(error) = acknowledge(&*session, tag).await {
-                            break error.to_string();
-                        }
-                    }
-                    Some(Err(error)) => break error.to_string(),
-                    None => break "the broker closed the consumer".to_owned(),
+                match reader.next().await {
+                    Ok(Next::Record(record)) => lock(&shared).journal.add(&record),
+                    // It says what has happened, and goes on.
+                    Ok(Next::Notice(_)) => {}
+                    Err(error) => break error.to_string(),
                 }
             };
             lock(&shared).failed = Some(failed);
@@ -92,9 +84,4 @@ impl Tap {
 
 fn lock(read: &Mutex<Read>) -> MutexGuard<'_, Read> {
     read.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// On a stream an acknowledgement only asks for more.
-async fn acknowledge(session: &dyn Session, tag: u64) -> Result<()> {
-    Ok(session.ack(tag, false).await?)
 }

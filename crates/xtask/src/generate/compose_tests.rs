@@ -47,6 +47,16 @@ fn programs() -> BTreeSet<String> {
 }
 
 #[test]
+fn whatever_goes_on_for_ever_is_started_again() {
+    let compose = compose();
+    for (name, container) in compose["services"].as_hash().expect("a mapping") {
+        let once = ["definitions", "databases", "image", "keys"].map(Some);
+        let expected = if once.contains(&name.as_str()) { None } else { Some("unless-stopped") };
+        assert_eq!(field(container, "restart").as_str(), expected, "{name:?}");
+    }
+}
+
+#[test]
 fn every_service_has_a_container_and_a_user_of_the_broker() {
     let (compose, all) = (compose(), services());
     let wanted = all.iter().chain(&OTHERS).map(|name| (*name).to_owned()).collect();

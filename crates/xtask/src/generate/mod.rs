@@ -11,18 +11,25 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
-use ballet_check::{Catalog, choreography, definitions, events};
+use ballet::core::{Graph, ServiceContract, System, contract};
+use ballet_check::{Catalog, alarms, asyncapi, choreography, definitions, events, lanes, schemas};
 
 use crate::demo::HINTS;
+use crate::joined;
 use crate::process::cargo;
 use crate::ui;
 
 const COMMAND: &str = "cargo xtask generate";
 const README: &str = "README.md";
 const WALK: &str = "docs/try-it.md";
+const METRICS: &str = "docs/metrics.md";
 const GUIDE: &str = "docs/write-a-service.md";
+const JOIN: &str = "docs/join-from-any-language.md";
+const CONTRACT: &str = "examples/python-loyalty/loyalty.json";
 const GATEWAY: &str = "crates/gateway/shop.toml";
 const EXAMPLE: &str = "examples/loyalty/src/lib.rs";
+const EXAMPLES_MANIFEST: &str = "examples/loyalty/Cargo.toml";
+const EXAMPLES_MAIN: &str = "examples/loyalty/src/main.rs";
 const EXAMPLES_TEST: &str = "examples/loyalty/tests/loyalty.rs";
 
 /// A generated file: its path in the workspace, and its text.
@@ -59,13 +66,21 @@ pub(crate) fn run(check: bool) -> Result<ExitCode> {
 }
 
 fn generated(root: &Path) -> Result<Vec<Generated>> {
-    let graph = shop::graph();
+    let joined = joined::joined(root)?;
+    let graph = Graph::new(joined::with(shop::system(), &joined)?);
     let problems = graph.problems();
     if !problems.is_empty() {
         let list: Vec<_> = problems.iter().map(ToString::to_string).collect();
         bail!("the choreography of the shop is not sound:\n  {}", list.join("\n  "));
     }
-    let catalog = Catalog::new(graph.system(), shop_events::schemas())?;
+    let of_events = joined::schemas(shop_events::schemas(), &joined)?;
+    let system = graph.system().name;
+    let files = of_events.iter().map(|(event, schema)| Generated {
+        path: format!("docs/schemas/{event}.json"),
+        text: schemas::text(system, *event, schema),
+    });
+    let files: Vec<Generated> = files.collect();
+    let catalog = Catalog::new(graph.system(), of_events)?;
     let mut all = vec![
         Generated {
             path: "broker/definitions.json".to_owned(),
@@ -79,7 +94,21 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
             path: "docs/choreography.md".to_owned(),
             text: choreography::page(&graph, COMMAND),
         },
+        Generated { path: "docs/monitoring/alarms.yml".to_owned(), text: alarms::rules(COMMAND) },
+        Generated { path: "docs/monitoring/board.json".to_owned(), text: alarms::board() },
     ];
+    all.extend(files);
+    for contract in shop::contracts() {
+        let path = format!("docs/contracts/shop/{}.json", contract.service());
+        all.push(Generated { path, text: contract.text() });
+    }
+    all.extend(graph.sagas().into_iter().map(|saga| Generated {
+        path: format!("docs/choreography/{saga}.svg"),
+        text: lanes::svg(&graph, saga),
+    }));
+    all.extend(asyncapi_documents(graph.system(), &joined));
+    let (path, text) = ("docs/contract.schema.json".to_owned(), contract::schema_text());
+    all.push(Generated { path, text });
     for (service, document) in shop::documents() {
         let path = format!("docs/openapi/{service}.json");
         all.push(Generated { path, text: document.text() });
@@ -89,12 +118,17 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
     let system = ballet_gateway::document(&root.join(GATEWAY), documents);
     let text = system.map_err(|why| anyhow!("the document of the whole shop: {why}"))?;
     all.push(Generated { path: "docs/openapi/shop.json".to_owned(), text });
-    let example = read(&root.join(EXAMPLE))?.with_context(|| format!("no {EXAMPLE}"))?;
+    let text = |path: &str| read(&root.join(path))?.with_context(|| format!("no {path}"));
+    let (example, contract) = (text(EXAMPLE)?, text(CONTRACT)?);
     let rust = |text: &str| format!("```rust\n{}\n```\n", text.trim_end());
     for (file, name, part) in [
         (README, "step", rust(&step(&example)?)),
         (GUIDE, "loyalty", rust(&example)),
+        (GUIDE, "manifest", manifest(&text(EXAMPLES_MANIFEST)?)?),
+        (GUIDE, "main", rust(&text(EXAMPLES_MAIN)?)),
         (GUIDE, "sound", rust(&last_test(&read(&root.join(EXAMPLES_TEST))?.unwrap_or_default())?)),
+        (JOIN, "contract", format!("```json\n{}\n```\n", contract.trim_end())),
+        (METRICS, "alarms", alarms::table()),
         (WALK, "hints", format!("```sh\n{HINTS}```\n")),
     ] {
         let page = match all.iter().position(|generated| generated.path == file) {
@@ -106,7 +140,7 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
     }
     let text = read(&root.join(compose::FILE))?.with_context(|| format!("no {}", compose::FILE))?;
     let marked = Marked { file: compose::FILE, open: "  # ", close: "" };
-    let text = marked.with(&text, "shop", &compose::services(graph.system()))?;
+    let text = marked.with(&text, "shop", &compose::services(&shop::system()))?;
     all.push(Generated { path: compose::FILE.to_owned(), text });
     let rows = read(&root.join(conformance::PAGE))?.unwrap_or_default();
     all.push(Generated {
@@ -116,12 +150,38 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
     Ok(all)
 }
 
+/// The AsyncAPI documents of the services, and of all together.
+fn asyncapi_documents(system: &System, joined: &[ServiceContract]) -> Vec<Generated> {
+    let contracts: Vec<ServiceContract> =
+        shop::contracts().into_iter().chain(joined.iter().cloned()).collect();
+    let of_service = |contract: &ServiceContract| {
+        let service = contract.service();
+        let text = asyncapi::of_service(system, &contracts, service)?;
+        Some(Generated { path: format!("docs/asyncapi/{service}.json"), text })
+    };
+    let mut all: Vec<Generated> = contracts.iter().filter_map(of_service).collect();
+    let text = asyncapi::of_system(system, &contracts);
+    all.push(Generated { path: format!("docs/asyncapi/{}.json", system.name), text });
+    all
+}
+
 /// The example's test of the declarations of all services.
 fn last_test(tests: &str) -> Result<String> {
     let (_, test) = tests
         .rsplit_once("\n#[test]\n")
         .with_context(|| format!("{EXAMPLES_TEST} has no test of the declarations"))?;
     Ok(format!("#[test]\n{test}"))
+}
+
+/// What the example depends on, without its tests' dependencies.
+fn manifest(text: &str) -> Result<String> {
+    let dependencies = text.split_once("[dependencies]").and_then(|(_, rest)| {
+        let (dependencies, _) = rest.split_once("\n\n")?;
+        Some(dependencies)
+    });
+    let dependencies =
+        dependencies.with_context(|| format!("{EXAMPLES_MANIFEST} has no dependencies"))?;
+    Ok(format!("```toml\n[dependencies]{dependencies}\n```\n"))
 }
 
 /// What a reader has to see of the example first: the step, its compensation, and where they are declared.

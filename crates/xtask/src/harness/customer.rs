@@ -1,4 +1,4 @@
-//! A client of the gateway with a token of its own.
+//! A client of the gateway with a token of its own: a customer, or somebody behind the shop.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,16 @@ use shop_events::OrderLine;
 use shop_events::cart::CartCheckedOut;
 use uuid::Uuid;
 
-use crate::harness::cases::End;
+use crate::harness::cases::{self, Case, End};
 use crate::harness::gateway::Gateway;
 use crate::harness::http::send_until_answered;
 
-/// What a customer may do.
+/// What a customer may do with what is their own.
 pub(crate) const BUYS: &str = "orders:read orders:write";
-/// What the people behind the shop may do.
+/// What those who sell may do.
 pub(crate) const SELLS: &str = "products:write stock:write";
+/// What those may do who help customers.
+pub(crate) const SUPPORTS: &str = "orders:all";
 
 /// How long the way to the shop may be broken.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +33,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A person or program with a token.
 #[derive(Debug, Clone)]
 pub(crate) struct Customer {
+    /// The subject of the token, and so the customer of every order.
+    pub(crate) id: Uuid,
     /// Sends the token with each request.
     pub(crate) http: Client,
     pub(crate) shop: String,
@@ -38,19 +42,16 @@ pub(crate) struct Customer {
 }
 
 impl Customer {
-    pub(crate) async fn new(
-        gateway: &Gateway,
-        subject: &str,
-        scopes: &str,
-        timeout: Duration,
-    ) -> Result<Self> {
-        let token = gateway.token(subject, scopes).await?;
+    pub(crate) async fn new(gateway: &Gateway, scopes: &str, timeout: Duration) -> Result<Self> {
+        let clock = Clock::system();
+        let id = clock.new_id(clock.now());
+        let token = gateway.token(&id.to_string(), scopes).await?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))?;
         bearer.set_sensitive(true);
         let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
         let http = Client::builder().no_proxy().timeout(timeout).default_headers(headers).build();
         let http = http.context("cannot set up HTTP")?;
-        Ok(Self { http, shop: gateway.url.clone(), clock: Clock::system() })
+        Ok(Self { id, http, shop: gateway.url.clone(), clock })
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
@@ -63,6 +64,11 @@ impl Customer {
 
     pub(crate) fn new_id(&self) -> Uuid {
         self.clock.new_id(self.clock.now())
+    }
+
+    /// What this customer buys as the order with this number.
+    pub(crate) fn checkout(&self, case: &Case, number: usize) -> Result<CartCheckedOut> {
+        cases::checkout(case, number, self.id)
     }
 
     /// A request that counts once, however often it is sent.

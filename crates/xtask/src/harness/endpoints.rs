@@ -13,7 +13,7 @@ use ballet_testkit::{Management, Servers, TestEnv};
 use jiff::SignedDuration;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
-use shop::audit::{Published, ServiceUrls, Unreadable};
+use shop::audit::{Published, ServiceUrls};
 
 /// The file in the directory of a run.
 pub(crate) const FILE: &str = "endpoints.json";
@@ -78,9 +78,14 @@ impl Endpoints {
         Ok(shop::audit::unlike_published(&products, published))
     }
 
-    /// What the broker holds now.
+    /// What the broker holds now, or why it cannot be read.
     pub(crate) async fn broker(&self) -> Result<BrokerSnapshot> {
-        Ok(Management::at(&self.management, &self.vhost)?.audited(DEAD_LETTERS).await?)
+        let management = Management::at(&self.management, &self.vhost)?;
+        let read = management.audited(DEAD_LETTERS).await;
+        Ok(read.unwrap_or_else(|error| BrokerSnapshot {
+            away: Some(error.to_string()),
+            ..BrokerSnapshot::default()
+        }))
     }
 
     /// Audits the business rows and the framework's tables. What has not changed for
@@ -89,7 +94,7 @@ impl Endpoints {
         &self,
         broker: &BrokerSnapshot,
         quiescent_after: SignedDuration,
-    ) -> Result<Report> {
+    ) -> Report {
         self.audit_ahead(broker, quiescent_after, SignedDuration::ZERO).await
     }
 
@@ -99,17 +104,14 @@ impl Endpoints {
         broker: &BrokerSnapshot,
         quiescent_after: SignedDuration,
         ahead: SignedDuration,
-    ) -> Result<Report> {
+    ) -> Report {
         let databases: Vec<_> = self.databases.clone().into_iter().collect();
         let system = shop::system();
-        let framework =
-            ballet_ops::audit::audit(&system, &databases, broker, quiescent_after).await?;
+        let framework = ballet_ops::audit::audit(&system, &databases, broker, quiescent_after);
+        let urls = self.service_urls();
         // The framework's audit goes by the databases' clock, the shop's by this machine's.
-        let business = shop::audit::audit(&self.service_urls(), quiescent_after - ahead).await;
-        let business = business.map_err(|error| match error {
-            Unreadable::NoUrl(_) => anyhow::anyhow!("{error}: add --service"),
-            Unreadable::NoAnswer { .. } => error.into(),
-        })?;
-        Ok(business.and(framework))
+        let business = shop::audit::audit(&urls, quiescent_after - ahead);
+        let (framework, business) = tokio::join!(framework, business);
+        business.and(framework)
     }
 }

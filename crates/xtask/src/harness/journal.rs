@@ -7,8 +7,9 @@ use ballet::core::MessageId;
 use ballet::core::id;
 use ballet::core::topology::DEAD;
 use ballet::{Event, EventType};
+use ballet_amqp::ShortString;
 use ballet_amqp::headers::{DEAD_DETAIL, text_header};
-use ballet_amqp::{Delivery, ShortString};
+use ballet_stream::Record;
 use serde_json::Value;
 use shop::audit::Published;
 use shop_events::orders::{OrderCancelled, OrderCompleted};
@@ -51,28 +52,28 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn add(&mut self, delivery: &Delivery) {
+    pub(crate) fn add(&mut self, record: &Record) {
         let now = Instant::now();
         self.last_read = Some(now);
         let text = |value: &Option<ShortString>| {
             value.as_ref().map(|text| text.as_str().to_owned()).unwrap_or_default()
         };
-        let properties = &delivery.properties;
+        let properties = &record.properties;
         let name = text(properties.kind());
-        if delivery.exchange == DEAD {
+        if record.exchange == DEAD {
             let why = text_header(properties, DEAD_DETAIL).unwrap_or("for no stated reason");
-            self.dead_letters.push(format!("{name} in {}: {why}", delivery.routing_key));
+            self.dead_letters.push(format!("{name} in {}: {why}", record.routing_key));
             return;
         }
         self.events += 1;
         let Ok(message_id) = text(properties.message_id()).parse::<Uuid>() else { return };
         let headers = properties.headers().as_ref();
         if headers.is_none_or(|headers| !headers.inner().contains_key(COPY)) {
-            self.products.add(&name, MessageId(message_id), &delivery.body);
+            self.products.add(&name, MessageId(message_id), &record.body);
         }
         // A saga without a correlation id takes the id of its first message.
         let saga = text(properties.correlation_id()).parse().unwrap_or(message_id);
-        let body: Value = serde_json::from_slice(&delivery.body).unwrap_or_default();
+        let body: Value = serde_json::from_slice(&record.body).unwrap_or_default();
         let ended = if name == OrderCompleted::TYPE.name() {
             Some(Ended::Completed)
         } else if name == OrderCancelled::TYPE.name() {

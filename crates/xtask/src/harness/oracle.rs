@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ballet_ops::audit::Report;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -83,12 +84,12 @@ async fn judge(stage: &Stage, load: &Load, recorder: &Recorder, known: &Known) -
     let mut unfinished = stage.fleet.not_ready(&stage.http).await;
     let endpoints = stage.endpoints().await?;
     let broker = endpoints.broker().await?;
-    let report = endpoints.audit_ahead(&broker, SignedDuration::ZERO, known.ahead).await?;
-    unfinished.extend(report.open.into_iter().chain(report.stuck));
+    let report = endpoints.audit_ahead(&broker, SignedDuration::ZERO, known.ahead).await;
+    let Report { rows, violations: mut broken, open, stuck, recent, away, .. } = report;
+    unfinished.extend([open, stuck, recent, away].into_iter().flatten());
     let published = recorder.record().journal.products.clone();
-    let mut broken = report.violations;
     broken.extend(endpoints.unlike_published(&published).await?);
-    let mut verdict = Verdict { rows: report.rows, broken, unfinished, ..Verdict::default() };
+    let mut verdict = Verdict { rows, broken, unfinished, ..Verdict::default() };
     lost(stage, load, recorder, known, &mut verdict).await?;
     let record = recorder.record();
     let mut once: HashMap<(Uuid, &str), usize> = HashMap::new();

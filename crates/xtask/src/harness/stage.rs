@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet::core::topology::{self, JOURNAL};
+use ballet::core::topology::{self, JOURNAL, JOURNAL_POLICY};
 use ballet_amqp::RabbitMq;
 use ballet_testkit::{Link, Options, Proxy, Servers, TestEnv};
 use reqwest::Client;
@@ -181,12 +181,12 @@ impl Stage {
 
 /// Makes the journal small, so that a run sees it forget. A stream forgets whole segments.
 fn limit_journal(definitions: &mut Value, bytes: u64) {
-    for (list, inside, name, bytes) in [
-        ("queues", "arguments", "x-stream-max-segment-size-bytes", bytes / 10),
-        ("policies", "definition", "max-length-bytes", bytes),
+    for (list, called, inside, name, bytes) in [
+        ("queues", JOURNAL, "arguments", "x-stream-max-segment-size-bytes", bytes / 10),
+        ("policies", JOURNAL_POLICY, "definition", "max-length-bytes", bytes),
     ] {
         let all = definitions[list].as_array_mut().into_iter().flatten();
-        for found in all.filter(|found| found["name"] == JOURNAL) {
+        for found in all.filter(|found| found["name"] == called) {
             found[inside][name] = bytes.into();
         }
     }

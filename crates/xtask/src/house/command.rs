@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use anyhow::{Result, anyhow, bail};
-use comfy_table::{CellAlignment, Table, presets};
+use ballet_terminal::{Cell, Table, columns};
 
 use crate::house::disk::{self, OnDisk};
 use crate::house::finding::{Finding, Rule};
@@ -85,19 +85,16 @@ fn judge_all(packages: &[OnDisk]) -> Vec<Result<Judged>> {
 
 /// The packages that have findings, and how many of each rule.
 fn table(packages: &[OnDisk], judged: &[Judged]) {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["package", "files"].into_iter().chain(Rule::ALL.map(Rule::short)));
+    let header = ["package", "files"].into_iter().chain(Rule::ALL.map(Rule::short));
+    let mut table = Table::new(header).right(1..=1 + Rule::ALL.len());
     for (OnDisk { package, .. }, judged) in packages.iter().zip(judged) {
         if judged.findings.is_empty() {
             continue;
         }
         let count = |rule| judged.findings.iter().filter(|one| one.rule == rule).count();
         let counts = [judged.files].into_iter().chain(Rule::ALL.map(count));
-        table.add_row([package.name.clone()].into_iter().chain(counts.map(|n| n.to_string())));
+        let counts = counts.map(|count| Cell::from(count.to_string()));
+        table.row([Cell::from(&package.name)].into_iter().chain(counts));
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    ui::print(&table.to_string());
+    ui::print(&table.draw(columns()));
 }

@@ -11,10 +11,22 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::process::children::Children;
 
-/// The directory of the workspace.
+/// The directory of the workspace: the one that cargo runs this program for, or that the current
+/// directory is in. The one that it was built in may be another, of which this is a copy.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    here.canonicalize().unwrap_or(here)
+    let of_cargo = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let current = std::env::current_dir().ok();
+    let built = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut starts = [of_cargo, current].into_iter().flatten();
+    let found = starts.find_map(|start| workspace(&start));
+    let root = found.unwrap_or_else(|| built.join("../.."));
+    root.canonicalize().unwrap_or(root)
+}
+
+/// The nearest directory above that holds this package.
+fn workspace(start: &Path) -> Option<PathBuf> {
+    let holds_us = |directory: &&Path| directory.join("crates/xtask/Cargo.toml").exists();
+    start.ancestors().find(holds_us).map(Path::to_owned)
 }
 
 /// The cargo that runs this program.
@@ -118,4 +130,20 @@ fn host() -> Result<String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).context("rustc -vV does not name its host")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copied_checkout_is_its_own_workspace() {
+        let copy = std::env::temp_dir().join(format!("ballet-copy-{}", std::process::id()));
+        let package = copy.join("crates/xtask");
+        std::fs::create_dir_all(package.join("src")).expect("a directory");
+        std::fs::write(package.join("Cargo.toml"), "").expect("written");
+        assert_eq!(workspace(&package.join("src")), Some(copy.clone()));
+        std::fs::remove_dir_all(&copy).expect("removed");
+        assert_eq!(workspace(&std::env::temp_dir()), None);
+    }
 }

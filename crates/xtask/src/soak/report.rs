@@ -6,8 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
+use ballet_terminal::{Cell, Table};
 use serde::Serialize;
 
 use crate::harness::report::show_effects;
@@ -89,12 +88,8 @@ impl Report {
     }
 
     fn table(&self) -> Table {
-        let mut table = Table::new();
-        table.load_style(NOTHING);
-        table.set_header(["", "", "begin", "middle", "end", "growth", "limit", ""]);
-        for column in table.column_iter_mut().skip(2).take(5) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+        let header = ["", "", "begin", "middle", "end", "growth", "limit", ""];
+        let mut table = Table::new(header).right(2..=6);
         for Finding { what, of, begin, middle, end, judged } in &self.findings {
             let show = |value: f64| what.unit().show(value);
             let (growth, limit, word) = match judged {
@@ -112,7 +107,7 @@ impl Report {
                 }
             };
             let values = [show(*begin), show(*middle), show(*end), growth, limit, word];
-            table.add_row([what.name().to_owned(), of.clone()].into_iter().chain(values));
+            table.row([what.name().into(), of.into()].into_iter().chain(values.map(Cell::from)));
         }
         table
     }

@@ -18,6 +18,8 @@ const LONGEST: &[&str] = &[
     "xtask chaos",
     "xtask soak",
     "ballet compile_fail",
+    "ballet-cli new",
+    "xtask walk",
     "ballet transport",
     "ballet-testkit main",
     "ballet-cli dlq",

@@ -1,35 +1,16 @@
 //! What loyalty promises, in whatever language it is written.
 
-use ballet::EventType;
-use ballet::core::Part;
-use ballet::core::part::{SagaPart, StepKind, StepPart};
+use ballet::core::{Part, ServiceContract};
 use ballet_testkit::participant::Contract;
 use serde_json::json;
 
-/// The part of the service in Python, declared by hand. Its queue, its bindings and its rights
-/// follow from it.
+const CONTRACT: &str = include_str!("../../../python-loyalty/loyalty.json");
+
+/// The part of the service in Python, from the contract that was written by hand. Its queue, its
+/// bindings and its rights follow from it.
 pub(crate) fn in_python() -> Part {
-    Part {
-        service: "loyalty",
-        sagas: vec![SagaPart {
-            saga: "order_fulfillment",
-            owner: "orders",
-            abort: Some(EventType::in_saga("orders.order_cancelled.v1")),
-            aborts_on: vec![],
-            deadline: None,
-            steps: vec![StepPart {
-                name: "grant_points",
-                kind: StepKind::Compensatable,
-                on: vec![EventType::in_saga("orders.order_placed.v1")],
-                done: EventType::in_saga("loyalty.points_granted.v1"),
-                refused: None,
-                compensated: Some(EventType::in_saga("loyalty.points_taken_back.v1")),
-                compensated_by: vec![],
-                calls_outside: false,
-            }],
-        }],
-        ..Part::default()
-    }
+    let contract: ServiceContract = serde_json::from_str(CONTRACT).expect("a contract");
+    contract.part().expect("a part")
 }
 
 /// An order of 25 euros for a customer of its own, and its points.

@@ -183,7 +183,7 @@ pub(crate) async fn load(world: &mut World<'_>, ends: &mut Vec<(Uuid, End)>) -> 
 
 /// Triggers a step while the database's link is held, and waits until the program has the message
 /// and has asked the database for something.
-async fn in_hand(world: &mut World<'_>, saga: Uuid) -> Result<(), Wrong> {
+pub(super) async fn in_hand(world: &mut World<'_>, saga: Uuid) -> Result<(), Wrong> {
     // What is in its hands from then on is this message.
     world.is_quiet().await?;
     let held = world.database.held();

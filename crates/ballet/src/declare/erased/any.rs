@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_core::{AnyEvent, StepPart};
+use ballet_core::{AnyEvent, Event, EventSchema, StepPart, Trigger};
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 
@@ -105,11 +105,30 @@ pub(crate) trait AnyBulk: Send + Sync {
 }
 
 /// A step without its type, as the builder collects it.
-pub struct ErasedStep(pub(crate) Arc<dyn AnyStep>);
+pub struct ErasedStep {
+    pub(crate) step: Arc<dyn AnyStep>,
+    /// Its events, for the service's contract.
+    pub(crate) events: Vec<EventSchema>,
+}
+
+impl ErasedStep {
+    /// Erases a step with these triggers and outcomes.
+    pub(crate) fn new<On: Trigger, D: Event, R: Event>(step: impl AnyStep + 'static) -> Self {
+        let mut events = On::schemas();
+        events.extend([EventSchema::of::<D>(), EventSchema::of::<R>()]);
+        Self { step: Arc::new(step), events }
+    }
+
+    /// Adds the event of its compensation.
+    pub(crate) fn compensated<E: Event>(mut self) -> Self {
+        self.events.push(EventSchema::of::<E>());
+        self
+    }
+}
 
 impl std::fmt::Debug for ErasedStep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("ErasedStep").field(self.0.part()).finish()
+        f.debug_tuple("ErasedStep").field(self.step.part()).finish()
     }
 }
 

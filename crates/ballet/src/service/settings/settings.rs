@@ -104,7 +104,8 @@ pub struct Settings {
     #[arg(long, env = "DRAIN_SECONDS", default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(DRAIN_SECONDS))]
     pub drain_seconds: u64,
 
-    /// What is logged: a level, or `target=level` separated by commas.
+    /// What is logged: a level, or `target=level` separated by commas. The service tells what
+    /// concerns the broker, so its client `lapin` logs only if it is named.
     #[arg(long, env = "LOG", default_value = "info")]
     pub log: String,
 
@@ -119,6 +120,11 @@ pub struct Settings {
     /// Print the settings in force, without secrets, and end.
     #[arg(long)]
     pub print_config: bool,
+
+    /// Print the service's contract as JSON, and end: what it declares, and its events with their
+    /// schemas.
+    #[arg(long)]
+    pub print_contract: bool,
 }
 
 /// How logs look.
@@ -158,6 +164,7 @@ impl Settings {
             log_format: LogFormat::Auto,
             otlp_endpoint: None,
             print_config: false,
+            print_contract: false,
         }
     }
 
@@ -299,6 +306,7 @@ impl fmt::Debug for Settings {
             log_format,
             otlp_endpoint,
             print_config,
+            print_contract,
         } = self;
         f.debug_struct("Settings")
             .field("amqp_url", &amqp_url.as_deref().map(masked))
@@ -322,6 +330,7 @@ impl fmt::Debug for Settings {
             .field("log_format", log_format)
             .field("otlp_endpoint", &otlp_endpoint.as_deref().map(masked))
             .field("print_config", print_config)
+            .field("print_contract", print_contract)
             .finish()
     }
 }

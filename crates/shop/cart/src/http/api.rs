@@ -22,7 +22,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/carts",
             list,
             Operation::new("list_carts", "List carts")
-                .about("The newest carts come first.")
+                .about("The newest carts come first. A customer has only its own.")
                 .answers(ok, "A page of carts."),
         )
         .post(
@@ -35,6 +35,7 @@ pub(crate) fn api() -> Api<Handle> {
                     "items": [{ "sku": "mug", "quantity": 2 }],
                 }))
                 .answers(StatusCode::CREATED, "The cart.")
+                .refuses(StatusCode::FORBIDDEN, "The cart is for another customer.")
                 .refuses(conflict, "The products are sold in several currencies."),
         )
         .get("/carts/{cart_id}", read, {
@@ -90,7 +91,7 @@ pub(crate) fn api() -> Api<Handle> {
             "/checkouts",
             list_checkouts,
             Operation::new("list_checkouts", "List checkouts")
-                .about("The newest checkouts come first.")
+                .about("The newest checkouts come first. A customer has only its own.")
                 .answers(ok, "A page of checkouts."),
         )
 }

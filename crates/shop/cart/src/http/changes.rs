@@ -5,6 +5,7 @@ use axum::extract::State;
 use ballet::http::{Json, Path, Place, Problem};
 use ballet::{Handle, Tx, Versioned, copies};
 use ballet_openapi::{Found, New};
+use shop_access::Caller;
 use shop_events::cart::{CartCleared, ClearReason};
 use shop_events::catalog::Product;
 use shop_events::{CartId, Sku};
@@ -15,8 +16,10 @@ use crate::{refusals, store};
 
 pub(crate) async fn open(
     State(handle): State<Handle>,
+    caller: Caller,
     Json(cart): Json<NewCart>,
 ) -> Result<New<Cart>, Problem> {
+    caller.may_act_for(cart.customer_id, Place::body(["customer_id"]))?;
     let NewCart { customer_id, items } = cart.checked()?;
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
@@ -45,6 +48,7 @@ pub(crate) async fn open(
 /// The same quantity at the same price changes nothing.
 pub(crate) async fn put_item(
     State(handle): State<Handle>,
+    caller: Caller,
     Path(Item { cart_id, sku }): Path<Item>,
     Json(quantity): Json<Quantity>,
 ) -> Result<Found<Cart>, Problem> {
@@ -52,7 +56,7 @@ pub(crate) async fn put_item(
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    let mut cart = to_change(&mut tx, cart_id).await?;
+    let mut cart = to_change(&mut tx, cart_id, &caller).await?;
     let product = for_sale(&sku, copies::get::<Product>(tx.db(), sku.as_str()).await?)?;
     if cart.put(product, quantity).ok_or_else(|| refusals::full(cart_id))? {
         check_total(&cart)?;
@@ -64,12 +68,13 @@ pub(crate) async fn put_item(
 
 pub(crate) async fn remove_item(
     State(handle): State<Handle>,
+    caller: Caller,
     Path(Item { cart_id, sku }): Path<Item>,
 ) -> Result<Found<Cart>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    let mut cart = to_change(&mut tx, cart_id).await?;
+    let mut cart = to_change(&mut tx, cart_id, &caller).await?;
     if cart.remove(&sku) {
         store::cart::save(tx.db(), &mut cart, now).await?;
     }
@@ -79,12 +84,13 @@ pub(crate) async fn remove_item(
 
 pub(crate) async fn clear(
     State(handle): State<Handle>,
+    caller: Caller,
     Path(cart_id): Path<CartId>,
 ) -> Result<Found<Cart>, Problem> {
     let mut unit = handle.unit().await?;
     let mut tx = unit.tx();
     let now = tx.now();
-    let mut cart = to_change(&mut tx, cart_id).await?;
+    let mut cart = to_change(&mut tx, cart_id, &caller).await?;
     if cart.clear() {
         store::cart::save(tx.db(), &mut cart, now).await?;
         let (customer_id, reason) = (cart.customer_id, ClearReason::Customer);
@@ -95,9 +101,9 @@ pub(crate) async fn clear(
 }
 
 /// Locks a cart that is open.
-async fn to_change(tx: &mut Tx<'_>, cart_id: CartId) -> Result<Cart, Problem> {
+async fn to_change(tx: &mut Tx<'_>, cart_id: CartId, caller: &Caller) -> Result<Cart, Problem> {
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
-    let cart = cart.ok_or_else(|| refusals::no_cart(cart_id))?;
+    let cart = refusals::own(cart, cart_id, caller)?;
     match cart.status {
         Status::Open => Ok(cart),
         Status::CheckedOut | Status::Closed => Err(refusals::not_open(&cart)),

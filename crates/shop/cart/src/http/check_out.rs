@@ -4,6 +4,7 @@ use axum::extract::State;
 use ballet::http::{Json, Path, Problem};
 use ballet::{Handle, SagaId, Tx, copies};
 use ballet_openapi::IfMatch;
+use shop_access::Caller;
 use shop_events::cart::CartCheckedOut;
 use shop_events::catalog::Product;
 use shop_events::{CartId, OrderId};
@@ -17,6 +18,7 @@ use crate::{refusals, store};
 /// The version that was read is checked out: the prices are those that were shown.
 pub(crate) async fn check_out(
     State(handle): State<Handle>,
+    caller: Caller,
     Path(cart_id): Path<CartId>,
     of: IfMatch,
     Json(terms): Json<Terms>,
@@ -28,7 +30,7 @@ pub(crate) async fn check_out(
     let mut tx = unit.tx();
     let now = tx.now();
     let cart = store::cart::find_to_change(tx.db(), cart_id).await?;
-    let mut cart = cart.ok_or_else(|| refusals::no_cart(cart_id))?;
+    let mut cart = refusals::own(cart, cart_id, &caller)?;
     if let Some(before) = earlier(&mut tx, cart_id, &of, &terms).await? {
         return Ok(before);
     }

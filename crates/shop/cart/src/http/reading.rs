@@ -5,6 +5,7 @@ use ballet::Handle;
 use ballet::http::{Json, Path, Problem, Query};
 use ballet_openapi::{Either, Found, IfNoneMatch, Known};
 use paging::{After, Page};
+use shop_access::Caller;
 use shop_events::{CartId, OrderId};
 
 use crate::cart::Cart;
@@ -13,19 +14,21 @@ use crate::{refusals, store};
 
 pub(crate) async fn list(
     State(handle): State<Handle>,
+    caller: Caller,
     Query(After { after, limit }): Query<After<CartId>>,
 ) -> Result<Json<Page<Cart>>, Problem> {
-    let carts = store::cart::page(handle.db(), after, limit).await?;
+    let carts = store::cart::page(handle.db(), caller.only(), after, limit).await?;
     Ok(Json(Page::new(carts, limit, |cart| cart.cart_id)))
 }
 
 pub(crate) async fn read(
     State(handle): State<Handle>,
+    caller: Caller,
     Path(cart_id): Path<CartId>,
     known: IfNoneMatch,
 ) -> Result<Either<Found<Cart>, Known<Cart>>, Problem> {
     let cart = store::cart::find(handle.db(), cart_id).await?;
-    let cart = cart.ok_or_else(|| refusals::no_cart(cart_id))?;
+    let cart = refusals::own(cart, cart_id, &caller)?;
     if known.has(cart.version) {
         Ok(Either::That(Known(cart)))
     } else {
@@ -35,8 +38,9 @@ pub(crate) async fn read(
 
 pub(crate) async fn list_checkouts(
     State(handle): State<Handle>,
+    caller: Caller,
     Query(After { after, limit }): Query<After<OrderId>>,
 ) -> Result<Json<Page<Checkout>>, Problem> {
-    let checkouts = store::checkout::page(handle.db(), after, limit).await?;
+    let checkouts = store::checkout::page(handle.db(), caller.only(), after, limit).await?;
     Ok(Json(Page::new(checkouts, limit, |checkout| checkout.order_id)))
 }

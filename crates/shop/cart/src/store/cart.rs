@@ -71,19 +71,31 @@ pub(crate) async fn find_to_change(
     Ok(cart.bind(cart_id.0).fetch_optional(db).await?)
 }
 
-/// A page of carts, the newest first.
+/// A page of carts, the newest first: all of them, or those of one customer.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
+    of: Option<CustomerId>,
     after: Option<CartId>,
     limit: Limit,
 ) -> Result<Vec<Cart>, Failure> {
-    let carts = sqlx::query_as(
-        "select * from cart
-         where cart_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and cart_id is distinct from $1
-         order by cart_id desc limit $2",
-    );
-    let after = after.map(|cart_id| cart_id.0);
-    Ok(carts.bind(after).bind(limit.rows()).fetch_all(db).await?)
+    let carts = match of {
+        Some(customer_id) => sqlx::query_as(
+            "select * from cart where customer_id = $3
+                 and cart_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and cart_id is distinct from $1
+             order by cart_id desc limit $2",
+        )
+        .bind(after.map(|cart_id| cart_id.0))
+        .bind(limit.rows())
+        .bind(customer_id.0),
+        None => sqlx::query_as(
+            "select * from cart
+             where cart_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and cart_id is distinct from $1
+             order by cart_id desc limit $2",
+        )
+        .bind(after.map(|cart_id| cart_id.0))
+        .bind(limit.rows()),
+    };
+    Ok(carts.fetch_all(db).await?)
 }
 
 impl FromRow<'_, PgRow> for Cart {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use paging::Limit;
 use shop_events::orders::CancelReason;
-use shop_events::{CartId, Money, OrderId};
+use shop_events::{CartId, CustomerId, Money, OrderId};
 use sqlx::postgres::PgRow;
 use sqlx::types::{Json, Text};
 use sqlx::{FromRow, PgConnection, PgExecutor, Row};
@@ -90,19 +90,34 @@ pub(crate) async fn end(
     Ok(ended.map(|(cart_id,)| CartId(cart_id)))
 }
 
-/// A page of checkouts, the newest first.
+/// A page of checkouts, the newest first: all of them, or those of one customer.
 pub(crate) async fn page(
     db: impl PgExecutor<'_>,
+    of: Option<CustomerId>,
     after: Option<OrderId>,
     limit: Limit,
 ) -> Result<Vec<Checkout>, Failure> {
-    let checkouts = sqlx::query_as(
-        "select * from checkout
-         where order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1
-         order by order_id desc limit $2",
-    );
-    let after = after.map(|order_id| order_id.0);
-    Ok(checkouts.bind(after).bind(limit.rows()).fetch_all(db).await?)
+    let checkouts = match of {
+        // A customer's carts are few.
+        Some(customer_id) => sqlx::query_as(
+            "select checkout.* from cart join checkout using (cart_id)
+             where cart.customer_id = $3
+                 and checkout.order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                 and checkout.order_id is distinct from $1
+             order by checkout.order_id desc limit $2",
+        )
+        .bind(after.map(|order_id| order_id.0))
+        .bind(limit.rows())
+        .bind(customer_id.0),
+        None => sqlx::query_as(
+            "select * from checkout
+             where order_id <= coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') and order_id is distinct from $1
+             order by order_id desc limit $2",
+        )
+        .bind(after.map(|order_id| order_id.0))
+        .bind(limit.rows()),
+    };
+    Ok(checkouts.fetch_all(db).await?)
 }
 
 impl FromRow<'_, PgRow> for Checkout {

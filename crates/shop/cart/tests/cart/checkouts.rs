@@ -86,6 +86,7 @@ async fn another_price_refuses_the_checkout_and_is_then_the_price_shown() {
     // The same request again is of a cart that the customer has not seen.
     let stale = world.check_out(cart_id, 1).await;
     assert_eq!((stale.status(), tag(&stale)), (StatusCode::PRECONDITION_FAILED, "\"2\""));
+    assert_eq!(problem(stale).await["errors"][0]["name"], "If-Match");
     let still = problem(world.check_out(cart_id, 2).await).await;
     assert_eq!(still["lines"], json!([pot]), "the price is accepted, the pot is not");
     assert_eq!(world.cart(cart_id).await["version"], 2, "there is nothing new to show");

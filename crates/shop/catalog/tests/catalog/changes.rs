@@ -100,7 +100,11 @@ async fn a_change_is_of_the_version_that_its_sender_has_read() {
         for refused in refusals {
             assert_eq!(refused.status(), StatusCode::PRECONDITION_FAILED, "{wrong}");
             assert_eq!(tag(&refused), "\"1\"");
-            assert!(detail(refused).await.contains("is at version 1 now"));
+            let problem: Value = refused.json().await.expect("JSON");
+            let detail = problem["detail"].as_str().expect("a sentence");
+            assert!(detail.contains("is at version 1 now"), "{detail}");
+            let errors = json!([{ "in": "header", "name": "If-Match", "detail": detail }]);
+            assert_eq!(problem["errors"], errors);
         }
     }
     let unknown = world.set_price("cup", Some("\"1\""), 1).await;

@@ -55,6 +55,7 @@ fn shop(status: &str) -> Snapshot {
     }
     Snapshot {
         read_at: Timestamp::UNIX_EPOCH,
+        away: BTreeMap::new(),
         orders: vec![row(order)],
         stock: vec![row(stock)],
         reservations: vec![reservation],
@@ -101,10 +102,14 @@ fn a_sound_shop_has_no_violations() {
 }
 
 #[test]
-fn an_order_that_moved_lately_is_open() {
-    let report = judge(&shop("cancelled"), Timestamp::UNIX_EPOCH);
-    assert_eq!(report.open.len(), 1);
-    assert!(report.is_clean());
+fn an_order_that_ended_lately_is_not_judged_yet_and_is_not_open() {
+    let mut lately = shop("cancelled");
+    lately.stock[0].held = 1;
+    lately.stock[0].received = 11;
+    let report = judge(&lately, Timestamp::UNIX_EPOCH);
+    assert_eq!((report.recent.len(), report.open.len()), (1, 0), "{report}");
+    assert!(report.is_clean() && !report.is_settled(), "{report}");
+    assert!(!judge(&lately, Timestamp::MAX).is_clean());
     assert_eq!(judge(&shop("confirmed"), Timestamp::MAX).open.len(), 1);
 }
 
@@ -114,6 +119,41 @@ fn an_order_that_orders_does_not_know_is_open() {
     shop.orders.clear();
     let report = judge(&shop, Timestamp::MAX);
     assert_eq!(report.open, [format!("order {ORDER} was unknown when the orders were read")]);
+}
+
+/// Takes the rows of a service away.
+type Clear = fn(&mut Snapshot);
+
+#[test]
+fn a_service_that_is_away_is_named_and_the_others_are_judged() {
+    for status in ["completed", "cancelled"] {
+        let whole = shop(status);
+        let without: [(&str, Clear); 7] = [
+            ("orders", |shop| shop.orders.clear()),
+            ("inventory", |shop| (shop.stock, shop.reservations) = Default::default()),
+            ("payments", |shop| (shop.payments, shop.operations) = Default::default()),
+            ("shipping", |shop| shop.shipments.clear()),
+            ("catalog", |shop| shop.products.clear()),
+            ("cart", |shop| (shop.carts, shop.checkouts) = Default::default()),
+            ("recommendations", |shop| shop.learned = Learned::default()),
+        ];
+        for (service, clear) in without {
+            let mut shop = whole.clone();
+            clear(&mut shop);
+            shop.away.insert(service, "connection refused".to_owned());
+            let report = judge(&shop, Timestamp::MAX);
+            assert_eq!(report.away, [format!("{service}: connection refused")]);
+            let said = [&report.violations, &report.open, &report.recent, &report.unseen];
+            assert!(said.iter().all(|lines| lines.is_empty()), "{service}: {report}");
+            assert!(!report.is_settled(), "{report}");
+        }
+    }
+    let mut wrong = shop("completed");
+    wrong.stock[0].on_hand = 7;
+    wrong.shipments.clear();
+    wrong.away.insert("shipping", "connection refused".to_owned());
+    let found = judge(&wrong, Timestamp::MAX).violations.join("\n");
+    assert!(found.contains("stock mug does not add up"), "{found}");
 }
 
 #[test]
@@ -213,7 +253,7 @@ fn only_what_was_sold_is_recommended() {
     let report = judge(&late, Timestamp::MAX);
     assert_eq!(
         report.open,
-        [format!("order {ORDER} is completed, and recommendations has not counted it")]
+        [format!("recommendations has not counted order {ORDER}, which is completed")]
     );
     assert!(report.is_clean());
 

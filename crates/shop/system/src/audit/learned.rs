@@ -1,23 +1,43 @@
 //! The rules for what recommendations learns: it counts what was sold, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use ballet_ops::audit::Report;
-use shop_events::Sku;
+use shop_events::{OrderId, Sku};
 
 use crate::audit::rows::{Learned, Order};
 
-/// An order counts if it is completed. That may be a little later: recommendations is no part of the saga.
-pub(super) fn check_counted(order: &Order, is_counted: bool, report: &mut Report) {
+/// The most orders that are named in one sentence.
+const MOST_NAMED: usize = 20;
+
+/// Whether recommendations counts an order that it has to count. That may be a little later: it is no
+/// part of the saga.
+pub(super) fn is_counted(order: &Order, counted: &HashSet<OrderId>, report: &mut Report) -> bool {
     let Order { order_id, status, .. } = order;
-    match (status == "completed", is_counted) {
-        (true, false) => report
-            .open
-            .push(format!("order {order_id} is {status}, and recommendations has not counted it")),
-        (false, true) => report
+    let is_completed = status == "completed";
+    let counted = counted.contains(order_id);
+    if counted && !is_completed {
+        report
             .violations
-            .push(format!("order {order_id} is {status}, but recommendations counts it")),
-        (true, true) | (false, false) => {}
+            .push(format!("order {order_id} is {status}, but recommendations counts it"));
+    }
+    counted || !is_completed
+}
+
+/// That recommendations is behind, if it is.
+pub(super) fn in_words(uncounted: &[OrderId]) -> Option<String> {
+    match uncounted {
+        [] => None,
+        [one] => Some(format!("recommendations has not counted order {one}, which is completed")),
+        orders => {
+            let named = orders.iter().take(MOST_NAMED).map(ToString::to_string);
+            let named = named.collect::<Vec<_>>().join(", ");
+            let more = if orders.len() > MOST_NAMED { ", ..." } else { "" };
+            let count = orders.len();
+            Some(format!(
+                "recommendations has not counted {count} orders that are completed: {named}{more}"
+            ))
+        }
     }
 }
 

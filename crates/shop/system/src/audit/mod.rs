@@ -3,7 +3,7 @@
 //!
 //! What must hold at any moment, such as a stock that adds up, is always checked. What must hold
 //! for a quiescent order is checked only for orders that have not changed for a while; the others
-//! are listed as open.
+//! are listed as open. A service that does not answer is named, and the others are judged.
 
 mod carts;
 mod judge;
@@ -19,15 +19,9 @@ pub use published::{Published, unlike_published};
 pub use read::{ServiceUrls, Unreadable, products};
 
 /// Reads and checks everything. An order is quiescent when it is completed or cancelled and has not
-/// changed for `quiescent_after`.
-///
-/// # Errors
-///
-/// If a service does not answer, or answers in an unexpected form.
-pub async fn audit(
-    urls: &ServiceUrls,
-    quiescent_after: SignedDuration,
-) -> Result<Report, Unreadable> {
-    let snapshot = read::read(urls).await?;
-    Ok(judge::judge(&snapshot, snapshot.read_at - quiescent_after))
+/// changed for `quiescent_after`. A service that does not answer, or answers in an unexpected form, is
+/// [away](Report::away).
+pub async fn audit(urls: &ServiceUrls, quiescent_after: SignedDuration) -> Report {
+    let snapshot = Box::pin(read::read(urls)).await;
+    judge::judge(&snapshot, snapshot.read_at - quiescent_after)
 }

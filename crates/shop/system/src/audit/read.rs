@@ -9,10 +9,17 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shop_events::catalog::Product;
 
-use crate::audit::rows::{Learned, Operation, Snapshot};
+use crate::audit::rows::{
+    Cart, Checkout, Learned, Operation, Payment, Reservation, Snapshot, Stock,
+};
 
+/// The services that are read.
+const SERVICES: [&str; 7] =
+    ["orders", "inventory", "payments", "shipping", "catalog", "cart", "recommendations"];
 /// The time limit for one page of a list.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A service that lives says so within this time.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// The URL of each service by its name, for instance `http://127.0.0.1:8080`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,7 +35,7 @@ impl<Name: Into<String>, Url: Into<String>> FromIterator<(Name, Url)> for Servic
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     /// Nobody said where it is.
-    #[error("the URL of {0} is missing")]
+    #[error("nobody said where {0} is")]
     NoUrl(&'static str),
     /// It does not answer, or answers in an unexpected form.
     #[error("cannot read {url}: {error}")]
@@ -41,30 +48,60 @@ pub enum Unreadable {
     },
 }
 
+impl Unreadable {
+    /// The reason in words, with the innermost cause.
+    fn why(&self) -> String {
+        let Self::NoAnswer { url, error } = self else { return self.to_string() };
+        match error.status() {
+            Some(status) => format!("{url} answers {status}"),
+            None if error.is_timeout() => format!("{url} does not answer"),
+            None => {
+                let mut cause: &dyn std::error::Error = error;
+                while let Some(inner) = cause.source() {
+                    cause = inner;
+                }
+                format!("{url}: {cause}")
+            }
+        }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 struct Page<Row> {
     items: Vec<Row>,
     next: Option<String>,
 }
 
-pub(super) async fn read(urls: &ServiceUrls) -> Result<Snapshot, Unreadable> {
+/// Reads every service that answers.
+pub(super) async fn read(urls: &ServiceUrls) -> Snapshot {
     let read_at = now();
-    let services = Services::new(urls)?;
-    let orders = services.all("orders", "orders", &[]).await?;
-    let (stock, reservations, payments, operations, shipments, products, checkouts, learned) = tokio::try_join!(
-        services.all("inventory", "stock", &[]),
-        services.all("inventory", "reservations", &[]),
-        services.all("payments", "payments", &[]),
-        services.operations(),
-        services.all("shipping", "shipments", &[]),
-        services.products(),
-        services.all("cart", "checkouts", &[]),
-        services.learned(),
-    )?;
-    // After the checkouts: an order that a cart names is among them, unless the cart is new.
-    let carts = services.all("cart", "carts", &[]).await?;
-    Ok(Snapshot {
+    let services = match Services::new(urls) {
+        Ok(services) => services,
+        Err(error) => {
+            let away = SERVICES.map(|service| (service, error.to_string())).into();
+            return Snapshot { read_at, away, ..Snapshot::default() };
+        }
+    };
+    let orders = services.answered("orders", services.all("orders", "orders", &[])).await;
+    let (inventory, payments, shipping, catalog, cart, recommendations) = tokio::join!(
+        services.answered("inventory", services.inventory()),
+        services.answered("payments", services.payments()),
+        services.answered("shipping", services.all("shipping", "shipments", &[])),
+        services.answered("catalog", services.products()),
+        services.answered("cart", services.carts()),
+        services.answered("recommendations", services.learned()),
+    );
+    let mut away = BTreeMap::new();
+    let orders = seen(orders, &mut away);
+    let (stock, reservations) = seen(inventory, &mut away);
+    let (payments, operations) = seen(payments, &mut away);
+    let shipments = seen(shipping, &mut away);
+    let products = seen(catalog, &mut away);
+    let (checkouts, carts) = seen(cart, &mut away);
+    let learned = seen(recommendations, &mut away);
+    Snapshot {
         read_at,
+        away,
         orders,
         stock,
         reservations,
@@ -75,6 +112,17 @@ pub(super) async fn read(urls: &ServiceUrls) -> Result<Snapshot, Unreadable> {
         carts,
         checkouts,
         learned,
+    }
+}
+
+/// The rows, or none of a service that is away.
+fn seen<Rows: Default>(
+    read: Result<Rows, (&'static str, String)>,
+    away: &mut BTreeMap<&'static str, String>,
+) -> Rows {
+    read.unwrap_or_else(|(service, why)| {
+        away.insert(service, why);
+        Rows::default()
     })
 }
 
@@ -99,6 +147,43 @@ struct Services<'a> {
 }
 
 impl<'a> Services<'a> {
+    /// What a service answers, or the service and why there is no answer. It is first asked whether it
+    /// lives, so that one that hangs is not waited for at every list.
+    async fn answered<Rows>(
+        &self,
+        service: &'static str,
+        rows: impl Future<Output = Result<Rows, Unreadable>>,
+    ) -> Result<Rows, (&'static str, String)> {
+        let lives = async {
+            let url = self.urls.0.get(service).ok_or(Unreadable::NoUrl(service))?;
+            let url = format!("{}/healthz", url.trim_end_matches('/'));
+            let asked = self.client.get(&url).timeout(SIGN_OF_LIFE).send().await;
+            asked.map_err(|error| Unreadable::NoAnswer { url, error })
+        };
+        let read = async {
+            lives.await?;
+            rows.await
+        };
+        read.await.map_err(|error| (service, error.why()))
+    }
+
+    async fn inventory(&self) -> Result<(Vec<Stock>, Vec<Reservation>), Unreadable> {
+        tokio::try_join!(
+            self.all("inventory", "stock", &[]),
+            self.all("inventory", "reservations", &[]),
+        )
+    }
+
+    async fn payments(&self) -> Result<(Vec<Payment>, Option<Vec<Operation>>), Unreadable> {
+        tokio::try_join!(self.all("payments", "payments", &[]), self.operations())
+    }
+
+    async fn carts(&self) -> Result<(Vec<Checkout>, Vec<Cart>), Unreadable> {
+        let checkouts = self.all("cart", "checkouts", &[]).await?;
+        // After the checkouts: an order that a cart names is among them, unless the cart is new.
+        Ok((checkouts, self.all("cart", "carts", &[]).await?))
+    }
+
     fn new(urls: &'a ServiceUrls) -> Result<Self, Unreadable> {
         // Requests go to the services directly: a proxy to the internet does not know them.
         let client = Client::builder().no_proxy().timeout(PATIENCE).build();

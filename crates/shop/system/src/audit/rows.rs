@@ -1,5 +1,7 @@
 //! The services' rows, with the fields that the audit reads.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use shop_events::catalog::Product;
@@ -10,11 +12,13 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Snapshot {
     pub(super) read_at: Timestamp,
+    /// The services that could not be read, and why. Their rows are missing.
+    pub(super) away: BTreeMap<&'static str, String>,
     pub(super) orders: Vec<Order>,
     pub(super) stock: Vec<Stock>,
     pub(super) reservations: Vec<Reservation>,
     pub(super) payments: Vec<Payment>,
-    /// `None` if the provider is no sandbox: then nobody lists what it did.
+    /// `None` if the provider is no sandbox: then nobody lists what it did. Or payments is away.
     pub(super) operations: Option<Vec<Operation>>,
     pub(super) shipments: Vec<Shipment>,
     pub(super) products: Vec<Product>,

@@ -1,20 +1,15 @@
 //! One service as a process of its own: this very test program, told to be the service.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use ballet::{Service, Settings};
-use ballet_testkit::TestEnv;
+use ballet_testkit::{OwnProcess, TestEnv};
 use outside::{Connection, Secrets};
 use payments::remote::Remote;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::time::timeout;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::partner;
@@ -24,9 +19,6 @@ const AMQP: &str = "SHOP_SERVICE_AMQP_URL";
 const DATABASE: &str = "SHOP_SERVICE_DATABASE_URL";
 /// The API of the payment provider, if it is not the sandbox.
 const PROVIDER: &str = "SHOP_SERVICE_PROVIDER_URL";
-const SERVING: &str = "serving at ";
-/// Until a service has made its tables.
-const STARTED: Duration = Duration::from_secs(60);
 
 /// A service's process, and the directory in which it notes down where it was.
 #[derive(Debug)]
@@ -36,15 +28,7 @@ pub(crate) struct Process {
     amqp_url: String,
     database_url: String,
     provider_url: Option<String>,
-    running: Option<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    /// Ends with us, however that comes, and the process with it.
-    _life: ChildStdin,
+    running: Option<OwnProcess>,
 }
 
 impl Process {
@@ -69,17 +53,9 @@ impl Process {
 
     /// Where it serves HTTP, once it does.
     pub(crate) async fn serving(&mut self) -> String {
-        let Running { child, lines, .. } = self.running.as_mut().expect("it is started");
-        let url = async {
-            while let Some(line) = lines.next_line().await.expect("a line") {
-                // The test runner's own words may come before it.
-                if let Some((_, url)) = line.split_once(SERVING) {
-                    return url.to_owned();
-                }
-            }
-            panic!("{} ended: {:?}\n{}", self.service, child.try_wait(), tail(&self.place))
-        };
-        timeout(STARTED, url).await.expect("a service starts in time")
+        let running = self.running.as_mut().expect("it is started");
+        let url = running.serving().await;
+        url.unwrap_or_else(|e| panic!("{}: {e}\n{}", self.service, tail(&self.place)))
     }
 
     /// Makes it die at a point.
@@ -109,14 +85,14 @@ impl Process {
     /// Lets it go on.
     pub(crate) fn wake(&self) {
         let running = self.running.as_ref().expect("it is started");
-        let pid = running.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let pid = running.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         kill_process(pid.expect("it lives"), Signal::CONT).expect("a signal");
     }
 
     /// Waits until it is gone, which it must be by SIGKILL.
     pub(crate) async fn died(&mut self) {
         let running = self.running.as_mut().expect("it is started");
-        let status = running.child.wait().await.expect("a status");
+        let status = running.ended().await.expect("a status");
         let (service, tail) = (self.service, || tail(&self.place));
         assert_eq!(status.signal(), Some(9), "{service} ended with {status}\n{}", tail());
     }
@@ -128,24 +104,18 @@ impl Process {
     }
 }
 
-fn spawn(process: &Process) -> Running {
+fn spawn(process: &Process) -> OwnProcess {
     let Process { service, place, amqp_url, database_url, provider_url, running: _ } = process;
-    let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .args(["process::service", "--exact", "--nocapture"])
-        .env(SERVICE, service)
-        .env(AMQP, amqp_url)
-        .env(DATABASE, database_url)
-        .envs(provider_url.iter().map(|url| (PROVIDER, url)))
-        .env("BALLET_FAULTS", place)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(log(place))
-        .kill_on_drop(true)
-        .spawn()
-        .expect("a process");
-    let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-    let life = child.stdin.take().expect("its input");
-    Running { child, lines, _life: life }
+    let process = OwnProcess::start("process::service", |command| {
+        command
+            .env(SERVICE, service)
+            .env(AMQP, amqp_url)
+            .env(DATABASE, database_url)
+            .envs(provider_url.iter().map(|url| (PROVIDER, url)))
+            .env("BALLET_FAULTS", place)
+            .stderr(log(place));
+    });
+    process.expect("a process")
 }
 
 fn log(place: &Path) -> File {
@@ -162,28 +132,15 @@ fn tail(place: &Path) -> String {
 #[test]
 fn service() {
     let Ok(name) = std::env::var(SERVICE) else { return };
-    std::thread::spawn(|| {
-        let mut nothing = Vec::new();
-        std::io::stdin().read_to_end(&mut nothing).ok();
-        std::process::exit(0);
-    });
     tracing_subscriber::fmt()
         .with_ansi(false)
         .with_max_level(LevelFilter::INFO)
         .with_writer(std::io::stderr)
         .init();
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
-    runtime.block_on(run(&name));
-}
-
-async fn run(name: &str) {
-    let settings = |name| std::env::var(name).expect("a setting");
-    let settings = Settings::new(settings(AMQP), settings(DATABASE));
+    let setting = |name| std::env::var(name).expect("a setting");
+    let settings = Settings::new(setting(AMQP), setting(DATABASE));
     let database_url = settings.database_url().expect("a URL");
-    let running = by_name(name, database_url).start(settings).await.expect("started");
-    writeln!(std::io::stdout(), "{SERVING}http://{}", running.address()).expect("a listener");
-    panic!("{name} has failed: {}", running.failed().await);
+    OwnProcess::serve(|| by_name(&name, database_url), settings);
 }
 
 fn by_name(name: &str, database_url: String) -> Service {

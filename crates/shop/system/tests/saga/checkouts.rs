@@ -6,7 +6,7 @@ use ballet_testkit::wait_until;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, line, mugs};
+use crate::shop::{CUSTOMER, Shop, line, mugs};
 
 fn properties(order_id: &str) -> Value {
     json!({ "type": "cart.checked_out.v1", "message_id": order_id, "correlation_id": order_id,
@@ -43,6 +43,58 @@ async fn an_order_with_the_largest_id_is_on_a_page_like_any_other() {
     );
     let second = shop.orders(&format!("?after={order_id}")).await;
     assert_eq!(second["items"], json!([]), "each order is on one page");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn orders_are_listed_by_time_whatever_their_ids_are() {
+    let shop = Shop::open("bytime").await;
+    let mut placed = Vec::new();
+    for id in
+        ["ffffffff-ffff-4fff-bfff-ffffffffffff", "", "00000000-0000-4000-8000-000000000001", ""]
+    {
+        let order_id = if id.is_empty() {
+            shop.placed(&mugs(1, "card_approved")).await
+        } else {
+            shop.drop_checkout(&properties(id), &mugs(1, "card_approved")).await;
+            id.to_owned()
+        };
+        shop.order_is(&order_id, "completed").await;
+        placed.insert(0, json!(order_id));
+    }
+    // Behind the gateway this is a customer.
+    let url = shop.url("orders").to_owned();
+    let of_customer = [("x-ballet-subject", CUSTOMER), ("x-ballet-scopes", "orders:read")];
+    for (query, headers) in [
+        ("", &[][..]),
+        ("&status=completed", &[]),
+        ("", &of_customer),
+        ("&status=completed", &of_customer),
+    ] {
+        let (mut listed, mut after) = (Vec::new(), String::new());
+        loop {
+            let mut request = shop.client.get(format!("{url}/orders?limit=1{query}{after}"));
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let page: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+            listed.extend(page["items"].as_array().expect("a list").iter().cloned());
+            let Some(next) = page["next"].as_str() else { break };
+            after = format!("&after={next}");
+        }
+        let ids: Vec<Value> = listed.iter().map(|order| order["order_id"].clone()).collect();
+        assert_eq!(ids, placed, "{query} {headers:?}");
+    }
+    let spoilt = shop.orders("?after=mug").await;
+    assert_eq!((&spoilt["status"], &spoilt["errors"][0]["name"]), (&json!(400), &json!("after")));
+    let unknown = shop.orders("?after=0193f7a0-0000-7000-8000-000000000000").await;
+    assert_eq!((&unknown["status"], &unknown["errors"][0]["name"]), (&json!(422), &json!("after")));
+    for problem in [spoilt, unknown] {
+        let detail = problem["detail"].as_str().expect("a sentence");
+        assert!(detail.contains("send the `next` of the page before"), "{detail}");
+        assert!(!detail.contains("parsing"), "{detail}");
+    }
+    shop.is_sound().await;
     shop.close().await;
 }
 

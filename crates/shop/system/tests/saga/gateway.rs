@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use ballet_testkit::{Database, Servers, wait_until};
+use reqwest::Client;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -13,14 +14,18 @@ use tokio::process::{Child, Command};
 use crate::shop::SOON;
 
 const ARGUMENTS: &str = "SHOP_GATEWAY_ARGUMENTS";
-const SCOPES: &str = "orders:read orders:write products:write stock:write";
+/// What a customer may do, who in these tests counts goods in as well.
+const BUYS: &str = "orders:read orders:write products:write stock:write";
+/// What those behind the shop may do.
+pub(crate) const EVERYTHING: &str = "orders:all products:write stock:write";
+/// The folder of the keys, beside the config.
+const KEYS: &str = "keys";
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/shop.toml");
 const DOCUMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/openapi");
 
-/// A gateway in front of a shop, and a token for it.
+/// A gateway in front of a shop.
 pub(crate) struct Gateway {
     place: PathBuf,
-    token: String,
     child: Child,
     pub(crate) url: String,
     database: Database,
@@ -44,29 +49,40 @@ impl Gateway {
             ("../../docs/openapi", DOCUMENTS),
             // Tests are in a hurry, and machines may be slow.
             ("env:GATEWAY_DATABASE_URL\"", "env:GATEWAY_DATABASE_URL\"\ntimeout = \"60s\""),
+            ("[database]", "[timeouts]\nupstream = \"60s\"\n\n[database]"),
+            ("timeout = \"1s\"", "timeout = \"60s\""),
             ("requests = 60", "requests = 100000"),
         ] {
             assert!(text.contains(from), "the shop's file has {from}");
             text = text.replace(from, to);
         }
         std::fs::write(place.join("shop.toml"), text).expect("a file");
-        let keys = place.join("keys");
-        let keys = keys.to_str().expect("text");
-        said(&place, &["keys", keys]).await;
-        let token = ["token", "shop.toml", "--keys", keys, "--subject", "ada", "--scopes", SCOPES];
-        let said = said(&place, &token).await;
-        let token = said.lines().find(|line| line.split('.').count() == 3 && !line.contains(' '));
-        let token = token.expect("a token").to_owned();
+        said(&place, &["keys", KEYS]).await;
         let child = serve(&place, &database);
-        let mut gateway = Self { place, token, child, url: String::new(), database };
+        let mut gateway = Self { place, child, url: String::new(), database };
         gateway.listens().await;
         gateway
     }
 
-    /// What a client that has signed in sends with each request.
-    pub(crate) fn credentials(&self) -> HeaderMap {
-        let token = format!("Bearer {}", self.token).parse().expect("a header");
+    /// What a client sends with each request who has signed in as this subject.
+    pub(crate) async fn credentials(&self, subject: &str, scopes: &str) -> HeaderMap {
+        let token =
+            ["token", "shop.toml", "--keys", KEYS, "--subject", subject, "--scopes", scopes];
+        let said = said(&self.place, &token).await;
+        let token = said.lines().find(|line| line.split('.').count() == 3 && !line.contains(' '));
+        let token = format!("Bearer {}", token.expect("a token")).parse().expect("a header");
         HeaderMap::from_iter([(AUTHORIZATION, token)])
+    }
+
+    /// A client with these credentials.
+    pub(crate) async fn client(&self, subject: &str, scopes: &str) -> Client {
+        let headers = self.credentials(subject, scopes).await;
+        Client::builder().default_headers(headers).build().expect("a client")
+    }
+
+    /// A customer's client.
+    pub(crate) async fn customer(&self, customer_id: &str) -> Client {
+        self.client(customer_id, BUYS).await
     }
 
     /// Kills it (SIGKILL).

@@ -1,10 +1,13 @@
 //! Whole orders on a real broker and real databases, through the doors that customers use.
 
+mod away;
 mod carts;
 mod checkouts;
+mod customers;
 mod deadlines;
 mod doors;
 mod gateway;
+mod keys;
 #[path = "../../../partner.rs"]
 #[expect(dead_code, reason = "this provider behaves well")]
 mod partner;

@@ -15,20 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Holds all tables of a service as `pg_dump` does.
 pub(crate) async fn dump(stage: &Stage, dice: &mut Dice) -> Result<String> {
     let service = SERVICES[dice.below(SERVICES.len())];
-    let mut db = PgConnection::connect(stage.env.admin_database_url(service)).await?;
-    let tables: Vec<(String,)> = sqlx::query_as(
-        "select format('%I.%I', schemaname, tablename) from pg_tables \
-         where schemaname in ('ballet', 'public')",
-    )
-    .fetch_all(&mut db)
-    .await?;
-    let tables: Vec<String> = tables.into_iter().map(|(name,)| name).collect();
     let time = dice.millis(2_000, 30_000);
-    let mut reader = db.begin_with("begin isolation level repeatable read read only").await?;
-    let lock = format!("lock table {} in access share mode", tables.join(", "));
-    reader.execute(AssertSqlSafe(lock)).await?;
+    let reader = stage.env.hold_tables(service).await?;
     tokio::time::sleep(time).await;
-    reader.rollback().await?;
+    reader.release().await?;
     Ok(format!("{service}, {time:?}"))
 }
 

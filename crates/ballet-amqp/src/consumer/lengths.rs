@@ -1,0 +1,37 @@
+//! Looks at how many messages wait in queues, over the consumer's connection.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::session::object::Object;
+use crate::session::seam::Session;
+
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The number of ready messages in each queue that is watched. A queue that the broker says nothing
+/// about, also because there is no connection, is missing.
+pub type Lengths = BTreeMap<String, u32>;
+
+/// Looks now and then, and never returns. A connection that is lost is noticed elsewhere.
+pub(super) async fn look(
+    session: &dyn Session,
+    queues: &[String],
+    lengths: &watch::Sender<Lengths>,
+) -> std::convert::Infallible {
+    if queues.is_empty() {
+        return std::future::pending().await;
+    }
+    loop {
+        let mut found = Lengths::new();
+        for queue in queues {
+            if let Ok(Some(queued)) = session.find(&Object::Queue(queue.clone())).await {
+                found.insert(queue.clone(), queued.messages);
+            }
+        }
+        lengths.send_replace(found);
+        sleep(EVERY).await;
+    }
+}

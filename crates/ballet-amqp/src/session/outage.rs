@@ -1,0 +1,44 @@
+//! What is told of an outage: its beginning, and what changes.
+
+use std::mem::{Discriminant, discriminant};
+
+use crate::session::error::BrokerError;
+
+/// What was told since a role was last connected.
+#[derive(Debug, Default)]
+pub(crate) struct Outage {
+    told: Option<Discriminant<BrokerError>>,
+}
+
+impl Outage {
+    /// Returns true if this cause is to be told: it begins the outage, or is of another kind than the
+    /// one before. An outage of hours would otherwise fill the log with one line for each attempt.
+    pub(crate) fn is_news(&mut self, cause: &BrokerError) -> bool {
+        let kind = discriminant(cause);
+        self.told.replace(kind) != Some(kind)
+    }
+
+    /// The role was connected again.
+    pub(crate) fn ends(&mut self) {
+        self.told = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_once_and_again_when_its_kind_changes() {
+        let lost = BrokerError::Lost("the socket closed".to_owned());
+        let away = |reason: &str| BrokerError::Unreachable {
+            at: "orders@127.0.0.1:5672/shop".to_owned(),
+            reason: reason.to_owned(),
+        };
+        let mut outage = Outage::default();
+        let told = [&lost, &away("refused"), &away("timed out"), &away("refused")];
+        assert_eq!(told.map(|cause| outage.is_news(cause)), [true, true, false, false]);
+        outage.ends();
+        assert!(outage.is_news(&away("refused")));
+    }
+}

@@ -1,0 +1,160 @@
+//! A board for Grafana, of the metrics that the alarms go by and of those that explain them.
+
+use serde_json::{Value, json};
+
+/// A panel of the board.
+struct Panel {
+    title: &'static str,
+    /// The unit, as Grafana names it.
+    unit: &'static str,
+    /// What is drawn, and what each line is called. `JOB` stands for the chosen services.
+    lines: &'static [(&'static str, &'static str)],
+}
+
+const PANELS: &[Panel] = &[
+    Panel {
+        title: "Waits for a person",
+        unit: "short",
+        lines: &[
+            ("max by (job) (ballet_dead_queue_messages{JOB})", "{{job}}: dead letters"),
+            ("max by (job) (ballet_sagas_stuck{JOB, tried_again=\"no\"})", "{{job}}: sagas stuck"),
+            ("max by (job) (ballet_outbox_dead{JOB})", "{{job}}: unpublishable events"),
+        ],
+    },
+    Panel {
+        title: "Fails and is tried again",
+        unit: "short",
+        lines: &[
+            ("max by (job) (ballet_sagas_stuck{JOB, tried_again=\"yes\"})", "{{job}}: sagas"),
+            ("max by (job) (ballet_calls_open{JOB})", "{{job}}: open calls"),
+        ],
+    },
+    Panel {
+        title: "Connected to the broker (1) or not (0)",
+        unit: "short",
+        lines: &[("ballet_connected{JOB}", "{{job}} {{instance}}: {{role}}")],
+    },
+    Panel {
+        title: "Messages per second",
+        unit: "ops",
+        lines: &[(
+            "sum by (job, outcome) (rate(ballet_messages_total{JOB}[1m]))",
+            "{{job}}: {{outcome}}",
+        )],
+    },
+    Panel {
+        title: "Messages in the queue",
+        unit: "short",
+        lines: &[("max by (job) (ballet_queue_messages{JOB})", "{{job}}")],
+    },
+    Panel {
+        title: "Behind",
+        unit: "s",
+        lines: &[
+            ("max by (job) (ballet_queue_behind_seconds{JOB})", "{{job}}: its queue"),
+            ("max by (job) (ballet_unsettled_oldest_seconds{JOB})", "{{job}}: its oldest message"),
+        ],
+    },
+    Panel {
+        title: "From publish to commit (99 %)",
+        unit: "s",
+        lines: &[(
+            "histogram_quantile(0.99, sum by (job, le) \
+             (rate(ballet_publish_to_commit_seconds_bucket{JOB}[5m])))",
+            "{{job}}",
+        )],
+    },
+    Panel {
+        title: "Transactions (99 %)",
+        unit: "s",
+        lines: &[(
+            "histogram_quantile(0.99, sum by (job, le) \
+             (rate(ballet_transaction_seconds_bucket{JOB}[5m])))",
+            "{{job}}",
+        )],
+    },
+    Panel {
+        title: "Failures per minute",
+        unit: "short",
+        lines: &[
+            (
+                "sum by (job, then) (60 * rate(ballet_failures_total{JOB}[5m]))",
+                "{{job}}: tried again, {{then}}",
+            ),
+            (
+                "sum by (job, reason) (60 * rate(ballet_dead_letters_total{JOB}[5m])) > 0",
+                "{{job}}: dead, {{reason}}",
+            ),
+        ],
+    },
+    Panel {
+        title: "Events that are not published",
+        unit: "short",
+        lines: &[
+            ("sum by (job) (ballet_outbox_unpublished{JOB})", "{{job}}"),
+            ("sum by (job) (ballet_publish_held{JOB})", "{{job}}: held"),
+        ],
+    },
+    Panel {
+        title: "Age of the oldest of them",
+        unit: "s",
+        lines: &[("max by (job) (ballet_outbox_oldest_seconds{JOB})", "{{job}}")],
+    },
+    Panel {
+        title: "Clock, ahead of the database's",
+        unit: "s",
+        lines: &[("ballet_clock_difference_seconds{JOB}", "{{job}} {{instance}}")],
+    },
+];
+
+const COLUMNS: usize = 3;
+const WIDTH: usize = 24 / COLUMNS;
+const HEIGHT: usize = 8;
+
+/// The board as Grafana imports it.
+#[must_use]
+pub fn board() -> String {
+    let panels: Vec<Value> = PANELS.iter().enumerate().map(|(at, it)| panel(at, it)).collect();
+    let source = source();
+    let board = json!({
+        "title": "ballet",
+        "uid": "ballet",
+        "schemaVersion": 36,
+        "time": { "from": "now-1h", "to": "now" },
+        "refresh": "30s",
+        "templating": { "list": [
+            { "name": "datasource", "label": "Prometheus", "type": "datasource",
+              "query": "prometheus" },
+            { "name": "job", "label": "Service", "type": "query", "datasource": source,
+              "query": { "query": "label_values(ballet_connected, job)", "refId": "job" },
+              "multi": true, "includeAll": true, "allValue": ".*", "refresh": 2, "sort": 1 },
+        ]},
+        "panels": panels,
+    });
+    format!("{board:#}\n")
+}
+
+fn source() -> Value {
+    json!({ "type": "prometheus", "uid": "${datasource}" })
+}
+
+fn panel(at: usize, panel: &Panel) -> Value {
+    let Panel { title, unit, lines } = panel;
+    let targets = ('A'..).zip(*lines).map(|(id, (expression, legend))| {
+        json!({
+            "refId": id, "expr": expression.replace("JOB", "job=~\"$job\""),
+            "legendFormat": legend, "datasource": source(),
+        })
+    });
+    json!({
+        "id": at + 1,
+        "type": "timeseries",
+        "title": title,
+        "datasource": source(),
+        "gridPos": {
+            "x": at % COLUMNS * WIDTH, "y": at / COLUMNS * HEIGHT, "w": WIDTH, "h": HEIGHT,
+        },
+        "fieldConfig": { "defaults": { "unit": unit }, "overrides": [] },
+        "targets": targets.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,13 @@
+//! The alarms of a service that is written with ballet: as rules for Prometheus, as a table, and as a
+//! board for Grafana.
+
+mod alarm;
+mod board;
+mod condition;
+mod list;
+mod rules;
+mod table;
+
+pub use board::board;
+pub use rules::rules;
+pub use table::table;

@@ -1,0 +1,28 @@
+//! The alarms as a table of a page.
+
+use crate::alarms::list::ALARMS;
+use crate::markdown;
+
+/// The table of the alarms, in Markdown.
+#[must_use]
+pub fn table() -> String {
+    let rows: Vec<[String; 4]> = ALARMS
+        .iter()
+        .map(|alarm| {
+            let held = match alarm.minutes {
+                0 => "at once".to_owned(),
+                minutes => format!("after {minutes} min"),
+            };
+            let what = format!("The service {}. {}.", alarm.summary, sentence(alarm.action));
+            let rings = format!("{} {held}", markdown::code(alarm.condition));
+            [alarm.name.to_owned(), alarm.severity.as_str().to_owned(), rings, what]
+        })
+        .collect();
+    markdown::table(["alarm", "severity", "rings when", "what to do"], &rows)
+}
+
+/// Text that begins as a sentence does.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+}

@@ -1,0 +1,191 @@
+//! The contracts of a system: a folder with a file for each service. The folder's name is the
+//! system's name, and the name of its virtual host.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ballet_core::contract::{self, ContractError, ServiceContract};
+use ballet_core::{EventType, Part, Problem, System, rules};
+
+use crate::bodies;
+use crate::schema::Shape;
+
+/// The folders of a workspace that may hold the systems' folders.
+const FOLDERS: [&str; 2] = ["contracts", "docs/contracts"];
+
+/// The contracts of a system's services.
+#[derive(Debug)]
+pub struct Contracts {
+    folder: PathBuf,
+    system: System,
+    contracts: Vec<ServiceContract>,
+}
+
+/// Why a folder of contracts cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ContractsError {
+    /// A file or a folder cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// The file or the folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file does not have the form of a contract.
+    #[error("{} is not a contract: {why}", .file.display())]
+    Form {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, and where.
+        why: String,
+    },
+    /// A contract contradicts itself.
+    #[error("{} cannot be used: {why}", .file.display())]
+    Contract {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        why: ContractError,
+    },
+    /// A file has the name of another service.
+    #[error("{} holds the contract of {service}: call it {service}.json", .file.display())]
+    Name {
+        /// The file.
+        file: PathBuf,
+        /// The service in it.
+        service: String,
+    },
+    /// There is no contract in the folder.
+    #[error(
+        "there is no contract in {}: a service's program prints its own with --print-contract; \
+         write it to a file named after the service, such as orders.json",
+        .folder.display()
+    )]
+    Empty {
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
+impl Contracts {
+    /// Reads all contracts of a folder.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake, with its file.
+    pub fn read(folder: &Path) -> Result<Self, ContractsError> {
+        let error = |source| ContractsError::Read { path: folder.to_owned(), source };
+        // Its own name, also for `.` and a link.
+        let whole = folder.canonicalize().map_err(error)?;
+        let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (mut contracts, mut parts) = (Vec::new(), Vec::new());
+        for file in files(folder).map_err(error)? {
+            let (contract, part) = read(&file)?;
+            contracts.push(contract);
+            parts.push(part);
+        }
+        if parts.is_empty() {
+            return Err(ContractsError::Empty { folder: folder.to_owned() });
+        }
+        Ok(Self { folder: whole, system: contract::system(&name, parts), contracts })
+    }
+
+    /// Reads one contract, whatever the name of its file.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake.
+    pub fn read_file(file: &Path) -> Result<Self, ContractsError> {
+        let (contract, part) = parsed(file)?;
+        let folder = file.parent().unwrap_or(file).to_owned();
+        let system = contract::system(contract.service(), vec![part]);
+        Ok(Self { folder, system, contracts: vec![contract] })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The fields of an event, such as `guests: whole number`, as its publisher declares them.
+    #[must_use]
+    pub fn fields(&self, event: EventType) -> Vec<String> {
+        let by = |contract: &&ServiceContract| contract.service() == event.service();
+        let (own, others): (Vec<_>, Vec<_>) = self.contracts.iter().partition(by);
+        let schemas = own.into_iter().chain(others).filter_map(|one| one.schemas().ok());
+        let schema = schemas.flatten().find(|(known, _)| *known == event).map(|(_, schema)| schema);
+        schema.map(|schema| Shape::fields_of(&schema)).unwrap_or_default()
+    }
+
+    /// The contracts, by the names of their services.
+    #[must_use]
+    pub fn contracts(&self) -> &[ServiceContract] {
+        &self.contracts
+    }
+
+    /// What the services declare.
+    #[must_use]
+    pub const fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// Every rule that the declarations break, and every field that a consumer needs and a publisher
+    /// does not write.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = rules::of_system(&self.system);
+        problems.extend(bodies::problems(&self.system, &self.contracts));
+        problems
+    }
+}
+
+/// The folders of the systems whose contracts are kept here: the folders in `contracts` or
+/// `docs/contracts`, in `place` or in the nearest directory above that has one.
+#[must_use]
+pub fn folders(place: &Path) -> Vec<PathBuf> {
+    let beside = |directory: &Path| FOLDERS.map(|folder| directory.join(folder));
+    let all = place.ancestors().flat_map(beside);
+    let mut found = all.map(|contracts| systems(&contracts)).filter(|found| !found.is_empty());
+    found.next().unwrap_or_default()
+}
+
+/// The folders below that hold JSON files.
+fn systems(contracts: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(contracts).into_iter().flatten().flatten();
+    let is_system = |folder: &PathBuf| files(folder).is_ok_and(|files| !files.is_empty());
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_system).collect();
+    found.sort();
+    found
+}
+
+/// The JSON files of a folder, by name.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut files = entries.collect::<io::Result<Vec<PathBuf>>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    Ok(files)
+}
+
+/// A contract in the file that has its service's name.
+fn read(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
+    let (contract, part) = parsed(file)?;
+    if file.file_stem().is_none_or(|stem| stem != contract.service()) {
+        let service = contract.service().to_owned();
+        return Err(ContractsError::Name { file: file.to_owned(), service });
+    }
+    Ok((contract, part))
+}
+
+fn parsed(file: &Path) -> Result<(ServiceContract, Part), ContractsError> {
+    let at = || file.to_owned();
+    let text =
+        fs::read_to_string(file).map_err(|source| ContractsError::Read { path: at(), source })?;
+    let contract: ServiceContract = serde_json::from_str(&text)
+        .map_err(|why| ContractsError::Form { file: at(), why: why.to_string() })?;
+    let part = contract.part().map_err(|why| ContractsError::Contract { file: at(), why })?;
+    Ok((contract, part))
+}

@@ -1,0 +1,157 @@
+//! Bodies that do not fit their readers any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ballet_core::EventType;
+use serde_json::Value;
+
+use crate::contracts::Contracts;
+use crate::diff::change::{Change, Rule};
+use crate::diff::promise::Promises;
+use crate::takes::{Doubt, Kind, NotTaken, not_taken};
+
+/// Who publishes, who reads, what, and what does not fit.
+type Key = (String, String, EventType, NotTaken);
+
+/// Which versions meet: of the publisher, and of the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Meeting {
+    OldReader,
+    OldPublisher,
+    BothNew,
+}
+
+/// A publisher or a reader whose contract is not there.
+const ANYBODY: &str = "anybody";
+
+pub(super) fn changes(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+    let (old, new) = (Promises::of(old), Promises::of(new));
+    let mut found = Found::default();
+    for event in old.events().into_iter().chain(new.events()).collect::<BTreeSet<_>>() {
+        let both: BTreeSet<&str> = old.names().union(&new.names()).copied().collect();
+        for publisher in &both {
+            let writes = [&old, &new].map(|all| all.service(publisher)?.writes(event));
+            for reader in &both {
+                let reads = [&old, &new].map(|all| all.service(reader)?.reads(event));
+                found.pairs((publisher, reader, event), writes, reads);
+            }
+            if alone {
+                // Its readers are not known. They may read all that it wrote.
+                found.pairs((publisher, ANYBODY, event), writes, [writes[0], None]);
+            }
+        }
+        foreign(&old, &new, event, &mut found);
+        if alone && !old.is_published(event) {
+            for reader in &both {
+                let reads = [&old, &new].map(|all| all.service(reader)?.reads(event));
+                found.pairs((ANYBODY, reader, event), [reads[0], None], reads);
+            }
+        }
+    }
+    found.0.into_iter().map(|(key, meetings)| change(key, &meetings)).collect()
+}
+
+/// Producers outside of the system write what they were told, and no release of ours changes them.
+fn foreign(old: &Promises, new: &Promises, event: EventType, found: &mut Found) {
+    let declared = old.declared(event);
+    for producer in declared.map_or(&[][..], |event| event.foreign_producers()) {
+        let writes = [old.body(event), None];
+        let told = [old.body(event), new.body(event)];
+        found.pairs((producer, event.service(), event), writes, told);
+        for reader in new.services() {
+            let service = reader.part.service;
+            let before = old.service(service).and_then(|promise| promise.reads(event));
+            found.pairs((producer, service, event), writes, [before, reader.reads(event)]);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Found(BTreeMap<Key, BTreeSet<Meeting>>);
+
+impl Found {
+    /// Compares the old and the new publisher with the old and the new reader.
+    fn pairs(
+        &mut self,
+        (publisher, reader, event): (&str, &str, EventType),
+        writes: [Option<&Value>; 2],
+        reads: [Option<&Value>; 2],
+    ) {
+        let compared = |writes: Option<&Value>, reads: Option<&Value>| match (writes, reads) {
+            (Some(writes), Some(reads)) => not_taken(reads, writes, Doubt::Against),
+            _ => Vec::new(),
+        };
+        let before = compared(writes[0], reads[0]);
+        for (meeting, found) in [
+            (Meeting::OldReader, compared(writes[1], reads[0])),
+            (Meeting::OldPublisher, compared(writes[0], reads[1])),
+            (Meeting::BothNew, compared(writes[1], reads[1])),
+        ] {
+            for one in found.into_iter().filter(|one| !before.contains(one)) {
+                let key = (publisher.to_owned(), reader.to_owned(), event, one);
+                self.0.entry(key).or_default().insert(meeting);
+            }
+        }
+    }
+}
+
+fn change((publisher, reader, event, one): Key, meetings: &BTreeSet<Meeting>) -> Change {
+    let meets = |meeting| meetings.contains(&meeting);
+    let is_foreign = event.service() != publisher && publisher != ANYBODY;
+    let (service, advice) = if publisher == reader {
+        let advice = format!(
+            "{reader} reads it from its ledger and its queue, where the other release wrote it: keep \
+             both forms readable, or give it the next major version"
+        );
+        (publisher.clone(), advice)
+    } else if is_foreign {
+        let advice =
+            format!("{publisher} is not released with the system: keep it readable as it was");
+        (reader.clone(), advice)
+    } else if meets(Meeting::OldReader) && meets(Meeting::BothNew) {
+        let next = event.major() + 1;
+        let advice = format!(
+            "keep it, or publish {}.{}.v{next} beside it until no contract names v{}",
+            event.service(),
+            event.event(),
+            event.major()
+        );
+        (publisher.clone(), advice)
+    } else if meets(Meeting::OldReader) {
+        let advice = format!(
+            "release {reader} first, in a change of its own: while {publisher} rolls out, the {reader} \
+             of today reads what the new {publisher} writes"
+        );
+        (publisher.clone(), advice)
+    } else if meets(Meeting::BothNew) {
+        (reader.clone(), format!("make it optional in {reader}, or let {publisher} write it first"))
+    } else {
+        let advice = format!(
+            "release {publisher} first, in a change of its own, and {reader} when no older message \
+             waits"
+        );
+        (reader.clone(), advice)
+    };
+    Change {
+        subject: event.name().to_owned(),
+        field: one.path,
+        rule: rule(one.kind),
+        what: format!("in what {publisher} writes, {}", one.text),
+        breaks: vec![if is_foreign { publisher } else { reader }],
+        service,
+        advice,
+    }
+}
+
+const fn rule(kind: Kind) -> Rule {
+    match kind {
+        Kind::FieldMissing => Rule::FieldRemoved,
+        Kind::FieldOptional => Rule::FieldOptional,
+        Kind::FieldUnknown => Rule::FieldUnknown,
+        Kind::Type => Rule::Type,
+        Kind::Value => Rule::Value,
+        Kind::Range => Rule::Range,
+        Kind::Format => Rule::Format,
+        Kind::Unclear => Rule::Unclear,
+    }
+}

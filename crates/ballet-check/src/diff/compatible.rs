@@ -1,0 +1,194 @@
+//! The changes that contracts show by themselves, whoever breaks by them.
+
+use std::collections::BTreeSet;
+
+use ballet_core::{EventType, Part};
+use serde_json::Value;
+
+use crate::contracts::Contracts;
+use crate::diff::change::{Change, Rule};
+use crate::diff::events::word;
+use crate::diff::promise::{Promise, Promises};
+
+pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
+    let (old, new) = (Promises::of(old), Promises::of(new));
+    let mut found = Vec::new();
+    for service in old.names().union(&new.names()) {
+        match (old.service(service), new.service(service)) {
+            (Some(before), Some(after)) => {
+                let mut list = List { service, found: &mut found };
+                list.events(before, after);
+                list.parts(&before.part, &after.part);
+            }
+            (None, Some(_)) => add(&mut found, service, service, Rule::Added, "the service is new"),
+            (Some(_), None) => {
+                add(&mut found, service, service, Rule::Removed, "the service is gone");
+            }
+            (None, None) => {}
+        }
+    }
+    found
+}
+
+fn add(found: &mut Vec<Change>, service: &str, subject: &str, rule: Rule, what: &str) {
+    found.push(Change {
+        subject: subject.to_owned(),
+        rule,
+        field: String::new(),
+        service: service.to_owned(),
+        breaks: Vec::new(),
+        what: what.to_owned(),
+        advice: String::new(),
+    });
+}
+
+struct List<'a> {
+    service: &'a str,
+    found: &'a mut Vec<Change>,
+}
+
+impl List<'_> {
+    fn add(&mut self, subject: &str, rule: Rule, what: &str) {
+        add(self.found, self.service, subject, rule, what);
+    }
+
+    fn add_field(&mut self, event: EventType, field: &str, rule: Rule, what: &str) {
+        self.add(event.name(), rule, what);
+        if let Some(change) = self.found.last_mut() {
+            change.field = field.to_owned();
+        }
+    }
+
+    fn events(&mut self, before: &Promise, after: &Promise) {
+        let verb = |promise: &Promise, event| {
+            if promise.part.emits().contains(&event) { "publishes" } else { "consumes" }
+        };
+        for event in before.events().filter(|event| after.event(*event).is_none()) {
+            let what = format!("{} {} it no more", self.service, verb(before, event));
+            self.add(event.name(), Rule::Removed, &what);
+        }
+        for event in after.events() {
+            let Some(was) = before.event(event) else {
+                let what = format!("{} {} it", self.service, verb(after, event));
+                self.add(event.name(), Rule::Added, &what);
+                continue;
+            };
+            self.declaration(was, event);
+            let (Some(one), Some(other)) = (before.schema(event), after.schema(event)) else {
+                continue;
+            };
+            self.body(event, verb(after, event), one, other);
+        }
+    }
+
+    fn declaration(&mut self, before: EventType, after: EventType) {
+        let producers = after.foreign_producers().iter();
+        for producer in producers.filter(|one| !before.foreign_producers().contains(*one)) {
+            self.add(after.name(), Rule::Added, &format!("{producer} may publish it"));
+        }
+        if before.role() != after.role() {
+            let what = format!("it was {}, and is {}", word(before.role()), word(after.role()));
+            self.add(after.name(), Rule::Changed, &what);
+        }
+    }
+
+    /// The fields that come and go, and those that are different.
+    fn body(&mut self, event: EventType, verb: &str, before: &Value, after: &Value) {
+        let (one, other) = (bare(before), bare(after));
+        if one == other {
+            return;
+        }
+        let of = if verb == "publishes" { "writes" } else { "reads" };
+        let names = |schema: &'_ Value| -> BTreeSet<String> {
+            let fields = schema["properties"].as_object().into_iter().flatten();
+            fields.map(|(name, _)| name.clone()).collect()
+        };
+        let (had, has) = (names(&one), names(&other));
+        for field in has.difference(&had) {
+            let what = format!("{} {of} a new field `{field}`", self.service);
+            self.add_field(event, field, Rule::Added, &what);
+        }
+        for field in had.difference(&has) {
+            let what = format!("{} {of} no field `{field}` any more", self.service);
+            self.add_field(event, field, Rule::Removed, &what);
+        }
+        let differs = |field: &&String| one["properties"][*field] != other["properties"][*field];
+        let mut fields: Vec<&String> = had.intersection(&has).filter(differs).collect();
+        let requires = |schema: &Value, field: &str| {
+            schema["required"].as_array().is_some_and(|all| all.iter().any(|name| name == field))
+        };
+        fields.extend(
+            had.intersection(&has).filter(|field| {
+                !differs(field) && requires(&one, field) != requires(&other, field)
+            }),
+        );
+        for field in &fields {
+            let what = format!("{} {of} `{field}` in another form", self.service);
+            self.add_field(event, field, Rule::Changed, &what);
+        }
+        if fields.is_empty() && had == has {
+            let what = format!("{} {of} its fields in another form", self.service);
+            self.add(event.name(), Rule::Changed, &what);
+        }
+    }
+
+    fn parts(&mut self, before: &Part, after: &Part) {
+        let service = self.service;
+        for saga in &after.sagas {
+            let known = before.sagas.iter().find(|one| one.saga == saga.saga);
+            let Some(known) = known else {
+                self.add(saga.saga, Rule::Added, &format!("{service} takes part in it"));
+                continue;
+            };
+            for step in &saga.steps {
+                let name = format!("{service}.{}", step.name);
+                match known.steps.iter().find(|one| one.name == step.name) {
+                    None => self.add(&name, Rule::Added, "the step is new"),
+                    Some(one) if one != step => {
+                        self.add(&name, Rule::Changed, "the step is declared otherwise");
+                    }
+                    Some(_) => {}
+                }
+            }
+            if (known.deadline, &known.aborts_on) != (saga.deadline, &saga.aborts_on) {
+                self.add(saga.saga, Rule::Changed, "its owner decides it otherwise");
+            }
+        }
+        let names = |part: &Part| -> BTreeSet<(&'static str, EventType)> {
+            part.subscriptions.iter().map(|one| (one.name, one.on)).collect()
+        };
+        for (name, event) in names(after).difference(&names(before)) {
+            self.add(
+                &format!("{service}.{name}"),
+                Rule::Added,
+                &format!("a projection of {event}"),
+            );
+        }
+        for (name, event) in names(before).difference(&names(after)) {
+            let what = format!("no projection of {event} any more");
+            self.add(&format!("{service}.{name}"), Rule::Removed, &what);
+        }
+        if before.shares != after.shares {
+            self.add(service, Rule::Changed, "it shares its entities otherwise");
+        }
+        if before.copies != after.copies {
+            self.add(service, Rule::Changed, "it keeps its copies otherwise");
+        }
+    }
+}
+
+/// A schema without what only describes it.
+fn bare(schema: &Value) -> Value {
+    match schema {
+        Value::Object(object) => {
+            let kept = object.iter().filter(|(key, value)| {
+                let notes = ["description", "title", "$schema", "examples", "$comment"];
+                // A field may have such a name. Its schema is an object, and a note is not.
+                !notes.contains(&key.as_str()) || value.is_object() || value.is_boolean()
+            });
+            Value::Object(kept.map(|(key, value)| (key.clone(), bare(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(bare).collect()),
+        scalar => scalar.clone(),
+    }
+}

@@ -1,0 +1,98 @@
+//! What changed between two versions of a system's contracts, and who breaks by it.
+//!
+//! One rule decides. While a release rolls out, and as long as older messages wait, every old service
+//! may meet every new one. So what a publisher writes must fit its readers in all four pairs of old and
+//! new. What did not fit before is no change.
+
+mod bodies;
+mod change;
+mod compatible;
+mod events;
+mod promise;
+mod sagas;
+#[cfg(test)]
+mod tests;
+
+use ballet_core::rules;
+
+use crate::contracts::Contracts;
+
+pub use change::{Change, Rule};
+
+/// The rules of a sound choreography that the difference words itself.
+const WORDED_HERE: [&str; 2] =
+    ["every trigger has an emitter", "an event is the same for all services"];
+
+/// The changes between two versions of a system's contracts.
+#[derive(Debug, Default)]
+pub struct Diff {
+    /// Those that break somebody.
+    pub breaking: Vec<Change>,
+    /// Those that break nobody.
+    pub compatible: Vec<Change>,
+}
+
+impl Diff {
+    /// The difference of two versions of a whole system.
+    #[must_use]
+    pub fn of_systems(old: &Contracts, new: &Contracts) -> Self {
+        let mut breaking = Self::breaking(old, new, false);
+        let before = rules::of_system(old.system());
+        let problems = rules::of_system(new.system()).into_iter();
+        let fresh = problems
+            .filter(|problem| !WORDED_HERE.contains(&problem.rule) && !before.contains(problem));
+        breaking.extend(fresh.map(|problem| Change {
+            rule: Rule::Choreography,
+            subject: problem.rule.to_owned(),
+            field: String::new(),
+            service: new.system().name.to_owned(),
+            breaks: vec!["the choreography".to_owned()],
+            what: problem.detail,
+            advice: String::new(),
+        }));
+        Self::listed(old, new, breaking)
+    }
+
+    /// The difference of two versions of one service's contract. Somebody may read all that it
+    /// wrote, and write all that it read.
+    #[must_use]
+    pub fn of_services(old: &Contracts, new: &Contracts) -> Self {
+        Self::listed(old, new, Self::breaking(old, new, true))
+    }
+
+    fn breaking(old: &Contracts, new: &Contracts, alone: bool) -> Vec<Change> {
+        let mut found = bodies::changes(old, new, alone);
+        found.extend(events::changes(old, new, alone));
+        found.extend(sagas::changes(old, new));
+        together(found)
+    }
+
+    fn listed(old: &Contracts, new: &Contracts, breaking: Vec<Change>) -> Self {
+        let mut compatible = compatible::changes(old, new);
+        compatible.retain(|change| !breaking.iter().any(|other| other.says(change)));
+        compatible.sort();
+        compatible.dedup();
+        Self { breaking, compatible }
+    }
+}
+
+/// One change for all who break by it in the same way.
+fn together(mut changes: Vec<Change>) -> Vec<Change> {
+    changes.sort();
+    let mut joined: Vec<Change> = Vec::new();
+    for change in changes {
+        let same = |other: &&mut Change| {
+            Change { breaks: Vec::new(), ..(*other).clone() }
+                == Change { breaks: Vec::new(), ..change.clone() }
+        };
+        match joined.iter_mut().find(same) {
+            None => joined.push(change),
+            Some(known) => {
+                known.breaks.extend(change.breaks);
+                known.breaks.sort();
+                known.breaks.dedup();
+            }
+        }
+    }
+    joined
+}

@@ -1,0 +1,124 @@
+//! Steps and sagas that changed while sagas may be open.
+
+use ballet_core::{EventType, SagaPart, StepPart};
+
+use crate::contracts::Contracts;
+use crate::diff::change::{Change, Rule};
+
+pub(super) fn changes(old: &Contracts, new: &Contracts) -> Vec<Change> {
+    let mut found = Vec::new();
+    for part in &old.system().parts {
+        let after = new.system().parts.iter().find(|after| after.service == part.service);
+        for saga in &part.sagas {
+            let of_saga =
+                after.and_then(|part| part.sagas.iter().find(|one| one.saga == saga.saga));
+            let mut sagas = Sagas { service: part.service, saga, found: &mut found };
+            if let Some(after) = of_saga {
+                sagas.whole(after);
+            }
+            for step in &saga.steps {
+                let mut steps = of_saga.into_iter().flat_map(|saga| &saga.steps);
+                match steps.find(|after| after.name == step.name) {
+                    Some(after) => sagas.step(step, after),
+                    None => sagas.removed(step),
+                }
+            }
+        }
+    }
+    found
+}
+
+struct Sagas<'a> {
+    service: &'static str,
+    saga: &'a SagaPart,
+    found: &'a mut Vec<Change>,
+}
+
+impl Sagas<'_> {
+    fn add(&mut self, subject: String, rule: Rule, what: String, advice: &str) {
+        self.found.push(Change {
+            subject,
+            field: String::new(),
+            rule,
+            service: self.service.to_owned(),
+            breaks: vec![format!("open sagas of {}", self.saga.saga)],
+            what,
+            advice: advice.to_owned(),
+        });
+    }
+
+    fn removed(&mut self, step: &StepPart) {
+        let what = match step.compensated {
+            Some(_) => "the step is gone: what it did cannot be undone any more",
+            None => "the step is gone: sagas on their way to it wait for ever",
+        };
+        let advice = "take away what triggers it first, and the step when `ballet sagas open` shows no \
+                      saga from before";
+        self.add(self.name(step), Rule::StepRemoved, what.to_owned(), advice);
+    }
+
+    fn step(&mut self, before: &StepPart, after: &StepPart) {
+        let same = |one: &[EventType], other: &[EventType]| {
+            one.len() == other.len() && one.iter().all(|event| other.contains(event))
+        };
+        // One of several sagas may have had the one event, and not the other.
+        if !same(&before.on, &after.on) {
+            let what =
+                format!("it waited for {}, and waits for {}", list(&before.on), list(&after.on));
+            let advice = "add a step with the new trigger, and take this one away when no saga from \
+                          before is open";
+            self.add(self.name(before), Rule::StepTrigger, what, advice);
+        }
+        if before.compensated.is_some() && before.done != after.done {
+            let what = format!(
+                "its outcome was {}, and is {}: the compensation does not know what the ledger holds",
+                before.done, after.done
+            );
+            let advice = "add a step with the new outcome, and take this one away when no saga from \
+                          before is open";
+            self.add(self.name(before), Rule::StepOutcome, what, advice);
+        }
+        if before.compensated.is_some() && after.compensated.is_none() {
+            let what = "what it did cannot be undone any more".to_owned();
+            let advice = "keep the compensation until no saga from before is open";
+            self.add(self.name(before), Rule::StepCompensation, what, advice);
+        }
+        for event in before.compensated_by.iter().filter(|one| !after.compensated_by.contains(one))
+        {
+            let what = format!("{event} does not undo it any more");
+            let advice = "keep the compensation until no saga from before is open";
+            self.add(self.name(before), Rule::StepCompensation, what, advice);
+        }
+    }
+
+    fn whole(&mut self, after: &SagaPart) {
+        let before = self.saga;
+        let subject = || before.saga.to_owned();
+        let advice = "give the saga that is decided otherwise another name and other events, and let the \
+                      open ones end";
+        if before.owner != after.owner {
+            let what = format!("{} owned it, and {} does", before.owner, after.owner);
+            self.add(subject(), Rule::Saga, what, advice);
+        }
+        if let Some(abort) = before.abort.filter(|_| before.abort != after.abort) {
+            let what = format!("{abort} does not abort it any more in {}", self.service);
+            self.add(subject(), Rule::Saga, what, advice);
+        }
+        let passed = |saga: &SagaPart| saga.deadline.map(|deadline| deadline.passed);
+        if let Some(event) = passed(before).filter(|_| passed(before) != passed(after)) {
+            let what =
+                format!("{event} does not end it any more: a deadline that is set passes unseen");
+            let advice = "keep the deadline until no saga from before is open";
+            self.add(subject(), Rule::Saga, what, advice);
+        }
+    }
+
+    fn name(&self, step: &StepPart) -> String {
+        format!("{}.{}", self.service, step.name)
+    }
+}
+
+fn list(events: &[EventType]) -> String {
+    let names: Vec<&str> = events.iter().map(EventType::name).collect();
+    if names.is_empty() { "a request from outside".to_owned() } else { names.join(" and ") }
+}

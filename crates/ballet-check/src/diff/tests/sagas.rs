@@ -1,0 +1,108 @@
+//! The rules for steps and sagas.
+
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn a_step_that_is_gone_breaks_open_sagas() {
+    let found = broken(|all| saga(all, "orders")["steps"][1]["name"] = json!("approve"));
+    assert_eq!(found, one("step_removed", "orders.confirm", "", "open sagas of order"));
+    let found = compatible(|all| {
+        let more = json!({ "name": "bill", "kind": "retriable", "on": ["orders.order_confirmed.v1"],
+            "done": "orders.order_billed.v1" });
+        saga(all, "orders")["steps"].as_array_mut().expect("steps").push(more);
+        let billed = json!({ "name": "orders.order_billed.v1", "role": "in_saga", "schema": true });
+        all[0]["events"].as_array_mut().expect("events").push(billed);
+    });
+    assert!(found.contains(&"orders.bill: the step is new".to_owned()), "{found:?}");
+}
+
+#[test]
+fn a_step_that_waits_for_something_else_breaks_open_sagas() {
+    let join = json!([PLACED, "orders.order_confirmed.v1"]);
+    let mut before = system();
+    let confirmed =
+        json!({ "name": "orders.order_confirmed.v1", "role": "in_saga", "schema": true });
+    before[1]["events"].as_array_mut().expect("events").push(confirmed);
+    let mut after = before.clone();
+    saga(&mut after, "inventory")["steps"][0]["on"] = join.clone();
+    let found = Diff::of_systems(&contracts(&before), &contracts(&after)).breaking;
+    let waits = found.iter().find(|change| change.rule == Rule::StepTrigger).expect("it breaks");
+    assert_eq!(waits.subject, "inventory.reserve");
+    // The same events in another order.
+    let mut turned = after.clone();
+    let steps = &mut saga(&mut turned, "inventory")["steps"][0];
+    steps["on"] = json!([join[1], join[0]]);
+    assert_eq!(Diff::of_systems(&contracts(&after), &contracts(&turned)).breaking, []);
+}
+
+#[test]
+fn a_step_that_can_be_undone_keeps_its_outcome() {
+    let new_outcome = |all: &mut [Value; 2], service: &str, at: usize| {
+        let other = format!("{service}.something_else.v1");
+        saga(all, service)["steps"][at]["done"] = json!(other);
+        let lines = json!({ "name": other, "role": "in_saga", "schema": true });
+        let at = all.iter().position(|one| one["service"] == service).expect("a service");
+        all[at]["events"].as_array_mut().expect("events").push(lines);
+    };
+    let found = broken(|all| new_outcome(all, "inventory", 0));
+    let outcome = &one("step_outcome", "inventory.reserve", "", "open sagas of order")[0];
+    assert!(found.contains(outcome), "{found:?}");
+    // What cannot be undone leaves nothing that has to be read again, and nobody waits for this one.
+    assert!(!compatible(|all| new_outcome(all, "orders", 1)).is_empty());
+}
+
+#[test]
+fn a_compensation_reads_the_outcome_of_the_release_before() {
+    let found = broken(|all| {
+        let schema = schema(all, "inventory", RESERVED);
+        schema["properties"]["shelf"] = json!({ "type": "string" });
+        require(schema, "shelf");
+    });
+    assert_eq!(found, one("field_removed", RESERVED, "shelf", "inventory"));
+    let optional = |all: &mut [Value; 2]| {
+        schema(all, "inventory", RESERVED)["properties"]["shelf"] = json!({ "type": "string" });
+    };
+    assert_eq!(compatible(optional), [format!("{RESERVED}: inventory writes a new field `shelf`")]);
+}
+
+#[test]
+fn a_compensation_that_is_gone_breaks_open_sagas() {
+    let found = broken(|all| {
+        let step = &mut saga(all, "inventory")["steps"][0];
+        step.as_object_mut().expect("a step").remove("compensated");
+        step["kind"] = json!("retriable");
+    });
+    let gone = &one("step_compensation", "inventory.reserve", "", "open sagas of order")[0];
+    assert!(found.contains(gone), "{found:?}");
+    let called = |all: &mut [Value; 2]| {
+        saga(all, "inventory")["steps"][0]["calls_outside"] = json!(true);
+    };
+    assert_eq!(compatible(called), ["inventory.reserve: the step is declared otherwise"]);
+}
+
+#[test]
+fn a_saga_keeps_its_owner_its_abort_and_its_deadline() {
+    let found = broken(|all| {
+        saga(all, "orders").as_object_mut().expect("a saga").remove("deadline");
+    });
+    assert_eq!(found, one("saga", "order", "", "open sagas of order"));
+    let later = |all: &mut [Value; 2]| saga(all, "orders")["deadline"]["after"] = json!("PT2H");
+    assert_eq!(compatible(later), ["order: its owner decides it otherwise"]);
+    let found = broken(|all| {
+        for service in ["orders", "inventory"] {
+            saga(all, service)["owner"] = json!("inventory");
+        }
+    });
+    assert!(found.iter().any(|(rule, ..)| *rule == "saga"), "{found:?}");
+}
+
+#[test]
+fn a_choreography_that_was_sound_stays_sound() {
+    let found = broken(|all| saga(all, "orders")["steps"][1]["kind"] = json!("retriable"));
+    assert!(
+        found.iter().all(|(rule, ..)| *rule == "choreography") && !found.is_empty(),
+        "{found:?}"
+    );
+}

@@ -1,0 +1,144 @@
+//! Which boxes there are, and where: the lane and the row of each.
+
+use ballet_core::graph::Node;
+use ballet_core::{EventType, Graph, StepKind};
+
+use crate::lanes::text::lines;
+
+/// The most characters of a line in a box. Names are bold, and wider.
+const ROOM: usize = 15;
+const NAME: usize = 13;
+use crate::roles::in_order;
+
+/// How a line of a box looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    Name,
+    Kind,
+    Done,
+    Refused,
+    Compensated,
+}
+
+/// The frame of a box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// An event from outside of the saga.
+    Event,
+    Step(StepKind),
+}
+
+/// A step, or an event that comes from outside.
+#[derive(Debug)]
+pub(super) struct Box {
+    pub(super) lane: usize,
+    pub(super) row: usize,
+    pub(super) frame: Frame,
+    pub(super) lines: Vec<(Style, String)>,
+    /// The boxes whose events it waits for.
+    pub(super) causes: Vec<usize>,
+}
+
+/// A picture without measures.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) lanes: Vec<&'static str>,
+    pub(super) boxes: Vec<Box>,
+    pub(super) rows: usize,
+    /// What is said below the lanes.
+    pub(super) notes: Vec<(Style, String)>,
+}
+
+pub(super) fn plan(graph: &Graph, saga: &str) -> Plan {
+    let nodes = in_order(graph, saga);
+    let mut lanes: Vec<&'static str> = Vec::new();
+    for node in &nodes {
+        if !lanes.contains(&node.service) {
+            lanes.push(node.service);
+        }
+    }
+    let mut plan = Plan { lanes, boxes: Vec::new(), rows: 0, notes: notes(&nodes) };
+    // The boxes that publish an event.
+    let mut publish: Vec<(EventType, usize)> = Vec::new();
+    let of_saga = |event| nodes.iter().any(|node| node.step.done == event);
+    for node in &nodes {
+        let lane = plan.lanes.iter().position(|lane| *lane == node.service).unwrap_or(0);
+        for event in node.step.on.iter().filter(|event| !of_saga(**event)) {
+            if publish.iter().all(|(known, _)| known != event) {
+                let named = format!("{} {}", event.service(), event.event());
+                let at = plan.add(lane, 0, Frame::Event, said(Style::Done, "", &named), Vec::new());
+                publish.push((*event, at));
+            }
+        }
+        let is_cause = |(event, _): &&(EventType, usize)| node.step.on.contains(event);
+        let causes: Vec<usize> = publish.iter().filter(is_cause).map(|(_, at)| *at).collect();
+        let after = causes.iter().map(|at| plan.boxes[*at].row + 1).max().unwrap_or(0);
+        let frame = Frame::Step(node.step.kind);
+        let at = plan.add(lane, after, frame, content(node), causes);
+        publish.push((node.step.done, at));
+    }
+    plan
+}
+
+impl Plan {
+    /// Adds a box to a lane, in this row or the next that is free there.
+    fn add(
+        &mut self,
+        lane: usize,
+        mut row: usize,
+        frame: Frame,
+        lines: Vec<(Style, String)>,
+        causes: Vec<usize>,
+    ) -> usize {
+        while self.boxes.iter().any(|other| (other.lane, other.row) == (lane, row)) {
+            row += 1;
+        }
+        self.rows = self.rows.max(row + 1);
+        self.boxes.push(Box { lane, row, frame, lines, causes });
+        self.boxes.len() - 1
+    }
+}
+
+fn content(node: &Node<'_>) -> Vec<(Style, String)> {
+    let step = node.step;
+    let kind = if step.calls_outside {
+        format!("{}, calls outside", step.kind.as_str())
+    } else {
+        step.kind.as_str().to_owned()
+    };
+    let mut all = said(Style::Name, "", step.name);
+    all.extend(said(Style::Kind, "", &kind));
+    all.extend(said(Style::Done, "✓ ", step.done.event()));
+    let refused = step.refused.into_iter();
+    all.extend(refused.flat_map(|event| said(Style::Refused, "✗ ", event.event())));
+    let compensated = step.compensated.into_iter();
+    all.extend(compensated.flat_map(|event| said(Style::Compensated, "↩ ", event.event())));
+    all
+}
+
+fn said(style: Style, mark: &str, text: &str) -> Vec<(Style, String)> {
+    let room = if style == Style::Name { NAME } else { ROOM };
+    let lines = lines(&format!("{mark}{text}"), room, &[' ', '_']).into_iter();
+    lines.map(|line| (style, line)).collect()
+}
+
+/// How a run is aborted.
+fn notes(nodes: &[Node<'_>]) -> Vec<(Style, String)> {
+    let Some((owner, abort)) =
+        nodes.iter().find_map(|node| Some((node.saga.owner, node.saga.abort?)))
+    else {
+        return Vec::new();
+    };
+    let deadline = nodes.iter().find_map(|node| node.saga.deadline);
+    let deadline = deadline.map_or(String::new(), |deadline| {
+        format!(", or a run that is not decided after {:#}", deadline.after)
+    });
+    let (event, refusal) = (abort.event(), "A refusal ✗");
+    vec![
+        (Style::Refused, format!("{refusal}{deadline}: {owner} publishes {event}.")),
+        (
+            Style::Compensated,
+            "Then each service takes back its own steps ↩, the last one first.".to_owned(),
+        ),
+    ]
+}

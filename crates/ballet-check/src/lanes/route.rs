@@ -1,0 +1,99 @@
+//! The way of each line between two boxes: along the gaps between rows, and the gutters beside lanes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::lanes::place::Plan;
+
+/// Measures in pixels.
+pub(super) const LANE: usize = 136;
+pub(super) const BOX: usize = 112;
+pub(super) const LINE: usize = 15;
+pub(super) const PAD: usize = 7;
+pub(super) const HEAD: usize = 34;
+const GAP: usize = 18;
+const TRACK: usize = 8;
+
+/// Where everything is.
+#[derive(Debug)]
+pub(super) struct Routed {
+    /// The upper edge of each row.
+    pub(super) tops: Vec<usize>,
+    pub(super) bottom: usize,
+    pub(super) lines: Vec<Line>,
+}
+
+/// A line from the box that publishes an event to one that it triggers: its corners.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// The lane of the publisher, which gives the colour.
+    pub(super) lane: usize,
+    pub(super) corners: Vec<(usize, usize)>,
+}
+
+/// The tracks in the gap above a row, or in the gutter on the left of a lane: one for each publisher.
+type Tracks = BTreeMap<usize, BTreeSet<usize>>;
+
+pub(super) fn route(plan: &Plan) -> Routed {
+    let (mut gaps, mut gutters) = (Tracks::new(), Tracks::new());
+    for (to, target) in plan.boxes.iter().enumerate() {
+        for from in &target.causes {
+            let source = &plan.boxes[*from];
+            gaps.entry(source.row + 1).or_default().insert(*from);
+            if is_far(plan, *from, to) {
+                gaps.entry(target.row).or_default().insert(*from);
+                gutters.entry(target.lane).or_default().insert(*from);
+            }
+        }
+    }
+    let tracks = |row: usize| gaps.get(&row).map_or(0, BTreeSet::len);
+    let (mut tops, mut y) = (Vec::new(), HEAD);
+    for row in 0..plan.rows {
+        y += GAP + TRACK * tracks(row);
+        tops.push(y);
+        let in_row = plan.boxes.iter().filter(|one| one.row == row);
+        y += in_row.map(|one| height(one.lines.len())).max().unwrap_or(0);
+    }
+    let mut lines = Vec::new();
+    for (to, target) in plan.boxes.iter().enumerate() {
+        for (place, from) in target.causes.iter().enumerate() {
+            let source = &plan.boxes[*from];
+            let track = |tracks: &Tracks, at: usize| {
+                let publishers = tracks.get(&at).into_iter().flatten();
+                publishers.take_while(|one| *one != from).count()
+            };
+            let gap = |row: usize| tops[row] - GAP / 2 - TRACK * track(&gaps, row);
+            let out = middle(source.lane);
+            let into = target.lane * LANE
+                + (LANE - BOX) / 2
+                + BOX * (place + 1) / (target.causes.len() + 1);
+            let mut corners = vec![(out, tops[source.row] + height(source.lines.len()))];
+            corners.push((out, gap(source.row + 1)));
+            if is_far(plan, *from, to) {
+                let gutter = target.lane * LANE + 3 + 4 * track(&gutters, target.lane);
+                corners.push((gutter, gap(source.row + 1)));
+                corners.push((gutter, gap(target.row)));
+                corners.push((into, gap(target.row)));
+            } else {
+                corners.push((into, gap(source.row + 1)));
+            }
+            corners.push((into, tops[target.row]));
+            corners.dedup();
+            lines.push(Line { lane: source.lane, corners });
+        }
+    }
+    Routed { tops, bottom: y, lines }
+}
+
+/// Whether there is a row between them.
+fn is_far(plan: &Plan, from: usize, to: usize) -> bool {
+    plan.boxes[to].row > plan.boxes[from].row + 1
+}
+
+pub(super) const fn height(lines: usize) -> usize {
+    lines * LINE + 2 * PAD
+}
+
+/// The middle of a lane.
+pub(super) const fn middle(lane: usize) -> usize {
+    lane * LANE + LANE / 2
+}

@@ -1,0 +1,99 @@
+//! The picture of a small saga, and where its boxes are.
+
+use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
+
+use super::*;
+use crate::lanes::route::{BOX, LANE, height};
+
+const ASKED: EventType = EventType::starts_saga("cart.checked_out.v1");
+const PLACED: EventType = EventType::in_saga("orders.order_placed.v1");
+const HELD: EventType = EventType::in_saga("stock.stock_held.v1");
+const PAID: EventType = EventType::in_saga("orders.order_paid.v1");
+
+fn step(name: &'static str, kind: StepKind, on: &[EventType], done: EventType) -> StepPart {
+    StepPart {
+        name,
+        kind,
+        on: on.to_vec(),
+        done,
+        refused: None,
+        compensated: None,
+        compensated_by: Vec::new(),
+        calls_outside: false,
+    }
+}
+
+fn graph() -> Graph {
+    let saga = |steps| SagaPart {
+        saga: "order",
+        owner: "orders",
+        abort: Some(EventType::in_saga("orders.order_cancelled.v1")),
+        aborts_on: Vec::new(),
+        deadline: None,
+        steps,
+    };
+    let orders = vec![
+        step("place", StepKind::Origin, &[ASKED], PLACED),
+        step("confirm_what_was_placed", StepKind::Decision, &[PLACED, HELD], PAID),
+    ];
+    let stock = vec![step("hold", StepKind::Pivot, &[PLACED], HELD)];
+    let part = |service, steps| Part { service, sagas: vec![saga(steps)], ..Part::default() };
+    Graph::new(System { name: "shop", parts: vec![part("orders", orders), part("stock", stock)] })
+}
+
+#[test]
+fn every_step_is_below_its_causes_in_the_lane_of_its_service() {
+    let plan = place::plan(&graph(), "order");
+    assert_eq!(plan.lanes, ["orders", "stock"]);
+    let places: Vec<(usize, usize)> = plan.boxes.iter().map(|one| (one.lane, one.row)).collect();
+    // The event from outside, then place, hold and confirm.
+    assert_eq!(places, [(0, 0), (0, 1), (1, 2), (0, 3)]);
+    assert_eq!(plan.boxes[3].causes, [1, 2]);
+}
+
+#[test]
+fn lines_cross_no_box() {
+    let plan = place::plan(&graph(), "order");
+    let routed = route::route(&plan);
+    assert_eq!(routed.lines.len(), 4);
+    for line in &routed.lines {
+        for ends in line.corners.windows(2) {
+            let ((ax, ay), (bx, by)) = (ends[0], ends[1]);
+            assert!(ax == bx || ay == by, "{ends:?} is askew");
+            for one in &plan.boxes {
+                let (left, top) = (one.lane * LANE + (LANE - BOX) / 2, routed.tops[one.row]);
+                let (right, low) = (left + BOX, top + height(one.lines.len()));
+                let apart = ax.max(bx) <= left
+                    || ax.min(bx) >= right
+                    || ay.max(by) <= top
+                    || ay.min(by) >= low;
+                assert!(apart, "{ends:?} crosses {one:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn long_names_are_broken_and_nothing_is_lost() {
+    use crate::lanes::text::lines;
+    assert_eq!(
+        lines("confirm_what_was_placed", 12, &[' ', '_']),
+        ["confirm_", "what_was_", "placed"]
+    );
+    assert_eq!(lines("a b", 16, &[' ']), ["a b"]);
+    assert_eq!(lines("abcdefgh", 3, &[' ']), ["abc", "def", "gh"]);
+}
+
+#[test]
+fn the_picture_is_well_formed_and_the_same_each_time() {
+    let picture = svg(&graph(), "order");
+    assert_eq!(picture, svg(&graph(), "order"));
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    assert!(picture.contains("prefers-color-scheme:dark"));
+    for tag in ["text", "style", "title", "marker"] {
+        let (open, close) = (format!("<{tag}"), format!("</{tag}>"));
+        assert_eq!(picture.matches(&open).count(), picture.matches(&close).count(), "{tag}");
+    }
+    assert!(picture.contains("orders publishes order_cancelled."));
+    assert_eq!(svg(&graph(), "none"), "");
+}

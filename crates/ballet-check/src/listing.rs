@@ -1,0 +1,188 @@
+//! The events of a system as data: who publishes each, who consumes it and what for, and its fields.
+
+use std::collections::BTreeMap;
+
+use ballet_core::{EventType, Graph, SagaPart};
+use serde_json::Value;
+
+use crate::contracts::Contracts;
+use crate::roles::{consumers, publishers};
+use crate::schema::Shape;
+
+/// Types may contain themselves.
+const DEEPEST: usize = 6;
+
+/// An event of a system.
+#[derive(Debug)]
+pub struct ListedEvent {
+    /// Its type.
+    pub event: EventType,
+    /// What it means. Empty if no contract says.
+    pub meaning: String,
+    /// The services and the foreign producers that publish it.
+    pub publishers: Vec<&'static str>,
+    /// The services that consume it, each with what for: `in step reserve_stock`.
+    pub consumers: Vec<(&'static str, String)>,
+    /// The sagas that it is of.
+    pub sagas: Vec<&'static str>,
+    /// The JSON schema of its body: its publisher's, or else that of a consumer.
+    pub schema: Value,
+}
+
+/// A field of an event.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ListedField {
+    /// Where it is: `total.currency`, `lines[].sku`.
+    pub path: String,
+    /// Its type in words.
+    pub kind: String,
+    /// Whether it is there whenever what it is in is there.
+    pub required: bool,
+    /// What it means. Empty if the schema does not say.
+    pub meaning: String,
+}
+
+/// The events of a system, by name.
+#[must_use]
+pub fn events(contracts: &Contracts) -> Vec<ListedEvent> {
+    let graph = Graph::new(contracts.system().clone());
+    let mut schemas: Vec<(bool, EventType, Value)> = Vec::new();
+    for contract in contracts.contracts() {
+        let own = contract.schemas().unwrap_or_default();
+        schemas.extend(own.into_iter().map(|(event, schema)| {
+            (event.service() != contract.service(), event, schema.to_value())
+        }));
+    }
+    // The service that an event is named after knows it best.
+    schemas.sort_by_key(|(is_others, ..)| *is_others);
+    let listed = |event: EventType| {
+        let found = schemas.iter().find(|(_, known, _)| *known == event);
+        // The declaration in the publisher's own contract.
+        let event = found.map_or(event, |(_, known, _)| *known);
+        let schema = found.map_or(Value::Bool(true), |(_, _, schema)| schema.clone());
+        let meaning = schema["description"].as_str().unwrap_or_default();
+        let sagas = graph.sagas().into_iter().filter(|saga| is_of(&graph, saga, event));
+        let consumers = consumers(&graph, event).into_iter();
+        ListedEvent {
+            event,
+            meaning: on_one_line(meaning),
+            publishers: publishers(graph.system(), event),
+            consumers: consumers
+                .map(|one| (one.service, one.purpose.words().replace('`', "")))
+                .collect(),
+            sagas: sagas.collect(),
+            schema,
+        }
+    };
+    graph.system().known_types().into_iter().map(listed).collect()
+}
+
+fn is_of(graph: &Graph, saga: &str, event: EventType) -> bool {
+    let names = |part: &SagaPart| {
+        let of_step = part.steps.iter().any(|step| {
+            let outcomes = [Some(step.done), step.refused, step.compensated];
+            outcomes.contains(&Some(event))
+                || step.on.contains(&event)
+                || step.compensated_by.contains(&event)
+        });
+        of_step
+            || part.abort == Some(event)
+            || part.aborts_on.contains(&event)
+            || part.deadline.is_some_and(|deadline| deadline.passed == event)
+    };
+    let parts = graph.system().parts.iter().flat_map(|part| &part.sagas);
+    parts.filter(|part| part.saga == saga).any(names)
+}
+
+/// The fields of a body, those of the objects in it included.
+#[must_use]
+pub fn fields(schema: &Value) -> Vec<ListedField> {
+    let definitions = schema["$defs"].as_object().into_iter().flatten();
+    let definitions = definitions.map(|(name, shape)| (name.clone(), shape.clone())).collect();
+    let mut found = Vec::new();
+    add(schema, &definitions, "", 0, &mut found);
+    found
+}
+
+fn add(
+    schema: &Value,
+    definitions: &BTreeMap<String, Value>,
+    prefix: &str,
+    depth: usize,
+    found: &mut Vec<ListedField>,
+) {
+    if depth == DEEPEST {
+        return;
+    }
+    for field in Shape::read(schema, definitions).fields {
+        let path = format!("{prefix}{}", field.name);
+        let below = resolved(&schema["properties"][&field.name], definitions);
+        let is_list = below["items"].is_object();
+        found.push(ListedField {
+            kind: field.plain_kind(),
+            required: field.required,
+            meaning: on_one_line(&field.meaning),
+            path: path.clone(),
+        });
+        let (inner, dots) =
+            if is_list { (resolved(&below["items"], definitions), "[].") } else { (below, ".") };
+        add(inner, definitions, &format!("{path}{dots}"), depth + 1, found);
+    }
+}
+
+/// The schema itself, where it is a reference, or a choice between one and null.
+fn resolved<'a>(schema: &'a Value, definitions: &'a BTreeMap<String, Value>) -> &'a Value {
+    let real =
+        schema["anyOf"].as_array().and_then(|any| any.iter().find(|one| one["type"] != "null"));
+    let schema = real.unwrap_or(schema);
+    let name = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
+    name.and_then(|name| definitions.get(name)).unwrap_or(schema)
+}
+
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_fields_of_inner_objects_are_listed_with_their_place() {
+        let schema = json!({
+            "required": ["total"],
+            "properties": {
+                "total": { "$ref": "#/$defs/Money" },
+                "lines": { "type": "array", "items": {
+                    "properties": { "sku": { "type": "string", "description": "The\nproduct." } } } },
+                "next": { "anyOf": [{ "$ref": "#/$defs/Money" }, { "type": "null" }] },
+            },
+            "$defs": { "Money": { "properties": { "minor": { "type": "integer" } }, "required": ["minor"] } },
+        });
+        let found = fields(&schema);
+        let places: Vec<(&str, &str, bool)> =
+            found.iter().map(|one| (one.path.as_str(), one.kind.as_str(), one.required)).collect();
+        assert_eq!(
+            places,
+            [
+                ("total", "Money", true),
+                ("total.minor", "whole number", true),
+                ("lines", "list of any JSON", false),
+                ("lines[].sku", "text", false),
+                ("next", "Money", false),
+                ("next.minor", "whole number", true),
+            ]
+        );
+        assert_eq!(found[3].meaning, "The product.");
+    }
+
+    #[test]
+    fn a_type_that_contains_itself_ends() {
+        let tree = json!({ "properties": { "below": { "$ref": "#/$defs/Tree" } } });
+        let schema = json!({ "$ref": "#/$defs/Tree", "properties": { "below": { "$ref": "#/$defs/Tree" } },
+            "$defs": { "Tree": tree } });
+        assert_eq!(fields(&schema).len(), DEEPEST);
+    }
+}

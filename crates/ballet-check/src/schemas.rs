@@ -1,0 +1,56 @@
+//! The JSON Schema of each event as a file of its own, for validators and code generators of any language.
+
+use ballet_core::EventType;
+use schemars::Schema;
+use serde_json::{Map, Value};
+
+/// The text of an event's file. It refers to nothing outside of it.
+#[must_use]
+pub fn text(system: &str, event: EventType, schema: &Schema) -> String {
+    let mut schema = schema.clone().to_value();
+    if let Value::Object(fields) = &mut schema {
+        fields.insert("$id".to_owned(), id(system, event).into());
+        fields.insert("title".to_owned(), event.name().into());
+    }
+    format!("{:#}\n", sorted(schema))
+}
+
+/// The schema's name. It is no address.
+fn id(system: &str, event: EventType) -> String {
+    format!("urn:ballet:{system}:{event}")
+}
+
+/// The same JSON with the keys of all objects in order. A map's own order depends on how serde_json
+/// was built.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let mut entries: Vec<_> = object.into_iter().collect();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            let entries = entries.into_iter().map(|(key, value)| (key, sorted(value)));
+            Value::Object(entries.collect::<Map<_, _>>())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        scalar => scalar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_file_names_its_event_and_holds_its_definitions() {
+        let schema = json!({ "title": "CheckedOut", "$defs": { "Money": { "type": "integer" } },
+            "properties": { "total": { "$ref": "#/$defs/Money" } } });
+        let schema = Schema::try_from(schema).expect("a schema");
+        let text = text("shop", EventType::plain("cart.checked_out.v1"), &schema);
+        let read: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(read["$id"], "urn:ballet:shop:cart.checked_out.v1");
+        assert_eq!(read["title"], "cart.checked_out.v1");
+        assert_eq!(read["$defs"]["Money"]["type"], "integer");
+        assert!(text.starts_with("{\n  \"$defs\"") && text.ends_with("}\n"), "{text}");
+    }
+}

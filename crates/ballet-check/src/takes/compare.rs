@@ -1,0 +1,305 @@
+//! The comparison of what is written with what is read, keyword by keyword.
+
+use serde_json::{Map, Value};
+
+use crate::takes::keywords::{is_known, item, names, places};
+use crate::takes::not_taken::{Kind, NotTaken};
+use crate::takes::range::{Range, is_width};
+use crate::takes::side::{Side, is_a, types, values};
+use crate::takes::written::{Written, alternatives};
+
+/// Types may contain themselves.
+const DEEPEST: usize = 32;
+
+/// How a writer is read that does not say what it writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// It writes what the reader wants.
+    InFavour,
+    /// It may write anything.
+    Against,
+}
+
+/// Everything that the writer may write and the reader does not take.
+pub(crate) fn not_taken(reads: &Value, writes: &Value, doubt: Doubt) -> Vec<NotTaken> {
+    let mut comparison = Comparison { doubt, open: Vec::new() };
+    let mut found = comparison.all(Side::top(reads), Side::top(writes), "");
+    found.sort();
+    found.dedup();
+    found
+}
+
+struct Comparison {
+    doubt: Doubt,
+    /// The pairs that are being compared. One that comes again within itself says nothing new.
+    open: Vec<(String, *const Value)>,
+}
+
+impl Comparison {
+    /// `path` ends with a point, or is empty.
+    fn all(&mut self, reads: Side<'_>, writes: Side<'_>, path: &str) -> Vec<NotTaken> {
+        let written = alternatives(writes);
+        written.iter().flat_map(|one| self.one(reads, one, writes, path)).collect()
+    }
+
+    /// What the reader's schema says against one alternative of the writer.
+    fn one(
+        &mut self,
+        reads: Side<'_>,
+        one: &Written,
+        writes: Side<'_>,
+        path: &str,
+    ) -> Vec<NotTaken> {
+        let own = match reads.part {
+            Value::Bool(false) => {
+                return vec![NotTaken::new(
+                    Kind::FieldUnknown,
+                    path,
+                    format!("there is {}", name(path)),
+                )];
+            }
+            Value::Object(own) => own,
+            _ => return Vec::new(),
+        };
+        let pair = (format!("{one:?}"), std::ptr::from_ref(reads.part));
+        if self.open.contains(&pair) || self.open.len() > DEEPEST * 4 {
+            return Vec::new();
+        }
+        self.open.push(pair);
+        let mut found = Vec::new();
+        if let Some(target) = reads.target() {
+            found.extend(self.one(target, one, writes, path));
+        }
+        for part in reads.list("allOf").into_iter().flatten() {
+            found.extend(self.one(part, one, writes, path));
+        }
+        for keyword in ["anyOf", "oneOf"] {
+            if let Some(list) = reads.list(keyword) {
+                found.extend(self.any(&list, one, writes, path));
+            }
+        }
+        found.extend(self.own(reads, own, one, writes, path));
+        self.open.pop();
+        found
+    }
+
+    /// One of the reader's alternatives must take it. If none does, that with the least against it
+    /// is the one that was meant.
+    fn any(
+        &mut self,
+        list: &[Side<'_>],
+        one: &Written,
+        writes: Side<'_>,
+        path: &str,
+    ) -> Vec<NotTaken> {
+        let here = not_taken_here(one, path);
+        let mut meant: Option<Vec<NotTaken>> = None;
+        for part in list {
+            let found = self.one(*part, one, writes, path);
+            if found.is_empty() {
+                return found;
+            }
+            let is_other = found
+                .iter()
+                .any(|one| matches!(one.kind, Kind::Type | Kind::Value) && one.text == here.text);
+            if !is_other && meant.as_ref().is_none_or(|least| found.len() < least.len()) {
+                meant = Some(found);
+            }
+        }
+        meant.unwrap_or_else(|| vec![here])
+    }
+
+    /// The keywords beside references and alternatives.
+    fn own(
+        &mut self,
+        reads: Side<'_>,
+        own: &Map<String, Value>,
+        one: &Written,
+        writes: Side<'_>,
+        path: &str,
+    ) -> Vec<NotTaken> {
+        let wanted = types(own);
+        match &one.json_type {
+            Some(is) if wanted.is_empty() || wanted.iter().any(|want| is_a(is, want)) => {}
+            None if wanted.is_empty() || self.doubt == Doubt::InFavour => {}
+            _ => return vec![not_taken_here(one, path)],
+        }
+        if let Some(known) = values(own) {
+            match &one.value {
+                Some(value) if known.contains(&value) => {}
+                Some(_) => return vec![not_taken_here(one, path)],
+                None if self.forgives(one) => {}
+                None => {
+                    let what = one.json_type.as_deref().unwrap_or("value");
+                    let text = format!("{} may be any {what}", name(path));
+                    return vec![NotTaken::new(Kind::Value, path, text)];
+                }
+            }
+        }
+        let may_be = |json_type| one.json_type.as_deref().is_none_or(|is| is_a(is, json_type));
+        let mut found = Vec::new();
+        if may_be("number") {
+            let writes = match &one.value {
+                Some(Value::Number(number)) => Range::only(number),
+                _ => Range::of_number(&one.schema),
+            };
+            ranges(&Range::of_number(own), &writes, path, ["below", "above"], &mut found);
+        }
+        if may_be("string") {
+            self.text(own, one, path, &mut found);
+        }
+        if may_be("array") {
+            found.extend(self.items(reads, own, one, writes, path));
+        }
+        if may_be("object") {
+            found.extend(self.fields(reads, own, one, writes, path));
+        }
+        for (keyword, value) in own {
+            if !is_known(keyword) && one.schema.get(keyword) != Some(value) {
+                let text = format!(
+                    "{} is limited by `{keyword}`, and it cannot be told whether it keeps to that",
+                    name(path)
+                );
+                found.push(NotTaken::new(Kind::Unclear, path, text));
+            }
+        }
+        found
+    }
+
+    /// Whether the writer says nothing at all, and that is in its favour.
+    fn forgives(&self, one: &Written) -> bool {
+        self.doubt == Doubt::InFavour && one.json_type.is_none()
+    }
+
+    fn text(&self, own: &Map<String, Value>, one: &Written, path: &str, found: &mut Vec<NotTaken>) {
+        if self.forgives(one) {
+            return;
+        }
+        let writes = match &one.value {
+            Some(Value::String(text)) => Range::only(&text.chars().count().into()),
+            _ => Range::between(&one.schema, "minLength", "maxLength"),
+        };
+        let reads = Range::between(own, "minLength", "maxLength");
+        ranges(&reads, &writes, path, ["shorter than", "longer than"], found);
+        for keyword in ["pattern", "format"] {
+            let Some(wanted) = own.get(keyword).and_then(Value::as_str) else { continue };
+            let is_same = one.schema.get(keyword).and_then(Value::as_str) == Some(wanted);
+            let is_number = keyword == "format" && is_width(wanted);
+            if !is_same && !is_number {
+                let what = if keyword == "format" { "be no" } else { "not be like" };
+                let text = format!("{} may {what} `{wanted}`", name(path));
+                found.push(NotTaken::new(Kind::Format, path, text));
+            }
+        }
+    }
+
+    fn items(
+        &mut self,
+        reads: Side<'_>,
+        own: &Map<String, Value>,
+        one: &Written,
+        writes: Side<'_>,
+        path: &str,
+    ) -> Vec<NotTaken> {
+        let (anything, mut found) = (Value::Bool(true), Vec::new());
+        let says =
+            |schema: &Map<_, _>| schema.contains_key("items") || schema.contains_key("prefixItems");
+        if self.doubt == Doubt::Against || says(&one.schema) {
+            for place in 0..=places(own).max(places(&one.schema)) {
+                let (wanted, given) = (item(own, place), item(&one.schema, place));
+                if let Some(wanted) = wanted {
+                    let given = given.unwrap_or(&anything);
+                    found.extend(self.all(reads.at(wanted), writes.at(given), path));
+                }
+            }
+        }
+        let count = |schema| Range::between(schema, "minItems", "maxItems");
+        let words = ["shorter than", "longer than"];
+        ranges(&count(own), &count(&one.schema), path, words, &mut found);
+        found
+    }
+
+    fn fields(
+        &mut self,
+        reads: Side<'_>,
+        own: &Map<String, Value>,
+        one: &Written,
+        writes: Side<'_>,
+        path: &str,
+    ) -> Vec<NotTaken> {
+        let fields = |schema: &'_ Map<String, Value>, keyword| {
+            schema.get(keyword).and_then(Value::as_object).cloned()
+        };
+        let given = fields(&one.schema, "properties");
+        // A writer writes the fields that its schema names, and others only where it says which.
+        let others = fields(&one.schema, "additionalProperties").map(Value::Object);
+        if given.is_none() && others.is_none() && self.doubt == Doubt::InFavour {
+            return Vec::new();
+        }
+        let given = given.unwrap_or_default();
+        let mut found = Vec::new();
+        let always = names(&one.schema);
+        for name in names(own) {
+            let place = format!("{path}{name}");
+            if !given.contains_key(name) && !always.contains(&name) {
+                found.push(NotTaken::new(
+                    Kind::FieldMissing,
+                    &place,
+                    format!("there is no `{place}`"),
+                ));
+            } else if !always.contains(&name) {
+                let text = format!("`{place}` may be missing");
+                found.push(NotTaken::new(Kind::FieldOptional, &place, text));
+            }
+        }
+        let (named, rest) = (own.get("properties"), own.get("additionalProperties"));
+        let named = named.and_then(Value::as_object);
+        for (field, schema) in &given {
+            if let Some(reader) = named.and_then(|named| named.get(field)).or(rest) {
+                let below = format!("{path}{field}.");
+                found.extend(self.all(reads.at(reader), writes.at(schema), &below));
+            }
+        }
+        if let Some(others) = &others {
+            let unnamed =
+                named.into_iter().flatten().filter(|(name, _)| !given.contains_key(*name));
+            let unnamed = unnamed.map(|(name, reader)| (name.as_str(), reader));
+            for (name, reader) in unnamed.chain(rest.map(|rest| ("*", rest))) {
+                let below = format!("{path}{name}.");
+                found.extend(self.all(reads.at(reader), writes.at(others), &below));
+            }
+        }
+        let count = |schema| Range::between(schema, "minProperties", "maxProperties");
+        let words = ["shorter than", "longer than"];
+        ranges(&count(own), &count(&one.schema), path, words, &mut found);
+        found
+    }
+}
+
+/// Adds the limits that the writer passes.
+fn ranges(reads: &Range, writes: &Range, path: &str, words: [&str; 2], found: &mut Vec<NotTaken>) {
+    let passed = [reads.passed_below(writes), reads.passed_above(writes)];
+    for (limit, word) in passed.into_iter().zip(words) {
+        let text = limit.map(|limit| format!("{} may be {word} {limit}", name(path)));
+        found.extend(text.map(|text| NotTaken::new(Kind::Range, path, text)));
+    }
+}
+
+/// The alternative is of no use to the reader.
+fn not_taken_here(one: &Written, path: &str) -> NotTaken {
+    let name = name(path);
+    match (&one.value, &one.json_type) {
+        (Some(value), _) => NotTaken::new(Kind::Value, path, format!("{name} may be `{value}`")),
+        (None, Some(json_type)) => {
+            NotTaken::new(Kind::Type, path, format!("{name} may be {json_type}"))
+        }
+        (None, None) => NotTaken::new(Kind::Type, path, format!("{name} may be anything")),
+    }
+}
+
+fn name(path: &str) -> String {
+    match path.trim_end_matches('.') {
+        "" => "the body".to_owned(),
+        path => format!("`{path}`"),
+    }
+}

@@ -1,0 +1,71 @@
+//! The keywords of JSON Schema, by what the comparison does with them.
+
+use serde_json::{Map, Value};
+
+/// Words that describe and do not limit.
+const NOTES: [&str; 14] = [
+    "$schema",
+    "$id",
+    "$anchor",
+    "$comment",
+    "$defs",
+    "definitions",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "deprecated",
+    "readOnly",
+    "writeOnly",
+    "contentMediaType",
+];
+
+/// The keywords that are compared.
+const COMPARED: [&str; 25] = [
+    "$ref",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "type",
+    "const",
+    "enum",
+    "format",
+    "pattern",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minLength",
+    "maxLength",
+    "items",
+    "prefixItems",
+    "minItems",
+    "maxItems",
+    "properties",
+    "required",
+    "additionalProperties",
+    "minProperties",
+    "maxProperties",
+    "contentEncoding",
+];
+
+/// Whether a keyword is understood, or does not limit anything. Any other one must be the same on both
+/// sides.
+pub(super) fn is_known(keyword: &str) -> bool {
+    COMPARED.contains(&keyword) || NOTES.contains(&keyword) || keyword.starts_with("x-")
+}
+
+/// The number of places of a list that have a schema of their own.
+pub(super) fn places(schema: &Map<String, Value>) -> usize {
+    schema.get("prefixItems").and_then(Value::as_array).map_or(0, Vec::len)
+}
+
+pub(super) fn item(schema: &Map<String, Value>, place: usize) -> Option<&Value> {
+    let own = schema.get("prefixItems").and_then(|places| places.get(place));
+    own.or_else(|| schema.get("items"))
+}
+
+pub(super) fn names(schema: &Map<String, Value>) -> Vec<&str> {
+    let names = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    names.filter_map(Value::as_str).collect()
+}

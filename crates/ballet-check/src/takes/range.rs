@@ -1,0 +1,118 @@
+//! Limits of numbers, lengths and counts, and which of two reach further.
+
+use std::cmp::Ordering;
+
+use serde_json::{Map, Number, Value};
+
+/// What a schema allows between two limits.
+#[derive(Debug, Default)]
+pub(super) struct Range {
+    least: Option<Limit>,
+    most: Option<Limit>,
+}
+
+#[derive(Debug, Clone)]
+struct Limit {
+    at: Number,
+    /// Whether the limit itself is outside.
+    open: bool,
+}
+
+/// The widest whole numbers by the formats that schemars writes.
+fn of_format(format: &str) -> Option<(Number, Number)> {
+    Some(match format {
+        "int8" => (i8::MIN.into(), i8::MAX.into()),
+        "int16" => (i16::MIN.into(), i16::MAX.into()),
+        "int32" => (i32::MIN.into(), i32::MAX.into()),
+        "int64" | "int" => (i64::MIN.into(), i64::MAX.into()),
+        "uint8" => (0.into(), u8::MAX.into()),
+        "uint16" => (0.into(), u16::MAX.into()),
+        "uint32" => (0.into(), u32::MAX.into()),
+        "uint64" | "uint" => (0.into(), u64::MAX.into()),
+        _ => return None,
+    })
+}
+
+/// Whether the format says how wide a number is. Such a format is read as limits.
+pub(super) fn is_width(format: &str) -> bool {
+    of_format(format).is_some() || matches!(format, "double" | "float")
+}
+
+impl Range {
+    /// The range of a number.
+    pub(super) fn of_number(schema: &Map<String, Value>) -> Self {
+        let mut range = Self::between(schema, "minimum", "maximum");
+        range
+            .take(limit(schema, "exclusiveMinimum", true), limit(schema, "exclusiveMaximum", true));
+        let format = schema.get("format").and_then(Value::as_str).and_then(of_format);
+        if let Some((least, most)) = format {
+            let closed = |at| Some(Limit { at, open: false });
+            range.take(closed(least), closed(most));
+        }
+        range
+    }
+
+    /// The range between two keywords that name its ends.
+    pub(super) fn between(schema: &Map<String, Value>, least: &str, most: &str) -> Self {
+        Self { least: limit(schema, least, false), most: limit(schema, most, false) }
+    }
+
+    /// The range that holds one number.
+    pub(super) fn only(at: &Number) -> Self {
+        let limit = Some(Limit { at: at.clone(), open: false });
+        Self { least: limit.clone(), most: limit }
+    }
+
+    /// Narrows the range.
+    fn take(&mut self, least: Option<Limit>, most: Option<Limit>) {
+        if let Some(least) = least.filter(|new| !reaches(self.least.as_ref(), new, Ordering::Less))
+        {
+            self.least = Some(least);
+        }
+        if let Some(most) = most.filter(|new| !reaches(self.most.as_ref(), new, Ordering::Greater))
+        {
+            self.most = Some(most);
+        }
+    }
+
+    /// The lower limit of this range that the other range goes below.
+    pub(super) fn passed_below(&self, other: &Self) -> Option<String> {
+        let least = self.least.as_ref()?;
+        (!reaches(other.least.as_ref(), least, Ordering::Less)).then(|| least.words())
+    }
+
+    /// The upper limit of this range that the other range goes above.
+    pub(super) fn passed_above(&self, other: &Self) -> Option<String> {
+        let most = self.most.as_ref()?;
+        (!reaches(other.most.as_ref(), most, Ordering::Greater)).then(|| most.words())
+    }
+}
+
+impl Limit {
+    fn words(&self) -> String {
+        if self.open { format!("or equal to {}", self.at) } else { self.at.to_string() }
+    }
+}
+
+fn limit(schema: &Map<String, Value>, keyword: &str, open: bool) -> Option<Limit> {
+    let at = schema.get(keyword)?.as_number()?.clone();
+    Some(Limit { at, open })
+}
+
+/// Whether a limit is at least as narrow as another one. `outside` is the direction that leads out.
+fn reaches(limit: Option<&Limit>, other: &Limit, outside: Ordering) -> bool {
+    let Some(limit) = limit else { return false };
+    match compared(&limit.at, &other.at) {
+        Ordering::Equal => limit.open || !other.open,
+        order => order != outside,
+    }
+}
+
+fn compared(one: &Number, other: &Number) -> Ordering {
+    if let (Some(one), Some(other)) = (one.as_i128(), other.as_i128()) {
+        return one.cmp(&other);
+    }
+    // Numbers in JSON are finite.
+    let float = |number: &Number| number.as_f64().unwrap_or_default();
+    float(one).total_cmp(&float(other))
+}

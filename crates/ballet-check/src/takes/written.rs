@@ -1,0 +1,137 @@
+//! What a writer may write, taken apart: each alternative has at most one JSON type, or is one value.
+
+use serde_json::{Map, Value};
+
+use crate::takes::side::{Side, type_of, types, values};
+
+/// Types may contain themselves.
+const DEEPEST: usize = 32;
+/// With more alternatives than this, the schema counts as if it had not named them.
+const MOST: usize = 512;
+
+/// Something that a writer may write.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    /// The schema's keywords, without alternatives and references.
+    pub(super) schema: Map<String, Value>,
+    /// `None` if the schema does not say.
+    pub(super) json_type: Option<String>,
+    pub(super) value: Option<Value>,
+}
+
+/// Everything that may be written.
+pub(super) fn alternatives(side: Side<'_>) -> Vec<Written> {
+    schemas(side, 0).into_iter().flat_map(single).collect()
+}
+
+/// The alternatives, each without `anyOf` and its like.
+fn schemas(side: Side<'_>, depth: usize) -> Vec<Map<String, Value>> {
+    let own = match side.part {
+        Value::Bool(false) => return Vec::new(),
+        Value::Object(own) => own,
+        _ => return vec![Map::new()],
+    };
+    let apart = ["$ref", "allOf", "anyOf", "oneOf"];
+    let own = own.iter().filter(|(key, _)| !apart.contains(&key.as_str()));
+    let own: Map<String, Value> = own.map(|(key, value)| (key.clone(), value.clone())).collect();
+    if depth == DEEPEST {
+        return vec![own];
+    }
+    let mut all = vec![own];
+    let mut narrow = |others: Vec<Map<String, Value>>| {
+        // What is left out here makes the writer's schema wider, never narrower.
+        if all.len() * others.len() <= MOST {
+            let both = |one: &Map<_, _>| {
+                others.iter().filter_map(|other| merged(one, other)).collect::<Vec<_>>()
+            };
+            all = all.iter().flat_map(both).collect();
+        }
+    };
+    if let Some(target) = side.target() {
+        narrow(schemas(target, depth + 1));
+    }
+    for part in side.list("allOf").into_iter().flatten() {
+        narrow(schemas(part, depth + 1));
+    }
+    for keyword in ["anyOf", "oneOf"] {
+        if let Some(list) = side.list(keyword) {
+            narrow(list.into_iter().flat_map(|part| schemas(part, depth + 1)).collect());
+        }
+    }
+    all
+}
+
+/// Both at once. `None` if nothing is both. Where two keywords cannot be joined one of them counts.
+fn merged(one: &Map<String, Value>, other: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let mut both = one.clone();
+    for (key, value) in other {
+        let Some(known) = one.get(key).filter(|known| *known != value) else {
+            both.insert(key.clone(), value.clone());
+            continue;
+        };
+        let joined = match (key.as_str(), known, value) {
+            ("properties", Value::Object(known), Value::Object(value)) => {
+                let mut fields = known.clone();
+                for (name, field) in value {
+                    let field = match known.get(name) {
+                        Some(first) if first != field => Value::Object(Map::from_iter([(
+                            "allOf".to_owned(),
+                            Value::Array(vec![first.clone(), field.clone()]),
+                        )])),
+                        _ => field.clone(),
+                    };
+                    fields.insert(name.clone(), field);
+                }
+                Value::Object(fields)
+            }
+            ("required", Value::Array(known), Value::Array(value)) => {
+                Value::Array([&known[..], &value[..]].concat())
+            }
+            ("type", ..) => {
+                let (here, there) = (types(one), types(other));
+                let is_both = |one: &&str| {
+                    there.contains(one) || *one == "integer" && there.contains(&"number")
+                };
+                let mut left: Vec<&str> = here.iter().copied().filter(is_both).collect();
+                if here.contains(&"number") && there.contains(&"integer") {
+                    left.push("integer");
+                }
+                if left.is_empty() {
+                    return None;
+                }
+                Value::from(left)
+            }
+            _ => value.clone(),
+        };
+        both.insert(key.clone(), joined);
+    }
+    Some(both)
+}
+
+/// One alternative for each type, or each value.
+fn single(schema: Map<String, Value>) -> Vec<Written> {
+    let allowed = types(&schema);
+    if let Some(values) = values(&schema) {
+        let fits = |value: &&&Value| {
+            let of = type_of(value);
+            allowed.is_empty()
+                || allowed.contains(&of)
+                || of == "integer" && allowed.contains(&"number")
+        };
+        let written = |value: &&Value| Written {
+            schema: schema.clone(),
+            json_type: Some(type_of(value).to_owned()),
+            value: Some((*value).clone()),
+        };
+        return values.iter().filter(fits).map(written).collect();
+    }
+    if allowed.is_empty() {
+        return vec![Written { schema, json_type: None, value: None }];
+    }
+    let of_type = |one: &&str| Written {
+        schema: schema.clone(),
+        json_type: Some((*one).to_owned()),
+        value: None,
+    };
+    allowed.iter().map(of_type).collect()
+}

@@ -1,0 +1,94 @@
+//! Whether the services of a system would take a message, judged from their contracts alone. The envelope is
+//! read by the same code as in a service, and the body is compared with the event's schemas.
+
+mod body;
+
+use std::collections::BTreeMap;
+
+use ballet_core::envelope::Limits;
+use ballet_core::{
+    Envelope, EventType, Incoming, KnownEvents, MessageId, Reason, Received, Unacceptable,
+};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::contracts::Contracts;
+use crate::validate::body::faults;
+
+/// Judges messages.
+#[derive(Debug)]
+pub struct Validator {
+    known: KnownEvents,
+    /// An event that several services know may have several schemas. A message has to fit all of them.
+    schemas: BTreeMap<EventType, Vec<Value>>,
+    limits: Limits,
+}
+
+/// What a service would say to a message.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The event, if it is known.
+    pub event: Option<EventType>,
+    /// The id under which every service knows the message.
+    pub message_id: MessageId,
+    /// What is wrong. A dead letter says the first of it.
+    pub faults: Vec<Unacceptable>,
+}
+
+impl Validator {
+    /// Judges by these contracts.
+    #[must_use]
+    pub fn new(contracts: &Contracts) -> Self {
+        let mut schemas: BTreeMap<EventType, Vec<Value>> = BTreeMap::new();
+        let all = contracts.contracts().iter().filter_map(|one| one.schemas().ok());
+        for (event, schema) in all.flatten() {
+            let of_event = schemas.entry(event).or_default();
+            let schema = schema.to_value();
+            if !of_event.contains(&schema) {
+                of_event.push(schema);
+            }
+        }
+        Self { known: schemas.keys().copied().collect(), schemas, limits: Limits::default() }
+    }
+
+    /// The event of that name.
+    #[must_use]
+    pub fn event(&self, name: &str) -> Option<EventType> {
+        self.known.get(name)
+    }
+
+    /// Judges a message.
+    #[must_use]
+    pub fn judge(&self, message: &Incoming<'_>, now: Timestamp) -> Verdict {
+        let message_id = Envelope::message_id_of(message, &self.limits);
+        match Envelope::read(message, &self.known, &self.limits, now) {
+            Ok(Received { envelope, body }) => {
+                let event = envelope.event_type;
+                Verdict { event: Some(event), message_id, faults: self.of_body(event, &body) }
+            }
+            Err(fault) => {
+                let event = Envelope::type_of(message, &self.known);
+                Verdict { event, message_id, faults: vec![fault] }
+            }
+        }
+    }
+
+    fn of_body(&self, event: EventType, body: &[u8]) -> Vec<Unacceptable> {
+        let body: Value = match serde_json::from_slice(body) {
+            Ok(body) => body,
+            Err(error) => return vec![Unacceptable::from_json(event, &error)],
+        };
+        let schemas = self.schemas.get(&event).into_iter().flatten();
+        let mut found: Vec<String> = Vec::new();
+        for fault in schemas.flat_map(|schema| faults(schema, &body)) {
+            if !found.contains(&fault) {
+                found.push(fault);
+            }
+        }
+        let fault = |fault: String| {
+            let detail = format!("the body does not have the shape of {event}: {fault}");
+            Unacceptable::new(Reason::WrongShape, detail)
+        };
+        found.into_iter().map(fault).collect()
+    }
+}

@@ -1,0 +1,21 @@
+//! `ballet contract`: contracts as files, apart from the system that the command works on.
+
+mod diff;
+
+use anyhow::Result;
+
+use crate::exit::Done;
+use crate::options::GlobalOptions;
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// What changed between two versions of a system's contracts, and who breaks by it
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::Args),
+}
+
+pub(crate) fn run(command: &Command, options: &GlobalOptions) -> Result<Done> {
+    match command {
+        Command::Diff(args) => diff::run(args, options),
+    }
+}

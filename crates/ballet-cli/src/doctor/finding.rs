@@ -1,0 +1,73 @@
+//! What a check found.
+
+/// How it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Well,
+    /// Somebody should look at it; the system works.
+    Warning,
+    Bad,
+    /// It could not be checked.
+    Unknown,
+}
+
+/// The result of one check of one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) check: &'static str,
+    /// A service, a node, or the broker.
+    pub(super) subject: String,
+    pub(super) state: State,
+    pub(super) found: String,
+    /// What to do. Empty if there is nothing to do.
+    pub(super) advice: String,
+}
+
+impl State {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Well => "well",
+            Self::Warning => "warning",
+            Self::Bad => "bad",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    pub(super) const fn needs_somebody(self) -> bool {
+        matches!(self, Self::Bad | Self::Unknown)
+    }
+}
+
+impl Finding {
+    pub(super) fn well(check: &'static str, subject: &str, found: &str) -> Self {
+        Self::new(check, subject, State::Well, found, "")
+    }
+
+    pub(super) fn warning(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
+        Self::new(check, subject, State::Warning, found, advice)
+    }
+
+    pub(super) fn bad(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
+        Self::new(check, subject, State::Bad, found, advice)
+    }
+
+    pub(super) fn unknown(check: &'static str, subject: &str, found: &str, advice: &str) -> Self {
+        Self::new(check, subject, State::Unknown, found, advice)
+    }
+
+    fn new(check: &'static str, subject: &str, state: State, found: &str, advice: &str) -> Self {
+        let (subject, found, advice) = (subject.to_owned(), found.to_owned(), advice.to_owned());
+        Self { check, subject, state, found, advice }
+    }
+}
+
+/// A number in the management API's answers.
+pub(super) fn number(value: &serde_json::Value) -> u64 {
+    value.as_u64().unwrap_or_default()
+}
+
+/// A system for the tests of the checks.
+#[cfg(test)]
+pub(super) fn system_of(parts: Vec<ballet::core::Part>) -> ballet::core::System {
+    ballet::core::System { name: "shop", parts }
+}

@@ -1,0 +1,166 @@
+//! `ballet doctor`: looks at the servers of a system, and says what is wrong and what to do.
+
+mod broker;
+mod clock;
+mod databases;
+mod finding;
+mod queues;
+mod rights;
+
+use anyhow::Result;
+use ballet::core::{System, topology};
+use ballet_check::definitions::development_password;
+use ballet_terminal::{Cell, Table};
+use console::Style;
+use serde_json::json;
+
+use crate::doctor::finding::{Finding, State};
+use crate::exit::Done;
+use crate::options::GlobalOptions;
+use crate::systems::contracts;
+use crate::topology::management::Management;
+use crate::ui::{self, Output};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  ballet doctor
+  ballet doctor -o jsonl | jq -r 'select(.state == \"bad\") | .do'
+
+It changes nothing. The user of the management API needs the tag administrator, or some checks remain
+open. Exit code 3: something is wrong, or could not be checked.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// RabbitMQ's management API, with user and password [default: RABBITMQ_MANAGEMENT_URL, or the
+    /// user ops on this machine]
+    #[arg(long, env = "BALLET_MANAGEMENT_URL", hide_env_values = true, value_name = "URL")]
+    management_url: Option<String>,
+    /// Show what is wrong, and nothing else
+    #[arg(long)]
+    quiet: bool,
+}
+
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let system = contracts()?.system();
+    let mut findings = Vec::new();
+    let (connected, vhost) = broker::connection(options).await;
+    findings.push(connected);
+    // A virtual host may have another name than the folder of the contracts.
+    let vhost = vhost.unwrap_or_else(|| system.name.to_owned());
+    let of_services = || std::env::var("RABBITMQ_MANAGEMENT_URL").ok();
+    let address = args.management_url.clone().or_else(of_services).unwrap_or_else(development);
+    findings.extend(on_broker(&Management::at(&address, &vhost)?, system, &vhost, options).await);
+    for part in &system.parts {
+        findings.extend(databases::check(part.service, options).await);
+    }
+    let is_well = findings.iter().all(|finding| !finding.state.needs_somebody());
+    show(findings, args, options);
+    Ok(if is_well { Done::All } else { Done::Different })
+}
+
+/// A broker on this machine with the development users.
+fn development() -> String {
+    let password = development_password(topology::OPS);
+    format!("http://{}:{password}@127.0.0.1:15672", topology::OPS)
+}
+
+/// What the management API knows.
+async fn on_broker(
+    management: &Management,
+    system: &System,
+    vhost: &str,
+    options: &GlobalOptions,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let before = options.clock.now();
+    match management.overview().await {
+        Ok((overview, date)) => {
+            findings.push(broker::version(&overview));
+            let after = options.clock.now();
+            findings.push(match date {
+                Some(there) => clock::judge("the broker", there, clock::SECOND, before, after),
+                None => Finding::unknown("clock", "the broker", "its answers have no date", ""),
+            });
+        }
+        Err(error) => {
+            let why = format!("{error:#}");
+            return vec![Finding::unknown("management", "the broker", &why, "see above")];
+        }
+    }
+    match management.get(&["nodes"]).await {
+        Ok(nodes) => findings.extend(broker::nodes(&nodes)),
+        Err(error) => findings.push(open("nodes", &error)),
+    }
+    match management.queues().await {
+        Ok(found) => findings.extend(queues::judge(system, &found)),
+        Err(error) => findings.push(open("queues", &error)),
+    }
+    let permissions = management.get(&["vhosts", vhost, "permissions"]).await;
+    let topics = management.get(&["vhosts", vhost, "topic-permissions"]).await;
+    match permissions.and_then(|permissions| Ok((permissions, topics?))) {
+        Ok((permissions, topics)) => {
+            findings.extend(rights::judge(system, vhost, &permissions, &topics));
+        }
+        Err(error) => findings.push(open("rights", &error)),
+    }
+    findings
+}
+
+/// A check that could not be made.
+fn open(check: &'static str, error: &anyhow::Error) -> Finding {
+    let advice = "give --management-url a user with the tag administrator";
+    Finding::unknown(check, "the broker", &format!("{error:#}"), advice)
+}
+
+fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
+    if args.quiet {
+        findings.retain(|finding| finding.state != State::Well);
+    }
+    if options.output != Output::Table {
+        let row = |finding: &Finding| {
+            json!({ "check": finding.check, "subject": finding.subject,
+                "state": finding.state.name(), "found": finding.found, "do": finding.advice })
+        };
+        ui::print_json(options.output, findings.iter().map(row).collect());
+        return;
+    }
+    let mut table = Table::new(["state", "check", "of", "found"]);
+    for finding in &findings {
+        let style = match finding.state {
+            State::Well => Style::new().green(),
+            State::Warning => Style::new().yellow(),
+            State::Bad | State::Unknown => Style::new().red(),
+        };
+        let found = match finding.advice.as_str() {
+            "" => finding.found.clone(),
+            advice => format!("{}. Do: {advice}", finding.found),
+        };
+        table.row([
+            Cell::from(finding.state.name()).styled(style),
+            Cell::from(finding.check),
+            Cell::from(&finding.subject),
+            Cell::from(found),
+        ]);
+    }
+    if findings.is_empty() {
+        ui::print("all is well");
+    } else {
+        ui::show(&table);
+    }
+    let number = findings.iter().filter(|finding| finding.state.needs_somebody()).count();
+    if number > 0 {
+        ui::say(&format!("{number} of {} checks found something to do", findings.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_development_broker_is_asked_as_its_operator() {
+        let address = development();
+        assert!(Management::at(&address, "shop").is_ok());
+        assert!(address.starts_with("http://ops:ops-development@127.0.0.1"));
+    }
+}

@@ -1,0 +1,103 @@
+//! The queues: whether somebody reads them, and how far behind their readers are.
+
+use ballet::core::System;
+use ballet::core::topology::{UNROUTED, dead_queue};
+use serde_json::Value;
+
+use crate::doctor::finding::{Finding, number};
+use crate::ui::grouped;
+
+/// More waiting messages than this are a backlog.
+const BACKLOG: u64 = 10_000;
+
+pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
+    let named = |name: &str| queues.iter().find(|queue| queue["name"] == name);
+    let mut findings = Vec::new();
+    for part in &system.parts {
+        let service = part.service;
+        findings.push(match named(service) {
+            Some(queue) => lag(service, queue),
+            None => missing(service, service),
+        });
+        let dead = dead_queue(service);
+        match named(&dead).map(|queue| number(&queue["messages"])) {
+            None => findings.push(missing(service, &dead)),
+            Some(0) => {}
+            Some(count) => findings.push(Finding::warning(
+                "dead letters",
+                service,
+                &format!("{} wait in {dead}", grouped(count)),
+                "look at them with `ballet dlq groups`, and redrive or discard them",
+            )),
+        }
+    }
+    match named(UNROUTED).map(|queue| number(&queue["messages"])) {
+        None => findings.push(missing("the broker", UNROUTED)),
+        Some(0) => {}
+        Some(count) => findings.push(Finding::warning(
+            "unrouted",
+            "the broker",
+            &format!("{} messages have a type that nobody knows", grouped(count)),
+            "look at them with `ballet dlq unrouted`",
+        )),
+    }
+    findings
+}
+
+fn missing(subject: &str, queue: &str) -> Finding {
+    let found = format!("there is no queue {queue}");
+    Finding::bad("queues", subject, &found, "create it with `ballet topology apply`")
+}
+
+fn lag(service: &str, queue: &Value) -> Finding {
+    let (ready, readers) = (number(&queue["messages_ready"]), number(&queue["consumers"]));
+    let waiting = format!("{} messages wait", grouped(ready));
+    if readers == 0 {
+        let found = format!("no process reads its queue; {waiting}");
+        return Finding::bad("lag", service, &found, "start it, and look at its log if it ended");
+    }
+    if ready > BACKLOG {
+        let found = format!("{waiting} for {readers} processes");
+        let advice = "see its log and metrics for what is slow, or start more replicas";
+        return Finding::bad("lag", service, &found, advice);
+    }
+    Finding::well("lag", service, &format!("{waiting} for {readers} processes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet::core::Part;
+    use serde_json::json;
+
+    use super::*;
+    use crate::doctor::finding::{State, system_of};
+
+    fn found(ready: u64, consumers: u64, dead: u64, unrouted: u64) -> Vec<(&'static str, State)> {
+        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+        let queues = [
+            json!({ "name": "orders", "messages_ready": ready, "consumers": consumers }),
+            json!({ "name": "orders.dead", "messages": dead }),
+            json!({ "name": "unrouted", "messages": unrouted }),
+        ];
+        judge(&system, &queues).iter().map(|finding| (finding.check, finding.state)).collect()
+    }
+
+    #[test]
+    fn a_queue_without_readers_or_with_a_backlog_is_named() {
+        assert_eq!(found(3, 1, 0, 0), [("lag", State::Well)]);
+        assert_eq!(found(10_000, 1, 0, 0), [("lag", State::Well)]);
+        assert_eq!(found(10_001, 1, 0, 0), [("lag", State::Bad)]);
+        assert_eq!(found(0, 0, 0, 0), [("lag", State::Bad)]);
+        let aside =
+            [("lag", State::Well), ("dead letters", State::Warning), ("unrouted", State::Warning)];
+        assert_eq!(found(0, 2, 1, 1), aside);
+    }
+
+    #[test]
+    fn a_queue_that_is_not_there_is_named() {
+        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
+        let found = judge(&system, &[]);
+        assert_eq!(found.len(), 3);
+        assert!(found.iter().all(|one| one.state == State::Bad && one.advice.contains("topology")));
+    }
+}

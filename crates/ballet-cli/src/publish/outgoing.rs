@@ -1,0 +1,122 @@
+//! A message as it goes out, with the ids that the framework would give it.
+
+use ballet::Clock;
+use ballet::core::cloud_event::Attributes;
+use ballet::core::envelope::{CONTENT_TYPE, is_blank};
+use ballet::core::topology::EVENTS;
+use ballet::core::{EventType, Incoming, Role};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish, ShortString};
+use ballet_check::validate::{Validator, Verdict};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use crate::publish::args::Args;
+use crate::validate::message::Message;
+use crate::validate::texts::Text;
+
+/// The broker keeps the message over a restart.
+const PERSISTENT: u8 = 2;
+
+/// A message that the contracts accept.
+pub(super) struct Outgoing {
+    /// Where it is in the file.
+    pub(super) place: String,
+    pub(super) event: EventType,
+    pub(super) message_id: String,
+    pub(super) saga: Option<String>,
+    pub(super) publish: Publish,
+}
+
+/// Reads a message, and completes it. Or all that is wrong with it.
+pub(super) fn outgoing(
+    text: &Text<'_>,
+    args: &Args,
+    validator: &Validator,
+    clock: &Clock,
+) -> Result<Outgoing, Vec<String>> {
+    let read;
+    let mut headers = None;
+    let given = match args.event.as_deref() {
+        Some(name) => Incoming { event_type: Some(name), body: text.text, ..Incoming::default() },
+        None => {
+            read = Message::read(text.text).map_err(|why| vec![why])?;
+            headers = read.headers();
+            read.incoming()
+        }
+    };
+    let now = clock.now();
+    let (saga, fresh) = (args.saga.map(|saga| saga.to_string()), clock.new_id(now).to_string());
+    let named = |text: Option<&str>| text.is_some_and(|text| !is_blank(text));
+    // The attributes of a CloudEvent have ids of their own.
+    let is_plain = given.content_type.is_none_or(|form| form.starts_with(CONTENT_TYPE))
+        && given.attributes == Attributes::default();
+    let mut message = given;
+    if !named(message.message_id) && is_plain {
+        message.message_id = Some(&fresh);
+    }
+    if !named(message.correlation_id) {
+        message.correlation_id = saga.as_deref();
+    }
+    if !named(message.app_id) {
+        message.app_id = args.app_id.as_deref();
+    }
+    let Verdict { event, message_id, faults } = validator.judge(&message, now);
+    if !faults.is_empty() {
+        return Err(faults.into_iter().map(|fault| fault.detail).collect());
+    }
+    let event = event.ok_or_else(|| vec!["its event is not known".to_owned()])?;
+    let message_id = message_id.to_string();
+    // Without a saga's id, the saga takes the message's.
+    let begins = event.role() == Role::StartsSaga && is_plain;
+    let saga = message.correlation_id.map(str::to_owned).or(begins.then(|| message_id.clone()));
+    let mut properties = BasicProperties::default()
+        .with_type(short("type", event.name())?)
+        .with_message_id(short("message_id", &message_id)?)
+        .with_content_type(short("content_type", message.content_type.unwrap_or(CONTENT_TYPE))?)
+        .with_delivery_mode(PERSISTENT)
+        .with_timestamp(u64::try_from(now.as_second()).unwrap_or_default());
+    if let Some(saga) = &saga {
+        properties = properties.with_correlation_id(short("correlation_id", saga)?);
+    }
+    if let Some(app_id) = message.app_id {
+        properties = properties.with_app_id(short("app_id", app_id)?);
+    }
+    if let Some(encoding) = message.content_encoding {
+        properties = properties.with_content_encoding(short("content_encoding", encoding)?);
+    }
+    if let Some(headers) = headers {
+        properties = properties.with_headers(table(headers)?);
+    }
+    let publish = Publish {
+        exchange: EVENTS.to_owned(),
+        routing_key: event.name().to_owned(),
+        mandatory: true,
+        properties,
+        body: Bytes::copy_from_slice(message.body),
+    };
+    Ok(Outgoing { place: text.place.clone(), event, message_id, saga, publish })
+}
+
+fn short(name: &str, text: &str) -> Result<ShortString, Vec<String>> {
+    ShortString::try_new(text).map_err(|_| vec![format!("`{name}` is longer than 255 bytes")])
+}
+
+fn table(headers: &Map<String, Value>) -> Result<FieldTable, Vec<String>> {
+    let mut table = FieldTable::default();
+    for (name, value) in headers {
+        let value = match value {
+            Value::String(text) => AMQPValue::LongString(text.as_str().into()),
+            Value::Bool(is) => AMQPValue::Boolean(*is),
+            Value::Number(number) => match number.as_i64() {
+                Some(whole) => AMQPValue::LongLongInt(whole),
+                None => return Err(vec![format!("the header {name:?} is no whole number")]),
+            },
+            _ => {
+                let wanted = "a header is text, a whole number, or true or false";
+                return Err(vec![format!("the header {name:?} cannot be sent: {wanted}")]);
+            }
+        };
+        table.insert(short("a header's name", name)?, value);
+    }
+    Ok(table)
+}

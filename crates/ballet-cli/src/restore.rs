@@ -1,0 +1,249 @@
+//! `ballet restore`: brings a service whose database comes from a backup to where the others are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use ballet::core::Part;
+use ballet::core::envelope::Limits;
+use ballet::internal::{Alive, alive};
+use ballet_amqp::{Broker, Object};
+use ballet_ops::missed::{self, Journal, Missed};
+use ballet_ops::redrive::Stop;
+use ballet_ops::restored::{self, Compared, Difference, ON_ITS_WAY};
+use ballet_stream::end;
+use ballet_terminal::{Cell, Table};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+use tokio::time::Instant;
+
+use crate::dlq::interrupt::stop_on_ctrl_c;
+use crate::dlq::missed::{part, show_missed, since, warn};
+use crate::dlq::sending::Sending;
+use crate::exit::{Done, of_journal, usage, with_advice};
+use crate::options::GlobalOptions;
+use crate::ui::{self, Output, events};
+
+/// How long no deadline passes, so that the service first hears what it decided.
+const GRACE: SignedDuration = SignedDuration::from_hours(1);
+const EVERY: Duration = Duration::from_secs(1);
+
+const EXAMPLES: &str = "\
+Restore the database of payments while no process of payments runs. Then:
+  ballet restore payments --backup 2026-02-01T12:00:00Z --dry-run
+  ballet restore payments --backup 2026-02-01T12:00:00Z     and start payments when it says so
+
+Exit code 3: some sagas cannot be mended; they are listed. docs/operations.md has the whole way.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The service whose database was restored
+    #[arg(value_name = "SERVICE")]
+    service: String,
+    /// The time up to which the restored database has everything: `2026-02-01T12:00:00Z`, or an age such
+    /// as `2h`
+    #[arg(long, value_name = "TIME")]
+    backup: String,
+    /// Send nothing, and compare what the service published with what its database knows
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    sending: Sending,
+}
+
+pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let floor = options.clock.now() - Limits::default().inbox_window;
+    let backup = since(&args.backup, floor + ON_ITS_WAY, options)?;
+    let (part, broker) = (part(&args.service)?, options.broker()?);
+    let Some(mut db) = options.connect(&args.service).await? else {
+        return Err(usage(format!(
+            "the restored database of {} is needed: set DATABASE_URL or give --database-url, with \
+             {{service}} in place of the service's name",
+            args.service
+        )));
+    };
+    let Some(until) = end(&broker).await.map_err(of_journal)? else {
+        bail!(
+            "the journal is empty: nothing in it can bring {} to where the others are",
+            args.service
+        )
+    };
+    let stop = stop_on_ctrl_c();
+    if !args.check {
+        let sent = tell_again(args, &part, &broker, backup, &mut db, &stop, options).await?;
+        let Some(missed) = sent else { return Ok(Done::Partly) };
+        if args.sending.dry_run {
+            return Ok(Done::All);
+        }
+        if !handled(args, &missed, &broker, &mut db, &stop).await? {
+            return Ok(Done::Partly);
+        }
+    }
+    let progress = ui::Progress::endless("comparing with the journal");
+    let show = |read: u64| progress.show(read);
+    let compared = restored::compare(broker, &part, backup, until, &mut db, &show).await;
+    drop(progress);
+    db.close().await.ok();
+    let compared = compared.map_err(with_advice)?;
+    tell(args, &compared, options);
+    let is_whole = compared.differences.is_empty() && compared.unreadable.is_empty();
+    Ok(if is_whole && compared.journal_begins.is_none() { Done::All } else { Done::Different })
+}
+
+/// Sends the service what it missed. None if the user stopped it.
+async fn tell_again(
+    args: &Args,
+    part: &Part,
+    broker: &Arc<dyn Broker>,
+    backup: Timestamp,
+    db: &mut PgConnection,
+    stop: &Stop,
+    options: &GlobalOptions,
+) -> Result<Option<Missed>> {
+    let service = part.service;
+    if alive(db).await? == Alive::Yes {
+        return Err(usage(format!(
+            "a process of {service} is running on this database: stop it, so that it hears first what \
+             it missed (or --check, to compare only)"
+        )));
+    }
+    let floor = options.clock.now() - Limits::default().inbox_window;
+    let journal = Journal::new(Arc::clone(broker), part.clone(), backup - ON_ITS_WAY);
+    let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
+    let show = |read: u64| progress.show(read);
+    let search_options = args.sending.redrive_options(options, stop.clone(), &show);
+    let missed = missed::search(&journal, &search_options, db, floor, Duration::ZERO).await;
+    drop(progress);
+    let missed = missed.map_err(with_advice)?;
+    warn(&missed, service, backup);
+    show_missed(&missed, service, options);
+    let whole = missed.events().len() as u64;
+    if args.sending.dry_run {
+        ui::say(&format!("{} would be sent; nothing was sent", events(whole)));
+        return Ok(Some(missed));
+    }
+    let put_off = restored::put_off_deadlines(db, GRACE).await?;
+    if put_off > 0 {
+        let deadlines = if put_off == 1 { "1 deadline" } else { &format!("{put_off} deadlines") };
+        ui::say(&format!("{deadlines} put off, to an hour from now"));
+    }
+    let progress = ui::Progress::new(&format!("sending to {service}"), whole);
+    let show = |done: u64| progress.show(done);
+    let send_options = args.sending.redrive_options(options, stop.clone(), &show);
+    let summary = missed::send(&journal, &missed, &send_options).await;
+    drop(progress);
+    let summary = summary.map_err(with_advice)?;
+    if summary.stopped || summary.removed < whole {
+        ui::say(&format!(
+            "{} of {} were sent; nothing is lost, and the same command goes on",
+            ui::grouped(summary.removed),
+            ui::grouped(whole)
+        ));
+        return Ok(None);
+    }
+    ui::say(&format!(
+        "{} sent to {service}: start {service} now; this waits until it has handled them",
+        events(whole)
+    ));
+    Ok(Some(missed))
+}
+
+/// Waits until the service has handled everything. Returns false if it was not done in time.
+async fn handled(
+    args: &Args,
+    missed: &Missed,
+    broker: &Arc<dyn Broker>,
+    db: &mut PgConnection,
+    stop: &Stop,
+) -> Result<bool> {
+    let session = broker.connect("restore").await?;
+    let queue = Object::Queue(args.service.clone());
+    let (whole, patience) =
+        (missed.events().len() as u64, Duration::from_secs(args.sending.patience));
+    let progress = ui::Progress::new(&format!("{} handles them", args.service), whole);
+    let (mut before, mut news) = (None, Instant::now());
+    let is_handled = loop {
+        let waiting = session.find(&queue).await?.map_or(0, |found| found.messages);
+        let left = missed.left(db).await.map_err(with_advice)?;
+        let (calls,): (i64,) =
+            sqlx::query_as("select count(*) from ballet.call where closed_at is null")
+                .fetch_one(&mut *db)
+                .await?;
+        progress.show(whole - left);
+        if (waiting, left, calls) == (0, 0, 0) {
+            break true;
+        }
+        if before != Some((waiting, left, calls)) {
+            (before, news) = (Some((waiting, left, calls)), Instant::now());
+        }
+        if news.elapsed() > patience || *stop.borrow() {
+            ui::say(&format!(
+                "{} {} has {left} of these events to handle, {waiting} messages in its queue, and \
+                 {calls} calls to the outside without an answer. Once that is done, compare with \
+                 --check",
+                ui::bad("note:"),
+                args.service
+            ));
+            break false;
+        }
+        tokio::time::sleep(EVERY).await;
+    };
+    session.close().await;
+    Ok(is_handled)
+}
+
+fn tell(args: &Args, compared: &Compared, options: &GlobalOptions) {
+    let Compared { differences, sagas, others, journal_begins, unreadable } = compared;
+    let service = &args.service;
+    if options.output != Output::Table {
+        let row = |one: &Difference| {
+            json!({ "saga": one.saga, "published_before": one.before, "now": one.now,
+                "waits_for_a_call": one.is_open })
+        };
+        ui::print_json(options.output, differences.iter().map(row).collect());
+    } else if !differences.is_empty() {
+        let mut table = Table::new(["saga", "others have heard", "the database has instead"]);
+        for one in differences {
+            let now = match (&one.now[..], one.is_open) {
+                (_, true) => "a call without an answer".to_owned(),
+                ([], false) => "nothing".to_owned(),
+                (now, false) => now.join(", "),
+            };
+            table.row([
+                Cell::from(one.saga.to_string()),
+                Cell::from(one.before.join(", ")),
+                Cell::from(now),
+            ]);
+        }
+        ui::show(&table);
+    }
+    let note = ui::bad("note:");
+    if let Some(begins) = journal_begins {
+        ui::say(&format!("{note} the journal begins at {begins}, later than the backup"));
+    }
+    if !unreadable.is_empty() {
+        ui::say(&format!("{note} {} events of the journal cannot be read", unreadable.len()));
+    }
+    let others: Vec<String> =
+        others.iter().map(|(name, count)| format!("{} of {name}", ui::grouped(*count))).collect();
+    if !others.is_empty() {
+        ui::say(&format!(
+            "{note} whether the database has what it told outside of sagas cannot be seen here: {}; \
+             compare copies with `ballet copies check`",
+            others.join(", ")
+        ));
+    }
+    let sagas = ui::grouped(*sagas);
+    let words = match differences.len() {
+        0 => format!("{service} knows what it published in {sagas} sagas since the backup"),
+        number => format!(
+            "{number} of {sagas} sagas differ and cannot be mended from the journal: a saga that began \
+             with a request to {service}, or one that it decided otherwise this time. `ballet tap \
+             --since {} --saga <saga>` shows what was published",
+            args.backup
+        ),
+    };
+    ui::say(&words);
+}

@@ -1,0 +1,55 @@
+//! Dead letters that keep a saga from going on.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use ballet::MessageId;
+use ballet::core::{Part, Role};
+use ballet_ops::redrive::DeadLetter;
+
+use crate::dead_letters::ServiceQueue;
+use crate::sagas::waiting::Waiting;
+
+/// Adds the dead letters that are not in the service's own list: those that reached no handler, and
+/// all of a service whose database is not known.
+pub(super) async fn add_dead_letters(
+    queue: &ServiceQueue,
+    known: &HashSet<MessageId>,
+    all: &mut Vec<Waiting>,
+) -> Result<()> {
+    if queue.status.dead_letters == 0 {
+        return Ok(());
+    }
+    let add = |dead_letter: DeadLetter| {
+        if !known.contains(&dead_letter.id)
+            && let Some(saga) = saga_of(&dead_letter, queue.part.as_ref())
+        {
+            all.push(Waiting {
+                saga,
+                service: dead_letter.service,
+                step: dead_letter.step,
+                what: dead_letter.event_type,
+                since: dead_letter.dead_at,
+                next_at: None,
+                reason: dead_letter.reason,
+                detail: dead_letter.detail,
+                attempts: dead_letter.attempts,
+            });
+        }
+    };
+    queue.browse(add).await
+}
+
+/// The saga of a dead letter. An event outside of sagas may have a correlation id of its own, and one
+/// that starts a saga may have none.
+fn saga_of(dead_letter: &DeadLetter, part: Option<&Part>) -> Option<String> {
+    let known = part.map(Part::consumes).unwrap_or_default();
+    let event = known.iter().find(|event| Some(event.name()) == dead_letter.event_type.as_deref());
+    match event.map(|event| event.role()) {
+        Some(Role::Plain) => None,
+        Some(Role::StartsSaga) => {
+            Some(dead_letter.saga.clone().unwrap_or_else(|| dead_letter.id.to_string()))
+        }
+        Some(Role::InSaga) | None => dead_letter.saga.clone(),
+    }
+}

@@ -1,0 +1,42 @@
+//! `ballet sagas`: shows what a saga has done and waits for, and lists them.
+
+mod dead;
+mod list;
+mod noted;
+mod open;
+mod show;
+mod silent;
+mod stuck;
+mod waiting;
+mod waits;
+mod watch;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::exit::Done;
+use crate::options::GlobalOptions;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List sagas, open and ended, those that began last first; find one by a value in its events
+    List(list::Args),
+    /// Show what has happened in one saga, and what it waits for since when
+    Show(show::Args),
+    /// Follow one saga until nothing is left to do for it
+    Watch(watch::Args),
+    /// List the sagas that are not finished in every service, with what they wait for
+    Open(open::Args),
+    /// List the sagas that wait because something failed, with the reason and the next attempt
+    Stuck(stuck::Args),
+}
+
+pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Done> {
+    match command {
+        Command::List(args) => list::run(&args, options).await,
+        Command::Show(args) => show::run(&args, options).await,
+        Command::Watch(args) => watch::run(&args, options).await,
+        Command::Open(args) => open::run(&args, options).await,
+        Command::Stuck(args) => stuck::run(&args, options).await,
+    }
+}

@@ -1,0 +1,178 @@
+//! `ballet sagas show`: one saga as swim lanes, and what it waits for.
+
+use anyhow::Result;
+use ballet::core::Graph;
+use ballet_ops::redrive::DeadLetter;
+use ballet_ops::sagas::{self, Happened, Shown, Wait};
+use ballet_terminal::lanes::{self, Happened as Event};
+use ballet_terminal::{Table, columns};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::dead_letters;
+use crate::exit::{Done, usage};
+use crate::options::GlobalOptions;
+use crate::sagas::waits::{self, warn_of};
+use crate::systems::{services, systems};
+use crate::ui::{self, Output};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The saga's id: the correlation id of its events
+    #[arg(value_name = "ID")]
+    saga: Uuid,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let mut done = Done::All;
+    let dead_letters = match dead_letters(args.saga, options).await {
+        Ok(dead_letters) => dead_letters,
+        Err(error) => {
+            ui::say(&format!("{} dead letters are not shown: {error:#}", ui::bad("note:")));
+            done = Done::Partly;
+            Vec::new()
+        }
+    };
+    let mut is_known = false;
+    for (graph, mut shown) in look(args.saga, options).await? {
+        add(&mut shown, &dead_letters);
+        warn_of(&shown.away);
+        if !shown.away.is_empty() {
+            done = Done::Partly;
+        }
+        if is_known_to(&shown) {
+            is_known = true;
+            show(args.saga, &shown, &graph, options);
+        }
+    }
+    if !is_known && done == Done::All {
+        return Err(usage(format!(
+            "no service has recorded anything of saga {}. If it is new, its first event may still \
+             wait in a queue; is the id right?",
+            args.saga
+        )));
+    }
+    Ok(done)
+}
+
+/// What the services of each system have recorded of the saga.
+pub(super) async fn look(saga: Uuid, options: &GlobalOptions) -> Result<Vec<(Graph, Shown)>> {
+    let databases = options.databases(&services())?;
+    let mut found = Vec::new();
+    for system in systems() {
+        let shown = sagas::show(&system, &databases, saga).await;
+        found.push((Graph::new(system), shown));
+    }
+    Ok(found)
+}
+
+/// Whether a service has recorded something of the saga.
+pub(super) const fn is_known_to(shown: &Shown) -> bool {
+    !shown.events.is_empty() || !shown.waits.is_empty()
+}
+
+/// The dead letters of the saga.
+async fn dead_letters(saga: Uuid, options: &GlobalOptions) -> Result<Vec<DeadLetter>> {
+    let saga = saga.to_string();
+    let mut found = Vec::new();
+    for queue in dead_letters::open(options, &[]).await? {
+        queue.warn_of_readers();
+        if queue.status.dead_letters > 0 {
+            let add = |dead_letter: DeadLetter| {
+                let is_first = dead_letter.saga.is_none() && dead_letter.id.to_string() == saga;
+                if is_first || dead_letter.saga.as_ref() == Some(&saga) {
+                    found.push(dead_letter);
+                }
+            };
+            queue.browse(add).await?;
+        }
+    }
+    Ok(found)
+}
+
+/// Adds the dead letters that no table of a service explains.
+fn add(shown: &mut Shown, dead_letters: &[DeadLetter]) {
+    for letter in dead_letters {
+        let detail = letter.detail.as_deref().unwrap_or(&letter.reason);
+        let why = Some(detail.to_owned());
+        let waits = shown
+            .waits
+            .iter_mut()
+            .find(|wait| wait.service == letter.service && wait.event_type == letter.event_type);
+        match waits {
+            // It failed in a handler, and the service has recorded that.
+            Some(wait) if wait.is_dead => {}
+            Some(wait) => (wait.why, wait.is_dead) = (why, true),
+            None => {
+                let event = letter.event_type.as_deref().unwrap_or("a message without a type");
+                shown.waits.push(Wait {
+                    service: letter.service.clone(),
+                    what: format!("has not handled {event}"),
+                    event_type: letter.event_type.clone(),
+                    since: letter.dead_at.or(shown.now).unwrap_or_default(),
+                    why,
+                    is_silent: false,
+                    is_dead: true,
+                    next_at: None,
+                });
+            }
+        }
+    }
+}
+
+pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOptions) {
+    let Shown { events, waits, deadline, .. } = shown;
+    if options.output != Output::Table {
+        ui::print_json(options.output, vec![as_json(saga, shown)]);
+        return;
+    }
+    let now = shown.now.unwrap_or_else(|| options.clock.now());
+    let state = if waits.is_empty() { ui::green("finished") } else { ui::yellow("open") };
+    let begun = events.first().map(|event| format!(", began {} ago", ui::ago(Some(event.at), now)));
+    ui::print(&format!("saga {saga}  {state}{}", begun.unwrap_or_default()));
+    if !events.is_empty() {
+        let event = |happened: &Happened| happened.at.as_millisecond();
+        let events: Vec<Event<'_>> = events
+            .iter()
+            .map(|happened| Event {
+                millis: event(happened),
+                publisher: &happened.service,
+                event_type: &happened.event_type,
+                body: &happened.body,
+            })
+            .collect();
+        ui::print(lanes::draw(graph, &events, columns()).trim_end());
+    }
+    if !waits.is_empty() {
+        let mut table = Table::new(waits::HEADER);
+        waits.iter().for_each(|wait| table.row(waits::cells(wait, now)));
+        ui::print("");
+        ui::show(&table);
+    }
+    if let Some(deadline) = deadline {
+        let words = if *deadline > now {
+            format!("passes in {}", ui::ago(Some(now), *deadline))
+        } else {
+            format!("passed {} ago", ui::ago(Some(*deadline), now))
+        };
+        ui::print(&format!("\nits deadline {words}"));
+    }
+    if waits.iter().any(|wait| wait.is_dead) {
+        ui::say(&format!("send its dead letters back: {} dlq redrive --saga {saga}", ui::ballet()));
+    }
+}
+
+fn as_json(saga: Uuid, shown: &Shown) -> Value {
+    let event = |happened: &Happened| {
+        json!({
+            "at": happened.at.to_string(), "service": happened.service,
+            "event": happened.event_type, "body": happened.body,
+        })
+    };
+    json!({
+        "saga": saga, "open": !shown.waits.is_empty(),
+        "events": shown.events.iter().map(event).collect::<Vec<_>>(),
+        "waits": shown.waits.iter().map(waits::json).collect::<Vec<_>>(),
+        "deadline": shown.deadline.map(|at| at.to_string()), "away": shown.away,
+    })
+}

@@ -1,0 +1,46 @@
+//! What waits for services of which no process is alive.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use ballet_ops::sagas::{self, OpenSaga};
+use jiff::SignedDuration;
+
+use crate::options::GlobalOptions;
+use crate::sagas::waiting::{SILENT, Waiting};
+use crate::systems::{services, systems};
+
+/// Adds what waits for these services, unless they have given another reason.
+pub(super) async fn add_silent(
+    silent: &[String],
+    options: &GlobalOptions,
+    all: &mut Vec<Waiting>,
+) -> Result<()> {
+    // All databases: what a service has not done is what others have asked of it.
+    let databases = options.databases(&services())?;
+    let listed = all.iter().map(|waiting| (waiting.saga.clone(), waiting.service.clone()));
+    let mut listed: HashSet<(String, String)> = listed.collect();
+    for system in systems() {
+        let open = sagas::open(&system, &databases, SignedDuration::ZERO).await;
+        for OpenSaga { saga, waits, .. } in open.sagas {
+            let saga = saga.to_string();
+            for wait in waits.into_iter().filter(|wait| silent.contains(&wait.service)) {
+                if !listed.insert((saga.clone(), wait.service.clone())) {
+                    continue;
+                }
+                all.push(Waiting {
+                    saga: saga.clone(),
+                    service: wait.service,
+                    step: None,
+                    what: wait.event_type,
+                    since: Some(wait.since),
+                    next_at: None,
+                    reason: SILENT.to_owned(),
+                    detail: wait.why,
+                    attempts: 0,
+                });
+            }
+        }
+    }
+    Ok(())
+}

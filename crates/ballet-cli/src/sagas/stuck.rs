@@ -1,0 +1,142 @@
+//! `ballet sagas stuck`: the sagas that are stuck, and why.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::Result;
+use ballet::MessageId;
+use ballet_terminal::{Cell, Table};
+
+use crate::dead_letters;
+use crate::exit::{Done, is_unreachable};
+use crate::options::GlobalOptions;
+use crate::sagas::dead::add_dead_letters;
+use crate::sagas::noted::noted;
+use crate::sagas::silent::add_silent;
+use crate::sagas::waiting::{SILENT, UNPUBLISHABLE, Waiting};
+use crate::systems::services;
+use crate::ui::{self, Output};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only this service [default: all known services]
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+    /// Show at most this many, those that have waited longest
+    #[arg(long, default_value_t = 50, value_name = "N", overrides_with = "limit")]
+    limit: usize,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let mut all = Vec::new();
+    let mut without_database = Vec::new();
+    let (mut away, mut more_unpublished) = (Vec::new(), 0);
+    let known = if args.service.is_empty() { services() } else { args.service.clone() };
+    let queues = match dead_letters::open(options, &args.service).await {
+        Ok(queues) => queues,
+        // The databases tell the rest.
+        Err(error) if is_unreachable(&error) && options.has_databases() => {
+            away.push(format!("dead letters are not listed: {error:#}"));
+            Vec::new()
+        }
+        Err(error) => return Err(error),
+    };
+    let mut silent = Vec::new();
+    let mut messages: HashMap<&str, HashSet<MessageId>> = HashMap::new();
+    for service in &known {
+        match noted(service, options, args.limit.max(1)).await {
+            Ok(Some(noted)) => {
+                all.extend(noted.waiting);
+                more_unpublished += noted.more_unpublished;
+                messages.insert(service, noted.messages);
+                if noted.is_silent {
+                    silent.push(service.clone());
+                }
+            }
+            Ok(None) => without_database.push(service.as_str()),
+            Err(error) => away.push(format!("{error:#}")),
+        }
+    }
+    for queue in &queues {
+        let known = messages.remove(queue.service()).unwrap_or_default();
+        add_dead_letters(queue, &known, &mut all).await?;
+    }
+    if !silent.is_empty() {
+        add_silent(&silent, options, &mut all).await?;
+    }
+    all.sort_by(|a, b| (a.since, &a.saga).cmp(&(b.since, &b.saga)));
+    let whole = all.len();
+    all.truncate(args.limit.max(1));
+    show(&all, whole, options);
+    if more_unpublished > 0 {
+        ui::say(&format!(
+            "events that can never be published, besides these: {more_unpublished} (ballet outbox \
+             list)"
+        ));
+    }
+    if !without_database.is_empty() {
+        ui::say(&format!(
+            "of {} only dead letters are listed: set DATABASE_URL for the rest",
+            without_database.join(", ")
+        ));
+    }
+    for away in &away {
+        ui::say(&format!("{} {away}; the rest is listed", ui::bad("note:")));
+    }
+    Ok(if away.is_empty() { Done::All } else { Done::Partly })
+}
+
+fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {
+    if options.output != Output::Table {
+        ui::print_json(options.output, all.iter().map(Waiting::json).collect());
+        return;
+    }
+    if all.is_empty() {
+        ui::print("no saga is stuck");
+        return;
+    }
+    let now = options.clock.now();
+    let header =
+        ["saga", "service", "step", "for", "what", "reason", "attempts", "next attempt", "detail"];
+    let mut table = Table::new(header).right([6]);
+    for waiting in all {
+        let next = waiting.next_at.map(|at| format!("in {}", ui::ago(Some(now), at)));
+        table.row([
+            Cell::from(&waiting.saga),
+            Cell::from(&waiting.service),
+            Cell::from(waiting.step.as_ref()),
+            Cell::from(ui::ago(waiting.since, now)),
+            Cell::from(waiting.what.as_ref()),
+            Cell::from(&waiting.reason).yellow(),
+            Cell::from(waiting.attempts.to_string()),
+            Cell::from(next.unwrap_or_else(|| "none".to_owned())),
+            Cell::from(waiting.detail.as_ref()),
+        ]);
+    }
+    ui::show(&table);
+    if whole > all.len() {
+        ui::say(&format!("{} of {whole} are shown; --limit shows more", all.len()));
+    }
+    if all.iter().any(|waiting| waiting.reason == UNPUBLISHABLE) {
+        ui::say(&format!(
+            "unpublishable: when the cause is mended, publish the event again: {} outbox retry \
+             --saga <saga>",
+            ui::ballet()
+        ));
+    }
+    if all.iter().any(|waiting| waiting.reason == SILENT) {
+        ui::say(
+            "silent: no process of the service is alive. Start it again, or end the one that hangs; \
+             these sagas then go on by themselves",
+        );
+    }
+    let is_dead = |waiting: &Waiting| {
+        waiting.next_at.is_none() && ![UNPUBLISHABLE, SILENT].contains(&&*waiting.reason)
+    };
+    if all.iter().any(is_dead) {
+        ui::say(&format!(
+            "without a next attempt it is a dead letter; send it back: {} dlq redrive --saga \
+             <saga>",
+            ui::ballet()
+        ));
+    }
+}

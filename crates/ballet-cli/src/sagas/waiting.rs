@@ -1,0 +1,35 @@
+//! Why a saga is stuck.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// The reason of a saga whose next event its service could not publish.
+pub(super) const UNPUBLISHABLE: &str = "unpublishable";
+/// The reason of a saga that waits for a service of which no process is alive.
+pub(super) const SILENT: &str = "silent";
+
+/// A reason why a saga is stuck.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) saga: String,
+    pub(super) service: String,
+    pub(super) step: Option<String>,
+    pub(super) what: Option<String>,
+    pub(super) since: Option<Timestamp>,
+    /// The next attempt, if there is one.
+    pub(super) next_at: Option<Timestamp>,
+    pub(super) reason: String,
+    pub(super) detail: Option<String>,
+    pub(super) attempts: u64,
+}
+
+impl Waiting {
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "saga": self.saga, "service": self.service, "step": self.step, "what": self.what,
+            "since": self.since.map(|at| at.to_string()),
+            "next_at": self.next_at.map(|at| at.to_string()), "reason": self.reason,
+            "detail": self.detail, "attempts": self.attempts,
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! `ballet tap`, `record` and `replay`: the stream of all events, on the screen, in a file, and back.
+
+mod expect;
+mod feed;
+mod pace;
+mod progress;
+mod record;
+mod render;
+mod replay;
+mod selection;
+mod tap;
+
+pub(crate) use record::{RecordArgs, run as record};
+pub(crate) use replay::{ReplayArgs, run as replay};
+pub(crate) use tap::{TapArgs, run as tap};

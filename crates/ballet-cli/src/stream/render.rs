@@ -1,0 +1,88 @@
+//! One event on one line, for people.
+
+use ballet::core::id::short;
+use ballet::core::topology::NOTES;
+use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON, text_header};
+use ballet_stream::Record;
+use ballet_terminal::{columns, cut, plain};
+
+use crate::ui;
+
+/// Times, in UTC: `10:03:04.123`.
+const TIME: &str = "%H:%M:%S%.3f";
+const DAY: &str = "%Y-%m-%d";
+/// As wide as the usual types and services. A column grows with what comes.
+const TYPE: usize = 28;
+const SERVICE: usize = 10;
+/// What is left for the body on a narrow terminal.
+const LEAST: usize = 20;
+
+/// Writes events below each other in columns.
+pub(crate) struct Lines {
+    columns: Option<usize>,
+    event_type: usize,
+    service: usize,
+    day: String,
+}
+
+impl Lines {
+    pub(crate) fn new() -> Self {
+        Self { columns: columns(), event_type: TYPE, service: SERVICE, day: String::new() }
+    }
+
+    /// The event's line, below one with the day if that is another.
+    pub(crate) fn line(&mut self, record: &Record) -> String {
+        let mut text = String::new();
+        let time = match record.time {
+            Some(time) => {
+                let day = time.strftime(DAY).to_string();
+                if day != self.day {
+                    text = format!("{}\n", ui::dim(&format!("{day} (times in UTC)")));
+                    self.day = day;
+                }
+                time.strftime(TIME).to_string()
+            }
+            None => "–".to_owned(),
+        };
+        let event_type = plain(record.event_type());
+        let service = plain(record.service().unwrap_or("–"));
+        let saga = record.saga().map_or("–".to_owned(), |saga| plain(&short(saga)));
+        self.event_type = self.event_type.max(event_type.chars().count());
+        self.service = self.service.max(service.chars().count());
+        let (mark, said) = match death(record) {
+            Some((mark, why)) => (format!("{mark} "), why),
+            None => (String::new(), record.text().into_owned()),
+        };
+        let before = 12 + 1 + self.event_type + 1 + 8 + 1 + self.service + 1 + mark.len();
+        let said = plain(&said);
+        let said = match self.columns {
+            Some(columns) => cut(&said, columns.saturating_sub(before).max(LEAST)),
+            None => said,
+        };
+        let name = format!("{event_type:width$}", width = self.event_type);
+        let (name, mark) = if mark.is_empty() {
+            (ui::green(&name), mark)
+        } else {
+            (ui::red(&name), ui::red(&mark))
+        };
+        let width = self.service;
+        text.push_str(&format!(
+            "{} {name} {saga:8} {service:width$} {mark}{said}",
+            ui::dim(&format!("{time:12}"))
+        ));
+        text
+    }
+}
+
+/// How a dead letter is marked, and why it is dead; or what a tool did with it.
+fn death(record: &Record) -> Option<(&'static str, String)> {
+    if !record.is_dead_letter() {
+        return None;
+    }
+    let note = NOTES.into_iter().find(|note| {
+        record.routing_key.strip_prefix(note).is_some_and(|rest| rest.starts_with('.'))
+    });
+    let header = |name| text_header(&record.properties, name);
+    let why = [header(DEAD_REASON), header(DEAD_DETAIL)].into_iter().flatten();
+    Some((note.unwrap_or("DEAD"), why.collect::<Vec<_>>().join(": ")))
+}

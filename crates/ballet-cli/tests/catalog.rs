@@ -1,0 +1,122 @@
+//! What the command says of a system without any server: its events, its AsyncAPI document, and its own
+//! manual.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+fn ballet(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts/shop");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+    let output = command.args(arguments).env("BALLET_CONTRACTS", contracts).output();
+    let output = output.expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_catalog_lists_every_event_with_stable_names() {
+    let (code, out, _) = ballet(&["catalog", "-o", "jsonl"]);
+    let rows: Vec<Value> =
+        out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!((code, rows.len()), (Some(0), shop::system().known_types().len()));
+    for row in &rows {
+        let keys: Vec<&String> = row.as_object().expect("an object").keys().collect();
+        let mut keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
+        keys.sort_unstable();
+        assert_eq!(
+            keys,
+            [
+                "also_from",
+                "consumed_by",
+                "event",
+                "meaning",
+                "published_by",
+                "role",
+                "sagas",
+                "schema"
+            ]
+        );
+    }
+    let checked_out = rows.iter().find(|row| row["event"] == "cart.checked_out.v1").expect("a row");
+    assert_eq!(checked_out["also_from"][0], "storefront");
+    assert_eq!(checked_out["role"], "starts_saga");
+    let (_, table, _) = ballet(&["catalog"]);
+    assert_eq!(table.lines().count(), rows.len() + 1, "{table}");
+}
+
+#[test]
+fn an_event_is_shown_with_its_fields_and_what_it_is_for() {
+    let (code, out, _) = ballet(&["catalog", "payment_authorized"]);
+    assert_eq!(code, Some(0), "{out}");
+    for said in [
+        "payments.payment_authorized.v1",
+        "published by payments",
+        "consumed by shipping, in step schedule_shipment",
+        "amount.currency",
+        "The currency, three capital letters as in ISO 4217.",
+    ] {
+        assert!(out.contains(said), "{said} is not in\n{out}");
+    }
+    let (code, _, err) = ballet(&["catalog", "authorized"]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("there is payments.payment_authorized.v1"), "{err}");
+    let (code, _, err) = ballet(&["catalog", "nonsense"]);
+    assert_eq!(code, Some(2), "{err}");
+}
+
+#[test]
+fn the_asyncapi_documents_are_those_of_the_repository() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/asyncapi");
+    for (arguments, file) in [
+        (&["asyncapi"][..], "shop.json"),
+        (&["asyncapi", "--service", "payments"], "payments.json"),
+    ] {
+        let (code, out, _) = ballet(arguments);
+        assert_eq!(code, Some(0));
+        assert_eq!(out, fs::read_to_string(docs.join(file)).expect("a document"), "{file}");
+    }
+    let (code, _, err) = ballet(&["asyncapi", "--service", "billing"]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("shop has no service billing"), "{err}");
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    for (shell, word) in [
+        ("bash", "complete -F _ballet"),
+        ("zsh", "#compdef ballet"),
+        ("fish", "complete -c ballet"),
+        ("elvish", "edit:completion"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let (code, out, _) = ballet(&["completions", shell]);
+        assert_eq!(code, Some(0));
+        assert!(out.contains(word) && out.contains("redrive"), "{shell}");
+    }
+    let (code, page, _) = ballet(&["man"]);
+    assert_eq!(code, Some(0));
+    assert!(page.contains(".TH ballet 1") && page.contains("catalog"), "{page}");
+    let dir = std::env::temp_dir().join(format!("ballet-man-{}", std::process::id()));
+    let (code, _, err) = ballet(&["man", &dir.display().to_string()]);
+    assert_eq!(code, Some(0), "{err}");
+    let page = fs::read_to_string(dir.join("ballet-dlq-redrive.1")).expect("a page");
+    fs::remove_dir_all(&dir).expect("removed");
+    assert!(page.contains("dry\\-run"), "{page}");
+}
+
+#[test]
+fn a_saga_is_drawn() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/choreography");
+    let (code, out, _) = ballet(&["diagram"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(out, fs::read_to_string(docs.join("order_fulfillment.svg")).expect("a picture"));
+    let (code, out, _) = ballet(&["diagram", "order_fulfillment", "--form", "mermaid"]);
+    assert_eq!(code, Some(0));
+    assert!(out.starts_with("flowchart TD\n"), "{out}");
+    let (code, _, err) = ballet(&["diagram", "refunds"]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("there is order_fulfillment"), "{err}");
+}

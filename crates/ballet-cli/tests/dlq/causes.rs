@@ -1,0 +1,92 @@
+//! Dead letters of several causes, and those that were edited.
+
+use ballet_testkit::wait_until;
+use serde_json::{Value, json};
+
+use crate::world::{SOON, TICKED, World};
+
+/// Puts a dead letter of a tick there, as it is after a failure with this detail.
+async fn dead_tick(world: &World, detail: &str, body: &str) -> String {
+    let id = world.new_id();
+    let properties = json!({ "message_id": id, "type": TICKED, "headers": {
+        "x-dead-reason": "permanent", "x-dead-step": "count_ticks", "x-dead-detail": detail,
+        "x-dead-at": "2026-01-01T00:00:00Z", "x-dead-service": "counter" } });
+    let put = world.env.management().publish("dead", "counter", &properties, body).await;
+    assert!(put.expect("published"));
+    id
+}
+
+#[tokio::test]
+async fn eleven_causes_are_eleven_groups_each_with_a_canary_and_can_be_chosen_by_their_words() {
+    let world = World::new("causes").await;
+    let causes = [
+        "the shelf is full",
+        "the shelf is locked",
+        "no such shelf",
+        "missing field `lines`",
+        "missing field `card_token`",
+        "the carrier does not deliver to this country",
+        "the price changed meanwhile",
+        "the card has expired",
+        "the card processor answered 500",
+        "the connection was closed",
+        "the row is locked by another session",
+    ];
+    for (number, cause) in causes.iter().enumerate() {
+        for customer in ["Ada", "Grace \"the admiral\""] {
+            let detail = format!("{cause}: order {}, customer {customer:?}", world.new_id());
+            dead_tick(&world, &detail, &format!(r#"{{"number": {number}}}"#)).await;
+        }
+    }
+    world.dead(22).await;
+    let said = world.ballet(&["groups", "-o", "jsonl"]).await.succeeds();
+    let groups: Vec<Value> =
+        said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(groups.len(), causes.len(), "{said}");
+    assert!(groups.iter().all(|group| group["dead_letters"] == 2), "{said}");
+    let table = world.ballet(&["groups"]).await.ends_with(0);
+    assert_eq!(table.out.lines().count(), 1 + causes.len(), "{table:?}");
+    assert!(table.err.contains("--type clock.ticked.v1 --detail '"), "{table:?}");
+    let chosen = ["redrive", "--detail", "the shelf is full", "--dry-run"];
+    let chosen = world.ballet(&chosen).await.ends_with(0);
+    assert!(chosen.err.contains("2 dead letters would be sent back"), "{chosen:?}");
+    let done = world.ballet(&["redrive", "--all"]).await.ends_with(0);
+    assert_eq!(done.out.matches("was handled").count(), causes.len(), "{done:?}");
+    wait_until("all of them to be counted", SOON, || async {
+        let counted = world.counted().await;
+        let whole: i64 = counted.iter().map(|(_, times)| times).sum();
+        if whole == 22 { Ok(Some(())) } else { Err(format!("{counted:?}")) }
+    })
+    .await
+    .expect("counted");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_canary_that_dies_again_does_not_hold_back_what_was_edited() {
+    let world = World::new("edits").await;
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.push(
+            dead_tick(&world, "missing field `number`", &format!(r#"{{"no": {number}}}"#)).await,
+        );
+    }
+    world.dead(5).await;
+    // The second edit is no better than what was there.
+    for (at, body) in
+        [(2, r#"{"number": "two"}"#), (3, r#"{"number": 3}"#), (4, r#"{"number": 4}"#)]
+    {
+        std::fs::write(world.place.join("body.json"), body).expect("written");
+        world.ballet(&["edit", &ids[at], "--body", "body.json"]).await.ends_with(0);
+    }
+    let groups = world.ballet(&["groups"]).await.succeeds();
+    assert!(groups.contains("edited since; it was: missing field"), "{groups}");
+    let done = world.ballet(&["redrive", "--all"]).await.ends_with(3);
+    // Whichever of the edited ones was their canary.
+    assert!(done.err.contains("4 dead letters sent back"), "{done:?}");
+    assert!(done.err.contains("1 were not sent"), "{done:?}");
+    world.are_counted(2).await;
+    assert_eq!(world.counted().await, [(3, 1), (4, 1)]);
+    world.dead(3).await;
+    world.close().await;
+}

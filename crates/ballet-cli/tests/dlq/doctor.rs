@@ -1,0 +1,173 @@
+//! `ballet doctor`, on a system that is well, and then is broken on purpose, one thing after the other.
+
+use ballet::core::{contract, topology};
+use ballet_testkit::{Method, Options, Servers, wait_until};
+use serde_json::{Value, json};
+use sqlx::Executor;
+
+use crate::publish::contracts;
+use crate::world::{SOON, World, ballet, counter, ended};
+
+/// A system with a broker of its own, and whoever examines it.
+struct Patient {
+    world: World,
+    management: String,
+    database: String,
+}
+
+impl Patient {
+    async fn new(servers: &Servers) -> Self {
+        let world = World::on(servers, "doctor").await;
+        contracts(&world);
+        let ops = world.env.amqp_url("ops");
+        let (user, _) = ops.trim_start_matches("amqp://").split_once('@').expect("a user");
+        let at = servers.rabbitmq().management_url().trim_start_matches("http://").to_owned();
+        let database = world.env.database_url("counter").to_owned();
+        let patient = Self { management: format!("http://{user}@{at}"), database, world };
+        // The users of a test have names of their own. A service's user has the service's name.
+        let user = json!({ "password": "counter", "tags": "" });
+        patient.call(Method::PUT, &["users", "counter"], &user).await;
+        patient.give_rights("^$").await;
+        patient
+    }
+
+    async fn call(&self, method: Method, path: &[&str], body: &Value) {
+        self.world.env.management().call(method, path, Some(body)).await.expect("an answer");
+    }
+
+    /// Gives the counter the rights that are declared, but for the one to configure.
+    async fn give_rights(&self, configure: &str) {
+        let vhost = self.world.env.vhost();
+        let system = contract::system(vhost, vec![counter().part()]);
+        let wanted = topology::definitions(&system, |_| String::new());
+        let of_counter = |section: &str| -> Vec<Value> {
+            let all = wanted[section].as_array().expect("a list").iter();
+            all.filter(|entry| entry["user"] == "counter").cloned().collect()
+        };
+        for mut entry in of_counter("permissions") {
+            entry["configure"] = json!(configure);
+            self.call(Method::PUT, &["permissions", vhost, "counter"], &entry).await;
+        }
+        for entry in of_counter("topic_permissions") {
+            self.call(Method::PUT, &["topic-permissions", vhost, "counter"], &entry).await;
+        }
+    }
+
+    async fn sql(&self, statement: &str) {
+        let mut db = self.world.database().await;
+        db.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.expect(statement);
+    }
+
+    /// The exit code, and what is not well: the check and what was found.
+    async fn examined(&self) -> (Option<i32>, Vec<(String, String)>) {
+        let mut command = ballet(&self.world.env, &self.world.place);
+        command.env("BALLET_CONTRACTS", self.world.place.join("clocks"));
+        command.env("DATABASE_URL", &self.database);
+        command.env("RABBITMQ_MANAGEMENT_URL", &self.management);
+        command.args(["doctor", "--quiet", "-o", "json"]);
+        let ended = ended(command).await;
+        let rows: Vec<Value> = serde_json::from_str(&ended.out).expect("JSON");
+        let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        for row in &rows {
+            assert!(row["state"] == "warning" || !text(row, "do").is_empty(), "{row}");
+        }
+        (ended.code, rows.iter().map(|row| (text(row, "check"), text(row, "found"))).collect())
+    }
+
+    /// Waits until this check finds this, and nothing else is found.
+    async fn has(&self, check: &str, found: &str) {
+        wait_until(&format!("{check}: {found}"), SOON, || async {
+            let (code, all) = self.examined().await;
+            match &all[..] {
+                [(one, said)] if one == check && said.contains(found) && code == Some(3) => {
+                    Ok(Some(()))
+                }
+                _ => Err(format!("{code:?} {all:?}")),
+            }
+        })
+        .await
+        .expect("it is found");
+    }
+
+    async fn is_well(&self) {
+        wait_until("a system that is well", SOON, || async {
+            let (code, all) = self.examined().await;
+            if code == Some(0) && all.is_empty() {
+                Ok(Some(()))
+            } else {
+                Err(format!("{code:?} {all:?}"))
+            }
+        })
+        .await
+        .expect("it is well");
+    }
+
+    /// No process reads the queue, and tomorrow has no partition. Then the service starts.
+    async fn has_both_until_started(&mut self) {
+        wait_until("a queue without readers", SOON, || async {
+            let (_, all) = self.examined().await;
+            let checks: Vec<&str> = all.iter().map(|(check, _)| check.as_str()).collect();
+            if checks == ["lag", "partitions"] { Ok(Some(())) } else { Err(format!("{all:?}")) }
+        })
+        .await
+        .expect("both are found");
+        self.world.start().await;
+    }
+}
+
+#[tokio::test]
+async fn each_thing_that_is_broken_is_named_with_what_to_do() {
+    let servers = Servers::private(Options::fast()).await.expect("servers of our own");
+    let mut patient = Patient::new(&servers).await;
+    patient.is_well().await;
+
+    patient.give_rights(".*").await;
+    patient.has("rights", "configure is \".*\" and should be \"^$\"").await;
+    patient.give_rights("^$").await;
+
+    let rabbitmq = servers.rabbitmq();
+    let limits: [[&[&str]; 2]; 2] = [
+        [
+            &["set_vm_memory_high_watermark", "absolute", "1MB"],
+            &["set_vm_memory_high_watermark", "absolute", "8GB"],
+        ],
+        [&["set_disk_free_limit", "9000GB"], &["set_disk_free_limit", "1MB"]],
+    ];
+    for ([low, high], (check, found)) in
+        limits.iter().zip([("memory", "the memory alarm is on"), ("disk", "the disk alarm is on")])
+    {
+        rabbitmq.control(low).await.expect("set");
+        patient.has(check, found).await;
+        rabbitmq.control(high).await.expect("set");
+        patient.is_well().await;
+    }
+
+    patient.sql("alter table ballet.failure rename column detail to story").await;
+    patient.has("tables", "column failure.detail is missing").await;
+    patient.sql("alter table ballet.failure rename column story to detail").await;
+
+    let partition = "select inhrelid::regclass::text from pg_inherits where inhparent = \
+                     'ballet.inbox'::regclass and inhrelid::regclass::text like '%' || \
+                     to_char((now() at time zone 'UTC') + interval '1 day', 'YYYYMMDD')";
+    let mut db = patient.world.database().await;
+    let (tomorrow,): (String,) =
+        sqlx::query_as(partition).fetch_one(&mut db).await.expect("a partition");
+    patient.sql(&format!("alter table ballet.inbox detach partition {tomorrow}")).await;
+    patient.has("partitions", &format!("{tomorrow} is missing")).await;
+    patient.sql(&format!("drop table {tomorrow}")).await;
+    patient.world.stop().await;
+    // A service that starts makes the partition anew.
+    patient.has_both_until_started().await;
+    patient.is_well().await;
+
+    let url =
+        std::mem::replace(&mut patient.database, "postgres://nobody@127.0.0.1:1/none".to_owned());
+    patient.has("connection", "Postgres at 127.0.0.1:1 cannot be reached").await;
+    patient.database = url;
+    let address =
+        std::mem::replace(&mut patient.management, "http://ops:ops@127.0.0.1:1".to_owned());
+    patient.has("management", "cannot be reached").await;
+    patient.management = address;
+
+    patient.world.close().await;
+}

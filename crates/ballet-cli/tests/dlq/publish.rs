@@ -1,0 +1,105 @@
+//! `ballet publish`: what the contracts accept goes out and has its effect once; nothing else leaves.
+
+use std::fs;
+
+use ballet_testkit::Method;
+use serde_json::{Value, json};
+
+use crate::world::{Ended, TICKED, TOCKED, World, ballet, ended};
+
+/// The counter's contract, as its command finds it.
+pub(crate) fn contracts(world: &World) {
+    let schema = json!({ "type": "object", "required": ["number"],
+        "properties": { "number": { "type": "integer", "format": "int64" } } });
+    let event = |name: &str| json!({ "name": name, "role": "plain", "schema": schema });
+    let contract = json!({
+        "contract": 1, "service": "counter",
+        "subscriptions": [{ "name": "count_ticks", "on": TICKED }, { "name": "count_tocks", "on": TOCKED }],
+        "events": [event(TICKED), event(TOCKED)],
+    });
+    let folder = world.place.join("clocks");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("counter.json"), contract.to_string()).expect("a contract");
+}
+
+async fn publish(world: &World, user: &str, text: &str, arguments: &[&str]) -> Ended {
+    let file = world.place.join("messages");
+    fs::write(&file, text).expect("written");
+    let mut command = ballet(&world.env, &world.place);
+    command
+        .env("AMQP_URL", world.env.amqp_url(user))
+        .env("BALLET_CONTRACTS", world.place.join("clocks"));
+    command.arg("publish").arg(&file).args(arguments);
+    ended(command).await
+}
+
+#[tokio::test]
+async fn what_is_published_has_its_effect_once() {
+    let world = World::new("publish").await;
+    contracts(&world);
+    let id = world.new_id();
+    let lines = [
+        json!({ "type": TICKED, "message_id": id, "app_id": "clock", "body": { "number": 0 },
+            "headers": { "causation_id": id, "attempt": 3 } }),
+        json!({ "type": TOCKED, "body": { "number": 1 } }),
+    ];
+    let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+    let first = publish(&world, "ops", &text, &["-o", "json"]).await.succeeds();
+    let rows: Vec<Value> = serde_json::from_str(&first).expect("JSON");
+    assert_eq!(rows[0]["message_id"], json!(id));
+    assert_eq!((&rows[0]["state"], &rows[1]["state"]), (&json!("published"), &json!("published")));
+    world.all_counted_once(2).await;
+    // The second time the one with an id is the same message, and the other a new one.
+    publish(&world, "ops", &lines[0].to_string(), &[]).await.succeeds();
+    let bare: String = (2..600).map(|number| format!("{{\"number\":{number}}}\n")).collect();
+    let many =
+        publish(&world, "ops", &bare, &["--type", TICKED, "--app-id", "clock"]).await.succeeds();
+    assert_eq!(many.matches("published clock.ticked.v1").count(), 598, "{many}");
+    world.all_counted_once(600).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said() {
+    let world = World::new("publish-wrong").await;
+    contracts(&world);
+    let text = "{\"number\":0}\n{\"number\":\"one\"}\n{}\n";
+    let wrong = publish(&world, "ops", text, &["--type", TICKED]).await.ends_with(1);
+    assert!(wrong.err.contains("line 2: error: "), "{wrong:?}");
+    assert!(wrong.err.contains("number: a whole number from"), "{wrong:?}");
+    assert!(wrong.err.contains("line 3: error: "), "{wrong:?}");
+    assert!(wrong.err.contains("2 of 3 messages are wrong: nothing is published"), "{wrong:?}");
+    let forged = publish(&world, "ops", "{\"number\":0}", &["--type", TICKED, "--app-id", "thief"]);
+    assert!(forged.await.ends_with(1).err.contains("\"thief\" may not publish"));
+    publish(&world, "ops", "{}", &["--type", "clock.rang.v1"]).await.ends_with(2);
+    publish(&world, "ops", "", &[]).await.ends_with(2);
+    let dry = publish(&world, "ops", "{\"number\":0}", &["--type", TICKED, "--dry-run"]).await;
+    assert!(dry.ends_with(0).out.starts_with("would publish clock.ticked.v1"));
+    assert!(world.counted().await.is_empty());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_does_not_take_it_is_told_apart_from_one_that_is_away() {
+    let world = World::new("publish-refused").await;
+    contracts(&world);
+    // Its rights are to redrive.
+    let refused =
+        publish(&world, "redrive", "{\"number\":0}", &["--type", TICKED]).await.ends_with(1);
+    assert!(refused.out.contains("not published clock.ticked.v1"), "{refused:?}");
+    assert!(refused.out.contains("ACCESS_REFUSED"), "{refused:?}");
+    // Nothing takes it, not even the journal, so the broker returns it.
+    world.env.management().delete_queue("journal").await.expect("deleted");
+    let path = ["exchanges", world.env.vhost(), "route"];
+    world.env.management().call(Method::DELETE, &path, None).await.expect("deleted");
+    let returned = publish(&world, "ops", "{\"number\":0}", &["--type", TICKED]).await.ends_with(1);
+    assert!(returned.out.contains("no queue is bound for it"), "{returned:?}");
+    let mut away = ballet(&world.env, &world.place);
+    fs::write(world.place.join("messages"), "{\"number\":0}").expect("written");
+    away.env("AMQP_URL", "amqp://ops:ops@127.0.0.1:1/clocks");
+    away.env("BALLET_CONTRACTS", world.place.join("clocks"));
+    away.args(["publish", "messages", "--type", TICKED]);
+    let away = ended(away).await.ends_with(4);
+    assert!(away.err.contains("cannot be reached"), "{away:?}");
+    world.close().await;
+}

@@ -1,0 +1,196 @@
+//! `ballet restore`: a service's database comes from a backup, while the others went on.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+use ballet_testkit::{Options, Servers};
+use reqwest::Url;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::shop::{Shop, checkout};
+
+/// The database of a service that is not running, and its backup.
+struct Backup {
+    server: Url,
+    name: String,
+    owner: String,
+    taken: String,
+}
+
+impl Backup {
+    async fn take(shop: &Shop, service: &str) -> Self {
+        let owned: Url = shop.env.database_url(service).parse().expect("a URL");
+        let mut server: Url = shop.env.admin_database_url(service).parse().expect("a URL");
+        let name = server.path().trim_start_matches('/').to_owned();
+        server.set_path("/postgres");
+        let taken = ballet::Clock::system().now().to_string();
+        let backup = Self { server, name, owner: owned.username().to_owned(), taken };
+        let (name, owner) = (&backup.name, &backup.owner);
+        backup.run(&format!("create database {name}_b template {name} owner {owner}")).await;
+        backup
+    }
+
+    /// Puts it into the place of what there is now.
+    async fn restore(&self) {
+        let name = &self.name;
+        self.run(&format!("drop database {name} with (force)")).await;
+        self.run(&format!("alter database {name}_b rename to {name}")).await;
+    }
+
+    async fn run(&self, sql: &str) {
+        let mut db = PgConnection::connect(self.server.as_str()).await.expect("a server");
+        db.execute(AssertSqlSafe(sql.to_owned())).await.expect(sql);
+    }
+}
+
+/// The command restores; the service is started when it asks for that. Returns what it said, and how it ended.
+async fn restored(
+    shop: &mut Shop,
+    service: &'static str,
+    taken: &str,
+) -> (Vec<String>, Option<i32>) {
+    let arguments = ["restore", service, "--backup", taken, "--patience", "120"];
+    let mut child = shop.command(&arguments).spawn().expect("the command");
+    let mut lines = BufReader::new(child.stderr.take().expect("its words")).lines();
+    let mut said = Vec::new();
+    while let Some(line) = lines.next_line().await.expect("a line") {
+        let asks = line.contains(&format!("start {service} now"));
+        said.push(line);
+        if asks {
+            shop.start(service, None).await;
+        }
+    }
+    let output = child.wait_with_output().await.expect("its end");
+    said.push(String::from_utf8(output.stdout).expect("UTF-8"));
+    (said, output.status.code())
+}
+
+#[tokio::test]
+async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are() {
+    let mut shop = Shop::open("restored").await;
+    let before = shop.order(3).await;
+    shop.all_are(&before, "completed").await;
+    let running = shop.ballet(&["restore", "shipping", "--backup", "0s"]).await.ends_with(2);
+    assert!(running.err.contains("a process of shipping is running"), "{running:?}");
+
+    // Here one saga is half way.
+    shop.stop("payments").await;
+    let open = shop.order(1).await;
+    shop.stop("shipping").await;
+    let backup = Backup::take(&shop, "shipping").await;
+    shop.start("shipping", None).await;
+    shop.start("payments", None).await;
+    let mut after = shop.order(4).await;
+    after.extend(open);
+    shop.all_are(&after, "completed").await;
+    let declined = Shop::new_id();
+    let mut body = checkout();
+    body["card_token"] = json!("card_declined");
+    shop.drop(&declined, &body.to_string()).await;
+    shop.order_is(&declined, "cancelled").await;
+    shop.is_sound().await;
+
+    shop.stop("shipping").await;
+    backup.restore().await;
+    let check = ["restore", "shipping", "--backup", &backup.taken, "--check", "-o", "json"];
+    let differ = shop.ballet(&check).await.ends_with(3);
+    let differ: Vec<Value> = serde_json::from_str(&differ.out).expect("JSON");
+    assert!(differ.len() >= after.len(), "{differ:?}");
+    let plan = ["restore", "shipping", "--backup", &backup.taken, "--dry-run"];
+    let plan = shop.ballet(&plan).await.ends_with(0);
+    assert!(plan.err.contains("nothing was sent"), "{plan:?}");
+
+    let (said, code) = restored(&mut shop, "shipping", &backup.taken).await;
+    assert_eq!(code, Some(0), "{said:#?}");
+    shop.all_are(&after, "completed").await;
+    shop.is_sound().await;
+    shop.ballet(&check).await.ends_with(0);
+    // It goes on as before.
+    let next = shop.order(1).await;
+    shop.all_are(&next, "completed").await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_restored_owner_aborts_nothing_and_a_saga_that_began_in_it_is_named() {
+    let mut shop = Shop::open("forgotten").await;
+    shop.stop("payments").await;
+    let open = shop.order(1).await;
+    shop.order_is(&open[0], "placed").await;
+    shop.stop("orders").await;
+    let backup = Backup::take(&shop, "orders").await;
+    shop.start("orders", None).await;
+    shop.start("payments", None).await;
+    // What comes from outside by a message is in the journal; a request over HTTP is not.
+    let dropped = shop.order(1).await;
+    let url = format!("{}/orders", shop.url("orders"));
+    let placed = shop.http.post(&url).json(&checkout()).send().await.expect("an answer");
+    let placed: Value = placed.json().await.expect("JSON");
+    let placed = placed["order_id"].as_str().expect("an id").to_owned();
+    shop.all_are(&[open[0].clone(), dropped[0].clone(), placed.clone()], "completed").await;
+
+    shop.stop("orders").await;
+    backup.restore().await;
+    // Meanwhile the deadline has passed of an order that was paid in time.
+    let mut db = PgConnection::connect(shop.env.admin_database_url("orders")).await.expect("it");
+    let passed = "update ballet.deadline set due_at = now() - interval '1 minute'";
+    assert_eq!(db.execute(passed).await.expect("passed").rows_affected(), 1);
+    let (said, code) = restored(&mut shop, "orders", &backup.taken).await;
+    assert_eq!(code, Some(3), "{said:#?}");
+    assert!(said.iter().any(|line| line.contains("1 deadline put off")), "{said:#?}");
+    shop.all_are(&[open[0].clone(), dropped[0].clone()], "completed").await;
+    let check = ["restore", "orders", "--backup", &backup.taken, "--check", "-o", "json"];
+    let differ = shop.ballet(&check).await.ends_with(3);
+    let differ: Vec<Value> = serde_json::from_str(&differ.out).expect("JSON");
+    let sagas: Vec<_> = differ.iter().map(|row| row["saga"].clone()).collect();
+    assert_eq!(sagas, [json!(placed)], "{differ:?}");
+    let before = differ[0]["published_before"].to_string();
+    assert!(before.contains("orders.order_placed.v1"), "{before}");
+    shop.close().await;
+}
+
+/// A base backup, and the log up to a moment in the middle of everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn services_restored_to_any_moment_under_load_are_where_the_others_are() {
+    let servers = Servers::private(Options::fast()).await.expect("servers");
+    let mut shop = Shop::open_on(&servers, "cut").await;
+    let url = format!("{}/stock/mug/receive", shop.url("inventory"));
+    let note = json!({ "receipt": "note-2", "quantity": 1_000 });
+    let answer = shop.http.post(&url).json(&note).send().await.expect("an answer");
+    assert!(answer.status().is_success(), "{answer:?}");
+    let standby = servers.postgres().standby().await.expect("a standby");
+    let cut = 20 + RandomState::new().hash_one(0) % 60;
+    println!("the log is cut while order {cut} of 100 is placed");
+    let (mut paid, mut declined, mut taken) = (Vec::new(), Vec::new(), String::new());
+    for at in 0..100 {
+        if at == cut {
+            taken = ballet::Clock::system().now().to_string();
+            standby.promote().await.expect("promoted");
+        }
+        let (id, mut body) = (Shop::new_id(), checkout());
+        if at % 4 == 0 {
+            body["card_token"] = json!("card_declined");
+        }
+        shop.drop(&id, &body.to_string()).await;
+        if at % 4 == 0 { &mut declined } else { &mut paid }.push(id);
+    }
+    shop.all_are(&paid, "completed").await;
+    shop.all_are(&declined, "cancelled").await;
+    shop.is_sound().await;
+
+    let port = standby.url().parse::<Url>().expect("a URL").port().expect("a port");
+    for service in ["shipping", "inventory"] {
+        shop.stop(service).await;
+        shop.moved = Some(port);
+        let (said, code) = restored(&mut shop, service, &taken).await;
+        shop.moved = None;
+        assert_eq!(code, Some(0), "{said:#?}");
+    }
+    shop.is_sound().await;
+    shop.all_are(&paid, "completed").await;
+    shop.all_are(&declined, "cancelled").await;
+    shop.close().await;
+    servers.stop().await.expect("stopped");
+}

@@ -1,0 +1,178 @@
+//! `ballet sagas`: what one saga has done, and what it waits for.
+
+use ballet_testkit::wait_until;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::shop::{Shop, checkout};
+use crate::world::SOON;
+
+/// Waits until a listing has this word.
+async fn until_said(shop: &Shop, arguments: &[&str], word: &str) -> String {
+    wait_until(&format!("{word:?} in {arguments:?}"), SOON, || async {
+        let said = shop.ballet(arguments).await;
+        let is_said = said.code == Some(0) && said.out.contains(word);
+        if is_said { Ok(Some(said.out)) } else { Err(format!("{said:?}")) }
+    })
+    .await
+    .expect("said")
+}
+
+#[tokio::test]
+async fn t169_a_saga_shows_what_happened_and_what_it_waits_for_since_when() {
+    let mut shop = Shop::open("lanes").await;
+    let done = Shop::new_id();
+    shop.drop(&done, &checkout().to_string()).await;
+    shop.order_is(&done, "completed").await;
+    until_said(&shop, &["sagas", "open"], "no saga is open").await;
+    let shown = shop.ballet(&["sagas", "show", &done]).await.succeeds();
+    for words in [
+        "finished, began",
+        "     ms  cart  orders  inventory  payments  shipping",
+        "●       ·          ·         ·         orders.order_placed",
+        "payments.payment_captured",
+        "✓       ·          ·         ·         orders.order_completed  the saga has ended",
+    ] {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+    assert!(!shown.contains("waits because"), "{shown}");
+
+    shop.stop("payments").await;
+    let waits = Shop::new_id();
+    shop.drop(&waits, &checkout().to_string()).await;
+    let event = "has not acted on inventory.stock_reserved.v1";
+    let open = until_said(&shop, &["sagas", "open"], event).await;
+    assert!(open.contains(&waits) && !open.contains(&done), "{open}");
+    let shown = shop.ballet(&["sagas", "show", &waits]).await.succeeds();
+    for words in ["open, began", "inventory.stock_reserved", event, "no process of payments is"] {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+    assert!(shown.contains("its deadline passes in"), "{shown}");
+    let json = shop.ballet(&["sagas", "show", &waits, "-o", "json"]).await.succeeds();
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let wait = &json[0]["waits"][0];
+    assert_eq!((&wait["service"], &wait["silent"]), (&json!("payments"), &json!(true)), "{json}");
+    assert!(wait["since"].is_string() && json[0]["open"] == true, "{json}");
+
+    let old = shop.ballet(&["sagas", "open", "--older-than", "1h"]).await.succeeds();
+    assert!(old.contains("no saga is open"), "{old}");
+    let others = ["sagas", "open", "--older-than", "0s", "--service", "shipping"];
+    let others = shop.ballet(&others).await.succeeds();
+    assert!(!others.contains("stock_reserved"), "{others}");
+    let stuck = shop.ballet(&["sagas", "stuck"]).await.ends_with(0);
+    for words in [&waits, "silent", "orders.order_placed.v1", "no process of payments is"] {
+        assert!(stuck.out.contains(words), "{words:?} is not in {stuck:?}");
+    }
+    assert!(stuck.err.contains("Start it again") && !stuck.err.contains("redrive"), "{stuck:?}");
+
+    let unknown = shop.ballet(&["sagas", "show", &Shop::new_id()]).await.ends_with(2);
+    assert!(unknown.err.contains("no service has recorded anything"), "{unknown:?}");
+    shop.start("payments", None).await;
+    shop.order_is(&waits, "completed").await;
+    until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn a_refused_order_shows_its_dead_letter_and_its_reason() {
+    let mut shop = Shop::open("shown").await;
+    let dead = Shop::new_id();
+    let mut wrong = checkout();
+    wrong["lines"][0]["quantity"] = json!("one");
+    shop.drop(&dead, &wrong.to_string()).await;
+    shop.dead("orders").await;
+    let shown = shop.ballet(&["sagas", "show", &dead]).await.ends_with(0);
+    for words in ["has not handled cart.checked_out.v1", "a dead letter", "quantity"] {
+        assert!(shown.out.contains(words), "{words:?} is not in {shown:?}");
+    }
+    assert!(shown.err.contains(&format!("ballet dlq redrive --saga {dead}")), "{shown:?}");
+
+    let declined = Shop::new_id();
+    let mut body = checkout();
+    body["card_token"] = json!("card_declined");
+    shop.drop(&declined, &body.to_string()).await;
+    shop.order_is(&declined, "cancelled").await;
+    until_said(&shop, &["sagas", "show", &declined], "finished").await;
+    let shown = shop.ballet(&["sagas", "show", &declined]).await.succeeds();
+    for words in ["payments.payment_declined  refused:", "aborted: ", "stock_released  compensated"]
+    {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+
+    // A database that is away is named, and the others are read.
+    shop.stop("shipping").await;
+    let [shipping, admin] = ["shipping", "orders"].map(|name| shop.env.admin_database_url(name));
+    let name = shipping.rsplit('/').next().expect("a name").split('?').next().expect("a name");
+    let mut db = PgConnection::connect(admin).await.expect("a database");
+    let close = format!("alter database {name} allow_connections false");
+    db.execute(AssertSqlSafe(close)).await.expect("closed");
+    for arguments in [&["sagas", "show", &declined][..], &["sagas", "open"], &["sagas", "stuck"]] {
+        let partly = shop.ballet(arguments).await.ends_with(3);
+        assert!(partly.err.contains("the database of shipping"), "{partly:?}");
+    }
+    let open = format!("alter database {name} allow_connections true");
+    db.execute(AssertSqlSafe(open)).await.expect("open again");
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t150_sagas_are_listed_by_state_by_page_and_by_a_value_in_their_events() {
+    let shop = Shop::open("listed").await;
+    let none = shop.ballet(&["sagas", "list"]).await.succeeds();
+    assert!(none.contains("there is no such saga"), "{none}");
+
+    let done = Shop::new_id();
+    let mut body = checkout();
+    let customer = Shop::new_id();
+    body["customer_id"] = json!(customer);
+    shop.drop(&done, &body.to_string()).await;
+    shop.order_is(&done, "completed").await;
+    // Ids of one millisecond have no order.
+    let declined = Shop::new_id();
+    let mut body = checkout();
+    body["card_token"] = json!("card_declined");
+    shop.drop(&declined, &body.to_string()).await;
+    // Told as it goes on, each event once, to the end.
+    let watched = ["sagas", "watch", &declined, "--timeout", "120s", "-o", "jsonl"];
+    let watched = shop.ballet(&watched).await.succeeds();
+    let told: Vec<Value> =
+        watched.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let count = |event: &str| told.iter().filter(|line| line["event"] == event).count();
+    for event in [
+        "orders.order_placed.v1",
+        "payments.payment_declined.v1",
+        "orders.order_cancelled.v1",
+        "inventory.stock_released.v1",
+    ] {
+        assert_eq!(count(event), 1, "{event} in\n{watched}");
+    }
+    until_said(&shop, &["sagas", "open"], "no saga is open").await;
+
+    let listed = shop.ballet(&["sagas", "list", "-o", "json"]).await.succeeds();
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let of = |at: usize, field: &str| listed[at][field].clone();
+    assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
+    assert_eq!((of(0, "saga"), of(0, "state")), (json!(declined), json!("aborted")));
+    assert_eq!((of(1, "saga"), of(1, "state")), (json!(done), json!("completed")));
+    assert_eq!(of(1, "last_event"), "orders.order_completed.v1");
+
+    let ids = async |arguments: &[&str]| {
+        let listed = [&["sagas", "list", "-o", "jsonl"], arguments].concat();
+        let listed = shop.ballet(&listed).await.succeeds();
+        let id = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["saga"].clone();
+        listed.lines().map(id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&["--state", "aborted"]).await, [json!(declined)]);
+    assert_eq!(ids(&["--state", "open"]).await, [Value::Null; 0]);
+    assert_eq!(ids(&["--with", &customer]).await, [json!(done)]);
+    assert_eq!(ids(&["--with", "card_gone"]).await, [Value::Null; 0]);
+    assert_eq!(ids(&["--limit", "1"]).await, [json!(declined)]);
+    assert_eq!(ids(&["--after", &declined]).await, [json!(done)]);
+    let first = shop.ballet(&["sagas", "list", "--limit", "1"]).await.ends_with(0);
+    assert!(first.err.contains(&format!("--after {declined}")), "{first:?}");
+
+    let late = ["sagas", "watch", &Shop::new_id(), "--timeout", "1s"];
+    let late = shop.ballet(&late).await.ends_with(3);
+    assert!(late.err.contains("has not ended in time"), "{late:?}");
+    shop.close().await;
+}

@@ -1,0 +1,78 @@
+//! The tables as an operator sees them, on terminals of several widths.
+
+use ballet_testkit::wait_until;
+use serde_json::json;
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::pty::drawn;
+use crate::shop::{Shop, checkout};
+use crate::world::SOON;
+
+const WIDTHS: [u16; 3] = [80, 120, 200];
+const LIST: [&str; 8] = ["id", "died", "service", "reason", "step", "event", "redriven", "detail"];
+const GROUPS: [&str; 7] =
+    ["letters", "service", "reason", "step", "event", "died (last)", "detail"];
+const STUCK: [&str; 9] =
+    ["saga", "service", "step", "for", "what", "reason", "attempts", "next attempt", "detail"];
+const OPEN: [&str; 7] =
+    ["saga", "age", "service", "for", "waits because it", "next attempt", "why"];
+const CATALOG: [&str; 4] = ["event", "published by", "saga", "consumed by"];
+const COPIES: [&str; 6] = ["service", "copies", "of", "entities", "behind", "state"];
+const OUTBOX: [&str; 6] = ["age", "service", "event", "id", "saga", "reason"];
+
+const UNPUBLISHABLE: &str = "insert into ballet.outbox_dead (owner, batch, position, message_id, \
+    event_type, saga_id, body, created_at, reason) values (7, 1, 1, gen_random_uuid(), \
+    'orders.order_placed.v1', gen_random_uuid(), '{}', now() - interval '1 day', \
+    'the broker refuses a body of 20 MB: its max_message_size is 16 MB. Raise it, or forget the event')";
+
+#[tokio::test]
+async fn every_table_fits_the_terminal_and_its_columns_line_up() {
+    let mut shop = Shop::open("widths").await;
+    // An order that waits for payments, of which no process is alive.
+    shop.stop("payments").await;
+    let (waits, wrong) = (Shop::new_id(), Shop::new_id());
+    shop.drop(&waits, &checkout().to_string()).await;
+    let mut body = checkout();
+    body["lines"][0]["quantity"] =
+        json!("twelve or, if there are not so many, as many as there are");
+    shop.drop(&wrong, &body.to_string()).await;
+    shop.drop(&Shop::new_id(), "no JSON").await;
+    shop.dead("orders").await;
+    let mut orders =
+        PgConnection::connect(shop.env.database_url("orders")).await.expect("a database");
+    orders.execute(UNPUBLISHABLE).await.expect("an event");
+    wait_until("all that is listed", SOON, || async {
+        let dead = shop.ballet(&["dlq", "list", "-o", "json"]).await;
+        let open = shop.ballet(&["sagas", "open"]).await;
+        let all = dead.out.matches("dead_at").count() == 2
+            && open.out.contains("inventory.stock_reserved");
+        if all { Ok(Some(())) } else { Err(format!("{dead:?}\n{open:?}")) }
+    })
+    .await
+    .expect("listed");
+
+    for columns in WIDTHS {
+        for (arguments, header, right, least) in [
+            (&["dlq", "list"][..], &LIST[..], &["redriven"][..], 2),
+            (&["catalog"], &CATALOG, &[], 30),
+            (&["dlq", "groups"], &GROUPS, &[], 2),
+            (&["dlq", "redrive", "--all", "--dry-run"], &GROUPS, &[], 2),
+            (&["sagas", "stuck"], &STUCK, &["attempts"], 3),
+            (&["sagas", "open"], &OPEN, &[], 1),
+            (&["copies", "list"], &COPIES, &["entities"], 1),
+            (&["outbox", "list"], &OUTBOX, &[], 1),
+        ] {
+            let table = drawn(shop.command(arguments), columns).await;
+            assert_eq!(table.code, Some(0), "{arguments:?}: {}", table.text());
+            assert!(table.raw.contains("\u{1b}["), "it has colours: {:?}", table.raw);
+            let rows = table.lines_up(header, right);
+            assert!(rows >= least, "{rows} rows of {arguments:?}:\n{}", table.text());
+        }
+        for saga in [&waits, &wrong] {
+            let lanes = drawn(shop.command(&["sagas", "show", saga]), columns).await;
+            assert_eq!(lanes.code, Some(0), "{}", lanes.text());
+            lanes.fits();
+        }
+    }
+    shop.close().await;
+}

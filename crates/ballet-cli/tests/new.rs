@@ -1,0 +1,322 @@
+//! `ballet new`: a second workspace, outside of this one, with services of its own. It is built and
+//! tested as it is written, and the command works on it while it runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use ballet_testkit::{Management, wait_until};
+use serde_json::json;
+use tokio::process::{Child, Command};
+
+const BALLET: &str = env!("CARGO_BIN_EXE_ballet");
+/// By its name, as from a shell: a program of rustup then tells the compiler which toolchain it is.
+const CARGO: &str = "cargo";
+/// A build of everything, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(1800);
+
+/// A directory of its own, outside of this workspace.
+struct Place(PathBuf);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let place = std::env::temp_dir().join(format!("ballet-{name}-{}", std::process::id()));
+        fs::create_dir_all(&place).expect("a directory");
+        Self(place)
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.0.join(path)
+    }
+
+    /// Runs a program in a directory below.
+    fn command(&self, program: &str, arguments: &[&str], below: &str) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.at(below)).stdin(Stdio::null());
+        command.kill_on_drop(true);
+        // As from a shell, and not as from a test of this workspace.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            let of_cargo = text.starts_with("CARGO_") && text != "CARGO_HOME";
+            let of_ballet = text.starts_with("BALLET_") && !text.ends_with("_BIN");
+            if of_cargo || of_ballet {
+                command.env_remove(&name);
+            }
+        }
+        command
+    }
+
+    async fn ballet(&self, arguments: &[&str], below: &str) -> (Option<i32>, String) {
+        said_by(&mut self.command(BALLET, arguments, below)).await
+    }
+}
+
+/// The exit code, and all that it printed.
+async fn said_by(command: &mut Command) -> (Option<i32>, String) {
+    let output = command.output().await.expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+}
+
+/// Changes a file.
+fn edit(file: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(file).expect("a file");
+    assert!(text.contains(from), "{from} is not in {}", file.display());
+    fs::write(file, text.replace(from, to)).expect("written");
+}
+
+/// Builds with the target directory of this workspace. A further package gives the dependencies the
+/// features that they are built with here, so that most of them need not be built again.
+fn share_build(place: &Place, workspace: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).expect("a manifest");
+    let (_, dependencies) = manifest.split_once("[workspace.dependencies]").expect("dependencies");
+    let dependencies = dependencies.split("\n[").next().expect("a section");
+    let external = |line: &&str| line.contains(" = ") && !line.contains("path = ");
+    let mut lines: Vec<String> = dependencies.lines().filter(external).map(str::to_owned).collect();
+    add_features(&root, &mut lines);
+    let package = place.at(workspace).join("shared");
+    fs::create_dir_all(package.join("src")).expect("a directory");
+    let text = format!(
+        "[package]\nname = \"shared\"\nedition = \"2024\"\n\n[dependencies]\n{}\n",
+        lines.join("\n")
+    );
+    fs::write(package.join("Cargo.toml"), text).expect("written");
+    fs::write(package.join("src/lib.rs"), "").expect("written");
+    edit(&place.at(workspace).join("Cargo.toml"), "\"demo\", ", "\"demo\", \"shared\", ");
+    let demo = place.at(workspace).join("demo/Cargo.toml");
+    edit(&demo, "[dependencies]\n", "[dependencies]\nshared = { path = \"../shared\" }\n");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target directory");
+    target.to_owned()
+}
+
+/// Adds the features that single packages here ask of a dependency besides the others'.
+fn add_features(root: &Path, lines: &mut [String]) {
+    for folder in ["crates", "crates/shop", "examples"] {
+        for entry in fs::read_dir(root.join(folder)).expect("a directory").flatten() {
+            let Ok(text) = fs::read_to_string(entry.path().join("Cargo.toml")) else { continue };
+            for line in text.lines() {
+                let Some((package, features)) =
+                    line.split_once(" = { workspace = true, features = [")
+                else {
+                    continue;
+                };
+                let features = features.split(']').next().unwrap_or_default();
+                let of_package = |line: &&mut String| line.starts_with(&format!("{package} = "));
+                for line in lines.iter_mut().filter(of_package) {
+                    *line = line.replacen("features = [", &format!("features = [{features}, "), 1);
+                }
+            }
+        }
+    }
+}
+
+/// Starts the demo, and waits for the variables that it gives to a shell.
+async fn start_demo(
+    place: &Place,
+    workspace: &str,
+    target: &Path,
+) -> (Child, Vec<(String, String)>) {
+    let log = place.at("demo.log");
+    let file = fs::File::create(&log).expect("a file");
+    let mut command = place.command(CARGO, &["demo"], workspace);
+    command.env("CARGO_NET_OFFLINE", "true").env("CARGO_TARGET_DIR", target);
+    command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    command.stdout(file.try_clone().expect("a file")).stderr(file);
+    let mut demo = command.spawn().expect("it starts");
+    let env = wait_until("the demo", PATIENCE, || {
+        let ended = demo.try_wait().expect("a state");
+        let log = fs::read_to_string(&log).expect("a log");
+        async move {
+            assert!(ended.is_none(), "it ended with {ended:?}:\n{log}");
+            Ok::<_, String>(
+                log.lines().find_map(|line| line.strip_prefix("  . ").map(PathBuf::from)),
+            )
+        }
+    });
+    let env = fs::read_to_string(env.await.expect("the demo is up")).expect("variables");
+    let variable = |line: &str| {
+        let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+        Some((name.to_owned(), value.trim_matches('\'').to_owned()))
+    };
+    (demo, env.lines().filter_map(variable).collect())
+}
+
+#[tokio::test]
+async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
+    let place = Place::new("second-team");
+    let first = ["new", "system", "harbour", "--service", "front_desk"];
+    let (code, said) = place.ballet(&first, "").await;
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = place.ballet(&["check"], "harbour").await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("harbour is sound: its service front_desk, 4 events"), "{said}");
+    let (code, said) = place.ballet(&["new", "service", "pantry"], "harbour").await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("it waits for front_desk.request_accepted.v1"), "{said}");
+    let (code, said) = place.ballet(&["check"], "harbour/services/pantry/src").await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("harbour is sound: its 2 services, 6 events"), "{said}");
+
+    let mut formatted = place.command(CARGO, &["fmt", "--check"], "harbour");
+    let (code, said) = said_by(&mut formatted).await;
+    assert_eq!(code, Some(0), "{said}");
+    let target = share_build(&place, "harbour");
+    // Without unit tests, of which there are none, only half as many programs are linked.
+    let only = ["test", "--offline", "--test", "front_desk", "--test", "pantry"];
+    let mut tests = place.command(CARGO, &only, "harbour");
+    tests.env("CARGO_TARGET_DIR", &target).env("CARGO_PROFILE_DEV_DEBUG", "0");
+    let (code, said) = said_by(&mut tests).await;
+    assert_eq!(code, Some(0), "{said}");
+    for name in [
+        "a_request_is_accepted_and_cancelled_when_it_is_withdrawn",
+        "the_part_is_done_and_taken_back_with_the_saga",
+    ] {
+        assert!(said.contains(&format!("test {name} ... ok")), "{name} is not in:\n{said}");
+    }
+
+    // What a service prints is its file, and the file is what the broker is made from.
+    let program = target.join("debug/pantry").display().to_string();
+    let mut print = place.command(&program, &["--print-contract"], "harbour");
+    let file = fs::read_to_string(place.at("harbour/contracts/harbour/pantry.json"));
+    assert_eq!(said_by(&mut print).await, (Some(0), file.expect("a contract")));
+    let (code, said) = place.ballet(&["topology", "definitions"], "harbour").await;
+    assert_eq!(code, Some(0), "{said}");
+    for name in [r#"{"name": "harbour""#, r#"{"name": "pantry""#, r#"{"name": "client""#] {
+        assert!(said.contains(name), "{name} is not in:\n{said}");
+    }
+
+    let (mut demo, env) = start_demo(&place, "harbour", &target).await;
+    observe(&place, &env).await;
+    let pid = demo.id().expect("a process").to_string();
+    let interrupted = Command::new("kill").args(["-INT", &pid]).status().await.expect("it runs");
+    assert!(interrupted.success());
+    let ended = demo.wait().await.expect("an end");
+    let log = fs::read_to_string(place.at("demo.log")).expect("a log");
+    assert!(ended.success(), "{ended}:\n{log}");
+}
+
+/// What an operator does with the running system.
+async fn observe(place: &Place, env: &[(String, String)]) {
+    let ballet = |arguments: &'static [&'static str]| {
+        let mut command = place.command(BALLET, arguments, "harbour");
+        command.envs(env.iter().map(|(name, value)| (name, value)));
+        async move { said_by(&mut command).await }
+    };
+    let (code, said) = ballet(&["topology", "check"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("the broker is as declared"), "{said}");
+    let (code, said) = ballet(&["sagas", "stuck"]).await;
+    assert_eq!((code, said.trim()), (Some(0), "no saga is stuck"));
+    let (code, said) = ballet(&["outbox", "list"]).await;
+    assert_eq!((code, said.trim()), (Some(0), "every event could be published"));
+
+    let value = |name: &str| {
+        let found = env.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).expect("a variable")
+    };
+    let management = Management::at(value("BALLET_MANAGEMENT_URL"), value("BALLET_VHOST"));
+    let key = "front_desk.request_made.v1";
+    let properties = json!({ "type": key, "content_type": "application/json" });
+    let published = management.expect("an address").publish("events", key, &properties, "{}").await;
+    assert!(published.expect("published"), "{key} reaches nobody");
+    wait_until("the dead letter", PATIENCE, || async {
+        match ballet(&["dlq", "list", "-o", "json"]).await {
+            (Some(0), said) if said.contains("wrong_shape") => Ok(Some(())),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await
+    .expect("a dead letter");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_between_two_contracts_is_found_without_any_code() {
+    let place = Place::new("misfits");
+    place.ballet(&["new", "system", "harbour"], "").await;
+    place.ballet(&["new", "service", "pantry"], "harbour").await;
+    let contract = place.at("harbour/contracts/harbour/pantry.json");
+    let sound = fs::read_to_string(&contract).expect("a contract");
+
+    edit(&contract, "\"title\": \"RequestAccepted\"", "\"required\": [\"colour\"]");
+    let (code, said) = place.ballet(&["check"], "harbour").await;
+    assert_eq!(code, Some(1), "{said}");
+    let missing = "pantry reads desk.request_accepted.v1, and there is no `colour`";
+    assert!(said.contains(missing), "{said}");
+
+    fs::write(&contract, &sound).expect("written");
+    edit(&contract, "desk.request_accepted.v1", "desk.request_taken.v1");
+    let (code, said) = place.ballet(&["check", "-o", "json"], "harbour").await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("pantry waits for desk.request_taken.v1, which nobody emits"), "{said}");
+
+    fs::write(&contract, sound.replace("\"do_part\",", "\"do_part\", \"refuses\": 1,"))
+        .expect("written");
+    let (code, said) = place.ballet(&["check"], "harbour").await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("pantry.json is not a contract: unknown field `refuses`"), "{said}");
+
+    let mut elsewhere = place.command(BALLET, &["check"], "");
+    let (code, said) = said_by(&mut elsewhere).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("there are no contracts of services here"), "{said}");
+}
+
+#[tokio::test]
+async fn nothing_is_overwritten_and_no_name_is_taken_that_would_not_work() {
+    let place = Place::new("names");
+    let (code, said) = place.ballet(&["new", "system", "harbour"], "").await;
+    assert_eq!(code, Some(0), "{said}");
+    let inside = concat!(env!("CARGO_MANIFEST_DIR"), "/target/harbour");
+    for (arguments, below, why) in [
+        (&["new", "system", "harbour"], "", "exists already: nothing was written"),
+        (&["new", "system", "Old Harbour"], "", "lower case with underscores"),
+        (&["new", "system", inside], "", "would lie in the checkout of ballet"),
+        (&["new", "service", "desk"], "harbour", "harbour has a service desk already"),
+        (&["new", "service", "journal"], "harbour", "a service's name is its own"),
+        (&["new", "service", "demo"], "harbour", "choose another name"),
+    ] {
+        let (code, said) = place.ballet(arguments, below).await;
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains(why), "{why} is not in:\n{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_joins_the_shop_with_one_command() {
+    let place = Place::new("joining");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    fs::copy(root.join("Cargo.toml"), place.at("Cargo.toml")).expect("copied");
+    for folder in ["docs/contracts/shop", "crates/shop"] {
+        fs::create_dir_all(place.at(folder)).expect("a directory");
+    }
+    let contracts = fs::read_dir(root.join("docs/contracts/shop")).expect("contracts");
+    for contract in contracts.flatten() {
+        let copy = place.at("docs/contracts/shop").join(contract.file_name());
+        fs::copy(contract.path(), copy).expect("copied");
+    }
+    let gifts = ["new", "service", "gifts", "--on", "orders.order_confirmed.v1"];
+    let (code, said) = place.ballet(&gifts, "").await;
+    assert_eq!(code, Some(0), "{said}");
+    let manifest = fs::read_to_string(place.at("Cargo.toml")).expect("a manifest");
+    assert!(manifest.contains("members = [\n    \"crates/shop/gifts\","), "{manifest}");
+    let own = fs::read_to_string(place.at("crates/shop/gifts/Cargo.toml")).expect("a manifest");
+    assert!(own.ends_with("\n\n[lints]\nworkspace = true\n"), "{own}");
+    let events = fs::read_to_string(place.at("crates/shop/gifts/src/events.rs"));
+    let events = events.expect("a file");
+    assert!(events.contains("pub struct OrderConfirmed {}"), "{events}");
+    assert!(events.contains("//   order_id: UUID\n"), "{events}");
+    let (code, said) = place.ballet(&["check"], "crates/shop/gifts").await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("shop is sound"), "{said}");
+    let (code, said) = place.ballet(&["topology", "definitions"], "").await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(r#"{"name": "gifts.dead""#), "{said}");
+}

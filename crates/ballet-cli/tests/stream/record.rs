@@ -1,0 +1,118 @@
+//! `ballet record`.
+
+use ballet_amqp::Publish;
+use ballet_stream::{Record, Recording};
+use ballet_testkit::wait_until;
+use std::path::Path;
+use tokio::process::Command;
+
+use crate::world::{SOON, World, ended, tick};
+
+fn records(file: &str) -> Vec<Record> {
+    let recording = Recording::open(Path::new(file)).expect("a recording");
+    recording.collect::<Result<_, _>>().expect("records")
+}
+
+fn offsets(file: &str) -> Vec<u64> {
+    records(file).iter().map(|record| record.offset.expect("an offset")).collect()
+}
+
+fn upto(end: u64) -> Vec<u64> {
+    (0..end).collect()
+}
+
+#[tokio::test]
+async fn a_recording_has_the_bytes_and_is_continued_without_gap_or_double() {
+    let world = World::new("recorded").await;
+    let bodies: [&[u8]; 4] =
+        [b"{\"number\":  1.0}", b"{\n\"number\":1}\n", b"no JSON", &[0xff, 0xfe, 0]];
+    let odd = |(at, body): (u64, &&'static [u8])| Publish {
+        body: bytes::Bytes::from_static(body),
+        ..tick(at)
+    };
+    world.publish((0..4).zip(&bodies).map(odd).collect()).await;
+    for name in ["run.jsonl", "run.jsonl.gz"] {
+        let file = world.file(name);
+        let begin = ["record", &file, "--from", "first", "--until", "now"];
+        let (_, said) = world.ballet(&begin, 0).await;
+        assert!(said.contains("recorded in") && said.contains("up to offset"), "{said}");
+        assert_eq!(records(&file)[..4].iter().map(|r| &r.body[..]).collect::<Vec<_>>(), bodies);
+        // It is there already.
+        world.ballet(&begin, 1).await;
+    }
+    world.ticks(4..50).await;
+    for name in ["run.jsonl", "run.jsonl.gz"] {
+        let file = world.file(name);
+        for limit in ["20", "1000"] {
+            let more = ["record", &file, "--append", "--until", "now", "--limit", limit];
+            world.ballet(&more, 0).await;
+        }
+        world.ballet(&["record", &file, "--append", "--until", "now"], 0).await;
+        assert_eq!(offsets(&file), upto(50));
+        let (_, said) = world.ballet(&["record", &file, "--append", "--from", "first"], 2).await;
+        assert!(said.contains("leave out --from"), "{said}");
+    }
+    let packed = std::fs::metadata(world.file("run.jsonl.gz")).expect("a file").len();
+    assert!(packed < std::fs::metadata(world.file("run.jsonl")).expect("a file").len());
+
+    // Another journal: its events would follow those of the first.
+    let other = World::new("other").await;
+    let into = ["record", &world.file("run.jsonl"), "--append", "--until", "now"];
+    let (_, said) = other.ballet(&into, 2).await;
+    assert!(said.contains("is a recording of vhost"), "{said}");
+    other.close().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_recording_that_is_killed_can_be_used_and_continued() {
+    let world = World::new("killed").await;
+    world.ticks(0..500).await;
+    for name in ["killed.jsonl", "killed.jsonl.gz"] {
+        let file = world.file(name);
+        let mut child =
+            world.command(&["record", &file, "--from", "first"]).spawn().expect("started");
+        wait_until("some events in the file", SOON, || async {
+            let some = Path::new(&file).exists() && Recording::open(Path::new(&file)).is_ok();
+            let some = some && !records(&file).is_empty();
+            if some { Ok::<_, String>(Some(())) } else { Ok(None) }
+        })
+        .await
+        .expect("recorded");
+        child.kill().await.expect("killed");
+        let kept = offsets(&file);
+        assert_eq!(kept, upto(kept.len() as u64));
+        // The last line was being written.
+        let mut bytes = std::fs::read(&file).expect("a file");
+        bytes.truncate(bytes.len() - 5);
+        std::fs::write(&file, bytes).expect("written");
+        world.ballet(&["record", &file, "--append", "--until", "now"], 0).await;
+        assert_eq!(offsets(&file), upto(500));
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_leaves_a_file_that_can_be_used_and_continued() {
+    let world = World::new("full").await;
+    world.ticks(0..8_000).await;
+    for name in ["full.jsonl", "full.jsonl.gz"] {
+        let file = world.file(name);
+        let ballet = world.command(&[]);
+        let program = ballet.as_std().get_program().to_owned();
+        let mut command = Command::new("sh");
+        // Files of at most 24 KiB; the signal of that is ignored, so that the write fails.
+        let script = "trap '' XFSZ; ulimit -f 48; exec \"$@\"";
+        command.args(["-c", script, "sh"]).arg(program);
+        command.args(["record", &file, "--from", "first", "--until", "now"]);
+        command.env("AMQP_URL", world.env.amqp_url("tap")).env_remove("AMQP_URL_FILE");
+        let (_, said) = ended(command, 1).await;
+        assert!(said.contains("can be used, and --append goes on"), "{said}");
+        let kept = offsets(&file);
+        assert_eq!(kept, upto(kept.len() as u64));
+        assert!(!kept.is_empty() && kept.len() < 8_000, "{}", kept.len());
+        world.ballet(&["record", &file, "--append", "--until", "now"], 0).await;
+        assert_eq!(offsets(&file), upto(8_000));
+    }
+    world.close().await;
+}

@@ -1,0 +1,197 @@
+//! `ballet tap`.
+
+use std::time::Duration;
+
+use ballet_amqp::{BasicProperties, Publish};
+use ballet_testkit::{Link, Proxy, wait_until};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
+
+use crate::world::{SOON, STRUCK, TICKED, World, definitions, ended, event, lines, numbers, tick};
+
+#[tokio::test]
+async fn tap_shows_what_is_wanted_and_nothing_else() {
+    let world = World::new("wanted").await;
+    let empty = world.tap(&["--from", "first", "--until", "now"]).await;
+    assert!(empty.is_empty(), "{empty:?}");
+    world.ticks(0..4).await;
+    let saga = "0193f7a0-0000-7000-8000-00000000abcd";
+    let of_saga = BasicProperties::default().with_correlation_id(saga.into());
+    let struck = event(STRUCK, of_saga, &json!({ "number": 4, "at": { "hour": "noon" } }));
+    let dead = Publish { exchange: "dead".to_owned(), routing_key: "bell".to_owned(), ..tick(5) };
+    world.publish(vec![struck, dead]).await;
+
+    for (arguments, wanted) in [
+        (&[][..], &[0, 1, 2, 3, 4, 5][..]),
+        (&[TICKED], &[0, 1, 2, 3, 5]),
+        (&["clock.struck.*", "other.#"], &[4]),
+        (&["*.ticked.v2"], &[]),
+        (&["--saga", saga], &[4]),
+        (&["--saga", "0000ABCD"], &[4]),
+        (&["--service", "bell"], &[5]),
+        (&["--service", "clock", "--where", "/body/number=3"], &[3]),
+        (&["--where", "/body/at/hour=noon"], &[4]),
+        (&["--where", "/exchange=dead"], &[5]),
+        (&["--header", "even=true"], &[0, 2]),
+        (&["--header", "even=true", "--where", "/body/number=1"], &[]),
+        (&["--limit", "2"], &[0, 1]),
+        (&["--from", "2"], &[2, 3, 4, 5]),
+        (&["--from", "last"], &[5]),
+        (&["--from", "next"], &[]),
+        (&["--since", "1h"], &[0, 1, 2, 3, 4, 5]),
+    ] {
+        let begin = arguments.iter().any(|argument| ["--from", "--since"].contains(argument));
+        let begin = if begin { &[][..] } else { &["--from", "first"] };
+        let all = [&["--until", "now"], begin, arguments].concat();
+        assert_eq!(numbers(&world.tap(&all).await), wanted, "{arguments:?}");
+    }
+
+    let (table, _) = world.ballet(&["tap", "--from", "first", "--idle-timeout", "1s"], 0).await;
+    let rows: Vec<&str> = table.lines().collect();
+    assert!(rows[0].starts_with("2024-12-24 "), "{table}");
+    assert!(rows[1].contains("clock.ticked.v1") && rows[1].ends_with("{\"number\":0}"), "{table}");
+    assert!(rows.iter().any(|row| row.contains("0000abcd clock")), "{table}");
+    assert!(rows.iter().any(|row| row.contains(" bell ") && row.contains("DEAD")), "{table}");
+    assert!(!table.contains('\u{1b}'), "colours are for terminals: {table}");
+    // The service still has what it was sent.
+    assert_eq!(world.env.management().take("bell", 10).await.expect("messages").len(), 4);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn tap_is_live_from_its_start_and_ends_with_ctrl_c() {
+    let world = World::new("live").await;
+    world.ticks(0..3).await;
+    let mut tap = world.command(&["tap", "-o", "jsonl"]).spawn().expect("started");
+    let mut out = BufReader::new(tap.stdout.take().expect("output")).lines();
+    // Nothing says when it has begun: publish until it shows something.
+    let mut next = 3;
+    let first = loop {
+        world.ticks(next..next + 1).await;
+        next += 1;
+        if let Ok(line) = timeout(Duration::from_millis(300), out.next_line()).await {
+            break line.expect("read").expect("a line");
+        }
+    };
+    let first = numbers(&lines(&first))[0];
+    assert!(first >= 3, "{first} was there before");
+    world.ticks(next..next + 1).await;
+    for expected in first + 1..=next {
+        let line = timeout(SOON, out.next_line()).await.expect("in time");
+        let line = line.expect("read").expect("a line");
+        assert_eq!(numbers(&lines(&line)), [expected]);
+    }
+    let id =
+        rustix::process::Pid::from_raw(i32::try_from(tap.id().expect("it runs")).expect("a pid"));
+    rustix::process::kill_process(id.expect("a pid"), rustix::process::Signal::INT).expect("sent");
+    let status = timeout(SOON, tap.wait()).await.expect("in time").expect("ended");
+    assert_eq!(status.code(), Some(0));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn tap_goes_on_after_a_lost_connection_without_gap_or_double() {
+    let world = World::new("lost").await;
+    let proxy = Proxy::to(world.env.amqp_url("tap")).await.expect("a proxy");
+    world.ticks(0..2_000).await;
+    let arguments = ["tap", "-o", "jsonl", "--from", "first", "--limit", "4000"];
+    let mut tap = world.command_at(proxy.url(), &arguments).spawn().expect("started");
+    let mut out = BufReader::new(tap.stdout.take().expect("output")).lines();
+    let mut read = Vec::new();
+    for round in 1..=20 {
+        while read.len() < 100 * round {
+            let line = timeout(SOON, out.next_line()).await.expect("in time").expect("read");
+            read.extend(numbers(&lines(&line.expect("a line"))));
+        }
+        if round % 7 == 3 {
+            proxy.cut();
+        }
+    }
+    proxy.set(Link::Refused);
+    wait_until("a refused attempt", SOON, || async {
+        if proxy.refused() > 0 { Ok::<_, String>(Some(())) } else { Ok(None) }
+    })
+    .await
+    .expect("refused");
+    world.ticks(2_000..4_000).await;
+    proxy.set(Link::Open);
+    while let Some(line) = timeout(SOON, out.next_line()).await.expect("in time").expect("read") {
+        read.extend(numbers(&lines(&line)));
+    }
+    assert_eq!(read, (0..4_000).collect::<Vec<_>>());
+    let output = timeout(SOON, tap.wait_with_output()).await.expect("in time").expect("ended");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("trying again") && said.contains("connected again"), "{said}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn tap_says_what_retention_has_cut() {
+    let mut definitions = definitions();
+    definitions["policies"]
+        .as_array_mut()
+        .expect("policies")
+        .retain(|policy| !policy["pattern"].as_str().expect("a pattern").contains("journal"));
+    for queue in definitions["queues"].as_array_mut().expect("queues") {
+        if queue["name"] == "journal" {
+            queue["arguments"] = json!({ "x-queue-type": "stream",
+                "x-max-length-bytes": 200_000, "x-stream-max-segment-size-bytes": 100_000 });
+        }
+    }
+    let world = World::with("cut", &definitions).await;
+    let big = |number| Publish { body: vec![b'0'; 10_000].into(), ..tick(number) };
+    for round in 0..20 {
+        world.publish((round * 10..round * 10 + 10).map(big).collect()).await;
+    }
+    let begin = |from: &'static str| {
+        let world = &world;
+        async move {
+            let arguments = ["tap", "-o", "jsonl", "--limit", "1", from];
+            let value = if from == "--from" { "0" } else { "1h" };
+            let (out, said) = world.ballet(&[&arguments[..], &[value]].concat(), 0).await;
+            (lines(&out)[0]["offset"].as_u64().expect("an offset"), said)
+        }
+    };
+    // The broker cuts a little later.
+    let (oldest, said) = wait_until("the cut", SOON, || async {
+        let (oldest, said) = begin("--from").await;
+        if oldest > 0 { Ok::<_, String>(Some((oldest, said))) } else { Ok(None) }
+    })
+    .await
+    .expect("cut");
+    let expected = format!("its oldest event has offset {oldest}, from 2024-12-24T");
+    assert!(said.contains(&expected), "{said}");
+    let (first, said) = world.ballet(&["tap", "--from", "first", "--limit", "1"], 0).await;
+    assert!(!first.is_empty() && said.is_empty(), "{said}");
+    let (_, said) = begin("--since").await;
+    // These ids are from years before, so by their times nothing is missing.
+    assert!(said.is_empty(), "{said}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn tap_says_which_right_is_missing_and_how_a_broker_cannot_be_reached() {
+    let world = World::new("rights").await;
+    let refused = world.command_at(world.env.amqp_url("bell"), &["tap"]);
+    let (_, said) = ended(refused, 1).await;
+    assert!(said.contains("needs the right to read the queue `journal`"), "{said}");
+    let nowhere = world.command_at("amqp://tap:x@127.0.0.1:1/tower", &["tap"]);
+    let (_, said) = ended(nowhere, 4).await;
+    assert!(said.contains("cannot be reached"), "{said}");
+    let stranger = world.env.amqp_url("tap").replacen("tap", "nobody", 1);
+    ended(world.command_at(&stranger, &["tap"]), 4).await;
+    for wrong in [
+        &["--where", "body=1"][..],
+        &["--header", "tenant"],
+        &["--from", "yesterday"],
+        &["--since", "soon"],
+        &["--from", "first", "--since", "1h"],
+        &["--idle-timeout", "never"],
+    ] {
+        let (_, said) = world.ballet(&[&["tap"], wrong].concat(), 2).await;
+        assert!(said.contains(wrong[0]), "{said}");
+    }
+    world.close().await;
+}

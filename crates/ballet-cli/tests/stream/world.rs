@@ -1,0 +1,163 @@
+//! One test's world: a broker with a journal, events in it, and the command.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet::core::{EventType, Part, SubscriptionPart, System, topology};
+use ballet_amqp::{
+    AMQPValue, BasicProperties, Broker, FieldTable, Outcome, Publish, RabbitMq, Session,
+};
+use ballet_testkit::{Servers, TestEnv};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const TICKED: &str = "clock.ticked.v1";
+pub(crate) const RANG: &str = "bell.rang.v1";
+pub(crate) const STRUCK: &str = "clock.struck.v1";
+
+/// A clock, and a bell that hears its ticks.
+pub(crate) fn definitions() -> Value {
+    let clock = Part {
+        service: "clock",
+        publishes: [TICKED, STRUCK].map(EventType::plain).to_vec(),
+        ..Part::default()
+    };
+    let hears = SubscriptionPart { name: "hear", on: EventType::plain(TICKED) };
+    let bell = Part {
+        service: "bell",
+        publishes: vec![EventType::plain(RANG)],
+        subscriptions: vec![hears],
+        ..Part::default()
+    };
+    topology::definitions(&System { name: "tower", parts: vec![clock, bell] }, |_| String::new())
+}
+
+pub(crate) struct World {
+    pub(crate) env: TestEnv,
+    pub(crate) place: PathBuf,
+    session: Arc<dyn Session>,
+    confirms: tokio::sync::Mutex<ballet_amqp::Confirms>,
+}
+
+impl World {
+    pub(crate) async fn new(name: &str) -> Self {
+        Self::with(name, &definitions()).await
+    }
+
+    pub(crate) async fn with(name: &str, definitions: &Value) -> Self {
+        Self::with_databases(name, definitions, &[]).await
+    }
+
+    pub(crate) async fn with_databases(name: &str, definitions: &Value, of: &[&str]) -> Self {
+        let servers = Servers::shared().await.expect("servers");
+        let env = TestEnv::new(servers, name, definitions, of).await.expect("a test environment");
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("stream-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&place).expect("a directory");
+        let broker = RabbitMq::new(env.ops_amqp_url()).expect("a URL");
+        let session = broker.connect("test").await.expect("a session");
+        let confirms = session.confirms().await.expect("confirms").into();
+        Self { env, place, session, confirms }
+    }
+
+    pub(crate) async fn close(self) {
+        self.session.close().await;
+        self.env.close().await.expect("closed");
+        std::fs::remove_dir_all(&self.place).expect("removed");
+    }
+
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.place.join(name).display().to_string()
+    }
+
+    /// Publishes these, and waits until the broker has them.
+    pub(crate) async fn publish(&self, messages: Vec<Publish>) {
+        let mut confirms = self.confirms.lock().await;
+        let mut open = 0;
+        for message in messages {
+            self.session.publish(&message).expect("published");
+            open += 1;
+        }
+        while open > 0 {
+            for confirmed in confirms.next().await.expect("open").expect("confirms") {
+                assert_eq!(confirmed.outcome, Outcome::Ack);
+                open -= 1;
+            }
+        }
+    }
+
+    /// Publishes so many ticks with these numbers.
+    pub(crate) async fn ticks(&self, numbers: std::ops::Range<u64>) {
+        self.publish(numbers.map(tick).collect()).await;
+    }
+
+    /// The command as the user `tap` has it.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.command_at(self.env.amqp_url("tap"), arguments)
+    }
+
+    pub(crate) fn command_at(&self, url: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
+        command
+            .args(arguments)
+            .current_dir(&self.place)
+            .env("AMQP_URL", url)
+            .env_remove("AMQP_URL_FILE")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs it to its end, which it reaches with this code. Returns what it said on both.
+    pub(crate) async fn ballet(&self, arguments: &[&str], code: i32) -> (String, String) {
+        ended(self.command(arguments), code).await
+    }
+
+    /// What a tap prints as JSON lines.
+    pub(crate) async fn tap(&self, arguments: &[&str]) -> Vec<Value> {
+        let all = [&["tap", "-o", "jsonl"], arguments].concat();
+        lines(&self.ballet(&all, 0).await.0)
+    }
+}
+
+pub(crate) fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// The numbers of ticks in the order of the lines.
+pub(crate) fn numbers(lines: &[Value]) -> Vec<u64> {
+    lines.iter().map(|line| line["body"]["number"].as_u64().expect("a number")).collect()
+}
+
+pub(crate) async fn ended(mut command: Command, code: i32) -> (String, String) {
+    let output = tokio::time::timeout(2 * SOON, command.output()).await.expect("it ends in time");
+    let output = output.expect("it runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{out}\n{err}");
+    (out, err)
+}
+
+pub(crate) fn event(name: &str, properties: BasicProperties, body: &Value) -> Publish {
+    Publish {
+        exchange: "events".to_owned(),
+        routing_key: name.to_owned(),
+        mandatory: false,
+        properties: properties.with_type(name.into()).with_app_id("clock".into()),
+        body: body.to_string().into(),
+    }
+}
+
+pub(crate) fn tick(number: u64) -> Publish {
+    let id = format!("0193f7a0-0000-7000-8000-{number:012}");
+    let mut headers = FieldTable::default();
+    headers.insert("even".into(), AMQPValue::Boolean(number.is_multiple_of(2)));
+    let properties = BasicProperties::default().with_message_id(id.into()).with_headers(headers);
+    event(TICKED, properties, &json!({ "number": number }))
+}

@@ -1,0 +1,171 @@
+//! `ballet validate` and `ballet id`: what a producer can learn before a message is published, without any
+//! server.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+const CHECKED_OUT: &str = "cart.checked_out.v1";
+
+/// Runs the command on the shop's contracts, with this on its standard input.
+fn ballet(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
+    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts/shop");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ballet"))
+        .args(arguments)
+        .env("BALLET_CONTRACTS", contracts)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// A checkout, as `examples/producer.py` writes it.
+fn checkout() -> Value {
+    json!({
+        "customer_id": "0193f7a0-0000-7000-8000-00000000c001",
+        "lines": [{ "sku": "mug", "quantity": 1,
+            "unit_price": { "amount_minor": 1250, "currency": "EUR" } }],
+        "card_token": "card_approved",
+        "ship_to": { "name": "Pia Kamp", "street": "Am Hafen 3", "postal_code": "20457",
+            "city": "Hamburg", "country": "DE" },
+    })
+}
+
+fn message(body: &Value) -> Value {
+    json!({ "type": CHECKED_OUT, "app_id": "storefront", "content_type": "application/json",
+        "body": body })
+}
+
+#[test]
+fn a_bare_body_is_judged_in_the_words_of_dead_letters() {
+    let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
+    let (code, out, _) = ballet(&validate, &format!("{:#}", checkout()));
+    assert_eq!((code, &out[..]), (Some(0), "valid: cart.checked_out.v1\n"));
+    let mut wrong = checkout();
+    wrong["lines"][0]["quantity"] = json!("two");
+    wrong["ship_to"]["country"] = json!("Germany");
+    wrong.as_object_mut().expect("an object").remove("card_token");
+    let (code, out, _) = ballet(&validate, &format!("{wrong:#}"));
+    assert_eq!(code, Some(1));
+    for said in [
+        "wrong_shape: the body does not have the shape of cart.checked_out.v1: lines[0].quantity: a \
+         whole number from 1 to 10000 is wanted, but there is \"two\"",
+        "card_token: it is missing",
+        "ship_to.country: a string that matches",
+    ] {
+        assert!(out.contains(said), "{said} is not in:\n{out}");
+    }
+    assert_eq!(out.lines().count(), 3, "{out}");
+    let (code, out, _) = ballet(&validate, "{ \"lines\": ");
+    assert_eq!(code, Some(1));
+    assert!(out.starts_with("not_json: the body is not JSON: "), "{out}");
+}
+
+#[test]
+fn messages_are_judged_by_their_properties_too_each_with_its_place() {
+    let mut forged = message(&checkout());
+    forged["app_id"] = json!("orders");
+    let mut unknown = message(&checkout());
+    unknown["type"] = json!("cart.checked_out.v9");
+    // As the management API shows a message.
+    let taken = json!({ "exchange": "events", "routing_key": CHECKED_OUT, "payload_encoding": "string",
+        "payload": checkout().to_string(),
+        "properties": { "message_id": "0193f7a0-0000-7000-8000-00000000a001", "headers": {} } });
+    let of_saga = json!({ "type": "orders.order_placed.v1", "body": {} });
+    let all = [message(&checkout()), forged, unknown, taken, of_saga, json!({ "lines": [] })];
+    let lines = all.iter().map(|one| format!("{one}\n")).collect::<String>() + "{\n";
+    let (code, out, err) = ballet(&["validate", "-", "-o", "json"], &lines);
+    assert_eq!(code, Some(3), "{err}");
+    let rows: Value = serde_json::from_str(&out).expect("JSON");
+    let reason = |index: usize| rows[index]["faults"][0]["reason"].as_str().unwrap_or("none");
+    let reasons: Vec<&str> = (0..all.len() + 1).map(reason).collect();
+    assert_eq!(
+        reasons,
+        [
+            "none",
+            "forged_app_id",
+            "unknown_version",
+            "none",
+            "no_correlation_id",
+            "not_a_message",
+            "not_a_message"
+        ]
+    );
+    assert_eq!(rows[3]["message_id"], "0193f7a0-0000-7000-8000-00000000a001");
+    assert_eq!(rows[6]["place"], "line 7");
+    let advice = rows[5]["faults"][0]["detail"].as_str().expect("a sentence");
+    assert!(advice.contains("--type"), "{advice}");
+
+    // The same in an array, for people.
+    let (code, out, err) = ballet(&["validate", "-"], &json!(all[..2]).to_string());
+    assert_eq!(code, Some(3));
+    assert!(out.starts_with("message 1: valid: cart.checked_out.v1, id "), "{out}");
+    assert!(out.contains("message 2: forged_app_id: "), "{out}");
+    assert!(err.contains("1 of 2 messages are valid"), "{err}");
+}
+
+#[test]
+fn what_cannot_be_judged_is_a_wrong_usage() {
+    for (arguments, said) in [
+        (&["validate", "/there/is/none"][..], "cannot read /there/is/none"),
+        (&["validate", "-"], "there is no message in -"),
+        (&["validate", "-", "--type", "cart.dreamt.v1"], "no service knows an event"),
+    ] {
+        let (code, _, err) = ballet(arguments, " ");
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains(said), "{err}");
+    }
+}
+
+/// The Python of docs/producers.md derives the ids that `ballet id` and the services derive.
+#[test]
+fn ids_are_derived_as_the_page_about_producers_says() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/producers.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let code = page.split("```python\n").find(|block| block.contains("uuid5")).expect("an example");
+    let code = code.split("```").next().expect("its end");
+    let python = Command::new("python3").args(["-c", code]).output().expect("a Python");
+    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+    let printed = String::from_utf8(python.stdout).expect("text");
+
+    let id = |arguments: &[&str], input: &str| {
+        let (code, out, err) = ballet(arguments, input);
+        assert_eq!(code, Some(0), "{err}");
+        out
+    };
+    let body = r#"{"sku": "mug"}"#;
+    let of_content = ["id", "--type", CHECKED_OUT, "--body", "-"];
+    let saga = "0193f7a0-0000-7000-8000-00000000c001";
+    let derived = [
+        id(&["id", "booking-17"], ""),
+        id(&["id", "17", "--source", "/shop"], ""),
+        id(&of_content, body),
+        id(&[&of_content[..], &["--correlation-id", saga]].concat(), body),
+    ];
+    assert_eq!(printed, derived.concat());
+    // The command is on the page, with what it says.
+    assert!(page.contains(&format!("$ cargo ballet id booking-17\n{}", derived[0])));
+    // What is a UUID is the id itself, and without anything the id is new.
+    assert_eq!(id(&["id", saga], ""), format!("{saga}\n"));
+    let new = [id(&["id"], ""), id(&["id"], "")];
+    assert!(new[0] != new[1] && new[0].as_bytes()[14] == b'7', "{new:?}");
+    let (code, _, err) = ballet(&["id", " "], "");
+    assert_eq!(code, Some(2), "{err}");
+}
+
+#[test]
+fn the_body_on_the_page_about_producers_is_valid() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/producers.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let body = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
+    let validate = ["validate", "-", "--type", CHECKED_OUT, "--app-id", "storefront"];
+    let (code, out, err) = ballet(&validate, body.expect("an example"));
+    assert_eq!(code, Some(0), "{out}{err}");
+}

@@ -1,0 +1,11 @@
+//! A service's contract as a file: what it declares, and its events with their JSON schemas. A
+//! service in any language has one; the command, the checks and the broker's definitions need
+//! nothing else.
+
+mod error;
+mod known;
+mod lines;
+mod service_contract;
+
+pub use error::ContractError;
+pub use service_contract::{ServiceContract, schema_text, system};

@@ -1,0 +1,183 @@
+//! The contract of one service, as its file has it.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::contract::error::{ContractError, VERSION};
+use crate::contract::known::Known;
+use crate::contract::lines::{
+    CopyLines, EventLines, SagaLines, ShareLines, SubscriptionLines, name, names,
+};
+use crate::event::{EventSchema, EventType};
+use crate::lasting::lasting;
+use crate::part::{Part, SubscriptionPart, System};
+
+/// What a service declares, and its events with their JSON schemas.
+///
+/// A Rust service prints it with `--print-contract`. For a service in another language it is
+/// written by hand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceContract {
+    /// The version of this form: 1.
+    contract: u32,
+    /// The service's name; its queue has this name, and its events begin with it.
+    service: String,
+    /// Its part in each saga.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sagas: Vec<SagaLines>,
+    /// Events that it consumes outside of sagas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    subscriptions: Vec<SubscriptionLines>,
+    /// Events that it publishes outside of sagas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    publishes: Vec<String>,
+    /// Its entities that others keep copies of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shares: Vec<ShareLines>,
+    /// Its copies of others' entities.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    copies: Vec<CopyLines>,
+    /// Every event that is named above.
+    events: Vec<EventLines>,
+}
+
+impl ServiceContract {
+    /// The contract of a service that declares this. Of the schemas it keeps those of events that
+    /// the service publishes or consumes, in the order in which they are given.
+    #[must_use]
+    pub fn new(part: &Part, schemas: impl IntoIterator<Item = EventSchema>) -> Self {
+        let mut left = [part.emits(), part.consumes()].concat();
+        let mut events = Vec::new();
+        for schema in schemas {
+            let event = schema.event();
+            if left.contains(&event) {
+                left.retain(|other| *other != event);
+                events.push(EventLines {
+                    name: event.name().to_owned(),
+                    role: event.role(),
+                    also_from: texts(event.foreign_producers()),
+                    schema: sorted(schema.schema().to_value()),
+                });
+            }
+        }
+        Self {
+            contract: VERSION,
+            service: part.service.to_owned(),
+            sagas: part.sagas.iter().map(SagaLines::of).collect(),
+            subscriptions: part
+                .subscriptions
+                .iter()
+                .map(|one| SubscriptionLines { name: one.name.to_owned(), on: name(one.on) })
+                .collect(),
+            publishes: names(&part.publishes),
+            shares: part.shares.iter().map(ShareLines::of).collect(),
+            copies: part.copies.iter().map(CopyLines::of).collect(),
+            events,
+        }
+    }
+
+    /// The service's name.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The contract as the text of its file. The same declarations always give the same text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        // A contract is structs, lists, and maps with text as keys, so it can always be written.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// What the service declares. The names in it live as long as the process.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake.
+    pub fn part(&self) -> Result<Part, ContractError> {
+        let known = self.known()?;
+        let of_sagas = self.sagas.iter().map(|saga| saga.part(&known));
+        let of_subscriptions = self.subscriptions.iter().map(|one| {
+            Ok(SubscriptionPart { name: lasting(&one.name), on: known.event(&one.on)? })
+        });
+        Ok(Part {
+            service: lasting(&self.service),
+            sagas: of_sagas.collect::<Result<_, _>>()?,
+            subscriptions: of_subscriptions.collect::<Result<_, _>>()?,
+            publishes: known.events(&self.publishes)?,
+            shares: self.shares.iter().map(|one| one.part(&known)).collect::<Result<_, _>>()?,
+            copies: self.copies.iter().map(|one| one.part(&known)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The schemas of the events.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake.
+    pub fn schemas(&self) -> Result<Vec<(EventType, Schema)>, ContractError> {
+        let known = self.known()?;
+        let schema = |event: &EventLines| {
+            let schema = Schema::try_from(event.schema.clone());
+            let schema = schema.map_err(|_| ContractError::Schema(event.name.clone()))?;
+            Ok((known.event(&event.name)?, schema))
+        };
+        self.events.iter().map(schema).collect()
+    }
+
+    fn known(&self) -> Result<Known<'_>, ContractError> {
+        if self.contract != VERSION {
+            return Err(ContractError::Version(self.contract));
+        }
+        let mut known = BTreeMap::new();
+        for event in &self.events {
+            let read = EventType::read(&event.name, event.role, &event.also_from);
+            let read = read.ok_or_else(|| ContractError::Name(event.name.clone()))?;
+            if known.insert(event.name.as_str(), read).is_some() {
+                return Err(ContractError::Twice(event.name.clone()));
+            }
+        }
+        Ok(Known(known))
+    }
+}
+
+/// The JSON schema of a contract's file, as text.
+#[must_use]
+pub fn schema_text() -> String {
+    let schema = sorted(schema_for!(ServiceContract).to_value());
+    format!("{schema:#}\n")
+}
+
+/// The system of that name. The name lives as long as the process.
+#[must_use]
+pub fn system(name: &str, parts: Vec<Part>) -> System {
+    System { name: lasting(name), parts }
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// The same JSON with the keys of all objects in order. A map's own order depends on how serde_json
+/// was built.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let entries = object.into_iter().map(|(key, value)| (key, sorted(value)));
+            let entries: BTreeMap<String, Value> = entries.collect();
+            Value::Object(entries.into_iter().collect::<Map<_, _>>())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        scalar => scalar,
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,52 @@
+//! The ledgers of all services, read some thousand sagas at a time.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use crate::audit::ledger::Rows;
+use crate::audit::read::{self, Sagas};
+use crate::databases::{Source, Sources, answered};
+
+/// The rows of the sagas after this one, up to the last saga of the window. It is `None` if the window
+/// holds all that are left.
+pub(crate) async fn next_window<'a>(
+    sources: &mut Sources<'a>,
+    after: Option<Uuid>,
+) -> (BTreeMap<Uuid, Rows<'a>>, Option<Uuid>) {
+    let (mut upper, mut lost) = (None, Vec::new());
+    for Source { service, options, db } in &mut sources.open {
+        match answered(&[*options], read::window(db, after)).await {
+            Ok(end) => {
+                upper = match (upper, end) {
+                    (Some(one), Some(other)) => Some(std::cmp::min::<Uuid>(one, other)),
+                    (one, other) => one.or(other),
+                };
+            }
+            Err(why) => lost.push((*service, why)),
+        }
+    }
+    let rows = rows(sources, Sagas::Between(after, upper)).await;
+    sources.lose_all(lost);
+    (rows, upper)
+}
+
+/// The rows of these sagas, by saga and service.
+pub(crate) async fn rows<'a>(
+    sources: &mut Sources<'a>,
+    wanted: Sagas<'_>,
+) -> BTreeMap<Uuid, Rows<'a>> {
+    let (mut sagas, mut lost) = (BTreeMap::<Uuid, Rows<'a>>::new(), Vec::new());
+    for Source { service, options, db } in &mut sources.open {
+        match answered(&[*options], read::ledger(db, wanted)).await {
+            Ok(rows) => {
+                for (saga, row) in rows {
+                    sagas.entry(saga).or_default().entry(*service).or_default().push(row);
+                }
+            }
+            Err(why) => lost.push((*service, why)),
+        }
+    }
+    sources.lose_all(lost);
+    sagas
+}

@@ -1,0 +1,99 @@
+//! The databases of several services. Each is read for as long as its server answers, so that one that
+//! is away does not keep the others from being read.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
+
+/// After this long without a result the server is asked whether it still answers. A result may take
+/// longer: a ledger can be long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The database of one service.
+pub(crate) struct Source<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) options: &'a PgConnectOptions,
+    pub(crate) db: PgConnection,
+}
+
+/// The databases that can be read, and why the others cannot.
+#[derive(Default)]
+pub(crate) struct Sources<'a> {
+    pub(crate) open: Vec<Source<'a>>,
+    /// By service.
+    pub(crate) away: BTreeMap<&'a str, String>,
+}
+
+impl<'a> Sources<'a> {
+    /// Connects to all of them at once.
+    pub(crate) async fn open(databases: &'a [(String, PgConnectOptions)]) -> Self {
+        let connects = databases.iter().map(|(service, options)| async move {
+            (&**service, options, connected(options).await)
+        });
+        let mut sources = Self::default();
+        for (service, options, connected) in join_all(connects).await {
+            match connected {
+                Ok(db) => sources.open.push(Source { service, options, db }),
+                Err(why) => sources.lose(service, why),
+            }
+        }
+        sources
+    }
+
+    /// Leaves out a database that cannot be read any more.
+    pub(crate) fn lose(&mut self, service: &'a str, why: String) {
+        self.open.retain(|source| source.service != service);
+        self.away.insert(service, why);
+    }
+
+    /// Leaves out those that could not be read.
+    pub(crate) fn lose_all(&mut self, lost: Vec<(&'a str, String)>) {
+        for (service, why) in lost {
+            self.lose(service, why);
+        }
+    }
+
+    /// A sentence for each database that cannot be read.
+    pub(crate) fn why_away(&self) -> Vec<String> {
+        let away = self.away.iter();
+        away.map(|(service, why)| format!("the database of {service}: {why}")).collect()
+    }
+
+    pub(crate) async fn close(self) {
+        // The sessions end anyway: an orderly close only keeps the servers' logs quiet.
+        let closes = self.open.into_iter().map(|source| timeout(PATIENCE, source.db.close()));
+        join_all(closes).await;
+    }
+}
+
+/// The result of a read, for as long as its servers answer. Otherwise why there is none.
+pub(crate) async fn answered<T>(
+    servers: &[&PgConnectOptions],
+    read: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, String> {
+    let mut read = pin!(read);
+    loop {
+        match timeout(PATIENCE, &mut read).await {
+            Ok(read) => return read.map_err(|error| error.to_string()),
+            Err(_) => {
+                for options in servers {
+                    let probe = connected(options).await?;
+                    timeout(PATIENCE, probe.close()).await.ok();
+                }
+            }
+        }
+    }
+}
+
+/// A connection on which the server has answered.
+async fn connected(options: &PgConnectOptions) -> Result<PgConnection, String> {
+    match timeout(PATIENCE, PgConnection::connect_with(options)).await {
+        Ok(connected) => connected.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}

@@ -1,0 +1,248 @@
+//! Compares what a service published, as the journal has it, with what its database knows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use ballet_amqp::Broker;
+use ballet_core::Part;
+use ballet_core::topology::EVENTS;
+use ballet_stream::{Notice, Read, Reader, Start};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::audit::ledger::Row;
+use crate::audit::read::{Sagas, ledger};
+use crate::redrive::error::RedriveError;
+use crate::redrive::options::Progress;
+
+/// How long an event may take from its publisher to the ledger of a service that keeps up.
+pub const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(10);
+
+/// The sagas that are looked up together.
+const LOOK_UP: usize = 1_000;
+
+/// Events of one saga that others have heard, and that the service's database does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The saga.
+    pub saga: Uuid,
+    /// The events that were published before.
+    pub before: Vec<&'static str>,
+    /// The events that the database has instead. None if the service does not know the saga.
+    pub now: Vec<String>,
+    /// Whether it waits for an outside system, so that the events may still come.
+    pub is_open: bool,
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// By their sagas.
+    pub differences: Vec<Difference>,
+    /// The number of sagas in which the service published something.
+    pub sagas: u64,
+    /// The number of events that it published outside of sagas, by type. Whether the database knows them
+    /// cannot be told.
+    pub others: BTreeMap<&'static str, u64>,
+    /// The time of the oldest event in the journal, if the journal does not reach back far enough.
+    pub journal_begins: Option<Timestamp>,
+    /// The offsets of messages that the broker can deliver to no reader.
+    pub unreadable: Vec<u64>,
+}
+
+/// Reads from the journal what the service that declares `part` published since a point in time and up to an
+/// offset, and looks it up in the service's database.
+///
+/// # Errors
+///
+/// If the broker or the database does not answer, or denies access.
+pub async fn compare(
+    broker: Arc<dyn Broker>,
+    part: &Part,
+    since: Timestamp,
+    until: u64,
+    db: &mut PgConnection,
+    progress: Progress<'_>,
+) -> Result<Compared, RedriveError> {
+    let mut compared = Compared::default();
+    let read = read(broker, part, since, until, &mut compared, progress).await?;
+    let Published { events: published, aborted } = read;
+    compared.sagas = published.len() as u64;
+    let open: Vec<(Uuid,)> =
+        sqlx::query_as("select distinct saga_id from ballet.call where closed_at is null")
+            .fetch_all(&mut *db)
+            .await?;
+    let open: BTreeSet<Uuid> = open.into_iter().map(|(saga,)| saga).collect();
+    let sagas: Vec<Uuid> = published.keys().copied().collect();
+    for sagas in sagas.chunks(LOOK_UP) {
+        let mut rows: HashMap<Uuid, Vec<Row>> = HashMap::new();
+        for (saga, row) in ledger(db, Sagas::These(sagas)).await? {
+            rows.entry(saga).or_default().push(row);
+        }
+        for saga in sagas {
+            let (before, now) = (&published[saga], rows.remove(saga).unwrap_or_default());
+            let of_backup = |row: &Row| row.recorded_at < since;
+            let was_aborted =
+                aborted.contains(saga) || now.iter().any(|row| is_abort(row) && of_backup(row));
+            let difference = difference(*saga, before, was_aborted, &now);
+            compared.differences.extend(
+                difference
+                    .map(|difference| Difference { is_open: open.contains(saga), ..difference }),
+            );
+        }
+    }
+    Ok(compared)
+}
+
+/// What the journal has.
+#[derive(Default)]
+struct Published {
+    /// The types of the events that the service published for each saga, as far as its ledger can tell.
+    events: BTreeMap<Uuid, BTreeSet<&'static str>>,
+    /// The sagas that somebody aborted.
+    aborted: BTreeSet<Uuid>,
+}
+
+async fn read(
+    broker: Arc<dyn Broker>,
+    part: &Part,
+    since: Timestamp,
+    until: u64,
+    compared: &mut Compared,
+    progress: Progress<'_>,
+) -> Result<Published, RedriveError> {
+    let (in_ledger, aborts) = (in_ledger(part), aborts(part));
+    let emitted: BTreeSet<&'static str> = part.emits().iter().map(|event| event.name()).collect();
+    let mut published = Published::default();
+    let mut reader = Reader::open(broker, Start::Time(since - ON_ITS_WAY)).await?;
+    let mut number = 0;
+    loop {
+        let record = match reader.next().await? {
+            Read::Record(record) => record,
+            Read::Notice(Notice::Cut { time, .. }) => {
+                compared.journal_begins = time.filter(|time| *time > since);
+                continue;
+            }
+            Read::Notice(Notice::Unreadable(offset)) => {
+                compared.unreadable.push(offset);
+                if offset >= until {
+                    break;
+                }
+                continue;
+            }
+            Read::Notice(Notice::Lost(_) | Notice::Back) => continue,
+        };
+        if record.offset.is_some_and(|offset| offset > until) {
+            break;
+        }
+        number += 1;
+        progress(number);
+        if record.exchange == EVENTS {
+            let name = record.event_type();
+            let saga = record.saga().and_then(|saga| Uuid::try_parse(saga).ok());
+            if aborts.contains(name) {
+                published.aborted.extend(saga);
+            }
+            let is_new = record.time.is_none_or(|time| time >= since);
+            if is_new && record.service() == Some(part.service) {
+                if let (Some(name), Some(saga)) = (in_ledger.get(name), saga) {
+                    published.events.entry(saga).or_default().insert(name);
+                } else if let Some(name) = emitted.get(name) {
+                    *compared.others.entry(name).or_default() += 1;
+                }
+            }
+        }
+        if record.offset == Some(until) {
+            break;
+        }
+    }
+    reader.close().await;
+    Ok(published)
+}
+
+/// The events that abort a saga of the service.
+fn aborts(part: &Part) -> BTreeSet<&'static str> {
+    part.sagas.iter().filter_map(|saga| saga.abort).map(|event| event.name()).collect()
+}
+
+/// The events for which the service has a row in its ledger.
+fn in_ledger(part: &Part) -> BTreeSet<&'static str> {
+    let mut types = BTreeSet::new();
+    for saga in &part.sagas {
+        for step in &saga.steps {
+            types.insert(step.done.name());
+            types.extend(step.refused.map(|event| event.name()));
+            types.extend(step.compensated.map(|event| event.name()));
+        }
+        if saga.owner == part.service {
+            types.extend(saga.abort.map(|event| event.name()));
+        }
+    }
+    types
+}
+
+fn is_abort(row: &Row) -> bool {
+    row.step.is_empty() && row.entry == "aborted"
+}
+
+/// Where the database differs. A saga that was aborted has nothing left to do once the database knows that,
+/// whichever of its steps came before the abort.
+fn difference(
+    saga: Uuid,
+    before: &BTreeSet<&'static str>,
+    was_aborted: bool,
+    now: &[Row],
+) -> Option<Difference> {
+    let known: BTreeSet<&str> = now.iter().filter_map(|row| row.event_type.as_deref()).collect();
+    let missing: Vec<&'static str> =
+        before.iter().copied().filter(|name| !known.contains(name)).collect();
+    let is_aborted = now.iter().any(is_abort);
+    let is_equal = missing.is_empty() && !is_aborted;
+    if is_equal || is_aborted && was_aborted {
+        return None;
+    }
+    let added = known.iter().filter(|name| !before.contains(*name));
+    let now = added.map(|name| (*name).to_owned()).collect();
+    Some(Difference { saga, before: missing, now, is_open: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DONE: &str = "shipping.shipment_scheduled.v1";
+    const REFUSED: &str = "shipping.shipment_rejected.v1";
+    const ABORT: &str = "orders.order_cancelled.v1";
+
+    fn row(step: &str, entry: &str, event: &str) -> Row {
+        Row {
+            step: step.to_owned(),
+            key: String::new(),
+            entry: entry.to_owned(),
+            arrived: String::new(),
+            ordinal: 1,
+            event_type: Some(event.to_owned()),
+            recorded_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn of(was_aborted: bool, now: &[Row]) -> Option<(Vec<&'static str>, Vec<String>)> {
+        let difference = difference(Uuid::nil(), &[DONE].into(), was_aborted, now);
+        difference.map(|difference| (difference.before, difference.now))
+    }
+
+    #[test]
+    fn what_is_not_known_or_was_decided_otherwise_differs() {
+        let (done, refused) = (row("ship", "done", DONE), row("ship", "refused", REFUSED));
+        let abort = row("", "aborted", ABORT);
+        assert_eq!(of(false, std::slice::from_ref(&done)), None);
+        assert_eq!(of(false, &[]), Some((vec![DONE], vec![])));
+        assert_eq!(of(false, &[refused]), Some((vec![DONE], vec![REFUSED.to_owned()])));
+        // The abort was heard before the step this time.
+        assert_eq!(of(true, std::slice::from_ref(&abort)), None);
+        assert_eq!(of(true, &[done.clone(), abort.clone()]), None);
+        // Nobody had aborted it.
+        assert_eq!(of(false, &[done, abort]), Some((vec![], vec![ABORT.to_owned()])));
+    }
+}

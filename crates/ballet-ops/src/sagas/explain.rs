@@ -1,0 +1,211 @@
+//! Finds what a saga waits for, and why. There is no I/O here, so that made-up rows can be explained in
+//! tests.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use ballet::internal::Alive;
+use ballet_core::envelope::Limits;
+use ballet_core::{System, id};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::audit::ledger::{Left, Rows, not_acted_on, unfinished};
+use crate::audit::pending::{Call, Unpublished};
+use crate::sagas::state::State;
+use crate::sagas::wait::Wait;
+use crate::stuck::{Stuck, What};
+
+/// Explains sagas by what each service shows of them.
+pub(crate) struct Explainer<'a> {
+    system: &'a System,
+    states: &'a BTreeMap<&'a str, State>,
+    /// By saga: the service and the failure.
+    failures: HashMap<Uuid, Vec<(&'a str, &'a Stuck)>>,
+    calls: HashMap<Uuid, Vec<(&'a str, &'a Call)>>,
+    unpublished: HashMap<Uuid, Vec<(&'a str, &'a Unpublished)>>,
+    /// By saga: the service, the type, and the reason.
+    unpublishable: HashMap<Uuid, Vec<(&'a str, &'a str, &'a str)>>,
+    /// By saga: the owner, and when the first deadline passes.
+    deadlines: HashMap<Uuid, (&'a str, Timestamp)>,
+}
+
+impl<'a> Explainer<'a> {
+    pub(crate) fn new(system: &'a System, states: &'a BTreeMap<&'a str, State>) -> Self {
+        let mut explainer = Self {
+            system,
+            states,
+            failures: HashMap::new(),
+            calls: HashMap::new(),
+            unpublished: HashMap::new(),
+            unpublishable: HashMap::new(),
+            deadlines: HashMap::new(),
+        };
+        for (service, state) in states {
+            for failure in &state.failures {
+                if let (Some(saga), What::Message { .. }) = (failure.saga_id, &failure.what) {
+                    explainer.failures.entry(saga.0).or_default().push((*service, failure));
+                }
+            }
+            for call in &state.pending.calls {
+                explainer.calls.entry(call.saga).or_default().push((*service, call));
+            }
+            for event in &state.pending.unpublished {
+                if let Some(saga) = event.saga {
+                    explainer.unpublished.entry(saga).or_default().push((*service, event));
+                }
+            }
+            for (saga, event_type, reason) in &state.pending.unpublishable {
+                if let Some(saga) = saga {
+                    let event = (*service, event_type.as_str(), reason.as_str());
+                    explainer.unpublishable.entry(*saga).or_default().push(event);
+                }
+            }
+            for (saga, due_at) in &state.deadlines {
+                let first = explainer.deadlines.entry(*saga).or_insert((*service, *due_at));
+                first.1 = first.1.min(*due_at);
+            }
+        }
+        explainer
+    }
+
+    /// The sagas that something waits for, also those that have no row in any ledger.
+    pub(crate) fn known(&self) -> BTreeSet<Uuid> {
+        let Self { failures, calls, unpublished, unpublishable, deadlines, .. } = self;
+        let known = failures.keys().chain(calls.keys()).chain(unpublished.keys());
+        known.chain(unpublishable.keys()).chain(deadlines.keys()).copied().collect()
+    }
+
+    /// When the services were read, by the latest of their clocks.
+    pub(crate) fn now(&self) -> Option<Timestamp> {
+        self.states.values().map(|state| state.at).max()
+    }
+
+    /// When the owner's deadline for its decision passes.
+    pub(crate) fn deadline(&self, saga: Uuid) -> Option<Timestamp> {
+        self.deadlines.get(&saga).map(|(_, due_at)| *due_at)
+    }
+
+    /// What a saga waits for, the oldest first.
+    pub(crate) fn waits(&self, saga: Uuid, rows: &Rows<'_>) -> Vec<Wait> {
+        let mut left: Vec<Left<'_>> = Vec::new();
+        for part in &self.system.parts {
+            let Some(own) = rows.get(part.service) else { continue };
+            let calls = || self.calls.get(&saga).into_iter().flatten();
+            let is_out = |step: &str, key: &str| {
+                calls()
+                    .any(|(of, call)| *of == part.service && call.step == step && call.key == key)
+            };
+            left.extend(unfinished(part, own, is_out));
+        }
+        left.extend(not_acted_on(self.system, rows, self.may_be_forgotten(saga, rows)));
+        // Of a service that was not read nothing is known.
+        left.retain(|left| self.states.contains_key(left.service));
+        let mut waits: Vec<Wait> = Vec::new();
+        for left in left {
+            let wait = self.left(saga, left);
+            if !waits.contains(&wait) {
+                waits.push(wait);
+            }
+        }
+        for (service, failure) in self.failures.get(&saga).into_iter().flatten() {
+            let What::Message { event_type, .. } = &failure.what else { continue };
+            let is_named = |wait: &Wait| {
+                wait.service == *service && wait.event_type.as_ref() == Some(event_type)
+            };
+            if !waits.iter().any(is_named) {
+                waits.push(self.failed(service, event_type, failure));
+            }
+        }
+        for (service, call) in self.calls.get(&saga).into_iter().flatten() {
+            waits.push(self.called(service, call));
+        }
+        if let (true, Some((owner, due_at))) = (waits.is_empty(), self.deadlines.get(&saga)) {
+            let what = format!("has not decided it; the deadline is {due_at}");
+            let recorded = rows.values().flatten().map(|row| row.recorded_at).max();
+            let since = recorded.or_else(|| id::time_of(saga)).unwrap_or(*due_at);
+            waits.push(Wait { why: self.silence(owner), ..self.wait(owner, what, since) });
+        }
+        waits.sort_by_key(|wait| wait.since);
+        waits
+    }
+
+    fn wait(&self, service: &str, what: String, since: Timestamp) -> Wait {
+        Wait {
+            service: service.to_owned(),
+            what,
+            event_type: None,
+            since,
+            why: None,
+            is_silent: self.states.get(service).is_some_and(|state| state.alive != Alive::Yes),
+            is_dead: false,
+            next_at: None,
+        }
+    }
+
+    fn left(&self, saga: Uuid, left: Left<'_>) -> Wait {
+        let Left { service, what, event_type, since } = left;
+        let failures = || self.failures.get(&saga).into_iter().flatten();
+        let is_it = |failure: &Stuck| match (&failure.what, &event_type) {
+            (What::Message { event_type: failed, .. }, Some(event)) => failed == event,
+            _ => event_type.is_none(),
+        };
+        let failure = failures().find(|(of, failure)| *of == service && is_it(failure));
+        let wait = Wait { event_type: event_type.clone(), ..self.wait(service, what, since) };
+        if let Some((_, failure)) = failure {
+            return of_failure(failure, wait);
+        }
+        let is_type = |other: &str| Some(other) == event_type.as_deref();
+        let mut unpublishable = self.unpublishable.get(&saga).into_iter().flatten();
+        if let Some((by, _, reason)) = unpublishable.find(|(_, other, _)| is_type(other)) {
+            return Wait { why: Some(format!("{by} cannot publish it: {reason}")), ..wait };
+        }
+        let mut unpublished = self.unpublished.get(&saga).into_iter().flatten();
+        if let Some((by, _)) = unpublished.find(|(_, event)| is_type(&event.event_type)) {
+            return Wait { why: Some(format!("{by} has not published it yet")), ..wait };
+        }
+        Wait { why: self.silence(service), ..wait }
+    }
+
+    fn failed(&self, service: &str, event_type: &str, failure: &Stuck) -> Wait {
+        let what = format!("has not handled {event_type}");
+        let wait = self.wait(service, what, failure.since);
+        of_failure(failure, Wait { event_type: Some(event_type.to_owned()), ..wait })
+    }
+
+    fn called(&self, service: &str, call: &Call) -> Wait {
+        let undo = if call.undo { " to undo it" } else { "" };
+        let what = format!("waits for the answer to its call of {}{undo}", call.step);
+        let why = match &call.last_error {
+            Some(error) => Some(format!("{error} ({} attempts)", call.attempts)),
+            None => self.silence(service),
+        };
+        Wait { why, ..self.wait(service, what, call.since) }
+    }
+
+    /// That no process of a service is alive, if that is so.
+    fn silence(&self, service: &str) -> Option<String> {
+        match self.states.get(service)?.alive {
+            Alive::Yes => None,
+            Alive::No(Some(since)) => {
+                Some(format!("no process of {service} is alive since {since:.0}"))
+            }
+            Alive::No(None) => Some(format!("no process of {service} is running")),
+        }
+    }
+
+    /// Whether a service may have forgotten a saga.
+    fn may_be_forgotten(&self, saga: Uuid, rows: &Rows<'_>) -> bool {
+        let recorded = || rows.values().flatten().map(|row| row.recorded_at).min();
+        let began = id::time_of(saga).or_else(recorded);
+        let since = self.now().map(|now| now - Limits::default().saga_window);
+        began.zip(since).is_some_and(|(began, since)| began < since)
+    }
+}
+
+/// The same because of this failure. A failure without another attempt is a dead letter.
+fn of_failure(failure: &Stuck, wait: Wait) -> Wait {
+    let Stuck { detail, attempts, next_at, .. } = failure;
+    let times = if *attempts == 1 { "attempt" } else { "attempts" };
+    let why = Some(format!("{detail} ({attempts} {times})"));
+    Wait { why, is_dead: next_at.is_none(), next_at: *next_at, ..wait }
+}

@@ -1,0 +1,193 @@
+//! The sagas of a system, those that began last first.
+
+use std::collections::BTreeSet;
+
+use ballet_core::{System, id};
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
+
+use crate::audit::ledger::{Row, Rows, is_aborted, published};
+use crate::audit::read::Sagas;
+use crate::audit::window::rows;
+use crate::databases::{Source, Sources, answered};
+use crate::sagas::explain::Explainer;
+use crate::sagas::open::states;
+use crate::sagas::wait::Wait;
+
+/// The number of sagas that are looked at together.
+const PAGE: u16 = 500;
+
+/// How a saga stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// A service has something to do for it.
+    Open,
+    /// Nothing is left to do, and it was not aborted.
+    Completed,
+    /// Nothing is left to do: it was aborted, and is undone.
+    Aborted,
+}
+
+/// Which sagas are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Only those in whose events, as far as services publish them for the saga, a value is this text or
+    /// this number: an order's id, an email address.
+    pub value: Option<String>,
+    /// Only those that stand so.
+    pub standing: Option<Standing>,
+    /// Only those that come after this one in the list.
+    pub after: Option<Uuid>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A saga of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedSaga {
+    /// Its id.
+    pub saga: Uuid,
+    /// When it began.
+    pub began: Timestamp,
+    /// How it stands.
+    pub standing: Standing,
+    /// The event that was published last, and when it was recorded.
+    pub last: Option<(String, Timestamp)>,
+    /// What it waits for, the oldest first.
+    pub waits: Vec<Wait>,
+}
+
+/// A page of sagas.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListedSagas {
+    /// By their ids, the last first: for UUIDv7 those that began last come first.
+    pub sagas: Vec<ListedSaga>,
+    /// Whether there are more.
+    pub has_more: bool,
+    /// The databases that could not be read, and why.
+    pub away: Vec<String>,
+}
+
+/// Lists sagas of which a service has recorded something.
+///
+/// `databases` names each service with its database.
+pub async fn list(
+    system: &System,
+    databases: &[(String, PgConnectOptions)],
+    wanted: &Wanted,
+) -> ListedSagas {
+    let mut sources = Sources::open(databases).await;
+    let states = states(&mut sources).await;
+    let explainer = Explainer::new(system, &states);
+    let mut listed = ListedSagas::default();
+    let mut after = wanted.after;
+    'pages: loop {
+        let ids = page(&mut sources, after, wanted.value.as_deref()).await;
+        let rows = rows(&mut sources, Sagas::These(&ids)).await;
+        for saga in &ids {
+            let of_saga = rows.get(saga);
+            let Some(one) = of_saga.map(|rows| stands(system, &explainer, *saga, rows)) else {
+                continue;
+            };
+            if wanted.standing.is_some_and(|standing| standing != one.standing) {
+                continue;
+            }
+            if listed.sagas.len() == wanted.limit {
+                listed.has_more = true;
+                break 'pages;
+            }
+            listed.sagas.push(one);
+        }
+        match ids.last() {
+            Some(last) if ids.len() == usize::from(PAGE) => after = Some(*last),
+            _ => break,
+        }
+    }
+    listed.away = sources.why_away();
+    sources.close().await;
+    listed
+}
+
+/// The ids that come next, of all services, the last first.
+async fn page(sources: &mut Sources<'_>, after: Option<Uuid>, value: Option<&str>) -> Vec<Uuid> {
+    let (mut ids, mut lost) = (BTreeSet::new(), Vec::new());
+    for Source { service, options, db } in &mut sources.open {
+        match answered(&[*options], ids_after(db, after, value)).await {
+            Ok(found) => ids.extend(found),
+            Err(why) => lost.push((*service, why)),
+        }
+    }
+    sources.lose_all(lost);
+    ids.into_iter().rev().take(usize::from(PAGE)).collect()
+}
+
+async fn ids_after(
+    db: &mut PgConnection,
+    after: Option<Uuid>,
+    value: Option<&str>,
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let statement = "
+        select distinct saga_id from (
+            (select distinct saga_id from ballet.ledger
+             where ($1::uuid is null or saga_id < $1)
+                 and ($3::text is null or position($3 in body) > 0 or body ~ $4)
+             order by saga_id desc limit $2)
+            union all
+            (select distinct saga_id from ballet.ledger_other
+             where ($1::uuid is null or saga_id < $1)
+                 and ($3::text is null or position($3 in body) > 0 or body ~ $4)
+             order by saga_id desc limit $2)
+        ) as row order by saga_id desc limit $2";
+    let text = value.map(|value| Value::from(value).to_string());
+    let rows: Vec<(Uuid,)> = sqlx::query_as(statement)
+        .bind(after)
+        .bind(i64::from(PAGE))
+        .bind(text)
+        .bind(value.and_then(number))
+        .fetch_all(db)
+        .await?;
+    Ok(rows.into_iter().map(|(saga,)| saga).collect())
+}
+
+/// A regular expression for a number as a whole value of a JSON text.
+fn number(value: &str) -> Option<String> {
+    let is_number = serde_json::from_str::<Value>(value).is_ok_and(|value| value.is_number());
+    is_number.then(|| format!("[:,[] *{} *[],}}]", value.replace('.', "[.]").replace('+', "[+]")))
+}
+
+fn stands(system: &System, explainer: &Explainer<'_>, saga: Uuid, rows: &Rows<'_>) -> ListedSaga {
+    let waits = explainer.waits(saga, rows);
+    let parts = || system.parts.iter().filter_map(|part| Some((part, rows.get(part.service)?)));
+    let standing = if !waits.is_empty() {
+        Standing::Open
+    } else if parts().any(|(part, rows)| is_aborted(part, rows)) {
+        Standing::Aborted
+    } else {
+        Standing::Completed
+    };
+    let events = parts().flat_map(|(part, rows)| published(part, rows));
+    let last: Option<&Row> = events.max_by_key(|row| row.recorded_at);
+    let first = rows.values().flatten().map(|row| row.recorded_at).min();
+    ListedSaga {
+        saga,
+        began: id::time_of(saga).or(first).unwrap_or_default(),
+        standing,
+        last: last.and_then(|row| Some((row.event_type.clone()?, row.recorded_at))),
+        waits,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_looked_for_as_a_whole_value() {
+        assert_eq!(number("19.5").as_deref(), Some("[:,[] *19[.]5 *[],}]"));
+        assert_eq!(number("order 7"), None);
+        assert_eq!(number("\"7\""), None);
+    }
+}

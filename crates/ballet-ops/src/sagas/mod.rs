@@ -1,0 +1,15 @@
+//! What sagas have done and what they wait for, as the ledgers of all services have it. A database that
+//! does not answer is named, and the rest is read.
+
+mod explain;
+mod list;
+mod open;
+mod read;
+mod show;
+mod state;
+mod wait;
+
+pub use list::{ListedSaga, ListedSagas, Standing, Wanted, list};
+pub use open::{OpenSaga, OpenSagas, open};
+pub use show::{Happened, Shown, show};
+pub use wait::Wait;

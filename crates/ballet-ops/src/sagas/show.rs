@@ -1,0 +1,112 @@
+//! One saga: what has happened in it, and what it waits for.
+
+use std::collections::BTreeMap;
+
+use ballet_core::{Part, StepKind, System, id};
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
+
+use crate::audit::ledger::{Row, Rows, published};
+use crate::databases::{Source, Sources, answered};
+use crate::sagas::explain::Explainer;
+use crate::sagas::open::states;
+use crate::sagas::read::{self, Recorded};
+use crate::sagas::wait::Wait;
+
+/// An event of a saga.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Happened {
+    /// When it was recorded by the service that published it.
+    pub at: Timestamp,
+    /// That service. Who publishes the event that begins a saga is not recorded: it is the service whose
+    /// name the event bears.
+    pub service: String,
+    /// Its type.
+    pub event_type: String,
+    /// Its body.
+    pub body: Value,
+}
+
+/// One saga.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Shown {
+    /// What has happened, in the order of time.
+    pub events: Vec<Happened>,
+    /// What it waits for, the oldest first.
+    pub waits: Vec<Wait>,
+    /// When the owner aborts it, if it has not decided until then.
+    pub deadline: Option<Timestamp>,
+    /// The time by the databases' clocks.
+    pub now: Option<Timestamp>,
+    /// The databases that could not be read, and why. What their services did and wait for is missing.
+    pub away: Vec<String>,
+}
+
+/// Reads what all services have recorded of a saga.
+///
+/// `databases` names each service with its database.
+pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], saga: Uuid) -> Shown {
+    let mut sources = Sources::open(databases).await;
+    let states = states(&mut sources).await;
+    let (mut rows, mut lost) = (Rows::new(), Vec::new());
+    let mut events = Vec::new();
+    for Source { service, options, db } in &mut sources.open {
+        match answered(&[*options], read::saga(db, saga)).await {
+            Ok(recorded) => {
+                if let Some(part) = system.parts.iter().find(|part| part.service == *service) {
+                    events.extend(happened(part, &recorded));
+                }
+                let of_service: Vec<Row> = recorded.into_iter().map(|one| one.row).collect();
+                if !of_service.is_empty() {
+                    rows.insert(*service, of_service);
+                }
+            }
+            Err(why) => lost.push((*service, why)),
+        }
+    }
+    sources.lose_all(lost);
+    events.sort_by_key(|event| event.at);
+    let explainer = Explainer::new(system, &states);
+    let shown = Shown {
+        events,
+        waits: explainer.waits(saga, &rows),
+        deadline: explainer.deadline(saga),
+        now: explainer.now(),
+        away: sources.why_away(),
+    };
+    sources.close().await;
+    shown
+}
+
+/// The events that a service published for the saga, and the one from outside with which it began it.
+fn happened(part: &Part, recorded: &[Recorded]) -> Vec<Happened> {
+    let rows: Vec<Row> = recorded.iter().map(|one| one.row.clone()).collect();
+    let by_ordinal: BTreeMap<i32, &Recorded> =
+        recorded.iter().map(|one| (one.row.ordinal, one)).collect();
+    let mut events = Vec::new();
+    for row in published(part, &rows) {
+        let Some(recorded) = by_ordinal.get(&row.ordinal) else { continue };
+        let mut steps = part.sagas.iter().flat_map(|saga| &saga.steps);
+        let origin = steps.find(|step| step.name == row.step && step.kind == StepKind::Origin);
+        if let Some(begins) = origin.and_then(|step| step.on.first())
+            && let Some(at) = recorded.cause.and_then(id::time_of)
+        {
+            events.push(Happened {
+                at,
+                service: begins.service().to_owned(),
+                event_type: begins.name().to_owned(),
+                body: Value::Null,
+            });
+        }
+        let body = recorded.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
+        events.push(Happened {
+            at: row.recorded_at,
+            service: part.service.to_owned(),
+            event_type: row.event_type.clone().unwrap_or_default(),
+            body: body.unwrap_or_default(),
+        });
+    }
+    events
+}

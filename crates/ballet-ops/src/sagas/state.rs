@@ -1,0 +1,37 @@
+//! What one service shows of all its sagas: what failed, what is open, and whether it is alive.
+
+use ballet::internal::{Alive, alive};
+use jiff::Timestamp;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::audit::pending::Pending;
+use crate::audit::read::{now, pending};
+use crate::sagas::read;
+use crate::stuck::{self, Stuck};
+
+/// The most failures that are read of one service.
+const MOST: u32 = 100_000;
+
+/// What one service shows of all its sagas.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// When it was read.
+    pub(crate) at: Timestamp,
+    pub(crate) pending: Pending,
+    pub(crate) failures: Vec<Stuck>,
+    /// The saga of each deadline, and when it passes.
+    pub(crate) deadlines: Vec<(Uuid, Timestamp)>,
+    pub(crate) alive: Alive,
+}
+
+impl State {
+    pub(crate) async fn read(db: &mut PgConnection) -> Result<Self, sqlx::Error> {
+        let at = now(db).await?;
+        let alive = alive(db).await?;
+        let pending = pending(db).await?;
+        let failures = stuck::list(db, MOST).await?;
+        let deadlines = read::deadlines(db).await?;
+        Ok(Self { at, pending, failures, deadlines, alive })
+    }
+}

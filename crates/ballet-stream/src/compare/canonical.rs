@@ -1,0 +1,116 @@
+//! Bodies without what is new in every run: ids that services make, and times.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// The length of a UUID in text.
+const LENGTH: usize = 36;
+
+/// Ids and times that come from outside: they are the same in every run.
+#[derive(Debug, Default)]
+pub(super) struct Given(HashSet<String>);
+
+impl Given {
+    /// Adds what is in the body of an event from outside.
+    pub(super) fn add(&mut self, body: &Value) {
+        match body {
+            Value::String(text) => drop(self.0.insert(text.clone())),
+            Value::Array(values) => values.iter().for_each(|value| self.add(value)),
+            Value::Object(map) => map.values().for_each(|value| self.add(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// The names of the ids of one side, after the events that made them. An id has the same name wherever
+/// it stands.
+#[derive(Debug, Default)]
+pub(super) struct Names<'a>(HashMap<Uuid, (Option<&'a str>, String)>);
+
+impl<'a> Names<'a> {
+    /// Names an id, unless it has a name. `maker` is the message that made it.
+    pub(super) fn give(&mut self, id: Uuid, maker: Option<&'a str>, name: &str) {
+        self.0.entry(id).or_insert_with(|| (maker, name.to_owned()));
+    }
+
+    /// Names the ids in a body after their places.
+    pub(super) fn give_in(
+        &mut self,
+        body: &Value,
+        given: &Given,
+        maker: Option<&'a str>,
+        place: &str,
+    ) {
+        match body {
+            Value::String(text) => {
+                for (_, id) in ids_in(text).filter(|_| !given.0.contains(text)) {
+                    self.give(id, maker, &format!("the id in {place}"));
+                }
+            }
+            Value::Array(values) => {
+                for (at, value) in values.iter().enumerate() {
+                    self.give_in(value, given, maker, &format!("{place}/{at}"));
+                }
+            }
+            Value::Object(map) => {
+                for (name, value) in map {
+                    self.give_in(value, given, maker, &format!("{place}/{name}"));
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// The ids that a text is or contains, such as `parcel_0193f7a0-...`, and where they begin.
+fn ids_in(text: &str) -> impl Iterator<Item = (usize, Uuid)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at + LENGTH <= text.len() {
+            let found = text.get(at..at + LENGTH).and_then(|part| Uuid::try_parse(part).ok());
+            if let Some(id) = found {
+                at += LENGTH;
+                return Some((at - LENGTH, id));
+            }
+            at += 1;
+        }
+        None
+    })
+}
+
+/// The body of a message with names for ids and a word for times.
+pub(super) fn canonical(
+    body: &Value,
+    given: &Given,
+    names: &Names<'_>,
+    message: Option<&str>,
+) -> Value {
+    match body {
+        Value::String(text) => {
+            if text.parse::<Timestamp>().is_ok() && !given.0.contains(text) {
+                return Value::String("<a time>".to_owned());
+            }
+            let (mut named, mut end) = (String::new(), 0);
+            for (at, id) in ids_in(text) {
+                let Some((maker, name)) = names.0.get(&id) else { continue };
+                let new = if maker.is_some() && *maker == message { "new: " } else { "" };
+                named.push_str(text.get(end..at).unwrap_or_default());
+                named.push_str(&format!("<{new}{name}>"));
+                end = at + LENGTH;
+            }
+            named.push_str(text.get(end..).unwrap_or_default());
+            Value::String(named)
+        }
+        Value::Array(values) => {
+            values.iter().map(|value| canonical(value, given, names, message)).collect()
+        }
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, value)| (name.clone(), canonical(value, given, names, message)))
+            .collect(),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,183 @@
+//! Compares two recordings of any length: their sagas are spread over files, and a file is compared at a
+//! time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use crate::compare::difference::Difference;
+use crate::compare::saga;
+use crate::record::Record;
+use crate::recording::error::RecordingError;
+use crate::recording::line::{read_line, write_line};
+
+/// So many files for each side: a million events of a kilobyte make 8 MB each.
+const PARTS: usize = 128;
+
+/// The sagas that are compared: the id in a stream, and the id where it was recorded.
+pub type Sagas = HashMap<Uuid, Uuid>;
+
+/// Compares what was expected with what came.
+#[derive(Debug)]
+pub struct Comparison {
+    folder: PathBuf,
+    expected: Side,
+    actual: Side,
+    ignored: HashSet<String>,
+}
+
+/// How many sagas were compared, and how many are not the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// All sagas.
+    pub sagas: u64,
+    /// Those with a difference.
+    pub different: u64,
+}
+
+#[derive(Debug, Default)]
+struct Side {
+    sagas: Sagas,
+    /// The files that have something in them, with their paths.
+    parts: HashMap<usize, (PathBuf, BufWriter<File>)>,
+    /// What the paths begin with.
+    begin: PathBuf,
+    /// The sagas of messages, for events that have no saga but a cause.
+    of_message: HashMap<Uuid, Uuid>,
+    line: Vec<u8>,
+}
+
+impl Comparison {
+    /// Begins in a folder of its own, which is removed at the end. `expected` are the sagas as they were
+    /// recorded, `actual` those that were sent. Fields of the `ignored` names are left out.
+    ///
+    /// # Errors
+    ///
+    /// If the folder exists, or cannot be written.
+    pub fn new(
+        folder: &Path,
+        expected: Sagas,
+        actual: Sagas,
+        ignored: HashSet<String>,
+    ) -> Result<Self, RecordingError> {
+        std::fs::create_dir(folder).map_err(|error| at(folder, error))?;
+        let side = |name: &str, sagas| {
+            let begin = folder.join(name);
+            Side { sagas, begin, ..Side::default() }
+        };
+        let (expected, actual) = (side("expected", expected), side("actual", actual));
+        Ok(Self { folder: folder.to_owned(), expected, actual, ignored })
+    }
+
+    /// Adds a record of what was expected.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn expect(&mut self, record: &Record) -> Result<(), RecordingError> {
+        self.expected.add(record).map(drop).map_err(|error| at(&self.folder, error))
+    }
+
+    /// Adds a record of what came. Returns whether it belongs to a saga that is compared.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn came(&mut self, record: &Record) -> Result<bool, RecordingError> {
+        self.actual.add(record).map_err(|error| at(&self.folder, error))
+    }
+
+    /// Compares all sagas, and tells each difference.
+    ///
+    /// # Errors
+    ///
+    /// If the files cannot be read.
+    pub fn finish(&mut self, mut tell: impl FnMut(Difference)) -> Result<Compared, RecordingError> {
+        let mut compared = Compared::default();
+        for part in 0..PARTS {
+            let read = |side: &mut Side| side.read(part).map_err(|error| at(&self.folder, error));
+            let mut expected = read(&mut self.expected)?;
+            let mut actual = read(&mut self.actual)?;
+            let sagas: BTreeSet<Uuid> = expected.keys().chain(actual.keys()).copied().collect();
+            for id in sagas {
+                let expected = expected.remove(&id).unwrap_or_default();
+                let actual = actual.remove(&id).unwrap_or_default();
+                let name = id.to_string();
+                let differences = saga::compare(&name, &expected, &actual, &self.ignored);
+                compared.sagas += 1;
+                compared.different += u64::from(!differences.is_empty());
+                differences.into_iter().for_each(&mut tell);
+            }
+        }
+        Ok(compared)
+    }
+}
+
+impl Drop for Comparison {
+    fn drop(&mut self) {
+        // What stays of it is in the folder for temporary files.
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+impl Side {
+    /// Writes the record to the file of its saga, if that is compared.
+    fn add(&mut self, record: &Record) -> io::Result<bool> {
+        let Some(recorded) = self.saga(record) else { return Ok(false) };
+        if let Some(id) = record.message_id().and_then(|id| Uuid::try_parse(id).ok()) {
+            self.of_message.insert(id, recorded);
+        }
+        self.line.clear();
+        self.line.extend_from_slice(recorded.to_string().as_bytes());
+        write_line(record, &mut self.line);
+        let part = part_of(recorded);
+        if !self.parts.contains_key(&part) {
+            let mut path = self.begin.clone().into_os_string();
+            path.push(format!("-{part}"));
+            let path = PathBuf::from(path);
+            let file = BufWriter::new(File::create_new(&path)?);
+            self.parts.insert(part, (path, file));
+        }
+        if let Some((_, file)) = self.parts.get_mut(&part) {
+            file.write_all(&self.line)?;
+        }
+        Ok(true)
+    }
+
+    /// Where it was recorded, the saga of this record has this id. What has none belongs to its cause.
+    fn saga(&self, record: &Record) -> Option<Uuid> {
+        let saga = record.saga().and_then(|saga| Uuid::try_parse(saga).ok());
+        if let Some(recorded) = saga.and_then(|saga| self.sagas.get(&saga)) {
+            return Some(*recorded);
+        }
+        let cause = record.cause().and_then(|cause| Uuid::try_parse(cause).ok())?;
+        self.of_message.get(&cause).copied()
+    }
+
+    /// The sagas of a file.
+    fn read(&mut self, part: usize) -> io::Result<BTreeMap<Uuid, Vec<Record>>> {
+        let mut sagas: BTreeMap<Uuid, Vec<Record>> = BTreeMap::new();
+        let Some((path, mut file)) = self.parts.remove(&part) else { return Ok(sagas) };
+        file.flush()?;
+        for line in BufReader::new(File::open(path)?).lines() {
+            let line = line?;
+            let (id, line) = line.split_at_checked(36).unwrap_or_default();
+            let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+            let id = Uuid::try_parse(id).map_err(|error| wrong(error.to_string()))?;
+            sagas.entry(id).or_default().push(read_line(line).map_err(wrong)?);
+        }
+        Ok(sagas)
+    }
+}
+
+fn at(folder: &Path, error: io::Error) -> RecordingError {
+    RecordingError::File { path: folder.to_owned(), error }
+}
+
+/// The last digits of an id are random.
+fn part_of(saga: Uuid) -> usize {
+    usize::from(saga.as_bytes()[15]) % PARTS
+}

@@ -1,0 +1,207 @@
+//! The events of one saga, expected and actual.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use ballet_amqp::headers::{DEAD_REASON, text_header};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::compare::canonical::{Given, Names, canonical};
+use crate::compare::difference::{Change, Difference};
+use crate::record::Record;
+use crate::replay::entry::is_event;
+
+/// Longer chains of causes are cut off, also those in a circle.
+const LONGEST: usize = 64;
+
+/// The types of the events that led to one, and its own.
+type Path = Vec<String>;
+
+/// Compares one saga. Events are in order only where one causes the other.
+pub(super) fn compare(
+    saga: &str,
+    expected: &[Record],
+    actual: &[Record],
+    ignored: &HashSet<String>,
+) -> Vec<Difference> {
+    let (expected, actual) = (Side::read(expected, ignored), Side::read(actual, ignored));
+    let paths: BTreeSet<&Path> = expected.events.keys().chain(actual.events.keys()).collect();
+    let mut differences = Vec::new();
+    for path in paths {
+        let of = |side: &'_ Side| side.events.get(path).cloned().unwrap_or_default();
+        let (mut missing, mut new) = (of(&expected), of(&actual));
+        // What is the same on both sides is a pair, whatever the order.
+        missing.retain(|event| {
+            let same = new.iter().position(|other| other.canonical == event.canonical);
+            same.map(|at| new.remove(at)).is_none()
+        });
+        let pairs = missing.len().min(new.len());
+        let mut add = |change| {
+            let (saga, path) = (saga.to_owned(), path.clone());
+            differences.push(Difference { saga, path, change });
+        };
+        for (expected, actual) in missing.drain(..pairs).zip(new.drain(..pairs)) {
+            let mut pointer = String::new();
+            fields(&expected, &actual, &mut pointer, &mut add);
+        }
+        missing.into_iter().for_each(|event| add(Change::Missing { body: event.body }));
+        new.into_iter().for_each(|event| add(Change::New { body: event.body }));
+    }
+    differences
+}
+
+#[derive(Debug, Clone)]
+struct Seen {
+    body: Value,
+    canonical: Value,
+}
+
+/// The events of a saga on one side.
+struct Side {
+    events: BTreeMap<Path, Vec<Seen>>,
+}
+
+impl Side {
+    fn read(records: &[Record], ignored: &HashSet<String>) -> Self {
+        let mut given = Given::default();
+        let mut names = Names::default();
+        let mut known = HashSet::new();
+        // A message may come twice, with the same id; its dead letter has that id, too.
+        let first: Vec<&Record> = records
+            .iter()
+            .filter(|record| known.insert((record.message_id(), record.is_dead_letter())))
+            .collect();
+        let by_id: HashMap<&str, &Record> = first
+            .iter()
+            .filter(|record| is_event(record))
+            .filter_map(|record| Some((record.message_id()?, *record)))
+            .collect();
+        let mut events: BTreeMap<Path, Vec<Seen>> = BTreeMap::new();
+        let mut nodes = Vec::new();
+        for record in &first {
+            if record.is_dead_letter() {
+                // A dead letter is one with a reason; a note of a tool is none.
+                let Some(reason) = text_header(&record.properties, DEAD_REASON) else { continue };
+                let service = record.service().unwrap_or_default();
+                let dead = format!("dead in {service}: {reason}");
+                let path = vec![record.event_type().to_owned(), dead];
+                let nothing = Seen { body: Value::Null, canonical: Value::Null };
+                events.entry(path).or_default().push(nothing);
+                continue;
+            }
+            let mut body: Value =
+                serde_json::from_slice(&record.body).unwrap_or_else(|_| record.text().into());
+            without(&mut body, ignored);
+            if record.cause().is_none() {
+                given.add(&body);
+            }
+            if let Some(saga) = record.saga().and_then(|saga| Uuid::try_parse(saga).ok()) {
+                names.give(saga, None, "the saga's id");
+            }
+            nodes.push((path(record, &by_id), *record, body));
+        }
+        // What causes comes before what is caused, so an id belongs to the event that made it.
+        nodes.sort_by_key(|(path, ..)| path.len());
+        for (path, record, _) in &nodes {
+            if let Some(id) = record.message_id().and_then(|id| Uuid::try_parse(id).ok()) {
+                names.give(id, record.message_id(), &format!("the id of {}", path.join(" > ")));
+            }
+        }
+        for (path, record, body) in &nodes {
+            names.give_in(body, &given, record.message_id(), &path.join(" > "));
+        }
+        for (path, record, body) in nodes {
+            let canonical = canonical(&body, &given, &names, record.message_id());
+            events.entry(path).or_default().push(Seen { body, canonical });
+        }
+        Self { events }
+    }
+}
+
+/// The types of what led to the event, and its own.
+fn path(record: &Record, by_id: &HashMap<&str, &Record>) -> Path {
+    let mut path = vec![record.event_type().to_owned()];
+    let mut at = record;
+    while let Some(cause) = at.cause().and_then(|cause| by_id.get(cause))
+        && path.len() < LONGEST
+    {
+        path.push(cause.event_type().to_owned());
+        at = cause;
+    }
+    path.reverse();
+    path
+}
+
+/// Takes fields of these names out.
+fn without(body: &mut Value, ignored: &HashSet<String>) {
+    match body {
+        Value::Object(map) => {
+            map.retain(|name, _| !ignored.contains(name));
+            map.values_mut().for_each(|value| without(value, ignored));
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| without(value, ignored)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The values that differ, as they were, unless only their names tell the difference.
+fn fields(expected: &Seen, actual: &Seen, pointer: &mut String, add: &mut impl FnMut(Change)) {
+    if expected.canonical == actual.canonical {
+        return;
+    }
+    let length = pointer.len();
+    match (&expected.canonical, &actual.canonical) {
+        (Value::Object(one), Value::Object(other)) => {
+            let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+            for name in names {
+                pointer.push('/');
+                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+                let child = |seen: &Seen, canonical: &Map<String, Value>| {
+                    let canonical = canonical.get(name)?.clone();
+                    Some(Seen { body: seen.body.get(name)?.clone(), canonical })
+                };
+                let (one, other) = (child(expected, one), child(actual, other));
+                pair(one.as_ref(), other.as_ref(), pointer, add);
+                pointer.truncate(length);
+            }
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            for at in 0..one.len().max(other.len()) {
+                pointer.push_str(&format!("/{at}"));
+                let child = |seen: &Seen, canonical: &[Value]| {
+                    let canonical = canonical.get(at)?.clone();
+                    Some(Seen { body: seen.body.get(at)?.clone(), canonical })
+                };
+                let (one, other) = (child(expected, one), child(actual, other));
+                pair(one.as_ref(), other.as_ref(), pointer, add);
+                pointer.truncate(length);
+            }
+        }
+        _ => pair_values(Some(expected), Some(actual), pointer, add),
+    }
+}
+
+fn pair(
+    expected: Option<&Seen>,
+    actual: Option<&Seen>,
+    pointer: &mut String,
+    add: &mut impl FnMut(Change),
+) {
+    match (expected, actual) {
+        (Some(one), Some(other)) => fields(one, other, pointer, add),
+        _ => pair_values(expected, actual, pointer, add),
+    }
+}
+
+fn pair_values(
+    expected: Option<&Seen>,
+    actual: Option<&Seen>,
+    pointer: &str,
+    add: &mut impl FnMut(Change),
+) {
+    // The names of ids say more than the ids, which are new in every run.
+    let is_name = |seen: &Seen| seen.canonical.as_str().is_some_and(|text| text.starts_with('<'));
+    let value = |seen: &Seen| if is_name(seen) { &seen.canonical } else { &seen.body }.clone();
+    let (expected, actual) = (expected.map(value), actual.map(value));
+    add(Change::Field { pointer: pointer.to_owned(), expected, actual });
+}

@@ -1,0 +1,76 @@
+//! Patterns of types, as the bindings of a topic exchange have them.
+
+use std::convert::Infallible;
+use std::str::FromStr;
+
+/// Words between dots. `*` stands for one word, `#` for any number of words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(Vec<String>);
+
+impl FromStr for Pattern {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.split('.').map(str::to_owned).collect()))
+    }
+}
+
+impl Pattern {
+    /// Whether a type matches.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        let words: Vec<&str> = name.split('.').collect();
+        // Which beginnings of the pattern match the words so far.
+        let mut reached = vec![false; self.0.len() + 1];
+        reached[0] = true;
+        self.skip_any(&mut reached);
+        for word in words {
+            let mut next = vec![false; reached.len()];
+            for (at, pattern) in self.0.iter().enumerate().filter(|(at, _)| reached[*at]) {
+                match pattern.as_str() {
+                    "#" => next[at] = true,
+                    "*" => next[at + 1] = true,
+                    exact => next[at + 1] |= exact == word,
+                }
+            }
+            self.skip_any(&mut next);
+            reached = next;
+        }
+        reached[self.0.len()]
+    }
+
+    /// A `#` may stand for no word.
+    fn skip_any(&self, reached: &mut [bool]) {
+        for (at, pattern) in self.0.iter().enumerate() {
+            if reached[at] && pattern == "#" {
+                reached[at + 1] = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_matches_as_a_topic_exchange_does() {
+        for (pattern, matching, others) in [
+            ("orders.order_placed.v1", &["orders.order_placed.v1"][..], &["orders", ""][..]),
+            ("orders.*", &["orders.x"], &["orders", "orders.x.v1", "cart.x"]),
+            ("orders.#", &["orders", "orders.x", "orders.x.v1"], &["order", "cart.orders"]),
+            ("#.v1", &["v1", "a.v1", "a.b.v1"], &["a.v2", "v1.a"]),
+            ("*.#.v1", &["a.v1", "a.b.c.v1"], &["v1"]),
+            ("#", &["", "a", "a.b"], &[]),
+            ("#.b.#", &["b", "a.b", "b.c", "a.b.c"], &["a.c"]),
+        ] {
+            let parsed: Pattern = pattern.parse().expect("a pattern");
+            for name in matching {
+                assert!(parsed.matches(name), "{pattern} {name}");
+            }
+            for name in others {
+                assert!(!parsed.matches(name), "{pattern} {name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Where the journal begins and ends. A stream does not tell: its number of messages is a few seconds old.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::{Broker, BrokerError, Deliveries, Object, Session, StreamStart};
+use ballet_core::topology::JOURNAL;
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+use crate::journal::error::{JournalError, refused};
+use crate::journal::records::{CONNECTION, is_undeliverable};
+use crate::record::Record;
+
+/// The first message of a stream that is not empty comes well within this time.
+const FIRST_LIMIT: Duration = Duration::from_secs(30);
+/// The time after which a stream that counts no messages is taken for empty. The count is up to five seconds
+/// old.
+const EMPTY_LIMIT: Duration = Duration::from_secs(6);
+/// Chunks are not larger.
+const WHOLE_CHUNK: u16 = u16::MAX;
+
+/// The oldest message of the journal, or `None` if it is empty.
+///
+/// # Errors
+///
+/// If the broker does not answer or refuses.
+pub async fn oldest(broker: &dyn Broker) -> Result<Option<Record>, JournalError> {
+    let session = broker.connect(CONNECTION).await?;
+    let oldest = async {
+        let mut deliveries = consume(&*session, StreamStart::Offset(0), 1).await?;
+        first(&*session, &mut deliveries).await
+    };
+    let oldest = oldest.await;
+    session.close().await;
+    oldest
+}
+
+/// The offset of the journal's last message, or `None` if it is empty.
+///
+/// # Errors
+///
+/// If the broker does not answer or refuses, or cannot deliver the last messages.
+pub async fn end(broker: &Arc<dyn Broker>) -> Result<Option<u64>, JournalError> {
+    let session = broker.connect(CONNECTION).await?;
+    let last = async {
+        let mut deliveries = consume(&*session, StreamStart::Last, WHOLE_CHUNK).await?;
+        let Some(mut last) = first(&*session, &mut deliveries).await? else { return Ok(None) };
+        // The broker sends all that it has at once. What it has sent comes before its answer.
+        session.cancel(CONNECTION).await?;
+        while let Some(delivery) = deliveries.next().await {
+            last = Record::from(delivery?);
+        }
+        Ok(last.offset)
+    };
+    let last = last.await;
+    session.close().await;
+    match last {
+        Err(JournalError::Broker(error)) if is_undeliverable(&error) => Err(JournalError::NoEnd),
+        last => last,
+    }
+}
+
+async fn consume(
+    session: &dyn Session,
+    start: StreamStart,
+    prefetch: u16,
+) -> Result<Deliveries, JournalError> {
+    let deliveries = session.consume_stream(JOURNAL, CONNECTION, prefetch, start).await;
+    deliveries.map_err(|error| refused(error, &session.peer().vhost))
+}
+
+/// The first delivery; `None` if the stream is empty.
+async fn first(
+    session: &dyn Session,
+    deliveries: &mut Deliveries,
+) -> Result<Option<Record>, JournalError> {
+    let mut limit = EMPTY_LIMIT;
+    loop {
+        if let Ok(next) = timeout(limit, deliveries.next()).await {
+            let ended = || BrokerError::Lost("the journal ended".to_owned());
+            return Ok(Some(Record::from(next.ok_or_else(ended)??)));
+        }
+        let journal = Object::Queue(JOURNAL.to_owned());
+        let holds_some = session.find(&journal).await?.is_some_and(|found| found.messages > 0);
+        if !holds_some {
+            return Ok(None);
+        }
+        if limit == FIRST_LIMIT {
+            let silent = "the journal has messages, but the broker delivers none".to_owned();
+            return Err(BrokerError::Lost(silent).into());
+        }
+        limit = FIRST_LIMIT;
+    }
+}

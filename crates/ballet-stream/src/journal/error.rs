@@ -1,0 +1,57 @@
+//! Why the journal cannot be read.
+
+use ballet_amqp::BrokerError;
+
+/// Why the journal cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// The broker does not answer, or refuses.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The user may not read the journal, or there is none.
+    #[error("the journal of vhost `{vhost}` cannot be read: {reason}; {advice}")]
+    Refused {
+        /// The virtual host.
+        vhost: String,
+        /// The broker's text.
+        reason: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// The last messages are such that no reader gets them.
+    #[error(
+        "the broker cannot deliver the last messages of the journal, so nobody knows where it ends: \
+         begin at a time with --since, and end with --limit or --idle-timeout"
+    )]
+    NoEnd,
+    /// The broker cannot deliver any of many messages in a row.
+    #[error(
+        "the broker cannot deliver {count} messages of the journal in a row, up to offset {last}: \
+         {error}"
+    )]
+    Undeliverable {
+        /// The number of messages.
+        count: u32,
+        /// The offset of the last.
+        last: u64,
+        /// What the broker says.
+        error: BrokerError,
+    },
+}
+
+const NO_RIGHT: &str =
+    "the user needs the right to read the queue `journal`, as the user `tap` has";
+const NO_JOURNAL: &str = "apply broker/definitions.json with `ballet topology apply`";
+
+/// Says what a refused consumer lacks.
+pub(crate) fn refused(error: BrokerError, vhost: &str) -> JournalError {
+    match error {
+        BrokerError::ChannelClosed { code: code @ (403 | 404), text } => JournalError::Refused {
+            vhost: vhost.to_owned(),
+            reason: text,
+            advice: if code == 403 { NO_RIGHT } else { NO_JOURNAL },
+        },
+        error => error.into(),
+    }
+}

@@ -1,0 +1,204 @@
+//! The journal as one sequence of records, over as many connections as it takes.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use ballet_amqp::{Backoff, Broker, BrokerError, StreamStart};
+use jiff::Timestamp;
+
+use crate::journal::end::{end, oldest};
+use crate::journal::error::{JournalError, refused};
+use crate::journal::records::{CONNECTION, Records};
+use crate::record::Record;
+use crate::start::Start;
+
+/// What the journal gives.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are records")]
+pub enum Read {
+    /// The next message.
+    Record(Record),
+    /// Something that the reader should know.
+    Notice(Notice),
+}
+
+/// What happened to the reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The journal no longer has what was asked for.
+    Cut {
+        /// The offset of the oldest message.
+        oldest: u64,
+        /// Its time.
+        time: Option<Timestamp>,
+    },
+    /// The connection is lost. The reader connects again, and goes on behind the last record.
+    Lost(BrokerError),
+    /// The connection is back.
+    Back,
+    /// No reader gets the message with this offset.
+    Unreadable(u64),
+}
+
+/// Reads the journal. It has few messages in memory: the broker waits for a slow reader, and a
+/// stream keeps nothing back for it.
+pub struct Reader {
+    broker: Arc<dyn Broker>,
+    vhost: String,
+    begins: Start,
+    records: Records,
+    /// The time that was asked for, until the first record shows whether it is still there.
+    since: Option<Timestamp>,
+    /// The next offset, if the stream has no gap.
+    expected: Option<u64>,
+    unreadable: usize,
+    lost: Option<Backoff>,
+    /// A record behind a gap, until it is known whether something was cut.
+    behind_gap: Option<Record>,
+    waiting: VecDeque<Read>,
+}
+
+impl Reader {
+    /// Finds the place to begin at.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer or refuses.
+    pub async fn open(broker: Arc<dyn Broker>, asked: Start) -> Result<Self, JournalError> {
+        let session = broker.connect(CONNECTION).await?;
+        let vhost = session.peer().vhost.clone();
+        session.close().await;
+        let (mut since, mut expected) = (None, None);
+        // An offset, so that a connection that is lost before the first message loses none.
+        let begins = match asked {
+            Start::Last => Start::Offset(end(&broker).await?.unwrap_or_default()),
+            Start::Next => Start::Offset(end(&broker).await?.map_or(0, |end| end + 1)),
+            Start::First | Start::Offset(_) | Start::Time(_) => asked,
+        };
+        let start = match begins {
+            Start::Offset(offset) => {
+                expected = Some(offset);
+                StreamStart::Offset(offset)
+            }
+            Start::Time(time) => {
+                since = Some(time);
+                StreamStart::Time(u64::try_from(time.as_second()).unwrap_or_default())
+            }
+            Start::First | Start::Last | Start::Next => StreamStart::Offset(0),
+        };
+        Ok(Self {
+            records: Records::new(Arc::clone(&broker), start, BTreeSet::new()),
+            broker,
+            vhost,
+            begins,
+            since,
+            expected,
+            unreadable: 0,
+            lost: None,
+            behind_gap: None,
+            waiting: VecDeque::new(),
+        })
+    }
+
+    /// Where it begins: an offset if the end was asked for.
+    #[must_use]
+    pub fn begins(&self) -> Start {
+        self.begins
+    }
+
+    /// The next record, or a notice. It waits without end. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the broker refuses. After a lost connection the reader tries again.
+    pub async fn next(&mut self) -> Result<Read, JournalError> {
+        loop {
+            if let Some(read) = self.waiting.pop_front() {
+                return Ok(read);
+            }
+            if let Some(record) = &self.behind_gap {
+                let cut = cut(&*self.broker, record, self.since).await?;
+                self.since = None;
+                self.waiting.extend(cut.map(Read::Notice));
+                self.waiting.extend(self.behind_gap.take().map(Read::Record));
+                continue;
+            }
+            if let Some(backoff) = &mut self.lost {
+                tokio::time::sleep(backoff.wait()).await;
+            }
+            match self.records.next().await {
+                Ok(delivery) => {
+                    let record = Record::from(delivery);
+                    if self.goes_on(&record) {
+                        return Ok(Read::Record(record));
+                    }
+                }
+                Err(JournalError::Broker(error)) if error.is_loss() => {
+                    if self.lost.is_none() {
+                        self.lost = Some(Backoff::default());
+                        return Ok(Read::Notice(Notice::Lost(error)));
+                    }
+                }
+                Err(JournalError::Broker(error)) => return Err(refused(error, &self.vhost)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Ends the reading.
+    pub async fn close(self) {
+        self.records.close().await;
+    }
+
+    /// Whether the record comes next, and there is nothing to say before it. Otherwise it waits.
+    fn goes_on(&mut self, record: &Record) -> bool {
+        let (Some(offset), expected) = (record.offset, self.expected) else { return true };
+        self.expected = Some(offset + 1);
+        let unreadable = self.records.unreadable();
+        let is_plain = self.lost.is_none() && unreadable.len() == self.unreadable;
+        let is_gap = self.since.is_some() || expected.is_some_and(|expected| offset > expected);
+        if is_plain && !is_gap {
+            return true;
+        }
+        let new = unreadable.iter().rev().take(unreadable.len() - self.unreadable);
+        let notices: Vec<_> = new.map(|offset| Notice::Unreadable(*offset)).collect();
+        self.unreadable += notices.len();
+        let back = self.lost.take().map(|_| Notice::Back);
+        self.waiting.extend(back.into_iter().chain(notices.into_iter().rev()).map(Read::Notice));
+        // A stream has small gaps where the broker keeps notes of its own.
+        if is_gap && offset > 0 {
+            self.behind_gap = Some(record.clone());
+        } else {
+            self.since = None;
+            self.waiting.push_back(Read::Record(record.clone()));
+        }
+        false
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("records", &self.records).finish_non_exhaustive()
+    }
+}
+
+/// What the journal has lost before this record: nothing, unless it is the oldest.
+async fn cut(
+    broker: &dyn Broker,
+    record: &Record,
+    since: Option<Timestamp>,
+) -> Result<Option<Notice>, JournalError> {
+    if since.zip(record.time).is_some_and(|(since, time)| time <= since) {
+        return Ok(None);
+    }
+    let oldest = match oldest(broker).await {
+        Ok(oldest) => oldest,
+        // The next read says what is wrong.
+        Err(JournalError::Broker(error)) if error.is_loss() => None,
+        Err(error) => return Err(error),
+    };
+    let is_oldest = oldest.is_some_and(|oldest| oldest.offset >= record.offset);
+    let oldest = record.offset.filter(|_| is_oldest);
+    Ok(oldest.map(|oldest| Notice::Cut { oldest, time: record.time }))
+}

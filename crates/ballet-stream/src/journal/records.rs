@@ -1,0 +1,258 @@
+//! Reads the journal past the messages that the broker cannot deliver.
+//!
+//! A stream takes some headers that the broker cannot write to a consumer, such as a number named
+//! `x-basic-type`. It closes the connection of every reader that comes to such a message.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ballet_amqp::headers::{STREAM_OFFSET, integer_header};
+use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Session, StreamStart};
+use ballet_core::topology::JOURNAL;
+use futures_util::StreamExt;
+
+use crate::journal::error::JournalError;
+
+/// The name of our connections.
+pub const CONNECTION: &str = "ballet journal";
+/// The broker says this of a message that it cannot deliver, and of its own faults.
+const INTERNAL_ERROR: u16 = 541;
+/// The connections that a message gets. RabbitMQ 3.10 sends a chunk of the stream at once, in
+/// packets of at least 1,414 bytes. What is in a packet with the message that it cannot send is not
+/// sent either. Connections that begin a little earlier have other packets.
+const ATTEMPTS: u64 = 8;
+/// More undeliverable messages in a row are a fault of the broker.
+const MOST_IN_A_ROW: u32 = 1_000;
+
+/// The messages that are read one by one after the broker has closed a connection.
+const SLOW: u64 = 100;
+
+/// How the deliveries are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// Many at a time. One acknowledgement covers many.
+    Fast,
+    /// One by one, so that the broker does not begin with a message that ends the connection before
+    /// it has sent the one before.
+    Slow,
+}
+
+impl Pace {
+    const fn prefetch(self) -> u16 {
+        match self {
+            Self::Fast => 1_000,
+            Self::Slow => 1,
+        }
+    }
+
+    const fn ack_every(self) -> u64 {
+        match self {
+            Self::Fast => 250,
+            Self::Slow => 1,
+        }
+    }
+}
+
+/// One connection to the journal.
+struct Reader {
+    session: Arc<dyn Session>,
+    deliveries: Deliveries,
+    pace: Pace,
+    read: u64,
+    /// The delivery whose acknowledgement asks for more.
+    to_ack: Option<u64>,
+}
+
+/// The messages of the journal. A lost connection is an error, after which [`next`](Self::next) connects
+/// again and goes on behind the last message.
+pub struct Records {
+    broker: Arc<dyn Broker>,
+    reader: Option<Reader>,
+    /// Where the next connection begins.
+    start: StreamStart,
+    pace: Pace,
+    /// In seconds: how much earlier to begin if the first messages cannot be delivered.
+    earlier: u64,
+    /// The connections in a row that got nothing.
+    attempts: u64,
+    in_a_row: u32,
+    unreadable: BTreeSet<u64>,
+}
+
+impl Records {
+    /// The messages since `start`. Those at the `unreadable` offsets are known to be undeliverable.
+    /// This does not connect yet.
+    #[must_use]
+    pub fn new(broker: Arc<dyn Broker>, start: StreamStart, unreadable: BTreeSet<u64>) -> Self {
+        Self {
+            broker,
+            reader: None,
+            start,
+            pace: Pace::Fast,
+            earlier: 1,
+            attempts: 0,
+            in_a_row: 0,
+            unreadable,
+        }
+    }
+
+    /// The next message that can be read. It waits for one without end. Dropping the future loses no
+    /// message.
+    ///
+    /// # Errors
+    ///
+    /// If the connection is lost, the broker refuses to read, or it cannot deliver a thousand messages in a
+    /// row.
+    pub async fn next(&mut self) -> Result<Delivery, JournalError> {
+        loop {
+            match self.read().await {
+                Ok(delivery) => {
+                    if self.is_new(&delivery) {
+                        (self.attempts, self.in_a_row) = (0, 0);
+                        return Ok(delivery);
+                    }
+                }
+                Err(JournalError::Broker(error)) if is_undeliverable(&error) => {
+                    self.go_on(error).await?;
+                }
+                Err(error) => {
+                    self.reader = None;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Moves the start behind the message, unless the message is before it.
+    fn is_new(&mut self, delivery: &Delivery) -> bool {
+        let offset = integer_header(&delivery.properties, STREAM_OFFSET);
+        let Some(offset) = offset.and_then(|offset| u64::try_from(offset).ok()) else {
+            return true;
+        };
+        if matches!(self.start, StreamStart::Offset(start) if offset < start) {
+            return false;
+        }
+        self.start = StreamStart::Offset(offset + 1);
+        if let Some(reader) = &mut self.reader {
+            reader.read += 1;
+        }
+        true
+    }
+
+    /// The offsets of the messages that cannot be read.
+    #[must_use]
+    pub fn unreadable(&self) -> &BTreeSet<u64> {
+        &self.unreadable
+    }
+
+    /// Ends the reading. Returns the offsets of the messages that cannot be read.
+    pub async fn close(mut self) -> BTreeSet<u64> {
+        self.disconnect().await;
+        self.unreadable
+    }
+
+    async fn read(&mut self) -> Result<Delivery, JournalError> {
+        let is_past = |reader: &Reader| reader.pace == Pace::Slow && reader.read >= SLOW;
+        if self.reader.as_ref().is_some_and(is_past) {
+            self.pace = Pace::Fast;
+            self.disconnect().await;
+        }
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => {
+                let (start, pace) = match self.start {
+                    StreamStart::Offset(offset) if self.attempts > 0 => {
+                        let back = self.attempts.min(readable_before(&self.unreadable, offset));
+                        (StreamStart::Offset(offset - back), Pace::Fast)
+                    }
+                    start => (start, self.pace),
+                };
+                none.insert(open(&*self.broker, start, pace).await?)
+            }
+        };
+        // Asked for before the next delivery is taken: what is taken is returned at once.
+        if let Some(tag) = reader.to_ack {
+            // If the connection has ended, the next delivery says why. What came before counts.
+            reader.session.ack(tag, true).await.ok();
+            reader.to_ack = None;
+        }
+        let next = reader.deliveries.next().await;
+        let delivery = next.ok_or_else(|| BrokerError::Lost("the journal ended".to_owned()))??;
+        if delivery.tag.is_multiple_of(reader.pace.ack_every()) {
+            reader.to_ack = Some(delivery.tag);
+        }
+        Ok(delivery)
+    }
+
+    /// Decides where to begin again, after the broker has closed the connection.
+    async fn go_on(&mut self, error: BrokerError) -> Result<(), JournalError> {
+        let got_some = self.reader.as_ref().is_some_and(|reader| reader.read > 0);
+        self.disconnect().await;
+        self.pace = Pace::Slow;
+        if got_some {
+            return Ok(());
+        }
+        match self.start {
+            // A read of the end stops there.
+            StreamStart::Last => return Err(error.into()),
+            StreamStart::Time(0) => self.start = StreamStart::Offset(0),
+            // The offset is known once something is read.
+            StreamStart::Time(second) => {
+                self.start = StreamStart::Time(second.saturating_sub(self.earlier));
+                self.earlier *= 2;
+            }
+            StreamStart::Offset(offset) => {
+                self.attempts += 1;
+                let before = readable_before(&self.unreadable, offset);
+                let most = ATTEMPTS.min(before + 2);
+                if self.attempts >= most || self.unreadable.contains(&offset) {
+                    self.skip(offset, error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, offset: u64, error: BrokerError) -> Result<(), JournalError> {
+        self.unreadable.insert(offset);
+        self.start = StreamStart::Offset(offset + 1);
+        self.attempts = 0;
+        self.in_a_row += 1;
+        if self.in_a_row < MOST_IN_A_ROW {
+            Ok(())
+        } else {
+            Err(JournalError::Undeliverable { count: self.in_a_row, last: offset, error })
+        }
+    }
+
+    /// Ends the connection. The next message comes over a new one.
+    async fn disconnect(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.session.close().await;
+        }
+    }
+}
+
+/// The number of offsets directly before this one where nothing is known to be unreadable.
+fn readable_before(unreadable: &BTreeSet<u64>, offset: u64) -> u64 {
+    let last = unreadable.range(..offset).next_back();
+    last.map_or(offset, |last| offset - last - 1)
+}
+
+async fn open(broker: &dyn Broker, start: StreamStart, pace: Pace) -> Result<Reader, BrokerError> {
+    let session = broker.connect(CONNECTION).await?;
+    let deliveries = session.consume_stream(JOURNAL, CONNECTION, pace.prefetch(), start).await?;
+    Ok(Reader { session, deliveries, pace, read: 0, to_ack: None })
+}
+
+/// Whether the broker has closed the connection because it could not deliver a message.
+#[must_use]
+pub fn is_undeliverable(error: &BrokerError) -> bool {
+    matches!(error, BrokerError::ConnectionClosed { code: INTERNAL_ERROR, .. })
+}
+
+impl std::fmt::Debug for Records {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Records").field("start", &self.start).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,51 @@
+//! The stream of all events in hand: the journal is read, filtered, recorded to a file, and replayed from it.
+//!
+//! | for | read |
+//! |---|---|
+//! | the journal | [`Reader`], [`Records`], [`end`], [`oldest`] |
+//! | one message of it | [`Record`] |
+//! | which are wanted | [`Filter`] |
+//! | replay | [`Sender`], [`NewIds`], [`Entries`], [`Survey`] |
+//! | what differs between two runs | [`Comparison`] |
+//! | files | [`RecordingWriter`], [`Recording`], [`Header`] |
+
+#![warn(missing_docs)]
+
+mod compare;
+mod filter;
+mod journal;
+mod record;
+mod recording;
+mod replay;
+mod start;
+
+pub use compare::{
+    difference::{Change, Difference},
+    partition::{Compared, Comparison, Sagas},
+};
+pub use filter::{
+    Filter,
+    condition::{HeaderIs, ValueIs},
+    pattern::Pattern,
+};
+pub use journal::{
+    end::{end, oldest},
+    error::JournalError,
+    reader::{Notice, Read, Reader},
+    records::{CONNECTION as JOURNAL_CONNECTION, Records, is_undeliverable},
+};
+pub use record::Record;
+pub use recording::{
+    error::RecordingError,
+    header::Header,
+    line::write_line,
+    read::{Cut, Recording},
+    write::RecordingWriter,
+};
+pub use replay::{
+    entry::{Entries, is_event},
+    ids::NewIds,
+    sender::{SendError, Sender, to_publish},
+    survey::Survey,
+};
+pub use start::Start;

@@ -1,0 +1,110 @@
+//! One message of the stream, as the journal or a recording has it.
+
+use std::borrow::Cow;
+
+use ballet_amqp::headers::{CAUSATION_ID, DEAD_AT, DEAD_SERVICE, STREAM_OFFSET};
+use ballet_amqp::headers::{integer_header, text_header};
+use ballet_amqp::{AMQPValue, BasicProperties, Delivery, ShortString};
+use ballet_core::id::time_of;
+use ballet_core::topology::DEAD;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// A message of the stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its place in the journal. A recording of another tool has none.
+    pub offset: Option<u64>,
+    /// When it was made: by its id, else by its timestamp. A dead letter's is the time of its death.
+    pub time: Option<Timestamp>,
+    /// The exchange that it was published to.
+    pub exchange: String,
+    /// The routing key.
+    pub routing_key: String,
+    /// All properties and headers.
+    pub properties: BasicProperties,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+}
+
+impl From<Delivery> for Record {
+    fn from(delivery: Delivery) -> Self {
+        let Delivery { exchange, routing_key, properties, body, .. } = delivery;
+        let offset = integer_header(&properties, STREAM_OFFSET);
+        let offset = offset.and_then(|offset| u64::try_from(offset).ok());
+        let mut record = Self { offset, time: None, exchange, routing_key, properties, body };
+        record.time = record.made_at();
+        record
+    }
+}
+
+impl Record {
+    /// Its type: the property, else the routing key. A dead letter keeps the type of its original.
+    #[must_use]
+    pub fn event_type(&self) -> &str {
+        text(self.properties.kind()).unwrap_or(&self.routing_key)
+    }
+
+    /// Its message id.
+    #[must_use]
+    pub fn message_id(&self) -> Option<&str> {
+        text(self.properties.message_id())
+    }
+
+    /// Its saga: its correlation id. An event without one begins a saga with its own id.
+    #[must_use]
+    pub fn saga(&self) -> Option<&str> {
+        text(self.properties.correlation_id()).or_else(|| self.message_id())
+    }
+
+    /// The service that published it, or the one that it is dead in.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        if self.is_dead_letter() {
+            return text_header(&self.properties, DEAD_SERVICE).or(Some(&self.routing_key));
+        }
+        text(self.properties.app_id())
+    }
+
+    /// The id of the message that caused it.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        text_header(&self.properties, CAUSATION_ID).filter(|cause| !cause.is_empty())
+    }
+
+    /// Whether it is the copy of a dead letter, or a note of what a tool did with one.
+    #[must_use]
+    pub fn is_dead_letter(&self) -> bool {
+        self.exchange == DEAD
+    }
+
+    /// The headers that are part of the message. The broker adds the offset when it delivers.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &AMQPValue)> {
+        let headers = self.properties.headers().as_ref().map(|headers| headers.inner());
+        let headers = headers.into_iter().flatten().map(|(name, value)| (name.as_str(), value));
+        headers.filter(|(name, _)| *name != STREAM_OFFSET)
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// When it was made, to the millisecond if anything says so.
+    pub(crate) fn made_at(&self) -> Option<Timestamp> {
+        if self.is_dead_letter()
+            && let Some(at) = text_header(&self.properties, DEAD_AT)
+            && let Ok(at) = at.parse()
+        {
+            return Some(at);
+        }
+        let id = self.message_id().and_then(|id| Uuid::try_parse(id).ok());
+        let seconds = || (*self.properties.timestamp()).and_then(|at| i64::try_from(at).ok());
+        id.and_then(time_of).or_else(|| Timestamp::from_second(seconds()?).ok())
+    }
+}
+
+fn text(property: &Option<ShortString>) -> Option<&str> {
+    property.as_ref().map(ShortString::as_str).filter(|text| !text.is_empty())
+}

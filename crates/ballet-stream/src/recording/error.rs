@@ -1,0 +1,52 @@
+//! What is wrong with a recording: the file, the line, the reason.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What is wrong with a recording.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// The file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The file cannot take more. What is in it can be used.
+    #[error(
+        "{}: {error}; the {written} records that it has can be used, and --append goes on after \
+         them", path.display()
+    )]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+        /// The number of records that were handed over in this run, and that the file has.
+        written: u64,
+    },
+    /// A line is no record.
+    #[error("{}, line {line}: {reason}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The number of the line, from 1.
+        line: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file is no recording.
+    #[error(
+        "{} is no recording: {reason}; expected a file of `ballet record`, or messages that rabtap \
+         has saved", path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}

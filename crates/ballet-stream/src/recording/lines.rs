@@ -1,0 +1,60 @@
+//! The lines of a file, packed or not, up to where it is cut off.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read as _, Seek as _};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+/// The first bytes of a packed file.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Whether the name says that the file is packed.
+pub(crate) fn is_packed_by_name(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+}
+
+/// Whether what is in the file is packed.
+pub(crate) fn is_packed(file: &mut File) -> io::Result<bool> {
+    let mut first = Vec::new();
+    file.by_ref().take(2).read_to_end(&mut first)?;
+    file.rewind()?;
+    Ok(first == GZIP)
+}
+
+/// Opens a file to read what is packed in it, or what is in it.
+pub(crate) fn open(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
+    let mut file = File::open(path)?;
+    let is_packed = is_packed(&mut file)?;
+    let file = BufReader::with_capacity(1 << 17, file);
+    if is_packed {
+        Ok(Box::new(BufReader::with_capacity(1 << 17, MultiGzDecoder::new(file))))
+    } else {
+        Ok(Box::new(file))
+    }
+}
+
+/// The next line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It is in the buffer, without its end.
+    Line,
+    /// The file has ended. If it was cut off, so many bytes are left of its last line.
+    End { left: usize },
+}
+
+/// Reads the next line into `line`.
+pub(crate) fn next(from: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<Next> {
+    line.clear();
+    match from.read_until(b'\n', line) {
+        Ok(_) => {}
+        // A packed file that is cut off.
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
+        Err(error) => return Err(error),
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+        return Ok(Next::Line);
+    }
+    Ok(Next::End { left: line.len() })
+}

@@ -1,0 +1,138 @@
+//! Reads a recording, record by record.
+
+use std::fmt;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+use crate::record::Record;
+use crate::recording::error::RecordingError;
+use crate::recording::header::Header;
+use crate::recording::line::read_line;
+use crate::recording::lines::{self, Next};
+use crate::recording::rabtap::{self, Problem};
+
+/// Where a recording was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// The number of the line that is not whole.
+    pub line: u64,
+}
+
+/// The records of a file, one at a time.
+pub struct Recording {
+    path: PathBuf,
+    header: Option<Header>,
+    cut: Option<Cut>,
+    records: Records,
+}
+
+enum Records {
+    Ours { from: Box<dyn BufRead + Send>, line: u64, buffer: Vec<u8> },
+    Rabtap(Box<dyn Iterator<Item = Result<Record, Problem>> + Send>),
+    Ended,
+}
+
+impl Recording {
+    /// Opens a file of `ballet record`, or what rabtap has saved: a file, or a folder of files.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is something else.
+    pub fn open(path: &Path) -> Result<Self, RecordingError> {
+        let path = path.to_owned();
+        let file_error = |error| RecordingError::File { path: path.clone(), error };
+        let foreign = |reason: String| RecordingError::Foreign { path: path.clone(), reason };
+        if path.is_dir() {
+            let saved = Box::new(rabtap::folder(&path).map_err(file_error)?);
+            return Ok(Self { path, header: None, cut: None, records: Records::Rabtap(saved) });
+        }
+        let mut from = lines::open(&path).map_err(file_error)?;
+        let mut buffer = Vec::new();
+        let first = lines::next(&mut *from, &mut buffer).map_err(file_error)?;
+        if let Ok(header) = serde_json::from_slice::<Header>(&buffer) {
+            if let Some(reason) = header.problem() {
+                return Err(foreign(reason));
+            }
+            let records = match first {
+                Next::Line => Records::Ours { from, line: 1, buffer },
+                Next::End { .. } => Records::Ended,
+            };
+            return Ok(Self { path, header: Some(header), cut: None, records });
+        }
+        if buffer.is_empty() && first != Next::Line {
+            return Err(foreign("it is empty".to_owned()));
+        }
+        let mut saved = rabtap::file(lines::open(&path).map_err(file_error)?).peekable();
+        match saved.peek() {
+            Some(Ok(_)) => {}
+            Some(Err(problem)) => return Err(foreign(problem.reason.clone())),
+            None => return Err(foreign("it is empty".to_owned())),
+        }
+        let records = Records::Rabtap(Box::new(saved));
+        Ok(Self { path, header: None, cut: None, records })
+    }
+
+    /// Its first line. Files of rabtap have none.
+    #[must_use]
+    pub fn header(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
+
+    /// Where it is cut off, once all records are read.
+    #[must_use]
+    pub fn cut(&self) -> Option<Cut> {
+        self.cut
+    }
+
+    fn read(&mut self) -> Result<Option<Record>, RecordingError> {
+        let path = &self.path;
+        let wrong = |line, reason| RecordingError::Line { path: path.clone(), line, reason };
+        match &mut self.records {
+            Records::Ours { from, line, buffer } => {
+                *line += 1;
+                match lines::next(&mut **from, buffer) {
+                    Ok(Next::Line) => {}
+                    Ok(Next::End { left }) => {
+                        self.cut = (left > 0).then_some(Cut { line: *line });
+                        return Ok(None);
+                    }
+                    Err(error) => return Err(wrong(*line, error.to_string())),
+                }
+                let text = std::str::from_utf8(buffer);
+                let text = text.map_err(|_| wrong(*line, "it is not UTF-8".to_owned()))?;
+                read_line(text).map(Some).map_err(|reason| wrong(*line, reason))
+            }
+            Records::Rabtap(saved) => match saved.next() {
+                Some(Ok(record)) => Ok(Some(record)),
+                Some(Err(Problem { line: Some(line), is_cut: true, .. })) => {
+                    self.cut = Some(Cut { line });
+                    Ok(None)
+                }
+                Some(Err(Problem { line: Some(line), reason, .. })) => Err(wrong(line, reason)),
+                Some(Err(Problem { reason, .. })) => {
+                    Err(RecordingError::Foreign { path: path.clone(), reason })
+                }
+                None => Ok(None),
+            },
+            Records::Ended => Ok(None),
+        }
+    }
+}
+
+impl Iterator for Recording {
+    type Item = Result<Record, RecordingError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let read = self.read().transpose();
+        if !matches!(read, Some(Ok(_))) {
+            self.records = Records::Ended;
+        }
+        read
+    }
+}
+
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").field("path", &self.path).finish_non_exhaustive()
+    }
+}

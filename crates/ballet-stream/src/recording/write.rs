@@ -1,0 +1,252 @@
+//! Writes a recording, so that a process that dies leaves a file that can be used and continued.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::bufread::GzDecoder;
+use flate2::write::GzEncoder;
+
+use crate::record::Record;
+use crate::recording::error::RecordingError;
+use crate::recording::header::Header;
+use crate::recording::line::{read_line, write_line};
+use crate::recording::lines::{is_packed, is_packed_by_name};
+
+/// So many bytes of lines are written at once. If the file is packed, they are packed together.
+const BLOCK: usize = 256 * 1024;
+
+/// Writes records to a file.
+pub struct RecordingWriter {
+    path: PathBuf,
+    file: File,
+    packed: bool,
+    lines: Vec<u8>,
+    /// The records in `lines`.
+    waiting: u64,
+    written: u64,
+    /// The length of what was written whole.
+    length: u64,
+    last: Option<u64>,
+}
+
+impl RecordingWriter {
+    /// Begins a file, which must not exist. It is packed if asked, or if its name ends with `.gz`.
+    ///
+    /// # Errors
+    ///
+    /// If the file exists or cannot be written.
+    pub fn create(path: &Path, header: &Header, packed: bool) -> Result<Self, RecordingError> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path);
+        let file = file.map_err(|error| at(path, error))?;
+        let packed = packed || is_packed_by_name(path);
+        let mut writer = Self::on(path, file, packed, 0, None);
+        let line = serde_json::to_vec(header).map_err(|error| at(path, error.into()))?;
+        writer.lines = line;
+        writer.lines.push(b'\n');
+        match writer.flush() {
+            Ok(()) => Ok(writer),
+            Err(RecordingError::Full { error, .. }) => {
+                // A file without a header is of no use.
+                std::fs::remove_file(path).ok();
+                Err(at(path, error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes on with a file. What is not whole at its end is cut off. Returns the header, too.
+    ///
+    /// # Errors
+    ///
+    /// If the file is no recording, or cannot be written.
+    pub fn append(path: &Path) -> Result<(Self, Header), RecordingError> {
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        let mut file = file.map_err(|error| at(path, error))?;
+        let packed = is_packed(&mut file).map_err(|error| at(path, error))?;
+        let mut whole = Whole::default();
+        let scanned = if packed { whole.scan_packed(&mut file) } else { whole.scan(&mut file) };
+        scanned.map_err(|error| at(path, error))?;
+        let foreign = |reason: &str| RecordingError::Foreign {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let header = whole.header.ok_or_else(|| foreign("its first line is no header"))?;
+        if let Some(reason) = header.problem() {
+            return Err(foreign(&reason));
+        }
+        let last = match &whole.last[..] {
+            [] => None,
+            line => {
+                let line = std::str::from_utf8(line).map_err(|_| foreign("it is not UTF-8"))?;
+                let last = read_line(line).map_err(|reason| foreign(&reason))?;
+                last.offset
+            }
+        };
+        let writer = file.set_len(whole.length).and_then(|()| {
+            file.seek(SeekFrom::End(0))?;
+            Ok(Self::on(path, file, packed, whole.length, last))
+        });
+        Ok((writer.map_err(|error| at(path, error))?, header))
+    }
+
+    fn on(path: &Path, file: File, packed: bool, length: u64, last: Option<u64>) -> Self {
+        let path = path.to_owned();
+        Self { path, file, packed, lines: Vec::new(), waiting: 0, written: 0, length, last }
+    }
+
+    /// The offset of the last record.
+    #[must_use]
+    pub fn last(&self) -> Option<u64> {
+        self.last
+    }
+
+    /// The number of records that this writer has added.
+    #[must_use]
+    pub fn added(&self) -> u64 {
+        self.written + self.waiting
+    }
+
+    /// Adds a record. It is in the file after the next [`flush`](Self::flush) at the latest.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written. It can be used up to the last record before.
+    pub fn add(&mut self, record: &Record) -> Result<(), RecordingError> {
+        write_line(record, &mut self.lines);
+        self.waiting += 1;
+        self.last = record.offset.or(self.last);
+        if self.lines.len() >= BLOCK { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what was added. A process that dies afterwards loses none of it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn flush(&mut self) -> Result<(), RecordingError> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let wrote = if self.packed {
+            // Each block can be read by itself, and a file can be continued behind the last.
+            let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+            packer.write_all(&self.lines).and_then(|()| packer.finish()).and_then(|packed| {
+                self.file.write_all(&packed)?;
+                Ok(packed.len())
+            })
+        } else {
+            self.file.write_all(&self.lines).map(|()| self.lines.len())
+        };
+        match wrote {
+            Ok(bytes) => {
+                self.length += bytes as u64;
+                self.written += self.waiting;
+                self.waiting = 0;
+                self.lines.clear();
+                Ok(())
+            }
+            Err(error) => {
+                self.keep_whole_lines();
+                let (path, written) = (self.path.clone(), self.written);
+                Err(RecordingError::Full { path, error, written })
+            }
+        }
+    }
+
+    /// Cuts off what is not whole after a failed write. If that fails, too, readers stop before it.
+    fn keep_whole_lines(&mut self) {
+        if let Ok(end) = self.file.stream_position()
+            && !self.packed
+        {
+            let wrote = usize::try_from(end.saturating_sub(self.length)).unwrap_or_default();
+            let wrote = &self.lines[..wrote.min(self.lines.len())];
+            let whole = wrote.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            self.length += whole as u64;
+            self.written += wrote.iter().filter(|byte| **byte == b'\n').count() as u64;
+        }
+        self.lines.clear();
+        self.file.set_len(self.length).ok();
+    }
+
+    /// Ends the file, which then survives a loss of power.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn finish(mut self) -> Result<u64, RecordingError> {
+        self.flush()?;
+        self.file.sync_all().map_err(|error| at(&self.path, error))?;
+        Ok(self.written)
+    }
+}
+
+impl fmt::Debug for RecordingWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordingWriter").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+fn at(path: &Path, error: io::Error) -> RecordingError {
+    RecordingError::File { path: path.to_owned(), error }
+}
+
+/// What is whole in a file that may be cut off.
+#[derive(Default)]
+struct Whole {
+    header: Option<Header>,
+    /// The last line behind the header.
+    last: Vec<u8>,
+    length: u64,
+}
+
+impl Whole {
+    fn scan(&mut self, file: &mut File) -> io::Result<()> {
+        let mut from = BufReader::with_capacity(1 << 17, file);
+        self.lines(&mut from)
+    }
+
+    /// The whole lines of these bytes.
+    fn lines(&mut self, from: &mut dyn BufRead) -> io::Result<()> {
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            from.read_until(b'\n', &mut line)?;
+            if line.last() != Some(&b'\n') {
+                return Ok(());
+            }
+            self.length += line.len() as u64;
+            line.pop();
+            match &self.header {
+                Some(_) => std::mem::swap(&mut self.last, &mut line),
+                None => match serde_json::from_slice(&line) {
+                    Ok(header) => self.header = Some(header),
+                    Err(_) => return Ok(()),
+                },
+            }
+        }
+    }
+
+    /// The blocks that are whole.
+    fn scan_packed(&mut self, file: &mut File) -> io::Result<()> {
+        let mut from = BufReader::with_capacity(1 << 17, &mut *file);
+        loop {
+            if from.fill_buf()?.is_empty() {
+                return Ok(());
+            }
+            let mut unpacked = Vec::new();
+            let mut packed = GzDecoder::new(from);
+            match packed.read_to_end(&mut unpacked) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            from = packed.into_inner();
+            let end = from.stream_position()?;
+            self.lines(&mut &unpacked[..])?;
+            self.length = end;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Which records of a recording are sent.
+
+use std::collections::HashSet;
+
+use ballet_core::System;
+use ballet_core::topology::EVENTS;
+
+use crate::record::Record;
+
+/// Tells what came from outside of a system from what its services answered.
+#[derive(Debug, Clone, Default)]
+pub struct Entries {
+    /// What services publish by themselves, with nothing that causes it.
+    by_themselves: HashSet<String>,
+}
+
+impl Entries {
+    /// Reads the declarations: deadlines that pass, and copies that are asked for and filled.
+    #[must_use]
+    pub fn of(system: &System) -> Self {
+        let mut by_themselves = HashSet::new();
+        for part in &system.parts {
+            let deadlines = part.sagas.iter().filter_map(|saga| saga.deadline);
+            by_themselves.extend(deadlines.map(|deadline| deadline.passed));
+            by_themselves.extend(part.shares.iter().map(|share| share.republished));
+            by_themselves.extend(part.copies.iter().filter_map(|copy| copy.request));
+        }
+        let by_themselves = by_themselves.iter().map(|event| event.name().to_owned()).collect();
+        Self { by_themselves }
+    }
+
+    /// Whether the record came from outside: nothing caused it, and no service publishes it by itself.
+    #[must_use]
+    pub fn is_from_outside(&self, record: &Record) -> bool {
+        record.cause().is_none() && !self.by_themselves.contains(record.event_type())
+    }
+}
+
+/// Whether the record is an event. Dead letters, and the notes about them, are never sent: services
+/// make their own.
+#[must_use]
+pub fn is_event(record: &Record) -> bool {
+    record.exchange == EVENTS
+}

@@ -1,0 +1,111 @@
+//! New ids for old ones: the same new id wherever the old one stands, in the same order.
+
+use ballet_amqp::{AMQPValue, FieldTable, ShortString};
+use ballet_core::id::is_timed;
+use uuid::Uuid;
+
+use crate::record::Record;
+use crate::replay::survey::Survey;
+
+/// A UUID as text.
+const LENGTH: usize = 36;
+const TIME_BITS: u32 = 48;
+
+/// Replaces the ids of a recording. A new id is a function of the old one, so none is kept.
+#[derive(Debug)]
+pub struct NewIds {
+    survey: Survey,
+    /// In milliseconds: how much later a version 7 id is. Its other digits stay, so the order does too.
+    later: i64,
+    /// The namespace for all others.
+    run: Uuid,
+}
+
+impl NewIds {
+    /// Ids that are so many milliseconds later. `run` makes those without a time.
+    #[must_use]
+    pub fn new(mut survey: Survey, later: i64, run: Uuid) -> Self {
+        survey.sort();
+        Self { survey, later, run }
+    }
+
+    /// The new id.
+    #[must_use]
+    pub fn of(&self, old: Uuid) -> Uuid {
+        if !is_timed(old) {
+            return Uuid::new_v5(&self.run, old.as_bytes());
+        }
+        let bits = old.as_u128();
+        let millis = i64::try_from(bits >> (128 - TIME_BITS)).unwrap_or_default();
+        let millis = u64::try_from(millis.saturating_add(self.later)).unwrap_or_default();
+        let most = (1_u64 << TIME_BITS) - 1;
+        let rest = bits & ((1_u128 << (128 - TIME_BITS)) - 1);
+        Uuid::from_u128((u128::from(millis.min(most)) << (128 - TIME_BITS)) | rest)
+    }
+
+    /// Replaces the ids of the record: in its properties, and wherever an id of a message or a saga of the
+    /// recording stands in its headers or its body.
+    pub fn replace(&self, record: &mut Record) {
+        let properties = std::mem::take(&mut record.properties);
+        let new = |id: &Option<ShortString>| {
+            let id = id.as_ref()?.as_str();
+            let new = match Uuid::try_parse(id) {
+                Ok(id) => self.of(id),
+                Err(_) => Uuid::new_v5(&self.run, id.as_bytes()),
+            };
+            Some(ShortString::from(new.to_string()))
+        };
+        let (message, saga) = (new(properties.message_id()), new(properties.correlation_id()));
+        let headers = properties.headers().as_ref().map(|headers| self.in_headers(headers));
+        let mut properties = properties;
+        if let Some(message) = message {
+            properties = properties.with_message_id(message);
+        }
+        if let Some(saga) = saga {
+            properties = properties.with_correlation_id(saga);
+        }
+        if let Some(headers) = headers {
+            properties = properties.with_headers(headers);
+        }
+        record.properties = properties;
+        self.in_text(&mut record.body);
+    }
+
+    fn in_headers(&self, headers: &FieldTable) -> FieldTable {
+        let mut replaced = FieldTable::default();
+        for (name, value) in headers.inner() {
+            let value = match value {
+                AMQPValue::LongString(text) => {
+                    let mut text = text.as_bytes().to_vec();
+                    self.in_text(&mut text);
+                    AMQPValue::LongString(text.into())
+                }
+                other => other.clone(),
+            };
+            replaced.insert(name.clone(), value);
+        }
+        replaced
+    }
+
+    /// Replaces known ids in place: a new one is as long as the old one.
+    fn in_text(&self, text: &mut [u8]) {
+        let mut at = 0;
+        while at + LENGTH <= text.len() {
+            // The first dash decides nearly always.
+            if text[at + 8] != b'-' {
+                at += 1;
+                continue;
+            }
+            let found = std::str::from_utf8(&text[at..at + LENGTH]).ok();
+            let found = found.and_then(|found| Uuid::try_parse(found).ok());
+            match found.filter(|id| self.survey.knows(*id)) {
+                Some(id) => {
+                    let new = self.of(id).hyphenated().to_string();
+                    text[at..at + LENGTH].copy_from_slice(new.as_bytes());
+                    at += LENGTH;
+                }
+                None => at += 1,
+            }
+        }
+    }
+}

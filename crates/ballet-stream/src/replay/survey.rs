@@ -1,0 +1,60 @@
+//! What is in a recording, before it is replayed.
+
+use ballet_core::id::time_of;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::record::Record;
+
+/// How many records are sent, from when they are, and which ids they have. It keeps 16 bytes for each
+/// id, and nothing else of a record.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// The number of records.
+    pub records: u64,
+    /// The first time.
+    pub first: Option<Timestamp>,
+    /// The last time, of a record or in an id.
+    pub last: Option<Timestamp>,
+    ids: Vec<u128>,
+    sorted: bool,
+}
+
+impl Survey {
+    /// Adds a record that will be sent. `with_ids` if its ids will be replaced.
+    pub fn add(&mut self, record: &Record, with_ids: bool) {
+        self.records += 1;
+        self.first = self.first.into_iter().chain(record.time).min();
+        self.last = self.last.max(record.time);
+        if with_ids {
+            self.know(record);
+        }
+    }
+
+    /// Remembers the ids of a record: its own, its saga's and its cause's.
+    pub fn know(&mut self, record: &Record) {
+        let ids = [record.message_id(), record.saga(), record.cause()];
+        for id in ids.into_iter().flatten().filter_map(|id| Uuid::try_parse(id).ok()) {
+            self.last = self.last.max(time_of(id));
+            // Most events of a saga come close to each other.
+            let id = id.as_u128();
+            if self.ids.iter().rev().take(8).all(|known| *known != id) {
+                self.ids.push(id);
+            }
+        }
+        self.sorted = false;
+    }
+
+    /// Prepares for replacing ids.
+    pub fn sort(&mut self) {
+        self.ids.sort_unstable();
+        self.ids.dedup();
+        self.sorted = true;
+    }
+
+    /// Whether it is the id of a message or saga of the recording.
+    pub(crate) fn knows(&self, id: Uuid) -> bool {
+        debug_assert!(self.sorted, "it is asked after it is sorted");
+        self.ids.binary_search(&id.as_u128()).is_ok()
+    }
+}

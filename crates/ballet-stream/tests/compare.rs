@@ -1,0 +1,155 @@
+//! Two runs that differ in nothing but order, new ids and times are the same.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
+use ballet_stream::{Change, Comparison, Difference, NewIds, Record, Sagas, Survey};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// An id of this run, made in this millisecond.
+fn id(run: u128, number: u128) -> Uuid {
+    Uuid::from_u128((0x0193_f7a0_0000 + number) << 80 | 0x7 << 76 | 0x8 << 60 | run << 32 | number)
+}
+
+fn record(own: Uuid, saga: Uuid, cause: Option<Uuid>, name: &str, body: &Value) -> Record {
+    let mut headers = FieldTable::default();
+    if let Some(cause) = cause {
+        let cause = AMQPValue::LongString(cause.to_string().into());
+        headers.insert("causation_id".into(), cause);
+    }
+    let properties = BasicProperties::default()
+        .with_message_id(own.to_string().into())
+        .with_correlation_id(saga.to_string().into())
+        .with_headers(headers);
+    Record {
+        offset: None,
+        time: None,
+        exchange: "events".to_owned(),
+        routing_key: name.to_owned(),
+        properties,
+        body: body.to_string().into(),
+    }
+}
+
+/// What one run of a saga publishes: an order, a line for each quantity, and a parcel for each line.
+/// Only what comes from outside is the same in each run.
+fn saga(run: u128, number: u128, quantities: &[u32]) -> Vec<Record> {
+    let (saga, base) = (id(0, number), number * 1_000);
+    let at = format!("2026-11-22T09:00:{run:02}Z");
+    let placed = json!({ "order": saga, "product": id(9, 9), "on": "2026-11-22T08:00:00Z" });
+    let mut records = vec![record(saga, saga, None, "a.placed.v1", &placed)];
+    for (line, quantity) in (0..).zip(quantities) {
+        let own = id(run, base + 100 + line);
+        let body = json!({ "order": saga, "line": id(run, base + 300 + line), "quantity": quantity,
+            "at": at, "product": id(9, 9) });
+        records.push(record(own, saga, Some(saga), "b.reserved.v1", &body));
+        let body = json!({ "line": id(run, base + 300 + line), "because": own, "weight": quantity,
+                "tracking": format!("parcel_{}", id(run, base + 700 + line)) });
+        let parcel = id(run, base + 500 + line);
+        records.push(record(parcel, saga, Some(own), "c.packed.v1", &body));
+    }
+    records
+}
+
+fn differences(sagas: (Sagas, Sagas), expected: &[Record], actual: &[Record]) -> Vec<Difference> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder = format!("compare-{}-{number}", std::process::id());
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
+    let comparison = Comparison::new(&folder, sagas.0, sagas.1, HashSet::new());
+    let mut comparison = comparison.expect("a folder");
+    expected.iter().for_each(|record| comparison.expect(record).expect("written"));
+    for record in actual {
+        assert!(comparison.came(record).expect("written"));
+    }
+    let mut differences = Vec::new();
+    comparison.finish(|difference| differences.push(difference)).expect("compared");
+    drop(comparison);
+    assert!(!folder.exists(), "what is temporary is removed");
+    differences
+}
+
+fn same(number: u128) -> (Sagas, Sagas) {
+    let sagas: Sagas = HashMap::from([(id(0, number), id(0, number))]);
+    (sagas.clone(), sagas)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn order_new_ids_and_times_make_no_difference_and_all_else_does(
+        quantities in prop::collection::vec(0_u32..4, 1..6),
+        order in any::<u64>(),
+        at in any::<prop::sample::Index>(),
+        new_ids in any::<bool>(),
+    ) {
+        let expected = saga(1, 7, &quantities);
+        let mut actual = saga(2, 7, &quantities);
+        let mut sagas = same(7);
+        if new_ids {
+            let mut survey = Survey::default();
+            expected.iter().for_each(|record| survey.add(record, true));
+            actual.iter().for_each(|record| survey.know(record));
+            let ids = NewIds::new(survey, 86_400_000, id(3, 3));
+            actual.iter_mut().for_each(|record| ids.replace(record));
+            sagas.1 = HashMap::from([(ids.of(id(0, 7)), id(0, 7))]);
+        }
+        // The same saga from an event outside of any order; some come twice.
+        let shuffled = |records: &[Record]| {
+            let mut left = records.to_vec();
+            let mut state = order;
+            let mut all = vec![left.remove(0)];
+            while !left.is_empty() {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let next = usize::try_from(state >> 33).expect("small") % left.len();
+                all.push(left.remove(next));
+            }
+            all.push(all[all.len() / 2].clone());
+            all
+        };
+        prop_assert_eq!(differences(sagas.clone(), &expected, &shuffled(&actual)), []);
+
+        // One event less, and one value that is another.
+        let at = 1 + at.index(actual.len() - 1);
+        let mut less = actual.clone();
+        let gone = less.remove(at);
+        let found = differences(sagas.clone(), &expected, &shuffled(&less));
+        let is_missing = |found: &&Difference| matches!(found.change, Change::Missing { .. });
+        let named = |found: &&Difference| {
+            found.path.last().is_some_and(|name| name == gone.event_type())
+        };
+        prop_assert!(found.iter().filter(is_missing).any(|found| named(&found)), "{found:?}");
+        let mut other = actual;
+        let body = other[at].text().replace("\"quantity\":", "\"quantity\":9");
+        other[at].body = body.replace("\"weight\":", "\"weight\":9").into_bytes();
+        let found = differences(sagas, &expected, &shuffled(&other));
+        let pointers: Vec<&str> = found
+            .iter()
+            .filter_map(|found| match &found.change {
+                Change::Field { pointer, .. } => Some(pointer.as_str()),
+                Change::Missing { .. } | Change::New { .. } => None,
+            })
+            .collect();
+        prop_assert!(pointers.iter().any(|p| ["/quantity", "/weight"].contains(p)), "{found:?}");
+    }
+}
+
+#[test]
+fn an_id_has_to_stand_in_the_same_places() {
+    let expected = saga(1, 7, &[1]);
+    let mut actual = saga(2, 7, &[1]);
+    let line = id(2, 7_300).to_string();
+    let other = id(2, 7_999).to_string();
+    actual[2].body = actual[2].text().replace(&line, &other).into_bytes();
+    let found = differences(same(7), &expected, &actual);
+    let pointers: Vec<_> = found.iter().map(|found| &found.change).collect();
+    assert!(
+        matches!(&pointers[..], [Change::Field { pointer, .. }] if pointer == "/line"),
+        "{found:?}"
+    );
+}

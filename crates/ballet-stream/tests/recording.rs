@@ -1,0 +1,290 @@
+//! Recordings give back what was recorded, also when the file is cut off anywhere.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ballet_amqp::{AMQPValue, BasicProperties, DecimalValue, FieldArray, FieldTable};
+use ballet_stream::{Header, Record, Recording, RecordingWriter, Start};
+use proptest::prelude::*;
+
+/// A file or folder of a test's own, removed at its end.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(extension: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("recording-{}-{number}.{extension}", std::process::id());
+        Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).ok();
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn header() -> Header {
+    let begun = "2026-11-22T09:00:00Z".parse().expect("a time");
+    Header::new("shop", "127.0.0.1:5672", begun, Start::Offset(7))
+}
+
+fn plain(offset: u64, body: &[u8]) -> Record {
+    Record {
+        offset: Some(offset),
+        time: Some("2026-11-22T09:00:01.25Z".parse().expect("a time")),
+        exchange: "events".to_owned(),
+        routing_key: "orders.order_placed.v1".to_owned(),
+        properties: BasicProperties::default().with_message_id("1".into()),
+        body: body.to_vec(),
+    }
+}
+
+fn all(path: &Path) -> Vec<Record> {
+    let recording = Recording::open(path).expect("a recording");
+    recording.collect::<Result<_, _>>().expect("records")
+}
+
+fn value() -> impl Strategy<Value = AMQPValue> {
+    let leaf = prop_oneof![
+        Just(AMQPValue::Void),
+        any::<bool>().prop_map(AMQPValue::Boolean),
+        any::<i8>().prop_map(AMQPValue::ShortShortInt),
+        any::<u8>().prop_map(AMQPValue::ShortShortUInt),
+        any::<i16>().prop_map(AMQPValue::ShortInt),
+        any::<u16>().prop_map(AMQPValue::ShortUInt),
+        any::<i32>().prop_map(AMQPValue::LongInt),
+        any::<u32>().prop_map(AMQPValue::LongUInt),
+        any::<i64>().prop_map(AMQPValue::LongLongInt),
+        // A NaN is not equal to itself.
+        any::<f32>().prop_filter("a number", |n| !n.is_nan()).prop_map(AMQPValue::Float),
+        any::<f64>().prop_filter("a number", |n| !n.is_nan()).prop_map(AMQPValue::Double),
+        Just(AMQPValue::Double(f64::INFINITY)),
+        (any::<u8>(), any::<u32>())
+            .prop_map(|(scale, value)| AMQPValue::DecimalValue(DecimalValue { scale, value })),
+        "[ -~é]{0,20}".prop_map(|text| AMQPValue::LongString(text.into())),
+        prop::collection::vec(any::<u8>(), 0..9).prop_map(|b| AMQPValue::LongString(b.into())),
+        "[ -~]{0,20}".prop_map(|text| AMQPValue::ShortString(text.into())),
+        prop::collection::vec(any::<u8>(), 0..9).prop_map(|b| AMQPValue::ByteArray(b.into())),
+        any::<u64>().prop_map(AMQPValue::Timestamp),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4)
+                .prop_map(|values| AMQPValue::FieldArray(FieldArray::from(values))),
+            table(inner).prop_map(AMQPValue::FieldTable),
+        ]
+    })
+}
+
+/// Tables that look like tags are among them.
+fn table(value: impl Strategy<Value = AMQPValue>) -> impl Strategy<Value = FieldTable> {
+    let name = prop_oneof![Just("$i8".to_owned()), Just("$table".to_owned()), "[a-z$]{1,6}"];
+    prop::collection::vec((name, value), 0..4).prop_map(|entries| {
+        let mut table = FieldTable::default();
+        for (name, value) in entries {
+            table.insert(name.into(), value);
+        }
+        table
+    })
+}
+
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        Just(b"{\"total\": 1.10, \"total\":1e2}".to_vec()),
+        Just(b" {\"blank\":\"before\"}".to_vec()),
+        Just(b"{\n  \"lines\": 2\n}\n".to_vec()),
+        Just(b"null".to_vec()),
+        Just(Vec::new()),
+        Just("\"é\\u00e9\\/ \u{2028}\"".as_bytes().to_vec()),
+        "[ -~]{0,40}".prop_map(String::into_bytes),
+        prop::collection::vec(any::<u8>(), 0..40),
+    ]
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    (any::<u32>(), body(), prop::option::of(table(value())), any::<[bool; 4]>()).prop_map(
+        |(offset, body, headers, has)| {
+            let mut record = plain(u64::from(offset), &body);
+            let mut properties = std::mem::take(&mut record.properties);
+            if let Some(headers) = headers {
+                properties = properties.with_headers(headers);
+            }
+            if has[0] {
+                properties = properties.with_type("a".into()).with_priority(0);
+            }
+            if has[1] {
+                properties = properties.with_timestamp(7).with_delivery_mode(2);
+                properties = properties.with_reply_to("é\"\\".into()).with_expiration("1".into());
+            }
+            if has[2] {
+                properties = properties.with_correlation_id("".into()).with_app_id("b".into());
+                properties = properties.with_content_encoding("x".into());
+            }
+            if has[3] {
+                properties = properties.with_user_id("u".into()).with_cluster_id("c".into());
+                record.time = None;
+                record.offset = None;
+            }
+            Record { properties, ..record }
+        },
+    )
+}
+
+fn cases() -> ProptestConfig {
+    ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn what_is_read_is_what_was_written(
+        records in prop::collection::vec(record(), 0..8),
+        packed in any::<bool>(),
+    ) {
+        let place = Place::new(if packed { "gz" } else { "jsonl" });
+        let mut writer = RecordingWriter::create(&place.0, &header(), false).expect("a file");
+        for record in &records {
+            writer.add(record).expect("added");
+        }
+        prop_assert_eq!(writer.finish().expect("finished"), records.len() as u64);
+        let recording = Recording::open(&place.0).expect("a recording");
+        prop_assert_eq!(recording.header(), Some(&header()));
+        prop_assert_eq!(all(&place.0), records);
+    }
+
+    #[test]
+    fn a_file_that_is_cut_anywhere_can_be_used_up_to_there_and_continued(
+        bodies in prop::collection::vec(body(), 1..12),
+        every in 1_usize..4,
+        packed in any::<bool>(),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let place = Place::new(if packed { "gz" } else { "jsonl" });
+        let mut writer = RecordingWriter::create(&place.0, &header(), false).expect("a file");
+        // `create` has written the header at once.
+        let begin = fs::read(&place.0).expect("a file").len();
+        let records: Vec<Record> =
+            bodies.iter().enumerate().map(|(offset, body)| plain(offset as u64, body)).collect();
+        for (number, record) in records.iter().enumerate() {
+            writer.add(record).expect("added");
+            if number % every == 0 {
+                writer.flush().expect("flushed");
+            }
+        }
+        writer.finish().expect("finished");
+        let whole = fs::read(&place.0).expect("a file");
+        let cut = begin + at.index(whole.len() - begin);
+        fs::write(&place.0, &whole[..cut]).expect("cut off");
+
+        let read = all(&place.0);
+        prop_assert_eq!(&read[..], &records[..read.len()]);
+        let (mut writer, continued) = RecordingWriter::append(&place.0).expect("continued");
+        prop_assert_eq!(continued, header());
+        let next = writer.last().map_or(0, |last| last + 1);
+        prop_assert!(next <= read.len() as u64);
+        for record in records.iter().skip(usize::try_from(next).expect("few")) {
+            writer.add(record).expect("added");
+        }
+        writer.finish().expect("finished");
+        prop_assert_eq!(all(&place.0), records);
+    }
+}
+
+#[test]
+fn what_is_no_record_is_named_with_file_and_line() {
+    let place = Place::new("jsonl");
+    let mut writer = RecordingWriter::create(&place.0, &header(), false).expect("a file");
+    writer.add(&plain(0, b"{}")).expect("added");
+    writer.finish().expect("finished");
+    let good = fs::read_to_string(&place.0).expect("text");
+    fs::write(&place.0, format!("{good}{{\"exchange\":\"events\"}}\n")).expect("written");
+    let mut recording = Recording::open(&place.0).expect("a recording");
+    recording.next().expect("a record").expect("good");
+    let error = recording.next().expect("a problem").expect_err("bad").to_string();
+    assert!(error.starts_with(&format!("{}, line 3: missing field", place.0.display())), "{error}");
+    assert!(recording.next().is_none());
+
+    // The last line is not whole: that is no error.
+    fs::write(&place.0, format!("{good}{{\"exch")).expect("written");
+    let mut recording = Recording::open(&place.0).expect("a recording");
+    assert_eq!(recording.by_ref().count(), 1);
+    assert_eq!(recording.cut().expect("cut").line, 3);
+}
+
+#[test]
+fn a_file_is_not_overwritten_and_a_later_version_is_not_guessed_at() {
+    let place = Place::new("jsonl");
+    RecordingWriter::create(&place.0, &header(), false).expect("a file");
+    RecordingWriter::create(&place.0, &header(), false).expect_err("it exists");
+    let text = fs::read_to_string(&place.0).expect("text");
+    fs::write(&place.0, text.replace("\"version\":1", "\"version\":2")).expect("written");
+    let error = Recording::open(&place.0).expect_err("later").to_string();
+    assert!(error.contains("its version is 2"), "{error}");
+    fs::write(&place.0, "no recording").expect("written");
+    let error = Recording::open(&place.0).expect_err("other").to_string();
+    assert!(error.contains("is no recording"), "{error}");
+}
+
+const OF_RABTAP: &str = r#"{
+  "Headers": {"tenant": "acme", "tries": 3},
+  "ContentType": "application/json", "ContentEncoding": "", "DeliveryMode": 2, "Priority": 0,
+  "CorrelationID": "c", "ReplyTo": "", "Expiration": "", "MessageID": "m",
+  "Timestamp": "2026-11-22T09:00:00Z", "Type": "orders.order_placed.v1", "UserID": "",
+  "AppID": "orders", "DeliveryTag": 1, "Redelivered": false, "Exchange": "events",
+  "RoutingKey": "orders.order_placed.v1",
+  "XRabtapReceivedTimestamp": "2026-11-22T10:00:00.5+01:00", "Body": "eyJhIjoxfQ=="
+}
+"#;
+
+#[test]
+fn what_rabtap_has_saved_is_read() {
+    let place = Place::new("json");
+    fs::write(&place.0, format!("{OF_RABTAP}{OF_RABTAP}")).expect("written");
+    let records = all(&place.0);
+    assert_eq!(records.len(), 2);
+    let record = &records[0];
+    assert_eq!(record.body, b"{\"a\":1}");
+    assert_eq!((record.event_type(), record.service()), ("orders.order_placed.v1", Some("orders")));
+    let second = 1_795_338_000;
+    assert_eq!(record.time.map(|time| time.as_second()), Some(second));
+    let mut headers = FieldTable::default();
+    headers.insert("tenant".into(), AMQPValue::LongString("acme".into()));
+    headers.insert("tries".into(), AMQPValue::LongInt(3));
+    let expected = BasicProperties::default()
+        .with_headers(headers)
+        .with_content_type("application/json".into())
+        .with_delivery_mode(2)
+        .with_correlation_id("c".into())
+        .with_message_id("m".into())
+        .with_timestamp(second.unsigned_abs())
+        .with_type("orders.order_placed.v1".into())
+        .with_app_id("orders".into());
+    assert_eq!(record.properties, expected);
+
+    // Cut off within the second.
+    fs::write(&place.0, format!("{OF_RABTAP}{}", &OF_RABTAP[..200])).expect("written");
+    let mut recording = Recording::open(&place.0).expect("a recording");
+    assert_eq!(recording.by_ref().count(), 1);
+    assert!(recording.cut().is_some());
+    fs::write(&place.0, "{\"some\": \"other JSON\"}").expect("written");
+    let error = Recording::open(&place.0).expect_err("other").to_string();
+    assert!(error.contains("it has no `Body`"), "{error}");
+}
+
+#[test]
+fn a_folder_of_rabtap_has_the_bodies_beside() {
+    let place = Place::new("folder");
+    fs::create_dir(&place.0).expect("a folder");
+    let saved = OF_RABTAP.replace("eyJhIjoxfQ==", "");
+    for (name, body) in [("rabtap-2", "second"), ("rabtap-1", "first")] {
+        fs::write(place.0.join(format!("{name}.json")), &saved).expect("written");
+        fs::write(place.0.join(format!("{name}.dat")), body).expect("written");
+    }
+    let bodies: Vec<_> = all(&place.0).iter().map(|record| record.text().into_owned()).collect();
+    assert_eq!(bodies, ["first", "second"]);
+}

@@ -1,0 +1,174 @@
+//! Draws one saga as lanes, one for each service.
+
+use std::fmt::Write as _;
+
+use ballet_core::graph::Node;
+use ballet_core::{EventType, Graph, StepKind};
+use console::Style;
+use serde_json::Value;
+
+use crate::text::{plain, width};
+use crate::wrap::{cut, wrap};
+
+/// The column of the time, and the gap behind it.
+const TIME: usize = 9;
+const GAP: usize = 2;
+/// The most lines of a note that stands below its event.
+const MOST_LINES: usize = 3;
+
+/// An event of a saga.
+#[derive(Debug, Clone, Copy)]
+pub struct Happened<'a> {
+    /// When, in milliseconds since any moment.
+    pub millis: i64,
+    /// Who published it.
+    pub publisher: &'a str,
+    /// Its type.
+    pub event_type: &'a str,
+    /// Its body, which may say a `reason`, and the `failed_step`.
+    pub body: &'a Value,
+}
+
+/// What an event says about its saga.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Done,
+    Ended,
+    Refused,
+    Aborted,
+    Compensated,
+}
+
+/// Draws the events of a saga: a lane for each publisher, and the time since the first event. No line is
+/// wider than `columns`.
+#[must_use]
+pub fn draw(graph: &Graph, events: &[Happened<'_>], columns: Option<usize>) -> String {
+    let mut lanes: Vec<&str> = Vec::new();
+    for event in events {
+        if !lanes.contains(&event.publisher) {
+            lanes.push(event.publisher);
+        }
+    }
+    let longest = events.iter().map(|event| width(&short(event))).max().unwrap_or(0);
+    let widths = lane_widths(&lanes, longest, columns);
+    let dim = Style::new().dim();
+    let heads =
+        lanes.iter().zip(&widths).map(|(lane, room)| padded(&cut(&plain(lane), *room), *room));
+    let heads: Vec<String> = heads.collect();
+    let mut text = format!("{:>7}  {}\n", "ms", dim.apply_to(heads.join("  ").trim_end()));
+    let begun = events.first().map_or(0, |event| event.millis);
+    for event in events {
+        let kind = kind(graph, event.event_type);
+        let cells = lanes.iter().zip(&widths).map(|(lane, room)| {
+            let here = *lane == event.publisher;
+            let mark = if here { style(kind).apply_to(mark(kind)) } else { dim.apply_to("·") };
+            format!("{mark}{}", " ".repeat(room.saturating_sub(1)))
+        });
+        let cells: Vec<String> = cells.collect();
+        let begin = TIME + widths.iter().map(|room| room + GAP).sum::<usize>();
+        let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(begin).max(1));
+        let name = cut(&short(event), room);
+        // Writing to a string does not fail.
+        let time = event.millis - begun;
+        write!(text, "{time:>7}  {}  {}", cells.join("  "), style(kind).apply_to(&name)).ok();
+        let note = note(kind, event);
+        if note.is_empty() {
+        } else if width(&name) + GAP + width(&note) <= room {
+            write!(text, "  {}", dim.apply_to(note)).ok();
+        } else {
+            let indent = begin.min(columns.unwrap_or(begin).saturating_sub(1));
+            for line in wrap(&note, room, MOST_LINES) {
+                write!(text, "\n{}{}", " ".repeat(indent), dim.apply_to(line)).ok();
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The widths of the lanes. They are narrower than their heads if the longest name has no room otherwise.
+fn lane_widths(lanes: &[&str], longest: usize, columns: Option<usize>) -> Vec<usize> {
+    let whole: Vec<usize> = lanes.iter().map(|lane| width(lane).max(1)).collect();
+    let Some(columns) = columns else { return whole };
+    let widest = whole.iter().max().copied().unwrap_or(1);
+    let narrowed = |most: usize| whole.iter().map(move |width| (*width).min(most));
+    let fits = |most: &usize| {
+        TIME + narrowed(*most).map(|width| width + GAP).sum::<usize>() + longest <= columns
+    };
+    let most = (1..=widest).rev().find(fits).unwrap_or(1);
+    narrowed(most).collect()
+}
+
+fn padded(text: &str, room: usize) -> String {
+    format!("{text}{}", " ".repeat(room.saturating_sub(width(text))))
+}
+
+/// The event's name without its version.
+fn short(event: &Happened<'_>) -> String {
+    let name = event.event_type.rsplit_once(".v").map_or(event.event_type, |(name, _)| name);
+    plain(name)
+}
+
+const fn mark(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Done => "●",
+        Kind::Ended => "✓",
+        Kind::Refused => "✗",
+        Kind::Aborted => "■",
+        Kind::Compensated => "↩",
+    }
+}
+
+fn style(kind: Kind) -> Style {
+    match kind {
+        Kind::Done => Style::new(),
+        Kind::Ended => Style::new().green(),
+        Kind::Refused | Kind::Aborted => Style::new().red().bold(),
+        Kind::Compensated => Style::new().yellow(),
+    }
+}
+
+fn kind(graph: &Graph, event_type: &str) -> Kind {
+    let is = |event: Option<EventType>| event.is_some_and(|event| event.name() == event_type);
+    let sagas = graph.sagas();
+    let nodes: Vec<_> = sagas.iter().flat_map(|saga| graph.nodes(saga)).collect();
+    // The owner's last step: nothing in the saga follows on its event.
+    let ends = |node: &Node<'_>| {
+        node.service == node.saga.owner
+            && node.step.kind != StepKind::Origin
+            && is(Some(node.step.done))
+            && !nodes.iter().any(|other| other.step.on.contains(&node.step.done))
+    };
+    if nodes.iter().any(|node| is(node.saga.abort)) {
+        Kind::Aborted
+    } else if nodes.iter().any(ends) {
+        Kind::Ended
+    } else if nodes.iter().any(|node| is(node.step.compensated)) {
+        Kind::Compensated
+    } else if nodes.iter().any(|node| is(node.step.refused)) {
+        Kind::Refused
+    } else {
+        Kind::Done
+    }
+}
+
+fn note(kind: Kind, event: &Happened<'_>) -> String {
+    let said = |field: &str| plain(event.body[field].as_str().unwrap_or_default());
+    let reason = said("reason");
+    match kind {
+        Kind::Refused if reason.is_empty() => "refused".to_owned(),
+        Kind::Refused => format!("refused: {reason}"),
+        Kind::Aborted if reason.is_empty() => "aborted".to_owned(),
+        Kind::Aborted => match said("failed_step") {
+            step if step.is_empty() => format!("aborted: {reason}"),
+            step => format!("aborted: {reason} in {step}"),
+        },
+        Kind::Compensated => "compensated".to_owned(),
+        Kind::Ended => "the saga has ended".to_owned(),
+        Kind::Done => String::new(),
+    }
+}
+
+#[cfg(test)]
+#[path = "lanes_tests.rs"]
+mod tests;

@@ -1,0 +1,14 @@
+//! What people read in a terminal: tables that fit it, sagas as swim lanes, and questions. Text goes in without
+//! colours and is measured before it is coloured.
+
+#![warn(missing_docs)]
+
+pub mod lanes;
+mod question;
+pub mod table;
+mod text;
+mod wrap;
+
+pub use question::{ask, is_interactive};
+pub use table::{Cell, Table};
+pub use text::{columns, cut, plain};

@@ -1,0 +1,209 @@
+//! Tables that fit the terminal. One that is too wide is folded: a row takes several lines, and all
+//! columns still line up.
+
+use std::fmt;
+
+use console::Style;
+
+use crate::text::{plain, width};
+use crate::wrap::{cut, wrap};
+
+/// Between two columns.
+const GAP: usize = 2;
+/// Before the further lines of a row that is folded.
+const INDENT: usize = 2;
+/// The last column has at least this much room beside the others, or the table is folded.
+const LEAST: usize = 24;
+/// The most lines of a cell in the last column.
+const MOST_LINES: usize = 4;
+/// What is not there.
+const NONE: &str = "–";
+
+/// A text with its colour.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    text: String,
+    style: Style,
+}
+
+/// Rows under a header, without borders. The last column has the long texts, which are wrapped.
+#[derive(Debug, Clone)]
+pub struct Table {
+    header: Vec<&'static str>,
+    /// The columns of numbers.
+    right: Vec<usize>,
+    rows: Vec<Vec<Cell>>,
+}
+
+/// The columns that share a line, each with its width.
+type Line = Vec<(usize, usize)>;
+
+impl Cell {
+    /// The same in this colour.
+    #[must_use]
+    pub fn styled(self, style: Style) -> Self {
+        Self { style, ..self }
+    }
+
+    /// The same in yellow.
+    #[must_use]
+    pub fn yellow(self) -> Self {
+        self.styled(Style::new().yellow())
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self { text: plain(text), style: Style::new() }
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&String> for Cell {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl<Text: AsRef<str>> From<Option<Text>> for Cell {
+    fn from(text: Option<Text>) -> Self {
+        text.map_or_else(|| Self::from(NONE), |text| Self::from(text.as_ref()))
+    }
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new(header: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { header: header.into_iter().collect(), right: Vec::new(), rows: Vec::new() }
+    }
+
+    /// The same with these columns aligned to the right. Not the first one: a row of a table that is folded
+    /// is seen by where it begins.
+    #[must_use]
+    pub fn right(mut self, columns: impl IntoIterator<Item = usize>) -> Self {
+        self.right.extend(columns);
+        self
+    }
+
+    /// Adds a row: a cell for each column.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// The lines of the table, none of them wider than `columns`. Without a limit a row is one line, and
+    /// nothing is cut.
+    #[must_use]
+    pub fn draw(&self, columns: Option<usize>) -> String {
+        let lines = match columns {
+            None => vec![self.widths().into_iter().enumerate().collect()],
+            Some(columns) => self.fold(columns.max(1)),
+        };
+        let most = if columns.is_some() { MOST_LINES } else { 1 };
+        let header = self.header.iter().map(|name| Cell::from(*name).styled(Style::new().dim()));
+        let header: Vec<Cell> = header.collect();
+        let mut text = String::new();
+        for row in std::iter::once(&header).chain(&self.rows) {
+            for (number, line) in lines.iter().enumerate() {
+                let indent = if number == 0 { 0 } else { INDENT };
+                self.draw_line(row, line, indent, most, &mut text);
+            }
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let of_column = |(at, name): (usize, &&str)| {
+            let cells = self.rows.iter().filter_map(|row| row.get(at));
+            cells.map(|cell| width(&cell.text)).chain([width(name)]).max().unwrap_or(0)
+        };
+        self.header.iter().enumerate().map(of_column).collect()
+    }
+
+    /// Which columns share a line. The last column takes what is left of its line.
+    fn fold(&self, columns: usize) -> Vec<Line> {
+        let widths = self.widths();
+        let last = widths.len().saturating_sub(1);
+        let others: usize = widths.iter().take(last).map(|width| width + GAP).sum();
+        let wanted = widths.get(last).copied().unwrap_or(0);
+        if others + wanted.min(LEAST) <= columns {
+            let room = wanted.min(columns - others);
+            let line = widths.into_iter().take(last).chain([room]);
+            return vec![line.enumerate().collect()];
+        }
+        let mut lines: Vec<Line> = vec![Line::new()];
+        let mut taken = 0;
+        for (at, wanted) in widths.into_iter().enumerate() {
+            if taken > 0 && taken + GAP + wanted > columns {
+                lines.push(Line::new());
+                taken = 0;
+            }
+            let first = lines.len() == 1;
+            let begin = if taken > 0 {
+                taken + GAP
+            } else if first {
+                0
+            } else {
+                INDENT
+            };
+            let room = wanted.min(columns.saturating_sub(begin).max(1));
+            if let Some(line) = lines.last_mut() {
+                line.push((at, room));
+            }
+            taken = begin + room;
+        }
+        lines
+    }
+
+    /// Draws one line of a row, or several if its last cell is wrapped.
+    fn draw_line(&self, row: &[Cell], line: &Line, indent: usize, most: usize, text: &mut String) {
+        let last = self.header.len().saturating_sub(1);
+        let none = Cell::from("");
+        let cell = |at: usize| row.get(at).unwrap_or(&none);
+        let mut further = Vec::new();
+        let mut begin = indent;
+        let mut drawn = " ".repeat(indent);
+        for (number, (at, room)) in line.iter().copied().enumerate() {
+            let Cell { text, style } = cell(at);
+            if number > 0 {
+                drawn.push_str(&" ".repeat(GAP));
+                begin += GAP;
+            }
+            let shown = if at == last {
+                let mut lines = wrap(text, room, most).into_iter();
+                let first = lines.next().unwrap_or_default();
+                further = lines.map(|line| (begin, style.apply_to(line).to_string())).collect();
+                first
+            } else {
+                cut(text, room)
+            };
+            let padding = " ".repeat(room.saturating_sub(width(&shown)));
+            let shown = style.apply_to(shown).to_string();
+            let (before, behind) =
+                if self.right.contains(&at) { (&*padding, "") } else { ("", &*padding) };
+            drawn.extend([before, &shown, behind]);
+            begin += room;
+        }
+        text.push_str(drawn.trim_end());
+        text.push('\n');
+        for (begin, line) in further {
+            text.extend([&*" ".repeat(begin), line.trim_end(), "\n"]);
+        }
+    }
+}
+
+/// Without a limit: a row is one line.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.draw(None))
+    }
+}
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

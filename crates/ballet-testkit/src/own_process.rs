@@ -1,0 +1,152 @@
+//! A service in a process of its own, so that a test can kill it, freeze it, or read its metrics alone.
+
+use std::io::{Read, Write};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use ballet::{Service, Settings};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use crate::error::{Error, Result, machine};
+
+/// The limit for the start: a service makes its tables in it.
+const STARTED: Duration = Duration::from_secs(300);
+
+/// What a service writes before its address.
+const SERVING: &str = "serving at ";
+
+/// This very test program, started again to be a service.
+///
+/// A test named by the caller becomes the service: it calls [`OwnProcess::serve`] when it finds what it
+/// needs in the environment, and returns otherwise. The process ends with this value, and with the test
+/// program, however that ends.
+///
+/// ```no_run
+/// use ballet::{Service, Settings};
+/// use ballet_testkit::OwnProcess;
+///
+/// # fn shelf() -> Service { unimplemented!() }
+/// # async fn example(env: ballet_testkit::TestEnv) -> ballet_testkit::Result<()> {
+/// let mut process = OwnProcess::start("service", |command| {
+///     command.env("SHELF_AMQP_URL", env.amqp_url("shelf"));
+///     command.env("SHELF_DATABASE_URL", env.database_url("shelf"));
+/// })?;
+/// let address = process.serving().await?;
+/// process.kill().await?;
+/// # Ok(()) }
+///
+/// /// No test: what the process runs.
+/// #[test]
+/// fn service() {
+///     let url = |name| std::env::var(name).ok();
+///     let (Some(amqp), Some(database)) = (url("SHELF_AMQP_URL"), url("SHELF_DATABASE_URL")) else {
+///         return;
+///     };
+///     OwnProcess::serve(shelf, Settings::new(amqp, database));
+/// }
+/// ```
+#[derive(Debug)]
+pub struct OwnProcess {
+    child: Child,
+    lines: Option<Lines<BufReader<ChildStdout>>>,
+    /// Is closed when this program ends, and the process ends with it.
+    _life: Option<ChildStdin>,
+}
+
+impl OwnProcess {
+    /// Starts the test `test` of this program, named with its modules (`killed::service`), in a process of its own.
+    ///
+    /// # Errors
+    ///
+    /// The process cannot be started.
+    pub fn start(test: &str, prepare: impl FnOnce(&mut Command)) -> Result<Self> {
+        let program = std::env::current_exe().map_err(machine("look up this program"))?;
+        let mut command = Command::new(program);
+        prepare(&mut command);
+        command.args([test, "--exact", "--nocapture"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(machine("start this program"))?;
+        let life = child.stdin.take();
+        let lines = child.stdout.take().map(|output| BufReader::new(output).lines());
+        Ok(Self { child, lines, _life: life })
+    }
+
+    /// Waits until the service has started, and returns the URL of its HTTP server.
+    ///
+    /// # Errors
+    ///
+    /// The process ended before, or took more than five minutes.
+    pub async fn serving(&mut self) -> Result<String> {
+        let url = async {
+            let lines = self.lines.as_mut()?;
+            while let Ok(Some(line)) = lines.next_line().await {
+                // The test runner's own words may come before it.
+                if let Some((_, url)) = line.split_once(SERVING) {
+                    return Some(url.to_owned());
+                }
+            }
+            None
+        };
+        let found = tokio::time::timeout(STARTED, url).await.ok().flatten();
+        let state = match self.child.try_wait() {
+            Ok(Some(status)) => status.to_string(),
+            _ => "it still runs".to_owned(),
+        };
+        found.ok_or(Error::NotServing { state })
+    }
+
+    /// The id of the process, unless it has ended.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Kills it (SIGKILL), and waits until it is gone.
+    ///
+    /// # Errors
+    ///
+    /// The operating system refuses.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.child.kill().await.map_err(machine("kill a process"))
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    ///
+    /// The operating system does not say.
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
+        self.child.wait().await.map_err(machine("wait for a process"))
+    }
+
+    /// Whether it has ended by itself, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// The operating system does not say.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        let status = self.child.try_wait().map_err(machine("look after a process"))?;
+        Ok(status.is_some())
+    }
+
+    /// Runs a service in this process until it fails, or until the program that started it is gone.
+    ///
+    /// # Panics
+    ///
+    /// The service does not start, or fails later: the process is a test, and says why.
+    pub fn serve(service: impl FnOnce() -> Service, settings: Settings) {
+        std::thread::spawn(|| {
+            // The other end of the pipe is closed when that program is gone.
+            std::io::stdin().read_to_end(&mut Vec::new()).ok();
+            std::process::exit(0);
+        });
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let running = service().start(settings).await.expect("the service starts");
+            writeln!(std::io::stdout(), "{SERVING}http://{}", running.address()).expect("a reader");
+            panic!("the service has failed: {}", running.failed().await);
+        });
+    }
+}

@@ -1,0 +1,178 @@
+//! A JSON body, in and out. What cannot be read is answered with a [`Problem`].
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ballet_core::json::in_words;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::http::place::Place;
+use crate::http::problem::Problem;
+use crate::http::unreadable::{names, source};
+
+/// A JSON body, in and out.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<T>(pub T);
+
+/// How large a body may be, in bytes. The service adds it to each request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MaxBody(pub(crate) usize);
+
+/// Where in a body an error is.
+type Unreadable = serde_path_to_error::Error<serde_json::Error>;
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            let detail = "the body has to be JSON: send it with the header `Content-Type: \
+                          application/json`";
+            let place = Place::header("Content-Type");
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+                .and(place, "it is not application/json"));
+        }
+        let most = request.extensions().get::<MaxBody>().copied();
+        let bytes = Bytes::from_request(request, state).await;
+        let bytes = bytes.map_err(|rejection| incomplete(&rejection, most))?;
+        match axum::Json::from_bytes(&bytes) {
+            Ok(axum::Json(body)) => Ok(Self(body)),
+            Err(rejection) => Err(unreadable::<T>(&rejection, &bytes)),
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    let subtype = kind.strip_prefix("application/");
+    subtype.is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
+}
+
+/// The body did not come to its end.
+fn incomplete(rejection: &BytesRejection, most: Option<MaxBody>) -> Problem {
+    match (rejection.status(), most) {
+        (StatusCode::PAYLOAD_TOO_LARGE, Some(MaxBody(most))) => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!(
+                "the body is larger than the {most} bytes that the service takes (MAX_BODY): send \
+                 less"
+            ),
+        ),
+        (status, _) => Problem::new(status, rejection.body_text()),
+    }
+}
+
+fn unreadable<T: DeserializeOwned>(rejection: &JsonRejection, bytes: &[u8]) -> Problem {
+    match rejection {
+        JsonRejection::JsonDataError(error) => match source::<Unreadable>(error) {
+            Some(inner) => misshapen(inner),
+            None => Problem::unprocessable(error.body_text()),
+        },
+        JsonRejection::JsonSyntaxError(error) => {
+            let inner = source::<Unreadable>(error);
+            if let Some(problem) = inner.and_then(|inner| no_choice::<T>(inner, bytes)) {
+                return problem;
+            }
+            let what = inner.map_or_else(|| error.body_text(), |inner| inner.inner().to_string());
+            Problem::bad_request(format!("the body is not JSON: {what}"))
+                .and(Place::body([""; 0]), what)
+        }
+        other => Problem::new(other.status(), other.body_text()),
+    }
+}
+
+/// 422: the body is JSON of another shape.
+fn misshapen(error: &Unreadable) -> Problem {
+    let what = error.inner().to_string();
+    let place = Place::body(names(error.path(), &what));
+    let what = in_words(&what);
+    Problem::unprocessable(format!("{place} is wrong: {what}")).and(place, what)
+}
+
+/// 422: what stands in place of an enum cannot be one, such as a number. serde_json calls it a mistake
+/// in the syntax, and names no choices. As a text it is none of them either, and then they are named.
+#[cold]
+fn no_choice<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Option<Problem> {
+    let mut body: Value = serde_json::from_slice(bytes).ok()?;
+    let escape = |name: String| name.replace('~', "~0").replace('/', "~1");
+    let path = names(error.path(), "").into_iter().map(|name| format!("/{}", escape(name)));
+    if let Some(value) = body.pointer_mut(&path.collect::<String>()) {
+        *value = Value::String(value.to_string());
+    }
+    let again = serde_path_to_error::deserialize::<_, T>(&body).err();
+    Some(misshapen(again.as_ref().unwrap_or(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Size {
+        Small,
+        Large,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is only read")]
+    struct Shirt {
+        size: Size,
+        numbers: Option<u8>,
+    }
+
+    async fn refused(kind: &str, body: &str) -> Problem {
+        let request = Request::builder().header("content-type", kind);
+        let request = request.body(Body::from(body.to_owned())).expect("a request");
+        Json::<Vec<Shirt>>::from_request(request, &()).await.expect_err("it cannot be read")
+    }
+
+    #[tokio::test]
+    async fn whatever_stands_in_place_of_an_enum_the_choices_are_named() {
+        for (value, found) in [
+            ("7", "7"),
+            ("null", "null"),
+            ("true", "true"),
+            ("[1]", "[1]"),
+            ("{}", "{}"),
+            ("\"tiny\"", "tiny"),
+        ] {
+            let body = format!(r#"[{{"size":"small"}},{{"size":{value}}}]"#);
+            let problem = refused("application/json", &body).await;
+            assert_eq!(problem.status, 422, "{body}: {}", problem.detail);
+            let expected = format!("`{found}` is none of `small` or `large`");
+            assert_eq!(problem.errors[0].detail, expected, "{body}");
+            assert_eq!(problem.errors[0].place, Place::body(["1", "size"]), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_json_is_told_from_what_has_another_shape() {
+        for (kind, body, status) in [
+            ("application/json", "[", 400),
+            ("application/json", r#"[{"size":smal}]"#, 400),
+            ("application/json", "{}", 422),
+            ("application/json; charset=utf-8", "{}", 422),
+            ("Application/Problem+JSON", "{}", 422),
+            ("text/plain", "[]", 415),
+            ("application/jsonp", "[]", 415),
+        ] {
+            assert_eq!(refused(kind, body).await.status, status, "{kind}: {body}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What serde says about a request that it cannot read.
+
+use std::error::Error;
+
+use serde_path_to_error::{Path, Segment};
+
+/// The names and indexes that lead to a field. A missing field belongs to them, too: serde names it
+/// in its message, and its parent in the path.
+pub(super) fn names(path: &Path, what: &str) -> Vec<String> {
+    let missing = what.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+    let known = path.iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { variant } => Some(variant.clone()),
+        Segment::Unknown => None,
+    });
+    known.chain(missing.map(|(name, _)| name.to_owned())).collect()
+}
+
+/// The first cause of this type.
+pub(super) fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}

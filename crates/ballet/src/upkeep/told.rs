@@ -1,0 +1,13 @@
+//! What upkeep says in the log when it fails.
+
+use crate::declare::failure::{Failure, FailureKind};
+
+/// Says what waits because of a failure. That the database is away is said once, by whoever notices
+/// first, so what fails because of that is not said again every few seconds.
+pub(crate) fn waits(what: &str, failure: &Failure) {
+    if failure.kind() == FailureKind::ConnectionLost {
+        tracing::debug!("{what}: {failure}");
+    } else {
+        tracing::warn!("{what}: {failure}");
+    }
+}

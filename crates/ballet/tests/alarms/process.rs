@@ -1,0 +1,102 @@
+//! The service that is watched, as a process of its own: this very test program, told to be the service.
+
+use axum::extract::{Path, State};
+use axum::routing::post;
+use ballet::http::Problem;
+use ballet::{Handle, Participant, Service, Settings};
+use ballet_testkit::{OwnProcess, wait_until};
+
+use crate::lamps::reader;
+use crate::scrape::{Sample, samples};
+use crate::trip::{HOTEL_TABLES, HotelRenamed, Rental, Trouble, cars, hotel};
+use crate::world::LONG;
+
+const SERVICE: &str = "WATCHED_SERVICE";
+const AMQP: &str = "WATCHED_AMQP_URL";
+const DATABASE: &str = "WATCHED_DATABASE_URL";
+const MANAGEMENT: &str = "WATCHED_MANAGEMENT_URL";
+
+/// Where a service finds its servers.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    pub(crate) amqp: String,
+    pub(crate) database: String,
+    pub(crate) management: Option<String>,
+}
+
+/// A service in a process of its own. It ends with this.
+pub(crate) struct Process {
+    _process: OwnProcess,
+    address: String,
+}
+
+impl Process {
+    pub(crate) async fn start(name: &str, places: &Places) -> Self {
+        let process = OwnProcess::start("process::service", |command| {
+            command
+                .env(SERVICE, name)
+                .env(AMQP, &places.amqp)
+                .env(DATABASE, &places.database)
+                .envs(places.management.iter().map(|url| (MANAGEMENT, url)));
+        });
+        let mut process = process.expect("a process");
+        let address = process.serving().await.expect("it serves");
+        Self { address, _process: process }
+    }
+
+    pub(crate) async fn scrape(&self) -> Vec<Sample> {
+        let url = format!("{}/metrics", self.address);
+        let text = wait_until("metrics", LONG, || async {
+            reqwest::get(&url).await?.text().await.map(Some)
+        });
+        samples(&text.await.expect("metrics"))
+    }
+
+    /// Has the hotel publish an event with a name of this length.
+    pub(crate) async fn rename(&self, length: usize) {
+        let url = format!("{}/name/{length}", self.address);
+        let answer = reqwest::Client::new().post(url).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+}
+
+/// No test: what the processes of the tests run. Without a service to be it does nothing.
+#[test]
+fn service() {
+    let Ok(name) = std::env::var(SERVICE) else { return };
+    let setting = |name| std::env::var(name).expect("a setting");
+    let mut settings = Settings::new(setting(AMQP), setting(DATABASE));
+    settings.management_url = std::env::var(MANAGEMENT).ok();
+    // More than the broker takes.
+    settings.max_body = 32 << 20;
+    let service = || {
+        let service = Service::new(participant(&name));
+        match name.as_str() {
+            "hotel" => service.migrations(HOTEL_TABLES).routes(routes),
+            _ => service,
+        }
+    };
+    OwnProcess::serve(service, settings);
+}
+
+/// A service by its name.
+pub(crate) fn participant(name: &str) -> Participant {
+    match name {
+        "hotel" => hotel(Trouble::default()),
+        // No car is ever rented.
+        "cars" => cars(Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() }),
+        "porter" => reader("porter"),
+        other => panic!("no such service: {other}"),
+    }
+}
+
+fn routes(handle: Handle) -> axum::Router {
+    axum::Router::new().route("/name/{length}", post(rename)).with_state(handle)
+}
+
+async fn rename(State(hotel): State<Handle>, Path(length): Path<usize>) -> Result<(), Problem> {
+    let mut unit = hotel.unit().await?;
+    unit.tx().publish(&HotelRenamed { name: "x".repeat(length) }).await?;
+    unit.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! An id that comes again is one message. If another body came with it, somebody has to know.
+
+use std::io::Write;
+
+use ballet::{Event, MessageId, SagaId};
+use ballet_testkit::wait_until;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::sync::Mutex;
+
+use crate::logs::{log_here, text};
+use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, Trouble, hotel};
+use crate::world::{SOON, World, part};
+
+const METRIC: &str = "ballet_reused_ids_total ";
+const ROME: &str = r#"{"city":"Rome"}"#;
+const OSLO: &str = r#"{"city":"Oslo"}"#;
+
+/// A hotel, and one trip whose messages may share ids.
+struct Reuse {
+    world: World,
+    saga: SagaId,
+}
+
+impl Reuse {
+    async fn new(name: &str) -> Self {
+        let world = World::new(name, vec![part(hotel(Trouble::default()), HOTEL_TABLES)]).await;
+        let saga = world.new_saga();
+        Self { world, saga }
+    }
+
+    fn properties(&self, id: &str, event_type: &str) -> Value {
+        json!({
+            "message_id": id, "correlation_id": self.saga.to_string(), "type": event_type,
+            "app_id": "desk", "content_type": "application/json",
+        })
+    }
+
+    async fn publish(&self, id: &str, body: &str) {
+        let name = TripBooked::TYPE.name();
+        self.world.publish_raw(name, &self.properties(id, name), body).await;
+    }
+
+    /// Waits until all that was published so far is settled.
+    async fn settled(&self) {
+        let next = self.world.new_saga();
+        self.world.publish(next, &TripBooked { city: "Oslo".into() }).await;
+        self.world.event::<RoomBooked>(next).await;
+    }
+
+    /// How many of the lines that tell of a reused id name this one.
+    fn told(id: &str) -> usize {
+        text().lines().filter(|line| line.contains(id) && line.contains("another body")).count()
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packer.write_all(bytes).expect("packed");
+    packer.finish().expect("packed")
+}
+
+async fn counted(world: &World) -> u64 {
+    let url = format!("http://{}/metrics", world.services[0].address());
+    let text = reqwest::get(url).await.expect("an answer").text().await.expect("a text");
+    let line = text.lines().find_map(|line| line.strip_prefix(METRIC));
+    line.expect("the metric begins at zero").parse().expect("a number")
+}
+
+/// The metric counts for all services of this process: one test after the other.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+#[tokio::test]
+async fn an_id_that_comes_again_with_another_body_is_counted_and_logged_and_nothing_else_is() {
+    let _turn = TURN.lock().await;
+    log_here();
+    let reuse = Reuse::new("reused").await;
+    let world = &reuse.world;
+    let before = counted(world).await;
+
+    // A UUIDv7, a UUID without a time, and a text.
+    let ids = [
+        world.new_id(),
+        "b4a9c1de-93a5-4c39-8e6f-0a9a9d1c2b3e".to_owned(),
+        "booking-17".to_owned(),
+    ];
+    for id in &ids {
+        reuse.publish(id, ROME).await;
+    }
+    reuse.settled().await;
+    // As a producer repeats what was not confirmed: the same body, packed or not.
+    for id in &ids {
+        reuse.publish(id, ROME).await;
+        let name = TripBooked::TYPE.name();
+        let mut packed = reuse.properties(id, name);
+        packed["content_encoding"] = json!("gzip");
+        packed["headers"] = json!({ "traceparent": "another" });
+        world.publish_raw(name, &packed, gzip(ROME.as_bytes())).await;
+    }
+    // The same id and body without a row's hash: the release before has written it.
+    let old = world.new_id();
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    let before_us = format!(
+        "select from ballet.receive('{{}}', array['{old}'::uuid], array['{}'::uuid], '{{}}', '{{}}')",
+        MessageId::derived_from_text("old")
+    );
+    db.execute(AssertSqlSafe(before_us)).await.expect("as the release before begins");
+    reuse.publish(&old, OSLO).await;
+    reuse.publish("old", OSLO).await;
+    // What failed for good did not take effect: an operator mends it under its id.
+    let mended = world.new_id();
+    let other = world.new_saga();
+    world.publish_as(&mended, other, &TripBooked { city: "Broken".into() }).await;
+    world.dead_letters(1).await;
+    world.publish_as(&mended, other, &TripBooked { city: "Rome".into() }).await;
+    world.event::<RoomBooked>(other).await;
+    reuse.settled().await;
+    assert_eq!(counted(world).await - before, 0);
+    for id in ids.iter().chain([&old, &mended]) {
+        assert_eq!(Reuse::told(id), 0, "{id}");
+    }
+
+    // Another body, and another type with any body.
+    for id in &ids {
+        reuse.publish(id, OSLO).await;
+    }
+    let name = TripCancelled::TYPE.name();
+    world.publish_raw(name, &reuse.properties(&ids[0], name), r#"{"reason":"rain"}"#).await;
+    reuse.settled().await;
+    assert_eq!(counted(world).await - before, 4);
+    let lines = text();
+    for id in [&ids[0], &ids[1], &MessageId::derived_from_text("booking-17").to_string()] {
+        let about = |line: &&str| line.contains(id) && line.contains("another body");
+        let line = lines.lines().find(about).unwrap_or_else(|| panic!("no line about {id}"));
+        for part in ["WARN", TripBooked::TYPE.name(), "desk", "a new `message_id`"] {
+            assert!(line.contains(part), "{part} is not in {line}");
+        }
+    }
+}
+
+/// Two messages with one id that are in one batch, and a batch that has run before.
+#[tokio::test]
+async fn an_id_that_comes_twice_in_a_batch_is_counted_too() {
+    let _turn = TURN.lock().await;
+    log_here();
+    let mut reuse = Reuse::new("reused_at_once").await;
+    reuse.world.services.remove(0).stop().await;
+    let id = reuse.world.new_id();
+    for body in [ROME, ROME, OSLO] {
+        reuse.publish(&id, body).await;
+    }
+    reuse.world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    wait_until("the line", SOON, || async {
+        let told = Reuse::told(&id);
+        if told == 1 { Ok(Some(())) } else { Err(format!("{told} lines")) }
+    })
+    .await
+    .expect("one line");
+    reuse.settled().await;
+    assert_eq!(Reuse::told(&id), 1);
+}
+
+/// A partition that is being dropped while a new version starts may come back.
+#[tokio::test]
+async fn the_migration_reaches_partitions_that_are_detached() {
+    let mut reuse = Reuse::new("reused_detached").await;
+    reuse.world.services.remove(0).stop().await;
+    let mut db =
+        PgConnection::connect(reuse.world.env.database_url("hotel")).await.expect("connected");
+    let back = "delete from ballet._framework_migrations where version = 12; \
+                drop function ballet.receive_with_content; \
+                alter table ballet.inbox drop column content; \
+                alter table ballet.inbox_other drop column content;";
+    db.execute(sqlx::raw_sql(back)).await.expect("the release before");
+    let (partition, bounds): (String, String) = sqlx::query_as(
+        "select relid::regclass::text, pg_get_expr(relpartbound, relid) \
+         from pg_partition_tree('ballet.inbox') join pg_class on oid = relid \
+         where isleaf order by 1 limit 1",
+    )
+    .fetch_one(&mut db)
+    .await
+    .expect("a partition");
+    let detach = format!("alter table ballet.inbox detach partition {partition}");
+    db.execute(AssertSqlSafe(detach)).await.expect("detached");
+    reuse.world.start(part(hotel(Trouble::default()), HOTEL_TABLES)).await;
+    let present =
+        format!("pg_partition_tree('ballet.inbox') where relid = '{partition}'::regclass");
+    // The service has attached it again, or else it can be.
+    if reuse.world.count("hotel", &present).await == 0 {
+        let attach = format!("alter table ballet.inbox attach partition {partition} {bounds}");
+        db.execute(AssertSqlSafe(attach)).await.expect("attached");
+    }
+    reuse.settled().await;
+}

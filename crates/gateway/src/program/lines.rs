@@ -1,0 +1,192 @@
+//! The lines of the log on their way out. A thread writes them, so that no request waits for whoever
+//! reads the log.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tracing::Metadata;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::gate::exchange::ACCESS;
+
+/// How long a line of the access log waits for others.
+const PAUSE: Duration = Duration::from_millis(100);
+/// So many bytes wait for no others.
+const ENOUGH: usize = 64 * 1024;
+/// With so many bytes waiting nobody reads the log. Further lines are lost, and counted.
+const MOST: usize = 4 * 1024 * 1024;
+/// How long the end of the program waits for whoever reads the log.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The lines that are not written yet.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lines(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// Wakes the thread, and whoever waits for it.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    is_urgent: bool,
+    is_writing: bool,
+}
+
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, line: &[u8], is_urgent: bool) {
+        let mut waiting = self.waiting();
+        if waiting.bytes.len() + line.len() > MOST {
+            drop(waiting);
+            metrics::counter!("gateway_log_lines_lost_total").increment(1);
+            return;
+        }
+        let before = waiting.bytes.len();
+        waiting.bytes.extend_from_slice(line);
+        waiting.is_urgent |= is_urgent;
+        let is_enough = before < ENOUGH && waiting.bytes.len() >= ENOUGH;
+        drop(waiting);
+        // Each time costs a system call.
+        if before == 0 || is_urgent || is_enough {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for lines, and takes all that there are.
+    fn take(&self) -> Vec<u8> {
+        let nothing = |waiting: &mut Waiting| waiting.bytes.is_empty();
+        let waiting = self.changed.wait_while(self.waiting(), nothing);
+        let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        let few = |waiting: &mut Waiting| !waiting.is_urgent && waiting.bytes.len() < ENOUGH;
+        let waited = self.changed.wait_timeout_while(waiting, PAUSE, few);
+        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        (waiting.is_urgent, waiting.is_writing) = (false, true);
+        std::mem::take(&mut waiting.bytes)
+    }
+}
+
+impl Lines {
+    /// Writes them in the background from now on.
+    ///
+    /// # Errors
+    ///
+    /// If there can be no more threads.
+    pub(crate) fn start(mut to: impl Write + Send + 'static) -> io::Result<Self> {
+        let lines = Self::default();
+        let shared = Arc::clone(&lines.0);
+        thread::Builder::new().name("log".to_owned()).spawn(move || {
+            loop {
+                let bytes = shared.take();
+                // There is nobody to tell.
+                let _lost = to.write_all(&bytes);
+                shared.waiting().is_writing = false;
+                shared.changed.notify_all();
+            }
+        })?;
+        Ok(lines)
+    }
+
+    /// Waits until all of them are written, but not long.
+    pub(crate) fn finish(&self) {
+        let mut waiting = self.0.waiting();
+        waiting.is_urgent = true;
+        self.0.changed.notify_all();
+        let left = |waiting: &mut Waiting| !waiting.bytes.is_empty() || waiting.is_writing;
+        drop(self.0.changed.wait_timeout_while(waiting, PATIENCE, left));
+    }
+}
+
+/// Adds the lines of one event.
+#[derive(Debug)]
+pub(crate) struct Line<'a> {
+    lines: &'a Shared,
+    is_urgent: bool,
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lines.add(bytes, self.is_urgent);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { lines: &self.0, is_urgent: true }
+    }
+
+    fn make_writer_for(&'a self, of: &Metadata<'_>) -> Line<'a> {
+        Line { lines: &self.0, is_urgent: of.target() != ACCESS }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Passes on what is written, when it is asked to.
+    struct Reader {
+        said: mpsc::Sender<Vec<u8>>,
+        reads: mpsc::Receiver<()>,
+    }
+
+    impl Write for Reader {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.reads.recv().map_err(io::Error::other)?;
+            self.said.send(bytes.to_vec()).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_go_out_together_in_order_and_nobody_waits_for_a_reader_that_hangs() {
+        let (said, saying) = mpsc::channel();
+        let (go_on, reads) = mpsc::channel();
+        let lines = Lines::start(Reader { said, reads }).unwrap();
+        let add = |line: &[u8], is_urgent| lines.0.add(line, is_urgent);
+        add(b"one\n", true);
+        go_on.send(()).unwrap();
+        assert_eq!(saying.recv().unwrap(), b"one\n");
+        // From here on nobody reads.
+        add(b"two\n", true);
+        while !lines.0.waiting().bytes.is_empty() {
+            thread::yield_now();
+        }
+        let long = [b'x'; 1024];
+        for _ in 0..2 * MOST / long.len() {
+            add(&long, false);
+        }
+        assert!(lines.0.waiting().bytes.len() <= MOST);
+        go_on.send(()).unwrap();
+        assert_eq!(&saying.recv().unwrap()[..4], b"two\n");
+        let all = thread::spawn({
+            let lines = lines.clone();
+            move || lines.finish()
+        });
+        go_on.send(()).unwrap();
+        assert!(saying.recv().unwrap().len() > MOST - 2 * long.len());
+        all.join().unwrap();
+        assert!(lines.0.waiting().bytes.is_empty());
+    }
+}

@@ -1,0 +1,20 @@
+//! Who sees and changes what in the shop. Carts and orders belong to a customer. Each service judges
+//! its own requests, because it has the rows.
+
+#![warn(missing_docs)]
+
+use ballet_openapi::Owners;
+use shop_events::CustomerId;
+
+/// The customers of the shop. Only people and programs behind the shop have the scope `orders:all`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Customers;
+
+impl Owners for Customers {
+    type Id = CustomerId;
+    const NAME: &'static str = "customer";
+    const ALL: &'static str = "orders:all";
+}
+
+/// A customer, or somebody behind the shop.
+pub type Caller = ballet_openapi::Caller<Customers>;

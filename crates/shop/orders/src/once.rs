@@ -1,0 +1,39 @@
+//! Orders that a client places under a key: one order for a key, however often the request is sent. The
+//! key is in the order's row, so there is never one without the other.
+
+use ballet::Failure;
+use shop_events::OrderId;
+use sqlx::PgExecutor;
+use sqlx::types::Uuid;
+
+/// What a client sent under a key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keyed<'a> {
+    pub(crate) key: &'a str,
+    /// The checkout, as text.
+    pub(crate) checkout: &'a str,
+}
+
+/// What was placed under a key before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Before {
+    pub(crate) order_id: OrderId,
+    /// Whether the same was sent.
+    pub(crate) is_same: bool,
+}
+
+/// What was placed under a key, if it was used.
+pub(crate) async fn find(
+    db: impl PgExecutor<'_>,
+    request: Keyed<'_>,
+) -> Result<Option<Before>, Failure> {
+    let found: Option<(Uuid, bool)> = sqlx::query_as(
+        "select order_id, request_digest = sha256(convert_to($2, 'UTF8'))
+         from customer_order where idempotency_key = $1",
+    )
+    .bind(request.key)
+    .bind(request.checkout)
+    .fetch_optional(db)
+    .await?;
+    Ok(found.map(|(order_id, is_same)| Before { order_id: OrderId(order_id), is_same }))
+}

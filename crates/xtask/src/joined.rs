@@ -1,0 +1,56 @@
+//! Services that have joined the shop: their contracts lie beside ours, and their code is not in this
+//! build. The generated files have them, and the demo runs those whose package lies beside ours.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use ballet::core::{EventType, ServiceContract, System};
+use ballet_check::Contracts;
+use schemars::Schema;
+
+const FOLDER: &str = "docs/contracts/shop";
+
+/// The contracts beside ours.
+pub(crate) fn joined(root: &Path) -> Result<Vec<ServiceContract>> {
+    let folder = root.join(FOLDER);
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let own = shop::system();
+    let is_own = |contract: &&ServiceContract| {
+        own.parts.iter().any(|part| part.service == contract.service())
+    };
+    let contracts = Contracts::read(&folder)?;
+    Ok(contracts.contracts().iter().filter(|contract| !is_own(contract)).cloned().collect())
+}
+
+/// Those of these services whose package lies beside ours, so that the demo can run them.
+pub(crate) fn programs(root: &Path, joined: &[ServiceContract]) -> Result<Vec<&'static str>> {
+    let parts = with(System { name: "", parts: Vec::new() }, joined)?.parts;
+    let here = |name: &&str| root.join("crates/shop").join(name).join("Cargo.toml").exists();
+    Ok(parts.iter().map(|part| part.service).filter(here).collect())
+}
+
+/// The system with these services.
+pub(crate) fn with(mut system: System, joined: &[ServiceContract]) -> Result<System> {
+    for contract in joined {
+        let part = contract.part();
+        system.parts.push(part.with_context(|| format!("the contract of {}", contract.service()))?);
+    }
+    Ok(system)
+}
+
+/// The schemas of the shop's events, and of those that only these services know.
+pub(crate) fn schemas(
+    mut known: Vec<(EventType, Schema)>,
+    joined: &[ServiceContract],
+) -> Result<Vec<(EventType, Schema)>> {
+    for contract in joined {
+        for (event, schema) in contract.schemas()? {
+            if known.iter().all(|(other, _)| *other != event) {
+                known.push((event, schema));
+            }
+        }
+    }
+    Ok(known)
+}

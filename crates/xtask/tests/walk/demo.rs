@@ -1,0 +1,193 @@
+//! The demo as a newcomer starts it, and a shell beside it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use ballet_testkit::wait_until;
+use tokio::process::{Child, Command};
+
+pub(crate) const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
+/// A build of everything, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(1800);
+/// The demo prints this when everything is there to be tried.
+const READY: &str = "customers go on buying";
+
+/// What the commands of a page run in: `cargo` with what is built, no progress bars, and a note of each
+/// answer. What is killed is the demo's, although other demos may run here, and is back when its reader
+/// types the next line.
+const SHELL: &str = r#"
+set -o pipefail
+trap 'echo "failed with $?: $BASH_COMMAND" >> "$WALK/failed"' ERR
+curl() {
+    local answer code
+    answer=$(command curl "$@")
+    code=$?
+    printf '%s\n' "$answer" | tee -a "$WALK/answers"
+    return "$code"
+}
+pkill() {
+    command pkill -P "$DEMO" "$@" || return
+    case $1 in -9 | -KILL)
+        command curl --fail --retry 60 --retry-all-errors --retry-delay 1 --output /dev/null \
+            "$PAYMENTS_URL/readyz" ;;
+    esac
+}
+"#;
+
+/// What `cargo` is there. With 3 a command says that a server did not answer in time, as it may be on
+/// a busy machine: it is called again.
+const CARGO: &str = r#"#!/bin/sh
+case "$1 $2" in
+"xtask demo") shift; exec 'XTASK' "$@" ;;
+"xtask "*) program='XTASK' ;;
+"ballet "*) program='BALLET' ;;
+*) exit 2 ;;
+esac
+shift
+for times in $(seq 60); do
+    "$program" "$@"
+    code=$?
+    test "$code" -eq 3 || exit "$code"
+    sleep 1
+done
+exit 3
+"#;
+
+/// A running demo.
+pub(crate) struct Demo {
+    process: Child,
+    place: PathBuf,
+    root: PathBuf,
+    /// The file for a shell.
+    env: PathBuf,
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.place).ok();
+    }
+}
+
+impl Demo {
+    /// Starts the demo with this command, and waits until it says what to try.
+    pub(crate) async fn start(root: &Path, command: &str) -> Self {
+        let place = std::env::temp_dir().join(format!("ballet-walk-{}", std::process::id()));
+        fs::create_dir_all(&place).expect("a directory");
+        write_programs(root, &place).await;
+        let log = place.join("log");
+        let file = fs::File::create(&log).expect("a file");
+        let mut shell = shell(root, &place, &format!("exec {command}"));
+        shell.stdout(file.try_clone().expect("a file")).stderr(file);
+        let mut process = shell.spawn().expect("it starts");
+        let ready = wait_until("the demo", PATIENCE, || {
+            let ended = process.try_wait().expect("a state");
+            let log = fs::read_to_string(&log).expect("a log");
+            async move {
+                assert!(ended.is_none(), "it ended with {ended:?}:\n{log}");
+                Ok::<_, String>(log.contains(READY).then_some(log))
+            }
+        });
+        let log = ready.await.expect("the demo is ready");
+        let logs = log.lines().find_map(|line| line.strip_prefix("  logs ")).expect("its logs");
+        let env = root.join(logs.trim()).join("env");
+        Self { process, place, root: root.to_owned(), env }
+    }
+
+    /// Runs a script in a shell, and returns the answers of all calls. Each command has to succeed.
+    pub(crate) async fn run(&self, script: &str) -> Vec<String> {
+        let env = self.env.display().to_string();
+        let script = format!("{SHELL}\n. {env}\n{}", script.replace("target/demo/env", &env));
+        let mut shell = shell(&self.root, &self.place, &script);
+        let demo = self.process.id().expect("it runs").to_string();
+        shell.env("DEMO", demo).env("SHOP_ENDPOINTS", self.env.with_file_name("endpoints.json"));
+        let ended = tokio::time::timeout(PATIENCE, shell.output()).await.expect("it ends");
+        let Output { status, stdout, stderr } = ended.expect("it runs");
+        let failed = fs::read_to_string(self.place.join("failed")).unwrap_or_default();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(
+            status.success() && failed.is_empty(),
+            "{status} {failed}\n{}{}",
+            text(&stdout),
+            text(&stderr)
+        );
+        let answers = fs::read_to_string(self.place.join("answers")).unwrap_or_default();
+        answers.lines().map(str::to_owned).collect()
+    }
+
+    /// Ends it as Ctrl-C does.
+    pub(crate) async fn stop(mut self) {
+        let pid = self.process.id().expect("it runs").to_string();
+        let interrupted = Command::new("kill").args(["-INT", &pid]).status().await;
+        assert!(interrupted.expect("it runs").success());
+        let ended = self.process.wait().await.expect("an end");
+        let log = fs::read_to_string(self.place.join("log")).expect("a log");
+        assert!(ended.success(), "{ended}:\n{log}");
+    }
+}
+
+/// Whether a program knows these arguments.
+pub(crate) async fn is_known(root: &Path, program: &Path, arguments: &str) -> bool {
+    // What is to be put in is an id.
+    let filled = ["<id>", "<saga>", "ID"].iter().fold(arguments.to_owned(), |text, name| {
+        text.replace(name, "0193f7a0-0000-7000-8000-00000000a11c")
+    });
+    let script = format!("'{}' {filled} --help", program.display());
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script]).current_dir(root);
+    shell.output().await.expect("it runs").status.success()
+}
+
+/// Programs that the shell finds first: cargo's aliases without a build, and a Python with pika.
+async fn write_programs(root: &Path, place: &Path) {
+    let aliases = fs::read_to_string(root.join(".cargo/config.toml")).expect("a file");
+    for alias in ["xtask = \"run --package xtask --\"", "ballet = \"run --quiet --bin ballet --\""]
+    {
+        assert!(aliases.contains(alias), "{alias} is not in:\n{aliases}");
+    }
+    let ballet = build_ballet(root).await;
+    let python = ballet_testkit::python().await.expect("a Python");
+    let cargo = CARGO.replace("XTASK", XTASK).replace("BALLET", &ballet.display().to_string());
+    let python = format!("#!/bin/sh\nexec '{}' \"$@\"\n", python.display());
+    for (name, text) in [("cargo", cargo), ("python3", python)] {
+        let file = place.join(name);
+        fs::write(&file, text).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a program");
+    }
+}
+
+/// Builds the command as the tests of the workspace do: where they are built, nothing is left to do.
+pub(crate) async fn build_ballet(root: &Path) -> PathBuf {
+    // By its name, as from a shell: a program of rustup then tells the compiler which toolchain it is.
+    let mut cargo = Command::new("cargo");
+    cargo.args(["test", "--quiet", "--workspace", "--locked", "--no-run", "--test", "catalog"]);
+    without_cargo(&mut cargo);
+    let built = cargo.current_dir(root).status().await.expect("it runs");
+    assert!(built.success(), "the command does not compile");
+    Path::new(XTASK).with_file_name("ballet")
+}
+
+fn shell(root: &Path, place: &Path, script: &str) -> Command {
+    let mut shell = Command::new("bash");
+    shell.args(["-c", script]).current_dir(root).stdin(Stdio::null()).kill_on_drop(true);
+    let path = std::env::var("PATH").unwrap_or_default();
+    without_cargo(&mut shell);
+    shell.env("PATH", format!("{}:{path}", place.display())).env("WALK", place);
+    // Servers of its own, as on a newcomer's machine.
+    for of_tests in ["AMQP_URL", "DATABASE_URL", "RABBITMQ_MANAGEMENT_URL"] {
+        shell.env_remove(of_tests);
+    }
+    shell
+}
+
+/// As from a shell, and not as from a test: a build script that sees these runs again.
+fn without_cargo(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+}

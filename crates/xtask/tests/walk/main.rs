@@ -1,0 +1,95 @@
+//! The walk of a newcomer: every command that README and the first page behind it name is read from there
+//! and run, on the demo that they name first.
+
+mod demo;
+mod elsewhere;
+mod page;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::demo::Demo;
+
+const PAGES: [&str; 2] = ["README.md", "docs/try-it.md"];
+/// The pages with commands for a system that runs.
+const FOLDER: &str = "docs";
+/// Starts what all other commands work on.
+const DEMO: &str = "cargo xtask demo";
+/// What the page says of being refused: Bob, who may not see Alice's order; nobody, without a token; and
+/// a price that somebody else changed.
+const REFUSED: [&str; 3] = ["404", "401", "412"];
+
+#[tokio::test]
+async fn every_command_of_the_first_pages_works_as_it_stands() {
+    let root = root();
+    let pages = PAGES.map(|page| fs::read_to_string(root.join(page)).expect("a page"));
+    let all: Vec<String> = pages.iter().flat_map(|page| page::commands(page)).collect();
+    assert_eq!(all.first().map(String::as_str), Some(DEMO));
+    let mut script = Vec::new();
+    for command in all.iter().filter(|command| *command != DEMO) {
+        if !elsewhere::runs(&root, command) {
+            script.push(command.as_str());
+        } else if let Some(options) = command.strip_prefix("cargo xtask ")
+            && options.contains(" --")
+        {
+            let is_known = demo::is_known(&root, demo::XTASK.as_ref(), options).await;
+            assert!(is_known, "xtask does not know {options}");
+        }
+    }
+    // The orders of the page have to be there before something looks at them.
+    script.sort_by_key(|command| !command.contains("ORDER=$("));
+
+    let demo = Demo::start(&root, DEMO).await;
+    let answers = demo.run(&script.join("\n")).await;
+    let refused: Vec<String> = answers.iter().filter_map(|answer| refusal(answer)).collect();
+    assert_eq!(refused, REFUSED, "{answers:#?}");
+    let is_completed = |answer: &String| {
+        answer.starts_with("data: ") && answer.contains(r#""status":"completed""#)
+    };
+    assert!(answers.iter().any(is_completed), "{answers:#?}");
+    demo.stop().await;
+}
+
+/// A command that a release renamed would otherwise stay on its page.
+#[tokio::test]
+async fn every_command_of_every_page_is_known_with_its_options() {
+    let root = root();
+    let mut pages: Vec<PathBuf> =
+        fs::read_dir(root.join(FOLDER)).expect("pages").flatten().map(|page| page.path()).collect();
+    pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+    pages.push(root.join("README.md"));
+    let (mut known, mut unknown) = (0, Vec::new());
+    let ballet = demo::build_ballet(&root).await;
+    for page in pages {
+        for command in page::in_blocks(&fs::read_to_string(&page).expect("a page")) {
+            // The benchmark has a help of its own, and is built for it; tests take cargo's options.
+            let is_other = |name: &str| ["bench", "test"].iter().any(|own| name.starts_with(own));
+            let (program, arguments) =
+                match (command.strip_prefix("cargo xtask "), command.strip_prefix("cargo ballet "))
+                {
+                    (Some(arguments), _) if !is_other(arguments) => {
+                        (demo::XTASK.as_ref(), arguments)
+                    }
+                    (_, Some(arguments)) => (ballet.as_path(), arguments),
+                    _ => continue,
+                };
+            known += 1;
+            if !demo::is_known(&root, program, arguments).await {
+                unknown.push(format!("{}: {command}", page.display()));
+            }
+        }
+    }
+    assert_eq!(unknown, [""; 0]);
+    assert!(known > 20, "{known} commands were found");
+}
+
+fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.canonicalize().expect("the workspace")
+}
+
+/// The status of an answer that refuses.
+fn refusal(answer: &str) -> Option<String> {
+    let (_, rest) = answer.strip_prefix(r#"{"type":"about:blank""#)?.split_once(r#""status":"#)?;
+    Some(rest.chars().take(3).collect())
+}
