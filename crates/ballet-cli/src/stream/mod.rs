@@ -2,11 +2,13 @@
 
 mod expect;
 mod feed;
+mod left_out;
 mod pace;
 mod progress;
 mod record;
 mod render;
 mod replay;
+mod selected;
 mod selection;
 mod tap;
 
