@@ -196,6 +196,29 @@ proptest! {
 }
 
 #[test]
+fn headers_that_are_nested_too_deep_are_left_out_by_name() {
+    let place = Place::new("jsonl");
+    let nested = |depth: usize| {
+        let inner = AMQPValue::LongString("a \"quoted\" word".into());
+        (0..depth).fold(inner, |value, _| AMQPValue::FieldArray(FieldArray::from(vec![value])))
+    };
+    let with = |headers: &[(&str, usize)]| {
+        let mut table = FieldTable::default();
+        for (name, depth) in headers {
+            table.insert((*name).into(), nested(*depth));
+        }
+        let plain = plain(0, b"{}");
+        Record { properties: plain.properties.with_headers(table), ..plain }
+    };
+    let mut writer = RecordingWriter::create(&place.0, &header(), false).expect("a file");
+    writer.add(&with(&[("flat", 0), ("deep", 40), ("deeper", 41)])).expect("added");
+    writer.finish().expect("finished");
+    let text = fs::read_to_string(&place.0).expect("text");
+    assert!(text.contains("\"left_out_headers\":[\"deeper\"]"), "{text}");
+    assert_eq!(all(&place.0), [with(&[("flat", 0), ("deep", 40)])]);
+}
+
+#[test]
 fn what_is_no_record_is_named_with_file_and_line() {
     let place = Place::new("jsonl");
     let mut writer = RecordingWriter::create(&place.0, &header(), false).expect("a file");

@@ -42,8 +42,9 @@ impl<'a> Names<'a> {
         body: &Value,
         given: &Given,
         maker: Option<&'a str>,
-        place: &str,
+        place: &mut String,
     ) {
+        let length = place.len();
         match body {
             Value::String(text) => {
                 for (_, id) in ids_in(text).filter(|_| !given.0.contains(text)) {
@@ -52,12 +53,17 @@ impl<'a> Names<'a> {
             }
             Value::Array(values) => {
                 for (at, value) in values.iter().enumerate() {
-                    self.give_in(value, given, maker, &format!("{place}/{at}"));
+                    place.push_str(&format!("/{at}"));
+                    self.give_in(value, given, maker, place);
+                    place.truncate(length);
                 }
             }
             Value::Object(map) => {
                 for (name, value) in map {
-                    self.give_in(value, given, maker, &format!("{place}/{name}"));
+                    place.push('/');
+                    place.push_str(name);
+                    self.give_in(value, given, maker, place);
+                    place.truncate(length);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -70,7 +76,9 @@ fn ids_in(text: &str) -> impl Iterator<Item = (usize, Uuid)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         while at + LENGTH <= text.len() {
-            let found = text.get(at..at + LENGTH).and_then(|part| Uuid::try_parse(part).ok());
+            // The first dash decides nearly always.
+            let part = text.get(at..at + LENGTH).filter(|part| part.as_bytes()[8] == b'-');
+            let found = part.and_then(|part| Uuid::try_parse(part).ok());
             if let Some(id) = found {
                 at += LENGTH;
                 return Some((at - LENGTH, id));
@@ -79,6 +87,11 @@ fn ids_in(text: &str) -> impl Iterator<Item = (usize, Uuid)> {
         }
         None
     })
+}
+
+/// A text with nothing between date and time is no timestamp, and most are told so by that.
+fn is_time(text: &str) -> bool {
+    text.contains(['T', 't', ' ']) && text.parse::<Timestamp>().is_ok()
 }
 
 /// The body of a message with names for ids and a word for times.
@@ -90,7 +103,7 @@ pub(super) fn canonical(
 ) -> Value {
     match body {
         Value::String(text) => {
-            if text.parse::<Timestamp>().is_ok() && !given.0.contains(text) {
+            if is_time(text) && !given.0.contains(text) {
                 return Value::String("<a time>".to_owned());
             }
             let (mut named, mut end) = (String::new(), 0);

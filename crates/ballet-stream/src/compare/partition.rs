@@ -1,10 +1,14 @@
-//! Compares two recordings of any length: their sagas are spread over files, and a file is compared at a
-//! time.
+//! Compares two recordings of any length: their sagas are spread over files, and each processor compares a
+//! file at a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread::{self, ScopedJoinHandle};
 
 use uuid::Uuid;
 
@@ -17,7 +21,7 @@ use crate::recording::line::{read_line, write_line};
 use crate::replay::repeatable::Scope;
 
 /// So many files for each side: a million events of a kilobyte make 8 MB each.
-const PARTS: usize = 128;
+const PARTS: u64 = 128;
 
 /// The sagas that are compared: the id in a stream, and the id where it was recorded.
 pub type Sagas = HashMap<Uuid, Uuid>;
@@ -44,13 +48,17 @@ pub struct Compared {
 
 #[derive(Debug, Default)]
 struct Side {
-    sagas: Sagas,
+    /// The sagas by their ids in the stream. A number takes less room than an id in what is kept for
+    /// each message.
+    sagas: HashMap<Uuid, u32>,
+    /// Their ids where they were recorded.
+    recorded: Vec<Uuid>,
     /// The files that have something in them, with their paths.
-    parts: HashMap<usize, (PathBuf, BufWriter<File>)>,
+    parts: HashMap<u64, (PathBuf, BufWriter<File>)>,
     /// What the paths begin with.
     begin: PathBuf,
     /// The sagas of messages, for events that have no saga but a cause.
-    of_message: HashMap<Uuid, Uuid>,
+    of_message: HashMap<Uuid, u32>,
     line: Vec<u8>,
 }
 
@@ -68,9 +76,10 @@ impl Comparison {
         ignored: HashSet<String>,
     ) -> Result<Self, RecordingError> {
         std::fs::create_dir(folder).map_err(|error| at(folder, error))?;
-        let side = |name: &str, sagas| {
-            let begin = folder.join(name);
-            Side { sagas, begin, ..Side::default() }
+        let side = |name: &str, all: Sagas| {
+            let (ids, recorded): (Vec<_>, _) = all.into_iter().unzip();
+            let sagas = ids.into_iter().zip(0..).collect();
+            Side { sagas, recorded, begin: folder.join(name), ..Side::default() }
         };
         let (expected, actual) = (side("expected", expected), side("actual", actual));
         let (joins, scopes) = (Joins::default(), HashMap::new());
@@ -113,25 +122,52 @@ impl Comparison {
     ///
     /// If the files cannot be read.
     pub fn finish(&mut self, mut tell: impl FnMut(Difference)) -> Result<Compared, RecordingError> {
-        let mut compared = Compared::default();
-        let rules = Rules { ignored: &self.ignored, joins: &self.joins };
+        let mut parts = Vec::new();
         for part in 0..PARTS {
-            let read = |side: &mut Side| side.read(part).map_err(|error| at(&self.folder, error));
-            let mut expected = read(&mut self.expected)?;
-            let mut actual = read(&mut self.actual)?;
-            let sagas: BTreeSet<Uuid> = expected.keys().chain(actual.keys()).copied().collect();
-            for id in sagas {
-                let expected = expected.remove(&id).unwrap_or_default();
-                let actual = actual.remove(&id).unwrap_or_default();
-                let name = id.to_string();
-                let scope = self.scopes.get(&id).copied().unwrap_or_default();
-                let differences = saga::compare(&name, &expected, &actual, &rules, scope);
-                compared.sagas += 1;
-                compared.different += u64::from(!differences.is_empty());
+            let close = |side: &mut Side| side.close(part).map_err(|error| at(&self.folder, error));
+            parts.push((close(&mut self.expected)?, close(&mut self.actual)?));
+        }
+        let workers = thread::available_parallelism().map_or(1, NonZero::get);
+        let (this, mut compared) = (&*self, Compared::default());
+        for parts in parts.chunks(workers) {
+            let done = thread::scope(|scope| {
+                let run = |part| scope.spawn(move || this.compare(part));
+                let running: Vec<_> = parts.iter().map(run).collect();
+                let ended = running.into_iter().map(ScopedJoinHandle::join);
+                ended
+                    .map(|done| done.unwrap_or_else(|panic| resume_unwind(panic)))
+                    .collect::<Vec<_>>()
+            });
+            for part in done {
+                let (of_part, differences) = part.map_err(|error| at(&self.folder, error))?;
+                compared.sagas += of_part.sagas;
+                compared.different += of_part.different;
                 differences.into_iter().for_each(&mut tell);
             }
         }
         Ok(compared)
+    }
+
+    /// Compares the sagas of a part.
+    fn compare(
+        &self,
+        (expected, actual): &(Option<PathBuf>, Option<PathBuf>),
+    ) -> io::Result<(Compared, Vec<Difference>)> {
+        let (mut compared, mut differences) = (Compared::default(), Vec::new());
+        let rules = Rules { ignored: &self.ignored, joins: &self.joins };
+        let (mut expected, mut actual) = (read(expected.as_deref())?, read(actual.as_deref())?);
+        let sagas: BTreeSet<Uuid> = expected.keys().chain(actual.keys()).copied().collect();
+        for id in sagas {
+            let expected = expected.remove(&id).unwrap_or_default();
+            let actual = actual.remove(&id).unwrap_or_default();
+            let name = id.to_string();
+            let scope = self.scopes.get(&id).copied().unwrap_or_default();
+            let of_saga = saga::compare(&name, &expected, &actual, &rules, scope);
+            compared.sagas += 1;
+            compared.different += u64::from(!of_saga.is_empty());
+            differences.extend(of_saga);
+        }
+        Ok((compared, differences))
     }
 }
 
@@ -145,10 +181,12 @@ impl Drop for Comparison {
 impl Side {
     /// Writes the record to the file of its saga, if that is compared.
     fn add(&mut self, record: &Record) -> io::Result<bool> {
-        let Some(recorded) = self.saga(record) else { return Ok(false) };
+        let Some(saga) = self.saga(record) else { return Ok(false) };
         if let Some(id) = record.message_id().and_then(|id| Uuid::try_parse(id).ok()) {
-            self.of_message.insert(id, recorded);
+            self.of_message.insert(id, saga);
         }
+        let recorded = usize::try_from(saga).ok().and_then(|saga| self.recorded.get(saga));
+        let recorded = recorded.copied().unwrap_or_default();
         self.line.clear();
         self.line.extend_from_slice(recorded.to_string().as_bytes());
         write_line(record, &mut self.line);
@@ -166,37 +204,47 @@ impl Side {
         Ok(true)
     }
 
-    /// Where it was recorded, the saga of this record has this id. What has none belongs to its cause.
-    fn saga(&self, record: &Record) -> Option<Uuid> {
+    /// The number of the record's saga. What has none belongs to its cause.
+    fn saga(&self, record: &Record) -> Option<u32> {
         let saga = record.saga().and_then(|saga| Uuid::try_parse(saga).ok());
-        if let Some(recorded) = saga.and_then(|saga| self.sagas.get(&saga)) {
-            return Some(*recorded);
+        if let Some(number) = saga.and_then(|saga| self.sagas.get(&saga)) {
+            return Some(*number);
         }
         let cause = record.cause().and_then(|cause| Uuid::try_parse(cause).ok())?;
         self.of_message.get(&cause).copied()
     }
 
-    /// The sagas of a file.
-    fn read(&mut self, part: usize) -> io::Result<BTreeMap<Uuid, Vec<Record>>> {
-        let mut sagas: BTreeMap<Uuid, Vec<Record>> = BTreeMap::new();
-        let Some((path, mut file)) = self.parts.remove(&part) else { return Ok(sagas) };
+    /// The file of a part, if there is something in it.
+    fn close(&mut self, part: u64) -> io::Result<Option<PathBuf>> {
+        // No more records are asked about.
+        self.of_message = HashMap::new();
+        let Some((path, mut file)) = self.parts.remove(&part) else { return Ok(None) };
         file.flush()?;
-        for line in BufReader::new(File::open(path)?).lines() {
-            let line = line?;
-            let (id, line) = line.split_at_checked(36).unwrap_or_default();
-            let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
-            let id = Uuid::try_parse(id).map_err(|error| wrong(error.to_string()))?;
-            sagas.entry(id).or_default().push(read_line(line).map_err(wrong)?);
-        }
-        Ok(sagas)
+        Ok(Some(path))
     }
+}
+
+/// The sagas of a file.
+fn read(path: Option<&Path>) -> io::Result<BTreeMap<Uuid, Vec<Record>>> {
+    let mut sagas: BTreeMap<Uuid, Vec<Record>> = BTreeMap::new();
+    let Some(path) = path else { return Ok(sagas) };
+    for line in BufReader::new(File::open(path)?).lines() {
+        let line = line?;
+        let (id, line) = line.split_at_checked(36).unwrap_or_default();
+        let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+        let id = Uuid::try_parse(id).map_err(|error| wrong(error.to_string()))?;
+        sagas.entry(id).or_default().push(read_line(line).map_err(wrong)?);
+    }
+    Ok(sagas)
 }
 
 fn at(folder: &Path, error: io::Error) -> RecordingError {
     RecordingError::File { path: folder.to_owned(), error }
 }
 
-/// The last digits of an id are random.
-fn part_of(saga: Uuid) -> usize {
-    usize::from(saga.as_bytes()[15]) % PARTS
+/// Where an id is random is up to who made it.
+fn part_of(saga: Uuid) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    saga.hash(&mut hasher);
+    hasher.finish() % PARTS
 }

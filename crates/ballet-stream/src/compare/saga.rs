@@ -33,12 +33,15 @@ pub(super) fn compare(
     scope: Scope,
 ) -> Vec<Difference> {
     let read = |records| Side::read(records, rules, scope.without);
-    let (expected, actual) = (read(expected), read(actual));
-    let paths: BTreeSet<&Path> = expected.events.keys().chain(actual.events.keys()).collect();
+    let mut both: BTreeMap<Path, (Vec<Seen>, Vec<Seen>)> = BTreeMap::new();
+    for (path, events) in read(expected).events {
+        both.entry(path).or_default().0 = events;
+    }
+    for (path, events) in read(actual).events {
+        both.entry(path).or_default().1 = events;
+    }
     let mut differences = Vec::new();
-    for path in paths {
-        let of = |side: &'_ Side| side.events.get(path).cloned().unwrap_or_default();
-        let (mut missing, mut new) = (of(&expected), of(&actual));
+    for (path, (mut missing, mut new)) in both {
         // What is the same on both sides is a pair, whatever the order.
         missing.retain(|event| {
             let same = new.iter().position(|other| other.canonical == event.canonical);
@@ -124,7 +127,7 @@ impl Side {
             }
         }
         for (_, path, record, body) in &nodes {
-            names.give_in(body, &given, record.message_id(), &path.join(" > "));
+            names.give_in(body, &given, record.message_id(), &mut path.join(" > "));
         }
         for (_, path, record, body) in nodes {
             let canonical = canonical(&body, &given, &names, record.message_id());

@@ -8,3 +8,4 @@ pub(crate) mod rabtap;
 pub(crate) mod read;
 pub(crate) mod value;
 pub(crate) mod write;
+mod written;

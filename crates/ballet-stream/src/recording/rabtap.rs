@@ -45,7 +45,7 @@ struct Saved {
 
 impl Saved {
     fn into_record(self) -> Result<Record, String> {
-        let some = |text: String| (!text.is_empty()).then_some(text);
+        let some = |text: String| (!text.is_empty()).then(|| text.into());
         let number = |number: u8| (number > 0).then_some(number);
         let time = |text: &str| -> Result<Option<Timestamp>, String> {
             if text.is_empty() || text == NO_TIME {
@@ -71,7 +71,7 @@ impl Saved {
             reply_to: some(self.reply_to),
             expiration: some(self.expiration),
             user_id: some(self.user_id),
-            headers: self.headers,
+            headers: self.headers.map(Into::into),
             ..Properties::default()
         };
         let mut record = Record {

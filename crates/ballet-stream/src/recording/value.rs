@@ -1,61 +1,171 @@
 //! AMQP's header values as JSON. What JSON says by itself is plain: text, `true`, `null`, numbers of the
 //! widths that are usual, lists and tables. Any other type is a table with one name, `$` and the type.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
 use ballet_amqp::{AMQPValue, DecimalValue, FieldArray, FieldTable, LongString, ShortString};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 /// Headers may be nested this deep. A JSON reader stops at 128, and a tag may be around each value.
 const DEEPEST: usize = 40;
 
-/// A header's value as JSON; `None` if it is nested too deep.
-pub(crate) fn to_json(value: &AMQPValue) -> Option<Value> {
-    encode(value, 0)
+/// Whether a line can hold a header's value.
+pub(super) fn is_shallow(value: &AMQPValue) -> bool {
+    fn is_within(value: &AMQPValue, depth: usize) -> bool {
+        depth <= DEEPEST
+            && match value {
+                AMQPValue::FieldArray(values) => {
+                    values.as_slice().iter().all(|value| is_within(value, depth + 1))
+                }
+                AMQPValue::FieldTable(table) => {
+                    table.inner().values().all(|value| is_within(value, depth + 1))
+                }
+                _ => true,
+            }
+    }
+    is_within(value, 0)
 }
 
-fn encode(value: &AMQPValue, depth: usize) -> Option<Value> {
-    if depth > DEEPEST {
-        return None;
+/// A header's value as it is written.
+pub(super) struct Json<'a>(pub(super) &'a AMQPValue);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            AMQPValue::Void => to.serialize_unit(),
+            AMQPValue::Boolean(value) => to.serialize_bool(*value),
+            AMQPValue::LongInt(value) => to.serialize_i32(*value),
+            AMQPValue::Double(value) if value.is_finite() => to.serialize_f64(*value),
+            AMQPValue::LongString(text) => match std::str::from_utf8(text.as_bytes()) {
+                Ok(text) => to.serialize_str(text),
+                Err(_) => tagged_as(to, "$text", &STANDARD.encode(text.as_bytes())),
+            },
+            AMQPValue::FieldArray(values) => to.collect_seq(values.as_slice().iter().map(Json)),
+            // One that looks like a tag is in one itself.
+            AMQPValue::FieldTable(table) => {
+                let entries = table.inner().iter().map(|(name, value)| (name.as_str(), value));
+                match tag(entries) {
+                    Some(_) => tagged_as(to, "$table", &Table(table)),
+                    None => Table(table).serialize(to),
+                }
+            }
+            AMQPValue::ShortShortInt(value) => tagged_as(to, "$i8", value),
+            AMQPValue::ShortShortUInt(value) => tagged_as(to, "$u8", value),
+            AMQPValue::ShortInt(value) => tagged_as(to, "$i16", value),
+            AMQPValue::ShortUInt(value) => tagged_as(to, "$u16", value),
+            AMQPValue::LongUInt(value) => tagged_as(to, "$u32", value),
+            AMQPValue::LongLongInt(value) => tagged_as(to, "$i64", value),
+            // The bits: JSON has no infinity, and a float is no double.
+            AMQPValue::Float(value) => tagged_as(to, "$float_bits", &value.to_bits()),
+            AMQPValue::Double(value) => tagged_as(to, "$double_bits", &value.to_bits()),
+            AMQPValue::DecimalValue(value) => {
+                tagged_as(to, "$decimal", &(value.scale, value.value))
+            }
+            AMQPValue::ShortString(text) => tagged_as(to, "$short_text", text.as_str()),
+            AMQPValue::ByteArray(bytes) => {
+                tagged_as(to, "$bytes", &STANDARD.encode(bytes.as_slice()))
+            }
+            AMQPValue::Timestamp(seconds) => tagged_as(to, "$timestamp", seconds),
+        }
     }
-    Some(match value {
-        AMQPValue::Void => Value::Null,
-        AMQPValue::Boolean(value) => json!(value),
-        AMQPValue::LongInt(value) => json!(value),
-        AMQPValue::Double(value) if value.is_finite() => json!(value),
-        AMQPValue::LongString(text) => match std::str::from_utf8(text.as_bytes()) {
-            Ok(text) => json!(text),
-            Err(_) => json!({ "$text": STANDARD.encode(text.as_bytes()) }),
-        },
-        AMQPValue::FieldArray(values) => {
-            let values = values.as_slice().iter().map(|value| encode(value, depth + 1));
-            Value::Array(values.collect::<Option<_>>()?)
+}
+
+struct Table<'a>(&'a FieldTable);
+
+impl Serialize for Table<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let all = self.0.inner().iter();
+        to.collect_map(all.map(|(name, value)| (name.as_str(), Json(value))))
+    }
+}
+
+fn tagged_as<S: Serializer>(
+    to: S,
+    tag: &str,
+    value: &(impl Serialize + ?Sized),
+) -> Result<S::Ok, S::Error> {
+    to.collect_map([(tag, value)])
+}
+
+/// The headers of a line. What is usual needs no JSON in between.
+#[derive(Debug)]
+pub(crate) struct Headers<'a>(Vec<(Cow<'a, str>, Header)>);
+
+#[derive(Debug)]
+enum Header {
+    Text(LongString),
+    Other(Value),
+}
+
+impl Headers<'_> {
+    /// The headers as a table.
+    pub(super) fn into_table(self) -> Result<FieldTable, String> {
+        let mut table = FieldTable::default();
+        for (name, value) in self.0 {
+            let value = match value {
+                Header::Text(text) => AMQPValue::LongString(text),
+                Header::Other(json) => from_json(&json)?,
+            };
+            table.insert(short(&name)?, value);
         }
-        AMQPValue::FieldTable(table) => {
-            let all = table.inner().iter();
-            let all = all.map(|(name, value)| Some((name.to_string(), encode(value, depth + 1)?)));
-            let table: Map<_, _> = all.collect::<Option<_>>()?;
-            // A table that looks like a tag.
-            if tag(&table).is_some() { json!({ "$table": table }) } else { Value::Object(table) }
+        Ok(table)
+    }
+}
+
+impl From<Map<String, Value>> for Headers<'_> {
+    fn from(map: Map<String, Value>) -> Self {
+        Self(map.into_iter().map(|(name, json)| (name.into(), Header::Other(json))).collect())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Headers<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct All<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for All<'a> {
+            type Value = Headers<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of headers")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers<'a>, A::Error> {
+                let mut all = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    all.push((name, map.next_value()?));
+                }
+                Ok(Headers(all))
+            }
         }
-        AMQPValue::ShortShortInt(value) => json!({ "$i8": value }),
-        AMQPValue::ShortShortUInt(value) => json!({ "$u8": value }),
-        AMQPValue::ShortInt(value) => json!({ "$i16": value }),
-        AMQPValue::ShortUInt(value) => json!({ "$u16": value }),
-        AMQPValue::LongUInt(value) => json!({ "$u32": value }),
-        AMQPValue::LongLongInt(value) => json!({ "$i64": value }),
-        // The bits: JSON has no infinity, and a float is no double.
-        AMQPValue::Float(value) => json!({ "$float_bits": value.to_bits() }),
-        AMQPValue::Double(value) => json!({ "$double_bits": value.to_bits() }),
-        AMQPValue::DecimalValue(value) => json!({ "$decimal": [value.scale, value.value] }),
-        AMQPValue::ShortString(text) => json!({ "$short_text": text.as_str() }),
-        AMQPValue::ByteArray(bytes) => json!({ "$bytes": STANDARD.encode(bytes.as_slice()) }),
-        AMQPValue::Timestamp(seconds) => json!({ "$timestamp": seconds }),
-    })
+        from.deserialize_map(All(PhantomData))
+    }
+}
+
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match <&RawValue>::deserialize(from)?.get() {
+            text if is_plain(text) => Ok(Self::Text(text[1..text.len() - 1].into())),
+            json => serde_json::from_str(json).map(Self::Other).map_err(D::Error::custom),
+        }
+    }
+}
+
+/// Whether JSON is text with nothing escaped.
+fn is_plain(json: &str) -> bool {
+    json.starts_with('"') && !json.contains('\\')
 }
 
 /// The header's value that became this JSON.
-pub(crate) fn from_json(json: &Value) -> Result<AMQPValue, String> {
+fn from_json(json: &Value) -> Result<AMQPValue, String> {
     Ok(match json {
         Value::Null => AMQPValue::Void,
         Value::Bool(value) => AMQPValue::Boolean(*value),
@@ -72,7 +182,7 @@ pub(crate) fn from_json(json: &Value) -> Result<AMQPValue, String> {
             let values: Vec<_> = values.iter().map(from_json).collect::<Result<_, _>>()?;
             AMQPValue::FieldArray(FieldArray::from(values))
         }
-        Value::Object(table) => match tag(table) {
+        Value::Object(table) => match tag(table.iter().map(|(name, json)| (name.as_str(), json))) {
             Some(("$table", Value::Object(table))) => AMQPValue::FieldTable(to_table(table)?),
             Some((tag, value)) => tagged(tag, value)
                 .ok_or_else(|| format!("{{\"{tag}\": {value}}} is no value of a header"))?,
@@ -82,22 +192,23 @@ pub(crate) fn from_json(json: &Value) -> Result<AMQPValue, String> {
 }
 
 /// A table of headers.
-pub(crate) fn to_table(json: &Map<String, Value>) -> Result<FieldTable, String> {
+fn to_table(json: &Map<String, Value>) -> Result<FieldTable, String> {
     let mut table = FieldTable::default();
     for (name, value) in json {
-        if name.len() > 255 {
-            return Err(format!("the header `{name:.40}...` has a name of more than 255 bytes"));
-        }
-        table.insert(name.as_str().into(), from_json(value)?);
+        table.insert(short(name)?, from_json(value)?);
     }
     Ok(table)
 }
 
+fn short(name: &str) -> Result<ShortString, String> {
+    ShortString::try_new(name)
+        .map_err(|_| format!("the header `{name:.40}...` has a name of more than 255 bytes"))
+}
+
 /// The only entry of a table, if its name begins with `$`.
-fn tag(table: &Map<String, Value>) -> Option<(&str, &Value)> {
-    let mut entries = table.iter();
-    let (name, value) = entries.next().filter(|(name, _)| name.starts_with('$'))?;
-    entries.next().is_none().then_some((name.as_str(), value))
+fn tag<'a, V>(mut table: impl Iterator<Item = (&'a str, V)>) -> Option<(&'a str, V)> {
+    let first = table.next().filter(|(name, _)| name.starts_with('$'))?;
+    table.next().is_none().then_some(first)
 }
 
 fn tagged(tag: &str, value: &Value) -> Option<AMQPValue> {

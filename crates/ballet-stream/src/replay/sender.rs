@@ -214,7 +214,10 @@ async fn connect(broker: &dyn Broker) -> Result<Link, BrokerError> {
 /// `cluster_id` no more.
 #[must_use]
 pub fn to_publish(record: Record) -> Publish {
-    let properties = without_user(&record.properties);
+    let properties = match record.properties.user_id() {
+        Some(_) => without_user(&record.properties),
+        None => record.properties,
+    };
     Publish {
         exchange: record.exchange,
         routing_key: record.routing_key,

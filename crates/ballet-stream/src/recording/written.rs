@@ -1,0 +1,146 @@
+//! A record as it is written: nothing of it is copied.
+
+use ballet_amqp::headers::STREAM_OFFSET;
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, ShortString};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::record::Record;
+use crate::recording::value::{Json, is_shallow};
+
+/// The line of a record.
+#[derive(Serialize)]
+pub(super) struct Written<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<jiff::Timestamp>,
+    exchange: &'a str,
+    routing_key: &'a str,
+    properties: Properties<'a>,
+    /// JSON on one line, as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a RawValue>,
+    /// Other text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_text: Option<&'a str>,
+    /// No text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+}
+
+impl<'a> From<&'a Record> for Written<'a> {
+    fn from(record: &'a Record) -> Self {
+        let (mut body, mut body_text, mut body_base64) = (None, None, None);
+        match std::str::from_utf8(&record.body) {
+            Ok(text) => match one_line(text) {
+                Some(json) => body = Some(json),
+                None => body_text = Some(text),
+            },
+            Err(_) => body_base64 = Some(STANDARD.encode(&record.body)),
+        }
+        Self {
+            offset: record.offset,
+            time: record.time,
+            exchange: &record.exchange,
+            routing_key: &record.routing_key,
+            properties: Properties::of(&record.properties),
+            body,
+            body_text,
+            body_base64,
+        }
+    }
+}
+
+/// The text as JSON, if it is some and the same bytes come back.
+fn one_line(text: &str) -> Option<&RawValue> {
+    if text.contains(['\n', '\r']) {
+        return None;
+    }
+    let json: &RawValue = serde_json::from_str(text).ok()?;
+    // Blanks around it would be lost.
+    (json.get().len() == text.len()).then_some(json)
+}
+
+/// All properties of AMQP 0-9-1 by their names there.
+#[derive(Serialize)]
+struct Properties<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<&'a str>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    app_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_encoding: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_mode: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Headers<'a>>,
+    /// Headers that are nested too deep for a line.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out_headers: Vec<&'a str>,
+}
+
+impl<'a> Properties<'a> {
+    fn of(from: &'a BasicProperties) -> Self {
+        fn text(text: &Option<ShortString>) -> Option<&str> {
+            text.as_ref().map(ShortString::as_str)
+        }
+        let headers = from.headers().as_ref().map(Headers);
+        let deep = headers.iter().flat_map(Headers::all).filter(|(_, value)| !is_shallow(value));
+        let left_out_headers = deep.map(|(name, _)| name).collect();
+        Self {
+            message_id: text(from.message_id()),
+            kind: text(from.kind()),
+            correlation_id: text(from.correlation_id()),
+            app_id: text(from.app_id()),
+            timestamp: *from.timestamp(),
+            content_type: text(from.content_type()),
+            content_encoding: text(from.content_encoding()),
+            delivery_mode: *from.delivery_mode(),
+            priority: *from.priority(),
+            reply_to: text(from.reply_to()),
+            expiration: text(from.expiration()),
+            user_id: text(from.user_id()),
+            cluster_id: text(from.cluster_id()),
+            headers,
+            left_out_headers,
+        }
+    }
+}
+
+struct Headers<'a>(&'a FieldTable);
+
+impl<'a> Headers<'a> {
+    /// The headers that were published. The broker writes the offset when it delivers.
+    fn all(&self) -> impl Iterator<Item = (&'a str, &'a AMQPValue)> + use<'a> {
+        let all = self.0.inner().iter().map(|(name, value)| (name.as_str(), value));
+        all.filter(|(name, _)| *name != STREAM_OFFSET)
+    }
+}
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let shallow = self.all().filter(|(_, value)| is_shallow(value));
+        to.collect_map(shallow.map(|(name, value)| (name, Json(value))))
+    }
+}
