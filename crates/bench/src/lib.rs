@@ -2,7 +2,7 @@
 //!
 //! [`saga4`] is the work, [`contestants`] are the ways to write it, [`runs`] measures them, and
 //! [`report`] says what is measured and compares the figures. [`search`] measures the shop's catalogue,
-//! and [`gateway`] the gateway.
+//! [`gateway`] the gateway, and [`stream`] the commands for the stream of all events.
 
 pub mod contestants;
 pub mod gateway;
@@ -10,3 +10,4 @@ pub mod report;
 pub mod runs;
 pub mod saga4;
 pub mod search;
+pub mod stream;

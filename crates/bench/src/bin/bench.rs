@@ -18,6 +18,7 @@ use bench::runs::run;
 use bench::runs::stage::Stage;
 use bench::runs::statements::statements;
 use bench::search;
+use bench::stream::measure::{self as stream, Extent};
 use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -130,6 +131,10 @@ async fn measure(args: &Args, stage: &Stage) -> Result<bool> {
             search_products(args, stage).await?;
             continue;
         }
+        if group == Group::Stream {
+            all_reached &= pass_events(args, stage).await?;
+            continue;
+        }
         if group == Group::Gateway {
             all_reached &= compare_proxies(args, stage).await?;
             continue;
@@ -207,6 +212,19 @@ async fn compare_proxies(args: &Args, stage: &Stage) -> Result<bool> {
     fs::write(&file, serde_json::to_vec_pretty(&compared)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok(compared.is_reached())
+}
+
+/// Returns whether the targets were reached.
+async fn pass_events(args: &Args, stage: &Stage) -> Result<bool> {
+    let (rounds, orders, compared) =
+        if args.quick { (1, 2_000, 10_000) } else { (5, 10_000, 100_000) };
+    let extent = Extent { rounds: args.rounds.unwrap_or(rounds).max(1), orders, compared };
+    let passed = Box::pin(stream::measure(stage, extent, say)).await?;
+    writeln!(std::io::stdout(), "{passed}").ok();
+    let file = args.out.join("stream.json");
+    fs::write(&file, serde_json::to_vec_pretty(&passed)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(passed.is_reached())
 }
 
 async fn broker(stage: &Stage, effort: Effort) -> Result<Vec<Row>> {

@@ -199,7 +199,8 @@ pub(crate) async fn confirmed(confirm: PublisherConfirm) -> Result<()> {
     }
 }
 
-async fn channel(amqp_url: &str, name: &str) -> Result<Channel> {
+/// Connects.
+pub(crate) async fn channel(amqp_url: &str, name: &str) -> Result<Channel> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let connection = Connection::connect(amqp_url, properties).await?;
     let channel = connection.create_channel().await?;

@@ -38,6 +38,9 @@ pub enum Group {
     Broker,
     /// The catalogue's search among 100,000 products.
     Search,
+    /// `ballet tap`, `record` and `replay` beside bare lapin loops, a million events through a file, and
+    /// the comparison of 100,000 sagas.
+    Stream,
     /// The gateway beside nginx and beside its library alone, and orders through it at 40 a second.
     Gateway,
 }
@@ -63,6 +66,7 @@ impl Group {
             Self::Backlog => "backlog",
             Self::Broker => "broker",
             Self::Search => "search",
+            Self::Stream => "stream",
             Self::Gateway => "gateway",
         }
     }
@@ -84,6 +88,7 @@ impl Group {
             Self::Backlog => "Backlog of a million messages: messages, counted as sagas",
             Self::Broker => "The broker alone: five messages per saga",
             Self::Search => "Search in the catalogue",
+            Self::Stream => "The stream of all events",
             Self::Gateway => "Gateway",
         }
     }
@@ -239,8 +244,8 @@ pub fn cases(
             };
             without.map(backlog).collect()
         }
-        // They have no contestants: see `broker_alone`, `search` and `gateway`.
-        Group::Broker | Group::Search | Group::Gateway => Vec::new(),
+        // They have no contestants: see `broker_alone`, `search`, `stream` and `gateway`.
+        Group::Broker | Group::Search | Group::Stream | Group::Gateway => Vec::new(),
     }
 }
 
@@ -298,6 +303,7 @@ pub fn targets(group: Group) -> Vec<Target> {
         | Group::Lanes
         | Group::Broker
         | Group::Search
+        | Group::Stream
         | Group::Gateway => Vec::new(),
     }
 }

@@ -52,6 +52,11 @@ impl Snapshot {
         milliseconds(self.0.get(&pid).map_or(0, |process| process.ticks))
     }
 
+    /// Milliseconds of processor time of the children of a process that have ended.
+    pub(crate) fn ended(&self, pid: i32) -> f64 {
+        milliseconds(self.0.get(&pid).map_or(0, |process| process.ended))
+    }
+
     fn belongs(&self, mut pid: i32, roots: &[i32]) -> bool {
         loop {
             if roots.contains(&pid) {

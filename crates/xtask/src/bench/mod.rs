@@ -21,6 +21,8 @@ use crate::ui;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The program of the benchmark, and its package.
 const BENCH: &str = "bench";
+/// The package of the `ballet` command.
+const COMMAND: &str = "ballet-cli";
 const SECONDS: u64 = 60;
 const QUICK: u64 = 10;
 
@@ -29,8 +31,13 @@ pub(crate) async fn run(args: &[String]) -> Result<ExitCode> {
     let children = Children::new()?;
     let has = |wanted: &[&str]| args.iter().any(|arg| wanted.contains(&arg.as_str()));
     let with_shop = has(&["gateway", "--all"]) && !has(&["-h", "--help"]);
-    let packages =
-        if with_shop { [&stage::packages(&[])[..], &[BENCH]].concat() } else { vec![BENCH] };
+    let mut packages = vec![BENCH];
+    if with_shop {
+        packages.extend(stage::packages(&[]));
+    }
+    if has(&["stream", "--all"]) && !packages.contains(&COMMAND) {
+        packages.push(COMMAND);
+    }
     let programs = tokio::select! {
         programs = cargo::build(&children, Profile::Release, &packages) => programs?,
         () = stop.asked() => return Ok(ExitCode::from(130)),

@@ -1,0 +1,99 @@
+//! The comparison of two recordings of the same sagas, as `ballet replay --expect` makes it.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use ballet_stream::{Change, Comparison, Difference, Recording, Sagas};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::stream::orders::{Fault, fault, order_of, saga};
+
+/// What a comparison found, and how long it took.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Found {
+    /// All sagas.
+    pub sagas: u64,
+    /// Those with a difference.
+    pub different: u64,
+    /// Broken on purpose.
+    pub broken: u64,
+    /// Differences that are not those that were made on purpose.
+    pub wrong: u64,
+    /// Until the expected events were read.
+    pub expected: f64,
+    /// Until those that came were read.
+    pub came: f64,
+    /// Until all was compared.
+    pub compared: f64,
+}
+
+/// Compares the recording of a run with one of a run with faults.
+///
+/// # Errors
+///
+/// If the files cannot be read, or the folder for the parts cannot be written.
+pub fn compare(
+    expected: (&Path, u64),
+    came: (&Path, u64),
+    sagas: u64,
+    folder: &Path,
+) -> Result<Found> {
+    let begun = Instant::now();
+    let recorded = |order| saga(expected.1, order);
+    let all: Sagas = (0..sagas).map(|order| (recorded(order), recorded(order))).collect();
+    let sent: Sagas = (0..sagas).map(|order| (saga(came.1, order), recorded(order))).collect();
+    let mut comparison = Comparison::new(folder, all, sent, HashSet::new())?;
+    for record in Recording::open(expected.0)? {
+        comparison.expect(&record?)?;
+    }
+    let expected = begun.elapsed().as_secs_f64();
+    for record in Recording::open(came.0)? {
+        comparison.came(&record?)?;
+    }
+    let came = begun.elapsed().as_secs_f64();
+    let (mut wrong, mut seen) = (0, HashSet::new());
+    let compared = comparison.finish(|difference| {
+        let is_first = seen.insert(difference.saga.clone());
+        wrong += u64::from(!is_first || !is_on_purpose(&difference));
+    })?;
+    Ok(Found {
+        sagas: compared.sagas,
+        different: compared.different,
+        broken: (0..sagas).filter_map(fault).count() as u64,
+        wrong,
+        expected,
+        came,
+        compared: begun.elapsed().as_secs_f64(),
+    })
+}
+
+fn is_on_purpose(difference: &Difference) -> bool {
+    let Ok(saga) = Uuid::try_parse(&difference.saga) else { return false };
+    let event = difference.path.last().map(String::as_str);
+    match (fault(order_of(saga)), &difference.change) {
+        (Some(Fault::Missing), Change::Missing { .. }) => {
+            event == Some("orders.order_completed.v1")
+        }
+        (Some(Fault::New), Change::New { .. }) => event == Some("payments.payment_refunded.v1"),
+        (Some(Fault::Value), Change::Field { pointer, .. }) => {
+            event == Some("payments.payment_captured.v1") && pointer == "/amount/amount_minor"
+        }
+        _ => false,
+    }
+}
+
+impl Found {
+    /// Reads what the process of a comparison has printed.
+    pub(crate) fn read(text: &str) -> Result<Self> {
+        serde_json::from_str(text).with_context(|| format!("the comparison printed {text:?}"))
+    }
+
+    /// Whether it found what was broken on purpose, and nothing else.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.different == self.broken && self.wrong == 0
+    }
+}

@@ -1,0 +1,267 @@
+//! What the stream's commands took, as tables.
+
+use std::fmt;
+
+use ballet_terminal::{Cell, Table};
+use serde::Serialize;
+
+use crate::report::outcome::quantile;
+use crate::stream::compare::Found;
+use crate::stream::million::Million;
+use crate::stream::turn::Took;
+
+/// A command's share of what a bare loop reaches.
+const LEAST: f64 = 0.9;
+/// For the comparison of all sagas, in seconds.
+const LONGEST: f64 = 30.0;
+/// A million events may take so many megabytes more than a turn.
+const FLAT: f64 = 16.0;
+/// For the comparison of all sagas, in megabytes.
+const LARGEST: f64 = 256.0;
+
+/// What a program reached, round by round.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Row {
+    /// Events a second.
+    pub(crate) events: Vec<f64>,
+    /// Microseconds of its processor time for an event.
+    pub(crate) processor: Vec<f64>,
+    /// The most memory that it had, in megabytes.
+    pub(crate) memory: f64,
+}
+
+/// A command beside the bare loop.
+#[derive(Debug, Serialize)]
+pub(crate) struct Pair {
+    pub(crate) job: &'static str,
+    pub(crate) bare: Row,
+    pub(crate) ballet: Row,
+}
+
+/// A comparison.
+#[derive(Debug, Serialize)]
+pub(crate) struct Compared {
+    pub(crate) took: Took,
+    pub(crate) found: Found,
+}
+
+/// All figures.
+#[derive(Debug, Serialize)]
+pub struct Streams {
+    /// The events of a turn.
+    pub(crate) events: u64,
+    pub(crate) pairs: Vec<Pair>,
+    pub(crate) million: Million,
+    /// Of a tenth of the sagas, and of all.
+    pub(crate) compared: Vec<Compared>,
+    /// The machine's load average of a minute, before and after.
+    pub(crate) load: (f64, f64),
+}
+
+struct Verdict {
+    is_reached: bool,
+    what: String,
+}
+
+impl Row {
+    pub(crate) fn add(&mut self, took: Took, events: u64) {
+        let events = number(events);
+        self.events.push(events / took.seconds);
+        self.processor.push(took.milliseconds * 1_000.0 / events);
+        self.memory = self.memory.max(took.memory);
+    }
+}
+
+/// What it reached last.
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} events/s", self.events.last().copied().unwrap_or(f64::NAN))
+    }
+}
+
+impl Pair {
+    pub(crate) fn new(job: &'static str) -> Self {
+        Self { job, bare: Row::default(), ballet: Row::default() }
+    }
+
+    /// Round by round, so that what else the machine does in a round is on both sides.
+    fn ratios(&self) -> Vec<f64> {
+        self.ballet.events.iter().zip(&self.bare.events).map(|(of, to)| of / to).collect()
+    }
+}
+
+impl Streams {
+    /// Whether all targets are reached.
+    #[must_use]
+    pub fn is_reached(&self) -> bool {
+        self.verdicts().iter().all(|verdict| verdict.is_reached)
+    }
+
+    fn verdicts(&self) -> Vec<Verdict> {
+        let mut all = Vec::new();
+        let mut add = |is_reached, what| all.push(Verdict { is_reached, what });
+        for pair in &self.pairs {
+            let ratios = pair.ratios();
+            let [median, least, most] = [0.5, 0.0, 1.0].map(|at| quantile(&ratios, at));
+            let what = format!(
+                "{median:8.2}  ({least:.2}-{most:.2})  events per second of {}, against the bare loop: \
+                 at least {LEAST}",
+                pair.job
+            );
+            add(median >= LEAST, what);
+        }
+        let Million { replay, record, .. } = &self.million;
+        for (job, took) in [("replay", replay), ("record", record)] {
+            let turn = self.pairs.iter().find(|pair| pair.job == job);
+            let more = took.memory - turn.map_or(f64::NAN, |pair| pair.ballet.memory);
+            let what = format!(
+                "{more:8.1}  more MB for {job} of all events than of a turn: at most {FLAT:.0}"
+            );
+            add(more <= FLAT, what);
+        }
+        let wrong = self.compared.iter().find(|compared| !compared.found.is_exact());
+        let found = wrong.or(self.compared.last());
+        if let Some(Compared { found: Found { different, broken, wrong, .. }, .. }) = found {
+            let is_exact = wrong == &0 && different == broken;
+            let what = format!(
+                "{different:8}  sagas found to differ, {wrong} other differences: exactly the {broken} \
+                 broken ones"
+            );
+            add(is_exact, what);
+        }
+        if let Some(Compared { took, .. }) = self.compared.last() {
+            let seconds = took.seconds;
+            let what = format!("{seconds:8.1}  seconds to compare all sagas: at most {LONGEST:.0}");
+            add(seconds <= LONGEST, what);
+            let what =
+                format!("{:8.0}  MB to compare all sagas: at most {LARGEST:.0}", took.memory);
+            add(took.memory <= LARGEST, what);
+        }
+        all
+    }
+
+    fn turns(&self) -> Table {
+        let header = ["", "events/s", "spread", "of the bare loop", "CPU us", "MB"];
+        let mut table = Table::new(header).right(1..=5);
+        for pair in &self.pairs {
+            let ratio = format!("{:.2}", quantile(&pair.ratios(), 0.5));
+            for (who, row, ratio) in [("bare", &pair.bare, ""), ("ballet", &pair.ballet, &ratio)] {
+                let at = |at| quantile(&row.events, at);
+                let cells = [
+                    format!("{who} {}", pair.job),
+                    format!("{:.0}", at(0.5)),
+                    format!("{:.0}-{:.0}", at(0.0), at(1.0)),
+                    ratio.to_owned(),
+                    format!("{:.1}", quantile(&row.processor, 0.5)),
+                    format!("{:.0}", row.memory),
+                ];
+                table.row(cells.map(Cell::from));
+            }
+        }
+        table
+    }
+
+    fn all(&self) -> Table {
+        let Million { events, replay, record, .. } = &self.million;
+        let mut table = Table::new(["", "events", "seconds", "CPU s", "MB"]).right(1..=4);
+        let mut add = |what: String, events: u64, took: &Took| {
+            let Took { seconds, milliseconds, memory } = took;
+            let cells = [
+                what,
+                events.to_string(),
+                format!("{seconds:.1}"),
+                format!("{:.1}", milliseconds / 1_000.0),
+                format!("{memory:.0}"),
+            ];
+            table.row(cells.map(Cell::from));
+        };
+        add("replay, interrupted once".to_owned(), *events, replay);
+        add("record, killed once".to_owned(), *events, record);
+        for Compared { took, found } in &self.compared {
+            let events = found.sagas * 2 * crate::stream::orders::EVENTS_EACH;
+            add(format!("compare {} sagas", found.sagas), events, took);
+        }
+        table
+    }
+}
+
+impl fmt::Display for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let events = self.events;
+        writeln!(f, "\nThe stream of all events: {events} events in each turn\n{}", self.turns())?;
+        let Million { size, replayed, recorded, .. } = &self.million;
+        writeln!(f, "{}", self.all())?;
+        writeln!(
+            f,
+            "  a recording of {size:.0} MB; the replay was stopped after {replayed} events, and the \
+             recording killed after {recorded:.0} MB; all events were there once, in their order"
+        )?;
+        for Verdict { is_reached, what } in self.verdicts() {
+            let mark = if is_reached { "reached" } else { "MISSED " };
+            writeln!(f, "  {mark}  {what}")?;
+        }
+        let (before, after) = self.load;
+        writeln!(f, "  load of the machine: {before:.1} before, {after:.1} after")
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn number(events: u64) -> f64 {
+    events as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn streams(bare: [f64; 3], ballet: [f64; 3], wrong: u64) -> Streams {
+        let row = |events: [f64; 3]| Row {
+            events: events.to_vec(),
+            processor: vec![9.0; 3],
+            memory: 20.0,
+        };
+        let took = Took { seconds: 9.0, milliseconds: 8_000.0, memory: 30.0 };
+        let million = Million {
+            events: 1_000,
+            size: 1.0,
+            replay: took,
+            replayed: 400,
+            record: took,
+            recorded: 0.4,
+        };
+        let found = Found {
+            sagas: 100,
+            different: 3,
+            broken: 3,
+            wrong,
+            expected: 1.0,
+            came: 2.0,
+            compared: 3.0,
+        };
+        Streams {
+            events: 100,
+            pairs: ["record", "replay"]
+                .map(|job| Pair { job, bare: row(bare), ballet: row(ballet) })
+                .into(),
+            million,
+            compared: vec![Compared { took, found }],
+            load: (0.0, 0.0),
+        }
+    }
+
+    #[test]
+    fn rounds_are_compared_with_each_other() {
+        // Both were slow in the second round.
+        let all = streams([100.0, 10.0, 100.0], [95.0, 9.1, 80.0], 0);
+        assert!(all.to_string().contains("reached      0.91  (0.80-0.95)"), "{all}");
+        let all = streams([100.0, 10.0, 100.0], [85.0, 8.0, 99.0], 0);
+        assert!(all.to_string().contains("MISSED       0.85  (0.80-0.99)"), "{all}");
+    }
+
+    #[test]
+    fn a_difference_that_nobody_made_is_no_success() {
+        let one = streams([1.0; 3], [1.0; 3], 1).to_string();
+        assert!(one.contains("MISSED ") && one.contains("1 other differences"), "{one}");
+        assert!(!streams([1.0; 3], [1.0; 3], 0).to_string().contains("MISSED "));
+    }
+}
