@@ -5,8 +5,8 @@
 //! | the journal | [`Reader`], [`Records`], [`end`], [`oldest`] |
 //! | one message of it | [`Record`] |
 //! | which are wanted | [`Filter`] |
-//! | replay | [`Sender`], [`NewIds`], [`Entries`], [`Survey`] |
-//! | what differs between two runs | [`Comparison`] |
+//! | replay | [`Sender`], [`NewIds`], [`Entries`], [`Survey`], [`Repeatable`] |
+//! | what differs between two runs | [`Comparison`], [`Joins`] |
 //! | files | [`RecordingWriter`], [`Recording`], [`Header`] |
 
 #![warn(missing_docs)]
@@ -21,6 +21,7 @@ mod start;
 
 pub use compare::{
     difference::{Change, Difference},
+    joins::Joins,
     partition::{Compared, Comparison, Sagas},
 };
 pub use filter::{
@@ -45,6 +46,7 @@ pub use recording::{
 pub use replay::{
     entry::{Entries, is_event},
     ids::NewIds,
+    repeatable::{Hindrance, Repeatable, Scope},
     sender::{SendError, Sender, to_publish},
     survey::Survey,
 };
