@@ -1,3 +1,5 @@
+//! How far back a restored service has to be told again.
+
 use ballet_core::id;
 use jiff::Timestamp;
 use sqlx::PgConnection;
