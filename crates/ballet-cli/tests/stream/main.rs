@@ -3,5 +3,6 @@
 mod expect;
 mod record;
 mod replay;
+mod scope;
 mod tap;
 mod world;
