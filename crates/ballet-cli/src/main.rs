@@ -80,11 +80,11 @@ enum Command {
     /// Dead letters: messages that a service could not handle
     #[command(subcommand)]
     Dlq(Box<dlq::Command>),
-    /// A new message id, or the one that services derive for a message without a UUID
-    Id(id::Arguments),
     /// What is wrong with the system's servers, and what to do
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Args),
+    /// A new message id, or the one that services derive for a message without a UUID
+    Id(id::Arguments),
     /// What has come to the services and waits, and a retry now
     #[command(subcommand)]
     Inbox(inbox::Command),

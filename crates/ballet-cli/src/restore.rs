@@ -111,7 +111,10 @@ async fn tell_again(
         )));
     }
     let floor = options.clock.now() - Limits::default().inbox_window;
-    let journal = Journal::new(Arc::clone(broker), part.clone(), backup - ON_ITS_WAY);
+    let unhandled =
+        restored::oldest_unhandled(db).await?.map_or(backup, |oldest| oldest.min(backup));
+    let begin = (unhandled - ON_ITS_WAY).max(floor);
+    let journal = Journal::new(Arc::clone(broker), part.clone(), begin).of_restored();
     let progress = ui::Progress::endless(&format!("searching the journal for {service}"));
     let show = |read: u64| progress.show(read);
     let search_options = args.sending.redrive_options(options, stop.clone(), &show);
@@ -182,10 +185,11 @@ async fn handled(
         if news.elapsed() > patience || *stop.borrow() {
             ui::say(&format!(
                 "{} {} has {left} of these events to handle, {waiting} messages in its queue, and \
-                 {calls} calls to the outside without an answer. Once that is done, compare with \
+                 {calls} calls to the outside without an answer{}. Once that is done, compare with \
                  --check",
                 ui::bad("note:"),
-                args.service
+                args.service,
+                failing(db).await?
             ));
             break false;
         }
@@ -193,6 +197,21 @@ async fn handled(
     };
     session.close().await;
     Ok(is_handled)
+}
+
+/// Why it does not handle them, if it has failed.
+async fn failing(db: &mut PgConnection) -> Result<String> {
+    let stuck = ballet_ops::stuck::list(db, 1_000).await?;
+    let again = stuck.iter().filter_map(|one| Some((one.next_at?, &one.detail))).min();
+    let again = again.map_or_else(String::new, |(next, why)| {
+        format!(". What failed is tried again, next at {next:.0}: {}", ballet_terminal::plain(why))
+    });
+    let dead = stuck.iter().filter(|one| one.next_at.is_none()).count();
+    let dead = match dead {
+        0 => String::new(),
+        dead => format!(". {dead} are dead letters: mend the cause, and `ballet dlq redrive` them"),
+    };
+    Ok(again + &dead)
 }
 
 fn tell(service: &str, backup: Timestamp, compared: &Compared, options: &GlobalOptions) {

@@ -141,7 +141,8 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     what: String,
     whole: Option<u64>,
-    said: Mutex<Instant>,
+    /// When, and what.
+    said: Mutex<(Instant, u64)>,
 }
 
 impl Progress {
@@ -156,7 +157,7 @@ impl Progress {
             bar
         });
         let whole = Some(whole);
-        Self { bar, what: what.to_owned(), whole, said: Mutex::new(Instant::now()) }
+        Self { bar, what: what.to_owned(), whole, said: Mutex::new((Instant::now(), 0)) }
     }
 
     /// Progress towards an unknown end.
@@ -167,7 +168,7 @@ impl Progress {
             style.into_iter().for_each(|style| bar.set_style(style));
             bar
         });
-        Self { bar, what: what.to_owned(), whole: None, said: Mutex::new(Instant::now()) }
+        Self { bar, what: what.to_owned(), whole: None, said: Mutex::new((Instant::now(), 0)) }
     }
 
     pub(crate) fn show(&self, done: u64) {
@@ -176,8 +177,8 @@ impl Progress {
             return;
         }
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.elapsed() > EVERY {
-            *said = Instant::now();
+        if said.0.elapsed() > EVERY && said.1 != done {
+            *said = (Instant::now(), done);
             let of = self.whole.map(|whole| format!(" of {}", grouped(whole)));
             say(&format!("{}: {}{}", self.what, grouped(done), of.unwrap_or_default()));
         }

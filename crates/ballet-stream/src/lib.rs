@@ -6,8 +6,8 @@
 //! | what goes into a queue | [`QueueCopy`], [`Copied`] |
 //! | one message of it | [`Record`] |
 //! | which are wanted | [`Filter`] |
-//! | replay | [`Sender`], [`NewIds`], [`Entries`], [`Survey`] |
-//! | what differs between two runs | [`Comparison`] |
+//! | replay | [`Sender`], [`NewIds`], [`Entries`], [`Survey`], [`Repeatable`] |
+//! | what differs between two runs | [`Comparison`], [`Joins`] |
 //! | files | [`RecordingWriter`], [`Recording`], [`Header`] |
 
 #![warn(missing_docs)]
@@ -23,6 +23,7 @@ mod start;
 
 pub use compare::{
     difference::{Change, Difference},
+    joins::Joins,
     partition::{Compared, Comparison, Sagas},
 };
 pub use copy::{copied::Copied, queue_copy::QueueCopy};
@@ -48,6 +49,7 @@ pub use recording::{
 pub use replay::{
     entry::{Entries, is_event},
     ids::NewIds,
+    repeatable::{Hindrance, Repeatable, Scope},
     sender::{SendError, Sender, to_publish},
     survey::Survey,
 };

@@ -1,12 +1,15 @@
 //! `ballet tap`, `record` and `replay`: the stream of all events, on the screen, in a file, and back.
 
+mod differences;
 mod expect;
 mod feed;
+mod left_out;
 mod pace;
 mod progress;
 mod record;
 mod render;
 mod replay;
+mod selected;
 mod selection;
 mod tap;
 

@@ -7,20 +7,19 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use ballet::core::topology::OPS;
 use ballet_amqp::Broker;
-use ballet_stream::{
-    Entries, Filter, NewIds, Record, Recording, SendError, Sender, Survey, is_event, to_publish,
-};
+use ballet_stream::{NewIds, Recording, SendError, Sender, Survey, to_publish};
 use ballet_terminal::{ask, is_interactive};
 
 use crate::exit::{Done, usage};
 use crate::options::GlobalOptions;
 use crate::stream::expect::{ExpectArgs, Expectation, SentSagas};
 use crate::stream::feed::interrupted;
+use crate::stream::left_out::LeftOut;
 use crate::stream::pace::{Metronome, Pace, Turn, until};
 use crate::stream::progress::{Progress, ProgressFile};
 use crate::stream::record::peer;
+use crate::stream::selected::Selected;
 use crate::stream::selection::Selection;
-use crate::systems::{self, systems};
 use crate::ui;
 
 /// What a replay that is killed may send again. Receivers drop it: the ids are the same.
@@ -74,16 +73,27 @@ pub(crate) struct ReplayArgs {
 }
 
 pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Done> {
-    let selected = Selected::new(&args, options)?;
+    let expected = args.expect.recording(&args.file);
+    let from_outside = args.from_outside || expected.is_some();
+    let selected = Selected::new(&args.selection, args.new_ids, from_outside, options)?;
+    let selected = match expected {
+        Some(_) => selected.of_repeatable(&args.file)?,
+        None => selected,
+    };
     let broker = match &args.to {
         Some(url) => options.broker_at(url)?,
         None => options.broker_as(OPS)?,
     };
     let (mut survey, mut sagas) = (Survey::default(), SentSagas::default());
-    let expected = args.expect.recording(&args.file);
+    let mut left_out = LeftOut::default();
     let mut recording = Recording::open(&args.file)?;
     for record in recording.by_ref() {
         let record = record?;
+        if selected.is_wanted(&record)
+            && let Some((saga, why)) = selected.hindrance(&record)
+        {
+            left_out.add(saga, why);
+        }
         if selected.is(&record) {
             survey.add(&record, args.new_ids);
             if expected.is_some() {
@@ -100,9 +110,16 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
             cut.line
         ));
     }
+    left_out.say();
     if args.dry_run {
         ui::print(&format!("{} would be sent; nothing was sent", ui::events(survey.records)));
         return Ok(Done::All);
+    }
+    if expected.is_some() && survey.records == 0 {
+        let file = args.file.display();
+        return Err(usage(format!(
+            "{file} has no event that can be sent, so nothing can be compared"
+        )));
     }
     let peer = peer(&*broker).await?;
     let to = format!("{}/{}", peer.address, peer.vhost);
@@ -142,34 +159,6 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
             ended
         }
         (ended, None) => ended,
-    }
-}
-
-/// Which events are sent.
-struct Selected {
-    filter: Filter,
-    outside: Option<Entries>,
-    /// The options that say so.
-    words: String,
-}
-
-impl Selected {
-    fn new(args: &ReplayArgs, options: &GlobalOptions) -> Result<Self> {
-        let outside = if args.from_outside || args.expect.recording(&args.file).is_some() {
-            systems::read(options.contracts.as_deref())?;
-            systems().first().map(Entries::of)
-        } else {
-            None
-        };
-        let (selection, new_ids) = (&args.selection, args.new_ids);
-        let words = format!("{selection:?} from_outside: {} new_ids: {new_ids}", outside.is_some());
-        Ok(Self { filter: selection.filter(), outside, words })
-    }
-
-    fn is(&self, record: &Record) -> bool {
-        is_event(record)
-            && self.filter.matches(record)
-            && self.outside.as_ref().is_none_or(|outside| outside.is_from_outside(record))
     }
 }
 

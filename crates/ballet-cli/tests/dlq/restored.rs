@@ -3,13 +3,14 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-use ballet_testkit::{Options, Servers};
+use ballet_testkit::{Options, Servers, wait_until};
 use reqwest::Url;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::shop::{Shop, checkout};
+use crate::world::SOON;
 
 /// The database of a service that is not running, and its backup.
 struct Backup {
@@ -51,7 +52,16 @@ async fn restored(
     service: &'static str,
     taken: &str,
 ) -> (Vec<String>, Option<i32>) {
-    let arguments = ["restore", service, "--backup", taken, "--patience", "120"];
+    restored_within(shop, service, &["restore", service, "--backup", taken], "120").await
+}
+
+async fn restored_within(
+    shop: &mut Shop,
+    service: &'static str,
+    arguments: &[&str],
+    patience: &str,
+) -> (Vec<String>, Option<i32>) {
+    let arguments = [arguments, &["--patience", patience]].concat();
     let mut child = shop.command(&arguments).spawn().expect("the command");
     let mut lines = BufReader::new(child.stderr.take().expect("its words")).lines();
     let mut said = Vec::new();
@@ -110,6 +120,67 @@ async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are
     // It goes on as before.
     let next = shop.order(1).await;
     shop.all_are(&next, "completed").await;
+    shop.close().await;
+}
+
+/// Waits until messages of so many sagas are tried again.
+async fn retries_are(database: &str, wanted: i64) {
+    wait_until("messages that are tried again", 4 * SOON, || async {
+        let mut db = PgConnection::connect(database).await.map_err(|error| error.to_string())?;
+        let count = "select count(distinct saga_id) from ballet.failure f where next_at is not null \
+                     and not exists (select from ballet.inbox i where i.message_id = f.message_id)";
+        let (count,): (i64,) =
+            sqlx::query_as(count).fetch_one(&mut db).await.map_err(|error| error.to_string())?;
+        if count == wanted { Ok(Some(())) } else { Err(format!("{count} so far")) }
+    })
+    .await
+    .expect("failures");
+}
+
+/// What failed when the backup was made has been handled since: no copy of it comes again.
+#[tokio::test]
+async fn a_restored_participant_hears_what_it_had_failed_to_handle() {
+    let mut shop = Shop::open("failed").await;
+    shop.stop("inventory").await;
+    // Everything is too long, so it dies.
+    shop.start("inventory", Some(8)).await;
+    let mut orders = shop.order(1).await;
+    shop.dead("inventory").await;
+    shop.stop("inventory").await;
+    shop.start("inventory", None).await;
+    let database = shop.env.admin_database_url("inventory").to_owned();
+    let mut db = PgConnection::connect(&database).await.expect("a database");
+    db.execute("alter table reservation rename to spoilt").await.expect("renamed");
+    orders.extend(shop.order(2).await);
+    retries_are(&database, 2).await;
+    shop.stop("inventory").await;
+    db.close().await.expect("closed");
+    let backup = Backup::take(&shop, "inventory").await;
+    let mend = "alter table spoilt rename to reservation";
+    let mut db = PgConnection::connect(&database).await.expect("a database");
+    db.execute(mend).await.expect("renamed");
+    shop.start("inventory", None).await;
+    shop.ballet(&["dlq", "redrive", "--all"]).await.ends_with(0);
+    shop.all_are(&orders, "completed").await;
+    shop.is_sound().await;
+
+    shop.stop("inventory").await;
+    db.close().await.expect("closed");
+    backup.restore().await;
+    // While it fails, it is not where the others are.
+    let few = ["restore", "inventory", "--backup", &backup.taken];
+    let (said, code) = restored_within(&mut shop, "inventory", &few, "5").await;
+    assert_eq!(code, Some(3), "{said:#?}");
+    assert!(said.iter().any(|line| line.contains("What failed is tried again")), "{said:#?}");
+    let mut db = PgConnection::connect(&database).await.expect("a database");
+    db.execute(mend).await.expect("renamed");
+    retries_are(&database, 0).await;
+    // What came after the failure had nothing to build on.
+    shop.ballet(&["dlq", "redrive", "--all"]).await.ends_with(0);
+    shop.is_sound().await;
+    let check = [&few[..], &["--check"]].concat();
+    shop.ballet(&check).await.ends_with(0);
+    shop.all_are(&orders, "completed").await;
     shop.close().await;
 }
 

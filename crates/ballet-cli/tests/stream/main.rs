@@ -4,5 +4,6 @@ mod expect;
 mod queue;
 mod record;
 mod replay;
+mod scope;
 mod tap;
 mod world;

@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::headers::{REDRIVE_ID, STREAM_OFFSET, integer_header, text_header};
+use ballet_amqp::headers::{
+    ORIGINAL_MESSAGE_ID, REDRIVE_ID, STREAM_OFFSET, integer_header, text_header,
+};
 use ballet_amqp::{Broker, BrokerError, Delivery, Outcome, StreamStart};
 use ballet_core::envelope::KnownEvents;
 use ballet_core::topology::{DEAD, EVENTS, JOURNAL};
@@ -33,6 +35,16 @@ pub struct Journal {
     pub(super) part: Part,
     events: KnownEvents,
     pub(super) since: Timestamp,
+    pub(super) memory: Memory,
+}
+
+/// What a service's database says of a message that it could not handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// It is tried again, or its dead letter waits.
+    True,
+    /// So it was when the backup was made; since then it may have been handled.
+    Restored,
 }
 
 /// An entry of the journal that matters to the service.
@@ -41,6 +53,8 @@ pub(super) enum Entry {
     Event(MessageId, Box<Delivery>),
     /// The service had the message, and could not handle it.
     Dead(MessageId),
+    /// The dead letter was sent to the service again, under its id.
+    Redriven(MessageId),
 }
 
 impl Journal {
@@ -48,7 +62,14 @@ impl Journal {
     /// connect yet.
     pub fn new(broker: Arc<dyn Broker>, part: Part, since: Timestamp) -> Self {
         let events = part.consumes().into_iter().collect();
-        Self { broker, part, events, since }
+        Self { broker, part, events, since, memory: Memory::True }
+    }
+
+    /// The same for a service whose database was restored: what it was about to try again then has been
+    /// handled since, perhaps, and is not tried again.
+    #[must_use]
+    pub fn of_restored(self) -> Self {
+        Self { memory: Memory::Restored, ..self }
     }
 
     /// The name of the service.
@@ -147,6 +168,11 @@ impl Entries<'_> {
                 if delivery.routing_key == part.service {
                     return Ok(Some(Entry::Dead(DeadLetter::read(part.service, delivery).id)));
                 }
+                if delivery.routing_key.strip_prefix("redriven.") == Some(part.service)
+                    && text_header(&delivery.properties, ORIGINAL_MESSAGE_ID).is_none()
+                {
+                    return Ok(Some(Entry::Redriven(message_id(&delivery))));
+                }
                 let of = text_header(&delivery.properties, REDRIVE_ID);
                 if delivery.routing_key.starts_with("searched.") && of == Some(&run.id.to_string())
                 {
@@ -173,6 +199,6 @@ pub(super) fn wanted(
         Entry::Event(id, delivery) if wanted.contains(&id) && seen.insert(id) => {
             Some(DeadLetter::missed(service, id, *delivery))
         }
-        Entry::Event(..) | Entry::Dead(_) => None,
+        Entry::Event(..) | Entry::Dead(_) | Entry::Redriven(_) => None,
     }
 }

@@ -9,23 +9,26 @@ use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::missed::journal::Memory;
 use crate::redrive::dead_letter::DeadLetter;
 
 /// Exchange, routing key, properties and body.
 type Copy = (String, String, Vec<u8>, Vec<u8>);
 
-/// Which of these messages the service has handled, or has failed to handle.
+/// Which of these messages the service has handled, or is known to have failed to handle.
 pub(super) async fn known(
     db: &mut PgConnection,
     ids: &[MessageId],
+    memory: Memory,
 ) -> Result<HashSet<MessageId>, sqlx::Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows: Vec<(Uuid,)> = sqlx::query_as(
         "select message_id from ballet.inbox where message_id = any($1) union all \
          select message_id from ballet.inbox_other where message_id = any($1) union all \
-         select message_id from ballet.failure where message_id = any($1)",
+         select message_id from ballet.failure where message_id = any($1) and $2",
     )
     .bind(&ids)
+    .bind(memory == Memory::True)
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(|(id,)| MessageId(id)).collect())

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use tokio::time::{Instant, sleep};
 
-use crate::missed::journal::{Entry, Journal};
+use crate::missed::journal::{Entry, Journal, Memory};
 use crate::missed::known::{known, unsent};
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{Progress, RedriveOptions};
@@ -37,6 +37,7 @@ pub struct MissedEvent {
 #[derive(Debug, Clone)]
 pub struct Missed {
     pub(super) events: HashMap<MessageId, MissedEvent>,
+    memory: Memory,
     /// The run that wrote the note at which the search ended.
     pub(super) run: Run,
     /// The number of events in the journal that the service consumes.
@@ -74,7 +75,8 @@ impl Missed {
         counts
     }
 
-    /// The number of these events that the service has not handled yet, and has not failed to handle.
+    /// The number of these events that the service has not handled yet, and has not failed to handle; those
+    /// that failed count as well if its database was restored.
     ///
     /// # Errors
     ///
@@ -83,7 +85,7 @@ impl Missed {
         let ids: Vec<MessageId> = self.events.keys().copied().collect();
         let mut known_count = 0;
         for ids in ids.chunks(LOOK_UP) {
-            known_count += known(inbox, ids).await?.len();
+            known_count += known(inbox, ids, self.memory).await?.len();
         }
         Ok((ids.len() - known_count) as u64)
     }
@@ -127,7 +129,10 @@ pub async fn search(
             Err(error) => return Err(error),
         }
     };
-    search.unknown.retain(|id, _| !unsent.contains(id));
+    // Of a restored database these are old, too: what became of them is in the journal.
+    if journal.memory == Memory::True {
+        search.unknown.retain(|id, _| !unsent.contains(id));
+    }
     let waiting = if search.unknown.is_empty() {
         0
     } else {
@@ -137,7 +142,16 @@ pub async fn search(
     search.unknown.retain(|id, _| id::time_of(id.0).is_none_or(|made| made >= floor));
     let too_old = (found - search.unknown.len()) as u64;
     let Search { unknown: events, searched, unreadable, .. } = search;
-    Ok(Missed { events, run, searched, too_old, journal_begins, waiting, unreadable })
+    Ok(Missed {
+        events,
+        memory: journal.memory,
+        run,
+        searched,
+        too_old,
+        journal_begins,
+        waiting,
+        unreadable,
+    })
 }
 
 async fn read(
@@ -153,17 +167,21 @@ async fn read(
             Entry::Dead(id) => {
                 search.dead.insert(id);
             }
+            // Whether it was handled then, the inbox knows.
+            Entry::Redriven(id) => {
+                search.dead.remove(&id);
+            }
             Entry::Event(id, delivery) => {
                 search.add(id, &delivery);
                 progress(search.searched);
                 if search.asked.len() >= LOOK_UP {
-                    search.look_up(inbox).await?;
+                    search.look_up(inbox, journal.memory).await?;
                 }
             }
         }
     }
     search.unreadable = entries.close().await;
-    search.look_up(inbox).await?;
+    search.look_up(inbox, journal.memory).await?;
     let Search { unknown, dead, .. } = &mut search;
     unknown.retain(|id, _| !dead.contains(id));
     Ok(search)
@@ -184,7 +202,7 @@ async fn wait_for_the_service(
         let found = session.find(&queue).await?;
         let waiting = found.map_or(0, |found| found.messages);
         let before = search.unknown.len();
-        search.forget_known(inbox, journal.service()).await?;
+        search.forget_known(inbox, journal).await?;
         // What was delivered and not yet handled is not counted, but it is handled in moments.
         let settled = waiting == 0 && search.settled(before);
         if settled || Instant::now() >= end {
@@ -221,9 +239,13 @@ impl Search {
         });
     }
 
-    async fn look_up(&mut self, inbox: &mut PgConnection) -> Result<(), sqlx::Error> {
+    async fn look_up(
+        &mut self,
+        inbox: &mut PgConnection,
+        memory: Memory,
+    ) -> Result<(), sqlx::Error> {
         let ids: Vec<MessageId> = self.asked.iter().map(|event| event.id).collect();
-        let known = known(inbox, &ids).await?;
+        let known = known(inbox, &ids, memory).await?;
         let unknown = self.asked.drain(..).filter(|event| !known.contains(&event.id));
         self.unknown.extend(unknown.map(|event| (event.id, event)));
         Ok(())
@@ -232,14 +254,16 @@ impl Search {
     async fn forget_known(
         &mut self,
         inbox: &mut PgConnection,
-        service: &str,
+        journal: &Journal,
     ) -> Result<(), sqlx::Error> {
-        for id in unsent(inbox, service).await? {
-            self.unknown.remove(&id);
+        if journal.memory == Memory::True {
+            for id in unsent(inbox, journal.service()).await? {
+                self.unknown.remove(&id);
+            }
         }
         let ids: Vec<MessageId> = self.unknown.keys().copied().collect();
         for ids in ids.chunks(LOOK_UP) {
-            for id in known(inbox, ids).await? {
+            for id in known(inbox, ids, journal.memory).await? {
                 self.unknown.remove(&id);
             }
         }

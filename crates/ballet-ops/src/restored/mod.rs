@@ -4,8 +4,10 @@
 //! what it did before: others have heard the one, and hear the other. [`compare()`] finds where the two
 //! differ.
 
+mod backlog;
 mod compare;
 mod deadlines;
 
+pub use backlog::oldest_unhandled;
 pub use compare::{Compared, Difference, ON_ITS_WAY, compare};
 pub use deadlines::put_off_deadlines;

@@ -7,24 +7,33 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::compare::canonical::{Given, Names, canonical};
+use crate::compare::depth::{Depths, LONGEST};
 use crate::compare::difference::{Change, Difference};
+use crate::compare::joins::Joins;
 use crate::record::Record;
 use crate::replay::entry::is_event;
-
-/// Longer chains of causes are cut off, also those in a circle.
-const LONGEST: usize = 64;
+use crate::replay::repeatable::Scope;
 
 /// The types of the events that led to one, and its own.
 type Path = Vec<String>;
+
+/// How sagas are compared.
+pub(super) struct Rules<'a> {
+    /// Fields of these names are left out.
+    pub(super) ignored: &'a HashSet<String>,
+    pub(super) joins: &'a Joins,
+}
 
 /// Compares one saga. Events are in order only where one causes the other.
 pub(super) fn compare(
     saga: &str,
     expected: &[Record],
     actual: &[Record],
-    ignored: &HashSet<String>,
+    rules: &Rules<'_>,
+    scope: Scope,
 ) -> Vec<Difference> {
-    let (expected, actual) = (Side::read(expected, ignored), Side::read(actual, ignored));
+    let read = |records| Side::read(records, rules, scope.without);
+    let (expected, actual) = (read(expected), read(actual));
     let paths: BTreeSet<&Path> = expected.events.keys().chain(actual.events.keys()).collect();
     let mut differences = Vec::new();
     for path in paths {
@@ -45,7 +54,9 @@ pub(super) fn compare(
             fields(&expected, &actual, &mut pointer, &mut add);
         }
         missing.into_iter().for_each(|event| add(Change::Missing { body: event.body }));
-        new.into_iter().for_each(|event| add(Change::New { body: event.body }));
+        // What comes after the end of the recording is not known.
+        let new = new.into_iter().filter(|_| !scope.is_open);
+        new.for_each(|event| add(Change::New { body: event.body }));
     }
     differences
 }
@@ -62,13 +73,16 @@ struct Side {
 }
 
 impl Side {
-    fn read(records: &[Record], ignored: &HashSet<String>) -> Self {
+    fn read(records: &[Record], rules: &Rules<'_>, without: Option<&str>) -> Self {
+        let joins = rules.joins;
         let mut given = Given::default();
         let mut names = Names::default();
         let mut known = HashSet::new();
+        let mut left_out = HashSet::new();
         // A message may come twice, with the same id; its dead letter has that id, too.
         let first: Vec<&Record> = records
             .iter()
+            .filter(|record| without.is_none_or(|of| !is_answer(record, of, &mut left_out)))
             .filter(|record| known.insert((record.message_id(), record.is_dead_letter())))
             .collect();
         let by_id: HashMap<&str, &Record> = first
@@ -77,6 +91,7 @@ impl Side {
             .filter_map(|record| Some((record.message_id()?, *record)))
             .collect();
         let mut events: BTreeMap<Path, Vec<Seen>> = BTreeMap::new();
+        let mut depths = Depths::new(&by_id, joins);
         let mut nodes = Vec::new();
         for record in &first {
             if record.is_dead_letter() {
@@ -91,26 +106,27 @@ impl Side {
             }
             let mut body: Value =
                 serde_json::from_slice(&record.body).unwrap_or_else(|_| record.text().into());
-            without(&mut body, ignored);
+            without_fields(&mut body, rules.ignored);
             if record.cause().is_none() {
                 given.add(&body);
             }
             if let Some(saga) = record.saga().and_then(|saga| Uuid::try_parse(saga).ok()) {
                 names.give(saga, None, "the saga's id");
             }
-            nodes.push((path(record, &by_id), *record, body));
+            nodes.push((depths.of(record), path(record, &by_id, joins), *record, body));
         }
-        // What causes comes before what is caused, so an id belongs to the event that made it.
-        nodes.sort_by_key(|(path, ..)| path.len());
-        for (path, record, _) in &nodes {
+        // What causes comes before what is caused, so an id belongs to the event that made it. Where
+        // neither does, the place in the stream is chance.
+        nodes.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        for (_, path, record, _) in &nodes {
             if let Some(id) = record.message_id().and_then(|id| Uuid::try_parse(id).ok()) {
                 names.give(id, record.message_id(), &format!("the id of {}", path.join(" > ")));
             }
         }
-        for (path, record, body) in &nodes {
+        for (_, path, record, body) in &nodes {
             names.give_in(body, &given, record.message_id(), &path.join(" > "));
         }
-        for (path, record, body) in nodes {
+        for (_, path, record, body) in nodes {
             let canonical = canonical(&body, &given, &names, record.message_id());
             events.entry(path).or_default().push(Seen { body, canonical });
         }
@@ -118,13 +134,29 @@ impl Side {
     }
 }
 
-/// The types of what led to the event, and its own.
-fn path(record: &Record, by_id: &HashMap<&str, &Record>) -> Path {
+/// Whether a record is what this service answered, or what became of that. Answers of answers come behind
+/// them in the stream.
+fn is_answer<'a>(record: &'a Record, of: &str, left_out: &mut HashSet<&'a str>) -> bool {
+    let Some(cause) = record.cause() else { return false };
+    let is_answer = record.service() == Some(of) || left_out.contains(cause);
+    if is_answer && is_event(record) {
+        left_out.extend(record.message_id());
+    }
+    is_answer
+}
+
+/// The types of what led to the event, and its own. An event of a join stands behind all triggers of it, in
+/// a fixed order: which of them came last is chance.
+fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> Path {
     let mut path = vec![record.event_type().to_owned()];
     let mut at = record;
     while let Some(cause) = at.cause().and_then(|cause| by_id.get(cause))
         && path.len() < LONGEST
     {
+        if let Some(triggers) = joins.of_event(at.event_type(), cause.event_type()) {
+            path.extend(triggers.iter().rev().cloned());
+            break;
+        }
         path.push(cause.event_type().to_owned());
         at = cause;
     }
@@ -133,13 +165,13 @@ fn path(record: &Record, by_id: &HashMap<&str, &Record>) -> Path {
 }
 
 /// Takes fields of these names out.
-fn without(body: &mut Value, ignored: &HashSet<String>) {
+fn without_fields(body: &mut Value, ignored: &HashSet<String>) {
     match body {
         Value::Object(map) => {
             map.retain(|name, _| !ignored.contains(name));
-            map.values_mut().for_each(|value| without(value, ignored));
+            map.values_mut().for_each(|value| without_fields(value, ignored));
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| without(value, ignored)),
+        Value::Array(values) => values.iter_mut().for_each(|value| without_fields(value, ignored)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
