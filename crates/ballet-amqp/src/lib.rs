@@ -48,7 +48,7 @@ pub use session::{
     error::BrokerError,
     expected::Expected,
     message::{Confirmed, Delivery, Outcome, Publish},
-    object::{Found, Missing, Object},
+    object::{CopyQueue, Found, Missing, Object},
     peer::Peer,
     seam::{BindingsUnknown, Broker, Confirms, Deliveries, Session, StreamStart},
     state::ConnectionState,

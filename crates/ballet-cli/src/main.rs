@@ -12,8 +12,10 @@ mod dlq;
 mod doctor;
 mod exit;
 mod id;
+mod inbox;
 mod input;
 mod manual;
+mod moment;
 mod new;
 mod options;
 mod outbox;
@@ -83,13 +85,16 @@ enum Command {
     Doctor(doctor::Args),
     /// A new message id, or the one that services derive for a message without a UUID
     Id(id::Arguments),
+    /// What has come to the services and waits, and a retry now
+    #[command(subcommand)]
+    Inbox(inbox::Command),
     /// The manual's page of this command, or the pages of all commands
     #[command(after_help = manual::MAN_EXAMPLES)]
     Man(manual::ManArgs),
     /// Begin a system of your own, or a service of a system
     #[command(subcommand)]
     New(new::Command),
-    /// Events that a service could not publish
+    /// Events that are not published yet, and those that a service could not publish
     #[command(subcommand)]
     Outbox(outbox::Command),
     /// Publish events from a file, once the contracts have accepted all of them
@@ -134,6 +139,7 @@ impl Command {
             | Self::Diagram(_)
             | Self::Dlq(_)
             | Self::Doctor(_)
+            | Self::Inbox(_)
             | Self::Outbox(_)
             | Self::Publish(_)
             | Self::Restore(_)
@@ -182,6 +188,7 @@ async fn run(args: Args) -> anyhow::Result<Done> {
         Command::Dlq(command) => Box::pin(dlq::run(*command, &args.options)).await,
         Command::Doctor(given) => Box::pin(doctor::run(&given, &args.options)).await,
         Command::Id(arguments) => id::run(&arguments, &args.options),
+        Command::Inbox(command) => Box::pin(inbox::run(command, &args.options)).await,
         Command::Man(given) => manual::man(&given, Args::command()),
         Command::New(command) => new::run(&command),
         Command::Outbox(command) => Box::pin(outbox::run(command, &args.options)).await,

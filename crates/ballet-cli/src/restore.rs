@@ -19,9 +19,10 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::Instant;
 
 use crate::dlq::interrupt::stop_on_ctrl_c;
-use crate::dlq::missed::{part, show_missed, since, warn};
+use crate::dlq::missed::{part, remembered, show_missed, warn};
 use crate::dlq::sending::Sending;
 use crate::exit::{Done, of_journal, usage, with_advice};
+use crate::moment::Moment;
 use crate::options::GlobalOptions;
 use crate::ui::{self, Output, events};
 
@@ -45,7 +46,7 @@ pub(crate) struct Args {
     /// The time up to which the restored database has everything: `2026-02-01T12:00:00Z`, or an age such
     /// as `2h`
     #[arg(long, value_name = "TIME")]
-    backup: String,
+    backup: Moment,
     /// Send nothing, and compare what the service published with what its database knows
     #[arg(long)]
     check: bool,
@@ -55,7 +56,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let floor = options.clock.now() - Limits::default().inbox_window;
-    let backup = since(&args.backup, floor + ON_ITS_WAY, options)?;
+    let backup = remembered("--backup", args.backup, floor + ON_ITS_WAY, options)?;
     let (part, broker) = (part(&args.service)?, options.broker()?);
     let Some(mut db) = options.connect(&args.service).await? else {
         return Err(usage(format!(
@@ -87,7 +88,7 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     drop(progress);
     db.close().await.ok();
     let compared = compared.map_err(with_advice)?;
-    tell(args, &compared, options);
+    tell(&args.service, backup, &compared, options);
     let is_whole = compared.differences.is_empty() && compared.unreadable.is_empty();
     Ok(if is_whole && compared.journal_begins.is_none() { Done::All } else { Done::Different })
 }
@@ -213,9 +214,8 @@ async fn failing(db: &mut PgConnection) -> Result<String> {
     Ok(again + &dead)
 }
 
-fn tell(args: &Args, compared: &Compared, options: &GlobalOptions) {
+fn tell(service: &str, backup: Timestamp, compared: &Compared, options: &GlobalOptions) {
     let Compared { differences, sagas, others, journal_begins, unreadable } = compared;
-    let service = &args.service;
     if options.output != Output::Table {
         let row = |one: &Difference| {
             json!({ "saga": one.saga, "published_before": one.before, "now": one.now,
@@ -260,8 +260,7 @@ fn tell(args: &Args, compared: &Compared, options: &GlobalOptions) {
         number => format!(
             "{number} of {sagas} sagas differ and cannot be mended from the journal: a saga that began \
              with a request to {service}, or one that it decided otherwise this time. `ballet tap \
-             --since {} --saga <saga>` shows what was published",
-            args.backup
+             --since {backup} --saga <saga>` shows what was published"
         ),
     };
     ui::say(&words);

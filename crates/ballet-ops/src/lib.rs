@@ -13,3 +13,4 @@ pub mod redrive;
 pub mod restored;
 pub mod sagas;
 pub mod stuck;
+pub mod waiting;

@@ -3,6 +3,7 @@
 //! | for | read |
 //! |---|---|
 //! | the journal | [`Reader`], [`Records`], [`end`], [`oldest`] |
+//! | what goes into a queue | [`QueueCopy`], [`Copied`] |
 //! | one message of it | [`Record`] |
 //! | which are wanted | [`Filter`] |
 //! | replay | [`Sender`], [`NewIds`], [`Entries`], [`Survey`], [`Repeatable`] |
@@ -12,6 +13,7 @@
 #![warn(missing_docs)]
 
 mod compare;
+mod copy;
 mod filter;
 mod journal;
 mod record;
@@ -24,6 +26,7 @@ pub use compare::{
     joins::Joins,
     partition::{Compared, Comparison, Sagas},
 };
+pub use copy::{copied::Copied, queue_copy::QueueCopy};
 pub use filter::{
     Filter,
     condition::{HeaderIs, ValueIs},

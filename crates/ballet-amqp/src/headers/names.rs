@@ -73,6 +73,8 @@ pub const STREAM_OFFSET: &str = "x-stream-offset";
 /// The number of earlier deliveries of a message, written by the broker. Absent on the first
 /// delivery.
 pub const DELIVERY_COUNT: &str = "x-delivery-count";
+/// The number of earlier deliveries, with those that were given back, as RabbitMQ 4 writes it.
+pub const ACQUIRED_COUNT: &str = "x-acquired-count";
 /// Prefix of the names under which a stream stores properties. A foreign header of such a name makes
 /// the stream unreadable.
 pub(crate) const STREAM_PROPERTIES: &str = "x-basic-";
@@ -97,9 +99,9 @@ const BROKERS: [&str; 7] = [
 ];
 /// More such names.
 const BROKERS_EXACTLY: [&str; 5] =
-    ["x-acquired-count", "x-exchange", "x-routing-key", "x-cc", "x-delay"];
+    [ACQUIRED_COUNT, "x-exchange", "x-routing-key", "x-cc", "x-delay"];
 /// The broker writes these when it delivers a message.
-const AT_DELIVERY: [&str; 3] = [DELIVERY_COUNT, "x-acquired-count", STREAM_OFFSET];
+const AT_DELIVERY: [&str; 3] = [DELIVERY_COUNT, ACQUIRED_COUNT, STREAM_OFFSET];
 
 /// Returns true if we write headers of this name into copies of messages.
 #[must_use]

@@ -16,9 +16,10 @@ use crate::dlq::interrupt::stop_on_ctrl_c;
 use crate::dlq::selection::Selection;
 use crate::dlq::sending::Sending;
 use crate::exit::{Done, usage, with_advice};
+use crate::moment::Moment;
 use crate::options::GlobalOptions;
 use crate::systems::systems;
-use crate::ui::{self, Output, age};
+use crate::ui::{self, Output};
 
 /// The options that do not select dead letters by how they died.
 pub(crate) const OTHERS: [&str; 9] = [
@@ -42,7 +43,7 @@ pub(crate) struct FromJournal {
     pub(crate) from_journal: Option<String>,
     /// Search the journal from this time on: `2026-02-01T12:00:00Z`, or an age such as `2h`
     #[arg(long, value_name = "TIME", requires = "from_journal", help_heading = "Other sources")]
-    since: Option<String>,
+    since: Option<Moment>,
 }
 
 pub(crate) async fn run(
@@ -53,7 +54,10 @@ pub(crate) async fn run(
     options: &GlobalOptions,
 ) -> Result<Done> {
     let floor = options.clock.now() - Limits::default().inbox_window;
-    let since = since(args.since.as_deref().unwrap_or_default(), floor, options)?;
+    let Some(since) = args.since else {
+        return Err(usage("say since when: --since"));
+    };
+    let since = remembered("--since", since, floor, options)?;
     let journal = Journal::new(options.broker()?, part(service)?, since);
     let Some(mut inbox) = options.connect(service).await? else {
         return Err(usage(format!(
@@ -124,25 +128,20 @@ pub(crate) fn part(service: &str) -> Result<Part> {
     }
 }
 
-pub(crate) fn since(text: &str, floor: Timestamp, options: &GlobalOptions) -> Result<Timestamp> {
-    let since = match text.parse::<Timestamp>() {
-        Ok(time) => time,
-        Err(_) => {
-            let age = age(text).map_err(|_| {
-                usage(format!(
-                    "--since {text:?} is neither a time such as 2026-02-01T12:00:00Z nor an age \
-                     such as 2h"
-                ))
-            })?;
-            options.clock.now().checked_sub(age).unwrap_or(Timestamp::MIN)
-        }
-    };
+/// The time that an option names, if the inbox still remembers what was handled since then.
+pub(crate) fn remembered(
+    option: &str,
+    since: Moment,
+    floor: Timestamp,
+    options: &GlobalOptions,
+) -> Result<Timestamp> {
+    let since = since.before(options.clock.now())?;
     if since > options.clock.now() {
-        return Err(usage(format!("--since {since} is in the future")));
+        return Err(usage(format!("{option} {since} is in the future")));
     }
     if since < floor {
         return Err(usage(format!(
-            "--since {since} is too long ago: the inbox remembers what was handled since {floor}, \
+            "{option} {since} is too long ago: the inbox remembers what was handled since {floor}, \
              and of what is older nobody can tell whether it was missed"
         )));
     }

@@ -15,7 +15,11 @@ pub(super) fn judge(
     let wanted = topology::definitions(&here, |_| String::new());
     let services = system.parts.iter().map(|part| part.service);
     let producers = system.foreign_producers().into_iter().map(|(producer, _)| producer);
-    services.chain(producers).map(|user| of_user(user, &wanted, permissions, topics)).collect()
+    // A system may have its tools under other names.
+    let has_rights = |user: &&str| list(permissions).any(|entry| entry["user"] == *user);
+    let tools = [topology::TAP, topology::REDRIVE].into_iter().filter(has_rights);
+    let users = services.chain(producers).chain(tools);
+    users.map(|user| of_user(user, &wanted, permissions, topics)).collect()
 }
 
 fn of_user(user: &str, wanted: &Value, permissions: &Value, topics: &Value) -> Finding {
@@ -82,6 +86,19 @@ mod tests {
         let nobody = asked(&json!([]), topics);
         assert_eq!(nobody.state, State::Bad);
         assert!(nobody.found.contains("has no rights here"), "{nobody:?}");
+        let mut earlier = permissions.clone();
+        for entry in earlier.as_array_mut().expect("a list") {
+            if entry["user"] == "tap" {
+                entry["read"] = json!("^journal$");
+            }
+        }
+        let of_tap = judge(&system, "shop", &earlier, topics).into_iter();
+        let of_tap: Vec<_> = of_tap.filter(|finding| finding.state == State::Bad).collect();
+        assert_eq!(
+            (of_tap.len(), &*of_tap[0].subject),
+            (1, "tap"),
+            "an earlier release's: {of_tap:?}"
+        );
         let mut wide = permissions.clone();
         for entry in wide.as_array_mut().expect("a list") {
             entry["configure"] = json!(".*");

@@ -1,4 +1,4 @@
-//! The wanted events of the journal, up to where the command stops.
+//! The wanted events of the journal, or of a copy of a queue, up to where the command stops.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ballet_amqp::Broker;
-use ballet_stream::{Filter, JournalError, Notice, Read, Reader, Record, Start, end};
+use ballet_stream::{
+    Copied, Filter, JournalError, Notice, QueueCopy, Read, Reader, Record, Start, end,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -26,9 +28,15 @@ pub(crate) enum Stopped {
     Interrupted,
 }
 
-/// Reads the journal and says on standard error what happens to the reading.
+/// Where the events come from.
+enum Source {
+    Journal(Box<Reader>),
+    Copy(QueueCopy),
+}
+
+/// Reads events and says on standard error what happens to the reading.
 pub(crate) struct Feed {
-    reader: Reader,
+    source: Source,
     filter: Filter,
     left: u64,
     /// The last offset that is wanted.
@@ -56,22 +64,35 @@ impl Feed {
             (_, last) => range.until_now() && last.is_none(),
         };
         let reader = Reader::open(broker, start).await.map_err(of_journal)?;
+        let feed = Self::of(Source::Journal(Box::new(reader)), filter, range);
+        Ok(Self { end: last, at_end, ..feed })
+    }
+
+    /// What goes into a queue from now on.
+    pub(crate) fn of_queue(copy: QueueCopy, filter: Filter, range: &Range) -> Self {
+        Self::of(Source::Copy(copy), filter, range)
+    }
+
+    fn of(source: Source, filter: Filter, range: &Range) -> Self {
         let idle = range.idle_timeout.unwrap_or(NEVER);
-        Ok(Self {
-            reader,
+        Self {
+            source,
             filter,
             left: range.limit.unwrap_or(u64::MAX),
-            end: last,
-            at_end,
+            end: None,
+            at_end: false,
             idle,
             silence: Box::pin(sleep(idle)),
             interrupt: Box::pin(interrupted()),
-        })
+        }
     }
 
     /// Where in the journal it begins.
     pub(crate) fn begins(&self) -> Start {
-        self.reader.begins()
+        match &self.source {
+            Source::Journal(reader) => reader.begins(),
+            Source::Copy(_) => Start::Next,
+        }
     }
 
     /// The next wanted event. Dropping the future loses nothing.
@@ -82,11 +103,15 @@ impl Feed {
             }
             let read = tokio::select! {
                 biased;
-                read = self.reader.next() => read,
+                read = read(&mut self.source) => read,
                 () = &mut self.silence => return Ok(Err(Stopped::AsAsked)),
                 () = &mut self.interrupt => return Ok(Err(Stopped::Interrupted)),
             };
-            let Some(record) = self.take(read)? else { continue };
+            let record = match read.map_err(of_journal)? {
+                Next::Read(read) => self.take(read),
+                Next::Copied(copied) => taken(copied),
+            };
+            let Some(record) = record else { continue };
             if self.end.is_some_and(|end| record.offset.is_some_and(|offset| offset >= end)) {
                 self.at_end = true;
                 if record.offset > self.end {
@@ -104,13 +129,21 @@ impl Feed {
     }
 
     pub(crate) async fn close(self) {
-        self.reader.close().await;
+        match self.source {
+            Source::Journal(reader) => reader.close().await,
+            Source::Copy(copy) => {
+                let dropped = copy.close();
+                if dropped > 0 {
+                    say_dropped(dropped);
+                }
+            }
+        }
     }
 
     /// The record, unless it is something to say.
-    fn take(&mut self, read: Result<Read, JournalError>) -> Result<Option<Record>> {
-        match read.map_err(of_journal)? {
-            Read::Record(record) => return Ok(Some(record)),
+    fn take(&mut self, read: Read) -> Option<Record> {
+        match read {
+            Read::Record(record) => return Some(record),
             Read::Notice(Notice::Cut { oldest, time }) => {
                 let from = time.map_or(String::new(), |time| format!(", from {time:.3}"));
                 ui::say(&format!(
@@ -128,8 +161,48 @@ impl Feed {
                 ));
             }
         }
-        Ok(None)
+        None
     }
+}
+
+enum Next {
+    Read(Read),
+    Copied(Copied),
+}
+
+async fn read(source: &mut Source) -> Result<Next, JournalError> {
+    Ok(match source {
+        Source::Journal(reader) => Next::Read(reader.next().await?),
+        Source::Copy(copy) => Next::Copied(copy.next().await?),
+    })
+}
+
+/// The message of a queue, unless it is something to say.
+fn taken(copied: Copied) -> Option<Record> {
+    match copied {
+        Copied::Record(record) => return Some(record),
+        Copied::Dropped(count) => say_dropped(count),
+        Copied::MayBeDropped => ui::say(
+            "the broker may have dropped some copies here, because this command read too slowly; it \
+             does not tell how many. The queue itself has them",
+        ),
+        Copied::Lost(error) => ui::say(&format!("{error}; trying again")),
+        Copied::Back => {
+            ui::say("connected again; what went into the queue meanwhile is not shown");
+        }
+    }
+    None
+}
+
+fn say_dropped(count: u64) {
+    let messages = match count {
+        1 => "1 message is".to_owned(),
+        count => format!("{} messages are", ui::grouped(count)),
+    };
+    ui::say(&format!(
+        "{messages} not shown here, because the reader of this output is slow; the queue itself has \
+         them"
+    ));
 }
 
 /// Ends with Ctrl-C, or when the program is told to end.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::exit::usage;
 use crate::stream::render::Lines;
+use crate::systems::systems;
 use crate::ui;
 
 /// How fast a recording is sent.
@@ -72,7 +73,7 @@ impl Metronome {
         if pace == Pace::Step && !is_interactive() {
             return Err(usage("--pace step asks before each event, and there is no terminal"));
         }
-        Ok(Self { pace, began: None, lines: Lines::new() })
+        Ok(Self { pace, began: None, lines: Lines::of(&systems()) })
     }
 
     /// When the event is due; `None` for at once.

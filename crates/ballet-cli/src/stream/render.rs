@@ -1,8 +1,11 @@
 //! One event on one line, for people.
 
+use ballet::core::System;
 use ballet::core::id::short;
 use ballet::core::topology::NOTES;
-use ballet_amqp::headers::{DEAD_DETAIL, DEAD_REASON, text_header};
+use ballet_amqp::headers::{
+    DEAD_DETAIL, DEAD_REASON, RETRIES, RETRY_DETAIL, count_header, text_header,
+};
 use ballet_stream::Record;
 use ballet_terminal::{columns, cut, plain};
 
@@ -11,7 +14,7 @@ use crate::ui;
 /// Times, in UTC: `10:03:04.123`.
 const TIME: &str = "%H:%M:%S%.3f";
 const DAY: &str = "%Y-%m-%d";
-/// As wide as the usual types and services. A column grows with what comes.
+/// As wide as the usual types and services, if the system's are not known. A column grows with what comes.
 const TYPE: usize = 28;
 const SERVICE: usize = 10;
 /// What is left for the body on a narrow terminal.
@@ -26,8 +29,13 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn new() -> Self {
-        Self { columns: columns(), event_type: TYPE, service: SERVICE, day: String::new() }
+    /// For the events of these systems.
+    pub(crate) fn of(systems: &[System]) -> Self {
+        let parts = || systems.iter().flat_map(|system| &system.parts);
+        let types = parts().flat_map(|part| [part.emits(), part.consumes()].concat());
+        let event_type = types.map(|event| event.name().len()).max().unwrap_or(TYPE);
+        let service = parts().map(|part| part.service.len()).max().unwrap_or(SERVICE);
+        Self { columns: columns(), event_type, service, day: String::new() }
     }
 
     /// The event's line, below one with the day if that is another.
@@ -49,7 +57,7 @@ impl Lines {
         let saga = record.saga().map_or("–".to_owned(), |saga| plain(&short(saga)));
         self.event_type = self.event_type.max(event_type.chars().count());
         self.service = self.service.max(service.chars().count());
-        let (mark, said) = match death(record) {
+        let (mark, said) = match death(record).or_else(|| again(record)) {
             Some((mark, why)) => (format!("{mark} "), why),
             None => (String::new(), record.text().into_owned()),
         };
@@ -72,6 +80,13 @@ impl Lines {
         ));
         text
     }
+}
+
+/// How a message is marked that comes back to be tried again, and why it does.
+fn again(record: &Record) -> Option<(&'static str, String)> {
+    let is_copy = count_header(&record.properties, RETRIES) > 0;
+    let why = || text_header(&record.properties, RETRY_DETAIL).unwrap_or_default().to_owned();
+    is_copy.then(|| ("AGAIN", why()))
 }
 
 /// How a dead letter is marked, and why it is dead; or what a tool did with it.

@@ -1,14 +1,12 @@
 //! Which part of the journal is read, and which events of it are wanted.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
 use ballet_stream::{Filter, HeaderIs, Pattern, Start, ValueIs};
 use clap::Args;
-use jiff::Timestamp;
 
-use crate::exit::usage;
+use crate::moment::Moment;
 use crate::options::GlobalOptions;
 use crate::ui;
 
@@ -60,7 +58,7 @@ pub(crate) struct Range {
     pub(crate) from: Option<Start>,
     /// When to begin: an age such as 10m, or a time such as 2026-11-22T09:00:00Z
     #[arg(long, value_name = "AGE|TIME", help_heading = "Range")]
-    since: Option<Since>,
+    since: Option<Moment>,
     /// Stop at the last event that is there when the command begins
     #[arg(long, value_name = "now", help_heading = "Range", value_parser = ["now"])]
     until: Option<String>,
@@ -70,25 +68,6 @@ pub(crate) struct Range {
     /// Stop when no event has come for so long, such as 30s
     #[arg(long, value_name = "AGE", help_heading = "Range", value_parser = duration)]
     pub(crate) idle_timeout: Option<Duration>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Since {
-    Ago(jiff::SignedDuration),
-    Time(Timestamp),
-}
-
-impl FromStr for Since {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(time) = text.parse() {
-            return Ok(Self::Time(time));
-        }
-        ui::age(text).map(Self::Ago).map_err(|error| {
-            format!("{error}; expected an age such as 10m, or a time such as 2026-11-22T09:00:00Z")
-        })
-    }
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -112,11 +91,7 @@ impl Range {
     pub(crate) fn start(&self, options: &GlobalOptions) -> Result<Option<Start>> {
         match (self.from, self.since) {
             (Some(start), _) => Ok(Some(start)),
-            (None, Some(Since::Time(time))) => Ok(Some(Start::Time(time))),
-            (None, Some(Since::Ago(age))) => {
-                let time = options.clock.now().checked_sub(age);
-                Ok(Some(Start::Time(time.map_err(|error| usage(error.to_string()))?)))
-            }
+            (None, Some(since)) => Ok(Some(Start::Time(since.before(options.clock.now())?))),
             (None, None) => Ok(None),
         }
     }

@@ -5,16 +5,18 @@ use std::pin::pin;
 use std::task::Poll;
 
 use anyhow::Result;
-use ballet::core::topology::TAP;
-use ballet_stream::{Record, Start, write_line};
+use ballet::core::topology::{TAP, bindings_of_queue, dead_queue};
+use ballet_stream::{QueueCopy, Record, Start, write_line};
 use futures_util::poll;
+use tokio::task::block_in_place;
 
-use crate::exit::Done;
+use crate::exit::{Done, of_journal, usage};
 use crate::options::GlobalOptions;
 use crate::stream::feed::Feed;
 use crate::stream::render::Lines;
 use crate::stream::selection::{Range, Selection};
-use crate::ui::Output;
+use crate::systems::{self, services, systems};
+use crate::ui::{self, Output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,30 +25,68 @@ Examples:
   ballet tap --saga 0193f7a1 --from first     one saga from its beginning
   ballet tap --where /body/currency=EUR --header tenant=acme
   ballet tap --since 1h --until now -o jsonl | jq .body
+  ballet tap --queue orders                   what goes into the queue of orders from now on
+  ballet tap --queue orders.dead              ... and what becomes a dead letter there
 
 The journal is a stream: reading takes nothing from anybody, and a slow reader holds nothing back.
-The user `tap` may read it and nothing else. -o json and jsonl print the form of a recording's lines.";
+--queue needs the contracts: it makes a queue of its own that is bound as the other one is. That one
+is not touched. It also shows messages that come back to be tried again. It does not show what is put
+on the queue by its name: redriven messages (the journal has a note of each: ballet tap --service
+orders) and what a producer drops there. The copy holds at most 10,000 messages and 64 MiB: what a
+slow reader misses is counted and said.
+The user `tap` may do this and nothing else. -o json and jsonl print the form of a recording's lines.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct TapArgs {
     #[command(flatten)]
     selection: Selection,
+    /// Instead of the journal, show what goes into this queue from now on: the queue of a service, or its
+    /// dead-letter queue
+    #[arg(long, value_name = "NAME", help_heading = "Range",
+        conflicts_with_all = ["from", "since", "until"])]
+    queue: Option<String>,
     #[command(flatten)]
     range: Range,
 }
 
 pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<Done> {
-    let broker = options.broker_as(TAP)?;
-    let start = args.range.start(options)?.unwrap_or(Start::Next);
-    let mut feed = Feed::open(broker, start, args.selection.filter(), &args.range).await?;
-    let mut screen = Screen::new(options.output);
+    let filter = args.selection.filter();
+    let mut feed = match &args.queue {
+        Some(queue) => Feed::of_queue(copy(queue, options).await?, filter, &args.range),
+        None => {
+            let start = args.range.start(options)?.unwrap_or(Start::Next);
+            Feed::open(options.broker_as(TAP)?, start, filter, &args.range).await?
+        }
+    };
+    let mut screen = Screen::new(options);
     let shown = show(&mut feed, &mut screen).await;
     feed.close().await;
     match shown {
         Err(error) if is_reader_gone(&error) => Ok(Done::All),
         shown => shown.map(|()| Done::All),
     }
+}
+
+/// A copy of what goes into a queue.
+async fn copy(queue: &str, options: &GlobalOptions) -> Result<QueueCopy> {
+    systems::read(options.contracts.as_deref())?;
+    let known = systems();
+    let bindings: Vec<_> =
+        known.iter().flat_map(|system| bindings_of_queue(system, queue)).collect();
+    if bindings.is_empty() {
+        return Err(usage(format!(
+            "{queue:?} is no queue of a service: give the name of one ({}), or of one of their \
+             dead-letter queues, such as {}",
+            services().join(", "),
+            services().first().map_or_else(String::new, |service| dead_queue(service))
+        )));
+    }
+    let id = options.clock.new_id(options.clock.now());
+    let opened = QueueCopy::open(options.broker_as(TAP)?, queue, &bindings, id).await;
+    let copy = opened.map_err(of_journal)?;
+    ui::say(&format!("showing what goes into the queue {queue} from now on"));
+    Ok(copy)
 }
 
 async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
@@ -56,12 +96,13 @@ async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
         let next = match poll!(next.as_mut()) {
             Poll::Ready(next) => next,
             Poll::Pending => {
-                screen.out.flush()?;
+                block_in_place(|| screen.out.flush())?;
                 next.await
             }
         };
         match next? {
-            Ok(record) => screen.show(&record)?,
+            // The output may block: a copy of a queue is read meanwhile.
+            Ok(record) => block_in_place(|| screen.show(&record))?,
             Err(_) => break,
         }
     }
@@ -83,9 +124,11 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(output: Output) -> Self {
+    fn new(options: &GlobalOptions) -> Self {
         let out = BufWriter::with_capacity(1 << 16, io::stdout());
-        Self { out, output, lines: Lines::new(), buffer: Vec::new() }
+        // Without contracts the columns begin as wide as is usual.
+        systems::read(options.contracts.as_deref()).ok();
+        Self { out, output: options.output, lines: Lines::of(&systems()), buffer: Vec::new() }
     }
 
     fn show(&mut self, record: &Record) -> Result<()> {

@@ -6,6 +6,7 @@ mod causes;
 mod doctor;
 mod handling;
 mod headers;
+mod inbox;
 mod interrupted;
 mod memory;
 mod missed;

@@ -62,14 +62,18 @@ impl Projection for CountTocks {
     }
 }
 
-/// Fails for good while the table `trouble` says so.
+/// What fails like this may succeed later.
+pub(crate) const FOR_A_WHILE: &str = "away for a while";
+
+/// Fails while the table `trouble` says so.
 async fn count(tx: &mut Tx<'_>, number: i64, word: &str) -> Result<(), Failure> {
     let trouble: Option<(String,)> = sqlx::query_as("select kind from trouble where word = $1")
         .bind(word)
         .fetch_optional(tx.db())
         .await?;
     if let Some((kind,)) = trouble {
-        return Err(Failure::permanent(kind));
+        let is_permanent = kind != FOR_A_WHILE;
+        return Err(if is_permanent { Failure::permanent(kind) } else { Failure::transient(kind) });
     }
     sqlx::query("insert into counted values ($1, $2)")
         .bind(number)
@@ -133,14 +137,18 @@ impl World {
 
     /// From now on the events of one word fail, or no more.
     pub(crate) async fn trouble(&self, word: &str, is: bool) {
-        let statement = if is {
-            "insert into trouble values ($1, 'the counter is full')"
-        } else {
-            "delete from trouble where word = $1"
+        self.trouble_of(word, is.then_some("the counter is full")).await;
+    }
+
+    /// From now on the events of one word fail like this, or no more.
+    pub(crate) async fn trouble_of(&self, word: &str, kind: Option<&str>) {
+        let statement = match kind {
+            Some(_) => "insert into trouble values ($1, $2)",
+            None => "delete from trouble where word = $1 and $2::text is null",
         };
         let mut db = self.database().await;
-        let done = sqlx::query(statement).bind(word).execute(&mut db).await.expect("done");
-        assert_eq!(done.rows_affected(), 1);
+        let done = sqlx::query(statement).bind(word).bind(kind).execute(&mut db).await;
+        assert_eq!(done.expect("done").rows_affected(), 1);
     }
 
     pub(crate) async fn database(&self) -> PgConnection {

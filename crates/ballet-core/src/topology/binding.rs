@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::part::Part;
+use crate::part::{Part, System};
 use crate::topology::names::{DEAD, EVENTS, RETRIES, ROUTE, dead_queue};
 
 /// What a binding leads to.
@@ -73,6 +73,14 @@ pub(crate) fn of_service(part: &Part) -> Vec<Binding> {
     bindings
 }
 
+/// The bindings by which a service's queue, or its dead-letter queue, gets its messages. There are none for
+/// any other queue.
+#[must_use]
+pub fn bindings_of_queue(system: &System, queue: &str) -> Vec<Binding> {
+    let all = system.parts.iter().flat_map(of_service);
+    all.filter(|binding| binding.destination == queue).collect()
+}
+
 /// The bindings without which the service misses messages or cannot set any aside.
 #[must_use]
 pub fn bindings_needed_by(part: &Part) -> Vec<Binding> {
@@ -88,13 +96,28 @@ mod tests {
     use crate::event::EventType;
     use crate::part::SubscriptionPart;
 
-    #[test]
-    fn a_service_needs_its_events_its_dead_letters_its_retries_and_the_way_to_them() {
+    fn bell() -> Part {
         let on = EventType::plain("clock.struck.v1");
         let subscriptions = vec![SubscriptionPart { name: "ring", on }];
-        let bell = Part { service: "bell", subscriptions, ..Part::default() };
+        Part { service: "bell", subscriptions, ..Part::default() }
+    }
+
+    #[test]
+    fn a_queue_is_bound_by_its_own_bindings() {
+        let tower = System { name: "tower", parts: vec![bell()] };
+        let keys = |queue| {
+            let bindings = bindings_of_queue(&tower, queue);
+            bindings.into_iter().map(|it| format!("{} {}", it.source, it.key)).collect::<Vec<_>>()
+        };
+        assert_eq!(keys("bell"), ["route clock.struck.v1", "route bell"]);
+        assert_eq!(keys("bell.dead"), ["dead bell"]);
+        assert_eq!(keys("journal"), [""; 0]);
+    }
+
+    #[test]
+    fn a_service_needs_its_events_its_dead_letters_its_retries_and_the_way_to_them() {
         let needed: Vec<String> =
-            bindings_needed_by(&bell).iter().map(ToString::to_string).collect();
+            bindings_needed_by(&bell()).iter().map(ToString::to_string).collect();
         assert_eq!(
             needed,
             [

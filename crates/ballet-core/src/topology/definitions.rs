@@ -7,8 +7,9 @@ use crate::event::EventType;
 use crate::part::{Part, System};
 use crate::topology::binding::{self, Binding};
 use crate::topology::names::{
-    DEAD, DEAD_PRODUCER, EVENTS, JOURNAL, JOURNAL_POLICY, LOOK_LIMIT, OPS, REDRIVE, RETRIES,
-    RETURNED, ROUTE, TAP, TOPOLOGY, UNROUTED, dead_queue, returned_queue,
+    COPY, COPY_EXPIRES, DEAD, DEAD_PRODUCER, EVENTS, JOURNAL, JOURNAL_POLICY, LOOK_LIMIT,
+    MOST_COPIED_BYTES, MOST_COPIES, OPS, REDRIVE, RETRIES, RETURNED, ROUTE, TAP, TOPOLOGY,
+    UNROUTED, dead_queue, returned_queue,
 };
 
 /// The definitions document of a system.
@@ -19,15 +20,19 @@ pub fn definitions(system: &System, password_hash: impl Fn(&str) -> String) -> V
     let vhost = system.name;
     let mut users = vec![user(OPS, "administrator", &password_hash)];
     // Tags that RabbitMQ does not know give no right. This one says in its console what the user is for.
-    users.push(user(TAP, "reads-the-journal-only", &password_hash));
+    users.push(user(TAP, "reads-events-only", &password_hash));
     users.push(user(REDRIVE, "", &password_hash));
     users.push(user(TOPOLOGY, "policymaker", &password_hash));
     let mut permissions = vec![
         json!({"user": OPS, "vhost": vhost, "configure": ".*", "write": ".*", "read": ".*"}),
-        json!({"user": TAP, "vhost": vhost, "configure": "^$", "write": "^$", "read": "^journal$"}),
+        // It may make queues of copies, and bind them to exchanges that no queue is called like. So it
+        // can take a message away from nobody.
+        json!({"user": TAP, "vhost": vhost, "configure": format!(r"^{COPY}\."),
+            "write": format!(r"^{COPY}\."),
+            "read": format!(r"^({JOURNAL}|{ROUTE}|{DEAD}|{COPY}\..+)$")}),
         json!({"user": REDRIVE, "vhost": vhost, "configure": "^$",
             "write": r"^(amq\.default|dead)$",
-            "read": r"^(journal|unrouted|[^.]+\.dead)$"}),
+            "read": r"^(journal|unrouted|retry\.(5s|30s|5m)|[^.]+\.dead)$"}),
     ];
     permissions.push(topology_permission(system));
     let mut topic_permissions = Vec::new();
@@ -209,6 +214,14 @@ fn policies(vhost: &str) -> Vec<Value> {
             r"\.returned$",
             1,
             json!({"max-length": 10_000, "max-length-bytes": 100_000_000, "overflow": "drop-head"}),
+        ),
+        // Whatever its maker asks for: it cannot fill the broker.
+        policy(
+            COPY,
+            &format!(r"^{COPY}\."),
+            1,
+            json!({"max-length": MOST_COPIES, "max-length-bytes": MOST_COPIED_BYTES,
+                "overflow": "drop-head", "expires": COPY_EXPIRES}),
         ),
     ]
 }

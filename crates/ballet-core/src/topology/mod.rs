@@ -11,9 +11,10 @@ mod definitions;
 pub mod drift;
 pub(crate) mod names;
 
-pub use binding::{Binding, Destination, bindings_needed_by};
+pub use binding::{Binding, Destination, bindings_needed_by, bindings_of_queue};
 pub use definitions::definitions;
 pub use names::{
-    DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, EVENTS, JOURNAL, JOURNAL_POLICY, LOOK_LIMIT, NOTES, OPS,
-    REDRIVE, RETRIES, RETURNED, ROUTE, TAP, TOPOLOGY, UNROUTED, dead_queue, returned_queue,
+    COPY, COPY_EXPIRES, DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, EVENTS, JOURNAL, JOURNAL_POLICY,
+    LOOK_LIMIT, MOST_COPIED_BYTES, MOST_COPIES, NOTES, OPS, REDRIVE, RETRIES, RETURNED, ROUTE, TAP,
+    TOPOLOGY, UNROUTED, dead_queue, returned_queue,
 };

@@ -35,8 +35,16 @@ pub const OPS: &str = "ops";
 pub const REDRIVE: &str = "redrive";
 /// The user of `ballet topology`. It may read and create the system's own objects.
 pub const TOPOLOGY: &str = "topology";
-/// The user that may read the journal and nothing else.
+/// The user that may read events, and take none: the journal, and copies of what goes into queues.
 pub const TAP: &str = "tap";
+/// The first word of the names of queues with such copies. No service can be called like this.
+pub const COPY: &str = "tap-of";
+/// The most messages that such a queue holds. The oldest go, because nobody waits for its reader.
+pub const MOST_COPIES: u32 = 10_000;
+/// The most bytes of bodies that such a queue holds.
+pub const MOST_COPIED_BYTES: u32 = 64 * 1024 * 1024;
+/// How long such a queue stays without its reader, in milliseconds.
+pub const COPY_EXPIRES: u32 = 60_000;
 
 /// What a tool did with a dead letter, or that it searched the journal for what a service missed. A
 /// note of it goes to the exchange [`DEAD`] with the routing

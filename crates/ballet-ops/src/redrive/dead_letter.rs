@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ballet_amqp::headers::{
     ATTEMPTS, DEAD_AT, DEAD_DETAIL, DEAD_EXCHANGE, DEAD_REASON, DEAD_ROUTING_KEY, DEAD_STEP,
-    EDITED, REDRIVE_ID, REDRIVES, count_header, text_header,
+    EDITED, REDRIVE_ID, REDRIVES, RETRIES, count_header, text_header,
 };
 use ballet_amqp::{BasicProperties, BrokerError, Delivery, Session, incoming};
 use ballet_core::envelope::{self, Envelope, Incoming, Limits, Unacceptable, is_blank};
@@ -112,6 +112,16 @@ impl DeadLetter {
     pub(crate) fn unrouted(service: &str, delivery: Delivery) -> Self {
         let id = message_id(&delivery);
         Self { reason: "unrouted".to_owned(), ..Self::missed(service, id, delivery) }
+    }
+
+    /// A message in a retry queue. It waits for another attempt of the service that its routing key names.
+    pub(crate) fn waiting(_: &str, delivery: Delivery) -> Self {
+        let id = message_id(&delivery);
+        let service = delivery.routing_key.clone();
+        // If it fails again it is the same message, but it has waited once more.
+        let waits = count_header(&delivery.properties, RETRIES).into();
+        let read = Self::read(&service, delivery);
+        Self { id, redrives: waits, reason: "waits".to_owned(), ..read }
     }
 
     /// The same for this service.

@@ -19,6 +19,27 @@ pub enum JournalError {
         /// What to do about it.
         advice: &'static str,
     },
+    /// There is no queue to copy from.
+    #[error("there is no queue `{queue}` in vhost `{vhost}`: make it with `ballet topology apply`")]
+    NoQueue {
+        /// The queue.
+        queue: String,
+        /// The virtual host.
+        vhost: String,
+    },
+    /// The user may not copy what goes into a queue.
+    #[error(
+        "what goes into queue `{queue}` of vhost `{vhost}` cannot be copied: {reason}; the user needs \
+         the rights that `ballet topology definitions` has for `tap`. The user `ops` has them, too"
+    )]
+    NoCopy {
+        /// The queue.
+        queue: String,
+        /// The virtual host.
+        vhost: String,
+        /// The broker's text.
+        reason: String,
+    },
     /// The last messages are such that no reader gets them.
     #[error(
         "the broker cannot deliver the last messages of the journal, so nobody knows where it ends: \

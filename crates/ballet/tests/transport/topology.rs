@@ -62,7 +62,7 @@ async fn the_console_says_that_the_journal_is_no_backlog_and_what_the_user_tap_i
     .unwrap();
     let tap = world.env.amqp_url("tap").split("://").nth(1).unwrap().split(':').next().unwrap();
     let user = management.call(Method::GET, &["users", tap], None).await.unwrap();
-    assert!(user["tags"].to_string().contains("reads-the-journal-only"), "{user}");
+    assert!(user["tags"].to_string().contains("reads-events-only"), "{user}");
 }
 
 #[tokio::test]

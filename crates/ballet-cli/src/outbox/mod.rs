@@ -1,4 +1,7 @@
-//! `ballet outbox`: lists events that a service could not publish, puts them back, or deletes them.
+//! `ballet outbox`: what is not published yet; events that a service could not publish are listed, put
+//! back, or deleted.
+
+mod waiting;
 
 use anyhow::{Context as _, Result, bail};
 use ballet_ops::outbox::{self, Filter, Unpublished};
@@ -21,6 +24,9 @@ pub(crate) enum Command {
     Retry(Change),
     /// Delete them: they are never published
     Forget(Change),
+    /// Say of each service what is not published yet, since when, and why
+    #[command(after_help = waiting::EXAMPLES)]
+    Waiting(waiting::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -68,6 +74,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
         Command::List(args) => list(&args, options).await,
         Command::Retry(args) => change(&args, options, Way::Retry).await,
         Command::Forget(args) => change(&args, options, Way::Forget).await,
+        Command::Waiting(args) => waiting::run(&args, options).await,
     }
 }
 

@@ -1,0 +1,120 @@
+//! `ballet inbox retry`: what waits for its next attempt is tried again now.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use ballet_amqp::{Broker, Object};
+use ballet_ops::redrive::Waiting;
+use sqlx::Connection;
+use uuid::Uuid;
+
+use crate::dlq::interrupt::stop_on_ctrl_c;
+use crate::exit::{Done, usage, with_advice};
+use crate::options::GlobalOptions;
+use crate::ui;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet inbox retry payments --saga 0193f7a0-0001-7000-8000-000000000001
+  ballet inbox retry payments --all --dry-run     how many messages wait
+  ballet inbox retry payments --all --rate 100    all of them, 100 a second
+
+Messages go from the retry queues to the queue of the service, under their ids and with the counts of
+their attempts: the service handles each once, and one that fails again waits on as it would have.
+Calls to the outside are made again under the same keys; they are in the service's database
+(DATABASE_URL). It can be interrupted and repeated. The user of the broker is redrive or ops.";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The service that tries again
+    #[arg(value_name = "SERVICE")]
+    service: String,
+    /// Only what belongs to this saga
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    saga: Vec<Uuid>,
+    /// Only the message or the call with this id
+    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    id: Vec<Uuid>,
+    /// All that waits
+    #[arg(long, help_heading = "Selection")]
+    all: bool,
+    /// Move at most this many messages per second [default: no limit]
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+    /// Say how many messages are meant, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    if args.saga.is_empty() && args.id.is_empty() && !args.all {
+        return Err(usage("say what to try again: --saga, --id, or --all"));
+    }
+    let Args { service, saga, id, .. } = args;
+    let waiting = Waiting { service: service.clone(), sagas: saga.clone(), messages: id.clone() };
+    let broker = options.broker()?;
+    check(service, &broker).await?;
+    if args.dry_run {
+        let count = waiting.count(&broker).await.map_err(with_advice)?;
+        ui::say(&format!("{} of {service} would be tried again now", messages(count)));
+        return Ok(Done::All);
+    }
+    let stop = stop_on_ctrl_c();
+    let progress = ui::Progress::endless(&format!("messages moved to {service}"));
+    let show = |done: u64| progress.show(done);
+    let summary = waiting.hurry(&broker, args.rate, stop, &show).await;
+    drop(progress);
+    let summary = summary.map_err(with_advice)?;
+    ui::say(&format!("{} of {service} tried again now", messages(summary.removed)));
+    for (id, why) in &summary.failures {
+        ui::say(&format!("{} {id} waits on: {why}", ui::bad("note:")));
+    }
+    if summary.stopped {
+        ui::say("stopped before the end; nothing is lost, and the same command continues");
+        return Ok(Done::Partly);
+    }
+    calls(&waiting, options).await?;
+    Ok(if summary.failed > 0 { Done::Partly } else { Done::All })
+}
+
+/// A name that is wrong finds nothing, too.
+async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
+    let session = broker.connect("ballet inbox").await;
+    let session = session.map_err(|error| with_advice(error.into()))?;
+    let found = session.find(&Object::Queue(service.to_owned())).await;
+    let vhost = session.peer().vhost.clone();
+    session.close().await;
+    match found {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(usage(format!(
+            "vhost `{vhost}` has no queue `{service}`: give the name of a service"
+        ))),
+        Err(error) => Err(with_advice(error.into())),
+    }
+}
+
+/// The calls to the outside.
+async fn calls(waiting: &Waiting, options: &GlobalOptions) -> Result<()> {
+    let service = &waiting.service;
+    let Some(mut db) = options.connect(service).await? else {
+        ui::say("calls to the outside are in the service's database: set DATABASE_URL for them");
+        return Ok(());
+    };
+    let hurried = waiting.hurry_calls(&mut db).await;
+    let hurried = hurried.with_context(|| format!("the database of {service}"))?;
+    db.close().await.ok();
+    if hurried > 0 {
+        let calls =
+            if hurried == 1 { "1 call" } else { &format!("{} calls", ui::grouped(hurried)) };
+        ui::say(&format!("{calls} of {service} to the outside made again within seconds"));
+    }
+    Ok(())
+}
+
+fn messages(count: u64) -> String {
+    match count {
+        1 => "1 message".to_owned(),
+        count => format!("{} messages", ui::grouped(count)),
+    }
+}

@@ -1,0 +1,179 @@
+//! `ballet inbox waiting`: how much has come to each service and waits, and since when.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use ballet::core::topology::dead_queue;
+use ballet::internal::{Alive, alive};
+use ballet_amqp::{Found, Object, Session};
+use ballet_ops::waiting::{self, InboxWaits, Line};
+use ballet_terminal::{Cell, Table};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sqlx::Connection;
+use tokio::time::sleep;
+
+use crate::exit::{Done, with_advice};
+use crate::options::GlobalOptions;
+use crate::systems::services;
+use crate::ui::{self, Output};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet inbox waiting
+  ballet inbox waiting -o jsonl | jq 'select(.ready > 1000)'
+
+queue: messages that no process has taken yet, and the processes that read them. retries: messages that
+failed and are tried again by themselves. calls: requests to the outside without an answer. dead: dead
+letters. It asks the broker (AMQP_URL) and the services' databases (DATABASE_URL with {service} in it),
+and changes nothing. What is away is named, and the rest is listed: exit code 3.";
+
+/// How often a queue is asked that seems to be empty.
+const ASK: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(50);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only this service [default: all known services]
+    #[arg(long, value_name = "NAME")]
+    service: Vec<String>,
+}
+
+/// What waits for one service. What could not be asked is `None`.
+struct Row {
+    service: String,
+    queue: Option<Found>,
+    dead: Option<Found>,
+    tables: Option<(bool, InboxWaits)>,
+}
+
+pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let known = if args.service.is_empty() { services() } else { args.service.clone() };
+    let mut away = Vec::new();
+    let connected = options.broker()?.connect("ballet inbox").await;
+    let session = connected.map_err(|error| with_advice(error.into()));
+    let session = session.map_err(|error| away.push(format!("{error:#}"))).ok();
+    let mut rows = Vec::new();
+    for service in known {
+        let mut queues = [None, None];
+        if let Some(session) = &session {
+            for (found, name) in queues.iter_mut().zip([service.clone(), dead_queue(&service)]) {
+                match find(session, name).await {
+                    Ok(queue) => *found = Some(queue),
+                    Err(error) => away.push(format!("{error:#}")),
+                }
+            }
+        }
+        let tables = match read(&service, options).await {
+            Ok(Some(tables)) => Some(tables),
+            Ok(None) => {
+                away.push(format!("the database of {service}: DATABASE_URL is not set"));
+                None
+            }
+            Err(error) => {
+                away.push(format!("{error:#}"));
+                None
+            }
+        };
+        let [queue, dead] = queues;
+        rows.push(Row { service, queue, dead, tables });
+    }
+    if let Some(session) = session {
+        session.close().await;
+    }
+    show(&rows, options);
+    for away in &away {
+        ui::say(&format!("{} {away}; the rest is listed", ui::bad("note:")));
+    }
+    Ok(if away.is_empty() { Done::All } else { Done::Partly })
+}
+
+/// RabbitMQ reports a quorum queue as empty and without readers if it cannot find out within 250 ms, so
+/// one that looks like this is asked again.
+async fn find(session: &Arc<dyn Session>, name: String) -> Result<Found> {
+    let queue = Object::Queue(name.clone());
+    let mut asked = 0;
+    loop {
+        let found = session.find(&queue).await.with_context(|| format!("the queue {name}"))?;
+        let found = found.with_context(|| {
+            format!("there is no queue {name}: `ballet topology apply` makes it")
+        })?;
+        asked += 1;
+        if asked == ASK || found.messages > 0 || found.consumers > 0 {
+            return Ok(found);
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Whether a process is alive, and what waits in the tables.
+async fn read(service: &str, options: &GlobalOptions) -> Result<Option<(bool, InboxWaits)>> {
+    let Some(mut db) = options.connect(service).await? else { return Ok(None) };
+    let read = async {
+        let is_alive = alive(&mut db).await? == Alive::Yes;
+        let waits = waiting::inbox(&mut db).await?;
+        db.close().await?;
+        Ok::<_, sqlx::Error>((is_alive, waits))
+    };
+    Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
+}
+
+fn show(rows: &[Row], options: &GlobalOptions) {
+    let waits = |row: &Row| row.tables.map(|(_, waits)| waits);
+    if options.output != Output::Table {
+        let row = |row: &Row| -> Value {
+            let at = |line: fn(&InboxWaits) -> Option<Timestamp>| {
+                waits(row).as_ref().and_then(line).map(|at| at.to_string())
+            };
+            json!({
+                "service": row.service,
+                "ready": row.queue.map(|queue| queue.messages),
+                "readers": row.queue.map(|queue| queue.consumers),
+                "alive": row.tables.map(|(is_alive, _)| is_alive),
+                "retries": waits(row).map(|waits| waits.retries.count),
+                "retries_since": at(|waits| waits.retries.since),
+                "next_at": at(|waits| waits.next_at),
+                "calls": waits(row).map(|waits| waits.calls.count),
+                "calls_since": at(|waits| waits.calls.since),
+                "dead": row.dead.map(|dead| dead.messages),
+            })
+        };
+        ui::print_json(options.output, rows.iter().map(row).collect());
+        return;
+    }
+    let now = options.clock.now();
+    let header =
+        ["service", "queue", "readers", "retries", "for", "next attempt", "calls", "for", "dead"];
+    let mut table = Table::new(header).right([1, 2, 3, 6, 8]);
+    for row in rows {
+        let count = |count: Option<u64>| Cell::from(count.map(ui::grouped));
+        let line = |line: fn(&InboxWaits) -> Line| {
+            let line = waits(row).as_ref().map(line);
+            let age = line.and_then(|line| line.since).map(|at| ui::ago(Some(at), now));
+            (count(line.map(|line| line.count)), Cell::from(age))
+        };
+        let next = waits(row).and_then(|waits| waits.next_at);
+        let (retries, retries_for) = line(|waits| waits.retries);
+        let (calls, calls_for) = line(|waits| waits.calls);
+        table.row([
+            Cell::from(&row.service),
+            count(row.queue.map(|queue| queue.messages.into())),
+            count(row.queue.map(|queue| queue.consumers.into())),
+            retries,
+            retries_for,
+            Cell::from(next.map(|at| format!("in {}", ui::ago(Some(now), at)))),
+            calls,
+            calls_for,
+            count(row.dead.map(|dead| dead.messages.into())),
+        ]);
+    }
+    if !rows.is_empty() {
+        ui::show(&table);
+    }
+    for row in rows {
+        if row.tables.is_some_and(|(is_alive, _)| !is_alive) {
+            ui::say(&format!("no process of {} is alive", row.service));
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! `ballet inbox` and `ballet outbox waiting`: what waits, since when, and a retry now.
+
+use ballet::Clock;
+use ballet_testkit::{Method, wait_until};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use sqlx::{Connection, Executor};
+use tokio::process::Command;
+
+use crate::world::{Ended, FOR_A_WHILE, SOON, TICKED, World, ballet, ended};
+
+fn command(world: &World, arguments: &[&str]) -> Command {
+    let mut command = ballet(&world.env, &world.place);
+    command.args(arguments).env("DATABASE_URL", world.env.database_url("counter"));
+    command
+}
+
+async fn run(world: &World, arguments: &[&str]) -> Ended {
+    ended(command(world, arguments)).await
+}
+
+async fn rows(world: &World, arguments: &[&str], code: i32) -> Vec<Value> {
+    let arguments = [arguments, &["--service", "counter", "-o", "json"]].concat();
+    serde_json::from_str(&run(world, &arguments).await.ends_with(code).out).expect("JSON")
+}
+
+fn now() -> Timestamp {
+    Clock::system().now()
+}
+
+fn next_at(row: &Value) -> Option<Timestamp> {
+    row["next_at"].as_str().map(|at| at.parse().expect("a time"))
+}
+
+/// Waits until all of these have so many attempts behind them, and waits for the next one. Returns when
+/// the first of these is.
+async fn waits(world: &World, count: usize, attempts: u64) -> Timestamp {
+    wait_until(&format!("{attempts} attempts of {count} messages"), SOON, || async {
+        let listed = rows(world, &["inbox", "list"], 0).await;
+        let is_there = |row: &&Value| row["attempts"].as_u64() >= Some(attempts);
+        let there: Vec<&Value> = listed.iter().filter(is_there).collect();
+        let next = there.iter().filter_map(|row| next_at(row)).min();
+        match next {
+            // Not one that is due: it is on its way back.
+            Some(next) if there.len() == count && next > now() => Ok(Some(next)),
+            _ => Err(format!("{listed:?}")),
+        }
+    })
+    .await
+    .expect("they wait")
+}
+
+/// A world whose retries come after as long as for everybody.
+async fn patient(name: &str) -> World {
+    let world = World::new(name).await;
+    let path = ["policies", world.env.vhost(), "quick-retries"];
+    world.env.management().call(Method::DELETE, &path, None).await.expect("removed");
+    world
+}
+
+#[tokio::test]
+async fn t152_what_waits_is_tried_again_now_one_or_many_and_once() {
+    let world = patient("now").await;
+    world.trouble_of("tick", Some(FOR_A_WHILE)).await;
+    let mut ids = Vec::new();
+    for number in 0..20 {
+        ids.push(world.tick(TICKED, number).await);
+    }
+    // For half a minute.
+    waits(&world, 20, 6).await;
+    let retry = |more: &'static [&'static str]| [&["inbox", "retry", "counter"], more].concat();
+    let all = retry(&["--all"]);
+    let plan = run(&world, &retry(&["--all", "--dry-run"])).await.ends_with(0);
+    assert!(plan.err.contains("20 messages of counter would be tried again now"), "{plan:?}");
+
+    // The cause is still there: they wait again, for longer, and none is lost.
+    let moved = run(&world, &all).await.ends_with(0);
+    assert!(moved.err.contains("20 messages of counter tried again now"), "{moved:?}");
+    let next = waits(&world, 20, 9).await;
+    assert!(next.duration_since(now()) > SignedDuration::from_secs(60), "{next}");
+
+    world.trouble_of("tick", None).await;
+    let other = run(&world, &["inbox", "retry", "counters", "--all"]).await.ends_with(2);
+    assert!(other.err.contains("no queue `counters`"), "{other:?}");
+    let one = run(&world, &["inbox", "retry", "counter", "--id", &ids[7]]).await.ends_with(0);
+    assert!(one.err.contains("1 message of counter"), "{one:?}");
+    world.are_counted(1).await;
+    assert_eq!(world.counted().await, [(7, 1)]);
+    // Two operators at once.
+    let (first, second) = tokio::join!(run(&world, &all), run(&world, &all));
+    first.ends_with(0);
+    second.ends_with(0);
+    world.all_counted_once(20).await;
+    assert!(now() < next, "they were not moved forward");
+    assert_eq!(rows(&world, &["inbox", "list"], 0).await, Vec::<Value>::new());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t152_calls_to_the_outside_are_made_due_in_batches() {
+    let mut world = World::new("calls").await;
+    world.stop().await;
+    let mut db = world.database().await;
+    db.execute(
+        "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
+         attempts, next_at, last_error) select gen_random_uuid(), md5((n % 2)::text)::uuid, 'pay', '', \
+         false, '{}', case when n <= 3 then 7 else 0 end, now(), 3, now() + interval '1 minute', \
+         'no answer' from generate_series(1, 2503) as n",
+    )
+    .await
+    .expect("calls");
+    let count = "select count(*) from ballet.call where next_at <= ballet.now()";
+    let saga = "select md5('0')::uuid::text";
+    let saga: String = sqlx::query_scalar(saga).fetch_one(&mut db).await.expect("an id");
+    let one = run(&world, &["inbox", "retry", "counter", "--saga", &saga]).await.ends_with(0);
+    assert!(one.err.contains("1,250 calls of counter"), "{one:?}");
+    let all = run(&world, &["inbox", "retry", "counter", "--all"]).await.ends_with(0);
+    assert!(all.err.contains("1,250 calls of counter"), "{all:?}");
+    // Those that a process is making are left to it.
+    let due: i64 = sqlx::query_scalar(count).fetch_one(&mut db).await.expect("a number");
+    assert_eq!(due, 2_500);
+    let nothing = run(&world, &["inbox", "retry", "counter"]).await.ends_with(2);
+    assert!(nothing.err.contains("say what to try again"), "{nothing:?}");
+    db.close().await.expect("closed");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_with_its_age_and_what_is_away_is_named() {
+    let mut world = patient("waiting").await;
+    // A busy broker does not count a reader at once.
+    let empty = wait_until("the reader to be counted", SOON, || async {
+        let empty = rows(&world, &["inbox", "waiting"], 0).await;
+        if empty[0]["readers"] == 1 { Ok(Some(empty)) } else { Err(format!("{empty:?}")) }
+    });
+    let empty = empty.await.expect("a reader");
+    assert_eq!((&empty[0]["ready"], &empty[0]["retries"]), (&0.into(), &0.into()), "{empty:?}");
+    assert_eq!(empty[0]["alive"], true);
+    world.trouble_of("tick", Some(FOR_A_WHILE)).await;
+    let before = now() - SignedDuration::from_secs(5);
+    let id = world.tick(TICKED, 0).await;
+    waits(&world, 1, 3).await;
+    let listed = rows(&world, &["inbox", "list"], 0).await;
+    assert_eq!((&listed[0]["id"], &listed[0]["what"]), (&id.into(), &TICKED.into()));
+    assert_eq!(
+        (&listed[0]["step"], &listed[0]["detail"]),
+        (&"count_ticks".into(), &FOR_A_WHILE.into())
+    );
+    world.stop().await;
+    world.tick(TICKED, 1).await;
+    // What was delivered to the process returns a moment after its end.
+    let waits = wait_until("a message in the queue", SOON, || async {
+        let waits = rows(&world, &["inbox", "waiting"], 0).await;
+        let is = waits[0]["ready"].as_u64() >= Some(1) && waits[0]["readers"] == 0;
+        if is { Ok(Some(waits)) } else { Err(format!("{waits:?}")) }
+    });
+    let waits = waits.await.expect("waits");
+    assert_eq!((&waits[0]["retries"], &waits[0]["alive"]), (&1.into(), &false.into()));
+    let since: Timestamp =
+        waits[0]["retries_since"].as_str().expect("a time").parse().expect("one");
+    assert!(since > before && since < now(), "{since}");
+
+    let arguments = ["inbox", "waiting", "--service", "counter"];
+    let table = run(&world, &arguments).await.ends_with(0);
+    assert!(table.out.contains("next attempt") && table.err.contains("no process"), "{table:?}");
+    for (name, url) in [
+        ("AMQP_URL", "amqp://redrive:x@127.0.0.1:1/clocks"),
+        ("DATABASE_URL", "postgres://counter@127.0.0.1:1/counter"),
+    ] {
+        let mut away = command(&world, &arguments);
+        away.env(name, url);
+        let away = ended(away).await.ends_with(3);
+        assert!(away.err.contains("cannot be reached") && away.out.contains("counter"), "{away:?}");
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_is_not_published_is_counted_with_its_age_and_the_reason() {
+    let mut world = World::new("unpublished").await;
+    let empty = rows(&world, &["outbox", "waiting"], 0).await;
+    assert_eq!((&empty[0]["waiting"], &empty[0]["why"]), (&0.into(), &Value::Null), "{empty:?}");
+    world.stop().await;
+    let mut db = world.database().await;
+    db.execute(
+        "insert into ballet.outbox_0 (owner, batch, position, message_id, event_type, body, created_at) \
+         select 7, n / 2, n % 2, gen_random_uuid(), 'a.b.v1', '{}', now() - interval '1 hour' \
+         from generate_series(0, 5) as n; \
+         insert into ballet.outbox_0 (owner, batch, position, created_at) values (7, 1, -1, now()); \
+         insert into ballet.unsent_copy (copy_id, exchange, routing_key, properties, body, why, next_at) \
+         values (gen_random_uuid(), 'dead', 'counter', '', '', 'no right', now())",
+    )
+    .await
+    .expect("rows");
+    let found = rows(&world, &["outbox", "waiting"], 0).await;
+    assert_eq!((&found[0]["waiting"], &found[0]["copies"]), (&4.into(), &1.into()), "{found:?}");
+    assert!(found[0]["why"].as_str().expect("a reason").contains("no process"), "{found:?}");
+    let arguments = ["outbox", "waiting", "--service", "counter"];
+    let table = run(&world, &arguments).await.ends_with(0);
+    assert!(table.out.contains("60 min"), "{table:?}");
+    let mut away = command(&world, &[&arguments[..], &["--service", "absent"]].concat());
+    away.env("DATABASE_URL", "postgres://counter@127.0.0.1:1/{service}");
+    let away = ended(away).await.ends_with(3);
+    assert!(away.err.contains("the database of absent"), "{away:?}");
+    db.close().await.expect("closed");
+    world.close().await;
+}

@@ -1,0 +1,210 @@
+//! Messages in the retry queues: tries them again now.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballet_amqp::headers::{ACQUIRED_COUNT, DELIVERY_COUNT};
+use ballet_amqp::{Broker, FieldTable, Publish, Session};
+use ballet_core::MessageId;
+use ballet_core::topology::RETRIES;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::redrive::action::Action;
+use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::error::RedriveError;
+use crate::redrive::options::{Progress, Stop};
+use crate::redrive::passes;
+use crate::redrive::queue::DeadQueue;
+use crate::redrive::reader::Reading;
+use crate::redrive::source::Source;
+use crate::redrive::summary::Summary;
+
+/// On the default exchange the routing key is the name of a queue.
+const DEFAULT_EXCHANGE: &str = "";
+/// What is read and not wanted is held meanwhile, also if its time is over.
+const LONGEST_PASS: Duration = Duration::from_secs(30);
+/// The calls that one statement makes due.
+const CALLS: i64 = 1_000;
+
+/// What a service tries again later, and is to be tried again now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// The service.
+    pub service: String,
+    /// Only what belongs to one of these sagas; all if there are none.
+    pub sagas: Vec<Uuid>,
+    /// Only these messages; all if there are none.
+    pub messages: Vec<Uuid>,
+}
+
+impl Waiting {
+    /// Counts the messages in the retry queues.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or denies access.
+    pub async fn count(&self, broker: &Arc<dyn Broker>) -> Result<u64, RedriveError> {
+        let mut count = 0;
+        for (queue, _) in RETRIES {
+            let each = |message: DeadLetter| count += u64::from(self.matches(&message));
+            of(broker, queue).browse(each).await?;
+        }
+        Ok(count)
+    }
+
+    /// Moves the messages from the retry queues to the queue of the service. They keep their ids and the
+    /// counts of their attempts, so one that fails again waits for as long as it would have. A message
+    /// that is sent twice after an interruption is handled once. At most `rate` are moved per second.
+    ///
+    /// # Errors
+    ///
+    /// If the broker does not answer, or denies access. What was moved before stays moved.
+    pub async fn hurry(
+        &self,
+        broker: &Arc<dyn Broker>,
+        rate: Option<NonZeroU32>,
+        mut stop: Stop,
+        progress: Progress<'_>,
+    ) -> Result<Summary, RedriveError> {
+        let summary = Summary::default();
+        let mut hurry = Hurry { waiting: self, moved: HashSet::new(), summary, progress };
+        let pace = rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.get());
+        // In this order: what fails meanwhile goes on to the next queue.
+        for (queue, _) in RETRIES {
+            let queue = RetryQueue(of(broker, queue));
+            if passes::run(&queue, &mut hurry, pace, &mut stop).await? {
+                return Ok(Summary { stopped: true, ..hurry.summary });
+            }
+        }
+        Ok(hurry.summary)
+    }
+
+    /// Makes the calls to the outside due that wait for their next attempt, some at a time, and returns
+    /// how many. They are asked for again under the same keys. A call that is being made is left alone.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub async fn hurry_calls(&self, db: &mut PgConnection) -> Result<u64, sqlx::Error> {
+        let hurry = "update ballet.call set next_at = ballet.now() where call_key in ( \
+                select call_key from ballet.call where closed_at is null and owner = 0 \
+                and next_at > (select ballet.now()) and call_key <> all($3) \
+                and (cardinality($1::uuid[]) = 0 or saga_id = any($1)) \
+                and (cardinality($2::uuid[]) = 0 or message_id = any($2) or call_key = any($2)) \
+                order by next_at limit $4 for update skip locked) returning call_key";
+        // One that fails again meanwhile waits.
+        let mut hurried: Vec<Uuid> = Vec::new();
+        loop {
+            let step: Vec<Uuid> = sqlx::query_scalar(hurry)
+                .bind(&self.sagas)
+                .bind(&self.messages)
+                .bind(&hurried)
+                .bind(CALLS)
+                .fetch_all(&mut *db)
+                .await?;
+            if step.is_empty() {
+                return Ok(hurried.len() as u64);
+            }
+            hurried.extend(step);
+        }
+    }
+
+    fn matches(&self, message: &DeadLetter) -> bool {
+        let saga = || message.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok());
+        message.service == self.service
+            && (self.messages.is_empty() || self.messages.contains(&message.id.0))
+            && (self.sagas.is_empty() || saga().is_some_and(|saga| self.sagas.contains(&saga)))
+    }
+}
+
+fn of(broker: &Arc<dyn Broker>, queue: &str) -> DeadQueue {
+    DeadQueue {
+        broker: Arc::clone(broker),
+        service: queue.to_owned(),
+        name: queue.to_owned(),
+        letter: DeadLetter::waiting,
+    }
+}
+
+/// A retry queue. It has messages of all services.
+struct RetryQueue(DeadQueue);
+
+impl Source for RetryQueue {
+    fn service(&self) -> &str {
+        self.0.service()
+    }
+
+    async fn connect(&self) -> Result<Arc<dyn Session>, RedriveError> {
+        self.0.connect().await
+    }
+
+    async fn check(&self, session: &dyn Session) -> Result<(), RedriveError> {
+        self.0.check(session).await
+    }
+
+    fn longest_pass(&self) -> Option<Duration> {
+        Some(LONGEST_PASS)
+    }
+
+    fn read(&self) -> Reading {
+        self.0.read()
+    }
+
+    /// What was held and is due goes on to its service and does not return.
+    async fn wait_until_returned(&self, _: u64) -> Result<(), RedriveError> {
+        Ok(())
+    }
+
+    async fn holds_more_than(&self, left: u64) -> Result<bool, RedriveError> {
+        self.0.holds_more_than(left).await
+    }
+}
+
+struct Hurry<'a> {
+    waiting: &'a Waiting,
+    /// One that fails again, and waits again, is not moved in circles.
+    moved: HashSet<MessageId>,
+    summary: Summary,
+    progress: Progress<'a>,
+}
+
+impl Action for Hurry<'_> {
+    fn replacements(&mut self, message: &DeadLetter) -> Option<Vec<Publish>> {
+        if !self.waiting.matches(message) || !self.moved.insert(message.id) {
+            return None;
+        }
+        let mut properties = message.properties.clone();
+        if let Some(headers) = properties.headers() {
+            let mut kept = FieldTable::default();
+            for (name, value) in headers.inner() {
+                // The broker writes these when it delivers.
+                if ![DELIVERY_COUNT, ACQUIRED_COUNT].contains(&name.as_str()) {
+                    kept.insert(name.clone(), value.clone());
+                }
+            }
+            properties = properties.with_headers(kept);
+        }
+        Some(vec![Publish {
+            exchange: DEFAULT_EXCHANGE.to_owned(),
+            routing_key: message.service.clone(),
+            mandatory: true,
+            properties,
+            body: message.body.clone().into(),
+        }])
+    }
+
+    fn removed(&mut self, message: &DeadLetter) {
+        self.summary.add_removed(message, false, self.progress);
+    }
+
+    fn failed(&mut self, id: String, reason: String) {
+        self.summary.add_failed(id, reason);
+    }
+
+    fn removed_count(&self) -> u64 {
+        self.summary.removed
+    }
+}

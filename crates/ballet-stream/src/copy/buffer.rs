@@ -1,0 +1,178 @@
+//! What has come and is not read yet. It is bounded: what comes while it is full is dropped and counted.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::copy::copied::Copied;
+use crate::journal::error::JournalError;
+use crate::record::Record;
+
+/// What a record takes besides its body.
+const RECORD: usize = 1_024;
+
+/// Between the connection, which is read as fast as it goes, and a reader that may be slow.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    most: usize,
+    most_bytes: usize,
+    held: Mutex<Held>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    copied: VecDeque<Copied>,
+    bytes: usize,
+    /// The records that were dropped behind the last of them.
+    dropped: u64,
+    end: Option<JournalError>,
+}
+
+fn size(record: &Record) -> usize {
+    record.body.len() + RECORD
+}
+
+impl Buffer {
+    pub(crate) fn new(most: usize, most_bytes: usize) -> Self {
+        Self { most, most_bytes, held: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// Adds a record, or drops it. Once it drops, it goes on until there is room for many.
+    pub(crate) fn add(&self, record: Record) {
+        let mut held = self.held();
+        let part = if held.dropped > 0 { 2 } else { 1 };
+        let is_full = held.copied.len() >= self.most / part
+            || held.bytes + size(&record) > self.most_bytes / part;
+        // One that is bigger than all of it has to pass.
+        if is_full && !held.copied.is_empty() {
+            held.dropped += 1;
+        } else {
+            held.note_dropped();
+            held.bytes += size(&record);
+            held.copied.push_back(Copied::Record(record));
+        }
+        self.changed.notify_one();
+    }
+
+    /// Adds a notice. There are few.
+    pub(crate) fn notice(&self, notice: Copied) {
+        let mut held = self.held();
+        held.note_dropped();
+        held.copied.push_back(notice);
+        self.changed.notify_one();
+    }
+
+    /// Nothing comes any more.
+    pub(crate) fn end(&self, error: JournalError) {
+        self.held().end = Some(error);
+        self.changed.notify_one();
+    }
+
+    /// What comes next. Dropping the future loses nothing.
+    pub(crate) async fn next(&self) -> Result<Copied, JournalError> {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut held = self.held();
+                if let Some(copied) = held.take() {
+                    return Ok(copied);
+                }
+                if let Some(error) = held.end.take() {
+                    return Err(error);
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// The records that were dropped and not told of yet.
+    pub(crate) fn dropped(&self) -> u64 {
+        let held = self.held();
+        let dropped = held.copied.iter().map(|copied| match copied {
+            Copied::Dropped(count) => *count,
+            _ => 0,
+        });
+        dropped.sum::<u64>() + held.dropped
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn take(&mut self) -> Option<Copied> {
+        if self.copied.is_empty() {
+            self.note_dropped();
+        }
+        let copied = self.copied.pop_front()?;
+        if let Copied::Record(record) = &copied {
+            self.bytes -= size(record);
+        }
+        Some(copied)
+    }
+
+    fn note_dropped(&mut self) {
+        if self.dropped > 0 {
+            self.copied.push_back(Copied::Dropped(std::mem::take(&mut self.dropped)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_amqp::BasicProperties;
+
+    use super::*;
+
+    fn record(body: usize) -> Record {
+        Record {
+            offset: None,
+            time: None,
+            exchange: "route".to_owned(),
+            routing_key: "a.b.v1".to_owned(),
+            properties: BasicProperties::default(),
+            body: vec![b'0'; body],
+        }
+    }
+
+    async fn read(buffer: &Buffer) -> String {
+        match buffer.next().await.expect("something") {
+            Copied::Record(record) => record.body.len().to_string(),
+            notice => format!("{notice:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_dropped_is_counted_where_it_is_missing() {
+        let buffer = Buffer::new(4, 1_000_000);
+        for body in 0..10 {
+            buffer.add(record(body));
+        }
+        assert_eq!(buffer.dropped(), 6);
+        for body in 0..2 {
+            assert_eq!(read(&buffer).await, body.to_string());
+        }
+        // It is still half full.
+        buffer.add(record(10));
+        assert_eq!(read(&buffer).await, "2");
+        buffer.add(record(11));
+        for expected in ["3", "Dropped(7)", "11"] {
+            assert_eq!(read(&buffer).await, expected);
+        }
+        assert_eq!(buffer.dropped(), 0);
+    }
+
+    #[tokio::test]
+    async fn bytes_are_bounded_and_one_big_record_passes() {
+        let buffer = Buffer::new(1_000, 10_000);
+        buffer.add(record(20_000));
+        buffer.add(record(1));
+        assert_eq!(read(&buffer).await, "20000");
+        assert_eq!(read(&buffer).await, "Dropped(1)");
+        buffer.add(record(1));
+        assert_eq!(read(&buffer).await, "1");
+    }
+}

@@ -1,0 +1,21 @@
+//! What a copy of a queue gives.
+
+use ballet_amqp::BrokerError;
+
+use crate::record::Record;
+
+/// What a copy of a queue gives.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are records")]
+pub enum Copied {
+    /// The next message.
+    Record(Record),
+    /// So many messages were dropped here, because the reader is slow.
+    Dropped(u64),
+    /// The broker may have dropped some here, because this program read too slowly. It does not tell how many.
+    MayBeDropped,
+    /// The connection is lost, and the copy with it. Another one is made.
+    Lost(BrokerError),
+    /// There is another copy. What came meanwhile is in none.
+    Back,
+}

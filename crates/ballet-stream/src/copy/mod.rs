@@ -1,0 +1,5 @@
+//! Copies of what goes into a queue from now on. The queue itself is not touched.
+
+mod buffer;
+pub(crate) mod copied;
+pub(crate) mod queue_copy;
