@@ -1,13 +1,13 @@
 //! `ballet tap`, `record` and `replay`: the stream of all events, on the screen, in a file, and back.
 
-mod expect;
-mod feed;
-mod pace;
+pub(crate) mod expect;
+pub(crate) mod feed;
+pub(crate) mod pace;
 mod progress;
 mod record;
 mod render;
 mod replay;
-mod selection;
+pub(crate) mod selection;
 mod tap;
 
 pub(crate) use record::{RecordArgs, run as record};

@@ -71,6 +71,33 @@ pub(crate) struct ReplayArgs {
     /// Say how many events would be sent, and send none
     #[arg(long)]
     dry_run: bool,
+    /// It goes into a world that ends with it, so nobody resumes it.
+    #[arg(skip)]
+    is_rehearsal: bool,
+}
+
+impl ReplayArgs {
+    /// What came from outside, with new ids, into a world that ends with the replay.
+    pub(crate) fn rehearsal(
+        file: PathBuf,
+        selection: Selection,
+        (to, pace): (String, Pace),
+        expect: ExpectArgs,
+    ) -> Self {
+        Self {
+            file,
+            selection,
+            from_outside: true,
+            to: Some(to),
+            pace,
+            new_ids: true,
+            resume: false,
+            expect,
+            yes: true,
+            dry_run: false,
+            is_rehearsal: true,
+        }
+    }
 }
 
 pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Done> {
@@ -106,11 +133,11 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     }
     let peer = peer(&*broker).await?;
     let to = format!("{}/{}", peer.address, peer.vhost);
-    let file = ProgressFile::of(&args.file);
-    let progress = if args.resume {
+    let file = (!args.is_rehearsal).then(|| ProgressFile::of(&args.file));
+    let progress = if let Some(file) = file.as_ref().filter(|_| args.resume) {
         file.resumed(&to, &selected.words)?
     } else {
-        file.refuse_interrupted()?;
+        file.as_ref().map_or(Ok(()), ProgressFile::refuse_interrupted)?;
         let header = recording.header();
         let from = header.map(|header| format!("{}/{}", header.broker, header.system));
         confirm(&args, from.as_deref(), &to, survey.records)?;
@@ -203,7 +230,8 @@ fn confirm(args: &ReplayArgs, from: Option<&str>, to: &str, events: u64) -> Resu
 
 /// A replay on its way.
 struct Replay {
-    file: ProgressFile,
+    /// None for what nobody resumes.
+    file: Option<ProgressFile>,
     progress: Progress,
     ids: Option<NewIds>,
     whole: u64,
@@ -236,8 +264,10 @@ impl Replay {
         let is_whole = self.progress.sent >= self.whole;
         match (&sent, &finished) {
             _ if self.pace == Pace::Step => {}
-            (Ok(Ended::Whole), Ok(())) if is_whole => self.file.remove(),
-            _ => self.file.write(&self.progress)?,
+            (Ok(Ended::Whole), Ok(())) if is_whole => {
+                self.file.as_ref().inspect(|file| file.remove());
+            }
+            _ => self.save()?,
         }
         finished?;
         let ended = sent?;
@@ -248,6 +278,10 @@ impl Replay {
             return Ok(Done::Partly);
         }
         Ok(Done::All)
+    }
+
+    fn save(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), |file| file.write(&self.progress))
     }
 
     async fn send(
@@ -295,7 +329,7 @@ impl Replay {
             shown.show(before + sender.confirmed());
             if saved.elapsed() > SAVE_EVERY && self.pace != Pace::Step {
                 self.progress.sent = before + sender.confirmed();
-                self.file.write(&self.progress)?;
+                self.save()?;
                 saved = Instant::now();
             }
         }
