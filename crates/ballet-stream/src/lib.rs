@@ -6,7 +6,7 @@
 //! | one message of it | [`Record`] |
 //! | which are wanted | [`Filter`] |
 //! | replay | [`Sender`], [`NewIds`], [`Entries`], [`Survey`] |
-//! | what differs between two runs | [`Comparison`] |
+//! | what differs between two runs | [`Comparison`], [`Joins`] |
 //! | files | [`RecordingWriter`], [`Recording`], [`Header`] |
 
 #![warn(missing_docs)]
@@ -21,6 +21,7 @@ mod start;
 
 pub use compare::{
     difference::{Change, Difference},
+    joins::Joins,
     partition::{Compared, Comparison, Sagas},
 };
 pub use filter::{

@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet_amqp::Broker;
 use ballet_stream::{
-    Compared, Comparison, Difference, NewIds, Notice, Read, Reader, Record, Recording, Sagas, Start,
+    Compared, Comparison, Difference, Joins, NewIds, Notice, Read, Reader, Record, Recording,
+    Sagas, Start,
 };
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use crate::exit::{Done, of_journal};
 use crate::stream::selection::duration;
+use crate::systems::systems;
 use crate::ui::{self, Output};
 
 /// More differences are listed by -o jsonl only.
@@ -94,7 +96,9 @@ impl Expectation {
             sagas.0.iter().map(|saga| (ids.map_or(*saga, |ids| ids.of(*saga)), *saga)).collect();
         let ignored = args.comparing.ignore.iter().cloned().collect();
         let folder = std::env::temp_dir().join(format!("ballet-replay-{run}"));
-        let mut comparison = Comparison::new(&folder, recorded, sent, ignored)?;
+        let joins = systems().first().map(Joins::of).unwrap_or_default();
+        let comparison = Comparison::new(&folder, recorded, sent, ignored)?;
+        let mut comparison = comparison.with_joins(joins);
         for record in Recording::open(expected)? {
             comparison.expect(&record?)?;
         }

@@ -1,6 +1,8 @@
 //! Compares what services answer with what was recorded, saga by saga.
 
 pub(crate) mod canonical;
+mod depth;
 pub(crate) mod difference;
+pub(crate) mod joins;
 pub(crate) mod partition;
 pub(crate) mod saga;

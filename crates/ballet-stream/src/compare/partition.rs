@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use crate::compare::difference::Difference;
+use crate::compare::joins::Joins;
 use crate::compare::saga;
 use crate::record::Record;
 use crate::recording::error::RecordingError;
@@ -27,6 +28,7 @@ pub struct Comparison {
     expected: Side,
     actual: Side,
     ignored: HashSet<String>,
+    joins: Joins,
 }
 
 /// How many sagas were compared, and how many are not the same.
@@ -69,7 +71,15 @@ impl Comparison {
             Side { sagas, begin, ..Side::default() }
         };
         let (expected, actual) = (side("expected", expected), side("actual", actual));
-        Ok(Self { folder: folder.to_owned(), expected, actual, ignored })
+        let joins = Joins::default();
+        Ok(Self { folder: folder.to_owned(), expected, actual, ignored, joins })
+    }
+
+    /// Knows these joins: of their events it does not matter which trigger came last.
+    #[must_use]
+    pub fn with_joins(mut self, joins: Joins) -> Self {
+        self.joins = joins;
+        self
     }
 
     /// Adds a record of what was expected.
@@ -97,6 +107,7 @@ impl Comparison {
     /// If the files cannot be read.
     pub fn finish(&mut self, mut tell: impl FnMut(Difference)) -> Result<Compared, RecordingError> {
         let mut compared = Compared::default();
+        let rules = (&self.ignored, &self.joins);
         for part in 0..PARTS {
             let read = |side: &mut Side| side.read(part).map_err(|error| at(&self.folder, error));
             let mut expected = read(&mut self.expected)?;
@@ -106,7 +117,7 @@ impl Comparison {
                 let expected = expected.remove(&id).unwrap_or_default();
                 let actual = actual.remove(&id).unwrap_or_default();
                 let name = id.to_string();
-                let differences = saga::compare(&name, &expected, &actual, &self.ignored);
+                let differences = saga::compare(&name, &expected, &actual, rules);
                 compared.sagas += 1;
                 compared.different += u64::from(!differences.is_empty());
                 differences.into_iter().for_each(&mut tell);

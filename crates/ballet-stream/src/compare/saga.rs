@@ -7,12 +7,11 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::compare::canonical::{Given, Names, canonical};
+use crate::compare::depth::{Depths, LONGEST};
 use crate::compare::difference::{Change, Difference};
+use crate::compare::joins::Joins;
 use crate::record::Record;
 use crate::replay::entry::is_event;
-
-/// Longer chains of causes are cut off, also those in a circle.
-const LONGEST: usize = 64;
 
 /// The types of the events that led to one, and its own.
 type Path = Vec<String>;
@@ -22,9 +21,10 @@ pub(super) fn compare(
     saga: &str,
     expected: &[Record],
     actual: &[Record],
-    ignored: &HashSet<String>,
+    (ignored, joins): (&HashSet<String>, &Joins),
 ) -> Vec<Difference> {
-    let (expected, actual) = (Side::read(expected, ignored), Side::read(actual, ignored));
+    let read = |records| Side::read(records, ignored, joins);
+    let (expected, actual) = (read(expected), read(actual));
     let paths: BTreeSet<&Path> = expected.events.keys().chain(actual.events.keys()).collect();
     let mut differences = Vec::new();
     for path in paths {
@@ -62,7 +62,7 @@ struct Side {
 }
 
 impl Side {
-    fn read(records: &[Record], ignored: &HashSet<String>) -> Self {
+    fn read(records: &[Record], ignored: &HashSet<String>, joins: &Joins) -> Self {
         let mut given = Given::default();
         let mut names = Names::default();
         let mut known = HashSet::new();
@@ -77,6 +77,7 @@ impl Side {
             .filter_map(|record| Some((record.message_id()?, *record)))
             .collect();
         let mut events: BTreeMap<Path, Vec<Seen>> = BTreeMap::new();
+        let mut depths = Depths::new(&by_id, joins);
         let mut nodes = Vec::new();
         for record in &first {
             if record.is_dead_letter() {
@@ -98,19 +99,20 @@ impl Side {
             if let Some(saga) = record.saga().and_then(|saga| Uuid::try_parse(saga).ok()) {
                 names.give(saga, None, "the saga's id");
             }
-            nodes.push((path(record, &by_id), *record, body));
+            nodes.push((depths.of(record), path(record, &by_id, joins), *record, body));
         }
-        // What causes comes before what is caused, so an id belongs to the event that made it.
-        nodes.sort_by_key(|(path, ..)| path.len());
-        for (path, record, _) in &nodes {
+        // What causes comes before what is caused, so an id belongs to the event that made it. Where
+        // neither does, the place in the stream is chance.
+        nodes.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        for (_, path, record, _) in &nodes {
             if let Some(id) = record.message_id().and_then(|id| Uuid::try_parse(id).ok()) {
                 names.give(id, record.message_id(), &format!("the id of {}", path.join(" > ")));
             }
         }
-        for (path, record, body) in &nodes {
+        for (_, path, record, body) in &nodes {
             names.give_in(body, &given, record.message_id(), &path.join(" > "));
         }
-        for (path, record, body) in nodes {
+        for (_, path, record, body) in nodes {
             let canonical = canonical(&body, &given, &names, record.message_id());
             events.entry(path).or_default().push(Seen { body, canonical });
         }
@@ -118,13 +120,18 @@ impl Side {
     }
 }
 
-/// The types of what led to the event, and its own.
-fn path(record: &Record, by_id: &HashMap<&str, &Record>) -> Path {
+/// The types of what led to the event, and its own. An event of a join stands behind all triggers of it, in
+/// a fixed order: which of them came last is chance.
+fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> Path {
     let mut path = vec![record.event_type().to_owned()];
     let mut at = record;
     while let Some(cause) = at.cause().and_then(|cause| by_id.get(cause))
         && path.len() < LONGEST
     {
+        if let Some(triggers) = joins.of_event(at.event_type(), cause.event_type()) {
+            path.extend(triggers.iter().rev().cloned());
+            break;
+        }
         path.push(cause.event_type().to_owned());
         at = cause;
     }

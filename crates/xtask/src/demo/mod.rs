@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use ballet_testkit::{Options, Servers};
+use futures_util::future::OptionFuture;
 
 use crate::demo::crowd::Crowd;
 use crate::demo::stage::Stage;
@@ -32,9 +33,9 @@ pub(crate) struct Args {
     /// Exit after the summary, with success only if everything held.
     #[arg(long)]
     once: bool,
-    /// The number of orders to place.
+    /// The number of orders to place. With 0 nobody buys anything, also later: for a replay.
     #[arg(long, default_value_t = 300, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+          value_parser = clap::value_parser!(u32).range(..=100_000))]
     orders: u32,
     /// Keep the services' logs after the demo.
     #[arg(long)]
@@ -51,11 +52,12 @@ pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
     if let Some(Ok(_)) = played
         && !args.once
     {
-        ui::say("customers go on buying until you press Ctrl-C; what you kill is started again");
-        let crowd = Crowd::new(&stage);
+        let crowd = (args.orders > 0).then(|| Crowd::new(&stage));
+        let who = if crowd.is_some() { "customers go on buying" } else { "nobody buys anything" };
+        ui::say(&format!("{who} until you press Ctrl-C; what you kill is started again"));
         tokio::select! {
             watched = stage.watch() => watched?,
-            () = crowd.shop() => {}
+            Some(()) = OptionFuture::from(crowd.as_ref().map(Crowd::shop)) => {}
             () = stop.asked() => {}
         }
     }
@@ -91,7 +93,7 @@ async fn play(args: &Args, stage: &mut Stage) -> Result<bool> {
     if late > 0 {
         late::play(stage, &tap, &orders).await?;
     }
-    if !with_python {
+    if args.orders > 0 && !with_python {
         ui::say("examples/producer.py is left out: it needs python3 with the package pika");
     }
     let quiescent = quiescence::wait(stage, &tap, &orders, &cases, with_python).await?;
