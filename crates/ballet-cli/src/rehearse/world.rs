@@ -68,7 +68,8 @@ impl World {
         let definitions = topology::definitions(system, |_| String::new());
         let env = TestEnv::new(servers, "rehearsal", &definitions, &names).await?;
         let env = self.env.insert(env);
-        ui::say(&format!("starting {}", names.join(", ")));
+        let vhost = env.vhost();
+        ui::say(&format!("starting {} at the virtual host {vhost}", names.join(", ")));
         for (name, program) in build.programs() {
             let management =
                 ("RABBITMQ_MANAGEMENT_URL".to_owned(), env.management().url().to_owned());

@@ -2,6 +2,8 @@
 
 mod expect;
 mod record;
+mod rehearse;
+mod release;
 mod replay;
 mod tap;
 mod world;
