@@ -5,7 +5,7 @@
 //! | the journal | [`Reader`], [`Records`], [`end`], [`oldest`] |
 //! | one message of it | [`Record`] |
 //! | which are wanted | [`Filter`] |
-//! | replay | [`Sender`], [`NewIds`], [`Entries`], [`Survey`] |
+//! | replay | [`Sender`], [`NewIds`], [`Entries`], [`Survey`], [`Repeatable`] |
 //! | what differs between two runs | [`Comparison`], [`Joins`] |
 //! | files | [`RecordingWriter`], [`Recording`], [`Header`] |
 
@@ -46,6 +46,7 @@ pub use recording::{
 pub use replay::{
     entry::{Entries, is_event},
     ids::NewIds,
+    repeatable::{Hindrance, Repeatable, Scope},
     sender::{SendError, Sender, to_publish},
     survey::Survey,
 };

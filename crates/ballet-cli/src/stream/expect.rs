@@ -10,7 +10,7 @@ use anyhow::Result;
 use ballet_amqp::Broker;
 use ballet_stream::{
     Compared, Comparison, Difference, Joins, NewIds, Notice, Read, Reader, Record, Recording,
-    Sagas, Start,
+    Repeatable, Sagas, Start,
 };
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::exit::{Done, of_journal};
+use crate::stream::left_out;
 use crate::stream::selection::duration;
 use crate::systems::systems;
 use crate::ui::{self, Output};
@@ -99,8 +100,16 @@ impl Expectation {
         let joins = systems().first().map(Joins::of).unwrap_or_default();
         let comparison = Comparison::new(&folder, recorded, sent, ignored)?;
         let mut comparison = comparison.with_joins(joins);
+        let mut repeatable = systems().first().map(Repeatable::by);
         for record in Recording::open(expected)? {
-            comparison.expect(&record?)?;
+            let record = record?;
+            comparison.expect(&record)?;
+            if let Some(repeatable) = &mut repeatable {
+                repeatable.add(&record);
+            }
+        }
+        if let Some(repeatable) = &repeatable {
+            left_out::limit(&mut comparison, &sagas.0, repeatable);
         }
         let reader = Reader::open(broker, Start::Next).await.map_err(of_journal)?;
         let (sent, all_sent) = oneshot::channel();

@@ -2,12 +2,15 @@
 
 pub(crate) mod expect;
 pub(crate) mod feed;
+mod left_out;
 pub(crate) mod pace;
 mod progress;
 mod record;
 mod render;
 mod replay;
+mod selected;
 pub(crate) mod selection;
+mod sending;
 mod tap;
 
 pub(crate) use record::{RecordArgs, run as record};

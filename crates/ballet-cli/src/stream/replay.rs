@@ -2,29 +2,24 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballet::core::topology::OPS;
-use ballet_amqp::Broker;
-use ballet_stream::{
-    Entries, Filter, NewIds, Record, Recording, SendError, Sender, Survey, is_event, to_publish,
-};
+use ballet_stream::{NewIds, Recording, Survey};
 use ballet_terminal::{ask, is_interactive};
 
 use crate::exit::{Done, usage};
 use crate::options::GlobalOptions;
 use crate::stream::expect::{ExpectArgs, Expectation, SentSagas};
-use crate::stream::feed::interrupted;
-use crate::stream::pace::{Metronome, Pace, Turn, until};
+use crate::stream::left_out::LeftOut;
+use crate::stream::pace::Pace;
 use crate::stream::progress::{Progress, ProgressFile};
 use crate::stream::record::peer;
+use crate::stream::selected::Selected;
 use crate::stream::selection::Selection;
-use crate::systems::{self, systems};
+use crate::stream::sending::Replay;
 use crate::ui;
 
-/// What a replay that is killed may send again. Receivers drop it: the ids are the same.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Services refuse events whose ids are older, or ahead of the clock.
 const OLD: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
@@ -101,16 +96,27 @@ impl ReplayArgs {
 }
 
 pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Done> {
-    let selected = Selected::new(&args, options)?;
+    let expected = args.expect.recording(&args.file);
+    let from_outside = args.from_outside || expected.is_some();
+    let selected = Selected::new(&args.selection, args.new_ids, from_outside, options)?;
+    let selected = match expected {
+        Some(_) => selected.of_repeatable(&args.file)?,
+        None => selected,
+    };
     let broker = match &args.to {
         Some(url) => options.broker_at(url)?,
         None => options.broker_as(OPS)?,
     };
     let (mut survey, mut sagas) = (Survey::default(), SentSagas::default());
-    let expected = args.expect.recording(&args.file);
+    let mut left_out = LeftOut::default();
     let mut recording = Recording::open(&args.file)?;
     for record in recording.by_ref() {
         let record = record?;
+        if selected.is_wanted(&record)
+            && let Some((saga, why)) = selected.hindrance(&record)
+        {
+            left_out.add(saga, why);
+        }
         if selected.is(&record) {
             survey.add(&record, args.new_ids);
             if expected.is_some() {
@@ -127,9 +133,16 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
             cut.line
         ));
     }
+    left_out.say();
     if args.dry_run {
         ui::print(&format!("{} would be sent; nothing was sent", ui::events(survey.records)));
         return Ok(Done::All);
+    }
+    if expected.is_some() && survey.records == 0 {
+        let file = args.file.display();
+        return Err(usage(format!(
+            "{file} has no event that can be sent, so nothing can be compared"
+        )));
     }
     let peer = peer(&*broker).await?;
     let to = format!("{}/{}", peer.address, peer.vhost);
@@ -172,34 +185,6 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     }
 }
 
-/// Which events are sent.
-struct Selected {
-    filter: Filter,
-    outside: Option<Entries>,
-    /// The options that say so.
-    words: String,
-}
-
-impl Selected {
-    fn new(args: &ReplayArgs, options: &GlobalOptions) -> Result<Self> {
-        let outside = if args.from_outside || args.expect.recording(&args.file).is_some() {
-            systems::read(options.contracts.as_deref())?;
-            systems().first().map(Entries::of)
-        } else {
-            None
-        };
-        let (selection, new_ids) = (&args.selection, args.new_ids);
-        let words = format!("{selection:?} from_outside: {} new_ids: {new_ids}", outside.is_some());
-        Ok(Self { filter: selection.filter(), outside, words })
-    }
-
-    fn is(&self, record: &Record) -> bool {
-        is_event(record)
-            && self.filter.matches(record)
-            && self.outside.as_ref().is_none_or(|outside| outside.is_from_outside(record))
-    }
-}
-
 /// How much later the new ids are, in milliseconds. None is ahead of the clock when it is sent.
 fn later(args: &ReplayArgs, survey: &Survey, now: jiff::Timestamp) -> i64 {
     let anchor = if args.pace.is_fast() { survey.last } else { survey.first };
@@ -226,119 +211,4 @@ fn confirm(args: &ReplayArgs, from: Option<&str>, to: &str, events: u64) -> Resu
         return Err(usage("nothing was sent"));
     }
     Ok(())
-}
-
-/// A replay on its way.
-struct Replay {
-    /// None for what nobody resumes.
-    file: Option<ProgressFile>,
-    progress: Progress,
-    ids: Option<NewIds>,
-    whole: u64,
-    pace: Pace,
-}
-
-impl Replay {
-    async fn run(
-        mut self,
-        broker: Arc<dyn Broker>,
-        recording: &std::path::Path,
-        selected: &Selected,
-    ) -> Result<Done> {
-        let sender = Sender::open(broker).await;
-        let mut sender = sender.map_err(|error| match error {
-            SendError::Broker(error) => crate::exit::with_advice(error.into()),
-            error => error.into(),
-        })?;
-        let before = self.progress.sent;
-        let sent = self.send(&mut sender, recording, selected).await;
-        // What is on its way is waited for, also after Ctrl-C, unless that comes again.
-        let finished = match &sent {
-            Err(error) if error.is::<SendError>() => Ok(()),
-            _ => tokio::select! {
-                finished = sender.finish() => finished,
-                () = interrupted() => Ok(()),
-            },
-        };
-        self.progress.sent = before + sender.confirmed();
-        let is_whole = self.progress.sent >= self.whole;
-        match (&sent, &finished) {
-            _ if self.pace == Pace::Step => {}
-            (Ok(Ended::Whole), Ok(())) if is_whole => {
-                self.file.as_ref().inspect(|file| file.remove());
-            }
-            _ => self.save()?,
-        }
-        finished?;
-        let ended = sent?;
-        let of = if is_whole { String::new() } else { format!(" of {}", ui::grouped(self.whole)) };
-        ui::say(&format!("{}{of} sent to {}", ui::events(self.progress.sent), self.progress.to));
-        if ended == Ended::Interrupted {
-            ui::say("--resume goes on from here");
-            return Ok(Done::Partly);
-        }
-        Ok(Done::All)
-    }
-
-    fn save(&self) -> Result<()> {
-        self.file.as_ref().map_or(Ok(()), |file| file.write(&self.progress))
-    }
-
-    async fn send(
-        &mut self,
-        sender: &mut Sender,
-        recording: &std::path::Path,
-        selected: &Selected,
-    ) -> Result<Ended> {
-        let shown = ui::Progress::new("events sent", self.whole);
-        let mut metronome = Metronome::new(self.pace)?;
-        let mut stop = Box::pin(interrupted());
-        let (mut saved, before) = (Instant::now(), self.progress.sent);
-        let all = Recording::open(recording)?;
-        let mut left_out = before;
-        for record in all {
-            let mut record = record?;
-            if !selected.is(&record) {
-                continue;
-            }
-            if left_out > 0 {
-                left_out -= 1;
-                continue;
-            }
-            let mut due = std::pin::pin!(until(metronome.due(&record)));
-            loop {
-                tokio::select! {
-                    biased;
-                    () = &mut stop => return Ok(Ended::Interrupted),
-                    () = &mut due => break,
-                    confirmed = sender.wait(), if sender.is_waiting() => confirmed?,
-                }
-            }
-            match metronome.ask(&record).await? {
-                Turn::Send => {}
-                Turn::Skip => continue,
-                Turn::Quit => return Ok(Ended::Whole),
-            }
-            if let Some(ids) = &self.ids {
-                ids.replace(&mut record);
-            }
-            tokio::select! {
-                sent = sender.send(to_publish(record)) => sent?,
-                () = &mut stop => return Ok(Ended::Interrupted),
-            }
-            shown.show(before + sender.confirmed());
-            if saved.elapsed() > SAVE_EVERY && self.pace != Pace::Step {
-                self.progress.sent = before + sender.confirmed();
-                self.save()?;
-                saved = Instant::now();
-            }
-        }
-        Ok(Ended::Whole)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    Whole,
-    Interrupted,
 }

@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use crate::compare::difference::Difference;
 use crate::compare::joins::Joins;
-use crate::compare::saga;
+use crate::compare::saga::{self, Rules};
 use crate::record::Record;
 use crate::recording::error::RecordingError;
 use crate::recording::line::{read_line, write_line};
+use crate::replay::repeatable::Scope;
 
 /// So many files for each side: a million events of a kilobyte make 8 MB each.
 const PARTS: usize = 128;
@@ -29,6 +30,7 @@ pub struct Comparison {
     actual: Side,
     ignored: HashSet<String>,
     joins: Joins,
+    scopes: HashMap<Uuid, Scope>,
 }
 
 /// How many sagas were compared, and how many are not the same.
@@ -71,8 +73,8 @@ impl Comparison {
             Side { sagas, begin, ..Side::default() }
         };
         let (expected, actual) = (side("expected", expected), side("actual", actual));
-        let joins = Joins::default();
-        Ok(Self { folder: folder.to_owned(), expected, actual, ignored, joins })
+        let (joins, scopes) = (Joins::default(), HashMap::new());
+        Ok(Self { folder: folder.to_owned(), expected, actual, ignored, joins, scopes })
     }
 
     /// Knows these joins: of their events it does not matter which trigger came last.
@@ -80,6 +82,11 @@ impl Comparison {
     pub fn with_joins(mut self, joins: Joins) -> Self {
         self.joins = joins;
         self
+    }
+
+    /// Compares no more of this saga, by its id where it was recorded.
+    pub fn limit(&mut self, saga: Uuid, scope: Scope) {
+        self.scopes.insert(saga, scope);
     }
 
     /// Adds a record of what was expected.
@@ -107,7 +114,7 @@ impl Comparison {
     /// If the files cannot be read.
     pub fn finish(&mut self, mut tell: impl FnMut(Difference)) -> Result<Compared, RecordingError> {
         let mut compared = Compared::default();
-        let rules = (&self.ignored, &self.joins);
+        let rules = Rules { ignored: &self.ignored, joins: &self.joins };
         for part in 0..PARTS {
             let read = |side: &mut Side| side.read(part).map_err(|error| at(&self.folder, error));
             let mut expected = read(&mut self.expected)?;
@@ -117,7 +124,8 @@ impl Comparison {
                 let expected = expected.remove(&id).unwrap_or_default();
                 let actual = actual.remove(&id).unwrap_or_default();
                 let name = id.to_string();
-                let differences = saga::compare(&name, &expected, &actual, rules);
+                let scope = self.scopes.get(&id).copied().unwrap_or_default();
+                let differences = saga::compare(&name, &expected, &actual, &rules, scope);
                 compared.sagas += 1;
                 compared.different += u64::from(!differences.is_empty());
                 differences.into_iter().for_each(&mut tell);

@@ -12,18 +12,27 @@ use crate::compare::difference::{Change, Difference};
 use crate::compare::joins::Joins;
 use crate::record::Record;
 use crate::replay::entry::is_event;
+use crate::replay::repeatable::Scope;
 
 /// The types of the events that led to one, and its own.
 type Path = Vec<String>;
+
+/// How sagas are compared.
+pub(super) struct Rules<'a> {
+    /// Fields of these names are left out.
+    pub(super) ignored: &'a HashSet<String>,
+    pub(super) joins: &'a Joins,
+}
 
 /// Compares one saga. Events are in order only where one causes the other.
 pub(super) fn compare(
     saga: &str,
     expected: &[Record],
     actual: &[Record],
-    (ignored, joins): (&HashSet<String>, &Joins),
+    rules: &Rules<'_>,
+    scope: Scope,
 ) -> Vec<Difference> {
-    let read = |records| Side::read(records, ignored, joins);
+    let read = |records| Side::read(records, rules, scope.without);
     let (expected, actual) = (read(expected), read(actual));
     let paths: BTreeSet<&Path> = expected.events.keys().chain(actual.events.keys()).collect();
     let mut differences = Vec::new();
@@ -45,7 +54,9 @@ pub(super) fn compare(
             fields(&expected, &actual, &mut pointer, &mut add);
         }
         missing.into_iter().for_each(|event| add(Change::Missing { body: event.body }));
-        new.into_iter().for_each(|event| add(Change::New { body: event.body }));
+        // What comes after the end of the recording is not known.
+        let new = new.into_iter().filter(|_| !scope.is_open);
+        new.for_each(|event| add(Change::New { body: event.body }));
     }
     differences
 }
@@ -62,13 +73,16 @@ struct Side {
 }
 
 impl Side {
-    fn read(records: &[Record], ignored: &HashSet<String>, joins: &Joins) -> Self {
+    fn read(records: &[Record], rules: &Rules<'_>, without: Option<&str>) -> Self {
+        let joins = rules.joins;
         let mut given = Given::default();
         let mut names = Names::default();
         let mut known = HashSet::new();
+        let mut left_out = HashSet::new();
         // A message may come twice, with the same id; its dead letter has that id, too.
         let first: Vec<&Record> = records
             .iter()
+            .filter(|record| without.is_none_or(|of| !is_answer(record, of, &mut left_out)))
             .filter(|record| known.insert((record.message_id(), record.is_dead_letter())))
             .collect();
         let by_id: HashMap<&str, &Record> = first
@@ -92,7 +106,7 @@ impl Side {
             }
             let mut body: Value =
                 serde_json::from_slice(&record.body).unwrap_or_else(|_| record.text().into());
-            without(&mut body, ignored);
+            without_fields(&mut body, rules.ignored);
             if record.cause().is_none() {
                 given.add(&body);
             }
@@ -120,6 +134,17 @@ impl Side {
     }
 }
 
+/// Whether a record is what this service answered, or what became of that. Answers of answers come behind
+/// them in the stream.
+fn is_answer<'a>(record: &'a Record, of: &str, left_out: &mut HashSet<&'a str>) -> bool {
+    let Some(cause) = record.cause() else { return false };
+    let is_answer = record.service() == Some(of) || left_out.contains(cause);
+    if is_answer && is_event(record) {
+        left_out.extend(record.message_id());
+    }
+    is_answer
+}
+
 /// The types of what led to the event, and its own. An event of a join stands behind all triggers of it, in
 /// a fixed order: which of them came last is chance.
 fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> Path {
@@ -140,13 +165,13 @@ fn path(record: &Record, by_id: &HashMap<&str, &Record>, joins: &Joins) -> Path 
 }
 
 /// Takes fields of these names out.
-fn without(body: &mut Value, ignored: &HashSet<String>) {
+fn without_fields(body: &mut Value, ignored: &HashSet<String>) {
     match body {
         Value::Object(map) => {
             map.retain(|name, _| !ignored.contains(name));
-            map.values_mut().for_each(|value| without(value, ignored));
+            map.values_mut().for_each(|value| without_fields(value, ignored));
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| without(value, ignored)),
+        Value::Array(values) => values.iter_mut().for_each(|value| without_fields(value, ignored)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -2,5 +2,6 @@
 
 pub(crate) mod entry;
 pub(crate) mod ids;
+pub(crate) mod repeatable;
 pub(crate) mod sender;
 pub(crate) mod survey;

@@ -1,0 +1,67 @@
+//! Which events of a recording a replay sends.
+
+use std::path::Path;
+
+use anyhow::Result;
+use ballet_stream::{Entries, Filter, Hindrance, Record, Recording, Repeatable, is_event};
+use uuid::Uuid;
+
+use crate::options::GlobalOptions;
+use crate::stream::selection::Selection;
+use crate::systems::{self, systems};
+
+/// Which events are sent.
+pub(crate) struct Selected {
+    filter: Filter,
+    outside: Option<Entries>,
+    /// Which sagas can be compared, if they are.
+    repeatable: Option<Repeatable>,
+    /// The options that say so.
+    pub(crate) words: String,
+}
+
+impl Selected {
+    pub(crate) fn new(
+        selection: &Selection,
+        new_ids: bool,
+        from_outside: bool,
+        options: &GlobalOptions,
+    ) -> Result<Self> {
+        let outside = if from_outside {
+            systems::read(options.contracts.as_deref())?;
+            systems().first().map(Entries::of)
+        } else {
+            None
+        };
+        let words = format!("{selection:?} from_outside: {from_outside} new_ids: {new_ids}");
+        Ok(Self { filter: selection.filter(), outside, repeatable: None, words })
+    }
+
+    /// Only events of sagas that a replay of this recording can repeat.
+    pub(crate) fn of_repeatable(mut self, recording: &Path) -> Result<Self> {
+        self.repeatable = systems().first().map(Repeatable::by);
+        if let Some(repeatable) = &mut self.repeatable {
+            for record in Recording::open(recording)? {
+                repeatable.add(&record?);
+            }
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn is(&self, record: &Record) -> bool {
+        self.is_wanted(record) && self.hindrance(record).is_none()
+    }
+
+    /// The saga of the record, and why it cannot be compared.
+    pub(crate) fn hindrance(&self, record: &Record) -> Option<(Uuid, Hindrance)> {
+        let saga = Uuid::try_parse(record.saga()?).ok()?;
+        Some((saga, self.repeatable.as_ref()?.hindrance(saga)?))
+    }
+
+    /// Whether it would be sent, if its saga can be compared.
+    pub(crate) fn is_wanted(&self, record: &Record) -> bool {
+        is_event(record)
+            && self.filter.matches(record)
+            && self.outside.as_ref().is_none_or(|outside| outside.is_from_outside(record))
+    }
+}
