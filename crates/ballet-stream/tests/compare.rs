@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
 use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
-use ballet_stream::{Change, Comparison, Difference, Joins, NewIds, Record, Sagas, Survey};
+use ballet_stream::{Change, Comparison, Difference, Joins, NewIds, Record, Sagas, Scope, Survey};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -236,4 +236,53 @@ fn which_trigger_of_a_join_comes_last_makes_no_difference() {
     let found = differences_by(joins, same(7), &expected, &alone);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].path, ["a.wanted.v1", "d.sent.v1"]);
+}
+
+#[test]
+fn an_open_saga_is_compared_up_to_the_end_of_its_recording() {
+    let (expected, mut actual) = (&saga(1, 7, &[1, 2])[..3], saga(2, 7, &[1, 2]));
+    assert_eq!(differences(same(7), expected, &actual).len(), 2, "what came later");
+    let open = |mut comparison: Comparison| {
+        comparison.limit(id(0, 7), Scope { is_open: true, without: None });
+        comparison
+    };
+    assert_eq!(differences_by(open, same(7), expected, &actual), []);
+    // What was recorded has to come, and as it was.
+    actual[1].body = actual[1].text().replace("\"quantity\":1", "\"quantity\":3").into_bytes();
+    let packed = actual.remove(2);
+    let found = differences_by(open, same(7), expected, &actual);
+    let names: Vec<_> = found.iter().filter_map(|found| found.path.last()).collect();
+    assert_eq!(packed.event_type(), "c.packed.v1");
+    assert!(names.contains(&&"b.reserved.v1".to_owned()), "{found:?}");
+    assert!(names.contains(&&"c.packed.v1".to_owned()), "{found:?}");
+}
+
+#[test]
+fn what_a_service_answers_can_be_left_out_with_what_follows() {
+    let by = |service: &str, mut record: Record| {
+        record.properties = record.properties.with_app_id(service.into());
+        record
+    };
+    let saga = id(0, 7);
+    let run = |run: u128| {
+        vec![
+            by("b", record(saga, saga, None, "b.wanted.v1", &json!({ "weight": 20 }))),
+            by("a", record(id(run, 1), saga, Some(saga), "a.placed.v1", &json!({ "weight": 20 }))),
+            by("b", record(id(run, 2), saga, Some(id(run, 1)), "b.thanked.v1", &json!({}))),
+            by("a", record(id(run, 3), saga, Some(id(run, 2)), "a.pleased.v1", &json!({}))),
+        ]
+    };
+    let (expected, mut actual) = (run(1), run(2));
+    actual.truncate(2);
+    let without = |mut comparison: Comparison| {
+        comparison.limit(saga, Scope { is_open: false, without: Some("b") });
+        comparison
+    };
+    assert_eq!(differences(same(7), &expected, &actual).len(), 2);
+    assert_eq!(differences_by(without, same(7), &expected, &actual), []);
+    assert_eq!(differences_by(without, same(7), &actual, &expected), []);
+    actual.truncate(1);
+    let found = differences_by(without, same(7), &expected, &actual);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].path, ["b.wanted.v1", "a.placed.v1"]);
 }

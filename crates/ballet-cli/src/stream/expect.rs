@@ -9,23 +9,20 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet_amqp::Broker;
 use ballet_stream::{
-    Compared, Comparison, Difference, Joins, NewIds, Notice, Read, Reader, Record, Recording,
-    Repeatable, Sagas, Start,
+    Compared, Comparison, Joins, NewIds, Notice, Read, Reader, Record, Recording, Repeatable,
+    Sagas, Start,
 };
-use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::exit::{Done, of_journal};
+use crate::stream::differences::Shown;
 use crate::stream::left_out;
 use crate::stream::selection::duration;
 use crate::systems::systems;
 use crate::ui::{self, Output};
-
-/// More differences are listed by -o jsonl only.
-const MOST: usize = 100;
 
 /// Whether and how the answers are compared.
 #[derive(Debug, clap::Args)]
@@ -130,44 +127,18 @@ impl Expectation {
         // The other end is there until it is told.
         self.sent.send(()).ok();
         let mut comparison = self.gathering.await??;
-        let (mut shown, mut last) = (0, String::new());
-        let compared = comparison.finish(|difference| {
-            show(self.output, &difference, shown, &mut last);
-            shown += 1;
-        })?;
-        if self.output == Output::Table && shown > MOST {
-            let more = ui::grouped((shown - MOST) as u64);
-            ui::print(&format!("and {more} more differences: -o jsonl lists them all"));
-        }
+        let mut shown = Shown::new(self.output);
+        let compared = comparison.finish(|difference| shown.show(&difference))?;
+        shown.end();
         let Compared { sagas, different } = compared;
         if different == 0 {
             ui::say(&format!("{} of {} are the same", ui::grouped(sagas), ui::grouped(sagas)));
             return Ok(Done::All);
         }
         ui::say(&format!("{} of {} sagas differ", ui::grouped(different), ui::grouped(sagas)));
+        shown.sum_up();
         Ok(Done::Partly)
     }
-}
-
-fn show(output: Output, difference: &Difference, shown: usize, last: &mut String) {
-    if output != Output::Table {
-        ui::print(&json!(difference).to_string());
-        return;
-    }
-    if shown >= MOST {
-        return;
-    }
-    if *last != difference.saga {
-        ui::print(&format!("saga {}", difference.saga));
-        last.clone_from(&difference.saga);
-    }
-    let (causes, _) = difference.path.split_at(difference.path.len().saturating_sub(1));
-    let after = if causes.is_empty() {
-        String::new()
-    } else {
-        ui::dim(&format!("  (after {})", causes.join(", ")))
-    };
-    ui::print(&format!("  {}{after}", ballet_terminal::plain(&difference.to_string())));
 }
 
 /// Takes what comes, until all is sent and no more comes for so long.

@@ -28,8 +28,9 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
     }
     for (service, sagas) in without {
         let (count, ids) = named(&sagas);
+        let them = if sagas.len() == 1 { "it" } else { "them" };
         ui::say(&format!(
-            "{count} began with a request to {service}: what {service} answers in them is not \
+            "{count} began with a request to {service}: what {service} answers in {them} is not \
              compared: {ids}"
         ));
     }
@@ -54,12 +55,13 @@ impl LeftOut {
     pub(crate) fn say(&self) {
         for (why, sagas) in &self.0 {
             let (count, ids) = named(sagas);
+            let each = if sagas.len() == 1 { "it" } else { "each" };
             let why = match why {
                 Hindrance::Request(service) => {
-                    format!("a request to {service} is part of each, and a replay makes none")
+                    format!("a request to {service} is part of {each}, and a replay makes none")
                 }
                 Hindrance::Deadline => {
-                    "a deadline passed in each, and a replay does not wait for it".to_owned()
+                    format!("a deadline passed in {each}, and a replay does not wait for it")
                 }
             };
             ui::say(&format!("{count} left out, neither sent nor compared: {why}: {ids}"));

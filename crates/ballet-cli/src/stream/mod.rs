@@ -1,5 +1,6 @@
 //! `ballet tap`, `record` and `replay`: the stream of all events, on the screen, in a file, and back.
 
+mod differences;
 pub(crate) mod expect;
 pub(crate) mod feed;
 mod left_out;

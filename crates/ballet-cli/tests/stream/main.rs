@@ -5,5 +5,6 @@ mod record;
 mod rehearse;
 mod release;
 mod replay;
+mod scope;
 mod tap;
 mod world;

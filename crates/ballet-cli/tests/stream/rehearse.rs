@@ -196,6 +196,7 @@ async fn a_rehearsal_is_clean_with_the_same_build_and_names_the_step_and_the_sag
         let path = difference["path"].as_array().expect("a path");
         assert_eq!(path.last(), Some(&json!("inventory.stock_reserved.v1")), "{out}");
         assert_eq!(difference["pointer"], "/lines/0/quantity", "{out}");
+        assert_eq!(difference["step"], "reserve_stock of inventory", "{out}");
         assert_eq!((&difference["expected"], &difference["actual"]), (&json!(1), &json!(2)));
     }
     let mut sagas: Vec<Value> = differences.iter().map(|one| one["saga"].clone()).collect();

@@ -1,0 +1,185 @@
+//! What of a recording `ballet replay --expect-same` sends and compares, by the contracts.
+
+use std::path::Path;
+
+use ballet::{Event, EventType, Failure, Participant, Projection, Service, Settings, Tx};
+use ballet_amqp::{AMQPValue, BasicProperties, FieldTable, Publish};
+use ballet_check::contracts::Contracts;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::world::{World, ended, event};
+
+const ARRIVED: &str = "guest.arrived.v1";
+const WELCOMED: &str = "host.welcomed.v1";
+const THANKED: &str = "guest.thanked.v1";
+const RANG: &str = "bell.rang.v1";
+const SAT_DOWN: &str = "host.sat_down.v1";
+const LATE: &str = "host.party_deadline_passed.v1";
+
+/// The contracts of a house. Guests arrive, or are let in by a request to the host.
+fn contracts(folder: &Path) {
+    let in_saga = |name: &str| json!({ "name": name, "role": "in_saga", "schema": {} });
+    let plain = |name: &str| json!({ "name": name, "role": "plain", "schema": {} });
+    let arrived = json!({ "name": ARRIVED, "role": "starts_saga", "also_from": ["street"],
+        "schema": {} });
+    let guest = json!({ "contract": 1, "service": "guest", "publishes": [ARRIVED, THANKED],
+        "subscriptions": [{ "name": "thank", "on": WELCOMED }],
+        "events": [arrived, plain(THANKED), in_saga(WELCOMED)] });
+    let welcome = json!({ "name": "welcome", "kind": "origin", "on": [ARRIVED], "done": WELCOMED });
+    let let_in = json!({ "name": "let_in", "kind": "origin", "done": WELCOMED });
+    let sit_down =
+        json!({ "name": "sit_down", "kind": "decision", "on": [RANG], "done": SAT_DOWN });
+    let party = json!({ "saga": "party", "owner": "host",
+        "deadline": { "passed": LATE, "after": "PT1H" },
+        "steps": [{ "name": "end", "kind": "decision", "on": [RANG], "done": SAT_DOWN }] });
+    let visit = json!({ "saga": "visit", "owner": "host", "steps": [welcome, let_in, sit_down] });
+    let host = json!({ "contract": 1, "service": "host", "sagas": [visit, party],
+        "events": [arrived, in_saga(WELCOMED), in_saga(RANG), in_saga(SAT_DOWN), in_saga(LATE)] });
+    std::fs::create_dir_all(folder).expect("a folder");
+    for (name, contract) in [("guest", guest), ("host", host)] {
+        let file = folder.join(format!("{name}.json"));
+        std::fs::write(file, contract.to_string()).expect("written");
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Arrived {
+    name: String,
+}
+
+impl Event for Arrived {
+    const TYPE: EventType = EventType::plain(ARRIVED).also_from(&["street"]);
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Welcomed {
+    name: String,
+}
+
+impl Event for Welcomed {
+    const TYPE: EventType = EventType::plain(WELCOMED);
+}
+
+/// The host, who may forget how guests are called.
+struct Welcome {
+    forgets: bool,
+}
+
+impl Projection for Welcome {
+    const NAME: &'static str = "welcome";
+    type On = Arrived;
+
+    async fn apply(&self, tx: &mut Tx<'_>, event: Arrived) -> Result<(), Failure> {
+        let name = if self.forgets { "you".to_owned() } else { event.name };
+        tx.publish(&Welcomed { name }).await
+    }
+}
+
+fn id(saga: u8, number: u8) -> String {
+    format!("0193f7a0-000{number}-7000-8000-00000000000{saga}")
+}
+
+/// An event of a saga: the first has the saga's id, the others are caused by the first.
+fn of(saga: u8, number: u8, name: &str, by: &str, body: &Value) -> Publish {
+    let mut headers = FieldTable::default();
+    if number > 0 {
+        headers.insert("causation_id".into(), AMQPValue::LongString(id(saga, 0).into()));
+    }
+    let properties = BasicProperties::default()
+        .with_message_id(id(saga, number).into())
+        .with_correlation_id(id(saga, 0).into())
+        .with_headers(headers);
+    let message = event(name, properties, body);
+    Publish { properties: message.properties.clone().with_app_id(by.into()), ..message }
+}
+
+#[tokio::test]
+async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
+    let place =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("house-{}", std::process::id()));
+    let folder = place.join("house");
+    contracts(&folder);
+    let system = Contracts::read(&folder).expect("contracts").system().clone();
+    let definitions = ballet::core::topology::definitions(&system, |_| String::new());
+    let world = World::with("scope", &definitions).await;
+    let (anna, nothing) = (json!({ "name": "Anna" }), json!({}));
+    let welcomed = |saga, by, cause| of(saga, cause, WELCOMED, by, &anna);
+    let events = vec![
+        // A guest of our own: what `guest` answers is not repeated.
+        of(1, 0, ARRIVED, "guest", &anna),
+        welcomed(1, "host", 1),
+        of(1, 2, THANKED, "guest", &nothing),
+        // Somebody from the street.
+        of(2, 0, ARRIVED, "street", &anna),
+        welcomed(2, "host", 1),
+        // Let in by a request.
+        welcomed(3, "host", 0),
+        // Welcomed only after the end of the recording.
+        of(4, 0, ARRIVED, "street", &anna),
+        // Too late.
+        of(5, 0, ARRIVED, "street", &anna),
+        welcomed(5, "host", 1),
+        of(5, 2, LATE, "host", &nothing),
+    ];
+    world.publish(events).await;
+    let file = world.file("house.jsonl");
+    world.ballet(&["record", &file, "--from", "first", "--until", "now"], 0).await;
+
+    let contracts = folder.display().to_string();
+    let all = ["replay", &file, "--pace", "max", "--new-ids", "--expect-same", "--settle", "5s"];
+    let all = [&all[..], &["--contracts", &contracts]].concat();
+    for (forgets, code, name) in [(false, 0, "host"), (true, 3, "forgetful")] {
+        let into = World::with_databases(name, &definitions, &["host"]).await;
+        let host = Participant::new("host").publishes::<Welcomed>();
+        let host = Service::new(host.projects(Welcome { forgets }));
+        let settings = Settings::new(into.env.amqp_url("host"), into.env.database_url("host"));
+        let host = host.start(settings).await.expect("started");
+        let (out, said) = ended(into.command_at(into.env.ops_amqp_url(), &all), code).await;
+        for line in [
+            format!(
+                "1 saga left out, neither sent nor compared: a request to host is part of it, \
+                     and a replay makes none: {}",
+                id(3, 0)
+            ),
+            format!(
+                "1 saga left out, neither sent nor compared: a deadline passed in it, and a \
+                     replay does not wait for it: {}",
+                id(5, 0)
+            ),
+            format!(
+                "1 saga began with a request to guest: what guest answers in it is not \
+                     compared: {}",
+                id(1, 0)
+            ),
+            format!(
+                "1 saga had not ended when the recording did, and is compared up to there: {}",
+                id(4, 0)
+            ),
+            "3 events sent".to_owned(),
+        ] {
+            assert!(said.contains(&line), "{line}\n{said}");
+        }
+        if forgets {
+            assert!(said.contains("2 of 3 sagas differ"), "{said}");
+            let name =
+                "~ host.welcomed.v1 /name: expected \"Anna\", got \"you\"  (in welcome of host";
+            assert_eq!(out.matches(name).count(), 2, "{out}");
+            assert!(!out.contains(&id(4, 0)), "{out}");
+            let kind = "2 sagas  ~ host.welcomed.v1 /name  (in welcome of host)";
+            assert!(said.contains(kind), "{said}");
+        } else {
+            assert!(said.contains("3 of 3 are the same"), "{said}");
+            assert_eq!(out, "");
+            let third = id(3, 0);
+            let alone = [&all[..], &["--saga", &third]].concat();
+            let (_, said) = ended(into.command_at(into.env.ops_amqp_url(), &alone), 2).await;
+            assert!(said.contains("has no event that can be sent"), "{said}");
+        }
+        host.stop().await;
+        into.close().await;
+    }
+    world.close().await;
+    std::fs::remove_dir_all(&place).expect("removed");
+}
