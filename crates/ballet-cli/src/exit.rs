@@ -83,6 +83,9 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
         if let Some(error) = broker {
             return Some(of_broker(error));
         }
+        if let Some(error) = error.downcast_ref::<ballet_testkit::Error>() {
+            return Some(of_servers(error));
+        }
         error.downcast_ref::<sqlx::Error>().map(of_database)
     };
     error.chain().find_map(found).unwrap_or(FAILED)
@@ -102,6 +105,20 @@ fn of_broker(error: &BrokerError) -> u8 {
         | BrokerError::TooOld { .. }
         | BrokerError::ConnectionClosed { .. }
         | BrokerError::Lost(_) => UNREACHABLE,
+        _ => FAILED,
+    }
+}
+
+fn of_servers(error: &ballet_testkit::Error) -> u8 {
+    use ballet_testkit::Error;
+    match error {
+        Error::Setting { .. } => USAGE,
+        Error::NoServer { .. }
+        | Error::TooOld { .. }
+        | Error::StartFailed { .. }
+        | Error::Server { .. } => UNREACHABLE,
+        Error::Named { why, .. } => of_servers(why),
+        Error::Both(one, _) => of_servers(one),
         _ => FAILED,
     }
 }

@@ -20,6 +20,7 @@ mod new;
 mod options;
 mod outbox;
 mod publish;
+mod rehearse;
 mod restore;
 mod sagas;
 mod stream;
@@ -102,6 +103,8 @@ enum Command {
     Publish(publish::Args),
     /// Write the events of the journal to a file, which can be replayed
     Record(Box<stream::RecordArgs>),
+    /// Replay a recording into a private world with the services of a build, and compare their answers
+    Rehearse(Box<rehearse::Args>),
     /// Send the events of a recording again
     Replay(Box<stream::ReplayArgs>),
     /// Bring a service whose database comes from a backup to where the others are
@@ -142,6 +145,7 @@ impl Command {
             | Self::Inbox(_)
             | Self::Outbox(_)
             | Self::Publish(_)
+            | Self::Rehearse(_)
             | Self::Restore(_)
             | Self::Sagas(_)
             | Self::Validate(_) => true,
@@ -194,6 +198,7 @@ async fn run(args: Args) -> anyhow::Result<Done> {
         Command::Outbox(command) => Box::pin(outbox::run(command, &args.options)).await,
         Command::Publish(given) => Box::pin(publish::run(&given, &args.options)).await,
         Command::Record(command) => Box::pin(stream::record(*command, &args.options)).await,
+        Command::Rehearse(given) => Box::pin(rehearse::run(*given, &args.options)).await,
         Command::Replay(command) => Box::pin(stream::replay(*command, &args.options)).await,
         Command::Restore(restore) => Box::pin(restore::run(&restore, &args.options)).await,
         Command::Sagas(command) => Box::pin(sagas::run(command, &args.options)).await,

@@ -112,6 +112,19 @@ impl GlobalOptions {
         Ok(Arc::new(RabbitMq::new(url)?.tls(tls)))
     }
 
+    /// The broker's URL and that of the databases, if both are given.
+    pub(crate) fn servers(&self) -> Result<(String, String)> {
+        let broker = given(self.amqp_url.as_ref(), self.amqp_url_file.as_deref(), "AMQP_URL")?;
+        let file = self.database_url_file.as_deref();
+        let databases = given(self.database_url.as_ref(), file, "DATABASE_URL")?;
+        let both = broker.zip(databases);
+        let (broker, databases) = both.ok_or_else(|| {
+            usage("the servers have to be given: set AMQP_URL and DATABASE_URL, with an administrator")
+        })?;
+        let databases = databases.replace("%7Bservice%7D", SERVICE).replace(SERVICE, "postgres");
+        Ok((broker, databases))
+    }
+
     /// Whether the databases' URL is given.
     pub(crate) fn has_databases(&self) -> bool {
         let file = self.database_url_file.as_deref();

@@ -61,6 +61,10 @@ pub enum Error {
     #[error("the service did not start: {state}; what it wrote to stderr says why")]
     NotServing { state: String },
 
+    /// A service's program has ended, or is not ready.
+    #[error("{service} {state}; its log is {}\n{tail}", .log.display())]
+    Service { service: &'static str, state: String, log: PathBuf, tail: String },
+
     /// [`wait_until`](crate::wait_until) gave up.
     #[error("waited {limit:?} for {what}; last seen: {last}")]
     Expired { what: String, limit: Duration, last: String },

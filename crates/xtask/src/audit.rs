@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use rustix::process::{Pid, test_kill_process};
 
 use crate::harness::endpoints::{Endpoints, FILE};
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::ui;
 
 /// The exit code if there are no violations, but somebody did not answer.

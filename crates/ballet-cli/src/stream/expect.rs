@@ -34,6 +34,14 @@ pub(crate) struct ExpectArgs {
     /// The same with the recording that is replayed
     #[arg(long, conflicts_with = "resume")]
     expect_same: bool,
+    #[command(flatten)]
+    comparing: ComparingArgs,
+}
+
+/// How answers are compared.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Comparison")]
+pub(crate) struct ComparingArgs {
     /// Leave out fields of this name
     #[arg(long, value_name = "FIELD")]
     ignore: Vec<String>,
@@ -43,6 +51,11 @@ pub(crate) struct ExpectArgs {
 }
 
 impl ExpectArgs {
+    /// What this recording has, or else the one that is replayed.
+    pub(crate) fn with(expect: Option<PathBuf>, comparing: ComparingArgs) -> Self {
+        Self { expect_same: expect.is_none(), expect, comparing }
+    }
+
     /// The recording with what is expected of a replay of this one.
     pub(crate) fn recording<'a>(&'a self, replayed: &'a Path) -> Option<&'a Path> {
         self.expect.as_deref().or(self.expect_same.then_some(replayed))
@@ -79,7 +92,7 @@ impl Expectation {
         let recorded: Sagas = sagas.0.iter().map(|saga| (*saga, *saga)).collect();
         let sent: Sagas =
             sagas.0.iter().map(|saga| (ids.map_or(*saga, |ids| ids.of(*saga)), *saga)).collect();
-        let ignored = args.ignore.iter().cloned().collect();
+        let ignored = args.comparing.ignore.iter().cloned().collect();
         let folder = std::env::temp_dir().join(format!("ballet-replay-{run}"));
         let joins = systems().first().map(Joins::of).unwrap_or_default();
         let comparison = Comparison::new(&folder, recorded, sent, ignored)?;
@@ -97,7 +110,7 @@ impl Expectation {
         }
         let reader = Reader::open(broker, Start::Next).await.map_err(of_journal)?;
         let (sent, all_sent) = oneshot::channel();
-        let gathering = tokio::spawn(gather(reader, comparison, all_sent, args.settle));
+        let gathering = tokio::spawn(gather(reader, comparison, all_sent, args.comparing.settle));
         Ok(Self { gathering, sent, output })
     }
 

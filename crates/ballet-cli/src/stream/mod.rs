@@ -1,16 +1,17 @@
 //! `ballet tap`, `record` and `replay`: the stream of all events, on the screen, in a file, and back.
 
 mod differences;
-mod expect;
-mod feed;
+pub(crate) mod expect;
+pub(crate) mod feed;
 mod left_out;
-mod pace;
+pub(crate) mod pace;
 mod progress;
 mod record;
 mod render;
 mod replay;
 mod selected;
-mod selection;
+pub(crate) mod selection;
+mod sending;
 mod tap;
 
 pub(crate) use record::{RecordArgs, run as record};

@@ -2,28 +2,24 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ballet::core::topology::OPS;
-use ballet_amqp::Broker;
-use ballet_stream::{NewIds, Recording, SendError, Sender, Survey, to_publish};
+use ballet_stream::{NewIds, Recording, Survey};
 use ballet_terminal::{ask, is_interactive};
 
 use crate::exit::{Done, usage};
 use crate::options::GlobalOptions;
 use crate::stream::expect::{ExpectArgs, Expectation, SentSagas};
-use crate::stream::feed::interrupted;
 use crate::stream::left_out::LeftOut;
-use crate::stream::pace::{Metronome, Pace, Turn, until};
+use crate::stream::pace::Pace;
 use crate::stream::progress::{Progress, ProgressFile};
 use crate::stream::record::peer;
 use crate::stream::selected::Selected;
 use crate::stream::selection::Selection;
+use crate::stream::sending::Replay;
 use crate::ui;
 
-/// What a replay that is killed may send again. Receivers drop it: the ids are the same.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Services refuse events whose ids are older, or ahead of the clock.
 const OLD: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
@@ -70,6 +66,33 @@ pub(crate) struct ReplayArgs {
     /// Say how many events would be sent, and send none
     #[arg(long)]
     dry_run: bool,
+    /// It goes into a world that ends with it, so nobody resumes it.
+    #[arg(skip)]
+    is_rehearsal: bool,
+}
+
+impl ReplayArgs {
+    /// What came from outside, with new ids, into a world that ends with the replay.
+    pub(crate) fn rehearsal(
+        file: PathBuf,
+        selection: Selection,
+        (to, pace): (String, Pace),
+        expect: ExpectArgs,
+    ) -> Self {
+        Self {
+            file,
+            selection,
+            from_outside: true,
+            to: Some(to),
+            pace,
+            new_ids: true,
+            resume: false,
+            expect,
+            yes: true,
+            dry_run: false,
+            is_rehearsal: true,
+        }
+    }
 }
 
 pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Done> {
@@ -123,11 +146,11 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     }
     let peer = peer(&*broker).await?;
     let to = format!("{}/{}", peer.address, peer.vhost);
-    let file = ProgressFile::of(&args.file);
-    let progress = if args.resume {
+    let file = (!args.is_rehearsal).then(|| ProgressFile::of(&args.file));
+    let progress = if let Some(file) = file.as_ref().filter(|_| args.resume) {
         file.resumed(&to, &selected.words)?
     } else {
-        file.refuse_interrupted()?;
+        file.as_ref().map_or(Ok(()), ProgressFile::refuse_interrupted)?;
         let header = recording.header();
         let from = header.map(|header| format!("{}/{}", header.broker, header.system));
         confirm(&args, from.as_deref(), &to, survey.records)?;
@@ -188,112 +211,4 @@ fn confirm(args: &ReplayArgs, from: Option<&str>, to: &str, events: u64) -> Resu
         return Err(usage("nothing was sent"));
     }
     Ok(())
-}
-
-/// A replay on its way.
-struct Replay {
-    file: ProgressFile,
-    progress: Progress,
-    ids: Option<NewIds>,
-    whole: u64,
-    pace: Pace,
-}
-
-impl Replay {
-    async fn run(
-        mut self,
-        broker: Arc<dyn Broker>,
-        recording: &std::path::Path,
-        selected: &Selected,
-    ) -> Result<Done> {
-        let sender = Sender::open(broker).await;
-        let mut sender = sender.map_err(|error| match error {
-            SendError::Broker(error) => crate::exit::with_advice(error.into()),
-            error => error.into(),
-        })?;
-        let before = self.progress.sent;
-        let sent = self.send(&mut sender, recording, selected).await;
-        // What is on its way is waited for, also after Ctrl-C, unless that comes again.
-        let finished = match &sent {
-            Err(error) if error.is::<SendError>() => Ok(()),
-            _ => tokio::select! {
-                finished = sender.finish() => finished,
-                () = interrupted() => Ok(()),
-            },
-        };
-        self.progress.sent = before + sender.confirmed();
-        let is_whole = self.progress.sent >= self.whole;
-        match (&sent, &finished) {
-            _ if self.pace == Pace::Step => {}
-            (Ok(Ended::Whole), Ok(())) if is_whole => self.file.remove(),
-            _ => self.file.write(&self.progress)?,
-        }
-        finished?;
-        let ended = sent?;
-        let of = if is_whole { String::new() } else { format!(" of {}", ui::grouped(self.whole)) };
-        ui::say(&format!("{}{of} sent to {}", ui::events(self.progress.sent), self.progress.to));
-        if ended == Ended::Interrupted {
-            ui::say("--resume goes on from here");
-            return Ok(Done::Partly);
-        }
-        Ok(Done::All)
-    }
-
-    async fn send(
-        &mut self,
-        sender: &mut Sender,
-        recording: &std::path::Path,
-        selected: &Selected,
-    ) -> Result<Ended> {
-        let shown = ui::Progress::new("events sent", self.whole);
-        let mut metronome = Metronome::new(self.pace)?;
-        let mut stop = Box::pin(interrupted());
-        let (mut saved, before) = (Instant::now(), self.progress.sent);
-        let all = Recording::open(recording)?;
-        let mut left_out = before;
-        for record in all {
-            let mut record = record?;
-            if !selected.is(&record) {
-                continue;
-            }
-            if left_out > 0 {
-                left_out -= 1;
-                continue;
-            }
-            let mut due = std::pin::pin!(until(metronome.due(&record)));
-            loop {
-                tokio::select! {
-                    biased;
-                    () = &mut stop => return Ok(Ended::Interrupted),
-                    () = &mut due => break,
-                    confirmed = sender.wait(), if sender.is_waiting() => confirmed?,
-                }
-            }
-            match metronome.ask(&record).await? {
-                Turn::Send => {}
-                Turn::Skip => continue,
-                Turn::Quit => return Ok(Ended::Whole),
-            }
-            if let Some(ids) = &self.ids {
-                ids.replace(&mut record);
-            }
-            tokio::select! {
-                sent = sender.send(to_publish(record)) => sent?,
-                () = &mut stop => return Ok(Ended::Interrupted),
-            }
-            shown.show(before + sender.confirmed());
-            if saved.elapsed() > SAVE_EVERY && self.pace != Pace::Step {
-                self.progress.sent = before + sender.confirmed();
-                self.file.write(&self.progress)?;
-                saved = Instant::now();
-            }
-        }
-        Ok(Ended::Whole)
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    Whole,
-    Interrupted,
 }

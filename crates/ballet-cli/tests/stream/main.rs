@@ -3,6 +3,8 @@
 mod expect;
 mod queue;
 mod record;
+mod rehearse;
+mod release;
 mod replay;
 mod scope;
 mod tap;

@@ -41,6 +41,16 @@ impl Servers {
         Self::with(&options, None, None).await
     }
 
+    /// Uses these servers, as their administrator. Without an address of the management API it is port 15672
+    /// of the broker.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot be reached, or is too old.
+    pub async fn at(amqp: String, management: Option<String>, database: String) -> Result<Self> {
+        Self::with(&Options::durable(), Some((amqp, management)), Some(database)).await
+    }
+
     /// The servers that all tests of this process share. They end with the process.
     pub async fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceCell<Result<Servers>> = OnceCell::const_new();

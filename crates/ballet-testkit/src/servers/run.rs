@@ -89,9 +89,18 @@ impl Run {
 
 /// The directory for the runs of the workspace that cargo runs this program for.
 pub(crate) fn base_dir() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace().unwrap_or_else(built_in).join("target"), PathBuf::from);
+    let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target(named, workspace(), built_in());
     std::path::absolute(&target).unwrap_or(target).join("servers")
+}
+
+/// The target directory; a program that is installed far from its checkout has a temporary one.
+fn target(named: Option<PathBuf>, workspace: Option<PathBuf>, built_in: PathBuf) -> PathBuf {
+    let checkout = workspace.or_else(|| built_in.exists().then_some(built_in));
+    named.or_else(|| checkout.map(|root| root.join("target"))).unwrap_or_else(|| {
+        let user = rustix::process::geteuid().as_raw();
+        std::env::temp_dir().join(format!("ballet-{user}"))
+    })
 }
 
 /// The checkout of ballet: that of this workspace, or the one that this was built in. A copy of a
@@ -139,4 +148,19 @@ pub(crate) fn write_secret(path: &Path, text: &str) -> Result<()> {
         .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o600)))
         .and_then(|()| fs::write(path, text));
     written.map_err(machine(format!("write {}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_without_its_checkout_has_a_temporary_directory() {
+        let path = |text: &str| PathBuf::from(text);
+        let nowhere = || path("/nowhere/of/ballet");
+        assert_eq!(target(Some(path("/named")), Some(path("/system")), nowhere()), path("/named"));
+        assert_eq!(target(None, Some(path("/system")), nowhere()), path("/system/target"));
+        assert_eq!(target(None, None, built_in()), built_in().join("target"));
+        assert!(target(None, None, nowhere()).starts_with(std::env::temp_dir()));
+    }
 }

@@ -9,11 +9,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ballet_testkit::{Options, Servers};
+use ballet_testkit::{Children, Options, Servers};
 
 use crate::demo::stage::{self, Stage};
 use crate::process::cargo::{self, Profile};
-use crate::process::children::Children;
 use crate::process::stop::Stop;
 use crate::ui;
 

@@ -17,7 +17,7 @@ use crate::harness::dice::Dice;
 use crate::harness::load::{Load, Mix};
 use crate::harness::oracle::{self, Known, Verdict};
 use crate::harness::record::{Recorder, Stall};
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::harness::stage::Stage;
 use crate::harness::storefront::STOREFRONT;
 use crate::ui;

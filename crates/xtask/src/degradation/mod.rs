@@ -17,7 +17,7 @@ use crate::degradation::outage::Outage;
 use crate::degradation::overdue::Overdue;
 use crate::degradation::shop::Shop;
 use crate::harness::serve::GATEWAY;
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::process::cargo;
 use crate::process::stop::Stop;
 use crate::ui;

@@ -287,7 +287,7 @@ async fn judge(answer: Response) -> Result<(Seen, Value)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::service::SERVICES;
+    use crate::harness::services::SERVICES;
 
     #[test]
     fn a_client_needs_every_service_for_something() {

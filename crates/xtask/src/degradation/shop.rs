@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ballet::core::topology;
-use ballet_testkit::{Database, Options, Servers, TestEnv, wait_until};
+use ballet_testkit::{
+    Children, Database, Launch, Options, Servers, ServiceProcess, TestEnv, wait_until,
+};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
 use rustix::process::Signal;
@@ -21,9 +23,8 @@ use crate::harness::gateway::{Gateway, Program};
 use crate::harness::products;
 use crate::harness::run_dir::run_dir;
 use crate::harness::serve::{GATEWAY, SERVICE};
-use crate::harness::service::{DRAIN, Launch, SERVICES, Service};
+use crate::harness::services::SERVICES;
 use crate::harness::stock::fill_shelves;
-use crate::process::children::Children;
 use crate::ui;
 
 /// The gateway allows each of them 60 orders a minute.
@@ -39,7 +40,7 @@ pub(crate) struct Shop {
     servers: Servers,
     pub(crate) env: TestEnv,
     database: Database,
-    services: Vec<Service>,
+    services: Vec<ServiceProcess>,
     gateway: Gateway,
     pub(crate) visitor: Visitor,
     pub(crate) customers: Vec<Customer>,
@@ -66,12 +67,13 @@ impl Shop {
             let launch = Launch {
                 name,
                 program: path.clone(),
-                env: vec![(SERVICE, name.to_owned())],
+                env: vec![(SERVICE.to_owned(), name.to_owned())],
+                isolated: false,
                 amqp_url: env.amqp_url(name).to_owned(),
                 database_url: env.database_url(name).to_owned(),
                 log: logs.join(format!("{name}.log")),
             };
-            services.push(Service::start(&children, launch).await?);
+            services.push(ServiceProcess::start(&children, launch).await?);
         }
         try_join_all(services.iter_mut().map(|service| service.ready(&http))).await?;
         let urls = services.iter().map(|service| (service.launch.name, &*service.url));
@@ -133,7 +135,8 @@ impl Shop {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         service.start_again(&children).await?;
-        service.ready(&http).await
+        service.ready(&http).await?;
+        Ok(())
     }
 
     /// Ends a service, and starts it again with this setting.
@@ -144,11 +147,11 @@ impl Shop {
         value: String,
     ) -> Result<()> {
         self.kill(name).await?;
-        self.service(name)?.launch.env.push((setting, value));
+        self.service(name)?.launch.env.push((setting.to_owned(), value));
         self.start(name).await
     }
 
-    fn service(&mut self, name: &str) -> Result<&mut Service> {
+    fn service(&mut self, name: &str) -> Result<&mut ServiceProcess> {
         let found = self.services.iter_mut().find(|service| service.launch.name == name);
         found.with_context(|| format!("the shop has no service {name}"))
     }
@@ -174,14 +177,14 @@ impl Shop {
     }
 
     pub(crate) fn endpoints(&self) -> Result<Endpoints> {
-        let of = |service: &Service| (service.launch.name.to_owned(), service.url.clone());
+        let of = |service: &ServiceProcess| (service.launch.name.to_owned(), service.url.clone());
         Endpoints::new(&self.servers, &self.env, self.services.iter().map(of).collect())
     }
 
     /// Ends everything. The logs of a run that held are removed.
     pub(crate) async fn close(self, held: bool) -> Result<()> {
-        self.gateway.stop(DRAIN).await;
-        join_all(self.services.into_iter().map(Service::stop)).await;
+        self.gateway.stop(ServiceProcess::DRAIN).await;
+        join_all(self.services.into_iter().map(ServiceProcess::stop)).await;
         drop((self.database, self.children));
         if held {
             // A failure does no harm: the directory is in `target`.

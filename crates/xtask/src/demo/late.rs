@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ballet::{Clock, Event};
+use ballet_testkit::{Launch, ServiceProcess};
 use reqwest::StatusCode;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -16,7 +17,6 @@ use crate::demo::tap::Tap;
 use crate::harness::cases::{self, LATE};
 use crate::harness::http::send_until_answered;
 use crate::harness::orders::Orders;
-use crate::harness::service::{Launch, Service};
 use crate::ui;
 
 /// How long this order may take.
@@ -29,7 +29,7 @@ pub(crate) async fn play(stage: &Stage, tap: &Tap, orders: &Orders) -> Result<()
         "one order has a deadline of {DEADLINE_SECONDS} seconds, and shipping is stopped meanwhile"
     ));
     // The process that starts an order sets its deadline. The other process sets the usual one.
-    let mut hurried = Service::start(&stage.children, hurried(stage)?).await?;
+    let mut hurried = ServiceProcess::start(&stage.children, hurried(stage)?).await?;
     let cancelled = async {
         hurried.ready(&stage.http).await?;
         stage.signal("shipping", Signal::STOP);
@@ -49,7 +49,7 @@ fn hurried(stage: &Stage) -> Result<Launch> {
     let orders = stage.services.iter().find(|service| service.launch.name == "orders");
     let orders = orders.context("orders is not running")?;
     Ok(Launch {
-        env: vec![("ORDER_DEADLINE_SECONDS", DEADLINE_SECONDS.to_owned())],
+        env: vec![("ORDER_DEADLINE_SECONDS".to_owned(), DEADLINE_SECONDS.to_owned())],
         log: stage.logs().join("orders-short-deadline.log"),
         ..orders.launch.clone()
     })

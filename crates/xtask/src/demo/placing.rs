@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use ballet::{Clock, Event};
+use ballet_testkit::Children;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use shop_events::orders::{OrderCompleted, OrderConfirmed};
 use shop_events::shipping::ShipmentScheduled;
@@ -17,7 +18,6 @@ use crate::harness::customer::Customer;
 use crate::harness::orders::{Order, Orders};
 use crate::harness::storefront::Storefront;
 use crate::process::cargo;
-use crate::process::children::Children;
 
 /// The number of customers at the gateway at once.
 const HTTP_AT_ONCE: usize = 8;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ballet::core::{System, topology};
-use ballet_testkit::{Database, Servers, TestEnv};
+use ballet_testkit::{Children, Database, Launch, Servers, ServiceProcess, TestEnv};
 use futures_util::future::{join_all, try_join_all};
 use reqwest::Client;
 use rustix::process::Signal;
@@ -16,9 +16,8 @@ use crate::harness::customer::{BUYS, Customer, SELLS};
 use crate::harness::endpoints::Endpoints;
 use crate::harness::gateway::{Gateway, Program};
 use crate::harness::run_dir::run_dir;
-use crate::harness::service::{DRAIN, Launch, SERVICES, Service};
+use crate::harness::services::SERVICES;
 use crate::harness::stock::fill_shelves;
-use crate::process::children::Children;
 use crate::ui;
 
 /// How often the services are checked.
@@ -43,7 +42,7 @@ pub(crate) struct Stage {
     pub(crate) http: Client,
     servers: Option<Servers>,
     env: Option<TestEnv>,
-    pub(crate) services: Vec<Service>,
+    pub(crate) services: Vec<ServiceProcess>,
     gateway: Option<Gateway>,
     /// The gateway's.
     database: Option<Database>,
@@ -102,12 +101,16 @@ impl Stage {
             let launch = Launch {
                 name,
                 program: program.clone(),
-                env: vec![("RABBITMQ_MANAGEMENT_URL", env.management().url().to_owned())],
+                env: vec![(
+                    "RABBITMQ_MANAGEMENT_URL".to_owned(),
+                    env.management().url().to_owned(),
+                )],
+                isolated: false,
                 amqp_url: env.amqp_url(name).to_owned(),
                 database_url: env.database_url(name).to_owned(),
                 log: self.logs.join(format!("{name}.log")),
             };
-            self.services.push(Service::start(&self.children, launch).await?);
+            self.services.push(ServiceProcess::start(&self.children, launch).await?);
         }
         let database = self.database.insert(Database::new(servers.postgres(), GATEWAY.0).await?);
         let http = &self.http;
@@ -201,9 +204,9 @@ impl Stage {
             ui::say("stopping the services");
         }
         if let Some(gateway) = gateway {
-            gateway.stop(DRAIN).await;
+            gateway.stop(ServiceProcess::DRAIN).await;
         }
-        join_all(services.into_iter().map(Service::stop)).await;
+        join_all(services.into_iter().map(ServiceProcess::stop)).await;
         drop((children, database));
         if remove_logs || !played {
             // A failure does no harm: the directory is in `target`, or does not exist.

@@ -12,7 +12,7 @@ use crate::demo::quiescence::Quiescent;
 use crate::demo::tap::Tap;
 use crate::harness::journal::{Ended, Entry, Journal};
 use crate::harness::orders::{Order, Orders, in_event};
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::ui;
 
 /// How the orders of one kind ended.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ballet_testkit::wait_until;
+use ballet_testkit::{Children, Launch, ServiceProcess, wait_until};
 use reqwest::Client;
 use rustix::process::Signal;
 use tokio::sync::Mutex;
@@ -15,8 +15,6 @@ use tokio::sync::Mutex;
 use crate::harness::clock;
 use crate::harness::dice::Dice;
 use crate::harness::serve::SERVICE;
-use crate::harness::service::{DRAIN, Launch, Service};
-use crate::process::children::Children;
 
 /// How often the processes are checked.
 const LOOK: Duration = Duration::from_millis(20);
@@ -32,7 +30,7 @@ const SLACK: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 struct Replica {
-    service: Service,
+    service: ServiceProcess,
     /// Whether we have killed it.
     killed: bool,
     /// Whether its end has been noticed.
@@ -100,15 +98,17 @@ impl Fleet {
             ("SANDBOX_SLOW_MILLIS", "500".to_owned()),
         ];
         env.extend(self.env.iter().cloned());
+        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let launch = Launch {
             name,
             program: self.program.clone(),
             env,
+            isolated: false,
             amqp_url: amqp_url.to_owned(),
             database_url: database_url.to_owned(),
             log,
         };
-        let service = Service::start(&self.children, launch).await?;
+        let service = ServiceProcess::start(&self.children, launch).await?;
         let since = Instant::now();
         let (killed, down, stopping, not_before) = (false, false, false, since);
         let replica = Replica { service, killed, down, not_before, since, stopping };
@@ -251,7 +251,7 @@ impl Fleet {
             (at, replica.service.launch.name, replica.service.pid())
         };
         let begun = Instant::now();
-        let limit = DRAIN + SLACK;
+        let limit = ServiceProcess::DRAIN + SLACK;
         let mut late = false;
         let status = loop {
             tokio::time::sleep(LOOK).await;
@@ -290,8 +290,9 @@ impl Fleet {
         let killed = status.signal() == Some(Signal::KILL.as_raw());
         if late || !(status.success() || killed) {
             ends.bad_stops.push(format!(
-                "{name} (process {pid}) was told to stop within {DRAIN:?} and ended after \
-                 {took:?} with {status}"
+                "{name} (process {pid}) was told to stop within {:?} and ended after \
+                 {took:?} with {status}",
+                ServiceProcess::DRAIN
             ));
         }
         if !killed {

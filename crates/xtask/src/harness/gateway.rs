@@ -8,12 +8,12 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ballet_testkit::{Child, Children};
 use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::process::cargo;
-use crate::process::children::{Child, Children};
 
 /// The shop's config file. Here it gets other addresses.
 const CONFIG: &str = include_str!("../../../gateway/shop.toml");
@@ -129,7 +129,8 @@ impl Gateway {
     /// Kills it, and waits for its end.
     pub(crate) async fn kill(&mut self) -> Result<()> {
         self.child.signal(Signal::KILL);
-        self.child.wait().await.map(drop)
+        self.child.wait().await?;
+        Ok(())
     }
 
     pub(crate) async fn stop(self, patience: Duration) {
@@ -187,7 +188,7 @@ async fn run(
     let file: File = file.with_context(|| format!("cannot write {}", path.display()))?;
     let config = dir.join(CONFIG_FILE).display().to_string();
     let args = ["run", &config, "--public", public, "--private", private].map(str::to_owned);
-    children
+    let child = children
         .start(&program.path, &args, |command| {
             command
                 .envs(program.env.iter().map(|(name, value)| (name, value)))
@@ -196,7 +197,8 @@ async fn run(
                 .stdout(Stdio::null())
                 .stderr(file);
         })
-        .await
+        .await?;
+    Ok(child)
 }
 
 /// Runs one of its commands to the end. Returns its output.
@@ -218,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_config_has_the_addresses_of_this_run() {
-        let names = crate::harness::service::SERVICES.clone();
+        let names = crate::harness::services::SERVICES.clone();
         let urls: Vec<_> = names.iter().map(|name| (*name, "http://127.0.0.1:1")).collect();
         let text = config("postgres://gateway", &urls).expect("every service is started");
         assert!(text.contains("url = \"postgres://gateway\""), "{text}");

@@ -20,7 +20,7 @@ pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod run_dir;
 pub(crate) mod serve;
-pub(crate) mod service;
+pub(crate) mod services;
 pub(crate) mod slow_carrier;
 pub(crate) mod stage;
 pub(crate) mod stock;

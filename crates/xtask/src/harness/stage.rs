@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use ballet::core::topology::{self, JOURNAL, JOURNAL_POLICY};
 use ballet_amqp::RabbitMq;
-use ballet_testkit::{Link, Options, Proxy, Servers, TestEnv};
+use ballet_testkit::{Children, Link, Options, Proxy, Servers, TestEnv};
 use reqwest::Client;
 use serde_json::Value;
 
@@ -15,9 +15,8 @@ use crate::harness::endpoints::Endpoints;
 use crate::harness::fleet::Fleet;
 use crate::harness::products::publish_all;
 use crate::harness::run_dir::run_dir;
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::harness::stock::fill_shelves;
-use crate::process::children::Children;
 use crate::ui;
 
 /// What is to be set up.

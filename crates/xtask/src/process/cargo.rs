@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use ballet_testkit::Children;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
-
-use crate::process::children::Children;
 
 /// The directory of the workspace: the one that cargo runs this program for, or that the current
 /// directory is in. The one that it was built in may be another, of which this is a copy.

@@ -1,5 +1,4 @@
 //! The processes that this program starts, and the signals that end it.
 
 pub(crate) mod cargo;
-pub(crate) mod children;
 pub(crate) mod stop;

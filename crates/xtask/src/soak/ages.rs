@@ -10,7 +10,7 @@ use ballet_testkit::wait_until;
 use jiff::SignedDuration;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::harness::stage::Stage;
 
 /// How long a service may take to make its partitions.

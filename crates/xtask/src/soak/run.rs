@@ -13,7 +13,7 @@ use crate::harness::cases::{self, Case, SLOW_CARRIER};
 use crate::harness::load::{Load, Mix};
 use crate::harness::oracle::{self, Known, Verdict};
 use crate::harness::record::Recorder;
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::harness::stage::Stage;
 use crate::harness::storefront::STOREFRONT;
 use crate::process::stop::Stop;

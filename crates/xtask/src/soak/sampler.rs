@@ -14,7 +14,7 @@ use crate::harness::cases::GOOD;
 use crate::harness::load::Load;
 use crate::harness::percentile::at_share;
 use crate::harness::record::Recorder;
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::harness::stage::Stage;
 use crate::soak::measure::{Key, What};
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use ballet_testkit::Children;
 
 use crate::process::cargo;
-use crate::process::children::Children;
 use crate::test::programs::Program;
 use crate::ui;
 

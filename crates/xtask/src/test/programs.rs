@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
+use ballet_testkit::Children;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::process::cargo;
-use crate::process::children::Children;
 
 /// The programs that take longest, the longest first. They begin before all others.
 const LONGEST: &[&str] = &[

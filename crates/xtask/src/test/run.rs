@@ -8,11 +8,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use ballet_testkit::{Options, Servers};
+use ballet_testkit::{Child, Children, Options, Servers};
 use rustix::process::Signal;
 
 use crate::process::cargo;
-use crate::process::children::{Child, Children};
 use crate::process::stop::Stop;
 use crate::test::programs::{self, Program};
 use crate::test::side_by_side;

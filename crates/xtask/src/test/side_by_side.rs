@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use ballet_testkit::Children;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use crate::process::children::Children;
 use crate::test::alone;
 use crate::test::one::{run_one, show, tests};
 use crate::test::programs::Program;

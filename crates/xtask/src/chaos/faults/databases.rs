@@ -7,7 +7,7 @@ use ballet_testkit::wait_until;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::harness::dice::Dice;
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::harness::stage::Stage;
 
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ use shop_events::cart::CartCheckedOut;
 use crate::harness::dice::Dice;
 use crate::harness::journal::COPY;
 use crate::harness::record::Recorder;
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::harness::stage::Stage;
 
 /// The number of messages that are sent again or reordered at once.

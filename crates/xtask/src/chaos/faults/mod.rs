@@ -13,7 +13,7 @@ use ballet_testkit::{Link, Method, Proxy};
 use crate::chaos::faults::kind::Kind;
 use crate::harness::dice::Dice;
 use crate::harness::record::Recorder;
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::harness::stage::Stage;
 
 const PATIENCE: Duration = Duration::from_secs(30);

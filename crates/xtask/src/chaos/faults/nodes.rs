@@ -7,7 +7,7 @@ use ballet_testkit::{Method, RabbitMq, Servers, wait_until};
 use futures_util::future::try_join_all;
 
 use crate::harness::dice::Dice;
-use crate::harness::service::SERVICES;
+use crate::harness::services::SERVICES;
 use crate::harness::stage::Stage;
 
 /// How long a node that was cut off may take to come back.

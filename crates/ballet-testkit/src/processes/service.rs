@@ -1,69 +1,90 @@
-//! A service of the shop as a process.
+//! A service as a process, from its program.
 
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
 use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::process::children::{Child, Children};
-
-/// The services of the shop.
-pub(crate) static SERVICES: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| shop::system().parts.iter().map(|part| part.service).collect());
+use crate::error::{Error, Result, machine};
+use crate::processes::children::{Child, Children};
 
 /// How long a service may take to create its tables and to connect: as long as a server, on a machine
 /// that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How long a service may take to stop.
-pub(crate) const DRAIN: Duration = Duration::from_secs(5);
 /// How often a service is started again. More restarts point to a fault of the service.
 const RESTARTS: u32 = 100;
+/// What an isolated process inherits: where programs, folders and languages are.
+const KEPT: &[&str] = &[
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "RUST_BACKTRACE",
+    "TMPDIR",
+    "TZ",
+    "USER",
+];
 
 /// What a service is started with.
 #[derive(Debug, Clone)]
-pub(crate) struct Launch {
-    pub(crate) name: &'static str,
-    pub(crate) program: PathBuf,
+pub struct Launch {
+    /// The service's name.
+    pub name: &'static str,
+    /// Its program.
+    pub program: PathBuf,
     /// Variables besides those that every service gets.
-    pub(crate) env: Vec<(&'static str, String)>,
-    pub(crate) amqp_url: String,
-    pub(crate) database_url: String,
-    pub(crate) log: PathBuf,
+    pub env: Vec<(String, String)>,
+    /// Whether it inherits none of our settings, such as the address of a payment provider.
+    pub isolated: bool,
+    /// The broker, for this service.
+    pub amqp_url: String,
+    /// Its database.
+    pub database_url: String,
+    /// The file for all that it prints.
+    pub log: PathBuf,
 }
 
+/// A service that runs as a process. It ends with this value, and with this program, however that ends.
 #[derive(Debug)]
-pub(crate) struct Service {
-    pub(crate) launch: Launch,
-    /// `http://127.0.0.1:<port>`
-    pub(crate) url: String,
+pub struct ServiceProcess {
+    /// What it was started with, and is again.
+    pub launch: Launch,
+    /// `http://127.0.0.1:<port>`; empty until its log says so.
+    pub url: String,
     child: Child,
     restarts: u32,
 }
 
-impl Service {
+impl ServiceProcess {
+    /// How long a service may take to stop.
+    pub const DRAIN: Duration = Duration::from_secs(5);
+
     /// Starts it on a free port. The log says which.
-    pub(crate) async fn start(children: &Children, launch: Launch) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// There is no process for it, or no file for its log.
+    pub async fn start(children: &Children, launch: Launch) -> Result<Self> {
         let child = run(children, &launch, "127.0.0.1:0").await?;
         Ok(Self { launch, url: String::new(), child, restarts: 0 })
     }
 
     /// Starts it again at the same address if it has ended. Returns a line about it.
-    pub(crate) async fn revive(&mut self, children: &Children) -> Result<Option<String>> {
+    ///
+    /// # Errors
+    ///
+    /// It ends again and again, or cannot be started.
+    pub async fn revive(&mut self, children: &Children) -> Result<Option<String>> {
         let Some(status) = self.child.ended() else { return Ok(None) };
         self.restarts += 1;
         if self.restarts > RESTARTS {
-            bail!(
-                "{} ended with {status}, for the {}th time; its log is {}\n{}",
-                self.launch.name,
-                self.restarts,
-                self.launch.log.display(),
-                self.tail()
+            return Err(
+                self.failed(format!("ended with {status}, for the {}th time", self.restarts))
             );
         }
         self.start_again(children).await?;
@@ -72,7 +93,11 @@ impl Service {
     }
 
     /// Starts it again at the same address.
-    pub(crate) async fn start_again(&mut self, children: &Children) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ServiceProcess::start`].
+    pub async fn start_again(&mut self, children: &Children) -> Result<()> {
         let listen = self.url.trim_start_matches("http://");
         let listen = if listen.is_empty() { "127.0.0.1:0" } else { listen };
         self.child = run(children, &self.launch, listen).await?;
@@ -80,22 +105,27 @@ impl Service {
     }
 
     /// How the process ended, if it has.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.ended()
     }
 
     /// Sends a signal to the process.
-    pub(crate) fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         self.child.signal(signal);
     }
 
-    /// The process id.
-    pub(crate) fn pid(&self) -> u32 {
+    /// The process id; 0 when it has ended.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
         self.child.id().unwrap_or_default()
     }
 
     /// Waits until it is connected to its database and its broker, and finds its address.
-    pub(crate) async fn ready(&mut self, http: &Client) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// It has ended, or is not ready after five minutes. The error has the last lines of its log.
+    pub async fn ready(&mut self, http: &Client) -> Result<()> {
         let begun = Instant::now();
         let mut state = "it does not serve HTTP".to_owned();
         loop {
@@ -108,38 +138,31 @@ impl Service {
                 }
             }
             if begun.elapsed() > PATIENCE {
-                bail!(
-                    "{} is not ready after {PATIENCE:?}: {state}; its log is {}\n{}",
-                    self.launch.name,
-                    self.launch.log.display(),
-                    self.tail()
-                );
+                return Err(self.failed(format!("is not ready after {PATIENCE:?}: {state}")));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     /// Fails if the process has ended.
-    pub(crate) fn check(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// It has ended. The error has the last lines of its log.
+    pub fn check(&mut self) -> Result<()> {
         match self.child.ended() {
             None => Ok(()),
-            Some(status) => {
-                bail!(
-                    "{} ended with {status}; its log is {}\n{}",
-                    self.launch.name,
-                    self.launch.log.display(),
-                    self.tail()
-                )
-            }
+            Some(status) => Err(self.failed(format!("ended with {status}"))),
         }
     }
 
-    pub(crate) async fn stop(self) {
-        self.child.stop(DRAIN + Duration::from_secs(2)).await;
+    /// Asks it to stop, and kills it if it takes too long.
+    pub async fn stop(self) {
+        self.child.stop(Self::DRAIN + Duration::from_secs(2)).await;
     }
 
     /// Finds the address in the log, and says whether it is known.
-    pub(crate) fn find_address(&mut self) -> bool {
+    pub fn find_address(&mut self) -> bool {
         if self.url.is_empty() {
             self.url = self.address().map(|at| format!("http://{at}")).unwrap_or_default();
         }
@@ -156,21 +179,32 @@ impl Service {
     }
 
     /// The last lines of the log.
-    pub(crate) fn tail(&self) -> String {
-        let log = fs::read_to_string(&self.launch.log).unwrap_or_default();
+    #[must_use]
+    pub fn tail(&self) -> String {
+        let log = fs::read(&self.launch.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(10)..].join("\n")
+    }
+
+    fn failed(&self, state: String) -> Error {
+        let (service, log) = (self.launch.name, self.launch.log.clone());
+        Error::Service { service, state, log, tail: self.tail() }
     }
 }
 
 /// Starts the program. The passwords go through the environment, which other users cannot read.
 async fn run(children: &Children, launch: &Launch, listen: &str) -> Result<Child> {
-    let Launch { name: _, program, env, amqp_url, database_url, log } = launch;
+    let Launch { name: _, program, env, isolated, amqp_url, database_url, log } = launch;
     let file = OpenOptions::new().create(true).append(true).open(log);
-    let file = file.with_context(|| format!("cannot write {}", log.display()))?;
-    let errors = file.try_clone().context("cannot share a log file")?;
+    let file = file.map_err(machine(format!("write {}", log.display())))?;
+    let errors = file.try_clone().map_err(machine("share a log file"))?;
     children
         .start(program, &[], |command| {
+            if *isolated {
+                let kept = KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+                command.env_clear().envs(kept);
+            }
             command
                 .env_remove("AMQP_URL_FILE")
                 .env_remove("DATABASE_URL_FILE")
@@ -179,7 +213,7 @@ async fn run(children: &Children, launch: &Launch, listen: &str) -> Result<Child
                 .env("DATABASE_URL", database_url)
                 .env("LISTEN", listen)
                 .env("LOG_FORMAT", "json")
-                .env("DRAIN_SECONDS", DRAIN.as_secs().to_string())
+                .env("DRAIN_SECONDS", ServiceProcess::DRAIN.as_secs().to_string())
                 .envs(env.iter().map(|(name, value)| (name, value)))
                 .stdout(file)
                 .stderr(errors);

@@ -5,10 +5,11 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child as Process, ChildStdout, Command};
+
+use crate::error::{Result, machine};
 
 /// Waits for a line of input before it becomes the program. The watchdog learns of the process group
 /// first, so even a kill in between leaves no process behind.
@@ -16,21 +17,26 @@ const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
 
 /// Starts processes, each as the leader of its own group, so Ctrl-C on the terminal reaches only us.
 #[derive(Debug, Clone)]
-pub(crate) struct Children {
+pub struct Children {
     /// The watchdog's input. When it closes, also because we die, the watchdog ends all children.
     lifeline: Arc<Mutex<std::process::ChildStdin>>,
 }
 
 /// A process that we started, with all that it starts.
 #[derive(Debug)]
-pub(crate) struct Child {
+pub struct Child {
     process: Process,
     group: Option<Pid>,
     children: Children,
 }
 
 impl Children {
-    pub(crate) fn new() -> Result<Self> {
+    /// Starts the watchdog, which ends the children if this process is killed.
+    ///
+    /// # Errors
+    ///
+    /// There is no `sh`.
+    pub fn new() -> Result<Self> {
         use std::os::unix::process::CommandExt;
         let mut watchdog = std::process::Command::new("sh")
             .args(["-c", include_str!("watchdog.sh"), "ballet-watchdog"])
@@ -40,14 +46,20 @@ impl Children {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
-            .context("cannot start sh, which ends our child processes if we are killed")?;
-        let lifeline = watchdog.stdin.take().context("the watchdog has no standard input")?;
+            .map_err(machine("start sh, which ends our child processes if we are killed"))?;
+        let lifeline = watchdog.stdin.take();
+        let lifeline = lifeline.ok_or_else(|| std::io::Error::other("it has no standard input"));
+        let lifeline = lifeline.map_err(machine("talk to the watchdog of our child processes"))?;
         // The watchdog outlives us, so nothing waits for it.
         Ok(Self { lifeline: Arc::new(Mutex::new(lifeline)) })
     }
 
     /// Starts a program. `adjust` sets its environment, directory and outputs.
-    pub(crate) async fn start(
+    ///
+    /// # Errors
+    ///
+    /// There is no process for it. A program that cannot be run ends at once, and `sh` says why.
+    pub async fn start(
         &self,
         program: impl AsRef<std::ffi::OsStr>,
         args: &[String],
@@ -58,14 +70,15 @@ impl Children {
         command.args(["-c", GATE, "sh"]).arg(program).args(args);
         adjust(&mut command);
         command.stdin(Stdio::piped()).process_group(0);
-        let mut process = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let start = || machine(format!("start {name}"));
+        let mut process = command.spawn().map_err(start())?;
         let group = process.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let gate = process.stdin.take();
         let child = Child { process, group, children: self.clone() };
         let announced = group.map_or(Ok(()), |group| self.notify('+', group));
-        announced.with_context(|| format!("cannot start {name}: its watchdog is gone"))?;
+        announced.map_err(machine(format!("start {name}, because its watchdog is gone")))?;
         if let Some(mut gate) = gate {
-            gate.write_all(b"go\n").await.with_context(|| format!("cannot start {name}"))?;
+            gate.write_all(b"go\n").await.map_err(start())?;
         }
         Ok(child)
     }
@@ -78,24 +91,29 @@ impl Children {
 
 impl Child {
     /// The process id while the process runs.
-    pub(crate) fn id(&self) -> Option<u32> {
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
         self.process.id()
     }
 
     /// The standard output, if it was piped. It can be taken once.
-    pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
+    pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.process.stdout.take()
     }
 
     /// Waits until the process ends.
-    pub(crate) async fn wait(&mut self) -> Result<ExitStatus> {
-        let status = self.process.wait().await.context("cannot wait for a process")?;
+    ///
+    /// # Errors
+    ///
+    /// The operating system does not say.
+    pub async fn wait(&mut self) -> Result<ExitStatus> {
+        let status = self.process.wait().await.map_err(machine("wait for a process"))?;
         self.forget();
         Ok(status)
     }
 
     /// How the process ended, if it has.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.process.try_wait().ok().flatten();
         if status.is_some() {
             self.forget();
@@ -104,7 +122,7 @@ impl Child {
     }
 
     /// Asks the process and all that it started to end, and kills what is left after `patience`.
-    pub(crate) async fn stop(mut self, patience: Duration) {
+    pub async fn stop(mut self, patience: Duration) {
         self.signal(Signal::TERM);
         if tokio::time::timeout(patience, self.process.wait()).await.is_err() {
             self.signal(Signal::KILL);
@@ -116,7 +134,8 @@ impl Child {
         self.forget();
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
+    /// Sends a signal to the process and all that it started.
+    pub fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
             // An error means that no process is left.
             kill_process_group(group, signal).ok();

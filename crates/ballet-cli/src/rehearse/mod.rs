@@ -1,0 +1,136 @@
+//! `ballet rehearse`: a recording against a build of the services, in a world that ends with the command.
+
+mod build;
+mod prepare;
+mod setting;
+mod world;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use ballet_stream::Recording;
+
+use crate::exit::Done;
+use crate::options::GlobalOptions;
+use crate::rehearse::build::{Build, Program};
+use crate::rehearse::setting::Setting;
+use crate::rehearse::world::{Plan, World};
+use crate::stream::expect::{ComparingArgs, ExpectArgs};
+use crate::stream::feed::interrupted;
+use crate::stream::pace::Pace;
+use crate::stream::selection::Selection;
+use crate::stream::{ReplayArgs, replay};
+use crate::systems;
+use crate::ui;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  ballet rehearse target/release tuesday.jsonl.gz
+                                       does this build answer as the recorded one did?
+  ballet rehearse releases/42 tuesday.jsonl.gz --contracts releases/42/contracts/shop
+  ballet rehearse releases/41 tuesday.jsonl.gz --program inventory=releases/42/inventory
+                                       one service of another build
+  ballet rehearse target/release run.jsonl --prepare ./fill-shelves.sh --env orders.LANES=4
+  ballet rehearse target/release run.jsonl --saga 0193f7a1 --keep
+
+BUILD is a directory with a program for each service of the system, named as the service. The command
+brings up a broker and Postgres of its own, runs the services, sends what came from outside, compares
+their answers as `ballet replay --expect-same` does, and removes all of it. Exit codes: 0 the same, 3
+different, 1 a service did not start or ended, 4 there are no servers.";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The directory with the services' programs
+    build: PathBuf,
+    /// The recording, or what rabtap has saved
+    recording: PathBuf,
+    #[command(flatten)]
+    selection: Selection,
+    /// Compare with this recording of the same sagas, in place of the one that is replayed
+    #[arg(long, value_name = "FILE", help_heading = "Comparison")]
+    expect: Option<PathBuf>,
+    #[command(flatten)]
+    comparing: ComparingArgs,
+    /// The program of a service that is elsewhere
+    #[arg(long, value_name = "SERVICE=PATH", help_heading = "World")]
+    program: Vec<Program>,
+    /// A setting of all services, or of one. They inherit none from here, so providers are sandboxes
+    #[arg(long, value_name = "[SERVICE.]NAME=VALUE", help_heading = "World")]
+    env: Vec<Setting>,
+    /// A command for the shell that gives the services what they had before the recording. It gets
+    /// SERVICE_URL and SERVICE_DATABASE_URL of each service, and AMQP_URL
+    #[arg(long, value_name = "COMMAND", help_heading = "World")]
+    prepare: Option<String>,
+    /// Leave everything up after the comparison, until Ctrl-C
+    #[arg(long, help_heading = "World")]
+    keep: bool,
+    /// Make a virtual host and databases on the servers of AMQP_URL and DATABASE_URL, in place of
+    /// bringing up servers
+    #[arg(long, help_heading = "World")]
+    on_given_servers: bool,
+    /// The management API of the given broker [default: its port 15672]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "RABBITMQ_MANAGEMENT_URL",
+        hide_env_values = true,
+        help_heading = "World"
+    )]
+    management_url: Option<String>,
+    /// original, max, or a factor: 10 is ten times as fast
+    #[arg(long, default_value = "max")]
+    pace: Pace,
+}
+
+pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
+    let system = systems::contracts()?.system();
+    let build = Build::find(&args.build, system, args.program)?;
+    setting::check(&args.env, system)?;
+    // What cannot be read is said before anything is brought up.
+    for file in [Some(&args.recording), args.expect.as_ref()].into_iter().flatten() {
+        drop(Recording::open(file)?);
+    }
+    let given = if args.on_given_servers { Some(options.servers()?) } else { None };
+    let plan = Plan {
+        system,
+        build,
+        settings: args.env,
+        prepare: args.prepare,
+        given: given.map(|(amqp, database)| (amqp, args.management_url, database)),
+    };
+    let expect = ExpectArgs::with(args.expect, args.comparing);
+    let mut world = World::new(options.clock.new_id(options.clock.now()))?;
+    let mut stop = Box::pin(interrupted());
+    let ended = tokio::select! {
+        biased;
+        () = &mut stop => None,
+        ended = Box::pin(async {
+            world.set(plan).await?;
+            let to = (world.ops_url()?.to_owned(), args.pace);
+            let replayed = ReplayArgs::rehearsal(args.recording, args.selection, to, expect);
+            tokio::select! {
+                biased;
+                failed = world.failed() => Err(failed),
+                done = replay(replayed, options) => done,
+            }
+        }) => Some(ended),
+    };
+    if let (true, Some(Ok(_))) = (args.keep, &ended) {
+        world.show()?;
+        tokio::select! {
+            () = stop => {}
+            failed = world.failed() => ui::say(&format!("{failed:#}")),
+        }
+    }
+    let keep_logs = !matches!(ended, Some(Ok(Done::All)));
+    let torn_down = world.tear_down(keep_logs).await;
+    match ended {
+        Some(ended) => {
+            let done = ended?;
+            torn_down?;
+            Ok(done)
+        }
+        None => bail!("it was interrupted: nothing was compared"),
+    }
+}

@@ -1,0 +1,4 @@
+//! Programs that run as processes of their own and end with this one.
+
+pub(crate) mod children;
+pub(crate) mod service;
