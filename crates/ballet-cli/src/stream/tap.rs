@@ -1,14 +1,17 @@
 //! `ballet tap`: shows events as they are published.
 
-use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
+use std::io::{self, ErrorKind, Write};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use anyhow::Result;
 use ballet::core::topology::{TAP, bindings_of_queue, dead_queue};
 use ballet_stream::{QueueCopy, Record, Start, write_line};
 use futures_util::poll;
+use serde_json::Value;
 use tokio::task::block_in_place;
+use tokio::time::timeout;
 
 use crate::exit::{Done, of_journal, usage};
 use crate::options::GlobalOptions;
@@ -17,6 +20,11 @@ use crate::stream::render::Lines;
 use crate::stream::selection::{Range, Selection};
 use crate::systems::{self, services, systems};
 use crate::ui::{self, Output};
+
+/// How long an event may wait for others that are written with it.
+const SOON: Duration = Duration::from_millis(5);
+/// So many bytes are written at once.
+const FULL: usize = 1 << 16;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -92,21 +100,25 @@ async fn copy(queue: &str, options: &GlobalOptions) -> Result<QueueCopy> {
 async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
     loop {
         let mut next = pin!(feed.next());
-        // Many events share a write, but none waits for the next one.
+        // Many events share a write, but none waits long for the next one.
         let next = match poll!(next.as_mut()) {
             Poll::Ready(next) => next,
-            Poll::Pending => {
-                block_in_place(|| screen.out.flush())?;
-                next.await
-            }
+            Poll::Pending => match timeout(SOON, next.as_mut()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    screen.write()?;
+                    next.await
+                }
+            },
         };
-        match next? {
-            // The output may block: a copy of a queue is read meanwhile.
-            Ok(record) => block_in_place(|| screen.show(&record))?,
-            Err(_) => break,
+        match next {
+            Ok(Ok(record)) => screen.show(&record)?,
+            ended => {
+                screen.write()?;
+                return ended.map(drop);
+            }
         }
     }
-    Ok(screen.out.flush()?)
 }
 
 /// `ballet tap | head` is a usual way to stop.
@@ -117,35 +129,47 @@ fn is_reader_gone(error: &anyhow::Error) -> bool {
 
 /// Standard output.
 struct Screen {
-    out: BufWriter<Stdout>,
     output: Output,
     lines: Lines,
-    buffer: Vec<u8>,
+    /// What is not written yet.
+    text: Vec<u8>,
 }
 
 impl Screen {
     fn new(options: &GlobalOptions) -> Self {
-        let out = BufWriter::with_capacity(1 << 16, io::stdout());
         // Without contracts the columns begin as wide as is usual.
         systems::read(options.contracts.as_deref()).ok();
-        Self { out, output: options.output, lines: Lines::of(&systems()), buffer: Vec::new() }
+        let text = Vec::with_capacity(FULL);
+        Self { output: options.output, lines: Lines::of(&systems()), text }
     }
 
     fn show(&mut self, record: &Record) -> Result<()> {
-        self.buffer.clear();
         match self.output {
             Output::Table => {
-                self.buffer.extend_from_slice(self.lines.line(record).as_bytes());
-                self.buffer.push(b'\n');
+                self.text.extend_from_slice(self.lines.line(record).as_bytes());
+                self.text.push(b'\n');
             }
-            Output::Jsonl => write_line(record, &mut self.buffer),
+            Output::Jsonl => write_line(record, &mut self.text),
             Output::Json => {
-                write_line(record, &mut self.buffer);
-                let value: serde_json::Value = serde_json::from_slice(&self.buffer)?;
-                self.buffer = serde_json::to_vec_pretty(&value)?;
-                self.buffer.push(b'\n');
+                let begin = self.text.len();
+                write_line(record, &mut self.text);
+                let value: Value = serde_json::from_slice(&self.text[begin..])?;
+                self.text.truncate(begin);
+                serde_json::to_writer_pretty(&mut self.text, &value)?;
+                self.text.push(b'\n');
             }
         }
-        Ok(self.out.write_all(&self.buffer)?)
+        if self.text.len() < FULL { Ok(()) } else { self.write() }
+    }
+
+    /// Writes what is not written yet. The output may block: a copy of a queue is read meanwhile.
+    fn write(&mut self) -> Result<()> {
+        block_in_place(|| {
+            let mut out = io::stdout().lock();
+            out.write_all(&self.text)?;
+            out.flush()
+        })?;
+        self.text.clear();
+        Ok(())
     }
 }
