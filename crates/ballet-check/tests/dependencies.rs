@@ -119,7 +119,8 @@ const fn below(layer: Layer) -> &'static [Layer] {
         Testkit => &[Core, Fault, Amqp, Framework, Ops, Check],
         Service => &[Core, Library, Framework, OpenApi, Outside, Events, Access],
         System => &[Core, Framework, OpenApi, Outside, Ops, Events, Service, Check],
-        Command => &[Core, Library, Amqp, Stream, Framework, Ops, Check, Program],
+        // The testkit brings up the servers of a rehearsal.
+        Command => &[Core, Library, Amqp, Stream, Framework, Ops, Check, Testkit, Program],
         Program => &[
             Core, Fault, Amqp, Stream, Framework, OpenApi, Outside, Ops, Library, Events, Service,
             System, Check, Testkit, Gateway, Program,

@@ -272,10 +272,10 @@ async fn t179_the_migration_of_a_full_ledger_lets_the_replicas_of_the_release_be
 
     // One replica is in the middle of a batch while the next version starts.
     second.execute("set lock_timeout = '2s'").await.expect("set");
+    first.execute("begin").await.expect("begun");
+    assert_eq!(old_batch(&mut first, saga).await, aborted);
+    first.execute(OLD_DEADLINE).await.expect("a deadline");
     let old = async {
-        first.execute("begin").await.expect("begun");
-        assert_eq!(old_batch(&mut first, saga).await, aborted);
-        first.execute(OLD_DEADLINE).await.expect("a deadline");
         let migrating = "pg_stat_activity where datname = current_database() \
                          and query like '%sagas may share an id%' and pid <> pg_backend_pid()";
         world.until_count("depot", migrating, 1).await;
