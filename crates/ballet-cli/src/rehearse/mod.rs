@@ -92,6 +92,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
         drop(Recording::open(file)?);
     }
     let given = if args.on_given_servers { Some(options.servers()?) } else { None };
+    let is_prepared = args.prepare.is_some();
     let plan = Plan {
         system,
         build,
@@ -116,6 +117,12 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
             }
         }) => Some(ended),
     };
+    if !is_prepared && matches!(ended, Some(Ok(Done::Partly | Done::Different))) {
+        ui::say(
+            "the services began with nothing: what requests had told them before, such as goods on \
+             stock, comes with --prepare",
+        );
+    }
     if let (true, Some(Ok(_))) = (args.keep, &ended) {
         world.show()?;
         tokio::select! {
