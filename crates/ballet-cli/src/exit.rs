@@ -6,6 +6,8 @@ use ballet_amqp::BrokerError;
 use ballet_ops::redrive::RedriveError;
 use ballet_stream::JournalError;
 
+use crate::ui;
+
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 pub(crate) const PARTLY: u8 = 3;
@@ -21,6 +23,16 @@ pub(crate) enum Done {
     Different,
     /// Nothing is done, and the command has said why.
     Failed,
+}
+
+impl Done {
+    /// Says what is away, and how a list without it ends.
+    pub(crate) fn listed_without(away: &[String]) -> Self {
+        for away in away {
+            ui::say(&format!("{} {away}; the rest is listed", ui::bad("note:")));
+        }
+        if away.is_empty() { Self::All } else { Self::Partly }
+    }
 }
 
 /// Why a command refuses to go on.

@@ -53,6 +53,11 @@ pub(crate) fn contracts() -> Result<&'static Contracts> {
     CONTRACTS.get().context("no contracts were read")
 }
 
+/// The services that an option names, or all of them.
+pub(crate) fn services_or_all(named: &[String]) -> Vec<String> {
+    if named.is_empty() { services() } else { named.to_vec() }
+}
+
 /// The names of all services of these systems.
 pub(crate) fn services() -> Vec<String> {
     let parts = systems().into_iter().flat_map(|system| system.parts);

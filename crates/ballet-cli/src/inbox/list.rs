@@ -8,7 +8,7 @@ use sqlx::Connection;
 
 use crate::exit::{Done, usage};
 use crate::options::GlobalOptions;
-use crate::systems::services;
+use crate::systems::services_or_all;
 use crate::ui::{self, Output};
 
 pub(super) const EXAMPLES: &str = "\
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let known = if args.service.is_empty() { services() } else { args.service.clone() };
+    let known = services_or_all(&args.service);
     let (mut all, mut away, mut is_cut) = (Vec::new(), Vec::new(), false);
     let limit = args.limit.max(1);
     for service in known {
@@ -54,10 +54,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if is_cut {
         ui::say("there are more; --limit shows more");
     }
-    for away in &away {
-        ui::say(&format!("{} {away}; the rest is listed", ui::bad("note:")));
-    }
-    Ok(if away.is_empty() { Done::All } else { Done::Partly })
+    Ok(Done::listed_without(&away))
 }
 
 /// One more than the limit, if there are more.

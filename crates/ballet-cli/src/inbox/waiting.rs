@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use crate::exit::{Done, with_advice};
 use crate::options::GlobalOptions;
-use crate::systems::services;
+use crate::systems::services_or_all;
 use crate::ui::{self, Output};
 
 pub(super) const EXAMPLES: &str = "\
@@ -49,7 +49,7 @@ struct Row {
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let known = if args.service.is_empty() { services() } else { args.service.clone() };
+    let known = services_or_all(&args.service);
     let mut away = Vec::new();
     let connected = options.broker()?.connect("ballet inbox").await;
     let session = connected.map_err(|error| with_advice(error.into()));
@@ -83,10 +83,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         session.close().await;
     }
     show(&rows, options);
-    for away in &away {
-        ui::say(&format!("{} {away}; the rest is listed", ui::bad("note:")));
-    }
-    Ok(if away.is_empty() { Done::All } else { Done::Partly })
+    Ok(Done::listed_without(&away))
 }
 
 /// RabbitMQ reports a quorum queue as empty and without readers if it cannot find out within 250 ms, so

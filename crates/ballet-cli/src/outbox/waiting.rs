@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::exit::{Done, usage, with_advice};
 use crate::options::GlobalOptions;
-use crate::systems::services;
+use crate::systems::services_or_all;
 use crate::ui::{self, Output};
 
 pub(super) const EXAMPLES: &str = "\
@@ -43,7 +43,7 @@ struct Row {
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let known = if args.service.is_empty() { services() } else { args.service.clone() };
+    let known = services_or_all(&args.service);
     let (mut rows, mut away) = (Vec::new(), Vec::new());
     for service in known {
         match read(&service, options).await {
@@ -60,10 +60,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let waits = |row: &Row| row.waits.events.count + row.waits.copies.count > 0;
     let broker = if rows.iter().any(waits) { broker_away(options).await } else { None };
     show(&rows, broker.as_deref(), options);
-    for away in &away {
-        ui::say(&format!("{} {away}; the rest is listed", ui::bad("note:")));
-    }
-    Ok(if away.is_empty() { Done::All } else { Done::Partly })
+    Ok(Done::listed_without(&away))
 }
 
 async fn read(service: &str, options: &GlobalOptions) -> Result<Option<Row>> {

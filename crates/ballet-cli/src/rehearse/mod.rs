@@ -117,7 +117,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
             }
         }) => Some(ended),
     };
-    if !is_prepared && matches!(ended, Some(Ok(Done::Partly | Done::Different))) {
+    if !is_prepared && matches!(ended, Some(Ok(Done::Different))) {
         ui::say(
             "the services began with nothing: what requests had told them before, such as goods on \
              stock, comes with --prepare",

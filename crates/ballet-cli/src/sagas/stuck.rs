@@ -13,7 +13,7 @@ use crate::sagas::dead::add_dead_letters;
 use crate::sagas::noted::noted;
 use crate::sagas::silent::add_silent;
 use crate::sagas::waiting::{SILENT, UNPUBLISHABLE, Waiting};
-use crate::systems::services;
+use crate::systems::services_or_all;
 use crate::ui::{self, Output};
 
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let mut all = Vec::new();
     let mut without_database = Vec::new();
     let (mut away, mut more_unpublished) = (Vec::new(), 0);
-    let known = if args.service.is_empty() { services() } else { args.service.clone() };
+    let known = services_or_all(&args.service);
     let queues = match dead_letters::open(options, &args.service).await {
         Ok(queues) => queues,
         // The databases tell the rest.
@@ -79,10 +79,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             without_database.join(", ")
         ));
     }
-    for away in &away {
-        ui::say(&format!("{} {away}; the rest is listed", ui::bad("note:")));
-    }
-    Ok(if away.is_empty() { Done::All } else { Done::Partly })
+    Ok(Done::listed_without(&away))
 }
 
 fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {

@@ -137,7 +137,7 @@ impl Expectation {
         }
         ui::say(&format!("{} of {} sagas differ", ui::grouped(different), ui::grouped(sagas)));
         shown.sum_up();
-        Ok(Done::Partly)
+        Ok(Done::Different)
     }
 }
 
