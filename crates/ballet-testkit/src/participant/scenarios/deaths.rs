@@ -10,7 +10,7 @@ use crate::proxy::Link;
 use crate::random;
 
 /// A race is tried so often: a program may have said something to a server in between.
-const ROUNDS: usize = 3;
+pub(super) const ROUNDS: usize = 3;
 /// So many moments after an event are tried, this far apart: some are in the midst of the next message.
 const MOMENTS: u32 = 8;
 const APART: Duration = Duration::from_millis(130);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::participant::rig::verdict::End;
 use crate::participant::rig::world::{World, Wrong, said};
-use crate::participant::scenarios::deaths::{in_hand, load};
+use crate::participant::scenarios::deaths::{ROUNDS, in_hand, load};
 use crate::proxy::Link;
 use crate::servers::Servers;
 
@@ -33,23 +33,28 @@ pub(crate) async fn connections(mut world: World<'_>) -> Result<(), Wrong> {
 /// Its database is away while messages come: none of them is a failure.
 pub(crate) async fn database(mut world: World<'_>) -> Result<(), Wrong> {
     world.start().await?;
-    // An idle program may see that its connection is gone, and then takes no message.
-    let in_its_hands = World::new_id();
-    in_hand(&mut world, in_its_hands).await?;
-    world.database.set(Link::Refused);
-    let mut ends = vec![(in_its_hands, End::Done)];
-    for _ in 0..9 {
-        let saga = World::new_id();
-        world.trigger(saga).await?;
-        ends.push((saga, End::Done));
+    let mut ends = Vec::new();
+    for _ in 0..ROUNDS {
+        // An idle program may see that its connection is gone, and then takes no message.
+        let in_its_hands = World::new_id();
+        in_hand(&mut world, in_its_hands).await?;
+        let wanted = world.database.refused() + ATTEMPTS;
+        world.database.set(Link::Refused);
+        ends.push((in_its_hands, End::Done));
+        for _ in 0..3 {
+            let saga = World::new_id();
+            world.trigger(saga).await?;
+            ends.push((saga, End::Done));
+        }
+        world
+            .until("the program to look for its database", || async {
+                let refused = world.database.refused();
+                if refused >= wanted { Ok(Some(())) } else { Err(format!("{refused} of {wanted}")) }
+            })
+            .await?;
+        world.database.set(Link::Open);
+        world.is_done(in_its_hands).await?;
     }
-    world
-        .until("the program to look for its database", || async {
-            let refused = world.database.refused();
-            if refused >= ATTEMPTS { Ok(Some(())) } else { Err(format!("{refused} attempts")) }
-        })
-        .await?;
-    world.database.set(Link::Open);
     world.ends(&ends).await
 }
 
