@@ -58,9 +58,8 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     }
     if !is_known && done == Done::All {
         return Err(usage(format!(
-            "no service has recorded anything of saga {}. If it is new, its first event may still \
-             wait in a queue; is the id right?",
-            saga
+            "no service has recorded anything of saga {saga}. If it is new, its first event may still \
+             wait in a queue; is the id right?"
         )));
     }
     Ok(done)

@@ -10,7 +10,7 @@ use crate::key::{EACH, Key};
 use crate::problem::Problem;
 
 /// Types may contain themselves.
-const DEEPEST: usize = 16;
+const DEEPEST: usize = 6;
 
 /// The rules for the keys of one contract. One that cannot be read has none.
 pub(super) fn problems(contract: &ServiceContract) -> Vec<Problem> {
@@ -117,12 +117,17 @@ fn choices<'a>(schema: &'a Value, whole: &'a Value, depth: usize) -> Vec<&'a Val
     if let Some(other) = reference.and_then(|path| whole.pointer(path)) {
         return choices(other, whole, depth + 1);
     }
-    for word in ["anyOf", "oneOf", "allOf"] {
-        if let Some(all) = schema[word].as_array() {
-            return all.iter().flat_map(|one| choices(one, whole, depth + 1)).collect();
-        }
+    let words = ["anyOf", "oneOf", "allOf"].into_iter();
+    let below = words.filter_map(|word| schema[word].as_array()).flatten();
+    let mut found: Vec<&Value> = below.flat_map(|one| choices(one, whole, depth + 1)).collect();
+    // What has a type of its own only limits it there, or adds fields.
+    if ["type", "properties", "const", "enum"].iter().any(|word| schema.get(word).is_some()) {
+        found.retain(|one| one["properties"].is_object());
+        found.push(schema);
+    } else if found.is_empty() {
+        found.push(schema);
     }
-    vec![schema]
+    found
 }
 
 fn is_text_or_number(schema: &Value) -> bool {

@@ -12,7 +12,9 @@ fn said(keys: &Value) -> Vec<String> {
         "events": [{
             "name": "orders.order_placed.v1", "role": "plain", "keys": keys,
             "schema": {
+                "anyOf": [{ "required": ["order_id"] }, { "properties": { "guest": text } }],
                 "properties": {
+                    "code": { "type": "string", "anyOf": [{ "minLength": 3 }, { "const": "x" }] },
                     "order_id": { "$ref": "#/$defs/OrderId" },
                     "cart_id": { "anyOf": [{ "$ref": "#/$defs/OrderId" }, { "type": "null" }] },
                     "number": { "type": ["integer", "null"] },
@@ -41,6 +43,8 @@ fn of(name: &str, field: &str) -> Vec<String> {
 #[test]
 fn a_key_is_text_or_a_number_wherever_it_is() {
     for field in [
+        "code",
+        "guest",
         "order_id",
         "cart_id",
         "number",
@@ -63,7 +67,10 @@ fn a_key_is_text_or_a_number_wherever_it_is() {
 #[test]
 fn a_field_that_is_no_key_is_named_with_what_to_write() {
     for (field, expected) in [
-        ("orderid", "there is no such field: it has the fields anything, cart_id, channel"),
+        (
+            "orderid",
+            "there is no such field: it has the fields anything, cart_id, channel, code, guest",
+        ),
         ("total.acount", "there is no such field: total has the fields account"),
         ("order_id.value", "there is no such field: order_id has no fields"),
         ("", "there is no such field"),
