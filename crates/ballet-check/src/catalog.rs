@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ballet_core::{EventType, System};
+use ballet_core::{EventType, Key, System};
 use schemars::Schema;
 use serde_json::Value;
 
@@ -14,6 +14,7 @@ pub struct Catalog {
     pub(crate) events: Vec<(EventType, Shape)>,
     /// The shared types of the events' fields, by name.
     pub(crate) values: BTreeMap<String, Shape>,
+    keys: Vec<(EventType, Key)>,
 }
 
 /// Why the events and the declarations do not make a catalog.
@@ -69,7 +70,19 @@ impl Catalog {
             .map(|(name, schema)| (name.clone(), Shape::read(schema, &definitions)))
             .filter(|(_, shape)| !shape.is_scalar())
             .collect();
-        Ok(Self { events, values })
+        Ok(Self { events, values, keys: Vec::new() })
+    }
+
+    /// Adds the business keys of events.
+    #[must_use]
+    pub fn with_keys(mut self, keys: impl IntoIterator<Item = (EventType, Key)>) -> Self {
+        self.keys.extend(keys);
+        self
+    }
+
+    /// The business keys of an event.
+    pub(crate) fn keys(&self, event: EventType) -> impl Iterator<Item = &Key> {
+        self.keys.iter().filter(move |(of, _)| *of == event).map(|(_, key)| key)
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use ballet_core::contract::{self, ContractError, ServiceContract};
-use ballet_core::{EventType, Part, Problem, System, rules};
+use ballet_core::{EventType, Key, Part, Problem, System, rules};
 
 use crate::bodies;
 use crate::schema::Shape;
@@ -126,6 +126,17 @@ impl Contracts {
         &self.contracts
     }
 
+    /// The business keys of each event, as the service declares them that the event is named after.
+    #[must_use]
+    pub fn keys(&self) -> Vec<(EventType, Key)> {
+        let own = |contract: &ServiceContract| {
+            let mut keys = contract.keys().unwrap_or_default();
+            keys.retain(|(event, _)| event.service() == contract.service());
+            keys
+        };
+        self.contracts.iter().flat_map(own).collect()
+    }
+
     /// What the services declare.
     #[must_use]
     pub const fn system(&self) -> &System {
@@ -137,6 +148,7 @@ impl Contracts {
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = rules::of_system(&self.system);
+        problems.extend(self.contracts.iter().flat_map(rules::of_keys));
         problems.extend(bodies::problems(&self.system, &self.contracts));
         problems
     }

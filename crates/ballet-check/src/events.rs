@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use ballet_core::{EventType, Graph, Role};
+use ballet_core::{EventType, Graph, Key, Role};
 
 use crate::catalog::Catalog;
 use crate::markdown::{self, anchor, code, codes};
@@ -38,7 +38,7 @@ pub fn page(graph: &Graph, catalog: &Catalog, made_by: &str) -> String {
     );
     page += &table(graph, catalog, |event| format!("[{}](#{})", code(event), anchor(event.name())));
     for (event, shape) in &catalog.events {
-        section(&mut page, graph, *event, shape);
+        section(&mut page, graph, catalog, (*event, shape));
     }
     if !catalog.values.is_empty() {
         page += "\n## Values\n\nThe types of the fields above.\n";
@@ -51,7 +51,12 @@ pub fn page(graph: &Graph, catalog: &Catalog, made_by: &str) -> String {
     page
 }
 
-fn section(page: &mut String, graph: &Graph, event: EventType, shape: &Shape) {
+fn section(
+    page: &mut String,
+    graph: &Graph,
+    catalog: &Catalog,
+    (event, shape): (EventType, &Shape),
+) {
     write!(page, "\n## {event}\n\n{}\n\n", paragraph(&shape.meaning)).ok();
     writeln!(page, "- Published by {}.", published_by(graph, event)).ok();
     let readers = consumers(graph, event);
@@ -63,6 +68,10 @@ fn section(page: &mut String, graph: &Graph, event: EventType, shape: &Shape) {
         writeln!(page, "- Consumed by `{service}`, {what}.").ok();
     }
     writeln!(page, "- {}", role(event)).ok();
+    let keys: Vec<String> = catalog.keys(event).map(key).collect();
+    if !keys.is_empty() {
+        writeln!(page, "- Its keys: {}.", keys.join(", ")).ok();
+    }
     page.push_str(&content(shape));
 }
 
@@ -86,6 +95,11 @@ const fn role(event: EventType) -> &'static str {
         }
         Role::InSaga => "It belongs to a running saga, whose id is its `correlation_id`.",
     }
+}
+
+fn key(key: &Key) -> String {
+    let made = if key.is_made_here() { ", made here" } else { "" };
+    format!("{} (`{}`{made})", code(key.name()), key.field())
 }
 
 fn content(shape: &Shape) -> String {

@@ -45,12 +45,16 @@ fn the_table_has_one_row_for_each_event() {
 #[test]
 fn the_page_says_who_does_what_with_an_event() {
     let graph = graph();
-    let page = page(&graph, &catalog(&graph), "make pages");
+    let keys =
+        [(CHECKOUT, Key::of("reason", "why")), (CHECKOUT, Key::of("cart", "cart_id").made_here())];
+    let page = page(&graph, &catalog(&graph).with_keys(keys), "make pages");
     for part in [
         "| [`cart.checked_out.v1`](#cartchecked_outv1) |",
         "## cart.checked_out.v1\n\nTo buy. More.\n",
         "- Published by `shopfront` (a foreign producer).\n",
         "- Consumed by `orders`, for `carts`.\n",
+        "the message's own id is.\n- Its keys: `reason` (`why`), `cart` (`cart_id`, made here).\n\n|",
+        "optional.\n\n| field",
         "- No service consumes it; the journal keeps it.\n",
         "| `why` | text | yes | Why \\| not. |\n",
         "`make pages`",

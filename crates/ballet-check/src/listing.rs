@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ballet_core::{EventType, Graph, SagaPart};
+use ballet_core::{EventType, Graph, Key, SagaPart};
 use serde_json::Value;
 
 use crate::contracts::Contracts;
@@ -25,6 +25,8 @@ pub struct ListedEvent {
     pub consumers: Vec<(&'static str, String)>,
     /// The sagas that it is of.
     pub sagas: Vec<&'static str>,
+    /// Its business keys.
+    pub keys: Vec<Key>,
     /// The JSON schema of its body: its publisher's, or else that of a consumer.
     pub schema: Value,
 }
@@ -46,6 +48,7 @@ pub struct ListedField {
 #[must_use]
 pub fn events(contracts: &Contracts) -> Vec<ListedEvent> {
     let graph = Graph::new(contracts.system().clone());
+    let keys = contracts.keys();
     let mut schemas: Vec<(bool, EventType, Value)> = Vec::new();
     for contract in contracts.contracts() {
         let own = contract.schemas().unwrap_or_default();
@@ -71,6 +74,7 @@ pub fn events(contracts: &Contracts) -> Vec<ListedEvent> {
                 .map(|one| (one.service, one.purpose.words().replace('`', "")))
                 .collect(),
             sagas: sagas.collect(),
+            keys: keys.iter().filter(|(of, _)| *of == event).map(|(_, key)| *key).collect(),
             schema,
         }
     };

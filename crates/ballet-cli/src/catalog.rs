@@ -106,10 +106,16 @@ fn show_one(listed: &ListedEvent) {
     if fields.is_empty() {
         return;
     }
-    let mut table = Table::new(["field", "required", "type", "meaning"]);
+    let key_of = |path: &str| {
+        let key = listed.keys.iter().find(|key| key.field().trim_end_matches("[]") == path)?;
+        let made = if key.is_made_here() { ", made here" } else { "" };
+        Some(format!("{}{made}", key.name()))
+    };
+    let mut table = Table::new(["field", "key", "required", "type", "meaning"]);
     for field in fields {
         table.row([
-            Cell::from(field.path),
+            Cell::from(&field.path),
+            Cell::from(key_of(&field.path)),
             Cell::from(if field.required { "yes" } else { "no" }),
             Cell::from(field.kind),
             Cell::from(Some(field.meaning).filter(|meaning| !meaning.is_empty())),
@@ -140,6 +146,7 @@ fn row(listed: &ListedEvent) -> Value {
         "also_from": listed.event.foreign_producers(),
         "consumed_by": consumers,
         "sagas": listed.sagas,
+        "keys": listed.keys,
         "meaning": listed.meaning,
         "schema": listed.schema,
     })

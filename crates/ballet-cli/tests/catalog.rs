@@ -5,10 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn ballet(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts/shop");
+    ballet_on(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/contracts/shop"), arguments)
+}
+
+fn ballet_on(contracts: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
     let output = command.args(arguments).env("BALLET_CONTRACTS", contracts).output();
     let output = output.expect("it runs");
@@ -32,6 +35,7 @@ fn the_catalog_lists_every_event_with_stable_names() {
                 "also_from",
                 "consumed_by",
                 "event",
+                "keys",
                 "meaning",
                 "published_by",
                 "role",
@@ -43,6 +47,8 @@ fn the_catalog_lists_every_event_with_stable_names() {
     let checked_out = rows.iter().find(|row| row["event"] == "cart.checked_out.v1").expect("a row");
     assert_eq!(checked_out["also_from"][0], "storefront");
     assert_eq!(checked_out["role"], "starts_saga");
+    let cart = json!({ "name": "cart", "field": "cart_id", "made_here": false });
+    assert_eq!(checked_out["keys"][0], cart);
     let (_, table, _) = ballet(&["catalog"]);
     assert_eq!(table.lines().count(), rows.len() + 1, "{table}");
 }
@@ -60,11 +66,67 @@ fn an_event_is_shown_with_its_fields_and_what_it_is_for() {
     ] {
         assert!(out.contains(said), "{said} is not in\n{out}");
     }
+    let (_, out, _) = ballet(&["catalog", "shipment_scheduled"]);
+    let line = |field: &str| out.lines().find(|line| line.starts_with(field)).expect("a field");
+    assert!(line("shipment_id").contains("shipment, made here"), "{out}");
+    assert!(line("order_id").contains(" order "), "{out}");
+    let (_, out, _) = ballet(&["catalog", "stock_reserved"]);
+    let sku = |line: &str| line.starts_with("lines[].sku ") && line.contains(" product ");
+    assert!(out.lines().any(sku), "{out}");
     let (code, _, err) = ballet(&["catalog", "authorized"]);
     assert_eq!(code, Some(2), "{err}");
     assert!(err.contains("there is payments.payment_authorized.v1"), "{err}");
     let (code, _, err) = ballet(&["catalog", "nonsense"]);
     assert_eq!(code, Some(2), "{err}");
+}
+
+#[test]
+fn contracts_that_were_written_by_hand_declare_keys_or_none() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("keys-{}", std::process::id()));
+    let folder = place.join("shop");
+    fs::create_dir_all(&folder).expect("a folder");
+    for file in fs::read_dir(repository.join("docs/contracts/shop")).expect("a folder") {
+        let file = file.expect("a file");
+        fs::copy(file.path(), folder.join(file.file_name())).expect("copied");
+    }
+    let by_hand = repository.join("examples/python-loyalty/loyalty.json");
+    let by_hand = fs::read_to_string(by_hand).expect("a contract");
+    let check = |change: fn(&mut Value)| {
+        let mut contract: Value = serde_json::from_str(&by_hand).expect("JSON");
+        for event in contract["events"].as_array_mut().expect("events") {
+            change(event);
+        }
+        fs::write(folder.join("loyalty.json"), contract.to_string()).expect("written");
+        ballet_on(&folder, &["check"])
+    };
+    let (code, out, err) = check(|_| {});
+    assert_eq!(code, Some(0), "{out}{err}");
+    let (code, out, err) = check(|event| drop(event.as_object_mut().map(|it| it.remove("keys"))));
+    assert_eq!(code, Some(0), "{out}{err}");
+    let (code, out, err) = check(|event| {
+        if event["name"] == "loyalty.points_granted.v1" {
+            event["keys"] = json!([{ "name": "customer", "field": "customer" }]);
+        }
+    });
+    assert_eq!(code, Some(1), "{out}{err}");
+    let all = format!("{out}{err}");
+    assert!(all.contains("no such field: it has the fields customer_id, points"), "{all}");
+
+    // A system without keys.
+    for file in fs::read_dir(&folder).expect("a folder") {
+        let file = file.expect("a file").path();
+        let text = fs::read_to_string(&file).expect("a contract");
+        let mut contract: Value = serde_json::from_str(&text).expect("JSON");
+        for event in contract["events"].as_array_mut().expect("events") {
+            event.as_object_mut().expect("an object").remove("keys");
+        }
+        fs::write(file, contract.to_string()).expect("written");
+    }
+    let (code, _, err) = ballet_on(&folder, &["sagas", "show", "order=17"]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("no contract declares a business key"), "{err}");
+    fs::remove_dir_all(place).expect("removed");
 }
 
 #[test]

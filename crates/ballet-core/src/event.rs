@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::key::Key;
 use crate::lasting::lasting;
 
 /// A fact that a service publishes: its name, version and JSON shape in one place.
@@ -39,6 +40,8 @@ use crate::lasting::lasting;
 pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The name on the wire, and the event's part in a saga.
     const TYPE: EventType;
+    /// The fields by which people know what the event is about.
+    const KEYS: &'static [Key] = &[];
 }
 
 /// An event's part in a saga.
@@ -157,30 +160,37 @@ impl EventType {
     }
 }
 
-/// An event's type with the JSON schema of its body.
+/// An event's type with the JSON schema of its body, and its keys.
 #[derive(Clone, Copy)]
 pub struct EventSchema {
     event: EventType,
     schema: fn() -> Schema,
+    keys: &'static [Key],
 }
 
 impl EventSchema {
     /// The schema of an event.
     #[must_use]
     pub fn of<E: Event>() -> Self {
-        Self::typed::<E>(E::TYPE)
+        Self { keys: E::KEYS, ..Self::typed::<E>(E::TYPE) }
     }
 
     /// The schema of a type whose body is one of `T`.
     #[must_use]
     pub fn typed<T: JsonSchema>(event: EventType) -> Self {
-        Self { event, schema: || schema_for!(T) }
+        Self { event, schema: || schema_for!(T), keys: &[] }
     }
 
     /// The event's type.
     #[must_use]
     pub const fn event(&self) -> EventType {
         self.event
+    }
+
+    /// The event's keys.
+    #[must_use]
+    pub const fn keys(&self) -> &'static [Key] {
+        self.keys
     }
 
     /// Generates the schema.

@@ -6,6 +6,7 @@
 //! | [`event`] | [`Event`], [`EventType`]: a past-tense fact with its name, version and JSON shape |
 //! | [`id`] | [`MessageId`], [`SagaId`], and a macro for the ids of a domain |
 //! | [`json`] | decodes events: a struct is an object, never an array |
+//! | [`key`] | [`Key`]: a field of an event by which people know what it is about |
 //! | [`saga`] | [`Saga`]: the name, owner and abort event of a distributed transaction |
 //! | [`trigger`] | [`Trigger`]: one event, or a join of several |
 //! | [`entity`] | [`Entity`]: a thing that one service owns and others copy; its versions |
@@ -27,6 +28,7 @@ pub mod event;
 pub mod graph;
 pub mod id;
 pub mod json;
+pub mod key;
 mod lasting;
 mod node;
 pub mod part;
@@ -43,6 +45,7 @@ pub use envelope::{Envelope, Incoming, KnownEvents, Reason, Received, Unacceptab
 pub use event::{Event, EventSchema, EventType, Never, Role};
 pub use graph::Graph;
 pub use id::{MessageId, SagaId};
+pub use key::Key;
 pub use part::{
     CopyPart, DeadlinePart, Part, SagaPart, SharePart, StepKind, StepPart, SubscriptionPart, System,
 };

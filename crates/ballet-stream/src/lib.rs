@@ -6,7 +6,7 @@
 //! | what goes into a queue | [`QueueCopy`], [`Copied`] |
 //! | one message of it | [`Record`] |
 //! | which are wanted | [`Filter`] |
-//! | replay | [`Sender`], [`NewIds`], [`Entries`], [`Survey`], [`Repeatable`] |
+//! | replay | [`Sender`], [`NewIds`], [`MadeKeys`], [`Entries`], [`Survey`], [`Repeatable`] |
 //! | what differs between two runs | [`Comparison`], [`Joins`] |
 //! | files | [`RecordingWriter`], [`Recording`], [`Header`] |
 
@@ -49,6 +49,7 @@ pub use recording::{
 pub use replay::{
     entry::{Entries, is_event},
     ids::NewIds,
+    made_keys::MadeKeys,
     repeatable::{Hindrance, Repeatable, Scope},
     sender::{SendError, Sender, to_publish},
     survey::Survey,

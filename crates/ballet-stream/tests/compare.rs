@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ballet_amqp::{AMQPValue, BasicProperties, FieldTable};
-use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
-use ballet_stream::{Change, Comparison, Difference, Joins, NewIds, Record, Sagas, Scope, Survey};
+use ballet_core::{EventType, Key, Part, SagaPart, StepKind, StepPart, System};
+use ballet_stream::{
+    Change, Comparison, Difference, Joins, MadeKeys, NewIds, Record, Sagas, Scope, Survey,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -285,4 +287,36 @@ fn what_a_service_answers_can_be_left_out_with_what_follows() {
     let found = differences_by(without, same(7), &expected, &actual);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].path, ["b.wanted.v1", "a.placed.v1"]);
+}
+
+#[test]
+fn a_key_that_comes_from_outside_and_is_new_in_each_run_has_to_stand_in_the_same_places() {
+    let basket = Key::of("basket", "basket").made_here();
+    let made = MadeKeys::of([
+        (EventType::starts_saga("a.placed.v1"), basket),
+        (EventType::in_saga("b.reserved.v1"), Key::of("shelf", "shelf")),
+    ]);
+    let run = |of_answer: Uuid| {
+        let (saga, shelf) = (id(0, 7), id(9, 9));
+        let placed = json!({ "basket": id(5, 5), "shelf": shelf });
+        let reserved = json!({ "basket": of_answer, "shelf": shelf });
+        vec![
+            record(saga, saga, None, "a.placed.v1", &placed),
+            record(id(1, 8), saga, Some(saga), "b.reserved.v1", &reserved),
+        ]
+    };
+    let expected = run(id(5, 5));
+    let found = |mut actual: Vec<Record>, knows: bool| {
+        let mut survey = Survey::with_keys(made.clone());
+        expected.iter().for_each(|record| survey.add(record, true));
+        let ids = NewIds::new(survey, 86_400_000, id(3, 3));
+        actual.iter_mut().for_each(|record| ids.replace(record));
+        let sagas = (same(7).0, HashMap::from([(ids.of(id(0, 7)), id(0, 7))]));
+        let made = if knows { made.clone() } else { MadeKeys::default() };
+        differences_by(|comparison| comparison.with_keys(made), sagas, &expected, &actual)
+    };
+    assert_eq!(found(run(id(5, 5)), true), []);
+    assert_ne!(found(run(id(5, 5)), false), []);
+    assert_eq!(found(run(id(6, 6)), true).len(), 1, "another basket");
+    assert_eq!(found(run(id(0, 7)), true).len(), 1, "the saga is no basket");
 }

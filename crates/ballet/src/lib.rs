@@ -123,7 +123,7 @@ mod upkeep;
 pub use ballet_amqp as amqp;
 pub use ballet_core as core;
 pub use ballet_core::{
-    CopyRequested, Entity, EntityEvent, Event, EventType, MessageId, Never, Part, Republished,
+    CopyRequested, Entity, EntityEvent, Event, EventType, Key, MessageId, Never, Part, Republished,
     Saga, SagaId, Trigger, Versioned,
 };
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Failure, Never, Owner, Participant, Saga,
+    Compensate, CompensateResult, Event, EventType, Failure, Key, Never, Owner, Participant, Saga,
     Service, Settings, Step, StepResult, Tx, compensated, done,
 };
 use schemars::JsonSchema;
@@ -121,6 +121,36 @@ async fn a_service_whose_name_has_spaces_does_not_start() {
 async fn a_step_without_a_name_does_not_start() {
     let nameless = warranty().saga::<Fulfillment>(|saga| saga.compensatable(Nameless));
     is_refused(nameless, "warranty has a step named \"\"").await;
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct WarrantySold {
+    number: String,
+    paid: bool,
+}
+
+impl Event for WarrantySold {
+    const TYPE: EventType = EventType::plain("warranty.warranty_sold.v1");
+    const KEYS: &'static [Key] = &[Key::of("Warranty", "number"), Key::of("payment", "paid")];
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct WarrantyPaid {
+    number: String,
+}
+
+impl Event for WarrantyPaid {
+    const TYPE: EventType = EventType::plain("warranty.warranty_paid.v1");
+    const KEYS: &'static [Key] = &[Key::of("warranty", "nummer")];
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_field_of_its_event_does_not_start() {
+    let sold = || warranty().publishes::<WarrantySold>();
+    is_refused(sold(), "warranty declares number of warranty.warranty_sold.v1 as the key").await;
+    is_refused(sold(), "a key is text or a number: warranty.warranty_sold.v1 declares paid").await;
+    let paid = warranty().publishes::<WarrantyPaid>();
+    is_refused(paid, "there is no such field: it has the fields number").await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use ballet::core::{EventType, ServiceContract, System};
+use ballet::core::{EventType, Key, ServiceContract, System};
 use ballet_check::Contracts;
 use schemars::Schema;
 
@@ -53,4 +53,11 @@ pub(crate) fn schemas(
         }
     }
     Ok(known)
+}
+
+/// The business keys of the shop's events, and of those of these services.
+pub(crate) fn keys(joined: &[ServiceContract]) -> Vec<(EventType, Key)> {
+    let own = shop::contracts();
+    let all = own.iter().chain(joined).filter_map(|contract| contract.keys().ok());
+    all.flatten().collect()
 }

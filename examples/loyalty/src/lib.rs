@@ -1,8 +1,8 @@
 //! Loyalty: customers get points for every order, and lose them when the order is cancelled.
 
 use ballet::{
-    Compensate, CompensateResult, Event, EventType, Migration, Never, Participant, Service, Step,
-    StepResult, Tx, compensated, done,
+    Compensate, CompensateResult, Event, EventType, Key, Migration, Never, Participant, Service,
+    Step, StepResult, Tx, compensated, done,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ pub struct PointsGranted {
 
 impl Event for PointsGranted {
     const TYPE: EventType = EventType::in_saga("loyalty.points_granted.v1");
+    const KEYS: &'static [Key] = &[Key::of("customer", "customer_id")];
 }
 
 /// A customer lost the points of a cancelled order.
@@ -33,6 +34,7 @@ pub struct PointsTakenBack {
 
 impl Event for PointsTakenBack {
     const TYPE: EventType = EventType::in_saga("loyalty.points_taken_back.v1");
+    const KEYS: &'static [Key] = &[Key::of("customer", "customer_id")];
 }
 
 /// Grants the points of an order. It never refuses.

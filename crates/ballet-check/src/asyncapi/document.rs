@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ballet_core::topology::EVENTS;
-use ballet_core::{EventType, Part, ServiceContract};
+use ballet_core::{EventType, Key, Part, ServiceContract};
 use serde_json::{Map, Value, json};
 
 use crate::asyncapi::facts::{of_received, of_sent};
@@ -54,7 +54,9 @@ impl Document {
             schemas: Schemas::default(),
         };
         let mut events: Vec<(bool, String, EventType, Value)> = Vec::new();
+        let mut keys: Vec<(EventType, Key)> = Vec::new();
         for contract in contracts {
+            keys.extend(contract.keys().unwrap_or_default());
             let schemas = contract.schemas().unwrap_or_default();
             events.extend(schemas.into_iter().map(|(event, schema)| {
                 let is_others = event.service() != contract.service();
@@ -66,7 +68,9 @@ impl Document {
         for (_, _, event, schema) in events {
             if !document.schemas.has(event) {
                 document.schemas.add(event, &schema);
-                document.messages.insert(event.name(), message(event, &schema));
+                let keys = keys.iter().filter(|(of, _)| *of == event).map(|(_, key)| *key);
+                let keys: Vec<Key> = keys.collect();
+                document.messages.insert(event.name(), message(event, &schema, &keys));
             }
         }
         document

@@ -1,10 +1,11 @@
 //! An event as a message: its properties and headers, and where its saga's id is.
 
-use ballet_core::{EventType, Role};
+use ballet_core::{EventType, Key, Role};
 use serde_json::{Value, json};
 
-/// The message of an event. `schema` is its body's, for what it says about itself.
-pub(super) fn message(event: EventType, schema: &Value) -> Value {
+/// The message of an event with these business keys. `schema` is its body's, for what it says about
+/// itself.
+pub(super) fn message(event: EventType, schema: &Value, keys: &[Key]) -> Value {
     let name = event.name();
     let mut message = json!({
         "name": name,
@@ -26,6 +27,9 @@ pub(super) fn message(event: EventType, schema: &Value) -> Value {
     }
     if !event.foreign_producers().is_empty() {
         message["x-ballet-also-from"] = json!(event.foreign_producers());
+    }
+    if !keys.is_empty() {
+        message["x-ballet-keys"] = json!(keys);
     }
     let examples = schema["examples"].as_array().into_iter().flatten();
     let examples: Vec<Value> = examples.map(|example| json!({ "payload": example })).collect();

@@ -17,6 +17,8 @@ fn system() -> (System, Vec<ServiceContract>) {
         "contract": 1, "service": "orders", "publishes": [placed],
         "events": [event(placed, "starts_saga", line("object"))],
     });
+    let mut orders = orders;
+    orders["events"][0]["keys"] = json!([{ "name": "order", "field": "line", "made_here": true }]);
     let stock = json!({
         "contract": 1, "service": "stock",
         "sagas": [{ "saga": "order", "owner": "orders", "steps": [
@@ -61,6 +63,17 @@ fn a_service_sends_to_the_exchange_and_receives_from_its_queue() {
     let receive = &document["operations"]["stock.receive.orders.order_placed.v1"];
     assert_eq!(receive["channel"]["$ref"], "#/channels/stock");
     assert_eq!(document["channels"]["stock"]["bindings"]["amqp"]["queue"]["name"], "stock");
+}
+
+#[test]
+fn a_message_names_its_business_keys() {
+    let document = whole();
+    let messages = &document["components"]["messages"];
+    assert_eq!(
+        messages["orders.order_placed.v1"]["x-ballet-keys"],
+        json!([{ "name": "order", "field": "line", "made_here": true }])
+    );
+    assert!(messages["stock.stock_held.v1"].get("x-ballet-keys").is_none());
 }
 
 #[test]

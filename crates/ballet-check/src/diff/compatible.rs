@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ballet_core::{EventType, Part};
+use ballet_core::{EventType, Key, Part};
 use serde_json::Value;
 
 use crate::contracts::Contracts;
@@ -74,6 +74,7 @@ impl List<'_> {
                 continue;
             };
             self.declaration(was, event);
+            self.keys(event, &before.keys(event), &after.keys(event));
             let (Some(one), Some(other)) = (before.schema(event), after.schema(event)) else {
                 continue;
             };
@@ -89,6 +90,42 @@ impl List<'_> {
         if before.role() != after.role() {
             let what = format!("it was {}, and is {}", word(before.role()), word(after.role()));
             self.add(after.name(), Rule::Changed, &what);
+        }
+    }
+
+    /// Tools find sagas by keys. No service does, so nobody breaks.
+    fn keys(&mut self, event: EventType, before: &[Key], after: &[Key]) {
+        let is_at = |all: &[Key], key: &Key| {
+            all.iter().any(|one| (one.name(), one.field()) == (key.name(), key.field()))
+        };
+        let gone: Vec<&Key> = before.iter().filter(|key| !is_at(after, key)).collect();
+        for key in after {
+            let (name, field) = (key.name(), key.field());
+            let was = before.iter().find(|one| (one.name(), one.field()) == (name, field));
+            match (was, gone.iter().find(|one| one.name() == name)) {
+                (Some(was), _) if was.is_made_here() == key.is_made_here() => {}
+                (Some(_), _) => {
+                    let what = match key.is_made_here() {
+                        true => format!("the key {name} is made here"),
+                        false => format!("the key {name} is not made here any more"),
+                    };
+                    self.add(event.name(), Rule::Changed, &what);
+                }
+                (None, Some(was)) => {
+                    let what =
+                        format!("the key {name} is in `{field}`, and was in `{}`", was.field());
+                    self.add(event.name(), Rule::Changed, &what);
+                }
+                (None, None) => {
+                    let what = format!("the key {name} is in `{field}`");
+                    self.add(event.name(), Rule::Added, &what);
+                }
+            }
+        }
+        let has_name = |key: &Key| after.iter().any(|one| one.name() == key.name());
+        for key in gone.iter().filter(|key| !has_name(key)) {
+            let what = format!("`{}` is not the key {} any more", key.field(), key.name());
+            self.add(event.name(), Rule::Removed, &what);
         }
     }
 

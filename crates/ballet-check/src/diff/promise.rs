@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ballet_core::{EventType, Part};
+use ballet_core::{EventType, Key, Part, ServiceContract};
 use serde_json::Value;
 
 use crate::bodies::{of, schemas};
@@ -17,14 +17,16 @@ pub(super) struct Promises {
 pub(super) struct Promise {
     pub(super) part: Part,
     schemas: Vec<(EventType, Value)>,
+    keys: Vec<(EventType, Key)>,
 }
 
 impl Promises {
     pub(super) fn of(contracts: &Contracts) -> Self {
         let parts = contracts.system().parts.iter();
-        let promise = |(part, contract): (&Part, _)| Promise {
+        let promise = |(part, contract): (&Part, &ServiceContract)| Promise {
             part: part.clone(),
             schemas: schemas(contract),
+            keys: contract.keys().unwrap_or_default(),
         };
         Self { services: parts.zip(contracts.contracts()).map(promise).collect() }
     }
@@ -75,6 +77,11 @@ impl Promise {
     /// The event as this service declares it.
     pub(super) fn event(&self, event: EventType) -> Option<EventType> {
         self.schemas.iter().map(|(known, _)| *known).find(|known| *known == event)
+    }
+
+    /// The business keys that it declares of the event.
+    pub(super) fn keys(&self, event: EventType) -> Vec<Key> {
+        self.keys.iter().filter(|(of, _)| *of == event).map(|(_, key)| *key).collect()
     }
 
     /// The events that it names.

@@ -11,12 +11,26 @@ use uuid::Uuid;
 
 use crate::exit::Done;
 use crate::options::GlobalOptions;
+use crate::sagas::named::Named;
 use crate::sagas::waits::{self, warn_of};
 use crate::systems::{services, systems};
 use crate::ui::{self, Output};
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet sagas list
+  ballet sagas list --state open
+  ballet sagas list customer=0193f7a0-0001-7000-8000-000000000001
+  ballet sagas list product=mug --state aborted
+  ballet sagas list --with somebody@example.org
+
+The keys are those of the contracts: ballet catalog EVENT shows which field is which key.";
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Only this saga, or those that have a business key with this value: `order=ABC`
+    #[arg(value_name = "ID|KEY=VALUE")]
+    saga: Option<Named>,
     /// Only sagas in whose events a value is this text or number: the id of an order, an email address.
     /// Events that services publish are searched, and not the one with which a saga begins
     #[arg(long, value_name = "VALUE")]
@@ -70,13 +84,22 @@ impl State {
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let databases = options.databases(&services())?;
+    let mut done = Done::All;
+    let mut sagas = None;
+    if let Some(named) = &args.saga {
+        let found = named.all(options).await?;
+        if found.is_partial {
+            done = Done::Partly;
+        }
+        sagas = Some(found.sagas);
+    }
     let wanted = Wanted {
+        sagas,
         value: args.with.clone(),
         standing: args.state.map(State::standing),
         after: args.after,
         limit: args.limit.max(1),
     };
-    let mut done = Done::All;
     for system in systems() {
         let ListedSagas { sagas, has_more, away } = sagas::list(&system, &databases, &wanted).await;
         show(&sagas, options);

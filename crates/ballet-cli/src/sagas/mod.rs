@@ -2,6 +2,7 @@
 
 mod dead;
 mod list;
+mod named;
 mod noted;
 mod open;
 mod show;
@@ -19,15 +20,19 @@ use crate::options::GlobalOptions;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List sagas, open and ended, those that began last first; find one by a value in its events
+    /// List sagas, open and ended, those that began last first; find one by a key or by a value
+    #[command(after_help = list::EXAMPLES)]
     List(list::Args),
     /// Show what has happened in one saga, and what it waits for since when
+    #[command(after_help = show::EXAMPLES)]
     Show(show::Args),
     /// Follow one saga until nothing is left to do for it
+    #[command(after_help = watch::EXAMPLES)]
     Watch(watch::Args),
     /// List the sagas that are not finished in every service, with what they wait for
     Open(open::Args),
     /// List the sagas that wait because something failed, with the reason and the next attempt
+    #[command(after_help = stuck::EXAMPLES)]
     Stuck(stuck::Args),
 }
 

@@ -12,20 +12,31 @@ use uuid::Uuid;
 use crate::dead_letters;
 use crate::exit::{Done, usage};
 use crate::options::GlobalOptions;
+use crate::sagas::named::Named;
 use crate::sagas::waits::{self, warn_of};
 use crate::systems::{services, systems};
 use crate::ui::{self, Output};
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet sagas show 0193f7a0-0001-7000-8000-000000000001
+  ballet sagas show order=0193f7a0-0001-7000-8000-000000000001
+  ballet sagas show tracking=TRACK-17
+
+The keys are those of the contracts: ballet catalog EVENT shows which field is which key.";
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The saga's id: the correlation id of its events
-    #[arg(value_name = "ID")]
-    saga: Uuid,
+    /// The saga's id, which is the correlation id of its events, or a business key that it has:
+    /// `order=ABC`
+    #[arg(value_name = "ID|KEY=VALUE")]
+    saga: Named,
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
+    let saga = args.saga.one(options).await?;
     let mut done = Done::All;
-    let dead_letters = match dead_letters(args.saga, options).await {
+    let dead_letters = match dead_letters(saga, options).await {
         Ok(dead_letters) => dead_letters,
         Err(error) => {
             ui::say(&format!("{} dead letters are not shown: {error:#}", ui::bad("note:")));
@@ -34,7 +45,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         }
     };
     let mut is_known = false;
-    for (graph, mut shown) in look(args.saga, options).await? {
+    for (graph, mut shown) in look(saga, options).await? {
         add(&mut shown, &dead_letters);
         warn_of(&shown.away);
         if !shown.away.is_empty() {
@@ -42,14 +53,13 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         }
         if is_known_to(&shown) {
             is_known = true;
-            show(args.saga, &shown, &graph, options);
+            show(saga, &shown, &graph, options);
         }
     }
     if !is_known && done == Done::All {
         return Err(usage(format!(
-            "no service has recorded anything of saga {}. If it is new, its first event may still \
-             wait in a queue; is the id right?",
-            args.saga
+            "no service has recorded anything of saga {saga}. If it is new, its first event may still \
+             wait in a queue; is the id right?"
         )));
     }
     Ok(done)

@@ -10,14 +10,24 @@ use crate::dead_letters;
 use crate::exit::{Done, is_unreachable};
 use crate::options::GlobalOptions;
 use crate::sagas::dead::add_dead_letters;
+use crate::sagas::named::Named;
 use crate::sagas::noted::noted;
 use crate::sagas::silent::add_silent;
 use crate::sagas::waiting::{SILENT, UNPUBLISHABLE, Waiting};
 use crate::systems::services_or_all;
 use crate::ui::{self, Output};
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet sagas stuck
+  ballet sagas stuck --service payments
+  ballet sagas stuck customer=0193f7a0-0001-7000-8000-000000000001";
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Only this saga, or those that have a business key with this value: `order=ABC`
+    #[arg(value_name = "ID|KEY=VALUE")]
+    saga: Option<Named>,
     /// Only this service [default: all known services]
     #[arg(long, value_name = "NAME")]
     service: Vec<String>,
@@ -31,6 +41,12 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let mut without_database = Vec::new();
     let (mut away, mut more_unpublished) = (Vec::new(), 0);
     let known = services_or_all(&args.service);
+    let wanted = match &args.saga {
+        Some(named) => Some(named.all(options).await?),
+        None => None,
+    };
+    // Which are wanted is known when all are read.
+    let most = if wanted.is_some() { usize::MAX } else { args.limit.max(1) };
     let queues = match dead_letters::open(options, &args.service).await {
         Ok(queues) => queues,
         // The databases tell the rest.
@@ -43,7 +59,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let mut silent = Vec::new();
     let mut messages: HashMap<&str, HashSet<MessageId>> = HashMap::new();
     for service in &known {
-        match noted(service, options, args.limit.max(1)).await {
+        match noted(service, options, most).await {
             Ok(Some(noted)) => {
                 all.extend(noted.waiting);
                 more_unpublished += noted.more_unpublished;
@@ -63,6 +79,12 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if !silent.is_empty() {
         add_silent(&silent, options, &mut all).await?;
     }
+    let mut is_partial = false;
+    if let Some(wanted) = &wanted {
+        let ids: HashSet<String> = wanted.sagas.iter().map(ToString::to_string).collect();
+        all.retain(|waiting| ids.contains(&waiting.saga));
+        (is_partial, more_unpublished) = (wanted.is_partial, 0);
+    }
     all.sort_by(|a, b| (a.since, &a.saga).cmp(&(b.since, &b.saga)));
     let whole = all.len();
     all.truncate(args.limit.max(1));
@@ -79,7 +101,10 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             without_database.join(", ")
         ));
     }
-    Ok(Done::listed_without(&away))
+    match Done::listed_without(&away) {
+        Done::All if is_partial => Ok(Done::Partly),
+        done => Ok(done),
+    }
 }
 
 fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {

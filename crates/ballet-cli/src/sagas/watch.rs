@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::exit::Done;
 use crate::options::GlobalOptions;
+use crate::sagas::named::Named;
 use crate::sagas::show::{is_known_to, look, show};
 use crate::sagas::waits::warn_of;
 use crate::ui::{self, Output, age};
@@ -22,11 +23,18 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Clears the screen, and puts the cursor into its corner.
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ballet sagas watch 0193f7a0-0001-7000-8000-000000000001
+  ballet sagas watch order=0193f7a0-0001-7000-8000-000000000001 --timeout 90s
+  ballet sagas watch tracking=TRACK-17 -o jsonl";
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The saga's id: the correlation id of its events. It need not have begun yet
-    #[arg(value_name = "ID")]
-    saga: Uuid,
+    /// The saga's id, which is the correlation id of its events, or a business key that it has:
+    /// `order=ABC`. A saga that is named by its id need not have begun yet
+    #[arg(value_name = "ID|KEY=VALUE")]
+    saga: Named,
     /// Give up after this long, with exit code 3: `90s`, `30min`
     #[arg(long, value_name = "AGE", value_parser = age)]
     timeout: Option<SignedDuration>,
@@ -35,12 +43,13 @@ pub(crate) struct Args {
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let limit = args.timeout.map(SignedDuration::unsigned_abs);
     let begun = Instant::now();
+    let saga = args.saga.one(options).await?;
     let redraws = options.output == Output::Table && std::io::stdout().is_terminal();
     let (mut told, mut warned) = (HashSet::new(), Vec::new());
     loop {
-        let found = look(args.saga, options).await?;
+        let found = look(saga, options).await?;
         if redraws {
-            redraw(args.saga, &found, options);
+            redraw(saga, &found, options);
         } else {
             // A service that was away tells its events late: the new ones are not always the last.
             let events = found.iter().flat_map(|(_, shown)| &shown.events);

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet_amqp::Broker;
 use ballet_stream::{
-    Compared, Comparison, Joins, NewIds, Notice, Read, Reader, Record, Recording, Repeatable,
-    Sagas, Start,
+    Compared, Comparison, Joins, MadeKeys, NewIds, Notice, Read, Reader, Record, Recording,
+    Repeatable, Sagas, Start,
 };
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -87,6 +87,7 @@ impl Expectation {
         sagas: &SentSagas,
         ids: Option<&NewIds>,
         broker: Arc<dyn Broker>,
+        made: MadeKeys,
         (run, output): (Uuid, Output),
     ) -> Result<Self> {
         let recorded: Sagas = sagas.0.iter().map(|saga| (*saga, *saga)).collect();
@@ -96,7 +97,7 @@ impl Expectation {
         let folder = std::env::temp_dir().join(format!("ballet-replay-{run}"));
         let joins = systems().first().map(Joins::of).unwrap_or_default();
         let comparison = Comparison::new(&folder, recorded, sent, ignored)?;
-        let mut comparison = comparison.with_joins(joins);
+        let mut comparison = comparison.with_joins(joins).with_keys(made);
         let mut repeatable = systems().first().map(Repeatable::by);
         for record in Recording::open(expected)? {
             let record = record?;

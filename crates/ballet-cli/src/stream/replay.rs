@@ -52,7 +52,8 @@ pub(crate) struct ReplayArgs {
     /// original, max, step (asks before each event), or a factor: 10 is ten times as fast
     #[arg(long, default_value = "original")]
     pace: Pace,
-    /// Replace the ids of messages and sagas, wherever they stand
+    /// Replace the ids of messages and sagas, and the keys that events make by the contracts, wherever
+    /// they stand
     #[arg(long)]
     new_ids: bool,
     /// Go on after an interruption
@@ -107,7 +108,8 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
         Some(url) => options.broker_at(url)?,
         None => options.broker_as(OPS)?,
     };
-    let (mut survey, mut sagas) = (Survey::default(), SentSagas::default());
+    let mut survey = Survey::with_keys(selected.made.clone());
+    let mut sagas = SentSagas::default();
     let mut left_out = LeftOut::default();
     let mut recording = Recording::open(&args.file)?;
     for record in recording.by_ref() {
@@ -134,6 +136,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
         ));
     }
     left_out.say();
+    say_texts(&survey);
     if args.dry_run {
         ui::print(&format!("{} would be sent; nothing was sent", ui::events(survey.records)));
         return Ok(Done::All);
@@ -169,8 +172,9 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     let expectation = match expected {
         Some(expected) => {
             let (ids, shown) = (ids.as_ref(), (progress.run, options.output));
-            let broker = Arc::clone(&broker);
-            Some(Expectation::begin(&args.expect, expected, &sagas, ids, broker, shown).await?)
+            let (broker, made) = (Arc::clone(&broker), selected.made.clone());
+            let args = &args.expect;
+            Some(Expectation::begin(args, expected, &sagas, ids, broker, made, shown).await?)
         }
         None => None,
     };
@@ -182,6 +186,17 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
             ended
         }
         (ended, None) => ended,
+    }
+}
+
+/// Keys that are no UUIDs have a form that only their service knows.
+fn say_texts(survey: &Survey) {
+    let names: Vec<&str> = survey.texts().collect();
+    if !names.is_empty() {
+        ui::say(&format!(
+            "these keys are no UUIDs, and their values stay: {}. Only ids inside of them are replaced",
+            names.join(", ")
+        ));
     }
 }
 

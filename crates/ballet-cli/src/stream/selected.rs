@@ -3,12 +3,15 @@
 use std::path::Path;
 
 use anyhow::Result;
-use ballet_stream::{Entries, Filter, Hindrance, Record, Recording, Repeatable, is_event};
+use ballet_stream::{
+    Entries, Filter, Hindrance, MadeKeys, Record, Recording, Repeatable, is_event,
+};
 use uuid::Uuid;
 
 use crate::options::GlobalOptions;
 use crate::stream::selection::Selection;
 use crate::systems::{self, systems};
+use crate::ui;
 
 /// Which events are sent.
 pub(crate) struct Selected {
@@ -16,6 +19,8 @@ pub(crate) struct Selected {
     outside: Option<Entries>,
     /// Which sagas can be compared, if they are.
     repeatable: Option<Repeatable>,
+    /// The keys that get new values.
+    pub(crate) made: MadeKeys,
     /// The options that say so.
     pub(crate) words: String,
 }
@@ -33,8 +38,12 @@ impl Selected {
         } else {
             None
         };
-        let words = format!("{selection:?} from_outside: {from_outside} new_ids: {new_ids}");
-        Ok(Self { filter: selection.filter(), outside, repeatable: None, words })
+        let made = if new_ids { made_keys(options)? } else { MadeKeys::default() };
+        let mut words = format!("{selection:?} from_outside: {from_outside} new_ids: {new_ids}");
+        if new_ids {
+            words.push_str(&format!(" keys: {}", made.words()));
+        }
+        Ok(Self { filter: selection.filter(), outside, repeatable: None, made, words })
     }
 
     /// Only events of sagas that a replay of this recording can repeat.
@@ -63,5 +72,17 @@ impl Selected {
         is_event(record)
             && self.filter.matches(record)
             && self.outside.as_ref().is_none_or(|outside| outside.is_from_outside(record))
+    }
+}
+
+/// The keys that events of the system make, if there are contracts: a recording can be replayed without.
+fn made_keys(options: &GlobalOptions) -> Result<MadeKeys> {
+    match systems::read(options.contracts.as_deref()) {
+        Ok(contracts) => Ok(MadeKeys::of(contracts.keys())),
+        Err(error) if options.contracts.is_some() => Err(error),
+        Err(error) => {
+            ui::say(&format!("keys that services make stay as they are: {error:#}"));
+            Ok(MadeKeys::default())
+        }
     }
 }

@@ -96,6 +96,17 @@ impl Range {
         }
     }
 
+    /// All that is there when the command begins.
+    pub(crate) fn until_the_end() -> Self {
+        Self {
+            from: None,
+            since: None,
+            until: Some("now".to_owned()),
+            limit: None,
+            idle_timeout: None,
+        }
+    }
+
     pub(crate) fn until_now(&self) -> bool {
         self.until.is_some()
     }

@@ -1,6 +1,7 @@
 //! `ballet tap`, `record` and `replay` as their users have them: the program itself, on a real broker.
 
 mod expect;
+mod keys;
 mod queue;
 mod record;
 mod rehearse;

@@ -46,11 +46,11 @@ impl Projection for Hear {
 }
 
 /// `ballet replay` into this world, as its operator.
-fn replay(into: &World, arguments: &[&str]) -> Command {
+pub(crate) fn replay(into: &World, arguments: &[&str]) -> Command {
     into.command_at(into.env.ops_amqp_url(), &[&["replay"], arguments].concat())
 }
 
-async fn record(world: &World, name: &str) -> String {
+pub(crate) async fn record(world: &World, name: &str) -> String {
     let file = world.file(name);
     world.ballet(&["record", &file, "--from", "first", "--until", "now"], 0).await;
     file
@@ -70,7 +70,7 @@ async fn heard(world: &World, count: usize) -> Vec<i64> {
 }
 
 /// What was published there, without its offsets.
-async fn published(world: &World) -> Vec<Value> {
+pub(crate) async fn published(world: &World) -> Vec<Value> {
     let mut all = world.tap(&["--from", "first", "--until", "now"]).await;
     for record in &mut all {
         record.as_object_mut().expect("an object").remove("offset");

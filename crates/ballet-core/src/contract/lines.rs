@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::contract::error::ContractError;
 use crate::contract::known::Known;
 use crate::event::{EventType, Role};
+use crate::key::Key;
 use crate::lasting::lasting;
 use crate::part::{CopyPart, DeadlinePart, SagaPart, SharePart, StepKind, StepPart};
 
@@ -123,8 +124,25 @@ pub(crate) struct EventLines {
     /// The producers outside of the system that may publish it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) also_from: Vec<String>,
+    /// Its business keys. Only the contract of the service that the event is named after has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) keys: Vec<KeyLines>,
     /// The JSON schema of its body. That of a consumer needs only what the consumer reads.
     pub(crate) schema: Value,
+}
+
+/// A field by which people know what an event is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyLines {
+    /// What it names: `order`. Fields of other events that name the same thing have the same key.
+    pub(crate) name: String,
+    /// The field, with text, a UUID or a number: `order_id`, `total.account`, or in each item of a list
+    /// `lines[].sku`.
+    pub(crate) field: String,
+    /// Whether the service makes the key with this event, so that no value of it was there before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) made_here: bool,
 }
 
 impl SagaLines {
@@ -224,6 +242,21 @@ impl CopyLines {
             republished: known.event(&self.republished)?,
             request: known.maybe(self.request.as_ref())?,
         })
+    }
+}
+
+impl KeyLines {
+    pub(crate) fn of(key: &Key) -> Self {
+        Self {
+            name: key.name().to_owned(),
+            field: key.field().to_owned(),
+            made_here: key.is_made_here(),
+        }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        let key = Key::of(lasting(&self.name), lasting(&self.field));
+        if self.made_here { key.made_here() } else { key }
     }
 }
 

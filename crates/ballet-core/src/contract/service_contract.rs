@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 use crate::contract::error::{ContractError, VERSION};
 use crate::contract::known::Known;
 use crate::contract::lines::{
-    CopyLines, EventLines, SagaLines, ShareLines, SubscriptionLines, name, names,
+    CopyLines, EventLines, KeyLines, SagaLines, ShareLines, SubscriptionLines, name, names,
 };
 use crate::event::{EventSchema, EventType};
+use crate::key::Key;
 use crate::lasting::lasting;
 use crate::part::{Part, SubscriptionPart, System};
 
@@ -56,10 +57,14 @@ impl ServiceContract {
             let event = schema.event();
             if left.contains(&event) {
                 left.retain(|other| *other != event);
+                // Whoever reads the event may know an older release of it.
+                let is_own = event.service() == part.service;
+                let keys = if is_own { schema.keys() } else { &[] };
                 events.push(EventLines {
                     name: event.name().to_owned(),
                     role: event.role(),
                     also_from: texts(event.foreign_producers()),
+                    keys: keys.iter().map(KeyLines::of).collect(),
                     schema: sorted(schema.schema().to_value()),
                 });
             }
@@ -129,6 +134,21 @@ impl ServiceContract {
             Ok((known.event(&event.name)?, schema))
         };
         self.events.iter().map(schema).collect()
+    }
+
+    /// The business keys of the events.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake.
+    pub fn keys(&self) -> Result<Vec<(EventType, Key)>, ContractError> {
+        let known = self.known()?;
+        let mut keys = Vec::new();
+        for event in &self.events {
+            let of = known.event(&event.name)?;
+            keys.extend(event.keys.iter().map(|key| (of, key.key())));
+        }
+        Ok(keys)
     }
 
     fn known(&self) -> Result<Known<'_>, ContractError> {

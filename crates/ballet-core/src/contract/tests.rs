@@ -16,6 +16,18 @@ struct RoomWanted {
 
 impl Event for RoomWanted {
     const TYPE: EventType = EventType::starts_saga("desk.room_wanted.v1").also_from(&["phone"]);
+    const KEYS: &'static [Key] = &[Key::of("party", "guests").made_here()];
+}
+
+/// A guest does not come.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct GuestDeclined {
+    guest: String,
+}
+
+impl Event for GuestDeclined {
+    const TYPE: EventType = EventType::in_saga("door.guest_declined.v1");
+    const KEYS: &'static [Key] = &[Key::of("guest", "guest")];
 }
 
 macro_rules! events {
@@ -32,7 +44,6 @@ macro_rules! events {
 events! {
     RoomHeld "desk.room_held.v1",
     StayCancelled "desk.stay_cancelled.v1",
-    GuestDeclined "door.guest_declined.v1",
     WaitedTooLong "desk.waited_too_long.v1",
     Unrelated "desk.unrelated.v1",
 }
@@ -125,6 +136,28 @@ fn what_is_written_is_read_again() {
     assert_eq!(wanted.role(), Role::StartsSaga);
     assert_eq!(wanted.foreign_producers(), ["phone"]);
     assert_eq!(read.publishes[0].role(), Role::Plain);
+}
+
+#[test]
+fn the_keys_of_the_services_own_events_are_in_it() {
+    let contract = written();
+    let key = json!({ "name": "party", "field": "guests", "made_here": true });
+    assert_eq!(contract["events"][0]["keys"], json!([key]));
+    let contract: ServiceContract = serde_json::from_value(contract).expect("a contract");
+    // The desk knows the event of the door in some release of it.
+    assert_eq!(contract.keys(), Ok(vec![(RoomWanted::TYPE, RoomWanted::KEYS[0])]));
+
+    // Files that were written before there were keys, and by hand.
+    let mut old = written();
+    for event in old["events"].as_array_mut().expect("events") {
+        event.as_object_mut().expect("an object").remove("keys");
+    }
+    let old: ServiceContract = serde_json::from_value(old).expect("a contract");
+    assert_eq!(old.keys(), Ok(Vec::new()));
+    let mut brief = written();
+    brief["events"][0]["keys"] = json!([{ "name": "party", "field": "guests" }]);
+    let brief: ServiceContract = serde_json::from_value(brief).expect("a contract");
+    assert_eq!(brief.keys(), Ok(vec![(RoomWanted::TYPE, Key::of("party", "guests"))]));
 }
 
 #[test]

@@ -3,10 +3,12 @@
 
 mod copies;
 mod events;
+mod keys;
 mod names;
 mod owner;
 mod path;
 
+use crate::contract::ServiceContract;
 use crate::part::{Part, System};
 use crate::problem::Problem;
 
@@ -14,6 +16,12 @@ use crate::problem::Problem;
 #[must_use]
 pub fn of_service(part: &Part) -> Vec<Problem> {
     whatever_others_declare(&System { name: "", parts: vec![part.clone()] })
+}
+
+/// Every rule that the business keys of a contract break, whatever the other services declare.
+#[must_use]
+pub fn of_keys(contract: &ServiceContract) -> Vec<Problem> {
+    keys::problems(contract)
 }
 
 /// Every rule that the declarations of a whole system break.

@@ -37,6 +37,8 @@ pub struct Wanted {
     /// Only those in whose events, as far as services publish them for the saga, a value is this text or
     /// this number: an order's id, an email address.
     pub value: Option<String>,
+    /// Only these.
+    pub sagas: Option<BTreeSet<Uuid>>,
     /// Only those that stand so.
     pub standing: Option<Standing>,
     /// Only those that come after this one in the list.
@@ -85,9 +87,12 @@ pub async fn list(
     let mut listed = ListedSagas::default();
     let mut after = wanted.after;
     'pages: loop {
-        let ids = page(&mut sources, after, wanted.value.as_deref()).await;
+        let ids = page(&mut sources, after, wanted).await;
         let rows = rows(&mut sources, Sagas::These(&ids)).await;
         for saga in &ids {
+            if wanted.sagas.as_ref().is_some_and(|sagas| !sagas.contains(saga)) {
+                continue;
+            }
             let of_saga = rows.get(saga);
             let Some(one) = of_saga.map(|rows| stands(system, &explainer, *saga, rows)) else {
                 continue;
@@ -112,7 +117,12 @@ pub async fn list(
 }
 
 /// The ids that come next, of all services, the last first.
-async fn page(sources: &mut Sources<'_>, after: Option<Uuid>, value: Option<&str>) -> Vec<Uuid> {
+async fn page(sources: &mut Sources<'_>, after: Option<Uuid>, wanted: &Wanted) -> Vec<Uuid> {
+    let value = wanted.value.as_deref();
+    if let (Some(sagas), None) = (&wanted.sagas, value) {
+        let comes = |saga: &&Uuid| after.is_none_or(|after| **saga < after);
+        return sagas.iter().rev().filter(comes).take(usize::from(PAGE)).copied().collect();
+    }
     let (mut ids, mut lost) = (BTreeSet::new(), Vec::new());
     for Source { service, options, db } in &mut sources.open {
         match answered(&[*options], ids_after(db, after, value)).await {

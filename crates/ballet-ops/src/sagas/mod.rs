@@ -2,6 +2,7 @@
 //! does not answer is named, and the rest is read.
 
 mod explain;
+mod keyed;
 mod list;
 mod open;
 mod read;
@@ -9,6 +10,7 @@ mod show;
 mod state;
 mod wait;
 
+pub use keyed::{KeyIs, KeyedSagas, keyed};
 pub use list::{ListedSaga, ListedSagas, Standing, Wanted, list};
 pub use open::{OpenSaga, OpenSagas, open};
 pub use show::{Happened, Shown, show};

@@ -23,6 +23,13 @@ impl Given {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
+
+    /// Takes out ids that are new in every run.
+    pub(super) fn remove(&mut self, ids: &[Uuid]) {
+        if !ids.is_empty() {
+            self.0.retain(|text| Uuid::try_parse(text).map_or(true, |id| !ids.contains(&id)));
+        }
+    }
 }
 
 /// The names of the ids of one side, after the events that made them. An id has the same name wherever

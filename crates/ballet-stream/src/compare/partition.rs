@@ -18,6 +18,7 @@ use crate::compare::saga::{self, Rules};
 use crate::record::Record;
 use crate::recording::error::RecordingError;
 use crate::recording::line::{read_line, write_line};
+use crate::replay::made_keys::MadeKeys;
 use crate::replay::repeatable::Scope;
 
 /// So many files for each side: a million events of a kilobyte make 8 MB each.
@@ -34,6 +35,7 @@ pub struct Comparison {
     actual: Side,
     ignored: HashSet<String>,
     joins: Joins,
+    made: MadeKeys,
     scopes: HashMap<Uuid, Scope>,
 }
 
@@ -82,14 +84,22 @@ impl Comparison {
             Side { sagas, recorded, begin: folder.join(name), ..Side::default() }
         };
         let (expected, actual) = (side("expected", expected), side("actual", actual));
-        let (joins, scopes) = (Joins::default(), HashMap::new());
-        Ok(Self { folder: folder.to_owned(), expected, actual, ignored, joins, scopes })
+        let folder = folder.to_owned();
+        let (joins, made, scopes) = (Joins::default(), MadeKeys::default(), HashMap::new());
+        Ok(Self { folder, expected, actual, ignored, joins, made, scopes })
     }
 
     /// Knows these joins: of their events it does not matter which trigger came last.
     #[must_use]
     pub fn with_joins(mut self, joins: Joins) -> Self {
         self.joins = joins;
+        self
+    }
+
+    /// Knows these keys: their values are new in every run, also where they come from outside.
+    #[must_use]
+    pub fn with_keys(mut self, made: MadeKeys) -> Self {
+        self.made = made;
         self
     }
 
@@ -154,7 +164,7 @@ impl Comparison {
         (expected, actual): &(Option<PathBuf>, Option<PathBuf>),
     ) -> io::Result<(Compared, Vec<Difference>)> {
         let (mut compared, mut differences) = (Compared::default(), Vec::new());
-        let rules = Rules { ignored: &self.ignored, joins: &self.joins };
+        let rules = Rules { ignored: &self.ignored, joins: &self.joins, made: &self.made };
         let (mut expected, mut actual) = (read(expected.as_deref())?, read(actual.as_deref())?);
         let sagas: BTreeSet<Uuid> = expected.keys().chain(actual.keys()).copied().collect();
         for id in sagas {

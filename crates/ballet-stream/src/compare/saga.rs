@@ -12,6 +12,7 @@ use crate::compare::difference::{Change, Difference};
 use crate::compare::joins::Joins;
 use crate::record::Record;
 use crate::replay::entry::is_event;
+use crate::replay::made_keys::MadeKeys;
 use crate::replay::repeatable::Scope;
 
 /// The types of the events that led to one, and its own.
@@ -22,6 +23,8 @@ pub(super) struct Rules<'a> {
     /// Fields of these names are left out.
     pub(super) ignored: &'a HashSet<String>,
     pub(super) joins: &'a Joins,
+    /// Keys whose values are new in every run.
+    pub(super) made: &'a MadeKeys,
 }
 
 /// Compares one saga. Events are in order only where one causes the other.
@@ -78,7 +81,7 @@ struct Side {
 impl Side {
     fn read(records: &[Record], rules: &Rules<'_>, without: Option<&str>) -> Self {
         let joins = rules.joins;
-        let mut given = Given::default();
+        let (mut given, mut new) = (Given::default(), Vec::new());
         let mut names = Names::default();
         let mut known = HashSet::new();
         let mut left_out = HashSet::new();
@@ -112,12 +115,14 @@ impl Side {
             without_fields(&mut body, rules.ignored);
             if record.cause().is_none() {
                 given.add(&body);
+                rules.made.each_in(record.event_type(), &body, |_, id| new.extend(id));
             }
             if let Some(saga) = record.saga().and_then(|saga| Uuid::try_parse(saga).ok()) {
                 names.give(saga, None, "the saga's id");
             }
             nodes.push((depths.of(record), path(record, &by_id, joins), *record, body));
         }
+        given.remove(&new);
         // What causes comes before what is caused, so an id belongs to the event that made it. Where
         // neither does, the place in the stream is chance.
         nodes.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));

@@ -44,7 +44,7 @@ impl NewIds {
     }
 
     /// Replaces the ids of the record: in its properties, and wherever an id of a message or a saga of the
-    /// recording stands in its headers or its body.
+    /// recording, or a key that is made in it, stands in its headers or its body.
     pub fn replace(&self, record: &mut Record) {
         let properties = std::mem::take(&mut record.properties);
         let new = |id: &Option<ShortString>| {

@@ -2,6 +2,7 @@
 
 pub(crate) mod entry;
 pub(crate) mod ids;
+pub(crate) mod made_keys;
 pub(crate) mod repeatable;
 pub(crate) mod sender;
 pub(crate) mod survey;

@@ -1,10 +1,13 @@
 //! What is in a recording, before it is replayed.
 
+use std::collections::BTreeSet;
+
 use ballet_core::id::time_of;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::record::Record;
+use crate::replay::made_keys::MadeKeys;
 
 /// How many records are sent, from when they are, and which ids they have. It keeps 16 bytes for each
 /// id, and nothing else of a record.
@@ -18,9 +21,23 @@ pub struct Survey {
     pub last: Option<Timestamp>,
     ids: Vec<u128>,
     sorted: bool,
+    made: MadeKeys,
+    /// The made keys with a value that is no UUID.
+    texts: BTreeSet<&'static str>,
 }
 
 impl Survey {
+    /// Takes the values of these keys for ids as well.
+    #[must_use]
+    pub fn with_keys(made: MadeKeys) -> Self {
+        Self { made, ..Self::default() }
+    }
+
+    /// The names of the made keys that have values which are no UUIDs.
+    pub fn texts(&self) -> impl Iterator<Item = &'static str> {
+        self.texts.iter().copied()
+    }
+
     /// Adds a record that will be sent. `with_ids` if its ids will be replaced.
     pub fn add(&mut self, record: &Record, with_ids: bool) {
         self.records += 1;
@@ -31,18 +48,31 @@ impl Survey {
         }
     }
 
-    /// Remembers the ids of a record: its own, its saga's and its cause's.
+    /// Remembers the ids of a record: its own, its saga's and its cause's, and those that it makes as
+    /// keys.
     pub fn know(&mut self, record: &Record) {
         let ids = [record.message_id(), record.saga(), record.cause()];
         for id in ids.into_iter().flatten().filter_map(|id| Uuid::try_parse(id).ok()) {
-            self.last = self.last.max(time_of(id));
-            // Most events of a saga come close to each other.
-            let id = id.as_u128();
-            if self.ids.iter().rev().take(8).all(|known| *known != id) {
-                self.ids.push(id);
+            self.know_id(id);
+        }
+        let mut keys = Vec::new();
+        self.made.each(record, |name, value| keys.push((name, value)));
+        for (name, value) in keys {
+            match value {
+                Some(id) => self.know_id(id),
+                None => drop(self.texts.insert(name)),
             }
         }
         self.sorted = false;
+    }
+
+    fn know_id(&mut self, id: Uuid) {
+        self.last = self.last.max(time_of(id));
+        // Most events of a saga come close to each other.
+        let id = id.as_u128();
+        if self.ids.iter().rev().take(8).all(|known| *known != id) {
+            self.ids.push(id);
+        }
     }
 
     /// Prepares for replacing ids.
@@ -52,7 +82,7 @@ impl Survey {
         self.sorted = true;
     }
 
-    /// Whether it is the id of a message or saga of the recording.
+    /// Whether it is the id of a message or saga of the recording, or a key that is made in it.
     pub(crate) fn knows(&self, id: Uuid) -> bool {
         debug_assert!(self.sorted, "it is asked after it is sorted");
         self.ids.binary_search(&id.as_u128()).is_ok()

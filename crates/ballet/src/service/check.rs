@@ -64,6 +64,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(60 * 60);
 pub(super) fn check_declaration(participant: &Participant) -> Result<(), StartError> {
     let service = participant.service();
     let mut problems = rules::of_service(&participant.part());
+    problems.extend(rules::of_keys(&participant.contract()));
     let unowned = |saga: &&SagaEntry| saga.owner.is_none() && saga.owner_service == service;
     problems.extend(participant.sagas.iter().filter(unowned).map(|saga| Problem {
         rule: "an owner declares its saga as its own",

@@ -1,9 +1,10 @@
 //! The events of the cart.
 
-use ballet_core::{Event, EventType};
+use ballet_core::{Event, EventType, Key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::keys::{CART, CUSTOMER, ORDER, PRODUCTS};
 use crate::orders::CancelReason;
 use crate::values::address::Address;
 use crate::values::ids::{CartId, CustomerId, OrderId};
@@ -31,6 +32,7 @@ pub struct CartCheckedOut {
 impl Event for CartCheckedOut {
     const TYPE: EventType =
         EventType::starts_saga("cart.checked_out.v1").also_from(&["storefront"]);
+    const KEYS: &'static [Key] = &[CART, CUSTOMER, PRODUCTS];
 }
 
 /// The order of a cart was cancelled for a reason that the customer can mend: the cart can be changed
@@ -49,6 +51,7 @@ pub struct CartReopened {
 
 impl Event for CartReopened {
     const TYPE: EventType = EventType::plain("cart.reopened.v1");
+    const KEYS: &'static [Key] = &[CART, CUSTOMER, ORDER];
 }
 
 /// All lines were taken out of a cart.
@@ -67,6 +70,7 @@ pub struct CartCleared {
 
 impl Event for CartCleared {
     const TYPE: EventType = EventType::plain("cart.cleared.v1");
+    const KEYS: &'static [Key] = &[CART, CUSTOMER, ORDER];
 }
 
 /// Why a cart was cleared.

@@ -1,11 +1,12 @@
 //! The events of catalog. Each has the whole product as it is after the change, so that others can
 //! keep copies: of two states of a product, the one with the higher version is the newer.
 
-use ballet_core::{Entity, EntityEvent, Event, EventType, Versioned};
+use ballet_core::{Entity, EntityEvent, Event, EventType, Key, Versioned};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::keys::PRODUCT;
 use crate::values::money::Money;
 use crate::values::sku::Sku;
 use crate::values::slug::Slug;
@@ -52,6 +53,7 @@ pub struct ProductPublished(pub Product);
 
 impl Event for ProductPublished {
     const TYPE: EventType = EventType::plain("catalog.product_published.v1");
+    const KEYS: &'static [Key] = &[PRODUCT.made_here()];
 }
 
 impl EntityEvent for ProductPublished {
@@ -69,6 +71,7 @@ pub struct ProductPriceChanged(pub Product);
 
 impl Event for ProductPriceChanged {
     const TYPE: EventType = EventType::plain("catalog.product_price_changed.v1");
+    const KEYS: &'static [Key] = &[PRODUCT];
 }
 
 impl EntityEvent for ProductPriceChanged {
@@ -86,6 +89,7 @@ pub struct ProductWithdrawn(pub Product);
 
 impl Event for ProductWithdrawn {
     const TYPE: EventType = EventType::plain("catalog.product_withdrawn.v1");
+    const KEYS: &'static [Key] = &[PRODUCT];
 }
 
 impl EntityEvent for ProductWithdrawn {

@@ -1,9 +1,10 @@
 //! The events of inventory.
 
-use ballet_core::{Event, EventType};
+use ballet_core::{Event, EventType, Key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::keys::{ORDER, PRODUCT, PRODUCTS};
 use crate::values::ids::OrderId;
 use crate::values::line::StockLine;
 use crate::values::sku::Sku;
@@ -21,6 +22,7 @@ pub struct StockReceived {
 
 impl Event for StockReceived {
     const TYPE: EventType = EventType::plain("inventory.stock_received.v1");
+    const KEYS: &'static [Key] = &[PRODUCT];
 }
 
 /// Everything that an order needs is held for it.
@@ -34,6 +36,7 @@ pub struct StockReserved {
 
 impl Event for StockReserved {
     const TYPE: EventType = EventType::in_saga("inventory.stock_reserved.v1");
+    const KEYS: &'static [Key] = &[ORDER, PRODUCTS];
 }
 
 /// Nothing is held for an order, because one of its lines is not available.
@@ -63,6 +66,7 @@ pub enum ReservationFailure {
 
 impl Event for StockReservationFailed {
     const TYPE: EventType = EventType::in_saga("inventory.stock_reservation_failed.v1");
+    const KEYS: &'static [Key] = &[ORDER, PRODUCT];
 }
 
 /// The stock that was held for an order is on hand again.
@@ -76,6 +80,7 @@ pub struct StockReleased {
 
 impl Event for StockReleased {
     const TYPE: EventType = EventType::in_saga("inventory.stock_released.v1");
+    const KEYS: &'static [Key] = &[ORDER, PRODUCTS];
 }
 
 /// The stock that was held for an order is sold.
@@ -89,4 +94,5 @@ pub struct StockCommitted {
 
 impl Event for StockCommitted {
     const TYPE: EventType = EventType::in_saga("inventory.stock_committed.v1");
+    const KEYS: &'static [Key] = &[ORDER, PRODUCTS];
 }

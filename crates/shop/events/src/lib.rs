@@ -26,6 +26,7 @@
 pub mod cart;
 pub mod catalog;
 pub mod inventory;
+mod keys;
 pub mod orders;
 pub mod payments;
 mod saga;

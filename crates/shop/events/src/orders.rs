@@ -1,10 +1,11 @@
 //! The events of orders.
 
-use ballet_core::{Event, EventType};
+use ballet_core::{Event, EventType, Key};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::keys::{CUSTOMER, ORDER, PRODUCTS};
 use crate::values::address::Address;
 use crate::values::ids::{CustomerId, OrderId};
 use crate::values::line::OrderLine;
@@ -31,6 +32,7 @@ pub struct OrderPlaced {
 
 impl Event for OrderPlaced {
     const TYPE: EventType = EventType::in_saga("orders.order_placed.v1");
+    const KEYS: &'static [Key] = &[ORDER.made_here(), CUSTOMER, PRODUCTS];
 }
 
 /// The money is captured and the order has recorded it: the order can no longer be cancelled.
@@ -44,6 +46,7 @@ pub struct OrderConfirmed {
 
 impl Event for OrderConfirmed {
     const TYPE: EventType = EventType::in_saga("orders.order_confirmed.v1");
+    const KEYS: &'static [Key] = &[ORDER];
 }
 
 /// The goods are sold and delivered: the saga has ended.
@@ -55,6 +58,7 @@ pub struct OrderCompleted {
 
 impl Event for OrderCompleted {
     const TYPE: EventType = EventType::in_saga("orders.order_completed.v1");
+    const KEYS: &'static [Key] = &[ORDER];
 }
 
 /// The order will not be fulfilled: every service compensates its part.
@@ -74,6 +78,7 @@ pub struct OrderCancelled {
 
 impl Event for OrderCancelled {
     const TYPE: EventType = EventType::in_saga("orders.order_cancelled.v1");
+    const KEYS: &'static [Key] = &[ORDER];
 }
 
 /// The deadline for the payment of the order has passed. Only orders consumes it, and then decides
@@ -88,6 +93,7 @@ pub struct OrderDeadlinePassed {
 
 impl Event for OrderDeadlinePassed {
     const TYPE: EventType = EventType::in_saga("orders.order_deadline_passed.v1");
+    const KEYS: &'static [Key] = &[ORDER];
 }
 
 /// Why an order was cancelled.

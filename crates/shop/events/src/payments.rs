@@ -1,9 +1,10 @@
 //! The events of payments.
 
-use ballet_core::{Event, EventType};
+use ballet_core::{Event, EventType, Key};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::keys::ORDER;
 use crate::values::ids::OrderId;
 use crate::values::money::Money;
 
@@ -18,6 +19,7 @@ pub struct PaymentAuthorized {
 
 impl Event for PaymentAuthorized {
     const TYPE: EventType = EventType::in_saga("payments.payment_authorized.v1");
+    const KEYS: &'static [Key] = &[ORDER];
 }
 
 /// The provider declined the payment.
@@ -31,6 +33,7 @@ pub struct PaymentDeclined {
 
 impl Event for PaymentDeclined {
     const TYPE: EventType = EventType::in_saga("payments.payment_declined.v1");
+    const KEYS: &'static [Key] = &[ORDER];
 }
 
 /// The authorised money was captured.
@@ -44,6 +47,7 @@ pub struct PaymentCaptured {
 
 impl Event for PaymentCaptured {
     const TYPE: EventType = EventType::in_saga("payments.payment_captured.v1");
+    const KEYS: &'static [Key] = &[ORDER];
 }
 
 /// The authorised money could not be captured.
@@ -57,6 +61,7 @@ pub struct PaymentCaptureFailed {
 
 impl Event for PaymentCaptureFailed {
     const TYPE: EventType = EventType::in_saga("payments.payment_capture_failed.v1");
+    const KEYS: &'static [Key] = &[ORDER];
 }
 
 /// The authorisation was voided, or had already ended.
@@ -68,6 +73,7 @@ pub struct PaymentVoided {
 
 impl Event for PaymentVoided {
     const TYPE: EventType = EventType::in_saga("payments.payment_voided.v1");
+    const KEYS: &'static [Key] = &[ORDER];
 }
 
 /// The captured money was refunded.
@@ -81,4 +87,5 @@ pub struct PaymentRefunded {
 
 impl Event for PaymentRefunded {
     const TYPE: EventType = EventType::in_saga("payments.payment_refunded.v1");
+    const KEYS: &'static [Key] = &[ORDER];
 }

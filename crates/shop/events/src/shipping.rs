@@ -1,10 +1,11 @@
 //! The events of shipping.
 
-use ballet_core::{Event, EventType};
+use ballet_core::{Event, EventType, Key};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::keys::{ORDER, SHIPMENT, TRACKING};
 use crate::values::ids::{OrderId, ShipmentId};
 
 /// The carrier will collect the order's parcel.
@@ -18,6 +19,7 @@ pub struct ShipmentScheduled {
 
 impl Event for ShipmentScheduled {
     const TYPE: EventType = EventType::in_saga("shipping.shipment_scheduled.v1");
+    const KEYS: &'static [Key] = &[ORDER, SHIPMENT.made_here()];
 }
 
 /// The carrier does not take the order's parcel.
@@ -31,6 +33,7 @@ pub struct ShipmentRejected {
 
 impl Event for ShipmentRejected {
     const TYPE: EventType = EventType::in_saga("shipping.shipment_rejected.v1");
+    const KEYS: &'static [Key] = &[ORDER];
 }
 
 /// The carrier will not collect the order's parcel.
@@ -44,6 +47,7 @@ pub struct ShipmentCancelled {
 
 impl Event for ShipmentCancelled {
     const TYPE: EventType = EventType::in_saga("shipping.shipment_cancelled.v1");
+    const KEYS: &'static [Key] = &[ORDER, SHIPMENT];
 }
 
 /// The parcel is on its way.
@@ -59,6 +63,7 @@ pub struct ShipmentDispatched {
 
 impl Event for ShipmentDispatched {
     const TYPE: EventType = EventType::in_saga("shipping.shipment_dispatched.v1");
+    const KEYS: &'static [Key] = &[ORDER, SHIPMENT, TRACKING.made_here()];
 }
 
 /// The parcel was delivered.
@@ -74,4 +79,5 @@ pub struct ShipmentDelivered {
 
 impl Event for ShipmentDelivered {
     const TYPE: EventType = EventType::in_saga("shipping.shipment_delivered.v1");
+    const KEYS: &'static [Key] = &[ORDER, SHIPMENT];
 }

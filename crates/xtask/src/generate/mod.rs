@@ -80,7 +80,7 @@ fn generated(root: &Path) -> Result<Vec<Generated>> {
         text: schemas::text(system, *event, schema),
     });
     let files: Vec<Generated> = files.collect();
-    let catalog = Catalog::new(graph.system(), of_events)?;
+    let catalog = Catalog::new(graph.system(), of_events)?.with_keys(joined::keys(&joined));
     let mut all = vec![
         Generated {
             path: "broker/definitions.json".to_owned(),

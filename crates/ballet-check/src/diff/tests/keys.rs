@@ -1,0 +1,37 @@
+//! Business keys that are declared otherwise.
+
+use super::*;
+
+#[test]
+fn a_key_that_goes_or_moves_breaks_nobody_and_is_named() {
+    let with = |keys: Value| {
+        let mut all = system();
+        event(&mut all, "orders", PLACED)["keys"] = keys;
+        contracts(&all)
+    };
+    let said = |before: Value, after: Value| {
+        let found = Diff::of_systems(&with(before), &with(after));
+        assert_eq!(found.breaking, []);
+        let row = |change: &Change| format!("{}: {}", change.rule.name(), change.what);
+        found.compatible.iter().map(row).collect::<Vec<_>>()
+    };
+    let order = json!({ "name": "order", "field": "order_id" });
+    let made = json!({ "name": "order", "field": "order_id", "made_here": true });
+    let moved = json!({ "name": "order", "field": "channel" });
+    let sku = json!({ "name": "product", "field": "lines[].sku" });
+    assert_eq!(said(json!([order]), json!([order])), [""; 0]);
+    assert_eq!(said(json!([]), json!([order])), ["added: the key order is in `order_id`"]);
+    assert_eq!(
+        said(json!([order, sku]), json!([sku])),
+        ["removed: `order_id` is not the key order any more"]
+    );
+    assert_eq!(
+        said(json!([order]), json!([moved])),
+        ["changed: the key order is in `channel`, and was in `order_id`"]
+    );
+    assert_eq!(said(json!([order]), json!([made])), ["changed: the key order is made here"]);
+    assert_eq!(
+        said(json!([made]), json!([order])),
+        ["changed: the key order is not made here any more"]
+    );
+}

@@ -1,0 +1,177 @@
+//! A saga as it is named on the command line: by its id, or by a business key that services declare.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use anyhow::{Result, bail};
+use ballet::core::topology::TAP;
+use ballet::core::{EventType, Key, Role};
+use ballet_ops::sagas::{KeyIs, KeyedSagas, keyed};
+use ballet_stream::{Filter, Start};
+use uuid::Uuid;
+
+use crate::exit::usage;
+use crate::options::GlobalOptions;
+use crate::sagas::waits::warn_of;
+use crate::stream::feed::{Feed, Stopped};
+use crate::stream::selection::Range;
+use crate::systems::{contracts, services};
+use crate::ui;
+
+/// The most ids that an error names.
+const MOST: usize = 10;
+
+/// A saga's id, or `KEY=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Named {
+    Id(Uuid),
+    Key { name: String, value: String },
+}
+
+impl FromStr for Named {
+    type Err = String;
+
+    fn from_str(given: &str) -> Result<Self, String> {
+        if let Ok(id) = Uuid::try_parse(given) {
+            return Ok(Self::Id(id));
+        }
+        match given.split_once('=') {
+            Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+                Ok(Self::Key { name: name.to_owned(), value: value.to_owned() })
+            }
+            _ => Err("expected a saga's id, or KEY=VALUE such as order=ABC".to_owned()),
+        }
+    }
+}
+
+/// The sagas that are named so.
+pub(super) struct Found {
+    pub(super) sagas: BTreeSet<Uuid>,
+    /// Whether something that could name more could not be read. It was said.
+    pub(super) is_partial: bool,
+}
+
+impl Named {
+    /// The one saga that is named so.
+    pub(super) async fn one(&self, options: &GlobalOptions) -> Result<Uuid> {
+        let Found { sagas, is_partial } = self.all(options).await?;
+        let mut last_first = sagas.iter().rev();
+        let (first, second) = (last_first.next(), last_first.next());
+        match (first, second) {
+            (Some(saga), None) => Ok(*saga),
+            (None, _) if is_partial => bail!("no saga was found by {self} in what could be read"),
+            (None, _) => Err(usage(format!(
+                "no saga has {self} in an event that a ledger or the journal still has"
+            ))),
+            (Some(_), Some(_)) => {
+                let mut ids: Vec<String> =
+                    sagas.iter().rev().take(MOST).map(ToString::to_string).collect();
+                if sagas.len() > MOST {
+                    ids.push("...".to_owned());
+                }
+                Err(usage(format!(
+                    "{} sagas have {self}: name one by its id; {} sagas list {self} shows them:\n  {}",
+                    ui::grouped(sagas.len() as u64),
+                    ui::ballet(),
+                    ids.join("\n  ")
+                )))
+            }
+        }
+    }
+
+    /// All sagas that are named so.
+    pub(super) async fn all(&self, options: &GlobalOptions) -> Result<Found> {
+        let (name, value) = match self {
+            Self::Id(id) => {
+                return Ok(Found { sagas: BTreeSet::from([*id]), is_partial: false });
+            }
+            Self::Key { name, value } => (name, value),
+        };
+        let key = KeyIs { fields: fields(name)?, value: value.clone() };
+        let databases = options.databases(&services())?;
+        let KeyedSagas { mut sagas, away } = keyed(&databases, &key).await;
+        warn_of(&away);
+        let mut is_partial = !away.is_empty();
+        // No ledger has the event with which a saga begins, nor what services without a ledger of ours
+        // publish.
+        let begins = key.fields.iter().any(|(event, _)| event.role() == Role::StartsSaga);
+        if begins || sagas.is_empty() {
+            match of_journal(&key, options).await {
+                Ok(found) => sagas.extend(found),
+                Err(error) => {
+                    ui::say(&format!("{} the journal is not read: {error:#}", ui::bad("note:")));
+                    is_partial = true;
+                }
+            }
+        }
+        Ok(Found { sagas, is_partial })
+    }
+}
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Key { name, value } => write!(f, "{name}={value}"),
+        }
+    }
+}
+
+/// The fields that are this key.
+fn fields(name: &str) -> Result<Vec<(EventType, Key)>> {
+    let all = contracts()?.keys();
+    let fields: Vec<_> = all.iter().filter(|(_, key)| key.name() == name).copied().collect();
+    if !fields.is_empty() {
+        return Ok(fields);
+    }
+    let names: BTreeSet<&str> = all.iter().map(|(_, key)| key.name()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    Err(usage(match &names[..] {
+        [] => format!("no contract declares a business key, so {name} is none"),
+        names => format!("no contract declares the key {name}; there is {}", names.join(", ")),
+    }))
+}
+
+/// The sagas that have the key in an event of the journal.
+async fn of_journal(key: &KeyIs, options: &GlobalOptions) -> Result<BTreeSet<Uuid>> {
+    let names: BTreeSet<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
+    // The name of an event is a pattern without wildcards.
+    let types = names.into_iter().filter_map(|name| name.parse().ok()).collect();
+    let filter = Filter { types, ..Filter::default() };
+    let range = Range::until_the_end();
+    let mut feed = Feed::open(options.broker_as(TAP)?, Start::First, filter, &range).await?;
+    let mut sagas = BTreeSet::new();
+    let ended = loop {
+        match feed.next().await? {
+            Ok(record) if record.is_dead_letter() => {}
+            Ok(record) => {
+                if key.is_in(record.event_type(), &record.body) {
+                    sagas.extend(record.saga().and_then(|saga| Uuid::try_parse(saga).ok()));
+                }
+            }
+            Err(ended) => break ended,
+        }
+    };
+    feed.close().await;
+    if ended == Stopped::Interrupted {
+        bail!("it was stopped");
+    }
+    Ok(sagas)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saga_is_named_by_its_id_or_by_a_key() {
+        let id = "0193f7a0-0001-7000-8000-00000000000a";
+        assert_eq!(id.parse(), Ok(Named::Id(id.parse().expect("a UUID"))));
+        let key =
+            |name: &str, value: &str| Named::Key { name: name.to_owned(), value: value.to_owned() };
+        assert_eq!("order=A=B".parse(), Ok(key("order", "A=B")));
+        for wrong in ["", "order", "order=", "=A", &id[1..]] {
+            assert!(wrong.parse::<Named>().is_err(), "{wrong:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The sagas that have a business key, by the events that services have recorded in their ledgers.
+
+use std::collections::BTreeSet;
+
+use ballet_core::{EventType, Key};
+use futures_util::TryStreamExt;
+use serde_json::Value;
+use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
+
+use crate::databases::{Source, Sources, answered};
+
+/// A value of a business key, and the fields that may have it.
+#[derive(Debug, Clone)]
+pub struct KeyIs {
+    /// The fields, each with its event.
+    pub fields: Vec<(EventType, Key)>,
+    /// The value. A UUID is the same in any spelling.
+    pub value: String,
+}
+
+impl KeyIs {
+    /// Whether an event of this type has the value in a field that is the key.
+    #[must_use]
+    pub fn is_in(&self, event_type: &str, body: &[u8]) -> bool {
+        let mut fields = self.fields.iter().filter(|(event, _)| event.name() == event_type);
+        let Some(first) = fields.next() else { return false };
+        let Ok(body) = serde_json::from_slice::<Value>(body) else { return false };
+        let has =
+            |(_, key): &(EventType, Key)| key.values(&body).iter().any(|value| self.is(value));
+        has(first) || fields.any(has)
+    }
+
+    fn is(&self, value: &str) -> bool {
+        let uuid = |text: &str| Uuid::try_parse(text).ok();
+        value == self.value || uuid(value).is_some_and(|value| Some(value) == uuid(&self.value))
+    }
+
+    /// What is in the text of every body that has the value, as services write it.
+    fn text(&self) -> String {
+        if let Ok(uuid) = Uuid::try_parse(&self.value) {
+            return uuid.hyphenated().to_string();
+        }
+        // Without the quotes: it may be a number.
+        let text = Value::from(self.value.as_str()).to_string();
+        text[1..text.len() - 1].to_owned()
+    }
+}
+
+/// The sagas in whose recorded events the key has the value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyedSagas {
+    /// Their ids.
+    pub sagas: BTreeSet<Uuid>,
+    /// The databases that could not be read, and why.
+    pub away: Vec<String>,
+}
+
+/// Finds the sagas that have the key. The event with which a saga begins is in no ledger.
+///
+/// `databases` names each service with its database.
+pub async fn keyed(databases: &[(String, PgConnectOptions)], key: &KeyIs) -> KeyedSagas {
+    let mut sources = Sources::open(databases).await;
+    let (mut sagas, mut lost) = (BTreeSet::new(), Vec::new());
+    for Source { service, options, db } in &mut sources.open {
+        match answered(&[*options], of_ledger(db, key)).await {
+            Ok(found) => sagas.extend(found),
+            Err(why) => lost.push((*service, why)),
+        }
+    }
+    sources.lose_all(lost);
+    let away = sources.why_away();
+    sources.close().await;
+    KeyedSagas { sagas, away }
+}
+
+async fn of_ledger(db: &mut PgConnection, key: &KeyIs) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+    let statement = "
+        select saga_id, event_type, body from ballet.ledger
+        where event_type = any($1) and position($2 in body) > 0
+        union all
+        select saga_id, event_type, body from ballet.ledger_other
+        where event_type = any($1) and position($2 in body) > 0";
+    let types: Vec<&str> = key.fields.iter().map(|(event, _)| event.name()).collect();
+    let mut rows = sqlx::query_as::<_, (Uuid, String, String)>(statement)
+        .bind(types)
+        .bind(key.text())
+        .fetch(db);
+    let mut sagas = BTreeSet::new();
+    while let Some((saga, event_type, body)) = rows.try_next().await? {
+        if key.is_in(&event_type, body.as_bytes()) {
+            sagas.insert(saga);
+        }
+    }
+    Ok(sagas)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACED: EventType = EventType::in_saga("orders.order_placed.v1");
+
+    #[test]
+    fn only_the_whole_value_of_a_declared_field_counts() {
+        let id = "0193f7a0-0001-7000-8000-00000000000a";
+        let key = |value: &str| KeyIs {
+            fields: vec![(PLACED, Key::of("order", "order_id")), (PLACED, Key::of("order", "no"))],
+            value: value.to_owned(),
+        };
+        let body = format!(r#"{{"order_id":"{id}","customer_id":"C\"1","no":17}}"#);
+        let has = |value: &str| key(value).is_in(PLACED.name(), body.as_bytes());
+        assert!(has(id) && has(&id.to_uppercase()) && has("17"));
+        for other in [&id[1..], "C\"1", "7", "170", ""] {
+            assert!(!has(other), "{other}");
+        }
+        assert!(!key(id).is_in("orders.order_completed.v1", body.as_bytes()));
+        assert!(!key(id).is_in(PLACED.name(), b"no JSON"));
+        assert_eq!(key(&id.to_uppercase()).text(), id);
+        assert_eq!(key("a\"b").text(), "a\\\"b");
+    }
+}
