@@ -54,11 +54,15 @@ impl ProgressFile {
             )));
         };
         if before.to != to || before.selection != selection {
+            let options = match &*before.selection {
+                "" => "none",
+                options => options,
+            };
             return Err(usage(format!(
-                "{} is of a replay to {} with other options: {}",
+                "{} is of a replay to {} with other options: {options}. Give the same with --resume, \
+                 or remove the file to begin anew",
                 self.0.display(),
-                before.to,
-                before.selection
+                before.to
             )));
         }
         Ok(before)

@@ -6,9 +6,16 @@ use anyhow::Result;
 use ballet_stream::{Entries, Filter, Hindrance, Record, Recording, Repeatable, is_event};
 use uuid::Uuid;
 
+use crate::exit::usage;
 use crate::options::GlobalOptions;
 use crate::stream::selection::Selection;
 use crate::systems::{self, systems};
+
+/// A recording of which nothing is sent.
+pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
+    let file = recording.display();
+    usage(format!("{file} has no event that can be sent, so nothing can be compared"))
+}
 
 /// Which events are sent.
 pub(crate) struct Selected {
@@ -16,7 +23,7 @@ pub(crate) struct Selected {
     outside: Option<Entries>,
     /// Which sagas can be compared, if they are.
     repeatable: Option<Repeatable>,
-    /// The options that say so.
+    /// The options that say so, as they are typed.
     pub(crate) words: String,
 }
 
@@ -33,7 +40,11 @@ impl Selected {
         } else {
             None
         };
-        let words = format!("{selection:?} from_outside: {from_outside} new_ids: {new_ids}");
+        let flags = [(from_outside, "--from-outside"), (new_ids, "--new-ids")];
+        let flags =
+            flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag.to_owned());
+        let words: Vec<String> = std::iter::once(selection.words()).chain(flags).collect();
+        let words = words.join(" ").trim().to_owned();
         Ok(Self { filter: selection.filter(), outside, repeatable: None, words })
     }
 
