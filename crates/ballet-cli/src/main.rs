@@ -165,7 +165,7 @@ fn main() -> ExitCode {
         Ok(Done::Partly | Done::Different) => ExitCode::from(exit::PARTLY),
         Ok(Done::Failed) => ExitCode::FAILURE,
         Err(error) => {
-            ui::say(&format!("{} {error:#}", ui::bad("error:")));
+            ui::say(&format!("{} {}", ui::bad("error:"), exit::words(&error)));
             ExitCode::from(exit::code(&error))
         }
     }

@@ -258,9 +258,10 @@ fn tell(service: &str, backup: Timestamp, compared: &Compared, options: &GlobalO
     let words = match differences.len() {
         0 => format!("{service} knows what it published in {sagas} sagas since the backup"),
         number => format!(
-            "{number} of {sagas} sagas differ and cannot be mended from the journal: a saga that began \
-             with a request to {service}, or one that it decided otherwise this time. `ballet tap \
-             --since {backup} --saga <saga>` shows what was published"
+            "{number} of {sagas} sagas differ. What still differs after a restore has sent all that was \
+             missed cannot be mended from the journal: a saga that began with a request to {service}, \
+             or one that it decided otherwise this time. `ballet tap --since {backup} --saga <saga>` \
+             shows what was published"
         ),
     };
     ui::say(&words);

@@ -89,7 +89,8 @@ pub(crate) fn show(table: &Table) {
 
 /// Parses an age such as `30min`.
 pub(crate) fn age(text: &str) -> Result<SignedDuration, String> {
-    let span = text.parse::<Span>().map_err(|error| error.to_string())?;
+    let span = text.parse::<Span>();
+    let span = span.map_err(|_| "expected a number with its unit, such as 30s, 10m or 2h")?;
     let age = span.to_duration(SpanRelativeTo::days_are_24_hours());
     let age = age.map_err(|error| error.to_string())?;
     if age.is_negative() { Err("an age is not negative".to_owned()) } else { Ok(age) }

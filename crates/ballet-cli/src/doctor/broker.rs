@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::doctor::finding::{Finding, number};
-use crate::exit::with_advice;
+use crate::exit::{with_advice, words};
 use crate::options::GlobalOptions;
 
 /// The oldest version that ballet works with.
@@ -26,7 +26,7 @@ pub(super) async fn connection(options: &GlobalOptions) -> (Finding, Option<Stri
         }
         Err(error) => {
             let advice = "check AMQP_URL: host, port, user, password and virtual host";
-            (Finding::bad("connection", "the broker", &format!("{error:#}"), advice), None)
+            (Finding::bad("connection", "the broker", &words(&error), advice), None)
         }
     }
 }

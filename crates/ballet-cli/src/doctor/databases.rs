@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 
 use crate::doctor::clock;
 use crate::doctor::finding::Finding;
+use crate::exit::words;
 use crate::options::GlobalOptions;
 
 /// The oldest version of Postgres that ballet works with.
@@ -25,7 +26,7 @@ pub(super) async fn check(service: &str, options: &GlobalOptions) -> Vec<Finding
         }
         Err(error) => {
             let advice = "check DATABASE_URL: host, port, user, password and database";
-            return vec![Finding::bad("connection", service, &format!("{error:#}"), advice)];
+            return vec![Finding::bad("connection", service, &words(&error), advice)];
         }
     };
     match inside(&mut db, service, options).await {
@@ -33,7 +34,7 @@ pub(super) async fn check(service: &str, options: &GlobalOptions) -> Vec<Finding
         Err(error) => {
             let advice = "check that the service has started once, and that the user may read the schema \
                           ballet";
-            vec![Finding::bad("tables", service, &format!("{error:#}"), advice)]
+            vec![Finding::bad("tables", service, &words(&error), advice)]
         }
     }
 }

@@ -15,7 +15,7 @@ use console::Style;
 use serde_json::json;
 
 use crate::doctor::finding::{Finding, State};
-use crate::exit::Done;
+use crate::exit::{Done, words};
 use crate::options::GlobalOptions;
 use crate::systems::contracts;
 use crate::topology::management::Management;
@@ -83,8 +83,9 @@ async fn on_broker(
             });
         }
         Err(error) => {
-            let why = format!("{error:#}");
-            return vec![Finding::unknown("management", "the broker", &why, "see above")];
+            let why = words(&error);
+            let advice = "check RABBITMQ_MANAGEMENT_URL: host, port, user and password";
+            return vec![Finding::unknown("management", "the broker", &why, advice)];
         }
     }
     match management.get(&["nodes"]).await {
@@ -109,10 +110,11 @@ async fn on_broker(
 /// A check that could not be made.
 fn open(check: &'static str, error: &anyhow::Error) -> Finding {
     let advice = "give --management-url a user with the tag administrator";
-    Finding::unknown(check, "the broker", &format!("{error:#}"), advice)
+    Finding::unknown(check, "the broker", &words(error), advice)
 }
 
 fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
+    let all = findings.len();
     if args.quiet {
         findings.retain(|finding| finding.state != State::Well);
     }
@@ -147,9 +149,12 @@ fn show(mut findings: Vec<Finding>, args: &Args, options: &GlobalOptions) {
     } else {
         ui::show(&table);
     }
-    let number = findings.iter().filter(|finding| finding.state.needs_somebody()).count();
-    if number > 0 {
-        ui::say(&format!("{number} of {} checks found something to do", findings.len()));
+    let found = |is: fn(State) -> bool| findings.iter().filter(|one| is(one.state)).count();
+    let bad = found(State::needs_somebody);
+    let warnings = found(|state| state == State::Warning);
+    if bad + warnings > 0 {
+        let warnings = if warnings == 1 { "1 warning" } else { &format!("{warnings} warnings") };
+        ui::say(&format!("of {all} checks: {bad} bad or not possible, {warnings}"));
     }
 }
 

@@ -51,17 +51,23 @@ fn missing(subject: &str, queue: &str) -> Finding {
 
 fn lag(service: &str, queue: &Value) -> Finding {
     let (ready, readers) = (number(&queue["messages_ready"]), number(&queue["consumers"]));
-    let waiting = format!("{} messages wait", grouped(ready));
+    let waiting = match ready {
+        1 => "1 message waits".to_owned(),
+        ready => format!("{} messages wait", grouped(ready)),
+    };
     if readers == 0 {
         let found = format!("no process reads its queue; {waiting}");
         return Finding::bad("lag", service, &found, "start it, and look at its log if it ended");
     }
+    let found = match readers {
+        1 => format!("{waiting} for 1 process"),
+        readers => format!("{waiting} for {readers} processes"),
+    };
     if ready > BACKLOG {
-        let found = format!("{waiting} for {readers} processes");
         let advice = "see its log and metrics for what is slow, or start more replicas";
         return Finding::bad("lag", service, &found, advice);
     }
-    Finding::well("lag", service, &format!("{waiting} for {readers} processes"))
+    Finding::well("lag", service, &found)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::exit::{Done, usage};
+use crate::exit::{Done, usage, words};
 use crate::options::GlobalOptions;
 use crate::systems::services_or_all;
 use crate::ui::{self, Output};
@@ -47,7 +47,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
                      place of the service's name",
                 ));
             }
-            Err(error) => away.push(format!("{error:#}")),
+            Err(error) => away.push(words(&error)),
         }
     }
     show(&all, options);

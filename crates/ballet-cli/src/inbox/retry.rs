@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// Move at most this many messages per second [default: no limit]
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
-    /// Say how many messages are meant, and change nothing
+    /// Say how many messages and calls are meant, and change nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -58,6 +58,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if args.dry_run {
         let count = waiting.count(&broker).await.map_err(with_advice)?;
         ui::say(&format!("{} of {service} would be tried again now", messages(count)));
+        say_calls(&waiting, options, Calls::Count).await?;
         return Ok(Done::All);
     }
     let stop = stop_on_ctrl_c();
@@ -74,7 +75,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         ui::say("stopped before the end; nothing is lost, and the same command continues");
         return Ok(Done::Partly);
     }
-    calls(&waiting, options).await?;
+    say_calls(&waiting, options, Calls::Hurry).await?;
     Ok(if summary.failed > 0 { Done::Partly } else { Done::All })
 }
 
@@ -94,20 +95,28 @@ async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
     }
 }
 
-/// The calls to the outside.
-async fn calls(waiting: &Waiting, options: &GlobalOptions) -> Result<()> {
+/// What happens to calls to the outside.
+#[derive(Clone, Copy)]
+enum Calls {
+    Count,
+    Hurry,
+}
+
+async fn say_calls(waiting: &Waiting, options: &GlobalOptions, what: Calls) -> Result<()> {
     let service = &waiting.service;
     let Some(mut db) = options.connect(service).await? else {
         ui::say("calls to the outside are in the service's database: set DATABASE_URL for them");
         return Ok(());
     };
-    let hurried = waiting.hurry_calls(&mut db).await;
-    let hurried = hurried.with_context(|| format!("the database of {service}"))?;
+    let (count, happens) = match what {
+        Calls::Count => (waiting.count_calls(&mut db).await, "would be made again now"),
+        Calls::Hurry => (waiting.hurry_calls(&mut db).await, "made again within seconds"),
+    };
+    let count = count.with_context(|| format!("the database of {service}"))?;
     db.close().await.ok();
-    if hurried > 0 {
-        let calls =
-            if hurried == 1 { "1 call" } else { &format!("{} calls", ui::grouped(hurried)) };
-        ui::say(&format!("{calls} of {service} to the outside made again within seconds"));
+    if count > 0 {
+        let calls = if count == 1 { "1 call" } else { &format!("{} calls", ui::grouped(count)) };
+        ui::say(&format!("{calls} of {service} to the outside {happens}"));
     }
     Ok(())
 }

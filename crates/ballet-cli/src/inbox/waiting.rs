@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use tokio::time::sleep;
 
-use crate::exit::{Done, with_advice};
+use crate::exit::{Done, with_advice, words};
 use crate::options::GlobalOptions;
 use crate::systems::services_or_all;
 use crate::ui::{self, Output};
@@ -53,7 +53,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let mut away = Vec::new();
     let connected = options.broker()?.connect("ballet inbox").await;
     let session = connected.map_err(|error| with_advice(error.into()));
-    let session = session.map_err(|error| away.push(format!("{error:#}"))).ok();
+    let session = session.map_err(|error| away.push(words(&error))).ok();
     let mut rows = Vec::new();
     for service in known {
         let mut queues = [None, None];
@@ -61,7 +61,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
             for (found, name) in queues.iter_mut().zip([service.clone(), dead_queue(&service)]) {
                 match find(session, name).await {
                     Ok(queue) => *found = Some(queue),
-                    Err(error) => away.push(format!("{error:#}")),
+                    Err(error) => away.push(words(&error)),
                 }
             }
         }
@@ -72,7 +72,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
                 None
             }
             Err(error) => {
-                away.push(format!("{error:#}"));
+                away.push(words(&error));
                 None
             }
         };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use tokio::time::timeout;
 
-use crate::exit::{Done, usage, with_advice};
+use crate::exit::{Done, usage, with_advice, words};
 use crate::options::GlobalOptions;
 use crate::systems::services_or_all;
 use crate::ui::{self, Output};
@@ -54,7 +54,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
                      place of the service's name",
                 ));
             }
-            Err(error) => away.push(format!("{error:#}")),
+            Err(error) => away.push(words(&error)),
         }
     }
     let waits = |row: &Row| row.waits.events.count + row.waits.copies.count > 0;
@@ -85,7 +85,7 @@ async fn broker_away(options: &GlobalOptions) -> Option<String> {
             session.close().await;
             None
         }
-        Ok(Err(error)) => Some(format!("{error:#}")),
+        Ok(Err(error)) => Some(words(&error)),
         Err(_) => Some(format!("the broker did not answer within {} s", PATIENCE.as_secs())),
     }
 }

@@ -5,7 +5,7 @@ mod prepare;
 mod setting;
 mod world;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use ballet_stream::Recording;
@@ -18,6 +18,7 @@ use crate::rehearse::world::{Plan, World};
 use crate::stream::expect::{ComparingArgs, ExpectArgs};
 use crate::stream::feed::interrupted;
 use crate::stream::pace::Pace;
+use crate::stream::selected::{Selected, nothing_to_compare};
 use crate::stream::selection::Selection;
 use crate::stream::{ReplayArgs, replay};
 use crate::systems;
@@ -69,11 +70,11 @@ pub(crate) struct Args {
     /// bringing up servers
     #[arg(long, help_heading = "World")]
     on_given_servers: bool,
-    /// The management API of the given broker [default: its port 15672]
+    /// The management API of the given broker [default: RABBITMQ_MANAGEMENT_URL, or its port 15672]
     #[arg(
         long,
         value_name = "URL",
-        env = "RABBITMQ_MANAGEMENT_URL",
+        env = "BALLET_MANAGEMENT_URL",
         hide_env_values = true,
         help_heading = "World"
     )]
@@ -91,6 +92,9 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
     for file in [Some(&args.recording), args.expect.as_ref()].into_iter().flatten() {
         drop(Recording::open(file)?);
     }
+    check_events(&args.recording, &args.selection, options)?;
+    let of_services = || std::env::var("RABBITMQ_MANAGEMENT_URL").ok();
+    let management_url = args.management_url.or_else(of_services);
     let given = if args.on_given_servers { Some(options.servers()?) } else { None };
     let is_prepared = args.prepare.is_some();
     let plan = Plan {
@@ -98,7 +102,7 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
         build,
         settings: args.env,
         prepare: args.prepare,
-        given: given.map(|(amqp, database)| (amqp, args.management_url, database)),
+        given: given.map(|(amqp, database)| (amqp, management_url, database)),
     };
     let expect = ExpectArgs::with(args.expect, args.comparing);
     let mut world = World::new(options.clock.new_id(options.clock.now()))?;
@@ -140,4 +144,15 @@ pub(crate) async fn run(args: Args, options: &GlobalOptions) -> Result<Done> {
         }
         None => bail!("it was interrupted: nothing was compared"),
     }
+}
+
+/// A recording without any event to send is known before servers are brought up.
+fn check_events(file: &Path, selection: &Selection, options: &GlobalOptions) -> Result<()> {
+    let selected = Selected::new(selection, true, true, options)?;
+    for record in Recording::open(file)? {
+        if selected.is_wanted(&record?) {
+            return Ok(());
+        }
+    }
+    Err(nothing_to_compare(file))
 }

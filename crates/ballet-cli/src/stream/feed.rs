@@ -12,7 +12,7 @@ use ballet_stream::{
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::exit::of_journal;
+use crate::exit::{of_journal, usage};
 use crate::stream::selection::Range;
 use crate::ui;
 
@@ -39,6 +39,7 @@ pub(crate) struct Feed {
     source: Source,
     filter: Filter,
     left: u64,
+    seen: u64,
     /// The last offset that is wanted.
     end: Option<u64>,
     at_end: bool,
@@ -55,17 +56,18 @@ impl Feed {
         range: &Range,
     ) -> Result<Self> {
         let mut last = None;
-        if range.until_now() {
+        if range.until_now() || range.from.is_some_and(|from| matches!(from, Start::Offset(_))) {
             last = end(&broker).await.map_err(of_journal)?;
+            check_begin(range, last)?;
         }
         let at_end = match (start, last) {
             (Start::Next, _) => range.until_now(),
-            (Start::Offset(offset), Some(last)) => offset > last,
+            (Start::Offset(offset), Some(last)) => range.until_now() && offset > last,
             (_, last) => range.until_now() && last.is_none(),
         };
         let reader = Reader::open(broker, start).await.map_err(of_journal)?;
         let feed = Self::of(Source::Journal(Box::new(reader)), filter, range);
-        Ok(Self { end: last, at_end, ..feed })
+        Ok(Self { end: last.filter(|_| range.until_now()), at_end, ..feed })
     }
 
     /// What goes into a queue from now on.
@@ -79,6 +81,7 @@ impl Feed {
             source,
             filter,
             left: range.limit.unwrap_or(u64::MAX),
+            seen: 0,
             end: None,
             at_end: false,
             idle,
@@ -118,6 +121,7 @@ impl Feed {
                     continue;
                 }
             }
+            self.seen += 1;
             if self.filter.matches(&record) {
                 self.left -= 1;
                 if self.idle != NEVER {
@@ -126,6 +130,11 @@ impl Feed {
                 return Ok(Ok(record));
             }
         }
+    }
+
+    /// The number of events that were read, wanted or not.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
     }
 
     pub(crate) async fn close(self) {
@@ -162,6 +171,18 @@ impl Feed {
             }
         }
         None
+    }
+}
+
+/// A reader that begins behind the end would wait for events that may never come.
+fn check_begin(range: &Range, last: Option<u64>) -> Result<()> {
+    let Some(Start::Offset(from)) = range.from else { return Ok(()) };
+    match last {
+        Some(last) if from > last + 1 => Err(usage(format!(
+            "--from {from} is behind the journal's end: its last event has offset {last}"
+        ))),
+        None if from > 0 => Err(usage(format!("--from {from}: the journal has no event yet"))),
+        _ => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ mod progress;
 mod record;
 mod render;
 mod replay;
-mod selected;
+pub(crate) mod selected;
 pub(crate) mod selection;
 mod sending;
 mod tap;

@@ -3,10 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use ballet_stream::Record;
 use ballet_terminal::{ask, is_interactive};
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use crate::exit::usage;
@@ -91,14 +92,16 @@ impl Metronome {
             return Ok(Turn::Send);
         }
         ui::say(&self.lines.line(record));
-        // A read from a terminal cannot be given up.
-        let answer =
-            tokio::task::spawn_blocking(|| ask("Enter sends it, s skips it, q quits:")).await??;
-        match &*answer {
-            "" => Ok(Turn::Send),
-            "s" => Ok(Turn::Skip),
-            "q" => Ok(Turn::Quit),
-            other => bail!("`{other}` is none of Enter, s and q"),
+        loop {
+            // A read from a terminal cannot be given up: nobody waits for the end of this thread.
+            let (done, answer) = oneshot::channel();
+            std::thread::spawn(move || done.send(ask("Enter sends it, s skips it, q quits:")));
+            match &*answer.await?? {
+                "" => return Ok(Turn::Send),
+                "s" => return Ok(Turn::Skip),
+                "q" => return Ok(Turn::Quit),
+                other => ui::say(&format!("`{other}` is none of Enter, s and q")),
+            }
         }
     }
 }

@@ -17,6 +17,9 @@ pub(crate) struct Progress {
     pub(crate) to: String,
     /// The options that decide what is sent.
     pub(crate) selection: String,
+    /// The keys that get new values, by the contracts.
+    #[serde(default)]
+    pub(crate) keys: String,
     /// So many of the selected events are sent.
     pub(crate) sent: u64,
     /// How the new ids are made, so that the rest gets those that fit.
@@ -46,7 +49,7 @@ impl ProgressFile {
     }
 
     /// The progress to go on from, if it is of the same replay.
-    pub(crate) fn resumed(&self, to: &str, selection: &str) -> Result<Progress> {
+    pub(crate) fn resumed(&self, to: &str, selection: &str, keys: &str) -> Result<Progress> {
         let Some(before) = self.read()? else {
             return Err(usage(format!(
                 "there is nothing to resume: {} does not exist",
@@ -54,11 +57,22 @@ impl ProgressFile {
             )));
         };
         if before.to != to || before.selection != selection {
+            let options = match &*before.selection {
+                "" => "none",
+                options => options,
+            };
             return Err(usage(format!(
-                "{} is of a replay to {} with other options: {}",
+                "{} is of a replay to {} with other options: {options}. Give the same with --resume, \
+                 or remove the file to begin anew",
                 self.0.display(),
-                before.to,
-                before.selection
+                before.to
+            )));
+        }
+        if before.keys != keys {
+            return Err(usage(format!(
+                "{} is of a replay by other contracts, so the rest would get other new ids. Give the \
+                 same with --resume, or remove the file to begin anew",
+                self.0.display()
             )));
         }
         Ok(before)

@@ -1,14 +1,15 @@
 //! `ballet record`: writes events of the journal to a file.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use ballet::core::topology::TAP;
 use ballet_amqp::{Broker, Peer};
-use ballet_stream::{Header, RecordingWriter, Start, end};
+use ballet_stream::{Header, RecordingError, RecordingWriter, Start, end};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::exit::{Done, of_journal, usage};
@@ -47,6 +48,9 @@ pub(crate) struct RecordArgs {
 }
 
 pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Done> {
+    if args.file.as_os_str() == "-" {
+        return Err(usage("`-` is no file: `ballet tap -o jsonl` writes to standard output"));
+    }
     let broker = options.broker_as(TAP)?;
     let peer = peer(&*broker).await?;
     let asked = args.range.start(options)?;
@@ -65,7 +69,7 @@ pub(crate) async fn run(args: RecordArgs, options: &GlobalOptions) -> Result<Don
         let start = asked.unwrap_or(Start::Next);
         let feed = Feed::open(broker, start, filter, &args.range).await?;
         let header = Header::new(&peer.vhost, &peer.address, begun, feed.begins());
-        (feed, RecordingWriter::create(&args.file, &header, args.pack)?)
+        (feed, RecordingWriter::create(&args.file, &header, args.pack).map_err(advised)?)
     };
     let stopped = record(&mut feed, &mut writer).await;
     feed.close().await;
@@ -108,7 +112,7 @@ async fn appended(
     broker: &Arc<dyn Broker>,
     peer: &Peer,
 ) -> Result<(RecordingWriter, Start)> {
-    let (writer, header) = RecordingWriter::append(&args.file)?;
+    let (writer, header) = RecordingWriter::append(&args.file).map_err(advised)?;
     if header.system != peer.vhost {
         return Err(usage(format!(
             "{} is a recording of vhost `{}`, and this is `{}`",
@@ -128,6 +132,21 @@ async fn appended(
         )));
     }
     Ok((writer, Start::Offset(last + 1)))
+}
+
+/// What to do about a file that is there, or is not.
+fn advised(error: RecordingError) -> anyhow::Error {
+    let RecordingError::File { path, error: why } = &error else { return error.into() };
+    let path = path.display();
+    match why.kind() {
+        ErrorKind::AlreadyExists => {
+            anyhow!("{path} is there already: give another name, or go on with it by --append")
+        }
+        ErrorKind::NotFound => anyhow!(
+            "{path}: there is no such file or folder; --append goes on with a file that is there"
+        ),
+        _ => error.into(),
+    }
 }
 
 /// The broker's address and virtual host.

@@ -3,19 +3,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Result;
-use ballet::core::topology::OPS;
+use anyhow::{Result, bail};
+use ballet::core::topology::{EVENTS, OPS};
+use ballet_amqp::{Broker, Object};
 use ballet_stream::{NewIds, Recording, Survey};
 use ballet_terminal::{ask, is_interactive};
 
-use crate::exit::{Done, usage};
+use crate::exit::{Done, of_journal, usage};
 use crate::options::GlobalOptions;
 use crate::stream::expect::{ExpectArgs, Expectation, SentSagas};
 use crate::stream::left_out::LeftOut;
 use crate::stream::pace::Pace;
 use crate::stream::progress::{Progress, ProgressFile};
 use crate::stream::record::peer;
-use crate::stream::selected::Selected;
+use crate::stream::selected::{Selected, nothing_to_compare};
 use crate::stream::selection::Selection;
 use crate::stream::sending::Replay;
 use crate::ui;
@@ -142,16 +143,14 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
         return Ok(Done::All);
     }
     if expected.is_some() && survey.records == 0 {
-        let file = args.file.display();
-        return Err(usage(format!(
-            "{file} has no event that can be sent, so nothing can be compared"
-        )));
+        return Err(nothing_to_compare(&args.file));
     }
     let peer = peer(&*broker).await?;
+    check_exchange(&*broker).await?;
     let to = format!("{}/{}", peer.address, peer.vhost);
     let file = (!args.is_rehearsal).then(|| ProgressFile::of(&args.file));
     let progress = if let Some(file) = file.as_ref().filter(|_| args.resume) {
-        file.resumed(&to, &selected.words)?
+        file.resumed(&to, &selected.words, &selected.made.words())?
     } else {
         file.as_ref().map_or(Ok(()), ProgressFile::refuse_interrupted)?;
         let header = recording.header();
@@ -165,8 +164,8 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
                  refuse them as too old. --new-ids gives them ids of today",
             );
         }
-        let selection = selected.words.clone();
-        Progress { to, selection, sent: 0, later, run: options.clock.new_id(now) }
+        let (selection, keys) = (selected.words.clone(), selected.made.words());
+        Progress { to, selection, keys, sent: 0, later, run: options.clock.new_id(now) }
     };
     let ids = args.new_ids.then(|| NewIds::new(survey.clone(), progress.later, progress.run));
     let expectation = match expected {
@@ -197,6 +196,21 @@ fn say_texts(survey: &Survey) {
             "these keys are no UUIDs, and their values stay: {}. Only ids inside of them are replaced",
             names.join(", ")
         ));
+    }
+}
+
+/// Without it nothing can be sent, and nothing is to be resumed.
+async fn check_exchange(broker: &dyn Broker) -> Result<()> {
+    let session = broker.connect("ballet replay").await;
+    let session = session.map_err(|error| of_journal(error.into()))?;
+    let found = session.find(&Object::Exchange(EVENTS.to_owned())).await;
+    let vhost = session.peer().vhost.clone();
+    session.close().await;
+    match found.map_err(|error| of_journal(error.into()))? {
+        Some(_) => Ok(()),
+        None => bail!(
+            "there is no exchange `{EVENTS}` in vhost `{vhost}`: make it with `ballet topology apply`"
+        ),
     }
 }
 

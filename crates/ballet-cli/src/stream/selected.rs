@@ -8,10 +8,17 @@ use ballet_stream::{
 };
 use uuid::Uuid;
 
+use crate::exit::usage;
 use crate::options::GlobalOptions;
 use crate::stream::selection::Selection;
 use crate::systems::{self, systems};
 use crate::ui;
+
+/// A recording of which nothing is sent.
+pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
+    let file = recording.display();
+    usage(format!("{file} has no event that can be sent, so nothing can be compared"))
+}
 
 /// Which events are sent.
 pub(crate) struct Selected {
@@ -21,7 +28,7 @@ pub(crate) struct Selected {
     repeatable: Option<Repeatable>,
     /// The keys that get new values.
     pub(crate) made: MadeKeys,
-    /// The options that say so.
+    /// The options that say so, as they are typed.
     pub(crate) words: String,
 }
 
@@ -39,10 +46,11 @@ impl Selected {
             None
         };
         let made = if new_ids { made_keys(options)? } else { MadeKeys::default() };
-        let mut words = format!("{selection:?} from_outside: {from_outside} new_ids: {new_ids}");
-        if new_ids {
-            words.push_str(&format!(" keys: {}", made.words()));
-        }
+        let flags = [(from_outside, "--from-outside"), (new_ids, "--new-ids")];
+        let flags =
+            flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag.to_owned());
+        let words: Vec<String> = std::iter::once(selection.words()).chain(flags).collect();
+        let words = words.join(" ").trim().to_owned();
         Ok(Self { filter: selection.filter(), outside, repeatable: None, made, words })
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 use ballet_stream::{Filter, HeaderIs, Pattern, Start, ValueIs};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
+use crate::exit::usage;
 use crate::moment::Moment;
 use crate::options::GlobalOptions;
 use crate::ui;
@@ -13,11 +15,11 @@ use crate::ui;
 /// Which events are wanted.
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
-    /// Types; * stands for one word, # for any number: orders.* or '#.v2'
+    /// Types; * stands for one word, # for any number: 'orders.#' or '*.*.v2'
     #[arg(value_name = "TYPE")]
     types: Vec<Pattern>,
     /// Only this saga: its id, or the last digits of it
-    #[arg(long, value_name = "ID", help_heading = "Selection")]
+    #[arg(long, value_name = "ID", help_heading = "Selection", value_parser = NonEmptyStringValueParser::new())]
     saga: Vec<String>,
     /// Only events of this service, and dead letters of it
     #[arg(long, value_name = "NAME", help_heading = "Selection")]
@@ -41,6 +43,17 @@ impl Selection {
             headers: header.clone(),
             values: value.clone(),
         }
+    }
+
+    /// The options as they are typed.
+    pub(crate) fn words(&self) -> String {
+        let Self { types, saga, service, header, value } = self;
+        let mut words: Vec<String> = types.iter().map(ToString::to_string).collect();
+        words.extend(saga.iter().map(|saga| format!("--saga {saga}")));
+        words.extend(service.iter().map(|service| format!("--service {service}")));
+        words.extend(header.iter().map(|header| format!("--header {header}")));
+        words.extend(value.iter().map(|value| format!("--where {value}")));
+        words.join(" ")
     }
 }
 
@@ -91,7 +104,14 @@ impl Range {
     pub(crate) fn start(&self, options: &GlobalOptions) -> Result<Option<Start>> {
         match (self.from, self.since) {
             (Some(start), _) => Ok(Some(start)),
-            (None, Some(since)) => Ok(Some(Start::Time(since.before(options.clock.now())?))),
+            (None, Some(since)) => {
+                let now = options.clock.now();
+                let since = since.before(now)?;
+                if since > now {
+                    return Err(usage(format!("--since {since} is in the future")));
+                }
+                Ok(Some(Start::Time(since)))
+            }
             (None, None) => Ok(None),
         }
     }

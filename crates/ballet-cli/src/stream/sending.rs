@@ -64,7 +64,9 @@ impl Replay {
         let of = if is_whole { String::new() } else { format!(" of {}", ui::grouped(self.whole)) };
         ui::say(&format!("{}{of} sent to {}", ui::events(self.progress.sent), self.progress.to));
         if ended == Ended::Interrupted {
-            ui::say("--resume goes on from here");
+            if self.pace != Pace::Step {
+                ui::say("--resume goes on from here");
+            }
             return Ok(Done::Partly);
         }
         Ok(Done::All)
@@ -104,7 +106,15 @@ impl Replay {
                     confirmed = sender.wait(), if sender.is_waiting() => confirmed?,
                 }
             }
-            match metronome.ask(&record).await? {
+            let turn = tokio::select! {
+                turn = metronome.ask(&record) => turn?,
+                () = &mut stop => {
+                    // The question has no end of its line.
+                    ui::say("");
+                    return Ok(Ended::Interrupted);
+                }
+            };
+            match turn {
                 Turn::Send => {}
                 Turn::Skip => continue,
                 Turn::Quit => return Ok(Ended::Whole),

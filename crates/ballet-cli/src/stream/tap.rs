@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::pin::pin;
+use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,12 +11,12 @@ use ballet::core::topology::{TAP, bindings_of_queue, dead_queue};
 use ballet_stream::{QueueCopy, Record, Start, write_line};
 use futures_util::poll;
 use serde_json::Value;
-use tokio::task::block_in_place;
+use tokio::sync::mpsc as later;
 use tokio::time::timeout;
 
 use crate::exit::{Done, of_journal, usage};
 use crate::options::GlobalOptions;
-use crate::stream::feed::Feed;
+use crate::stream::feed::{Feed, interrupted};
 use crate::stream::render::Lines;
 use crate::stream::selection::{Range, Selection};
 use crate::systems::{self, services, systems};
@@ -42,7 +43,8 @@ is not touched. It also shows messages that come back to be tried again. It does
 on the queue by its name: redriven messages (the journal has a note of each: ballet tap --service
 orders) and what a producer drops there. The copy holds at most 10,000 messages and 64 MiB: what a
 slow reader misses is counted and said.
-The user `tap` may do this and nothing else. -o json and jsonl print the form of a recording's lines.";
+The user `tap` may do this and nothing else. -o jsonl prints the lines of a recording, and -o json one
+list of them.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -69,6 +71,9 @@ pub(crate) async fn run(args: TapArgs, options: &GlobalOptions) -> Result<Done> 
     };
     let mut screen = Screen::new(options);
     let shown = show(&mut feed, &mut screen).await;
+    if shown.is_ok() && screen.count == 0 && feed.seen() > 0 {
+        ui::say(&format!("none of the {} is wanted", ui::events(feed.seen())));
+    }
     feed.close().await;
     match shown {
         Err(error) if is_reader_gone(&error) => Ok(Done::All),
@@ -106,15 +111,22 @@ async fn show(feed: &mut Feed, screen: &mut Screen) -> Result<()> {
             Poll::Pending => match timeout(SOON, next.as_mut()).await {
                 Ok(next) => next,
                 Err(_) => {
-                    screen.write()?;
+                    if screen.write().await? == Written::Interrupted {
+                        return Ok(());
+                    }
                     next.await
                 }
             },
         };
         match next {
-            Ok(Ok(record)) => screen.show(&record)?,
+            Ok(Ok(record)) => {
+                if screen.show(&record).await? == Written::Interrupted {
+                    return Ok(());
+                }
+            }
             ended => {
-                screen.write()?;
+                screen.end();
+                screen.write().await?;
                 return ended.map(drop);
             }
         }
@@ -127,12 +139,24 @@ fn is_reader_gone(error: &anyhow::Error) -> bool {
     error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
+/// How a write ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Whole,
+    /// The reader did not read, and the user has stopped the command.
+    Interrupted,
+}
+
 /// Standard output.
 struct Screen {
     output: Output,
     lines: Lines,
     /// What is not written yet.
     text: Vec<u8>,
+    /// The events that were shown.
+    count: u64,
+    pipe: mpsc::Sender<Vec<u8>>,
+    written: later::UnboundedReceiver<io::Result<()>>,
 }
 
 impl Screen {
@@ -140,10 +164,22 @@ impl Screen {
         // Without contracts the columns begin as wide as is usual.
         systems::read(options.contracts.as_deref()).ok();
         let text = Vec::with_capacity(FULL);
-        Self { output: options.output, lines: Lines::of(&systems()), text }
+        let (pipe, texts) = mpsc::channel::<Vec<u8>>();
+        let (done, written) = later::unbounded_channel();
+        // The output may block for ever. A thread that nobody waits for does not keep the command.
+        std::thread::spawn(move || {
+            for text in texts {
+                let mut out = io::stdout().lock();
+                if done.send(out.write_all(&text).and_then(|()| out.flush())).is_err() {
+                    return;
+                }
+            }
+        });
+        let (output, lines) = (options.output, Lines::of(&systems()));
+        Self { output, lines, text, count: 0, pipe, written }
     }
 
-    fn show(&mut self, record: &Record) -> Result<()> {
+    async fn show(&mut self, record: &Record) -> Result<Written> {
         match self.output {
             Output::Table => {
                 self.text.extend_from_slice(self.lines.line(record).as_bytes());
@@ -151,25 +187,39 @@ impl Screen {
             }
             Output::Jsonl => write_line(record, &mut self.text),
             Output::Json => {
+                self.text.extend_from_slice(if self.count == 0 { b"[\n" } else { b",\n" });
                 let begin = self.text.len();
                 write_line(record, &mut self.text);
                 let value: Value = serde_json::from_slice(&self.text[begin..])?;
                 self.text.truncate(begin);
                 serde_json::to_writer_pretty(&mut self.text, &value)?;
-                self.text.push(b'\n');
             }
         }
-        if self.text.len() < FULL { Ok(()) } else { self.write() }
+        self.count += 1;
+        if self.text.len() < FULL { Ok(Written::Whole) } else { self.write().await }
     }
 
-    /// Writes what is not written yet. The output may block: a copy of a queue is read meanwhile.
-    fn write(&mut self) -> Result<()> {
-        block_in_place(|| {
-            let mut out = io::stdout().lock();
-            out.write_all(&self.text)?;
-            out.flush()
-        })?;
-        self.text.clear();
-        Ok(())
+    /// What stands behind the last event.
+    fn end(&mut self) {
+        if self.output == Output::Json {
+            let end = if self.count == 0 { &b"[]\n"[..] } else { b"\n]\n" };
+            self.text.extend_from_slice(end);
+        }
+    }
+
+    /// Writes what is not written yet, however long that takes. A copy of a queue is read meanwhile.
+    async fn write(&mut self) -> Result<Written> {
+        if self.text.is_empty() {
+            return Ok(Written::Whole);
+        }
+        let text = std::mem::replace(&mut self.text, Vec::with_capacity(FULL));
+        let gone = || io::Error::from(ErrorKind::BrokenPipe);
+        self.pipe.send(text).map_err(|_| gone())?;
+        tokio::select! {
+            biased;
+            written = self.written.recv() => written.ok_or_else(gone)??,
+            () = interrupted() => return Ok(Written::Interrupted),
+        }
+        Ok(Written::Whole)
     }
 }

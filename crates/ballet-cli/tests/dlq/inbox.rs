@@ -112,6 +112,9 @@ async fn t152_calls_to_the_outside_are_made_due_in_batches() {
     let count = "select count(*) from ballet.call where next_at <= ballet.now()";
     let saga = "select md5('0')::uuid::text";
     let saga: String = sqlx::query_scalar(saga).fetch_one(&mut db).await.expect("an id");
+    let plan = ["inbox", "retry", "counter", "--all", "--dry-run"];
+    let plan = run(&world, &plan).await.ends_with(0);
+    assert!(plan.err.contains("2,500 calls of counter to the outside would be made"), "{plan:?}");
     let one = run(&world, &["inbox", "retry", "counter", "--saga", &saga]).await.ends_with(0);
     assert!(one.err.contains("1,250 calls of counter"), "{one:?}");
     let all = run(&world, &["inbox", "retry", "counter", "--all"]).await.ends_with(0);

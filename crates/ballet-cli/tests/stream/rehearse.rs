@@ -233,6 +233,10 @@ async fn a_rehearsal_that_fails_says_why_and_leaves_nothing() {
     let (_, said) = recorded.rehearse(&["--env", "bakery.LANES=4"], 2).await;
     assert!(said.contains("shop has no service bakery"), "{said}");
 
+    let (_, said) = recorded.rehearse(&["--saga", "none"], 2).await;
+    assert!(said.contains("no event that can be sent"), "{said}");
+    assert!(!said.contains("starting"), "{said}");
+
     script(&place.join("ends"), "echo 'there is no oven' >&2; exit 7");
     let given = "--on-given-servers";
     let (_, said) = recorded.rehearse(&[given, "--program", "inventory=ends"], 1).await;

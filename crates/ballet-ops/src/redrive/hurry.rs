@@ -112,6 +112,21 @@ impl Waiting {
         }
     }
 
+    /// Counts the calls to the outside that wait for their next attempt.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub async fn count_calls(&self, db: &mut PgConnection) -> Result<u64, sqlx::Error> {
+        let count = "select count(*) from ballet.call where closed_at is null and owner = 0 \
+                and next_at > (select ballet.now()) \
+                and (cardinality($1::uuid[]) = 0 or saga_id = any($1)) \
+                and (cardinality($2::uuid[]) = 0 or message_id = any($2) or call_key = any($2))";
+        let count = sqlx::query_scalar(count).bind(&self.sagas).bind(&self.messages);
+        let count: i64 = count.fetch_one(db).await?;
+        Ok(count.unsigned_abs())
+    }
+
     fn matches(&self, message: &DeadLetter) -> bool {
         let saga = || message.saga.as_deref().and_then(|saga| Uuid::try_parse(saga).ok());
         message.service == self.service

@@ -1,5 +1,6 @@
 //! Conditions on headers and on values in the message.
 
+use std::fmt;
 use std::str::FromStr;
 
 use ballet_amqp::AMQPValue;
@@ -29,6 +30,12 @@ impl FromStr for HeaderIs {
     }
 }
 
+impl fmt::Display for HeaderIs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.name, self.value)
+    }
+}
+
 impl HeaderIs {
     pub(super) fn matches(&self, record: &Record) -> bool {
         record.headers().any(|(name, value)| name == self.name && self.is(value))
@@ -54,19 +61,33 @@ pub struct ValueIs {
 }
 
 const BODY: &str = "/body";
+/// What a recorded message has.
+const FIELDS: [&str; 8] =
+    ["offset", "time", "exchange", "routing_key", "properties", "body", "body_text", "body_base64"];
 
 impl FromStr for ValueIs {
     type Err = String;
 
     fn from_str(given: &str) -> Result<Self, String> {
-        match given.split_once('=') {
-            Some((pointer, text)) if pointer.starts_with('/') => Ok(Self {
-                pointer: pointer.to_owned(),
-                text: text.to_owned(),
-                json: serde_json::from_str(text).ok(),
-            }),
-            _ => Err("expected /PATH=VALUE, such as /body/currency=EUR".to_owned()),
+        let parts = given.split_once('=').and_then(|(pointer, text)| {
+            Some((pointer, pointer.strip_prefix('/')?.split('/').next()?, text))
+        });
+        let Some((pointer, field, text)) = parts else {
+            return Err("expected /PATH=VALUE, such as /body/currency=EUR".to_owned());
+        };
+        if !FIELDS.contains(&field) {
+            let fields = FIELDS.map(|field| format!("/{field}")).join(", ");
+            return Err(format!("no message has /{field}: a path begins with one of {fields}"));
         }
+        let (pointer, text) = (pointer.to_owned(), text.to_owned());
+        let json = serde_json::from_str(&text).ok();
+        Ok(Self { pointer, text, json })
+    }
+}
+
+impl fmt::Display for ValueIs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.pointer, self.text)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Patterns of types, as the bindings of a topic exchange have them.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::str::FromStr;
 
 /// Words between dots. `*` stands for one word, `#` for any number of words.
@@ -8,10 +8,23 @@ use std::str::FromStr;
 pub struct Pattern(Vec<String>);
 
 impl FromStr for Pattern {
-    type Err = Infallible;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.split('.').any(str::is_empty) {
+            return Err(
+                "expected words with dots between them, such as orders.order_placed.v1 or \
+                        'orders.#'"
+                    .to_owned(),
+            );
+        }
         Ok(Self(text.split('.').map(str::to_owned).collect()))
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("."))
     }
 }
 

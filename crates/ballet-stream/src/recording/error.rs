@@ -17,8 +17,8 @@ pub enum RecordingError {
     },
     /// The file cannot take more. What is in it can be used.
     #[error(
-        "{}: {error}; the {written} records that it has can be used, and --append goes on after \
-         them", path.display()
+        "{}: {error}; {written} records were written before, all that it has can be used, and --append goes on \
+         after them", path.display()
     )]
     Full {
         /// The file.

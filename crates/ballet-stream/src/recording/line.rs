@@ -31,7 +31,12 @@ pub(crate) fn as_json(record: &Record) -> Value {
 
 /// The record of a line.
 pub(crate) fn read_line(line: &str) -> Result<Record, String> {
-    let line: Line<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
+        let (said, column) = (error.to_string(), error.column());
+        // Its number of the line is that in this text.
+        let what = said.split(" at line ").next().unwrap_or_default();
+        format!("{what} (column {column})")
+    })?;
     line.into_record()
 }
 

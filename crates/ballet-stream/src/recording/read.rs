@@ -100,7 +100,9 @@ impl Recording {
                 }
                 let text = std::str::from_utf8(buffer);
                 let text = text.map_err(|_| wrong(*line, "it is not UTF-8".to_owned()))?;
-                read_line(text).map(Some).map_err(|reason| wrong(*line, reason))
+                read_line(text).map(Some).map_err(|reason| {
+                    wrong(*line, format!("{reason}; without this line the rest can be used"))
+                })
             }
             Records::Rabtap(saved) => match saved.next() {
                 Some(Ok(record)) => Ok(Some(record)),

@@ -73,7 +73,13 @@ impl RecordingWriter {
             path: path.to_owned(),
             reason: reason.to_owned(),
         };
-        let header = whole.header.ok_or_else(|| foreign("its first line is no header"))?;
+        let header = whole.header.ok_or_else(|| match whole.length {
+            0 if packed => foreign(
+                "it has no whole part, because it was packed in one piece and cut off. Unpack it \
+                 (gzip -dc), and go on with that file",
+            ),
+            _ => foreign("its first line is no header"),
+        })?;
         if let Some(reason) = header.problem() {
             return Err(foreign(&reason));
         }
