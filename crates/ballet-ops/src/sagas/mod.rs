@@ -5,11 +5,17 @@ mod explain;
 mod list;
 mod open;
 mod read;
+mod refused;
 mod show;
+mod solve;
+mod standing;
 mod state;
 mod wait;
 
 pub use list::{ListedSaga, ListedSagas, Standing, Wanted, list};
 pub use open::{OpenSaga, OpenSagas, open};
+pub use read::Solved;
+pub use refused::NotSolved;
 pub use show::{Happened, Shown, show};
+pub use solve::{ByHand, EventOf, FailedMessage, SolvedStep, solve};
 pub use wait::Wait;

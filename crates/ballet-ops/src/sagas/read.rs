@@ -49,3 +49,39 @@ pub(crate) async fn saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Record
     };
     Ok(rows.into_iter().map(recorded).collect())
 }
+
+/// A compensation that a person has done by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Solved {
+    /// The service.
+    pub service: String,
+    /// The step.
+    pub step: String,
+    /// Its key, if it has one.
+    pub key: String,
+    /// Who says so.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+    /// What the service's compensation failed with last.
+    pub last_error: Option<String>,
+}
+
+/// The compensations of a saga that a person has done by hand. A service of the release before has none.
+pub(crate) async fn solved(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Solved>, sqlx::Error> {
+    let migrated = "select to_regclass('ballet.solved') is not null";
+    if !sqlx::query_scalar::<_, bool>(migrated).fetch_one(&mut *db).await? {
+        return Ok(Vec::new());
+    }
+    type Columns = (String, String, String, String, jiff_sqlx::Timestamp, Option<String>);
+    let statement = "select step, key, solved_by, why, solved_at, last_error from ballet.solved \
+                     where saga_id = $1 order by solved_at";
+    let rows: Vec<Columns> = sqlx::query_as(statement).bind(saga).fetch_all(db).await?;
+    let solved = |(step, key, by, why, at, last_error): Columns| {
+        let (service, at) = (String::new(), at.to_jiff());
+        Solved { service, step, key, by, why, at, last_error }
+    };
+    Ok(rows.into_iter().map(solved).collect())
+}
