@@ -21,3 +21,14 @@ create table ballet.solved (
     constraint solved_pkey primary key (saga_id, step, key)
 );
 create index solved_next_at on ballet.solved (next_at) where next_at is not null;
+
+-- Sagas that a person has stopped before their deadline: who, when and why. Never deleted.
+create table ballet.stopped (
+    saga_id uuid not null,
+    -- The saga's name.
+    saga text not null,
+    stopped_by text not null,
+    why text not null,
+    stopped_at timestamptz not null,
+    constraint stopped_pkey primary key (saga_id, saga)
+);

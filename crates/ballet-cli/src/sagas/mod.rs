@@ -8,6 +8,7 @@ mod show;
 mod silent;
 mod solved;
 mod solved_event;
+mod stop;
 mod stuck;
 mod waiting;
 mod waits;
@@ -32,6 +33,9 @@ pub(crate) enum Command {
     /// Say that a person has compensated a step outside of the system, where the service cannot
     #[command(after_help = solved::EXAMPLES)]
     Solved(solved::Args),
+    /// Have a saga aborted by its owner, before its deadline
+    #[command(after_help = stop::EXAMPLES)]
+    Stop(stop::Args),
     /// List the sagas that wait because something failed, with the reason and the next attempt
     Stuck(stuck::Args),
 }
@@ -43,6 +47,7 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
         Command::Watch(args) => watch::run(&args, options).await,
         Command::Open(args) => open::run(&args, options).await,
         Command::Solved(args) => solved::run(&args, options).await,
+        Command::Stop(args) => stop::run(&args, options).await,
         Command::Stuck(args) => stuck::run(&args, options).await,
     }
 }

@@ -1,4 +1,5 @@
-//! `ballet sagas solved`: an operator has compensated a step where the service cannot.
+//! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step where the service cannot, and
+//! stops a saga.
 
 use ballet_fault::FaultPoint;
 use ballet_testkit::wait_until;
@@ -174,4 +175,47 @@ async fn tap(shop: &Shop, arguments: &[&str]) -> String {
     let mut command = shop.command(arguments);
     command.env("AMQP_URL", shop.env.amqp_url("tap"));
     ended(command).await.succeeds()
+}
+
+#[tokio::test]
+async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
+    let mut shop = Shop::open("stopped").await;
+    let completed = Shop::new_id();
+    shop.drop(&completed, &checkout().to_string()).await;
+    shop.order_is(&completed, "completed").await;
+    shop.stop("payments").await;
+    let saga = Shop::new_id();
+    shop.drop(&saga, &checkout().to_string()).await;
+    until(&shop, &["sagas", "show", &saga], "inventory.stock_reserved").await;
+    let stop = async |saga: &str, more: &[&str]| {
+        shop.ballet(&[&["sagas", "stop", saga], more].concat()).await
+    };
+    let why = ["--why", "the customer is gone"];
+    for (saga, more, code, said) in [
+        (&saga, &[][..], 2, "--why TEXT"),
+        (&saga, &[why[0], why[1], "--saga", "nothing"], 2, "can be stopped: order_fulfillment"),
+        (&completed, &why, 1, "it is decided or aborted, has not begun"),
+        (&Shop::new_id(), &why, 1, "it is decided or aborted, has not begun"),
+    ] {
+        let refused = stop(saga, more).await.ends_with(code);
+        assert!(refused.err.contains(said), "{said:?} is not in {refused:?}");
+    }
+    let (one, other) = tokio::join!(stop(&saga, &why), stop(&saga, &why));
+    let mut codes = [one.code, other.code];
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(1)], "{one:?} {other:?}");
+    shop.order_is(&saga, "cancelled").await;
+    let late = stop(&saga, &why).await.ends_with(1);
+    assert!(late.err.contains("it is decided or aborted"), "{late:?}");
+    shop.start("payments", None).await;
+    let shown = until(&shop, &["sagas", "show", &saga], "finished").await;
+    for words in
+        ["aborted: deadline_passed", "stock_released  compensated", "stopped by ada", why[1]]
+    {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+    shop.order_is(&completed, "completed").await;
+    assert_eq!(count(&shop, "reservation where state = 'held'").await, 0);
+    shop.is_sound().await;
+    shop.close().await;
 }

@@ -10,12 +10,14 @@ mod show;
 mod solve;
 mod standing;
 mod state;
+mod stop;
 mod wait;
 
 pub use list::{ListedSaga, ListedSagas, Standing, Wanted, list};
 pub use open::{OpenSaga, OpenSagas, open};
-pub use read::Solved;
+pub use read::{Solved, Stopped};
 pub use refused::NotSolved;
 pub use show::{Happened, Shown, show};
 pub use solve::{ByHand, EventOf, FailedMessage, SolvedStep, solve};
+pub use stop::{NotStopped, Stoppable, stop, stoppable};
 pub use wait::Wait;

@@ -96,8 +96,7 @@ pub async fn solve(
     #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
     let mut transaction = db.begin().await?;
     as_service(&mut transaction).await?;
-    let migrated = "select to_regclass('ballet.solved') is not null";
-    if !sqlx::query_scalar::<_, bool>(migrated).fetch_one(&mut *transaction).await? {
+    if !read::has_table(&mut transaction, "ballet.solved").await? {
         return Err(NotSolved::NotMigrated(part.service.to_owned()));
     }
     sqlx::query(LOCK_TIMEOUT).execute(&mut *transaction).await?;
