@@ -150,14 +150,25 @@ async fn by_hand(
     saga: SagaId,
     step: &str,
 ) -> Result<SolvedStep, NotSolved> {
-    let mut db = PgConnection::connect(world.env.database_url("huts")).await.expect("connected");
+    by_hand_of_key(world, participant, saga, step, None).await
+}
+
+pub(crate) async fn by_hand_of_key(
+    world: &World,
+    participant: &Participant,
+    saga: SagaId,
+    step: &str,
+    key: Option<&str>,
+) -> Result<SolvedStep, NotSolved> {
+    let url = world.env.database_url(participant.service());
+    let mut db = PgConnection::connect(url).await.expect("connected");
     let clock = Clock::system();
     let same = |_: EventType, outcome: &str| Ok(Some(outcome.to_owned()));
     let by_hand = ByHand {
         part: &participant.part(),
         saga,
         step,
-        key: None,
+        key,
         event: &same,
         note: Note { by: "ada".into(), why: Some("carried down".into()), at: clock.now() },
         message_id: clock.new_id(clock.now()),
