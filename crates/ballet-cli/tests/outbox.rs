@@ -234,3 +234,14 @@ async fn t186_many_events_are_put_back_in_steps_and_an_interrupted_retry_goes_on
     assert_eq!(published.len(), dead.len());
     assert!(published == dead, "each once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t186_what_an_administrator_puts_back_is_published_by_the_service() {
+    let tower = Tower::new("admin").await;
+    let dead = tower.dead().await;
+    let mut retry = tower.command(&["retry", "--all"]);
+    retry.env("DATABASE_URL", tower.env.admin_database_url("bell"));
+    let (code, said) = Tower::output(retry).await;
+    assert_eq!(code, Some(0), "{said}");
+    tower.until_published(&dead).await;
+}

@@ -97,3 +97,13 @@ async fn connected(options: &PgConnectOptions) -> Result<PgConnection, String> {
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }
 }
+
+/// From now on the transaction has the rights of the service, and what it makes is the service's. An
+/// administrator may connect as another user; of an outbox table that is not its own, the service can read
+/// nothing.
+pub(crate) async fn as_service(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let set = "select set_config('role', owner, true) from (select pg_get_userbyid(relowner)::text \
+               as owner from pg_class where oid = to_regclass('ballet.outbox_table')) as service \
+               where owner <> current_user and pg_has_role(owner, 'member')";
+    sqlx::query(set).execute(db).await.map(drop)
+}

@@ -6,6 +6,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection, Row};
 use uuid::Uuid;
 
+use crate::databases::as_service;
+
 /// The events of one batch that is put back.
 const BATCH: i64 = 500;
 /// The events that are put back in one transaction. While it gets a table for them, no process of the
@@ -124,6 +126,7 @@ async fn retry_step(
 ) -> Result<u64, sqlx::Error> {
     #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
     let mut transaction = db.begin().await?;
+    as_service(&mut transaction).await?;
     // Chosen first: looking for them takes longer than moving them.
     let choose = format!(
         "select owner, batch, position from ballet.outbox_dead where {SELECTED} and owner <> all($4) \
@@ -139,13 +142,7 @@ async fn retry_step(
     if chosen.is_empty() {
         return Ok(0);
     }
-    // A process that never lived: whoever finds its table takes it over.
-    let (process, table): (i64, i16) = sqlx::query_as(
-        "select process, ballet.take_outbox(process) \
-         from (select nextval('ballet.process') as process) as drawn",
-    )
-    .fetch_one(&mut *transaction)
-    .await?;
+    let (process, table) = take_table(&mut transaction).await?;
     steps.push(process);
     let statement = format!(
         "with gone as (delete from ballet.outbox_dead d \
@@ -170,6 +167,43 @@ async fn retry_step(
     transaction.commit().await?;
     fault::point(FaultPoint::AfterTables, "put_back");
     Ok(put.rows_affected())
+}
+
+/// An event to publish in the name of a service.
+#[derive(Debug)]
+pub(crate) struct NewEvent<'a> {
+    pub(crate) message_id: Uuid,
+    pub(crate) event_type: &'a str,
+    pub(crate) saga_id: Uuid,
+    pub(crate) causation_id: Option<Uuid>,
+    pub(crate) body: &'a str,
+}
+
+/// Adds an event to the outbox, in a transaction of the caller. A replica of the service publishes it as it
+/// publishes what a dead process left behind.
+pub(crate) async fn add(db: &mut PgConnection, event: &NewEvent<'_>) -> Result<(), sqlx::Error> {
+    let (process, table) = take_table(db).await?;
+    let insert = format!(
+        "insert into ballet.outbox_{table} (owner, batch, position, message_id, event_type, \
+         saga_id, causation_id, body, created_at) values ($1, 0, 0, $2, $3, $4, $5, $6, ballet.now())"
+    );
+    sqlx::query(AssertSqlSafe(insert))
+        .bind(process)
+        .bind(event.message_id)
+        .bind(event.event_type)
+        .bind(event.saga_id)
+        .bind(event.causation_id)
+        .bind(event.body)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+/// Takes an outbox table for a process that never lived: whoever finds its table takes it over.
+async fn take_table(db: &mut PgConnection) -> Result<(i64, i16), sqlx::Error> {
+    let take = "select process, ballet.take_outbox(process) \
+                from (select nextval('ballet.process') as process) as drawn";
+    sqlx::query_as(take).fetch_one(db).await
 }
 
 /// Deletes events for good, and returns how many.

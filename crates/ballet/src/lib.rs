@@ -186,6 +186,7 @@ pub mod internal {
 
     pub use crate::service::settings::mask::masked;
     pub use crate::tables::database::connect_options;
+    pub use crate::tables::locks::lock_saga;
     pub use crate::tables::partitions::bound as partition_bound;
     pub use crate::tables::process::{Alive, alive};
     pub use crate::tables::schema::differences;

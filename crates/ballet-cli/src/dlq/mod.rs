@@ -7,7 +7,7 @@ mod list;
 mod lookup;
 pub(crate) mod missed;
 mod plans;
-mod record;
+pub(crate) mod record;
 mod redrive;
 mod render;
 mod selection;

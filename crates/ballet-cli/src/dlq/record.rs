@@ -16,15 +16,20 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// Who does it, when and why.
+    pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
+        let at = options.clock.now();
+        Note { by: self.by.clone().unwrap_or_else(you), why: self.why.clone(), at }
+    }
+
     pub(crate) fn redrive_options<'a>(
         &self,
         options: &GlobalOptions,
         stop: Stop,
         progress: Progress<'a>,
     ) -> RedriveOptions<'a> {
-        let at = options.clock.now();
-        let note = Note { by: self.by.clone().unwrap_or_else(you), why: self.why.clone(), at };
-        let run_id = options.clock.new_id(at);
+        let note = self.note(options);
+        let run_id = options.clock.new_id(note.at);
         RedriveOptions { note, run_id, rate: None, beyond_memory: false, stop, progress }
     }
 }

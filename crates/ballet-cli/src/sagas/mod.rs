@@ -1,4 +1,4 @@
-//! `ballet sagas`: shows what a saga has done and waits for, and lists them.
+//! `ballet sagas`: shows what a saga has done and waits for, lists them, and marks what a person has solved.
 
 mod dead;
 mod list;
@@ -7,6 +7,9 @@ mod noted;
 mod open;
 mod show;
 mod silent;
+mod solved;
+mod solved_event;
+mod stop;
 mod stuck;
 mod waiting;
 mod waits;
@@ -31,6 +34,12 @@ pub(crate) enum Command {
     Watch(watch::Args),
     /// List the sagas that are not finished in every service, with what they wait for
     Open(open::Args),
+    /// Say that a person has compensated a step outside of the system, where the service cannot
+    #[command(after_help = solved::EXAMPLES)]
+    Solved(solved::Args),
+    /// Have a saga aborted by its owner, before its deadline
+    #[command(after_help = stop::EXAMPLES)]
+    Stop(stop::Args),
     /// List the sagas that wait because something failed, with the reason and the next attempt
     #[command(after_help = stuck::EXAMPLES)]
     Stuck(stuck::Args),
@@ -42,6 +51,8 @@ pub(crate) async fn run(command: Command, options: &GlobalOptions) -> Result<Don
         Command::Show(args) => show::run(&args, options).await,
         Command::Watch(args) => watch::run(&args, options).await,
         Command::Open(args) => open::run(&args, options).await,
+        Command::Solved(args) => solved::run(&args, options).await,
+        Command::Stop(args) => stop::run(&args, options).await,
         Command::Stuck(args) => stuck::run(&args, options).await,
     }
 }

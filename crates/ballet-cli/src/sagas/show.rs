@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ballet::core::Graph;
 use ballet_ops::redrive::DeadLetter;
-use ballet_ops::sagas::{self, Happened, Shown, Wait};
+use ballet_ops::sagas::{self, Happened, Shown, Solved, Stopped, Wait};
 use ballet_terminal::lanes::{self, Happened as Event};
 use ballet_terminal::{Table, columns};
 use serde_json::{Value, json};
@@ -153,6 +153,17 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
             .collect();
         ui::print(lanes::draw(graph, &events, columns()).trim_end());
     }
+    if !(shown.solved.is_empty() && shown.stopped.is_empty()) {
+        ui::print("");
+    }
+    for Stopped { saga, by, why, at } in &shown.stopped {
+        ui::print(&format!("{saga} stopped by {by} {} ago: {why}", ui::ago(Some(*at), now)));
+    }
+    for Solved { service, step, key, by, why, at, .. } in &shown.solved {
+        let key = if key.is_empty() { String::new() } else { format!(" {key}") };
+        let ago = ui::ago(Some(*at), now);
+        ui::print(&format!("{step}{key} of {service}: solved by hand by {by} {ago} ago: {why}"));
+    }
     if !waits.is_empty() {
         let mut table = Table::new(waits::HEADER);
         waits.iter().for_each(|wait| table.row(waits::cells(wait, now)));
@@ -179,10 +190,22 @@ fn as_json(saga: Uuid, shown: &Shown) -> Value {
             "event": happened.event_type, "body": happened.body,
         })
     };
+    let solved = |solved: &Solved| {
+        json!({
+            "service": solved.service, "step": solved.step, "key": solved.key, "by": solved.by,
+            "why": solved.why, "at": solved.at.to_string(), "last_error": solved.last_error,
+        })
+    };
+    let stopped = |stopped: &Stopped| {
+        let Stopped { saga, by, why, at } = stopped;
+        json!({ "saga": saga, "by": by, "why": why, "at": at.to_string() })
+    };
     json!({
         "saga": saga, "open": !shown.waits.is_empty(),
         "events": shown.events.iter().map(event).collect::<Vec<_>>(),
         "waits": shown.waits.iter().map(waits::json).collect::<Vec<_>>(),
+        "stopped": shown.stopped.iter().map(stopped).collect::<Vec<_>>(),
+        "solved": shown.solved.iter().map(solved).collect::<Vec<_>>(),
         "deadline": shown.deadline.map(|at| at.to_string()), "away": shown.away,
     })
 }

@@ -20,6 +20,7 @@ mod restored;
 mod rights;
 mod sagas;
 mod shop;
+mod solved;
 mod terminal;
 mod tls;
 mod undeliverable;

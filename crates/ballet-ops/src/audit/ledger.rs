@@ -47,7 +47,7 @@ fn entries_of(rows: &[Row]) -> Entries<'_> {
 
 /// Whether a row without a step, a tombstone, covers a saga. Its key is the saga's name; version 0.1
 /// left it out, and then the row counts for every saga with that id.
-fn covers(tombstone: &str, saga: &SagaPart) -> bool {
+pub(crate) fn covers(tombstone: &str, saga: &SagaPart) -> bool {
     tombstone.is_empty() || tombstone == saga.saga
 }
 

@@ -49,3 +49,77 @@ pub(crate) async fn saga(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Record
     };
     Ok(rows.into_iter().map(recorded).collect())
 }
+
+/// A compensation that a person has done by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Solved {
+    /// The service.
+    pub service: String,
+    /// The step.
+    pub step: String,
+    /// Its key, if it has one.
+    pub key: String,
+    /// Who says so.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+    /// What the service's compensation failed with last.
+    pub last_error: Option<String>,
+}
+
+/// The compensations of a saga that a person has done by hand. A service of the release before has none.
+pub(crate) async fn solved(db: &mut PgConnection, saga: Uuid) -> Result<Vec<Solved>, sqlx::Error> {
+    if !has_table(db, "ballet.solved").await? {
+        return Ok(Vec::new());
+    }
+    type Columns = (String, String, String, String, jiff_sqlx::Timestamp, Option<String>);
+    let statement = "select step, key, solved_by, why, solved_at, last_error from ballet.solved \
+                     where saga_id = $1 order by solved_at";
+    let rows: Vec<Columns> = sqlx::query_as(statement).bind(saga).fetch_all(db).await?;
+    let solved = |(step, key, by, why, at, last_error): Columns| {
+        let (service, at) = (String::new(), at.to_jiff());
+        Solved { service, step, key, by, why, at, last_error }
+    };
+    Ok(rows.into_iter().map(solved).collect())
+}
+
+/// A saga that a person has stopped before its deadline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// The saga's name.
+    pub saga: String,
+    /// Who stopped it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Who has stopped the sagas with this id. A service of the release before knows of none.
+pub(crate) async fn stopped(
+    db: &mut PgConnection,
+    saga: Uuid,
+) -> Result<Vec<Stopped>, sqlx::Error> {
+    if !has_table(db, "ballet.stopped").await? {
+        return Ok(Vec::new());
+    }
+    let statement =
+        "select saga, stopped_by, why, stopped_at from ballet.stopped where saga_id = $1";
+    let rows: Vec<(String, String, String, jiff_sqlx::Timestamp)> =
+        sqlx::query_as(statement).bind(saga).fetch_all(db).await?;
+    let stopped = |(saga, by, why, at): (_, _, _, jiff_sqlx::Timestamp)| Stopped {
+        saga,
+        by,
+        why,
+        at: at.to_jiff(),
+    };
+    Ok(rows.into_iter().map(stopped).collect())
+}
+
+/// Whether a table is there: a process of this release makes it when it starts.
+pub(crate) async fn has_table(db: &mut PgConnection, name: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select to_regclass($1) is not null").bind(name).fetch_one(db).await
+}

@@ -12,7 +12,7 @@ use crate::audit::ledger::{Row, Rows, published};
 use crate::databases::{Source, Sources, answered};
 use crate::sagas::explain::Explainer;
 use crate::sagas::open::states;
-use crate::sagas::read::{self, Recorded};
+use crate::sagas::read::{self, Recorded, Solved, Stopped};
 use crate::sagas::wait::Wait;
 
 /// An event of a saga.
@@ -36,6 +36,10 @@ pub struct Shown {
     pub events: Vec<Happened>,
     /// What it waits for, the oldest first.
     pub waits: Vec<Wait>,
+    /// What a person has compensated by hand, in the order of services.
+    pub solved: Vec<Solved>,
+    /// Who has stopped it.
+    pub stopped: Vec<Stopped>,
     /// When the owner aborts it, if it has not decided until then.
     pub deadline: Option<Timestamp>,
     /// The time by the databases' clocks.
@@ -51,10 +55,17 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
     let mut sources = Sources::open(databases).await;
     let states = states(&mut sources).await;
     let (mut rows, mut lost) = (Rows::new(), Vec::new());
-    let mut events = Vec::new();
+    let (mut events, mut by_hand, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
     for Source { service, options, db } in &mut sources.open {
-        match answered(&[*options], read::saga(db, saga)).await {
-            Ok(recorded) => {
+        let read = async {
+            let recorded = read::saga(db, saga).await?;
+            Ok((recorded, read::solved(db, saga).await?, read::stopped(db, saga).await?))
+        };
+        match answered(&[*options], read).await {
+            Ok((recorded, solved, by)) => {
+                stopped.extend(by);
+                let of = |one| Solved { service: (*service).to_owned(), ..one };
+                by_hand.extend(solved.into_iter().map(of));
                 if let Some(part) = system.parts.iter().find(|part| part.service == *service) {
                     events.extend(happened(part, &recorded));
                 }
@@ -72,6 +83,8 @@ pub async fn show(system: &System, databases: &[(String, PgConnectOptions)], sag
     let shown = Shown {
         events,
         waits: explainer.waits(saga, &rows),
+        solved: by_hand,
+        stopped,
         deadline: explainer.deadline(saga),
         now: explainer.now(),
         away: sources.why_away(),

@@ -19,7 +19,7 @@ use crate::tables::ledger::Row;
 use crate::tables::open_sagas::Stages;
 
 /// The handler that compensates this service's part.
-const ABORT: &str = "abort";
+pub(crate) const ABORT: &str = "abort";
 /// The handler by which the owner aborts on a refusal.
 const ABORT_ON_REFUSAL: &str = "abort_on_refusal";
 /// The handler by which the owner aborts when the deadline has passed.

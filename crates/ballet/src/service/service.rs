@@ -38,8 +38,8 @@ use crate::upkeep::bindings::{Bindings, Compare};
 use crate::upkeep::hosts as upkeep_hosts;
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{
-    calls, clock, copied, deadlines, marks, partitions, pausing, process, queues, republish, stuck,
-    sweeper, turns, unsent_copies,
+    calls, clock, copied, deadlines, marks, partitions, pausing, process, queues, republish,
+    solved, stuck, sweeper, turns, unsent_copies,
 };
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -221,6 +221,12 @@ impl Service {
         work.spawn("the sender of unsent copies", unsent_copies::run(Arc::clone(&engine)));
         if engine.registry.with_deadline().next().is_some() {
             work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
+        }
+        if solved::is_needed(&engine.registry.sagas) {
+            work.spawn(
+                "what goes on after a compensation by hand",
+                solved::run(Arc::clone(&engine)),
+            );
         }
         let Participant { shares, copies, .. } = self.participant;
         if !shares.is_empty() {

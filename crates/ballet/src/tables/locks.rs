@@ -23,6 +23,15 @@ pub(crate) async fn lock_keys(
     Ok(())
 }
 
+/// Takes the lock of one saga, until the transaction ends.
+///
+/// # Errors
+///
+/// The error of the database.
+pub async fn lock_saga(db: &mut PgConnection, saga: SagaId) -> Result<(), sqlx::Error> {
+    lock_keys(db, keys([saga])).await
+}
+
 /// Returns the lock keys of these sagas, in locking order.
 pub(crate) fn keys(sagas: impl IntoIterator<Item = SagaId>) -> Vec<i64> {
     let mut keys = sagas.into_iter().map(lock_key).collect();

@@ -32,6 +32,7 @@ const FRAMEWORK: &[Migration] = &[
     framework!("0010_leases"),
     framework!("0011_copies"),
     framework!("0012_content"),
+    framework!("0013_solved"),
 ];
 
 /// Opens a connection for migrations only. It has no timeouts, because building an index may take

@@ -26,5 +26,6 @@ pub(crate) mod process;
 pub(crate) mod renewal;
 pub(crate) mod republications;
 pub(crate) mod schema;
+pub(crate) mod solved;
 pub(crate) mod source;
 pub(crate) mod unsent_copies;

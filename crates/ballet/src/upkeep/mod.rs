@@ -15,6 +15,7 @@ pub(crate) mod process;
 pub(crate) mod progress;
 pub(crate) mod queues;
 pub(crate) mod republish;
+pub(crate) mod solved;
 pub(crate) mod stuck;
 pub(crate) mod sweeper;
 pub(crate) mod told;

@@ -1,5 +1,6 @@
 //! A step that repeats and asks outside: one repetition is taken back while its call is out.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ballet::{
@@ -7,11 +8,13 @@ use ballet::{
     CompensateRequestResult, Event, EventType, Failure, Never, Participant, RequestResult, Saga,
     Tx, call, compensated, done,
 };
+use ballet_ops::sagas::NotSolved;
 use ballet_testkit::wait_until;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use crate::solved::by_hand_of_key;
 use crate::world::{SOON, World, part};
 
 macro_rules! events {
@@ -43,9 +46,23 @@ impl Saga for Tour {
 struct RentRoom {
     told: Arc<Mutex<Vec<String>>>,
     answers: Arc<Semaphore>,
+    /// He takes no room back any more.
+    gone: Arc<AtomicBool>,
 }
 
 impl RentRoom {
+    fn new(answers: usize) -> Self {
+        let answers = Arc::new(Semaphore::new(answers));
+        Self { told: Arc::default(), answers, gone: Arc::default() }
+    }
+
+    fn rooms(&self) -> Participant {
+        let step = self.clone();
+        Participant::new("rooms").saga::<Tour>(|saga| {
+            saga.repeating(step, |declined: &RoomDeclined| declined.room.clone())
+        })
+    }
+
     fn tell(&self, what: &str, room: &str) {
         self.told.lock().expect("not poisoned").push(format!("{what} {room}"));
     }
@@ -101,6 +118,9 @@ impl CallCompensate for RentRoom {
     }
 
     async fn compensate_call(&self, _: CallKey, room: &String) -> Result<(), Failure> {
+        if self.gone.load(Ordering::SeqCst) {
+            return Err(Failure::transient("nobody takes it back"));
+        }
         self.tell("return", room);
         Ok(())
     }
@@ -118,11 +138,8 @@ impl CallCompensate for RentRoom {
 #[tokio::test]
 async fn a_repetition_that_is_taken_back_while_its_call_is_out_is_undone_once_the_answer_is_there()
 {
-    let rent = RentRoom { told: Arc::default(), answers: Arc::new(Semaphore::new(0)) };
-    let step = rent.clone();
-    let rooms = Participant::new("rooms")
-        .saga::<Tour>(|saga| saga.repeating(step, |declined: &RoomDeclined| declined.room.clone()));
-    let world = World::new("keyed_call", vec![part(rooms, &[])]).await;
+    let rent = RentRoom::new(0);
+    let world = World::new("keyed_call", vec![part(rent.rooms(), &[])]).await;
     let (saga, room) = (world.new_saga(), "blue".to_owned());
     world.publish(saga, &RoomWanted { room: room.clone() }).await;
     rent.until_told(&["rent blue"]).await;
@@ -135,4 +152,45 @@ async fn a_repetition_that_is_taken_back_while_its_call_is_out_is_undone_once_th
     world.publish(saga, &RoomWanted { room: "red".to_owned() }).await;
     assert_eq!(world.event::<RoomRented>(saga).await.room, "red");
     rent.until_told(&["rent blue", "return blue", "rent red"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t153_one_repetition_is_solved_by_hand_and_the_others_stay() {
+    let rent = RentRoom::new(10);
+    let rooms = rent.rooms();
+    let world = World::new("keyed_hand", vec![part(rent.rooms(), &[])]).await;
+    let saga = world.new_saga();
+    for (room, done) in [("blue", 1), ("red", 2)] {
+        world.publish(saga, &RoomWanted { room: room.to_owned() }).await;
+        world.until_count("rooms", "ballet.ledger where entry = 'done'", done).await;
+    }
+    rent.gone.store(true, Ordering::SeqCst);
+    world.publish(saga, &RoomDeclined { room: "blue".to_owned() }).await;
+    world.until_count("rooms", "ballet.call where undo and last_error is not null", 1).await;
+    let which = by_hand_of_key(&world, &rooms, saga, "rent_room", None).await;
+    let which = which.expect_err("one of two").to_string();
+    assert!(which.contains("--key: blue, red"), "{which}");
+    let other = by_hand_of_key(&world, &rooms, saga, "rent_room", Some("red")).await;
+    assert!(matches!(other, Err(NotSolved::NotAborted { .. })), "{other:?}");
+    let solved = wait_until("a pause between two attempts", SOON, || async {
+        match by_hand_of_key(&world, &rooms, saga, "rent_room", Some("blue")).await {
+            Err(NotSolved::Running { .. }) => Ok(None),
+            ended => ended.map(Some).map_err(|error| error.to_string()),
+        }
+    });
+    let solved = solved.await.expect("solved");
+    assert_eq!((solved.step.as_str(), solved.earlier), ("rent_room blue", Vec::new()));
+    assert_eq!(world.event::<RoomReturned>(saga).await.room, "blue");
+    // The other room is kept until the tour is cancelled.
+    rent.gone.store(false, Ordering::SeqCst);
+    world.publish(saga, &TourCancelled { room: "all".to_owned() }).await;
+    rent.until_told(&["rent blue", "rent red", "return red"]).await;
+    world.until_count("rooms", "ballet.ledger where entry = 'undone'", 2).await;
+    let returned = wait_until("both rooms", SOON, || async {
+        let returned = world.events::<RoomReturned>(saga).await;
+        if returned.len() < 2 { Err(format!("{returned:?}")) } else { Ok(Some(returned)) }
+    });
+    let returned: Vec<String> =
+        returned.await.expect("both").into_iter().map(|event| event.room).collect();
+    assert_eq!(returned, ["blue", "red"]);
 }

@@ -32,6 +32,7 @@ mod retries;
 mod rolling;
 mod sagas;
 mod schema;
+mod solved;
 mod steps;
 mod timeless;
 mod tracing;

@@ -1,0 +1,221 @@
+//! `ballet sagas solved` and `ballet sagas stop`: an operator compensates a step where the service cannot, and
+//! stops a saga.
+
+use ballet_fault::FaultPoint;
+use ballet_testkit::wait_until;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::process::Command;
+
+use crate::shop::{Shop, checkout};
+use crate::world::{Ended, SOON, ended};
+
+const RELEASED: &str = "inventory.stock_released.v1";
+const STEP: [&str; 2] = ["--step", "reserve_stock"];
+const WHY: [&str; 2] = ["--why", "put back on the shelf, case 4711"];
+
+async fn inventory(shop: &Shop) -> PgConnection {
+    PgConnection::connect(shop.env.admin_database_url("inventory")).await.expect("a database")
+}
+
+/// From now on inventory cannot release stock.
+async fn forbid(shop: &Shop) {
+    let forbid = "create function forbid() returns trigger language plpgsql as \
+             $$ begin raise exception 'the warehouse has burnt down'; end $$; \
+         create trigger forbid before update on reservation for each row \
+             when (new.state = 'released') execute function forbid()";
+    inventory(shop).await.execute(sqlx::raw_sql(forbid)).await.expect("forbidden");
+}
+
+/// An order that is cancelled, and whose stock is not released.
+async fn stuck(shop: &Shop) -> String {
+    let id = Shop::new_id();
+    let mut body = checkout();
+    body["card_token"] = json!("card_declined");
+    shop.drop(&id, &body.to_string()).await;
+    until(shop, &["sagas", "stuck"], &id).await;
+    shop.order_is(&id, "cancelled").await;
+    id
+}
+
+/// Waits until the command says this.
+async fn until(shop: &Shop, arguments: &[&str], word: &str) -> String {
+    wait_until(&format!("{word:?} in {arguments:?}"), SOON, || async {
+        let said = shop.ballet(arguments).await;
+        let is_said = said.code == Some(0) && said.out.contains(word);
+        if is_said { Ok(Some(said.out)) } else { Err(format!("{said:?}")) }
+    })
+    .await
+    .expect("said")
+}
+
+fn command(shop: &Shop, saga: &str, more: &[&str]) -> Command {
+    shop.command(&[&["sagas", "solved", saga], &STEP[..], more].concat())
+}
+
+async fn solved(shop: &Shop, saga: &str, more: &[&str]) -> Ended {
+    ended(command(shop, saga, more)).await
+}
+
+async fn count(shop: &Shop, what: &str) -> i64 {
+    let statement = format!("select count(*) from {what}");
+    let mut db = inventory(shop).await;
+    sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut db).await.expect("a number")
+}
+
+#[tokio::test]
+async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
+    let shop = Shop::open("solved").await;
+    let completed = Shop::new_id();
+    shop.drop(&completed, &checkout().to_string()).await;
+    shop.order_is(&completed, "completed").await;
+    forbid(&shop).await;
+    let saga = stuck(&shop).await;
+
+    for (saga, more, code, said) in [
+        (&saga, &[][..], 2, "--why TEXT"),
+        (&saga, &["--why", " "], 2, "--why TEXT"),
+        (&saga, &[WHY[0], WHY[1], "--service", "nobody"], 2, "no service `nobody`"),
+        (&saga, &[WHY[0], WHY[1], "--service", "shipping"], 1, "no step `reserve_stock`"),
+        (&saga, &[WHY[0], WHY[1], "--key", "seven"], 1, "has not run for this key"),
+        (&saga, &[WHY[0], WHY[1], "--event", "nowhere.json"], 2, "cannot read nowhere.json"),
+        (&completed, &WHY, 1, "has received no abort of this saga"),
+        (&Shop::new_id(), &WHY, 1, "has done nothing in saga"),
+    ] {
+        let refused = solved(&shop, saga, more).await.ends_with(code);
+        assert!(refused.err.contains(said), "{said:?} is not in {refused:?}");
+    }
+    let other = ["sagas", "solved", &saga, "--step", "commit_stock", WHY[0], WHY[1]];
+    let other = shop.ballet(&other).await.ends_with(1);
+    assert!(other.err.contains("it has: reserve_stock"), "{other:?}");
+    std::fs::write(shop.place.join("body.json"), r#"{"order_id": 7}"#).expect("written");
+    let wrong = solved(&shop, &saga, &[WHY[0], WHY[1], "--event", "body.json"]).await.ends_with(1);
+    assert!(wrong.err.contains("order_id") && wrong.err.contains("stock_released"), "{wrong:?}");
+    let plan = solved(&shop, &saga, &[WHY[0], WHY[1], "--dry-run"]).await.ends_with(0);
+    assert!(plan.out.contains(RELEASED) && plan.out.contains(&saga));
+    assert!(plan.err.contains("nothing was changed"), "{plan:?}");
+    assert_eq!(count(&shop, "ballet.solved").await, 0);
+
+    // It dies before it has committed, and after that.
+    for (point, left) in [(FaultPoint::BeforeTables, 0), (FaultPoint::AfterTables, 1)] {
+        let place = shop.place.join(point.name());
+        std::fs::create_dir_all(&place).expect("a directory");
+        std::fs::write(place.join("aim"), format!("{}@solved", point.name())).expect("an aim");
+        let mut killed = command(&shop, &saga, &WHY);
+        let killed = killed.env("BALLET_FAULTS", &place).output().await.expect("it runs");
+        assert_eq!(killed.status.code(), None, "{killed:?}");
+        assert_eq!(count(&shop, "ballet.solved").await, left);
+        assert_eq!(count(&shop, "ballet.ledger where entry = 'undone'").await, left);
+    }
+    let again = solved(&shop, &saga, &WHY).await.ends_with(1);
+    let noted = "ada has solved it by hand (put back on the shelf, case 4711)";
+    assert!(again.err.contains(noted), "{again:?}");
+    let shown = shop.ballet(&["sagas", "show", &saga]).await.succeeds();
+    for words in ["stock_released  compensated", "by hand by ada", "case 4711"] {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+
+    // The message that failed comes again, and late copies of it: they find nothing to do.
+    let retry = ["inbox", "retry", "inventory", "--saga", &saga];
+    shop.ballet(&retry).await.ends_with(0);
+    until(&shop, &["sagas", "stuck"], "no saga is stuck").await;
+    let handled = count(&shop, "ballet.inbox").await;
+    let properties = json!({
+        "message_id": Shop::new_id(), "correlation_id": saga, "app_id": "orders",
+        "content_type": "application/json",
+    });
+    let body = json!({ "order_id": saga, "reason": "payment_declined" }).to_string();
+    let key = "orders.order_cancelled.v1";
+    shop.env.management().publish("events", key, &properties, &body).await.expect("published");
+    wait_until("the copy to be handled", SOON, || async {
+        let now = count(&shop, "ballet.inbox").await;
+        if now > handled { Ok(Some(())) } else { Err(now) }
+    })
+    .await
+    .expect("handled");
+    until(&shop, &["sagas", "show", &saga], "finished").await;
+    assert_eq!(count(&shop, "ballet.ledger where entry = 'undone'").await, 1);
+    assert_eq!(
+        count(&shop, "reservation where state = 'held'").await,
+        1,
+        "the person's to correct"
+    );
+    let json = shop.ballet(&["sagas", "show", &saga, "-o", "json"]).await.succeeds();
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    let note = &json[0]["solved"][0];
+    assert_eq!((&note["by"], &note["service"]), (&json!("ada"), &json!("inventory")), "{json}");
+    assert!(note["last_error"].as_str().expect("a reason").contains("burnt down"), "{json}");
+
+    // Its event is published once, with a body that a person has written.
+    let second = stuck(&shop).await;
+    let body = json!({ "order_id": second, "lines": [] });
+    std::fs::write(shop.place.join("body.json"), body.to_string()).expect("written");
+    let own = [WHY[0], WHY[1], "--event", "body.json"];
+    let (one, other) = tokio::join!(solved(&shop, &second, &own), solved(&shop, &second, &own));
+    let mut codes = [one.code, other.code];
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(1)], "{one:?} {other:?}");
+    let said = if one.code == Some(0) { one } else { other };
+    assert!(said.err.contains("inbox retry inventory --saga"), "{said:?}");
+    shop.ballet(&["inbox", "retry", "inventory", "--all"]).await.ends_with(0);
+    for saga in [&saga, &second] {
+        let seen = ["tap", "--since", "1h", "--until", "now", "--saga", saga, "-o", "jsonl"];
+        let published = wait_until("the event", SOON, || async {
+            let seen = tap(&shop, &seen).await;
+            let count = seen.lines().filter(|line| line.contains(RELEASED)).count();
+            if count > 0 { Ok(Some(count)) } else { Err(seen) }
+        });
+        assert_eq!(published.await.expect("published"), 1);
+    }
+    shop.close().await;
+}
+
+/// What the journal has.
+async fn tap(shop: &Shop, arguments: &[&str]) -> String {
+    let mut command = shop.command(arguments);
+    command.env("AMQP_URL", shop.env.amqp_url("tap"));
+    ended(command).await.succeeds()
+}
+
+#[tokio::test]
+async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
+    let mut shop = Shop::open("stopped").await;
+    let completed = Shop::new_id();
+    shop.drop(&completed, &checkout().to_string()).await;
+    shop.order_is(&completed, "completed").await;
+    shop.stop("payments").await;
+    let saga = Shop::new_id();
+    shop.drop(&saga, &checkout().to_string()).await;
+    until(&shop, &["sagas", "show", &saga], "inventory.stock_reserved").await;
+    let stop = async |saga: &str, more: &[&str]| {
+        shop.ballet(&[&["sagas", "stop", saga], more].concat()).await
+    };
+    let why = ["--why", "the customer is gone"];
+    for (saga, more, code, said) in [
+        (&saga, &[][..], 2, "--why TEXT"),
+        (&saga, &[why[0], why[1], "--saga", "nothing"], 2, "can be stopped: order_fulfillment"),
+        (&completed, &why, 1, "it is decided or aborted, has not begun"),
+        (&Shop::new_id(), &why, 1, "it is decided or aborted, has not begun"),
+    ] {
+        let refused = stop(saga, more).await.ends_with(code);
+        assert!(refused.err.contains(said), "{said:?} is not in {refused:?}");
+    }
+    let (one, other) = tokio::join!(stop(&saga, &why), stop(&saga, &why));
+    let mut codes = [one.code, other.code];
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(1)], "{one:?} {other:?}");
+    shop.order_is(&saga, "cancelled").await;
+    let late = stop(&saga, &why).await.ends_with(1);
+    assert!(late.err.contains("it is decided or aborted"), "{late:?}");
+    shop.start("payments", None).await;
+    let shown = until(&shop, &["sagas", "show", &saga], "finished").await;
+    for words in
+        ["aborted: deadline_passed", "stock_released  compensated", "stopped by ada", why[1]]
+    {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+    shop.order_is(&completed, "completed").await;
+    assert_eq!(count(&shop, "reservation where state = 'held'").await, 0);
+    shop.is_sound().await;
+    shop.close().await;
+}

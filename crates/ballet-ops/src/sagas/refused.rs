@@ -1,0 +1,105 @@
+//! Why a compensation cannot be marked as solved by hand.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// Why a compensation cannot be marked as solved by hand. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSolved {
+    /// The database is of a release before.
+    #[error(
+        "the database of {0} has no table for it: start a process of this release, which makes it"
+    )]
+    NotMigrated(String),
+    /// The service has no such step, or none that can be compensated.
+    #[error("{service} has no step `{step}` that can be compensated; it has: {known}")]
+    NoStep {
+        /// The service.
+        service: String,
+        /// The step.
+        step: String,
+        /// The steps that can be compensated.
+        known: String,
+    },
+    /// The service has nothing of the saga.
+    #[error("{service} has done nothing in saga {saga}: is the id right?")]
+    UnknownSaga {
+        /// The service.
+        service: String,
+        /// The saga.
+        saga: Uuid,
+    },
+    /// The step has run for several keys.
+    #[error("{step} has run for several keys: choose one with --key: {keys}")]
+    SeveralKeys {
+        /// The step.
+        step: String,
+        /// Its keys.
+        keys: String,
+    },
+    /// The step has not taken effect.
+    #[error("{step} has not taken effect in this saga, so there is nothing to compensate: {why}")]
+    NotDone {
+        /// The step.
+        step: String,
+        /// What is known of it.
+        why: String,
+    },
+    /// It is compensated.
+    #[error("{step} is compensated since {at:.0}: {how}")]
+    Compensated {
+        /// The step.
+        step: String,
+        /// Since when.
+        at: Timestamp,
+        /// By whom, and why.
+        how: String,
+    },
+    /// Nothing asks for the compensation.
+    #[error(
+        "{step} is not to be compensated: {service} has received no abort of this saga. Let the saga \
+         end, or be aborted by its owner, {owner}"
+    )]
+    NotAborted {
+        /// The service.
+        service: String,
+        /// The step.
+        step: String,
+        /// The service that owns the saga.
+        owner: String,
+    },
+    /// Another step comes first.
+    #[error("{later} comes first: steps are compensated in reverse order, and it {why}")]
+    LaterFirst {
+        /// The other step.
+        later: String,
+        /// What is known of it.
+        why: String,
+    },
+    /// The compensation has not failed.
+    #[error(
+        "the call that compensates {step} has not failed so far: wait for its answer (ballet sagas \
+         show)"
+    )]
+    NotFailing {
+        /// The step.
+        step: String,
+    },
+    /// The service works on it.
+    #[error(
+        "{service} is compensating {step} at this moment: try again in a minute, or stop the \
+         service's processes first"
+    )]
+    Running {
+        /// The service.
+        service: String,
+        /// The step.
+        step: String,
+    },
+    /// The event is missing or wrong.
+    #[error("{0}")]
+    WrongEvent(String),
+    /// The database has an error.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}

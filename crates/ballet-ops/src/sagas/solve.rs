@@ -1,0 +1,293 @@
+//! Marks a compensation as solved by hand: a person has done outside of the system what the service
+//! cannot do.
+//!
+//! It is one transaction, under the lock that the service takes for the saga: the ledger's row, the event,
+//! the end of the open call, and the note about who did it. So either the service compensates, or the
+//! person has, and never both. The message that failed is left alone: it comes again, finds nothing to
+//! compensate, and its other handlers run.
+
+use std::fmt;
+
+use ballet::internal::lock_saga;
+use ballet_core::{EventType, Part, SagaId, SagaPart, StepKind, StepPart, id};
+use ballet_fault::{self as fault, FaultPoint};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::databases::as_service;
+use crate::outbox;
+use crate::redrive::Note;
+use crate::sagas::read::{self, Recorded};
+use crate::sagas::refused::NotSolved;
+use crate::sagas::standing::{Standing, Undo};
+
+/// The time in which a transaction of the service on the saga ends.
+const LOCK_TIMEOUT: &str = "set local lock_timeout = '10s'";
+
+/// Returns the body of the event that says the step is compensated, made from the body of its outcome.
+/// None for no event.
+pub type EventOf<'a> = &'a (dyn Fn(EventType, &str) -> Result<Option<String>, String> + Sync);
+
+/// A compensation that a person has done by hand.
+pub struct ByHand<'a> {
+    /// What the service declares.
+    pub part: &'a Part,
+    /// The saga.
+    pub saga: SagaId,
+    /// The step.
+    pub step: &'a str,
+    /// Its key, if it has run for several.
+    pub key: Option<&'a str>,
+    /// The event that says it, for a step that publishes one.
+    pub event: EventOf<'a>,
+    /// Who, when and why.
+    pub note: Note,
+    /// A new id for the event.
+    pub message_id: Uuid,
+    /// A new id for the note.
+    pub note_id: Uuid,
+}
+
+impl fmt::Debug for ByHand<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { saga, step, note, .. } = self;
+        f.debug_struct("ByHand")
+            .field("saga", saga)
+            .field("step", step)
+            .field("note", note)
+            .finish()
+    }
+}
+
+/// What was marked as solved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SolvedStep {
+    /// The step, with its key.
+    pub step: String,
+    /// The event that is published, and its body.
+    pub event: Option<(EventType, String)>,
+    /// The earlier steps that the service compensates now.
+    pub earlier: Vec<String>,
+    /// Whether a message has failed, and comes again or is a dead letter.
+    pub failed: Option<FailedMessage>,
+}
+
+/// What becomes of the message whose handler failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailedMessage {
+    /// It is tried again by itself.
+    ComesAgain,
+    /// It is a dead letter.
+    IsDead,
+}
+
+/// Marks a compensation as solved. With `dry_run` it only says what would be done.
+///
+/// # Errors
+///
+/// If there is nothing to solve, or the database has an error. Nothing is changed then.
+pub async fn solve(
+    db: &mut PgConnection,
+    by_hand: &ByHand<'_>,
+    dry_run: bool,
+) -> Result<SolvedStep, NotSolved> {
+    let ByHand { part, saga, step, key, event, .. } = by_hand;
+    let (saga_part, declared) = declared(part, step)?;
+    #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
+    let mut transaction = db.begin().await?;
+    as_service(&mut transaction).await?;
+    if !read::has_table(&mut transaction, "ballet.solved").await? {
+        return Err(NotSolved::NotMigrated(part.service.to_owned()));
+    }
+    sqlx::query(LOCK_TIMEOUT).execute(&mut *transaction).await?;
+    let running =
+        || NotSolved::Running { service: part.service.to_owned(), step: (*step).to_owned() };
+    lock_saga(&mut transaction, *saga).await.map_err(|error| in_use(error, running()))?;
+    let rows = read::saga(&mut transaction, saga.0).await?;
+    let standing = Standing::new(part, saga_part, declared, saga.0, &rows, *key)?;
+    if let Some(at) = standing.compensated_at() {
+        let how = how_compensated(&mut transaction, saga.0, step, standing.key()).await?;
+        return Err(NotSolved::Compensated { step: standing.name(), at, how });
+    }
+    let (undo, done) = standing.undo()?;
+    let mut last_error = None;
+    if undo == Undo::Calls {
+        let call = open_call(&mut transaction, saga.0, step, standing.key()).await;
+        let call = call.map_err(|error| in_use(error, running()))?;
+        if let Some(Call { key, is_claimed, error }) = call {
+            if is_claimed {
+                return Err(running());
+            }
+            let Some(error) = error else {
+                return Err(NotSolved::NotFailing { step: standing.name() });
+            };
+            last_error = Some(error);
+            let close = "update ballet.call set closed_at = ballet.now() where call_key = $1";
+            sqlx::query(close).bind(key).execute(&mut *transaction).await?;
+        }
+    }
+    let event = match declared.compensated {
+        Some(kind) => event(kind, done.body.as_deref().unwrap_or("{}"))
+            .map_err(NotSolved::WrongEvent)?
+            .map(|body| (kind, body)),
+        None => None,
+    };
+    let failed = failed_message(&mut transaction, saga.0, saga_part, declared).await?;
+    let solved = SolvedStep {
+        step: standing.name(),
+        event,
+        earlier: standing.earlier(),
+        failed: failed.as_ref().map(|(message, _)| *message),
+    };
+    if dry_run {
+        return Ok(solved);
+    }
+    let last_error = last_error.or(failed.map(|(_, detail)| detail));
+    write(&mut transaction, by_hand, &standing, &solved, &rows, last_error).await?;
+    fault::point(FaultPoint::BeforeTables, "solved");
+    transaction.commit().await?;
+    fault::point(FaultPoint::AfterTables, "solved");
+    Ok(solved)
+}
+
+/// The step, if it can be compensated.
+fn declared<'a>(part: &'a Part, step: &str) -> Result<(&'a SagaPart, &'a StepPart), NotSolved> {
+    let all = || part.sagas.iter().flat_map(|saga| saga.steps.iter().map(move |one| (saga, one)));
+    let can_be = |one: &StepPart| matches!(one.kind, StepKind::Compensatable | StepKind::Pivot);
+    all().find(|(_, one)| one.name == step && can_be(one)).ok_or_else(|| {
+        let known: Vec<&str> =
+            all().filter(|(_, one)| can_be(one)).map(|(_, one)| one.name).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        NotSolved::NoStep { service: part.service.to_owned(), step: step.to_owned(), known }
+    })
+}
+
+/// A lock that is not free in time is held by somebody who works on the saga.
+fn in_use(error: sqlx::Error, running: NotSolved) -> NotSolved {
+    let code = error.as_database_error().and_then(|error| error.code());
+    if code.as_deref() == Some("55P03") { running } else { NotSolved::Database(error) }
+}
+
+async fn how_compensated(
+    db: &mut PgConnection,
+    saga: Uuid,
+    step: &str,
+    key: &str,
+) -> Result<String, sqlx::Error> {
+    let notes = read::solved(db, saga).await?;
+    let note = notes.into_iter().find(|note| note.step == step && note.key == key);
+    Ok(match note {
+        Some(note) => format!("{} has solved it by hand ({})", note.by, note.why),
+        None => "the service has done it".to_owned(),
+    })
+}
+
+/// An open call of a compensation.
+struct Call {
+    key: Uuid,
+    /// Whether a process makes it at this moment.
+    is_claimed: bool,
+    error: Option<String>,
+}
+
+async fn open_call(
+    db: &mut PgConnection,
+    saga: Uuid,
+    step: &str,
+    key: &str,
+) -> Result<Option<Call>, sqlx::Error> {
+    let open = "select call_key, owner <> 0 and next_at > ballet.now(), last_error from ballet.call \
+                where saga_id = $1 and step = $2 and key = $3 and undo and closed_at is null \
+                for update";
+    let open = sqlx::query_as(open).bind(saga).bind(step).bind(key);
+    let call: Option<(Uuid, bool, Option<String>)> = open.fetch_optional(db).await?;
+    Ok(call.map(|(key, is_claimed, error)| Call { key, is_claimed, error }))
+}
+
+/// The message that asked for the compensation and failed, with the reason.
+async fn failed_message(
+    db: &mut PgConnection,
+    saga: Uuid,
+    saga_part: &SagaPart,
+    step: &StepPart,
+) -> Result<Option<(FailedMessage, String)>, sqlx::Error> {
+    let asks: Vec<&str> =
+        saga_part.abort.iter().chain(&step.compensated_by).map(|event| event.name()).collect();
+    let failed: Option<(bool, String)> = sqlx::query_as(
+        "select next_at is null, detail from ballet.failure f \
+         where saga_id = $1 and event_type = any($2) \
+             and not exists (select from ballet.inbox i where i.message_id = f.message_id) \
+             and not exists (select from ballet.inbox_other i where i.message_id = f.message_id) \
+             and not exists (select from ballet.solved s where s.note_id = f.message_id) \
+         order by next_at nulls first limit 1",
+    )
+    .bind(saga)
+    .bind(asks)
+    .fetch_optional(db)
+    .await?;
+    Ok(failed.map(|(is_dead, detail)| {
+        (if is_dead { FailedMessage::IsDead } else { FailedMessage::ComesAgain }, detail)
+    }))
+}
+
+/// Writes the ledger's row, the event and the note.
+async fn write(
+    db: &mut PgConnection,
+    by_hand: &ByHand<'_>,
+    standing: &Standing<'_>,
+    solved: &SolvedStep,
+    rows: &[Recorded],
+    last_error: Option<String>,
+) -> Result<(), sqlx::Error> {
+    let ByHand { saga, step, note, message_id, note_id, .. } = by_hand;
+    let table = if id::is_timed(saga.0) { "ledger" } else { "ledger_other" };
+    let ordinal = rows.iter().map(|one| one.row.ordinal).max().map_or(0, |last| last + 1);
+    let statement = format!(
+        "insert into ballet.{table} (saga_id, step, key, entry, arrived, ordinal, event_type, body, \
+         message_id, recorded_at) values ($1, $2, $3, 'undone', '', $4, $5, $6, $7, ballet.now())"
+    );
+    let (kind, body) = solved.event.as_ref().map(|(kind, body)| (kind.name(), body)).unzip();
+    sqlx::query(AssertSqlSafe(statement))
+        .bind(saga.0)
+        .bind(step)
+        .bind(standing.key())
+        .bind(ordinal)
+        .bind(kind)
+        .bind(body)
+        .bind(standing.cause())
+        .execute(&mut *db)
+        .await?;
+    if let Some((kind, body)) = &solved.event {
+        let event = outbox::NewEvent {
+            message_id: *message_id,
+            event_type: kind.name(),
+            saga_id: saga.0,
+            causation_id: standing.cause(),
+            body,
+        };
+        outbox::add(db, &event).await?;
+    }
+    // Another that waits may go on now.
+    let now = "update ballet.solved set next_at = ballet.now() \
+               where saga_id = $1 and next_at is not null";
+    sqlx::query(now).bind(saga.0).execute(&mut *db).await?;
+    sqlx::query(
+        "insert into ballet.solved (saga_id, saga, step, key, solved_by, why, solved_at, message_id, \
+             last_error, next_at, note_id) \
+         select $1, $2, $3, $4, $5, $6, at, $7, $8, case when $9 then at end, $10 \
+         from (select ballet.now() as at) as now",
+    )
+    .bind(saga.0)
+    .bind(standing.saga())
+    .bind(step)
+    .bind(standing.key())
+    .bind(&note.by)
+    .bind(note.why.as_deref().unwrap_or_default())
+    .bind(solved.event.as_ref().map(|_| *message_id))
+    .bind(last_error)
+    .bind(!solved.earlier.is_empty())
+    .bind(note_id)
+    .execute(db)
+    .await?;
+    Ok(())
+}

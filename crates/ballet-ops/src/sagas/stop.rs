@@ -1,0 +1,111 @@
+//! Stops a saga that is not decided: its deadline passes now, so its owner aborts it.
+//!
+//! Nobody but the owner may publish the event that aborts. What it makes of a deadline that passes, it makes
+//! here, too: an event to itself, which it judges under the saga's lock, after what waits before it.
+
+use ballet_core::System;
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::redrive::Note;
+use crate::sagas::read::has_table;
+
+/// A saga that can be stopped by its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stoppable {
+    /// The saga's name.
+    pub saga: &'static str,
+    /// The service that owns it.
+    pub owner: &'static str,
+}
+
+/// Why a saga cannot be stopped. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStopped {
+    /// The database is of a release before.
+    #[error(
+        "the database of {0} has no table for it: start a process of this release, which makes it"
+    )]
+    NotMigrated(String),
+    /// The owner has no deadline for it.
+    #[error(
+        "{owner} has no undecided {saga} {id}: it is decided or aborted, has not begun, or its deadline \
+         has passed (ballet sagas show {id})"
+    )]
+    NotOpen {
+        /// The owner.
+        owner: String,
+        /// The saga's name.
+        saga: String,
+        /// Its id.
+        id: Uuid,
+    },
+    /// Somebody stops it.
+    #[error("{by} has stopped it ({why}): the owner aborts it within seconds if it runs")]
+    Stopped {
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// The database has an error.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// The sagas of a system that have a deadline, so that they can be stopped.
+#[must_use]
+pub fn stoppable(system: &System) -> Vec<Stoppable> {
+    let owned = system.parts.iter().flat_map(|part| {
+        part.sagas.iter().filter(|saga| saga.owner == part.service && saga.deadline.is_some())
+    });
+    owned.map(|saga| Stoppable { saga: saga.saga, owner: saga.owner }).collect()
+}
+
+/// Stops a saga, and keeps who did it and why. `db` is the owner's database. If the decision is committed
+/// before the owner has taken this up, the decision holds.
+///
+/// # Errors
+///
+/// If the saga is not open, or the database has an error. Nothing is changed then.
+pub async fn stop(
+    db: &mut PgConnection,
+    saga: Stoppable,
+    id: Uuid,
+    note: &Note,
+) -> Result<(), NotStopped> {
+    #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
+    let mut transaction = db.begin().await?;
+    if !has_table(&mut transaction, "ballet.stopped").await? {
+        return Err(NotStopped::NotMigrated(saga.owner.to_owned()));
+    }
+    let now = "update ballet.deadline set due_at = ballet.now() \
+               where saga_id = $1 and saga = $2 and due_at > ballet.now()";
+    let now = sqlx::query(now).bind(id).bind(saga.saga).execute(&mut *transaction).await?;
+    if now.rows_affected() == 0 {
+        let due = "select stopped_by, why from ballet.stopped s \
+                   join ballet.deadline d on d.saga_id = s.saga_id and d.saga = s.saga \
+                   where s.saga_id = $1 and s.saga = $2";
+        let due = sqlx::query_as(due).bind(id).bind(saga.saga);
+        let stopped: Option<(String, String)> = due.fetch_optional(&mut *transaction).await?;
+        let (owner, saga) = (saga.owner.to_owned(), saga.saga.to_owned());
+        return Err(match stopped {
+            Some((by, why)) => NotStopped::Stopped { by, why },
+            None => NotStopped::NotOpen { owner, saga, id },
+        });
+    }
+    // A deadline that was put off since can be stopped again.
+    sqlx::query(
+        "insert into ballet.stopped (saga_id, saga, stopped_by, why, stopped_at) \
+         values ($1, $2, $3, $4, ballet.now()) on conflict (saga_id, saga) do update \
+         set stopped_by = excluded.stopped_by, why = excluded.why, stopped_at = excluded.stopped_at",
+    )
+    .bind(id)
+    .bind(saga.saga)
+    .bind(&note.by)
+    .bind(note.why.as_deref().unwrap_or_default())
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(())
+}

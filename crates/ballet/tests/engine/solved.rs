@@ -1,0 +1,336 @@
+//! A compensation that cannot succeed any more, and that a person has done by hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use ballet::core::EventType;
+use ballet::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult, Clock, Compensate,
+    CompensateRequestResult, CompensateResult, Event, Failure, Never, Participant, RequestResult,
+    SagaId, Step, StepResult, Tx, call, compensated, done,
+};
+use ballet_ops::redrive::Note;
+use ballet_ops::sagas::{ByHand, FailedMessage, NotSolved, SolvedStep, solve};
+use ballet_ops::stuck;
+use ballet_testkit::wait_until;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::{Connection, PgConnection};
+
+use crate::trip::{Rental, Trip, TripBooked, TripCancelled};
+use crate::world::{SOON, World, part};
+
+macro_rules! events {
+    ($($name:ident = $text:literal)+) => {$(
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        struct $name { city: String }
+        impl Event for $name { const TYPE: EventType = EventType::in_saga($text); }
+    )+};
+}
+
+events! {
+    HutHeld = "huts.hut_held.v1"
+    HutLeft = "huts.hut_left.v1"
+    GuideHired = "huts.guide_hired.v1"
+    GuidePaidOff = "huts.guide_paid_off.v1"
+}
+
+/// A hut in the mountains, held here, with a guide who is asked by letter.
+#[derive(Clone, Default)]
+struct Huts {
+    /// Nobody can leave while it snows.
+    snow: Arc<AtomicBool>,
+    left: Arc<AtomicUsize>,
+    /// The guide has moved away, or takes his time.
+    letters: Rental,
+    gone: Arc<AtomicBool>,
+}
+
+impl Step for Huts {
+    const NAME: &'static str = "hold_hut";
+    type On = TripBooked;
+    type Done = HutHeld;
+    type Refused = Never;
+
+    async fn run(&self, _: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        done(HutHeld { city: trip.city })
+    }
+}
+
+impl Compensate for Huts {
+    type Compensated = HutLeft;
+
+    async fn compensate(&self, _: &mut Tx<'_>, held: HutHeld) -> CompensateResult<Self> {
+        if self.snow.load(Ordering::SeqCst) {
+            return Err(Failure::transient("it snows"));
+        }
+        self.left.fetch_add(1, Ordering::SeqCst);
+        compensated(HutLeft { city: held.city })
+    }
+}
+
+struct HireGuide(Huts);
+
+impl CallStep for HireGuide {
+    const NAME: &'static str = "hire_guide";
+    type On = HutHeld;
+    type Done = GuideHired;
+    type Refused = Never;
+    type Request = String;
+    type Answer = ();
+
+    async fn request(&self, _: &mut Tx<'_>, held: HutHeld) -> RequestResult<Self> {
+        call(held.city)
+    }
+
+    async fn call(&self, _: CallKey, _: &String) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, city: String, (): ()) -> CallStepResult<Self> {
+        done(GuideHired { city })
+    }
+}
+
+impl CallCompensate for HireGuide {
+    type Compensated = GuidePaidOff;
+    type UndoRequest = String;
+    type UndoAnswer = ();
+
+    async fn compensate_request(
+        &self,
+        _: &mut Tx<'_>,
+        hired: GuideHired,
+    ) -> CompensateRequestResult<Self> {
+        call(hired.city)
+    }
+
+    async fn compensate_call(&self, key: CallKey, city: &String) -> Result<(), Failure> {
+        if self.0.gone.load(Ordering::SeqCst) {
+            return Err(Failure::transient("the guide has moved away"));
+        }
+        self.0.letters.ask(key, city).await
+    }
+
+    async fn compensate_answered(
+        &self,
+        _: &mut Tx<'_>,
+        city: String,
+        (): (),
+    ) -> CallCompensateResult<Self> {
+        compensated(GuidePaidOff { city })
+    }
+}
+
+impl Huts {
+    /// The hut without a guide.
+    fn alone(&self) -> Participant {
+        let step = self.clone();
+        Participant::new("huts").saga::<Trip>(|saga| saga.compensatable(step))
+    }
+
+    fn guided(&self) -> Participant {
+        let (hut, guide) = (self.clone(), HireGuide(self.clone()));
+        Participant::new("huts").saga::<Trip>(|saga| saga.compensatable(hut).compensatable(guide))
+    }
+}
+
+fn trip() -> TripBooked {
+    TripBooked { city: "Zermatt".into() }
+}
+
+fn cancelled() -> TripCancelled {
+    TripCancelled { reason: "the weather".into() }
+}
+
+/// What an operator says, who is Ada.
+async fn by_hand(
+    world: &World,
+    participant: &Participant,
+    saga: SagaId,
+    step: &str,
+) -> Result<SolvedStep, NotSolved> {
+    by_hand_of_key(world, participant, saga, step, None).await
+}
+
+pub(crate) async fn by_hand_of_key(
+    world: &World,
+    participant: &Participant,
+    saga: SagaId,
+    step: &str,
+    key: Option<&str>,
+) -> Result<SolvedStep, NotSolved> {
+    let url = world.env.database_url(participant.service());
+    let mut db = PgConnection::connect(url).await.expect("connected");
+    let clock = Clock::system();
+    let same = |_: EventType, outcome: &str| Ok(Some(outcome.to_owned()));
+    let by_hand = ByHand {
+        part: &participant.part(),
+        saga,
+        step,
+        key,
+        event: &same,
+        note: Note { by: "ada".into(), why: Some("carried down".into()), at: clock.now() },
+        message_id: clock.new_id(clock.now()),
+        note_id: clock.new_id(clock.now()),
+    };
+    solve(&mut db, &by_hand, false).await
+}
+
+async fn stuck_in(world: &World) -> Vec<stuck::Stuck> {
+    let mut db = PgConnection::connect(world.env.database_url("huts")).await.expect("connected");
+    stuck::list(&mut db, 100).await.expect("a list")
+}
+
+/// Waits until the saga is stuck for this reason.
+async fn until_stuck(world: &World, reason: &str) {
+    wait_until(reason, SOON, || async {
+        let stuck = stuck_in(world).await;
+        let is_it = stuck.iter().any(|one| one.detail.contains(reason));
+        if is_it { Ok(Some(())) } else { Err(format!("{stuck:?}")) }
+    })
+    .await
+    .expect("stuck");
+}
+
+async fn until_nothing_is_stuck(world: &World) {
+    wait_until("nothing to be stuck", SOON, || async {
+        let stuck = stuck_in(world).await;
+        if stuck.is_empty() { Ok(Some(())) } else { Err(format!("{stuck:?}")) }
+    })
+    .await
+    .expect("nothing");
+}
+
+/// Tries until no attempt is in the way.
+async fn when_free(world: &World, part: &Participant, saga: SagaId, step: &str) -> SolvedStep {
+    wait_until("a pause between two attempts", SOON, || async {
+        match by_hand(world, part, saga, step).await {
+            Err(NotSolved::Running { .. }) => Ok(None),
+            ended => ended.map(Some).map_err(|error| error.to_string()),
+        }
+    })
+    .await
+    .expect("solved")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t153_an_undo_that_calls_a_provider_who_is_gone_is_solved_and_the_earlier_steps_go_on() {
+    let huts = Huts::default();
+    let part_of = huts.guided();
+    let world = World::new("solved", vec![part(huts.guided(), &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip()).await;
+    world.event::<GuideHired>(saga).await;
+    let early = by_hand(&world, &part_of, saga, "hire_guide").await;
+    assert!(matches!(early, Err(NotSolved::NotAborted { .. })), "{early:?}");
+
+    huts.gone.store(true, Ordering::SeqCst);
+    huts.snow.store(true, Ordering::SeqCst);
+    world.publish(saga, &cancelled()).await;
+    until_stuck(&world, "moved away").await;
+    let order = by_hand(&world, &part_of, saga, "hold_hut").await;
+    let order = order.expect_err("the guide comes first").to_string();
+    assert!(order.contains("hire_guide comes first") && order.contains("reverse"), "{order}");
+
+    let solved = when_free(&world, &part_of, saga, "hire_guide").await;
+    assert_eq!((solved.earlier, solved.failed), (vec!["hold_hut".to_owned()], None));
+    assert_eq!(world.event::<GuidePaidOff>(saga).await, GuidePaidOff { city: "Zermatt".into() });
+    world.until_count("huts", "ballet.call where closed_at is null", 0).await;
+    let again = by_hand(&world, &part_of, saga, "hire_guide").await.expect_err("once").to_string();
+    assert!(again.contains("ada has solved it by hand (carried down)"), "{again}");
+
+    // The earlier step fails, too, and is tried again until it succeeds.
+    until_stuck(&world, "it snows").await;
+    huts.snow.store(false, Ordering::SeqCst);
+    assert_eq!(world.event::<HutLeft>(saga).await, HutLeft { city: "Zermatt".into() });
+    until_nothing_is_stuck(&world).await;
+
+    // The guide is back; late copies of the abort do nothing.
+    huts.gone.store(false, Ordering::SeqCst);
+    for _ in 0..3 {
+        world.publish(saga, &cancelled()).await;
+    }
+    world.until_count("huts", "ballet.inbox", 6).await;
+    assert_eq!(huts.letters.asked(), Vec::<String>::new(), "nobody asks the guide any more");
+    assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
+    assert_eq!(world.events::<HutLeft>(saga).await.len(), 1);
+    assert_eq!(world.count("huts", "ballet.solved where solved_by = 'ada'").await, 1);
+    assert_eq!(world.dead_letters(0).await.len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t153_while_the_call_of_an_undo_is_out_nobody_can_solve_it_and_the_answer_wins() {
+    let huts = Huts { letters: Rental::held(), ..Huts::default() };
+    let part_of = huts.guided();
+    let world = World::new("answered", vec![part(huts.guided(), &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip()).await;
+    world.event::<GuideHired>(saga).await;
+    world.publish(saga, &cancelled()).await;
+    world.until_count("huts", "ballet.call where undo and closed_at is null", 1).await;
+    let running = by_hand(&world, &part_of, saga, "hire_guide").await;
+    assert!(matches!(running, Err(NotSolved::Running { .. })), "{running:?}");
+    // A process that froze: its claim is over, but its call is still out.
+    world.execute("huts", "update ballet.call set next_at = now() where undo").await;
+    huts.letters.let_go();
+    world.event::<HutLeft>(saga).await;
+    let late = by_hand(&world, &part_of, saga, "hire_guide").await.expect_err("it is").to_string();
+    assert!(late.contains("the service has done it"), "{late}");
+    assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
+    assert_eq!(world.count("huts", "ballet.solved").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t153_of_the_service_and_several_operators_exactly_one_compensates() {
+    let huts = Huts::default();
+    huts.snow.store(true, Ordering::SeqCst);
+    let part_of = huts.alone();
+    let world = World::new("one_wins", vec![part(huts.alone(), &[])]).await;
+    let mut sagas = Vec::new();
+    for _ in 0..24 {
+        let saga = world.new_saga();
+        world.publish(saga, &trip()).await;
+        sagas.push(saga);
+    }
+    world.until_count("huts", "ballet.ledger where entry = 'done'", 24).await;
+    for saga in &sagas {
+        world.publish(*saga, &cancelled()).await;
+    }
+    world.until_count("huts", "ballet.failure", 24).await;
+    let mut solved = 0;
+    for (at, saga) in sagas.iter().enumerate() {
+        // For half of them the service cannot win.
+        if at == 12 {
+            huts.snow.store(false, Ordering::SeqCst);
+        }
+        let (first, second) = tokio::join!(
+            by_hand(&world, &part_of, *saga, "hold_hut"),
+            by_hand(&world, &part_of, *saga, "hold_hut"),
+        );
+        for ended in [first, second] {
+            match ended {
+                Ok(one) => {
+                    assert!(
+                        matches!(one.failed, Some(FailedMessage::ComesAgain) | None),
+                        "{one:?}"
+                    );
+                    solved += 1;
+                }
+                Err(NotSolved::Compensated { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+    // Each abort comes again, and is handled.
+    world.until_count("huts", "ballet.inbox", 48).await;
+    until_nothing_is_stuck(&world).await;
+    assert!(solved >= 12, "{solved} by hand");
+    assert_eq!(huts.left.load(Ordering::SeqCst) + solved, 24);
+    assert_eq!(world.count("huts", "ballet.solved").await, i64::try_from(solved).expect("few"));
+    assert_eq!(world.count("huts", "ballet.ledger where entry = 'undone'").await, 24);
+    for saga in sagas {
+        world.event::<HutLeft>(saga).await;
+        assert_eq!(world.events::<HutLeft>(saga).await.len(), 1, "{saga}");
+    }
+}
