@@ -57,6 +57,15 @@ pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     Refusal::Usage(message.into()).into()
 }
 
+/// How the services' databases are given.
+pub(crate) const GIVE_DATABASES: &str =
+    "set DATABASE_URL or give --database-url, with {service} in place of the service's name";
+
+/// What somebody wants is in the services' databases, and no URL is given.
+pub(crate) fn without_databases(what: &str) -> anyhow::Error {
+    usage(format!("{what}: {GIVE_DATABASES}"))
+}
+
 /// An unreachable broker is reported with what to do: this command does not retry.
 pub(crate) fn with_advice(error: RedriveError) -> anyhow::Error {
     match &error {

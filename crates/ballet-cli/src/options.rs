@@ -16,7 +16,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-use crate::exit::{Refusal, usage};
+use crate::exit::{Refusal, usage, without_databases};
 use crate::systems::{self, systems};
 use crate::ui::Output;
 
@@ -149,10 +149,7 @@ impl GlobalOptions {
         let database = |service: &String| {
             let found = self.database(service)?;
             let options = found.ok_or_else(|| {
-                usage(
-                    "what sagas wait for is in the services' databases: set DATABASE_URL, with \
-                     {service} in place of the service's name",
-                )
+                without_databases("what sagas wait for is in the services' databases")
             })?;
             Ok((service.clone(), options))
         };

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use crate::dlq::interrupt::stop_on_ctrl_c;
 use crate::dlq::missed::{part, remembered, show_missed, warn};
 use crate::dlq::sending::Sending;
-use crate::exit::{Done, of_journal, usage, with_advice};
+use crate::exit::{Done, of_journal, usage, with_advice, without_databases};
 use crate::moment::Moment;
 use crate::options::GlobalOptions;
 use crate::ui::{self, Output, events};
@@ -59,9 +59,8 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let backup = remembered("--backup", args.backup, floor + ON_ITS_WAY, options)?;
     let (part, broker) = (part(&args.service)?, options.broker()?);
     let Some(mut db) = options.connect(&args.service).await? else {
-        return Err(usage(format!(
-            "the restored database of {} is needed: set DATABASE_URL or give --database-url, with \
-             {{service}} in place of the service's name",
+        return Err(without_databases(&format!(
+            "the restored database of {} is needed",
             args.service
         )));
     };

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use ballet_ops::copies::{self, Copy};
 use sqlx::{Connection, PgConnection};
 
-use crate::exit::usage;
+use crate::exit::without_databases;
 use crate::options::GlobalOptions;
 use crate::systems::systems;
 
@@ -47,12 +47,10 @@ impl Selection {
 }
 
 pub(super) async fn connect(service: &str, options: &GlobalOptions) -> Result<PgConnection> {
-    options.connect(service).await?.ok_or_else(|| {
-        usage(
-            "copies are in the services' databases: set DATABASE_URL, with {service} in place of \
-             the service's name",
-        )
-    })
+    options
+        .connect(service)
+        .await?
+        .ok_or_else(|| without_databases("copies are in the services' databases"))
 }
 
 /// The databases of a copy's reader and of its owner.

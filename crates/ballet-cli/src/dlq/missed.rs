@@ -15,7 +15,7 @@ use sqlx::Connection;
 use crate::dlq::interrupt::stop_on_ctrl_c;
 use crate::dlq::selection::Selection;
 use crate::dlq::sending::Sending;
-use crate::exit::{Done, usage, with_advice};
+use crate::exit::{Done, usage, with_advice, without_databases};
 use crate::moment::Moment;
 use crate::options::GlobalOptions;
 use crate::systems::systems;
@@ -60,9 +60,8 @@ pub(crate) async fn run(
     let since = remembered("--since", since, floor, options)?;
     let journal = Journal::new(options.broker()?, part(service)?, since);
     let Some(mut inbox) = options.connect(service).await? else {
-        return Err(usage(format!(
-            "only the inbox of {service} tells what was missed: set DATABASE_URL or give \
-             --database-url, with {{service}} in place of the service's name"
+        return Err(without_databases(&format!(
+            "only the inbox of {service} tells what was missed"
         )));
     };
     let stop = stop_on_ctrl_c();

@@ -1,8 +1,10 @@
 //! Who redrives, edits or discards dead letters, and why: the note that goes with each of them.
 
+use anyhow::Result;
 use ballet_ops::redrive::{Note, Progress, RedriveOptions, Stop};
 use clap::Args;
 
+use crate::exit::usage;
 use crate::options::GlobalOptions;
 
 #[derive(Debug, Args)]
@@ -16,6 +18,15 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// The same where a reason has to be given, of which kind.
+    pub(crate) fn note_with_reason(&self, kind: &str, options: &GlobalOptions) -> Result<Note> {
+        let note = self.note(options);
+        match note.why.as_deref().map(str::trim) {
+            None | Some("") => Err(usage(format!("{kind}: --why TEXT"))),
+            Some(_) => Ok(note),
+        }
+    }
+
     /// Who does it, when and why.
     pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
         let at = options.clock.now();

@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 
 use crate::doctor::clock;
 use crate::doctor::finding::Finding;
-use crate::exit::words;
+use crate::exit::{GIVE_DATABASES, words};
 use crate::options::GlobalOptions;
 
 /// The oldest version of Postgres that ballet works with.
@@ -20,9 +20,8 @@ pub(super) async fn check(service: &str, options: &GlobalOptions) -> Vec<Finding
     let mut db = match options.connect(service).await {
         Ok(Some(db)) => db,
         Ok(None) => {
-            let advice = "set DATABASE_URL, with {service} in place of the service's name";
             let found = "the database's URL is not given";
-            return vec![Finding::unknown("connection", service, found, advice)];
+            return vec![Finding::unknown("connection", service, found, GIVE_DATABASES)];
         }
         Err(error) => {
             let advice = "check DATABASE_URL: host, port, user, password and database";

@@ -6,7 +6,7 @@ use ballet_terminal::{Cell, Table};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::exit::{Done, usage, words};
+use crate::exit::{Done, without_databases, words};
 use crate::options::GlobalOptions;
 use crate::systems::services_or_all;
 use crate::ui::{self, Output};
@@ -42,10 +42,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
                 all.extend(listed.into_iter().map(|stuck| (service.clone(), stuck)));
             }
             Ok(None) => {
-                return Err(usage(
-                    "what failed is in the services' databases: set DATABASE_URL, with {service} in \
-                     place of the service's name",
-                ));
+                return Err(without_databases("what failed is in the services' databases"));
             }
             Err(error) => away.push(words(&error)),
         }

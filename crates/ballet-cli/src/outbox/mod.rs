@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::exit::{Done, usage};
+use crate::exit::{Done, usage, without_databases};
 use crate::options::GlobalOptions;
 use crate::systems::systems;
 use crate::ui::{self, Output};
@@ -101,10 +101,7 @@ impl Selection {
         let mut databases = Vec::new();
         for service in services {
             let Some(db) = options.connect(&service).await? else {
-                return Err(usage(
-                    "the outbox is in the services' databases: set DATABASE_URL, with {service} in \
-                     place of the service's name",
-                ));
+                return Err(without_databases("the outbox is in the services' databases"));
             };
             databases.push((service, db));
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use tokio::time::timeout;
 
-use crate::exit::{Done, usage, with_advice, words};
+use crate::exit::{Done, with_advice, without_databases, words};
 use crate::options::GlobalOptions;
 use crate::systems::services_or_all;
 use crate::ui::{self, Output};
@@ -49,10 +49,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         match read(&service, options).await {
             Ok(Some(row)) => rows.push(row),
             Ok(None) => {
-                return Err(usage(
-                    "the outbox is in the services' databases: set DATABASE_URL, with {service} in \
-                     place of the service's name",
-                ));
+                return Err(without_databases("the outbox is in the services' databases"));
             }
             Err(error) => away.push(words(&error)),
         }

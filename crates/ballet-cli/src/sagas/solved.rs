@@ -13,7 +13,7 @@ use sqlx::Connection;
 use uuid::Uuid;
 
 use crate::dlq::record::Record;
-use crate::exit::{Done, usage};
+use crate::exit::{Done, usage, without_databases};
 use crate::input::read;
 use crate::options::GlobalOptions;
 use crate::sagas::solved_event;
@@ -70,10 +70,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let note = args.record.note(options);
-    if note.why.as_deref().is_none_or(|why| why.trim().is_empty()) {
-        return Err(usage("say what was done instead, and why: --why TEXT"));
-    }
+    let note = args.record.note_with_reason("say what was done instead, and why", options)?;
     let part = part(args)?;
     let given = args.event.as_deref().map(read).transpose()?;
     let given = given.map(String::from_utf8).transpose().context("the body is not UTF-8")?;
@@ -86,10 +83,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         solved_event::body(kind, given.as_deref(), outcome, now).map(Some)
     };
     let Some(mut db) = options.connect(part.service).await? else {
-        return Err(usage(
-            "the saga is in the service's database: set DATABASE_URL, with {service} in place of the \
-             service's name",
-        ));
+        return Err(without_databases("the saga is in the service's database"));
     };
     let by_hand = ByHand {
         part: &part,

@@ -6,7 +6,7 @@ use sqlx::Connection;
 use uuid::Uuid;
 
 use crate::dlq::record::Record;
-use crate::exit::{Done, usage};
+use crate::exit::{Done, usage, without_databases};
 use crate::options::GlobalOptions;
 use crate::systems::systems;
 use crate::ui;
@@ -34,16 +34,10 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
-    let note = args.record.note(options);
-    if note.why.as_deref().is_none_or(|why| why.trim().is_empty()) {
-        return Err(usage("say why it is stopped: --why TEXT"));
-    }
+    let note = args.record.note_with_reason("say why it is stopped", options)?;
     let saga = chosen(args)?;
     let Some(mut db) = options.connect(saga.owner).await? else {
-        return Err(usage(
-            "the saga is in its owner's database: set DATABASE_URL, with {service} in place of the \
-             service's name",
-        ));
+        return Err(without_databases("the saga is in its owner's database"));
     };
     let stopped = stop(&mut db, saga, args.id, &note).await;
     db.close().await.ok();

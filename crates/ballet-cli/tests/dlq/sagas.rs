@@ -8,7 +8,7 @@ use crate::shop::{Shop, checkout};
 use crate::world::SOON;
 
 /// Waits until a listing has this word.
-async fn until_said(shop: &Shop, arguments: &[&str], word: &str) -> String {
+pub(crate) async fn until_said(shop: &Shop, arguments: &[&str], word: &str) -> String {
     wait_until(&format!("{word:?} in {arguments:?}"), SOON, || async {
         let said = shop.ballet(arguments).await;
         let is_said = said.code == Some(0) && said.out.contains(word);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::process::Command;
 
+use crate::sagas::until_said;
 use crate::shop::{Shop, checkout};
 use crate::world::{Ended, SOON, ended};
 
@@ -33,20 +34,9 @@ async fn stuck(shop: &Shop) -> String {
     let mut body = checkout();
     body["card_token"] = json!("card_declined");
     shop.drop(&id, &body.to_string()).await;
-    until(shop, &["sagas", "stuck"], &id).await;
+    until_said(shop, &["sagas", "stuck"], &id).await;
     shop.order_is(&id, "cancelled").await;
     id
-}
-
-/// Waits until the command says this.
-async fn until(shop: &Shop, arguments: &[&str], word: &str) -> String {
-    wait_until(&format!("{word:?} in {arguments:?}"), SOON, || async {
-        let said = shop.ballet(arguments).await;
-        let is_said = said.code == Some(0) && said.out.contains(word);
-        if is_said { Ok(Some(said.out)) } else { Err(format!("{said:?}")) }
-    })
-    .await
-    .expect("said")
 }
 
 fn command(shop: &Shop, saga: &str, more: &[&str]) -> Command {
@@ -118,7 +108,7 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
     // The message that failed comes again, and late copies of it: they find nothing to do.
     let retry = ["inbox", "retry", "inventory", "--saga", &saga];
     shop.ballet(&retry).await.ends_with(0);
-    until(&shop, &["sagas", "stuck"], "no saga is stuck").await;
+    until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
     let handled = count(&shop, "ballet.inbox").await;
     let properties = json!({
         "message_id": Shop::new_id(), "correlation_id": saga, "app_id": "orders",
@@ -133,7 +123,7 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
     })
     .await
     .expect("handled");
-    until(&shop, &["sagas", "show", &saga], "finished").await;
+    until_said(&shop, &["sagas", "show", &saga], "finished").await;
     assert_eq!(count(&shop, "ballet.ledger where entry = 'undone'").await, 1);
     assert_eq!(
         count(&shop, "reservation where state = 'held'").await,
@@ -186,7 +176,7 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
     shop.stop("payments").await;
     let saga = Shop::new_id();
     shop.drop(&saga, &checkout().to_string()).await;
-    until(&shop, &["sagas", "show", &saga], "inventory.stock_reserved").await;
+    until_said(&shop, &["sagas", "show", &saga], "inventory.stock_reserved").await;
     let stop = async |saga: &str, more: &[&str]| {
         shop.ballet(&[&["sagas", "stop", saga], more].concat()).await
     };
@@ -208,7 +198,7 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
     let late = stop(&saga, &why).await.ends_with(1);
     assert!(late.err.contains("it is decided or aborted"), "{late:?}");
     shop.start("payments", None).await;
-    let shown = until(&shop, &["sagas", "show", &saga], "finished").await;
+    let shown = until_said(&shop, &["sagas", "show", &saga], "finished").await;
     for words in
         ["aborted: deadline_passed", "stock_released  compensated", "stopped by ada", why[1]]
     {
