@@ -47,6 +47,15 @@ async fn solved(shop: &Shop, saga: &str, more: &[&str]) -> Ended {
     ended(command(shop, saga, more)).await
 }
 
+/// Runs the command, which dies at this point.
+async fn dies(shop: &Shop, mut command: Command, point: FaultPoint, label: &str) {
+    let place = shop.place.join(format!("{}-{label}", point.name()));
+    std::fs::create_dir_all(&place).expect("a directory");
+    std::fs::write(place.join("aim"), format!("{}@{label}", point.name())).expect("an aim");
+    let killed = command.env("BALLET_FAULTS", &place).output().await.expect("it runs");
+    assert_eq!(killed.status.code(), None, "{killed:?}");
+}
+
 async fn count(shop: &Shop, what: &str) -> i64 {
     let statement = format!("select count(*) from {what}");
     let mut db = inventory(shop).await;
@@ -88,12 +97,7 @@ async fn t153_a_stuck_undo_is_solved_by_hand_and_who_did_it_and_why_is_kept() {
 
     // It dies before it has committed, and after that.
     for (point, left) in [(FaultPoint::BeforeTables, 0), (FaultPoint::AfterTables, 1)] {
-        let place = shop.place.join(point.name());
-        std::fs::create_dir_all(&place).expect("a directory");
-        std::fs::write(place.join("aim"), format!("{}@solved", point.name())).expect("an aim");
-        let mut killed = command(&shop, &saga, &WHY);
-        let killed = killed.env("BALLET_FAULTS", &place).output().await.expect("it runs");
-        assert_eq!(killed.status.code(), None, "{killed:?}");
+        dies(&shop, command(&shop, &saga, &WHY), point, "solved").await;
         assert_eq!(count(&shop, "ballet.solved").await, left);
         assert_eq!(count(&shop, "ballet.ledger where entry = 'undone'").await, left);
     }
@@ -190,6 +194,15 @@ async fn t151_a_saga_is_stopped_by_its_owner_once_and_not_after_its_decision() {
         let refused = stop(saga, more).await.ends_with(code);
         assert!(refused.err.contains(said), "{said:?} is not in {refused:?}");
     }
+    // It dies before it has committed, so nothing is done; and, with another saga, after that.
+    let another = Shop::new_id();
+    shop.drop(&another, &checkout().to_string()).await;
+    until_said(&shop, &["sagas", "show", &another], "inventory.stock_reserved").await;
+    for (saga, point) in [(&saga, FaultPoint::BeforeTables), (&another, FaultPoint::AfterTables)] {
+        let command = shop.command(&["sagas", "stop", saga, why[0], why[1]]);
+        dies(&shop, command, point, "stopped").await;
+    }
+    shop.order_is(&another, "cancelled").await;
     let (one, other) = tokio::join!(stop(&saga, &why), stop(&saga, &why));
     let mut codes = [one.code, other.code];
     codes.sort_unstable();

@@ -4,6 +4,7 @@
 //! here, too: an event to itself, which it judges under the saga's lock, after what waits before it.
 
 use ballet_core::System;
+use ballet_fault::{self as fault, FaultPoint};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -106,6 +107,8 @@ pub async fn stop(
     .bind(note.why.as_deref().unwrap_or_default())
     .execute(&mut *transaction)
     .await?;
+    fault::point(FaultPoint::BeforeTables, "stopped");
     transaction.commit().await?;
+    fault::point(FaultPoint::AfterTables, "stopped");
     Ok(())
 }
