@@ -18,19 +18,19 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// The same where a reason has to be given, of which kind.
-    pub(crate) fn note_with_reason(&self, kind: &str, options: &GlobalOptions) -> Result<Note> {
-        let note = self.note(options);
-        match note.why.as_deref().map(str::trim) {
-            None | Some("") => Err(usage(format!("{kind}: --why TEXT"))),
-            Some(_) => Ok(note),
-        }
-    }
-
     /// Who does it, when and why.
     pub(crate) fn note(&self, options: &GlobalOptions) -> Note {
         let at = options.clock.now();
         Note { by: self.by.clone().unwrap_or_else(you), why: self.why.clone(), at }
+    }
+
+    /// The same for what needs a reason. `ask` says which one, if none is given.
+    pub(crate) fn note_with_reason(&self, ask: &str, options: &GlobalOptions) -> Result<Note> {
+        let note = self.note(options);
+        match note.why.as_deref().map(str::trim) {
+            None | Some("") => Err(usage(format!("{ask}: --why TEXT"))),
+            Some(_) => Ok(note),
+        }
     }
 
     pub(crate) fn redrive_options<'a>(

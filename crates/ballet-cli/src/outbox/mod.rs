@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::exit::{Done, usage, without_databases};
 use crate::options::GlobalOptions;
-use crate::systems::systems;
+use crate::systems::services_or_all;
 use crate::ui::{self, Output};
 
 #[derive(Debug, Subcommand)]
@@ -93,13 +93,8 @@ impl Selection {
 
     /// Connects to the databases of the services.
     async fn databases(&self, options: &GlobalOptions) -> Result<Vec<(String, PgConnection)>> {
-        let mut services = self.service.clone();
-        if services.is_empty() {
-            let known = systems().into_iter().flat_map(|system| system.parts);
-            services = known.map(|part| part.service.to_owned()).collect();
-        }
         let mut databases = Vec::new();
-        for service in services {
+        for service in services_or_all(&self.service) {
             let Some(db) = options.connect(&service).await? else {
                 return Err(without_databases("the outbox is in the services' databases"));
             };

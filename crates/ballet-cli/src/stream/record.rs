@@ -150,7 +150,7 @@ fn advised(error: RecordingError) -> anyhow::Error {
 }
 
 /// The broker's address and virtual host.
-pub(crate) async fn peer(broker: &dyn Broker) -> Result<Peer> {
+async fn peer(broker: &dyn Broker) -> Result<Peer> {
     let session = broker.connect("ballet record").await;
     let session = session.map_err(|error| of_journal(error.into()))?;
     let peer = session.peer().clone();

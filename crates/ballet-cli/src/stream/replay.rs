@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use ballet::core::topology::{EVENTS, OPS};
-use ballet_amqp::{Broker, Object};
+use ballet_amqp::{Broker, Object, Peer};
 use ballet_stream::{NewIds, Recording, Survey};
 use ballet_terminal::{ask, is_interactive};
 
@@ -15,7 +15,6 @@ use crate::stream::expect::{ExpectArgs, Expectation, SentSagas};
 use crate::stream::left_out::LeftOut;
 use crate::stream::pace::Pace;
 use crate::stream::progress::{Progress, ProgressFile};
-use crate::stream::record::peer;
 use crate::stream::selected::{Selected, nothing_to_compare};
 use crate::stream::selection::Selection;
 use crate::stream::sending::Replay;
@@ -145,8 +144,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     if expected.is_some() && survey.records == 0 {
         return Err(nothing_to_compare(&args.file));
     }
-    let peer = peer(&*broker).await?;
-    check_exchange(&*broker).await?;
+    let peer = peer_with_exchange(&*broker).await?;
     let to = format!("{}/{}", peer.address, peer.vhost);
     let file = (!args.is_rehearsal).then(|| ProgressFile::of(&args.file));
     let progress = if let Some(file) = file.as_ref().filter(|_| args.resume) {
@@ -199,17 +197,18 @@ fn say_texts(survey: &Survey) {
     }
 }
 
-/// Without it nothing can be sent, and nothing is to be resumed.
-async fn check_exchange(broker: &dyn Broker) -> Result<()> {
+/// Where the events go to. Without the exchange nothing can be sent, and nothing is to be resumed.
+async fn peer_with_exchange(broker: &dyn Broker) -> Result<Peer> {
     let session = broker.connect("ballet replay").await;
     let session = session.map_err(|error| of_journal(error.into()))?;
     let found = session.find(&Object::Exchange(EVENTS.to_owned())).await;
-    let vhost = session.peer().vhost.clone();
+    let peer = session.peer().clone();
     session.close().await;
     match found.map_err(|error| of_journal(error.into()))? {
-        Some(_) => Ok(()),
+        Some(_) => Ok(peer),
         None => bail!(
-            "there is no exchange `{EVENTS}` in vhost `{vhost}`: make it with `ballet topology apply`"
+            "there is no exchange `{EVENTS}` in vhost `{}`: make it with `ballet topology apply`",
+            peer.vhost
         ),
     }
 }

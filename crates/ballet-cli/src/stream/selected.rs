@@ -46,11 +46,13 @@ impl Selected {
             None
         };
         let made = if new_ids { made_keys(options)? } else { MadeKeys::default() };
-        let flags = [(from_outside, "--from-outside"), (new_ids, "--new-ids")];
-        let flags =
-            flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag.to_owned());
-        let words: Vec<String> = std::iter::once(selection.words()).chain(flags).collect();
-        let words = words.join(" ").trim().to_owned();
+        let mut words = selection.words();
+        for (is_set, flag) in [(from_outside, "--from-outside"), (new_ids, "--new-ids")] {
+            if is_set {
+                words.push(flag.to_owned());
+            }
+        }
+        let words = words.join(" ");
         Ok(Self { filter: selection.filter(), outside, repeatable: None, made, words })
     }
 

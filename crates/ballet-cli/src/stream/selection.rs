@@ -46,19 +46,19 @@ impl Selection {
     }
 
     /// The options as they are typed.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn words(&self) -> Vec<String> {
         let Self { types, saga, service, header, value } = self;
         let mut words: Vec<String> = types.iter().map(ToString::to_string).collect();
         words.extend(saga.iter().map(|saga| format!("--saga {saga}")));
         words.extend(service.iter().map(|service| format!("--service {service}")));
         words.extend(header.iter().map(|header| format!("--header {header}")));
         words.extend(value.iter().map(|value| format!("--where {value}")));
-        words.join(" ")
+        words
     }
 }
 
 /// Which part of the journal is read.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Range {
     /// Where to begin: first, last, next, or an offset
     #[arg(
@@ -118,13 +118,7 @@ impl Range {
 
     /// All that is there when the command begins.
     pub(crate) fn until_the_end() -> Self {
-        Self {
-            from: None,
-            since: None,
-            until: Some("now".to_owned()),
-            limit: None,
-            idle_timeout: None,
-        }
+        Self { until: Some("now".to_owned()), ..Self::default() }
     }
 
     pub(crate) fn until_now(&self) -> bool {

@@ -106,7 +106,7 @@ async fn a_replay_is_clean_with_the_same_build_and_names_what_another_does_other
     })
     .await
     .expect("answers");
-    recorded.ballet(&["record", &file, "--from", "first", "--until", "now"], 0).await;
+    recorded.record(&file).await;
     running.stop().await;
 
     for more in [&["--expect-same"][..], &["--expect", &file, "--new-ids"]] {

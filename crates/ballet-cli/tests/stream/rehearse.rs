@@ -66,7 +66,7 @@ impl Recorded {
         answers(&world, "orders.order_cancelled.v1", 2).await;
         answers(&world, "inventory.stock_released.v1", 1).await;
         let file = world.file("orders.jsonl");
-        world.ballet(&["record", &file, "--from", "first", "--until", "now"], 0).await;
+        world.record(&file).await;
         for service in running {
             service.stop().await;
         }
@@ -217,7 +217,7 @@ async fn a_rehearsal_that_fails_says_why_and_leaves_nothing() {
     let world = World::new("rehearse-fails").await;
     let file = world.file("run.jsonl");
     world.ticks(0..1).await;
-    world.ballet(&["record", &file, "--from", "first", "--until", "now"], 0).await;
+    world.record(&file).await;
     let recorded = Recorded {
         release: release(&world.place).display().to_string(),
         file,

@@ -52,7 +52,7 @@ pub(crate) fn replay(into: &World, arguments: &[&str]) -> Command {
 
 pub(crate) async fn record(world: &World, name: &str) -> String {
     let file = world.file(name);
-    world.ballet(&["record", &file, "--from", "first", "--until", "now"], 0).await;
+    world.record(&file).await;
     file
 }
 

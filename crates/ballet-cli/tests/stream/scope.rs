@@ -125,7 +125,7 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
     ];
     world.publish(events).await;
     let file = world.file("house.jsonl");
-    world.ballet(&["record", &file, "--from", "first", "--until", "now"], 0).await;
+    world.record(&file).await;
 
     let contracts = folder.display().to_string();
     let all = ["replay", &file, "--pace", "max", "--new-ids", "--expect-same", "--settle", "5s"];

@@ -119,6 +119,11 @@ impl World {
         ended(self.command(arguments), code).await
     }
 
+    /// Records all that is there.
+    pub(crate) async fn record(&self, file: &str) {
+        self.ballet(&["record", file, "--from", "first", "--until", "now"], 0).await;
+    }
+
     /// What a tap prints as JSON lines.
     pub(crate) async fn tap(&self, arguments: &[&str]) -> Vec<Value> {
         let all = [&["tap", "-o", "jsonl"], arguments].concat();

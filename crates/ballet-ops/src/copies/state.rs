@@ -6,6 +6,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgConnection, Row};
 use uuid::Uuid;
 
+use crate::databases::has_table;
+
 /// A copy that a service keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copy {
@@ -34,9 +36,7 @@ pub struct Copy {
 /// If the database does not answer.
 pub async fn copies(db: &mut PgConnection) -> Result<Vec<Copy>, sqlx::Error> {
     // A service of the release before has no such table.
-    let known = "select to_regclass('ballet.copy_fill') is not null";
-    let (known,): (bool,) = sqlx::query_as(known).fetch_one(&mut *db).await?;
-    if !known {
+    if !has_table(db, "ballet.copy_fill").await? {
         return Ok(Vec::new());
     }
     sqlx::query_as(

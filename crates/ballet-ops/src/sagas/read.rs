@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::audit::ledger::Row;
+use crate::databases::has_table;
 
 /// A row of the ledger with what the saga's picture needs besides.
 #[derive(Debug)]
@@ -117,9 +118,4 @@ pub(crate) async fn stopped(
         at: at.to_jiff(),
     };
     Ok(rows.into_iter().map(stopped).collect())
-}
-
-/// Whether a table is there: a process of this release makes it when it starts.
-pub(crate) async fn has_table(db: &mut PgConnection, name: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select to_regclass($1) is not null").bind(name).fetch_one(db).await
 }

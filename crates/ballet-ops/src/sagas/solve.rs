@@ -14,7 +14,7 @@ use ballet_fault::{self as fault, FaultPoint};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
-use crate::databases::as_service;
+use crate::databases::{as_service, has_table};
 use crate::outbox;
 use crate::redrive::Note;
 use crate::sagas::read::{self, Recorded};
@@ -96,7 +96,7 @@ pub async fn solve(
     #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
     let mut transaction = db.begin().await?;
     as_service(&mut transaction).await?;
-    if !read::has_table(&mut transaction, "ballet.solved").await? {
+    if !has_table(&mut transaction, "ballet.solved").await? {
         return Err(NotSolved::NotMigrated(part.service.to_owned()));
     }
     sqlx::query(LOCK_TIMEOUT).execute(&mut *transaction).await?;

@@ -8,8 +8,8 @@ use ballet_fault::{self as fault, FaultPoint};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::databases::has_table;
 use crate::redrive::Note;
-use crate::sagas::read::has_table;
 
 /// A saga that can be stopped by its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
