@@ -76,10 +76,12 @@ async fn a_replay_step_by_step_asks_again_and_ends_with_ctrl_c() {
     world.close().await;
 }
 
-/// The command in a terminal of its own, with the exit code of the command.
+/// The command in a terminal of its own, with the exit code of the command: a shell that stayed
+/// would hear the Ctrl-C as well, and some end with a code of their own then.
 fn terminal_of(line: &str, like: &std::process::Command) -> tokio::process::Command {
     let mut script = tokio::process::Command::new("script");
-    script.args(["-qefc", line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let line = format!("exec {line}");
+    script.args(["-qefc", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     for (name, value) in like.get_envs() {
         match value {
             Some(value) => script.env(name, value),

@@ -102,7 +102,7 @@ async fn t187_beside_a_dump_looks_cost_what_is_written_and_all_is_emptied_when_i
 async fn t188_what_waits_behind_an_outage_drains_in_order_and_in_linear_time() {
     // Batches of 500 events.
     let batches = std::env::var("BALLET_BACKLOG").ok().and_then(|set| set.parse().ok());
-    let batches: i64 = batches.unwrap_or(180);
+    let batches: i64 = batches.unwrap_or(600);
     let rental = Rental::default();
     let stage = Stage::new("outage", &[service(&rental)]).await;
     let running = stage.start_by(service(&rental), &[], Clock::system(), |_| {}).await;
@@ -121,6 +121,8 @@ async fn t188_what_waits_behind_an_outage_drains_in_order_and_in_linear_time() {
         assert!(counts.iter().copied().eq(0..batches), "lot {lot}: {counts:?}");
     }
     let (written, read) = until_reported(&stage, 500 * batches).await;
-    // A table of 20,000 is read once for each 3,000 that are read back, and for a few looks.
-    assert!(read < 15 * written, "{read} rows were read of {written} written");
+    // A table of 20,000 is read once for each 3,000 that are read back, and for some looks: 11 to 19
+    // times as much as was written, of 30,000 events as of a million. Looks that read all that waits
+    // would make it 50 times at 300,000, and growing.
+    assert!(read < 30 * written, "{read} rows were read of {written} written");
 }
