@@ -18,7 +18,7 @@ use crate::publish::outgoing::{Outgoing, outgoing};
 use crate::publish::sending::{Sent, send};
 use crate::systems::contracts;
 use crate::ui::{self, Output};
-use crate::validate::texts::texts;
+use crate::validate::texts::{Text, texts};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -42,22 +42,13 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     if texts.is_empty() {
         return Err(usage(format!("there is no message in {}", args.file.display())));
     }
-    let (mut messages, mut faults) = (Vec::new(), 0);
-    for text in &texts {
-        match outgoing(text, args, &validator, &options.clock) {
-            Ok(message) => messages.push(message),
-            Err(wrong) => {
-                faults += 1;
-                for why in wrong {
-                    ui::say(&format!("{}{} {why}", text.place, ui::bad("error:")));
-                }
-            }
-        }
-    }
-    if faults > 0 {
-        ui::say(&format!("{faults} of {} messages are wrong: nothing is published", texts.len()));
+    let read = texts.iter().map(|text| (text, outgoing(text, args, &validator, &options.clock)));
+    let read: Vec<_> = read.collect();
+    if read.iter().any(|(_, message)| message.is_err()) {
+        refuse(&read, options);
         return Ok(Done::Failed);
     }
+    let messages: Vec<_> = read.into_iter().filter_map(|(_, message)| message.ok()).collect();
     if args.dry_run {
         show(&messages, &vec![Sent::NotTried; messages.len()], options);
         return Ok(Done::All);
@@ -71,6 +62,30 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         0 => Done::Failed,
         _ => Done::Partly,
     })
+}
+
+/// Says what is wrong with which message of the file.
+fn refuse(read: &[(&Text<'_>, Result<Outgoing, Vec<String>>)], options: &GlobalOptions) {
+    let (mut rows, mut wrong) = (Vec::new(), 0);
+    for (Text { place, .. }, message) in read {
+        match message {
+            Ok(message) => rows.push(row(message, &Sent::NotTried)),
+            Err(why) => {
+                wrong += 1;
+                for why in why {
+                    ui::say(&format!("{place}{} {why}", ui::bad("error:")));
+                }
+                rows.push(json!({
+                    "place": place.trim_end_matches(": "), "type": null, "message_id": null,
+                    "saga": null, "state": "wrong", "why": why.join("; "),
+                }));
+            }
+        }
+    }
+    ui::say(&format!("{wrong} of {} messages are wrong: nothing is published", read.len()));
+    if options.output != Output::Table {
+        ui::print_json(options.output, rows);
+    }
 }
 
 fn show(messages: &[Outgoing], sent: &[Sent], options: &GlobalOptions) {

@@ -69,6 +69,12 @@ async fn one_wrong_message_keeps_all_from_leaving_and_its_place_is_said() {
     assert!(wrong.err.contains("number: a whole number from"), "{wrong:?}");
     assert!(wrong.err.contains("line 3: error: "), "{wrong:?}");
     assert!(wrong.err.contains("2 of 3 messages are wrong: nothing is published"), "{wrong:?}");
+    let wrong = publish(&world, "ops", text, &["--type", TICKED, "-o", "json"]).await.ends_with(1);
+    let rows: Vec<Value> = serde_json::from_str(&wrong.out).expect("JSON");
+    let states: Vec<_> = rows.iter().map(|row| row["state"].as_str().expect("text")).collect();
+    assert_eq!(states, ["valid", "wrong", "wrong"]);
+    assert_eq!(rows[1]["place"], json!("line 2"));
+    assert!(rows[1]["why"].as_str().expect("text").contains("a whole number from"), "{rows:?}");
     let forged = publish(&world, "ops", "{\"number\":0}", &["--type", TICKED, "--app-id", "thief"]);
     assert!(forged.await.ends_with(1).err.contains("\"thief\" may not publish"));
     publish(&world, "ops", "{}", &["--type", "clock.rang.v1"]).await.ends_with(2);
