@@ -43,28 +43,35 @@ pub(crate) fn limit(comparison: &mut Comparison, sagas: &HashSet<Uuid>, repeatab
     }
 }
 
-/// The sagas that are not sent, by why.
+/// The sagas that a replay cannot repeat, by why.
 #[derive(Debug, Default)]
-pub(crate) struct LeftOut(BTreeMap<Hindrance, BTreeSet<Uuid>>);
+pub(crate) struct Hindered(BTreeMap<Hindrance, BTreeSet<Uuid>>);
 
-impl LeftOut {
+impl Hindered {
     pub(crate) fn add(&mut self, saga: Uuid, why: Hindrance) {
         self.0.entry(why).or_default().insert(saga);
     }
 
-    pub(crate) fn say(&self) {
+    /// Where nothing is compared they are sent all the same, and a deadline passes there in its time.
+    pub(crate) fn say(&self, are_left_out: bool) {
         for (why, sagas) in &self.0 {
             let (count, ids) = named(sagas);
             let each = if sagas.len() == 1 { "it" } else { "each" };
+            let fate = match sagas.len() {
+                _ if are_left_out => "left out, neither sent nor compared",
+                1 => "is sent, and cannot go on as it did",
+                _ => "are sent, and cannot go on as they did",
+            };
             let why = match why {
                 Hindrance::Request(service) => {
                     format!("a request to {service} is part of {each}, and a replay makes none")
                 }
-                Hindrance::Deadline => {
+                Hindrance::Deadline if are_left_out => {
                     format!("a deadline passed in {each}, and a replay does not wait for it")
                 }
+                Hindrance::Deadline => continue,
             };
-            ui::say(&format!("{count} left out, neither sent nor compared: {why}: {ids}"));
+            ui::say(&format!("{count} {fate}: {why}: {ids}"));
         }
     }
 }

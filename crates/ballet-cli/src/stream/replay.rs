@@ -12,7 +12,7 @@ use ballet_terminal::{ask, is_interactive};
 use crate::exit::{Done, of_journal, usage};
 use crate::options::GlobalOptions;
 use crate::stream::expect::{ExpectArgs, Expectation, SentSagas};
-use crate::stream::left_out::LeftOut;
+use crate::stream::left_out::Hindered;
 use crate::stream::pace::Pace;
 use crate::stream::progress::{Progress, ProgressFile};
 use crate::stream::selected::{Selected, nothing_to_compare};
@@ -100,9 +100,10 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     let expected = args.expect.recording(&args.file);
     let from_outside = args.from_outside || expected.is_some();
     let selected = Selected::new(&args.selection, args.new_ids, from_outside, options)?;
-    let selected = match expected {
-        Some(_) => selected.of_repeatable(&args.file)?,
-        None => selected,
+    let selected = if from_outside {
+        selected.of_repeatable(&args.file, expected.is_some())?
+    } else {
+        selected
     };
     let broker = match &args.to {
         Some(url) => options.broker_at(url)?,
@@ -110,14 +111,14 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
     };
     let mut survey = Survey::with_keys(selected.made.clone());
     let mut sagas = SentSagas::default();
-    let mut left_out = LeftOut::default();
+    let mut hindered = Hindered::default();
     let mut recording = Recording::open(&args.file)?;
     for record in recording.by_ref() {
         let record = record?;
         if selected.is_wanted(&record)
             && let Some((saga, why)) = selected.hindrance(&record)
         {
-            left_out.add(saga, why);
+            hindered.add(saga, why);
         }
         if selected.is(&record) {
             survey.add(&record, args.new_ids);
@@ -135,7 +136,7 @@ pub(crate) async fn run(args: ReplayArgs, options: &GlobalOptions) -> Result<Don
             cut.line
         ));
     }
-    left_out.say();
+    hindered.say(expected.is_some());
     say_texts(&survey);
     if args.dry_run {
         ui::print(&format!("{} would be sent; nothing was sent", ui::events(survey.records)));

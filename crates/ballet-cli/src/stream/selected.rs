@@ -24,8 +24,10 @@ pub(crate) fn nothing_to_compare(recording: &Path) -> anyhow::Error {
 pub(crate) struct Selected {
     filter: Filter,
     outside: Option<Entries>,
-    /// Which sagas can be compared, if they are.
+    /// Which sagas can be repeated, if that matters.
     repeatable: Option<Repeatable>,
+    /// Whether those that cannot are left out.
+    only_repeatable: bool,
     /// The keys that get new values.
     pub(crate) made: MadeKeys,
     /// The options that say so, as they are typed.
@@ -53,11 +55,13 @@ impl Selected {
             }
         }
         let words = words.join(" ");
-        Ok(Self { filter: selection.filter(), outside, repeatable: None, made, words })
+        let (filter, repeatable) = (selection.filter(), None);
+        Ok(Self { filter, outside, repeatable, only_repeatable: false, made, words })
     }
 
-    /// Only events of sagas that a replay of this recording can repeat.
-    pub(crate) fn of_repeatable(mut self, recording: &Path) -> Result<Self> {
+    /// Judges which sagas of this recording a replay can repeat. With `only`, the others are left out.
+    pub(crate) fn of_repeatable(mut self, recording: &Path, only: bool) -> Result<Self> {
+        self.only_repeatable = only;
         self.repeatable = systems().first().map(Repeatable::by);
         if let Some(repeatable) = &mut self.repeatable {
             for record in Recording::open(recording)? {
@@ -68,16 +72,17 @@ impl Selected {
     }
 
     pub(crate) fn is(&self, record: &Record) -> bool {
-        self.is_wanted(record) && self.hindrance(record).is_none()
+        let is_left_out = || self.only_repeatable && self.hindrance(record).is_some();
+        self.is_wanted(record) && !is_left_out()
     }
 
-    /// The saga of the record, and why it cannot be compared.
+    /// The saga of the record, and why it cannot be repeated.
     pub(crate) fn hindrance(&self, record: &Record) -> Option<(Uuid, Hindrance)> {
         let saga = Uuid::try_parse(record.saga()?).ok()?;
         Some((saga, self.repeatable.as_ref()?.hindrance(saga)?))
     }
 
-    /// Whether it would be sent, if its saga can be compared.
+    /// Whether it would be sent, if its saga can be repeated.
     pub(crate) fn is_wanted(&self, record: &Record) -> bool {
         is_event(record)
             && self.filter.matches(record)

@@ -128,6 +128,15 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
     world.record(&file).await;
 
     let contracts = folder.display().to_string();
+    let sent = ["replay", &file, "--from-outside", "--dry-run", "--contracts", &contracts];
+    let (out, said) = ended(world.command(&sent), 0).await;
+    assert!(out.starts_with("5 events would be sent"), "{out}");
+    let warned = format!(
+        "1 saga is sent, and cannot go on as it did: a request to host is part of it, and a \
+             replay makes none: {}",
+        id(3, 0)
+    );
+    assert!(said.contains(&warned) && !said.contains("left out"), "{said}");
     let all = ["replay", &file, "--pace", "max", "--new-ids", "--expect-same", "--settle", "5s"];
     let all = [&all[..], &["--contracts", &contracts]].concat();
     for (forgets, code, name) in [(false, 0, "host"), (true, 3, "forgetful")] {
