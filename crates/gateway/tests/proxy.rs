@@ -4,12 +4,10 @@
 
 mod support;
 
-use std::time::Duration;
-
 use ballet_testkit::wait_until;
 use reqwest::{Client, StatusCode};
 use support::gateway::{Folder, Gateway, LIMIT, problem};
-use support::raw::{self, exchange, is_silent, read_to_end, read_until};
+use support::raw::{self, exchange, read_to_end, read_until};
 use support::service::{ROUTE, Service, text};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -289,13 +287,13 @@ async fn a_stop_lets_requests_in_progress_end() {
     read_until(&mut service, "\r\n\r\n").await;
     gateway.signal("-TERM");
     gateway.private_says("/readyz", 503, "\"stopping\":true").await;
-    assert!(
-        TcpStream::connect(gateway.host()).await.is_err() || {
-            // Accepted by the system, and never served.
-            let mut late = TcpStream::connect(gateway.host()).await.unwrap();
-            is_silent(&mut late, Duration::from_millis(50)).await
-        }
-    );
+    // It says so a moment before it closes its door.
+    wait_until("a closed door", LIMIT, || async {
+        let refused = TcpStream::connect(gateway.host()).await.is_err();
+        Ok::<_, String>(refused.then_some(()))
+    })
+    .await
+    .unwrap();
     assert_eq!(read_to_end(&mut idle).await, "", "an idle connection is closed");
     service.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").await.unwrap();
     assert_eq!(asked.await.unwrap().unwrap().text().await.unwrap(), "done");

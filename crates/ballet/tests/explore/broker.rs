@@ -43,6 +43,11 @@ impl Lossy {
         self.memory.drop_connections("");
     }
 
+    /// How many messages wait in the queue, and how many are being handled.
+    pub(crate) fn left(&self, queue: &str) -> (usize, usize) {
+        (self.memory.ready(queue).len(), self.memory.unacked(queue))
+    }
+
     /// Whether everything in the queue was delivered and acknowledged, as its consumer sees it.
     pub(crate) fn is_settled(&self, queue: &str) -> bool {
         let outstanding = self.memory.unacked(queue) as u64;

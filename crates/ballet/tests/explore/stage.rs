@@ -149,7 +149,9 @@ impl Stage {
     pub(crate) async fn settle(&self) {
         wait_until("a rest", LONG, || async {
             if !self.broker.is_settled(self.service()) {
-                return Err("messages are being handled".to_owned());
+                // Thousands of them: a busy machine that goes on with them is not late.
+                let (wait, handled) = self.broker.left(self.service());
+                return Err(format!("{wait} messages wait, and {handled} are being handled"));
             }
             // A commit comes before its acknowledgement, so this sees its calls.
             let open: Vec<(Uuid, String, bool)> = sqlx::query_as(

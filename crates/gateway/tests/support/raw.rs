@@ -1,7 +1,5 @@
 //! Peers that speak bytes: slow clients, and services that break off.
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -66,10 +64,4 @@ pub(crate) async fn nobody() -> String {
 
 pub(crate) fn upstream(name: &str, address: &str) -> String {
     format!("[[upstream]]\nname = \"{name}\"\nservers = [\"{address}\"]\n")
-}
-
-/// Whether nothing comes for this long. Only for what must not happen.
-pub(crate) async fn is_silent(stream: &mut TcpStream, time: Duration) -> bool {
-    let mut piece = [0; 1];
-    tokio::time::timeout(time, stream.read(&mut piece)).await.is_err()
 }

@@ -22,7 +22,9 @@ const CONFIG_FILE: &str = "gateway.toml";
 const KEYS: &str = "keys";
 /// The services' HTTP documents, in the workspace.
 const DOCUMENTS: &str = "docs/openapi";
-const DATABASE: &str = "env:GATEWAY_DATABASE_URL";
+const DATABASE: &str = "env:GATEWAY_DATABASE_URL\"";
+/// How long a request waits for the database. It is on this machine, which may have much else to do.
+const DATABASE_TIMEOUT: &str = "10s";
 /// How long it may take to start, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a client works with its token.
@@ -163,7 +165,8 @@ impl Gateway {
 fn config(database_url: &str, services: &[(&str, &str)]) -> Result<String> {
     let documents = cargo::root().join(DOCUMENTS).display().to_string();
     let text = CONFIG.replace(&format!("../../{DOCUMENTS}"), &documents);
-    let mut text = text.replace(DATABASE, database_url);
+    let database = format!("{database_url}\"\ntimeout = \"{DATABASE_TIMEOUT}\"");
+    let mut text = text.replace(DATABASE, &database);
     for (service, url) in services {
         text = text.replace(&format!("\"http://{service}:8080\""), &format!("\"{url}\""));
     }
@@ -223,7 +226,7 @@ mod tests {
         let names = crate::harness::services::SERVICES.clone();
         let urls: Vec<_> = names.iter().map(|name| (*name, "http://127.0.0.1:1")).collect();
         let text = config("postgres://gateway", &urls).expect("every service is started");
-        assert!(text.contains("url = \"postgres://gateway\""), "{text}");
+        assert!(text.contains("url = \"postgres://gateway\"\ntimeout = \"10s\"\n"), "{text}");
         assert!(config("postgres://gateway", &[]).is_err(), "none is started");
     }
 }

@@ -4,6 +4,8 @@ use anyhow::{Context, Result};
 use reqwest::Client;
 use serde_json::json;
 
+use crate::harness::http::send_until_answered;
+
 /// The products that never run out, with their prices.
 pub(crate) const PLENTY: [(&str, i64); 4] =
     [("mug", 1_250), ("teapot", 3_900), ("kettle", 5_495), ("spoon", 310)];
@@ -19,9 +21,10 @@ pub(crate) async fn fill_shelves(http: &Client, inventory: &str) -> Result<()> {
     for (sku, quantity) in plenty.into_iter().chain([RARE]) {
         let url = format!("{inventory}/stock/{sku}/receive");
         let note = json!({ "receipt": "opening", "quantity": quantity });
-        let answer = http.post(&url).json(&note).send().await;
+        // A receipt counts once, however often a busy machine has to be asked.
+        let answer = send_until_answered(http.post(&url).json(&note)).await;
         answer
-            .and_then(reqwest::Response::error_for_status)
+            .and_then(|answer| Ok(answer.error_for_status()?))
             .with_context(|| format!("cannot receive stock of {sku}"))?;
     }
     Ok(())

@@ -5,8 +5,9 @@
 
 use crate::test::programs::Program;
 
-/// With more failed tests than this, the cause is not how busy the machine was.
-pub(crate) const MOST: usize = 3;
+/// With more failed tests than this, the cause is not how busy the machine was. A disk that stands still
+/// for a minute fails several at once.
+pub(crate) const MOST: usize = 8;
 
 /// The tests that failed, by the list at the end of a program's output.
 pub(crate) fn failed_tests(output: &str) -> Vec<String> {

@@ -261,6 +261,11 @@ impl<'a> World<'a> {
         self.record.read(&self.env).await.map_err(said)
     }
 
+    /// The same, although a busy broker may have to be asked again.
+    pub(crate) async fn surely_seen(&self) -> Result<Vec<Seen>, Wrong> {
+        self.until("the events so far", || async { self.seen().await.map(Some) }).await
+    }
+
     /// Waits until a saga is at an end.
     pub(crate) async fn becomes(&self, saga: Uuid, end: End) -> Result<(), Wrong> {
         self.within(self.patience, &format!("a saga to be {end:?}"), || async {
@@ -343,7 +348,7 @@ impl<'a> World<'a> {
         }
         self.is_quiet().await?;
         self.stop().await?;
-        let seen = self.seen().await?;
+        let seen = self.surely_seen().await?;
         for (saga, end) in &sagas {
             self.is(*saga, *end, &seen).await?;
         }
@@ -356,7 +361,9 @@ impl<'a> World<'a> {
                 return Err(wrong.join("\n"));
             }
         }
-        let letters = self.dead_letters().await?;
+        let letters =
+            self.until("the dead letters", || async { self.dead_letters().await.map(Some) });
+        let letters = letters.await?;
         if letters.len() != dead {
             return Err(format!(
                 "there are {} dead letters, not {dead}: {letters:?}",

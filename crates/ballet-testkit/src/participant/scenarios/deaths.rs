@@ -13,7 +13,7 @@ use crate::random;
 pub(super) const ROUNDS: usize = 3;
 /// So many moments after an event are tried, this far apart: some are in the midst of the next message.
 const MOMENTS: u32 = 8;
-const APART: Duration = Duration::from_millis(130);
+const APART: Duration = Duration::from_millis(200);
 const SLOW: Duration = Duration::from_millis(15);
 /// A program with a handful of statements for a message takes a second for each.
 const SLOWER: Duration = Duration::from_millis(100);
@@ -26,7 +26,7 @@ pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong>
     let mut ends = Vec::new();
     for moment in 0..MOMENTS {
         world.database.set(Link::Slow(SLOWER));
-        let before = world.seen().await?.len();
+        let before = world.surely_seen().await?.len();
         for _ in 0..6 {
             let saga = World::new_id();
             world.trigger(saga).await?;
@@ -49,12 +49,14 @@ pub(crate) async fn before_the_commit(mut world: World<'_>) -> Result<(), Wrong>
 pub(crate) async fn after_the_commit(mut world: World<'_>) -> Result<(), Wrong> {
     world.start().await?;
     let mut ends = Vec::new();
-    for _ in 0..ROUNDS {
+    for moment in (0..MOMENTS).take(ROUNDS) {
         let saga = World::new_id();
         in_hand(&mut world, saga).await?;
         world.amqp.set(Link::Silent);
         world.database.set(Link::Open);
         committed(&world, saga).await?;
+        // It may still be about to take the event out of its outbox.
+        tokio::time::sleep(APART * moment).await;
         world.kill().await;
         world.amqp.set(Link::Open);
         ends.push((saga, End::Done));
@@ -149,7 +151,7 @@ pub(crate) async fn by_request(mut world: World<'_>) -> Result<(), Wrong> {
 
 /// Publishes for some more sagas, and waits until a random part of them is handled.
 pub(crate) async fn load(world: &mut World<'_>, ends: &mut Vec<(Uuid, End)>) -> Result<(), Wrong> {
-    let before = world.seen().await?.len();
+    let before = world.surely_seen().await?.len();
     for number in 0..8 {
         let saga = World::new_id();
         let id = world.trigger(saga).await?;

@@ -13,8 +13,11 @@ pub(crate) async fn refill(world: &World) {
     let readers = system.parts.iter().filter(|part| !part.copies.is_empty());
     let readers: Vec<&str> = readers.map(|part| world.env.database_url(part.service)).collect();
     for reader in &readers {
-        let mut db = PgConnection::connect(reader).await.expect("a session");
-        empty(&mut db).await.expect("an answer");
+        // The service may be writing the copy, and then one of the two is told of a deadlock.
+        let emptied = wait_until("a copy to be emptied", SOON, || async {
+            empty(&mut PgConnection::connect(reader).await?).await.map(Some)
+        });
+        emptied.await.expect("an empty copy");
     }
     for reader in readers {
         let filled = wait_until("a copy to be filled", SOON, || async {

@@ -10,7 +10,9 @@ use reqwest::{Client, Response};
 use serde_json::Value;
 use shop::audit::ServiceUrls;
 
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// For hangs, not for pace: any service may be dead at any time, and on a busy machine each takes a while
+/// to start.
+pub(crate) const SOON: Duration = Duration::from_secs(180);
 
 #[derive(Debug)]
 pub(crate) struct Services {

@@ -54,7 +54,12 @@ pub(crate) async fn sold(shop: &Shop, sku: &str, amount_minor: i64) -> String {
     let url = format!("{}/products", shop.url("catalog"));
     let product = json!({ "sku": sku, "title": "A mug", "category": "kitchen",
         "price": { "amount_minor": amount_minor, "currency": "EUR" } });
-    assert!(shop.post(&url, &product).await.status().is_success());
+    // Sent again it is the same product.
+    let published = wait_until("a product", SOON, || async {
+        let status = shop.post(&url, &product).await.status();
+        if status.is_success() { Ok(Some(())) } else { Err(status.to_string()) }
+    });
+    published.await.expect("it is published");
     let known = wait_until("a product that carts know", SOON, || async {
         let body = json!({ "customer_id": mugs(1, "")["customer_id"],
             "items": [{ "sku": sku, "quantity": 1 }] });

@@ -7,7 +7,7 @@ use ballet::core::{Part, topology};
 use ballet::{Clock, Running, Service, Settings};
 use ballet_testkit::{Collector, Servers, TestEnv, wait_until};
 use jiff::SignedDuration;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use shop::audit::{Report, audit};
 use sqlx::{Connection, Executor, PgConnection};
@@ -191,9 +191,18 @@ impl Shop {
         self.post(&format!("{}/orders", self.door("orders")), checkout).await
     }
 
-    /// Places an order that has to be taken, and gives its id.
+    /// Places an order that has to be taken, and gives its id. Where the service has no connection to its
+    /// database for a moment the same request is sent again, under the same key.
     pub(crate) async fn placed(&self, checkout: &Value) -> String {
-        let response = self.place(checkout).await;
+        let (url, key) = (format!("{}/orders", self.door("orders")), new_key());
+        let response = wait_until("an order to be taken", SOON, || async {
+            let response = self.post_under(&key, &url, checkout).await;
+            match response.status() {
+                StatusCode::SERVICE_UNAVAILABLE => Err(response.text().await.unwrap_or_default()),
+                _ => Ok(Some(response)),
+            }
+        });
+        let response = response.await.expect("an answer");
         assert_eq!(response.status(), StatusCode::CREATED);
         let location = response.headers()["location"].to_str().expect("text").to_owned();
         let body: Value = response.json().await.expect("JSON");
@@ -266,6 +275,14 @@ impl Shop {
         Ok(business.and(framework))
     }
 
+    /// Lets what has failed wait for some seconds each time, in which a busy machine sees that it waits.
+    pub(crate) async fn retries_take_seconds(&self) {
+        let policy = json!({ "pattern": r"^retry\.", "apply-to": "queues", "priority": 9,
+            "definition": { "message-ttl": 3_000 } });
+        let path = ["policies", self.env.vhost(), "quick-retries"];
+        self.env.management().call(Method::PUT, &path, Some(&policy)).await.expect("a policy");
+    }
+
     /// How many messages lie in the services' dead-letter queues.
     pub(crate) async fn dead_letters(&self) -> usize {
         let mut dead = 0;
@@ -293,8 +310,11 @@ impl Shop {
     }
 
     pub(crate) async fn post(&self, url: &str, body: &Value) -> Response {
-        // What the gateway wants; a service does not look at it.
-        let key = Clock::system().new_id(Clock::system().now()).to_string();
+        self.post_under(&new_key(), url, body).await
+    }
+
+    /// The gateway wants a key, and orders knows an order by it.
+    async fn post_under(&self, key: &str, url: &str, body: &Value) -> Response {
         let request = self.client.post(url).header("Idempotency-Key", key);
         request.json(body).send().await.expect("an answer")
     }
@@ -303,6 +323,11 @@ impl Shop {
         let response = self.client.get(url).send().await.expect("an answer");
         response.json().await.expect("JSON")
     }
+}
+
+fn new_key() -> String {
+    let clock = Clock::system();
+    clock.new_id(clock.now()).to_string()
 }
 
 /// A checkout of mugs at 12.50.

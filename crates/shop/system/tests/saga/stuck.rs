@@ -78,6 +78,8 @@ async fn f13_a_compensation_that_fails_is_stuck_and_done_when_the_cause_is_gone(
 
 /// F14: the stock cannot be committed for a while.
 pub(crate) async fn failure_after_the_pivot(shop: &mut Shop) {
+    // Unlike a compensation it is given up at last.
+    shop.retries_take_seconds().await;
     forbid(shop, "committed").await;
     let order_id = shop.placed(&mugs(2, "card_approved")).await;
     is_stuck(shop, &order_id, OrderConfirmed::TYPE, "commit_stock").await;
@@ -124,6 +126,7 @@ async fn reason(shop: &Shop, service: &str) -> (String, u32) {
 #[tokio::test]
 async fn an_event_that_overtakes_its_cause_waits_and_does_not_count_as_failed() {
     let shop = Shop::open("overtaken").await;
+    shop.retries_take_seconds().await;
     let clock = Clock::system();
     let saga = SagaId(clock.new_id(clock.now()));
     let (order_id, shipment_id) = (OrderId(saga.0), ShipmentId(saga.0));
