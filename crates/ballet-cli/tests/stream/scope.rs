@@ -128,7 +128,7 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
     world.record(&file).await;
 
     let contracts = folder.display().to_string();
-    let all = ["replay", &file, "--pace", "max", "--new-ids", "--expect-same", "--settle", "5s"];
+    let all = ["replay", &file, "--pace", "max", "--new-ids", "--expect-same", "--settle", "15s"];
     let all = [&all[..], &["--contracts", &contracts]].concat();
     for (forgets, code, name) in [(false, 0, "host"), (true, 3, "forgetful")] {
         let into = World::with_databases(name, &definitions, &["host"]).await;
