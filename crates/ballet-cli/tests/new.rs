@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ballet_testkit::{Management, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio::process::{Child, Command};
 
@@ -195,9 +196,8 @@ async fn a_second_team_has_its_own_system_checked_tested_and_observed() {
 
     let (mut demo, env) = start_demo(&place, "harbour", &target).await;
     observe(&place, &env).await;
-    let pid = demo.id().expect("a process").to_string();
-    let interrupted = Command::new("kill").args(["-INT", &pid]).status().await.expect("it runs");
-    assert!(interrupted.success());
+    let pid = demo.id().expect("a process").cast_signed();
+    kill_process(Pid::from_raw(pid).expect("a pid"), Signal::INT).expect("sent");
     let ended = demo.wait().await.expect("an end");
     let log = fs::read_to_string(place.at("demo.log")).expect("a log");
     assert!(ended.success(), "{ended}:\n{log}");

@@ -1,7 +1,7 @@
 //! `ballet validate` and `ballet id`: what a producer can learn before a message is published, without any
 //! server.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -20,7 +20,10 @@ fn ballet(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it runs");
-    child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("written");
+    // Whoever refuses its arguments may end before it has read anything.
+    let written = child.stdin.take().expect("its input").write_all(input.as_bytes());
+    let is_unread = |error: &std::io::Error| error.kind() == ErrorKind::BrokenPipe;
+    assert!(written.as_ref().err().is_none_or(is_unread), "{written:?}");
     let output = child.wait_with_output().expect("it ends");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     (output.status.code(), text(output.stdout), text(output.stderr))

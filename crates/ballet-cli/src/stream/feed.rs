@@ -226,15 +226,19 @@ fn say_dropped(count: u64) {
     ));
 }
 
-/// Ends with Ctrl-C, or when the program is told to end.
-pub(crate) async fn interrupted() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        Ok(()) = tokio::signal::ctrl_c() => {}
-        Some(()) = terminate.recv() => {}
+/// Ends with Ctrl-C, or when the program is told to end. It hears that from the call on, also before it
+/// is waited for: whoever reads or writes first would miss it.
+pub(crate) fn interrupted() -> impl Future<Output = ()> + Send {
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async move {
+        if let [Ok(mut interrupt), Ok(mut terminate)] = signals {
+            tokio::select! {
+                Some(()) = interrupt.recv() => return,
+                Some(()) = terminate.recv() => return,
+                else => {}
+            }
+        }
         // Without a handler the signals end the program.
-        else => std::future::pending().await,
+        std::future::pending::<()>().await;
     }
 }

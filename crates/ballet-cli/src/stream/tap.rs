@@ -214,11 +214,13 @@ impl Screen {
         }
         let text = std::mem::replace(&mut self.text, Vec::with_capacity(FULL));
         let gone = || io::Error::from(ErrorKind::BrokenPipe);
+        // Whoever sees that the output is held up may stop the command at once.
+        let interrupt = interrupted();
         self.pipe.send(text).map_err(|_| gone())?;
         tokio::select! {
             biased;
             written = self.written.recv() => written.ok_or_else(gone)??,
-            () = interrupted() => return Ok(Written::Interrupted),
+            () = interrupt => return Ok(Written::Interrupted),
         }
         Ok(Written::Whole)
     }

@@ -129,9 +129,18 @@ async fn t82_what_dies_again_is_the_same_dead_letter_with_a_higher_count_and_doe
     let all_at_once = ["redrive", "--all", "--no-canary"];
     for times in 1..=2 {
         world.ballet(&all_at_once).await.ends_with(0);
-        world.dead(3).await;
-        let mut dead_letters = world.list(&[]).await;
-        dead_letters.sort_by_key(|dead_letter| dead_letter["id"].to_string());
+        // The broker's counts may still be those of before.
+        let dead_letters = wait_until("all to be dead again", SOON, || async {
+            let mut found = world.list(&[]).await;
+            let is_again = |dead_letter: &Value| dead_letter["redrives"] == times;
+            if found.len() < 3 || !found.iter().all(is_again) {
+                return Err(format!("{found:?}"));
+            }
+            found.sort_by_key(|dead_letter| dead_letter["id"].to_string());
+            Ok(Some(found))
+        });
+        let dead_letters = dead_letters.await.expect("dead letters");
+        assert_eq!(dead_letters.len(), 3, "{dead_letters:?}");
         for (dead_letter, id) in dead_letters.iter().zip(&ids) {
             assert_eq!((&dead_letter["id"], &dead_letter["redrives"]), (&json!(id), &json!(times)));
             assert_eq!(dead_letter["exchange"], "events");
@@ -242,8 +251,11 @@ async fn what_the_console_moves_back_as_it_is_is_handled() {
     world.dead(1).await;
     // Too early: it is the same dead letter, told anew.
     move_back(&world).await;
-    world.dead(1).await;
-    let dead_letter = &world.list(&[]).await[0];
+    // The broker's counts may still be those of before.
+    let dead_letter = wait_until("its dead letter", SOON, || async {
+        Ok::<_, String>(world.list(&[]).await.pop())
+    });
+    let dead_letter = dead_letter.await.expect("a dead letter");
     assert_eq!(
         (&dead_letter["exchange"], &dead_letter["routing_key"]),
         (&json!("events"), &json!(TICKED))

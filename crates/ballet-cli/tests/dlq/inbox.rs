@@ -104,7 +104,7 @@ async fn t152_calls_to_the_outside_are_made_due_in_batches() {
     db.execute(
         "insert into ballet.call (call_key, saga_id, step, key, undo, request, owner, created_at, \
          attempts, next_at, last_error) select gen_random_uuid(), md5((n % 2)::text)::uuid, 'pay', '', \
-         false, '{}', case when n <= 3 then 7 else 0 end, now(), 3, now() + interval '1 minute', \
+         false, '{}', case when n <= 3 then 7 else 0 end, now(), 3, now() + interval '1 hour', \
          'no answer' from generate_series(1, 2503) as n",
     )
     .await

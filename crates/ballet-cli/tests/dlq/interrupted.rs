@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ballet_fault::{About, FaultPoint};
 use ballet_testkit::wait_until;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
 use crate::world::{SOON, World};
@@ -101,9 +102,8 @@ async fn ctrl_c_ends_a_redrive_in_good_order_and_the_same_command_goes_on() {
     })
     .await
     .expect("sent");
-    let pid = redrive.id().expect("it runs").to_string();
-    let asked = Command::new("kill").args(["-INT", &pid]).status().await;
-    assert!(asked.expect("kill runs").success());
+    let pid = redrive.id().expect("it runs").cast_signed();
+    kill_process(Pid::from_raw(pid).expect("a pid"), Signal::INT).expect("sent");
     let output = tokio::time::timeout(SOON, redrive.wait_with_output()).await.expect("in time");
     let output = output.expect("an output");
     let said = String::from_utf8(output.stderr).expect("UTF-8");

@@ -37,7 +37,7 @@ async fn ctrl_c_ends_a_tap_whose_reader_does_not_read() {
     .await
     .expect("held up");
     interrupt(&tap);
-    let status = timeout(SOON / 4, tap.wait()).await.expect("in time").expect("ended");
+    let status = timeout(SOON, tap.wait()).await.expect("in time").expect("ended");
     assert_eq!(status.code(), Some(0));
     world.close().await;
 }
@@ -66,7 +66,7 @@ async fn a_replay_step_by_step_asks_again_and_ends_with_ctrl_c() {
         }
         keys.write_all(key.as_bytes()).await.expect("a key");
     }
-    let status = timeout(SOON / 4, replay.wait()).await.expect("in time").expect("ended");
+    let status = timeout(SOON, replay.wait()).await.expect("in time").expect("ended");
     let mut rest = Vec::new();
     screen.read_to_end(&mut rest).await.expect("read");
     seen.push_str(&String::from_utf8_lossy(&rest));

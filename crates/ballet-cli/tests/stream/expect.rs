@@ -80,7 +80,7 @@ async fn replayed(file: &str, build: Build, more: &[&str], code: i32) -> (String
     let running = bell(&world, build).await;
     let contracts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
     let arguments =
-        [&["replay", file, "--pace", "max", "--settle", "5s", "--contracts", contracts], more];
+        [&["replay", file, "--pace", "max", "--settle", "15s", "--contracts", contracts], more];
     let said = ended(world.command_at(world.env.ops_amqp_url(), &arguments.concat()), code).await;
     running.stop().await;
     world.close().await;

@@ -30,10 +30,12 @@ fn checkout(number: u64) -> Publish {
     event(CHECKED_OUT, properties, &json!({ "number": number }))
 }
 
-/// A tap of this queue that has begun, and the rest of what it says.
+/// A tap of this queue that has begun, and the rest of what it says. It may stand still for longer than
+/// the heartbeats of a usual connection allow.
 async fn tap(world: &World, queue: &str, more: &[&str]) -> (Child, Lines<BufReader<ChildStderr>>) {
     let arguments = [&["tap", "-o", "jsonl", "--contracts", CONTRACTS, "--queue", queue], more];
-    let mut tap = world.command(&arguments.concat()).spawn().expect("started");
+    let url = format!("{}?heartbeat=60", world.env.amqp_url("tap"));
+    let mut tap = world.command_at(&url, &arguments.concat()).spawn().expect("started");
     let mut said = BufReader::new(tap.stderr.take().expect("errors")).lines();
     let begun = timeout(SOON, said.next_line()).await.expect("in time").expect("read");
     let begun = begun.expect("a line");
@@ -104,20 +106,37 @@ async fn tap_shows_what_goes_into_a_queue_and_takes_nothing_from_it() {
     assert_eq!(numbers(&shown(dead).await), [3]);
     assert_eq!(numbers(&shown(odd).await), [2]);
     no_copy_is_left(&world).await;
-    let kept = world.env.management().take("orders", 100).await.expect("messages");
-    assert_eq!(kept.len(), 4, "the queue has what it was sent, also before");
+    // The queue has what it was sent, also before. What comes back may reach the copy first.
+    wait_until("four messages in the queue", SOON, || async {
+        let depth = world.env.management().depth("orders").await;
+        let ready = depth.map_err(|error| error.to_string())?.ready;
+        if ready == 4 { Ok(Some(())) } else { Err(format!("{ready} so far")) }
+    })
+    .await
+    .expect("kept");
     world.close().await;
 }
 
 #[tokio::test]
 async fn a_reader_that_is_slow_is_told_how_many_messages_it_has_missed() {
     let world = shop("slow").await;
-    let (mut tap, mut said) = tap(&world, "orders", &["--idle-timeout", "3s"]).await;
+    let (mut tap, mut said) = tap(&world, "orders", &["--idle-timeout", "10s"]).await;
     let whole = 2 * MOST;
     for from in (0..whole).step_by(2_000) {
         // Nobody reads the output.
         world.publish((from..from + 2_000).map(checkout).collect()).await;
     }
+    wait_until("the tap to take what the broker has", SOON, || async {
+        let copies = copies(&world).await?;
+        // The last ones need not be acknowledged yet.
+        if copies.iter().all(|(_, messages)| *messages < 200) {
+            Ok(Some(()))
+        } else {
+            Err(format!("{copies:?}"))
+        }
+    })
+    .await
+    .expect("taken");
     let mut out = String::new();
     let mut from = tap.stdout.take().expect("output");
     timeout(SOON, from.read_to_string(&mut out)).await.expect("in time").expect("read");
@@ -136,7 +155,8 @@ async fn a_reader_that_is_slow_is_told_how_many_messages_it_has_missed() {
     if is_exact {
         assert_eq!(shown + missed, whole);
     } else {
-        assert!(shown + missed < whole, "{shown} shown, {missed} missed");
+        // The broker does not tell whether it has dropped any.
+        assert!(shown + missed <= whole, "{shown} shown, {missed} missed");
     }
     world.close().await;
 }

@@ -15,7 +15,7 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::release::{BROKEN, release, script, service};
-use crate::world::{SOON, World, ended, event, lines};
+use crate::world::{SOON, World, ended_within, event, lines};
 
 const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/contracts/shop");
 /// A whole rehearsal with servers of its own, on a machine that has much else to do.
@@ -76,8 +76,7 @@ impl Recorded {
 
     /// Rehearses with these options until it ends with this code. Returns what it said on both.
     async fn rehearse(&self, options: &[&str], code: i32) -> (String, String) {
-        let ended = ended(self.command(options).await, code);
-        let (out, said) = tokio::time::timeout(LONG, ended).await.expect("an end");
+        let (out, said) = ended_within(LONG, self.command(options).await, code).await;
         remove_logs(&said);
         (out, said)
     }
@@ -90,6 +89,8 @@ impl Recorded {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ballet"));
         command
             .args(["rehearse", &self.release, &self.file, "--contracts", CONTRACTS])
+            // A silence that is no end, on a machine that has much else to do.
+            .args(["--settle", "20s"])
             .args(prepare)
             .args(options)
             .current_dir(&self.world.place)

@@ -137,7 +137,7 @@ async fn what_a_replay_cannot_repeat_is_left_out_and_said() {
         id(3, 0)
     );
     assert!(said.contains(&warned) && !said.contains("left out"), "{said}");
-    let all = ["replay", &file, "--pace", "max", "--new-ids", "--expect-same", "--settle", "5s"];
+    let all = ["replay", &file, "--pace", "max", "--new-ids", "--expect-same", "--settle", "15s"];
     let all = [&all[..], &["--contracts", &contracts]].concat();
     for (forgets, code, name) in [(false, 0, "host"), (true, 3, "forgetful")] {
         let into = World::with_databases(name, &definitions, &["host"]).await;

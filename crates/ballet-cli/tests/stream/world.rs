@@ -140,8 +140,16 @@ pub(crate) fn numbers(lines: &[Value]) -> Vec<u64> {
     lines.iter().map(|line| line["body"]["number"].as_u64().expect("a number")).collect()
 }
 
-pub(crate) async fn ended(mut command: Command, code: i32) -> (String, String) {
-    let output = tokio::time::timeout(2 * SOON, command.output()).await.expect("it ends in time");
+pub(crate) async fn ended(command: Command, code: i32) -> (String, String) {
+    ended_within(2 * SOON, command, code).await
+}
+
+pub(crate) async fn ended_within(
+    limit: Duration,
+    mut command: Command,
+    code: i32,
+) -> (String, String) {
+    let output = tokio::time::timeout(limit, command.output()).await.expect("it ends in time");
     let output = output.expect("it runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     let (out, err) = (text(output.stdout), text(output.stderr));
