@@ -173,7 +173,7 @@ mod tests {
         // As if this process had ended: the watchdog's pipe closes.
         left.children = Children::new().expect("another watchdog");
         drop((children, ended));
-        let status = tokio::time::timeout(Duration::from_secs(10), left.process.wait()).await;
+        let status = tokio::time::timeout(Duration::from_secs(60), left.process.wait()).await;
         let status = status.expect("it ends in time").expect("an end");
         assert_eq!(status.signal(), Some(Signal::TERM.as_raw()));
     }

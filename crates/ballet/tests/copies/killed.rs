@@ -1,8 +1,6 @@
 //! Owner and reader as processes on a real broker, killed (SIGKILL) in the middle of a run, while
 //! changes go on.
 
-use std::time::Duration;
-
 use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::core::{System, topology};
@@ -72,7 +70,8 @@ async fn a_run_goes_on_after_its_owner_and_its_reader_were_killed() {
     sqlx::query(lamps).execute(&mut db(&env, "house").await).await.expect("lamps");
     let mut porter = Process::start("porter", &env).await;
 
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().expect("HTTP");
+    // Against hangs only.
+    let client = reqwest::Client::builder().timeout(LONG).build().expect("HTTP");
     for published in [500, 2_500, 4_500] {
         let begun = format!("select entities >= {published} from ballet.republication");
         until(&env, "house", &begun).await;

@@ -34,7 +34,7 @@ async fn a_commit_whose_caller_goes_away_still_publishes() {
         name: "0001_trip",
         sql: "create table trip (saga_id uuid primary key, state text not null);
               create function slow() returns trigger language plpgsql as
-                  $$ begin perform pg_sleep(1); return null; end $$;
+                  $$ begin perform pg_sleep(3); return null; end $$;
               create constraint trigger slow after insert on trip deferrable initially deferred
                   for each row execute function slow()",
     }];
@@ -48,7 +48,7 @@ async fn a_commit_whose_caller_goes_away_still_publishes() {
         .expect("a row");
     unit.originate(rome()).await.expect("originated");
     let gone = tokio::time::timeout(Duration::from_millis(200), unit.commit()).await;
-    assert!(gone.is_err(), "the commit takes a second");
+    assert!(gone.is_err(), "the commit takes three seconds");
     world.event::<TripBooked>(saga).await;
 }
 

@@ -153,8 +153,9 @@ async fn read_only(stage: &Stage, on: bool) {
     } else {
         "reset default_transaction_read_only"
     };
+    // Of its own sessions only: a vacuum that the server began here may be ended by nobody else.
     let end = "select pg_terminate_backend(pid) from pg_stat_activity \
-        where datname = current_database() and pid <> pg_backend_pid()";
+        where usename = current_user and pid <> pg_backend_pid()";
     // For this session, whatever it is for others.
     db.execute("set default_transaction_read_only = off").await.expect("set");
     let set = AssertSqlSafe(format!("alter role current_user {set}"));
