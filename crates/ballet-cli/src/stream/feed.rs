@@ -43,6 +43,8 @@ pub(crate) struct Feed {
     /// The last offset that is wanted.
     end: Option<u64>,
     at_end: bool,
+    /// The last offset that was there when it began: up to it no event that is read is silence.
+    behind: Option<u64>,
     idle: Duration,
     silence: Pin<Box<Sleep>>,
     interrupt: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -59,6 +61,9 @@ impl Feed {
         if range.until_now() || range.from.is_some_and(|from| matches!(from, Start::Offset(_))) {
             last = end(&broker).await.map_err(of_journal)?;
             check_begin(range, last)?;
+        } else if range.idle_timeout.is_some() && start != Start::Next {
+            // Without it only what is wanted ends a silence.
+            last = end(&broker).await.unwrap_or_default();
         }
         let at_end = match (start, last) {
             (Start::Next, _) => range.until_now(),
@@ -67,7 +72,7 @@ impl Feed {
         };
         let reader = Reader::open(broker, start).await.map_err(of_journal)?;
         let feed = Self::of(Source::Journal(Box::new(reader)), filter, range);
-        Ok(Self { end: last.filter(|_| range.until_now()), at_end, ..feed })
+        Ok(Self { end: last.filter(|_| range.until_now()), at_end, behind: last, ..feed })
     }
 
     /// What goes into a queue from now on.
@@ -84,6 +89,7 @@ impl Feed {
             seen: 0,
             end: None,
             at_end: false,
+            behind: None,
             idle,
             silence: Box::pin(sleep(idle)),
             interrupt: Box::pin(interrupted()),
@@ -122,11 +128,12 @@ impl Feed {
                 }
             }
             self.seen += 1;
-            if self.filter.matches(&record) {
+            let is_wanted = self.filter.matches(&record);
+            if self.idle != NEVER && (is_wanted || record.offset < self.behind) {
+                self.silence.as_mut().reset(Instant::now() + self.idle);
+            }
+            if is_wanted {
                 self.left -= 1;
-                if self.idle != NEVER {
-                    self.silence.as_mut().reset(Instant::now() + self.idle);
-                }
                 return Ok(Ok(record));
             }
         }

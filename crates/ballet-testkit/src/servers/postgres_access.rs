@@ -1,11 +1,16 @@
 //! Sessions with a Postgres as its administrator.
 
+use std::io::ErrorKind;
+
 use reqwest::Url;
 use sqlx::{Connection, PgConnection};
 
 use crate::error::{Error, Result};
 use crate::servers::version::{self, Version};
 use crate::url;
+
+/// How often a session that the server closes at once is opened again.
+const AGAIN: usize = 3;
 
 /// Logs in, and returns the version.
 pub(crate) async fn check(url: &Url) -> Result<Version> {
@@ -18,7 +23,15 @@ pub(crate) async fn check(url: &Url) -> Result<Version> {
     Ok(version::parse_postgres_number(number.parse().unwrap_or_default()))
 }
 
+/// Opens a session. With hundreds that begin and end at the same time the server closed one in its
+/// beginning without a word, and logged nothing: such a one is opened again.
 pub(crate) async fn connect(url: &Url) -> Result<PgConnection> {
+    for _ in 0..AGAIN {
+        match PgConnection::connect(url.as_str()).await {
+            Err(sqlx::Error::Io(error)) if error.kind() == ErrorKind::UnexpectedEof => {}
+            session => return session.map_err(|error| sql("connecting", url, &error)),
+        }
+    }
     PgConnection::connect(url.as_str()).await.map_err(|error| sql("connecting", url, &error))
 }
 

@@ -1,6 +1,7 @@
 //! The suite for steps finds what is wrong with a step, and nothing with a good one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use ballet::{
     BulkCompensate, BulkCompensateResult, BulkResult, BulkStep, BulkTx, CallKey, CallStep,
@@ -12,6 +13,7 @@ use ballet_testkit::suite::{Case, Outside, Suite, published};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection};
+use tokio::sync::Mutex;
 
 macro_rules! events {
     ($($name:ident = $text:literal)+) => {$(
@@ -66,6 +68,8 @@ enum Fault {
 struct Hold {
     fault: Fault,
     url: String,
+    /// A connection of its own, kept, so that its batch takes no longer than others.
+    aside: Arc<Mutex<Option<PgConnection>>>,
 }
 
 impl Step for Hold {
@@ -85,7 +89,12 @@ impl Step for Hold {
             "moon" => refused(Short { wish }),
             "trouble" => Err(Failure::permanent("no such shelf")),
             _ if self.fault == Fault::WritesPastTheTransaction => {
-                insert.execute(&mut PgConnection::connect(&self.url).await?).await?;
+                let mut aside = self.aside.lock().await;
+                let session = match aside.take() {
+                    Some(session) => session,
+                    None => PgConnection::connect(&self.url).await?,
+                };
+                insert.execute(aside.insert(session)).await?;
                 done(Held { wish })
             }
             _ => {
@@ -217,7 +226,7 @@ fn post(hold: Hold, outside: Outside) -> Participant {
 
 /// What the suite says about a shelf with a fault; nothing if all is well.
 fn said_of(fault: Fault) -> String {
-    let hold = move |url: String| Hold { fault, url };
+    let hold = move |url: String| Hold { fault, url, aside: Arc::default() };
     let url = |settings: &ballet::Settings| settings.database_url().expect("a database");
     let wanted = |wish: &'static str| move |_| vec![published(&Wanted { wish: wish.to_owned() })];
     let cancelled = |_| vec![published(&Cancelled { wish: "cup".to_owned() })];
@@ -297,9 +306,10 @@ fn the_suite_finds_what_happens_twice() {
 
 #[test]
 fn a_step_without_a_case_is_named() {
-    let suite = Suite::new(&shelf(Hold { fault: Fault::None, url: String::new() }), |_, _| {
-        unreachable!("nothing is started")
-    });
+    let suite = Suite::new(
+        &shelf(Hold { fault: Fault::None, url: String::new(), aside: Arc::default() }),
+        |_, _| unreachable!("nothing is started"),
+    );
     suite.covers(&["hold"]);
     let panic = catch_unwind(AssertUnwindSafe(|| suite.covers(&[]))).expect_err("not covered");
     let said = panic.downcast_ref::<String>().expect("words");

@@ -94,9 +94,10 @@ async fn t185_a_statement_that_crashes_the_server_fails_by_itself() {
     let (city, detail) = stage.dead_letters().remove(0);
     assert!(city == "crash" && detail.starts_with("failed: "), "{city}: {detail}");
     assert_eq!(stage.put_off(), 0, "nobody else has failed");
-    // With its batch, with its batch again, and alone. Its connection may also be lost before.
+    // With its batch, with its batch again, and alone. Its connection may also be lost before. Where it
+    // is not seen who lost it, the batch is halved, at most seven times.
     let crashes = guest.crashes.load(Ordering::SeqCst);
-    assert!((1..=3).contains(&crashes), "{crashes} crashes");
+    assert!((1..=9).contains(&crashes), "{crashes} crashes");
     // It is forgotten, and the service goes on.
     stage.book("Oslo");
     stage.until_count("room where city = 'Oslo'", 1).await;
