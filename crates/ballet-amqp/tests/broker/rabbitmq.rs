@@ -269,6 +269,7 @@ async fn nothing_is_lost_in(env: &TestEnv, trouble: impl Future<Output = ()>) {
 async fn t172_nothing_is_lost_when_connections_are_closed() {
     let env = env("closed").await;
     let trouble = async {
+        // Messages flow before, between and after the losses.
         for name in ["orders publish one", "orders consume one", "orders publish one"] {
             tokio::time::sleep(Duration::from_millis(700)).await;
             env.management().close_connections(name).await.unwrap();
@@ -284,6 +285,7 @@ async fn nothing_is_lost_when_the_broker_is_killed() {
     let servers = Servers::private(Options::fast()).await.unwrap();
     let env = TestEnv::new(&servers, "killed", &definitions(), &[]).await.unwrap();
     let trouble = async {
+        // Messages flow before, between and after the losses.
         for _ in 0..2 {
             tokio::time::sleep(Duration::from_secs(1)).await;
             servers.rabbitmq().kill().await.unwrap();

@@ -26,13 +26,15 @@ pub(crate) async fn check(url: &Url) -> Result<Version> {
 /// Opens a session. With hundreds that begin and end at the same time the server closed one in its
 /// beginning without a word, and logged nothing: such a one is opened again.
 pub(crate) async fn connect(url: &Url) -> Result<PgConnection> {
-    for _ in 0..AGAIN {
+    let mut left = AGAIN;
+    loop {
         match PgConnection::connect(url.as_str()).await {
-            Err(sqlx::Error::Io(error)) if error.kind() == ErrorKind::UnexpectedEof => {}
+            Err(sqlx::Error::Io(error)) if error.kind() == ErrorKind::UnexpectedEof && left > 0 => {
+                left -= 1;
+            }
             session => return session.map_err(|error| sql("connecting", url, &error)),
         }
     }
-    PgConnection::connect(url.as_str()).await.map_err(|error| sql("connecting", url, &error))
 }
 
 pub(crate) fn sql(what: &str, url: &Url, error: &sqlx::Error) -> Error {

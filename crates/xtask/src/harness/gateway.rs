@@ -22,7 +22,7 @@ const CONFIG_FILE: &str = "gateway.toml";
 const KEYS: &str = "keys";
 /// The services' HTTP documents, in the workspace.
 const DOCUMENTS: &str = "docs/openapi";
-const DATABASE: &str = "env:GATEWAY_DATABASE_URL\"";
+const DATABASE: &str = "\"env:GATEWAY_DATABASE_URL\"";
 /// How long a request waits for the database. It is on this machine, which may have much else to do.
 const DATABASE_TIMEOUT: &str = "10s";
 /// How long it may take to start, on a machine that has much else to do.
@@ -165,7 +165,7 @@ impl Gateway {
 fn config(database_url: &str, services: &[(&str, &str)]) -> Result<String> {
     let documents = cargo::root().join(DOCUMENTS).display().to_string();
     let text = CONFIG.replace(&format!("../../{DOCUMENTS}"), &documents);
-    let database = format!("{database_url}\"\ntimeout = \"{DATABASE_TIMEOUT}\"");
+    let database = format!("\"{database_url}\"\ntimeout = \"{DATABASE_TIMEOUT}\"");
     let mut text = text.replace(DATABASE, &database);
     for (service, url) in services {
         text = text.replace(&format!("\"http://{service}:8080\""), &format!("\"{url}\""));
