@@ -15,9 +15,10 @@ def uuid7():
     return str(uuid.UUID(int=value | 0x2 << 62 | secrets.randbits(62)))
 
 def checkout(card):
+    # What catalog offers a mug for, and since which version of it (GET /products/mug).
     price = {"amount_minor": 1250, "currency": "EUR"}
     home = {"name": "Pia Kamp", "street": "Am Hafen 3", "postal_code": "20457", "city": "Hamburg", "country": "DE"}
-    lines = [{"sku": "mug", "quantity": 1, "unit_price": price}]
+    lines = [{"sku": "mug", "quantity": 1, "unit_price": price, "product_version": 1}]
     return {"customer_id": uuid7(), "lines": lines, "card_token": card, "ship_to": home}
 
 def show_returned(channel):

@@ -29,6 +29,7 @@ pub use backoff::{Backoff, jittered};
 #[doc(hidden)]
 pub use consumer::watermark::Watermark;
 pub use consumer::{
+    ahead::Ahead,
     arrival::{Arrival, Sink},
     handle::{Consumer, ConsumerHandle, Drained},
     lengths::Lengths,
@@ -47,10 +48,11 @@ pub use rabbitmq::{address::Addresses, broker::RabbitMq, management::ManagementA
 pub use session::{
     error::BrokerError,
     expected::Expected,
+    lookup::Lookup,
     message::{Confirmed, Delivery, Outcome, Publish},
     object::{CopyQueue, Found, Missing, Object},
     peer::Peer,
-    seam::{BindingsUnknown, Broker, Confirms, Deliveries, Session, StreamStart},
+    seam::{Broker, Confirms, Deliveries, NotListed, Session, StreamStart},
     state::ConnectionState,
 };
 pub use tls::TlsFiles;

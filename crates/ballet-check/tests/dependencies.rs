@@ -21,9 +21,9 @@ enum Layer {
     OpenApi,
     /// What operators do with a running system.
     Ops,
-    /// A small library for services; it depends on nothing of ours.
+    /// A small library; it depends on nothing of ours.
     Library,
-    /// The front door; it knows no service, and nothing of ours.
+    /// The front door; it knows no service, and nothing of ours but how it signs.
     Gateway,
     /// Other companies' APIs, and their webhooks.
     Outside,
@@ -78,7 +78,7 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
         ["crates", "ballet"] => (Layer::Framework, None),
         ["crates", "ballet-openapi"] => (Layer::OpenApi, None),
         ["crates", "ballet-ops"] => (Layer::Ops, None),
-        ["crates", "paging"] => (Layer::Library, None),
+        ["crates", "paging" | "ballet-signature"] => (Layer::Library, None),
         ["crates", "gateway"] => (Layer::Gateway, None),
         ["crates", "outside"] => (Layer::Outside, None),
         ["crates", "ballet-check"] => (Layer::Check, None),
@@ -107,18 +107,19 @@ fn read(root: &str, package: &Value) -> (String, Crate) {
 const fn below(layer: Layer) -> &'static [Layer] {
     use Layer::*;
     match layer {
-        Core | Fault | Library | Gateway => &[],
+        Core | Fault | Library => &[],
+        Gateway => &[Library],
         Events | Check => &[Core],
         Amqp => &[Core, Fault],
         Stream => &[Core, Amqp],
-        Framework => &[Core, Fault, Amqp],
+        Framework => &[Core, Fault, Amqp, Library],
         OpenApi => &[Framework],
-        Outside => &[Framework, OpenApi],
+        Outside => &[Library, Framework, OpenApi],
         Access => &[OpenApi, Events],
         Ops => &[Core, Fault, Amqp, Stream, Framework],
         Testkit => &[Core, Fault, Amqp, Framework, Ops, Check],
         Service => &[Core, Library, Framework, OpenApi, Outside, Events, Access],
-        System => &[Core, Framework, OpenApi, Outside, Ops, Events, Service, Check],
+        System => &[Core, Library, Framework, OpenApi, Outside, Ops, Events, Service, Check],
         // The testkit brings up the servers of a rehearsal.
         Command => &[Core, Library, Amqp, Stream, Framework, Ops, Check, Testkit, Program],
         Program => &[

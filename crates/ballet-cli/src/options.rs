@@ -141,6 +141,9 @@ impl GlobalOptions {
         let tls = self.tls.database().map_err(|error| usage(error.to_string()))?;
         let context = || format!("the database of {service}");
         let options = connect_options(&url, &tls).with_context(context)?;
+        // A command that is stopped (Ctrl-Z), or whose network is gone, keeps no lock for long.
+        let options = options
+            .options([("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "1min")]);
         Ok(Some(options.application_name("ballet")))
     }
 

@@ -8,8 +8,8 @@ use ballet::core::Part;
 use ballet::core::envelope::Limits;
 use ballet::internal::{Alive, alive};
 use ballet_amqp::{Broker, Object};
-use ballet_ops::missed::{self, Journal, Missed};
-use ballet_ops::redrive::Stop;
+use ballet_ops::missed::{self, Journal, Missed, MissedEvent};
+use ballet_ops::redrive::{Stop, Waiting};
 use ballet_ops::restored::{self, Compared, Difference, ON_ITS_WAY};
 use ballet_stream::end;
 use ballet_terminal::{Cell, Table};
@@ -77,7 +77,14 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         if args.sending.dry_run {
             return Ok(Done::All);
         }
-        if !handled(args, &missed, &broker, &mut db, &stop).await? {
+        let handled = Handled { args, part: &part, missed: &missed, broker: &broker, stop: &stop };
+        if !restored::held_back(&part).is_empty() {
+            // Whatever still fails: what is to be compensated does not wait for it.
+            handled.but_aborts(&mut db).await?;
+            restored::end_hold(&mut db).await?;
+            handled.hurry_aborts().await?;
+        }
+        if !handled.all(&mut db).await? {
             return Ok(Done::Partly);
         }
     }
@@ -127,6 +134,13 @@ async fn tell_again(
         ui::say(&format!("{} would be sent; nothing was sent", events(whole)));
         return Ok(Some(missed));
     }
+    if !restored::hold_aborts(db, GRACE).await? {
+        ui::say(&format!(
+            "{} the backup is of a release before: {service} may take in an abort before the steps that \
+             it ends",
+            ui::bad("note:")
+        ));
+    }
     let put_off = restored::put_off_deadlines(db, GRACE).await?;
     if put_off > 0 {
         let deadlines = if put_off == 1 { "1 deadline" } else { &format!("{put_off} deadlines") };
@@ -153,49 +167,104 @@ async fn tell_again(
     Ok(Some(missed))
 }
 
-/// Waits until the service has handled everything. Returns false if it was not done in time.
-async fn handled(
-    args: &Args,
-    missed: &Missed,
-    broker: &Arc<dyn Broker>,
-    db: &mut PgConnection,
-    stop: &Stop,
-) -> Result<bool> {
-    let session = broker.connect("restore").await?;
-    let queue = Object::Queue(args.service.clone());
-    let (whole, patience) =
-        (missed.events().len() as u64, Duration::from_secs(args.sending.patience));
-    let progress = ui::Progress::new(&format!("{} handles them", args.service), whole);
-    let (mut before, mut news) = (None, Instant::now());
-    let is_handled = loop {
-        let waiting = session.find(&queue).await?.map_or(0, |found| found.messages);
-        let left = missed.left(db).await.map_err(with_advice)?;
-        let (calls,): (i64,) =
-            sqlx::query_as("select count(*) from ballet.call where closed_at is null")
-                .fetch_one(&mut *db)
-                .await?;
-        progress.show(whole - left);
-        if (waiting, left, calls) == (0, 0, 0) {
-            break true;
+/// Waits until the service has handled what it was sent.
+struct Handled<'a> {
+    args: &'a Args,
+    part: &'a Part,
+    missed: &'a Missed,
+    broker: &'a Arc<dyn Broker>,
+    stop: &'a Stop,
+}
+
+impl Handled<'_> {
+    /// Waits for all but the aborts, which the service puts off meanwhile.
+    async fn but_aborts(&self, db: &mut PgConnection) -> Result<()> {
+        let held_back = restored::held_back(self.part);
+        let counts = |event: &MissedEvent| !held_back.contains(&*event.event_type);
+        self.wait(db, counts).await.map(drop)
+    }
+
+    /// Sends the aborts to the service that it has put off.
+    async fn hurry_aborts(&self) -> Result<()> {
+        let held_back = restored::held_back(self.part);
+        let all = self.missed.events().into_iter();
+        let aborts = all.filter(|event| held_back.contains(&*event.event_type));
+        let messages: Vec<_> = aborts.map(|event| event.id.0).collect();
+        if messages.is_empty() {
+            return Ok(());
         }
-        if before != Some((waiting, left, calls)) {
-            (before, news) = (Some((waiting, left, calls)), Instant::now());
-        }
-        if news.elapsed() > patience || *stop.borrow() {
-            ui::say(&format!(
-                "{} {} has {left} of these events to handle, {waiting} messages in its queue, and \
-                 {calls} calls to the outside without an answer{}. Once that is done, compare with \
-                 --check",
-                ui::bad("note:"),
-                args.service,
-                failing(db).await?
-            ));
-            break false;
-        }
-        tokio::time::sleep(EVERY).await;
-    };
-    session.close().await;
-    Ok(is_handled)
+        let service = self.args.service.clone();
+        let waiting = Waiting { service, messages, ..Waiting::default() };
+        let hurried = waiting.hurry(self.broker, None, self.stop.clone(), &|_| {}).await;
+        hurried.map(drop).map_err(with_advice)
+    }
+
+    /// Waits for all. Returns false if it was not done in time.
+    async fn all(&self, db: &mut PgConnection) -> Result<bool> {
+        let Some(Left { messages, waiting, calls }) = self.wait(db, |_| true).await? else {
+            return Ok(true);
+        };
+        let waiting =
+            waiting.map_or("an unknown number of".to_owned(), |count| ui::grouped(count.into()));
+        ui::say(&format!(
+            "{} {} has {messages} of these events to handle, {waiting} messages in its queue, and \
+             {calls} calls to the outside without an answer{}. Once that is done, compare with --check",
+            ui::bad("note:"),
+            self.args.service,
+            failing(db).await?
+        ));
+        Ok(false)
+    }
+
+    /// Waits until nothing is left. Returns what is left if there is no news for too long, or the user
+    /// stopped it.
+    async fn wait(
+        &self,
+        db: &mut PgConnection,
+        counts: impl Fn(&MissedEvent) -> bool,
+    ) -> Result<Option<Left>> {
+        let Self { args, missed, stop, .. } = self;
+        let session = self.broker.connect("restore").await?;
+        let queue = Object::Queue(args.service.clone());
+        let whole = missed.events().into_iter().filter(|event| counts(event)).count() as u64;
+        let patience = Duration::from_secs(args.sending.patience);
+        let progress = ui::Progress::new(&format!("{} handles them", args.service), whole);
+        let (mut before, mut news) = (None, Instant::now());
+        let left = loop {
+            let waiting = session.find(&queue).await?.messages();
+            let messages = missed.left_of(db, &counts).await.map_err(with_advice)?;
+            let (calls,): (i64,) =
+                sqlx::query_as("select count(*) from ballet.call where closed_at is null")
+                    .fetch_one(&mut *db)
+                    .await?;
+            progress.show(whole - messages);
+            let left = Left { messages, waiting, calls };
+            // Where the user may not count the queue, what is left of these events decides.
+            if (waiting.unwrap_or(0), messages, calls) == (0, 0, 0) {
+                break None;
+            }
+            if before != Some(left) {
+                (before, news) = (Some(left), Instant::now());
+            }
+            if news.elapsed() > patience || *stop.borrow() {
+                break Some(left);
+            }
+            tokio::time::sleep(EVERY).await;
+        };
+        session.close().await;
+        Ok(left)
+    }
+}
+
+/// What a service has not done yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Left {
+    /// Of what it was sent.
+    messages: u64,
+    /// In its queue, if that can be seen.
+    waiting: Option<u32>,
+    /// Calls to the outside without an answer.
+    calls: i64,
 }
 
 /// Why it does not handle them, if it has failed.

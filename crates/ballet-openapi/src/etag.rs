@@ -51,11 +51,9 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
                     "If-Match is wrong: an ETag is a version in quotes, \"1\"";
                 Err(Problem::bad_request(detail).at(Place::header("If-Match")))
             }
-            Some(ETags::These(tags)) => {
-                let strong =
-                    tags.into_iter().filter_map(|(version, strong)| strong.then_some(version));
-                Ok(Self(strong.collect()))
-            }
+            // A proxy that compresses an answer makes its tag a weak one. A version is the same however it
+            // is written, so its change is taken.
+            Some(ETags::These(tags)) => Ok(Self(tags)),
             // Any version: just what must not be.
             Some(ETags::Any) | None => Err(Problem::new(
                 StatusCode::PRECONDITION_REQUIRED,
@@ -72,7 +70,7 @@ impl Takes for IfMatch {
         let about = "The ETag of what the client has read.";
         let schema = json!({
             "type": "string", "description": about,
-            "pattern": "^\"[1-9][0-9]{0,17}\"$", "examples": ["\"1\""],
+            "pattern": "^(W/)?\"[1-9][0-9]{0,17}\"$", "examples": ["\"1\""],
         });
         let object = json!({ "properties": { "If-Match": schema }, "required": ["If-Match"] });
         draft.parameters("header", &object);
@@ -92,7 +90,7 @@ impl IfNoneMatch {
     pub fn has(&self, version: i64) -> bool {
         match &self.0 {
             Some(ETags::Any) => true,
-            Some(ETags::These(tags)) => tags.iter().any(|(tag, _)| *tag == version),
+            Some(ETags::These(tags)) => tags.contains(&version),
             None => false,
         }
     }
@@ -118,8 +116,8 @@ impl Takes for IfNoneMatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ETags {
     Any,
-    /// Versions, and whether the tag is a strong one. Tags that no version has are left out.
-    These(Vec<(i64, bool)>),
+    /// Versions. Tags that no version has are left out.
+    These(Vec<i64>),
 }
 
 impl ETags {
@@ -138,12 +136,12 @@ impl ETags {
     }
 }
 
-fn read(tag: &str) -> Option<(i64, bool)> {
-    let (tag, strong) = tag.strip_prefix("W/").map_or((tag, true), |tag| (tag, false));
+fn read(tag: &str) -> Option<i64> {
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
     let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
     let version = digits.parse().ok()?;
     // As we write it: no sign, no zeros before it.
-    (version > 0 && etag(version) == tag).then_some((version, strong))
+    (version > 0 && etag(version) == tag).then_some(version)
 }
 
 #[cfg(test)]
@@ -158,6 +156,14 @@ mod tests {
         ETags::read(&headers, &header::IF_MATCH)
     }
 
+    #[tokio::test]
+    async fn t216_a_tag_that_a_proxy_made_weak_names_its_version() {
+        let request = axum::http::Request::builder().header("If-Match", "W/\"7\"");
+        let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+        let of = IfMatch::from_request_parts(&mut parts, &()).await.expect("a version");
+        assert!(of.has(7) && !of.has(8));
+    }
+
     #[test]
     fn etags_are_read() {
         assert_eq!(etag(12), "\"12\"");
@@ -165,7 +171,7 @@ mod tests {
         assert_eq!(tags(&["*"]), Some(ETags::Any));
         assert_eq!(
             tags(&["\"1\" , W/\"2\"", "\"3\""]).expect("a header"),
-            ETags::These(vec![(1, true), (2, false), (3, true)])
+            ETags::These(vec![1, 2, 3])
         );
         for other in
             ["", "1", "\"0\"", "\"x\"", "\"+1\"", "\"01\"", "\"1", "\"99999999999999999999\""]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
@@ -18,6 +18,9 @@ use crate::draft::Draft;
 /// How often a comment is sent while nothing happens, so that nobody on the way takes the
 /// connection for dead, and so that the service notices a client that is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// What a proxy is asked for: that it passes each event on at once.
+const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// An answer that goes on: server-sent events with an id each, the data as JSON. The next event is
 /// asked for when the client has taken the one before.
@@ -42,7 +45,9 @@ impl<T: Serialize> Events<T> {
 
 impl<T> IntoResponse for Events<T> {
     fn into_response(self) -> Response {
-        Sse::new(self.events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+        let events = Sse::new(self.events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+        // nginx would keep the events until it has a buffer full of them.
+        ([(UNBUFFERED, "no")], events).into_response()
     }
 }
 
@@ -55,5 +60,19 @@ impl<T: Serialize + JsonSchema> Answers for Events<T> {
 impl<T> fmt::Debug for Events<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Events").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn t216_a_proxy_is_asked_to_pass_events_on_at_once() {
+        let answer = Events::new(stream::iter([(1, "an event")])).into_response();
+        assert_eq!(answer.headers()["x-accel-buffering"], "no");
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, Postgres, Transaction};
 use tokio::time::timeout;
 
 /// After this long without a result the server is asked whether it still answers. A result may take
@@ -96,6 +96,22 @@ async fn connected(options: &PgConnectOptions) -> Result<PgConnection, String> {
         Ok(connected) => connected.map_err(|error| error.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }
+}
+
+/// The limits of a transaction in which a person changes something: of a wait for a lock, which is the
+/// time in which a transaction of the service ends; of a statement; and of what happens between two of
+/// them. A command that is frozen, or whose network is gone, keeps its locks no longer than that.
+const LIMITS: &str = "set local lock_timeout = '10s'; set local statement_timeout = '1min'; \
+    set local idle_in_transaction_session_timeout = '10s'";
+
+/// Opens a transaction in which a person changes something.
+pub(crate) async fn change(
+    db: &mut PgConnection,
+) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
+    let mut transaction = db.begin().await?;
+    transaction.execute(LIMITS).await?;
+    Ok(transaction)
 }
 
 /// From now on the transaction has the rights of the service, and what it makes is the service's. An

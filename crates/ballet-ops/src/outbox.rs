@@ -3,15 +3,14 @@
 use ballet_fault::{self as fault, FaultPoint};
 use jiff::Timestamp;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Connection, FromRow, PgConnection, Row};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::databases::as_service;
+use crate::databases::{as_service, change};
 
 /// The events of one batch that is put back.
 const BATCH: i64 = 500;
-/// The events that are put back in one transaction. While it gets a table for them, no process of the
-/// service can take another one.
+/// The events that are put back in one transaction.
 const STEP: i64 = 5_000;
 
 /// An event that could not be published.
@@ -124,8 +123,7 @@ async fn retry_step(
     filter: &Filter,
     steps: &mut Vec<i64>,
 ) -> Result<u64, sqlx::Error> {
-    #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
-    let mut transaction = db.begin().await?;
+    let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
     // Chosen first: looking for them takes longer than moving them.
     let choose = format!(

@@ -29,7 +29,8 @@ pub struct Stuck {
     pub attempts: u32,
     /// When a message failed first, or when a call was requested.
     pub since: Timestamp,
-    /// The next attempt; `None` for a dead letter, which waits for an operator.
+    /// The next attempt; `None` for a dead letter, and for a call that is set aside: they wait for an
+    /// operator.
     pub next_at: Option<Timestamp>,
 }
 
@@ -79,7 +80,7 @@ pub async fn list(db: &mut PgConnection, limit: u32) -> Result<Vec<Stuck>, sqlx:
          union all \
          select call_key, null, undo, saga_id, step, 'call_failed', \
              coalesce(last_error, 'it waits for its turn: other calls of this step fail or take long'), \
-             attempts, created_at, next_at \
+             attempts, created_at, nullif(next_at, 'infinity') \
          from ballet.call where closed_at is null \
              and (last_error is not null or created_at < ballet.now() - interval '1 minute') \
              and not (attempts = 0 and last_error is not null \

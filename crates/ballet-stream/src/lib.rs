@@ -3,6 +3,7 @@
 //! | for | read |
 //! |---|---|
 //! | the journal | [`Reader`], [`Records`], [`end`], [`oldest`] |
+//! | what the journal still has | [`begins`], [`begins_too_late`] |
 //! | what goes into a queue | [`QueueCopy`], [`Copied`] |
 //! | one message of it | [`Record`] |
 //! | which are wanted | [`Filter`] |
@@ -35,6 +36,7 @@ pub use filter::{
 pub use journal::{
     end::{end, oldest},
     error::JournalError,
+    kept::{begins, begins_too_late},
     reader::{Notice, Read, Reader},
     records::{CONNECTION as JOURNAL_CONNECTION, Records, is_undeliverable},
 };

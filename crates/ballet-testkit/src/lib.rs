@@ -7,6 +7,8 @@
 //! contract among those of its system. [`suite`] has the checks that every step of a saga has to pass, [`openapi`] those of a service's
 //! HTTP routes, [`participant`] those of a program in any language, and [`memory`] a broker without a server.
 
+#[doc(hidden)]
+pub mod advice;
 mod collector;
 mod env;
 mod error;

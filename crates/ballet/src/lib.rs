@@ -177,7 +177,7 @@ pub mod copies {
     //! A copy is declared with [`Participant::copies`](crate::Participant::copies). Each entity is a
     //! row of the table `ballet.copy`: the entity's name, its id, version, and state as `jsonb`.
 
-    pub use crate::tables::copied::{get, get_all};
+    pub use crate::tables::copied::{get, get_all, is_filled};
 }
 
 #[doc(hidden)]
@@ -188,7 +188,7 @@ pub mod internal {
     pub use crate::tables::database::connect_options;
     pub use crate::tables::locks::lock_saga;
     pub use crate::tables::partitions::bound as partition_bound;
-    pub use crate::tables::process::{Alive, alive};
+    pub use crate::tables::process::{Alive, alive, unready};
     pub use crate::tables::schema::differences;
     pub use crate::tables::source::{Source, SourceVersion};
 }

@@ -157,9 +157,11 @@ async fn each_kind_of_bad_token_is_refused() {
     }
     let critical = json!({ "alg": "EdDSA", "kid": "ed", "crit": ["exp"] });
     refused(&gateway, &key.token_with(&critical, &good), malformed).await;
-    for text in ["a", "a.b.c", "....", &"x".repeat(9000)] {
+    for text in ["a", "a.b.c", "...."] {
         refused(&gateway, text, malformed).await;
     }
+    let long = "the token has more than 8 KiB, the most that is read: get a smaller one";
+    refused(&gateway, &"x".repeat(9000), long).await;
     let request = Client::new().get(gateway.at("/a")).bearer_auth(key.token(&good));
     problem(request.header("x-api-key", "x").send().await.unwrap(), 401).await;
     assert!(service.got().is_empty());

@@ -177,6 +177,7 @@ fn the_shops_own_file_is_in_order_once_there_are_keys() {
     let documents = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi");
     let text = std::fs::read_to_string(SHOP).unwrap().replace("../../docs/openapi", documents);
     let text = text.replace("env:GATEWAY_DATABASE_URL", "postgres://gateway@localhost/gateway");
+    let text = text.replace("env:GATEWAY_SECRET", "a-secret-of-thirty-two-characters");
     let file = folder.write("shop.toml", &text);
     let (good, _, error) = command(&["check", file.to_str().unwrap()]);
     let keys = folder.path().join("keys");

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ballet::CallKey;
+use ballet_signature::{Secrets, WrongSetting};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::{Method, Request, header};
+use hyper::{Method, Request, StatusCode, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -20,9 +21,7 @@ use serde::de::DeserializeOwned;
 
 use crate::answer::operation;
 use crate::no_answer::NoAnswer;
-use crate::secrets::Secrets;
 use crate::url::BaseUrl;
-use crate::wrong_setting::WrongSetting;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -106,6 +105,18 @@ impl Client {
         }
     }
 
+    /// Asks what became of the operation under a key; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer that counts.
+    pub async fn look_up<T: DeserializeOwned>(&self, key: CallKey) -> Result<Option<T>, NoAnswer> {
+        match self.ask(Method::GET, &format!("/operations/{key}"), key, Bytes::new()).await {
+            Err(NoAnswer::NoOperation) => Ok(None),
+            known => known.map(Some),
+        }
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -132,6 +143,7 @@ impl Client {
         bearer.set_sensitive(true);
         let uri = self.connection.url.join(path);
         let uri = uri.map_err(|error| NoAnswer::Unreachable(format!("{path}: {error}")))?;
+        let is_question = method == Method::GET;
         let request = Request::builder()
             .method(method)
             .uri(uri)
@@ -153,7 +165,14 @@ impl Client {
                 NoAnswer::Cut(error.to_string())
             }
         })?;
-        operation(key, head.status, &head.headers, &body.to_bytes(), secret)
+        let body = body.to_bytes();
+        // A page of something in between, which does not know the API, is not its answer.
+        let is_told =
+            || serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&body).is_ok();
+        if is_question && head.status == StatusCode::NOT_FOUND && is_told() {
+            return Err(NoAnswer::NoOperation);
+        }
+        operation(key, head.status, &head.headers, &body, secret)
     }
 }
 

@@ -10,20 +10,17 @@
 mod answer;
 mod client;
 mod no_answer;
-mod secrets;
 mod signature;
 mod signed;
 mod url;
 mod webhooks;
 mod word;
-mod wrong_setting;
 
+pub use ballet_signature::{Secrets, WrongSetting};
 pub use client::{Client, Connection};
 pub use no_answer::NoAnswer;
-pub use secrets::Secrets;
 pub use signature::{HEADER as SIGNATURE_HEADER, signature};
 pub use signed::{Door, Signed};
 pub use url::BaseUrl;
 pub use webhooks::Webhooks;
 pub use word::Word;
-pub use wrong_setting::WrongSetting;

@@ -33,6 +33,9 @@ pub enum NoAnswer {
         /// How long it asks to wait.
         after: Option<Duration>,
     },
+    /// It knows of no operation under the key.
+    #[error("it knows of no operation under the key")]
+    NoOperation,
     /// There are too many requests.
     #[error("it answers 429: too many requests")]
     TooMany {
@@ -64,6 +67,7 @@ impl NoAnswer {
             }
             Self::Unreachable(_)
             | Self::NotYet { .. }
+            | Self::NoOperation
             | Self::TooMany { .. }
             | Self::Refused { .. }
             | Self::Foreign(_)
@@ -76,6 +80,8 @@ impl NoAnswer {
     pub fn failure(self, who: &str) -> Failure {
         let text = format!("{who}: {self}");
         let (failure, after) = match self {
+            // It will not take this request. The other statuses are about our account, or pass.
+            Self::Refused { status: 400 | 413 | 422, .. } => return Failure::permanent(text),
             Self::NotYet { after } => (Failure::not_yet(text), after),
             Self::TooMany { after } | Self::Unavailable { after, .. } => {
                 (Failure::transient(text), after)

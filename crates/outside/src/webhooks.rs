@@ -2,10 +2,8 @@
 
 use axum::http::StatusCode;
 use ballet::http::Problem;
+use ballet_signature::Secrets;
 use jiff::Timestamp;
-
-use crate::secrets::Secrets;
-use crate::signature;
 
 /// The secrets of those who may send webhooks.
 #[derive(Debug, Clone)]
@@ -41,6 +39,6 @@ impl Webhooks {
         let Some(header) = header else {
             return Err(refused("there is no single header Webhook-Signature"));
         };
-        signature::check(&secrets, header, now, body).map_err(refused)
+        ballet_signature::check(&secrets, header, now.as_second(), body).map_err(refused)
     }
 }

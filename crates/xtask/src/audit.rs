@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// The shop's virtual host.
     #[arg(long, env = "SHOP_VHOST", value_name = "NAME")]
     vhost: Option<String>,
+    /// What the services want requests to be signed with, if they do.
+    #[arg(long, env = "GATEWAY_SECRET", hide_env_values = true, value_name = "SECRET")]
+    gateway_secret: Option<String>,
     /// An order is quiescent when nothing of it has changed for this long. The broker's figures
     /// are up to five seconds old.
     #[arg(long, default_value_t = 10, value_name = "SECONDS",
@@ -85,6 +88,7 @@ fn endpoints(args: &Args) -> Result<Endpoints> {
             databases: BTreeMap::new(),
             management: management.clone(),
             vhost: vhost.clone(),
+            secret: None,
         },
         (None, ..) => Endpoints::read(&running_demo()?)?,
     };
@@ -95,6 +99,9 @@ fn endpoints(args: &Args) -> Result<Endpoints> {
     }
     if let Some(vhost) = &args.vhost {
         endpoints.vhost.clone_from(vhost);
+    }
+    if args.gateway_secret.is_some() {
+        endpoints.secret.clone_from(&args.gateway_secret);
     }
     Ok(endpoints)
 }
@@ -142,7 +149,7 @@ fn choose(files: &[PathBuf]) -> Result<PathBuf> {
 }
 
 fn show(report: &Report, quiescent_after: u32) {
-    let Report { rows, violations, open, stuck, recent, unseen, away } = report;
+    let Report { rows, violations, open, stuck, recent, unseen, away, .. } = report;
     ui::print(&format!(
         "{}: {rows} rows of {} services, their ledgers, outboxes and calls, and the broker's \
          queues; quiescent is what has not changed for {quiescent_after} s",

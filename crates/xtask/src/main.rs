@@ -12,6 +12,7 @@ mod house;
 mod joined;
 mod licences;
 mod process;
+mod servers;
 mod soak;
 mod test;
 mod ui;
@@ -64,6 +65,9 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Run what depends on the servers on those that BALLET_RABBITMQ_BIN and BALLET_POSTGRES_BIN name,
+    /// and write the results into docs/versions.md.
+    Servers(servers::Args),
     /// Check the structure of all crates: what imports what, and the rules for that.
     House(house::Args),
     /// Check all that has to be in order besides the tests: format, structure, licences, generated
@@ -97,6 +101,7 @@ async fn run() -> ExitCode {
         Command::Soak(args) => soak::run(&args).await,
         Command::Generate { check } => generate::run(check),
         Command::Test { args } => test::run(&args).await,
+        Command::Servers(args) => servers::run(&args).await,
         Command::House(args) => house::run(&args),
         Command::Check => check::run(),
         Command::Licences => licences::run(),
@@ -105,4 +110,21 @@ async fn run() -> ExitCode {
         ui::say(&format!("{} {error:#}", ui::bad("error:")));
         ExitCode::FAILURE
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ballet_testkit::advice::wrong_commands;
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn t232_every_command_of_the_project_that_a_text_advises_exists_and_takes_its_arguments() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let wrong = wrong_commands("cargo xtask", &Args::command(), &root);
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
 }

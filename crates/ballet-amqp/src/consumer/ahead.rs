@@ -9,7 +9,7 @@ const FIRST: u16 = 16;
 
 /// The number of messages that the broker may send ahead.
 #[derive(Debug)]
-pub(super) struct Ahead {
+pub struct Ahead {
     most: u16,
     count: u16,
     /// What was delivered since the number was last looked at.
@@ -18,23 +18,28 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    pub(super) fn new(most: u16) -> Self {
+    /// Begins with few. More than `most` are never sent ahead.
+    #[must_use]
+    pub fn new(most: u16) -> Self {
         let count = if most > 2 * FIRST { FIRST } else { most };
         Self { most, count, messages: 0, bytes: 0 }
     }
 
-    pub(super) const fn count(&self) -> u16 {
+    /// The number now.
+    #[must_use]
+    pub const fn count(&self) -> u16 {
         self.count
     }
 
-    pub(super) const fn delivered(&mut self, bytes: usize) {
+    /// Takes in the size of a message that came.
+    pub const fn delivered(&mut self, bytes: usize) {
         self.messages += 1;
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
     /// Adjusts the number to what was delivered. Returns true if it changed by much: a change costs a
     /// new consumer.
-    pub(super) fn adjusts(&mut self) -> bool {
+    pub fn adjusts(&mut self) -> bool {
         if self.messages < usize::from(self.count).max(1) && self.bytes <= BYTES {
             return false;
         }

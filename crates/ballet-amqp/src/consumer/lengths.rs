@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use crate::session::lookup::Lookup;
 use crate::session::object::Object;
 use crate::session::seam::Session;
 
@@ -27,7 +28,8 @@ pub(super) async fn look(
     loop {
         let mut found = Lengths::new();
         for queue in queues {
-            if let Ok(Some(queued)) = session.find(&Object::Queue(queue.clone())).await {
+            let looked = session.find(&Object::Queue(queue.clone())).await;
+            if let Ok(Lookup::Found(queued)) = looked {
                 found.insert(queue.clone(), queued.messages);
             }
         }

@@ -1,7 +1,7 @@
 //! The consume role: one supervised connection that hands deliveries on and acknowledges them
 //! when they are settled.
 
-mod ahead;
+pub(crate) mod ahead;
 pub(crate) mod arrival;
 mod channel;
 pub(crate) mod handle;

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use lapin::ConnectionProperties;
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::AMQPScheme;
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::rabbitmq::address::{Addresses, peer};
@@ -17,7 +18,7 @@ use crate::rabbitmq::management::{Management, ManagementAddress};
 use crate::rabbitmq::session::LapinSession;
 use crate::rabbitmq::translate::connect_error;
 use crate::session::error::BrokerError;
-use crate::session::seam::{BindingsUnknown, Broker, Session};
+use crate::session::seam::{Broker, NotListed, Session};
 use crate::tls::TlsFiles;
 
 /// Time limit for TCP, TLS, the AMQP handshake and the channel together.
@@ -104,8 +105,12 @@ impl Broker for RabbitMq {
         .boxed()
     }
 
-    fn bindings(&self) -> BoxFuture<'_, Result<Vec<Binding>, BindingsUnknown>> {
+    fn bindings(&self) -> BoxFuture<'_, Result<Vec<Binding>, NotListed>> {
         self.management.bindings().boxed()
+    }
+
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<Value>, NotListed>> {
+        self.management.queues().boxed()
     }
 }
 

@@ -1,6 +1,7 @@
-//! The one question to RabbitMQ's management API: which bindings a virtual host has.
+//! The questions to RabbitMQ's management API: which bindings a virtual host has, and what policies make of
+//! its queues.
 //!
-//! AMQP 0-9-1 has no way to list bindings. A passive declare does not show them. Binding again does
+//! AMQP 0-9-1 has no way to list bindings, and none to see a policy. A passive declare does not show them. Binding again does
 //! not tell whether the binding was there, and a service has no right to bind.
 
 use std::error::Error;
@@ -13,15 +14,20 @@ use lapin::uri::{AMQPScheme, AMQPUri};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::session::error::BrokerError;
-use crate::session::seam::BindingsUnknown;
+use crate::session::seam::NotListed;
 
 /// Time limit for one host.
 const LIMIT: Duration = Duration::from_secs(5);
 const AMQP_PORT: u16 = 5672;
 const MANAGEMENT_PORT: u16 = 15672;
-/// The longest answer that is read. A binding takes about 200 bytes.
+/// What is asked about a queue. Counts and rates of many queues would be work for the broker.
+const QUEUE_COLUMNS: &str = "name,vhost,durable,auto_delete,arguments,policy,operator_policy,\
+                             effective_policy_definition";
+/// The longest answer that is read. A binding takes about 200 bytes, a queue 600.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// The value of the setting that switches the comparison off.
 const OFF: &str = "off";
@@ -116,30 +122,52 @@ impl Management {
         Ok(Self { bases, unknown: SWITCHED_OFF, vhost: vhost(uris) })
     }
 
-    /// All bindings of the virtual host. The hosts are asked in turn until one answers.
-    pub(super) async fn bindings(&self) -> Result<Vec<Binding>, BindingsUnknown> {
-        let mut unknown = BindingsUnknown(self.unknown.to_owned());
+    /// All bindings of the virtual host.
+    pub(super) async fn bindings(&self) -> Result<Vec<Binding>, NotListed> {
+        let listed: Vec<Listed> = self.list("bindings", None).await?;
+        Ok(listed.into_iter().map(Binding::from).collect())
+    }
+
+    /// All queues of the virtual host.
+    pub(super) async fn queues(&self) -> Result<Vec<Value>, NotListed> {
+        self.list("queues", Some(QUEUE_COLUMNS)).await
+    }
+
+    /// The hosts are asked in turn until one answers.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        columns: Option<&str>,
+    ) -> Result<Vec<T>, NotListed> {
+        let mut unknown = NotListed(self.unknown.to_owned());
         for base in &self.bases {
-            match self.list(base.clone()).await {
-                Ok(bindings) => return Ok(bindings),
+            match self.list_at(base.clone(), what, columns).await {
+                Ok(listed) => return Ok(listed),
                 Err(why) => unknown = why,
             }
         }
         Err(unknown)
     }
 
-    async fn list(&self, base: Url) -> Result<Vec<Binding>, BindingsUnknown> {
+    async fn list_at<T: DeserializeOwned>(
+        &self,
+        base: Url,
+        what: &str,
+        columns: Option<&str>,
+    ) -> Result<Vec<T>, NotListed> {
         let at = format!(
             "{}:{}",
             base.host_str().unwrap_or_default(),
             base.port_or_known_default().unwrap_or_default()
         );
-        let failed = |why: &dyn fmt::Display| {
-            BindingsUnknown(format!("RabbitMQ's management API at {at}: {why}"))
-        };
+        let failed =
+            |why: &dyn fmt::Display| NotListed(format!("RabbitMQ's management API at {at}: {why}"));
         let mut url = base;
         if let Ok(mut parts) = url.path_segments_mut() {
-            parts.pop_if_empty().extend(["api", "bindings", &self.vhost]);
+            parts.pop_if_empty().extend(["api", what, &self.vhost]);
+        }
+        if let Some(columns) = columns {
+            url.query_pairs_mut().append_pair("columns", columns);
         }
         // A redirect would lead elsewhere.
         let http = Client::builder().no_proxy().redirect(Policy::none()).timeout(LIMIT).build();
@@ -159,8 +187,7 @@ impl Management {
             }
             body.extend_from_slice(&part);
         }
-        let listed: Vec<Listed> = serde_json::from_slice(&body).map_err(|error| failed(&error))?;
-        Ok(listed.into_iter().map(Binding::from).collect())
+        serde_json::from_slice(&body).map_err(|error| failed(&error))
     }
 }
 

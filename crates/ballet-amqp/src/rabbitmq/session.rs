@@ -20,6 +20,7 @@ use crate::headers::names::STREAM_OFFSET;
 use crate::rabbitmq::confirms::{Pending, confirms};
 use crate::rabbitmq::translate::{delivery, error, short};
 use crate::session::error::BrokerError;
+use crate::session::lookup::Lookup;
 use crate::session::message::Publish;
 use crate::session::object::{CopyQueue, Found, Object};
 use crate::session::peer::Peer;
@@ -96,9 +97,9 @@ impl Session for LapinSession {
         &self.peer
     }
 
-    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Found>, BrokerError>> {
+    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Lookup, BrokerError>> {
         async move {
-            // Use a separate channel, since the answer "not found" closes it.
+            // Use a separate channel, since the answers "not found" and "refused" close it.
             let channel = self.connection.create_channel().await.map_err(|e| error(&e))?;
             let found = match object {
                 Object::Exchange(name) => {
@@ -120,8 +121,9 @@ impl Session for LapinSession {
                 }
             };
             match found.map_err(|e| error(&e)) {
-                Ok(found) => Ok(Some(found)),
-                Err(BrokerError::ChannelClosed { code: 404, .. }) => Ok(None),
+                Ok(found) => Ok(Lookup::Found(found)),
+                Err(BrokerError::ChannelClosed { code: 404, .. }) => Ok(Lookup::Absent),
+                Err(BrokerError::ChannelClosed { code: 403, text }) => Ok(Lookup::Hidden(text)),
                 Err(error) => Err(error),
             }
         }

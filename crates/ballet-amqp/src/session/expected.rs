@@ -1,13 +1,14 @@
 //! Checks passively that the broker has the objects a service needs.
 
 use crate::session::error::BrokerError;
+use crate::session::lookup::Lookup;
 use crate::session::object::{Missing, Object};
 use crate::session::seam::Session;
 
 /// The objects that a service expects in the broker.
 ///
 /// A passive check only shows that an object exists, not its arguments and bindings. `ballet
-/// topology` compares those.
+/// topology` compares those. An object that the user may not see counts as there: its first use shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expected {
     objects: Vec<Object>,
@@ -42,7 +43,7 @@ impl Expected {
     pub async fn check(&self, session: &dyn Session) -> Result<(), BrokerError> {
         let mut objects = Vec::new();
         for object in &self.objects {
-            if session.find(object).await?.is_none() {
+            if session.find(object).await? == Lookup::Absent {
                 objects.push(object.clone());
             }
         }

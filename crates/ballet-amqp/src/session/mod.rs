@@ -2,6 +2,7 @@
 
 pub(crate) mod error;
 pub(crate) mod expected;
+pub(crate) mod lookup;
 pub(crate) mod message;
 pub(crate) mod object;
 pub(crate) mod outage;

@@ -11,11 +11,13 @@ use ballet_core::topology::Binding;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use futures_util::stream::BoxStream;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::session::error::BrokerError;
+use crate::session::lookup::Lookup;
 use crate::session::message::{Confirmed, Delivery, Publish};
-use crate::session::object::{CopyQueue, Found, Object};
+use crate::session::object::{CopyQueue, Object};
 use crate::session::peer::Peer;
 
 /// A broker to connect to.
@@ -27,15 +29,21 @@ pub trait Broker: Debug + Send + Sync {
     -> BoxFuture<'a, Result<Arc<dyn Session>, BrokerError>>;
 
     /// Lists all bindings of the virtual host.
-    fn bindings(&self) -> BoxFuture<'_, Result<Vec<Binding>, BindingsUnknown>> {
-        ready(Err(BindingsUnknown("this broker does not list its bindings".to_owned()))).boxed()
+    fn bindings(&self) -> BoxFuture<'_, Result<Vec<Binding>, NotListed>> {
+        ready(Err(NotListed("this broker does not list its bindings".to_owned()))).boxed()
+    }
+
+    /// Lists all queues of the virtual host as RabbitMQ's management API writes them, with their arguments and
+    /// with what policies make of them.
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<Value>, NotListed>> {
+        ready(Err(NotListed("this broker does not list its queues".to_owned()))).boxed()
     }
 }
 
-/// Why the bindings of a broker are not known.
+/// Why it is not known which objects a broker has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BindingsUnknown(pub String);
+pub struct NotListed(pub String);
 
 /// The stream of deliveries of one consumer.
 ///
@@ -64,9 +72,9 @@ pub trait Session: Debug + Send + Sync {
     /// Returns the other end of the connection.
     fn peer(&self) -> &Peer;
 
-    /// Looks for an exchange or a queue without changing anything. Returns `None` if it does not
-    /// exist.
-    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Found>, BrokerError>>;
+    /// Looks for an exchange or a queue without changing anything. A broker that refuses the question is
+    /// no error: the object is [hidden](Lookup::Hidden).
+    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Lookup, BrokerError>>;
 
     /// Starts a consumer. At most `prefetch` deliveries are unacknowledged at any time.
     fn consume<'a>(

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{ConnectionState, Consumer, ConsumerSettings, Drained};
+use ballet_amqp::{
+    ConnectionState, Consumer, ConsumerSettings, Drained, Expected, PublisherSettings,
+};
 use ballet_testkit::memory::{Kind, MemoryBroker, QueueOptions};
 
 use crate::generous::Generous;
-use crate::support::{In, Notes, SOON, id, message, until, wait_for};
+use crate::support::{In, Notes, Out, SOON, batch, id, message, out, until, wait_for};
 
 const MOMENT: Duration = Duration::from_millis(50);
 
@@ -340,6 +342,26 @@ async fn big_messages_are_sent_ahead_by_their_size_and_come_once_and_in_order() 
     // Those on their way when the number changes, and 16 of 4 MiB.
     assert!(most <= 40, "{most} messages of 4 MiB were in hand");
     until("all are acknowledged", || broker.unacked("orders") == 0).await;
+}
+
+#[tokio::test]
+async fn t201_a_service_that_may_see_nothing_of_what_it_needs_works() {
+    let broker = broker(0);
+    for name in ["events", "orders", "orders.dead"] {
+        broker.hide(name);
+    }
+    let expected = Expected::new().exchange("events").queue("orders.dead");
+    let watched = vec!["orders".to_owned(), "orders.dead".to_owned()];
+    let settings = ConsumerSettings { watched, ..ConsumerSettings::new("orders", "one") };
+    let settings = ConsumerSettings { expected: expected.clone(), ..settings };
+    let mut consumer = In::start(broker.clone(), settings);
+    let settings = PublisherSettings { expected, ..PublisherSettings::new("orders", "one") };
+    let mut publisher = Out::start(broker, settings);
+    publisher.handle.send(out(1, &["orders.x"]));
+    assert_eq!(publisher.published().await.batch, batch(1));
+    let (_, receipt) = consumer.next().await;
+    receipt.settle();
+    assert!(consumer.handle.lengths().borrow().is_empty(), "what is hidden has no length");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ballet_amqp::{
-    Broker, BrokerError, Confirms, Deliveries, Found, Object, Peer, Publish, Session,
+    Broker, BrokerError, Confirms, Deliveries, Lookup, Object, Peer, Publish, Session,
 };
 use ballet_testkit::memory::MemoryBroker;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -41,7 +41,7 @@ impl Session for GenerousSession {
         self.0.peer()
     }
 
-    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Found>, BrokerError>> {
+    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Lookup, BrokerError>> {
         self.0.find(object)
     }
 

@@ -19,6 +19,7 @@ const PANELS: &[Panel] = &[
             ("max by (job) (ballet_dead_queue_messages{JOB})", "{{job}}: dead letters"),
             ("max by (job) (ballet_sagas_stuck{JOB, tried_again=\"no\"})", "{{job}}: sagas stuck"),
             ("max by (job) (ballet_outbox_dead{JOB})", "{{job}}: unpublishable events"),
+            ("sum by (job) (ballet_queue_differs{JOB})", "{{job}}: queues that differ"),
         ],
     },
     Panel {
@@ -53,6 +54,10 @@ const PANELS: &[Panel] = &[
         lines: &[
             ("max by (job) (ballet_queue_behind_seconds{JOB})", "{{job}}: its queue"),
             ("max by (job) (ballet_unsettled_oldest_seconds{JOB})", "{{job}}: its oldest message"),
+            (
+                "max by (job, step) (ballet_worker_held_seconds{JOB})",
+                "{{job}}: blocked by {{step}}",
+            ),
         ],
     },
     Panel {

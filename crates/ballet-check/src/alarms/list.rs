@@ -51,8 +51,18 @@ pub(crate) const ALARMS: &[Alarm] = &[
         severity: Severity::Critical,
         condition: of_process("ballet_binding_missing", Bound::Above(0.0)),
         minutes: 0,
-        summary: "misses events, because the broker lacks one of its bindings",
+        summary: "misses events, or has them not recorded in the journal, because the broker lacks a \
+                  binding",
         action: "`ballet topology apply`; `/readyz` has the command that sends what was missed",
+    },
+    Alarm {
+        name: "BalletQueueDiffers",
+        severity: Severity::Critical,
+        condition: of_process("ballet_queue_differs", Bound::Above(0.0)),
+        minutes: 0,
+        summary: "needs a queue that is missing, of another kind, or under a policy that is not declared: \
+                  it may lose messages",
+        action: "`ballet topology check` says what differs and how to mend it",
     },
     Alarm {
         name: "BalletEventsReturned",
@@ -109,6 +119,14 @@ pub(crate) const ALARMS: &[Alarm] = &[
         minutes: 0,
         summary: "has a message that is neither handled nor set aside",
         action: "its log says what it waits for; a restart delivers the message again",
+    },
+    Alarm {
+        name: "BalletHandlerBlocks",
+        severity: Severity::Critical,
+        condition: of_process("ballet_worker_held_seconds", Bound::Above(0.0)),
+        minutes: 0,
+        summary: "has a step that blocks its thread, or calculates for long; other work waits for it",
+        action: "the label `step` names it: give such work to a thread of its own, or make it a call",
     },
     Alarm {
         name: "BalletClockDifference",

@@ -89,10 +89,10 @@ async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Resul
     let mut last = None;
     let mut moved = Instant::now();
     let mut failed = None;
-    loop {
+    let left_out = loop {
         let progress = rebuild.progress(&mut reader, &mut owner).await?;
         if progress.is_done {
-            break;
+            break progress.failure;
         }
         bar.show(progress.published.unsigned_abs());
         if let Some(failure) = progress.failure.clone().filter(|_| failed != progress.failure) {
@@ -114,8 +114,15 @@ async fn rebuild_one(kept: &Kept, args: &Args, options: &GlobalOptions) -> Resul
             return Ok(Done::Partly);
         }
         sleep(LOOK).await;
-    }
+    };
     drop(bar);
+    if let Some(left_out) = left_out {
+        ui::say(&format!(
+            "{} {from} has published all but what no event can hold, such as {left_out}",
+            ui::bad("note:")
+        ));
+        return Ok(Done::Partly);
+    }
     let published = last.map_or(share.entities, |last| last.published.max(share.entities));
     ui::print(&format!(
         "{} has every {entity} of {from}: {}",

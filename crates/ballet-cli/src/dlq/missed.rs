@@ -84,7 +84,8 @@ pub(crate) async fn run(
     selection.narrow(&mut missed)?;
     show_missed(&missed, service, options);
     let whole = missed.events().len() as u64;
-    let done = if missed.unreadable.is_empty() { Done::All } else { Done::Partly };
+    let is_whole = missed.unreadable.is_empty() && missed.journal_begins.is_none();
+    let done = if is_whole { Done::All } else { Done::Partly };
     if whole == 0 {
         ui::say(&format!(
             "{service} has missed nothing; it consumes {} of the events in the journal since {since}",
@@ -166,12 +167,17 @@ pub(crate) fn warn(missed: &Missed, service: &str, since: Timestamp) {
             ranges(&missed.unreadable)
         ));
     }
-    if missed.waiting > 0 {
-        ui::say(&format!(
+    match missed.waiting {
+        Some(0) => {}
+        Some(waiting) => ui::say(&format!(
             "{note} {} still wait in the queue of {service}, and some of them may be listed here. \
              If they are sent too, the service drops them; --patience waits longer",
-            ui::grouped(missed.waiting)
-        ));
+            ui::grouped(waiting)
+        )),
+        None => ui::say(&format!(
+            "{note} this user may not know how many messages wait in the queue of {service}. If some \
+             of them are listed here and sent too, the service drops them"
+        )),
     }
     if missed.too_old > 0 {
         ui::say(&format!(

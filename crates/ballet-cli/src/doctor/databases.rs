@@ -1,49 +1,81 @@
 //! The database of a service: its connection, version, clock, tables, and what has not gone on.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::Result;
-use ballet::internal::differences;
+use ballet::internal::{differences, unready};
 use ballet_ops::{outbox, stuck};
 use jiff::{SignedDuration, Timestamp};
-use sqlx::PgConnection;
+use sqlx::{Executor, PgConnection};
+use tokio::time::timeout;
 
 use crate::doctor::clock;
 use crate::doctor::finding::Finding;
+use crate::doctor::locks;
 use crate::exit::{GIVE_DATABASES, words};
 use crate::options::GlobalOptions;
 
 /// The oldest version of Postgres that ballet works with.
 const OLDEST: i32 = 140_000;
 
+/// A database that works has told all by then.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Nothing that is asked takes longer. What does, waits for a lock.
+const SHORT: &str = "set lock_timeout = '2s'; set statement_timeout = '5s'";
+
+/// Looks at the database of a service. This takes no longer than [`PATIENCE`].
 pub(super) async fn check(service: &str, options: &GlobalOptions) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if timeout(PATIENCE, look(service, options, &mut findings)).await.is_err() {
+        let found = format!("the database has not told all within {} s", PATIENCE.as_secs());
+        let advice = "look whether its server works: pg_stat_activity shows what it waits for";
+        findings.push(Finding::bad("connection", service, &found, advice));
+    }
+    findings
+}
+
+async fn look(service: &str, options: &GlobalOptions, findings: &mut Vec<Finding>) {
     let mut db = match options.connect(service).await {
         Ok(Some(db)) => db,
         Ok(None) => {
             let found = "the database's URL is not given";
-            return vec![Finding::unknown("connection", service, found, GIVE_DATABASES)];
+            findings.push(Finding::unknown("connection", service, found, GIVE_DATABASES));
+            return;
         }
         Err(error) => {
             let advice = "check DATABASE_URL: host, port, user, password and database";
-            return vec![Finding::bad("connection", service, &words(&error), advice)];
+            findings.push(Finding::bad("connection", service, &words(&error), advice));
+            return;
         }
     };
-    match inside(&mut db, service, options).await {
-        Ok(findings) => findings,
-        Err(error) => {
-            let advice = "check that the service has started once, and that the user may read the schema \
-                          ballet";
-            vec![Finding::bad("tables", service, &words(&error), advice)]
-        }
+    match server(&mut db, service, options).await {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(unreadable(service, &error)),
+    }
+    // Whatever else cannot be read, a lock may be why.
+    match locks::check(&mut db, service).await {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(unreadable(service, &error.into())),
+    }
+    if let Err(error) = inside(&mut db, service, options, findings).await {
+        findings.push(unreadable(service, &error));
     }
 }
 
-async fn inside(
+fn unreadable(service: &str, error: &anyhow::Error) -> Finding {
+    let advice =
+        "check that the service has started once, and that the user may read the schema ballet";
+    Finding::bad("tables", service, &words(error), advice)
+}
+
+/// The server's version, clock and promises.
+async fn server(
     db: &mut PgConnection,
     service: &str,
     options: &GlobalOptions,
 ) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
+    db.execute(SHORT).await?;
     let before = options.clock.now();
     let (version, text, micros): (i32, String, i64) = sqlx::query_as(
         "select current_setting('server_version_num')::int, current_setting('server_version'), \
@@ -52,16 +84,58 @@ async fn inside(
     .fetch_one(&mut *db)
     .await?;
     let after = options.clock.now();
-    findings.push(postgres(service, version, &text));
     let there = Timestamp::from_microsecond(micros)?;
-    findings.push(clock::judge(service, there, SignedDuration::ZERO, before, after));
+    Ok(vec![
+        postgres(service, version, &text),
+        clock::judge(service, there, SignedDuration::ZERO, before, after),
+        durability(db, service).await?,
+    ])
+}
+
+async fn inside(
+    db: &mut PgConnection,
+    service: &str,
+    options: &GlobalOptions,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
     let wrong = differences(db).await?;
     findings.push(tables(service, &wrong));
     if wrong.is_empty() {
-        findings.push(partitions(service, &partition_names(db).await?, after));
+        for (process, why) in unready(db).await? {
+            let found = format!("its process {process} is not ready: {why}");
+            let advice = "mend what it says; its log has more";
+            findings.push(Finding::bad("ready", service, &found, advice));
+        }
+        findings.push(partitions(service, &partition_names(db).await?, options.clock.now()));
         findings.extend(left(db, service).await?);
     }
-    Ok(findings)
+    Ok(())
+}
+
+/// Whether a commit is on disk when the service hears of it. What somebody sets for a database, for a user or
+/// for the server counts alike.
+async fn durability(db: &mut PgConnection, service: &str) -> Result<Finding> {
+    let weak: Vec<(String,)> = sqlx::query_as(
+        "select distinct name || ' is ' || setting from ( \
+             select name, setting from pg_settings \
+             where name in ('fsync', 'full_page_writes', 'synchronous_commit') \
+             union all select split_part(set, '=', 1), split_part(set, '=', 2) \
+             from pg_db_role_setting, unnest(setconfig) as set \
+             where setdatabase in (0, (select oid from pg_database where datname = current_database())) \
+                 and setrole in (0, (select nspowner from pg_namespace where nspname = 'ballet')) \
+         ) as given where name in ('fsync', 'full_page_writes', 'synchronous_commit') \
+             and setting in ('off', 'false', 'no', '0') order by 1",
+    )
+    .fetch_all(db)
+    .await?;
+    if weak.is_empty() {
+        return Ok(Finding::well("durability", service, "a commit is on disk when it is told"));
+    }
+    let weak: Vec<String> = weak.into_iter().map(|(weak,)| weak).collect();
+    let found = format!("{}: a crash of the server loses what was committed", weak.join(", "));
+    let advice = "reset it for the server, the database and the service's user: with ALTER SYSTEM, \
+                  ALTER DATABASE or ALTER ROLE";
+    Ok(Finding::bad("durability", service, &found, advice))
 }
 
 fn postgres(service: &str, version: i32, text: &str) -> Finding {

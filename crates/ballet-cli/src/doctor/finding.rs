@@ -1,5 +1,28 @@
 //! What a check found.
 
+/// The checks, each before those that it may be the cause of.
+const ORDER: [&str; 19] = [
+    "connection",
+    "management",
+    "nodes",
+    "partitions",
+    "memory",
+    "disk",
+    "locks",
+    "topology",
+    "rights",
+    "tables",
+    "durability",
+    "clock",
+    "version",
+    "ready",
+    "lag",
+    "held",
+    "outbox",
+    "sagas",
+    "stuck",
+];
+
 /// How it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -39,6 +62,18 @@ impl State {
 }
 
 impl Finding {
+    /// Where it comes among others: what is worst first, and a cause before what follows from it.
+    pub(super) fn rank(&self) -> (u8, usize) {
+        let state = match self.state {
+            State::Bad => 0,
+            State::Unknown => 1,
+            State::Warning => 2,
+            State::Well => 3,
+        };
+        let at = ORDER.iter().position(|check| *check == self.check);
+        (state, at.unwrap_or(ORDER.len()))
+    }
+
     pub(super) fn well(check: &'static str, subject: &str, found: &str) -> Self {
         Self::new(check, subject, State::Well, found, "")
     }

@@ -4,21 +4,27 @@ mod broker;
 mod clock;
 mod databases;
 mod finding;
+mod locks;
 mod queues;
 mod rights;
+mod topology;
+mod waiting;
 
 use anyhow::Result;
-use ballet::core::{System, topology};
+use ballet::core::System;
+use ballet::core::topology::OPS;
+use ballet::core::topology::drift::Found;
 use ballet_check::definitions::development_password;
 use ballet_terminal::{Cell, Table};
 use console::Style;
-use serde_json::json;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 
 use crate::doctor::finding::{Finding, State};
 use crate::exit::{Done, words};
 use crate::options::GlobalOptions;
 use crate::systems::contracts;
-use crate::topology::management::Management;
+use crate::topology::management::{Management, SOON};
 use crate::ui::{self, Output};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -26,7 +32,8 @@ Examples:
   ballet doctor
   ballet doctor -o jsonl | jq -r 'select(.state == \"bad\") | .do'
 
-It changes nothing. The user of the management API needs the tag administrator, or some checks remain
+What is worst comes first, and a cause before what follows from it. It changes nothing, and ends within two
+minutes, whatever hangs. The user of the management API needs the tag administrator, or some checks remain
 open. Exit code 3: something is wrong, or could not be checked.";
 
 #[derive(Debug, clap::Args)]
@@ -49,19 +56,40 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let vhost = vhost.unwrap_or_else(|| system.name.to_owned());
     let of_services = || std::env::var("RABBITMQ_MANAGEMENT_URL").ok();
     let address = args.management_url.clone().or_else(of_services).unwrap_or_else(development);
-    findings.extend(on_broker(&Management::at(&address, &vhost)?, system, &vhost, options).await);
-    for part in &system.parts {
-        findings.extend(databases::check(part.service, options).await);
-    }
+    let management = Management::within(SOON, &address, &vhost)?;
+    let mut queues = None;
+    findings.extend(on_broker(&management, system, &vhost, options, &mut queues).await);
+    let databases = system.parts.iter().map(|part| databases::check(part.service, options));
+    findings.extend(join_all(databases).await.into_iter().flatten());
+    findings.extend(sagas(system, queues.as_deref(), &findings, options).await);
     let is_well = findings.iter().all(|finding| !finding.state.needs_somebody());
+    findings.sort_by_key(Finding::rank);
     show(findings, args, options);
     Ok(if is_well { Done::All } else { Done::Different })
 }
 
+/// What sagas wait for, if all databases can be read.
+async fn sagas(
+    system: &System,
+    queues: Option<&[Value]>,
+    findings: &[Finding],
+    options: &GlobalOptions,
+) -> Vec<Finding> {
+    let hangs = |one: &Finding| ["locks", "tables", "connection"].contains(&one.check);
+    let services: Vec<String> = system.parts.iter().map(|part| part.service.to_owned()).collect();
+    match options.databases(&services) {
+        Ok(databases) if !findings.iter().any(|one| hangs(one) && one.state.needs_somebody()) => {
+            waiting::check(system, &databases, queues).await
+        }
+        // That they cannot be read is told already.
+        _ => Vec::new(),
+    }
+}
+
 /// A broker on this machine with the development users.
 fn development() -> String {
-    let password = development_password(topology::OPS);
-    format!("http://{}:{password}@127.0.0.1:15672", topology::OPS)
+    let password = development_password(OPS);
+    format!("http://{OPS}:{password}@127.0.0.1:15672")
 }
 
 /// What the management API knows.
@@ -70,6 +98,7 @@ async fn on_broker(
     system: &System,
     vhost: &str,
     options: &GlobalOptions,
+    queues: &mut Option<Vec<Value>>,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let before = options.clock.now();
@@ -92,9 +121,19 @@ async fn on_broker(
         Ok(nodes) => findings.extend(broker::nodes(&nodes)),
         Err(error) => findings.push(open("nodes", &error)),
     }
-    match management.queues().await {
-        Ok(found) => findings.extend(queues::judge(system, &found)),
-        Err(error) => findings.push(open("queues", &error)),
+    match management.found().await {
+        Ok(found) => {
+            findings.extend(topology::judge(system, vhost, &found));
+            let Found { queues: listed, .. } = found;
+            findings.extend(queues::judge(system, &listed));
+            *queues = Some(listed);
+        }
+        Err(error) => {
+            findings.push(open("topology", &error));
+            // Fewer may see policies.
+            *queues = management.queues().await.ok();
+            findings.extend(queues.iter().flat_map(|listed| queues::judge(system, listed)));
+        }
     }
     let permissions = management.get(&["vhosts", vhost, "permissions"]).await;
     let topics = management.get(&["vhosts", vhost, "topic-permissions"]).await;

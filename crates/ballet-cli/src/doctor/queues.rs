@@ -15,14 +15,11 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for part in &system.parts {
         let service = part.service;
-        findings.push(match named(service) {
-            Some(queue) => lag(service, queue),
-            None => missing(service, service),
-        });
+        // A queue that is missing is told with the topology.
+        findings.extend(named(service).map(|queue| lag(service, queue)));
         let dead = dead_queue(service);
         match named(&dead).map(|queue| number(&queue["messages"])) {
-            None => findings.push(missing(service, &dead)),
-            Some(0) => {}
+            None | Some(0) => {}
             Some(count) => findings.push(Finding::warning(
                 "dead letters",
                 service,
@@ -32,21 +29,20 @@ pub(super) fn judge(system: &System, queues: &[Value]) -> Vec<Finding> {
         }
     }
     match named(UNROUTED).map(|queue| number(&queue["messages"])) {
-        None => findings.push(missing("the broker", UNROUTED)),
-        Some(0) => {}
+        None | Some(0) => {}
         Some(count) => findings.push(Finding::warning(
             "unrouted",
             "the broker",
-            &format!("{} messages have a type that nobody knows", grouped(count)),
-            "look at them with `ballet dlq unrouted`",
+            &format!(
+                "{} messages wait in {UNROUTED}: no binding led them to a service, because one was \
+                 missing, or because no service declares their type",
+                grouped(count)
+            ),
+            "see who consumes them with `ballet dlq redrive --from-unrouted --dry-run`; without \
+             --dry-run it sends them",
         )),
     }
     findings
-}
-
-fn missing(subject: &str, queue: &str) -> Finding {
-    let found = format!("there is no queue {queue}");
-    Finding::bad("queues", subject, &found, "create it with `ballet topology apply`")
 }
 
 fn lag(service: &str, queue: &Value) -> Finding {
@@ -97,13 +93,5 @@ mod tests {
         let aside =
             [("lag", State::Well), ("dead letters", State::Warning), ("unrouted", State::Warning)];
         assert_eq!(found(0, 2, 1, 1), aside);
-    }
-
-    #[test]
-    fn a_queue_that_is_not_there_is_named() {
-        let system = system_of(vec![Part { service: "orders", ..Part::default() }]);
-        let found = judge(&system, &[]);
-        assert_eq!(found.len(), 3);
-        assert!(found.iter().all(|one| one.state == State::Bad && one.advice.contains("topology")));
     }
 }

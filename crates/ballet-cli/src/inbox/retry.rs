@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ballet_amqp::{Broker, Object};
+use ballet::core::topology::dead_queue;
+use ballet_amqp::{Broker, Lookup, Object};
 use ballet_ops::redrive::Waiting;
 use sqlx::Connection;
 use uuid::Uuid;
@@ -79,17 +80,18 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     Ok(if summary.failed > 0 { Done::Partly } else { Done::All })
 }
 
-/// A name that is wrong finds nothing, too.
+/// A name that is wrong finds nothing, too. The user `redrive` may see only the queue of dead letters.
 async fn check(service: &str, broker: &Arc<dyn Broker>) -> Result<()> {
     let session = broker.connect("ballet inbox").await;
     let session = session.map_err(|error| with_advice(error.into()))?;
-    let found = session.find(&Object::Queue(service.to_owned())).await;
+    let queue = dead_queue(service);
+    let found = session.find(&Object::Queue(queue.clone())).await;
     let vhost = session.peer().vhost.clone();
     session.close().await;
     match found {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(usage(format!(
-            "vhost `{vhost}` has no queue `{service}`: give the name of a service"
+        Ok(Lookup::Found(_) | Lookup::Hidden(_)) => Ok(()),
+        Ok(Lookup::Absent) => Err(usage(format!(
+            "vhost `{vhost}` has no queue `{queue}`: give the name of a service"
         ))),
         Err(error) => Err(with_advice(error.into())),
     }

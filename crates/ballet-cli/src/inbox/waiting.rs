@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use ballet::core::topology::dead_queue;
 use ballet::internal::{Alive, alive};
-use ballet_amqp::{Found, Object, Session};
+use ballet_amqp::{Found, Lookup, Object, Session};
 use ballet_ops::waiting::{self, InboxWaits, Line};
 use ballet_terminal::{Cell, Table};
 use jiff::Timestamp;
@@ -27,7 +27,8 @@ Examples:
 queue: messages that no process has taken yet, and the processes that read them. retries: messages that
 failed and are tried again by themselves. calls: requests to the outside without an answer. dead: dead
 letters. It asks the broker (AMQP_URL) and the services' databases (DATABASE_URL with {service} in it),
-and changes nothing. What is away is named, and the rest is listed: exit code 3.";
+and changes nothing. What is away, or not shown to this user of the broker, is named, and the rest is
+listed: exit code 3. The user ops may see all queues.";
 
 /// How often a queue is asked that seems to be empty.
 const ASK: u32 = 3;
@@ -92,8 +93,8 @@ async fn find(session: &Arc<dyn Session>, name: String) -> Result<Found> {
     let queue = Object::Queue(name.clone());
     let mut asked = 0;
     loop {
-        let found = session.find(&queue).await.with_context(|| format!("the queue {name}"))?;
-        let found = found.with_context(|| {
+        let found = session.find(&queue).await.and_then(Lookup::seen);
+        let found = found.with_context(|| format!("the queue {name}"))?.with_context(|| {
             format!("there is no queue {name}: `ballet topology apply` makes it")
         })?;
         asked += 1;

@@ -140,6 +140,6 @@ fn show(rows: &[Row], broker: Option<&str>, options: &GlobalOptions) {
         ui::show(&table);
     }
     if rows.iter().any(|row| row.waits.unpublishable.count > 0) {
-        ui::say(&format!("unpublishable: {} outbox list has the reasons", ui::ballet()));
+        ui::say(&format!("unpublishable: `{} outbox list` has the reasons", ui::ballet()));
     }
 }

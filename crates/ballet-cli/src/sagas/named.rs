@@ -70,7 +70,7 @@ impl Named {
                     ids.push("...".to_owned());
                 }
                 Err(usage(format!(
-                    "{} sagas have {self}: name one by its id; {} sagas list {self} shows them:\n  {}",
+                    "{} sagas have {self}: name one by its id; `{} sagas list {self}` shows them:\n  {}",
                     ui::grouped(sagas.len() as u64),
                     ui::ballet(),
                     ids.join("\n  ")

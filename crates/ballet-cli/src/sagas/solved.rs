@@ -59,6 +59,9 @@ pub(crate) struct Args {
     /// Publish no event: the step says nothing in a case like this
     #[arg(long)]
     silent: bool,
+    /// The other side of the call has taken the request, and has confirmed that it will not carry it out
+    #[arg(long)]
+    called_off: bool,
     /// How long to wait while the service tries it itself
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=3_600))]
     patience: u64,
@@ -91,6 +94,7 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         step: &args.step,
         key: args.key.as_deref(),
         event: &body,
+        is_called_off: args.called_off,
         note,
         message_id: options.clock.new_id(now),
         note_id: options.clock.new_id(now),

@@ -156,8 +156,9 @@ fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {
     };
     if all.iter().any(is_dead) {
         ui::say(&format!(
-            "without a next attempt it is a dead letter; send it back: {} dlq redrive --saga \
-             <saga>",
+            "without a next attempt it is a dead letter; send it back: {0} dlq redrive --saga \
+             <saga>. If it is in the queue no more, because somebody purged that, the journal has it: \
+             {0} dlq redrive --from-journal <service> --since <time> --saga <saga>",
             ui::ballet()
         ));
     }

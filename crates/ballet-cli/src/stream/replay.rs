@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use ballet::core::topology::{EVENTS, OPS};
-use ballet_amqp::{Broker, Object, Peer};
+use ballet_amqp::{Broker, Lookup, Object, Peer};
 use ballet_stream::{NewIds, Recording, Survey};
 use ballet_terminal::{ask, is_interactive};
 
@@ -206,8 +206,8 @@ async fn peer_with_exchange(broker: &dyn Broker) -> Result<Peer> {
     let peer = session.peer().clone();
     session.close().await;
     match found.map_err(|error| of_journal(error.into()))? {
-        Some(_) => Ok(peer),
-        None => bail!(
+        Lookup::Found(_) | Lookup::Hidden(_) => Ok(peer),
+        Lookup::Absent => bail!(
             "there is no exchange `{EVENTS}` in vhost `{}`: make it with `ballet topology apply`",
             peer.vhost
         ),

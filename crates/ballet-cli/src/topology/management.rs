@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use crate::exit::{Refusal, usage};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// For those who ask many things, and want an answer soon.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// One virtual host of a broker.
 pub(crate) struct Management {
@@ -25,12 +27,17 @@ pub(crate) struct Management {
 
 impl Management {
     pub(crate) fn at(address: &str, vhost: &str) -> Result<Self> {
+        Self::within(PATIENCE, address, vhost)
+    }
+
+    /// Waits no longer than this for any answer.
+    pub(crate) fn within(patience: Duration, address: &str, vhost: &str) -> Result<Self> {
         let expected = "RABBITMQ_MANAGEMENT_URL should be like http://user:password@host:15672";
         let base: Url = address.parse().map_err(|_| usage(expected))?;
         if base.scheme() != "http" || base.username().is_empty() || base.password().is_none() {
             return Err(usage(expected));
         }
-        let http = Client::builder().no_proxy().timeout(PATIENCE).build();
+        let http = Client::builder().no_proxy().timeout(patience).build();
         let http = http.context("cannot set up HTTP")?;
         Ok(Self { http, base, vhost: vhost.to_owned() })
     }
@@ -101,7 +108,7 @@ impl Management {
                 let path = ["bindings", vhost, "e", &from, end(found), &to, &key];
                 self.call(Method::DELETE, &path, None).await?;
             }
-            Difference::Other { .. } | Difference::Strange { .. } => {}
+            Difference::Other { .. } | Difference::Policed { .. } | Difference::Strange { .. } => {}
         }
         Ok(())
     }

@@ -150,6 +150,7 @@ fn action(difference: &Difference) -> &'static str {
         Difference::Unwanted { .. } => "remove",
         Difference::Other { kind: Kind::Policy, .. } => "change",
         Difference::Other { .. } => "by hand",
+        Difference::Policed { .. } => "policy",
         Difference::Strange { .. } => "leave",
     }
 }
@@ -179,6 +180,15 @@ fn show(differences: &[Difference], held: &[String], options: &GlobalOptions) {
         let action = format!("{:<7}", action(difference));
         let action = if difference.is_drift() { ui::yellow(&action) } else { ui::dim(&action) };
         ui::print(&format!("{action}  {difference}"));
+    }
+    for difference in differences {
+        if let Difference::Policed { remedies, .. } = difference {
+            ui::say(&format!(
+                "{}: not a policy of ours. An administrator removes it: {}",
+                difference.object(),
+                remedies.join(", ")
+            ));
+        }
     }
     for held in held {
         ui::print(&format!("{}  {held}", ui::yellow("held   ")));

@@ -1,4 +1,5 @@
 //! `ballet doctor`, on a system that is well, and then is broken on purpose, one thing after the other.
+//! What is broken comes first, whatever follows from it.
 
 use ballet::core::{contract, topology};
 use ballet_testkit::{Method, Options, Servers, wait_until};
@@ -74,19 +75,42 @@ impl Patient {
         (ended.code, rows.iter().map(|row| (text(row, "check"), text(row, "found"))).collect())
     }
 
-    /// Waits until this check finds this, and nothing else is found.
+    /// Waits until this check finds this, before all others.
     async fn has(&self, check: &str, found: &str) {
+        self.find(check, found, false).await;
+    }
+
+    /// Waits until this check finds this, with whatever it is the cause of.
+    async fn has_also(&self, check: &str, found: &str) {
+        self.find(check, found, true).await;
+    }
+
+    async fn find(&self, check: &str, found: &str, anywhere: bool) {
         wait_until(&format!("{check}: {found}"), SOON, || async {
             let (code, all) = self.examined().await;
-            match &all[..] {
-                [(one, said)] if one == check && said.contains(found) && code == Some(3) => {
-                    Ok(Some(()))
-                }
-                _ => Err(format!("{code:?} {all:?}")),
-            }
+            let first = if anywhere { all.len() } else { 1 };
+            let is = |(one, said): &(String, String)| one == check && said.contains(found);
+            let is_found = code == Some(3) && all.iter().take(first).any(is);
+            if is_found { Ok(Some(())) } else { Err(format!("{code:?} {all:?}")) }
         })
         .await
         .expect("it is found");
+    }
+
+    /// Does what `ballet doctor` advises about the topology.
+    async fn apply(&self) {
+        let mut command = ballet(&self.world.env, &self.world.place);
+        command.env("BALLET_CONTRACTS", self.world.place.join("clocks"));
+        command.env("RABBITMQ_MANAGEMENT_URL", &self.management);
+        command.args(["topology", "apply", "--vhost", self.world.env.vhost()]);
+        ended(command).await.succeeds();
+    }
+
+    async fn delete(&self, path: &[&str]) {
+        let mut whole = vec![path[0], self.world.env.vhost()];
+        whole.extend(&path[1..]);
+        let deleted = self.world.env.management().call(Method::DELETE, &whole, None).await;
+        deleted.expect("deleted");
     }
 
     async fn is_well(&self) {
@@ -107,7 +131,7 @@ impl Patient {
         wait_until("a queue without readers", SOON, || async {
             let (_, all) = self.examined().await;
             let checks: Vec<&str> = all.iter().map(|(check, _)| check.as_str()).collect();
-            if checks == ["lag", "partitions"] { Ok(Some(())) } else { Err(format!("{all:?}")) }
+            if checks == ["partitions", "lag"] { Ok(Some(())) } else { Err(format!("{all:?}")) }
         })
         .await
         .expect("both are found");
@@ -117,7 +141,7 @@ impl Patient {
 
 #[tokio::test]
 async fn each_thing_that_is_broken_is_named_with_what_to_do() {
-    let servers = Servers::private(Options::fast()).await.expect("servers of our own");
+    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
     let mut patient = Patient::new(&servers).await;
     patient.is_well().await;
 
@@ -169,5 +193,83 @@ async fn each_thing_that_is_broken_is_named_with_what_to_do() {
     patient.has("management", "cannot be reached").await;
     patient.management = address;
 
+    patient.world.close().await;
+}
+
+#[tokio::test]
+async fn t220_t221_whatever_is_deleted_remade_or_policed_at_the_broker_is_named_first() {
+    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
+    let mut patient = Patient::new(&servers).await;
+    patient.is_well().await;
+
+    patient.delete(&["exchanges", "route"]).await;
+    patient.has("topology", "exchange `route` is missing").await;
+    patient.has_also("ready", "bindings: the binding of").await;
+    patient.apply().await;
+    patient.is_well().await;
+
+    // The journal records nothing; the service works.
+    patient.delete(&["queues", topology::JOURNAL]).await;
+    patient.has("topology", "queue `journal` is missing").await;
+    patient.apply().await;
+    patient.is_well().await;
+
+    // The service is stopped, so that its consumer is not in the way.
+    patient.world.stop().await;
+    patient.delete(&["queues", "counter"]).await;
+    let vhost = patient.world.env.vhost().to_owned();
+    let classic = json!({ "durable": true, "arguments": { "x-queue-type": "classic" } });
+    patient.call(Method::PUT, &["queues", &vhost, "counter"], &classic).await;
+    patient.has("topology", "x-queue-type is \"classic\", but should be \"quorum\"").await;
+    patient.delete(&["queues", "counter"]).await;
+    patient.has("topology", "queue `counter` is missing").await;
+    patient.apply().await;
+    patient.world.start().await;
+    patient.is_well().await;
+
+    for (kind, word) in [("policies", "policy"), ("operator-policies", "operator policy")] {
+        let short = json!({ "pattern": "^counter$", "apply-to": "queues", "priority": 9,
+            "definition": { "message-ttl": 500, "max-length": 20 } });
+        patient.call(Method::PUT, &[kind, &vhost, "short"], &short).await;
+        patient.has("topology", "queue `counter`: message-ttl is 500, but should be none").await;
+        patient.has("topology", &format!("in force: {word} `short`")).await;
+        patient.has_also("ready", "queues: queue `counter`: message-ttl is 500").await;
+        patient.delete(&[kind, "short"]).await;
+        patient.is_well().await;
+    }
+    patient.world.close().await;
+}
+
+#[tokio::test]
+async fn t220_a_locked_table_and_commits_that_are_not_kept_are_named_first_in_bounded_time() {
+    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
+    let patient = Patient::new(&servers).await;
+    patient.is_well().await;
+
+    let user = "alter role current_user set synchronous_commit = off";
+    patient.sql(user).await;
+    patient.has("durability", "synchronous_commit is off").await;
+    patient.sql("alter role current_user reset synchronous_commit").await;
+    patient.is_well().await;
+
+    for table in ["ballet.inbox", "ballet.failure", "counted"] {
+        let mut db = patient.world.database().await;
+        let lock = format!("begin; lock table {table} in access exclusive mode");
+        db.execute(sqlx::AssertSqlSafe(lock)).await.expect("locked");
+        // Each run ends, although everything that is asked of such a table waits.
+        let name = table.rsplit('.').next().expect("a name");
+        patient.has("locks", &format!(".{name} is locked by the server process")).await;
+        db.execute("rollback").await.expect("free");
+        patient.is_well().await;
+    }
+
+    // A process that cannot renew its lease gives no sign of life.
+    let mut db = patient.world.database().await;
+    let lock = "begin; lock table ballet.process_lease in exclusive mode";
+    db.execute(lock).await.expect("locked");
+    patient.has("locks", "ballet.process_lease is locked").await;
+    patient.has_also("ready", "it gives no sign of life").await;
+    db.execute("rollback").await.expect("free");
+    patient.is_well().await;
     patient.world.close().await;
 }

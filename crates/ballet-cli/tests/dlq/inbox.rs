@@ -24,6 +24,15 @@ async fn rows(world: &World, arguments: &[&str], code: i32) -> Vec<Value> {
     serde_json::from_str(&run(world, &arguments).await.ends_with(code).out).expect("JSON")
 }
 
+/// `inbox waiting` of a user who may see all queues.
+async fn waiting(world: &World) -> Value {
+    let mut waiting = command(world, &["inbox", "waiting", "--service", "counter", "-o", "json"]);
+    waiting.env("AMQP_URL", world.env.ops_amqp_url());
+    let rows: Vec<Value> =
+        serde_json::from_str(&ended(waiting).await.ends_with(0).out).expect("JSON");
+    rows[0].clone()
+}
+
 fn now() -> Timestamp {
     Clock::system().now()
 }
@@ -81,7 +90,7 @@ async fn t152_what_waits_is_tried_again_now_one_or_many_and_once() {
 
     world.trouble_of("tick", None).await;
     let other = run(&world, &["inbox", "retry", "counters", "--all"]).await.ends_with(2);
-    assert!(other.err.contains("no queue `counters`"), "{other:?}");
+    assert!(other.err.contains("no queue `counters.dead`"), "{other:?}");
     let one = run(&world, &["inbox", "retry", "counter", "--id", &ids[7]]).await.ends_with(0);
     assert!(one.err.contains("1 message of counter"), "{one:?}");
     world.are_counted(1).await;
@@ -133,12 +142,12 @@ async fn what_waits_is_counted_with_its_age_and_what_is_away_is_named() {
     let mut world = patient("waiting").await;
     // A busy broker does not count a reader at once.
     let empty = wait_until("the reader to be counted", SOON, || async {
-        let empty = rows(&world, &["inbox", "waiting"], 0).await;
-        if empty[0]["readers"] == 1 { Ok(Some(empty)) } else { Err(format!("{empty:?}")) }
+        let empty = waiting(&world).await;
+        if empty["readers"] == 1 { Ok(Some(empty)) } else { Err(format!("{empty:?}")) }
     });
     let empty = empty.await.expect("a reader");
-    assert_eq!((&empty[0]["ready"], &empty[0]["retries"]), (&0.into(), &0.into()), "{empty:?}");
-    assert_eq!(empty[0]["alive"], true);
+    assert_eq!((&empty["ready"], &empty["retries"]), (&0.into(), &0.into()), "{empty:?}");
+    assert_eq!(empty["alive"], true);
     world.trouble_of("tick", Some(FOR_A_WHILE)).await;
     let before = now() - SignedDuration::from_secs(5);
     let id = world.tick(TICKED, 0).await;
@@ -153,18 +162,19 @@ async fn what_waits_is_counted_with_its_age_and_what_is_away_is_named() {
     world.tick(TICKED, 1).await;
     // What was delivered to the process returns a moment after its end.
     let waits = wait_until("a message in the queue", SOON, || async {
-        let waits = rows(&world, &["inbox", "waiting"], 0).await;
-        let is = waits[0]["ready"].as_u64() >= Some(1) && waits[0]["readers"] == 0;
+        let waits = waiting(&world).await;
+        let is = waits["ready"].as_u64() >= Some(1) && waits["readers"] == 0;
         if is { Ok(Some(waits)) } else { Err(format!("{waits:?}")) }
     });
     let waits = waits.await.expect("waits");
-    assert_eq!((&waits[0]["retries"], &waits[0]["alive"]), (&1.into(), &false.into()));
-    let since: Timestamp =
-        waits[0]["retries_since"].as_str().expect("a time").parse().expect("one");
+    assert_eq!((&waits["retries"], &waits["alive"]), (&1.into(), &false.into()));
+    let since: Timestamp = waits["retries_since"].as_str().expect("a time").parse().expect("one");
     assert!(since > before && since < now(), "{since}");
 
     let arguments = ["inbox", "waiting", "--service", "counter"];
-    let table = run(&world, &arguments).await.ends_with(0);
+    let mut table = command(&world, &arguments);
+    table.env("AMQP_URL", world.env.ops_amqp_url());
+    let table = ended(table).await.ends_with(0);
     assert!(table.out.contains("next attempt") && table.err.contains("no process"), "{table:?}");
     for (name, url) in [
         ("AMQP_URL", "amqp://redrive:x@127.0.0.1:1/clocks"),
@@ -206,5 +216,31 @@ async fn what_is_not_published_is_counted_with_its_age_and_the_reason() {
     let away = ended(away).await.ends_with(3);
     assert!(away.err.contains("the database of absent"), "{away:?}");
     db.close().await.expect("closed");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t201_what_a_user_may_not_see_is_unknown_and_never_none() {
+    let mut world = World::new("hidden").await;
+    world.stop().await;
+    world.tick(TICKED, 0).await;
+    wait_until("a message in the queue", SOON, || async {
+        let waits = waiting(&world).await;
+        if waits["ready"] == 1 { Ok(Some(())) } else { Err(format!("{waits}")) }
+    })
+    .await
+    .expect("waits");
+    // The user redrive has no right on the queue of a service.
+    let arguments = ["inbox", "waiting", "--service", "counter", "-o", "json"];
+    let seen = run(&world, &arguments).await;
+    let row = &serde_json::from_str::<Vec<Value>>(&seen.out).expect("JSON")[0];
+    if row["ready"].is_null() {
+        // RabbitMQ 4.2.6 or later.
+        assert_eq!(row["dead"], 0, "{seen:?}");
+        assert!(seen.ends_with(3).err.contains("ACCESS_REFUSED"));
+    } else {
+        assert_eq!(row["ready"], 1, "{seen:?}");
+        seen.ends_with(0);
+    }
     world.close().await;
 }

@@ -10,6 +10,7 @@ mod inbox;
 mod interrupted;
 mod memory;
 mod missed;
+mod outside;
 mod picking;
 mod pty;
 mod publish;

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use crate::interrupted::{dies_at, points};
+use crate::publish::contracts;
 use crate::shop::{Shop, checkout};
-use crate::world::{Ended, SOON, ballet, ended};
+use crate::world::{Ended, FOR_A_WHILE, SOON, TICKED, World, ballet, ended};
 
 pub(crate) const CONFIRMED: &str = "orders.order_confirmed.v1";
 const AUTHORIZED: &str = "payments.payment_authorized.v1";
@@ -267,4 +268,88 @@ async fn t180_a_dead_letter_that_the_broker_has_not_taken_is_not_missed() {
     .expect("a copy");
     assert_eq!(shop.missed_by("orders").await, Vec::<Value>::new());
     shop.close().await;
+}
+
+/// What somebody purges at the broker is not lost: nobody else would tell the service of it again.
+#[tokio::test]
+async fn what_was_purged_at_the_broker_is_sent_again_from_the_journal() {
+    let world = World::new("purged").await;
+    contracts(&world);
+    let purge = |queue: &'static str| {
+        let (management, vhost) = (world.env.management(), world.env.vhost());
+        async move {
+            let path = ["queues", vhost, queue, "contents"];
+            management.call(Method::DELETE, &path, None).await.expect("purged");
+        }
+    };
+    let from_journal = || async {
+        let mut command = ballet(&world.env, &world.place);
+        command
+            .args(["dlq", "redrive", "--from-journal", "counter", "--since", "1h"])
+            .env("BALLET_CONTRACTS", world.place.join("clocks"))
+            .env("DATABASE_URL", world.env.database_url("counter"));
+        ended(command).await.ends_with(0)
+    };
+    world.dead_ticks(2).await;
+    assert!(from_journal().await.err.contains("has missed nothing"));
+    purge("counter.dead").await;
+    assert!(from_journal().await.err.contains("2 events sent to counter"));
+    world.all_counted_once(2).await;
+    // What a person discards stays so.
+    world.trouble("tick", true).await;
+    world.tick(TICKED, 2).await;
+    world.dead(1).await;
+    world.trouble("tick", false).await;
+    world.ballet(&["discard", "--all", "--yes"]).await.ends_with(0);
+    assert!(from_journal().await.err.contains("has missed nothing"));
+
+    world.trouble_of("tick", Some(FOR_A_WHILE)).await;
+    world.tick(TICKED, 3).await;
+    let mut db = world.database().await;
+    let waits = "select count(*) from ballet.failure where next_at is not null";
+    wait_until("a delayed retry", SOON, || async {
+        let mut db = world.database().await;
+        let (waiting,): (i64,) = sqlx::query_as(waits).fetch_one(&mut db).await?;
+        Ok::<_, sqlx::Error>((waiting == 1).then_some(()))
+    })
+    .await
+    .expect("it waits");
+    for queue in ["retry.5s", "retry.30s"] {
+        purge(queue).await;
+    }
+    world.trouble_of("tick", None).await;
+    // It may come at any moment, until it is long overdue.
+    assert!(from_journal().await.err.contains("has missed nothing"));
+    sqlx::query("update ballet.failure set next_at = next_at - interval '11 minutes'")
+        .execute(&mut db)
+        .await
+        .expect("overdue");
+    assert!(from_journal().await.err.contains("1 event sent to counter"));
+    world.are_counted(3).await;
+    world.close().await;
+}
+
+/// The retry queue gives it back under its own name, which is no event's.
+#[tokio::test]
+async fn what_was_put_straight_into_a_retry_queue_is_sent_to_who_consumes_its_type() {
+    let world = World::new("straight").await;
+    contracts(&world);
+    let properties = json!({ "type": TICKED, "message_id": world.new_id() });
+    let management = world.env.management();
+    let put = management.publish("amq.default", "retry.5s", &properties, r#"{"number": 0}"#).await;
+    assert!(put.expect("put"));
+    wait_until("it comes back", SOON, || async {
+        let depth = management.depth("unrouted").await.map_err(|error| error.to_string())?;
+        Ok::<_, String>((depth.ready == 1).then_some(()))
+    })
+    .await
+    .expect("unrouted");
+    let mut command = ballet(&world.env, &world.place);
+    command
+        .args(["dlq", "redrive", "--from-unrouted"])
+        .env("BALLET_CONTRACTS", world.place.join("clocks"));
+    let sent = ended(command).await.ends_with(0);
+    assert!(sent.err.contains("1 event sent"), "{sent:?}");
+    world.all_counted_once(1).await;
+    world.close().await;
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
+use crate::outside::Companies;
 use crate::shop::{Shop, checkout};
 use crate::world::SOON;
 
@@ -120,6 +121,74 @@ async fn a_restored_participant_hears_what_it_missed_and_is_where_the_others_are
     // It goes on as before.
     let next = shop.order(1).await;
     shop.all_are(&next, "completed").await;
+    shop.close().await;
+}
+
+/// An order whose money is held and whose parcel is booked, and that is cancelled while `away` does not
+/// run.
+async fn cancelled_without(shop: &mut Shop, companies: &Companies, away: &str) -> String {
+    companies.hold_captures(true);
+    let order = shop.order(1).await.remove(0);
+    let asked = "select count(*) from ballet.call where saga_id = $1 and step = 'capture_payment' \
+                 and last_error is not null";
+    let database = shop.env.admin_database_url("payments").to_owned();
+    let id: uuid::Uuid = order.parse().expect("an id");
+    wait_until("the bank to be asked for the money", SOON, || async {
+        let mut db = PgConnection::connect(&database).await.map_err(|error| error.to_string())?;
+        let asked = sqlx::query_scalar(asked).bind(id).fetch_one(&mut db).await;
+        let asked: i64 = asked.map_err(|error| error.to_string())?;
+        Ok::<_, String>((asked == 1).then_some(()))
+    })
+    .await
+    .expect("asked");
+    shop.stop(away).await;
+    let url = format!("{}/orders/{order}/cancel", shop.url("orders"));
+    let cancelled = shop.http.post(&url).send().await.expect("an answer");
+    assert!(cancelled.status().is_success(), "{cancelled:?}");
+    shop.order_is(&order, "cancelled").await;
+    companies.hold_captures(false);
+    order
+}
+
+#[tokio::test]
+async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_twice() {
+    let companies = Companies::default();
+    let mut shop = Shop::open_beside(companies.clone(), "outside").await;
+    let url = format!("{}/stock/mug/receive", shop.url("inventory"));
+    let note = json!({ "receipt": "note-2", "quantity": 100 });
+    let answer = shop.http.post(&url).json(&note).send().await.expect("an answer");
+    assert!(answer.status().is_success(), "{answer:?}");
+    let (mut completed, mut cancelled) = (Vec::new(), Vec::new());
+    for service in ["payments", "shipping", "inventory", "orders"] {
+        completed.extend(shop.order(1).await);
+        shop.all_are(&completed, "completed").await;
+        shop.stop(service).await;
+        let backup = Backup::take(&shop, service).await;
+        shop.start(service, None).await;
+        completed.extend(shop.order(2).await);
+        shop.all_are(&completed, "completed").await;
+        // What a request tells orders is in no journal.
+        if service == "orders" {
+            shop.stop(service).await;
+        } else {
+            cancelled.push(cancelled_without(&mut shop, &companies, service).await);
+        }
+        backup.restore().await;
+        let (said, code) = restored(&mut shop, service, &backup.taken).await;
+        assert_eq!(code, Some(0), "{service}: {said:#?}");
+        shop.all_are(&completed, "completed").await;
+        shop.is_sound().await;
+        for order in &completed {
+            let once = ["authorize", "book", "capture", "deliver"];
+            assert_eq!(companies.did(order), once, "{order}, after {service}");
+        }
+        for order in &cancelled {
+            let did = companies.did(order);
+            let voided = ["authorize", "book", "cancel", "void"];
+            let refunded = ["authorize", "book", "cancel", "capture", "refund"];
+            assert!(did == voided || did == refunded, "{order}, after {service}: {did:?}");
+        }
+    }
     shop.close().await;
 }
 

@@ -12,8 +12,10 @@ use jiff::SignedDuration;
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 use shop::audit::{ServiceUrls, audit};
+use sqlx::{Connection, PgConnection};
 use tokio::process::Command;
 
+use crate::outside::Companies;
 use crate::sagas::until_said;
 use crate::world::{Ended, SOON, ballet, ended, place};
 
@@ -21,6 +23,8 @@ pub(crate) struct Shop {
     pub(crate) env: TestEnv,
     running: BTreeMap<&'static str, Running>,
     carrier: shipping::sandbox::Sandbox,
+    /// The bank and the carrier, if they are companies of their own.
+    pub(crate) companies: Option<Companies>,
     pub(crate) http: Client,
     pub(crate) place: PathBuf,
     /// The port of the database server to which services are moved that start from now on.
@@ -32,7 +36,17 @@ impl Shop {
         Self::open_on(Servers::shared().await.expect("servers"), name).await
     }
 
+    /// With a bank and a carrier that are in none of its databases.
+    pub(crate) async fn open_beside(companies: Companies, name: &str) -> Self {
+        let servers = Servers::shared().await.expect("servers");
+        Self::open_with(servers, name, Some(companies)).await
+    }
+
     pub(crate) async fn open_on(servers: &Servers, name: &str) -> Self {
+        Self::open_with(servers, name, None).await
+    }
+
+    async fn open_with(servers: &Servers, name: &str, companies: Option<Companies>) -> Self {
         let system = shop::system();
         let services: Vec<&'static str> = system.parts.iter().map(|part| part.service).collect();
         let definitions = topology::definitions(&system, |_| String::new());
@@ -41,7 +55,7 @@ impl Shop {
         let carrier = shipping::sandbox::Sandbox::new(Duration::from_millis(20));
         let (running, http, place) = (BTreeMap::new(), Client::new(), place(name));
         let moved = None;
-        let mut shop = Self { env, running, carrier, http, place, moved };
+        let mut shop = Self { env, running, carrier, companies, http, place, moved };
         for service in services {
             shop.start(service, None).await;
         }
@@ -49,6 +63,18 @@ impl Shop {
         let note = json!({ "receipt": "note-1", "quantity": 10 });
         let answer = shop.http.post(&url).json(&note).send().await.expect("an answer");
         assert!(answer.status().is_success(), "{answer:?}");
+        let product = json!({ "sku": "mug", "title": "A mug", "category": "kitchen",
+            "price": { "amount_minor": 1250, "currency": "EUR" } });
+        let url = format!("{}/products", shop.url("catalog"));
+        let answer = shop.http.post(&url).json(&product).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{answer:?}");
+        let known = wait_until("orders to know the mug", SOON, || async {
+            let mut orders = PgConnection::connect(shop.env.database_url("orders")).await?;
+            let known = "select count(*) > 0 from ballet.copy where id = 'mug'";
+            let known: bool = sqlx::query_scalar(known).fetch_one(&mut orders).await?;
+            Ok::<_, sqlx::Error>(known.then_some(()))
+        });
+        known.await.expect("a product");
         shop
     }
 
@@ -60,16 +86,18 @@ impl Shop {
             Some(max_body) => Settings { max_body, ..settings },
             None => settings,
         };
-        let service: Service = match name {
-            "orders" => orders::service(SignedDuration::from_mins(10)),
-            "cart" => cart::service(),
-            "catalog" => catalog::service(),
-            "inventory" => inventory::service(),
-            "payments" => payments::service(payments::sandbox::Sandbox::new(
+        let service: Service = match (name, &self.companies) {
+            ("orders", _) => orders::service(SignedDuration::from_mins(10)),
+            ("cart", _) => cart::service(),
+            ("catalog", _) => catalog::service(),
+            ("inventory", _) => inventory::service(),
+            ("payments", Some(companies)) => payments::service(companies.clone()),
+            ("payments", None) => payments::service(payments::sandbox::Sandbox::new(
                 settings.database_url.clone().expect("a URL"),
             )),
-            "recommendations" => recommendations::service(),
-            _ => shipping::service(self.carrier.clone()),
+            ("recommendations", _) => recommendations::service(),
+            (_, Some(companies)) => shipping::service(companies.clone()),
+            (_, None) => shipping::service(self.carrier.clone()),
         };
         self.running.insert(name, service.start(settings).await.expect("started"));
     }

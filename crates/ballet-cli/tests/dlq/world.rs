@@ -115,7 +115,9 @@ impl World {
     pub(crate) async fn start(&mut self) {
         let (amqp, database) = (self.env.amqp_url("counter"), self.env.database_url("counter"));
         let service = Service::new(counter()).migrations(TABLES);
-        let running = service.start(Settings::new(amqp, database)).await.expect("started");
+        let mut settings = Settings::new(amqp, database);
+        settings.management_url = Some(self.env.management().url().to_owned());
+        let running = service.start(settings).await.expect("started");
         self.service = Some(running);
     }
 

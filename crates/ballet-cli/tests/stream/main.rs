@@ -1,5 +1,6 @@
 //! `ballet tap`, `record` and `replay` as their users have them: the program itself, on a real broker.
 
+mod big;
 mod by_hand;
 mod expect;
 mod keys;

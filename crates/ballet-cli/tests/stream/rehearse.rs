@@ -24,6 +24,14 @@ const LONG: Duration = Duration::from_secs(550);
 const SHELVES: &str = "insert into stock (sku, on_hand, received, created_at) \
     values ('mug', 100, 100, now()), ('teapot', 100, 100, now())";
 
+/// What the shop sells, as orders has copied it. There are lamps in the catalogue.
+const PRODUCTS: &str = "insert into ballet.copy (entity, id, version, state) \
+    select 'product', sku, 1, jsonb_build_object('sku', sku, 'version', 1, 'title', sku, \
+        'description', '', 'price', jsonb_build_object('amount_minor', 1250, 'currency', 'EUR'), \
+        'category', 'home', 'tags', '[]'::jsonb, 'published_at', '2026-01-01T00:00:00Z', \
+        'changed_at', '2026-01-01T00:00:00Z') \
+    from unnest(array['mug', 'teapot', 'lamp']) as sku on conflict do nothing";
+
 /// A shop of today that has been recorded.
 struct Recorded {
     world: World,
@@ -46,7 +54,8 @@ impl Recorded {
             let service = service(name, &settings);
             running.push(service.start(settings).await.expect("started"));
         }
-        prepare(world.env.database_url("inventory")).await;
+        prepare(world.env.database_url("inventory"), SHELVES).await;
+        prepare(world.env.database_url("orders"), PRODUCTS).await;
         let clock = Clock::system();
         let orders = [
             ("mug", 1, "card_approved"),
@@ -136,15 +145,17 @@ fn remove_logs(said: &str) {
 #[tokio::test]
 async fn shelves() {
     let of_a_rehearsal = std::env::var_os("BALLET_TEST_PREPARE").is_some();
-    let Ok(url) = std::env::var("INVENTORY_DATABASE_URL") else {
-        return assert!(!of_a_rehearsal, "a rehearsal names the databases");
-    };
-    prepare(&url).await;
+    for (name, rows) in [("INVENTORY", SHELVES), ("ORDERS", PRODUCTS)] {
+        let Ok(url) = std::env::var(format!("{name}_DATABASE_URL")) else {
+            return assert!(!of_a_rehearsal, "a rehearsal names the databases");
+        };
+        prepare(&url, rows).await;
+    }
 }
 
-async fn prepare(database_url: &str) {
+async fn prepare(database_url: &str, rows: &'static str) {
     let mut session = PgConnection::connect(database_url).await.expect("a session");
-    sqlx::query(SHELVES).execute(&mut session).await.expect("stock");
+    sqlx::query(rows).execute(&mut session).await.expect("rows");
     session.close().await.expect("closed");
 }
 

@@ -203,7 +203,7 @@ async fn what_is_there_is_read_to_its_end_however_long_nothing_of_it_is_wanted()
     world.ticks(0..12_000).await;
     let proxy = Proxy::to(world.env.amqp_url("tap")).await.expect("a proxy");
     // Some hundred events a second.
-    proxy.set(Link::Slow(Duration::from_millis(500)));
+    proxy.set(Link::Slow(Duration::from_millis(200)));
     let rare = ["tap", "-o", "jsonl", "--from", "first", "--where", "/body/number=11999"];
     let rare = [&rare[..], &["--idle-timeout", "15s", "--limit", "1"]].concat();
     let (out, said) = ended(world.command_at(proxy.url(), &rare), 0).await;

@@ -54,6 +54,19 @@ impl World {
 
     pub(crate) async fn with_databases(name: &str, definitions: &Value, of: &[&str]) -> Self {
         let servers = Servers::shared().await.expect("servers");
+        Self::with_databases_on(servers, name, definitions, of).await
+    }
+
+    pub(crate) async fn on(servers: &Servers, name: &str, definitions: &Value) -> Self {
+        Self::with_databases_on(servers, name, definitions, &[]).await
+    }
+
+    async fn with_databases_on(
+        servers: &Servers,
+        name: &str,
+        definitions: &Value,
+        of: &[&str],
+    ) -> Self {
         let env = TestEnv::new(servers, name, definitions, of).await.expect("a test environment");
         let place = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("stream-{name}-{}", std::process::id()));
@@ -72,6 +85,11 @@ impl World {
 
     pub(crate) fn file(&self, name: &str) -> String {
         self.place.join(name).display().to_string()
+    }
+
+    /// Whether the broker blocks who publishes.
+    pub(crate) fn blocked(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.session.blocked()
     }
 
     /// Publishes these, and waits until the broker has them.

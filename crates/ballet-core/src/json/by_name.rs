@@ -6,13 +6,14 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// Passes everything on to the inner part, and stays around all that is nested in it.
-pub(super) struct ByName<T>(pub(super) T);
+/// Passes everything on to the inner part, and stays around all that is nested in it. If `WHOLE`, it
+/// refuses what a type would ignore.
+pub(super) struct ByName<T, const WHOLE: bool = false>(pub(super) T);
 
 /// The visitor of a struct. It refuses an array.
-struct Fields<V>(V);
+struct Fields<V, const WHOLE: bool>(V);
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<V> {
+impl<'de, V: Visitor<'de>, const WHOLE: bool> Visitor<'de> for Fields<V, WHOLE> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,7 +22,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(ByName(map))
+        self.0.visit_map(ByName::<_, WHOLE>(map))
     }
 }
 
@@ -32,12 +33,12 @@ macro_rules! deserialize {
             $($argument: $type,)*
             visitor: V,
         ) -> Result<V::Value, D::Error> {
-            self.0.$method($($argument,)* ByName(visitor))
+            self.0.$method($($argument,)* ByName::<_, WHOLE>(visitor))
         }
     )*};
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for ByName<D> {
+impl<'de, D: Deserializer<'de>, const WHOLE: bool> Deserializer<'de> for ByName<D, WHOLE> {
     type Error = D::Error;
 
     deserialize! {
@@ -50,7 +51,15 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for ByName<D> {
         deserialize_tuple(length: usize)
         deserialize_tuple_struct(name: &'static str, length: usize) deserialize_map()
         deserialize_enum(name: &'static str, variants: &'static [&'static str])
-        deserialize_identifier() deserialize_ignored_any()
+        deserialize_identifier()
+    }
+
+    /// This is how a struct reads the value of a field that it does not have.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        if WHOLE {
+            return Err(D::Error::custom("there is no such field"));
+        }
+        self.0.deserialize_ignored_any(visitor)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -59,7 +68,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for ByName<D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_struct(name, fields, Fields(visitor))
+        self.0.deserialize_struct(name, fields, Fields::<_, WHOLE>(visitor))
     }
 
     fn is_human_readable(&self) -> bool {
@@ -75,7 +84,7 @@ macro_rules! visit {
     )*};
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for ByName<V> {
+impl<'de, V: Visitor<'de>, const WHOLE: bool> Visitor<'de> for ByName<V, WHOLE> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,42 +108,42 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for ByName<V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, some: D) -> Result<V::Value, D::Error> {
-        self.0.visit_some(ByName(some))
+        self.0.visit_some(ByName::<_, WHOLE>(some))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.0.visit_newtype_struct(ByName(inner))
+        self.0.visit_newtype_struct(ByName::<_, WHOLE>(inner))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(ByName(seq))
+        self.0.visit_seq(ByName::<_, WHOLE>(seq))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(ByName(map))
+        self.0.visit_map(ByName::<_, WHOLE>(map))
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
-        self.0.visit_enum(ByName(variant))
+        self.0.visit_enum(ByName::<_, WHOLE>(variant))
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for ByName<S> {
+impl<'de, S: DeserializeSeed<'de>, const WHOLE: bool> DeserializeSeed<'de> for ByName<S, WHOLE> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        self.0.deserialize(ByName(deserializer))
+        self.0.deserialize(ByName::<_, WHOLE>(deserializer))
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for ByName<A> {
+impl<'de, A: SeqAccess<'de>, const WHOLE: bool> SeqAccess<'de> for ByName<A, WHOLE> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_element_seed(ByName(seed))
+        self.0.next_element_seed(ByName::<_, WHOLE>(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -142,7 +151,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for ByName<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for ByName<A> {
+impl<'de, A: MapAccess<'de>, const WHOLE: bool> MapAccess<'de> for ByName<A, WHOLE> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
@@ -153,7 +162,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for ByName<A> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.next_value_seed(ByName(seed))
+        self.0.next_value_seed(ByName::<_, WHOLE>(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -161,20 +170,20 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for ByName<A> {
     }
 }
 
-impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for ByName<A> {
+impl<'de, A: EnumAccess<'de>, const WHOLE: bool> EnumAccess<'de> for ByName<A, WHOLE> {
     type Error = A::Error;
-    type Variant = ByName<A::Variant>;
+    type Variant = ByName<A::Variant, WHOLE>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(
         self,
         seed: S,
     ) -> Result<(S::Value, Self::Variant), A::Error> {
         let (value, variant) = self.0.variant_seed(seed)?;
-        Ok((value, ByName(variant)))
+        Ok((value, ByName::<_, WHOLE>(variant)))
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for ByName<A> {
+impl<'de, A: VariantAccess<'de>, const WHOLE: bool> VariantAccess<'de> for ByName<A, WHOLE> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
@@ -182,7 +191,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for ByName<A> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.newtype_variant_seed(ByName(seed))
+        self.0.newtype_variant_seed(ByName::<_, WHOLE>(seed))
     }
 
     fn tuple_variant<V: Visitor<'de>>(
@@ -190,7 +199,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for ByName<A> {
         length: usize,
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.0.tuple_variant(length, ByName(visitor))
+        self.0.tuple_variant(length, ByName::<_, WHOLE>(visitor))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -198,6 +207,6 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for ByName<A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.0.struct_variant(fields, Fields(visitor))
+        self.0.struct_variant(fields, Fields::<_, WHOLE>(visitor))
     }
 }

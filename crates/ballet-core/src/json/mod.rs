@@ -7,7 +7,7 @@
 mod by_name;
 mod words;
 
-use serde::de::{DeserializeOwned, Error, IgnoredAny};
+use serde::de::{DeserializeOwned, Deserializer, Error, IgnoredAny};
 
 use crate::json::by_name::ByName;
 
@@ -21,10 +21,19 @@ pub use crate::json::words::{in_words, wanted_in_words};
 /// wanted there.
 pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let value =
-        T::deserialize(ByName(&mut deserializer)).map_err(|error| explain::<T>(json, error))?;
+    let value = T::deserialize(ByName::<_>(&mut deserializer))
+        .map_err(|error| explain::<T>(json, error))?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// Reads structs from objects only, and only those without fields that the struct does not have. A
+/// request is read so: a misspelt field would change what it asks for. An event is not, because a later
+/// release may add fields to it.
+pub fn whole<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> impl Deserializer<'de, Error = D::Error> {
+    ByName::<_, true>(deserializer)
 }
 
 /// Reads a text of another shape once more, and keeps track of the place.
@@ -35,7 +44,8 @@ fn explain<T: DeserializeOwned>(json: &[u8], error: serde_json::Error) -> serde_
         return error;
     }
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let Err(found) = serde_path_to_error::deserialize::<_, T>(ByName(&mut deserializer)) else {
+    let Err(found) = serde_path_to_error::deserialize::<_, T>(ByName::<_>(&mut deserializer))
+    else {
         return error;
     };
     let (place, what) = (found.path().to_string(), found.inner().to_string());
@@ -74,6 +84,31 @@ mod tests {
         shapes: Vec<Shape>,
         by_name: std::collections::BTreeMap<String, Point>,
         first: Option<Point>,
+    }
+
+    #[test]
+    fn what_is_read_whole_has_no_other_fields_on_any_level() {
+        let read = |json: &str| {
+            let mut deserializer = serde_json::Deserializer::from_str(json);
+            let read = serde_path_to_error::deserialize(whole(&mut deserializer));
+            let read: Result<Vec<Shape>, _> = read;
+            read.map_err(|error| (error.path().to_string(), error.into_inner().to_string()))
+        };
+        for fine in [r#"["Nothing"]"#, r#"[{"Dot":{"x":1,"y":null}}]"#] {
+            assert!(read(fine).is_ok(), "{fine}");
+        }
+        for (json, place) in [
+            (r#"[{"Dot":{"x":1,"y":2,"z":[3]}}]"#, "[0].Dot.z"),
+            (r#"[{"Named":{"name":"a","points":[{"x":1,"why":{}}]}}]"#, "[0].Named.points[0].why"),
+        ] {
+            let (found, what) = read(json).expect_err(json);
+            assert_eq!(found, place);
+            assert!(what.contains("there is no such field"), "{what}");
+        }
+        let (_, what) = read(r#"[{"Dot":{"x":1,"x":2}}]"#).expect_err("twice");
+        assert!(what.contains("duplicate field"), "{what}");
+        let (_, what) = read(r#"[{"Dot":[1,2]}]"#).expect_err("an array");
+        assert!(what.contains("as an object"), "{what}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::part::{Part, System};
-use crate::topology::names::{DEAD, EVENTS, RETRIES, ROUTE, dead_queue};
+use crate::topology::names::{DEAD, EVENTS, JOURNAL, RETRIES, ROUTE, dead_queue};
 
 /// What a binding leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +88,12 @@ pub fn bindings_needed_by(part: &Part) -> Vec<Binding> {
     bindings.push(Binding::of_exchange(EVENTS, ROUTE, "#"));
     bindings.extend(RETRIES.map(|(name, _)| Binding::of_queue(name, name, "#")));
     bindings
+}
+
+/// The bindings by which the journal records events and dead letters. A service works without them.
+#[must_use]
+pub fn journal_bindings() -> [Binding; 2] {
+    [EVENTS, DEAD].map(|source| Binding::of_queue(source, JOURNAL, "#"))
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use crate::event::EventType;
 use crate::part::{Part, System};
 use crate::topology::binding::{self, Binding};
 use crate::topology::names::{
-    COPY, COPY_EXPIRES, DEAD, DEAD_PRODUCER, EVENTS, JOURNAL, JOURNAL_POLICY, LOOK_LIMIT,
-    MOST_COPIED_BYTES, MOST_COPIES, OPS, REDRIVE, RETRIES, RETURNED, ROUTE, TAP, TOPOLOGY,
-    UNROUTED, dead_queue, returned_queue,
+    COPY, COPY_EXPIRES, DEAD, DEAD_PRODUCER, EVENTS, JOURNAL, JOURNAL_BYTES, JOURNAL_DAYS,
+    JOURNAL_POLICY, LOOK_LIMIT, MOST_COPIED_BYTES, MOST_COPIES, OPS, REDRIVE, RETRIES, RETURNED,
+    ROUTE, TAP, TOPOLOGY, UNROUTED, dead_queue, returned_queue,
 };
 
 /// The definitions document of a system.
@@ -135,7 +135,7 @@ fn queue(vhost: &str, name: &str, arguments: &Value) -> Value {
         "arguments": arguments})
 }
 
-fn shared_queues(vhost: &str) -> Vec<Value> {
+pub(crate) fn shared_queues(vhost: &str) -> Vec<Value> {
     let mut queues = vec![
         queue(vhost, UNROUTED, &json!({"x-queue-type": "quorum", "x-delivery-limit": LOOK_LIMIT})),
         queue(vhost, JOURNAL, &json!({"x-queue-type": "stream"})),
@@ -156,7 +156,7 @@ fn shared_queues(vhost: &str) -> Vec<Value> {
     queues
 }
 
-fn service_queues(vhost: &str, service: &str) -> [Value; 2] {
+pub(crate) fn service_queues(vhost: &str, service: &str) -> [Value; 2] {
     [
         queue(
             vhost,
@@ -198,12 +198,12 @@ fn shared_bindings(vhost: &str) -> Vec<Value> {
 /// What may change over time is a policy and not an argument. RabbitMQ's console shows the policy's name
 /// beside the queue, so the journal's says that its messages are no backlog. Service queues have no length limit,
 /// because a full queue would make the broker refuse the events of every service.
-fn policies(vhost: &str) -> Vec<Value> {
+pub(crate) fn policies(vhost: &str) -> Vec<Value> {
     let policy = |name: &str, pattern: &str, priority: u32, definition: Value| {
         json!({"vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues",
             "priority": priority, "definition": definition})
     };
-    let kept = json!({"max-length-bytes": 2_000_000_000, "max-age": "7D"});
+    let kept = json!({"max-length-bytes": JOURNAL_BYTES, "max-age": format!("{JOURNAL_DAYS}D")});
     vec![
         // Above the policy `journal` that an earlier release left in the broker.
         policy(JOURNAL_POLICY, "^journal$", 2, kept),

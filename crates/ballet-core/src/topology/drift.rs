@@ -6,7 +6,10 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::topology::differs::{other, table};
+use crate::topology::in_force::{self, InForce};
 
 /// The objects of one virtual host, as the broker's management API lists them.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +39,7 @@ pub enum Kind {
 
 impl Kind {
     /// The fields that are compared.
-    const fn fields(self) -> &'static [&'static str] {
+    pub(crate) const fn fields(self) -> &'static [&'static str] {
         match self {
             Self::Exchange => &["type", "durable", "auto_delete", "internal", "arguments"],
             Self::Queue => &["durable", "auto_delete", "arguments"],
@@ -74,6 +77,15 @@ pub enum Difference {
         /// What differs, one sentence per field.
         words: Vec<String>,
     },
+    /// Policies that are not declared are in force on a queue, and decide what becomes of its messages.
+    Policed {
+        /// The queue in the definitions document.
+        wanted: Value,
+        /// What differs, one sentence per property, and which policies these are.
+        words: Vec<String>,
+        /// The commands that remove these policies.
+        remedies: Vec<String>,
+    },
     /// A binding between objects of the system that is not declared, left by a removed handler.
     Unwanted {
         /// The object as the broker lists it.
@@ -100,6 +112,7 @@ impl Difference {
             Self::Missing { kind, wanted } | Self::Other { kind, wanted, .. } => {
                 Named(*kind, wanted).to_string()
             }
+            Self::Policed { wanted, .. } => Named(Kind::Queue, wanted).to_string(),
             Self::Unwanted { found } | Self::Strange { found } => {
                 Named(Kind::Binding, found).to_string()
             }
@@ -112,7 +125,7 @@ impl Difference {
         match self {
             Self::Missing { .. } | Self::Unwanted { .. } => true,
             Self::Other { kind, .. } => matches!(kind, Kind::Policy),
-            Self::Strange { .. } => false,
+            Self::Policed { .. } | Self::Strange { .. } => false,
         }
     }
 }
@@ -128,7 +141,7 @@ pub fn compare(definitions: &Value, found: &Found) -> Vec<Difference> {
     ] {
         for wanted in section(definitions, kind) {
             let there = found.iter().find(|found| found["name"] == wanted["name"]);
-            match there.map(|found| other(kind, wanted, found)) {
+            match there.map(|found| other(kind.fields(), wanted, found)) {
                 None => differences.push(Difference::Missing { kind, wanted: wanted.clone() }),
                 Some(words) if !words.is_empty() => {
                     differences.push(Difference::Other { kind, wanted: wanted.clone(), words });
@@ -137,7 +150,27 @@ pub fn compare(definitions: &Value, found: &Found) -> Vec<Difference> {
             }
         }
     }
+    differences.extend(policed(definitions, &found.queues));
     differences.extend(bindings(definitions, &found.bindings));
+    differences
+}
+
+/// Queues under policies that are not declared. A declared policy that differs is told by itself.
+fn policed(definitions: &Value, found: &[Value]) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    for wanted in section(definitions, Kind::Queue) {
+        let Some(found) = found.iter().find(|found| found["name"] == wanted["name"]) else {
+            continue;
+        };
+        let is_declared =
+            |policy: &Value| section(definitions, Kind::Policy).any(|one| one["name"] == *policy);
+        let policies = section(definitions, Kind::Policy);
+        let InForce { words, remedies, .. } = in_force::compare(policies, wanted, found);
+        let only_declared = is_declared(&found["policy"]) && found["operator_policy"].is_null();
+        if !words.is_empty() && !only_declared {
+            differences.push(Difference::Policed { wanted: wanted.clone(), words, remedies });
+        }
+    }
     differences
 }
 
@@ -177,37 +210,6 @@ fn is_same_binding(one: &Value, other: &Value) -> bool {
         && table(&one["arguments"]) == table(&other["arguments"])
 }
 
-/// What differs, one sentence per field.
-fn other(kind: Kind, wanted: &Value, found: &Value) -> Vec<String> {
-    let mut words = Vec::new();
-    for field in kind.fields() {
-        match &wanted[*field] {
-            Value::Object(wanted) => {
-                let found = table(&found[*field]);
-                let names = wanted.keys().chain(found.keys().filter(|n| !wanted.contains_key(*n)));
-                for name in names {
-                    words.extend(differs(name, wanted.get(name), found.get(name)));
-                }
-            }
-            wanted => words.extend(differs(field, Some(wanted), found.get(*field))),
-        }
-    }
-    words
-}
-
-fn differs(name: &str, wanted: Option<&Value>, found: Option<&Value>) -> Option<String> {
-    if wanted == found {
-        return None;
-    }
-    let text = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), Value::to_string);
-    Some(format!("{name} is {}, but should be {}", text(found), text(wanted)))
-}
-
-/// A table of arguments. RabbitMQ sometimes writes an empty one as an empty list.
-fn table(value: &Value) -> Map<String, Value> {
-    value.as_object().cloned().unwrap_or_default()
-}
-
 /// An object and its kind, written as "queue `orders`".
 struct Named<'a>(Kind, &'a Value);
 
@@ -234,7 +236,9 @@ impl fmt::Display for Difference {
         let object = self.object();
         match self {
             Self::Missing { .. } => write!(f, "{object} is missing"),
-            Self::Other { words, .. } => write!(f, "{object}: {}", words.join("; ")),
+            Self::Other { words, .. } | Self::Policed { words, .. } => {
+                write!(f, "{object}: {}", words.join("; "))
+            }
             Self::Unwanted { .. } => write!(f, "{object} is no longer declared"),
             Self::Strange { .. } => write!(f, "{object} is not ours and stays"),
         }

@@ -8,13 +8,17 @@
 
 mod binding;
 mod definitions;
+mod differs;
 pub mod drift;
+mod in_force;
 pub(crate) mod names;
+mod needed_queue;
 
-pub use binding::{Binding, Destination, bindings_needed_by, bindings_of_queue};
+pub use binding::{Binding, Destination, bindings_needed_by, bindings_of_queue, journal_bindings};
 pub use definitions::definitions;
 pub use names::{
-    COPY, COPY_EXPIRES, DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, EVENTS, JOURNAL, JOURNAL_POLICY,
-    LOOK_LIMIT, MOST_COPIED_BYTES, MOST_COPIES, NOTES, OPS, REDRIVE, RETRIES, RETURNED, ROUTE, TAP,
-    TOPOLOGY, UNROUTED, dead_queue, returned_queue,
+    COPY, COPY_EXPIRES, DEAD, DEAD_PRODUCER, DELIVERY_LIMIT, EVENTS, JOURNAL, JOURNAL_BYTES,
+    JOURNAL_DAYS, JOURNAL_POLICY, LOOK_LIMIT, MOST_COPIED_BYTES, MOST_COPIES, NOTES, OPS, REDRIVE,
+    RETRIES, RETURNED, ROUTE, TAP, TOPOLOGY, UNROUTED, dead_queue, returned_queue,
 };
+pub use needed_queue::{NeededQueue, QueueDifference, queues_needed_by};

@@ -18,6 +18,10 @@ pub const DEAD_PRODUCER: &str = "x-dead-producer";
 pub const JOURNAL: &str = "journal";
 /// The policy of the journal. RabbitMQ's console shows its name beside the number of messages.
 pub const JOURNAL_POLICY: &str = "all-events-of-7-days-not-a-backlog";
+/// How many days the journal keeps what is published, by its policy.
+pub const JOURNAL_DAYS: i64 = 7;
+/// The bytes beyond which it keeps less: the disk must not fill. What is lost so is told.
+pub const JOURNAL_BYTES: u64 = 20_000_000_000;
 /// The retry queues, each with its delay in milliseconds. The routing key is the queue that the
 /// message returns to.
 pub const RETRIES: [(&str, u32); 3] =

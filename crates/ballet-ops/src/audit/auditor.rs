@@ -108,6 +108,8 @@ async fn alone(
     let without = read::without_inbox(db).await?;
     report.violations.extend(without.into_iter().map(|row| format!("{service}: {row}")));
     deadlines::judge(db, part, quiescent_after, &mut report).await?;
+    let by_hand = read::by_hand(db).await?.into_iter();
+    report.by_hand.extend(by_hand.map(|(saga, words)| ((saga, service.to_owned()), words)));
     Ok(Alone { at, pending, report })
 }
 

@@ -50,6 +50,9 @@ impl<'a> Judge<'a> {
     /// Judges what belongs to no single saga: outboxes, calls, queues, dead letters.
     pub(crate) fn system(&self, report: &mut Report) {
         for (service, pending) in self.pending {
+            for saga in pending.unpublished.iter().filter_map(|event| event.saga) {
+                report.does_not_settle(saga, false);
+            }
             if let Some(Unpublished { saga, event_type, since }) = pending.unpublished.first() {
                 report.open.push(format!(
                     "{service} has unpublished events: {}; the oldest is {event_type}{}, since {since}",
@@ -58,9 +61,11 @@ impl<'a> Judge<'a> {
                 ));
             }
             for call in &pending.calls {
+                report.does_not_settle(call.saga, false);
                 report.open.push(format!("{service}: saga {}: {}", call.saga, waiting_for(call)));
             }
             for (saga, event_type, reason) in &pending.unpublishable {
+                saga.iter().for_each(|saga| report.does_not_settle(*saga, true));
                 report.stuck.push(format!(
                     "{service} cannot publish {event_type}{}; it is in ballet.outbox_dead: {reason}",
                     of(*saga)
@@ -82,6 +87,7 @@ impl<'a> Judge<'a> {
         let held = self.broker.held.iter();
         report.violations.extend(held.map(|(queue, count)| held_words(queue, *count)));
         for DeadLetterSnapshot { service, saga, event_type, reason } in &self.broker.dead_letters {
+            saga.iter().for_each(|saga| report.does_not_settle(*saga, true));
             let of = of(*saga);
             report.stuck.push(format!("dead letter of {service}: {event_type}{of}: {reason}"));
         }
@@ -107,13 +113,16 @@ impl<'a> Judge<'a> {
         for Left { service, what, .. } in left {
             let line = format!("saga {saga}: {service} {what}");
             if let Some(reason) = self.death_of(saga, service) {
+                report.does_not_settle(saga, true);
                 report
                     .stuck
                     .push(format!("{line}, because its message is a dead letter: {reason}"));
             } else if let Some(why) = self.under_way(saga, service) {
+                report.does_not_settle(saga, false);
                 report.open.push(format!("{line}: {why}"));
             } else if let Some(changed) = changed.filter(|changed| *changed > self.quiescent_since)
             {
+                report.does_not_settle(saga, false);
                 report.open.push(format!("{line}: the saga changed at {changed}"));
             } else {
                 report.violations.push(format!("{line}, and nothing is on its way"));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ballet_core::{Part, SagaPart, StepKind, StepPart, System};
+use ballet_core::{EventType, Part, SagaPart, StepKind, StepPart, System};
 use jiff::Timestamp;
 
 /// A row of the ledger, without its body.
@@ -226,9 +226,45 @@ pub(crate) fn is_aborted(part: &Part, rows: &[Row]) -> bool {
     rows.iter().any(|row| is_abort(row) && owned().any(|saga| covers(&row.key, saga)))
 }
 
+/// A saga that its owner has begun and not decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Undecided<'a> {
+    pub(crate) owner: &'a str,
+    /// The events with which the owner would decide it, and that have not come.
+    pub(crate) expected: Vec<&'a EventType>,
+    /// When the owner recorded something last.
+    pub(crate) since: Timestamp,
+}
+
+/// The sagas that this service has begun, would decide, and has neither decided nor aborted. A saga without a
+/// decision ends when nothing is left to do.
+pub(crate) fn undecided<'a>(part: &'a Part, rows: &[Row]) -> Vec<Undecided<'a>> {
+    let is = |step: &StepPart, entry: &str| {
+        rows.iter().any(|row| row.step == step.name && row.entry == entry)
+    };
+    let mut undecided = Vec::new();
+    for saga in part.sagas.iter().filter(|saga| saga.owner == part.service) {
+        let of_kind = |kind: StepKind| saga.steps.iter().filter(move |step| step.kind == kind);
+        let is_aborted = rows
+            .iter()
+            .any(|row| row.step.is_empty() && row.entry == "aborted" && covers(&row.key, saga));
+        let has_begun = of_kind(StepKind::Origin).any(|step| is(step, "done"));
+        let is_decided = of_kind(StepKind::Decision).any(|step| is(step, "done"));
+        if is_aborted || !has_begun || is_decided || of_kind(StepKind::Decision).next().is_none() {
+            continue;
+        }
+        let arrived = |event: &EventType| rows.iter().any(|row| row.arrived == event.name());
+        let expected = of_kind(StepKind::Decision).flat_map(|step| &step.on);
+        let expected = expected.chain(&saga.aborts_on).filter(|event| !arrived(event)).collect();
+        let since = rows.iter().map(|row| row.recorded_at).max().unwrap_or_default();
+        undecided.push(Undecided { owner: part.service, expected, since });
+    }
+    undecided
+}
+
 /// Whether a service has done for one saga what it does on this event.
 fn has_acted(part: &Part, saga: &SagaPart, event_type: &str, rows: &[Row]) -> bool {
-    let is = |event: &ballet_core::EventType| event.name() == event_type;
+    let is = |event: &EventType| event.name() == event_type;
     let tombstone = |row: &Row| row.step.is_empty() && row.entry == "aborted";
     if rows.iter().any(|row| tombstone(row) && covers(&row.key, saga)) {
         return true;

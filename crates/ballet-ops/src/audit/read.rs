@@ -89,6 +89,18 @@ pub(crate) async fn without_inbox(db: &mut PgConnection) -> Result<Vec<String>, 
     Ok(rows.into_iter().map(describe).collect())
 }
 
+/// The compensations that people did outside of the system: the saga, and who says what.
+pub(crate) async fn by_hand(db: &mut PgConnection) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
+    let rows: Vec<(Uuid, String, String, String)> =
+        sqlx::query_as("select saga_id, step, solved_by, why from ballet.solved")
+            .fetch_all(db)
+            .await?;
+    let words = |(saga, step, by, why): (Uuid, String, String, String)| {
+        (saga, format!("{by} compensated {step} by hand: {why}"))
+    };
+    Ok(rows.into_iter().map(words).collect())
+}
+
 /// The last saga of the next window; `None` if the window holds all that are left.
 pub(crate) async fn window(
     db: &mut PgConnection,

@@ -1,8 +1,10 @@
 //! What an audit found.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
+use uuid::Uuid;
 
 /// What an audit found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -21,6 +23,14 @@ pub struct Report {
     pub unseen: Vec<String>,
     /// Who did not answer, so that nothing is said of them, and why.
     pub away: Vec<String>,
+    /// The sagas of what is open or stuck; true if somebody has to act. What a system's own audit finds in
+    /// their rows is not how they end.
+    #[serde(skip)]
+    pub unsettled: BTreeMap<Uuid, bool>,
+    /// The saga and service of each compensation that a person did outside of the system, with who says so.
+    /// The service's own rows do not show it.
+    #[serde(skip)]
+    pub by_hand: BTreeMap<(Uuid, String), String>,
 }
 
 impl Report {
@@ -67,12 +77,21 @@ impl Report {
         self.recent.extend(other.recent);
         self.unseen.extend(other.unseen);
         self.away.extend(other.away);
+        for (saga, is_stuck) in other.unsettled {
+            self.does_not_settle(saga, is_stuck);
+        }
+        self.by_hand.extend(other.by_hand);
+    }
+
+    /// Notes that a saga is open, or stuck.
+    pub(crate) fn does_not_settle(&mut self, saga: Uuid, is_stuck: bool) {
+        *self.unsettled.entry(saga).or_default() |= is_stuck;
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, violations, open, stuck, recent, unseen, away } = self;
+        let Self { rows, violations, open, stuck, recent, unseen, away, .. } = self;
         writeln!(
             f,
             "{rows} rows checked, {} violations, {} open, {} stuck",

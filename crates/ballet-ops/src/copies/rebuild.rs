@@ -26,13 +26,15 @@ pub struct Progress {
     pub seen: i64,
     /// Whether the copy has all entities.
     pub is_done: bool,
-    /// Why the owner cannot go on, if its last attempt failed.
+    /// Why the owner cannot go on, if its last attempt failed, or which entity it has left out.
     pub failure: Option<String>,
 }
 
 impl Rebuild {
     /// Empties the reader's copy. It is needed when the owner's data were set back, or when the owner
-    /// forgot entities: the copy keeps what is newer, and what nobody tells it of.
+    /// forgot entities: the copy keeps what is newer, and what nobody tells it of. Events that were made
+    /// before count no more, however late they come: their versions may be higher than those of the owner
+    /// now.
     ///
     /// # Errors
     ///
@@ -43,7 +45,8 @@ impl Rebuild {
         sqlx::query(
             "with gone as (delete from ballet.copy where entity = $1) \
              update ballet.copy_fill set run = null, seen = 0, pages = null, filled_run = null, \
-                 filled_at = null, requested_at = ballet.now() where entity = $1",
+                 filled_at = null, requested_at = ballet.now(), \
+                 emptied_at = ballet.now() where entity = $1",
         )
         .bind(entity)
         .execute(reader)
@@ -82,10 +85,11 @@ impl Rebuild {
     ) -> Result<Progress, sqlx::Error> {
         let (begun, run, pages, published, failure): (i64, Option<Uuid>, i64, i64, Option<String>) =
             sqlx::query_as(
-                "select begun, run, pages, entities, failure from ballet.republication \
+                "select begun, run, pages, entities, coalesce(failure, case when begun >= $2 then left_out end) from ballet.republication \
              where entity = $1",
             )
             .bind(&self.entity)
+            .bind(self.ticket)
             .fetch_one(owner)
             .await?;
         if begun >= self.ticket {

@@ -55,7 +55,7 @@ pub struct Share {
     pub entities: i64,
     /// The sum of their versions, which is the number of changes so far.
     pub versions: i64,
-    /// Why the entities cannot be published anew, if the last attempt failed.
+    /// Why the entities cannot be published anew, if the last attempt failed, or which one was left out.
     pub failure: Option<String>,
 }
 
@@ -67,7 +67,9 @@ pub struct Share {
 pub async fn share(db: &mut PgConnection, entity: &str) -> Result<Option<Share>, sqlx::Error> {
     let Some(source) = source(db, entity).await? else { return Ok(None) };
     let (entities, versions) = source.size(db).await?;
-    let failure = sqlx::query_as("select failure from ballet.republication where entity = $1");
+    let failure = sqlx::query_as(
+        "select coalesce(failure, left_out) from ballet.republication where entity = $1",
+    );
     let (failure,): (Option<String>,) = failure.bind(entity).fetch_one(db).await?;
     Ok(Some(Share { entities, versions, failure }))
 }

@@ -5,14 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::headers::{
-    ORIGINAL_MESSAGE_ID, REDRIVE_ID, STREAM_OFFSET, integer_header, text_header,
-};
+use ballet_amqp::headers::{ORIGINAL_MESSAGE_ID, REDRIVE_ID, text_header};
 use ballet_amqp::{Broker, BrokerError, Delivery, Outcome, StreamStart};
 use ballet_core::envelope::KnownEvents;
-use ballet_core::topology::{DEAD, EVENTS, JOURNAL};
-use ballet_core::{MessageId, Part, id};
-use ballet_stream::{JOURNAL_CONNECTION as CONNECTION, Records, is_undeliverable};
+use ballet_core::topology::{DEAD, EVENTS};
+use ballet_core::{MessageId, Part};
+use ballet_stream::{JOURNAL_CONNECTION as CONNECTION, Records};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use tokio::time::timeout;
@@ -55,6 +53,8 @@ pub(super) enum Entry {
     Dead(MessageId),
     /// The dead letter was sent to the service again, under its id.
     Redriven(MessageId),
+    /// A person has discarded the dead letter.
+    Discarded(MessageId),
 }
 
 impl Journal {
@@ -115,25 +115,8 @@ impl Journal {
 
     /// When the journal begins, if it no longer reaches back to the point in time.
     pub(super) async fn begins(&self) -> Result<Option<Timestamp>, RedriveError> {
-        // An error on a stream ends the connection, so it gets one of its own.
-        let session = self.broker.connect(CONNECTION).await?;
-        let first = async {
-            let start = StreamStart::Time(0);
-            let mut first = session.consume_stream(JOURNAL, CONNECTION, 1, start).await?;
-            first.next().await.transpose()
-        };
-        let first = first.await;
-        session.close().await;
-        let first = match first {
-            // Nobody can read when the journal begins.
-            Err(error) if is_undeliverable(&error) => None,
-            first => first?,
-        };
-        let cut = first.filter(|first| {
-            integer_header(&first.properties, STREAM_OFFSET).is_some_and(|offset| offset > 0)
-        });
-        let time = cut.and_then(|first| id::time_of(message_id(&first).0));
-        Ok(time.filter(|time| *time > self.since))
+        let begins = ballet_stream::begins(&self.broker).await?;
+        Ok(begins.filter(|begins| *begins > self.since))
     }
 }
 
@@ -173,6 +156,9 @@ impl Entries<'_> {
                 {
                     return Ok(Some(Entry::Redriven(message_id(&delivery))));
                 }
+                if delivery.routing_key.strip_prefix("discarded.") == Some(part.service) {
+                    return Ok(Some(Entry::Discarded(message_id(&delivery))));
+                }
                 let of = text_header(&delivery.properties, REDRIVE_ID);
                 if delivery.routing_key.starts_with("searched.") && of == Some(&run.id.to_string())
                 {
@@ -199,6 +185,6 @@ pub(super) fn wanted(
         Entry::Event(id, delivery) if wanted.contains(&id) && seen.insert(id) => {
             Some(DeadLetter::missed(service, id, *delivery))
         }
-        Entry::Event(..) | Entry::Dead(_) | Entry::Redriven(_) => None,
+        Entry::Event(..) | Entry::Dead(_) | Entry::Redriven(_) | Entry::Discarded(_) => None,
     }
 }

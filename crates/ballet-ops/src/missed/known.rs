@@ -15,7 +15,12 @@ use crate::redrive::dead_letter::DeadLetter;
 /// Exchange, routing key, properties and body.
 type Copy = (String, String, Vec<u8>, Vec<u8>);
 
-/// Which of these messages the service has handled, or is known to have failed to handle.
+/// In minutes: how late a message may come back from a retry queue. One that has not come by then is lost, for
+/// instance because somebody purged the queue.
+const LATE: i32 = 10;
+
+/// Which of these messages the service has handled, or is about to try again. What is a dead letter the
+/// journal and the queue of dead letters tell.
 pub(super) async fn known(
     db: &mut PgConnection,
     ids: &[MessageId],
@@ -25,10 +30,12 @@ pub(super) async fn known(
     let rows: Vec<(Uuid,)> = sqlx::query_as(
         "select message_id from ballet.inbox where message_id = any($1) union all \
          select message_id from ballet.inbox_other where message_id = any($1) union all \
-         select message_id from ballet.failure where message_id = any($1) and $2",
+         select message_id from ballet.failure where message_id = any($1) and $2 \
+             and next_at > ballet.now() - make_interval(mins => $3)",
     )
     .bind(&ids)
     .bind(memory == Memory::True)
+    .bind(LATE)
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(|(id,)| MessageId(id)).collect())

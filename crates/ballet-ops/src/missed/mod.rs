@@ -3,7 +3,7 @@
 //!
 //! The journal has every event, and the service's inbox has every message that it handled. Missed is
 //! what the service consumes and its inbox does not know, unless the message is known otherwise: it
-//! waits for a retry, or it is or was a dead letter. What is sent keeps its message id, so a mistake
+//! waits for a retry, or it is a dead letter, or a person discarded that. What is sent keeps its message id, so a mistake
 //! costs nothing: the service drops what it has handled before.
 
 mod journal;

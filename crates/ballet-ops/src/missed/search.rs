@@ -1,6 +1,7 @@
 //! Finds what a service has missed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, Delivery, Object};
@@ -15,6 +16,7 @@ use crate::missed::known::{known, unsent};
 use crate::redrive::error::RedriveError;
 use crate::redrive::options::{Progress, RedriveOptions};
 use crate::redrive::passes::MOST_LOSSES;
+use crate::redrive::queue::DeadQueue;
 use crate::redrive::run::Run;
 
 /// The events that are looked up in the inbox at a time.
@@ -49,8 +51,8 @@ pub struct Missed {
     /// is not in it.
     pub journal_begins: Option<Timestamp>,
     /// The number of messages that still waited in the service's queue at the end. Some of them may
-    /// be listed as missed.
-    pub waiting: u64,
+    /// be listed as missed. `None` if the user may not know.
+    pub waiting: Option<u64>,
     /// The offsets of the messages in the journal that the broker cannot deliver to any reader. What
     /// they are is unknown, so the service may have missed them.
     pub unreadable: BTreeSet<u64>,
@@ -82,7 +84,21 @@ impl Missed {
     ///
     /// If the database does not answer.
     pub async fn left(&self, inbox: &mut PgConnection) -> Result<u64, RedriveError> {
-        let ids: Vec<MessageId> = self.events.keys().copied().collect();
+        self.left_of(inbox, |_| true).await
+    }
+
+    /// The same for some of these events.
+    ///
+    /// # Errors
+    ///
+    /// If the database does not answer.
+    pub async fn left_of(
+        &self,
+        inbox: &mut PgConnection,
+        mut counts: impl FnMut(&MissedEvent) -> bool,
+    ) -> Result<u64, RedriveError> {
+        let counted = self.events.values().filter(|event| counts(event));
+        let ids: Vec<MessageId> = counted.map(|event| event.id).collect();
         let mut known_count = 0;
         for ids in ids.chunks(LOOK_UP) {
             known_count += known(inbox, ids, self.memory).await?.len();
@@ -134,7 +150,7 @@ pub async fn search(
         search.unknown.retain(|id, _| !unsent.contains(id));
     }
     let waiting = if search.unknown.is_empty() {
-        0
+        Some(0)
     } else {
         wait_for_the_service(journal, &mut search, inbox, patience).await?
     };
@@ -171,6 +187,9 @@ async fn read(
             Entry::Redriven(id) => {
                 search.dead.remove(&id);
             }
+            Entry::Discarded(id) => {
+                search.discarded.insert(id);
+            }
             Entry::Event(id, delivery) => {
                 search.add(id, &delivery);
                 progress(search.searched);
@@ -182,36 +201,34 @@ async fn read(
     }
     search.unreadable = entries.close().await;
     search.look_up(inbox, journal.memory).await?;
-    let Search { unknown, dead, .. } = &mut search;
-    unknown.retain(|id, _| !dead.contains(id));
+    search.forget_dead(journal).await?;
     Ok(search)
 }
 
 /// Waits until the queue is empty and the inbox learns of no more. Returns the number of
-/// messages that still wait.
+/// messages that still wait, if the user may know it.
 async fn wait_for_the_service(
     journal: &Journal,
     search: &mut Search,
     inbox: &mut PgConnection,
     patience: Duration,
-) -> Result<u64, RedriveError> {
+) -> Result<Option<u64>, RedriveError> {
     let session = journal.broker.connect(CONNECTION).await?;
     let queue = Object::Queue(journal.service().to_owned());
     let end = Instant::now() + patience;
     let waited = loop {
-        let found = session.find(&queue).await?;
-        let waiting = found.map_or(0, |found| found.messages);
+        let waiting = session.find(&queue).await?.messages();
         let before = search.unknown.len();
         search.forget_known(inbox, journal).await?;
         // What was delivered and not yet handled is not counted, but it is handled in moments.
-        let settled = waiting == 0 && search.settled(before);
+        let settled = waiting.is_none_or(|count| count == 0) && search.settled(before);
         if settled || Instant::now() >= end {
             break waiting;
         }
         sleep(LOOK_EVERY).await;
     };
     session.close().await;
-    Ok(waited.into())
+    Ok(waited.map(u64::from))
 }
 
 #[derive(Default)]
@@ -220,6 +237,7 @@ struct Search {
     asked: Vec<MissedEvent>,
     unknown: HashMap<MessageId, MissedEvent>,
     dead: HashSet<MessageId>,
+    discarded: HashSet<MessageId>,
     searched: u64,
     unreadable: BTreeSet<u64>,
     /// How often in a row the service had handled nothing more.
@@ -248,6 +266,27 @@ impl Search {
         let known = known(inbox, &ids, memory).await?;
         let unknown = self.asked.drain(..).filter(|event| !known.contains(&event.id));
         self.unknown.extend(unknown.map(|event| (event.id, event)));
+        Ok(())
+    }
+
+    /// Forgets dead letters, but for those that are in their queue no more though nobody discarded them:
+    /// somebody has purged it, and their sagas wait for them.
+    async fn forget_dead(&mut self, journal: &Journal) -> Result<(), RedriveError> {
+        let Self { unknown, dead, discarded, .. } = self;
+        if unknown.keys().any(|id| dead.contains(id)) {
+            let queue = DeadQueue::of(Arc::clone(&journal.broker), journal.service().to_owned());
+            let mut there = HashSet::new();
+            queue
+                .browse(|letter| {
+                    there.insert(letter.id);
+                })
+                .await?;
+            // Nobody sees what another reader holds.
+            if queue.status().await?.readers == 0 {
+                dead.retain(|id| there.contains(id));
+            }
+        }
+        unknown.retain(|id, _| !dead.contains(id) && !discarded.contains(id));
         Ok(())
     }
 

@@ -36,7 +36,7 @@ pub(crate) mod options;
 mod pass;
 pub(crate) mod passes;
 mod plan;
-mod queue;
+pub(crate) mod queue;
 pub(crate) mod reader;
 mod replace;
 mod resend;

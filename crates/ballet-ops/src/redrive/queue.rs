@@ -137,7 +137,7 @@ impl DeadQueue {
     pub(crate) async fn find(&self, session: &dyn Session) -> Result<Found, RedriveError> {
         let queue = self.name.clone();
         let found = session.find(&Object::Queue(queue.clone())).await?;
-        found.ok_or_else(|| RedriveError::NoQueue {
+        found.seen()?.ok_or_else(|| RedriveError::NoQueue {
             service: self.service.clone(),
             queue,
             vhost: session.peer().vhost.clone(),

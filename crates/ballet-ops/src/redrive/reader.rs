@@ -150,7 +150,7 @@ impl Reader {
 
 async fn is_read(session: &dyn Session, queue: &str) -> Result<bool, BrokerError> {
     let found = session.find(&Object::Queue(queue.to_owned())).await?;
-    Ok(found.is_none_or(|found| is_empty(&found)))
+    Ok(found.seen()?.is_none_or(|found| is_empty(&found)))
 }
 
 /// RabbitMQ reports a quorum queue as empty even if it cannot find out within 250 ms. It does not

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ballet_amqp::{Broker, Publish};
 use ballet_core::Part;
 use ballet_core::envelope::KnownEvents;
+use ballet_core::topology::RETRIES;
 use jiff::Timestamp;
 
 use crate::redrive::action::Action;
@@ -68,6 +69,9 @@ impl Unrouted {
 
     fn consumers_of(&self, event: &DeadLetter) -> impl Iterator<Item = &Consumer> {
         let key = event.routing_key.as_deref().unwrap_or_default();
+        // What was put straight into a retry queue comes back under the queue's name.
+        let is_retry = RETRIES.iter().any(|(retry, _)| *retry == key);
+        let key = if is_retry { event.event_type.as_deref().unwrap_or_default() } else { key };
         self.consumers.iter().filter(move |consumer| consumer.events.get(key).is_some())
     }
 

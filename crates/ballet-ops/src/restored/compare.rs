@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ballet_amqp::Broker;
-use ballet_core::Part;
 use ballet_core::topology::EVENTS;
+use ballet_core::{Part, StepKind, StepPart};
 use ballet_stream::{Notice, Read, Reader, Start};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::PgConnection;
@@ -85,7 +85,8 @@ pub async fn compare(
             let of_backup = |row: &Row| row.recorded_at < since;
             let was_aborted =
                 aborted.contains(saga) || now.iter().any(|row| is_abort(row) && of_backup(row));
-            let difference = difference(*saga, before, was_aborted, &now);
+            let held = held_outside(part, before, &now);
+            let difference = difference(*saga, before, was_aborted, &held, &now);
             compared.differences.extend(
                 difference
                     .map(|difference| Difference { is_open: open.contains(saga), ..difference }),
@@ -186,12 +187,29 @@ fn is_abort(row: &Row) -> bool {
     row.step.is_empty() && row.entry == "aborted"
 }
 
+/// The outcomes of steps that took effect at another company, and that nobody has compensated: neither
+/// before, nor as the database knows it.
+fn held_outside(part: &Part, before: &BTreeSet<&'static str>, now: &[Row]) -> Vec<&'static str> {
+    let steps = part.sagas.iter().flat_map(|saga| &saga.steps);
+    let can_be_compensated =
+        |step: &&StepPart| matches!(step.kind, StepKind::Compensatable | StepKind::Pivot);
+    let calling = steps.filter(|step| step.calls_outside).filter(can_be_compensated);
+    let ended = |step: &StepPart| {
+        let is_it =
+            |row: &Row| row.step == step.name && ["undone", "refused"].contains(&&*row.entry);
+        now.iter().any(is_it) || step.compensated.is_some_and(|event| before.contains(event.name()))
+    };
+    let held = calling.filter(|step| before.contains(step.done.name()) && !ended(step));
+    held.map(|step| step.done.name()).collect()
+}
+
 /// Where the database differs. A saga that was aborted has nothing left to do once the database knows that,
-/// whichever of its steps came before the abort.
+/// whichever of its steps came before the abort, but for what is still held outside.
 fn difference(
     saga: Uuid,
     before: &BTreeSet<&'static str>,
     was_aborted: bool,
+    held: &[&'static str],
     now: &[Row],
 ) -> Option<Difference> {
     let known: BTreeSet<&str> = now.iter().filter_map(|row| row.event_type.as_deref()).collect();
@@ -199,7 +217,13 @@ fn difference(
         before.iter().copied().filter(|name| !known.contains(name)).collect();
     let is_aborted = now.iter().any(is_abort);
     let is_equal = missing.is_empty() && !is_aborted;
-    if is_equal || is_aborted && was_aborted {
+    if is_aborted && was_aborted {
+        let now = now.iter().filter(|row| is_abort(row));
+        let now = now.filter_map(|row| row.event_type.clone()).collect();
+        let before = held.to_vec();
+        return (!held.is_empty()).then_some(Difference { saga, before, now, is_open: false });
+    }
+    if is_equal {
         return None;
     }
     let added = known.iter().filter(|name| !before.contains(*name));
@@ -228,7 +252,7 @@ mod tests {
     }
 
     fn of(was_aborted: bool, now: &[Row]) -> Option<(Vec<&'static str>, Vec<String>)> {
-        let difference = difference(Uuid::nil(), &[DONE].into(), was_aborted, now);
+        let difference = difference(Uuid::nil(), &[DONE].into(), was_aborted, &[], now);
         difference.map(|difference| (difference.before, difference.now))
     }
 

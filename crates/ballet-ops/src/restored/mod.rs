@@ -7,7 +7,9 @@
 mod backlog;
 mod compare;
 mod deadlines;
+mod hold;
 
 pub use backlog::oldest_unhandled;
 pub use compare::{Compared, Difference, ON_ITS_WAY, compare};
 pub use deadlines::put_off_deadlines;
+pub use hold::{end_hold, held_back, hold_aborts};

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ballet::internal::Alive;
 use ballet_core::envelope::Limits;
-use ballet_core::{System, id};
+use ballet_core::{EventType, Part, System, id};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::audit::ledger::{Left, Rows, not_acted_on, unfinished};
+use crate::audit::ledger::{Left, Rows, Undecided, not_acted_on, published, undecided, unfinished};
 use crate::audit::pending::{Call, Unpublished};
 use crate::sagas::state::State;
 use crate::sagas::wait::Wait;
@@ -119,6 +119,9 @@ impl<'a> Explainer<'a> {
         for (service, call) in self.calls.get(&saga).into_iter().flatten() {
             waits.push(self.called(service, call));
         }
+        if waits.is_empty() {
+            waits.extend(self.undecided(saga, rows));
+        }
         if let (true, Some((owner, due_at))) = (waits.is_empty(), self.deadlines.get(&saga)) {
             let what = format!("has not decided it; the deadline is {due_at}");
             let recorded = rows.values().flatten().map(|row| row.recorded_at).max();
@@ -127,6 +130,46 @@ impl<'a> Explainer<'a> {
         }
         waits.sort_by_key(|wait| wait.since);
         waits
+    }
+
+    /// The decisions that have not come, although nobody has anything left to do.
+    fn undecided(&self, saga: Uuid, rows: &Rows<'_>) -> Vec<Wait> {
+        let mut waits = Vec::new();
+        for part in &self.system.parts {
+            let own = rows.get(part.service).map_or(&[][..], Vec::as_slice);
+            for Undecided { owner, expected, since } in undecided(part, own) {
+                let names: Vec<&str> = expected.iter().map(|event| event.name()).collect();
+                let mut what = match &names[..] {
+                    [] => "has not decided it".to_owned(),
+                    names => format!("has not decided it: {} has not come", names.join(" or ")),
+                };
+                if let Some((_, due_at)) = self.deadlines.get(&saga) {
+                    what.push_str(&format!("; the deadline is {due_at}"));
+                }
+                let why = self.instead(&expected, rows).or_else(|| self.silence(owner));
+                waits.push(Wait { why, ..self.wait(owner, what, since) });
+            }
+        }
+        waits
+    }
+
+    /// What those who should publish an event have published in its place: events that nobody takes.
+    fn instead(&self, expected: &[&EventType], rows: &Rows<'_>) -> Option<String> {
+        let parts = &self.system.parts;
+        let consumed: BTreeSet<EventType> = parts.iter().flat_map(Part::consumes).collect();
+        let is_asked = |part: &&Part| expected.iter().any(|event| event.service() == part.service);
+        let mut instead = BTreeSet::new();
+        for part in parts.iter().filter(is_asked) {
+            let own = rows.get(part.service).map_or(&[][..], Vec::as_slice);
+            for row in published(part, own) {
+                let name = row.event_type.as_deref().unwrap_or_default();
+                if !consumed.iter().any(|event| event.name() == name) {
+                    instead.insert(format!("{} published {name}", part.service));
+                }
+            }
+        }
+        let instead: Vec<String> = instead.into_iter().collect();
+        (!instead.is_empty()).then(|| format!("{}, which nobody takes", instead.join(", ")))
     }
 
     fn wait(&self, service: &str, what: String, since: Timestamp) -> Wait {

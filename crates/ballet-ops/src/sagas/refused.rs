@@ -85,6 +85,18 @@ pub enum NotSolved {
         /// The step.
         step: String,
     },
+    /// The other side works on it.
+    #[error(
+        "the other side has taken the request that compensates {step}, and may be carrying it out: wait \
+         for its outcome. If it confirms that it will not carry out what it has under the key {key}, say \
+         so with --called-off"
+    )]
+    Taken {
+        /// The step.
+        step: String,
+        /// The key of the call.
+        key: Uuid,
+    },
     /// The service works on it.
     #[error(
         "{service} is compensating {step} at this moment: try again in a minute, or stop the \

@@ -11,18 +11,15 @@ use std::fmt;
 use ballet::internal::lock_saga;
 use ballet_core::{EventType, Part, SagaId, SagaPart, StepKind, StepPart, id};
 use ballet_fault::{self as fault, FaultPoint};
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
-use crate::databases::{as_service, has_table};
+use crate::databases::{as_service, change, has_table};
 use crate::outbox;
 use crate::redrive::Note;
 use crate::sagas::read::{self, Recorded};
 use crate::sagas::refused::NotSolved;
 use crate::sagas::standing::{Standing, Undo};
-
-/// The time in which a transaction of the service on the saga ends.
-const LOCK_TIMEOUT: &str = "set local lock_timeout = '10s'";
 
 /// Returns the body of the event that says the step is compensated, made from the body of its outcome.
 /// None for no event.
@@ -40,6 +37,9 @@ pub struct ByHand<'a> {
     pub key: Option<&'a str>,
     /// The event that says it, for a step that publishes one.
     pub event: EventOf<'a>,
+    /// Whether the other side of its call has confirmed that it will not carry out the request that it
+    /// has taken.
+    pub is_called_off: bool,
     /// Who, when and why.
     pub note: Note,
     /// A new id for the event.
@@ -93,13 +93,11 @@ pub async fn solve(
 ) -> Result<SolvedStep, NotSolved> {
     let ByHand { part, saga, step, key, event, .. } = by_hand;
     let (saga_part, declared) = declared(part, step)?;
-    #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
-    let mut transaction = db.begin().await?;
+    let mut transaction = change(db).await?;
     as_service(&mut transaction).await?;
-    if !has_table(&mut transaction, "ballet.solved").await? {
+    if !has_table(&mut transaction, "ballet.restored").await? {
         return Err(NotSolved::NotMigrated(part.service.to_owned()));
     }
-    sqlx::query(LOCK_TIMEOUT).execute(&mut *transaction).await?;
     let running =
         || NotSolved::Running { service: part.service.to_owned(), step: (*step).to_owned() };
     lock_saga(&mut transaction, *saga).await.map_err(|error| in_use(error, running()))?;
@@ -114,9 +112,12 @@ pub async fn solve(
     if undo == Undo::Calls {
         let call = open_call(&mut transaction, saga.0, step, standing.key()).await;
         let call = call.map_err(|error| in_use(error, running()))?;
-        if let Some(Call { key, is_claimed, error }) = call {
-            if is_claimed {
+        if let Some(Call { key, is_out, is_taken, error }) = call {
+            if is_out {
                 return Err(running());
+            }
+            if is_taken && !by_hand.is_called_off {
+                return Err(NotSolved::Taken { step: standing.name(), key });
             }
             let Some(error) = error else {
                 return Err(NotSolved::NotFailing { step: standing.name() });
@@ -185,8 +186,10 @@ async fn how_compensated(
 /// An open call of a compensation.
 struct Call {
     key: Uuid,
-    /// Whether a process makes it at this moment.
-    is_claimed: bool,
+    /// Whether a process may be making it at this moment.
+    is_out: bool,
+    /// Whether the other side has taken the request, and may be carrying it out.
+    is_taken: bool,
     error: Option<String>,
 }
 
@@ -196,12 +199,15 @@ async fn open_call(
     step: &str,
     key: &str,
 ) -> Result<Option<Call>, sqlx::Error> {
-    let open = "select call_key, owner <> 0 and next_at > ballet.now(), last_error from ballet.call \
+    let open = "select call_key, \
+                    (owner <> 0 and next_at > ballet.now()) or coalesce(out_until > ballet.now(), false), \
+                    taken_at is not null or (attempts = 0 and last_error is not null), \
+                    last_error from ballet.call \
                 where saga_id = $1 and step = $2 and key = $3 and undo and closed_at is null \
                 for update";
     let open = sqlx::query_as(open).bind(saga).bind(step).bind(key);
-    let call: Option<(Uuid, bool, Option<String>)> = open.fetch_optional(db).await?;
-    Ok(call.map(|(key, is_claimed, error)| Call { key, is_claimed, error }))
+    let call: Option<(Uuid, bool, bool, Option<String>)> = open.fetch_optional(db).await?;
+    Ok(call.map(|(key, is_out, is_taken, error)| Call { key, is_out, is_taken, error }))
 }
 
 /// The message that asked for the compensation and failed, with the reason.

@@ -5,10 +5,10 @@
 
 use ballet_core::System;
 use ballet_fault::{self as fault, FaultPoint};
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::databases::has_table;
+use crate::databases::{change, has_table};
 use crate::redrive::Note;
 
 /// A saga that can be stopped by its owner.
@@ -75,8 +75,7 @@ pub async fn stop(
     id: Uuid,
     note: &Note,
 ) -> Result<(), NotStopped> {
-    #[expect(clippy::disallowed_methods, reason = "no handler runs in it")]
-    let mut transaction = db.begin().await?;
+    let mut transaction = change(db).await?;
     if !has_table(&mut transaction, "ballet.stopped").await? {
         return Err(NotStopped::NotMigrated(saga.owner.to_owned()));
     }

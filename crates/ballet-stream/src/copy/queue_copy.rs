@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_amqp::{Backoff, Broker, BrokerError, CopyQueue, Deliveries, Object, Session};
+use ballet_amqp::{Backoff, Broker, BrokerError, CopyQueue, Deliveries, Lookup, Object, Session};
 use ballet_core::topology::{Binding, COPY, COPY_EXPIRES, MOST_COPIED_BYTES, MOST_COPIES};
 use futures_util::StreamExt;
 use tokio::task::JoinHandle;
@@ -103,7 +103,7 @@ impl Wanted {
     async fn open_on(&mut self, session: &Arc<dyn Session>) -> Result<Opened, JournalError> {
         let vhost = &session.peer().vhost;
         let object = Object::Queue(self.queue.clone());
-        if session.find(&object).await?.is_none() {
+        if session.find(&object).await? == Lookup::Absent {
             return Err(JournalError::NoQueue { queue: self.queue.clone(), vhost: vhost.clone() });
         }
         // The broker may not have noticed yet that the connection before is gone.
@@ -172,7 +172,8 @@ async fn read(opened: &mut Opened, buffer: &Buffer) -> BrokerError {
             if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
                 looked = Some(Instant::now());
                 let ready = match session.find(&queue).await {
-                    Ok(found) => found.map_or(0, |found| found.messages),
+                    // Who may make this queue may count it; an absent one ends the copies elsewhere.
+                    Ok(found) => found.messages().unwrap_or_default(),
                     Err(error) => return error,
                 };
                 let is_full = may_drop(ready, bytes / count);

@@ -82,8 +82,9 @@ async fn first(
             return Ok(Some(Record::from(next.ok_or_else(ended)??)));
         }
         let journal = Object::Queue(JOURNAL.to_owned());
-        let holds_some = session.find(&journal).await?.is_some_and(|found| found.messages > 0);
-        if !holds_some {
+        let messages = session.find(&journal).await?.messages();
+        // A user who may not know how many there are waits for as long as the first one may take.
+        if messages == Some(0) || (messages.is_none() && limit == FIRST_LIMIT) {
             return Ok(None);
         }
         if limit == FIRST_LIMIT {

@@ -2,5 +2,6 @@
 
 pub(crate) mod end;
 pub(crate) mod error;
+pub(crate) mod kept;
 pub(crate) mod reader;
 pub(crate) mod records;

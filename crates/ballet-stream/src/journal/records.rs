@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ballet_amqp::headers::{STREAM_OFFSET, integer_header};
-use ballet_amqp::{Broker, BrokerError, Deliveries, Delivery, Session, StreamStart};
+use ballet_amqp::{Ahead, Broker, BrokerError, Deliveries, Delivery, Session, StreamStart};
 use ballet_core::topology::JOURNAL;
 use futures_util::StreamExt;
 
@@ -24,33 +24,20 @@ const ATTEMPTS: u64 = 8;
 /// More undeliverable messages in a row are a fault of the broker.
 const MOST_IN_A_ROW: u32 = 1_000;
 
+/// The most messages that the broker may send ahead. It sends what it may as soon as a reader comes, and
+/// holds in memory what the reader has not taken: so many of the biggest are not much.
+const MOST_AHEAD: u16 = 128;
 /// The messages that are read one by one after the broker has closed a connection.
 const SLOW: u64 = 100;
 
 /// How the deliveries are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pace {
-    /// Many at a time. One acknowledgement covers many.
+    /// As many at a time as are not too big together. One acknowledgement covers many.
     Fast,
     /// One by one, so that the broker does not begin with a message that ends the connection before
     /// it has sent the one before.
     Slow,
-}
-
-impl Pace {
-    const fn prefetch(self) -> u16 {
-        match self {
-            Self::Fast => 1_000,
-            Self::Slow => 1,
-        }
-    }
-
-    const fn ack_every(self) -> u64 {
-        match self {
-            Self::Fast => 250,
-            Self::Slow => 1,
-        }
-    }
 }
 
 /// One connection to the journal.
@@ -58,6 +45,7 @@ struct Reader {
     session: Arc<dyn Session>,
     deliveries: Deliveries,
     pace: Pace,
+    ack_every: u64,
     read: u64,
     /// The delivery whose acknowledgement asks for more.
     to_ack: Option<u64>,
@@ -71,6 +59,9 @@ pub struct Records {
     /// Where the next connection begins.
     start: StreamStart,
     pace: Pace,
+    ahead: Ahead,
+    /// Whether the next connection asks for another number of messages.
+    adjusts: bool,
     /// In seconds: how much earlier to begin if the first messages cannot be delivered.
     earlier: u64,
     /// The connections in a row that got nothing.
@@ -89,6 +80,8 @@ impl Records {
             reader: None,
             start,
             pace: Pace::Fast,
+            ahead: Ahead::new(MOST_AHEAD),
+            adjusts: false,
             earlier: 1,
             attempts: 0,
             in_a_row: 0,
@@ -135,6 +128,9 @@ impl Records {
         self.start = StreamStart::Offset(offset + 1);
         if let Some(reader) = &mut self.reader {
             reader.read += 1;
+            // Then a new connection goes on behind this message.
+            self.ahead.delivered(delivery.body.len());
+            self.adjusts = reader.pace == Pace::Fast && self.ahead.adjusts();
         }
         true
     }
@@ -153,8 +149,12 @@ impl Records {
 
     async fn read(&mut self) -> Result<Delivery, JournalError> {
         let is_past = |reader: &Reader| reader.pace == Pace::Slow && reader.read >= SLOW;
-        if self.reader.as_ref().is_some_and(is_past) {
-            self.pace = Pace::Fast;
+        let is_past = self.reader.as_ref().is_some_and(is_past);
+        if is_past || self.adjusts {
+            if is_past {
+                self.pace = Pace::Fast;
+            }
+            self.adjusts = false;
             self.disconnect().await;
         }
         let reader = match &mut self.reader {
@@ -167,7 +167,7 @@ impl Records {
                     }
                     start => (start, self.pace),
                 };
-                none.insert(open(&*self.broker, start, pace).await?)
+                none.insert(open(&*self.broker, start, pace, self.ahead.count()).await?)
             }
         };
         // Asked for before the next delivery is taken: what is taken is returned at once.
@@ -178,7 +178,7 @@ impl Records {
         }
         let next = reader.deliveries.next().await;
         let delivery = next.ok_or_else(|| BrokerError::Lost("the journal ended".to_owned()))??;
-        if delivery.tag.is_multiple_of(reader.pace.ack_every()) {
+        if delivery.tag.is_multiple_of(reader.ack_every) {
             reader.to_ack = Some(delivery.tag);
         }
         Ok(delivery)
@@ -239,10 +239,20 @@ fn readable_before(unreadable: &BTreeSet<u64>, offset: u64) -> u64 {
     last.map_or(offset, |last| offset - last - 1)
 }
 
-async fn open(broker: &dyn Broker, start: StreamStart, pace: Pace) -> Result<Reader, BrokerError> {
+async fn open(
+    broker: &dyn Broker,
+    start: StreamStart,
+    pace: Pace,
+    ahead: u16,
+) -> Result<Reader, BrokerError> {
+    let prefetch = match pace {
+        Pace::Fast => ahead,
+        Pace::Slow => 1,
+    };
     let session = broker.connect(CONNECTION).await?;
-    let deliveries = session.consume_stream(JOURNAL, CONNECTION, pace.prefetch(), start).await?;
-    Ok(Reader { session, deliveries, pace, read: 0, to_ack: None })
+    let deliveries = session.consume_stream(JOURNAL, CONNECTION, prefetch, start).await?;
+    let ack_every = u64::from(prefetch / 4).max(1);
+    Ok(Reader { session, deliveries, pace, ack_every, read: 0, to_ack: None })
 }
 
 /// Whether the broker has closed the connection because it could not deliver a message.

@@ -207,6 +207,12 @@ impl MemoryBroker {
         self.lock().faults.spoilt_keys.push(key.to_owned());
     }
 
+    /// Says nothing any more of exchanges and queues of this name to those who ask, as to a user without
+    /// a right on them.
+    pub fn hide(&self, name: &str) {
+        self.lock().faults.hidden.push(name.to_owned());
+    }
+
     /// Refuses no routing key any more.
     pub fn refuse_no_key(&self) {
         self.lock().faults.refused_keys.clear();

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use ballet_amqp::{BrokerError, Confirms, Deliveries, Found, Object, Peer, Publish, Session};
+use ballet_amqp::{
+    BrokerError, Confirms, Deliveries, Found, Lookup, Object, Peer, Publish, Session,
+};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::{mpsc, watch};
@@ -34,8 +36,13 @@ impl Session for MemorySession {
         &self.peer
     }
 
-    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Found>, BrokerError>> {
+    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Lookup, BrokerError>> {
         let state = lock(&self.state);
+        let (Object::Exchange(name) | Object::Queue(name)) = object;
+        if state.faults.hidden.contains(name) {
+            let refused = format!("ACCESS_REFUSED - access to '{name}' refused");
+            return ready(Ok(Lookup::Hidden(refused))).boxed();
+        }
         let counts = match object {
             Object::Exchange(name) => state.exchanges.get(name).map(|_| (0, 0)),
             Object::Queue(name) => {
@@ -43,9 +50,8 @@ impl Session for MemorySession {
             }
         };
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let found = counts.map(|(messages, consumers)| Found {
-            messages: count(messages),
-            consumers: count(consumers),
+        let found = counts.map_or(Lookup::Absent, |(messages, consumers)| {
+            Lookup::Found(Found { messages: count(messages), consumers: count(consumers) })
         });
         ready(Ok(found)).boxed()
     }

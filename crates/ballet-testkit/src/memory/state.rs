@@ -32,6 +32,7 @@ pub(super) struct Faults {
     pub(super) nack: usize,
     pub(super) refused_keys: Vec<String>,
     pub(super) spoilt_keys: Vec<String>,
+    pub(super) hidden: Vec<String>,
 }
 
 #[derive(Debug)]

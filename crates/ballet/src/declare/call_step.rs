@@ -9,7 +9,8 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use ballet_core::{Event, Trigger};
+use ballet_core::id::derived_in_saga;
+use ballet_core::{Event, SagaId, Trigger};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -20,8 +21,36 @@ use crate::declare::step::{Compensated, Outcome};
 use crate::declare::tx::Tx;
 
 /// The idempotency key, by which the other side recognises repeated requests.
+///
+/// It follows from the service, the saga, the step with its key, and whether the call compensates. So a
+/// database that was restored from a backup asks under the keys under which it asked before. Whoever
+/// knows a saga's id can compute it: a key means something only within our account at the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallKey(pub Uuid);
+
+/// What a call is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Purpose<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) saga: &'a str,
+    pub(crate) saga_id: SagaId,
+    pub(crate) step: &'a str,
+    pub(crate) step_key: &'a str,
+    pub(crate) undo: bool,
+    /// The number of calls before it for the same.
+    pub(crate) ordinal: usize,
+}
+
+impl CallKey {
+    /// The key of the call for this purpose, which is the same whenever it is derived.
+    pub(crate) fn of(purpose: Purpose<'_>) -> Self {
+        let Purpose { service, saga, saga_id, step, step_key, undo, ordinal } = purpose;
+        let direction = if undo { "undo" } else { "do" };
+        // No name contains the separator, and the key of the step comes last.
+        let text = format!("call\0{service}\0{saga}\0{step}\0{direction}\0{ordinal}\0{step_key}");
+        Self(derived_in_saga(saga_id, &text))
+    }
+}
 
 impl fmt::Display for CallKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,12 +128,45 @@ pub trait CallStep: Send + Sync + 'static {
     /// Makes the call. A failure means that the outcome is unknown, and the call is repeated later
     /// under the same key. [`Failure::not_yet`] says that the other side has no outcome yet, and
     /// [`Unit::ask_again`](crate::Unit::ask_again) makes the call again when there is a hint that it
-    /// has. Two calls with the same key may run at the same time.
+    /// has. [`Failure::permanent`] says that the other side does not take this request, however often
+    /// it is repeated. Two calls with the same key may run at the same time.
     fn call(
         &self,
         key: CallKey,
         request: &Self::Request,
     ) -> impl Future<Output = Result<Self::Answer, Failure>> + Send;
+
+    /// Whether [`look_up`](Self::look_up) can tell what became of a call.
+    fn looks_up(&self) -> bool {
+        false
+    }
+
+    /// Asks what became of the call under this key, without making it: `None` if nothing was done,
+    /// and nothing is under way. Asked before a call of an aborted saga is made after all, when the
+    /// other side does not take a request again and again, and when it may have forgotten the key.
+    /// Only asked if the step [`looks_up`](Self::looks_up).
+    fn look_up(
+        &self,
+        _key: CallKey,
+        _request: &Self::Request,
+    ) -> impl Future<Output = Result<Option<Self::Answer>, Failure>> + Send {
+        async { Err(Failure::transient("the step cannot look it up")) }
+    }
+
+    /// The answer that stands for a request which the other side does not take, given why it does
+    /// not: a "no", in general. It counts once the request was not taken several times and
+    /// [`look_up`](Self::look_up) has said that nothing was done. `None` if a person has to look: the
+    /// call is listed as stuck, and made again.
+    fn not_taken(&self, _request: &Self::Request, _why: &str) -> Option<Self::Answer> {
+        None
+    }
+
+    /// How long the other side remembers a key; `None` if for as long as we may ask. A call, or a
+    /// compensation's call, that is older is not made again, because that could repeat its effect. It
+    /// is looked up, and without an answer it is listed as stuck.
+    fn keys_kept(&self) -> Option<Duration> {
+        None
+    }
 
     /// Handles the answer.
     fn answered(
@@ -138,6 +200,15 @@ pub trait CallCompensate: CallStep {
         request: &Self::UndoRequest,
     ) -> impl Future<Output = Result<Self::UndoAnswer, Failure>> + Send;
 
+    /// Asks what became of the call, without making it. See [`CallStep::look_up`].
+    fn compensate_look_up(
+        &self,
+        _key: CallKey,
+        _request: &Self::UndoRequest,
+    ) -> impl Future<Output = Result<Option<Self::UndoAnswer>, Failure>> + Send {
+        async { Err(Failure::transient("the step cannot look it up")) }
+    }
+
     /// Handles the answer.
     fn compensate_answered(
         &self,
@@ -165,3 +236,40 @@ pub type CompensateRequestResult<S> = Result<
     Ask<<S as CallCompensate>::UndoRequest, Compensated<<S as CallCompensate>::Compensated>>,
     Failure,
 >;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAGA: SagaId = SagaId(Uuid::from_u128(0x0193_f7a0_0000_7000_8000_0000_0000_0001));
+    const PURPOSE: Purpose<'_> = Purpose {
+        service: "cars",
+        saga: "trip",
+        saga_id: SAGA,
+        step: "rent_car",
+        step_key: "",
+        undo: false,
+        ordinal: 0,
+    };
+
+    #[test]
+    fn t204_a_key_follows_from_what_the_call_is_for() {
+        let other_saga = SagaId(Uuid::from_u128(SAGA.0.as_u128() + 1));
+        let purposes = [
+            PURPOSE,
+            Purpose { service: "trains", ..PURPOSE },
+            Purpose { saga: "tour", ..PURPOSE },
+            Purpose { saga_id: other_saga, ..PURPOSE },
+            Purpose { step: "park_car", ..PURPOSE },
+            Purpose { step_key: "1", ..PURPOSE },
+            Purpose { undo: true, ..PURPOSE },
+            Purpose { ordinal: 1, ..PURPOSE },
+        ];
+        let keys: Vec<CallKey> = purposes.into_iter().map(CallKey::of).collect();
+        for (at, key) in keys.iter().enumerate() {
+            assert!(!keys[..at].contains(key), "{at} has the key of another");
+        }
+        // Databases of every release go on with it.
+        assert_eq!(keys[0].to_string(), "0193f7a0-0000-8118-95cb-01a649881b9d");
+    }
+}

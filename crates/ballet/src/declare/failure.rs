@@ -15,6 +15,8 @@ pub struct Failure {
     kind: FailureKind,
     error: Box<dyn Error + Send + Sync>,
     again_after: Option<Duration>,
+    /// Whether a commit was lost, so that nobody knows whether it took effect.
+    in_doubt: bool,
 }
 
 /// How the framework handles a failure.
@@ -32,13 +34,14 @@ pub enum FailureKind {
     Conflict,
     /// The database may be away, or unable to work. If it is, no attempt is counted. If it happens to
     /// the same message three times in a row, and the database works all the same or has come back
-    /// in between, this is [`Transient`](Self::Transient).
+    /// in between, this is [`Transient`](Self::Transient). A server that was started anew each time is
+    /// no failure of the message: it waits in the retry queues.
     ConnectionLost,
 }
 
 impl Failure {
     fn of(kind: FailureKind, error: Box<dyn Error + Send + Sync>) -> Self {
-        Self { kind, error, again_after: None }
+        Self { kind, error, again_after: None, in_doubt: false }
     }
 
     /// Creates a failure that a retry cannot fix.
@@ -72,6 +75,17 @@ impl Failure {
     pub fn again_after(mut self, pause: Duration) -> Self {
         self.again_after = Some(pause);
         self
+    }
+
+    /// A failure of a commit: if the connection was lost, nobody knows whether it took effect.
+    pub(crate) fn of_commit(mut self) -> Self {
+        self.in_doubt = self.kind == FailureKind::ConnectionLost;
+        self
+    }
+
+    /// Returns true if nobody knows whether a commit took effect.
+    pub(crate) const fn is_in_doubt(&self) -> bool {
+        self.in_doubt
     }
 
     /// Returns the pause that the other side of a call asks for.

@@ -1,5 +1,6 @@
 //! The view of a handler: its transaction, the time, new ids, and its saga.
 
+use ballet_core::id::derived_in_saga;
 use ballet_core::{Event, MessageId, SagaId};
 use jiff::Timestamp;
 use sqlx::PgConnection;
@@ -128,6 +129,18 @@ impl<'a> Tx<'a> {
     #[must_use]
     pub fn new_id<Id: From<Uuid>>(&self) -> Id {
         self.scope.clock.draw(self.scope.now).into()
+    }
+
+    /// Returns the id of what there is once in the current saga under this name, for example
+    /// `tx.id_in_saga::<ShipmentId>("shipment")`. It is the same whenever the step runs, also after
+    /// the database was restored from a backup: so what others have heard of it stays true. Outside
+    /// of sagas it is a new id.
+    #[must_use]
+    pub fn id_in_saga<Id: From<Uuid>>(&self, name: &str) -> Id {
+        match self.scope.saga_id {
+            Some(saga_id) => derived_in_saga(saga_id, name).into(),
+            None => self.new_id(),
+        }
     }
 
     /// Returns the current saga, or `None` for an event outside of sagas.

@@ -52,9 +52,9 @@ pub(crate) fn why_too_old(limits: &Limits, MessageId(id): MessageId) -> String {
 /// Says what to do about a message that was taken for the beginning of a saga twice.
 pub(crate) fn why_repeated(MessageId(id): MessageId) -> String {
     format!(
-        "message id {id} has no time in it, and saga {id} has begun with this id longer ago than it \
-         is remembered: this is a copy, or a new message with the same body or id; give each \
-         message an id of its own, a UUIDv7"
+        "message id {id} has no time in it, and saga {id} has begun here before, by another message or \
+         by this one longer ago than that is remembered: this is a copy, or a new message with the same \
+         body or id; give each message an id of its own, a UUIDv7"
     )
 }
 

@@ -12,6 +12,7 @@
 //! | abort | calling | the tombstone; the outcome takes up the compensation |
 //! | a call's outcome | calling | store and emit it |
 //! | a call's outcome | calling, tombstone | store it without emitting; then compensate |
+//! | nothing was done by a call | calling, tombstone | `refused` without an event; then compensate |
 //! | compensation of one key | done | compensate that repetition of the step, and no other |
 //! | a compensation's outcome | undoing | `undone`, emit, go on with the earlier steps |
 
@@ -170,7 +171,7 @@ pub(crate) async fn take_outcome(
         }
         AnyOutcome::Call(request) => {
             transaction.add(saga_id, at, Entry::Calling, None);
-            transaction.call(saga_id, at, false, request);
+            transaction.call(saga, saga_id, at, false, request);
             Ok(Effect::Handled)
         }
     }
@@ -226,8 +227,8 @@ pub(crate) async fn answer(
         if state != Some(Entry::Compensating) {
             return Ok(Effect::Nothing);
         }
-        let undone =
-            step.compensate_answered(transaction.tx(), &call.request, &answer.answer).await?;
+        let Some(answer) = &answer.answer else { return Ok(Effect::Nothing) };
+        let undone = step.compensate_answered(transaction.tx(), &call.request, answer).await?;
         record_compensated(transaction, saga_id, at, undone);
         if transaction.is_aborted(saga, saga_id) {
             compensate_next(transaction, saga, saga_id).await?;
@@ -237,7 +238,15 @@ pub(crate) async fn answer(
     if state != Some(Entry::Calling) {
         return Ok(Effect::Nothing);
     }
-    let outcome = step.answered(transaction.tx(), &call.request, &answer.answer).await?;
+    let Some(answer) = &answer.answer else {
+        // Nothing was done, and nobody waits for it.
+        transaction.add(saga_id, at, Entry::Refused, None);
+        if transaction.is_aborted(saga, saga_id) {
+            compensate_next(transaction, saga, saga_id).await?;
+        }
+        return Ok(Effect::Refused);
+    };
+    let outcome = step.answered(transaction.tx(), &call.request, answer).await?;
     if !transaction.is_taken_back(saga, saga_id, at) {
         return take_outcome(transaction, saga, at, saga_id, outcome).await;
     }
@@ -252,7 +261,7 @@ pub(crate) async fn answer(
             Effect::Refused
         }
         AnyOutcome::Call(request) => {
-            transaction.call(saga_id, at, false, request);
+            transaction.call(saga, saga_id, at, false, request);
             return Ok(Effect::Handled);
         }
     };

@@ -1,29 +1,47 @@
-//! The calls of one step, or of its compensation: how many are held and made at a time.
+//! The calls of one step, or of its compensation: how many are held and made at a time. Those that
+//! were asked before are in a line of their own.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::engine::provider::Provider;
-use crate::tables::calls::{Reach, Room};
+use crate::tables::call_claims::{Reach, Room};
 
 /// How long a claimed call may wait in memory for its turn.
 const WAIT: Duration = Duration::from_secs(30);
 /// While the provider answers, this many times as many calls are held as are made at a time.
 const HELD: usize = 8;
 
-/// The calls of one step, or of its compensation.
+/// Whose calls a line holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LineOf {
+    pub(crate) step: &'static str,
+    pub(crate) undo: bool,
+    /// The most calls that are made at a time.
+    pub(crate) limit: usize,
+    pub(crate) time_limit: Duration,
+}
+
+/// The calls of one step, or of its compensation: those that were asked before, or those that were not.
 #[derive(Debug)]
 pub(crate) struct Line {
-    step: &'static str,
-    undo: bool,
-    /// The most calls that are made at a time.
-    limit: usize,
-    time_limit: Duration,
-    permits: Semaphore,
+    of: LineOf,
+    is_repeated: bool,
+    /// Those of both lines.
+    permits: Arc<Semaphore>,
+    /// Of a line of calls that were asked before: the others always find some.
+    own_permits: Option<Semaphore>,
     pace: Mutex<Pace>,
+}
+
+/// The turn of a call.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    _own: Option<SemaphorePermit<'a>>,
+    _of_both: SemaphorePermit<'a>,
 }
 
 #[derive(Debug, Default)]
@@ -39,47 +57,58 @@ struct Pace {
 }
 
 impl Line {
-    pub(crate) fn new(step: &'static str, undo: bool, limit: usize, time_limit: Duration) -> Self {
-        let permits = Semaphore::new(limit);
-        Self { step, undo, limit, time_limit, permits, pace: Mutex::default() }
+    /// The line of the calls that were not asked before, and that of those that were.
+    pub(crate) fn of(of: LineOf) -> [Self; 2] {
+        let permits = Arc::new(Semaphore::new(of.limit));
+        // A quarter is kept for first attempts.
+        let most_repeated = of.limit.saturating_sub(of.limit.div_ceil(4)).max(1);
+        [None, Some(Semaphore::new(most_repeated))].map(|own_permits| {
+            let (permits, pace) = (Arc::clone(&permits), Mutex::default());
+            Self { of, is_repeated: own_permits.is_some(), permits, own_permits, pace }
+        })
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn is_of(&self, step: &str, undo: bool) -> bool {
-        self.step == step && self.undo == undo
+    pub(crate) fn is_of(&self, step: &str, undo: bool, is_repeated: bool) -> bool {
+        self.of.step == step && self.of.undo == undo && self.is_repeated == is_repeated
     }
 
     /// How long one attempt may take.
     pub(crate) const fn time_limit(&self) -> Duration {
-        self.time_limit
+        self.of.time_limit
     }
 
     /// How long a call is claimed.
     pub(crate) const fn claim_time(&self) -> Duration {
-        self.time_limit.saturating_add(WAIT)
+        self.of.time_limit.saturating_add(WAIT)
     }
 
     /// Returns the longest time to the next claim of a call: its longest pause, or its claim.
     pub(crate) fn reach(&self, longest_pause: Duration) -> Reach {
         let longest = self.claim_time().max(longest_pause);
-        Reach { step: self.step, undo: self.undo, longest }
+        Reach { step: self.of.step, undo: self.of.undo, longest }
     }
 
     /// Waits for the turn of a call.
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.permits.acquire().await.ok()
+    pub(crate) async fn turn(&self) -> Option<Turn<'_>> {
+        let own = match &self.own_permits {
+            Some(permits) => Some(permits.acquire().await.ok()?),
+            None => None,
+        };
+        Some(Turn { _own: own, _of_both: self.permits.acquire().await.ok()? })
     }
 
     /// Whether a new call may be held without a look at the table. If not, it waits there. While
     /// calls wait there for room, no new call overtakes them: each freed place would be taken at
-    /// once, and they would wait as long as the line is busy.
+    /// once, and they would wait as long as the line is busy. But while all of them fail, one does now
+    /// and then: what fails may be their own fault.
     pub(crate) fn has_room_for_new(&self) -> bool {
         let mut pace = self.pace();
         if pace.provider.is_away() {
-            return false;
+            return pace.held < self.of.limit && pace.provider.begin_probe(Instant::now());
         }
         let is_full = pace.held >= self.most_held(&pace);
         let is_late = pace.look_at.is_some_and(|at| self.count(&pace) == 0 && at <= Instant::now());
@@ -112,11 +141,38 @@ impl Line {
     /// Returns how many calls may be held: those that are made, and some that wait for their turn
     /// while the provider answers.
     fn most_held(&self, pace: &Pace) -> usize {
-        if pace.provider.is_away() { self.limit } else { self.limit.saturating_mul(HELD) }
+        if pace.provider.is_away() { self.portion() } else { self.of.limit.saturating_mul(HELD) }
+    }
+
+    /// The number of calls that are tried at a time while the provider is away: the two lines of a
+    /// step share the limit.
+    fn portion(&self) -> usize {
+        self.of.limit.div_ceil(2)
     }
 
     /// Returns the room for due calls, if it is time to look for them.
-    pub(crate) fn room(&self, now: Instant, all_look: bool) -> Option<Room> {
+    pub(crate) fn rooms(&self, now: Instant, all_look: bool) -> Vec<Room> {
+        let Some(count) = self.count_now(now, all_look) else { return Vec::new() };
+        let room = |by_attempts, count| Room {
+            step: self.of.step,
+            undo: self.of.undo,
+            is_repeated: self.is_repeated,
+            by_attempts,
+            count,
+            claim_for: self.claim_time(),
+        };
+        let by_attempts = if self.is_repeated && self.pace().provider.is_away() {
+            // One that failed once does not wait behind those that have failed for long, and those
+            // are not forgotten over new ones.
+            count / 2
+        } else {
+            0
+        };
+        let rooms = [room(false, count - by_attempts), room(true, by_attempts)];
+        rooms.into_iter().filter(|room| room.count > 0).collect()
+    }
+
+    fn count_now(&self, now: Instant, all_look: bool) -> Option<usize> {
         let mut pace = self.pace();
         let is_time = pace.look_at.is_some_and(|at| at <= now);
         let is_early = pace.provider.not_before().is_some_and(|at| at > now);
@@ -130,7 +186,7 @@ impl Line {
             return None;
         }
         pace.look_at = pace.look_at.filter(|at| *at > now);
-        Some(Room { step: self.step, undo: self.undo, count, claim_for: self.claim_time() })
+        Some(count)
     }
 
     /// Returns when to look for due calls, if some are expected and there is room.
@@ -153,7 +209,8 @@ impl Line {
         if found > 0 {
             pace.provider.begin_portion(now);
         }
-        pace.is_behind = found >= count;
+        // One may have been found twice.
+        pace.is_behind = found >= if self.is_repeated { count.div_ceil(2) } else { count };
         if pace.is_behind {
             // There may be more.
             pace.look_at = Some(now);
@@ -170,125 +227,17 @@ impl Line {
         was_away
     }
 
+    /// Notes that the provider counts as away, by what others found.
+    pub(crate) fn be_away(&self) {
+        self.pace().provider.be_away();
+    }
+
     /// Notes a failed attempt. Returns true if the provider counts as away from now on.
     pub(crate) fn failed(&self) -> bool {
-        self.pace().provider.failed(self.limit)
+        self.pace().provider.failed(self.of.limit)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::time::sleep;
-
-    use super::*;
-
-    const LIMIT: usize = 20;
-
-    fn line() -> Line {
-        Line::new("rent_car", false, LIMIT, Duration::from_secs(30))
-    }
-
-    fn room(line: &Line) -> usize {
-        line.room(Instant::now(), true).map_or(0, |room| room.count)
-    }
-
-    /// As if this many calls were claimed and failed.
-    fn fail(line: &Line, count: usize) {
-        line.looked(count, count);
-        for _ in 0..count {
-            line.failed();
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn t189_a_line_slows_down_while_every_call_fails_and_goes_on_with_the_first_answer() {
-        let line = line();
-        assert_eq!(room(&line), LIMIT * HELD);
-        assert!(line.has_room_for_new());
-        fail(&line, LIMIT - 1);
-        assert_eq!(room(&line), LIMIT * HELD, "some failures are not an outage");
-        fail(&line, 1);
-        assert!(!line.has_room_for_new());
-        for pause in [1, 2, 4, 8, 10, 10] {
-            assert_eq!(room(&line), 0);
-            sleep(Duration::from_secs(pause)).await;
-            assert_eq!(room(&line), LIMIT, "a portion after {pause} s");
-            fail(&line, LIMIT);
-        }
-        assert!(line.answered(), "the provider was away");
-        assert_eq!(room(&line), LIMIT * HELD);
-        assert!(!line.answered());
-    }
-
-    /// Holds calls until there is no room.
-    fn fill(line: &Line) {
-        for _ in 0..LIMIT * HELD {
-            assert!(line.has_room_for_new());
-            line.add();
-        }
-    }
-
-    /// As if calls were answered as fast as new ones come. Returns the room for due calls.
-    fn room_under_load(line: &Line) -> Option<usize> {
-        (0..LIMIT * HELD).find_map(|_| {
-            line.remove();
-            if line.has_room_for_new() {
-                line.add();
-            }
-            line.room(Instant::now(), false).map(|room| room.count)
-        })
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn t189_new_calls_do_not_overtake_those_that_wait_for_room() {
-        let line = line();
-        fill(&line);
-        assert!(!line.has_room_for_new());
-        line.look_at(Instant::now());
-        let count = room_under_load(&line).expect("the call without room is claimed");
-        line.looked(count, count);
-        assert!(!line.has_room_for_new(), "more may wait");
-        assert!(line.room(Instant::now(), false).is_some());
-        line.looked(count, 1);
-        assert!(line.has_room_for_new(), "none waits");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn t189_a_retry_and_the_calls_of_others_find_room_while_a_line_is_busy() {
-        let line = line();
-        fill(&line);
-        line.remove();
-        line.look_at(Instant::now() + Duration::from_secs(1));
-        assert!(line.has_room_for_new(), "the retry is not due");
-        sleep(Duration::from_secs(1)).await;
-        let count = room_under_load(&line).expect("room for the retry");
-        line.looked(count, 1);
-
-        while line.has_room_for_new() {
-            line.add();
-        }
-        line.looked(count, 1);
-        line.remove();
-        assert!(line.has_room_for_new());
-        assert!(line.room(Instant::now(), true).is_none());
-        room_under_load(&line).expect("room for the calls of others");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn t189_a_line_looks_when_a_call_is_due_and_there_is_room() {
-        let line = line();
-        assert!(line.room(Instant::now(), false).is_none(), "nothing is expected");
-        line.look_at(Instant::now() + Duration::from_secs(1));
-        line.look_at(Instant::now() + Duration::from_secs(5));
-        assert!(line.room(Instant::now(), false).is_none());
-        sleep(Duration::from_secs(1)).await;
-        for _ in 0..LIMIT * HELD {
-            line.add();
-        }
-        assert!(line.room(Instant::now(), true).is_none());
-        assert_eq!(line.next_look(), None, "it waits for room, not for a time");
-        assert!((0..LIMIT * HELD / 2).any(|_| line.remove()), "that there is room is told");
-        assert_eq!(line.room(Instant::now(), false).map(|room| room.count), Some(LIMIT * HELD / 2));
-        assert!(line.room(Instant::now(), false).is_none(), "once");
-    }
-}
+#[path = "call_line_tests.rs"]
+mod tests;

@@ -7,13 +7,16 @@ use std::time::Duration;
 use ballet_fault::{self as fault, FaultPoint};
 use jiff::Timestamp;
 
+use crate::declare::erased::any::AnyStep;
 use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
-use crate::engine::open_calls::{Answer, Claim, FailedCall};
+use crate::engine::held_worker::watched;
+use crate::engine::open_calls::{Answer, Claim, FailedCall, Then};
 use crate::engine::stopping::stopped;
 use crate::outgoing::spans::{Kind, Span};
-use crate::tables::calls::NewCall;
+use crate::tables::calls::{self, NewCall};
+use crate::tables::database::answered;
 
 /// The pause until the other side is asked again that has no outcome yet.
 const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
@@ -21,6 +24,12 @@ const UNTIL_IT_KNOWS: Duration = Duration::from_secs(60);
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// The longest pause after a failed attempt, whatever the other side asks for.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+/// After this many attempts a request that the other side does not take counts as not taken.
+const NOT_TAKEN_AFTER: u32 = 5;
+/// After this many attempts the pause before the next one is longer than an attempt before takes to
+/// reach the other side.
+const QUIET_AFTER: u32 = 9;
 
 /// Makes a call that this process has claimed, once, unless the process stops.
 pub(crate) fn make(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
@@ -41,10 +50,26 @@ pub(crate) fn ask_again(engine: &Engine, answer: Answer, failure: &Failure) {
     fail(engine, call, claim, failure);
 }
 
+/// Sets a call aside whose answer cannot be taken in: it may crash the database each time.
+pub(crate) fn set_aside(engine: &Engine, answer: Answer, failure: &Failure) {
+    let Answer { call, claim, .. } = answer;
+    let why = format!(
+        "its answer could not be taken in, and may be what crashes the database; it waits for \
+         `ballet inbox retry`: {failure}"
+    );
+    put_aside(engine, call, claim, why);
+}
+
+fn put_aside(engine: &Engine, mut call: NewCall, claim: Claim, why: String) {
+    call.span().in_scope(|| tracing::error!("a call is set aside: {why}"));
+    call.attempts = call.attempts.saturating_add(1);
+    engine.calls.failed(FailedCall { call, claim, failure: why, then: Then::SetAside });
+}
+
 fn fail(engine: &Engine, mut call: NewCall, claim: Claim, failure: &Failure) {
     call.attempts = call.attempts.saturating_add(1);
-    let pause = failure.pause().map(|pause| pause.min(LONGEST_PAUSE));
-    engine.calls.failed(FailedCall { call, claim, failure: failure.to_string(), pause });
+    let then = failure.pause().map_or(Then::Again, |pause| Then::After(pause.min(LONGEST_PAUSE)));
+    engine.calls.failed(FailedCall { call, claim, failure: failure.to_string(), then });
 }
 
 /// The other side answers, but has no outcome yet. So the attempts begin anew.
@@ -53,17 +78,12 @@ fn wait(engine: &Engine, mut call: NewCall, claim: Claim, failure: &Failure) {
     ballet_amqp::counter!("ballet_calls_total", "outcome" => "not_yet").increment(1);
     claim.answered();
     call.attempts = 0;
-    let pause = failure.pause().unwrap_or(UNTIL_IT_KNOWS).min(LONGEST_WAIT);
-    engine.calls.failed(FailedCall {
-        call,
-        claim,
-        failure: failure.to_string(),
-        pause: Some(pause),
-    });
+    let then = Then::Taken(failure.pause().unwrap_or(UNTIL_IT_KNOWS).min(LONGEST_WAIT));
+    engine.calls.failed(FailedCall { call, claim, failure: failure.to_string(), then });
 }
 
 async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
-    let Some((_, step)) = engine.registry.step(&call.step) else {
+    let Some((saga, step)) = engine.registry.step(&call.step) else {
         let unknown = "an open call belongs to a step that this version does not know";
         call.span().in_scope(|| tracing::error!("{unknown}"));
         return;
@@ -77,38 +97,117 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     let begun = engine.clock.now();
     let limit = line.time_limit();
     fault::point(FaultPoint::BeforeCall, &call);
-    let asked = guarded(step.call(call.undo, call.key, &call.request));
+    let asked = watched(
+        engine.registry.service,
+        step.part().name,
+        Box::pin(attempt(engine, saga.saga, &**step, &call)),
+    );
     let asked = tokio::time::timeout(limit, asked).await;
+    drop(turn);
     let failure = match asked {
-        Ok(Ok(answer)) => {
+        Ok(Ok(known)) => {
             fault::point(FaultPoint::AfterCall, &call);
             ballet_amqp::counter!("ballet_calls_total", "outcome" => "answered").increment(1);
             record(engine, &call, begun, None);
             claim.answered();
+            let answer = match known {
+                Known::Answer(answer) => Some(answer),
+                Known::Nothing => None,
+                Known::Forgotten(kept) => {
+                    let why = format!(
+                        "the other side remembers keys for {kept:?}, and may have forgotten this \
+                         one: ask it what became of the request"
+                    );
+                    return put_aside(engine, call, claim, why);
+                }
+            };
             (engine.answers)(Answer { call, answer, claim });
             return;
         }
         Ok(Err(failure)) => failure,
         Err(_elapsed) => Failure::transient(format!("no answer within {limit:?}")),
     };
-    drop(turn);
     record(engine, &call, begun, Some(&failure));
-    if failure.kind() == FailureKind::NotYet {
-        return wait(engine, call, claim, &failure);
+    match failure.kind() {
+        FailureKind::NotYet => return wait(engine, call, claim, &failure),
+        // It answers: what fails is this request.
+        FailureKind::Permanent => claim.answered(),
+        FailureKind::Transient | FailureKind::Conflict | FailureKind::ConnectionLost => {
+            if line.failed() {
+                engine.calls.provider_is_away(&call);
+                tracing::warn!(
+                    step = call.step,
+                    undo = call.undo,
+                    repeated = call.is_repeated,
+                    "every call fails; they are made in small portions until one is answered"
+                );
+            }
+        }
     }
     ballet_amqp::counter!("ballet_calls_total", "outcome" => "failed").increment(1);
     let attempts = call.attempts + 1;
     call.span()
         .in_scope(|| tracing::warn!(attempts, "a call failed, and is made again: {failure}"));
-    if line.failed() {
-        tracing::warn!(
-            step = call.step,
-            undo = call.undo,
-            "every call fails; they are made in small portions until one is answered"
-        );
-    }
     fail(engine, call, claim, &failure);
 }
+
+/// What an attempt found out.
+enum Known {
+    Answer(String),
+    /// The other side has done nothing for a call of an aborted saga.
+    Nothing,
+    /// The other side may have forgotten the key after this time.
+    Forgotten(Duration),
+}
+
+/// Makes a call once, or looks up what became of it where making it would be wrong.
+async fn attempt(
+    engine: &Engine,
+    saga: &str,
+    step: &dyn AnyStep,
+    call: &NewCall,
+) -> Result<Known, Failure> {
+    let look_up = || guarded(step.look_up(call.undo, call.key, &call.request));
+    if let Some(kept) = step.keys_kept()
+        && engine.clock.now().duration_since(call.created_at).unsigned_abs() >= kept
+    {
+        if !step.looks_up() {
+            return Ok(Known::Forgotten(kept));
+        }
+        if let Some(answer) = look_up().await? {
+            return Ok(Known::Answer(answer));
+        }
+        // Nothing was done, so nothing is repeated.
+    }
+    let may_end = call.is_stored && !call.undo && step.looks_up();
+    if may_end && is_unwanted(engine, saga, call).await? {
+        return Ok(look_up().await?.map_or(Known::Nothing, Known::Answer));
+    }
+    let asked = guarded(step.call(call.undo, call.key, &call.request)).await;
+    let failure = match asked {
+        Ok(answer) => return Ok(Known::Answer(answer)),
+        Err(failure) => failure,
+    };
+    let is_not_taken =
+        failure.kind() == FailureKind::Permanent && call.attempts + 1 >= NOT_TAKEN_AFTER;
+    if is_not_taken && !call.undo && step.looks_up() {
+        // An attempt before may have been taken, and its answer lost.
+        if let Some(answer) = look_up().await? {
+            return Ok(Known::Answer(answer));
+        }
+        if let Some(answer) = step.not_taken(&call.request, &failure.to_string())? {
+            return Ok(Known::Answer(answer));
+        }
+    }
+    Err(failure)
+}
+
+/// Whether a call is of an aborted saga, and no attempt that was made before can still be under way.
+async fn is_unwanted(engine: &Engine, saga: &str, call: &NewCall) -> Result<bool, Failure> {
+    let is_quiet = !call.is_repeated || call.attempts >= QUIET_AFTER;
+    Ok(is_quiet && answered(calls::is_taken_back(&engine.pool, saga, call)).await?)
+}
+
 /// Records an attempt that has ended, as a part of what the step that wants it set off.
 fn record(engine: &Engine, call: &NewCall, begun: Timestamp, failure: Option<&Failure>) {
     let step = call.trace.as_ref().map(|trace| trace.context);

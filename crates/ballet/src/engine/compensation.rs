@@ -13,6 +13,7 @@ use crate::declare::saga_entry::SagaEntry;
 use crate::engine::effect::Effect;
 use crate::engine::failed::RunFailure;
 use crate::engine::limited::limited;
+use crate::engine::registry::ABORT;
 use crate::engine::transaction::Transaction;
 use crate::tables::ledger::{Entry, Row, StepKey};
 
@@ -24,10 +25,16 @@ pub(crate) async fn abort_here(
     saga_id: SagaId,
     abort_event: Encoded,
 ) -> Result<Effect, Failure> {
+    check_held(transaction).await?;
     let known = !entomb(transaction, saga, saga_id, abort_event);
     // Also if the tombstone is there: a compensation may have failed the last time.
     compensate_next(transaction, saga, saga_id).await?;
     Ok(if known { Effect::Nothing } else { Effect::Handled })
+}
+
+async fn check_held(transaction: &mut Transaction<'_>) -> Result<(), Failure> {
+    let engine = Arc::clone(&transaction.engine);
+    engine.aborts_held.check(transaction.db()).await
 }
 
 /// Leaves the tombstone and nothing else, and returns true if it is new. An abort whose compensation
@@ -54,6 +61,7 @@ pub(crate) async fn compensate_key(
     saga_id: SagaId,
     event: Encoded,
 ) -> Result<Effect, Failure> {
+    check_held(transaction).await?;
     let at = StepKey { step, key };
     let known = transaction.is_taken_back(saga, saga_id, at);
     if !known {
@@ -72,6 +80,7 @@ pub(crate) async fn abort_all(
     saga: &SagaEntry,
     aborts: Vec<Item<Encoded>>,
 ) -> Result<Vec<Effect>, RunFailure> {
+    check_held(transaction).await?;
     let mut effects = Vec::with_capacity(aborts.len());
     for abort in &aborts {
         transaction.tx().enter(abort);
@@ -106,13 +115,16 @@ async fn compensate_all(
 ) -> Result<(), RunFailure> {
     let engine = Arc::clone(&transaction.engine);
     let step = saga.steps.iter().find(|step| step.part().name == name);
+    let declared = step.map_or(ABORT, |step| step.part().name);
     let Some(bulk) = step.and_then(|step| step.bulk()) else {
         for (at, row) in rows {
             let saga_id = aborts[at].saga_id;
             transaction.tx().enter(&aborts[at]);
             let undo =
                 compensate_one(transaction, saga, StepKey { step: name, key: &row.key }, saga_id);
-            limited(&engine, undo).await.map_err(|failure| RunFailure::of(at, failure))?;
+            limited(&engine, declared, undo)
+                .await
+                .map_err(|failure| RunFailure::of(at, failure))?;
         }
         return Ok(());
     };
@@ -122,7 +134,7 @@ async fn compensate_all(
         done.push(aborts[*at].with(body.map_err(|failure| RunFailure::of(*at, failure))?));
     }
     let tx = BulkTx::new(transaction.tx());
-    let undone = limited(&engine, bulk.compensate_all(tx, done)).await?;
+    let undone = limited(&engine, declared, bulk.compensate_all(tx, done)).await?;
     for ((at, row), undone) in rows.iter().zip(undone) {
         transaction.tx().enter(&aborts[*at]);
         record_compensated(
@@ -171,7 +183,7 @@ pub(crate) async fn compensate_one(
     match step.compensate(transaction.tx(), &done).await? {
         AnyCompensated::Call(request) => {
             transaction.add(saga_id, at, Entry::Compensating, None);
-            transaction.call(saga_id, at, true, request);
+            transaction.call(saga, saga_id, at, true, request);
             Ok(false)
         }
         undone @ (AnyCompensated::With(_) | AnyCompensated::Silently) => {

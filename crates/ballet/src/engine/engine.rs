@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::declare::clock::Clock;
 use crate::declare::failure::Failure;
+use crate::engine::aborts_held::AbortsHeld;
 use crate::engine::last_work::LastWork;
 use crate::engine::open_calls::{Answer, OpenCalls};
 use crate::engine::registry::Registry;
@@ -42,6 +43,7 @@ pub(crate) struct Engine {
     pub(crate) relay: Relay,
     pub(crate) spans: Spans,
     pub(crate) calls: Arc<OpenCalls>,
+    pub(crate) aborts_held: AbortsHeld,
     /// Held by a lane while it runs a batch that was lost with its connection before. One of them may
     /// crash the server each time, and then it is known which.
     pub(crate) suspects: Mutex<()>,

@@ -1,5 +1,6 @@
 //! The engine: one transaction, what an arrival does in it, and the calls that follow.
 
+pub(crate) mod aborts_held;
 pub(crate) mod age;
 pub(crate) mod arrivals;
 pub(crate) mod call_line;
@@ -10,6 +11,7 @@ pub(crate) mod effect;
 pub(crate) mod engine;
 pub(crate) mod failed;
 pub(crate) mod guard;
+pub(crate) mod held_worker;
 pub(crate) mod last_work;
 pub(crate) mod limited;
 pub(crate) mod open_calls;

@@ -2,7 +2,8 @@
 //!
 //! A call is held from its claim until its answer is committed or its failure is recorded. The calls
 //! of one step form a line, and those of its compensation another one. So a provider that hangs
-//! holds up its own line only, and a compensation never waits for a step.
+//! holds up its own line only, and a compensation never waits for a step. Calls that failed before
+//! have lines apart, so a call's first attempt never waits behind those.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,9 +14,10 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::declare::call_step::CallKey;
-use crate::engine::call_line::Line;
+use crate::engine::call_line::{Line, LineOf};
 use crate::engine::registry::Registry;
-use crate::tables::calls::{NewCall, Reach, Room};
+use crate::tables::call_claims::{Reach, Room};
+use crate::tables::calls::NewCall;
 
 /// How often every line looks for calls that are due: those of processes that are gone, and those
 /// that other processes had no room for.
@@ -25,7 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) call: NewCall,
-    pub(crate) answer: String,
+    /// None if it is known that the other side has done nothing, of a call of an aborted saga.
+    pub(crate) answer: Option<String>,
     pub(crate) claim: Claim,
 }
 
@@ -34,15 +37,28 @@ pub(crate) struct Answer {
 pub(crate) struct FailedCall {
     pub(crate) call: NewCall,
     pub(crate) failure: String,
-    /// The time to the next attempt; `None` for the usual one.
-    pub(crate) pause: Option<Duration>,
+    pub(crate) then: Then,
     pub(crate) claim: Claim,
+}
+
+/// What becomes of a call after a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// It is made again after the usual pause.
+    Again,
+    /// It is made again when the other side asks for it.
+    After(Duration),
+    /// The other side has the request and no outcome yet. It is asked after a while.
+    Taken(Duration),
+    /// It is not made again until a person asks for it.
+    SetAside,
 }
 
 /// The calls that this process holds.
 #[derive(Debug)]
 pub(crate) struct OpenCalls {
-    lines: HashMap<(&'static str, bool), Arc<Line>>,
+    /// By step, whether it compensates, and whether the calls were asked before.
+    lines: HashMap<(&'static str, bool, bool), Arc<Line>>,
     held: Mutex<HashSet<CallKey>>,
     failed: Mutex<Vec<FailedCall>>,
     next_look: Mutex<Instant>,
@@ -56,8 +72,10 @@ impl OpenCalls {
         let calling = steps.filter(|step| step.part().calls_outside);
         let lines = calling.flat_map(|step| {
             let (name, time_limit) = (step.part().name, step.call_time());
-            [false, true].map(|undo| {
-                ((name, undo), Arc::new(Line::new(name, undo, usize::from(limit), time_limit)))
+            [false, true].into_iter().flat_map(move |undo| {
+                let of = LineOf { step: name, undo, limit: usize::from(limit), time_limit };
+                let [first, repeated] = Line::of(of);
+                [((name, undo, false), Arc::new(first)), ((name, undo, true), Arc::new(repeated))]
             })
         });
         Arc::new(Self {
@@ -96,7 +114,16 @@ impl OpenCalls {
 
     fn line(&self, call: &NewCall) -> Option<&Arc<Line>> {
         // The map's keys are the names of steps of this version.
-        self.lines.values().find(|line| line.is_of(&call.step, call.undo))
+        self.lines.values().find(|line| line.is_of(&call.step, call.undo, call.is_repeated))
+    }
+
+    /// Slows down the calls of the same step that were asked before, too. The first of those to be
+    /// answered ends it.
+    pub(crate) fn provider_is_away(&self, call: &NewCall) {
+        let repeated = self.lines.values().find(|line| line.is_of(&call.step, call.undo, true));
+        if let Some(repeated) = repeated {
+            repeated.be_away();
+        }
     }
 
     /// Makes the call's line look for due calls after a time.
@@ -156,19 +183,26 @@ impl OpenCalls {
         if all_look {
             *next_look = now + ballet_amqp::jittered(LOOK_EVERY);
         }
-        self.lines.values().filter_map(|line| line.room(now, all_look)).collect()
+        self.lines.values().flat_map(|line| line.rooms(now, all_look)).collect()
     }
 
-    /// Tells the line how many due calls were found in its room.
-    pub(crate) fn looked(&self, room: &Room, found: usize) {
-        if let Some(line) = self.lines.get(&(room.step, room.undo)) {
-            line.looked(room.count, found);
+    /// Tells the lines how many due calls were found in their room.
+    pub(crate) fn looked(&self, rooms: &[Room], found: &[NewCall]) {
+        for line in self.lines.values() {
+            let is_of = |room: &&Room| line.is_of(room.step, room.undo, room.is_repeated);
+            let count: usize = rooms.iter().filter(is_of).map(|room| room.count).sum();
+            let is_of = |call: &&NewCall| line.is_of(&call.step, call.undo, call.is_repeated);
+            if count > 0 {
+                line.looked(count, found.iter().filter(is_of).count());
+            }
         }
     }
 
     /// Returns the longest time to the next claim of each line's calls, given their longest pause.
     pub(crate) fn reaches(&self, longest_pause: Duration) -> Vec<Reach> {
-        self.lines.values().map(|line| line.reach(longest_pause)).collect()
+        // Of those that were asked before and of those that were not it is the same.
+        let lines = self.lines.iter().filter(|((_, _, is_repeated), _)| !is_repeated);
+        lines.map(|(_, line)| line.reach(longest_pause)).collect()
     }
 
     /// Returns the keys of the calls that this process holds.

@@ -10,6 +10,9 @@ const AWAY_AFTER: usize = 10;
 /// The pause between portions of attempts while the provider is away.
 const PORTIONS: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
 
+/// How often a new call is tried at once while the provider is away.
+const PROBE_EVERY: Duration = Duration::from_millis(250);
+
 /// What is known of a provider.
 #[derive(Debug, Default)]
 pub(crate) struct Provider {
@@ -18,6 +21,8 @@ pub(crate) struct Provider {
     portions: u32,
     /// While the provider is away: when the next portion begins.
     not_before: Option<Instant>,
+    /// While the provider is away: when a new call was last tried at once.
+    probed_at: Option<Instant>,
 }
 
 impl Provider {
@@ -38,6 +43,15 @@ impl Provider {
         }
     }
 
+    /// Whether a new call may be tried at once, though the provider is away.
+    pub(crate) fn begin_probe(&mut self, now: Instant) -> bool {
+        let may_probe = self.probed_at.is_none_or(|at| now - at >= PROBE_EVERY);
+        if may_probe {
+            self.probed_at = Some(now);
+        }
+        may_probe
+    }
+
     /// Notes that the provider answered. Returns true if it counted as away.
     pub(crate) fn answered(&mut self) -> bool {
         let was_away = self.is_away();
@@ -51,9 +65,16 @@ impl Provider {
         self.failures_in_a_row += 1;
         let is_new = self.failures_in_a_row >= limit.max(AWAY_AFTER) && !self.is_away();
         if is_new {
+            self.be_away();
+        }
+        is_new
+    }
+
+    /// Notes that the provider counts as away.
+    pub(crate) fn be_away(&mut self) {
+        if !self.is_away() {
             self.portions = 1;
             self.not_before = Some(Instant::now() + PORTIONS.after(1));
         }
-        is_new
     }
 }

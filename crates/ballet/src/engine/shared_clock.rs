@@ -18,6 +18,9 @@ const HELD: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most by which this process's own clock may differ and still give new ids their time. It costs
 /// an id that much of the time for which receivers remember it.
 const WITNESS: SignedDuration = SignedDuration::from_hours(24);
+/// How long the database's clock has to stand where it was set ahead to before it lets a deadline
+/// pass. What is set back within that time has aborted no saga.
+const SETTLE: Duration = Duration::from_secs(60);
 /// Before the first answer.
 const UNKNOWN: i64 = i64::MIN;
 
@@ -40,6 +43,17 @@ struct Seen {
     /// How far this process's clock is ahead of the database's.
     ahead: Option<SignedDuration>,
     leap: Option<Leap>,
+    /// The last leaps ahead, which no deadline follows yet.
+    unsettled: Option<Leap>,
+}
+
+impl Seen {
+    /// Takes in a leap that is followed.
+    fn unsettle(&mut self, by: SignedDuration, answered: Instant) {
+        let before = self.unsettled.filter(|leap| answered < leap.until);
+        let by = before.map_or(by, |before| before.by.saturating_add(by));
+        self.unsettled = by.is_positive().then(|| Leap { by, until: answered + SETTLE });
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +115,22 @@ impl SharedClock {
         Timestamp::from_microsecond(at_origin.saturating_add(since)).ok()
     }
 
+    /// The time up to which deadlines pass: after a leap ahead that of before, for a while. `None` where
+    /// the database alone knows the time.
+    pub(crate) fn settled(&self) -> Option<Timestamp> {
+        self.settled_at(Instant::now())
+    }
+
+    fn settled_at(&self, moment: Instant) -> Option<Timestamp> {
+        if self.own.stands_still() || !self.is_checked.load(Ordering::Relaxed) {
+            return None;
+        }
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let unsettled = seen.unsettled.filter(|leap| moment < leap.until);
+        let by = unsettled.map_or(SignedDuration::ZERO, |leap| leap.by);
+        self.at(moment)?.checked_sub(by).ok()
+    }
+
     fn set(&self, moment: Instant, time: Timestamp) {
         let since = micros(moment.saturating_duration_since(self.origin));
         self.at_origin.store(time.as_microsecond().saturating_sub(since), Ordering::Relaxed);
@@ -116,7 +146,15 @@ impl SharedClock {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.ahead = Some(ahead);
         self.is_checked.store(reading.is_checked, Ordering::Relaxed);
-        let Some(expected) = self.at(moment) else { return self.set(moment, reading.now) };
+        let Some(expected) = self.at(moment) else {
+            // This process knows no time before this one. Its own clock is the only other witness.
+            let bound = self.bound.saturating_add(unsure);
+            let by = reading.now.duration_since(own);
+            if reading.is_checked && by > bound {
+                seen.unsettle(by, answered);
+            }
+            return self.set(moment, reading.now);
+        };
         let by = reading.now.duration_since(expected);
         let leapt = reading.is_checked && by.abs() > self.bound.saturating_add(unsure);
         if leapt && own.duration_since(expected).abs() <= self.bound.saturating_add(unsure) {
@@ -125,6 +163,7 @@ impl SharedClock {
         }
         if leapt {
             seen.leap = Some(Leap { by, until: answered + HELD });
+            seen.unsettle(by, answered);
         }
         // Within its own round trip an answer tells nothing new.
         if by.abs() > unsure {
@@ -300,13 +339,60 @@ mod tests {
     }
 
     #[test]
+    fn t208_a_leap_ahead_lets_no_deadline_pass_until_it_has_stood_for_a_minute() {
+        let hours = SignedDuration::from_hours;
+        // The database alone: it is not followed at all.
+        let mut pair = Pair::new();
+        let settled = |pair: &Pair| pair.shared.settled_at(pair.moment).expect("a time");
+        pair.database += hours(2);
+        pair.go_on(5);
+        assert_eq!(settled(&pair), pair.database - hours(2));
+        // Both leap, as on one machine, and are set back.
+        let mut pair = Pair::new();
+        pair.database += hours(2);
+        pair.set_own(hours(2));
+        pair.go_on(5);
+        assert_eq!((pair.now(), settled(&pair)), (pair.database, pair.database - hours(2)));
+        pair.database -= hours(2);
+        pair.set_own(hours(-2));
+        pair.go_on(5);
+        assert_eq!(settled(&pair), pair.database);
+        // Both were wrong before, and stay.
+        pair.database += hours(2);
+        pair.set_own(hours(2));
+        for passed in [5, 30, 24] {
+            pair.go_on(passed);
+            assert_eq!(settled(&pair), pair.database - hours(2));
+        }
+        pair.go_on(10);
+        assert_eq!(settled(&pair), pair.database);
+    }
+
+    #[test]
+    fn t208_a_process_that_starts_while_the_database_is_ahead_waits_as_well() {
+        let now = Timestamp::from_second(1_800_000_000).expect("in range");
+        let shared = SharedClock::new(Clock::new(move || now, 1), BOUND);
+        let (moment, by) = (shared.origin, SignedDuration::from_hours(2));
+        let tell = |time, moment| {
+            shared.observe(Reading { now: time, is_checked: true }, moment, moment);
+        };
+        tell(now + by, moment);
+        assert_eq!(shared.settled_at(moment), Some(now));
+        let later = moment + SETTLE;
+        assert_eq!(shared.settled_at(later), Some(now + by + SETTLE), "its own clock is wrong");
+        tell(now + Duration::from_secs(5), moment + Duration::from_secs(5));
+        let then = moment + Duration::from_secs(5);
+        assert_eq!(shared.settled_at(then), Some(now + Duration::from_secs(5)));
+    }
+
+    #[test]
     fn time_that_passes_on_purpose_is_followed() {
         let mut pair = Pair::new();
         pair.is_checked = false;
         pair.database += DAY * 30;
         pair.go_on(5);
         assert_eq!(pair.now(), pair.database);
-        assert_eq!(pair.doubt(), None);
+        assert_eq!((pair.doubt(), pair.shared.settled_at(pair.moment)), (None, None));
     }
 
     /// Its own clock may be the first to know that days have passed.

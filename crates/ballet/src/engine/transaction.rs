@@ -10,7 +10,7 @@ use ballet_core::{MessageId, SagaId};
 use ballet_fault::{self as fault, FaultPoint, WorksOn};
 use sqlx::{Connection, PgConnection, Postgres};
 
-use crate::declare::call_step::CallKey;
+use crate::declare::call_step::{CallKey, Purpose};
 use crate::declare::event::{Emitted, Encoded};
 use crate::declare::failure::{Failure, FailureKind};
 use crate::declare::saga_entry::SagaEntry;
@@ -146,9 +146,27 @@ impl<'db> Transaction<'db> {
             || self.is_aborted(saga, saga_id)
     }
 
-    pub(crate) fn call(&mut self, saga_id: SagaId, at: StepKey<'_>, undo: bool, request: String) {
+    /// Requests a call, whose row in the ledger has been added.
+    pub(crate) fn call(
+        &mut self,
+        saga: &SagaEntry,
+        saga_id: SagaId,
+        at: StepKey<'_>,
+        undo: bool,
+        request: String,
+    ) {
+        let entry = if undo { Entry::Compensating } else { Entry::Calling };
+        let purpose = Purpose {
+            service: self.engine.registry.service,
+            saga: saga.saga,
+            saga_id,
+            step: at.step,
+            step_key: at.key,
+            undo,
+            ordinal: self.ledger.count(saga_id, at, entry).saturating_sub(1),
+        };
         self.calls.push(NewCall {
-            key: CallKey(self.scope.clock.draw(self.scope.now)),
+            key: CallKey::of(purpose),
             saga_id,
             step: at.step.to_owned(),
             step_key: at.key.to_owned(),
@@ -156,7 +174,10 @@ impl<'db> Transaction<'db> {
             request,
             cause: self.scope.cause,
             trace: self.scope.trace.clone(),
+            created_at: self.scope.now,
             attempts: 0,
+            is_repeated: false,
+            is_stored: false,
         });
     }
 
@@ -232,7 +253,7 @@ impl<'db> Transaction<'db> {
             // commit would roll back without a word, so the transaction has to show that it works.
             answered(sqlx::query("select 1").execute(&mut **db)).await?;
         }
-        deadlines.flush(db).await?;
+        deadlines.flush(db, engine.shared_clock.settled()).await?;
         answered(copied.flush(db)).await?;
         let claims = engine.calls.claim_new(calls);
         if !calls.is_empty() {

@@ -11,16 +11,18 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::engine::held_worker;
 use crate::engine::shared_clock::SharedClock;
 use crate::http::own_routes::OwnRoutes;
 use crate::upkeep::bindings::Bindings;
+use crate::upkeep::declared_queues::DeclaredQueues;
 use crate::upkeep::progress::Progress;
 
 /// The parts of a service that readiness depends on.
 #[derive(Debug, Clone)]
 pub(crate) struct Health {
-    /// Whether the start waits for the database.
-    pub(crate) away: watch::Receiver<bool>,
+    /// What the start waits for.
+    pub(crate) waits_for: watch::Receiver<Option<String>>,
     /// Set when the start is over.
     pub(crate) parts: Arc<OnceLock<Parts>>,
 }
@@ -28,6 +30,8 @@ pub(crate) struct Health {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) database: watch::Receiver<bool>,
+    /// What keeps the service from working although the database answers, if anything does.
+    pub(crate) hindered: watch::Receiver<Option<String>>,
     pub(crate) consume: watch::Receiver<ConnectionState>,
     pub(crate) publish: watch::Receiver<ConnectionState>,
     /// Why events wait at the publisher, if any do.
@@ -35,22 +39,27 @@ pub(crate) struct Parts {
     /// The number of events that can never be published.
     pub(crate) unpublishable: watch::Receiver<i64>,
     pub(crate) bindings: watch::Receiver<Bindings>,
+    pub(crate) queues: watch::Receiver<DeclaredQueues>,
     /// How far the copies of others' entities are behind, if there are copies.
     pub(crate) copies: Option<watch::Receiver<String>>,
     pub(crate) progress: Progress,
+    pub(crate) service: &'static str,
     pub(crate) shared_clock: Arc<SharedClock>,
 }
 
 #[derive(Debug, Serialize)]
 struct Readiness {
     ready: bool,
-    database: &'static str,
+    database: String,
     consume: &'static str,
     publish: String,
     /// Says that events wait for a person. The service works all the same.
     outbox: String,
     bindings: String,
+    queues: String,
     messages: String,
+    /// Says which step holds a thread.
+    handlers: String,
     /// Says why nothing is removed by age. The service works all the same.
     clock: String,
     /// How far the copies of others' entities are behind. The service works with old ones.
@@ -58,18 +67,44 @@ struct Readiness {
     copies: Option<String>,
 }
 
+/// The reasons why a process is not ready are no longer than this in its database.
+const LONGEST_REASON: usize = 2_000;
+
 impl Health {
+    /// Why the process is not ready, if it is not: what readiness says of its parts, but for those that are
+    /// well. Read where nobody can ask for `/readyz`.
+    pub(crate) fn why_unready(&self) -> Option<String> {
+        let readiness = self.readiness();
+        if readiness.ready {
+            return None;
+        }
+        let parts = serde_json::to_value(&readiness).unwrap_or_default();
+        let mut why: Vec<String> = Vec::new();
+        for (part, said) in parts.as_object().into_iter().flatten() {
+            match said.as_str() {
+                Some(said) if said != "ok" && part != "copies" => {
+                    why.push(format!("{part}: {said}"));
+                }
+                _ => {}
+            }
+        }
+        let why = why.join("; ");
+        Some(why.chars().take(LONGEST_REASON).collect())
+    }
+
     fn readiness(&self) -> Readiness {
         let Some(parts) = self.parts.get() else {
             let starting = "starting";
             return Readiness {
                 ready: false,
-                database: if *self.away.borrow() { "away" } else { starting },
+                database: self.waits_for.borrow().clone().unwrap_or_else(|| starting.to_owned()),
                 consume: starting,
                 publish: starting.to_owned(),
                 outbox: starting.to_owned(),
                 bindings: starting.to_owned(),
+                queues: starting.to_owned(),
                 messages: starting.to_owned(),
+                handlers: starting.to_owned(),
                 clock: starting.to_owned(),
                 copies: None,
             };
@@ -82,14 +117,21 @@ impl Health {
             ConnectionState::Stopped => "stopped",
         };
         let (consume, publish) = (parts.consume.borrow().clone(), parts.publish.borrow().clone());
-        let database = *parts.database.borrow();
+        let (answers, hindered) = (*parts.database.borrow(), parts.hindered.borrow().clone());
         let bindings = parts.bindings.borrow().clone();
+        let queues = parts.queues.borrow().clone();
         let held = parts.held.borrow().clone();
         let stands_still = parts.progress.stands_still();
-        let connected = database && consume.is_ready() && publish.is_ready();
+        let holds = held_worker::held(parts.service);
+        let connected = answers && consume.is_ready() && publish.is_ready();
+        let works = hindered.is_none()
+            && held.is_none()
+            && stands_still.is_none()
+            && holds.is_none()
+            && queues.lose_nothing();
         Readiness {
-            ready: connected && held.is_none() && bindings.has_all() && stands_still.is_none(),
-            database: if database { "ok" } else { "away" },
+            ready: connected && works && bindings.has_all(),
+            database: hindered.unwrap_or_else(|| if answers { "ok" } else { "away" }.to_owned()),
             consume: word(&consume),
             publish: match &held {
                 Some(reason) if publish.is_ready() => format!("events wait: {reason}"),
@@ -101,7 +143,9 @@ impl Health {
                 many => format!("{many} events can never be published: ballet outbox list"),
             },
             bindings: bindings.to_string(),
+            queues: queues.to_string(),
             messages: stands_still.unwrap_or_else(|| "ok".to_owned()),
+            handlers: holds.unwrap_or_else(|| "ok".to_owned()),
             clock: parts.shared_clock.doubt().unwrap_or_else(|| "ok".to_owned()),
             copies: parts.copies.as_ref().map(|copies| copies.borrow().clone()),
         }

@@ -1,18 +1,18 @@
 //! A JSON body, in and out. What cannot be read is answered with a [`Problem`].
 
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ballet_core::json::in_words;
+use ballet_core::json::{in_words, whole};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::http::place::Place;
 use crate::http::problem::Problem;
-use crate::http::unreadable::{names, source};
+use crate::http::unreadable::names;
 
 /// A JSON body, in and out.
 #[derive(Debug, Clone, Copy)]
@@ -45,10 +45,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let most = request.extensions().get::<MaxBody>().copied();
         let bytes = Bytes::from_request(request, state).await;
         let bytes = bytes.map_err(|rejection| incomplete(&rejection, most))?;
-        match axum::Json::from_bytes(&bytes) {
-            Ok(axum::Json(body)) => Ok(Self(body)),
-            Err(rejection) => Err(unreadable::<T>(&rejection, &bytes)),
-        }
+        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+        let body = serde_path_to_error::deserialize(whole(&mut deserializer));
+        let body = body.map_err(|error| unreadable::<T>(&error, &bytes))?;
+        deserializer.end().map_err(|error| no_json(&error))?;
+        Ok(Self(body))
     }
 }
 
@@ -74,23 +75,17 @@ fn incomplete(rejection: &BytesRejection, most: Option<MaxBody>) -> Problem {
     }
 }
 
-fn unreadable<T: DeserializeOwned>(rejection: &JsonRejection, bytes: &[u8]) -> Problem {
-    match rejection {
-        JsonRejection::JsonDataError(error) => match source::<Unreadable>(error) {
-            Some(inner) => misshapen(inner),
-            None => Problem::unprocessable(error.body_text()),
-        },
-        JsonRejection::JsonSyntaxError(error) => {
-            let inner = source::<Unreadable>(error);
-            if let Some(problem) = inner.and_then(|inner| no_choice::<T>(inner, bytes)) {
-                return problem;
-            }
-            let what = inner.map_or_else(|| error.body_text(), |inner| inner.inner().to_string());
-            Problem::bad_request(format!("the body is not JSON: {what}"))
-                .and(Place::body([""; 0]), what)
-        }
-        other => Problem::new(other.status(), other.body_text()),
+fn unreadable<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Problem {
+    if error.inner().is_data() {
+        return misshapen(error);
     }
+    no_choice::<T>(error, bytes).unwrap_or_else(|| no_json(error.inner()))
+}
+
+/// 400: the body is no JSON.
+fn no_json(error: &serde_json::Error) -> Problem {
+    let what = error.to_string();
+    Problem::bad_request(format!("the body is not JSON: {what}")).and(Place::body([""; 0]), what)
 }
 
 /// 422: the body is JSON of another shape.
@@ -111,7 +106,7 @@ fn no_choice<T: DeserializeOwned>(error: &Unreadable, bytes: &[u8]) -> Option<Pr
     if let Some(value) = body.pointer_mut(&path.collect::<String>()) {
         *value = Value::String(value.to_string());
     }
-    let again = serde_path_to_error::deserialize::<_, T>(&body).err();
+    let again = serde_path_to_error::deserialize::<_, T>(whole(&body)).err();
     Some(misshapen(again.as_ref().unwrap_or(error)))
 }
 
@@ -158,6 +153,20 @@ mod tests {
             let expected = format!("`{found}` is none of `small` or `large`");
             assert_eq!(problem.errors[0].detail, expected, "{body}");
             assert_eq!(problem.errors[0].place, Place::body(["1", "size"]), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn t216_a_body_has_the_fields_of_its_type_by_their_names_each_once() {
+        for (body, place, what) in [
+            (r#"[["small",7]]"#, &["0"][..], "object"),
+            (r#"[{"size":"small","number":7}]"#, &["0", "number"], "there is no such field"),
+            (r#"[{"size":"small","size":"large"}]"#, &["0"], "duplicate field `size`"),
+        ] {
+            let problem = refused("application/json", body).await;
+            assert_eq!(problem.status, 422, "{body}: {}", problem.detail);
+            assert_eq!(problem.errors[0].place, Place::body(place.iter().copied()), "{body}");
+            assert!(problem.errors[0].detail.contains(what), "{body}: {}", problem.detail);
         }
     }
 

@@ -1,6 +1,7 @@
 //! HTTP: errors as problem+json, extractors that answer with them, and what every service serves
 //! about itself.
 
+pub(crate) mod door;
 mod extract;
 pub(crate) mod health;
 pub(crate) mod json;

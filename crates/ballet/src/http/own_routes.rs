@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
+use crate::http::door::Door;
 use crate::http::problem::{Outdated, Problem};
 use crate::http::trace::Tracer;
 use crate::tables::renewal::Renewal;
@@ -20,13 +21,14 @@ pub(crate) struct OwnRoutes {
     most: u16,
     renewal: Renewal,
     tracer: Tracer,
+    door: Door,
 }
 
 impl OwnRoutes {
     /// At most `most` requests are served at a time.
-    pub(crate) fn new(most: u16, renewal: Renewal, tracer: Tracer) -> Self {
+    pub(crate) fn new(most: u16, renewal: Renewal, tracer: Tracer, door: Door) -> Self {
         let permits = Arc::new(Semaphore::new(usize::from(most)));
-        Self { router: Arc::default(), permits, most, renewal, tracer }
+        Self { router: Arc::default(), permits, most, renewal, tracer, door }
     }
 
     /// Serves these routes from now on. Returns false if there are others already.
@@ -40,6 +42,11 @@ impl OwnRoutes {
             let starting = "the service is starting: /readyz says what it waits for";
             return unavailable(starting);
         };
+        let (head, body) = request.into_parts();
+        if let Err(refused) = self.door.check(&head).await {
+            return refused.into_response();
+        }
+        let request = Request::from_parts(head, body);
         let Ok(_permit) = self.permits.try_acquire() else {
             return unavailable(format!(
                 "the service is serving {} requests, the limit (HTTP_REQUESTS): try again",

@@ -27,6 +27,9 @@ pub struct Problem {
     /// Further members, which depend on the route.
     #[serde(flatten)]
     pub members: Map<String, Value>,
+    /// Whether nobody knows if the request took effect. To send it again may then do it twice.
+    #[serde(skip)]
+    in_doubt: bool,
     #[serde(skip)]
     outdated: Option<Outdated>,
     #[serde(skip)]
@@ -65,7 +68,7 @@ impl Cause {
 }
 
 /// When a caller may try again, in seconds: what keeps a request from being served ends soon.
-const RETRY_AFTER: header::HeaderValue = header::HeaderValue::from_static("1");
+pub(crate) const RETRY_AFTER: header::HeaderValue = header::HeaderValue::from_static("1");
 
 impl Problem {
     /// A problem with any status.
@@ -78,6 +81,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             members: Map::new(),
+            in_doubt: false,
             outdated: None,
             cause: None,
         }
@@ -101,6 +105,13 @@ impl Problem {
     #[must_use]
     pub fn with(mut self, name: &str, value: Value) -> Self {
         self.members.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Says that nobody knows whether the request took effect. Such an answer does not ask to try again.
+    #[must_use]
+    pub(crate) fn in_doubt(mut self) -> Self {
+        self.in_doubt = true;
         self
     }
 
@@ -132,9 +143,9 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (outdated, cause) = (self.outdated, self.cause.clone());
+        let (in_doubt, outdated, cause) = (self.in_doubt, self.outdated, self.cause.clone());
         let mut response = (status, axum::Json(self)).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE && !in_doubt {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         if let Some(outdated) = outdated {
@@ -153,11 +164,19 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         let cause = Some(Cause(Arc::new(failure.to_string())));
         match failure.kind() {
+            FailureKind::ConnectionLost if failure.is_in_doubt() => {
+                let problem = Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the service lost its database while it committed, so nobody knows whether this \
+                     took effect: read the thing back before you try again",
+                );
+                Self { cause, ..problem.in_doubt() }
+            }
             FailureKind::ConnectionLost | FailureKind::Conflict => {
                 let problem = Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "the service cannot reach its database, is busy, or was interrupted: read the \
-                     thing back before you try again",
+                    "the service cannot reach its database, is busy, or was interrupted, and \
+                     committed nothing: try again",
                 );
                 Self {
                     outdated: failure.is_stale_statement().then_some(Outdated),

@@ -176,7 +176,8 @@ impl Unit {
         // On a task of its own: a commit goes on when its request is dropped.
         let committed = tokio::spawn(async move {
             let engine = Arc::clone(&self.transaction.engine);
-            let committed = self.transaction.commit(&[]).await.map(drop);
+            let committed = self.transaction.commit(&[]).await;
+            let committed = committed.map(drop).map_err(Failure::of_commit);
             if self.hurried && committed.is_ok() {
                 engine.calls.look_now();
             }

@@ -192,7 +192,7 @@ async fn in_one_transaction(
     let sagas: Vec<SagaId> = works.iter().filter_map(Work::saga).collect();
     remembered::check_messages(&mut transaction, works).await?;
     let mut received = transaction.receive(&sagas, &new_messages(works)).await?;
-    let answers: Vec<(CallKey, &str)> = works.iter().filter_map(answer).collect();
+    let answers: Vec<(CallKey, Option<&str>)> = works.iter().filter_map(answer).collect();
     let now = transaction.scope.now;
     let mut open = answered(calls::close(transaction.db(), &answers, now)).await?;
 
@@ -260,9 +260,9 @@ async fn give_back(
     answered(calls::reopen(transaction.db(), &calls)).await
 }
 
-fn answer(work: &Work) -> Option<(CallKey, &str)> {
+fn answer(work: &Work) -> Option<(CallKey, Option<&str>)> {
     match work {
         Work::Message(_) => None,
-        Work::Answer(answer) => Some((answer.call.key, &answer.answer)),
+        Work::Answer(answer) => Some((answer.call.key, answer.answer.as_deref())),
     }
 }

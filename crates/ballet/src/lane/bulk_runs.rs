@@ -20,7 +20,7 @@ use crate::engine::failed::{BatchFailure, RunFailure};
 use crate::engine::guard::caught;
 use crate::engine::limited::limited;
 use crate::engine::open_calls::Answer;
-use crate::engine::registry::Handler;
+use crate::engine::registry::{ABORT, Handler};
 use crate::engine::transaction::Transaction;
 use crate::lane::counted::Counted;
 use crate::lane::dispatch;
@@ -111,7 +111,12 @@ async fn one_by_one(
         let Some(message) = message(works, *at) else { continue };
         let Lineage { cause, trace } = begin_step(message, &engine.clock);
         transaction.enter(message.envelope.saga_id, cause, trace);
-        let effect = limited(&engine, dispatch::handle(transaction, handler, place, message)).await;
+        let effect = limited(
+            &engine,
+            handler.name(),
+            dispatch::handle(transaction, handler, place, message),
+        )
+        .await;
         effects.push(effect.map_err(|failure| RunFailure::of(item, failure))?);
     }
     Ok(effects)
@@ -126,7 +131,8 @@ async fn take_answer(transaction: &mut Transaction<'_>, answer: &Answer) -> Resu
     let carried = call.trace.as_ref().map(|trace| trace.carried.clone()).unwrap_or_default();
     let trace = Trace { context: open.context, carried };
     transaction.enter(Some(call.saga_id), call.cause, Some(trace));
-    let taken = limited(&engine, arrivals::answer(transaction, answer)).await;
+    let step = engine.registry.step(&call.step).map_or(ABORT, |(_, step)| step.part().name);
+    let taken = limited(&engine, step, arrivals::answer(transaction, answer)).await;
     if engine.spans.want(open.context) {
         let attributes = vec![
             ("ballet.saga_id", call.saga_id.to_string()),
@@ -204,12 +210,13 @@ async fn run_all(
     }
     let engine = Arc::clone(&transaction.engine);
     let tx = BulkTx::new(transaction.tx());
-    let outcomes = limited(&engine, bulk.run_all(tx, admitted)).await?;
+    let outcomes = limited(&engine, step.part().name, bulk.run_all(tx, admitted)).await?;
     for ((at, key), outcome) in of.into_iter().zip(outcomes) {
         transaction.tx().enter(&key);
         let place = StepKey { step: step.part().name, key: &key.event };
         let effect = limited(
             &engine,
+            step.part().name,
             arrivals::take_outcome(transaction, saga, place, key.saga_id, outcome),
         )
         .await;

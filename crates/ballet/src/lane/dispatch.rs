@@ -70,7 +70,7 @@ pub(crate) async fn handle(
         }
         Handler::Copy(feed) => {
             let (rows, page) = feed.versions(event)?;
-            transaction.copied.add(feed.entity(), rows, page);
+            transaction.copied.add(feed.entity(), rows, page, message.made_at());
             Ok(Effect::Handled)
         }
         Handler::Share(entity) => {

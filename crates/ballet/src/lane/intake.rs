@@ -10,10 +10,14 @@ use crate::engine::engine::Engine;
 use crate::engine::open_calls::Answer;
 use crate::lane::dead_letter::{self, Original};
 use crate::lane::message::{Message, Work};
+use crate::lane::refusals::Refusals;
 
 /// Hands work to the lanes.
 #[derive(Clone)]
-pub(crate) struct Lanes(Arc<[mpsc::UnboundedSender<Work>]>);
+pub(crate) struct Lanes {
+    senders: Arc<[mpsc::UnboundedSender<Work>]>,
+    refusals: Arc<Refusals>,
+}
 
 /// The queue of one lane.
 pub(crate) type Queue = mpsc::UnboundedReceiver<Work>;
@@ -23,7 +27,7 @@ impl Lanes {
     pub(crate) fn new(lanes: u16) -> (Self, Vec<Queue>) {
         let (senders, queues): (Vec<_>, Vec<_>) =
             (0..lanes).map(|_| mpsc::unbounded_channel()).unzip();
-        (Self(senders.into()), queues)
+        (Self { senders: senders.into(), refusals: Arc::default() }, queues)
     }
 
     /// Takes a delivery to its lane, or sets it aside if it cannot be read.
@@ -49,6 +53,10 @@ impl Lanes {
             }
             Err(unread) => {
                 let (unacceptable, delivery, receipt) = *unread;
+                if !self.refusals.keeps(&engine.registry.events, &delivery) {
+                    receipt.settle();
+                    return;
+                }
                 let original = Original::unread(delivery, receipt);
                 dead_letter::set_aside(engine, original, unacceptable, None, 0);
             }
@@ -61,9 +69,9 @@ impl Lanes {
     }
 
     fn send(&self, serial: u128, work: Work) {
-        let lanes = self.0.len().max(1) as u128;
+        let lanes = self.senders.len().max(1) as u128;
         let lane = usize::try_from(serial % lanes).unwrap_or_default();
-        if let Some(lane) = self.0.get(lane)
+        if let Some(lane) = self.senders.get(lane)
             && lane.send(work).is_err()
         {
             tracing::debug!("a lane has stopped; the broker delivers its messages again");

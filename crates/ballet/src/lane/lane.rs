@@ -16,10 +16,11 @@ use crate::engine::failed::{BatchFailure, NotCommitted};
 use crate::engine::stopping::stopped;
 use crate::lane::batch;
 use crate::lane::batch::Kept;
-use crate::lane::later::{after_conflict, later_or_never, left};
+use crate::lane::later::{after_conflict, later, later_or_never, left};
 use crate::lane::message::Work;
 use crate::lane::part::{Part, pause, split};
 use crate::lane::reused_ids;
+use crate::tables::probe::Server;
 
 /// How often a batch in conflict with another transaction is tried as a whole before it is split,
 /// and a single message before it waits in a retry queue.
@@ -33,7 +34,8 @@ const LOCK_WAIT: Duration = Duration::from_millis(2900);
 /// How often a batch may lose its connection, or fail as if it had, while the database works or comes
 /// back in between. Then one of its messages is to blame: the batch is split, and a single message
 /// has failed like any other. It may crash the server. A database that is away for long loses a
-/// batch once.
+/// batch once. If the server was started anew meanwhile, a person may have done that: then a single
+/// message waits in a retry queue, and has not failed.
 const LOSSES: u32 = 3;
 /// How long a lane keeps its connection. The pool tests connections that were idle this long, and
 /// replaces old ones.
@@ -133,6 +135,7 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
             parts.push_front(others);
         }
         let turn = if part.losses > 0 { Some(engine.suspects.lock().await) } else { None };
+        let server = engine.probe.server();
         let (begun, hurried) = (Instant::now(), kept.is_hurried());
         let ran = batch::run(engine, &mut part.works, kept).await;
         drop(turn);
@@ -158,7 +161,7 @@ async fn process(engine: &Arc<Engine>, batch: Vec<Work>, kept: &mut Kept) {
                 go_on_without(engine, part, failed, &mut parts).await;
             }
             Err(NotCommitted::RolledBack(failed)) => {
-                go_on(engine, part, failed, took, &mut parts).await;
+                go_on(engine, part, failed, took, server, &mut parts).await;
             }
         }
     }
@@ -198,6 +201,7 @@ async fn go_on(
     mut part: Part,
     failed: BatchFailure,
     took: Duration,
+    server: Option<Server>,
     parts: &mut VecDeque<Part>,
 ) {
     let split_up = |part: Part, parts: &mut VecDeque<Part>| {
@@ -216,7 +220,14 @@ async fn go_on(
             // If the batch was committed after all, the inbox drops the rerun.
             until_it_works(engine, &mut part, &failed.failure).await;
         }
-        if losses < LOSSES || !part.is_single() {
+        if server.is_some() && engine.probe.server() != server {
+            part.restarts += 1;
+        }
+        if part.is_single() && part.restarts >= LOSSES {
+            let attempts = part.attempts;
+            return later(engine, part.works, &failed, attempts).await;
+        }
+        if part.crashes() < LOSSES || !part.is_single() {
             if !is_down {
                 let failure = &failed.failure;
                 let size = part.works.len();

@@ -6,9 +6,10 @@ use ballet_core::{Reason, Unacceptable};
 
 use crate::declare::failure::FailureKind;
 use crate::declare::retry::Delay;
-use crate::engine::caller::ask_again;
+use crate::engine::caller::{ask_again, set_aside};
 use crate::engine::engine::Engine;
 use crate::engine::failed::BatchFailure;
+use crate::engine::registry::Handler;
 use crate::lane::batch::make_partitions;
 use crate::lane::dead_letter::{self, Original};
 use crate::lane::dispatch::entomb;
@@ -41,7 +42,7 @@ pub(super) async fn later_or_never(
                 match delay {
                     Some(delay) => put_off(engine, *message, failed, delay, attempts),
                     None => {
-                        if needs_tombstone(&message, failed) {
+                        if needs_tombstone(engine, &message, failed) {
                             leave_tombstone(engine, &message).await;
                         }
                         let why = Unacceptable::new(reason, failed.failure.to_string());
@@ -50,6 +51,10 @@ pub(super) async fn later_or_never(
                         dead_letter::set_aside(engine, original, why, failed.handler, attempts);
                     }
                 }
+            }
+            // What has crashed the database again and again is not tried for ever.
+            Work::Answer(answer) if failed.failure.kind() == FailureKind::ConnectionLost => {
+                set_aside(engine, *answer, &failed.failure);
             }
             // A call is never given up: its answer is asked for again under the same key.
             Work::Answer(answer) => ask_again(engine, *answer, &failed.failure),
@@ -78,11 +83,16 @@ pub(super) async fn after_conflict(
 }
 
 /// Tries again later, without end.
-async fn later(engine: &Arc<Engine>, works: Vec<Work>, failed: &BatchFailure, attempts: u32) {
+pub(super) async fn later(
+    engine: &Arc<Engine>,
+    works: Vec<Work>,
+    failed: &BatchFailure,
+    attempts: u32,
+) {
     for work in works {
         match work {
             Work::Message(message) => {
-                if needs_tombstone(&message, failed) {
+                if needs_tombstone(engine, &message, failed) {
                     leave_tombstone(engine, &message).await;
                 }
                 let delay = Delay::endless(dead_letter::waits(&message.delivery));
@@ -104,7 +114,11 @@ fn put_off(
     let reason = if waits_for_another { Reason::NotYet } else { Reason::Failed };
     let why = Unacceptable::new(reason, failed.failure.to_string());
     left(engine, &message, Err(&why.detail));
-    dead_letter::retry_later(engine, original(message), why, failed.handler, delay, attempts);
+    // A conflict comes before any handler. It is noted all the same: a restored service is told again
+    // since the oldest message that it had not handled.
+    let first = message.known.handlers.first().map(Handler::name);
+    let handler = failed.handler.or(first);
+    dead_letter::retry_later(engine, original(message), why, handler, delay, attempts);
 }
 
 fn original(message: Message) -> Original {
@@ -121,7 +135,10 @@ pub(super) fn left(engine: &Engine, message: &Message, outcome: Result<&str, &st
 }
 
 /// Until the compensation is done, the tombstone must keep later steps from taking effect.
-fn needs_tombstone(message: &Message, failed: &BatchFailure) -> bool {
+fn needs_tombstone(engine: &Engine, message: &Message, failed: &BatchFailure) -> bool {
+    if engine.aborts_held.is_so() {
+        return false;
+    }
     // Without the saga's lock there is no tombstone either.
     let locked = failed.handler.is_none() && failed.failure.kind() == FailureKind::Conflict;
     // Nor for what is forgotten.

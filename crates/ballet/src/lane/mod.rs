@@ -16,6 +16,7 @@ pub(crate) mod named_rows;
 pub(crate) mod pace;
 pub(crate) mod part;
 pub(crate) mod plan;
+pub(crate) mod refusals;
 pub(crate) mod remembered;
 pub(crate) mod reused_ids;
 pub(crate) mod run_items;

@@ -25,6 +25,17 @@ struct Inner {
     written: u64,
     left: BTreeMap<i16, Left>,
     notes: u64,
+    denied: Denied,
+}
+
+/// What processes that are gone left in tables that this one cannot take over, since somebody holds
+/// them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Denied {
+    pub(crate) tables: usize,
+    pub(crate) events: i64,
+    /// The time of the oldest of them.
+    pub(crate) since: Option<Timestamp>,
 }
 
 /// What is left behind in a table: committed, and in the memory of no living process.
@@ -40,8 +51,8 @@ pub(crate) struct Left {
 
 impl Turns {
     pub(crate) fn new(first: i16, now: Timestamp) -> Self {
-        let left = BTreeMap::new();
-        Self(Mutex::new(Inner { current: first, begun: now, written: 0, left, notes: 0 }))
+        let (left, denied) = (BTreeMap::new(), Denied::default());
+        Self(Mutex::new(Inner { current: first, begun: now, written: 0, left, notes: 0, denied }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -111,6 +122,16 @@ impl Turns {
             None if settled => {}
             None => inner.note(table, events, since),
         }
+    }
+
+    /// Records what cannot be taken over.
+    pub(crate) fn deny(&self, denied: Denied) {
+        self.lock().denied = denied;
+    }
+
+    /// Returns what cannot be taken over.
+    pub(crate) fn denied(&self) -> Denied {
+        self.lock().denied
     }
 
     /// Returns true if a table is not written to, and nothing of it is left behind as far as this

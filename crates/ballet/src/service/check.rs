@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ballet_amqp::{Broker, BrokerError, ManagementAddress, RabbitMq};
 use ballet_core::{Problem, rules};
+use ballet_signature::Secrets;
 
 use crate::declare::participant::Participant;
 use crate::declare::saga_entry::SagaEntry;
@@ -15,7 +16,7 @@ use crate::service::error::StartError;
 use crate::service::otlp::{self, Otlp};
 use crate::service::settings::error::SettingsError;
 use crate::service::settings::settings::{
-    AT_LEAST_ONE, BATCH, DATABASE_CONNECTIONS, DRAIN_SECONDS, HANDLER_SECONDS, LANES, MAX_BODY,
+    ANY_BODY, AT_LEAST_ONE, BATCH, DATABASE_CONNECTIONS, DRAIN_SECONDS, HANDLER_SECONDS, LANES,
     REPUBLISH_RATE, Settings,
 };
 use crate::service::{logging, pool};
@@ -27,6 +28,8 @@ pub(super) struct Checked {
     pub(super) database: Hosts,
     pub(super) spans: Spans,
     pub(super) otlp: Option<Otlp>,
+    /// The secrets of the gateway, if only its requests are taken.
+    pub(super) gateway: Option<Secrets>,
 }
 
 /// Checks all settings. `broker` replaces the one that the settings name.
@@ -45,12 +48,14 @@ pub(super) fn check(
     let log = logging::filter(&settings.log);
     let mut wrong = out_of_range(settings);
     wrong.extend(log.err());
-    match (broker, database, spans) {
-        (Ok(broker), Ok(database), Ok((spans, otlp))) if wrong.is_empty() => {
-            Ok(Checked { broker, database, spans, otlp })
+    let gateway = settings.gateway_secrets();
+    match (broker, database, spans, gateway) {
+        (Ok(broker), Ok(database), Ok((spans, otlp)), Ok(gateway)) if wrong.is_empty() => {
+            Ok(Checked { broker, database, spans, otlp, gateway })
         }
-        (broker, database, spans) => {
-            wrong.extend([broker.err(), database.err(), spans.err()].into_iter().flatten());
+        (broker, database, spans, gateway) => {
+            let errors = [broker.err(), database.err(), spans.err(), gateway.err()];
+            wrong.extend(errors.into_iter().flatten());
             Err(SettingsError::all(wrong))
         }
     }
@@ -139,7 +144,7 @@ fn out_of_range(settings: &Settings) -> Vec<SettingsError> {
         outside("BATCH", (*batch).into(), &BATCH),
         prefetch,
         outside("CALLS", (*calls).into(), &AT_LEAST_ONE),
-        outside("MAX_BODY", *max_body as u64, &MAX_BODY),
+        outside("MAX_BODY", *max_body as u64, &ANY_BODY),
         connections,
         outside("HTTP_REQUESTS", (*http_requests).into(), &AT_LEAST_ONE),
         outside("REPUBLISH_RATE", (*republish_rate).into(), &REPUBLISH_RATE),

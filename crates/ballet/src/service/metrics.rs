@@ -9,6 +9,8 @@ use ballet_core::{Part, Reason};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 
+use crate::engine::held_worker;
+use crate::engine::registry::ABORT;
 use crate::engine::stopping::stopped;
 
 const SECONDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -35,7 +37,7 @@ pub(super) fn handle() -> Option<PrometheusHandle> {
 pub(super) const CONSUME: &str = "consume";
 pub(super) const PUBLISH: &str = "publish";
 
-const COUNTERS: [&str; 17] = [
+const COUNTERS: [&str; 18] = [
     "ballet_acks_total",
     "ballet_confirmed_total",
     "ballet_conflicts_total",
@@ -46,6 +48,7 @@ const COUNTERS: [&str; 17] = [
     "ballet_outbox_events_total",
     "ballet_outbox_truncations_total",
     "ballet_published_total",
+    "ballet_refused_uncopied_total",
     "ballet_republished_total",
     "ballet_returned_total",
     "ballet_reused_ids_total",
@@ -108,6 +111,11 @@ pub(super) fn begin(part: &Part) {
     }
     for tried_again in ["yes", "no"] {
         drop(ballet_amqp::gauge!("ballet_sagas_stuck", "tried_again" => tried_again));
+    }
+    drop(held_worker::gauge(ABORT));
+    let steps = part.sagas.iter().flat_map(|saga| saga.steps.iter().map(|step| step.name));
+    for step in steps.chain(part.subscriptions.iter().map(|subscription| subscription.name)) {
+        drop(held_worker::gauge(step));
     }
     if !part.copies.is_empty() {
         drop(ballet_amqp::gauge!("ballet_copies_behind_events"));

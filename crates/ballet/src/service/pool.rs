@@ -31,6 +31,11 @@ const WAIT: Duration = Duration::from_secs(10);
 /// How long a request waits for a connection. A caller had better try again than wait for long.
 const WAIT_OF_REQUEST: Duration = Duration::from_secs(3);
 
+/// The time limits of a statement, and of what happens in a transaction between two of them. A handler may
+/// have more time.
+const STATEMENT: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(60);
+
 /// The connection pools of a service.
 pub(super) struct Pools {
     /// A connection for each lane.
@@ -75,11 +80,14 @@ pub(super) fn options(settings: &Settings, service: &str) -> Result<Hosts, Setti
 
 /// Returns the connection pools, with timeouts. Migrations do not use them.
 pub(super) fn pools(settings: &Settings, hosts: &Hosts) -> Pools {
+    // A handler may take all of its time in one statement, or between two.
+    let handler = settings.handler_time();
+    let (statement, idle) = (STATEMENT.max(handler), IDLE.max(handler + IDLE / 2));
     let bounded = hosts.with(|options| {
         options.options([
-            ("statement_timeout", "30s"),
-            ("lock_timeout", "3s"),
-            ("idle_in_transaction_session_timeout", "60s"),
+            ("statement_timeout", format!("{}s", statement.as_secs())),
+            ("lock_timeout", "3s".to_owned()),
+            ("idle_in_transaction_session_timeout", format!("{}s", idle.as_secs())),
         ])
     });
     let lanes = u32::from(settings.lanes);

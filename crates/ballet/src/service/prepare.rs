@@ -45,8 +45,8 @@ pub(super) struct Prepare<'a> {
     pub(super) limits: &'a Limits,
     pub(super) clock: &'a Clock,
     pub(super) shared_clock: &'a SharedClock,
-    /// Whether the database is away, for readiness.
-    pub(super) away: &'a watch::Sender<bool>,
+    /// What the start waits for, for readiness.
+    pub(super) waits: &'a watch::Sender<Option<String>>,
 }
 
 impl Prepare<'_> {
@@ -59,7 +59,7 @@ impl Prepare<'_> {
                 Err(error) if is_temporary(&error) => error,
                 done => return done,
             };
-            self.away.send_replace(true);
+            self.waits.send_replace(away());
             tracing::warn!("the database was lost during the start; starting again: {error}");
             sleep(PAUSE).await;
         }
@@ -79,11 +79,11 @@ impl Prepare<'_> {
         let done = tokio::select! {
             done = &mut reached => done,
             () = sleep(REPORT_AFTER) => {
-                self.away.send_replace(true);
+                self.waits.send_replace(away());
                 reached.await
             }
         };
-        self.away.send_replace(false);
+        self.waits.send_replace(None);
         done.map_err(|error| match &error {
             // Some servers require our certificate only after the handshake.
             StartError::Database(refused) => tls::problem(&refused.to_string(), "DATABASE_CA_FILE")
@@ -139,6 +139,18 @@ impl Prepare<'_> {
         Ok(())
     }
 
+    /// Says for whom the migrations wait, if they do. The log says it once.
+    async fn waits_for(&self, pid: i32) -> Result<Option<String>, sqlx::Error> {
+        let others = migrate::waits_for(self.pool, pid).await?;
+        let said = others.map(|others| format!("the migrations wait for others to end: {others}"));
+        if let Some(said) = &said
+            && *self.waits.borrow() != Some(said.clone())
+        {
+            tracing::warn!("{said}");
+        }
+        Ok(said)
+    }
+
     /// Returns when the server process that migrates is lost. A migration may run for hours without
     /// an answer, and a connection whose other end lost power is never closed. So this checks over
     /// another connection.
@@ -151,15 +163,22 @@ impl Prepare<'_> {
                 Ok(Ok(false)) => missed += 1,
                 Ok(Err(_)) | Err(_) => {
                     // Unknown: the server process may still be working.
-                    self.away.send_replace(true);
+                    self.waits.send_replace(away());
                     continue;
                 }
             }
-            self.away.send_replace(false);
+            if let Ok(Ok(waits_for)) = timeout(CHECK_EVERY, self.waits_for(pid)).await {
+                self.waits.send_replace(waits_for);
+            }
         }
         let why = "the server no longer works at the migrations, and did not answer";
         sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, why))
     }
+}
+
+/// What readiness says of a database that does not answer.
+fn away() -> Option<String> {
+    Some("away".to_owned())
 }
 
 /// Returns true if the error means that the database is away, so a new attempt may succeed.

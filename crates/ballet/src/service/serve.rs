@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::engine::stopping::stopped;
-use crate::http::problem::{Cause, Problem};
+use crate::http::problem::{Cause, Problem, RETRY_AFTER};
 use crate::http::refusal::in_words;
 use crate::service::error::StartError;
 use crate::service::tasks::Tasks;
@@ -58,11 +58,15 @@ async fn answer(
         _ => {
             let (method, uri) = (request.method().clone(), request.uri().clone());
             // A commit in progress is not cancelled with its request.
-            let response = timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
+            let mut response = timeout(REQUEST, next.run(request)).await.unwrap_or_else(|_| {
                 let late =
                     format!("no answer within {REQUEST:?}; check its effect before you try again");
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).into_response()
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, late).in_doubt().into_response()
             });
+            if response.status() == StatusCode::SERVICE_UNAVAILABLE && method.is_safe() {
+                // A read may always be tried again.
+                response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            }
             if let Some(cause) = response.extensions().get::<Cause>() {
                 cause.log(&method, uri.path(), response.status());
             }

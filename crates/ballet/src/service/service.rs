@@ -12,11 +12,14 @@ use tokio::sync::{Mutex, watch};
 use crate::declare::clock::Clock;
 use crate::declare::migration::Migration;
 use crate::declare::participant::Participant;
+use crate::engine::aborts_held::AbortsHeld;
 use crate::engine::engine::Engine;
+use crate::engine::held_worker;
 use crate::engine::last_work::LastWork;
 use crate::engine::open_calls::OpenCalls;
 use crate::engine::registry::Registry;
 use crate::engine::shared_clock::SharedClock;
+use crate::http::door::Door;
 use crate::http::health::{self, Health, Parts};
 use crate::http::json::MaxBody;
 use crate::http::own_routes::OwnRoutes;
@@ -35,11 +38,12 @@ use crate::service::settings::settings::Settings;
 use crate::service::tasks::Tasks;
 use crate::service::{metrics, pool, roles, serve};
 use crate::upkeep::bindings::{Bindings, Compare};
+use crate::upkeep::declared_queues::{CompareQueues, DeclaredQueues};
 use crate::upkeep::hosts as upkeep_hosts;
 use crate::upkeep::progress::Progress;
 use crate::upkeep::{
-    calls, clock, copied, deadlines, marks, partitions, pausing, process, queues, republish,
-    solved, stuck, sweeper, turns, unsent_copies,
+    calls, clock, copied, deadlines, hindrances, marks, partitions, pausing, process, queues,
+    republish, solved, stuck, sweeper, turns, unsent_copies,
 };
 
 type Routes = Box<dyn FnOnce(Handle) -> Router + Send>;
@@ -109,7 +113,7 @@ impl Service {
     /// is refused before anything starts, with the rule that it breaks.
     pub async fn start(self, settings: Settings) -> Result<Running, StartError> {
         check_declaration(&self.participant)?;
-        let Checked { broker, database: hosts, spans, otlp } = self.check(&settings)?;
+        let Checked { broker, database: hosts, spans, otlp, gateway } = self.check(&settings)?;
         if hosts.are_several() {
             hosts.look().await;
         }
@@ -122,13 +126,16 @@ impl Service {
         let tasks = || Tasks::new(asked_to_stop.clone(), fail.clone());
         let (mut http, mut work, mut base) = (tasks(), tasks(), tasks());
 
-        let (away, database_away) = watch::channel(false);
-        let health = Health { away: database_away, parts: Arc::new(OnceLock::new()) };
+        let (waits, waits_for) = watch::channel(None);
+        let health = Health { waits_for, parts: Arc::new(OnceLock::new()) };
         let limits = Limits { max_body: settings.max_body, ..Limits::default() };
+        let door = Door { secrets: gateway, clock: self.clock.clone() };
+        let trusts_network = self.routes.is_some() && door.secrets.is_none();
         let shared_clock = SharedClock::new(self.clock, limits.clock_skew / 5);
         let clock = shared_clock.clock();
         let tracer = Tracer { clock: clock.clone(), spans: spans.clone() };
-        let own_routes = OwnRoutes::new(settings.http_requests, pools.renewal.clone(), tracer);
+        let own_routes =
+            OwnRoutes::new(settings.http_requests, pools.renewal.clone(), tracer, door);
         let routes = health::router(health.clone(), metrics::handle(), own_routes.clone());
         metrics::begin(&self.participant.part());
         let failing = failed.clone();
@@ -136,6 +143,13 @@ impl Service {
             serve::serve(&mut http, settings.listen, routes, failing, asked_to_stop.clone())
                 .await?;
         tracing::info!(service = self.participant.service(), %address, "serving HTTP");
+        if trusts_network && !address.ip().is_loopback() {
+            tracing::warn!(
+                %address,
+                "the network is trusted: whoever reaches this address may do everything; with \
+                 GATEWAY_SECRET only what the gateway has signed is taken"
+            );
+        }
 
         if hosts.are_several() {
             let all_pools = [&pools.lanes, &pools.requests, &pools.upkeep].map(Clone::clone);
@@ -155,12 +169,19 @@ impl Service {
             limits: &limits,
             clock: &clock,
             shared_clock: &shared_clock,
-            away: &away,
+            waits: &waits,
         };
         let (process, session, table) = prepare.run().await?;
+        let told = health.clone();
         base.spawn(
             "the process's session",
-            process::keep(session, hosts, process, leaving.clone()),
+            process::keep(
+                session,
+                hosts,
+                process,
+                Box::new(move || told.why_unready()),
+                leaving.clone(),
+            ),
         );
         if let Some(otlp) = otlp {
             base.spawn(
@@ -175,6 +196,7 @@ impl Service {
         let registry = Registry::new(&self.participant);
         let engine = Arc::new(Engine {
             calls: OpenCalls::new(&registry, settings.calls),
+            aborts_held: AbortsHeld::default(),
             registry,
             pool: pools.upkeep,
             lane_pool: pools.lanes,
@@ -194,9 +216,13 @@ impl Service {
             stopping,
             database,
         });
+        held_worker::watch(engine.registry.service, Arc::downgrade(&engine.last_work));
         let publisher = roles::publish(&engine, Arc::clone(&broker));
         let (bindings, bindings_state) = watch::channel(Bindings::default());
-        let compare = Compare::new(&self.participant.part(), Arc::clone(&broker), bindings);
+        let (declared_queues, queues_state) = watch::channel(DeclaredQueues::default());
+        let part = self.participant.part();
+        let declared_queues = CompareQueues::new(&part, declared_queues);
+        let compare = Compare::new(&part, Arc::clone(&broker), bindings, declared_queues);
         let consumer = roles::consume(&engine, lanes, broker, settings.prefetch());
         let consumer = Arc::new(consumer);
         base.watch("the consumer", CONSUME, consumer.state());
@@ -215,10 +241,13 @@ impl Service {
         let count = stuck::keep_count(Arc::clone(&engine), unpublishable);
         work.spawn("the count of stuck sagas", count);
         work.spawn(
-            "the comparison of bindings",
+            "the comparison with the broker",
             compare.run(engine.clock.clone(), engine.stopping.clone()),
         );
         work.spawn("the sender of unsent copies", unsent_copies::run(Arc::clone(&engine)));
+        let (hindered, hindered_state) = watch::channel(None);
+        let watch = hindrances::watch(Arc::clone(&engine), hindered);
+        work.spawn("the watch over the database's tables", watch);
         if engine.registry.with_deadline().next().is_some() {
             work.spawn("the deadline watch", deadlines::run(Arc::clone(&engine)));
         }
@@ -258,13 +287,16 @@ impl Service {
         let handle = Handle { engine: Arc::clone(&engine), asked_to_stop };
         let parts = Parts {
             database: database_state,
+            hindered: hindered_state,
             consume: consumer.state(),
             publish: publisher.state(),
             held: publisher.held(),
             unpublishable: unpublishable_state,
             bindings: bindings_state,
+            queues: queues_state,
             copies: copies_state,
             progress,
+            service: engine.registry.service,
             shared_clock: Arc::clone(&engine.shared_clock),
         };
         let routes = self.routes.map_or_else(Router::new, |routes| routes(handle.clone()));

@@ -7,11 +7,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use ballet_core::id::is_timed;
 use ballet_core::{MessageId, SagaId};
 use ballet_fault::WorksOn;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::declare::call_step::CallKey;
@@ -32,7 +33,12 @@ pub(crate) struct NewCall {
     pub(crate) cause: Option<MessageId>,
     /// The span of the step that requests the call.
     pub(crate) trace: Option<Trace>,
+    pub(crate) created_at: Timestamp,
     pub(crate) attempts: u32,
+    /// Whether it was asked before, without an answer that counts.
+    pub(crate) is_repeated: bool,
+    /// Whether it was read back from its table. Its saga may have gone on since.
+    pub(crate) is_stored: bool,
 }
 
 impl NewCall {
@@ -51,7 +57,8 @@ impl WorksOn for NewCall {
 }
 
 /// Stores the calls that a transaction requests. Those with a time in `claimed_for` are claimed by
-/// the process for that long; the others are due.
+/// the process for that long; the others are due. A key may have been used before for the same, if the
+/// ledger has forgotten it: the other side then gives the answer that it gave.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     process: i64,
@@ -67,7 +74,12 @@ pub(crate) async fn insert(
          $11, ballet.now() + make_interval(secs => coalesce(new.claimed_for, 0)) \
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], \
          $7::uuid[], $8::text[], $9::float8[]) as new (call_key, saga_id, step, key, undo, \
-         request, message_id, traceparent, claimed_for)",
+         request, message_id, traceparent, claimed_for) \
+         on conflict (call_key) do update set answer = null, closed_at = null, \
+         request = excluded.request, message_id = excluded.message_id, \
+         traceparent = excluded.traceparent, owner = excluded.owner, \
+         created_at = excluded.created_at, attempts = 0, last_error = null, \
+         next_at = excluded.next_at where call.closed_at is not null",
     )
     .bind(calls.iter().map(|call| call.key.0).collect::<Vec<_>>())
     .bind(calls.iter().map(|call| call.saga_id.0).collect::<Vec<_>>())
@@ -91,7 +103,7 @@ pub(crate) async fn insert(
 /// already has its outcome.
 pub(crate) async fn close(
     db: &mut PgConnection,
-    answers: &[(CallKey, &str)],
+    answers: &[(CallKey, Option<&str>)],
     now: Timestamp,
 ) -> Result<HashSet<CallKey>, sqlx::Error> {
     if answers.is_empty() {
@@ -128,8 +140,10 @@ pub(crate) async fn reopen(db: &mut PgConnection, keys: &[CallKey]) -> Result<()
 pub(crate) struct Failed<'a> {
     pub(crate) call: &'a NewCall,
     pub(crate) failure: &'a str,
-    /// The time to the next attempt.
-    pub(crate) pause: Duration,
+    /// The time to the next attempt. None if there is none until a person asks for it.
+    pub(crate) pause: Option<Duration>,
+    /// Whether the other side said that it has the request, and no outcome yet.
+    pub(crate) is_taken: bool,
 }
 
 /// Records failed attempts, and ends the claims of the process on their calls.
@@ -144,9 +158,12 @@ pub(crate) async fn note_failures(
     };
     sqlx::query(
         "update ballet.call set owner = 0, attempts = failed.attempts, \
-         last_error = failed.failure, next_at = ballet.now() + make_interval(secs => failed.pause) \
-         from unnest($1::uuid[], $2::int[], $3::text[], $4::float8[]) \
-         as failed (call_key, attempts, failure, pause) \
+         last_error = failed.failure, next_at = case when failed.pause is null then 'infinity' \
+             else ballet.now() + make_interval(secs => failed.pause) end, \
+         taken_at = case when failed.is_taken then coalesce(call.taken_at, ballet.now()) \
+             else call.taken_at end \
+         from unnest($1::uuid[], $2::int[], $3::text[], $4::float8[], $6::boolean[]) \
+         as failed (call_key, attempts, failure, pause, is_taken) \
          where call.call_key = failed.call_key and call.owner = $5 and call.closed_at is null",
     )
     .bind(failed.iter().map(|failed| failed.call.key.0).collect::<Vec<_>>())
@@ -157,129 +174,42 @@ pub(crate) async fn note_failures(
             .collect::<Vec<_>>(),
     )
     .bind(failed.iter().map(text).collect::<Vec<_>>())
-    .bind(failed.iter().map(|failed| failed.pause.as_secs_f64()).collect::<Vec<_>>())
+    .bind(failed.iter().map(|failed| failed.pause.map(|it| it.as_secs_f64())).collect::<Vec<_>>())
     .bind(process)
+    .bind(failed.iter().map(|failed| failed.is_taken).collect::<Vec<_>>())
     .execute(pool)
     .await?;
     Ok(())
 }
 
 /// Makes an open call due now, whoever has claimed it. The failure of an attempt that runs meanwhile
-/// is not recorded, so it cannot put the next attempt off. Returns true if the call is open.
+/// is not recorded, so it cannot put the next attempt off; until when it may be out, is kept. Returns
+/// true if the call is open.
 pub(crate) async fn hurry(db: &mut PgConnection, key: CallKey) -> Result<bool, sqlx::Error> {
-    let hurry = "update ballet.call set owner = 0, next_at = ballet.now() \
-                 where call_key = $1 and closed_at is null";
+    let hurry = "update ballet.call set out_until = case when owner <> 0 \
+                     then greatest(out_until, next_at) else out_until end, \
+                 owner = 0, next_at = ballet.now() where call_key = $1 and closed_at is null";
     Ok(sqlx::query(hurry).bind(key.0).execute(db).await?.rows_affected() > 0)
 }
 
-/// The room that a process has for calls of one step, or of its compensation.
-#[derive(Debug)]
-pub(crate) struct Room {
-    pub(crate) step: &'static str,
-    pub(crate) undo: bool,
-    /// The most calls to claim.
-    pub(crate) count: usize,
-    pub(crate) claim_for: Duration,
-}
-
-/// Claims calls that are due, the oldest first, except those that the process holds, and those of
-/// owners with these lock keys.
-pub(crate) async fn claim(
-    db: &mut PgConnection,
-    process: i64,
-    rooms: &[Room],
-    held: &[Uuid],
-    except_owners: &[i64],
-) -> Result<Vec<NewCall>, sqlx::Error> {
-    type Columns = (Uuid, Uuid, String, String, bool, String, Option<Uuid>, Option<String>, i32);
-    // Planned each time, for the rows that there are: a plan that is made while the table is short,
-    // and then kept, reads all of it.
-    let rows: Vec<Columns> = sqlx::query_as(
-        "with room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[]) \
-         as room (step, undo, count, claim_for)), \
-         due as materialized (select due.ctid from room cross join lateral ( \
-             select c.ctid from ballet.call c where c.closed_at is null and c.step = room.step \
-             and c.undo = room.undo and c.next_at <= (select ballet.now()) \
-             and c.call_key <> all($6) and (c.owner & 4294967295) <> all($7) order by c.next_at limit room.count \
-             for update skip locked) as due) \
-         update ballet.call c set owner = $5, \
-         next_at = ballet.now() + make_interval(secs => room.claim_for) from room \
-         where c.ctid = any(array(select ctid from due)) \
-         and c.step = room.step and c.undo = room.undo \
-         returning call_key, saga_id, c.step, key, c.undo, request, message_id, traceparent, \
-         attempts",
-    )
-    .bind(rooms.iter().map(|room| room.step).collect::<Vec<_>>())
-    .bind(rooms.iter().map(|room| room.undo).collect::<Vec<_>>())
-    .bind(
-        rooms.iter().map(|room| i64::try_from(room.count).unwrap_or(i64::MAX)).collect::<Vec<_>>(),
-    )
-    .bind(rooms.iter().map(|room| room.claim_for.as_secs_f64()).collect::<Vec<_>>())
-    .bind(process)
-    .bind(held)
-    .bind(except_owners)
-    .persistent(false)
-    .fetch_all(db)
-    .await?;
-    let call = |columns: Columns| {
-        let (key, saga, step, step_key, undo, request, cause, traceparent, attempts) = columns;
-        NewCall {
-            key: CallKey(key),
-            saga_id: SagaId(saga),
-            step,
-            step_key,
-            undo,
-            request,
-            cause: cause.map(MessageId),
-            trace: traceparent.as_deref().and_then(Trace::parse),
-            attempts: u32::try_from(attempts).unwrap_or_default(),
-        }
-    };
-    Ok(rows.into_iter().map(call).collect())
-}
-
-/// Ends the claims of processes that are gone.
-pub(crate) async fn end_claims(db: &mut PgConnection, gone: &[i64]) -> Result<u64, sqlx::Error> {
-    let end = "update ballet.call set owner = 0, next_at = least(next_at, ballet.now()) \
-               where closed_at is null and owner = any($1)";
-    Ok(sqlx::query(end).bind(gone).execute(db).await?.rows_affected())
-}
-
-/// Processes measure time apart, so a time this much too late may be right.
-const TOLERANCE: Duration = Duration::from_secs(60);
-
-/// A line of calls, and the longest time to the next claim that it gives them.
-#[derive(Debug)]
-pub(crate) struct Reach {
-    pub(crate) step: &'static str,
-    pub(crate) undo: bool,
-    pub(crate) longest: Duration,
-}
-
-/// Makes open calls due whose time no pause and no claim can reach. The database's clock was ahead
-/// when it was written. A call without an outcome yet, which has a reason and no failed attempts, waits
-/// for at most `longest_wait`.
-pub(crate) async fn end_unreachable(
+/// Whether the saga of a call is aborted, or this repetition of its step is.
+pub(crate) async fn is_taken_back(
     pool: &PgPool,
-    lines: &[Reach],
-    longest_wait: Duration,
-) -> Result<u64, sqlx::Error> {
-    let end = "update ballet.call c set next_at = ballet.now() \
-               from unnest($1::text[], $2::boolean[], $3::float8[]) as line (step, undo, longest) \
-               where c.closed_at is null and c.step = line.step and c.undo = line.undo \
-               and c.next_at > (select ballet.now()) + make_interval(secs => $4 + case \
-                   when c.attempts = 0 and c.last_error is not null then greatest(line.longest, $5) \
-                   else line.longest end)";
-    let done = sqlx::query(end)
-        .bind(lines.iter().map(|line| line.step).collect::<Vec<_>>())
-        .bind(lines.iter().map(|line| line.undo).collect::<Vec<_>>())
-        .bind(lines.iter().map(|line| line.longest.as_secs_f64()).collect::<Vec<_>>())
-        .bind(TOLERANCE.as_secs_f64())
-        .bind(longest_wait.as_secs_f64())
-        .persistent(false)
-        .execute(pool)
-        .await?;
-    Ok(done.rows_affected())
+    saga: &str,
+    call: &NewCall,
+) -> Result<bool, sqlx::Error> {
+    let table = if is_timed(call.saga_id.0) { "ledger" } else { "ledger_other" };
+    let statement = format!(
+        "select exists (select from ballet.{table} where saga_id = $1 and entry = 'aborted' \
+         and ((step = '' and key = $2) or (step = $3 and key = $4)))"
+    );
+    sqlx::query_scalar(AssertSqlSafe(statement))
+        .bind(call.saga_id.0)
+        .bind(saga)
+        .bind(&call.step)
+        .bind(&call.step_key)
+        .fetch_one(pool)
+        .await
 }
 
 /// Returns the number of calls without an answer.

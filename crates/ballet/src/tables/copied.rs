@@ -3,18 +3,24 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ballet_core::{Entity, Versioned};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::declare::entity_row::{EntityRow, Page};
 use crate::declare::failure::Failure;
 
+/// How long before a copy was emptied an event may have been made and still count: the transaction that
+/// made it may have been open while the owner read the entity for the run that fills the copy.
+const LONGEST_TRANSACTION: &str = "10 minutes";
+
 /// The copied entities that a transaction writes. They are written with one statement at its end,
 /// in one order, so that transactions cannot deadlock on them.
 #[derive(Debug, Default)]
 pub(crate) struct Copied {
-    /// By entity and id.
-    rows: BTreeMap<(&'static str, String), Copy>,
+    /// By entity and id: what may count.
+    rows: BTreeMap<(&'static str, String), Vec<Copy>>,
     /// The pages of runs, by entity.
     pages: BTreeMap<&'static str, Pages>,
 }
@@ -24,6 +30,20 @@ struct Copy {
     version: i64,
     state: Option<String>,
     run: Option<Uuid>,
+    /// When the message was made. What was made long before the copy was emptied does not count.
+    made_at: Option<Timestamp>,
+}
+
+impl Copy {
+    /// Whether the other one counts in no case beside this one.
+    fn outdoes(&self, other: &Self) -> bool {
+        let counts_as_well = match (self.made_at, other.made_at) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(ours), Some(others)) => ours >= others,
+        };
+        counts_as_well && (self.version, self.run) > (other.version, other.run)
+    }
 }
 
 /// Pages of one run.
@@ -35,21 +55,22 @@ struct Pages {
 }
 
 impl Copied {
-    /// Takes what an event says of entities. Of two versions the newer counts, and the first of two
-    /// that are equal.
-    pub(crate) fn add(&mut self, entity: &'static str, rows: Vec<EntityRow>, page: Option<Page>) {
+    /// Takes what a message says of entities. Of two versions the newer counts, and of two that are equal
+    /// the one of the newer run, else the first.
+    pub(crate) fn add(
+        &mut self,
+        entity: &'static str,
+        rows: Vec<EntityRow>,
+        page: Option<Page>,
+        made_at: Option<Timestamp>,
+    ) {
         let run = page.map(|page| page.run);
         for EntityRow { id, version, state } in rows {
-            let copy = Copy { version, state, run };
-            match self.rows.entry((entity, id)) {
-                std::collections::btree_map::Entry::Vacant(place) => {
-                    place.insert(copy);
-                }
-                std::collections::btree_map::Entry::Occupied(mut known) => {
-                    if known.get().version < version {
-                        known.insert(copy);
-                    }
-                }
+            let copy = Copy { version, state, run, made_at };
+            let known = self.rows.entry((entity, id)).or_default();
+            if !known.iter().any(|known| known.outdoes(&copy)) {
+                known.retain(|known| !copy.outdoes(known));
+                known.push(copy);
             }
         }
         if let Some(Page { run, pages }) = page {
@@ -66,43 +87,13 @@ impl Copied {
     }
 
     /// Writes the entities. An older version changes nothing, nor does an equal one, unless it comes
-    /// from the owner's own rows: then it mends a row that differs.
+    /// from the owner's own rows, by the newest run: then it mends a row that differs. What was made before
+    /// the copy was emptied changes nothing: the owner's versions may have been set back.
     pub(crate) async fn flush(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let Self { rows, pages } = std::mem::take(self);
-        if !rows.is_empty() {
-            let size = rows.len();
-            let mut entities = Vec::with_capacity(size);
-            let mut ids = Vec::with_capacity(size);
-            let mut versions = Vec::with_capacity(size);
-            let mut states = Vec::with_capacity(size);
-            let mut runs = Vec::with_capacity(size);
-            for ((entity, id), Copy { version, state, run }) in rows {
-                entities.push(entity);
-                ids.push(id);
-                versions.push(version);
-                states.push(state);
-                runs.push(run);
-            }
-            sqlx::query(
-                "insert into ballet.copy as mine (entity, id, version, state, run) \
-                 select entity, id, version, state::jsonb, run \
-                 from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::uuid[]) \
-                     as new (entity, id, version, state, run) \
-                 on conflict (entity, id) do update \
-                 set version = excluded.version, state = excluded.state, run = excluded.run \
-                 where mine.version < excluded.version or (mine.version = excluded.version \
-                     and excluded.run is not null and mine.state is distinct from excluded.state)",
-            )
-            .bind(entities)
-            .bind(ids)
-            .bind(versions)
-            .bind(states)
-            .bind(runs)
-            .execute(&mut *db)
-            .await?;
-        }
+        let Self { mut rows, pages } = std::mem::take(self);
         for (entity, Pages { run, seen, pages }) in pages {
-            // After the entities: whoever waits for this row has their locks already.
+            // Before the entities: a page of an older run then sees that there is a newer one. Whoever
+            // waits for this row has no lock on an entity.
             let counted = sqlx::query(
                 "update ballet.copy_fill set run = $2, page_at = ballet.now(), \
                      seen = case when run = $2 then seen else 0 end + $3, \
@@ -110,7 +101,12 @@ impl Copied {
                  where entity = $1 and (run is null or run <= $2)",
             );
             let counted = counted.bind(entity).bind(run).bind(seen).bind(pages);
-            counted.execute(&mut *db).await?;
+            let is_newest = counted.execute(&mut *db).await?.rows_affected() > 0;
+            let of_entity = rows.iter_mut().filter(|((of, _), _)| *of == entity);
+            for copy in of_entity.flat_map(|(_, copies)| copies) {
+                // What another run has is no more than what an event has.
+                copy.run = copy.run.filter(|of| is_newest && *of == run);
+            }
             sqlx::query(
                 "update ballet.copy_fill set filled_run = run, filled_at = ballet.now() \
                  where entity = $1 and seen >= pages and filled_run is distinct from run",
@@ -119,6 +115,52 @@ impl Copied {
             .execute(&mut *db)
             .await?;
         }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let size = rows.len();
+        let mut entities = Vec::with_capacity(size);
+        let mut ids = Vec::with_capacity(size);
+        let mut versions = Vec::with_capacity(size);
+        let mut states = Vec::with_capacity(size);
+        let mut runs = Vec::with_capacity(size);
+        let mut times = Vec::with_capacity(size);
+        let copies = rows
+            .into_iter()
+            .flat_map(|(place, copies)| copies.into_iter().map(move |copy| (place.clone(), copy)));
+        for ((entity, id), Copy { version, state, run, made_at }) in copies {
+            entities.push(entity);
+            ids.push(id);
+            versions.push(version);
+            states.push(state);
+            runs.push(run);
+            times.push(made_at.map(ToSqlx::to_sqlx));
+        }
+        sqlx::query(
+            "insert into ballet.copy as mine (entity, id, version, state, run) \
+             select distinct on (entity collate \"C\", id collate \"C\") \
+                 entity, id, version, state::jsonb, run \
+             from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], \
+                 $6::timestamptz[]) with ordinality \
+                 as new (entity, id, version, state, run, made_at, place) \
+             where not exists (select from ballet.copy_fill f where f.entity = new.entity \
+                 and new.made_at < f.emptied_at - $7::interval) \
+             order by entity collate \"C\", id collate \"C\", version desc, \
+                 run desc nulls last, place \
+             on conflict (entity, id) do update \
+             set version = excluded.version, state = excluded.state, run = excluded.run \
+             where mine.version < excluded.version or (mine.version = excluded.version \
+                 and excluded.run is not null and mine.state is distinct from excluded.state)",
+        )
+        .bind(entities)
+        .bind(ids)
+        .bind(versions)
+        .bind(states)
+        .bind(runs)
+        .bind(times)
+        .bind(LONGEST_TRANSACTION)
+        .execute(&mut *db)
+        .await?;
         Ok(())
     }
 }
@@ -168,6 +210,21 @@ pub async fn get_all<E: Entity>(
     rows.into_iter().map(decode).collect()
 }
 
+/// Whether this service's copy was filled. Then an entity that it does not know is one that the owner
+/// does not have, or has had for a moment only. One that was never filled knows what events brought.
+///
+/// # Errors
+///
+/// A failure of the database.
+pub async fn is_filled<E: Entity>(db: &mut PgConnection) -> Result<bool, Failure> {
+    let filled: Option<bool> =
+        sqlx::query_scalar("select filled_run is not null from ballet.copy_fill where entity = $1")
+            .bind(E::NAME)
+            .fetch_optional(db)
+            .await?;
+    Ok(filled.unwrap_or(false))
+}
+
 fn decoded<E: Entity>(
     id: String,
     version: i64,
@@ -193,11 +250,31 @@ mod tests {
     #[test]
     fn of_a_batch_the_newest_version_counts() {
         let mut copied = Copied::default();
-        copied.add("lamp", vec![row("hall", 2, "2")], None);
-        copied.add("lamp", vec![row("hall", 1, "1"), row("attic", 1, "1")], None);
-        copied.add("lamp", vec![row("hall", 2, "another")], None);
-        let states: Vec<_> = copied.rows.into_values().map(|copy| copy.state).collect();
-        assert_eq!(states, [Some("1".to_owned()), Some("2".to_owned())]);
+        copied.add("lamp", vec![row("hall", 2, "2")], None, None);
+        copied.add("lamp", vec![row("hall", 1, "1"), row("attic", 1, "1")], None, None);
+        assert_eq!(states(&copied), ["1", "2"]);
+        let page = |run| Some(Page { run: Uuid::from_u128(run), pages: None });
+        for (run, text) in [(2, "of the newer run"), (1, "of the older run")] {
+            copied.add("lamp", vec![row("hall", 2, text)], page(run), None);
+        }
+        assert_eq!(states(&copied), ["1", "of the newer run"]);
+    }
+
+    /// One of them may have been made too early to count: the database knows.
+    #[test]
+    fn of_a_batch_a_newer_version_that_was_made_earlier_does_not_replace_an_older_one() {
+        let at = |second| Timestamp::from_second(second).ok();
+        let mut copied = Copied::default();
+        copied.add("lamp", vec![row("hall", 2, "2")], None, at(2));
+        copied.add("lamp", vec![row("hall", 3, "3")], None, at(1));
+        assert_eq!(states(&copied), ["2", "3"]);
+        copied.add("lamp", vec![row("hall", 4, "4")], None, at(3));
+        assert_eq!(states(&copied), ["4"]);
+    }
+
+    fn states(copied: &Copied) -> Vec<&str> {
+        let copies = copied.rows.values().flatten();
+        copies.filter_map(|copy| copy.state.as_deref()).collect()
     }
 
     #[test]
@@ -205,7 +282,7 @@ mod tests {
         let run = |number| Uuid::from_u128(number);
         let mut copied = Copied::default();
         for (number, pages) in [(2, None), (1, Some(9)), (2, Some(4)), (2, None)] {
-            copied.add("lamp", Vec::new(), Some(Page { run: run(number), pages }));
+            copied.add("lamp", Vec::new(), Some(Page { run: run(number), pages }), None);
         }
         assert_eq!(copied.pages["lamp"], Pages { run: run(2), seen: 3, pages: Some(4) });
     }

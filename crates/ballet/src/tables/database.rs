@@ -8,8 +8,8 @@ use sqlx::{Acquire, PgConnection, Postgres, Transaction};
 
 use crate::declare::failure::Failure;
 
-/// Time limit for an answer. The server ends each of our statements within 30 seconds, so a later
-/// answer never comes. A connection whose other end lost power is never closed, and without a limit
+/// Time limit for an answer. The server ends each of our statements within 30 seconds, or the time that a
+/// handler may take. None of ours takes longer, so a later answer never comes. A connection whose other end lost power is never closed, and without a limit
 /// a caller would wait forever.
 const ANSWERED: Duration = Duration::from_secs(40);
 

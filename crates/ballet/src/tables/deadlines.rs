@@ -1,12 +1,14 @@
 //! The table of deadlines. A deadline is set when its saga starts, ended when it is decided, and
 //! taken when it is due.
 //!
-//! The database's clock decides. A jump of this machine's clock changes nothing.
+//! The database's clock decides, as far as it is believed (`engine/shared_clock.rs`). While it is ahead for
+//! some seconds, no deadline passes. One that is set then is later by as much, for it may not be too early.
 
 use std::time::Duration;
 
 use ballet_core::{MessageId, SagaId};
 use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -51,12 +53,19 @@ impl Deadlines {
         }
     }
 
-    pub(crate) async fn flush(&mut self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    /// Writes them. A deadline counts from the later of two times: the database's and `settled`, the one
+    /// that this process goes by.
+    pub(crate) async fn flush(
+        &mut self,
+        db: &mut PgConnection,
+        settled: Option<Timestamp>,
+    ) -> Result<(), sqlx::Error> {
         let Self { set, ended } = std::mem::take(self);
         if !set.is_empty() {
             sqlx::query(
                 "insert into ballet.deadline (saga_id, saga, due_at, message_id, traceparent) \
-                 select saga_id, saga, (select ballet.now()) + after * interval '1 microsecond', \
+                 select saga_id, saga, (select greatest(ballet.now(), $6)) \
+                 + after * interval '1 microsecond', \
                  message_id, traceparent from unnest($1::uuid[], $2::text[], $3::bigint[], $4::uuid[], \
                  $5::text[]) as row (saga_id, saga, after, message_id, traceparent)",
             )
@@ -67,6 +76,7 @@ impl Deadlines {
             .bind(
                 set.iter().map(|set| set.trace.as_ref().map(Trace::to_string)).collect::<Vec<_>>(),
             )
+            .bind(settled.map(ToSqlx::to_sqlx))
             .execute(&mut *db)
             .await?;
         }
@@ -101,17 +111,20 @@ pub(crate) struct Passed {
     pub(crate) late: f64,
 }
 
-/// Returns the time until the next deadline, or `None` if there is none.
+/// Returns the time until the next deadline, or `None` if there is none. The time is no later than
+/// `settled`, also for [`take`].
 pub(crate) async fn next(
     db: &mut PgConnection,
     sagas: &[&'static str],
+    settled: Option<Timestamp>,
 ) -> Result<Option<Duration>, sqlx::Error> {
     let next: Option<(i64,)> = sqlx::query_as(
-        "select ceil(extract(epoch from due_at - ballet.now()) * 1000)::bigint from ballet.deadline \
-         where saga = any($1) order by due_at limit 1",
+        "select ceil(extract(epoch from due_at - least(ballet.now(), $2)) * 1000)::bigint \
+         from ballet.deadline where saga = any($1) order by due_at limit 1",
     )
     .persistent(PLAN_KEPT)
     .bind(sagas)
+    .bind(settled.map(ToSqlx::to_sqlx))
     .fetch_optional(db)
     .await?;
     let millis = next.map(|(millis,)| u64::try_from(millis).unwrap_or_default());
@@ -124,18 +137,21 @@ pub(crate) async fn take(
     db: &mut PgConnection,
     sagas: &[&'static str],
     limit: usize,
+    settled: Option<Timestamp>,
 ) -> Result<Vec<Passed>, sqlx::Error> {
     type Columns = (Uuid, String, jiff_sqlx::Timestamp, Option<Uuid>, Option<String>, f64);
     let rows: Vec<Columns> = sqlx::query_as(
         "delete from ballet.deadline where ctid = any(array(select ctid \
-             from ballet.deadline where due_at <= (select ballet.now()) and saga = any($1) \
+             from ballet.deadline where due_at <= (select least(ballet.now(), $3)) \
+             and saga = any($1) \
              order by due_at limit $2 for update skip locked)) \
          returning saga_id, saga, due_at, message_id, traceparent, \
-             extract(epoch from ballet.now() - due_at)::float8",
+             extract(epoch from least(ballet.now(), $3) - due_at)::float8",
     )
     .persistent(PLAN_KEPT)
     .bind(sagas)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(settled.map(ToSqlx::to_sqlx))
     .fetch_all(db)
     .await?;
     let passed = |(saga_id, saga, due_at, cause, traceparent, late): Columns| Passed {
@@ -149,4 +165,17 @@ pub(crate) async fn take(
     let mut passed: Vec<Passed> = rows.into_iter().map(passed).collect();
     passed.sort_by_key(|passed| passed.due_at);
     Ok(passed)
+}
+
+/// Puts a deadline off that cannot be published now. The others go on.
+pub(crate) async fn put_off(
+    db: &mut PgConnection,
+    saga_id: SagaId,
+    saga: &str,
+    pause: Duration,
+) -> Result<(), sqlx::Error> {
+    let statement = "update ballet.deadline set due_at = ballet.now() + $3 * interval '1 second' \
+                     where saga_id = $1 and saga = $2";
+    let put_off = sqlx::query(statement).persistent(PLAN_KEPT).bind(saga_id.0).bind(saga);
+    put_off.bind(pause.as_secs_f64()).execute(db).await.map(drop)
 }

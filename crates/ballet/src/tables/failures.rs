@@ -28,7 +28,7 @@ pub(crate) async fn count(db: &mut PgConnection) -> Result<(f64, f64), sqlx::Err
                          where i.message_id = f.message_id) \
                  limit $1) \
                  union all \
-                 (select saga_id, next_at from ballet.call \
+                 (select saga_id, nullif(next_at, 'infinity') from ballet.call \
                  where closed_at is null and last_error is not null limit $1) \
              ) as waiting group by saga_id \
          ) as saga",

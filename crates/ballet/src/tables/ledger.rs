@@ -167,6 +167,12 @@ impl Ledger {
             .max()
     }
 
+    /// Returns how often a step has passed through a state.
+    pub(crate) fn count(&self, saga: SagaId, at: StepKey<'_>, entry: Entry) -> usize {
+        let is_it = |row: &&Row| row.step == at.step && row.key == at.key && row.entry == entry;
+        self.rows(saga).iter().filter(is_it).count()
+    }
+
     /// Adds a row. The transaction writes it before it commits, see
     /// [`take_added`](Self::take_added).
     pub(crate) fn add(&mut self, saga: SagaId, row: NewRow<'_>) {

@@ -33,19 +33,47 @@ const FRAMEWORK: &[Migration] = &[
     framework!("0011_copies"),
     framework!("0012_content"),
     framework!("0013_solved"),
+    framework!("0014_take_outbox"),
+    framework!("0015_emptied_copy"),
+    framework!("0016_calls"),
+    framework!("0017_unready"),
 ];
 
-/// Opens a connection for migrations only. It has no timeouts, because building an index may take
-/// long, and so may waiting for the replica that builds it. The lock that makes other replicas wait
-/// ends with the connection.
+/// After this long without a statement of it, a process that migrates is taken for frozen.
+const FROZEN: &str = "20s";
+
+/// Opens a connection for migrations only. Its statements have no time limit, because building an index
+/// may take long, and so may waiting for the replica that builds it. The lock that makes other replicas
+/// wait ends with the connection, which the server ends if this process is frozen between two statements.
 pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, MigrateError> {
     // Override the defaults of the database and the role too.
     let unlimited = options.clone().options([
         ("statement_timeout", "0"),
         ("lock_timeout", "0"),
-        ("idle_in_transaction_session_timeout", "0"),
+        ("idle_in_transaction_session_timeout", FROZEN),
+        ("idle_session_timeout", FROZEN),
     ]);
     Ok(in_time(unlimited.options(KEEPALIVES).connect()).await?)
+}
+
+/// Says which sessions of others the migrations wait for: those that hold a lock that they need; or else,
+/// while they try for a moment only, again and again, those whose transactions last long.
+pub(crate) async fn waits_for(pool: &PgPool, pid: i32) -> Result<Option<String>, sqlx::Error> {
+    let statement = "\
+        with waiting as (select pg_blocking_pids($1) as by), \
+        others as (select a.pid, a.application_name, a.state, a.xact_start, a.state_change, \
+                a.pid = any(by) as is_needed from pg_stat_activity a, waiting \
+            where a.pid = any(by) or (by = '{}' and a.datname = current_database() \
+                and a.pid not in ($1, pg_backend_pid()) and a.backend_type = 'client backend' \
+                and a.xact_start < clock_timestamp() - interval '2 seconds' \
+                and exists (select from pg_stat_activity m where m.pid = $1 \
+                    and m.wait_event = 'PgSleep'))) \
+        select string_agg(format('server process %s (%s, %s for %s s)', pid, \
+            coalesce(nullif(application_name, ''), 'without a name'), coalesce(state, 'active'), \
+            coalesce(extract(epoch from clock_timestamp() - coalesce(xact_start, state_change)), \
+                0)::int), ', ') \
+        from (select * from others order by xact_start nulls first, pid limit 3) as first";
+    sqlx::query_scalar(statement).bind(pid).fetch_one(pool).await
 }
 
 /// Returns the id of the server process behind a connection.

@@ -1,5 +1,6 @@
 //! The framework's own tables in a service's database, as functions over a connection.
 
+pub(crate) mod call_claims;
 pub(crate) mod calls;
 pub(crate) mod chores;
 pub(crate) mod clock;
@@ -9,6 +10,7 @@ pub(crate) mod database;
 pub(crate) mod deadlines;
 pub(crate) mod expired_rows;
 pub(crate) mod failures;
+pub(crate) mod hindrances;
 pub(crate) mod hosts;
 pub(crate) mod inbox;
 pub(crate) mod indexes;
@@ -25,6 +27,7 @@ pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod renewal;
 pub(crate) mod republications;
+pub(crate) mod restored;
 pub(crate) mod schema;
 pub(crate) mod solved;
 pub(crate) mod source;

@@ -67,14 +67,15 @@ pub(crate) async fn take(db: &mut PgConnection, process: i64) -> Result<i16, sql
 }
 
 /// Gives a process a table of another that is gone, or a free one, and returns whether it got it. Of
-/// several replicas one gets it.
+/// several replicas one gets it. It does not wait for somebody who is at that table.
 pub(crate) async fn take_over(
     db: &mut PgConnection,
     table: OutboxTable,
     process: i64,
 ) -> Result<bool, sqlx::Error> {
-    let statement = "update ballet.outbox_table set owner = $3 \
-                     where table_number = $1 and owner is not distinct from $2";
+    let statement = "update ballet.outbox_table set owner = $3 where table_number = \
+                     (select table_number from ballet.outbox_table where table_number = $1 \
+                     and owner is not distinct from $2 for update skip locked)";
     let taken = sqlx::query(statement)
         .bind(table.number)
         .bind(table.owner)

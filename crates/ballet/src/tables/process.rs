@@ -8,9 +8,10 @@
 
 use jiff::Timestamp;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 
 use crate::tables::database::{KEEPALIVES, in_time};
+use crate::tables::outbox_tables;
 
 /// The first key of these two-key advisory locks ("blt" in ASCII).
 const CLASS: i32 = 0x62_6c_74;
@@ -32,12 +33,32 @@ pub(crate) async fn begin(options: &PgConnectOptions) -> Result<(i64, PgConnecti
     loop {
         let draw = sqlx::query_scalar("select nextval('ballet.process')").fetch_one(&mut session);
         let process = in_time(draw).await?;
-        // In a restored database the sequence may be behind a process that is alive.
+        // In a restored database, or one that was copied without its sequences, the sequence may be behind:
+        // a process of this number may be alive, or may have left events behind.
         if in_time(try_lock(&mut session, process)).await? {
-            in_time(renew(&mut session, process)).await?;
-            return Ok((process, session));
+            if !in_time(is_known(&mut session, process)).await? {
+                in_time(renew(&mut session, process, Some("it starts"))).await?;
+                return Ok((process, session));
+            }
+            let free = sqlx::query("select pg_advisory_unlock($1, $2)");
+            let free = free.bind(CLASS).bind(lock_key(process));
+            in_time(free.execute(&mut session)).await?;
         }
     }
+}
+
+/// Returns true if a process of this number has left something behind: a lease, a table, or events in any
+/// table. It would be taken for ours.
+async fn is_known(session: &mut PgConnection, process: i64) -> Result<bool, sqlx::Error> {
+    let mut known = "select exists (select from ballet.process_lease where process = $1) \
+                     or exists (select from ballet.outbox_table where owner = $1)"
+        .to_owned();
+    for table in outbox_tables::list(session).await? {
+        let number = table.number;
+        known
+            .push_str(&format!(" or exists (select from ballet.outbox_{number} where owner = $1)"));
+    }
+    sqlx::query_scalar(AssertSqlSafe(known)).bind(process).fetch_one(session).await
 }
 
 /// Opens a session for lock and lease.
@@ -61,12 +82,16 @@ pub(crate) async fn lock_is_free(db: &mut PgConnection, process: i64) -> Result<
     probe.bind(CLASS).bind(lock_key(process)).fetch_one(db).await
 }
 
-/// Renews the lease of a process.
-pub(crate) async fn renew(session: &mut PgConnection, process: i64) -> Result<(), sqlx::Error> {
-    let renew = "insert into ballet.process_lease (process, lease_until) \
-                 values ($1, ballet.now() + $2::interval) \
-                 on conflict (process) do update set lease_until = excluded.lease_until";
-    sqlx::query(renew).bind(process).bind(LEASE).execute(session).await.map(drop)
+/// Renews the lease of a process, which says why it is not ready, if it is not.
+pub(crate) async fn renew(
+    session: &mut PgConnection,
+    process: i64,
+    unready: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    let renew = "insert into ballet.process_lease (process, lease_until, unready) \
+                 values ($1, ballet.now() + $2::interval, $3) on conflict (process) do update \
+                 set lease_until = excluded.lease_until, unready = excluded.unready";
+    sqlx::query(renew).bind(process).bind(LEASE).bind(unready).execute(session).await.map(drop)
 }
 
 /// Returns true if the process with this number is gone. Call it outside of a transaction, as
@@ -117,6 +142,25 @@ pub async fn alive(db: &mut PgConnection) -> Result<Alive, sqlx::Error> {
         return Ok(Alive::Yes);
     }
     Ok(Alive::No(ended.map(jiff_sqlx::Timestamp::to_jiff)))
+}
+
+/// Returns the processes that are not ready, each with the reason, for those who look from outside. A process
+/// whose lease has run out while its session lives is frozen.
+///
+/// # Errors
+///
+/// The database does not answer.
+pub async fn unready(db: &mut PgConnection) -> Result<Vec<(i64, String)>, sqlx::Error> {
+    let statement = "select process, case when lease_until between ballet.now() \
+                     and ballet.now() + $2::interval then unready else 'it gives no sign of life: \
+                     it is frozen, or waits for a lock in its database' end from ballet.process_lease \
+                     where exists (select from pg_locks where locktype = 'advisory' \
+                     and classid::bigint = $1 and objsubid = 2 and granted \
+                     and objid::bigint = process & 4294967295 and database = \
+                     (select oid from pg_database where datname = current_database()))";
+    let rows: Vec<(i64, Option<String>)> =
+        sqlx::query_as(statement).bind(i64::from(CLASS)).bind(LONGEST_LEASE).fetch_all(db).await?;
+    Ok(rows.into_iter().filter_map(|(process, why)| Some((process, why?))).collect())
 }
 
 /// Returns the lock keys of processes of a release before, which are alive and have no lease: the lower

@@ -63,22 +63,24 @@ pub(crate) struct Run {
     pub(crate) position: Option<String>,
     pub(crate) pages: i64,
     pub(crate) entities: i64,
+    /// The first entity that it left out, and why.
+    pub(crate) left_out: Option<String>,
 }
 
 /// Takes the entity's run for its next page, unless another replica has it or it is not due.
 pub(crate) async fn take(db: &mut PgConnection, entity: &str) -> Result<Option<Run>, sqlx::Error> {
-    type Columns = (i64, i64, i64, Option<Uuid>, Option<String>, i64, i64);
+    type Columns = (i64, i64, i64, Option<Uuid>, Option<String>, i64, i64, Option<String>);
     let row: Option<Columns> = sqlx::query_as(
-        "select requested, begun, done, run, position, pages, entities \
+        "select requested, begun, done, run, position, pages, entities, left_out \
          from ballet.republication where entity = $1 and done < requested \
              and next_at <= ballet.now() for update skip locked",
     )
     .bind(entity)
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|(requested, begun, done, run, position, pages, entities)| {
+    Ok(row.map(|(requested, begun, done, run, position, pages, entities, left_out)| {
         let entity = entity.to_owned();
-        Run { entity, requested, begun, done, run, position, pages, entities }
+        Run { entity, requested, begun, done, run, position, pages, entities, left_out }
     }))
 }
 
@@ -90,7 +92,7 @@ pub(crate) async fn advance(
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update ballet.republication set begun = $2, done = $3, run = $4, position = $5, \
-             pages = $6, entities = $7, failure = null, \
+             pages = $6, entities = $7, left_out = $9, failure = null, \
              next_at = ballet.now() + $8 * interval '1 second' where entity = $1",
     )
     .bind(&run.entity)
@@ -101,6 +103,7 @@ pub(crate) async fn advance(
     .bind(run.pages)
     .bind(run.entities)
     .bind(pause.as_secs_f64())
+    .bind(&run.left_out)
     .execute(db)
     .await
     .map(drop)

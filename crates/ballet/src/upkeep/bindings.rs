@@ -1,4 +1,4 @@
-//! Compares the broker's bindings with the declared ones while the service runs.
+//! Compares the broker's bindings, and its queues, with the declared ones while the service runs.
 //!
 //! An event whose binding is missing is lost for this service without a sign: the publisher gets
 //! its confirm, and other services may well get the event. So the service asks the broker, says
@@ -9,14 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::metric::Gauge;
-use ballet_amqp::{BindingsUnknown, Broker};
+use ballet_amqp::{Broker, NotListed};
 use ballet_core::Part;
-use ballet_core::topology::{Binding, bindings_needed_by};
+use ballet_core::topology::{Binding, bindings_needed_by, journal_bindings};
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use tokio::sync::watch;
 
 use crate::declare::clock::Clock;
 use crate::engine::stopping::stopped;
+use crate::upkeep::declared_queues::CompareQueues;
 
 /// A missing binding is known within a minute, even if the broker is slow to answer once.
 const COMPARE_EVERY: Duration = Duration::from_secs(20);
@@ -26,6 +27,8 @@ const COMPARE_EVERY: Duration = Duration::from_secs(20);
 pub(crate) struct Bindings {
     service: &'static str,
     missing: Vec<Binding>,
+    /// Those of the journal that are missing. The service works without them.
+    unrecorded: Vec<Binding>,
     /// When all bindings were last seen.
     whole_at: Option<Timestamp>,
     /// Why the last comparison did not take place, if it did not.
@@ -49,6 +52,13 @@ impl Bindings {
 
 impl fmt::Display for Bindings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.missing.is_empty() && !self.unrecorded.is_empty() {
+            list(f, &self.unrecorded)?;
+            return f.write_str(
+                " missing: the journal does not record what is published, until `ballet topology apply` \
+                 creates it again",
+            );
+        }
         if self.missing.is_empty() {
             return match &self.unknown {
                 Some(why) => write!(f, "not compared: {why}"),
@@ -56,24 +66,31 @@ impl fmt::Display for Bindings {
                 None => f.write_str("ok"),
             };
         }
-        for (at, binding) in self.missing.iter().enumerate() {
-            write!(f, "{}{binding}", if at == 0 { "" } else { ", " })?;
-        }
-        let is = if self.missing.len() == 1 { "is" } else { "are" };
+        list(f, &self.missing)?;
         write!(
             f,
-            " {is} missing: `ballet topology apply` creates it again, then {} sends what was missed",
+            " missing: `ballet topology apply` creates it again, then {} sends what was missed",
             self.redrive()
         )
     }
 }
 
-/// Compares the broker's bindings with the declared ones.
+fn list(f: &mut fmt::Formatter<'_>, bindings: &[Binding]) -> fmt::Result {
+    for (at, binding) in bindings.iter().enumerate() {
+        write!(f, "{}{binding}", if at == 0 { "" } else { ", " })?;
+    }
+    f.write_str(if bindings.len() == 1 { " is" } else { " are" })
+}
+
+/// Compares the broker's bindings and queues with the declared ones.
 pub(crate) struct Compare {
     broker: Arc<dyn Broker>,
+    queues: CompareQueues,
     /// The declared bindings, each with the gauge that is 1 while it is missing.
     needed: Vec<(Binding, Gauge)>,
     compared: Gauge,
+    /// The gauges of the journal's bindings.
+    recording: Vec<(Binding, Gauge)>,
     state: watch::Sender<Bindings>,
 }
 
@@ -82,15 +99,18 @@ impl Compare {
         part: &Part,
         broker: Arc<dyn Broker>,
         state: watch::Sender<Bindings>,
+        queues: CompareQueues,
     ) -> Self {
         let gauge = |binding: &Binding| {
             ballet_amqp::gauge!("ballet_binding_missing", "exchange" => binding.source.clone(),
                 "to" => binding.destination.clone(), "key" => binding.key.clone())
         };
-        let needed = bindings_needed_by(part);
-        let needed = needed.into_iter().map(|binding| (binding.clone(), gauge(&binding))).collect();
+        let gauged = |binding: Binding| (binding.clone(), gauge(&binding));
+        let needed = bindings_needed_by(part).into_iter().map(gauged).collect();
+        let recording = journal_bindings().into_iter().map(gauged).collect();
         state.send_modify(|state| state.service = part.service);
-        Self { broker, needed, compared: ballet_amqp::gauge!("ballet_bindings_compared"), state }
+        let compared = ballet_amqp::gauge!("ballet_bindings_compared");
+        Self { broker, queues, needed, compared, recording, state }
     }
 
     /// Compares now and regularly, until the service stops.
@@ -103,18 +123,22 @@ impl Compare {
                 () = stopped(&mut stopping) => return,
             }
             tokio::select! {
+                found = self.broker.queues() => self.queues.take(found),
+                () = stopped(&mut stopping) => return,
+            }
+            tokio::select! {
                 () = tokio::time::sleep(COMPARE_EVERY) => {}
                 () = stopped(&mut stopping) => return,
             }
         }
     }
 
-    fn take(&self, found: Result<Vec<Binding>, BindingsUnknown>, asked_at: Timestamp) {
+    fn take(&self, found: Result<Vec<Binding>, NotListed>, asked_at: Timestamp) {
         let before = self.state.borrow().clone();
         let mut now = before.clone();
         self.compared.set(if found.is_ok() { 1.0 } else { 0.0 });
         match found {
-            Err(BindingsUnknown(why)) => {
+            Err(NotListed(why)) => {
                 if before.unknown.as_ref() != Some(&why) {
                     tracing::warn!("a missing binding would not be noticed: {why}");
                 }
@@ -122,13 +146,14 @@ impl Compare {
                 now.unknown = Some(why);
             }
             Ok(found) => {
-                let is_missing = |binding: &Binding| !found.contains(binding);
-                for (binding, gauge) in &self.needed {
-                    gauge.set(if is_missing(binding) { 1.0 } else { 0.0 });
-                }
-                let needed = self.needed.iter().map(|(binding, _)| binding);
-                now.missing = needed.filter(|binding| is_missing(binding)).cloned().collect();
+                now.missing = missing(&self.needed, &found);
+                now.unrecorded = missing(&self.recording, &found);
                 now.unknown = None;
+                if !now.unrecorded.is_empty() && now.unrecorded != before.unrecorded {
+                    let unrecorded =
+                        Bindings { unrecorded: now.unrecorded.clone(), ..Bindings::default() };
+                    tracing::error!("{unrecorded}");
+                }
                 if now.missing.is_empty() {
                     if !before.missing.is_empty() {
                         let redrive = before.redrive();
@@ -144,4 +169,15 @@ impl Compare {
         }
         self.state.send_replace(now);
     }
+}
+
+/// Those that the broker does not have.
+fn missing(wanted: &[(Binding, Gauge)], found: &[Binding]) -> Vec<Binding> {
+    let mut missing = Vec::new();
+    for (binding, gauge) in wanted {
+        let is_missing = !found.contains(binding);
+        gauge.set(if is_missing { 1.0 } else { 0.0 });
+        missing.extend(is_missing.then(|| binding.clone()));
+    }
+    missing
 }

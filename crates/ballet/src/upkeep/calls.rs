@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use crate::declare::failure::Failure;
 use crate::engine::caller::{LONGEST_PAUSE, LONGEST_WAIT, make};
 use crate::engine::engine::Engine;
-use crate::engine::open_calls::FailedCall;
+use crate::engine::open_calls::{FailedCall, Then};
 use crate::engine::stopping::stopped;
 use crate::tables::database::{answered, begin};
-use crate::tables::{calls, process};
+use crate::tables::{call_claims, calls, process};
 use crate::upkeep::told;
 
 /// The pauses between the attempts of one call. The number of attempts is stored with the call.
@@ -80,12 +80,13 @@ async fn note_failures(engine: &Engine) -> Result<(), Failure> {
     if failed.is_empty() {
         return Ok(());
     }
-    let note = |failed: &FailedCall| match failed.pause {
+    let note = |failed: &FailedCall| match failed.then {
         // Not before the other side wants it.
-        Some(pause) => pause + jittered(GATHER),
-        None => jittered(PAUSES.after(failed.call.attempts)),
+        Then::After(pause) | Then::Taken(pause) => Some(pause + jittered(GATHER)),
+        Then::Again => Some(jittered(PAUSES.after(failed.call.attempts))),
+        Then::SetAside => None,
     };
-    let pauses: Vec<Duration> = failed.iter().map(note).collect();
+    let pauses: Vec<Option<Duration>> = failed.iter().map(note).collect();
     let notes: Vec<_> = failed
         .iter()
         .zip(&pauses)
@@ -93,6 +94,7 @@ async fn note_failures(engine: &Engine) -> Result<(), Failure> {
             call: &failed.call,
             failure: &failed.failure,
             pause: *pause,
+            is_taken: matches!(failed.then, Then::Taken(_)),
         })
         .collect();
     fault::point(FaultPoint::BeforeNote, &*failed);
@@ -103,9 +105,12 @@ async fn note_failures(engine: &Engine) -> Result<(), Failure> {
         return Err(failure);
     }
     fault::point(FaultPoint::AfterNote, &*failed);
-    for (FailedCall { call, claim, .. }, pause) in failed.into_iter().zip(pauses) {
+    for (FailedCall { mut call, claim, .. }, pause) in failed.into_iter().zip(pauses) {
         drop(claim);
-        engine.calls.look_after(&call, pause);
+        call.is_repeated = true;
+        if let Some(pause) = pause {
+            engine.calls.look_after(&call, pause);
+        }
     }
     Ok(())
 }
@@ -118,15 +123,12 @@ async fn claim_due(engine: &Arc<Engine>, earlier: &mut Earlier) -> Result<(), Fa
     let held = engine.calls.held();
     let mut transaction = begin(&engine.pool).await?;
     let earlier = earlier.read(&mut transaction).await?;
-    let claim = calls::claim(&mut transaction, engine.relay.process, &rooms, &held, earlier);
+    let claim = call_claims::claim(&mut transaction, engine.relay.process, &rooms, &held, earlier);
     let claimed = answered(claim).await?;
     fault::point(FaultPoint::BeforeClaim, &*claimed);
     answered(transaction.commit()).await?;
     fault::point(FaultPoint::AfterClaim, &*claimed);
-    for room in &rooms {
-        let of_room = |call: &&calls::NewCall| call.step == room.step && call.undo == room.undo;
-        engine.calls.looked(room, claimed.iter().filter(of_room).count());
-    }
+    engine.calls.looked(&rooms, &claimed);
     for call in claimed {
         if let Some(claim) = engine.calls.claimed(&call) {
             make(engine, call, claim);
@@ -176,7 +178,7 @@ async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
     if gone.is_empty() {
         return Ok((gone, 0));
     }
-    let let_go = calls::end_claims(&mut transaction, &gone).await?;
+    let let_go = call_claims::end_claims(&mut transaction, &gone).await?;
     fault::point(FaultPoint::BeforeTables, "claims");
     transaction.commit().await?;
     fault::point(FaultPoint::AfterTables, "claims");
@@ -185,7 +187,8 @@ async fn end_claims(engine: &Engine) -> Result<(Vec<i64>, u64), sqlx::Error> {
 
 async fn end_unreachable(engine: &Engine) -> Result<(), Failure> {
     let reaches = engine.calls.reaches(LONGEST_PAUSE);
-    let ended = answered(calls::end_unreachable(&engine.pool, &reaches, LONGEST_WAIT)).await?;
+    let ended =
+        answered(call_claims::end_unreachable(&engine.pool, &reaches, LONGEST_WAIT)).await?;
     if ended > 0 {
         tracing::warn!(
             calls = ended,

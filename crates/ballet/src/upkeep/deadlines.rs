@@ -8,6 +8,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballet_core::{MessageId, Reason};
+
 use crate::declare::deadline::Due;
 use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
@@ -16,6 +18,7 @@ use crate::engine::stopping::stopped;
 use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::deadlines::{self, Passed};
+use crate::tables::failures::{self, Failed};
 use crate::upkeep::told;
 
 /// The longest time between two checks, since another replica may have set an earlier deadline.
@@ -26,6 +29,8 @@ const SOON: Duration = Duration::from_millis(200);
 const MIN_PAUSE: Duration = Duration::from_millis(10);
 /// The maximum number of deadlines per transaction.
 const PORTION: usize = 500;
+/// When a deadline is tried again that could not be published.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// Publishes deadlines that have passed, until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
@@ -49,27 +54,51 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     }
 }
 
-/// Publishes all due deadlines. Returns the time until the next check.
+/// Publishes all due deadlines. Returns the time until the next check. One that cannot be published is
+/// put off, and costs the others a smaller portion.
 async fn publish_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Duration, Failure> {
+    let mut most = PORTION;
     loop {
+        let settled = engine.shared_clock.settled();
         let mut db = engine.pool.acquire().await?;
-        let pause = answered(deadlines::next(&mut db, sagas)).await?;
+        let pause = answered(deadlines::next(&mut db, sagas, settled)).await?;
         drop(db);
         let pause = pause.unwrap_or(EVERY);
         if !pause.is_zero() {
             return Ok(pause.clamp(MIN_PAUSE, EVERY));
         }
-        if Box::pin(guarded(publish_portion(engine, sagas))).await? == 0 {
-            return Ok(SOON);
+        let mut passed = Vec::new();
+        let published = Box::pin(guarded(publish_portion(engine, sagas, most, &mut passed))).await;
+        let failure = match published {
+            Ok(()) if passed.is_empty() => return Ok(SOON),
+            Ok(()) => {
+                most = PORTION.min(most * 2);
+                continue;
+            }
+            Err(failure) => failure,
+        };
+        let is_nobodys =
+            matches!(failure.kind(), FailureKind::ConnectionLost | FailureKind::Conflict);
+        match &passed[..] {
+            _ if is_nobodys => return Err(failure),
+            [] => return Err(failure),
+            [passed] => put_off(engine, passed, &failure).await?,
+            _ => most = 1,
         }
     }
 }
 
-/// Publishes a portion of the due deadlines. Returns their number.
-async fn publish_portion(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<usize, Failure> {
+/// Publishes a portion of the due deadlines, and notes them in `passed`.
+async fn publish_portion(
+    engine: &Arc<Engine>,
+    sagas: &[&'static str],
+    most: usize,
+    passed: &mut Vec<Passed>,
+) -> Result<(), Failure> {
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
-    let passed = deadlines::take(transaction.db(), sagas, PORTION).await?;
-    for Passed { saga_id, due_at, saga, cause, trace, .. } in &passed {
+    let settled = engine.shared_clock.settled();
+    *passed = answered(deadlines::take(transaction.db(), sagas, most, settled)).await?;
+    for Passed { saga_id, due_at, saga, cause, trace, .. } in &*passed {
         let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
         let Some(deadline) = declared.and_then(|saga| saga.deadline.as_ref()) else { continue };
         let event = (deadline.passed_event)(Due { saga_id: *saga_id, at: *due_at })?;
@@ -77,15 +106,46 @@ async fn publish_portion(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result
         transaction.scope.emit(event);
     }
     if passed.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
+    let notes: Vec<MessageId> = passed.iter().map(note).collect();
+    answered(failures::forget(transaction.db(), &notes)).await?;
     transaction.commit(&[]).await?;
-    for Passed { saga_id, due_at, saga, .. } in &passed {
+    for Passed { saga_id, due_at, saga, .. } in &*passed {
         tracing::info!(saga = %saga_id, %due_at, "the deadline of {saga} has passed");
     }
     ballet_amqp::counter!("ballet_deadlines_passed_total").increment(passed.len() as u64);
-    for Passed { late, .. } in &passed {
+    for Passed { late, .. } in &*passed {
         ballet_amqp::histogram!("ballet_deadline_late_seconds").record(*late);
     }
-    Ok(passed.len())
+    Ok(())
+}
+
+/// Puts off a deadline whose event cannot be published, and lists its saga as stuck.
+async fn put_off(engine: &Engine, passed: &Passed, failure: &Failure) -> Result<(), Failure> {
+    let Passed { saga_id, saga, .. } = passed;
+    tracing::error!(
+        saga = %saga_id,
+        "the deadline of {saga} has passed and cannot be published; trying again in {AGAIN:?}: \
+         {failure}"
+    );
+    let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
+    let event = declared.and_then(|saga| saga.deadline.as_ref()).map(|it| it.part.passed);
+    let failed = Failed {
+        handler: "deadline",
+        reason: Reason::Failed.code(),
+        detail: failure.to_string(),
+        attempts: 1,
+        wait: Some(AGAIN),
+    };
+    let event = event.map_or("", |event| event.name());
+    failures::record(&engine.pool, note(passed), Some(*saga_id), event, &failed).await;
+    let mut db = answered(engine.pool.acquire()).await?;
+    answered(deadlines::put_off(&mut db, *saga_id, saga, AGAIN)).await
+}
+
+/// The id under which the failure of a deadline is listed: no message has it, for a saga's own id is not
+/// that of its deadline's event.
+fn note(passed: &Passed) -> MessageId {
+    MessageId(passed.saga_id.0)
 }

@@ -35,12 +35,12 @@ pub(crate) async fn run(engine: Arc<Engine>, consumer: Arc<ConsumerHandle>) {
 /// broken network, notice nothing.
 async fn ask(engine: &Engine) {
     loop {
-        tokio::time::sleep(EVERY).await;
         if engine.database_works().await {
             engine.database_answers();
         } else {
             engine.database_is_away(&Failure::transient("it does not answer when it is asked"));
         }
+        tokio::time::sleep(EVERY).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Shows that this process is alive: renews its lease, and holds its lock.
+//! Shows that this process is alive, and whether it is ready: renews its lease, and holds its lock.
 
 use std::time::Duration;
 
@@ -16,12 +16,16 @@ const BEAT: Duration = Duration::from_secs(2);
 /// another one before the lease runs out.
 const PATIENCE: Duration = Duration::from_secs(6);
 
+/// Says why the process is not ready, if it is not.
+pub(crate) type WhyUnready = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// Keeps lease and lock until the process stops, beginning with a session that holds both. Opens
 /// another session after every loss.
 pub(crate) async fn keep(
     session: PgConnection,
     hosts: Hosts,
     process: i64,
+    why_unready: WhyUnready,
     mut stopping: watch::Receiver<bool>,
 ) {
     let (mut session, mut has_lock) = (Some(session), true);
@@ -37,7 +41,8 @@ pub(crate) async fn keep(
             session = None;
         }
         let options = hosts.options();
-        let beat = timeout(PATIENCE, beat(&mut session, &mut has_lock, &options, process));
+        let beat =
+            timeout(PATIENCE, beat(&mut session, &mut has_lock, &options, process, why_unready()));
         let done = tokio::select! {
             done = beat => done,
             () = stopped(&mut stopping) => return,
@@ -71,6 +76,7 @@ async fn beat(
     has_lock: &mut bool,
     options: &PgConnectOptions,
     process: i64,
+    unready: Option<String>,
 ) -> Result<(), sqlx::Error> {
     let session = match session {
         Some(session) => session,
@@ -79,7 +85,7 @@ async fn beat(
             session.insert(connect(options).await?)
         }
     };
-    renew(session, process).await?;
+    renew(session, process, unready.as_deref()).await?;
     if !*has_lock {
         *has_lock = try_lock(session, process).await?;
     }

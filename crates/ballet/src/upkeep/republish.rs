@@ -2,7 +2,8 @@
 //! rate, and from where the last page ended.
 //!
 //! A page and its place in the run commit together, so a process that dies leaves a run that another
-//! goes on with. Changes go on meanwhile: a reader keeps the newest version, however it comes.
+//! goes on with. Changes go on meanwhile: a reader keeps the newest version, however it comes. An entity
+//! that no event can hold is left out and named; the others are published.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use sqlx::PgConnection;
 
 use crate::declare::copies::ShareEntry;
 use crate::declare::entity_row::EntityRow;
+use crate::declare::erased::entities::{PageEvents, Portion};
 use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
 use crate::engine::guard::guarded;
@@ -110,20 +112,26 @@ async fn publish_portion(
         run.position = Some(last.clone());
     }
     let rows = rows.into_iter().map(|(id, version, state)| EntityRow { id, version, state });
-    let pages = share.share.pages(id, run.pages, rows.collect(), is_last)?;
-    run.pages += i64::try_from(pages.len()).unwrap_or(i64::MAX);
+    let portion = Portion { run: id, before: run.pages, rows: rows.collect(), are_last: is_last };
+    let PageEvents { events, left_out } = share.share.pages(portion, engine.limits.max_body)?;
+    run.pages += i64::try_from(events.len()).unwrap_or(i64::MAX);
     run.entities += i64::try_from(read).unwrap_or(i64::MAX);
     if is_last {
         run.done = run.begun;
     }
-    for page in pages {
+    for page in events {
         transaction.scope.emit(page);
     }
     let pause = Duration::from_secs_f64(
         f64::from(u32::try_from(read).unwrap_or(u32::MAX)) / f64::from(rate.max(1)),
     );
+    // The first of them is enough to begin with.
+    run.left_out = run.left_out.or_else(|| left_out.first().cloned());
     answered(republications::advance(transaction.db(), &run, pause)).await?;
     transaction.commit(&[]).await?;
+    for why in &left_out {
+        tracing::error!("{} is not published anew as a whole: {why}", share.part.entity);
+    }
     if is_last {
         let (entity, entities) = (share.part.entity, run.entities);
         tracing::info!(entities, "all entities named {entity} are published anew");
@@ -144,6 +152,7 @@ fn begun(taken: Run, new_id: impl FnOnce() -> uuid::Uuid) -> Run {
             position: None,
             pages: 0,
             entities: 0,
+            left_out: None,
             ..taken
         },
     }

@@ -3,11 +3,13 @@
 //! Otherwise the outcome of the step's own compensation does that, or the abort that comes again. After
 //! a compensation by hand there may be neither.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ballet_amqp::{Backoff, jittered};
 use ballet_core::{MessageId, Reason, StepKind};
+use uuid::Uuid;
 
 use crate::declare::failure::{Failure, FailureKind};
 use crate::declare::saga_entry::SagaEntry;
@@ -27,6 +29,9 @@ const EVERY: Duration = Duration::from_secs(3);
 /// A compensation is never given up.
 const PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(5 * 60));
 
+/// After this many losses of the connection the compensation is put off: it may be what crashes the server.
+const LOSSES: u32 = 3;
+
 /// Whether a step of a saga can be compensated.
 pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
     let mut steps = sagas.iter().flat_map(|saga| &saga.steps);
@@ -37,8 +42,9 @@ pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
 pub(crate) async fn run(engine: Arc<Engine>) {
     let sagas: Vec<&'static str> = engine.registry.sagas.iter().map(|saga| saga.saga).collect();
     let mut stopping = engine.stopping.clone();
+    let mut losses = HashMap::new();
     loop {
-        if let Err(failure) = all_due(&engine, &sagas).await {
+        if let Err(failure) = all_due(&engine, &sagas, &mut losses).await {
             if failure.kind() == FailureKind::ConnectionLost {
                 engine.database_is_away(&failure);
             }
@@ -51,7 +57,11 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     }
 }
 
-async fn all_due(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<(), Failure> {
+async fn all_due(
+    engine: &Arc<Engine>,
+    sagas: &[&'static str],
+    losses: &mut HashMap<Uuid, u32>,
+) -> Result<(), Failure> {
     loop {
         let mut db = engine.pool.acquire().await?;
         let next = answered(solved::next(&mut db, sagas)).await?;
@@ -59,9 +69,17 @@ async fn all_due(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<(), Fai
         let Some(solved) = next else { return Ok(()) };
         let saga = engine.registry.sagas.iter().find(|saga| saga.saga == solved.saga);
         let Some(saga) = saga.map(Arc::clone) else { return Ok(()) };
-        let Err(failure) = Box::pin(go_on(engine, &saga, &solved)).await else { continue };
+        let Err(failure) = Box::pin(go_on(engine, &saga, &solved)).await else {
+            losses.remove(&solved.note_id);
+            continue;
+        };
         if failure.kind() == FailureKind::ConnectionLost {
-            return Err(failure);
+            let lost = losses.entry(solved.note_id).or_default();
+            *lost += 1;
+            if *lost < LOSSES {
+                return Err(failure);
+            }
+            engine.wait_for_database().await;
         }
         put_off(engine, &saga, &solved, &failure).await?;
     }
@@ -77,7 +95,7 @@ async fn go_on(engine: &Arc<Engine>, saga: &SagaEntry, solved: &Solved) -> Resul
     }
     transaction.enter(Some(*saga_id), None, None);
     if transaction.is_aborted(saga, *saga_id) {
-        limited(engine, compensate_next(&mut transaction, saga, *saga_id)).await?;
+        limited(engine, ABORT, compensate_next(&mut transaction, saga, *saga_id)).await?;
     }
     answered(failures::forget(transaction.db(), &[MessageId(*note_id)])).await?;
     transaction.commit(&[]).await?;

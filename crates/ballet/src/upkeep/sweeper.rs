@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ballet_amqp::jittered;
+use jiff::Timestamp;
 use sqlx::PgConnection;
 
 use crate::declare::failure::{Failure, FailureKind};
 use crate::engine::engine::Engine;
 use crate::engine::stopping::stopped;
-use crate::outgoing::turns::Left;
+use crate::outgoing::turns::{Denied, Left};
 use crate::tables::database::answered;
 use crate::tables::outbox_tables::OutboxTable;
 use crate::tables::{left_behind, outbox_tables};
@@ -28,11 +29,14 @@ const EVERY: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Looks at one table take no more than this share of the time.
 const SHARE: u32 = 20;
+/// The most batches that are counted of a table that cannot be taken over.
+const MOST_COUNTED: i64 = 50_000;
 
 /// Sweeps every few seconds until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut stopping = engine.stopping.clone();
-    let mut sweeper = Sweeper { engine, looks: HashMap::new(), firsts: HashMap::new() };
+    let (looks, firsts, denied) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut sweeper = Sweeper { engine, looks, firsts, denied };
     // Services that start together would otherwise sweep one database server at the same moments.
     let mut pause = jittered(EVERY);
     loop {
@@ -58,6 +62,17 @@ struct Sweeper {
     looks: HashMap<i16, Schedule>,
     /// The first batch of each table that was to be looked at.
     firsts: HashMap<i16, Option<(i64, i64)>>,
+    /// The tables of processes that are gone which could not be taken over.
+    denied: HashMap<i16, Held>,
+}
+
+/// A table that could not be taken over.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    /// When it was last read, and what was in it.
+    read: Option<Instant>,
+    events: i64,
+    since: Option<Timestamp>,
 }
 
 /// When a table is looked at again.
@@ -120,27 +135,42 @@ impl Sweeper {
         all.retain(|table| !left.contains_key(&table.number));
         let free = all.iter().filter(|table| table.owner.is_none()).map(|table| table.number);
         let with_rows = with_rows(&mut db, free.collect()).await;
+        let mut denied = Vec::new();
+        let mut is_held = false;
         for table in all {
             let number = table.number;
-            let is_mine = match table.owner {
-                Some(owner) if owner == relay.process => number != relay.turns.current(),
-                Some(owner) => {
-                    others.is_gone(&mut db, owner).await? && self.take_over(&mut db, table).await
+            let is_left = match table.owner {
+                Some(owner) if owner == relay.process => {
+                    if number != relay.turns.current() {
+                        tables.push(number);
+                    }
+                    false
                 }
-                None if with_rows.contains(&number) => {
-                    table.is_old() || self.take_over(&mut db, table).await
+                Some(owner) => others.is_gone(&mut db, owner).await?,
+                None if table.is_old() && with_rows.contains(&number) => {
+                    tables.push(number);
+                    false
                 }
-                None => false,
+                None => with_rows.contains(&number),
             };
-            if is_mine {
-                tables.push(number);
+            if !is_left {
+                continue;
             }
+            // Whoever holds the list holds it for each table.
+            let taken = !is_held && self.take_over(&mut db, table, &mut is_held).await;
+            if taken { tables.push(number) } else { denied.push(number) }
         }
+        self.count_denied(&mut db, &denied).await;
         Ok(tables)
     }
 
     /// Takes over a table in which something may be left behind.
-    async fn take_over(&self, db: &mut PgConnection, table: OutboxTable) -> bool {
+    async fn take_over(
+        &self,
+        db: &mut PgConnection,
+        table: OutboxTable,
+        is_held: &mut bool,
+    ) -> bool {
         let relay = &self.engine.relay;
         match answered(outbox_tables::take_over(db, table, relay.process)).await {
             Ok(true) => {
@@ -148,13 +178,45 @@ impl Sweeper {
                 true
             }
             Ok(false) => false,
-            // Somebody holds the list. The other tables are looked at all the same.
+            // Somebody holds the list. What is taken over already is looked at all the same.
             Err(failure) => {
                 let table = table.number;
                 tracing::warn!(table, "an outbox table cannot be taken over: {failure}");
+                *is_held = true;
                 false
             }
         }
+    }
+
+    /// Counts what is left in the tables that could not be taken over. One that is denied for the first
+    /// time may just have gone to another replica.
+    async fn count_denied(&mut self, db: &mut PgConnection, denied: &[i16]) {
+        self.denied.retain(|table, _| denied.contains(table));
+        for table in denied {
+            let Some(held) = self.denied.get_mut(table) else {
+                self.denied.insert(*table, Held::default());
+                continue;
+            };
+            if held.read.is_some_and(|read| read.elapsed() < LONGEST_PAUSE) {
+                continue;
+            }
+            held.read = Some(Instant::now());
+            match answered(left_behind::look(&mut *db, *table, &[], &[], MOST_COUNTED)).await {
+                Ok(found) => {
+                    held.events = found.left.iter().map(|batch| batch.events).sum();
+                    held.since = found.left.iter().map(|batch| batch.since).min();
+                }
+                Err(failure) => {
+                    tracing::debug!(table, "an outbox table cannot be counted: {failure}");
+                }
+            }
+        }
+        let held = || self.denied.values().filter(|held| held.events > 0);
+        self.engine.relay.turns.deny(Denied {
+            tables: held().count(),
+            events: held().map(|held| held.events).sum(),
+            since: held().filter_map(|held| held.since).min(),
+        });
     }
 
     /// A look reads a whole table, so a table is looked at again when something more was left behind, or

@@ -113,6 +113,9 @@ impl Keeper {
 
     fn measure(&self) {
         let (events, oldest) = self.engine.relay.unpublished();
+        let denied = self.engine.relay.turns.denied();
+        let (events, oldest) =
+            (events + denied.events, oldest.into_iter().chain(denied.since).min());
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         ballet_amqp::gauge!("ballet_outbox_unpublished").set(events as f64);
         let now = self.engine.clock.now();

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::routing::post;
 use ballet::http::Problem;
-use ballet::{Handle, Participant, Service, Settings};
+use ballet::{Failure, Handle, Participant, Projection, Service, Settings, Tx};
 use ballet_testkit::{OwnProcess, wait_until};
 
 use crate::lamps::reader;
@@ -79,6 +79,19 @@ fn service() {
     OwnProcess::serve(service, settings);
 }
 
+/// Holds its thread for as long as anybody waits.
+struct Blocks;
+
+impl Projection for Blocks {
+    const NAME: &'static str = "block";
+    type On = HotelRenamed;
+
+    async fn apply(&self, _: &mut Tx<'_>, _: HotelRenamed) -> Result<(), Failure> {
+        std::thread::sleep(LONG);
+        Ok(())
+    }
+}
+
 /// A service by its name.
 pub(crate) fn participant(name: &str) -> Participant {
     match name {
@@ -86,6 +99,7 @@ pub(crate) fn participant(name: &str) -> Participant {
         // No car is ever rented.
         "cars" => cars(Rental { trouble: Trouble::default().times(u32::MAX), ..Rental::default() }),
         "porter" => reader("porter"),
+        "guide" => Participant::new("guide").projects(Blocks),
         other => panic!("no such service: {other}"),
     }
 }

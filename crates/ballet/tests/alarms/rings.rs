@@ -5,7 +5,7 @@ use ballet_testkit::{Link, Method, wait_until};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 
-use crate::trip::{RoomBooked, TripBooked};
+use crate::trip::{HotelRenamed, RoomBooked, TripBooked};
 use crate::watched::Watched;
 use crate::world::LONG;
 
@@ -14,6 +14,7 @@ const STUCK: &str = "BalletSagasStuck";
 const FAILING: &str = "BalletSagasFailing";
 const UNPUBLISHABLE: &str = "BalletUnpublishableEvents";
 const UNBOUND: &str = "BalletBindingMissing";
+const DIFFERS: &str = "BalletQueueDiffers";
 const NOT_COMPARED: &str = "BalletBindingsNotCompared";
 const RETURNED: &str = "BalletEventsReturned";
 const HELD: &str = "BalletPublishingHeld";
@@ -21,6 +22,7 @@ const OLD: &str = "BalletOutboxOld";
 const CONSUMING: &str = "BalletConsumingStopped";
 const PUBLISHING: &str = "BalletPublishingStopped";
 const STILL: &str = "BalletMessagesStandStill";
+const BLOCKS: &str = "BalletHandlerBlocks";
 const CLOCK: &str = "BalletClockDifference";
 const BEHIND: &str = "BalletQueueBehind";
 const COPIES_BEHIND: &str = "BalletCopiesBehind";
@@ -60,7 +62,7 @@ async fn a_call_that_fails_again_and_again_rings() {
 async fn an_event_that_can_never_be_published_rings() {
     let hotel = Watched::new("unpublishable", "hotel").await;
     hotel.until_only(&[]).await;
-    // The broker takes 16 MiB.
+    // The broker takes little more than 1 MiB.
     hotel.process.rename(17 << 20).await;
     hotel.until_only(&[UNPUBLISHABLE]).await;
 }
@@ -207,7 +209,7 @@ async fn dead_letters_that_the_broker_does_not_take_ring() {
         let body = format!("broken {number}");
         hotel.world.publish_raw(TripBooked::TYPE.name(), &properties, body).await;
     }
-    hotel.until_only(&[DEAD_LETTERS, UNSENT]).await;
+    hotel.until_only(&[DEAD_LETTERS, UNSENT, DIFFERS]).await;
 }
 
 #[tokio::test]
@@ -221,4 +223,12 @@ async fn an_id_that_comes_again_with_another_body_rings() {
     hotel.until_only(&[]).await;
     hotel.world.publish_as(&id, saga, &to("Oslo")).await;
     hotel.until_only(&[REUSED]).await;
+}
+
+#[tokio::test]
+async fn a_step_that_blocks_its_thread_rings() {
+    let guide = Watched::new("blocking", "guide").await;
+    guide.until_only(&[]).await;
+    guide.world.publish(guide.world.new_saga(), &HotelRenamed { name: "Ritz".to_owned() }).await;
+    guide.until_rings(BLOCKS).await;
 }

@@ -184,3 +184,25 @@ async fn a_view_that_lacks_a_column_is_named_at_the_start() {
     assert!(matches!(error, StartError::Source { entity: "lamp", view: "lamp", .. }), "{error}");
     assert!(error.to_string().contains("\"id\""), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t230_an_entity_that_no_event_can_hold_does_not_keep_the_others_from_their_readers() {
+    let stage = Stage::new("too_big").await;
+    let _house = stage.house().await;
+    stage.execute("house", LAMPS).await;
+    let big = "insert into lamp values ('old1000x', 1, repeat('a', 2 << 20))";
+    stage.execute("house", big).await;
+    let _porter = stage.reader("porter").await;
+    stage.until_filled("porter").await;
+    let mut owned = stage.owned().await;
+    owned.remove("old1000x").expect("the big one");
+    wait_until("the others", LONG, || async {
+        let copied = stage.copied("porter").await;
+        if copied == owned { Ok(Some(())) } else { Err(format!("{} of 2300", copied.len())) }
+    })
+    .await
+    .expect("equal");
+    let share = ballet_ops::copies::share(&mut stage.db("house").await, "lamp").await;
+    let why = share.expect("an answer").expect("shared").failure.expect("what is left out");
+    assert!(why.starts_with(r#"lamp "old1000x": its event would have"#), "{why}");
+}

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use ballet::core::{System, topology};
 use ballet::{
-    Clock, Event, EventType, Migration, Participant, Running, Service, Settings, StartError,
+    Clock, Entity, Event, EventType, Migration, Participant, Running, Service, Settings, StartError,
 };
 use ballet_amqp::{BasicProperties, Publish};
 use ballet_testkit::memory::MemoryBroker;
 use ballet_testkit::{Servers, TestEnv, wait_until};
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
 
-use crate::lamps::{HOUSE_TABLES, Lamps, copied, house, owned, reader};
+use crate::lamps::{HOUSE_TABLES, Lamp, Lamps, copied, house, owned, reader};
 
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
@@ -74,8 +76,39 @@ impl Stage {
         self.put_raw(E::TYPE, body);
     }
 
+    /// The same, made this long ago.
+    pub(crate) fn put_made_before<E: Event>(&self, before: Duration, event: &E) {
+        self.put_raw_made_before(before, E::TYPE, serde_json::to_vec(event).expect("JSON"));
+    }
+
+    /// The id of a run that began this long ago.
+    pub(crate) fn run_before(&self, before: Duration) -> Uuid {
+        self.clock.new_id(self.clock.now() - before)
+    }
+
+    /// The only page of a run, with lamps by id, version and text.
+    pub(crate) fn page(&self, run: Uuid, lamps: &[(&str, i64, &str)]) {
+        self.page_made_before(Duration::ZERO, run, lamps);
+    }
+
+    pub(crate) fn page_made_before(
+        &self,
+        before: Duration,
+        run: Uuid,
+        lamps: &[(&str, i64, &str)],
+    ) {
+        let lamp = |(id, version, text): &(&str, i64, &str)| json!({ "id": id, "version": version, "state": { "text": text } });
+        let entities: Vec<_> = lamps.iter().map(lamp).collect();
+        let page = json!({ "run": run, "pages": 1, "entities": entities });
+        self.put_raw_made_before(before, Lamp::REPUBLISHED, page.to_string().into_bytes());
+    }
+
     pub(crate) fn put_raw(&self, event_type: EventType, body: Vec<u8>) {
-        let id = self.clock.new_id(self.clock.now()).to_string();
+        self.put_raw_made_before(Duration::ZERO, event_type, body);
+    }
+
+    fn put_raw_made_before(&self, before: Duration, event_type: EventType, body: Vec<u8>) {
+        let id = self.clock.new_id(self.clock.now() - before).to_string();
         let properties = BasicProperties::default()
             .with_message_id(id.into())
             .with_type(event_type.name().into())

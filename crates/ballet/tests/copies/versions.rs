@@ -1,6 +1,9 @@
 //! What a copy takes, and what it leaves.
 
+use std::time::Duration;
+
 use ballet::{Versioned, copies};
+use ballet_ops::copies::Rebuild;
 
 use crate::lamps::{Lamp, LampChanged, LampRemoved, Lamps, change};
 use crate::stage::Stage;
@@ -114,4 +117,56 @@ async fn what_the_owner_changes_is_copied() {
     stage.until_equal("porter").await;
     let expected = lamps(&[("attic", 2, None), ("hall", 2, Some("two"))]);
     assert_eq!(stage.copied("porter").await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t212_a_late_page_of_an_older_run_changes_nothing() {
+    let stage = Stage::new("older_run").await;
+    let _porter = stage.reader("porter").await;
+    let (older, newer) =
+        (stage.run_before(Duration::from_secs(5)), stage.run_before(Duration::ZERO));
+    for (run, text) in [
+        (older, "as the release before told it"),
+        (newer, "with the new field"),
+        // It was a dead letter, or waited for a retry.
+        (older, "as the release before told it"),
+    ] {
+        stage.page(run, &[("hall", 1, text)]);
+        stage.settled("porter").await;
+    }
+    assert_eq!(stage.copied("porter").await, lamps(&[("hall", 1, Some("with the new field"))]));
+    // Also where the newer run found nothing to mend.
+    stage.put(&changed("attic", 1, "right"));
+    stage.settled("porter").await;
+    for (run, text) in [(newer, "right"), (older, "wrong")] {
+        stage.page(run, &[("attic", 1, text)]);
+        stage.settled("porter").await;
+    }
+    // What is newer counts, whoever brings it.
+    stage.page(older, &[("hall", 2, "newer")]);
+    stage.settled("porter").await;
+    let newest = lamps(&[("attic", 1, Some("right")), ("hall", 2, Some("newer"))]);
+    assert_eq!(stage.copied("porter").await, newest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t212_what_was_made_before_a_copy_was_emptied_changes_nothing() {
+    let stage = Stage::new("set_back").await;
+    let _porter = stage.reader("porter").await;
+    stage.put(&changed("hall", 9, "before the restore"));
+    stage.settled("porter").await;
+    // The owner's database is of yesterday now.
+    Rebuild::empty(&mut stage.db("porter").await, "lamp").await.expect("emptied");
+    let run = stage.run_before(Duration::ZERO);
+    stage.page(run, &[("hall", 7, "as restored")]);
+    stage.settled("porter").await;
+    // These waited for a retry, or were redriven: an event, and a page of a run.
+    let hour = Duration::from_secs(3600);
+    stage.put_made_before(hour, &changed("hall", 9, "before the restore"));
+    stage.page_made_before(hour, stage.run_before(hour), &[("hall", 10, "before the restore")]);
+    stage.settled("porter").await;
+    assert_eq!(stage.copied("porter").await, lamps(&[("hall", 7, Some("as restored"))]));
+    stage.put(&changed("hall", 8, "after the restore"));
+    stage.settled("porter").await;
+    assert_eq!(stage.copied("porter").await, lamps(&[("hall", 8, Some("after the restore"))]));
 }

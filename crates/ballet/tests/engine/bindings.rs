@@ -6,6 +6,7 @@ use ballet::Event;
 use ballet_testkit::wait_until;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::trip::{HOTEL_TABLES, TripBooked, Trouble, hotel};
 use crate::world::{SOON, World, part};
@@ -18,9 +19,13 @@ async fn readiness(base: &str) -> Result<(u16, Value), String> {
 
 /// Waits until readiness says this about the bindings, and returns the whole sentence.
 async fn says(base: &str, status: u16, words: &str) -> String {
+    says_of("bindings", base, status, words).await
+}
+
+async fn says_of(part: &str, base: &str, status: u16, words: &str) -> String {
     wait_until(&format!("readiness {status} with {words:?}"), SOON, || async {
         let (found, readiness) = readiness(base).await?;
-        let said = readiness["bindings"].as_str().unwrap_or_default().to_owned();
+        let said = readiness[part].as_str().unwrap_or_default().to_owned();
         let is = found == status && said.contains(words);
         if is { Ok(Some(said)) } else { Err(format!("{found} {readiness}")) }
     })
@@ -28,8 +33,12 @@ async fn says(base: &str, status: u16, words: &str) -> String {
     .expect("readiness")
 }
 
+/// The gauges belong to the process, and the service of each test sets them.
+static GAUGES: Mutex<()> = Mutex::const_new(());
+
 #[tokio::test]
 async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
+    let _gauges = GAUGES.lock().await;
     let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
     let mut world = World::new("unbound", vec![hotel()]).await;
     let url = |world: &World, at: usize| format!("http://{}", world.services[at].address());
@@ -73,4 +82,44 @@ async fn t180_a_missing_binding_is_named_within_a_minute_until_it_is_back() {
         if is { Ok(Some(())) } else { Err("the console has not answered") }
     });
     compared.await.expect("a comparison");
+}
+
+#[tokio::test]
+async fn t221_a_policy_with_which_a_queue_loses_messages_makes_the_service_not_ready() {
+    let _gauges = GAUGES.lock().await;
+    let hotel = || part(hotel(Trouble::default()), HOTEL_TABLES);
+    let mut world = World::new("policed", vec![hotel()]).await;
+    let address = world.env.management().url().to_owned();
+    world.start_with(hotel(), |settings| settings.management_url = Some(address)).await;
+    let base = format!("http://{}", world.services[1].address());
+    assert_eq!(says_of("queues", &base, 200, "ok").await, "ok");
+    let (management, vhost) = (world.env.management(), world.env.vhost());
+    let metrics = || async {
+        reqwest::get(format!("{base}/metrics")).await.expect("metrics").text().await.expect("text")
+    };
+    for (queue, definition, words) in [
+        ("hotel", json!({ "message-ttl": 60_000 }), "message-ttl is 60000, but should be none"),
+        ("hotel.dead", json!({ "max-length": 1_000 }), "max-length is 1000, but should be none"),
+        ("retry.5s", json!({ "expires": 900_000 }), "expires is 900000, but should be none"),
+    ] {
+        let policy = json!({ "pattern": format!("^{}$", queue.replace('.', r"\.")),
+            "apply-to": "queues", "priority": 9, "definition": definition });
+        let path = ["operator-policies", vhost, "limits"];
+        management.call(Method::PUT, &path, Some(&policy)).await.expect("a policy");
+        let said = says_of("queues", &base, 503, words).await;
+        assert!(said.starts_with(&format!("queue `{queue}`: ")), "{said}");
+        assert!(said.contains("operator policy `limits`: messages are lost"), "{said}");
+        let metric = format!(r#"ballet_queue_differs{{queue="{queue}"}} 1"#);
+        assert!(metrics().await.contains(&metric), "{}", metrics().await);
+        management.call(Method::DELETE, &path, None).await.expect("removed");
+        assert_eq!(says_of("queues", &base, 200, "ok").await, "ok");
+    }
+    // Without its journal the system works, and records nothing.
+    let path = ["queues", vhost, "journal"];
+    management.call(Method::DELETE, &path, None).await.expect("deleted");
+    says_of("queues", &base, 200, "queue `journal` is missing").await;
+    let said = says(&base, 200, "the journal does not record").await;
+    assert!(said.contains("the binding of queue `journal` to `events`"), "{said}");
+    let metric = r##"ballet_binding_missing{exchange="events",to="journal",key="#"} 1"##;
+    assert!(metrics().await.contains(metric), "{}", metrics().await);
 }

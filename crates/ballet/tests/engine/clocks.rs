@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::lifecycle::{old_partition, work_at_all_times};
 use crate::trip::{
-    GUIDE_TABLES, HOTEL_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked, TripCancelled,
-    Trouble, guide, hotel,
+    DESK_TABLES, GUIDE_TABLES, HOTEL_TABLES, RoomBooked, RoomFreed, RoomRefused, TripBooked,
+    TripCancelled, Trouble, desk, guide, hotel,
 };
 use crate::world::{Part, SOON, World, part};
 
@@ -295,4 +295,43 @@ async fn t184_what_may_still_be_aborted_is_remembered_for_longer() {
     world.publish_as(&world.id_after(120), undecided, &cancelled).await;
     let dead = world.dead_letters(1).await;
     assert_eq!(dead[0]["properties"]["headers"]["x-dead-reason"], "saga_too_old");
+}
+
+/// Sets the database's clock ahead, as nobody meant to.
+async fn leap(world: &World, hours: i64) {
+    let sql = format!(
+        "create or replace function ballet.now() returns timestamptz language sql volatile \
+         parallel safe as 'select pg_catalog.clock_timestamp() + interval ''{hours} hours''' "
+    );
+    world.execute("desk", &sql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t208_a_leap_of_the_databases_clock_lets_no_deadline_pass() {
+    let desk = || part(desk(), DESK_TABLES);
+    let mut world = World::new("leap", vec![desk()]).await;
+    let begin = async |world: &World, at: usize| {
+        let mut unit = world.handle(at).saga_unit(world.new_saga()).await.expect("a transaction");
+        unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+        unit.commit().await.expect("committed");
+    };
+    for _ in 0..3 {
+        begin(&world, 0).await;
+    }
+    leap(&world, 2).await;
+    until_clock(&world, "nothing old is removed").await;
+    begin(&world, 0).await;
+    // One that knows of no other time looks, too.
+    world.start(desk()).await;
+    until_clock(&world, "nothing old is removed").await;
+    begin(&world, 1).await;
+    leap(&world, 0).await;
+    until_clock(&world, "\"ready\":true").await;
+    let open = "ballet.deadline where due_at > ballet.now() + interval '55 minutes'";
+    assert_eq!(world.count("desk", open).await, 5, "nobody's time is over");
+    assert!(world.seen().await.iter().all(|m| m["routing_key"] != "desk.trip_overdue.v1"));
+
+    // Time itself goes on.
+    world.execute("desk", "update ballet.deadline set due_at = ballet.now()").await;
+    world.until_count("desk", "ballet.deadline", 0).await;
 }

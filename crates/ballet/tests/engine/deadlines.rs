@@ -1,7 +1,7 @@
 //! Deadlines: set with a saga's beginning, ended by its decision, told once when they are due.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ballet::{Abort, Clock, Event, SagaId};
 use ballet_testkit::wait_until;
@@ -13,7 +13,7 @@ use tokio::sync::Barrier;
 
 use crate::trip::{
     CarRented, DESK_TABLES, HOTEL_TABLES, RoomBooked, TripBooked, TripCancelled, TripConfirmed,
-    TripOverdue, Trouble, cancel, desk, desk_within, hotel,
+    TripOverdue, Trouble, cancel, desk, desk_overdue, desk_within, hotel,
 };
 use crate::world::{SOON, World, part};
 
@@ -311,4 +311,33 @@ async fn a_participant_that_was_silent_takes_back_what_it_does_late() {
     })
     .await
     .expect("a free hotel");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t230_one_deadline_that_always_fails_costs_the_others_nothing() {
+    let sick: Arc<Mutex<Option<SagaId>>> = Arc::default();
+    let watched = Arc::clone(&sick);
+    let desk = desk_overdue(LONG, move |due| {
+        let is_sick = *watched.lock().expect("no panic") == Some(due.saga_id);
+        assert!(!is_sick, "the event cannot be made");
+        TripOverdue { due_at: due.at }
+    });
+    let world = World::new("one_fails", vec![part(desk, DESK_TABLES)]).await;
+    let mut sagas = begin_many(&world, 40).await;
+    let poison = sagas.remove(20);
+    *sick.lock().expect("no panic") = Some(poison);
+    let mut db = database(&world).await;
+    assert_eq!(all_become_due(&mut db).await, 40);
+    let is_cancelled = "trip where state = 'cancelled'";
+    world.until_count("desk", is_cancelled, 39).await;
+    let listed = "ballet.failure where handler = 'deadline' and next_at is not null \
+                  and detail like '%the event cannot be made%'";
+    world.until_count("desk", listed, 1).await;
+    assert_eq!(world.count("desk", "ballet.deadline").await, 1, "it is tried again");
+
+    *sick.lock().expect("no panic") = None;
+    all_become_due(&mut db).await;
+    world.event::<TripCancelled>(poison).await;
+    world.until_count("desk", is_cancelled, 40).await;
+    assert_eq!(world.count("desk", "ballet.failure").await, 0);
 }

@@ -1,9 +1,11 @@
 //! How a process shows that it is alive: by its lock and by its lease.
 
+use ballet_testkit::wait_until;
+use serde_json::Value;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::trip::{HOTEL_TABLES, RoomBooked, TripBooked, Trouble, hotel};
-use crate::world::{Part, World, part};
+use crate::world::{Part, SOON, World, part};
 
 fn hotel_part() -> Part {
     part(hotel(Trouble::default()), HOTEL_TABLES)
@@ -59,4 +61,34 @@ async fn t189_a_freeze_during_the_start_is_not_taken_for_a_pooler() {
     let saga = world.new_saga();
     world.publish(saga, &TripBooked { city: "Rome".into() }).await;
     world.event::<RoomBooked>(saga).await;
+}
+
+/// A database that was copied without its sequences draws numbers again.
+#[tokio::test]
+async fn the_number_of_a_process_that_left_events_behind_is_not_drawn_again() {
+    let mut world = World::new("number", vec![hotel_part()]).await;
+    world.services.remove(0).stop().await;
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    // The first left an event, the second a table, the third a lease.
+    let left = "delete from ballet.process_lease; update ballet.outbox_table set owner = null; \
+                insert into ballet.outbox_0 (owner, batch, position, message_id, event_type, \
+                    saga_id, body, created_at) \
+                    select 1, 77, 0, m, 'hotel.room_booked.v1', m, '{\"city\":\"Oslo\"}', ballet.now() \
+                    from (select gen_random_uuid() as m) as made; \
+                insert into ballet.outbox_table values (99, 2); \
+                create table ballet.outbox_99 (like ballet.outbox_0); \
+                insert into ballet.process_lease values (3, ballet.now() - interval '1 day'); \
+                alter sequence ballet.process restart with 1";
+    db.execute(sqlx::raw_sql(left)).await.expect("left behind");
+    world.start(hotel_part()).await;
+    let number = "select process from ballet.process_lease where lease_until > ballet.now()";
+    let (number,): (i64,) = sqlx::query_as(number).fetch_one(&mut db).await.expect("a lease");
+    assert_eq!(number, 4);
+    wait_until("the event that was left behind", SOON, || async {
+        let seen = world.seen().await;
+        let is_it = |m: &Value| m["payload"].as_str().is_some_and(|body| body.contains("Oslo"));
+        Ok::<_, String>(seen.iter().any(is_it).then_some(()))
+    })
+    .await
+    .expect("published");
 }

@@ -124,3 +124,18 @@ async fn a_lock_that_nobody_waited_for_is_a_conflict_and_not_put_off() {
     let booked = world.event::<RoomBooked>(saga).await;
     assert_eq!((booked.room, attempts.load(Ordering::SeqCst)), (0, 2));
 }
+
+/// A restored service is told again since the oldest message that it had not handled.
+#[tokio::test]
+async fn a_conflict_before_any_handler_is_noted() {
+    let world = World::new("before", vec![part(hotel(), TABLES)]).await;
+    let mut operator =
+        PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");
+    operator.execute("begin; lock table ballet.ledger").await.expect("locked");
+    let (saga, rome) = (world.new_saga(), TripBooked { city: "Rome".into() });
+    let id = world.publish(saga, &rome).await;
+    let noted = format!("ballet.failure where message_id = '{id}' and saga_id = '{saga}'");
+    world.until_count("hotel", &noted, 1).await;
+    operator.execute("commit").await.expect("free");
+    world.event::<RoomBooked>(saga).await;
+}

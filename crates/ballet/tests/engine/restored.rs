@@ -25,6 +25,41 @@ async fn begin(world: &World) -> SagaId {
     saga
 }
 
+#[tokio::test]
+async fn t204_a_restored_service_asks_outside_under_the_keys_under_which_it_asked_before() {
+    let rental = Rental::default();
+    let cars = || part(cars(rental.clone()), &[]);
+    let hotel = part(hotel(Trouble::default()), HOTEL_TABLES);
+    let mut world =
+        World::new("asked_before", vec![part(desk(), DESK_TABLES), hotel, cars()]).await;
+    let sagas = [begin(&world).await, begin(&world).await];
+    for saga in sagas {
+        world.event::<TripConfirmed>(saga).await;
+    }
+    let before = rental.asked.lock().expect("not poisoned").clone();
+    world.services.remove(2).stop().await;
+    let seen = world.seen().await;
+    // The backup is older than all of it.
+    let gone = "delete from ballet.ledger; delete from ballet.inbox; delete from ballet.call";
+    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    db.execute(sqlx::raw_sql(gone)).await.expect("forgotten");
+    world.start(cars()).await;
+    let heard = ["desk.trip_booked.v1", "hotel.room_booked.v1"];
+    let heard =
+        |m: &&Value| m["exchange"] == "events" && heard.iter().any(|it| m["routing_key"] == *it);
+    for event in seen.iter().filter(heard) {
+        let (properties, body) = (&event["properties"], event["payload"].as_str().expect("text"));
+        let told = world.env.management().publish("amq.default", "cars", properties, body).await;
+        assert!(told.expect("published"));
+    }
+    world.until_count("cars", "ballet.ledger where entry = 'done'", 2).await;
+    let mut after = rental.asked.lock().expect("not poisoned").split_off(before.len());
+    after.sort_unstable();
+    let mut before = before;
+    before.sort_unstable();
+    assert_eq!(after, before, "the same requests under the same keys");
+}
+
 /// All that the hotel has of a saga is gone, as if the backup were older than it.
 async fn forget(world: &World, saga: SagaId, message: &str) {
     let mut db = PgConnection::connect(world.env.database_url("hotel")).await.expect("connected");

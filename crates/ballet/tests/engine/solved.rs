@@ -44,6 +44,8 @@ struct Huts {
     /// The guide has moved away, or takes his time.
     letters: Rental,
     gone: Arc<AtomicBool>,
+    /// He has taken the letter, and has not answered.
+    takes: Arc<AtomicBool>,
 }
 
 impl Step for Huts {
@@ -109,6 +111,9 @@ impl CallCompensate for HireGuide {
         if self.0.gone.load(Ordering::SeqCst) {
             return Err(Failure::transient("the guide has moved away"));
         }
+        if self.0.takes.load(Ordering::SeqCst) {
+            return Err(Failure::not_yet("the guide has the letter"));
+        }
         self.0.letters.ask(key, city).await
     }
 
@@ -160,6 +165,16 @@ pub(crate) async fn by_hand_of_key(
     step: &str,
     key: Option<&str>,
 ) -> Result<SolvedStep, NotSolved> {
+    solve_as(world, participant, saga, (step, key), false).await
+}
+
+async fn solve_as(
+    world: &World,
+    participant: &Participant,
+    saga: SagaId,
+    (step, key): (&str, Option<&str>),
+    is_called_off: bool,
+) -> Result<SolvedStep, NotSolved> {
     let url = world.env.database_url(participant.service());
     let mut db = PgConnection::connect(url).await.expect("connected");
     let clock = Clock::system();
@@ -170,6 +185,7 @@ pub(crate) async fn by_hand_of_key(
         step,
         key,
         event: &same,
+        is_called_off,
         note: Note { by: "ada".into(), why: Some("carried down".into()), at: clock.now() },
         message_id: clock.new_id(clock.now()),
         note_id: clock.new_id(clock.now()),
@@ -203,15 +219,21 @@ async fn until_nothing_is_stuck(world: &World) {
 }
 
 /// Tries until no attempt is in the way.
-async fn when_free(world: &World, part: &Participant, saga: SagaId, step: &str) -> SolvedStep {
+async fn when_free(
+    world: &World,
+    part: &Participant,
+    saga: SagaId,
+    step: &str,
+    is_called_off: bool,
+) -> Result<SolvedStep, NotSolved> {
     wait_until("a pause between two attempts", SOON, || async {
-        match by_hand(world, part, saga, step).await {
-            Err(NotSolved::Running { .. }) => Ok(None),
-            ended => ended.map(Some).map_err(|error| error.to_string()),
+        match solve_as(world, part, saga, (step, None), is_called_off).await {
+            Err(NotSolved::Running { .. }) => Ok::<_, String>(None),
+            ended => Ok(Some(ended)),
         }
     })
     .await
-    .expect("solved")
+    .expect("an end")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,7 +255,7 @@ async fn t153_an_undo_that_calls_a_provider_who_is_gone_is_solved_and_the_earlie
     let order = order.expect_err("the guide comes first").to_string();
     assert!(order.contains("hire_guide comes first") && order.contains("reverse"), "{order}");
 
-    let solved = when_free(&world, &part_of, saga, "hire_guide").await;
+    let solved = when_free(&world, &part_of, saga, "hire_guide", false).await.expect("solved");
     assert_eq!((solved.earlier, solved.failed), (vec!["hold_hut".to_owned()], None));
     assert_eq!(world.event::<GuidePaidOff>(saga).await, GuidePaidOff { city: "Zermatt".into() });
     world.until_count("huts", "ballet.call where closed_at is null", 0).await;
@@ -279,6 +301,71 @@ async fn t153_while_the_call_of_an_undo_is_out_nobody_can_solve_it_and_the_answe
     assert!(late.contains("the service has done it"), "{late}");
     assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
     assert_eq!(world.count("huts", "ballet.solved").await, 0);
+}
+
+/// A guide who has the letter, and will pay himself off some day.
+async fn taken(name: &str) -> (World, Huts, SagaId) {
+    let huts = Huts::default();
+    let world = World::new(name, vec![part(huts.guided(), &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip()).await;
+    world.event::<GuideHired>(saga).await;
+    huts.takes.store(true, Ordering::SeqCst);
+    world.publish(saga, &cancelled()).await;
+    (world, huts, saga)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t207_what_the_other_side_has_taken_is_not_solved_by_hand_until_it_is_called_off() {
+    let (world, huts, saga) = taken("taken").await;
+    let taken = "ballet.call where undo and owner = 0 and attempts = 0 and last_error is not null";
+    world.until_count("huts", taken, 1).await;
+    let part_of = huts.guided();
+    let solved = by_hand(&world, &part_of, saga, "hire_guide").await;
+    assert!(matches!(solved, Err(NotSolved::Taken { .. })), "{solved:?}");
+    // A failure after that changes nothing: the letter is with him.
+    huts.takes.store(false, Ordering::SeqCst);
+    huts.gone.store(true, Ordering::SeqCst);
+    world.execute("huts", "update ballet.call set next_at = now() where undo").await;
+    until_stuck(&world, "moved away").await;
+    let solved = when_free(&world, &part_of, saga, "hire_guide", false).await;
+    assert!(matches!(solved, Err(NotSolved::Taken { .. })), "{solved:?}");
+    assert_eq!(world.count("huts", "ballet.solved").await, 0);
+    let solved = when_free(&world, &part_of, saga, "hire_guide", true).await;
+    assert_eq!(solved.expect("solved").earlier, ["hold_hut"]);
+    world.event::<HutLeft>(saga).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t207_after_a_hint_nobody_solves_it_while_the_attempt_before_may_be_out() {
+    let huts = Huts { letters: Rental::held(), ..Huts::default() };
+    let part_of = huts.guided();
+    let world = World::new("hinted", vec![part(huts.guided(), &[])]).await;
+    let saga = world.new_saga();
+    world.publish(saga, &trip()).await;
+    world.event::<GuideHired>(saga).await;
+    huts.gone.store(true, Ordering::SeqCst);
+    world.publish(saga, &cancelled()).await;
+    until_stuck(&world, "moved away").await;
+    huts.gone.store(false, Ordering::SeqCst);
+    world.execute("huts", "update ballet.call set next_at = now() where undo and owner = 0").await;
+    world.until_count("huts", "ballet.call where undo and owner <> 0 and next_at > now()", 1).await;
+    let key = undo_key(&world).await;
+    let mut unit = world.handle(0).unit().await.expect("a transaction");
+    assert!(unit.ask_again(key).await.expect("an answer"));
+    unit.commit().await.expect("committed");
+    let solved = by_hand(&world, &part_of, saga, "hire_guide").await;
+    assert!(matches!(solved, Err(NotSolved::Running { .. })), "{solved:?}");
+    huts.letters.let_go();
+    world.event::<HutLeft>(saga).await;
+    assert_eq!(world.count("huts", "ballet.solved").await, 0);
+    assert_eq!(world.events::<GuidePaidOff>(saga).await.len(), 1);
+}
+
+async fn undo_key(world: &World) -> CallKey {
+    let mut db = PgConnection::connect(world.env.database_url("huts")).await.expect("connected");
+    let key = sqlx::query_scalar("select call_key from ballet.call where undo");
+    CallKey(key.fetch_one(&mut db).await.expect("a key"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

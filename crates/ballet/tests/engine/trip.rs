@@ -62,7 +62,14 @@ pub(crate) fn desk() -> Participant {
 
 /// A desk that cancels a trip which is not confirmed within a time.
 pub(crate) fn desk_within(deadline: SignedDuration) -> Participant {
-    let overdue = |due: Due| TripOverdue { due_at: due.at };
+    desk_overdue(deadline, |due| TripOverdue { due_at: due.at })
+}
+
+/// A desk with an event of its own about a deadline that has passed.
+pub(crate) fn desk_overdue(
+    deadline: SignedDuration,
+    overdue: impl Fn(Due) -> TripOverdue + Send + Sync + 'static,
+) -> Participant {
     let too_late = |_: TripOverdue| TripCancelled { reason: "too late".into() };
     Participant::new("desk").owns(Desk, |saga| {
         saga.deadline(deadline, overdue, too_late)

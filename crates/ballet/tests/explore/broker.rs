@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ballet_amqp::{
-    Broker, BrokerError, Confirms, Deliveries, Found, Object, Peer, Publish, Session,
+    Broker, BrokerError, Confirms, Deliveries, Lookup, Object, Peer, Publish, Session,
 };
 use ballet_testkit::memory::MemoryBroker;
 use futures_util::future::{BoxFuture, FutureExt, ready};
@@ -117,7 +117,7 @@ impl Session for LossySession {
         self.inner.peer()
     }
 
-    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Option<Found>, BrokerError>> {
+    fn find<'a>(&'a self, object: &'a Object) -> BoxFuture<'a, Result<Lookup, BrokerError>> {
         self.inner.find(object)
     }
 

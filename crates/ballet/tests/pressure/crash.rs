@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ballet::{Never, Participant, Retry, Settings, Step, StepResult, Tx, done};
+use ballet::{
+    CallKey, CallStep, CallStepResult, Failure, Never, Participant, RequestResult, Retry, Settings,
+    Step, StepResult, Tx, call, done,
+};
 use ballet_testkit::Postgres;
 use reqwest::Url;
 use sqlx::{Connection, Executor, PgConnection};
@@ -127,6 +130,63 @@ async fn t185_who_is_at_work_on_another_lane_during_each_crash_is_not_charged() 
     running.stop().await;
 }
 
+/// A step whose answer cannot be taken in: its statement crashes the server.
+struct Pays(Arc<AtomicUsize>);
+
+impl CallStep for Pays {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+    type Request = String;
+    type Answer = ();
+
+    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
+        call(trip.city)
+    }
+
+    async fn call(&self, _: CallKey, _: &String) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn answered(&self, tx: &mut Tx<'_>, city: String, (): ()) -> CallStepResult<Self> {
+        if city == "crash" {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            tx.db().execute("select crash()").await?;
+        }
+        let saga = tx.saga_id().map(|saga| saga.0);
+        sqlx::query(BOOK).bind(saga).bind(&city).execute(tx.db()).await?;
+        done(RoomBooked { city })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t211_an_answer_whose_statement_crashes_the_server_is_set_aside() {
+    let postgres = Postgres::private().await.expect("a Postgres of its own");
+    let crashes: Arc<AtomicUsize> = Arc::default();
+    let hotel = || {
+        let step = Pays(Arc::clone(&crashes));
+        Participant::new("hotel").saga::<Trip>(move |saga| saga.retriable(step))
+    };
+    let stage = Stage::on(&postgres, "crash_answer", &hotel()).await;
+    let_crash(&postgres, &stage).await;
+    let running = stage.start(hotel()).await;
+    stage.book("crash");
+    stage.until_count("ballet.call where next_at = 'infinity' and closed_at is null", 1).await;
+    let tried = crashes.load(Ordering::SeqCst);
+    assert!((1..=4).contains(&tried), "{tried} crashes");
+    // The others go on, and it does not come again by itself.
+    stage.book("Oslo");
+    stage.until_count("room where city = 'Oslo'", 1).await;
+    assert_eq!(crashes.load(Ordering::SeqCst), tried);
+    let stuck = ballet_ops::stuck::list(&mut stage.connect().await, 10).await.expect("a list");
+    assert!(stuck.len() == 1 && stuck[0].next_at.is_none(), "{stuck:?}");
+    // Once the cause is mended, a person has it tried again.
+    stage.execute("update ballet.call set next_at = now(), request = '\"Bern\"'").await;
+    stage.until_count("room where city = 'Bern'", 1).await;
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_goes_away_twice_charges_nobody() {
     let postgres = Postgres::private().await.expect("a Postgres of its own");
@@ -147,5 +207,38 @@ async fn a_server_that_goes_away_twice_charges_nobody() {
     guest.door.add_permits(1);
     stage.until_count("room", 10).await;
     assert_eq!((stage.dead_letters(), stage.put_off()), (Vec::new(), 0));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t209_a_server_that_is_started_anew_any_number_of_times_charges_nobody() {
+    let postgres = Postgres::private().await.expect("a Postgres of its own");
+    let guest = Guest::new();
+    let stage = Stage::on(&postgres, "restarts", &guest.hotel()).await;
+    let running = stage.start(guest.hotel()).await;
+    for _ in 0..9 {
+        stage.book("Rome");
+    }
+    stage.until_count("room", 9).await;
+    stage.book("door");
+    for time in 1..=4 {
+        until("somebody at the door", || guest.at_the_door.load(Ordering::SeqCst), time).await;
+        postgres.kill().await.expect("killed");
+        guest.door.add_permits(1);
+        postgres.start().await.expect("started");
+        if time == 3 {
+            // It waits, and comes back as it is after some seconds.
+            until("in a retry queue", || stage.put_off(), 1).await;
+            let mut copies = stage.broker.taken();
+            copies.retain(|copy| copy.exchange.starts_with("retry"));
+            let mut copy = copies.remove(0);
+            copy.exchange = String::new();
+            stage.broker.put(&copy);
+        }
+    }
+    until("once more", || guest.at_the_door.load(Ordering::SeqCst), 5).await;
+    guest.door.add_permits(1);
+    stage.until_count("room", 10).await;
+    assert_eq!((stage.dead_letters(), stage.put_off()), (Vec::new(), 1));
     running.stop().await;
 }

@@ -3,8 +3,10 @@
 
 mod cancelled;
 mod crash;
+mod green;
 mod hotel;
 mod keys;
+mod limits;
 mod poison;
 mod requests;
 mod slow;

@@ -197,7 +197,11 @@ impl Users {
             portion.into_iter().partition(|message| message.raw.is_some());
         let mut messages: [Vec<_>; 3] = Default::default();
         for Message { publish, .. } in portion {
+            let headers = publish.properties.headers().clone().unwrap_or_default();
+            // RabbitMQ 4.3 asks for the right to each key that these name.
+            let is_copied = ["CC", "BCC"].iter().any(|name| headers.contains_key(name));
             let user = match &*publish.routing_key {
+                _ if is_copied => 2,
                 "desk.trip_booked.v1" => 0,
                 "hotel.hotel_renamed.v1" => 1,
                 _ => 2,

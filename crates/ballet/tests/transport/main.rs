@@ -14,6 +14,7 @@ mod permissions;
 mod poison;
 mod publishing;
 mod raw_amqp;
+mod refused;
 mod returned;
 mod scene;
 mod start;

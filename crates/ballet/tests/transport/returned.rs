@@ -20,7 +20,7 @@ use crate::scene::in_queue;
 use crate::world::{Part, SOON, World, part};
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct WishMade {
+pub(crate) struct WishMade {
     wish: String,
 }
 
@@ -66,7 +66,7 @@ impl Projection for Fairs {
     }
 }
 
-fn clerk() -> Part {
+pub(crate) fn clerk() -> Part {
     part(Participant::new("clerk").projects(Wishes).projects(Fairs), TABLES)
 }
 

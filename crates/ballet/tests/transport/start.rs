@@ -71,6 +71,9 @@ const HELD: &[Migration] = &[
     },
 ];
 
+/// What readiness says of migrations that somebody holds up.
+const WAITS: &str = "the migrations wait for others to end: server process ";
+
 /// A hotel that is in the midst of a migration, and cannot go on before it is let go.
 struct Held {
     world: World,
@@ -88,16 +91,21 @@ impl Held {
     }
 
     async fn database_is(&self, state: &str) {
-        wait_until(state, SOON, || async {
-            let answer = reqwest::get(format!("http://{}/readyz", self.address)).await;
-            let answer = answer.map_err(|error| error.to_string())?;
-            assert_eq!(answer.status(), 503, "it has not started");
-            let ready: Value = answer.json().await.map_err(|error| error.to_string())?;
-            if ready["database"] == state { Ok(Some(())) } else { Err(ready.to_string()) }
-        })
-        .await
-        .unwrap();
+        database_is(self.address, state).await;
     }
+}
+
+async fn database_is(address: SocketAddr, state: &str) {
+    wait_until(state, SOON, || async {
+        let answer = reqwest::get(format!("http://{address}/readyz")).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        assert_eq!(answer.status(), 503, "it has not started");
+        let ready: Value = answer.json().await.map_err(|error| error.to_string())?;
+        let is_it = ready["database"].as_str().is_some_and(|is| is.starts_with(state));
+        if is_it { Ok(Some(())) } else { Err(ready.to_string()) }
+    })
+    .await
+    .unwrap();
 }
 
 /// Starts a hotel, has trouble while it migrates, lets it go on, and sees that it works.
@@ -115,7 +123,7 @@ async fn starts_in_spite_of(name: &str, trouble: impl AsyncFnOnce(&Held)) {
     let service = Service::new(the_hotel().participant).migrations(HELD);
     let (running, ()) = tokio::join!(timeout(3 * LONG, Box::pin(service.start(settings))), async {
         held.waiting(1).await;
-        held.database_is("starting").await;
+        held.database_is(WAITS).await;
         trouble(&held).await;
         holder.close().await.unwrap();
     });
@@ -146,4 +154,67 @@ async fn a_start_whose_migration_is_never_answered_says_so_and_begins_again() {
         held.way.set(Link::Open);
     }))
     .await;
+}
+
+const SLOW: &[Migration] = &[
+    HOTEL_TABLES[0],
+    Migration { name: "0002_slow", sql: "create table guest (name text); select pg_sleep(2)" },
+];
+
+#[tokio::test]
+async fn t231_a_process_that_is_frozen_in_a_migration_keeps_the_next_waiting_for_seconds() {
+    let world = asleep("frozen", vec![the_hotel()]).await;
+    let way = Proxy::to(world.env.database_url("hotel")).await.unwrap();
+    let mut through = settings(&world, "hotel");
+    through.database_url = Some(way.url().to_owned());
+    let frozen = Service::new(the_hotel().participant).migrations(SLOW);
+    let next = async {
+        let migrates = "pg_stat_activity where state = 'active' and wait_event = 'PgSleep' \
+                        and datname = current_database()";
+        world.until_count("hotel", migrates, 1).await;
+        way.set(Link::Held);
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut settings = settings(&world, "hotel");
+        settings.listen = address;
+        let service = Service::new(the_hotel().participant).migrations(SLOW);
+        let start = timeout(LONG, Box::pin(service.start(settings)));
+        let (running, ()) = tokio::join!(start, database_is(address, WAITS));
+        running.unwrap().unwrap()
+    };
+    let running = tokio::select! {
+        _ = Box::pin(frozen.start(through)) => panic!("it is frozen"),
+        running = next => running,
+    };
+    world.until_count("hotel", "guest", 0).await;
+    running.stop().await;
+}
+
+/// As the framework's own: it asks for its locks for a moment, again and again.
+const PATIENT: &[Migration] = &[
+    HOTEL_TABLES[0],
+    Migration {
+        name: "0002_stars",
+        sql: "do $$ begin loop begin
+                set local lock_timeout = '200ms';
+                alter table room add column stars int;
+                exit;
+              exception when lock_not_available then perform pg_sleep(0.5); end; end loop; end $$",
+    },
+];
+
+#[tokio::test]
+async fn t231_a_start_beside_slow_transactions_says_what_it_waits_for() {
+    let world = asleep("slow", vec![the_hotel()]).await;
+    let mut handler = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
+    let work = "begin; lock table room in row exclusive mode";
+    handler.execute(sqlx::raw_sql(work)).await.unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut settings = settings(&world, "hotel");
+    settings.listen = address;
+    let service = Service::new(the_hotel().participant).migrations(PATIENT);
+    let (running, ()) = tokio::join!(timeout(LONG, Box::pin(service.start(settings))), async {
+        database_is(address, WAITS).await;
+        handler.close().await.unwrap();
+    });
+    running.unwrap().unwrap().stop().await;
 }

@@ -91,7 +91,7 @@ impl Run {
             let quantity = u32::try_from(1 + (number + line) % 4)?;
             let unit_price = Money { amount_minor: i64::try_from(199 + line * 100)?, currency };
             sum += i64::from(quantity) * unit_price.amount_minor;
-            lines.push(OrderLine { sku: sku(line)?, quantity, unit_price });
+            lines.push(OrderLine { sku: sku(line)?, quantity, unit_price, product_version: None });
             held.push(StockLine { sku: sku(line)?, quantity: quantity.into() });
         }
         let total = Money { amount_minor: sum, currency };

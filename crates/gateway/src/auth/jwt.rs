@@ -17,6 +17,7 @@ const LONGEST: usize = 8 * 1024;
 /// Why a token does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenError {
+    TooLong,
     Malformed,
     Algorithm,
     UnknownKey,
@@ -31,6 +32,9 @@ pub(crate) enum TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::TooLong => {
+                "the token has more than 8 KiB, the most that is read: get a smaller one"
+            }
             Self::Malformed => {
                 "the token is not a signed JWT with the claims iss, aud, sub and exp"
             }
@@ -117,7 +121,7 @@ pub(crate) struct Expected<'a> {
 impl<'a> Token<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Self, TokenError> {
         if text.len() > LONGEST {
-            return Err(TokenError::Malformed);
+            return Err(TokenError::TooLong);
         }
         let mut parts = text.split('.');
         let (Some(header), Some(claims), Some(signature), None) =

@@ -8,5 +8,6 @@ pub(crate) mod key_set;
 pub(crate) mod key_source;
 pub(crate) mod refused;
 pub(crate) mod sign_in;
+pub(crate) mod signer;
 pub(crate) mod verified;
 pub(crate) mod wall_clock;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::secret::SecretUrl;
+use crate::config::secret::Secret;
 use crate::config::units::{Size, Span};
 use crate::config::words::{Origin, Prefix, Scope, Server, Verb};
 
@@ -21,6 +21,7 @@ pub(crate) struct Config {
     pub(crate) timeouts: Timeouts,
     pub(crate) database: Option<Database>,
     pub(crate) jwt: Option<Jwt>,
+    pub(crate) signing: Option<Signing>,
     pub(crate) cors: Option<Cors>,
     #[serde(default)]
     pub(crate) security: Security,
@@ -56,6 +57,10 @@ pub(crate) struct Listen {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
     pub(crate) connections: usize,
+    /// Of one address. Trusted proxies may have all.
+    pub(crate) address_connections: usize,
+    /// Of one client, under way at the same time.
+    pub(crate) client_requests: usize,
     pub(crate) body: Size,
     pub(crate) headers: usize,
     pub(crate) header_bytes: Size,
@@ -83,7 +88,7 @@ pub(crate) struct Timeouts {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Database {
-    pub(crate) url: SecretUrl,
+    pub(crate) url: Secret,
     #[serde(default = "eight")]
     pub(crate) connections: u32,
     /// How long a request waits for it.
@@ -104,6 +109,14 @@ pub(crate) struct Jwt {
     /// By how much clocks may differ.
     #[serde(default = "thirty_seconds")]
     pub(crate) leeway: Span,
+}
+
+/// With what the gateway signs what it says to services.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Signing {
+    /// `env:NAME` or `file:PATH`, beside the config file if it is relative.
+    pub(crate) secret: Secret,
 }
 
 /// A key of a client that is a program. Only its hash is here.
@@ -256,6 +269,8 @@ pub(crate) struct OpenApi {
     pub(crate) description: Option<String>,
     /// The folder with `<upstream>.json` of each upstream, beside the config file if it is relative.
     pub(crate) documents: String,
+    /// How often a client may read it.
+    pub(crate) rate: Option<String>,
 }
 
 fn yes() -> bool {
@@ -308,6 +323,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4096,
+            address_connections: 256,
+            client_requests: 64,
             body: Size(1024 * 1024),
             headers: 64,
             header_bytes: Size(16 * 1024),

@@ -78,6 +78,8 @@ fn server(config: &Config) -> Check {
     let limits = &config.limits;
     let ranges = [
         ("connections", limits.connections, 1, 1_000_000),
+        ("address_connections", limits.address_connections, 1, 1_000_000),
+        ("client_requests", limits.client_requests, 1, 1_000_000),
         ("headers", limits.headers, 8, 1000),
         ("header_bytes", limits.header_bytes.0, 1024, 1024 * 1024),
         ("uri", limits.uri.0, 64, 64 * 1024),
@@ -88,6 +90,10 @@ fn server(config: &Config) -> Check {
             let what = format!("expected {least} to {most}, found {value}");
             return Err(broken("limits", 0, field, what));
         }
+    }
+    if let Some(rate) = config.openapi.as_ref().and_then(|openapi| openapi.rate.as_deref()) {
+        known("rate", rate, config.rates.iter().map(|rate| &*rate.name))
+            .map_err(|what| broken("openapi", 0, "rate", what))?;
     }
     if let Some(Jwt { keys, .. }) = &config.jwt
         && keys.starts_with("https://")

@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A URL with a password. `env:NAME` takes it from the environment.
+/// A secret, or a URL with a password. `env:NAME` takes it from the environment.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct SecretUrl(String);
+pub(crate) struct Secret(String);
 
-impl SecretUrl {
-    /// The URL, from the environment if the file says so.
+impl Secret {
+    /// The text, from the environment if the file says so.
     pub(crate) fn reveal(&self) -> Result<String, String> {
         let Some(name) = self.0.strip_prefix("env:") else { return Ok(self.0.clone()) };
         std::env::var(name)
@@ -18,7 +18,7 @@ impl SecretUrl {
     }
 
     fn masked(&self) -> String {
-        if self.0.starts_with("env:") {
+        if self.0.starts_with("env:") || self.0.starts_with("file:") {
             return self.0.clone();
         }
         let Some((scheme, rest)) = self.0.split_once("://") else { return "***".to_owned() };
@@ -30,13 +30,13 @@ impl SecretUrl {
     }
 }
 
-impl fmt::Debug for SecretUrl {
+impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.masked())
     }
 }
 
-impl Serialize for SecretUrl {
+impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.masked())
     }
@@ -54,7 +54,7 @@ mod tests {
             ("env:DATABASE_URL", "env:DATABASE_URL"),
             ("secret", "***"),
         ] {
-            assert_eq!(SecretUrl(url.to_owned()).masked(), shown);
+            assert_eq!(Secret(url.to_owned()).masked(), shown);
         }
     }
 }

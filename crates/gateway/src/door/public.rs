@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::config::file::Limits;
+use crate::door::addresses::{Addresses, Counted};
 use crate::door::patient::Patient;
 use crate::gate::in_force::{Current, Gate};
 use crate::gate::serve::serve;
@@ -22,8 +23,12 @@ use crate::gate::serve::serve;
 const LEAST_HEADERS: usize = 256;
 const LEAST_BUFFER: usize = 64 * 1024;
 
-const FULL: &str = "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
-                    \"detail\":\"the gateway has as many connections as it may: try again\"}";
+/// Why there is no room for a connection.
+#[derive(Debug, Clone, Copy)]
+enum Full {
+    Gateway,
+    Address,
+}
 
 /// Serves until asked to stop, and then until the connections have ended or the time to drain is
 /// over.
@@ -33,6 +38,7 @@ pub(crate) async fn run(
     mut stopping: watch::Receiver<bool>,
 ) {
     let slots = Arc::new(Semaphore::new(current.get().config.limits.connections));
+    let addresses = Addresses::default();
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -49,10 +55,17 @@ pub(crate) async fn run(
                 continue;
             }
         };
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
-            metrics::counter!("gateway_connections_refused_total").increment(1);
-            connections.spawn(turn_away(stream));
-            continue;
+        let slot = place(&current, &addresses, peer).and_then(|counted| {
+            let slot = Arc::clone(&slots).try_acquire_owned().map_err(|_| Full::Gateway)?;
+            Ok((slot, counted))
+        });
+        let slot = match slot {
+            Ok(slot) => slot,
+            Err(full) => {
+                metrics::counter!("gateway_connections_refused_total").increment(1);
+                connections.spawn(turn_away(stream, full));
+                continue;
+            }
         };
         let (current, stopping) = (current.clone(), stopping.clone());
         connections.spawn(async move {
@@ -84,9 +97,8 @@ async fn connection(
     let Gate { config, .. } = &*current.get();
     let io = TokioIo::new(Patient::new(stream, config.timeouts.idle.0));
     let service = service_fn(|request| {
-        // Each request by the config in force when it comes.
-        let gate = current.get();
-        async move { Ok::<_, std::convert::Infallible>(serve(&gate, peer, request).await) }
+        let current = current.clone();
+        async move { Ok::<_, std::convert::Infallible>(serve(&current, peer, request).await) }
     });
     let connection =
         builder(&config.limits, config.timeouts.headers.0).serve_connection(io, service);
@@ -112,12 +124,38 @@ fn builder(limits: &Limits, headers: Duration) -> http1::Builder {
     builder
 }
 
+/// A place among the connections of an address. Those of all clients of a trusted proxy come from the proxy.
+fn place(
+    current: &Current,
+    addresses: &Addresses,
+    peer: SocketAddr,
+) -> Result<Option<Counted>, Full> {
+    let Gate { config, .. } = &*current.get();
+    if config.listen.trusted_proxies.contains(&peer.ip().to_canonical()) {
+        return Ok(None);
+    }
+    let counted = addresses.count(peer.ip(), config.limits.address_connections);
+    counted.map(Some).ok_or(Full::Address)
+}
+
 /// Tells a client that there is no room.
-async fn turn_away(mut stream: TcpStream) {
+async fn turn_away(mut stream: TcpStream, full: Full) {
+    let (status, title, detail) = match full {
+        Full::Gateway => {
+            (503, "Service Unavailable", "the gateway has as many connections as it may: try again")
+        }
+        Full::Address => {
+            (429, "Too Many Requests", "your address has as many connections as it may: close some")
+        }
+    };
+    let body = format!(
+        "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{status},\
+         \"detail\":\"{detail}\"}}"
+    );
     let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
-         content-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{FULL}",
-        FULL.len()
+        "HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n\
+         content-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{body}",
+        body.len()
     );
     let told = async {
         stream.write_all(answer.as_bytes()).await?;

@@ -60,6 +60,7 @@ pub(crate) async fn forward(
         headers,
         payload: Payload::Empty,
         timeout: route.timeout,
+        sent_by: None,
     };
     let (service, idle) = (Arc::clone(&route.service), route.idle);
     let Some((text, identity)) = idempotency_key.zip(identity) else {
@@ -76,14 +77,14 @@ pub(crate) async fn forward(
     let fingerprint = key::fingerprint(&outgoing.method, &outgoing.path, &outgoing.headers, &bytes);
     if route.deduplicates {
         // Of this client only: another may use the same text.
-        set(&mut outgoing.headers, "idempotency-key", &format!("{}:{text}", identity.client));
+        set(&mut outgoing.headers, "idempotency-key", &key::at_service(&identity.client, &text));
     }
     outgoing.payload = whole(bytes);
     let keyed = Keyed {
         client: identity.client.clone(),
         key: text,
         fingerprint,
-        time: route.timeout + idle,
+        timeout: route.timeout,
         deduplicates: route.deduplicates,
         upstream: service.name().to_owned(),
     };
@@ -93,9 +94,14 @@ pub(crate) async fn forward(
     };
     // It goes on when the client goes away: the answer is for whoever asks again.
     let working = gate.lasting.in_flight.begin();
+    let underway = gate.lasting.underway.clone();
     let running = tokio::spawn(async move {
         let _working = working;
-        remember::once(&database, keyed, send(&service, outgoing, idle)).await
+        let sending = async |by| {
+            outgoing.sent_by = Some(by);
+            send(&service, outgoing, idle).await
+        };
+        remember::once(&database, &underway, keyed, sending).await
     });
     running.await.unwrap_or_else(|error| {
         tracing::error!("a request with an Idempotency-Key failed: {error}");
@@ -160,7 +166,7 @@ pub(crate) fn told(failure: &Failure, exchange: &Exchange, upstream: &str) -> Pr
         Failure::TooSlow(limit) => {
             tracing::warn!(upstream, request_id = %exchange.id, "no answer within {limit:?}");
         }
-        Failure::LeftAlone(_) | Failure::Client(_) => {}
+        Failure::LeftAlone(_) | Failure::TooLate | Failure::Client(_) => {}
     }
     failure.problem(upstream)
 }

@@ -5,9 +5,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::auth::refused::RefusedSignIns;
 use crate::auth::sign_in::SignIn;
+use crate::auth::signer::Signer;
 use crate::config::file::{Config, Upstream};
 use crate::gate::in_flight::InFlight;
 use crate::gate::table::Table;
+use crate::idempotency::underway::Underway;
+use crate::limits::at_once::AtOnce;
 use crate::limits::limiter::Limiter;
 use crate::openapi::assemble;
 use crate::store::database::Database;
@@ -18,8 +21,11 @@ use crate::upstream::service::Service;
 pub(crate) struct Lasting {
     pub(crate) database: Option<Arc<Database>>,
     pub(crate) limiter: Arc<Limiter>,
+    pub(crate) at_once: AtOnce,
     pub(crate) refused: Arc<RefusedSignIns>,
+    pub(crate) signer: Signer,
     pub(crate) in_flight: InFlight,
+    pub(crate) underway: Underway,
 }
 
 /// A config in force.
@@ -47,7 +53,8 @@ impl Gate {
         let known = before.map(|before| before.services.as_slice()).unwrap_or_default();
         let service = |upstream: &Upstream| {
             let same = known.iter().find(|service| service.config == *upstream);
-            same.cloned().unwrap_or_else(|| Arc::new(Service::new(upstream)))
+            same.cloned()
+                .unwrap_or_else(|| Arc::new(Service::new(upstream, lasting.signer.clone())))
         };
         let services: Vec<_> = config.upstreams.iter().map(service).collect();
         let sign_in = SignIn::new(&config, place, before.map(|before| &before.sign_in)).await?;

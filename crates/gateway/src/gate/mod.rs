@@ -1,7 +1,9 @@
 //! What happens to a request: checks, sign-in, limits, and then a route or a page.
 
+pub(crate) mod answering;
 pub(crate) mod check;
 pub(crate) mod cors;
+pub(crate) mod document;
 pub(crate) mod exchange;
 pub(crate) mod forward;
 

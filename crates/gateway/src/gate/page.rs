@@ -109,6 +109,7 @@ async fn fetch(
         headers: outgoing_headers(exchange, identity, headers),
         payload: Payload::Empty,
         timeout: part.timeout,
+        sent_by: None,
     };
     let bad = |detail: String| Problem::new(StatusCode::BAD_GATEWAY, detail);
     let answered = async {

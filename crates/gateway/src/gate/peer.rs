@@ -30,7 +30,7 @@ pub(crate) fn client_name(address: IpAddr) -> String {
 }
 
 /// A home has a whole IPv6 network.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {

@@ -10,23 +10,30 @@ use hyper::{Request, StatusCode};
 use crate::auth::identity::Identity;
 use crate::auth::sign_in;
 use crate::config::file::Security;
+use crate::gate::answering::{SignedIn, until_its_end};
 use crate::gate::exchange::Exchange;
-use crate::gate::in_force::Gate;
+use crate::gate::in_force::{Current, Gate};
 use crate::gate::table::Target;
 use crate::gate::{check, cors, forward, page, peer};
-use crate::http::body::{Answer, json};
+use crate::http::body::Answer;
 use crate::http::headers::set;
 use crate::http::lingering::Lingering;
 use crate::http::problem::Problem;
 
 /// Answers a request.
-pub(crate) async fn serve(gate: &Gate, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+pub(crate) async fn serve(
+    current: &Current,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Answer {
+    // By the config in force when it comes.
+    let gate = &current.get();
     let request = Lingering::body_of(request);
     let config = &gate.config;
     let address = peer::client(peer.ip(), request.headers(), &config.listen.trusted_proxies);
     let mut exchange = Exchange::begin(&request, address);
     let origin = cors::origin(config.cors.as_ref(), request.headers());
-    let outcome = decide(gate, &mut exchange, origin.as_ref(), request).await;
+    let outcome = decide(current, gate, &mut exchange, origin.as_ref(), request).await;
     let mut answer = outcome.unwrap_or_else(|problem| problem.answer(&exchange.id));
     let headers = answer.headers_mut();
     set(headers, "x-request-id", &exchange.id);
@@ -43,6 +50,7 @@ pub(crate) async fn serve(gate: &Gate, peer: SocketAddr, request: Request<Incomi
 }
 
 async fn decide(
+    current: &Current,
     gate: &Gate,
     exchange: &mut Exchange,
     origin: Option<&HeaderValue>,
@@ -64,25 +72,29 @@ async fn decide(
     if let Some(scopes) = &access.scopes {
         gate.sign_in.allowed(identity, scopes)?;
     }
+    let address;
+    let client = match identity {
+        Some(identity) => &identity.client,
+        None => {
+            address = peer::client_name(exchange.address);
+            &address
+        }
+    };
     if let Some(rate) = &access.rate {
-        let address;
-        let client = match identity {
-            Some(identity) => &identity.client,
-            None => {
-                address = peer::client_name(exchange.address);
-                &address
-            }
-        };
         let verdict = gate.lasting.limiter.take(rate, client).await;
         let refused = (!verdict.allowed).then(|| verdict.problem(rate));
         exchange.limited = Some((rate.clone(), verdict));
         refused.map_or(Ok(()), Err)?;
     }
-    match target {
-        Target::Document(document) => Ok(json(document.text.clone())),
+    let under_way = gate.lasting.at_once.begin(client, gate.config.limits.client_requests)?;
+    let signed_in = identity
+        .map(|_| SignedIn::new(request.headers(), access.scopes.as_deref().unwrap_or_default()));
+    let answer = match target {
+        Target::Document(document) => Ok(document.text.answer(request.headers())),
         Target::Page(page) => page::compose(page, path, exchange, identity).await,
         Target::Route(route) => forward::forward(gate, route, exchange, identity, request).await,
-    }
+    };
+    answer.map(|answer| until_its_end(answer, current, signed_in, under_way))
 }
 
 /// Who sends the request, if it has credentials.

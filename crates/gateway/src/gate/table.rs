@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::{Method, StatusCode, header};
 
 use crate::config::file::{Config, IdempotencyKey, Rate};
 use crate::config::rules::DOCUMENT;
 use crate::config::words::Scope;
+use crate::gate::document::Text;
 use crate::http::path::{Pattern, begins_with};
 use crate::http::problem::Problem;
 use crate::upstream::service::Service;
@@ -57,7 +57,7 @@ pub(crate) struct Page {
 #[derive(Debug)]
 pub(crate) struct Document {
     access: Access,
-    pub(crate) text: Bytes,
+    pub(crate) text: Text,
 }
 
 /// What serves a request.
@@ -144,10 +144,9 @@ impl Table {
                 parts: parts.collect::<Result<_, String>>()?,
             })
         });
-        let document = document.map(|text| Document {
-            access: Access { scopes: None, rate: None },
-            text: text.into(),
-        });
+        let rate = config.openapi.as_ref().and_then(|openapi| openapi.rate.as_deref());
+        let document = document
+            .map(|text| Document { access: access(true, None, rate), text: Text::new(text) });
         Ok(Self { document, routes, pages: pages.collect::<Result<_, String>>()? })
     }
 

@@ -1,7 +1,7 @@
 //! The client's key, and what request it stands for.
 
 use hyper::{HeaderMap, Method, StatusCode};
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, SHA256, digest};
 
 use crate::http::headers::single;
 use crate::http::problem::Problem;
@@ -28,6 +28,18 @@ pub(crate) fn of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         return Err(wrong());
     }
     Ok(Some(key.to_owned()))
+}
+
+/// A client's key at the service, which keeps the keys of all clients together. A client's name may hold
+/// the mark between the two. Then its digest stands for it, so that no other pair reads the same.
+pub(crate) fn at_service(client: &str, key: &str) -> String {
+    let (kind, name) = client.split_once(':').unwrap_or(("", client));
+    if !name.contains([':', '%']) {
+        return format!("{client}:{key}");
+    }
+    let name = digest(&SHA256, name.as_bytes());
+    let name: String = name.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{kind}:%{name}:{key}")
 }
 
 /// What tells requests apart.

@@ -3,3 +3,4 @@
 pub(crate) mod key;
 pub(crate) mod prefixed;
 pub(crate) mod remember;
+pub(crate) mod underway;

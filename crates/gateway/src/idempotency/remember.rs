@@ -2,17 +2,20 @@
 //!
 //! A request of which the outcome is unknown (the gateway died, the service broke off or answered
 //! 5xx) is not made again, unless the service recognises the key itself. The key then answers 409:
-//! the client looks whether it took effect, and chooses another key if it did not.
+//! the client looks whether it took effect, and chooses another key if it did not. A service that
+//! recognises keys is asked again at once, also while another gateway may still wait for its answer.
 
 use std::time::Duration;
 
-use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
+use tokio::time::{Instant, timeout};
 
 use crate::http::body::{Answer, full};
 use crate::http::ids::drawn;
 use crate::http::problem::Problem;
 use crate::idempotency::prefixed::{self, Start};
+use crate::idempotency::underway::{Taken, Underway};
 use crate::store::database::Database;
 use crate::store::idempotent_requests::{self as store, Kept, Key, Known};
 use crate::upstream::failure::Failure;
@@ -20,8 +23,8 @@ use crate::upstream::failure::Failure;
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// The largest answer that is kept.
 const LARGEST: usize = 256 * 1024;
-/// A lease outlives its request by this much.
-const MARGIN: Duration = Duration::from_secs(30);
+/// How long after its beginning a request may still be sent. Its lease is longer by this.
+const PROMPT: Duration = Duration::from_secs(15);
 
 /// A request with a key.
 #[derive(Debug)]
@@ -29,24 +32,37 @@ pub(crate) struct Keyed {
     pub(crate) client: String,
     pub(crate) key: String,
     pub(crate) fingerprint: Vec<u8>,
-    /// How long the request takes at most.
-    pub(crate) time: Duration,
+    /// For the head of the answer, and again for as much of it as is kept.
+    pub(crate) timeout: Duration,
     /// The service recognises the key itself.
     pub(crate) deduplicates: bool,
     pub(crate) upstream: String,
 }
 
-/// Makes a request, or gives the answer that it had before.
+/// Makes a request, or gives the answer that it had before. `send` sends nothing later than it is told.
 pub(crate) async fn once(
     database: &Database,
+    underway: &Underway,
     keyed: Keyed,
-    send: impl Future<Output = Result<Answer, Failure>>,
+    send: impl AsyncFnOnce(Instant) -> Result<Answer, Failure>,
 ) -> Result<Answer, Problem> {
     let attempt = i64::from_ne_bytes(drawn().to_ne_bytes());
     let key = Key { client: keyed.client, key: keyed.key, attempt };
-    let (print, lease, again) = (&keyed.fingerprint, keyed.time + MARGIN, keyed.deduplicates);
+    let (print, again) = (&keyed.fingerprint, keyed.deduplicates);
+    let (lease, sent_by) = (PROMPT + keyed.timeout * 2, Instant::now() + PROMPT);
     let count = |found: &'static str| {
         metrics::counter!("gateway_idempotent_requests_total", "found" => found).increment(1);
+    };
+    let _in_use = match underway.begin(&key.client, &key.key, print) {
+        Ok(in_use) => in_use,
+        Err(taken) => {
+            let (found, problem) = match taken {
+                Taken::Same => ("running", still_running()),
+                Taken::ByAnother => ("other", used_for_another()),
+            };
+            count(found);
+            return Err(problem);
+        }
     };
     let known = database
         .ask(async |pool| store::begin(pool, &key, print, lease, KEPT_FOR, again).await)
@@ -61,37 +77,44 @@ pub(crate) async fn once(
     count(match &known {
         Known::New => "new",
         Known::Other => "other",
-        Known::Running => "running",
+        Known::Running(_) => "running",
         Known::Unknown => "unknown",
         Known::Answered(_) => "answered",
     });
-    let refused = |status, detail: &str| Err(Problem::new(status, detail));
     match known {
         Known::New => {}
         Known::Answered(kept) => return again_answer(kept),
-        Known::Other => {
-            let detail = "this Idempotency-Key was used for another request: choose a new one";
-            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
-            return Err(problem.header("Idempotency-Key"));
-        }
-        Known::Running => {
-            let detail = "the first request with this Idempotency-Key is still running";
-            return Err(Problem::new(StatusCode::CONFLICT, detail).retry_after(MARGIN / 30));
+        Known::Other => return Err(used_for_another()),
+        Known::Running(left) => {
+            let detail = "the first request with this Idempotency-Key has no answer yet: another \
+                          gateway waits for it, or has died with it; ask again after Retry-After";
+            return Err(Problem::new(StatusCode::CONFLICT, detail).retry_after(left));
         }
         Known::Unknown => {
             let detail = "nobody knows whether the request with this Idempotency-Key took effect: \
                           look, and choose a new key if it did not";
-            return refused(StatusCode::CONFLICT, detail);
+            return Err(Problem::new(StatusCode::CONFLICT, detail));
         }
     }
-    let outcome = send.await;
-    settle(database, &key, outcome, &keyed.upstream).await
+    let outcome = send(sent_by).await;
+    settle(database, &key, outcome, keyed.timeout, &keyed.upstream).await
+}
+
+fn used_for_another() -> Problem {
+    let detail = "this Idempotency-Key was used for another request: choose a new one";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).header("Idempotency-Key")
+}
+
+fn still_running() -> Problem {
+    let detail = "the first request with this Idempotency-Key is still running";
+    Problem::new(StatusCode::CONFLICT, detail).retry_after(Duration::from_secs(1))
 }
 
 async fn settle(
     database: &Database,
     key: &Key,
     outcome: Result<Answer, Failure>,
+    limit: Duration,
     upstream: &str,
 ) -> Result<Answer, Problem> {
     let answer = match outcome {
@@ -104,16 +127,24 @@ async fn settle(
     let status = answer.status();
     // The service says that it did nothing yet.
     let later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::TOO_EARLY, StatusCode::REQUEST_TIMEOUT];
-    if status.is_server_error() || later.contains(&status) {
-        end(database, key, status.is_server_error()).await;
+    let is_later = later.contains(&status)
+        || (status == StatusCode::SERVICE_UNAVAILABLE
+            && answer.headers().contains_key(RETRY_AFTER));
+    if status.is_server_error() || is_later {
+        end(database, key, !is_later).await;
         return Ok(answer);
     }
     let (head, body) = answer.into_parts();
-    let start = match prefixed::read(body, LARGEST).await {
+    let read = match timeout(limit, prefixed::read(body, LARGEST)).await {
+        Ok(Ok(start)) => Ok(start),
+        Ok(Err(why)) => Err(Failure::Broken(why.to_string())),
+        Err(_) => Err(Failure::TooSlow(limit)),
+    };
+    let start = match read {
         Ok(start) => start,
-        Err(why) => {
+        Err(failure) => {
             end(database, key, true).await;
-            return Err(Failure::Broken(why.to_string()).problem(upstream));
+            return Err(failure.problem(upstream));
         }
     };
     let headers: Vec<(&str, &str)> = head

@@ -1,5 +1,6 @@
 //! How many requests a client may make.
 
+pub(crate) mod at_once;
 pub(crate) mod bucket;
 pub(crate) mod limiter;
 pub(crate) mod verdict;

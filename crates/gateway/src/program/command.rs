@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::auth::key_source;
+use crate::auth::signer::Signer;
 use crate::config::read::read;
 use crate::openapi::assemble;
 use crate::program::{api_key, keys, openapi, run, token};
@@ -75,6 +76,7 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn check(file: &Path, print_config: bool) -> Result<String, String> {
     let config = read(file).map_err(|error| error.to_string())?;
     key_source::check(&config, file)?;
+    Signer::new(&config, file)?;
     assemble::of(&config, file)?;
     if print_config {
         return toml::to_string(&config).map_err(|error| error.to_string());
@@ -87,4 +89,19 @@ fn check(file: &Path, print_config: bool) -> Result<String, String> {
     let (routes, pages) = (count(routes, "route"), count(pages, "page"));
     let file = file.display();
     Ok(format!("{file}: in order ({routes}, {pages}, {})\n", count(upstreams, "upstream")))
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_testkit::advice::wrong_commands;
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn t232_every_command_of_the_gateway_that_a_text_advises_exists_and_takes_its_arguments() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let wrong = wrong_commands("ballet-gateway", &Arguments::command(), &root);
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
 }

@@ -10,11 +10,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::auth::refused::RefusedSignIns;
+use crate::auth::signer::Signer;
 use crate::config::file::Config;
 use crate::config::read::read;
 use crate::door::{private, public};
 use crate::gate::in_flight::InFlight;
 use crate::gate::in_force::{Current, Gate, Lasting};
+use crate::idempotency::underway::Underway;
+use crate::limits::at_once::AtOnce;
 use crate::limits::limiter::Limiter;
 use crate::program::{logging, measures};
 use crate::store::database::Database;
@@ -84,9 +87,12 @@ async fn run(
     };
     let lasting = Lasting {
         limiter: Arc::new(Limiter::new(database.clone())),
+        at_once: AtOnce::default(),
         database,
         refused: Arc::new(RefusedSignIns::new()),
+        signer: Signer::new(&config, file)?,
         in_flight: InFlight::new(),
+        underway: Underway::default(),
     };
     let listen = config.listen.clone();
     let current = Current::new(Gate::new(config, file, lasting, None).await?);
@@ -129,6 +135,7 @@ async fn reload(current: &Current, file: &Path, addresses: Addresses) {
             ),
             ("limits.connections", old.limits.connections != config.limits.connections),
             ("database", old.database != config.database),
+            ("signing", old.signing != config.signing),
         ];
         for (name, _) in fixed.iter().filter(|(_, changed)| *changed) {
             tracing::warn!("{name} has changed: that needs a restart");

@@ -29,14 +29,15 @@ pub(crate) enum Known {
     New,
     /// The key was used for another request.
     Other,
-    Running,
+    /// Another gateway was given the request. If it died, that is known after this time.
+    Running(Duration),
     /// The gateway that made the request died, or did not get an answer.
     Unknown,
     Answered(Kept),
 }
 
-/// Mine, same, running, status, headers, body.
-type Row = (bool, bool, bool, Option<i32>, Option<String>, Option<Vec<u8>>);
+/// Mine, same, the seconds of its lease that are left, status, headers, body.
+type Row = (bool, bool, f64, Option<i32>, Option<String>, Option<Vec<u8>>);
 
 const BEGIN: &str = "
     with mine as (
@@ -47,20 +48,21 @@ const BEGIN: &str = "
             fingerprint = excluded.fingerprint, attempt = excluded.attempt,
             lease_until = excluded.lease_until, expires_at = excluded.expires_at,
             status = null, headers = null, body = null
-        where r.expires_at <= now() or ($7 and r.status is null and r.lease_until <= now()
-            and r.fingerprint = excluded.fingerprint)
+        where r.expires_at <= now()
+            or ($7 and r.status is null and r.fingerprint = excluded.fingerprint)
         returning 1
     )
-    select true as mine, true as same, true as running,
+    select true as mine, true as same, 0::float8 as left,
         null::integer as status, null::text as headers, null::bytea as body
     from mine
     union all
-    select false, fingerprint = $3, lease_until > now(), status, headers, body
+    select false, fingerprint = $3, extract(epoch from lease_until - now())::float8,
+        status, headers, body
     from gateway.idempotent_request
     where client = $1 and key = $2 and not exists (select from mine)";
 
-/// Begins a request, or finds out what became of it. `again` takes a request of which the outcome is
-/// unknown.
+/// Begins a request, or finds out what became of it. `again` takes one without an answer, whoever was given
+/// it: its service recognises the key.
 pub(crate) async fn begin(
     pool: &PgPool,
     key: &Key,
@@ -88,11 +90,13 @@ pub(crate) async fn begin(
             (.., Some(status), headers, body) => {
                 Known::Answered(Kept { status, headers: headers.unwrap_or_default(), body })
             }
-            (_, _, true, ..) => Known::Running,
-            (..) => Known::Unknown,
+            (_, _, left, ..) => match Duration::try_from_secs_f64(left) {
+                Ok(left) if !left.is_zero() => Known::Running(left),
+                Ok(_) | Err(_) => Known::Unknown,
+            },
         });
     }
-    Ok(Known::Running)
+    Ok(Known::Running(Duration::from_secs(1)))
 }
 
 /// Keeps an answer.

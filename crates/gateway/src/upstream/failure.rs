@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     /// The breaker is open for this long.
     LeftAlone(Duration),
     Unreachable(String),
+    /// The lease of its key is over, so it must not be sent any more.
+    TooLate,
     Broken(String),
     TooSlow(Duration),
     Client(BodyFault),
@@ -21,7 +23,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// Whether the service can have done something.
     pub(crate) const fn may_have_acted(&self) -> bool {
-        !matches!(self, Self::LeftAlone(_) | Self::Unreachable(_))
+        !matches!(self, Self::LeftAlone(_) | Self::Unreachable(_) | Self::TooLate)
     }
 
     /// A word for metrics and the log.
@@ -29,6 +31,7 @@ impl Failure {
         match self {
             Self::LeftAlone(_) => "left_alone",
             Self::Unreachable(_) => "unreachable",
+            Self::TooLate => "too_late",
             Self::Broken(_) => "broken",
             Self::TooSlow(_) => "too_slow",
             Self::Client(_) => "client",
@@ -49,6 +52,11 @@ impl Failure {
             Self::Unreachable(_) => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 format!("{upstream} cannot be reached: nothing was sent, try again in a moment"),
+            )
+            .retry_after(Duration::from_secs(1)),
+            Self::TooLate => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the gateway stood still before it sent the request: nothing was sent, try again",
             )
             .retry_after(Duration::from_secs(1)),
             Self::Broken(_) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{HeaderMap, Method};
+use tokio::time::Instant;
 
 use crate::http::body::{Body, empty, full};
 use crate::http::bounded::Progress;
@@ -26,6 +27,8 @@ pub(crate) struct Outgoing {
     pub(crate) payload: Payload,
     /// For the head of the answer, all attempts together.
     pub(crate) timeout: Duration,
+    /// It is not sent later than this.
+    pub(crate) sent_by: Option<Instant>,
 }
 
 impl Payload {

@@ -11,6 +11,7 @@ use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, sleep};
 
+use crate::auth::signer::Signer;
 use crate::config::file::Upstream;
 use crate::http::body::Body;
 use crate::http::ids::drawn;
@@ -31,10 +32,11 @@ pub(crate) struct Service {
     servers: Servers,
     breaker: Breaker,
     budget: Budget,
+    signer: Signer,
 }
 
 impl Service {
-    pub(crate) fn new(config: &Upstream) -> Self {
+    pub(crate) fn new(config: &Upstream, signer: Signer) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(config.connect.0));
@@ -47,6 +49,7 @@ impl Service {
             servers: Servers::new(config.servers.iter().map(|server| &server.0)),
             breaker: Breaker::new(&config.name, config.breaker.failures, config.breaker.open.0),
             budget: Budget::new(),
+            signer,
             config: config.clone(),
         }
     }
@@ -93,15 +96,21 @@ impl Service {
         is_last: bool,
         deadline: Instant,
     ) -> Result<Response<Incoming>, Failure> {
+        if request.sent_by.is_some_and(|by| Instant::now() >= by) {
+            return Err(Failure::TooLate);
+        }
         let permit = self.breaker.admit().map_err(Failure::LeftAlone)?;
         let Some(server) = self.servers.next() else {
             return Err(Failure::Unreachable("no server".to_owned()));
         };
         let (body, stream) = request.payload.take();
-        let headers = match is_last {
+        let mut headers = match is_last {
             true => std::mem::take(&mut request.headers),
             false => request.headers.clone(),
         };
+        // Each attempt anew: a signature is of its time.
+        let signed = self.signer.sign(&request.method, &request.path, &mut headers).await;
+        signed.map_err(Failure::Unreachable)?;
         let sent =
             build(request, headers, server, body).map(|request| self.client.request(request));
         let sent = sent.map_err(Failure::Unreachable)?;
@@ -123,7 +132,7 @@ impl Service {
             }
         };
         match &outcome {
-            Ok(answer) => permit.judge(!is_bad(answer.status())),
+            Ok(answer) => permit.judge(!is_away(answer.status())),
             // It says nothing about the service.
             Err(Failure::Client(_)) => drop(permit),
             Err(failure) => {
@@ -138,12 +147,15 @@ impl Service {
     }
 }
 
-/// Answers that say that the service is not there for now.
+/// Answers after which a request may find the service better.
 fn is_bad(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
-    )
+    status == StatusCode::SERVICE_UNAVAILABLE || is_away(status)
+}
+
+/// Answers of a proxy that does not reach the service. With 503 the service itself refuses one request: it
+/// says nothing of the others.
+fn is_away(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT)
 }
 
 async fn within(

@@ -171,6 +171,7 @@ impl Cart {
             sku: sku.clone(),
             quantity: *quantity,
             unit_price: *unit_price,
+            product_version: None,
         };
         Ok((self.lines.iter().map(line).collect(), total))
     }

@@ -1,5 +1,7 @@
 //! What customers send, and what is wrong with it.
 
+use std::collections::HashMap;
+
 use ballet::http::{Place, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use shop_events::{Address, CartId, CustomerId, MAX_LINES, MAX_QUANTITY, Sku, che
 pub(crate) struct NewCart {
     /// The customer.
     pub(crate) customer_id: CustomerId,
-    /// What is put into it at once, each product once.
+    /// What is put into it at once. The quantities of a product add up.
     #[serde(default)]
     #[schemars(length(max = MAX_LINES))]
     pub(crate) items: Vec<NewItem>,
@@ -55,19 +57,20 @@ pub(crate) struct Terms {
 }
 
 impl NewCart {
+    /// Checks it. A product that is there twice is wanted as often as both say, as in an order.
     pub(crate) fn checked(self) -> Result<Self, Problem> {
         let count = self.items.len();
         if count > MAX_LINES {
             let detail = format!("there are {count} items: a cart has at most {MAX_LINES}");
             return Err(Problem::unprocessable(detail).at(Place::body(["items"])));
         }
+        let mut wanted: HashMap<&Sku, u32> = HashMap::with_capacity(count);
         for (at, NewItem { sku, quantity }) in self.items.iter().enumerate() {
-            let at_field = |field: &str| Place::body(["items", &at.to_string(), field]);
-            check_quantity(*quantity, || at_field("quantity"))?;
-            if self.items[..at].iter().any(|before| before.sku == *sku) {
-                let detail = format!("product {sku} is there twice: send it once, with the sum");
-                return Err(Problem::unprocessable(detail).at(at_field("sku")));
-            }
+            let place = || Place::body(["items", &at.to_string(), "quantity"]);
+            check_quantity(*quantity, place)?;
+            let sum = wanted.entry(sku).or_default();
+            *sum += quantity;
+            check_quantity(*sum, place)?;
         }
         Ok(self)
     }

@@ -6,6 +6,8 @@ use serde::Deserialize;
 use shop_events::catalog::Product;
 use shop_events::{Money, Sku, Slug};
 
+/// What follows `/products/` in the route of the search. A product of that name could not be read.
+const SEARCH: &str = "search";
 /// The longest title, in characters.
 const MAX_TITLE: usize = 200;
 /// The longest description, in characters.
@@ -56,6 +58,9 @@ impl Draft {
     pub(crate) fn checked(mut self) -> Result<Self, Vec<Invalid>> {
         let mut invalid = Vec::new();
         let mut wrong = |field, why| invalid.push(Invalid { field, why });
+        if self.sku.as_str() == SEARCH {
+            wrong("sku", format!("{SEARCH} is no SKU: /products/{SEARCH} is another route"));
+        }
         if self.title.trim().is_empty() {
             wrong("title", "it is empty".to_owned());
         }
@@ -145,6 +150,7 @@ mod tests {
     #[test]
     fn each_wrong_field_is_named() {
         let mut draft = draft();
+        draft.sku = SEARCH.parse().expect("a SKU");
         " ".clone_into(&mut draft.title);
         draft.description = "\0".to_owned();
         draft.price.amount_minor = -1;
@@ -152,8 +158,8 @@ mod tests {
         draft.image_url = Some("mug.png".to_owned());
         let invalid = draft.checked().expect_err("all is wrong");
         let fields: Vec<&str> = invalid.iter().map(|invalid| invalid.field).collect();
-        let all = ["title", "description", "price.amount_minor", "tags", "image_url"];
+        let all = ["sku", "title", "description", "price.amount_minor", "tags", "image_url"];
         assert_eq!(fields, all);
-        assert_eq!(invalid[2].why, "-1 is out of range: it is 0 to 1000000000000");
+        assert_eq!(invalid[3].why, "-1 is out of range: it is 0 to 1000000000000");
     }
 }

@@ -8,7 +8,7 @@ use ballet::{Handle, Tx};
 use ballet_openapi::{
     Api, Either, Found, IfMatch, IfNoneMatch, Known, New, NoContent, Operation, json,
 };
-use paging::{Limit, Page};
+use paging::{After, Limit, Page};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
@@ -17,6 +17,7 @@ use shop_events::{Money, Sku, Slug};
 use crate::answers::{Changed, Products};
 use crate::draft::{Draft, Invalid, checked_price};
 use crate::search::query;
+use crate::store::price::{self, Price};
 use crate::store::product::{self, Listed, Stored};
 use crate::store::search;
 
@@ -55,6 +56,16 @@ pub(crate) fn api() -> Api<Handle> {
                 .refuses(StatusCode::NOT_FOUND, none)
                 .refuses(StatusCode::GONE, gone),
         )
+        .get(
+            "/prices",
+            prices,
+            Operation::new("list_prices", "List what products cost, and when")
+                .about(
+                    "All prices that products have or had, in the order of SKUs and versions: for \
+                     whoever checks that something was sold at its price.",
+                )
+                .answers(StatusCode::OK, "A page of prices."),
+        )
         .post(
             "/products",
             publish,
@@ -87,7 +98,7 @@ pub(crate) fn api() -> Api<Handle> {
 /// A product with every field.
 fn example() -> ballet_openapi::Value {
     json!({
-        "sku": "mug",
+        "sku": "blue-mug",
         "title": "Blue mug",
         "description": "Holds a lot of tea.",
         "price": { "amount_minor": 1250, "currency": "EUR" },
@@ -123,6 +134,14 @@ async fn list(
     let listed = Listed { category, tag, withdrawn };
     let products = product::page(handle.db(), &listed, after.as_ref(), limit).await?;
     Ok(Json(Page::new(products, limit, |product| product.sku.clone())))
+}
+
+async fn prices(
+    State(handle): State<Handle>,
+    Query(After { after, limit }): Query<After<price::Place>>,
+) -> Result<Json<Page<Price>>, Problem> {
+    let prices = price::page(handle.db(), after.as_ref(), limit).await?;
+    Ok(Json(Page::new(prices, limit, Price::place)))
 }
 
 /// What is looked for.

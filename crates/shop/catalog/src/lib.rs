@@ -33,6 +33,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0002_shared_product",
         sql: include_str!("../../../../migrations/catalog/0002_shared_product.sql"),
     },
+    Migration {
+        name: "0003_product_price",
+        sql: include_str!("../../../../migrations/catalog/0003_product_price.sql"),
+    },
 ];
 
 /// The service: its participant, its tables, its HTTP routes.

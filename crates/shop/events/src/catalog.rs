@@ -42,6 +42,7 @@ impl Entity for Product {
     const REPUBLISHED: EventType = EventType::plain("catalog.products_republished.v1");
     const REQUESTS: &'static [EventType] = &[
         EventType::plain("cart.products_requested.v1"),
+        EventType::plain("orders.products_requested.v1"),
         EventType::plain("recommendations.products_requested.v1"),
     ];
 }

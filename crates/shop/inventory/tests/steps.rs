@@ -53,6 +53,7 @@ fn wanted(saga: SagaId, mugs: u32) -> Published {
         sku: sku.parse().expect("a SKU"),
         quantity,
         unit_price: money(500),
+        product_version: None,
     };
     published(&OrderPlaced {
         lines: vec![line("spoon", 1), line("mug", mugs)],

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use shop_events::cart::CartCheckedOut;
 use shop_events::orders::OrderPlaced;
 use shop_events::{
-    Currency, MAX_LINES, MAX_QUANTITY, Money, OrderId, OrderLine, WrongText, check_text,
+    Currency, MAX_LINES, MAX_QUANTITY, Money, OrderId, OrderLine, Sku, WrongText, check_text,
 };
 
 /// Why a checkout is invalid.
@@ -37,6 +37,37 @@ pub(crate) enum Impossible {
         /// The line's currency.
         found: Currency,
     },
+    /// There is no such product.
+    #[error("line {line}: unknown SKU {sku}")]
+    UnknownSku {
+        /// The line's number, from 1.
+        line: usize,
+        /// The SKU.
+        sku: Sku,
+    },
+    /// The product can no longer be bought.
+    #[error("line {line}: product {sku} is withdrawn and can no longer be bought")]
+    Withdrawn {
+        /// The line's number, from 1.
+        line: usize,
+        /// The product.
+        sku: Sku,
+    },
+    /// The product is not offered for this price.
+    #[error(
+        "line {line}: {sku} costs {} {} and not {} {} (in minor units)",
+        price.amount_minor, price.currency, named.amount_minor, named.currency
+    )]
+    OtherPrice {
+        /// The line's number, from 1.
+        line: usize,
+        /// The product.
+        sku: Sku,
+        /// Its price.
+        price: Money,
+        /// The price that the line names.
+        named: Money,
+    },
     /// The total is out of range.
     #[error("the total is out of range")]
     TotalOutOfRange,
@@ -67,12 +98,16 @@ impl Impossible {
             Self::Quantity { line: number, .. } => line(*number, "quantity"),
             Self::NegativePrice(number) => line(*number, "unit_price.amount_minor"),
             Self::MixedCurrencies { line: number, .. } => line(*number, "unit_price.currency"),
+            Self::UnknownSku { line: number, .. } | Self::Withdrawn { line: number, .. } => {
+                line(*number, "sku")
+            }
+            Self::OtherPrice { line: number, .. } => line(*number, "unit_price"),
             Self::Text { field, .. } => field.split('.').map(str::to_owned).collect(),
         }
     }
 }
 
-/// Makes an order from a checkout.
+/// Makes an order from a checkout, if it has the shape of one. Its prices are judged apart.
 pub(crate) fn place(
     order_id: OrderId,
     checkout: CartCheckedOut,
@@ -93,7 +128,7 @@ fn total(lines: &[OrderLine]) -> Result<Money, Impossible> {
     }
     let mut total = Money { amount_minor: 0, currency };
     for (line, number) in lines.iter().zip(1..) {
-        let OrderLine { sku: _, quantity, unit_price } = line;
+        let OrderLine { quantity, unit_price, .. } = line;
         if !(1..=MAX_QUANTITY).contains(quantity) {
             return Err(Impossible::Quantity { line: number, quantity: *quantity });
         }

@@ -10,7 +10,7 @@ fn price(amount_minor: i64, currency: &str) -> Money {
 }
 
 fn line(quantity: u32, unit_price: Money) -> OrderLine {
-    OrderLine { sku: "mug".parse().expect("a SKU"), quantity, unit_price }
+    OrderLine { sku: "mug".parse().expect("a SKU"), quantity, unit_price, product_version: None }
 }
 
 fn checkout(lines: Vec<OrderLine>) -> CartCheckedOut {

@@ -16,9 +16,11 @@ use shop_events::cart::CartCheckedOut;
 use shop_events::{OrderFulfillment, OrderId};
 use sqlx::PgConnection;
 
+use crate::checkout::Impossible;
 use crate::history::StatusChange;
 use crate::order::{Order, Status};
-use crate::watchers::Watchers;
+use crate::prices::{self, Named, NotOffered};
+use crate::watchers::{Limits, Watchers};
 use crate::{cancel, checkout, once, pages, store};
 
 /// What the handlers work with.
@@ -28,8 +30,7 @@ pub(crate) struct Orders {
     watchers: Watchers,
 }
 
-/// At most `watchers` clients watch orders at a time.
-pub(crate) fn routes(handle: Handle, watchers: u16) -> Router {
+pub(crate) fn routes(handle: Handle, watchers: Limits) -> Router {
     let watchers = Watchers::new(handle.clone(), watchers);
     api().router(Orders { handle, watchers })
 }
@@ -50,13 +51,15 @@ pub(crate) fn api() -> Api<Orders> {
             place,
             Operation::new("place_order", "Place an order")
                 .about(
-                    "The answer comes before stock, payment and shipment are known: read or watch \
-                     the order to learn them. With an `Idempotency-Key` the request may be sent \
+                    "The prices are those that catalog shows. The answer comes before stock, \
+                     payment and shipment are known: read or watch the order to learn them. With an `Idempotency-Key` the request may be sent \
                      again when no answer came: it gets the same order.",
                 )
                 .example(example())
                 .answers(StatusCode::CREATED, "The order is placed.")
-                .refuses(StatusCode::FORBIDDEN, "The order is for another customer."),
+                .refuses(StatusCode::FORBIDDEN, "The order is for another customer.")
+                .refuses(StatusCode::CONFLICT, "A product is not offered for the price of its line.")
+                .refuses(StatusCode::SERVICE_UNAVAILABLE, "A price is not known at the moment."),
         )
         .get(
             "/orders/{order_id}",
@@ -78,6 +81,7 @@ pub(crate) fn api() -> Api<Orders> {
                 .answers(StatusCode::OK, "The changes of the status.")
                 .answers(StatusCode::NO_CONTENT, "The client has seen the last change.")
                 .refuses(StatusCode::NOT_FOUND, no_order)
+                .refuses(StatusCode::TOO_MANY_REQUESTS, "The customer watches orders too often.")
                 .refuses(StatusCode::SERVICE_UNAVAILABLE, "Too many clients watch orders."),
         )
         .post(
@@ -102,6 +106,7 @@ fn example() -> Value {
             "sku": "mug",
             "quantity": 2,
             "unit_price": { "amount_minor": 1250, "currency": "EUR" },
+            "product_version": 1,
         }],
         "card_token": "card_approved",
         "ship_to": {
@@ -134,17 +139,40 @@ async fn place(
     let request = key.text().zip(text.as_deref());
     let request = request.map(|(key, checkout)| once::Keyed { key, checkout });
     let order_id = handle.new_id::<OrderId>();
-    let order = checkout::place(order_id, checkout, handle.now()).map_err(|impossible| {
-        Problem::unprocessable(impossible.to_string()).at(Place::body(impossible.field()))
-    })?;
+    let order =
+        checkout::place(order_id, checkout, handle.now()).map_err(|wrong| impossible(&wrong))?;
     let mut unit = handle.saga_unit(SagaId(order_id.0)).await?;
     let is_new = store::place(unit.tx().db(), &order, request).await?;
     if let Some(request) = request.filter(|_| !is_new) {
         return placed_before(unit.tx().db(), request).await;
     }
+    // After the key: a request that comes again gets its order, whatever the prices are now.
+    let named = Named { lines: &order.lines, at: order.placed_at };
+    for judged in prices::judge(unit.tx().db(), &[named]).await? {
+        judged.map_err(|why| not_offered(&why))?;
+    }
     unit.originate(order).await?;
     unit.commit().await?;
     Ok(placed(order_id))
+}
+
+fn impossible(wrong: &Impossible) -> Problem {
+    let place = Place::body(wrong.field());
+    match wrong {
+        Impossible::OtherPrice { .. } => Problem::conflict(wrong.to_string()).at(place),
+        _ => Problem::unprocessable(wrong.to_string()).at(place),
+    }
+}
+
+fn not_offered(why: &NotOffered) -> Problem {
+    match why {
+        NotOffered::Wrong(wrong) => impossible(wrong),
+        // The client may as well be wrong, and that is no failure of the service.
+        NotOffered::NotYet { is_filled: true, .. } => Problem::conflict(why.to_string()),
+        NotOffered::NotYet { is_filled: false, .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, why.to_string())
+        }
+    }
 }
 
 fn placed(order_id: OrderId) -> Created<Placed> {

@@ -1,6 +1,7 @@
 //! Orders: places, confirms and cancels orders. It owns the saga `order_fulfillment`. The capture, a
 //! refusal, a cancellation and the deadline compete: the first that is committed to the order's row
-//! decides how the saga ends.
+//! decides how the saga ends. Whoever checks out, the prices are catalog's: orders keeps a copy of the
+//! products to judge them.
 
 #![warn(missing_docs)]
 
@@ -9,9 +10,12 @@ mod checkout;
 pub mod config;
 mod history;
 mod http;
+mod offer;
 mod once;
 mod order;
 mod pages;
+mod prices;
+mod projections;
 pub mod steps;
 mod store;
 mod watchers;
@@ -19,16 +23,27 @@ mod watchers;
 use ballet::{Migration, Participant, Service};
 use ballet_openapi::Document;
 use jiff::SignedDuration;
+use shop_events::catalog::{Product, ProductPriceChanged, ProductPublished, ProductWithdrawn};
 use shop_events::orders::OrderPlaced;
 
 use crate::config::OrderSettings;
+use crate::projections::{NotePrice, NoteProduct, NoteWithdrawal};
 use crate::steps::{AcceptCheckout, CompleteOrder, ConfirmOrder, OrderRow};
 
 /// Everything that orders does in a saga. An order that is not paid within the deadline is
 /// cancelled.
 #[must_use]
 pub fn participant(deadline: SignedDuration) -> Participant {
-    Participant::new("orders").owns(OrderRow, |saga| {
+    let participant = Participant::new("orders")
+        .copies::<Product>(|copy| {
+            copy.fed_by::<ProductPublished>()
+                .fed_by::<ProductPriceChanged>()
+                .fed_by::<ProductWithdrawn>()
+        })
+        .projects(NoteProduct)
+        .projects(NotePrice)
+        .projects(NoteWithdrawal);
+    participant.owns(OrderRow, |saga| {
         saga.originates::<OrderPlaced>("place_order")
             .starts(AcceptCheckout)
             .aborts_on(cancel::stock_reservation_failed)
@@ -56,6 +71,10 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../../migrations/orders/0003_by_customer.sql"),
     },
     Migration { name: "0004_key", sql: include_str!("../../../../migrations/orders/0004_key.sql") },
+    Migration {
+        name: "0005_offer",
+        sql: include_str!("../../../../migrations/orders/0005_offer.sql"),
+    },
 ];
 
 /// The service: its participant, its tables, its HTTP routes.
@@ -64,7 +83,7 @@ pub fn service(settings: impl Into<OrderSettings>) -> Service {
     let settings = settings.into();
     Service::new(participant(settings.deadline()))
         .migrations(MIGRATIONS)
-        .routes(move |handle| http::routes(handle, settings.order_watchers))
+        .routes(move |handle| http::routes(handle, settings.watchers()))
 }
 
 /// What the HTTP routes take and answer.

@@ -1,6 +1,9 @@
 //! The steps of orders in the saga that it owns.
 
-use ballet::{Failure, Never, Owner, Step, StepResult, Tx, done, refused};
+use ballet::core::id;
+use ballet::{
+    BulkResult, BulkStep, BulkTx, Failure, Item, Never, Outcome, Owner, Step, StepResult, Tx, done,
+};
 use shop_events::cart::CartCheckedOut;
 use shop_events::inventory::StockCommitted;
 use shop_events::orders::{OrderCancelled, OrderCompleted, OrderConfirmed, OrderPlaced};
@@ -8,6 +11,7 @@ use shop_events::payments::PaymentCaptured;
 use shop_events::shipping::ShipmentDelivered;
 use shop_events::{OrderFulfillment, OrderId};
 
+use crate::prices::{self, Named, NotOffered};
 use crate::{cancel, checkout, store};
 
 /// The order's row decides how the saga ends: the first change that is committed wins.
@@ -23,31 +27,59 @@ impl Owner for OrderRow {
     }
 }
 
-/// Places the order of a checkout, or cancels it if the checkout is invalid.
+/// Places the orders of checkouts, and cancels those that are invalid.
 #[derive(Debug)]
 pub struct AcceptCheckout;
 
-impl Step for AcceptCheckout {
+impl BulkStep for AcceptCheckout {
     const NAME: &'static str = "accept_checkout";
     type On = CartCheckedOut;
     type Done = OrderPlaced;
     type Refused = OrderCancelled;
 
-    async fn run(&self, tx: &mut Tx<'_>, checkout: CartCheckedOut) -> StepResult<Self> {
-        let saga_id = tx.saga_id().ok_or_else(|| Failure::permanent("a checkout has a saga"))?;
-        let order_id = OrderId::from(saga_id.0);
-        match checkout::place(order_id, checkout, tx.now()) {
-            Ok(order) => {
-                store::place(tx.db(), &order, None).await?;
-                done(order)
-            }
-            // There is no row yet: the abort that follows from the refusal writes it.
-            Err(impossible) => refused(cancel::impossible(order_id, &impossible)),
+    async fn run(
+        &self,
+        tx: &mut BulkTx<'_>,
+        checkouts: Vec<Item<CartCheckedOut>>,
+    ) -> BulkResult<Self> {
+        let now = tx.now();
+        let made = checkouts.into_iter().map(|Item { saga_id, event, .. }| {
+            let order_id = OrderId::from(saga_id.0);
+            // What waited, or is sent again after a restore, has the prices of its own time.
+            let at = id::time_of(saga_id.0).map_or(now, |at| at.min(now));
+            let order = checkout::place(order_id, event, now);
+            (order.map_err(|impossible| cancel::impossible(order_id, &impossible)), at)
+        });
+        let (orders, times): (Vec<_>, Vec<_>) = made.unzip();
+        let named = orders.iter().zip(times).map(|(order, at)| {
+            let lines = order.as_ref().map_or(&[][..], |order| &order.lines);
+            Named { lines, at }
+        });
+        let judged = prices::judge(tx.db(), &named.collect::<Vec<_>>()).await?;
+        let mut outcomes = Vec::with_capacity(orders.len());
+        for (order, judged) in orders.into_iter().zip(judged) {
+            outcomes.push(match (order, judged) {
+                (Ok(order), Ok(())) => Outcome::Done(order),
+                (Ok(order), Err(NotOffered::Wrong(impossible))) => {
+                    Outcome::Refused(cancel::impossible(order.order_id, &impossible))
+                }
+                (Ok(_), Err(not_yet @ NotOffered::NotYet { .. })) => {
+                    return Err(Failure::not_yet(not_yet.to_string()));
+                }
+                (Err(cancelled), _) => Outcome::Refused(cancelled),
+            });
         }
+        let placed = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Done(order) => Some(order),
+            // There is no row yet: the abort that follows from the refusal writes it.
+            Outcome::Refused(_) => None,
+        });
+        store::place_all(tx.db(), &placed.collect::<Vec<_>>()).await?;
+        Ok(outcomes)
     }
 }
 
-/// Records that the money is captured. From then on the saga is never aborted.
+/// Records that the money is captured: all of it, and no more. From then on the saga is never aborted.
 #[derive(Debug)]
 pub struct ConfirmOrder;
 
@@ -59,7 +91,7 @@ impl Step for ConfirmOrder {
 
     async fn run(&self, tx: &mut Tx<'_>, payment: PaymentCaptured) -> StepResult<Self> {
         let now = tx.now();
-        store::confirm(tx.db(), payment.order_id, now).await?;
+        store::confirm(tx.db(), payment.order_id, payment.amount, now).await?;
         done(OrderConfirmed { order_id: payment.order_id, total: payment.amount })
     }
 }

@@ -3,8 +3,8 @@
 use ballet::{Failure, TextEnum};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use shop_events::OrderId;
 use shop_events::orders::{OrderCancelled, OrderPlaced};
+use shop_events::{Money, OrderId};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 
@@ -40,13 +40,41 @@ pub(crate) async fn place(
     Ok(placed.rows_affected() == 1)
 }
 
-/// Confirms a placed order. A permanent failure if the order is not placed.
+/// Stores new orders that no client's key is for.
+pub(crate) async fn place_all(db: &mut PgConnection, orders: &[&OrderPlaced]) -> sqlx::Result<()> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into customer_order
+             (order_id, status, customer_id, lines, ship_to, total_minor, currency,
+              created_at, changed_at)
+         select order_id, 'placed', customer_id, lines, ship_to, total_minor, currency,
+             placed_at, placed_at
+         from unnest($1::uuid[], $2::uuid[], $3::jsonb[], $4::jsonb[], $5::bigint[], $6::text[],
+                 $7::timestamptz[])
+             as placed (order_id, customer_id, lines, ship_to, total_minor, currency, placed_at)",
+    )
+    .bind(orders.iter().map(|order| order.order_id.0).collect::<Vec<_>>())
+    .bind(orders.iter().map(|order| order.customer_id.0).collect::<Vec<_>>())
+    .bind(orders.iter().map(|order| Json(&order.lines)).collect::<Vec<_>>())
+    .bind(orders.iter().map(|order| Json(&order.ship_to)).collect::<Vec<_>>())
+    .bind(orders.iter().map(|order| order.total.amount_minor).collect::<Vec<_>>())
+    .bind(orders.iter().map(|order| order.total.currency.to_string()).collect::<Vec<_>>())
+    .bind(orders.iter().map(|order| order.placed_at.to_sqlx()).collect::<Vec<_>>())
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+/// Confirms a placed order. A permanent failure if the order is not placed, or costs something else.
 pub(crate) async fn confirm(
     db: &mut PgConnection,
     order_id: OrderId,
+    captured: Money,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    advance(db, order_id, Status::Placed, Status::Confirmed, now).await
+    advance(db, order_id, Status::Placed, Status::Confirmed, Some(captured), now).await
 }
 
 /// Completes a confirmed order. A permanent failure if the order is not confirmed.
@@ -55,7 +83,7 @@ pub(crate) async fn complete(
     order_id: OrderId,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    advance(db, order_id, Status::Confirmed, Status::Completed, now).await
+    advance(db, order_id, Status::Confirmed, Status::Completed, None, now).await
 }
 
 async fn advance(
@@ -63,24 +91,31 @@ async fn advance(
     order_id: OrderId,
     from: Status,
     to: Status,
+    total: Option<Money>,
     now: Timestamp,
 ) -> Result<(), Failure> {
     let advanced = sqlx::query(
         "update customer_order set status = $3, changed_at = $4,
              confirmed_at = case $3 when 'confirmed' then $4 else confirmed_at end
-         where order_id = $1 and status = $2",
+         where order_id = $1 and status = $2
+             and ($5::bigint is null or (total_minor, currency) = ($5, $6))",
     )
     .bind(order_id.0)
     .bind(TextEnum(from))
     .bind(TextEnum(to))
     .bind(now.to_sqlx())
+    .bind(total.map(|total| total.amount_minor))
+    .bind(total.map(|total| total.currency.to_string()))
     .execute(db)
     .await?;
     if advanced.rows_affected() == 1 {
         Ok(())
     } else {
+        let paid = total.map_or_else(String::new, |total| {
+            format!(", or does not cost {} {}", total.amount_minor, total.currency)
+        });
         Err(Failure::permanent(format!(
-            "order {order_id} cannot become {to:?}: it is not {from:?}"
+            "order {order_id} cannot become {to:?}: it is not {from:?}{paid}"
         )))
     }
 }

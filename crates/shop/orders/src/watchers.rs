@@ -14,7 +14,7 @@ use ballet::Handle;
 use ballet::http::Problem;
 use futures_util::stream::{Stream, unfold};
 use shop_access::Caller;
-use shop_events::OrderId;
+use shop_events::{CustomerId, OrderId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -25,6 +25,14 @@ use crate::store;
 /// The pause between two looks at the watched orders.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// How many clients may watch at a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) all: u16,
+    /// Of one customer. Those behind the shop have no limit of their own.
+    pub(crate) customer: u16,
+}
+
 /// The clients that watch orders.
 #[derive(Debug, Clone)]
 pub(crate) struct Watchers(Arc<Shared>);
@@ -33,7 +41,8 @@ pub(crate) struct Watchers(Arc<Shared>);
 struct Shared {
     handle: Handle,
     places: Arc<Semaphore>,
-    most: u16,
+    limits: Limits,
+    customers: Mutex<HashMap<CustomerId, u16>>,
     watched: Mutex<Watched>,
 }
 
@@ -47,10 +56,10 @@ struct Watched {
 }
 
 impl Watchers {
-    /// At most `most` clients watch at a time.
-    pub(crate) fn new(handle: Handle, most: u16) -> Self {
-        let places = Arc::new(Semaphore::new(usize::from(most)));
-        Self(Arc::new(Shared { handle, places, most, watched: Mutex::default() }))
+    pub(crate) fn new(handle: Handle, limits: Limits) -> Self {
+        let places = Arc::new(Semaphore::new(usize::from(limits.all)));
+        let (customers, watched) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Shared { handle, places, limits, customers, watched }))
     }
 
     /// The changes of an order's status behind the one with this number, as they come. `None` if
@@ -61,16 +70,7 @@ impl Watchers {
         caller: &Caller,
         seen: u8,
     ) -> Result<Option<impl Stream<Item = (u8, StatusChange)> + use<>>, Problem> {
-        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
-            return Err(Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!(
-                    "{} clients watch orders here, the limit (ORDER_WATCHERS): try again, or read \
-                     the order now and then",
-                    self.0.most
-                ),
-            ));
-        };
+        let place = self.0.place(caller.only())?;
         let history = store::history(self.0.handle.db(), order_id)
             .await?
             .filter(|history| caller.is_allowed(history.customer_id))
@@ -85,6 +85,38 @@ impl Watchers {
 }
 
 impl Shared {
+    /// A place for one more watcher. Whoever takes too many is told so, and leaves room for the others.
+    fn place(self: &Arc<Self>, customer: Option<CustomerId>) -> Result<Place, Problem> {
+        let Limits { all, customer: most } = self.limits;
+        if let Some(customer) = customer {
+            let mut customers = self.customers();
+            let count = customers.entry(customer).or_default();
+            if *count >= most {
+                let detail = format!(
+                    "you watch orders {most} times here, the limit of one customer \
+                     (ORDER_WATCHERS_OF_ONE): end one, or read the order now and then"
+                );
+                return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail));
+            }
+            *count += 1;
+        }
+        // From here on it is given back.
+        let shared = Arc::clone(self);
+        let own = Own { shared, customer };
+        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
+            let detail = format!(
+                "{all} clients watch orders here, the limit (ORDER_WATCHERS): try again, or read \
+                 the order now and then"
+            );
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        };
+        Ok(Place { _permit: permit, _own: own })
+    }
+
+    fn customers(&self) -> MutexGuard<'_, HashMap<CustomerId, u16>> {
+        self.customers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What is known of this order, from now on.
     fn join(self: &Arc<Self>, history: History) -> watch::Receiver<History> {
         if history.has_ended() {
@@ -161,13 +193,38 @@ impl Shared {
     }
 }
 
+/// A watcher's place, given back when it is dropped.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _own: Own,
+}
+
+/// Its share of what one customer may have.
+struct Own {
+    shared: Arc<Shared>,
+    customer: Option<CustomerId>,
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let Some(customer) = self.customer else { return };
+        let mut customers = self.shared.customers();
+        if let Some(count) = customers.get_mut(&customer) {
+            *count -= 1;
+            if *count == 0 {
+                customers.remove(&customer);
+            }
+        }
+    }
+}
+
 /// One client.
 struct Watcher {
     latest: watch::Receiver<History>,
     /// The number of the last change that was sent.
     seen: u8,
     handle: Handle,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Watcher {

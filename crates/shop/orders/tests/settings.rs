@@ -31,6 +31,7 @@ fn refused(variables: &[(&str, &str)]) -> String {
 fn t182_each_wrong_setting_is_refused_at_the_start() {
     for (name, value) in [
         ("MAX_BODY", "0"),
+        ("MAX_BODY", "65535"),
         ("LOG", "loud"),
         ("LOG", ""),
         ("DATABASE_URL", "mysql://orders:geheim@127.0.0.1/orders"),

@@ -13,8 +13,15 @@ use uuid::Uuid;
 
 steps!(orders: place_order, accept_checkout, confirm_order, complete_order);
 
+/// What catalog would have said.
+const MUG: &str = r#"insert into ballet.copy (entity, id, version, state) values ('product', 'mug', 1, '{
+    "sku": "mug", "version": 1, "title": "A mug", "description": "", "category": "kitchen", "tags": [],
+    "price": {"amount_minor": 1500, "currency": "EUR"},
+    "published_at": "2026-01-01T00:00:00Z", "changed_at": "2026-01-01T00:00:00Z"}')"#;
+
 fn orders() -> Suite {
     Suite::new(&orders::participant(DEADLINE), |_, _| orders::service(DEADLINE))
+        .reference(MUG)
         .effects(
             "order",
             "select order_id, status, total_minor from customer_order where status <> 'cancelled'",
@@ -49,7 +56,7 @@ fn accept_checkout() -> Case {
 /// Decides; a saga that has not begun makes it fail.
 fn confirm_order() -> Case {
     Case::done_by(captured)
-        .after(|_| vec![published(&checkout(2))])
+        .after(|_| placed())
         .aborted_by(short)
         .failing_on(|_| String::new(), captured)
 }
@@ -57,15 +64,17 @@ fn confirm_order() -> Case {
 /// Closes the order; one that is not confirmed makes it fail.
 fn complete_order() -> Case {
     Case::done_by(delivered)
-        .after(|saga| [vec![published(&checkout(2))], captured(saga)].concat())
-        .failing_on(
-            |_| String::new(),
-            |saga| [vec![published(&checkout(2))], delivered(saga)].concat(),
-        )
+        .after(|saga| [placed(), captured(saga)].concat())
+        .failing_on(|_| String::new(), |saga| [placed(), delivered(saga)].concat())
 }
 
 fn checkout(mugs: u32) -> CartCheckedOut {
-    let mug = OrderLine { sku: "mug".parse().expect("a SKU"), quantity: mugs, unit_price: money() };
+    let mug = OrderLine {
+        sku: "mug".parse().expect("a SKU"),
+        quantity: mugs,
+        unit_price: money(1_500),
+        product_version: None,
+    };
     CartCheckedOut {
         cart_id: None,
         customer_id: CustomerId(Uuid::nil()),
@@ -82,7 +91,7 @@ fn checkout(mugs: u32) -> CartCheckedOut {
 }
 
 fn captured(saga: SagaId) -> Vec<Published> {
-    vec![published(&PaymentCaptured { order_id: OrderId(saga.0), amount: money() })]
+    vec![published(&PaymentCaptured { order_id: OrderId(saga.0), amount: money(3_000) })]
 }
 
 fn delivered(saga: SagaId) -> Vec<Published> {
@@ -107,6 +116,11 @@ fn short(saga: SagaId) -> Vec<Published> {
     })]
 }
 
-fn money() -> Money {
-    Money { amount_minor: 1_500, currency: "EUR".parse().expect("a currency") }
+/// The checkout of an order, taken.
+fn placed() -> Vec<Published> {
+    vec![published(&checkout(2))]
+}
+
+fn money(amount_minor: i64) -> Money {
+    Money { amount_minor, currency: "EUR".parse().expect("a currency") }
 }

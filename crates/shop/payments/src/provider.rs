@@ -3,10 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use ballet::{CallKey, Failure};
 use serde::{Deserialize, Serialize};
 use shop_events::{Money, OrderId};
+
+/// The reason for a "no" of ours: the provider does not take the request.
+pub(crate) const NOT_TAKEN: &str = "request_not_taken";
 
 /// A card processor. Each request has an idempotency key: it takes effect once and has one answer,
 /// however often it is repeated.
@@ -19,10 +23,38 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     fn void<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Void>;
     /// Refunds the money that was taken.
     fn refund<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Refund>;
+    /// Whether it can be asked what became of a request.
+    fn looks_up(&self) -> bool {
+        false
+    }
+    /// What became of a request to hold money; `None` if nothing was done, and nothing is under way.
+    fn look_up_authorization<'a>(
+        &'a self,
+        _key: CallKey,
+        _request: &'a Authorize,
+    ) -> Reply<'a, Option<Authorization>> {
+        cannot_look_up()
+    }
+    /// What became of a request to capture money; `None` if nothing was done, and nothing is under way.
+    fn look_up_capture<'a>(
+        &'a self,
+        _key: CallKey,
+        _request: &'a Settle,
+    ) -> Reply<'a, Option<Capture>> {
+        cannot_look_up()
+    }
+    /// How long it remembers a key; `None` for as long as we may ask.
+    fn keys_kept(&self) -> Option<Duration> {
+        None
+    }
     /// Whether payments itself can list what it did.
     fn is_sandbox(&self) -> bool {
         false
     }
+}
+
+fn cannot_look_up<'a, Answer>() -> Reply<'a, Answer> {
+    Box::pin(async { Err(NoAnswer::Unavailable("it cannot be asked what it did".to_owned())) })
 }
 
 /// A future answer.

@@ -55,33 +55,71 @@ impl Remote {
         order_id: OrderId,
         amount: Money,
     ) -> Result<Operation, Lost> {
-        let operation: Operation = self.0.operate(path, key, request).await?;
-        if operation.order_id != order_id {
-            let other = operation.order_id;
-            return Err(Lost::Foreign(format!(
-                "it is about order {other}, we asked for {order_id}"
-            )));
-        }
-        if operation.amount != amount {
-            let (other, ours) = (operation.amount, amount);
-            return Err(Lost::Foreign(format!(
-                "it is about {} {} of order {order_id}, we asked for {} {}",
-                other.amount_minor, other.currency, ours.amount_minor, ours.currency
-            )));
-        }
-        Ok(operation)
+        checked(self.0.operate(path, key, request).await?, order_id, amount)
+    }
+
+    /// What became of a request, if anything did.
+    async fn look_up(
+        &self,
+        key: CallKey,
+        order_id: OrderId,
+        amount: Money,
+    ) -> Result<Option<Operation>, Lost> {
+        let known: Option<Operation> = self.0.look_up(key).await?;
+        known.map(|operation| checked(operation, order_id, amount)).transpose()
     }
 
     async fn settle(&self, path: &str, key: CallKey, request: &Settle) -> Result<Operation, Lost> {
-        let Settle { order_id, reference, amount } = request;
-        let operation = self.operate(path, key, request, *order_id, *amount).await?;
-        match &operation.reference {
-            Some(other) if other.as_str() != reference.as_str() => {
-                let why = "it is about another authorisation of the order";
-                Err(Lost::Foreign(why.to_owned()))
-            }
-            Some(_) | None => Ok(operation),
+        let Settle { order_id, amount, .. } = request;
+        settled(self.operate(path, key, request, *order_id, *amount).await?, request)
+    }
+}
+
+/// An operation about our order and our money.
+fn checked(operation: Operation, order_id: OrderId, amount: Money) -> Result<Operation, Lost> {
+    if operation.order_id != order_id {
+        let other = operation.order_id;
+        return Err(Lost::Foreign(format!("it is about order {other}, we asked for {order_id}")));
+    }
+    if operation.amount != amount {
+        let (other, ours) = (operation.amount, amount);
+        return Err(Lost::Foreign(format!(
+            "it is about {} {} of order {order_id}, we asked for {} {}",
+            other.amount_minor, other.currency, ours.amount_minor, ours.currency
+        )));
+    }
+    Ok(operation)
+}
+
+/// An operation about our authorisation.
+fn settled(operation: Operation, request: &Settle) -> Result<Operation, Lost> {
+    match &operation.reference {
+        Some(other) if other.as_str() != request.reference.as_str() => {
+            Err(Lost::Foreign("it is about another authorisation of the order".to_owned()))
         }
+        Some(_) | None => Ok(operation),
+    }
+}
+
+fn authorization(operation: Operation) -> Result<Authorization, Lost> {
+    match operation.result {
+        OperationResult::Approved => {
+            Ok(Authorization::Approved { reference: given("reference", operation.reference)? })
+        }
+        OperationResult::Declined => {
+            Ok(Authorization::Declined { reason: given("reason", operation.reason)? })
+        }
+        other => Err(unexpected("/authorizations", other)),
+    }
+}
+
+fn capture(operation: Operation) -> Result<Capture, Lost> {
+    match operation.result {
+        OperationResult::Captured => Ok(Capture::Captured),
+        OperationResult::Failed => {
+            Ok(Capture::Failed { reason: given("reason", operation.reason)? })
+        }
+        other => Err(unexpected("/captures", other)),
     }
 }
 
@@ -99,30 +137,41 @@ impl Provider for Remote {
             let Authorize { order_id, amount, card_token: _ } = request;
             let path = "/authorizations";
             let operation = self.operate(path, key, request, *order_id, *amount).await?;
-            match operation.result {
-                OperationResult::Approved => {
-                    let reference = given("reference", operation.reference)?;
-                    Ok(Authorization::Approved { reference })
-                }
-                OperationResult::Declined => {
-                    Ok(Authorization::Declined { reason: given("reason", operation.reason)? })
-                }
-                other => Err(unexpected(path, other).into()),
-            }
+            Ok(authorization(operation)?)
         })
     }
 
     fn capture<'a>(&'a self, key: CallKey, request: &'a Settle) -> Reply<'a, Capture> {
         Box::pin(async move {
-            let path = "/captures";
-            let operation = self.settle(path, key, request).await?;
-            match operation.result {
-                OperationResult::Captured => Ok(Capture::Captured),
-                OperationResult::Failed => {
-                    Ok(Capture::Failed { reason: given("reason", operation.reason)? })
-                }
-                other => Err(unexpected(path, other).into()),
-            }
+            let operation = self.settle("/captures", key, request).await?;
+            Ok(capture(operation)?)
+        })
+    }
+
+    fn looks_up(&self) -> bool {
+        true
+    }
+
+    fn look_up_authorization<'a>(
+        &'a self,
+        key: CallKey,
+        request: &'a Authorize,
+    ) -> Reply<'a, Option<Authorization>> {
+        Box::pin(async move {
+            let known = self.look_up(key, request.order_id, request.amount).await?;
+            Ok(known.map(authorization).transpose()?)
+        })
+    }
+
+    fn look_up_capture<'a>(
+        &'a self,
+        key: CallKey,
+        request: &'a Settle,
+    ) -> Reply<'a, Option<Capture>> {
+        Box::pin(async move {
+            let known = self.look_up(key, request.order_id, request.amount).await?;
+            let known = known.map(|operation| capture(settled(operation, request)?));
+            Ok(known.transpose()?)
         })
     }
 

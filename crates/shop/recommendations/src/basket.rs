@@ -33,6 +33,7 @@ mod tests {
             sku: format!("p{n:03}").parse().expect("a SKU"),
             quantity: 1,
             unit_price: Money { amount_minor: 1, currency: "EUR".parse().expect("a currency") },
+            product_version: None,
         };
         skus.map(line).collect()
     }

@@ -3,10 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use ballet::{CallKey, Failure};
 use serde::{Deserialize, Serialize};
 use shop_events::{Address, OrderId, ShipmentId};
+
+/// The reason for a "no" of ours: the carrier does not take the request.
+pub(crate) const NOT_TAKEN: &str = "request_not_taken";
 
 /// A carrier. Each request has an idempotency key: it takes effect once and has one answer, however
 /// often it is repeated.
@@ -17,6 +21,23 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
     fn cancel<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Cancelled>;
     /// Waits until a parcel is delivered. No answer means that it is still on its way.
     fn delivered<'a>(&'a self, key: CallKey, request: &'a Parcel) -> Reply<'a, Delivered>;
+    /// Whether it can be asked what became of a request.
+    fn looks_up(&self) -> bool {
+        false
+    }
+    /// What became of a request to collect a parcel; `None` if nothing was done, and nothing is under
+    /// way.
+    fn look_up_booking<'a>(
+        &'a self,
+        _key: CallKey,
+        _request: &'a Book,
+    ) -> Reply<'a, Option<Booking>> {
+        Box::pin(async { Err(NoAnswer::Unavailable("it cannot be asked what it did".to_owned())) })
+    }
+    /// How long it remembers a key; `None` for as long as we may ask.
+    fn keys_kept(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// A future answer.

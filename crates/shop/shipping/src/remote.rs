@@ -54,13 +54,7 @@ impl Remote {
         request: &(impl Serialize + Sync),
         order_id: OrderId,
     ) -> Result<Operation, Lost> {
-        let operation: Operation = self.0.operate(path, key, request).await?;
-        let other = operation.order_id;
-        if other == order_id {
-            Ok(operation)
-        } else {
-            Err(Lost::Foreign(format!("it is about order {other}, we asked for {order_id}")))
-        }
+        checked(self.0.operate(path, key, request).await?, order_id)
     }
 
     /// Requests an operation on a parcel, which has to be ours, and this result.
@@ -82,6 +76,28 @@ impl Remote {
     }
 }
 
+/// An operation about our order.
+fn checked(operation: Operation, order_id: OrderId) -> Result<Operation, Lost> {
+    let other = operation.order_id;
+    if other == order_id {
+        Ok(operation)
+    } else {
+        Err(Lost::Foreign(format!("it is about order {other}, we asked for {order_id}")))
+    }
+}
+
+fn booking(operation: Operation) -> Result<Booking, Lost> {
+    match operation.result {
+        OperationResult::Booked => {
+            Ok(Booking::Booked { tracking: given("tracking", operation.tracking)? })
+        }
+        OperationResult::Refused => {
+            Ok(Booking::Refused { reason: given("reason", operation.reason)? })
+        }
+        other => Err(unexpected("/shipments", other)),
+    }
+}
+
 fn given(what: &str, word: Option<Word>) -> Result<String, Lost> {
     word.map(String::from).ok_or_else(|| Lost::NotUnderstood(format!("it has no {what}")))
 }
@@ -93,17 +109,24 @@ fn unexpected(path: &str, result: OperationResult) -> Lost {
 impl Carrier for Remote {
     fn book<'a>(&'a self, key: CallKey, request: &'a Book) -> Reply<'a, Booking> {
         Box::pin(async move {
-            let path = "/shipments";
-            let operation = self.operate(path, key, request, request.order_id).await?;
-            match operation.result {
-                OperationResult::Booked => {
-                    Ok(Booking::Booked { tracking: given("tracking", operation.tracking)? })
-                }
-                OperationResult::Refused => {
-                    Ok(Booking::Refused { reason: given("reason", operation.reason)? })
-                }
-                other => Err(unexpected(path, other).into()),
-            }
+            let operation = self.operate("/shipments", key, request, request.order_id).await?;
+            Ok(booking(operation)?)
+        })
+    }
+
+    fn looks_up(&self) -> bool {
+        true
+    }
+
+    fn look_up_booking<'a>(
+        &'a self,
+        key: CallKey,
+        request: &'a Book,
+    ) -> Reply<'a, Option<Booking>> {
+        Box::pin(async move {
+            let known: Option<Operation> = self.0.look_up(key).await?;
+            let known = known.map(|operation| booking(checked(operation, request.order_id)?));
+            Ok(known.transpose()?)
         })
     }
 

@@ -104,6 +104,8 @@ impl Load {
                 (None | Some(StatusCode::CREATED), _)
                 | (Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS), _)
                 | (Some(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT), _) => {}
+                // It says when to ask again.
+                (Some(StatusCode::CONFLICT), _) if wait.is_some() => {}
                 (Some(StatusCode::CONFLICT), _) if text.contains("Idempotency-Key") => {
                     self.unknown.fetch_add(1, Ordering::Relaxed);
                     key = customer.new_id();

@@ -19,7 +19,7 @@ use crate::degradation::operation::{Visitor, open_cart};
 use crate::harness::cases::GOOD;
 use crate::harness::customer::{BUYS, Customer, SELLS, SUPPORTS};
 use crate::harness::endpoints::Endpoints;
-use crate::harness::gateway::{Gateway, Program};
+use crate::harness::gateway::{Gateway, Program, SECRET, drawn_secret};
 use crate::harness::products;
 use crate::harness::run_dir::run_dir;
 use crate::harness::serve::{GATEWAY, SERVICE};
@@ -42,6 +42,8 @@ pub(crate) struct Shop {
     database: Database,
     services: Vec<ServiceProcess>,
     gateway: Gateway,
+    /// What it signs with.
+    secret: String,
     pub(crate) visitor: Visitor,
     pub(crate) customers: Vec<Customer>,
     logs: PathBuf,
@@ -62,12 +64,16 @@ impl Shop {
         let definitions = topology::definitions(&shop::system(), |_| String::new());
         let env = TestEnv::new(&servers, "degradation", &definitions, &SERVICES).await?;
         let database = Database::new(servers.postgres(), GATEWAY).await?;
+        let secret = drawn_secret();
         let mut services = Vec::new();
         for name in SERVICES.iter().copied() {
             let launch = Launch {
                 name,
                 program: path.clone(),
-                env: vec![(SERVICE.to_owned(), name.to_owned())],
+                env: vec![
+                    (SERVICE.to_owned(), name.to_owned()),
+                    (SECRET.to_owned(), secret.clone()),
+                ],
                 isolated: false,
                 amqp_url: env.amqp_url(name).to_owned(),
                 database_url: env.database_url(name).to_owned(),
@@ -78,11 +84,10 @@ impl Shop {
         try_join_all(services.iter_mut().map(|service| service.ready(&http))).await?;
         let urls = services.iter().map(|service| (service.launch.name, &*service.url));
         let urls: Vec<_> = urls.collect();
-        let program = Program { path, env: vec![(SERVICE, GATEWAY.to_owned())] };
+        let program =
+            Program { path, env: vec![(SERVICE, GATEWAY.to_owned()), (SECRET, secret.clone())] };
         let gateway = Gateway::start(&children, program, &logs, database.url(), &urls).await?;
         gateway.ready(&http).await?;
-        let inventory = urls.iter().find(|(name, _)| *name == "inventory");
-        fill_shelves(&http, inventory.map(|(_, url)| *url).unwrap_or_default()).await?;
         let mut customers = Vec::new();
         for _ in 0..CUSTOMERS {
             customers.push(Customer::new(&gateway, BUYS, TIMEOUT).await?);
@@ -90,6 +95,7 @@ impl Shop {
         let customer = Customer::new(&gateway, BUYS, TIMEOUT).await?;
         let merchant = Customer::new(&gateway, SELLS, TIMEOUT).await?;
         let support = Customer::new(&gateway, SUPPORTS, TIMEOUT).await?;
+        fill_shelves(&merchant.http, &merchant.shop).await?;
         products::publish_all(&merchant.http, &merchant.shop).await?;
         let checkout = customer.checkout(&GOOD, 0)?;
         let order = customer.buy(&checkout).await?;
@@ -105,6 +111,7 @@ impl Shop {
             database,
             services,
             gateway,
+            secret,
             visitor,
             customers,
             logs,
@@ -178,7 +185,8 @@ impl Shop {
 
     pub(crate) fn endpoints(&self) -> Result<Endpoints> {
         let of = |service: &ServiceProcess| (service.launch.name.to_owned(), service.url.clone());
-        Endpoints::new(&self.servers, &self.env, self.services.iter().map(of).collect())
+        let services = self.services.iter().map(of).collect();
+        Ok(Endpoints::new(&self.servers, &self.env, services)?.signed(&self.secret))
     }
 
     /// Ends everything. The logs of a run that held are removed.

@@ -170,7 +170,8 @@ async fn settle(stage: &mut Stage, tap: &Tap, took: Duration) -> Result<Quiescen
 async fn depths(session: &dyn Session, queues: &[String]) -> Result<BTreeMap<String, u64>> {
     let mut found = BTreeMap::new();
     for queue in queues {
-        let messages = session.find(&Object::Queue(queue.clone())).await?.map_or(0, |q| q.messages);
+        let queued = session.find(&Object::Queue(queue.clone())).await?.seen()?;
+        let messages = queued.map_or(0, |queued| queued.messages);
         found.insert(queue.clone(), u64::from(messages));
     }
     Ok(found)

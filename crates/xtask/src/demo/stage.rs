@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use crate::harness::customer::{BUYS, Customer, SELLS};
 use crate::harness::endpoints::Endpoints;
-use crate::harness::gateway::{Gateway, Program};
+use crate::harness::gateway::{Gateway, Program, SECRET, drawn_secret};
 use crate::harness::run_dir::run_dir;
 use crate::harness::services::SERVICES;
 use crate::harness::stock::fill_shelves;
@@ -49,6 +49,8 @@ pub(crate) struct Stage {
     pub(crate) customers: Vec<Customer>,
     /// Publishes products and counts goods in.
     merchant: Option<Customer>,
+    /// What the gateway signs with.
+    secret: String,
     /// The kind of run, for the directory of its logs.
     kind: &'static str,
     logs: PathBuf,
@@ -72,6 +74,7 @@ impl Stage {
             database,
             customers,
             merchant,
+            secret: drawn_secret(),
             kind,
             logs,
         })
@@ -101,10 +104,10 @@ impl Stage {
             let launch = Launch {
                 name,
                 program: program.clone(),
-                env: vec![(
-                    "RABBITMQ_MANAGEMENT_URL".to_owned(),
-                    env.management().url().to_owned(),
-                )],
+                env: vec![
+                    ("RABBITMQ_MANAGEMENT_URL".to_owned(), env.management().url().to_owned()),
+                    (SECRET.to_owned(), self.secret.clone()),
+                ],
                 isolated: false,
                 amqp_url: env.amqp_url(name).to_owned(),
                 database_url: env.database_url(name).to_owned(),
@@ -119,17 +122,19 @@ impl Stage {
         let urls = own.map(|service| (service.launch.name, &*service.url));
         let urls: Vec<_> = urls.collect();
         let path = programs.get(GATEWAY.1).context("cargo built no gateway")?.clone();
-        let (program, dir) = (Program { path, env: Vec::new() }, &self.logs);
+        let env = vec![(SECRET, self.secret.clone())];
+        let (program, dir) = (Program { path, env }, &self.logs);
         let gateway = Gateway::start(&self.children, program, dir, database.url(), &urls).await?;
         gateway.ready(http).await?;
         for _ in 0..CUSTOMERS {
             self.customers.push(Customer::new(&gateway, BUYS, PATIENCE).await?);
         }
-        self.merchant = Some(Customer::new(&gateway, SELLS, PATIENCE).await?);
+        let merchant = Customer::new(&gateway, SELLS, PATIENCE).await?;
         self.gateway = Some(gateway);
         let ready: Vec<_> = self.services.iter().map(|service| service.launch.name).collect();
         ui::say(&format!("{} and the gateway are ready", ready.join(", ")));
-        fill_shelves(&self.http, self.url("inventory")).await?;
+        fill_shelves(&merchant.http, &merchant.shop).await?;
+        self.merchant = Some(merchant);
         // For `cargo xtask audit`.
         self.endpoints()?.write(&self.logs)
     }
@@ -150,7 +155,7 @@ impl Stage {
     pub(crate) fn endpoints(&self) -> Result<Endpoints> {
         let (servers, env) = (self.servers()?, self.env()?);
         let services = SERVICES.iter().map(|name| ((*name).to_owned(), self.url(name).to_owned()));
-        Endpoints::new(servers, env, services.collect())
+        Ok(Endpoints::new(servers, env, services.collect())?.signed(&self.secret))
     }
 
     pub(crate) fn servers(&self) -> Result<&Servers> {

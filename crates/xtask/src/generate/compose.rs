@@ -27,7 +27,7 @@ pub(super) fn services(system: &System) -> String {
         SERVICES: {names}
 
   databases:
-    image: postgres:17
+    image: postgres:18
     profiles: [shop]
     depends_on:
       postgres: {{condition: service_healthy}}
@@ -40,7 +40,7 @@ pub(super) fn services(system: &System) -> String {
     volumes:
       - ./crates/shop/system/databases.sh:/databases.sh:ro
     # The image wants a volume there, and each start would leave one behind.
-    tmpfs: /var/lib/postgresql/data
+    tmpfs: /var/lib/postgresql
     command: [bash, /databases.sh]
 "
     );
@@ -57,6 +57,7 @@ pub(super) fn services(system: &System) -> String {
       LISTEN: 0.0.0.0:8080
       AMQP_URL: amqp://{name}:{name}-development@rabbitmq:5672/{vhost}
       RABBITMQ_MANAGEMENT_URL: http://rabbitmq:15672
+      GATEWAY_SECRET: *gateway-secret
       DATABASE_URL: postgres://{name}:{name}-development@postgres:5432/{name}
 "
         )

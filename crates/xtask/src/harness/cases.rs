@@ -8,7 +8,7 @@ use shop_events::{Address, CustomerId, Money, OrderLine};
 use uuid::Uuid;
 
 use crate::harness::slow_carrier;
-use crate::harness::stock::{PLENTY, RARE};
+use crate::harness::stock::{PLENTY, RARE, RARE_PRICE};
 
 /// A kind of order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,9 +70,9 @@ impl Case {
     /// Whether the order with this number is placed over HTTP, and not over AMQP. A customer who
     /// cancels needs the answer, which holds the order's id.
     pub(crate) fn is_placed_over_http(&self, number: usize) -> bool {
-        // HTTP refuses an order without lines.
+        // HTTP refuses an order without lines, or of what catalog does not sell.
         matches!(self.end, End::CustomerCancels(_))
-            || (number.is_multiple_of(6) && self.goods != Goods::None)
+            || (number.is_multiple_of(6) && !matches!(self.goods, Goods::None | Goods::Unknown))
     }
 
     /// Whether an order that is placed over HTTP comes from a cart. Carts take only what catalog sells.
@@ -162,14 +162,20 @@ pub(crate) fn cases(orders: u32) -> Vec<Case> {
 pub(crate) fn checkout(case: &Case, number: usize, customer: Uuid) -> Result<CartCheckedOut> {
     let (sku, price) = PLENTY[number % PLENTY.len()];
     let quantity = u32::try_from(number % 3 + 1)?;
-    let line = |sku: &str, quantity| -> Result<OrderLine> {
+    let line = |sku: &str, quantity, price, product_version| -> Result<OrderLine> {
         let unit_price = Money { amount_minor: price, currency: "EUR".parse()? };
-        Ok(OrderLine { sku: sku.parse()?, quantity, unit_price })
+        Ok(OrderLine { sku: sku.parse()?, quantity, unit_price, product_version })
     };
     let lines = match case.goods {
-        Goods::Plenty => vec![line(sku, quantity)?],
-        Goods::Short => vec![line(sku, quantity)?, line(RARE.0, u32::try_from(RARE.1)? + 1)?],
-        Goods::Unknown => vec![line("unicorn", 1)?],
+        Goods::Plenty => vec![line(sku, quantity, price, Some(1))?],
+        Goods::Short => {
+            let too_many = u32::try_from(RARE.1)? + 1;
+            vec![
+                line(sku, quantity, price, Some(1))?,
+                line(RARE.0, too_many, RARE_PRICE.1, Some(RARE_PRICE.0))?,
+            ]
+        }
+        Goods::Unknown => vec![line("unicorn", 1, price, None)?],
         Goods::None => Vec::new(),
     };
     Ok(CartCheckedOut {

@@ -30,6 +30,9 @@ pub(crate) struct Endpoints {
     /// The broker's management API, with user and password.
     pub(crate) management: String,
     pub(crate) vhost: String,
+    /// What the services want requests to be signed with, if they do.
+    #[serde(default)]
+    pub(crate) secret: Option<String>,
 }
 
 impl Endpoints {
@@ -49,7 +52,13 @@ impl Endpoints {
             services,
             management: management.into(),
             vhost: env.vhost().to_owned(),
+            secret: None,
         })
+    }
+
+    /// Of services that take only what is signed with this.
+    pub(crate) fn signed(self, secret: &str) -> Self {
+        Self { secret: Some(secret.to_owned()), ..self }
     }
 
     /// Writes them where the audit looks. Only we may read the file, because it holds passwords.
@@ -69,7 +78,11 @@ impl Endpoints {
     }
 
     fn service_urls(&self) -> ServiceUrls {
-        self.services.clone().into_iter().collect()
+        let urls: ServiceUrls = self.services.clone().into_iter().collect();
+        match &self.secret {
+            Some(secret) => urls.signed_with(secret),
+            None => urls,
+        }
     }
 
     /// What of the products is unlike what was published of them.
@@ -107,11 +120,13 @@ impl Endpoints {
     ) -> Report {
         let databases: Vec<_> = self.databases.clone().into_iter().collect();
         let system = shop::system();
-        let framework = ballet_ops::audit::audit(&system, &databases, broker, quiescent_after);
+        // First: what is over by then is over in the services' rows, too.
+        let framework =
+            ballet_ops::audit::audit(&system, &databases, broker, quiescent_after).await;
         let urls = self.service_urls();
         // The framework's audit goes by the databases' clock, the shop's by this machine's.
-        let business = shop::audit::audit(&urls, quiescent_after - ahead);
-        let (framework, business) = tokio::join!(framework, business);
+        let quiescent_after = quiescent_after - ahead;
+        let business = shop::audit::audit_beside(&framework, &urls, quiescent_after).await;
         business.and(framework)
     }
 }

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use ballet::Clock;
 use ballet_testkit::{Child, Children};
 use reqwest::Client;
 use rustix::process::Signal;
@@ -23,6 +24,8 @@ const KEYS: &str = "keys";
 /// The services' HTTP documents, in the workspace.
 const DOCUMENTS: &str = "docs/openapi";
 const DATABASE: &str = "\"env:GATEWAY_DATABASE_URL\"";
+/// What it signs with, in its environment and in that of the services.
+pub(crate) const SECRET: &str = "GATEWAY_SECRET";
 /// How long a request waits for the database. It is on this machine, which may have much else to do.
 const DATABASE_TIMEOUT: &str = "10s";
 /// How long it may take to start, on a machine that has much else to do.
@@ -35,6 +38,13 @@ const VALID: &str = "7d";
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
     pub(crate) env: Vec<(&'static str, String)>,
+}
+
+/// A secret for this run.
+pub(crate) fn drawn_secret() -> String {
+    let clock = Clock::system();
+    let id = || clock.new_id(clock.now()).simple().to_string();
+    id() + &id()
 }
 
 #[derive(Debug)]

@@ -1,19 +1,41 @@
 //! The catalog's products: what the shop sells, published over HTTP.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
+use ballet_testkit::wait_until;
 use reqwest::{Client, Response, StatusCode, header};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
+use crate::harness::cases;
 use crate::harness::http::send_until_answered;
-use crate::harness::stock::{PLENTY, RARE};
+use crate::harness::stock::{PLENTY, RARE, RARE_PRICE};
+
+/// How long a service may take to hear of a product.
+const KNOWN: Duration = Duration::from_secs(120);
 
 /// Publishes all products, and reduces the price of the rare one.
 pub(crate) async fn publish_all(http: &Client, catalog: &str) -> Result<()> {
-    let rare_price = 8_900;
-    for (sku, price) in PLENTY.into_iter().chain([(RARE.0, rare_price)]) {
+    let (version, price) = RARE_PRICE;
+    for (sku, price) in PLENTY.into_iter().chain([(RARE.0, price + 1_000)]) {
         publish(http, catalog, sku, price).await?;
     }
-    reprice(http, catalog, RARE.0, 1, rare_price - 1_000).await
+    reprice(http, catalog, RARE.0, version - 1, price).await
+}
+
+/// Waits until orders knows the product that was published last. It refuses a price of nothing with
+/// 409, and whatever it does not know otherwise.
+pub(crate) async fn known_to_orders(http: &Client, orders: &str) -> Result<()> {
+    let mut free = cases::checkout(&cases::GOOD, 0, Uuid::nil())?;
+    let line = free.lines.first_mut().context("a line")?;
+    line.sku = RARE.0.parse()?;
+    (line.unit_price.amount_minor, line.product_version) = (0, None);
+    let known = wait_until("orders to know the products", KNOWN, || async {
+        let answer = http.post(format!("{orders}/orders")).json(&free).send().await?;
+        Ok::<_, reqwest::Error>((answer.status() == StatusCode::CONFLICT).then_some(()))
+    });
+    Ok(known.await?)
 }
 
 /// Publishes a product, which may have been published before.

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::harness::endpoints::Endpoints;
 use crate::harness::fleet::Fleet;
-use crate::harness::products::publish_all;
+use crate::harness::products::{known_to_orders, publish_all};
 use crate::harness::run_dir::run_dir;
 use crate::harness::services::SERVICES;
 use crate::harness::stock::fill_shelves;
@@ -135,7 +135,9 @@ impl Stage {
         let inventory = self.fleet.url("inventory", 0).await.unwrap_or_default();
         fill_shelves(&self.http, &inventory).await?;
         let catalog = self.fleet.url("catalog", 0).await.unwrap_or_default();
-        publish_all(&self.http, &catalog).await
+        publish_all(&self.http, &catalog).await?;
+        let orders = self.fleet.url("orders", 0).await.unwrap_or_default();
+        known_to_orders(&self.http, &orders).await
     }
 
     /// Where everything can be reached without the proxies, for the audit.

@@ -50,6 +50,28 @@ pub(crate) trait AnyStep: Send + Sync {
     fn call<'a>(&'a self, _undo: bool, _: CallKey, _request: &'a str) -> Future<'a, String> {
         calls_nobody(self.part().name)
     }
+    /// Whether the step can look up what became of its call.
+    fn looks_up(&self) -> bool {
+        false
+    }
+    /// Looks up what became of the external call of the step or of its compensation; `None` if nothing
+    /// was done.
+    fn look_up<'a>(
+        &'a self,
+        _undo: bool,
+        _: CallKey,
+        _request: &'a str,
+    ) -> Future<'a, Option<String>> {
+        calls_nobody(self.part().name)
+    }
+    /// Returns the answer that stands for a request which the other side does not take.
+    fn not_taken(&self, _request: &str, _why: &str) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+    /// Returns how long the other side remembers a key.
+    fn keys_kept(&self) -> Option<Duration> {
+        None
+    }
     fn answered<'a>(
         &'a self,
         _: Tx<'a>,

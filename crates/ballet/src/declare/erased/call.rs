@@ -11,6 +11,7 @@ use crate::declare::erased::any::{
 use crate::declare::erased::codec::{
     assemble, decode_stored, encode_compensated, encode_json, encode_outcome,
 };
+use crate::declare::failure::Failure;
 use crate::declare::retry::Retry;
 use crate::declare::tx::Tx;
 
@@ -18,6 +19,7 @@ use crate::declare::tx::Tx;
 pub(crate) struct CallCompensation<S> {
     request: Compensation<S>,
     call: for<'a> fn(&'a S, CallKey, &'a str) -> Future<'a, String>,
+    look_up: for<'a> fn(&'a S, CallKey, &'a str) -> Future<'a, Option<String>>,
     answered: for<'a> fn(&'a S, Tx<'a>, &'a str, &'a str) -> Future<'a, AnyCompensated>,
 }
 
@@ -39,6 +41,13 @@ impl<S: CallCompensate> CallCompensation<S> {
                 Box::pin(async move {
                     let request = decode_stored(S::NAME, "request", request)?;
                     encode_json(S::NAME, &step.compensate_call(key, &request).await?)
+                })
+            },
+            look_up: |step, key, request| {
+                Box::pin(async move {
+                    let request = decode_stored(S::NAME, "request", request)?;
+                    let known = step.compensate_look_up(key, &request).await?;
+                    known.map(|answer| encode_json(S::NAME, &answer)).transpose()
                 })
             },
             answered: |step, mut tx, request, answer| {
@@ -106,6 +115,37 @@ impl<S: CallStep> AnyStep for OutsideStep<S> {
                 encode_json(S::NAME, &self.step.call(key, &request).await?)
             }),
         }
+    }
+
+    fn looks_up(&self) -> bool {
+        self.step.looks_up()
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        undo: bool,
+        key: CallKey,
+        request: &'a str,
+    ) -> Future<'a, Option<String>> {
+        match (&self.undo, undo) {
+            (Some(compensation), true) => (compensation.look_up)(&self.step, key, request),
+            (None, true) => no_compensation(S::NAME),
+            (_, false) => Box::pin(async move {
+                let request = decode_stored(S::NAME, "request", request)?;
+                let known = self.step.look_up(key, &request).await?;
+                known.map(|answer| encode_json(S::NAME, &answer)).transpose()
+            }),
+        }
+    }
+
+    fn not_taken(&self, request: &str, why: &str) -> Result<Option<String>, Failure> {
+        let request = decode_stored(S::NAME, "request", request)?;
+        let answer = self.step.not_taken(&request, why);
+        answer.map(|answer| encode_json(S::NAME, &answer)).transpose()
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        self.step.keys_kept()
     }
 
     fn answered<'a>(

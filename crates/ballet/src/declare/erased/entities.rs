@@ -14,6 +14,8 @@ use crate::declare::json;
 /// The most entities of one page, and the most bytes of their states. A single state may be bigger.
 const PAGE_ENTITIES: usize = 50;
 const PAGE_BYTES: usize = 64 * 1024;
+/// The most bytes that the number of pages takes.
+const COUNT_BYTES: usize = 32;
 
 /// An event that feeds a copy.
 pub(crate) trait AnyFeed: Send + Sync {
@@ -94,17 +96,30 @@ fn row<E: Entity>(version: Versioned<E>) -> Result<EntityRow, Failure> {
     Ok(EntityRow { id, version, state })
 }
 
+/// Entities of a run.
+#[derive(Debug)]
+pub(crate) struct Portion {
+    pub(crate) run: Uuid,
+    /// The number of the run's pages so far.
+    pub(crate) before: i64,
+    pub(crate) rows: Vec<EntityRow>,
+    /// Whether the run ends with them.
+    pub(crate) are_last: bool,
+}
+
+/// What publishes entities anew.
+#[derive(Debug, Default)]
+pub(crate) struct PageEvents {
+    /// At least one if the run ends with them.
+    pub(crate) events: Vec<Encoded>,
+    /// The entities that no event can hold, each with the reason.
+    pub(crate) left_out: Vec<String>,
+}
+
 /// A shared entity.
 pub(crate) trait AnyShare: Send + Sync {
-    /// The events that publish these entities anew: at least one if they are the last of the run.
-    /// `before` is the number of the run's pages so far.
-    fn pages(
-        &self,
-        run: Uuid,
-        before: i64,
-        rows: Vec<EntityRow>,
-        are_last: bool,
-    ) -> Result<Vec<Encoded>, Failure>;
+    /// The events that publish these entities anew, none with a body above the limit.
+    fn pages(&self, portion: Portion, max_body: usize) -> Result<PageEvents, Failure>;
 }
 
 pub(crate) struct TypedShare<E>(PhantomData<fn(E)>);
@@ -116,20 +131,23 @@ impl<E> TypedShare<E> {
 }
 
 impl<E: Entity> AnyShare for TypedShare<E> {
-    fn pages(
-        &self,
-        run: Uuid,
-        before: i64,
-        rows: Vec<EntityRow>,
-        are_last: bool,
-    ) -> Result<Vec<Encoded>, Failure> {
+    fn pages(&self, portion: Portion, max_body: usize) -> Result<PageEvents, Failure> {
+        let Portion { run, before, rows, are_last } = portion;
+        let most = PAGE_BYTES.min(max_body / 2);
+        let mut left_out = Vec::new();
         let mut pages: Vec<Vec<Versioned<E>>> = Vec::new();
         let mut bytes = 0;
         for row in rows {
             let size = row.state.as_ref().map_or(0, String::len);
-            let entity = entity(row)?;
+            let entity = match entity(row) {
+                Ok(entity) => entity,
+                Err(failure) => {
+                    left_out.push(failure.to_string());
+                    continue;
+                }
+            };
             match pages.last_mut() {
-                Some(page) if page.len() < PAGE_ENTITIES && bytes + size <= PAGE_BYTES => {
+                Some(page) if page.len() < PAGE_ENTITIES && bytes + size <= most => {
                     bytes += size;
                     page.push(entity);
                 }
@@ -139,16 +157,54 @@ impl<E: Entity> AnyShare for TypedShare<E> {
                 }
             }
         }
-        if pages.is_empty() && are_last {
-            pages.push(Vec::new());
+        let mut fitting = Fitting { run, max_body, pages: Vec::new(), left_out };
+        pages.into_iter().for_each(|page| fitting.add(page));
+        let Fitting { mut pages, left_out, .. } = fitting;
+        if are_last {
+            // Only the last page tells how many there are.
+            let entities = pages.pop().map(|(entities, _)| entities).unwrap_or_default();
+            let whole = before.saturating_add(i64::try_from(pages.len()).unwrap_or(i64::MAX));
+            let last = Republished { run, pages: Some(whole.saturating_add(1)), entities };
+            pages.push((Vec::new(), Encoded::of(&last)?));
         }
-        let last = pages.len();
-        let whole = before.saturating_add(i64::try_from(last).unwrap_or(i64::MAX));
-        let page = |(at, entities): (usize, Vec<Versioned<E>>)| {
-            let pages = (are_last && at + 1 == last).then_some(whole);
-            Encoded::of(&Republished { run, pages, entities })
+        let events = pages.into_iter().map(|(_, event)| event).collect();
+        Ok(PageEvents { events, left_out })
+    }
+}
+
+/// The pages that can be published.
+struct Fitting<E> {
+    run: Uuid,
+    max_body: usize,
+    pages: Vec<(Vec<Versioned<E>>, Encoded)>,
+    left_out: Vec<String>,
+}
+
+impl<E: Entity> Fitting<E> {
+    /// Adds a page, or what of it can be published.
+    fn add(&mut self, entities: Vec<Versioned<E>>) {
+        let page = Republished { run: self.run, pages: None, entities };
+        let encoded = Encoded::of(&page);
+        let mut entities = page.entities;
+        let why = match encoded {
+            Ok(event) if event.body.len() + COUNT_BYTES <= self.max_body => {
+                self.pages.push((entities, event));
+                return;
+            }
+            Ok(event) => {
+                let (bytes, limit) = (event.body.len(), self.max_body);
+                format!("its event would have {bytes} bytes, the limit (MAX_BODY) is {limit}")
+            }
+            Err(failure) => failure.to_string(),
         };
-        pages.into_iter().enumerate().map(page).collect()
+        if entities.len() > 1 {
+            let second = entities.split_off(entities.len() / 2);
+            self.add(entities);
+            self.add(second);
+        } else {
+            let named = entities.iter().map(|entity| format!("{} {:?}: {why}", E::NAME, entity.id));
+            self.left_out.extend(named);
+        }
     }
 }
 
@@ -186,9 +242,19 @@ mod tests {
     }
 
     fn pages(before: i64, rows: Vec<EntityRow>, are_last: bool) -> Vec<Republished<Lamp>> {
-        let pages = TypedShare::<Lamp>::new().pages(Uuid::nil(), before, rows, are_last);
+        let made = pages_of(before, rows, are_last);
+        assert!(made.left_out.is_empty(), "{:?}", made.left_out);
+        decoded(made)
+    }
+
+    fn pages_of(before: i64, rows: Vec<EntityRow>, are_last: bool) -> PageEvents {
+        let portion = Portion { run: Uuid::nil(), before, rows, are_last };
+        TypedShare::<Lamp>::new().pages(portion, 1024 * 1024).expect("pages")
+    }
+
+    fn decoded(made: PageEvents) -> Vec<Republished<Lamp>> {
         let decode = |page: Encoded| serde_json::from_slice(&page.body).expect("a page");
-        pages.expect("pages").into_iter().map(decode).collect()
+        made.events.into_iter().map(decode).collect()
     }
 
     #[test]
@@ -210,10 +276,17 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_cannot_be_decoded_is_named() {
-        let row = EntityRow { id: "hall".to_owned(), version: 1, state: Some("{}".to_owned()) };
-        let failed = TypedShare::<Lamp>::new().pages(Uuid::nil(), 0, vec![row], false);
-        let said = failed.expect_err("no text").to_string();
-        assert!(said.contains(r#"the state of lamp "hall" cannot be decoded"#), "{said}");
+    fn t230_what_no_event_can_hold_is_left_out_and_named_and_the_others_are_there() {
+        let mut all = rows(60, 10);
+        all[3].state = Some("{}".to_owned());
+        all[59].state = rows(1, 1024 * 1024)[0].state.clone();
+        let made = pages_of(0, all, true);
+        let [shape, size] = &made.left_out[..] else { panic!("{:?}", made.left_out) };
+        assert!(shape.contains(r#"the state of lamp "3" cannot be decoded"#), "{shape}");
+        assert!(size.starts_with(r#"lamp "59": its event would have"#), "{size}");
+        let pages = decoded(made);
+        assert_eq!(pages.iter().map(|page| page.entities.len()).sum::<usize>(), 58);
+        let count = i64::try_from(pages.len()).ok();
+        assert_eq!(pages.last().expect("a page").pages, count);
     }
 }

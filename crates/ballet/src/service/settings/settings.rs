@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ballet_amqp::TlsFiles;
+use ballet_signature::Secrets;
 use clap::builder::RangedU64ValueParser;
 use clap::{ArgMatches, Args, Command, ValueEnum};
 
@@ -21,10 +22,19 @@ pub(crate) const DATABASE_CONNECTIONS: RangeInclusive<i64> = 8..=500;
 /// Connections beside those of the lanes, by default: five of them are for requests.
 const MORE_CONNECTIONS: u32 = 11;
 pub(crate) const REPUBLISH_RATE: RangeInclusive<i64> = 1..=1_000_000;
-pub(crate) const HANDLER_SECONDS: RangeInclusive<u64> = 1..=3600;
+/// The broker takes a message back that is not settled within half an hour.
+pub(crate) const HANDLER_SECONDS: RangeInclusive<u64> = 1..=25 * 60;
 pub(crate) const DRAIN_SECONDS: RangeInclusive<u64> = 0..=3600;
-/// RabbitMQ itself takes at most 512 MiB.
-pub(crate) const MAX_BODY: RangeInclusive<u64> = 1..=512 * 1024 * 1024;
+pub(crate) const MAX_BODY: RangeInclusive<u64> = LEAST_BODY..=MOST_BODY;
+/// The same for a program that sets it itself, and knows how small its events are.
+pub(crate) const ANY_BODY: RangeInclusive<u64> = 1..=MOST_BODY;
+/// With less, events of the services themselves would be dead letters.
+const LEAST_BODY: u64 = 64 * 1024;
+/// RabbitMQ itself takes no more.
+const MOST_BODY: u64 = 512 * 1024 * 1024;
+
+/// The fewest characters of the gateway's secret.
+const LEAST_SECRET: usize = 32;
 
 /// What every service is told. Put it into the service's own arguments with
 /// `#[command(flatten)]`.
@@ -89,6 +99,20 @@ pub struct Settings {
     /// The most HTTP requests that are served at a time. Others are answered with 503.
     #[arg(long, env = "HTTP_REQUESTS", default_value_t = 256, value_parser = clap::value_parser!(u16).range(AT_LEAST_ONE))]
     pub http_requests: u16,
+
+    /// The gateway's secrets, separated by commas. With them HTTP requests are taken only if the gateway
+    /// has signed them with one; without them the network is trusted.
+    #[arg(long, env = "GATEWAY_SECRET", hide_env_values = true, value_name = "SECRETS")]
+    pub gateway_secret: Option<String>,
+
+    /// A file that holds the gateway's secrets, one a line. It is read again when it changes.
+    #[arg(
+        long,
+        env = "GATEWAY_SECRET_FILE",
+        value_name = "FILE",
+        conflicts_with = "gateway_secret"
+    )]
+    pub gateway_secret_file: Option<PathBuf>,
 
     /// The most entities that are published anew in a second, when a service asks for all that this
     /// one shares; of all replicas together.
@@ -157,6 +181,8 @@ impl Settings {
             max_body: 1024 * 1024,
             database_connections: None,
             http_requests: 256,
+            gateway_secret: None,
+            gateway_secret_file: None,
             republish_rate: 5000,
             handler_seconds: 30,
             drain_seconds: 20,
@@ -212,6 +238,13 @@ impl Settings {
             self.database_url_file.as_deref(),
             "postgres://user:password@host:5432/database",
         )
+    }
+
+    /// The secrets of the gateway, if only what it has signed is taken.
+    pub(crate) fn gateway_secrets(&self) -> Result<Option<Secrets>, SettingsError> {
+        let (text, file) = (self.gateway_secret.as_deref(), self.gateway_secret_file.as_ref());
+        let secrets = Secrets::of("GATEWAY_SECRET", text, file, LEAST_SECRET);
+        secrets.map_err(|wrong| SettingsError::new(wrong.to_string()))
     }
 
     /// The certificates to use with the broker.
@@ -299,6 +332,8 @@ impl fmt::Debug for Settings {
             max_body,
             database_connections,
             http_requests,
+            gateway_secret,
+            gateway_secret_file,
             republish_rate,
             handler_seconds,
             drain_seconds,
@@ -323,6 +358,8 @@ impl fmt::Debug for Settings {
             .field("max_body", max_body)
             .field("database_connections", database_connections)
             .field("http_requests", http_requests)
+            .field("gateway_secret", &gateway_secret.as_ref().map(|_| "***"))
+            .field("gateway_secret_file", gateway_secret_file)
             .field("republish_rate", republish_rate)
             .field("handler_seconds", handler_seconds)
             .field("drain_seconds", drain_seconds)
@@ -341,9 +378,9 @@ mod tests {
 
     #[test]
     fn the_settings_show_no_password() {
-        let settings = Settings::new("amqp://u:secret@a/s", "postgres://h/d?password=secret");
+        let settings = Settings::new("amqp://u:geheim@a/s", "postgres://h/d?password=geheim");
         let shown = format!("{settings:?}");
-        assert!(shown.contains("amqp://u:***@a/s") && !shown.contains("secret"), "{shown}");
+        assert!(shown.contains("amqp://u:***@a/s") && !shown.contains("geheim"), "{shown}");
     }
 
     #[test]

@@ -26,18 +26,20 @@ pub(crate) async fn open(
     let now = tx.now();
     let mut cart = Cart::new(tx.new_id(), customer_id, now);
     let skus: Vec<&str> = items.iter().map(|item| item.sku.as_str()).collect();
-    let mut products = copies::get_all::<Product>(tx.db(), &skus).await?;
+    let products = copies::get_all::<Product>(tx.db(), &skus).await?;
     for (at, NewItem { sku, quantity }) in items.iter().enumerate() {
-        let product = match products.remove(sku.as_str()) {
-            Some(Versioned { state: Some(product), .. }) => Ok(product),
+        let product = match products.get(sku.as_str()) {
+            Some(Versioned { state: Some(product), .. }) => Ok(product.clone()),
             Some(_) => Err(refusals::withdrawn_words(sku)),
             None => Err(refusals::no_product_words(sku)),
         };
         let product = product.map_err(|why| {
             Problem::unprocessable(why).at(Place::body(["items", &at.to_string(), "sku"]))
         })?;
-        // There is room: the number of items was checked.
-        cart.put(product, *quantity);
+        // There is room, and quantities add up to what may be there: both was checked.
+        let before = cart.lines.iter().find(|line| line.sku == *sku);
+        let before = before.map_or(0, |line| line.quantity);
+        cart.put(product, before + quantity);
     }
     check_total(&cart)?;
     store::cart::open(tx.db(), &cart).await?;

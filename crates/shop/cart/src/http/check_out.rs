@@ -1,8 +1,10 @@
 //! The checkout: decided once, under the lock of the cart's row.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use ballet::http::{Json, Path, Problem};
-use ballet::{Handle, SagaId, Tx, copies};
+use ballet::{Handle, SagaId, Tx, Versioned, copies};
 use ballet_openapi::IfMatch;
 use shop_access::Caller;
 use shop_events::cart::CartCheckedOut;
@@ -41,7 +43,7 @@ pub(crate) async fn check_out(
         return Ok(Outcome::Refused(refusals::not_open(&cart), cart.version));
     }
     let shown = cart.clone();
-    let changes = compare(&mut tx, &mut cart).await?;
+    let (changes, products) = compare(&mut tx, &mut cart).await?;
     if !changes.is_empty() {
         // The cart shows what is new, so the next checkout can be of that.
         if cart != shown {
@@ -50,12 +52,16 @@ pub(crate) async fn check_out(
         unit.commit().await?;
         return Ok(Outcome::Refused(refusals::not_as_shown(changes), cart.version));
     }
-    let (lines, total) = match cart.order() {
+    let (mut lines, total) = match cart.order() {
         Ok(order) => order,
         Err(why) => {
             return Ok(Outcome::Refused(refusals::no_order(cart_id, &why), cart.version));
         }
     };
+    for line in &mut lines {
+        // Who judges the prices again sees by it whether its copy is behind.
+        line.product_version = products.get(line.sku.as_str()).map(|product| product.version);
+    }
     let checkout = Checkout {
         order_id,
         cart_id,
@@ -97,13 +103,16 @@ async fn earlier(
 }
 
 /// Compares the cart with the products as they are in this transaction.
-async fn compare(tx: &mut Tx<'_>, cart: &mut Cart) -> Result<Vec<Change>, Problem> {
+async fn compare(
+    tx: &mut Tx<'_>,
+    cart: &mut Cart,
+) -> Result<(Vec<Change>, HashMap<String, Versioned<Product>>), Problem> {
     let skus: Vec<&str> = cart.lines.iter().map(|line| line.sku.as_str()).collect();
     let products = copies::get_all::<Product>(tx.db(), &skus).await?;
     match cart.lines.iter().find(|line| !products.contains_key(line.sku.as_str())) {
         // The copy is being filled anew.
         Some(line) => Err(refusals::price_unknown(&line.sku)),
-        None => Ok(cart.compare(&products)),
+        None => Ok((cart.compare(&products), products)),
     }
 }
 

@@ -32,7 +32,7 @@ async fn a_checkout_is_one_order_at_the_prices_shown_however_often_it_is_sent() 
     assert_eq!(event["properties"]["correlation_id"], order_id);
     let line = |sku: &str, quantity: u32, price| {
         json!({ "sku": sku, "quantity": quantity,
-        "unit_price": euros(price) })
+        "unit_price": euros(price), "product_version": 1 })
     };
     let lines = json!([line("mug", 2, 1_250), line("pot", 1, 3_000)]);
     let mut expected = terms("card_approved");

@@ -68,10 +68,15 @@ async fn what_cannot_be_in_a_cart_is_refused_with_a_sentence() {
         assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(problem(refused).await["errors"][0]["pointer"], "#/quantity");
     }
+    let twice = world.opened(&[("mug", 1), ("pot", 1), ("mug", 2)]).await;
+    assert_eq!(
+        (&twice["lines"][0]["quantity"], &twice["lines"][1]["quantity"]),
+        (&json!(3), &json!(1))
+    );
     for (items, pointer) in [
         (lines(&[("mug", 1), ("cup", 1)]), "#/items/1/sku"),
         (lines(&[("vase", 1)]), "#/items/0/sku"),
-        (lines(&[("mug", 1), ("mug", 2)]), "#/items/1/sku"),
+        (lines(&[("mug", 1), ("mug", 10_000)]), "#/items/1/quantity"),
         (lines(&[("mug", 0)]), "#/items/0/quantity"),
         (lines(&[("a mug", 1)]), "#/items/0/sku"),
         (lines(&[("mug", 1); 101]), "#/items"),

@@ -1,5 +1,6 @@
 //! The rows of catalog.
 
+pub(crate) mod price;
 pub(crate) mod product;
 pub(crate) mod search;
 mod words;

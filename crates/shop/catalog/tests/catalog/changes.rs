@@ -92,7 +92,7 @@ async fn a_change_is_of_the_version_that_its_sender_has_read() {
         assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{wrong}");
         assert!(detail(refused).await.starts_with("If-Match is wrong"));
     }
-    for wrong in ["\"2\"", "W/\"1\""] {
+    for wrong in ["\"2\"", "W/\"2\""] {
         let refusals = [
             world.set_price("mug", Some(wrong), 1).await,
             world.withdraw("mug", Some(wrong)).await,
@@ -156,5 +156,51 @@ async fn a_product_is_published_once_however_often_it_is_sent() {
     let both: Vec<Value> = both.map(|(sku, title)| product(&sku, title, "")).collect();
     join_all(both.iter().map(|product| world.published(product))).await;
     world.events(21).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t216_a_product_has_a_name_that_can_be_read_and_a_weak_tag_names_its_version() {
+    let world = World::new("names").await;
+    let refused = world.post(&product("search", "A search", "For what is lost.")).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(detail(refused).await.starts_with("sku: search is no SKU"));
+    world.published(&product("mug", "A mug", "For tea.")).await;
+    let changed = world.set_price("mug", Some("W/\"1\""), 990).await;
+    assert_eq!((changed.status(), tag(&changed)), (StatusCode::OK, "\"2\""));
+    let late = world.set_price("mug", Some("W/\"1\""), 880).await;
+    assert_eq!(late.status(), StatusCode::PRECONDITION_FAILED);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t202_catalog_notes_what_each_product_cost_and_when() {
+    let world = World::new("prices").await;
+    for sku in ["mug", "pot"] {
+        world.published(&product(sku, "A thing", "")).await;
+    }
+    world.set_price("mug", Some("\"1\""), 990).await;
+    world.set_price("mug", Some("\"2\""), 990).await;
+    world.withdraw("mug", Some("\"2\"")).await;
+    let (mut prices, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = world.read(&format!("/prices?limit=1{after}")).await;
+        prices.extend(page["items"].as_array().expect("a list").iter().cloned());
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    let seen = |price: &Value| {
+        (
+            price["sku"].clone(),
+            price["version"].clone(),
+            price["price"].clone(),
+            price["until"].is_string(),
+        )
+    };
+    let expected = [("mug", 1, 1_250, true), ("mug", 2, 990, true), ("pot", 1, 1_250, false)];
+    let expected = expected
+        .map(|(sku, version, price, over)| (json!(sku), json!(version), euros(price), over));
+    assert_eq!(prices.iter().map(seen).collect::<Vec<_>>(), expected);
+    assert_eq!(prices[0]["until"], prices[1]["since"]);
     world.close().await;
 }

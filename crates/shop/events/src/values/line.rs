@@ -19,9 +19,13 @@ pub struct OrderLine {
     /// The quantity, 1 to 10,000.
     #[schemars(range(min = 1, max = MAX_QUANTITY))]
     pub quantity: u32,
-    /// The price of one piece.
+    /// The price of one piece: what catalog offers the product for.
     #[schemars(with = "Price")]
     pub unit_price: Money,
+    /// The version of the product that has this price, as catalog numbers them. A service that has
+    /// not heard of it yet waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_version: Option<i64>,
 }
 
 /// A quantity of one product.

@@ -23,7 +23,7 @@ async fn run(db: &mut PgConnection, statement: &'static str) {
 
 fn line(sku: &str) -> OrderLine {
     let unit_price = Money { amount_minor: 1, currency: "EUR".parse().unwrap() };
-    OrderLine { sku: sku.parse().unwrap(), quantity: 1, unit_price }
+    OrderLine { sku: sku.parse().unwrap(), quantity: 1, unit_price, product_version: None }
 }
 
 /// Reserves the SKUs in its own order, and releases every third reservation.

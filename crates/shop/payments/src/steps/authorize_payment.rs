@@ -1,6 +1,7 @@
 //! The step `authorize_payment` and its compensation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -11,7 +12,7 @@ use shop_events::inventory::StockReserved;
 use shop_events::orders::OrderPlaced;
 use shop_events::payments::{PaymentAuthorized, PaymentDeclined, PaymentVoided};
 
-use crate::provider::{Authorization, Authorize, NoAnswer, Provider, Settle, Void};
+use crate::provider::{Authorization, Authorize, NOT_TAKEN, NoAnswer, Provider, Settle, Void};
 use crate::state::State;
 use crate::store::payment as store;
 
@@ -38,6 +39,26 @@ impl CallStep for AuthorizePayment {
 
     async fn call(&self, key: CallKey, request: &Authorize) -> Result<Authorization, Failure> {
         self.0.authorize(key, request).await.map_err(NoAnswer::failure)
+    }
+
+    fn looks_up(&self) -> bool {
+        self.0.looks_up()
+    }
+
+    async fn look_up(
+        &self,
+        key: CallKey,
+        request: &Authorize,
+    ) -> Result<Option<Authorization>, Failure> {
+        self.0.look_up_authorization(key, request).await.map_err(NoAnswer::failure)
+    }
+
+    fn not_taken(&self, _: &Authorize, _: &str) -> Option<Authorization> {
+        Some(Authorization::Declined { reason: NOT_TAKEN.to_owned() })
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        self.0.keys_kept()
     }
 
     async fn answered(

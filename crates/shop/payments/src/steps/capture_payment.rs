@@ -1,6 +1,7 @@
 //! The step `capture_payment` and its compensation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -9,7 +10,7 @@ use ballet::{
 use shop_events::payments::{PaymentCaptureFailed, PaymentCaptured, PaymentRefunded};
 use shop_events::shipping::ShipmentScheduled;
 
-use crate::provider::{Capture, NoAnswer, Provider, Refund, Settle};
+use crate::provider::{Capture, NOT_TAKEN, NoAnswer, Provider, Refund, Settle};
 use crate::state::State;
 use crate::store::{payment as store, webhook};
 
@@ -39,6 +40,22 @@ impl CallStep for CapturePayment {
 
     async fn call(&self, key: CallKey, request: &Settle) -> Result<Capture, Failure> {
         self.0.capture(key, request).await.map_err(NoAnswer::failure)
+    }
+
+    fn looks_up(&self) -> bool {
+        self.0.looks_up()
+    }
+
+    async fn look_up(&self, key: CallKey, request: &Settle) -> Result<Option<Capture>, Failure> {
+        self.0.look_up_capture(key, request).await.map_err(NoAnswer::failure)
+    }
+
+    fn not_taken(&self, _: &Settle, _: &str) -> Option<Capture> {
+        Some(Capture::Failed { reason: NOT_TAKEN.to_owned() })
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        self.0.keys_kept()
     }
 
     async fn answered(

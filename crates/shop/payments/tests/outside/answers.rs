@@ -94,6 +94,26 @@ async fn a_declined_card_is_a_refusal_and_not_a_failure() {
 }
 
 #[tokio::test]
+async fn t205_a_card_token_that_the_processor_does_not_take_is_a_refusal() {
+    let world = World::new("not_taken").await;
+    world.partner.is("/authorizations", &[Mood::Says(400); 100]);
+    let order_id = world.order("card_unheard_of").await;
+    let payment = world.payment_is(order_id, "declined").await;
+    assert_eq!(payment["reason"], json!("request_not_taken"));
+    assert_eq!(world.partner.done("/authorizations", &order_id.to_string()).len(), 0);
+
+    // An attempt before was taken, and its answer lost.
+    world.partner.is("/operations", &[Mood::Says(503)]);
+    let mut moods = vec![Mood::ActsAndHangs];
+    moods.extend([Mood::Says(422); 100]);
+    world.partner.is("/authorizations", &moods);
+    let order_id = world.order("card_approved").await;
+    world.payment_is(order_id, "authorized").await;
+    world.only_effect("/authorizations", order_id);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_is_not_ours_is_refused_and_said() {
     let world = World::new("foreign").await;
     for (mood, why) in [

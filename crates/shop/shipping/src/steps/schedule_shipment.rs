@@ -1,6 +1,7 @@
 //! The step `schedule_shipment` and its compensation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ballet::{
     CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
@@ -10,7 +11,7 @@ use shop_events::orders::OrderPlaced;
 use shop_events::payments::PaymentAuthorized;
 use shop_events::shipping::{ShipmentCancelled, ShipmentRejected, ShipmentScheduled};
 
-use crate::carrier::{Book, Booking, Cancelled, Carrier, NoAnswer, Parcel};
+use crate::carrier::{Book, Booking, Cancelled, Carrier, NOT_TAKEN, NoAnswer, Parcel};
 use crate::state::State;
 use crate::store::shipment as store;
 
@@ -32,11 +33,27 @@ impl CallStep for ScheduleShipment {
         (order, _): (OrderPlaced, PaymentAuthorized),
     ) -> RequestResult<Self> {
         let OrderPlaced { order_id, ship_to, .. } = order;
-        call(Book { order_id, shipment_id: tx.new_id(), ship_to })
+        call(Book { order_id, shipment_id: tx.id_in_saga("shipment"), ship_to })
     }
 
     async fn call(&self, key: CallKey, request: &Book) -> Result<Booking, Failure> {
         self.0.book(key, request).await.map_err(NoAnswer::failure)
+    }
+
+    fn looks_up(&self) -> bool {
+        self.0.looks_up()
+    }
+
+    async fn look_up(&self, key: CallKey, request: &Book) -> Result<Option<Booking>, Failure> {
+        self.0.look_up_booking(key, request).await.map_err(NoAnswer::failure)
+    }
+
+    fn not_taken(&self, _: &Book, _: &str) -> Option<Booking> {
+        Some(Booking::Refused { reason: NOT_TAKEN.to_owned() })
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        self.0.keys_kept()
     }
 
     async fn answered(

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ballet_ops::audit::Report;
-use shop_events::OrderId;
+use shop_events::{OrderId, OrderLine};
 
 use crate::audit::rows::{Cart, Checkout, Order, Snapshot};
 
@@ -35,7 +35,11 @@ pub(super) fn check_orders(checkouts: &[Checkout], orders: &[Order], report: &mu
             // It is not placed yet, or never was.
             continue;
         };
-        if ordered != lines || placed.as_ref() != Some(total) {
+        let goods = |lines: &[OrderLine]| -> Vec<_> {
+            let good = |line: &OrderLine| (line.sku.clone(), line.quantity, line.unit_price);
+            lines.iter().map(good).collect()
+        };
+        if goods(ordered) != goods(lines) || placed.as_ref() != Some(total) {
             report.violations.push(format!(
                 "order {order_id} does not have the lines and prices of its cart: {ordered:?} is \
                  not {lines:?}"

@@ -6,9 +6,9 @@ use ballet_ops::audit::Report;
 use jiff::Timestamp;
 use shop_events::OrderId;
 
-use crate::audit::carts;
 use crate::audit::learned::{check_counts, in_words, is_counted};
 use crate::audit::rows::{Operation, Order, Payment, Snapshot, Stock};
+use crate::audit::{carts, prices};
 
 const UNSEEN_PROVIDER: &str = "what the payment provider did: payments calls its API, which lists \
      no operations, so money is judged by the rows of payments alone; compare them with the \
@@ -16,7 +16,8 @@ const UNSEEN_PROVIDER: &str = "what the payment provider did: payments calls its
 
 /// Checks a snapshot. Orders that ended after `quiescent_at` are not judged yet. Rules that need a service
 /// which is away are left out.
-pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
+/// What `framework` says of an order's saga is why its rows are not at their ends.
+pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp, framework: &Report) -> Report {
     let Snapshot {
         read_at: _,
         away,
@@ -27,6 +28,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         operations,
         shipments,
         products,
+        prices,
         carts,
         checkouts,
         learned,
@@ -38,6 +40,7 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         + operations.as_ref().map_or(0, Vec::len)
         + shipments.len()
         + products.len()
+        + prices.as_ref().map_or(0, Vec::len)
         + carts.len()
         + checkouts.len()
         + learned.orders.len();
@@ -74,8 +77,10 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
             uncounted.push(*order_id);
         }
         let kept = |money: &HashMap<OrderId, i64>| money.get(order_id).copied().unwrap_or(0);
+        let mut unlike: Vec<(&str, String)> = Vec::new();
         if is_here("payments") {
-            check_money(order, payment, at_provider.as_ref().map(kept), &mut report);
+            let wrong = wrong_money(order, payment, at_provider.as_ref().map(kept));
+            unlike.extend(wrong.into_iter().map(|wrong| ("payments", wrong)));
         }
         let found = [
             ("inventory", "stock", reservations.get(order_id).copied()),
@@ -85,9 +90,17 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         for (service, what, state) in found {
             if is_here(service) && !fits(what, state.unwrap_or("none"), status) {
                 let state = state.unwrap_or("missing");
-                report
-                    .violations
-                    .push(format!("order {order_id} is {status}, but its {what} is {state}"));
+                let wrong = format!("order {order_id} is {status}, but its {what} is {state}");
+                unlike.push((service, wrong));
+            }
+        }
+        for (service, wrong) in unlike {
+            let by_hand = framework.by_hand.get(&(order_id.0, service.to_owned()));
+            match (by_hand, framework.unsettled.get(&order_id.0)) {
+                (Some(by_hand), _) => report.unseen.push(format!("{wrong}; {by_hand}")),
+                (None, Some(true)) => report.stuck.push(format!("{wrong}: its saga is stuck")),
+                (None, Some(false)) => report.open.push(format!("{wrong}: its saga goes on")),
+                (None, None) => report.violations.push(wrong),
             }
         }
     }
@@ -103,6 +116,9 @@ pub(super) fn judge(snapshot: &Snapshot, quiescent_at: Timestamp) -> Report {
         }
     }
     carts::check_orders(checkouts, orders, &mut report);
+    if is_here("catalog") {
+        prices::check(orders, prices.as_deref(), &mut report);
+    }
     if report.open.is_empty() && report.recent.is_empty() && is_here("orders") {
         check_sums(snapshot, &mut report);
         carts::check_ends(snapshot, &mut report);
@@ -177,13 +193,8 @@ fn check_provider(operations: &[Operation], report: &mut Report) -> HashMap<Orde
 }
 
 /// Captured less refunded is the total of a completed order and nothing of a cancelled one, in our
-/// rows and in the provider's, if they can be seen.
-fn check_money(
-    order: &Order,
-    payment: Option<&Payment>,
-    at_provider: Option<i64>,
-    report: &mut Report,
-) {
+/// rows and in the provider's, if they can be seen. Returns what is otherwise.
+fn wrong_money(order: &Order, payment: Option<&Payment>, at_provider: Option<i64>) -> Vec<String> {
     let Order { order_id, status, total, .. } = order;
     let due = match (status.as_str(), total) {
         ("completed", Some(total)) => total.amount_minor,
@@ -191,17 +202,15 @@ fn check_money(
     };
     let ours = payment.map_or(0, |payment| payment.captured_minor - payment.refunded_minor);
     let theirs = at_provider.map(|kept| ("the provider has", kept));
-    for (who, kept) in [("payments has", ours)].into_iter().chain(theirs) {
-        if kept != due {
-            report.violations.push(format!(
-                "order {order_id} is {status}: {who} {kept} of its money instead of {due}"
-            ));
-        }
-    }
+    let all = [("payments has", ours)].into_iter().chain(theirs);
+    let unlike = all.filter(|(_, kept)| *kept != due).map(|(who, kept)| {
+        format!("order {order_id} is {status}: {who} {kept} of its money instead of {due}")
+    });
+    let mut wrong: Vec<String> = unlike.collect();
     if let (Some(payment), Some(total)) = (payment, total)
         && payment.amount != *total
     {
-        report.violations.push(format!(
+        wrong.push(format!(
             "order {order_id} costs {} {}, but {} {} were authorised",
             total.amount_minor,
             total.currency,
@@ -209,6 +218,7 @@ fn check_money(
             payment.amount.currency
         ));
     }
+    wrong
 }
 
 /// If nothing is open, the stock that is held or sold is what the orders hold or bought.

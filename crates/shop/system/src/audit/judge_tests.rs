@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::audit::rows::{Learned, Reservation, Shipment};
+use crate::audit::rows::{Learned, Price, Reservation, Shipment};
 
 const ORDER: &str = "0193f7a0-0000-7000-8000-000000000001";
 const CART: &str = "0193f7a0-0000-7000-8000-0000000000c1";
@@ -19,6 +19,11 @@ fn euros(amount_minor: i64) -> Value {
 
 fn lines(amount_minor: i64) -> Value {
     json!([{ "sku": "mug", "quantity": 2, "unit_price": euros(amount_minor) }])
+}
+
+fn price(version: u8, amount_minor: i64, since: &str, until: Option<&str>) -> Price {
+    row(json!({ "sku": "mug", "version": version, "price": euros(amount_minor), "since": since,
+        "until": until }))
 }
 
 fn checkout(order_id: &str, status: &str) -> Value {
@@ -39,7 +44,8 @@ fn shop(status: &str) -> Snapshot {
     let state = |yes: &str, no: &str| if completed { yes.to_owned() } else { no.to_owned() };
     let (committed, on_hand) = if completed { (2, 8) } else { (0, 10) };
     let order = json!({ "order_id": ORDER, "status": status, "total": euros(500),
-        "lines": lines(250), "changed_at": "2026-01-01T00:00:00Z" });
+        "lines": lines(250), "created_at": "2026-01-01T00:00:00Z",
+        "changed_at": "2026-01-01T00:00:00Z" });
     let stock = json!({ "sku": "mug", "on_hand": on_hand, "held": 0, "committed": committed,
         "received": 10 });
     let reservation: Reservation = row(json!({ "order_id": ORDER,
@@ -63,6 +69,7 @@ fn shop(status: &str) -> Snapshot {
         operations: Some(operations),
         shipments: vec![shipment],
         products: Vec::new(),
+        prices: Some(vec![price(1, 250, "2024-01-01T00:00:00Z", None)]),
         carts: vec![row(json!({ "cart_id": CART, "order_id": ORDER,
             "status": state("closed", "open") }))],
         checkouts: vec![row(checkout(ORDER, &state("confirmed", "cancelled")))],
@@ -88,7 +95,7 @@ fn operations_of(shop: &mut Snapshot) -> &mut Vec<Operation> {
 }
 
 fn violations(snapshot: &Snapshot) -> Vec<String> {
-    let report = judge(snapshot, Timestamp::MAX);
+    let report = judge(snapshot, Timestamp::MAX, &Report::default());
     assert_eq!(report.open, [""; 0], "everything is quiescent");
     assert_eq!(report.unseen, [""; 0], "everything is seen");
     report.violations
@@ -106,18 +113,18 @@ fn an_order_that_ended_lately_is_not_judged_yet_and_is_not_open() {
     let mut lately = shop("cancelled");
     lately.stock[0].held = 1;
     lately.stock[0].received = 11;
-    let report = judge(&lately, Timestamp::UNIX_EPOCH);
+    let report = judge(&lately, Timestamp::UNIX_EPOCH, &Report::default());
     assert_eq!((report.recent.len(), report.open.len()), (1, 0), "{report}");
     assert!(report.is_clean() && !report.is_settled(), "{report}");
-    assert!(!judge(&lately, Timestamp::MAX).is_clean());
-    assert_eq!(judge(&shop("confirmed"), Timestamp::MAX).open.len(), 1);
+    assert!(!judge(&lately, Timestamp::MAX, &Report::default()).is_clean());
+    assert_eq!(judge(&shop("confirmed"), Timestamp::MAX, &Report::default()).open.len(), 1);
 }
 
 #[test]
 fn an_order_that_orders_does_not_know_is_open() {
     let mut shop = shop("completed");
     shop.orders.clear();
-    let report = judge(&shop, Timestamp::MAX);
+    let report = judge(&shop, Timestamp::MAX, &Report::default());
     assert_eq!(report.open, [format!("order {ORDER} was unknown when the orders were read")]);
 }
 
@@ -133,7 +140,7 @@ fn a_service_that_is_away_is_named_and_the_others_are_judged() {
             ("inventory", |shop| (shop.stock, shop.reservations) = Default::default()),
             ("payments", |shop| (shop.payments, shop.operations) = Default::default()),
             ("shipping", |shop| shop.shipments.clear()),
-            ("catalog", |shop| shop.products.clear()),
+            ("catalog", |shop| (shop.products, shop.prices) = Default::default()),
             ("cart", |shop| (shop.carts, shop.checkouts) = Default::default()),
             ("recommendations", |shop| shop.learned = Learned::default()),
         ];
@@ -141,7 +148,7 @@ fn a_service_that_is_away_is_named_and_the_others_are_judged() {
             let mut shop = whole.clone();
             clear(&mut shop);
             shop.away.insert(service, "connection refused".to_owned());
-            let report = judge(&shop, Timestamp::MAX);
+            let report = judge(&shop, Timestamp::MAX, &Report::default());
             assert_eq!(report.away, [format!("{service}: connection refused")]);
             let said = [&report.violations, &report.open, &report.recent, &report.unseen];
             assert!(said.iter().all(|lines| lines.is_empty()), "{service}: {report}");
@@ -152,7 +159,7 @@ fn a_service_that_is_away_is_named_and_the_others_are_judged() {
     wrong.stock[0].on_hand = 7;
     wrong.shipments.clear();
     wrong.away.insert("shipping", "connection refused".to_owned());
-    let found = judge(&wrong, Timestamp::MAX).violations.join("\n");
+    let found = judge(&wrong, Timestamp::MAX, &Report::default()).violations.join("\n");
     assert!(found.contains("stock mug does not add up"), "{found}");
 }
 
@@ -195,13 +202,13 @@ fn money_is_captured_once_and_only_for_orders_that_are_fulfilled() {
 fn what_a_provider_that_is_no_sandbox_did_is_named_as_unseen_and_the_rest_is_judged() {
     let mut shop = shop("completed");
     shop.operations = None;
-    let report = judge(&shop, Timestamp::MAX);
+    let report = judge(&shop, Timestamp::MAX, &Report::default());
     assert!(report.is_clean(), "{report}");
     let [unseen] = &report.unseen[..] else { panic!("{report}") };
     assert!(unseen.starts_with("what the payment provider did: "), "{unseen}");
     assert!(report.to_string().contains("unseen: what the payment provider did"), "{report}");
     shop.payments[0].captured_minor = 0;
-    let report = judge(&shop, Timestamp::MAX);
+    let report = judge(&shop, Timestamp::MAX, &Report::default());
     let expected =
         format!("order {ORDER} is completed: payments has 0 of its money instead of 500");
     assert_eq!(report.violations, [expected]);
@@ -226,7 +233,7 @@ fn a_cart_is_checked_out_once_and_ends_as_its_order() {
     let mut twice = shop("completed");
     let other = "0193f7a0-0000-7000-8000-000000000002";
     twice.checkouts.push(row(checkout(other, "placed")));
-    let report = judge(&twice, Timestamp::MAX);
+    let report = judge(&twice, Timestamp::MAX, &Report::default());
     let found = report.violations.join("\n");
     assert!(found.contains("is checked out more than once: as orders"), "{found}");
     assert!(found.contains("version 1 of cart"), "{found}");
@@ -250,7 +257,7 @@ fn only_what_was_sold_is_recommended() {
     // Recommendations is no part of the saga: its event may come after the end.
     let mut late = shop("completed");
     late.learned = Learned::default();
-    let report = judge(&late, Timestamp::MAX);
+    let report = judge(&late, Timestamp::MAX, &Report::default());
     assert_eq!(
         report.open,
         [format!("recommendations has not counted order {ORDER}, which is completed")]
@@ -265,4 +272,58 @@ fn only_what_was_sold_is_recommended() {
         "recommendations counts mug with pen in 0 orders, but has 1",
     ];
     assert_eq!(violations(&twice), expected);
+}
+
+#[test]
+fn t202_what_was_paid_is_what_was_offered_then() {
+    let (day, later) = ("2025-12-31T00:00:00Z", "2026-01-02T00:00:00Z");
+    // ORDER is of December 2024, by its id.
+    let (long_ago, before) = ("2024-01-01T00:00:00Z", "2024-06-01T00:00:00Z");
+    for (prices, fine) in [
+        (vec![price(1, 250, long_ago, None)], true),
+        (vec![price(1, 250, long_ago, Some(day)), price(2, 300, day, None)], true),
+        (vec![price(1, 300, long_ago, None)], false),
+        (vec![price(1, 250, long_ago, Some(before)), price(2, 300, before, None)], false),
+        (vec![price(1, 300, long_ago, Some(later)), price(2, 250, later, None)], false),
+    ] {
+        let mut shop = shop("completed");
+        shop.prices = Some(prices);
+        let violations = violations(&shop);
+        assert_eq!(violations.is_empty(), fine, "{violations:?} of {:?}", shop.prices);
+        assert!(violations.iter().all(|line| line.contains("did not offer it")), "{violations:?}");
+    }
+    let mut unknown = shop("completed");
+    for prices in [None, Some(vec![]), Some(vec![price(2, 300, later, None)])] {
+        unknown.prices = prices;
+        let report = judge(&unknown, Timestamp::MAX, &Report::default());
+        assert_eq!((report.violations.len(), report.unseen.len()), (0, 1), "{report}");
+    }
+    let mut other_sum = shop("completed");
+    other_sum.orders[0].lines = Some(row(json!([{ "sku": "mug", "quantity": 1,
+        "unit_price": euros(250) }])));
+    let wrong = violations(&other_sum);
+    assert!(wrong.iter().any(|line| line.contains("is not the sum")), "{wrong:?}");
+}
+
+#[test]
+fn t219_what_goes_on_or_was_solved_by_a_person_is_no_violation() {
+    let mut held = shop("cancelled");
+    held.payments[0].state = "authorized".to_owned();
+    let saga = held.orders[0].order_id.0;
+    assert_eq!(violations(&held).len(), 1);
+    let waits = |is_stuck| {
+        let framework = Report { unsettled: [(saga, is_stuck)].into(), ..Report::default() };
+        let Report { violations, open, stuck, .. } = judge(&held, Timestamp::MAX, &framework);
+        (violations.len(), open.len(), stuck.len())
+    };
+    assert_eq!((waits(false), waits(true)), ((0, 1, 0), (0, 0, 1)));
+    let by_hand = |service: &str| {
+        let words = "Ada compensated authorize_payment by hand: by phone".to_owned();
+        let by_hand = [((saga, service.to_owned()), words)].into();
+        judge(&held, Timestamp::MAX, &Report { by_hand, ..Report::default() })
+    };
+    let solved = by_hand("payments");
+    assert!(solved.is_settled() && solved.unseen[0].contains("by phone"), "{solved}");
+    // A person who solved another service's part says nothing of this one.
+    assert_eq!(by_hand("inventory").violations.len(), 1);
 }

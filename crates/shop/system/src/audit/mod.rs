@@ -8,6 +8,7 @@
 mod carts;
 mod judge;
 mod learned;
+mod prices;
 mod published;
 mod read;
 mod rows;
@@ -22,6 +23,16 @@ pub use read::{ServiceUrls, Unreadable, products};
 /// changed for `quiescent_after`. A service that does not answer, or answers in an unexpected form, is
 /// [away](Report::away).
 pub async fn audit(urls: &ServiceUrls, quiescent_after: SignedDuration) -> Report {
+    audit_beside(&Report::default(), urls, quiescent_after).await
+}
+
+/// The same beside what [`ballet_ops::audit`] has found before: an order whose saga waits for something is
+/// not at its end, and what a person did outside of the system is in no row.
+pub async fn audit_beside(
+    framework: &Report,
+    urls: &ServiceUrls,
+    quiescent_after: SignedDuration,
+) -> Report {
     let snapshot = Box::pin(read::read(urls)).await;
-    judge::judge(&snapshot, snapshot.read_at - quiescent_after)
+    judge::judge(&snapshot, snapshot.read_at - quiescent_after, framework)
 }

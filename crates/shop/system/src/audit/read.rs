@@ -1,16 +1,17 @@
 //! Reads the services' lists over HTTP, page by page.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode};
+use ballet_signature::{REQUEST_HEADER, message};
+use reqwest::{Client, Request, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shop_events::catalog::Product;
 
 use crate::audit::rows::{
-    Cart, Checkout, Learned, Operation, Payment, Reservation, Snapshot, Stock,
+    Cart, Checkout, Learned, Operation, Payment, Price, Reservation, Snapshot, Stock,
 };
 
 /// The services that are read.
@@ -22,12 +23,33 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// The URL of each service by its name, for instance `http://127.0.0.1:8080`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ServiceUrls(BTreeMap<String, String>);
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct ServiceUrls {
+    urls: BTreeMap<String, String>,
+    /// The gateway's.
+    secret: Option<String>,
+}
+
+impl ServiceUrls {
+    /// Of services that take only what their gateway has signed with this secret.
+    #[must_use]
+    pub fn signed_with(mut self, secret: &str) -> Self {
+        self.secret = Some(secret.to_owned());
+        self
+    }
+}
+
+/// Shows no secret.
+impl fmt::Debug for ServiceUrls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceUrls").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
 
 impl<Name: Into<String>, Url: Into<String>> FromIterator<(Name, Url)> for ServiceUrls {
     fn from_iter<Urls: IntoIterator<Item = (Name, Url)>>(urls: Urls) -> Self {
-        Self(urls.into_iter().map(|(name, url)| (name.into(), url.into())).collect())
+        let urls = urls.into_iter().map(|(name, url)| (name.into(), url.into())).collect();
+        Self { urls, secret: None }
     }
 }
 
@@ -87,7 +109,7 @@ pub(super) async fn read(urls: &ServiceUrls) -> Snapshot {
         services.answered("inventory", services.inventory()),
         services.answered("payments", services.payments()),
         services.answered("shipping", services.all("shipping", "shipments", &[])),
-        services.answered("catalog", services.products()),
+        services.answered("catalog", services.assortment()),
         services.answered("cart", services.carts()),
         services.answered("recommendations", services.learned()),
     );
@@ -96,7 +118,7 @@ pub(super) async fn read(urls: &ServiceUrls) -> Snapshot {
     let (stock, reservations) = seen(inventory, &mut away);
     let (payments, operations) = seen(payments, &mut away);
     let shipments = seen(shipping, &mut away);
-    let products = seen(catalog, &mut away);
+    let (products, prices) = seen(catalog, &mut away);
     let (checkouts, carts) = seen(cart, &mut away);
     let learned = seen(recommendations, &mut away);
     Snapshot {
@@ -109,6 +131,7 @@ pub(super) async fn read(urls: &ServiceUrls) -> Snapshot {
         operations,
         shipments,
         products,
+        prices,
         carts,
         checkouts,
         learned,
@@ -155,7 +178,7 @@ impl<'a> Services<'a> {
         rows: impl Future<Output = Result<Rows, Unreadable>>,
     ) -> Result<Rows, (&'static str, String)> {
         let lives = async {
-            let url = self.urls.0.get(service).ok_or(Unreadable::NoUrl(service))?;
+            let url = self.urls.urls.get(service).ok_or(Unreadable::NoUrl(service))?;
             let url = format!("{}/healthz", url.trim_end_matches('/'));
             let asked = self.client.get(&url).timeout(SIGN_OF_LIFE).send().await;
             asked.map_err(|error| Unreadable::NoAnswer { url, error })
@@ -187,7 +210,7 @@ impl<'a> Services<'a> {
     fn new(urls: &'a ServiceUrls) -> Result<Self, Unreadable> {
         // Requests go to the services directly: a proxy to the internet does not know them.
         let client = Client::builder().no_proxy().timeout(PATIENCE).build();
-        let url = || urls.0.values().next().cloned().unwrap_or_default();
+        let url = || urls.urls.values().next().cloned().unwrap_or_default();
         let client = client.map_err(|error| Unreadable::NoAnswer { url: url(), error })?;
         Ok(Self { client, urls })
     }
@@ -202,10 +225,23 @@ impl<'a> Services<'a> {
         Ok(products)
     }
 
+    async fn assortment(&self) -> Result<(Vec<Product>, Option<Vec<Price>>), Unreadable> {
+        tokio::try_join!(self.products(), self.if_there("catalog", "prices"))
+    }
+
     /// What the payment provider did. An API does not list it.
     async fn operations(&self) -> Result<Option<Vec<Operation>>, Unreadable> {
-        match self.all("payments", "sandbox/operations", &[]).await {
-            Ok(operations) => Ok(Some(operations)),
+        self.if_there("payments", "sandbox/operations").await
+    }
+
+    /// All rows of a list that a service may not have.
+    async fn if_there<Row: DeserializeOwned>(
+        &self,
+        service: &'static str,
+        list: &str,
+    ) -> Result<Option<Vec<Row>>, Unreadable> {
+        match self.all(service, list, &[]).await {
+            Ok(rows) => Ok(Some(rows)),
             Err(Unreadable::NoAnswer { error, .. })
                 if error.status() == Some(StatusCode::NOT_FOUND) =>
             {
@@ -232,11 +268,12 @@ impl<'a> Services<'a> {
         list: &str,
         filter: &[(&str, &str)],
     ) -> Result<Vec<Row>, Unreadable> {
-        let url = self.urls.0.get(service).ok_or(Unreadable::NoUrl(service))?;
+        let url = self.urls.urls.get(service).ok_or(Unreadable::NoUrl(service))?;
         let list_url = format!("{}/{list}", url.trim_end_matches('/'));
         let (mut rows, mut after) = (Vec::new(), None);
         loop {
-            let page: Page<Row> = page(&self.client, &list_url, filter, after.as_ref())
+            let page: Page<Row> = self
+                .page(&list_url, filter, after.as_ref())
                 .await
                 .map_err(|error| Unreadable::NoAnswer { url: list_url.clone(), error })?;
             rows.extend(page.items);
@@ -246,17 +283,33 @@ impl<'a> Services<'a> {
             }
         }
     }
+
+    async fn page<Row: DeserializeOwned>(
+        &self,
+        url: &str,
+        filter: &[(&str, &str)],
+        after: Option<&impl Display>,
+    ) -> Result<Page<Row>, reqwest::Error> {
+        let mut request = self.client.get(url).query(&[("limit", "1000")]).query(filter);
+        if let Some(after) = after {
+            request = request.query(&[("after", after.to_string())]);
+        }
+        let mut request = request.build()?;
+        if let Some(secret) = &self.urls.secret {
+            sign(secret, &mut request);
+        }
+        self.client.execute(request).await?.error_for_status()?.json().await
+    }
 }
 
-async fn page<Row: DeserializeOwned>(
-    client: &Client,
-    url: &str,
-    filter: &[(&str, &str)],
-    after: Option<&impl Display>,
-) -> Result<Page<Row>, reqwest::Error> {
-    let mut request = client.get(url).query(&[("limit", "1000")]).query(filter);
-    if let Some(after) = after {
-        request = request.query(&[("after", after.to_string())]);
+/// Signs a request as the gateway does. It names no client, so it may read everything.
+fn sign(secret: &str, request: &mut Request) {
+    let url = request.url();
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let path = format!("{}{query}", url.path());
+    let message = message(request.method().as_str(), &path, std::iter::empty());
+    let signature = ballet_signature::sign(secret, now().as_second(), &message);
+    if let Ok(signature) = signature.parse() {
+        request.headers_mut().insert(REQUEST_HEADER, signature);
     }
-    request.send().await?.error_for_status()?.json().await
 }

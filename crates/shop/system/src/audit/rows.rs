@@ -22,6 +22,8 @@ pub(super) struct Snapshot {
     pub(super) operations: Option<Vec<Operation>>,
     pub(super) shipments: Vec<Shipment>,
     pub(super) products: Vec<Product>,
+    /// `None` if catalog does not list them, as in the release before.
+    pub(super) prices: Option<Vec<Price>>,
     pub(super) carts: Vec<Cart>,
     pub(super) checkouts: Vec<Checkout>,
     pub(super) learned: Learned,
@@ -61,7 +63,19 @@ pub(super) struct Order {
     /// Missing if it was never placed.
     pub(super) lines: Option<Vec<OrderLine>>,
     pub(super) total: Option<Money>,
+    pub(super) created_at: Timestamp,
     pub(super) changed_at: Timestamp,
+}
+
+/// A price that a product has or had.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Price {
+    pub(super) sku: Sku,
+    /// The version of the product from which on it had this price.
+    pub(super) version: i64,
+    pub(super) price: Money,
+    pub(super) since: Timestamp,
+    pub(super) until: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

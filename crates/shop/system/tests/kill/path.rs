@@ -112,6 +112,7 @@ impl Path {
             }
             Self::Fills => {
                 world.assortment.fill(&world.services).await;
+                world.sells("mug").await;
                 return None;
             }
             Self::Restocks => {

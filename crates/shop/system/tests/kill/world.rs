@@ -5,7 +5,7 @@ use ballet_testkit::{TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shop::audit::{Report, audit};
+use shop::audit::{Report, audit, audit_beside};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -40,6 +40,17 @@ impl World {
         });
         let placed = placed.await.expect("an order");
         placed["order_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Waits until orders knows a product.
+    pub(crate) async fn sells(&self, sku: &str) {
+        let known = wait_until("a product that orders knows", SOON, || async {
+            let mut orders = PgConnection::connect(self.env.database_url("orders")).await?;
+            let known = "select count(*) > 0 from ballet.copy where id = $1";
+            let known: bool = sqlx::query_scalar(known).bind(sku).fetch_one(&mut orders).await?;
+            Ok::<_, sqlx::Error>(known.then_some(()))
+        });
+        known.await.expect("a product");
     }
 
     /// Drops a checkout on the exchange for events.
@@ -161,7 +172,8 @@ impl World {
         let quiescent_after = SignedDuration::ZERO;
         let framework =
             ballet_ops::audit::audit(&system, &databases, &broker, quiescent_after).await;
-        Ok(self.audit().await.and(framework))
+        let urls = self.services.urls();
+        Ok(audit_beside(&framework, &urls, quiescent_after).await.and(framework))
     }
 
     /// Waits until all that was published is taken, and nothing of it is dead or unknown but a

@@ -59,7 +59,7 @@ async fn audited(
     let databases: Vec<_> = names.iter().map(database).collect();
     let quiescent_after = SignedDuration::ZERO;
     let framework = ballet_ops::audit::audit(&system, &databases, broker, quiescent_after).await;
-    shop::audit::audit(&urls, quiescent_after).await.and(framework)
+    shop::audit::audit_beside(&framework, &urls, quiescent_after).await.and(framework)
 }
 
 fn urls(shop: &Shop) -> ServiceUrls {

@@ -52,7 +52,7 @@ async fn a_declined_card_leaves_the_cart_to_be_bought_with_another() {
 /// Publishes a product, and waits until carts know it; its URL.
 pub(crate) async fn sold(shop: &Shop, sku: &str, amount_minor: i64) -> String {
     let url = format!("{}/products", shop.url("catalog"));
-    let product = json!({ "sku": sku, "title": "A mug", "category": "kitchen",
+    let product = json!({ "sku": sku, "title": format!("A {sku}"), "category": "kitchen",
         "price": { "amount_minor": amount_minor, "currency": "EUR" } });
     // Sent again it is the same product.
     let published = wait_until("a product", SOON, || async {

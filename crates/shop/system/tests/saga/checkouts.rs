@@ -104,7 +104,7 @@ async fn an_impossible_checkout_is_cancelled_at_once() {
     let cases = [
         (json!([]), "there are no lines: an order has 1 to 100"),
         (json!([line("mug", 0, 1)]), "line 1 has quantity 0: it is 1 to 10000"),
-        (json!([line("nothing", 1, 1)]), "unknown SKU nothing"),
+        (json!([line("nothing", 1, 1)]), "line 1: unknown SKU nothing"),
     ];
     for ((lines, detail), number) in cases.into_iter().zip(1..) {
         let mut checkout = mugs(1, "card_approved");

@@ -18,6 +18,8 @@ const ARGUMENTS: &str = "SHOP_GATEWAY_ARGUMENTS";
 const BUYS: &str = "orders:read orders:write products:write stock:write";
 /// What those behind the shop may do.
 pub(crate) const EVERYTHING: &str = "orders:all products:write stock:write";
+/// What the gateway signs with.
+pub(crate) const SECRET: &str = "a-secret-of-the-gateway-in-tests";
 /// The folder of the keys, beside the config.
 const KEYS: &str = "keys";
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/shop.toml");
@@ -145,6 +147,7 @@ fn serve(place: &Path, database: &Database) -> Child {
     let log = std::fs::File::create(place.join("log")).expect("a log");
     gateway(place, &["run", "shop.toml"])
         .env("GATEWAY_DATABASE_URL", database.url())
+        .env("GATEWAY_SECRET", SECRET)
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()

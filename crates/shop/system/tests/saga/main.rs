@@ -12,11 +12,13 @@ mod keys;
 #[expect(dead_code, reason = "this provider behaves well")]
 mod partner;
 mod paths;
+mod prices;
 mod refusals;
 mod replicas;
 mod rights;
 mod routes;
 mod shop;
+mod signed;
 mod stuck;
 mod through_gateway;
 mod tracing;

@@ -9,7 +9,7 @@ use ballet_testkit::{Collector, Servers, TestEnv, wait_until};
 use jiff::SignedDuration;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
-use shop::audit::{Report, audit};
+use shop::audit::{Report, audit_beside};
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::gateway::{EVERYTHING, Gateway};
@@ -86,7 +86,50 @@ impl Shop {
         }
         shop.counted_in("mug", 10).await;
         shop.counted_in("pen", 5).await;
+        shop.offered("mug", 1_250).await;
+        shop.offered("pen", 199).await;
         shop
+    }
+
+    /// Publishes a product, and waits until those who sell it know it.
+    pub(crate) async fn offered(&self, sku: &str, amount_minor: i64) {
+        let url = format!("{}/products", self.url("catalog"));
+        let product = json!({ "sku": sku, "title": format!("A {sku}"), "category": "kitchen",
+            "price": { "amount_minor": amount_minor, "currency": "EUR" } });
+        // Sent again it is the same product.
+        wait_until(&format!("{sku} to be published"), SOON, || async {
+            let answer = self.client.post(&url).json(&product).send().await;
+            let status = answer.map_err(|error| error.to_string())?.status();
+            if status.is_success() { Ok(Some(())) } else { Err(status.to_string()) }
+        })
+        .await
+        .expect("a product");
+        self.known(sku, 1).await;
+    }
+
+    /// Waits until those who sell a product know this version of it.
+    pub(crate) async fn known(&self, sku: &str, version: i64) {
+        for reader in ["orders", "cart"] {
+            wait_until(&format!("{reader} to know {sku}"), SOON, || async {
+                let mut db = PgConnection::connect(self.env.database_url(reader)).await?;
+                let known = "select count(*) > 0 from ballet.copy where id = $1 and version >= $2";
+                let known = sqlx::query_scalar(known).bind(sku).bind(version);
+                let known: bool = known.fetch_one(&mut db).await?;
+                Ok::<_, sqlx::Error>(known.then_some(()))
+            })
+            .await
+            .expect("a copy");
+        }
+    }
+
+    /// Gives this version of a product another price.
+    pub(crate) async fn costs(&self, sku: &str, version: i64, amount_minor: i64) {
+        let price = json!({ "amount_minor": amount_minor, "currency": "EUR" });
+        let change = self.client.put(format!("{}/products/{sku}/price", self.url("catalog")));
+        let change = change.header("If-Match", format!("\"{version}\""));
+        let changed = change.json(&price).send().await.expect("an answer");
+        assert_eq!(changed.status(), StatusCode::OK);
+        self.known(sku, version + 1).await;
     }
 
     /// Receives goods, however often a busy machine has to be asked: a receipt counts once.
@@ -262,7 +305,7 @@ impl Shop {
     }
 
     /// Business rows, the framework's rows, and the broker's queues.
-    async fn audit(&self) -> Result<Report, String> {
+    pub(crate) async fn audit(&self) -> Result<Report, String> {
         let system = shop::system();
         let url =
             |part: &Part| (part.service.to_owned(), self.env.database_url(part.service).to_owned());
@@ -271,7 +314,8 @@ impl Shop {
         let quiescent_after = SignedDuration::ZERO;
         let framework =
             ballet_ops::audit::audit(&system, &databases, &broker, quiescent_after).await;
-        let business = audit(&self.urls.clone().into_iter().collect(), quiescent_after).await;
+        let urls = self.urls.clone().into_iter().collect();
+        let business = audit_beside(&framework, &urls, quiescent_after).await;
         Ok(business.and(framework))
     }
 

@@ -6,7 +6,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::shop::{Opened, SOON, Shop, USUAL, mugs};
+use crate::shop::{CUSTOMER, Opened, SOON, Shop, USUAL, mugs};
 
 /// A client's stream of events.
 pub(crate) struct Watch {
@@ -195,5 +195,62 @@ async fn watchers_are_bounded_and_hold_no_database_connection() {
     for watch in watches {
         assert_eq!(watch.rest().await, all);
     }
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t203_one_customer_cannot_take_all_places_of_those_who_watch() {
+    let mut shop = Shop::open("watchone").await;
+    let provider = shop.silent_provider().await;
+    let order_id = shop.placed(&mugs(1, "card_approved")).await;
+    let settings = OrderSettings {
+        order_watchers: 4,
+        order_watchers_of_one: 2,
+        ..orders::config::DEADLINE.into()
+    };
+    shop.stop("orders").await;
+    shop.start_as("orders", orders::service(settings)).await;
+    let url = format!("{}/orders/{order_id}/events", shop.url("orders"));
+    let watch = |subject: &str| {
+        let scopes = if subject == CUSTOMER { "orders:read" } else { "orders:all" };
+        let request = shop.client.get(&url).header("x-ballet-subject", subject);
+        request.header("x-ballet-scopes", scopes).send()
+    };
+    let mut own = Vec::new();
+    for _ in 0..2 {
+        let watching = watch(CUSTOMER).await.expect("an answer");
+        assert_eq!(watching.status(), StatusCode::OK);
+        own.push(watching);
+    }
+    let refused = watch(CUSTOMER).await.expect("an answer");
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let problem: Value = refused.json().await.expect("JSON");
+    assert!(
+        problem["detail"].as_str().expect("text").contains("ORDER_WATCHERS_OF_ONE"),
+        "{problem}"
+    );
+    // There is room for others, and they have no limit but that of all.
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        let watching = watch("support").await.expect("an answer");
+        assert_eq!(watching.status(), StatusCode::OK);
+        others.push(watching);
+    }
+    assert_eq!(
+        watch("support").await.expect("an answer").status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    drop(others);
+    own.pop();
+    wait_until("room for the customer", SOON, || async {
+        match watch(CUSTOMER).await.map_err(|error| error.to_string())?.status() {
+            StatusCode::OK => Ok(Some(())),
+            status => Err(status.to_string()),
+        }
+    })
+    .await
+    .expect("room");
+    drop(own);
+    provider.close().await.expect("it answers");
     shop.close().await;
 }

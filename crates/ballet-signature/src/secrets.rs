@@ -2,8 +2,13 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::wrong_setting::WrongSetting;
+
+/// How old what was read of a file may be, for those who ask often.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// A secret, or several that are valid at the same time, from the environment or from a file. A file
 /// is read each time, so a renewed one takes effect without a restart.
@@ -12,7 +17,11 @@ pub struct Secrets {
     source: Source,
     /// Whether there may be several.
     many: bool,
+    known: Arc<Mutex<Known>>,
 }
+
+/// What was read last, and when.
+type Known = Option<(Instant, Arc<[String]>)>;
 
 #[derive(Clone)]
 enum Source {
@@ -75,11 +84,38 @@ impl Secrets {
             Some(_) | None => Ok(()),
         });
         checked.map_err(|why| WrongSetting(format!("{name}: {why}")))?;
-        Ok(Some(Self { source, many }))
+        Ok(Some(Self { source, many, known: Arc::default() }))
+    }
+
+    /// The secrets as they were read within the last second. What was read last stays valid while the file
+    /// cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read, and never were.
+    pub async fn current(&self) -> Result<Arc<[String]>, String> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, known)) = &known
+            && at.elapsed() < FRESH
+        {
+            return Ok(Arc::clone(known));
+        }
+        let secrets: Arc<[String]> = match (self.read().await, known) {
+            (Ok(secrets), _) => secrets.into(),
+            (Err(_), Some((_, known))) => known,
+            (Err(why), None) => return Err(why),
+        };
+        let read = Some((Instant::now(), Arc::clone(&secrets)));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = read;
+        Ok(secrets)
     }
 
     /// Reads the secrets. There is at least one.
-    pub(crate) async fn read(&self) -> Result<Vec<String>, String> {
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, or has none.
+    pub async fn read(&self) -> Result<Vec<String>, String> {
         match &self.source {
             Source::Text(text) => split(text, self.many),
             Source::File(file) => {

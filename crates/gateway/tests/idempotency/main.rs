@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
+mod died;
+#[path = "../support/mod.rs"]
 mod support;
 
 use ballet_testkit::{Database, Link, Postgres, Proxy, wait_until};
@@ -13,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 
 /// A client, and a gateway with a route that remembers.
 struct Shop {
-    _database: Database,
+    database: Database,
     folder: Folder,
     gateway: Gateway,
     key: String,
@@ -37,7 +39,7 @@ async fn shop(upstream: &str, more: &str) -> Shop {
     let folder = Folder::new();
     let gateway = Gateway::start(&folder, &config).await;
     gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
-    Shop { _database: database, folder, gateway, key, other }
+    Shop { database, folder, gateway, key, other }
 }
 
 impl Shop {
@@ -193,30 +195,6 @@ async fn a_service_that_recognises_keys_is_asked_again() {
     let [first, second] = &service.got()[..] else { panic!("two requests") };
     let key = first.header("idempotency-key");
     assert_eq!((key, second.header("idempotency-key")), (Some("key:first:k"), key));
-}
-
-#[tokio::test]
-async fn a_gateway_killed_in_the_middle_leaves_an_unknown_outcome() {
-    let (address, mut connections) = raw::connections().await;
-    let times = "timeout = \"1s\"\nidle = \"1s\"\n";
-    let mut shop = shop(&raw::upstream("a", &address), times).await;
-    let request = Client::new().post(shop.gateway.at("/a")).header("x-api-key", &shop.key);
-    let first = tokio::spawn(request.header("idempotency-key", "k").body("x").send());
-    let mut service = connections.recv().await.unwrap();
-    read_until(&mut service, "\r\n\r\nx").await;
-    shop.gateway.signal("-KILL");
-    assert!(!shop.gateway.ended().await);
-    assert!(first.await.unwrap().is_err());
-    shop.gateway = Gateway::run(&shop.folder.path().join("gateway.toml")).await;
-    shop.gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
-    // Until its lease ends it may still be running; then nobody knows.
-    wait_until("the lease to end", LIMIT, || async {
-        let detail = problem(shop.post("k", "x").await, 409).await;
-        if detail.starts_with("nobody knows") { Ok(Some(())) } else { Err(detail) }
-    })
-    .await
-    .unwrap();
-    assert!(connections.try_recv().is_err(), "nothing was sent again");
 }
 
 #[tokio::test]

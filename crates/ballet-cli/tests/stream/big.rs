@@ -1,0 +1,127 @@
+//! Big bodies, and a journal that has lost what it promises to keep.
+
+use std::time::Duration;
+
+use ballet_amqp::{Broker, BrokerError, Publish, RabbitMq};
+use ballet_testkit::{Method, Options, Servers, wait_until};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+use crate::world::{SOON, World, definitions, numbers, tick};
+
+const MIB: usize = 1 << 20;
+
+fn filled(number: u64, bytes: usize) -> Publish {
+    Publish { body: vec![b'0'; bytes].into(), ..tick(number) }
+}
+
+#[tokio::test]
+async fn t217_the_broker_refuses_what_is_bigger_than_any_service_takes() {
+    let world = World::new("refused").await;
+    world.ticks(0..100).await;
+    let broker = RabbitMq::new(world.env.ops_amqp_url()).expect("a URL");
+    for number in 100..110 {
+        let session = broker.connect("producer").await.expect("a session");
+        let mut confirms = session.confirms().await.expect("confirms");
+        session.publish(&filled(number, MIB + MIB / 4)).expect("sent");
+        let answer = confirms.next().await.expect("an answer");
+        let Err(BrokerError::ChannelClosed { code, text, .. }) = &answer else {
+            panic!("{answer:?}")
+        };
+        assert!(*code == 406 && text.contains("message size"), "{code} {text}");
+    }
+    // What the biggest services take goes in.
+    world.publish(vec![filled(110, MIB)]).await;
+    let all = ["tap", "-o", "jsonl", "--from", "first", "--until", "now"];
+    let (out, _) = world.ballet(&all, 0).await;
+    let lines: Vec<Value> =
+        out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 101);
+    assert_eq!(numbers(&lines[..100]), (0..100).collect::<Vec<_>>());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t217_a_journal_that_has_lost_what_it_promises_says_so() {
+    let mut definitions = definitions();
+    let all = definitions["policies"].as_array_mut().expect("policies");
+    all.retain(|policy| !policy["pattern"].as_str().expect("a pattern").contains("journal"));
+    for queue in definitions["queues"].as_array_mut().expect("queues") {
+        if queue["name"] == "journal" {
+            queue["arguments"] = json!({ "x-queue-type": "stream",
+                "x-max-length-bytes": 200_000, "x-stream-max-segment-size-bytes": 100_000 });
+        }
+    }
+    let world = World::with("lost", &definitions).await;
+    let clock = ballet::Clock::system();
+    let fresh = |number: u64| {
+        let message = filled(number, 10_000);
+        // Every other one is of a producer who names no time.
+        let id = number.is_multiple_of(2).then(|| clock.new_id(clock.now()).to_string().into());
+        let properties =
+            ballet_amqp::BasicProperties::default().with_type("clock.ticked.v1".into());
+        let properties = match id {
+            Some(id) => properties.with_message_id(id),
+            None => properties,
+        };
+        Publish { properties, ..message }
+    };
+    let broker: std::sync::Arc<dyn Broker> =
+        std::sync::Arc::new(RabbitMq::new(world.env.amqp_url("tap")).expect("a URL"));
+    world.publish((0..10).map(fresh).collect()).await;
+    let lost = || ballet_stream::begins_too_late(&broker, clock.now());
+    assert_eq!(lost().await.expect("an answer"), None);
+    for round in 1..20 {
+        world.publish((round * 10..round * 10 + 10).map(fresh).collect()).await;
+    }
+    let begins =
+        wait_until("the loss", SOON, || async { lost().await.map_err(|error| error.to_string()) })
+            .await
+            .expect("seen");
+    assert!(begins < clock.now());
+    // Of a week ago nothing is expected any more.
+    let week = jiff::SignedDuration::from_hours(8 * 24);
+    let later = ballet_stream::begins_too_late(&broker, clock.now() + week).await;
+    assert_eq!(later.expect("an answer"), None);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn t218_reading_a_journal_of_big_bodies_does_not_block_who_publishes() {
+    let servers = Servers::private(Options::fast()).await.expect("servers of our own");
+    let world = World::on(&servers, "big", &definitions()).await;
+    // Small ones first: the reader has taken heart when it comes to the big ones.
+    world.ticks(0..500).await;
+    for round in 0..40 {
+        let of_round = round * 12 + 500..round * 12 + 512;
+        world.publish(of_round.map(|number| filled(number, MIB)).collect()).await;
+    }
+    // Less than the bodies together, and more than a reader needs.
+    let memory = || async {
+        let nodes = world.env.management().call(Method::GET, &["nodes"], None).await;
+        let nodes = nodes.map_err(|error| error.to_string())?;
+        nodes[0]["mem_used"].as_u64().ok_or_else(|| nodes.to_string())
+    };
+    let used = memory().await.expect("a figure");
+    let limit = (used + 300_000_000).to_string();
+    let low = ["set_vm_memory_high_watermark", "absolute", &limit];
+    servers.rabbitmq().control(&low).await.expect("set");
+    let blocked = world.blocked();
+    let read = ["tap", "bell.#", "--from", "first", "--until", "now"];
+    let mut number = 1000;
+    let mut reading = Box::pin(world.ballet(&read, 0));
+    loop {
+        tokio::select! {
+            _ = &mut reading => break,
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+        // The broker tells who publishes while it blocks.
+        world.ticks(number..number + 1).await;
+        number += 1;
+        assert!(!*blocked.borrow(), "after {number} ticks publishing is blocked");
+    }
+    drop(reading);
+    assert!(number > 1000, "nothing was published meanwhile");
+    assert!(!blocked.has_changed().expect("a session"), "publishing was blocked");
+    world.close().await;
+}

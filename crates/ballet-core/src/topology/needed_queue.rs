@@ -1,0 +1,108 @@
+//! The queues that a service depends on, and how the broker's differ from them.
+
+use serde_json::Value;
+
+use crate::part::Part;
+use crate::topology::definitions::{policies, service_queues, shared_queues};
+use crate::topology::differs::other;
+use crate::topology::drift::Kind;
+use crate::topology::in_force;
+use crate::topology::names::{JOURNAL, RETRIES};
+
+/// A queue that a service depends on, as it is declared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NeededQueue {
+    wanted: Value,
+    policies: Vec<Value>,
+}
+
+/// How a queue of the broker differs from its declaration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueDifference {
+    /// What differs, for instance "queue `orders`: message-ttl is 500, but should be none".
+    pub words: String,
+    /// Whether a policy in force may lose messages of the service.
+    pub loses: bool,
+}
+
+/// The queues of a service, those of its retries, and the journal.
+#[must_use]
+pub fn queues_needed_by(part: &Part) -> Vec<NeededQueue> {
+    let is_needed = |queue: &Value| {
+        queue["name"] == JOURNAL || RETRIES.iter().any(|(retry, _)| queue["name"] == *retry)
+    };
+    let shared = shared_queues("").into_iter().filter(is_needed);
+    let queues = service_queues("", part.service).into_iter().chain(shared);
+    queues.map(|wanted| NeededQueue { wanted, policies: policies("") }).collect()
+}
+
+impl NeededQueue {
+    /// The queue's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.wanted["name"].as_str().unwrap_or_default()
+    }
+
+    /// How the queue differs from its declaration, if it does, in a list of queues as the management API
+    /// writes it.
+    #[must_use]
+    pub fn compare(&self, listed: &[Value]) -> Option<QueueDifference> {
+        let name = self.name();
+        let Some(found) = listed.iter().find(|queue| queue["name"] == name) else {
+            return Some(QueueDifference {
+                words: format!("queue `{name}` is missing"),
+                loses: false,
+            });
+        };
+        let mut words = other(Kind::Queue.fields(), &self.wanted, found);
+        let in_force = in_force::compare(self.policies.iter(), &self.wanted, found);
+        // What the journal no longer has is missing to tools, and to no service.
+        let loses = !in_force.words.is_empty() && name != JOURNAL;
+        words.extend(in_force.words);
+        let words = format!("queue `{name}`: {}", words.join("; "));
+        (!words.ends_with(": ")).then_some(QueueDifference { words, loses })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_queue_that_is_missing_or_remade_or_loses_messages_is_named() {
+        let needed = queues_needed_by(&Part { service: "orders", ..Part::default() });
+        let names: Vec<&str> = needed.iter().map(NeededQueue::name).collect();
+        assert_eq!(
+            names,
+            ["orders", "orders.dead", "journal", "retry.5s", "retry.30s", "retry.5m"]
+        );
+        let mut listed: Vec<Value> = needed.iter().map(|queue| queue.wanted.clone()).collect();
+        listed[2]["effective_policy_definition"] =
+            json!({"max-length-bytes": 20_000_000_000_u64, "max-age": "7D"});
+        let compared = |listed: &[Value]| -> Vec<QueueDifference> {
+            needed.iter().filter_map(|queue| queue.compare(listed)).collect()
+        };
+        assert_eq!(compared(&listed), []);
+        listed[0]["arguments"]["x-queue-type"] = json!("classic");
+        listed[1]["effective_policy_definition"] = json!({"message-ttl": 500});
+        listed[2]["effective_policy_definition"]["max-age"] = json!("1h");
+        listed.truncate(5);
+        let found: Vec<(String, bool)> =
+            compared(&listed).into_iter().map(|one| (one.words, one.loses)).collect();
+        let named = |words: &str, loses| (words.to_owned(), loses);
+        assert_eq!(
+            found,
+            [
+                named(
+                    "queue `orders`: x-queue-type is \"classic\", but should be \"quorum\"",
+                    false
+                ),
+                named("queue `orders.dead`: message-ttl is 500, but should be none", true),
+                named("queue `journal`: max-age is \"1h\", but should be \"7D\"", false),
+                named("queue `retry.5m` is missing", false),
+            ]
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! Signatures by secrets that both sides know: of webhooks, and of what a gateway says to services.
+
+#![warn(missing_docs)]
+
+mod request;
+mod secrets;
+mod signature;
+mod wrong_setting;
+
+pub use request::{HEADER as REQUEST_HEADER, message};
+pub use secrets::Secrets;
+pub use signature::{check, sign};
+pub use wrong_setting::WrongSetting;

@@ -1,0 +1,217 @@
+//! The commands that the project's own texts advise. A test of each program parses them with its definitions:
+//! an advice that does not work is worse than none.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use clap::Command;
+use clap::error::ErrorKind;
+
+/// Names that mean another way to start the same program.
+const ALIASES: [(&str, &str); 1] = [("cargo ballet", "ballet")];
+/// The longest command. What is longer is no command, but a text between two others.
+const LONGEST: usize = 400;
+/// Where a shell's command ends.
+const ENDS: [&str; 8] = ["|", "&&", "||", ">", ">>", "2>", "#", ";"];
+
+/// The commands of a program in the sources and pages below a folder that it would not take, each with its
+/// file and the reason. A page may speak of a command without all that it takes, and name a value by a word.
+///
+/// # Panics
+///
+/// If a file cannot be read, or if no command is found.
+#[must_use]
+pub fn wrong_commands(program: &str, definition: &Command, folder: &Path) -> Vec<String> {
+    let subcommands: Vec<String> =
+        definition.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let advised = advised(folder, program, &subcommands);
+    assert!(!advised.is_empty(), "no text speaks of {program}");
+    let mut wrong = Vec::new();
+    for (file, words) in advised {
+        let all = [program].into_iter().chain(words.iter().map(String::as_str));
+        let Err(error) = definition.clone().try_get_matches_from(all) else { continue };
+        let is_fine = match error.kind() {
+            ErrorKind::MissingRequiredArgument
+            | ErrorKind::MissingSubcommand
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            | ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion => true,
+            ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+                let ends_with_option = words.last().is_some_and(|word| word.starts_with('-'));
+                ends_with_option || words.iter().any(|word| is_placeholder(word))
+            }
+            // A part of the command that is made when it is shown.
+            ErrorKind::UnknownArgument => words.last().is_some_and(|word| word.starts_with('{')),
+            _ => false,
+        };
+        if !is_fine {
+            let why = error.to_string();
+            let why = why.lines().next().unwrap_or_default();
+            wrong.push(format!("{file}: {program} {}: {why}", words.join(" ")));
+        }
+    }
+    wrong
+}
+
+fn is_placeholder(word: &str) -> bool {
+    let is_name = word.len() > 1 && word.chars().all(|it| it.is_ascii_uppercase() || it == '_');
+    is_name || word.contains(['{', '<', '$', '…']) || word.contains("...")
+}
+
+/// Finds commands, each with its file and its words after the program's name: between backquotes, on lines of
+/// examples, and where a text names the program by `{}` before one of its subcommands.
+fn advised(folder: &Path, program: &str, subcommands: &[String]) -> Vec<(String, Vec<String>)> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        let entries = fs::read_dir(&next).expect("a folder of the project");
+        for entry in entries.map(|entry| entry.expect("an entry")) {
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            // The examples of this file are none.
+            if name.starts_with('.') || name == "target" || name == "advice.rs" {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let is_text = ["rs", "md", "yml", "yaml", "toml"].iter();
+            if !is_text.clone().any(|end| path.extension().is_some_and(|is| is == *end)) {
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a text of the project");
+            let file = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+            for command in commands(&text, program, subcommands) {
+                found.extend(words(&command).map(|words| (file.clone(), words)));
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The commands of a program in a text, without the program's name.
+fn commands(text: &str, program: &str, subcommands: &[String]) -> Vec<String> {
+    let mut text = unfolded(text);
+    for (alias, name) in ALIASES {
+        text = text.replace(alias, name);
+    }
+    let mut found = Vec::new();
+    let quoted = format!("`{program} ");
+    for (at, _) in text.match_indices(&quoted) {
+        let rest = &text[at + quoted.len()..];
+        let end = rest.find('`').filter(|end| *end <= LONGEST);
+        found.extend(end.map(|end| rest[..end].to_owned()));
+    }
+    for subcommand in subcommands {
+        for before in ["`{} ", ": {} "] {
+            let named = format!("{before}{subcommand} ");
+            for (at, _) in text.match_indices(&named) {
+                let rest = &text[at + before.len()..];
+                let end = rest.find(['`', '"', ';', ',']).unwrap_or(rest.len());
+                found.push(rest[..end].to_owned());
+            }
+        }
+    }
+    let line = format!("{program} ");
+    for example in text.lines() {
+        let example = example.trim_start().trim_start_matches("$ ");
+        if let Some(command) = example.strip_prefix(&line) {
+            let is_prose = command.ends_with(['.', ',']) || command.contains(". ");
+            if !is_prose
+                && command
+                    .split(' ')
+                    .next()
+                    .is_some_and(|first| subcommands.iter().any(|known| known == first))
+            {
+                // What it does may stand beside it.
+                let command = command.split("  ").next().unwrap_or_default();
+                found.push(command.trim_end_matches("\";").trim_end_matches('"').to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The text with each command on one line: without comment signs, and with continued lines joined.
+fn unfolded(text: &str) -> String {
+    let mut whole = String::new();
+    for line in text.lines() {
+        let bare = line.trim_start();
+        let bare = ["///", "//!"].iter().find_map(|sign| bare.strip_prefix(sign)).unwrap_or(line);
+        // A command in backquotes may go on in the next line.
+        let is_open =
+            whole.rsplit('\n').next().is_some_and(|last| last.matches('`').count() % 2 == 1);
+        if whole.ends_with('\\') {
+            whole.truncate(whole.trim_end_matches('\\').len());
+            whole.push_str(bare.trim_start());
+        } else if is_open {
+            whole.push(' ');
+            whole.push_str(bare.trim_start());
+        } else {
+            whole.push('\n');
+            whole.push_str(bare);
+        }
+    }
+    whole.replace("\\\"", "\"").replace("\\n", "\n")
+}
+
+/// A command's words as a shell would split them, once for each choice of `one|other`.
+fn words(command: &str) -> impl Iterator<Item = Vec<String>> + use<> {
+    let mut all: Vec<Vec<String>> = vec![Vec::new()];
+    let mut quote = None;
+    let mut word = String::new();
+    let mut parts = Vec::new();
+    for character in command.chars() {
+        match (quote, character) {
+            (None, '\'' | '"') => quote = Some(character),
+            (Some(open), end) if open == end => quote = None,
+            (None, blank) if blank.is_whitespace() => parts.push(std::mem::take(&mut word)),
+            _ => word.push(character),
+        }
+    }
+    parts.push(word);
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
+        if ENDS.contains(&part.as_str()) {
+            break;
+        }
+        let choices: Vec<&str> = match part.contains('|') && !part.contains(['<', '=']) {
+            true => part.split('|').collect(),
+            false => vec![&part],
+        };
+        let longer = |before: &Vec<String>| -> Vec<Vec<String>> {
+            let with = |choice: &&str| [&before[..], &[(*choice).to_owned()]].concat();
+            choices.iter().map(with).collect()
+        };
+        all = all.iter().flat_map(longer).collect();
+    }
+    all.into_iter().filter(|words| !words.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<Vec<String>> {
+        let subcommands = ["dlq".to_owned(), "sagas".to_owned()];
+        let commands = commands(text, "ballet", &subcommands);
+        commands.iter().flat_map(|command| words(command)).collect()
+    }
+
+    #[test]
+    fn commands_are_found_in_texts_examples_and_strings() {
+        assert_eq!(found("see `ballet dlq groups`, then ballet\nis"), [["dlq", "groups"]]);
+        assert_eq!(found("/// with `ballet dlq\n/// groups --x`"), [["dlq", "groups", "--x"]]);
+        assert_eq!(found("$ cargo ballet dlq list   # all of them"), [["dlq", "list"]]);
+        assert_eq!(
+            found("  ballet dlq list \\\n    --detail 'a b' | wc"),
+            [["dlq", "list", "--detail", "a b"]]
+        );
+        assert_eq!(
+            found("say(\"go on: {} sagas show {saga}\", name)"),
+            [["sagas", "show", "{saga}"]]
+        );
+        assert_eq!(found("`ballet sagas list|show`"), [["sagas", "list"], ["sagas", "show"]]);
+        assert_eq!(found("ballet needs 3.10 or later"), Vec::<Vec<String>>::new());
+    }
+}

@@ -1,0 +1,55 @@
+//! Whose requests a service's own routes take: everybody's in its network, or only those that its gateway has
+//! signed.
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use ballet_signature::{REQUEST_HEADER, Secrets, check, message};
+
+use crate::declare::clock::Clock;
+use crate::http::problem::Problem;
+
+/// Takes a request, or refuses it. A request without a client's name may do everything, so it matters who
+/// sends it.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    /// Of the gateway. `None`: the network is trusted.
+    pub(crate) secrets: Option<Secrets>,
+    /// This machine's own, as the gateway has its own.
+    pub(crate) clock: Clock,
+}
+
+impl Door {
+    pub(super) async fn check(&self, request: &Parts) -> Result<(), Problem> {
+        let Some(secrets) = &self.secrets else { return Ok(()) };
+        let secrets = secrets.current().await.map_err(|why| {
+            tracing::error!("GATEWAY_SECRET_FILE: {why}");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the gateway's secret cannot be read")
+        })?;
+        let headers = &request.headers;
+        let checked = match only(headers) {
+            None => Err("it is not signed"),
+            Some(signature) => {
+                let path = request.uri.path_and_query().map_or("", |path| path.as_str());
+                let named = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+                let signed = message(request.method.as_str(), path, named);
+                check(&secrets, signature, self.clock.now().as_second(), &signed)
+            }
+        };
+        checked.map_err(|why| {
+            let (method, path) = (&request.method, request.uri.path());
+            tracing::warn!(%method, path, "a request that is not the gateway's is refused: {why}");
+            let detail = format!(
+                "this service takes what its gateway has signed (GATEWAY_SECRET), and refuses this \
+                 request: {why}; send it to the gateway"
+            );
+            Problem::new(StatusCode::UNAUTHORIZED, detail)
+        })
+    }
+}
+
+/// The signature, if there is exactly one.
+fn only(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(REQUEST_HEADER).iter();
+    let first = all.next()?.to_str().ok()?;
+    all.next().is_none().then_some(first)
+}

@@ -1,0 +1,64 @@
+//! What a service needs of its database, and who keeps it from that: tables and rights that are gone, and
+//! tables that somebody has locked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::PgConnection;
+
+/// What there is: the rights on each table and sequence by name. Partitions and outbox tables come and go.
+pub(crate) type Rights = BTreeMap<String, BTreeSet<String>>;
+
+/// Reads what the service finds by its search path, and the framework's tables.
+pub(crate) async fn rights(db: &mut PgConnection) -> Result<Rights, sqlx::Error> {
+    let statement = "\
+        with own as (select c.oid, c.relkind, case when n.nspname = 'ballet' then 'ballet.' \
+                else '' end || c.relname as name from pg_class c \
+            join pg_namespace n on n.oid = c.relnamespace \
+            where c.relkind in ('r', 'p', 'S') and not c.relispartition \
+                and n.nspname <> 'information_schema' and left(n.nspname, 3) <> 'pg_' \
+                and case when n.nspname = 'ballet' then has_schema_privilege(n.oid, 'usage') \
+                    and c.relname !~ '_[0-9]+$' else pg_table_is_visible(c.oid) end) \
+        select name, may from own cross join lateral (values \
+            ('SELECT', relkind <> 'S' and has_table_privilege(oid, 'select')), \
+            ('INSERT', relkind <> 'S' and has_table_privilege(oid, 'insert')), \
+            ('UPDATE', relkind <> 'S' and has_table_privilege(oid, 'update')), \
+            ('DELETE', relkind <> 'S' and has_table_privilege(oid, 'delete')), \
+            ('USAGE', relkind = 'S' and has_sequence_privilege(oid, 'usage')), \
+            ('', true)) as right_to (may, has) where has";
+    let rows: Vec<(String, String)> = sqlx::query_as(statement).fetch_all(db).await?;
+    let mut rights = Rights::new();
+    for (name, may) in rows {
+        rights.entry(name).or_default().insert(may);
+    }
+    Ok(rights)
+}
+
+/// A lock on a table that keeps others from writing to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TableLock {
+    /// The transaction that holds it.
+    pub(crate) transaction: String,
+    pub(crate) table: String,
+    pub(crate) mode: String,
+    /// The process of the server that holds it. A prepared transaction has none.
+    pub(crate) pid: Option<i32>,
+}
+
+/// Reads who holds such locks on tables of this database.
+pub(crate) async fn locks(db: &mut PgConnection) -> Result<Vec<TableLock>, sqlx::Error> {
+    let statement = "\
+        select l.virtualtransaction, c.oid::regclass::text, l.mode, l.pid \
+        from pg_locks l join pg_class c on c.oid = l.relation \
+        join pg_namespace n on n.oid = c.relnamespace \
+        where l.locktype = 'relation' and l.granted and l.database = \
+                (select oid from pg_database where datname = current_database()) \
+            and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', \
+                'AccessExclusiveLock') \
+            and l.pid is distinct from pg_backend_pid() \
+            and c.relkind in ('r', 'p') and c.relpersistence <> 't' \
+            and n.nspname <> 'information_schema' and left(n.nspname, 3) <> 'pg_'";
+    let rows: Vec<(String, String, String, Option<i32>)> =
+        sqlx::query_as(statement).fetch_all(db).await?;
+    let lock = |(transaction, table, mode, pid)| TableLock { transaction, table, mode, pid };
+    Ok(rows.into_iter().map(lock).collect())
+}

@@ -1,0 +1,299 @@
+//! Calls that always fail, that the other side does not take, or that nobody wants any more.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ballet::{
+    CallCompensate, CallCompensateResult, CallKey, CallStep, CallStepResult,
+    CompensateRequestResult, Failure, Outcome, Participant, RequestResult, SagaId, Tx, call,
+    compensated, done,
+};
+use ballet_ops::stuck;
+use ballet_testkit::wait_until;
+use sqlx::{Connection, PgConnection};
+
+use crate::trip::{CarRefused, CarRented, CarReturned, Trip, TripBooked, TripCancelled};
+use crate::world::{SOON, World, part};
+
+/// How the rental deals with a request for a city.
+type Deals = fn(&str) -> Result<(), Failure>;
+
+/// A rental that remembers what it did under each key, and can be asked about it.
+#[derive(Clone)]
+struct Rental {
+    deals: Deals,
+    kept: Option<Duration>,
+    /// Whether each key was used to rent, and how often it was asked for.
+    rented: Arc<Mutex<HashMap<CallKey, usize>>>,
+    returned: Arc<Mutex<Vec<CallKey>>>,
+}
+
+impl Rental {
+    fn new(deals: Deals) -> Self {
+        Self { deals, kept: None, rented: Arc::default(), returned: Arc::default() }
+    }
+
+    fn cars(&self) -> Participant {
+        let step = self.clone();
+        Participant::new("cars").saga::<Trip>(move |saga| saga.compensatable(step))
+    }
+
+    fn rented(&self) -> usize {
+        self.rented.lock().expect("not poisoned").len()
+    }
+
+    /// As if an attempt before had been taken, and its answer lost.
+    fn rent_unheard(&self, key: CallKey) {
+        self.rented.lock().expect("not poisoned").insert(key, 1);
+    }
+}
+
+impl CallStep for Rental {
+    const NAME: &'static str = "rent_car";
+    type On = TripBooked;
+    type Done = CarRented;
+    type Refused = CarRefused;
+    type Request = String;
+    type Answer = bool;
+
+    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
+        call(trip.city)
+    }
+
+    async fn call(&self, key: CallKey, city: &String) -> Result<bool, Failure> {
+        (self.deals)(city)?;
+        *self.rented.lock().expect("not poisoned").entry(key).or_default() += 1;
+        Ok(true)
+    }
+
+    fn looks_up(&self) -> bool {
+        true
+    }
+
+    async fn look_up(&self, key: CallKey, _: &String) -> Result<Option<bool>, Failure> {
+        let rented = self.rented.lock().expect("not poisoned");
+        Ok(rented.contains_key(&key).then_some(true))
+    }
+
+    fn not_taken(&self, _: &String, _: &str) -> Option<bool> {
+        Some(false)
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        self.kept
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, car: String, rented: bool) -> CallStepResult<Self> {
+        Ok(if rented { Outcome::Done(CarRented { car }) } else { Outcome::Refused(CarRefused {}) })
+    }
+}
+
+impl CallCompensate for Rental {
+    type Compensated = CarReturned;
+    type UndoRequest = String;
+    type UndoAnswer = ();
+
+    async fn compensate_request(
+        &self,
+        _: &mut Tx<'_>,
+        rented: CarRented,
+    ) -> CompensateRequestResult<Self> {
+        call(rented.car)
+    }
+
+    async fn compensate_call(&self, key: CallKey, _: &String) -> Result<(), Failure> {
+        self.returned.lock().expect("not poisoned").push(key);
+        Ok(())
+    }
+
+    async fn compensate_answered(
+        &self,
+        _: &mut Tx<'_>,
+        car: String,
+        (): (),
+    ) -> CallCompensateResult<Self> {
+        compensated(CarReturned { car })
+    }
+}
+
+fn deals(city: &str) -> Result<(), Failure> {
+    match city {
+        "Atlantis" => Err(Failure::transient("500: no road leads there")),
+        "Nowhere" => Err(Failure::permanent("400: no such city")),
+        _ => Ok(()),
+    }
+}
+
+async fn book(world: &World, city: &str) -> SagaId {
+    let saga = world.new_saga();
+    world.publish(saga, &TripBooked { city: city.into() }).await;
+    saga
+}
+
+async fn cancel(world: &World, saga: SagaId) {
+    world.publish(saga, &TripCancelled { reason: "too late".into() }).await;
+    let tombstone = format!("ballet.ledger where saga_id = '{saga}' and entry = 'aborted'");
+    world.until_count("cars", &tombstone, 1).await;
+}
+
+/// The key of a saga's call.
+async fn key_of(world: &World, saga: SagaId) -> CallKey {
+    let url = world.env.database_url("cars");
+    wait_until("a call", SOON, || async {
+        let mut db = PgConnection::connect(url).await.map_err(|error| error.to_string())?;
+        let key = sqlx::query_scalar("select call_key from ballet.call where saga_id = $1");
+        let key = key.bind(saga.0).fetch_optional(&mut db).await;
+        Ok::<_, String>(key.map_err(|error| error.to_string())?.map(CallKey))
+    })
+    .await
+    .expect("a key")
+}
+
+/// As if this many attempts had been made, and the pauses between them were over.
+async fn attempts(world: &World, saga: SagaId, attempts: u32) {
+    let failed = format!("ballet.call where saga_id = '{saga}' and owner = 0 and attempts > 0");
+    world.until_count("cars", &failed, 1).await;
+    let skip = format!(
+        "update ballet.call set attempts = {attempts}, next_at = now(), owner = 0 \
+         where saga_id = '{saga}'"
+    );
+    world.execute("cars", &skip).await;
+}
+
+#[tokio::test]
+async fn t205_hundreds_of_calls_that_always_fail_do_not_hold_up_those_that_would_not() {
+    let rental = Rental::new(deals);
+    let world = World::new("always_fail", vec![part(rental.cars(), &[])]).await;
+    for _ in 0..300 {
+        book(&world, "Atlantis").await;
+    }
+    world.until_count("cars", "ballet.call", 300).await;
+    for _ in 0..5 {
+        let saga = book(&world, "Rome").await;
+        // Behind the others it waited for longer than is waited here.
+        world.event::<CarRented>(saga).await;
+    }
+}
+
+#[tokio::test]
+async fn t205_a_request_that_is_not_taken_several_times_is_refused_if_nothing_was_done() {
+    let rental = Rental::new(deals);
+    let world = World::new("not_taken", vec![part(rental.cars(), &[])]).await;
+    let saga = book(&world, "Nowhere").await;
+    world.event::<CarRefused>(saga).await;
+    assert_eq!(world.count("cars", "ballet.call where closed_at is not null").await, 1);
+    assert_eq!(world.count("cars", "ballet.call where attempts >= 4").await, 1, "not at once");
+
+    // What was done by an attempt before is not refused.
+    let done_before = book(&world, "Nowhere").await;
+    rental.rent_unheard(key_of(&world, done_before).await);
+    world.event::<CarRented>(done_before).await;
+}
+
+#[tokio::test]
+async fn t205_a_call_of_an_aborted_saga_ends_once_it_is_known_that_nothing_was_done() {
+    let rental = Rental::new(deals);
+    let world = World::new("unwanted", vec![part(rental.cars(), &[])]).await;
+    let (nothing, unheard) = (book(&world, "Atlantis").await, book(&world, "Atlantis").await);
+    for saga in [nothing, unheard] {
+        cancel(&world, saga).await;
+    }
+    rental.rent_unheard(key_of(&world, unheard).await);
+    for saga in [nothing, unheard] {
+        attempts(&world, saga, 9).await;
+    }
+    world.until_count("cars", "ballet.call where closed_at is null", 0).await;
+    // What an attempt did whose answer was lost is compensated.
+    world.event::<CarReturned>(unheard).await;
+    assert_eq!(rental.returned.lock().expect("not poisoned").len(), 1);
+    let refused = format!("ballet.ledger where saga_id = '{nothing}' and entry = 'refused'");
+    assert_eq!(world.count("cars", &refused).await, 1);
+    assert_eq!(world.events::<CarRefused>(nothing).await, [], "nobody waits for it");
+}
+
+#[tokio::test]
+async fn t204_a_key_that_may_be_forgotten_is_not_asked_under_but_looked_up() {
+    let rental = Rental { kept: Some(Duration::from_secs(24 * 60 * 60)), ..Rental::new(deals) };
+    let world = World::new("forgotten", vec![part(rental.cars(), &[])]).await;
+    let saga = book(&world, "Atlantis").await;
+    let key = key_of(&world, saga).await;
+    rental.rent_unheard(key);
+    let long_ago = "update ballet.call set created_at = now() - interval '25 hours'";
+    world.execute("cars", long_ago).await;
+    world.event::<CarRented>(saga).await;
+    assert_eq!(rental.rented.lock().expect("not poisoned")[&key], 1, "it is not rented again");
+}
+
+/// A rental that cannot be asked about what it did.
+struct Mute(Rental);
+
+impl CallStep for Mute {
+    const NAME: &'static str = "rent_car";
+    type On = TripBooked;
+    type Done = CarRented;
+    type Refused = CarRefused;
+    type Request = String;
+    type Answer = bool;
+
+    async fn request(&self, _: &mut Tx<'_>, trip: TripBooked) -> RequestResult<Self> {
+        call(trip.city)
+    }
+
+    async fn call(&self, key: CallKey, city: &String) -> Result<bool, Failure> {
+        self.0.call(key, city).await
+    }
+
+    fn keys_kept(&self) -> Option<Duration> {
+        self.0.kept
+    }
+
+    async fn answered(&self, _: &mut Tx<'_>, car: String, _: bool) -> CallStepResult<Self> {
+        done(CarRented { car })
+    }
+}
+
+impl CallCompensate for Mute {
+    type Compensated = CarReturned;
+    type UndoRequest = String;
+    type UndoAnswer = ();
+
+    async fn compensate_request(
+        &self,
+        _: &mut Tx<'_>,
+        rented: CarRented,
+    ) -> CompensateRequestResult<Self> {
+        call(rented.car)
+    }
+
+    async fn compensate_call(&self, _: CallKey, _: &String) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn compensate_answered(
+        &self,
+        _: &mut Tx<'_>,
+        car: String,
+        (): (),
+    ) -> CallCompensateResult<Self> {
+        compensated(CarReturned { car })
+    }
+}
+
+#[tokio::test]
+async fn t204_a_call_whose_key_may_be_forgotten_is_set_aside_if_it_cannot_be_looked_up() {
+    let rental = Rental { kept: Some(Duration::from_secs(24 * 60 * 60)), ..Rental::new(deals) };
+    let step = Mute(rental.clone());
+    let cars = Participant::new("cars").saga::<Trip>(move |saga| saga.compensatable(step));
+    let world = World::new("set_aside", vec![part(cars, &[])]).await;
+    let saga = book(&world, "Atlantis").await;
+    key_of(&world, saga).await;
+    let long_ago = "update ballet.call set created_at = now() - interval '25 hours'";
+    world.execute("cars", long_ago).await;
+    world.until_count("cars", "ballet.call where next_at = 'infinity'", 1).await;
+    let mut db = PgConnection::connect(world.env.database_url("cars")).await.expect("connected");
+    let stuck = stuck::list(&mut db, 10).await.expect("a list");
+    assert!(stuck[0].next_at.is_none(), "it waits for a person: {stuck:?}");
+    assert!(stuck[0].detail.contains("may have forgotten this one"), "{stuck:?}");
+    assert_eq!(rental.rented(), 0);
+}

@@ -1,0 +1,127 @@
+//! People who work in a service's database, and stop in the middle: a command that is frozen, a session
+//! that is forgotten.
+
+use std::time::Duration;
+
+use ballet::SagaId;
+use ballet_ops::outbox::{Filter, list, retry};
+use ballet_testkit::{Link, Proxy, wait_until};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::trip::{DESK_TABLES, TripBooked, desk};
+use crate::world::{LONG, SOON, World, part};
+
+/// Two replicas of the desk, and an event that only the first has: the broker takes nothing from it.
+async fn with_an_event_left(name: &str) -> (World, Proxy, SagaId) {
+    let desk = || part(desk(), DESK_TABLES);
+    let mut world = World::new(name, vec![desk()]).await;
+    world.services.remove(0).stop().await;
+    let way = Proxy::to(world.env.amqp_url("desk")).await.expect("a proxy");
+    let url = way.url().to_owned();
+    world.start_with(desk(), |settings| settings.amqp_url = Some(url)).await;
+    world.start(desk()).await;
+    way.set(Link::Held);
+    let saga = world.new_saga();
+    let mut unit = world.handle(0).saga_unit(saga).await.expect("a transaction");
+    unit.originate(TripBooked { city: "Rome".into() }).await.expect("originated");
+    unit.commit().await.expect("committed");
+    (world, way, saga)
+}
+
+async fn session(url: &str) -> PgConnection {
+    PgConnection::connect(url).await.expect("connected")
+}
+
+/// What a path of the last replica answers.
+async fn answer(world: &World, path: &str) -> Result<String, String> {
+    let address = world.services.last().expect("a service").address();
+    let answer = reqwest::get(format!("http://{address}{path}")).await;
+    let answer = answer.map_err(|error| error.to_string())?;
+    let status = answer.status().as_u16();
+    let text = answer.text().await.map_err(|error| error.to_string())?;
+    Ok(format!("{status} {text}"))
+}
+
+async fn until_says(world: &World, path: &str, text: &str) {
+    wait_until(text, LONG, || async {
+        let said = answer(world, path).await?;
+        if said.contains(text) { Ok(Some(())) } else { Err(said) }
+    })
+    .await
+    .expect("said");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t206_a_command_that_freezes_holds_up_neither_a_take_over_nor_a_start() {
+    let (mut world, _way, saga) = with_an_event_left("frozen_command").await;
+    // What `ballet outbox retry` and `ballet sagas solved` do, and then nothing more.
+    let mut operator = session(world.env.database_url("desk")).await;
+    operator.execute("begin").await.expect("begun");
+    let take = "select ballet.take_outbox(nextval('ballet.process'))";
+    operator.execute(take).await.expect("a table");
+    operator.execute(take).await.expect("a new table");
+    drop(world.services.remove(0));
+    world.event::<TripBooked>(saga).await;
+    let start = world.start(part(desk(), DESK_TABLES));
+    tokio::time::timeout(SOON, start).await.expect("it starts beside the command");
+    operator.execute("rollback").await.expect("rolled back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t206_what_cannot_be_taken_over_is_counted_and_makes_readiness_red() {
+    let (mut world, _way, saga) = with_an_event_left("forgotten_session").await;
+    let mut operator = session(world.env.database_url("desk")).await;
+    let lock = "begin; lock table ballet.outbox_table in share row exclusive mode";
+    operator.execute(sqlx::raw_sql(lock)).await.expect("locked");
+    drop(world.services.remove(0));
+    // The services of other tests write the same metric, and this one has nothing else to count.
+    until_says(&world, "/metrics", "\nballet_outbox_unpublished 1\n").await;
+    until_says(&world, "/readyz", "1 events of processes that are gone cannot be published").await;
+    assert!(answer(&world, "/readyz").await.expect("an answer").starts_with("503"));
+    assert!(world.events::<TripBooked>(saga).await.is_empty());
+    operator.execute("rollback").await.expect("rolled back");
+    world.event::<TripBooked>(saga).await;
+    until_says(&world, "/readyz", "200 ").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t206_a_command_that_freezes_loses_its_locks_after_some_seconds() {
+    let world = World::new("frozen_retry", vec![part(desk(), DESK_TABLES)]).await;
+    let (url, saga) = (world.env.database_url("desk"), world.new_saga());
+    let mut db = session(url).await;
+    let dead = format!(
+        "insert into ballet.outbox_dead (owner, batch, position, message_id, event_type, saga_id, \
+             body, created_at, reason) \
+         values (1, 1, 0, '{}', 'desk.trip_booked.v1', '{saga}', '{{\"city\":\"Rome\"}}', \
+             ballet.now(), 'of old')",
+        world.new_id()
+    );
+    db.execute(AssertSqlSafe(dead)).await.expect("a dead event");
+    // The command has chosen the event and taken a table when it has to wait.
+    let mut other = session(url).await;
+    let hold = "begin; lock table ballet.outbox_dead in share mode";
+    other.execute(sqlx::raw_sql(hold)).await.expect("held");
+    let way = Proxy::to(url).await.expect("a proxy");
+    let mut through = session(way.url()).await;
+    let frozen = tokio::spawn(async move {
+        retry(&mut through, &Filter::default(), |_| {}).await.map_err(|error| error.to_string())
+    });
+    let waits = "pg_locks where not granted and relation = 'ballet.outbox_dead'::regclass";
+    world.until_count("desk", waits, 1).await;
+    way.set(Link::Held);
+    other.execute("rollback").await.expect("let go");
+    // The event can be chosen again.
+    let put = wait_until("the event to be put back", SOON, || async {
+        let put = retry(&mut session(url).await, &Filter::default(), |_| {}).await;
+        match put.map_err(|error| error.to_string())? {
+            0 => Err("somebody else has it".to_owned()),
+            put => Ok(Some(put)),
+        }
+    });
+    assert_eq!(put.await.expect("put back"), 1);
+    world.event::<TripBooked>(saga).await;
+    way.set(Link::Open);
+    let said = tokio::time::timeout(Duration::from_secs(60), frozen).await.expect("it ends");
+    said.expect("no panic").expect_err("its session was ended");
+    assert_eq!(list(&mut db, &Filter::default(), 9).await.expect("an answer"), []);
+}

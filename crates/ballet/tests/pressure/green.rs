@@ -1,0 +1,117 @@
+//! A database that answers, and with which nothing can work: readiness is red, with the reason.
+
+use std::time::Duration;
+
+use ballet::{Never, Participant, Running, Step, StepResult, Tx, done};
+use ballet_testkit::{Options, Servers, wait_until};
+use sqlx::{AssertSqlSafe, Executor};
+
+use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked};
+
+const LONG: Duration = Duration::from_secs(180);
+
+struct BookRoom;
+
+impl Step for BookRoom {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.0);
+        sqlx::query(BOOK).bind(saga).bind(&trip.city).execute(tx.db()).await?;
+        done(RoomBooked { city: trip.city })
+    }
+}
+
+fn hotel() -> Participant {
+    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(BookRoom))
+}
+
+async fn until_says(running: &Running, status: u16, text: &str) {
+    let url = format!("http://{}/readyz", running.address());
+    wait_until(text, LONG, || async {
+        let answer = reqwest::get(&url).await.map_err(|error| error.to_string())?;
+        let is_it = answer.status().as_u16() == status;
+        let said = answer.text().await.map_err(|error| error.to_string())?;
+        if is_it && said.contains(text) { Ok(Some(())) } else { Err(said) }
+    })
+    .await
+    .expect("said");
+}
+
+/// Ends the sessions of the service: a new one goes by what was set meanwhile.
+const END: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
+    where datname = current_database() and usename = current_user and pid <> pg_backend_pid()";
+
+/// Breaks something, without a single message, and mends it.
+async fn is_red(name: &str, breaks: &str, said: &str, mends: &str) {
+    let stage = Stage::new(name, &hotel()).await;
+    let running = stage.start(hotel()).await;
+    stage.book("Rome");
+    stage.until_count("room", 1).await;
+    // It knows what there was.
+    until_says(&running, 200, "\"database\":\"ok\"").await;
+    tokio::task::yield_now().await;
+    let mut db = stage.connect().await;
+    db.execute(sqlx::raw_sql(AssertSqlSafe(breaks.to_owned()))).await.expect("broken");
+    until_says(&running, 503, said).await;
+    db.execute(sqlx::raw_sql(AssertSqlSafe(mends.to_owned()))).await.expect("mended");
+    until_says(&running, 200, "\"database\":\"ok\"").await;
+    stage.book("Oslo");
+    stage.until_count("room where city = 'Oslo'", 1).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t222_a_table_that_somebody_holds_makes_readiness_red() {
+    let lock = "begin; lock table room in exclusive mode";
+    is_red("held", lock, "has locked the table room for", "rollback").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t222_rights_that_are_gone_make_readiness_red() {
+    let revoke = "revoke insert on room from current_user";
+    is_red(
+        "revoked",
+        revoke,
+        "the right to INSERT on room is gone",
+        "grant insert on room to current_user",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t222_a_schema_that_is_renamed_makes_readiness_red() {
+    let rename = "alter schema ballet rename to elsewhere";
+    let back = "alter schema elsewhere rename to ballet";
+    is_red("renamed", rename, "cannot be found", back).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t222_a_search_path_that_is_gone_makes_readiness_red() {
+    let unset = format!("alter role current_user set search_path = ''; {END}");
+    let reset = format!("alter role current_user reset search_path; {END}");
+    is_red("no_path", &unset, "room, room_room_seq cannot be found", &reset).await;
+}
+
+/// For root on Linux only: elsewhere there is no disk to fill.
+#[tokio::test(flavor = "multi_thread")]
+async fn t222_a_full_disk_makes_readiness_red() {
+    let Ok(servers) = Servers::private(Options::fast().small_disks()).await else { return };
+    let postgres = servers.postgres();
+    if !postgres.has_small_disk() {
+        return;
+    }
+    let stage = Stage::on(postgres, "full", &hotel()).await;
+    let running = stage.start(hotel()).await;
+    until_says(&running, 200, "\"database\":\"ok\"").await;
+    postgres.fill_disk().await.expect("full");
+    until_says(&running, 503, "\"ready\":false").await;
+    postgres.free_disk().await.expect("room");
+    until_says(&running, 200, "\"database\":\"ok\"").await;
+    stage.book("Oslo");
+    stage.until_count("room", 1).await;
+    running.stop().await;
+}

@@ -1,0 +1,107 @@
+//! Each setting at the ends of its range: the service works, or has refused to start.
+
+use axum::Router;
+use ballet::{Never, Participant, Service, Settings, Step, StepResult, Tx, done};
+
+use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked};
+
+/// Books a room in a town named after how long a statement, and a pause, may take.
+struct Limits;
+
+impl Step for Limits {
+    const NAME: &'static str = "book_room";
+    type On = TripBooked;
+    type Done = RoomBooked;
+    type Refused = Never;
+
+    async fn run(&self, tx: &mut Tx<'_>, trip: TripBooked) -> StepResult<Self> {
+        let saga = tx.saga_id().map(|saga| saga.0);
+        let seconds = "select extract(epoch from current_setting($1)::interval)::bigint";
+        let mut limits = [0_i64; 2];
+        let names = ["statement_timeout", "idle_in_transaction_session_timeout"];
+        for (limit, name) in limits.iter_mut().zip(names) {
+            *limit = sqlx::query_scalar(seconds).bind(name).fetch_one(tx.db()).await?;
+        }
+        let city = format!("{}/{}/{}", trip.city, limits[0], limits[1]);
+        sqlx::query(BOOK).bind(saga).bind(&city).execute(tx.db()).await?;
+        done(RoomBooked { city })
+    }
+}
+
+fn hotel() -> Participant {
+    Participant::new("hotel").saga::<Trip>(|saga| saga.retriable(Limits))
+}
+
+type Set = fn(&mut Settings);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t210_a_handler_may_take_its_time_in_one_statement_and_between_two() {
+    let stage = Stage::new("handler_time", &hotel()).await;
+    for (seconds, limits) in [(1, "30/60"), (30, "30/60"), (31, "31/61"), (1500, "1500/1530")] {
+        let set = |settings: &mut Settings| settings.handler_seconds = seconds;
+        let running = stage.start_with(hotel(), |_| Router::new(), set).await;
+        stage.book(&seconds.to_string());
+        stage.until_count(&format!("room where city = '{seconds}/{limits}'"), 1).await;
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t210_each_setting_works_at_the_ends_of_its_range() {
+    let low: &[Set] = &[
+        |s| s.lanes = 1,
+        |s| s.batch = 1,
+        |s| s.prefetch = Some(1),
+        |s| s.calls = 1,
+        |s| s.database_connections = Some(8),
+        |s| s.http_requests = 1,
+        |s| s.republish_rate = 1,
+        |s| s.handler_seconds = 1,
+        |s| s.drain_seconds = 0,
+    ];
+    let high: &[Set] = &[
+        |s| s.lanes = 64,
+        |s| s.batch = 5000,
+        |s| s.prefetch = Some(65_535),
+        |s| s.calls = 65_535,
+        |s| s.max_body = 512 * 1024 * 1024,
+        |s| s.database_connections = Some(500),
+        |s| s.http_requests = 65_535,
+        |s| s.republish_rate = 1_000_000,
+        |s| s.handler_seconds = 1500,
+        |s| s.drain_seconds = 3600,
+    ];
+    let stage = Stage::new("ends", &hotel()).await;
+    let alone = low.iter().chain(high).map(std::slice::from_ref);
+    let mut rooms = 0;
+    for together in alone.chain([low, high]) {
+        let set = |settings: &mut Settings| together.iter().for_each(|set| set(settings));
+        let running = stage.start_with(hotel(), |_| Router::new(), set).await;
+        stage.book_many(3);
+        rooms += 3;
+        stage.until_count("room", rooms).await;
+        running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn t210_what_is_beyond_its_range_is_refused_at_the_start() {
+    let beyond: &[(&str, Set)] = &[
+        ("LANES: 65", |s| s.lanes = 65),
+        ("BATCH: 5001", |s| s.batch = 5001),
+        ("PREFETCH: 0", |s| s.prefetch = Some(0)),
+        ("CALLS: 0", |s| s.calls = 0),
+        ("DATABASE_CONNECTIONS: 7", |s| s.database_connections = Some(7)),
+        ("HTTP_REQUESTS: 0", |s| s.http_requests = 0),
+        ("REPUBLISH_RATE: 0", |s| s.republish_rate = 0),
+        ("HANDLER_SECONDS: 1501", |s| s.handler_seconds = 1501),
+        ("DRAIN_SECONDS: 3601", |s| s.drain_seconds = 3601),
+    ];
+    for (named, set) in beyond {
+        let mut settings = Settings::new("amqp://u:p@h/v", "postgres://h/d");
+        set(&mut settings);
+        let refused = Service::new(hotel()).start(settings).await.expect_err(named);
+        let said = format!("{refused}: {:?}", std::error::Error::source(&refused));
+        assert!(said.contains(named), "{named} is not in {said}");
+    }
+}

@@ -1,0 +1,56 @@
+//! Signs what the gateway says of a request, so that a service can tell it from what others say.
+
+use std::path::Path;
+
+use ballet_signature::{REQUEST_HEADER, Secrets, message, sign};
+use hyper::{HeaderMap, Method};
+
+use crate::auth::wall_clock::unix_seconds;
+use crate::config::file::Config;
+use crate::http::headers::set;
+
+/// The fewest characters of a secret.
+const LEAST: usize = 32;
+
+/// The gateway's signature. Without secrets it signs nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Signer(Option<Secrets>);
+
+impl Signer {
+    /// # Errors
+    ///
+    /// If the secret is missing, or is too short.
+    pub(crate) fn new(config: &Config, place: &Path) -> Result<Self, String> {
+        let Some(signing) = &config.signing else { return Ok(Self(None)) };
+        let named = "GATEWAY_SECRET";
+        let text = signing.secret.reveal().map_err(|why| format!("signing.secret: {why}"))?;
+        let secrets = match text.strip_prefix("file:") {
+            Some(file) => {
+                let folder = place.parent().unwrap_or(Path::new(""));
+                Secrets::of(named, None, Some(&folder.join(file)), LEAST)
+            }
+            None => Secrets::of(named, Some(&text), None, LEAST),
+        };
+        secrets.map(Self).map_err(|wrong| format!("signing.secret: {wrong}"))
+    }
+
+    /// Adds the signature. Of several secrets the first signs.
+    ///
+    /// # Errors
+    ///
+    /// If the secret cannot be read.
+    pub(crate) async fn sign(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &mut HeaderMap,
+    ) -> Result<(), String> {
+        let Some(secrets) = &self.0 else { return Ok(()) };
+        let secrets = secrets.current().await?;
+        let named = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let signed = message(method.as_str(), path, named);
+        let secret = secrets.first().map_or("", String::as_str);
+        set(headers, REQUEST_HEADER, &sign(secret, unix_seconds(), &signed));
+        Ok(())
+    }
+}

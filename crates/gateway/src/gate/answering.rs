@@ -1,0 +1,106 @@
+//! An answer on its way to the client: what counts until it has ended, and what ends it early.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::StatusCode;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::header::{self, HeaderMap};
+use tokio::time::sleep;
+
+use crate::gate::in_force::Current;
+use crate::http::body::{Answer, Body, BoxError, empty};
+use crate::limits::at_once::UnderWay;
+
+/// How long a stream may go on after its credentials have ceased to count.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+
+/// What a client signed in with, and for.
+#[derive(Debug)]
+pub(crate) struct SignedIn {
+    headers: HeaderMap,
+    scopes: Vec<String>,
+}
+
+impl SignedIn {
+    pub(crate) fn new(headers: &HeaderMap, scopes: &[String]) -> Self {
+        let own = ["authorization", "x-api-key"];
+        let own = own.into_iter().filter_map(|name| Some((name, headers.get(name)?.clone())));
+        let headers = own.map(|(name, value)| (header::HeaderName::from_static(name), value));
+        Self { headers: headers.collect(), scopes: scopes.to_vec() }
+    }
+
+    /// Returns when the credentials do not count any more: a token has expired, its key or the API key was
+    /// removed, or the scope was taken away.
+    async fn over(self, current: Current) {
+        loop {
+            sleep(LOOK_EVERY).await;
+            let gate = current.get();
+            let identified = gate.sign_in.identify(&self.headers).await;
+            let allowed = identified
+                .and_then(|identity| gate.sign_in.allowed(identity.as_deref(), &self.scopes));
+            // Without a key set nobody knows.
+            let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+            if matches!(allowed, Err(problem) if refused.contains(&problem.status)) {
+                return;
+            }
+        }
+    }
+}
+
+struct Answering {
+    inner: Body,
+    /// Ends the body, as if the service had.
+    over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    _under_way: UnderWay,
+}
+
+/// The answer, whose request is under way until the body has ended. A stream of events ends with the credentials.
+pub(crate) fn until_its_end(
+    answer: Answer,
+    current: &Current,
+    signed_in: Option<SignedIn>,
+    under_way: UnderWay,
+) -> Answer {
+    let signed_in = signed_in.filter(|_| is_stream(answer.headers()));
+    if signed_in.is_none() && answer.body().is_end_stream() {
+        return answer;
+    }
+    let over = signed_in.map(|signed_in| Box::pin(signed_in.over(current.clone())) as _);
+    answer.map(|inner| Answering { inner, over, _under_way: under_way }.boxed_unsync())
+}
+
+fn is_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes);
+    kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
+}
+
+impl HttpBody for Answering {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(over) = &mut self.over
+            && over.as_mut().poll(cx).is_ready()
+        {
+            self.over = None;
+            self.inner = empty();
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,89 @@
+//! A text that is the same for everybody until the next config: whole or packed, and not sent to a client
+//! that has it.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Response, StatusCode};
+use ring::digest::{SHA256, digest};
+
+use crate::http::body::{Answer, empty, json};
+
+/// A JSON text in both its forms.
+#[derive(Debug)]
+pub(crate) struct Text {
+    whole: Form,
+    /// `None` if it could not be packed.
+    packed: Option<Form>,
+}
+
+#[derive(Debug)]
+struct Form {
+    bytes: Bytes,
+    etag: String,
+}
+
+impl Form {
+    fn new(bytes: Vec<u8>) -> Self {
+        let digest = digest(&SHA256, &bytes);
+        let hex: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { bytes: bytes.into(), etag: format!("\"{hex}\"") }
+    }
+}
+
+impl Text {
+    pub(crate) fn new(text: String) -> Self {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+        let packed = packer.write_all(text.as_bytes()).and_then(|()| packer.finish());
+        Self { packed: packed.ok().map(Form::new), whole: Form::new(text.into_bytes()) }
+    }
+
+    /// The form that this client takes, or nothing new.
+    pub(crate) fn answer(&self, request: &HeaderMap) -> Answer {
+        let packed = self.packed.as_ref().filter(|_| takes_gzip(request));
+        let form = packed.unwrap_or(&self.whole);
+        let is_known = has(request, &form.etag);
+        let mut answer = match is_known {
+            true => Response::new(empty()),
+            false => json(form.bytes.clone()),
+        };
+        if is_known {
+            *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        let headers = answer.headers_mut();
+        if packed.is_some() && !is_known {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if let Ok(etag) = HeaderValue::from_str(&form.etag) {
+            headers.insert(header::ETAG, etag);
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        answer
+    }
+}
+
+/// The elements of a list in a header, over all its lines.
+fn elements(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
+}
+
+fn takes_gzip(request: &HeaderMap) -> bool {
+    elements(request, header::ACCEPT_ENCODING).any(|element| {
+        let (coding, weight) = element.split_once(';').unwrap_or((element, ""));
+        let is_refused = weight.split_once('=').is_some_and(|(_, weight)| {
+            weight.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0)
+        });
+        coding.trim().eq_ignore_ascii_case("gzip") && !is_refused
+    })
+}
+
+/// Compared as weak tags are: a proxy that packs answers anew makes them weak.
+fn has(request: &HeaderMap, etag: &str) -> bool {
+    let mut known = elements(request, header::IF_NONE_MATCH);
+    known.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
+}

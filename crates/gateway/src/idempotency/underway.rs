@@ -1,0 +1,51 @@
+//! The keys of the requests that this process has under way.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+
+type Keys = HashMap<(String, String), Vec<u8>>;
+
+/// The keys, by client and text, with the fingerprints of their requests.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Underway(Arc<Mutex<Keys>>);
+
+/// A key in use until it is dropped.
+#[derive(Debug)]
+pub(crate) struct InUse {
+    all: Underway,
+    key: (String, String),
+}
+
+/// A key is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// By the same request.
+    Same,
+    ByAnother,
+}
+
+impl Underway {
+    pub(crate) fn begin(
+        &self,
+        client: &str,
+        key: &str,
+        fingerprint: &[u8],
+    ) -> Result<InUse, Taken> {
+        let key = (client.to_owned(), key.to_owned());
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()) {
+            Entry::Occupied(known) if known.get() == fingerprint => Err(Taken::Same),
+            Entry::Occupied(_) => Err(Taken::ByAnother),
+            Entry::Vacant(free) => {
+                free.insert(fingerprint.to_owned());
+                Ok(InUse { all: self.clone(), key })
+            }
+        }
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}

@@ -1,0 +1,255 @@
+//! One client beside others, odd requests, and what a stream may outlive.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use ballet_testkit::wait_until;
+use reqwest::{Client, Response, header};
+use serde_json::json;
+use support::gateway::{Folder, Gateway, LIMIT, problem};
+use support::raw::{self, exchange, read_to_end, read_until};
+use support::service::{ROUTE, Service, text};
+use support::tokens::{Key, claims, jwt, now, set};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+#[tokio::test]
+async fn t203_what_a_service_refuses_opens_no_breaker_for_others() {
+    let refuses = |got: &support::service::Got| match got.path.as_str() {
+        "/a/full" => text(503, "full"),
+        _ => text(200, "ok"),
+    };
+    let (service, folder) = (Service::start(refuses).await, Folder::new());
+    let config = format!(
+        "{}retries = 0\nbreaker = {{ failures = 3, open = \"60s\" }}\n{ROUTE}",
+        service.upstream("a")
+    );
+    let gateway = Gateway::start(&folder, &config).await;
+    for _ in 0..10 {
+        let refused = reqwest::get(gateway.at("/a/full")).await.unwrap();
+        assert_eq!(
+            (refused.status().as_u16(), refused.text().await.unwrap()),
+            (503, "full".into())
+        );
+    }
+    assert_eq!(reqwest::get(gateway.at("/a")).await.unwrap().status(), 200);
+    gateway.private_says("/metrics", 200, "gateway_breaker_open{upstream=\"a\"} 0").await;
+}
+
+#[tokio::test]
+async fn t203_one_address_cannot_take_the_connections_of_all() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let config = format!("[limits]\naddress_connections = 2\n{}{ROUTE}", service.upstream("a"));
+    let gateway = Gateway::start(&folder, &config).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(gateway.host()).await.unwrap();
+        stream.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        read_until(&mut stream, "ok").await;
+        held.push(stream);
+    }
+    let mut third = TcpStream::connect(gateway.host()).await.unwrap();
+    let answer = read_to_end(&mut third).await;
+    assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("your address"), "{answer}");
+    // Another address is served meanwhile.
+    let other = TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = other.connect(gateway.host().parse().unwrap()).await.unwrap();
+    other.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    read_until(&mut other, "ok").await;
+    held.clear();
+    wait_until("room again", LIMIT, || async {
+        let answer = reqwest::get(gateway.at("/a")).await.map_err(|error| error.to_string())?;
+        Ok::<_, String>((answer.status() == 200).then_some(()))
+    })
+    .await
+    .unwrap();
+}
+
+/// A gateway with a route for those who sign in, and its service's connections.
+async fn streams(more: &str) -> (Gateway, Key, UnboundedReceiver<TcpStream>, Folder) {
+    let (address, connections) = raw::connections().await;
+    let (folder, key) = (Folder::new(), Key::ed25519("one"));
+    folder.write("jwks.json", &set(&[&key]));
+    let config = format!(
+        "{more}{}leeway = \"1s\"\n{}[[route]]\nprefix = \"/a\"\nmethods = [\"GET\"]\n\
+         upstream = \"a\"\nscopes = []\n",
+        jwt(),
+        raw::upstream("a", &address)
+    );
+    (Gateway::start(&folder, &config).await, key, connections, folder)
+}
+
+/// Begins to watch, with the service's end of the stream.
+async fn watch(
+    gateway: &Gateway,
+    token: &str,
+    services: &mut UnboundedReceiver<TcpStream>,
+) -> (Response, TcpStream) {
+    let asked = tokio::spawn(Client::new().get(gateway.at("/a")).bearer_auth(token).send());
+    let mut service = services.recv().await.unwrap();
+    read_until(&mut service, "\r\n\r\n").await;
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+                Transfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n";
+    service.write_all(head.as_bytes()).await.unwrap();
+    let mut response = asked.await.unwrap().unwrap();
+    assert_eq!(response.chunk().await.unwrap().unwrap(), "data: 1\n\n");
+    (response, service)
+}
+
+#[tokio::test]
+async fn t203_one_client_cannot_have_all_of_a_services_streams() {
+    let (gateway, key, mut services, _folder) = streams("[limits]\nclient_requests = 2\n").await;
+    let (alice, bob) = (key.token(&claims("alice", "")), key.token(&claims("bob", "")));
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        held.push(watch(&gateway, &alice, &mut services).await);
+    }
+    let third = Client::new().get(gateway.at("/a")).bearer_auth(&alice).send().await.unwrap();
+    assert_eq!(third.headers()["retry-after"], "1");
+    let detail = problem(third, 429).await;
+    assert!(detail.starts_with("2 of your requests are under way"), "{detail}");
+    let _other = watch(&gateway, &bob, &mut services).await;
+    // A stream that ends makes room.
+    drop(held.pop());
+    let place = wait_until("room", LIMIT, || async {
+        let asked = Client::new().get(gateway.at("/a/none")).bearer_auth(&alice);
+        let asked = asked.timeout(std::time::Duration::from_millis(300)).send().await;
+        // The service does not answer this one.
+        match asked {
+            Ok(refused) => Err(refused.status().to_string()),
+            Err(_) => Ok(Some(())),
+        }
+    });
+    place.await.unwrap();
+}
+
+#[tokio::test]
+async fn t215_an_event_stream_ends_with_its_token_and_no_other_does() {
+    let (gateway, key, mut services, _folder) = streams("").await;
+    let short = {
+        let mut short = claims("alice", "");
+        short["exp"] = json!(now() + 3);
+        short
+    };
+    let (mut ends, _service) = watch(&gateway, &key.token(&short), &mut services).await;
+    let long = key.token(&claims("alice", ""));
+    let (mut goes_on, mut service) = watch(&gateway, &long, &mut services).await;
+    // It ends as if the service had ended it: the client comes back, and is told to sign in.
+    let end = tokio::time::timeout(LIMIT, ends.chunk()).await.unwrap();
+    assert_eq!(end.unwrap(), None);
+    let again = Client::new().get(gateway.at("/a")).bearer_auth(key.token(&short)).send().await;
+    problem(again.unwrap(), 401).await;
+    service.write_all(b"9\r\ndata: 2\n\n\r\n").await.unwrap();
+    assert_eq!(goes_on.chunk().await.unwrap().unwrap(), "data: 2\n\n");
+}
+
+#[tokio::test]
+async fn an_event_stream_ends_when_the_set_has_its_key_no_more() {
+    let (gateway, key, mut services, folder) = streams("").await;
+    let (mut ends, _service) =
+        watch(&gateway, &key.token(&claims("alice", "")), &mut services).await;
+    folder.write("jwks.json", &set(&[&Key::ed25519("two")]));
+    gateway.signal("-HUP");
+    let end = tokio::time::timeout(LIMIT, ends.chunk()).await.unwrap();
+    assert_eq!(end.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_host_is_a_host_and_nothing_else() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let gateway = Gateway::start(&folder, &(service.upstream("a") + ROUTE)).await;
+    for wrong in ["evil.example/../@x", "user@x", "x:y", "x y", "", "a,b", "x?y", "x#y", "[::1"] {
+        let request = format!("GET /a HTTP/1.1\r\nHost: {wrong}\r\nConnection: close\r\n\r\n");
+        let answer = exchange(gateway.host(), request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{wrong}: {answer}");
+    }
+    let other = "GET http://other/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let answer = exchange(gateway.host(), other.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(service.got().is_empty());
+    for good in ["shop.example", "shop.example:8080", "[::1]:80", "[::1]", "127.0.0.1", "my_shop"] {
+        let request = format!("GET /a HTTP/1.1\r\nHost: {good}\r\nConnection: close\r\n\r\n");
+        let answer = exchange(gateway.host(), request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{good}: {answer}");
+        assert_eq!(service.got().last().unwrap().header("x-forwarded-host"), Some(good));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_too_long_is_called_so() {
+    let (gateway, key, _services, _folder) = streams("").await;
+    let token = key.token(&claims("alice", &"scope ".repeat(1200)));
+    let answer = Client::new().get(gateway.at("/a")).bearer_auth(token).send().await.unwrap();
+    let detail = problem(answer, 401).await;
+    assert!(detail.starts_with("the token has more than 8 KiB"), "{detail}");
+}
+
+#[tokio::test]
+async fn the_document_is_sent_packed_once_and_not_without_end() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path().join("documents")).unwrap();
+    let document = json!({ "openapi": "3.1.0", "info": { "title": "a", "version": "1" },
+        "paths": { "/a": { "get": { "operationId": "a", "responses": {} } } } });
+    folder.write("documents/a.json", &document.to_string());
+    let config = format!(
+        "[openapi]\ntitle = \"A\"\ndocuments = \"documents\"\nrate = \"few\"\n\
+         [[rate]]\nname = \"few\"\nrequests = 4\nwindow = \"1d\"\n{}\
+         [[route]]\nprefix = \"/a\"\nmethods = [\"GET\"]\nupstream = \"a\"\npublic = true\n",
+        raw::upstream("a", "http://127.0.0.1:1")
+    );
+    let gateway = Gateway::start(&folder, &config).await;
+    let get = || Client::new().get(gateway.at("/openapi.json"));
+    let whole = get().send().await.unwrap();
+    let etag = whole.headers()[header::ETAG].clone();
+    assert!(!whole.headers().contains_key(header::CONTENT_ENCODING));
+    let whole = whole.bytes().await.unwrap();
+    let packed = get().header(header::ACCEPT_ENCODING, "br, gzip;q=0.5").send().await.unwrap();
+    assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
+    assert_ne!(packed.headers()[header::ETAG], etag, "of another form");
+    assert!(packed.bytes().await.unwrap().len() < whole.len());
+    // Whoever packs it on the way makes its tag weak.
+    let weak = format!("\"other\", W/{}", etag.to_str().unwrap());
+    let known = get().header(header::IF_NONE_MATCH, weak).send().await.unwrap();
+    assert_eq!((known.status().as_u16(), known.headers()[header::ETAG].clone()), (304, etag));
+    assert_eq!(known.bytes().await.unwrap(), "");
+    let refused = get().header(header::ACCEPT_ENCODING, "gzip;q=0").send().await.unwrap();
+    assert!(!refused.headers().contains_key(header::CONTENT_ENCODING));
+    problem(get().send().await.unwrap(), 429).await;
+}
+
+#[tokio::test]
+async fn what_services_are_told_is_signed() {
+    let (service, folder) = (Service::ok().await, Folder::new());
+    let secrets = ["a-secret-of-thirty-two-characters", "another-of-thirty-two-characters!"];
+    folder.write("secret", &secrets.join("\n"));
+    let config = format!("[signing]\nsecret = \"file:secret\"\n{}{ROUTE}", service.upstream("a"));
+    let gateway = Gateway::start(&folder, &config).await;
+    let forged = Client::new().get(gateway.at("/a?b=c")).header("x-ballet-signature", "t=1,v1=00");
+    assert_eq!(forged.send().await.unwrap().status(), 200);
+    let got = service.got().remove(0);
+    let signature = got.header("x-ballet-signature").unwrap();
+    let check = |path: &str, scopes: Option<&str>, secret: &str| {
+        let named = scopes.map(|scopes| ("x-ballet-scopes", scopes.as_bytes()));
+        let message = ballet_signature::message("GET", path, named.into_iter());
+        ballet_signature::check(&[secret.to_owned()], signature, now(), &message)
+    };
+    assert_eq!(got.headers.get_all("x-ballet-signature").iter().count(), 1);
+    assert_eq!(check("/a?b=c", Some(""), secrets[0]), Ok(()));
+    for (path, scopes, secret) in [
+        ("/a?b=d", Some(""), secrets[0]),
+        ("/a?b=c", Some("orders:all"), secrets[0]),
+        ("/a?b=c", None, secrets[0]),
+        ("/a?b=c", Some(""), secrets[1]),
+    ] {
+        check(path, scopes, secret).unwrap_err();
+    }
+    folder.write("short", "short");
+    let wrong = format!("[signing]\nsecret = \"file:short\"\n{}{ROUTE}", service.upstream("a"));
+    let file = folder.write("wrong.toml", &wrong);
+    let (good, _, said) = support::gateway::command(&["check", file.to_str().unwrap()]);
+    assert!(!good && said.contains("a secret has 5 characters"), "{said}");
+}

@@ -1,0 +1,184 @@
+//! Keys whose gateway was killed, stood still, or is one of several; and whose key is whose.
+
+use ballet_testkit::{Database, Postgres, wait_until};
+use reqwest::{Client, StatusCode};
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::io::AsyncWriteExt;
+
+use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
+use crate::support::raw::{self, read_until};
+use crate::support::service::{Service, text};
+use crate::support::tokens::{Key, claims, jwt, set};
+use crate::{Shop, counting, shop};
+
+impl Shop {
+    /// A request with this key, on a task of its own.
+    fn posting(&self, key: &str) -> tokio::task::JoinHandle<reqwest::Result<reqwest::Response>> {
+        let request = Client::new().post(self.gateway.at("/a")).header("x-api-key", &self.key);
+        tokio::spawn(request.header("idempotency-key", key).body("x").send())
+    }
+
+    /// Kills the gateway while a request is under way, and starts another.
+    async fn killed_under(
+        &mut self,
+        first: tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>,
+    ) {
+        self.gateway.signal("-KILL");
+        assert!(!self.gateway.ended().await);
+        assert!(first.await.unwrap().is_err());
+        self.gateway = self.another().await;
+    }
+
+    /// One more gateway with the same config and database.
+    async fn another(&self) -> Gateway {
+        let gateway = Gateway::run(&self.folder.path().join("gateway.toml")).await;
+        gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+        gateway
+    }
+}
+
+#[tokio::test]
+async fn t213_a_service_that_recognises_keys_is_asked_again_at_once_after_a_kill() {
+    let (address, mut connections) = raw::connections().await;
+    let more = "deduplicates = true\ntimeout = \"60s\"\n";
+    let mut shop = shop(&raw::upstream("a", &address), more).await;
+    let first = shop.posting("k");
+    let mut died = connections.recv().await.unwrap();
+    read_until(&mut died, "\r\n\r\nx").await;
+    shop.killed_under(first).await;
+    // Its lease has most of a minute and more to go.
+    let again = shop.posting("k");
+    let mut service = connections.recv().await.unwrap();
+    read_until(&mut service, "\r\n\r\nx").await;
+    // In this process it runs, so it is not sent a third time.
+    let third = shop.post("k", "x").await;
+    assert_eq!(third.headers()["retry-after"], "1");
+    let detail = problem(third, 409).await;
+    assert_eq!(detail, "the first request with this Idempotency-Key is still running");
+    problem(shop.post("k", "y").await, 422).await;
+    service.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\n1").await.unwrap();
+    assert_eq!(again.await.unwrap().unwrap().status(), StatusCode::CREATED);
+    assert_eq!(shop.post("k", "x").await.headers()["idempotency-replayed"], "true");
+}
+
+#[tokio::test]
+async fn t213_without_such_a_service_the_client_is_told_what_is_known_and_when_more_is() {
+    let (address, mut connections) = raw::connections().await;
+    let times = "timeout = \"1s\"\nidle = \"1s\"\n";
+    let mut shop = shop(&raw::upstream("a", &address), times).await;
+    let first = shop.posting("k");
+    let mut service = connections.recv().await.unwrap();
+    read_until(&mut service, "\r\n\r\nx").await;
+    shop.killed_under(first).await;
+    // Until its lease ends it may still be running; then nobody knows.
+    wait_until("the lease to end", LIMIT, || async {
+        let answer = shop.post("k", "x").await;
+        let wait = answer.headers().get("retry-after").cloned();
+        let detail = problem(answer, 409).await;
+        if detail.starts_with("nobody knows") {
+            return Ok(Some(()));
+        }
+        assert!(detail.contains("or has died with it"), "{detail}");
+        let wait: u64 = wait.unwrap().to_str().unwrap().parse().unwrap();
+        assert!((1..=17).contains(&wait), "{wait}");
+        Err(detail)
+    })
+    .await
+    .unwrap();
+    assert!(connections.try_recv().is_err(), "nothing was sent again");
+}
+
+#[tokio::test]
+async fn t213_what_the_service_has_not_done_frees_the_key_and_what_it_may_have_done_does_not() {
+    let count = std::sync::atomic::AtomicU32::new(0);
+    let service = Service::start(move |got| {
+        let number = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let (busy, lost) = (got.body == b"busy", got.body == b"lost");
+        let mut answer = text(if number == 0 || lost { 503 } else { 201 }, "said");
+        if busy {
+            answer.headers_mut().insert("retry-after", "1".parse().unwrap());
+        }
+        answer
+    })
+    .await;
+    let shop = shop(&service.upstream("a"), "").await;
+    assert_eq!(shop.post("k", "busy").await.status(), 503);
+    assert_eq!(shop.post("k", "busy").await.status(), 201);
+    assert_eq!(shop.post("l", "lost").await.status(), 503);
+    let detail = problem(shop.post("l", "lost").await, 409).await;
+    assert!(detail.starts_with("nobody knows"), "{detail}");
+    assert_eq!(service.got().len(), 3);
+}
+
+#[tokio::test]
+async fn t214_no_two_clients_have_the_same_key_whatever_their_names_and_keys_are() {
+    let service = counting(201).await;
+    let database = Database::new(Postgres::shared().await.unwrap(), "keys").await.unwrap();
+    let (folder, key) = (Folder::new(), Key::ed25519("one"));
+    folder.write("jwks.json", &set(&[&key]));
+    let config = format!(
+        "{}[database]\nurl = \"{}\"\ntimeout = \"1m\"\n{}[[route]]\nprefix = \"/a\"\n\
+         methods = [\"POST\"]\nupstream = \"a\"\nscopes = []\nidempotency = \"required\"\n\
+         deduplicates = true\n",
+        jwt(),
+        database.url(),
+        service.upstream("a")
+    );
+    let gateway = Gateway::start(&folder, &config).await;
+    gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+    let pairs = [("x", "y:z"), ("x:y", "z"), ("x", "y%3Az"), ("x%3Ay", "z"), ("x:", "y:z")];
+    for (subject, idempotency_key) in pairs {
+        let token = key.token(&claims(subject, ""));
+        let request = Client::new().post(gateway.at("/a")).bearer_auth(token);
+        let answer = request.header("idempotency-key", idempotency_key).send().await.unwrap();
+        assert!(!answer.headers().contains_key("idempotency-replayed"), "{subject}");
+        assert_eq!(answer.status(), 201);
+    }
+    let got = service.got();
+    let mut keys: Vec<&str> = got.iter().filter_map(|got| got.header("idempotency-key")).collect();
+    // As it always was, where nothing is ambiguous: an order is known by it.
+    assert_eq!(keys[0], "sub:x:y:z");
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), pairs.len(), "{keys:?}");
+}
+
+#[tokio::test]
+async fn t215_a_gateway_that_stood_still_beyond_its_lease_sends_nothing() {
+    let service = counting(201).await;
+    let shop = shop(&service.upstream("a"), "timeout = \"1s\"\nidle = \"1s\"\n").await;
+    let other = shop.another().await;
+    // Its statement is prepared from here on.
+    assert_eq!(shop.post("before", "x").await.status(), 201);
+    // It stands still while it asks the database whether it may send.
+    let mut lock = PgConnection::connect(shop.database.url()).await.unwrap();
+    lock.execute("begin; lock table gateway.idempotent_request in access exclusive mode")
+        .await
+        .unwrap();
+    let first = shop.posting("k");
+    let look = PgConnection::connect(shop.database.url()).await.unwrap();
+    let look = tokio::sync::Mutex::new(look);
+    wait_until("the question to wait", LIMIT, || async {
+        let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' \
+                       and datname = current_database()";
+        let count = sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *look.lock().await).await;
+        let count = count.map_err(|error| error.to_string())?;
+        Ok::<_, String>((count > 0).then_some(()))
+    })
+    .await
+    .unwrap();
+    shop.gateway.signal("-STOP");
+    lock.execute("commit").await.unwrap();
+    wait_until("the lease to end", LIMIT, || async {
+        let request = Client::new().post(other.at("/a")).header("x-api-key", &shop.key);
+        let request = request.header("idempotency-key", "k").body("x");
+        let detail = problem(request.send().await.unwrap(), 409).await;
+        if detail.starts_with("nobody knows") { Ok(Some(())) } else { Err(detail) }
+    })
+    .await
+    .unwrap();
+    shop.gateway.signal("-CONT");
+    let detail = problem(first.await.unwrap().unwrap(), 503).await;
+    assert!(detail.contains("nothing was sent"), "{detail}");
+    assert_eq!(service.got().len(), 1, "the one before");
+}

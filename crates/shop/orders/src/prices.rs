@@ -1,0 +1,123 @@
+//! What products are offered for. Who checks out names a price; what counts is catalog's, of which orders
+//! keeps a copy.
+
+use std::collections::HashMap;
+
+use ballet::{Versioned, copies};
+use jiff::{SignedDuration, Timestamp};
+use shop_events::catalog::Product;
+use shop_events::{OrderLine, Sku};
+use sqlx::PgConnection;
+
+use crate::checkout::Impossible;
+use crate::offer::{self, Offer};
+
+/// A line that names its product's version may have the price of one that was replaced this long before
+/// the checkout: its sender had not heard of the new one yet.
+const UNHEARD: SignedDuration = SignedDuration::from_mins(1);
+
+/// The lines of a checkout, and when it was made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    pub(crate) lines: &'a [OrderLine],
+    pub(crate) at: Timestamp,
+}
+
+/// Why a checkout cannot have the prices that it names.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotOffered {
+    /// They are wrong.
+    #[error(transparent)]
+    Wrong(Impossible),
+    /// The copy does not have this product yet, or not its version.
+    #[error("the price of {sku} is not known at the moment: try again")]
+    NotYet {
+        /// The product.
+        sku: Sku,
+        /// Whether the copy was filled. Then what the line names may not exist at all.
+        is_filled: bool,
+    },
+}
+
+/// What orders knows of some products.
+#[derive(Debug, Default)]
+struct Known {
+    products: HashMap<String, Versioned<Product>>,
+    /// Read only if a line does not have its product's price.
+    offers: HashMap<String, Vec<Offer>>,
+    is_filled: bool,
+}
+
+/// Judges the prices of these checkouts, each by itself.
+pub(crate) async fn judge(
+    db: &mut PgConnection,
+    checkouts: &[Named<'_>],
+) -> Result<Vec<Result<(), NotOffered>>, ballet::Failure> {
+    let lines = || checkouts.iter().flat_map(|checkout| checkout.lines);
+    let mut skus: Vec<&str> = lines().map(|line| line.sku.as_str()).collect();
+    skus.sort_unstable();
+    skus.dedup();
+    if skus.is_empty() {
+        return Ok(checkouts.iter().map(|_| Ok(())).collect());
+    }
+    let products = copies::get_all(&mut *db, &skus).await?;
+    let mut known = Known { products, ..Known::default() };
+    let mut unlike: Vec<&str> =
+        lines().filter(|line| !known.costs_now(line)).map(|line| line.sku.as_str()).collect();
+    if !unlike.is_empty() {
+        unlike.sort_unstable();
+        unlike.dedup();
+        known.offers = offer::of(&mut *db, &unlike).await?;
+        known.is_filled = copies::is_filled::<Product>(db).await?;
+    }
+    let judge = |checkout: &Named<'_>| {
+        let mut lines = checkout.lines.iter().zip(1..);
+        lines.try_for_each(|(line, number)| known.judge(line, number, checkout.at))
+    };
+    Ok(checkouts.iter().map(judge).collect())
+}
+
+impl Known {
+    fn costs_now(&self, line: &OrderLine) -> bool {
+        let product = self.products.get(line.sku.as_str());
+        let product = product.and_then(|product| product.state.as_ref());
+        product.is_some_and(|product| product.price == line.unit_price)
+    }
+
+    fn judge(&self, line: &OrderLine, number: usize, at: Timestamp) -> Result<(), NotOffered> {
+        let OrderLine { sku, unit_price, product_version: named, .. } = line;
+        if self.costs_now(line) || self.did_cost(line, at) {
+            return Ok(());
+        }
+        let product = self.products.get(sku.as_str());
+        let is_newer = |named: i64| product.is_none_or(|product| product.version < named);
+        if named.is_some_and(is_newer) {
+            return Err(NotOffered::NotYet { sku: sku.clone(), is_filled: self.is_filled });
+        }
+        let (line, sku) = (number, sku.clone());
+        Err(match product.map(|product| &product.state) {
+            None if !self.is_filled => NotOffered::NotYet { sku, is_filled: false },
+            None => NotOffered::Wrong(Impossible::UnknownSku { line, sku }),
+            Some(None) => NotOffered::Wrong(Impossible::Withdrawn { line, sku }),
+            Some(Some(product)) => {
+                let (price, named) = (product.price, *unit_price);
+                NotOffered::Wrong(Impossible::OtherPrice { line, sku, price, named })
+            }
+        })
+    }
+
+    /// Whether the product was offered for this price then.
+    fn did_cost(&self, line: &OrderLine, at: Timestamp) -> bool {
+        let offers = self.offers.get(line.sku.as_str()).map_or(&[][..], Vec::as_slice);
+        offers.iter().any(|offer| {
+            let is_named = line.product_version == Some(offer.version);
+            let unheard = if is_named { UNHEARD } else { SignedDuration::ZERO };
+            let is_over = offer.until.is_some_and(|until| until + unheard <= at);
+            offer.price == Some(line.unit_price) && offer.since <= at && !is_over
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "prices_tests.rs"]
+mod tests;

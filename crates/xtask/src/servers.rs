@@ -1,0 +1,240 @@
+//! `cargo xtask servers`: runs the tests that depend on the servers, on those that the environment names,
+//! and writes down which versions these were and what happened.
+
+use std::fs;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use ballet_testkit::{Options, Servers};
+
+use crate::process::cargo;
+use crate::ui;
+
+/// The page with the table.
+const PAGE: &str = "docs/versions.md";
+const BEGIN: &str = "<!-- runs:begin -->\n";
+const END: &str = "<!-- runs:end -->";
+const HEAD: &str = "| RabbitMQ | Postgres | command | result | day |\n|---|---|---|---|---|\n";
+
+/// What can be run: its name here, and what a person types.
+const RUNS: [(&str, &str); 10] = [
+    ("broker", "cargo test -p ballet-amqp --test broker"),
+    ("transport", "cargo test -p ballet --test transport"),
+    ("engine", "cargo test -p ballet --test engine"),
+    ("dlq", "cargo test -p ballet-cli --test dlq"),
+    ("stream", "cargo test -p ballet-cli --test stream"),
+    ("testkit", "cargo test -p ballet-testkit --test main"),
+    ("saga", "cargo test -p shop --test saga"),
+    ("kill", "cargo test -p shop --test kill"),
+    ("demo", "cargo xtask demo --once"),
+    ("chaos", "cargo xtask chaos --minutes 5"),
+];
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The servers are those that the tests find. BALLET_RABBITMQ_BIN names another directory with rabbitmq-server
+and rabbitmqctl, BALLET_POSTGRES_BIN one with Postgres' programs; scripts that start them elsewhere, in a
+chroot for instance, will do:
+
+  BALLET_RABBITMQ_BIN=/opt/today/bin BALLET_POSTGRES_BIN=/opt/today/pgbin cargo xtask servers")]
+pub(crate) struct Args {
+    /// Only these runs, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "NAME",
+          value_parser = clap::builder::PossibleValuesParser::new(RUNS.map(|(name, _)| name)))]
+    only: Vec<String>,
+    /// Say what happened, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) async fn run(args: &Args) -> Result<ExitCode> {
+    let (rabbitmq, postgres) = versions().await?;
+    ui::say(&format!("RabbitMQ {rabbitmq}, Postgres {postgres}"));
+    let day = jiff::Zoned::now().date().to_string();
+    let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
+    let mut failed = false;
+    for (_, command) in RUNS.iter().filter(|(name, _)| wanted(name)) {
+        ui::say(&format!("\n$ {command}"));
+        let (passed, result) = one(command)?;
+        failed |= !passed;
+        let row = Row {
+            rabbitmq: rabbitmq.clone(),
+            postgres: postgres.clone(),
+            command: format!("`{command}`"),
+            result,
+            day: day.clone(),
+        };
+        ui::print(&row.line());
+        // After each, since all of them take an hour.
+        if !args.dry_run {
+            note(row)?;
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The versions of the servers that tests find here.
+async fn versions() -> Result<(String, String)> {
+    if std::env::var_os("AMQP_URL").is_some() || std::env::var_os("DATABASE_URL").is_some() {
+        bail!("the runs bring up servers of their own: unset AMQP_URL and DATABASE_URL");
+    }
+    let servers = Servers::acquire(Options::fast()).await?;
+    let found =
+        (servers.rabbitmq().version().to_string(), servers.postgres().version().to_string());
+    servers.stop().await?;
+    Ok(found)
+}
+
+/// Runs a command. Returns whether it succeeded, and the words for the table.
+fn one(command: &str) -> Result<(bool, String)> {
+    let begun = Instant::now();
+    let mut words = command.split(' ').skip(1);
+    let output = Command::new(cargo::program())
+        .args(words.by_ref())
+        .current_dir(cargo::root())
+        .envs(std::env::vars_os())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot run {command}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let passed = output.status.success();
+    if !passed {
+        ui::print(text.trim_end());
+    }
+    Ok((passed, result(passed, &text, begun.elapsed())))
+}
+
+/// What happened, in the words of the table.
+fn result(passed: bool, output: &str, took: Duration) -> String {
+    let ends = output.lines().filter_map(|line| line.strip_prefix("test result: "));
+    let count = |of: &str| -> u64 {
+        let counts = ends.clone().flat_map(|end| end.split(['.', ';']));
+        counts.filter_map(|part| part.trim().strip_suffix(of)?.trim().parse::<u64>().ok()).sum()
+    };
+    let minutes = took.as_secs().div_ceil(60);
+    match (passed, count("passed"), count("failed")) {
+        (true, 0, _) => format!("passes, {minutes} min"),
+        (true, tests, _) => format!("all {tests} pass, {minutes} min"),
+        (false, 0, 0) => "**fails**".to_owned(),
+        (false, good, bad) => format!("**{bad} of {} fail**", good + bad),
+    }
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    rabbitmq: String,
+    postgres: String,
+    command: String,
+    result: String,
+    day: String,
+}
+
+impl Row {
+    fn read(line: &str) -> Option<Self> {
+        let mut cells =
+            line.trim().strip_prefix('|')?.split('|').map(|cell| cell.trim().to_owned());
+        let mut next = || cells.next();
+        Some(Self {
+            rabbitmq: next()?,
+            postgres: next()?,
+            command: next()?,
+            result: next()?,
+            day: next()?,
+        })
+    }
+
+    fn line(&self) -> String {
+        let Self { rabbitmq, postgres, command, result, day } = self;
+        format!("| {rabbitmq} | {postgres} | {command} | {result} | {day} |")
+    }
+
+    /// By version and in the order of the runs; what nobody runs any more comes last.
+    fn order(&self) -> (Vec<u32>, Vec<u32>, usize) {
+        let numbers = |text: &str| text.split('.').map(|part| part.parse().unwrap_or(0)).collect();
+        let command = self.command.trim_matches('`');
+        let place = RUNS.iter().position(|(_, run)| *run == command).unwrap_or(RUNS.len());
+        (numbers(&self.rabbitmq), numbers(&self.postgres), place)
+    }
+
+    /// Whether the other one is about the same run on the same versions.
+    fn replaces(&self, other: &Self) -> bool {
+        (&self.rabbitmq, &self.postgres, &self.command)
+            == (&other.rabbitmq, &other.postgres, &other.command)
+    }
+}
+
+/// Puts a row into the page.
+fn note(row: Row) -> Result<()> {
+    let page = cargo::root().join(PAGE);
+    let text = fs::read_to_string(&page).with_context(|| format!("cannot read {PAGE}"))?;
+    fs::write(&page, with(&text, row)?).with_context(|| format!("cannot write {PAGE}"))
+}
+
+/// The page with a row more, in place of an older one.
+fn with(text: &str, row: Row) -> Result<String> {
+    let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
+        let (table, after) = rest.split_once(END)?;
+        Some((before, table, after))
+    });
+    let Some((before, table, after)) = parts else { bail!("{PAGE} has no place for the runs") };
+    let mut rows: Vec<Row> = table.lines().skip(2).filter_map(Row::read).collect();
+    rows.retain(|old| !row.replaces(old));
+    rows.push(row);
+    rows.sort_by_key(Row::order);
+    let lines: String = rows.iter().map(|row| row.line() + "\n").collect();
+    Ok(format!("{before}{BEGIN}{HEAD}{lines}{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(rabbitmq: &str, name: &str, result: &str) -> Row {
+        let (_, command) = RUNS.iter().find(|(run, _)| *run == name).expect("a run");
+        let command = format!("`{command}`");
+        let [rabbitmq, result] = [rabbitmq, result].map(str::to_owned);
+        Row { rabbitmq, postgres: "18.1".to_owned(), command, result, day: "2026-11-23".to_owned() }
+    }
+
+    #[test]
+    fn the_last_run_of_each_kind_on_each_version_is_kept_in_order() {
+        let mut text = format!("above\n\n{BEGIN}{HEAD}{END}\n\nbelow\n");
+        for row in [
+            row("4.3.6", "demo", "passes, 1 min"),
+            row("4.3.6", "broker", "**1 of 50 fail**"),
+            row("3.10.8", "demo", "passes, 1 min"),
+            row("4.3.6", "broker", "all 50 pass, 1 min"),
+        ] {
+            text = with(&text, row).expect("written");
+        }
+        let lines: Vec<&str> = text.lines().skip(5).take_while(|line| *line != END).collect();
+        assert_eq!(
+            lines,
+            [
+                "| 3.10.8 | 18.1 | `cargo xtask demo --once` | passes, 1 min | 2026-11-23 |",
+                "| 4.3.6 | 18.1 | `cargo test -p ballet-amqp --test broker` | all 50 pass, 1 min | 2026-11-23 |",
+                "| 4.3.6 | 18.1 | `cargo xtask demo --once` | passes, 1 min | 2026-11-23 |",
+            ]
+        );
+        assert!(text.starts_with("above\n") && text.ends_with("below\n"), "{text}");
+    }
+
+    #[test]
+    fn what_happened_is_told_with_its_counts() {
+        let minute = Duration::from_secs(59);
+        let said = "test result: ok. 7 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        assert_eq!(result(true, said, minute), "all 7 pass, 1 min");
+        let said = "test result: FAILED. 7 passed; 2 failed; 0 ignored\n";
+        assert_eq!(result(false, said, minute), "**2 of 9 fail**");
+        assert_eq!(result(true, "an order\n", minute), "passes, 1 min");
+    }
+
+    #[test]
+    fn the_page_has_a_place_for_the_runs() {
+        let page = fs::read_to_string(cargo::root().join(PAGE)).expect("the page");
+        assert!(with(&page, row("4.3.6", "demo", "passes")).is_ok());
+    }
+}
