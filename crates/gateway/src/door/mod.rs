@@ -4,3 +4,4 @@ pub(crate) mod addresses;
 pub(crate) mod patient;
 pub(crate) mod private;
 pub(crate) mod public;
+pub(crate) mod withholding;

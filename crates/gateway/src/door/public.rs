@@ -1,25 +1,33 @@
 //! The public listener: connections, their limits, and their end.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::BodyExt;
+use hyper::StatusCode;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::config::file::Limits;
 use crate::door::addresses::{Addresses, Counted};
 use crate::door::patient::Patient;
+use crate::door::withholding::{OnItsWay, Withholding};
+use crate::gate::exchange::Exchange;
 use crate::gate::in_force::{Current, Gate};
 use crate::gate::serve::serve;
+use crate::http::lingering::{LONGEST, MOST};
+use crate::http::problem::Problem;
 
-/// Below this many headers the gateway refuses with a sentence. Above it hyper ends the connection
-/// with a bare 431: memory for so many is reserved for each request.
+/// Below this many headers the gateway reads on, and refuses with their number. Above it hyper reads no
+/// further: memory for so many is reserved for each request.
 const LEAST_HEADERS: usize = 256;
 const LEAST_BUFFER: usize = 64 * 1024;
 
@@ -63,7 +71,7 @@ pub(crate) async fn run(
             Ok(slot) => slot,
             Err(full) => {
                 metrics::counter!("gateway_connections_refused_total").increment(1);
-                connections.spawn(turn_away(stream, full));
+                connections.spawn(turn_away(stream, peer, full));
                 continue;
             }
         };
@@ -82,7 +90,7 @@ pub(crate) async fn run(
         while connections.join_next().await.is_some() {}
         gate.lasting.in_flight.none().await;
     };
-    if tokio::time::timeout(gate.config.timeouts.drain.0, drained).await.is_err() {
+    if timeout(gate.config.timeouts.drain.0, drained).await.is_err() {
         tracing::warn!("requests were still in progress after {}", gate.config.timeouts.drain);
     }
 }
@@ -95,25 +103,54 @@ async fn connection(
 ) {
     let _slower_without = stream.set_nodelay(true);
     let Gate { config, .. } = &*current.get();
-    let io = TokioIo::new(Patient::new(stream, config.timeouts.idle.0));
-    let service = service_fn(|request| {
-        let current = current.clone();
-        async move { Ok::<_, std::convert::Infallible>(serve(&current, peer, request).await) }
-    });
-    let connection =
-        builder(&config.limits, config.timeouts.headers.0).serve_connection(io, service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = async { drop(stopping.wait_for(|stop| *stop).await) } => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut socket = Withholding::new(Patient::new(stream, config.timeouts.idle.0));
+    let ours = socket.ours();
+    let ended = {
+        let service = service_fn(|request| {
+            let (current, begun) = (current.clone(), ours.begin());
+            async move {
+                let answer = serve(&current, peer, request).await;
+                let answer = answer.map(|body| OnItsWay { body, _begun: begun });
+                Ok::<_, std::convert::Infallible>(answer)
+            }
+        });
+        let io = TokioIo::new(&mut socket);
+        let connection =
+            builder(&config.limits, config.timeouts.headers.0).serve_connection(io, service);
+        tokio::pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = async { drop(stopping.wait_for(|stop| *stop).await) } => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
-    if let Err(error) = ended {
-        // A client's doing: too slow, malformed, or gone.
-        tracing::debug!(%peer, "a connection ended: {error}");
+    let Err(error) = ended else { return };
+    // A client's doing: too slow, malformed, or gone.
+    tracing::debug!(%peer, "a connection ended: {error}");
+    if let Some(status) = socket.unanswered(&error) {
+        let mut socket = socket.into_inner();
+        refuse(&mut socket, peer, malformed(status, &error, &config.limits)).await;
+        // If it closed under a client that still sends, the client would not see the answer.
+        let mut rest = socket.take(MOST as u64);
+        let _gone = timeout(LONGEST, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
     }
+}
+
+fn malformed(status: StatusCode, error: &hyper::Error, limits: &Limits) -> Problem {
+    let Limits { headers, header_bytes, uri, .. } = limits;
+    let detail = match status {
+        StatusCode::URI_TOO_LONG => format!("the address is longer than {uri}"),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => format!(
+            "the request's head is far beyond the limits: {headers} headers, and {header_bytes} for all of them"
+        ),
+        StatusCode::HTTP_VERSION_NOT_SUPPORTED => {
+            "the gateway speaks HTTP/1.1, not HTTP/2".to_owned()
+        }
+        _ => format!("this is not well-formed HTTP/1.1: {error}"),
+    };
+    Problem::new(status, detail)
 }
 
 fn builder(limits: &Limits, headers: Duration) -> http1::Builder {
@@ -139,27 +176,36 @@ fn place(
 }
 
 /// Tells a client that there is no room.
-async fn turn_away(mut stream: TcpStream, full: Full) {
-    let (status, title, detail) = match full {
-        Full::Gateway => {
-            (503, "Service Unavailable", "the gateway has as many connections as it may: try again")
-        }
-        Full::Address => {
-            (429, "Too Many Requests", "your address has as many connections as it may: close some")
-        }
+async fn turn_away(stream: TcpStream, peer: SocketAddr, full: Full) {
+    let (status, detail) = match full {
+        Full::Gateway => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the gateway has as many connections as it may: try again",
+        ),
+        Full::Address => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "your address has as many connections as it may: close some",
+        ),
     };
-    let body = format!(
-        "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{status},\
-         \"detail\":\"{detail}\"}}"
-    );
-    let answer = format!(
-        "HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\n\
-         content-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    );
+    let problem = Problem::new(status, detail).retry_after(Duration::from_secs(1));
+    refuse(stream, peer, problem).await;
+}
+
+/// Refuses a client without hyper: the last that it gets on its connection.
+async fn refuse(mut stream: impl AsyncWrite + Unpin, peer: SocketAddr, problem: Problem) {
+    let exchange = Exchange::without_request(peer.ip().to_canonical());
+    let (head, body) = problem.answer(&exchange.id).into_parts();
+    exchange.end(head.status);
     let told = async {
-        stream.write_all(answer.as_bytes()).await?;
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let mut answer = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
+        for (name, value) in &head.headers {
+            answer.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        let length = format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        answer.extend([length.as_bytes(), &body].concat());
+        stream.write_all(&answer).await?;
         stream.shutdown().await
     };
-    let _gone = tokio::time::timeout(Duration::from_secs(1), told).await;
+    let _gone = timeout(Duration::from_secs(1), told).await;
 }

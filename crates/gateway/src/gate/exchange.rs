@@ -49,6 +49,12 @@ impl Exchange {
         }
     }
 
+    /// Of a client that is refused before there is a request.
+    pub(crate) fn without_request(address: IpAddr) -> Self {
+        let none = Request::builder().method("-").uri("*").body(()).unwrap_or_default();
+        Self::begin(&none, address)
+    }
+
     pub(crate) fn end(mut self, status: StatusCode) {
         self.answered = true;
         self.tell(status.as_u16());

@@ -13,8 +13,8 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 /// As much is read, and thrown away.
-const MOST: usize = 16 << 20;
-const LONGEST: Duration = Duration::from_secs(5);
+pub(crate) const MOST: usize = 16 << 20;
+pub(crate) const LONGEST: Duration = Duration::from_secs(5);
 
 /// The body of a request.
 #[derive(Debug)]

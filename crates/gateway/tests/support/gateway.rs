@@ -114,10 +114,19 @@ impl Gateway {
 
     /// Waits for an entry of the log with this message.
     pub(crate) async fn logged(&self, message: &str) -> Value {
-        let what = format!("{message:?} in the log");
+        self.logged_with("message", message).await
+    }
+
+    /// Waits for the entry of the access log with this id.
+    pub(crate) async fn logged_request(&self, id: &str) -> Value {
+        self.logged_with("request_id", id).await
+    }
+
+    async fn logged_with(&self, name: &str, value: &str) -> Value {
+        let what = format!("{name} {value:?} in the log");
         let found = wait_until(&what, LIMIT, || async {
             let entries = self.log.lock().unwrap();
-            let entry = entries.iter().find(|entry| entry["message"] == message);
+            let entry = entries.iter().find(|entry| entry[name] == value);
             match entry {
                 Some(entry) => Ok(Some(entry.clone())),
                 None => Err(format!("{entries:?}")),
