@@ -251,6 +251,11 @@ fn route(config: &Config, route: &Route, before: &[Route]) -> Result<(), Wrong> 
     if config.database.is_none() {
         return Err(("idempotency", "answers are kept in a database: expected [database]".into()));
     }
+    if route.rate.is_none() {
+        let what =
+            "each key is stored for a day, so a client could store without end: expected a rate";
+        return Err(("idempotency", what.to_owned()));
+    }
     Ok(())
 }
 

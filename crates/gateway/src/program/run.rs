@@ -77,18 +77,11 @@ async fn run(
         handler(SignalKind::interrupt())?,
         handler(SignalKind::hangup())?,
     );
-    let database = match &config.database {
-        None => None,
-        Some(settings) => {
-            let database = Arc::new(Database::new(settings)?);
-            tokio::spawn(Database::keep(Arc::downgrade(&database)));
-            Some(database)
-        }
-    };
+    let database = config.database.as_ref().map(Database::new).transpose()?.map(Arc::new);
     let lasting = Lasting {
         limiter: Arc::new(Limiter::new(database.clone())),
         at_once: AtOnce::default(),
-        database,
+        database: database.clone(),
         refused: Arc::new(RefusedSignIns::new()),
         signer: Signer::new(&config, file)?,
         in_flight: InFlight::new(),
@@ -96,6 +89,10 @@ async fn run(
     };
     let listen = config.listen.clone();
     let current = Current::new(Gate::new(config, file, lasting, None).await?);
+    if let Some(database) = database {
+        let current = current.clone();
+        tokio::spawn(database.keep(move || current.get().config.rates.clone()));
+    }
     let bind = async |address| {
         let listener = TcpListener::bind(address).await;
         listener.map_err(|error| format!("{address}: cannot listen: {error}"))

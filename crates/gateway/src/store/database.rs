@@ -1,20 +1,24 @@
 //! The connection to the database. The gateway starts and works without it, with less.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, SqlStr};
 
-use crate::config::file;
+use crate::config::file::{self, Rate};
+use crate::store::{idempotent_requests, rate_windows};
 
 const MIGRATION: &str = include_str!("../../../../migrations/gateway/0001_gateway.sql");
 /// After a failure requests that can do without the database do not ask it for this long.
 const PAUSE: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CLEAN_EVERY: Duration = Duration::from_secs(30);
+/// Old rows are removed in portions, so that no statement takes long, and in so many of them at a time.
+const PORTION: u32 = 5000;
+const PORTIONS: usize = 20;
 
 /// The database is away, or refuses.
 #[derive(Debug, thiserror::Error)]
@@ -85,43 +89,39 @@ impl Database {
     }
 
     /// Creates the tables as soon as the database can be reached. From then on looks whether it is
-    /// there, and removes old rows.
-    pub(crate) async fn keep(database: Weak<Self>) {
-        loop {
-            let Some(this) = database.upgrade() else { return };
-            match this.migrate().await {
-                Ok(()) => break,
-                Err(error) => this.note(Some(&Away(error.to_string()))),
-            }
-            drop(this);
+    /// there, and removes old rows: those of `rates` when their window is over.
+    pub(crate) async fn keep(self: Arc<Self>, rates: impl Fn() -> Vec<Rate>) {
+        while let Err(error) = self.migrate().await {
+            self.note(Some(&Away(error.to_string())));
             tokio::time::sleep(PAUSE).await;
         }
-        if let Some(this) = database.upgrade() {
-            this.prepared.store(true, Ordering::Release);
-            this.note(None);
-        }
+        self.prepared.store(true, Ordering::Release);
+        self.note(None);
         let mut cleaned_at: Option<Instant> = None;
         loop {
-            let Some(this) = database.upgrade() else { return };
             // Readiness and metrics know of its absence before a request has to find out.
-            let look = this.ask(async |pool| sqlx::query("select 1").execute(pool).await).await;
+            let look = self.ask(async |pool| sqlx::query("select 1").execute(pool).await).await;
             if look.is_ok() && cleaned_at.is_none_or(|at| at.elapsed() >= CLEAN_EVERY) {
-                this.clean().await;
+                self.clean(&rates()).await;
                 cleaned_at = Some(Instant::now());
             }
-            drop(this);
             tokio::time::sleep(if look.is_ok() { LOOK_EVERY } else { PAUSE }).await;
         }
     }
 
     /// Removes old rows. A portion that takes too long stays, and says nothing of the database.
-    async fn clean(&self) {
-        for statement in CLEANING {
-            let removed = sqlx::query(statement).execute(&self.pool);
+    async fn clean(&self, rates: &[Rate]) {
+        for _ in 0..PORTIONS {
+            let removed = async {
+                let keys = idempotent_requests::remove_old(&self.pool, PORTION).await?;
+                let windows = rate_windows::remove_old(&self.pool, rates, PORTION).await?;
+                Ok::<_, sqlx::Error>(keys.max(windows))
+            };
             match tokio::time::timeout(self.patience, removed).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::debug!("old rows stay for now: {error}"),
-                Err(_) => tracing::debug!("old rows stay for now: it takes too long"),
+                Ok(Ok(count)) if count >= u64::from(PORTION) => {}
+                Ok(Ok(_)) => return,
+                Ok(Err(error)) => return tracing::debug!("old rows stay for now: {error}"),
+                Err(_) => return tracing::debug!("old rows stay for now: it takes too long"),
             }
         }
     }
@@ -138,12 +138,3 @@ impl Database {
         migrator.run(&self.pool).await
     }
 }
-
-/// In portions, so that no statement takes long.
-const CLEANING: [&str; 2] = [
-    "delete from gateway.idempotent_request where (client, key) in \
-     (select client, key from gateway.idempotent_request where expires_at < now() limit 5000)",
-    "delete from gateway.rate_window where (rate, client) in \
-     (select rate, client from gateway.rate_window \
-      where window_start < extract(epoch from now()) - 400 * 86400 limit 5000)",
-];

@@ -122,3 +122,15 @@ pub(crate) async fn unknown(pool: &PgPool, key: &Key) -> Result<(), sqlx::Error>
     let query = sqlx::query(statement).bind(&key.client).bind(&key.key).bind(key.attempt);
     query.execute(pool).await.map(drop)
 }
+
+/// What another gateway uses again, or removes, is left to it.
+const REMOVE_OLD: &str = "
+    delete from gateway.idempotent_request where (client, key) in (
+        select client, key from gateway.idempotent_request where expires_at < now()
+        limit $1 for update skip locked)";
+
+/// Removes keys whose time is over. Returns how many.
+pub(crate) async fn remove_old(pool: &PgPool, most: u32) -> Result<u64, sqlx::Error> {
+    let removed = sqlx::query(REMOVE_OLD).bind(i64::from(most)).execute(pool).await?;
+    Ok(removed.rows_affected())
+}

@@ -2,6 +2,8 @@
 
 use sqlx::PgPool;
 
+use crate::config::file::Rate;
+
 /// What a gateway asks for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
@@ -54,4 +56,26 @@ pub(crate) async fn lease(pool: &PgPool, ask: Ask<'_>) -> Result<Lease, sqlx::Er
         .fetch_one(pool)
         .await?;
     Ok(Lease { granted, left, seconds })
+}
+
+/// A minute later: a statement that waited takes permits of a window that is over by then. A rate of another
+/// gateway's config may have the longest window that there can be. What another uses again is left to it.
+const REMOVE_OLD: &str = "
+    delete from gateway.rate_window where (rate, client) in (
+        select rate, client from gateway.rate_window as w
+            left join unnest($1::text[], $2::integer[]) as known (rate, seconds) using (rate)
+        where window_start + coalesce(seconds, 366 * 86400) < extract(epoch from now()) - 60
+        limit $3 for update of w skip locked)";
+
+/// Removes rows of windows that are over. Returns how many.
+pub(crate) async fn remove_old(
+    pool: &PgPool,
+    rates: &[Rate],
+    most: u32,
+) -> Result<u64, sqlx::Error> {
+    let names: Vec<&str> = rates.iter().map(|rate| &*rate.name).collect();
+    let seconds = rates.iter().map(|rate| i32::try_from(rate.window.0.as_secs()));
+    let seconds: Vec<i32> = seconds.map(|seconds| seconds.unwrap_or(i32::MAX)).collect();
+    let query = sqlx::query(REMOVE_OLD).bind(names).bind(seconds).bind(i64::from(most));
+    Ok(query.execute(pool).await?.rows_affected())
 }

@@ -9,7 +9,7 @@ use crate::support::gateway::{Folder, Gateway, LIMIT, problem};
 use crate::support::raw::{self, read_until};
 use crate::support::service::{Service, text};
 use crate::support::tokens::{Key, claims, jwt, set};
-use crate::{Shop, counting, shop};
+use crate::{RATE, Shop, counting, shop};
 
 impl Shop {
     /// A request with this key, on a task of its own.
@@ -30,7 +30,7 @@ impl Shop {
     }
 
     /// One more gateway with the same config and database.
-    async fn another(&self) -> Gateway {
+    pub(crate) async fn another(&self) -> Gateway {
         let gateway = Gateway::run(&self.folder.path().join("gateway.toml")).await;
         gateway.private_says("/readyz", 200, "\"database\":\"ok\"").await;
         gateway
@@ -119,7 +119,7 @@ async fn t214_no_two_clients_have_the_same_key_whatever_their_names_and_keys_are
     let config = format!(
         "{}[database]\nurl = \"{}\"\ntimeout = \"1m\"\n{}[[route]]\nprefix = \"/a\"\n\
          methods = [\"POST\"]\nupstream = \"a\"\nscopes = []\nidempotency = \"required\"\n\
-         deduplicates = true\n",
+         deduplicates = true\nrate = \"keys\"\n{RATE}",
         jwt(),
         database.url(),
         service.upstream("a")
@@ -160,7 +160,7 @@ async fn t215_a_gateway_that_stood_still_beyond_its_lease_sends_nothing() {
     let look = tokio::sync::Mutex::new(look);
     wait_until("the question to wait", LIMIT, || async {
         let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' \
-                       and datname = current_database()";
+                       and datname = current_database() and query like '%idempotent_request as r%'";
         let count = sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *look.lock().await).await;
         let count = count.map_err(|error| error.to_string())?;
         Ok::<_, String>((count > 0).then_some(()))

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic in its helpers, too")]
 
 mod died;
+mod old_rows;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -12,6 +13,9 @@ use support::gateway::{Folder, Gateway, LIMIT, command, problem};
 use support::raw::{self, nobody, read_until};
 use support::service::{Service, text};
 use tokio::io::AsyncWriteExt;
+
+/// What bounds the keys of a client.
+const RATE: &str = "[[rate]]\nname = \"keys\"\nrequests = 20000\nwindow = \"1d\"\n";
 
 /// A client, and a gateway with a route that remembers.
 struct Shop {
@@ -33,7 +37,7 @@ async fn shop(upstream: &str, more: &str) -> Shop {
     let config = format!(
         "[database]\nurl = \"{}\"\ntimeout = \"1m\"\n{a}{b}{upstream}[[route]]\nprefix = \"/a\"\n\
          methods = [\"POST\", \"GET\"]\nupstream = \"a\"\nscopes = []\n\
-         idempotency = \"required\"\n{more}",
+         idempotency = \"required\"\nrate = \"keys\"\n{more}{RATE}",
         database.url()
     );
     let folder = Folder::new();
@@ -95,6 +99,30 @@ async fn the_same_request_takes_effect_once() {
     }
     let safe = Client::new().get(shop.gateway.at("/a")).header("x-api-key", &shop.key);
     assert_eq!(safe.send().await.unwrap().text().await.unwrap(), "order 3");
+}
+
+#[tokio::test]
+async fn t203_a_client_stores_no_more_keys_than_its_rate_allows() {
+    let (service, few) = (counting(201).await, RATE.replace("20000", "3"));
+    let open = shop(&service.upstream("a"), "").await;
+    let config = std::fs::read_to_string(open.folder.path().join("gateway.toml")).unwrap();
+    // A route that stores keys and has no rate does not start.
+    let unbounded = open.folder.write("unbounded.toml", &config.replace("rate = \"keys\"\n", ""));
+    let (good, _, said) = command(&["check", unbounded.to_str().unwrap()]);
+    assert!(!good && said.contains("route.idempotency: each key is stored for a day"), "{said}");
+    let bounded = Gateway::run(&open.folder.write("few.toml", &config.replace(RATE, &few))).await;
+    bounded.private_says("/readyz", 200, "\"database\":\"ok\"").await;
+    let post = async |key: &str| {
+        let request = Client::new().post(bounded.at("/a")).header("x-api-key", &open.key);
+        request.header("idempotency-key", key).send().await.unwrap()
+    };
+    for key in ["1", "2", "3"] {
+        assert_eq!(post(key).await.status(), 201);
+    }
+    let refused = post("4").await;
+    assert!(refused.headers().contains_key("retry-after"));
+    problem(refused, 429).await;
+    assert_eq!(old_rows::count(&open, "idempotent_request").await, 3);
 }
 
 #[tokio::test]
@@ -216,7 +244,7 @@ async fn without_its_database_nothing_with_a_key_is_sent() {
     let config = format!(
         "[database]\nurl = \"postgres://nobody@127.0.0.1:1/nothing\"\n{stanza}{}[[route]]\n\
          prefix = \"/a\"\nmethods = [\"POST\"]\nupstream = \"a\"\nscopes = []\n\
-         idempotency = \"optional\"\n",
+         idempotency = \"optional\"\nrate = \"keys\"\n{RATE}",
         service.upstream("a")
     );
     let gateway = Gateway::start(&folder, &config).await;
@@ -241,11 +269,12 @@ async fn what_stands_still_without_the_database_is_named_before_a_client_finds_o
     let route = |prefix: &str, idempotency: &str| {
         format!(
             "[[route]]\nprefix = \"/{prefix}\"\nmethods = [\"POST\", \"GET\"]\n\
-             upstream = \"a\"\nscopes = []\nidempotency = \"{idempotency}\"\n"
+             upstream = \"a\"\nscopes = []\nidempotency = \"{idempotency}\"\n\
+             rate = \"keys\"\n"
         )
     };
     let config = format!(
-        "[database]\nurl = \"{}\"\ntimeout = \"10s\"\n{stanza}{}{}{}",
+        "[database]\nurl = \"{}\"\ntimeout = \"10s\"\n{stanza}{RATE}{}{}{}",
         link.url(),
         service.upstream("a"),
         route("orders", "required"),

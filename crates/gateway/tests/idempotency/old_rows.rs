@@ -1,0 +1,57 @@
+//! Rows whose time is over: of keys, and of windows of rates.
+
+use ballet_testkit::wait_until;
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::support::gateway::LIMIT;
+use crate::{Shop, counting, shop};
+
+/// More rows from days ago than one statement removes.
+const OLD: &str = "
+    insert into gateway.idempotent_request
+        (client, key, fingerprint, attempt, lease_until, expires_at)
+    select 'c', 'k' || number, '', 1, now() - interval '3 days',
+        now() - interval '2 days' + number * interval '1 second'
+    from generate_series(1, 12000) as number;
+    insert into gateway.rate_window (rate, client, window_start, taken, granted)
+    select 'keys', 'c' || number, floor(extract(epoch from now()))::bigint - 3 * 86400, 1, 1
+    from generate_series(1, 12000) as number
+    union all select 'another', 'c', floor(extract(epoch from now()))::bigint - 3 * 86400, 1, 1
+    union all select 'keys', 'now', floor(extract(epoch from now()))::bigint, 1, 1";
+
+/// How many rows a table of the gateway has.
+pub(crate) async fn count(shop: &Shop, table: &str) -> i64 {
+    let mut database = PgConnection::connect(shop.database.url()).await.unwrap();
+    let count = format!("select count(*) from gateway.{table}");
+    sqlx::query_scalar(sqlx::AssertSqlSafe(count)).fetch_one(&mut database).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_is_over_is_removed_in_portions_and_what_is_used_again_meanwhile_stays() {
+    let service = counting(201).await;
+    let mut shop = shop(&service.upstream("a"), "").await;
+    // The tables are there. The next gateway cleans as soon as it runs.
+    shop.gateway.signal("-KILL");
+    assert!(!shop.gateway.ended().await);
+    let connect = async || PgConnection::connect(shop.database.url()).await.unwrap();
+    connect().await.execute(OLD).await.unwrap();
+    // As if another gateway used two of them again at this moment.
+    let mut other = connect().await;
+    let again = "begin; update gateway.idempotent_request set expires_at = now() + interval '1 day' \
+                 where key = 'k1'; update gateway.rate_window \
+                 set window_start = window_start + 3 * 86400 where client = 'c1'";
+    other.execute(again).await.unwrap();
+    let _cleans = shop.another().await;
+    wait_until("what is over to be gone", LIMIT, || async {
+        let left = (count(&shop, "idempotent_request").await, count(&shop, "rate_window").await);
+        if left <= (1, 3) { Ok(Some(())) } else { Err(format!("{left:?}")) }
+    })
+    .await
+    .unwrap();
+    other.execute("commit").await.unwrap();
+    let kept = "select key from gateway.idempotent_request \
+                union all (select rate || ' ' || client from gateway.rate_window order by 1)";
+    let kept: Vec<String> = sqlx::query_scalar(kept).fetch_all(&mut other).await.unwrap();
+    // Of the window of another config's rate nobody knows.
+    assert_eq!(kept, ["k1", "another c", "keys c1", "keys now"]);
+}
