@@ -21,7 +21,10 @@ use crate::redrive::death::Death;
 const MOST_UNPACKED: usize = 16 * 1024 * 1024;
 
 /// What distinguishes a dead letter: its id, when it died, its redrives, and who sent it last.
-pub(crate) type Identity = ((u128, i128, u64), Option<Uuid>);
+pub(crate) type Identity = (Fingerprint, Option<Uuid>);
+
+/// A dead letter's id, when it died, and its redrives.
+pub(crate) type Fingerprint = (u128, i128, u64);
 
 /// A message that a service could not handle, with the reason. Every part of it is kept as it
 /// came, since any part may be the cause.
@@ -210,7 +213,7 @@ impl DeadLetter {
     }
 
     /// Distinguishes dead letters, even those of the same message.
-    pub(crate) fn fingerprint(&self) -> (u128, i128, u64) {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
         let at = self.dead_at.map_or(0, Timestamp::as_nanosecond);
         (self.id.0.as_u128(), at, self.redrives)
     }

@@ -1,12 +1,12 @@
 //! Which dead letters an operation is about.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ballet_core::{MessageId, Part};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::redrive::dead_letter::DeadLetter;
+use crate::redrive::dead_letter::{DeadLetter, Fingerprint};
 use crate::redrive::declared::needs_the_inbox;
 use crate::redrive::groups::{GroupKey, Groups};
 
@@ -15,7 +15,10 @@ use crate::redrive::groups::{GroupKey, Groups};
 #[derive(Debug, Clone)]
 pub struct Plan {
     groups: Groups,
-    fingerprints: HashSet<(u128, i128, u64)>,
+    fingerprints: HashSet<Fingerprint>,
+    /// The sagas of the dead letters.
+    sagas: HashSet<String>,
+    canaries: HashMap<GroupKey, Candidate>,
     /// The groups whose canaries were not handled.
     held_back: HashSet<GroupKey>,
     beyond_memory: u64,
@@ -24,11 +27,24 @@ pub struct Plan {
     floor: Timestamp,
 }
 
+/// Which dead letter goes before the others of its group.
+#[derive(Debug, Clone)]
+struct Candidate {
+    fingerprint: Fingerprint,
+    saga: Option<String>,
+    is_remembered: bool,
+    /// Whether nothing of its saga died before it, or that is a canary, too. Otherwise it would fail for want of
+    /// what died before, and tell nothing of its group.
+    is_ripe: bool,
+}
+
 impl Plan {
     pub(crate) fn new(part: Option<Part>, floor: Timestamp) -> Self {
         Self {
             groups: Groups::default(),
             fingerprints: HashSet::new(),
+            sagas: HashSet::new(),
+            canaries: HashMap::new(),
             held_back: HashSet::new(),
             beyond_memory: 0,
             renamed: 0,
@@ -38,10 +54,37 @@ impl Plan {
     }
 
     pub(crate) fn add(&mut self, dead_letter: &DeadLetter) {
-        self.groups.add(dead_letter);
+        let group = self.groups.add(dead_letter);
         self.fingerprints.insert(dead_letter.fingerprint());
         self.beyond_memory += u64::from(self.is_forgotten(dead_letter));
         self.renamed += u64::from(dead_letter.id_is_before(self.floor));
+        self.consider(group, dead_letter);
+        self.sagas.extend(dead_letter.saga.clone());
+    }
+
+    fn consider(&mut self, group: GroupKey, dead_letter: &DeadLetter) {
+        let rank = |one: &Candidate| (one.is_remembered, one.is_ripe);
+        let chosen = self.canaries.get(&group).map(rank);
+        if chosen == Some((true, true)) {
+            return;
+        }
+        let saga = dead_letter.saga.clone();
+        let died_before = saga.as_ref().is_some_and(|saga| self.sagas.contains(saga));
+        let candidate = Candidate {
+            fingerprint: dead_letter.fingerprint(),
+            is_remembered: !self.is_forgotten(dead_letter),
+            is_ripe: !died_before || self.canaries.values().any(|one| one.saga == saga),
+            saga,
+        };
+        if chosen.is_none_or(|chosen| rank(&candidate) > chosen) {
+            self.canaries.insert(group, candidate);
+        }
+    }
+
+    /// Whether a dead letter goes before the others of its group.
+    pub(crate) fn is_canary(&self, group: &GroupKey, dead_letter: &DeadLetter) -> bool {
+        let canary = self.canaries.get(group);
+        canary.is_some_and(|canary| canary.fingerprint == dead_letter.fingerprint())
     }
 
     /// Leaves a group out of what follows, because its canary was not handled. What was edited is not
@@ -106,5 +149,49 @@ impl Plan {
     #[must_use]
     pub fn renamed(&self) -> u64 {
         self.renamed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballet_amqp::{AMQPValue, BasicProperties, Delivery, FieldTable};
+    use ballet_core::envelope::DEAD_REASON;
+
+    use super::*;
+
+    fn dead_letter(id: u128, saga: &str, reason: &str) -> DeadLetter {
+        let mut headers = FieldTable::default();
+        headers.insert(DEAD_REASON.into(), AMQPValue::LongString(reason.into()));
+        let properties = BasicProperties::default()
+            .with_message_id(Uuid::from_u128(id).to_string().into())
+            .with_correlation_id(saga.into())
+            .with_headers(headers);
+        let (exchange, routing_key) = ("dead".to_owned(), "hotel".to_owned());
+        let delivery = Delivery {
+            tag: 1,
+            redelivered: false,
+            exchange,
+            routing_key,
+            properties,
+            body: vec![],
+        };
+        DeadLetter::read("hotel", delivery)
+    }
+
+    /// Of a hotel that booked nothing for a while, and so had nothing to bill.
+    #[test]
+    fn a_canary_is_not_one_that_fails_for_want_of_what_died_before_it() {
+        let all = [
+            dead_letter(1, "rome", "no_room"),
+            dead_letter(2, "oslo", "no_room"),
+            dead_letter(3, "oslo", "no_bill"),
+            dead_letter(4, "rome", "no_bill"),
+            dead_letter(5, "oslo", "no_tax"),
+        ];
+        let mut plan = Plan::new(None, Timestamp::UNIX_EPOCH);
+        all.iter().for_each(|one| plan.add(one));
+        let is_canary = |one: &DeadLetter| plan.is_canary(&plan.groups().key(one), one);
+        // Where there is no better one, it is the first.
+        assert_eq!(all.each_ref().map(is_canary), [true, false, false, true, true]);
     }
 }

@@ -69,7 +69,7 @@ impl Action for Resend<'_> {
         if self.plan.is_forgotten(dead_letter) && !self.beyond_memory {
             return None;
         }
-        if self.canaries_only && self.canaries.contains_key(&group) {
+        if self.canaries_only && !self.plan.is_canary(&group, dead_letter) {
             return None;
         }
         let messages = self.run.redriven(dead_letter, self.plan.part());

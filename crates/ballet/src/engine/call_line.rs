@@ -153,22 +153,19 @@ impl Line {
     /// Returns the room for due calls, if it is time to look for them.
     pub(crate) fn rooms(&self, now: Instant, all_look: bool) -> Vec<Room> {
         let Some(count) = self.count_now(now, all_look) else { return Vec::new() };
-        let room = |by_attempts, count| Room {
+        let room = |newest_first, count| Room {
             step: self.of.step,
             undo: self.of.undo,
             is_repeated: self.is_repeated,
-            by_attempts,
+            newest_first,
             count,
             claim_for: self.claim_time(),
         };
-        let by_attempts = if self.is_repeated && self.pace().provider.is_away() {
-            // One that failed once does not wait behind those that have failed for long, and those
-            // are not forgotten over new ones.
-            count / 2
-        } else {
-            0
-        };
-        let rooms = [room(false, count - by_attempts), room(true, by_attempts)];
+        // While all fail, what fails may be their own fault. So one that has just come waits neither
+        // behind a burst of those nor behind those that have failed for long; nor are they forgotten
+        // over new ones.
+        let newest = self.pace().provider.half_of(count);
+        let rooms = [room(false, count - newest), room(true, newest)];
         rooms.into_iter().filter(|room| room.count > 0).collect()
     }
 

@@ -143,14 +143,18 @@ async fn t205_calls_that_failed_take_no_turn_of_those_that_were_not_asked_before
 }
 
 #[tokio::test(start_paused = true)]
-async fn t205_while_all_fail_half_of_a_portion_is_for_those_with_the_fewest_attempts() {
-    let [_, repeated] = lines();
+async fn t205_while_all_fail_half_of_a_portion_is_for_the_newest() {
+    let both = lines();
     let rooms = |line: &Line| -> Vec<(bool, usize)> {
         let rooms = line.rooms(Instant::now(), true).into_iter();
-        rooms.map(|room| (room.by_attempts, room.count)).collect()
+        rooms.map(|room| (room.newest_first, room.count)).collect()
     };
-    assert_eq!(rooms(&repeated), [(false, LIMIT * HELD)]);
-    fail(&repeated, LIMIT);
+    for line in &both {
+        assert_eq!(rooms(line), [(false, LIMIT * HELD)]);
+        fail(line, LIMIT);
+    }
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(rooms(&repeated), [(false, LIMIT / 4), (true, LIMIT / 4)]);
+    for line in &both {
+        assert_eq!(rooms(line), [(false, LIMIT / 4), (true, LIMIT / 4)]);
+    }
 }

@@ -96,7 +96,6 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     }
     let begun = engine.clock.now();
     let limit = line.time_limit();
-    fault::point(FaultPoint::BeforeCall, &call);
     let asked = watched(
         engine.registry.service,
         step.part().name,
@@ -106,7 +105,6 @@ async fn ask(engine: &Arc<Engine>, call: NewCall, claim: Claim) {
     drop(turn);
     let failure = match asked {
         Ok(Ok(known)) => {
-            fault::point(FaultPoint::AfterCall, &call);
             ballet_amqp::counter!("ballet_calls_total", "outcome" => "answered").increment(1);
             record(engine, &call, begun, None);
             claim.answered();
@@ -183,9 +181,13 @@ async fn attempt(
     if may_end && is_unwanted(engine, saga, call).await? {
         return Ok(look_up().await?.map_or(Known::Nothing, Known::Answer));
     }
+    fault::point(FaultPoint::BeforeCall, call);
     let asked = guarded(step.call(call.undo, call.key, &call.request)).await;
     let failure = match asked {
-        Ok(answer) => return Ok(Known::Answer(answer)),
+        Ok(answer) => {
+            fault::point(FaultPoint::AfterCall, call);
+            return Ok(Known::Answer(answer));
+        }
         Err(failure) => failure,
     };
     let is_not_taken =

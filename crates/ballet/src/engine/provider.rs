@@ -52,6 +52,12 @@ impl Provider {
         may_probe
     }
 
+    /// Half of a portion while the provider is away, or else nothing. Of a single one it is each second.
+    pub(crate) const fn half_of(&self, portion: usize) -> usize {
+        let odd = if self.portions.is_multiple_of(2) { 0 } else { 1 };
+        if self.is_away() { (portion + odd) / 2 } else { 0 }
+    }
+
     /// Notes that the provider answered. Returns true if it counted as away.
     pub(crate) fn answered(&mut self) -> bool {
         let was_away = self.is_away();

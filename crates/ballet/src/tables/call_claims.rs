@@ -17,8 +17,9 @@ pub(crate) struct Room {
     pub(crate) undo: bool,
     /// Whether it is for calls that were asked before, or for those that were not.
     pub(crate) is_repeated: bool,
-    /// Whether to claim those with the fewest attempts first, not those that have waited longest.
-    pub(crate) by_attempts: bool,
+    /// Whether to claim those with the fewest attempts first, and of these the newest, not those that have
+    /// waited longest.
+    pub(crate) newest_first: bool,
     /// The most calls to claim.
     pub(crate) count: usize,
     pub(crate) claim_for: Duration,
@@ -51,24 +52,24 @@ pub(crate) async fn claim(
     let rows: Vec<Columns> = sqlx::query_as(
         "with room as (select * from unnest($1::text[], $2::boolean[], $3::bigint[], $4::float8[], \
              $8::boolean[], $9::boolean[]) \
-         as room (step, undo, count, claim_for, is_repeated, by_attempts)), \
+         as room (step, undo, count, claim_for, is_repeated, newest_first)), \
          longest as materialized (select due.ctid from room cross join lateral ( \
-             select c.ctid from ballet.call c where not room.by_attempts \
+             select c.ctid from ballet.call c where not room.newest_first \
              and c.closed_at is null and c.step = room.step \
              and c.undo = room.undo and c.next_at <= (select ballet.now()) \
              and (c.last_error is not null) = room.is_repeated \
              and c.call_key <> all($6) and (c.owner & 4294967295) <> all($7) order by c.next_at \
              limit room.count for update skip locked) as due), \
-         fewest as materialized (select due.ctid from room cross join lateral ( \
-             select c.ctid from ballet.call c where room.by_attempts \
+         newest as materialized (select due.ctid from room cross join lateral ( \
+             select c.ctid from ballet.call c where room.newest_first \
              and c.closed_at is null and c.step = room.step \
              and c.undo = room.undo and c.next_at <= (select ballet.now()) \
              and (c.last_error is not null) = room.is_repeated \
              and c.call_key <> all($6) and (c.owner & 4294967295) <> all($7) \
-             order by c.attempts, c.next_at limit room.count for update skip locked) as due) \
+             order by c.attempts, c.next_at desc limit room.count for update skip locked) as due) \
          update ballet.call c set owner = $5, \
          next_at = ballet.now() + make_interval(secs => room.claim_for) from room \
-         where c.ctid = any(array(select ctid from longest union select ctid from fewest)) \
+         where c.ctid = any(array(select ctid from longest union select ctid from newest)) \
          and c.step = room.step and c.undo = room.undo \
          returning call_key, saga_id, c.step, key, c.undo, request, message_id, traceparent, \
          attempts, last_error is not null, created_at",
@@ -83,7 +84,7 @@ pub(crate) async fn claim(
     .bind(held)
     .bind(except_owners)
     .bind(rooms.iter().map(|room| room.is_repeated).collect::<Vec<_>>())
-    .bind(rooms.iter().map(|room| room.by_attempts).collect::<Vec<_>>())
+    .bind(rooms.iter().map(|room| room.newest_first).collect::<Vec<_>>())
     .persistent(false)
     .fetch_all(db)
     .await?;

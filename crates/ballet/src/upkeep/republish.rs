@@ -3,7 +3,8 @@
 //!
 //! A page and its place in the run commit together, so a process that dies leaves a run that another
 //! goes on with. Changes go on meanwhile: a reader keeps the newest version, however it comes. An entity
-//! that no event can hold is left out and named; the others are published.
+//! that no event can hold is left out and named; the others are published. If there are no others, the
+//! run waits until that is mended.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -112,8 +113,14 @@ async fn publish_portion(
         run.position = Some(last.clone());
     }
     let rows = rows.into_iter().map(|(id, version, state)| EntityRow { id, version, state });
-    let portion = Portion { run: id, before: run.pages, rows: rows.collect(), are_last: is_last };
+    let rows: Vec<_> = rows.collect();
+    let stated = rows.iter().filter(|row| row.state.is_some()).count();
+    let portion = Portion { run: id, before: run.pages, rows, are_last: is_last };
     let PageEvents { events, left_out } = share.share.pages(portion, engine.limits.max_body)?;
+    if let Some(why) = left_out.first().filter(|_| run.pages == 0 && left_out.len() == stated) {
+        // That is the view's fault, and no entity's: a reader would think that there are none.
+        return Err(Failure::permanent(why.clone()));
+    }
     run.pages += i64::try_from(events.len()).unwrap_or(i64::MAX);
     run.entities += i64::try_from(read).unwrap_or(i64::MAX);
     if is_last {

@@ -30,7 +30,7 @@ impl Step for CommitStock {
         let order_id = order.order_id;
         let lines = reservation::end(tx.db(), order_id, State::Committed).await?;
         if lines.is_empty() {
-            return Err(Failure::permanent(format!("nothing is held for order {order_id}")));
+            return Err(Failure::not_yet(format!("nothing is held yet for order {order_id}")));
         }
         done(StockCommitted { order_id, lines })
     }

@@ -1,6 +1,9 @@
 //! The HTTP routes of every service against its OpenAPI document.
 
+use std::time::Duration;
+
 use ballet_testkit::openapi::{try_out, try_out_with};
+use payments::sandbox::Sandbox;
 use serde_json::json;
 
 use crate::carts::sold;
@@ -66,10 +69,17 @@ async fn shipping_does_what_its_document_says() {
 
 #[tokio::test]
 async fn the_gateway_does_what_its_document_says() {
-    let shop = Shop::with("document", Opened { gateway: true, ..USUAL }).await;
+    let mut shop = Shop::with("document", Opened { gateway: true, ..USUAL }).await;
     sold(&shop, "mug", 1_250).await;
     let completed = shop.placed(&mugs(1, "card_approved")).await;
     shop.order_is(&completed, "completed").await;
+    // Some that can still be cancelled.
+    shop.stop("payments").await;
+    let sandbox = Sandbox::new(shop.env.database_url("payments")).slow(Duration::from_secs(15));
+    shop.start_as("payments", payments::service(sandbox)).await;
+    for _ in 0..3 {
+        shop.placed(&mugs(1, "card_slow")).await;
+    }
     let gateway = shop.gateway.as_ref().expect("a gateway");
     // Those behind the shop reach every route; a customer does not.
     let credentials = gateway.credentials("support", EVERYTHING).await;
