@@ -165,11 +165,10 @@ impl Shop {
 
     /// All orders that there are, with their statuses.
     pub(crate) async fn orders(&self) -> Result<HashMap<Uuid, String>> {
-        let service = self.services.iter().find(|service| service.launch.name == "orders");
-        let url = service.map(|service| service.url.as_str()).unwrap_or_default();
+        let Customer { http, shop, .. } = &self.visitor.support;
         let (mut orders, mut after) = (HashMap::new(), String::new());
         loop {
-            let page = self.http.get(format!("{url}/orders?limit=1000{after}")).send().await?;
+            let page = http.get(format!("{shop}/orders?limit=1000{after}")).send().await?;
             let page: Value = page.error_for_status()?.json().await?;
             for order in page["items"].as_array().into_iter().flatten() {
                 let id = order["order_id"].as_str().and_then(|id| id.parse().ok());
