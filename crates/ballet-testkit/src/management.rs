@@ -17,6 +17,9 @@ use crate::wait::wait_until;
 
 /// The pause before a call is repeated that the broker answered with 500.
 const REPEAT_AFTER: Duration = Duration::from_millis(500);
+/// The most messages that one request takes: the console gives a request up that takes a minute, and what it
+/// took by then is gone.
+const PORTION: u32 = 1_000;
 
 /// RabbitMQ's management API for an administrator and one vhost.
 #[derive(Debug, Clone)]
@@ -146,7 +149,17 @@ impl Management {
 
     /// Takes up to `count` messages out of a queue.
     pub async fn take(&self, queue: &str, count: u32) -> Result<Vec<Value>> {
-        self.messages(queue, count, "ack_requeue_false").await
+        let mut taken = Vec::new();
+        let mut left = count;
+        while left > 0 {
+            let wanted = left.min(PORTION);
+            let some = self.messages(queue, wanted, "ack_requeue_false").await?;
+            let found = u32::try_from(some.len()).unwrap_or(wanted);
+            taken.extend(some);
+            // The last portion, or all that there is.
+            left = if found < wanted { 0 } else { left - wanted };
+        }
+        Ok(taken)
     }
 
     async fn messages(&self, queue: &str, count: u32, mode: &str) -> Result<Vec<Value>> {

@@ -174,12 +174,12 @@ impl fmt::Display for Outage {
         let Self { stopped, seen, meanwhile, orders, answers, caught_up } = self;
         writeln!(f, "without {stopped}:")?;
         for (operation, seen) in seen {
-            writeln!(f, "  {:<24} {}", operation.name(), seen.cell())?;
+            writeln!(f, "  {:<28} {}", operation.name(), seen.cell())?;
         }
         let answers: Vec<_> =
             answers.iter().map(|(answer, count)| format!("{answer}: {count}")).collect();
-        writeln!(f, "  an order of meanwhile    {meanwhile:?}")?;
-        writeln!(f, "  answers to customers     {}", answers.join(", "))?;
+        writeln!(f, "  {:<28} {meanwhile:?}", "an order of meanwhile")?;
+        writeln!(f, "  {:<28} {}", "answers to customers", answers.join(", "))?;
         write!(
             f,
             "  {orders} orders ended as they must, {:.1} s after it was back",
