@@ -212,7 +212,8 @@ impl<'db> Transaction<'db> {
         sagas: &[SagaId],
         messages: &[NewMessage],
     ) -> Result<Received, Failure> {
-        answered(inbox::receive(&mut self.db, &mut self.ledger, sagas, messages)).await
+        let now = self.engine.shared_clock.latest();
+        answered(inbox::receive(&mut self.db, &mut self.ledger, sagas, messages, now)).await
     }
 
     /// Writes ledger, calls, outbox and marks, and commits. What was emitted is on its way to the

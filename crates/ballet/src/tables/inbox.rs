@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use ballet_core::envelope::Limits;
 use ballet_core::{MessageId, SagaId, id};
 use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
@@ -35,32 +36,50 @@ pub(crate) struct Received {
 }
 
 const RECEIVE: &str = "select message_id, saga_id, step, key, entry, arrived, ordinal, content \
-     from ballet.receive_with_content($1, $2, $3, $4, $5, $6, $7)";
+     from ballet.receive_with_content($1, $2, $3, '{}', '{}', $4, $5)";
+const RECEIVE_APART: &str = "insert into ballet.inbox_other (message_id, content, received_at) \
+     select id, content, $3 from unnest($1::uuid[], $2::bigint[]) as new (id, content) \
+     on conflict do nothing returning message_id";
+const KNOWN_APART: &str = "select i.message_id, i.content from unnest($1::uuid[]) as wanted (id) \
+     cross join lateral (select * from ballet.inbox_other i where i.message_id = wanted.id offset 0) i \
+     where i.content is not null";
 
 /// Starts a transaction on sagas: takes their locks first, then records the messages and reads the
 /// ledger of the sagas. Says which messages are new. Waits for a message that another transaction
-/// is handling.
+/// is handling. Those without a time in their id are remembered from `now`.
 pub(crate) async fn receive(
     db: &mut PgConnection,
     ledger: &mut Ledger,
     sagas: &[SagaId],
     messages: &[NewMessage],
+    now: Timestamp,
 ) -> Result<Received, sqlx::Error> {
     let mut received = Received::default();
-    if sagas.is_empty() && messages.is_empty() {
-        return Ok(received);
-    }
     received.fresh.reserve(messages.len());
     let (timed, others) = places(messages);
+    if !sagas.is_empty() || !timed.is_empty() {
+        receive_timed(db, ledger, sagas, &timed, &mut received).await?;
+    }
+    if !others.is_empty() {
+        receive_apart(db, &others, now, &mut received).await?;
+    }
+    Ok(received)
+}
+
+async fn receive_timed(
+    db: &mut PgConnection,
+    ledger: &mut Ledger,
+    sagas: &[SagaId],
+    timed: &[NewMessage],
+    received: &mut Received,
+) -> Result<(), sqlx::Error> {
     let (timed_sagas, other_sagas) = split(sagas.iter().map(|saga| saga.0), |saga| *saga);
     let (timed_sagas, other_sagas) =
         (sorted(timed_sagas.into_iter()), sorted(other_sagas.into_iter()));
     let rows = sqlx::query(RECEIVE)
         .bind(locks::keys(sagas.iter().copied()))
-        .bind(ids(&timed))
-        .bind(contents(&timed))
-        .bind(ids(&others))
-        .bind(contents(&others))
+        .bind(ids(timed))
+        .bind(contents(timed))
         .bind(timed_sagas)
         .bind(other_sagas)
         .fetch_all(db)
@@ -74,7 +93,26 @@ pub(crate) async fn receive(
             None => ledger.take_in(&row)?,
         }
     }
-    Ok(received)
+    Ok(())
+}
+
+/// Records messages by the time that this process knows. The database's clock may be set back just now,
+/// and what is old when it comes would be forgotten as soon as that clock is right again.
+async fn receive_apart(
+    db: &mut PgConnection,
+    others: &[NewMessage],
+    now: Timestamp,
+    received: &mut Received,
+) -> Result<(), sqlx::Error> {
+    let added = sqlx::query_scalar(RECEIVE_APART).bind(ids(others)).bind(contents(others));
+    let added: Vec<Uuid> = added.bind(now.to_sqlx()).fetch_all(&mut *db).await?;
+    received.fresh.extend(added.iter().copied().map(MessageId));
+    if added.len() < others.len() {
+        let known: Vec<(Uuid, i64)> =
+            sqlx::query_as(KNOWN_APART).bind(ids(others)).fetch_all(db).await?;
+        received.known.extend(known.into_iter().map(|(id, content)| (MessageId(id), content)));
+    }
+    Ok(())
 }
 
 /// Takes back messages that this transaction recorded and does not handle after all.
