@@ -1,7 +1,9 @@
 //! From a commit to the broker's confirm.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ballet::Event;
 use ballet_amqp::{AMQPValue, FieldTable, OutBatch, Publish, PublishError};
 use ballet_testkit::memory::{Kind, MemoryBroker};
 use ballet_testkit::wait_until;
@@ -196,4 +198,53 @@ async fn t11_a_message_keeps_the_id_of_its_outbox_row_each_time_it_is_published(
     broker.drop_connections("hotel publish");
     until("published again", || taken::<RoomBooked>(&broker).len() == 2).await;
     assert_eq!(taken::<RoomBooked>(&broker), [row.clone(), row]);
+}
+
+/// A batch of a process that is gone, in which some rows were made by hand or by an older release.
+const SPOILT: &str = "
+    insert into ballet.outbox_3 (owner, batch, position, message_id, event_type, body, created_at)
+    select 99999, 1, position, case when position <> 70 then gen_random_uuid() end,
+        case position when 30 then repeat('x', 300) when 150 then 'desk.trip_booked.v1'
+            else 'hotel.hotel_renamed.v1' end,
+        case position when 0 then '{\"name\":' when 110 then null
+            when 199 then json_build_object('name', repeat('x', 2 << 20))::text
+            else '{\"name\":\"Ritz\"}' end, now()
+    from generate_series(0, 199) position";
+
+#[tokio::test]
+async fn t230_outbox_rows_that_always_fail_cost_the_others_of_their_batch_nothing() {
+    let world = World::new("spoilt", vec![the_hotel()]).await;
+    world.execute("hotel", SPOILT).await;
+    wait_until("the others", SOON, || async {
+        let seen = world.seen().await;
+        let renamed = seen.iter().filter(|m| m["routing_key"] == HotelRenamed::TYPE.name());
+        let ids: BTreeSet<String> =
+            renamed.map(|m| m["properties"]["message_id"].to_string()).collect();
+        if ids.len() == 194 { Ok(Some(())) } else { Err(format!("{} of 194", ids.len())) }
+    })
+    .await
+    .unwrap();
+    world.until_count("hotel", "ballet.outbox_dead", 6).await;
+    let mut db = PgConnection::connect(world.env.database_url("hotel")).await.unwrap();
+    let dead: Vec<(i32, String)> =
+        sqlx::query_as("select position, reason from ballet.outbox_dead order by position")
+            .fetch_all(&mut db)
+            .await
+            .unwrap();
+    let positions: Vec<i32> = dead.iter().map(|(position, _)| *position).collect();
+    assert_eq!(positions, [0, 30, 70, 110, 150, 199], "{dead:?}");
+    // It is counted, and its batch does not come again.
+    let address = world.services[0].address();
+    wait_until("readiness to tell", SOON, || async {
+        let ready = reqwest::get(format!("http://{address}/readyz")).await;
+        let text = ready.map_err(|error| error.to_string())?.text().await.unwrap();
+        if text.contains("6 events can never be published") { Ok(Some(())) } else { Err(text) }
+    })
+    .await
+    .unwrap();
+    let unmarked = format!(
+        "{OUTBOX} and owner = 99999 and not exists (select from ballet.outbox() \
+         as mark where mark.position < 0 and (mark.owner, mark.batch) = (row.owner, row.batch))"
+    );
+    assert_eq!(world.count("hotel", &unmarked).await, 0);
 }
