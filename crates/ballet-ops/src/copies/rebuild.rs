@@ -54,7 +54,8 @@ impl Rebuild {
         .map(drop)
     }
 
-    /// Asks the owner to publish all entities. Returns `None` if it does not share them.
+    /// Asks the owner to publish all entities, also those that were set aside. Returns `None` if it does
+    /// not share them.
     ///
     /// # Errors
     ///
@@ -64,8 +65,8 @@ impl Rebuild {
         entity: &str,
     ) -> Result<Option<Self>, sqlx::Error> {
         let ticket: Option<(i64,)> = sqlx::query_as(
-            "update ballet.republication set requested = requested + 1 where entity = $1 \
-             returning requested",
+            "update ballet.republication set requested = requested + 1, \
+             next_at = least(next_at, ballet.now()) where entity = $1 returning requested",
         )
         .bind(entity)
         .fetch_optional(owner)

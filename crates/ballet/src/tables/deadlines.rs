@@ -112,7 +112,7 @@ pub(crate) struct Passed {
 }
 
 /// Returns the time until the next deadline, or `None` if there is none. The time is no later than
-/// `settled`, also for [`take`].
+/// `settled`, also for [`due`].
 pub(crate) async fn next(
     db: &mut PgConnection,
     sagas: &[&'static str],
@@ -131,9 +131,9 @@ pub(crate) async fn next(
     Ok(millis.map(Duration::from_millis))
 }
 
-/// Takes up to `limit` due deadlines, the oldest first. Skips those that another replica or a
-/// decision has locked.
-pub(crate) async fn take(
+/// Returns up to `limit` due deadlines, the oldest first, and locks them. Skips those that another
+/// replica or a decision has locked.
+pub(crate) async fn due(
     db: &mut PgConnection,
     sagas: &[&'static str],
     limit: usize,
@@ -141,12 +141,11 @@ pub(crate) async fn take(
 ) -> Result<Vec<Passed>, sqlx::Error> {
     type Columns = (Uuid, String, jiff_sqlx::Timestamp, Option<Uuid>, Option<String>, f64);
     let rows: Vec<Columns> = sqlx::query_as(
-        "delete from ballet.deadline where ctid = any(array(select ctid \
-             from ballet.deadline where due_at <= (select least(ballet.now(), $3)) \
+        "select saga_id, saga, due_at, message_id, traceparent, \
+             extract(epoch from least(ballet.now(), $3) - due_at)::float8 \
+         from ballet.deadline where due_at <= (select least(ballet.now(), $3)) \
              and saga = any($1) \
-             order by due_at limit $2 for update skip locked)) \
-         returning saga_id, saga, due_at, message_id, traceparent, \
-             extract(epoch from least(ballet.now(), $3) - due_at)::float8",
+         order by due_at limit $2 for update skip locked",
     )
     .persistent(PLAN_KEPT)
     .bind(sagas)
@@ -162,9 +161,7 @@ pub(crate) async fn take(
         trace: traceparent.as_deref().and_then(Trace::parse),
         late,
     };
-    let mut passed: Vec<Passed> = rows.into_iter().map(passed).collect();
-    passed.sort_by_key(|passed| passed.due_at);
-    Ok(passed)
+    Ok(rows.into_iter().map(passed).collect())
 }
 
 /// Puts a deadline off that cannot be published now. The others go on.

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballet_core::{MessageId, Reason};
+use ballet_core::{MessageId, Reason, SagaId};
 
 use crate::declare::deadline::Due;
 use crate::declare::failure::{Failure, FailureKind};
@@ -19,6 +19,7 @@ use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::deadlines::{self, Passed};
 use crate::tables::failures::{self, Failed};
+use crate::upkeep::crashes::{Crashes, FOR_GOOD};
 use crate::upkeep::told;
 
 /// The longest time between two checks, since another replica may have set an earlier deadline.
@@ -32,12 +33,22 @@ const PORTION: usize = 500;
 /// When a deadline is tried again that could not be published.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// Whether a deadline is what crashes the database's server.
+#[derive(Default)]
+struct Suspicion {
+    /// By the oldest deadline of a portion.
+    crashes: Crashes<SagaId>,
+    /// Whether one of several is to blame. Until it is found, each is published alone.
+    is_strong: bool,
+}
+
 /// Publishes deadlines that have passed, until the service stops.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let sagas: Vec<&'static str> = engine.registry.with_deadline().map(|saga| saga.saga).collect();
     let mut stopping = engine.stopping.clone();
+    let mut suspicion = Suspicion::default();
     loop {
-        let pause = match publish_all(&engine, &sagas).await {
+        let pause = match publish_all(&engine, &sagas, &mut suspicion).await {
             Ok(pause) => pause,
             Err(failure) => {
                 if failure.kind() == FailureKind::ConnectionLost {
@@ -55,8 +66,12 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 }
 
 /// Publishes all due deadlines. Returns the time until the next check. One that cannot be published is
-/// put off, and costs the others a smaller portion.
-async fn publish_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Duration, Failure> {
+/// put off, and costs the others a smaller portion. One that crashes the server is set aside.
+async fn publish_all(
+    engine: &Arc<Engine>,
+    sagas: &[&'static str],
+    suspicion: &mut Suspicion,
+) -> Result<Duration, Failure> {
     let mut most = PORTION;
     loop {
         let settled = engine.shared_clock.settled();
@@ -65,8 +80,13 @@ async fn publish_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Dur
         drop(db);
         let pause = pause.unwrap_or(EVERY);
         if !pause.is_zero() {
+            *suspicion = Suspicion::default();
             return Ok(pause.clamp(MIN_PAUSE, EVERY));
         }
+        if suspicion.is_strong {
+            most = 1;
+        }
+        let server = engine.probe.server();
         let mut passed = Vec::new();
         let published = Box::pin(guarded(publish_portion(engine, sagas, most, &mut passed))).await;
         let failure = match published {
@@ -77,13 +97,18 @@ async fn publish_all(engine: &Arc<Engine>, sagas: &[&'static str]) -> Result<Dur
             }
             Err(failure) => failure,
         };
-        let is_nobodys =
-            matches!(failure.kind(), FailureKind::ConnectionLost | FailureKind::Conflict);
-        match &passed[..] {
-            _ if is_nobodys => return Err(failure),
-            [] => return Err(failure),
-            [passed] => put_off(engine, passed, &failure).await?,
-            _ => most = 1,
+        match (failure.kind(), &passed[..]) {
+            (FailureKind::Conflict, _) | (_, []) => return Err(failure),
+            (FailureKind::ConnectionLost, [oldest, others @ ..]) => {
+                if suspicion.crashes.blame(engine, oldest.saga_id, server, &failure).await {
+                    suspicion.is_strong = !others.is_empty();
+                    if others.is_empty() {
+                        set_aside(engine, oldest, &failure).await?;
+                    }
+                }
+            }
+            (_, [passed]) => put_off(engine, passed, &failure).await?,
+            (_, _) => most = 1,
         }
     }
 }
@@ -97,13 +122,15 @@ async fn publish_portion(
 ) -> Result<(), Failure> {
     let mut transaction = Transaction::begin(Arc::clone(engine)).await?;
     let settled = engine.shared_clock.settled();
-    *passed = answered(deadlines::take(transaction.db(), sagas, most, settled)).await?;
+    *passed = answered(deadlines::due(transaction.db(), sagas, most, settled)).await?;
     for Passed { saga_id, due_at, saga, cause, trace, .. } in &*passed {
         let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
-        let Some(deadline) = declared.and_then(|saga| saga.deadline.as_ref()) else { continue };
+        let Some(declared) = declared else { continue };
+        let Some(deadline) = &declared.deadline else { continue };
         let event = (deadline.passed_event)(Due { saga_id: *saga_id, at: *due_at })?;
         transaction.enter(Some(*saga_id), *cause, trace.clone());
         transaction.scope.emit(event);
+        transaction.deadlines.end(*saga_id, declared.saga);
     }
     if passed.is_empty() {
         return Ok(());
@@ -129,19 +156,34 @@ async fn put_off(engine: &Engine, passed: &Passed, failure: &Failure) -> Result<
         "the deadline of {saga} has passed and cannot be published; trying again in {AGAIN:?}: \
          {failure}"
     );
+    later(engine, passed, failure.to_string(), Some(AGAIN)).await
+}
+
+/// Puts off for good a deadline that may be what crashes the database's server each time.
+async fn set_aside(engine: &Engine, passed: &Passed, failure: &Failure) -> Result<(), Failure> {
+    let why = format!(
+        "to publish that its deadline has passed may be what crashes the database; it waits for \
+         `ballet sagas stop`: {failure}"
+    );
+    tracing::error!(saga = %passed.saga_id, "a deadline is set aside: {why}");
+    later(engine, passed, why, None).await
+}
+
+async fn later(
+    engine: &Engine,
+    passed: &Passed,
+    detail: String,
+    wait: Option<Duration>,
+) -> Result<(), Failure> {
+    let Passed { saga_id, saga, .. } = passed;
     let declared = engine.registry.with_deadline().find(|declared| declared.saga == saga);
     let event = declared.and_then(|saga| saga.deadline.as_ref()).map(|it| it.part.passed);
-    let failed = Failed {
-        handler: "deadline",
-        reason: Reason::Failed.code(),
-        detail: failure.to_string(),
-        attempts: 1,
-        wait: Some(AGAIN),
-    };
+    let failed =
+        Failed { handler: "deadline", reason: Reason::Failed.code(), detail, attempts: 1, wait };
     let event = event.map_or("", |event| event.name());
     failures::record(&engine.pool, note(passed), Some(*saga_id), event, &failed).await;
     let mut db = answered(engine.pool.acquire()).await?;
-    answered(deadlines::put_off(&mut db, *saga_id, saga, AGAIN)).await
+    answered(deadlines::put_off(&mut db, *saga_id, saga, wait.unwrap_or(FOR_GOOD))).await
 }
 
 /// The id under which the failure of a deadline is listed: no message has it, for a saga's own id is not

@@ -4,6 +4,7 @@ pub(crate) mod bindings;
 pub(crate) mod calls;
 pub(crate) mod clock;
 pub(crate) mod copied;
+pub(crate) mod crashes;
 pub(crate) mod deadlines;
 pub(crate) mod declared_queues;
 pub(crate) mod drain;

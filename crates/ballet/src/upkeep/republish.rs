@@ -23,6 +23,7 @@ use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::republications::{self, Run};
 use crate::tables::source::Source;
+use crate::upkeep::crashes::{Crashes, FOR_GOOD};
 use crate::upkeep::told;
 
 /// The longest time between two looks at the requests. Those that come meanwhile share a run.
@@ -38,9 +39,10 @@ const PORTION: i64 = 500;
 /// together publish at most `rate` entities per second.
 pub(crate) async fn run(engine: Arc<Engine>, shares: Vec<ShareEntry>, rate: u32) {
     let mut stopping = engine.stopping.clone();
-    let mut sources = HashMap::new();
+    let (mut sources, mut crashes) = (HashMap::new(), Crashes::default());
     loop {
-        let pause = match publish_due(&engine, &shares, &mut sources, rate).await {
+        let published = publish_due(&engine, &shares, &mut sources, &mut crashes, rate);
+        let pause = match published.await {
             Ok(pause) => pause,
             Err(failure) => {
                 if failure.kind() == FailureKind::ConnectionLost {
@@ -62,6 +64,7 @@ async fn publish_due(
     engine: &Arc<Engine>,
     shares: &[ShareEntry],
     sources: &mut HashMap<&'static str, Source>,
+    crashes: &mut Crashes<&'static str>,
     rate: u32,
 ) -> Result<Duration, Failure> {
     let names: Vec<&str> = shares.iter().map(|share| share.part.entity).collect();
@@ -78,18 +81,30 @@ async fn publish_due(
     let Some(share) = shares.iter().find(|share| share.part.entity == entity) else {
         return Ok(EVERY);
     };
-    match Box::pin(guarded(publish_portion(engine, share, sources, rate))).await {
-        Ok(true) => Ok(Duration::ZERO),
-        Ok(false) => Ok(SOON),
-        Err(failure) if failure.kind() == FailureKind::ConnectionLost => Err(failure),
-        Err(failure) => {
-            sources.remove(share.part.entity);
-            tracing::error!("{entity} cannot be published anew; trying again: {failure}");
-            let why = failure.to_string();
-            answered(republications::failed(&engine.pool, &entity, &why, AFTER_FAILURE)).await?;
-            Ok(EVERY)
+    let server = engine.probe.server();
+    let failure = match Box::pin(guarded(publish_portion(engine, share, sources, rate))).await {
+        Ok(has_published) => {
+            crashes.forget(&share.part.entity);
+            return Ok(if has_published { Duration::ZERO } else { SOON });
         }
-    }
+        Err(failure) => failure,
+    };
+    let (why, pause) = if failure.kind() != FailureKind::ConnectionLost {
+        sources.remove(share.part.entity);
+        tracing::error!("{entity} cannot be published anew; trying again: {failure}");
+        (failure.to_string(), AFTER_FAILURE)
+    } else if crashes.blame(engine, share.part.entity, server, &failure).await {
+        let why = format!(
+            "to publish it anew may be what crashes the database; it waits for \
+             `ballet copies rebuild`: {failure}"
+        );
+        tracing::error!("{entity} is set aside: {why}");
+        (why, FOR_GOOD)
+    } else {
+        return Ok(EVERY);
+    };
+    answered(republications::failed(&engine.pool, &entity, &why, pause)).await?;
+    Ok(EVERY)
 }
 
 /// Publishes the next portion of a run. Returns false if another replica has the run.

@@ -3,7 +3,6 @@
 //! Otherwise the outcome of the step's own compensation does that, or the abort that comes again. After
 //! a compensation by hand there may be neither.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,15 +21,13 @@ use crate::engine::transaction::Transaction;
 use crate::tables::database::answered;
 use crate::tables::failures::{self, Failed};
 use crate::tables::solved::{self, Solved};
+use crate::upkeep::crashes::Crashes;
 use crate::upkeep::told;
 
 /// It happens seldom, and nobody waits for it by the second.
 const EVERY: Duration = Duration::from_secs(3);
 /// A compensation is never given up.
 const PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(5 * 60));
-
-/// After this many losses of the connection the compensation is put off: it may be what crashes the server.
-const LOSSES: u32 = 3;
 
 /// Whether a step of a saga can be compensated.
 pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
@@ -42,9 +39,9 @@ pub(crate) fn is_needed(sagas: &[Arc<SagaEntry>]) -> bool {
 pub(crate) async fn run(engine: Arc<Engine>) {
     let sagas: Vec<&'static str> = engine.registry.sagas.iter().map(|saga| saga.saga).collect();
     let mut stopping = engine.stopping.clone();
-    let mut losses = HashMap::new();
+    let mut crashes = Crashes::default();
     loop {
-        if let Err(failure) = all_due(&engine, &sagas, &mut losses).await {
+        if let Err(failure) = all_due(&engine, &sagas, &mut crashes).await {
             if failure.kind() == FailureKind::ConnectionLost {
                 engine.database_is_away(&failure);
             }
@@ -60,7 +57,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 async fn all_due(
     engine: &Arc<Engine>,
     sagas: &[&'static str],
-    losses: &mut HashMap<Uuid, u32>,
+    crashes: &mut Crashes<Uuid>,
 ) -> Result<(), Failure> {
     loop {
         let mut db = engine.pool.acquire().await?;
@@ -69,17 +66,16 @@ async fn all_due(
         let Some(solved) = next else { return Ok(()) };
         let saga = engine.registry.sagas.iter().find(|saga| saga.saga == solved.saga);
         let Some(saga) = saga.map(Arc::clone) else { return Ok(()) };
+        let server = engine.probe.server();
         let Err(failure) = Box::pin(go_on(engine, &saga, &solved)).await else {
-            losses.remove(&solved.note_id);
+            crashes.forget(&solved.note_id);
             continue;
         };
-        if failure.kind() == FailureKind::ConnectionLost {
-            let lost = losses.entry(solved.note_id).or_default();
-            *lost += 1;
-            if *lost < LOSSES {
-                return Err(failure);
-            }
-            engine.wait_for_database().await;
+        // What crashes the server is put off like any other.
+        if failure.kind() == FailureKind::ConnectionLost
+            && !crashes.blame(engine, solved.note_id, server, &failure).await
+        {
+            return Ok(());
         }
         put_off(engine, &saga, &solved, &failure).await?;
     }

@@ -16,7 +16,8 @@ use crate::stage::{BOOK, RoomBooked, Stage, Trip, TripBooked, until};
 
 /// Kills the server process of its caller, whom the server then takes for crashed: it ends all sessions,
 /// and recovers.
-const CRASH: &str = "create function crash() returns void language plpgsql security definer as $$
+const CRASH: &str =
+    "create or replace function crash() returns void language plpgsql security definer as $$
     begin copy (select 1) to program 'kill -9 $PPID'; end $$";
 
 #[derive(Clone)]
@@ -72,12 +73,13 @@ impl Step for Guest {
     }
 }
 
-/// Creates the function as an administrator.
-async fn let_crash(postgres: &Postgres, stage: &Stage) {
+/// Creates the function as an administrator, whose connection it returns.
+pub(crate) async fn let_crash(postgres: &Postgres, stage: &Stage) -> PgConnection {
     let mut url = Url::parse(postgres.url()).expect("a URL");
     url.set_path(Url::parse(stage.url()).expect("a URL").path());
     let mut operator = PgConnection::connect(url.as_str()).await.expect("connected");
     operator.execute(CRASH).await.expect("a function");
+    operator
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 
 mod cancelled;
 mod crash;
+mod crash_aside;
 mod green;
 mod hotel;
 mod keys;

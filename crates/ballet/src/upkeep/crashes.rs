@@ -1,0 +1,54 @@
+//! Which work of upkeep crashes the database's server each time. It is set aside, as messages are.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::time::Duration;
+
+use crate::declare::failure::{Failure, FailureKind};
+use crate::engine::engine::Engine;
+use crate::tables::probe::Server;
+
+/// After this many losses of the connection under one piece of work the work is to blame.
+const LOSSES: u32 = 3;
+/// For how long work is set aside: until a person has it tried again.
+pub(crate) const FOR_GOOD: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// How often the connection was lost under each piece of work.
+#[derive(Debug)]
+pub(crate) struct Crashes<W>(HashMap<W, u32>);
+
+impl<W> Default for Crashes<W> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<W: Eq + Hash> Crashes<W> {
+    /// Returns true if the work has lost its connection often enough to be what crashes the server,
+    /// which was `server` when it began. Returns when the database works again. A server that was
+    /// started anew charges nobody.
+    pub(crate) async fn blame(
+        &mut self,
+        engine: &Engine,
+        work: W,
+        server: Option<Server>,
+        failure: &Failure,
+    ) -> bool {
+        if failure.kind() != FailureKind::ConnectionLost {
+            return false;
+        }
+        engine.database_is_away(failure);
+        engine.wait_for_database().await;
+        if server.is_some() && engine.probe.server() != server {
+            return false;
+        }
+        let losses = self.0.entry(work).or_default();
+        *losses += 1;
+        *losses >= LOSSES
+    }
+
+    /// The work is done, or set aside.
+    pub(crate) fn forget(&mut self, work: &W) {
+        self.0.remove(work);
+    }
+}
