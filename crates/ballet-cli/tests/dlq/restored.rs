@@ -159,7 +159,7 @@ async fn t204_whichever_service_is_restored_the_bank_and_the_carrier_do_nothing_
     let answer = shop.http.post(&url).json(&note).send().await.expect("an answer");
     assert!(answer.status().is_success(), "{answer:?}");
     let (mut completed, mut cancelled) = (Vec::new(), Vec::new());
-    for service in ["payments", "shipping", "inventory", "orders"] {
+    for service in shop::system().parts.iter().map(|part| part.service) {
         completed.extend(shop.order(1).await);
         shop.all_are(&completed, "completed").await;
         shop.stop(service).await;
