@@ -154,8 +154,8 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use ballet_amqp::headers::DEAD_REASON;
     use ballet_amqp::{AMQPValue, BasicProperties, Delivery, FieldTable};
-    use ballet_core::envelope::DEAD_REASON;
 
     use super::*;
 
