@@ -14,6 +14,7 @@ mod exit;
 mod id;
 mod inbox;
 mod input;
+mod lost;
 mod manual;
 mod moment;
 mod new;

@@ -1,7 +1,7 @@
 //! What a check found.
 
 /// The checks, each before those that it may be the cause of.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 21] = [
     "connection",
     "management",
     "nodes",
@@ -11,6 +11,7 @@ const ORDER: [&str; 19] = [
     "locks",
     "topology",
     "rights",
+    "journal",
     "tables",
     "durability",
     "clock",
@@ -19,6 +20,7 @@ const ORDER: [&str; 19] = [
     "lag",
     "held",
     "outbox",
+    "lost",
     "sagas",
     "stuck",
 ];

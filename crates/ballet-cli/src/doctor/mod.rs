@@ -4,7 +4,9 @@ mod broker;
 mod clock;
 mod databases;
 mod finding;
+mod journal;
 mod locks;
+mod lost;
 mod queues;
 mod rights;
 mod topology;
@@ -19,6 +21,7 @@ use ballet_terminal::{Cell, Table};
 use console::Style;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::join;
 
 use crate::doctor::finding::{Finding, State};
 use crate::exit::{Done, words};
@@ -58,9 +61,14 @@ pub(crate) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
     let address = args.management_url.clone().or_else(of_services).unwrap_or_else(development);
     let management = Management::within(SOON, &address, &vhost)?;
     let mut queues = None;
-    findings.extend(on_broker(&management, system, &vhost, options, &mut queues).await);
+    let is_connected = findings.iter().all(|finding| finding.state == State::Well);
+    let of_journal = async { if is_connected { journal::check(options).await } else { None } };
+    let of_broker = on_broker(&management, system, &vhost, options, &mut queues);
     let databases = system.parts.iter().map(|part| databases::check(part.service, options));
-    findings.extend(join_all(databases).await.into_iter().flatten());
+    let (of_broker, of_journal, databases) = join!(of_broker, of_journal, join_all(databases));
+    findings.extend(of_broker);
+    findings.extend(of_journal);
+    findings.extend(databases.into_iter().flatten());
     findings.extend(sagas(system, queues.as_deref(), &findings, options).await);
     let is_well = findings.iter().all(|finding| !finding.state.needs_somebody());
     findings.sort_by_key(Finding::rank);
@@ -79,7 +87,11 @@ async fn sagas(
     let services: Vec<String> = system.parts.iter().map(|part| part.service.to_owned()).collect();
     match options.databases(&services) {
         Ok(databases) if !findings.iter().any(|one| hangs(one) && one.state.needs_somebody()) => {
-            waiting::check(system, &databases, queues).await
+            let lost = services.iter().map(|service| lost::check(service, queues, options));
+            let open = waiting::check(system, &databases, queues);
+            let (mut findings, lost) = join!(open, join_all(lost));
+            findings.extend(lost.into_iter().flatten());
+            findings
         }
         // That they cannot be read is told already.
         _ => Vec::new(),

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use ballet::core::System;
 use ballet_ops::sagas::{self, OpenSaga, Wait};
-use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
+use jiff::SignedDuration;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::timeout;
 
 use crate::doctor::finding::{Finding, number};
+use crate::lost::again;
 
 /// A message is on its way for less than this.
 const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(1);
@@ -53,7 +54,7 @@ pub(super) async fn check(
 }
 
 /// Whether the broker has no message for a service, and it has none in its hands.
-fn is_idle(queues: Option<&[Value]>, service: &str) -> bool {
+pub(super) fn is_idle(queues: Option<&[Value]>, service: &str) -> bool {
     let of_service = |queue: &&Value| queue["name"] == service;
     let queue = queues.and_then(|queues| queues.iter().find(of_service));
     queue.is_some_and(|queue| number(&queue["messages"]) == 0)
@@ -65,10 +66,6 @@ fn finding(service: &str, waits: &[&Wait]) -> Option<Finding> {
         if waits.len() == 1 { "1 saga waits" } else { &format!("{} sagas wait", waits.len()) };
     let found =
         format!("{sagas} for it, and its queue is empty: it {}. The message is lost", first.what);
-    let floor = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Floor);
-    // It was published a moment after it was recorded.
-    let since: Timestamp = first.since.round(floor).unwrap_or(first.since);
-    let advice =
-        format!("send it again with `ballet dlq redrive --from-journal {service} --since {since}`");
+    let advice = format!("send it again with `{}`", again(service, first.since));
     Some(Finding::bad("sagas", service, &found, &advice))
 }

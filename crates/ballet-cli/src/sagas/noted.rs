@@ -7,8 +7,10 @@ use ballet::MessageId;
 use ballet::internal::{Alive, alive};
 use ballet_ops::outbox::{self, Filter, Unpublished};
 use ballet_ops::stuck::{self, Stuck as Noted, What};
+use ballet_ops::waiting;
 use sqlx::Connection;
 
+use crate::lost::published;
 use crate::options::GlobalOptions;
 use crate::sagas::waiting::{UNPUBLISHABLE, Waiting};
 
@@ -23,6 +25,8 @@ pub(super) struct OfService {
     pub(super) waiting: Vec<Waiting>,
     /// The messages concerned.
     pub(super) messages: HashSet<MessageId>,
+    /// Whether the broker has not taken some of its dead letters yet.
+    pub(super) has_unsent: bool,
     /// The further events that it could not publish: those that no saga waits for, and those beyond
     /// the limit.
     pub(super) more_unpublished: usize,
@@ -42,9 +46,10 @@ pub(super) async fn noted(
         let stuck = stuck::list(&mut db, MOST).await?;
         let unpublished = outbox::list(&mut db, &Filter::default(), limit).await?;
         let whole = outbox::count(&mut db, &Filter::default()).await?;
+        let has_unsent = waiting::outbox(&mut db).await?.copies.count > 0;
         db.close().await?;
         let noted = in_sagas(service, stuck, unpublished, whole);
-        Ok::<_, sqlx::Error>(OfService { is_silent, ..noted })
+        Ok::<_, sqlx::Error>(OfService { is_silent, has_unsent, ..noted })
     };
     Ok(Some(read.await.with_context(|| format!("the database of {service}"))?))
 }
@@ -57,14 +62,16 @@ fn in_sagas(
     whole: i64,
 ) -> OfService {
     let mut noted = OfService::default();
-    for Noted { saga_id, what, handler, reason, detail, attempts, since, next_at } in stuck {
-        let what = match what {
+    for stuck in stuck {
+        let at = published(&stuck);
+        let Noted { saga_id, what, handler, reason, detail, attempts, since, next_at } = stuck;
+        let (what, published) = match what {
             What::Message { message_id, event_type } => {
                 noted.messages.insert(message_id);
-                event_type
+                (event_type, Some((message_id, at)))
             }
-            What::Call { undo: false, .. } => "a call".to_owned(),
-            What::Call { undo: true, .. } => "an undo's call".to_owned(),
+            What::Call { undo: false, .. } => ("a call".to_owned(), None),
+            What::Call { undo: true, .. } => ("an undo's call".to_owned(), None),
         };
         let Some(saga) = saga_id else { continue };
         noted.waiting.push(Waiting {
@@ -77,6 +84,8 @@ fn in_sagas(
             reason,
             detail: Some(detail),
             attempts: u64::from(attempts),
+            published,
+            is_lost: false,
         });
     }
     let mut listed = 0;
@@ -86,13 +95,11 @@ fn in_sagas(
         noted.waiting.push(Waiting {
             saga: saga.to_string(),
             service: service.to_owned(),
-            step: None,
             what: event_type,
             since: Some(created_at),
-            next_at: None,
             reason: UNPUBLISHABLE.to_owned(),
             detail: Some(reason),
-            attempts: 0,
+            ..Waiting::default()
         });
     }
     noted.more_unpublished = usize::try_from(whole).unwrap_or_default().saturating_sub(listed);

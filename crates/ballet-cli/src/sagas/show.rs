@@ -179,7 +179,11 @@ pub(super) fn show(saga: Uuid, shown: &Shown, graph: &Graph, options: &GlobalOpt
         ui::print(&format!("\nits deadline {words}"));
     }
     if waits.iter().any(|wait| wait.is_dead) {
-        ui::say(&format!("send its dead letters back: {} dlq redrive --saga {saga}", ui::ballet()));
+        ui::say(&format!(
+            "send its dead letters back: {0} dlq redrive --saga {saga}. If that finds none, somebody \
+             purged their queue: {0} sagas stuck {saga} says how they come again",
+            ui::ballet()
+        ));
     }
 }
 

@@ -31,13 +31,11 @@ pub(super) async fn add_silent(
                 all.push(Waiting {
                     saga: saga.clone(),
                     service: wait.service,
-                    step: None,
                     what: wait.event_type,
                     since: Some(wait.since),
-                    next_at: None,
                     reason: SILENT.to_owned(),
                     detail: wait.why,
-                    attempts: 0,
+                    ..Waiting::default()
                 });
             }
         }

@@ -1,17 +1,18 @@
 //! `ballet sagas stuck`: the sagas that are stuck, and why.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::Result;
-use ballet::MessageId;
 use ballet_terminal::{Cell, Table};
+use jiff::Timestamp;
 
 use crate::dead_letters;
 use crate::exit::{Done, is_unreachable};
+use crate::lost::{again, is_overdue};
 use crate::options::GlobalOptions;
 use crate::sagas::dead::add_dead_letters;
 use crate::sagas::named::Named;
-use crate::sagas::noted::noted;
+use crate::sagas::noted::{OfService, noted};
 use crate::sagas::silent::add_silent;
 use crate::sagas::waiting::{SILENT, UNPUBLISHABLE, Waiting};
 use crate::systems::services_or_all;
@@ -57,24 +58,30 @@ pub(super) async fn run(args: &Args, options: &GlobalOptions) -> Result<Done> {
         Err(error) => return Err(error),
     };
     let mut silent = Vec::new();
-    let mut messages: HashMap<&str, HashSet<MessageId>> = HashMap::new();
+    let mut of_services: HashMap<&str, OfService> = HashMap::new();
     for service in &known {
         match noted(service, options, most).await {
-            Ok(Some(noted)) => {
-                all.extend(noted.waiting);
+            Ok(Some(mut noted)) => {
+                all.append(&mut noted.waiting);
                 more_unpublished += noted.more_unpublished;
-                messages.insert(service, noted.messages);
                 if noted.is_silent {
                     silent.push(service.clone());
                 }
+                of_services.insert(service, noted);
             }
             Ok(None) => without_database.push(service.as_str()),
             Err(error) => away.push(format!("{error:#}")),
         }
     }
     for queue in &queues {
-        let known = messages.remove(queue.service()).unwrap_or_default();
-        add_dead_letters(queue, &known, &mut all).await?;
+        let noted = of_services.remove(queue.service()).unwrap_or_default();
+        add_dead_letters(queue, &noted, &mut all).await?;
+    }
+    let now = options.clock.now();
+    for waiting in &mut all {
+        waiting.is_lost |= waiting.published.is_some()
+            && is_overdue(waiting.next_at, now)
+            && !silent.contains(&waiting.service);
     }
     if !silent.is_empty() {
         add_silent(&silent, options, &mut all).await?;
@@ -121,7 +128,10 @@ fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {
         ["saga", "service", "step", "for", "what", "reason", "attempts", "next attempt", "detail"];
     let mut table = Table::new(header).right([6]);
     for waiting in all {
-        let next = waiting.next_at.map(|at| format!("in {}", ui::ago(Some(now), at)));
+        let next = match waiting.next_at {
+            _ if waiting.is_lost => Some("lost".to_owned()),
+            next => next.map(|at| format!("in {}", ui::ago(Some(now), at))),
+        };
         table.row([
             Cell::from(&waiting.saga),
             Cell::from(&waiting.service),
@@ -152,14 +162,27 @@ fn show(all: &[Waiting], whole: usize, options: &GlobalOptions) {
         );
     }
     let is_dead = |waiting: &Waiting| {
-        waiting.next_at.is_none() && ![UNPUBLISHABLE, SILENT].contains(&&*waiting.reason)
+        waiting.next_at.is_none()
+            && !waiting.is_lost
+            && ![UNPUBLISHABLE, SILENT].contains(&&*waiting.reason)
     };
     if all.iter().any(is_dead) {
         ui::say(&format!(
-            "without a next attempt it is a dead letter; send it back: {0} dlq redrive --saga \
-             <saga>. If it is in the queue no more, because somebody purged that, the journal has it: \
-             {0} dlq redrive --from-journal <service> --since <time> --saga <saga>",
+            "without a next attempt it is a dead letter; send it back: {} dlq redrive --saga <saga>",
             ui::ballet()
+        ));
+    }
+    let mut lost: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for waiting in all.iter().filter(|waiting| waiting.is_lost) {
+        let Some((_, published)) = waiting.published else { continue };
+        let first = lost.entry(&waiting.service).or_insert(published);
+        *first = published.min(*first);
+    }
+    for (service, first) in lost {
+        ui::say(&format!(
+            "lost: {service} has not handled it, and it is in no queue any more, because somebody \
+             purged that. Send again what the journal has: {}",
+            again(service, first)
         ));
     }
 }

@@ -1,5 +1,6 @@
 //! Why a saga is stuck.
 
+use ballet::MessageId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ pub(super) const UNPUBLISHABLE: &str = "unpublishable";
 pub(super) const SILENT: &str = "silent";
 
 /// A reason why a saga is stuck.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Waiting {
     pub(super) saga: String,
     pub(super) service: String,
@@ -21,6 +22,10 @@ pub(super) struct Waiting {
     pub(super) reason: String,
     pub(super) detail: Option<String>,
     pub(super) attempts: u64,
+    /// When its message was published, if it is one that failed.
+    pub(super) published: Option<(MessageId, Timestamp)>,
+    /// Whether its message is in no queue any more.
+    pub(super) is_lost: bool,
 }
 
 impl Waiting {
@@ -29,7 +34,7 @@ impl Waiting {
             "saga": self.saga, "service": self.service, "step": self.step, "what": self.what,
             "since": self.since.map(|at| at.to_string()),
             "next_at": self.next_at.map(|at| at.to_string()), "reason": self.reason,
-            "detail": self.detail, "attempts": self.attempts,
+            "detail": self.detail, "attempts": self.attempts, "lost": self.is_lost,
         })
     }
 }

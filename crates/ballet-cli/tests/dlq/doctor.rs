@@ -5,19 +5,20 @@ use ballet::core::{contract, topology};
 use ballet_testkit::{Method, Options, Servers, wait_until};
 use serde_json::{Value, json};
 use sqlx::Executor;
+use tokio::process::Command;
 
 use crate::publish::contracts;
-use crate::world::{SOON, World, ballet, counter, ended};
+use crate::world::{SOON, TICKED, World, ballet, counter, ended};
 
 /// A system with a broker of its own, and whoever examines it.
-struct Patient {
-    world: World,
+pub(crate) struct Patient {
+    pub(crate) world: World,
     management: String,
     database: String,
 }
 
 impl Patient {
-    async fn new(servers: &Servers) -> Self {
+    pub(crate) async fn new(servers: &Servers) -> Self {
         let world = World::on(servers, "doctor").await;
         contracts(&world);
         let ops = world.env.amqp_url("ops");
@@ -29,10 +30,16 @@ impl Patient {
         let user = json!({ "password": "counter", "tags": "" });
         patient.call(Method::PUT, &["users", "counter"], &user).await;
         patient.give_rights("^$").await;
+        patient.begin_journal(0).await;
         patient
     }
 
-    async fn call(&self, method: Method, path: &[&str], body: &Value) {
+    /// An empty journal takes the broker some seconds to tell from one that is slow.
+    async fn begin_journal(&self, number: u64) {
+        self.world.tick(TICKED, number).await;
+    }
+
+    pub(crate) async fn call(&self, method: Method, path: &[&str], body: &Value) {
         self.world.env.management().call(method, path, Some(body)).await.expect("an answer");
     }
 
@@ -59,14 +66,19 @@ impl Patient {
         db.execute(sqlx::AssertSqlSafe(statement.to_owned())).await.expect(statement);
     }
 
-    /// The exit code, and what is not well: the check and what was found.
-    async fn examined(&self) -> (Option<i32>, Vec<(String, String)>) {
+    /// The command beside all servers.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = ballet(&self.world.env, &self.world.place);
         command.env("BALLET_CONTRACTS", self.world.place.join("clocks"));
         command.env("DATABASE_URL", &self.database);
         command.env("RABBITMQ_MANAGEMENT_URL", &self.management);
-        command.args(["doctor", "--quiet", "-o", "json"]);
-        let ended = ended(command).await;
+        command.args(arguments);
+        command
+    }
+
+    /// The exit code, and what is not well: the check and what was found.
+    async fn examined(&self) -> (Option<i32>, Vec<(String, String)>) {
+        let ended = ended(self.command(&["doctor", "--quiet", "-o", "json"])).await;
         let rows: Vec<Value> = serde_json::from_str(&ended.out).expect("JSON");
         let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
         for row in &rows {
@@ -76,12 +88,12 @@ impl Patient {
     }
 
     /// Waits until this check finds this, before all others.
-    async fn has(&self, check: &str, found: &str) {
+    pub(crate) async fn has(&self, check: &str, found: &str) {
         self.find(check, found, false).await;
     }
 
     /// Waits until this check finds this, with whatever it is the cause of.
-    async fn has_also(&self, check: &str, found: &str) {
+    pub(crate) async fn has_also(&self, check: &str, found: &str) {
         self.find(check, found, true).await;
     }
 
@@ -98,22 +110,19 @@ impl Patient {
     }
 
     /// Does what `ballet doctor` advises about the topology.
-    async fn apply(&self) {
-        let mut command = ballet(&self.world.env, &self.world.place);
-        command.env("BALLET_CONTRACTS", self.world.place.join("clocks"));
-        command.env("RABBITMQ_MANAGEMENT_URL", &self.management);
-        command.args(["topology", "apply", "--vhost", self.world.env.vhost()]);
-        ended(command).await.succeeds();
+    pub(crate) async fn apply(&self) {
+        let apply = ["topology", "apply", "--vhost", self.world.env.vhost()];
+        ended(self.command(&apply)).await.succeeds();
     }
 
-    async fn delete(&self, path: &[&str]) {
+    pub(crate) async fn delete(&self, path: &[&str]) {
         let mut whole = vec![path[0], self.world.env.vhost()];
         whole.extend(&path[1..]);
         let deleted = self.world.env.management().call(Method::DELETE, &whole, None).await;
         deleted.expect("deleted");
     }
 
-    async fn is_well(&self) {
+    pub(crate) async fn is_well(&self) {
         wait_until("a system that is well", SOON, || async {
             let (code, all) = self.examined().await;
             if code == Some(0) && all.is_empty() {
@@ -212,6 +221,7 @@ async fn t220_t221_whatever_is_deleted_remade_or_policed_at_the_broker_is_named_
     patient.delete(&["queues", topology::JOURNAL]).await;
     patient.has("topology", "queue `journal` is missing").await;
     patient.apply().await;
+    patient.begin_journal(1).await;
     patient.is_well().await;
 
     // The service is stopped, so that its consumer is not in the way.

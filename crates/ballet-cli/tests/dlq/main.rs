@@ -8,6 +8,7 @@ mod handling;
 mod headers;
 mod inbox;
 mod interrupted;
+mod lost;
 mod memory;
 mod missed;
 mod outside;

@@ -1,0 +1,165 @@
+//! What somebody purged, or what the journal lost: `ballet doctor` and `ballet sagas stuck` name it, with the
+//! command that brings it back.
+
+use ballet::core::topology::JOURNAL;
+use ballet_testkit::{Method, Options, Servers, wait_until};
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
+
+use crate::doctor::Patient;
+use crate::sagas::until_said;
+use crate::shop::{Shop, checkout};
+use crate::world::{FOR_A_WHILE, SOON, TICKED, ended};
+
+/// The command that a text advises between backticks.
+fn advised(text: &str) -> Vec<&str> {
+    let command = text.split('`').nth(1).expect("a command");
+    command.split(' ').skip_while(|word| *word != "dlq").collect()
+}
+
+#[tokio::test]
+async fn t217_a_journal_that_has_lost_what_it_promises_is_named() {
+    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
+    let patient = Patient::new(&servers).await;
+    patient.is_well().await;
+    let vhost = patient.world.env.vhost().to_owned();
+    // The size of segments is that of the moment at which a stream is made.
+    patient.delete(&["queues", JOURNAL]).await;
+    let small = json!({ "pattern": "^journal$", "apply-to": "queues", "priority": 9,
+        "definition": { "max-length-bytes": 200_000, "stream-max-segment-size-bytes": 50_000 } });
+    patient.call(Method::PUT, &["policies", &vhost, "small"], &small).await;
+    patient.apply().await;
+    let body = format!(r#"{{"number": 1, "of": "{}"}}"#, "0".repeat(10_000));
+    for _ in 0..100 {
+        let properties = json!({ "message_id": patient.world.new_id(), "type": TICKED });
+        patient.world.publish(TICKED, &properties, &body).await;
+    }
+    patient.has("topology", "max-length-bytes is 200000").await;
+    patient.delete(&["policies", "small"]).await;
+    // It is as declared again, and what is lost stays so.
+    patient.has("journal", "what is older is lost to redrive, restore and tap").await;
+    patient.world.close().await;
+}
+
+#[tokio::test]
+async fn t220_messages_that_failed_and_were_purged_are_named_and_come_again() {
+    let servers = Servers::private(Options::durable()).await.expect("servers of our own");
+    let patient = Patient::new(&servers).await;
+    let world = &patient.world;
+    world.are_counted(1).await;
+    let purge = async |queue: &str| patient.delete(&["queues", queue, "contents"]).await;
+    let bring_again = async || {
+        let found = ended(patient.command(&["doctor", "--quiet", "-o", "json"])).await;
+        let found: Vec<Value> = serde_json::from_str(&found.out).expect("JSON");
+        let lost = found.iter().find(|row| row["check"] == "lost").expect("a finding");
+        let sent = advised(lost["do"].as_str().expect("text"));
+        ended(patient.command(&sent)).await.ends_with(0);
+    };
+
+    world.trouble("tick", true).await;
+    for number in 1..3 {
+        world.tick(TICKED, number).await;
+    }
+    world.dead(2).await;
+    world.trouble("tick", false).await;
+    purge("counter.dead").await;
+    patient.has("lost", "2 messages failed and wait nowhere any more").await;
+    bring_again().await;
+    world.are_counted(3).await;
+    patient.is_well().await;
+
+    world.trouble_of("tick", Some(FOR_A_WHILE)).await;
+    world.tick(TICKED, 3).await;
+    let mut db = world.database().await;
+    let waits = "select count(*) from ballet.failure where next_at is not null";
+    wait_until("a delayed retry", SOON, || async {
+        let mut db = world.database().await;
+        let waiting: i64 = sqlx::query_scalar(waits).fetch_one(&mut db).await?;
+        Ok::<_, sqlx::Error>((waiting == 1).then_some(()))
+    })
+    .await
+    .expect("it waits");
+    for queue in ["retry.5s", "retry.30s"] {
+        purge(queue).await;
+    }
+    world.trouble_of("tick", None).await;
+    sqlx::query("update ballet.failure set next_at = next_at - interval '11 minutes'")
+        .execute(&mut db)
+        .await
+        .expect("overdue");
+    patient.has("lost", "1 message failed and waits nowhere any more").await;
+    bring_again().await;
+    world.are_counted(4).await;
+    patient.is_well().await;
+    patient.world.close().await;
+}
+
+/// A shop whose payments have lost the one message in their queue. Returns the order and the message.
+async fn emptied(shop: &mut Shop) -> (String, String) {
+    shop.stop("payments").await;
+    // What is younger than a minute may be on its way.
+    let id = Shop::old_id();
+    shop.drop(&id, &checkout().to_string()).await;
+    let management = shop.env.management();
+    let message = wait_until("its message", SOON, || async {
+        let waiting = management.peek("payments", 1).await.map_err(|error| error.to_string())?;
+        let of = |one: &Value| one["properties"]["message_id"].as_str().map(str::to_owned);
+        Ok::<_, String>(waiting.first().and_then(of))
+    });
+    let message = message.await.expect("it waits");
+    let path = ["queues", shop.env.vhost(), "payments", "contents"];
+    management.call(Method::DELETE, &path, None).await.expect("purged");
+    (id, message)
+}
+
+#[tokio::test]
+async fn t220_a_saga_whose_message_was_purged_is_named_and_goes_on() {
+    let mut shop = Shop::open("emptied").await;
+    let (id, _) = emptied(&mut shop).await;
+    shop.start("payments", None).await;
+    let servers = Servers::shared().await.expect("servers");
+    let ops = shop.env.ops_amqp_url();
+    let (user, _) = ops.trim_start_matches("amqp://").split_once('@').expect("a user");
+    let at = servers.rabbitmq().management_url().trim_start_matches("http://").to_owned();
+    let management = format!("http://{user}@{at}");
+    let advice = wait_until("the saga", SOON, || async {
+        let mut command = shop.command(&["doctor", "--quiet", "-o", "json"]);
+        command.env("RABBITMQ_MANAGEMENT_URL", &management);
+        let found = ended(command).await;
+        let rows: Vec<Value> = serde_json::from_str(&found.out).expect("JSON");
+        let is_it = |row: &&Value| row["check"] == "sagas" && row["subject"] == "payments";
+        let row = rows.iter().find(is_it).filter(|row| row["state"] == "bad");
+        match row.and_then(|row| row["do"].as_str()) {
+            Some(advice) if found.code == Some(3) => Ok(Some(advice.to_owned())),
+            _ => Err(format!("{found:?}")),
+        }
+    });
+    let advice = advice.await.expect("it is named");
+    shop.ballet(&advised(&advice)).await.ends_with(0);
+    shop.order_is(&id, "completed").await;
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn t220_a_dead_letter_that_was_purged_is_listed_as_lost_with_what_brings_it_back() {
+    let mut shop = Shop::open("rung").await;
+    let (id, message) = emptied(&mut shop).await;
+    // As if it had failed for good, and somebody had purged the queue of dead letters.
+    let mut db =
+        PgConnection::connect(shop.env.admin_database_url("payments")).await.expect("there");
+    let noted = "insert into ballet.failure (message_id, saga_id, event_type, handler, reason, detail, \
+                 attempts, first_failed_at, last_failed_at) values ($1::uuid, $2::uuid, \
+                 'inventory.stock_reserved.v1', 'authorize_payment', 'permanent', 'no such account', \
+                 1, now(), now())";
+    sqlx::query(noted).bind(&message).bind(&id).execute(&mut db).await.expect("noted");
+    shop.start("payments", None).await;
+    let stuck = shop.ballet(&["sagas", "stuck", &id]).await.ends_with(0);
+    assert!(stuck.out.contains("no such account") && stuck.out.contains("lost"), "{stuck:?}");
+    assert!(!stuck.err.contains("it is a dead letter"), "{stuck:?}");
+    let (_, advice) = stuck.err.split_once(" dlq redrive ").expect("an advice");
+    let sent: Vec<&str> = ["dlq", "redrive"].into_iter().chain(advice.split_whitespace()).collect();
+    shop.ballet(&sent).await.ends_with(0);
+    shop.order_is(&id, "completed").await;
+    until_said(&shop, &["sagas", "stuck"], "no saga is stuck").await;
+    shop.close().await;
+}
